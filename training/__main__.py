@@ -1,0 +1,42 @@
+"""`python -m training COMMAND`: everything that happens on the workstation before export.
+
+Commands live beside the code they drive and are imported only when called, so that `--help` needs no Keras.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "prepare": "training.prepare:prepare",
+    "banks": "training.banks:banks",
+    "hear": "training.hear:hear",
+    "play": "training.accompany:accompany",
+    "evaluate": "training.evaluate:evaluate",
+}
+"""name -> module:function of the click command."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(import_module(module), function)
+        return command
+
+
+@click.group(cls=LazyGroup)
+def main() -> None:
+    """Prepare data, fit both models and measure them."""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m training")
