@@ -1,0 +1,73 @@
+"""What a clock is: it tells the time of each next step of the grid before that step comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from device.meter import Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the grid.
+
+    `time_s` is when it will come and `length_s` the time from the step before it, both in stream
+    seconds; `position` counts steps in the bar from 0; `lock` is 0 (lost) to 1 (sure).
+    """
+
+    index: int
+    time_s: float
+    length_s: float
+    position: int
+    meter: Meter
+    lock: float
+
+    @property
+    def plan_s(self) -> float:
+        """When this step is planned: one step ahead."""
+        return self.time_s - self.length_s
+
+    @property
+    def is_beat(self) -> bool:
+        """Whether a felt beat begins here."""
+        return self.position % self.meter.steps_per_beat == 0
+
+    @property
+    def beat(self) -> int:
+        """The felt beat of the bar that this step lies in, from 0."""
+        return self.position // self.meter.steps_per_beat
+
+    @property
+    def is_bar(self) -> bool:
+        """Whether a bar begins here."""
+        return self.position == 0
+
+
+class Clock(Protocol):
+    """Tempo, beat and bar, whatever they come from.
+
+    Calls come in the order of stream time: `hear` for each note as it is decided, then `due` until it
+    gives None. A step is fixed at its plan time by what was decided before it, so neither the length of
+    a hop nor its phase changes the grid.
+    """
+
+    @property
+    def counting_in(self) -> bool:
+        """Whether the note heard last was part of the count-in, or the count-in has yet to begin.
+
+        Ask after `hear`: a note for which it is True is answered by nothing. False once steps are given.
+        """
+        ...
+
+    def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
+        """Take in the onset of a right-hand note that was decided at `decided_s` >= `onset_s`."""
+        ...
+
+    def due(self, now_s: float) -> Step | None:
+        """The next step to plan, if its plan time has come; each once, indices and times rising."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything heard and given."""
+        ...
