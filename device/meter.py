@@ -28,7 +28,9 @@ class Meter:
     def __post_init__(self) -> None:
         power_of_two = self.beat_type > 0 and self.beat_type & (self.beat_type - 1) == 0
         if not (1 <= self.beats <= _LARGEST and power_of_two and self.beat_type <= _LARGEST):
-            raise UserError(f"{self.beats}/{self.beat_type} is not a metre: write beats/note value, such as 3/4 or 6/8.")
+            raise UserError(
+                f"{self.beats}/{self.beat_type} is not a metre: write beats/note value, such as 3/4 or 6/8."
+            )
 
     @classmethod
     def parse(cls, text: str) -> Meter:

@@ -1,0 +1,74 @@
+"""A clock at a set tempo: the player gives the first bar's start, and the grid never bends."""
+
+from __future__ import annotations
+
+import math
+
+from device.clock import Step
+from device.countin import CountIn
+from device.errors import UserError
+from device.meter import Meter
+
+SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
+
+
+def beat_seconds(tempo: float) -> float:
+    """The length of a felt beat at `tempo` beats a minute; UserError outside 20 to 400."""
+    if not SLOWEST_BPM <= tempo <= FASTEST_BPM:
+        raise UserError(
+            f"A tempo of {tempo:g} is out of range: give {SLOWEST_BPM:g} to {FASTEST_BPM:g} beats a minute."
+        )
+    return 60.0 / tempo
+
+
+class FixedClock:
+    """A grid at `tempo` felt beats a minute (dotted quarters in 6/8).
+
+    Without a count-in the first onset heard is a bar's start; with one of N onsets the bar starts one beat
+    after the N-th. Steps that could no longer be planned one step ahead are not given.
+    """
+
+    def __init__(self, tempo: float, meter: Meter, count_in: int = 0) -> None:
+        self._step_s = beat_seconds(tempo) / meter.steps_per_beat
+        self._meter = meter
+        self._count_in = CountIn(count_in)
+        self._start_s: float | None = None
+        self._next = 0
+
+    @property
+    def counting_in(self) -> bool:
+        """See `Clock.counting_in`."""
+        return self._count_in.latest_is_part
+
+    def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
+        """See `Clock.hear`."""
+        self._count_in.hear(onset_s)
+        if self._start_s is not None or not self._count_in.complete:
+            return
+        beat_s = self._step_s * self._meter.steps_per_beat
+        self._start_s = onset_s + beat_s if self._count_in.wanted else onset_s
+        self._next = max(0, math.ceil((decided_s - self._start_s) / self._step_s) + 1)
+
+    def due(self, now_s: float) -> Step | None:
+        """See `Clock.due`."""
+        if self._start_s is None:
+            return None
+        step = Step(
+            index=self._next,
+            time_s=self._start_s + self._next * self._step_s,
+            length_s=self._step_s,
+            position=self._next % self._meter.steps_per_bar,
+            meter=self._meter,
+            lock=1.0,
+        )
+        if step.plan_s > now_s:
+            return None
+        self._count_in.close()
+        self._next += 1
+        return step
+
+    def reset(self) -> None:
+        """See `Clock.reset`."""
+        self._count_in = CountIn(self._count_in.wanted)
+        self._start_s = None
+        self._next = 0
