@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ def test_the_first_onset_is_the_start_of_a_bar() -> None:
     assert not clock.counting_in
     steps = steps_until(clock, 9.0, phase_s=1.05)
     assert [(s.position, s.time_s) for s in steps[:2]] == [(2, pytest.approx(1.25)), (3, pytest.approx(1.375))]
-    assert [s.time_s for s in steps if s.is_bar][0] == pytest.approx(3.0)
+    assert next(s.time_s for s in steps if s.is_bar) == pytest.approx(3.0)
 
 
 def test_after_a_count_in_the_bar_starts_one_beat_later() -> None:
@@ -93,7 +95,7 @@ def test_every_step_comes_once_and_in_time(tempo: float, onset_s: float, delay_s
             assert step.plan_s <= now_s
             steps.append(step)
     assert [s.index for s in steps] == list(range(steps[0].index, steps[0].index + len(steps))) if steps else True
-    assert all(b.time_s > a.time_s for a, b in zip(steps, steps[1:], strict=False))
+    assert all(b.time_s > a.time_s for a, b in pairwise(steps))
 
 
 def bars_of(clock: FileClock) -> list[float]:
@@ -206,7 +208,7 @@ def test_any_map_gives_a_grid_of_rising_steps(
 ) -> None:
     clock = FileClock.from_map(ticks_per_beat, tempos, signatures, end_tick)
     assert clock.steps[0].time_s >= 0
-    assert all(b.time_s > a.time_s for a, b in zip(clock.steps, clock.steps[1:], strict=False))
+    assert all(b.time_s > a.time_s for a, b in pairwise(clock.steps))
     assert all(0 <= s.position < s.meter.steps_per_bar for s in clock.steps)
     given_out: list[Step] = []
     now_s = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -115,7 +116,7 @@ class AnyPerformance(RuleBasedStateMachine):
             kinds = ["note_on", "note_off"] * (len(sends) // 2 + 1)
             assert [send.kind for send in sends] == kinds[: len(sends)]
             assert (len(sends) % 2 == 1) == (pitch in self.performer.held)
-            assert all(b.due_s >= a.due_s for a, b in zip(sends, sends[1:], strict=False))
+            assert all(b.due_s >= a.due_s for a, b in pairwise(sends))
             pairs = zip(sends[::2], sends[1::2], strict=False)
             assert all(off.due_s >= on.due_s + SHORTEST_NOTE_S - 1e-9 or off.due_s >= off.sent_s for on, off in pairs)
 
