@@ -1,0 +1,222 @@
+"""A TFLite step model behind one adapter: inputs and states in, outputs and next states out."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from device.errors import BundleError, UserError
+
+RuntimeName: TypeAlias = Literal["litert", "tflite"]
+Float: TypeAlias = NDArray[np.float32]
+
+MODULES: dict[RuntimeName, str] = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
+PACKAGES: dict[RuntimeName, str] = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
+STATE, NEXT = "state_", "next_"
+SAME_SCALE = 1e-5
+"""Relative difference of two scales that come from the same floats, computed by two kernels."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What a tensor is: `shape` with its batch axis of 1, numpy `dtype` name, real = scale * (stored - zero_point).
+
+    `scale` is 0 for a tensor that is not quantised.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+    @property
+    def quantised(self) -> bool:
+        return self.scale > 0
+
+    def alike(self, other: TensorSpec) -> bool:
+        """Whether `other` can take this tensor's stored values as they are."""
+        return (
+            self.shape == other.shape
+            and self.dtype == other.dtype
+            and self.zero_point == other.zero_point
+            and abs(self.scale - other.scale) <= SAME_SCALE * self.scale
+        )
+
+    def __str__(self) -> str:
+        stored = f"{self.dtype} {list(self.shape)}"
+        return f"{stored} scale {self.scale:.6g} zero point {self.zero_point}" if self.quantised else stored
+
+
+class Interpreter(Protocol):
+    """The part of both runtimes' interpreters that is used here."""
+
+    def allocate_tensors(self) -> None: ...
+    def invoke(self) -> None: ...
+    def set_tensor(self, tensor_index: int, value: NDArray[Any]) -> None: ...
+    def get_tensor(self, tensor_index: int) -> NDArray[Any]: ...
+    def get_signature_list(self) -> dict[str, Any]: ...
+    def get_signature_runner(self, signature_key: str) -> Any: ...
+
+
+def available_runtimes() -> list[RuntimeName]:
+    """The runtimes that can be imported here, the preferred one first."""
+    return [name for name in MODULES if _interpreter_class(name) is not None]
+
+
+def _interpreter_class(runtime: RuntimeName) -> Any:
+    try:
+        return importlib.import_module(MODULES[runtime]).Interpreter
+    except ImportError:
+        return None
+
+
+def _choose(runtime: RuntimeName | None) -> tuple[RuntimeName, Any]:
+    for name in MODULES if runtime is None else (runtime,):
+        interpreter_class = _interpreter_class(name)
+        if interpreter_class is not None:
+            return name, interpreter_class
+    wanted = PACKAGES[runtime or "litert"]
+    raise UserError(f"No TFLite runtime named {wanted} is installed: run `pip install {wanted}` to get it.")
+
+
+class _Input:
+    """A tensor to fill, with the buffers that quantising into it needs."""
+
+    def __init__(self, spec: TensorSpec, index: int) -> None:
+        self.spec, self.index = spec, index
+        self._real = np.zeros(spec.shape, np.float32)
+        self._bad = np.zeros(spec.shape, np.bool_)
+        self._stored = self._real if not spec.quantised else np.zeros(spec.shape, spec.dtype)
+        if spec.quantised:
+            limits = np.iinfo(self._stored.dtype)
+            self._low, self._high = float(limits.min), float(limits.max)
+
+    def store(self, values: ArrayLike) -> NDArray[Any]:
+        """`values` as the tensor holds them, rounded and clipped; what is not a finite number becomes 0."""
+        real, bad = self._real, self._bad
+        np.copyto(real, np.reshape(values, real.shape))
+        np.isfinite(real, out=bad)
+        np.logical_not(bad, out=bad)
+        np.copyto(real, 0.0, where=bad)
+        if self.spec.quantised:
+            np.divide(real, np.float32(self.spec.scale), out=real)
+            np.rint(real, out=real)
+            np.add(real, np.float32(self.spec.zero_point), out=real)
+            np.clip(real, self._low, self._high, out=real)
+            np.copyto(self._stored, real, casting="unsafe")
+        return self._stored
+
+
+class StepModel:
+    """One step of a streaming model, its states kept here in the tensors' own numbers between steps.
+
+    The signature's inputs are `state_*` and anything else; its outputs are `next_*` and anything else:
+    what comes out as `next_NAME` goes in as `state_NAME` at the next step.
+    """
+
+    def __init__(
+        self, model: bytes | str | os.PathLike[str], *, runtime: RuntimeName | None = None, threads: int = 1
+    ) -> None:
+        """`model` is a .tflite file or its bytes; `runtime` forces one of the two.
+
+        Raises BundleError for what is not a step model, UserError where no runtime is installed.
+        """
+        named = "the model" if isinstance(model, bytes) else Path(model).name
+        content = model if isinstance(model, bytes) else Path(model).read_bytes()
+        self.runtime, interpreter_class = _choose(runtime)
+        try:
+            interpreter: Interpreter = interpreter_class(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+            signatures = list(interpreter.get_signature_list())
+            if len(signatures) != 1:
+                raise ValueError(f"it has {len(signatures)} signatures where 1 is needed")
+            runner = interpreter.get_signature_runner(signatures[0])
+            details_in, details_out = runner.get_input_details(), runner.get_output_details()
+        except (ValueError, RuntimeError, SystemError, ImportError, AttributeError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise BundleError(f"{PACKAGES[self.runtime]} cannot load {named}: {reason}.") from error
+        self._interpreter = interpreter
+        specs_in = {name: _spec(name, detail) for name, detail in sorted(details_in.items())}
+        specs_out = {name: _spec(name, detail) for name, detail in sorted(details_out.items())}
+        self.inputs = {name: spec for name, spec in specs_in.items() if not name.startswith(STATE)}
+        self.states = {name: spec for name, spec in specs_in.items() if name.startswith(STATE)}
+        self.outputs = {name: spec for name, spec in specs_out.items() if not name.startswith(NEXT)}
+        self.next_states = {name: spec for name, spec in specs_out.items() if name.startswith(NEXT)}
+        _check_tensors(self.tensors.values(), named)
+        _check_states(self.states, self.next_states, named)
+        self._inputs = {name: _Input(spec, details_in[name]["index"]) for name, spec in self.inputs.items()}
+        self._states = {name: _Input(spec, details_in[name]["index"]) for name, spec in self.states.items()}
+        self._loops = [
+            (details_out[NEXT + name.removeprefix(STATE)]["index"], details_in[name]["index"]) for name in self.states
+        ]
+        self._outputs = [(name, details_out[name]["index"], spec) for name, spec in self.outputs.items()]
+        self.reset()
+
+    @property
+    def tensors(self) -> dict[str, TensorSpec]:
+        """Every input, state, output and next state by its name."""
+        return {**self.inputs, **self.states, **self.outputs, **self.next_states}
+
+    def reset(self) -> None:
+        """Forgets the past: every state is zero again."""
+        for state in self._states.values():
+            self._interpreter.set_tensor(state.index, state.store(np.zeros(state.spec.shape, np.float32)))
+
+    def step(self, **inputs: ArrayLike) -> dict[str, Float]:
+        """One step: real numbers in and out, float32, the batch axis of 1 left away (but allowed in `inputs`).
+
+        Every input must be given, and fit its tensor; raises TypeError or ValueError otherwise.
+        """
+        if inputs.keys() != self._inputs.keys():
+            raise TypeError(f"The model takes {sorted(self._inputs)}, not {sorted(inputs)}.")
+        interpreter = self._interpreter
+        for name, values in inputs.items():
+            tensor = self._inputs[name]
+            interpreter.set_tensor(tensor.index, tensor.store(values))
+        interpreter.invoke()
+        outputs = {name: _real(interpreter.get_tensor(index), spec) for name, index, spec in self._outputs}
+        for source, target in self._loops:
+            interpreter.set_tensor(target, interpreter.get_tensor(source))
+        return outputs
+
+
+def _spec(name: str, detail: dict[str, Any]) -> TensorSpec:
+    scale, zero_point = detail["quantization"]
+    shape = tuple(int(size) for size in detail["shape"])
+    return TensorSpec(name, shape, np.dtype(detail["dtype"]).name, float(scale), int(zero_point))
+
+
+def _real(stored: NDArray[Any], spec: TensorSpec) -> Float:
+    stored = stored[0]
+    if not spec.quantised:
+        return cast(Float, stored)
+    real = np.subtract(stored, np.float32(spec.zero_point), dtype=np.float32)
+    real *= np.float32(spec.scale)
+    return real
+
+
+def _check_tensors(specs: Iterable[TensorSpec], named: str) -> None:
+    for spec in specs:
+        if not spec.quantised and spec.dtype != "float32":
+            raise BundleError(f"{named} cannot be fed: {spec.name} is {spec}, neither quantised nor float32.")
+        if not spec.shape or spec.shape[0] != 1 or min(spec.shape) < 1:
+            raise BundleError(f"{named} is no step model: {spec.name} is {spec}, its first axis must be 1.")
+
+
+def _check_states(states: dict[str, TensorSpec], next_states: dict[str, TensorSpec], named: str) -> None:
+    pairs = {NEXT + name.removeprefix(STATE): spec for name, spec in states.items()}
+    if pairs.keys() != next_states.keys():
+        raise BundleError(
+            f"{named} is no step model: its states ask for {sorted(pairs)}, its outputs give {sorted(next_states)}."
+        )
+    for name, spec in pairs.items():
+        if not spec.alike(next_states[name]):
+            raise BundleError(f"{named} cannot be stepped: {spec.name} is {spec}, {name} is {next_states[name]}.")
