@@ -1,0 +1,183 @@
+"""Note banks: every instrument's held notes rendered once, onset at sample 0, so that training audio is only mixing.
+
+A bank is `NAME.npy`, int16 [88 keys, V velocities, samples] at 16 kHz under one gain, and `NAME.json` beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from device.errors import UserError
+from device.types import KEYS, LOWEST_KEY
+from training.instruments import INSTRUMENTS, LEAD_IN_S, RATE, Audio, Instrument, open_instrument
+
+VERSION = 1
+"""Raised when banks on disk must be rendered again."""
+NOTE_S = 6.0
+FADE_S = 0.5
+ONSET_DB = -30.0
+"""An onset is where the level comes within 30 dB of the attack's peak: above key noise, below bass strings' slow rise."""
+ATTACK_S = 0.12
+ONSET_WINDOW = RATE // 2000
+"""Samples of the level that finds the onset: 0.5 ms, also kept before it, so that a bank's onsets lie at 0.44 ms."""
+SILENT_DB = -55.0
+"""A note has ended where its level has fallen this far below its own peak."""
+LEVEL_S = 0.25
+
+Purpose = Literal["fit", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A rendered instrument.
+
+    `samples` int16 [88, V, samples]; `level_db` float64 [88, V], RMS of the first 250 ms in dB under full scale;
+    `sounding_s` float64 [88, V], when the held note has faded by 55 dB (or the bank's note ends).
+    """
+
+    name: str
+    timbre: str
+    acoustic: bool
+    heldout: bool
+    velocities: npt.NDArray[np.float64]
+    samples: npt.NDArray[np.int16]
+    level_db: npt.NDArray[np.float64]
+    sounding_s: npt.NDArray[np.float64]
+
+
+def onset_sample(audio: Audio) -> int:
+    """The sample at which a lone note of float [samples] at 16 kHz begins to sound.
+
+    First sample whose RMS over the last 0.5 ms comes within `ONSET_DB` of the largest such RMS in the 120 ms after
+    first reaching half the overall peak (a source may carry a longer lead-in than an attack lasts).
+    """
+    window = ONSET_WINDOW
+    power = np.convolve(audio.astype(np.float64) ** 2, np.full(window, 1 / window))[: len(audio)]
+    first_loud = int(np.argmax(power >= 0.25 * power[:RATE].max()))
+    peak = power[: first_loud + int(ATTACK_S * RATE)].max()
+    return int(np.argmax(power >= peak * 10 ** (ONSET_DB / 10))) if peak > 0 else 0
+
+
+def sounding_seconds(audio: Audio) -> float:
+    """Seconds until the level over 20 ms stays `SILENT_DB` below its peak, for float [samples] at 16 kHz."""
+    frame = RATE // 50
+    power = (audio[: len(audio) // frame * frame].astype(np.float64).reshape(-1, frame) ** 2).mean(axis=1)
+    loud = np.flatnonzero(power > power.max() * 10 ** (SILENT_DB / 10))
+    return float((loud[-1] + 1) * frame / RATE) if len(loud) else 0.0
+
+
+def render_bank(
+    instrument: Instrument,
+    note: Callable[[int, int, float], Audio],
+    folder: Path,
+    seconds: float = NOTE_S,
+) -> None:
+    """Render every key and velocity with `note(pitch, velocity, seconds)` and write the bank into `folder`."""
+    length = int(seconds * RATE)
+    shape = (KEYS, len(instrument.velocities), length)
+    audio = np.zeros(shape, np.float32)
+    fade = np.linspace(1, 0, int(min(FADE_S, seconds / 4) * RATE), dtype=np.float32)
+    lead_ms = np.zeros(shape[:2])
+    for key in tqdm(range(KEYS), desc=instrument.name, unit="key", mininterval=2):
+        for layer, velocity in enumerate(instrument.velocities):
+            source = note(LOWEST_KEY + key, velocity, seconds + LEAD_IN_S)
+            begin = max(0, onset_sample(source) - ONSET_WINDOW + 1)
+            lead_ms[key, layer] = 1e3 * begin / RATE
+            trimmed = source[begin : begin + length]
+            audio[key, layer, : len(trimmed)] = trimmed
+    audio[:, :, -len(fade) :] *= fade
+    peak = float(np.abs(audio).max())
+    if peak == 0:
+        raise UserError(f"{instrument.name} rendered as silence: its source {instrument.source} is damaged.")
+    # Peaks of the loudest key alone must not push a soft bank down: one gain, full scale at the largest peak.
+    audio /= peak
+    start = audio[:, :, : int(LEVEL_S * RATE)].astype(np.float64)
+    level = 10 * np.log10((start**2).mean(axis=2) + 1e-12)
+    sounding = np.array([[sounding_seconds(layer) for layer in key] for key in audio])
+    about = {
+        **asdict(instrument),
+        "version": VERSION,
+        "rate": RATE,
+        "gain": 1 / peak,
+        "lead_in_ms": {"median": float(np.median(lead_ms)), "max": float(lead_ms.max())},
+        "level_db": level.round(2).tolist(),
+        "sounding_s": sounding.round(3).tolist(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / f"{instrument.name}.npy", lambda path: _save(path, audio))
+    # The description is written last: a bank without it is not there.
+    _replace(folder / f"{instrument.name}.json", lambda path: path.write_text(json.dumps(about)))
+
+
+def _save(path: Path, audio: npt.NDArray[np.float32]) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, np.round(audio * 32767).astype(np.int16))
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    temporary = path.with_name(path.name + ".part")
+    write(temporary)
+    os.replace(temporary, path)
+
+
+def _about(cache: Path, name: str) -> dict[str, Any] | None:
+    path = cache / "banks" / f"{name}.json"
+    if not path.is_file():
+        return None
+    about: dict[str, Any] = json.loads(path.read_text())
+    return about if about["version"] == VERSION else None
+
+
+def load_bank(cache: Path, name: str, purpose: Purpose = "fit") -> Bank:
+    """The bank `name` of `cache`, its samples mapped from disk.
+
+    Raises UserError if it is not there, or if it is held out and `purpose` is a fit.
+    """
+    about = _about(cache, name)
+    if about is None:
+        raise UserError(f"There is no bank {name} in {cache / 'banks'}: run `python -m training banks`.")
+    if about["heldout"] and purpose == "fit":
+        raise UserError(f"The bank {name} is held out: load it with purpose 'evaluate' only.")
+    return Bank(
+        name=name,
+        timbre=about["timbre"],
+        acoustic=about["acoustic"],
+        heldout=about["heldout"],
+        velocities=np.asarray(about["velocities"], np.float64),
+        samples=np.load(cache / "banks" / f"{name}.npy", mmap_mode="r"),
+        level_db=np.asarray(about["level_db"]),
+        sounding_s=np.asarray(about["sounding_s"]),
+    )
+
+
+def bank_names(cache: Path, purpose: Purpose = "fit") -> list[str]:
+    """Names of the banks in `cache` that serve `purpose`: for a fit all that are not held out, else those that are."""
+    names = sorted(path.stem for path in (cache / "banks").glob("*.json"))
+    abouts = {name: _about(cache, name) for name in names}
+    return [name for name, about in abouts.items() if about and about["heldout"] == (purpose == "evaluate")]
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--bank", "chosen", type=click.Choice([i.name for i in INSTRUMENTS]), multiple=True, help="Default: all.")
+def banks(data: Path, cache: Path, chosen: tuple[str, ...]) -> None:
+    """Render the note banks that are not yet in the cache."""
+    for instrument in INSTRUMENTS:
+        if (chosen and instrument.name not in chosen) or _about(cache, instrument.name):
+            continue
+        renderer = open_instrument(instrument, data, cache / "downloads")
+        if isinstance(renderer, str):
+            click.echo(f"{instrument.name} skipped: {renderer}")
+            continue
+        render_bank(instrument, renderer.note, cache / "banks")

