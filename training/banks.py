@@ -26,7 +26,7 @@ VERSION = 1
 NOTE_S = 6.0
 FADE_S = 0.5
 ONSET_DB = -30.0
-"""An onset is where the level comes within 30 dB of the attack's peak: above key noise, below bass strings' slow rise."""
+"""An onset is where the level comes within 30 dB of the attack's peak: above key noise, below a bass string's rise."""
 ATTACK_S = 0.12
 ONSET_WINDOW = RATE // 2000
 """Samples of the level that finds the onset: 0.5 ms, also kept before it, so that a bank's onsets lie at 0.44 ms."""
@@ -63,7 +63,7 @@ def onset_sample(audio: Audio) -> int:
     """
     window = ONSET_WINDOW
     power = np.convolve(audio.astype(np.float64) ** 2, np.full(window, 1 / window))[: len(audio)]
-    first_loud = int(np.argmax(power >= 0.25 * power[:RATE].max()))
+    first_loud = int(np.argmax(power >= 0.25 * power.max()))
     peak = power[: first_loud + int(ATTACK_S * RATE)].max()
     return int(np.argmax(power >= peak * 10 ** (ONSET_DB / 10))) if peak > 0 else 0
 

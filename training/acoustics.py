@@ -1,0 +1,88 @@
+"""What lies between piano and samples: a room and a microphone, both drawn at random."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import butter, oaconvolve, sosfilt
+
+from training.instruments import RATE, Audio
+
+
+def room_response(rt60_s: float, direct_to_reverberant_db: float, rng: np.random.Generator) -> Audio:
+    """A room's impulse response, float32 [taps] at 16 kHz, its direct path exactly 1 at tap 0.
+
+    Early reflections between 2 and 40 ms, then noise decaying by 60 dB in `rt60_s` (its treble up to twice as fast,
+    as air and walls take it); the energy after tap 0 lies `direct_to_reverberant_db` below the direct path's.
+    """
+    taps = int(max(rt60_s, 0.05) * RATE)
+    time_s = np.arange(taps) / RATE
+    noise = rng.standard_normal(taps)
+    bass = sosfilt(butter(1, 1500, fs=RATE, output="sos"), noise)
+    decay = -np.log(1000) / rt60_s
+    late = bass * np.exp(decay * time_s) + (noise - bass) * np.exp(decay * rng.uniform(1, 2) * time_s)
+    late[: int(rng.uniform(0.004, 0.02) * RATE)] = 0
+    early = np.zeros(taps)
+    at_s = np.sort(rng.uniform(0.002, 0.04, rng.integers(4, 16)))
+    strength = rng.uniform(0.3, 1, len(at_s)) * np.exp(decay * at_s) * rng.choice([-1, 1], len(at_s))
+    early[(at_s * RATE).astype(int)] = strength
+    tail = late / np.sqrt(np.sum(late**2)) + rng.uniform(0.3, 1.2) * early / np.sqrt(np.sum(early**2))
+    tail *= 10 ** (-direct_to_reverberant_db / 20) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1
+    return np.asarray(tail, np.float32)
+
+
+def in_room(audio: Audio, response: Audio) -> Audio:
+    """`audio` float32 [samples] heard through `response`; as long as `audio`, onsets where they were."""
+    return np.asarray(oaconvolve(audio, response)[: len(audio)], np.float32)
+
+
+def peak_section(frequency_hz: float, gain_db: float, q: float) -> npt.NDArray[np.float64]:
+    """A peaking equaliser [6] = b0 b1 b2 1 a1 a2 (R. Bristow-Johnson, Audio EQ Cookbook)."""
+    gain, angle = 10 ** (gain_db / 40), 2 * np.pi * frequency_hz / RATE
+    alpha = np.sin(angle) / (2 * q)
+    section = np.array([1 + alpha * gain, -2 * np.cos(angle), 1 - alpha * gain,
+                        1 + alpha / gain, -2 * np.cos(angle), 1 - alpha / gain])  # fmt: skip
+    return np.asarray(section / section[3])
+
+
+def shelf_section(frequency_hz: float, gain_db: float, high: bool) -> npt.NDArray[np.float64]:
+    """A shelf of slope 1 [6] (R. Bristow-Johnson, Audio EQ Cookbook)."""
+    gain, angle = 10 ** (gain_db / 40), 2 * np.pi * frequency_hz / RATE
+    # The high shelf is the low shelf with the sign of every cosine, and of b1 and a1, turned.
+    sign = -1 if high else 1
+    cos, root = sign * np.cos(angle), 2 * np.sqrt(gain) * np.sin(angle) / np.sqrt(2)
+    up, down = gain + 1, gain - 1
+    section = np.array([gain * (up - down * cos + root), sign * 2 * gain * (down - up * cos),
+                        gain * (up - down * cos - root), up + down * cos + root, sign * -2 * (down + up * cos),
+                        up + down * cos - root])  # fmt: skip
+    return np.asarray(section / section[3])
+
+
+def microphone(rng: np.random.Generator, strength: float = 1.0) -> npt.NDArray[np.float64]:
+    """A random microphone's curve as second-order sections [n, 6].
+
+    Two to four peaks and shelves of up to 8 dB * `strength`, mostly a high-pass (20 to 200 Hz) and sometimes a
+    low-pass (4 to 7.5 kHz), as built into laptops and telephones.
+    """
+    sections = []
+    for _ in range(rng.integers(2, 5)):
+        frequency = 60 * (7000 / 60) ** rng.random()
+        gain = strength * rng.uniform(-8, 8)
+        kind = rng.integers(3)
+        sections.append(
+            peak_section(frequency, gain, rng.uniform(0.4, 2.5))
+            if kind == 0
+            else shelf_section(frequency, gain, high=kind == 1)
+        )
+    if rng.random() < 0.7:
+        cutoff = 20 * 10 ** (rng.random() * min(strength, 1.0))
+        sections.extend(butter(int(rng.integers(1, 3)), cutoff, "highpass", fs=RATE, output="sos"))
+    if rng.random() < 0.3:
+        sections.extend(butter(int(rng.integers(1, 3)), rng.uniform(4000, 7500), fs=RATE, output="sos"))
+    return np.stack(sections)
+
+
+def through_microphone(audio: Audio, sections: npt.NDArray[np.float64]) -> Audio:
+    """`audio` float32 [samples] through second-order `sections` [n, 6], causally."""
+    return np.asarray(sosfilt(sections.astype(np.float32), audio), np.float32)
