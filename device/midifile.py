@@ -1,0 +1,246 @@
+"""MIDI files: a right hand read from one, a left hand written to one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mido
+
+from device.audio import check_present
+from device.errors import UserError
+from device.tempomap import TempoMap
+from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard, Send
+
+SUFFIXES = (".mid", ".midi")
+DRUM_CHANNEL = 9
+"""General MIDI's channel 10, counted from 0."""
+TICKS_PER_BEAT = 960
+"""Of a file written for sound: half a millisecond a tick at 120 quarters a minute."""
+_SHORTEST_TICKS = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """The notes of one track, or of one channel of a file that has a single track."""
+
+    number: int
+    name: str
+    notes: tuple[Note, ...]
+    drums: bool
+    end_s: float
+    """When its last key is let go."""
+
+    def __str__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        return f"{self.number}{name} ({len(self.notes)} notes)"
+
+
+@dataclass(frozen=True)
+class MidiInput:
+    """A MIDI file's parts and its time: what a right hand and `--clock file` need."""
+
+    path: Path
+    tempo_map: TempoMap
+    signatures: tuple[tuple[int, int, int], ...]
+    """(tick, beats, beat type) as written."""
+    conductor: tuple[tuple[int, mido.MetaMessage], ...]
+    """(tick, message) of every tempo, time signature and key signature."""
+    parts: tuple[Part, ...]
+    end_tick: int
+
+    def part(self, wanted: str | None = None) -> Part:
+        """The one with notes that are not drums; `wanted` is its number or name where there are several."""
+        playable = [part for part in self.parts if not part.drums]
+        if not playable:
+            raise UserError(f"{self.path} holds no notes (channel 10 is never a right hand): give another file.")
+        listing = ", ".join(map(str, playable))
+        if wanted is None:
+            if len(playable) > 1:
+                raise UserError(f"{self.path} has several tracks with notes: choose one with --track: {listing}.")
+            return playable[0]
+        found = [p for p in playable if str(p.number) == wanted.strip()] or [
+            p for p in playable if p.name.casefold() == wanted.strip().casefold()
+        ]
+        if len(found) != 1:
+            which = "no track" if not found else "more than one track"
+            raise UserError(f"{self.path} has {which} {wanted!r} with notes for a hand: choose from {listing}.")
+        return found[0]
+
+
+def read_midi(path: Path) -> MidiInput:
+    """Read a MIDI file of type 0 or 1; UserError where it is missing, empty, cut short or none."""
+    check_present(path)
+    try:
+        file = mido.MidiFile(str(path), clip=True)
+    except EOFError:
+        raise UserError(f"{path} is cut short or not a MIDI file: export or copy it again.") from None
+    except (OSError, ValueError, LookupError, mido.KeySignatureError) as error:
+        raise UserError(f"{path} is not a MIDI file that can be read ({error}): export it again.") from None
+    if file.type == 2 or file.ticks_per_beat == 0:
+        raise UserError(f"{path} is a MIDI file of a kind without one common time: export it as type 0 or 1.")
+    tracks = [_absolute(track) for track in file.tracks]
+    conductor = sorted(
+        (
+            (tick, m)
+            for track in tracks
+            for tick, m in track
+            if m.type in ("set_tempo", "time_signature", "key_signature")
+        ),
+        key=lambda timed: timed[0],
+    )
+    tempo_map = TempoMap(file.ticks_per_beat, [(tick, m.tempo) for tick, m in conductor if m.type == "set_tempo"])
+    end_ticks = [track[-1][0] for track in tracks if track]
+    return MidiInput(
+        path=path,
+        tempo_map=tempo_map,
+        signatures=tuple((t, m.numerator, m.denominator) for t, m in conductor if m.type == "time_signature"),
+        conductor=tuple(conductor),
+        parts=tuple(_parts(tracks, tempo_map)),
+        end_tick=max(end_ticks, default=0),
+    )
+
+
+def events(notes: Sequence[Note]) -> list[NoteHeard | NoteEnded]:
+    """What a hearing would have told of `notes`, in the order of the messages; note-offs come first."""
+    told: list[tuple[float, int, NoteHeard | NoteEnded]] = []
+    for note in notes:
+        told.append((note.onset_s, 1, NoteHeard(note)))
+        if note.offset_s is not None:
+            ended = NoteEnded(note.pitch, note.onset_s, note.offset_s, decided_s=note.offset_s)
+            told.append((note.offset_s, 0 if note.offset_s > note.onset_s else 2, ended))
+    return [event for _, _, event in sorted(told, key=lambda t: t[:2])]
+
+
+def write_midi(path: Path, sends: Sequence[Send], like: MidiInput | None = None, tempo: float = 120.0) -> None:
+    """Write the messages `sends`, at their due times from zero, as a tempo track and one note track.
+
+    With `like` the file has its ticks per beat, tempo map and time signatures, else `tempo` quarters a
+    minute. A key's messages are put in order, and what is still down at the end is let go.
+    """
+    if like is None:
+        tempo_map = TempoMap(TICKS_PER_BEAT, [(0, mido.bpm2tempo(tempo))])
+        conductor: list[tuple[int, mido.Message | mido.MetaMessage]] = [
+            (0, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))
+        ]
+    else:
+        tempo_map, conductor = like.tempo_map, list(like.conductor)
+    file = mido.MidiFile(type=1, ticks_per_beat=tempo_map.ticks_per_beat)
+    file.tracks.append(_track("", conductor))
+    file.tracks.append(_track("Left hand", _messages(sends, tempo_map)))
+    file.save(str(path))
+
+
+def sent_notes(path: Path) -> list[tuple[int, float, float]]:
+    """(pitch, on, off) in seconds of every note in a file of what the box has sent, in the order of onsets."""
+    notes = [note for part in read_midi(path).parts if not part.drums for note in part.notes]
+    return sorted(((n.pitch, n.onset_s, n.offset_s or n.onset_s) for n in notes), key=lambda n: (n[1], n[0]))
+
+
+def notes_of(sends: Sequence[Send], hand: Hand = "left") -> list[Note]:
+    """The notes that the messages `sends` play, in the order of their onsets; each ends at its note-off."""
+    down: dict[int, Send] = {}
+    notes: list[Note] = []
+
+    def close(on: Send, off_s: float | None) -> None:
+        notes.append(Note(on.due_s, off_s, on.pitch, on.velocity, 1.0, on.sent_s, hand))
+
+    for send in _in_order(sends):
+        if send.kind == "control":
+            continue
+        if send.pitch in down:
+            close(down.pop(send.pitch), send.due_s)
+        if send.kind == "note_on":
+            down[send.pitch] = send
+    for on in down.values():
+        close(on, None)
+    return sorted(notes, key=lambda n: (n.onset_s, n.pitch))
+
+
+def _in_order(sends: Sequence[Send]) -> list[Send]:
+    """By due time, a note-off before the note-on of the same instant, the order of sending otherwise."""
+    return sorted(sends, key=lambda s: (s.due_s, s.kind == "note_on"))
+
+
+def _messages(sends: Sequence[Send], tempo_map: TempoMap) -> list[tuple[int, mido.Message]]:
+    """(tick, message) with every note a tick long or more and closed before its key is struck again."""
+    timed: list[tuple[int, int, mido.Message]] = []
+    for send in sends:
+        if send.kind == "control":
+            message = mido.Message("control_change", control=send.pitch, value=send.velocity)
+            timed.append((tempo_map.tick(send.due_s), 1, message))
+    free_from: dict[int, int] = {}
+    for note in notes_of(sends):
+        on = max(tempo_map.tick(note.onset_s), free_from.get(note.pitch, 0))
+        off = tempo_map.tick(note.offset_s) if note.offset_s is not None else on
+        off = max(off, on + _SHORTEST_TICKS)
+        free_from[note.pitch] = off
+        timed.append((on, 2, mido.Message("note_on", note=note.pitch, velocity=note.velocity)))
+        timed.append((off, 0, mido.Message("note_off", note=note.pitch)))
+    return [(tick, message) for tick, _, message in sorted(timed, key=lambda t: t[:2])]
+
+
+def _track(name: str, timed: Sequence[tuple[int, mido.Message | mido.MetaMessage]]) -> mido.MidiTrack:
+    track = mido.MidiTrack()
+    if name:
+        track.append(mido.MetaMessage("track_name", name=name))
+    last = 0
+    for tick, message in timed:
+        track.append(message.copy(time=tick - last))
+        last = tick
+    track.append(mido.MetaMessage("end_of_track"))
+    return track
+
+
+def _absolute(track: mido.MidiTrack) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
+    tick = 0
+    timed = []
+    for message in track:
+        tick += message.time
+        timed.append((tick, message))
+    return timed
+
+
+def _parts(tracks: list[list[tuple[int, mido.Message]]], tempo_map: TempoMap) -> list[Part]:
+    """The tracks with notes, numbered as in the file from 0; of a single track its channels, from 1."""
+    parts: list[Part] = []
+    for number, track in enumerate(tracks):
+        channels = sorted({m.channel for _, m in track if m.type == "note_on" and m.velocity > 0})
+        name = next((m.name.strip() for _, m in track if m.type == "track_name"), "")
+        groups = [(number, name, channels)]
+        if len(tracks) == 1:
+            groups = [(channel + 1, f"channel {channel + 1}", [channel]) for channel in channels]
+        for part_number, part_name, used in groups:
+            melodic = [channel for channel in used if channel != DRUM_CHANNEL]
+            notes = _notes(track, melodic or used, tempo_map)
+            if notes:
+                end_s = max(note.offset_s or note.onset_s for note in notes)
+                parts.append(Part(part_number, part_name, tuple(notes), drums=not melodic, end_s=end_s))
+    return parts
+
+
+def _notes(track: list[tuple[int, mido.Message]], channels: list[int], tempo_map: TempoMap) -> list[Note]:
+    """The piano's notes on `channels`; a key struck again ends its note, and the track's end ends all."""
+    down: dict[int, tuple[int, int]] = {}
+    notes: list[Note] = []
+
+    def close(pitch: int, tick: int) -> None:
+        on, velocity = down.pop(pitch)
+        onset_s = tempo_map.seconds(on)
+        notes.append(Note(onset_s, tempo_map.seconds(tick), pitch, velocity, 1.0, onset_s, "right"))
+
+    last = 0
+    for tick, message in track:
+        last = tick
+        if message.type not in ("note_on", "note_off") or message.channel not in channels:
+            continue
+        if not LOWEST_KEY <= message.note < LOWEST_KEY + KEYS:
+            continue
+        if message.note in down:
+            close(message.note, tick)
+        if message.type == "note_on" and message.velocity > 0:
+            down[message.note] = (tick, message.velocity)
+    for pitch in list(down):
+        close(pitch, last)
+    return sorted(notes, key=lambda n: (n.onset_s, n.pitch))
