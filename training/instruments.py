@@ -1,4 +1,4 @@
-"""The sampled instruments and how their held notes are rendered: SFZ by sfizz, SF2 by TinySoundFont, Salamander by hand.
+"""The sampled instruments and how their held notes are rendered: SFZ by sfizz, SF2 by TinySoundFont, Salamander here.
 
 A renderer yields, for one (key, velocity), float32 mono samples at 16 kHz with the source's own lead-in still there.
 """
