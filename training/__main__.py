@@ -12,6 +12,7 @@ import click
 COMMANDS = {
     "prepare": "training.prepare:prepare",
     "banks": "training.banks:banks",
+    "scenes": "training.scenes:scenes",
     "hear": "training.hear:hear",
     "play": "training.accompany:accompany",
     "evaluate": "training.evaluate:evaluate",

@@ -1,0 +1,42 @@
+"""What both fits share: a feed that knows its epoch, checkpoints that resume, TensorBoard, early stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+Batch = tuple[Any, Any]
+
+
+class feed(keras.utils.PyDataset):  # noqa: N801 - read as a verb where it is used
+    """Batches by their number in the whole fit, so that a resumed fit sees what it would have seen."""
+
+    def __init__(self, at: Callable[[int], Batch], epoch_steps: int) -> None:
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
+        self._at, self._steps, self.epoch = at, epoch_steps, 0
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, index: int) -> Batch:
+        return self._at(self.epoch * self._steps + index)
+
+    def follow(self, epoch: int, _: Any = None) -> None:
+        """The fit has come to this epoch, also where it resumed."""
+        self.epoch = epoch
+
+
+def callbacks(folder: Path, patience: int, batches: feed) -> list[Any]:
+    """Best and last checkpoint, a history, TensorBoard's event files and early stopping in `folder`."""
+    return [
+        keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
+        keras.callbacks.BackupAndRestore(str(folder / "backup")),
+        keras.callbacks.ModelCheckpoint(str(folder / "best.weights.h5"), save_best_only=True, save_weights_only=True),
+        keras.callbacks.ModelCheckpoint(str(folder / "last.weights.h5"), save_weights_only=True),
+        keras.callbacks.CSVLogger(str(folder / "history.csv"), append=True),
+        keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+        keras.callbacks.EarlyStopping(patience=patience),
+    ]

@@ -1,0 +1,119 @@
+"""A score or a performance to notes as a hand plays them: tempo, timing, touch, dynamics, pedal, transposition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from device.types import KEYS, LOWEST_KEY
+from training.pieces import Hand, Piece
+from training.render import Played
+
+
+@dataclass(frozen=True)
+class Performance:
+    """`notes` by onset, `pedal` spans (down, up) in seconds; the rest says how it was drawn, for another hand to join."""
+
+    notes: list[Played]
+    pedal: list[tuple[float, float]]
+    begin_quarter: float = 0.0
+    quarter_s: float = 0.5
+    transposition: int = 0
+
+
+def perform(
+    piece: Piece, rng: np.random.Generator, seconds: float, hands: tuple[Hand, ...], like: Performance | None = None
+) -> Performance:
+    """`seconds` from a random place of the piece; `like` another performance: its place, tempo and key."""
+    notes = piece.of(*hands)
+    if like is None:
+        bpm = float(np.clip(np.exp(rng.normal(np.log(96), 0.35)), 45, 200))
+        quarter_s = 60 / bpm
+        end = float(piece.notes["onset"].max()) if len(piece.notes) else 0.0
+        if piece.beat_s is not None:
+            quarter_s = float(np.median(np.diff(piece.beat_s)) * rng.uniform(0.75, 1.3))
+        begin = float(rng.uniform(0, max(end - seconds / quarter_s, 0.01)))
+        low, high = (int(notes["pitch"].min()), int(notes["pitch"].max())) if len(notes) else (60, 60)
+        transposition = int(rng.integers(-6, 7)) + int(rng.choice([-12, 0, 12], p=[0.12, 0.8, 0.08]))
+        transposition = int(np.clip(transposition, LOWEST_KEY - low, LOWEST_KEY + KEYS - 1 - high))
+        like = Performance([], [], begin, quarter_s, transposition)
+    inside = notes[(notes["onset"] >= like.begin_quarter) & (notes["onset"] < like.begin_quarter + seconds / like.quarter_s)]
+    if not len(inside):
+        return Performance([], [], like.begin_quarter, like.quarter_s, like.transposition)
+    onset = (inside["onset"].astype(float) - like.begin_quarter) * like.quarter_s
+    if piece.beat_s is not None:
+        stretch = like.quarter_s / float(np.median(np.diff(piece.beat_s)))
+        onset = (piece.seconds(inside["onset"]) - piece.seconds([like.begin_quarter])[0]) * stretch
+    held = inside["duration"].astype(float) * like.quarter_s * _articulation(rng, len(inside))
+    onset = np.maximum(onset + rng.normal(0, rng.uniform(0.003, 0.018), len(inside)), 0)
+    velocity = _dynamics(rng, inside, onset)
+    pitch = inside["pitch"].astype(int) + like.transposition
+    played = [
+        Played(float(o), float(o + max(h, 0.03)), int(p), int(v))
+        for o, h, p, v in zip(onset, held, pitch, velocity, strict=True)
+        if LOWEST_KEY <= p < LOWEST_KEY + KEYS
+    ]
+    pedal = _pedal(rng, seconds, like.quarter_s) if rng.random() < 0.45 else []
+    return Performance(_one_hammer(sorted(played)), pedal, like.begin_quarter, like.quarter_s, like.transposition)
+
+
+def invent(rng: np.random.Generator, seconds: float) -> Performance:
+    """Random chords and runs over the whole keyboard at a random density, repeated keys among them; at times nothing."""
+    if rng.random() < 0.12:
+        return Performance([], [])
+    density, centre, spread = np.exp(rng.uniform(np.log(0.7), np.log(9))), rng.uniform(28, 96), rng.uniform(4, 24)
+    loud, t, notes = rng.uniform(25, 110), rng.uniform(0, 1), []
+    previous = int(centre)
+    while t < seconds:
+        for _ in range(int(rng.choice([1, 2, 3, 4, 5], p=[0.55, 0.18, 0.14, 0.08, 0.05]))):
+            p = previous if rng.random() < 0.15 else int(np.clip(rng.normal(centre, spread), 21, 108))
+            if rng.random() < 0.2:
+                p = int(np.clip(previous + rng.choice([-12, 12, 7, -7, 1, -1, 2, -2]), 21, 108))
+            previous = p
+            start = t + abs(rng.normal(0, 0.008))
+            held = float(np.exp(rng.uniform(np.log(0.06), np.log(2.5))))
+            notes.append(Played(start, start + held, p, int(np.clip(rng.normal(loud, 12), 8, 124))))
+        t += rng.exponential(1 / density) + 0.03
+    return Performance(_one_hammer(sorted(notes)), _pedal(rng, seconds, 0.5) if rng.random() < 0.3 else [])
+
+
+def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
+    """Share of its written length that each key is held: legato, detached or staccato by passage."""
+    typical = float(rng.choice([0.97, 0.85, 0.55], p=[0.55, 0.3, 0.15]))
+    return np.asarray(np.clip(rng.normal(typical, 0.08, count), 0.2, 1.05))
+
+
+def _dynamics(rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Velocities: the performance's own where it has them, else a level, a slow swell, a louder top and a touch of chance."""
+    level = rng.uniform(38, 98)
+    swell = rng.uniform(0, 14) * np.sin(2 * np.pi * (onset / rng.uniform(4, 15) + rng.random()))
+    chance = rng.normal(0, rng.uniform(3, 9), len(notes))
+    left = np.where(notes["hand"] == Hand.LEFT, -rng.uniform(0, 16), 0)
+    own = notes["velocity"].astype(float)
+    base = np.where(own > 0, own - own[own > 0].mean() + level, level) if (own > 0).any() else np.full(len(notes), level)
+    return np.asarray(np.clip(base + swell + chance + left, 6, 125))
+
+
+def _pedal(rng: np.random.Generator, seconds: float, quarter_s: float) -> list[tuple[float, float]]:
+    """Down just after a change, up at the next: every one, two or four quarters."""
+    every = quarter_s * int(rng.choice([1, 2, 4]))
+    changes = np.arange(0, seconds + every, every)
+    return [(float(a + 0.06), float(b)) for a, b in zip(changes[:-1], changes[1:], strict=True) if rng.random() < 0.9 and b > a + 0.08]
+
+
+def _one_hammer(notes: list[Played]) -> list[Played]:
+    """A key struck again within 40 ms is one stroke; a key is up before it is struck again."""
+    last: dict[int, int] = {}
+    kept: list[Played] = []
+    for note in notes:
+        before = last.get(note.pitch)
+        if before is not None:
+            if note.onset_s < kept[before].onset_s + 0.04:
+                continue
+            if kept[before].offset_s > note.onset_s - 0.01:
+                kept[before] = kept[before]._replace(offset_s=max(note.onset_s - 0.01, kept[before].onset_s + 0.02))
+        last[note.pitch] = len(kept)
+        kept.append(note)
+    return kept

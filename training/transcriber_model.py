@@ -1,0 +1,201 @@
+"""The transcriber: a pure step from a frame and states to posteriors for the 88 keys.
+
+The way of a frame: harmonic stacking (every key sees its own octave, twelfth, ... as channels), a causal trunk of
+convolutions over time and frequency, a mix of pitch neighbours that sound alike, one GRU shared by all keys, four heads.
+`Net.call` takes any number of frames; training gives it many, the exported model one, and both are the same code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import keras
+from keras import ops
+
+from device.features import FeatureSpec
+from device.types import KEYS
+
+Tensor: TypeAlias = Any
+
+HEADS = ("onset", "frame", "offset", "velocity")
+BINS_PER_KEY = 3
+
+
+@dataclass(frozen=True)
+class NetConfig:
+    """The transcriber's shape."""
+
+    harmonics: tuple[int, ...] = (-12, 0, 12, 19, 24, 28, 31, 34, 36)
+    """Semitones from a key to the partials that it sees: the suboctave, itself, partials 2 to 8."""
+    width: int = 24
+    blocks: int = 2
+    neighbours: tuple[int, ...] = (-24, -19, -12, 12, 19, 24)
+    """Semitones to the keys whose partials coincide."""
+    mix: int = 32
+    memory: int = 40
+    delay_frames: int = 3
+    """The label of frame k is asked for at frame k + delay: the look-ahead."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `config.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> NetConfig:
+        """From `config.json`."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in d.items()})
+
+
+def shift_axis(x: Tensor, shift: int, size: int, axis: int = 2) -> Tensor:
+    """`out[i] = x[i + shift]` for `size` positions along `axis` of a 4-D tensor, zeros where x has none."""
+    length = int(x.shape[axis])
+    low, high = max(shift, 0), min(shift + size, length)
+    before, after = max(-shift, 0), max(shift + size - length, 0)
+    index = [slice(None)] * 4
+    index[axis] = slice(low, high)
+    pads = [[0, 0]] * 4
+    pads[axis] = [before, after]
+    part = x[tuple(index)]
+    return ops.pad(part, pads) if before or after else part
+
+
+class Net(keras.layers.Layer):
+    """Frames and states to logits and next states; see the module's text."""
+
+    def __init__(self, config: NetConfig, spec: FeatureSpec, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config, self.spec = config, spec
+        width = config.width
+        self.stem = keras.layers.Conv2D(width, (3, 1), use_bias=False, name="stem")
+        self.stem_norm = keras.layers.BatchNormalization(name="stem_norm")
+        self.own_in = keras.layers.Conv2D(width, (1, 3), use_bias=False, name="own_in")
+        self.convs = [keras.layers.Conv2D(width, (3, 3), use_bias=False, name=f"conv{i}") for i in range(config.blocks)]
+        self.norms = [keras.layers.BatchNormalization(name=f"norm{i}") for i in range(config.blocks)]
+        self.mix = keras.layers.Conv2D(config.mix, (1, 1), use_bias=False, name="mix")
+        self.mix_norm = keras.layers.BatchNormalization(name="mix_norm")
+        self.gates_in = keras.layers.Dense(3 * config.memory, name="gates_in")
+        self.gates_memory = keras.layers.Dense(3 * config.memory, name="gates_memory")
+        self.heads = keras.layers.Dense(len(HEADS), name="heads")
+
+    def build(self, _: Any) -> None:
+        """Every sub-layer's weights, whatever the number of frames."""
+        c, spec = self.config, self.spec
+        self.key_offset = self.add_weight(shape=(KEYS, c.mix), initializer="zeros", name="key_offset")
+        self.stem.build((None, None, KEYS, len(c.harmonics) * BINS_PER_KEY * spec.channels))
+        self.own_in.build((None, None, KEYS, 2))
+        self.stem_norm.build((None, None, KEYS, c.width))
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            conv.build((None, None, KEYS, c.width))
+            norm.build((None, None, KEYS, c.width))
+        self.mix.build((None, None, KEYS, c.width * (1 + len(c.neighbours))))
+        self.mix_norm.build((None, None, KEYS, c.mix))
+        self.gates_in.build((None, None, KEYS, c.mix))
+        self.gates_memory.build((None, c.memory))
+        self.heads.build((None, None, KEYS, c.memory + c.mix))
+        self.built = True
+
+    def zero_states(self, batch: int) -> dict[str, Tensor]:
+        """The states before the first frame."""
+        c, spec = self.config, self.spec
+        semitones = (spec.bins // BINS_PER_KEY, BINS_PER_KEY * spec.channels)
+        states = {"state_frames": ops.zeros((batch, 2, *semitones))}
+        for i in range(c.blocks):
+            states[f"state_conv{i}"] = ops.zeros((batch, 2, KEYS, c.width))
+        states["state_memory"] = ops.zeros((batch, KEYS, c.memory))
+        return states
+
+    def call(self, x: Tensor, own: Tensor, states: dict[str, Tensor], training: bool = False) -> Any:
+        """x [batch, frames, bins, channels], own [batch, frames, 88, 2] → logits [batch, frames, 88, 4], next states."""
+        c = self.config
+        after: dict[str, Tensor] = {}
+        semitones = ops.reshape(x, (-1, x.shape[1], *states["state_frames"].shape[2:]))
+        frames = ops.concatenate([states["state_frames"], semitones], axis=1)
+        after["next_frames"] = frames[:, -2:]
+        y = self.stem(ops.concatenate([shift_axis(frames, h, KEYS) for h in c.harmonics], axis=-1))
+        y = y + self.own_in(ops.pad(own, [[0, 0], [0, 0], [1, 1], [0, 0]]))
+        y = ops.relu(self.stem_norm(y, training=training))
+        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            past = ops.concatenate([states[f"state_conv{i}"], y], axis=1)
+            after[f"next_conv{i}"] = past[:, -2:]
+            y = ops.relu(y + norm(conv(ops.pad(past, [[0, 0], [0, 0], [1, 1], [0, 0]])), training=training))
+        alike = ops.concatenate([y] + [shift_axis(y, n, KEYS) for n in c.neighbours], axis=-1)
+        y = ops.relu(self.mix_norm(self.mix(alike), training=training) + self.key_offset)
+        memory, after["next_memory"] = self._remember(self.gates_in(y), states["state_memory"])
+        return self.heads(ops.concatenate([memory, y], axis=-1)), after
+
+    def _remember(self, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """A GRU (Cho et al. 2014, reset after the product) over the frames, its weights shared by all keys."""
+
+        def step(h: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
+            units = self.config.memory
+            u = ops.reshape(self.gates_memory(ops.reshape(h, (-1, units))), (-1, KEYS, 3 * units))
+            z = ops.sigmoid(g[..., :units] + u[..., :units])
+            r = ops.sigmoid(g[..., units : 2 * units] + u[..., units : 2 * units])
+            n = ops.tanh(g[..., 2 * units :] + r * u[..., 2 * units :])
+            h = n + z * (h - n)
+            return h, h
+
+        if gates.shape[1] == 1:
+            memory, _ = step(memory, gates[:, 0])
+            return memory[:, None], memory
+        memory, seen = ops.scan(step, memory, ops.moveaxis(gates, 1, 0))
+        return ops.moveaxis(seen, 0, 1), memory
+
+
+class _Sequence(keras.layers.Layer):
+    """The net over a whole sequence from zero states: logits only."""
+
+    def __init__(self, net: Net, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.net = net
+
+    def call(self, x: Tensor, own: Tensor, training: bool = False) -> Tensor:
+        """x [batch, frames, bins, channels], own [batch, frames, 88, 2] → logits [batch, frames, 88, 4]."""
+        logits, _ = self.net(x, own, self.net.zero_states(ops.shape(x)[0]), training=training)
+        return logits
+
+
+def build_sequence(net: Net, frames: int | None) -> keras.Model:
+    """The model that is trained: {x, own} → logits."""
+    x = keras.Input((frames, net.spec.bins, net.spec.channels), name="x")
+    own = keras.Input((frames, KEYS, 2), name="own")
+    return keras.Model({"x": x, "own": own}, _Sequence(net)(x, own), name="transcriber")
+
+
+def build_net(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> Net:
+    """A net, with the weights of a fit where given."""
+    net = Net(config, spec, name="net")
+    sequence = build_sequence(net, 2)
+    if weights is not None:
+        sequence.load_weights(weights)
+    return net
+
+
+def build_step(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> keras.Model:
+    """The model that is exported: one frame in, posteriors out.
+
+    Inputs `x` [1, 1, bins, channels], `own` [1, 1, 88, 2] and `state_*`; outputs `y` [1, 88, 4] (HEADS, 0..1) and `next_*`.
+    """
+    net = build_net(config, spec, weights)
+    x = keras.Input(batch_shape=(1, 1, spec.bins, spec.channels), name="x")
+    own = keras.Input(batch_shape=(1, 1, KEYS, 2), name="own")
+    states = {k: keras.Input(batch_shape=tuple(v.shape), name=k) for k, v in net.zero_states(1).items()}
+    logits, after = net(x, own, states)
+    return keras.Model({"x": x, "own": own, **states}, {"y": ops.sigmoid(logits[:, 0]), **after}, name="transcriber_step")
+
+
+def loss(target: Tensor, logits: Tensor) -> Tensor:
+    """Cross-entropy of onset, frame and offset, squared error of velocity where a note begins.
+
+    target [batch, frames, 88, 4] as HEADS, velocity 0..1 and only where > 0 a note begins.
+    """
+    binary = keras.losses.binary_crossentropy
+    onset = ops.mean(binary(target[..., 0:1], logits[..., 0:1], from_logits=True))
+    frame = ops.mean(binary(target[..., 1:2], logits[..., 1:2], from_logits=True))
+    offset = ops.mean(binary(target[..., 2:3], logits[..., 2:3], from_logits=True))
+    begins = ops.cast(target[..., 3] > 0, logits.dtype)
+    miss = begins * ops.square(ops.sigmoid(logits[..., 3]) - target[..., 3])
+    velocity = ops.sum(miss) / (ops.sum(begins) + 1.0)
+    return 100 * onset + 30 * frame + 15 * offset + 2 * velocity
