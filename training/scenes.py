@@ -90,8 +90,9 @@ def draw(
 
 
 def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
-    """A bank, an acoustic piano three times as often as another."""
-    weight = np.array([ACOUSTIC if bank.acoustic else 1.0 for bank in banks])
+    """A bank: each timbre once, however many banks it has, an acoustic piano more often than another."""
+    timbres = [bank.timbre for bank in banks]
+    weight = np.array([(ACOUSTIC if bank.acoustic else 1.0) / timbres.count(bank.timbre) for bank in banks])
     return banks[int(rng.choice(len(banks), p=weight / weight.sum()))]
 
 
