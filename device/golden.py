@@ -1,0 +1,120 @@
+"""Golden vectors: what the models gave when they were exported, to be given again wherever they run.
+
+A model's inputs are kept as its tensors store them, its outputs as real numbers, one array [steps, ...] each:
+`MODEL/in/NAME` and `MODEL/out/RUNTIME/NAME`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.bundle import GOLDEN_FRAMES, GOLDEN_SAMPLES, Bundle
+from device.errors import BundleError
+from device.features import Features
+from device.runtime import Float, RuntimeName, StepModel, TensorSpec
+
+SLOWEST = 0.5
+"""Share of a hop that features and transcriber may take before the device is called too slow."""
+
+
+def real(stored: NDArray[Any], spec: TensorSpec) -> Float:
+    """A tensor's stored values as real numbers, exactly those that quantise to them again."""
+    if not spec.quantised:
+        return stored.astype(np.float32)
+    return (stored.astype(np.float32) - np.float32(spec.zero_point)) * np.float32(spec.scale)
+
+
+def run(model: StepModel, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Float]:
+    """Outputs [steps, ...] of a model from its beginning, for stored inputs [steps, ...]."""
+    model.reset()
+    steps = len(next(iter(inputs.values())))
+    fed = {name: real(stored, model.inputs[name]) for name, stored in inputs.items()}
+    outputs = [model.step(**{name: values[i] for name, values in fed.items()}) for i in range(steps)]
+    return {name: np.stack([output[name] for output in outputs]) for name in model.outputs}
+
+
+def relative_error(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    """L2 norm of the difference over the L2 norm of what was wanted; infinite for what is not finite."""
+    if not np.all(np.isfinite(found)):
+        return float("inf")
+    difference = found.astype(np.float64) - wanted
+    return float(np.linalg.norm(difference) / max(float(np.linalg.norm(wanted)), 1e-9))
+
+
+def verify(bundle: Bundle, runtime: RuntimeName | None = None) -> list[str]:
+    """The self-test of an opened bundle in the runtime at hand: one line for each thing found right.
+
+    Raises BundleError for the first thing found wrong. `Bundle.open` has checked schema, sums and features before.
+    """
+    manifest = bundle.manifest
+    made = f"{manifest.name} {manifest.version}, schema {manifest.schema}, {manifest.created}"
+    lines = [
+        f"manifest    {made}, for devices from {manifest.min_device_version}",
+        f"checksums   {len(manifest.files) + 1} files, bundle {bundle.digest[:12]}",
+        f"features    {len(bundle.golden[GOLDEN_FRAMES])} golden frames agree",
+    ]
+    models = {name: bundle.model(name, runtime) for name in manifest.models}
+    for name, model in models.items():
+        lines.append(f"{name:<11} {len(model.tensors)} tensors as the manifest says, {model.runtime}")
+        lines += [f"{name:<11} {line}" for line in _check_outputs(bundle, name, model)]
+    lines.append(_check_speed(bundle, models["transcriber"]))
+    return lines
+
+
+def golden_inputs(bundle: Bundle, name: str, model: StepModel) -> dict[str, NDArray[Any]]:
+    """The stored inputs of one model's golden vectors."""
+    inputs = {tensor: bundle.golden.get(f"{name}/in/{tensor}") for tensor in model.inputs}
+    given = {tensor: stored for tensor, stored in inputs.items() if stored is not None}
+    if len(given) < len(inputs) or len({len(stored) for stored in given.values()}) != 1:
+        raise BundleError(f"{bundle.path}: golden inputs of {name} are {sorted(given)}, not {sorted(inputs)}.")
+    return given
+
+
+def _check_outputs(bundle: Bundle, name: str, model: StepModel) -> list[str]:
+    found = run(model, golden_inputs(bundle, name, model))
+    allowed = bundle.manifest.models[name].tolerance.get(model.runtime)
+    if allowed is None:
+        raise BundleError(f"{bundle.path}: {name} was not checked in {model.runtime}, only in others: export it again.")
+    lines = []
+    for tensor, values in found.items():
+        wanted = bundle.golden.get(f"{name}/out/{model.runtime}/{tensor}")
+        if wanted is None or wanted.shape != values.shape:
+            shape = None if wanted is None else wanted.shape
+            raise BundleError(f"{bundle.path}: golden {tensor} of {name} has shape {shape}, not {values.shape}.")
+        error = relative_error(values, wanted)
+        if not error <= allowed:
+            raise BundleError(
+                f"{bundle.path}: {name} in {model.runtime} here gives {tensor} {error:.2%} off the golden values, "
+                f"{allowed:.2%} is allowed."
+            )
+        lines.append(f"{tensor}: {len(values)} golden steps, {error:.3%} off, {allowed:.0%} allowed")
+    return lines
+
+
+def _check_speed(bundle: Bundle, model: StepModel) -> str:
+    features = Features(bundle.features)
+    spec = bundle.features
+    inputs = golden_inputs(bundle, "transcriber", model)
+    fed = {name: real(stored, model.inputs[name]) for name, stored in inputs.items()}
+    samples = bundle.golden[GOLDEN_SAMPLES]
+    hops = samples[: len(samples) // spec.hop * spec.hop].reshape(-1, spec.hop)
+    times = []
+    for i in range(len(next(iter(fed.values())))):
+        begun = perf_counter()
+        features.step(hops[i % len(hops)])
+        model.step(**{name: values[i] for name, values in fed.items()})
+        times.append(perf_counter() - begun)
+    median, late = (float(np.quantile(times, q)) for q in (0.5, 0.99))
+    hop_s = spec.hop / spec.sample_rate
+    # the median: one late hop says more about what else runs than about the device
+    if median > SLOWEST * hop_s:
+        raise BundleError(
+            f"This device is too slow for {bundle.path}: a hop takes {median * 1e3:.1f} ms of "
+            f"{hop_s * 1e3:.0f} ms, at most {SLOWEST:.0%} may be taken."
+        )
+    return f"speed       a hop takes {median * 1e3:.2f} ms (p99 {late * 1e3:.2f}) of {hop_s * 1e3:.0f} ms"
