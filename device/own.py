@@ -45,6 +45,6 @@ class OwnNotes:
                 out[0, key, 1] = max(out[0, key, 1], float(now_s <= off))
         return out
 
-    def explains(self, pitch: int, onset_s: float, before_s: float, after_s: float) -> bool:
-        """Whether we struck `pitch` from `before_s` before to `after_s` after the heard onset."""
-        return any(p == pitch and onset_s - before_s <= on <= onset_s + after_s for p, on, _ in self._notes)
+    def struck(self, from_s: float, to_s: float) -> set[int]:
+        """MIDI pitches that we struck within these times."""
+        return {pitch for pitch, on, _ in self._notes if from_s <= on <= to_s}

@@ -1,0 +1,113 @@
+"""From sound to the left hand: one pure function of its state, the same for the daemon, a file and a test.
+
+    hop ─▶ hearing ─▶ right-hand notes ─▶ clock ─▶ a step of the grid ─▶ accompanist ─▶ left hand ─▶ performer ─▶ Send
+    MIDI notes ───────────▲
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from device.clock import Clock, Step
+from device.features import Samples
+from device.hearing import Hearing
+from device.performer import Performer, Strike
+from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
+
+
+class Player(Protocol):
+    """Decides the left hand: `device.lefthand.LeftHand`."""
+
+    def hear(self, note: Note) -> None:
+        """A right-hand note was decided."""
+        ...
+
+    def end(self, ended: NoteEnded) -> None:
+        """A right-hand note ended."""
+        ...
+
+    def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
+        """For this step: a new chord's label or None, keys to strike, and keys to let go at it (None: all)."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all."""
+        ...
+
+
+class Engine:
+    """Feed it hops (or MIDI notes) in order; it gives what was heard, beats, chords and messages to send."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        hearing: Hearing | None = None,
+        player: Player | None = None,
+        hears_itself: bool = False,
+    ) -> None:
+        """No `hearing`: the right hand comes as MIDI. No `player`: it listens only.
+
+        `hears_itself`: what is sent may come back through the input, as it does live.
+        """
+        self.hearing, self._clock, self._player = hearing, clock, player
+        self._hears_itself = hears_itself
+        self._performer = Performer()
+
+    @property
+    def held(self) -> frozenset[int]:
+        """Left-hand keys that are down."""
+        return self._performer.held
+
+    def step(self, hop: Samples | None, now_s: float, midi: Sequence[NoteHeard | NoteEnded] = ()) -> list[Event]:
+        """One hop of samples, complete at `now_s`, and MIDI notes decided since the last hop."""
+        events: list[Event] = []
+        for heard in [*midi, *(self.hearing.step(hop, now_s) if self.hearing and hop is not None else ())]:
+            events.append(heard)
+            self._take_in(heard)
+        if self._player is not None:
+            while (step := self._clock.due(now_s)) is not None:
+                events += self._play(self._player, step, now_s)
+            events += self._sending(self._performer.advance(now_s))
+        return events
+
+    def finish(self, now_s: float) -> list[Event]:
+        """Let go of everything."""
+        return self._sending(self._performer.finish(now_s))
+
+    def panic(self, now_s: float) -> list[Event]:
+        """Let go of everything at once."""
+        return self._sending(self._performer.panic(now_s))
+
+    def _take_in(self, heard: NoteHeard | NoteEnded) -> None:
+        if isinstance(heard, NoteEnded):
+            if self._player is not None:
+                self._player.end(heard)
+            return
+        note = heard.note
+        if note.hand != "right":
+            return
+        self._clock.hear(note.onset_s, note.decided_s, note.pitch)
+        if self._player is not None and not self._clock.counting_in:
+            self._player.hear(note)
+
+    def _play(self, player: Player, step: Step, now_s: float) -> list[Event]:
+        events: list[Event] = []
+        if step.is_beat:
+            events.append(Beat(step.time_s, now_s, step.beat, step.lock))
+        label, strikes, let_go = player.play(step)
+        if label is not None:
+            events.append(ChordChosen(step.time_s, label))
+        if let_go is None or let_go:
+            events += self._sending(self._performer.release(now_s, step.time_s, let_go))
+        return events + self._sending(self._performer.strike(now_s, strikes))
+
+    def _sending(self, sends: list[Send]) -> list[Event]:
+        if self._hears_itself and self.hearing is not None:
+            for send in sends:
+                if send.kind == "note_on":
+                    self.hearing.sent(send.pitch, send.due_s)
+                elif send.kind == "note_off":
+                    self.hearing.released(send.pitch, send.due_s)
+        return list(sends)

@@ -1,0 +1,64 @@
+"""From a hop of samples to notes: features, transcriber and gate in a row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device.features import Features, FeatureSpec, Samples
+from device.gate import Gate, GateSpec
+from device.own import OwnNotes
+from device.transcriber import Stepper, Transcriber
+from device.types import NoteEnded, NoteHeard
+
+SPLIT = 55
+"""Lowest pitch of the right hand (G3) unless set otherwise."""
+
+class Hearing:
+    """Hears one stream; time is counted in hops from the first."""
+
+    def __init__(self, features: FeatureSpec, gate: GateSpec, model: Stepper, split: int = SPLIT) -> None:
+        self.spec = features
+        self._features = Features(features)
+        self._transcriber = Transcriber(model)
+        self._gate = Gate(gate, features.hop_s, split)
+        self._own = OwnNotes()
+        self._hops = 0
+
+    def reset(self) -> None:
+        """Forget everything heard and sent."""
+        self._features.reset()
+        self._transcriber.reset()
+        self._gate.reset()
+        self._own.reset()
+        self._hops = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether a note that was heard has not ended."""
+        return self._gate.pending
+
+    def sent(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
+        """We sent a note: it may come back, and is not the player's."""
+        self._own.sent(pitch, on_s, off_s)
+
+    def released(self, pitch: int, off_s: float) -> None:
+        """We let go of what we sent."""
+        self._own.released(pitch, off_s)
+
+    def step(self, hop: Samples, now_s: float) -> list[NoteHeard | NoteEnded]:
+        """[hop] samples; `now_s` is the source's clock when they were complete, and each decision's `decided_s`."""
+        self._hops += 1
+        end_s = self._hops * self.spec.hop_s
+        posterior = self._transcriber.step(self._features.step(hop), self._own.frame(end_s))
+        return self._gate.step(posterior, self._explained(end_s), now_s)
+
+    def _explained(self, end_s: float) -> set[int]:
+        """Pitches whose onset in the labelled frame our own sending explains."""
+        gate = self._gate.spec
+        onset_s = end_s - (gate.delay_frames + 0.5) * self.spec.hop_s
+        return self._own.struck(onset_s - gate.own_before_s, onset_s + gate.own_after_s)
+
+
+def silence(spec: FeatureSpec) -> Samples:
+    """A hop of nothing."""
+    return np.zeros(spec.hop, np.float32)

@@ -1,0 +1,43 @@
+"""Frames to posteriors: the streaming net, one frame at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.features import Frames
+from device.types import KEYS
+
+ONSET, FRAME, OFFSET, VELOCITY = range(4)
+"""The heads, in the order of a posterior's last axis."""
+
+
+class Stepper(Protocol):
+    """What runs a step model: `device.runtime.StepModel`, or a float model in training."""
+
+    def step(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """One step; states are kept inside."""
+        ...
+
+    def reset(self) -> None:
+        """States as before the first step."""
+        ...
+
+
+class Transcriber:
+    """A frame and what we sent → [88, 4] posteriors (onset, frame, offset, velocity), each 0..1."""
+
+    def __init__(self, model: Stepper) -> None:
+        self._model = model
+
+    def reset(self) -> None:
+        """Forget all frames."""
+        self._model.reset()
+
+    def step(self, frame: Frames, own: NDArray[np.float32]) -> NDArray[np.float32]:
+        """frame [bins, channels] levels, own [1, 88, 2] as `OwnNotes.frame` → [88, 4]; what is not a number is 0."""
+        posterior = self._model.step(x=frame[None, None], own=own[None])["y"]
+        return np.nan_to_num(posterior.reshape(KEYS, 4), nan=0.0)
