@@ -1,0 +1,44 @@
+"""Where full bars start, from the measures a score is printed in."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+import numpy.typing as npt
+
+from training.pieces import Meter
+
+TOLERANCE = 1e-3
+"""Quarters by which sums of engraved durations may differ from a bar's length."""
+
+
+def bar_length(meters: list[Meter], quarter: float) -> float:
+    """Quarters in a bar of the meter that holds at this quarter; meters must be sorted and not empty."""
+    index = bisect_right([meter[0] for meter in meters], quarter + TOLERANCE) - 1
+    _, beats, beat_type = meters[max(0, index)]
+    return beats * 4.0 / beat_type
+
+
+def full_bars(starts: list[float], end: float, meters: list[Meter]) -> npt.NDArray[np.float64]:
+    """Downbeats (quarters) among the measures' starts, for measures that follow each other up to `end`.
+
+    A first measure shorter than its meter is a pickup and holds none. A measure that completes a short one, as where a
+    repeat sign divides a bar, holds none either.
+    """
+    downbeats: list[float] = []
+    filled = 0.0
+    for index, (start, stop) in enumerate(zip(starts, [*starts[1:], end], strict=True)):
+        length, whole = stop - start, bar_length(meters, start)
+        if length < TOLERANCE:
+            continue
+        if index == 0 and length < whole - TOLERANCE:
+            continue
+        if filled and filled + length <= whole + TOLERANCE:
+            filled += length
+        else:
+            downbeats.append(start)
+            filled = length
+        if filled > whole - TOLERANCE:
+            filled = 0.0
+    return np.array(downbeats, np.float64)

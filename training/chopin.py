@@ -1,0 +1,202 @@
+"""Chopin's first editions in Humdrum (github.com/pl-wnifc/humdrum-chopin-first-editions), read through Verovio.
+
+The lowest staff (spine 0) is the left hand, the next the right, the singer of op. 74 above them the voice; strings and
+orchestra are left out, and so are grace notes, which take no time of their own. Repeats are not unfolded.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import verovio
+
+from training.bars import full_bars
+from training.pieces import Hand, Meter, Piece, as_notes
+from training.splits import split_of_name
+
+ARCHIVE = "chopin-first-editions"
+
+EXCLUDED_OPERA = frozenset(
+    {6, 7, 10, 17, 24, 25, 28, 30, 33, 41, 45, 50, 56, 59, 63, 66, 67, 68},
+)
+"""Every mazurka, étude and prelude with an opus number, and op. 66: heard in MAPS, on which the project is measured."""
+
+EXCLUDED_STEMS = ("MEG",)
+"""The mazurka without an opus number (à Émile Gaillard), whose second edition has no title record."""
+
+EXCLUDED_TITLE = re.compile(r"\b(ma[sz]o?urkas?|etudes?|preludes?|preludium)\b")
+TITLE_RECORD = re.compile(r"^!!!(?:OTL|PTL|AGN|rism-genre|rism-title)[^:\n]*:(.*)$", re.MULTILINE)
+OPUS_RECORD = re.compile(r"^!!!(?:OPS|rism-opus):\D*0*(\d+)", re.MULTILINE | re.IGNORECASE)
+
+SONGS = "074"
+SONGS_COMPOSER = "Chopin,_Frédéric"
+"""Op. 74 is in OpenScore Lieder too, under this composer: both must fall on one side."""
+
+SEPARATE_072 = {"marche": "002", "001": "003", "002": "004", "003": "005"}
+"""The numbers that op. 72's march and écossaises, printed separately, bear in the edition of the whole."""
+
+SHARP_FLAT = {"#": 1, "-": -1}
+MEI = "{http://www.music-encoding.org/ns/mei}"
+XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
+
+
+def work_of(stem: str) -> str:
+    """What all editions of one opus share: '025_7' and '025' -> '025', '072sep' -> '072', 'GDC-1c-Sam' -> 'GDC'."""
+    found = re.match(r"\d{3}|[A-Za-z]+", stem)
+    if found is None:
+        raise ValueError(f"{stem}.krn is not named as the first editions are: OPUS-EDITION-PUBLISHER-NUMBER.krn")
+    return found.group()
+
+
+def movement_of(stem: str) -> str:
+    """What the editions of one movement share: opus and number ('009/002'); an opus of one piece is its number 1."""
+    number = re.search(r"-(\d{3}|marche)\b", stem)
+    section = re.match(r"\d{3}_(\d+)(?=-)", stem)
+    part = number.group(1) if number else f"{int(section.group(1)):03d}" if section else "001"
+    if stem.startswith("072sep"):
+        part = SEPARATE_072[part]
+    if stem.lower().endswith("-secondo"):
+        part += "-secondo"
+    return f"{work_of(stem)}/{part}"
+
+
+def is_excluded(stem: str, text: str = "") -> bool:
+    """Whether a file must never be trained on, by its name or by its reference records (either suffices)."""
+    work = work_of(stem)
+    if work in EXCLUDED_STEMS or (work.isdigit() and int(work) in EXCLUDED_OPERA):
+        return True
+    if any(int(opus) in EXCLUDED_OPERA for opus in OPUS_RECORD.findall(text)):
+        return True
+    titles = " ".join(TITLE_RECORD.findall(text)).lower()
+    plain = "".join(mark for mark in unicodedata.normalize("NFD", titles) if not unicodedata.combining(mark))
+    return EXCLUDED_TITLE.search(plain) is not None
+
+
+def edition_files(root: Path) -> list[Path]:
+    """The files that may be trained on: nothing excluded, no single part of a string player, no score with strings
+    where the piano part has a file of its own."""
+    paths = sorted(root.glob("**/kern/*.krn"))
+    with_piano_part = {path.stem.removesuffix("-piano") for path in paths if path.stem.endswith("-piano")}
+    return [
+        path
+        for path in paths
+        if path.stem not in with_piano_part
+        and not re.search(r"-viol\w+$", path.stem)
+        and not is_excluded(path.stem, path.read_text("utf-8", "replace"))
+    ]
+
+
+def primary_files(paths: list[Path]) -> set[Path]:
+    """One edition of each movement: the first by name."""
+    first: dict[str, Path] = {}
+    for path in sorted(paths):
+        first.setdefault(movement_of(path.stem), path)
+    return set(first.values())
+
+
+def read_edition(path: Path, primary: bool = True) -> Piece:
+    """Read one Humdrum file; ValueError where it holds no two staves of notes."""
+    text = path.read_text("utf-8", "replace")
+    if is_excluded(path.stem, text):
+        raise ValueError(f"{path.name} is a mazurka, étude, prelude or op. 66, which are kept out of training")
+    # Lists of sections (*>[A,B,A]) would make Verovio unfold some repeats and not others.
+    lines = [line for line in text.split("\n") if not line.startswith("*>")]
+    work = work_of(path.stem)
+    group = SONGS_COMPOSER if work == SONGS else f"Chopin, op. {work}"
+    toolkit = verovio.toolkit()
+    toolkit.setOptions({"inputFrom": "humdrum", "breaks": "none", "expandNever": True})
+    if not toolkit.loadData("\n".join(lines)):
+        raise ValueError(f"{path.name} cannot be read as Humdrum")
+    timemap: list[dict[str, Any]] = toolkit.renderToTimemap({"includeMeasures": True})
+    staff_of = staves(ElementTree.fromstring(toolkit.getMEI()))
+    hand_of = hands(sorted(set(staff_of.values())), sung=work == SONGS)
+    onset_of = {note: entry["qstamp"] for entry in timemap for note in entry.get("on", [])}
+    offset_of = {note: entry["qstamp"] for entry in timemap for note in entry.get("off", [])}
+    rows = [
+        (onset, offset_of[note] - onset, pitch_of(token), hand_of[staff_of[note]])
+        for note, onset in onset_of.items()
+        if "q" not in (token := token_of(lines, note)).lower() and note in offset_of and staff_of[note] in hand_of
+    ]
+    if not rows:
+        raise ValueError(f"{path.name} holds no notes on two staves")
+    onset, duration, pitch, hand = np.array(rows, np.float64).T
+    measures = [(line_of(entry["measureOn"]), float(entry["qstamp"])) for entry in timemap if "measureOn" in entry]
+    meters = meters_of(lines, measures)
+    title = re.search(r"^!!!OTL[^:\n]*: *(.*)$", text, re.MULTILINE)
+    return Piece(
+        name=path.stem,
+        corpus="chopin",
+        group=group,
+        work=movement_of(path.stem),
+        split=split_of_name(group),
+        notes=as_notes(onset, duration, pitch, 0, hand),
+        meters=meters,
+        downbeats=full_bars([quarter for _, quarter in measures], float(timemap[-1]["qstamp"]), meters),
+        primary=primary,
+        title=title.group(1).strip() if title else "",
+    )
+
+
+def staves(mei: ElementTree.Element) -> dict[str, int]:
+    """Staff number (1 is the highest) of every note's id."""
+    return {
+        note.attrib[XML_ID]: int(staff.attrib["n"])
+        for staff in mei.iter(f"{MEI}staff")
+        for note in staff.iter(f"{MEI}note")
+    }
+
+
+def token_of(lines: list[str], identifier: str) -> str:
+    """The Humdrum token that Verovio's id names: 'note-L22F1S2' is line 22, field 1, note 2 of the chord."""
+    found = re.match(r"note-L(\d+)F(\d+)(?:S(\d+))?", identifier)
+    if found is None:
+        raise ValueError(f"Verovio names a note {identifier}, which is no place in a Humdrum file")
+    line, position, sub = (int(part or 1) for part in found.groups())
+    return lines[line - 1].split("\t")[position - 1].split(" ")[sub - 1]
+
+
+def pitch_of(token: str) -> int:
+    """MIDI pitch of a **kern note: c is middle C, cc the octave above, C the octave below (humdrum.org/rep/kern)."""
+    found = re.search(r"([a-g]+|[A-G]+)([#-]*)", token)
+    if found is None:
+        raise ValueError(f"the kern token {token} has no pitch")
+    letters, signs = found.groups()
+    octave = len(letters) - 1 if letters.islower() else -len(letters)
+    step = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}[letters[0].lower()]
+    return 60 + 12 * octave + step + sum(SHARP_FLAT[sign] for sign in signs)
+
+
+def hands(numbers: list[int], sung: bool) -> dict[int, Hand]:
+    """Hand of each staff number, sorted from the top; empty where there are not two."""
+    if len(numbers) < 2:
+        return {}
+    found = {numbers[-1]: Hand.LEFT, numbers[-2]: Hand.RIGHT}
+    if sung and len(numbers) > 2:
+        found[numbers[-3]] = Hand.VOICE
+    return found
+
+
+def line_of(identifier: str) -> int:
+    """The 1-based line that Verovio's id ('measure-L25') names; 1 where it names none."""
+    found = re.search(r"-L(\d+)", identifier)
+    return int(found.group(1)) if found else 1
+
+
+def meters_of(lines: list[str], measures: list[tuple[int, float]]) -> list[Meter]:
+    """Meters from the *M interpretations, each placed at the measure of the first data line after it."""
+    meters: list[Meter] = []
+    pending: tuple[int, int] | None = None
+    for number, line in enumerate(lines, 1):
+        if found := re.search(r"(?:^|\t)\*M(\d+)/(\d+)", line):
+            pending = int(found.group(1)), int(found.group(2))
+        elif pending and line and line[0] not in "*!=":
+            quarter = max((start for at, start in measures if at <= number), default=0.0)
+            if not meters or meters[-1][1:] != pending:
+                meters.append((quarter, *pending))
+            pending = None
+    return meters or [(0.0, 4, 4)]

@@ -1,0 +1,112 @@
+"""OpenScore Lieder (github.com/OpenScore/Lieder): songs for voice and two-staff piano in MusicXML, read by partitura.
+
+The piano's upper staff is the right hand, its lower staff the left; every other part is the voice. Ties are merged,
+grace notes, which take no time of their own, are left out, and repeats are not unfolded.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import partitura
+from partitura.score import GraceNote, Measure, Note, Part, TimeSignature, Transposition
+
+from training.bars import full_bars
+from training.pieces import Hand, Meter, Piece, as_notes
+from training.splits import split_of_name
+
+ARCHIVE = "openscore-lieder"
+
+
+class NoPianoError(ValueError):
+    """A score without a two-staff part, such as a part song."""
+
+
+def song_files(root: Path) -> list[Path]:
+    """Every score, sorted."""
+    return sorted(root.glob("**/scores/*/**/*.mxl"))
+
+
+def place_of(path: Path) -> tuple[str, str]:
+    """Composer and work (composer/set/song) that a path under `scores` names, in Unicode form NFC."""
+    parts = [unicodedata.normalize("NFC", part) for part in path.parent.parts]
+    start = len(parts) - parts[::-1].index("scores")
+    return parts[start], "/".join(parts[start:])
+
+
+def primary_files(paths: list[Path]) -> set[Path]:
+    """One score of each song: a few have a second one for another key or a solo instrument."""
+    first: dict[str, Path] = {}
+    for path in sorted(paths, key=lambda path: (len(path.stem), path.stem)):
+        first.setdefault(place_of(path)[1], path)
+    return set(first.values())
+
+
+def read_song(path: Path, primary: bool = True) -> Piece:
+    """Read one `.mxl` or `.musicxml`; NoPianoError where no part has two staves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        score = partitura.load_musicxml(str(path))
+    parts = [part for part in score.parts if part.notes_tied]
+    pianos = [part for part in parts if is_piano(part)]
+    if not pianos:
+        raise NoPianoError(f"{path.name} has no part with two staves")
+    piano = max(pianos, key=lambda part: len(part.notes_tied))
+    blocks = [rows(piano)] + [rows(part, Hand.VOICE) for part in parts if part not in pianos]
+    onset, duration, pitch, hand = np.concatenate(blocks).T
+    meters = meters_of(piano)
+    starts = sorted(quarters(piano, [measure.start.t for measure in piano.iter_all(Measure)]).tolist())
+    composer, work = place_of(path)
+    return Piece(
+        name=path.stem,
+        corpus="lieder",
+        group=composer,
+        work=work,
+        split=split_of_name(composer),
+        notes=as_notes(onset, duration, pitch, 0, hand),
+        meters=meters,
+        downbeats=full_bars(starts, float(quarters(piano, [piano.last_point.t])[0]), meters),
+        primary=primary,
+        title=work.rsplit("/", 1)[-1].replace("_", " "),
+    )
+
+
+def is_piano(part: Part) -> bool:
+    """Whether the part has a second staff."""
+    return max(note.staff or 1 for note in part.notes_tied) > 1
+
+
+def quarters(part: Part, ticks: list[int]) -> Any:
+    """Quarters since the part's first tick, pickup included."""
+    return part.quarter_map(np.array(ticks, np.float64)) - part.quarter_map(part.first_point.t)
+
+
+def rows(part: Part, hand: Hand | None = None) -> Any:
+    """(n, 4): onset and duration in quarters, sounding pitch, hand (by staff where none is given)."""
+    shift = transposition_of(part)
+    notes = [note for note in part.notes_tied if isinstance(note, Note) and not isinstance(note, GraceNote)]
+    onset = quarters(part, [note.start.t for note in notes])
+    offset = quarters(part, [note.end_tied.t for note in notes])
+    pitch = [note.midi_pitch + shift for note in notes]
+    by_staff = [Hand.RIGHT if (note.staff or 1) == 1 else Hand.LEFT for note in notes]
+    table = np.array([onset, offset - onset, pitch, by_staff if hand is None else [hand] * len(notes)], np.float64)
+    return table.T[table[1] > 0]
+
+
+def transposition_of(part: Part) -> int:
+    """Semitones from written to sounding pitch, for a clarinet or a tenor's clef."""
+    found = next(part.iter_all(Transposition), None)
+    return 0 if found is None else int(found.chromatic or 0)
+
+
+def meters_of(part: Part) -> list[Meter]:
+    """Meters of the part, the first one at quarter 0."""
+    found = sorted(part.iter_all(TimeSignature), key=lambda signature: signature.start.t)
+    meters: list[Meter] = [
+        (float(quarters(part, [item.start.t])[0]), int(item.beats), int(item.beat_type)) for item in found
+    ]
+    return meters or [(0.0, 4, 4)]

@@ -1,0 +1,130 @@
+"""A piece of music as both models are trained on it: notes with hands, bars, and for a performance its clock."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+CORPORA = ("pop909", "chopin", "lieder")
+SPLITS = ("train", "valid", "test")
+
+
+class Hand(IntEnum):
+    """Who plays a note."""
+
+    RIGHT = 0
+    LEFT = 1
+    VOICE = 2
+    OTHER = 3
+    """Played by the pianist, by which hand is not known."""
+
+
+NOTE_DTYPE = np.dtype(
+    [("onset", "<f4"), ("duration", "<f4"), ("pitch", "u1"), ("velocity", "u1"), ("hand", "u1")],
+)
+"""Onset in quarters from the piece's start, duration in quarters, MIDI pitch, MIDI velocity (0: unknown), `Hand`."""
+
+Meter = tuple[float, int, int]
+"""(quarter from which it holds, beats in a bar, beat type)."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One movement, song or edition, unquantised.
+
+    `notes` is sorted by onset, then pitch. `downbeats` are the quarters at which a full bar starts: after a pickup the
+    first is above 0. `beat_s` is the second at which each quarter 0, 1, 2 ... is played, None for a score.
+    `group` is what splits keep together, and `work` what several editions share; exactly one edition of a work is
+    `primary`.
+    """
+
+    name: str
+    corpus: str
+    group: str
+    work: str
+    split: str
+    notes: npt.NDArray[Any]
+    meters: list[Meter]
+    downbeats: npt.NDArray[np.float64]
+    beat_s: npt.NDArray[np.float64] | None = None
+    primary: bool = True
+    title: str = ""
+
+    def of(self, *hands: Hand) -> npt.NDArray[Any]:
+        """The notes of these hands, in order."""
+        return self.notes[np.isin(self.notes["hand"], hands)]
+
+    def seconds(self, quarters: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """When these quarters are played; ValueError for a score, which has no clock of its own."""
+        if self.beat_s is None:
+            raise ValueError(f"{self.name} is a score: it has quarters and no seconds")
+        return np.interp(quarters, np.arange(len(self.beat_s)), self.beat_s)
+
+
+def as_notes(
+    onset: npt.ArrayLike, duration: npt.ArrayLike, pitch: npt.ArrayLike, velocity: npt.ArrayLike, hand: npt.ArrayLike
+) -> npt.NDArray[Any]:
+    """Columns (each of length n, or a scalar) to a sorted array of `NOTE_DTYPE`."""
+    columns = np.broadcast_arrays(onset, duration, pitch, velocity, hand)
+    notes = np.empty(columns[0].shape, NOTE_DTYPE)
+    for name, column in zip(NOTE_DTYPE.names or (), columns, strict=True):
+        notes[name] = column
+    return np.sort(notes, order=("onset", "pitch", "hand"))
+
+
+def piece_path(cache: Path, corpus: str, name: str) -> Path:
+    """Where the piece lies in a cache folder."""
+    return cache / "pieces" / corpus / f"{name}.npz"
+
+
+def save_piece(cache: Path, piece: Piece) -> Path:
+    """Write the piece so that a reader finds all of it or nothing."""
+    path = piece_path(cache, piece.corpus, piece.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        np.savez(
+            file,
+            text=np.array([piece.name, piece.corpus, piece.group, piece.work, piece.split, piece.title]),
+            primary=np.array(piece.primary),
+            notes=piece.notes,
+            meters=np.array(piece.meters, np.float64).reshape(-1, 3),
+            downbeats=np.asarray(piece.downbeats, np.float64),
+            beat_s=np.empty(0) if piece.beat_s is None else np.asarray(piece.beat_s, np.float64),
+        )
+    os.replace(temporary, path)
+    return path
+
+
+def load_piece(path: Path, split: str | None = None) -> Piece | None:
+    """Read one piece; None where it belongs to another split than the one asked for."""
+    with np.load(path, allow_pickle=False) as data:
+        name, corpus, group, work, own_split, title = (str(text) for text in data["text"])
+        if split is not None and split != own_split:
+            return None
+        beat_s = data["beat_s"]
+        return Piece(
+            name=name,
+            corpus=corpus,
+            group=group,
+            work=work,
+            split=own_split,
+            notes=data["notes"],
+            meters=[(float(quarter), int(beats), int(beat_type)) for quarter, beats, beat_type in data["meters"]],
+            downbeats=data["downbeats"],
+            beat_s=beat_s if len(beat_s) else None,
+            primary=bool(data["primary"]),
+            title=title,
+        )
+
+
+def load_pieces(cache: Path, corpus: str, split: str | None = None) -> list[Piece]:
+    """All cached pieces of a corpus, by name; empty where `prepare` has not run."""
+    paths = sorted((cache / "pieces" / corpus).glob("*.npz"))
+    return [piece for path in paths if (piece := load_piece(path, split)) is not None]

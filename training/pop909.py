@@ -1,0 +1,102 @@
+"""POP909 (github.com/music-x-lab/POP909-Dataset): pop songs played on a keyboard, with beats.
+
+The melody is the right hand. PIANO is both hands: its notes below middle C and below the sounding melody are the left
+hand, the rest is `Hand.OTHER`. BRIDGE, a second melody, is left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import symusic
+
+from training.pieces import Hand, Meter, Piece, as_notes
+from training.splits import split_of_song
+
+ARCHIVE = "pop909"
+MIDDLE_C = 60
+
+Array = npt.NDArray[np.float64]
+
+
+def song_files(root: Path) -> list[Path]:
+    """The MIDI file of each song (not its `versions`), by number."""
+    return sorted(path for path in root.glob("**/*.mid") if path.stem == path.parent.name)
+
+
+def read_song(midi: Path) -> Piece:
+    """Read one song from `NNN/NNN.mid` and the `beat_midi.txt` beside it."""
+    score = symusic.Score(str(midi)).to("second")
+    tracks = {track.name: track.notes.numpy() for track in score.tracks}
+    melody, piano = tracks["MELODY"], tracks["PIANO"]
+    table = np.loadtxt(midi.with_name("beat_midi.txt"), ndmin=2)
+    end_s = max(float((track["time"] + track["duration"]).max(initial=0.0)) for track in (melody, piano))
+    beat_s, before = cover(table[:, 0], end_s)
+    downbeats, meters = bars(table, before, len(beat_s))
+    left = is_left(piano, melody)
+    hand = np.concatenate(
+        [np.full(len(melody["time"]), Hand.RIGHT), np.where(left, Hand.LEFT, Hand.OTHER)],
+    )
+    column = {name: np.concatenate([melody[name], piano[name]]) for name in melody}
+    onset = quarters_at(column["time"], beat_s)
+    offset = quarters_at(column["time"] + column["duration"], beat_s)
+    return Piece(
+        name=midi.stem,
+        corpus="pop909",
+        group=midi.stem,
+        work=midi.stem,
+        split=split_of_song(int(midi.stem)),
+        notes=as_notes(onset, offset - onset, column["pitch"], column["velocity"], hand),
+        meters=meters,
+        downbeats=downbeats,
+        beat_s=beat_s,
+    )
+
+
+def quarters_at(seconds: Array, beat_s: Array) -> Array:
+    """The inverse of `Piece.seconds`."""
+    return np.interp(seconds, beat_s, np.arange(len(beat_s)))
+
+
+def cover(beat_s: Array, end_s: float) -> tuple[Array, int]:
+    """Beats continued at their first and last interval until 0 s and `end_s` lie between two; and how many came before."""
+    first, last = beat_s[1] - beat_s[0], beat_s[-1] - beat_s[-2]
+    before = max(0, int(np.ceil(beat_s[0] / first - 0.5)))
+    after = max(0, int(np.ceil((end_s - beat_s[-1]) / last)))
+    earlier = beat_s[0] - first * np.arange(before, 0, -1)
+    later = beat_s[-1] + last * np.arange(1, after + 1)
+    return np.concatenate([earlier, beat_s, later]), before
+
+
+def bars(table: Array, before: int, n_quarters: int) -> tuple[Array, list[Meter]]:
+    """Bar starts and meters from the columns of `beat_midi.txt`: seconds, start of a half bar, start of a bar.
+
+    Where half bars have three beats the song is in three: the second column then marks its bars.
+    """
+    half = np.flatnonzero(table[:, 1] > 0)
+    full = np.flatnonzero(table[:, 2] > 0)
+    in_three = len(half) > 1 and np.median(np.diff(half)) == 3
+    starts = half if in_three else full
+    usual = 3 if in_three else 4
+    lengths = np.append(np.diff(starts), usual)
+    meters: list[Meter] = [(0.0, usual, 4)]
+    for start, length in zip(starts, lengths, strict=True):
+        if length != meters[-1][1]:
+            meters.append((float(start + before), int(length), 4))
+    last = starts[-1] if len(starts) else 0
+    starts = np.concatenate([starts, np.arange(last + usual, n_quarters - before, usual)])
+    return (starts + before).astype(np.float64), meters
+
+
+def is_left(piano: dict[str, Any], melody: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    """Which piano notes lie below middle C and below every melody note sounding at their onset."""
+    left = piano["pitch"] < MIDDLE_C
+    starts, ends, pitches = melody["time"], melody["time"] + melody["duration"], melody["pitch"]
+    for index in np.flatnonzero(left):
+        onset = piano["time"][index]
+        sounding = (starts <= onset) & (ends > onset)
+        left[index] = piano["pitch"][index] < pitches[sounding].min(initial=MIDDLE_C)
+    return np.asarray(left, np.bool_)

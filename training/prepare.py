@@ -1,0 +1,102 @@
+"""`python -m training prepare`: read the published corpora into one `.npz` per piece."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+
+import click
+from tqdm import tqdm
+
+from training.archives import corpus_folder
+from training.pieces import CORPORA, SPLITS, Hand, Piece, load_pieces, piece_path, save_piece
+
+FILE_TIMEOUT_S = 120
+"""The longest piano score takes a tenth of this; what takes longer is malformed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read, and how."""
+
+    name: str
+    read: Callable[[], Piece]
+
+
+def jobs_of(corpus: str, root: Path) -> list[Job]:
+    """The files of a corpus, those whose editions are primary first."""
+    reader = import_module(f"training.{corpus}")
+    if corpus == "pop909":
+        return [Job(path.stem, partial(reader.read_song, path)) for path in reader.song_files(root)]
+    files = reader.edition_files(root) if corpus == "chopin" else reader.song_files(root)
+    read = reader.read_edition if corpus == "chopin" else reader.read_song
+    primary = reader.primary_files(files)
+    ordered = sorted(files, key=lambda path: path not in primary)
+    return [Job(path.stem, partial(read, path, primary=path in primary)) for path in ordered]
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """TimeoutError inside the block once this much time has passed (main thread only)."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"took longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def prepare_corpus(corpus: str, data: Path, cache: Path) -> dict[str, str]:
+    """Cache every piece that is not cached yet; returns the files that could not be read, and why."""
+    failed: dict[str, str] = {}
+    jobs = jobs_of(corpus, corpus_folder(data, cache, import_module(f"training.{corpus}").ARCHIVE))
+    for job in tqdm(jobs, desc=corpus, unit="piece"):
+        if piece_path(cache, corpus, job.name).exists():
+            continue
+        try:
+            with time_limit(FILE_TIMEOUT_S):
+                save_piece(cache, job.read())
+        except Exception as error:
+            # The parsers raise whatever a malformed file leads them to; one file must not end the run.
+            failed[job.name] = f"{type(error).__name__}: {error}"
+    return failed
+
+
+def summary(pieces: list[Piece]) -> str:
+    """A line per split: pieces (primary ones), then notes of each hand."""
+    lines = []
+    for split in SPLITS:
+        chosen = [piece for piece in pieces if piece.split == split]
+        notes = Counter[int]()
+        for piece in chosen:
+            notes.update(piece.notes["hand"].tolist())
+        hands = ", ".join(f"{hand.name.lower()} {notes[hand]:,}" for hand in Hand if notes[hand])
+        primary = sum(piece.primary for piece in chosen)
+        groups = len({piece.group for piece in chosen})
+        lines.append(f"  {split}: {len(chosen)} pieces ({primary} primary, {groups} groups); notes: {hands or 'none'}")
+    return "\n".join(lines)
+
+
+@click.command()
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=Path("../shared/data"))
+@click.option("--cache", type=click.Path(file_okay=False, path_type=Path), default=Path(".cache"))
+@click.option("--corpus", type=click.Choice(CORPORA), multiple=True, help="Only this one; may be repeated.")
+def prepare(data: Path, cache: Path, corpus: tuple[str, ...]) -> None:
+    """Read the published corpora into the cache; run again to go on where it stopped."""
+    for name in corpus or CORPORA:
+        failed = prepare_corpus(name, data, cache)
+        click.echo(f"{name}:\n{summary(load_pieces(cache, name))}")
+        for file, reason in failed.items():
+            click.echo(f"  not read: {file}: {reason}", err=True)
