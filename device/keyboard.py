@@ -1,0 +1,136 @@
+"""The right hand from a MIDI port, live."""
+
+from __future__ import annotations
+
+import math
+import queue
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import mido
+
+from device.echoes import Echoes
+from device.midifile import DRUM_CHANNEL, TICKS_PER_BEAT
+from device.ports import open_input
+from device.source import Feed
+from device.streamtime import StreamTime
+from device.tempomap import TempoMap
+from device.types import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
+
+HOP_S = 0.016
+"""How often the engine is asked."""
+TICKS = TempoMap(TICKS_PER_BEAT)
+"""Times are on the ticks of a MIDI file, so that a file of what was played says the same."""
+TICK_S = TICKS.seconds(1)
+
+_Told: TypeAlias = tuple[float, int, float, int, NoteHeard | NoteEnded]
+"""Time, 0 for an end and 1 for an onset, the note's onset, its pitch: the order of telling; and what is told."""
+
+
+class Keys:
+    """MIDI messages to notes heard: a key struck again ends its note, and no note is shorter than a tick."""
+
+    def __init__(self) -> None:
+        self._down: dict[int, tuple[int, Note]] = {}
+        self._told: list[_Told] = []
+        self._tick = 0
+        self._now_s = 0.0
+
+    def step(self, messages: Sequence[tuple[mido.Message, float]], now_s: float) -> list[NoteHeard | NoteEnded]:
+        """What (message, stream seconds) mean that came after the step before and until `now_s`.
+
+        In the order in which a file tells it: by time, ends first, low keys before high ones.
+        """
+        for message, time_s in messages:
+            self._tick = max(self._tick, math.floor(time_s / TICK_S))
+            while TICKS.seconds(self._tick) <= self._now_s:
+                self._tick += 1
+            if message.type not in ("note_on", "note_off") or message.channel == DRUM_CHANNEL:
+                continue
+            if not LOWEST_KEY <= message.note < LOWEST_KEY + KEYS:
+                continue
+            self._end(message.note)
+            if message.type == "note_on" and message.velocity > 0:
+                onset_s = TICKS.seconds(self._tick)
+                note = Note(onset_s, None, message.note, message.velocity, 1.0, onset_s, "right")
+                self._down[message.note] = (self._tick, note)
+                self._told.append((onset_s, 1, onset_s, message.note, NoteHeard(note)))
+        self._now_s = now_s
+        told = sorted((t for t in self._told if t[0] <= now_s), key=lambda t: t[:4])
+        self._told = [t for t in self._told if t[0] > now_s]
+        return [event for *_, event in told]
+
+    def finish(self) -> tuple[float, list[NoteHeard | NoteEnded]]:
+        """When all is over, and what has not been told by then: the ends of the notes whose keys are still down."""
+        self._tick = max(self._tick, math.ceil(self._now_s / TICK_S))
+        for pitch in list(self._down):
+            self._end(pitch)
+        end_s = max(self._now_s, TICKS.seconds(self._tick))
+        return end_s, self.step([], end_s)
+
+    def _end(self, pitch: int) -> None:
+        if pitch in self._down:
+            began, note = self._down.pop(pitch)
+            self._tick = max(self._tick, began + 1)
+            end_s = TICKS.seconds(self._tick)
+            self._told.append((end_s, 0, note.onset_s, pitch, NoteEnded(pitch, note.onset_s, end_s, decided_s=end_s)))
+
+
+class KeyboardSource:
+    """The player's messages at the MIDI input `name`, hop by hop from now on.
+
+    `echoes` knows what was sent; what only comes back is not the player's.
+    """
+
+    def __init__(self, name: str, stream_time: StreamTime, echoes: Echoes) -> None:
+        self._client, self.port = open_input(name)
+        self._echoes = echoes
+        self._queue: queue.SimpleQueue[tuple[mido.Message, float]] = queue.SimpleQueue()
+        self._waiting: deque[tuple[mido.Message, float]] = deque()
+        self._keys = Keys()
+        self._hops = 0
+        self._start_s = time.monotonic()
+        stream_time.arrived(0.0, self._start_s)
+        self._client.set_callback(self._received)
+
+    @property
+    def input_s(self) -> float:
+        """Seconds since the start, in whole hops."""
+        return self._hops * HOP_S
+
+    def read(self) -> list[Feed]:
+        """Wait for the end of the next hop, and give it with what the player did in it."""
+        self._hops += 1
+        now_s = self.input_s
+        time.sleep(max(0.0, self._start_s + now_s - time.monotonic()))
+        while not self._queue.empty():
+            self._waiting.append(self._queue.get())
+        messages = []
+        while self._waiting and self._waiting[0][1] <= now_s:
+            messages.append(self._waiting.popleft())
+        return [(None, now_s, self._keys.step(messages, now_s))]
+
+    def finish(self) -> list[Feed]:
+        """Close the port, and end what is still down."""
+        self.close()
+        return [(None, *self._keys.finish())]
+
+    def silence(self) -> list[Feed]:
+        """See `Source.silence`."""
+        return []
+
+    def close(self) -> None:
+        """Close the port."""
+        if not self._client.is_deleted:
+            self._client.cancel_callback()
+            self._client.close_port()
+            self._client.delete()
+
+    def _received(self, event: tuple[list[int], float], data: Any = None) -> None:
+        """In RtMidi's thread."""
+        now_s = time.monotonic()
+        message = mido.Message.from_bytes(event[0])
+        if not self._echoes.is_echo(message, now_s):
+            self._queue.put((message, now_s - self._start_s))

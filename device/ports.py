@@ -1,0 +1,228 @@
+"""Sound inputs and MIDI ports of this machine, and the one that a name means."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from device.errors import UserError, missing_extra
+
+RATES = (8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
+"""Sample rates in Hz that an input is asked about."""
+CLIENT = "lefthand"
+"""What the box is called among the clients of the MIDI system."""
+_API_NAMES = {"JACK Audio Connection Kit": "JACK", "Jack": "JACK"}
+
+
+@dataclass(frozen=True)
+class Port:
+    """A MIDI port, or a sound input, as the system that has it (`api`: ALSA, JACK) numbers and names it."""
+
+    name: str
+    api: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.name} [{self.api}]"
+
+
+@dataclass(frozen=True)
+class SoundInput(Port):
+    """A sound input with its number of channels and the sample rate (Hz) it has if none is asked for."""
+
+    channels: int
+    default_rate: int
+
+
+AnyPort = TypeVar("AnyPort", bound=Port)
+
+
+def choose(wanted: str, ports: Sequence[AnyPort], kind: str) -> AnyPort:
+    """The one of `ports` called `wanted`: exactly, else the only one whose name contains it in any case.
+
+    A name may be given with its system, as `lefthand devices` prints it: `tape [JACK]`. Raises UserError
+    with the candidates where several fit, and with what is there where none does. `kind` is the word for
+    such a port.
+    """
+    exact = [port for port in ports if wanted in (port.name, str(port))]
+    fitting = exact or [port for port in ports if wanted.casefold() in str(port).casefold()]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UserError(f'"{wanted}" could be more than one {kind}: write which one of {_listing(fitting)}.')
+    there = f"there is {_listing(ports)}" if ports else f"there is no {kind} at all"
+    raise UserError(f'There is no {kind} "{wanted}": {there}; connect it, or change the name in the settings.')
+
+
+def _listing(ports: Sequence[Port]) -> str:
+    return ", ".join(f'"{port}"' for port in ports)
+
+
+# Sound inputs
+
+
+@contextlib.contextmanager
+def portaudio() -> Iterator[Any]:
+    """A `pyaudio.PyAudio`, which sees the devices that are there as it begins; ends with the context."""
+    try:
+        import pyaudio
+    except ImportError:
+        raise missing_extra("pyaudio", "live") from None
+    with _quiet():
+        system = pyaudio.PyAudio()
+    try:
+        yield system
+    finally:
+        with _quiet():
+            system.terminate()
+
+
+def sound_inputs(system: Any) -> list[SoundInput]:
+    """The inputs that the PyAudio instance `system` sees."""
+    inputs = []
+    for index in range(system.get_device_count()):
+        info = system.get_device_info_by_index(index)
+        if info["maxInputChannels"] > 0:
+            api = str(system.get_host_api_info_by_index(info["hostApi"])["name"])
+            inputs.append(
+                SoundInput(
+                    name=str(info["name"]),
+                    api=_API_NAMES.get(api, api),
+                    index=index,
+                    channels=int(info["maxInputChannels"]),
+                    default_rate=round(info["defaultSampleRate"]),
+                )
+            )
+    return inputs
+
+
+def rates_of(system: Any, source: SoundInput, channels: int = 1) -> list[int]:
+    """The sample rates in Hz of RATES, and its own, that `source` delivers with `channels` channels."""
+    import pyaudio
+
+    rates = []
+    for rate in sorted({*RATES, source.default_rate}):
+        with _quiet(), contextlib.suppress(ValueError, OSError):
+            if system.is_format_supported(
+                rate, input_device=source.index, input_channels=channels, input_format=pyaudio.paFloat32
+            ):
+                rates.append(rate)
+    return rates
+
+
+# MIDI ports
+
+
+def midi_outputs() -> list[Port]:
+    """The ports that take MIDI messages, of every MIDI system that runs."""
+    return _ports(_rtmidi().MidiOut)
+
+
+def midi_inputs() -> list[Port]:
+    """The ports that give MIDI messages, of every MIDI system that runs."""
+    return _ports(_rtmidi().MidiIn)
+
+
+def open_output(name: str) -> tuple[Any, Port]:
+    """A connected `rtmidi.MidiOut` and its port; UserError as `choose`."""
+    return _open(_rtmidi().MidiOut, choose(name, midi_outputs(), "MIDI output"), "left hand")
+
+
+def open_input(name: str) -> tuple[Any, Port]:
+    """A connected `rtmidi.MidiIn` and its port; UserError as `choose`."""
+    return _open(_rtmidi().MidiIn, choose(name, midi_inputs(), "MIDI input"), "right hand")
+
+
+class Watch:
+    """Says whether a MIDI port is still there, which RtMidi does not tell of a port that is unplugged.
+
+    One client for all the questions: making one for each would use up the MIDI system's.
+    """
+
+    def __init__(self, port: Port, output: bool) -> None:
+        self.port = port
+        kind = _rtmidi().MidiOut if output else _rtmidi().MidiIn
+        self._client = next(filter(None, (_client(kind, api) for api, name in _apis() if name == port.api)), None)
+
+    def present(self) -> bool:
+        """Whether the port is listed now."""
+        return self._client is not None and self.port.name in self._client.get_ports()
+
+    def close(self) -> None:
+        """Give the client back."""
+        if self._client is not None and not self._client.is_deleted:
+            self._client.delete()
+
+
+def _ports(kind: Callable[..., Any]) -> list[Port]:
+    ports: list[Port] = []
+    for api, display in _apis():
+        client = _client(kind, api)
+        if client is None:
+            continue
+        names = client.get_ports()
+        client.delete()
+        ports += [Port(str(name), display, i) for i, name in enumerate(names)]
+    return ports
+
+
+def _open(kind: Callable[..., Any], port: Port, own_name: str) -> tuple[Any, Port]:
+    for api, display in _apis():
+        if display != port.api:
+            continue
+        client = _client(kind, api)
+        # Clients come and go: the index that counts is that of the moment of connecting.
+        names = [] if client is None else client.get_ports()
+        if client is not None and port.name in names:
+            with _rtmidi_errors(port):
+                client.open_port(names.index(port.name), name=own_name)
+            return client, port
+    raise UserError(f'"{port}" went away before it could be opened: connect it again.')
+
+
+def _apis() -> list[tuple[int, str]]:
+    """(number, name) of the MIDI systems that RtMidi was built for."""
+    rtmidi = _rtmidi()
+    named = [(api, str(rtmidi.get_api_display_name(api))) for api in rtmidi.get_compiled_api()]
+    return [(api, _API_NAMES.get(name, name)) for api, name in named]
+
+
+@contextlib.contextmanager
+def _rtmidi_errors(port: Port) -> Iterator[None]:
+    try:
+        yield
+    except (_rtmidi().RtMidiError, OSError) as error:
+        raise UserError(f'"{port}" cannot be opened ({error}): close the program that uses it.') from None
+
+
+def _client(kind: Callable[..., Any], api: int) -> Any | None:
+    """A client of the MIDI system `api`, None where that does not run."""
+    with _quiet():
+        try:
+            return kind(api, name=CLIENT)
+        except _rtmidi().RtMidiError:
+            return None
+
+
+def _rtmidi() -> Any:
+    try:
+        import rtmidi
+    except ImportError:
+        raise missing_extra("python-rtmidi", "live") from None
+    return rtmidi
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on stderr, where libasound and libjack tell of every device that is not there."""
+    saved = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -1,0 +1,155 @@
+"""A sound input, live: blocks from PyAudio, hops for the engine.
+
+PyAudio's callback is used rather than its blocking read: the callback takes each block out of the
+sound system at once, however long the engine is at work on another, and PortAudio's blocking read on
+JACK (libportaudio 19.6) writes beyond its buffer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.config import AudioSettings
+from device.errors import UserError
+from device.features import Samples
+from device.ports import choose, rates_of, sound_inputs
+from device.realtime import ask_for_fifo
+from device.resample import Hops
+from device.source import Feed
+from device.streamtime import StreamTime
+
+QUEUE_S = 2.0
+"""Blocks wait at most this long for the engine before they count as lost."""
+WAIT_S = 0.1
+DEAF_S = 2.0
+"""An input that gives no block for this long is gone."""
+
+log = logging.getLogger("lefthand")
+
+
+class SoundSource:
+    """The input that `settings` names, of the PyAudio instance `system`, from now on.
+
+    `stream_time` learns when the blocks arrive; `keep`, if given, gets each block (float32[n], full scale
+    at 1). Raises UserError where the input cannot be chosen or opened.
+    """
+
+    def __init__(
+        self,
+        system: Any,
+        settings: AudioSettings,
+        model_rate: int,
+        hop: int,
+        stream_time: StreamTime,
+        keep: Callable[[NDArray[np.float32]], None] | None = None,
+    ) -> None:
+        self.port = choose(settings.input, sound_inputs(system), "sound input")
+        self.xruns = 0
+        """How often the sound system said that it had lost sound (PortAudio's -9981), or we had to drop a block."""
+        self._hops = Hops(settings.rate, model_rate, hop, extra="live")
+        self._settings = settings
+        self._time = stream_time
+        self._keep = keep
+        self._queue: queue.Queue[tuple[bytes, float]] = queue.Queue(round(QUEUE_S * settings.rate / settings.block) + 1)
+        self._waited_s = 0.0
+        self._xruns_to_tell = 1
+        self.input_s = 0.0
+        self._stream = self._open(system)
+
+    def read(self) -> list[Feed]:
+        """Wait for the next block, and give the hops that it completes with their times; none after WAIT_S.
+
+        Raises UserError where the input has stopped delivering.
+        """
+        try:
+            data, arrived_s = self._queue.get(timeout=WAIT_S)
+        except queue.Empty:
+            self._waited_s += WAIT_S
+            if self._waited_s >= DEAF_S:
+                raise UserError(f'"{self.port}" gives no more sound: connect it again and start anew.') from None
+            return []
+        self._waited_s = 0.0
+        block = np.frombuffer(data, np.float32).reshape(-1, self._settings.channel)[:, -1]
+        if self._keep is not None:
+            self._keep(block)
+        hops = self._hops.push(block)
+        self.input_s = self._hops.pushed_s
+        self._log_losses(self._time.arrived(self.input_s, arrived_s))
+        return _feeds(hops)
+
+    def finish(self) -> list[Feed]:
+        """See `Source.finish`."""
+        self.close()
+        return _feeds(self._hops.flush())
+
+    def silence(self) -> list[Feed]:
+        """See `Source.silence`."""
+        return _feeds(self._hops.push(np.zeros(self._hops.hop, np.float32)))
+
+    def close(self) -> None:
+        """End the stream."""
+        with contextlib.suppress(OSError):
+            self._stream.close()
+
+    def _open(self, system: Any) -> Any:
+        import pyaudio
+
+        source, wanted = self.port, self._settings
+        if wanted.channel > source.channels:
+            raise UserError(
+                f'"{source}" has {source.channels} channels: set [audio] channel to 1 to {source.channels}.'
+            )
+        self._first = True
+        try:
+            return system.open(
+                rate=wanted.rate,
+                channels=wanted.channel,
+                format=pyaudio.paFloat32,
+                input=True,
+                input_device_index=source.index,
+                frames_per_buffer=wanted.block,
+                stream_callback=self._callback,
+            )
+        except (OSError, ValueError) as error:
+            rates = rates_of(system, source, wanted.channel)
+            if rates and wanted.rate not in rates:
+                raise UserError(
+                    f'"{source}" does not run at {wanted.rate} Hz: set [audio] rate to {_or(rates)}.'
+                ) from None
+            raise UserError(f'"{source}" cannot be opened ({error}): close the program that uses it.') from None
+
+    def _log_losses(self, lost_s: float) -> None:
+        if lost_s:
+            log.warning("%.0f ms of sound were lost after %.1f s", lost_s * 1e3, self.input_s)
+        if self.xruns >= self._xruns_to_tell:
+            log.warning("xrun: the input was not read in time (%d so far)", self.xruns)
+            self._xruns_to_tell = 2 * self.xruns
+
+    def _callback(self, data: bytes, frames: int, times: object, status: int) -> tuple[None, int]:
+        """In PortAudio's thread: hand the block on."""
+        if self._first:
+            self._first = False
+            ask_for_fifo()
+        if status:
+            self.xruns += 1
+        try:
+            self._queue.put_nowait((data, time.monotonic()))
+        except queue.Full:
+            self.xruns += 1
+        return None, 0
+
+
+def _feeds(hops: list[tuple[Samples, float]]) -> list[Feed]:
+    return [(hop, now_s, []) for hop, now_s in hops]
+
+
+def _or(rates: list[int]) -> str:
+    return " or ".join(map(str, rates))

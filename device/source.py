@@ -1,0 +1,42 @@
+"""What a live run needs of an input, be it sound or a keyboard."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+from device.features import Samples
+from device.ports import Port
+from device.types import NoteEnded, NoteHeard
+
+Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
+"""What `Engine.step` takes: a hop of samples or None, its time in stream seconds, and MIDI notes."""
+
+
+class Source(Protocol):
+    """An open input; the calls come from one thread at a time."""
+
+    @property
+    def port(self) -> Port:
+        """Where it comes from."""
+        ...
+
+    @property
+    def input_s(self) -> float:
+        """Seconds of input so far."""
+        ...
+
+    def read(self) -> list[Feed]:
+        """Wait a little for more input and give it; UserError where the input has gone."""
+        ...
+
+    def finish(self) -> list[Feed]:
+        """Close, and give what was read and not given yet; `input_s` stays."""
+        ...
+
+    def silence(self) -> list[Feed]:
+        """After `finish`: a hop's length of nothing."""
+        ...
+
+    def close(self) -> None:
+        """Close only."""
+        ...
