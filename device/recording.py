@@ -103,7 +103,7 @@ class Recording:
         write_notes(self.folder / NOTES, notes)
         write_midi(self.folder / SENT, self.performance.sends)
         if self._rate is None:
-            write_midi(self.folder / KEYS, list(_messages(notes)))
+            write_midi(self.folder / KEYS, key_messages(notes))
         if self._error is not None:
             raise UserError(f"{self.folder / SOUND} ends early ({self._error}): record to another disk.")
 
@@ -118,11 +118,14 @@ class Recording:
             self._error = str(error)
 
 
-def _messages(notes: Iterable[Note]) -> Iterable[Send]:
+def key_messages(notes: Iterable[Note]) -> list[Send]:
+    """The messages of `notes`, as a MIDI file is written from them."""
+    messages = []
     for note in notes:
-        yield Send(note.onset_s, note.onset_s, "note_on", note.pitch, note.velocity)
+        messages.append(Send(note.onset_s, note.onset_s, "note_on", note.pitch, note.velocity))
         if note.offset_s is not None:
-            yield Send(note.offset_s, note.offset_s, "note_off", note.pitch, 0)
+            messages.append(Send(note.offset_s, note.offset_s, "note_off", note.pitch, 0))
+    return messages
 
 
 def _soundfile() -> Any:

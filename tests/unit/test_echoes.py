@@ -1,0 +1,46 @@
+"""What comes back is told from what is played."""
+
+from __future__ import annotations
+
+import mido
+
+from device.echoes import Echoes
+
+
+def on(note: int, velocity: int = 64, channel: int = 0) -> mido.Message:
+    return mido.Message("note_on", note=note, velocity=velocity, channel=channel)
+
+
+def off(note: int) -> mido.Message:
+    return mido.Message("note_off", note=note)
+
+
+def test_a_message_that_comes_back_is_an_echo_once() -> None:
+    echoes = Echoes()
+    echoes.sent(on(40), 1.0)
+    assert echoes.is_echo(on(40, channel=5), 1.01)
+    assert not echoes.is_echo(on(40), 1.02)
+
+
+def test_a_note_off_comes_back_in_either_form() -> None:
+    echoes = Echoes()
+    echoes.sent(off(40), 1.0)
+    echoes.sent(off(41), 1.0)
+    assert echoes.is_echo(mido.Message("note_off", note=40, velocity=90), 1.0)
+    assert echoes.is_echo(on(41, velocity=0), 1.0)
+
+
+def test_another_key_another_velocity_or_another_time_is_the_player() -> None:
+    echoes = Echoes(window_s=0.25)
+    echoes.sent(on(40), 1.0)
+    assert not echoes.is_echo(on(41), 1.01)
+    assert not echoes.is_echo(on(40, velocity=65), 1.01)
+    assert not echoes.is_echo(off(40), 1.01)
+    assert not echoes.is_echo(on(40), 1.3)
+
+
+def test_messages_that_are_no_notes_are_never_echoes() -> None:
+    echoes = Echoes()
+    pedal = mido.Message("control_change", control=64, value=127)
+    echoes.sent(pedal, 1.0)
+    assert not echoes.is_echo(pedal, 1.0)
