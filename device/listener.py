@@ -1,0 +1,186 @@
+"""What is known of the right hand when a step is planned, and as numbers for the net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from device.clock import Step
+from device.types import Note, NoteEnded
+
+Array = npt.NDArray[np.float32]
+
+ROUNDING_S = 1e-6
+"""Step times and note times are sums of floats; one that misses the limit by this much only rounds differently."""
+NEVER = 1e6
+"""Age in steps of an onset that has not come."""
+METERS = ("2/4", "3/4", "4/4", "6/8")
+MEMORY_STEPS = np.array([8.0, 64.0])
+"""After so many steps a heard step counts 1/e: two beats for the chord, four bars for the key."""
+
+PITCH_CHANNELS = ("onset", "sounding", "top", "lowest", "last", "recently", "lately")
+GLOBAL_NAMES = (
+    *("register", "sounds", "struck", "keys", "age 2", "age 8", "age 32"),
+    *(f"beat {n}" for n in range(4)),
+    *(f"step {n}" for n in range(6)),
+    *(f"meter {name}" for name in (*METERS, "other")),
+)
+INPUT_SIZE = 12 * len(PITCH_CHANNELS) + len(GLOBAL_NAMES)
+
+
+class Known(NamedTuple):
+    """The right hand as known at the planning of T steps, each array with T rows.
+
+    Pitches are MIDI numbers, -1 where there is none. `position` counts steps in the bar.
+    """
+
+    onsets: npt.NDArray[np.uint8]
+    """[T, 12] notes of each pitch class that became known since the step before."""
+    sounding: npt.NDArray[np.uint8]
+    """[T, 12] keys down of each pitch class."""
+    top: npt.NDArray[np.int16]
+    """[T] the highest key down."""
+    lowest: npt.NDArray[np.int16]
+    """[T] the lowest key down."""
+    last: npt.NDArray[np.int16]
+    """[T] the highest note of the latest onsets."""
+    age: npt.NDArray[np.float32]
+    """[T] steps from the latest onset to the step that is planned, `NEVER` before the first."""
+    position: npt.NDArray[np.int16]
+    steps_per_beat: npt.NDArray[np.int16]
+    meter: npt.NDArray[np.int8]
+    """[T] index into `METERS`, or their number for any other."""
+    memory: Array
+    """[T, 2, 12] how long each pitch class has sounded, decayed by `MEMORY_STEPS`."""
+
+
+def encode(known: Known) -> Array:
+    """The net's input for T steps, float32 [T, INPUT_SIZE], every value in 0..1.
+
+    First `PITCH_CHANNELS` by 12 pitch classes (channel after channel), then `GLOBAL_NAMES`. Training and the
+    device both call this, on whole pieces and on single steps.
+    """
+    steps = len(known.top)
+    pitch = np.zeros((steps, len(PITCH_CHANNELS), 12), np.float32)
+    pitch[:, 0] = np.minimum(known.onsets, 1)
+    pitch[:, 1] = np.minimum(known.sounding, 1)
+    for channel, pitches in ((2, known.top), (3, known.lowest), (4, known.last)):
+        where = np.flatnonzero(pitches >= 0)
+        pitch[where, channel, pitches[where] % 12] = 1.0
+    loudest = known.memory.max(axis=2, keepdims=True)
+    pitch[:, 5:7] = known.memory / np.maximum(loudest, 1e-6)
+
+    rest = np.zeros((steps, len(GLOBAL_NAMES)), np.float32)
+    rest[:, 0] = np.clip((np.maximum(known.top, known.last * (known.top < 0)) - 36) / 60, 0.0, 1.0)
+    rest[:, 1] = known.top >= 0
+    rest[:, 2] = np.minimum(known.onsets.sum(axis=1), 4) / 4
+    rest[:, 3] = np.minimum(known.sounding.sum(axis=1), 4) / 4
+    for column, scale in ((4, 2.0), (5, 8.0), (6, 32.0)):
+        rest[:, column] = np.exp(-np.clip(known.age, 0.0, NEVER) / scale)
+    row = np.arange(steps)
+    rest[row, 7 + np.minimum(known.position // known.steps_per_beat, 3)] = 1.0
+    rest[row, 11 + np.minimum(known.position % known.steps_per_beat, 5)] = 1.0
+    rest[row, 17 + known.meter] = 1.0
+    return np.concatenate([pitch.reshape(steps, -1), rest], axis=1)
+
+
+def stack(known: Sequence[Known]) -> Known:
+    """Single steps to one `Known` of T rows."""
+    return Known(*(np.concatenate(column) for column in zip(*known, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    decided_s: float
+    order: int
+    note: Note | None
+    ended: NoteEnded | None
+
+
+class Listener:
+    """Keeps what was decided and shows, step by step, only what was decided in time.
+
+    `hear` and `end` may come at any time; `look` takes them in by their `decided_s`.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._waiting: list[_Waiting] = []
+        self._order = 0
+        self._down: dict[int, float] = {}
+        self._last = -1
+        self._last_onset_s: float | None = None
+        self._memory = np.zeros((2, 12))
+        self.lowest_recent = -1
+        """The lowest key down, else the lowest of the latest onsets; -1 before the first."""
+        self.velocity = 0.0
+        """Running mean of the heard velocities, 0 before the first."""
+
+    def hear(self, note: Note) -> None:
+        """Take in a note of the right hand; others are left out."""
+        if note.hand != "right":
+            return
+        self._wait(note.decided_s, note, None)
+        if note.offset_s is not None:
+            self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
+
+    def end(self, ended: NoteEnded) -> None:
+        """Take in the end of a note; unknown notes are left out."""
+        self._wait(ended.decided_s, None, ended)
+
+    def look(self, step: Step, until_s: float) -> Known:
+        """What had been decided by `until_s`, as one row for `step`; steps must come in order."""
+        ready = sorted(
+            (w for w in self._waiting if w.decided_s <= until_s + ROUNDING_S), key=lambda w: (w.decided_s, w.order)
+        )
+        self._waiting = [w for w in self._waiting if w.decided_s > until_s + ROUNDING_S]
+        heard: list[Note] = []
+        for waiting in ready:
+            if waiting.note is not None:
+                heard.append(waiting.note)
+                self._down[waiting.note.pitch] = waiting.note.onset_s
+                self.velocity += (waiting.note.velocity - self.velocity) * (0.1 if self.velocity else 1.0)
+            elif waiting.ended is not None and self._down.get(waiting.ended.pitch, np.inf) <= waiting.ended.onset_s:
+                del self._down[waiting.ended.pitch]
+        if heard:
+            self._last_onset_s = max(note.onset_s for note in heard)
+            together = [note.pitch for note in heard if note.onset_s >= self._last_onset_s - step.length_s / 2]
+            self._last = max(together)
+            self.lowest_recent = min(together)
+        if self._down:
+            self.lowest_recent = min(self._down)
+        return self._row(step, [note.pitch for note in heard])
+
+    def _row(self, step: Step, pitches: list[int]) -> Known:
+        onsets, sounding = np.zeros((1, 12), np.uint8), np.zeros((1, 12), np.uint8)
+        for pitch in pitches:
+            onsets[0, pitch % 12] += 1
+        for pitch in self._down:
+            sounding[0, pitch % 12] += 1
+        self._memory *= np.exp(-1.0 / MEMORY_STEPS)[:, None]
+        self._memory += np.minimum(onsets + sounding, 1)
+        age = NEVER if self._last_onset_s is None else (step.time_s - self._last_onset_s) / step.length_s
+        name = str(step.meter)
+        return Known(
+            onsets=onsets,
+            sounding=sounding,
+            top=np.array([max(self._down, default=-1)], np.int16),
+            lowest=np.array([min(self._down, default=-1)], np.int16),
+            last=np.array([self._last], np.int16),
+            age=np.array([age], np.float32),
+            position=np.array([step.position], np.int16),
+            steps_per_beat=np.array([step.meter.steps_per_beat], np.int16),
+            meter=np.array([METERS.index(name) if name in METERS else len(METERS)], np.int8),
+            memory=self._memory[None].astype(np.float32),
+        )
+
+    def _wait(self, decided_s: float, note: Note | None, ended: NoteEnded | None) -> None:
+        self._waiting.append(_Waiting(decided_s, self._order, note, ended))
+        self._order += 1

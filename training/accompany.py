@@ -1,0 +1,162 @@
+"""The accompanist's fit: random stretches of whole corpora, AdamW under a cosine, best and last checkpoint, resumable."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from training.playing_data import GAP_STEPS, Sequence, sequences
+
+STRETCH = 192
+"""Steps of a training example: 48 beats, long enough for a key to settle."""
+FROM_START = 0.15
+"""Share of examples that begin where the piece does."""
+UNHEARD = 0.1
+"""Weight of a step at which nothing was heard for two bars: the device is silent there."""
+
+Array = npt.NDArray[np.float32]
+
+
+def stretch(sequence: Sequence, first: int) -> tuple[Array, Array]:
+    """x [STRETCH, INPUT_SIZE] and the loss's target [STRETCH, 29]; past the piece's end zeros of no weight."""
+    part = slice(first, first + STRETCH)
+    raw, targets = sequence.x[part], sequence.targets
+    x = np.zeros((STRETCH, raw.shape[1]), np.float32)
+    x[: len(raw)] = raw.astype(np.float32) / 255
+    y = np.zeros((STRETCH, 29), np.float32)
+    rows = y[: len(raw)]
+    rows[:, :12] = targets.sounding[part]
+    rows[:, 12:24] = targets.ahead[part] / np.float32(4)
+    rows[:, 24] = targets.bass[part]
+    rows[:, 25:28] = targets.strike[part]
+    rows[:, 28] = np.where(heard_lately(x[: len(raw)]), 1.0, UNHEARD)
+    return x, y
+
+
+def heard_lately(x: Array) -> npt.NDArray[np.bool_]:
+    """Where a right-hand key is down, or an onset came within the last two bars of four beats."""
+    from device.listener import GLOBAL_NAMES, PITCH_CHANNELS
+
+    plain = x[:, 12 * len(PITCH_CHANNELS) :]
+    age = plain[:, GLOBAL_NAMES.index("age 32")]
+    return np.asarray((plain[:, GLOBAL_NAMES.index("sounds")] > 0) | (age >= math.exp(-1.0)))
+
+
+@dataclass
+class Stretches:
+    """Random stretches, pieces by their length; the same for the same (seed, step)."""
+
+    pieces: list[Sequence]
+    batch: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        lengths = np.array([len(piece.x) for piece in self.pieces], np.float64)
+        self._share = np.cumsum(lengths / lengths.sum())
+
+    def at(self, step: int) -> tuple[Array, Array]:
+        """Batch number `step`."""
+        rng = np.random.default_rng([self.seed, step])
+        rows = []
+        for draw in rng.random(self.batch):
+            piece = self.pieces[min(int(np.searchsorted(self._share, draw)), len(self.pieces) - 1)]
+            last = max(0, len(piece.x) - STRETCH)
+            rows.append(stretch(piece, 0 if rng.random() < FROM_START else int(rng.integers(last + 1))))
+        return np.stack([x for x, _ in rows]), np.stack([y for _, y in rows])
+
+
+def fixed_stretches(pieces: list[Sequence], each: int = 3) -> tuple[Array, Array]:
+    """The same few stretches of every piece, for validation."""
+    rows = [
+        stretch(piece, int(first))
+        for piece in pieces
+        for first in np.linspace(0, max(0, len(piece.x) - STRETCH), each)
+    ]
+    return np.stack([x for x, _ in rows]), np.stack([y for _, y in rows])
+
+
+@click.command()
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--name", default="accompanist", show_default=True, help="Folder of the fit in CACHE/fits.")
+@click.option("--corpora", default="pop909,lieder,chopin", show_default=True)
+@click.option("--hearings", default=2, show_default=True, help="Times each piece is heard, each in another manner.")
+@click.option("--steps", default=2400, show_default=True)
+@click.option("--epoch-steps", default=100, show_default=True, help="Steps between validations and checkpoints.")
+@click.option("--batch", default=32, show_default=True)
+@click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
+@click.option("--patience", default=10, show_default=True, help="Validations without a better one before it stops.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"plain_channels": 48}.')
+def accompany(
+    cache: Path,
+    name: str,
+    corpora: str,
+    hearings: int,
+    steps: int,
+    epoch_steps: int,
+    batch: int,
+    rate: float,
+    patience: int,
+    seed: int,
+    changes: str,
+) -> None:
+    """Fit the accompanist on the prepared pieces; called again it resumes."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    from training.accompanist_model import AccompanistNet, loss, sequence_model
+    from training.fitting import callbacks, feed
+
+    named = corpora.split(",")
+    train = list(sequences(cache, named, "train", hearings, seed))
+    valid = list(sequences(cache, named, "valid", 1, seed))
+    folder = cache / "fits" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(seed)
+    options: dict[str, Any] = json.loads(changes)
+    net = AccompanistNet(**options)
+    model = sequence_model(net, STRETCH)
+    schedule = keras.optimizers.schedules.CosineDecay(rate / 20, steps - 100, 0.01, warmup_target=rate, warmup_steps=100)
+    model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss)
+    about = {
+        "net": options,
+        "seed": seed,
+        "steps": steps,
+        "batch": batch,
+        "stretch_steps": STRETCH,
+        "gap_steps": GAP_STEPS,
+        "rate": rate,
+        "corpora": named,
+        "pieces": {"train": len({s.name for s in train}), "valid": len(valid)},
+        "parameters": model.count_params(),
+    }
+    (folder / "config.json").write_text(json.dumps(about, indent=1))
+    total = sum(len(s.x) for s in train)
+    click.echo(f"{model.count_params()} parameters, {total} steps of music, {steps} batches of {batch} x {STRETCH} steps")
+    batches = feed(Stretches(train, batch, seed).at, epoch_steps)
+    model.fit(
+        batches,
+        epochs=math.ceil(steps / epoch_steps),
+        validation_data=fixed_stretches(valid),
+        validation_batch_size=batch,
+        callbacks=callbacks(folder, patience, batches),
+        verbose=2,
+    )
+
+
+def load_net(folder: Path, which: str = "best") -> Any:
+    """The fitted `AccompanistNet` of a fit's folder."""
+    from training.accompanist_model import AccompanistNet, sequence_model
+
+    options = json.loads((folder / "config.json").read_text())["net"]
+    net = AccompanistNet(**options)
+    sequence_model(net, STRETCH).load_weights(str(folder / f"{which}.weights.h5"))
+    return net

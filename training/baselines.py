@@ -1,0 +1,66 @@
+"""What every left hand is printed beside: the truth, the truth out of place, a held tonic, a causal chord rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from training.panel import ROLL_BARS, TRIADS, Roll
+
+DECAY_BEATS = 4.0
+"""Beats after which a heard sixteenth counts 1/e in the chord rule."""
+LOWEST = 48
+"""C3: baselines voice their pitch classes in the octave from here."""
+
+MAJOR_PROFILE = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
+MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
+"""Krumhansl and Kessler (1982), from the tonic up."""
+
+
+def truth(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
+    """The left hand as it was played."""
+    return true
+
+
+def rolled(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
+    """The true left hand, 8.5 bars late."""
+    return true.rolled(int(ROLL_BARS * bar))
+
+
+def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
+    """The tonic triad of the whole melody's key, struck once and held for ever."""
+    durations = right.pitch_classes.sum(axis=0).astype(np.float64)
+    fits = [np.corrcoef(np.roll(p, k), durations)[0, 1] for p in (MAJOR_PROFILE, MINOR_PROFILE) for k in range(12)]
+    sounding = np.zeros_like(right.sounding)
+    struck = np.zeros_like(right.sounding)
+    keys = _keys(int(np.argmax(fits)))
+    sounding[:, keys] = True
+    struck[0, keys] = True
+    return Roll(sounding, struck)
+
+
+def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
+    """On each beat the triad that fits the melody's decayed pitch-class durations up to a beat ago, struck anew."""
+    steps = len(right.sounding)
+    sounding, struck = np.zeros_like(right.sounding), np.zeros_like(right.sounding)
+    heard = np.zeros(12)
+    memory = np.zeros((steps + 1, 12))
+    keep = np.exp(-1.0 / (DECAY_BEATS * steps_per_beat))
+    for step, classes in enumerate(right.pitch_classes):
+        heard = heard * keep + classes
+        memory[step + 1] = heard
+    unit = TRIADS / np.linalg.norm(TRIADS, axis=1, keepdims=True)
+    for beat in range(0, steps, steps_per_beat):
+        known = memory[beat]
+        if known.any():
+            keys = _keys(int(np.argmax(unit @ known)))
+            sounding[beat : beat + steps_per_beat, keys] = True
+            struck[beat, keys] = True
+    return Roll(sounding, struck)
+
+
+def _keys(triad: int) -> npt.NDArray[np.int64]:
+    return LOWEST + np.flatnonzero(TRIADS[triad])
+
+
+BASELINES = {"truth": truth, "rolled": rolled, "tonic": tonic, "chord rule": chord_rule}

@@ -1,0 +1,184 @@
+"""How a left hand is judged beside a right hand: FIELD's panel, on a grid of sixteenths.
+
+Both hands are notes in quarters. m is the top sounding right-hand pitch class, L the sounding left-hand
+pitch classes; harmony is measured over the steps where the right hand sounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Notes = npt.NDArray[Any]
+"""Structured notes with `onset` and `duration` in quarters and `pitch`."""
+
+STEPS_PER_QUARTER = 4
+OVERLAP = 0.05
+"""A note sounds in a step if it lasts at least this share of it."""
+STUCK_STEPS = 16
+ROLL_BARS = 8.5
+
+CONSONANCE = np.full(12, -1.0)
+"""By the interval (m - l) mod 12: unison, thirds, fifth and sixths 1, fourth 0, else -1."""
+CONSONANCE[[0, 3, 4, 7, 8, 9]] = 1.0
+CONSONANCE[5] = 0.0
+
+TRIADS = np.zeros((24, 12))
+"""The major triads on C..B, then the minor ones."""
+for _root in range(12):
+    TRIADS[_root, [_root, (_root + 4) % 12, (_root + 7) % 12]] = 1.0
+    TRIADS[12 + _root, [_root, (_root + 3) % 12, (_root + 7) % 12]] = 1.0
+
+
+@dataclass(frozen=True)
+class Roll:
+    """A hand on the grid: `sounding` and `struck` are bool [T, 128]."""
+
+    sounding: npt.NDArray[np.bool_]
+    struck: npt.NDArray[np.bool_]
+
+    @property
+    def pitch_classes(self) -> npt.NDArray[np.bool_]:
+        """Sounding pitch classes, bool [T, 12]."""
+        return fold(self.sounding)
+
+    @property
+    def top(self) -> npt.NDArray[np.int64]:
+        """The highest sounding pitch, [T]; -1 in silence."""
+        highest = 127 - np.argmax(self.sounding[:, ::-1], axis=1)
+        return np.where(self.sounding.any(axis=1), highest, -1)
+
+    def rolled(self, steps: int) -> Roll:
+        """The same hand played `steps` later, its end wrapped to the beginning."""
+        return Roll(np.roll(self.sounding, steps, axis=0), np.roll(self.struck, steps, axis=0))
+
+
+def fold(keys: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """[T, 128] by pitch to [T, 12] by pitch class."""
+    padded = np.zeros((len(keys), 132), bool)
+    padded[:, :128] = keys
+    return padded.reshape(len(keys), 11, 12).any(axis=1)
+
+
+def roll_of(notes: Notes, steps: int) -> Roll:
+    """Notes on a grid of `steps` sixteenths: onsets at the nearest step, every step that a note reaches sounding."""
+    sounding, struck = np.zeros((steps, 128), bool), np.zeros((steps, 128), bool)
+    start = np.rint(notes["onset"].astype(np.float64) * STEPS_PER_QUARTER).astype(int)
+    end = np.ceil((notes["onset"].astype(np.float64) + notes["duration"]) * STEPS_PER_QUARTER - OVERLAP).astype(int)
+    for first, last, pitch in zip(start, np.maximum(end, start + 1), notes["pitch"], strict=True):
+        if 0 <= first < steps:
+            sounding[first:last, pitch] = True
+            struck[first, pitch] = True
+    return Roll(sounding, struck)
+
+
+def grid_length(*hands: Notes) -> int:
+    """Steps that hold every note of all hands."""
+    return 1 + max((int(np.ceil((n["onset"] + n["duration"]).max() * STEPS_PER_QUARTER)) for n in hands if len(n)), default=0)
+
+
+def consonance(right: Roll, left: Roll, unisons: bool = True) -> float:
+    """PCS: the mean over steps with both hands of the mean `CONSONANCE` of L with m; NaN where they never meet."""
+    top, classes = right.top, left.pitch_classes
+    interval = (top[:, None] - np.arange(12)) % 12
+    counted = classes & (top >= 0)[:, None]
+    if not unisons:
+        counted &= interval != 0
+    number = counted.sum(axis=1)
+    together = number > 0
+    if not together.any():
+        return float("nan")
+    score = (CONSONANCE[interval] * counted).sum(axis=1)
+    return float((score[together] / number[together]).mean())
+
+
+def triads_by_beat(left: Roll, steps_per_beat: int) -> npt.NDArray[np.int64]:
+    """The nearest of `TRIADS` to each beat's pitch-class durations; -1 for a silent beat."""
+    beats = len(left.sounding) // steps_per_beat
+    durations = left.pitch_classes[: beats * steps_per_beat].reshape(beats, steps_per_beat, 12).sum(axis=1)
+    return np.where(durations.any(axis=1), np.argmax(durations @ TRIADS.T, axis=1), -1)
+
+
+def chord_changes(left: Roll, steps_per_beat: int) -> float:
+    """Changes of the nearest triad per beat, over neighbouring beats that both sound."""
+    triads = triads_by_beat(left, steps_per_beat)
+    both = (triads[1:] >= 0) & (triads[:-1] >= 0)
+    return float((triads[1:] != triads[:-1])[both].mean()) if both.any() else 0.0
+
+
+def stuck(left: Roll) -> float:
+    """Share of steps in a sounding set that has not changed nor been struck for more than 4 beats."""
+    same = np.zeros(len(left.sounding), bool)
+    same[1:] = (left.sounding[1:] == left.sounding[:-1]).all(axis=1) & ~left.struck[1:].any(axis=1)
+    run = 0
+    count = 0
+    for unchanged, sounds in zip(same, left.sounding.any(axis=1), strict=True):
+        run = run + 1 if unchanged else 0
+        count += bool(sounds and run >= STUCK_STEPS)
+    return count / max(1, len(same))
+
+
+def slots(struck: npt.NDArray[np.bool_], positions: npt.NDArray[np.int64], bar: int) -> npt.NDArray[np.float64]:
+    """The distribution of striking steps over the bar's slots, [bar]; uniform where nothing is struck."""
+    counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
+    return counts / counts.sum() if counts.sum() else np.full(bar, 1.0 / bar)
+
+
+def jensen_shannon(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
+    """Jensen-Shannon divergence in bits, 0 to 1."""
+    middle = (p + q) / 2
+
+    def against_middle(r: npt.NDArray[np.float64]) -> float:
+        some = r > 0
+        return float((r[some] * np.log2(r[some] / middle[some])).sum())
+
+    return (against_middle(p) + against_middle(q)) / 2
+
+
+def f1(ours: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
+    """F1 of equal-shaped flags; 0 where neither side has any in common."""
+    hits = int((ours & true).sum())
+    return 2 * hits / max(1, int(ours.sum()) + int(true.sum()))
+
+
+def panel(
+    right: Roll, left: Roll, true: Roll, positions: npt.NDArray[np.int64], bar: int, steps_per_beat: int
+) -> dict[str, float]:
+    """Every figure of one left hand beside one right hand; `true` is the hand that was really played.
+
+    `positions` [T] are steps in the bar (of `bar` steps). The rolled hand of `coupling` is this hand 8.5 bars later.
+    """
+    heard = right.top >= 0
+    interval = (right.top[:, None] - np.arange(12)) % 12
+    semitone = (left.pitch_classes & np.isin(interval, (1, 11))).any(axis=1)
+    silent = ~left.sounding.any(axis=1)
+    struck, truly = left.struck.any(axis=1), true.struck.any(axis=1)
+    live = span_of(heard)
+    pcs = consonance(right, left)
+    frames, true_frames = left.pitch_classes, true.pitch_classes
+    copied = np.vstack([np.zeros((1, 12), bool), true_frames[:-1]])
+    return {
+        "pcs": pcs,
+        "pcs_other": consonance(right, left, unisons=False),
+        "clash": float(semitone[heard].mean()) if heard.any() else 0.0,
+        "coupling": pcs - consonance(right, left.rolled(int(ROLL_BARS * bar))),
+        "ur": float(silent[heard].mean()) if heard.any() else 0.0,
+        "changes": chord_changes(left, steps_per_beat),
+        "stuck": stuck(left),
+        "density": float(left.struck[live].sum() / max(1, true.struck[live].sum())),
+        "strikes": float(struck[live].sum() / max(1, truly[live].sum())),
+        "on_beat": float((positions[struck] % steps_per_beat == 0).mean()) if struck.any() else 0.0,
+        "jsd": jensen_shannon(slots(struck, positions, bar), slots(truly, positions, bar)),
+        "onset_f1": f1(struck[live], truly[live]),
+        "frame_f1": f1(frames[live], true_frames[live]),
+        "frame_gain": f1(frames[live], true_frames[live]) - f1(copied[live], true_frames[live]),
+    }
+
+
+def span_of(heard: npt.NDArray[np.bool_]) -> slice:
+    """From the first to the last step where the right hand sounds."""
+    where = np.flatnonzero(heard)
+    return slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0)

@@ -1,0 +1,263 @@
+"""Pieces as the accompanist meets them: step by step what is known of the right hand, and what the left hand does.
+
+Each piece is heard through the device's own `Listener` and `encode`, with notes that are late, uneven, missed or
+ghostly as a player and a transcriber make them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from device.clock import Step
+from device.errors import UserError
+from device.listener import Known, Listener, encode, stack
+from device.meter import Meter
+from device.types import Note, NoteEnded
+from training.panel import Notes
+from training.pieces import Hand, Piece, load_pieces
+
+GAP_STEPS = 1
+LATEST_S = 0.07
+"""No deployed transcriber decides later than this after an onset."""
+SCORE_TEMPO = (60.0, 132.0)
+"""Quarters a minute at which scores are played, drawn evenly."""
+BEAT_STEPS = 4
+JUMPS = 0.15
+"""Share of pieces that change key at a random place."""
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a right hand reaches the accompanist: seconds of latency and unevenness, shares missed and ghostly."""
+
+    latency_s: float = 0.0
+    jitter_s: float = 0.0
+    missed: float = 0.0
+    ghosts: float = 0.0
+
+    @classmethod
+    def draw(cls, rng: Rng) -> Manner:
+        """A third from a keyboard, two thirds from a microphone."""
+        jitter_s = float(rng.uniform(0.0, 0.02))
+        if rng.random() < 1 / 3:
+            return cls(0.0, jitter_s)
+        return cls(float(rng.uniform(0.02, LATEST_S)), jitter_s, float(rng.uniform(0, 0.06)), float(rng.uniform(0, 0.03)))
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the left hand does on T steps."""
+
+    sounding: npt.NDArray[np.uint8]
+    """[T, 12] whether a pitch class sounds."""
+    ahead: npt.NDArray[np.uint8]
+    """[T, 12] in how many of the next `BEAT_STEPS` steps it sounds, 0..4."""
+    bass: npt.NDArray[np.uint8]
+    """[T] pitch class of the lowest sounding key, 12 for silence."""
+    strike: npt.NDArray[np.uint8]
+    """[T, 3] the bass is struck; something above it is; more than one key above it is."""
+
+
+def grid_of(piece: Piece, tempo: float = 96.0) -> tuple[list[Step], npt.NDArray[np.float64]]:
+    """The piece's steps with the quarter of each, [T]; a bar cut short is a pickup where it is the first.
+
+    Seconds come from the performance, or from `tempo` (quarters a minute) for a score.
+    """
+    end = float((piece.notes["onset"] + piece.notes["duration"]).max()) if len(piece.notes) else 0.0
+    starts = [float(q) for q in piece.downbeats]
+    if not starts or starts[0] > 1e-3:
+        starts.insert(0, 0.0)
+    quarters: list[float] = []
+    positions: list[tuple[int, Meter]] = []
+    for i, start in enumerate(starts):
+        meter = meter_at(piece, start)
+        length = float(meter.step_quarters)
+        until = starts[i + 1] if i + 1 < len(starts) else max(end, start + meter.steps_per_bar * length)
+        number = max(0, round((until - start) / length))
+        pickup = meter.steps_per_bar - number if i == 0 and number < meter.steps_per_bar else 0
+        quarters += [start + n * length for n in range(number)]
+        positions += [((pickup + n) % meter.steps_per_bar, meter) for n in range(number)]
+    times = seconds_of(piece, np.array(quarters), tempo)
+    lengths = np.diff(times, prepend=2 * times[0] - times[1] if len(times) > 1 else -0.1)
+    steps = [
+        Step(index, float(time), float(max(length, 1e-3)), position, meter, 1.0)
+        for index, (time, length, (position, meter)) in enumerate(zip(times, lengths, positions, strict=True))
+    ]
+    return steps, np.array(quarters)
+
+
+def meter_at(piece: Piece, quarter: float) -> Meter:
+    """The time signature that holds at `quarter`."""
+    held = [(beats, kind) for start, beats, kind in piece.meters if start <= quarter + 1e-3]
+    beats, kind = held[-1] if held else (4, 4)
+    return Meter(beats, kind)
+
+
+def seconds_of(piece: Piece, quarters: npt.NDArray[np.float64], tempo: float) -> npt.NDArray[np.float64]:
+    """When quarters are played, beyond a performance's last beat at its last tempo."""
+    if piece.beat_s is None:
+        return quarters * 60.0 / tempo
+    last = len(piece.beat_s) - 1
+    beyond = np.maximum(quarters - last, 0.0) * (piece.beat_s[-1] - piece.beat_s[-2])
+    return np.interp(quarters, np.arange(last + 1), piece.beat_s) + beyond
+
+
+def heard(piece: Piece, right: Notes, tempo: float, manner: Manner, rng: Rng) -> list[Note | NoteEnded]:
+    """The right hand as it is decided, in the order of `decided_s`."""
+    events: list[Note | NoteEnded] = []
+    onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
+    offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
+    onset_s = onset + rng.normal(0.0, 1.0, len(right)) * manner.jitter_s
+    late = manner.latency_s + (np.abs(rng.normal(0, 0.004, len(right))) if manner.latency_s else np.zeros(len(right)))
+    ringing = rng.uniform(0.0, 0.12, len(right)) if manner.latency_s else np.zeros(len(right))
+    kept = rng.random(len(right)) >= manner.missed
+    ghost = rng.random(len(right)) < manner.ghosts
+    for i in np.flatnonzero(kept):
+        pitches = [int(right["pitch"][i])]
+        if ghost[i]:
+            pitches.append(pitches[0] + int(rng.choice((-12, 12, 19, 7))))
+        for pitch in pitches:
+            if not 0 <= pitch < 128:
+                continue
+            ends = max(offset[i], onset_s[i] + 0.03) + ringing[i]
+            velocity = int(right["velocity"][i]) or 64
+            decided = float(onset_s[i] + late[i])
+            events.append(Note(float(onset_s[i]), None, pitch, velocity, 1.0, decided, "right"))
+            events.append(NoteEnded(pitch, float(onset_s[i]), float(ends), float(max(ends + manner.latency_s, decided))))
+    return sorted(events, key=lambda event: event.decided_s)
+
+
+def listen(steps: Iterable[Step], events: list[Note | NoteEnded], gap_steps: int = GAP_STEPS) -> Known:
+    """What the device's listener knows at each step."""
+    listener = Listener()
+    for event in events:
+        listener.hear(event) if isinstance(event, Note) else listener.end(event)
+    return stack([listener.look(step, step.time_s - gap_steps * step.length_s) for step in steps])
+
+
+def targets_of(quarters: npt.NDArray[np.float64], left: Notes) -> Targets:
+    """The left hand on the grid whose steps begin at `quarters`."""
+    steps = len(quarters)
+    keys = np.zeros((steps, 128), bool)
+    struck = np.zeros((steps, 128), bool)
+    edges = (quarters[1:] + quarters[:-1]) / 2
+    onset = np.searchsorted(edges, left["onset"])
+    offset = np.maximum(np.searchsorted(edges, left["onset"] + left["duration"]), onset + 1)
+    for first, last, pitch in zip(onset, offset, left["pitch"], strict=True):
+        keys[first:last, pitch] = True
+        struck[first, pitch] = True
+    padded = np.zeros((steps, 132), bool)
+    padded[:, :128] = keys
+    sounding = padded.reshape(steps, 11, 12).any(axis=1).astype(np.uint8)
+    tail = np.vstack([sounding, np.zeros((BEAT_STEPS, 12), np.uint8)])
+    ahead = sum((tail[k : k + steps] for k in range(BEAT_STEPS)), np.zeros((steps, 12), np.uint8))
+    silent = ~keys.any(axis=1)
+    lowest = np.argmax(keys, axis=1)
+    row = np.arange(steps)
+    low = struck[row, lowest]
+    above = struck.sum(axis=1) - low
+    return Targets(
+        sounding=sounding,
+        ahead=ahead,
+        bass=np.where(silent, 12, lowest % 12).astype(np.uint8),
+        strike=np.stack([low, above >= 1, above >= 2], axis=1).astype(np.uint8),
+    )
+
+
+def right_hands(piece: Piece, rng: Rng) -> Notes:
+    """The notes that a right hand plays: the staff, sometimes a song's voice, sometimes all that is not the left hand."""
+    if piece.corpus == "lieder":
+        voice = piece.of(Hand.VOICE)
+        return voice if len(voice) and rng.random() < 0.4 else piece.of(Hand.RIGHT)
+    if piece.corpus == "pop909" and rng.random() < 0.25:
+        return piece.of(Hand.RIGHT, Hand.OTHER)
+    return piece.of(Hand.RIGHT)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A piece on its grid: inputs uint8 [T, INPUT_SIZE] in 255ths, and targets."""
+
+    name: str
+    corpus: str
+    x: npt.NDArray[np.uint8]
+    targets: Targets
+
+
+def jump(right: Notes, left: Notes, rng: Rng) -> tuple[Notes, Notes]:
+    """The same piece, transposed from a random quarter on: the net must follow a player who changes key."""
+    where = rng.uniform(right["onset"][0], right["onset"][-1])
+    by = int(rng.integers(1, 12))
+    moved = []
+    for notes in (right.copy(), left.copy()):
+        later = notes["onset"] >= where
+        pitch = notes["pitch"].astype(int)
+        notes["pitch"] = np.clip(np.where(later, pitch + (by if by <= 6 else by - 12), pitch), 0, 127)
+        moved.append(notes)
+    return moved[0], moved[1]
+
+
+def sequence_of(piece: Piece, rng: Rng, manner: Manner | None = None) -> Sequence | None:
+    """One hearing of a piece; None where a hand is missing or the piece is shorter than four bars."""
+    right, left = right_hands(piece, rng), piece.of(Hand.LEFT)
+    tempo = float(rng.uniform(*SCORE_TEMPO))
+    steps, quarters = grid_of(piece, tempo)
+    if len(right) < 16 or len(left) < 16 or len(steps) < 64:
+        return None
+    if rng.random() < JUMPS:
+        right, left = jump(right, left, rng)
+    known = listen(steps, heard(piece, right, tempo, manner or Manner.draw(rng), rng))
+    x = np.rint(encode(known) * 255).astype(np.uint8)
+    return Sequence(piece.name, piece.corpus, x, targets_of(quarters, left))
+
+
+def sequences(cache: Path, corpora: Iterable[str], split: str, hearings: int, seed: int) -> Iterator[Sequence]:
+    """All pieces of a split, each heard `hearings` times, through a cache folder of one file a corpus and hearing."""
+    for corpus in corpora:
+        pieces = [piece for piece in load_pieces(cache, corpus, split) if piece.primary]
+        for hearing in range(hearings):
+            path = cache / "steps" / f"{corpus}-{split}-{hearing}-{seed}.npz"
+            if not path.exists():
+                if not pieces:
+                    raise UserError(f"No {corpus} pieces in {cache / 'pieces'}: run `python -m training prepare` first.")
+                _build(path, pieces, np.random.default_rng([seed, hearing]))
+            yield from _read(path)
+
+
+def _build(path: Path, pieces: list[Piece], rng: Rng) -> None:
+    from tqdm import tqdm
+
+    found = [s for p in tqdm(pieces, path.stem) if (s := sequence_of(p, rng)) is not None]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            names=np.array([s.name for s in found]),
+            corpus=np.array([s.corpus for s in found]),
+            lengths=np.array([len(s.x) for s in found]),
+            x=np.concatenate([s.x for s in found]),
+            **{
+                field: np.concatenate([getattr(s.targets, field) for s in found])
+                for field in ("sounding", "ahead", "bass", "strike")
+            },
+        )
+    os.replace(temporary, path)
+
+
+def _read(path: Path) -> Iterator[Sequence]:
+    with np.load(path) as data:
+        arrays = {key: data[key] for key in data.files}
+    ends = np.cumsum(arrays["lengths"])
+    for name, corpus, end, length in zip(arrays["names"], arrays["corpus"], ends, arrays["lengths"], strict=True):
+        part = slice(int(end - length), int(end))
+        fields = {field: arrays[field][part] for field in ("sounding", "ahead", "bass", "strike")}
+        yield Sequence(str(name), str(corpus), arrays["x"][part], Targets(**fields))
