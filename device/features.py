@@ -51,7 +51,8 @@ class FeatureSpec:
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> FeatureSpec:
         """From the manifest; an unknown or missing key raises TypeError."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in d.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
+        return cls(**values)
 
 
 def asymmetric_window(length: int, fall: int) -> NDArray[np.float64]:
@@ -90,7 +91,8 @@ class _Band:
         total = np.zeros((len(blocks), power.shape[-1] + 1))
         np.cumsum(power, axis=-1, out=total[:, 1:])
         at_edge = total[:, self.index] + self.part * power[:, self.index]
-        return (at_edge[:, self.bins :] - at_edge[:, : self.bins]) * self.gain
+        energy: NDArray[np.float64] = (at_edge[:, self.bins :] - at_edge[:, : self.bins]) * self.gain
+        return energy
 
 
 class Features:
@@ -113,7 +115,8 @@ class Features:
         if hop.shape != (self.spec.hop,):
             raise ValueError(f"a hop has {self.spec.hop} samples, not {hop.shape}")
         self._past = np.concatenate([self._past[self.spec.hop :], clean(hop)])
-        return self._levels(self._past[None, :])[0]
+        frame: Frames = self._levels(self._past[None, :])[0]
+        return frame
 
     def frames(self, samples: Samples) -> Frames:
         """[n] samples → [n // hop, bins, channels] levels: `step` over the whole hops of a recording, from silence."""
@@ -130,12 +133,14 @@ class Features:
         energy = np.stack([band.energy(past[:, -band.length :]) for band in self._bands], axis=-1)
         # the cumulated sum's rounding can leave a tiny negative energy in a silent band
         decibels = 10 * np.log10(np.maximum(energy, 10 ** (self.spec.floor_db / 10)))
-        return np.clip(1 - decibels / self.spec.floor_db, 0, 1).astype(np.float32)
+        levels: NDArray[np.float64] = np.clip(1 - decibels / self.spec.floor_db, 0, 1)
+        return levels.astype(np.float32)
 
 
 def clean(samples: Samples) -> NDArray[np.float64]:
     """Samples as float64 with what is not finite set to 0, within full scale."""
-    return np.clip(np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
+    finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(np.clip(finite, -1, 1))
 
 
 def golden_input(spec: FeatureSpec, frames: int = 40) -> Samples:
@@ -143,6 +148,6 @@ def golden_input(spec: FeatureSpec, frames: int = 40) -> Samples:
     t = np.arange(frames * spec.hop) / spec.sample_rate
     tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9)) * np.exp(-3 * t) * 0.2
     glide = 0.05 * np.sin(2 * np.pi * (100 * t + 2000 * t**2))
-    samples = tone + glide
+    samples = np.asarray(tone + glide)
     samples[len(samples) // 2] += 0.5
     return samples.astype(np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.transcriber import FRAME, ONSET, VELOCITY
-from device.types import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
+from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 
 OCTAVES = 8
 """Threshold regions: A0 to G#1, A1 to G#2, ..., A7 to C8."""
@@ -50,7 +50,8 @@ class GateSpec:
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> GateSpec:
         """From the manifest; an unknown key raises TypeError."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in d.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
+        return cls(**values)
 
     def thresholds(self) -> NDArray[np.float32]:
         """[88] onset thresholds."""
@@ -91,7 +92,7 @@ class Gate:
             pitch, confidence = int(key) + LOWEST_KEY, float(onset[key])
             ours = pitch in own and confidence < self.spec.own_threshold
             velocity = int(np.clip(np.rint(posterior[key, VELOCITY] * 127), 1, 127))
-            hand = "own" if ours else "right" if pitch >= self._split else "left"
+            hand: Hand = "own" if ours else "right" if pitch >= self._split else "left"
             events.append(NoteHeard(Note(onset_s, None, pitch, velocity, confidence, now_s, hand)))
             self._sounding[int(key)] = (self._frame, onset_s)
             self._quiet[key] = 0

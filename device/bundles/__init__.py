@@ -1,0 +1,1 @@
+"""Bundles that are shipped with the device."""
