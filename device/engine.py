@@ -1,7 +1,7 @@
 """From sound to the left hand: one pure function of its state, the same for the daemon, a file and a test.
 
-    hop ─▶ hearing ─▶ right-hand notes ─▶ clock ─▶ a step of the grid ─▶ accompanist ─▶ left hand ─▶ performer ─▶ Send
-    MIDI notes ───────────▲
+hop ─▶ hearing ─▶ right-hand notes ─▶ clock ─▶ a step of the grid ─▶ accompanist ─▶ left hand ─▶ performer ─▶ Send
+MIDI notes ───────────▲
 """
 
 from __future__ import annotations

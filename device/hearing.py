@@ -13,6 +13,7 @@ from device.types import NoteEnded, NoteHeard
 SPLIT = 55
 """Lowest pitch of the right hand (G3) unless set otherwise."""
 
+
 class Hearing:
     """Hears one stream; time is counted in hops from the first."""
 

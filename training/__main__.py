@@ -15,6 +15,7 @@ COMMANDS = {
     "scenes": "training.scenes:scenes",
     "hear": "training.hear:hear",
     "play": "training.accompany:accompany",
+    "gate": "training.gatefit:gate",
     "evaluate": "training.evaluate:evaluate",
 }
 """name -> module:function of the click command."""

@@ -71,9 +71,19 @@ def fixed_crops(scenes: list[Scene], delay: int, spec: FeatureSpec, each: int = 
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
 @click.option("--patience", default=12, show_default=True, help="Validations without a better one before it stops.")
 @click.option("--seed", default=1, show_default=True)
+@click.option("--begin", help="Fit in CACHE/fits whose best weights to begin with, instead of random ones.")
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"width": 32}.')
 def hear(
-    cache: Path, name: str, steps: int, epoch_steps: int, batch: int, rate: float, patience: int, seed: int, changes: str
+    cache: Path,
+    name: str,
+    steps: int,
+    epoch_steps: int,
+    batch: int,
+    rate: float,
+    patience: int,
+    seed: int,
+    begin: str | None,
+    changes: str,
 ) -> None:
     """Fit the transcriber on the cached scenes (`scenes` makes them); called again it resumes."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -90,8 +100,11 @@ def hear(
     folder = cache / "fits" / name
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
-    model = build_sequence(build_net(config, spec), CROP_FRAMES)
-    schedule = keras.optimizers.schedules.CosineDecay(rate / 20, steps - 100, 0.01, warmup_target=rate, warmup_steps=100)
+    weights = cache / "fits" / begin / "best.weights.h5" if begin else None
+    model = build_sequence(build_net(config, spec, weights), CROP_FRAMES)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, steps - 100, 0.01, warmup_target=rate, warmup_steps=100
+    )
     model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss)
     about = {
         "net": config.to_dict(),
@@ -101,11 +114,14 @@ def hear(
         "batch": batch,
         "crop_frames": CROP_FRAMES,
         "rate": rate,
+        "begun_from": begin,
         "scenes": {"train": len(train), "valid": len(valid)},
         "parameters": model.count_params(),
     }
     (folder / "config.json").write_text(json.dumps(about, indent=1))
-    click.echo(f"{model.count_params()} parameters, {len(train)} scenes, {steps} steps of {batch} x {CROP_FRAMES} frames")
+    click.echo(
+        f"{model.count_params()} parameters, {len(train)} scenes, {steps} steps of {batch} x {CROP_FRAMES} frames"
+    )
     crops = Crops(train, config.delay_frames, spec, batch, seed)
     batches = feed(crops.at, epoch_steps)
     model.fit(

@@ -39,7 +39,9 @@ def perform(
         transposition = int(rng.integers(-6, 7)) + int(rng.choice([-12, 0, 12], p=[0.12, 0.8, 0.08]))
         transposition = int(np.clip(transposition, LOWEST_KEY - low, LOWEST_KEY + KEYS - 1 - high))
         like = Performance([], [], begin, quarter_s, transposition)
-    inside = notes[(notes["onset"] >= like.begin_quarter) & (notes["onset"] < like.begin_quarter + seconds / like.quarter_s)]
+    inside = notes[
+        (notes["onset"] >= like.begin_quarter) & (notes["onset"] < like.begin_quarter + seconds / like.quarter_s)
+    ]
     if not len(inside):
         return Performance([], [], like.begin_quarter, like.quarter_s, like.transposition)
     onset = (inside["onset"].astype(float) - like.begin_quarter) * like.quarter_s
@@ -85,14 +87,18 @@ def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float6
     return np.asarray(np.clip(rng.normal(typical, 0.08, count), 0.2, 1.05))
 
 
-def _dynamics(rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _dynamics(
+    rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Velocities: the performance's own where it has them, else a level, a slow swell, a louder top and a touch of chance."""
     level = rng.uniform(38, 98)
     swell = rng.uniform(0, 14) * np.sin(2 * np.pi * (onset / rng.uniform(4, 15) + rng.random()))
     chance = rng.normal(0, rng.uniform(3, 9), len(notes))
     left = np.where(notes["hand"] == Hand.LEFT, -rng.uniform(0, 16), 0)
     own = notes["velocity"].astype(float)
-    base = np.where(own > 0, own - own[own > 0].mean() + level, level) if (own > 0).any() else np.full(len(notes), level)
+    base = (
+        np.where(own > 0, own - own[own > 0].mean() + level, level) if (own > 0).any() else np.full(len(notes), level)
+    )
     return np.asarray(np.clip(base + swell + chance + left, 6, 125))
 
 
@@ -100,7 +106,11 @@ def _pedal(rng: np.random.Generator, seconds: float, quarter_s: float) -> list[t
     """Down just after a change, up at the next: every one, two or four quarters."""
     every = quarter_s * int(rng.choice([1, 2, 4]))
     changes = np.arange(0, seconds + every, every)
-    return [(float(a + 0.06), float(b)) for a, b in zip(changes[:-1], changes[1:], strict=True) if rng.random() < 0.9 and b > a + 0.08]
+    return [
+        (float(a + 0.06), float(b))
+        for a, b in zip(changes[:-1], changes[1:], strict=True)
+        if rng.random() < 0.9 and b > a + 0.08
+    ]
 
 
 def _one_hammer(notes: list[Played]) -> list[Played]:

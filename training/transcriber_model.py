@@ -183,7 +183,9 @@ def build_step(config: NetConfig, spec: FeatureSpec, weights: Path | None = None
     own = keras.Input(batch_shape=(1, 1, KEYS, 2), name="own")
     states = {k: keras.Input(batch_shape=tuple(v.shape), name=k) for k, v in net.zero_states(1).items()}
     logits, after = net(x, own, states)
-    return keras.Model({"x": x, "own": own, **states}, {"y": ops.sigmoid(logits[:, 0]), **after}, name="transcriber_step")
+    return keras.Model(
+        {"x": x, "own": own, **states}, {"y": ops.sigmoid(logits[:, 0]), **after}, name="transcriber_step"
+    )
 
 
 def loss(target: Tensor, logits: Tensor) -> Tensor:

@@ -1,0 +1,73 @@
+"""Basic Pitch (Spotify) as a peer: stock, and tuned (melodia off, minimum note 58 ms). Needs `make peers`."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from device.errors import UserError
+from device.features import Samples
+from training.notescore import Notes
+
+RATE = 22_050
+WINDOW = 43_844
+OVERLAP = 30 * 256
+FRAME_RATE = 86
+VARIANTS = {"Basic Pitch stock": (True, 11), "Basic Pitch tuned": (False, 5)}
+"""name → (melodia trick, minimum note length in frames of 11.6 ms)."""
+
+
+class BasicPitch:
+    """Its published .tflite and its own decoder; both variants share one run of the network."""
+
+    def __init__(self) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import basic_pitch
+                from ai_edge_litert.interpreter import Interpreter
+                from basic_pitch import note_creation
+        except ImportError as error:
+            raise UserError("Basic Pitch is not installed: run `make peers`.") from error
+        self._decode = note_creation.model_output_to_notes
+        path = Path(basic_pitch.__file__).parent / "saved_models/icassp_2022/nmp.tflite"
+        self._run = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
+        self._input = next(iter(self._run.get_input_details()))
+
+    def notes(self, audio: Samples, rate: int) -> tuple[dict[str, Notes], float]:
+        """Notes of each variant, and CPU seconds of the network with one decoding."""
+        import soxr
+
+        began = time.process_time()
+        y = soxr.resample(audio, rate, RATE) if rate != RATE else audio
+        length = len(y)
+        y = np.concatenate([np.zeros(OVERLAP // 2, np.float32), y])
+        parts: dict[str, list[np.ndarray]] = {"contour": [], "note": [], "onset": []}
+        for i in range(0, len(y), WINDOW - OVERLAP):
+            x = np.pad(y[i : i + WINDOW], (0, max(0, i + WINDOW - len(y)))).astype(np.float32)
+            out = self._run(**{self._input: x[None, :, None]})
+            parts["contour"].append(next(v for v in out.values() if v.shape[-1] == 264))
+            note, onset = (v for _, v in sorted((k, v) for k, v in out.items() if v.shape[-1] == 88))
+            parts["note"].append(note)
+            parts["onset"].append(onset)
+        frames = int(length / RATE * FRAME_RATE) + 1
+        output = {k: np.concatenate([np.squeeze(p)[15:-15] for p in v])[:frames] for k, v in parts.items()}
+        shared = time.process_time() - began
+        found, decoding = {}, 0.0
+        for name, (melodia, shortest) in VARIANTS.items():
+            began = time.process_time()
+            _, events = self._decode(
+                output,
+                onset_thresh=0.5,
+                frame_thresh=0.3,
+                min_note_len=shortest,
+                melodia_trick=melodia,
+                include_pitch_bends=False,
+                midi_tempo=120,
+            )
+            decoding = max(decoding, time.process_time() - began)
+            found[name] = np.array([(e[0], e[1], e[2], 127 * e[3]) for e in events], np.float64).reshape(-1, 4)
+        return found, shared + decoding
