@@ -133,12 +133,12 @@ def manifest_sum(text: bytes) -> bytes:
 
 def _read(folder: Path, name: str, digest: str | None = None) -> bytes:
     """The bytes of one of the bundle's files, of the sum `digest` if given."""
-    if name in ("", ".", "..") or name != os.path.basename(name) or not name.isprintable() or "\\" in name:
+    if name in ("", ".", "..") or name != Path(name).name or not name.isprintable() or "\\" in name:
         raise BundleError(f"{folder / MANIFEST} names the file {name!r}, a bundle's files lie in its own folder.")
     path = folder / name
     try:
         # a link would leave the folder, and opening a pipe would wait for ever
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
                 raise BundleError(f"{path} is not a plain file of at most {LARGEST_FILE} bytes.")

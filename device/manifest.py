@@ -61,6 +61,8 @@ class Manifest:
     """Thresholds, and how they were calibrated."""
     accompanist: dict[str, Any]
     """The grid that it was trained for: `gap_steps` and what else `device.accompanist` reads."""
+    training: dict[str, Any]
+    """How the models came about: configurations, seeds, commands, and how int8 compared with float."""
     metrics: dict[str, Any]
     """Figures measured from the bundle's own .tflite files."""
     data: tuple[DataSource, ...]
@@ -83,7 +85,7 @@ def read_manifest(text: bytes, named: str = MANIFEST) -> Manifest:
     _check_versions(data, named)
     try:
         manifest: Manifest = _decode(Manifest, data, "")
-    except _Misfit as misfit:
+    except MisfitError as misfit:
         raise BundleError(f"{named}: {misfit}.") from misfit
     missing = [name for name in MODELS if name not in manifest.models]
     if missing:
@@ -105,7 +107,7 @@ def _check_versions(data: dict[str, Any], named: str) -> None:
         raise BundleError(f"{named} needs device version {wanted}, this is {VERSION}: update lefthand.")
 
 
-class _Misfit(Exception):
+class MisfitError(Exception):
     """A value that does not fit its place; the text names both."""
 
 
@@ -123,31 +125,31 @@ def _decode(wanted: Any, value: Any, where: str) -> Any:
     if origin is dict:
         item = get_args(wanted)[1]
         if not isinstance(value, dict):
-            raise _Misfit(f"{where} must be an object, not {_kind(value)}")
+            raise MisfitError(f"{where} must be an object, not {_kind(value)}")
         return {key: _decode(item, entry, f"{where}.{key}") for key, entry in value.items()}
     if origin is tuple:
         item = get_args(wanted)[0]
         if not isinstance(value, list):
-            raise _Misfit(f"{where} must be a list, not {_kind(value)}")
+            raise MisfitError(f"{where} must be a list, not {_kind(value)}")
         return tuple(_decode(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, wanted) or isinstance(value, bool):
-        raise _Misfit(f"{where} must be {_KINDS[wanted]}, not {_kind(value)}")
+        raise MisfitError(f"{where} must be {_KINDS[wanted]}, not {_kind(value)}")
     return value
 
 
 def _decode_dataclass(wanted: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
-        raise _Misfit(f"{where} must be an object, not {_kind(value)}")
+        raise MisfitError(f"{where} must be an object, not {_kind(value)}")
     prefix = f"{where}." if where else ""
     hints = get_type_hints(wanted)
     names = {field.name for field in fields(wanted)}
     needed = {field.name for field in fields(wanted) if field.default is MISSING}
     for name in sorted(needed - value.keys()):
-        raise _Misfit(f"{prefix}{name} is missing")
+        raise MisfitError(f"{prefix}{name} is missing")
     for name in sorted(value.keys() - names):
-        raise _Misfit(f"{prefix}{name} is not a key of schema {SCHEMA}")
+        raise MisfitError(f"{prefix}{name} is not a key of schema {SCHEMA}")
     return wanted(**{name: _decode(hints[name], entry, f"{prefix}{name}") for name, entry in value.items()})
 
 

@@ -1,0 +1,68 @@
+"""`python -m export`: the fits' best weights to a bundle that a device can run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from device.bundle import default_bundle
+from device.errors import UserError
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--transcriber", type=_PATH, default=Path(".cache/fits/transcriber"), show_default=True, help="A fit.")
+@click.option("--accompanist", type=_PATH, default=Path(".cache/fits/accompanist"), show_default=True, help="A fit.")
+@click.option("--cache", type=_PATH, default=Path(".cache"), show_default=True, help="Scenes and pieces.")
+@click.option(
+    "--out", type=_PATH, default=default_bundle, help="Folder of the bundle. Default: the one that is shipped."
+)
+@click.option("--name", default="default", show_default=True)
+@click.option("--version", default="1", show_default=True, help="The bundle's own version.")
+@click.option("--command", "commands", multiple=True, help="A command that led to the fits, for the card; repeatable.")
+def main(
+    transcriber: Path, accompanist: Path, cache: Path, out: Path, name: str, version: str, commands: tuple[str, ...]
+) -> None:
+    """Convert both fits to int8, check them step by step in both runtimes and write a bundle."""
+    # fits may run on another backend; only TensorFlow's converter makes .tflite files
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from export.bundle import Naming, export_bundle
+    from export.parts import accompanist_part, transcriber_part
+    from export.sources import data_sources
+    from training.banks import bank_names
+
+    hearing, spec, delay = transcriber_part(transcriber, cache)
+    playing = accompanist_part(accompanist, cache)
+    rendered = {path.name for path in (cache / "scenes" / "train").iterdir()} - {"invented"}
+    corpora = sorted(rendered | set(playing.training["corpora"]))
+    naming = Naming(name, version, _commit(), (*commands, _own_command()), data_sources(corpora, bank_names(cache)))
+    export_bundle(out, naming, hearing, playing, spec, delay, say=click.echo)
+    click.echo(f"{out} is written.")
+
+
+def _commit() -> str:
+    """The commit of the work tree, with `+changes` where tracked files differ from it."""
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(["git", "diff", "--quiet", "HEAD"], check=False).returncode != 0
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{head}+changes" if changed else head
+
+
+def _own_command() -> str:
+    return " ".join(["python -m export", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    try:
+        main(prog_name="python -m export", standalone_mode=True)
+    except UserError as error:
+        click.echo(error, err=True)
+        sys.exit(error.exit_code)

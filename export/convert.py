@@ -1,0 +1,73 @@
+"""A Keras step model to a full-int8 .tflite file, calibrated on the states and inputs of real roll-outs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from device.errors import UserError
+from device.runtime import StepModel, available_runtimes
+from export.requantise import requantise
+from export.rollout import Array, FloatModel, Pair, settled
+
+FEWEST_STEPS = 100
+"""Fewer calibration steps than this cannot show a model's states their range."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A .tflite file; `requantised` names the states whose output had to be brought to the input's scale."""
+
+    content: bytes
+    requantised: list[str]
+    steps: int
+    """Calibration steps that were used."""
+
+
+def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
+    """The model as int8, inputs, outputs and states too.
+
+    `rolls` are float roll-outs of the same model. Raises UserError when they cannot calibrate it.
+    """
+    used = settled(rolls)
+    pairs = [pair for roll in used for pair in roll]
+    if len(pairs) < FEWEST_STEPS:
+        raise UserError(f"{len(pairs)} calibration steps are too few: give at least {FEWEST_STEPS}.")
+    _check_finite(pairs)
+    with tempfile.TemporaryDirectory() as folder:
+        # Model.export freezes the variables properly; converting a function that reads them loses the weights silently
+        specs = {
+            tensor.name: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+            for tensor in model.model.inputs
+        }
+        model.model.export(folder, input_signature=[specs], verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+
+        def representative() -> Iterator[dict[str, Array]]:
+            for pair in pairs:
+                yield pair.given
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        # per-channel Dense would make FULLY_CONNECTED version 12, which tflite-runtime 2.14 refuses
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        content: bytes = converter.convert()
+    content, mended = requantise(content)
+    for runtime in available_runtimes():
+        # loading asserts that each state goes back in the numbers it came out in
+        StepModel(content, runtime=runtime)
+    return Converted(content, mended, len(pairs))
+
+
+def _check_finite(pairs: list[Pair]) -> None:
+    for i, pair in enumerate(pairs):
+        for name, value in {**pair.given, **pair.gave}.items():
+            if not np.all(np.isfinite(value)):
+                raise UserError(f"The float model is not finite: {name} at calibration step {i}.")

@@ -1,0 +1,116 @@
+"""The two fits as parts of a bundle: the step model, real roll-outs, and what the manifest says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from device.errors import UserError
+from device.features import FeatureSpec
+from device.gate import GateSpec
+from export.files import read_json
+from export.rollout import Inputs, Roll
+
+CALIBRATION_ROLLS, CALIBRATION_STEPS = 10, 150
+"""24 s of sound in the transcriber's hops: the converter takes about 20 ms for each step."""
+CHECK_ROLLS, CHECK_STEPS = 2, 600
+
+
+@dataclass(frozen=True)
+class Part:
+    """One model on its way into a bundle."""
+
+    name: str
+    model: keras.Model
+    calibration: list[Roll]
+    """From training data."""
+    check: list[Roll]
+    """From validation data."""
+    section: dict[str, Any]
+    """What the manifest keeps for the device: the gate's, or the accompanist's section."""
+    training: dict[str, Any]
+    """How the fit came about: its config.json and how long it ran."""
+
+
+def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
+    """A fit's config, its best weights and what the manifest says of its training."""
+    weights = fit / "best.weights.h5"
+    if not weights.is_file():
+        raise UserError(f"{weights} is missing: run the fit first (`python -m training --help`).")
+    config = read_json(fit / "config.json")
+    history = fit / "history.csv"
+    epochs = max(0, len(history.read_text().splitlines()) - 1) if history.is_file() else 0
+    return config, weights, {**config, "validations": epochs}
+
+
+def transcriber_part(fit: Path, cache: Path) -> tuple[Part, FeatureSpec, int]:
+    """The transcriber, its features and its look-ahead in frames; scenes come from `cache`."""
+    from training.scenes import load_scenes
+    from training.transcriber_model import NetConfig, build_step
+
+    config, weights, training = fit_folder(fit)
+    net, spec = NetConfig.from_dict(config["net"]), FeatureSpec.from_dict(config["features"])
+    with keras.name_scope("transcriber"):
+        model = build_step(net, spec, weights)
+    gate = fit / "gate.json"
+    section = (
+        read_json(gate)
+        if gate.is_file()
+        else {**GateSpec(delay_frames=net.delay_frames).to_dict(), "calibrated": "not fitted: default thresholds"}
+    )
+
+    def rolls(split: str, count: int, steps: int) -> list[Roll]:
+        scenes = load_scenes(cache, split)
+        if len(scenes) < count:
+            raise UserError(
+                f"{cache} has {len(scenes)} {split} scenes, {count} are needed: `python -m training scenes`."
+            )
+        chosen = [scenes[i] for i in np.linspace(0, len(scenes) - 1, count).astype(int)]
+        return [list(islice(_scene_steps(scene), steps)) for scene in chosen]
+
+    calibration = rolls("train", CALIBRATION_ROLLS, CALIBRATION_STEPS)
+    check = rolls("valid", CHECK_ROLLS, CHECK_STEPS)
+    return Part("transcriber", model, calibration, check, section, training), spec, net.delay_frames
+
+
+def _scene_steps(scene: Any) -> Iterator[Inputs]:
+    silent = np.zeros((88, 2), np.float32)
+    for i, frame in enumerate(scene.features):
+        own = scene.own[i].astype(np.float32) / 255 if len(scene.own) else silent
+        yield {"x": np.asarray(frame, np.float32) / 255, "own": own}
+
+
+def accompanist_part(fit: Path, cache: Path) -> Part:
+    """The accompanist; its pieces come from `cache`, through the same listener as on the device."""
+    from training.accompanist_model import step_model
+    from training.accompany import load_net
+
+    config, _, training = fit_folder(fit)
+    with keras.name_scope("accompanist"):
+        model = step_model(load_net(fit))
+    extra = fit / "accompanist.json"
+    section = {"gap_steps": config["gap_steps"], **(read_json(extra) if extra.is_file() else {})}
+    corpora, seed = config["corpora"], config["seed"]
+    calibration = _piece_rolls(cache, corpora, "train", seed, CALIBRATION_ROLLS, CALIBRATION_STEPS)
+    check = _piece_rolls(cache, corpora, "valid", seed, CHECK_ROLLS * len(corpora), CHECK_STEPS // len(corpora))
+    return Part("accompanist", model, calibration, check, section, training)
+
+
+def _piece_rolls(cache: Path, corpora: list[str], split: str, seed: int, count: int, steps: int) -> list[Roll]:
+    """`count` beginnings of pieces, shared out evenly over the corpora."""
+    from training.playing_data import sequences
+
+    rolls: list[Roll] = []
+    for i, corpus in enumerate(corpora):
+        share = count // len(corpora) + (i < count % len(corpora))
+        long_enough = (s for s in sequences(cache, [corpus], split, 1, seed) if len(s.x) >= steps)
+        rolls += [[{"x": row.astype(np.float32) / 255} for row in s.x[:steps]] for s in islice(long_enough, share)]
+    if not rolls:
+        raise UserError(f"{cache} has no {split} pieces of {steps} steps: run `python -m training prepare` first.")
+    return rolls

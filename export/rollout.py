@@ -1,0 +1,102 @@
+"""The float step model, rolled step by step over real inputs: what calibrates the converter and what it is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from device.errors import UserError
+from device.runtime import NEXT, STATE
+
+Array: TypeAlias = NDArray[np.float32]
+Inputs: TypeAlias = Mapping[str, Array]
+"""One step's inputs without the states, with or without the batch axis of 1."""
+Roll: TypeAlias = Iterable[Inputs]
+"""Consecutive steps from zero states."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One step: everything that went in, states included, and all that came out; each with the batch axis."""
+
+    given: dict[str, Array]
+    gave: dict[str, Array]
+
+
+class FloatModel:
+    """A Keras step model with a fixed batch of 1, its signature by the contract of `device.runtime.StepModel`."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """Raises UserError for a model whose names or shapes break the contract."""
+        if keras.config.backend() != "tensorflow":
+            raise UserError("Export runs on Keras' TensorFlow backend: set KERAS_BACKEND=tensorflow.")
+        self.model = model
+        self.shapes = {tensor.name: tuple(tensor.shape) for tensor in model.inputs}
+        loose = {name: shape for name, shape in self.shapes.items() if None in shape or shape[:1] != (1,)}
+        if loose:
+            raise UserError(f"A step model's inputs have a fixed shape and a batch of 1, not {loose}.")
+        self.states = [name for name in self.shapes if name.startswith(STATE)]
+        self.inputs = [name for name in self.shapes if not name.startswith(STATE)]
+        wanted = sorted(NEXT + name.removeprefix(STATE) for name in self.states)
+        given = sorted(name for name in model.output if name.startswith(NEXT)) if isinstance(model.output, dict) else []
+        if wanted != given:
+            raise UserError(f"The step model's states ask for the outputs {wanted}, it has {given}.")
+        self.outputs = sorted(name for name in model.output if not name.startswith(NEXT))
+        self._call = tf.function(lambda given: model(given, training=False), autograph=False)
+
+    def roll(self, steps: Roll) -> list[Pair]:
+        """Every step of one roll-out from zero states."""
+        states = {name: np.zeros(self.shapes[name], np.float32) for name in self.states}
+        pairs = []
+        for inputs in steps:
+            if sorted(inputs) != sorted(self.inputs):
+                raise UserError(f"The step model takes {sorted(self.inputs)}, the roll-out gives {sorted(inputs)}.")
+            shaped = {name: np.asarray(value, np.float32).reshape(self.shapes[name]) for name, value in inputs.items()}
+            given = {**shaped, **states}
+            gave = {name: np.asarray(value) for name, value in self._call(_tensors(given)).items()}
+            pairs.append(Pair(given, gave))
+            states = {name: gave[NEXT + name.removeprefix(STATE)] for name in self.states}
+        return pairs
+
+
+def _tensors(values: Mapping[str, Array]) -> dict[str, Any]:
+    return {name: tf.constant(value) for name, value in values.items()}
+
+
+def settled(rolls: list[list[Pair]]) -> list[list[Pair]]:
+    """The roll-outs, cut where a last step's next state would reach beyond all states that were ever fed.
+
+    The converter takes a state's range from what is fed and its next's from what comes out: only a state that is both
+    gives the two the same scale.
+    """
+    rolls = [list(roll) for roll in rolls if roll]
+    while True:
+        low, high = _extent(pair.given for roll in rolls for pair in roll)
+        kept = [roll[:-1] if _beyond(roll[-1].gave, low, high) else roll for roll in rolls]
+        if kept == rolls:
+            return rolls
+        rolls = [roll for roll in kept if roll]
+        if not rolls:
+            raise UserError("The calibration's states only ever grow: give longer roll-outs.")
+
+
+def _extent(all_given: Iterable[Mapping[str, Array]]) -> tuple[dict[str, float], dict[str, float]]:
+    low: dict[str, float] = {}
+    high: dict[str, float] = {}
+    for given in all_given:
+        for name, value in given.items():
+            if name.startswith(STATE):
+                low[name] = min(low.get(name, 0.0), float(value.min()))
+                high[name] = max(high.get(name, 0.0), float(value.max()))
+    return low, high
+
+
+def _beyond(gave: Mapping[str, Array], low: Mapping[str, float], high: Mapping[str, float]) -> bool:
+    after = {name: gave[NEXT + name.removeprefix(STATE)] for name in low}
+    return any(value.min() < low[name] or value.max() > high[name] for name, value in after.items())

@@ -1,0 +1,106 @@
+"""The exported file against the float model, step by step, each on its own states, in every runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from device.errors import UserError
+from device.golden import relative_error
+from device.runtime import Float, RuntimeName, StepModel
+from export.rollout import FloatModel, Pair
+
+FEWEST_STEPS = 300
+RUNTIMES: tuple[RuntimeName, ...] = ("litert", "tflite")
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far an int8 model may be from its float one over a whole roll-out."""
+
+    error: float = 0.1
+    """Relative error of an output, L2 over all steps."""
+    decisions: float = 0.99
+    """Least share of values on the same side of the output's threshold."""
+    drift: float = 2.0
+    """Most that the last third's error may be a multiple of the first third's, or of a quarter of `error`."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One output of one runtime against the float model."""
+
+    runtime: RuntimeName
+    output: str
+    steps: int
+    error: float
+    decisions: float
+    first_third: float
+    last_third: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.runtime:<6} {self.output:<10} {self.steps} steps: relative error {self.error:.2%} "
+            f"(first third {self.first_third:.2%}, last {self.last_third:.2%}), same decisions {self.decisions:.3%}"
+        )
+
+
+def compare(
+    model: FloatModel,
+    content: bytes,
+    rolls: list[list[Pair]],
+    thresholds: Mapping[str, float] | None = None,
+    runtimes: tuple[RuntimeName, ...] = RUNTIMES,
+) -> list[Agreement]:
+    """Agreement of `content` with the float `rolls` (each from its beginning), for every runtime and output.
+
+    `thresholds` by output, 0.5 where none is given. Raises UserError for too few steps or values that are not finite.
+    """
+    steps = sum(len(roll) for roll in rolls)
+    if steps < FEWEST_STEPS:
+        raise UserError(f"{steps} steps show no drift: compare at least {FEWEST_STEPS}.")
+    found = []
+    for runtime in runtimes:
+        step_model = StepModel(content, runtime=runtime)
+        outputs = [_run(step_model, model, roll) for roll in rolls]
+        for name in model.outputs:
+            wanted = [np.stack([pair.gave[name][0] for pair in roll]) for roll in rolls]
+            gave = [output[name] for output in outputs]
+            if not all(np.all(np.isfinite(values)) for values in gave):
+                raise UserError(f"{name} in {runtime} is not finite: the conversion is broken.")
+            found.append(_agreement(runtime, name, gave, wanted, (thresholds or {}).get(name, 0.5)))
+    return found
+
+
+def check(agreements: list[Agreement], tolerance: Tolerance) -> None:
+    """Raises UserError for the first agreement that is out of tolerance."""
+    for a in agreements:
+        floor = tolerance.error / 4
+        if not a.error <= tolerance.error:
+            raise UserError(f"{a}: at most {tolerance.error:.0%} error is allowed.")
+        if not a.decisions >= tolerance.decisions:
+            raise UserError(f"{a}: at least {tolerance.decisions:.1%} same decisions are asked for.")
+        if a.last_third > tolerance.drift * max(a.first_third, floor):
+            raise UserError(f"{a}: it drifts.")
+
+
+def _run(step_model: StepModel, model: FloatModel, roll: list[Pair]) -> dict[str, Float]:
+    step_model.reset()
+    outputs = [step_model.step(**{name: pair.given[name] for name in model.inputs}) for pair in roll]
+    return {name: np.stack([output[name] for output in outputs]) for name in model.outputs}
+
+
+def _agreement(runtime: RuntimeName, name: str, gave: list[Float], wanted: list[Float], threshold: float) -> Agreement:
+    scale = float(np.sqrt(np.mean(np.concatenate(wanted).astype(np.float64) ** 2)))
+
+    def part(first: float, last: float) -> float:
+        # against the whole's level: a rest's own level is next to nothing
+        apart = [g - w for g, w in zip(gave, wanted, strict=True)]
+        cut = np.concatenate([a[int(first * len(a)) : int(last * len(a))] for a in apart]).astype(np.float64)
+        return float(np.sqrt(np.mean(cut**2))) / max(scale, 1e-9)
+
+    every, truth = np.concatenate(gave), np.concatenate(wanted)
+    same = float(np.mean((every >= threshold) == (truth >= threshold)))
+    return Agreement(runtime, name, len(every), relative_error(every, truth), same, part(0, 1 / 3), part(2 / 3, 1))

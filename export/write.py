@@ -1,0 +1,80 @@
+"""Writes a bundle: files, sums, manifest and card, and opens it as a device would before it is put in place."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.bundle import MANIFEST_SUM, Bundle, manifest_sum
+from device.errors import UserError
+from device.golden import verify
+from device.manifest import CARD, GOLDEN, MANIFEST, Manifest
+from device.runtime import RuntimeName
+from export.card import card
+
+
+def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The bytes of golden.npz."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **dict(arrays))
+    return buffer.getvalue()
+
+
+def write_bundle(
+    out: Path, manifest: Manifest, contents: Mapping[str, bytes], runtimes: tuple[RuntimeName, ...]
+) -> list[str]:
+    """Puts a bundle into the folder `out`, replacing one that is there; returns its self-tests' lines.
+
+    `contents` holds the .tflite files and golden.npz; the card and all sums are made here. Nothing is replaced before
+    the new bundle has passed its self-test in every runtime; raises BundleError otherwise.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise UserError(f"{out} holds something that is no bundle: name another folder.")
+    files = {**contents, CARD: card(manifest).encode("utf-8")}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    text = replace(manifest, files=sums).to_json().encode("utf-8")
+    files |= {MANIFEST: text, MANIFEST_SUM: manifest_sum(text)}
+    out = out.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    incoming, old = (out.parent / f".{out.name}.{kind}-{os.getpid()}" for kind in ("incoming", "old"))
+    shutil.rmtree(incoming, ignore_errors=True)
+    incoming.mkdir()
+    try:
+        for name, content in files.items():
+            (incoming / name).write_bytes(content)
+        bundle = Bundle.open(incoming)
+        lines = [line for runtime in runtimes for line in verify(bundle, runtime)]
+        _swap(incoming, out, old)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+    return list(dict.fromkeys(lines))
+
+
+def _swap(incoming: Path, out: Path, old: Path) -> None:
+    if not out.exists():
+        incoming.replace(out)
+        return
+    out.replace(old)
+    try:
+        incoming.replace(out)
+    except OSError:
+        old.replace(out)
+        raise
+    shutil.rmtree(old)
+
+
+def rewrite(folder: Path, runtimes: tuple[RuntimeName, ...], **changes: Any) -> list[str]:
+    """The bundle in `folder` with other manifest entries (and the card that follows from them), models untouched."""
+    bundle = Bundle.open(folder)
+    kept = {GOLDEN, *(model.file for model in bundle.manifest.models.values())}
+    contents = {name: content for name, content in bundle.contents.items() if name in kept}
+    return write_bundle(folder, replace(bundle.manifest, **changes), contents, runtimes)
