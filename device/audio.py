@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
+from device.resample import HIGHEST_RATE, LOWEST_RATE
 
 if TYPE_CHECKING:
     import soundfile
@@ -24,8 +25,8 @@ _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 class SoundFile:
     """A WAV or FLAC file, checked to be whole; its channels are averaged.
 
-    Raises UserError where the file is missing, empty, cut short, not a sound file or without a frame,
-    and where soundfile is not installed.
+    Raises UserError where the file is missing, empty, cut short, not a sound file, without a frame or of a
+    rate that no sound has, and where soundfile is not installed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,6 +40,10 @@ class SoundFile:
                 raise _cut(path) from None
             raise UserError(f"{path} is not a WAV or FLAC file that can be read: convert it to one of them.") from None
         self.rate: int = info.samplerate
+        if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
+            raise UserError(
+                f"{path} has a sample rate of {self.rate} Hz: convert it to one of {LOWEST_RATE} to {HIGHEST_RATE} Hz."
+            )
         self.frames: int = info.frames
         if self.frames <= 0:
             raise UserError(f"{path} holds no sound: record it again, or give another file.")

@@ -1,0 +1,215 @@
+"""`lefthand play INPUT`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from device import audio, midifile
+from device.audio import SoundFile
+from device.bundle import Bundle, default_bundle
+from device.clock import Clock
+from device.clocks import MODES, Mode, make_clock, warnings_of
+from device.engine import Engine, Player
+from device.errors import UserError, missing_extra
+from device.features import FeatureSpec
+from device.meter import Meter
+from device.midifile import MidiInput, read_midi, sent_notes
+from device.models import hearing_of, left_hand_of
+from device.outputs import Outputs
+from device.performance import Performance
+from device.play import Progress, play_midi, play_sound
+from device.recording import how_captured
+from device.report import BundleName
+from device.resample import Hops
+
+_IN = click.Path(path_type=Path)
+_OUT = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, besides the files to write."""
+
+    input: Path
+    clock: Mode | None
+    tempo: float | None
+    count_in: int | None
+    meter: Meter | None
+    bundle: Path | None
+    listen: bool
+    sent: Path | None
+    track: str | None
+    progress: bool | None
+    hears_itself: bool = False
+
+    def as_captured(self) -> Request:
+        """For a capture of `lefthand run`: its own settings wherever none was given."""
+        how = how_captured(self.input)
+        if how is None:
+            return self
+        request = replace(
+            self,
+            bundle=self.bundle or (Path(how.bundle) if how.bundle else None),
+            hears_itself=how.hears_itself and not self.listen,
+        )
+        if self.clock not in (None, how.clock):
+            return request
+        return replace(
+            request,
+            clock=how.clock,
+            tempo=how.tempo if self.tempo is None else self.tempo,
+            count_in=how.count_in if self.count_in is None else self.count_in,
+            meter=self.meter or Meter.parse(how.meter),
+        )
+
+
+@click.command()
+@click.argument("input_", metavar="INPUT", type=_IN)
+@click.option("--midi", type=_OUT, metavar="OUT.mid", help="Write the left hand to a MIDI file.")
+@click.option("--notes", type=_OUT, metavar="NOTES.csv", help="Write every note heard to a table.")
+@click.option("--audio", type=_OUT, metavar="MIX.wav", help="Write both hands as sound.")
+@click.option("--plot", type=_OUT, metavar="ROLL.png", help="Write a piano roll.")
+@click.option("--report", type=_OUT, metavar="REPORT.json", help="Write beats, chords, messages and timings.")
+@click.option(
+    "--clock",
+    type=click.Choice(MODES),
+    help="The beat: from the player, from --tempo, or from a .mid's own tempo map. [file for .mid, follow for sound]",
+)
+@click.option("--tempo", type=float, metavar="BPM", help="Beats a minute of a fixed clock; a hint to one that follows.")
+@click.option("--count-in", type=int, metavar="N", help="The first N onsets are the count-in. [follow: 4, else 0]")
+@click.option("--meter", metavar="M", help="The metre of a clock that is not the file's, such as 3/4. [4/4]")
+@click.option("--bundle", type=_IN, metavar="DIR", help="The models. [those that came with lefthand]")
+@click.option("--listen", is_flag=True, help="Hear only, play nothing.")
+@click.option("--sent", type=_IN, metavar="SENT.mid", help="What the box is taken to have sent; implies --listen.")
+@click.option("--track", metavar="K", help="The right hand's track, by number or name, in a .mid with several.")
+@click.option("--progress/--no-progress", default=None, help="A progress bar. [on a terminal]")
+def play(
+    input_: Path,
+    midi: Path | None,
+    notes: Path | None,
+    audio: Path | None,
+    plot: Path | None,
+    report: Path | None,
+    clock: Mode | None,
+    tempo: float | None,
+    count_in: int | None,
+    meter: str | None,
+    bundle: Path | None,
+    listen: bool,
+    sent: Path | None,
+    track: str | None,
+    progress: bool | None,
+) -> None:
+    """Play the left hand to INPUT, a right hand as .wav, .flac or .mid, as fast as it goes."""
+    metre = None if meter is None else Meter.parse(meter)
+    listen = listen or sent is not None
+    request = Request(input_, clock, tempo, count_in, metre, bundle, listen, sent, track, progress)
+    outputs = Outputs(midi, notes, audio, plot, report)
+    performance = from_file(request.as_captured(), outputs)
+    for warning in performance.warnings:
+        click.echo(f"lefthand: {warning}", err=True)
+    click.echo(_summary(performance))
+
+
+def from_file(request: Request, outputs: Outputs) -> Performance:
+    """Play to a file and write what is wanted; UserError for what a person can mend."""
+    suffix = request.input.suffix.lower()
+    if suffix in midifile.SUFFIXES:
+        return _from_midi(request, outputs)
+    if suffix in audio.SUFFIXES:
+        return _from_sound(request, outputs)
+    audio.check_present(request.input)
+    raise UserError(f"{request.input} is not a .wav, .flac or .mid file: convert it to one of them.")
+
+
+def _from_midi(request: Request, outputs: Outputs) -> Performance:
+    if request.sent is not None:
+        raise UserError("--sent says what comes back through a microphone: leave it out for a .mid input.")
+    source = read_midi(request.input)
+    part = source.part(request.track)
+    clock = _clock(request, request.clock or "file", source)
+    outputs.check(request.input, renders=True)
+    bundle = None if request.listen and request.bundle is None else _open(request)
+    engine = Engine(clock=clock, player=_left_hand(request, bundle))
+    hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
+    with _progress(request, part.end_s) as progress:
+        performance = play_midi(engine, part, hop_s, progress)
+    performance.warnings = warnings_of(clock, request.meter)
+    outputs.write(performance, _named(bundle), request.input.name, like=source)
+    return performance
+
+
+def _from_sound(request: Request, outputs: Outputs) -> Performance:
+    if request.track is not None:
+        raise UserError("--track chooses a track of a .mid input: leave it out for sound.")
+    sound = SoundFile(request.input)
+    sent = [] if request.sent is None else sent_notes(request.sent)
+    clock = _clock(request, request.clock or "follow", None)
+    outputs.check(request.input, renders=not request.listen)
+    bundle = _open(request)
+    hops = Hops(sound.rate, bundle.features.sample_rate, bundle.features.hop)
+    engine = Engine(
+        clock=clock,
+        hearing=hearing_of(bundle),
+        player=_left_hand(request, bundle),
+        hears_itself=request.hears_itself,
+    )
+    with _progress(request, sound.seconds) as progress:
+        performance = play_sound(engine, sound, hops, sent, progress)
+    performance.warnings = warnings_of(clock, request.meter)
+    outputs.write(performance, _named(bundle), request.input.name, sound=sound)
+    return performance
+
+
+def _clock(request: Request, mode: Mode, source: MidiInput | None) -> Clock:
+    return make_clock(mode, request.tempo, request.count_in, request.meter, source)
+
+
+def _open(request: Request) -> Bundle:
+    return Bundle.open(default_bundle() if request.bundle is None else request.bundle)
+
+
+def _left_hand(request: Request, bundle: Bundle | None) -> Player | None:
+    return None if request.listen or bundle is None else left_hand_of(bundle)
+
+
+def _named(bundle: Bundle | None) -> BundleName | None:
+    if bundle is None:
+        return None
+    return BundleName(bundle.manifest.name, bundle.manifest.version, bundle.digest)
+
+
+@contextlib.contextmanager
+def _progress(request: Request, seconds: float) -> Iterator[Progress]:
+    """A bar on stderr, where one is asked for or a person watches."""
+    wanted = sys.stderr.isatty() if request.progress is None else request.progress
+    if not wanted:
+        yield lambda _: None
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        raise missing_extra("tqdm", "play") from None
+    form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s [{remaining} left]"
+    with tqdm(total=seconds, desc=request.input.name, bar_format=form, file=sys.stderr, leave=False) as bar:
+
+        def show(done: float) -> None:
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def _summary(performance: Performance) -> str:
+    heard = len(performance.notes)
+    played = sum(send.kind == "note_on" for send in performance.sends)
+    return f"{performance.input_s:.1f} s: {heard} notes {_verb(performance)}, {played} played."
+
+
+def _verb(performance: Performance) -> str:
+    return "heard" if performance.kind == "audio" else "read"

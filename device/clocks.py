@@ -1,0 +1,99 @@
+"""The clock that was asked for, by name."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from device.clock import Clock, Step
+from device.countin import CountIn
+from device.errors import UserError
+from device.fileclock import FileClock
+from device.fixed import FixedClock
+from device.follow import FollowClock
+from device.meter import Meter
+from device.midifile import MidiInput
+
+Mode: TypeAlias = Literal["follow", "fixed", "file"]
+MODES: tuple[Mode, ...] = ("follow", "fixed", "file")
+FOLLOW_COUNT_IN = 4
+"""Onsets that give tempo and beat to a clock that follows, unless set otherwise."""
+DEFAULT_METER = Meter(4, 4)
+MOST_COUNT_IN = 16
+
+
+def mode_named(name: str) -> Mode:
+    """The mode called `name`; UserError where there is none."""
+    for mode in MODES:
+        if mode == name:
+            return mode
+    raise UserError(f"{name!r} is not a clock: choose from {', '.join(MODES)}.")
+
+
+def make_clock(
+    mode: Mode,
+    tempo: float | None = None,
+    count_in: int | None = None,
+    meter: Meter | None = None,
+    midi: MidiInput | None = None,
+) -> Clock:
+    """A clock of `mode`; None stands for the mode's own default. UserError where the settings do not fit together."""
+    if count_in is not None and not 0 <= count_in <= MOST_COUNT_IN:
+        raise UserError(f"A count-in of {count_in} onsets is out of range: give 0 to {MOST_COUNT_IN}.")
+    if mode == "follow":
+        return FollowClock(meter or DEFAULT_METER, FOLLOW_COUNT_IN if count_in is None else count_in, tempo)
+    if mode == "fixed":
+        if tempo is None:
+            raise UserError("A fixed clock needs to know its tempo: give it in beats a minute with --tempo.")
+        return FixedClock(tempo, meter or DEFAULT_METER, count_in or 0)
+    if midi is None:
+        raise UserError("--clock file takes its beats from a .mid input: use --clock follow or fixed for sound.")
+    if tempo is not None or meter is not None:
+        raise UserError("--clock file takes tempo and metre from the file: leave out --tempo and --meter.")
+    tempo_map = midi.tempo_map
+    clock = FileClock.from_map(tempo_map.ticks_per_beat, tempo_map.tempos, midi.signatures, midi.end_tick)
+    return CountedClock(clock, count_in) if count_in else clock
+
+
+def warnings_of(clock: Clock, meter: Meter | None) -> list[str]:
+    """A sentence for each metre that is played by its beats only."""
+    if isinstance(clock, CountedClock):
+        clock = clock.inner
+    if isinstance(clock, FileClock):
+        return list(clock.warnings)
+    return [meter.warning] if meter is not None and meter.warning is not None else []
+
+
+class CountedClock:
+    """A known grid that keeps still during a count-in: its first step is the first beat after the last onset."""
+
+    def __init__(self, inner: FileClock, count_in: int) -> None:
+        self.inner = inner
+        self._wanted = count_in
+        self.reset()
+
+    def reset(self) -> None:
+        """See `Clock.reset`."""
+        self.inner.reset()
+        self._count_in = CountIn(self._wanted)
+        self._heard_s = 0.0
+        self._begun = False
+
+    @property
+    def counting_in(self) -> bool:
+        """See `Clock.counting_in`."""
+        return self._count_in.latest_is_part
+
+    def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
+        """See `Clock.hear`."""
+        if self._count_in.hear(onset_s):
+            self._heard_s = max(self._heard_s, onset_s)
+
+    def due(self, now_s: float) -> Step | None:
+        """See `Clock.due`."""
+        while (step := self.inner.due(now_s)) is not None:
+            half_s = step.length_s / 2
+            if self._begun or (self._count_in.complete and step.is_beat and step.time_s > self._heard_s + half_s):
+                self._begun = True
+                self._count_in.close()
+                return step
+        return None

@@ -1,0 +1,88 @@
+"""The files that `lefthand play` leaves: which are wanted, what they need, and writing them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from device.audio import SoundFile
+from device.errors import UserError, missing_extra
+from device.midifile import MidiInput, notes_of, write_midi
+from device.notes_csv import write_notes
+from device.performance import Performance
+from device.report import BundleName, write_report
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """A path for each file that is wanted."""
+
+    midi: Path | None = None
+    notes: Path | None = None
+    audio: Path | None = None
+    plot: Path | None = None
+    report: Path | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """All that will be written."""
+        every = (self.midi, self.notes, self.audio, self.plot, self.report)
+        return [path for path in every if path is not None]
+
+    def check(self, source: Path, renders: bool) -> None:
+        """Raise UserError for what would fail in the end; `renders`: a hand has to be made audible for the mix."""
+        for path in self.paths:
+            if path.is_dir() or not path.parent.is_dir():
+                raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
+            if path.resolve() == source.resolve():
+                raise UserError(f"{path} is the input itself: write to another file.")
+        if self.plot is not None:
+            _need("matplotlib")
+        if self.audio is not None:
+            _need("soundfile")
+            if renders:
+                from device.synth import find_soundfont
+
+                _need("tinysoundfont")
+                find_soundfont()
+
+    def write(
+        self,
+        performance: Performance,
+        bundle: BundleName | None,
+        title: str,
+        sound: SoundFile | None = None,
+        like: MidiInput | None = None,
+    ) -> None:
+        """Write every file; `sound` or `like` is the input. Raises UserError where the disk refuses."""
+        try:
+            if self.notes is not None:
+                write_notes(self.notes, performance.notes)
+            if self.midi is not None:
+                write_midi(self.midi, performance.sends, like, tempo=_tempo(performance))
+            if self.report is not None:
+                write_report(self.report, performance, bundle)
+            if self.audio is not None:
+                from device.synth import write_mix
+
+                write_mix(self.audio, sound, performance.notes, notes_of(performance.sends))
+            if self.plot is not None:
+                from device.plot import write_plot
+
+                write_plot(self.plot, performance, title)
+        except OSError as error:
+            raise UserError(f"{error.filename or 'The output'} cannot be written: {error.strerror}.") from None
+
+
+def _tempo(performance: Performance) -> float:
+    """Beats a minute over all beats, 120 where there are too few."""
+    beats = performance.beats
+    if len(beats) < 2 or beats[-1].time_s <= beats[0].time_s:
+        return 120.0
+    return 60.0 * (len(beats) - 1) / (beats[-1].time_s - beats[0].time_s)
+
+
+def _need(package: str) -> None:
+    if find_spec(package) is None:
+        raise missing_extra(package, "play")

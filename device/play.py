@@ -1,0 +1,119 @@
+"""`lefthand play`: the engine over a file, as fast as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from device.audio import SoundFile
+from device.engine import Engine
+from device.features import Samples
+from device.hearing import Hearing
+from device.midifile import Part, events
+from device.performance import Performance
+from device.resample import Hops
+from device.types import NoteEnded, NoteHeard
+
+Progress = Callable[[float], None]
+"""Told how many seconds of the input are done."""
+LONGEST_TAIL_S = 2.0
+"""Silence fed at most, for notes to end in."""
+_SHORTEST_SENT_S = 0.02
+
+
+class SentNotes:
+    """What the box is taken to have sent: told to the hearing as it is sent, and not before."""
+
+    def __init__(self, notes: Sequence[tuple[int, float, float]]) -> None:
+        """`notes`: (pitch, on, off), in seconds of the input."""
+        ons = [(on, 1, pitch) for pitch, on, _ in notes]
+        offs = [(max(off, on + _SHORTEST_SENT_S), 0, pitch) for pitch, on, off in notes]
+        self._messages = sorted(ons + offs)
+        self._told = 0
+
+    def tell(self, hearing: Hearing, now_s: float) -> None:
+        """Tell `hearing` what has been sent since the last call, up to `now_s`."""
+        while self._told < len(self._messages) and self._messages[self._told][0] <= now_s:
+            at_s, is_on, pitch = self._messages[self._told]
+            if is_on:
+                hearing.sent(pitch, at_s)
+            else:
+                hearing.released(pitch, at_s)
+            self._told += 1
+
+
+def play_sound(
+    engine: Engine,
+    sound: SoundFile,
+    hops: Hops,
+    sent: Sequence[tuple[int, float, float]] = (),
+    progress: Progress = lambda _: None,
+) -> Performance:
+    """The engine, which has a hearing, over a sound file, and on in silence until no note is open.
+
+    Raises UserError where the file turns out to be cut short.
+    """
+    if engine.hearing is None:
+        raise ValueError("an engine without hearing cannot play from sound")
+    performance = Performance("audio", sound.seconds, hops.hop_s)
+    schedule = SentNotes(sent)
+    now_s = 0.0
+
+    def feed(cut: Sequence[tuple[Samples, float]], hearing: Hearing) -> None:
+        nonlocal now_s
+        for hop, now_s in cut:
+            schedule.tell(hearing, now_s)
+            _timed_step(engine, performance, hop, now_s)
+
+    for block in sound.blocks():
+        feed(hops.push(block), engine.hearing)
+        progress(hops.pushed_s)
+    feed(hops.flush(), engine.hearing)
+    until_s = sound.seconds + min(LONGEST_TAIL_S, performance.two_bars_s)
+    silence = np.zeros(hops.hop, np.float32)
+    while engine.hearing.pending and now_s < until_s:
+        feed(hops.push(silence), engine.hearing)
+    performance.collect(engine.finish(now_s))
+    performance.close()
+    return performance
+
+
+def play_midi(engine: Engine, part: Part, hop_s: float, progress: Progress = lambda _: None) -> Performance:
+    """The engine over the notes of a MIDI file, which reach it hop by hop as a port would bring them.
+
+    The left hand may go on for two bars, as it would where the player only pauses.
+    """
+    performance = Performance("midi", part.end_s, hop_s)
+    told = events(part.notes)
+    sent, hop, now_s = 0, 0, 0.0
+    while sent < len(told) or now_s < part.end_s + performance.two_bars_s:
+        hop += 1
+        now_s = hop * hop_s
+        come: list[NoteHeard | NoteEnded] = []
+        while sent < len(told) and _decided_s(told[sent]) <= now_s:
+            come.append(told[sent])
+            sent += 1
+        _timed_step(engine, performance, None, now_s, come)
+        progress(min(now_s, part.end_s))
+    performance.collect(engine.finish(now_s))
+    performance.close()
+    return performance
+
+
+def _timed_step(
+    engine: Engine,
+    performance: Performance,
+    hop: Samples | None,
+    now_s: float,
+    midi: Sequence[NoteHeard | NoteEnded] = (),
+) -> None:
+    began = time.perf_counter()
+    come = engine.step(hop, now_s, midi)
+    performance.hop_times_s.append(time.perf_counter() - began)
+    performance.collect(come)
+
+
+def _decided_s(event: NoteHeard | NoteEnded) -> float:
+    return event.note.decided_s if isinstance(event, NoteHeard) else event.decided_s

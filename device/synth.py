@@ -1,0 +1,133 @@
+"""MIX.wav: both hands as sound, the left one from a General MIDI soundfont of the system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.audio import SoundFile
+from device.errors import UserError, missing_extra
+from device.types import Note
+
+if TYPE_CHECKING:
+    import tinysoundfont
+
+RATE = 44_100
+"""Of a mix without recorded sound."""
+FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/soundfonts"))
+FAVOURITES = ("FluidR3_GM.sf2", "TimGM6mb.sf2", "default-GM.sf2")
+"""In the order of their pianos; any other comes after them. Compressed ones (.sf3) take a gigabyte and 18 s to load."""
+TAIL_S = 1.5
+"""For the last strings to die away."""
+LEFT_BELOW_DB = 3.0
+"""The left hand is mixed this much softer than the recorded right hand."""
+_HEADROOM = 0.98
+_LOUDNESS_S, _LOUDNESS_PERCENTILE = 0.05, 90.0
+_SHORTEST_S = 0.02
+_VOICES = 128
+_PIANO = 0
+
+Stereo = NDArray[np.float32]
+
+
+def find_soundfont() -> Path:
+    """The best soundfont installed; UserError, with a package to install, where there is none."""
+    found = {path.name: path for folder in FOLDERS if folder.is_dir() for path in sorted(folder.glob("*.sf2"))}
+    for name in (*FAVOURITES, *sorted(found)):
+        if name in found:
+            return found[name]
+    raise UserError(
+        "No soundfont was found for --audio: run `apt-get install timgm6mb-soundfont` "
+        "(or fluid-soundfont-gm, which sounds better)."
+    )
+
+
+def mix(sound: SoundFile | None, right: Sequence[Note], left: Sequence[Note]) -> tuple[Stereo, int]:
+    """Both hands, float32[n, 2] within full scale, and their sample rate.
+
+    With `sound` that recording is the right hand, as it is, and the left hand is levelled to it; without,
+    both hands are rendered.
+    """
+    rate = RATE if sound is None else sound.rate
+    lower = render(left, rate)
+    if sound is None:
+        upper = render(right, rate)
+    else:
+        recorded = np.nan_to_num(sound.read(), nan=0.0, posinf=0.0, neginf=0.0)
+        upper = np.repeat(recorded[:, np.newaxis], 2, axis=1)
+        lower *= _gain(upper, lower, rate)
+    both = np.zeros((max(len(upper), len(lower)), 2), np.float32)
+    both[: len(upper)] += upper
+    both[: len(lower)] += lower
+    peak = float(np.max(np.abs(both), initial=0.0))
+    if peak > _HEADROOM or (sound is None and peak > 0.0):
+        both *= np.float32(_HEADROOM / peak)
+    return both, rate
+
+
+def write_mix(path: Path, sound: SoundFile | None, right: Sequence[Note], left: Sequence[Note]) -> None:
+    """Write `mix` as a 16-bit WAV file."""
+    import soundfile
+
+    both, rate = mix(sound, right, left)
+    soundfile.write(str(path), both, rate, format="WAV", subtype="PCM_16")
+
+
+def render(notes: Sequence[Note], rate: int, soundfont: Path | None = None) -> Stereo:
+    """`notes` on a piano, float32[n, 2] from time 0; open notes sound to the end. Nothing for no notes."""
+    if not notes:
+        return np.zeros((0, 2), np.float32)
+    synth = _synth(rate, soundfont or find_soundfont())
+    last_s = max(note.onset_s if note.offset_s is None else note.offset_s for note in notes)
+    changes: list[tuple[int, int, int, int]] = []
+    for note in notes:
+        off_s = last_s if note.offset_s is None else note.offset_s
+        changes.append((round(note.onset_s * rate), 1, note.pitch, note.velocity))
+        changes.append((round(max(off_s, note.onset_s + _SHORTEST_S) * rate), 0, note.pitch, 0))
+    out = np.zeros((round((last_s + TAIL_S) * rate), 2), np.float32)
+    at = 0
+    for frame, is_on, pitch, velocity in sorted(changes):
+        if frame > at:
+            out[at:frame] = np.frombuffer(synth.generate(frame - at), np.float32).reshape(-1, 2)
+            at = frame
+        if is_on:
+            synth.noteon(0, pitch, velocity)
+        else:
+            synth.noteoff(0, pitch)
+    out[at:] = np.frombuffer(synth.generate(len(out) - at), np.float32).reshape(-1, 2)
+    return out
+
+
+def _synth(rate: int, soundfont: Path) -> tinysoundfont.Synth:
+    try:
+        import tinysoundfont
+    except ImportError:
+        raise missing_extra("tinysoundfont", "play") from None
+    synth = tinysoundfont.Synth(samplerate=rate)
+    try:
+        synth.program_select(0, synth.sfload(str(soundfont), max_voices=_VOICES), 0, _PIANO)
+    except (RuntimeError, tinysoundfont.SoundFontException):
+        raise UserError(
+            f"The soundfont {soundfont} cannot be used: install another, such as timgm6mb-soundfont."
+        ) from None
+    return synth
+
+
+def _gain(upper: Stereo, lower: Stereo, rate: int) -> np.float32:
+    above, below = _loudness(upper, rate), _loudness(lower, rate)
+    if above <= 0.0 or below <= 0.0:
+        return np.float32(1.0)
+    return np.float32(above / below * 10 ** (-LEFT_BELOW_DB / 20))
+
+
+def _loudness(sound: Stereo, rate: int) -> float:
+    """Root mean square of its loud passages, full scale 1."""
+    frame = max(1, int(_LOUDNESS_S * rate))
+    frames = sound[: len(sound) // frame * frame].reshape(-1, frame * 2)
+    if len(frames) == 0:
+        return 0.0
+    return float(np.percentile(np.sqrt(np.mean(frames**2, axis=1)), _LOUDNESS_PERCENTILE))

@@ -1,0 +1,184 @@
+"""The command line: what cannot be done is said in one sentence that names it, with a non-zero exit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from device import cli_play
+from device.cli import main
+
+RATE = 16_000
+
+
+def lefthand(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def refused(result: Result, *words: str, exit_code: int = 2) -> None:
+    """One line on stderr with all `words`, nothing on stdout."""
+    assert result.exit_code == exit_code, result.output
+    assert result.stdout == ""
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith("lefthand: ") and sentence.rstrip()[-1] in ".)"
+    assert all(word in sentence for word in words), sentence
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Path:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, 0.3 * np.sin(np.arange(RATE) * 0.1), RATE)
+    return path
+
+
+@pytest.fixture
+def hand(tmp_path: Path) -> Path:
+    return midi(tmp_path / "hand.mid", 1)
+
+
+def midi(path: Path, tracks: int, channel: int = 0) -> Path:
+    file = mido.MidiFile()
+    for i in range(tracks):
+        on = mido.Message("note_on", note=60 + i, velocity=64, channel=channel)
+        file.tracks.append(mido.MidiTrack([on, on.copy(velocity=0, time=480)]))
+    file.save(path)
+    return path
+
+
+def test_a_missing_file() -> None:
+    refused(lefthand("play", "gone.wav"), "gone.wav", "does not exist")
+    refused(lefthand("play", "gone.mid"), "gone.mid", "does not exist")
+    refused(lefthand("play", "gone.ogg"), "gone.ogg", "does not exist")
+
+
+@pytest.mark.parametrize("name", ["empty.wav", "empty.flac", "empty.mid"])
+def test_an_empty_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    refused(lefthand("play", tmp_path / name), name, "is empty")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    refused(lefthand("play", tmp_path), "is a folder")
+
+
+@pytest.mark.parametrize("name", ["text.wav", "text.flac", "text.mid"])
+def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("Dear diary, today I practised scales.")
+    refused(lefthand("play", tmp_path / name), name, "not a")
+
+
+def test_another_kind_of_file(tmp_path: Path) -> None:
+    (tmp_path / "song.mp3").write_bytes(b"ID3")
+    refused(lefthand("play", tmp_path / "song.mp3"), "song.mp3", ".wav, .flac or .mid")
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_a_truncated_recording(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cut{suffix}"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.3, 0.3, RATE), RATE)
+    path.write_bytes(path.read_bytes()[:-5_000])
+    refused(lefthand("play", path), path.name, "cut short")
+
+
+def test_a_truncated_midi_file(hand: Path) -> None:
+    hand.write_bytes(hand.read_bytes()[:-6])
+    refused(lefthand("play", hand), "hand.mid", "cut short")
+
+
+def test_a_sample_rate_that_no_sound_has(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "slow.wav", np.zeros(4_000), 1_000)
+    refused(lefthand("play", tmp_path / "slow.wav"), "1000 Hz")
+
+
+def test_a_midi_file_with_two_tracks_of_notes(tmp_path: Path) -> None:
+    refused(lefthand("play", midi(tmp_path / "two.mid", 2)), "two.mid", "--track", "0 (1 notes), 1 (1 notes)")
+    refused(lefthand("play", midi(tmp_path / "two.mid", 2), "--track", "9"), "no track '9'")
+
+
+def test_a_midi_file_of_drums(tmp_path: Path) -> None:
+    refused(lefthand("play", midi(tmp_path / "drums.mid", 1, channel=9)), "drums.mid", "channel 10")
+
+
+def test_a_missing_bundle(tone: Path, hand: Path, tmp_path: Path) -> None:
+    refused(lefthand("play", tone, "--bundle", tmp_path / "none"), "none")
+    refused(lefthand("play", hand, "--bundle", tmp_path / "none"), "none")
+
+
+def test_options_that_do_not_fit_the_input(tone: Path, hand: Path) -> None:
+    refused(lefthand("play", tone, "--clock", "file"), "--clock file", ".mid")
+    refused(lefthand("play", tone, "--track", "1"), "--track")
+    refused(lefthand("play", hand, "--sent", hand), "--sent")
+    refused(lefthand("play", hand, "--clock", "fixed"), "--tempo")
+    refused(lefthand("play", hand, "--clock", "file", "--tempo", "90"), "--tempo")
+
+
+def test_settings_out_of_range(hand: Path) -> None:
+    refused(lefthand("play", hand, "--clock", "fixed", "--tempo", "9000"), "9000")
+    refused(lefthand("play", hand, "--count-in", "-1"), "-1", "0 to 16")
+    refused(lefthand("play", hand, "--meter", "waltz"), "waltz", "3/4")
+
+
+def test_a_missing_file_of_sent_notes(tone: Path) -> None:
+    refused(lefthand("play", tone, "--sent", "gone.mid"), "gone.mid", "does not exist")
+
+
+@pytest.mark.parametrize("option", ["--midi", "--notes", "--audio", "--plot", "--report"])
+def test_an_output_that_cannot_be_written(hand: Path, option: str) -> None:
+    refused(lefthand("play", hand, "--listen", option, "/nowhere/at/all"), "/nowhere/at/all", "cannot be written")
+
+
+def test_an_output_over_the_input(hand: Path) -> None:
+    refused(lefthand("play", hand, "--listen", "--midi", hand), "hand.mid", "input itself")
+
+
+@pytest.mark.parametrize(
+    ("package", "option", "output"), [("matplotlib", "--plot", "roll.png"), ("tinysoundfont", "--audio", "mix.wav")]
+)
+def test_a_package_of_an_extra_that_is_not_installed(
+    hand: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, option: str, output: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    refused(lefthand("play", hand, "--listen", option, tmp_path / output), package, "lefthand[play]")
+
+
+def test_sound_without_soundfile(tone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    refused(lefthand("play", tone), "soundfile", "lefthand[play]")
+
+
+def test_settings_that_are_missing(tmp_path: Path) -> None:
+    refused(lefthand("run", "--config", tmp_path / "none.toml"), "none.toml", exit_code=78)
+
+
+def test_a_midi_input_is_listened_to_without_a_model(hand: Path, tmp_path: Path) -> None:
+    result = lefthand("play", hand, "--listen", "--notes", tmp_path / "notes.csv")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == "0.5 s: 1 notes read, 0 played."
+    assert len((tmp_path / "notes.csv").read_text().splitlines()) == 2
+
+
+def test_a_metre_that_was_not_learnt_is_played_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "five.mid"
+    signature = mido.MetaMessage("time_signature", numerator=5, denominator=4)
+    on = mido.Message("note_on", note=60, velocity=64)
+    mido.MidiFile(tracks=[mido.MidiTrack([signature, on, on.copy(velocity=0, time=4_800)])]).save(path)
+    result = lefthand("play", path, "--listen")
+    assert result.exit_code == 0
+    assert "5/4" in result.stderr
+
+
+def test_a_progress_bar_is_shown_where_it_is_asked_for(hand: Path) -> None:
+    assert "hand.mid" in lefthand("play", hand, "--listen", "--progress").stderr
+    assert lefthand("play", hand, "--listen").stderr == ""
+
+
+def test_every_output_path_is_an_option_of_play() -> None:
+    options = {option for parameter in cli_play.play.params for option in parameter.opts}
+    assert {"--midi", "--notes", "--audio", "--plot", "--report", "--clock", "--tempo", "--count-in"} <= options
+    assert {"--bundle", "--listen", "--sent", "--track"} <= options
