@@ -15,6 +15,8 @@ import numpy.typing as npt
 Notes = npt.NDArray[Any]
 """Structured notes with `onset` and `duration` in quarters and `pitch`."""
 
+NOTE = np.dtype([("onset", "<f8"), ("duration", "<f8"), ("pitch", "u1")])
+
 STEPS_PER_QUARTER = 4
 OVERLAP = 0.05
 """A note sounds in a step if it lasts at least this share of it."""

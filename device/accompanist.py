@@ -1,0 +1,106 @@
+"""From right-hand notes to what the left hand should do at a step: the net, the chord that holds, and silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from device.clock import Step
+from device.harmony import Chord, Harmony
+from device.listener import Listener, encode
+from device.presence import LISTEN_BEATS, Presence
+from device.types import Note, NoteEnded
+
+Array = npt.NDArray[np.float32]
+
+GAP_STEPS = 1.0
+"""Steps between the newest note known and the step played that the net was trained for."""
+
+
+class Net(Protocol):
+    """The part of `device.runtime.StepModel` that is needed here."""
+
+    def step(self, *, x: Array) -> dict[str, Array]:
+        """x [INPUT_SIZE] -> y_chord [12], y_ahead [12], y_bass [13] (the last: none), y_strike [3]."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the past."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the left hand should do at a step, made one step ahead. Probabilities are 0..1.
+
+    `ceiling` is the lowest right-hand key that sounds or sounded last (128 before any), `top` the highest that is
+    down (None: none), `velocity` the player's running mean, `right` the keys known to be down.
+    """
+
+    silent: bool
+    chord: Chord | None
+    classes: Array
+    """[12] a pitch class sounds in the left hand."""
+    bass: Array
+    """[13] it is the lowest; the last: the hand rests."""
+    strike_bass: float
+    strike_upper: float
+    strike_many: float
+    """Probability that two or more upper keys are struck."""
+    ceiling: int
+    top: int | None
+    velocity: float
+    lock: float
+
+
+class Accompanist:
+    """Hears the right hand and plans step by step; at a step it knows nothing decided later than the gap allows."""
+
+    def __init__(self, net: Net, gap_steps: float = GAP_STEPS, listen_beats: float = LISTEN_BEATS) -> None:
+        """`gap_steps`, from the bundle's manifest, is 1 or more; ValueError otherwise."""
+        if gap_steps < 1.0:
+            raise ValueError(f"gap_steps is {gap_steps}, and must be 1 or more")
+        self._net, self._gap_steps = net, gap_steps
+        self._listener, self._harmony = Listener(), Harmony()
+        self._presence = Presence(listen_beats)
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        self._net.reset()
+        self._listener.reset()
+        self._harmony.reset()
+        self._presence.reset()
+
+    def hear(self, note: Note) -> None:
+        """A note was decided; only the right hand's count."""
+        self._listener.hear(note)
+
+    def end(self, ended: NoteEnded) -> None:
+        """A note ended."""
+        self._listener.end(ended)
+
+    def plan(self, step: Step) -> Plan:
+        """The plan for `step`; steps come in order, each once."""
+        known = self._listener.look(step, step.time_s - self._gap_steps * step.length_s)
+        out = self._net.step(x=encode(known)[0])
+        top, struck = int(known.top[0]), bool(known.onsets.any())
+        chord = self._harmony.step(step, out["y_ahead"])
+        silent = self._presence.step(step, top >= 0, struck, float(known.age[0]))
+        lowest = self._listener.lowest_recent
+        bass, upper, many = (float(p) for p in out["y_strike"])
+        return Plan(
+            silent=silent or chord is None,
+            chord=chord,
+            classes=out["y_chord"],
+            bass=out["y_bass"],
+            strike_bass=bass,
+            strike_upper=upper,
+            strike_many=many,
+            ceiling=lowest if lowest >= 0 else 128,
+            top=top if top >= 0 else None,
+            velocity=self._listener.velocity,
+            lock=step.lock,
+        )
