@@ -17,6 +17,7 @@ COMMANDS = {
     "play": "training.accompany:accompany",
     "gate": "training.gatefit:gate",
     "evaluate": "training.evaluate:evaluate",
+    "demo": "training.demo:demo",
 }
 """name -> module:function of the click command."""
 
