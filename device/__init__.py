@@ -1,0 +1,1 @@
+"""The part of lefthand that runs at the piano."""

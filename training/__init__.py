@@ -1,0 +1,1 @@
+"""From corpora to two fits, and the figures."""
