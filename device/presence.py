@@ -8,6 +8,8 @@ LISTEN_BEATS = 4.0
 """Beats heard before the first note: without them the first chord is nearly always wrong."""
 STOP_BEATS = 2.0
 """Beats without a sound from the player after which the left hand is silent."""
+AWAKE_BEATS = 1.0
+"""The left hand comes in if the player was heard within so many beats."""
 HOLD_BEATS = 8.0
 """A key held longer than this since the last onset no longer counts as playing."""
 
@@ -41,5 +43,5 @@ class Presence:
         if self._quiet_beats + 2 * share >= self._stop_beats:
             self.silent = True
         elif self.silent and step.is_beat and self._heard_beats is not None:
-            self.silent = self._heard_beats < self._listen_beats or self._quiet_beats > 0
+            self.silent = self._heard_beats < self._listen_beats or self._quiet_beats >= AWAKE_BEATS
         return self.silent
