@@ -50,3 +50,27 @@ def hearing(
         means[name]["lefthand"] |= {"delay_ms_median": round(1000 * float(np.median(delays)), 1)}
     if json_path:
         json_path.write_text(json.dumps(means, indent=1))
+
+
+@evaluate.command()
+@click.option(
+    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: as shipped."
+)
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
+@click.option("--songs", type=int, help="Only the first N songs.")
+@click.option(
+    "--latency-ms", default=0.0, show_default=True, help="How late a note is known: 0 for MIDI, 60 for sound."
+)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
+def playing(
+    folder: Path, cache: Path, split: str, songs: int | None, latency_ms: float, json_path: Path | None
+) -> None:
+    """The left hand on POP909 songs, beside the true hand, the same rolled, a held tonic and a causal chord rule."""
+    from training.evaluate_playing import evaluate_playing
+
+    bundle = Bundle.open(folder)
+    gap = float(bundle.manifest.accompanist["gap_steps"])
+    table = evaluate_playing(bundle.accompanist(), cache, split, songs, gap, latency_ms / 1000)
+    if json_path:
+        json_path.write_text(json.dumps(table, indent=1))

@@ -19,8 +19,8 @@ from training.acoustics import in_room, room_response
 from training.augment import with_noise
 from training.banks import load_bank
 from training.notescore import Notes, Score, matched, score
-from training.perform import perform
 from training.peers import BasicPitch
+from training.perform import perform
 from training.pieces import Hand, load_pieces
 from training.render import render
 
@@ -38,8 +38,8 @@ class Take:
     notes: Notes
 
 
-def listen(bundle: Bundle, audio: Samples, rate: int) -> tuple[Notes, np.ndarray]:
-    """Notes of a recording streamed through the bundle's transcriber, and when each was decided (s)."""
+def listen(bundle: Bundle, audio: Samples, rate: int) -> tuple[Notes, Notes]:
+    """Notes of a recording streamed through the bundle's transcriber, and [notes] when each was decided (s)."""
     hearing = hearing_of(bundle)
     hops = Hops(rate, hearing.spec.sample_rate, hearing.spec.hop)
     rows: list[list[float]] = []
@@ -108,7 +108,8 @@ class Result:
         return " ".join(f"{m:7.1f}" for m in means) + f" {self.cpu_s / self.audio_s:8.4f}"
 
 
-HEADER = f"{'':20s} {'on@50':>7} {'on@30':>7} {'prec':>7} {'recall':>7} {'C4up@50':>7} {'offset':>7} {'frame':>7} {'CPU/s':>8}"
+COLUMNS = ("on@50", "on@30", "prec", "recall", "C4up@50", "offset", "frame")
+HEADER = " ".join([" " * 20, *(f"{column:>7}" for column in COLUMNS), f"{'CPU/s':>8}"])
 
 
 def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> tuple[dict[str, Result], list[float]]:
@@ -145,6 +146,7 @@ def report(title: str, results: dict[str, Result], delays: list[float]) -> str:
     if delays:
         d = 1000 * np.array(delays)
         lines.append(
-            f"decided after the labelled onset: median {np.median(d):.0f}, p95 {np.percentile(d, 95):.0f}, s.d. {d.std():.0f} ms"
+            f"decided after the labelled onset: median {np.median(d):.0f}, p95 {np.percentile(d, 95):.0f}, "
+            f"s.d. {d.std():.0f} ms"
         )
     return "\n".join(lines)

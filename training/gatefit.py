@@ -31,7 +31,9 @@ Posteriors = npt.NDArray[np.float32]
 
 def pass_gate(posteriors: Posteriors, spec: GateSpec, hop_s: float) -> Notes:
     """[frames, 88, 4] posteriors of one recording → the notes that pass; open notes end with it."""
-    gate, found, open_at = Gate(spec, hop_s, LOWEST_KEY), [], {}
+    gate = Gate(spec, hop_s, LOWEST_KEY)
+    found: list[list[float]] = []
+    open_at: dict[int, int] = {}
     for k, posterior in enumerate(posteriors):
         for event in gate.step(posterior, set(), (k + 1) * hop_s):
             if isinstance(event, NoteHeard):

@@ -33,13 +33,18 @@ class Score:
 def score(found: Notes, wanted: Notes, seconds: float) -> Score:
     """mir_eval's note figures and the F1 of 10 ms frames."""
     p, r, f50 = _onsets(found, wanted, 0.05)
-    high = [n[n[:, 2] >= 60] for n in (found, wanted)]
     if len(found) and len(wanted):
         offset = mir_eval.transcription.precision_recall_f1_overlap(*_shape(wanted), *_shape(found))[2]
     else:
         offset = float(len(found) == len(wanted))
     return Score(
-        f50, _onsets(found, wanted, 0.03)[2], p, r, _onsets(*high, 0.05)[2], offset, _frames(found, wanted, seconds)
+        f50,
+        _onsets(found, wanted, 0.03)[2],
+        p,
+        r,
+        _onsets(_treble(found), _treble(wanted), 0.05)[2],
+        offset,
+        _frames(found, wanted, seconds),
     )
 
 
@@ -51,6 +56,10 @@ def matched(found: Notes, wanted: Notes, tolerance_s: float) -> list[tuple[int, 
         *_shape(wanted), *_shape(found), onset_tolerance=tolerance_s, offset_ratio=None
     )
     return pairs
+
+
+def _treble(notes: Notes) -> Notes:
+    return notes[notes[:, 2] >= 60]
 
 
 def _onsets(found: Notes, wanted: Notes, tolerance_s: float) -> tuple[float, float, float]:

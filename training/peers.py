@@ -45,7 +45,7 @@ class BasicPitch:
         y = soxr.resample(audio, rate, RATE) if rate != RATE else audio
         length = len(y)
         y = np.concatenate([np.zeros(OVERLAP // 2, np.float32), y])
-        parts: dict[str, list[np.ndarray]] = {"contour": [], "note": [], "onset": []}
+        parts: dict[str, list[Samples]] = {"contour": [], "note": [], "onset": []}
         for i in range(0, len(y), WINDOW - OVERLAP):
             x = np.pad(y[i : i + WINDOW], (0, max(0, i + WINDOW - len(y)))).astype(np.float32)
             out = self._run(**{self._input: x[None, :, None]})

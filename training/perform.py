@@ -14,7 +14,7 @@ from training.render import Played
 
 @dataclass(frozen=True)
 class Performance:
-    """`notes` by onset, `pedal` spans (down, up) in seconds; the rest says how it was drawn, for another hand to join."""
+    """`notes` by onset, `pedal` spans (down, up) in seconds; the rest is for another hand to join."""
 
     notes: list[Played]
     pedal: list[tuple[float, float]]
@@ -62,7 +62,7 @@ def perform(
 
 
 def invent(rng: np.random.Generator, seconds: float) -> Performance:
-    """Random chords and runs over the whole keyboard at a random density, repeated keys among them; at times nothing."""
+    """Random chords and runs over the whole keyboard at a random density, repeated keys too; at times nothing."""
     if rng.random() < 0.12:
         return Performance([], [])
     density, centre, spread = np.exp(rng.uniform(np.log(0.7), np.log(9))), rng.uniform(28, 96), rng.uniform(4, 24)
@@ -90,7 +90,7 @@ def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float6
 def _dynamics(
     rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Velocities: the performance's own where it has them, else a level, a slow swell, a louder top and a touch of chance."""
+    """Velocities: the performance's own where it has them, else a level; a slow swell and a touch of chance."""
     level = rng.uniform(38, 98)
     swell = rng.uniform(0, 14) * np.sin(2 * np.pi * (onset / rng.uniform(4, 15) + rng.random()))
     chance = rng.normal(0, rng.uniform(3, 9), len(notes))

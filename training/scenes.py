@@ -5,7 +5,6 @@ A scene is drawn from (seed, corpus, split, number) alone, so the cache can be b
 
 from __future__ import annotations
 
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ SCENE_NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"),
 
 @dataclass(frozen=True)
 class Scene:
-    """`features` uint8 [frames, bins, channels] (levels x 255), `notes` of SCENE_NOTE, `own` uint8 [frames, 88, 2] or empty."""
+    """`features` uint8 [frames, bins, channels] (levels x 255), `notes` SCENE_NOTE, `own` uint8 [frames, 88, 2] or empty."""
 
     features: npt.NDArray[np.uint8]
     notes: npt.NDArray[Any]
@@ -182,4 +181,4 @@ def scenes(cache: Path, data: Path, split: str, corpora: tuple[str, ...], count:
             temporary = path.with_suffix(".part")
             with temporary.open("wb") as file:
                 np.savez_compressed(file, notes=scene.notes, own=scene.own)
-            os.replace(temporary, path)
+            temporary.replace(path)

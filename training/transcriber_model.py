@@ -1,7 +1,8 @@
 """The transcriber: a pure step from a frame and states to posteriors for the 88 keys.
 
 The way of a frame: harmonic stacking (every key sees its own octave, twelfth, ... as channels), a causal trunk of
-convolutions over time and frequency, a mix of pitch neighbours that sound alike, one GRU shared by all keys, four heads.
+convolutions over time and frequency, a mix of pitch neighbours that sound alike, one GRU shared by all keys,
+four heads.
 `Net.call` takes any number of frames; training gives it many, the exported model one, and both are the same code.
 """
 
@@ -45,7 +46,8 @@ class NetConfig:
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> NetConfig:
         """From `config.json`."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in d.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
+        return cls(**values)
 
 
 def shift_axis(x: Tensor, shift: int, size: int, axis: int = 2) -> Tensor:
@@ -107,7 +109,7 @@ class Net(keras.layers.Layer):
         return states
 
     def call(self, x: Tensor, own: Tensor, states: dict[str, Tensor], training: bool = False) -> Any:
-        """x [batch, frames, bins, channels], own [batch, frames, 88, 2] → logits [batch, frames, 88, 4], next states."""
+        """x [batch, frames, bins, channels], own [batch, frames, 88, 2] → logits [..., 88, 4], next states."""
         c = self.config
         after: dict[str, Tensor] = {}
         semitones = ops.reshape(x, (-1, x.shape[1], *states["state_frames"].shape[2:]))
@@ -176,7 +178,8 @@ def build_net(config: NetConfig, spec: FeatureSpec, weights: Path | None = None)
 def build_step(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> keras.Model:
     """The model that is exported: one frame in, posteriors out.
 
-    Inputs `x` [1, 1, bins, channels], `own` [1, 1, 88, 2] and `state_*`; outputs `y` [1, 88, 4] (HEADS, 0..1) and `next_*`.
+    Inputs `x` [1, 1, bins, channels], `own` [1, 1, 88, 2] and `state_*`; outputs `y` [1, 88, 4] (HEADS, 0..1)
+    and `next_*`.
     """
     net = build_net(config, spec, weights)
     x = keras.Input(batch_shape=(1, 1, spec.bins, spec.channels), name="x")
