@@ -34,12 +34,12 @@ def width(size: Size) -> int:
 
 
 @keras.saving.register_keras_serializable("lefthand")
-class TiedDense(keras.layers.Layer):
+class TiedDense(keras.layers.Layer):  # type: ignore[misc]
     """A dense map [..., width(inputs)] -> [..., width(outputs)] that commutes with transposition."""
 
     def __init__(self, inputs: Size, outputs: Size, **options: Any) -> None:
         super().__init__(**options)
-        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.inputs, self.outputs = (inputs[0], inputs[1]), (outputs[0], outputs[1])
         fan = width(inputs) ** -0.5
 
         def weight(name: str, *shape: int, scale: float = fan) -> Any:
@@ -59,7 +59,7 @@ class TiedDense(keras.layers.Layer):
 
     def matrix(self) -> tuple[Tensor, Tensor]:
         """The kernel [width(inputs), width(outputs)] and bias that the tied weights stand for."""
-        (pitch_in, plain_in), (pitch_out, plain_out) = self.inputs, self.outputs
+        pitch_in, pitch_out = self.inputs[0], self.outputs[0]
         turned = ops.transpose(ops.take(self.by_interval, _INTERVAL, axis=2), (0, 2, 1, 3))
         upper = ops.concatenate(
             [
@@ -78,12 +78,12 @@ class TiedDense(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("lefthand")
-class TiedGru(keras.layers.Layer):
+class TiedGru(keras.layers.Layer):  # type: ignore[misc]
     """A gated recurrent unit (Cho et al., 2014; reset after the product) whose maps are `TiedDense`."""
 
     def __init__(self, size: Size, **options: Any) -> None:
         super().__init__(**options)
-        self.size = tuple(size)
+        self.size = (size[0], size[1])
         self.from_input = [TiedDense(size, size, name=f"input_{gate}") for gate in ("update", "reset", "new")]
         self.from_state = [TiedDense(size, size, name=f"state_{gate}") for gate in ("update", "reset", "new")]
 
@@ -127,13 +127,15 @@ class TiedGru(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("lefthand")
-class AccompanistNet(keras.Model):
+class AccompanistNet(keras.Model):  # type: ignore[misc]
     """x [B, T, INPUT_SIZE] -> chord, ahead, bass, strike, each [B, T, ...], from a zero state.
 
     `advance` is the same from a given state and gives the state after; a single step is T = 1.
     """
 
-    def __init__(self, pitch_channels: int = 16, plain_channels: int = 64, dropout: float = 0.1, **options: Any) -> None:
+    def __init__(
+        self, pitch_channels: int = 16, plain_channels: int = 64, dropout: float = 0.1, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.size = (pitch_channels, plain_channels)
         self.dropout = dropout
@@ -201,13 +203,13 @@ def sequence_model(net: AccompanistNet, steps: int) -> keras.Model:
 
 
 def step_model(net: AccompanistNet) -> keras.Model:
-    """The net as a pure step: {x [1, INPUT_SIZE], state_gru [1, S]} -> {y_chord, y_ahead, y_bass, y_strike, next_gru}."""
+    """The net as a pure step: x [1, INPUT_SIZE], state_gru [1, S] -> y_chord, y_ahead, y_bass, y_strike, next_gru."""
     x = keras.Input((INPUT_SIZE,), batch_size=1, name="x")
     state = keras.Input((net.state_size,), batch_size=1, name="state_gru")
     return keras.Model({"x": x, "state_gru": state}, _Step(net, name="step")({"x": x, "state_gru": state}))
 
 
-class _Step(keras.layers.Layer):
+class _Step(keras.layers.Layer):  # type: ignore[misc]
     """One call of `advance` with T = 1."""
 
     def __init__(self, net: AccompanistNet, **options: Any) -> None:

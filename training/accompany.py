@@ -1,4 +1,4 @@
-"""The accompanist's fit: random stretches of whole corpora, AdamW under a cosine, best and last checkpoint, resumable."""
+"""The accompanist's fit: random stretches of whole corpora, AdamW under a cosine, best and last checkpoint."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ class Stretches:
 def fixed_stretches(pieces: list[Sequence], each: int = 3) -> tuple[Array, Array]:
     """The same few stretches of every piece, for validation."""
     rows = [
-        stretch(piece, int(first))
-        for piece in pieces
-        for first in np.linspace(0, max(0, len(piece.x) - STRETCH), each)
+        stretch(piece, int(first)) for piece in pieces for first in np.linspace(0, max(0, len(piece.x) - STRETCH), each)
     ]
     return np.stack([x for x, _ in rows]), np.stack([y for _, y in rows])
 
@@ -124,7 +122,9 @@ def accompany(
     options: dict[str, Any] = json.loads(changes)
     net = AccompanistNet(**options)
     model = sequence_model(net, STRETCH)
-    schedule = keras.optimizers.schedules.CosineDecay(rate / 20, steps - 100, 0.01, warmup_target=rate, warmup_steps=100)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, steps - 100, 0.01, warmup_target=rate, warmup_steps=100
+    )
     model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss)
     about = {
         "net": options,
@@ -140,7 +140,9 @@ def accompany(
     }
     (folder / "config.json").write_text(json.dumps(about, indent=1))
     total = sum(len(s.x) for s in train)
-    click.echo(f"{model.count_params()} parameters, {total} steps of music, {steps} batches of {batch} x {STRETCH} steps")
+    click.echo(
+        f"{model.count_params()} parameters, {total} steps of music, {steps} batches of {batch} x {STRETCH} steps"
+    )
     batches = feed(Stretches(train, batch, seed).at, epoch_steps)
     model.fit(
         batches,

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
 
 from device.accompanist import Accompanist, Net
 from device.errors import UserError
 from device.lefthand import LeftHand
 from device.performer import Performer
-from device.types import Note, NoteEnded, Send
+from device.types import Note, Send
 from training.baselines import BASELINES
-from training.panel import NOTE, STEPS_PER_QUARTER, Notes, Roll, grid_length, panel, roll_of
+from training.panel import CONSONANCE, NOTE, STEPS_PER_QUARTER, Notes, Roll, grid_length, panel, roll_of
 from training.pieces import Hand, Piece, load_pieces
 from training.playing_data import Manner, grid_of, heard
 
 SHIFT = 6
+
+Array = npt.NDArray[Any]
 
 
 def play(piece: Piece, right: Notes, net: Net, manner: Manner, gap_steps: float = 1.0, seed: int = 0) -> Notes:
@@ -43,7 +47,7 @@ def play(piece: Piece, right: Notes, net: Net, manner: Manner, gap_steps: float 
     return notes_of(sends, times, quarters)
 
 
-def notes_of(sends: Sequence[Send], times: np.ndarray, quarters: np.ndarray) -> Notes:
+def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
     """Messages to notes in quarters, by a grid's times and quarters."""
     on: dict[int, Send] = {}
     rows: list[tuple[float, float, int]] = []
@@ -60,7 +64,7 @@ def notes_of(sends: Sequence[Send], times: np.ndarray, quarters: np.ndarray) -> 
     return notes
 
 
-def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, np.ndarray, int]:
+def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]:
     """Right hand, `left` and the true left hand on sixteenths, positions in the bar, and steps in a bar."""
     right, true = piece.of(Hand.RIGHT), piece.of(Hand.LEFT)
     steps = grid_length(right, true)
@@ -89,9 +93,7 @@ def recovery_beats(piece: Piece, net: Net, most: int = 32) -> float:
     return float(back[0]) if len(back) else float(most)
 
 
-def _consonance_by_beat(top: np.ndarray, classes: np.ndarray, first: int, beats: int) -> np.ndarray:
-    from training.panel import CONSONANCE
-
+def _consonance_by_beat(top: Array, classes: Array, first: int, beats: int) -> Array:
     interval = (top[:, None] - np.arange(12)) % 12
     number = classes.sum(axis=1)
     score = (CONSONANCE[interval] * classes).sum(axis=1) / np.maximum(number, 1)

@@ -62,7 +62,7 @@ def fold(keys: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """[T, 128] by pitch to [T, 12] by pitch class."""
     padded = np.zeros((len(keys), 132), bool)
     padded[:, :128] = keys
-    return padded.reshape(len(keys), 11, 12).any(axis=1)
+    return np.asarray(padded.reshape(len(keys), 11, 12).any(axis=1))
 
 
 def roll_of(notes: Notes, steps: int) -> Roll:
@@ -79,7 +79,9 @@ def roll_of(notes: Notes, steps: int) -> Roll:
 
 def grid_length(*hands: Notes) -> int:
     """Steps that hold every note of all hands."""
-    return 1 + max((int(np.ceil((n["onset"] + n["duration"]).max() * STEPS_PER_QUARTER)) for n in hands if len(n)), default=0)
+    return 1 + max(
+        (int(np.ceil((n["onset"] + n["duration"]).max() * STEPS_PER_QUARTER)) for n in hands if len(n)), default=0
+    )
 
 
 def consonance(right: Roll, left: Roll, unisons: bool = True) -> float:

@@ -49,7 +49,9 @@ class Manner:
         jitter_s = float(rng.uniform(0.0, 0.02))
         if rng.random() < 1 / 3:
             return cls(0.0, jitter_s)
-        return cls(float(rng.uniform(0.02, LATEST_S)), jitter_s, float(rng.uniform(0, 0.06)), float(rng.uniform(0, 0.03)))
+        return cls(
+            float(rng.uniform(0.02, LATEST_S)), jitter_s, float(rng.uniform(0, 0.06)), float(rng.uniform(0, 0.03))
+        )
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def seconds_of(piece: Piece, quarters: npt.NDArray[np.float64], tempo: float) ->
         return quarters * 60.0 / tempo
     last = len(piece.beat_s) - 1
     beyond = np.maximum(quarters - last, 0.0) * (piece.beat_s[-1] - piece.beat_s[-2])
-    return np.interp(quarters, np.arange(last + 1), piece.beat_s) + beyond
+    return np.asarray(np.interp(quarters, np.arange(last + 1), piece.beat_s) + beyond)
 
 
 def heard(piece: Piece, right: Notes, tempo: float, manner: Manner, rng: Rng) -> list[Note | NoteEnded]:
@@ -131,7 +133,9 @@ def heard(piece: Piece, right: Notes, tempo: float, manner: Manner, rng: Rng) ->
             velocity = int(right["velocity"][i]) or 64
             decided = float(onset_s[i] + late[i])
             events.append(Note(float(onset_s[i]), None, pitch, velocity, 1.0, decided, "right"))
-            events.append(NoteEnded(pitch, float(onset_s[i]), float(ends), float(max(ends + manner.latency_s, decided))))
+            events.append(
+                NoteEnded(pitch, float(onset_s[i]), float(ends), float(max(ends + manner.latency_s, decided)))
+            )
     return sorted(events, key=lambda event: event.decided_s)
 
 
@@ -173,7 +177,7 @@ def targets_of(quarters: npt.NDArray[np.float64], left: Notes) -> Targets:
 
 
 def right_hands(piece: Piece, rng: Rng) -> Notes:
-    """The notes that a right hand plays: the staff, sometimes a song's voice, sometimes all that is not the left hand."""
+    """What a right hand plays: its staff, sometimes a song's voice, sometimes all that is not the left hand."""
     if piece.corpus == "lieder":
         voice = piece.of(Hand.VOICE)
         return voice if len(voice) and rng.random() < 0.4 else piece.of(Hand.RIGHT)
@@ -227,7 +231,9 @@ def sequences(cache: Path, corpora: Iterable[str], split: str, hearings: int, se
             path = cache / "steps" / f"{corpus}-{split}-{hearing}-{seed}.npz"
             if not path.exists():
                 if not pieces:
-                    raise UserError(f"No {corpus} pieces in {cache / 'pieces'}: run `python -m training prepare` first.")
+                    raise UserError(
+                        f"No {corpus} pieces in {cache / 'pieces'}: run `python -m training prepare` first."
+                    )
                 _build(path, pieces, np.random.default_rng([seed, hearing]))
             yield from _read(path)
 
@@ -250,7 +256,7 @@ def _build(path: Path, pieces: list[Piece], rng: Rng) -> None:
                 for field in ("sounding", "ahead", "bass", "strike")
             },
         )
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _read(path: Path) -> Iterator[Sequence]:

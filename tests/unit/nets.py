@@ -39,7 +39,9 @@ class EchoNet:
 class FixedNet:
     """Wants the same at every step: these pitch classes, and strikes of the bass, above it, and many."""
 
-    def __init__(self, classes: tuple[int, ...] = (0, 4, 7), strike: tuple[float, float, float] = (0.3, 0.3, 0.0)) -> None:
+    def __init__(
+        self, classes: tuple[int, ...] = (0, 4, 7), strike: tuple[float, float, float] = (0.3, 0.3, 0.0)
+    ) -> None:
         self._likely = np.full(12, 0.02, np.float32)
         self._likely[list(classes)] = 0.6
         self._bass = np.full(13, 0.01, np.float32)

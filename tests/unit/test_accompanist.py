@@ -85,7 +85,7 @@ def test_training_sees_what_the_device_sees() -> None:
     from training.playing_data import listen
 
     steps, events = grid(120, "3/4"), melody(120, 0.05)
-    together = encode(listen(steps, [e for e in sorted(events, key=lambda e: e.decided_s)]))
+    together = encode(listen(steps, sorted(events, key=lambda e: e.decided_s)))
     net = EchoNet()
     accompanist = Accompanist(net)
     accompanist.reset()
