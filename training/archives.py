@@ -27,7 +27,7 @@ def corpus_folder(data: Path, cache: Path, archive: str) -> Path:
     try:
         with tarfile.open(packed) as tar:
             tar.extractall(temporary, filter="data")
-        os.replace(temporary, unpacked)
+        temporary.replace(unpacked)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return unpacked

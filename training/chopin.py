@@ -29,7 +29,7 @@ EXCLUDED_OPERA = frozenset(
 EXCLUDED_STEMS = ("MEG",)
 """The mazurka without an opus number (à Émile Gaillard), whose second edition has no title record."""
 
-EXCLUDED_TITLE = re.compile(r"\b(ma[sz]o?urkas?|etudes?|preludes?|preludium)\b")
+EXCLUDED_TITLE = re.compile(r"\b(ma[sz]o?urkas?|etudes?|preludes?|praludi(?:um|en))\b")
 TITLE_RECORD = re.compile(r"^!!!(?:OTL|PTL|AGN|rism-genre|rism-title)[^:\n]*:(.*)$", re.MULTILINE)
 OPUS_RECORD = re.compile(r"^!!!(?:OPS|rism-opus):\D*0*(\d+)", re.MULTILINE | re.IGNORECASE)
 
@@ -39,6 +39,9 @@ SONGS_COMPOSER = "Chopin,_Frédéric"
 
 SEPARATE_072 = {"marche": "002", "001": "003", "002": "004", "003": "005"}
 """The numbers that op. 72's march and écossaises, printed separately, bear in the edition of the whole."""
+
+TIMED = re.compile(r"(?:^|\t)(?![^\t]*[qQ])[^\w\t]*\d[^\t]*[a-gA-Gr]")
+"""A kern token that takes time: a duration, then a pitch or r, and in the whole chord no mark of a grace note."""
 
 SHARP_FLAT = {"#": 1, "-": -1}
 MEI = "{http://www.music-encoding.org/ns/mei}"
@@ -104,8 +107,9 @@ def read_edition(path: Path, primary: bool = True) -> Piece:
     text = path.read_text("utf-8", "replace")
     if is_excluded(path.stem, text):
         raise ValueError(f"{path.name} is a mazurka, étude, prelude or op. 66, which are kept out of training")
-    # Lists of sections (*>[A,B,A]) would make Verovio unfold some repeats and not others.
-    lines = [line for line in text.split("\n") if not line.startswith("*>")]
+    # Lists of sections (*>[A,B,A]) would make Verovio unfold some repeats and not others, and a grace note, which
+    # always has a line of its own, would make it delay the note after it.
+    lines = [line for line in text.split("\n") if not line.startswith("*>") and not is_grace(line)]
     work = work_of(path.stem)
     group = SONGS_COMPOSER if work == SONGS else f"Chopin, op. {work}"
     toolkit = verovio.toolkit()
@@ -118,13 +122,13 @@ def read_edition(path: Path, primary: bool = True) -> Piece:
     onset_of = {note: entry["qstamp"] for entry in timemap for note in entry.get("on", [])}
     offset_of = {note: entry["qstamp"] for entry in timemap for note in entry.get("off", [])}
     rows = [
-        (onset, offset_of[note] - onset, pitch_of(token), hand_of[staff_of[note]])
+        (onset, offset_of[note], pitch_of(token), hand_of[staff_of[note]], "]" in token or "_" in token)
         for note, onset in onset_of.items()
-        if "q" not in (token := token_of(lines, note)).lower() and note in offset_of and staff_of[note] in hand_of
+        if note in offset_of and staff_of[note] in hand_of and (token := token_of(lines, note))
     ]
     if not rows:
         raise ValueError(f"{path.name} holds no notes on two staves")
-    onset, duration, pitch, hand = np.array(rows, np.float64).T
+    onset, offset, pitch, hand = np.array(merge_ties(rows), np.float64).T
     measures = [(line_of(entry["measureOn"]), float(entry["qstamp"])) for entry in timemap if "measureOn" in entry]
     meters = meters_of(lines, measures)
     title = re.search(r"^!!!OTL[^:\n]*: *(.*)$", text, re.MULTILINE)
@@ -134,12 +138,35 @@ def read_edition(path: Path, primary: bool = True) -> Piece:
         group=group,
         work=movement_of(path.stem),
         split=split_of_name(group),
-        notes=as_notes(onset, duration, pitch, 0, hand),
+        notes=as_notes(onset, offset - onset, pitch, 0, hand),
         meters=meters,
         downbeats=full_bars([quarter for _, quarter in measures], float(timemap[-1]["qstamp"]), meters),
         primary=primary,
         title=title.group(1).strip() if title else "",
     )
+
+
+def merge_ties(rows: list[tuple[float, float, int, Hand, bool]]) -> list[tuple[float, float, int, Hand]]:
+    """Notes (onset, offset, pitch, hand) from rows that say, fifth, whether the note is tied to one before it.
+
+    Verovio joins ties within a voice and leaves those that end in another voice, as where a spine divides.
+    """
+    merged: list[tuple[float, float, int, Hand]] = []
+    ending: dict[tuple[float, int, Hand], int] = {}
+    for onset, offset, pitch, hand, tied in sorted(rows):
+        index = ending.pop((onset, pitch, hand), None) if tied else None
+        if index is None:
+            index = len(merged)
+            merged.append((onset, offset, pitch, hand))
+        else:
+            merged[index] = (merged[index][0], offset, pitch, hand)
+        ending[offset, pitch, hand] = index
+    return merged
+
+
+def is_grace(line: str) -> bool:
+    """Whether this line of a Humdrum file holds grace notes (q, or Q for a group) and nothing that takes time."""
+    return line[:1] not in "*!=" and "q" in line.lower() and TIMED.search(line) is None
 
 
 def staves(mei: ElementTree.Element) -> dict[str, int]:

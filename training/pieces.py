@@ -88,17 +88,20 @@ def save_piece(cache: Path, piece: Piece) -> Path:
     path = piece_path(cache, piece.corpus, piece.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        np.savez(
-            file,
-            text=np.array([piece.name, piece.corpus, piece.group, piece.work, piece.split, piece.title]),
-            primary=np.array(piece.primary),
-            notes=piece.notes,
-            meters=np.array(piece.meters, np.float64).reshape(-1, 3),
-            downbeats=np.asarray(piece.downbeats, np.float64),
-            beat_s=np.empty(0) if piece.beat_s is None else np.asarray(piece.beat_s, np.float64),
-        )
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as file:
+            np.savez(
+                file,
+                text=np.array([piece.name, piece.corpus, piece.group, piece.work, piece.split, piece.title]),
+                primary=np.array(piece.primary),
+                notes=piece.notes,
+                meters=np.array(piece.meters, np.float64).reshape(-1, 3),
+                downbeats=np.asarray(piece.downbeats, np.float64),
+                beat_s=np.empty(0) if piece.beat_s is None else np.asarray(piece.beat_s, np.float64),
+            )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return path
 
 

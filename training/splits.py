@@ -1,4 +1,4 @@
-"""Which side a piece is on: decided by its composer, work or number alone, so a rerun and a new piece change nothing."""
+"""Which side a piece is on: decided by its composer, work or number alone, so that no rerun changes it."""
 
 from __future__ import annotations
 
