@@ -64,7 +64,7 @@ class Piece:
         """When these quarters are played; ValueError for a score, which has no clock of its own."""
         if self.beat_s is None:
             raise ValueError(f"{self.name} is a score: it has quarters and no seconds")
-        return np.interp(quarters, np.arange(len(self.beat_s)), self.beat_s)
+        return np.interp(np.asarray(quarters, np.float64), np.arange(len(self.beat_s)), self.beat_s)
 
 
 def as_notes(

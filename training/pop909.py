@@ -29,7 +29,7 @@ def song_files(root: Path) -> list[Path]:
 
 def read_song(midi: Path) -> Piece:
     """Read one song from `NNN/NNN.mid` and the `beat_midi.txt` beside it."""
-    score = symusic.Score(str(midi)).to("second")
+    score = symusic.Score(str(midi), ttype="second")
     tracks = {track.name: track.notes.numpy() for track in score.tracks}
     melody, piano = tracks["MELODY"], tracks["PIANO"]
     table = np.loadtxt(midi.with_name("beat_midi.txt"), ndmin=2)
@@ -62,7 +62,7 @@ def quarters_at(seconds: Array, beat_s: Array) -> Array:
 
 
 def cover(beat_s: Array, end_s: float) -> tuple[Array, int]:
-    """Beats continued at their first and last interval, so that 0 s and `end_s` lie within; and how many came before."""
+    """Beats continued at their first and last interval, so that 0 s and `end_s` lie within; how many came before."""
     first, last = beat_s[1] - beat_s[0], beat_s[-1] - beat_s[-2]
     before = max(0, int(np.ceil(beat_s[0] / first - 0.5)))
     after = max(0, int(np.ceil((end_s - beat_s[-1]) / last)))
