@@ -28,7 +28,7 @@ setup: $(VENV)/.all ## everything a workstation needs, into .venv
 
 demo: $(VENV)/.play ## hear a left hand: plays the demo recording, writes out/demo
 	@mkdir -p $(OUT)/demo
-	$(BIN)/lefthand play demo/right-hand.flac --midi $(OUT)/demo/left-hand.mid --notes $(OUT)/demo/notes.csv \
+	$(BIN)/lefthand play demo/right-hand.flac --progress --midi $(OUT)/demo/left-hand.mid --notes $(OUT)/demo/notes.csv \
 	  --audio $(OUT)/demo/both-hands.wav --plot $(OUT)/demo/roll.png --report $(OUT)/demo/report.json
 	@deploy/after-demo.sh $(OUT)/demo
 
@@ -50,7 +50,9 @@ train: setup ## both models from DATA=… (hours on two cores; resumes)
 	$(BIN)/python -m training banks --data $(DATA)
 	$(BIN)/python -m training scenes --split valid --count 12 --data $(DATA)
 	$(BIN)/python -m training scenes --split train --count 600 --data $(DATA)
-	$(BIN)/python -m training hear
+	$(BIN)/python -m training hear --name first --steps 2400
+	$(BIN)/python -m training hear --begin first --steps 1200 --rate 0.0015
+	$(BIN)/python -m training gate
 	$(BIN)/python -m training play
 
 export: setup ## quantise both fits, check them in both runtimes, write the bundle

@@ -41,7 +41,7 @@ SCENE_NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"),
 
 @dataclass(frozen=True)
 class Scene:
-    """`features` uint8 [frames, bins, channels] (levels x 255), `notes` SCENE_NOTE, `own` uint8 [frames, 88, 2] or empty."""
+    """`features` uint8 [frames, bins, channels] (levels x 255), `notes`, `own` uint8 [frames, 88, 2] or empty."""
 
     features: npt.NDArray[np.uint8]
     notes: npt.NDArray[Any]
