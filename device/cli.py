@@ -14,6 +14,7 @@ COMMANDS = {
     "play": "device.cli_play:play",
     "run": "device.cli_run:run",
     "devices": "device.cli_run:devices",
+    "verify": "device.cli_verify:verify",
 }
 """name -> module:function of the click command, imported when it is named."""
 
