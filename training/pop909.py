@@ -29,7 +29,7 @@ def song_files(root: Path) -> list[Path]:
 
 def read_song(midi: Path) -> Piece:
     """Read one song from `NNN/NNN.mid` and the `beat_midi.txt` beside it."""
-    score = symusic.Score(str(midi), ttype="second")
+    score: Any = symusic.Score(str(midi), ttype="second")
     tracks = {track.name: track.notes.numpy() for track in score.tracks}
     melody, piano = tracks["MELODY"], tracks["PIANO"]
     table = np.loadtxt(midi.with_name("beat_midi.txt"), ndmin=2)
