@@ -1,4 +1,4 @@
-"""Fits the gate to a transcriber on validation scenes: thresholds per octave, release, and the onsets' shift."""
+"""Fits the gate to a transcriber on mild scenes of validation pieces: thresholds per octave, release, and the onsets' shift."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from device.errors import UserError
 from device.features import FeatureSpec
 from device.gate import OCTAVES, Gate, GateSpec
 from device.types import LOWEST_KEY, NoteHeard
 from training.notescore import Notes, matched, score
-from training.scenes import SCENE_S, Scene, load_scenes
+from training.scenes import GATE, SCENE_S, Scene, load_scenes
 
 THRESHOLDS = np.round(np.arange(0.2, 0.95, 0.08), 2)
 RELEASES = (0.2, 0.3, 0.4, 0.5)
-SCENES = 20
-"""Validation scenes that are enough to place thresholds."""
 FEWEST = 100
 """An octave with fewer validation notes takes the threshold of all notes together."""
 
@@ -86,20 +85,23 @@ def fit_gate(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--name", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
 def gate(cache: Path, name: str) -> None:
-    """Fit the gate on the validation scenes with the fit's best weights; writes gate.json beside them."""
+    """Fit the gate on its own scenes with the fit's best weights; writes gate.json beside them."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from training.transcriber_model import NetConfig, build_net, build_sequence
 
     folder = cache / "fits" / name
     about = json.loads((folder / "config.json").read_text())
     config, features = NetConfig.from_dict(about["net"]), FeatureSpec.from_dict(about["features"])
-    scenes = load_scenes(cache, "valid")
-    scenes = scenes[:: max(1, len(scenes) // SCENES)]
+    scenes = load_scenes(cache, GATE)
+    if not scenes:
+        raise UserError(
+            f"No scenes to fit the gate on in {cache}: run `python -m training scenes --split {GATE} --count 8`."
+        )
     model = build_sequence(build_net(config, features, folder / "best.weights.h5"), len(scenes[0].features))
     heard = [posteriors(model, scene) for scene in tqdm(scenes, desc="scenes")]
     start = GateSpec(delay_frames=config.delay_frames)
     spec, f1 = fit_gate(heard, [labels(scene) for scene in scenes], start, features.hop_s)
-    text = f"onset F1 at 50 ms {100 * f1:.1f} at one threshold, over {len(scenes)} validation scenes of {SCENE_S:.0f} s"
+    text = f"onset F1 at 50 ms {100 * f1:.1f} at one threshold, over {len(scenes)} mild validation scenes of {SCENE_S:.0f} s"
     (folder / "gate.json").write_text(json.dumps({**spec.to_dict(), "calibrated": text}, indent=1))
     click.echo(f"{text}\n{spec}")
 

@@ -33,6 +33,10 @@ INVENTED = "invented"
 KINDS = {"both": 0.6, "right": 0.2, "bleed": 0.2}
 """Which hands are played, and how often: both by the pianist, the right alone, or the right over our own left."""
 
+GATE = "gate"
+"""A split of its own for fitting the gate: validation pieces as they reach a box at home, mildly coloured, no bleed."""
+MILD = 0.4
+"""Strength of the gate scenes' augmentation."""
 ACOUSTIC = 3.0
 """How much more often an acoustic piano is drawn than an electric one."""
 
@@ -63,10 +67,17 @@ def load_scenes(cache: Path, split: str) -> list[Scene]:
 
 
 def draw(
-    rng: np.random.Generator, pieces: list[Piece], banks: list[Bank], clips: list[Audio], features: Features
+    rng: np.random.Generator,
+    pieces: list[Piece],
+    banks: list[Bank],
+    clips: list[Audio],
+    features: Features,
+    mild: bool = False,
 ) -> Scene:
     """One random scene from `pieces` (an empty list: invented notes)."""
     kind = str(rng.choice(list(KINDS), p=list(KINDS.values()))) if pieces else "both"
+    if mild and kind == "bleed":
+        kind = "right"
     if pieces:
         piece = pieces[int(rng.integers(len(pieces)))]
         hands = (Hand.RIGHT, Hand.VOICE) if kind == "right" and piece.corpus == "pop909" else (Hand.RIGHT,)
@@ -83,7 +94,7 @@ def draw(
     if not heard.notes:
         hiss = rng.normal(0, 1, len(audio)).astype(np.float32)
         audio = with_noise(hiss * np.float32(1e-3), rng, -20.0, 0.5, clips)
-    audio = augment(audio, rng, Augmentation(), clips)
+    audio = augment(audio, rng, Augmentation(strength=MILD if mild else 1.0), clips)
     levels = features.frames(audio)
     return Scene(np.rint(levels * 255).astype(np.uint8), _labels(heard.notes, rendered.sounding_end_s), own)
 
@@ -155,7 +166,7 @@ def targets(notes: npt.NDArray[Any], first: int, frames: int, delay: int, hop_s:
 @click.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-@click.option("--split", type=click.Choice(["train", "valid"]), default="train", show_default=True)
+@click.option("--split", type=click.Choice(["train", "valid", GATE]), default="train", show_default=True)
 @click.option("--corpus", "corpora", multiple=True, type=click.Choice([*CORPORA, INVENTED]), help="Default: all.")
 @click.option("--count", default=600, show_default=True, help="Scenes of 24 s per corpus.")
 @click.option("--first", default=0, show_default=True, help="Number of the first scene.")
@@ -166,7 +177,11 @@ def scenes(cache: Path, data: Path, split: str, corpora: tuple[str, ...], count:
     banks = [load_bank(cache, name) for name in bank_names(cache)]
     clips = load_clips(data, "fit")
     for corpus in corpora or (*CORPORA, INVENTED):
-        pieces = [] if corpus == INVENTED else [p for p in load_pieces(cache, corpus, split) if p.primary]
+        pieces = (
+            []
+            if corpus == INVENTED
+            else [p for p in load_pieces(cache, corpus, "valid" if split == GATE else split) if p.primary]
+        )
         if corpus != INVENTED and not pieces:
             raise UserError(f"No pieces of {corpus} in {cache}: run `python -m training prepare` first.")
         folder = scene_folder(cache, split, corpus)
@@ -176,7 +191,7 @@ def scenes(cache: Path, data: Path, split: str, corpora: tuple[str, ...], count:
             if path.exists():
                 continue
             rng = np.random.default_rng([seed, zlib.crc32(f"{split}/{corpus}".encode()), number])
-            scene = draw(rng, pieces, banks, clips, features)
+            scene = draw(rng, pieces, banks, clips, features, mild=split == GATE)
             np.save(path.with_suffix(".npy"), scene.features)
             temporary = path.with_suffix(".part")
             with temporary.open("wb") as file:
