@@ -114,7 +114,7 @@ def play(
     performance = from_file(request.as_captured(), outputs)
     for warning in performance.warnings:
         click.echo(f"lefthand: {warning}", err=True)
-    click.echo(_summary(performance))
+    click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}.")
 
 
 def from_file(request: Request, outputs: Outputs) -> Performance:
@@ -141,7 +141,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, part.end_s) as progress:
         performance = play_midi(engine, part, hop_s, progress)
     performance.warnings = warnings_of(clock, request.meter)
-    outputs.write(performance, _named(bundle), request.input.name, like=source)
+    outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
 
 
@@ -163,7 +163,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, sound.seconds) as progress:
         performance = play_sound(engine, sound, hops, sent, progress)
     performance.warnings = warnings_of(clock, request.meter)
-    outputs.write(performance, _named(bundle), request.input.name, sound=sound)
+    outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
     return performance
 
 
@@ -205,11 +205,11 @@ def _progress(request: Request, seconds: float) -> Iterator[Progress]:
         yield show
 
 
-def _summary(performance: Performance) -> str:
-    heard = len(performance.notes)
+def _title(request: Request, performance: Performance) -> str:
+    return f"{request.input.name}: {_counts(performance)}"
+
+
+def _counts(performance: Performance) -> str:
+    taken_in = "heard" if performance.kind == "audio" else "read"
     played = sum(send.kind == "note_on" for send in performance.sends)
-    return f"{performance.input_s:.1f} s: {heard} notes {_verb(performance)}, {played} played."
-
-
-def _verb(performance: Performance) -> str:
-    return "heard" if performance.kind == "audio" else "read"
+    return f"{len(performance.notes)} notes {taken_in}, {played} played"

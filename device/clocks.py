@@ -21,14 +21,6 @@ DEFAULT_METER = Meter(4, 4)
 MOST_COUNT_IN = 16
 
 
-def mode_named(name: str) -> Mode:
-    """The mode called `name`; UserError where there is none."""
-    for mode in MODES:
-        if mode == name:
-            return mode
-    raise UserError(f"{name!r} is not a clock: choose from {', '.join(MODES)}.")
-
-
 def make_clock(
     mode: Mode,
     tempo: float | None = None,

@@ -114,7 +114,9 @@ def _notes(axes: Axes, heard: Sequence[Note], played: Sequence[Note], span: tupl
         low, high = note.pitch - _NOTE_HEIGHT / 2, note.pitch + _NOTE_HEIGHT / 2
         boxes.append([(note.onset_s, low), (until, low), (until, high), (note.onset_s, high)])
         faces.append(to_rgba(colour, 0.45 + 0.55 * note.velocity / 127))
-    axes.add_collection(PolyCollection(boxes, facecolors=faces, edgecolors="none", snap=True, zorder=3), autolim=False)
+    axes.add_collection(
+        PolyCollection(boxes, facecolors=faces, edgecolors="white", linewidths=0.9, snap=True, zorder=3), autolim=False
+    )
 
 
 def _chords(axes: Axes, chords: Sequence[ChordChosen], span: tuple[float, float], highest: int) -> None:
