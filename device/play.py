@@ -89,8 +89,8 @@ def play_midi(engine: Engine, part: Part, hop_s: float, progress: Progress = lam
     told = events(part.notes)
     sent, hop, now_s = 0, 0, 0.0
     while sent < len(told) or now_s < part.end_s + performance.two_bars_s:
-        hop += 1
         now_s = hop * hop_s
+        hop += 1
         come: list[NoteHeard | NoteEnded] = []
         while sent < len(told) and _decided_s(told[sent]) <= now_s:
             come.append(told[sent])

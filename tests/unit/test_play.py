@@ -16,6 +16,7 @@ from device.clock import Step
 from device.clocks import make_clock
 from device.engine import Engine
 from device.features import FeatureSpec
+from device.fileclock import FileClock
 from device.hearing import Hearing
 from device.midifile import Part
 from device.performance import Performance
@@ -176,6 +177,14 @@ def test_midi_notes_are_decided_when_they_are_struck() -> None:
         (1.0, 1.2, 1.0),
         (1.5, 1.7, 1.5),
     ]
+
+
+def test_a_known_grid_is_told_from_time_zero_on() -> None:
+    notes = right_hand(0.0, 0.5, 1.0)
+    grid = FileClock.from_map(480, [(0, 500_000)], [(0, 4, 4)], end_tick=1_440)
+    performance = play_midi(Engine(clock=grid, player=EveryBeat()), notes, HOP_S)
+    assert [beat.time_s for beat in performance.beats][:3] == [0.0, 0.5, 1.0]
+    assert all(beat.predicted_at_s <= beat.time_s for beat in performance.beats)
 
 
 @pytest.mark.parametrize("kept", [2, 3, 5])
