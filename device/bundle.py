@@ -13,7 +13,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,8 @@ class Bundle:
     manifest: Manifest
     digest: str
     """sha256 of the manifest, and so of everything."""
-    contents: Mapping[str, bytes]
-    golden: Mapping[str, NDArray[Any]]
+    contents: Mapping[str, bytes] = field(repr=False)
+    golden: Mapping[str, NDArray[Any]] = field(repr=False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Bundle:

@@ -97,7 +97,8 @@ class _Input:
         self._stored = self._real if not spec.quantised else np.zeros(spec.shape, spec.dtype)
         if spec.quantised:
             limits = np.iinfo(self._stored.dtype)
-            self._low, self._high = float(limits.min), float(limits.max)
+            self._low = spec.scale * (float(limits.min) - spec.zero_point)
+            self._high = spec.scale * (float(limits.max) - spec.zero_point)
 
     def store(self, values: ArrayLike) -> NDArray[Any]:
         """`values` as the tensor holds them, rounded and clipped; what is not a finite number becomes 0."""
@@ -107,10 +108,10 @@ class _Input:
         np.logical_not(bad, out=bad)
         np.copyto(real, 0.0, where=bad)
         if self.spec.quantised:
+            np.clip(real, self._low, self._high, out=real)
             np.divide(real, np.float32(self.spec.scale), out=real)
             np.rint(real, out=real)
             np.add(real, np.float32(self.spec.zero_point), out=real)
-            np.clip(real, self._low, self._high, out=real)
             np.copyto(self._stored, real, casting="unsafe")
         return self._stored
 

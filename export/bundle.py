@@ -16,7 +16,7 @@ from device.manifest import GOLDEN, SCHEMA, DataSource, Manifest, ModelSpec
 from device.runtime import StepModel
 from device.version import VERSION
 from export.convert import convert
-from export.golden import TOLERANCE, feature_vectors, model_vectors
+from export.golden import feature_vectors, model_vectors, tolerances
 from export.parts import Part
 from export.rollout import FloatModel
 from export.verify import RUNTIMES, Tolerance, check, compare
@@ -57,7 +57,7 @@ def export_bundle(
         contents[file] = content
         arrays |= found
         tensors = tuple(StepModel(content, runtime=RUNTIMES[0]).tensors.values())
-        models[part.name] = ModelSpec(file, tensors, {str(runtime): allowed for runtime, allowed in TOLERANCE.items()})
+        models[part.name] = ModelSpec(file, tensors, tolerances(part.name, found, RUNTIMES))
         training[part.name] = part.training
         training["int8"] += [f"{part.name}: {line}" for line in lines]
     manifest = Manifest(

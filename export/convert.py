@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from device.errors import UserError
 from device.runtime import StepModel, available_runtimes
+from export.calibration import Array, Pair, settled
 from export.requantise import requantise
-from export.rollout import Array, FloatModel, Pair, settled
+from export.rollout import FloatModel
 
 FEWEST_STEPS = 100
 """Fewer calibration steps than this cannot show a model's states their range."""

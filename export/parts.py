@@ -14,8 +14,8 @@ import numpy as np
 from device.errors import UserError
 from device.features import FeatureSpec
 from device.gate import GateSpec
+from export.calibration import Inputs, Roll
 from export.files import read_json
-from export.rollout import Inputs, Roll
 
 CALIBRATION_ROLLS, CALIBRATION_STEPS = 10, 150
 """24 s of sound in the transcriber's hops: the converter takes about 20 ms for each step."""

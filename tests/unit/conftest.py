@@ -1,0 +1,35 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from device.bundle import Bundle
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def exported_toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `tests/toys.py` exports; do not write there."""
+    folder = tmp_path_factory.mktemp("toys")
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "unit" / "toys.py"), str(folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(exported_toys: Path) -> Bundle:
+    """A bundle with the real features and two untrained models."""
+    return Bundle.open(exported_toys / "bundle")
