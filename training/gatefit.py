@@ -1,4 +1,4 @@
-"""Fits the gate to a transcriber on mild scenes of validation pieces: thresholds per octave, release, and the onsets' shift."""
+"""Fits the gate on mild scenes of validation pieces: thresholds per octave, release, and the onsets' shift."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def gate(cache: Path, name: str) -> None:
     scenes = load_scenes(cache, GATE)
     if not scenes:
         raise UserError(
-            f"No scenes to fit the gate on in {cache}: run `python -m training scenes --split {GATE} --count 8`."
+            f"No scenes for the gate in {cache}: run `python -m training scenes --split {GATE} --count 8`."
         )
     model = build_sequence(build_net(config, features, folder / "best.weights.h5"), len(scenes[0].features))
     heard = [posteriors(model, scene) for scene in tqdm(scenes, desc="scenes")]
