@@ -13,13 +13,16 @@ UNDER_PLAYER = 0.78
 """The left hand's velocity as a share of the player's running mean."""
 BAR_ACCENT, BEAT_ACCENT = 1.12, 1.05
 SOFTEST = 12
-UNLIKELY = 0.07
+UNLIKELY = 0.12
 """A key whose pitch class has become less likely than this is let go."""
 RESTS = 0.6
 """The hand lifts where a rest is this likely."""
 SAME_AGAIN = 0.6
 """What repeating the upper note just played costs, as a factor."""
-SEMITONES = (1, 11)
+ROOT_BASS = 1.3
+"""What being the root is worth to a bass note, as a factor."""
+RUBBING = 0.1
+"""The same for a note a semitone from what the player holds."""
 
 
 class LeftHand:
@@ -79,11 +82,12 @@ class LeftHand:
     def _doubtful(self, plan: Plan) -> list[int]:
         if plan.bass[12] >= RESTS:
             return self._hand.down
-        return [key for key in self._hand.down if plan.classes[key % 12] < UNLIKELY]
+        return [key for key in self._hand.down if plan.classes[key % 12] < UNLIKELY or _rubs(plan.top, key)]
 
     def _bass_class(self, plan: Plan) -> int:
         assert plan.chord is not None
-        return max(plan.chord.classes, key=lambda pc: float(plan.bass[pc]))
+        root = plan.chord.root
+        return max(plan.chord.classes, key=lambda pc: float(plan.bass[pc]) * (ROOT_BASS if pc == root else 1.0))
 
     def _upper_classes(self, plan: Plan, touch: Touch) -> list[int]:
         assert plan.chord is not None
@@ -92,8 +96,8 @@ class LeftHand:
             likely = float(plan.classes[pitch_class])
             if pitch_class == self._last_upper:
                 likely *= SAME_AGAIN
-            if plan.top is not None and (plan.top - pitch_class) % 12 in SEMITONES:
-                likely *= 0.1
+            if _rubs(plan.top, pitch_class):
+                likely *= RUBBING
             return likely
 
         return sorted(plan.chord.classes, key=worth, reverse=True)[: touch.upper]
@@ -103,3 +107,8 @@ class LeftHand:
         accent = BAR_ACCENT if step.is_bar else BEAT_ACCENT if step.is_beat else 1.0
         loudest = max(SOFTEST, int(plan.velocity) - 1)
         return min(max(round(plan.velocity * UNDER_PLAYER * accent), SOFTEST), loudest, 127)
+
+
+def _rubs(top: int | None, pitch: int) -> bool:
+    """Whether a pitch lies a semitone, by pitch class, from the right hand's highest key."""
+    return top is not None and (top - pitch) % 12 in (1, 11)

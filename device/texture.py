@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from device.accompanist import Plan
 from device.clock import Step
 
-BASS_FROM, UPPER_FROM = 0.33, 0.33
+BASS_FROM, UPPER_FROM = 0.25, 0.18
 """Strike where it is at least this likely."""
 PATIENCE = 0.12
 """How much the threshold falls for each strike that is owed."""
@@ -15,7 +15,7 @@ MOST_OWED = 1.5
 MANY = 0.4
 """Two upper keys together where they are this likely, given that one is struck."""
 RESTRIKE_BEATS = 4
-"""Nothing is held longer than this without a new strike."""
+"""Nothing is held longer than a bar, or than this, without a new strike."""
 THIN_LOCK, LOST_LOCK = 0.6, 0.3
 """Below the one nothing is struck off the beat, below the other nothing but bass notes on the beat."""
 
@@ -93,5 +93,5 @@ class Texture:
         return changed
 
     def _overdue(self, step: Step) -> bool:
-        left = RESTRIKE_BEATS * step.meter.steps_per_beat - (self._since or 0)
-        return left <= 0 or (step.is_beat and left < step.meter.steps_per_beat)
+        beats = min(RESTRIKE_BEATS, max(step.meter.beats_per_bar, 2))
+        return (self._since or 0) >= beats * step.meter.steps_per_beat
