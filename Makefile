@@ -51,8 +51,7 @@ train: setup ## both models from DATA=… (hours on two cores; resumes)
 	$(BIN)/python -m training scenes --split valid --count 12 --data $(DATA)
 	$(BIN)/python -m training scenes --split gate --count 8 --data $(DATA)
 	$(BIN)/python -m training scenes --split train --count 600 --data $(DATA)
-	$(BIN)/python -m training hear --name first --steps 2400
-	$(BIN)/python -m training hear --begin first --steps 1200 --rate 0.0015
+	$(BIN)/python -m training hear
 	$(BIN)/python -m training gate
 	$(BIN)/python -m training play
 

@@ -65,7 +65,7 @@ def fixed_crops(scenes: list[Scene], delay: int, spec: FeatureSpec, each: int = 
 @click.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--name", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
-@click.option("--steps", default=3000, show_default=True)
+@click.option("--steps", default=2400, show_default=True)
 @click.option("--epoch-steps", default=100, show_default=True, help="Steps between validations and checkpoints.")
 @click.option("--batch", default=8, show_default=True)
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
