@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from device.errors import ConfigError, UserError
 from device.meter import Meter
@@ -57,7 +57,7 @@ class MidiSettings:
 class ClockSettings:
     """[clock]: how the beat is found."""
 
-    mode: str = _one_of("follow", "fixed")
+    mode: Literal["follow", "fixed"] = _one_of("follow", "fixed")
     tempo: float | None = field(default=None, metadata={"low": 20, "high": 400, "unit": "beats a minute"})
     meter: str = "4/4"
     count_in: int | None = field(default=None, metadata={"low": 0, "high": 16, "unit": "onsets"})
@@ -153,8 +153,10 @@ def _section(kind: type[_Section], name: str, tables: dict[str, Any], where: str
 def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
     if hint is bool:
         return isinstance(value, bool)
+    if "choices" in key.metadata:
+        return value in key.metadata["choices"]
     if hint is str:
-        return isinstance(value, str) and value in key.metadata.get("choices", (value,))
+        return isinstance(value, str)
     whole = hint is int or hint == int | None
     number = isinstance(value, int) if whole else isinstance(value, int | float)
     return number and not isinstance(value, bool) and key.metadata["low"] <= value <= key.metadata["high"]
@@ -164,9 +166,10 @@ def _allowed(key: dataclasses.Field[Any], hint: object) -> str:
     """What the key may be, in words."""
     if hint is bool:
         return "true or false"
+    if "choices" in key.metadata:
+        return " or ".join(f'"{choice}"' for choice in key.metadata["choices"])
     if hint is str:
-        choices = key.metadata.get("choices")
-        return " or ".join(f'"{choice}"' for choice in choices) if choices else "a text in quotes"
+        return "a text in quotes"
     kind = "a whole number" if hint is int or hint == int | None else "a number"
     unit = f" {key.metadata['unit']}" if key.metadata["unit"] else ""
     return f"{kind} from {key.metadata['low']} to {key.metadata['high']}{unit}"

@@ -19,8 +19,6 @@ from device.streamtime import StreamTime
 from device.tempomap import TempoMap
 from device.types import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
 
-HOP_S = 0.016
-"""How often the engine is asked."""
 TICKS = TempoMap(TICKS_PER_BEAT)
 """Times are on the ticks of a MIDI file, so that a file of what was played says the same."""
 TICK_S = TICKS.seconds(1)
@@ -79,13 +77,14 @@ class Keys:
 
 
 class KeyboardSource:
-    """The player's messages at the MIDI input `name`, hop by hop from now on.
+    """The player's messages at the MIDI input `name`, in hops of `hop_s` from now on.
 
     `echoes` knows what was sent; what only comes back is not the player's.
     """
 
-    def __init__(self, name: str, stream_time: StreamTime, echoes: Echoes) -> None:
+    def __init__(self, name: str, hop_s: float, stream_time: StreamTime, echoes: Echoes) -> None:
         self._client, self.port = open_input(name)
+        self._hop_s = hop_s
         self._echoes = echoes
         self._queue: queue.SimpleQueue[tuple[mido.Message, float]] = queue.SimpleQueue()
         self._waiting: deque[tuple[mido.Message, float]] = deque()
@@ -98,7 +97,7 @@ class KeyboardSource:
     @property
     def input_s(self) -> float:
         """Seconds since the start, in whole hops."""
-        return self._hops * HOP_S
+        return self._hops * self._hop_s
 
     def read(self) -> list[Feed]:
         """Wait for the end of the next hop, and give it with what the player did in it."""

@@ -27,7 +27,7 @@ from device.hearing import silence
 from device.keyboard import KeyboardSource
 from device.outbox import Outbox
 from device.ports import Port, Watch, open_output, portaudio
-from device.realtime import HopTimes, ask_for_fifo, settle
+from device.realtime import HopTimes, ask_for_fifo, settled
 from device.recording import How, Recording
 from device.sender import Sender
 from device.soundsource import SoundSource
@@ -43,30 +43,38 @@ STOP_TIMEOUT_S = 5.0
 log = logging.getLogger("lefthand")
 
 
-def run(config: Config, engine: Engine, record: Path | None = None) -> None:
-    """Play until SIGTERM or Ctrl-C. `record`: a folder for what is captured, heard and sent.
+def run(config: Config, engine: Engine, hop_s: float, record: Path | None = None) -> None:
+    """Play until SIGTERM or Ctrl-C; `record`: a folder for what is captured, heard and sent.
+
+    `hop_s` is how often an engine without hearing is asked, the length of a hop in one that hears.
 
     Raises UserError where an input or port cannot be had, or goes away.
     """
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(_stopped_by_signals())
-        _Run(config, engine, record, stop, stack).run()
+        _Run(config, engine, hop_s, record, stop, stack).run()
 
 
 class _Run:
     """One run, from open ports to closed ones; `stack` closes what is opened."""
 
     def __init__(
-        self, config: Config, engine: Engine, record: Path | None, stop: threading.Event, stack: contextlib.ExitStack
+        self,
+        config: Config,
+        engine: Engine,
+        hop_s: float,
+        record: Path | None,
+        stop: threading.Event,
+        stack: contextlib.ExitStack,
     ) -> None:
-        self._config, self._engine, self._stop = config, engine, stop
+        self._config, self._engine, self._hop_s, self._stop = config, engine, hop_s, stop
         self._failure: Exception | None = None
         self._time, self._echoes, self._hop_times = StreamTime(), Echoes(), HopTimes()
         self._watches: list[Watch] = []
         self._sender = None if config.play.listen else self._open_sender(stack)
         _warm_up(engine)
         self._recording = self._open_recording(record) if record is not None else None
-        settle()
+        stack.enter_context(settled())
         self._source = self._open_source(stack)
 
     def run(self) -> None:
@@ -99,7 +107,7 @@ class _Run:
                     events = self._engine.step(hop, now_s, midi)
                     self._hop_times.add(time.perf_counter() - began_s)
                     self._take(events)
-        except Exception as error:  # noqa: BLE001 - raised again by the main thread
+        except Exception as error:  # raised again by the main thread
             self._fail(error)
 
     def _take(self, events: list[Event]) -> None:
@@ -150,7 +158,7 @@ class _Run:
 
     def _open_source(self, stack: contextlib.ExitStack) -> Source:
         if self._config.audio.is_midi:
-            keyboard = KeyboardSource(self._config.midi.input, self._time, self._echoes)
+            keyboard = KeyboardSource(self._config.midi.input, self._hop_s, self._time, self._echoes)
             stack.callback(keyboard.close)
             self._watch(keyboard.port, False, stack)
             return keyboard
@@ -163,10 +171,16 @@ class _Run:
         return sound
 
     def _open_recording(self, folder: Path) -> Recording:
-        audio, clock = self._config.audio, self._config.clock
-        how = How(clock.mode, clock.tempo, clock.meter, clock.count_in, audio.hears_itself)
-        hearing = self._engine.hearing
-        return Recording(folder, how, audio.rate, hearing.spec.hop_s) if hearing else Recording(folder, how)
+        config = self._config
+        how = How(
+            clock=config.clock.mode,
+            tempo=config.clock.tempo,
+            meter=config.clock.meter,
+            count_in=config.clock.count_in,
+            bundle=config.play.bundle,
+            hears_itself=config.audio.hears_itself,
+        )
+        return Recording(folder, how, None if config.audio.is_midi else config.audio.rate, self._hop_s)
 
     def _watch(self, port: Port, output: bool, stack: contextlib.ExitStack) -> None:
         watch = Watch(port, output)

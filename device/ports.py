@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from device.errors import UserError, missing_extra
@@ -219,7 +220,7 @@ def _rtmidi() -> Any:
 def _quiet() -> Iterator[None]:
     """Nothing on stderr, where libasound and libjack tell of every device that is not there."""
     saved = os.dup(2)
-    with open(os.devnull, "wb") as nothing:
+    with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 2)
     try:
         yield

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,23 +31,39 @@ WAIT_S = 0.05
 
 @dataclass(frozen=True)
 class How:
-    """What `play` has to know to do the same again."""
+    """How a run was set, which `play` has to know to do the same again."""
 
-    clock: str
+    clock: Literal["follow", "fixed"]
     tempo: float | None
     meter: str
     count_in: int | None
+    bundle: str
+    """The folder of the models, "" for those that came with lefthand."""
     hears_itself: bool
+
+
+def how_captured(path: Path) -> How | None:
+    """How the run was set that captured the sound or keys in `path`; None for a file that is no capture.
+
+    Raises UserError where that can no longer be read.
+    """
+    beside = path.parent / HOW
+    if path.name not in (SOUND, KEYS) or not beside.exists():
+        return None
+    try:
+        return How(**json.loads(beside.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{beside} cannot be read ({error}): move {path.name} elsewhere to play it alone.") from None
 
 
 class Recording:
     """Writes into the new or empty folder `folder`.
 
-    `rate` (Hz) is that of the sound, None for a keyboard; `hop_s` the length of its hops. Raises UserError
+    `rate` (Hz) is that of the sound, None for a keyboard; `hop_s` the length of a hop. Raises UserError
     where the folder cannot be made or holds a capture already, and where soundfile is missing.
     """
 
-    def __init__(self, folder: Path, how: How, rate: int | None = None, hop_s: float = 0.0) -> None:
+    def __init__(self, folder: Path, how: How, rate: int | None, hop_s: float) -> None:
         self.folder = folder
         self._rate = rate
         self.performance = Performance("midi" if rate is None else "audio", float("inf"), hop_s)
@@ -132,5 +148,5 @@ def _soundfile() -> Any:
     try:
         import soundfile
     except ImportError:
-        raise missing_extra("soundfile", "play") from None
+        raise missing_extra("soundfile", "live") from None
     return soundfile

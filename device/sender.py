@@ -11,6 +11,7 @@ import mido
 import numpy as np
 
 from device.outbox import Outbox
+from device.realtime import ask_for_fifo
 from device.streamtime import StreamTime
 from device.types import Send
 
@@ -68,6 +69,7 @@ class Sender:
         self._thread.join(CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
+        ask_for_fifo()
         try:
             while (messages := self._next()) is not None:
                 for message in messages:
@@ -76,7 +78,7 @@ class Sender:
             for message in silence:
                 self._send(message)
             time.sleep(DRAIN_S + MESSAGE_S * len(silence))
-        except Exception as error:  # noqa: BLE001 - whatever fails here must end the process, not this thread alone
+        except Exception as error:  # whatever fails here must end the process, not this thread alone
             self._failed(error)
 
     def _next(self) -> list[mido.Message] | None:

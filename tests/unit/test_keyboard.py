@@ -6,13 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mido
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.keyboard import HOP_S, Keys
+from device.keyboard import Keys
 from device.midifile import events, read_midi, write_midi
 from device.recording import key_messages
 from device.types import Note, NoteEnded, NoteHeard
+
+HOP_S = 0.016
 
 played = st.lists(
     st.tuples(st.floats(0, 0.08), st.sampled_from(["note_on", "note_off"]), st.integers(60, 64), st.integers(1, 127)),
@@ -39,6 +41,7 @@ def live(gestures: list[tuple[float, str, int, int]]) -> list[list[NoteHeard | N
     return [*told, keys.finish()[1]]
 
 
+@settings(deadline=None)
 @given(played)
 def test_a_file_of_what_was_played_tells_the_same_in_the_same_order(
     gestures: list[tuple[float, str, int, int]],

@@ -1,0 +1,230 @@
+"""The clock that follows the player: tempo and beat from the right hand's onsets."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+
+from device.belief import Belief
+from device.clock import Step
+from device.countin import SAME_ONSET_S, CountIn
+from device.fixed import beat_seconds
+from device.meter import Meter
+from device.pulse import Pulse
+
+FIRST_ONSETS = 4
+"""Without a count-in the grid begins after this many onsets, however unsure it is."""
+HISTORY = 24
+"""Onsets that a new grid is laid through."""
+COUNTED_DOUBT = 1e-7
+"""How readily a count-in is disbelieved, at each onset: hundreds of onsets must speak against it."""
+FREE_DOUBT = 3e-4
+OTHER_READINGS = (0, 24, 14, 38, 10)
+"""Distances in tempo cells at which a grid that fits the onsets may be misread: 1, 2, 3/2, 3, 4/3."""
+SWITCH_ODDS = 4.0
+"""How many times likelier another reading must be before it is taken."""
+SAME_TEMPO_CELLS = 2
+LOST_FIT = 0.3
+"""Fewer onsets on the grid, and it is sought anew."""
+TOLERANCE_S = 0.07
+"""A beat is good if it comes this near."""
+SILENT_BEATS, FADE_BEATS = 4.0, 12.0
+"""Lock begins to fade after so many beats without an onset, and falls by e in so many more."""
+
+
+class FollowClock:
+    """A grid that bends to the player.
+
+    With a count-in of N onsets, N felt beats, the first step is a bar's start one beat after the last. With one of 0
+    the grid begins when a few onsets have been heard, and `lock` says how sure it is. `tempo` is a hint in felt
+    beats a minute; a count-in of one onset needs it to be more than a first onset.
+    """
+
+    def __init__(self, meter: Meter, count_in: int = 4, tempo: float | None = None) -> None:
+        self._meter = meter
+        self._wanted = count_in
+        self._tempo = tempo
+        self._hint_s = None if tempo is None else beat_seconds(tempo)
+        self.reset()
+
+    def reset(self) -> None:
+        """See `Clock.reset`."""
+        self._count_in = CountIn(self._wanted)
+        self._belief = Belief(self._meter, self._tempo)
+        self._pulse: Pulse | None = None
+        self._index = 0
+        self._next = 0
+        self._last_step_s = -math.inf
+        self._ready: deque[Step] = deque()
+        self._onsets: deque[float] = deque(maxlen=HISTORY)
+        self._certainty = 0.0
+
+    @property
+    def counting_in(self) -> bool:
+        """See `Clock.counting_in`."""
+        return self._count_in.latest_is_part
+
+    def due(self, now_s: float) -> Step | None:
+        """See `Clock.due`."""
+        while (step := self._coming()) is not None and step.plan_s <= now_s:
+            self._give(step)
+        if self._ready and self._ready[0].plan_s <= now_s:
+            return self._ready.popleft()
+        return None
+
+    def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
+        """See `Clock.hear`."""
+        while (step := self._coming()) is not None and step.plan_s < decided_s:
+            self._give(step)
+        if self._count_in.hear(onset_s):
+            if self._pulse is None and self._count_in.complete:
+                self._begin_counted(decided_s)
+            return
+        if not self._onsets or onset_s - self._onsets[-1] >= SAME_ONSET_S:
+            self._onsets.append(onset_s)
+        if self._pulse is not None:
+            self._pulse.hear(onset_s)
+            self._belief.couple(self._pulse.line.step_s if self._pulse.fit > LOST_FIT else None)
+            self._belief.hear(self._pulse.meant_s if self._pulse.fit > LOST_FIT else onset_s, pitch)
+            self._reconsider(decided_s)
+            return
+        self._belief.hear(onset_s, pitch)
+        if len(self._onsets) >= FIRST_ONSETS:
+            self._take_reading(decided_s, *self._best())
+
+    def _coming(self) -> Step | None:
+        """The next step as it looks now."""
+        if self._pulse is None:
+            return None
+        line = self._pulse.line
+        time_s = max(line.at(self._next), self._last_step_s + 0.4 * line.step_s)
+        position = self._pulse.position(self._next)
+        return Step(self._index, time_s, line.step_s, position, self._meter, self._lock())
+
+    def _give(self, step: Step) -> None:
+        self._ready.append(step)
+        self._count_in.close()
+        self._last_step_s = step.time_s
+        self._index += 1
+        self._next += 1
+
+    def _lock(self) -> float:
+        """Probability that the next step is where it should be and means what it should mean."""
+        if self._pulse is None:
+            return 0.0
+        line = self._pulse.line
+        near = math.erf(TOLERANCE_S / math.sqrt(2 * line.variance(self._next)))
+        beats = (line.at(self._next) - self._pulse.last_onset_s) / (line.step_s * self._meter.steps_per_beat)
+        fresh = math.exp(-max(0.0, beats - SILENT_BEATS) / FADE_BEATS)
+        return self._certainty * self._pulse.certainty * near * min(1.0, self._pulse.fit / 0.8) * fresh
+
+    def _begin_counted(self, decided_s: float) -> None:
+        """The count-in is over: one beat after its last onset a bar starts."""
+        count_in = self._count_in
+        if len(count_in.onsets) > 1:
+            beat_s = count_in.beat_s()
+        elif self._hint_s is not None:
+            beat_s = self._hint_s
+        else:
+            count_in.close()
+            return
+        n = len(count_in.onsets)
+        start_s = count_in.next_beat_s(beat_s)
+        steps = self._meter.steps_per_beat
+        sd_s = 0.02
+        spread = math.sqrt(12 / (n * (n * n - 1))) if n > 1 else 1.0
+        self._pulse = Pulse(self._meter, start_s, beat_s / steps, sd_s * math.sqrt(1 / n + (spread * (n + 1) / 2) ** 2), sd_s * spread / steps)
+        self._belief.settle(start_s - beat_s, beat_s, self._meter.steps_per_bar - steps, COUNTED_DOUBT)
+        self._certainty = 1.0
+        self._next = 0
+        self._skip_past(decided_s)
+
+    def _skip_past(self, decided_s: float) -> None:
+        """Go on with the first step that can still be planned one step ahead."""
+        assert self._pulse is not None
+        line = self._pulse.line
+        earliest_s = max(decided_s + line.step_s, self._last_step_s + 0.5 * line.step_s)
+        self._next = max(self._next, line.index + math.ceil((earliest_s - line.time_s) / line.step_s - 1e-9))
+
+    def _reading(self) -> tuple[float, int]:
+        """Beat length and position of the last onset as the grid has it now."""
+        assert self._pulse is not None
+        line = self._pulse.line
+        position = self._pulse.position(line.nearest(self._pulse.last_onset_s))
+        return line.step_s * self._meter.steps_per_beat, position
+
+    def _support(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        """Belief [tempo cell, position], each cell with its neighbours."""
+        sums = np.cumsum(np.pad(self._belief.p, ((SAME_TEMPO_CELLS + 1, SAME_TEMPO_CELLS), (0, 0))), axis=0)
+        width = 2 * SAME_TEMPO_CELLS + 1
+        return np.asarray(sums[width:] - sums[:-width])
+
+    def _best(self) -> tuple[float, int]:
+        """The likeliest beat length and position of the last onset: first the place in the beat, then the beat."""
+        support = self._support()
+        steps = self._meter.steps_per_beat
+        in_beat = support.reshape(len(support), -1, steps).sum(axis=1)
+        if self._pulse is not None and self._pulse.fit > LOST_FIT:
+            own = np.argmin(np.abs(np.log(self._belief.beat_s / self._reading()[0])))
+            apart = np.abs(np.arange(len(support)) - own)
+            in_beat[~np.isin(apart, OTHER_READINGS)] = 0.0
+        cell, place = (int(i) for i in np.unravel_index(np.argmax(in_beat), in_beat.shape))
+        beat = int(np.argmax(support[cell, place::steps]))
+        return float(self._belief.beat_s[cell]), beat * steps + place
+
+    def _reconsider(self, decided_s: float) -> None:
+        """Take another reading of the tempo or of the beat when it has become much likelier."""
+        beat_s, position = self._reading()
+        steps = self._meter.steps_per_beat
+        support = self._support()
+        cell = int(np.argmin(np.abs(np.log(self._belief.beat_s / beat_s))))
+        own = float(support[cell, position % steps :: steps].sum())
+        best_s, best = self._best()
+        best_cell = int(np.argmin(np.abs(np.log(self._belief.beat_s / best_s))))
+        other = float(support[best_cell, best % steps :: steps].sum())
+        self._certainty = own
+        if self._belief.doubt == COUNTED_DOUBT:
+            self._certainty = 1.0
+            return
+        if other > SWITCH_ODDS * own:
+            self._take_reading(decided_s, best_s, best)
+        elif other <= own and self._belief.doubt == FREE_DOUBT and best != position:
+            if support[cell, best] > SWITCH_ODDS * support[cell, position]:
+                self._pulse.bar_step -= best - position
+
+    def _take_reading(self, decided_s: float, beat_s: float, position: int) -> None:
+        """Lay the grid anew; where only the beat's place was wrong it is named anew."""
+        steps = self._meter.steps_per_beat
+        if self._pulse is not None:
+            own_s, own = self._reading()
+            if abs(math.log2(own_s / beat_s)) < 0.1 and self._pulse.fit > 0.5:
+                self._pulse.bar_step -= position - own
+                return
+        time_s, step_s = self._laid_through(beat_s / steps)
+        self._pulse = Pulse(self._meter, time_s, step_s, 0.015, 0.01 * step_s, -position)
+        self._belief.doubt = FREE_DOUBT
+        self._belief.couple(None)
+        self._next = 0
+        self._skip_past(decided_s)
+        self._certainty = float(self._support().max())
+
+    def _laid_through(self, step_s: float) -> tuple[float, float]:
+        """Time of the last onset's step and the step length, by least squares over the last onsets.
+
+        Onsets are counted backwards from the last, each step number from the onset after it, so that an error of
+        the first guess of `step_s` does not grow.
+        """
+        onsets = list(self._onsets)[::-1]
+        for _ in range(2):
+            numbers = [0]
+            for later, earlier in zip(onsets, onsets[1:], strict=False):
+                numbers.append(numbers[-1] - round((later - earlier) / step_s))
+            if len(set(numbers)) < 2:
+                break
+            slope, start = np.polyfit(numbers, onsets, 1)
+            if abs(math.log2(slope / step_s)) > 0.1:
+                return onsets[0], step_s
+            step_s = float(slope)
+        return (float(start), step_s) if len(set(numbers)) > 1 else (onsets[0], step_s)

@@ -1,0 +1,61 @@
+"""A MIDI instrument with the ports NAME:in and NAME:out: usage `instrument.py NAME [--echo]`.
+
+It reads lines of JSON from stdin and answers each with one: {"play": [[seconds, kind, note, velocity], ...]}
+plays and answers when it is done; {"received": true} answers with all that it has received, as [monotonic
+seconds, kind, note, velocity], controllers as kind `control_change` with number and value. With --echo it
+sends back whatever it receives, at once. It ends when stdin does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+import mido
+
+
+def main() -> None:
+    name, echo = sys.argv[1], "--echo" in sys.argv
+    backend = mido.Backend("mido.backends.rtmidi/UNIX_JACK", load=True)
+    received: list[list[Any]] = []
+    sending = threading.Lock()
+    # a client name makes mido's ports virtual: here that is what is wanted
+    out = backend.open_output("out", virtual=True, client_name=f"{name} out")
+
+    def take(message: mido.Message) -> None:
+        received.append([time.monotonic(), *_plain(message)])
+        if echo:
+            with sending:
+                out.send(message)
+
+    into = backend.open_input("in", virtual=True, client_name=f"{name} in", callback=take)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "received" in asked:
+            print(json.dumps(received), flush=True)
+            continue
+        start_s = time.monotonic()
+        for at_s, kind, note, velocity in asked["play"]:
+            time.sleep(max(0.0, start_s + at_s - time.monotonic()))
+            with sending:
+                out.send(mido.Message(kind, note=note, velocity=velocity))
+        print(json.dumps("played"), flush=True)
+    into.close()
+    out.close()
+
+
+def _plain(message: mido.Message) -> list[Any]:
+    if message.type == "control_change":
+        return [message.type, message.control, message.value]
+    if message.type in ("note_on", "note_off"):
+        off = message.type == "note_off" or message.velocity == 0
+        return ["note_off" if off else "note_on", message.note, message.velocity]
+    return [message.type, message.program, 0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""A recording played in real time, as the JACK client `tape`: usage `tape.py SOUND [NAME]`.
+
+Says `ready` once its port is there, plays after a line on stdin, says `over` at the end, and then stays,
+silent, until stdin closes.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import jack
+import soundfile
+
+
+def main() -> None:
+    sound, rate = soundfile.read(sys.argv[1], dtype="float32")
+    client = jack.Client(sys.argv[2] if len(sys.argv) > 2 else "tape", no_start_server=True)
+    assert client.samplerate == rate, f"the server runs at {client.samplerate} Hz, the recording at {rate} Hz"
+    port = client.outports.register("out")
+    rolling, over = threading.Event(), threading.Event()
+    position = 0
+
+    @client.set_process_callback
+    def process(frames: int) -> None:
+        nonlocal position
+        buffer = port.get_array()
+        block = sound[position : position + frames] if rolling.is_set() else sound[:0]
+        buffer[: len(block)] = block
+        buffer[len(block) :] = 0
+        position += len(block)
+        if position == len(sound):
+            over.set()
+
+    with client:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        rolling.set()
+        over.wait()
+        print("over", flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""`lefthand run` with the right hand from a MIDI port, on a keyboard that echoes what it receives."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rig import Instrument, Process
+
+from device.midifile import read_midi
+from device.notes_csv import read_notes
+from device.types import Note
+
+SETTINGS = """
+[audio]
+input = "midi"
+[midi]
+input = "keys out"
+output = "keys in"
+[clock]
+mode = "follow"
+"""
+
+BEAT_S = 0.6
+COUNT_IN, MELODY = [67] * 4, [72, 74, 76, 79, 77, 76, 74, 72, 71, 72, 74, 67, 69, 71, 72, 76]
+RIGHT_HAND = [(i * BEAT_S, key) for i, key in enumerate(COUNT_IN)]
+RIGHT_HAND += [((4 + i / 2) * BEAT_S, key) for i, key in enumerate(MELODY)]
+"""(seconds, key): four beats, then eighths."""
+
+
+@dataclass
+class Take:
+    """A run that is over."""
+
+    status: int
+    said: str
+    received: list[tuple[float, str, int, int]]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def take(
+    instrument: Callable[..., Instrument],
+    box: Callable[..., Process],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Take:
+    """A keyboard that plays the right hand and echoes the left; the box is stopped with Ctrl-C."""
+    folder = tmp_path_factory.mktemp("take")
+    keys = instrument("keys", "--echo")
+    (folder / "lefthand.toml").write_text(SETTINGS)
+    run = box("run", "--config", str(folder / "lefthand.toml"), "--record", str(folder / "capture"))
+    run.wait_for("listening to keys")
+    gestures = []
+    for at_s, key in RIGHT_HAND:
+        gestures += [(at_s, "note_on", key, 80), (at_s + 0.25, "note_off", key, 0)]
+    keys.play(gestures)
+    status = run.end(signal.SIGINT)
+    return Take(status, run.text, keys.received, folder / "capture")
+
+
+def test_ctrl_c_ends_it_in_silence(take: Take) -> None:
+    assert take.status == 0, take.said
+    kinds = [kind for _, kind, _, _ in take.received]
+    assert kinds.count("note_on") == kinds.count("note_off") > 0
+    assert take.received[-1][1:] == ("control_change", 123, 0)
+
+
+def test_what_the_keyboard_only_echoes_is_not_the_player(take: Take) -> None:
+    heard = [note.pitch for note in read_notes(take.folder / "notes.csv")]
+    assert heard == [key for _, key in RIGHT_HAND]
+
+
+def test_play_of_the_captured_keys_gives_the_same_notes_bit_for_bit(
+    take: Take, box: Callable[..., Process], tmp_path: Path
+) -> None:
+    outputs = ["--notes", str(tmp_path / "notes.csv"), "--midi", str(tmp_path / "left.mid")]
+    assert box("play", str(take.folder / "capture.mid"), *outputs).ended() == 0
+    assert (tmp_path / "notes.csv").read_bytes() == (take.folder / "notes.csv").read_bytes()
+    again, sent = (read_midi(path).part().notes for path in (tmp_path / "left.mid", take.folder / "sent.mid"))
+    assert sent
+    # a file ends with its last key, and is played on for two bars; the run was stopped about there
+    assert [_plain(note) for note in sent] == [_plain(note) for note in again][: len(sent)]
+
+
+def _plain(note: Note) -> tuple[float, int, int]:
+    return note.onset_s, note.pitch, note.velocity
