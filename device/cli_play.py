@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -188,7 +189,10 @@ def _named(bundle: Bundle | None) -> BundleName | None:
 @contextlib.contextmanager
 def _progress(request: Request, seconds: float) -> Iterator[Progress]:
     """A bar on stderr, where one is asked for or a person watches."""
-    wanted = sys.stderr.isatty() if request.progress is None else request.progress
+    if request.progress is None:
+        wanted = sys.stderr.isatty() and find_spec("tqdm") is not None
+    else:
+        wanted = request.progress
     if not wanted:
         yield lambda _: None
         return
