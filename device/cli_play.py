@@ -189,10 +189,8 @@ def _named(bundle: Bundle | None) -> BundleName | None:
 @contextlib.contextmanager
 def _progress(request: Request, seconds: float) -> Iterator[Progress]:
     """A bar on stderr, where one is asked for or a person watches."""
-    if request.progress is None:
-        wanted = sys.stderr.isatty() and find_spec("tqdm") is not None
-    else:
-        wanted = request.progress
+    watched = sys.stderr.isatty() and find_spec("tqdm") is not None
+    wanted = watched if request.progress is None else request.progress
     if not wanted:
         yield lambda _: None
         return
