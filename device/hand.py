@@ -12,8 +12,8 @@ LOWEST, HIGHEST = 33, 64
 BASS_HOME, UPPER_HOME = 43, 54
 NEAR, HOME = 1.0, 0.5
 """Cost of a semitone away from the voice's last key, and from where it is at home."""
-ROOM = 3
-"""An upper key lies at least so many semitones above the bass."""
+ROOM, LOW_ROOM, LOW = 3, 5, 48
+"""An upper key lies at least so many semitones above the bass: low thirds growl, so more below C3."""
 
 
 class Hand:
@@ -52,7 +52,7 @@ class Hand:
             return None, []
         key = min(free, key=lambda k: NEAR * abs(k - self._last_bass) + HOME * abs(k - BASS_HOME))
         lifted = self.let_go([] if self.bass is None or self.bass == key else [self.bass])
-        out_of_reach = [k for k in self.upper if not key + ROOM <= k <= key + WIDEST]
+        out_of_reach = [k for k in self.upper if not key + _room(key) <= k <= key + WIDEST]
         lifted += self.let_go(out_of_reach)
         self.upper = [k for k in self.upper if k != key]
         self.bass = self._last_bass = key
@@ -65,13 +65,17 @@ class Hand:
         top = min(HIGHEST, ceiling - 1, base + WIDEST)
         pressed: list[int] = []
         for pitch_class in pitch_classes[: MOST_KEYS - 1]:
-            free = [key for key in _keys(pitch_class, max(LOWEST, base + ROOM), top) if key not in pressed]
+            free = [key for key in _keys(pitch_class, max(LOWEST, base + _room(base)), top) if key not in pressed]
             if free:
                 pressed.append(min(free, key=lambda k: NEAR * abs(k - self._last_upper) + HOME * abs(k - UPPER_HOME)))
         if pressed:
             self.upper = sorted(pressed)
             self._last_upper = round(sum(pressed) / len(pressed))
         return sorted(pressed), sorted(lifted)
+
+
+def _room(bass: int) -> int:
+    return LOW_ROOM if bass < LOW else ROOM
 
 
 def _keys(pitch_class: int, low: int, high: int) -> range:
