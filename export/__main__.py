@@ -31,7 +31,7 @@ def main(
     """Convert both fits to int8, check them step by step in both runtimes and write a bundle."""
     # fits may run on another backend; only TensorFlow's converter makes .tflite files
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from export.bundle import Naming, export_bundle
     from export.parts import accompanist_part, transcriber_part
     from export.sources import data_sources
