@@ -11,10 +11,7 @@ def listing() -> str:
     """Every sound input with its channels and sample rates, and every MIDI port, as lines of text."""
     with portaudio() as system:
         sounds = [(source, rates_of(system, source)) for source in sound_inputs(system)]
-    lines = [
-        f"{source}  ({source.channels} channels; {_rates(rates)})"
-        for source, rates in sounds
-    ]
+    lines = [f"{source}  ({source.channels} channels; {_rates(rates)})" for source, rates in sounds]
     return "\n".join(
         [
             *_section("Sound inputs, for [audio] input", lines),

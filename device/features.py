@@ -1,8 +1,7 @@
 """Samples to log-frequency frames: the one implementation, on the device and in training.
 
-Every hop, several asymmetric windows that end at the newest sample (a long rise, a short fall, so that the window's weight
-lies close to now) are transformed and their energy is gathered in log-frequency bands, three to a semitone, in dBFS.
-"""
+Every hop, several asymmetric windows that end at the newest sample (a long rise, a short fall: the weight lies close to
+now) are transformed and their energy is gathered in log-frequency bands, three to a semitone, in dBFS.
 
 from __future__ import annotations
 
@@ -144,7 +143,7 @@ def clean(samples: Samples) -> NDArray[np.float64]:
 
 
 def golden_input(spec: FeatureSpec, frames: int = 40) -> Samples:
-    """The fixed input of the manifest's fingerprint: a decaying harmonic tone, a glide and a click, no random numbers."""
+    """The fixed input of the manifest's fingerprint: a decaying harmonic tone, a glide and a click."""
     t = np.arange(frames * spec.hop) / spec.sample_rate
     tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9)) * np.exp(-3 * t) * 0.2
     glide = 0.05 * np.sin(2 * np.pi * (100 * t + 2000 * t**2))

@@ -41,7 +41,7 @@ class GateSpec:
     """An onset heard up to this long after we struck the same key is our own, come back through wire or room."""
     own_after_s: float = 0.05
     own_threshold: float = 0.95
-    """The posterior from which an onset on a key that we struck is the player's all the same: the net knows what we sent."""
+    """The posterior from which an onset on a key that we struck is the player's all the same."""
 
     def to_dict(self) -> dict[str, Any]:
         """For the manifest."""

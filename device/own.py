@@ -35,7 +35,7 @@ class OwnNotes:
         ]
 
     def frame(self, now_s: float) -> NDArray[np.float32]:
-        """[1, 88, 2]: for each key the decaying trace of its last sent note-on, and 1 while it is held, as of `now_s`."""
+        """[1, 88, 2] as of `now_s`: the decaying trace of each key's last sent note-on, and 1 while it is held."""
         out = np.zeros((1, KEYS, 2), np.float32)
         self._notes = [n for n in self._notes if n[2] > now_s - FORGET_S]
         for pitch, on, off in self._notes:

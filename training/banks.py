@@ -6,7 +6,6 @@ A bank is `NAME.npy`, int16 [88 keys, V velocities, samples] at 16 kHz under one
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -127,7 +126,7 @@ def _save(path: Path, audio: npt.NDArray[np.float32]) -> None:
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:
     temporary = path.with_name(path.name + ".part")
     write(temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _about(cache: Path, name: str) -> dict[str, Any] | None:

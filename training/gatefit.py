@@ -101,7 +101,8 @@ def gate(cache: Path, name: str) -> None:
     heard = [posteriors(model, scene) for scene in tqdm(scenes, desc="scenes")]
     start = GateSpec(delay_frames=config.delay_frames)
     spec, f1 = fit_gate(heard, [labels(scene) for scene in scenes], start, features.hop_s)
-    text = f"onset F1 at 50 ms {100 * f1:.1f} at one threshold, over {len(scenes)} mild validation scenes of {SCENE_S:.0f} s"
+    where = f"{len(scenes)} mild validation scenes of {SCENE_S:.0f} s"
+    text = f"onset F1 at 50 ms {100 * f1:.1f} at one threshold, over {where}"
     (folder / "gate.json").write_text(json.dumps({**spec.to_dict(), "calibrated": text}, indent=1))
     click.echo(f"{text}\n{spec}")
 
