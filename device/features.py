@@ -2,6 +2,7 @@
 
 Every hop, several asymmetric windows that end at the newest sample (a long rise, a short fall: the weight lies close to
 now) are transformed and their energy is gathered in log-frequency bands, three to a semitone, in dBFS.
+"""
 
 from __future__ import annotations
 
