@@ -69,6 +69,7 @@ class _Run:
     ) -> None:
         self._config, self._engine, self._hop_s, self._stop = config, engine, hop_s, stop
         self._failure: Exception | None = None
+        self._now_s = 0.0
         self._time, self._echoes, self._hop_times = StreamTime(), Echoes(), HopTimes()
         self._watches: list[Watch] = []
         self._sender = None if config.play.listen else self._open_sender(stack)
@@ -106,6 +107,7 @@ class _Run:
                     began_s = time.perf_counter()
                     events = self._engine.step(hop, now_s, midi)
                     self._hop_times.add(time.perf_counter() - began_s)
+                    self._now_s = now_s
                     self._take(events)
         except Exception as error:  # raised again by the main thread
             self._fail(error)
@@ -128,7 +130,7 @@ class _Run:
             log.info("99 %% of the messages left within %.2f ms of their time", late_ms)
         if self._recording is not None:
             if self._failure is None:
-                self._recording.finish(self._engine, self._source)
+                self._recording.finish(self._engine, self._source, self._now_s)
             else:
                 self._recording.close()
             log.info("captured %.1f s in %s", self._source.input_s, self._recording.folder)

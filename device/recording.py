@@ -95,17 +95,20 @@ class Recording:
         """Keep what the engine told."""
         self.performance.collect(events)
 
-    def finish(self, engine: Engine, source: Source) -> None:
-        """End the input as the end of a file would, which decides what was pending; then write everything."""
-        performance, now_s = self.performance, 0.0
+    def finish(self, engine: Engine, source: Source, now_s: float) -> None:
+        """End the input as the end of a file would, which decides what was pending; then write everything.
+
+        `now_s` is the time of the last hop so far.
+        """
+        performance = self.performance
         rest = source.finish()
         performance.input_s = source.input_s
+        for hop, now_s, midi in rest:
+            performance.collect(engine.step(hop, now_s, midi))
         until_s = source.input_s + min(LONGEST_TAIL_S, performance.two_bars_s)
-        while rest:
-            for hop, now_s, midi in rest:
+        while engine.hearing is not None and engine.hearing.pending and now_s < until_s:
+            for hop, now_s, midi in source.silence():
                 performance.collect(engine.step(hop, now_s, midi))
-            pending = engine.hearing is not None and engine.hearing.pending and now_s < until_s
-            rest = source.silence() if pending else []
         performance.collect(engine.finish(now_s))
         performance.close()
         self.close()

@@ -1,0 +1,160 @@
+"""What a run keeps: `play` of it gives the same, wherever it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from device import recording
+from device.audio import SoundFile
+from device.clock import Step
+from device.engine import Engine
+from device.errors import UserError
+from device.features import FeatureSpec
+from device.fixed import FixedClock
+from device.gate import GateSpec
+from device.hearing import Hearing
+from device.meter import Meter
+from device.notes_csv import write_notes
+from device.performer import Strike
+from device.play import play_sound
+from device.ports import Port
+from device.recording import How, Recording, how_captured
+from device.resample import Hops
+from device.source import Feed
+from device.transcriber import FRAME, ONSET, VELOCITY
+from device.types import KEYS, Note, NoteEnded
+
+RATE, BLOCK = 48_000, 441
+SPEC = FeatureSpec()
+HOW = How(clock="fixed", tempo=100.0, meter="4/4", count_in=None, bundle="", hears_itself=True)
+
+
+class ToyTranscriber:
+    """Posteriors from the levels of the keys' own bands, raised a little where we sound ourselves."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._past = np.zeros(KEYS, np.float32)
+
+    def step(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        level = inputs["x"].reshape(-1, SPEC.channels)[1 : 3 * KEYS : 3, 1]
+        own = inputs["own"].reshape(KEYS, 2)[:, 0]
+        y = np.zeros((KEYS, 4), np.float32)
+        y[:, ONSET] = (level > 0.62) & (level - self._past > 0.05)
+        y[:, FRAME] = level > 0.62
+        y[:, VELOCITY] = level * (1 - 0.2 * own.max())
+        self._past = level.copy()
+        return {"y": y}
+
+
+class ToyHand:
+    """A fifth on every beat, let go on the next."""
+
+    def hear(self, note: Note) -> None: ...
+
+    def end(self, ended: NoteEnded) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
+        if not step.is_beat:
+            return None, [], []
+        return "C", [Strike(step.time_s, pitch, 70, None) for pitch in (36, 43)], None
+
+
+class ArraySource:
+    """An input that is an array."""
+
+    port = Port("array", "test", 0)
+
+    def __init__(self, sound: NDArray[np.float32], recording: Recording) -> None:
+        self._blocks = [sound[i : i + BLOCK] for i in range(0, len(sound), BLOCK)]
+        self._recording = recording
+        self._hops = Hops(RATE, SPEC.sample_rate, SPEC.hop)
+        self.input_s = 0.0
+
+    def read(self) -> list[Feed]:
+        block = self._blocks.pop(0)
+        self._recording.sound(block)
+        hops = self._hops.push(block)
+        self.input_s = self._hops.pushed_s
+        return [(hop, now_s, []) for hop, now_s in hops]
+
+    def finish(self) -> list[Feed]:
+        return [(hop, now_s, []) for hop, now_s in self._hops.flush()]
+
+    def silence(self) -> list[Feed]:
+        return [(hop, now_s, []) for hop, now_s in self._hops.push(np.zeros(SPEC.hop, np.float32))]
+
+    def close(self) -> None: ...
+
+    @property
+    def over(self) -> bool:
+        return not self._blocks
+
+
+def engine() -> Engine:
+    hearing = Hearing(SPEC, GateSpec(), ToyTranscriber())
+    return Engine(clock=FixedClock(100.0, Meter(4, 4)), hearing=hearing, player=ToyHand(), hears_itself=True)
+
+
+def tones() -> NDArray[np.float32]:
+    """Four decaying tones, half a second apart."""
+    t = np.arange(RATE // 2) / RATE
+    sound = [0.3 * np.exp(-4 * t) * np.sin(2 * np.pi * hertz * t) for hertz in (440.0, 523.25, 587.33, 659.26)]
+    return np.concatenate([np.zeros(RATE // 4), *sound]).astype(np.float32)
+
+
+def recorded(sound: NDArray[np.float32], folder: Path) -> Recording:
+    """A run over `sound`."""
+    kept, box, now_s = Recording(folder, HOW, RATE, SPEC.hop_s), engine(), 0.0
+    source = ArraySource(sound, kept)
+    while not source.over:
+        for hop, now_s, midi in source.read():
+            kept.collect(box.step(hop, now_s, midi))
+    kept.finish(box, source, now_s)
+    return kept
+
+
+@pytest.mark.parametrize("samples", [100, 12_000, 40_000, 40_321, 41_000, 66_000, 90_001, 108_000])
+def test_play_of_a_capture_gives_the_same_wherever_the_run_was_stopped(samples: int, tmp_path: Path) -> None:
+    live = recorded(tones()[:samples], tmp_path / "capture").performance
+    sound = SoundFile(tmp_path / "capture" / "capture.wav")
+    again = play_sound(engine(), sound, Hops(sound.rate, SPEC.sample_rate, SPEC.hop))
+    write_notes(tmp_path / "again.csv", again.notes)
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "capture" / "notes.csv").read_bytes()
+    assert again.sends == live.sends
+    assert again.beats == live.beats
+    assert bool(live.notes) == (samples > 15_000)
+
+
+def test_the_settings_of_a_run_are_found_beside_its_capture_alone(tmp_path: Path) -> None:
+    recorded(tones()[:1000], tmp_path / "capture")
+    assert how_captured(tmp_path / "capture" / "capture.wav") == HOW
+    assert how_captured(tmp_path / "capture" / "other.wav") is None
+    assert how_captured(tmp_path / "capture.wav") is None
+
+
+def test_a_capture_is_not_written_over(tmp_path: Path) -> None:
+    recorded(tones()[:1000], tmp_path)
+    with pytest.raises(UserError, match="holds a capture already"):
+        Recording(tmp_path, HOW, RATE, SPEC.hop_s)
+
+
+def test_a_disk_too_slow_ends_the_capture_and_is_told_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "QUEUE_BLOCKS", 1)
+    kept = Recording(tmp_path, HOW, RATE, SPEC.hop_s)
+    for _ in range(10_000):
+        kept.sound(np.zeros(BLOCK, np.float32))
+    with pytest.raises(UserError, match=r"capture\.wav ends early \(the disk is too slow\)"):
+        kept.close()
+    assert (tmp_path / "notes.csv").exists()
