@@ -1,7 +1,8 @@
-"""Hearing with the shipped bundle on the demo recording: blocks do not matter, nothing poisons it, our own is our own."""
+"""Hearing with the shipped bundle on the demo: blocks do not matter, nothing poisons it, our own is our own."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -17,15 +18,13 @@ from device.hearing import Hearing
 from device.models import hearing_of
 from device.resample import Hops
 from device.transcriber import ONSET, VELOCITY, Stepper
-from device.types import KEYS, LOWEST_KEY, NoteEnded, NoteHeard
+from device.types import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
 
 RATE, HOP = 16_000, 256
 HOP_S = HOP / RATE
-MOST_NOTES_A_SECOND = 8
-"""More is a storm; ten fingers play more in a run, but no disturbance does."""
+STORM = 4
+"""Notes a second that no disturbance may make."""
 RECOVERY_S = 3.0
-STARTLED = 3
-"""Notes that a blow to the microphone may make at once."""
 
 Samples = NDArray[np.float32]
 
@@ -35,28 +34,34 @@ def hearing() -> Hearing:
     return hearing_of(bundle())
 
 
+@pytest.fixture(scope="module")
+def undisturbed(hearing: Hearing) -> list[Note]:
+    """What is heard of the demo alone."""
+    hearing.reset()
+    return notes(hear(hearing, demo(7.5)))
+
+
 def test_the_demo_is_heard(hearing: Hearing) -> None:
     hearing.reset()
     found = notes(hear(hearing, demo(8.0)))
     assert len(found) >= 8, "three seconds of count-in and two bars: the tests below have something to compare"
-    assert len(found) <= 8 * MOST_NOTES_A_SECOND
 
 
 @given(sizes=st.lists(st.integers(1, 9_000), min_size=1, max_size=30))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_any_block_size_gives_the_same_notes_at_the_same_times(hearing: Hearing, sizes: list[int]) -> None:
     samples, rate = recording()
-    samples = samples[: 4 * rate]
+    samples = samples[: 3 * rate]
 
     def told(blocks: list[Samples]) -> list[NoteHeard | NoteEnded]:
         hearing.reset()
         hops = Hops(rate, RATE, HOP)
         return [event for block in blocks for hop, now_s in hops.push(block) for event in hearing.step(hop, now_s)]
 
-    ends = np.cumsum(np.resize(sizes, len(samples)))
+    ends = np.cumsum(np.resize(sizes, len(samples) // min(sizes) + 1))
     cut = np.split(samples, ends[ends < len(samples)])
     whole = told([samples])
-    assert len(notes(whole)) >= 4
+    assert len(notes(whole)) >= 3
     assert told(cut) == whole
 
 
@@ -109,21 +114,103 @@ DISTURBANCES: dict[str, Samples] = {
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
-def test_a_disturbance_makes_no_storm_and_leaves_nothing(hearing: Hearing, name: str) -> None:
-    bad = DISTURBANCES[name][: len(DISTURBANCES[name]) // HOP * HOP]
+def test_a_disturbance_makes_no_storm_and_leaves_nothing(hearing: Hearing, undisturbed: list[Note], name: str) -> None:
+    bad = DISTURBANCES[name][: 3 * RATE // HOP * HOP]
+    bad_s = len(bad) / RATE
+    clean = [note for note in undisturbed if note.onset_s >= RECOVERY_S]
     hearing.reset()
-    clean = [note for note in notes(hear(hearing, demo(9.0))) if note.onset_s >= RECOVERY_S]
+    told = notes(hear(hearing, np.concatenate([bad, demo(7.5)])))
+    assert sum(note.decided_s <= bad_s for note in told) <= STORM * bad_s
+    after = [replace(note, onset_s=note.onset_s - bad_s) for note in told if note.onset_s >= bad_s + RECOVERY_S]
+    assert len(clean) >= 5 and share_found(clean, after, 1.5 * HOP_S) >= 0.9
+
+
+def test_silence_is_no_note(hearing: Hearing) -> None:
     hearing.reset()
-    told = notes(hear(hearing, np.concatenate([bad, demo(9.0)])))
-    begins_s = len(bad) / RATE
-    stormy = [note for note in told if note.decided_s <= begins_s]
-    assert len(stormy) <= STARTLED + MOST_NOTES_A_SECOND * begins_s / 2
-    after = [note for note in told if note.onset_s >= begins_s + RECOVERY_S]
-    moved = [NoteHeard(note) for note in after]
-    assert share_found([n.note for n in moved], shifted(clean, begins_s), 1.5 * HOP_S) >= 0.9
+    assert not hear(hearing, nothing())
 
 
-def shifted(found: list, by_s: float) -> list:
-    from dataclasses import replace
+def test_a_second_of_no_numbers_within_the_music_is_a_second_of_silence(hearing: Hearing) -> None:
+    gap = slice(3 * RATE, 4 * RATE)
+    poisoned, silent = demo(6.0).copy(), demo(6.0).copy()
+    poisoned[gap], silent[gap] = np.nan, 0
+    hearing.reset()
+    wanted = hear(hearing, silent)
+    hearing.reset()
+    assert hear(hearing, poisoned) == wanted != []
 
-    return [replace(note, onset_s=note.onset_s + by_s) for note in found]
+
+@pytest.mark.parametrize("gain", [10.0, 1e4])
+def test_a_clipping_input_makes_no_storm(hearing: Hearing, gain: float) -> None:
+    hearing.reset()
+    assert len(notes(hear(hearing, demo(6.0) * np.float32(gain)))) <= STORM * 6
+
+
+def test_a_constant_offset_changes_nothing_much(hearing: Hearing) -> None:
+    hearing.reset()
+    clean = notes(hear(hearing, demo(6.0)))
+    hearing.reset()
+    assert share_found(clean, notes(hear(hearing, demo(6.0) + np.float32(0.05))), 1.5 * HOP_S) >= 0.8
+
+
+def test_what_was_sent_is_no_longer_the_player_s(hearing: Hearing) -> None:
+    hearing.reset()
+    clean = notes(hear(hearing, demo(6.0)))
+    hearing.reset()
+    for note in clean:
+        hearing.sent(note.pitch, note.onset_s - 0.05, note.onset_s + 0.3)
+    told = notes(hear(hearing, demo(6.0)))
+    sure = bundle().manifest.gate.get("own_threshold", GateSpec().own_threshold)
+    assert not [n for n in told if n.hand == "right" and n.confidence < sure]
+    right = sum(n.hand == "right" for n in told)
+    assert right <= sum(n.hand == "right" for n in clean) / 2
+
+
+class Strikes:
+    """A net that hears one key struck at one step."""
+
+    def __init__(self, pitch: int, at: int, confidence: float) -> None:
+        self._key, self._at, self._confidence = pitch - LOWEST_KEY, at, confidence
+        self.own: list[Samples] = []
+
+    def step(self, **inputs: Samples) -> dict[str, Samples]:
+        self.own.append(inputs["own"])
+        said = np.zeros((1, KEYS, 4), np.float32)
+        if len(self.own) == self._at:
+            said[0, self._key, [ONSET, VELOCITY]] = self._confidence, 0.5
+        return {"y": said}
+
+    def reset(self) -> None:
+        self.own.clear()
+
+
+@pytest.mark.parametrize(
+    ("sent", "confidence", "hand"),
+    [
+        ((60, -0.1), 0.9, "own"),
+        ((60, -0.24), 0.9, "own"),
+        ((60, 0.03), 0.9, "own"),
+        ((60, -0.4), 0.9, "right"),
+        ((60, 0.2), 0.9, "right"),
+        ((61, -0.1), 0.9, "right"),
+        ((60, -0.1), 0.96, "right"),
+    ],
+)
+def test_an_onset_that_our_sending_explains_is_our_own(sent: tuple[int, float], confidence: float, hand: str) -> None:
+    net = Strikes(60, 50, confidence)
+    hearing = Hearing(FeatureSpec(), GateSpec(delay_frames=3), cast(Stepper, net))
+    pitch, after_s = sent
+    hearing.sent(pitch, 46.5 * HOP_S + after_s, 2.0)
+    (note,) = notes(hear(hearing, nothing(1.0)))
+    assert (note.pitch, note.hand, note.onset_s) == (60, hand, pytest.approx(46.5 * HOP_S))
+
+
+def test_the_net_is_told_what_was_sent_from_then_on() -> None:
+    net = Strikes(60, 1, 0.0)
+    hearing = Hearing(FeatureSpec(), GateSpec(), cast(Stepper, net))
+    hearing.sent(60, 10.5 * HOP_S)
+    hearing.released(60, 20.5 * HOP_S)
+    hear(hearing, nothing(0.5))
+    trace, held = np.array(net.own).reshape(-1, KEYS, 2)[:, 60 - LOWEST_KEY].T
+    assert not trace[:10].any() and trace[10] > 0.9 and np.all(np.diff(trace[10:]) < 0)
+    assert list(np.flatnonzero(held)) == list(range(10, 20))
