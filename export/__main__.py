@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +58,7 @@ def _commit() -> str:
 
 
 def _own_command() -> str:
-    return " ".join(["python -m export", *sys.argv[1:]])
+    return f"python -m export {shlex.join(sys.argv[1:])}".strip()
 
 
 if __name__ == "__main__":
