@@ -69,7 +69,7 @@ class Belief:
         self._before = None
 
     def couple(self, step_s: float | None) -> None:
-        """The tempo is `step_s` by a grid that the next onsets are taken from: all tempi bend with it. None: no longer."""
+        """The next onsets are taken from a grid of `step_s`, and all tempi bend with it; None: they are as heard."""
         if step_s is not None:
             beat_s = step_s * self.meter.steps_per_beat
             if self._coupled_s is None:

@@ -12,10 +12,12 @@ from device.clock import Step
 from device.countin import SAME_ONSET_S, CountIn
 from device.fixed import beat_seconds
 from device.meter import Meter
-from device.pulse import Pulse
+from device.pulse import Line, Pulse
 
 FIRST_ONSETS = 4
 """Without a count-in the grid begins after this many onsets, however unsure it is."""
+COUNTED_SD_S = 0.02
+"""Standard deviation of the count-in's onsets."""
 HISTORY = 24
 """Onsets that a new grid is laid through."""
 COUNTED_DOUBT = 1e-7
@@ -68,16 +70,16 @@ class FollowClock:
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""
-        while (step := self._coming()) is not None and step.plan_s <= now_s:
-            self._give(step)
+        while self._plan_s() <= now_s:
+            self._give()
         if self._ready and self._ready[0].plan_s <= now_s:
             return self._ready.popleft()
         return None
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
         """See `Clock.hear`."""
-        while (step := self._coming()) is not None and step.plan_s < decided_s:
-            self._give(step)
+        while self._plan_s() < decided_s:
+            self._give()
         if self._count_in.hear(onset_s):
             if self._pulse is None and self._count_in.complete:
                 self._begin_counted(decided_s)
@@ -94,19 +96,22 @@ class FollowClock:
         if len(self._onsets) >= FIRST_ONSETS:
             self._take_reading(decided_s, *self._best())
 
-    def _coming(self) -> Step | None:
-        """The next step as it looks now."""
-        if self._pulse is None:
-            return None
-        line = self._pulse.line
-        time_s = max(line.at(self._next), self._last_step_s + 0.4 * line.step_s)
-        position = self._pulse.position(self._next)
-        return Step(self._index, time_s, line.step_s, position, self._meter, self._lock())
+    def _coming_s(self, line: Line) -> float:
+        """When the next step comes as it looks now."""
+        return max(line.at(self._next), self._last_step_s + 0.4 * line.step_s)
 
-    def _give(self, step: Step) -> None:
-        self._ready.append(step)
+    def _plan_s(self) -> float:
+        """When the next step is to be given."""
+        return math.inf if self._pulse is None else self._coming_s(self._pulse.line) - self._pulse.line.step_s
+
+    def _give(self) -> None:
+        assert self._pulse is not None
+        line = self._pulse.line
+        time_s = self._coming_s(line)
+        position = self._pulse.position(self._next)
+        self._ready.append(Step(self._index, time_s, line.step_s, position, self._meter, self._lock()))
         self._count_in.close()
-        self._last_step_s = step.time_s
+        self._last_step_s = time_s
         self._index += 1
         self._next += 1
 
@@ -133,9 +138,9 @@ class FollowClock:
         n = len(count_in.onsets)
         start_s = count_in.next_beat_s(beat_s)
         steps = self._meter.steps_per_beat
-        sd_s = 0.02
-        spread = math.sqrt(12 / (n * (n * n - 1))) if n > 1 else 1.0
-        self._pulse = Pulse(self._meter, start_s, beat_s / steps, sd_s * math.sqrt(1 / n + (spread * (n + 1) / 2) ** 2), sd_s * spread / steps)
+        beat_sd_s = COUNTED_SD_S * math.sqrt(12 / (n * (n * n - 1)) if n > 1 else 1.0)
+        start_sd_s = math.hypot(COUNTED_SD_S / math.sqrt(n), beat_sd_s * (n + 1) / 2)
+        self._pulse = Pulse(self._meter, start_s, beat_s / steps, start_sd_s, beat_sd_s / steps)
         self._belief.settle(start_s - beat_s, beat_s, self._meter.steps_per_bar - steps, COUNTED_DOUBT)
         self._certainty = 1.0
         self._next = 0
@@ -176,6 +181,7 @@ class FollowClock:
 
     def _reconsider(self, decided_s: float) -> None:
         """Take another reading of the tempo or of the beat when it has become much likelier."""
+        assert self._pulse is not None
         beat_s, position = self._reading()
         steps = self._meter.steps_per_beat
         support = self._support()
@@ -190,9 +196,8 @@ class FollowClock:
             return
         if other > SWITCH_ODDS * own:
             self._take_reading(decided_s, best_s, best)
-        elif other <= own and self._belief.doubt == FREE_DOUBT and best != position:
-            if support[cell, best] > SWITCH_ODDS * support[cell, position]:
-                self._pulse.bar_step -= best - position
+        elif other <= own and support[cell, best] > SWITCH_ODDS * support[cell, position]:
+            self._pulse.bar_step -= best - position
 
     def _take_reading(self, decided_s: float, beat_s: float, position: int) -> None:
         """Lay the grid anew; where only the beat's place was wrong it is named anew."""

@@ -26,14 +26,18 @@ STRAY = 0.02
 """Share of onsets that were meant for no step: ornaments, false detections."""
 THIRDS = 0.03
 """Share of onsets on the thirds of a beat, where a beat is not already divided by three."""
-STEADY_DRIFT, AGILE_DRIFT = 0.0002, 0.006
+STEADY_DRIFT, AGILE_DRIFT = 0.0002, 0.007
 """Standard deviation of the relative change of the step length from one step to the next, keeping and bending."""
-BENDS, SETTLES = 0.02, 0.1
+BENDS, SETTLES = 0.03, 0.05
 """Probability at each onset that a player begins to bend the tempo, and that he keeps it again."""
 DRIFT_STEPS = 8
 """A tempo drifts while someone plays; in a longer rest there is nothing that could drift."""
 SAME_PHASE, SAME_TEMPO = 0.15, 0.01
 """Readings that differ by less, in steps and relatively, are one."""
+NEGLIGIBLE = 1e-6
+"""Weight, beside the likeliest reading's, below which one is not kept."""
+NO_STEP = 1e-4
+"""Share of onsets that are no step later than the one before, and yet no chord."""
 FIT_RATE, START_FIT = 0.12, 0.8
 
 
@@ -153,23 +157,29 @@ class Pulse:
     def _split(self, onset_s: float) -> float:
         """Split the readings by what the onset may have been, keep the likeliest; the share that says it was meant."""
         old = self._readings
-        beat_steps = self._meter.steps_per_beat
+        steps = self._meter.steps_per_beat
         below = old.index + np.floor((onset_s - old.time_s) / old.step_s).astype(np.int64)
-        beat = below - (below - self.bar_step) % beat_steps
-        branches = []
-        for agile, turning in ((0, (1 - BENDS, SETTLES)), (1, (BENDS, 1 - SETTLES))):
-            mode = replace(old, weight=old.weight * np.array(turning)[old.agile], agile=np.full_like(old.agile, agile))
-            for step in (below, below + 1):
-                branches.append(_updated(mode, onset_s, step.astype(float), step, self._share(step)))
-            if beat_steps % 3:
-                for third in (beat_steps / 3, 2 * beat_steps / 3):
-                    branches.append(_updated(mode, onset_s, beat + third, below, np.full(len(beat), THIRDS / 2)))
-        stray = replace(old, weight=old.weight * STRAY / (beat_steps * old.step_s))
-        meant = float(sum(branch.weight.sum() for branch in branches))
-        total = meant + float(stray.weight.sum())
-        everything = [*branches, stray]
-        joined = _Readings(*(np.concatenate([getattr(b, n) for b in everything]) for n in old.__dataclass_fields__))
-        self._readings = _pruned(replace(joined, weight=joined.weight / total))
+        beat = below - (below - self.bar_step) % steps
+        places = [below, below + 1]
+        on_step = [below, below + 1]
+        share = [self._share(below), self._share(below + 1)]
+        if steps % 3:
+            places += [beat + steps / 3, beat + 2 * steps / 3]
+            on_step += [below, below]
+            share += [np.full(len(beat), THIRDS / 2)] * 2
+        turning = np.array([[1 - BENDS, SETTLES], [BENDS, 1 - SETTLES]])[:, old.agile]
+        split = _updated(
+            old,
+            onset_s,
+            place=np.stack(places * 2).astype(float),
+            step=np.stack(on_step * 2),
+            agile=np.repeat([0, 1], len(places))[:, None],
+            share=np.stack(share * 2) * np.repeat(turning, len(places), axis=0),
+        )
+        stray = old.weight * STRAY / (steps * old.step_s)
+        meant = float(split.weight.sum())
+        total = meant + float(stray.sum())
+        self._readings = _pruned(_joined(split, replace(old, weight=stray)), total)
         return meant / total
 
     def _share(self, step: Ints) -> Floats:
@@ -178,7 +188,7 @@ class Pulse:
         position = (old.onset - self.bar_step) % self._meter.steps_per_bar
         ahead = step - old.onset
         share = self._next[position, previous_class(old.onset - old.before), next_class(ahead)]
-        return np.where(ahead > 0, share * (1 - STRAY - THIRDS), 1e-4)
+        return np.where(ahead > 0, share * (1 - STRAY - THIRDS), NO_STEP)
 
     def _likeliest(self) -> Line:
         """The likeliest reading, with those near it."""
@@ -203,20 +213,22 @@ class Pulse:
         )
 
 
-def _updated(old: _Readings, onset_s: float, place: Floats, step: Ints, share: Floats) -> _Readings:
-    """Each reading after an onset meant for `place` (in steps), counted as one on `step`."""
+def _updated(old: _Readings, onset_s: float, place: Floats, step: Ints, agile: Ints, share: Floats) -> _Readings:
+    """Each reading [readings] after an onset meant for each `place` [places, readings] and counted as one on `step`.
+
+    `share` [places, readings] is how likely that is beforehand, `agile` [places, 1] how the tempo has moved.
+    """
     n = np.maximum(step - old.index, 0)
-    drift = np.where(old.agile, AGILE_DRIFT, STEADY_DRIFT)
-    bent = (drift * old.step_s) ** 2 * np.minimum(n, DRIFT_STEPS)
-    time_s = old.time_s + n * old.step_s
+    bent = (np.where(agile, AGILE_DRIFT, STEADY_DRIFT) * old.step_s) ** 2 * np.minimum(n, DRIFT_STEPS)
+    index = old.index + n
+    time_s = old.at(index)
     tt = old.tt + 2 * n * old.tp + n * n * (old.pp + bent / 3)
     tp = old.tp + n * (old.pp + bent / 2)
     pp = old.pp + bent
-    index = old.index + n
     on = place - index
     gain_t, gain_p = tt + on * tp, tp + on * pp
     variance = gain_t + on * gain_p + TIMING_S**2
-    error_s = onset_s - (time_s + on * old.step_s)
+    error_s = onset_s - time_s - on * old.step_s
     density = np.exp(-0.5 * error_s**2 / variance) / np.sqrt(2 * math.pi * variance)
     gain_t, gain_p = gain_t / variance, gain_p / variance
     return _Readings(
@@ -228,27 +240,33 @@ def _updated(old: _Readings, onset_s: float, place: Floats, step: Ints, share: F
         pp=pp - gain_p * gain_p * variance,
         onset=np.maximum(step, old.onset),
         before=np.where(step > old.onset, old.onset, old.before),
-        agile=old.agile,
+        agile=np.broadcast_to(agile, place.shape),
         weight=old.weight * share * density,
     )
 
 
-def _pruned(readings: _Readings) -> _Readings:
-    """The likeliest few, each with the weight of those that say nearly the same."""
+def _joined(split: _Readings, stray: _Readings) -> _Readings:
+    """All readings in one row."""
+    return _Readings(
+        *(np.concatenate([getattr(split, name).ravel(), getattr(stray, name)]) for name in split.__dataclass_fields__)
+    )
+
+
+def _pruned(readings: _Readings, total: float) -> _Readings:
+    """The likeliest few, each with the weight of those that say nearly the same; `total` is the weight of all."""
     order = np.argsort(-readings.weight)[: 3 * READINGS]
     r = readings.chosen(order)
+    weight = r.weight / total
+    alive = weight > NEGLIGIBLE * weight[0]
     kept: list[int] = []
-    weight = r.weight.copy()
-    alive = weight > 1e-6 * weight[0]
     for i in range(len(order)):
         if not alive[i] or len(kept) == READINGS:
             continue
-        same = (np.abs(r.at(int(r.index[i])) - r.time_s[i]) < SAME_PHASE * r.step_s[i]) & (
-            np.abs(r.step_s - r.step_s[i]) < SAME_TEMPO * r.step_s[i]
-        )
-        same &= alive & (r.onset == r.onset[i]) & (r.agile == r.agile[i])
-        weight[i] = r.weight[same].sum()
-        alive &= ~same
+        alike = (r.onset == r.onset[i]) & (r.agile == r.agile[i]) & alive
+        alike &= np.abs(r.at(r.index[i]) - r.time_s[i]) < SAME_PHASE * r.step_s[i]
+        alike &= np.abs(r.step_s - r.step_s[i]) < SAME_TEMPO * r.step_s[i]
+        weight[i] = weight[alike].sum()
+        alive &= ~alike
         kept.append(i)
-    chosen = replace(r, weight=weight).chosen(np.array(kept))
-    return replace(chosen, weight=chosen.weight / chosen.weight.sum())
+    weight = weight[kept]
+    return replace(r.chosen(np.array(kept)), weight=weight / weight.sum())

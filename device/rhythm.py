@@ -1,4 +1,4 @@
-"""What a right hand's rhythm tells about the beat: how likely is the next onset, and its interval, at each place in the bar.
+"""What a right hand's rhythm tells about the beat: how likely the next onset, and its interval, is where in the bar.
 
 The tables are counted from the top notes of right hands (`python -m training rhythm`). An onset at position k, `n`
 steps before the next one, gives two factors:
@@ -65,8 +65,9 @@ def rhythm_of(meter: Meter) -> Rhythm:
         if meter.listed:
             return Rhythm(*(data[f"{meter.beats}_{meter.beat_type}_{name}"].astype(float) for name in _NAMES))
         counted = Rhythm(*(data[f"4_4_{name}"].astype(float) for name in _NAMES))
-    beat = [table.reshape(4, 4, *table.shape[1:]).mean(axis=0) for table in (counted.onset, counted.next, counted.interval)]
-    onset, following, interval = (np.concatenate([table] * meter.beats_per_bar) for table in beat)
+    tables = (counted.onset, counted.next, counted.interval)
+    beats = [table.reshape(4, 4, *table.shape[1:]).mean(axis=0) for table in tables]
+    onset, following, interval = (np.concatenate([beat] * meter.beats_per_bar) for beat in beats)
     return Rhythm(onset / onset.sum(), following, interval)
 
 

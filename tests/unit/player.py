@@ -101,7 +101,11 @@ def beat_f(steps: list[tuple[Step, float]], beat_s: Floats, first: int = 0, tole
     """F of the beats that were given before they sounded against the real ones, from the beat `first` on."""
     real = beat_s[first:-1]
     start_s = real[0] - tolerance_s
-    given = [s.time_s for s, now_s in steps if s.is_beat and s.time_s > max(now_s, start_s) and s.time_s < beat_s[-1] - tolerance_s]
+    given = [
+        s.time_s
+        for s, now_s in steps
+        if s.is_beat and s.time_s > max(now_s, start_s) and s.time_s < beat_s[-1] - tolerance_s
+    ]
     matched = i = 0
     for time_s in given:
         while i < len(real) and real[i] < time_s - tolerance_s:
