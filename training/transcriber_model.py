@@ -125,7 +125,10 @@ class Net(keras.layers.Layer):
         alike = ops.concatenate([y] + [shift_axis(y, n, KEYS) for n in c.neighbours], axis=-1)
         y = ops.relu(self.mix_norm(self.mix(alike), training=training) + self.key_offset)
         memory, after["next_memory"] = self._remember(self.gates_in(y), states["state_memory"])
-        return self.heads(ops.concatenate([memory, y], axis=-1)), after
+        # one Dense over [memory, y], but not concatenated: int8 would give both one scale, and memory is the smaller
+        kernel = self.heads.kernel
+        logits = ops.matmul(memory, kernel[: c.memory]) + ops.matmul(y, kernel[c.memory :]) + self.heads.bias
+        return logits, after
 
     def _remember(self, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """A GRU (Cho et al. 2014, reset after the product) over the frames, its weights shared by all keys."""
@@ -163,7 +166,7 @@ def build_sequence(net: Net, frames: int | None) -> keras.Model:
     """The model that is trained: {x, own} → logits."""
     x = keras.Input((frames, net.spec.bins, net.spec.channels), name="x")
     own = keras.Input((frames, KEYS, 2), name="own")
-    return keras.Model({"x": x, "own": own}, _Sequence(net)(x, own), name="transcriber")
+    return keras.Model({"x": x, "own": own}, _Sequence(net, name="sequence")(x, own), name="transcriber")
 
 
 def build_net(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> Net:
