@@ -101,7 +101,9 @@ class Engine:
             events.append(ChordChosen(step.time_s, label))
         if let_go is None or let_go:
             events += self._sending(self._performer.release(now_s, step.time_s, let_go))
-        return events + self._sending(self._performer.strike(now_s, strikes))
+        # a grid laid anew may give steps that are over: a note that late is worse than none
+        in_time = [strike for strike in strikes if strike.due_s > now_s]
+        return events + self._sending(self._performer.strike(now_s, in_time))
 
     def _sending(self, sends: list[Send]) -> list[Event]:
         if self._hears_itself and self.hearing is not None:
