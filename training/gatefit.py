@@ -22,7 +22,7 @@ from training.scenes import GATE, SCENE_S, Scene, load_scenes
 
 THRESHOLDS = np.round(np.arange(0.2, 0.95, 0.08), 2)
 RELEASES = (0.2, 0.3, 0.4, 0.5)
-FEWEST = 100
+FEWEST = 200
 """An octave with fewer validation notes takes the threshold of all notes together."""
 
 Posteriors = npt.NDArray[np.float32]
@@ -70,8 +70,10 @@ def fit_gate(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s
     together = counts.sum(axis=1)
     overall = 2 * together[:, 0] / (together[:, 1] + together[:, 2])
     common = float(THRESHOLDS[int(np.argmax(overall))])
+    # an octave may be stricter than all together, never laxer: partials of loud notes pass there as ghosts
     onset = tuple(
-        float(THRESHOLDS[int(np.argmax(f1[:, o]))]) if counts[0, o, 2] >= FEWEST else common for o in range(OCTAVES)
+        max(common, float(THRESHOLDS[int(np.argmax(f1[:, o]))])) if counts[0, o, 2] >= FEWEST else common
+        for o in range(OCTAVES)
     )
     trials = [replace(spec, onset=onset, release=release) for release in RELEASES]
     frames = [
@@ -94,9 +96,7 @@ def gate(cache: Path, name: str) -> None:
     config, features = NetConfig.from_dict(about["net"]), FeatureSpec.from_dict(about["features"])
     scenes = load_scenes(cache, GATE)
     if not scenes:
-        raise UserError(
-            f"No scenes for the gate in {cache}: run `python -m training scenes --split {GATE} --count 8`."
-        )
+        raise UserError(f"No scenes for the gate in {cache}: run `python -m training scenes --split {GATE} --count 8`.")
     model = build_sequence(build_net(config, features, folder / "best.weights.h5"), len(scenes[0].features))
     heard = [posteriors(model, scene) for scene in tqdm(scenes, desc="scenes")]
     start = GateSpec(delay_frames=config.delay_frames)
