@@ -38,15 +38,7 @@ def place_of(path: Path) -> tuple[str, str]:
     return parts[start], "/".join(parts[start:])
 
 
-def primary_files(paths: list[Path]) -> set[Path]:
-    """One score of each song: a few have a second one for another key or a solo instrument."""
-    first: dict[str, Path] = {}
-    for path in sorted(paths, key=lambda path: (len(path.stem), path.stem)):
-        first.setdefault(place_of(path)[1], path)
-    return set(first.values())
-
-
-def read_song(path: Path, primary: bool = True) -> Piece:
+def read_song(path: Path) -> Piece:
     """Read one `.mxl` or `.musicxml`; NoPianoError where no part has two staves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -70,7 +62,6 @@ def read_song(path: Path, primary: bool = True) -> Piece:
         notes=as_notes(onset, duration, pitch, 0, hand),
         meters=meters,
         downbeats=full_bars(starts, float(quarters(piano, [piano.last_point.t])[0]), meters),
-        primary=primary,
         title=work.rsplit("/", 1)[-1].replace("_", " "),
     )
 

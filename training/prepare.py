@@ -31,15 +31,14 @@ class Job:
 
 
 def jobs_of(corpus: str, root: Path) -> list[Job]:
-    """The files of a corpus, those whose editions are primary first."""
+    """The files of a corpus; of several editions the primary ones first."""
     reader = import_module(f"training.{corpus}")
-    if corpus == "pop909":
+    if corpus != "chopin":
         return [Job(path.stem, partial(reader.read_song, path)) for path in reader.song_files(root)]
-    files = reader.edition_files(root) if corpus == "chopin" else reader.song_files(root)
-    read = reader.read_edition if corpus == "chopin" else reader.read_song
+    files = reader.edition_files(root)
     primary = reader.primary_files(files)
     ordered = sorted(files, key=lambda path: path not in primary)
-    return [Job(path.stem, partial(read, path, primary=path in primary)) for path in ordered]
+    return [Job(path.stem, partial(reader.read_edition, path, primary=path in primary)) for path in ordered]
 
 
 @contextmanager

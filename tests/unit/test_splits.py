@@ -125,7 +125,7 @@ def test_the_songs_of_op_74_are_on_one_side_in_both_corpora() -> None:
     assert lieder.place_of(path)[0] == chopin.SONGS_COMPOSER
 
 
-def test_one_score_of_each_song_is_primary() -> None:
-    folder = Path("scores/Fauré,_Gabriel/Op.21/1_Rencontre")
-    paths = [folder / "lc29747321.mxl", folder / "lc5000001.mxl", folder.parent / "2_Toujours/lc6.mxl"]
-    assert lieder.primary_files(paths) == {paths[1], paths[2]}
+def test_one_edition_of_each_movement_is_primary() -> None:
+    stems = ["009-1-KI-002", "009-1b-Sm-002", "009_1et2-1a-W-002", "009-1-KI-003", "018-1-BH", "018-1a-Sm-001"]
+    primary = chopin.primary_files([Path(f"{stem}.krn") for stem in stems])
+    assert {path.stem for path in primary} == {"009-1-KI-002", "009-1-KI-003", "018-1-BH"}
