@@ -34,7 +34,7 @@ def width(size: Size) -> int:
 
 
 @keras.saving.register_keras_serializable("lefthand")
-class TiedDense(keras.layers.Layer):  # type: ignore[misc]
+class TiedDense(keras.layers.Layer):
     """A dense map [..., width(inputs)] -> [..., width(outputs)] that commutes with transposition."""
 
     def __init__(self, inputs: Size, outputs: Size, **options: Any) -> None:
@@ -78,7 +78,7 @@ class TiedDense(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable("lefthand")
-class TiedGru(keras.layers.Layer):  # type: ignore[misc]
+class TiedGru(keras.layers.Layer):
     """A gated recurrent unit (Cho et al., 2014; reset after the product) whose maps are `TiedDense`."""
 
     def __init__(self, size: Size, **options: Any) -> None:
@@ -127,7 +127,7 @@ class TiedGru(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable("lefthand")
-class AccompanistNet(keras.Model):  # type: ignore[misc]
+class AccompanistNet(keras.Model):
     """x [B, T, INPUT_SIZE] -> chord, ahead, bass, strike, each [B, T, ...], from a zero state.
 
     `advance` is the same from a given state and gives the state after; a single step is T = 1.
@@ -209,7 +209,7 @@ def step_model(net: AccompanistNet) -> keras.Model:
     return keras.Model({"x": x, "state_gru": state}, _Step(net, name="step")({"x": x, "state_gru": state}))
 
 
-class _Step(keras.layers.Layer):  # type: ignore[misc]
+class _Step(keras.layers.Layer):
     """One call of `advance` with T = 1."""
 
     def __init__(self, net: AccompanistNet, **options: Any) -> None:
