@@ -112,6 +112,7 @@ def read_edition(path: Path, primary: bool = True) -> Piece:
     lines = [line for line in text.split("\n") if not line.startswith("*>") and not is_grace(line)]
     work = work_of(path.stem)
     group = SONGS_COMPOSER if work == SONGS else f"Chopin, op. {work}"
+    verovio.enableLog(verovio.LOG_ERROR)
     toolkit = verovio.toolkit()
     toolkit.setOptions({"inputFrom": "humdrum", "breaks": "none", "expandNever": True})
     if not toolkit.loadData("\n".join(lines)):

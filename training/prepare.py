@@ -42,19 +42,19 @@ def jobs_of(corpus: str, root: Path) -> list[Job]:
 
 
 @contextmanager
-def time_limit(seconds: int) -> Iterator[None]:
-    """TimeoutError inside the block once this much time has passed (main thread only)."""
+def time_limit(seconds: float) -> Iterator[None]:
+    """TimeoutError inside the block once it has used this much processor time (main thread only)."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"took longer than {seconds} s")
+        raise TimeoutError(f"took more than {seconds} s of processor time")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def prepare_corpus(corpus: str, data: Path, cache: Path) -> dict[str, str]:

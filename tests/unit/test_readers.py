@@ -15,7 +15,7 @@ from device.errors import UserError
 from training import chopin, lieder, pop909
 from training.archives import corpus_folder
 from training.pieces import Hand, Piece, load_pieces
-from training.prepare import prepare
+from training.prepare import prepare, time_limit
 
 DATA = Path(os.environ.get("LEFTHAND_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -259,6 +259,12 @@ def test_prepare_reads_archives_goes_on_where_it_stopped_and_names_what_it_canno
     assert again.exit_code == 0
     assert (cache / "pieces/lieder/lc42.npz").stat().st_mtime_ns == written
     assert f"{piece.split}: 1 pieces (1 primary, 1 groups); notes: right 4, left 3, voice 2" in again.output
+
+
+def test_a_file_that_is_read_for_ever_is_given_up() -> None:
+    with pytest.raises(TimeoutError, match="processor time"), time_limit(0.05):
+        while True:
+            pass
 
 
 def test_an_unpacked_folder_is_read_in_place(tmp_path: Path) -> None:
