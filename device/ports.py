@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ RATES = (8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
 """Sample rates in Hz that an input is asked about."""
 CLIENT = "lefthand"
 """What the box is called among the clients of the MIDI system."""
+CLOSE_S = 2.0
 _API_NAMES = {"JACK Audio Connection Kit": "JACK", "Jack": "JACK"}
 
 
@@ -78,7 +80,18 @@ def portaudio() -> Iterator[Any]:
         yield system
     finally:
         with _quiet():
-            system.terminate()
+            within_reason(system.terminate)
+
+
+def within_reason(call: Callable[[], object]) -> bool:
+    """Do `call`, which closes something; False where that takes more than CLOSE_S, and it is left behind.
+
+    A driver whose device has gone may wait for it: PortAudio on a JACK server that died waits ten minutes.
+    """
+    thread = threading.Thread(target=call, name="closing", daemon=True)
+    thread.start()
+    thread.join(CLOSE_S)
+    return not thread.is_alive()
 
 
 def sound_inputs(system: Any) -> list[SoundInput]:

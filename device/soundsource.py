@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from device.config import AudioSettings
 from device.errors import UserError
 from device.features import Samples
-from device.ports import choose, rates_of, sound_inputs
+from device.ports import choose, rates_of, sound_inputs, within_reason
 from device.realtime import ask_for_fifo
 from device.resample import Hops
 from device.source import Feed
@@ -96,8 +96,12 @@ class SoundSource:
 
     def close(self) -> None:
         """End the stream."""
-        with contextlib.suppress(OSError):
-            self._stream.close()
+
+        def end() -> None:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+
+        within_reason(end)
 
     def _open(self, system: Any) -> Any:
         import pyaudio

@@ -124,9 +124,14 @@ def test_the_capture_gives_the_notes_of_the_original(take: Take, box: Callable[.
     start_s = (np.flatnonzero(captured)[0] - np.flatnonzero(tape)[0]) / 48_000
     live = [(note.pitch, note.onset_s - start_s) for note in take.notes]
     original = [(note.pitch, note.onset_s) for note in read_notes(tmp_path / "notes.csv")]
-    found = [any(key == k and abs(at_s - s) <= HOP_S + 1e-6 for k, s in live) for key, at_s in original]
-    assert len(live) == pytest.approx(len(original), rel=0.01)
-    assert np.mean(found) >= 0.99
+    assert len(original) > 20
+    assert _found(original, live) >= 0.99
+    assert _found(live, original) >= 0.99
+
+
+def _found(wanted: list[tuple[int, float]], there: list[tuple[int, float]]) -> float:
+    """The share of (key, seconds) that are there within a hop."""
+    return float(np.mean([any(key == k and abs(at_s - s) <= HOP_S + 1e-6 for k, s in there) for key, at_s in wanted]))
 
 
 def test_messages_leave_as_they_were_decided_and_in_time(take: Take) -> None:
