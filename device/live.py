@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mido
+import numpy as np
+from numpy.typing import NDArray
 
 from device.config import Config
 from device.echoes import Echoes
@@ -74,9 +76,10 @@ class _Run:
         self._watches: list[Watch] = []
         self._sender = None if config.play.listen else self._open_sender(stack)
         _warm_up(engine)
+        self._source = self._open_source(stack)
+        # after everything that may be refused, which would leave an empty capture behind
         self._recording = self._open_recording(record) if record is not None else None
         stack.enter_context(settled())
-        self._source = self._open_source(stack)
 
     def run(self) -> None:
         """Play, and end in silence whatever happens."""
@@ -117,6 +120,10 @@ class _Run:
             self._sender.put([event for event in events if isinstance(event, Send)])
         if self._recording is not None:
             self._recording.collect(events)
+
+    def _keep(self, block: NDArray[np.float32]) -> None:
+        if self._recording is not None:
+            self._recording.sound(block)
 
     def _end(self) -> None:
         """After silence: let the engine come to its end, for the recording."""
@@ -166,9 +173,8 @@ class _Run:
             return keyboard
         assert self._engine.hearing is not None
         features = self._engine.hearing.spec
-        keep = self._recording.sound if self._recording is not None else None
         system = stack.enter_context(portaudio())
-        sound = SoundSource(system, self._config.audio, features.sample_rate, features.hop, self._time, keep)
+        sound = SoundSource(system, self._config.audio, features.sample_rate, features.hop, self._time, self._keep)
         stack.callback(sound.close)
         return sound
 
@@ -179,7 +185,7 @@ class _Run:
             tempo=config.clock.tempo,
             meter=config.clock.meter,
             count_in=config.clock.count_in,
-            bundle=config.play.bundle,
+            bundle=str(Path(config.play.bundle).resolve()) if config.play.bundle else "",
             hears_itself=config.audio.hears_itself,
         )
         return Recording(folder, how, None if config.audio.is_midi else config.audio.rate, self._hop_s)

@@ -32,11 +32,12 @@ def test_a_run_that_cannot_begin_says_why(
 ) -> None:
     settings = tmp_path / "lefthand.toml"
     settings.write_text(f'[audio]\ninput = "{sound}"\n[midi]\noutput = "{midi}"\n')
-    run = box("run", "--config", str(settings))
+    run = box("run", "--config", str(settings), "--record", str(tmp_path / "capture"))
     assert run.ended() == (78 if "out of range" in said[-1] or "from 1 to 64" in said[-1] else 2)
     sentence = run.text.splitlines()[-1]
     assert all(words in sentence for words in said), run.text
     assert "Traceback" not in run.text
+    assert not (tmp_path / "capture").exists()
 
 
 @pytest.mark.usefixtures("two_synths")
