@@ -20,11 +20,13 @@ WINDOW_HOPS = max(SPEC.window_lengths) // SPEC.hop
 
 
 def noise(hops: int, seed: int = 0, level: float = 0.1) -> NDArray[np.float32]:
-    return (level * np.random.default_rng(seed).standard_normal(hops * SPEC.hop)).astype(np.float32)
+    samples = np.random.default_rng(seed).standard_normal(hops * SPEC.hop)
+    return np.asarray(level * samples, np.float32)
 
 
 def stepped(features: Features, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.stack([features.step(hop) for hop in samples.reshape(-1, SPEC.hop)])
+    frames: NDArray[np.float32] = np.stack([features.step(hop) for hop in samples.reshape(-1, SPEC.hop)])
+    return frames
 
 
 def sine(pitch: int, hops: int = WINDOW_HOPS, amplitude: float = 1.0) -> NDArray[np.float32]:

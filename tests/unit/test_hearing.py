@@ -38,7 +38,8 @@ def hearing() -> Hearing:
 def undisturbed(hearing: Hearing) -> list[Note]:
     """What is heard of the demo alone."""
     hearing.reset()
-    return notes(hear(hearing, demo(7.5)))
+    found: list[Note] = notes(hear(hearing, demo(7.5)))
+    return found
 
 
 def test_the_demo_is_heard(hearing: Hearing) -> None:

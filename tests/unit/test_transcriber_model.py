@@ -49,7 +49,8 @@ def sequence(net: Any, x: Float, own: Float) -> Float:
     from training.transcriber_model import build_sequence
 
     logits = build_sequence(net, x.shape[1])({"x": x, "own": own}, training=False)
-    return np.asarray(ops.convert_to_numpy(ops.sigmoid(logits)))[0]
+    posteriors: Float = np.asarray(ops.convert_to_numpy(ops.sigmoid(logits)))[0]
+    return posteriors
 
 
 class Stepped:
@@ -64,7 +65,8 @@ class Stepped:
 
         logits, after = self._net(x, own, self._states, training=False)
         self._states = {name.replace("next_", "state_"): value for name, value in after.items()}
-        return np.asarray(ops.convert_to_numpy(ops.sigmoid(logits)))[0, 0]
+        posteriors: Float = np.asarray(ops.convert_to_numpy(ops.sigmoid(logits)))[0, 0]
+        return posteriors
 
 
 def steps(net: Any, x: Float, own: Float) -> Float:
