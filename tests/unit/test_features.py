@@ -31,7 +31,7 @@ def stepped(features: Features, samples: NDArray[np.float32]) -> NDArray[np.floa
 
 def sine(pitch: int, hops: int = WINDOW_HOPS, amplitude: float = 1.0) -> NDArray[np.float32]:
     t = np.arange(hops * SPEC.hop) / SPEC.sample_rate
-    return (amplitude * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * t)).astype(np.float32)
+    return np.asarray(amplitude * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * t), np.float32)
 
 
 @given(hops=st.integers(1, 40), seed=st.integers(0, 1000), level=st.floats(1e-5, 3.0))
