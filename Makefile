@@ -4,10 +4,12 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := out
+# against real servers: a machine that stops for a second fails a test once, a fault of ours twice
+REAL := $(BIN)/python -m pytest --reruns 1
 export LEFTHAND_DATA := $(DATA)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit host lint train export evaluate peers clean
+.PHONY: help setup demo test unit host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man soak lint train export listen evaluate peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +23,11 @@ $(VENV)/.play: pyproject.toml deploy/system-packages.sh
 
 $(VENV)/.all: $(VENV)/.play
 	deploy/system-packages.sh all
-	$(BIN)/pip install --quiet --editable '.[play,live,train,dev,peers]'
+	$(BIN)/pip install --quiet --editable '.[play,live,train,deploy,dev,peers]'
+	@touch $@
+
+$(VENV)/.deploy: $(VENV)/.play
+	$(BIN)/pip install --quiet --editable '.[play,deploy]'
 	@touch $@
 
 setup: $(VENV)/.all ## everything a workstation needs, into .venv
@@ -32,31 +38,94 @@ demo: $(VENV)/.play ## hear a left hand: plays the demo recording, writes out/de
 	  --audio $(OUT)/demo/both-hands.wav --plot $(OUT)/demo/roll.png --report $(OUT)/demo/report.json
 	@deploy/after-demo.sh $(OUT)/demo
 
-test: setup unit host ## all tests: unit, then host (a real JACK server)
+test: setup ## all tests: unit, ssh (a real sshd), host (a real JACK server), box (systemd; needs root)
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target unit ssh box-provision
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target host-patient box-service
+	$(MAKE) --no-print-directory host-quiet
 
 unit: setup ## tests without any device
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile
 
 host: setup ## real PortAudio and RtMidi against a JACK server
-	$(BIN)/python -m pytest tests/host
+	$(REAL) tests/host
+
+# the two parts of it: what mostly waits, and what needs a quiet machine
+host-patient: setup
+	$(REAL) tests/host -m 'not quiet'
+
+host-quiet: setup
+	$(REAL) tests/host -m quiet
+
+ssh: setup ## flashing against a real sshd: cuts, refusals, trials
+	$(REAL) tests/ssh --numprocesses 3 --dist worksteal
+
+box: setup ## the service under systemd in a box of its own (root; the first time it is built, minutes)
+	$(REAL) tests/box
+
+# the two halves of it: what needs no quiet, and what does
+box-provision: setup
+	$(REAL) tests/box/test_rig.py tests/box/test_provision.py
+
+box-service: setup
+	$(REAL) tests/box --ignore tests/box/test_rig.py --ignore tests/box/test_provision.py
+
+test-pi: setup ## provision and flash a bare Debian arm64 under qemu (root; an hour or more) [SUITE=trixie]
+	deploy/system-packages.sh pi
+	LEFTHAND_TEST_PI=$(or $(SUITE),bookworm) $(BIN)/python -m pytest tests/pi
+
+flash: $(VENV)/.deploy ## a new bundle to HOST="pi@one pi@two", which play it or go back [BUNDLE=folder]
+	$(BIN)/python -m deploy flash --host '$(HOST)' $(if $(BUNDLE),--bundle '$(BUNDLE)')
+
+rollback: $(VENV)/.deploy ## HOST=… plays the bundle before again
+	$(BIN)/python -m deploy rollback --host '$(HOST)'
+
+slots: $(VENV)/.deploy ## which bundles HOST=… has, and which one plays
+	$(BIN)/python -m deploy slots --host '$(HOST)'
+
+logs: $(VENV)/.deploy ## what the service on HOST=… logged
+	$(BIN)/python -m deploy logs --host '$(HOST)'
+
+doctor: $(VENV)/.deploy ## what is wrong with HOST=…
+	$(BIN)/python -m deploy doctor --host '$(HOST)'
+
+keygen: $(VENV)/.deploy ## the key that bundles are signed with, if there is none
+	$(BIN)/python -m deploy keygen
+
+provision: $(VENV)/.deploy ## make HOST=pi@host the box, or bring it up to date [DRY=1]
+	$(BIN)/python -m deploy provision --host '$(HOST)' $(if $(DRY),--dry-run)
+
+unprovision: $(VENV)/.deploy ## remove it all from HOST=pi@host, and say what stays [PURGE=1] [DRY=1]
+	$(BIN)/python -m deploy unprovision --host '$(HOST)' $(if $(PURGE),--purge) $(if $(DRY),--dry-run)
+
+soak: setup ## the long run: 10 minutes live, an hour of music, 10,000 faults; prints the table of docs/soak.md (half an hour)
+	$(BIN)/python -m tests.soak
+
+man: $(VENV)/.play ## docs/lefthand.1 from the commands' own help
+	$(BIN)/python -m deploy.manpage
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy device training export
+	$(BIN)/mypy device training export deploy
 
-train: setup ## both models from DATA=… (hours on two cores; resumes)
+train: setup ## both models from DATA=… (half a day on two cores; resumes)
 	$(BIN)/python -m training prepare --data $(DATA)
 	$(BIN)/python -m training banks --data $(DATA)
 	$(BIN)/python -m training scenes --split valid --count 12 --data $(DATA)
 	$(BIN)/python -m training scenes --split gate --count 8 --data $(DATA)
+	$(BIN)/python -m training scenes --split gate --corpus quiet --count 30 --data $(DATA)
 	$(BIN)/python -m training scenes --split train --count 600 --data $(DATA)
-	$(BIN)/python -m training hear
+	for corpus in pop909 lieder chopin; do \
+	  $(BIN)/python -m training scenes --split train --corpus $$corpus --first 600 --count 100 --kind bleed --data $(DATA) || exit 1; done
+	$(BIN)/python -m training hear --steps 6000 --net '{"later": [5, 3, 1, 0, 0, 0, 0, 0]}'
 	$(BIN)/python -m training gate
-	$(BIN)/python -m training play
+	$(BIN)/python -m training play --steps 700
 
 export: setup ## quantise both fits, check them in both runtimes, write the bundle
 	$(BIN)/python -m export --transcriber .cache/fits/transcriber --accompanist .cache/fits/accompanist --out device/bundles/default
+
+listen: setup ## out/listen/index.html: left hands to listen to, with rolls and panels [INPUTS="my.mid recorded-run/"]
+	$(BIN)/python -m training listen $(INPUTS)
 
 evaluate: setup peers ## the figures, from the shipped .tflite files, beside Basic Pitch
 	$(BIN)/python -m training evaluate hearing --data $(DATA)

@@ -1,9 +1,19 @@
 #!/bin/sh
-# Installs the Debian packages that are missing. usage: system-packages.sh {play|all}
+# Installs the Debian packages that are missing. usage: system-packages.sh {play|all|pi}
 set -eu
 packages="python3-venv libsndfile1 timgm6mb-soundfont"
 if [ "${1:-play}" = all ]; then
-    packages="$packages build-essential python3-dev pkg-config portaudio19-dev libasound2-dev libjack-jackd2-dev jackd2 libsystemd-dev"
+    packages="$packages build-essential python3-dev pkg-config portaudio19-dev libasound2-dev libjack-jackd2-dev jackd2 libsystemd-dev espeak-ng"
+    # the synthesiser on the box, and what joins it
+    packages="$packages fluidsynth alsa-utils"
+    # boxes behind a real sshd
+    packages="$packages openssh-client openssh-server"
+    # the box that the service is tested in
+    packages="$packages mmdebstrap openssh-client util-linux"
+fi
+if [ "${1:-play}" = pi ]; then
+    # the Debian arm64 that provisioning is tested on
+    packages="qemu-system-arm qemu-user-static binfmt-support arch-test mmdebstrap cpio e2fsprogs kmod openssh-client"
 fi
 command -v dpkg-query >/dev/null || { echo "This is no Debian: install the equivalents of: $packages"; exit 0; }
 missing=""

@@ -12,6 +12,7 @@ from device.clock import Step
 from device.harmony import Chord, Harmony
 from device.listener import Listener, encode
 from device.presence import LISTEN_BEATS, Presence
+from device.tonality import Tonality
 from device.types import Note, NoteEnded
 
 Array = npt.NDArray[np.float32]
@@ -54,6 +55,10 @@ class Plan:
     top: int | None
     velocity: float
     lock: float
+    age_steps: float = 0.0
+    """Steps since the player's latest onset."""
+    tonic: Chord | None = None
+    """The tonic triad of the key so far."""
 
 
 class Accompanist:
@@ -66,6 +71,7 @@ class Accompanist:
         self._net, self._gap_steps = net, gap_steps
         self._listener, self._harmony = Listener(), Harmony()
         self._presence = Presence(listen_beats)
+        self._tonality = Tonality()
 
     def reset(self) -> None:
         """Forget everything heard."""
@@ -73,6 +79,15 @@ class Accompanist:
         self._listener.reset()
         self._harmony.reset()
         self._presence.reset()
+        self._tonality.reset()
+
+    def listen_anew(self) -> None:
+        """Be silent for the listening beats, as at the beginning."""
+        self._presence.reset()
+
+    def known_until_s(self, step: Step) -> float:
+        """What was decided by this time may be known at `step`."""
+        return step.time_s - self._gap_steps * step.length_s
 
     def hear(self, note: Note) -> None:
         """A note was decided; only the right hand's count."""
@@ -84,12 +99,13 @@ class Accompanist:
 
     def plan(self, step: Step) -> Plan:
         """The plan for `step`; steps come in order, each once."""
-        known = self._listener.look(step, step.time_s - self._gap_steps * step.length_s)
+        known = self._listener.look(step, self.known_until_s(step))
         out = self._net.step(x=encode(known)[0])
         top, struck = int(known.top[0]), bool(known.onsets.any())
         chord = self._harmony.step(step, out["y_ahead"])
         silent = self._presence.step(step, top >= 0, struck, float(known.age[0]))
         lowest = self._listener.lowest_recent
+        self._tonality.step(known.sounding[0])
         bass, upper, many = (float(p) for p in out["y_strike"])
         return Plan(
             silent=silent or chord is None,
@@ -103,4 +119,6 @@ class Accompanist:
             top=top if top >= 0 else None,
             velocity=self._listener.velocity,
             lock=step.lock,
+            age_steps=float(known.age[0]),
+            tonic=self._tonality.tonic(),
         )

@@ -12,7 +12,17 @@ import numpy as np
 
 from device.countin import SAME_ONSET_S
 from device.meter import Meter
-from device.rhythm import Floats, Ints, interval_class, next_class, previous_class, rhythm_of
+from device.rhythm import (
+    RECENT,
+    SIZE_CLASSES,
+    Floats,
+    Ints,
+    chord_class,
+    interval_class,
+    next_class,
+    previous_class,
+    rhythm_of,
+)
 
 SLOWEST_BEAT_S, FASTEST_BEAT_S = 1.75, 0.25
 """34 and 240 beats a minute."""
@@ -25,10 +35,14 @@ TIMING_S = 0.028
 """Standard deviation of the time between two onsets: 20 ms at each end."""
 OFF_GRID = 0.02
 """Share of onsets that keep to no grid: ornaments, triplets, false detections."""
+RHYTHM_WEIGHT, MELODY_WEIGHT, CHORD_WEIGHT = 0.7, 0.7, 0.7
+"""Exponents: onset after onset a piece keeps to its own manner, so that what they tell is told many times over."""
+PULL = 0.1
+"""Exponent of the usual tempi at each onset: a rhythm that fits twice the tempo fits it as often as it comes back."""
 FREE_WIDTH, COUPLED_WIDTH = 0.014, 0.004
 """Relative standard deviation of the tempi in a cell."""
 COUPLED_DRIFT = 0.01
-TEMPO_DRIFT = 0.1
+TEMPO_DRIFT = 0.03
 """Probability that the tempo leaves its cell from one onset to the next."""
 
 
@@ -41,22 +55,32 @@ class Belief:
     def __init__(self, meter: Meter, tempo: float | None = None) -> None:
         self.meter = meter
         self._rhythm = rhythm_of(meter)
+        self._next = self._rhythm.next**RHYTHM_WEIGHT
+        self._interval = self._rhythm.interval**MELODY_WEIGHT
+        self._chord = self._rhythm.chord**CHORD_WEIGHT
         cells = int(np.log2(SLOWEST_BEAT_S / FASTEST_BEAT_S) * CELLS_PER_OCTAVE) + 1
         self.beat_s = FASTEST_BEAT_S * 2 ** (np.arange(cells) / CELLS_PER_OCTAVE)
-        usual_s = 60 / tempo if tempo else USUAL_QUARTER_S * float(meter.beat_quarters) ** 0.7
-        spread = HINT_SPREAD_OCTAVES if tempo else TEMPO_SPREAD_OCTAVES
-        prior = np.exp(-0.5 * (np.log2(self.beat_s / usual_s) / spread) ** 2)
-        self._prior = np.outer(prior / prior.sum(), self._rhythm.onset)
+        usual = self._tempi(USUAL_QUARTER_S * float(meter.beat_quarters) ** 0.7, TEMPO_SPREAD_OCTAVES)
+        told = self._tempi(60 / tempo, HINT_SPREAD_OCTAVES) if tempo else usual
+        # in doubt about all of it, one doubts the tempo told as well
+        self._pull = (usual / usual.max()) ** PULL
+        self._prior = np.outer(usual, self._rhythm.onset)
+        self._told = np.outer(told, self._rhythm.onset)
         self._positions = np.arange(meter.steps_per_bar)
         self.reset()
 
     def reset(self) -> None:
         """Back to what is known before the first note."""
-        self.p: Floats = self._prior.copy()
+        self.p: Floats = self._told.copy()
         self.doubt = 1e-3
         self._coupled_s: float | None = None
         self._before: _Past | None = None
         self._last: _Past | None = None
+
+    def _tempi(self, beat_s: float, spread_octaves: float) -> Floats:
+        """Probability of each tempo cell, around a beat."""
+        prior = np.exp(-0.5 * (np.log2(self.beat_s / beat_s) / spread_octaves) ** 2)
+        return np.asarray(prior / prior.sum())
 
     def settle(self, onset_s: float, beat_s: float, position: int, doubt: float) -> None:
         """The beat is known: a count-in said so."""
@@ -65,7 +89,7 @@ class Belief:
         self.p[:, position] = near / near.sum()
         self.doubt = doubt
         previous = np.full(len(self.beat_s), self.meter.steps_per_beat)
-        self._last = _Past(onset_s, onset_s, 60, self.p, previous, 0)
+        self._last = _Past(onset_s, frozenset({60}), (), self.p, previous, 0)
         self._before = None
 
     def couple(self, step_s: float | None) -> None:
@@ -80,23 +104,29 @@ class Belief:
         self._coupled_s = step_s
 
     def hear(self, onset_s: float, pitch: int) -> None:
-        """Take in a note; the notes of a chord count as one onset with the top note's pitch."""
+        """Take in a note; the notes of a chord count as one onset."""
         last = self._last
-        if last is not None and onset_s - last.first_s < SAME_ONSET_S:
-            if pitch <= last.pitch or self._before is None:
-                last.pitch = max(pitch, last.pitch)
+        pitches = frozenset({pitch})
+        if last is not None and onset_s - last.onset_s < SAME_ONSET_S:
+            if pitch in last.pitches:
                 return
-            self._last, onset_s = self._before, last.onset_s
-            last = self._last
+            pitches |= last.pitches
+            if self._before is None:
+                last.pitches = pitches
+                return
+            last, onset_s = self._before, last.onset_s
         if last is None:
-            self._last = _Past(onset_s, onset_s, pitch, self.p, np.full(len(self.beat_s), 5), 0)
+            self._last = _Past(onset_s, pitches, (), self.p, np.full(len(self.beat_s), 5), 0)
             return
         self._before = last
-        interval = interval_class(pitch - last.pitch)
-        self.p, steps = self._forward(last, onset_s - last.onset_s, interval)
-        self._last = _Past(onset_s, onset_s, pitch, self.p, steps, interval)
+        interval = interval_class(max(pitches) - max(last.pitches))
+        recent = (*last.recent, last.pitches)[-RECENT:]
+        known = {p % 12 for heard in recent for p in heard}
+        chord = chord_class(len(pitches), len({p % 12 for p in pitches} - known))
+        self.p, steps = self._forward(last, onset_s - last.onset_s, interval, chord)
+        self._last = _Past(onset_s, pitches, recent, self.p, steps, interval)
 
-    def _forward(self, last: _Past, gap_s: float, interval: int) -> tuple[Floats, Ints]:
+    def _forward(self, last: _Past, gap_s: float, interval: int, chord: int) -> tuple[Floats, Ints]:
         """The belief after `gap_s` more seconds, and how many steps that is in each tempo cell."""
         step_s = self.beat_s / self.meter.steps_per_beat
         exact = gap_s / step_s
@@ -109,7 +139,8 @@ class Belief:
             on_grid = np.exp(-0.5 * error_s**2 / variance) / np.sqrt(2 * np.pi * variance)
             nearest = np.abs(exact - steps) <= 0.5
             likely = np.where(steps > 0, (1 - OFF_GRID) * on_grid, 0) + OFF_GRID * nearest / step_s
-            p += self._rhythmically(last, steps, interval) * likely[:, None]
+            p += self._rhythmically(last, steps, interval, chord) * likely[:, None]
+        p *= self._pull[:, None]
         total = p.sum()
         p = p / total if total > 1e-100 else self._prior.copy()
         side = (TEMPO_DRIFT if self._coupled_s is None else COUPLED_DRIFT) / 2 * p
@@ -120,21 +151,31 @@ class Belief:
         p[-1] += side[-1]
         return (1 - self.doubt) * p + self.doubt * self._prior, np.rint(exact).astype(np.int64)
 
-    def _rhythmically(self, last: _Past, steps: Ints, interval: int) -> Floats:
-        """Probability of `steps` [cell] to this onset and of its pitch, moved to the position it falls on."""
+    def _rhythmically(self, last: _Past, steps: Ints, interval: int, chord: int) -> Floats:
+        """Probability of `steps` [cell] to this onset and of its keys, moved to the position it falls on."""
         source = (self._positions[None] - steps[:, None]) % self.meter.steps_per_bar
         previous = previous_class(last.steps)
-        following = self._rhythm.next[source, previous[:, None], next_class(steps)[:, None]]
-        melody = self._rhythm.interval[:, previous_class(steps), last.interval, interval].T
-        moved: Floats = np.take_along_axis(last.p, source, axis=1) * following * melody
+        following = self._next[source, previous[:, None], next_class(steps)[:, None]]
+        melody = self._interval[:, previous_class(steps), last.interval, interval].T
+        keys = min(len(last.pitches), SIZE_CLASSES) - 1
+        harmony = self._chord[:, previous_class(steps), keys, chord].T
+        moved: Floats = np.take_along_axis(last.p, source, axis=1) * following * melody * harmony
         return moved
 
 
 class _Past:
-    """An onset and what was believed after it; `steps` [cell] is the distance from the one before."""
+    """An onset and what was believed after it; `recent` are the keys of those before, `steps` [cell] the distance."""
 
-    __slots__ = ("first_s", "interval", "onset_s", "p", "pitch", "steps")
+    __slots__ = ("interval", "onset_s", "p", "pitches", "recent", "steps")
 
-    def __init__(self, onset_s: float, first_s: float, pitch: int, p: Floats, steps: Ints, interval: int) -> None:
-        self.onset_s, self.first_s, self.pitch = onset_s, first_s, pitch
+    def __init__(
+        self,
+        onset_s: float,
+        pitches: frozenset[int],
+        recent: tuple[frozenset[int], ...],
+        p: Floats,
+        steps: Ints,
+        interval: int,
+    ) -> None:
+        self.onset_s, self.pitches, self.recent = onset_s, pitches, recent
         self.p, self.steps, self.interval = p, steps, interval

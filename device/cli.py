@@ -13,8 +13,14 @@ from device.version import VERSION
 COMMANDS = {
     "play": "device.cli_play:play",
     "run": "device.cli_run:run",
+    "status": "device.cli_status:status",
+    "doctor": "device.cli_doctor:doctor",
+    "calibrate": "device.cli_calibrate:calibrate",
+    "synth": "device.cli_synth:synth",
     "devices": "device.cli_run:devices",
+    "panic": "device.cli_panic:panic",
     "verify": "device.cli_verify:verify",
+    "slot": "device.cli_slot:slot",
 }
 """name -> module:function of the click command, imported when it is named."""
 

@@ -15,10 +15,14 @@ from device import audio, midifile
 from device.audio import SoundFile
 from device.bundle import Bundle, default_bundle
 from device.clock import Clock
-from device.clocks import MODES, Mode, make_clock, warnings_of
+from device.clocks import FILE_MODES, Mode, make_clock, warnings_of
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
 from device.features import FeatureSpec
+from device.gate import AS_FITTED, LEAST_CONFIDENCE, MOST_CONFIDENCE
+from device.hand import HIGHEST_REGISTER, LOWEST_REGISTER
+from device.hearing import SPLIT
+from device.lefthand import AS_THE_NET_PLAYS, Steering
 from device.meter import Meter
 from device.midifile import MidiInput, read_midi, sent_notes
 from device.models import hearing_of, left_hand_of
@@ -28,6 +32,7 @@ from device.play import Progress, play_midi, play_sound
 from device.recording import how_captured
 from device.report import BundleName
 from device.resample import Hops
+from device.styles import LEAST_DENSITY, MOST_DENSITY, STYLES, Style
 
 _IN = click.Path(path_type=Path)
 _OUT = click.Path(path_type=Path)
@@ -47,7 +52,20 @@ class Request:
     sent: Path | None
     track: str | None
     progress: bool | None
+    style: Style | None = None
+    density: float | None = None
+    register: int | None = None
+    split: int | None = None
+    confidence: float | None = None
     hears_itself: bool = False
+    captured: Steering = AS_THE_NET_PLAYS
+    """How the left hand of a captured run began."""
+
+    @property
+    def steering(self) -> Steering:
+        """As asked for, and as captured where nothing was."""
+        asked = {"style": self.style, "density": self.density, "register": self.register}
+        return replace(self.captured, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
 
     def as_captured(self) -> Request:
         """For a capture of `lefthand run`: its own settings wherever none was given."""
@@ -58,9 +76,17 @@ class Request:
             self,
             bundle=self.bundle or (Path(how.bundle) if how.bundle else None),
             hears_itself=how.hears_itself and not self.listen,
+            captured=Steering(**how.steering),
+            split=how.split if self.split is None else self.split,
+            confidence=how.confidence if self.confidence is None else self.confidence,
         )
         if self.clock not in (None, how.clock):
             return request
+        if how.clock == "midi":
+            raise UserError(
+                f"{self.input} was played to a MIDI clock, which is not in it: choose --clock follow, "
+                f"or --clock fixed with its --tempo."
+            )
         return replace(
             request,
             clock=how.clock,
@@ -79,12 +105,31 @@ class Request:
 @click.option("--report", type=_OUT, metavar="REPORT.json", help="Write beats, chords, messages and timings.")
 @click.option(
     "--clock",
-    type=click.Choice(MODES),
+    type=click.Choice(FILE_MODES),
     help="The beat: from the player, from --tempo, or from a .mid's own tempo map. [file for .mid, follow for sound]",
 )
 @click.option("--tempo", type=float, metavar="BPM", help="Beats a minute of a fixed clock; a hint to one that follows.")
 @click.option("--count-in", type=int, metavar="N", help="The first N onsets are the count-in. [follow: 4, else 0]")
 @click.option("--meter", metavar="M", help="The metre of a clock that is not the file's, such as 3/4. [4/4]")
+@click.option("--style", type=click.Choice(STYLES), help="How the left hand plays. [auto]")
+@click.option("--density", type=click.FloatRange(LEAST_DENSITY, MOST_DENSITY), help="How much it plays. [1]")
+@click.option(
+    "--register",
+    type=click.IntRange(LOWEST_REGISTER, HIGHEST_REGISTER),
+    metavar="N",
+    help="Semitones by which it lies higher. [0]",
+)
+@click.option(
+    "--split",
+    type=click.IntRange(0, 127),
+    metavar="KEY",
+    help="Lower notes are the player's own left hand's. [55 for sound, 0 for .mid]",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(LEAST_CONFIDENCE, MOST_CONFIDENCE),
+    help="How sure a note must be: more hears fewer false notes, less misses fewer. [0.5]",
+)
 @click.option("--bundle", type=_IN, metavar="DIR", help="The models. [those that came with lefthand]")
 @click.option("--listen", is_flag=True, help="Hear only, play nothing.")
 @click.option("--sent", type=_IN, metavar="SENT.mid", help="What the box is taken to have sent; implies --listen.")
@@ -101,6 +146,11 @@ def play(
     tempo: float | None,
     count_in: int | None,
     meter: str | None,
+    style: Style | None,
+    density: float | None,
+    register: int | None,
+    split: int | None,
+    confidence: float | None,
     bundle: Path | None,
     listen: bool,
     sent: Path | None,
@@ -110,7 +160,10 @@ def play(
     """Play the left hand to INPUT, a right hand as .wav, .flac or .mid, as fast as it goes."""
     metre = None if meter is None else Meter.parse(meter)
     listen = listen or sent is not None
-    request = Request(input_, clock, tempo, count_in, metre, bundle, listen, sent, track, progress)
+    request = Request(
+        *(input_, clock, tempo, count_in, metre, bundle, listen, sent, track, progress),
+        *(style, density, register, split, confidence),
+    )
     outputs = Outputs(midi, notes, audio, plot, report)
     performance = from_file(request.as_captured(), outputs)
     for warning in performance.warnings:
@@ -133,7 +186,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     if request.sent is not None:
         raise UserError("--sent says what comes back through a microphone: leave it out for a .mid input.")
     source = read_midi(request.input)
-    part = source.part(request.track)
+    part = source.part(request.track).split(request.split or 0)
     clock = _clock(request, request.clock or "file", source)
     outputs.check(request.input, renders=True)
     bundle = None if request.listen and request.bundle is None else _open(request)
@@ -157,7 +210,11 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     hops = Hops(sound.rate, bundle.features.sample_rate, bundle.features.hop)
     engine = Engine(
         clock=clock,
-        hearing=hearing_of(bundle),
+        hearing=hearing_of(
+            bundle,
+            SPLIT if request.split is None else request.split,
+            AS_FITTED if request.confidence is None else request.confidence,
+        ),
         player=_left_hand(request, bundle),
         hears_itself=request.hears_itself,
     )
@@ -177,7 +234,7 @@ def _open(request: Request) -> Bundle:
 
 
 def _left_hand(request: Request, bundle: Bundle | None) -> Player | None:
-    return None if request.listen or bundle is None else left_hand_of(bundle)
+    return None if request.listen or bundle is None else left_hand_of(bundle, request.steering)
 
 
 def _named(bundle: Bundle | None) -> BundleName | None:

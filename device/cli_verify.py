@@ -7,13 +7,35 @@ from pathlib import Path
 import click
 
 from device.bundle import Bundle, default_bundle
+from device.manifest import MANIFEST
+from device.signature import SIGNATURE, SIGNERS, check_signature
 
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path), default=default_bundle)
-def verify(bundle: Path) -> None:
+@click.option(
+    "--signers",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"The bundle must be signed by one of the keys in this file. [{SIGNERS}, if it and a signature are there]",
+)
+def verify(bundle: Path, signers: Path | None) -> None:
     """Check a BUNDLE of models, from schema to golden outputs, in the runtime at hand. [the shipped one]"""
     from device.golden import verify as lines_of
 
-    for line in lines_of(Bundle.open(bundle)):
+    folder = bundle.resolve()
+    click.echo(f"signature   {_signed(folder, signers)}")
+    for line in lines_of(Bundle.open(folder)):
         click.echo(line)
+
+
+def _signed(folder: Path, signers: Path | None) -> str:
+    """Whose the bundle is, in words. Raises UserError where it must be somebody's and is not."""
+    if not (folder / MANIFEST).is_file():
+        # the opening of the bundle says it better
+        return "not checked"
+    if signers is None and not (folder / SIGNATURE).exists():
+        return "none: flashing signs it"
+    if signers is None and not SIGNERS.is_file():
+        return f"there, but not checked: give --signers, as there is no {SIGNERS} here"
+    return f"good, by {check_signature((folder / MANIFEST).read_bytes(), folder / SIGNATURE, signers or SIGNERS)}"

@@ -64,6 +64,10 @@ class Clock(Protocol):
         """Take in the onset of a right-hand note that was decided at `decided_s` >= `onset_s`."""
         ...
 
+    def tap(self, at_s: float) -> None:
+        """A tempo tap at `at_s`: four that keep a beat are a count-in, after which a bar starts; at any time."""
+        ...
+
     def due(self, now_s: float) -> Step | None:
         """The next step to plan, if its plan time has come; each once, indices and times rising."""
         ...

@@ -11,10 +11,12 @@ from device.fileclock import FileClock
 from device.fixed import FixedClock
 from device.follow import FollowClock
 from device.meter import Meter
+from device.midiclock import MidiClock
 from device.midifile import MidiInput
 
-Mode: TypeAlias = Literal["follow", "fixed", "file"]
-MODES: tuple[Mode, ...] = ("follow", "fixed", "file")
+Mode: TypeAlias = Literal["follow", "fixed", "midi", "file"]
+FILE_MODES: tuple[Mode, ...] = ("follow", "fixed", "file")
+"""Those that a file can be played by."""
 FOLLOW_COUNT_IN = 4
 """Onsets that give tempo and beat to a clock that follows, unless set otherwise."""
 DEFAULT_METER = Meter(4, 4)
@@ -37,6 +39,8 @@ def make_clock(
         if tempo is None:
             raise UserError("A fixed clock needs to know its tempo: give it in beats a minute with --tempo.")
         return FixedClock(tempo, meter or DEFAULT_METER, count_in or 0)
+    if mode == "midi":
+        return MidiClock(meter or DEFAULT_METER)
     if midi is None:
         raise UserError("--clock file takes its beats from a .mid input: use --clock follow or fixed for sound.")
     if tempo is not None or meter is not None:
@@ -79,6 +83,9 @@ class CountedClock:
         """See `Clock.hear`."""
         if self._count_in.hear(onset_s):
             self._heard_s = max(self._heard_s, onset_s)
+
+    def tap(self, at_s: float) -> None:
+        """Changes nothing: the file's own beats are known."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""

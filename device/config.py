@@ -8,16 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
+from device.controls import Trigger
 from device.errors import ConfigError, UserError
+from device.gate import AS_FITTED, LEAST_CONFIDENCE, MOST_CONFIDENCE
+from device.hand import HIGHEST_REGISTER, LOWEST_REGISTER
+from device.hearing import SPLIT
+from device.lefthand import Steering
 from device.meter import Meter
+from device.styles import LEAST_DENSITY, MOST_DENSITY, STYLES, Style
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
+DEFAULT_RATE = 48_000
+"""Hz. Where an input has not this one, the nearest that it has is taken; any other is the owner's own wish."""
 MIDI_INPUT = "midi"
 """The `[audio] input` that means: the right hand comes from a MIDI port."""
 
 
 def _between(low: float, high: float, default: float, unit: str = "") -> Any:
     return field(default=default, metadata={"low": low, "high": high, "unit": unit})
+
+
+def _or_measured() -> Any:
+    return field(default=None, metadata={"low": 0, "high": 500, "unit": "ms"})
 
 
 def _one_of(*choices: str) -> Any:
@@ -29,11 +41,12 @@ class AudioSettings:
     """[audio]: where the right hand is heard."""
 
     input: str = ""
-    rate: int = _between(8_000, 384_000, 48_000, "Hz")
+    rate: int = _between(8_000, 384_000, DEFAULT_RATE, "Hz")
     channel: int = _between(1, 64, 1)
     block: int = _between(32, 8192, 256, "samples")
-    latency_ms: float = _between(0, 500, 0.0, "ms")
+    latency_ms: float | None = _or_measured()
     hears_itself: bool = True
+    confidence: float = _between(LEAST_CONFIDENCE, MOST_CONFIDENCE, AS_FITTED)
 
     @property
     def is_midi(self) -> bool:
@@ -50,14 +63,15 @@ class MidiSettings:
     channel: int = _between(1, 16, 1)
     program: int = _between(0, 128, 0)
     transpose: int = _between(-36, 36, 0, "semitones")
-    latency_ms: float = _between(0, 500, 0.0, "ms")
+    control: str = ""
+    latency_ms: float | None = _or_measured()
 
 
 @dataclass(frozen=True)
 class ClockSettings:
     """[clock]: how the beat is found."""
 
-    mode: Literal["follow", "fixed"] = _one_of("follow", "fixed")
+    mode: Literal["follow", "fixed", "midi"] = _one_of("follow", "fixed", "midi")
     tempo: float | None = field(default=None, metadata={"low": 20, "high": 400, "unit": "beats a minute"})
     meter: str = "4/4"
     count_in: int | None = field(default=None, metadata={"low": 0, "high": 16, "unit": "onsets"})
@@ -69,6 +83,53 @@ class PlaySettings:
 
     bundle: str = ""
     listen: bool = False
+    sound: Literal["midi", "synth", "both"] = _one_of("midi", "synth", "both")
+    style: Style = _one_of(*STYLES)
+    density: float = _between(LEAST_DENSITY, MOST_DENSITY, 1.0)
+    register: int = _between(LOWEST_REGISTER, HIGHEST_REGISTER, 0, "semitones")
+    split: int = _between(0, 127, SPLIT)
+    yields: bool = True
+
+    @property
+    def steering(self) -> Steering:
+        """How the left hand plays at the beginning."""
+        return Steering(self.style, self.density, self.register, self.yields)
+
+
+@dataclass(frozen=True)
+class SynthSettings:
+    """[synth]: the synthesiser on the box itself."""
+
+    device: str = ""
+    soundfont: str = ""
+    gain: float = _between(0, 10, 0.6)
+    latency_ms: float | None = _or_measured()
+    right_hand: bool = False
+
+
+@dataclass(frozen=True)
+class ControlSettings:
+    """[controls]: the player's switches and knobs; "" for none."""
+
+    arm: str = ""
+    hold: str = ""
+    panic: str = ""
+    tap: str = ""
+    style: str = ""
+    style_auto: str = ""
+    style_bass: str = ""
+    style_block: str = ""
+    style_broken: str = ""
+    style_arpeggio: str = ""
+    style_oom_pah: str = ""
+    style_sustained: str = ""
+    density: str = ""
+    register: str = ""
+
+    @property
+    def mapping(self) -> dict[str, Trigger]:
+        """The controls that are there; raises UserError for one that cannot be understood."""
+        return {name: Trigger.parse(text) for name, text in dataclasses.asdict(self).items() if text}
 
 
 @dataclass(frozen=True)
@@ -79,9 +140,21 @@ class Config:
     midi: MidiSettings = field(default_factory=MidiSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     play: PlaySettings = field(default_factory=PlaySettings)
+    synth: SynthSettings = field(default_factory=SynthSettings)
+    controls: ControlSettings = field(default_factory=ControlSettings)
+
+    @property
+    def plays_midi(self) -> bool:
+        """Whether the left hand goes to [midi] output."""
+        return not self.play.listen and self.play.sound != "synth"
+
+    @property
+    def plays_synth(self) -> bool:
+        """Whether the left hand goes to the synthesiser."""
+        return not self.play.listen and self.play.sound != "midi"
 
 
-_Section = TypeVar("_Section", AudioSettings, MidiSettings, ClockSettings, PlaySettings)
+_Section = TypeVar("_Section", AudioSettings, MidiSettings, ClockSettings, PlaySettings, SynthSettings, ControlSettings)
 
 
 def read_config(path: Path = DEFAULT_PATH) -> Config:
@@ -113,6 +186,8 @@ def parse_config(text: str, where: str) -> Config:
         midi=_section(MidiSettings, "midi", tables, where),
         clock=_section(ClockSettings, "clock", tables, where),
         play=_section(PlaySettings, "play", tables, where),
+        synth=_section(SynthSettings, "synth", tables, where),
+        controls=_section(ControlSettings, "controls", tables, where),
     )
     _check(config, where)
     return config
@@ -124,16 +199,47 @@ def _check(config: Config, where: str) -> None:
         Meter.parse(config.clock.meter)
     except UserError as error:
         raise ConfigError(f"{where}: [clock] meter cannot be used: {error}") from None
+    _check_controls(config, where)
     if config.clock.mode == "fixed" and config.clock.tempo is None:
         raise ConfigError(f'{where}: [clock] tempo is missing: mode = "fixed" needs 20 to 400 beats a minute.')
+    if config.clock.mode == "midi" and not (config.midi.control or config.audio.is_midi):
+        raise ConfigError(
+            f'{where}: [clock] mode = "midi" needs a MIDI port that brings the clock: name it with [midi] control, '
+            f'or use [audio] input = "midi".'
+        )
+    if config.clock.mode == "midi" and (config.clock.count_in or config.clock.tempo is not None):
+        raise ConfigError(
+            f'{where}: [clock] tempo and count_in cannot be used with mode = "midi", which has both from the clock: '
+            f"leave them out."
+        )
     if not config.audio.input:
         raise ConfigError(f'{where}: [audio] input is missing: name a sound input (see `lefthand devices`) or "midi".')
     if config.audio.is_midi and not config.midi.input:
         raise ConfigError(
             f'{where}: [midi] input is missing: [audio] input = "midi" needs a port (`lefthand devices`).'
         )
-    if not config.midi.output and not config.play.listen:
+    if config.synth.right_hand and not (config.audio.is_midi and config.plays_synth):
+        raise ConfigError(
+            f"{where}: [synth] right_hand = true cannot be used: "
+            f'it needs [audio] input = "midi" and [play] sound = "synth" or "both".'
+        )
+    if not config.midi.output and config.plays_midi:
         raise ConfigError(f"{where}: [midi] output is missing: name a MIDI port (`lefthand devices` lists them).")
+
+
+def _check_controls(config: Config, where: str) -> None:
+    for name, text in dataclasses.asdict(config.controls).items():
+        try:
+            _ = text and Trigger.parse(text)
+        except UserError as error:
+            raise ConfigError(f"{where}: [controls] {name} cannot be used: {error}") from None
+    mapped = config.controls.mapping
+    if config.midi.control and not mapped and config.clock.mode != "midi":
+        raise ConfigError(f"{where}: [midi] control names a port, but [controls] is empty: map an action there.")
+    if mapped and not (config.midi.control or config.audio.is_midi):
+        raise ConfigError(
+            f'{where}: [controls] needs a MIDI port: name it with [midi] control, or use [audio] input = "midi".'
+        )
 
 
 def _section(kind: type[_Section], name: str, tables: dict[str, Any], where: str) -> _Section:

@@ -27,6 +27,7 @@ class Echoes:
         key = _key(message)
         if key is not None:
             with self._lock:
+                self._forget(at_s)
                 self._sent.append((at_s, key))
 
     def is_echo(self, message: mido.Message, at_s: float) -> bool:
@@ -36,13 +37,16 @@ class Echoes:
         """
         key = _key(message)
         with self._lock:
-            while self._sent and self._sent[0][0] < at_s - self._window_s:
-                self._sent.popleft()
+            self._forget(at_s)
             for entry in self._sent:
                 if entry[1] == key:
                     self._sent.remove(entry)
                     return True
         return False
+
+    def _forget(self, at_s: float) -> None:
+        while self._sent and self._sent[0][0] < at_s - self._window_s:
+            self._sent.popleft()
 
 
 def _key(message: mido.Message) -> tuple[str, int, int] | None:

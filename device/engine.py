@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from device.clock import Clock, Step
+from device.controls import Action, Panic, Tap
 from device.features import Samples
 from device.hearing import Hearing
+from device.midiclock import MidiClock, Pulse
 from device.performer import Performer, Strike
+from device.touch import Pedal
 from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 
 
@@ -20,11 +23,29 @@ class Player(Protocol):
     """Decides the left hand: `device.lefthand.LeftHand`."""
 
     def hear(self, note: Note) -> None:
-        """A right-hand note was decided."""
+        """A note of either of the player's hands was decided."""
         ...
 
     def end(self, ended: NoteEnded) -> None:
-        """A right-hand note ended."""
+        """A note ended."""
+        ...
+
+    @property
+    def pedal(self) -> Pedal | None:
+        """What the sustain pedal does at the step played last; None: it stays."""
+        ...
+
+    @property
+    def armed(self) -> bool:
+        """Whether it plays at all."""
+        ...
+
+    def act(self, action: Action) -> None:
+        """Do what a control asks for, from the next step on."""
+        ...
+
+    def silence(self) -> None:
+        """All was let go."""
         ...
 
     def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
@@ -54,11 +75,22 @@ class Engine:
         self.hearing, self._clock, self._player = hearing, clock, player
         self._hears_itself = hears_itself
         self._performer = Performer()
+        self._ringing: set[int] | None = None
+        """Keys let go under the pedal, None with it up."""
 
     @property
     def held(self) -> frozenset[int]:
         """Left-hand keys that are down."""
         return self._performer.held
+
+    def reset(self) -> None:
+        """Forget all that was heard and played; nothing is let go, as what is down is the sender's to tell."""
+        self._clock.reset()
+        self._performer = Performer()
+        self._ringing = None
+        for part in (self.hearing, self._player):
+            if part is not None:
+                part.reset()
 
     def step(self, hop: Samples | None, now_s: float, midi: Sequence[NoteHeard | NoteEnded] = ()) -> list[Event]:
         """One hop of samples, complete at `now_s`, and MIDI notes decided since the last hop."""
@@ -71,6 +103,25 @@ class Engine:
                 events += self._play(self._player, step, now_s)
             events += self._sending(self._performer.advance(now_s))
         return events
+
+    def act(self, action: Action | Pulse, now_s: float) -> list[Event]:
+        """Do what a control asked for, or a MIDI clock told, at `now_s`; what has to be let go for it."""
+        if isinstance(action, Pulse):
+            if isinstance(self._clock, MidiClock):
+                self._clock.pulse(action, now_s)
+            return self.panic(now_s) if action.kind == "stop" else []
+        if isinstance(action, Tap):
+            self._clock.tap(now_s)
+            return []
+        if self._player is None:
+            return []
+        self._player.act(action)
+        if isinstance(action, Panic):
+            return self.panic(now_s)
+        if not self._player.armed:
+            self._player.silence()
+            return self.panic(now_s)
+        return []
 
     def finish(self, now_s: float) -> list[Event]:
         """Let go of everything."""
@@ -86,9 +137,10 @@ class Engine:
                 self._player.end(heard)
             return
         note = heard.note
-        if note.hand != "right":
+        if note.hand == "own":
             return
-        self._clock.hear(note.onset_s, note.decided_s, note.pitch)
+        if note.hand == "right":
+            self._clock.hear(note.onset_s, note.decided_s, note.pitch)
         if self._player is not None and not self._clock.counting_in:
             self._player.hear(note)
 
@@ -99,6 +151,8 @@ class Engine:
         label, strikes, let_go = player.play(step)
         if label is not None:
             events.append(ChordChosen(step.time_s, label))
+        if player.pedal is not None:
+            events += self._sending(self._performer.pedal(now_s, step.time_s, player.pedal))
         if let_go is None or let_go:
             events += self._sending(self._performer.release(now_s, step.time_s, let_go))
         # a grid laid anew may give steps that are over: a note that late is worse than none
@@ -108,8 +162,21 @@ class Engine:
     def _sending(self, sends: list[Send]) -> list[Event]:
         if self._hears_itself and self.hearing is not None:
             for send in sends:
-                if send.kind == "note_on":
-                    self.hearing.sent(send.pitch, send.due_s)
-                elif send.kind == "note_off":
-                    self.hearing.released(send.pitch, send.due_s)
+                self._tell(self.hearing, send)
         return list(sends)
+
+    def _tell(self, hearing: Hearing, send: Send) -> None:
+        """A key let go under the pedal sounds on until that is up, or it is struck again."""
+        if send.kind == "control":
+            for pitch in self._ringing or ():
+                hearing.released(pitch, send.due_s)
+            self._ringing = set() if send.velocity else None
+        elif send.kind == "note_on":
+            if self._ringing is not None and send.pitch in self._ringing:
+                self._ringing.discard(send.pitch)
+                hearing.released(send.pitch, send.due_s)
+            hearing.sent(send.pitch, send.due_s)
+        elif self._ringing is None:
+            hearing.released(send.pitch, send.due_s)
+        else:
+            self._ringing.add(send.pitch)

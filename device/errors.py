@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """Something the user can mend: one sentence that names the thing and the remedy.
@@ -16,6 +18,32 @@ class ConfigError(UserError):
     """A setting that cannot be used; 78 is sysexits' EX_CONFIG, which the service does not restart on."""
 
     exit_code = 78
+
+
+class UnavailableError(UserError):
+    """An input or port that cannot be had now, and may be later: a service waits for it.
+
+    `thing` names it as a person would, `why` says what is wrong with it (the whole sentence, if not given).
+    """
+
+    def __init__(self, sentence: str, thing: str, why: str | None = None) -> None:
+        super().__init__(sentence)
+        self.thing = thing
+        self.why = sentence if why is None else why
+
+        self._parts = [f"{thing}: {self.why}"]
+
+    @property
+    def waiting(self) -> str:
+        """What is waited for, and why."""
+        return "waiting for " + "; and for ".join(self._parts)
+
+    @classmethod
+    def together(cls, errors: Sequence[UnavailableError]) -> UnavailableError:
+        """Several as one."""
+        whole = cls(" ".join(map(str, errors)), errors[0].thing)
+        whole._parts = [part for error in errors for part in error._parts]
+        return whole
 
 
 class BundleError(UserError):

@@ -6,6 +6,8 @@ now) are transformed and their energy is gathered in log-frequency bands, three 
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -63,35 +65,57 @@ def asymmetric_window(length: int, fall: int) -> NDArray[np.float64]:
     return np.concatenate([up, down])
 
 
-class _Band:
-    """Energy of one window in log-frequency bands, read off the cumulated power spectrum at the bands' edges."""
+class _Bands:
+    """Energy of every window in log-frequency bands, read off the cumulated power spectra at the bands' edges.
 
-    def __init__(self, spec: FeatureSpec, length: int, fall: int) -> None:
-        self.length = length
-        self.window = asymmetric_window(length, fall)
-        # Parseval for a full-scale sine, one-sided: its whole main lobe sums to 0 dBFS
-        self.gain = 4.0 / (length * float(np.sum(self.window**2)))
-        spacing = spec.sample_rate / length
+    All windows' spectra lie one behind the other in one row, so that one cumulated sum and one look-up serve them all.
+    """
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        self.windows = [asymmetric_window(n, f) for n, f in zip(spec.window_lengths, spec.window_falls, strict=True)]
+        first = np.cumsum([1] + [n // 2 + 1 for n in spec.window_lengths])
+        self.places = [slice(*ends) for ends in itertools.pairwise(first.tolist())]
+        self.width = int(first[-1])
         # bin 3p + 1 lies on key p, its neighbours a third of a semitone beside it
         centre = spec.lowest_hz * 2.0 ** ((np.arange(spec.bins) - 1) / spec.bins_per_octave)
-        half = np.maximum(centre * (2.0 ** (0.5 / spec.bins_per_octave) - 1.0), spacing / 2)
-        last = length // 2 + 1
-        # the power of FFT bin j spreads evenly over [j - 1/2, j + 1/2]: edge e lies at e / spacing + 1/2 of the sum
-        low = np.clip((centre - half) / spacing + 0.5, 0, last - 1e-9)
-        high = np.clip((centre + half) / spacing + 0.5, 0, last - 1e-9)
-        edges = np.concatenate([low, high])
-        self.index = edges.astype(np.intp)
-        self.part = edges - self.index
-        self.bins = spec.bins
+        edges, gains = [], []
+        for length, window, begin in zip(spec.window_lengths, self.windows, first, strict=False):
+            spacing = spec.sample_rate / length
+            half = np.maximum(centre * (2.0 ** (0.5 / spec.bins_per_octave) - 1.0), spacing / 2)
+            # the power of FFT bin j spreads evenly over [j - 1/2, j + 1/2]: edge e lies at e / spacing + 1/2 of the sum
+            at = np.stack([centre - half, centre + half]) / spacing + 0.5
+            edges.append((np.clip(at, 0, length // 2 + 1 - 1e-9), begin - 1))
+            # Parseval for a full-scale sine, one-sided: its whole main lobe sums to 0 dBFS
+            gains.append(np.full(spec.bins, 4.0 / (length * float(np.sum(window**2)))))
+        below = np.stack([begin + np.floor(at) for at, begin in edges], axis=-1).astype(np.intp)
+        part, gain = np.stack([at % 1 for at, _ in edges], axis=-1), np.stack(gains, axis=-1)
+        # a band is the cumulated power at its upper edge less that at its lower one, each between two whole bins
+        self.index = np.stack([below[0], below[0] + 1, below[1], below[1] + 1])
+        self.weight = np.stack([part[0] - 1, -part[0], 1 - part[1], part[1]]) * gain
+        self._make_room(1)
 
-    def energy(self, blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[frames, length] samples → [frames, bins] energy, full-scale sine = 1."""
-        spectrum = np.fft.rfft(blocks * self.window, axis=-1)
-        power = spectrum.real**2 + spectrum.imag**2
-        total = np.zeros((len(blocks), power.shape[-1] + 1))
-        np.cumsum(power, axis=-1, out=total[:, 1:])
-        at_edge = total[:, self.index] + self.part * power[:, self.index]
-        energy: NDArray[np.float64] = (at_edge[:, self.bins :] - at_edge[:, : self.bins]) * self.gain
+    def _make_room(self, frames: int) -> None:
+        """Memory for so many frames at once: to ask for it anew every hop takes as long as the transforms."""
+        self._windowed = [np.empty((frames, len(window))) for window in self.windows]
+        self._power = np.zeros((frames, self.width))
+        self._corners = np.empty((frames, *self.index.shape))
+
+    def energy(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[frames, longest window] samples → [frames, bins, channels] energy, full-scale sine = 1."""
+        if len(past) != len(self._power):
+            self._make_room(len(past))
+        power = self._power
+        power[:, 0] = 0.0
+        for window, windowed, place in zip(self.windows, self._windowed, self.places, strict=True):
+            np.multiply(past[:, -len(window) :], window, out=windowed)
+            parts = np.fft.rfft(windowed, axis=-1).view(np.float64)
+            np.square(parts, out=parts)
+            np.add(parts[:, 0::2], parts[:, 1::2], out=power[:, place])
+        np.cumsum(power, axis=-1, out=power)
+        # every index is within: "clip" spares the copy that "raise" makes before it writes
+        corners = power.take(self.index, axis=-1, out=self._corners, mode="clip")
+        corners *= self.weight
+        energy: NDArray[np.float64] = corners.sum(axis=1)
         return energy
 
 
@@ -103,7 +127,7 @@ class Features:
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.spec = spec
-        self._bands = [_Band(spec, n, f) for n, f in zip(spec.window_lengths, spec.window_falls, strict=True)]
+        self._bands = _Bands(spec)
         self._past = np.zeros(max(spec.window_lengths))
 
     def reset(self) -> None:
@@ -114,7 +138,8 @@ class Features:
         """[hop] float32 samples in -1..1 → [bins, channels] float32 levels, 0 = floor_db, 1 = 0 dBFS."""
         if hop.shape != (self.spec.hop,):
             raise ValueError(f"a hop has {self.spec.hop} samples, not {hop.shape}")
-        self._past = np.concatenate([self._past[self.spec.hop :], clean(hop)])
+        self._past[: -self.spec.hop] = self._past[self.spec.hop :]
+        self._past[-self.spec.hop :] = clean(hop)
         frame: Frames = self._levels(self._past[None, :])[0]
         return frame
 
@@ -130,17 +155,19 @@ class Features:
 
     def _levels(self, past: NDArray[np.float64]) -> Frames:
         """[frames, longest window] samples → [frames, bins, channels] levels."""
-        energy = np.stack([band.energy(past[:, -band.length :]) for band in self._bands], axis=-1)
         # the cumulated sum's rounding can leave a tiny negative energy in a silent band
-        decibels = 10 * np.log10(np.maximum(energy, 10 ** (self.spec.floor_db / 10)))
-        levels: NDArray[np.float64] = np.clip(1 - decibels / self.spec.floor_db, 0, 1)
+        energy = np.maximum(self._bands.energy(past), 10 ** (self.spec.floor_db / 10))
+        levels: NDArray[np.float64] = np.minimum(1 - np.log10(energy) * (10 / self.spec.floor_db), 1)
         return levels.astype(np.float32)
 
 
 def clean(samples: Samples) -> NDArray[np.float64]:
     """Samples as float64 with what is not finite set to 0, within full scale."""
-    finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    return np.asarray(np.clip(finite, -1, 1))
+    wide = samples.astype(np.float64)
+    # the sum of their squares tells at a fraction of the cost of asking each number
+    if not math.isfinite(np.dot(wide, wide)):
+        wide[~np.isfinite(wide)] = 0
+    return np.asarray(np.minimum(np.maximum(wide, -1, out=wide), 1, out=wide))
 
 
 def golden_input(spec: FeatureSpec, frames: int = 40) -> Samples:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 from device.clock import Step
 from device.errors import UserError
 from device.meter import Meter
+from device.tempomap import TempoMap
 
-DEFAULT_US_PER_QUARTER = 500_000
 DEFAULT_SIGNATURE = (4, 4)
 BARS_AFTER_END = 2
 """The grid goes on this long after the file's end, so that the left hand can come to rest."""
@@ -43,7 +41,7 @@ class FileClock:
         """
         if ticks_per_beat <= 0:
             raise UserError("The file counts in SMPTE frames, not in beats: use `--clock follow` or `--clock fixed`.")
-        tempo_map = _TempoMap(ticks_per_beat, tempos)
+        tempo_map = TempoMap(ticks_per_beat, tempos)
         bars = _bars(ticks_per_beat, _changes(signatures), end_tick)
         steps: list[Step] = []
         for bar in bars:
@@ -65,6 +63,9 @@ class FileClock:
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
         """Changes nothing: the grid is known."""
 
+    def tap(self, at_s: float) -> None:
+        """Changes nothing either."""
+
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""
         if self._next == len(self.steps) or self.steps[self._next].plan_s > now_s:
@@ -75,24 +76,6 @@ class FileClock:
     def reset(self) -> None:
         """See `Clock.reset`."""
         self._next = 0
-
-
-class _TempoMap:
-    """Ticks to seconds."""
-
-    def __init__(self, ticks_per_beat: int, tempos: Sequence[tuple[int, int]]) -> None:
-        usable = {tick: us for tick, us in sorted(tempos, key=lambda t: t[0]) if us > 0}
-        changes = {0: DEFAULT_US_PER_QUARTER} | usable
-        self._ticks = sorted(changes)
-        self._s_per_tick = [changes[tick] / 1e6 / ticks_per_beat for tick in self._ticks]
-        self._seconds = [0.0]
-        for (tick, later), rate in zip(pairwise(self._ticks), self._s_per_tick, strict=False):
-            self._seconds.append(self._seconds[-1] + (later - tick) * rate)
-
-    def seconds(self, tick: Fraction) -> float:
-        """The time of `tick`, from tick 0."""
-        i = bisect_right(self._ticks, tick) - 1
-        return self._seconds[i] + float(tick - self._ticks[i]) * self._s_per_tick[i]
 
 
 @dataclass(frozen=True)

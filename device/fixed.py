@@ -8,6 +8,7 @@ from device.clock import Step
 from device.countin import CountIn
 from device.errors import UserError
 from device.meter import Meter
+from device.taps import Taps
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 
@@ -32,8 +33,17 @@ class FixedClock:
         self._step_s = beat_seconds(tempo) / meter.steps_per_beat
         self._meter = meter
         self._count_in = CountIn(count_in)
+        self._set_step_s = self._step_s
+        self._begin()
+
+    def _begin(self) -> None:
         self._start_s: float | None = None
         self._next = 0
+        self._first = 0
+        """The index of the step at the grid's start."""
+        self._given = 0
+        self._last_s = -math.inf
+        self._taps = Taps()
 
     @property
     def counting_in(self) -> bool:
@@ -49,12 +59,25 @@ class FixedClock:
         self._start_s = onset_s + beat_s if self._count_in.wanted else onset_s
         self._next = max(0, math.ceil((decided_s - self._start_s) / self._step_s) + 1)
 
+    def tap(self, at_s: float) -> None:
+        """See `Clock.tap`; the tempo tapped is kept from then on."""
+        counted = self._taps.tap(at_s)
+        if counted is None:
+            return
+        self._count_in = counted
+        beat_s = min(max(counted.beat_s(), 60.0 / FASTEST_BPM), 60.0 / SLOWEST_BPM)
+        self._step_s = beat_s / self._meter.steps_per_beat
+        self._start_s = counted.next_beat_s(beat_s)
+        earliest_s = max(at_s, self._last_s) + self._step_s
+        self._first = self._given - max(0, math.ceil((earliest_s - self._start_s) / self._step_s - 1e-9))
+        self._next = self._given - self._first
+
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""
         if self._start_s is None:
             return None
         step = Step(
-            index=self._next,
+            index=self._first + self._next,
             time_s=self._start_s + self._next * self._step_s,
             length_s=self._step_s,
             position=self._next % self._meter.steps_per_bar,
@@ -65,10 +88,11 @@ class FixedClock:
             return None
         self._count_in.close()
         self._next += 1
+        self._given, self._last_s = step.index + 1, step.time_s
         return step
 
     def reset(self) -> None:
         """See `Clock.reset`."""
         self._count_in = CountIn(self._count_in.wanted)
-        self._start_s = None
-        self._next = 0
+        self._step_s = self._set_step_s
+        self._begin()

@@ -10,26 +10,26 @@ import numpy as np
 from device.belief import Belief
 from device.clock import Step
 from device.countin import SAME_ONSET_S, CountIn
-from device.fixed import beat_seconds
+from device.fixed import FASTEST_BPM, beat_seconds
 from device.meter import Meter
 from device.pulse import Line, Pulse
+from device.taps import Taps
 
-FIRST_ONSETS = 4
+FIRST_ONSETS = 5
 """Without a count-in the grid begins after this many onsets, however unsure it is."""
 COUNTED_SD_S = 0.02
 """Standard deviation of the count-in's onsets."""
 HISTORY = 24
 """Onsets that a new grid is laid through."""
-COUNTED_DOUBT = 1e-7
-"""How readily a count-in is disbelieved, at each onset: hundreds of onsets must speak against it."""
 FREE_DOUBT = 3e-4
+"""How readily a reading of the tempo is disbelieved, at each onset."""
 OTHER_READINGS = (0, 24, 14, 38, 10)
 """Distances in tempo cells at which a grid that fits the onsets may be misread: 1, 2, 3/2, 3, 4/3."""
-SWITCH_ODDS = 4.0
+SWITCH_ODDS = 8.0
 """How many times likelier another reading must be before it is taken."""
 SAME_TEMPO_CELLS = 2
 LOST_FIT = 0.3
-"""Fewer onsets on the grid, and it is sought anew."""
+"""Fewer onsets on the grid, and it is sought anew; until then a count-in is believed."""
 TOLERANCE_S = 0.07
 """A beat is good if it comes this near."""
 SILENT_BEATS, FADE_BEATS = 4.0, 12.0
@@ -62,11 +62,23 @@ class FollowClock:
         self._ready: deque[Step] = deque()
         self._onsets: deque[float] = deque(maxlen=HISTORY)
         self._certainty = 0.0
+        self._counted = False
+        self._taps = Taps()
 
     @property
     def counting_in(self) -> bool:
         """See `Clock.counting_in`."""
         return self._count_in.latest_is_part
+
+    def tap(self, at_s: float) -> None:
+        """See `Clock.tap`."""
+        while self._plan_s() < at_s:
+            self._give()
+        counted = self._taps.tap(at_s)
+        if counted is not None:
+            self._count_in = counted
+            self._belief = Belief(self._meter, self._tempo)
+            self._begin_counted(at_s)
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""
@@ -88,6 +100,13 @@ class FollowClock:
             self._onsets.append(onset_s)
         if self._pulse is not None:
             self._pulse.hear(onset_s)
+            self._resume(decided_s)
+            if self._counted and self._pulse.fit > LOST_FIT:
+                return
+            if self._counted:
+                self._counted = False
+                beat_s, position = self._reading()
+                self._belief.settle(self._pulse.last_onset_s, beat_s, position, FREE_DOUBT)
             self._belief.couple(self._pulse.line.step_s if self._pulse.fit > LOST_FIT else None)
             self._belief.hear(self._pulse.meant_s if self._pulse.fit > LOST_FIT else onset_s, pitch)
             self._reconsider(decided_s)
@@ -102,14 +121,18 @@ class FollowClock:
 
     def _plan_s(self) -> float:
         """When the next step is to be given."""
-        return math.inf if self._pulse is None else self._coming_s(self._pulse.line) - self._pulse.line.step_s
+        return (
+            math.inf
+            if self._pulse is None
+            else self._coming_s(self._pulse.line) - self._pulse.line.length_s(self._next)
+        )
 
     def _give(self) -> None:
         assert self._pulse is not None
         line = self._pulse.line
         time_s = self._coming_s(line)
         position = self._pulse.position(self._next)
-        self._ready.append(Step(self._index, time_s, line.step_s, position, self._meter, self._lock()))
+        self._ready.append(Step(self._index, time_s, line.length_s(self._next), position, self._meter, self._lock()))
         self._count_in.close()
         self._last_step_s = time_s
         self._index += 1
@@ -129,7 +152,7 @@ class FollowClock:
         """The count-in is over: one beat after its last onset a bar starts."""
         count_in = self._count_in
         if len(count_in.onsets) > 1:
-            beat_s = count_in.beat_s()
+            beat_s = max(count_in.beat_s(), 60.0 / FASTEST_BPM)
         elif self._hint_s is not None:
             beat_s = self._hint_s
         else:
@@ -141,7 +164,7 @@ class FollowClock:
         beat_sd_s = COUNTED_SD_S * math.sqrt(12 / (n * (n * n - 1)) if n > 1 else 1.0)
         start_sd_s = math.hypot(COUNTED_SD_S / math.sqrt(n), beat_sd_s * (n + 1) / 2)
         self._pulse = Pulse(self._meter, start_s, beat_s / steps, start_sd_s, beat_sd_s / steps)
-        self._belief.settle(start_s - beat_s, beat_s, self._meter.steps_per_bar - steps, COUNTED_DOUBT)
+        self._counted = True
         self._certainty = 1.0
         self._next = 0
         self._skip_past(decided_s)
@@ -152,6 +175,16 @@ class FollowClock:
         line = self._pulse.line
         earliest_s = max(decided_s + line.step_s, self._last_step_s + 0.5 * line.step_s)
         self._next = max(self._next, line.index + math.ceil((earliest_s - line.time_s) / line.step_s - 1e-9))
+
+    def _resume(self, decided_s: float) -> None:
+        """Where the grid has leapt, go on with the step that comes next on it: none in the past, no hole, no gallop."""
+        assert self._pulse is not None
+        line = self._pulse.line
+        after_s = self._last_step_s + 0.5 * line.step_s
+        while line.at(self._next) < max(decided_s + 0.25 * line.step_s, after_s):
+            self._next += 1
+        while after_s > -math.inf and line.at(self._next - 1) >= max(decided_s + line.step_s, after_s):
+            self._next -= 1
 
     def _reading(self) -> tuple[float, int]:
         """Beat length and position of the last onset as the grid has it now."""
@@ -191,9 +224,6 @@ class FollowClock:
         best_cell = int(np.argmin(np.abs(np.log(self._belief.beat_s / best_s))))
         other = float(support[best_cell, best % steps :: steps].sum())
         self._certainty = own
-        if self._belief.doubt == COUNTED_DOUBT:
-            self._certainty = 1.0
-            return
         if other > SWITCH_ODDS * own:
             self._take_reading(decided_s, best_s, best)
         elif other <= own and support[cell, best] > SWITCH_ODDS * support[cell, position]:

@@ -3,19 +3,27 @@
 An onset passes where its posterior reaches its octave's threshold; the key is armed again once the posterior has fallen
 to a share of that threshold, so that one stroke is one note and a repeated key is two. A note ends where its frame
 posterior stays low, or where the key is struck again.
+
+What is no piano makes an onset here and there, and seldom a sure one. So where nothing sure has been heard for a while
+the gate is asleep, and only a sure onset, or several soon after one another, wake it.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections import deque
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from device.transcriber import FRAME, ONSET, VELOCITY
+from device.transcriber import FRAME, OFFSET, ONSET, VELOCITY
 from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 
+AS_FITTED = 0.5
+LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.05, 0.95
+"""How sure a note has to be; `AS_FITTED` is the point that the bundle was fitted for."""
 OCTAVES = 8
 """Threshold regions: A0 to G#1, A1 to G#2, ..., A7 to C8."""
 
@@ -31,17 +39,30 @@ class GateSpec:
     release: float = 0.3
     """A note whose frame posterior stays below this ends."""
     release_frames: int = 2
+    offset: float = 2.0
+    """A note whose offset posterior reaches this ends at once; above 1 it never does."""
     shortest_frames: int = 2
     """A note lasts at least this long."""
     delay_frames: int = 3
     """The net speaks of the frame this many frames ago."""
+    later: tuple[int, ...] = (0,) * OCTAVES
+    """Frames more, octave by octave: a low note takes longer to be told from another."""
     shift_s: float = 0.0
-    """Added to onsets and offsets: the median lead of the first frame that passes."""
+    """Added to onsets and offsets: the median lead of the first frame that passes, less a stroke's on its sound."""
     own_before_s: float = 0.25
     """An onset heard up to this long after we struck the same key is our own, come back through wire or room."""
     own_after_s: float = 0.05
     own_threshold: float = 0.95
     """The posterior from which an onset on a key that we struck is the player's all the same."""
+    wake: float = 0.0
+    """The posterior of an onset that wakes the gate, and the only one that passes while it sleeps; 0: it never does."""
+    wake_onsets: int = 3
+    """So many onsets above their thresholds within `wake_within_s` wake it as well."""
+    wake_within_s: float = 2.0
+    awake_s: float = 4.0
+    """It falls asleep so long after what woke it last."""
+    reliability: tuple[float, float] = (1.0, 0.0)
+    """Slope and offset that turn a posterior's log-odds into those of its being a note (Platt 1999)."""
 
     def to_dict(self) -> dict[str, Any]:
         """For the manifest."""
@@ -52,6 +73,25 @@ class GateSpec:
         """From the manifest; an unknown key raises TypeError."""
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
         return cls(**values)
+
+    def confidence(self, posterior: float) -> float:
+        """How likely a note that passed with this onset posterior is one that was played."""
+        slope, offset = self.reliability
+        p = min(max(posterior, 1e-6), 1 - 1e-6)
+        return 1 / (1 + math.exp(-(slope * math.log(p / (1 - p)) + offset)))
+
+    def asked(self, confidence: float) -> GateSpec:
+        """This gate asking for more or less: all thresholds' odds times those of `confidence`; 0.5 changes nothing."""
+        odds = confidence / (1 - confidence)
+
+        def moved(threshold: float) -> float:
+            return threshold * odds / (1 - threshold + threshold * odds)
+
+        return replace(self, onset=tuple(map(moved, self.onset)), wake=moved(self.wake))
+
+    def delays(self) -> NDArray[np.int64]:
+        """[88] how many frames ago the frame is that the net speaks of, key by key."""
+        return self.delay_frames + np.repeat(np.asarray(self.later, np.int64), 12)[:KEYS]
 
     def thresholds(self) -> NDArray[np.float32]:
         """[88] onset thresholds."""
@@ -65,6 +105,10 @@ class Gate:
         """`split`: the lowest MIDI pitch that counts as the right hand's."""
         self.spec, self._hop_s, self._split = spec, hop_s, split
         self._thresholds = spec.thresholds()
+        self._delays = spec.delays().tolist()
+        self._asleep = np.maximum(self._thresholds, np.float32(spec.wake))
+        self._rearm = np.float32(spec.rearm) * self._thresholds
+        self._within, self._lasts = round(spec.wake_within_s / hop_s), round(spec.awake_s / hop_s)
         self.reset()
 
     def reset(self) -> None:
@@ -73,6 +117,9 @@ class Gate:
         self._armed = np.ones(KEYS, bool)
         self._sounding: dict[int, tuple[int, float]] = {}
         self._quiet = np.zeros(KEYS, int)
+        self._above = np.zeros(KEYS, bool)
+        self._stirs: deque[int] = deque()
+        self._awake_until = -1
 
     @property
     def pending(self) -> bool:
@@ -83,32 +130,45 @@ class Gate:
         """[88, 4] posteriors and the MIDI pitches that may be our own come back → what they decide at `now_s`."""
         self._frame += 1
         onset = posterior[:, ONSET]
-        passed = self._armed & (onset >= self._thresholds)
-        self._armed = (self._armed | (onset < self.spec.rearm * self._thresholds)) & ~passed
-        events: list[NoteHeard | NoteEnded] = list(self._ended(posterior[:, FRAME], passed, now_s))
-        labelled = self._frame - self.spec.delay_frames
-        onset_s = max((labelled + 0.5) * self._hop_s + self.spec.shift_s, 0.0)
+        above, sure = onset >= self._thresholds, onset >= self._asleep
+        passed = self._armed & (above if self._awake(above, sure) else sure)
+        self._armed = (self._armed | (onset < self._rearm)) & ~passed
+        events: list[NoteHeard | NoteEnded] = list(self._ended(posterior, passed, now_s))
         for key in np.flatnonzero(passed):
-            pitch, confidence = int(key) + LOWEST_KEY, float(onset[key])
-            ours = pitch in own and confidence < self.spec.own_threshold
+            labelled = self._frame - self._delays[key]
+            onset_s = max((labelled + 0.5) * self._hop_s + self.spec.shift_s, 0.0)
+            pitch, likely = int(key) + LOWEST_KEY, float(onset[key])
+            ours = pitch in own and likely < self.spec.own_threshold
             velocity = int(np.clip(np.rint(posterior[key, VELOCITY] * 127), 1, 127))
             hand: Hand = "own" if ours else "right" if pitch >= self._split else "left"
-            events.append(NoteHeard(Note(onset_s, None, pitch, velocity, confidence, now_s, hand)))
+            events.append(NoteHeard(Note(onset_s, None, pitch, velocity, self.spec.confidence(likely), now_s, hand)))
             self._sounding[int(key)] = (self._frame, onset_s)
             self._quiet[key] = 0
         return events
 
-    def _ended(self, frame: NDArray[np.float32], passed: NDArray[np.bool_], now_s: float) -> list[NoteEnded]:
-        """Notes that have faded, and those whose key is struck again."""
-        self._quiet = np.where(frame < self.spec.release, self._quiet + 1, 0)
+    def _awake(self, above: NDArray[np.bool_], sure: NDArray[np.bool_]) -> bool:
+        """Whether something sure was heard lately; with the keys that are above their thresholds now, and surely."""
+        if (above & ~self._above).any():
+            self._stirs.append(self._frame)
+        self._above = above
+        while self._stirs and self._stirs[0] < self._frame - self._within:
+            self._stirs.popleft()
+        if len(self._stirs) >= self.spec.wake_onsets or sure.any():
+            self._awake_until = self._frame + self._lasts
+        return self._frame <= self._awake_until
+
+    def _ended(self, posterior: NDArray[np.float32], passed: NDArray[np.bool_], now_s: float) -> list[NoteEnded]:
+        """Notes that have faded, whose damper was heard to fall, and whose key is struck again."""
+        self._quiet = np.where(posterior[:, FRAME] < self.spec.release, self._quiet + 1, 0)
         ended = []
         for key, (began, onset_s) in list(self._sounding.items()):
             faded = self._quiet[key] >= self.spec.release_frames
-            old = self._frame - began >= self.spec.shortest_frames + self.spec.release_frames
-            if not (passed[key] or (faded and old)):
+            damped = posterior[key, OFFSET] >= self.spec.offset
+            back = self.spec.release_frames if faded and not passed[key] else 0
+            old = self._frame - began >= self.spec.shortest_frames + back
+            if not (passed[key] or ((faded or damped) and old)):
                 continue
-            back = 0 if passed[key] else self.spec.release_frames
-            offset = (self._frame - self.spec.delay_frames - back + 0.5) * self._hop_s + self.spec.shift_s
+            offset = (self._frame - self._delays[key] - back + 0.5) * self._hop_s + self.spec.shift_s
             del self._sounding[key]
             ended.append(NoteEnded(key + LOWEST_KEY, onset_s, max(offset, onset_s + self._hop_s), now_s))
         return ended

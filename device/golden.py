@@ -7,7 +7,7 @@ A model's inputs are kept as its tensors store them, its outputs as real numbers
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from device.features import Features
 from device.runtime import Float, RuntimeName, StepModel, TensorSpec
 
 SLOWEST = 0.5
-"""Share of a hop that features and transcriber may take before the device is called too slow."""
+"""Share of a hop within which features and transcriber must be done, 99 times of 100."""
+TIMED_HOPS, TIMED_RUNS = 250, 3
 
 
 def real(stored: NDArray[Any], spec: TensorSpec) -> Float:
@@ -46,10 +47,11 @@ def relative_error(found: NDArray[Any], wanted: NDArray[Any]) -> float:
     return float(np.linalg.norm(difference) / max(float(np.linalg.norm(wanted)), 1e-9))
 
 
-def verify(bundle: Bundle, runtime: RuntimeName | None = None) -> list[str]:
+def verify(bundle: Bundle, runtime: RuntimeName | None = None, slowest: float = SLOWEST) -> list[str]:
     """The self-test of an opened bundle in the runtime at hand: one line for each thing found right.
 
-    Raises BundleError for the first thing found wrong. `Bundle.open` has checked schema, sums and features before.
+    `slowest` is the share of a hop that one may take. `Bundle.open` has checked schema, sums and features before.
+    Raises BundleError for the first thing found wrong.
     """
     manifest = bundle.manifest
     made = f"{manifest.name} {manifest.version}, schema {manifest.schema}, {manifest.created}"
@@ -62,7 +64,7 @@ def verify(bundle: Bundle, runtime: RuntimeName | None = None) -> list[str]:
     for name, model in models.items():
         lines.append(f"{name:<11} {len(model.tensors)} tensors as the manifest says, {model.runtime}")
         lines += [f"{name:<11} {line}" for line in _check_outputs(bundle, name, model)]
-    lines.append(_check_speed(bundle, models["transcriber"]))
+    lines.append(_check_speed(bundle, models["transcriber"], slowest))
     return lines
 
 
@@ -96,25 +98,40 @@ def _check_outputs(bundle: Bundle, name: str, model: StepModel) -> list[str]:
     return lines
 
 
-def _check_speed(bundle: Bundle, model: StepModel) -> str:
+def _check_speed(bundle: Bundle, model: StepModel, slowest: float) -> str:
+    hop_s = bundle.features.hop_s
+    # the best of some runs: a late hop says more about what else runs than about the device
+    for _ in range(TIMED_RUNS):
+        times = _hop_times(bundle, model)
+        median, late = (float(np.quantile(times, q)) for q in (0.5, 0.99))
+        if late <= slowest * hop_s:
+            return f"speed       a hop takes {median * 1e3:.2f} ms (p99 {late * 1e3:.2f}) of {hop_s * 1e3:.0f} ms"
+    raise BundleError(
+        f"This device is too slow for {bundle.path}: 1 % of the hops take more than {late * 1e3:.1f} ms of "
+        f"{hop_s * 1e3:.0f} ms, at most {slowest:.0%} may be taken."
+    )
+
+
+def _hop_times(bundle: Bundle, model: StepModel) -> list[float]:
+    """Seconds of processor time that features and transcriber took for each of some hops in a row.
+
+    What else runs has no say in it, as it has none at the piano, where the loop goes before all others.
+    """
     features = Features(bundle.features)
-    spec = bundle.features
     inputs = golden_inputs(bundle, "transcriber", model)
     fed = {name: real(stored, model.inputs[name]) for name, stored in inputs.items()}
-    samples = bundle.golden[GOLDEN_SAMPLES]
-    hops = samples[: len(samples) // spec.hop * spec.hop].reshape(-1, spec.hop)
+    steps = len(next(iter(fed.values())))
+    samples, hop = bundle.golden[GOLDEN_SAMPLES], bundle.features.hop
+    hops = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    model.reset()
     times = []
-    for i in range(len(next(iter(fed.values())))):
-        begun = perf_counter()
+    for i in range(TIMED_HOPS):
+        begun = thread_time()
         features.step(hops[i % len(hops)])
-        model.step(**{name: values[i] for name, values in fed.items()})
-        times.append(perf_counter() - begun)
-    median, late = (float(np.quantile(times, q)) for q in (0.5, 0.99))
-    hop_s = spec.hop / spec.sample_rate
-    # the median: one late hop says more about what else runs than about the device
-    if median > SLOWEST * hop_s:
-        raise BundleError(
-            f"This device is too slow for {bundle.path}: a hop takes {median * 1e3:.1f} ms of "
-            f"{hop_s * 1e3:.0f} ms, at most {SLOWEST:.0%} may be taken."
-        )
-    return f"speed       a hop takes {median * 1e3:.2f} ms (p99 {late * 1e3:.2f}) of {hop_s * 1e3:.0f} ms"
+        outputs = model.step(**{name: values[i % steps] for name, values in fed.items()})
+        times.append(thread_time() - begun)
+        if not all(np.all(np.isfinite(values)) for values in outputs.values()):
+            raise BundleError(
+                f"{bundle.path}: the transcriber gives no number at hop {i + 1}: fit and export it again."
+            )
+    return times

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from device.types import LOWEST_KEY
+
 MOST_KEYS = 5
 WIDEST = 16
 """Semitones between the lowest and the highest key down: a tenth."""
@@ -14,19 +16,26 @@ NEAR, HOME = 1.0, 0.5
 """Cost of a semitone away from the voice's last key, and from where it is at home."""
 ROOM, LOW_ROOM, LOW = 3, 5, 48
 """An upper key lies at least so many semitones above the bass: low thirds growl, so more below C3."""
+LOWEST_REGISTER, HIGHEST_REGISTER = -12, 12
+ROUNDING_S = 1e-6
+MOVES = ((0.125, 12.0), (0.25, 24.0))
+"""(seconds, semitones): the hand's centre, half-way between its outer keys, moves at most so far in so long."""
 
 
 class Hand:
     """The keys that are down. Whatever is asked of it, they stay few, close together and below the right hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, register: int = 0) -> None:
+        """`register`: semitones, -12 to 12, by which all of it lies higher; it may be changed at any time."""
+        self.register = register
         self.reset()
 
     def reset(self) -> None:
         """Both voices at home, nothing down."""
         self.bass: int | None = None
         self.upper: list[int] = []
-        self._last_bass, self._last_upper = BASS_HOME, UPPER_HOME
+        self._last_bass, self._last_upper = BASS_HOME + self.register, UPPER_HOME + self.register
+        self._centres: list[tuple[float, float]] = []
 
     @property
     def down(self) -> list[int]:
@@ -47,10 +56,11 @@ class Hand:
 
     def press_bass(self, pitch_class: int, ceiling: int) -> tuple[int | None, list[int]]:
         """The key for a new bass, None where there is no room, and the keys lifted for it."""
-        free = [key for key in _keys(pitch_class, LOWEST, min(HIGHEST, ceiling - 1)) if key <= BASS_HOME + 12]
+        home = BASS_HOME + self.register
+        free = _keys(pitch_class, self._lowest, min(home + 12, ceiling - 1))
         if not free:
             return None, []
-        key = min(free, key=lambda k: NEAR * abs(k - self._last_bass) + HOME * abs(k - BASS_HOME))
+        key = min(free, key=lambda k: NEAR * abs(k - self._last_bass) + HOME * abs(k - home))
         lifted = self.let_go([] if self.bass is None or self.bass == key else [self.bass])
         out_of_reach = [k for k in self.upper if not key + _room(key) <= k <= key + WIDEST]
         lifted += self.let_go(out_of_reach)
@@ -58,20 +68,69 @@ class Hand:
         self.bass = self._last_bass = key
         return key, lifted
 
-    def press_upper(self, pitch_classes: Sequence[int], ceiling: int) -> tuple[list[int], list[int]]:
-        """Keys for new upper notes, as far as there is room, and the keys lifted: the old upper ones."""
-        lifted = set(self.let_go(self.upper))
-        base = self._last_bass if self.bass is None else self.bass
-        top = min(HIGHEST, ceiling - 1, base + WIDEST)
+    def press_upper(
+        self, pitch_classes: Sequence[int], ceiling: int, stay: Sequence[int] = ()
+    ) -> tuple[list[int], list[int]]:
+        """Keys for new upper notes, as far as there is room, and the keys lifted: the old upper ones.
+
+        Those of the pitch classes `stay` that are not struck anew stay down, if there are fingers for them.
+        """
+        staying = [key for key in self.upper if key % 12 in stay and key % 12 not in pitch_classes]
+        staying = staying[: max(0, MOST_KEYS - 1 - len(pitch_classes))]
+        lifted = set(self.let_go(set(self.upper) - set(staying)))
+        low, top = self._upper_room(ceiling)
+        home = UPPER_HOME + self.register
         pressed: list[int] = []
         for pitch_class in pitch_classes[: MOST_KEYS - 1]:
-            free = [key for key in _keys(pitch_class, max(LOWEST, base + _room(base)), top) if key not in pressed]
+            free = [key for key in _keys(pitch_class, low, top) if key not in pressed]
             if free:
-                pressed.append(min(free, key=lambda k: NEAR * abs(k - self._last_upper) + HOME * abs(k - UPPER_HOME)))
+                pressed.append(min(free, key=lambda k: NEAR * abs(k - self._last_upper) + HOME * abs(k - home)))
+        self._hold(pressed)
+        if pressed:
+            self.upper = sorted({*self.upper, *staying})
+        return sorted(pressed), sorted(lifted)
+
+    def press_tone(self, pitch_classes: Sequence[int], number: int, ceiling: int) -> tuple[list[int], list[int]]:
+        """The `number`-th (from 1) of these pitch classes' keys above the bass, or the highest that there is room for.
+
+        The key, none where there is no room at all, and the keys lifted: the old upper ones.
+        """
+        lifted = self.let_go(self.upper)
+        low, top = self._upper_room(ceiling)
+        ladder = sorted(key for pitch_class in pitch_classes for key in _keys(pitch_class, low, top))
+        pressed = ladder[: max(number, 1)][-1:]
+        self._hold(pressed)
+        return pressed, lifted
+
+    def reaches(self, time_s: float) -> bool:
+        """Whether the hand can be at `time_s` where its keys are now; where it can, it counts as having been there."""
+        down = self.down
+        if not down:
+            return True
+        centre = (down[0] + down[-1]) / 2
+        self._centres = [(t, c) for t, c in self._centres if time_s - t <= MOVES[-1][0] + ROUNDING_S]
+        far = any(
+            time_s - t <= within + ROUNDING_S and abs(centre - c) > most
+            for t, c in self._centres
+            for within, most in MOVES
+        )
+        if not far:
+            self._centres.append((time_s, centre))
+        return not far
+
+    @property
+    def _lowest(self) -> int:
+        return max(LOWEST + self.register, LOWEST_KEY)
+
+    def _upper_room(self, ceiling: int) -> tuple[int, int]:
+        """The lowest and the highest key for an upper voice."""
+        base = self._last_bass if self.bass is None else self.bass
+        return max(self._lowest, base + _room(base)), min(HIGHEST + self.register, ceiling - 1, base + WIDEST)
+
+    def _hold(self, pressed: Sequence[int]) -> None:
         if pressed:
             self.upper = sorted(pressed)
             self._last_upper = round(sum(pressed) / len(pressed))
-        return sorted(pressed), sorted(lifted)
 
 
 def _room(bass: int) -> int:

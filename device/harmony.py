@@ -18,9 +18,9 @@ for _root in range(12):
     TRIADS[_root, [_root, (_root + 4) % 12, (_root + 7) % 12]] = 1.0
     TRIADS[12 + _root, [_root, (_root + 3) % 12, (_root + 7) % 12]] = 1.0
 
-CLEARLY = 1.15
+CLEARLY = 1.05
 """A new chord must score this much better than the one that holds."""
-SEVENTH = 0.75
+SEVENTH = 1.0
 """A seventh joins when it is this likely, compared with its chord's least likely tone."""
 
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import queue
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import mido
 
 from device.echoes import Echoes
 from device.midifile import DRUM_CHANNEL, TICKS_PER_BEAT
-from device.ports import open_input
+from device.ports import Port, connect_input
 from device.source import Feed
 from device.streamtime import StreamTime
+from device.switches import Switches
 from device.tempomap import TempoMap
-from device.types import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
+from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 
 TICKS = TempoMap(TICKS_PER_BEAT)
 """Times are on the ticks of a MIDI file, so that a file of what was played says the same."""
 TICK_S = TICKS.seconds(1)
+
+MOST_MESSAGES = 4096
+"""What a cable brings in more than a second."""
 
 _Told: TypeAlias = tuple[float, int, float, int, NoteHeard | NoteEnded]
 """Time, 0 for an end and 1 for an onset, the note's onset, its pitch: the order of telling; and what is told."""
@@ -30,7 +35,9 @@ _Told: TypeAlias = tuple[float, int, float, int, NoteHeard | NoteEnded]
 class Keys:
     """MIDI messages to notes heard: a key struck again ends its note, and no note is shorter than a tick."""
 
-    def __init__(self) -> None:
+    def __init__(self, split: int = 0) -> None:
+        """`split`: the right hand's lowest pitch; what lies below it is the left hand's."""
+        self._split = split
         self._down: dict[int, tuple[int, Note]] = {}
         self._told: list[_Told] = []
         self._tick = 0
@@ -52,7 +59,8 @@ class Keys:
             self._end(message.note)
             if message.type == "note_on" and message.velocity > 0:
                 onset_s = TICKS.seconds(self._tick)
-                note = Note(onset_s, None, message.note, message.velocity, 1.0, onset_s, "right")
+                hand: Hand = "right" if message.note >= self._split else "left"
+                note = Note(onset_s, None, message.note, message.velocity, 1.0, onset_s, hand)
                 self._down[message.note] = (self._tick, note)
                 self._told.append((onset_s, 1, onset_s, message.note, NoteHeard(note)))
         self._now_s = now_s
@@ -77,21 +85,45 @@ class Keys:
 
 
 class KeyboardSource:
-    """The player's messages at the MIDI input `name`, in hops of `hop_s` from now on.
+    """The player's messages at the MIDI input `port`, in hops of `hop_s` from `start` on;
+    UnavailableError where that has gone.
 
-    `echoes` knows what was sent; what only comes back is not the player's.
+    `echoes` knows what was sent; what only comes back is not the player's. `through` gets all that is, at once,
+    in RtMidi's thread.
     """
 
-    def __init__(self, name: str, hop_s: float, stream_time: StreamTime, echoes: Echoes) -> None:
-        self._client, self.port = open_input(name)
+    rate = None
+
+    def __init__(
+        self,
+        port: Port,
+        hop_s: float,
+        stream_time: StreamTime,
+        echoes: Echoes,
+        through: Callable[[mido.Message], None] | None = None,
+        switches: Switches | None = None,
+        split: int = 0,
+    ) -> None:
+        self._client, self.port = connect_input(port)
+        self._switches = switches
+        if switches is not None:
+            switches.listen(self._client)
+        self._through = through
+        self.xruns = 0
+        """Messages that found no room."""
         self._hop_s = hop_s
         self._echoes = echoes
-        self._queue: queue.SimpleQueue[tuple[mido.Message, float]] = queue.SimpleQueue()
+        self._queue: queue.Queue[tuple[mido.Message, float]] = queue.Queue(MOST_MESSAGES)
         self._waiting: deque[tuple[mido.Message, float]] = deque()
-        self._keys = Keys()
+        self._keys = Keys(split)
         self._hops = 0
+        self._time = stream_time
+        self._start_s = 0.0
+
+    def start(self) -> None:
+        """Listen from now on."""
         self._start_s = time.monotonic()
-        stream_time.arrived(0.0, self._start_s)
+        self._time.arrived(0.0, self._start_s)
         self._client.set_callback(self._received)
 
     @property
@@ -104,8 +136,9 @@ class KeyboardSource:
         self._hops += 1
         now_s = self.input_s
         time.sleep(max(0.0, self._start_s + now_s - time.monotonic()))
-        while not self._queue.empty():
-            self._waiting.append(self._queue.get())
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._waiting.append(self._queue.get_nowait())
         messages = []
         while self._waiting and self._waiting[0][1] <= now_s:
             messages.append(self._waiting.popleft())
@@ -130,6 +163,16 @@ class KeyboardSource:
     def _received(self, event: tuple[list[int], float], data: Any = None) -> None:
         """In RtMidi's thread."""
         now_s = time.monotonic()
-        message = mido.Message.from_bytes(event[0])
+        try:
+            message = mido.Message.from_bytes(event[0])
+        except (ValueError, IndexError):  # half a message, as a plug makes when it is put in
+            return
+        if self._switches is not None and self._switches.take(message, now_s):
+            return
         if not self._echoes.is_echo(message, now_s):
-            self._queue.put((message, now_s - self._start_s))
+            if self._through is not None:
+                self._through(message)
+            try:
+                self._queue.put_nowait((message, now_s - self._start_s))
+            except queue.Full:
+                self.xruns += 1

@@ -1,58 +1,150 @@
-"""The left hand as the engine plays it: plans made into strikes."""
+"""The left hand as the engine plays it: plans made into strikes, as it is steered."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
 from device.accompanist import Accompanist, Plan
 from device.clock import Step
+from device.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
+from device.ending import Ending
 from device.hand import Hand
 from device.performer import Strike
-from device.texture import Texture, Touch
+from device.styles import STYLES, Style
+from device.texture import Steered
+from device.touch import NOTHING, Pedal, Touch
 from device.types import Note, NoteEnded
+from device.warmup import WarmUp
 
 UNDER_PLAYER = 0.78
 """The left hand's velocity as a share of the player's running mean."""
 BAR_ACCENT, BEAT_ACCENT = 1.12, 1.05
 SOFTEST = 12
-UNLIKELY = 0.12
-"""A key whose pitch class has become less likely than this is let go."""
+LIKELY, LIKELY_DOUBLED, LIKELY_HARSH = 0.2, 0.26, 0.4
+"""A pitch class at least this likely is struck with the chord; where it is the player's own; where it is harsh.
+
+A key whose pitch class has become less likely than the first is let go, or than the last where it is harsh.
+"""
+HARSH = (1, 2, 5, 6, 10, 11)
+"""Semitones, octaves aside, that sound harsh under the key that the player holds: all but thirds, fifths and sixths."""
+MOST_UPPER = 2
+"""Keys struck at once above the bass."""
 RESTS = 0.6
 """The hand lifts where a rest is this likely."""
-SAME_AGAIN = 0.6
+SAME_AGAIN = 0.5
 """What repeating the upper note just played costs, as a factor."""
 ROOT_BASS = 1.3
 """What being the root is worth to a bass note, as a factor."""
 RUBBING = 0.1
 """The same for a note a semitone from what the player holds."""
+LAST_NOTE_BEATS = 4
+"""A note of the tonic chord held for a bar, and for this, is the last one: the tonic answers it, and is held."""
+CLOSING = Touch(True, 2, lift=True)
+DENSITIES, REGISTERS = (0.5, 1.0, 2.0), (-12, 0, 12)
+"""What a control without a value steps through."""
+_Choice = TypeVar("_Choice", Style, float, int)
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """How the left hand plays. `density` 0.25 to 2, `register` in semitones from -12 to 12.
+
+    `yields`: it is silent while the player's own left hand plays.
+    """
+
+    style: Style = "auto"
+    density: float = 1.0
+    register: int = 0
+    yields: bool = True
+
+
+AS_THE_NET_PLAYS = Steering()
 
 
 class LeftHand:
-    """Hears the right hand, and says step by step which keys to strike and which to let go."""
+    """Hears both of the player's hands, and says step by step which keys to strike and which to let go.
 
-    def __init__(self, accompanist: Accompanist, density: float = 1.0) -> None:
-        self._accompanist, self._texture, self._hand = accompanist, Texture(density), Hand()
+    `steering`, `armed` and `hold` may be changed at any time and count from the next step on.
+    """
+
+    def __init__(self, accompanist: Accompanist, steering: Steering = AS_THE_NET_PLAYS) -> None:
+        self._accompanist, self._hand, self._warm_up = accompanist, Hand(), WarmUp()
+        self._ending = Ending()
+        self._texture = Steered()
+        self.steering = steering
+        self.armed = True
+        """Whether it plays at all."""
+        self.hold = False
+        """Whether what is down stays down, and nothing is struck."""
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; what is still down is the performer's to let go."""
+        """Forget everything heard and played; what is still down is the performer's to let go."""
         self._accompanist.reset()
+        self._ending.reset()
         self._texture.reset()
+        self._hand.register = self.steering.register
+        self._warm_up.reset()
+        self.silence()
+
+    def silence(self) -> None:
+        """All was let go."""
         self._hand.reset()
+        self.pedal: Pedal | None = None
+        """What the pedal does at the step played last; None: it stays."""
         self._label: str | None = None
         self._last_upper = -1
+        self._rests = True
+        self._closed = False
+
+    def listen_anew(self) -> None:
+        """All was let go; be silent for the listening beats, as at the beginning."""
+        self.silence()
+        self._accompanist.listen_anew()
 
     def hear(self, note: Note) -> None:
-        """A right-hand note was decided."""
-        self._accompanist.hear(note)
+        """A note of the player's was decided."""
+        if note.hand == "left":
+            self._warm_up.hear(note)
+        else:
+            self._accompanist.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
-        """A right-hand note ended."""
+        """A note ended."""
         self._accompanist.end(ended)
+        self._warm_up.end(ended)
+
+    def act(self, action: Action) -> None:
+        """Do what a control asks for, from the next step on; taps are the clock's."""
+        steering = self.steering
+        match action:
+            case Arm(on):
+                self.armed = not self.armed if on is None else on
+            case Hold(on):
+                self.hold = not self.hold if on is None else on
+            case Panic():
+                self.hold = False
+                self.listen_anew()
+            case Restyle(style):
+                self.steering = replace(steering, style=_next(STYLES, steering.style) if style is None else style)
+            case Density(value):
+                self.steering = replace(
+                    steering, density=_next(DENSITIES, steering.density) if value is None else value
+                )
+            case Register(semitones):
+                octave = _next(REGISTERS, steering.register) if semitones is None else semitones
+                self.steering = replace(steering, register=octave)
 
     def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
         """For this step: a new chord's label or None, keys to strike, and keys to let go at it (None: all)."""
-        plan = self._accompanist.plan(step)
+        plan = self._ending.step(self._accompanist.plan(step), step)
+        playing = self._warm_up.step(step, self._accompanist.known_until_s(step), self._hand.down)
+        if not self.armed or (playing and self.steering.yields):
+            plan = replace(plan, silent=True)
         strikes, let_go = self.strikes(plan, step)
-        if plan.silent or plan.chord is None:
+        if self._rests or plan.chord is None:
             return None, [], let_go
         new = plan.chord.name if plan.chord.name != self._label else None
         self._label = plan.chord.name
@@ -60,47 +152,118 @@ class LeftHand:
 
     def strikes(self, plan: Plan, step: Step) -> tuple[list[Strike], list[int]]:
         """The keys that a plan strikes, held until let go, and the keys that it lets go."""
-        touch = self._texture.step(plan, step)
-        if plan.silent or plan.chord is None:
-            self._label = None
+        self.pedal = None
+        if self.hold and self.armed:
+            return [], self._hand.give_way(plan.ceiling)
+        # it comes in on a beat, whatever kept it silent
+        self._rests = plan.silent or plan.chord is None or (self._rests and not step.is_beat)
+        if self._rests:
+            plan = replace(plan, silent=True)
+        self._steer()
+        touch = self._touch(plan, step)
+        if self._rests:
+            self._label, self.pedal = None, "up"
             return [], self._hand.let_go(self._hand.down)
-        lifted = self._hand.give_way(plan.ceiling) + self._hand.let_go(self._doubtful(plan))
-        pressed: list[int] = []
-        if touch.bass:
-            key, gone = self._hand.press_bass(self._bass_class(plan), plan.ceiling)
-            lifted += gone
-            pressed += [] if key is None else [key]
-        if touch.upper:
-            keys, gone = self._hand.press_upper(self._upper_classes(plan, touch), plan.ceiling)
-            lifted += gone
-            pressed += keys
-            self._last_upper = keys[0] % 12 if keys else -1
+        before = set(self._hand.down)
+        pressed = self._press(touch, plan)
+        if pressed and not self._hand.reaches(step.time_s):
+            self._hand.let_go(pressed)
+            pressed = []
+        self._closed = self._closed and bool(pressed or touch is not CLOSING)
+        if pressed or touch.pedal != "anew":
+            self.pedal = touch.pedal
         velocity = self._velocity(plan, step)
         strikes = [Strike(step.time_s, key, velocity, None) for key in sorted(set(pressed))]
-        return strikes, sorted(set(lifted) - set(pressed))
+        return strikes, sorted(before - set(self._hand.down))
+
+    def _steer(self) -> None:
+        steering, manner = self.steering, self._warm_up.manner
+        self._texture.style, self._texture.density, self._texture.manner = steering.style, steering.density, manner
+        learned = manner.register if manner is not None and steering.style == "auto" else 0
+        self._hand.register = min(max(steering.register + learned, -12), 12)
+
+    def _touch(self, plan: Plan, step: Step) -> Touch:
+        """What the texture wants; nothing more once the last note has had its chord."""
+        bar = max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat)
+        if plan.silent or plan.age_steps < bar:
+            self._closed = False
+            return self._texture.step(plan, step)
+        if self._closed:
+            return NOTHING
+        at_home = plan.tonic is not None and plan.top is not None and plan.top % 12 in plan.tonic.classes
+        if not (step.is_beat and at_home):
+            return self._texture.step(plan, step)
+        self._closed = True
+        return CLOSING
+
+    def _press(self, touch: Touch, plan: Plan) -> list[int]:
+        """Move the hand; the keys that it strikes."""
+        self._hand.give_way(plan.ceiling)
+        if touch.lift:
+            self._hand.let_go(self._hand.down)
+        else:
+            self._hand.let_go(self._doubtful(plan))
+        chord = plan.tonic if self._closed else plan.chord
+        assert chord is not None
+        pressed: list[int] = []
+        if touch.bass:
+            pitch_class = self._bass_class(plan, chord.classes, touch)
+            key, _ = self._hand.press_bass(pitch_class, plan.ceiling)
+            pressed += [] if key is None else [key]
+        if touch.upper:
+            if touch.tone is None:
+                classes = self._upper_classes(plan, chord.classes, touch.upper)
+                keys, _ = self._hand.press_upper(classes, plan.ceiling, chord.classes)
+            else:
+                clear = [pc for pc in chord.classes if not _rubs(plan.top, pc)]
+                keys, _ = self._hand.press_tone(clear, touch.tone, plan.ceiling)
+            pressed += keys
+            self._last_upper = keys[0] % 12 if keys else -1
+        return pressed
 
     def _doubtful(self, plan: Plan) -> list[int]:
+        if self._closed:
+            return []
+        if self._texture.named:
+            assert plan.chord is not None
+            return [key for key in self._hand.down if key % 12 not in plan.chord.classes or _rubs(plan.top, key)]
         if plan.bass[12] >= RESTS:
             return self._hand.down
-        return [key for key in self._hand.down if plan.classes[key % 12] < UNLIKELY or _rubs(plan.top, key)]
+        return [
+            key
+            for key in self._hand.down
+            if plan.classes[key % 12] < (LIKELY_HARSH if _is_harsh(plan.top, key) else LIKELY) or _rubs(plan.top, key)
+        ]
 
-    def _bass_class(self, plan: Plan) -> int:
-        assert plan.chord is not None
-        root = plan.chord.root
-        return max(plan.chord.classes, key=lambda pc: float(plan.bass[pc]) * (ROOT_BASS if pc == root else 1.0))
+    def _bass_class(self, plan: Plan, classes: Sequence[int], touch: Touch) -> int:
+        if touch.fifth:
+            return classes[2]
+        root = classes[0]
+        if self._closed:
+            return root
+        return max(classes, key=lambda pc: float(plan.bass[pc]) * (ROOT_BASS if pc == root else 1.0))
 
-    def _upper_classes(self, plan: Plan, touch: Touch) -> list[int]:
-        assert plan.chord is not None
+    def _upper_classes(self, plan: Plan, classes: Sequence[int], number: int) -> list[int]:
+        """`number` of the chord's `classes` for a style by name; else whatever is likely, and not heard already."""
 
         def worth(pitch_class: int) -> float:
-            likely = float(plan.classes[pitch_class])
+            likely = float(plan.classes[pitch_class]) / _asked(plan.top, pitch_class)
             if pitch_class == self._last_upper:
                 likely *= SAME_AGAIN
             if _rubs(plan.top, pitch_class):
                 likely *= RUBBING
             return likely
 
-        return sorted(plan.chord.classes, key=worth, reverse=True)[: touch.upper]
+        wanted = [
+            pitch_class
+            for pitch_class in range(12)
+            if plan.classes[pitch_class] >= _asked(plan.top, pitch_class) and not _rubs(plan.top, pitch_class)
+        ]
+        if self._texture.named or self._closed or not wanted:
+            return sorted(classes, key=worth, reverse=True)[:number]
+        down = {key % 12 for key in self._hand.down}
+        fresh = sorted(set(wanted) - down, key=worth, reverse=True)
+        return fresh[:MOST_UPPER] or sorted(wanted, key=worth, reverse=True)[:number]
 
     @staticmethod
     def _velocity(plan: Plan, step: Step) -> int:
@@ -109,6 +272,23 @@ class LeftHand:
         return min(max(round(plan.velocity * UNDER_PLAYER * accent), SOFTEST), loudest, 127)
 
 
+def _next(choices: Sequence[_Choice], now: _Choice) -> _Choice:
+    """The choice after `now`, the first where `now` is none."""
+    return choices[(choices.index(now) + 1) % len(choices)] if now in choices else choices[0]
+
+
 def _rubs(top: int | None, pitch: int) -> bool:
     """Whether a pitch lies a semitone, by pitch class, from the right hand's highest key."""
     return top is not None and (top - pitch) % 12 in (1, 11)
+
+
+def _is_harsh(top: int | None, pitch: int) -> bool:
+    """Whether a pitch makes a second, a fourth, a tritone or a seventh with the right hand's highest key."""
+    return top is not None and (top - pitch) % 12 in HARSH
+
+
+def _asked(top: int | None, pitch_class: int) -> float:
+    """How likely a pitch class has to be."""
+    if top is not None and top % 12 == pitch_class:
+        return LIKELY_DOUBLED
+    return LIKELY_HARSH if _is_harsh(top, pitch_class) else LIKELY

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mido
 
 from device.audio import check_present
 from device.errors import UserError
+from device.panic import SUSTAIN
 from device.tempomap import TempoMap
 from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard, Send
 
@@ -31,6 +32,11 @@ class Part:
     drums: bool
     end_s: float
     """When its last key is let go."""
+
+    def split(self, lowest: int) -> Part:
+        """The same with the notes below `lowest` in the left hand."""
+        left = (replace(note, hand="left") if note.pitch < lowest else note for note in self.notes)
+        return replace(self, notes=tuple(left))
 
     def __str__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -156,6 +162,30 @@ def notes_of(sends: Sequence[Send], hand: Hand = "left") -> list[Note]:
     for on in down.values():
         close(on, None)
     return sorted(notes, key=lambda n: (n.onset_s, n.pitch))
+
+
+def ringing_notes(sends: Sequence[Send]) -> list[Note]:
+    """As `notes_of`, as they sound: what is let go under the pedal rings until that is up or the key is struck anew."""
+    down: list[tuple[float, float]] = []
+    began_s: float | None = None
+    for send in _in_order(sends):
+        if send.kind == "control" and send.pitch == SUSTAIN:
+            if send.velocity and began_s is None:
+                began_s = send.due_s
+            elif not send.velocity and began_s is not None:
+                down.append((began_s, send.due_s))
+                began_s = None
+    notes = notes_of(sends)
+    again: dict[int, float] = {}
+    ringing: list[Note] = []
+    for note in reversed(notes):
+        off_s = note.offset_s
+        if off_s is not None:
+            up_s = max([off_s, *(up for on, up in down if on <= off_s < up)])
+            off_s = max(off_s, min(up_s, again.get(note.pitch, up_s)))
+        again[note.pitch] = note.onset_s
+        ringing.append(replace(note, offset_s=off_s))
+    return ringing[::-1]
 
 
 def _in_order(sends: Sequence[Send]) -> list[Send]:

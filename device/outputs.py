@@ -8,7 +8,7 @@ from pathlib import Path
 
 from device.audio import SoundFile
 from device.errors import UserError, missing_extra
-from device.midifile import MidiInput, notes_of, write_midi
+from device.midifile import MidiInput, ringing_notes, write_midi
 from device.notes_csv import write_notes
 from device.performance import Performance
 from device.report import BundleName, write_report
@@ -66,7 +66,7 @@ class Outputs:
             if self.audio is not None:
                 from device.synth import write_mix
 
-                write_mix(self.audio, sound, performance.notes, notes_of(performance.sends))
+                write_mix(self.audio, sound, performance.notes, ringing_notes(performance.sends))
             if self.plot is not None:
                 from device.plot import write_plot
 

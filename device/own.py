@@ -45,6 +45,6 @@ class OwnNotes:
                 out[0, key, 1] = max(out[0, key, 1], float(now_s <= off))
         return out
 
-    def struck(self, from_s: float, to_s: float) -> set[int]:
-        """MIDI pitches that we struck within these times."""
-        return {pitch for pitch, on, _ in self._notes if from_s <= on <= to_s}
+    def struck(self, at_s: NDArray[np.float64], before_s: float, after_s: float) -> set[int]:
+        """MIDI pitches that we struck from `before_s` before each key's time in `at_s` [88] to `after_s` after it."""
+        return {pitch for pitch, on, _ in self._notes if -before_s <= on - at_s[pitch - LOWEST_KEY] <= after_s}

@@ -11,10 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from device.panic import SUSTAIN
+from device.touch import Pedal
 from device.types import Send
 
 SHORTEST_NOTE_S = 0.02
 """A shorter note makes no sound on most instruments."""
+PEDAL_AFTER_S = 0.08
+"""A pedal that is taken anew goes down so long after the strike: the old chord's strings have been damped by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ class Performer:
         self._lead_s = lead_s
         self._held: dict[int, _Held] = {}
         self._last_off_s: dict[int, float] = {}
+        self._pedal = False
+        self._pedal_due_s: float | None = None
+        self._last_pedal_s = float("-inf")
 
     @property
     def held(self) -> frozenset[int]:
@@ -77,23 +84,45 @@ class Performer:
                 held.off_s = off_s if held.off_s is None else min(held.off_s, off_s)
         return self.advance(now_s)
 
+    def pedal(self, now_s: float, due_s: float, wanted: Pedal) -> list[Send]:
+        """Move the sustain pedal for a strike at `due_s`; it lies in the ledger as the keys do."""
+        sends: list[Send] = []
+        if wanted != "down":
+            self._pedal_due_s = None
+            sends += self._lift(now_s, due_s)
+        if wanted != "up" and not self._pedal and self._pedal_due_s is None:
+            self._pedal_due_s = due_s + PEDAL_AFTER_S
+        return sends
+
     def advance(self, now_s: float) -> list[Send]:
-        """The note-offs that fall due by `now_s` + `lead_s`, in the order of their due times."""
+        """What falls due by `now_s` + `lead_s`, note-offs and the pedal, in the order of their due times."""
         until_s = now_s + self._lead_s
         due = [p for p, held in self._held.items() if held.off_s is not None and held.off_s <= until_s]
         sends = [self._let_go(now_s, pitch) for pitch in due]
+        if self._pedal_due_s is not None and self._pedal_due_s <= until_s:
+            self._pedal, self._last_pedal_s = True, max(self._pedal_due_s, self._last_pedal_s)
+            self._pedal_due_s = None
+            sends.append(Send(self._last_pedal_s, now_s, "control", SUSTAIN, 127))
         return sorted(sends, key=lambda send: send.due_s)
 
     def finish(self, now_s: float) -> list[Send]:
-        """Close every note at its own end, or now where it has none; the ledger is empty after it."""
+        """Close every note at its own end, or now where it has none, and the pedal; the ledger is empty after it."""
         sends = [self._let_go(now_s, pitch) for pitch in list(self._held)]
+        self._pedal_due_s = None
+        sends += self._lift(now_s, now_s)
         return sorted(sends, key=lambda send: send.due_s)
 
     def panic(self, now_s: float) -> list[Send]:
-        """A note-off for every note of the ledger, at once; the ledger is empty after it."""
+        """A note-off for every note of the ledger, at once, and the pedal up; the ledger is empty after it."""
         for held in self._held.values():
             held.off_s = None
         return self.finish(now_s)
+
+    def _lift(self, now_s: float, due_s: float) -> list[Send]:
+        if not self._pedal:
+            return []
+        self._pedal, self._last_pedal_s = False, max(due_s, self._last_pedal_s)
+        return [Send(self._last_pedal_s, now_s, "control", SUSTAIN, 0)]
 
     def _let_go(self, now_s: float, pitch: int) -> Send:
         held = self._held.pop(pitch)

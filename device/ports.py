@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device.errors import UserError, missing_extra
+from device.errors import UnavailableError, missing_extra
 
 RATES = (8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
 """Sample rates in Hz that an input is asked about."""
+INPUT, OUTPUT, SOUND, CONTROL = "MIDI input", "MIDI output", "audio input", "MIDI control"
+"""What a port is called in errors."""
 CLIENT = "lefthand"
 """What the box is called among the clients of the MIDI system."""
-CLOSE_S = 2.0
+CLOSE_S = 0.5
+"""Closing takes no longer, unless the driver hangs."""
 _API_NAMES = {"JACK Audio Connection Kit": "JACK", "Jack": "JACK"}
 
 
@@ -46,7 +49,7 @@ AnyPort = TypeVar("AnyPort", bound=Port)
 def choose(wanted: str, ports: Sequence[AnyPort], kind: str) -> AnyPort:
     """The one of `ports` called `wanted`: exactly, else the only one whose name contains it in any case.
 
-    A name may be given with its system, as `lefthand devices` prints it: `tape [JACK]`. Raises UserError
+    A name may be given with its system, as `lefthand devices` prints it: `tape [JACK]`. Raises UnavailableError
     with the candidates where several fit, and with what is there where none does. `kind` is the word for
     such a port.
     """
@@ -54,10 +57,19 @@ def choose(wanted: str, ports: Sequence[AnyPort], kind: str) -> AnyPort:
     fitting = exact or [port for port in ports if wanted.casefold() in str(port).casefold()]
     if len(fitting) == 1:
         return fitting[0]
+    thing = f'{kind} "{wanted}"'
     if fitting:
-        raise UserError(f'"{wanted}" could be more than one {kind}: write which one of {_listing(fitting)}.')
+        raise UnavailableError(
+            f'"{wanted}" could be more than one {kind}: write which one of {_listing(fitting)}.',
+            thing,
+            f"it could be any of {_listing(fitting)}; write which one in the settings",
+        )
     there = f"there is {_listing(ports)}" if ports else f"there is no {kind} at all"
-    raise UserError(f'There is no {kind} "{wanted}": {there}; connect it, or change the name in the settings.')
+    raise UnavailableError(
+        f"There is no {thing}: {there}; connect it, or change the name in the settings.",
+        thing,
+        f"it is not connected; {there}",
+    )
 
 
 def _listing(ports: Sequence[Port]) -> str:
@@ -79,8 +91,12 @@ def portaudio() -> Iterator[Any]:
     try:
         yield system
     finally:
-        with _quiet():
-            within_reason(system.terminate)
+        if not left_behind():
+            with _quiet():
+                within_reason(system.terminate)
+
+
+_closing: list[threading.Thread] = []
 
 
 def within_reason(call: Callable[[], object]) -> bool:
@@ -91,16 +107,26 @@ def within_reason(call: Callable[[], object]) -> bool:
     thread = threading.Thread(target=call, name="closing", daemon=True)
     thread.start()
     thread.join(CLOSE_S)
+    if thread.is_alive():
+        _closing.append(thread)
     return not thread.is_alive()
 
 
+def left_behind() -> bool:
+    """Whether something is still being closed: this process will then see no new sound input any more."""
+    return any(thread.is_alive() for thread in _closing)
+
+
 def sound_inputs(system: Any) -> list[SoundInput]:
-    """The inputs that the PyAudio instance `system` sees."""
+    """The inputs that the PyAudio instance `system` sees; one that goes away while it is looked at is none."""
     inputs = []
     for index in range(system.get_device_count()):
-        info = system.get_device_info_by_index(index)
-        if info["maxInputChannels"] > 0:
+        try:
+            info = system.get_device_info_by_index(index)
             api = str(system.get_host_api_info_by_index(info["hostApi"])["name"])
+        except OSError:
+            continue
+        if info["maxInputChannels"] > 0:
             inputs.append(
                 SoundInput(
                     name=str(info["name"]),
@@ -141,40 +167,35 @@ def midi_inputs() -> list[Port]:
 
 
 def open_output(name: str) -> tuple[Any, Port]:
-    """A connected `rtmidi.MidiOut` and its port; UserError as `choose`."""
-    return _open(_rtmidi().MidiOut, choose(name, midi_outputs(), "MIDI output"), "left hand")
+    """A connected `rtmidi.MidiOut` and its port; UnavailableError as `choose`."""
+    return connect_output(choose(name, midi_outputs(), OUTPUT))
 
 
 def open_input(name: str) -> tuple[Any, Port]:
-    """A connected `rtmidi.MidiIn` and its port; UserError as `choose`."""
-    return _open(_rtmidi().MidiIn, choose(name, midi_inputs(), "MIDI input"), "right hand")
+    """A connected `rtmidi.MidiIn` and its port; UnavailableError as `choose`."""
+    return connect_input(choose(name, midi_inputs(), INPUT))
 
 
-class Watch:
-    """Says whether a MIDI port is still there, which RtMidi does not tell of a port that is unplugged.
+def connect_output(port: Port) -> tuple[Any, Port]:
+    """A `rtmidi.MidiOut` connected to `port`, and it; UnavailableError where it has gone or is in use."""
+    return _open(_rtmidi().MidiOut, port, "left hand", OUTPUT)
 
-    One client for all the questions: making one for each would use up the MIDI system's.
-    """
 
-    def __init__(self, port: Port, output: bool) -> None:
-        self.port = port
-        kind = _rtmidi().MidiOut if output else _rtmidi().MidiIn
-        self._client = next(filter(None, (_client(kind, api) for api, name in _apis() if name == port.api)), None)
+def connect_input(port: Port) -> tuple[Any, Port]:
+    """A `rtmidi.MidiIn` connected to `port`, and it; UnavailableError where it has gone or is in use."""
+    return _open(_rtmidi().MidiIn, port, "right hand", INPUT)
 
-    def present(self) -> bool:
-        """Whether the port is listed now."""
-        return self._client is not None and self.port.name in self._client.get_ports()
 
-    def close(self) -> None:
-        """Give the client back."""
-        if self._client is not None and not self._client.is_deleted:
-            self._client.delete()
+def midi_class(output: bool) -> Callable[..., Any]:
+    """RtMidi's class of clients of one direction."""
+    kind: Callable[..., Any] = _rtmidi().MidiOut if output else _rtmidi().MidiIn
+    return kind
 
 
 def _ports(kind: Callable[..., Any]) -> list[Port]:
     ports: list[Port] = []
-    for api, display in _apis():
-        client = _client(kind, api)
+    for api, display in midi_systems():
+        client = midi_client(kind, api)
         if client is None:
             continue
         names = client.get_ports()
@@ -183,36 +204,35 @@ def _ports(kind: Callable[..., Any]) -> list[Port]:
     return ports
 
 
-def _open(kind: Callable[..., Any], port: Port, own_name: str) -> tuple[Any, Port]:
-    for api, display in _apis():
-        if display != port.api:
+def _open(kind: Callable[..., Any], port: Port, own_name: str, word: str) -> tuple[Any, Port]:
+    thing = f'{word} "{port}"'
+    for api, display in midi_systems():
+        if display != port.api or (client := midi_client(kind, api)) is None:
             continue
-        client = _client(kind, api)
         # Clients come and go: the index that counts is that of the moment of connecting.
-        names = [] if client is None else client.get_ports()
-        if client is not None and port.name in names:
-            with _rtmidi_errors(port):
-                client.open_port(names.index(port.name), name=own_name)
-            return client, port
-    raise UserError(f'"{port}" went away before it could be opened: connect it again.')
+        names = client.get_ports()
+        if port.name not in names:
+            client.delete()
+            continue
+        try:
+            client.open_port(names.index(port.name), name=own_name)
+        except (_rtmidi().RtMidiError, OSError) as error:
+            client.delete()
+            raise UnavailableError(
+                f'"{port}" cannot be opened ({error}): close the program that uses it.', thing
+            ) from None
+        return client, port
+    raise UnavailableError(f'"{port}" went away before it could be opened: connect it again.', thing)
 
 
-def _apis() -> list[tuple[int, str]]:
+def midi_systems() -> list[tuple[int, str]]:
     """(number, name) of the MIDI systems that RtMidi was built for."""
     rtmidi = _rtmidi()
     named = [(api, str(rtmidi.get_api_display_name(api))) for api in rtmidi.get_compiled_api()]
     return [(api, _API_NAMES.get(name, name)) for api, name in named]
 
 
-@contextlib.contextmanager
-def _rtmidi_errors(port: Port) -> Iterator[None]:
-    try:
-        yield
-    except (_rtmidi().RtMidiError, OSError) as error:
-        raise UserError(f'"{port}" cannot be opened ({error}): close the program that uses it.') from None
-
-
-def _client(kind: Callable[..., Any], api: int) -> Any | None:
+def midi_client(kind: Callable[..., Any], api: int) -> Any | None:
     """A client of the MIDI system `api`, None where that does not run."""
     with _quiet():
         try:

@@ -8,34 +8,44 @@ whether the player keeps the tempo or bends it, and the likeliest are kept. How 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from device.countin import SAME_ONSET_S
 from device.meter import Meter
+from device.readings import (
+    BEGINS,
+    DRIFT,
+    DRIFT_STEPS,
+    GROUP,
+    TIMING_S,
+    TREND,
+    Readings,
+    joined,
+    pruned,
+    updated,
+)
 from device.rhythm import Floats, Ints, next_class, previous_class, rhythm_of
 
-READINGS = 12
-TIMING_S = 0.022
-"""Standard deviation of an onset around its step."""
-STRAY = 0.02
+STRAY = 0.03
 """Share of onsets that were meant for no step: ornaments, false detections."""
-THIRDS = 0.03
-"""Share of onsets on the thirds of a beat, where a beat is not already divided by three."""
-STEADY_DRIFT, AGILE_DRIFT = 0.0002, 0.007
-"""Standard deviation of the relative change of the step length from one step to the next, keeping and bending."""
-BENDS, SETTLES = 0.03, 0.05
-"""Probability at each onset that a player begins to bend the tempo, and that he keeps it again."""
-DRIFT_STEPS = 8
-"""A tempo drifts while someone plays; in a longer rest there is nothing that could drift."""
-SAME_PHASE, SAME_TEMPO = 0.15, 0.01
-"""Readings that differ by less, in steps and relatively, are one."""
-NEGLIGIBLE = 1e-6
-"""Weight, beside the likeliest reading's, below which one is not kept."""
+OFF_BEAT, BLIND = 0.5, 0.2
+"""How far a rhythm is taken as if one knew but whether a step is even, or nothing: many a player keeps to off-beats."""
+TRIPLETS = np.array([0.0, 0.01, 0.005, 0.003])
+"""Share of onsets that begin triplets of eighths and of sixteenths, while the steps themselves are played."""
+OPEN_LATE = 0.02
+"""Of those, how many come from no whole number of places after the onset before."""
+IN_TRIPLETS = 0.9
+"""Share of onsets on triplet places once triplets are played, until one comes on a step between their groups."""
+TRIPLET_NEXT = np.array([0.0, 0.6, 0.2, 0.1, 0.03, 0.01, 0.04, 0.02])
+"""Of an onset among triplets, how likely the next is how many triplet places on, the last for all further ones."""
+FAR = 6.5
+"""Triplet places without an onset after which triplets are no longer expected."""
+BENDS, SETTLES, TURNS = 0.02, 0.02, 0.01
+"""Probability at each step that a player begins to bend the tempo, that he keeps it again, that he bends it back."""
+WIDE = 0.3
+"""Standard deviation, in steps, of where a step is, from which on the steps further off are considered too."""
 NO_STEP = 1e-4
 """Share of onsets that are no step later than the one before, and yet no chord."""
 FIT_RATE, START_FIT = 0.12, 0.8
@@ -43,7 +53,10 @@ FIT_RATE, START_FIT = 0.12, 0.8
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One reading: step `index` comes at `time_s`, the next `step_s` later; covariance (tt, tp, pp) in s²."""
+    """One reading: step `index` comes at `time_s`, the next `step_s` later; covariance (tt, tp, pp) in s².
+
+    Each step is longer than the one before by `trend`, relatively, for `DRIFT_STEPS` steps.
+    """
 
     index: int
     time_s: float
@@ -51,44 +64,27 @@ class Line:
     tt: float
     tp: float
     pp: float
+    trend: float = 0.0
 
     def at(self, index: float) -> float:
         """When step `index` comes."""
-        return self.time_s + (index - self.index) * self.step_s
+        n = index - self.index
+        m = min(max(n, 0.0), DRIFT_STEPS)
+        return self.time_s + self.step_s * (n + self.trend * (n - m / 2) * m)
+
+    def length_s(self, index: float) -> float:
+        """How long the step before `index` lasts."""
+        return self.step_s * (1 + self.trend * min(max(index - self.index, 0.0), DRIFT_STEPS))
 
     def variance(self, index: float) -> float:
         """Of `at(index)`, for a player who keeps the tempo."""
         n = index - self.index
-        drift = (STEADY_DRIFT * self.step_s) ** 2 * min(abs(n), DRIFT_STEPS)
+        drift = (float(DRIFT[0]) * self.step_s) ** 2 * min(abs(n), DRIFT_STEPS)
         return self.tt + 2 * n * self.tp + n * n * (self.pp + drift)
 
     def nearest(self, time_s: float) -> int:
         """The step that is nearest to a time."""
         return self.index + round((time_s - self.time_s) / self.step_s)
-
-
-@dataclass(frozen=True)
-class _Readings:
-    """Several lines, one an entry [readings]: the arrays of `Line`, the last two onsets' steps, and the weight."""
-
-    index: Ints
-    time_s: Floats
-    step_s: Floats
-    tt: Floats
-    tp: Floats
-    pp: Floats
-    onset: Ints
-    before: Ints
-    agile: Ints
-    weight: Floats
-
-    def at(self, index: npt.NDArray[Any] | int) -> Floats:
-        """When step `index` comes in each."""
-        return np.asarray(self.time_s + (index - self.index) * self.step_s)
-
-    def chosen(self, which: npt.NDArray[Any]) -> _Readings:
-        """Some of them."""
-        return _Readings(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
 
 
 class Pulse:
@@ -101,10 +97,11 @@ class Pulse:
         self, meter: Meter, time_s: float, step_s: float, time_sd_s: float, step_sd_s: float, bar_step: int = 0
     ) -> None:
         self._meter = meter
-        self._next = rhythm_of(meter).next
+        self._next = _next_shares(meter)
+        self._turning = _turning()
         self.bar_step = bar_step
         one, start = np.ones(1), np.full(1, -meter.steps_per_beat)
-        self._readings = _Readings(
+        self._readings = Readings(
             index=np.zeros(1, np.int64),
             time_s=one * time_s,
             step_s=one * step_s,
@@ -113,7 +110,9 @@ class Pulse:
             pp=one * step_sd_s**2,
             onset=start,
             before=start * 2,
-            agile=np.zeros(1, np.int64),
+            place=start.astype(float),
+            triplets=np.zeros(1, np.int64),
+            bend=np.zeros(1, np.int64),
             weight=one,
         )
         self._fit = START_FIT
@@ -157,38 +156,57 @@ class Pulse:
     def _split(self, onset_s: float) -> float:
         """Split the readings by what the onset may have been, keep the likeliest; the share that says it was meant."""
         old = self._readings
-        steps = self._meter.steps_per_beat
         below = old.index + np.floor((onset_s - old.time_s) / old.step_s).astype(np.int64)
-        beat = below - (below - self.bar_step) % steps
-        places = [below, below + 1]
-        on_step = [below, below + 1]
-        share = [self._share(below), self._share(below + 1)]
-        if steps % 3:
-            places += [beat + steps / 3, beat + 2 * steps / 3]
-            on_step += [below, below]
-            share += [np.full(len(beat), THIRDS / 2)] * 2
-        turning = np.array([[1 - BENDS, SETTLES], [BENDS, 1 - SETTLES]])[:, old.agile]
-        split = _updated(
+        n = below - old.index
+        wide = bool((old.tt + n * n * old.pp > (WIDE * old.step_s) ** 2).any())
+        on = below + np.arange(-1 if wide else 0, 3 if wide else 2)[:, None]
+        phase = (below - self.bar_step) % 4
+        third = below + np.where(phase % 2, 1, 2) / 3
+        simple = self._meter.steps_per_beat % 3 > 0
+        place = np.concatenate([on, [third, third, below + 0.5]])
+        step = np.concatenate([on, [below, below, below]])
+        kind = np.repeat([0] * len(on) + [1, 2, 3], len(n)).reshape(place.shape)
+        possible = np.ones(place.shape)
+        possible[len(on)] = simple * ((phase == 1) | (phase == 2))
+        ahead = place - old.place
+        # an onset between the steps opens or goes on with its kind of triplets, one on a step with those played
+        played = np.where(kind > 0, kind, old.triplets)
+        group = GROUP[played]
+        whole = np.rint(ahead * 3 / group)
+        regular = np.abs(ahead * 3 / group - whole) < 0.1
+        begins = (step - self.bar_step) % BEGINS[played] == 0
+        among = regular & np.where(kind > 0, kind == old.triplets, begins & (old.triplets > 0))
+        triplets = np.where(kind > 0, kind, np.where(among & (whole < FAR), old.triplets, 0))
+        inside = TRIPLET_NEXT[np.clip(whole, 0, len(TRIPLET_NEXT) - 1).astype(np.int64)]
+        straight = np.where(kind > 0, 0.0, self._next_share(step))
+        opening = TRIPLETS[kind] * np.where(regular, inside, OPEN_LATE)
+        usual = (1 - STRAY - TRIPLETS.sum()) * straight + opening
+        in_triplets = (1 - STRAY - IN_TRIPLETS) * straight + IN_TRIPLETS * np.where(among, inside, 0.0)
+        share = possible * np.where(ahead > 0.1, np.where(old.triplets > 0, in_triplets, usual), NO_STEP)
+        bends = len(TREND)
+        since = np.clip(step - old.onset, 0, len(self._turning) - 1)
+        split = updated(
             old,
             onset_s,
-            place=np.stack(places * 2).astype(float),
-            step=np.stack(on_step * 2),
-            agile=np.repeat([0, 1], len(places))[:, None],
-            share=np.stack(share * 2) * np.repeat(turning, len(places), axis=0),
+            place=np.tile(place, (bends, 1)),
+            step=np.tile(step, (bends, 1)),
+            triplets=np.tile(triplets, (bends, 1)),
+            bend=np.repeat(np.arange(bends), len(place))[:, None],
+            share=np.concatenate([share * self._turning[since, to, old.bend] for to in range(bends)]),
         )
-        stray = old.weight * STRAY / (steps * old.step_s)
+        stray = old.weight * STRAY / (self._meter.steps_per_beat * old.step_s)
         meant = float(split.weight.sum())
         total = meant + float(stray.sum())
-        self._readings = _pruned(_joined(split, replace(old, weight=stray)), total)
+        self._readings = pruned(joined(split, replace(old, weight=stray)), total)
         return meant / total
 
-    def _share(self, step: Ints) -> Floats:
-        """How likely the next onset is meant for `step`, in each reading."""
+    def _next_share(self, step: Ints) -> Floats:
+        """How likely the next onset is meant for `step` [places, readings], if for a step."""
         old = self._readings
         position = (old.onset - self.bar_step) % self._meter.steps_per_bar
         ahead = step - old.onset
         share = self._next[position, previous_class(old.onset - old.before), next_class(ahead)]
-        return np.where(ahead > 0, share * (1 - STRAY - THIRDS), NO_STEP)
+        return np.where(ahead > 0, share, 0.0)
 
     def _likeliest(self) -> Line:
         """The likeliest reading, with those near it."""
@@ -210,63 +228,22 @@ class Pulse:
             tt=float(weight @ (r.tt + 2 * n * r.tp + n * n * r.pp + dt * dt)),
             tp=float(weight @ (r.tp + n * r.pp + dt * dp)),
             pp=float(weight @ (r.pp + dp * dp)),
+            trend=float(weight @ TREND[r.bend]),
         )
 
 
-def _updated(old: _Readings, onset_s: float, place: Floats, step: Ints, agile: Ints, share: Floats) -> _Readings:
-    """Each reading [readings] after an onset meant for each `place` [places, readings] and counted as one on `step`.
-
-    `share` [places, readings] is how likely that is beforehand, `agile` [places, 1] how the tempo has moved.
-    """
-    n = np.maximum(step - old.index, 0)
-    bent = (np.where(agile, AGILE_DRIFT, STEADY_DRIFT) * old.step_s) ** 2 * np.minimum(n, DRIFT_STEPS)
-    index = old.index + n
-    time_s = old.at(index)
-    tt = old.tt + 2 * n * old.tp + n * n * (old.pp + bent / 3)
-    tp = old.tp + n * (old.pp + bent / 2)
-    pp = old.pp + bent
-    on = place - index
-    gain_t, gain_p = tt + on * tp, tp + on * pp
-    variance = gain_t + on * gain_p + TIMING_S**2
-    error_s = onset_s - time_s - on * old.step_s
-    density = np.exp(-0.5 * error_s**2 / variance) / np.sqrt(2 * math.pi * variance)
-    gain_t, gain_p = gain_t / variance, gain_p / variance
-    return _Readings(
-        index=index,
-        time_s=time_s + gain_t * error_s,
-        step_s=old.step_s + gain_p * error_s,
-        tt=tt - gain_t * gain_t * variance,
-        tp=tp - gain_t * gain_p * variance,
-        pp=pp - gain_p * gain_p * variance,
-        onset=np.maximum(step, old.onset),
-        before=np.where(step > old.onset, old.onset, old.before),
-        agile=np.broadcast_to(agile, place.shape),
-        weight=old.weight * share * density,
-    )
+def _next_shares(meter: Meter) -> Floats:
+    """As the table of `device.rhythm`, less sure of where in the bar one is."""
+    table = rhythm_of(meter)
+    weight = table.onset[:, None, None] + 1e-6
+    either = [(table.next[i::2] * weight[i::2]).sum(axis=0) / weight[i::2].sum() for i in range(2)]
+    blind = (table.next * weight).sum(axis=0) / weight.sum()
+    even = np.stack(either * (meter.steps_per_bar // 2))
+    return np.asarray((1 - OFF_BEAT - BLIND) * table.next + OFF_BEAT * even + BLIND * blind)
 
 
-def _joined(split: _Readings, stray: _Readings) -> _Readings:
-    """All readings in one row."""
-    return _Readings(
-        *(np.concatenate([getattr(split, name).ravel(), getattr(stray, name)]) for name in split.__dataclass_fields__)
-    )
-
-
-def _pruned(readings: _Readings, total: float) -> _Readings:
-    """The likeliest few, each with the weight of those that say nearly the same; `total` is the weight of all."""
-    order = np.argsort(-readings.weight)[: 3 * READINGS]
-    r = readings.chosen(order)
-    weight = r.weight / total
-    alive = weight > NEGLIGIBLE * weight[0]
-    kept: list[int] = []
-    for i in range(len(order)):
-        if not alive[i] or len(kept) == READINGS:
-            continue
-        alike = (r.onset == r.onset[i]) & (r.agile == r.agile[i]) & alive
-        alike &= np.abs(r.at(r.index[i]) - r.time_s[i]) < SAME_PHASE * r.step_s[i]
-        alike &= np.abs(r.step_s - r.step_s[i]) < SAME_TEMPO * r.step_s[i]
-        weight[i] = weight[alike].sum()
-        alive &= ~alike
-        kept.append(i)
-    weight = weight[kept]
-    return replace(r.chosen(np.array(kept)), weight=weight / weight.sum())
+def _turning() -> Floats:
+    """Probability of each bend [steps since the last onset, to, from]."""
+    keeps, bent = 1 - BENDS, 1 - SETTLES - TURNS
+    one = np.array([[keeps, SETTLES, SETTLES], [BENDS / 2, bent, TURNS], [BENDS / 2, TURNS, bent]])
+    return np.stack([np.linalg.matrix_power(one, n) for n in range(DRIFT_STEPS + 1)])

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import logging
+import os
 import queue
+import shutil
 import threading
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,30 +21,47 @@ from numpy.typing import NDArray
 
 from device.engine import Engine
 from device.errors import UserError, missing_extra
+from device.gate import AS_FITTED
 from device.midifile import write_midi
 from device.notes_csv import write_notes
 from device.performance import Performance
 from device.play import LONGEST_TAIL_S
 from device.source import Source
+from device.spool import Spool
 from device.types import Event, Note, Send
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
 QUEUE_BLOCKS = 4096
 """Blocks wait at most this many for the disk: 20 s at 48 kHz and 256 samples, a slow card's worst pause."""
 WAIT_S = 0.05
+MEGABYTE = 1_000_000
+DEFAULT_MB = 1000
+"""An hour and a half of sound at 48 kHz."""
+KEPT_FREE = 64 * MEGABYTE
+"""Of the disk, which others need too."""
+EVENT_BYTES = 200
+"""What a note or message comes to, on its way and in the files at the end."""
+
+log = logging.getLogger("lefthand")
 
 
 @dataclass(frozen=True)
 class How:
     """How a run was set, which `play` has to know to do the same again."""
 
-    clock: Literal["follow", "fixed"]
+    clock: Literal["follow", "fixed", "midi"]
     tempo: float | None
     meter: str
     count_in: int | None
     bundle: str
     """The folder of the models, "" for those that came with lefthand."""
     hears_itself: bool
+    steering: dict[str, Any] = field(default_factory=dict)
+    """The fields of `device.lefthand.Steering` at the beginning."""
+    split: int = 0
+    """The right hand's lowest pitch."""
+    confidence: float = AS_FITTED
+    """How sure a note had to be."""
 
 
 def how_captured(path: Path) -> How | None:
@@ -56,14 +78,32 @@ def how_captured(path: Path) -> How | None:
         raise UserError(f"{beside} cannot be read ({error}): move {path.name} elsewhere to play it alone.") from None
 
 
-class Recording:
-    """Writes into the new or empty folder `folder`.
+@dataclass(frozen=True)
+class Capture:
+    """Where to record, and how much at most."""
 
-    `rate` (Hz) is that of the sound, None for a keyboard; `hop_s` the length of a hop. Raises UserError
-    where the folder cannot be made or holds a capture already, and where soundfile is missing.
+    folder: Path
+    most_bytes: int = DEFAULT_MB * MEGABYTE
+
+    def next(self) -> Capture:
+        """A new folder in this one, for what is left of the bytes."""
+        used = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        folder = next(path for i in itertools.count(1) if not (path := self.folder / f"{i:03d}").exists())
+        return Capture(folder, max(0, self.most_bytes - used))
+
+
+class Recording:
+    """Writes into the new or empty folder `folder`, `most_bytes` at most, and leaves KEPT_FREE of the disk.
+
+    `rate` (Hz) is that of the sound, None for a keyboard; `hop_s` the length of a hop. Where there is no room
+    for more, the recording ends there, and what is recorded is whole; so it does, with an error at the end,
+    where the disk fails. Raises UserError where the folder cannot be made or holds a capture already, and
+    where soundfile is missing.
     """
 
-    def __init__(self, folder: Path, how: How, rate: int | None, hop_s: float) -> None:
+    def __init__(
+        self, folder: Path, how: How, rate: int | None, hop_s: float, most_bytes: int = DEFAULT_MB * MEGABYTE
+    ) -> None:
         self.folder = folder
         self._rate = rate
         self.performance = Performance("midi" if rate is None else "audio", float("inf"), hop_s)
@@ -74,26 +114,51 @@ class Recording:
             (folder / HOW).write_text(json.dumps(asdict(how), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise UserError(f"{folder} cannot be written ({error.strerror}): give --record another folder.") from None
+        self._room = min(most_bytes, shutil.disk_usage(folder).free - KEPT_FREE)
         self._error: str | None = None
-        self._blocks: queue.Queue[NDArray[np.float32]] = queue.Queue(QUEUE_BLOCKS)
+        self._full = False
+        self._written = 0
+        self._spool = Spool(folder)
+        self._waiting: queue.Queue[NDArray[np.float32] | Sequence[Event]] = queue.Queue(QUEUE_BLOCKS)
         self._done = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._write, name="recording", daemon=True)
         if rate is not None:
-            self._thread = threading.Thread(target=self._write_sound, args=(rate,), name="recording", daemon=True)
             _soundfile()
-            self._thread.start()
+        self._thread.start()
 
     def sound(self, block: NDArray[np.float32]) -> None:
         """Keep a block as it was captured, float32[n]; where the disk fails, the rest is not kept."""
-        if self._error is None:
-            try:
-                self._blocks.put_nowait(block)
-            except queue.Full:
-                self._error = "the disk is too slow"
+        if self._keep(block, block.nbytes):
+            self._written += len(block)
 
-    def collect(self, events: Iterable[Event]) -> None:
+    def collect(self, events: Sequence[Event]) -> None:
         """Keep what the engine told."""
-        self.performance.collect(events)
+        self._keep(events, EVENT_BYTES * len(events))
+
+    def _keep(self, what: NDArray[np.float32] | Sequence[Event], size: int) -> bool:
+        if self._over or not self._fits(size):
+            return False
+        try:
+            self._waiting.put_nowait(what)
+        except queue.Full:
+            self._fail("the disk is too slow")
+            return False
+        return True
+
+    @property
+    def _over(self) -> bool:
+        return self._full or self._error is not None
+
+    def _fits(self, size: int) -> bool:
+        self._room -= size
+        if self._room < 0 and not self._full:
+            self._full = True
+            log.info("the recording in %s is full, and ends here; playing goes on", self.folder)
+        return not self._full
+
+    def _fail(self, why: str) -> None:
+        self._error = why
+        log.warning("the recording in %s ends early (%s); playing goes on", self.folder, why)
 
     def finish(self, engine: Engine, source: Source, now_s: float) -> None:
         """End the input as the end of a file would, which decides what was pending; then write everything.
@@ -101,6 +166,12 @@ class Recording:
         `now_s` is the time of the last hop so far.
         """
         performance = self.performance
+        self._gather()
+        if self._over:
+            performance.input_s = source.input_s if self._rate is None else self._written / self._rate
+            performance.close()
+            self.close()
+            return
         rest = source.finish()
         performance.input_s = source.input_s
         for hop, now_s, midi in rest:
@@ -115,26 +186,48 @@ class Recording:
 
     def close(self) -> None:
         """Write what there is. Raises UserError where the sound could not be kept to its end."""
-        if self._thread is not None:
-            self._done.set()
-            self._thread.join()
+        self._gather()
+        self._done.set()
+        self._thread.join()
         notes = self.performance.notes
-        write_notes(self.folder / NOTES, notes)
-        write_midi(self.folder / SENT, self.performance.sends)
-        if self._rate is None:
-            write_midi(self.folder / KEYS, key_messages(notes))
+        try:
+            write_notes(self.folder / NOTES, notes)
+            write_midi(self.folder / SENT, self.performance.sends)
+            if self._rate is None:
+                write_midi(self.folder / KEYS, key_messages(notes))
+            for path in [*self.folder.iterdir(), self.folder]:
+                _sync(path)
+        except OSError as error:
+            self._error = self._error or error.strerror
         if self._error is not None:
             raise UserError(f"{self.folder / SOUND} ends early ({self._error}): record to another disk.")
 
-    def _write_sound(self, rate: int) -> None:
-        sf = _soundfile()
+    def _gather(self) -> None:
+        """All that was told so far, from the disk to `performance`; nothing the second time."""
+        while self._waiting.unfinished_tasks and self._thread.is_alive():
+            time.sleep(WAIT_S / 10)
+        self.performance.collect(self._spool.taken())
+
+    def _write(self) -> None:
+        """In a thread of its own, as a disk may be slow: sound to its file, what was told to the spool."""
         try:
-            with sf.SoundFile(str(self.folder / SOUND), "w", rate, 1, subtype="FLOAT", format="WAV") as file:
-                while not (self._done.is_set() and self._blocks.empty()):
+            with contextlib.ExitStack() as stack:
+                sound = None if self._rate is None else stack.enter_context(_sound_file(self.folder, self._rate))
+                while not (self._done.is_set() and self._waiting.empty()):
                     with contextlib.suppress(queue.Empty):
-                        file.write(self._blocks.get(timeout=WAIT_S))
-        except (OSError, RuntimeError) as error:
-            self._error = str(error)
+                        what = self._waiting.get(timeout=WAIT_S)
+                        if isinstance(what, np.ndarray):
+                            assert sound is not None
+                            sound.write(what)
+                        else:
+                            self._spool.put(what)
+                        self._waiting.task_done()
+        except Exception as error:  # soundfile also asserts what a full disk breaks
+            self._fail(str(error) or "the disk takes no more")
+
+
+def _sound_file(folder: Path, rate: int) -> Any:
+    return _soundfile().SoundFile(str(folder / SOUND), "w", rate, 1, subtype="FLOAT", format="WAV")
 
 
 def key_messages(notes: Iterable[Note]) -> list[Send]:
@@ -145,6 +238,15 @@ def key_messages(notes: Iterable[Note]) -> list[Send]:
         if note.offset_s is not None:
             messages.append(Send(note.offset_s, note.offset_s, "note_off", note.pitch, 0))
     return messages
+
+
+def _sync(path: Path) -> None:
+    """On the disk when this returns."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _soundfile() -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import queue
 import time
 from collections.abc import Callable
@@ -17,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.config import AudioSettings
-from device.errors import UserError
+from device.config import DEFAULT_RATE, AudioSettings
+from device.errors import UnavailableError, UserError
+from device.faults import Faults
 from device.features import Samples
-from device.ports import choose, rates_of, sound_inputs, within_reason
+from device.ports import SOUND, choose, rates_of, sound_inputs, within_reason
 from device.realtime import ask_for_fifo
 from device.resample import Hops
 from device.source import Feed
@@ -29,17 +31,22 @@ from device.streamtime import StreamTime
 QUEUE_S = 2.0
 """Blocks wait at most this long for the engine before they count as lost."""
 WAIT_S = 0.1
-DEAF_S = 2.0
+DEAF_S = 1.0
 """An input that gives no block for this long is gone."""
+CLIPS = 0.9999
+"""Of full scale; converters stop a step below it."""
+SILENT = 1e-6
+"""-120 dBFS, below every converter."""
 
 log = logging.getLogger("lefthand")
 
 
 class SoundSource:
-    """The input that `settings` names, of the PyAudio instance `system`, from now on.
+    """The input that `settings` names, of the PyAudio instance `system`, from `start` on.
 
     `stream_time` learns when the blocks arrive; `keep`, if given, gets each block (float32[n], full scale
-    at 1). Raises UserError where the input cannot be chosen or opened.
+    at 1), and `faults` counts what is wrong with them. Raises UnavailableError where the input cannot be chosen
+    or opened.
     """
 
     def __init__(
@@ -50,34 +57,58 @@ class SoundSource:
         hop: int,
         stream_time: StreamTime,
         keep: Callable[[NDArray[np.float32]], None] | None = None,
+        faults: Faults | None = None,
     ) -> None:
-        self.port = choose(settings.input, sound_inputs(system), "sound input")
+        self.port = choose(settings.input, sound_inputs(system), SOUND)
         self.xruns = 0
         """How often the sound system said that it had lost sound (PortAudio's -9981), or we had to drop a block."""
-        self._hops = Hops(settings.rate, model_rate, hop, extra="live")
         self._settings = settings
+        self._thing = f'{SOUND} "{settings.input}"'
+        self._faults = Faults() if faults is None else faults
         self._time = stream_time
         self._keep = keep
         self._queue: queue.Queue[tuple[bytes, float]] = queue.Queue(round(QUEUE_S * settings.rate / settings.block) + 1)
         self._waited_s = 0.0
         self._xruns_to_tell = 1
+        self._peak = 0.0
         self.input_s = 0.0
-        self._stream = self._open(system)
+        self._first = True
+        self._check_channel()
+        self.rate, self._stream = self._open(system, settings.rate)
+        try:
+            self._hops = Hops(self.rate, model_rate, hop)
+        except UserError:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Let the sound come; raises UnavailableError where the input refuses now."""
+        try:
+            self._stream.start_stream()
+        except OSError as error:
+            raise UnavailableError(
+                f'"{self.port}" cannot be started ({error}): close the program that uses it.', self._thing
+            ) from None
 
     def read(self) -> list[Feed]:
         """Wait for the next block, and give the hops that it completes with their times; none after WAIT_S.
 
-        Raises UserError where the input has stopped delivering.
+        Raises UnavailableError where the input has stopped delivering.
         """
         try:
             data, arrived_s = self._queue.get(timeout=WAIT_S)
         except queue.Empty:
             self._waited_s += WAIT_S
-            if self._waited_s >= DEAF_S:
-                raise UserError(f'"{self.port}" gives no more sound: connect it again and start anew.') from None
+            if self._waited_s >= DEAF_S or not self._runs():
+                raise UnavailableError(
+                    f'"{self.port}" gives no more sound: connect it again and start anew.',
+                    self._thing,
+                    "it gives no more sound",
+                ) from None
             return []
         self._waited_s = 0.0
         block = np.frombuffer(data, np.float32).reshape(-1, self._settings.channel)[:, -1]
+        self._look_at(block)
         if self._keep is not None:
             self._keep(block)
         hops = self._hops.push(block)
@@ -103,32 +134,61 @@ class SoundSource:
 
         within_reason(end)
 
-    def _open(self, system: Any) -> Any:
+    def level_db(self) -> float:
+        """The highest peak since the question before, in dBFS."""
+        peak, self._peak = self._peak, 0.0
+        return 20 * math.log10(max(peak, SILENT))
+
+    def _look_at(self, block: NDArray[np.float32]) -> None:
+        peak = float(np.abs(block).max(initial=0.0))
+        if not math.isfinite(peak):
+            self._faults.count("blocks that are no numbers")
+            return
+        if peak >= CLIPS:
+            self._faults.count("clipped blocks")
+        self._peak = max(self._peak, peak)
+
+    def _runs(self) -> bool:
+        try:
+            return bool(self._stream.is_active())
+        except OSError:
+            return False
+
+    def _check_channel(self) -> None:
+        if self._settings.channel > self.port.channels:
+            sentence = f'"{self.port}" has {self.port.channels} channels: set [audio] channel to 1 to '
+            raise UnavailableError(f"{sentence}{self.port.channels}.", self._thing)
+
+    def _open(self, system: Any, rate: int) -> tuple[int, Any]:
+        """A stream at `rate`, or at the nearest that the card has where that is only the default; and its rate."""
         import pyaudio
 
-        source, wanted = self.port, self._settings
-        if wanted.channel > source.channels:
-            raise UserError(
-                f'"{source}" has {source.channels} channels: set [audio] channel to 1 to {source.channels}.'
-            )
-        self._first = True
+        wanted = self._settings
         try:
-            return system.open(
-                rate=wanted.rate,
+            return rate, system.open(
+                rate=rate,
                 channels=wanted.channel,
                 format=pyaudio.paFloat32,
                 input=True,
-                input_device_index=source.index,
+                input_device_index=self.port.index,
                 frames_per_buffer=wanted.block,
                 stream_callback=self._callback,
+                start=False,
             )
         except (OSError, ValueError) as error:
-            rates = rates_of(system, source, wanted.channel)
-            if rates and wanted.rate not in rates:
-                raise UserError(
-                    f'"{source}" does not run at {wanted.rate} Hz: set [audio] rate to {_or(rates)}.'
-                ) from None
-            raise UserError(f'"{source}" cannot be opened ({error}): close the program that uses it.') from None
+            refused = error
+        offered = rates_of(system, self.port, wanted.channel)
+        if rate in offered or not offered:
+            raise UnavailableError(
+                f'"{self.port}" cannot be opened ({refused}): close the program that uses it.', self._thing
+            ) from None
+        if rate != DEFAULT_RATE:
+            raise UnavailableError(
+                f'"{self.port}" does not run at {rate} Hz: set [audio] rate to {_or(offered)}.', self._thing
+            ) from None
+        nearest = min(offered, key=lambda hertz: abs(hertz - DEFAULT_RATE))
+        log.info('"%s" does not run at %d Hz, and is heard at %d Hz', self.port, DEFAULT_RATE, nearest)
+        return self._open(system, nearest)
 
     def _log_losses(self, lost_s: float) -> None:
         if lost_s:

@@ -21,12 +21,26 @@ class Source(Protocol):
         ...
 
     @property
+    def rate(self) -> int | None:
+        """Samples a second; None for a keyboard."""
+        ...
+
+    @property
+    def xruns(self) -> int:
+        """How often input was lost."""
+        ...
+
+    @property
     def input_s(self) -> float:
         """Seconds of input so far."""
         ...
 
+    def start(self) -> None:
+        """Begin; UnavailableError where the input refuses now."""
+        ...
+
     def read(self) -> list[Feed]:
-        """Wait a little for more input and give it; UserError where the input has gone."""
+        """Wait a little for more input and give it; UnavailableError where the input has gone."""
         ...
 
     def finish(self) -> list[Feed]:

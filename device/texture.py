@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from device.accompanist import Plan
 from device.clock import Step
+from device.styles import Figure, Style, on_beats
+from device.touch import NOTHING, Touch
+from device.warmup import Manner
 
 BASS_FROM, UPPER_FROM = 0.25, 0.18
 """Strike where it is at least this likely."""
-PATIENCE = 0.12
+PATIENCE = 0.08
 """How much the threshold falls for each strike that is owed."""
 MOST_OWED = 1.5
 MANY = 0.4
@@ -18,21 +21,6 @@ RESTRIKE_BEATS = 4
 """Nothing is held longer than a bar, or than this, without a new strike."""
 THIN_LOCK, LOST_LOCK = 0.6, 0.3
 """Below the one nothing is struck off the beat, below the other nothing but bass notes on the beat."""
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """What is struck at a step: the bass, and how many keys above it (0 to 3)."""
-
-    bass: bool
-    upper: int
-
-    @property
-    def any(self) -> bool:
-        return self.bass or self.upper > 0
-
-
-NOTHING = Touch(False, 0)
 
 
 class _Voice:
@@ -55,7 +43,7 @@ class Texture:
     """Turns plans into touches; it knows its own past. `density` scales how much is played."""
 
     def __init__(self, density: float = 1.0) -> None:
-        self._density = density
+        self.density = density
         self.reset()
 
     def reset(self) -> None:
@@ -70,8 +58,8 @@ class Texture:
             self.reset()
             return NOTHING
         thin, lost = plan.lock < THIN_LOCK, plan.lock < LOST_LOCK
-        bass = self._bass.strikes(plan.strike_bass, self._density)
-        upper = self._upper.strikes(plan.strike_upper, self._density) and not lost
+        bass = self._bass.strikes(plan.strike_bass, self.density)
+        upper = self._upper.strikes(plan.strike_upper, self.density) and not lost
         if thin and not step.is_beat:
             bass = upper = False
         if self._since is None or self._changed(plan, step) or self._overdue(step):
@@ -95,3 +83,58 @@ class Texture:
     def _overdue(self, step: Step) -> bool:
         beats = min(RESTRIKE_BEATS, max(step.meter.beats_per_bar, 2))
         return (self._since or 0) >= beats * step.meter.steps_per_beat
+
+
+class Steered:
+    """The texture that is wanted now: a style by name, else the player's own manner once learned, else the net's.
+
+    `style`, `density` (0.25 to 2) and `manner` may be changed at any time and count from the next step on.
+    """
+
+    def __init__(self, style: Style = "auto", density: float = 1.0) -> None:
+        self.style, self.density = style, density
+        self.manner: Manner | None = None
+        self._auto = Texture(density)
+        self._figure: Figure | None = None
+        self._chord: tuple[int, ...] | None = None
+
+    def reset(self) -> None:
+        """Nothing was played, nothing learned."""
+        self.manner = None
+        self._rest()
+
+    @property
+    def named(self) -> bool:
+        """Whether a style or manner decides what is held, and not the net."""
+        return self.style != "auto" or self.manner is not None
+
+    def step(self, plan: Plan, step: Step) -> Touch:
+        """What to strike at this step."""
+        if plan.silent or plan.chord is None:
+            self._rest()
+            return NOTHING
+        if self.style == "auto" and (self.manner is None or self.manner.meter != step.meter):
+            self._auto.density = self.density
+            return self._auto.step(plan, step)
+        chord = plan.chord.classes[:3]
+        new = self._chord is None or (step.is_beat and chord != self._chord)
+        if new:
+            self._chord = chord
+        deepest = on_beats(step) if plan.lock < THIN_LOCK else 4
+        touch = self._source().touch(step, new, self.density, deepest)
+        if plan.lock < LOST_LOCK and touch.upper:
+            return replace(touch, upper=0, tone=None)
+        return touch
+
+    def _source(self) -> Figure | Manner:
+        if self.style == "auto":
+            assert self.manner is not None
+            return self.manner
+        if self._figure is None or self._figure.style != self.style:
+            self._figure = Figure(self.style)
+        return self._figure
+
+    def _rest(self) -> None:
+        self._auto.reset()
+        self._figure = None
+        self._chord = None

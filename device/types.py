@@ -21,7 +21,8 @@ class Note:
     """A note that was heard.
 
     `decided_s` is when it was known: source samples consumed / source rate as it left the gate
-    (for MIDI input the time of the message). `offset_s` is None while the key is still down.
+    (for MIDI input the time of the message). `offset_s` is when the key went up, whatever the pedal does; None while
+    it is still down.
     """
 
     onset_s: float

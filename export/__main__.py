@@ -37,10 +37,11 @@ def main(
     from export.parts import accompanist_part, transcriber_part
     from export.sources import data_sources
     from training.banks import bank_names
+    from training.pieces import CORPORA
 
     hearing, spec, delay = transcriber_part(transcriber, cache)
     playing = accompanist_part(accompanist, cache)
-    rendered = {path.name for path in (cache / "scenes" / "train").iterdir()} - {"invented"}
+    rendered = {path.name for path in (cache / "scenes" / "train").iterdir()} & set(CORPORA)
     corpora = sorted(rendered | set(playing.training["corpora"]))
     naming = Naming(name, version, _commit(), (*commands, _own_command()), data_sources(corpora, bank_names(cache)))
     export_bundle(out, naming, hearing, playing, spec, delay, say=click.echo)

@@ -94,7 +94,7 @@ def _convert(
     for name in converted.requantised:
         say(f"{part.name}: {name} is brought back to its state's scale by a QUANTIZE operator")
     rolls = [model.roll(steps) for steps in part.check]
-    agreements = compare(model, converted.content, rolls)
+    agreements = compare(model, converted.content, rolls, part.thresholds)
     lines = [str(agreement) for agreement in agreements]
     for line in lines:
         say(f"{part.name}: {line}")

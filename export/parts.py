@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ from device.features import FeatureSpec
 from device.gate import GateSpec
 from export.calibration import Inputs, Roll
 from export.files import read_json
+from export.verify import Thresholds
 
 CALIBRATION_ROLLS, CALIBRATION_STEPS = 10, 150
 """24 s of sound in the transcriber's hops: the converter takes about 20 ms for each step."""
 CHECK_ROLLS, CHECK_STEPS = 2, 600
+NO_DECISION = float("inf")
+"""A velocity is a number: nothing is decided where it passes one half."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Part:
     """What the manifest keeps for the device: the gate's, or the accompanist's section."""
     training: dict[str, Any]
     """How the fit came about: its config.json and how long it ran."""
+    thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
+    """By output, where it says yes; see `export.verify.compare`."""
 
 
 def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
@@ -59,11 +64,8 @@ def transcriber_part(fit: Path, cache: Path) -> tuple[Part, FeatureSpec, int]:
     with keras.name_scope("transcriber"):
         model = build_step(net, spec, weights)
     gate = fit / "gate.json"
-    section = (
-        read_json(gate)
-        if gate.is_file()
-        else {**GateSpec(delay_frames=net.delay_frames).to_dict(), "calibrated": "not fitted: default thresholds"}
-    )
+    unfitted = GateSpec(delay_frames=net.delay_frames, later=net.later).to_dict()
+    section = read_json(gate) if gate.is_file() else {**unfitted, "calibrated": "not fitted: default thresholds"}
 
     def rolls(split: str, count: int, steps: int) -> list[Roll]:
         scenes = load_scenes(cache, split)
@@ -76,7 +78,8 @@ def transcriber_part(fit: Path, cache: Path) -> tuple[Part, FeatureSpec, int]:
 
     calibration = rolls("train", CALIBRATION_ROLLS, CALIBRATION_STEPS)
     check = rolls("valid", CHECK_ROLLS, CHECK_STEPS)
-    return Part("transcriber", model, calibration, check, section, training), spec, net.delay_frames
+    thresholds = {"y": (0.5, 0.5, 0.5, NO_DECISION)}
+    return Part("transcriber", model, calibration, check, section, training, thresholds), spec, net.delay_frames
 
 
 def _scene_steps(scene: Any) -> Iterator[Inputs]:

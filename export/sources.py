@@ -40,10 +40,20 @@ TIMBRES = {
     ("fluid",): DataSource("Fluid R3 GM", "Frank Wen; Debian package fluid-soundfont-gm", "MIT", "timbres"),
     ("timgm",): DataSource("TimGM6mb", "Tim Brechbill; Debian package timgm6mb-soundfont", "GPL-2.0", "timbres"),
     ("csound",): DataSource("sf_GMbank", "Debian package csound-soundfont", "public domain", "timbres"),
+    ("modal",): DataSource(
+        "Modal pianos", "computed by this project's training/modal.py", "the project's own", "timbres"
+    ),
 }
 """Beginnings of bank names → where those banks come from."""
 
 NOISE = DataSource("ESC-10, fold 1", "K. J. Piczak, ESC-50", "CC BY 3.0 (terms of each clip)", "background noise")
+
+SPEECH = DataSource(
+    "espeak-ng",
+    "Debian package espeak-ng: Dutch, Swedish, Polish, Portuguese, Russian, Czech, Finnish, Hungarian voices",
+    "GPL-3.0 (the program; its speech is not covered)",
+    "people who talk beside the piano",
+)
 
 NOT_TRAINED_ON = (
     "Never trained on: MAPS recordings or the works heard in its two Disklavier sets, the Salamander grand (held out "
@@ -63,4 +73,4 @@ def data_sources(corpora: Iterable[str], banks: Iterable[str]) -> tuple[DataSour
         if not found:
             raise UserError(f"The note bank {bank} has no licence entry: add it to export/sources.py.")
         used[found[0]] = None
-    return (*sorted(used, key=lambda source: source.name), NOISE)
+    return (*sorted(used, key=lambda source: source.name), NOISE, SPEECH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from export.calibration import Pair
 if TYPE_CHECKING:
     from export.rollout import FloatModel
 
+Thresholds: TypeAlias = float | tuple[float, ...]
 FEWEST_STEPS = 300
 FEWEST_YESES = 300
 """A share of fewer is chance."""
@@ -63,12 +64,13 @@ def compare(
     model: FloatModel,
     content: bytes,
     rolls: list[list[Pair]],
-    thresholds: Mapping[str, float] | None = None,
+    thresholds: Mapping[str, Thresholds] | None = None,
     runtimes: tuple[RuntimeName, ...] = RUNTIMES,
 ) -> list[Agreement]:
     """Agreement of `content` with the float `rolls` (each from its beginning), for every runtime and output.
 
-    `thresholds` by output, 0.5 where none is given. Raises UserError for too few steps or values that are not finite.
+    `thresholds` by output, one or one for each place on its last axis; 0.5 where none is given. Raises UserError for
+    too few steps or values that are not finite.
     """
     steps = sum(len(roll) for roll in rolls)
     if steps < FEWEST_STEPS:
@@ -82,7 +84,7 @@ def compare(
             gave = [output[name] for output in outputs]
             if not all(np.all(np.isfinite(values)) for values in gave):
                 raise UserError(f"{name} in {runtime} is not finite: the conversion is broken.")
-            found.append(_agreement(runtime, name, gave, wanted, (thresholds or {}).get(name, 0.5)))
+            found.append(agreement_of(runtime, name, gave, wanted, (thresholds or {}).get(name, 0.5)))
     return found
 
 
@@ -106,7 +108,9 @@ def _run(step_model: StepModel, model: FloatModel, roll: list[Pair]) -> dict[str
     return {name: np.stack([output[name] for output in outputs]) for name in model.outputs}
 
 
-def _agreement(runtime: RuntimeName, name: str, gave: list[Float], wanted: list[Float], threshold: float) -> Agreement:
+def agreement_of(
+    runtime: RuntimeName, name: str, gave: list[Float], wanted: list[Float], threshold: Thresholds
+) -> Agreement:
     scale = float(np.sqrt(np.mean(np.concatenate(wanted).astype(np.float64) ** 2)))
 
     def part(first: float, last: float) -> float:
@@ -116,7 +120,7 @@ def _agreement(runtime: RuntimeName, name: str, gave: list[Float], wanted: list[
         return float(np.sqrt(np.mean(cut**2))) / max(scale, 1e-9)
 
     every, truth = np.concatenate(gave), np.concatenate(wanted)
-    says, said = every >= threshold, truth >= threshold
+    says, said = every >= np.asarray(threshold), truth >= np.asarray(threshold)
     either = int(np.count_nonzero(says | said))
     return Agreement(
         runtime,

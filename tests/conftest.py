@@ -15,6 +15,13 @@ settings.load_profile("lefthand")
 DATA = Path(os.environ.get("LEFTHAND_DATA", "../shared/data"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A test that passed when it was tried again: what went wrong the first time is not lost."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.section(f"failed once: {report.nodeid}")
+        terminalreporter.line(report.longreprtext)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where there is no training data, tests that need it are left out by name; CI has it and leaves out nothing."""
     if DATA.is_dir() or os.environ.get("CI"):

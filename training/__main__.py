@@ -6,17 +6,26 @@ Commands live beside the code they drive and are imported only when called, so t
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
+
+from device.errors import UserError
 
 COMMANDS = {
     "prepare": "training.prepare:prepare",
     "banks": "training.banks:banks",
     "scenes": "training.scenes:scenes",
     "hear": "training.hear:hear",
+    "notes": "training.notes:notes",
     "play": "training.accompany:accompany",
+    "seeds": "training.seeds:seeds",
     "gate": "training.gatefit:gate",
     "evaluate": "training.evaluate:evaluate",
+    "rhythm": "training.rhythm:rhythm",
+    "resamplers": "training.resamplers:resamplers",
+    "report": "training.report:report",
+    "listen": "training.listening:listen",
     "demo": "training.demo:demo",
 }
 """name -> module:function of the click command."""
@@ -34,6 +43,13 @@ class LazyGroup(click.Group):
         module, function = COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(import_module(module), function)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"training: {error}", err=True)
+            ctx.exit(error.exit_code)
 
 
 @click.group(cls=LazyGroup)

@@ -9,6 +9,12 @@ import click
 import numpy as np
 
 from device.bundle import Bundle, default_bundle
+from device.lefthand import Steering
+from device.styles import STYLES, Style
+from training.by_ear import PLACES, Place
+
+SETS = ("maps", "clean", "room", "noise", "bleed -12 dB", "bleed -6 dB", "line-out 0 dB", "quiet")
+"""Real recordings, the settings of `training.takes`, and sound without a piano."""
 
 
 @click.group()
@@ -22,9 +28,7 @@ def evaluate() -> None:
 )
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option(
-    "--on", "sets", multiple=True, type=click.Choice(["maps", "clean", "room", "noise"]), help="Default: all."
-)
+@click.option("--on", "sets", multiple=True, type=click.Choice(SETS), help="Default: all.")
 @click.option("--takes", default=24, show_default=True, help="Rendered right hands per set.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Basic Pitch on the same sound.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
@@ -32,22 +36,30 @@ def hearing(
     folder: Path, data: Path, cache: Path, sets: tuple[str, ...], takes: int, peers: bool, json_path: Path | None
 ) -> None:
     """Onsets, offsets, frames, delay and cost of the transcriber."""
-    from training.evaluate_hearing import compare, maps_takes, report, right_hand_takes
+    from training.evaluate_hearing import compare, false_notes, report
     from training.peers import BasicPitch
+    from training.takes import maps_takes, quiet_takes, right_hand_takes
 
     bundle = Bundle.open(folder)
     peer = BasicPitch() if peers else None
     means: dict[str, dict[str, dict[str, float]]] = {}
-    for name in sets or ("maps", "clean", "room", "noise"):
+    for name in sets or SETS:
+        if name == "quiet":
+            wrong = false_notes(bundle, quiet_takes(data))
+            click.echo(f"\nfalse notes a minute: {wrong}, together {np.mean(list(wrong.values())):.2f}")
+            means[name] = {"lefthand": {k: round(v, 2) for k, v in wrong.items()}}
+            continue
         chosen = maps_takes(data / "maps-enstdkcl") if name == "maps" else right_hand_takes(cache, takes, name)
         title = "real piano (MAPS ENSTDkCl), all notes" if name == "maps" else f"right hands, held-out piano, {name}"
-        results, delays = compare(bundle, chosen, peer)
-        click.echo(f"\n{report(title, results, delays)}")
+        compared = compare(bundle, chosen, peer)
+        click.echo(f"\n{report(title, compared)}")
         means[name] = {
             system: {k: round(float(np.mean([getattr(s, k) for s in r.scores])), 4) for k in vars(r.scores[0])}
-            for system, r in results.items()
+            for system, r in compared.results.items()
         }
-        means[name]["lefthand"] |= {"delay_ms_median": round(1000 * float(np.median(delays)), 1)}
+        means[name]["lefthand"] |= {"delay_ms_median": round(1000 * float(np.median(compared.delays_s)), 1)}
+        if compared.taken:
+            means[name]["lefthand"]["own_notes_a_minute"] = round(float(np.mean(compared.taken)), 2)
     if json_path:
         json_path.write_text(json.dumps(means, indent=1))
 
@@ -57,20 +69,74 @@ def hearing(
     "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: as shipped."
 )
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--corpus", type=click.Choice(["pop909", "lieder"]), default="pop909", show_default=True)
 @click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
 @click.option("--songs", type=int, help="Only the first N songs.")
 @click.option(
     "--latency-ms", default=0.0, show_default=True, help="How late a note is known: 0 for MIDI, 60 for sound."
 )
+@click.option(
+    "--by-ear", type=click.Choice(PLACES), help="The right hand is heard, on the held-out piano, clean or in a room."
+)
+@click.option("--style", type=click.Choice(STYLES), default="auto", show_default=True, help="How the left hand plays.")
+@click.option("--density", type=click.FloatRange(0.25, 2.0), default=1.0, show_default=True, help="How much it plays.")
+@click.option("--register", type=click.IntRange(-12, 12), default=0, show_default=True, help="Semitones from its home.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Another value of a constant of the hand.")
+@click.option("--recovery/--no-recovery", default=True, show_default=True, help="After a jump of six semitones.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
 def playing(
-    folder: Path, cache: Path, split: str, songs: int | None, latency_ms: float, json_path: Path | None
+    folder: Path,
+    cache: Path,
+    corpus: str,
+    split: str,
+    songs: int | None,
+    latency_ms: float,
+    by_ear: Place | None,
+    style: Style,
+    density: float,
+    register: int,
+    changes: tuple[str, ...],
+    recovery: bool,
+    json_path: Path | None,
 ) -> None:
-    """The left hand on POP909 songs, beside the true hand, the same rolled, a held tonic and a causal chord rule."""
-    from training.evaluate_playing import evaluate_playing
+    """The left hand on whole songs, beside the true one, that rolled, another's, a held tonic, a causal chord rule."""
+    from training.by_ear import Ear
+    from training.constants import HAND, changed
+    from training.evaluate_playing import evaluate_playing, from_keys
+    from training.playing_data import Manner
 
     bundle = Bundle.open(folder)
     gap = float(bundle.manifest.accompanist["gap_steps"])
-    table = evaluate_playing(bundle.accompanist(), cache, split, songs, gap, latency_ms / 1000)
+    steering = Steering(style, density, register)
+    listen = from_keys(Manner(latency_s=latency_ms / 1000)) if by_ear is None else Ear(bundle, cache, by_ear)
+    with changed(changes, HAND):
+        table = evaluate_playing(bundle.accompanist(), cache, corpus, split, songs, gap, listen, steering, recovery)
+    if json_path:
+        json_path.write_text(json.dumps(table, indent=1))
+
+
+@evaluate.command()
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
+@click.option("--corpus", "corpora", multiple=True, default=("pop909", "lieder"), show_default=True)
+@click.option("--pieces", default=40, show_default=True, help="Of each corpus.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Another value of a constant of the clock.")
+@click.option("--timing-ms", default=20.0, show_default=True, help="Standard deviation of a note's timing.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
+def clock(
+    cache: Path,
+    split: str,
+    corpora: tuple[str, ...],
+    pieces: int,
+    changes: tuple[str, ...],
+    timing_ms: float,
+    json_path: Path | None,
+) -> None:
+    """Beats told before they sound: steady playing, tempo ramps, and no count-in."""
+    from training.constants import CLOCK, changed
+    from training.evaluate_clock import evaluate_clock
+
+    with changed(changes, CLOCK):
+        table = evaluate_clock(cache, corpora, split, pieces, timing_ms / 1000)
     if json_path:
         json_path.write_text(json.dumps(table, indent=1))

@@ -3,95 +3,65 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections import Counter, deque
+from dataclasses import dataclass, field, fields
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from device.bundle import Bundle
-from device.errors import UserError
-from device.features import Samples
 from device.models import hearing_of
 from device.resample import Hops
-from device.types import NoteHeard
-from training.acoustics import in_room, room_response
-from training.augment import with_noise
-from training.banks import load_bank
+from device.types import MIDDLE_C, NoteHeard
 from training.notescore import Notes, Score, matched, score
 from training.peers import BasicPitch
-from training.perform import perform
-from training.pieces import Hand, load_pieces
-from training.render import render
+from training.takes import Take
 
 OURS = "lefthand"
-EXCERPT_S = 30.0
+BINS = 15
+OCTAVE_NOTES = 300
+FEWEST_HITS = 10
+LATE_S = 0.15
+"""Onsets this near to a label are compared with it in time."""
+SOFT, MIDDLE = 30, 45
+"""Velocities below which a stroke is told apart from the others."""
+BACK_S = (-0.05, 0.3)
+"""A note heard so long after we struck its key, and not the player's, is our own."""
 
 
 @dataclass(frozen=True)
-class Take:
-    """A recording and its labels."""
+class Heard:
+    """Notes of a take, without our own: `notes` [n, 4], and for each `decided_s` and `confidence` [n]."""
 
-    name: str
-    audio: Samples
-    rate: int
     notes: Notes
+    decided_s: npt.NDArray[np.float64]
+    confidence: npt.NDArray[np.float64]
 
 
-def listen(bundle: Bundle, audio: Samples, rate: int) -> tuple[Notes, Notes]:
-    """Notes of a recording streamed through the bundle's transcriber, and [notes] when each was decided (s)."""
+def listen(bundle: Bundle, take: Take) -> Heard:
+    """A take streamed through the bundle's transcriber, which knows what was sent when it was."""
     hearing = hearing_of(bundle)
-    hops = Hops(rate, hearing.spec.sample_rate, hearing.spec.hop)
+    hops = Hops(take.rate, hearing.spec.sample_rate, hearing.spec.hop)
     rows: list[list[float]] = []
-    decided: list[float] = []
     sounding: dict[int, int] = {}
-    tail = np.zeros(rate, np.float32)
-    for hop, now_s in [*hops.push(np.concatenate([audio, tail])), *hops.flush()]:
+    tail = np.zeros(take.rate, np.float32)
+    sent = deque(sorted(take.sent, key=lambda note: note[1]))
+    for hop, now_s in [*hops.push(np.concatenate([take.audio, tail])), *hops.flush()]:
+        while sent and sent[0][1] <= now_s:
+            hearing.sent(*sent.popleft())
         for event in hearing.step(hop, now_s):
             if isinstance(event, NoteHeard):
-                sounding[event.note.pitch] = len(rows)
-                rows.append([event.note.onset_s, len(audio) / rate, event.note.pitch, event.note.velocity])
-                decided.append(event.note.decided_s)
+                note = event.note
+                sounding[note.pitch] = len(rows)
+                end_s = len(take.audio) / take.rate
+                ours = float(note.hand == "own")
+                rows.append([note.onset_s, end_s, note.pitch, note.velocity, note.decided_s, note.confidence, ours])
             else:
                 rows[sounding.pop(event.pitch)][1] = event.offset_s
-    return np.array(rows, np.float64).reshape(-1, 4), np.array(decided)
-
-
-def maps_takes(folder: Path) -> list[Take]:
-    """Every .flac of a folder with the .tsv of labels beside it."""
-    import soundfile
-
-    paths = sorted(folder.glob("*.flac"))
-    if not paths:
-        raise UserError(f"There are no recordings (.flac with .tsv) in {folder}.")
-    takes = []
-    for path in paths:
-        audio, rate = soundfile.read(path, dtype="float32")
-        takes.append(Take(path.stem, audio, rate, np.loadtxt(path.with_suffix(".tsv"), comments="#", ndmin=2)))
-    return takes
-
-
-def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7) -> list[Take]:
-    """Right hands of validation pieces on the held-out piano: `clean`, in a `room`, or with `noise` at 20 dB."""
-    bank = load_bank(cache, "salamander", "evaluate")
-    pieces = [p for corpus in ("pop909", "lieder") for p in load_pieces(cache, corpus, "valid")]
-    if not pieces:
-        raise UserError(f"No validation pieces in {cache}: run `python -m training prepare`.")
-    takes = []
-    for number in range(count):
-        rng = np.random.default_rng([seed, number])
-        piece = pieces[int(rng.integers(len(pieces)))]
-        heard = perform(piece, rng, EXCERPT_S, (Hand.RIGHT,))
-        done = render(heard.notes, bank, EXCERPT_S, heard.pedal, rng=rng)
-        audio = done.audio
-        if setting == "room":
-            audio = in_room(audio, room_response(0.5, 3.0, rng))
-        elif setting == "noise":
-            audio = with_noise(audio, rng, 20.0)
-        notes = [(n.onset_s, e, n.pitch, n.velocity) for n, e in zip(heard.notes, done.sounding_end_s, strict=True)]
-        if len(notes) >= 10:
-            takes.append(Take(f"{piece.name} {setting}", audio, 16_000, np.array(notes, np.float64)))
-    return takes
+    table = np.array(rows, np.float64).reshape(-1, 7)
+    table = table[table[:, 6] == 0]
+    return Heard(table[:, :4], table[:, 4], table[:, 5])
 
 
 @dataclass
@@ -108,31 +78,145 @@ class Result:
         return " ".join(f"{m:7.1f}" for m in means) + f" {self.cpu_s / self.audio_s:8.4f}"
 
 
-COLUMNS = ("on@50", "on@30", "prec", "recall", "C4up@50", "offset", "frame")
+COLUMNS = ("on@50", "on@30", "prec", "recall", "C4up@50", "offset", "frame", "on@150")
 HEADER = " ".join([" " * 20, *(f"{column:>7}" for column in COLUMNS), f"{'CPU/s':>8}"])
 
 
-def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> tuple[dict[str, Result], list[float]]:
-    """Ours and the peer's variants on `takes`; and, for ours, decided_s minus the labelled onset of each hit (s)."""
-    results: dict[str, Result] = {}
-    delays: list[float] = []
+@dataclass
+class Comparison:
+    """Ours and the peer's variants on the same takes, and more of ours: a row for each note, [n] or [n, 2]."""
+
+    results: dict[str, Result] = field(default_factory=dict)
+    delays_s: list[float] = field(default_factory=list)
+    """decided_s minus the labelled onset, of hits."""
+    confidence: list[tuple[float, bool, int]] = field(default_factory=list)
+    """(confidence, whether it is a hit, pitch) of every note that was let through."""
+    velocity: list[tuple[float, float]] = field(default_factory=list)
+    """For each take, the mean error of the velocities of hits, and that of the take's median velocity."""
+    late: list[tuple[float, float]] = field(default_factory=list)
+    """(labelled velocity, heard minus labelled onset in seconds) of notes heard within `LATE_S` of their labels."""
+    found: list[tuple[float, float]] = field(default_factory=list)
+    """(labelled velocity, 1 if it is a hit, else 0) of every label."""
+    pitches: list[tuple[float, float]] = field(default_factory=list)
+    """(labelled pitch, 1 if it is a hit, else 0) of every label."""
+    ends: list[float] = field(default_factory=list)
+    """Of every hit: -1 if it ends too soon for a hit with offset, 1 if too late, else 0."""
+    taken: list[float] = field(default_factory=list)
+    """For each take in which we are heard: our notes that were taken for the player's, a minute."""
+
+
+def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> Comparison:
+    """Ours, and the peer where given, on `takes`."""
+    compared = Comparison()
 
     def add(system: str, found: Notes, take: Take, cpu_s: float) -> None:
         seconds = len(take.audio) / take.rate
-        result = results.setdefault(system, Result([], 0.0, 0.0))
+        result = compared.results.setdefault(system, Result([], 0.0, 0.0))
         result.scores.append(score(found, take.notes, seconds))
         result.cpu_s += cpu_s
         result.audio_s += seconds
 
     for take in tqdm(takes):
         began = time.process_time()
-        found, decided = listen(bundle, take.audio, take.rate)
-        add(OURS, found, take, time.process_time() - began)
-        delays += [decided[j] - take.notes[i, 0] for i, j in matched(found, take.notes, 0.05)]
+        heard = listen(bundle, take)
+        add(OURS, heard.notes, take, time.process_time() - began)
+        hits = matched(heard.notes, take.notes, 0.05)
+        compared.delays_s += [heard.decided_s[j] - take.notes[i, 0] for i, j in hits]
+        right = {j for _, j in hits}
+        heard_of = {i for i, _ in hits}
+        compared.found += [(velocity, float(i in heard_of)) for i, velocity in enumerate(take.notes[:, 3])]
+        compared.pitches += [(pitch, float(i in heard_of)) for i, pitch in enumerate(take.notes[:, 2])]
+        compared.ends += [ends(heard.notes[j], take.notes[i]) for i, j in hits]
+        compared.late += [
+            (take.notes[i, 3], heard.notes[j, 0] - take.notes[i, 0])
+            for i, j in matched(heard.notes, take.notes, LATE_S)
+        ]
+        compared.confidence += [
+            (float(c), j in right, int(pitch))
+            for j, (c, pitch) in enumerate(zip(heard.confidence, heard.notes[:, 2], strict=True))
+        ]
+        if len(hits) >= FEWEST_HITS:
+            wanted, found = (
+                np.array([n[k, 3] for k in column])
+                for n, column in zip((take.notes, heard.notes), zip(*hits, strict=True), strict=True)
+            )
+            compared.velocity.append(velocity_error(found, wanted))
+        if take.sent:
+            ghosts = [note for j, note in enumerate(heard.notes) if j not in right]
+            mistaken = sum(any(_is_back(note, pitch, on_s) for pitch, on_s, _ in take.sent) for note in ghosts)
+            compared.taken.append(60 * mistaken / (len(take.audio) / take.rate))
         if peer is not None:
             for system, (notes, cpu_s) in _peer_notes(peer, take).items():
                 add(system, notes, take, cpu_s)
-    return results, delays
+    return compared
+
+
+def _is_back(note: Notes, pitch: int, on_s: float) -> bool:
+    return bool(note[2] == pitch and BACK_S[0] <= note[0] - on_s <= BACK_S[1])
+
+
+def velocity_error(found: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Mean absolute error of velocities after one scale and offset (least squares), and that of the median."""
+    slope, offset = np.polyfit(found, wanted, 1) if np.ptp(found) else (0.0, float(np.mean(wanted)))
+    mean = float(np.abs(slope * found + offset - wanted).mean())
+    return mean, float(np.abs(np.median(wanted) - wanted).mean())
+
+
+def ends(found: Notes, wanted: Notes) -> float:
+    """-1 where a note ends too soon for the one `wanted` (both [4]), 1 where too late: by 50 ms or a fifth of it."""
+    late_s, allowed_s = found[1] - wanted[1], max(0.05, 0.2 * (wanted[1] - wanted[0]))
+    return float(np.sign(late_s)) if abs(late_s) > allowed_s else 0.0
+
+
+def by_pitch(labels: list[tuple[float, float]]) -> str:
+    """Recall of (pitch, hit or not) rows in per cent, and of how many labels, octave by octave below middle C."""
+    pitch, hit = np.array(labels, np.float64).T
+    parts = {
+        "below C2": pitch < 36,
+        "C2 to B2": (pitch >= 36) & (pitch < 48),
+        "C3 to B3": (pitch >= 48) & (pitch < MIDDLE_C),
+        "from C4": pitch >= MIDDLE_C,
+    }
+    return "; ".join(f"{n}: {100 * hit[part].mean():.1f} of {part.sum()}" for n, part in parts.items() if part.any())
+
+
+def by_velocity(rows: list[tuple[float, float]]) -> dict[str, npt.NDArray[np.float64]]:
+    """The values of (velocity, value) rows, by how hard the keys were struck."""
+    velocity, value = np.array(rows, np.float64).T
+    parts = {
+        f"below {SOFT}": velocity < SOFT,
+        f"{SOFT} to {MIDDLE - 1}": (velocity >= SOFT) & (velocity < MIDDLE),
+        f"from {MIDDLE}": velocity >= MIDDLE,
+    }
+    return {name: value[part] for name, part in parts.items() if part.any()}
+
+
+def lateness(notes: list[tuple[float, float]]) -> str:
+    """Percentiles of (velocity, lateness in seconds) rows, by how hard the keys were struck."""
+    told = {name: np.percentile(1000 * late_s, [10, 50, 90]) for name, late_s in by_velocity(notes).items()}
+    return "; ".join(f"{name}: {low:.0f} {mid:.0f} {high:.0f}" for name, (low, mid, high) in told.items())
+
+
+def recalled(labels: list[tuple[float, float]]) -> str:
+    """Recall of (velocity, hit or not) rows in per cent, and of how many labels, by how hard the keys were struck."""
+    told = by_velocity(labels)
+    return "; ".join(f"{name}: {100 * hit.mean():.1f} of {len(hit)}" for name, hit in told.items())
+
+
+def calibration_error(notes: list[tuple[float, bool, int]]) -> float:
+    """Expected calibration error over `BINS` equally full bins, of the octaves (C to B) with enough notes."""
+    octaves = Counter(pitch // 12 for _, _, pitch in notes)
+    kept = sorted((c, hit) for c, hit, pitch in notes if octaves[pitch // 12] >= OCTAVE_NOTES)
+    if not kept:
+        return float("nan")
+    table = np.array(kept, np.float64)
+    gaps = [abs(float(part[:, 0].mean() - part[:, 1].mean())) * len(part) for part in np.array_split(table, BINS)]
+    return sum(gaps) / len(table)
+
+
+def false_notes(bundle: Bundle, takes: list[Take]) -> dict[str, float]:
+    """Notes a minute in each take, where there is none to hear."""
+    return {take.name: 60 * len(listen(bundle, take).notes) / (len(take.audio) / take.rate) for take in tqdm(takes)}
 
 
 def _peer_notes(peer: BasicPitch, take: Take) -> dict[str, tuple[Notes, float]]:
@@ -140,13 +224,28 @@ def _peer_notes(peer: BasicPitch, take: Take) -> dict[str, tuple[Notes, float]]:
     return {name: (notes, cpu_s) for name, notes in found.items()}
 
 
-def report(title: str, results: dict[str, Result], delays: list[float]) -> str:
+def report(title: str, compared: Comparison) -> str:
     """A table for the terminal."""
-    lines = [title, HEADER, *(f"{name:20s} {result.row()}" for name, result in results.items())]
-    if delays:
-        d = 1000 * np.array(delays)
+    lines = [title, HEADER, *(f"{name:20s} {result.row()}" for name, result in compared.results.items())]
+    if compared.delays_s:
+        d = 1000 * np.array(compared.delays_s)
         lines.append(
             f"decided after the labelled onset: median {np.median(d):.0f}, p95 {np.percentile(d, 95):.0f}, "
             f"s.d. {d.std():.0f} ms"
         )
+    if compared.found:
+        lines.append(f"recall in per cent, velocity {recalled(compared.found)}")
+        lines.append(f"recall in per cent, {by_pitch(compared.pitches)}")
+    if compared.ends:
+        soon, late = (100 * float(np.mean(np.array(compared.ends) == side)) for side in (-1, 1))
+        lines.append(f"hits that end too soon {soon:.0f} %, too late {late:.0f} %")
+    if compared.late:
+        lines.append(f"heard after the label (p10, median, p90 in ms), velocity {lateness(compared.late)}")
+    if compared.confidence:
+        lines.append(f"expected calibration error {calibration_error(compared.confidence):.3f}")
+    if compared.velocity:
+        error, median = np.mean(compared.velocity, axis=0)
+        lines.append(f"velocity: mean error {error:.1f}, {error / median:.2f} of the median velocity's")
+    if compared.taken:
+        lines.append(f"our own notes taken for the player's: {np.mean(compared.taken):.2f} a minute")
     return "\n".join(lines)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 import numpy as np
@@ -12,25 +13,83 @@ import numpy.typing as npt
 
 from device.accompanist import Accompanist, Net
 from device.errors import UserError
-from device.lefthand import LeftHand
+from device.lefthand import AS_THE_NET_PLAYS, LeftHand, Steering
 from device.performer import Performer
-from device.types import Note, Send
+from device.types import Note, NoteEnded, Send
 from training.baselines import BASELINES
-from training.panel import CONSONANCE, NOTE, STEPS_PER_QUARTER, Notes, Roll, grid_length, panel, roll_of
+from training.panel import (
+    CONSONANCE,
+    NOTE,
+    STEPS_PER_QUARTER,
+    Notes,
+    Roll,
+    grid_length,
+    jensen_shannon,
+    panel,
+    roll_of,
+)
 from training.pieces import Hand, Piece, load_pieces
-from training.playing_data import Manner, grid_of, heard
+from training.playable import faults, rows_of
+from training.playing_data import Manner, grid_of, heard, seconds_of
 
 SHIFT = 6
+SCORE_TEMPO = 96.0
+"""Quarters a minute at which scores are played."""
+KNOWN_AFTER_STEPS = 2.0
+"""A plan knows the right-hand keys that were struck so long before its stroke: the gap, and one step."""
 
 Array = npt.NDArray[Any]
 
 
-def play(piece: Piece, right: Notes, net: Net, manner: Manner, gap_steps: float = 1.0, seed: int = 0) -> Notes:
-    """The left hand that the device plays to a right hand on the piece's own grid, in quarters."""
-    steps, quarters = grid_of(piece)
-    hand, performer = LeftHand(Accompanist(net, gap_steps)), Performer()
+@dataclass(frozen=True)
+class Performed:
+    """A left hand as the device sends it: messages in seconds, and the grid's times and quarters [T]."""
+
+    sends: list[Send]
+    times: Array
+    quarters: Array
+
+    @property
+    def notes(self) -> Notes:
+        """The same in quarters."""
+        return notes_of(self.sends, self.times, self.quarters)
+
+
+Listen: TypeAlias = Callable[[Piece, Notes, float], Sequence[Note | NoteEnded]]
+"""From a piece's right hand, played at a tempo where it is a score, to what is known of it."""
+
+
+def from_keys(manner: Manner, seed: int = 0) -> Listen:
+    """The right hand by MIDI, in that manner."""
+    return lambda piece, right, tempo: heard(piece, right, tempo, manner, np.random.default_rng(seed))
+
+
+BY_MIDI = from_keys(Manner())
+
+
+def play(
+    piece: Piece,
+    right: Notes,
+    net: Net,
+    listen: Listen = BY_MIDI,
+    gap_steps: float = 1.0,
+    steering: Steering = AS_THE_NET_PLAYS,
+) -> Performed:
+    """The left hand that the device plays to a right hand on the piece's own grid."""
+    return answer(piece, listen(piece, right, SCORE_TEMPO), net, gap_steps, steering)
+
+
+def answer(
+    piece: Piece,
+    events: Sequence[Note | NoteEnded],
+    net: Net,
+    gap_steps: float = 1.0,
+    steering: Steering = AS_THE_NET_PLAYS,
+) -> Performed:
+    """The left hand to a right hand that was decided as `events` tell, in their order."""
+    steps, quarters = grid_of(piece, SCORE_TEMPO)
+    hand, performer = LeftHand(Accompanist(net, gap_steps), steering), Performer()
     hand.reset()
-    events = heard(piece, right, 96.0, manner, np.random.default_rng(seed))
     sends: list[Send] = []
     waiting = iter([*events, None])
     event = next(waiting)
@@ -43,8 +102,7 @@ def play(piece: Piece, right: Notes, net: Net, manner: Manner, gap_steps: float 
         sends += performer.release(now_s, step.time_s, let_go)
         sends += performer.strike(now_s, strikes)
     sends += performer.finish(steps[-1].time_s)
-    times = np.array([step.time_s for step in steps])
-    return notes_of(sends, times, quarters)
+    return Performed(sends, np.array([step.time_s for step in steps]), quarters)
 
 
 def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
@@ -64,27 +122,36 @@ def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
     return notes
 
 
+def right_hand_of(piece: Piece) -> Notes:
+    """The right hand as keys: one that two voices strike together is struck once, and held for the longer."""
+    notes = piece.of(Hand.RIGHT)
+    order = np.lexsort((-notes["duration"], notes["pitch"], notes["onset"]))
+    notes = notes[order]
+    again = (np.diff(notes["onset"]) == 0) & (np.diff(notes["pitch"].astype(int)) == 0)
+    return np.asarray(notes[np.concatenate([[True], ~again])] if len(notes) else notes)
+
+
 def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]:
     """Right hand, `left` and the true left hand on sixteenths, positions in the bar, and steps in a bar."""
-    right, true = piece.of(Hand.RIGHT), piece.of(Hand.LEFT)
+    right, true = right_hand_of(piece), piece.of(Hand.LEFT)
     steps = grid_length(right, true)
     bar = STEPS_PER_QUARTER * (piece.meters[0][1] if piece.meters else 4)
     positions = (np.arange(steps) - round(float(piece.downbeats[0]) * STEPS_PER_QUARTER)) % bar
     return roll_of(right, steps), roll_of(left, steps), roll_of(true, steps), positions, bar
 
 
-def recovery_beats(piece: Piece, net: Net, most: int = 32) -> float:
+def recovery_beats(piece: Piece, net: Net, most: int = 32, steering: Steering = AS_THE_NET_PLAYS) -> float:
     """Beats after the right hand jumps up by 6 semitones in mid-song until the left hand's PCS, over 4 beats, is back.
 
     Back is four fifths of what the unshifted playing has on the same beats; `most` where it never is.
     """
-    right = piece.of(Hand.RIGHT)
+    right = right_hand_of(piece)
     middle = float(np.median(right["onset"]))
     moved = right.copy()
     moved["pitch"] = np.where(right["onset"] >= middle, right["pitch"] + SHIFT, right["pitch"])
     curves = []
     for notes in (right, moved):
-        left = play(piece, notes, net, Manner())
+        left = play(piece, notes, net, steering=steering).notes
         steps = grid_length(notes, left, piece.notes)
         top, classes = roll_of(notes, steps).top, roll_of(left, steps).pitch_classes
         curves.append(_consonance_by_beat(top, classes, round(middle * STEPS_PER_QUARTER), most))
@@ -102,25 +169,64 @@ def _consonance_by_beat(top: Array, classes: Array, first: int, beats: int) -> A
     return np.array([score[w][counts[w]].mean() if counts[w].any() else 0.0 for w in windows])
 
 
+def one_hand(piece: Piece, played: Performed) -> bool:
+    """Whether one hand could play all of it under this right hand."""
+    right = right_hand_of(piece)
+    on = seconds_of(piece, right["onset"].astype(np.float64), SCORE_TEMPO)
+    off = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], SCORE_TEMPO)
+    known_after_s = KNOWN_AFTER_STEPS * float(np.median(np.diff(played.times)))
+    return not faults(rows_of(played.sends), np.column_stack([on, off, right["pitch"]]), known_after_s)
+
+
 def evaluate_playing(
-    net: Net, cache: Path, split: str = "test", songs: int | None = None, gap_steps: float = 1.0, latency_s: float = 0.0
+    net: Net,
+    cache: Path,
+    corpus: str = "pop909",
+    split: str = "test",
+    songs: int | None = None,
+    gap_steps: float = 1.0,
+    listen: Listen = BY_MIDI,
+    steering: Steering = AS_THE_NET_PLAYS,
+    recovery: bool = True,
 ) -> dict[str, dict[str, float]]:
-    """Print and return the panel on POP909 songs: ours beside the truth and the baselines, means over songs."""
-    pieces = load_pieces(cache, "pop909", split)[:songs]
+    """Print and return the panel on a corpus: ours beside the truth and the baselines, means over songs.
+
+    `recovery`: measure the jump of six semitones too, which takes longer than all the rest.
+    """
+    pieces = [piece for piece in load_pieces(cache, corpus, split) if piece.primary and len(piece.of(Hand.LEFT))][
+        :songs
+    ]
     if not pieces:
-        raise UserError(f"No POP909 songs in {cache / 'pieces'}: run `python -m training prepare` first.")
-    figures: dict[str, list[dict[str, float]]] = {name: [] for name in ("ours", *BASELINES)}
-    for piece in pieces:
-        left = play(piece, piece.of(Hand.RIGHT), net, Manner(latency_s=latency_s), gap_steps)
-        right, ours, true, positions, bar = song_rolls(piece, left)
-        figures["ours"].append(panel(right, ours, true, positions, bar, STEPS_PER_QUARTER))
-        for name, baseline in BASELINES.items():
-            hand = baseline(right, true, bar, STEPS_PER_QUARTER)
+        raise UserError(f"No pieces of {corpus} in {cache / 'pieces'}: run `python -m training prepare` first.")
+    names = ("ours", *BASELINES, "another's")
+    figures: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    placed: dict[str, dict[int, Array]] = {name: {} for name in ("ours", "truth")}
+    playable: list[bool] = []
+    # the piece before it is another piece
+    for piece, other in zip(pieces, [pieces[-1], *pieces[:-1]], strict=True):
+        played = play(piece, right_hand_of(piece), net, listen, gap_steps, steering)
+        playable.append(one_hand(piece, played))
+        right, ours, true, positions, bar = song_rolls(piece, played.notes)
+        hands = {"ours": ours, **{name: base(right, true, bar, STEPS_PER_QUARTER) for name, base in BASELINES.items()}}
+        hands["another's"] = roll_of(other.of(Hand.LEFT), len(true.sounding))
+        for name, hand in hands.items():
             figures[name].append(panel(right, hand, true, positions, bar, STEPS_PER_QUARTER))
+        for name in placed:
+            struck = hands[name].struck.any(axis=1)
+            counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
+            placed[name][bar] = placed[name].get(bar, np.zeros(bar)) + counts
     table = {
         name: {key: float(np.nanmean([row[key] for row in rows])) for key in rows[0]} for name, rows in figures.items()
     }
-    table["ours"]["recovery"] = float(np.mean([recovery_beats(piece, net) for piece in pieces[:20]]))
+    common = max(placed["truth"], key=lambda bar: float(placed["truth"][bar].sum()))
+    shares = [placed[name][common] / max(placed[name][common].sum(), 1.0) for name in ("ours", "truth")]
+    table["ours"] |= {
+        "pooled_jsd": jensen_shannon(shares[0], shares[1]),
+        "one_hand": float(np.mean(playable)),
+    }
+    if recovery:
+        beats = [recovery_beats(piece, net, steering=steering) for piece in pieces[:20]]
+        table["ours"]["recovery"] = float(np.median(beats))
     show(table, len(pieces))
     return table
 

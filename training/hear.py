@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from device.errors import UserError
 from device.features import FeatureSpec
@@ -20,14 +21,14 @@ from training.scenes import Scene, load_scenes, targets
 CROP_FRAMES = 192
 
 
-def crop(scene: Scene, first: int, delay: int, hop_s: float) -> tuple[dict[str, Any], Any]:
+def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float) -> tuple[dict[str, Any], Any]:
     """{x, own} and target of `CROP_FRAMES` frames of a scene."""
     stop = first + CROP_FRAMES
     x = scene.features[first:stop].astype(np.float32) / 255
     own = np.zeros((CROP_FRAMES, KEYS, 2), np.float32)
     if len(scene.own):
         own[:] = scene.own[first:stop].astype(np.float32) / 255
-    return {"x": x, "own": own}, targets(scene.notes, first, CROP_FRAMES, delay, hop_s)
+    return {"x": x, "own": own}, targets(scene.notes, first, CROP_FRAMES, delays, hop_s)
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Crops:
     """Random crops, the same for the same (seed, step)."""
 
     scenes: list[Scene]
-    delay: int
+    delays: NDArray[np.int64]
     spec: FeatureSpec
     batch: int
     seed: int
@@ -47,19 +48,31 @@ class Crops:
         for number in rng.integers(len(self.scenes), size=self.batch):
             scene = self.scenes[number]
             first = int(rng.integers(len(scene.features) - CROP_FRAMES))
-            rows.append(crop(scene, first, self.delay, self.spec.hop_s))
+            rows.append(crop(scene, first, self.delays, self.spec.hop_s))
         x = {key: np.stack([inputs[key] for inputs, _ in rows]) for key in ("x", "own")}
         return x, np.stack([target for _, target in rows])
 
 
-def fixed_crops(scenes: list[Scene], delay: int, spec: FeatureSpec, each: int = 2) -> tuple[dict[str, Any], Any]:
+def fixed_crops(
+    scenes: list[Scene], delays: NDArray[np.int64], spec: FeatureSpec, each: int = 2
+) -> tuple[dict[str, Any], Any]:
     """The same few crops of every scene, for validation."""
     rows = [
-        crop(scene, int(first), delay, spec.hop_s)
+        crop(scene, int(first), delays, spec.hop_s)
         for scene in scenes
         for first in np.linspace(0, len(scene.features) - CROP_FRAMES, each)
     ]
     return {key: np.stack([i[key] for i, _ in rows]) for key in ("x", "own")}, np.stack([t for _, t in rows])
+
+
+def about_fit(cache: Path, name: str) -> dict[str, Any]:
+    """What a fit's folder tells of it, its name first: where a fit begins with another's weights, all are told."""
+    path = cache / "fits" / name / "config.json"
+    if not path.is_file():
+        raise UserError(f"There is no fit {name} in {cache / 'fits'}: leave out --begin, or name one that is there.")
+    about: dict[str, Any] = json.loads(path.read_text())
+    told = ("net", "seed", "steps", "batch", "rate", "scenes", "begun_from")
+    return {"name": name, **{key: about[key] for key in told if key in about}}
 
 
 @click.command()
@@ -71,7 +84,7 @@ def fixed_crops(scenes: list[Scene], delay: int, spec: FeatureSpec, each: int = 
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
 @click.option("--patience", default=12, show_default=True, help="Validations without a better one before it stops.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--begin", help="Fit in CACHE/fits whose best weights to begin with, instead of random ones.")
+@click.option("--begin", help="Fit in CACHE/fits whose best weights to begin with; --net may widen it, or let it wait.")
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"width": 32}.')
 def hear(
     cache: Path,
@@ -91,6 +104,7 @@ def hear(
 
     from training.fitting import callbacks, feed
     from training.transcriber_model import NetConfig, build_net, build_sequence, loss
+    from training.widen import widened
 
     spec = FeatureSpec()
     config = NetConfig.from_dict(json.loads(changes))
@@ -100,8 +114,12 @@ def hear(
     folder = cache / "fits" / name
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
-    weights = cache / "fits" / begin / "best.weights.h5" if begin else None
-    model = build_sequence(build_net(config, spec, weights), CROP_FRAMES)
+    if begin:
+        begun = NetConfig.from_dict(about_fit(cache, begin)["net"])
+        net = widened(config, spec, begun, cache / "fits" / begin / "best.weights.h5")
+    else:
+        net = build_net(config, spec)
+    model = build_sequence(net, CROP_FRAMES)
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 20, steps - 100, 0.01, warmup_target=rate, warmup_steps=100
     )
@@ -114,7 +132,7 @@ def hear(
         "batch": batch,
         "crop_frames": CROP_FRAMES,
         "rate": rate,
-        "begun_from": begin,
+        "begun_from": about_fit(cache, begin) if begin else None,
         "scenes": {"train": len(train), "valid": len(valid)},
         "parameters": model.count_params(),
     }
@@ -122,12 +140,12 @@ def hear(
     click.echo(
         f"{model.count_params()} parameters, {len(train)} scenes, {steps} steps of {batch} x {CROP_FRAMES} frames"
     )
-    crops = Crops(train, config.delay_frames, spec, batch, seed)
+    crops = Crops(train, config.delays(), spec, batch, seed)
     batches = feed(crops.at, epoch_steps)
     model.fit(
         batches,
         epochs=math.ceil(steps / epoch_steps),
-        validation_data=fixed_crops(valid, config.delay_frames, spec),
+        validation_data=fixed_crops(valid, config.delays(), spec),
         validation_batch_size=batch,
         callbacks=callbacks(folder, patience, batches),
         verbose=2,

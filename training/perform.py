@@ -24,9 +24,17 @@ class Performance:
 
 
 def perform(
-    piece: Piece, rng: np.random.Generator, seconds: float, hands: tuple[Hand, ...], like: Performance | None = None
+    piece: Piece,
+    rng: np.random.Generator,
+    seconds: float,
+    hands: tuple[Hand, ...],
+    like: Performance | None = None,
+    pedalled: float = 0.45,
 ) -> Performance:
-    """`seconds` from a random place of the piece; `like` another performance: its place, tempo and key."""
+    """`seconds` from a random place of the piece; `like` another performance: its place, tempo and key.
+
+    With probability `pedalled` it is played with the pedal.
+    """
     notes = piece.of(*hands)
     if like is None:
         bpm = float(np.clip(np.exp(rng.normal(np.log(96), 0.35)), 45, 200))
@@ -57,7 +65,7 @@ def perform(
         for o, h, p, v in zip(onset, held, pitch, velocity, strict=True)
         if LOWEST_KEY <= p < LOWEST_KEY + KEYS
     ]
-    pedal = _pedal(rng, seconds, like.quarter_s) if rng.random() < 0.45 else []
+    pedal = _pedal(rng, seconds, like.quarter_s) if rng.random() < pedalled else []
     return Performance(_one_hammer(sorted(played)), pedal, like.begin_quarter, like.quarter_s, like.transposition)
 
 
@@ -90,16 +98,28 @@ def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float6
 def _dynamics(
     rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Velocities: the performance's own where it has them, else a level; a slow swell and a touch of chance."""
-    level = rng.uniform(38, 98)
-    swell = rng.uniform(0, 14) * np.sin(2 * np.pi * (onset / rng.uniform(4, 15) + rng.random()))
-    chance = rng.normal(0, rng.uniform(3, 9), len(notes))
+    """Velocities: the performance's own where it has them, else a level; a slow swell, voicing and a touch of chance.
+
+    Pianists strike a melody harder than what goes with it (Goebl, "Melody lead in piano performance: expressive device
+    or artifact?", J. Acoust. Soc. Am. 110, 2001).
+    """
+    level = rng.uniform(30, 98)
+    swell = rng.uniform(0, 18) * np.sin(2 * np.pi * (onset / rng.uniform(4, 15) + rng.random()))
+    chance = rng.normal(0, rng.uniform(3, 13), len(notes))
+    under = np.where(_under_another(notes), -rng.uniform(0, 24), 0)
     left = np.where(notes["hand"] == Hand.LEFT, -rng.uniform(0, 16), 0)
     own = notes["velocity"].astype(float)
     base = (
         np.where(own > 0, own - own[own > 0].mean() + level, level) if (own > 0).any() else np.full(len(notes), level)
     )
-    return np.asarray(np.clip(base + swell + chance + left, 6, 125))
+    return np.asarray(np.clip(base + swell + chance + np.minimum(under, left), 6, 125))
+
+
+def _under_another(notes: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+    """Which notes are struck while a higher one sounds."""
+    ends = notes["onset"] + notes["duration"]
+    sounds = (notes["onset"][None, :] <= notes["onset"][:, None]) & (ends[None, :] > notes["onset"][:, None])
+    return np.asarray((sounds & (notes["pitch"][None, :] > notes["pitch"][:, None])).any(axis=1))
 
 
 def _pedal(rng: np.random.Generator, seconds: float, quarter_s: float) -> list[tuple[float, float]]:

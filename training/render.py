@@ -13,6 +13,7 @@ import soxr
 from device.types import KEYS, LOWEST_KEY
 from training.banks import Bank
 from training.instruments import RATE
+from training.sympathetic import RINGING, open_strings, ringing
 
 HEADROOM = 0.25
 """Gain of the mix: a bank's loudest note peaks at -12 dB full scale, so that chords rarely pass it."""
@@ -38,8 +39,9 @@ class RenderOptions:
     """How one rendering differs from the bank as sampled.
 
     `detune_cents` shifts the whole instrument, `key_cents` is the standard deviation of each key's own tuning,
-    `damping` scales the dampers' time, `key_db` is the standard deviation of each key's own level,
-    `dynamics` scales every level's distance in dB from velocity 80.
+    `damping` scales the dampers' time, `damper_lag_s` is how long after a key-up its damper falls, `key_db` is the
+    standard deviation of each key's own level, `dynamics` scales every level's distance in dB from velocity 80. With
+    `open_strings` (a seed; None: nothing rings along) all strings ring along under the pedal at `ringing_db`.
     """
 
     detune_cents: float = 0.0
@@ -47,6 +49,9 @@ class RenderOptions:
     damping: float = 1.0
     key_db: float = 0.0
     dynamics: float = 1.0
+    damper_lag_s: float = 0.0
+    open_strings: int | None = None
+    ringing_db: float = -32.0
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> RenderOptions:
@@ -56,7 +61,10 @@ class RenderOptions:
             key_cents=float(rng.choice([0.0, 1.5, 4.0], p=[0.5, 0.3, 0.2])),
             damping=float(np.exp(rng.uniform(np.log(0.6), np.log(1.8)))),
             key_db=float(rng.uniform(0, 1.5)),
-            dynamics=float(rng.uniform(0.7, 1.2)),
+            dynamics=float(rng.uniform(0.7, 1.4)),
+            damper_lag_s=float(rng.uniform(0, 0.04)),
+            open_strings=int(rng.integers(RINGING)) if rng.random() < 0.7 else None,
+            ringing_db=float(rng.uniform(-40, -24)),
         )
 
 
@@ -65,12 +73,13 @@ class Rendered:
     """`audio` float32 mono [samples] at 16 kHz.
 
     `damped_s` float64 [notes]: when each note's damper fell, pedal included, or its string was struck again;
-    `sounding_end_s` float64 [notes]: the same, or earlier where the string had already faded by 55 dB.
+    `end_s` float64 [notes]: when its key went up, as MIDI has it whatever the pedal does, or earlier where the string
+    was struck again or had already faded by 55 dB.
     """
 
     audio: npt.NDArray[np.float32]
     damped_s: npt.NDArray[np.float64]
-    sounding_end_s: npt.NDArray[np.float64]
+    end_s: npt.NDArray[np.float64]
 
 
 def damping_seconds(pitch: int) -> float:
@@ -127,7 +136,7 @@ def render(
     mix = np.zeros(int(np.ceil(seconds * rate)) + 1, np.float32)
     table = np.asarray(notes, np.float64).reshape(-1, 4)
     onsets, pitches = table[:, 0], table[:, 2].astype(np.int64)
-    dampers = released(np.maximum(table[:, 1], onsets), pedal)
+    dampers = released(np.maximum(table[:, 1], onsets) + options.damper_lag_s, pedal)
     strings = restruck(onsets, pitches, np.inf)
     held = bank.samples.shape[2] / RATE
     dampers = np.where(pitches >= UNDAMPED_PITCH, np.maximum(dampers, onsets + held), dampers)
@@ -135,11 +144,11 @@ def render(
     key_cents = rng.normal(0, 1, KEYS) * options.key_cents
     key_db = rng.normal(0, 1, KEYS) * options.key_db
     reference = float(np.interp(80, bank.velocities, np.median(bank.level_db, axis=0)))
-    sounding = np.empty(len(table))
+    heard_until = np.minimum(np.maximum(table[:, 1], onsets), ends)
     for i, (pitch, velocity) in enumerate(zip(pitches, table[:, 3], strict=True)):
         key = int(pitch) - LOWEST_KEY
         layer = int(np.argmin(np.abs(bank.velocities - velocity)))
-        sounding[i] = min(ends[i], onsets[i] + bank.sounding_s[key, layer])
+        heard_until[i] = min(heard_until[i], onsets[i] + bank.sounding_s[key, layer])
         constant = RESTRIKE_S if strings[i] <= dampers[i] else options.damping * damping_seconds(int(pitch))
         begin = round(onsets[i] * rate)
         kept = int(min((ends[i] - onsets[i] + FADED * constant) * rate, bank.samples.shape[2]))
@@ -155,8 +164,10 @@ def render(
             fall = np.arange(len(audio) - closing, dtype=np.float32) * np.float32(-1 / (constant * rate))
             audio[closing:] *= np.exp(fall)
         mix[begin + skipped : stop] += audio[skipped:]
-    audio = mix if speed == 1 else soxr.resample(mix, rate, RATE)
-    return Rendered(_fit(audio, round(seconds * RATE)), ends, sounding)
+    audio = _fit(mix if speed == 1 else soxr.resample(mix, rate, RATE), round(seconds * RATE))
+    if bank.acoustic and options.open_strings is not None:
+        audio = audio + ringing(audio, pedal, open_strings(options.open_strings), options.ringing_db)
+    return Rendered(audio, ends, heard_until)
 
 
 def _tuned(samples: npt.NDArray[np.int16], length: int, cents: float) -> npt.NDArray[np.float32]:

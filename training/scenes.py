@@ -6,7 +6,8 @@ A scene is drawn from (seed, corpus, split, number) alone, so the cache can be b
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +22,35 @@ from device.own import OwnNotes
 from device.types import KEYS, LOWEST_KEY
 from training.augment import Augmentation, augment, with_noise
 from training.banks import Bank, bank_names, load_bank
-from training.instruments import Audio
+from training.instruments import MODAL, Audio
 from training.noise import load_clips
 from training.perform import Performance, invent, perform
 from training.pieces import CORPORA, Hand, Piece, load_pieces
 from training.render import Played, RenderOptions, render
+from training.voices import utterances
 
 SCENE_S = 24.0
 INVENTED = "invented"
 """Notes from no piece: every key, every density, and rests with nothing but noise."""
-KINDS = {"both": 0.6, "right": 0.2, "bleed": 0.2}
+QUIET = "quiet"
+"""No notes at all: people who talk, noise clips, hum."""
+RESTS = 0.3
+"""How often the player rests for a while where our own left hand is heard."""
+KINDS = {"both": 0.5, "right": 0.17, "bleed": 0.33}
 """Which hands are played, and how often: both by the pianist, the right alone, or the right over our own left."""
 
 GATE = "gate"
 """A split of its own for fitting the gate: validation pieces as they reach a box at home, mildly coloured, no bleed."""
 MILD = 0.4
 """Strength of the gate scenes' augmentation."""
-ACOUSTIC = 3.0
-"""How much more often an acoustic piano is drawn than an electric one."""
+WIRED = 0.5
+"""How often our left hand comes back by a wire and not by the air of a room."""
+OTHER_SOUND = 0.3
+"""How often it then has a sound of its own, as where a module plays it."""
+PEDALLED = 0.55
+"""How often a piece is played with the pedal; in the takes that hearing is measured on it is less often, as ever."""
+SAMPLED = 3.0
+"""How much more often a sampled acoustic piano is drawn than an electric or a computed one."""
 
 SCENE_NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
 
@@ -66,6 +78,15 @@ def load_scenes(cache: Path, split: str) -> list[Scene]:
     return scenes
 
 
+@dataclass(frozen=True)
+class Sound:
+    """What a scene sounds like: `audio` at `device.features`' rate, `notes` to find, and what we `sent`."""
+
+    audio: Audio
+    notes: npt.NDArray[Any]
+    sent: list[Played] | None
+
+
 def draw(
     rng: np.random.Generator,
     pieces: list[Piece],
@@ -73,48 +94,114 @@ def draw(
     clips: list[Audio],
     features: Features,
     mild: bool = False,
+    kind: str | None = None,
 ) -> Scene:
-    """One random scene from `pieces` (an empty list: invented notes)."""
-    kind = str(rng.choice(list(KINDS), p=list(KINDS.values()))) if pieces else "both"
+    """One random scene from `pieces` (an empty list: invented notes), of a `kind` of `KINDS` or any."""
+    sound = draw_sound(rng, pieces, banks, clips, mild, kind)
+    own = np.zeros((0, KEYS, 2), np.uint8) if sound.sent is None else own_frames(sound.sent, features.spec)
+    levels = features.frames(sound.audio)
+    return Scene(np.rint(levels * 255).astype(np.uint8), sound.notes, own)
+
+
+def draw_sound(
+    rng: np.random.Generator,
+    pieces: list[Piece],
+    banks: list[Bank],
+    clips: list[Audio],
+    mild: bool = False,
+    kind: str | None = None,
+) -> Sound:
+    """What `draw` makes its features from; `mild`: weakly coloured, and nothing of ours in it."""
+    drawn = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    kind = (kind or drawn) if pieces else "both"
     if mild and kind == "bleed":
         kind = "right"
     if pieces:
         piece = pieces[int(rng.integers(len(pieces)))]
         hands = (Hand.RIGHT, Hand.VOICE) if kind == "right" and piece.corpus == "pop909" else (Hand.RIGHT,)
-        heard = perform(piece, rng, SCENE_S, tuple(Hand) if kind == "both" else hands)
+        heard = perform(piece, rng, SCENE_S, tuple(Hand) if kind == "both" else hands, pedalled=PEDALLED)
     else:
         heard = invent(rng, SCENE_S)
+    if kind == "bleed" and rng.random() < RESTS:
+        heard = _with_rest(heard, rng)
     bank = _any(rng, banks)
-    rendered = render(heard.notes, bank, SCENE_S, heard.pedal, RenderOptions.drawn(rng), rng)
-    audio, own = rendered.audio, np.zeros((0, KEYS, 2), np.uint8)
+    options = RenderOptions.drawn(rng)
+    rendered = render(heard.notes, bank, SCENE_S, heard.pedal, options, rng)
+    audio, sent = rendered.audio, None
     if kind == "bleed":
-        sent = perform(piece, rng, SCENE_S, (Hand.LEFT,), like=heard)
-        audio = audio + _bleed(rng, sent, banks, audio)
-        own = own_frames(sent.notes, features.spec)
+        left = _anywhere(perform(piece, rng, SCENE_S, (Hand.LEFT,), like=heard, pedalled=PEDALLED), heard, rng)
+        audio, sent = audio + _bleed(rng, left, banks, audio, bank, options), left.notes
     if not heard.notes:
         hiss = rng.normal(0, 1, len(audio)).astype(np.float32)
         audio = with_noise(hiss * np.float32(1e-3), rng, -20.0, 0.5, clips)
     audio = augment(audio, rng, Augmentation(strength=MILD if mild else 1.0), clips)
-    levels = features.frames(audio)
-    return Scene(np.rint(levels * 255).astype(np.uint8), _labels(heard.notes, rendered.sounding_end_s), own)
+    return Sound(audio, _labels(heard.notes, rendered.end_s), sent)
+
+
+def draw_quiet(rng: np.random.Generator, clips: list[Audio], voices: Iterator[Audio], features: Features) -> Scene:
+    """A scene without a piano, at any level."""
+    samples = int(SCENE_S * features.spec.sample_rate)
+    if rng.random() < 0.6:
+        audio = np.zeros(0, np.float32)
+        while len(audio) < samples:
+            rest = np.zeros(int(rng.exponential(0.3) * features.spec.sample_rate), np.float32)
+            audio = np.concatenate([audio, next(voices), rest])
+        audio = audio[:samples] + with_noise(np.zeros(samples, np.float32), rng, 20.0)
+    else:
+        audio = with_noise(np.zeros(samples, np.float32), rng, -20.0, 0.8, clips)
+    levels = features.frames(augment(audio, rng, Augmentation(peak_db=(0.0, -45.0)), clips))
+    none = np.array([], SCENE_NOTE)
+    return Scene(np.rint(levels * 255).astype(np.uint8), none, np.zeros((0, KEYS, 2), np.uint8))
 
 
 def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
-    """A bank: each timbre once, however many banks it has, an acoustic piano more often than another."""
+    """A bank: each timbre once, however many banks it has, a sampled acoustic piano more often than another."""
     timbres = [bank.timbre for bank in banks]
-    weight = np.array([(ACOUSTIC if bank.acoustic else 1.0) / timbres.count(bank.timbre) for bank in banks])
+    sampled = [bank.acoustic and not bank.timbre.startswith(MODAL) for bank in banks]
+    weight = np.array([(SAMPLED if own else 1.0) / timbres.count(t) for own, t in zip(sampled, timbres, strict=True)])
     return banks[int(rng.choice(len(banks), p=weight / weight.sum()))]
 
 
+def _with_rest(heard: Performance, rng: np.random.Generator) -> Performance:
+    """The player rests for a few seconds, in which we alone are heard."""
+    begin = float(rng.uniform(0, SCENE_S))
+    end = begin + float(rng.uniform(3, 9))
+    return replace(heard, notes=[note for note in heard.notes if not begin <= note.onset_s < end])
+
+
+def _anywhere(left: Performance, heard: Performance, rng: np.random.Generator) -> Performance:
+    """Our left hand, at times in the player's register; now and then it strikes keys with the player."""
+    octaves = 12 * int(rng.choice([0, 1, 2], p=[0.55, 0.3, 0.15]))
+    notes = [
+        note._replace(pitch=note.pitch + octaves) for note in left.notes if note.pitch + octaves < LOWEST_KEY + KEYS
+    ]
+    share = float(rng.choice([0.0, 0.15], p=[0.6, 0.4]))
+    for note in heard.notes:
+        if rng.random() < share:
+            apart = float(rng.normal(0, 0.02))
+            notes.append(note._replace(onset_s=note.onset_s + apart, offset_s=note.offset_s + apart))
+    return replace(left, notes=sorted(notes))
+
+
 def _bleed(
-    rng: np.random.Generator, sent: Performance, banks: list[Bank], right: npt.NDArray[np.float32]
+    rng: np.random.Generator,
+    sent: Performance,
+    banks: list[Bank],
+    right: npt.NDArray[np.float32],
+    bank: Bank,
+    options: RenderOptions,
 ) -> npt.NDArray[np.float32]:
-    """Our left hand as it comes back: late by a wire's or a room's delay, from inaudible to as loud as the player."""
-    wire = rng.random() < 0.35
+    """Our left hand as it comes back: late by a wire's or a room's delay, from inaudible to as loud as the player.
+
+    A wire mostly comes from the keyboard that the player plays as well: the same `bank` with the same `options`.
+    """
+    wire = rng.random() < WIRED
     late = rng.uniform(0.005, 0.02) if wire else rng.uniform(0.02, 0.2)
     below_db = 80.0 if rng.random() < 0.12 else rng.uniform(-3, 3) if wire else rng.uniform(0, 18)
+    if not wire or rng.random() < OTHER_SOUND:
+        bank, options = _any(rng, banks), RenderOptions.drawn(rng)
     notes = [n._replace(onset_s=n.onset_s + late, offset_s=n.offset_s + late) for n in sent.notes]
-    audio = render(notes, _any(rng, banks), SCENE_S, sent.pedal, RenderOptions.drawn(rng), rng).audio
+    audio = render(notes, bank, SCENE_S, sent.pedal, options, rng).audio
     level = np.sqrt(np.mean(right**2) + 1e-12) / np.sqrt(np.mean(audio**2) + 1e-12)
     return (audio * level * 10 ** (-below_db / 20)).astype(np.float32)
 
@@ -143,15 +230,18 @@ def _labels(notes: list[Played], ends: npt.NDArray[np.float64]) -> npt.NDArray[A
     return np.array(rows, SCENE_NOTE)
 
 
-def targets(notes: npt.NDArray[Any], first: int, frames: int, delay: int, hop_s: float) -> npt.NDArray[np.float32]:
-    """[frames, 88, 4] onset, frame, offset, velocity for the frames from `first` on, labels `delay` frames late.
+def targets(
+    notes: npt.NDArray[Any], first: int, frames: int, delay: int | npt.NDArray[np.int64], hop_s: float
+) -> npt.NDArray[np.float32]:
+    """[frames, 88, 4] onset, frame, offset, velocity for the frames from `first` on, labels `delay` ([88]) frames late.
 
     Frame k holds the samples from k to k + 1 hops; onset and offset are marked over one frame to either side, for
     where exactly a note begins within a frame is not audible.
     """
     out = np.zeros((frames, KEYS, 4), np.float32)
-    onsets = np.floor(notes["onset_s"] / hop_s).astype(int) + delay - first
-    offsets = np.floor(notes["offset_s"] / hop_s).astype(int) + delay - first
+    late = np.broadcast_to(delay, KEYS)[notes["pitch"].astype(int) - LOWEST_KEY] - first
+    onsets = np.floor(notes["onset_s"] / hop_s).astype(int) + late
+    offsets = np.floor(notes["offset_s"] / hop_s).astype(int) + late
     for on, off, pitch, velocity in zip(onsets, offsets, notes["pitch"], notes["velocity"], strict=True):
         if off < -1 or on > frames:
             continue
@@ -167,22 +257,34 @@ def targets(notes: npt.NDArray[Any], first: int, frames: int, delay: int, hop_s:
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
 @click.option("--split", type=click.Choice(["train", "valid", GATE]), default="train", show_default=True)
-@click.option("--corpus", "corpora", multiple=True, type=click.Choice([*CORPORA, INVENTED]), help="Default: all.")
+@click.option(
+    "--corpus", "corpora", multiple=True, type=click.Choice([*CORPORA, INVENTED, QUIET]), help="Default: all."
+)
 @click.option("--count", default=600, show_default=True, help="Scenes of 24 s per corpus.")
 @click.option("--first", default=0, show_default=True, help="Number of the first scene.")
 @click.option("--seed", default=1, show_default=True)
-def scenes(cache: Path, data: Path, split: str, corpora: tuple[str, ...], count: int, first: int, seed: int) -> None:
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Who is heard in scenes of pieces. Default: any.")
+def scenes(
+    cache: Path,
+    data: Path,
+    split: str,
+    corpora: tuple[str, ...],
+    count: int,
+    first: int,
+    seed: int,
+    kind: str | None,
+) -> None:
     """Render the transcriber's training scenes into the cache (resumable)."""
     features = Features(FeatureSpec())
     banks = [load_bank(cache, name) for name in bank_names(cache)]
     clips = load_clips(data, "fit")
-    for corpus in corpora or (*CORPORA, INVENTED):
+    for corpus in corpora or (*CORPORA, INVENTED, QUIET):
         pieces = (
             []
-            if corpus == INVENTED
+            if corpus in (INVENTED, QUIET)
             else [p for p in load_pieces(cache, corpus, "valid" if split == GATE else split) if p.primary]
         )
-        if corpus != INVENTED and not pieces:
+        if corpus in CORPORA and not pieces:
             raise UserError(f"No pieces of {corpus} in {cache}: run `python -m training prepare` first.")
         folder = scene_folder(cache, split, corpus)
         folder.mkdir(parents=True, exist_ok=True)
@@ -191,7 +293,10 @@ def scenes(cache: Path, data: Path, split: str, corpora: tuple[str, ...], count:
             if path.exists():
                 continue
             rng = np.random.default_rng([seed, zlib.crc32(f"{split}/{corpus}".encode()), number])
-            scene = draw(rng, pieces, banks, clips, features, mild=split == GATE)
+            if corpus == QUIET:
+                scene = draw_quiet(rng, clips, utterances(rng, "fit"), features)
+            else:
+                scene = draw(rng, pieces, banks, clips, features, split == GATE, kind)
             np.save(path.with_suffix(".npy"), scene.features)
             temporary = path.with_suffix(".part")
             with temporary.open("wb") as file:

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from device.features import FeatureSpec
+from device.gate import OCTAVES, GateSpec
 from device.types import KEYS
 
 Tensor: TypeAlias = Any
@@ -38,6 +41,12 @@ class NetConfig:
     memory: int = 40
     delay_frames: int = 3
     """The label of frame k is asked for at frame k + delay: the look-ahead."""
+    later: tuple[int, ...] = (0,) * OCTAVES
+    """Frames more, octave by octave from A0: it takes a low note longer to be told from another."""
+
+    def delays(self) -> npt.NDArray[np.int64]:
+        """[88] the look-ahead of each key, in frames."""
+        return GateSpec(delay_frames=self.delay_frames, later=self.later).delays()
 
     def to_dict(self) -> dict[str, Any]:
         """For `config.json`."""
@@ -50,17 +59,22 @@ class NetConfig:
         return cls(**values)
 
 
-def shift_axis(x: Tensor, shift: int, size: int, axis: int = 2) -> Tensor:
-    """`out[i] = x[i + shift]` for `size` positions along `axis` of a 4-D tensor, zeros where x has none."""
-    length = int(x.shape[axis])
-    low, high = max(shift, 0), min(shift + size, length)
-    before, after = max(-shift, 0), max(shift + size - length, 0)
-    index = [slice(None)] * 4
-    index[axis] = slice(low, high)
-    pads = [[0, 0]] * 4
-    pads[axis] = [before, after]
-    part = x[tuple(index)]
-    return ops.pad(part, pads) if before or after else part
+def views(x: Tensor, shifts: tuple[int, ...], size: int) -> list[Tensor]:
+    """For each shift `out[i] = x[i + shift]`, `size` positions on axis 2 of a 4-D tensor, zeros where x has none."""
+    before, after = max(0, -min(shifts)), max(0, max(shifts) + size - int(x.shape[2]))
+    # padded once: an int8 step of the model takes an eighth less time than with a pad for each
+    padded = ops.pad(x, [[0, 0], [0, 0], [before, after], [0, 0]])
+    return [padded[:, :, before + shift : before + shift + size] for shift in shifts]
+
+
+def side_by_side(parts: list[Tensor]) -> Tensor:
+    """The parts' channels one behind the other.
+
+    Joined by fives: XNNPACK takes no more at once and would leave the step model for it, here and at every way back.
+    """
+    while len(parts) > 1:
+        parts = [ops.concatenate(parts[i : i + 5], axis=-1) for i in range(0, len(parts), 5)]
+    return parts[0]
 
 
 class Net(keras.layers.Layer):
@@ -115,20 +129,24 @@ class Net(keras.layers.Layer):
         semitones = ops.reshape(x, (-1, x.shape[1], *states["state_frames"].shape[2:]))
         frames = ops.concatenate([states["state_frames"], semitones], axis=1)
         after["next_frames"] = frames[:, -2:]
-        y = self.stem(ops.concatenate([shift_axis(frames, h, KEYS) for h in c.harmonics], axis=-1))
+        y = self.stem(side_by_side(views(frames, c.harmonics, KEYS)))
         y = y + self.own_in(ops.pad(own, [[0, 0], [0, 0], [1, 1], [0, 0]]))
         y = ops.relu(self.stem_norm(y, training=training))
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             past = ops.concatenate([states[f"state_conv{i}"], y], axis=1)
             after[f"next_conv{i}"] = past[:, -2:]
             y = ops.relu(y + norm(conv(ops.pad(past, [[0, 0], [0, 0], [1, 1], [0, 0]])), training=training))
-        alike = ops.concatenate([y] + [shift_axis(y, n, KEYS) for n in c.neighbours], axis=-1)
-        y = ops.relu(self.mix_norm(self.mix(alike), training=training) + self.key_offset)
+        alike = side_by_side([y, *views(y, c.neighbours, KEYS)])
+        y = self.seen(ops.relu(self.mix_norm(self.mix(alike), training=training) + self.key_offset))
         memory, after["next_memory"] = self._remember(self.gates_in(y), states["state_memory"])
         # one Dense over [memory, y], but not concatenated: int8 would give both one scale, and memory is the smaller
         kernel = self.heads.kernel
         logits = ops.matmul(memory, kernel[: c.memory]) + ops.matmul(y, kernel[c.memory :]) + self.heads.bias
         return logits, after
+
+    def seen(self, y: Tensor) -> Tensor:
+        """What memory and heads see of the trunk [batch, frames, 88, mix]: all of it."""
+        return y
 
     def _remember(self, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """A GRU (Cho et al. 2014, reset after the product) over the frames, its weights shared by all keys."""
@@ -143,7 +161,7 @@ class Net(keras.layers.Layer):
             return h, h
 
         if gates.shape[1] == 1:
-            memory, _ = step(memory, gates[:, 0])
+            memory, _ = step(memory, ops.reshape(gates, (-1, KEYS, gates.shape[-1])))
             return memory[:, None], memory
         memory, seen = ops.scan(step, memory, ops.moveaxis(gates, 1, 0))
         return ops.moveaxis(seen, 0, 1), memory
@@ -190,20 +208,25 @@ def build_step(config: NetConfig, spec: FeatureSpec, weights: Path | None = None
     states = {k: keras.Input(batch_shape=tuple(v.shape), name=k) for k, v in net.zero_states(1).items()}
     logits, after = net(x, own, states)
     return keras.Model(
-        {"x": x, "own": own, **states}, {"y": ops.sigmoid(logits[:, 0]), **after}, name="transcriber_step"
+        {"x": x, "own": own, **states},
+        {"y": ops.sigmoid(ops.reshape(logits, (1, KEYS, len(HEADS)))), **after},
+        name="transcriber_step",
     )
 
 
 def loss(target: Tensor, logits: Tensor) -> Tensor:
     """Cross-entropy of onset, frame and offset, squared error of velocity where a note begins.
 
-    target [batch, frames, 88, 4] as HEADS, velocity 0..1 and only where > 0 a note begins.
+    target [batch, frames, 88, 4] as HEADS, velocity 0..1 and only where > 0 a note begins. How loud a recording is
+    tells nothing of how hard the keys were struck: most of the velocity's error is taken around each sequence's mean.
     """
     binary = keras.losses.binary_crossentropy
     onset = ops.mean(binary(target[..., 0:1], logits[..., 0:1], from_logits=True))
     frame = ops.mean(binary(target[..., 1:2], logits[..., 1:2], from_logits=True))
     offset = ops.mean(binary(target[..., 2:3], logits[..., 2:3], from_logits=True))
     begins = ops.cast(target[..., 3] > 0, logits.dtype)
-    miss = begins * ops.square(ops.sigmoid(logits[..., 3]) - target[..., 3])
-    velocity = ops.sum(miss) / (ops.sum(begins) + 1.0)
-    return 100 * onset + 30 * frame + 15 * offset + 2 * velocity
+    miss = begins * (ops.sigmoid(logits[..., 3]) - target[..., 3])
+    number = ops.sum(begins, axis=(1, 2), keepdims=True)
+    around = begins * (miss - ops.sum(miss, axis=(1, 2), keepdims=True) / (number + 1.0))
+    velocity = ops.sum(9 * ops.square(around) + ops.square(miss)) / (ops.sum(begins) + 1.0)
+    return 100 * onset + 30 * frame + 15 * offset + 5 * velocity

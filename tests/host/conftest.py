@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from rig import HERE, RATE, REPOSITORY, Instrument, Process, jack_server
+from rig import HERE, RATE, REPOSITORY, Ensemble, Instrument, Process, Service, jack_server
+from scenes import Start
 
 pytest.importorskip("pyaudio")
 pytest.importorskip("rtmidi")
@@ -18,8 +18,6 @@ import soxr  # noqa: E402
 DEMO = REPOSITORY / "demo" / "right-hand.flac"
 SECONDS = 16
 """Of the demo recording: its count-in and six bars."""
-
-Begin = Callable[..., Process]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,39 +42,36 @@ def jack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         yield env
 
 
-@pytest.fixture(scope="module")
-def begin(jack: dict[str, str]) -> Iterator[Begin]:
-    """Starts a process beside the server, a `Process` or what else is asked for, and ends it after the tests."""
-    begun: list[Process] = []
-
-    def start(*command: str, stream: str = "stdout") -> Process:
-        begun.append(Process([sys.executable, *command], jack, stream))
-        return begun[-1]
-
-    yield start
-    for process in begun:
-        process.close()
+@pytest.fixture
+def ensemble(jack: dict[str, str]) -> Iterator[Ensemble]:
+    """What is started beside the server; ended after the test, whether it passed or not."""
+    with Ensemble(jack) as begun:
+        yield begun
 
 
-@pytest.fixture(scope="module")
-def instrument(jack: dict[str, str]) -> Iterator[Callable[..., Instrument]]:
-    """Starts an instrument, and ends it after the tests."""
-    begun: list[Instrument] = []
-
-    def start(name: str, *options: str) -> Instrument:
-        begun.append(Instrument(name, jack, *options))
-        return begun[-1]
-
-    yield start
-    for process in begun:
-        process.close()
+@pytest.fixture
+def begin(ensemble: Ensemble) -> Callable[..., Process]:
+    """Starts a script."""
+    return ensemble.begin
 
 
-@pytest.fixture(scope="module")
-def box(begin: Begin) -> Callable[..., Process]:
+@pytest.fixture
+def instrument(ensemble: Ensemble) -> Callable[..., Instrument]:
+    """Starts an instrument."""
+    return ensemble.instrument
+
+
+@pytest.fixture
+def box(ensemble: Ensemble) -> Callable[..., Process]:
     """Starts `lefthand`, which is heard on stderr unless `stream` says otherwise."""
+    return ensemble.box
 
-    def start(*arguments: str, stream: str = "stderr") -> Process:
-        return begin("-m", "device.cli", *arguments, stream=stream)
+
+@pytest.fixture
+def service(ensemble: Ensemble, tmp_path: Path) -> Start:
+    """Starts the box as a service."""
+
+    def start(settings: str, *options: str, env: dict[str, str] | None = None) -> Service:
+        return ensemble.service(settings, tmp_path, *options, env=env)
 
     return start

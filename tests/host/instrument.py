@@ -1,9 +1,10 @@
-"""A MIDI instrument with the ports NAME:in and NAME:out: usage `instrument.py NAME [--echo]`.
+"""A MIDI instrument with the ports NAME:in and NAME:out: usage `instrument.py NAME [--echo] [--sensing]`.
 
 It reads lines of JSON from stdin and answers each with one: {"play": [[seconds, kind, note, velocity], ...]}
-plays and answers when it is done; {"received": true} answers with all that it has received, as [monotonic
-seconds, kind, note, velocity], controllers as kind `control_change` with number and value. With --echo it
-sends back whatever it receives, at once. It ends when stdin does.
+plays and answers when it is done (of kinds such as `clock` and `start` neither note nor velocity counts);
+{"received": true} answers with all that it has received, as [monotonic seconds, kind, note, velocity], controllers
+as kind `control_change` with number and value. With --echo it sends back whatever it receives, at once. With
+--sensing it receives Active Sensing too. It ends when stdin does.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def main() -> None:
                 out.send(message)
 
     into = backend.open_input("in", virtual=True, client_name=f"{name} in", callback=take)
+    if "--sensing" in sys.argv:
+        into._rt.ignore_types(False, False, False)
     print("ready", flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
@@ -42,10 +45,14 @@ def main() -> None:
         for at_s, kind, note, velocity in asked["play"]:
             time.sleep(max(0.0, start_s + at_s - time.monotonic()))
             with sending:
-                out.send(mido.Message(kind, note=note, velocity=velocity))
+                out.send(_message(kind, note, velocity))
         print(json.dumps("played"), flush=True)
     into.close()
     out.close()
+
+
+def _message(kind: str, note: int, velocity: int) -> mido.Message:
+    return mido.Message(kind, note=note, velocity=velocity) if kind.startswith("note") else mido.Message(kind)
 
 
 def _plain(message: mido.Message) -> list[Any]:
@@ -54,7 +61,7 @@ def _plain(message: mido.Message) -> list[Any]:
     if message.type in ("note_on", "note_off"):
         off = message.type == "note_off" or message.velocity == 0
         return ["note_off" if off else "note_on", message.note, message.velocity]
-    return [message.type, message.program, 0]
+    return [message.type, message.program if message.type == "program_change" else 0, 0]
 
 
 if __name__ == "__main__":

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from device.status import Status, read_status
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PATIENCE_S = 60.0
 """For a process to say something, on a machine that is busy with other work."""
 GRACE_S = 10.0
+PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 RATE = 48_000
 PERIOD = 256
+P = TypeVar("P", bound="Process")
+
+
+def end_with_parent() -> None:
+    """In a child: get SIGTERM where the tests are killed, as JACK has room for eight servers only."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Process:
-    """A child that is talked to in lines; `text` is all that it has said on `stream`."""
+    """A child that is talked to in lines; `text` is what was read of all that it has said on `stream`.
 
-    def __init__(self, command: list[str], env: dict[str, str], stream: str = "stdout") -> None:
+    Where it is to say that it is `ready`, it has.
+    """
+
+    def __init__(self, command: list[str], env: dict[str, str], stream: str = "stdout", ready: str = "") -> None:
         self.text = ""
         self.child = subprocess.Popen(
             command,
@@ -35,8 +51,15 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if stream == "stdout" else subprocess.DEVNULL,
             stderr=subprocess.PIPE if stream == "stderr" else None,
+            preexec_fn=end_with_parent,
         )
         self._said = self.child.stdout if stream == "stdout" else self.child.stderr
+        if ready:
+            try:
+                self.wait_for(ready)
+            except BaseException:
+                self.close()
+                raise
 
     def wait_for(self, word: str) -> str:
         """The line with `word`, once it is said."""
@@ -47,13 +70,20 @@ class Process:
                 if word in line:
                     return line
             done = len(lines)
-            assert self._said is not None
-            if not select.select([self._said], [], [], until_s - time.monotonic())[0]:
+            said = self._read(max(0.0, until_s - time.monotonic()))
+            if said is None:
                 raise AssertionError(f"no {word!r} in {PATIENCE_S:.0f} s; it said: {self.text}")
-            said = os.read(self._said.fileno(), 65536)
             if not said:
                 raise AssertionError(f"it ended without {word!r}; it said: {self.text}")
-            self.text += said.decode()
+
+    def _read(self, wait_s: float) -> str | None:
+        """What it says next, which is in `text` then: None where it says nothing in time, "" where it has ended."""
+        assert self._said is not None
+        if not select.select([self._said], [], [], wait_s)[0]:
+            return None
+        said = os.read(self._said.fileno(), 65536).decode()
+        self.text += said
+        return said
 
     def say(self, line: str) -> None:
         """Send a line."""
@@ -88,12 +118,88 @@ class Process:
                 pipe.close()
 
 
+class Box(Process):
+    """`lefthand`, which does not end with its stdin."""
+
+    def close(self) -> None:
+        """SIGTERM first."""
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+        super().close()
+
+
+class Service(Box):
+    """`lefthand run --wait` as systemd would run it, with folders of its own and a socket to notify."""
+
+    def __init__(self, settings: str, folder: Path, env: dict[str, str], *options: str) -> None:
+        self.folder = folder
+        self.run_dir, self.settings = folder / "run", folder / "lefthand.toml"
+        self.settings.write_text(settings)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        address = folder / "notify"
+        address.unlink(missing_ok=True)
+        self._socket.bind(str(address))
+        self.notified: list[tuple[float, str]] = []
+        """All that it told systemd: monotonic seconds, one assignment each."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        given = {"RUNTIME_DIRECTORY": self.run_dir, "STATE_DIRECTORY": folder / "state", "NOTIFY_SOCKET": address}
+        env = {**env, **{name: str(path) for name, path in given.items()}, "WATCHDOG_USEC": "2000000"}
+        self.began_s = time.monotonic()
+        command = [sys.executable, "-m", "device.cli", "run", "--wait", "--config", str(self.settings), *options]
+        super().__init__(command, env, "stderr")
+
+    @property
+    def status(self) -> Status:
+        """What it tells of itself now."""
+        until(lambda: read_status(self.run_dir), PATIENCE_S, "a status file")
+        status = read_status(self.run_dir)
+        assert status is not None
+        return status
+
+    def _listen(self) -> None:
+        """The queue of such a socket is short: what is not read at once keeps the sender waiting."""
+        with contextlib.suppress(OSError):
+            while said := self._socket.recv(4096):
+                self.notified += [(time.monotonic(), line) for line in said.decode().splitlines()]
+
+    def wait_until(self, state: str, words: str = "", seconds: float = PATIENCE_S) -> float:
+        """Until its status says so; how long that took."""
+
+        def holds() -> bool:
+            status = read_status(self.run_dir)
+            return status is not None and status.state == state and words in status.message
+
+        def instead() -> str:
+            while self._read(0.0):
+                pass
+            return f"{state} {words}; it is {read_status(self.run_dir)}, and said: {self.text}"
+
+        return until(holds, seconds, instead)
+
+    def close(self) -> None:
+        """As any box; then nobody listens to what it tells systemd."""
+        super().close()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+def down_after(received: list[tuple[float, str, int, int]]) -> set[int]:
+    """The keys that hang."""
+    down: set[int] = set()
+    for _, kind, key, _ in received:
+        if kind == "note_on":
+            down.add(key)
+        elif kind == "note_off":
+            down.discard(key)
+    return down
+
+
 class Instrument(Process):
     """tests/host/instrument.py."""
 
     def __init__(self, name: str, env: dict[str, str], *options: str) -> None:
-        super().__init__([sys.executable, str(HERE / "instrument.py"), name, *options], env)
-        self.wait_for("ready")
+        super().__init__([sys.executable, str(HERE / "instrument.py"), name, *options], env, ready="ready")
         self.text = ""
 
     def play(self, gestures: list[tuple[float, str, int, int]]) -> None:
@@ -112,46 +218,160 @@ class Instrument(Process):
         return json.loads(self.text)
 
 
+class Bare(Process):
+    """tests/host/bare.py: what a real-time thread that does nothing can do on this machine, meanwhile."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        super().__init__([sys.executable, str(HERE / "bare.py")], env, ready="ready")
+
+    def late_ms(self) -> dict[str, float]:
+        """How late it woke: `p99` and `p999`. It ends with that."""
+        self.text = ""
+        self.say("over")
+        self.wait_for("")
+        found: dict[str, float] = json.loads(self.text)
+        self.close()
+        return found
+
+
+class Ensemble:
+    """What is started beside a JACK server (`env` as its environment); on leaving it all of that is ended."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._env = env
+        self._begun = contextlib.ExitStack()
+
+    def __enter__(self) -> Ensemble:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._begun.close()
+
+    def begin(self, *command: str, kind: type[P] = Process) -> P:
+        """A script of this folder, to be talked to as a `kind` of process."""
+        return self._ends(kind([sys.executable, *command], self._env))
+
+    def instrument(self, name: str, *options: str) -> Instrument:
+        """An instrument, when it is there."""
+        return self._ends(Instrument(name, self._env, *options))
+
+    def box(self, *arguments: str, stream: str = "stderr") -> Box:
+        """`lefthand`, heard on `stream`."""
+        return self._ends(Box([sys.executable, "-m", "device.cli", *arguments], self._env, stream))
+
+    def service(self, settings: str, folder: Path, *options: str, env: dict[str, str] | None = None) -> Service:
+        """The box as a service, in another environment if need be."""
+        return self._ends(Service(settings, folder, env or self._env, *options))
+
+    def _ends(self, process: P) -> P:
+        self._begun.callback(process.close)
+        return process
+
+
+class JackServer:
+    """A JACK server without hardware at `rate` and PERIOD; `env` is the environment in which programs find it."""
+
+    def __init__(self, folder: Path, name: str, rate: int = RATE) -> None:
+        self._name, self._rate, self._log = name, rate, folder / "jackd.log"
+        self._server: subprocess.Popen[bytes] | None = None
+        alsa = folder / "asound.conf"
+        # PortAudio aborts where ALSA's settings name no device at all
+        alsa.write_text(
+            'pcm.!default { type null hint { show on description "nothing" } }\nctl.!default { type null }\n'
+        )
+        self.env = {
+            **os.environ,
+            "JACK_DEFAULT_SERVER": name,
+            "JACK_NO_START_SERVER": "1",
+            "JACK_NO_AUDIO_RESERVATION": "1",
+            "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
+            "ALSA_CONFIG_PATH": str(alsa),
+            "PYTHONPATH": str(REPOSITORY),
+        }
+
+    def start(self) -> None:
+        """Return when it is up."""
+        mode = ["--realtime", "--realtime-priority", "70"] if _real_time_permitted() else ["--no-realtime"]
+        dummy = ["-d", "dummy", "--rate", str(self._rate), "--period", str(PERIOD), "--capture", "2", "--playback", "2"]
+        # what is locked or shared with the server would count as memory of the box
+        command = [
+            "jackd",
+            *mode,
+            "--no-mlock",
+            "--port-max",
+            "64",
+            "--sync",
+            "--timeout",
+            "5000",
+            "--name",
+            self._name,
+            *dummy,
+        ]
+        with self._log.open("ab") as log:
+            self._server = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, preexec_fn=end_with_parent)
+        until_s = time.monotonic() + PATIENCE_S
+        probe = "import jack; jack.Client('probe', no_start_server=True).close()"
+        while subprocess.run([sys.executable, "-c", probe], env=self.env, capture_output=True).returncode:
+            if self._server.poll() is not None or time.monotonic() > until_s:
+                raise AssertionError(f"jackd does not come up: {self._log.read_text()}")
+            time.sleep(0.05)
+
+    @property
+    def log(self) -> str:
+        """What the server has said."""
+        return self._log.read_text(errors="replace")
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self._server is not None:
+            self._server.send_signal(number)
+
+    def kill(self) -> None:
+        """As a crash would end it."""
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait()
+            self._server = None
+
+    def stop(self) -> None:
+        """In order."""
+        if self._server is None:
+            return
+        self._server.send_signal(signal.SIGTERM)
+        try:
+            self._server.wait(10)
+            self._server = None
+        except subprocess.TimeoutExpired:
+            # of a server that was killed a new one of its name alone cleans up
+            self.kill()
+            self.start()
+            self.stop()
+
+
 @contextlib.contextmanager
 def jack_server(folder: Path) -> Iterator[dict[str, str]]:
-    """A JACK server without hardware at RATE and PERIOD; gives the environment in which programs find it."""
-    name = f"lefthand-{os.getpid()}"
-    alsa = folder / "asound.conf"
-    # PortAudio aborts where ALSA's settings name no device at all
-    alsa.write_text('pcm.!default { type null hint { show on description "nothing" } }\nctl.!default { type null }\n')
-    env = {
-        **os.environ,
-        "JACK_DEFAULT_SERVER": name,
-        "JACK_NO_START_SERVER": "1",
-        "JACK_NO_AUDIO_RESERVATION": "1",
-        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
-        "ALSA_CONFIG_PATH": str(alsa),
-        "PYTHONPATH": str(REPOSITORY),
-    }
-    mode = ["--realtime", "--realtime-priority", "70"] if _real_time_permitted() else ["--no-realtime"]
-    dummy = ["-d", "dummy", "--rate", str(RATE), "--period", str(PERIOD), "--capture", "2", "--playback", "2"]
-    with (folder / "jackd.log").open("wb") as log:
-        command = ["jackd", *mode, "--sync", "--timeout", "5000", "--name", name, *dummy]
-        server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-        try:
-            _wait_until_up(server, env, folder / "jackd.log")
-            yield env
-        finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+    """A running `JackServer`; gives its `env`."""
+    server = JackServer(folder, f"lefthand-{os.getpid()}")
+    server.start()
+    try:
+        yield server.env
+    finally:
+        server.stop()
 
 
-def _wait_until_up(server: subprocess.Popen[bytes], env: dict[str, str], log: Path) -> None:
-    until_s = time.monotonic() + PATIENCE_S
-    probe = "import jack; jack.Client('probe', no_start_server=True).close()"
-    while subprocess.run([sys.executable, "-c", probe], env=env, capture_output=True).returncode:
-        if server.poll() is not None or time.monotonic() > until_s:
-            raise AssertionError(f"jackd does not come up: {log.read_text()}")
-        time.sleep(0.05)
+def until(holds: Callable[[], Any], seconds: float, what: str | Callable[[], str]) -> float:
+    """Poll until `holds`, and give how long that took; AssertionError after `seconds`, with what there is instead."""
+    began_s = time.monotonic()
+    while not holds():
+        if time.monotonic() - began_s >= seconds:
+            raise AssertionError(f"not within {seconds:g} s: {what if isinstance(what, str) else what()}")
+        time.sleep(0.01)
+    return time.monotonic() - began_s
+
+
+def measured(what: str, seconds: float) -> None:
+    """Print a figure of docs/faults.md: `pytest -rP` shows it."""
+    print(f"measured: {what}: {seconds:.2f} s")
 
 
 def _real_time_permitted() -> bool:

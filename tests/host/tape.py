@@ -36,9 +36,13 @@ def main() -> None:
         print("ready", flush=True)
         sys.stdin.readline()
         rolling.set()
-        over.wait()
-        print("over", flush=True)
+        threading.Thread(target=tell, args=(over,), daemon=True).start()
         sys.stdin.read()
+
+
+def tell(over: threading.Event) -> None:
+    over.wait()
+    print("over", flush=True)
 
 
 if __name__ == "__main__":

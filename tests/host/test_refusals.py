@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from rig import Instrument, Process
+from rig import Ensemble, Instrument, Process
 
 
 @pytest.fixture(scope="module")
-def two_synths(instrument: Callable[..., Instrument]) -> list[Instrument]:
-    return [instrument("synth one"), instrument("synth two")]
+def two_synths(jack: dict[str, str]) -> Iterator[None]:
+    with Ensemble(jack) as ensemble:
+        for name in ("synth one", "synth two"):
+            ensemble.instrument(name)
+        yield
 
 
 @pytest.mark.usefixtures("two_synths")
@@ -20,7 +23,7 @@ def two_synths(instrument: Callable[..., Instrument]) -> list[Instrument]:
     [
         ("system", "piano", ['There is no MIDI output "piano"', "synth one in", "synth two in"]),
         ("system", "synth", ['"synth" could be more than one MIDI output', "synth one in", "synth two in"]),
-        ("microphone", "synth one", ['There is no sound input "microphone"', '"system [JACK]"']),
+        ("microphone", "synth one", ['There is no audio input "microphone"', '"system [JACK]"']),
         ('system"\nrate = 44100\n#"', "synth one", ["does not run at 44100 Hz", "set [audio] rate to 48000"]),
         ('system"\nchannel = 3\n#"', "synth one", ["has 2 channels"]),
         ('system"\nchannel = 0\n#"', "synth one", ["[audio] channel = 0", "from 1 to 64"]),

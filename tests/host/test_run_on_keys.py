@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rig import Instrument, Process
+from rig import Ensemble, Process
 
 from device.midifile import read_midi
 from device.notes_csv import read_notes
@@ -42,23 +42,20 @@ class Take:
 
 
 @pytest.fixture(scope="module")
-def take(
-    instrument: Callable[..., Instrument],
-    box: Callable[..., Process],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Take:
+def take(jack: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Take:
     """A keyboard that plays the right hand and echoes the left; the box is stopped with Ctrl-C."""
     folder = tmp_path_factory.mktemp("take")
-    keys = instrument("keys", "--echo")
     (folder / "lefthand.toml").write_text(SETTINGS)
-    run = box("run", "--config", str(folder / "lefthand.toml"), "--record", str(folder / "capture"))
-    run.wait_for("listening to keys")
     gestures = []
     for at_s, key in RIGHT_HAND:
         gestures += [(at_s, "note_on", key, 80), (at_s + 0.25, "note_off", key, 0)]
-    keys.play(gestures)
-    status = run.end(signal.SIGINT)
-    return Take(status, run.text, keys.received, folder / "capture")
+    with Ensemble(jack) as ensemble:
+        keys = ensemble.instrument("keys", "--echo")
+        run = ensemble.box("run", "--config", str(folder / "lefthand.toml"), "--record", str(folder / "capture"))
+        run.wait_for("listening to keys")
+        keys.play(gestures)
+        status = run.end(signal.SIGINT)
+        return Take(status, run.text, keys.received, folder / "capture")
 
 
 def test_ctrl_c_ends_it_in_silence(take: Take) -> None:

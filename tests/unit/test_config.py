@@ -14,7 +14,7 @@ from device.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "lefthand.toml"
 GOOD = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n'
-ABSENT = {("clock", "tempo"), ("clock", "count_in")}
+ABSENT = {("clock", "tempo"), ("clock", "count_in")} | {(at, "latency_ms") for at in ("audio", "midi", "synth")}
 """Keys whose absence means something that no value says."""
 
 
@@ -65,6 +65,10 @@ def test_the_documented_defaults_are_the_ones_used() -> None:
         ('[midi]\noutput = "synth"\n', "[audio] input is missing"),
         ('[audio]\ninput = "mic"\n', "[midi] output is missing"),
         ('[audio]\ninput = "midi"\n[midi]\noutput = "synth"\n', "[midi] input is missing"),
+        ('[play]\nsound = "organ"\n', '"midi" or "synth" or "both"'),
+        ('[audio]\ninput = "mic"\n[play]\nsound = "both"\n', "[midi] output is missing"),
+        ('[synth]\nright_hand = true\n[audio]\ninput = "mic"\n[play]\nsound = "synth"\n', "[synth] right_hand"),
+        ('[synth]\nright_hand = true\n[audio]\ninput = "midi"\n[midi]\ninput = "k"\n', "[synth] right_hand"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_what_it_may_be(text: str, said: str) -> None:
@@ -82,6 +86,11 @@ def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
 
 def test_who_only_listens_needs_no_midi_output() -> None:
     assert parse_config('[audio]\ninput = "mic"\n[play]\nlisten = true\n', "test").midi.output == ""
+
+
+def test_who_plays_on_the_box_itself_needs_no_midi_output() -> None:
+    config = parse_config('[audio]\ninput = "mic"\n[play]\nsound = "synth"\n', "test")
+    assert config.plays_synth and not config.plays_midi
 
 
 def _uncommented(text: str) -> str:

@@ -44,3 +44,10 @@ def test_messages_that_are_no_notes_are_never_echoes() -> None:
     pedal = mido.Message("control_change", control=64, value=127)
     echoes.sent(pedal, 1.0)
     assert not echoes.is_echo(pedal, 1.0)
+
+
+def test_without_a_keyboard_nothing_piles_up() -> None:
+    echoes = Echoes(window_s=0.25)
+    for i in range(10_000):
+        echoes.sent(mido.Message("note_on", note=60, velocity=64), i * 0.1)
+    assert len(echoes._sent) < 5

@@ -19,7 +19,7 @@ from device.runtime import RuntimeName
 from export import amend
 from export.calibration import Pair, settled
 from export.sources import data_sources
-from export.verify import Agreement, Tolerance, check
+from export.verify import Agreement, Tolerance, agreement_of, check
 from export.write import rewrite, write_bundle
 
 RUNTIMES: tuple[RuntimeName, ...] = ("litert", "tflite")
@@ -104,6 +104,13 @@ def test_a_model_out_of_tolerance_is_refused(changes: dict[str, float], words: s
 
 def test_a_handful_of_yeses_is_not_judged() -> None:
     check([agreement(yes=0.5, yeses=4)], Tolerance())
+
+
+def test_a_head_without_a_threshold_decides_nothing() -> None:
+    wanted = [np.array([[0.9, 0.6], [0.1, 0.6]], np.float32)]
+    gave = [np.array([[0.8, 0.4], [0.2, 0.4]], np.float32)]
+    assert agreement_of("litert", "y", gave, wanted, 0.5).yes == pytest.approx(1 / 3)
+    assert agreement_of("litert", "y", gave, wanted, (0.5, float("inf"))).yes == 1.0
 
 
 def roll(*memory: float) -> list[Pair]:

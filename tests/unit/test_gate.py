@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import cast
 
@@ -80,6 +81,36 @@ def test_below_its_threshold_nothing_passes() -> None:
     assert len(heard(run(onsets(69, 0.6), spec))) == 1
 
 
+SLEEPER = GateSpec(wake=0.9, wake_onsets=3, wake_within_s=2.0, awake_s=4.0)
+
+
+def rest(seconds: float) -> list[Posterior]:
+    return [posterior()] * round(seconds / HOP_S)
+
+
+def test_asleep_only_what_is_sure_passes() -> None:
+    assert not heard(run([*onsets(60, 0.8), *rest(3), *onsets(64, 0.85)], SLEEPER))
+    assert len(heard(run(onsets(60, 0.7, 0.95), SLEEPER))) == 1, "it rises to what is sure"
+
+
+def test_awake_every_onset_above_its_threshold_passes_until_nothing_sure_has_come_for_a_while() -> None:
+    events = run([*onsets(60, 0.95), *rest(3.5), *onsets(62, 0.6), *rest(3.5), *onsets(64, 0.6)], SLEEPER)
+    assert [note.pitch for note in heard(events)] == [60, 62]
+
+
+def test_several_onsets_soon_after_one_another_wake_it_though_none_is_sure() -> None:
+    soft = [frame for pitch in (60, 62, 64, 65) for frame in [*onsets(pitch, 0.7), *rest(0.4)]]
+    assert [note.pitch for note in heard(run(soft, SLEEPER))] == [64, 65]
+
+
+def test_the_confidence_that_was_fitted_changes_nothing_and_more_asks_for_more() -> None:
+    spec = GateSpec(onset=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), wake=0.9)
+    assert spec.asked(0.5).onset == pytest.approx(spec.onset)
+    for lax, strict in itertools.pairwise(spec.asked(c) for c in (0.05, 0.2, 0.5, 0.8, 0.95)):
+        assert all(0 < low < high < 1 for low, high in zip(lax.onset, strict.onset, strict=True))
+        assert lax.wake < strict.wake < 1
+
+
 @pytest.mark.parametrize("pitch", [LOWEST_KEY, LOWEST_KEY + KEYS - 1])
 def test_the_outermost_keys_are_heard(pitch: int) -> None:
     assert [note.pitch for note in heard(run(onsets(pitch, 0.9)))] == [pitch]
@@ -95,6 +126,14 @@ def test_an_onset_lies_in_the_middle_of_the_labelled_frame_moved_by_the_shift() 
     (note,) = heard(run([posterior()] * 10 + onsets(60, 0.9), spec))
     assert note.onset_s == pytest.approx(7.5 * HOP_S + 0.004)
     assert note.decided_s == pytest.approx(11 * HOP_S)
+
+
+def test_a_low_key_that_the_net_tells_later_has_the_same_onset() -> None:
+    spec = GateSpec(delay_frames=3, later=(5, 3, 1, 0, 0, 0, 0, 0))
+    for pitch, later in ((21, 5), (32, 5), (33, 3), (45, 1), (57, 0), (108, 0)):
+        (note,) = heard(run([posterior()] * (10 + later) + onsets(pitch, 0.9), spec))
+        assert note.onset_s == pytest.approx(7.5 * HOP_S)
+        assert note.decided_s == pytest.approx((11 + later) * HOP_S)
 
 
 def test_no_onset_lies_before_the_beginning() -> None:
@@ -236,3 +275,17 @@ def test_there_are_no_more_notes_of_a_key_than_times_it_was_armed(said: NDArray[
         if earlier:
             since = round(max(n.decided_s for n in earlier) / HOP_S)
             assert (said[since:frame, key, ONSET] < SPEC.rearm * threshold[key]).any()
+
+
+@given(posterior=st.floats(0.0, 1.0), slope=st.floats(0.1, 5.0), offset=st.floats(-5.0, 5.0))
+def test_a_confidence_is_a_probability_that_rises_with_the_posterior(
+    posterior: float, slope: float, offset: float
+) -> None:
+    spec = GateSpec(reliability=(slope, offset))
+    assert 0.0 <= spec.confidence(posterior) <= 1.0
+    assert spec.confidence(posterior) >= spec.confidence(posterior / 2)
+
+
+@pytest.mark.parametrize("posterior", [0.1, 0.5, 0.93])
+def test_without_calibration_the_confidence_is_the_posterior(posterior: float) -> None:
+    assert GateSpec().confidence(posterior) == pytest.approx(posterior)

@@ -23,17 +23,32 @@ ON_THE_DEVICE = {"numpy", "mido", "click", "device"}
 """What a bare installation has, besides the TFLite runtime, which is chosen when a model is opened."""
 EXTRAS = {
     "soundfile",
-    "soxr",
     "matplotlib",
     "tinysoundfont",
     "tqdm",
     "pyaudio",
     "rtmidi",
+    "jack",
+    "rich",
     "systemd",
     "ai_edge_litert",
     "tflite_runtime",
 }
-WORKSTATION = {"tensorflow", "keras", "jax", "jaxlib", "partitura", "mir_eval", "scipy", "pysfizz", "sklearn", "torch"}
+WORKSTATION = {
+    "tensorflow",
+    "keras",
+    "jax",
+    "jaxlib",
+    "partitura",
+    "mir_eval",
+    "music21",
+    "scipy",
+    "soxr",
+    "samplerate",
+    "pysfizz",
+    "sklearn",
+    "torch",
+}
 MOST_RSS_MB = 100
 
 MODULES = [path for package in OURS for path in sorted((ROOT / package).rglob("*.py"))]

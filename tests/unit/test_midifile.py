@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.errors import UserError
-from device.midifile import events, notes_of, read_midi, sent_notes, write_midi
+from device.midifile import events, notes_of, read_midi, ringing_notes, sent_notes, write_midi
 from device.tempomap import TempoMap
 from device.types import NoteEnded, NoteHeard, Send
 
@@ -179,6 +179,23 @@ def test_sent_notes_are_all_the_notes_of_a_file(tmp_path: Path) -> None:
 def test_notes_of_messages_last_from_on_to_off() -> None:
     assert [(n.pitch, n.onset_s, n.offset_s) for n in notes_of(sends((1.0, 2.0, 48)))] == [(48, 1.0, 2.0)]
     assert notes_of([Send(1.0, 0.9, "note_on", 48, 80)])[0].offset_s is None
+
+
+def test_under_the_pedal_a_note_rings_until_it_is_up_or_its_key_is_struck_anew() -> None:
+    pedal = [Send(0.5, 0.5, "control", 64, 127), Send(3.0, 3.0, "control", 64, 0)]
+    rung = ringing_notes(sends((0.0, 0.4, 40), (0.0, 1.0, 48), (2.0, 2.5, 48), (2.0, 4.0, 52)) + pedal)
+    assert [(n.pitch, n.onset_s, n.offset_s) for n in rung] == [
+        (40, 0.0, 0.4),
+        (48, 0.0, 2.0),
+        (48, 2.0, 3.0),
+        (52, 2.0, 4.0),
+    ]
+
+
+def test_below_the_split_it_is_the_left_hand_s(tmp_path: Path) -> None:
+    part = read_midi(save(tmp_path / "both.mid", [], named("a", note(54), note(55)))).part()
+    assert [n.hand for n in part.notes] == ["right", "right"]
+    assert [n.hand for n in part.split(55).notes] == ["left", "right"]
 
 
 def _absolute(path: Path) -> list[tuple[int, mido.Message]]:

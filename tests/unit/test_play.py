@@ -68,6 +68,8 @@ class ClickHearing:
 class EveryBeat:
     """Strikes C3 on every beat and holds it until the next one."""
 
+    pedal = None
+
     def hear(self, note: Note) -> None:
         """Nothing changes its mind."""
 
@@ -127,7 +129,7 @@ def test_a_cut_recording_gives_the_notes_that_the_whole_had_given_by_then(tmp_pa
 
 def test_a_decision_comes_after_the_sound_the_resampler_and_the_look_ahead(tmp_path: Path) -> None:
     performance, _ = listen(clicks(tmp_path / "a.wav", 2.0))
-    assert [n.decided_s - n.onset_s for n in performance.notes] == pytest.approx([0.07] * 3, abs=0.003)
+    assert [n.decided_s - n.onset_s for n in performance.notes] == pytest.approx([0.0585] * 3, abs=0.003)
 
 
 def test_silence_is_fed_until_no_note_is_open(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,6 +58,8 @@ class ToyTranscriber:
 
 class ToyHand:
     """A fifth on every beat, let go on the next."""
+
+    pedal = None
 
     def hear(self, note: Note) -> None: ...
 
@@ -158,3 +162,46 @@ def test_a_disk_too_slow_ends_the_capture_and_is_told_at_the_end(
     with pytest.raises(UserError, match=r"capture\.wav ends early \(the disk is too slow\)"):
         kept.close()
     assert (tmp_path / "notes.csv").exists()
+
+
+def test_a_full_recording_is_whole_and_playing_goes_on(tmp_path: Path) -> None:
+    sound = tones()
+    kept = Recording(tmp_path, HOW, RATE, SPEC.hop_s, most_bytes=len(sound) * 2)
+    box, source, now_s = engine(), ArraySource(sound, kept), 0.0
+    while not source.over:
+        for hop, now_s, midi in source.read():
+            kept.collect(box.step(hop, now_s, midi))
+    kept.finish(box, source, now_s)
+    captured = SoundFile(tmp_path / "capture.wav").read()
+    assert len(sound) * 0.4 < len(captured) <= len(sound) / 2
+    assert np.array_equal(captured, sound[: len(captured)])
+    assert kept.performance.notes
+    assert all(note.decided_s <= len(captured) / RATE for note in kept.performance.notes)
+
+
+def test_a_disk_that_is_full_ends_the_recording_and_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def write(self: object, block: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    import soundfile
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", write)
+    kept = Recording(tmp_path, HOW, RATE, SPEC.hop_s)
+    while not caplog.records:
+        kept.sound(np.zeros(BLOCK, np.float32))
+        time.sleep(0.001)
+    assert "ends early ([Errno 28] No space left on device); playing goes on" in caplog.text
+    kept.sound(np.zeros(BLOCK, np.float32))
+    with pytest.raises(UserError, match="ends early"):
+        kept.close()
+
+
+def test_what_others_need_of_the_disk_is_left_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording.shutil, "disk_usage", lambda path: SimpleNamespace(free=recording.KEPT_FREE + 10_000))
+    kept = Recording(tmp_path, HOW, RATE, SPEC.hop_s)
+    for _ in range(1000):
+        kept.sound(np.zeros(BLOCK, np.float32))
+    kept.close()
+    assert (tmp_path / "capture.wav").stat().st_size < 12_000

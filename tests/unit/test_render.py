@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,7 @@ def test_the_damper_ends_the_sound(bank: Bank) -> None:
     silent_from = 0.5 + 8 * damping_seconds(60)
     assert level(result.audio, 0.3, 0.5) > 0
     assert not result.audio[int(silent_from * RATE) :].any()
-    assert result.damped_s[0] == result.sounding_end_s[0] == 0.5
+    assert result.damped_s[0] == result.end_s[0] == 0.5
 
 
 def test_low_keys_are_damped_more_slowly(bank: Bank) -> None:
@@ -156,13 +157,34 @@ def test_a_pedal_pressed_again_as_it_rises_holds_on() -> None:
 
 def test_a_struck_string_sounds_only_until_it_is_struck_again(bank: Bank) -> None:
     notes = [Played(0.0, 0.2, 60, 80), Played(0.6, 0.8, 60, 80)]
-    assert render(notes, bank, 2.0, pedal=[(0.1, 1.5)]).sounding_end_s.tolist() == [0.6, 1.5]
+    assert render(notes, bank, 2.0, pedal=[(0.1, 1.5)]).damped_s.tolist() == [0.6, 1.5]
 
 
-def test_a_pedalled_tail_ends_where_it_has_faded(bank: Bank) -> None:
-    result = render([Played(0.0, 0.2, 60, 80)], bank, 4.0, pedal=[(0.0, 4.0)])
+def test_a_note_ends_with_its_key_whatever_the_pedal_does(bank: Bank) -> None:
+    notes = [Played(0.0, 0.2, 60, 80), Played(0.6, 0.8, 60, 80)]
+    assert render(notes, bank, 2.0, pedal=[(0.1, 1.5)]).end_s.tolist() == [0.2, 0.8]
+
+
+def test_a_damper_that_falls_late_leaves_the_note_its_end(bank: Bank) -> None:
+    late = render([Played(0.0, 0.5, 60, 80)], bank, 2.0, options=RenderOptions(damper_lag_s=0.03))
+    assert late.damped_s[0] == pytest.approx(0.53)
+    assert late.end_s[0] == 0.5
+
+
+def test_under_the_pedal_the_other_strings_ring_along(bank: Bank) -> None:
+    note, options, bank = [Played(0.0, 0.2, 60, 80)], RenderOptions(open_strings=0), replace(bank, acoustic=True)
+    alone, dry = render(note, bank, 2.0, pedal=[(0.1, 1.0)]).audio, render(note, bank, 2.0, options=options).audio
+    rung = render(note, bank, 2.0, pedal=[(0.1, 1.0)], options=options).audio - alone
+    assert np.array_equal(dry, render(note, bank, 2.0).audio), "without the pedal all strings are damped"
+    assert not rung[: int(0.1 * RATE)].any()
+    assert 0.001 < level(rung, 0.3, 0.9) / level(alone, 0.3, 0.9) < 0.3
+    assert level(rung, 1.5, 2.0) < 0.01 * level(rung, 0.3, 0.9), "the dampers silence them"
+
+
+def test_a_note_held_on_ends_where_it_has_faded(bank: Bank) -> None:
+    result = render([Played(0.0, 4.0, 60, 80)], bank, 4.0)
     assert result.damped_s[0] == 4.0
-    assert result.sounding_end_s[0] <= SECONDS
+    assert result.end_s[0] <= SECONDS
 
 
 def test_a_note_begun_earlier_is_heard_from_zero_on(bank: Bank) -> None:
@@ -221,4 +243,4 @@ def test_the_same_seed_gives_the_same_audio(bank: Bank) -> None:
 def test_no_notes_are_silence_of_the_asked_length(bank: Bank) -> None:
     result = render([], bank, 1.25)
     assert result.audio.shape == (20_000,) and not result.audio.any()
-    assert result.sounding_end_s.shape == (0,)
+    assert result.end_s.shape == (0,)

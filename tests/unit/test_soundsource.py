@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from device import soundsource
 from device.config import AudioSettings
-from device.errors import UserError
+from device.errors import UnavailableError, UserError
 from device.soundsource import SoundSource
 from device.streamtime import StreamTime
 
@@ -51,6 +51,11 @@ class Card:
         callback = settings["stream_callback"]
         self.deliver = lambda samples, status=0: callback(samples.astype(np.float32).tobytes(), 0, {}, status)
         return self
+
+    def start_stream(self) -> None: ...
+
+    def is_active(self) -> bool:
+        return not self.closed
 
     def close(self) -> None:
         self.closed = True
@@ -118,3 +123,36 @@ def test_a_rate_that_the_card_has_not_is_answered_with_those_it_has() -> None:
 def test_a_channel_that_the_card_has_not_is_refused() -> None:
     with pytest.raises(UserError, match="has 2 channels: set .audio. channel to 1 to 2"):
         source(Card(), channel=3)
+
+
+class OldCard(Card):
+    """Runs at 44.1 kHz alone."""
+
+    def is_format_supported(self, rate: float, **_: object) -> bool:
+        if rate != 44_100:
+            raise ValueError("Invalid sample rate")
+        return True
+
+    def open(self, **settings: Any) -> Card:
+        if settings["rate"] != 44_100:
+            raise OSError("Invalid sample rate")
+        self.opened = settings
+        return self
+
+
+def test_a_card_without_48_khz_is_heard_at_the_rate_that_it_has(caplog: pytest.LogCaptureFixture) -> None:
+    card = OldCard()
+    with caplog.at_level(logging.INFO):
+        mic = source(card)
+    assert mic.rate == card.opened["rate"] == 44_100
+    assert '"mic [ALSA]" does not run at 48000 Hz, and is heard at 44100 Hz' in caplog.text
+
+
+def test_a_card_in_use_is_waited_for() -> None:
+    class Busy(Card):
+        def open(self, **settings: Any) -> Card:
+            raise OSError(-9985, "Device unavailable")
+
+    with pytest.raises(UnavailableError) as busy:
+        source(Busy())
+    assert busy.value.waiting.startswith('waiting for audio input "mic": "mic [ALSA]" cannot be opened')

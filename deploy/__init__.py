@@ -1,0 +1,1 @@
+"""Workstation code that reaches the box: provisioning over SSH."""

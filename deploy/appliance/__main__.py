@@ -1,0 +1,66 @@
+"""`python3 -m appliance probe | apply FOLDER | remove FOLDER [--purge]`, the last two as root or with --dry-run."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from .apply import apply
+from .machine import Report, StepError
+from .probe import probe
+from .remove import remove
+
+LOCK = Path("/run/lock/lefthand-provision")
+
+
+def main() -> int:
+    """Do one of the three; 1 where it failed, after one sentence."""
+    parser = argparse.ArgumentParser(prog="appliance")
+    commands = parser.add_subparsers(dest="command", required=True)
+    asking = commands.add_parser("probe")
+    asking.add_argument("packages", nargs="*")
+    applying = commands.add_parser("apply")
+    removing = commands.add_parser("remove")
+    removing.add_argument("--purge", action="store_true")
+    for changing in (applying, removing):
+        changing.add_argument("folder", type=Path)
+        changing.add_argument("--dry-run", action="store_true")
+    given = parser.parse_args()
+    if given.command == "probe":
+        print(probe(given.packages))
+        return 0
+
+    # a lost connection is no reason to leave things half done
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    report = Report(given.dry_run)
+    try:
+        with contextlib.nullcontext() if given.dry_run else _alone():
+            if given.command == "apply":
+                apply(given.folder, report)
+            else:
+                remove(given.folder, given.purge, report)
+    except StepError as failure:
+        report.say(str(failure))
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """StepError where another changes this machine now."""
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StepError("It is being provisioned from elsewhere just now: try again when that is done.") from None
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Makes the machine what the plan says, a step after the other; each leaves alone what is so already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import accounts, debian, files, service, software
+from .machine import Report, StepError, link, write
+from .places import CURRENT, SOFTWARE, TRIAL, complete, current
+
+
+def apply(folder: Path, report: Report) -> None:
+    """Apply the plan in `folder`; StepError where a step did not succeed, and the old software then runs on."""
+    plan = files.plan_in(folder)
+    debian.install(plan["packages"], report)
+    accounts.make(plan["groups"], plan["operator"], report)
+    software.build(plan, Path(plan["staged"]), folder, report)
+    files.settle_owners(plan, folder, report)
+    _switch(plan, folder, report)
+    if current() == plan["release"]:
+        # one to go back to
+        before = _others(plan["release"])[:1]
+        software.prune({plan["release"], *before}, report)
+    if not report.changes:
+        report.say("nothing changed")
+
+
+def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
+    """From the environment that runs to the one of the plan, and back where it does not come up."""
+    name, old = plan["release"], _proven()
+    unproven = TRIAL.exists()
+    files.remove_others(old, plan, report)
+    changed = files.install(name, folder, report)
+    if changed and not report.dry:
+        service.reload_units()
+    service.enable(plan["units"], report)
+    if current() != name and report.change(f"switch from {current() or 'nothing'} to {name}"):
+        write(TRIAL, f"{old or ''}\n".encode())
+        link(CURRENT, str(SOFTWARE / name))
+    elif not changed and not unproven and service.is_ready():
+        return
+    if not report.change("restart the service and wait for it to be ready"):
+        return
+    why = service.restarted(plan["ready_within_s"])
+    if not why:
+        TRIAL.unlink(missing_ok=True)
+        report.say("  it is ready")
+        return
+    if old is None or old == name:
+        raise StepError(f"The service does not start: {why}\nSee `journalctl -u lefthand` there; then provision again.")
+    report.say(f"  the new software does not start: {why}")
+    _back(old, name, folder, plan, report)
+
+
+def _back(old: str, name: str, folder: Path, plan: dict[str, Any], report: Report) -> None:
+    """To the environment `old` after `name` failed. Raises StepError in any case."""
+    report.change(f"go back to {old}")
+    new = software.plan_of(name) or plan
+    link(CURRENT, str(SOFTWARE / old))
+    files.remove_others(name, software.plan_of(old) or plan, report)
+    files.install(old, folder, report)
+    service.reload_units()
+    why = service.restarted(new["ready_within_s"])
+    if why:
+        raise StepError(f"{old} is back, but does not start either: {why}\nSee `journalctl -u lefthand` there.")
+    TRIAL.unlink(missing_ok=True)
+    software.prune({old, *_others(name, old)[:1]}, report)
+    raise StepError(f"{old} runs again: {name} did not come up, and is removed.")
+
+
+def _proven() -> str | None:
+    """The environment that ran last, as far as it is whole: what can be gone back to."""
+    try:
+        name: str | None = TRIAL.read_text().strip() or None
+    except FileNotFoundError:
+        name = current()
+    return name if name and complete(name) else None
+
+
+def _others(*names: str) -> list[str]:
+    """Whole environments but `names`, the youngest first."""
+    if not SOFTWARE.is_dir():
+        return []
+    places = [place for place in SOFTWARE.iterdir() if complete(place.name) and not place.is_symlink()]
+    places = [place for place in places if place.name not in names]
+    return [place.name for place in sorted(places, key=lambda place: place.stat().st_mtime, reverse=True)]

@@ -1,0 +1,34 @@
+"""Packages from the Pi's own mirrors."""
+
+from __future__ import annotations
+
+import subprocess
+
+from .machine import Report, run
+
+NO_QUESTIONS = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a"}
+LOCK_WAIT_S = 300
+
+
+def missing(packages: list[str]) -> list[str]:
+    """Those that are not installed whole."""
+    asked = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    there = {line.split()[0] for line in asked.stdout.splitlines() if line.endswith(" installed")}
+    return [package for package in packages if package not in there]
+
+
+def install(packages: list[str], report: Report) -> None:
+    """Install what is missing; without a network where nothing is."""
+    lacking = missing(packages)
+    if not lacking or not report.change(f"install the Debian packages {', '.join(lacking)}"):
+        return
+    # what a power cut may have left half installed
+    run("dpkg", "--configure", "-a", settings=NO_QUESTIONS)
+    wait = f"DPkg::Lock::Timeout={LOCK_WAIT_S}"
+    run("apt-get", "-q", "-o", wait, "update", settings=NO_QUESTIONS)
+    run("apt-get", "-q", "-y", "-o", wait, "install", "--no-install-recommends", *lacking, settings=NO_QUESTIONS)

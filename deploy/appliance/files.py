@@ -1,0 +1,98 @@
+"""The files that go with an environment: units, rules, helpers; and those that are the owner's from then on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import stat
+from pathlib import Path
+from typing import Any
+
+from .machine import Report, StepError, content, link, run, write
+from .places import COMMAND, COMMAND_TARGET, FILES, SOFTWARE
+from .software import plan_of
+
+CHECKED_IN = Path("/run")
+"""Where a file is that is not yet accepted."""
+
+
+def install(name: str, folder: Path, report: Report) -> bool:
+    """Put those of the environment `name` in their places; whether anything changed. `folder` has them before it is."""
+    plan = plan_of(name) or plan_in(folder)
+    source = SOFTWARE / name / FILES
+    changed = False
+    for one in plan["files"]:
+        target = Path(one["target"])
+        data = content(source / one["source"]) or content(folder / "files" / one["source"])
+        if data is None:
+            raise StepError(f"{source / one['source']} is missing: provision again.")
+        mode = int(one["mode"], 8)
+        try:
+            if _is(target, data, mode):
+                continue
+        except PermissionError:
+            report.say(f"  cannot tell without root whether {target} would change")
+            continue
+        changed = True
+        if report.change(f"write {target}"):
+            _checked(data, one.get("check"), target)
+            write(target, data, mode)
+    if not (COMMAND.is_symlink() and str(COMMAND.readlink()) == COMMAND_TARGET):
+        changed = True
+        if report.change(f"link {COMMAND} to {COMMAND_TARGET}"):
+            link(COMMAND, COMMAND_TARGET)
+    return changed
+
+
+def settle_owners(plan: dict[str, Any], folder: Path, report: Report) -> None:
+    """Settings and keys, which provisioning begins and the owner goes on with."""
+    for one in plan["first"]:
+        target = Path(one["target"])
+        if not target.exists() and report.change(f"write {target}"):
+            data = (folder / "files" / one["source"]).read_bytes()
+            write(target, data, int(one["mode"], 8))
+    for one in plan["lines"]:
+        target = Path(one["target"])
+        there = (content(target) or b"").decode(errors="replace")
+        if one["line"] not in there.splitlines() and report.change(f"add {one['what']} to {target}"):
+            before = there if not there or there.endswith("\n") else there + "\n"
+            write(target, (before + one["line"] + "\n").encode(), int(one["mode"], 8))
+
+
+def remove_others(old: str | None, new: dict[str, Any], report: Report) -> None:
+    """Remove what went with the environment `old` and does not with the plan `new`."""
+    staying = {one["target"] for one in new["files"]}
+    for one in (plan_of(old) or {"files": []})["files"] if old else []:
+        if one["target"] not in staying:
+            remove(Path(one["target"]), report)
+
+
+def remove(path: Path, report: Report) -> None:
+    """Remove a file or link, if it is there."""
+    if (path.exists() or path.is_symlink()) and report.change(f"remove {path}"):
+        path.unlink()
+
+
+def plan_in(folder: Path) -> dict[str, Any]:
+    """The plan that was sent."""
+    plan: dict[str, Any] = json.loads((folder / "plan.json").read_text())
+    return plan
+
+
+def _is(target: Path, data: bytes, mode: int) -> bool:
+    try:
+        return target.read_bytes() == data and stat.S_IMODE(target.stat().st_mode) == mode
+    except FileNotFoundError:
+        return False
+
+
+def _checked(data: bytes, check: str | None, target: Path) -> None:
+    """StepError where the command `check` refuses a file of these bytes: a bad sudoers file would lock everyone out."""
+    if check is None:
+        return
+    trial = CHECKED_IN / f".{target.name}.lefthand-check"
+    write(trial, data, 0o440)
+    try:
+        run(*shlex.split(check), str(trial))
+    finally:
+        trial.unlink()

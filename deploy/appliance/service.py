@@ -1,0 +1,83 @@
+"""The service, by systemctl."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from .machine import Report, run, succeeds
+from .places import UNIT
+
+POLL_S = 0.5
+HOLD_S = 3.0
+"""So long the same process must be ready to count as one that runs."""
+CRASHES = 4
+"""So often may it be restarted on its way to READY."""
+LAST_WORDS = 4
+
+
+def reload_units() -> None:
+    """Let systemd and udev see files that changed."""
+    run("systemctl", "daemon-reload")
+    if succeeds("udevadm", "control", "--ping"):
+        run("udevadm", "control", "--reload")
+
+
+def enable(units: Sequence[str], report: Report) -> None:
+    """Let them start at boot."""
+    for unit in units:
+        if not succeeds("systemctl", "is-enabled", "--quiet", unit) and report.change(f"enable {unit}"):
+            run("systemctl", "enable", "--quiet", unit)
+
+
+def disable(units: Sequence[str], report: Report) -> None:
+    """Stop them, and let them start no more."""
+    for unit in units:
+        if succeeds("systemctl", "cat", unit) and report.change(f"stop and disable {unit}"):
+            run("systemctl", "disable", "--quiet", "--now", unit)
+            succeeds("systemctl", "reset-failed", unit)
+
+
+def is_ready() -> bool:
+    """Whether it has reported READY and runs."""
+    return _show()["ActiveState"] == "active"
+
+
+def restarted(limit_s: float) -> str:
+    """Restart it and wait for its READY: "" then, else why not."""
+    before = _show()["InvocationID"]
+    succeeds("systemctl", "reset-failed", UNIT)
+    run("systemctl", "restart", "--no-block", UNIT)
+    end_s = time.monotonic() + limit_s
+    ready: tuple[str, float] | None = None
+    crashes = None
+    while time.monotonic() < end_s:
+        now = _show()
+        crashes = min(crashes, int(now["NRestarts"])) if crashes is not None else int(now["NRestarts"])
+        if now["InvocationID"] == before:
+            pass
+        elif now["ActiveState"] == "active":
+            if ready is None or ready[0] != now["MainPID"]:
+                ready = (now["MainPID"], time.monotonic())
+            elif time.monotonic() - ready[1] >= HOLD_S:
+                return ""
+        elif now["ActiveState"] == "failed":
+            return f"it ended ({now['Result']}, exit status {now['ExecMainStatus']}){last_words()}"
+        else:
+            ready = None
+        if int(now["NRestarts"]) - crashes >= CRASHES:
+            return f"it keeps ending (exit status {now['ExecMainStatus']}){last_words()}"
+        time.sleep(POLL_S)
+    return f"it reported no READY within {limit_s:.0f} s{last_words()}"
+
+
+def last_words() -> str:
+    """What it said last, without systemd's own lines about it."""
+    said = run("journalctl", f"_SYSTEMD_UNIT={UNIT}", "--no-pager", "--quiet", "--output=cat", f"--lines={LAST_WORDS}")
+    return "; its last words:\n" + "\n".join(f"    {line}" for line in said.splitlines()) if said.strip() else ""
+
+
+def _show() -> dict[str, str]:
+    names = "ActiveState,MainPID,InvocationID,NRestarts,Result,ExecMainStatus"
+    said = run("systemctl", "show", f"--property={names}", UNIT)
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)

@@ -1,0 +1,112 @@
+"""Environments: a folder in /opt/lefthand for each version, whole or rebuilt, side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from .machine import Report, StepError, run, settle, sha256, write
+from .places import COMPLETE, FILES, PLAN, SOFTWARE, USER, WHEELS, complete, current
+
+KEPT = (WHEELS.name, "current", "trial")
+PIP = Path("/usr/share/python-wheels/pip-*.whl")
+CHECK_S = 600.0
+"""For the models' golden outputs, on the slowest machine there is."""
+CHECK = """
+import pyaudio, rtmidi, soundfile, systemd.daemon, device.live
+from device.bundle import Bundle, default_bundle
+from device.golden import verify
+# how fast it is here is not for this to judge
+print(*verify(Bundle.open(default_bundle()), slowest=float("inf")), sep="\\n")
+"""
+
+
+def plan_of(name: str) -> dict[str, Any] | None:
+    """What the environment of that name was made by, None where that cannot be read."""
+    try:
+        found: dict[str, Any] = json.loads((SOFTWARE / name / PLAN).read_text())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def build(plan: dict[str, Any], staged: Path, folder: Path, report: Report) -> None:
+    """The environment that `plan` names, of wheels in `staged` or kept here; `folder` has the files that go with it."""
+    name = plan["release"]
+    if complete(name):
+        return
+    if not report.change(f"install {name}, {len(plan['wheels'])} wheels, beside {current() or 'nothing'}"):
+        return
+    SOFTWARE.mkdir(parents=True, exist_ok=True)
+    for wheel in plan["wheels"]:
+        _keep(wheel["file"], wheel["sha256"], staged)
+    place = SOFTWARE / name
+    shutil.rmtree(place, ignore_errors=True)
+    run("python3", "-m", "venv", "--system-site-packages", "--without-pip", str(place))
+    wheels = [str(WHEELS / wheel["file"]) for wheel in plan["wheels"]]
+    pip = (str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "--quiet")
+    # exactly these, chosen on the workstation: pip must neither look elsewhere nor content itself with less
+    exactly = ("--no-index", "--no-deps", "--ignore-installed", "--no-warn-script-location")
+    run(*pip, "install", *exactly, *wheels, settings={"PYTHONPATH": str(_pip())})
+    (place / FILES).mkdir(parents=True)
+    for one in plan["files"]:
+        shutil.copyfile(folder / "files" / one["source"], place / FILES / one["source"])
+    write(place / PLAN, json.dumps(plan, indent=1).encode())
+    _check(place)
+    os.sync()
+    write(place / COMPLETE, b"")
+
+
+def prune(keep: set[str], report: Report) -> None:
+    """Remove all environments but `keep`, and wheels that none of those was made of."""
+    if not SOFTWARE.is_dir():
+        return
+    for place in sorted(SOFTWARE.iterdir()):
+        if place.name in (*KEPT, *keep) or place.is_symlink() or not place.is_dir():
+            continue
+        if report.change(f"remove {place}"):
+            # first what says that it is whole
+            (place / COMPLETE).unlink(missing_ok=True)
+            shutil.rmtree(place)
+    used = {wheel["file"] for name in keep for wheel in (plan_of(name) or {"wheels": []})["wheels"]}
+    for wheel in sorted(WHEELS.glob("*")) if not report.dry else ():
+        if wheel.name not in used:
+            wheel.unlink()
+
+
+def _keep(file: str, digest: str, staged: Path) -> None:
+    """The wheel `file` in WHEELS, where only root writes, with its sum checked there."""
+    kept = WHEELS / file
+    if kept.is_file() and sha256(kept) == digest:
+        return
+    if not (staged / file).is_file():
+        raise StepError(f"The wheel {file} has not arrived: provision again.")
+    WHEELS.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part")
+    shutil.copyfile(staged / file, part)
+    if sha256(part) != digest:
+        part.unlink()
+        raise StepError(f"The wheel {file} has arrived damaged: provision again.")
+    part.replace(kept)
+    settle(WHEELS)
+
+
+def _pip() -> Path:
+    """The wheel of pip that python3-venv brings, from which it runs: no environment needs one of its own."""
+    found = sorted(PIP.parent.glob(PIP.name))
+    if not found:
+        raise StepError(f"There is no {PIP}, which python3-venv should have brought: `apt install python3-pip-whl`.")
+    return found[-1]
+
+
+def _check(place: Path) -> None:
+    """StepError, and the environment gone, where it could not run what it is for."""
+    python = str(place / "bin" / "python")
+    try:
+        run("runuser", "-u", USER, "--", python, "-I", "-c", CHECK, timeout_s=CHECK_S)
+    except StepError as failure:
+        shutil.rmtree(place, ignore_errors=True)
+        raise StepError(f"The new software does not work here, and is not used: {failure}") from None

@@ -1,0 +1,189 @@
+"""The commands of `python -m deploy` for a box that is provisioned."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from deploy.flash import SLOT, Flash, ask
+from deploy.keys import DEFAULT_KEY, ensure_key, public_of
+from deploy.pack import pack
+from deploy.ssh import NO_CONNECTION, Host
+from device.bundle import Bundle, default_bundle
+from device.errors import UserError
+
+REMOTE_SLOT = "LEFTHAND_SLOT"
+"""The environment variable with another command for the box's part, in the shell's words."""
+_HOSTS = click.option(
+    "--host", "hosts", multiple=True, required=True, metavar="HOST", help="What ssh takes; repeatable."
+)
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--key", type=_PATH, default=DEFAULT_KEY, show_default=True)
+def keygen(key: Path) -> None:
+    """Make the key that bundles are signed with, if there is none."""
+    click.echo(f"{public_of(ensure_key(key))} is the key's public part; provisioning takes it to the box.")
+
+
+@click.command()
+@_HOSTS
+@click.option(
+    "--bundle", type=_PATH, default=default_bundle, help="The bundle's folder. Default: the one that is shipped."
+)
+@click.option("--key", type=_PATH, default=DEFAULT_KEY, show_default=True, help="Signs the bundle.")
+def flash(hosts: tuple[str, ...], bundle: Path, key: Path) -> None:
+    """Bring a bundle to every HOST and let it play; a box where it does not goes back by itself."""
+    package = pack(Bundle.open(bundle), key)
+    names = [Host(host) for host in _all(hosts)]
+    told = _Told(len(names), len(package.content))
+
+    def one(host: Host) -> None:
+        run = Flash(host, package, lambda step, facts: told.step(host, step, facts), told.sent(host), _slot())
+        done = run.run()
+        gap_s = done.get("gap_s")
+        gap = f"; playing paused for {gap_s:.2f} s at the switch" if gap_s is not None else ""
+        told.line(host, f"{done['said']}{gap}")
+
+    with told:
+        _each(names, one)
+
+
+@click.command()
+@_HOSTS
+def rollback(hosts: tuple[str, ...]) -> None:
+    """Let the bundle play again that played before, on every HOST."""
+
+    def one(host: Host) -> None:
+        ran = ask(host, "rollback", slot=_slot())
+        steps = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+        last = steps[-1] if steps else {"step": "refused", "said": ran.stderr.strip() or "nothing was said"}
+        if last["step"] != "done":
+            raise UserError(f"{host.name}: {last['said']}")
+        gap_s = last.get("gap_s")
+        click.echo(
+            f"{host.name}: {last['said']}" + (f"; playing paused for {gap_s:.2f} s" if gap_s is not None else "")
+        )
+
+    _each([Host(host) for host in _all(hosts)], one)
+
+
+@click.command()
+@_HOSTS
+def slots(hosts: tuple[str, ...]) -> None:
+    """What the slots of every HOST hold."""
+
+    def one(host: Host) -> None:
+        ran = ask(host, "list", slot=_slot())
+        if ran.returncode != 0:
+            raise UserError(f"{host.name}: {ran.stderr.strip()}")
+        click.echo(f"{host.name}:\n{ran.stdout.rstrip()}")
+
+    _each([Host(host) for host in _all(hosts)], one)
+
+
+@click.command()
+@_HOSTS
+@click.option("--lines", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option("--follow", is_flag=True, help="Go on as new lines come, until Ctrl-C; for one HOST.")
+def logs(hosts: tuple[str, ...], lines: int, follow: bool) -> None:
+    """What the service on every HOST logged."""
+    words = ["journalctl", "--unit", "lefthand", "--no-pager", "--lines", str(lines), *(["--follow"] if follow else [])]
+    _show([Host(host) for host in _all(hosts)], words)
+
+
+@click.command()
+@_HOSTS
+def doctor(hosts: tuple[str, ...]) -> None:
+    """What is wrong with every HOST: `lefthand doctor` there."""
+    _show([Host(host) for host in _all(hosts)], ["lefthand", "doctor"])
+
+
+def _show(hosts: list[Host], words: list[str]) -> None:
+    """Runs `words` on one host after the other, as if it were here; exits with the worst of them."""
+    worst = 0
+    for host in hosts:
+        if len(hosts) > 1:
+            click.echo(f"{host.name}:")
+        code = subprocess.run(host.argv(*words), check=False).returncode
+        if code == NO_CONNECTION:
+            raise UserError(f"{host.name} cannot be reached: try `ssh {host.name}` by itself first.")
+        worst = max(worst, code)
+    sys.exit(worst)
+
+
+def _all(hosts: tuple[str, ...]) -> list[str]:
+    """Each host once; `--host "a b"` are two, as make gives them."""
+    return list(dict.fromkeys(name for host in hosts for name in host.split()))
+
+
+def _slot() -> tuple[str, ...]:
+    return tuple(shlex.split(os.environ.get(REMOTE_SLOT, ""))) or SLOT
+
+
+def _each(hosts: list[Host], one: Callable[[Host], None]) -> None:
+    """Lets `one` do its part on all hosts at once; raises UserError with all that failed."""
+    if not hosts:
+        raise UserError("HOST is empty: give what you give to ssh, like pi@lefthand.local.")
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        futures = [pool.submit(one, host) for host in hosts]
+    failed = [error for future in futures if (error := future.exception()) is not None]
+    for error in failed:
+        if not isinstance(error, UserError):
+            raise error
+    if failed:
+        raise UserError("\ndeploy: ".join(str(error) for error in failed))
+
+
+class _Told:
+    """Lines and progress bars of several hosts at once."""
+
+    def __init__(self, hosts: int, size: int) -> None:
+        self._several, self._size = hosts > 1, size
+        self._bars: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> _Told:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bar in self._bars.values():
+            bar.close()
+
+    def line(self, host: Host, said: str) -> None:
+        """One line on stdout, above the bars."""
+        with self._lock:
+            tqdm.write(f"{host.name}: {said}" if self._several else said, file=sys.stdout)
+            sys.stdout.flush()
+
+    def step(self, host: Host, step: str, facts: dict[str, Any]) -> None:
+        """A step of the box."""
+        if step != "have" or facts.get("bytes"):
+            self.line(host, f"{step:<10} {facts['said']}")
+
+    def sent(self, host: Host) -> Callable[[int, int], None]:
+        """Takes bytes sent and bytes in all, for the bar of `host`."""
+
+        def advance(there: int, _: int) -> None:
+            with self._lock:
+                bar = self._bars.get(host.name)
+                if bar is None:
+                    bar = self._bars[host.name] = tqdm(
+                        total=self._size, unit="B", unit_scale=True, desc=host.name, leave=False, disable=None
+                    )
+                bar.n = there
+                bar.refresh()
+
+        return advance

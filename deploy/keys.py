@@ -1,0 +1,57 @@
+"""The key that bundles are signed with, made and used by ssh-keygen."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import subprocess
+from pathlib import Path
+
+from device.errors import UserError
+from device.signature import NAMESPACE, PRINCIPAL
+
+DEFAULT_KEY = Path("~/.config/lefthand/flash_key").expanduser()
+
+
+def ensure_key(path: Path = DEFAULT_KEY) -> Path:
+    """The key at `path`, made if it is not there; its public part lies beside it as `.pub`."""
+    if path.is_file():
+        if not public_of(path).is_file():
+            raise UserError(
+                f"{public_of(path)} is missing: `ssh-keygen -y -f {path} > {public_of(path)}` makes it anew."
+            )
+        return path
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    comment = f"lefthand {getpass.getuser()}@{platform.node()}"
+    # no pass phrase, for flashing asks nothing; who wants one sets it with ssh-keygen -p and lets ssh-agent hold it
+    _keygen("-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))
+    return path
+
+
+def public_of(key: Path) -> Path:
+    """Where the public part of `key` lies."""
+    return key.with_name(key.name + ".pub")
+
+
+def signers_line(path: Path = DEFAULT_KEY) -> str:
+    """The line of /etc/lefthand/allowed_signers that lets bundles signed with the key at `path` in."""
+    public = public_of(path).read_text(encoding="utf-8").split()
+    return f'{PRINCIPAL} namespaces="{NAMESPACE}" {public[0]} {public[1]}\n'
+
+
+def sign(message: bytes, key: Path) -> bytes:
+    """The signature of `message`, armoured. Raises UserError where there is no such key."""
+    if not key.is_file():
+        raise UserError(
+            f"There is no key {key} to sign with: `python -m deploy keygen` makes it, provisioning takes it to the Pi."
+        )
+    return _keygen("-q", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, stdin=message)
+
+
+def _keygen(*arguments: str, stdin: bytes | None = None) -> bytes:
+    # without bytes of ours the terminal stays, where ssh-keygen may ask for a pass phrase
+    ran = subprocess.run(["ssh-keygen", *arguments], input=stdin, capture_output=True, check=False)
+    if ran.returncode != 0:
+        said = " ".join(ran.stderr.decode("utf-8", "replace").split()) or f"it exited with {ran.returncode}"
+        raise UserError(f"ssh-keygen failed: {said}")
+    return ran.stdout

@@ -1,0 +1,113 @@
+"""docs/lefthand.1 from the commands' own help: `python -m deploy.manpage [FILE]` writes it (`make man`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from device.cli import main
+from device.version import VERSION
+
+PAGE = Path(__file__).parents[1] / "docs" / "lefthand.1"
+ABOUT = """
+You play the right hand on a keyboard; the box hears it through a sound input, or reads it as MIDI, decides a left hand
+in time with you, and plays it on a MIDI port or in a synthesiser of its own. On a Raspberry Pi `lefthand run --wait`
+runs as the service lefthand.service, and `lefthand synth` as lefthand-synth.service.
+"""
+FILES = {
+    "/etc/lefthand.toml": "The settings, each explained in docs/lefthand.toml.",
+    "/etc/lefthand/allowed_signers": "Keys that bundles may be signed with.",
+    "/var/lib/lefthand": "What outlives a restart: bundles in slots, and calibration.json, which calibrate writes.",
+    "/run/lefthand/status.json": "What the running box tells of itself, four times a second.",
+}
+VARIABLES = {
+    "STATE_DIRECTORY, RUNTIME_DIRECTORY": "Stand for /var/lib/lefthand and /run/lefthand, as systemd gives them.",
+}
+STATUSES = {
+    "0": "All is well.",
+    "1": "doctor found something broken; status found a box that has died or hangs.",
+    "2": "Something that can be mended: one sentence says what, and how.",
+    "78": "The settings cannot be used: the sentence names file, key, and what the key may be.",
+}
+EXAMPLES = {
+    "lefthand devices": "Names for the settings.",
+    "sudo lefthand doctor": "What is right and what is not.",
+    "lefthand status --watch": "What is heard and played now.",
+    "journalctl -u lefthand -e": "What the service did.",
+}
+
+
+def page() -> str:
+    """The manual page, in man(7)'s macros."""
+    lines = [
+        f'.TH LEFTHAND 1 "" "lefthand {VERSION}" "User commands"',
+        ".SH NAME",
+        r"lefthand \- plays the left hand to your right hand at the piano",
+        ".SH SYNOPSIS",
+        r".B lefthand",
+        ".I COMMAND",
+        r"[OPTIONS] [ARGUMENTS]",
+        ".SH DESCRIPTION",
+        _text(ABOUT),
+        ".SH COMMANDS",
+    ]
+    context = click.Context(main, info_name="lefthand")
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        lines += _command(command, f"lefthand {name}")
+    lines += [".SH OPTIONS", *_options(main)]
+    for title, entries in (
+        ("FILES", FILES),
+        ("ENVIRONMENT", VARIABLES),
+        ("EXIT STATUS", STATUSES),
+        ("EXAMPLES", EXAMPLES),
+    ):
+        lines.append(f".SH {title}")
+        for term, text in entries.items():
+            lines += [".TP", rf"\fB{_text(term)}\fR", _text(text)]
+    lines += [
+        ".SH SEE ALSO",
+        ".BR fluidsynth (1),\n.BR journalctl (1),\n.BR systemctl (1),\n.BR aplay (1),\n.BR amidi (1)",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: click.Command, name: str) -> Iterator[str]:
+    """A command, and those below it, as subsections."""
+    arguments = [
+        parameter.make_metavar(click.Context(command)) for parameter in command.params if _positional(parameter)
+    ]
+    yield f'.SS "{_text(" ".join([name, *arguments]))}"'
+    yield from (_text(paragraph) for paragraph in (command.help or "").split("\n\n"))
+    yield from _options(command)
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            yield from _command(below, f"{name} {below.name}")
+
+
+def _options(command: click.Command) -> Iterator[str]:
+    for parameter in command.get_params(click.Context(command)):
+        if isinstance(parameter, click.Option):
+            record = parameter.get_help_record(click.Context(command))
+            if record is not None:
+                yield ".TP"
+                yield rf"\fB{_text(record[0])}\fR"
+                yield _text(record[1])
+
+
+def _positional(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Argument)
+
+
+def _text(text: str) -> str:
+    """Text that troff leaves alone."""
+    plain = " ".join(text.split()).replace("\\", r"\e").replace("-", r"\-").replace("`", "")
+    return rf"\&{plain}" if plain.startswith((".", "'")) else plain
+
+
+if __name__ == "__main__":
+    (Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE).write_text(page(), encoding="utf-8")

@@ -1,0 +1,52 @@
+"""A signed bundle as one file: the same bundle and key give the same bytes, so that a cut upload can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.keys import DEFAULT_KEY, sign
+from device.bundle import MANIFEST_SUM, Bundle
+from device.manifest import MANIFEST
+from device.signature import SIGNATURE
+
+
+@dataclass(frozen=True)
+class Package:
+    """What is sent."""
+
+    content: bytes
+    bundle: Bundle
+
+    @property
+    def id(self) -> str:
+        """sha256 of `content`."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def pack(bundle: Bundle, key: Path = DEFAULT_KEY) -> Package:
+    """The archive of an opened bundle, signed with `key`. Raises UserError where it cannot be signed."""
+    manifest = (bundle.path / MANIFEST).read_bytes()
+    if hashlib.sha256(manifest).hexdigest() != bundle.digest:
+        raise RuntimeError(f"{bundle.path} changed while it was read")
+    files = {
+        MANIFEST: manifest,
+        SIGNATURE: sign(manifest, key),
+        MANIFEST_SUM: (bundle.path / MANIFEST_SUM).read_bytes(),
+        **dict(sorted(bundle.contents.items())),
+    }
+    return Package(archived(files), bundle)
+
+
+def archived(files: dict[str, bytes]) -> bytes:
+    """A tar of `files` in their order, with nothing in it that changes from time to time or from user to user."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode, member.mtime = len(content), 0o644, 0
+            tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()

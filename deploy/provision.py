@@ -1,0 +1,123 @@
+"""`python -m deploy provision` and `unprovision`: a fresh Raspberry Pi OS Lite becomes the box, and is one no more."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy import payload
+from deploy.keys import DEFAULT_KEY, ensure_key, public_of, signers_line
+from deploy.ownwheel import own_wheel
+from deploy.remote import Remote, connected
+from deploy.ssh import Host
+from deploy.target import Target
+from deploy.wheels import Downloads, Wheel, closure, requirements
+from device.errors import UserError
+
+CACHE = payload.ROOT / ".cache" / "wheels"
+READY_WITHIN_S = 60.0
+
+_host = click.option("--host", required=True, metavar="USER@HOST", help="As ssh takes it.")
+_dry = click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+
+
+@click.command()
+@_host
+@_dry
+@click.option("--key", type=click.Path(path_type=Path), default=DEFAULT_KEY, help="Bundles will be signed with it.")
+@click.option("--wheel", type=click.Path(path_type=Path, exists=True), help="Our own wheel. [built from the checkout]")
+@click.option("--ready-within", "limit_s", type=float, default=READY_WITHIN_S, show_default=True, help="Seconds.")
+def provision(host: str, dry_run: bool, key: Path, wheel: Path | None, limit_s: float) -> None:
+    """Make a Raspberry Pi the box, or bring the software on it up to date."""
+    with connected(Host(host)) as remote, _at_work(remote) as folder:
+        probe = _probe(remote, folder)
+        target = Target.of(probe, host)
+        click.echo(f"{host}: {probe['system']}, {target.arch}, Python {target.python_version}")
+        signers = "" if dry_run and not public_of(key).is_file() else signers_line(ensure_key(key))
+        own = wheel or own_wheel(CACHE)
+        operator = remote.run("id", "-un").strip()
+        packages, target = payload.packages(requirements(own, target, payload.EXTRAS), target)
+        wheels = closure(own, payload.EXTRAS, target, Downloads(CACHE))
+        name = payload.release(wheels, target)
+        plan = payload.plan(name, packages, wheels, probe["staged"], signers, operator, limit_s)
+        if not dry_run and probe["current"] != name:
+            _send(remote, wheels, probe)
+        _run(remote, folder, plan, ["apply"], dry_run, probe)
+        if not dry_run:
+            remote.run("rm", "-rf", probe["staged"])
+
+
+@click.command()
+@_host
+@_dry
+@click.option("--purge", is_flag=True, help="Settings, keys, models and the service's account too.")
+def unprovision(host: str, dry_run: bool, purge: bool) -> None:
+    """Remove what provisioning brought to a Raspberry Pi, and say what stays."""
+    with connected(Host(host)) as remote, _at_work(remote) as folder:
+        probe = _probe(remote, folder)
+        plan = payload.plan("", list(payload.PACKAGES), [], probe["staged"], "", remote.run("id", "-un").strip(), 0)
+        words = ["remove", *(["--purge"] if purge else [])]
+        _run(remote, folder, plan, words, dry_run, probe)
+        if not dry_run:
+            remote.run("rm", "-rf", str(Path(probe["staged"]).parent))
+
+
+@contextmanager
+def _at_work(remote: Remote) -> Iterator[str]:
+    """A folder there for what is sent to be run; gone afterwards."""
+    folder = remote.run("mktemp", "-d", "/tmp/lefthand-XXXXXXXX").strip()
+    try:
+        yield folder
+    finally:
+        # not in the way of the error that may be on its way
+        remote.succeeds("rm", "-rf", folder)
+
+
+def _probe(remote: Remote, folder: str) -> dict[str, Any]:
+    """What is there. Raises UserError for a machine that is no Debian with systemd."""
+    if not remote.succeeds("python3", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
+        raise UserError(
+            f"{remote.name} has no Python 3.11 or newer: write Raspberry Pi OS Bookworm or Trixie (64-bit) on its card."
+        )
+    remote.put(payload.scripts({}), folder)
+    words = ("python3", "-m", "appliance", "probe", *payload.PACKAGES)
+    probe: dict[str, Any] = json.loads(remote.run("sh", "-c", f"cd {folder} && {shlex.join(words)}"))
+    if not (probe["apt"] and probe["systemd"]):
+        raise UserError(f"{remote.name} is no Debian with systemd: write Raspberry Pi OS Lite (64-bit) on its card.")
+    return probe
+
+
+def _send(remote: Remote, wheels: list[Wheel], probe: dict[str, Any]) -> None:
+    """The wheels that are not there yet. Raises UserError where there is no room for them."""
+    size = sum(wheel.path.stat().st_size for wheel in wheels)
+    if probe["free"] < payload.SPACE_OF_WHEELS * size:
+        raise UserError(
+            f"{remote.name} has {probe['free'] >> 20} MiB free, {payload.SPACE_OF_WHEELS * size >> 20} MiB are needed: "
+            f"make room there."
+        )
+    lacking = {wheel.path.name: wheel.path for wheel in wheels if probe["wheels"].get(wheel.path.name) != wheel.sha256}
+    if not lacking:
+        return
+    total = sum(path.stat().st_size for path in lacking.values())
+    label = f"  sending {len(lacking)} wheels, {total / 1e6:.0f} MB"
+    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+        remote.put(lacking, probe["staged"], bar.update)
+
+
+def _run(
+    remote: Remote, folder: str, plan: dict[str, Any], words: list[str], dry_run: bool, probe: dict[str, Any]
+) -> None:
+    """`appliance` there, as root; in a dry run as root only where sudo asks for nothing."""
+    remote.put(payload.scripts(plan), folder)
+    free = probe["root"] or remote.succeeds("sudo", "-n", "true")
+    sudo = [] if probe["root"] or (dry_run and not free) else ["sudo"]
+    command = [*sudo, "python3", "-m", "appliance", *words, "plan", *(["--dry-run"] if dry_run else [])]
+    if remote.show("sh", "-c", f"cd {folder} && {shlex.join(command)}", tty=bool(sudo) and not free):
+        raise UserError(f"{remote.name} was not provisioned to the end: the lines above say why.")

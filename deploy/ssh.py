@@ -1,0 +1,54 @@
+"""OpenSSH as its user has it configured: hosts, agents and jump hosts are ssh's own affair, and so are passwords."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import IO
+
+from device.errors import UserError
+
+OPTIONS = "LEFTHAND_SSH"
+"""The environment variable with further options of ssh, in the shell's words: `-F file -p 2222`."""
+NO_CONNECTION = 255
+"""ssh's own exit status; everything else is the remote command's."""
+_ALIVE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=15")
+_PLAUSIBLE = re.compile(r"[A-Za-z0-9_][\w.@:%+\[\]/-]*")
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host in the words that ssh takes: `pi@lefthand.local`, or a name in ~/.ssh/config.
+
+    Raises UserError for what ssh could take for an option.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _PLAUSIBLE.fullmatch(self.name):
+            raise UserError(f"{self.name!r} is not a host: give what you give to ssh, like pi@lefthand.local.")
+
+    def argv(self, *words: str, program: str = "ssh") -> list[str]:
+        """The local command that runs `words` on the host, each word as it is."""
+        options = shlex.split(os.environ.get(OPTIONS, ""))
+        return [program, *options, *_ALIVE, self.name, "--", shlex.join(words)]
+
+    def run(self, *words: str, stdin: bytes = b"", timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs `words` to their end; its output is text. Raises subprocess.TimeoutExpired."""
+        ran = subprocess.run(self.argv(*words), input=stdin, capture_output=True, timeout=timeout_s, check=False)
+        out, err = (output.decode("utf-8", "replace") for output in (ran.stdout, ran.stderr))
+        return subprocess.CompletedProcess(ran.args, ran.returncode, out, err)
+
+    def popen(self, *words: str, stderr: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        """Begins `words`, with pipes to all three of its streams."""
+        return subprocess.Popen(self.argv(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+
+    def unreachable(self, said: str) -> UserError:
+        """The error for a connection that could not be made, with what ssh `said`."""
+        lines = [line for line in said.splitlines() if line.strip()]
+        why = lines[-1].strip() if lines else "ssh gave no reason"
+        return UserError(f"{self.name} cannot be reached ({why}): try `ssh {self.name}` by itself first.")

@@ -1,0 +1,140 @@
+"""The wheels that a Pi needs, found and downloaded on the workstation: pip on the Pi never goes online.
+
+pip resolves and downloads for another machine, but evaluates markers such as `python_version < "3.12"` for its own. So
+what it found is walked through again with the target's markers, and pip is asked anew for what it left out.
+"""
+
+from __future__ import annotations
+
+import email
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from deploy.target import Target
+from device.errors import UserError
+
+Resolve = Callable[[Sequence[Requirement], Sequence[str], Target], Path]
+"""(requirements, constraints, target) → a folder of wheels that meet them."""
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel to carry: the file and its sum."""
+
+    path: Path
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Wheel:
+        return cls(path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+    @property
+    def name(self) -> str:
+        """The distribution's canonical name."""
+        return str(parse_wheel_filename(self.path.name)[0])
+
+    @property
+    def version(self) -> str:
+        return str(parse_wheel_filename(self.path.name)[1])
+
+
+def closure(own: Path, extras: tuple[str, ...], target: Target, resolve: Resolve) -> list[Wheel]:
+    """`own` and all wheels that it needs with `extras` on `target` and that the system there does not have, by name.
+
+    Raises UserError where there is no such set.
+    """
+    direct = requirements(own, target, extras)
+    wanted = [requirement for requirement in direct if not target.has(requirement)]
+    # what the system has is part of the resolution, though it is not carried
+    held = {canonicalize_name(requirement.name) for requirement in direct if target.has(requirement)}
+    constraints = sorted(f"{name}=={target.distributions[name]}" for name in held)
+    for _ in range(TRIES):
+        folder = resolve(wanted, constraints, target)
+        found = {wheel.name: wheel for wheel in map(Wheel.of, sorted(folder.glob("*.whl")))}
+        chosen, missing = _walk(Wheel.of(own), direct, found, target)
+        if not missing:
+            return [chosen[name] for name in sorted(chosen)]
+        wanted += missing
+    raise UserError(f"No set of wheels for {target.arch} is whole: {', '.join(map(str, missing))} is not to be had.")
+
+
+def requirements(wheel: Path, target: Target, extras: tuple[str, ...] = ()) -> list[Requirement]:
+    """What the metadata of `wheel` ask for on `target`, for itself and for `extras`, without their markers."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        stated = email.message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
+    asked = [Requirement(line) for line in stated]
+    wanted = [requirement for requirement in asked if any(target.wants(requirement, extra) for extra in ("", *extras))]
+    for requirement in wanted:
+        requirement.marker = None
+    return wanted
+
+
+def _walk(
+    own: Wheel, direct: Sequence[Requirement], found: dict[str, Wheel], target: Target
+) -> tuple[dict[str, Wheel], list[Requirement]]:
+    """The wheels of `found` that are needed, and what is needed but not among them."""
+    chosen, missing = {own.name: own}, []
+    open_ = deque(direct)
+    while open_:
+        requirement = open_.popleft()
+        wheel = chosen.get(canonicalize_name(requirement.name)) or found.get(canonicalize_name(requirement.name))
+        if wheel is None or not requirement.specifier.contains(wheel.version, prereleases=True):
+            if not target.has(requirement):
+                missing.append(requirement)
+        elif wheel.name not in chosen and not target.has(requirement):
+            chosen[wheel.name] = wheel
+            open_ += requirements(wheel.path, target, tuple(requirement.extras))
+    return chosen, missing
+
+
+class Downloads:
+    """Wheels from the registry that pip is set up for, a folder in `cache` for each thing asked."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+
+    def __call__(self, wanted: Sequence[Requirement], constraints: Sequence[str], target: Target) -> Path:
+        """A folder with wheels for `wanted` and all that they need, on `target`; the one in the cache if it is there.
+
+        Raises UserError where there are none, or the registry cannot be reached.
+        """
+        asked = [str(requirement) for requirement in wanted]
+        key = hashlib.sha256("\n".join([*asked, "", *constraints, "", *target.platforms]).encode()).hexdigest()[:12]
+        folder = self._cache / f"{target.arch}-cp{target.python[0]}{target.python[1]}-{key}"
+        if folder.is_dir():
+            return folder
+        half = folder.with_suffix(".half")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        (half / "constraints.txt").write_text("\n".join(constraints))
+        ran = subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"),
+                *(f"--python-version={target.python_version}", "--implementation=cp"),
+                *(f"--platform={platform}" for platform in target.platforms),
+                *("--constraint", str(half / "constraints.txt"), "--dest", str(half), *asked),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ran.returncode:
+            said = next((line for line in reversed(ran.stderr.splitlines()) if line.strip()), "pip said nothing")
+            raise UserError(
+                f"The wheels for Python {target.python_version} on {target.arch} could not be had ({said}): see if "
+                f"the package registry can be reached."
+            )
+        half.rename(folder)
+        return folder

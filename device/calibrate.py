@@ -1,0 +1,156 @@
+"""`lefthand calibrate`: notes out, and the engine's own hearing of them: how late are they, and how loud?
+
+Onsets are those that the player's notes would have by the same hearing, so what is measured is what matters
+between the two hands, whatever it is made of: cable, instrument, air, converter and the hearing's own habit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import mido
+import numpy as np
+from numpy.typing import NDArray
+
+from device.calibration import Calibration
+from device.config import Config
+from device.hearing import Hearing
+from device.panic import silencing
+from device.ports import open_output, portaudio
+from device.realtime import ask_for_fifo, settled
+from device.roundtrip import DisturbedError, RoundTrip, Take, evaluate
+from device.soundsource import SoundSource
+from device.streamtime import StreamTime
+from device.synthlink import SYNTH
+from device.types import NoteHeard
+
+PITCHES = (72, 76, 79, 74, 77, 81, 71, 76, 72, 79, 74, 77)
+"""In the middle of a right hand, no two neighbours alike."""
+VELOCITY = 90
+QUIET_S = 1.5
+"""Of listening to silence first, and to the last note's end."""
+APART_S = 0.8
+LENGTH_S = 0.35
+DRAIN_S = 0.2
+TAKES = 2
+"""Another is taken where sound was lost in one."""
+
+
+def calibrate(
+    config: Config,
+    hearing: Hearing,
+    before: Calibration | None,
+    told: Callable[[str], None] = lambda line: None,
+) -> Calibration:
+    """Measure every output that plays, through the sound input; `before` is kept for an output that is not measured.
+
+    `told` gets a line before each. Raises UserError where an input or port cannot be had, or nothing sure is heard.
+    """
+    made = replace(before or Calibration(""), measured=datetime.now(UTC).isoformat(timespec="seconds"))
+    if config.plays_midi:
+        told(f"playing {len(PITCHES)} notes on {config.midi.output}: play nothing meanwhile")
+        trip = _measured(config, config.midi.output, hearing, told)
+        made = replace(made, round_trip_ms=_ms(trip.seconds), spread_ms=_ms(trip.spread_s), leak_db=_db(trip))
+    if config.plays_synth:
+        told(f"playing {len(PITCHES)} notes on the synthesiser: play nothing meanwhile")
+        trip = _measured(config, SYNTH, hearing, told)
+        made = replace(
+            made, synth_round_trip_ms=_ms(trip.seconds), synth_spread_ms=_ms(trip.spread_s), synth_leak_db=_db(trip)
+        )
+    return made
+
+
+def _measured(config: Config, output: str, hearing: Hearing, told: Callable[[str], None]) -> RoundTrip:
+    """The first take from which the round trip can be told."""
+    for _ in range(TAKES - 1):
+        try:
+            return measure(config, output, hearing)
+        except DisturbedError as error:
+            told(f"once more, for this take cannot be used: {error}")
+    return measure(config, output, hearing)
+
+
+def measure(config: Config, output: str, hearing: Hearing) -> RoundTrip:
+    """The round trip of one output."""
+    take, levels, spec, stream_time = Take(), _Levels(), hearing.spec, StreamTime()
+    hearing.reset()
+    channel = config.midi.channel - 1
+    with contextlib.ExitStack() as stack:
+        # MIDI first, and closed last: see device/midiports.py
+        client, _ = open_output(output)
+        stack.callback(client.delete)
+
+        def send(message: mido.Message) -> None:
+            client.send_message(message.bytes())
+
+        def silence() -> None:
+            for message in silencing(channel)[-3:]:
+                send(message)
+            time.sleep(DRAIN_S)
+
+        system = stack.enter_context(portaudio())
+        source = SoundSource(system, config.audio, spec.sample_rate, spec.hop, stream_time, levels.take)
+        stack.callback(source.close)
+        if config.midi.program:
+            send(mido.Message("program_change", channel=channel, program=config.midi.program - 1))
+        stack.enter_context(settled())
+        # as the loop that plays: PortAudio's callback waits for the interpreter, and whoever has it must not be held up
+        ask_for_fifo()
+        source.start()
+        stack.callback(silence)
+        plan, before = _plan(spec.hop_s), None
+        began_s, over_s = time.monotonic(), plan[-1][0] + QUIET_S
+        while (now_s := time.monotonic() - began_s) < over_s:
+            while plan and plan[0][0] <= now_s:
+                _, kind, pitch = plan.pop(0)
+                before = source.xruns if before is None else before
+                if kind == "note_on":
+                    take.sent.append((time.monotonic(), pitch))
+                send(mido.Message(kind, channel=channel, note=pitch, velocity=VELOCITY if kind == "note_on" else 0))
+            for hop, at_s, _ in source.read():
+                assert hop is not None
+                for event in hearing.step(hop, at_s):
+                    if isinstance(event, NoteHeard):
+                        take.heard.append((stream_time.wall(event.note.onset_s), event.note.pitch))
+                take.levels.append((stream_time.wall(at_s), levels.since()))
+        port, take.xruns = str(source.port), source.xruns - (before or 0)
+    return evaluate(take, port)
+
+
+def _plan(hop_s: float) -> list[tuple[float, str, int]]:
+    """(seconds, kind, pitch), in order; each note a little later in its hop, so that hops even out in the median."""
+    plan = []
+    for i, pitch in enumerate(PITCHES):
+        at_s = QUIET_S + i * (round(APART_S / hop_s) + 1 / len(PITCHES)) * hop_s
+        plan += [(at_s, "note_on", pitch), (at_s + LENGTH_S, "note_off", pitch)]
+    return plan
+
+
+class _Levels:
+    """The loudness of the sound since it was asked last."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def take(self, block: NDArray[np.float32]) -> None:
+        """Add a block."""
+        self._sum += float(np.dot(block, block))
+        self._count += len(block)
+
+    def since(self) -> float:
+        """Root mean square, full scale 1."""
+        level = float(np.sqrt(self._sum / self._count)) if self._count else 0.0
+        self._sum, self._count = 0.0, 0
+        return level
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1e3, 1)
+
+
+def _db(trip: RoundTrip) -> float:
+    return round(trip.leak_db, 1)

@@ -1,0 +1,95 @@
+"""Doctor's checks of what is plugged in: the sound input and its rates, MIDI ports, the synthesiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from device.config import DEFAULT_RATE, Config
+from device.errors import UserError
+from device.finding import Finding, broken, good, notice
+from device.fluidsynth import find_soundfont
+from device.machine import Machine
+from device.ports import INPUT, OUTPUT, SOUND, Port, choose
+from device.synthlink import is_synth
+
+
+def check_sound(machine: Machine, config: Config) -> Finding:
+    """The sound input of the settings, its channels, and whether it runs at the rate that is asked for."""
+    audio, name = config.audio, "sound"
+    if audio.is_midi:
+        return good(name, "not listened to: the right hand comes as MIDI")
+    running = machine.status()
+    if running is not None and running[0].alive and running[0].audio.port is not None:
+        # a card that is in use shows itself to nobody else
+        heard = running[0].audio
+        return good(name, f"{heard.port} at {heard.rate} Hz, in use by the running box")
+    try:
+        inputs = machine.sound_inputs(audio.input, audio.channel)
+        port = choose(audio.input, [sound for sound, _ in inputs], SOUND)
+    except UserError as error:
+        return broken(name, str(error))
+    rates = next(rates for sound, rates in inputs if sound == port)
+    if audio.channel > port.channels:
+        return broken(name, f'"{port}" has {port.channels} channels.', f"Set [audio] channel to 1 to {port.channels}.")
+    if not rates:
+        return broken(name, f'"{port}" is in use by another program.', "Close it, or restart the machine.")
+    listing = ", ".join(map(str, rates))
+    if audio.rate in rates:
+        return good(name, f"{port} at {audio.rate} Hz (it has {listing})")
+    if audio.rate == DEFAULT_RATE:
+        nearest = min(rates, key=lambda rate: abs(rate - DEFAULT_RATE))
+        return good(name, f"{port} at {nearest} Hz, for it has no {DEFAULT_RATE}")
+    return broken(name, f'"{port}" does not run at {audio.rate} Hz.', f"Set [audio] rate to one of {listing}.")
+
+
+def check_output(machine: Machine, config: Config) -> Finding:
+    """The MIDI port of the left hand."""
+    if not config.plays_midi:
+        return good("MIDI out", "not played to")
+    return _port("MIDI out", config.midi.output, machine.midi_outputs, OUTPUT)
+
+
+def check_input(machine: Machine, config: Config) -> Finding:
+    """The MIDI port of a right hand that is not listened to."""
+    if not config.audio.is_midi:
+        return good("MIDI in", "not needed: the right hand is heard")
+    return _port("MIDI in", config.midi.input, machine.midi_inputs, INPUT)
+
+
+def check_synth(machine: Machine, config: Config) -> Finding:
+    """FluidSynth, its soundfont, and whether it runs."""
+    name = "synth"
+    if not config.plays_synth:
+        return good(name, "not asked for")
+    if not machine.has_program("fluidsynth"):
+        return broken(name, "fluidsynth is not installed.", "Run `sudo apt install fluidsynth`.")
+    try:
+        soundfont = find_soundfont(config.synth.soundfont)
+        running = any(is_synth(port) for port in machine.midi_outputs())
+    except UserError as error:
+        return broken(name, str(error))
+    if not running:
+        return broken(name, "The synthesiser does not run.", "See `journalctl -u lefthand-synth -n 20`.")
+    return good(name, f"fluidsynth runs with {soundfont.name}")
+
+
+def check_permissions(machine: Machine) -> Finding:
+    """Whether this account may use ALSA's devices."""
+    devices = machine.find("/dev/snd/*")
+    nodes = [path for path in devices if not path.endswith(("by-id", "by-path"))]
+    if not nodes:
+        return notice("permissions", "There is no /dev/snd: no sound card is connected, or the kernel has no ALSA.")
+    if closed := [path for path in nodes if not machine.may_use(path)]:
+        return broken(
+            "permissions",
+            f"This account may not use {closed[0]}.",
+            "Run `sudo usermod -aG audio $USER` and log in again.",
+        )
+    return good("permissions", f"all {len(nodes)} devices in /dev/snd may be used")
+
+
+def _port(name: str, wanted: str, ports: Callable[[], list[Port]], kind: str) -> Finding:
+    try:
+        return good(name, str(choose(wanted, ports(), kind)))
+    except UserError as error:
+        return broken(name, str(error))

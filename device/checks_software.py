@@ -1,0 +1,72 @@
+"""Doctor's checks of what was installed: runtime, bundle, settings, and the speed of all that on this machine."""
+
+from __future__ import annotations
+
+from device import golden
+from device.bundle import Bundle
+from device.calibration import midi_lead_s, synth_lead_s
+from device.config import Config
+from device.errors import UserError
+from device.finding import Finding, broken, good, notice
+from device.machine import Machine
+from device.runtime import PACKAGES
+
+LARGEST_SHARE = 0.25
+"""Of a hop that may be taken, 99 times in 100: the rest is for sound, MIDI and whatever else runs."""
+
+
+def check_runtime(machine: Machine) -> Finding:
+    """A TFLite runtime, and a numpy that it works with."""
+    numpy, found = machine.version("numpy") or "none", machine.runtimes()
+    if not found:
+        return broken("runtime", "No TFLite runtime is installed.", "Run `pip install ai-edge-litert`.")
+    named = ", ".join(f"{PACKAGES[name]} {machine.version(PACKAGES[name]) or ''}".strip() for name in found)
+    # the import passes, and the first model fails
+    if found == ["tflite"] and int(numpy.split(".")[0]) >= 2:
+        return broken(
+            "runtime",
+            f"{named} does not work with numpy {numpy}.",
+            "Run `pip install 'numpy<2'`, or `pip install ai-edge-litert`.",
+        )
+    return good("runtime", f"{named} with numpy {numpy}")
+
+
+def check_bundle(machine: Machine, config: Config | None) -> tuple[Finding, Bundle | None]:
+    """Checksums and golden vectors of the bundle that would play; the bundle where they are right."""
+    try:
+        bundle = machine.bundle(config.play.bundle if config is not None else "")
+        # speed is a check of its own
+        golden.verify(bundle, slowest=float("inf"))
+    except UserError as error:
+        return broken("bundle", str(error), "Flash the bundle again, or install lefthand anew."), None
+    made = f"{bundle.manifest.name} {bundle.manifest.version} ({bundle.digest[:12]})"
+    return good("bundle", f"{made}: checksums and golden vectors are right"), bundle
+
+
+def check_speed(machine: Machine, bundle: Bundle | None) -> Finding:
+    """Hops of the whole engine, timed here and now."""
+    if bundle is None:
+        return notice("speed", "Not measured without a bundle.")
+    times, hop_ms = machine.hop_times(bundle), bundle.features.hop_s * 1e3
+    p50, p99 = times.percentile_ms(50), times.percentile_ms(99)
+    said = (
+        f"a hop of {hop_ms:.0f} ms takes {p50:.2f} ms, 99 of 100 within {p99:.2f} ms; {LARGEST_SHARE:.0%} are allowed"
+    )
+    if p99 > LARGEST_SHARE * hop_ms:
+        remedy = "End other programs, see the lines on governor and power, or take a faster Pi."
+        return broken("speed", f"This machine is too slow: {said}.", remedy)
+    return good("speed", said)
+
+
+def check_latency(machine: Machine, config: Config) -> Finding:
+    """Whether it is known how late our notes are."""
+    measured = machine.calibration()
+    leads = [f"MIDI {midi_lead_s(config, measured) * 1e3:.0f} ms"] if config.plays_midi else []
+    leads += [f"synthesiser {synth_lead_s(config, measured) * 1e3:.0f} ms"] if config.plays_synth else []
+    if not leads:
+        return good("latency", "nothing is played")
+    given = config.audio.latency_ms, config.midi.latency_ms, config.synth.latency_ms
+    if measured is None and all(ms is None for ms in given):
+        return notice("latency", "Not measured, so notes may come late.", "Run `lefthand calibrate`.")
+    when = f", measured {measured.measured}" if measured is not None else ", from the settings"
+    return good("latency", f"notes are sent early by: {', '.join(leads)}{when}")

@@ -1,0 +1,136 @@
+"""Doctor's checks of the machine itself: real time, processor, power, memory, disk, clock, service."""
+
+from __future__ import annotations
+
+from device.finding import Finding, broken, good, notice
+from device.machine import Machine
+
+LEAST_MEMORY_MB, LITTLE_MEMORY_MB = 80, 160
+LEAST_DISK_MB, LITTLE_DISK_MB = 20, 200
+BUILT = 2026
+"""The year of this program: a clock before it is wrong."""
+STALE_S = 3.0
+"""A status file this old is that of a box that hangs or was killed."""
+GOVERNORS = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
+UNDERVOLTAGE, CAPPED, SLOWED, HOT = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+BEFORE = 16
+"""The same bits so much higher: it has happened since the start."""
+
+
+def check_real_time(machine: Machine) -> Finding:
+    """Whether the loop may go before everything else."""
+    if machine.real_time():
+        return good("real time", "threads may have real-time priority")
+    return notice(
+        "real time",
+        "This account may not have real-time priority, so a busy machine may make notes late; the service has its own.",
+        "Put `@audio - rtprio 60` into /etc/security/limits.d/audio.conf and log in again.",
+    )
+
+
+def check_governor(machine: Machine) -> Finding:
+    """The processor's governor."""
+    found = {machine.read(path) for path in machine.find(GOVERNORS)} - {None}
+    if not found:
+        return good("governor", "the processor's speed is not governed by Linux here")
+    named = ", ".join(sorted(name for name in found if name))
+    if "powersave" in found:
+        return broken(
+            "governor",
+            "The processor is kept at its lowest speed (powersave).",
+            "Run `echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor`.",
+        )
+    return good("governor", named)
+
+
+def check_power(machine: Machine) -> Finding:
+    """A Pi's own word on its power supply and heat."""
+    said = machine.read(THROTTLED) or machine.ask("vcgencmd", "get_throttled")
+    try:
+        bits = int((said or "").rpartition("=")[2], 16)
+    except ValueError:
+        return good("power", "this machine does not tell of undervoltage")
+    now = _power_words(bits)
+    if now:
+        return broken("power", f"The Pi is slowed down now: {now}.", _power_remedy(bits))
+    if before := _power_words(bits >> BEFORE):
+        return notice("power", f"Since its start the Pi was slowed down: {before}.", _power_remedy(bits >> BEFORE))
+    return good("power", "no undervoltage, no throttling")
+
+
+def check_memory(machine: Machine) -> Finding:
+    """What is left for programs."""
+    said = machine.read("/proc/meminfo") or ""
+    lines = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+    try:
+        free_mb = int(lines["MemAvailable"].split()[0]) // 1024
+    except (KeyError, ValueError, IndexError):
+        return notice("memory", "The kernel does not tell how much memory is free.")
+    return _amount("memory", free_mb, LEAST_MEMORY_MB, LITTLE_MEMORY_MB, "End other programs.")
+
+
+def check_disk(machine: Machine) -> Finding:
+    """What is left where bundles and recordings are kept."""
+    folder = machine.state_dir()
+    free_mb = machine.free_bytes(folder) // 2**20
+    remedy = f"Remove old recordings, or see `sudo du -xh {folder} | sort -h | tail`."
+    return _amount("disk", free_mb, LEAST_DISK_MB, LITTLE_DISK_MB, remedy)
+
+
+def check_clock(machine: Machine) -> Finding:
+    """The system's clock: nothing is played by it, but logs are dated by it."""
+    now = machine.now()
+    shown = now.strftime("%Y-%m-%d %H:%M UTC")
+    remedy = "Connect the network once, or run `sudo timedatectl set-time 'YYYY-MM-DD HH:MM'`."
+    if now.year < BUILT:
+        return notice("clock", f"The clock says {shown}, so the logs are misdated; playing does not need it.", remedy)
+    if machine.ask("timedatectl", "show", "--property=NTPSynchronized", "--value") == "no":
+        return notice("clock", f"{shown}, not set by the network; playing does not need it.")
+    return good("clock", shown)
+
+
+def check_service(machine: Machine) -> Finding:
+    """The service where it is installed, and what the running box tells of itself."""
+    told = machine.status()
+    said = machine.ask("systemctl", "show", "lefthand.service", "--property=LoadState,ActiveState,NRestarts,Result")
+    unit = dict(line.split("=", 1) for line in (said or "").splitlines() if "=" in line)
+    installed = unit.get("LoadState") == "loaded"
+    if installed and unit.get("ActiveState") == "failed":
+        result = unit.get("Result", "unknown")
+        return broken("service", f"lefthand.service has failed ({result}).", "See `journalctl -u lefthand -n 20`.")
+    if told is None:
+        if not installed:
+            return good("service", "not installed; `lefthand run` starts it by hand")
+        state = unit.get("ActiveState", "unknown")
+        return broken("service", f"lefthand.service is {state}.", "Start it: `sudo systemctl start lefthand`.")
+    status, age_s = told
+    if not status.alive:
+        return broken("service", f"Process {status.pid} has ended and left its status.", "Start the box again.")
+    if age_s > STALE_S:
+        return broken("service", f"Process {status.pid} has told nothing for {age_s:.0f} s.", "Restart the box.")
+    if status.state == "waiting":
+        return notice("service", f"{status.message}.", "It begins by itself when that is there.")
+    restarts = unit.get("NRestarts", "0")
+    if restarts != "0":
+        return notice("service", f"{status.message}; restarted {restarts} times.", "See `journalctl -u lefthand`.")
+    return good("service", f"{status.state}: {status.message}")
+
+
+def _amount(name: str, free_mb: int, least: int, little: int, remedy: str) -> Finding:
+    if free_mb < least:
+        return broken(name, f"{free_mb} MB are free, at least {least} are needed.", remedy)
+    if free_mb < little:
+        return notice(name, f"Only {free_mb} MB are free.", remedy)
+    return good(name, f"{free_mb} MB are free")
+
+
+def _power_words(bits: int) -> str:
+    words = {UNDERVOLTAGE: "undervoltage", CAPPED: "capped", SLOWED: "throttled", HOT: "too hot"}
+    return ", ".join(word for bit, word in words.items() if bits & bit)
+
+
+def _power_remedy(bits: int) -> str:
+    if bits & UNDERVOLTAGE:
+        return "Use the official power supply and a short cable, and give USB devices a hub with its own."
+    return "Give it air or a heat sink."

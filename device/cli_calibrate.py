@@ -1,0 +1,89 @@
+"""`lefthand calibrate`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from device.calibration import Calibration, read_calibration, write_calibration
+from device.config import DEFAULT_PATH, Config, read_config
+from device.errors import UserError
+from device.paths import run_dir
+from device.status import read_status
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=DEFAULT_PATH,
+    show_default=True,
+    help="The settings that name input and outputs.",
+)
+@click.option(
+    "--input", "input_", metavar="NAME", help="Listen to this sound input instead; needed where the right hand is MIDI."
+)
+def calibrate(path: Path, input_: str | None) -> None:
+    """Measure how late the left hand sounds, and keep it: play nothing for a quarter of a minute.
+
+    Notes go to the configured outputs and are heard through the configured input. What was measured counts from
+    the next start on, wherever the settings give no latency_ms.
+    """
+    from device.bundle import Bundle
+    from device.calibrate import calibrate as measure
+    from device.models import hearing_of
+    from device.slots import current_bundle
+
+    config = _with_input(read_config(path), input_)
+    _check_idle()
+    hearing = hearing_of(Bundle.open(config.play.bundle or current_bundle()))
+    made = measure(config, hearing, read_calibration(), click.echo)
+    try:
+        kept = write_calibration(made)
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be written ({error.strerror}): run it with sudo.") from None
+    for line in _lines(made, config):
+        click.echo(line)
+    click.echo(f"kept in {kept}; restart the box to let it count")
+
+
+def _with_input(config: Config, name: str | None) -> Config:
+    if name is not None:
+        config = replace(config, audio=replace(config.audio, input=name))
+    if config.audio.is_midi:
+        raise UserError(
+            '[audio] input is "midi", and calibration has to hear the notes: name a sound input with --input '
+            "(`lefthand devices` lists them), or give latency_ms in the settings."
+        )
+    if config.play.listen:
+        raise UserError("[play] listen = true plays nothing, so there is nothing to calibrate.")
+    return config
+
+
+def _check_idle() -> None:
+    status = read_status(run_dir())
+    if status is not None and status.alive and status.state == "playing":
+        raise UserError(
+            f"The box plays (process {status.pid}) and has the input: run `sudo systemctl stop lefthand`, "
+            f"calibrate, and start it again."
+        )
+
+
+def _lines(made: Calibration, config: Config) -> list[str]:
+    lines = []
+    if config.plays_midi:
+        lines.append(_line("MIDI", made.round_trip_ms, made.spread_ms, made.leak_db))
+    if config.plays_synth:
+        lines.append(_line("synthesiser", made.synth_round_trip_ms, made.synth_spread_ms, made.synth_leak_db))
+    return lines
+
+
+def _line(name: str, trip_ms: float | None, spread_ms: float | None, leak_db: float | None) -> str:
+    return (
+        f"{name}: a note is heard {trip_ms:.0f} ms after it was sent (give or take {spread_ms:.0f} ms), "
+        f"{leak_db:.0f} dB above the silence"
+    )

@@ -1,0 +1,43 @@
+"""`lefthand doctor`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from device.config import DEFAULT_PATH
+
+BROKEN = 1
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=DEFAULT_PATH,
+    show_default=True,
+    help="The settings that the box would read.",
+)
+@click.option("--json", "as_json", is_flag=True, help="All findings as JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, path: Path, as_json: bool) -> None:
+    """Say what is right and what is not, with the remedy; the exit status is 1 where something is broken."""
+    from device.doctor import WIDTH, examine
+    from device.machine import Machine
+
+    findings = []
+    for finding in examine(Machine(), path):
+        findings.append(finding)
+        if not as_json:
+            click.echo(finding.line(WIDTH))
+    broken = sum(finding.level == "broken" for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"broken": broken, "findings": [asdict(finding) for finding in findings]}, indent=2))
+    elif broken:
+        click.echo(f"{broken} of {len(findings)} checks say what must be mended first.")
+    ctx.exit(BROKEN if broken else 0)

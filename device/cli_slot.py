@@ -1,0 +1,123 @@
+"""`lefthand slot`: the bundles on this box; `python -m deploy` speaks to it over SSH."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from device.archive import LARGEST_ARCHIVE
+from device.errors import UserError
+from device.paths import NAME
+from device.slots import NAMES, LockedError, Slots
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@click.group()
+def slot() -> None:
+    """The bundles on this box: two slots, one of them current."""
+
+
+@slot.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_obj
+def list_slots(site: Any, as_json: bool) -> None:
+    """What each slot holds, and which one plays."""
+    from device.restart import become, exists
+
+    if site is None and os.geteuid() == 0 and exists(NAME):
+        # what lies in the slots is the service's own, and root has no business reading it
+        become(NAME)
+    slots = site.slots if site is not None else Slots()
+    found = contents(slots)
+    click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+
+
+@slot.command()
+@click.argument("digest", metavar="SHA256")
+@click.argument("size", type=click.IntRange(1, LARGEST_ARCHIVE))
+@click.pass_obj
+def receive(site: Any, digest: str, size: int) -> None:
+    """Take an archive from stdin and let its bundle play; one JSON object a line tells of every step."""
+    if not _DIGEST.fullmatch(digest):
+        raise UserError("SHA256 must be 64 hexadecimal digits: `python -m deploy flash` sends them.")
+    # once all has arrived, the trial goes on to its end whether the sender hears of it or not
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _run(site, lambda install: install.receive(sys.stdin.fileno(), digest, size))
+
+
+@slot.command()
+@click.pass_obj
+def rollback(site: Any) -> None:
+    """Let the bundle play again that played before the current one."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _run(site, lambda install: install.rollback())
+
+
+def contents(slots: Slots) -> dict[str, Any]:
+    """What `lefthand slot list --json` prints."""
+    active = slots.active()
+    trial = slots.trial()
+    found = []
+    for name in (*NAMES, None):
+        entry: dict[str, Any] = {"slot": name or "shipped", "current": name == active, "id": slots.id(name)}
+        if name is not None and (verdict := slots.verdict(name)) is not None:
+            entry |= {"good": verdict.good, "why": verdict.why, "at": verdict.at}
+        found.append(entry | _manifest(slots.folder(name)))
+    return {"slots": found, "trial": None if trial is None else trial.slot, "busy": slots.in_use()}
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        text = json.loads((folder / "manifest.json").read_bytes())
+        return {key: text[key] for key in ("name", "version", "created")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = []
+    for entry in found["slots"]:
+        mark = "▶" if entry["current"] else " "
+        what = f"{entry['id']}  {entry.get('name', '?')} {entry.get('version', '?')}, {entry.get('created', '?')}"
+        verdict = f"  {'good' if entry['good'] else 'bad'}: {entry['why']}" if "good" in entry else ""
+        on_trial = "  on trial" if entry["slot"] == found["trial"] else ""
+        lines.append(f"{mark} {entry['slot']:<8} {what if entry['id'] else 'empty'}{verdict}{on_trial}")
+    if found["busy"]:
+        lines.append("A flash or rollback is going on.")
+    return lines
+
+
+def _run(site: Any, work: Any) -> None:
+    """Lets `work` do its part, tells its steps on stdout, and ends with 2 where it was refused."""
+    from device.install import Install
+    from device.restart import Restarter
+    from device.site import this_box
+
+    try:
+        box = site if site is not None else this_box()
+        work(Install(box, Restarter(box.restart, box.account), _tell))
+    except LockedError as error:
+        _tell("refused", str(error), busy=True)
+        sys.exit(error.exit_code)
+    except UserError as error:
+        _tell("refused", str(error))
+        sys.exit(error.exit_code)
+    except OSError as error:
+        _tell("refused", f"{error.filename or 'A file'} cannot be used ({error.strerror}): see to the box's disk.")
+        sys.exit(2)
+
+
+def _tell(step: str, said: str, **facts: object) -> None:
+    try:
+        print(json.dumps({"step": step, "said": said, **facts}), flush=True)
+    except OSError:
+        # nobody listens any more: the rest is done all the same
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115

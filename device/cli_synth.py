@@ -1,0 +1,41 @@
+"""`lefthand synth`: what the unit lefthand-synth runs."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from device.config import DEFAULT_PATH, read_config
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=DEFAULT_PATH,
+    show_default=True,
+    help="The settings; docs/lefthand.toml has every key.",
+)
+def synth(path: Path) -> None:
+    """Sound the left hand on this machine with FluidSynth, until Ctrl-C.
+
+    It plays what `lefthand run` sends with [play] sound = "synth" or "both".
+    """
+    from device.fluidsynth import run_synth
+
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="lefthand: %(message)s")
+    config = read_config(path)
+    if not config.plays_synth:
+        click.echo('lefthand: [play] sound = "midi": there is nothing for the synthesiser to do', err=True)
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run_synth(config, stop)

@@ -1,0 +1,215 @@
+"""`lefthand run --wait`: what the service runs. It waits for what is not there, and comes back.
+
+    starting ──models verified and warm──▶ waiting ──all ports there──▶ playing
+                                             ▲                            │
+                                             └──a port or input gone──────┘
+    any of them ──SIGTERM──▶ stopping                  SIGHUP: new settings, a new session
+
+It ends with SIGTERM, with a settings file that cannot be used at the start, and with a failure of any of its
+threads, of which systemd makes a fresh start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from device.bundle import Bundle
+from device.errors import UnavailableError, UserError
+from device.journal import FIELDS
+from device.live import WATCH_S, warm_up
+from device.manifest import MANIFEST
+from device.midiports import MidiPorts
+from device.monitor import Monitor, memory_mb, open_files
+from device.notify import Notify
+from device.ports import left_behind
+from device.recording import Capture
+from device.reporter import Reporter
+from device.session import Session
+from device.setup import Setup
+from device.signals import Signals
+from device.status import BundleStatus, State, Status
+from device.version import VERSION
+
+PROBE_S = 1.0
+"""How often what is waited for is looked for."""
+FAULTS_BEFORE = "LEFTHAND_FAULTS"
+"""What a process that starts anew as itself tells its next life."""
+PING_S = 0.25
+"""How often the watchdog is thought of while waiting."""
+
+log = logging.getLogger("lefthand")
+
+
+class Daemon:
+    """`make` reads the settings and builds by them, raising UserError; `folder` is for the status
+    file; `record` gets a folder for each session."""
+
+    def __init__(self, make: Callable[[], Setup], folder: Path, record: Capture | None = None) -> None:
+        self._make, self._folder, self._record = make, folder, record
+        self._notify, self._signals, self._monitor = Notify(), Signals(), Monitor()
+        self._outputs, self._inputs = MidiPorts(output=True), MidiPorts(output=False)
+        for name, times in json.loads(os.environ.pop(FAULTS_BEFORE, "{}")).items():
+            self._monitor.faults.count(name, times)
+        self._setup: Setup | None = None
+        self._said: tuple[State, str, str] = ("starting", "loading the models", _now())
+        self._bundle = BundleStatus()
+        self._failure: Exception | None = None
+
+    def run(self) -> None:
+        """Until SIGTERM; raises what went wrong."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._signals)
+            stack.callback(self._notify.close)
+            stack.callback(Reporter(self._folder, self._status, self._fail).close)
+            for ports in (self._outputs, self._inputs):
+                stack.callback(ports.close)
+            stack.callback(self._tell, "stopping", "the last notes are let go")
+            stack.callback(self._notify.stopping)
+            self._notify.status("loading the models")
+            self._take(self._make())
+            self._notify.ready()
+            while not self._signals.stop:
+                self._play_once()
+
+    def _play_once(self) -> None:
+        """One try: a session from its ports' opening to their closing, or a wait for them."""
+        assert self._setup is not None
+        setup = self._setup
+        try:
+            session = Session(
+                setup.config,
+                setup.engine,
+                setup.bundle.features.hop_s,
+                self._outputs,
+                self._inputs,
+                self._monitor,
+                self._signals.wake,
+                moved=self._notify.alive,
+                record=None if self._record is None else self._record.next(),
+                service=True,
+            )
+        except UnavailableError as error:
+            self._wait(error)
+            return
+        try:
+            session.start()
+            while not self._signals.stop and self._setup is setup and not session.outdated:
+                self._tell("playing", _playing(session))
+                session.check()
+                self._pause(WATCH_S)
+        except UnavailableError as error:
+            kind, _, _ = error.thing.partition(' "')
+            self._monitor.faults.count(f"{kind} lost")
+            session.hush()
+            self._tell("waiting", error.waiting)
+            session.close()
+            self._wait(error)
+        finally:
+            session.close()
+        if left_behind() and not self._signals.stop:
+            self._start_anew()
+
+    def _wait(self, error: UnavailableError) -> None:
+        self._tell("waiting", error.waiting)
+        if left_behind():
+            return
+        until_s = time.monotonic() + PROBE_S
+        while (left_s := until_s - time.monotonic()) > 0 and not self._signals.stop:
+            self._notify.alive()
+            self._pause(min(left_s, PING_S))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait for news, and see to it. Raises what another thread failed of."""
+        self._signals.wait(seconds)
+        if self._failure is not None:
+            raise self._failure
+        self._reload_if_asked()
+
+    def _reload_if_asked(self) -> None:
+        if not self._signals.reload:
+            return
+        self._signals.reload = False
+        self._notify.reloading()
+        try:
+            self._take(self._make())
+            log.info("the settings are read again")
+        except UserError as error:
+            log.error("the settings stay as they were: %s", error)
+        finally:
+            self._notify.ready()
+
+    def _take(self, setup: Setup) -> None:
+        warm_up(setup.engine)
+        self._setup = setup
+        self._monitor.hop_s = setup.bundle.features.hop_s
+        self._bundle = _named(setup.bundle)
+
+    def _start_anew(self) -> None:
+        """PortAudio hangs on to a driver that is gone, and with it this process sees no other: begin again as the same.
+
+        Nothing else is lost by it: all ports are closed, and systemd knows the process by its number.
+        """
+        log.warning("the sound system does not let go of an input that is gone: starting anew")
+        for number in os.listdir("/proc/self/fd"):  # noqa: PTH208
+            if int(number) > 2:
+                with contextlib.suppress(OSError):
+                    os.set_inheritable(int(number), False)
+        os.environ[FAULTS_BEFORE] = json.dumps(self._monitor.faults.counts())
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+    # what it tells of itself
+
+    def _tell(self, state: State, message: str) -> None:
+        """A state or message that is new: one line in the log, and the same to systemd."""
+        if self._said[:2] == (state, message):
+            return
+        self._said = (state, message, _now())
+        self._notify.status(message)
+        log.info("%s", message, extra={FIELDS: {"LEFTHAND_STATE": state}})
+
+    def _status(self) -> Status:
+        state, message, since = self._said
+        return Status(
+            state=state,
+            message=message,
+            since=since,
+            pid=os.getpid(),
+            version=VERSION,
+            bundle=self._bundle,
+            rss_mb=round(memory_mb(), 1),
+            fds=open_files(),
+            clients=self._outputs.clients + self._inputs.clients + self._monitor.connected,
+            **self._monitor.shown(),
+        )
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._signals.wake()
+
+
+def _playing(session: Session) -> str:
+    """What a session hears and plays, in words."""
+    heard = f"listening to {session.source.port}"
+    on = [str(session.output)] if session.output is not None else []
+    on += ["the synthesiser"] if session.synth is not None else []
+    words = f"{heard}, playing on {' and '.join(on)}" if on else heard
+    missing = session.missing
+    return f"{words}; without {missing}, which is not connected" if missing else words
+
+
+def _named(bundle: Bundle) -> BundleStatus:
+    digest = hashlib.sha256((bundle.path / MANIFEST).read_bytes()).hexdigest()
+    return BundleStatus(str(bundle.path), digest[:12])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

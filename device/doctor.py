@@ -1,0 +1,46 @@
+"""`lefthand doctor`: every check in turn, in the order in which one fault explains the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from device.checks_ports import check_input, check_output, check_permissions, check_sound, check_synth
+from device.checks_software import check_bundle, check_latency, check_runtime, check_speed
+from device.checks_system import (
+    check_clock,
+    check_disk,
+    check_governor,
+    check_memory,
+    check_power,
+    check_real_time,
+    check_service,
+)
+from device.config import Config, read_config
+from device.errors import UserError
+from device.finding import Finding, broken, good
+from device.machine import Machine
+
+WIDTH = 11
+"""Of the longest name."""
+
+
+def examine(machine: Machine, settings: Path) -> Iterator[Finding]:
+    """Findings as they are made; `settings` is the file that the box would read."""
+    config: Config | None = None
+    try:
+        config = read_config(settings)
+        yield good("settings", str(settings))
+    except UserError as error:
+        yield broken("settings", str(error))
+    yield check_runtime(machine)
+    finding, bundle = check_bundle(machine, config)
+    yield finding
+    yield check_permissions(machine)
+    if config is not None:
+        yield from (check(machine, config) for check in (check_sound, check_output, check_input, check_synth))
+    for check in (check_real_time, check_governor, check_power, check_memory, check_disk, check_clock, check_service):
+        yield check(machine)
+    if config is not None:
+        yield check_latency(machine, config)
+    yield check_speed(machine, bundle)

@@ -1,0 +1,209 @@
+"""A bundle's way onto the box, from the first byte to the end of its trial; whatever cuts it short, the box plays.
+
+`docs/flashing.md` has the steps, and what may be cut when.
+"""
+
+from __future__ import annotations
+
+import errno
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from device import durable
+from device.archive import unpack
+from device.bundle import MANIFEST_SUM
+from device.errors import BundleError, UserError
+from device.manifest import MANIFEST, Manifest, read_manifest
+from device.preflight import preflight
+from device.receive import check_space, receive
+from device.restart import Restarter
+from device.signature import SIGNATURE, check_signature
+from device.site import Site
+from device.slots import INCOMING, SHORT, Name
+from device.trial import Report, now, watch
+
+ARCHIVE, UNPACKED = "archive.tar", "bundle"
+
+
+class Tell(Protocol):
+    """Takes what has been done, step by step."""
+
+    def __call__(self, step: str, said: str, **facts: object) -> None: ...
+
+
+class Install:
+    """Brings bundles onto the box `site` and lets `restarter` start its service; `tell` takes every step."""
+
+    def __init__(self, site: Site, restarter: Restarter, tell: Tell) -> None:
+        self._site, self._slots, self._restarter, self._tell = site, site.slots, restarter, tell
+
+    def receive(self, stream: int, digest: str, size: int) -> None:
+        """Takes an archive from `stream`, checks it and lets its bundle play, if it can.
+
+        Raises UserError where it cannot, after what played before plays again.
+        """
+        with self._slots.locked():
+            self._recover()
+            incoming = self._slots.root / f"{INCOMING}{digest[:SHORT]}"
+            for other in self._slots.root.glob(f"{INCOMING}*"):
+                if other != incoming:
+                    durable.discard(other)
+            try:
+                name = self._prepare(incoming, stream, digest, size)
+            except OSError as error:
+                durable.discard(incoming)
+                raise _no_room(error, self._slots.root) from error
+            except BundleError:
+                durable.discard(incoming)
+                raise
+            self._try(name)
+
+    def rollback(self) -> None:
+        """Lets the bundle play again that played before the current one. Raises UserError where there is none."""
+        with self._slots.locked():
+            recovered = self._recover()
+            name = self._slots.active() if recovered else self._before()
+            try:
+                checked = self._self_test(self._slots.folder(name))
+            except BundleError as error:
+                if name is None:
+                    raise
+                self._tell("damaged", str(error))
+                name = None
+                checked = self._self_test(self._slots.folder(name))
+            self._tell("self-test", checked[-1])
+            self._slots.switch(name)
+            self._tell("switch", f"{self._slots.named(name)} is current again")
+            report = self._start(name)
+            if not report.good:
+                raise UserError(
+                    f"{self._named(name)} is current again, but does not play: {report.why}; see "
+                    f"`lefthand doctor` and the logs."
+                )
+            self._done(name, f"{self._named(name)} plays again: {report.why}", report)
+
+    def _prepare(self, incoming: Path, stream: int, digest: str, size: int) -> Name:
+        """The slot that has been filled with what arrived."""
+        incoming.mkdir(exist_ok=True)
+        archive, bundle = incoming / ARCHIVE, incoming / UNPACKED
+        durable.discard(bundle)
+        there = archive.stat().st_size if archive.is_file() else 0
+        # the archive itself, and once more unpacked
+        check_space(self._slots.root, 2 * size - min(there, size))
+        receive(stream, archive, digest, size, lambda n: self._tell("have", f"{n} bytes are here already", bytes=n))
+        self._tell("received", f"{size} bytes, as they were sent")
+        files = unpack(archive, bundle)
+        text = _manifest_text(bundle)
+        signer = check_signature(text, bundle / SIGNATURE, self._site.signers)
+        self._tell("signature", f"signed by {signer}")
+        manifest = read_manifest(text, str(bundle / MANIFEST))
+        _check_files(files, manifest)
+        self._check_age(manifest)
+        self._tell("self-test", self._self_test(bundle)[-1])
+        name = self._slots.inactive()
+        durable.unlink(archive)
+        self._slots.fill(name, bundle)
+        durable.discard(incoming)
+        self._tell("filled", f"slot {name} holds {self._slots.id(name)}")
+        return name
+
+    def _try(self, name: Name) -> None:
+        self._slots.begin_trial(name)
+        self._tell("switch", f"slot {name} is current, on trial")
+        report = self._start(name)
+        if report.good:
+            self._slots.mark_good(report.why)
+            self._done(name, f"{self._named(name)} plays: {report.why}", report)
+            return
+        failed = self._named(name)
+        self._slots.flip_back(report.why)
+        before = self._slots.active()
+        self._tell("flipped", f"{self._named(before)} is current again, for {failed} failed: {report.why}")
+        back = self._start(before)
+        plays = (
+            "plays again" if back.good else f"is current again, but does not play ({back.why}; see `lefthand doctor`)"
+        )
+        raise BundleError(
+            f"{failed} failed its trial and was flipped back: {report.why}. {self._named(before)} {plays}. Mend "
+            f"the bundle and flash it again; the logs have more."
+        )
+
+    def _self_test(self, bundle: Path) -> list[str]:
+        return preflight(bundle, self._site.rules.slowest, self._site.rules.self_test_s)
+
+    def _start(self, name: Name | None) -> Report:
+        """Starts the service anew and watches it play the bundle in `name`."""
+        wanted = self._slots.id(name) or ""
+        began_s = now()
+        try:
+            self._restarter.restart()
+        except UserError as error:
+            return Report(False, str(error))
+        self._tell("restart", "the service starts anew")
+        return watch(self._site.run, wanted, self._site.rules, began_s)
+
+    def _recover(self) -> bool:
+        said = self._slots.recover()
+        if said is not None:
+            self._tell("recovered", said)
+        return said is not None
+
+    def _before(self) -> Name | None:
+        """The slot that a rollback goes to."""
+        active = self._slots.active()
+        if active is None:
+            raise UserError("The shipped bundle plays: there is nothing to roll back to; flash a bundle.")
+        other = self._slots.inactive()
+        verdict = self._slots.verdict(other)
+        # what failed its trial would fail it again
+        return other if self._slots.folder(other).is_dir() and (verdict is None or verdict.good) else None
+
+    def _check_age(self, manifest: Manifest) -> None:
+        current = self._slots.current() / MANIFEST
+        try:
+            playing = read_manifest(current.read_bytes(), str(current))
+        except (OSError, BundleError):
+            return
+        if _made(manifest.created) < _made(playing.created):
+            raise BundleError(
+                f"The bundle was made at {manifest.created}, before the one that plays ({playing.created}), and is "
+                f"refused: roll back to play the bundle before, or export this one anew."
+            )
+
+    def _named(self, name: Name | None) -> str:
+        return f"{self._slots.named(name)} ({self._slots.id(name)})".capitalize()
+
+    def _done(self, name: Name | None, said: str, report: Report) -> None:
+        self._tell("done", said, slot=name, id=self._slots.id(name), gap_s=report.gap_s)
+
+
+def _manifest_text(bundle: Path) -> bytes:
+    try:
+        return (bundle / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        raise BundleError(f"The archive holds no {MANIFEST}: pack and send the bundle again.") from None
+
+
+def _check_files(files: list[str], manifest: Manifest) -> None:
+    wanted = {MANIFEST, MANIFEST_SUM, SIGNATURE, *manifest.files}
+    if unknown := sorted(set(files) - wanted):
+        raise BundleError(
+            f"The archive holds {unknown[0]}, of which the manifest knows nothing: pack the bundle again."
+        )
+
+
+def _made(created: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(created)
+        return when if when.tzinfo is not None else when.astimezone()
+    except ValueError:
+        raise BundleError(f"{MANIFEST}: created is {created!r}, not a time: export the bundle again.") from None
+
+
+def _no_room(error: OSError, root: Path) -> UserError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(f"The disk of {root} is full: make room on the box and flash again.")
+    return UserError(
+        f"{error.filename or root} cannot be written ({error.strerror}): see to the box's disk and try again."
+    )

@@ -1,0 +1,92 @@
+"""The loop that does all the thinking: hops to the engine, its messages to the senders."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from device.engine import Engine
+from device.monitor import Monitor
+from device.realtime import ask_for_fifo
+from device.sender import Sender
+from device.source import Source
+from device.streamtime import StreamTime
+from device.switches import Switches
+from device.take import Take
+from device.types import Event, Send
+
+log = logging.getLogger("lefthand")
+
+
+class Loop:
+    """A thread of real-time priority, where that is permitted, until `ending` is set.
+
+    It calls `moved` after each finished hop, and `failed` with the error that ends it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        source: Source,
+        switches: Switches,
+        stream_time: StreamTime,
+        senders: Sequence[Sender],
+        monitor: Monitor,
+        tape: Take | None,
+        ending: threading.Event,
+        moved: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._engine, self._source, self._switches, self._time = engine, source, switches, stream_time
+        self._senders, self._monitor, self._tape = senders, monitor, tape
+        self._ending, self._moved, self._failed = ending, moved, failed
+        self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
+        self.now_s = 0.0
+        """Stream time of the last finished hop."""
+
+    def start(self) -> None:
+        """Let it run."""
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, where it ever began."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        permitted = ask_for_fifo()
+        if not permitted and self._monitor.real_time is not False:
+            log.warning("no real-time priority is permitted here: a busy machine may make notes late")
+        self._monitor.real_time = permitted
+        try:
+            while not self._ending.is_set():
+                for hop, now_s, midi in self._source.read():
+                    began_s = time.perf_counter()
+                    asked = self._switches.asked(self._time, now_s)
+                    events = [event for action, at_s in asked for event in self._engine.act(action, at_s)]
+                    events += self._engine.step(hop, now_s, midi)
+                    self._monitor.hop(time.perf_counter() - began_s)
+                    self.now_s = now_s
+                    self._take(events)
+                    for sender in self._senders:
+                        sender.alive()
+                    self._moved()
+        except Exception as error:  # raised again by `Session.check`
+            self._failed(error)
+
+    def _take(self, events: list[Event]) -> None:
+        if not events:
+            return
+        sends = [event for event in events if isinstance(event, Send)]
+        for sender in self._senders:
+            sender.put(sends)
+        self._monitor.take(events, self._time)
+        if self._tape is not None:
+            self._tape.collect(events)

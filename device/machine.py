@@ -1,0 +1,160 @@
+"""The machine as `lefthand doctor` sees it: all that its checks ask goes through here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from device.bundle import GOLDEN_SAMPLES, Bundle
+from device.calibration import Calibration, read_calibration
+from device.clocks import make_clock
+from device.engine import Engine
+from device.meter import Meter
+from device.models import hearing_of, left_hand_of
+from device.paths import run_dir, state_dir
+from device.ports import Port, SoundInput, midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
+from device.realtime import HopTimes, ask_for_fifo, settled
+from device.runtime import RuntimeName, available_runtimes
+from device.slots import current_bundle
+from device.status import FILE, Status, read_status
+
+ANSWER_S = 5.0
+"""A program that is asked something has this long."""
+MEASURED_S = 8.0
+"""Seconds of sound in which hops are timed."""
+
+
+class Machine:
+    """This very one; tests take others."""
+
+    def read(self, path: str) -> str | None:
+        """A small file's text without the blanks around it, None where it cannot be read."""
+        try:
+            return Path(path).read_text(encoding="utf-8", errors="replace").strip("\0 \n")
+        except OSError:
+            return None
+
+    def find(self, pattern: str) -> list[str]:
+        """Paths below / that fit a glob."""
+        return sorted(str(path) for path in Path("/").glob(pattern.removeprefix("/")))
+
+    def ask(self, *command: str) -> str | None:
+        """What a program says, None where there is none or it fails."""
+        if shutil.which(command[0]) is None:
+            return None
+        try:
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return ran.stdout.strip() if ran.returncode == 0 else None
+
+    def has_program(self, name: str) -> bool:
+        """Whether it is installed."""
+        return shutil.which(name) is not None
+
+    def version(self, package: str) -> str | None:
+        """Of an installed Python package."""
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return None
+
+    def runtimes(self) -> list[RuntimeName]:
+        """TFLite runtimes that can be imported."""
+        return available_runtimes()
+
+    def may_use(self, path: str) -> bool:
+        """Whether this account may read and write it."""
+        return os.access(path, os.R_OK | os.W_OK)
+
+    def real_time(self) -> bool:
+        """Whether a thread may have real-time priority."""
+        given: list[bool] = []
+        thread = threading.Thread(target=lambda: given.append(ask_for_fifo()))
+        thread.start()
+        thread.join()
+        return given[0]
+
+    def free_bytes(self, folder: Path) -> int:
+        """On the disk of a folder that need not exist."""
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+    def state_dir(self) -> Path:
+        """Where things are kept."""
+        return state_dir()
+
+    def now(self) -> datetime:
+        """By the system's clock."""
+        return datetime.now(UTC)
+
+    def status(self) -> tuple[Status, float] | None:
+        """What a running box tells, and the age of that in seconds."""
+        status = read_status(run_dir())
+        if status is None:
+            return None
+        try:
+            return status, time.time() - (run_dir() / FILE).stat().st_mtime
+        except OSError:
+            return None
+
+    def calibration(self) -> Calibration | None:
+        """What was measured."""
+        return read_calibration()
+
+    def sound_inputs(self, rates_for: str, channels: int) -> list[tuple[SoundInput, Sequence[int]]]:
+        """The inputs, and the rates in Hz of those whose names contain `rates_for`."""
+        with portaudio() as system:
+            inputs = sound_inputs(system)
+            return [
+                (sound, rates_of(system, sound, channels) if rates_for.casefold() in str(sound).casefold() else ())
+                for sound in inputs
+            ]
+
+    def midi_outputs(self) -> list[Port]:
+        """Those there are."""
+        return midi_outputs()
+
+    def midi_inputs(self) -> list[Port]:
+        """Those there are."""
+        return midi_inputs()
+
+    def bundle(self, path: str) -> Bundle:
+        """The opened bundle that a run would take; raises BundleError."""
+        return Bundle.open(path or current_bundle())
+
+    def hop_times(self, bundle: Bundle) -> HopTimes:
+        """The whole engine's, hearing and playing, as `lefthand run` has it: after a warm-up, without collections."""
+        engine = Engine(
+            clock=make_clock("fixed", 100.0, 0, Meter.parse("4/4"), None),
+            hearing=hearing_of(bundle),
+            player=left_hand_of(bundle),
+        )
+        spec, times = bundle.features, HopTimes()
+        samples = np.asarray(bundle.golden[GOLDEN_SAMPLES], np.float32)
+        hops = samples[: len(samples) // spec.hop * spec.hop].reshape(-1, spec.hop)
+
+        def measure() -> None:
+            ask_for_fifo()
+            warm_up = len(hops)
+            for i in range(warm_up + round(MEASURED_S / spec.hop_s)):
+                begun = time.perf_counter()
+                engine.step(hops[i % len(hops)], (i + 1) * spec.hop_s)
+                if i >= warm_up:
+                    times.add(time.perf_counter() - begun)
+
+        with settled():
+            thread = threading.Thread(target=measure)
+            thread.start()
+            thread.join()
+        return times

@@ -1,0 +1,168 @@
+"""What is shown of the box: filled by the loop in passing, folded into a `Status` by a thread that may wait."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from device.faults import Faults
+from device.ports import Port
+from device.realtime import HopTimes
+from device.sender import Sender
+from device.soundsource import SoundSource
+from device.source import Source
+from device.status import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus
+from device.streamtime import StreamTime
+from device.types import Beat, ChordChosen, Event, Note, NoteHeard, Send
+
+MOST_EVENTS = 1024
+"""Of a quarter of a second; what comes beyond is a storm, of which the end is shown."""
+
+
+class Monitor:
+    """Across sessions: what came of the last one stays until the next begins."""
+
+    def __init__(self, hop_s: float = 0.0) -> None:
+        self.hop_s = hop_s
+        self.faults = Faults()
+        self.hop_times = HopTimes()
+        self.real_time: bool | None = None
+        """Whether the loop was given real-time priority, None before it began."""
+        self.late_ms: float | None = None
+        """How late the messages of the last session left, 99 in 100 of them."""
+        self._events: deque[tuple[float, Event]] = deque(maxlen=MOST_EVENTS)
+        self._lock = threading.Lock()
+        self._source: Source | None = None
+        self._output: Port | None = None
+        self._senders: Sequence[Sender] = ()
+        self._xruns_before = 0
+        self._forget()
+
+    # by the loop
+
+    def hop(self, seconds: float) -> None:
+        """A hop took the engine `seconds`."""
+        self.hop_times.add(seconds)
+
+    def take(self, events: Sequence[Event], stream_time: StreamTime) -> None:
+        """What the engine told."""
+        for event in events:
+            if isinstance(event, NoteHeard):
+                self._events.append((stream_time.wall(event.note.onset_s), event))
+            elif isinstance(event, Send):
+                if event.kind == "note_on":
+                    self._events.append((stream_time.wall(event.due_s), event))
+            elif isinstance(event, Beat | ChordChosen):
+                self._events.append((stream_time.wall(event.time_s), event))
+
+    # by whoever begins and ends a session
+
+    def begin(self, source: Source, output: Port | None, senders: Sequence[Sender]) -> None:
+        """A session has opened these."""
+        with self._lock:
+            self._events.clear()
+            self._forget()
+            self._source, self._output, self._senders = source, output, senders
+
+    def end(self) -> None:
+        """It has closed them."""
+        with self._lock:
+            if self._source is not None:
+                self._xruns_before += self._source.xruns
+                self.late_ms = self._lateness_ms()
+            self._source, self._output, self._senders = None, None, ()
+            self._lose_the_beat()
+
+    # by the thread that writes the status
+
+    def shown(self) -> dict[str, Any]:
+        """The fields of `Status` that a session decides."""
+        with self._lock:
+            now_s = time.monotonic()
+            while self._events:
+                self._fold(*self._events.popleft())
+            source, output, late_ms = self._source, self._output, self._lateness_ms()
+            sound = source if isinstance(source, SoundSource) else None
+            return {
+                "audio": AudioStatus(
+                    port=None if sound is None else str(sound.port),
+                    rate=None if sound is None else sound.rate,
+                    level_db=None if sound is None else round(sound.level_db(), 1),
+                    xruns=self._xruns_before + (0 if source is None else source.xruns),
+                ),
+                "midi": MidiStatus(
+                    output=None if output is None else str(output),
+                    input=None if source is None or sound is not None else str(source.port),
+                ),
+                "tempo": None if self._tempo is None else round(self._tempo, 1),
+                "beat": self._beat,
+                "lock": None if self._lock_on is None else round(self._lock_on, 3),
+                "chord": self._chord,
+                "heard": [_shown(note, at_s, now_s) for at_s, note in self._heard],
+                "played": [_shown(note, at_s, now_s) for at_s, note in self._played],
+                "hop": HopStatus(
+                    count=self.hop_times.count,
+                    p50_ms=round(self.hop_times.percentile_ms(50), 3),
+                    p99_ms=round(self.hop_times.percentile_ms(99), 3),
+                    length_ms=round(self.hop_s * 1e3, 3),
+                ),
+                "send_p99_ms": None if late_ms is None else round(late_ms, 3),
+                "faults": self.faults.counts(),
+            }
+
+    @property
+    def connected(self) -> int:
+        """MIDI clients of the session."""
+        keyboard = self._source is not None and not isinstance(self._source, SoundSource)
+        return int(keyboard) + len(self._senders)
+
+    def _lateness_ms(self) -> float | None:
+        late = [late_ms for sender in self._senders if (late_ms := sender.lateness_ms(99)) is not None]
+        return max(late, default=None)
+
+    def _forget(self) -> None:
+        self._heard: deque[tuple[float, tuple[int, int, float]]] = deque(maxlen=NOTES_SHOWN)
+        self._played: deque[tuple[float, tuple[int, int, float]]] = deque(maxlen=NOTES_SHOWN)
+        self._lose_the_beat()
+
+    def _lose_the_beat(self) -> None:
+        self._tempo: float | None = None
+        self._beat: int | None = None
+        self._lock_on: float | None = None
+        self._chord: str | None = None
+        self._beat_s: float | None = None
+
+    def _fold(self, at_s: float, event: Event) -> None:
+        match event:
+            case NoteHeard(Note(pitch=pitch, velocity=velocity, confidence=confidence)):
+                self._heard.append((at_s, (pitch, velocity, confidence)))
+            case Send(pitch=pitch, velocity=velocity):
+                self._played.append((at_s, (pitch, velocity, 1.0)))
+            case ChordChosen(label=label):
+                self._chord = label
+            case Beat(position=position, lock=lock):
+                if self._beat_s is not None and at_s > self._beat_s:
+                    self._tempo = 60.0 / (at_s - self._beat_s)
+                self._beat, self._lock_on, self._beat_s = position, lock, at_s
+
+
+def memory_mb() -> float:
+    """What this process holds of the machine's memory: RSS, less what a JACK server shares with all its clients."""
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    kilobytes = {words[0]: int(words[1]) for words in lines if words[0] in ("RssAnon:", "RssFile:")}
+    return sum(kilobytes.values()) / 1024
+
+
+def open_files() -> int:
+    """File descriptors of this process."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+def _shown(note: tuple[int, int, float], at_s: float, now_s: float) -> NoteStatus:
+    pitch, velocity, confidence = note
+    return NoteStatus(pitch, velocity, round(float(confidence), 3), round(now_s - at_s, 3))

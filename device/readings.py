@@ -1,0 +1,134 @@
+"""Readings of the grid side by side: phase, step length and what the onsets were taken for.
+
+Each is a Kalman filter over phase and step length; `device.pulse` says how likely what is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device.rhythm import Floats, Ints
+
+READINGS = 20
+TIMING_S = 0.022
+"""Standard deviation of an onset around its step."""
+DRIFT = np.array([0.0002, 0.006, 0.006])
+"""Standard deviation of the relative change of the step length from one step to the next, by `bend`."""
+TREND = np.array([0.0, 0.0022, -0.0022])
+"""Relative change of the step length from one step to the next: the tempo is kept, slows, quickens."""
+BEGINS = np.array([4, 4, 2, 1])
+"""On every which step such a group begins, by `triplets`."""
+GROUP = np.array([4.0, 4.0, 2.0, 1.5])
+"""Steps in a group of three, where `triplets` are of eighths (1) and of sixteenths (2)."""
+DRIFT_STEPS = 8
+"""A tempo drifts while someone plays; in a longer rest there is nothing that could drift."""
+SAME_PHASE, SAME_TEMPO = 0.15, 0.01
+"""Readings that differ by less, in steps and relatively, are one."""
+NEGLIGIBLE = 1e-6
+"""Weight, beside the likeliest reading's, below which one is not kept."""
+LEAST_STEP_S = 0.03
+"""No step is shorter: sixteenths at 500 beats a minute."""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Several lines, one an entry [readings]: the arrays of `Line`, and what the onsets were taken for.
+
+    `onset` and `before` are the steps of the last two, `place` is where between the steps the last one was meant to
+    be, `triplets` which triplets are played, an index of `GROUP`, 0 for none, `bend` an index of `TREND`.
+    """
+
+    index: Ints
+    time_s: Floats
+    step_s: Floats
+    tt: Floats
+    tp: Floats
+    pp: Floats
+    onset: Ints
+    before: Ints
+    place: Floats
+    triplets: Ints
+    bend: Ints
+    weight: Floats
+
+    def at(self, index: npt.NDArray[Any] | int) -> Floats:
+        """When step `index` comes in each."""
+        return np.asarray(self.time_s + (index - self.index) * self.step_s)
+
+    def chosen(self, which: npt.NDArray[Any]) -> Readings:
+        """Some of them."""
+        return Readings(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+
+def updated(
+    old: Readings, onset_s: float, place: Floats, step: Ints, triplets: Ints, bend: Ints, share: Floats
+) -> Readings:
+    """Each reading [readings] after an onset meant for each `place` [places, readings] and counted as one on `step`.
+
+    `share` [places, readings] is how likely that is beforehand, `bend` [places, 1] how the tempo has moved.
+    """
+    n = np.maximum(step - old.index, 0)
+    m = np.minimum(n, DRIFT_STEPS)
+    bent = (DRIFT[bend] * old.step_s) ** 2 * m
+    index = old.index + n
+    time_s = old.time_s + old.step_s * (n + TREND[bend] * (n - m / 2) * m)
+    step_s = old.step_s * (1 + TREND[bend] * m)
+    tt = old.tt + 2 * n * old.tp + n * n * (old.pp + bent / 3)
+    tp = old.tp + n * (old.pp + bent / 2)
+    pp = old.pp + bent
+    on = place - index
+    gain_t, gain_p = tt + on * tp, tp + on * pp
+    variance = gain_t + on * gain_p + TIMING_S**2
+    error_s = onset_s - time_s - on * step_s
+    density = np.exp(-0.5 * error_s**2 / variance) / np.sqrt(2 * math.pi * variance)
+    gain_t, gain_p = gain_t / variance, gain_p / variance
+    step_s = step_s + gain_p * error_s
+    return Readings(
+        index=index,
+        time_s=time_s + gain_t * error_s,
+        step_s=step_s,
+        tt=tt - gain_t * gain_t * variance,
+        tp=tp - gain_t * gain_p * variance,
+        pp=pp - gain_p * gain_p * variance,
+        onset=np.maximum(step, old.onset),
+        before=np.where(step > old.onset, old.onset, old.before),
+        place=place,
+        triplets=triplets,
+        bend=np.broadcast_to(bend, place.shape),
+        weight=np.where(step_s > LEAST_STEP_S, old.weight * share * density, 0.0),
+    )
+
+
+def joined(split: Readings, stray: Readings) -> Readings:
+    """All readings in one row."""
+    return Readings(
+        *(np.concatenate([getattr(split, name).ravel(), getattr(stray, name)]) for name in split.__dataclass_fields__)
+    )
+
+
+def pruned(readings: Readings, total: float) -> Readings:
+    """The likeliest few, each with the weight of those that say nearly the same; `total` is the weight of all."""
+    order = np.argsort(-readings.weight)[: 3 * READINGS]
+    order = order[readings.weight[order] > NEGLIGIBLE * readings.weight[order[0]]]
+    r = readings.chosen(order)
+    weight = r.weight / total
+    there = r.time_s + (r.index[:, None] - r.index) * r.step_s
+    kind = (r.onset * len(TREND) + r.bend) * len(GROUP) + r.triplets
+    alike = kind[:, None] == kind
+    alike &= np.abs(there - r.time_s[:, None]) < SAME_PHASE * r.step_s[:, None]
+    alike &= np.abs(r.step_s - r.step_s[:, None]) < SAME_TEMPO * r.step_s[:, None]
+    alive = np.ones(len(order), bool)
+    kept: list[int] = []
+    for i in range(len(order)):
+        if alive[i] and len(kept) < READINGS:
+            same = alike[i] & alive
+            weight[i] = weight[same].sum()
+            alive &= ~same
+            kept.append(i)
+    weight = weight[kept]
+    return replace(r.chosen(np.array(kept)), weight=weight / weight.sum())

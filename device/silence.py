@@ -1,0 +1,98 @@
+"""Silence from outside: what `lefthand panic` does after a box that died with keys down.
+
+It knows no ledger, so it lets go of every key. The service runs this module itself, which imports no more than it
+needs: until it is through, the keys sound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from device.config import DEFAULT_PATH, Config, read_config
+from device.errors import UserError
+from device.panic import controls_bytes, silencing_bytes
+from device.paths import run_dir
+from device.ports import open_output
+
+LIMIT_S = 0.8
+"""With Python's own start about a second in all."""
+MESSAGE_S, DRAIN_S = 0.001, 0.1
+"""A DIN cable takes so long for a message, and a MIDI system to hand it on: closing at once would lose the last."""
+TIMES = 2
+"""A JACK server whose client has died or hung skips cycles, and loses what they carried."""
+CHANNELS = 16
+FAILED = 2
+
+
+def main(path: Path = DEFAULT_PATH) -> int:
+    """Silence everything, and say what could not be done; the exit status, by hand or as the service's last act."""
+    sentences = silence_all(path, run_dir())
+    for sentence in sentences:
+        print(f"lefthand: {sentence}", file=sys.stderr)
+    return FAILED if sentences and "SERVICE_RESULT" not in os.environ else 0
+
+
+def silence_all(path: Path, folder: Path) -> list[str]:
+    """Silence the ports that the settings in `path` name; the sentences of what could not be done.
+
+    Where the settings cannot be read, it is the port that the box had open last, by its status in `folder`: all
+    keys of channel 1, and the controllers alone on the others, for all keys of all channels take two seconds.
+    """
+    sentences: list[str] = []
+    try:
+        config = read_config(path)
+        ports, messages = _outputs(config), silencing_bytes(config.midi.channel - 1)
+        if config.synth.right_hand:
+            from device.synthlink import right_hand_channel
+
+            messages += controls_bytes(right_hand_channel(config.midi.channel - 1))
+    except UserError as error:
+        sentences.append(str(error))
+        from device.status import read_status
+
+        status = read_status(folder)
+        ports = [status.midi.output] if status is not None and status.midi.output else []
+        others = [message for channel in range(1, CHANNELS) for message in controls_bytes(channel)]
+        messages = silencing_bytes(0) + others
+    threads = {port: threading.Thread(target=_silence, args=(port, messages, sentences), daemon=True) for port in ports}
+    until_s = time.monotonic() + LIMIT_S
+    for thread in threads.values():
+        thread.start()
+    for port, thread in threads.items():
+        thread.join(max(0.0, until_s - time.monotonic()))
+        if thread.is_alive():
+            sentences.append(f'"{port}" takes no messages: unplug it and plug it in again, or switch it off and on.')
+    return sentences
+
+
+def _outputs(config: Config) -> list[str]:
+    outputs = [config.midi.output] if config.plays_midi else []
+    if config.plays_synth:
+        from device.synthlink import SYNTH
+
+        outputs.append(SYNTH)
+    return outputs
+
+
+def _silence(port: str, messages: Sequence[tuple[int, int, int]], sentences: list[str]) -> None:
+    try:
+        client, _ = open_output(port)
+    except UserError as error:
+        sentences.append(str(error))
+        return
+    for _ in range(TIMES):
+        for message in messages:
+            client.send_message(message)
+        time.sleep(DRAIN_S + MESSAGE_S * len(messages))
+    with contextlib.suppress(Exception):
+        client.delete()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What a box tells of itself, as lines of text."""
+
+from __future__ import annotations
+
+from device.status import NoteStatus, Status
+
+STALE_S = 3.0
+"""A box that plays writes its status four times a second; older than this, it hangs."""
+NOTES = 8
+METER_DB = (-60.0, 0.0)
+NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+def note_name(pitch: int) -> str:
+    """A MIDI pitch as a pianist calls it: 60 is C4."""
+    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def notes_line(notes: list[NoteStatus]) -> str:
+    """The last few, oldest first."""
+    return " ".join(note_name(note.pitch) for note in notes[-NOTES:]) or "-"
+
+
+def bar(value: float, low: float, high: float, width: int = 20) -> str:
+    """A meter of so many characters."""
+    share = min(max((value - low) / (high - low), 0.0), 1.0)
+    filled = round(share * width)
+    return "#" * filled + "." * (width - filled)
+
+
+def trouble(status: Status, age_s: float) -> str | None:
+    """Why the file cannot be believed, None where it can."""
+    if not status.alive:
+        return f"The box has ended (process {status.pid}) and left its last status, {age_s:.0f} s old."
+    if age_s > STALE_S:
+        return f"The box (process {status.pid}) has told nothing for {age_s:.0f} s: it hangs, or is stopped."
+    return None
+
+
+def one_line(status: Status) -> str:
+    """All that matters at the piano, for a place where nothing can be drawn."""
+    parts = [f"{status.state}: {status.message}"]
+    if status.state == "playing":
+        level = "-" if status.audio.level_db is None else f"{status.audio.level_db:.0f} dB"
+        parts += [
+            f"level {level}",
+            f"heard {notes_line(status.heard)}",
+            f"beat {beat(status)}",
+            f"chord {status.chord or '-'}",
+            f"played {notes_line(status.played)}",
+            f"hop {status.hop.p99_ms:.1f} ms",
+            f"xruns {status.audio.xruns}",
+        ]
+    return " | ".join(parts)
+
+
+def beat(status: Status) -> str:
+    """Beat in the bar, tempo and how sure they are."""
+    if status.beat is None:
+        return "-"
+    tempo = "" if status.tempo is None else f" at {status.tempo:.0f}"
+    lock = "" if status.lock is None else f", lock {status.lock:.0%}"
+    return f"{status.beat + 1}{tempo}{lock}"
+
+
+def lines(status: Status) -> list[tuple[str, str]]:
+    """Everything, as (name, value)."""
+    audio, midi, hop = status.audio, status.midi, status.hop
+    level = "-"
+    if audio.level_db is not None:
+        level = f"{bar(audio.level_db, *METER_DB)} {audio.level_db:.1f} dB"
+    return [
+        ("state", f"{status.state}: {status.message}"),
+        ("since", status.since),
+        ("process", f"{status.pid}, lefthand {status.version}, {status.rss_mb:.0f} MB"),
+        ("bundle", f"{status.bundle.id} {status.bundle.path}".strip() or "-"),
+        ("input", midi.input or (f"{audio.port} at {audio.rate} Hz" if audio.port else "-")),
+        ("output", midi.output or "-"),
+        ("level", level),
+        ("heard", notes_line(status.heard)),
+        ("beat", beat(status)),
+        ("chord", status.chord or "-"),
+        ("played", notes_line(status.played)),
+        ("hop", f"half within {hop.p50_ms:.2f}, 99 % within {hop.p99_ms:.2f} of {hop.length_ms:.0f} ms"),
+        ("late", "-" if status.send_p99_ms is None else f"99 % of the messages within {status.send_p99_ms:.1f} ms"),
+        ("xruns", str(audio.xruns)),
+        ("faults", ", ".join(f"{name}: {count}" for name, count in sorted(status.faults.items())) or "none"),
+    ]

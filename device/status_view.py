@@ -1,0 +1,98 @@
+"""The live view of `lefthand status --watch`, drawn with rich."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from device.status import NoteStatus, Status
+from device.status_text import METER_DB, bar, beat, note_name, trouble
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.text import Text
+
+LOOK_S = 0.25
+FRESH_S = 0.6
+"""Notes this young are bright."""
+SHOWN = 12
+LOUD_DB = -3.0
+LARGEST_SHARE = 0.25
+"""Of a hop: more is too slow for comfort."""
+COLOURS = {"playing": "green", "waiting": "yellow", "starting": "cyan", "stopping": "cyan"}
+
+Look = Callable[[], tuple[Status, float] | str]
+
+
+def show(look: Look, console: Console | None = None, wait: Callable[[float], None] = time.sleep) -> None:
+    """Draw what `look` gives, again and again, until KeyboardInterrupt."""
+    from rich.live import Live
+
+    with Live(drawn(look()), console=console, auto_refresh=False, screen=console is None) as live:
+        while True:
+            wait(LOOK_S)
+            live.update(drawn(look()), refresh=True)
+
+
+def drawn(found: tuple[Status, float] | str) -> Panel:
+    """One picture of a status, or of the sentence that stands in its place."""
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    if isinstance(found, str):
+        return Panel(Text(found), title="lefthand", border_style="red")
+    status, age_s = found
+    wrong = trouble(status, age_s)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", justify="right")
+    table.add_column()
+    table.add_row("level", _level(status))
+    table.add_row("heard", _notes(status.heard, "bright_cyan"))
+    table.add_row("beat", Text(_beats(status)))
+    table.add_row("chord", Text(status.chord or "-", style="bold"))
+    table.add_row("played", _notes(status.played, "bright_green"))
+    table.add_row("hop", _hop(status))
+    table.add_row("xruns", Text(str(status.audio.xruns), style="red" if status.audio.xruns else ""))
+    faults = ", ".join(f"{name}: {count}" for name, count in sorted(status.faults.items()))
+    table.add_row("faults", Text(faults or "none"))
+    table.add_row("", Text(wrong or status.message, style="bold red" if wrong else ""))
+    colour = "red" if wrong else COLOURS[status.state]
+    title = f"lefthand {status.version}: {'gone' if wrong else status.state}"
+    return Panel(table, title=title, border_style=colour)
+
+
+def _level(status: Status) -> Text:
+    from rich.text import Text
+
+    level = status.audio.level_db
+    if level is None:
+        return Text("-")
+    return Text(f"{bar(level, *METER_DB)} {level:6.1f} dB", style="red" if level > LOUD_DB else "green")
+
+
+def _notes(notes: list[NoteStatus], colour: str) -> Text:
+    from rich.text import Text
+
+    text = Text()
+    for note in notes[-SHOWN:]:
+        text.append(f"{note_name(note.pitch):<4}", style=colour if note.age_s < FRESH_S else "dim")
+    return text if notes else Text("-")
+
+
+def _beats(status: Status) -> str:
+    if status.beat is None:
+        return "-"
+    lock = "" if status.lock is None else f"  [{bar(status.lock, 0, 1, 10)}]"
+    return f"{beat(status)}{lock}"
+
+
+def _hop(status: Status) -> Text:
+    from rich.text import Text
+
+    hop = status.hop
+    slow = hop.length_ms > 0 and hop.p99_ms > LARGEST_SHARE * hop.length_ms
+    text = f"{hop.p50_ms:.2f} ms, 99 % within {hop.p99_ms:.2f} of {hop.length_ms:.0f} ms"
+    return Text(text, style="red" if slow else "")

@@ -1,0 +1,93 @@
+"""Joins the box's own MIDI source to the synthesiser's port, and joins them again when either has come back.
+
+This is done from the synthesiser's side, in a process apart: the box only ever writes to a source of its own,
+and a synthesiser that dies takes nothing of the box with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+
+from device.ports import CLIENT, Port
+
+SOURCE = "to the synth"
+"""The port of the box's that the synthesiser listens to."""
+SYNTH = "lefthand-synth"
+"""What the synthesiser's MIDI port is called, in part: ALSA and JACK add words of their own."""
+DRUMS = 9
+TIMEOUT_S = 5.0
+_ADDRESS = re.compile(r"(\d+:\d+)$")
+
+log = logging.getLogger("lefthand")
+
+
+class Link:
+    """Joins what is not joined yet; `join` as `join_ports`, for tests."""
+
+    def __init__(self, join: Callable[[Port, Port], bool] | None = None) -> None:
+        self._join = join_ports if join is None else join
+        self._joined: set[tuple[Port, Port]] = set()
+
+    def step(self, sources: Sequence[Port], targets: Sequence[Port]) -> None:
+        """Look at the ports that are there now; a pair that vanished and comes back is joined anew."""
+        pairs = {
+            (source, target)
+            for source in sources
+            if is_source(source)
+            for target in targets
+            if is_synth(target) and target.api == source.api
+        }
+        self._joined &= pairs
+        for source, target in sorted(pairs - self._joined, key=str):
+            if self._join(source, target):
+                self._joined.add((source, target))
+
+
+def is_source(port: Port) -> bool:
+    """Whether it is where the box writes for the synthesiser."""
+    return port.name.startswith(CLIENT) and f":{SOURCE}" in port.name
+
+
+def is_synth(port: Port) -> bool:
+    """Whether it is the synthesiser's own MIDI port."""
+    return SYNTH in port.name
+
+
+def right_hand_channel(left: int) -> int:
+    """The channel (0 to 15) of the right hand where `left` is that of the left: never the drums'."""
+    return next(channel for channel in ((left + 1) % 16, (left + 2) % 16) if channel != DRUMS)
+
+
+def join_ports(source: Port, target: Port) -> bool:
+    """Connect two ports of other programs; False where that cannot be done now."""
+    command = connecting(source, target)
+    if command is None:
+        return False
+    if shutil.which(command[0]) is None:
+        log.error("%s is missing: run `sudo apt install %s` to join the synthesiser to the box.", *_tool(source.api))
+        return False
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    if ran.returncode and "already" not in ran.stderr:
+        log.warning("%s cannot be joined to %s: %s", source, target, " ".join(ran.stderr.split()))
+        return False
+    log.info("%s is joined to %s", source, target)
+    return True
+
+
+def connecting(source: Port, target: Port) -> list[str] | None:
+    """The command that connects them; None for ports without an address."""
+    if source.api == "JACK":
+        return [_tool(source.api)[0], source.name, target.name]
+    addresses = [_ADDRESS.search(port.name) for port in (source, target)]
+    if addresses[0] is None or addresses[1] is None:
+        return None
+    return [_tool(source.api)[0], addresses[0][1], addresses[1][1]]
+
+
+def _tool(api: str) -> tuple[str, str]:
+    """Program and Debian's package of it."""
+    return ("jack_connect", "jackd2") if api == "JACK" else ("aconnect", "alsa-utils")

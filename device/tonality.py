@@ -1,0 +1,47 @@
+"""The key that the player is in, for the chord to end on."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from device.chords import label
+from device.harmony import Chord
+
+PROFILES = np.array(
+    [
+        [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88],
+        [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
+    ]
+)
+"""Krumhansl and Kessler (1982), major and minor, from the tonic up."""
+MEMORY_STEPS = 256.0
+"""A heard step counts 1/e after so many: sixteen bars of 4/4, for a player who modulates ends in the new key."""
+
+_ROTATED = np.array([np.roll(profile, root) for profile in PROFILES for root in range(12)])
+_ROTATED = (_ROTATED - _ROTATED.mean(axis=1, keepdims=True)) / _ROTATED.std(axis=1, keepdims=True)
+
+
+class Tonality:
+    """Counts how long each pitch class has sounded."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing was heard."""
+        self._sounded = np.zeros(12)
+
+    def step(self, sounding: npt.NDArray[np.uint8]) -> None:
+        """[12] keys down of each pitch class in one step."""
+        self._sounded *= np.exp(-1.0 / MEMORY_STEPS)
+        self._sounded += np.minimum(sounding, 1)
+
+    def tonic(self) -> Chord | None:
+        """The tonic triad of the likeliest key, None before anything has sounded."""
+        if not self._sounded.any():
+            return None
+        key = int(np.argmax(_ROTATED @ self._sounded))
+        root, minor = key % 12, key >= 12
+        classes = (root, (root + (3 if minor else 4)) % 12, (root + 7) % 12)
+        return Chord(classes, label(list(classes), root))

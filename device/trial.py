@@ -1,0 +1,159 @@
+"""A new bundle on trial: whether the service that was just started anew plays it, seen from its status."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from device.site import Rules
+from device.status import FILE, Status, read_status
+
+POLL_S = 0.02
+TICK_S = 0.01
+"""How exactly the start of a process is known."""
+SILENT_S = 3.0
+"""Without a new status, a service that writes four a second hangs."""
+NOT_A_NUMBER = "not_a_number"
+"""The fault that a daemon counts when its models give no number."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a trial found."""
+
+    good: bool
+    why: str
+    gap_s: float | None = None
+    """From the restart to the first hop played, or to waiting for ports; None where it came to neither."""
+
+
+def now() -> float:
+    """Seconds since the machine began, as the starts of processes are counted."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def started(pid: int) -> float | None:
+    """When a process was started, in seconds since the machine began; None for one that is gone."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    # proc(5): the 22nd field; the second, a name in brackets, may hold anything
+    return int(told.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Report:
+    """Watches the service until it has shown that it plays the bundle `wanted`, or that it does not.
+
+    Its status lies in the folder `run`; what was started before the restart at `began_s` (`now`) has no say.
+    """
+    watcher = _Watcher(wanted, rules, began_s)
+    while True:
+        report = watcher.see(read_status(run), _written(run), now())
+        if report is not None:
+            return report
+        time.sleep(POLL_S)
+
+
+def _written(run: Path) -> int:
+    """When the status was written, which may say the same for long; -1 where there is none."""
+    try:
+        return (run / FILE).stat().st_mtime_ns
+    except OSError:
+        return -1
+
+
+class _Watcher:
+    """The state of one trial: from one process's first status on."""
+
+    def __init__(self, wanted: str, rules: Rules, began_s: float) -> None:
+        self._wanted, self._rules, self._began_s = wanted, rules, began_s
+        self._pid: int | None = None
+        self._gap_s: float | None = None
+        self._waiting_since_s: float | None = None
+        self._first_hop: int | None = None
+        self._written = -1
+        self._changed_s = began_s
+
+    def see(self, status: Status | None, written: int, now_s: float) -> Report | None:
+        """What is known once `status`, written at a time, has been read; None while more must be seen."""
+        if status is None or (status.pid != self._pid and not self._is_new(status.pid)):
+            return self._absent(now_s)
+        if self._pid is None:
+            self._pid = status.pid
+            self._changed_s = now_s
+        if status.pid != self._pid:
+            return self._bad(f"it ended and was started again {now_s - self._began_s:.1f} s into its trial")
+        if written != self._written:
+            self._written, self._changed_s = written, now_s
+        elif now_s - self._changed_s > SILENT_S:
+            end = "hangs" if status.alive else "ended"
+            return self._bad(f"it {end}: no sign of life for {SILENT_S:g} s")
+        if not status.bundle.id:
+            return self._late(now_s)
+        if status.bundle.id != self._wanted:
+            return self._bad(
+                f"the service plays the bundle {status.bundle.id} in {status.bundle.path}: remove [play] bundle from "
+                f"/etc/lefthand.toml, so that the slots are used"
+            )
+        if status.state == "playing":
+            return self._playing(status, now_s)
+        if status.state == "waiting":
+            return self._waiting(status, now_s)
+        return self._late(now_s)
+
+    def _is_new(self, pid: int) -> bool:
+        start_s = started(pid)
+        return start_s is not None and start_s >= self._began_s - TICK_S
+
+    def _playing(self, status: Status, now_s: float) -> Report | None:
+        self._waiting_since_s = None
+        if status.faults.get(NOT_A_NUMBER):
+            return self._bad("its models give what is not a number")
+        if not status.hop.count:
+            return self._late(now_s)
+        if self._gap_s is None:
+            self._gap_s = now_s - self._began_s
+        if self._first_hop is None:
+            self._first_hop = status.hop.count
+        played = status.hop.count - self._first_hop
+        if played < self._rules.hops:
+            return self._stuck(status, now_s)
+        if status.hop.p99_ms > self._rules.slowest * status.hop.length_ms:
+            return self._bad(
+                f"it is too slow: 1 % of its hops took more than {status.hop.p99_ms:.1f} ms of "
+                f"{status.hop.length_ms:.0f} ms, at most {self._rules.slowest:.0%} may be taken"
+            )
+        return Report(True, f"played {played} hops, 99 % within {status.hop.p99_ms:.1f} ms", self._gap_s)
+
+    def _waiting(self, status: Status, now_s: float) -> Report | None:
+        if self._waiting_since_s is None:
+            self._waiting_since_s = now_s
+        if self._gap_s is None:
+            self._gap_s = now_s - self._began_s
+        if now_s - self._waiting_since_s < self._rules.waiting_s:
+            return None
+        return Report(True, f"up for {self._rules.waiting_s:g} s, {status.message}", self._gap_s)
+
+    def _stuck(self, status: Status, now_s: float) -> Report | None:
+        """A service in time needs `hops` of them for its trial; twice as long it may be late, with its start."""
+        length_s = max(status.hop.length_ms, 1.0) / 1e3
+        if now_s - self._began_s > self._rules.start_s + 2 * self._rules.hops * length_s:
+            return self._bad(f"it is too slow: {status.hop.count} hops in {now_s - self._began_s:.0f} s")
+        return None
+
+    def _absent(self, now_s: float) -> Report | None:
+        # a status that was there and is gone: the service was stopped, or writes no more
+        if self._pid is not None and now_s - self._changed_s > SILENT_S:
+            return self._bad(f"it ended {self._changed_s - self._began_s:.1f} s into its trial")
+        return self._late(now_s)
+
+    def _late(self, now_s: float) -> Report | None:
+        if now_s - self._began_s <= self._rules.start_s:
+            return None
+        return self._bad(f"it did not begin to play within {self._rules.start_s:g} s")
+
+    def _bad(self, why: str) -> Report:
+        return Report(False, why, self._gap_s)

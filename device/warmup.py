@@ -1,0 +1,157 @@
+"""The player's own left hand: whether it plays, and the manner of its playing for the box to go on in.
+
+A note below the split is the left hand's. What lies an octave or two from a key that the box itself has just
+struck is more likely the box heard back, and is not counted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from device.clock import Step
+from device.hand import BASS_HOME
+from device.meter import Meter
+from device.styles import depth, shift
+from device.touch import NOTHING, Touch
+from device.types import Note, NoteEnded
+
+BARS = 4
+"""The manner is that of the last bars in which the left hand played."""
+FEWEST_BARS = 2
+BASS_ROOM = 2
+"""Semitones above a bar's lowest key within which a key is still its bass."""
+MOST_REGISTER = 12
+SEEN_STEPS = 64
+"""Grid steps kept to find an onset's place."""
+OWN_ECHOES = (0, 12, -12, 19, 24)
+"""Semitones from a key of ours at which we may hear ourselves: its harmonics, and an octave below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """A left hand's usual bar: what it strikes at which step, and how far from home, in semitones, it lies."""
+
+    meter: Meter
+    cells: dict[int, Touch]
+    register: int
+
+    def touch(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Touch:
+        """What it strikes at `step`; a new chord is given a bass wherever it comes."""
+        cell = self.cells.get(step.position, NOTHING)
+        if depth(step) > min(deepest, 4 + shift(density)) and not new_chord:
+            return NOTHING
+        return Touch(True, cell.upper, cell.tone) if new_chord and not cell.bass else cell
+
+
+@dataclass(frozen=True, slots=True)
+class _Struck:
+    bar: int
+    position: int
+    index: int
+    pitch: int
+
+
+class WarmUp:
+    """Hears the player's left hand; `manner` is what it has learned, None before there was enough."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all."""
+        self.manner: Manner | None = None
+        self._waiting: list[tuple[float, int, Note | NoteEnded]] = []
+        self._order = 0
+        self._steps: deque[tuple[float, int, int, int]] = deque(maxlen=SEEN_STEPS)
+        self._bar = 0
+        self._struck: list[_Struck] = []
+        self._down: dict[int, int] = {}
+        self._playing = False
+
+    def hear(self, note: Note) -> None:
+        """A note below the split was decided."""
+        self._wait(note.decided_s, note)
+        if note.offset_s is not None:
+            self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
+
+    def end(self, ended: NoteEnded) -> None:
+        """A note of either hand ended."""
+        self._wait(ended.decided_s, ended)
+
+    def step(self, step: Step, until_s: float, own: Collection[int] = ()) -> bool:
+        """Whether the player's left hand plays at `step`, by what was decided until `until_s`; `own`: our keys."""
+        self._bar += step.is_bar
+        self._steps.append((step.time_s, step.index, self._bar, step.position))
+        new = False
+        for _, _, event in sorted(w for w in self._waiting if w[0] <= until_s):
+            if isinstance(event, NoteEnded):
+                self._down.pop(event.pitch, None)
+            elif not any(event.pitch - key in OWN_ECHOES for key in own):
+                new |= self._place(event)
+        self._waiting = [w for w in self._waiting if w[0] > until_s]
+        if new:
+            bars = sorted({struck.bar for struck in self._struck})[-BARS:]
+            self._struck = [struck for struck in self._struck if struck.bar >= bars[0]]
+        was, self._playing = self._playing, self._plays(step)
+        if was and not self._playing:
+            self.manner = _manner(self._struck, step.meter) or self.manner
+        return self._playing
+
+    def _place(self, note: Note) -> bool:
+        """Take a note in at its step of the grid; False before there is one."""
+        time_s, index, bar, position = min(self._steps, key=lambda seen: abs(seen[0] - note.onset_s))
+        self._struck.append(_Struck(bar, position, index, note.pitch))
+        self._down[note.pitch] = index
+        return True
+
+    def _plays(self, step: Step) -> bool:
+        """A single note is none: two onsets within a bar begin it, and it goes on until it is overdue."""
+        bar = max(step.meter.steps_per_bar, 4 * step.meter.steps_per_beat)
+        onsets = sorted({struck.index for struck in self._struck})
+        if len(onsets) < 2 or (not self._playing and onsets[-2] < step.index - bar):
+            return False
+        gaps = [later - earlier for earlier, later in zip(onsets, onsets[1:], strict=False)]
+        usual = max([gap for gap in gaps[-BARS * 4 :] if gap <= bar], default=bar)
+        patience = min(max(usual, step.meter.steps_per_beat), bar) + step.meter.steps_per_beat // 2
+        held = any(step.index - index <= bar for index in self._down.values())
+        return held or step.index - onsets[-1] <= patience
+
+    def _wait(self, decided_s: float, event: Note | NoteEnded) -> None:
+        self._waiting.append((decided_s, self._order, event))
+        self._order += 1
+
+
+def _manner(struck: Sequence[_Struck], meter: Meter) -> Manner | None:
+    """What most bars have in common; None where there are too few."""
+    bars: dict[int, dict[int, set[int]]] = {}
+    for one in struck:
+        bars.setdefault(one.bar, {}).setdefault(one.position, set()).add(one.pitch)
+    if len(bars) < FEWEST_BARS:
+        return None
+    found: dict[int, list[Touch]] = {}
+    for bar in bars.values():
+        keys = sorted(set().union(*bar.values()))
+        above = [key for key in keys if key > keys[0] + BASS_ROOM]
+        for position, pitches in bar.items():
+            upper = [key for key in sorted(pitches) if key in above]
+            tone = 1 + above.index(upper[0]) if len(upper) == 1 else None
+            found.setdefault(position, []).append(Touch(len(upper) < len(pitches), min(len(upper), 3), tone))
+    cells = {
+        position: Touch(
+            2 * sum(touch.bass for touch in touches) >= len(touches),
+            round(median(touch.upper for touch in touches)),
+            _middle([touch.tone for touch in touches if touch.tone is not None]),
+        )
+        for position, touches in found.items()
+        if 2 * len(touches) >= len(bars)
+    }
+    lowest = median(min(min(pitches) for pitches in bar.values()) for bar in bars.values())
+    register = min(max(round(lowest) - BASS_HOME, -MOST_REGISTER), MOST_REGISTER)
+    return Manner(meter, cells, register) if cells else None
+
+
+def _middle(tones: Sequence[int]) -> int | None:
+    return sorted(tones)[len(tones) // 2] if tones else None

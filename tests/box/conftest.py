@@ -1,0 +1,85 @@
+"""Machines with systemd as PID 1, each new for its test or module and gone after it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from box import Box, booted, why_not
+from root import bare_root, software
+from ssh import Ssh
+from stage import Stage
+
+HERE = Path(__file__).parent
+BUILD_S = 900
+"""The first box of a machine waits for Debian's packages."""
+
+Boot = Callable[..., Box]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.box)
+            item.add_marker(pytest.mark.timeout(BUILD_S))
+
+
+@pytest.fixture(scope="session")
+def roots() -> tuple[Path, Path]:
+    """The root with Debian alone, and the software for /opt/lefthand."""
+    if reason := why_not():
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return bare_root(), software()
+
+
+@pytest.fixture(scope="module")
+def boot(roots: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boot]:
+    """Boots a box, with our software or `bare`, as a Pi is before it is provisioned; ended after the module."""
+    with contextlib.ExitStack() as stack:
+
+        def start(bare: bool = False) -> Box:
+            root, installed = roots
+            return stack.enter_context(booted(root, None if bare else installed, tmp_path_factory.mktemp("box")))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def set_stage(boot: Boot) -> Iterator[Callable[..., Stage]]:
+    """Boots a box with our units, JACK and settings; ended after the module."""
+    begun: list[Stage] = []
+
+    def start(*arguments: str) -> Stage:
+        begun.append(Stage(boot(), *arguments))
+        return begun[-1]
+
+    yield start
+    for stage in begun:
+        stage.close()
+
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Keeps a line with a measured figure for the end of the run."""
+    return request.config.stash.setdefault(FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if figures := config.stash.get(FIGURES, []):
+        terminalreporter.section("figures of the box")
+        for line in figures:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def ssh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Box], Ssh]:
+    """Lets this machine's ssh reach the sshd of a box as the user `pi`, by a key that is made for it."""
+    return lambda box: Ssh(box, tmp_path_factory.mktemp("ssh"))

@@ -1,0 +1,134 @@
+"""A loop that hangs, a processor that is slowed down, a synthesiser that dies: systemd and the box's own threads."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from box import HERE, Box, until
+from stage import KEYS, LISTENS_S, SERVICE, Player, Stage, melody
+
+SILENT_S = 1.0
+WATCHDOG_S = 3.0
+BACK_S = 3.0
+HANGING = "/opt/hanging"
+HANG = "/run/lefthand/hang"
+SYNTH = "lefthand-synth.service"
+BOTH = KEYS + '[play]\nsound = "both"\n[synth]\ndevice = "jack"\nsoundfont = "/usr/share/sounds/sf2/TimGM6mb.sf2"\n'
+SLOW_S = 5.0
+STOPPED_S, RUNNING_S = 0.030, 0.005
+"""A processor at a seventh of its speed; JACK gives up a client that is stopped for 50 ms."""
+
+Figure = Callable[[str], None]
+
+
+@pytest.fixture(scope="module")
+def stage(set_stage: Callable[..., Stage]) -> Stage:
+    stage = set_stage()
+    stage.jack()
+    return stage
+
+
+@pytest.fixture(scope="module")
+def synth(stage: Stage) -> Player:
+    """The instrument of the left hand; with it a keyboard that plays on and on."""
+    synth = stage.player("synth")
+    stage.player("keys").play(melody(900))
+    return synth
+
+
+@pytest.fixture
+def hanging(stage: Stage) -> Iterator[None]:
+    """The service's engine can be made to hang."""
+    stage.box.write(f"{HANGING}/sitecustomize.py", (HERE / "hang.py").read_bytes())
+    stage.drop_in("hanging", f"[Service]\nEnvironment=PYTHONPATH={HANGING}\n")
+    yield
+    stage.drop_in("hanging", "")
+
+
+def test_an_engine_that_hangs_is_silenced_at_once_and_begun_anew(
+    stage: Stage, synth: Player, hanging: None, figure: Figure
+) -> None:
+    stage.start()
+    stage.state("playing")
+    held, pid = synth.held(), stage.box.main_pid()
+    hung_s = time.monotonic()
+    stage.box.write(HANG, "")
+    silent_s = synth.silent(hung_s) - hung_s
+    until("the stall is told", lambda: stage.status().get("faults", {}).get("stalls"))
+    until("the watchdog ends it", lambda: stage.box.main_pid() != pid, 2 * WATCHDOG_S + SILENT_S)
+    # the run directory may have gone with it
+    stage.box.path(HANG).unlink(missing_ok=True)
+    back_s = stage.back(pid) - hung_s
+    note_s = synth.struck(hung_s + silent_s) - hung_s
+    figure(
+        f"engine hung with {len(held)} notes held: silent after {silent_s:.2f} s, back after {back_s:.2f} s, "
+        f"the first note after {note_s:.2f} s"
+    )
+    assert any("Watchdog timeout" in message for message in stage.box.messages())
+    assert silent_s <= SILENT_S
+    assert back_s <= WATCHDOG_S + BACK_S
+    assert note_s <= WATCHDOG_S + BACK_S + LISTENS_S
+
+
+def throttle(box: Box, seconds: float) -> None:
+    """Let the service run for a part of the time only, as on a processor that is too hot."""
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        box.kill(signal.SIGSTOP)
+        time.sleep(STOPPED_S)
+        box.kill(signal.SIGCONT)
+        time.sleep(RUNNING_S)
+
+
+def test_a_processor_at_a_seventh_of_its_speed_is_told_and_no_note_hangs(
+    stage: Stage, synth: Player, figure: Figure
+) -> None:
+    stage.start()
+    stage.state("playing")
+    synth.held()
+    pid = stage.box.main_pid()
+    throttle(stage.box, SLOW_S)
+    fast_s = time.monotonic()
+    late = stage.status()
+    back_s = synth.struck(fast_s) - fast_s
+    figure(
+        f"a seventh of the processor for {SLOW_S:g} s: messages up to {late['send_p99_ms']:.0f} ms late (99 in 100), "
+        f"faults {late['faults']}, the next note after {back_s:.2f} s"
+    )
+    assert stage.box.main_pid() == pid
+    assert back_s <= LISTENS_S
+    stopped_s = time.monotonic()
+    stage.box.run("systemctl", "stop", SERVICE)
+    assert synth.silent(stopped_s) - stopped_s <= SILENT_S
+
+
+@pytest.fixture
+def synthesiser(stage: Stage, synth: Player) -> Iterator[None]:
+    """The left hand goes to the synthesiser's unit too."""
+    stage.drop_in("jack", (HERE / "jack.conf").read_text(), unit=SYNTH)
+    stage.configure(BOTH)
+    stage.box.run("systemctl", "enable", "--quiet", SYNTH)
+    stage.start()
+    yield
+    stage.box.run("systemctl", "disable", "--now", "--quiet", SYNTH)
+    stage.configure(KEYS)
+
+
+def test_a_synthesiser_that_is_killed_is_there_again_and_the_box_plays_on(
+    stage: Stage, synth: Player, synthesiser: None, figure: Figure
+) -> None:
+    def joined() -> int:
+        return sum("is joined to" in message for message in stage.box.messages(SYNTH))
+
+    until("the synthesiser is joined to the box", joined)
+    pid = stage.box.main_pid()
+    before = joined()
+    killed_s = stage.box.kill(signal.SIGKILL, SYNTH)
+    until("it is joined again", lambda: joined() > before)
+    figure(f"synthesiser killed: joined to the box again after {time.monotonic() - killed_s:.2f} s")
+    assert synth.struck(killed_s) - killed_s <= LISTENS_S, "the left hand at the port goes on"
+    assert stage.box.main_pid() == pid
+    assert stage.status()["state"] == "playing"

@@ -1,0 +1,36 @@
+"""What this machine can do at all: a real-time thread that only sleeps, and how late it wakes.
+
+It says `ready`; a line on stdin is answered with its lateness since, as JSON of milliseconds, and ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import sys
+import time
+
+import numpy as np
+
+PRIORITY = 50
+NAP_S = 0.002
+
+
+def main() -> None:
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    late_s = []
+    print("ready", flush=True)
+    while True:
+        began_s = time.monotonic()
+        if select.select([sys.stdin], [], [], NAP_S)[0]:
+            break
+        late_s.append(time.monotonic() - began_s - NAP_S)
+    p99, p999 = np.percentile(late_s or [0.0], [99, 99.9])
+    print(json.dumps({"p99": 1e3 * p99, "p999": 1e3 * p999}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

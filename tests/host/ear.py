@@ -1,0 +1,52 @@
+"""Ears at JACK's audio ports: usage `ear.py PORT_PATTERN`.
+
+It reads lines from stdin; each asks for the peak of what was heard on the ports that fit the pattern since the line
+before, and is answered with that number. Ports that come are listened to as they do. It ends when stdin does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+
+import jack
+import numpy as np
+
+LOOK_S = 0.1
+
+
+def main() -> None:
+    pattern = sys.argv[1]
+    client = jack.Client("ear", no_start_server=True)
+    port = client.inports.register("in")
+    peak = 0.0
+    ended = threading.Event()
+
+    @client.set_process_callback
+    def process(frames: int) -> None:
+        nonlocal peak
+        peak = max(peak, float(np.max(np.abs(port.get_array()))))
+
+    def look() -> None:
+        while not ended.wait(LOOK_S):
+            # a port may go between being listed and being asked
+            with contextlib.suppress(jack.JackError):
+                joined = {other.name for other in client.get_all_connections(port)}
+                for source in client.get_ports(pattern, is_audio=True, is_output=True):
+                    if source.name not in joined:
+                        client.connect(source, port)
+
+    with client:
+        looking = threading.Thread(target=look)
+        looking.start()
+        print("ready", flush=True)
+        for _ in sys.stdin:
+            print(peak, flush=True)
+            peak = 0.0
+        ended.set()
+        looking.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The service while something goes wrong around it that is no end: it plays on, says so, and no note hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import soundfile
+import soxr
+from rig import GRACE_S, HERE, REPOSITORY, Instrument, JackServer, Process, Service, down_after, measured, until
+from scenes import KEYS, SOUND, Start, right_hand, struck
+
+BURST = 20
+"""Xruns within a second."""
+OLD_RATE = 44_100
+GIVEN_UP_S = 2.5
+"""An input that gives nothing is gone after a second."""
+BACK_S = 3.0
+"""From its return to playing."""
+DEMO = REPOSITORY / "demo" / "right-hand.flac"
+
+
+def test_xruns_are_counted_and_it_plays_on(
+    service: Start,
+    instrument: Callable[..., Instrument],
+    begin: Callable[..., Process],
+    right_hand: Path,
+) -> None:
+    synth = instrument("synth")
+    late = begin(str(HERE / "late.py"))
+    tape = begin(str(HERE / "tape.py"), str(right_hand))
+    for process in (late, tape):
+        process.wait_for("ready")
+    box = service(SOUND)
+    box.wait_until("playing")
+    tape.say("play")
+    until(lambda: struck(synth.received), 20, "a note")
+    for times in (1, BURST):
+        before, played = box.status.audio.xruns, struck(synth.received)
+        late.say(str(times))
+        late.wait_for("done")
+        late.text = ""
+        until(lambda before=before: box.status.audio.xruns > before, GRACE_S, "an xrun in the status")
+        again_s = until(lambda played=played: struck(synth.received) > played, GRACE_S, "a note after it")
+        measured(
+            f"late {times} times in {times / BURST:g} s, counted {box.status.audio.xruns - before}: a note after",
+            again_s,
+        )
+    assert "xrun: the input was not read in time" in box.wait_for("xrun")
+    assert box.status.state == "playing" and "audio input lost" not in box.status.faults
+    assert box.end(signal.SIGTERM) == 0
+    assert not down_after(synth.received)
+    for process in (late, tape, synth):
+        process.close()
+
+
+def test_a_storm_of_128_notes_is_over_when_it_is_over(service: Start, instrument: Callable[..., Instrument]) -> None:
+    synth, keys = instrument("synth"), instrument("keys")
+    box = service(KEYS)
+    box.wait_until("playing")
+    keys.play(right_hand(4))
+    storm = [(0.0, kind, key, 80) for kind in ("note_on", "note_off") for key in range(128)]
+    keys.play(storm)
+    before = struck(synth.received)
+    keys.play(right_hand(4))
+    until(lambda: struck(synth.received) > before, GRACE_S, "a note after the storm")
+    status = box.status
+    assert status.state == "playing" and "stalls" not in status.faults
+    assert box.end(signal.SIGTERM) == 0
+    assert not down_after(synth.received)
+    keys.close()
+    synth.close()
+
+
+def test_an_input_that_offers_only_44_1_khz_is_played_with(tmp_path: Path) -> None:
+    tape_file = tmp_path / "tape.wav"
+    sound, rate = soundfile.read(DEMO, dtype="float32", frames=12 * soundfile.info(DEMO).samplerate)
+    soundfile.write(tape_file, soxr.resample(sound, rate, OLD_RATE), OLD_RATE, subtype="FLOAT")
+    server = JackServer(tmp_path, f"lefthand-old-{os.getpid()}", OLD_RATE)
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        server.start()
+        synth = Instrument("synth", server.env)
+        stack.callback(synth.close)
+        tape = Process([sys.executable, str(HERE / "tape.py"), str(tape_file)], server.env)
+        stack.callback(tape.close)
+        tape.wait_for("ready")
+        box = Service(SOUND, tmp_path, server.env)
+        stack.callback(box.close)
+        box.wait_until("playing")
+        assert "does not run at 48000 Hz, and is heard at 44100 Hz" in box.wait_for("44100")
+        assert box.status.audio.rate == OLD_RATE
+        tape.say("play")
+        until(lambda: struck(synth.received), 20, "a note")
+        assert box.end(signal.SIGTERM) == 0
+        assert not down_after(synth.received)
+
+
+def test_a_sound_system_that_hangs_is_given_up_and_taken_again(tmp_path: Path, right_hand: Path) -> None:
+    """A read that never returns, and a port that takes messages and hands none on."""
+    server = JackServer(tmp_path, f"lefthand-hangs-{os.getpid()}")
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        server.start()
+        stack.callback(server.signal, signal.SIGCONT)
+        synth = Instrument("synth", server.env)
+        stack.callback(synth.close)
+        tape = Process([sys.executable, str(HERE / "tape.py"), str(right_hand)], server.env)
+        stack.callback(tape.close)
+        tape.wait_for("ready")
+        box = Service(SOUND, tmp_path, server.env)
+        stack.callback(box.close)
+        box.wait_until("playing")
+        pid = box.status.pid
+        tape.say("play")
+        until(lambda: down_after(synth.received), 20, "a key that is down")
+        server.signal(signal.SIGSTOP)
+        measured("JACK server hangs to waiting", box.wait_until("waiting", "it gives no more sound", GIVEN_UP_S))
+        assert box.status.faults["stalls"] == box.status.faults["audio input lost"] == 1
+        server.signal(signal.SIGCONT)
+        back_s = box.wait_until("playing", "", GRACE_S)
+        measured("JACK server goes on to playing", back_s)
+        assert back_s < BACK_S
+        assert box.status.pid == pid
+        until(lambda: not down_after(synth.received), GRACE_S, "silence")
+        assert box.end(signal.SIGTERM) == 0

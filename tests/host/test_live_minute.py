@@ -1,0 +1,24 @@
+"""A minute of live play at hop rate: nothing lost, everything in time, nothing that grows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from rig import REPOSITORY
+
+sys.path.insert(0, str(REPOSITORY))
+
+from tests.soak import live, table  # noqa: E402
+
+pytestmark = pytest.mark.quiet
+
+SECONDS = 60
+
+
+@pytest.mark.timeout(240)
+def test_a_minute_live_keeps_within_every_limit(tmp_path: Path) -> None:
+    figures = live(SECONDS, tmp_path)
+    print(table(figures))
+    assert not [figure for figure in figures if not figure.good]

@@ -1,0 +1,283 @@
+"""`lefthand run --wait`: what is not there is waited for, what goes away comes back, and no note hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rig import GRACE_S, HERE, Instrument, JackServer, Process, Service, down_after, measured, until
+from scenes import BEAT_S, KEYS, SOUND, Start, let_go_s, right_hand, silenced_before_the_first_note, struck
+
+FOOT = KEYS + 'control = "foot out"\n[controls]\narm = "note 20"\n'
+BACK_S = 3.0
+"""From the replug to playing."""
+GONE_S = 1.5
+"""The ports are asked for once a second."""
+
+
+def test_it_is_ready_without_ports_says_what_it_waits_for_and_plays_once_they_come(
+    service: Start, instrument: Callable[..., Instrument]
+) -> None:
+    box = service(KEYS)
+    box.wait_until("waiting", 'waiting for MIDI input "keys out": it is not connected')
+    assert 'MIDI output "synth in"' in box.status.message
+    assert "READY=1" in [line for _, line in box.notified]
+    synth = instrument("synth")
+    box.wait_until("waiting", 'waiting for MIDI input "keys out"')
+    keys = instrument("keys")
+    back_s = box.wait_until("playing", "listening to keys out", GRACE_S)
+    measured("ports there to playing", back_s)
+    assert back_s < BACK_S
+    keys.play(right_hand(8))
+    assert struck(synth.received) > 4
+    assert silenced_before_the_first_note(synth.received)
+    until(lambda: [note.pitch for note in box.status.heard[-2:]] == [76, 79], GRACE_S, "the last notes in the status")
+    status = box.status
+    assert status.played and status.chord and status.lock is not None
+    assert status.tempo == pytest.approx(60 / BEAT_S, rel=0.1)
+    keys.close()
+    synth.close()
+
+
+def test_sigterm_ends_it_within_a_second_in_silence(service: Start, instrument: Callable[..., Instrument]) -> None:
+    synth, keys = instrument("synth"), instrument("keys")
+    box = service(KEYS)
+    box.wait_until("playing")
+    keys.play(right_hand(8))
+    until(lambda: down_after(synth.received), GRACE_S, "a key that is down")
+    began_s = time.monotonic()
+    assert box.end(signal.SIGTERM) == 0, box.text
+    took_s = time.monotonic() - began_s
+    measured("SIGTERM to exit", took_s)
+    assert took_s < 1.0
+    assert not down_after(synth.received)
+    measured("SIGTERM to silence", let_go_s(synth.received) - began_s)
+    assert "STOPPING=1" in [line for _, line in box.notified]
+    assert not (box.run_dir / "status.json").exists()
+    keys.close()
+    synth.close()
+
+
+def test_a_midi_port_that_goes_and_comes_again(service: Start, instrument: Callable[..., Instrument]) -> None:
+    synth, keys = instrument("synth"), instrument("keys")
+    box = service(KEYS)
+    box.wait_until("playing")
+    before = None
+
+    def plays() -> bool:
+        return struck(synth.received) > 0
+
+    def is_silenced() -> bool:
+        return silenced_before_the_first_note(synth.received)
+
+    for round_ in range(3):
+        keys.play(right_hand(8))
+        until(plays, GRACE_S, "a note")
+        status = box.status
+        before = before or (status.fds, status.clients)
+        assert (status.fds, status.clients) == before
+        synth.close()
+        measured("MIDI output gone to waiting", box.wait_until("waiting", 'MIDI output "synth in', GONE_S))
+        assert box.status.faults["MIDI output lost"] == round_ + 1
+        synth = instrument("synth")
+        back_s = box.wait_until("playing", "", GRACE_S)
+        measured("MIDI output there to playing", back_s)
+        assert back_s < BACK_S
+        until(is_silenced, GRACE_S, "silence said")
+    # what was due before is not played again: a new count-in comes first
+    assert struck(synth.received) == 0
+    keys.close()
+    synth.close()
+
+
+def test_a_keyboard_that_goes_leaves_no_note_hanging(service: Start, instrument: Callable[..., Instrument]) -> None:
+    synth, keys = instrument("synth"), instrument("keys")
+    box = service(KEYS)
+    box.wait_until("playing")
+    keys.play(right_hand(8))
+    until(lambda: down_after(synth.received), GRACE_S, "a key that is down")
+    gone_s = time.monotonic()
+    keys.close()
+    measured("MIDI input gone to waiting", box.wait_until("waiting", 'MIDI input "keys out', GONE_S))
+    until(lambda: not down_after(synth.received), GRACE_S, "silence")
+    measured("MIDI input gone to silence", let_go_s(synth.received) - gone_s)
+    keys = instrument("keys")
+    back_s = box.wait_until("playing", "", GRACE_S)
+    measured("MIDI input there to playing", back_s)
+    assert back_s < BACK_S
+    keys.close()
+    synth.close()
+
+
+def test_a_foot_switch_that_goes_is_only_missed_and_taken_again_when_it_comes(
+    service: Start, instrument: Callable[..., Instrument]
+) -> None:
+    synth, keys, foot = instrument("synth"), instrument("keys"), instrument("foot")
+    box = service(FOOT)
+    box.wait_until("playing", "listening to keys out")
+    keys.play(right_hand(8))
+    before = struck(synth.received)
+    assert before > 4
+    foot.close()
+    box.wait_until("playing", 'without MIDI control "foot out', GONE_S)
+    assert box.status.faults == {"MIDI control lost": 1}
+    keys.play(right_hand(8))
+    assert struck(synth.received) > before + 4, "it plays on"
+    foot = instrument("foot")
+    until(lambda: "without" not in box.status.message, BACK_S, "the switch is taken again")
+    box.wait_until("playing")
+    foot.play([(0.0, "note_on", 20, 100), (0.0, "note_off", 20, 0)])
+    until(lambda: not down_after(synth.received), GRACE_S, "silence")
+    before = struck(synth.received)
+    keys.play(right_hand(8))
+    assert struck(synth.received) == before, "it is switched off"
+    for process in (foot, keys, synth):
+        process.close()
+
+
+def test_an_input_that_ends_and_comes_again(
+    service: Start, instrument: Callable[..., Instrument], begin: Callable[..., Process], right_hand: Path
+) -> None:
+    synth = instrument("synth")
+    tape = begin(str(HERE / "tape.py"), str(right_hand))
+    tape.wait_for("ready")
+    box = service(SOUND)
+    box.wait_until("playing", "listening to tape")
+    tape.say("play")
+    until(lambda: down_after(synth.received), 20, "a key that is down")
+    gone_s = time.monotonic()
+    tape.close()
+    measured("JACK client gone to waiting", box.wait_until("waiting", 'waiting for audio input "tape', GONE_S))
+    until(lambda: not down_after(synth.received), 0.5, "silence")
+    measured("JACK client gone to silence", let_go_s(synth.received) - gone_s)
+    tape = begin(str(HERE / "tape.py"), str(right_hand))
+    tape.wait_for("ready")
+    back_s = box.wait_until("playing", "", GRACE_S)
+    measured("JACK client there to playing", back_s)
+    assert back_s < BACK_S
+    tape.close()
+    synth.close()
+
+
+def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: Path) -> None:
+    server = JackServer(tmp_path, f"lefthand-again-{os.getpid()}")
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+
+        def begin() -> tuple[Process, Instrument]:
+            synth = Instrument("synth", server.env)
+            stack.callback(synth.close)
+            tape = Process([sys.executable, str(HERE / "tape.py"), str(right_hand)], server.env)
+            stack.callback(tape.close)
+            tape.wait_for("ready")
+            return tape, synth
+
+        server.start()
+        tape, synth = begin()
+        box = Service(SOUND, tmp_path, server.env)
+        stack.callback(box.close)
+        box.wait_until("playing")
+        pid, before = box.status.pid, (box.status.fds, box.status.clients)
+        tape.say("play")
+        until(lambda: struck(synth.received), 20, "a note")
+        server.kill()
+        measured("JACK server killed to waiting", box.wait_until("waiting", "", GONE_S))
+        # their threads would wait at the new server's semaphores, which have the names of the old one's
+        tape.close()
+        synth.close()
+        server.start()
+        tape, synth = begin()
+        back_s = box.wait_until("playing", "", GRACE_S)
+        measured("JACK server there to playing", back_s)
+        assert back_s < BACK_S
+        assert box.status.pid == pid
+        assert box.status.faults["audio input lost"] == 1
+        assert (box.status.fds, box.status.clients) == before
+        tape.say("play")
+        until(lambda: struck(synth.received), 20, "a note")
+        assert silenced_before_the_first_note(synth.received)
+        assert box.end(signal.SIGTERM) == 0
+
+
+def test_settings_read_again_take_effect_and_bad_ones_do_not(
+    service: Start, instrument: Callable[..., Instrument]
+) -> None:
+    synth, keys = instrument("synth"), instrument("keys")
+    box = service(KEYS)
+    box.wait_until("playing")
+    box.settings.write_text(KEYS + "channel = 17\n")
+    box.child.send_signal(signal.SIGHUP)
+    line = box.wait_for("the settings stay as they were")
+    assert "[midi] channel = 17 cannot be used: it must be a whole number from 1 to 16" in line
+    assert box.status.state == "playing"
+    box.settings.write_text(KEYS + "program = 12\n")
+    box.child.send_signal(signal.SIGHUP)
+    box.wait_for("the settings are read again")
+    until(lambda: "program_change" in [kind for _, kind, _, _ in synth.received], GRACE_S, "the program")
+    box.wait_until("playing")
+    assert [line for _, line in box.notified if line in ("READY=1", "RELOADING=1")] == [
+        "READY=1",
+        *["RELOADING=1", "READY=1"] * 2,
+    ]
+    keys.close()
+    synth.close()
+
+
+def test_two_ports_of_one_name_are_told_and_not_chosen(service: Start, instrument: Callable[..., Instrument]) -> None:
+    ports = [instrument("synth one"), instrument("synth two"), instrument("keys")]
+    box = service(KEYS.replace("synth in", "synth"))
+    box.wait_until("waiting", 'MIDI output "synth": it could be any of')
+    assert "synth one in" in box.status.message and "synth two in" in box.status.message
+    ports[1].close()
+    assert box.wait_until("playing", "", GRACE_S) < BACK_S
+    for port in ports:
+        port.close()
+
+
+def test_settings_that_cannot_be_used_end_the_start_with_78(service: Start) -> None:
+    box = service(KEYS + "channel = 17\n")
+    assert box.ended() == 78
+    assert "[midi] channel = 17 cannot be used: it must be a whole number from 1 to 16." in box.text
+
+
+def test_the_watchdog_is_pinged_while_it_waits_and_while_it_plays(
+    service: Start, instrument: Callable[..., Instrument]
+) -> None:
+    box = service(KEYS)
+    box.wait_until("waiting")
+
+    def pings() -> int:
+        return [line for _, line in box.notified].count("WATCHDOG=1")
+
+    waiting = pings()
+    until(lambda: pings() > waiting + 2, GRACE_S, "pings while it waits")
+    synth, keys = instrument("synth"), instrument("keys")
+    box.wait_until("playing")
+    playing = pings()
+    until(lambda: pings() > playing + 2, GRACE_S, "pings while it plays")
+    keys.close()
+    synth.close()
+
+
+def test_an_instrument_is_told_four_times_a_second_that_the_cable_is_there(
+    service: Start, instrument: Callable[..., Instrument]
+) -> None:
+    synth, keys = instrument("synth", "--sensing"), instrument("keys")
+    box = service(KEYS)
+    box.wait_until("playing")
+
+    def sensed() -> list[float]:
+        return [at_s for at_s, kind, _, _ in synth.received if kind == "active_sensing"]
+
+    until(lambda: len(sensed()) > 20, 20, "Active Sensing")
+    # a busy machine may stop one of them
+    assert np.percentile(np.diff(sensed()), 90) < 0.27
+    keys.close()
+    synth.close()

@@ -1,0 +1,50 @@
+"""The virtual Pi, once for each Debian that was asked for: LEFTHAND_TEST_PI=bookworm,trixie."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+from vm import HERE, VirtualPi, booted, image, why_not
+
+ASKED = "LEFTHAND_TEST_PI"
+HOURS_S = 4 * 3600
+
+Power = Callable[[bool], VirtualPi]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Too slow to be among all tests: left out unless asked for."""
+    ours = [item for item in items if HERE in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.pi)
+        item.add_marker(pytest.mark.timeout(HOURS_S))
+    if ours and not os.environ.get(ASKED):
+        config.hook.pytest_deselected(items=ours)
+        items[:] = [item for item in items if item not in ours]
+
+
+@pytest.fixture(scope="module", params=[name for name in os.environ.get(ASKED, "").split(",") if name])
+def power(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Power]:
+    """Turns the virtual Pi on, after turning it off in order if it ran; its disk is kept. True: with the Internet."""
+    if reason := why_not():
+        pytest.fail(reason)
+    bare = image(request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    disk = folder / "disk.img"
+    subprocess.run(["cp", "--sparse=always", str(bare / "disk.img"), str(disk)], check=True)
+    running = []
+
+    def on(online: bool) -> VirtualPi:
+        for context, pi in running:
+            pi.halt()
+            context.__exit__(None, None, None)
+        context = booted(bare, disk, folder, online)
+        running[:] = [(context, context.__enter__())]
+        return running[0][1]
+
+    yield on
+    for context, _ in running:
+        context.__exit__(None, None, None)

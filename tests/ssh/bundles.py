@@ -1,0 +1,108 @@
+"""Bundles to flash: the shipped one under other names, and what must not play, made of it and of the bad models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from device.bundle import MANIFEST_SUM, default_bundle, manifest_sum
+from device.manifest import GOLDEN, MANIFEST
+from device.runtime import StepModel, available_runtimes
+from export.write import packed
+
+BAD_MODELS = Path(__file__).parents[1] / "fixtures" / "bad"
+FAULTS = ("nan", "slow", "hang", "crash")
+TRIGGER = 123457.0
+"""In each bad model: after how many steps it goes wrong."""
+AT_ONCE, LATER = 2.0, 260.0
+"""In the self-test; after all that the self-test asks of it."""
+GOLDEN_STEPS = 8
+
+
+def variant(folder: Path, version: str, created: str = "2027-01-01T00:00:00Z") -> Path:
+    """The shipped bundle as its maker could have made it at another time."""
+    shutil.copytree(default_bundle(), folder)
+    rewrite(folder, lambda manifest: manifest.update(version=version, created=created))
+    return folder
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Changes the manifest as its maker could: the sums are right again."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    change(manifest)
+    text = json.dumps(manifest, indent=2).encode()
+    (folder / MANIFEST).write_bytes(text)
+    (folder / MANIFEST_SUM).write_bytes(manifest_sum(text))
+
+
+def put(folder: Path, name: str, content: bytes) -> None:
+    """Changes a file as its maker could."""
+    (folder / name).write_bytes(content)
+    rewrite(folder, lambda manifest: manifest["files"].update({name: hashlib.sha256(content).hexdigest()}))
+
+
+def golden(folder: Path) -> dict[str, Any]:
+    """The golden arrays."""
+    with np.load(folder / GOLDEN) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def wrong_features(folder: Path) -> None:
+    """Frames that no feature code of ours gives."""
+    arrays = golden(folder)
+    arrays["features/frames"] = arrays["features/frames"] + np.float32(0.01)
+    put(folder, GOLDEN, packed(arrays))
+
+
+def wrong_shapes(folder: Path) -> None:
+    """A manifest whose tensors are not the model's."""
+
+    def widen(manifest: dict[str, Any]) -> None:
+        manifest["models"]["transcriber"]["tensors"][0]["shape"] = [1, 1, 89, 2]
+
+    rewrite(folder, widen)
+
+
+def newer_schema(folder: Path) -> None:
+    """Made for devices to come."""
+    rewrite(folder, lambda manifest: manifest.update(schema=2))
+
+
+def newer_device(folder: Path) -> None:
+    """For a device that can more than this one."""
+    rewrite(folder, lambda manifest: manifest.update(min_device_version="99.0"))
+
+
+def other_outputs(folder: Path) -> None:
+    """Golden outputs that these models do not give."""
+    arrays = golden(folder)
+    for runtime in available_runtimes():
+        arrays[f"transcriber/out/{runtime}/y"] = 1 - arrays[f"transcriber/out/{runtime}/y"]
+    put(folder, GOLDEN, packed(arrays))
+
+
+def faulty(folder: Path, fault: str, trigger: float) -> None:
+    """A transcriber with a fault that shows after `trigger` steps."""
+    content = (BAD_MODELS / f"{fault}.tflite").read_bytes()
+    assert content.count(struct.pack("<f", TRIGGER)) == 1
+    content = content.replace(struct.pack("<f", TRIGGER), struct.pack("<f", trigger))
+    model = StepModel(content)
+    arrays = {name: values for name, values in golden(folder).items() if not name.startswith("transcriber/")}
+    for name, tensor in model.inputs.items():
+        arrays[f"transcriber/in/{name}"] = np.zeros((GOLDEN_STEPS, *tensor.shape), np.float32)
+    for runtime in available_runtimes():
+        arrays[f"transcriber/out/{runtime}/y"] = np.zeros((GOLDEN_STEPS, *model.outputs["y"].shape[1:]), np.float32)
+    put(folder, "transcriber.tflite", content)
+    put(folder, GOLDEN, packed(arrays))
+    tensors = [
+        {"name": t.name, "shape": t.shape, "dtype": t.dtype, "scale": t.scale, "zero_point": t.zero_point}
+        for t in model.tensors.values()
+    ]
+    rewrite(folder, lambda manifest: manifest["models"]["transcriber"].update(tensors=tensors))

@@ -1,0 +1,44 @@
+"""Boxes behind a real sshd; each test has its own, which is off afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+if shutil.which("sshd") is None and not Path("/usr/sbin/sshd").exists():
+    pytest.skip("no sshd: `make setup` installs it", allow_module_level=True)
+
+from box import Box, powered
+from bundles import variant
+
+HERE = Path(__file__).parent
+PATIENCE_S = 600
+"""Some tests flash a dozen times, on a machine that may be busy."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    """A box that plays its shipped bundle."""
+    with powered(tmp_path / "box") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good bundle."""
+    return variant(tmp_path_factory.mktemp("first") / "bundle", "first", "2027-01-01T00:00:00Z")
+
+
+@pytest.fixture(scope="session")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good bundle made after the first."""
+    return variant(tmp_path_factory.mktemp("second") / "bundle", "second", "2027-01-02T00:00:00Z")

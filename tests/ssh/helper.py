@@ -1,0 +1,25 @@
+"""The box's part, `lefthand slot ...`, on a box in the folder `$LEFTHAND_BOX` that belongs to whoever runs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from device.cli_slot import slot
+from device.site import Site, read_rules
+from device.slots import Slots
+
+BOX = Path(os.environ["LEFTHAND_BOX"])
+STANDIN = Path(__file__).with_name("standin.py")
+
+if __name__ == "__main__":
+    site = Site(
+        slots=Slots(BOX / "bundles"),
+        run=BOX / "run",
+        signers=BOX / "allowed_signers",
+        restart=((sys.executable, str(STANDIN), "restart", str(BOX)),),
+        account=None,
+        rules=read_rules(BOX / "flash.toml"),
+    )
+    slot(obj=site)

@@ -1,0 +1,273 @@
+"""Cuts a box's power at the n-th change of its disk: `python power.py PACKAGES FOLDER` prints what came of it.
+
+Every change goes through `os`, where it is counted. At the cut the process ends at once; with `lose`, all that was not
+brought to the disk is lost as well: files that were not synced are half, names that were not synced are as before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import device.install
+from device.errors import UserError
+from device.install import Install
+from device.site import Rules, Site
+from device.slots import Slots, open_current
+from device.trial import Report
+
+CUT = 77
+CHANGES = ("open", "write", "ftruncate", "fsync", "rename", "replace", "unlink", "rmdir", "mkdir", "symlink")
+REAL: dict[str, Any] = {name: getattr(os, name) for name in (*CHANGES, "close")}
+
+
+class Power:
+    """Counts what is done to the disk, and cuts at `last`."""
+
+    def __init__(self, last: int, lose: bool) -> None:
+        self.count, self._last, self._lose = 0, last, lose
+        self._unsynced: dict[int, Path] = {}
+        self._undo: list[tuple[Path, Callable[[], None]]] = []
+        for name in CHANGES:
+            setattr(os, name, self._counted(name))
+        os.close = self._close
+
+    def _counted(self, name: str) -> Callable[..., Any]:
+        def changed(*arguments: Any, **keywords: Any) -> Any:
+            writes = name != "open" or arguments[1] & (os.O_WRONLY | os.O_RDWR)
+            if writes:
+                self.count += 1
+                if self.count == self._last:
+                    self._cut()
+            undo = None if "dir_fd" in keywords else self._undo_of(name, *arguments)
+            result = REAL[name](*arguments, **keywords)
+            if undo is not None:
+                self._undo.append((Path(arguments[0 if name == "unlink" else 1]).parent, undo))
+            if name == "open" and writes:
+                self._unsynced[result] = Path(arguments[0])
+            elif name == "fsync":
+                self._synced(arguments[0])
+            return result
+
+        return changed
+
+    def _undo_of(self, name: str, *arguments: Any) -> Callable[[], None] | None:
+        """What puts the names back that a change is about to change."""
+        if name in ("rename", "replace"):
+            source, target = map(Path, arguments[:2])
+            before = _remembered(target)
+
+            def back() -> None:
+                REAL["rename"](target, source)
+                before()
+
+            return back
+        if name == "unlink":
+            return _remembered(Path(arguments[0]))
+        if name == "symlink":
+            link = Path(arguments[1])
+            return lambda: REAL["unlink"](link)
+        return None
+
+    def _synced(self, descriptor: int) -> None:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            self._unsynced.pop(descriptor, None)
+            return
+        folder = Path(f"/proc/self/fd/{descriptor}").readlink()
+        self._undo = [(where, undo) for where, undo in self._undo if where.resolve() != folder]
+
+    def _close(self, descriptor: int) -> None:
+        path = self._unsynced.pop(descriptor, None)
+        # the lock is only ever held, and an upload that was cut is half anyway
+        assert path is None or path.name in ("lock", "archive.tar"), f"{path} was closed without fsync"
+        REAL["close"](descriptor)
+
+    def _cut(self) -> None:
+        if self._lose:
+            for descriptor in self._unsynced:
+                REAL["ftruncate"](descriptor, os.fstat(descriptor).st_size // 2)
+            for _, undo in reversed(self._undo):
+                undo()
+        os._exit(CUT)
+
+
+def _remembered(path: Path) -> Callable[[], None]:
+    """What puts a file or link back that is about to go; nothing for what is not there, or is a folder."""
+    if path.is_symlink():
+        pointed = path.readlink()
+        return lambda: REAL["symlink"](pointed, path)
+    if path.is_file():
+        content = path.read_bytes()
+
+        def write() -> None:
+            descriptor = REAL["open"](path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            REAL["write"](descriptor, content)
+            REAL["close"](descriptor)
+
+        return write
+    return lambda: None
+
+
+class NoService:
+    """Stands for the service, which is no part of this."""
+
+    def restart(self) -> None:
+        pass
+
+
+def site(folder: Path) -> Site:
+    return Site(Slots(folder / "bundles"), folder, folder.parent / "signers", (), None, Rules())
+
+
+def flash(folder: Path, package: Path, size: int | None = None) -> None:
+    """A flash of a package, of which only the first `size` bytes come through."""
+    digest, content = package.name.split("-")[1], package.read_bytes()
+    reading, writing = os.pipe()
+    senders: list[int] = []
+
+    def tell(step: str, said: str, **facts: Any) -> None:
+        if step == "have":
+            senders.append(os.fork())
+            if senders[-1] == 0:
+                send(writing, reading, memoryview(content)[facts["bytes"] : size])
+            REAL["close"](writing)
+
+    try:
+        install = Install(site(folder), NoService(), tell)  # type: ignore[arg-type]
+        install.receive(reading, digest, len(content))
+    except UserError as error:
+        print(error, file=sys.stderr)
+    finally:
+        REAL["close"](reading)
+        for sender in senders:
+            os.waitpid(sender, 0)
+
+
+def send(writing: int, reading: int, left: memoryview) -> None:
+    """In the sender's process."""
+    REAL["close"](reading)
+    # as another machine would, it does not hold the box's lock
+    for descriptor in range(3, 64):
+        if descriptor != writing:
+            with contextlib.suppress(OSError):
+                REAL["close"](descriptor)
+    with contextlib.suppress(OSError):
+        while left:
+            left = left[REAL["write"](writing, left) :]
+    os._exit(0)
+
+
+def trial_that(good: bool) -> None:
+    """Every trial comes to this."""
+    device.install.watch = lambda *_: Report(good, "as it was asked for", 0.1)  # type: ignore[assignment]
+
+
+def first(folder: Path, one: Path, two: Path) -> None:
+    """The first flash of a new box."""
+    flash(folder, one)
+
+
+def next_one(folder: Path, one: Path, two: Path) -> None:
+    """A flash over another bundle."""
+    flash(folder, two)
+
+
+def bad_trial(folder: Path, one: Path, two: Path) -> None:
+    """A flash that must be flipped back."""
+    trial_that(False)
+    flash(folder, two)
+
+
+def in_parts(folder: Path, one: Path, two: Path) -> None:
+    """A flash whose upload is cut and goes on."""
+    flash(folder, two, 300_000)
+    flash(folder, two)
+
+
+def rolled_back(folder: Path, one: Path, two: Path) -> None:
+    """Back to the bundle before."""
+    Install(site(folder), NoService(), lambda *_, **__: None).rollback()  # type: ignore[arg-type]
+
+
+SCENES = {
+    "first flash": (first, 0),
+    "next flash": (next_one, 1),
+    "bad trial": (bad_trial, 1),
+    "upload in parts": (in_parts, 1),
+    "rollback": (rolled_back, 2),
+}
+
+
+def cut(work: Callable[[Path, Path, Path], None], folder: Path, one: Path, two: Path, last: int, lose: bool) -> None:
+    """Does `work` on a box whose power is cut."""
+    Power(last, lose)
+    work(folder, one, two)
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Does `work` in a process of its own; its exit status."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main(packages: Path, root: Path) -> None:
+    device.install.preflight = lambda *_: ["as it was asked for"]  # type: ignore[assignment]
+    one, two = sorted(packages.glob("*-*"))
+    shutil.copy(packages / "signers", root / "signers")
+    trial_that(True)
+    found: dict[str, dict[str, int]] = {}
+    for scene, (work, flashes) in SCENES.items():
+        start = root / f"{scene} before"
+        (start / "bundles").mkdir(parents=True)
+        for package in (one, two)[:flashes]:
+            flash(start, package)
+        cuts = {"cuts": 0, "old": 0, "new": 0}
+        # what is lost at a cut makes it no easier; a process that was only killed is tried once
+        for lose in (False, True) if scene == "next flash" else (True,):
+            for last in range(1, 10_000):
+                folder = root / "box"
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.copytree(start, folder, symlinks=True)
+
+                code = in_child(partial(cut, work, folder, one, two, last, lose))
+                assert code in (0, CUT), f"{scene}, cut {last}: exit status {code}"
+                if code == 0:
+                    break
+                cuts["cuts"] += 1
+                slots = Slots(folder / "bundles")
+                old = Slots(start / "bundles")
+                bundle = open_current(slots)
+                # the very bundle that `current` names, not the next best one
+                assert bundle.path == slots.current().resolve(), f"{scene}, cut {last}: {bundle.path} plays"
+                assert slots.trial() is None, f"{scene}, cut {last}: a trial is left"
+                cuts["old" if bundle.digest[:12] == old.id(old.active()) else "new"] += 1
+                if last % 7:
+                    continue
+                flash(folder, two)
+                again = open_current(slots)
+                assert again.digest[:12] == two.name.split("-")[2], (
+                    f"{scene}, cut {last}: it cannot be flashed any more"
+                )
+        found[scene] = cuts
+        print(json.dumps({scene: cuts}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,43 @@
+"""A bundle that goes wrong in its trial, after all that a self-test can ask: it is flipped back and the box plays."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from box import RULES, Box
+from bundles import LATER, faulty, variant
+
+HOPS = 330
+"""More than the bad models take to go wrong."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("nan", "its models give what is not a number"),
+        # on a busy machine one so slow is taken for one that hangs
+        ("slow", "it is too slow|it hangs|it ended"),
+        ("hang", "it hangs|it ended"),
+        ("crash", "it ended and was started again"),
+    ],
+)
+def test_models_that_go_wrong_in_their_trial(box: Box, first: Path, tmp_path: Path, fault: str, why: str) -> None:
+    assert box.flash(first).returncode == 0
+    before = box.current().digest
+    (box.folder / "flash.toml").write_text(RULES.replace("hops = 40", f"hops = {HOPS}"))
+    bad = variant(tmp_path / "bundle", fault, "2027-02-01T00:00:00Z")
+    faulty(bad, fault, LATER)
+    flashed = box.flash(bad)
+    assert flashed.returncode == 2, flashed.stdout
+    assert re.search(
+        rf"Slot b \(\w+\) failed its trial and was flipped back: ({why}).*\. Slot a \(\w+\) plays again\. Mend",
+        flashed.stderr,
+    ), flashed.stderr
+    assert box.current().digest == before and box.plays()
+    verdict = box.slots.verdict("b")
+    assert verdict is not None and not verdict.good
+    # what failed is nothing to roll back to
+    back = box.deploy("rollback", "--host", "box")
+    assert "The shipped bundle" in back.stdout and box.slots.active() is None and box.plays()

@@ -1,0 +1,311 @@
+"""A box whose card, ports and engine are played by the test: a `Session` between seams, and faults at random.
+
+`fault` breaks one session; `Stage.struck_and_let_go` says whether a note hangs. The sender, the loop and their
+threads are the real ones; only their pauses are shorter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device import sender, session, soundsource
+from device.config import Config, parse_config
+from device.errors import UnavailableError
+from device.features import FeatureSpec
+from device.monitor import Monitor
+from device.performer import Performer, Strike
+from device.ports import Port, SoundInput
+from device.session import Session
+from device.types import Event, Note, NoteHeard
+
+RATE, BLOCK = 16_000, 256
+CONFIG = parse_config(f'[audio]\ninput = "mic"\nrate = {RATE}\n[midi]\noutput = "synth"\n', "the test")
+MIC, SYNTH = SoundInput("mic", "ALSA", 0, 1, RATE), Port("synth", "ALSA", 0)
+STALL_S = 0.02
+PATIENCE_S = 10.0
+
+
+class Card:
+    """A PyAudio with one input, which delivers what the test gives it."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self.busy = False
+
+    def get_device_count(self) -> int:
+        return 1
+
+    def get_device_info_by_index(self, index: int) -> dict[str, Any]:
+        return {"name": "mic", "hostApi": 0, "maxInputChannels": 1, "defaultSampleRate": float(RATE)}
+
+    def get_host_api_info_by_index(self, index: int) -> dict[str, Any]:
+        return {"name": "ALSA"}
+
+    def is_format_supported(self, rate: float, **_: object) -> bool:
+        return True
+
+    def open(self, **settings: Any) -> Card:
+        if self.busy:
+            raise OSError(-9985, "Device unavailable")
+        self._callback = settings["stream_callback"]
+        return self
+
+    def start_stream(self) -> None:
+        self.active = True
+
+    def is_active(self) -> bool:
+        return self.active
+
+    def close(self) -> None:
+        self.active = False
+
+    def deliver(self, block: NDArray[np.float32] | None = None, status: int = 0) -> None:
+        """One block."""
+        samples = np.zeros(BLOCK, np.float32) if block is None else block
+        self._callback(samples.astype(np.float32).tobytes(), len(samples), {}, status)
+
+
+class Ports:
+    """`MidiPorts` with one output."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self.clients = 1
+
+    def refresh(self) -> None: ...
+
+    def ports(self) -> list[Port]:
+        return [SYNTH] if self.there else []
+
+    def has(self, port: Port) -> bool:
+        return self.there
+
+    def close(self) -> None: ...
+
+
+class Client:
+    """RtMidi's; a broken one raises, a deaf one never returns until it is let."""
+
+    def __init__(self) -> None:
+        self.got: list[list[int]] = []
+        self.broken = False
+        self.deleted = False
+
+    def send_message(self, message: list[int]) -> None:
+        if self.broken:
+            raise RuntimeError("MidiOutAlsa::sendMessage: error sending")
+        self.got.append(list(message))
+
+    def delete(self) -> None:
+        self.deleted = True
+
+
+class Pianist:
+    """An engine that strikes at random through the real performer, and hangs or fails when it is told to."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self.hearing = SimpleNamespace(spec=FeatureSpec(), pending=False)
+        self.hang_s = 0.0
+        self.error: Exception | None = None
+        self.storm = 0
+        self.hops = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self._performer = Performer()
+
+    def step(self, hop: NDArray[np.float32], now_s: float, midi: object = ()) -> list[Event]:
+        self.hops += 1
+        assert np.isfinite(hop).all()
+        if self.hang_s:
+            hang_s, self.hang_s = self.hang_s, 0.0
+            time.sleep(hang_s)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        rng, strikes = self._rng, []
+        for _ in range(self.storm or rng.choice([0, 0, 1, 2])):
+            pitch = rng.randrange(128 if self.storm else 12)
+            off_s = None if rng.random() < 0.3 else now_s + rng.uniform(0, 0.2)
+            strikes.append(Strike(now_s + rng.uniform(-0.02, 0.03), pitch, rng.randrange(1, 128), off_s))
+        self.storm = 0
+        events: list[Event] = list(self._performer.strike(now_s, strikes))
+        if rng.random() < 0.1:
+            events += self._performer.release(now_s, now_s)
+        note = Note(now_s, None, 72, 64, 1.0, now_s, "right")
+        return [NoteHeard(note), *events]
+
+    def finish(self, now_s: float) -> list[Event]:
+        return list(self._performer.finish(now_s))
+
+
+class Stage:
+    """Opens sessions, one after another, with everything around them."""
+
+    def __init__(self, seed: int, config: Config = CONFIG) -> None:
+        self.rng = random.Random(seed)
+        self.config = config
+        self.card, self.outputs, self.monitor = Card(), Ports(), Monitor(0.016)
+        self.pianist = Pianist(self.rng)
+        self.clients: list[Client] = []
+        self.woken = 0
+        self.failures: list[Exception] = []
+
+    def open(self) -> Session:
+        """As the service opens it; raises UnavailableError."""
+
+        def woken() -> None:
+            self.woken += 1
+
+        inputs: Any = Ports()
+        outputs: Any = self.outputs
+        engine: Any = self.pianist
+        opened = Session(self.config, engine, 0.016, outputs, inputs, self.monitor, woken, service=True)
+        opened.start()
+        return opened
+
+    def connect(self, port: Port) -> tuple[Client, Port]:
+        self.clients.append(Client())
+        return self.clients[-1], port
+
+    def play(self, blocks: int) -> None:
+        """So many blocks, and until they are heard."""
+        until = self.pianist.hops + blocks
+        for _ in range(blocks):
+            self.card.deliver()
+        patiently(lambda: self.pianist.hops >= until)
+
+    @staticmethod
+    def struck_and_let_go(client: Client) -> bool:
+        """Whether each note-on of a client was followed by a note-off of its key, before the next and at last."""
+        down: set[int] = set()
+        for status, *data in client.got:
+            if status & 0xF0 == 0x90:
+                if data[0] in down:
+                    return False
+                down.add(data[0])
+            elif status & 0xF0 == 0x80:
+                down.discard(data[0])
+        return not down
+
+
+def patiently(holds: Callable[[], object], what: str = "") -> None:
+    """Poll until `holds`."""
+    until_s = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < until_s, what
+        time.sleep(0.001)
+
+
+@contextlib.contextmanager
+def seams(stage: Stage) -> Iterator[None]:
+    """Put the stage's card and ports in the place of PortAudio and RtMidi, and shorten the pauses."""
+
+    @contextlib.contextmanager
+    def portaudio() -> Iterator[Card]:
+        yield stage.card
+
+    changes: list[tuple[Any, str, Any]] = [
+        (session, "portaudio", portaudio),
+        (session, "sound_inputs", lambda system: [MIC]),
+        (soundsource, "sound_inputs", lambda system: [MIC]),
+        (session, "connect_output", stage.connect),
+        (session, "STALL_S", STALL_S),
+        (session, "STALL_BLOCKS", 0),
+        (session, "read_calibration", lambda: None),
+        (soundsource, "WAIT_S", 0.002),
+        (sender, "DRAIN_S", 0.0),
+        (sender, "MESSAGE_S", 0.0),
+        (sender, "LONGEST_WAIT_S", 0.005),
+    ]
+    before = [(module, name, getattr(module, name)) for module, name, _ in changes]
+    for module, name, value in changes:
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+
+
+FAULTS = (
+    "no number", "clipping", "dc", "xruns", "storm", "stops", "port breaks", "port gone", "hangs", "raises", "ends",
+    "garbage", "busy",
+)  # fmt: skip
+
+
+def fault(stage: Stage, kind: str) -> None:
+    """One session with the fault `kind` in it, until it is closed; AssertionError where it does harm."""
+    rng = stage.rng
+    if kind == "busy":
+        stage.card.busy = True
+        try:
+            stage.open()
+            raise AssertionError("a busy card was opened")
+        except UnavailableError:
+            stage.card.busy = False
+            assert stage.clients[-1].deleted
+            return
+    opened = stage.open()
+    client = stage.clients[-1]
+    failed = None
+    try:
+        stage.play(rng.randrange(1, 6))
+        _break(stage, kind, client)
+        if kind in ("stops", "raises", "port breaks"):
+            patiently(lambda: opened.failure is not None, "the session notices")
+        opened.check()
+    except (UnavailableError, ZeroDivisionError) as error:
+        failed = error
+    finally:
+        opened.close()
+        stage.outputs.there = True
+    gone = dict.fromkeys(("stops", "port breaks", "port gone"), UnavailableError)
+    expected = {**gone, "raises": ZeroDivisionError}.get(kind)
+    assert expected is None or isinstance(failed, expected), (kind, failed)
+    assert client.deleted
+    assert client.broken or stage.struck_and_let_go(client), (kind, client.got)
+
+
+def _break(stage: Stage, kind: str, client: Client) -> None:
+    rng, card, pianist = stage.rng, stage.card, stage.pianist
+    if kind == "no number":
+        block = np.full(BLOCK, rng.choice([np.nan, np.inf, -np.inf, 1e38]), np.float32)
+        card.deliver(block)
+        stage.play(2)
+    elif kind in ("clipping", "dc"):
+        card.deliver(np.full(BLOCK, 1.0 if kind == "dc" else rng.choice([-4.0, 4.0]), np.float32))
+        stage.play(2)
+    elif kind == "xruns":
+        for _ in range(20):
+            card.deliver(status=2)
+    elif kind == "storm":
+        pianist.storm = 128
+        stage.play(2)
+    elif kind == "stops":
+        card.active = False
+    elif kind == "port breaks":
+        client.broken = True
+    elif kind == "port gone":
+        stage.outputs.there = False
+    elif kind == "hangs":
+        pianist.hang_s = 2 * STALL_S
+        stalls = stage.monitor.faults["stalls"]
+        card.deliver()
+        patiently(lambda: stage.monitor.faults["stalls"] > stalls, "the sender notices")
+        stage.play(1)
+    elif kind == "raises":
+        pianist.error = ZeroDivisionError()
+        card.deliver()
+    elif kind == "garbage":
+        card.deliver(np.frombuffer(rng.randbytes(4 * BLOCK), np.float32))
+        stage.play(1)

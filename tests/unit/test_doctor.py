@@ -1,0 +1,377 @@
+"""Each check of the doctor, on machines where the one thing is wrong, and the command on a machine of paper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from device import checks_ports, checks_software, checks_system
+from device.bundle import Bundle, default_bundle
+from device.calibration import Calibration
+from device.cli import main
+from device.config import Config, parse_config
+from device.doctor import WIDTH, examine
+from device.errors import BundleError, missing_extra
+from device.finding import Finding
+from device.machine import Machine
+from device.ports import Port, SoundInput
+from device.realtime import HopTimes
+from device.runtime import RuntimeName
+from device.status import AudioStatus, Status
+
+CARD = SoundInput("USB Audio CODEC: - (hw:1,0)", "ALSA", 0, 2, 48_000)
+KEYS = Port("Digital Piano MIDI 1 20:0", "ALSA", 0)
+MEMINFO = "MemTotal: 900000 kB\nMemFree: 1 kB\nMemAvailable: {} kB"
+NO_SUCH_PID = 2**22 + 1
+
+
+class Paper(Machine):
+    """A Pi on which all is well; a test spoils one thing."""
+
+    def __init__(self) -> None:
+        self.files = {
+            "/proc/meminfo": MEMINFO.format(600_000),
+            "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand",
+            checks_system.THROTTLED: "0x0",
+        }
+        self.answers: dict[str, str] = {"timedatectl": "yes"}
+        self.nodes = ["/dev/snd/controlC1", "/dev/snd/pcmC1D0c", "/dev/snd/by-id"]
+        self.usable = True
+        self.permitted = True
+        self.free = 5_000 * 2**20
+        self.clock = datetime(2026, 11, 1, 12, tzinfo=UTC)
+        self.versions = {"numpy": "1.26.4", "tflite-runtime": "2.14.0", "ai-edge-litert": "2.3.0"}
+        self.found_runtimes: list[RuntimeName] = ["litert", "tflite"]
+        self.told: tuple[Status, float] | None = None
+        self.measured: Calibration | None = Calibration("2026-10-01T10:00:00+00:00", round_trip_ms=31.0)
+        self.inputs: list[tuple[SoundInput, Sequence[int]]] = [(CARD, (44_100, 48_000))]
+        self.outputs, self.midi_in = [KEYS], [KEYS]
+        self.programs = {"fluidsynth"}
+        self.hop_s = 0.001
+
+    def read(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def find(self, pattern: str) -> list[str]:
+        return self.nodes if pattern.startswith("/dev") else [path for path in self.files if "governor" in path]
+
+    def ask(self, *command: str) -> str | None:
+        return self.answers.get(command[0])
+
+    def has_program(self, name: str) -> bool:
+        return name in self.programs
+
+    def version(self, package: str) -> str | None:
+        return self.versions.get(package)
+
+    def runtimes(self) -> list[RuntimeName]:
+        return self.found_runtimes
+
+    def may_use(self, path: str) -> bool:
+        return self.usable
+
+    def real_time(self) -> bool:
+        return self.permitted
+
+    def free_bytes(self, folder: Path) -> int:
+        return self.free
+
+    def now(self) -> datetime:
+        return self.clock
+
+    def status(self) -> tuple[Status, float] | None:
+        return self.told
+
+    def calibration(self) -> Calibration | None:
+        return self.measured
+
+    def sound_inputs(self, rates_for: str, channels: int) -> list[tuple[SoundInput, Sequence[int]]]:
+        return self.inputs
+
+    def midi_outputs(self) -> list[Port]:
+        return self.outputs
+
+    def midi_inputs(self) -> list[Port]:
+        return self.midi_in
+
+    def bundle(self, path: str) -> Bundle:
+        return Bundle.open(path or default_bundle())
+
+    def hop_times(self, bundle: Bundle) -> HopTimes:
+        times = HopTimes()
+        for _ in range(100):
+            times.add(self.hop_s)
+        return times
+
+
+@pytest.fixture
+def machine() -> Paper:
+    return Paper()
+
+
+def config(text: str = '[audio]\ninput = "USB Audio"\n[midi]\noutput = "Piano"\n') -> Config:
+    return parse_config(text, "test")
+
+
+def says(finding: Finding, level: str, *words: str) -> None:
+    line = finding.line(WIDTH)
+    assert finding.level == level, line
+    assert all(word in line for word in words), line
+
+
+def status(**changes: object) -> Status:
+    import os
+
+    known = Status("playing", "listening to USB Audio", "2026-11-01T12:00:00+00:00", os.getpid(), "1.0.0")
+    return replace(known, **changes)  # type: ignore[arg-type]
+
+
+# software
+
+
+def test_no_runtime_is_broken(machine: Paper) -> None:
+    machine.found_runtimes = []
+    says(checks_software.check_runtime(machine), "broken", "No TFLite runtime", "pip install ai-edge-litert")
+
+
+def test_the_old_runtime_does_not_work_with_numpy_2(machine: Paper) -> None:
+    machine.found_runtimes, machine.versions["numpy"] = ["tflite"], "2.2.4"
+    says(checks_software.check_runtime(machine), "broken", "numpy 2.2.4", "numpy<2")
+    machine.found_runtimes = ["litert"]
+    says(checks_software.check_runtime(machine), "good", "ai-edge-litert 2.3.0 with numpy 2.2.4")
+
+
+def test_a_damaged_bundle_is_broken_and_leaves_nothing_to_time(machine: Paper, tmp_path: Path) -> None:
+    finding, bundle = checks_software.check_bundle(machine, config(config_with_bundle(tmp_path / "gone")))
+    says(finding, "broken", "gone", "Flash the bundle again")
+    assert bundle is None
+    says(checks_software.check_speed(machine, bundle), "notice", "without a bundle")
+
+
+def config_with_bundle(path: Path) -> str:
+    return f'[audio]\ninput = "USB"\n[midi]\noutput = "Piano"\n[play]\nbundle = "{path}"\n'
+
+
+def test_golden_vectors_are_run_through(
+    machine: Paper, exported_toys: Path, toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(config_with_bundle(exported_toys / "bundle"))
+    says(checks_software.check_bundle(machine, settings)[0], "good", "golden vectors are right")
+
+    def astray(bundle: Bundle, **kept: object) -> list[str]:
+        raise BundleError("transcriber gives onset 30% off the golden values")
+
+    monkeypatch.setattr("device.golden.verify", astray)
+    says(checks_software.check_bundle(machine, settings)[0], "broken", "30% off the golden values")
+
+
+def test_a_hop_may_take_a_quarter_of_its_length(machine: Paper, toy_bundle: Bundle) -> None:
+    hop_s = toy_bundle.features.hop_s
+    machine.hop_s = hop_s * 0.24
+    says(checks_software.check_speed(machine, toy_bundle), "good", "99 of 100 within")
+    machine.hop_s = hop_s * 0.26
+    says(checks_software.check_speed(machine, toy_bundle), "broken", "too slow", "25% are allowed")
+
+
+def test_latencies_that_nobody_measured_are_noted(machine: Paper) -> None:
+    says(checks_software.check_latency(machine, config()), "good", "MIDI 31 ms", "measured 2026-10-01")
+    machine.measured = None
+    says(checks_software.check_latency(machine, config()), "notice", "lefthand calibrate")
+    given = config('[audio]\ninput = "USB"\n[midi]\noutput = "Piano"\nlatency_ms = 12\n')
+    says(checks_software.check_latency(machine, given), "good", "MIDI 12 ms", "from the settings")
+
+
+# ports
+
+
+def test_the_sound_input_is_shown_with_its_rates(machine: Paper) -> None:
+    says(checks_ports.check_sound(machine, config()), "good", "USB Audio CODEC", "48000 Hz", "44100, 48000")
+
+
+def test_an_input_that_is_not_there_is_named_with_those_that_are(machine: Paper) -> None:
+    machine.inputs = [(replace(CARD, name="Webcam"), ())]
+    says(checks_ports.check_sound(machine, config()), "broken", '"USB Audio"', "Webcam")
+
+
+def test_two_inputs_of_one_name_are_refused_with_the_candidates(machine: Paper) -> None:
+    machine.inputs = [(CARD, (48_000,)), (replace(CARD, name="USB Audio Device: - (hw:2,0)"), (48_000,))]
+    says(checks_ports.check_sound(machine, config()), "broken", "more than one", "(hw:1,0)", "(hw:2,0)")
+
+
+def test_rates_that_do_not_fit(machine: Paper) -> None:
+    machine.inputs = [(CARD, (44_100,))]
+    says(checks_ports.check_sound(machine, config()), "good", "at 44100 Hz, for it has no 48000")
+    wished = config('[audio]\ninput = "USB"\nrate = 96000\n[midi]\noutput = "Piano"\n')
+    says(checks_ports.check_sound(machine, wished), "broken", "96000 Hz", "rate to one of 44100")
+
+
+def test_a_channel_that_the_input_has_not(machine: Paper) -> None:
+    wished = config('[audio]\ninput = "USB"\nchannel = 3\n[midi]\noutput = "Piano"\n')
+    says(checks_ports.check_sound(machine, wished), "broken", "has 2 channels", "1 to 2")
+
+
+def test_an_input_in_use_is_broken_unless_it_is_the_box_that_uses_it(machine: Paper) -> None:
+    machine.inputs = [(CARD, ())]
+    says(checks_ports.check_sound(machine, config()), "broken", "in use by another program")
+    machine.told = status(audio=AudioStatus(str(CARD), 48_000, -20.0, 0)), 0.2
+    says(checks_ports.check_sound(machine, config()), "good", "in use by the running box")
+
+
+def test_sound_without_its_package_names_the_extra(machine: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> list[tuple[SoundInput, Sequence[int]]]:
+        raise missing_extra("pyaudio", "live")
+
+    monkeypatch.setattr(machine, "sound_inputs", missing)
+    says(checks_ports.check_sound(machine, config()), "broken", "lefthand[live]")
+
+
+def test_midi_ports(machine: Paper) -> None:
+    says(checks_ports.check_output(machine, config()), "good", "Digital Piano MIDI 1")
+    says(checks_ports.check_input(machine, config()), "good", "not needed")
+    keys = config('[audio]\ninput = "midi"\n[midi]\ninput = "organ"\noutput = "Piano"\n')
+    says(checks_ports.check_input(machine, keys), "broken", '"organ"', "Digital Piano MIDI 1")
+    machine.outputs = [KEYS, replace(KEYS, name="Digital Piano MIDI 2 20:1")]
+    says(checks_ports.check_output(machine, config()), "broken", "MIDI 1", "MIDI 2", "write which one")
+
+
+def test_the_synthesiser(machine: Paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "piano.sf2").touch()
+    text = f'[audio]\ninput = "USB"\n[play]\nsound = "synth"\n[synth]\nsoundfont = "{tmp_path}/piano.sf2"\n'
+    says(checks_ports.check_synth(machine, config()), "good", "not asked for")
+    says(checks_ports.check_synth(machine, config(text)), "broken", "does not run", "journalctl -u lefthand-synth")
+    machine.outputs = [Port("FLUID Synth (lefthand-synth):Synth input port (lefthand-synth:0) 130:0", "ALSA", 0)]
+    says(checks_ports.check_synth(machine, config(text)), "good", "piano.sf2")
+    says(checks_ports.check_output(machine, config(text)), "good", "not played to")
+    says(checks_ports.check_synth(machine, config(text.replace("piano.sf2", "gone.sf2"))), "broken", "gone.sf2")
+    machine.programs.clear()
+    says(checks_ports.check_synth(machine, config(text)), "broken", "apt install fluidsynth")
+
+
+def test_permissions(machine: Paper) -> None:
+    says(checks_ports.check_permissions(machine), "good", "2 devices")
+    machine.usable = False
+    says(checks_ports.check_permissions(machine), "broken", "/dev/snd/controlC1", "usermod -aG audio")
+    machine.nodes = []
+    says(checks_ports.check_permissions(machine), "notice", "no /dev/snd")
+
+
+# the machine
+
+
+def test_no_real_time_permission_is_noted_with_the_remedy(machine: Paper) -> None:
+    says(checks_system.check_real_time(machine), "good")
+    machine.permitted = False
+    says(checks_system.check_real_time(machine), "notice", "rtprio", "late")
+
+
+def test_the_governor(machine: Paper) -> None:
+    says(checks_system.check_governor(machine), "good", "ondemand")
+    machine.files["/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"] = "powersave"
+    says(checks_system.check_governor(machine), "broken", "powersave", "performance")
+    machine.files.clear()
+    says(checks_system.check_governor(machine), "good", "not governed")
+
+
+@pytest.mark.parametrize(
+    ("said", "level", "word"),
+    [
+        ("0x0", "good", "no undervoltage"),
+        ("0x50000", "notice", "undervoltage, throttled"),
+        ("0x50005", "broken", "slowed down now: undervoltage, throttled"),
+        ("0x8", "broken", "too hot"),
+        ("0x20000", "notice", "capped"),
+        ("nonsense", "good", "does not tell"),
+    ],
+)
+def test_the_pis_own_word_on_its_power(machine: Paper, said: str, level: str, word: str) -> None:
+    machine.files[checks_system.THROTTLED] = said
+    says(checks_system.check_power(machine), level, word)
+
+
+def test_an_older_kernel_tells_of_power_through_vcgencmd(machine: Paper) -> None:
+    del machine.files[checks_system.THROTTLED]
+    says(checks_system.check_power(machine), "good", "does not tell")
+    machine.answers["vcgencmd"] = "throttled=0x1"
+    says(checks_system.check_power(machine), "broken", "undervoltage", "power supply")
+
+
+@pytest.mark.parametrize(("kilobytes", "level"), [(600_000, "good"), (120_000, "notice"), (50_000, "broken")])
+def test_memory(machine: Paper, kilobytes: int, level: str) -> None:
+    machine.files["/proc/meminfo"] = MEMINFO.format(kilobytes)
+    says(checks_system.check_memory(machine), level, "MB")
+
+
+@pytest.mark.parametrize(("megabytes", "level"), [(5_000, "good"), (100, "notice"), (3, "broken")])
+def test_disk(machine: Paper, megabytes: int, level: str) -> None:
+    machine.free = megabytes * 2**20
+    says(checks_system.check_disk(machine), level, f"{megabytes} MB")
+
+
+def test_a_clock_that_is_not_set_is_noted(machine: Paper) -> None:
+    says(checks_system.check_clock(machine), "good", "2026-11-01")
+    machine.answers["timedatectl"] = "no"
+    says(checks_system.check_clock(machine), "notice", "not set by the network")
+    machine.clock = datetime(1970, 1, 1, tzinfo=UTC)
+    says(checks_system.check_clock(machine), "notice", "1970-01-01", "misdated")
+
+
+def test_the_service(machine: Paper) -> None:
+    check = checks_system.check_service
+    says(check(machine), "good", "not installed")
+    machine.answers["systemctl"] = "LoadState=loaded\nActiveState=failed\nResult=watchdog\nNRestarts=3"
+    says(check(machine), "broken", "failed (watchdog)", "journalctl -u lefthand")
+    machine.answers["systemctl"] = "LoadState=loaded\nActiveState=inactive\nNRestarts=0"
+    says(check(machine), "broken", "inactive", "systemctl start")
+    machine.answers["systemctl"] = "LoadState=loaded\nActiveState=active\nNRestarts=0"
+    machine.told = status(), 0.2
+    says(check(machine), "good", "playing: listening to USB Audio")
+    machine.told = status(state="waiting", message="waiting for MIDI output"), 0.2
+    says(check(machine), "notice", "waiting for MIDI output")
+    machine.told = status(), 60.0
+    says(check(machine), "broken", "told nothing for 60 s")
+    machine.told = status(pid=NO_SUCH_PID), 60.0
+    says(check(machine), "broken", "has ended")
+    machine.answers["systemctl"] = "LoadState=loaded\nActiveState=active\nNRestarts=4"
+    machine.told = status(), 0.2
+    says(check(machine), "notice", "restarted 4 times")
+
+
+# all of it
+
+
+def test_settings_that_cannot_be_used_hide_nothing_else(machine: Paper, tmp_path: Path) -> None:
+    findings = list(examine(machine, tmp_path / "none.toml"))
+    says(findings[0], "broken", "none.toml does not exist")
+    assert {finding.name for finding in findings} >= {"runtime", "bundle", "permissions", "service", "speed"}
+    assert [finding.name for finding in findings if finding.level == "broken"] == ["settings"]
+
+
+def test_every_line_has_a_name_that_fits_and_a_sentence(machine: Paper, tmp_path: Path) -> None:
+    (tmp_path / "box.toml").write_text('[audio]\ninput = "USB Audio"\n[midi]\noutput = "Piano"\n')
+    findings = list(examine(machine, tmp_path / "box.toml"))
+    assert all(len(finding.name) <= WIDTH and finding.text for finding in findings)
+    assert len({finding.name for finding in findings}) == len(findings) == 17
+    assert [finding.name for finding in findings if finding.level != "good"] == []
+
+
+def test_the_command_prints_a_line_a_check_and_ends_as_it_found(
+    machine: Paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "box.toml").write_text('[audio]\ninput = "USB Audio"\n[midi]\noutput = "Piano"\n')
+    monkeypatch.setattr("device.machine.Machine", lambda: machine)
+    arguments = ["doctor", "--config", str(tmp_path / "box.toml")]
+    ran = CliRunner().invoke(main, arguments)
+    assert (ran.exit_code, len(ran.stdout.splitlines())) == (0, 17), ran.output
+    machine.outputs = []
+    ran = CliRunner().invoke(main, arguments)
+    assert ran.exit_code == 1
+    assert 'NOT MIDI out     There is no MIDI output "Piano"' in ran.stdout
+    told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
+    assert told["broken"] == 1
+    assert {"name", "level", "text", "remedy"} == set(told["findings"][0])

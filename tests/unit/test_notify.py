@@ -1,0 +1,103 @@
+"""What systemd is told, and the journal."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device.journal import FIELDS, JournalHandler
+from device.notify import Notify
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """systemd's end, with a watchdog of 40 ms."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.bind(str(tmp_path / "notify"))
+        end.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "40000")
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+        yield end
+
+
+def told(manager: socket.socket) -> list[str]:
+    said = []
+    while True:
+        try:
+            said.append(manager.recv(4096).decode())
+        except BlockingIOError:
+            return said
+
+
+def test_systemd_is_told_of_each_step(manager: socket.socket) -> None:
+    notify = Notify()
+    notify.status("waiting for a keyboard")
+    notify.ready()
+    notify.reloading()
+    notify.stopping()
+    status, ready, reloading, stopping = told(manager)
+    assert (status, ready, stopping) == ("STATUS=waiting for a keyboard", "READY=1", "STOPPING=1")
+    assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
+    notify.close()
+
+
+def test_the_watchdog_is_pinged_no_more_often_than_four_times_its_limit(manager: socket.socket) -> None:
+    notify = Notify()
+    until_s = time.monotonic() + 0.1
+    while time.monotonic() < until_s:
+        notify.alive()
+    notify.close()
+    assert 2 <= told(manager).count("WATCHDOG=1") <= 11
+
+
+def test_a_manager_that_does_not_read_holds_up_no_loop(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "0")
+    notify = Notify()
+    began_s = time.monotonic()
+    for _ in range(1000):
+        notify.alive()
+    assert time.monotonic() - began_s < 0.3
+    notify.close()
+
+
+@pytest.mark.parametrize("address", [None, "", "/nowhere/notify", "nonsense"])
+def test_without_systemd_nothing_is_told_and_nothing_fails(
+    address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    if address is not None:
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+    notify = Notify()
+    notify.ready()
+    notify.alive()
+    notify.close()
+    notify.stopping()
+
+
+def test_the_journal_gets_the_state_as_a_field() -> None:
+    sent: list[tuple[str, dict[str, object]]] = []
+    handler = JournalHandler(lambda message, **fields: sent.append((message, fields)))
+    record = logging.LogRecord("lefthand", logging.WARNING, "", 0, "waiting for %s", ("a card",), None)
+    setattr(record, FIELDS, {"LEFTHAND_STATE": "waiting"})
+    handler.handle(record)
+    assert sent == [
+        (
+            "waiting for a card",
+            {"PRIORITY": "4", "SYSLOG_IDENTIFIER": "lefthand", "LOGGER": "lefthand", "LEFTHAND_STATE": "waiting"},
+        )
+    ]
+
+
+def test_a_journal_that_is_gone_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(message: str, **fields: object) -> None:
+        raise OSError("no journal")
+
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    JournalHandler(gone).handle(logging.LogRecord("lefthand", logging.INFO, "", 0, "on", (), None))

@@ -1,0 +1,146 @@
+"""`lefthand panic` on ports that are made up: what leaves, and what is said where nothing can leave."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mido
+import pytest
+from click.testing import CliRunner, Result
+
+from device import silence
+from device.cli import main
+from device.errors import UserError
+from device.silence import CHANNELS, LIMIT_S, silence_all
+from device.status import MidiStatus, Status, write_status
+
+SETTINGS = """
+[audio]
+input = "tape"
+[midi]
+output = "synth"
+channel = 3
+"""
+
+
+class Wire:
+    """Takes the place of an RtMidi client."""
+
+    def __init__(self) -> None:
+        self.messages: list[mido.Message] = []
+        self.closed = False
+
+    def send_message(self, message: list[int]) -> None:
+        self.messages.append(mido.Message.from_bytes(message))
+
+    def delete(self) -> None:
+        self.closed = True
+
+    @property
+    def let_go(self) -> set[tuple[int, int]]:
+        return {(m.channel, m.note) for m in self.messages if m.type == "note_off"}
+
+
+@pytest.fixture
+def wires(monkeypatch: pytest.MonkeyPatch) -> dict[str, Wire]:
+    """The ports that are there, which a test may add to."""
+    there = {"synth": Wire(), "lefthand-synth": Wire()}
+
+    def open_output(name: str) -> tuple[Wire, None]:
+        if name not in there:
+            raise UserError(f'There is no MIDI output "{name}": connect it.')
+        return there[name], None
+
+    monkeypatch.setattr(silence, "open_output", open_output)
+    return there
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Callable[..., Path]:
+    def write(text: str = SETTINGS) -> Path:
+        (tmp_path / "lefthand.toml").write_text(text)
+        return tmp_path / "lefthand.toml"
+
+    return write
+
+
+def panic(path: Path) -> Result:
+    return CliRunner().invoke(main, ["panic", "--config", str(path)])
+
+
+def test_every_key_of_the_channel_is_let_go_then_pedal_and_all(
+    wires: dict[str, Wire], settings: Callable[..., Path]
+) -> None:
+    assert panic(settings()).exit_code == 0
+    synth = wires["synth"]
+    assert synth.let_go == {(2, key) for key in range(128)}
+    controls = {(m.channel, m.control, m.value) for m in synth.messages if m.type == "control_change"}
+    assert {(2, 64, 0), (2, 123, 0), (2, 120, 0)} <= controls
+    assert synth.closed
+    assert wires["lefthand-synth"].messages == []
+
+
+def test_the_synthesiser_is_silenced_where_it_plays(wires: dict[str, Wire], settings: Callable[..., Path]) -> None:
+    assert panic(settings(SETTINGS + '[play]\nsound = "both"\n')).exit_code == 0
+    assert wires["synth"].let_go == wires["lefthand-synth"].let_go != set()
+
+
+def test_a_port_that_is_gone_is_one_sentence_and_no_failure_of_the_service(
+    wires: dict[str, Wire], settings: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del wires["synth"]
+    by_hand = panic(settings())
+    assert by_hand.exit_code == 2
+    (sentence,) = by_hand.stderr.splitlines()
+    assert sentence.startswith('lefthand: There is no MIDI output "synth"')
+    monkeypatch.setenv("SERVICE_RESULT", "signal")
+    in_service = panic(settings())
+    assert in_service.exit_code == 0
+    assert in_service.stderr == by_hand.stderr
+
+
+def test_a_driver_that_hangs_is_left_behind_within_the_limit(
+    wires: dict[str, Wire], settings: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    released = threading.Event()
+
+    def hang(name: str) -> tuple[Wire, None]:
+        released.wait()
+        return wires[name], None
+
+    monkeypatch.setattr(silence, "open_output", hang)
+    began_s = time.monotonic()
+    (sentence,) = silence_all(settings(), tmp_path)
+    assert LIMIT_S <= time.monotonic() - began_s < 1.0
+    assert '"synth" takes no messages' in sentence
+    released.set()
+
+
+def test_settings_that_cannot_be_read_silence_what_the_box_had_open(
+    wires: dict[str, Wire], settings: Callable[..., Path], tmp_path: Path
+) -> None:
+    status = Status("playing", "", "", 1, "1", midi=MidiStatus(output="synth"))
+    write_status(tmp_path, status)
+    (sentence,) = silence_all(settings("[midi]\nchannel = 99\n"), tmp_path)
+    assert "channel" in sentence and "1 to 16" in sentence
+    assert wires["synth"].let_go == {(0, key) for key in range(128)}
+    controls = {(m.channel, m.control) for m in wires["synth"].messages if m.type == "control_change"}
+    assert controls == {(channel, number) for channel in range(CHANNELS) for number in (64, 120, 123)}
+
+
+def test_without_settings_and_without_a_status_it_says_so_and_ends(tmp_path: Path, wires: dict[str, Wire]) -> None:
+    (sentence,) = silence_all(tmp_path / "none.toml", tmp_path)
+    assert "none.toml does not exist" in sentence
+    assert all(not wire.messages for wire in wires.values())
+
+
+def test_a_right_hand_that_sounds_in_the_synthesiser_is_silenced_too(wires: dict[str, Wire], tmp_path: Path) -> None:
+    settings = '[audio]\ninput = "midi"\n[midi]\ninput = "keys"\n[play]\nsound = "synth"\n[synth]\nright_hand = true\n'
+    (tmp_path / "box.toml").write_text(settings)
+    assert silence_all(tmp_path / "box.toml", tmp_path) == []
+    sent = wires["lefthand-synth"].messages
+    assert {m.control for m in sent if m.type == "control_change" and m.channel == 1} == {64, 120, 123}
+    assert {m.channel for m in sent if m.type == "note_off"} == {0}

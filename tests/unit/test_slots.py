@@ -1,0 +1,139 @@
+"""Two slots and what plays: whatever state they are found in, there is a bundle to open."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import shutil
+import time
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from device.bundle import Bundle
+from device.slots import LockedError, Slots, open_current
+
+
+@pytest.fixture
+def slots(tmp_path: Path, toy_bundle: Bundle) -> Slots:
+    """Slots of a box whose shipped bundle is the toy; slot a holds another, which plays and is good."""
+    slots = Slots(tmp_path / "bundles", toy_bundle.path)
+    with slots.locked():
+        fill(slots, "a")
+        slots.begin_trial("a")
+        slots.mark_good("played 250 hops")
+    return slots
+
+
+def fill(slots: Slots, name: str) -> None:
+    """Puts a bundle of its own into a slot."""
+    incoming = slots.root / "new"
+    shutil.copytree(slots.shipped, incoming)
+    slots.fill("a" if name == "a" else "b", incoming)
+
+
+def test_a_box_that_was_never_flashed_plays_the_shipped_bundle(tmp_path: Path, toy_bundle: Bundle) -> None:
+    slots = Slots(tmp_path / "nothing", toy_bundle.path)
+    assert slots.active() is None and slots.current() == toy_bundle.path
+    assert open_current(slots).digest == toy_bundle.digest
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_the_slot_that_plays_is_never_filled(slots: Slots) -> None:
+    assert slots.inactive() == "b"
+    with pytest.raises(ValueError, match="slot a plays"):
+        slots.fill("a", slots.shipped)
+
+
+def test_a_rollback_to_the_shipped_bundle_holds_though_a_slot_is_good(slots: Slots) -> None:
+    slots.switch(None)
+    assert open_current(slots).path == slots.shipped.resolve()
+
+
+def test_a_trial_that_nobody_watches_is_flipped_back_at_the_next_start(
+    slots: Slots, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(slots, "b")
+    slots.begin_trial("b")
+    with caplog.at_level(logging.WARNING):
+        assert open_current(slots).path == slots.folder("a").resolve()
+    assert "The trial of slot b was cut short, slot a plays again." in caplog.text
+    assert slots.trial() is None and slots.active() == "a"
+    verdict = slots.verdict("b")
+    assert verdict is not None and not verdict.good
+
+
+def test_a_trial_that_is_watched_plays_the_new_bundle(slots: Slots) -> None:
+    fill(slots, "b")
+    with slots.locked():
+        slots.begin_trial("b")
+        assert open_current(slots).path == slots.folder("b").resolve()
+        assert slots.trial() is not None
+
+
+def test_one_process_at_a_time(slots: Slots) -> None:
+    with slots.locked():
+        assert slots.in_use()
+        with pytest.raises(LockedError, match="Another flash or rollback is going on"), slots.locked(0.05):
+            pass
+    assert not slots.in_use()
+
+
+def test_a_process_that_is_killed_leaves_no_lock(slots: Slots) -> None:
+    context = multiprocessing.get_context("spawn")
+    held = context.Event()
+    process = context.Process(target=_hold, args=(slots.root, held))
+    process.start()
+    assert held.wait(60)
+    assert slots.in_use()
+    process.kill()
+    process.join()
+    assert not slots.in_use()
+
+
+def _hold(root: Path, held: Event) -> None:
+    with Slots(root).locked():
+        held.set()
+        time.sleep(600)
+
+
+def test_a_damaged_bundle_gives_way_to_the_next_best(slots: Slots, caplog: pytest.LogCaptureFixture) -> None:
+    fill(slots, "b")
+    with slots.locked():
+        slots.begin_trial("b")
+        slots.mark_good("played")
+    (slots.folder("b") / "transcriber.tflite").write_bytes(b"worn out")
+    assert open_current(slots).path == slots.folder("a").resolve()
+    assert "transcriber.tflite is damaged" in caplog.text
+    (slots.folder("a") / "manifest.json").unlink()
+    assert open_current(slots).path == slots.shipped.resolve()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"slot": "../../etc", "before": null, "began": ""}', '{"slot": "b"}'])
+def test_a_marker_that_says_nothing_is_put_away(slots: Slots, text: str) -> None:
+    (slots.root / "trial.json").write_text(text)
+    assert open_current(slots).path == slots.folder("a").resolve()
+    assert not (slots.root / "trial.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"a": 5}', '{"a": {"id": 1}}'])
+def test_verdicts_that_cannot_be_read_are_none(slots: Slots, text: str) -> None:
+    (slots.root / "verdicts.json").write_text(text)
+    assert slots.verdict("a") is None
+
+
+@pytest.mark.parametrize("target", ["c", "../x", "/etc", "b"])
+def test_a_link_that_leads_nowhere_of_ours_means_the_shipped_bundle(slots: Slots, target: str) -> None:
+    (slots.root / "current").unlink()
+    (slots.root / "current").symlink_to(target)
+    assert slots.active() is None and open_current(slots).path == slots.shipped.resolve()
+
+
+def test_a_verdict_is_of_one_bundle_alone(slots: Slots) -> None:
+    assert slots.verdict("a") is not None
+    verdicts = json.loads((slots.root / "verdicts.json").read_text())
+    verdicts["a"]["id"] = "0" * 12
+    (slots.root / "verdicts.json").write_text(json.dumps(verdicts))
+    assert slots.verdict("a") is None

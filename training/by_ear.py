@@ -1,0 +1,57 @@
+"""A piece's right hand as the box hears it: on the held-out piano, through a room or none, by the transcriber."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from device.bundle import Bundle
+from device.features import Samples
+from device.models import hearing_of
+from device.resample import Hops
+from device.types import Note, NoteEnded, NoteHeard
+from training.acoustics import in_room, room_response
+from training.banks import Bank, load_bank
+from training.panel import Notes
+from training.pieces import Piece
+from training.playing_data import seconds_of
+from training.render import Played, render
+from training.takes import HELD_OUT, RATE
+
+Place: TypeAlias = Literal["clean", "room"]
+PLACES: tuple[Place, ...] = ("clean", "room")
+PLAIN_VELOCITY = 72
+"""Of a score that has none."""
+TAIL_S = 2.0
+
+
+class Ear:
+    """The transcriber of `bundle` in front of the held-out piano; UserError where that is not in `cache`."""
+
+    def __init__(self, bundle: Bundle, cache: Path, place: Place = "room") -> None:
+        self._bundle, self._place = bundle, place
+        self._bank: Bank = load_bank(cache, HELD_OUT, "evaluate")
+
+    def sound(self, piece: Piece, right: Notes, tempo: float) -> Samples:
+        """float32[samples] at `training.takes.RATE`."""
+        onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
+        offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
+        notes = [
+            Played(float(on), float(off), int(pitch), int(velocity) or PLAIN_VELOCITY)
+            for on, off, pitch, velocity in zip(onset, offset, right["pitch"], right["velocity"], strict=True)
+        ]
+        rng = np.random.default_rng(5)
+        audio = render(notes, self._bank, float(offset.max(initial=0.0)) + TAIL_S, rng=rng).audio
+        return audio if self._place == "clean" else in_room(audio, room_response(0.5, 3.0, rng))
+
+    def __call__(self, piece: Piece, right: Notes, tempo: float) -> list[Note | NoteEnded]:
+        """What is heard, in the order of its being decided; times are those of the piece at `tempo` if a score."""
+        hearing = hearing_of(self._bundle)
+        hops = Hops(RATE, hearing.spec.sample_rate, hearing.spec.hop)
+        heard: list[Note | NoteEnded] = []
+        for hop, now_s in [*hops.push(self.sound(piece, right, tempo)), *hops.flush()]:
+            for event in hearing.step(hop, now_s):
+                heard.append(event.note if isinstance(event, NoteHeard) else event)
+        return heard

@@ -1,0 +1,51 @@
+"""Takes with what the shipped transcriber made of them, for the pictures of a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from device.bundle import Bundle
+from device.features import Features
+from device.own import OwnNotes
+from device.resample import Hops
+from device.transcriber import Transcriber
+from training.errors import Judged, judge
+from training.evaluate_hearing import Heard, listen
+from training.gatefit import Posteriors
+from training.takes import Take
+
+
+@dataclass(frozen=True)
+class Case:
+    """A take with what was heard of it."""
+
+    take: Take
+    heard: Heard
+    judged: Judged
+    frames: npt.NDArray[np.float32]
+    """[frames, bins, channels] levels."""
+    own: npt.NDArray[np.float32]
+    """[frames, 88, 2] what the transcriber was told of our own notes."""
+    posteriors: Posteriors
+
+
+def case_of(bundle: Bundle, take: Take) -> Case:
+    """Stream a take through the bundle."""
+    heard = listen(bundle, take)
+    spec = bundle.features
+    features, transcriber, own = Features(spec), Transcriber(bundle.transcriber()), OwnNotes()
+    hops = Hops(take.rate, spec.sample_rate, spec.hop)
+    frames, told, posteriors = [], [], []
+    waiting = sorted(take.sent, key=lambda note: note[1])
+    for hop, now_s in [*hops.push(take.audio), *hops.flush()]:
+        while waiting and waiting[0][1] <= now_s:
+            own.sent(*waiting.pop(0))
+        frames.append(features.step(hop))
+        told.append(own.frame(len(frames) * spec.hop_s))
+        posteriors.append(transcriber.step(frames[-1], told[-1]))
+    return Case(
+        take, heard, judge(heard.notes, take.notes), np.stack(frames), np.concatenate(told), np.stack(posteriors)
+    )

@@ -1,0 +1,185 @@
+"""The clock that follows, measured: the share of beats it tells within 70 ms, before they sound.
+
+Right hands of test pieces are played to a beat of their own, each note some milliseconds off as a hand is, and the
+clock gets the onsets as the device would, late by what hearing takes. Scores are `mir_eval`'s beat F-measure.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import mir_eval
+import numpy as np
+import numpy.typing as npt
+
+from device.clock import Step
+from device.errors import UserError
+from device.follow import FollowClock
+from device.meter import Meter
+from training.panel import Notes
+from training.pieces import Hand, Piece, load_pieces
+from training.playing_data import meter_at
+
+Array = npt.NDArray[np.float64]
+
+WINDOW_S = 0.07
+HOP_S = 0.016
+SECONDS = 60.0
+COUNT_IN = 4
+HEARD_S = 0.045
+"""A note is decided so long after it sounds: the median of hearing at 44.1 kHz."""
+TEMPI = (60.0, 132.0)
+"""Felt beats a minute, drawn evenly on a logarithmic scale."""
+RAMP, RAMP_BEATS = 0.15, 16
+LEAST_ONSETS, LEAST_BEATS = 24, 24
+
+
+@dataclass(frozen=True)
+class Way:
+    """How right hands are played to the clock."""
+
+    name: str
+    count_in: int = COUNT_IN
+    ramp: float = 0.0
+    """Relative change of tempo over `RAMP_BEATS` beats from the 16th on."""
+    judged_from: int = 0
+    """The first beat after the count-in that counts."""
+    judged_beats: int | None = None
+
+
+WAYS = (
+    Way("steady"),
+    Way("faster", ramp=RAMP, judged_from=16, judged_beats=RAMP_BEATS + 8),
+    Way("slower", ramp=-RAMP, judged_from=16, judged_beats=RAMP_BEATS + 8),
+    Way("no count-in", count_in=0, judged_from=8),
+)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What the clock is given: onsets in seconds with their pitches, by time; and the beats that are true."""
+
+    onset_s: Array
+    pitch: npt.NDArray[np.int64]
+    beat_s: Array
+    """Felt beats from the first after the count-in on, as played."""
+    position: npt.NDArray[np.int64]
+    """Of each beat, its number in the bar."""
+
+
+def played(
+    right: Notes, meter: Meter, first_quarter: float, way: Way, rng: np.random.Generator, timing_s: float
+) -> Played:
+    """A right hand from the bar at `first_quarter` on, its count-in on one key before it."""
+    beat_q = float(meter.beat_quarters)
+    tempo = float(np.exp(rng.uniform(*np.log(TEMPI))))
+    lead = meter.beats_per_bar * int(np.ceil(way.count_in / meter.beats_per_bar)) if way.count_in else 0
+    beats = np.arange(-lead, int(SECONDS * 2 * tempo / 60) + 64)
+    # seconds a beat, beat by beat: even, then bent over RAMP_BEATS, then even again
+    bent = 1 + way.ramp * np.clip((beats - 16) / RAMP_BEATS, 0, 1)
+    time_s = 1.0 + np.concatenate([[0.0], np.cumsum(60 / (tempo * bent))[:-1]])
+    where = (right["onset"].astype(np.float64) - first_quarter) / beat_q
+    inside = (where >= -1e-6) & (where < beats[-1])
+    onset_s = np.interp(where[inside], beats, time_s) + rng.normal(0, timing_s, inside.sum())
+    counted = np.arange(-way.count_in, 0)
+    counted_s = np.interp(counted, beats, time_s) + rng.normal(0, timing_s, len(counted))
+    onset_s = np.concatenate([counted_s, onset_s])
+    pitch = np.concatenate([np.full(len(counted), 72), right["pitch"][inside].astype(np.int64)])
+    order = np.argsort(onset_s, kind="stable")
+    kept = order[onset_s[order] < SECONDS]
+    last_s = float(onset_s[kept[-1]]) if len(kept) else 0.0
+    sounding = (beats >= 0) & (time_s <= last_s)
+    return Played(onset_s[kept], pitch[kept], time_s[sounding], beats[sounding] % meter.beats_per_bar)
+
+
+def followed(music: Played, clock: FollowClock) -> list[Step]:
+    """The beats that the clock gives, each planned one step ahead."""
+    beats: list[Step] = []
+    events = iter(zip(music.onset_s, music.pitch, strict=True))
+    event = next(events, None)
+    for now_s in np.arange(0.0, SECONDS + 1.0, HOP_S):
+        while event is not None and event[0] + HEARD_S <= now_s:
+            clock.hear(float(event[0]), float(event[0]) + HEARD_S, int(event[1]))
+            event = next(events, None)
+        while (step := clock.due(float(now_s))) is not None:
+            # what is given after it should sound was never played
+            if step.is_beat and step.time_s > now_s:
+                beats.append(step)
+    return beats
+
+
+def judged(music: Played, beats: Sequence[Step], way: Way) -> dict[str, float]:
+    """`f`: F-measure of the beats; `bar`: share of the beats found that have their place in the bar; `lock`: mean."""
+    true = music.beat_s[way.judged_from :][: way.judged_beats]
+    if len(true) < 2:
+        return {}
+    margin_s = float(np.diff(true).mean()) / 2
+    inside = [b for b in beats if true[0] - margin_s <= b.time_s <= true[-1] + margin_s]
+    found = np.array([b.time_s for b in inside])
+    near = np.array([int(np.argmin(np.abs(music.beat_s - t))) for t in found], np.int64)
+    hit = np.abs(music.beat_s[near] - found) <= WINDOW_S if len(found) else np.zeros(0, bool)
+    places = np.array([b.beat for b in inside], np.int64)
+    return {
+        "f": float(mir_eval.beat.f_measure(true, found, WINDOW_S)) if len(found) else 0.0,
+        "bar": float((places[hit] == music.position[near[hit]]).mean()) if hit.any() else 0.0,
+        "lock": float(np.mean([b.lock for b in inside])) if inside else 0.0,
+    }
+
+
+def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
+    """(from, to) in quarters and metre of the longest part without a change of metre, from a bar's start."""
+    end = float((piece.notes["onset"] + piece.notes["duration"]).max())
+    changes = [(float(q), meter_at(piece, float(q))) for q in piece.downbeats]
+    parts = [(q, m) for i, (q, m) in enumerate(changes) if i == 0 or m != changes[i - 1][1]]
+    ends = [q for q, _ in parts[1:]] + [end]
+    begin, stop, meter = max(((q, e, m) for (q, m), e in zip(parts, ends, strict=True)), key=lambda p: p[1] - p[0])
+    right = piece.of(Hand.RIGHT)["onset"]
+    first = right[(right >= begin - 1e-6) & (right < stop)].min(initial=stop)
+    bars = [float(q) for q in piece.downbeats if begin <= q <= first + 1e-6]
+    return bars[-1] if bars else begin, stop, meter
+
+
+def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[Played, Meter] | None:
+    """The piece's right hand played in `way`; None for one that is too short."""
+    if not len(piece.downbeats):
+        return None
+    begin, stop, meter = longest_stretch(piece)
+    rng = np.random.default_rng([zlib.crc32(piece.name.encode()), zlib.crc32(way.name.encode())])
+    right = piece.of(Hand.RIGHT)
+    music = played(right[right["onset"] < stop], meter, begin, way, rng, timing_s)
+    enough = len(music.onset_s) >= LEAST_ONSETS and len(music.beat_s) >= LEAST_BEATS
+    return (music, meter) if meter.listed and enough else None
+
+
+def evaluate_clock(
+    cache: Path, corpora: Sequence[str], split: str, pieces: int | None, timing_s: float
+) -> dict[str, dict[str, float]]:
+    """Print and return, for each corpus and way, the means over pieces."""
+    table: dict[str, dict[str, float]] = {}
+    click.echo(f"{'':26s}{'pieces':>8s}{'beat F':>8s}{'median':>8s}{'>=.9':>7s}{'bar':>7s}{'lock':>7s}")
+    for corpus in corpora:
+        chosen = [piece for piece in load_pieces(cache, corpus, split) if piece.primary][:pieces]
+        if not chosen:
+            raise UserError(f"No pieces of {corpus} in {cache / 'pieces'}: run `python -m training prepare` first.")
+        for way in WAYS:
+            rows: list[dict[str, float]] = []
+            for piece in chosen:
+                made = music_of(piece, way, timing_s)
+                if made is not None:
+                    music, meter = made
+                    row = judged(music, followed(music, FollowClock(meter, way.count_in)), way)
+                    rows += [row] if row else []
+            f = np.array([row["f"] for row in rows])
+            means: dict[str, Any] = {k: float(np.mean([row[k] for row in rows])) for k in ("f", "bar", "lock")}
+            means |= {"pieces": len(rows), "median": float(np.median(f)), "good": float((f >= 0.9).mean())}
+            table[f"{corpus}, {way.name}"] = means
+            click.echo(
+                f"{corpus + ', ' + way.name:26s}{len(rows):8d}{means['f']:8.3f}{means['median']:8.3f}"
+                f"{means['good']:7.2f}{means['bar']:7.3f}{means['lock']:7.2f}"
+            )
+    return table

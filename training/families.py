@@ -1,0 +1,83 @@
+"""The older transcribers' nets: a CNN, a CRNN and a small Transformer, from [frames, bins] to logits [frames, keys].
+
+Each sees whole chunks, past and future; frames that are padding count as zeros in every layer (`inside` tells them).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+Tensor: TypeAlias = Any
+
+HEADS = 4
+DROPOUT = 0.2
+POSITIVE = -3.0
+"""A first logit: few keys sound at a time."""
+
+
+def build(family: str, frames: int, bins: int, width: int, c: int) -> keras.Model:
+    """{x [batch, frames, bins] levels around 0, inside [batch, frames] 0 or 1} → logits [batch, frames, width]."""
+    x = keras.Input((frames, bins), name="x")
+    inside = keras.Input((frames,), name="inside")
+    body = {"cnn": _cnn, "crnn": _crnn, "transformer": _transformer}[family]
+    y = body(ops.expand_dims(x * inside[:, :, None], -1), inside, c)
+    logits = layers.Dense(width, bias_initializer=keras.initializers.Constant(POSITIVE), name="keys")(y)
+    return keras.Model({"x": x, "inside": inside}, logits, name=family)
+
+
+def _convolve(y: Tensor, inside: Tensor, width: int, kernel: tuple[int, int], stride: int) -> Tensor:
+    y = layers.Conv2D(width, kernel, strides=(1, stride), padding="same", use_bias=False)(y)
+    y = ops.relu(layers.BatchNormalization(momentum=0.95)(y))
+    return y * inside[:, :, None, None]
+
+
+def _flat(y: Tensor, width: int) -> Tensor:
+    """[batch, frames, bins, channels] → [batch, frames, width]."""
+    y = ops.reshape(y, (-1, y.shape[1], y.shape[2] * y.shape[3]))
+    return layers.Dropout(DROPOUT)(layers.Dense(width, activation="relu")(y))
+
+
+def _cnn(y: Tensor, inside: Tensor, c: int) -> Tensor:
+    """Temporal kernels 3, 5 and 3: it sees four frames to either side."""
+    y = _convolve(y, inside, c, (3, 5), 2)
+    y = _convolve(y, inside, 2 * c, (5, 5), 2)
+    y = _convolve(y, inside, 4 * c, (3, 3), 1)
+    return _flat(y, 48 * c)
+
+
+def _stem(y: Tensor, inside: Tensor, c: int) -> Tensor:
+    y = _convolve(y, inside, c, (3, 3), 2)
+    y = _convolve(y, inside, 2 * c, (3, 3), 2)
+    y = _convolve(y, inside, 4 * c, (3, 3), 2)
+    return _flat(y, 24 * c)
+
+
+def _crnn(y: Tensor, inside: Tensor, c: int) -> Tensor:
+    """Convolutions, then a GRU in both directions that passes over padding."""
+    y = _stem(y, inside, c)
+    return layers.Bidirectional(layers.GRU(16 * c, return_sequences=True))(y, mask=ops.cast(inside, "bool"))
+
+
+def _transformer(y: Tensor, inside: Tensor, c: int) -> Tensor:
+    """Two layers of self-attention (norm first) over the frames that are no padding."""
+    y = _stem(y, inside, c)
+    frames, units = y.shape[1], y.shape[2]
+    y = y + ops.convert_to_tensor(positions(frames, units))
+    attended = ops.cast(inside, "bool")[:, None, :]
+    for _ in range(2):
+        z = layers.LayerNormalization()(y)
+        z = layers.MultiHeadAttention(HEADS, units // HEADS)(z, z, attention_mask=attended)
+        y = y + layers.Dropout(DROPOUT)(z)
+        z = layers.Dense(2 * units, activation="gelu")(layers.LayerNormalization()(y))
+        y = y + layers.Dropout(DROPOUT)(layers.Dense(units)(z))
+    return layers.LayerNormalization()(y)
+
+
+def positions(frames: int, units: int) -> np.ndarray[Any, Any]:
+    """Sinusoidal positions (Vaswani et al. 2017), float32 [frames, units]."""
+    at = np.arange(frames)[:, None] / 10_000 ** (np.arange(0, units, 2) / units)
+    return np.concatenate([np.sin(at), np.cos(at)], axis=1)[:, :units].astype(np.float32)

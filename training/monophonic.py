@@ -1,0 +1,106 @@
+"""Pitch trackers for one note at a time, as baselines: probabilistic YIN, and a net with its weights in its wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UserError
+from device.features import Samples
+from training.banks import load_bank
+from training.notescore import Notes
+from training.perform import perform
+from training.pieces import Hand, load_pieces
+from training.render import Played, render
+from training.takes import EXCERPT_S, HELD_OUT, RATE, Take
+
+TOGETHER_S = 0.05
+"""Notes struck within this time are one chord."""
+LOWEST_HZ, HIGHEST_HZ = 46.875, 2093.75
+"""What SwiftF0 can hear: F#1 to C7; pYIN is asked for the same."""
+YIN_WINDOW, YIN_HOP = 2048, 256
+SHORTEST_S = 0.06
+"""A shorter stretch of one pitch is a glide between two."""
+VELOCITY = 64
+
+
+def single_line(notes: list[Played]) -> list[Played]:
+    """The highest of the notes struck together, each let go when the next is struck."""
+    line: list[Played] = []
+    for note in sorted(notes):
+        if line and note.onset_s - line[-1].onset_s < TOGETHER_S:
+            if note.pitch > line[-1].pitch:
+                line[-1] = note._replace(onset_s=line[-1].onset_s)
+            continue
+        if line and line[-1].offset_s > note.onset_s:
+            line[-1] = line[-1]._replace(offset_s=note.onset_s)
+        line.append(note)
+    return line
+
+
+def single_line_takes(cache: Path, count: int, seed: int = 7) -> list[Take]:
+    """Right hands of validation pieces on the held-out piano, without pedal, one note at a time."""
+    bank = load_bank(cache, HELD_OUT, "evaluate")
+    pieces = [p for corpus in ("pop909", "lieder") for p in load_pieces(cache, corpus, "valid")]
+    if not pieces:
+        raise UserError(f"No validation pieces in {cache}: run `python -m training prepare`.")
+    takes = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        piece = pieces[int(rng.integers(len(pieces)))]
+        line = single_line(perform(piece, rng, EXCERPT_S, (Hand.RIGHT,)).notes)
+        done = render(line, bank, EXCERPT_S, rng=rng)
+        notes = [(n.onset_s, end, n.pitch, n.velocity) for n, end in zip(line, done.end_s, strict=True)]
+        if len(notes) >= 10:
+            takes.append(Take(f"{piece.name} one line", done.audio, RATE, np.array(notes, np.float64)))
+    return takes
+
+
+def notes_of_pitches(times_s: npt.NDArray[np.float64], pitches: npt.NDArray[np.float64], hop_s: float) -> Notes:
+    """Notes of a track of MIDI pitches [frames], NaN where none sounds: stretches of one rounded pitch."""
+    rounded = np.where(np.isnan(pitches), -1, np.rint(np.nan_to_num(pitches))).astype(int)
+    changes = np.flatnonzero(np.diff(rounded)) + 1
+    notes = [
+        (times_s[first], times_s[stop - 1] + hop_s, rounded[first], VELOCITY)
+        for first, stop in zip([0, *changes], [*changes, len(rounded)], strict=True)
+        if rounded[first] >= 0 and (stop - first) * hop_s >= SHORTEST_S
+    ]
+    return np.array(notes, np.float64).reshape(-1, 4)
+
+
+class Pyin:
+    """Probabilistic YIN (Mauch and Dixon 2014), librosa's."""
+
+    def __init__(self) -> None:
+        try:
+            import librosa
+        except ImportError as error:
+            raise UserError("--family pyin needs librosa: pip install 'lefthand[peers]'.") from error
+        self._librosa = librosa
+
+    def notes(self, audio: Samples, rate: int) -> Notes:
+        """The notes of float32 [samples]."""
+        hertz, _, _ = self._librosa.pyin(
+            audio, sr=rate, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, frame_length=YIN_WINDOW, hop_length=YIN_HOP
+        )
+        times = np.arange(len(hertz)) * YIN_HOP / rate
+        return notes_of_pitches(times, self._librosa.hz_to_midi(hertz), YIN_HOP / rate)
+
+
+class Neural:
+    """SwiftF0, a convolutional pitch tracker, with its own cutting into notes."""
+
+    def __init__(self) -> None:
+        try:
+            import swift_f0
+        except ImportError as error:
+            raise UserError("--family neural needs swift-f0: pip install 'lefthand[peers]'.") from error
+        self._package, self._detector = swift_f0, swift_f0.SwiftF0(threads=1)
+
+    def notes(self, audio: Samples, rate: int) -> Notes:
+        """The notes of float32 [samples]."""
+        found = self._package.segment_notes(self._detector.detect(audio, rate))
+        rows = [(n.start, n.end, round(69 + 12 * np.log2(n.pitch_hz / 440)), VELOCITY) for n in found]
+        return np.array(rows, np.float64).reshape(-1, 4)

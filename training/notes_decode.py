@@ -1,0 +1,148 @@
+"""Posteriors of frames to notes, and the figures of an older transcriber: frames, and notes by mir_eval."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from device.types import LOWEST_KEY
+from training.chunks import NAMES, Labels, fold
+from training.notescore import Notes, Score, matched, score
+from training.spectra import Spectrum
+
+SHORTEST_S = 0.03
+VELOCITY = 64
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """A key sounds where its posterior reaches `threshold`; onsets move by `shift_s`, ends by `end_shift_s`."""
+
+    threshold: float = 0.5
+    shift_s: float = 0.0
+    end_shift_s: float = 0.0
+
+    def save(self, folder: Path) -> None:
+        """Keep it beside the fit."""
+        (folder / "decoding.json").write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> Decoding | None:
+        """What is kept beside the fit, or None."""
+        path = folder / "decoding.json"
+        return cls(**json.loads(path.read_text())) if path.is_file() else None
+
+
+def decode(posteriors: npt.NDArray[np.float32], decoding: Decoding, spectrum: Spectrum) -> Notes:
+    """[frames, keys or names] → notes; names are given the octave from C4.
+
+    The label's rule read backwards: a note begins where the late end of the first positive frame's window lies (the
+    crossing taken between frames), and ends where the early end of the last one's does.
+    """
+    frames, keys = posteriors.shape
+    on = np.zeros((frames + 2, keys), bool)
+    on[1:-1] = posteriors >= decoding.threshold
+    lowest = 60 if keys == NAMES else LOWEST_KEY
+    rows = []
+    for key in range(keys):
+        edges = np.diff(on[:, key].astype(np.int8))
+        for first, stop in zip(np.flatnonzero(edges > 0), np.flatnonzero(edges < 0), strict=True):
+            at = float(first)
+            if first:
+                before, after = float(posteriors[first - 1, key]), float(posteriors[first, key])
+                at -= (after - decoding.threshold) / max(after - before, 1e-9)
+            onset = at * spectrum.hop_s + spectrum.window_s / 2 + decoding.shift_s
+            offset = (stop - 1) * spectrum.hop_s - spectrum.window_s / 2 + decoding.end_shift_s
+            rows.append((max(onset, 0.0), max(offset, onset + SHORTEST_S, SHORTEST_S), lowest + key, VELOCITY))
+    return np.array(sorted(rows), np.float64).reshape(-1, 4)
+
+
+def as_asked(notes: Notes, names: bool) -> Notes:
+    """Labels or found notes as they are scored: where only names are asked for, folded into one octave."""
+    return fold(notes) if names else notes
+
+
+def fit_decoding(
+    heard: list[npt.NDArray[np.float32]], wanted: list[Notes], thresholds: Sequence[float], spectrum: Spectrum
+) -> tuple[Decoding, float]:
+    """The threshold with the best onset F1 at 50 ms, onsets and ends moved by their median errors; and that F1."""
+    best, best_f1 = Decoding(), -1.0
+    for threshold in thresholds:
+        found = [decode(p, Decoding(threshold), spectrum) for p in heard]
+        begins, ends = [0.0], [0.0]
+        for notes, label in zip(found, wanted, strict=True):
+            for i, j in matched(notes, label, 0.15):
+                begins.append(label[i, 0] - notes[j, 0])
+                ends.append(label[i, 1] - notes[j, 1])
+        trial = Decoding(float(threshold), float(np.median(begins)), float(np.median(ends)))
+        found = [decode(p, trial, spectrum) for p in heard]
+        f1 = float(np.mean([onset_f1(notes, label) for notes, label in zip(found, wanted, strict=True)]))
+        if f1 > best_f1:
+            best, best_f1 = trial, f1
+    return best, best_f1
+
+
+def onset_f1(found: Notes, wanted: Notes, tolerance_s: float = 0.05) -> float:
+    """F1 of notes by pitch and onset."""
+    total = len(found) + len(wanted)
+    return 2 * len(matched(found, wanted, tolerance_s)) / total if total else 1.0
+
+
+@dataclass
+class FrameCount:
+    """Frames counted over recordings at one threshold."""
+
+    threshold: float
+    hits: int = 0
+    ghosts: int = 0
+    missed: int = 0
+    errors: npt.NDArray[np.int64] | None = None
+    """[errors 0, 1, ...] frames with so many wrong keys."""
+
+    def add(self, posteriors: npt.NDArray[np.float32], labels: Labels) -> None:
+        """Count a recording."""
+        on, wanted = posteriors >= self.threshold, labels.astype(bool)
+        self.hits += int((on & wanted).sum())
+        self.ghosts += int((on & ~wanted).sum())
+        self.missed += int((~on & wanted).sum())
+        counted = np.bincount((on ^ wanted).sum(axis=1), minlength=labels.shape[1] + 1)
+        self.errors = counted if self.errors is None else self.errors + counted
+
+    @property
+    def f1(self) -> float:
+        """F1 of all keys in all frames."""
+        total = 2 * self.hits + self.ghosts + self.missed
+        return 2 * self.hits / total if total else 1.0
+
+    def accuracy(self, allowed: int) -> float:
+        """Share of frames with at most `allowed` wrong keys."""
+        return float(self.errors[: allowed + 1].sum() / self.errors.sum()) if self.errors is not None else 0.0
+
+
+def frame_table(counts: list[FrameCount], allowed: Sequence[int]) -> str:
+    """A line for each threshold."""
+    lines = []
+    for count in counts:
+        right = ", ".join(f"<= {n} wrong keys {100 * count.accuracy(n):.1f} %" for n in allowed)
+        lines.append(f"  threshold {count.threshold:g}: frame F1 {100 * count.f1:.1f}; frames with {right}")
+    return "\n".join(lines)
+
+
+def note_line(found: list[Notes], wanted: list[Notes], seconds: list[float]) -> tuple[str, list[Score]]:
+    """The means over recordings, in per cent, and the scores."""
+    scores = [score(f, w, s) for f, w, s in zip(found, wanted, seconds, strict=True)]
+    columns = (
+        ("on@50", "onset_50"),
+        ("on@30", "onset_30"),
+        ("prec", "precision"),
+        ("recall", "recall"),
+        ("offset", "offset"),
+        ("frame", "frame"),
+    )
+    told = " ".join(f"{name} {100 * float(np.mean([getattr(s, key) for s in scores])):.1f}" for name, key in columns)
+    return told, scores

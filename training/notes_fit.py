@@ -1,0 +1,198 @@
+"""Fits an older transcriber on chunks of recordings and lets it hear whole ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UserError
+from training.chunks import Chunks, Labels
+from training.families import build
+from training.notes_cache import Recording, labels_of
+from training.notes_setup import Setup
+from training.spectra import Levels
+
+Posteriors = npt.NDArray[np.float32]
+"""[frames, 88 keys or 12 names], 0 to 1."""
+Phase = Literal["silence", "pitch"]
+PLATEAU = 0.5
+"""What a plateau multiplies the rate with."""
+
+
+def phases_of(setup: Setup) -> tuple[Phase, ...]:
+    """One net for the pitches, or first another for whether anything sounds."""
+    return ("silence", "pitch") if setup.phases == 2 else ("pitch",)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Mean and deviation of all training levels."""
+
+    mean: float
+    deviation: float
+
+    def __call__(self, levels: Levels, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+        """float32 [frames, bins] around 0; padding is 0."""
+        x = (levels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.deviation)
+        return np.asarray(x * inside[:, None], np.float32)
+
+
+def phase_target(labels: Labels, answers: npt.NDArray[np.bool_], phase: Phase, phases: int) -> tuple[Any, Any]:
+    """Targets [frames, keys] (silence: [frames, 1]) and weights [frames] of a chunk.
+
+    With two phases the pitches are learnt from frames in which something sounds, for only they are asked then.
+    """
+    sounds = labels.any(axis=1)
+    if phase == "silence":
+        return sounds[:, None].astype(np.float32), answers.astype(np.float32)
+    weights = answers & sounds if phases == 2 else answers
+    return labels.astype(np.float32), weights.astype(np.float32)
+
+
+class ChunkFeed(keras.utils.PyDataset):
+    """Shuffled batches of chunks: {x, inside}, targets and weights."""
+
+    def __init__(self, setup: Setup, recordings: list[Recording], normal: Normal, phase: Phase, shuffle: bool) -> None:
+        super().__init__(workers=setup.workers, use_multiprocessing=False, max_queue_size=4)
+        self._setup, self._recordings, self._normal, self._phase = setup, recordings, normal, phase
+        self._labels = labels_of(recordings, setup.spectrum, setup.names)
+        chunks = setup.chunks
+        self._places = [(i, k) for i, r in enumerate(recordings) for k in range(chunks.count(len(r.levels)))]
+        self._rng = np.random.default_rng(setup.seed) if shuffle else None
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self._places) // self._setup.batch)
+
+    def on_epoch_end(self) -> None:
+        """Another order for the next epoch."""
+        if self._rng is not None:
+            self._rng.shuffle(self._places)
+
+    def __getitem__(self, index: int) -> tuple[dict[str, Any], Any, Any]:
+        first = index * self._setup.batch
+        rows = [self._chunk(*place) for place in self._places[first : first + self._setup.batch]]
+        x, inside, targets, weights = (np.stack(column) for column in zip(*rows, strict=True))
+        return {"x": x, "inside": inside}, targets, weights
+
+    def _chunk(self, recording: int, number: int) -> tuple[Any, Any, Any, Any]:
+        chunks, levels = self._setup.chunks, self._recordings[recording].levels
+        inside, answers = chunks.inside(len(levels), number), chunks.answers(len(levels), number)
+        labels = chunks.cut(self._labels[recording], number)
+        targets, weights = phase_target(labels, answers, self._phase, self._setup.phases)
+        x = self._normal(chunks.cut(levels, number), inside)
+        return x, inside.astype(np.float32), targets, weights
+
+
+def build_phase(setup: Setup, phase: Phase) -> keras.Model:
+    """The net of a phase; whether anything sounds is asked of one half as wide."""
+    if phase == "silence":
+        return build(setup.family, setup.chunks.frames, setup.spectrum.bins, 1, max(1, setup.c // 2))
+    return build(setup.family, setup.chunks.frames, setup.spectrum.bins, setup.width, setup.c)
+
+
+def optimiser(setup: Setup) -> keras.optimizers.Optimizer:
+    """The optimiser by its name, gradients clipped."""
+    made = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[setup.optimiser]
+    extra = {"momentum": 0.9, "nesterov": True} if setup.optimiser == "sgd" else {}
+    return getattr(keras.optimizers, made)(setup.lr, clipnorm=1.0, **extra)
+
+
+def rate_at(setup: Setup, epoch: int, rate: float) -> float:
+    """The rate of an epoch (from 0): `gamma` times as high from each milestone on."""
+    return rate * setup.gamma if epoch in setup.milestones else rate
+
+
+def fit(
+    setup: Setup,
+    train: list[Recording],
+    dev: list[Recording] | None,
+    statistics: tuple[float, float],
+    folder: Path,
+    extra: Sequence[keras.callbacks.Callback] = (),
+    verbose: int = 2,
+) -> None:
+    """Fit every phase; the best weights, the history and the setup go to `folder`.
+
+    The loss on `dev` decides which weights are best, when the rate falls and when it ends; without `dev` that on
+    `train`. `extra` callbacks watch the last phase.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "setup.json").write_text(json.dumps({"setup": setup.to_dict(), "statistics": statistics}, indent=1))
+    keras.utils.set_random_seed(setup.seed)
+    normal = Normal(*statistics)
+    watched = "val_loss" if dev else "loss"
+    for phase in phases_of(setup):
+        model = build_phase(setup, phase)
+        loss = keras.losses.BinaryCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+        model.compile(optimiser(setup), loss=loss)
+        kept = [
+            keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate_at(setup, epoch, rate)),
+            keras.callbacks.ReduceLROnPlateau(watched, factor=PLATEAU, patience=max(1, setup.patience // 2)),
+            keras.callbacks.EarlyStopping(watched, patience=setup.patience),
+            keras.callbacks.ModelCheckpoint(
+                str(folder / f"{phase}.weights.h5"), watched, save_best_only=True, save_weights_only=True
+            ),
+            keras.callbacks.CSVLogger(str(folder / f"{phase}.csv")),
+        ]
+        model.fit(
+            ChunkFeed(setup, train, normal, phase, shuffle=True),
+            epochs=setup.epochs,
+            validation_data=ChunkFeed(setup, dev, normal, phase, shuffle=False) if dev else None,
+            callbacks=[*kept, *(extra if phase == phases_of(setup)[-1] else ())],
+            verbose=verbose,
+        )
+
+
+@dataclass
+class Fitted:
+    """A fit's nets, one a phase, and how their levels are normalised."""
+
+    setup: Setup
+    normal: Normal
+    models: list[keras.Model]
+
+    @classmethod
+    def load(cls, folder: Path) -> Fitted:
+        """The fit in `folder`; UserError where there is none."""
+        if not (folder / "setup.json").is_file() or not (folder / "pitch.weights.h5").is_file():
+            raise UserError(f"There is no fit in {folder}: run with --action train or train-val first.")
+        about = json.loads((folder / "setup.json").read_text())
+        setup = Setup.from_dict(about["setup"])
+        models = []
+        for phase in phases_of(setup):
+            model = build_phase(setup, phase)
+            model.load_weights(folder / f"{phase}.weights.h5")
+            models.append(model)
+        return cls(setup, Normal(*about["statistics"]), models)
+
+    def posteriors(self, levels: Levels) -> Posteriors:
+        """[frames, keys] of a whole recording [frames, bins]: chunk by chunk, put together again.
+
+        With two phases: that anything sounds, times that this key does if anything does.
+        """
+        return hear(self.models, self.setup.chunks, self.normal, levels, self.setup.batch)
+
+    @property
+    def parameters(self) -> int:
+        """Weights of all nets."""
+        return sum(model.count_params() for model in self.models)
+
+
+def hear(models: list[keras.Model], chunks: Chunks, normal: Normal, levels: Levels, batch: int) -> Posteriors:
+    """`Fitted.posteriors` of these models."""
+    numbers = range(chunks.count(len(levels)))
+    inside = [chunks.inside(len(levels), n) for n in numbers]
+    x = np.stack([normal(chunks.cut(levels, n), i) for n, i in zip(numbers, inside, strict=True)])
+    shares: Any = 1.0
+    for model in models:
+        logits = model.predict({"x": x, "inside": np.stack(inside).astype(np.float32)}, batch_size=batch, verbose=0)
+        shares = shares / (1 + np.exp(-logits))
+    return np.asarray(chunks.join(shares, len(levels)), np.float32)

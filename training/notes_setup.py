@@ -1,0 +1,82 @@
+"""What one configuration of `python -m training notes` is: its family, what it reads, and how it is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from device.errors import UserError
+from device.types import KEYS
+from training.chunks import NAMES, Chunks
+from training.spectra import Spectrum
+
+FITTED = ("cnn", "crnn", "transformer")
+"""Families that this command fits."""
+GIVEN = ("shipped", "pyin", "neural")
+"""Families that only listen: the shipped transcriber, probabilistic YIN, a pitch tracker with weights of its own."""
+OPTIMISERS = ("adam", "adamw", "rmsprop", "sgd")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A configuration; `c` multiplies every layer's width, `phases` 2 asks first whether anything sounds."""
+
+    family: str = "cnn"
+    spectrum: Spectrum = field(default_factory=Spectrum)
+    phases: int = 1
+    names: bool = False
+    batch_seconds: float = 4.0
+    c: int = 4
+    lr: float = 1e-3
+    epochs: int = 8
+    batch: int = 8
+    optimiser: str = "adam"
+    gamma: float = 0.1
+    milestones: tuple[int, ...] = ()
+    patience: int = 4
+    workers: int = 1
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.family not in FITTED:
+            raise UserError(f"The family {self.family!r} is not fitted: choose one of {', '.join(FITTED)}.")
+        if self.phases not in (1, 2):
+            raise UserError(f"--phases {self.phases} is neither 1 nor 2.")
+        if self.optimiser not in OPTIMISERS:
+            raise UserError(f"There is no optimiser {self.optimiser!r}: choose one of {', '.join(OPTIMISERS)}.")
+        if self.batch_seconds < 4 * self.spectrum.hop_s:
+            raise UserError(f"--batch-seconds {self.batch_seconds:g} is shorter than four frames.")
+        for name in ("c", "epochs", "batch", "workers", "patience", "lr", "gamma"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"{name} must be above 0, not {getattr(self, name)}.")
+
+    @property
+    def width(self) -> int:
+        """Columns of the labels."""
+        return NAMES if self.names else KEYS
+
+    @property
+    def chunks(self) -> Chunks:
+        """How recordings are cut."""
+        return Chunks.of_seconds(self.batch_seconds, self.spectrum.hop_s)
+
+    @property
+    def name(self) -> str:
+        """Names the fit's folder where no other name is given."""
+        phases = "-two-phases" if self.phases == 2 else ""
+        return f"{self.family}-{self.spectrum.name}-{self.width}{phases}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the fit's folder."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> Setup:
+        """From the fit's folder."""
+        return cls(**{**d, "spectrum": Spectrum(**d["spectrum"]), "milestones": tuple(d["milestones"])})
+
+
+def fit_folder(cache: Path, name: str, dev: bool) -> Path:
+    """Where a fit lies; `dev` for that of `train-val`, which watched the development recordings."""
+    return cache / "fits" / "notes" / (f"{name}-dev" if dev else name)

@@ -1,0 +1,57 @@
+"""Whether one human hand could play it: a left hand judged by the times of its notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from device.types import Send
+
+MOST_KEYS = 5
+WIDEST = 16
+MOVES = ((0.125, 12.0), (0.25, 24.0))
+"""(seconds, semitones): the hand's centre, half-way between its outer keys, moves at most so far in so long."""
+
+Rows = npt.NDArray[np.float64]
+"""[notes, 3]: onset and offset in seconds, MIDI pitch."""
+
+
+def rows_of(sends: Sequence[Send]) -> Rows:
+    """The notes that messages make; one that is never let go lasts for ever."""
+    down: dict[int, int] = {}
+    rows: list[list[float]] = []
+    for send in sorted(sends, key=lambda s: (s.due_s, s.kind != "note_off")):
+        if send.kind == "note_on":
+            down[send.pitch] = len(rows)
+            rows.append([send.due_s, np.inf, send.pitch])
+        elif send.kind == "note_off" and send.pitch in down:
+            rows[down.pop(send.pitch)][1] = send.due_s
+    return np.array(rows, np.float64).reshape(-1, 3)
+
+
+def faults(left: Rows, right: Rows, known_after_s: float) -> list[str]:
+    """What no hand could do, a word for each stroke at fault: `keys`, `span`, `crossing`, `leap`.
+
+    A right-hand key counts for `crossing` once it has been down for `known_after_s`: what cannot be known yet cannot
+    be kept clear of.
+    """
+    found: list[str] = []
+    centres: list[tuple[float, float]] = []
+    for time in np.unique(left[:, 0]):
+        down = left[(left[:, 0] <= time) & (left[:, 1] > time), 2]
+        struck = left[left[:, 0] == time, 2]
+        if len(down) > MOST_KEYS:
+            found.append("keys")
+        if np.ptp(down) > WIDEST:
+            found.append("span")
+        above = right[(right[:, 0] <= time - known_after_s) & (right[:, 1] > time), 2]
+        if len(above) and struck.max() >= above.min():
+            found.append("crossing")
+        centre = float(down.min() + down.max()) / 2
+        centres = [(t, c) for t, c in centres if time - t <= MOVES[-1][0]]
+        if any(time - t <= within and abs(centre - c) > most for t, c in centres for within, most in MOVES):
+            found.append("leap")
+        centres.append((float(time), centre))
+    return found

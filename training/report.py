@@ -1,0 +1,219 @@
+"""`python -m training report`: one HTML page with pictures of what a transcriber hears and how it errs.
+
+Everything is measured from the bundle's exported .tflite, streamed hop by hop, but for the net's own doubt, which
+asks the fit's float net.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from device.bundle import Bundle, default_bundle
+from device.gate import GateSpec
+from device.types import KEYS, LOWEST_KEY
+from training.cases import Case, case_of
+from training.errors import KINDS
+from training.evaluate_hearing import calibration_error
+from training.notescore import FRAME_S
+from training.report_trust import (
+    GHOST,
+    HIT,
+    MISSED,
+    confidences,
+    curve,
+    delays,
+    doubts,
+    look_ahead,
+    missed_against_false,
+    reliability,
+    uncertainty,
+)
+from training.takes import maps_takes, right_hand_takes
+
+SHOWN_S = 12.0
+"""Seconds of a take in a piano roll or a spectrogram."""
+STYLE = (
+    "body{font:16px sans-serif;max-width:70em;margin:2em auto}img{max-width:100%}"
+    "td,th{padding:.2em 1em;text-align:right}"
+)
+
+
+def picture(draw: Callable[[Any], None], size: tuple[float, float] = (9, 3.2)) -> str:
+    """An <img> of what `draw` puts into a matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    draw(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110)
+    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}">'
+
+
+def learning_curves(history: Path) -> Callable[[Any], None]:
+    """Loss by epoch, from Keras' CSV."""
+    rows = list(csv.DictReader(history.open()))
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        for name in ("loss", "val_loss"):
+            axes.plot([int(row["epoch"]) + 1 for row in rows], [float(row[name]) for row in rows], label=name)
+        axes.set(xlabel="epoch", ylabel="loss")
+        axes.legend()
+
+    return draw
+
+
+def labels_over_spectrogram(case: Case, hop_s: float) -> Callable[[Any], None]:
+    """The long window's levels with the labels' beginnings and ends."""
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        shown = case.frames[: int(SHOWN_S / hop_s), :, 0].T
+        axes.imshow(shown, origin="lower", aspect="auto", extent=(0, SHOWN_S, 20.67, 20.67 + len(shown) / 3))
+        for on, off, pitch, _ in case.take.notes[case.take.notes[:, 0] < SHOWN_S]:
+            axes.plot([on, off], [pitch, pitch], color="white", lw=1)
+            axes.plot([on], [pitch], "|", color="white", ms=5)
+        axes.set(xlabel="s", ylabel="MIDI pitch", xlim=(0, SHOWN_S), ylim=(21, 118))
+
+    return draw
+
+
+def roll(case: Case) -> Callable[[Any], None]:
+    """Hits, misses and ghosts; and the original above what is made of it."""
+
+    def draw(figure: Any) -> None:
+        both, original, ours = figure.subplots(3, sharex=True, sharey=True)
+        wanted, found = case.take.notes, case.heard.notes
+        rows = [(found[j], HIT) for _, j in case.judged.hits]
+        rows += [(wanted[i], MISSED) for i in case.judged.missed] + [(found[j], GHOST) for j in case.judged.ghosts]
+        for axes, notes in (
+            (both, rows),
+            (original, [(n, "black") for n in wanted]),
+            (ours, [(n, HIT) for n in found]),
+        ):
+            for (on, off, pitch, _), colour in notes:
+                if on < SHOWN_S:
+                    axes.plot([on, min(off, SHOWN_S)], [pitch, pitch], color=colour, lw=2.2, solid_capstyle="butt")
+        for axes, name in ((both, "hit, missed, ghost"), (original, "played"), (ours, "heard")):
+            axes.set_ylabel(name)
+        ours.set(xlabel="s", xlim=(0, SHOWN_S))
+        for name, colour in (("hit", HIT), ("missed", MISSED), ("ghost", GHOST)):
+            both.plot([], [], color=colour, label=name)
+        both.legend(loc="upper right", fontsize="small", ncols=3)
+
+    return draw
+
+
+def by_pitch(cases: list[Case]) -> Callable[[Any], None]:
+    """Labels found and missed, and ghosts, pitch by pitch."""
+    count = np.zeros((3, KEYS))
+    for case in cases:
+        for row, notes in enumerate(
+            (
+                case.take.notes[[i for i, _ in case.judged.hits], 2],
+                case.take.notes[case.judged.missed, 2],
+                case.heard.notes[case.judged.ghosts, 2],
+            )
+        ):
+            np.add.at(count[row], notes.astype(int) - LOWEST_KEY, 1)
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        at = np.arange(LOWEST_KEY, LOWEST_KEY + KEYS)
+        axes.bar(at, count[0], color=HIT, label="hit", width=1)
+        axes.bar(at, count[1], bottom=count[0], color=MISSED, label="missed", width=1)
+        axes.bar(at, -count[2], color=GHOST, label="ghost", width=1)
+        axes.set(xlabel="MIDI pitch", ylabel="notes")
+        axes.legend()
+
+    return draw
+
+
+def ghost_kinds(cases: list[Case]) -> Callable[[Any], None]:
+    """How many ghosts of each kind."""
+    kinds = sum((case.judged.kinds for case in cases), Counter[str]())
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.bar(KINDS, [kinds[kind] for kind in KINDS], color=GHOST)
+        axes.set(ylabel="ghosts")
+
+    return draw
+
+
+def confusion(cases: list[Case]) -> str:
+    """Frames of 10 ms and 88 keys: a table of what sounds against what was heard to sound."""
+    table = np.zeros((2, 2), np.int64)
+    for case in cases:
+        length = int(len(case.take.audio) / case.take.rate / FRAME_S)
+        rolls = [np.zeros((length, KEYS), bool) for _ in range(2)]
+        for sounding, notes in zip(rolls, (case.take.notes, case.heard.notes), strict=True):
+            for on, off, pitch, _ in notes:
+                sounding[int(on / FRAME_S) : int(off / FRAME_S), int(pitch) - LOWEST_KEY] = True
+        np.add.at(table, (rolls[0].astype(int).ravel(), rolls[1].astype(int).ravel()), 1)
+    head = "<tr><th></th><th>heard silent</th><th>heard sounding</th></tr>"
+    rows = "".join(
+        f"<tr><th>{name}</th><td>{silent:,}</td><td>{sounds:,}</td></tr>"
+        for name, (silent, sounds) in zip(("silent", "sounding"), table.tolist(), strict=True)
+    )
+    return f"<table>{head}{rows}</table>"
+
+
+def page(title: str, parts: list[tuple[str, str]]) -> str:
+    """An HTML page of headed parts."""
+    body = "".join(f"<h2>{escape(head)}</h2>{content}" for head, content in parts)
+    head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+    return f"{head}<h1>{escape(title)}</h1>{body}"
+
+
+@click.command()
+@click.option(
+    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: as shipped."
+)
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
+@click.option("--on", "setting", default="room", show_default=True, help="maps, or a setting of right hands.")
+@click.option("--takes", default=8, show_default=True)
+@click.option("--fit", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/hearing.html"), show_default=True)
+def report(folder: Path, cache: Path, data: Path, setting: str, takes: int, fit: str, out: Path) -> None:
+    """Pictures of what the transcriber hears and how it errs, in one HTML page."""
+    bundle = Bundle.open(folder)
+    chosen = (
+        maps_takes(data / "maps-enstdkcl")[:takes] if setting == "maps" else right_hand_takes(cache, takes, setting)
+    )
+    cases = [case_of(bundle, take) for take in chosen]
+    hop_s = bundle.features.hop_s
+    gate = GateSpec.from_dict({k: v for k, v in bundle.manifest.gate.items() if k in GateSpec.__dataclass_fields__})
+    history = cache / "fits" / fit / "history.csv"
+    parts = [("Learning curves", picture(learning_curves(history)))] if history.is_file() else []
+    parts += [
+        ("Labels over the spectrogram", picture(labels_over_spectrogram(cases[0], hop_s), (9, 4))),
+        ("Hits, misses and ghosts", picture(roll(cases[0]), (9, 7))),
+        ("By pitch", picture(by_pitch(cases))),
+        ("Ghosts by kind", picture(ghost_kinds(cases))),
+        ("Frames", confusion(cases)),
+        (
+            f"Reliability: calibration error {calibration_error(confidences(cases)):.3f}",
+            picture(reliability(cases), (6, 5)),
+        ),
+        ("Delay", picture(delays(cases))),
+        ("F1 against look-ahead", picture(look_ahead(cases))),
+        ("Missed against false notes", picture(curve(missed_against_false(cases, gate, hop_s)), (6, 4))),
+    ]
+    if (cache / "fits" / fit / "config.json").is_file():
+        doubted = np.concatenate([doubts(case, cache / "fits" / fit) for case in cases])
+        parts.append(("Doubt: variance by Monte Carlo dropout beside the confidence", picture(uncertainty(doubted))))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page(f"Hearing: {len(cases)} takes, {setting}", parts), encoding="utf-8")
+    click.echo(f"{out}")

@@ -1,0 +1,131 @@
+"""Counts `device/rhythm.npz`: how right hands place their onsets in the bar, for the clock that follows.
+
+The training pieces' right hands, on the steps of their own bars, by metre; see `device.rhythm` for
+what the tables mean.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UserError
+from device.meter import Meter
+from device.rhythm import (
+    FRESH_CLASSES,
+    INTERVAL_CLASSES,
+    NEXT_CLASSES,
+    PREVIOUS_CLASSES,
+    RECENT,
+    SIZE_CLASSES,
+    chord_class,
+    interval_class,
+    next_class,
+    previous_class,
+)
+from training.pieces import CORPORA, Hand, Piece, load_pieces
+from training.playing_data import grid_of
+
+METERS = ((2, 4), (3, 4), (4, 4), (6, 8))
+SMOOTHING = 2.0
+"""Onsets that every row of a table is given beforehand, spread as the same row of all positions together."""
+OFF_GRID_STEPS = 0.2
+"""An onset further from every step is an ornament or a triplet, and ends a line."""
+
+Counts = npt.NDArray[np.float64]
+Sounded = tuple[int, int, int, int, int]
+"""Step from the piece's first, position in the bar, top pitch, size class, chord class."""
+
+
+def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
+    """The right hand's onsets where `meter` holds, cut where it does not and at onsets off the grid."""
+    steps, quarters = grid_of(piece)
+    right = piece.of(Hand.RIGHT)
+    if not len(right) or not len(quarters):
+        return
+    onsets, first = np.unique(right["onset"], return_index=True)
+    last = np.append(first[1:], len(right))
+    line: list[Sounded] = []
+    recent: deque[set[int]] = deque(maxlen=RECENT)
+    for onset, low, high in zip(onsets, first, last, strict=True):
+        pitches = right["pitch"][low:high].astype(int)
+        classes = set(pitches % 12)
+        chord = chord_class(high - low, len(classes.difference(*recent)))
+        recent.append(classes)
+        nearest = int(np.argmin(np.abs(quarters - onset)))
+        step = steps[nearest]
+        off = abs(float(quarters[nearest]) - float(onset)) / float(step.meter.step_quarters)
+        if step.meter != meter or off > OFF_GRID_STEPS:
+            if line:
+                yield line
+            line = []
+            continue
+        note = (nearest, step.position, int(pitches.max()), chord // FRESH_CLASSES, chord)
+        if line and line[-1][0] == nearest:
+            line[-1] = max(line[-1], note)
+        else:
+            line.append(note)
+    if line:
+        yield line
+
+
+def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Counts]:
+    """How often: `onset`, `next`, `interval` and `chord`, shaped as the tables of `device.rhythm.Rhythm`."""
+    size = meter.steps_per_bar
+    onset = np.zeros(size)
+    following = np.zeros((size, PREVIOUS_CLASSES, NEXT_CLASSES))
+    interval = np.zeros((size, PREVIOUS_CLASSES, INTERVAL_CLASSES, INTERVAL_CLASSES))
+    chord = np.zeros((size, PREVIOUS_CLASSES, SIZE_CLASSES, SIZE_CLASSES * FRESH_CLASSES))
+    for piece in pieces:
+        for line in lines(piece, meter):
+            step, position, pitch, keys, chords = (np.array(column) for column in zip(*line, strict=True))
+            np.add.at(onset, position, 1)
+            gap = np.diff(step)
+            moved = np.array([interval_class(int(d)) for d in np.diff(pitch)], np.int64)
+            np.add.at(following, (position[1:-1], previous_class(gap[:-1]), next_class(gap[1:])), 1)
+            np.add.at(interval, (position[2:], previous_class(gap[1:]), moved[:-1], moved[1:]), 1)
+            np.add.at(chord, (position[1:], previous_class(gap), keys[:-1], chords[1:]), 1)
+    return onset, following, interval, chord
+
+
+def tables(counts: tuple[Counts, Counts, Counts, Counts]) -> dict[str, npt.NDArray[np.float32]]:
+    """Counts to probabilities, the interval's to its ratio to a uniform guess, the chord's to that to all places'."""
+    onset, following, interval, chord = (_smoothed(table) for table in counts)
+    anywhere = counts[3].sum(axis=(0, 1)) + 1.0
+    return {
+        "onset": onset.astype(np.float32),
+        "next": following.astype(np.float32),
+        "interval": (interval * INTERVAL_CLASSES).astype(np.float32),
+        "chord": (chord / (anywhere / anywhere.sum(axis=-1, keepdims=True))).astype(np.float32),
+    }
+
+
+def _smoothed(counted: Counts) -> Counts:
+    """Rows (the last axis) to probabilities, each begun with `SMOOTHING` onsets as all positions have them."""
+    if counted.ndim == 1:
+        return np.asarray((counted + SMOOTHING) / (counted + SMOOTHING).sum())
+    together = counted.sum(axis=0, keepdims=True) + 1.0
+    begun = counted + SMOOTHING * together / together.sum(axis=-1, keepdims=True)
+    return np.asarray(begun / begun.sum(axis=-1, keepdims=True))
+
+
+@click.command()
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("device/rhythm.npz"), show_default=True)
+def rhythm(cache: Path, out: Path) -> None:
+    """Count the clock's rhythm tables from the training pieces."""
+    pieces = [piece for corpus in CORPORA for piece in load_pieces(cache, corpus, "train") if piece.primary]
+    if not pieces:
+        raise UserError(f"No pieces in {cache / 'pieces'}: run `python -m training prepare` first.")
+    written: dict[str, Any] = {}
+    for beats, kind in METERS:
+        counts = count(pieces, Meter(beats, kind))
+        click.echo(f"{beats}/{kind}: {int(counts[0].sum())} onsets")
+        written |= {f"{beats}_{kind}_{name}": table for name, table in tables(counts).items()}
+    np.savez_compressed(out, **written)

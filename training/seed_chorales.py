@@ -1,0 +1,246 @@
+"""The smallest seed: a language of note and rest events of Bach's chorales, told by an embedding and three LSTMs.
+
+On each beat come the bass, tenor and alto, then the soprano: each event is a pitch class or a rest. At playing the
+soprano's events are the played melody's, one beat late as the right hand is known, and the others are sampled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from device.errors import UserError
+from training.panel import Roll
+from training.seed_data import PAUSE, Song, late, melody_of
+from training.seed_play import softmax, voiced
+from training.seed_setup import CHORALE_FIT, Chorale
+
+Array = npt.NDArray[Any]
+
+PADDING = 0
+LOWER, MELODY = 1, 14
+"""First event of the lower voices and of the melody: 12 pitch classes, then a rest."""
+EVENTS = 27
+VOICES = 4
+UNITS = (6, 12, 6)
+KEPT = (5, 95)
+"""Percentiles of length between which chorales are kept."""
+BEAT_STEPS = 4
+EPOCHS, BATCH, RATE = 120, 16, 2e-2
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """What the corpus' own statistics decide."""
+
+    chorales: int
+    in_four: int
+    kept: int
+    least_beats: int
+    most_beats: int
+    embedding: int
+
+    @property
+    def sequence(self) -> int:
+        """Events of the longest chorale kept; shorter ones are padded to it."""
+        return VOICES * self.most_beats
+
+
+def chorales(cache: Path) -> list[Array]:
+    """The 4/4 chorales that music21 carries, each [beats, 4] from the bass up: pitch classes, `PAUSE` for a rest."""
+    path = cache / "steps" / "seeds-chorales.npz"
+    if not path.exists():
+        found, number = _read()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with temporary.open("wb") as file:
+            lengths = np.array([len(c) for c in found])
+            np.savez_compressed(file, voices=np.concatenate(found), lengths=lengths, number=np.array(number))
+        temporary.replace(path)
+    with np.load(path) as data:
+        return np.split(data["voices"], np.cumsum(data["lengths"])[:-1])
+
+
+def _read() -> tuple[list[Array], int]:
+    try:
+        from music21 import corpus
+    except ImportError:
+        raise UserError("The chorales come with music21: install the extra, pip install 'lefthand[train]'.") from None
+    found, number = [], 0
+    for score in corpus.chorales.Iterator():
+        number += 1
+        times = list(score.recurse().getElementsByClass("TimeSignature"))
+        if times and {time.ratioString for time in times} == {"4/4"} and len(score.parts) == VOICES:
+            found.append(beats_of([_notes(part) for part in reversed(score.parts)]))
+    return found, number
+
+
+def _notes(part: Any) -> list[tuple[float, float, int]]:
+    """(onset, duration, pitch) of a part, in quarters."""
+    flat = part.flatten().notes
+    return [(float(n.offset), float(n.quarterLength), int(n.pitches[-1].midi)) for n in flat if n.quarterLength > 0]
+
+
+def beats_of(parts: list[list[tuple[float, float, int]]]) -> Array:
+    """What sounds on each beat, uint8 [beats, parts]."""
+    beats = max((math.ceil(on + long) for part in parts for on, long, _ in part), default=0)
+    voices = np.full((beats, len(parts)), PAUSE, np.uint8)
+    for column, part in enumerate(parts):
+        for on, long, pitch in part:
+            voices[math.ceil(on) : math.ceil(on + long), column] = pitch % 12
+    return voices
+
+
+def lengths_of(found: list[Array], number: int) -> Lengths:
+    """Least and most beats, and the embedding: the fourth root of the number of events, upwards."""
+    beats = [len(chorale) for chorale in found]
+    least, most = (int(np.percentile(beats, p)) for p in KEPT)
+    kept = sum(least <= n <= most for n in beats)
+    return Lengths(number, len(found), kept, least, most, math.ceil(EVENTS**0.25))
+
+
+def events_of(voices: Array, sequence: int, shift: int = 0) -> Array:
+    """[beats, 4] as events, padded: int32 [sequence]."""
+    moved = np.where(voices == PAUSE, PAUSE, (voices.astype(int) + shift) % 12)
+    events = (moved + np.array([LOWER, LOWER, LOWER, MELODY])).ravel()[:sequence]
+    return np.pad(events, (0, sequence - len(events))).astype(np.int32)
+
+
+class Net:
+    """Embedding, LSTMs of `UNITS`, and a softmax over the next event."""
+
+    def __init__(self, embedding: int) -> None:
+        self.embed = layers.Embedding(EVENTS, embedding)
+        self.lstms = [layers.RNN(layers.LSTMCell(n, name=f"cell_{i}"), True) for i, n in enumerate(UNITS)]
+        self.out = layers.Dense(EVENTS, name="out")
+        events = keras.Input((None,), dtype="int32", name="events")
+        y = self.embed(events)
+        for lstm in self.lstms:
+            y = lstm(y)
+        self.sequence = keras.Model(events, self.out(y), name="chorales")
+
+    def step(self, batch: int) -> keras.Model:
+        """{event [B], two states a layer} → logits [B, EVENTS] and the next states."""
+        event = keras.Input((), batch_size=batch, dtype="int32", name="event")
+        inputs: dict[str, Any] = {"event": event}
+        outputs: dict[str, Any] = {}
+        y = self.embed(event)
+        for i, lstm in enumerate(self.lstms):
+            states = [keras.Input((UNITS[i],), batch_size=batch, name=f"state_{i}{half}") for half in "hc"]
+            inputs |= {state.name: state for state in states}
+            y, after = lstm.cell(y, states)
+            outputs |= {state.name: new for state, new in zip(states, after, strict=True)}
+        outputs["logits"] = self.out(y)
+        return keras.Model(inputs, outputs, name="chorales_step")
+
+
+def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int = EPOCHS) -> Net:
+    """Fit on all chorales kept, in a key drawn anew each time."""
+    began = time.process_time()
+    keras.utils.set_random_seed(1)
+    net = Net(lengths.embedding)
+    rng = np.random.default_rng(1)
+    kept = [c for c in found if lengths.least_beats <= len(c) <= lengths.most_beats]
+    net.sequence.compile(
+        keras.optimizers.Adam(RATE, clipnorm=1.0),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING),
+    )
+    for epoch in range(epochs):
+        events = np.stack([events_of(c, lengths.sequence, int(rng.integers(12))) for c in kept])
+        net.sequence.optimizer.learning_rate = RATE * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+        net.sequence.fit(events[:, :-1], events[:, 1:], batch_size=BATCH, verbose=2 if epoch % 20 == 19 else 0)
+    folder.mkdir(parents=True, exist_ok=True)
+    net.sequence.save_weights(str(folder / "chorales.weights.h5"))
+    about = {
+        "parameters": net.sequence.count_params(),
+        "cpu_s": round(time.process_time() - began, 1),
+        **{name: getattr(lengths, name) for name in lengths.__dataclass_fields__},
+        "sequence": lengths.sequence,
+    }
+    (folder / "config.json").write_text(json.dumps(about, indent=1))
+    return net
+
+
+def fitted(cache: Path, fits: bool) -> tuple[Net, dict[str, Any]]:
+    """The one fit that all ways to sample share; fitted here where it is not there yet and `fits`."""
+    folder = cache / "fits" / "seeds" / CHORALE_FIT
+    if not (folder / "config.json").is_file():
+        if not fits:
+            raise UserError("The chorales have not been fitted: run one of them with --action fit first.")
+        found = chorales(cache)
+        with np.load(cache / "steps" / "seeds-chorales.npz") as data:
+            number = int(data["number"])
+        fit_chorales(found, lengths_of(found, number), folder)
+    about: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    net = Net(about["embedding"])
+    net.sequence.load_weights(str(folder / "chorales.weights.h5"))
+    return net, about
+
+
+def draw(setup: Chorale, logits: Array, rng: np.random.Generator) -> Array:
+    """[B, 13] → the lower voice that is taken, 0..12; the likeliest, or one of the top k, of the nucleus, of all."""
+    shares = softmax(logits / (setup.temperature if setup.pick == "temperature" else 1.0))
+    if setup.pick == "greedy":
+        return np.asarray(np.argmax(shares, axis=-1))
+    order = np.argsort(-shares, axis=-1)
+    ranked = np.take_along_axis(shares, order, -1)
+    if setup.pick == "top-k":
+        ranked[:, setup.top_k :] = 0
+    elif setup.pick == "top-p":
+        ranked[(np.cumsum(ranked, axis=-1) - ranked) >= setup.top_p] = 0
+    edges = np.cumsum(ranked / ranked.sum(axis=-1, keepdims=True), axis=-1)
+    taken = np.minimum((rng.random((len(ranked), 1)) > edges).sum(axis=-1), ranked.shape[1] - 1)
+    # rounding may leave the last edge a hair below 1
+    taken = np.where(np.take_along_axis(ranked, taken[:, None], -1)[:, 0] > 0, taken, 0)
+    return np.asarray(np.take_along_axis(order, taken[:, None], -1)[:, 0])
+
+
+def play_chorales(setup: Chorale, net: Net, songs: list[Song], seed: int = 1) -> list[Roll]:
+    """Three voices struck on every beat, held to the next."""
+    rng = np.random.default_rng(seed)
+    starts = [np.flatnonzero(song.positions % BEAT_STEPS == 0) for song in songs]
+    beats = max(map(len, starts))
+    melody = np.full((len(songs), beats), PAUSE)
+    for row, song, first in zip(melody, songs, starts, strict=True):
+        row[: len(first)] = known_melody(song)[first]
+    model = net.step(len(songs))
+    states = {t.name: np.zeros(t.shape, np.float32) for t in model.inputs if t.name != "event"}
+    told = np.full((len(songs), beats, VOICES - 1), PAUSE)
+    for beat in range(beats):
+        event = melody[:, beat] + MELODY
+        for voice in range(VOICES):
+            out = model.predict_on_batch({"event": event.astype(np.int32), **states})
+            states = {name: out[name] for name in states}
+            if voice < VOICES - 1:
+                told[:, beat, voice] = draw(setup, out["logits"][:, LOWER : LOWER + 13], rng)
+                event = told[:, beat, voice] + LOWER
+    return [on_beats(row, first, len(s.positions)) for row, first, s in zip(told, starts, songs, strict=True)]
+
+
+def known_melody(song: Song) -> Array:
+    """The pitch class last heard up to the step before each, [T]; `PAUSE` where nothing was within a beat."""
+    heard = melody_of(late(song.right_sounding))
+    newest = np.maximum.accumulate(np.where(heard.any(axis=1), np.arange(len(heard)), -BEAT_STEPS - 1))
+    recent = newest > np.arange(len(heard)) - BEAT_STEPS
+    return np.where(recent, np.argmax(heard[np.maximum(newest, 0)], axis=1), PAUSE)
+
+
+def on_beats(told: Array, starts: Array, steps: int) -> Roll:
+    """Voices [beats, 3] that begin at these steps."""
+    classes, struck = np.zeros((2, steps, 12), bool)
+    ends = np.append(starts[1:], steps)
+    for voices, first, end in zip(told, starts, ends, strict=False):
+        sounding = voices[voices != PAUSE]
+        classes[first:end, sounding] = True
+        struck[first, sounding] = True
+    return voiced(classes, struck)

@@ -1,0 +1,168 @@
+"""The playing seeds in figures: each one's panel on the same held-out songs, a listening example, and their table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+
+from device.bundle import Bundle, default_bundle
+from device.errors import UserError
+from training.baselines import BASELINES
+from training.evaluate_playing import play as play_shipped
+from training.evaluate_playing import right_hand_of, song_rolls
+from training.panel import STEPS_PER_QUARTER, Roll, panel
+from training.pieces import Hand, Piece, load_pieces
+from training.seed_data import Song, roll_of_keys, song_of
+from training.seed_setup import CHORALES, SEEDS
+
+BESIDE = {
+    "truth": "the left hand as it was played",
+    "shipped": "the shipped model, as the device plays it",
+    "tonic": "the tonic triad held for ever",
+    "rolled": "the true hand 8.5 bars late",
+}
+"""First rows of the table."""
+ROWS = (*BESIDE, *SEEDS, *CHORALES)
+SHOWN = {
+    "pcs": "PCS",
+    "pcs_other": "PCS w/o unisons",
+    "clash": "clash",
+    "coupling": "coupling",
+    "agreement": "agreement",
+    "ur": "UR",
+    "changes": "changes",
+    "stuck": "stuck",
+    "density": "density",
+}
+MOST_SONGS = 20
+PANEL, EXAMPLE = "panel.json", "example.mid"
+EXAMPLE_QUARTERS = 96
+TICKS = 480
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A song that no fit has seen, with the piece it comes from."""
+
+    piece: Piece
+    song: Song
+
+    @property
+    def right(self) -> Roll:
+        """What is played to."""
+        return roll_of_keys(self.song.right_sounding, self.song.right_struck)
+
+    @property
+    def true(self) -> Roll:
+        """The left hand that was played."""
+        return roll_of_keys(self.song.left_sounding, self.song.left_struck)
+
+
+@lru_cache(maxsize=2)
+def held_out(cache: Path, most: int = MOST_SONGS) -> list[HeldOut]:
+    """Songs of the validation split evenly apart, the same for every configuration."""
+    pieces = [p for p in load_pieces(cache, "pop909", "valid") if p.primary and len(p.of(Hand.LEFT))]
+    if not pieces:
+        raise UserError(f"No pop909 pieces in {cache / 'pieces'}: run `python -m training prepare` first.")
+    chosen = np.unique(np.linspace(0, len(pieces) - 1, min(most, len(pieces))).astype(int))
+    return [HeldOut(pieces[i], song_of(pieces[i])) for i in chosen]
+
+
+def beside(name: str, pieces: list[HeldOut]) -> list[Roll]:
+    """The truth, the shipped model or a baseline."""
+    if name != "shipped":
+        return [BASELINES[name](p.right, p.true, p.song.bar, STEPS_PER_QUARTER) for p in pieces]
+    bundle = Bundle.open(default_bundle())
+    net, gap = bundle.accompanist(), float(bundle.manifest.accompanist["gap_steps"])
+    played = (play_shipped(p.piece, right_hand_of(p.piece), net, gap_steps=gap).notes for p in pieces)
+    return [song_rolls(p.piece, notes)[1] for p, notes in zip(pieces, played, strict=True)]
+
+
+def judge(pieces: Sequence[HeldOut], hands: Sequence[Roll], folder: Path, about: dict[str, Any]) -> dict[str, float]:
+    """The panel, means over songs, and an example to listen to, both left in the folder."""
+    rows = [
+        panel(p.right, hand, p.true, p.song.positions, p.song.bar, STEPS_PER_QUARTER)
+        for p, hand in zip(pieces, hands, strict=True)
+    ]
+    figures = {key: _mean([row[key] for row in rows]) for key in rows[0]}
+    folder.mkdir(parents=True, exist_ok=True)
+    named = {"about": about, "songs": [p.song.name for p in pieces], "figures": figures}
+    (folder / PANEL).write_text(json.dumps(named, indent=1))
+    write_example(folder / EXAMPLE, pieces[0], hands[0])
+    return figures
+
+
+def _mean(values: list[float]) -> float:
+    """Over the songs that have the figure; NaN where none has, as where nothing is played."""
+    there = [value for value in values if not np.isnan(value)]
+    return float(np.mean(there)) if there else float("nan")
+
+
+def _shown(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}"
+
+
+def write_example(path: Path, held: HeldOut, left: Roll) -> None:
+    """Both hands of a song from the melody's first bar on, as a MIDI file of two tracks."""
+    first = int(np.argmax(held.right.sounding.any(axis=1)))
+    first -= int(held.song.positions[first])
+    part = slice(max(0, first), max(0, first) + EXAMPLE_QUARTERS * STEPS_PER_QUARTER)
+    file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
+    beat_s = held.piece.beat_s
+    tempo = 60.0 / float(np.median(np.diff(beat_s))) if beat_s is not None else 96.0
+    file.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo))]))
+    for name, hand, velocity in (("Right hand", held.right, 78), ("Left hand", left, 58)):
+        file.tracks.append(track(name, Roll(hand.sounding[part], hand.struck[part]), velocity))
+    file.save(str(path))
+
+
+def track(name: str, hand: Roll, velocity: int) -> mido.MidiTrack:
+    """A hand on sixteenths as messages."""
+    messages: list[tuple[int, int, mido.Message]] = []
+    edge = np.zeros((1, hand.sounding.shape[1]), bool)
+    before = np.vstack([edge, hand.sounding, edge])
+    again = np.vstack([hand.struck, edge])
+    ends = before[:-1] & (~before[1:] | again)
+    begins = before[1:] & (again | ~before[:-1])
+    step_ticks = TICKS // STEPS_PER_QUARTER
+    for step, pitch in zip(*np.nonzero(ends), strict=True):
+        messages.append((int(step) * step_ticks, 0, mido.Message("note_off", note=int(pitch))))
+    for step, pitch in zip(*np.nonzero(begins), strict=True):
+        messages.append((int(step) * step_ticks, 1, mido.Message("note_on", note=int(pitch), velocity=velocity)))
+    found, at = mido.MidiTrack([mido.MetaMessage("track_name", name=name)]), 0
+    for tick, _, message in sorted(messages, key=lambda m: m[:2]):
+        found.append(message.copy(time=tick - at))
+        at = tick
+    return found
+
+
+def measured(root: Path) -> dict[str, dict[str, Any]]:
+    """The panel of every configuration that has been played, in the table's order."""
+    paths = {name: root / name / PANEL for name in ROWS}
+    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+
+
+def table(root: Path) -> str:
+    """Markdown: a line a configuration, those that have been measured."""
+    found = measured(root)
+    if not found:
+        raise UserError("No seed has been fitted: run `python -m training seeds --action fit` first.")
+    if len({tuple(row["songs"]) for row in found.values()}) > 1:
+        raise UserError("The seeds were played over different songs: play all again with --action play.")
+    lines = [
+        f"| configuration | what it is | weights | CPU s | {' | '.join(SHOWN.values())} |",
+        "|" + "---|" * (4 + len(SHOWN)),
+    ]
+    for name, row in found.items():
+        about, figures = row["about"], row["figures"]
+        cells = [f"`{name}`", about["about"], f"{about['parameters']:,}" if "parameters" in about else ""]
+        cells += [f"{about['cpu_s']:.0f}" if "cpu_s" in about else "", *(_shown(figures[key]) for key in SHOWN)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -1,0 +1,86 @@
+"""Fits one playing seed on a split's songs; its weights, history, thresholds and cost lie in its folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from device.errors import UserError
+from training.fitting import feed
+from training.seed_data import Song, Stretches
+from training.seed_loss import loss_of
+from training.seed_model import Net
+from training.seed_play import Thresholds, fit_thresholds
+from training.seed_setup import SEEDS, Seed
+
+BATCH_STEPS = 2048
+"""Steps of music in a batch, whatever the stretch: every fit sees as much."""
+EPOCH_STEPS = 100
+WARM_UP = 50
+WEIGHTS, CONFIG, HISTORY = "seed.weights.h5", "config.json", "history.csv"
+
+
+def seed_folder(cache: Path, name: str) -> Path:
+    """Where a configuration's fit lies."""
+    return cache / "fits" / "seeds" / name
+
+
+def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_STEPS) -> tuple[Net, Thresholds]:
+    """Fit on random stretches of these songs; `setup.like` must have been fitted into the folder beside."""
+    began = time.process_time()
+    keras.utils.set_random_seed(1)
+    net = Net(setup)
+    model = net.sequence()
+    if setup.like:
+        begin_with(setup, model, folder.parent / setup.like / WEIGHTS)
+    stretches = Stretches(found, setup, max(1, batch_steps // setup.stretch))
+    folder.mkdir(parents=True, exist_ok=True)
+    if setup.steps:
+        warm = min(WARM_UP, setup.steps // 2)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            setup.rate / 20, setup.steps - warm, 0.02, warmup_target=setup.rate, warmup_steps=warm
+        )
+        model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss_of(setup))
+        batches = feed(stretches.at, min(EPOCH_STEPS, setup.steps))
+        model.fit(
+            batches,
+            epochs=math.ceil(setup.steps / EPOCH_STEPS),
+            callbacks=[
+                keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
+                keras.callbacks.CSVLogger(str(folder / HISTORY)),
+            ],
+            verbose=2,
+        )
+    thresholds = fit_thresholds(setup, net, stretches)
+    model.save_weights(str(folder / WEIGHTS))
+    about: dict[str, Any] = {
+        **setup.to_dict(),
+        "parameters": model.count_params(),
+        "cpu_s": round(time.process_time() - began, 1),
+        "thresholds": thresholds,
+        "songs": len(found),
+    }
+    (folder / CONFIG).write_text(json.dumps(about, indent=1))
+    return net, thresholds
+
+
+def begin_with(setup: Seed, model: keras.Model, weights: Path) -> None:
+    """Take over the weights of another configuration's fit."""
+    if not weights.is_file():
+        raise UserError(f"{setup.name} begins with {setup.like}: fit that first, with --family {setup.like}.")
+    model.load_weights(str(weights))
+
+
+def load(folder: Path) -> tuple[Net, Thresholds]:
+    """A fit as it was left in its folder; UserError where there is none."""
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"{folder.name} has not been fitted: run it with --action fit first.")
+    net = Net(SEEDS[folder.name])
+    net.sequence().load_weights(str(folder / WEIGHTS))
+    thresholds: Thresholds = json.loads((folder / CONFIG).read_text())["thresholds"]
+    return net, thresholds

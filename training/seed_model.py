@@ -1,0 +1,209 @@
+"""The nets of the playing seeds: a body and its heads, over whole sequences for a fit and by steps for playing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from device.types import KEYS
+from training.seed_data import SLOTS, VOICES, read_width
+from training.seed_setup import TAPS, Seed
+
+Tensor = Any
+
+ATTENTION_HEADS = 4
+DILATIONS = (1, 2, 4, 8, 16)
+WINDOW_STEPS = 1 + 2 * sum(DILATIONS)
+RARE = -2.0
+"""A first logit: few keys sound at a time."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each head's numbers lie in what a net tells: name -> (first, end)."""
+
+    slices: dict[str, slice]
+    width: int
+
+    @classmethod
+    def of(cls, setup: Seed) -> Layout:
+        """Heads in their order; `sounding.2` is that of the second of `setup.ahead`."""
+        classes = KEYS if setup.kind == "keys" else 12
+        named: list[tuple[str, int]] = []
+        for i in range(len(setup.ahead)):
+            if setup.kind in ("voices", "notes"):
+                named.append((f"{setup.kind}.{i}", VOICES * 13))
+            else:
+                named.append((f"sounding.{i}", classes))
+            named.append((f"struck.{i}", classes))
+            if setup.kind == "octave":
+                named.append((f"octave.{i}", KEYS))
+        if setup.tells_right:
+            named.append(("right", classes))
+        slices, at = {}, 0
+        for name, size in named:
+            slices[name] = slice(at, at + size)
+            at += size
+        return cls(slices, at)
+
+
+def causal(y: Tensor, lag: int) -> Tensor:
+    """[B, T, C] as it was `lag` steps before, zeros first."""
+    return ops.pad(y, ((0, 0), (lag, 0), (0, 0)))[:, : -lag or None]
+
+
+class Taps(layers.Layer):
+    """Each step with the steps at `TAPS` before it, through one dense layer."""
+
+    def __init__(self, units: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.dense = layers.Dense(units, activation="relu")
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.dense.build((*shape[:-1], (len(TAPS) + 1) * (shape[-1] or 0)))
+        self.built = True
+
+    def call(self, y: Tensor) -> Tensor:
+        return self.dense(ops.concatenate([y, *(causal(y, lag) for lag in TAPS)], axis=-1))
+
+
+class HistoryUser(layers.Layer):
+    """Attention of each step over itself and the steps at `TAPS` before it, each lag with a bias of its own."""
+
+    def __init__(self, units: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.units = units
+        self.query, self.key, self.value = (layers.Dense(units, name=name) for name in ("query", "key", "value"))
+        self.out = layers.Dense(units, activation="relu")
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        for dense in (self.query, self.key, self.value):
+            dense.build(shape)
+        self.out.build((*shape[:-1], self.units + (shape[-1] or 0)))
+        self.lags = self.add_weight(shape=(len(TAPS) + 1, ATTENTION_HEADS), initializer="zeros", name="lags")
+        self.built = True
+
+    def call(self, y: Tensor) -> Tensor:
+        each = self.units // ATTENTION_HEADS
+
+        def by_head(z: Tensor) -> Tensor:
+            return ops.reshape(z, (*ops.shape(z)[:-1], ATTENTION_HEADS, each))
+
+        def over_lags(z: Tensor) -> Tensor:
+            return by_head(ops.stack([z, *(causal(z, lag) for lag in TAPS)], axis=2))
+
+        query, keys, values = by_head(self.query(y)), over_lags(self.key(y)), over_lags(self.value(y))
+        fit = ops.sum(query[:, :, None] * keys, axis=-1) / each**0.5 + self.lags
+        attended = ops.sum(ops.softmax(fit, axis=2)[..., None] * values, axis=2)
+        joined = ops.reshape(attended, (*ops.shape(y)[:-1], self.units))
+        return self.out(ops.concatenate([y, joined], axis=-1))
+
+
+class Net:
+    """The layers of one configuration, and the two models that share them."""
+
+    def __init__(self, setup: Seed) -> None:
+        self.setup, self.layout = setup, Layout.of(setup)
+        units = setup.units
+        self.right_width = read_width(setup.kind) + (SLOTS if setup.position else 0)
+        self.left_width = read_width(setup.kind) if setup.fed else 0
+        self.embed = layers.Dense(units, activation="relu", name="embed")
+        self.body: list[Any]
+        if setup.body in ("gru", "lstm"):
+            kind = layers.GRU if setup.body == "gru" else layers.LSTM
+            self.body = [kind(units, return_sequences=True, name="body")]
+        elif setup.body == "conv":
+            self.body = [
+                layers.Conv1D(units, 3, dilation_rate=d, padding="causal", activation="relu") for d in DILATIONS
+            ]
+        else:
+            own = Taps if setup.body == "taps" else HistoryUser
+            self.body = [own(units), layers.Dense(units, activation="relu")]
+        self.mix = layers.Dense(units, activation="relu", name="mix")
+        self.heads = layers.Dense(self._plain_width, bias_initializer=keras.initializers.Constant(RARE), name="heads")
+        self.octave = layers.Dense(KEYS, name="octave")
+        self.next_note = layers.Dense(13, name="next_note")
+        self.chord = layers.Dense(units, activation="relu", name="chord")
+        self._sequence: keras.Model | None = None
+
+    @property
+    def _plain_width(self) -> int:
+        beside = {"octave": KEYS, "notes": VOICES * 13}.get(self.setup.kind, 0)
+        return self.layout.width - beside
+
+    @property
+    def window(self) -> int:
+        """Steps of the past that a body without a state sees, with the present one."""
+        return {"conv": WINDOW_STEPS, "taps": 1 + max(TAPS), "history": 1 + max(TAPS)}[self.setup.body]
+
+    def told(self, hidden: Tensor, chosen: Tensor | None) -> Tensor:
+        """[B, T, units] → logits [B, T, width]; the octave decoder's are the logs of probabilities masked by the 12."""
+        hidden = self.mix(hidden)
+        plain = self.heads(hidden)
+        if self.setup.kind == "octave":
+            wanted = ops.sigmoid(plain[..., :12])
+            keys = self.octave(ops.concatenate([hidden, wanted], axis=-1))
+            first = 9
+            mask = ops.concatenate([wanted[..., first:], *[wanted] * 7, wanted[..., :1]], axis=-1)
+            sure = ops.clip(ops.sigmoid(keys) * mask, 1e-6, 1 - 1e-6)
+            return ops.concatenate([plain[..., :24], ops.log(sure) - ops.log1p(-sure), plain[..., 24:]], axis=-1)
+        if self.setup.kind == "notes":
+            spread = ops.repeat(hidden[:, :, None], VOICES, axis=2)
+            notes = self.next_note(self.chord(ops.concatenate([spread, chosen], axis=-1)))
+            return ops.concatenate([*(notes[:, :, v] for v in range(VOICES)), plain], axis=-1)
+        return plain
+
+    def over(self, x: Tensor) -> Tensor:
+        """The body over whole sequences [B, T, F] → [B, T, units]."""
+        y = self.embed(x)
+        for layer in self.body:
+            y = layer(y)
+        return y
+
+    def sequence(self) -> keras.Model:
+        """For a fit: what `training.seed_data.Stretches` gives → logits [B, T, width]."""
+        if self._sequence is not None:
+            return self._sequence
+        setup = self.setup
+        inputs = {"right": keras.Input((None, self.right_width), name="right")}
+        chosen = None
+        if setup.kind == "notes":
+            chosen = inputs["chosen"] = keras.Input((None, VOICES, 12), name="chosen")
+        if not setup.fed:
+            out = self.told(self.over(inputs["right"]), chosen)
+        else:
+            inputs["left"] = keras.Input((None, self.left_width), name="left")
+            inputs["share"] = keras.Input((1, 1), name="share")
+            out = self.told(self.over(ops.concatenate([inputs["right"], inputs["left"]], axis=-1)), None)
+            if setup.hands == "both-scheduled":
+                own = causal(self.own_left(out), 1)
+                left = inputs["left"] + inputs["share"] * (ops.stop_gradient(own) - inputs["left"])
+                out = self.told(self.over(ops.concatenate([inputs["right"], left], axis=-1)), None)
+        self._sequence = keras.Model(inputs, out, name="seed")
+        return self._sequence
+
+    def own_left(self, logits: Tensor) -> Tensor:
+        """What the net would read of its own left hand: probabilities in place of decisions."""
+        return ops.sigmoid(logits[..., : self.left_width])
+
+    def step(self, batch: int) -> keras.Model:
+        """For playing with feedback: {x [B, F], state ...} → logits [B, width] and the next states."""
+        x = keras.Input((self.right_width + self.left_width,), batch_size=batch, name="x")
+        inputs: dict[str, Tensor] = {"x": x}
+        outputs: dict[str, Tensor] = {}
+        if self.setup.body in ("gru", "lstm"):
+            states = []
+            for i in range(2 if self.setup.body == "lstm" else 1):
+                states.append(keras.Input((self.setup.units,), batch_size=batch, name=f"state_{i}"))
+                inputs[f"state_{i}"] = states[-1]
+            hidden, after = self.body[0].cell(self.embed(x), states)
+            outputs |= {f"state_{i}": state for i, state in enumerate(after)}
+        else:
+            past = inputs["state_0"] = keras.Input((self.window, x.shape[-1]), batch_size=batch, name="state_0")
+            outputs["state_0"] = ops.concatenate([past[:, 1:], x[:, None]], axis=1)
+            hidden = self.over(outputs["state_0"])[:, -1]
+        outputs["logits"] = self.told(hidden[:, None], None)[:, 0]
+        return keras.Model(inputs, outputs, name="seed_step")

@@ -1,0 +1,37 @@
+"""A page to listen to the playing seeds: of each an example with its roll and its panel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from device.errors import UserError
+from device.midifile import read_midi
+from device.types import Note
+from training.listening import sounding, table
+from training.report import page
+from training.seed_figures import EXAMPLE, measured
+
+
+def write_page(root: Path, names: list[str], out: Path, seconds: float = 45.0) -> Path:
+    """`index.html` in `out`, with these fits of `root` in their order."""
+    if not names:
+        raise UserError("No seed has been fitted: run `python -m training seeds --action fit` first.")
+    out.mkdir(parents=True, exist_ok=True)
+    rows, parts = measured(root), []
+    for name in names:
+        right, left = hands_of(root / name / EXAMPLE, seconds)
+        about = f"<p>{rows[name]['about']['about']}</p>"
+        shown = table({name: rows[name]["figures"]})
+        parts.append((name, f"{about}{shown}{sounding(right, left, out / name, name)}"))
+    index = out / "index.html"
+    index.write_text(page("Left hands of the seeds", parts), encoding="utf-8")
+    return index
+
+
+def hands_of(path: Path, seconds: float) -> tuple[list[Note], list[Note]]:
+    """The two tracks of an example, up to so many seconds; a hand without a note has no track."""
+    notes = {part.name: part.notes for part in read_midi(path).parts}
+    right, left = (
+        [n for n in notes.get(name, ()) if (n.offset_s or n.onset_s) < seconds] for name in ("Right hand", "Left hand")
+    )
+    return right, left

@@ -1,0 +1,182 @@
+"""The experiments of the playing seeds as data: what a net reads, what it tells, its body, and how it is fitted.
+
+`python -m training seeds` fits and plays them; a configuration differs from `pitch-classes` in what it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from device.errors import UserError
+
+TAPS = (3, 7, 15, 31, 47, 63, 95, 127)
+"""Steps back from the newest known step: 1, 2 and 4 beats, then 2, 3, 4, 6 and 8 bars of 4/4 before the target."""
+KINDS = ("keys", "classes", "octave", "voices", "notes")
+HANDS = ("right", "both-in", "both-out", "both", "both-scheduled")
+BODIES = ("gru", "lstm", "conv", "taps", "history")
+LOSSES = ("bce", "distance", "consonance", "reward")
+PICKS = ("threshold", "softmax", "likeliest", "draw")
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A configuration.
+
+    `kind`: what is read and told: 88 keys, 12 pitch classes, 12 with an octave (a decoder of 88 keys masked by the 12),
+    4 parallel voices, or a chord's notes one after another. `hands`: `right` in and left out; `both-in` and left out;
+    right in and `both-out`; `both` in and out, where the predicted right hand gives way to the played one;
+    `both-scheduled`: the same, learnt between the truth and what the net itself predicted. `stretch` and `every`: steps
+    of an example, and from one example's begin to the next. `ahead`: how many steps after the newest heard its targets
+    lie. `hold`: steps between two decisions. `pauses`: whether rests are learnt. `warm`: steps from the true hand's
+    first stroke on in which that is read in place of its own, and it rests.
+    `like`: the configuration whose weights it begins with; with no `steps` it is that one, decided by another `pick`.
+    """
+
+    name: str
+    about: str
+    kind: str = "classes"
+    hands: str = "right"
+    body: str = "gru"
+    units: int = 64
+    stretch: int = 128
+    every: int = 64
+    ahead: tuple[int, ...] = (1,)
+    position: bool = True
+    transpose: bool = True
+    loss: str = "bce"
+    pauses: bool = True
+    pick: str = "threshold"
+    hold: int = 1
+    warm: int = 0
+    like: str = ""
+    steps: int = 400
+    rate: float = 3e-3
+
+    def __post_init__(self) -> None:
+        for field, known in (("kind", KINDS), ("hands", HANDS), ("body", BODIES), ("loss", LOSSES), ("pick", PICKS)):
+            if getattr(self, field) not in known:
+                raise UserError(f"{self.name}: {field} {getattr(self, field)!r} is none of {', '.join(known)}.")
+        if self.hands != "right" and (self.kind not in ("keys", "classes") or self.ahead != (1,)):
+            raise UserError(
+                f"{self.name}: octaves, voices, notes and targets further ahead go with the right hand alone."
+            )
+        if self.warm and not self.fed:
+            raise UserError(f"{self.name}: only a net that reads its own left hand is warmed up.")
+        if self.kind != "classes" and (self.loss in ("distance", "consonance", "reward") or self.ahead != (1,)):
+            raise UserError(f"{self.name}: such losses and targets further ahead go with pitch classes alone.")
+
+    @property
+    def fed(self) -> bool:
+        """Whether the net reads its own left hand."""
+        return self.hands in ("both-in", "both", "both-scheduled")
+
+    @property
+    def tells_right(self) -> bool:
+        """Whether the net tells the right hand too."""
+        return self.hands in ("both-out", "both", "both-scheduled")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the fit's folder."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Chorale:
+    """How the net of the chorales' events is sampled: one fit, four ways to play it."""
+
+    name: str
+    about: str
+    pick: str = "greedy"
+    top_k: int = 3
+    top_p: float = 0.9
+    temperature: float = 0.8
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the fit's folder."""
+        return asdict(self)
+
+
+_SEEDS = (
+    Seed("pitch-classes", "12 pitch classes; right hand in, left out; GRU; what the others differ from"),
+    Seed("keys", "88 keys", kind="keys"),
+    Seed("octave", "12 + octave: a decoder of 88 keys masked by the 12", kind="octave"),
+    Seed("both-in", "both in, left out; its own left hand at playing", hands="both-in"),
+    Seed(
+        "both-in-warm",
+        "the same weights after 8 bars of the true hand",
+        hands="both-in",
+        warm=128,
+        like="both-in",
+        steps=0,
+    ),
+    Seed("both-in-keys", "both in, left out, in 88 keys", kind="keys", hands="both-in"),
+    Seed("both-out", "right in, both out", hands="both-out"),
+    Seed("both", "both predicted, the melody thrown away for the played one", hands="both"),
+    Seed("both-scheduled", "the same with scheduled interpolation to the truth", hands="both-scheduled"),
+    Seed(
+        "both-scheduled-warm",
+        "the same weights after 8 bars of the true hand",
+        hands="both-scheduled",
+        warm=128,
+        like="both-scheduled",
+        steps=0,
+    ),
+    Seed("window-32", "windows of 32 steps, half overlapping", stretch=32, every=16),
+    Seed("window-64", "windows of 64 steps, half overlapping", stretch=64, every=32),
+    Seed("window-512", "windows of 512 steps, half overlapping", stretch=512, every=256),
+    Seed("fragments-256", "fragments of 256 steps every two bars", stretch=256, every=32),
+    Seed("ahead-2", "targets two steps ahead", ahead=(2,)),
+    Seed("ahead-4", "targets four steps ahead", ahead=(4,)),
+    Seed("ahead-1-to-4", "targets one to four steps ahead, their mean is played", ahead=(1, 2, 3, 4)),
+    Seed("no-position", "without the metrical position", position=False),
+    Seed("no-transposition", "without x12 transposition", transpose=False),
+    Seed("conv", "causal Conv1D, dilated, a window of 63 steps", body="conv"),
+    Seed("lstm", "LSTM", body="lstm"),
+    Seed("taps", "history taps 3, 7, 15, 31, 47, 63, 95, 127 steps back", body="taps", stretch=256, every=128),
+    Seed("history", "history user: attention over those lags", body="history", stretch=256, every=128),
+    Seed(
+        "history-both",
+        "history user over both hands' past",
+        body="history",
+        hands="both-scheduled",
+        stretch=256,
+        every=128,
+    ),
+    Seed("voices", "4 parallel voices, a softmax with a pause each", kind="voices", pick="likeliest"),
+    Seed("voices-no-pause", "the same without the pause loss", kind="voices", pick="likeliest", pauses=False),
+    Seed("notes", "chord notes sampled one after another, once a beat", kind="notes", pick="draw", hold=4),
+    Seed("notes-greedy", "the same, the likeliest each step", kind="notes", pick="likeliest", like="notes", steps=0),
+    Seed(
+        "notes-no-pause",
+        "sampled one after another without the pause loss",
+        kind="notes",
+        pick="draw",
+        hold=4,
+        pauses=False,
+    ),
+    Seed("distance", "distance loss in place of BCE", loss="distance"),
+    Seed("consonance", "BCE and the bilinear consonance loss", loss="consonance"),
+    Seed(
+        "softmax", "softmax on the wanted hand in place of the threshold", pick="softmax", like="pitch-classes", steps=0
+    ),
+    Seed(
+        "reward",
+        "pitch-classes tuned by policy gradient on the panel",
+        loss="reward",
+        like="pitch-classes",
+        steps=200,
+        rate=5e-4,
+    ),
+)
+_CHORALES = (
+    Chorale("chorales-greedy", "Bach chorales' events, embedding 3, LSTM 6-12-6; greedy"),
+    Chorale("chorales-top-k", "the same weights, top 3 of the distribution", pick="top-k"),
+    Chorale("chorales-top-p", "the same weights, nucleus of .9", pick="top-p"),
+    Chorale("chorales-temperature", "the same weights, temperature .8", pick="temperature"),
+)
+
+SEEDS: dict[str, Seed] = {seed.name: seed for seed in _SEEDS}
+CHORALES: dict[str, Chorale] = {chorale.name: chorale for chorale in _CHORALES}
+CHORALE_FIT = "chorales"
+"""Folder of the one fit that the chorales' configurations share."""

@@ -1,0 +1,83 @@
+"""`python -m training seeds`: the experiments that the playing began from, each a configuration of this one command.
+
+    python -m training seeds --action fit                         # all of them, and what they stand beside
+    python -m training seeds --action fit --family pitch-classes  # one; --family may be given several times
+    python -m training seeds --action play                        # plays what is fitted again
+    python -m training seeds --action table                       # the panels of all that have been fitted, in Markdown
+    python -m training seeds --action listen                      # a page with an example of each
+
+`training/seed_setup.py` says what each is, docs/experiments.md has the figures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.seed_setup import CHORALES, SEEDS
+
+ACTIONS = ("fit", "play", "table", "listen")
+BESIDE = ("truth", "shipped", "tonic", "rolled")
+
+
+@click.command()
+@click.option("--action", type=click.Choice(ACTIONS), required=True)
+@click.option(
+    "--family", "families", type=click.Choice([*BESIDE, *SEEDS, *CHORALES]), multiple=True, help="Default: all."
+)
+@click.option("--again", is_flag=True, help="Fit anew what has been fitted.")
+@click.option("--songs", "most", default=20, show_default=True, help="Held-out songs that are played to.")
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/seeds"), show_default=True)
+def seeds(action: str, families: tuple[str, ...], again: bool, most: int, cache: Path, out: Path) -> None:
+    """Fit the playing seeds, play them over held-out songs and print their panels."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    from training.seed_figures import measured, table
+
+    root = cache / "fits" / "seeds"
+    chosen = families or (*BESIDE, *SEEDS, *CHORALES)
+    if action == "table":
+        click.echo(table(root))
+    elif action == "listen":
+        from training.seed_page import write_page
+
+        click.echo(f"{write_page(root, [name for name in measured(root) if name in chosen], out)}")
+    else:
+        for name in chosen:
+            if action == "play" or again or name not in measured(root):
+                _measure(name, action == "fit", most, cache)
+
+
+def _measure(name: str, fits: bool, most: int, cache: Path) -> None:
+    """One row of the table."""
+    from training.seed_figures import BESIDE as ABOUT
+    from training.seed_figures import beside, held_out, judge
+
+    folder = cache / "fits" / "seeds" / name
+    pieces = held_out(cache, most)
+    about: dict[str, Any] = {"about": ABOUT.get(name, "")}
+    if name in BESIDE:
+        hands = beside(name, pieces)
+    elif name in SEEDS:
+        from training.seed_fit import CONFIG, fit, load
+        from training.seed_play import play
+
+        if fits:
+            from training.seed_data import songs
+
+            fit(SEEDS[name], songs(cache, "train"), folder)
+        net, thresholds = load(folder)
+        hands = play(SEEDS[name], net, thresholds, [p.song for p in pieces])
+        about = json.loads((folder / CONFIG).read_text())
+    else:
+        from training.seed_chorales import fitted, play_chorales
+
+        model, about = fitted(cache, fits)
+        about = {**about, **CHORALES[name].to_dict()}
+        hands = play_chorales(CHORALES[name], model, [p.song for p in pieces])
+    figures = judge(pieces, hands, folder, about)
+    click.echo(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))

@@ -1,0 +1,68 @@
+"""Strings that ring along: with the pedal down, whatever is played makes all the piano's strings sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from scipy.signal import oaconvolve
+
+from device.types import KEYS, LOWEST_KEY
+from training.instruments import RATE, Audio
+from training.modal import HIGHEST_HZ, PianoDesign, decay_rates, first_partials, inharmonicity, ring
+
+RINGING = 8
+"""Pianos whose strings ring along; each is another `PianoDesign`."""
+LONGEST_S = 3.0
+DAMPED_S = 0.06
+"""Time constant with which all dampers together silence the strings."""
+FADED = 7.0
+"""Time constants after which nothing is heard of it."""
+PARTIALS = 24
+SLOPE_DB = -4.0
+"""Per octave above 500 Hz: what the soundboard gives back to the strings falls with frequency."""
+
+
+@lru_cache(maxsize=RINGING)
+def open_strings(seed: int) -> Audio:
+    """How all strings of the piano of `seed` answer an impulse at their bridge, float32 [samples], of energy 1.
+
+    Every partial of every string is a mode with its own decay (`training.modal.decay_rates`) and, as strings stand at
+    different places of the bridge, its own phase (Lehtonen, Penttinen, Rauhala and Valimaki, "Analysis and modeling of
+    piano sustain-pedal effects", J. Acoust. Soc. Am. 122, 2007, find such a halo, longer in the bass).
+    """
+    design, rng = PianoDesign.drawn(seed), np.random.default_rng([seed, 2])
+    first = first_partials(design)
+    rates, weights = [], []
+    for key in range(KEYS):
+        pitch = LOWEST_KEY + key
+        stiff = float(inharmonicity(pitch, design))
+        n = np.arange(1, PARTIALS + 1)
+        hz = first[key] * n * np.sqrt((1 + stiff * n**2) / (1 + stiff))
+        hz = hz[hz < HIGHEST_HZ]
+        alone, taken = decay_rates(pitch, hz, design)
+        level_db = SLOPE_DB * np.maximum(np.log2(hz / 500), 0) + rng.normal(0, 4, len(hz))
+        rates.append(-(alone + taken / 2) + 2j * np.pi * hz)
+        weights.append(10 ** (level_db / 20) * np.exp(2j * np.pi * rng.random(len(hz))))
+    answer = ring(np.concatenate(rates), np.concatenate(weights), int(LONGEST_S * RATE))
+    return np.asarray(answer / np.sqrt(np.sum(answer**2)), np.float32)
+
+
+def ringing(audio: Audio, pedal: Sequence[tuple[float, float]], answer: Audio, level_db: float) -> Audio:
+    """What rings along with `audio` float32 [samples] where the `pedal` is down, in spans (down, up) of seconds.
+
+    As long as `audio`. `level_db` is that of the `answer` to noise; to notes, which meet its modes, it is some 10 dB
+    louder.
+    """
+    heard = np.zeros(len(audio), np.float32)
+    constant, gain = DAMPED_S * RATE, np.float32(10 ** (level_db / 20))
+    for down_s, up_s in pedal:
+        down, up = (int(np.clip(round(at_s * RATE), 0, len(audio))) for at_s in (down_s, up_s))
+        stop = min(up + int(FADED * constant), len(audio))
+        if up - down < 2:
+            continue
+        rung = oaconvolve(audio[down:up], answer[: stop - down])[: stop - down]
+        rung[up - down :] *= np.exp(-np.arange(stop - up) / constant)
+        heard[down : down + len(rung)] += gain * rung.astype(np.float32)
+    return heard

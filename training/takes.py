@@ -1,0 +1,143 @@
+"""What hearing is measured on: real recordings with labels, rendered right hands, and sound without a piano."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from device.errors import UserError
+from device.features import Samples
+from training.acoustics import in_room, room_response
+from training.augment import with_noise
+from training.banks import Bank, load_bank
+from training.noise import hum, load_clips, unit_rms
+from training.notescore import Notes
+from training.perform import Performance, perform
+from training.pieces import Hand, load_pieces
+from training.render import Played, render
+from training.voices import utterances
+
+RATE = 16_000
+EXCERPT_S = 30.0
+HELD_OUT = "salamander"
+
+Sent = list[tuple[int, float, float]]
+"""What the box is known to have sent: MIDI pitch, from and to in seconds."""
+
+
+@dataclass(frozen=True)
+class Bleed:
+    """How our own left hand comes back: dB below the player, seconds late (from, to), and by the air of a room."""
+
+    below_db: float
+    late_s: tuple[float, float]
+    in_room: bool
+
+
+SETTINGS: dict[str, Bleed | None] = {
+    "clean": None,
+    "room": None,
+    "noise": None,
+    "bleed -12 dB": Bleed(12.0, (0.02, 0.08), True),
+    "bleed -6 dB": Bleed(6.0, (0.02, 0.08), True),
+    "line-out 0 dB": Bleed(0.0, (0.005, 0.02), False),
+}
+"""How a right hand reaches the box."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """A recording, its labels, and what the box sent meanwhile."""
+
+    name: str
+    audio: Samples
+    rate: int
+    notes: Notes
+    sent: Sent = field(default_factory=list)
+
+
+def maps_takes(folder: Path) -> list[Take]:
+    """Every .flac of a folder with the .tsv of labels beside it."""
+    paths = sorted(folder.glob("*.flac"))
+    if not paths:
+        raise UserError(f"There are no recordings (.flac with .tsv) in {folder}.")
+    takes = []
+    for path in paths:
+        audio, rate = soundfile.read(path, dtype="float32")
+        takes.append(Take(path.stem, audio, rate, np.loadtxt(path.with_suffix(".tsv"), comments="#", ndmin=2)))
+    return takes
+
+
+def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7) -> list[Take]:
+    """Right hands of validation pieces on the held-out piano, in one of `SETTINGS`."""
+    bank = load_bank(cache, HELD_OUT, "evaluate")
+    pieces = [p for corpus in ("pop909", "lieder") for p in load_pieces(cache, corpus, "valid")]
+    if not pieces:
+        raise UserError(f"No validation pieces in {cache}: run `python -m training prepare`.")
+    bleed = SETTINGS[setting]
+    takes = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        piece = pieces[int(rng.integers(len(pieces)))]
+        heard = perform(piece, rng, EXCERPT_S, (Hand.RIGHT,))
+        done = render(heard.notes, bank, EXCERPT_S, heard.pedal, rng=rng)
+        audio, sent = done.audio, []
+        if setting == "room":
+            audio = in_room(audio, room_response(0.5, 3.0, rng))
+        elif setting == "noise":
+            audio = with_noise(audio, rng, 20.0)
+        elif bleed is not None:
+            left = perform(piece, rng, EXCERPT_S, (Hand.LEFT,), like=heard)
+            audio = audio + _come_back(left, bank, audio, bleed, rng)
+            sent = [(n.pitch, n.onset_s, n.offset_s) for n in left.notes]
+        notes = [(n.onset_s, e, n.pitch, n.velocity) for n, e in zip(heard.notes, done.end_s, strict=True)]
+        if len(notes) >= 10:
+            takes.append(Take(f"{piece.name} {setting}", audio, RATE, np.array(notes, np.float64), sent))
+    return takes
+
+
+def _come_back(left: Performance, bank: Bank, right: Samples, bleed: Bleed, rng: np.random.Generator) -> Samples:
+    """What we sent, as it is heard again: each note as late as the wire or the room makes all of them."""
+    late = float(rng.uniform(*bleed.late_s))
+    notes = [Played(n.onset_s + late, n.offset_s + late, n.pitch, n.velocity) for n in left.notes]
+    audio = render(notes, bank, EXCERPT_S, left.pedal, rng=rng).audio
+    if bleed.in_room:
+        audio = in_room(audio, room_response(0.5, 3.0, rng))
+    level = np.sqrt(np.mean(right**2) / max(float(np.mean(audio**2)), 1e-12))
+    return np.asarray(audio * level * 10 ** (-bleed.below_db / 20), np.float32)
+
+
+QUIET_DB = (-50.0, -20.0)
+"""RMS of what is not a piano, in dB full scale, drawn evenly."""
+
+
+def quiet_takes(data: Path, minutes: float = 10.0, seed: int = 3) -> list[Take]:
+    """No piano: noise clips that no fit has heard, voices of espeak-ng, mains hum and silence, a quarter each."""
+    rng = np.random.default_rng(seed)
+    samples = int(minutes * 60 / 4 * RATE)
+    clips = load_clips(data, "evaluate")
+    order = rng.permutation(len(clips))
+    kinds = {
+        "noise clips": _filled((clips[i] for i in np.tile(order, 50)), samples),
+        "voices": _filled(utterances(rng, "evaluate"), samples),
+        "hum": _filled((hum(8 * RATE, rng) for _ in range(100)), samples),
+    }
+    none = np.zeros((0, 4))
+    takes = []
+    for name, sound in kinds.items():
+        # a new level every ten seconds
+        level = 10 ** (np.repeat(rng.uniform(*QUIET_DB, samples // (10 * RATE) + 1), 10 * RATE)[:samples] / 20)
+        takes.append(Take(name, np.clip(sound * level, -1, 1).astype(np.float32), RATE, none))
+    return [*takes, Take("silence", np.zeros(samples, np.float32), RATE, none)]
+
+
+def _filled(sounds: Iterator[Samples], samples: int) -> Samples:
+    """Sounds one after another, each at an RMS of 1, until `samples` are full."""
+    parts: list[Samples] = []
+    while sum(map(len, parts)) < samples:
+        parts.append(unit_rms(next(sounds)))
+    return np.concatenate(parts)[:samples]

@@ -1,0 +1,45 @@
+"""People who talk beside the piano: short utterances of espeak-ng's voices, some for fits and others for evaluation."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from device.errors import UserError
+from training.instruments import RATE, Audio
+from training.noise import Fold, unit_rms
+
+VOICES: dict[Fold, tuple[str, ...]] = {
+    "fit": ("nl", "sv", "pl", "pt", "ru", "cs", "fi", "hu"),
+    "evaluate": ("en", "de", "fr", "it", "es"),
+}
+SPEAKERS = ("", "+f2", "+f4", "+m3", "+m7")
+"""espeak-ng's variants of a voice: women and men."""
+TEXTS = (
+    "Could you play that once more, please, a little slower this time, and mind the left hand.",
+    "One, two, three, four, and then we begin again from the top of the second page.",
+    "The tea is ready, the window is open, and somebody is at the door, so let us stop for a while.",
+    "Oh no, no, that was lovely, do go on, I only wanted to sit down here and listen.",
+)
+
+
+def utterances(rng: np.random.Generator, fold: Fold) -> Iterator[Audio]:
+    """Speech without end, float32 [samples] at 16 kHz, RMS 1 each. Raises UserError without espeak-ng."""
+    if shutil.which("espeak-ng") is None:
+        raise UserError("espeak-ng is not installed, and speaks in this data: run `make setup`.")
+    while True:
+        voice = str(rng.choice(VOICES[fold])) + str(rng.choice(SPEAKERS))
+        text, speed, pitch = TEXTS[rng.integers(len(TEXTS))], rng.integers(110, 200), rng.integers(20, 80)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "voice.wav"
+            command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-w", str(path), text]
+            subprocess.run(command, check=True, capture_output=True)
+            audio, rate = soundfile.read(path, dtype="float32")
+        yield unit_rms(soxr.resample(audio, rate, RATE))
