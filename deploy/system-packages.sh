@@ -2,8 +2,10 @@
 # Installs the Debian packages that are missing. usage: system-packages.sh {play|all|pi}
 set -eu
 packages="python3-venv libsndfile1 timgm6mb-soundfont"
+# tinysoundfont asks for pyaudio, of which PyPI has no wheel for Linux
+packages="$packages build-essential python3-dev portaudio19-dev"
 if [ "${1:-play}" = all ]; then
-    packages="$packages build-essential python3-dev pkg-config portaudio19-dev libasound2-dev libjack-jackd2-dev jackd2 libsystemd-dev espeak-ng"
+    packages="$packages pkg-config libasound2-dev libjack-jackd2-dev jackd2 libsystemd-dev espeak-ng"
     # the synthesiser on the box, and what joins it
     packages="$packages fluidsynth alsa-utils"
     # boxes behind a real sshd
