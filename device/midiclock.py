@@ -8,18 +8,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import mido
-import numpy as np
 
 from device.clock import Step
 from device.meter import Meter
+from device.pulseline import PULSES_PER_QUARTER, PulseLine
 
-PULSES_PER_QUARTER = 24
-PULSES_PER_SIXTEENTH = 6
-WINDOW = 12
-"""The line through so many pulses tells when the next come: half a quarter, as cables jitter by a millisecond."""
-LEAST = 3
-SAME_RATE = 4.0
-"""A pulse that is this many times as late as the ones before begins a new line."""
+PULSES_PER_SIXTEENTH = PULSES_PER_QUARTER // 4
 LATEST = 0.4
 """Of a step's length before it, when it may be planned at the latest."""
 FADE_S = 0.5
@@ -60,7 +54,7 @@ class MidiClock:
 
     def reset(self) -> None:
         """See `Clock.reset`."""
-        self._times: deque[float] = deque(maxlen=WINDOW)
+        self._line = PulseLine()
         self._number = -1
         """Of the last pulse, from the first bar's start on."""
         self._runs = False
@@ -73,9 +67,9 @@ class MidiClock:
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
         """See `Clock.hear`."""
-        if self._runs or self._told or len(self._times) < LEAST:
+        if self._runs or self._told or not self._line.known:
             return
-        last_s, pulse_s = self._line()
+        last_s, pulse_s = self._line.fit()
         self._number = round((last_s - onset_s) / pulse_s)
         self._begin()
 
@@ -98,7 +92,7 @@ class MidiClock:
             if pulse.kind == "start":
                 self._number = -1
             # the next pulse begins the bar, however long after the one before it comes
-            self._times.clear()
+            self._line.clear()
             self._begin()
 
     def due(self, now_s: float) -> Step | None:
@@ -108,9 +102,9 @@ class MidiClock:
 
     def _plan(self, now_s: float) -> None:
         """Fix the steps whose time to be planned has come; what could no longer be planned ahead is left out."""
-        if not self._runs or len(self._times) < LEAST:
+        if not self._runs or not self._line.known:
             return
-        last_s, pulse_s = self._line()
+        last_s, pulse_s = self._line.fit()
         length_s = pulse_s * self._pulses_per_step
         while True:
             time_s = last_s + (self._next * self._pulses_per_step - self._number) * pulse_s
@@ -129,19 +123,13 @@ class MidiClock:
         self._next = max(0, math.ceil(self._number / self._pulses_per_step))
 
     def _tick(self, at_s: float) -> None:
-        times = self._times
-        if len(times) > 1 and at_s - times[-1] > SAME_RATE * (times[-1] - times[0]) / (len(times) - 1):
-            times.clear()
-        times.append(at_s)
-        if self._runs:
-            self._number += 1
-
-    def _line(self) -> tuple[float, float]:
-        """When the last pulse was, and the time from one to the next: least squares."""
-        n = len(self._times)
-        slope, start = np.polyfit(np.arange(1 - n, 1), np.asarray(self._times), 1)
-        return float(start), max(float(slope), 1e-4)
+        anew = self._line.tick(at_s)
+        if not self._runs:
+            return
+        self._number += 1
+        if anew:
+            self._begin()
 
     def _lock(self, now_s: float, pulse_s: float) -> float:
-        late_s = max(0.0, now_s - self._times[-1] - 2 * pulse_s)
-        return len(self._times) / WINDOW * math.exp(-late_s / FADE_S)
+        late_s = max(0.0, now_s - self._line.last_s - 2 * pulse_s)
+        return self._line.certainty * math.exp(-late_s / FADE_S)

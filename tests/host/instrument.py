@@ -1,7 +1,8 @@
 """A MIDI instrument with the ports NAME:in and NAME:out: usage `instrument.py NAME [--echo] [--sensing]`.
 
 It reads lines of JSON from stdin and answers each with one: {"play": [[seconds, kind, note, velocity], ...]}
-plays and answers when it is done (of kinds such as `clock` and `start` neither note nor velocity counts);
+plays, and answers when it is done with the monotonic seconds at which it sent each (of kinds such as `clock` and
+`start` neither note nor velocity counts);
 {"received": true} answers with all that it has received, as [monotonic seconds, kind, note, velocity], controllers
 as kind `control_change` with number and value. With --echo it sends back whatever it receives, at once. With
 --sensing it receives Active Sensing too. It ends when stdin does.
@@ -41,12 +42,13 @@ def main() -> None:
         if "received" in asked:
             print(json.dumps(received), flush=True)
             continue
-        start_s = time.monotonic()
+        start_s, sent = time.monotonic(), []
         for at_s, kind, note, velocity in asked["play"]:
             time.sleep(max(0.0, start_s + at_s - time.monotonic()))
             with sending:
+                sent.append(time.monotonic())
                 out.send(_message(kind, note, velocity))
-        print(json.dumps("played"), flush=True)
+        print(json.dumps(sent), flush=True)
     into.close()
     out.close()
 

@@ -202,9 +202,10 @@ class Instrument(Process):
         super().__init__([sys.executable, str(HERE / "instrument.py"), name, *options], env, ready="ready")
         self.text = ""
 
-    def play(self, gestures: list[tuple[float, str, int, int]]) -> None:
-        """Play (seconds, kind, note, velocity), and return when it is done."""
-        self._ask({"play": gestures})
+    def play(self, gestures: list[tuple[float, str, int, int]]) -> list[float]:
+        """Play (seconds, kind, note, velocity); when it is done: the monotonic seconds at which each was sent."""
+        sent: list[float] = self._ask({"play": gestures})
+        return sent
 
     @property
     def received(self) -> list[tuple[float, str, int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ BEAT_S = 0.4
 QUARTERS = 20
 BEFORE_S = 0.2
 LATE_S = 0.03
-"""Both programs' sleeping and a busy machine; a sixteenth is 100 ms."""
+"""From a pulse that is sent to a note that is received, a busy machine included; a sixteenth is 100 ms."""
 SOON_S = 0.15
 """The stop is heard at the end of a hop."""
 
@@ -40,23 +41,25 @@ def test_the_left_hand_is_on_the_beats_of_the_clock_and_ends_with_it(
     (tmp_path / "lefthand.toml").write_text(SETTINGS)
     run = box("run", "--config", str(tmp_path / "lefthand.toml"))
     run.wait_for("listening to keys")
-    gestures = [(BEFORE_S, "start", 0, 0)]
+    gestures = [(BEFORE_S / 2, "start", 0, 0)]
     gestures += [(BEFORE_S + i * BEAT_S / 24, "clock", 0, 0) for i in range(24 * QUARTERS)]
     for i in range(QUARTERS - 1):
         at_s = BEFORE_S + i * BEAT_S
         gestures += [(at_s, "note_on", 72 + (0, 4, 7, 4)[i % 4], 80), (at_s + 0.3, "note_off", 72, 0)]
     gestures.append((BEFORE_S + QUARTERS * BEAT_S, "stop", 0, 0))
-    began_s = time.monotonic()
-    keys.play(sorted(gestures))
-    stopped_s = time.monotonic()
+    gestures.sort()
+    sent_s = keys.play(gestures)
+    stopped_s = sent_s[-1]
+    # a machine that is busy holds up some of its pulses: the grid is where most of them say
+    late_s = [sent - at_s for sent, (at_s, kind, *_) in zip(sent_s, gestures, strict=True) if kind == "clock"]
+    start_s = BEFORE_S + statistics.median(late_s)
     time.sleep(2 * BEAT_S)
     received = keys.received
     assert run.end(signal.SIGINT) == 0, run.text
     strikes = [at_s for at_s, kind, *_ in received if kind == "note_on"]
     assert len(strikes) > 10
-    off_s = [(at_s - began_s - BEFORE_S + BEAT_S / 8) % (BEAT_S / 4) - BEAT_S / 8 for at_s in strikes]
-    off_s.sort()
-    assert abs(off_s[len(off_s) // 2]) < LATE_S
+    off_s = [(at_s - start_s + BEAT_S / 8) % (BEAT_S / 4) - BEAT_S / 8 for at_s in strikes]
+    assert abs(statistics.median(off_s)) < LATE_S
     assert max(strikes) < stopped_s + BEAT_S
     down: set[int] = set()
     for at_s, kind, key, _ in received:

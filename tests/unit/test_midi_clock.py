@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import mido
 import pytest
 from hypothesis import given
@@ -76,6 +78,28 @@ def test_the_jitter_of_a_cable_moves_a_step_by_no_more_than_itself(late_s: list[
     for step in steps_of(MidiClock(FOUR), [(1.0, START), *sorted(jittery, key=lambda m: m[0])], sent[-1][0]):
         off_s = (step.time_s - 1.0) - round((step.time_s - 1.0) / (6 * pulse_s)) * 6 * pulse_s
         assert -0.0045 < off_s < 0.0065
+
+
+@given(st.floats(2.0, 6.0), st.floats(0.0, 1.5), st.floats(60, 240))
+def test_pulses_that_are_held_up_and_come_all_at_once_move_no_step_and_cost_none(
+    from_s: float, for_s: float, tempo: float
+) -> None:
+    pulse_s = 60 / tempo / 24
+    sent = pulses(1.0, tempo / 60 * 8, pulse_s)
+    arrived = [(from_s + for_s if from_s <= at_s < from_s + for_s else at_s, pulse) for at_s, pulse in sent]
+    steps = [step.time_s for step in steps_of(MidiClock(FOUR), [(1.0, START), *arrived], 8.5)]
+    for time_s, next_s in itertools.pairwise(steps):
+        assert next_s - time_s == pytest.approx(6 * pulse_s, abs=1.2 * pulse_s)
+    for time_s in steps:
+        assert abs((time_s - 1.0) / (6 * pulse_s) - round((time_s - 1.0) / (6 * pulse_s))) < 0.1
+
+
+def test_a_sender_that_pauses_without_a_stop_goes_on_where_it_was() -> None:
+    steps = steps_of(MidiClock(FOUR), [(1.0, START), *pulses(1.0, 4), *pulses(4.0, 8)], 7.9)
+    after = [step for step in steps if step.time_s > 4.0 + 7 * PULSE_S]
+    assert len(after) > 20
+    for step in after:
+        assert off_position(step, 4.0) < 1e-6
 
 
 def test_neither_the_length_nor_the_phase_of_a_hop_changes_the_grid() -> None:
