@@ -28,7 +28,7 @@ def main() -> None:
     keys = client.midi_inports.register("in")
     port = client.outports.register("out")
     delay = round(delay_ms / 1e3 * client.samplerate)
-    tones = {pitch: _tone(pitch, client.samplerate) for pitch in range(LOWEST, HIGHEST + 1)}
+    tones = {pitch: tone(pitch, client.samplerate) for pitch in range(LOWEST, HIGHEST + 1)}
     ring = np.zeros(delay + len(tones[LOWEST]) + 8192, np.float32)
     hiss = NOISE * np.random.default_rng(0).standard_normal(client.samplerate).astype(np.float32)
     now = 0
@@ -41,9 +41,9 @@ def main() -> None:
                 continue
             status, pitch, velocity = struct.unpack("3B", data)
             if status >> 4 == 9 and velocity and pitch in tones:
-                tone = tones[pitch]
-                places = (now + offset + delay + np.arange(len(tone))) % len(ring)
-                ring[places] += tone
+                sound = tones[pitch]
+                places = (now + offset + delay + np.arange(len(sound))) % len(ring)
+                ring[places] += sound
         places = (now + np.arange(frames)) % len(ring)
         port.get_array()[:] = ring[places] + hiss[(now + np.arange(frames)) % len(hiss)]
         ring[places] = 0
@@ -54,14 +54,15 @@ def main() -> None:
         sys.stdin.read()
 
 
-def _tone(pitch: int, rate: int) -> np.ndarray:
+def tone(pitch: int, rate: int) -> np.ndarray:
+    """A piano's note that begins with its first sample."""
     sound = render([Note(0.0, LENGTH_S, pitch, 90, 1.0, 0.0, "right")], rate)[:, 0]
     # the sample's own silence is none of the delay
     first = int(np.flatnonzero(np.abs(sound) > 0.02 * np.abs(sound).max())[0])
-    tone = sound[first : first + round(LENGTH_S * rate)].astype(np.float32)
+    cut = sound[first : first + round(LENGTH_S * rate)].astype(np.float32)
     fade = round(FADE_S * rate)
-    tone[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return tone * np.float32(0.3 / np.abs(tone).max())
+    cut[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return cut * np.float32(0.3 / np.abs(cut).max())
 
 
 if __name__ == "__main__":

@@ -5,20 +5,30 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from rig import HERE, REPOSITORY, Bare, Process
+import soxr
+from rig import HERE, PERIOD, RATE, REPOSITORY, Bare, Process
+from sounding import HIGHEST, LOWEST, NOISE, tone
 
+from device.bundle import Bundle, default_bundle
 from device.calibration import FILE
+from device.models import hearing_of
+from device.types import NoteHeard
 
 pytestmark = pytest.mark.quiet
 
 SETTINGS = '[audio]\ninput = "{name}"\n[midi]\noutput = "{name}"\n'
-TOLERANCE_MS = 5.0
+TOLERANCE_MS = 8.0
+"""Half a hop: a dozen notes even out what is left of it, the server's periods of 5 ms and its late threads do not."""
+PATH_MS = 1e3 * PERIOD / RATE
+"""The server hands on a message in its next period; that is a part of the round trip."""
 UNSTEADY_MS = 2.0
 """A machine that lets even a real-time thread wait so long, once in a thousand times, loses sound before it is ours."""
 SOFTWARE_MS = 100.0
@@ -51,12 +61,37 @@ def calibrate(jack: dict[str, str], tmp_path: Path) -> Callable[[str], tuple[int
     return run
 
 
+@pytest.fixture(scope="module")
+def habit_ms() -> float:
+    """How long after it sounds the hearing says that a note began, where the sound is handed to it without a server."""
+    hearing = hearing_of(Bundle.open(default_bundle()))
+    spec, pitches = hearing.spec, range(LOWEST, HIGHEST + 1)
+    # each begins elsewhere in a hop
+    begins_s = [1.0 + i * (round(1.0 / spec.hop_s) + 1 / len(pitches)) * spec.hop_s for i in range(len(pitches))]
+    sound = NOISE * np.random.default_rng(0).standard_normal(round((begins_s[-1] + 1.0) * spec.sample_rate))
+    for begin_s, pitch in zip(begins_s, pitches, strict=True):
+        note = soxr.resample(tone(pitch, RATE), RATE, spec.sample_rate)
+        sound[round(begin_s * spec.sample_rate) :][: len(note)] += note
+    hops = sound[: len(sound) // spec.hop * spec.hop].astype(np.float32).reshape(-1, spec.hop)
+    told = [event for k, hop in enumerate(hops) for event in hearing.step(hop, (k + 1) * spec.hop_s)]
+    heard = [(event.note.onset_s, event.note.pitch) for event in told if isinstance(event, NoteHeard)]
+    late = [
+        onset_s - begin_s
+        for begin_s, pitch in zip(begins_s, pitches, strict=True)
+        for onset_s, found in heard
+        if found == pitch and abs(onset_s - begin_s) < 0.1
+    ]
+    assert len(late) > 0.8 * len(pitches)
+    return 1e3 * statistics.median(late)
+
+
 @pytest.mark.parametrize("delay_ms", [183])
-def test_a_known_delay_is_measured_within_five_milliseconds(
+def test_a_known_delay_is_measured_as_the_hearing_hears_it(
     delay_ms: int,
     begin: Callable[..., Process],
     calibrate: Callable[[str], tuple[int, str]],
     tmp_path: Path,
+    habit_ms: float,
 ) -> None:
     begin(str(HERE / "sounding.py"), f"piano{delay_ms}", str(delay_ms)).wait_for("ready")
     try:
@@ -66,7 +101,7 @@ def test_a_known_delay_is_measured_within_five_milliseconds(
         return
     assert status == 0, said
     kept = json.loads((tmp_path / "state" / FILE).read_text())
-    assert kept["round_trip_ms"] == pytest.approx(delay_ms, abs=TOLERANCE_MS)
+    assert -TOLERANCE_MS < kept["round_trip_ms"] - (delay_ms + habit_ms) < TOLERANCE_MS + PATH_MS
     assert kept["leak_db"] > 20
     assert "a note is heard" in said
 
