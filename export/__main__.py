@@ -12,13 +12,20 @@ import click
 
 from device.bundle import default_bundle
 from device.errors import UserError
+from device.manifest import MANIFEST
 
 _PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.option("--transcriber", type=_PATH, default=Path(".cache/fits/transcriber"), show_default=True, help="A fit.")
-@click.option("--accompanist", type=_PATH, default=Path(".cache/fits/accompanist"), show_default=True, help="A fit.")
+@click.option(
+    "--accompanist",
+    type=_PATH,
+    default=Path(".cache/fits/accompanist"),
+    show_default=True,
+    help="A fit; or a bundle, of which it is kept as it is.",
+)
 @click.option("--cache", type=_PATH, default=Path(".cache"), show_default=True, help="Scenes and pieces.")
 @click.option(
     "--out", type=_PATH, default=default_bundle, help="Folder of the bundle. Default: the one that is shipped."
@@ -33,14 +40,15 @@ def main(
     # fits may run on another backend; only TensorFlow's converter makes .tflite files
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from export.bundle import Naming, export_bundle
+    from export.bundle import Naming, export_bundle, kept
     from export.parts import accompanist_part, transcriber_part
     from export.sources import data_sources
     from training.banks import bank_names
     from training.pieces import CORPORA
 
     hearing, spec, delay = transcriber_part(transcriber, cache)
-    playing = accompanist_part(accompanist, cache)
+    whole = (accompanist / MANIFEST).is_file()
+    playing = kept(accompanist, "accompanist") if whole else accompanist_part(accompanist, cache)
     rendered = {path.name for path in (cache / "scenes" / "train").iterdir()} & set(CORPORA)
     corpora = sorted(rendered | set(playing.training["corpora"]))
     naming = Naming(name, version, _commit(), (*commands, _own_command()), data_sources(corpora, bank_names(cache)))

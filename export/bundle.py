@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from device.bundle import Bundle
 from device.features import FeatureSpec
 from device.manifest import GOLDEN, SCHEMA, DataSource, Manifest, ModelSpec
 from device.runtime import StepModel
@@ -36,11 +37,37 @@ class Naming:
     data: tuple[DataSource, ...]
 
 
+@dataclass(frozen=True)
+class Made:
+    """One model as a bundle holds it: its file's content, golden arrays, sections, and how it compares with float."""
+
+    name: str
+    content: bytes
+    golden: dict[str, NDArray[Any]]
+    section: dict[str, Any]
+    training: dict[str, Any]
+    int8: list[str]
+
+
+def kept(folder: Path, name: str) -> Made:
+    """Model `name` of the bundle in `folder`, byte for byte."""
+    bundle = Bundle.open(folder)
+    manifest = bundle.manifest
+    return Made(
+        name,
+        bundle.contents[manifest.models[name].file],
+        {key: array for key, array in bundle.golden.items() if key.startswith(f"{name}/")},
+        getattr(manifest, name),
+        manifest.training[name],
+        [line.removeprefix(f"{name}: ") for line in manifest.training["int8"] if line.startswith(f"{name}: ")],
+    )
+
+
 def export_bundle(
     out: Path,
     naming: Naming,
     transcriber: Part,
-    accompanist: Part,
+    accompanist: Part | Made,
     spec: FeatureSpec,
     label_delay_frames: int,
     tolerance: Tolerance = DEFAULT_TOLERANCE,
@@ -52,14 +79,14 @@ def export_bundle(
     arrays: dict[str, NDArray[Any]] = feature_vectors(spec)
     training: dict[str, Any] = {"commands": list(naming.commands), "int8": []}
     for part in (transcriber, accompanist):
-        content, found, lines = _convert(part, tolerance, say)
-        file = f"{part.name}.tflite"
-        contents[file] = content
-        arrays |= found
-        tensors = tuple(StepModel(content, runtime=RUNTIMES[0]).tensors.values())
-        models[part.name] = ModelSpec(file, tensors, tolerances(part.name, found, RUNTIMES))
-        training[part.name] = part.training
-        training["int8"] += [f"{part.name}: {line}" for line in lines]
+        made = part if isinstance(part, Made) else _convert(part, tolerance, say)
+        file = f"{made.name}.tflite"
+        contents[file] = made.content
+        arrays |= made.golden
+        tensors = tuple(StepModel(made.content, runtime=RUNTIMES[0]).tensors.values())
+        models[made.name] = ModelSpec(file, tensors, tolerances(made.name, made.golden, RUNTIMES))
+        training[made.name] = made.training
+        training["int8"] += [f"{made.name}: {line}" for line in made.int8]
     manifest = Manifest(
         schema=SCHEMA,
         name=naming.name,
@@ -83,16 +110,14 @@ def export_bundle(
         say(line)
 
 
-def _convert(
-    part: Part, tolerance: Tolerance, say: Callable[[str], None]
-) -> tuple[bytes, dict[str, NDArray[Any]], list[str]]:
-    """One part's .tflite file, its golden arrays and how it compares with the float model."""
+def _convert(part: Part, tolerance: Tolerance, say: Callable[[str], None]) -> Made:
     model = FloatModel(part.model)
     say(f"{part.name}: rolling {len(part.calibration)} calibration pieces, {part.model.count_params()} parameters")
     converted = convert(model, [model.roll(steps) for steps in part.calibration])
     say(f"{part.name}: {len(converted.content) / 1024:.0f} kB from {converted.steps} calibration steps")
     for name in converted.requantised:
         say(f"{part.name}: {name} is brought back to its state's scale by a QUANTIZE operator")
+    say(f"{part.name}: fitted ranges bring the error over them from {converted.error:.2%} to {converted.fitted:.2%}")
     rolls = [model.roll(steps) for steps in part.check]
     agreements = compare(model, converted.content, rolls, part.thresholds)
     lines = [str(agreement) for agreement in agreements]
@@ -100,4 +125,5 @@ def _convert(
         say(f"{part.name}: {line}")
     check(agreements, tolerance)
     golden = max(rolls, key=lambda roll: float(np.ptp(np.stack([pair.given["x"] for pair in roll[:96]]), axis=0).sum()))
-    return converted.content, model_vectors(part.name, converted.content, golden, RUNTIMES), lines
+    vectors = model_vectors(part.name, converted.content, golden, RUNTIMES)
+    return Made(part.name, converted.content, vectors, part.section, part.training, lines)

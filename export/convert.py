@@ -13,6 +13,7 @@ import tensorflow as tf
 from device.errors import UserError
 from device.runtime import StepModel, available_runtimes
 from export.calibration import Array, Pair, settled
+from export.ranges import narrowed
 from export.requantise import requantise
 from export.rollout import FloatModel
 
@@ -28,6 +29,10 @@ class Converted:
     requantised: list[str]
     steps: int
     """Calibration steps that were used."""
+    error: float
+    """Relative error of the outputs over them, with the converter's ranges."""
+    fitted: float
+    """The same with fitted ranges: `export.ranges`."""
 
 
 def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
@@ -64,7 +69,8 @@ def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
     for runtime in available_runtimes():
         # loading asserts that each state goes back in the numbers it came out in
         StepModel(content, runtime=runtime)
-    return Converted(content, mended, len(pairs))
+    content, error, fitted = narrowed(content, used)
+    return Converted(content, mended, len(pairs), error, fitted)
 
 
 def _check_finite(pairs: list[Pair]) -> None:

@@ -129,9 +129,9 @@ class Net(keras.layers.Layer):
         semitones = ops.reshape(x, (-1, x.shape[1], *states["state_frames"].shape[2:]))
         frames = ops.concatenate([states["state_frames"], semitones], axis=1)
         after["next_frames"] = frames[:, -2:]
-        y = self.stem(side_by_side(views(frames, c.harmonics, KEYS)))
-        y = y + self.own_in(ops.pad(own, [[0, 0], [0, 0], [1, 1], [0, 0]]))
-        y = ops.relu(self.stem_norm(y, training=training))
+        # each norm follows its convolution: the converter makes one of both, and int8 rounds once in place of thrice
+        y = self.stem_norm(self.stem(side_by_side(views(frames, c.harmonics, KEYS))), training=training)
+        y = ops.relu(y + self.own_in(ops.pad(own, [[0, 0], [0, 0], [1, 1], [0, 0]])))
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             past = ops.concatenate([states[f"state_conv{i}"], y], axis=1)
             after[f"next_conv{i}"] = past[:, -2:]
@@ -141,7 +141,7 @@ class Net(keras.layers.Layer):
         memory, after["next_memory"] = self._remember(self.gates_in(y), states["state_memory"])
         # one Dense over [memory, y], but not concatenated: int8 would give both one scale, and memory is the smaller
         kernel = self.heads.kernel
-        logits = ops.matmul(memory, kernel[: c.memory]) + ops.matmul(y, kernel[c.memory :]) + self.heads.bias
+        logits = ops.matmul(memory, kernel[: c.memory]) + (ops.matmul(y, kernel[c.memory :]) + self.heads.bias)
         return logits, after
 
     def seen(self, y: Tensor) -> Tensor:
@@ -157,7 +157,8 @@ class Net(keras.layers.Layer):
             z = ops.sigmoid(g[..., :units] + u[..., :units])
             r = ops.sigmoid(g[..., units : 2 * units] + u[..., units : 2 * units])
             n = ops.tanh(g[..., 2 * units :] + r * u[..., 2 * units :])
-            h = n + z * (h - n)
+            # not n + z * (h - n): a difference reaches from -2 to 2, and int8 would halve what is kept of the memory
+            h = z * h + (1 - z) * n
             return h, h
 
         if gates.shape[1] == 1:

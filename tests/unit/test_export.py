@@ -63,6 +63,13 @@ def test_a_state_whose_scale_was_widened_is_brought_back(toy_bundle: Bundle) -> 
     assert b"_requantised" not in toy_bundle.contents["accompanist.tflite"]
 
 
+def test_ranges_that_are_too_wide_are_narrowed_until_the_outputs_are_float_s(exported_toys: Path) -> None:
+    found = json.loads((exported_toys / "ranges.json").read_text())
+    assert found["wide"] > 2 * found["as it is"]
+    assert found["fitted"] < 1.3 * found["as it is"]
+    assert found["runtimes apart"] < 0.05
+
+
 @pytest.mark.parametrize(
     ("case", "words"),
     [

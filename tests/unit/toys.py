@@ -1,8 +1,9 @@
 """Small step models with the parts of the real ones: a causal convolution's ring buffer and a GRU's memory.
 
 `python tests/unit/toys.py FOLDER` exports them: FOLDER/bundle, FOLDER/float.npz (what the float models gave for the
-inputs of `checks`) and FOLDER/refused.json (what export said to models and roll-outs that it must refuse). It runs in
-its own process, because Keras' backend is chosen once in a process and export needs TensorFlow's.
+inputs of `checks`), FOLDER/ranges.json (errors of a model whose ranges are too wide, and fitted again) and
+FOLDER/refused.json (what export said to models and roll-outs that it must refuse). It runs in its own process, because
+Keras' backend is chosen once in a process and export needs TensorFlow's.
 """
 
 from __future__ import annotations
@@ -116,7 +117,29 @@ def export_toys(folder: Path) -> None:
             for name in model.outputs:
                 arrays[f"{part.name}/{i}/{name}"] = np.stack([pair.gave[name][0] for pair in model.roll(roll)])
     np.savez(folder / "float.npz", **arrays)
+    (folder / "ranges.json").write_text(json.dumps(ranges((folder / "bundle" / "accompanist.tflite").read_bytes())))
     (folder / "refused.json").write_text(json.dumps({case.__name__: _said(case) for case in REFUSED}))
+
+
+def ranges(content: bytes) -> dict[str, float]:
+    """Errors of the toy accompanist as it is, with every range too wide, and with those fitted again."""
+    from device.golden import relative_error
+    from device.runtime import StepModel
+    from export.ranges import error_of, groups, model_of, narrowed, scaled
+    from export.rollout import FloatModel
+
+    model = FloatModel(toy_accompanist(GRID_INPUTS))
+    rolls = [model.roll(steps) for steps in checks("accompanist")]
+    wide = content
+    for group in groups(model_of(content)):
+        wide = scaled(wide, group, 4.0)
+    fitted, before, after = narrowed(wide, rolls)
+    litert, tflite = (
+        [StepModel(fitted, runtime=runtime).step(x=pair.given["x"])["y_chord"] for pair in rolls[0][:20]]
+        for runtime in ("litert", "tflite")
+    )
+    apart = relative_error(np.stack(litert), np.stack(tflite))
+    return {"as it is": error_of(content, rolls), "wide": before, "fitted": after, "runtimes apart": apart}
 
 
 def too_few_steps() -> None:
