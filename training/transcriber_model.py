@@ -67,6 +67,17 @@ def views(x: Tensor, shifts: tuple[int, ...], size: int) -> list[Tensor]:
     return [padded[:, :, before + shift : before + shift + size] for shift in shifts]
 
 
+def product(x: Tensor, kernel: Tensor, single: bool) -> Tensor:
+    """x [..., 88, inputs] times kernel [inputs, outputs].
+
+    For the `single` frame of the exported step as a convolution of 1 x 1: int8 gives the weights of each of its outputs
+    a scale of their own, and those of a matrix one for all (`export.convert`). Over many frames that would be slower.
+    """
+    if not single:
+        return ops.matmul(x, kernel)
+    return ops.conv(x, kernel[None, None], data_format="channels_last")
+
+
 def side_by_side(parts: list[Tensor]) -> Tensor:
     """The parts' channels one behind the other.
 
@@ -138,10 +149,13 @@ class Net(keras.layers.Layer):
             y = ops.relu(y + norm(conv(ops.pad(past, [[0, 0], [0, 0], [1, 1], [0, 0]])), training=training))
         alike = side_by_side([y, *views(y, c.neighbours, KEYS)])
         y = self.seen(ops.relu(self.mix_norm(self.mix(alike), training=training) + self.key_offset))
-        memory, after["next_memory"] = self._remember(self.gates_in(y), states["state_memory"])
+        single = x.shape[1] == 1
+        gates = product(y, self.gates_in.kernel, single) + self.gates_in.bias
+        memory, after["next_memory"] = self._remember(gates, states["state_memory"])
         # one Dense over [memory, y], but not concatenated: int8 would give both one scale, and memory is the smaller
         kernel = self.heads.kernel
-        logits = ops.matmul(memory, kernel[: c.memory]) + (ops.matmul(y, kernel[c.memory :]) + self.heads.bias)
+        logits = product(memory, kernel[: c.memory], single)
+        logits = logits + (product(y, kernel[c.memory :], single) + self.heads.bias)
         return logits, after
 
     def seen(self, y: Tensor) -> Tensor:
@@ -151,9 +165,12 @@ class Net(keras.layers.Layer):
     def _remember(self, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """A GRU (Cho et al. 2014, reset after the product) over the frames, its weights shared by all keys."""
 
+        units, single = self.config.memory, gates.shape[1] == 1
+        kernel, bias = self.gates_memory.kernel, self.gates_memory.bias
+
         def step(h: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-            units = self.config.memory
-            u = ops.reshape(self.gates_memory(ops.reshape(h, (-1, units))), (-1, KEYS, 3 * units))
+            # reshaped before it is cut: what has three axes is cut, added and multiplied in two thirds of the time
+            u = ops.reshape(product(h[:, None], kernel, single) + bias, (-1, KEYS, 3 * units))
             z = ops.sigmoid(g[..., :units] + u[..., :units])
             r = ops.sigmoid(g[..., units : 2 * units] + u[..., units : 2 * units])
             n = ops.tanh(g[..., 2 * units :] + r * u[..., 2 * units :])
@@ -161,8 +178,8 @@ class Net(keras.layers.Layer):
             h = z * h + (1 - z) * n
             return h, h
 
-        if gates.shape[1] == 1:
-            memory, _ = step(memory, ops.reshape(gates, (-1, KEYS, gates.shape[-1])))
+        if single:
+            memory, _ = step(memory, ops.reshape(gates, (-1, KEYS, 3 * units)))
             return memory[:, None], memory
         memory, seen = ops.scan(step, memory, ops.moveaxis(gates, 1, 0))
         return ops.moveaxis(seen, 0, 1), memory
