@@ -65,7 +65,8 @@ def music(seconds: float, rate: int) -> NDArray[np.float32]:
 def live(seconds: float, folder: Path) -> list[Figure]:
     """`lefthand run --wait` on a JACK server, with a tape and an instrument, for so long."""
     import soundfile
-    from rig import HERE, RATE, Bare, Instrument, JackServer, Process, Service, down_after
+    from jackserver import RATE, JackServer
+    from rig import HERE, Bare, Instrument, Process, Service, down_after
 
     tape_file = folder / "tape.wav"
     soundfile.write(tape_file, music(seconds, RATE), RATE, subtype="FLOAT")

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from device.errors import UserError
 from device.features import FeatureSpec
+from device.gate import OCTAVES
 from device.types import KEYS
 from training.scenes import Scene, load_scenes, targets
 
 CROP_FRAMES = 192
+KEPT = Path(__file__).with_name("fits")
+"""Fits that are kept in the repository: float weights of what is shipped, for another fit to begin with."""
 
 
 def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float) -> tuple[dict[str, Any], Any]:
@@ -65,14 +68,36 @@ def fixed_crops(
     return {key: np.stack([i[key] for i, _ in rows]) for key in ("x", "own")}, np.stack([t for _, t in rows])
 
 
-def about_fit(cache: Path, name: str) -> dict[str, Any]:
+def fit_named(cache: Path, name: str) -> Path:
+    """The folder of a fit that another may begin with; raises UserError where there is none."""
+    for folder in (cache / "fits" / name, KEPT / name):
+        if (folder / "config.json").is_file():
+            return folder
+    there = sorted({path.parent.name for fits in (cache / "fits", KEPT) for path in fits.glob("*/config.json")})
+    raise UserError(
+        f"There is no fit {name} in {cache / 'fits'} or {KEPT}, only {there}: leave out --begin, or name one."
+    )
+
+
+def about_fit(folder: Path) -> dict[str, Any]:
     """What a fit's folder tells of it, its name first: where a fit begins with another's weights, all are told."""
-    path = cache / "fits" / name / "config.json"
-    if not path.is_file():
-        raise UserError(f"There is no fit {name} in {cache / 'fits'}: leave out --begin, or name one that is there.")
-    about: dict[str, Any] = json.loads(path.read_text())
+    about: dict[str, Any] = json.loads((folder / "config.json").read_text())
     told = ("net", "seed", "steps", "batch", "rate", "scenes", "begun_from")
-    return {"name": name, **{key: about[key] for key in told if key in about}}
+    return {"name": folder.name, **{key: about[key] for key in told if key in about}}
+
+
+def asked_net(changes: str) -> Any:
+    """The net's shape with JSON `changes`; raises UserError for what is none."""
+    from training.transcriber_model import NetConfig
+
+    try:
+        config = NetConfig.from_dict(json.loads(changes))
+    except (TypeError, ValueError, AttributeError) as error:
+        fields = ", ".join(NetConfig.__dataclass_fields__)
+        raise UserError(f"--net {changes}: {error}. It takes a JSON object of {fields}.") from error
+    if len(config.later) != OCTAVES:
+        raise UserError(f"--net: later has {len(config.later)} numbers, and takes {OCTAVES}, one an octave from A0 up.")
+    return config
 
 
 @click.command()
@@ -84,7 +109,10 @@ def about_fit(cache: Path, name: str) -> dict[str, Any]:
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
 @click.option("--patience", default=12, show_default=True, help="Validations without a better one before it stops.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--begin", help="Fit in CACHE/fits whose best weights to begin with; --net may widen it, or let it wait.")
+@click.option(
+    "--begin",
+    help="Fit in CACHE/fits or training/fits whose best weights to begin with; --net may widen it, or let it wait.",
+)
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"width": 32}.')
 def hear(
     cache: Path,
@@ -107,16 +135,16 @@ def hear(
     from training.widen import widened
 
     spec = FeatureSpec()
-    config = NetConfig.from_dict(json.loads(changes))
+    config = asked_net(changes)
     train, valid = load_scenes(cache, "train"), load_scenes(cache, "valid")
     if not train or not valid:
         raise UserError(f"No scenes in {cache}: run `python -m training scenes` for --split train and valid first.")
     folder = cache / "fits" / name
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
-    if begin:
-        begun = NetConfig.from_dict(about_fit(cache, begin)["net"])
-        net = widened(config, spec, begun, cache / "fits" / begin / "best.weights.h5")
+    begun = about_fit(first := fit_named(cache, begin)) if begin else None
+    if begun:
+        net = widened(config, spec, NetConfig.from_dict(begun["net"]), first / "best.weights.h5")
     else:
         net = build_net(config, spec)
     model = build_sequence(net, CROP_FRAMES)
@@ -132,7 +160,7 @@ def hear(
         "batch": batch,
         "crop_frames": CROP_FRAMES,
         "rate": rate,
-        "begun_from": about_fit(cache, begin) if begin else None,
+        "begun_from": begun,
         "scenes": {"train": len(train), "valid": len(valid)},
         "parameters": model.count_params(),
     }

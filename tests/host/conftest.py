@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from rig import HERE, RATE, REPOSITORY, Ensemble, Instrument, Process, Service, jack_server
+from jackserver import RATE, jack_server
+from rig import HERE, REPOSITORY, Ensemble, Instrument, Process, Service
 from scenes import Start
 
 pytest.importorskip("pyaudio")

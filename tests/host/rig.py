@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,8 +26,6 @@ PATIENCE_S = 60.0
 GRACE_S = 10.0
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
-RATE = 48_000
-PERIOD = 256
 P = TypeVar("P", bound="Process")
 
 
@@ -269,97 +267,6 @@ class Ensemble:
         return process
 
 
-class JackServer:
-    """A JACK server without hardware at `rate` and PERIOD; `env` is the environment in which programs find it."""
-
-    def __init__(self, folder: Path, name: str, rate: int = RATE) -> None:
-        self._name, self._rate, self._log = name, rate, folder / "jackd.log"
-        self._server: subprocess.Popen[bytes] | None = None
-        alsa = folder / "asound.conf"
-        # PortAudio aborts where ALSA's settings name no device at all
-        alsa.write_text(
-            'pcm.!default { type null hint { show on description "nothing" } }\nctl.!default { type null }\n'
-        )
-        self.env = {
-            **os.environ,
-            "JACK_DEFAULT_SERVER": name,
-            "JACK_NO_START_SERVER": "1",
-            "JACK_NO_AUDIO_RESERVATION": "1",
-            "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
-            "ALSA_CONFIG_PATH": str(alsa),
-            "PYTHONPATH": str(REPOSITORY),
-        }
-
-    def start(self) -> None:
-        """Return when it is up."""
-        mode = ["--realtime", "--realtime-priority", "70"] if _real_time_permitted() else ["--no-realtime"]
-        dummy = ["-d", "dummy", "--rate", str(self._rate), "--period", str(PERIOD), "--capture", "2", "--playback", "2"]
-        # what is locked or shared with the server would count as memory of the box
-        command = [
-            "jackd",
-            *mode,
-            "--no-mlock",
-            "--port-max",
-            "64",
-            "--sync",
-            "--timeout",
-            "5000",
-            "--name",
-            self._name,
-            *dummy,
-        ]
-        with self._log.open("ab") as log:
-            self._server = subprocess.Popen(command, env=self.env, stdout=log, stderr=log, preexec_fn=end_with_parent)
-        until_s = time.monotonic() + PATIENCE_S
-        probe = "import jack; jack.Client('probe', no_start_server=True).close()"
-        while subprocess.run([sys.executable, "-c", probe], env=self.env, capture_output=True).returncode:
-            if self._server.poll() is not None or time.monotonic() > until_s:
-                raise AssertionError(f"jackd does not come up: {self._log.read_text()}")
-            time.sleep(0.05)
-
-    @property
-    def log(self) -> str:
-        """What the server has said."""
-        return self._log.read_text(errors="replace")
-
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        if self._server is not None:
-            self._server.send_signal(number)
-
-    def kill(self) -> None:
-        """As a crash would end it."""
-        if self._server is not None:
-            self._server.kill()
-            self._server.wait()
-            self._server = None
-
-    def stop(self) -> None:
-        """In order."""
-        if self._server is None:
-            return
-        self._server.send_signal(signal.SIGTERM)
-        try:
-            self._server.wait(10)
-            self._server = None
-        except subprocess.TimeoutExpired:
-            # of a server that was killed a new one of its name alone cleans up
-            self.kill()
-            self.start()
-            self.stop()
-
-
-@contextlib.contextmanager
-def jack_server(folder: Path) -> Iterator[dict[str, str]]:
-    """A running `JackServer`; gives its `env`."""
-    server = JackServer(folder, f"lefthand-{os.getpid()}")
-    server.start()
-    try:
-        yield server.env
-    finally:
-        server.stop()
-
-
 def until(holds: Callable[[], Any], seconds: float, what: str | Callable[[], str]) -> float:
     """Poll until `holds`, and give how long that took; AssertionError after `seconds`, with what there is instead."""
     began_s = time.monotonic()
@@ -373,8 +280,3 @@ def until(holds: Callable[[], Any], seconds: float, what: str | Callable[[], str
 def measured(what: str, seconds: float) -> None:
     """Print a figure of docs/faults.md: `pytest -rP` shows it."""
     print(f"measured: {what}: {seconds:.2f} s")
-
-
-def _real_time_permitted() -> bool:
-    probe = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(70))"
-    return subprocess.run([sys.executable, "-c", probe], capture_output=True).returncode == 0

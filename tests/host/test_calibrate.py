@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
-from rig import HERE, PERIOD, RATE, REPOSITORY, Bare, Process
+from jackserver import PERIOD, RATE
+from rig import HERE, REPOSITORY, Bare, Process
 from sounding import HIGHEST, LOWEST, NOISE, tone
 
 from device.bundle import Bundle, default_bundle

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import soundfile
 import soxr
-from rig import GRACE_S, HERE, REPOSITORY, Instrument, JackServer, Process, Service, down_after, measured, until
+from jackserver import JackServer
+from rig import GRACE_S, HERE, REPOSITORY, Instrument, Process, Service, down_after, measured, until
 from scenes import KEYS, SOUND, Start, right_hand, struck
 
 BURST = 20

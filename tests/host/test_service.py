@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rig import GRACE_S, HERE, Instrument, JackServer, Process, Service, down_after, measured, until
+from jackserver import JackServer
+from rig import GRACE_S, HERE, Instrument, Process, Service, down_after, measured, until
 from scenes import BEAT_S, KEYS, SOUND, Start, let_go_s, right_hand, silenced_before_the_first_note, struck
 
 FOOT = KEYS + 'control = "foot out"\n[controls]\narm = "note 20"\n'

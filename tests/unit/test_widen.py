@@ -10,6 +10,7 @@ import pytest
 
 from device.errors import UserError
 from device.features import FeatureSpec
+from training.hear import asked_net, fit_named
 from training.transcriber_model import NetConfig, build_net, build_sequence, loss
 from training.widen import widened
 
@@ -58,3 +59,20 @@ def test_every_new_unit_learns(weights: Path) -> None:
 def test_what_is_no_widening_is_refused(weights: Path, config: NetConfig) -> None:
     with pytest.raises(UserError, match="width, mix and memory alone"):
         widened(config, SPEC, NARROW, weights)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [('{"later": [5, 3]}', "later has 2 numbers, and takes 8"), ('{"with": 32}', "width, blocks"), ("[1]", "object")],
+)
+def test_a_net_that_cannot_be_is_one_sentence(changes: str, named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        asked_net(changes)
+
+
+def test_a_fit_to_begin_with_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "fits" / "first").mkdir(parents=True)
+    (tmp_path / "fits" / "first" / "config.json").write_text("{}")
+    assert fit_named(tmp_path, "first") == tmp_path / "fits" / "first"
+    with pytest.raises(UserError, match="There is no fit second in .* only .*'first'"):
+        fit_named(tmp_path, "second")
