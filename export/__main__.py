@@ -67,7 +67,10 @@ def _commit() -> str:
 
 
 def _own_command() -> str:
-    return f"python -m export {shlex.join(sys.argv[1:])}".strip()
+    """This command without the commands before it, which the card lists by themselves."""
+    given = sys.argv[1:]
+    own = [word for i, word in enumerate(given) if word != "--command" and given[max(i - 1, 0)] != "--command"]
+    return f"python -m export {shlex.join(own)}".strip()
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ class Net(keras.layers.Layer):
         kernel, bias = self.gates_memory.kernel, self.gates_memory.bias
 
         def step(h: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-            # reshaped before it is cut: what has three axes is cut, added and multiplied in two thirds of the time
+            # reshaped before it is cut: int8 cuts, adds and multiplies three axes sooner than four
             u = ops.reshape(product(h[:, None], kernel, single) + bias, (-1, KEYS, 3 * units))
             z = ops.sigmoid(g[..., :units] + u[..., :units])
             r = ops.sigmoid(g[..., units : 2 * units] + u[..., units : 2 * units])
