@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import click
 
-from device.errors import UserError
+from device.commands import Commands
 from device.version import VERSION
 
 COMMANDS = {
@@ -25,28 +22,7 @@ COMMANDS = {
 """name -> module:function of the click command, imported when it is named."""
 
 
-class _Group(click.Group):
-    """A group that imports a command when it is named and prints what a person can mend as one sentence."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, name = COMMANDS[cmd_name].split(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            click.echo(f"lefthand: {error}", err=True)
-            ctx.exit(error.exit_code)
-
-
-@click.group(cls=_Group)
+@click.group(cls=Commands, places=COMMANDS, speaker="lefthand")
 @click.version_option(VERSION, prog_name="lefthand")
 def main() -> None:
     """You play the right hand; it plays the left."""
