@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from training.acoustics import in_room, microphone, room_response, through_micro
 from training.instruments import Audio
 from training.noise import COLOURS, clip_noise
 
+CHANGES = ("room", "noise", "microphone", "overdrive", "level")
+"""What happens to a sound on its way: names of `Augmentation`'s probabilities."""
 QUIET_RMS = 0.01
 """Noise is set against at least this level, so that silence gets some noise too."""
 
@@ -43,6 +46,11 @@ class Augmentation:
     def scaled(self, strength: float) -> Augmentation:
         """The same with another `strength`, 0 to 1: for a curriculum."""
         return replace(self, strength=strength)
+
+    def without(self, name: str) -> Augmentation:
+        """The same with one of `CHANGES` never happening."""
+        never: dict[str, Any] = {name: 0.0}
+        return replace(self, **never)
 
     def happens(self, probability: float, rng: np.random.Generator) -> bool:
         """One draw of `probability` times the strength."""

@@ -23,8 +23,10 @@ from device.errors import UserError
 from device.features import FeatureSpec
 from device.gate import OCTAVES, Gate, GateSpec
 from device.types import LOWEST_KEY, NoteHeard
+from training.hear import fit_named
 from training.notescore import Notes, matched, score
-from training.scenes import GATE, SCENE_S, Scene, load_scenes
+from training.scene_cache import load_scenes
+from training.scenes import GATE, SCENE_S, Scene
 
 THRESHOLDS = np.round(np.arange(0.2, 0.95, 0.08), 2)
 RELEASES = (0.2, 0.3, 0.4, 0.5)
@@ -148,9 +150,13 @@ def gate(cache: Path, name: str) -> None:
     Writes gate.json beside them.
     """
     os.environ.setdefault("KERAS_BACKEND", "jax")
+    fit_gate_of(fit_named(cache, name), cache)
+
+
+def fit_gate_of(folder: Path, cache: Path) -> None:
+    """Fit the gate of the fit in `folder` on the scenes in `cache`; see `gate`."""
     from training.transcriber_model import NetConfig, build_net, build_sequence
 
-    folder = cache / "fits" / name
     about = json.loads((folder / "config.json").read_text())
     config, features = NetConfig.from_dict(about["net"]), FeatureSpec.from_dict(about["features"])
     scenes = load_scenes(cache, GATE)

@@ -24,7 +24,8 @@ from training.monophonic import single_line_takes
 from training.noise import load_clips
 from training.notescore import Notes
 from training.pieces import CORPORA, load_pieces
-from training.scenes import INVENTED, draw_sound
+from training.scene_cache import INVENTED
+from training.scenes import draw_sound
 from training.spectra import Levels, Spectrum
 from training.takes import RATE, Take, maps_takes, right_hand_takes
 

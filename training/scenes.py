@@ -1,39 +1,28 @@
 """Scenes: what the transcriber is trained on, half a minute each: features, the notes to find, and what we sent.
 
-A scene is drawn from (seed, corpus, split, number) alone, so the cache can be built in any order and resumed.
+`training.scene_cache` renders and keeps them.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
-from device.errors import UserError
 from device.features import Features, FeatureSpec
 from device.own import OwnNotes
 from device.types import KEYS, LOWEST_KEY
-from training.augment import Augmentation, augment, with_noise
-from training.banks import Bank, bank_names, load_bank
+from training.augment import CHANGES, Augmentation, augment, with_noise
+from training.banks import Bank
 from training.instruments import MODAL, Audio
-from training.noise import load_clips
 from training.perform import Performance, invent, perform
-from training.pieces import CORPORA, Hand, Piece, load_pieces
+from training.pieces import Hand, Piece
 from training.render import Played, RenderOptions, render
-from training.voices import utterances
 
 SCENE_S = 24.0
-INVENTED = "invented"
-"""Notes from no piece: every key, every density, and rests with nothing but noise."""
-QUIET = "quiet"
-"""No notes at all: people who talk, noise clips, hum."""
 RESTS = 0.3
 """How often the player rests for a while where our own left hand is heard."""
 KINDS = {"both": 0.5, "right": 0.17, "bleed": 0.33}
@@ -49,6 +38,9 @@ OTHER_SOUND = 0.3
 """How often it then has a sound of its own, as where a module plays it."""
 PEDALLED = 0.55
 """How often a piece is played with the pedal; in the takes that hearing is measured on it is less often, as ever."""
+DETUNE = "detune"
+COLOURS = (DETUNE, *CHANGES)
+"""What makes one scene sound otherwise than another of the same notes on the same instrument."""
 SAMPLED = 3.0
 """How much more often a sampled acoustic piano is drawn than an electric or a computed one."""
 
@@ -62,20 +54,6 @@ class Scene:
     features: npt.NDArray[np.uint8]
     notes: npt.NDArray[Any]
     own: npt.NDArray[np.uint8]
-
-
-def scene_folder(cache: Path, split: str, corpus: str) -> Path:
-    """Where a corpus' scenes lie."""
-    return cache / "scenes" / split / corpus
-
-
-def load_scenes(cache: Path, split: str) -> list[Scene]:
-    """All cached scenes of a split, features memory-mapped."""
-    scenes = []
-    for path in sorted((cache / "scenes" / split).glob("*/*.npz")):
-        with np.load(path, allow_pickle=False) as data:
-            scenes.append(Scene(np.load(path.with_suffix(".npy"), mmap_mode="r"), data["notes"], data["own"]))
-    return scenes
 
 
 @dataclass(frozen=True)
@@ -95,9 +73,13 @@ def draw(
     features: Features,
     mild: bool = False,
     kind: str | None = None,
+    without: str = "",
 ) -> Scene:
-    """One random scene from `pieces` (an empty list: invented notes), of a `kind` of `KINDS` or any."""
-    sound = draw_sound(rng, pieces, banks, clips, mild, kind)
+    """One random scene from `pieces` (an empty list: invented notes), of a `kind` of `KINDS` or any.
+
+    `without` one of `COLOURS`, for what that is worth.
+    """
+    sound = draw_sound(rng, pieces, banks, clips, mild, kind, without)
     own = np.zeros((0, KEYS, 2), np.uint8) if sound.sent is None else own_frames(sound.sent, features.spec)
     levels = features.frames(sound.audio)
     return Scene(np.rint(levels * 255).astype(np.uint8), sound.notes, own)
@@ -110,6 +92,7 @@ def draw_sound(
     clips: list[Audio],
     mild: bool = False,
     kind: str | None = None,
+    without: str = "",
 ) -> Sound:
     """What `draw` makes its features from; `mild`: weakly coloured, and nothing of ours in it."""
     drawn = str(rng.choice(list(KINDS), p=list(KINDS.values())))
@@ -126,6 +109,8 @@ def draw_sound(
         heard = _with_rest(heard, rng)
     bank = _any(rng, banks)
     options = RenderOptions.drawn(rng)
+    if without == DETUNE:
+        options = replace(options, detune_cents=0.0, key_cents=0.0)
     rendered = render(heard.notes, bank, SCENE_S, heard.pedal, options, rng)
     audio, sent = rendered.audio, None
     if kind == "bleed":
@@ -134,7 +119,8 @@ def draw_sound(
     if not heard.notes:
         hiss = rng.normal(0, 1, len(audio)).astype(np.float32)
         audio = with_noise(hiss * np.float32(1e-3), rng, -20.0, 0.5, clips)
-    audio = augment(audio, rng, Augmentation(strength=MILD if mild else 1.0), clips)
+    colour = Augmentation(strength=MILD if mild else 1.0)
+    audio = augment(audio, rng, colour.without(without) if without in CHANGES else colour, clips)
     return Sound(audio, _labels(heard.notes, rendered.end_s), sent)
 
 
@@ -251,54 +237,3 @@ def targets(
         out[max(on - 1, 0) : max(on + 2, 0), key, 0] = 1
         out[max(on - 1, 0) : max(on + 2, 0), key, 3] = velocity / 127
     return out
-
-
-@click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-@click.option("--split", type=click.Choice(["train", "valid", GATE]), default="train", show_default=True)
-@click.option(
-    "--corpus", "corpora", multiple=True, type=click.Choice([*CORPORA, INVENTED, QUIET]), help="Default: all."
-)
-@click.option("--count", default=600, show_default=True, help="Scenes of 24 s per corpus.")
-@click.option("--first", default=0, show_default=True, help="Number of the first scene.")
-@click.option("--seed", default=1, show_default=True)
-@click.option("--kind", type=click.Choice(list(KINDS)), help="Who is heard in scenes of pieces. Default: any.")
-def scenes(
-    cache: Path,
-    data: Path,
-    split: str,
-    corpora: tuple[str, ...],
-    count: int,
-    first: int,
-    seed: int,
-    kind: str | None,
-) -> None:
-    """Render the transcriber's training scenes into the cache (resumable)."""
-    features = Features(FeatureSpec())
-    banks = [load_bank(cache, name) for name in bank_names(cache)]
-    clips = load_clips(data, "fit")
-    for corpus in corpora or (*CORPORA, INVENTED, QUIET):
-        pieces = (
-            []
-            if corpus in (INVENTED, QUIET)
-            else [p for p in load_pieces(cache, corpus, "valid" if split == GATE else split) if p.primary]
-        )
-        if corpus in CORPORA and not pieces:
-            raise UserError(f"No pieces of {corpus} in {cache}: run `python -m training prepare` first.")
-        folder = scene_folder(cache, split, corpus)
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in tqdm(range(first, first + count), desc=f"{split} {corpus}"):
-            path = folder / f"{number:05d}.npz"
-            if path.exists():
-                continue
-            rng = np.random.default_rng([seed, zlib.crc32(f"{split}/{corpus}".encode()), number])
-            if corpus == QUIET:
-                scene = draw_quiet(rng, clips, utterances(rng, "fit"), features)
-            else:
-                scene = draw(rng, pieces, banks, clips, features, split == GATE, kind)
-            np.save(path.with_suffix(".npy"), scene.features)
-            temporary = path.with_suffix(".part")
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, notes=scene.notes, own=scene.own)
-            temporary.replace(path)

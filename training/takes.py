@@ -72,6 +72,14 @@ def maps_takes(folder: Path) -> list[Take]:
     return takes
 
 
+def excerpt(take: Take, seconds: float) -> Take:
+    """The beginning of a take: the notes that are struck in it, and what was sent."""
+    notes = take.notes[take.notes[:, 0] < seconds].copy()
+    notes[:, 1] = np.minimum(notes[:, 1], seconds)
+    sent = [(pitch, on_s, min(off_s, seconds)) for pitch, on_s, off_s in take.sent if on_s < seconds]
+    return Take(take.name, take.audio[: int(seconds * take.rate)], take.rate, notes, sent)
+
+
 def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7) -> list[Take]:
     """Right hands of validation pieces on the held-out piano, in one of `SETTINGS`."""
     bank = load_bank(cache, HELD_OUT, "evaluate")

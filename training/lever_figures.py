@@ -1,0 +1,48 @@
+"""The levers in figures: what is kept of each measurement, and their table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from training.evaluate_hearing import OURS, Comparison
+from training.lever_setup import LEVERS
+
+FIGURES = "figures.json"
+COLUMNS = {
+    "maps onset_50": "MAPS on@50",
+    "maps onset_30": "on@30",
+    "maps treble": "C4 up",
+    "maps offset": "offset",
+    "maps frame": "frame",
+    "clean onset_50": "clean",
+    "room onset_50": "room",
+    "noise onset_50": "noise",
+    "bleed -6 dB onset_50": "bleed -6 dB",
+    "line-out 0 dB onset_50": "line-out",
+    "clean delay": "delay ms",
+}
+"""Figures in the table's order, and their heads."""
+
+
+def figures_of(name: str, compared: Comparison) -> dict[str, float]:
+    """Means over the takes of the set `name` in per cent, and the median delay in milliseconds."""
+    scores = compared.results[OURS].scores
+    means = {f"{name} {key}": 100 * float(np.mean([getattr(s, key) for s in scores])) for key in vars(scores[0])}
+    return {**means, f"{name} delay": 1000 * float(np.median(compared.delays_s or [np.nan]))}
+
+
+def table(root: Path) -> str:
+    """All levers that have been measured, in Markdown: what, expected, weights, figures."""
+    rows = []
+    for name, lever in LEVERS.items():
+        path = root / "fits" / name / FIGURES
+        if not path.is_file():
+            continue
+        told = json.loads(path.read_text())
+        cells = [f"{told['figures'][key]:.1f}" for key in COLUMNS]
+        rows.append([f"`{name}`", lever.about, lever.expected, f"{told['parameters']:,}", *cells])
+    head = ["lever", "what", "expected", "weights", *COLUMNS.values()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])

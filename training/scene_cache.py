@@ -1,0 +1,115 @@
+"""`python -m training scenes`: renders the transcriber's scenes and keeps them.
+
+A scene is drawn from (seed, corpus, split, number) alone, so the cache can be built in any order and resumed.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from device.errors import UserError
+from device.features import Features, FeatureSpec
+from training.banks import Bank, bank_names, load_bank
+from training.instruments import Audio
+from training.noise import load_clips
+from training.pieces import CORPORA, Piece, load_pieces
+from training.scenes import GATE, KINDS, Scene, draw, draw_quiet
+from training.voices import utterances
+
+INVENTED = "invented"
+"""Notes from no piece: every key, every density, and rests with nothing but noise."""
+QUIET = "quiet"
+"""No notes at all: people who talk, noise clips, hum."""
+SOURCES = (*CORPORA, INVENTED, QUIET)
+
+
+def load_scenes(cache: Path, split: str) -> list[Scene]:
+    """All cached scenes of a split, features memory-mapped."""
+    scenes = []
+    for path in sorted((cache / "scenes" / split).glob("*/*.npz")):
+        with np.load(path, allow_pickle=False) as data:
+            scenes.append(Scene(np.load(path.with_suffix(".npy"), mmap_mode="r"), data["notes"], data["own"]))
+    return scenes
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What scenes are rendered with: pianos, noises, the front end, and which of `scenes.COLOURS` is left out."""
+
+    banks: list[Bank]
+    clips: list[Audio]
+    features: Features
+    without: str = ""
+
+    @classmethod
+    def opened(cls, cache: Path, data: Path, spec: FeatureSpec, without: str = "", only: str = "") -> Studio:
+        """All the banks in `cache` that a fit may use, or `only` the one of this name."""
+        banks = [load_bank(cache, name) for name in bank_names(cache) if only in ("", name)]
+        return cls(banks, load_clips(data, "fit"), Features(spec), without)
+
+    def render(self, cache: Path, split: str, corpus: str, pieces: list[Piece], numbers: range, **drawn: Any) -> None:
+        """Render a corpus' scenes `numbers` into `cache`, but for those that are there; `drawn`: see `Studio.scene`."""
+        folder = cache / "scenes" / split / corpus
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in tqdm(numbers, desc=f"{split} {corpus}"):
+            path = folder / f"{number:05d}.npz"
+            if path.exists():
+                continue
+            scene = self.scene(split, corpus, pieces, number, **drawn)
+            np.save(path.with_suffix(".npy"), scene.features)
+            temporary = path.with_suffix(".part")
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, notes=scene.notes, own=scene.own)
+            temporary.replace(path)
+
+    def scene(
+        self, split: str, corpus: str, pieces: list[Piece], number: int, seed: int = 1, kind: str | None = None
+    ) -> Scene:
+        """A corpus' scene of this `number`; who is heard in scenes of pieces is of a `kind` of `KINDS`, or any."""
+        rng = np.random.default_rng([seed, zlib.crc32(f"{split}/{corpus}".encode()), number])
+        if corpus == QUIET:
+            return draw_quiet(rng, self.clips, utterances(rng, "fit"), self.features)
+        return draw(rng, pieces, self.banks, self.clips, self.features, split == GATE, kind, self.without)
+
+
+def pieces_of(cache: Path, corpus: str, split: str) -> list[Piece]:
+    """What scenes of a corpus are performances of: nothing where their notes are invented, or are none."""
+    if corpus in (INVENTED, QUIET):
+        return []
+    pieces = [p for p in load_pieces(cache, corpus, "valid" if split == GATE else split) if p.primary]
+    if not pieces:
+        raise UserError(f"No pieces of {corpus} in {cache}: run `python -m training prepare` first.")
+    return pieces
+
+
+@click.command()
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
+@click.option("--split", type=click.Choice(["train", "valid", GATE]), default="train", show_default=True)
+@click.option("--corpus", "corpora", multiple=True, type=click.Choice(SOURCES), help="Default: all.")
+@click.option("--count", default=600, show_default=True, help="Scenes of 24 s per corpus.")
+@click.option("--first", default=0, show_default=True, help="Number of the first scene.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Who is heard in scenes of pieces. Default: any.")
+def scenes(
+    cache: Path,
+    data: Path,
+    split: str,
+    corpora: tuple[str, ...],
+    count: int,
+    first: int,
+    seed: int,
+    kind: str | None,
+) -> None:
+    """Render the transcriber's training scenes into the cache (resumable)."""
+    studio = Studio.opened(cache, data, FeatureSpec())
+    for corpus in corpora or SOURCES:
+        pieces = pieces_of(cache, corpus, split)
+        studio.render(cache, split, corpus, pieces, range(first, first + count), seed=seed, kind=kind)

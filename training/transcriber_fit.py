@@ -1,0 +1,139 @@
+"""One fit of the transcriber: random crops of scenes, AdamW under a cosine, best and last checkpoint, resumable."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from device.features import FeatureSpec
+from device.types import KEYS
+from training.fitting import callbacks, feed
+from training.scenes import Scene, targets
+from training.transcriber_model import AS_SHIPPED, LossWeights, NetConfig, build_net, build_sequence, loss
+from training.widen import widened
+
+CROP_FRAMES = 192
+WARM_UP = 100
+"""Steps until the learning rate is at its peak; a quarter of the fit where that is fewer."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit is of, and how long it goes on; `rate` is the peak learning rate, `patience` counts epochs."""
+
+    net: NetConfig
+    spec: FeatureSpec
+    steps: int
+    epoch_steps: int
+    batch: int
+    rate: float
+    patience: int
+    seed: int
+    weights: LossWeights = AS_SHIPPED
+    own: bool = True
+    """Whether the net is told what we sent."""
+
+
+def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float, told: bool) -> tuple[dict[str, Any], Any]:
+    """{x, own} and target of `CROP_FRAMES` frames of a scene; `told`: the net is told what we sent."""
+    stop = first + CROP_FRAMES
+    x = scene.features[first:stop].astype(np.float32) / 255
+    own = np.zeros((CROP_FRAMES, KEYS, 2), np.float32)
+    if told and len(scene.own):
+        own[:] = scene.own[first:stop].astype(np.float32) / 255
+    return {"x": x, "own": own}, targets(scene.notes, first, CROP_FRAMES, delays, hop_s)
+
+
+@dataclass
+class Crops:
+    """Random crops, the same for the same (seed, step)."""
+
+    scenes: list[Scene]
+    delays: NDArray[np.int64]
+    spec: FeatureSpec
+    batch: int
+    seed: int
+    own: bool = True
+
+    def at(self, step: int) -> tuple[dict[str, Any], Any]:
+        """Batch number `step`: {x, own} and targets, each [batch, frames, ...]."""
+        rng = np.random.default_rng([self.seed, step])
+        rows = []
+        for number in rng.integers(len(self.scenes), size=self.batch):
+            scene = self.scenes[number]
+            first = int(rng.integers(len(scene.features) - CROP_FRAMES))
+            rows.append(crop(scene, first, self.delays, self.spec.hop_s, self.own))
+        x = {key: np.stack([inputs[key] for inputs, _ in rows]) for key in ("x", "own")}
+        return x, np.stack([target for _, target in rows])
+
+
+def fixed_crops(
+    scenes: list[Scene], delays: NDArray[np.int64], spec: FeatureSpec, own: bool = True, each: int = 2
+) -> tuple[dict[str, Any], Any]:
+    """The same few crops of every scene, for validation."""
+    rows = [
+        crop(scene, int(first), delays, spec.hop_s, own)
+        for scene in scenes
+        for first in np.linspace(0, len(scene.features) - CROP_FRAMES, each)
+    ]
+    return {key: np.stack([i[key] for i, _ in rows]) for key in ("x", "own")}, np.stack([t for _, t in rows])
+
+
+def about_fit(folder: Path) -> dict[str, Any]:
+    """What a fit's folder tells of it, its name first: where a fit begins with another's weights, all are told."""
+    about: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    told = ("net", "seed", "steps", "batch", "rate", "scenes", "begun_from")
+    return {"name": folder.name, **{key: about[key] for key in told if key in about}}
+
+
+def fit(plan: Plan, train: list[Scene], valid: list[Scene], folder: Path, first: Path | None = None) -> keras.Model:
+    """Fit a net into `folder`, or go on where that was left; it begins with the fit in `first` where that is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(plan.seed)
+    begun = about_fit(first) if first else None
+    if first and begun:
+        net = widened(plan.net, plan.spec, NetConfig.from_dict(begun["net"]), first / "best.weights.h5")
+    else:
+        net = build_net(plan.net, plan.spec)
+    model = build_sequence(net, CROP_FRAMES)
+    warm_up = min(WARM_UP, plan.steps // 4)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        plan.rate / 20, plan.steps - warm_up, 0.01, warmup_target=plan.rate, warmup_steps=warm_up
+    )
+    adam = keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0)
+    model.compile(adam, loss=partial(loss, weights=plan.weights))
+    about = {
+        "net": plan.net.to_dict(),
+        "features": plan.spec.to_dict(),
+        "seed": plan.seed,
+        "steps": plan.steps,
+        "batch": plan.batch,
+        "crop_frames": CROP_FRAMES,
+        "rate": plan.rate,
+        "begun_from": begun,
+        "scenes": {"train": len(train), "valid": len(valid)},
+        "parameters": model.count_params(),
+    }
+    (folder / "config.json").write_text(json.dumps(about, indent=1))
+    size = f"{plan.batch} x {CROP_FRAMES} frames"
+    click.echo(f"{model.count_params()} parameters, {len(train)} scenes, {plan.steps} steps of {size}")
+    delays = plan.net.delays()
+    batches = feed(Crops(train, delays, plan.spec, plan.batch, plan.seed, plan.own).at, plan.epoch_steps)
+    model.fit(
+        batches,
+        epochs=math.ceil(plan.steps / plan.epoch_steps),
+        validation_data=fixed_crops(valid, delays, plan.spec, plan.own),
+        validation_batch_size=plan.batch,
+        callbacks=callbacks(folder, plan.patience, batches),
+        verbose=2,
+    )
+    return model
