@@ -19,6 +19,8 @@ Frames: TypeAlias = NDArray[np.float32]
 
 BATCH_FRAMES = 256
 """Frames transformed at once by `Features.frames`; bounds its memory, changes no value."""
+FULL_SCALE = np.array(1.0)
+"""An array, like the other constants that a hop is calculated with: of a number, numpy makes one anew each time."""
 
 
 @dataclass(frozen=True)
@@ -66,57 +68,54 @@ def asymmetric_window(length: int, fall: int) -> NDArray[np.float64]:
 
 
 class _Bands:
-    """Energy of every window in log-frequency bands, read off the cumulated power spectra at the bands' edges.
+    """Energy of every window in log-frequency bands, each a weighted sum of the FFT bins that it overlaps.
 
-    All windows' spectra lie one behind the other in one row, so that one cumulated sum and one look-up serve them all.
+    All windows' spectra lie one behind the other in one row, so that one pass serves them all.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
         self.windows = [asymmetric_window(n, f) for n, f in zip(spec.window_lengths, spec.window_falls, strict=True)]
-        first = np.cumsum([1] + [n // 2 + 1 for n in spec.window_lengths])
-        self.places = [slice(*ends) for ends in itertools.pairwise(first.tolist())]
+        first = np.cumsum([0] + [n // 2 + 1 for n in spec.window_lengths]).tolist()
+        self.places = [slice(2 * begin, 2 * end) for begin, end in itertools.pairwise(first)]
         self.width = int(first[-1])
         # bin 3p + 1 lies on key p, its neighbours a third of a semitone beside it
         centre = spec.lowest_hz * 2.0 ** ((np.arange(spec.bins) - 1) / spec.bins_per_octave)
-        edges, gains = [], []
-        for length, window, begin in zip(spec.window_lengths, self.windows, first, strict=False):
-            spacing = spec.sample_rate / length
-            half = np.maximum(centre * (2.0 ** (0.5 / spec.bins_per_octave) - 1.0), spacing / 2)
-            # the power of FFT bin j spreads evenly over [j - 1/2, j + 1/2]: edge e lies at e / spacing + 1/2 of the sum
-            at = np.stack([centre - half, centre + half]) / spacing + 0.5
-            edges.append((np.clip(at, 0, length // 2 + 1 - 1e-9), begin - 1))
-            # Parseval for a full-scale sine, one-sided: its whole main lobe sums to 0 dBFS
-            gains.append(np.full(spec.bins, 4.0 / (length * float(np.sum(window**2)))))
-        below = np.stack([begin + np.floor(at) for at, begin in edges], axis=-1).astype(np.intp)
-        part, gain = np.stack([at % 1 for at, _ in edges], axis=-1), np.stack(gains, axis=-1)
-        # a band is the cumulated power at its upper edge less that at its lower one, each between two whole bins
-        self.index = np.stack([below[0], below[0] + 1, below[1], below[1] + 1])
-        self.weight = np.stack([part[0] - 1, -part[0], 1 - part[1], part[1]]) * gain
+        parts: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
+        for band in centre:
+            for length, window, begin in zip(spec.window_lengths, self.windows, first, strict=False):
+                spacing = spec.sample_rate / length
+                half = max(band * (2.0 ** (0.5 / spec.bins_per_octave) - 1.0), spacing / 2)
+                # the power of FFT bin j spreads evenly over [j - 1/2, j + 1/2]
+                low, high = np.clip(np.array([band - half, band + half]) / spacing + 0.5, 0, length // 2 + 1)
+                bins = np.arange(math.floor(min(low, length // 2)), math.ceil(high), dtype=np.intp)
+                # Parseval for a full-scale sine, one-sided: its whole main lobe sums to 0 dBFS
+                gain = 4.0 / (length * float(np.sum(window**2)))
+                parts.append((begin + bins, gain * np.clip(np.minimum(bins + 1, high) - np.maximum(bins, low), 0, 1)))
+        self.shape = (spec.bins, spec.channels)
+        self.index = np.concatenate([bins for bins, _ in parts])
+        self.weight = np.concatenate([weight for _, weight in parts])
+        self.first = np.cumsum([0] + [len(bins) for bins, _ in parts[:-1]])
         self._make_room(1)
 
     def _make_room(self, frames: int) -> None:
         """Memory for so many frames at once: to ask for it anew every hop takes as long as the transforms."""
         self._windowed = [np.empty((frames, len(window))) for window in self.windows]
-        self._power = np.zeros((frames, self.width))
-        self._corners = np.empty((frames, *self.index.shape))
+        self._squares = np.empty((frames, 2 * self.width))
+        self._power = np.empty((frames, self.width))
+        self._overlaps = np.empty((frames, len(self.index)))
 
     def energy(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
         """[frames, longest window] samples → [frames, bins, channels] energy, full-scale sine = 1."""
         if len(past) != len(self._power):
             self._make_room(len(past))
-        power = self._power
-        power[:, 0] = 0.0
         for window, windowed, place in zip(self.windows, self._windowed, self.places, strict=True):
             np.multiply(past[:, -len(window) :], window, out=windowed)
-            parts = np.fft.rfft(windowed, axis=-1).view(np.float64)
-            np.square(parts, out=parts)
-            np.add(parts[:, 0::2], parts[:, 1::2], out=power[:, place])
-        np.cumsum(power, axis=-1, out=power)
+            np.square(np.fft.rfft(windowed, axis=-1).view(np.float64), out=self._squares[:, place])
+        np.add(self._squares[:, 0::2], self._squares[:, 1::2], out=self._power)
         # every index is within: "clip" spares the copy that "raise" makes before it writes
-        corners = power.take(self.index, axis=-1, out=self._corners, mode="clip")
-        corners *= self.weight
-        energy: NDArray[np.float64] = corners.sum(axis=1)
-        return energy
+        overlaps = self._power.take(self.index, axis=-1, out=self._overlaps, mode="clip")
+        overlaps *= self.weight
+        return np.add.reduceat(overlaps, self.first, axis=-1).reshape(-1, *self.shape)
 
 
 class Features:
@@ -129,6 +128,7 @@ class Features:
         self.spec = spec
         self._bands = _Bands(spec)
         self._past = np.zeros(max(spec.window_lengths))
+        self._floor, self._slope = np.array(10 ** (spec.floor_db / 10)), np.array(-10 / spec.floor_db)
 
     def reset(self) -> None:
         """Forget all samples."""
@@ -155,10 +155,12 @@ class Features:
 
     def _levels(self, past: NDArray[np.float64]) -> Frames:
         """[frames, longest window] samples → [frames, bins, channels] levels."""
-        # the cumulated sum's rounding can leave a tiny negative energy in a silent band
-        energy = np.maximum(self._bands.energy(past), 10 ** (self.spec.floor_db / 10))
-        levels: NDArray[np.float64] = np.minimum(1 - np.log10(energy) * (10 / self.spec.floor_db), 1)
-        return levels.astype(np.float32)
+        levels = self._bands.energy(past)
+        np.maximum(levels, self._floor, out=levels)
+        np.log10(levels, out=levels)
+        np.multiply(levels, self._slope, out=levels)
+        np.add(levels, FULL_SCALE, out=levels)
+        return np.minimum(levels, FULL_SCALE, out=levels).astype(np.float32)
 
 
 def clean(samples: Samples) -> NDArray[np.float64]:
@@ -167,7 +169,8 @@ def clean(samples: Samples) -> NDArray[np.float64]:
     # the sum of their squares tells at a fraction of the cost of asking each number
     if not math.isfinite(np.dot(wide, wide)):
         wide[~np.isfinite(wide)] = 0
-    return np.asarray(np.minimum(np.maximum(wide, -1, out=wide), 1, out=wide))
+    np.maximum(wide, -FULL_SCALE, out=wide)
+    return np.minimum(wide, FULL_SCALE, out=wide)
 
 
 def golden_input(spec: FeatureSpec, frames: int = 40) -> Samples:

@@ -108,6 +108,7 @@ class Gate:
         self._delays = spec.delays().tolist()
         self._asleep = np.maximum(self._thresholds, np.float32(spec.wake))
         self._rearm = np.float32(spec.rearm) * self._thresholds
+        self._none = np.zeros(KEYS, bool)
         self._within, self._lasts = round(spec.wake_within_s / hop_s), round(spec.awake_s / hop_s)
         self.reset()
 
@@ -116,8 +117,8 @@ class Gate:
         self._frame = -1
         self._armed = np.ones(KEYS, bool)
         self._sounding: dict[int, tuple[int, float]] = {}
-        self._quiet = np.zeros(KEYS, int)
-        self._above = np.zeros(KEYS, bool)
+        self._quiet: dict[int, int] = {}
+        self._above = self._none
         self._stirs: deque[int] = deque()
         self._awake_until = -1
 
@@ -130,11 +131,11 @@ class Gate:
         """[88, 4] posteriors and the MIDI pitches that may be our own come back → what they decide at `now_s`."""
         self._frame += 1
         onset = posterior[:, ONSET]
-        above, sure = onset >= self._thresholds, onset >= self._asleep
-        passed = self._armed & (above if self._awake(above, sure) else sure)
-        self._armed = (self._armed | (onset < self._rearm)) & ~passed
-        events: list[NoteHeard | NoteEnded] = list(self._ended(posterior, passed, now_s))
-        for key in np.flatnonzero(passed):
+        passing = self._passing(onset)
+        self._armed |= onset < self._rearm
+        self._armed[passing] = False
+        events: list[NoteHeard | NoteEnded] = list(self._ended(posterior, passing, now_s))
+        for key in passing:
             labelled = self._frame - self._delays[key]
             onset_s = max((labelled + 0.5) * self._hop_s + self.spec.shift_s, 0.0)
             pitch, likely = int(key) + LOWEST_KEY, float(onset[key])
@@ -142,33 +143,49 @@ class Gate:
             velocity = int(np.clip(np.rint(posterior[key, VELOCITY] * 127), 1, 127))
             hand: Hand = "own" if ours else "right" if pitch >= self._split else "left"
             events.append(NoteHeard(Note(onset_s, None, pitch, velocity, self.spec.confidence(likely), now_s, hand)))
-            self._sounding[int(key)] = (self._frame, onset_s)
+            self._sounding[key] = (self._frame, onset_s)
             self._quiet[key] = 0
         return events
 
-    def _awake(self, above: NDArray[np.bool_], sure: NDArray[np.bool_]) -> bool:
-        """Whether something sure was heard lately; with the keys that are above their thresholds now, and surely."""
-        if (above & ~self._above).any():
-            self._stirs.append(self._frame)
+    def _passing(self, onset: NDArray[np.float32]) -> list[int]:
+        """Keys from A0 whose onsets pass, of [88] posteriors."""
+        above = onset >= self._thresholds
+        # in most frames no onset is above its threshold, and then there is no more to find out
+        if not above.any():
+            self._above = self._none
+            self._awake(False, False)
+            return []
+        sure = onset >= self._asleep
+        awake = self._awake(bool((above & ~self._above).any()), bool(sure.any()))
         self._above = above
+        passed: list[int] = np.flatnonzero(self._armed & (above if awake else sure)).tolist()
+        return passed
+
+    def _awake(self, stirred: bool, sure: bool) -> bool:
+        """Whether something sure was heard lately; with what this frame has: an onset that just rose, a sure one."""
+        if stirred:
+            self._stirs.append(self._frame)
         while self._stirs and self._stirs[0] < self._frame - self._within:
             self._stirs.popleft()
-        if len(self._stirs) >= self.spec.wake_onsets or sure.any():
+        if sure or len(self._stirs) >= self.spec.wake_onsets:
             self._awake_until = self._frame + self._lasts
         return self._frame <= self._awake_until
 
-    def _ended(self, posterior: NDArray[np.float32], passed: NDArray[np.bool_], now_s: float) -> list[NoteEnded]:
+    def _ended(self, posterior: NDArray[np.float32], passing: list[int], now_s: float) -> list[NoteEnded]:
         """Notes that have faded, whose damper was heard to fall, and whose key is struck again."""
-        self._quiet = np.where(posterior[:, FRAME] < self.spec.release, self._quiet + 1, 0)
-        ended = []
+        ended: list[NoteEnded] = []
+        if not self._sounding:
+            return ended
+        frame = posterior[:, FRAME].tolist()
         for key, (began, onset_s) in list(self._sounding.items()):
-            faded = self._quiet[key] >= self.spec.release_frames
-            damped = posterior[key, OFFSET] >= self.spec.offset
-            back = self.spec.release_frames if faded and not passed[key] else 0
+            quiet = self._quiet[key] = self._quiet[key] + 1 if frame[key] < self.spec.release else 0
+            faded, again = quiet >= self.spec.release_frames, key in passing
+            damped = self.spec.offset <= 1 and posterior[key, OFFSET] >= self.spec.offset
+            back = self.spec.release_frames if faded and not again else 0
             old = self._frame - began >= self.spec.shortest_frames + back
-            if not (passed[key] or ((faded or damped) and old)):
+            if not (again or ((faded or damped) and old)):
                 continue
             offset = (self._frame - self._delays[key] - back + 0.5) * self._hop_s + self.spec.shift_s
-            del self._sounding[key]
+            del self._sounding[key], self._quiet[key]
             ended.append(NoteEnded(key + LOWEST_KEY, onset_s, max(offset, onset_s + self._hop_s), now_s))
         return ended

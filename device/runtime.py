@@ -89,7 +89,10 @@ def _choose(runtime: RuntimeName | None) -> tuple[RuntimeName, Any]:
 
 
 class _Input:
-    """A tensor to fill, with the buffers that quantising into it needs."""
+    """A tensor to fill, with the buffers that quantising into it needs.
+
+    Its constants are arrays of no axis: from a numpy scalar each operation would make one anew.
+    """
 
     def __init__(self, spec: TensorSpec, index: int) -> None:
         self.spec, self.index = spec, index
@@ -97,17 +100,22 @@ class _Input:
         self._stored = self._real if not spec.quantised else np.zeros(spec.shape, spec.dtype)
         if spec.quantised:
             limits = np.iinfo(self._stored.dtype)
-            self._low, self._high = np.float32(limits.min), np.float32(limits.max)
-            self._scale, self._zero = np.float32(spec.scale), np.float32(spec.zero_point)
+            self._low, self._high, self._scale, self._zero = (
+                np.array(value, np.float32) for value in (limits.min, limits.max, spec.scale, spec.zero_point)
+            )
+            self._nothing = np.full(spec.shape, spec.zero_point, spec.dtype)
 
     def store(self, values: ArrayLike) -> NDArray[Any]:
         """`values` as the tensor holds them, rounded and clipped; what is not a finite number becomes 0."""
         real = self._real
         np.copyto(real, np.asarray(values).reshape(real.shape))
         # the sum of their squares tells at a fraction of the cost of asking each number
-        if not math.isfinite(np.dot(flat := real.ravel(), flat)):
+        energy = np.dot(flat := real.reshape(-1), flat)
+        if not math.isfinite(energy):
             np.copyto(real, 0.0, where=~np.isfinite(real))
         if self.spec.quantised:
+            if energy == 0:
+                return self._nothing
             np.divide(real, self._scale, out=real)
             np.rint(real, out=real)
             np.add(real, self._zero, out=real)
@@ -115,6 +123,23 @@ class _Input:
             np.minimum(real, self._high, out=real)
             np.copyto(self._stored, real, casting="unsafe")
         return self._stored
+
+
+class _Output:
+    """A tensor to read."""
+
+    def __init__(self, spec: TensorSpec, index: int) -> None:
+        self.spec, self.index = spec, index
+        self._scale, self._zero = np.array(spec.scale, np.float32), np.array(spec.zero_point, np.float32)
+
+    def real(self, stored: NDArray[Any]) -> Float:
+        """What the tensor holds as real numbers, its batch axis left away."""
+        if not self.spec.quantised:
+            return cast(Float, stored[0])
+        real = stored[0].astype(np.float32)
+        real -= self._zero
+        real *= self._scale
+        return cast(Float, real)
 
 
 class StepModel:
@@ -159,7 +184,7 @@ class StepModel:
         self._loops = [
             (details_out[NEXT + name.removeprefix(STATE)]["index"], details_in[name]["index"]) for name in self.states
         ]
-        self._outputs = [(name, details_out[name]["index"], spec) for name, spec in self.outputs.items()]
+        self._outputs = {name: _Output(spec, details_out[name]["index"]) for name, spec in self.outputs.items()}
         self.reset()
 
     @property
@@ -184,7 +209,7 @@ class StepModel:
             tensor = self._inputs[name]
             interpreter.set_tensor(tensor.index, tensor.store(values))
         interpreter.invoke()
-        outputs = {name: _real(interpreter.get_tensor(index), spec) for name, index, spec in self._outputs}
+        outputs = {name: out.real(interpreter.get_tensor(out.index)) for name, out in self._outputs.items()}
         for source, target in self._loops:
             interpreter.set_tensor(target, interpreter.get_tensor(source))
         return outputs
@@ -194,15 +219,6 @@ def _spec(name: str, detail: dict[str, Any]) -> TensorSpec:
     scale, zero_point = detail["quantization"]
     shape = tuple(int(size) for size in detail["shape"])
     return TensorSpec(name, shape, np.dtype(detail["dtype"]).name, float(scale), int(zero_point))
-
-
-def _real(stored: NDArray[Any], spec: TensorSpec) -> Float:
-    stored = stored[0]
-    if not spec.quantised:
-        return cast(Float, stored)
-    real = np.subtract(stored, np.float32(spec.zero_point), dtype=np.float32)
-    real *= np.float32(spec.scale)
-    return real
 
 
 def _check_tensors(specs: Iterable[TensorSpec], named: str) -> None:

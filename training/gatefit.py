@@ -28,7 +28,7 @@ from training.notescore import Notes, matched, score
 from training.scene_cache import load_scenes
 from training.scenes import GATE, SCENE_S, Scene
 
-THRESHOLDS = np.round(np.arange(0.2, 0.95, 0.08), 2)
+THRESHOLDS = np.round(np.arange(0.04, 0.95, 0.08), 2)
 RELEASES = (0.2, 0.3, 0.4, 0.5)
 OFFSETS = (0.2, 0.3, 0.45, 2.0)
 AS_WELL = 0.001

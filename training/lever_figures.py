@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from training.evaluate_hearing import OURS, Comparison
 from training.lever_setup import LEVERS
 
-FIGURES = "figures.json"
+FIGURES, HISTORY = "figures.json", "history.csv"
 COLUMNS = {
     "maps onset_50": "MAPS on@50",
     "maps onset_30": "on@30",
@@ -35,7 +36,7 @@ def figures_of(name: str, compared: Comparison) -> dict[str, float]:
 
 
 def table(root: Path) -> str:
-    """All levers that have been measured, in Markdown: what, expected, weights, figures."""
+    """All levers that have been measured, in Markdown: what, expected, weights, least validation loss, figures."""
     rows = []
     for name, lever in LEVERS.items():
         path = root / "fits" / name / FIGURES
@@ -43,6 +44,8 @@ def table(root: Path) -> str:
             continue
         told = json.loads(path.read_text())
         cells = [f"{told['figures'][key]:.1f}" for key in COLUMNS]
-        rows.append([f"`{name}`", lever.about, lever.expected, f"{told['parameters']:,}", *cells])
-    head = ["lever", "what", "expected", "weights", *COLUMNS.values()]
+        with (path.parent / HISTORY).open(newline="") as file:
+            least = min(float(row["val_loss"]) for row in csv.DictReader(file))
+        rows.append([f"`{name}`", lever.about, lever.expected, f"{told['parameters']:,}", f"{least:.2f}", *cells])
+    head = ["lever", "what", "expected", "weights", "val. loss", *COLUMNS.values()]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])

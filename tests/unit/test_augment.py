@@ -14,7 +14,7 @@ from scipy.signal import sosfreqz
 
 from device.errors import UserError
 from training.acoustics import in_room, microphone, peak_section, room_response, shelf_section, through_microphone
-from training.augment import Augmentation, at_peak, augment, overdriven, with_noise
+from training.augment import CHANGES, Augmentation, at_peak, augment, overdriven, with_noise
 from training.instruments import RATE
 from training.noise import COLOURS, clip_noise, load_clips
 
@@ -55,6 +55,14 @@ def test_the_same_seed_gives_the_same_audio(music: npt.NDArray[np.float32]) -> N
 def test_strength_zero_leaves_audio_alone(music: npt.NDArray[np.float32]) -> None:
     untouched = Augmentation().scaled(0)
     assert all(np.array_equal(augment(music, np.random.default_rng(seed), untouched), music) for seed in range(20))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_left_out_does_not_happen(music: npt.NDArray[np.float32], name: str) -> None:
+    never = dict.fromkeys(CHANGES, 0.0)
+    alone = Augmentation(**(never | {name: 1.0}))
+    assert not np.array_equal(augment(music, np.random.default_rng(1), alone), music)
+    assert np.array_equal(augment(music, np.random.default_rng(1), alone.without(name)), music)
 
 
 def test_the_input_is_not_written_to(music: npt.NDArray[np.float32]) -> None:
