@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from device.errors import UserError
 from device.gate import GateSpec
 from device.transcriber import FRAME, ONSET, VELOCITY
 from device.types import LOWEST_KEY
-from training.gatefit import Posteriors, fit_endings, fit_gate, pass_gate
+from training.gatefit import Posteriors, fit_endings, fit_gate, missed_and_false, pass_gate
 from training.notescore import Notes
 
 HOP_S = 0.016
@@ -68,3 +69,23 @@ def test_an_octave_is_laxer_than_the_others_only_where_it_has_no_more_ghosts() -
     low, usual, high = (fitted.onset[key // 12] for key in (faint, sure, haunted))
     assert low < 0.35
     assert high >= usual > 0.5
+
+
+def test_a_stricter_rate_of_false_notes_lets_fewer_of_them_pass_and_misses_more() -> None:
+    """The surer a note, the likelier it is one: at .9 all are, at .3 a fifth."""
+    rng = np.random.default_rng(1)
+    posteriors = np.zeros((8000, 88, 4), np.float32)
+    notes = []
+    for i in range(1300):
+        likely = rng.choice([0.3, 0.5, 0.7, 0.9])
+        posteriors[6 * i, 40, ONSET] = likely
+        if rng.random() < likely * 4 / 3 - 0.2:
+            notes.append([(6 * i + 0.5) * HOP_S, (6 * i + 2.5) * HOP_S, 40 + LOWEST_KEY, 64])
+    heard, wanted = [posteriors], [np.array(notes, np.float64)]
+    lax, strict = (fit_gate(heard, wanted, SPEC, HOP_S, false_notes=most)[0] for most in (120.0, 20.0))
+    (few_missed, many_false), (many_missed, few_false) = (
+        missed_and_false(heard, wanted, spec, HOP_S) for spec in (lax, strict)
+    )
+    assert few_false <= 20 < many_false <= 120 and few_missed < many_missed
+    with pytest.raises(UserError, match="the least is"):
+        fit_gate(heard, wanted, SPEC, HOP_S, false_notes=-1.0)
