@@ -8,22 +8,15 @@ from pathlib import Path
 import click
 
 from device.calibration import Calibration, read_calibration, write_calibration
-from device.config import DEFAULT_PATH, Config, read_config
+from device.config import Config, read_config
 from device.errors import UserError
+from device.options import settings_file
 from device.paths import run_dir
 from device.status import read_status
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default=DEFAULT_PATH,
-    show_default=True,
-    help="The settings that name input and outputs.",
-)
+@settings_file("The settings that name input and outputs.")
 @click.option(
     "--input", "input_", metavar="NAME", help="Listen to this sound input instead; needed where the right hand is MIDI."
 )

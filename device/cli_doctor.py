@@ -8,21 +8,13 @@ from pathlib import Path
 
 import click
 
-from device.config import DEFAULT_PATH
+from device.options import settings_file
 
 BROKEN = 1
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default=DEFAULT_PATH,
-    show_default=True,
-    help="The settings that the box would read.",
-)
+@settings_file("The settings that the box would read.")
 @click.option("--json", "as_json", is_flag=True, help="All findings as JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, path: Path, as_json: bool) -> None:

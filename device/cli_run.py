@@ -9,11 +9,12 @@ import click
 
 from device.bundle import Bundle
 from device.clocks import make_clock, warnings_of
-from device.config import DEFAULT_PATH, Config, read_config
+from device.config import Config, read_config
 from device.engine import Engine
 from device.journal import log_to_journal_or_stderr
 from device.meter import Meter
 from device.models import hearing_of, left_hand_of
+from device.options import settings_file
 from device.paths import run_dir
 from device.recording import DEFAULT_MB, MEGABYTE, Capture
 from device.setup import Setup
@@ -21,15 +22,7 @@ from device.slots import open_current
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default=DEFAULT_PATH,
-    show_default=True,
-    help="The settings; docs/lefthand.toml has every key.",
-)
+@settings_file("The settings; docs/lefthand.toml has every key.")
 @click.option(
     "--record",
     type=click.Path(path_type=Path),

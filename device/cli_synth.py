@@ -10,19 +10,12 @@ from pathlib import Path
 
 import click
 
-from device.config import DEFAULT_PATH, read_config
+from device.config import read_config
+from device.options import settings_file
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default=DEFAULT_PATH,
-    show_default=True,
-    help="The settings; docs/lefthand.toml has every key.",
-)
+@settings_file("The settings; docs/lefthand.toml has every key.")
 def synth(path: Path) -> None:
     """Sound the left hand on this machine with FluidSynth, until Ctrl-C.
 

@@ -63,6 +63,14 @@ def set_stage(boot: Boot) -> Iterator[Callable[..., Stage]]:
         stage.close()
 
 
+@pytest.fixture(scope="module")
+def stage(set_stage: Callable[..., Stage]) -> Stage:
+    """A box with JACK running, nothing of ours begun yet; a module that wants another has a fixture of this name."""
+    stage = set_stage()
+    stage.jack()
+    return stage
+
+
 FIGURES = pytest.StashKey[list[str]]()
 
 

@@ -127,6 +127,12 @@ class Stage:
         self._begun.append(player)
         return player
 
+    def instrument(self) -> Player:
+        """The instrument of the left hand; with it a keyboard that plays on and on."""
+        synth = self.player("synth")
+        self.player("keys").play(melody(900))
+        return synth
+
     def start(self) -> float:
         """Start the service, anew if it runs; the seconds until it was ready."""
         self.box.run("systemctl", "stop", SERVICE)

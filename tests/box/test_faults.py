@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from box import until
-from stage import CONFIG, JACK_ENV, KEYS, LISTENS_S, SERVICE, Player, Stage, melody
+from stage import CONFIG, JACK_ENV, KEYS, LISTENS_S, SERVICE, Player, Stage
 
 SILENT_S = 1.0
 WATCHDOG_S = 3.0
@@ -21,17 +21,8 @@ Figure = Callable[[str], None]
 
 
 @pytest.fixture(scope="module")
-def stage(set_stage: Callable[..., Stage]) -> Stage:
-    stage = set_stage()
-    stage.jack()
-    return stage
-
-
-@pytest.fixture(scope="module")
 def instrument(stage: Stage) -> Player:
-    synth = stage.player("synth")
-    stage.player("keys").play(melody(900))
-    return synth
+    return stage.instrument()
 
 
 @pytest.fixture

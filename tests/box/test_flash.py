@@ -13,7 +13,7 @@ import pytest
 from box import Box
 from root import REPOSITORY
 from ssh import Ssh
-from stage import KEYS, Player, Stage, melody
+from stage import KEYS, Player, Stage
 
 from deploy.keys import ensure_key, signers_line
 from tests.ssh.bundles import rewrite, variant
@@ -31,8 +31,7 @@ def stage(set_stage: Callable[..., Stage]) -> Stage:
 def synth(stage: Stage) -> Player:
     """The instrument of the left hand; with it JACK, and a keyboard that plays on and on."""
     stage.jack()
-    synth = stage.player("synth")
-    stage.player("keys").play(melody(900))
+    synth = stage.instrument()
     stage.start()
     stage.state("playing")
     return synth

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from box import HERE, Box, until
-from stage import KEYS, LISTENS_S, SERVICE, Player, Stage, melody
+from stage import KEYS, LISTENS_S, SERVICE, Player, Stage
 
 SILENT_S = 1.0
 WATCHDOG_S = 3.0
@@ -25,18 +25,8 @@ Figure = Callable[[str], None]
 
 
 @pytest.fixture(scope="module")
-def stage(set_stage: Callable[..., Stage]) -> Stage:
-    stage = set_stage()
-    stage.jack()
-    return stage
-
-
-@pytest.fixture(scope="module")
 def synth(stage: Stage) -> Player:
-    """The instrument of the left hand; with it a keyboard that plays on and on."""
-    synth = stage.player("synth")
-    stage.player("keys").play(melody(900))
-    return synth
+    return stage.instrument()
 
 
 @pytest.fixture

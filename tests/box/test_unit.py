@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from box import HERE, until
-from stage import KEYS, UNITS, Player, Stage, melody
+from stage import KEYS, UNITS, Player, Stage
 
 READY_S = 2.0
 BACK_S = 3.0
@@ -24,9 +24,7 @@ def stage(set_stage: Callable[..., Stage]) -> Stage:
 def synth(stage: Stage) -> Player:
     """The instrument of the left hand; with it JACK and a keyboard that plays on and on."""
     stage.jack()
-    synth = stage.player("synth")
-    stage.player("keys").play(melody(900))
-    return synth
+    return stage.instrument()
 
 
 @pytest.mark.parametrize("unit", sorted(path.name for path in UNITS.glob("*.service")))

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sines import sine_bank
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from device.features import Features, FeatureSpec
-from device.types import KEYS, LOWEST_KEY
+from device.types import KEYS
 from training.__main__ import main
-from training.banks import Bank
 from training.instruments import RATE
 from training.lever_figures import COLUMNS, FIGURES, HISTORY, table
 from training.lever_setup import LEVERS, SHIPPED, TIMBRE, Lever
@@ -30,15 +30,6 @@ from training.transcriber_model import LossWeights, NetConfig, build_net, build_
 DOCS = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
 OTHERS = [lever for name, lever in LEVERS.items() if name != SHIPPED]
 SPEC = FeatureSpec()
-
-
-def bank() -> Bank:
-    time_s = np.arange(RATE // 2) / RATE
-    hz = 440 * 2 ** ((np.arange(KEYS) + LOWEST_KEY - 69) / 12)
-    tones = 0.5 * np.sin(2 * np.pi * hz[:, None] * time_s) * np.exp(-4 * time_s)
-    samples = np.round(tones[:, None] * 32767).astype(np.int16)
-    level = np.full((KEYS, 1), -12.0)
-    return Bank("sines", "sines", True, False, np.array([80.0]), samples, level, np.full((KEYS, 1), 0.5))
 
 
 @pytest.mark.parametrize("lever", OTHERS, ids=lambda lever: lever.name)
@@ -95,7 +86,7 @@ def test_a_net_that_is_not_told_meets_nothing_of_ours() -> None:
 
 def test_a_scene_without_a_colour_has_the_same_notes_and_another_sound() -> None:
     plain, in_tune, as_loud = (
-        draw(np.random.default_rng([3, 1]), [], [bank()], [], Features(SPEC), without=name)
+        draw(np.random.default_rng([3, 1]), [], [sine_bank()], [], Features(SPEC), without=name)
         for name in ("", DETUNE, "level")
     )
     for other in (in_tune, as_loud):

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sines import sine_bank
 
 from device.features import Features, FeatureSpec
 from device.own import OwnNotes
 from device.types import KEYS, LOWEST_KEY
 from training.banks import Bank
-from training.instruments import RATE
 from training.perform import Performance, invent, perform
 from training.pieces import Hand, Piece, as_notes
 from training.render import Played
@@ -27,12 +27,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 @pytest.fixture(scope="module")
 def bank() -> Bank:
-    time_s = np.arange(RATE // 2) / RATE
-    hz = 440 * 2 ** ((np.arange(KEYS) + LOWEST_KEY - 69) / 12)
-    tones = 0.5 * np.sin(2 * np.pi * hz[:, None] * time_s) * np.exp(-4 * time_s)
-    samples = np.round(tones[:, None] * 32767).astype(np.int16)
-    level = np.full((KEYS, 1), -12.0)
-    return Bank("sines", "sines", True, False, np.array([80.0]), samples, level, np.full((KEYS, 1), 0.5))
+    return sine_bank()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,24 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from device.config import DEFAULT_PATH
+
+
+def settings_file(told: str) -> Callable[[Any], Any]:
+    """`--config FILE` as the parameter `path`; `told` is its line in the help."""
+    return click.option(
+        "--config",
+        "path",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        default=DEFAULT_PATH,
+        show_default=True,
+        help=told,
+    )

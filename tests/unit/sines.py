@@ -1,0 +1,19 @@
+"""A piano of sines: a bank that is made in no time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device.types import KEYS, LOWEST_KEY
+from training.banks import Bank
+from training.instruments import RATE
+
+
+def sine_bank() -> Bank:
+    """Every key at one velocity, half a second long."""
+    time_s = np.arange(RATE // 2) / RATE
+    hz = 440 * 2 ** ((np.arange(KEYS) + LOWEST_KEY - 69) / 12)
+    tones = 0.5 * np.sin(2 * np.pi * hz[:, None] * time_s) * np.exp(-4 * time_s)
+    samples = np.round(tones[:, None] * 32767).astype(np.int16)
+    level = np.full((KEYS, 1), -12.0)
+    return Bank("sines", "sines", True, False, np.array([80.0]), samples, level, np.full((KEYS, 1), 0.5))
