@@ -125,6 +125,17 @@ def test_what_is_not_finite_counts_as_zero(model: StepModel, bad: float) -> None
     assert same(one, outputs(model, [zeroed, x]))
 
 
+def test_nothing_goes_in_as_what_is_too_small_to_be_told_from_it(model: StepModel) -> None:
+    spec, inputs = model.inputs["x"], some_inputs(model, 11)
+    answers = []
+    for little in (0.0, -0.0, spec.scale / 4):
+        model.reset()
+        nothing = np.full(spec.shape, little, np.float32)
+        # after a step of sound: what is stored for nothing must not be what was stored last
+        answers.append(outputs(model, [inputs[0], nothing, inputs[1], nothing]))
+    assert same(answers[0], answers[1]) and same(answers[0], answers[2])
+
+
 def test_what_is_beyond_the_tensors_range_is_clipped_not_wrapped(model: StepModel) -> None:
     spec = model.inputs["x"]
     largest = spec.scale * (127 - spec.zero_point)
