@@ -13,7 +13,18 @@ from device.lefthand import Steering
 from device.styles import STYLES, Style
 from training.by_ear import PLACES, Place
 
-SETS = ("maps", "clean", "room", "noise", "bleed -12 dB", "bleed -6 dB", "line-out 0 dB", "quiet")
+SETS = (
+    "maps",
+    "clean",
+    "room",
+    "noise",
+    "bleed -12 dB",
+    "bleed -6 dB",
+    "line-out 0 dB",
+    "ours -6 dB",
+    "ours line-out 0 dB",
+    "quiet",
+)
 """Real recordings, the settings of `training.takes`, and sound without a piano."""
 
 
@@ -38,7 +49,7 @@ def hearing(
     """Onsets, offsets, frames, delay and cost of the transcriber."""
     from training.evaluate_hearing import compare, false_notes, report
     from training.peers import BasicPitch
-    from training.takes import maps_takes, quiet_takes, right_hand_takes
+    from training.takes import quiet_takes, takes_of
 
     bundle = Bundle.open(folder)
     peer = BasicPitch() if peers else None
@@ -49,7 +60,7 @@ def hearing(
             click.echo(f"\nfalse notes a minute: {wrong}, together {np.mean(list(wrong.values())):.2f}")
             means[name] = {"lefthand": {k: round(v, 2) for k, v in wrong.items()}}
             continue
-        chosen = maps_takes(data / "maps-enstdkcl") if name == "maps" else right_hand_takes(cache, takes, name)
+        chosen = takes_of(name, bundle, cache, data, takes)
         title = "real piano (MAPS ENSTDkCl), all notes" if name == "maps" else f"right hands, held-out piano, {name}"
         compared = compare(bundle, chosen, peer)
         click.echo(f"\n{report(title, compared)}")

@@ -38,7 +38,7 @@ from training.report_trust import (
     reliability,
     uncertainty,
 )
-from training.takes import maps_takes, right_hand_takes
+from training.takes import REAL, SETTINGS, takes_of
 
 SHOWN_S = 12.0
 """Seconds of a take in a piano roll or a spectrogram."""
@@ -182,17 +182,14 @@ def page(title: str, parts: list[tuple[str, str]]) -> str:
 )
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-@click.option("--on", "setting", default="room", show_default=True, help="maps, or a setting of right hands.")
+@click.option("--on", "setting", type=click.Choice([REAL, *SETTINGS]), default="room", show_default=True)
 @click.option("--takes", default=8, show_default=True)
 @click.option("--fit", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/hearing.html"), show_default=True)
 def report(folder: Path, cache: Path, data: Path, setting: str, takes: int, fit: str, out: Path) -> None:
     """Pictures of what the transcriber hears and how it errs, in one HTML page."""
     bundle = Bundle.open(folder)
-    chosen = (
-        maps_takes(data / "maps-enstdkcl")[:takes] if setting == "maps" else right_hand_takes(cache, takes, setting)
-    )
-    cases = [case_of(bundle, take) for take in chosen]
+    cases = [case_of(bundle, take) for take in takes_of(setting, bundle, cache, data, takes)[:takes]]
     hop_s = bundle.features.hop_s
     gate = GateSpec.from_dict({k: v for k, v in bundle.manifest.gate.items() if k in GateSpec.__dataclass_fields__})
     history = cache / "fits" / fit / "history.csv"

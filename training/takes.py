@@ -9,8 +9,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from device.bundle import Bundle
+from device.clocks import make_clock
+from device.engine import Engine
 from device.errors import UserError
 from device.features import Samples
+from device.midifile import Part, notes_of
+from device.models import left_hand_of
+from device.play import play_midi
+from device.types import Note
 from training.acoustics import in_room, room_response
 from training.augment import with_noise
 from training.banks import Bank, load_bank
@@ -31,11 +38,15 @@ Sent = list[tuple[int, float, float]]
 
 @dataclass(frozen=True)
 class Bleed:
-    """How our own left hand comes back: dB below the player, seconds late (from, to), and by the air of a room."""
+    """How a left hand that we sent comes back: dB below the player, seconds late (from, to), by the air of a room.
+
+    `ours`: it is the bundle's own left hand to this right hand, and not the piece's.
+    """
 
     below_db: float
     late_s: tuple[float, float]
     in_room: bool
+    ours: bool = False
 
 
 SETTINGS: dict[str, Bleed | None] = {
@@ -45,8 +56,12 @@ SETTINGS: dict[str, Bleed | None] = {
     "bleed -12 dB": Bleed(12.0, (0.02, 0.08), True),
     "bleed -6 dB": Bleed(6.0, (0.02, 0.08), True),
     "line-out 0 dB": Bleed(0.0, (0.005, 0.02), False),
+    "ours -6 dB": Bleed(6.0, (0.02, 0.12), True, ours=True),
+    "ours line-out 0 dB": Bleed(0.0, (0.005, 0.02), False, ours=True),
 }
 """How a right hand reaches the box."""
+REAL = "maps"
+"""Real recordings."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,13 @@ def maps_takes(folder: Path) -> list[Take]:
     return takes
 
 
+def takes_of(name: str, bundle: Bundle, cache: Path, data: Path, count: int) -> list[Take]:
+    """What `bundle` is measured on: `REAL` recordings of `data`, or right hands in the setting of this name."""
+    if name == REAL:
+        return maps_takes(data / "maps-enstdkcl")
+    return right_hand_takes(cache, count, name, bundle=bundle)
+
+
 def excerpt(take: Take, seconds: float) -> Take:
     """The beginning of a take: the notes that are struck in it, and what was sent."""
     notes = take.notes[take.notes[:, 0] < seconds].copy()
@@ -80,8 +102,8 @@ def excerpt(take: Take, seconds: float) -> Take:
     return Take(take.name, take.audio[: int(seconds * take.rate)], take.rate, notes, sent)
 
 
-def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7) -> list[Take]:
-    """Right hands of validation pieces on the held-out piano, in one of `SETTINGS`."""
+def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundle: Bundle | None = None) -> list[Take]:
+    """Right hands of validation pieces on the held-out piano, in one of `SETTINGS`; `bundle` plays `ours`."""
     bank = load_bank(cache, HELD_OUT, "evaluate")
     pieces = [p for corpus in ("pop909", "lieder") for p in load_pieces(cache, corpus, "valid")]
     if not pieces:
@@ -100,12 +122,26 @@ def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7) -> li
             audio = with_noise(audio, rng, 20.0)
         elif bleed is not None:
             left = perform(piece, rng, EXCERPT_S, (Hand.LEFT,), like=heard)
+            if bleed.ours:
+                left = left_hand_to(heard, bundle)
             audio = audio + _come_back(left, bank, audio, bleed, rng)
             sent = [(n.pitch, n.onset_s, n.offset_s) for n in left.notes]
         notes = [(n.onset_s, e, n.pitch, n.velocity) for n, e in zip(heard.notes, done.end_s, strict=True)]
         if len(notes) >= 10:
             takes.append(Take(f"{piece.name} {setting}", audio, RATE, np.array(notes, np.float64), sent))
     return takes
+
+
+def left_hand_to(heard: Performance, bundle: Bundle | None) -> Performance:
+    """What the bundle plays to a right hand that reaches it as MIDI, in time with it and without a count-in."""
+    if bundle is None:
+        raise ValueError("whose left hand? give the bundle")
+    right = tuple(Note(n.onset_s, n.offset_s, n.pitch, n.velocity, 1.0, n.onset_s, "right") for n in heard.notes)
+    part = Part(0, "", right, False, EXCERPT_S)
+    engine = Engine(clock=make_clock("follow", count_in=0), player=left_hand_of(bundle))
+    played = notes_of(play_midi(engine, part, bundle.features.hop_s).sends)
+    notes = [Played(n.onset_s, min(n.offset_s or EXCERPT_S, EXCERPT_S), n.pitch, n.velocity) for n in played]
+    return Performance([note for note in notes if note.onset_s < EXCERPT_S], [])
 
 
 def _come_back(left: Performance, bank: Bank, right: Samples, bleed: Bleed, rng: np.random.Generator) -> Samples:

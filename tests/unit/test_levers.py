@@ -18,12 +18,10 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 from device.features import Features, FeatureSpec
 from device.types import KEYS
 from training.__main__ import main
-from training.instruments import RATE
 from training.lever_figures import COLUMNS, FIGURES, HISTORY, table
 from training.lever_setup import LEVERS, SHIPPED, TIMBRE, Lever
 from training.scene_cache import SOURCES
 from training.scenes import COLOURS, DETUNE, SCENE_NOTE, Scene, draw
-from training.takes import Take, excerpt
 from training.transcriber_fit import CROP_FRAMES, crop
 from training.transcriber_model import LossWeights, NetConfig, build_net, build_sequence, loss
 
@@ -92,15 +90,6 @@ def test_a_scene_without_a_colour_has_the_same_notes_and_another_sound() -> None
     for other in (in_tune, as_loud):
         assert np.array_equal(plain.notes[["onset_s", "pitch"]], other.notes[["onset_s", "pitch"]])
         assert not np.array_equal(plain.features, other.features)
-
-
-def test_an_excerpt_is_the_beginning_of_a_take() -> None:
-    notes = np.array([(0.5, 1.0, 60, 70), (1.5, 4.0, 64, 70), (2.5, 3.0, 67, 70)])
-    take = Take("one", np.zeros(4 * RATE, np.float32), RATE, notes, [(40, 1.0, 3.0), (41, 2.5, 3.0)])
-    part = excerpt(take, 2.0)
-    assert len(part.audio) == 2 * RATE and part.sent == [(40, 1.0, 2.0)]
-    assert part.notes.tolist() == [[0.5, 1.0, 60, 70], [1.5, 2.0, 64, 70]]
-    assert take.notes[1, 1] == 4.0, "the take stays as it was"
 
 
 def test_the_table_says_what_was_measured_and_nothing_of_what_was_not(tmp_path: Path) -> None:
