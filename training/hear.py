@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,20 @@ def asked_net(changes: str) -> Any:
     return config
 
 
+def asked_weights(changes: str) -> Any:
+    """What each head's error counts, with JSON `changes`; raises UserError for what is none."""
+    from training.transcriber_model import LossWeights
+
+    try:
+        weights = LossWeights(**json.loads(changes))
+        if min(asdict(weights).values()) < 0:
+            raise ValueError("an error counts for 0 or more")
+    except (TypeError, ValueError) as error:
+        fields = ", ".join(LossWeights.__dataclass_fields__)
+        raise UserError(f"--loss {changes}: {error}. It takes a JSON object of {fields}.") from error
+    return weights
+
+
 @click.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--name", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
@@ -55,6 +70,7 @@ def asked_net(changes: str) -> Any:
     help="Fit in CACHE/fits or training/fits whose best weights to begin with; --net may widen it, or let it wait.",
 )
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"width": 32}.')
+@click.option("--loss", "weights", default="{}", help='JSON changes to what each head counts, e.g. {"offset": 0}.')
 def hear(
     cache: Path,
     name: str,
@@ -66,14 +82,15 @@ def hear(
     seed: int,
     begin: str | None,
     changes: str,
+    weights: str,
 ) -> None:
     """Fit the transcriber on the cached scenes (`scenes` makes them); called again it resumes."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from training.transcriber_fit import Plan, fit
 
-    spec, config = FeatureSpec(), asked_net(changes)
+    spec, config, counts = FeatureSpec(), asked_net(changes), asked_weights(weights)
     train, valid = load_scenes(cache, "train"), load_scenes(cache, "valid")
     if not train or not valid:
         raise UserError(f"No scenes in {cache}: run `python -m training scenes` for --split train and valid first.")
-    plan = Plan(config, spec, steps, epoch_steps, batch, rate, patience, seed)
+    plan = Plan(config, spec, steps, epoch_steps, batch, rate, patience, seed, counts)
     fit(plan, train, valid, cache / "fits" / name, fit_named(cache, begin) if begin else None)

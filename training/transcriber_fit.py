@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ def fixed_crops(
 def about_fit(folder: Path) -> dict[str, Any]:
     """What a fit's folder tells of it, its name first: where a fit begins with another's weights, all are told."""
     about: dict[str, Any] = json.loads((folder / "config.json").read_text())
-    told = ("net", "seed", "steps", "batch", "rate", "scenes", "begun_from")
+    told = ("net", "seed", "steps", "batch", "rate", "loss", "scenes", "begun_from")
     return {"name": folder.name, **{key: about[key] for key in told if key in about}}
 
 
@@ -119,6 +119,7 @@ def fit(plan: Plan, train: list[Scene], valid: list[Scene], folder: Path, first:
         "batch": plan.batch,
         "crop_frames": CROP_FRAMES,
         "rate": plan.rate,
+        "loss": asdict(plan.weights),
         "begun_from": begun,
         "scenes": {"train": len(train), "valid": len(valid)},
         "parameters": model.count_params(),

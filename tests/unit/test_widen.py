@@ -10,8 +10,8 @@ import pytest
 
 from device.errors import UserError
 from device.features import FeatureSpec
-from training.hear import asked_net, fit_named
-from training.transcriber_model import NetConfig, build_net, build_sequence, loss
+from training.hear import asked_net, asked_weights, fit_named
+from training.transcriber_model import LossWeights, NetConfig, build_net, build_sequence, loss
 from training.widen import widened
 
 SPEC = FeatureSpec()
@@ -76,3 +76,13 @@ def test_a_fit_to_begin_with_that_is_not_there_is_answered_with_those_that_are(t
     assert fit_named(tmp_path, "first") == tmp_path / "fits" / "first"
     with pytest.raises(UserError, match="There is no fit second in .* only .*'first'"):
         fit_named(tmp_path, "second")
+
+
+def test_what_a_head_counts_is_asked_for_by_its_name() -> None:
+    assert asked_weights('{"offset": 0}') == LossWeights(offset=0) and asked_weights("{}") == LossWeights()
+
+
+@pytest.mark.parametrize("wrong", ['{"offsets": 0}', "[1]", "offset=0", '{"offset": -1}', '{"offset": "none"}'])
+def test_a_weight_that_cannot_be_is_one_sentence_that_names_the_heads(wrong: str) -> None:
+    with pytest.raises(UserError, match=r"--loss.*onset, frame, offset, velocity"):
+        asked_weights(wrong)
