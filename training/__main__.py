@@ -5,12 +5,9 @@ Commands live beside the code they drive and are imported only when called, so t
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import click
 
-from device.errors import UserError
+from device.commands import Commands
 
 COMMANDS = {
     "prepare": "training.prepare:prepare",
@@ -32,28 +29,7 @@ COMMANDS = {
 """name -> module:function of the click command."""
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are named."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, function = COMMANDS[cmd_name].split(":")
-        command: click.Command = getattr(import_module(module), function)
-        return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            click.echo(f"training: {error}", err=True)
-            ctx.exit(error.exit_code)
-
-
-@click.group(cls=LazyGroup)
+@click.group(cls=Commands, places=COMMANDS, speaker="training")
 def main() -> None:
     """Prepare data, fit both models and measure them."""
 

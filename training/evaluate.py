@@ -12,19 +12,9 @@ from device.bundle import Bundle, default_bundle
 from device.lefthand import Steering
 from device.styles import STYLES, Style
 from training.by_ear import PLACES, Place
+from training.takes import QUIET, REAL, SETTINGS
 
-SETS = (
-    "maps",
-    "clean",
-    "room",
-    "noise",
-    "bleed -12 dB",
-    "bleed -6 dB",
-    "line-out 0 dB",
-    "ours -6 dB",
-    "ours line-out 0 dB",
-    "quiet",
-)
+SETS = (REAL, *SETTINGS, QUIET)
 """Real recordings, the settings of `training.takes`, and sound without a piano."""
 
 
@@ -55,13 +45,13 @@ def hearing(
     peer = BasicPitch() if peers else None
     means: dict[str, dict[str, dict[str, float]]] = {}
     for name in sets or SETS:
-        if name == "quiet":
+        if name == QUIET:
             wrong = false_notes(bundle, quiet_takes(data))
             click.echo(f"\nfalse notes a minute: {wrong}, together {np.mean(list(wrong.values())):.2f}")
             means[name] = {"lefthand": {k: round(v, 2) for k, v in wrong.items()}}
             continue
         chosen = takes_of(name, bundle, cache, data, takes)
-        title = "real piano (MAPS ENSTDkCl), all notes" if name == "maps" else f"right hands, held-out piano, {name}"
+        title = "real piano (MAPS ENSTDkCl), all notes" if name == REAL else f"right hands, held-out piano, {name}"
         compared = compare(bundle, chosen, peer)
         click.echo(f"\n{report(title, compared)}")
         means[name] = {

@@ -60,8 +60,8 @@ SETTINGS: dict[str, Bleed | None] = {
     "ours line-out 0 dB": Bleed(0.0, (0.005, 0.02), False, ours=True),
 }
 """How a right hand reaches the box."""
-REAL = "maps"
-"""Real recordings."""
+REAL, QUIET = "maps", "quiet"
+"""Real recordings, and sound without a piano."""
 
 
 @dataclass(frozen=True)
