@@ -8,6 +8,8 @@ import mir_eval
 import numpy as np
 import numpy.typing as npt
 
+from device.types import MIDDLE_C
+
 Notes = npt.NDArray[np.float64]
 """[notes, 4]: onset (s), offset (s), MIDI pitch, velocity."""
 
@@ -62,7 +64,7 @@ def matched(found: Notes, wanted: Notes, tolerance_s: float) -> list[tuple[int, 
 
 
 def _treble(notes: Notes) -> Notes:
-    return notes[notes[:, 2] >= 60]
+    return notes[notes[:, 2] >= MIDDLE_C]
 
 
 def _onsets(found: Notes, wanted: Notes, tolerance_s: float) -> tuple[float, float, float]:

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import symusic
 
+from device.types import MIDDLE_C
 from training.pieces import Hand, Meter, Piece, as_notes
 from training.splits import split_of_song
 
 ARCHIVE = "pop909"
-MIDDLE_C = 60
 
 Array = npt.NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from keras import ops
 
 from device.features import FeatureSpec
 from device.gate import OCTAVES, GateSpec
-from device.types import KEYS
+from device.types import KEYS, LOWEST_KEY, MIDDLE_C
 
 Tensor: TypeAlias = Any
 
@@ -247,6 +247,8 @@ class LossWeights:
     frame: float = 30
     offset: float = 15
     velocity: float = 5
+    right: float = 1
+    """How much more an onset from middle C up counts than one below: there the right hand plays."""
 
 
 AS_SHIPPED = LossWeights()
@@ -259,7 +261,8 @@ def loss(target: Tensor, logits: Tensor, weights: LossWeights = AS_SHIPPED) -> T
     tells nothing of how hard the keys were struck: most of the velocity's error is taken around each sequence's mean.
     """
     binary = keras.losses.binary_crossentropy
-    onset = ops.mean(binary(target[..., 0:1], logits[..., 0:1], from_logits=True))
+    counts = np.where(np.arange(KEYS) < MIDDLE_C - LOWEST_KEY, 1.0, weights.right).astype(np.float32)
+    onset = ops.mean(binary(target[..., 0:1], logits[..., 0:1], from_logits=True) * (counts / counts.mean()))
     frame = ops.mean(binary(target[..., 1:2], logits[..., 1:2], from_logits=True))
     offset = ops.mean(binary(target[..., 2:3], logits[..., 2:3], from_logits=True))
     begins = ops.cast(target[..., 3] > 0, logits.dtype)

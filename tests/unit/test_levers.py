@@ -16,7 +16,7 @@ from sines import sine_bank
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from device.features import Features, FeatureSpec
-from device.types import KEYS
+from device.types import KEYS, LOWEST_KEY, MIDDLE_C
 from training.__main__ import main
 from training.lever_figures import COLUMNS, FIGURES, HISTORY, table
 from training.lever_setup import LEVERS, SHIPPED, TIMBRE, Lever
@@ -61,6 +61,17 @@ def test_a_head_that_counts_for_nothing_is_not_learnt() -> None:
     onset_alone = float(loss(target, logits, LossWeights(frame=0, offset=0, velocity=0)))
     assert 0 < onset_alone < float(loss(target, logits))
     assert float(loss(target, logits, LossWeights(0, 0, 0, 0))) == 0
+
+
+def test_onsets_of_the_right_hand_may_count_more() -> None:
+    low, high = (np.zeros((1, 4, KEYS, 4), np.float32) for _ in range(2))
+    low[0, 1, MIDDLE_C - LOWEST_KEY - 1, 0] = high[0, 1, MIDDLE_C - LOWEST_KEY, 0] = 1
+    logits, onsets = np.full(low.shape, -3, np.float32), LossWeights(frame=0, offset=0, velocity=0)
+    assert float(loss(low, logits, onsets)) == pytest.approx(float(loss(high, logits, onsets)), rel=1e-5)
+    right = replace(onsets, right=2)
+    nothing = float(loss(np.zeros_like(low), logits, onsets))
+    missed_low, missed_high = float(loss(low, logits, right)) - nothing, float(loss(high, logits, right)) - nothing
+    assert missed_high == pytest.approx(2 * missed_low, rel=1e-3)
 
 
 def test_a_new_net_says_that_notes_are_rare_and_knows_nothing_of_ours_until_it_has_met_them() -> None:
