@@ -18,7 +18,7 @@ from device.features import FeatureSpec
 from device.types import KEYS
 from training.fitting import callbacks, feed
 from training.scenes import Scene, targets
-from training.transcriber_model import AS_SHIPPED, LossWeights, NetConfig, build_net, build_sequence, loss
+from training.transcriber_model import DEFAULT_WEIGHTS, LossWeights, NetConfig, build_net, build_sequence, loss
 from training.widen import widened
 
 CROP_FRAMES = 192
@@ -38,7 +38,7 @@ class Plan:
     rate: float
     patience: int
     seed: int
-    weights: LossWeights = AS_SHIPPED
+    weights: LossWeights = DEFAULT_WEIGHTS
     own: bool = True
     """Whether the net is told what we sent."""
 

@@ -251,10 +251,11 @@ class LossWeights:
     """How much more an onset from middle C up counts than one below: there the right hand plays."""
 
 
-AS_SHIPPED = LossWeights()
+DEFAULT_WEIGHTS = LossWeights()
+"""Where nothing else is asked for; what shipped weights were fitted with stands in their bundle."""
 
 
-def loss(target: Tensor, logits: Tensor, weights: LossWeights = AS_SHIPPED) -> Tensor:
+def loss(target: Tensor, logits: Tensor, weights: LossWeights = DEFAULT_WEIGHTS) -> Tensor:
     """Cross-entropy of onset, frame and offset, squared error of velocity where a note begins.
 
     target [batch, frames, 88, 4] as HEADS, velocity 0..1 and only where > 0 a note begins. How loud a recording is
