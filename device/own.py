@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,11 +40,14 @@ class OwnNotes:
         """[1, 88, 2] as of `now_s`: the decaying trace of each key's last sent note-on, and 1 while it is held."""
         out = np.zeros((1, KEYS, 2), np.float32)
         self._notes = [n for n in self._notes if n[2] > now_s - FORGET_S]
+        latest: dict[int, float] = {}
         for pitch, on, off in self._notes:
             if on < now_s:
-                key = pitch - LOWEST_KEY
-                out[0, key, 0] = max(out[0, key, 0], np.exp((on - now_s) / TRACE_S))
-                out[0, key, 1] = max(out[0, key, 1], float(now_s <= off))
+                latest[pitch] = max(on, latest.get(pitch, on))
+                if now_s <= off:
+                    out[0, pitch - LOWEST_KEY, 1] = 1
+        for pitch, on in latest.items():
+            out[0, pitch - LOWEST_KEY, 0] = math.exp((on - now_s) / TRACE_S)
         return out
 
     def struck(self, at_s: NDArray[np.float64], before_s: float, after_s: float) -> set[int]:
