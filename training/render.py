@@ -40,14 +40,16 @@ class RenderOptions:
 
     `detune_cents` shifts the whole instrument, `key_cents` is the standard deviation of each key's own tuning,
     `damping` scales the dampers' time, `damper_lag_s` is how long after a key-up its damper falls, `key_db` is the
-    standard deviation of each key's own level, `dynamics` scales every level's distance in dB from velocity 80. With
-    `open_strings` (a seed; None: nothing rings along) all strings ring along under the pedal at `ringing_db`.
+    standard deviation of each key's own level, `tilt_db` what the highest key is louder by than the lowest, beside what
+    was sampled, `dynamics` scales every level's distance in dB from velocity 80. With `open_strings` (a seed; None:
+    nothing rings along) all strings ring along under the pedal at `ringing_db`.
     """
 
     detune_cents: float = 0.0
     key_cents: float = 0.0
     damping: float = 1.0
     key_db: float = 0.0
+    tilt_db: float = 0.0
     dynamics: float = 1.0
     damper_lag_s: float = 0.0
     open_strings: int | None = None
@@ -61,7 +63,9 @@ class RenderOptions:
             key_cents=float(rng.choice([0.0, 1.5, 4.0], p=[0.5, 0.3, 0.2])),
             damping=float(np.exp(rng.uniform(np.log(0.6), np.log(1.8)))),
             key_db=float(rng.uniform(0, 1.5)),
-            dynamics=float(rng.uniform(0.7, 1.4)),
+            # pianos grow softer from A0 to C8 at one velocity, and banks made for sequencers are levelled
+            tilt_db=float(rng.uniform(-10, 2)),
+            dynamics=float(rng.uniform(0.5, 1.4)),
             damper_lag_s=float(rng.uniform(0, 0.04)),
             open_strings=int(rng.integers(RINGING)) if rng.random() < 0.7 else None,
             ringing_db=float(rng.uniform(-40, -24)),
@@ -142,7 +146,7 @@ def render(
     dampers = np.where(pitches >= UNDAMPED_PITCH, np.maximum(dampers, onsets + held), dampers)
     ends = np.minimum(dampers, strings)
     key_cents = rng.normal(0, 1, KEYS) * options.key_cents
-    key_db = rng.normal(0, 1, KEYS) * options.key_db
+    key_db = rng.normal(0, 1, KEYS) * options.key_db + options.tilt_db * (np.arange(KEYS) / (KEYS - 1) - 0.5)
     reference = float(np.interp(80, bank.velocities, np.median(bank.level_db, axis=0)))
     heard_until = np.minimum(np.maximum(table[:, 1], onsets), ends)
     for i, (pitch, velocity) in enumerate(zip(pitches, table[:, 3], strict=True)):

@@ -215,6 +215,16 @@ def test_narrower_dynamics_bring_soft_notes_closer(bank: Bank) -> None:
     assert span(0.5) == pytest.approx(span(1.0) ** 0.5, rel=1e-3)
 
 
+def test_a_tilt_is_what_the_highest_key_is_louder_by_than_the_lowest(bank: Bank) -> None:
+    def heard(pitch: int, tilt_db: float) -> float:
+        return level(
+            render([Played(0.0, 1.0, pitch, 80)], bank, 0.3, options=RenderOptions(tilt_db=tilt_db)).audio, 0, 0.25
+        )
+
+    lowest, highest = (20 * np.log10(heard(pitch, -6.0) / heard(pitch, 0.0)) for pitch in (21, 108))
+    assert highest - lowest == pytest.approx(-6.0, abs=0.05)
+
+
 @pytest.mark.parametrize("cents", [-20.0, 15.0])
 def test_detuning_moves_the_frequency(bank: Bank, cents: float) -> None:
     audio = render([Played(0.0, 1.5, 69, 80)], bank, 1.5, options=RenderOptions(detune_cents=cents)).audio
