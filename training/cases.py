@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from device.bundle import Bundle
 from device.features import Features
+from device.models import hearing_of
 from device.own import OwnNotes
 from device.resample import Hops
 from device.transcriber import Transcriber
@@ -34,7 +35,7 @@ class Case:
 
 def case_of(bundle: Bundle, take: Take) -> Case:
     """Stream a take through the bundle."""
-    heard = listen(bundle, take)
+    heard = listen(hearing_of(bundle), take)
     spec = bundle.features
     features, transcriber, own = Features(spec), Transcriber(bundle.transcriber()), OwnNotes()
     hops = Hops(take.rate, spec.sample_rate, spec.hop)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from device.bundle import Bundle
+from device.hearing import Hearing
 from device.models import hearing_of
 from device.resample import Hops
 from device.types import MIDDLE_C, NoteHeard
@@ -39,9 +40,9 @@ class Heard:
     confidence: npt.NDArray[np.float64]
 
 
-def listen(bundle: Bundle, take: Take) -> Heard:
-    """A take streamed through the bundle's transcriber, which knows what was sent when it was."""
-    hearing = hearing_of(bundle)
+def listen(hearing: Hearing, take: Take) -> Heard:
+    """A take streamed through a bundle's hearing from its first state, which knows what was sent when it was."""
+    hearing.reset()
     hops = Hops(take.rate, hearing.spec.sample_rate, hearing.spec.hop)
     rows: list[list[float]] = []
     sounding: dict[int, int] = {}
@@ -108,6 +109,8 @@ class Comparison:
 def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> Comparison:
     """Ours, and the peer where given, on `takes`."""
     compared = Comparison()
+    # loaded once, as the peer's model is: a box loads its own once a day
+    hearing = hearing_of(bundle)
 
     def add(system: str, found: Notes, take: Take, cpu_s: float) -> None:
         seconds = len(take.audio) / take.rate
@@ -118,7 +121,7 @@ def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> Compa
 
     for take in tqdm(takes):
         began = time.process_time()
-        heard = listen(bundle, take)
+        heard = listen(hearing, take)
         add(OURS, heard.notes, take, time.process_time() - began)
         hits = matched(heard.notes, take.notes, 0.05)
         compared.delays_s += [heard.decided_s[j] - take.notes[i, 0] for i, j in hits]
@@ -216,7 +219,8 @@ def calibration_error(notes: list[tuple[float, bool, int]]) -> float:
 
 def false_notes(bundle: Bundle, takes: list[Take]) -> dict[str, float]:
     """Notes a minute in each take, where there is none to hear."""
-    return {take.name: 60 * len(listen(bundle, take).notes) / (len(take.audio) / take.rate) for take in tqdm(takes)}
+    hearing = hearing_of(bundle)
+    return {take.name: 60 * len(listen(hearing, take).notes) / (len(take.audio) / take.rate) for take in tqdm(takes)}
 
 
 def _peer_notes(peer: BasicPitch, take: Take) -> dict[str, tuple[Notes, float]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from device.bundle import Bundle, default_bundle
+from device.models import hearing_of
 from training.evaluate_hearing import listen
 from training.monophonic import Neural, Pyin
 from training.notes_cache import labels_of, load_recordings, test_takes
@@ -72,8 +73,8 @@ def told(which: str, recordings: int, line: str, cpu_s: float, seconds: float) -
 
 
 def _shipped() -> Callable[[Take], Notes]:
-    bundle = Bundle.open(default_bundle())
-    return lambda take: listen(bundle, take).notes
+    hearing = hearing_of(Bundle.open(default_bundle()))
+    return lambda take: listen(hearing, take).notes
 
 
 def _tracker(tracker: Pyin | Neural) -> Callable[[Take], Notes]:

@@ -13,6 +13,7 @@ import soxr
 from matplotlib.figure import Figure
 from shipped import bundle
 
+from device.models import hearing_of
 from training.cases import Case, case_of
 from training.errors import judge
 from training.evaluate_hearing import listen
@@ -28,7 +29,7 @@ def case() -> Case:
     """The demo's beginning, as if every note heard in it had been played, and one more."""
     sound, rate = soundfile.read(DEMO, dtype="float32", stop=SECONDS * soundfile.info(DEMO).samplerate)
     take = Take("demo", soxr.resample(sound, rate, 16_000), 16_000, np.zeros((0, 4)))
-    heard = listen(bundle(), take).notes
+    heard = listen(hearing_of(bundle()), take).notes
     return case_of(bundle(), replace(take, notes=np.vstack([heard, [1.0, 2.0, 21, 64]])))
 
 
