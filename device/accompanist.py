@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,8 @@ Array = npt.NDArray[np.float32]
 
 GAP_STEPS = 1.0
 """Steps between the newest note known and the step played that the net was trained for."""
+CLEAR_STEPS = 16
+"""The left hand stays below all that the right hand has struck or held for so many steps: a bar of 4/4."""
 
 
 class Net(Protocol):
@@ -37,8 +40,8 @@ class Net(Protocol):
 class Plan:
     """What the left hand should do at a step, made one step ahead. Probabilities are 0..1.
 
-    `ceiling` is the lowest right-hand key that sounds or sounded last (128 before any), `top` the highest that is
-    down (None: none), `velocity` the player's running mean, `right` the keys known to be down.
+    `ceiling` is the lowest key of the right hand in `CLEAR_STEPS` (128 before any), `top` the highest that is down
+    (None: none), `velocity` the player's running mean.
     """
 
     silent: bool
@@ -72,6 +75,7 @@ class Accompanist:
         self._listener, self._harmony = Listener(), Harmony()
         self._presence = Presence(listen_beats)
         self._tonality = Tonality()
+        self._lowest: deque[int] = deque(maxlen=CLEAR_STEPS)
 
     def reset(self) -> None:
         """Forget everything heard."""
@@ -80,6 +84,7 @@ class Accompanist:
         self._harmony.reset()
         self._presence.reset()
         self._tonality.reset()
+        self._lowest.clear()
 
     def listen_anew(self) -> None:
         """Be silent for the listening beats, as at the beginning."""
@@ -104,7 +109,8 @@ class Accompanist:
         top, struck = int(known.top[0]), bool(known.onsets.any())
         chord = self._harmony.step(step, out["y_ahead"])
         silent = self._presence.step(step, top >= 0, struck, float(known.age[0]))
-        lowest = self._listener.lowest_recent
+        if self._listener.lowest_recent >= 0:
+            self._lowest.append(self._listener.lowest_recent)
         self._tonality.step(known.sounding[0])
         bass, upper, many = (float(p) for p in out["y_strike"])
         return Plan(
@@ -115,7 +121,7 @@ class Accompanist:
             strike_bass=bass,
             strike_upper=upper,
             strike_many=many,
-            ceiling=lowest if lowest >= 0 else 128,
+            ceiling=min(self._lowest, default=128),
             top=top if top >= 0 else None,
             velocity=self._listener.velocity,
             lock=step.lock,
