@@ -117,6 +117,8 @@ def _convert(part: Part, tolerance: Tolerance, say: Callable[[str], None]) -> Ma
     say(f"{part.name}: {len(converted.content) / 1024:.0f} kB from {converted.steps} calibration steps")
     for name in converted.requantised:
         say(f"{part.name}: {name} is brought back to its state's scale by a QUANTIZE operator")
+    for name in converted.memories:
+        say(f"{part.name}: {name} is kept in floats")
     say(f"{part.name}: fitted ranges bring the error over them from {converted.error:.2%} to {converted.fitted:.2%}")
     rolls = [model.roll(steps) for steps in part.check]
     agreements = compare(model, converted.content, rolls, part.thresholds)

@@ -13,7 +13,8 @@ INTRODUCTION = """\
 Two small streaming models. The transcriber hears piano notes in sound, one frame of {hop_ms:.0f} ms after another; it
 speaks of the frame {delay_ms:.0f} ms ago. The accompanist hears the right hand on a grid of sixteenths and tells what a
 left hand would do, from notes decided at least {gap} step(s) before. Both are pure steps with their states outside,
-quantised to int8 throughout, and run in tflite-runtime 2.14 and ai-edge-litert.
+quantised to int8, but for a memory that the tables below tell to be float32, and run in tflite-runtime 2.14 and
+ai-edge-litert.
 
 For: playing along with one pianist's right hand, live or from a file. Not for: notating music, other instruments, or
 any judgement of a player. Expect less from loud rooms, very low notes, and pianos far out of tune.

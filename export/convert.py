@@ -1,4 +1,4 @@
-"""A Keras step model to a full-int8 .tflite file, calibrated on the states and inputs of real roll-outs."""
+"""A Keras step model to an int8 .tflite file, calibrated on the states and inputs of real roll-outs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 from device.errors import UserError
 from device.runtime import StepModel, available_runtimes
 from export.calibration import Array, Pair, settled
+from export.memory import in_floats
 from export.ranges import narrowed
 from export.requantise import requantise
 from export.rollout import FloatModel
@@ -23,10 +24,13 @@ FEWEST_STEPS = 100
 
 @dataclass(frozen=True)
 class Converted:
-    """A .tflite file; `requantised` names the states whose output had to be brought to the input's scale."""
+    """A .tflite file."""
 
     content: bytes
     requantised: list[str]
+    """The states whose output had to be brought to the input's scale."""
+    memories: list[str]
+    """The states that are kept in floats."""
     steps: int
     """Calibration steps that were used."""
     error: float
@@ -36,7 +40,7 @@ class Converted:
 
 
 def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
-    """The model as int8, inputs, outputs and states too.
+    """The model as int8, inputs, outputs and states too, but for a GRU's memory (`export.memory`).
 
     `rolls` are float roll-outs of the same model. Raises UserError when they cannot calibrate it.
     """
@@ -65,12 +69,13 @@ def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
         # per-channel Dense would make FULLY_CONNECTED version 12, which tflite-runtime 2.14 refuses
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         content: bytes = converter.convert()
+    content, memories = in_floats(content)
     content, mended = requantise(content)
     for runtime in available_runtimes():
         # loading asserts that each state goes back in the numbers it came out in
         StepModel(content, runtime=runtime)
     content, error, fitted = narrowed(content, used)
-    return Converted(content, mended, len(pairs), error, fitted)
+    return Converted(content, mended, memories, len(pairs), error, fitted)
 
 
 def _check_finite(pairs: list[Pair]) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.lite.tools import flatbuffer_utils
 from tqdm import tqdm
 
 from device.golden import relative_error
 from device.runtime import NEXT, STATE, StepModel
 from export.calibration import Pair
+from export.graph import code_of, content_of, model_of
 
 NARROWER = 0.8
 """One step of the search: the range of a tensor, times this."""
@@ -80,15 +80,15 @@ def groups(model: Any) -> list[list[int]]:
         return i
 
     def join(tensors: Iterable[int]) -> None:
-        one, *others = [int(i) for i in tensors if graph.tensors[int(i)].type == schema.TensorType.INT8]
-        for other in others:
-            leader[find(other)] = find(one)
+        alike = [int(i) for i in tensors if _is_int8(graph.tensors[int(i)])]
+        for other in alike[1:]:
+            leader[find(other)] = find(alike[0])
 
     fixed = {entry.tensorIndex for entry in signature.inputs if not entry.name.decode().startswith(STATE)}
     inputs = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
     computed: list[int] = []
     for op in graph.operators:
-        code = _code(model, op)
+        code = code_of(model, op)
         if code in _MOVES:
             join([*op.inputs, *op.outputs])
         elif code in _FIXED:
@@ -99,7 +99,7 @@ def groups(model: Any) -> list[list[int]]:
         name = entry.name.decode()
         if name.startswith(NEXT):
             join([inputs[STATE + name.removeprefix(NEXT)], entry.tensorIndex])
-    held = {find(i) for i in fixed}
+    held = {find(i) for i in fixed} | {i for i, tensor in enumerate(graph.tensors) if not _is_int8(tensor)}
     leaders = dict.fromkeys(find(i) for i in computed)
     return [[i for i in range(len(leader)) if find(i) == one] for one in leaders if one not in held]
 
@@ -111,20 +111,15 @@ def scaled(content: bytes, tensors: list[int], factor: float) -> bytes:
     for i in tensors:
         graph.tensors[i].quantization.scale = [factor * float(graph.tensors[i].quantization.scale[0])]
     for op in graph.operators:
-        if _code(model, op) in _PRODUCTS and int(op.inputs[0]) in tensors and len(op.inputs) > 2 and op.inputs[2] >= 0:
+        scaled_in = code_of(model, op) in _PRODUCTS and int(op.inputs[0]) in tensors
+        if scaled_in and len(op.inputs) > 2 and op.inputs[2] >= 0:
             bias = graph.tensors[int(op.inputs[2])]
             bias.quantization.scale = [factor * float(scale) for scale in bias.quantization.scale]
             buffer = model.buffers[bias.buffer]
             stored = np.frombuffer(np.asarray(buffer.data, np.uint8).tobytes(), np.int32)
             buffer.data = np.frombuffer(np.rint(stored / factor).astype(np.int32).tobytes(), np.uint8)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return content_of(model)
 
 
-def model_of(content: bytes) -> Any:
-    """The flatbuffer's objects."""
-    return flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
-
-
-def _code(model: Any, op: Any) -> int:
-    code = model.operatorCodes[op.opcodeIndex]
-    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+def _is_int8(tensor: Any) -> bool:
+    return bool(tensor.type == schema.TensorType.INT8)

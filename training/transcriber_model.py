@@ -181,7 +181,7 @@ class Net(keras.layers.Layer):
             z = ops.sigmoid(g[..., :units] + u[..., :units])
             r = ops.sigmoid(g[..., units : 2 * units] + u[..., units : 2 * units])
             n = ops.tanh(g[..., 2 * units :] + r * u[..., 2 * units :])
-            # not n + z * (h - n): a difference reaches from -2 to 2, and int8 would halve what is kept of the memory
+            # by this form the export knows a memory, and keeps it in floats: `export.memory`
             h = z * h + (1 - z) * n
             return h, h
 

@@ -1,9 +1,9 @@
 """Small step models with the parts of the real ones: a causal convolution's ring buffer and a GRU's memory.
 
 `python tests/unit/toys.py FOLDER` exports them: FOLDER/bundle, FOLDER/float.npz (what the float models gave for the
-inputs of `checks`), FOLDER/ranges.json (errors of a model whose ranges are too wide, and fitted again) and
-FOLDER/refused.json (what export said to models and roll-outs that it must refuse). It runs in its own process, because
-Keras' backend is chosen once in a process and export needs TensorFlow's.
+inputs of `checks`), FOLDER/ranges.json (errors of a model whose ranges are too wide, and fitted again), and
+FOLDER/slow.json (how far a slow memory has come), FOLDER/refused.json (what export said to what it must refuse).
+It runs in its own process, because Keras' backend is chosen once in a process and export needs TensorFlow's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BINS, CHANNELS, KEYS = 294, 3, 88
 
 
 def toy_transcriber(seed: int = 1) -> Any:
-    """x [1, 1, 294, 3], own [1, 1, 88, 2], a ring buffer and a memory → y [1, 88, 4]."""
+    """x [1, 1, 294, 3], own [1, 1, 88, 2], a ring buffer, a mean and a memory → y [1, 88, 4]."""
     import keras
     from keras import layers, ops
 
@@ -30,15 +30,18 @@ def toy_transcriber(seed: int = 1) -> Any:
     x = keras.Input(batch_shape=(1, 1, BINS, CHANNELS), name="x")
     own = keras.Input(batch_shape=(1, 1, KEYS, 2), name="own")
     past = keras.Input(batch_shape=(1, 2, BINS, CHANNELS), name="state_frames")
+    mean = keras.Input(batch_shape=(1, 32), name="state_mean")
     memory = keras.Input(batch_shape=(1, 24), name="state_memory")
     frames = ops.concatenate([past, x], axis=1)
     seen = layers.Conv2D(4, (3, 9), strides=(1, 9), activation="relu")(frames)
     seen = layers.Dense(32, activation="relu")(layers.Concatenate()([layers.Flatten()(seen), layers.Flatten()(own)]))
     after, _ = layers.GRUCell(24)(seen, [memory])
-    # the memory beside an unbounded neighbour: the converter widens its output's scale, and export must mend that
-    y = layers.Dense(KEYS * 4)(layers.Concatenate()([after, 3 * seen]))
-    outputs = {"y": ops.sigmoid(ops.reshape(40 * y, (1, KEYS, 4))), "next_frames": frames[:, 1:], "next_memory": after}
-    return keras.Model({"x": x, "own": own, "state_frames": past, "state_memory": memory}, outputs)
+    lately = 0.5 * mean + 0.5 * seen
+    # the mean beside an unbounded neighbour: the converter widens its output's scale, and export must mend that
+    y = layers.Dense(KEYS * 4)(layers.Concatenate()([after, lately, 3 * seen]))
+    outputs = {"y": ops.sigmoid(ops.reshape(40 * y, (1, KEYS, 4))), "next_frames": frames[:, 1:]}
+    outputs |= {"next_mean": lately, "next_memory": after}
+    return keras.Model({"x": x, "own": own, "state_frames": past, "state_mean": mean, "state_memory": memory}, outputs)
 
 
 def toy_accompanist(inputs: int, seed: int = 2) -> Any:
@@ -56,6 +59,18 @@ def toy_accompanist(inputs: int, seed: int = 2) -> Any:
         "next_gru": after,
     }
     return keras.Model({"x": x, "state_gru": memory}, outputs)
+
+
+def toy_slow() -> Any:
+    """x [1, 1] and a memory that goes a 150th of the way to it at each step → y [1, 1], the memory."""
+    import keras
+    from keras import ops
+
+    x = keras.Input(batch_shape=(1, 1), name="x")
+    memory = keras.Input(batch_shape=(1, 1), name="state_memory")
+    z = ops.sigmoid(x * 0.01 + 5.0)
+    after = z * memory + (1 - z) * ops.tanh(2 * x)
+    return keras.Model({"x": x, "state_memory": memory}, {"y": 1 * after, "next_memory": after})
 
 
 def toy_music(steps: int, seed: int) -> Iterator[dict[str, NDArray[np.float32]]]:
@@ -118,6 +133,7 @@ def export_toys(folder: Path) -> None:
                 arrays[f"{part.name}/{i}/{name}"] = np.stack([pair.gave[name][0] for pair in model.roll(roll)])
     np.savez(folder / "float.npz", **arrays)
     (folder / "ranges.json").write_text(json.dumps(ranges((folder / "bundle" / "accompanist.tflite").read_bytes())))
+    (folder / "slow.json").write_text(json.dumps(slow()))
     (folder / "refused.json").write_text(json.dumps({case.__name__: _said(case) for case in REFUSED}))
 
 
@@ -140,6 +156,27 @@ def ranges(content: bytes) -> dict[str, float]:
     )
     apart = relative_error(np.stack(litert), np.stack(tflite))
     return {"as it is": error_of(content, rolls), "wide": before, "fitted": after, "runtimes apart": apart}
+
+
+def slow() -> dict[str, float]:
+    """What a slow memory has reached after 600 steps: in floats, exported, and exported with its update in int8."""
+    from unittest.mock import patch
+
+    from device.runtime import StepModel
+    from export import convert
+    from export.rollout import FloatModel
+
+    held = [{"x": np.array([x], np.float32)} for x in (1.0, 0.0) for _ in range(600)]
+    model = FloatModel(toy_slow())
+    rolls = [model.roll(held)]
+    exported = convert.convert(model, rolls).content
+    with patch.object(convert, "in_floats", lambda content: (content, [])):
+        rounded = convert.convert(model, rolls).content
+    reached = {"float": rolls[0][599].gave["y"].item()}
+    for name, content in (("exported", exported), ("rounded", rounded)):
+        step_model = StepModel(content)
+        reached[name] = [step_model.step(**inputs)["y"].item() for inputs in held[:600]][-1]
+    return reached
 
 
 def too_few_steps() -> None:

@@ -1,0 +1,65 @@
+"""A .tflite file's graph as objects, and what it takes to change one."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
+
+
+def model_of(content: bytes) -> Any:
+    """The flatbuffer's objects."""
+    return flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+
+
+def content_of(model: Any) -> bytes:
+    """The objects as a file again, whose graph takes and gives what its signature names."""
+    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    graph.inputs = [entry.tensorIndex for entry in signature.inputs]
+    graph.outputs = list(dict.fromkeys(entry.tensorIndex for entry in signature.outputs))
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def code_of(model: Any, operator: Any) -> int:
+    """Which `schema.BuiltinOperator` an operator is."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
+def tensor_like(graph: Any, index: int, name: str, quantisation: Any) -> int:
+    """A new tensor of the shape of `index`: int8 with `quantisation`, float32 where that is None."""
+    tensor = copy.deepcopy(graph.tensors[index])
+    tensor.name = tensor.name + name.encode()
+    tensor.quantization = copy.deepcopy(quantisation)
+    tensor.type = schema.TensorType.FLOAT32 if quantisation is None else schema.TensorType.INT8
+    tensor.buffer = 0
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def operator(model: Any, code: int, version: int, inputs: list[int], output: int, options: Any = None) -> Any:
+    """An operator, not yet in the graph; `options`: a `schema.*OptionsT` where it has any."""
+    made = schema.OperatorT()
+    made.opcodeIndex = _opcode(model, code, version)
+    made.inputs, made.outputs = inputs, [output]
+    if options is not None:
+        kind = type(options).__name__.removesuffix("T")
+        made.builtinOptionsType, made.builtinOptions = getattr(schema.BuiltinOptions, kind), options
+    return made
+
+
+def _opcode(model: Any, builtin: int, version: int) -> int:
+    """The place of an operator's code among the model's, in this version or a later one."""
+    for i, code in enumerate(model.operatorCodes):
+        if code.builtinCode == builtin:
+            code.version = max(code.version, version)
+            return i
+    code = schema.OperatorCodeT()
+    code.builtinCode = builtin
+    # where readers of before 2020 looked; it holds no more than 127
+    code.deprecatedBuiltinCode = min(builtin, 127)
+    code.version = version
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
