@@ -161,6 +161,18 @@ def test_whatever_the_net_wants_one_hand_can_play_it(seed: int, meter: str, lock
         assert all(strike.due_s == step.time_s and 1 <= strike.velocity < 80 for strike in strikes)
 
 
+def test_it_stays_below_all_that_the_right_hand_had_in_the_last_bar() -> None:
+    """A key that both hands may strike is heard as one: every fourth note is a low one, the others leave more room."""
+    low, room = 53, range(53, 64)
+    pitches = [low if i % 16 == 0 else 76 for i in range(0, 96, 4)] + [76] * 16
+    events = [e for i, pitch in enumerate(pitches) for e in note(1.0 + 4 * i * STEP_S, 0.2, pitch)]
+    played = performed(LeftHand(Accompanist(FixedNet(strike=(0.3, 0.9, 0.9)))), events, grid(4 * len(pitches)))
+    struck = [{strike.pitch for strike in strikes} for strikes, _ in played]
+    assert set().union(*struck[:96])
+    assert not set().union(*struck[:96]) & set(room)
+    assert set().union(*struck[112:]) & set(room)
+
+
 def test_it_plays_louder_for_a_louder_player_and_stays_under() -> None:
     def mean(velocity: int) -> float:
         events = [replace(e, velocity=velocity) if isinstance(e, Note) else e for e in melody(96)]
