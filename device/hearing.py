@@ -23,7 +23,7 @@ class Hearing:
         self._transcriber = Transcriber(model)
         self._gate = Gate(gate, features.hop_s, split)
         self._own = OwnNotes()
-        self._since_s = (gate.delays() + 0.5) * features.hop_s
+        self._since_s = ((gate.delays() + 0.5) * features.hop_s).tolist()
         self._hops = 0
 
     def reset(self) -> None:
@@ -57,7 +57,7 @@ class Hearing:
     def _explained(self, end_s: float) -> set[int]:
         """Pitches whose onset in the labelled frame our own sending explains."""
         gate = self._gate.spec
-        return self._own.struck(end_s - self._since_s, gate.own_before_s, gate.own_after_s)
+        return self._own.struck(end_s, self._since_s, gate.own_before_s, gate.own_after_s)
 
 
 def silence(spec: FeatureSpec) -> Samples:

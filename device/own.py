@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,10 @@ class OwnNotes:
             out[0, pitch - LOWEST_KEY, 0] = math.exp((on - now_s) / TRACE_S)
         return out
 
-    def struck(self, at_s: NDArray[np.float64], before_s: float, after_s: float) -> set[int]:
-        """MIDI pitches that we struck from `before_s` before each key's time in `at_s` [88] to `after_s` after it."""
-        return {pitch for pitch, on, _ in self._notes if -before_s <= on - at_s[pitch - LOWEST_KEY] <= after_s}
+    def struck(self, now_s: float, since_s: Sequence[float], before_s: float, after_s: float) -> set[int]:
+        """MIDI pitches that we struck from `before_s` before to `after_s` after each key's time: `since_s` [88] ago."""
+        return {
+            pitch
+            for pitch, on, _ in self._notes
+            if -before_s <= on - now_s + since_s[pitch - LOWEST_KEY] <= after_s
+        }
