@@ -54,7 +54,5 @@ class OwnNotes:
     def struck(self, now_s: float, since_s: Sequence[float], before_s: float, after_s: float) -> set[int]:
         """MIDI pitches that we struck from `before_s` before to `after_s` after each key's time: `since_s` [88] ago."""
         return {
-            pitch
-            for pitch, on, _ in self._notes
-            if -before_s <= on - now_s + since_s[pitch - LOWEST_KEY] <= after_s
+            pitch for pitch, on, _ in self._notes if -before_s <= on - now_s + since_s[pitch - LOWEST_KEY] <= after_s
         }
