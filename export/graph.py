@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
@@ -15,10 +16,16 @@ def model_of(content: bytes) -> Any:
 
 
 def content_of(model: Any) -> bytes:
-    """The objects as a file again, whose graph takes and gives what its signature names."""
+    """The objects as a file again: its graph takes and gives what its signature names, and does nothing for nobody."""
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     graph.inputs = [entry.tensorIndex for entry in signature.inputs]
     graph.outputs = list(dict.fromkeys(entry.tensorIndex for entry in signature.outputs))
+    wanted, kept = set(graph.outputs), []
+    for op in reversed(graph.operators):
+        if wanted.intersection(map(int, op.outputs)):
+            wanted.update(map(int, op.inputs))
+            kept.append(op)
+    graph.operators = kept[::-1]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
@@ -26,6 +33,16 @@ def code_of(model: Any, operator: Any) -> int:
     """Which `schema.BuiltinOperator` an operator is."""
     code = model.operatorCodes[operator.opcodeIndex]
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
+def constant(model: Any, index: int) -> float | None:
+    """The value of an int8 tensor that is one constant number, to two digits; None for any other."""
+    tensor = model.subgraphs[0].tensors[index]
+    data, scale = model.buffers[tensor.buffer].data, tensor.quantization
+    if tensor.type != schema.TensorType.INT8 or data is None or len(data) != 1:
+        return None
+    stored = int(np.asarray(data, np.uint8).view(np.int8)[0])
+    return round((stored - int(scale.zeroPoint[0])) * float(scale.scale[0]), 2)
 
 
 def tensor_like(graph: Any, index: int, name: str, quantisation: Any) -> int:

@@ -6,12 +6,13 @@ So the update z h + (1 - z) n is done in floats, and what goes on into products 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
 
 from device.runtime import NEXT, STATE
-from export.graph import code_of, content_of, model_of, operator, tensor_like
+from export.graph import code_of, constant, content_of, model_of, operator, tensor_like
 
 _OP = schema.BuiltinOperator
 FROM_INT8 = 2
@@ -40,41 +41,33 @@ def in_floats(content: bytes) -> tuple[bytes, list[str]]:
     return (content_of(model), freed) if freed else (content, [])
 
 
-def _update(model: Any, made_by: dict[int, Any], state: int, after: int) -> tuple[int, int, list[Any]] | None:
-    """The sigmoid's argument, the candidate n and the update's operators, first to last; None where it is no memory."""
+def _update(model: Any, made_by: dict[int, Any], state: int, after: int) -> tuple[int, int] | None:
+    """The sigmoid's argument and the candidate n, where `after` is z h + (1 - z) n; None where it is not."""
 
-    def parts(tensor: int, code: int) -> tuple[Any, list[int]]:
+    def parts(tensor: int, code: int) -> list[int]:
         op = made_by.get(tensor)
-        return (op, [int(i) for i in op.inputs]) if op is not None and code_of(model, op) == code else (None, [])
+        return [int(i) for i in op.inputs] if op is not None and code_of(model, op) == code else []
 
-    total, terms = parts(after, _OP.ADD)
-    products = [parts(term, _OP.MUL) for term in terms]
-    kept = [(op, factors) for op, factors in products if state in factors]
-    fresh = [(op, factors) for op, factors in products if op is not None and state not in factors]
-    if len(kept) != 1 or len(fresh) != 1:
-        return None
-    (keep, (one, other)), (renew, factors) = kept[0], fresh[0]
-    gate = other if one == state else one
-    sigmoid, arguments = parts(gate, _OP.LOGISTIC)
-    rest = [(op, factor) for factor in factors for op, terms in [parts(factor, _OP.SUB)] if gate in terms]
-    if sigmoid is None or len(rest) != 1:
-        return None
-    complement, share = rest[0]
-    (candidate,) = [factor for factor in factors if factor != share]
-    return arguments[0], candidate, [sigmoid, keep, complement, renew, total]
+    for kept, fresh in itertools.permutations(parts(after, _OP.ADD), 2):
+        for gate, h in itertools.permutations(parts(kept, _OP.MUL), 2):
+            for rest, candidate in itertools.permutations(parts(fresh, _OP.MUL), 2):
+                argument, complement = parts(gate, _OP.LOGISTIC), parts(rest, _OP.SUB)
+                if h == state and argument and complement[1:] == [gate] and constant(model, complement[0]) == 1.0:
+                    return argument[0], candidate
+    return None
 
 
-def _free(model: Any, before: Any, after: Any, argument: int, candidate: int, update: list[Any]) -> None:
+def _free(model: Any, before: Any, after: Any, argument: int, candidate: int) -> None:
     """The update in floats, as n + z (h - n): before it h is rounded for its products, behind it the next h."""
     graph = model.subgraphs[0]
     rounded_before, rounded_after = int(before.tensorIndex), int(after.tensorIndex)
+    steps: list[Any] = []
 
     def made(code: int, inputs: list[int], options: Any, version: int = 1) -> int:
         out = tensor_like(graph, rounded_before, f"_{len(graph.tensors)}", None)
         steps.append(operator(model, code, version, inputs, out, options))
         return out
 
-    steps: list[Any] = []
     h = tensor_like(graph, rounded_before, "_float", None)
     s = made(_OP.DEQUANTIZE, [argument], schema.DequantizeOptionsT(), FROM_INT8)
     z = made(_OP.LOGISTIC, [s], None)
@@ -82,11 +75,8 @@ def _free(model: Any, before: Any, after: Any, argument: int, candidate: int, up
     apart = made(_OP.SUB, [h, n], schema.SubOptionsT())
     kept = made(_OP.MUL, [z, apart], schema.MulOptionsT())
     h_after = made(_OP.ADD, [n, kept], schema.AddOptionsT())
-    rounding = schema.QuantizeOptionsT
-    steps.append(operator(model, _OP.QUANTIZE, 1, [h_after], rounded_after, rounding()))
-    last = graph.operators.index(update[-1])
-    operators = [*graph.operators[:last], *steps, *graph.operators[last + 1 :]]
-    gone = [id(op) for op in update]
-    first = operator(model, _OP.QUANTIZE, 1, [h], rounded_before, rounding())
-    graph.operators = [first, *(op for op in operators if id(op) not in gone)]
+    steps.append(operator(model, _OP.QUANTIZE, 1, [h_after], rounded_after, schema.QuantizeOptionsT()))
+    first = operator(model, _OP.QUANTIZE, 1, [h], rounded_before, schema.QuantizeOptionsT())
+    (last,) = [i for i, op in enumerate(graph.operators) if rounded_after in op.outputs]
+    graph.operators = [first, *graph.operators[:last], *steps, *graph.operators[last + 1 :]]
     before.tensorIndex, after.tensorIndex = h, h_after

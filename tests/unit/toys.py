@@ -62,7 +62,7 @@ def toy_accompanist(inputs: int, seed: int = 2) -> Any:
 
 
 def toy_slow() -> Any:
-    """x [1, 1] and a memory that goes a 150th of the way to it at each step → y [1, 1], the memory."""
+    """x [1, 1] and a memory that goes a 150th of the way to tanh 2x at each step → y [1, 1], the memory."""
     import keras
     from keras import ops
 
