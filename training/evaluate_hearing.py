@@ -102,6 +102,8 @@ class Comparison:
     """(labelled pitch, 1 if it is a hit, else 0) of every label."""
     ends: list[float] = field(default_factory=list)
     """Of every hit: -1 if it ends too soon for a hit with offset, 1 if too late, else 0."""
+    false: list[float] = field(default_factory=list)
+    """For each take, notes that are none of the player's, a minute."""
     taken: list[float] = field(default_factory=list)
     """For each take in which we are heard: our notes that were taken for the player's, a minute."""
 
@@ -144,10 +146,12 @@ def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> Compa
                 for n, column in zip((take.notes, heard.notes), zip(*hits, strict=True), strict=True)
             )
             compared.velocity.append(velocity_error(found, wanted))
+        minutes = len(take.audio) / take.rate / 60
+        ghosts = [note for j, note in enumerate(heard.notes) if j not in right]
+        compared.false.append(len(ghosts) / minutes)
         if take.sent:
-            ghosts = [note for j, note in enumerate(heard.notes) if j not in right]
             mistaken = sum(any(_is_back(note, pitch, on_s) for pitch, on_s, _ in take.sent) for note in ghosts)
-            compared.taken.append(60 * mistaken / (len(take.audio) / take.rate))
+            compared.taken.append(mistaken / minutes)
         if peer is not None:
             for system, (notes, cpu_s) in _peer_notes(peer, take).items():
                 add(system, notes, take, cpu_s)
@@ -250,6 +254,8 @@ def report(title: str, compared: Comparison) -> str:
     if compared.velocity:
         error, median = np.mean(compared.velocity, axis=0)
         lines.append(f"velocity: mean error {error:.1f}, {error / median:.2f} of the median velocity's")
+    if compared.false:
+        lines.append(f"false notes: {np.mean(compared.false):.2f} a minute")
     if compared.taken:
         lines.append(f"our own notes taken for the player's: {np.mean(compared.taken):.2f} a minute")
     return "\n".join(lines)
