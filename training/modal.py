@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 
 from device.types import KEYS, LOWEST_KEY
-from training.instruments import RATE, Audio, Renderer
+from training.renderer import RATE, Audio, Renderer
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]

@@ -12,7 +12,7 @@ import soxr
 
 from device.types import KEYS, LOWEST_KEY
 from training.banks import Bank
-from training.instruments import RATE
+from training.renderer import RATE
 from training.sympathetic import RINGING, open_strings, ringing
 
 HEADROOM = 0.25

@@ -17,10 +17,11 @@ from device.own import OwnNotes
 from device.types import KEYS, LOWEST_KEY
 from training.augment import CHANGES, Augmentation, augment, with_noise
 from training.banks import Bank
-from training.instruments import MODAL, Audio
+from training.instruments import MODAL
 from training.perform import Performance, invent, perform
 from training.pieces import Hand, Piece
 from training.render import Played, RenderOptions, render
+from training.renderer import Audio
 
 SCENE_S = 24.0
 RESTS = 0.3

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UserError
-from training.instruments import Audio
+from training.renderer import Audio
 
 KINDS = ("log", "cqt", "mel")
 

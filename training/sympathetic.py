@@ -9,8 +9,8 @@ import numpy as np
 from scipy.signal import oaconvolve
 
 from device.types import KEYS, LOWEST_KEY
-from training.instruments import RATE, Audio
 from training.modal import HIGHEST_HZ, PianoDesign, decay_rates, first_partials, inharmonicity, ring
+from training.renderer import RATE, Audio
 
 RINGING = 8
 """Pianos whose strings ring along; each is another `PianoDesign`."""

@@ -13,8 +13,8 @@ import soundfile
 import soxr
 
 from device.errors import UserError
-from training.instruments import RATE, Audio
 from training.noise import Fold, unit_rms
+from training.renderer import RATE, Audio
 
 VOICES: dict[Fold, tuple[str, ...]] = {
     "fit": ("nl", "sv", "pl", "pt", "ru", "cs", "fi", "hu"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from device.types import KEYS, LOWEST_KEY
 from training.banks import Bank
-from training.instruments import RATE
+from training.renderer import RATE
 
 
 def sine_bank() -> Bank:

@@ -14,8 +14,9 @@ from device.types import Note
 from training.banks import render_bank
 from training.by_ear import Ear
 from training.evaluate_playing import play, right_hand_of
-from training.instruments import RATE, Instrument
+from training.instruments import Instrument
 from training.pieces import NOTE_DTYPE, Hand, Piece
+from training.renderer import RATE
 from training.takes import HELD_OUT
 
 TEMPO = 96.0

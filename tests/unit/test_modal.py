@@ -8,8 +8,9 @@ import pytest
 
 from device.types import KEYS, LOWEST_KEY
 from training.banks import ONSET_WINDOW, onset_sample
-from training.instruments import INSTRUMENTS, MODAL, RATE
+from training.instruments import INSTRUMENTS, MODAL
 from training.modal import LEAD_IN, ModalRenderer, PianoDesign, first_partials, inharmonicity
+from training.renderer import RATE
 
 SEEDS = [instrument.program for instrument in INSTRUMENTS if instrument.source == MODAL]
 Floats = npt.NDArray[np.float64]

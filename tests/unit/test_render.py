@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from device.errors import UserError
 from training.banks import Bank, bank_names, load_bank, onset_sample, render_bank, sounding_seconds
-from training.instruments import INSTRUMENTS, RATE, Instrument
+from training.instruments import INSTRUMENTS, Instrument
 from training.render import (
     Played,
     RenderOptions,
@@ -23,6 +23,7 @@ from training.render import (
     released,
     render,
 )
+from training.renderer import RATE
 
 SECONDS = 2.0
 LEAD_IN = 700
