@@ -14,8 +14,7 @@ from device.resample import Hops
 from device.types import Note, NoteEnded, NoteHeard
 from training.acoustics import in_room, room_response
 from training.banks import Bank, load_bank
-from training.panel import Notes
-from training.pieces import Piece
+from training.pieces import Notes, Piece
 from training.playing_data import seconds_of
 from training.render import Played, render
 from training.takes import HELD_OUT, RATE

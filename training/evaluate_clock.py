@@ -21,8 +21,7 @@ from device.clock import Step
 from device.errors import UserError
 from device.follow import FollowClock
 from device.meter import Meter
-from training.panel import Notes
-from training.pieces import Hand, Piece, load_pieces
+from training.pieces import Hand, Notes, Piece, load_pieces
 from training.playing_data import meter_at
 
 Array = npt.NDArray[np.float64]

@@ -17,18 +17,8 @@ from device.lefthand import AS_THE_NET_PLAYS, LeftHand, Steering
 from device.performer import Performer
 from device.types import Note, NoteEnded, Send
 from training.baselines import BASELINES
-from training.panel import (
-    CONSONANCE,
-    NOTE,
-    STEPS_PER_QUARTER,
-    Notes,
-    Roll,
-    grid_length,
-    jensen_shannon,
-    panel,
-    roll_of,
-)
-from training.pieces import Hand, Piece, load_pieces
+from training.panel import CONSONANCE, STEPS_PER_QUARTER, Roll, grid_length, jensen_shannon, panel, roll_of
+from training.pieces import BARE_NOTE_DTYPE, Hand, Notes, Piece, load_pieces
 from training.playable import faults, rows_of
 from training.playing_data import Manner, grid_of, heard, seconds_of
 
@@ -114,7 +104,7 @@ def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
             on[send.pitch] = send
         elif send.pitch in on:
             rows.append((on.pop(send.pitch).due_s, send.due_s, send.pitch))
-    notes = np.zeros(len(rows), NOTE)
+    notes = np.zeros(len(rows), BARE_NOTE_DTYPE)
     if rows:
         start, end, notes["pitch"] = (np.array(column) for column in zip(*rows, strict=True))
         notes["onset"] = np.interp(start, times, quarters)

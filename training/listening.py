@@ -35,8 +35,8 @@ from training.evaluate_playing import (
     right_hand_of,
     song_rolls,
 )
-from training.panel import STEPS_PER_QUARTER, Notes, panel
-from training.pieces import Hand, Piece, load_pieces
+from training.panel import STEPS_PER_QUARTER, panel
+from training.pieces import Hand, Notes, Piece, load_pieces
 from training.playing_data import seconds_of
 from training.report import page
 

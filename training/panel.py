@@ -7,15 +7,11 @@ pitch classes; harmony is measured over the steps where the right hand sounds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Notes = npt.NDArray[Any]
-"""Structured notes with `onset` and `duration` in quarters and `pitch`."""
-
-NOTE = np.dtype([("onset", "<f8"), ("duration", "<f8"), ("pitch", "u1")])
+from training.pieces import Notes
 
 STEPS_PER_QUARTER = 4
 OVERLAP = 0.05

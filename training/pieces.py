@@ -30,6 +30,12 @@ NOTE_DTYPE = np.dtype(
 )
 """Onset in quarters from the piece's start, duration in quarters, MIDI pitch, MIDI velocity (0: unknown), `Hand`."""
 
+BARE_NOTE_DTYPE = np.dtype([("onset", "<f8"), ("duration", "<f8"), ("pitch", "u1")])
+"""A note of one hand: onset and duration in quarters, MIDI pitch. The device's left hand is compared in this form."""
+
+Notes = npt.NDArray[Any]
+"""A structured array of notes [n] with at least the fields of `BARE_NOTE_DTYPE`."""
+
 Meter = tuple[float, int, int]
 """(quarter from which it holds, beats in a bar, beat type)."""
 
@@ -49,14 +55,14 @@ class Piece:
     group: str
     work: str
     split: str
-    notes: npt.NDArray[Any]
+    notes: Notes
     meters: list[Meter]
     downbeats: npt.NDArray[np.float64]
     beat_s: npt.NDArray[np.float64] | None = None
     primary: bool = True
     title: str = ""
 
-    def of(self, *hands: Hand) -> npt.NDArray[Any]:
+    def of(self, *hands: Hand) -> Notes:
         """The notes of these hands, in order."""
         return self.notes[np.isin(self.notes["hand"], hands)]
 
@@ -69,7 +75,7 @@ class Piece:
 
 def as_notes(
     onset: npt.ArrayLike, duration: npt.ArrayLike, pitch: npt.ArrayLike, velocity: npt.ArrayLike, hand: npt.ArrayLike
-) -> npt.NDArray[Any]:
+) -> Notes:
     """Columns (each of length n, or a scalar) to a sorted array of `NOTE_DTYPE`."""
     columns = np.broadcast_arrays(onset, duration, pitch, velocity, hand)
     notes = np.empty(columns[0].shape, NOTE_DTYPE)

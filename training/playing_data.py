@@ -19,8 +19,7 @@ from device.errors import UserError
 from device.listener import Known, Listener, encode, stack
 from device.meter import Meter
 from device.types import Note, NoteEnded
-from training.panel import Notes
-from training.pieces import Hand, Piece, load_pieces
+from training.pieces import Hand, Notes, Piece, load_pieces
 
 GAP_STEPS = 1
 LATEST_S = 0.07

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from training.baselines import BASELINES
-from training.panel import NOTE, Notes, Roll, chord_changes, consonance, jensen_shannon, panel, roll_of, stuck
+from training.panel import Roll, chord_changes, consonance, jensen_shannon, panel, roll_of, stuck
+from training.pieces import BARE_NOTE_DTYPE, Notes
 
 STEPS = 16 * 32
 POSITIONS = np.arange(STEPS) % 16
 
 
 def notes(*rows: tuple[float, float, int]) -> Notes:
-    return np.array(list(rows), NOTE)
+    return np.array(list(rows), BARE_NOTE_DTYPE)
 
 
 def melody(pitch: int = 72) -> Notes:
