@@ -1,8 +1,9 @@
-"""The device's constants with other values for a while: how the shipped ones were chosen, on validation pieces."""
+"""Changes constants of the device for a while: this is how the shipped values were chosen, on validation pieces."""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -10,24 +11,21 @@ from types import ModuleType
 from device.errors import UserError
 
 HAND = ("device.lefthand", "device.texture", "device.hand", "device.accompanist", "device.ending")
-"""Modules of what decides the left hand."""
+"""Modules or packages that decide the left hand."""
 CLOCK = ("device.follow", "device.pulse", "device.belief", "device.countin", "device.readings")
-"""Modules of the clock that follows."""
+"""Modules or packages of the clock that follows the player."""
 
 
-def parse(changes: Sequence[str], owners: Sequence[str]) -> dict[str, float]:
-    """Values by name from `NAME=VALUE`; raises UserError for a name that no module of `owners` has as a number."""
-    values: dict[str, float] = {}
-    known = sorted({name for owner in owners for name in numbers_of(importlib.import_module(owner))})
-    for change in changes:
-        name, _, value = change.partition("=")
-        if name not in known:
-            raise UserError(f"There is no constant {name!r}: choose one of {', '.join(known)}.")
-        try:
-            values[name] = float(value)
-        except ValueError:
-            raise UserError(f"{change!r} gives {name} no number: write {name}=0.5, for instance.") from None
-    return values
+def modules_of(owners: Sequence[str]) -> list[ModuleType]:
+    """The modules named in `owners`, imported. A package stands for all modules in it, those of inner packages too."""
+    modules = []
+    for owner in map(importlib.import_module, owners):
+        if hasattr(owner, "__path__"):
+            found = pkgutil.walk_packages(owner.__path__, f"{owner.__name__}.")
+            modules += [importlib.import_module(entry.name) for entry in found if not entry.ispkg]
+        else:
+            modules.append(owner)
+    return modules
 
 
 def numbers_of(module: ModuleType) -> dict[str, float]:
@@ -39,18 +37,52 @@ def numbers_of(module: ModuleType) -> dict[str, float]:
     }
 
 
+def places_of(name: str, modules: Sequence[ModuleType]) -> list[ModuleType]:
+    """The modules in which `name` is a number: `NAME` in all of `modules`, `file.NAME` in the one of that file name.
+
+    Raises UserError if there is none, or if `NAME` has different values in them, for then it is not one constant.
+    """
+    file, _, constant = name.rpartition(".")
+    places = [
+        module
+        for module in modules
+        if constant in numbers_of(module) and file in ("", module.__name__.rpartition(".")[2])
+    ]
+    if not places:
+        known = sorted({name for module in modules for name in numbers_of(module)})
+        raise UserError(f"There is no constant {name!r}: choose one of {', '.join(known)}.")
+    if len({numbers_of(module)[constant] for module in places}) > 1:
+        ways = " or ".join(f"{module.__name__.rpartition('.')[2]}.{constant}" for module in places)
+        raise UserError(f"There is more than one constant {name!r}: write {ways}.")
+    return places
+
+
+def parse(change: str) -> tuple[str, float]:
+    """Name and value of `NAME=VALUE`; raises UserError if VALUE is not a number."""
+    name, _, value = change.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise UserError(f"{change!r} gives {name} no number: write {name}=0.5, for instance.") from None
+
+
 @contextmanager
 def changed(changes: Sequence[str], owners: Sequence[str]) -> Iterator[None]:
-    """Within it the constants named in `changes` (`NAME=VALUE`) have these values, whole numbers stay whole."""
-    values = parse(changes, owners)
-    before = []
-    for module in map(importlib.import_module, owners):
-        for name, old in numbers_of(module).items():
-            if name in values:
-                before.append((module, name, old))
-                setattr(module, name, type(old)(values[name]))
+    """Inside the block the constants in `changes` have other values; afterwards they have their old ones.
+
+    A change is `NAME=VALUE` or, where two files have a constant of that name, `file.NAME=VALUE`. Whole numbers stay
+    whole. `owners` names modules or packages. Raises UserError for an unknown or ambiguous name, and for no number.
+    """
+    modules = modules_of(owners)
+    wanted = []
+    for change in changes:
+        name, value = parse(change)
+        wanted += [(module, name.rpartition(".")[2], value) for module in places_of(name, modules)]
+    before = [(module, name, numbers_of(module)[name]) for module, name, _ in wanted]
     try:
+        for module, name, value in wanted:
+            setattr(module, name, type(numbers_of(module)[name])(value))
         yield
     finally:
-        for module, name, old in before:
+        for module, name, old in reversed(before):
             setattr(module, name, old)
