@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
+import training
 from device.errors import UserError
 from device.features import FeatureSpec
 from device.gate import OCTAVES
 from training.scene_cache import load_scenes
 
-KEPT = Path(__file__).with_name("fits")
+KEPT = Path(training.__path__[0]) / "fits"
 """Fits that are kept in the repository: float weights of what is shipped, for another fit to begin with."""
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 from tqdm import tqdm
@@ -30,9 +31,14 @@ class Job:
     read: Callable[[], Piece]
 
 
+def reader_of(corpus: str) -> Any:
+    """The module that reads `corpus`: it stands beside this one and has the name of the corpus."""
+    return import_module(f"{__package__}.{corpus}")
+
+
 def jobs_of(corpus: str, root: Path) -> list[Job]:
     """The files of a corpus; of several editions the primary ones first."""
-    reader = import_module(f"training.{corpus}")
+    reader = reader_of(corpus)
     if corpus != "chopin":
         return [Job(path.stem, partial(reader.read_song, path)) for path in reader.song_files(root)]
     files = reader.edition_files(root)
@@ -60,7 +66,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 def prepare_corpus(corpus: str, data: Path, cache: Path) -> dict[str, str]:
     """Cache every piece that is not cached yet; returns the files that could not be read, and why."""
     failed: dict[str, str] = {}
-    jobs = jobs_of(corpus, corpus_folder(data, cache, import_module(f"training.{corpus}").ARCHIVE))
+    jobs = jobs_of(corpus, corpus_folder(data, cache, reader_of(corpus).ARCHIVE))
     for job in tqdm(jobs, desc=corpus, unit="piece"):
         if piece_path(cache, corpus, job.name).exists():
             continue

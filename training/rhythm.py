@@ -1,7 +1,6 @@
-"""Counts `device/rhythm.npz`: how right hands place their onsets in the bar, for the clock that follows.
+"""Counts the tables of `device.rhythm`: how right hands place their onsets in the bar, for the clock that follows.
 
-The training pieces' right hands, on the steps of their own bars, by metre; see `device.rhythm` for
-what the tables mean.
+The training pieces' right hands, on the steps of their own bars, by metre; see there for what the tables mean.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+import device.rhythm
 from device.errors import UserError
 from device.meter import Meter
 from device.rhythm import (
@@ -31,6 +31,9 @@ from device.rhythm import (
 )
 from training.pieces import CORPORA, Hand, Piece, load_pieces
 from training.playing_data import grid_of
+
+TABLES = Path(device.rhythm.__file__).with_name("rhythm.npz")
+"""Where the clock reads its tables."""
 
 METERS = ((2, 4), (3, 4), (4, 4), (6, 8))
 SMOOTHING = 2.0
@@ -117,7 +120,7 @@ def _smoothed(counted: Counts) -> Counts:
 
 @click.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("device/rhythm.npz"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=TABLES, show_default=True)
 def rhythm(cache: Path, out: Path) -> None:
     """Count the clock's rhythm tables from the training pieces."""
     pieces = [piece for corpus in CORPORA for piece in load_pieces(cache, corpus, "train") if piece.primary]
