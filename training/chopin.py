@@ -16,7 +16,7 @@ import numpy as np
 import verovio
 
 from training.bars import full_bars
-from training.pieces import Hand, Meter, Piece, as_notes
+from training.pieces import HandLabel, Meter, Piece, as_notes
 from training.splits import split_of_name
 
 ARCHIVE = "chopin-first-editions"
@@ -147,13 +147,13 @@ def read_edition(path: Path, primary: bool = True) -> Piece:
     )
 
 
-def merge_ties(rows: list[tuple[float, float, int, Hand, bool]]) -> list[tuple[float, float, int, Hand]]:
+def merge_ties(rows: list[tuple[float, float, int, HandLabel, bool]]) -> list[tuple[float, float, int, HandLabel]]:
     """Notes (onset, offset, pitch, hand) from rows that say, fifth, whether the note is tied to one before it.
 
     Verovio joins ties within a voice and leaves those that end in another voice, as where a spine divides.
     """
-    merged: list[tuple[float, float, int, Hand]] = []
-    ending: dict[tuple[float, int, Hand], int] = {}
+    merged: list[tuple[float, float, int, HandLabel]] = []
+    ending: dict[tuple[float, int, HandLabel], int] = {}
     for onset, offset, pitch, hand, tied in sorted(rows):
         index = ending.pop((onset, pitch, hand), None) if tied else None
         if index is None:
@@ -199,13 +199,13 @@ def pitch_of(token: str) -> int:
     return 60 + 12 * octave + step + sum(SHARP_FLAT[sign] for sign in signs)
 
 
-def hands(numbers: list[int], sung: bool) -> dict[int, Hand]:
-    """Hand of each staff number, sorted from the top; empty where there are not two."""
+def hands(numbers: list[int], sung: bool) -> dict[int, HandLabel]:
+    """Label of each staff number, sorted from the top; empty where there are not two."""
     if len(numbers) < 2:
         return {}
-    found = {numbers[-1]: Hand.LEFT, numbers[-2]: Hand.RIGHT}
+    found = {numbers[-1]: HandLabel.LEFT, numbers[-2]: HandLabel.RIGHT}
     if sung and len(numbers) > 2:
-        found[numbers[-3]] = Hand.VOICE
+        found[numbers[-3]] = HandLabel.VOICE
     return found
 
 

@@ -21,7 +21,7 @@ from device.clock import Step
 from device.errors import UserError
 from device.follow import FollowClock
 from device.meter import Meter
-from training.pieces import Hand, Notes, Piece, load_pieces
+from training.pieces import HandLabel, Notes, Piece, load_pieces
 from training.playing_data import meter_at
 
 Array = npt.NDArray[np.float64]
@@ -137,7 +137,7 @@ def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
     parts = [(q, m) for i, (q, m) in enumerate(changes) if i == 0 or m != changes[i - 1][1]]
     ends = [q for q, _ in parts[1:]] + [end]
     begin, stop, meter = max(((q, e, m) for (q, m), e in zip(parts, ends, strict=True)), key=lambda p: p[1] - p[0])
-    right = piece.of(Hand.RIGHT)["onset"]
+    right = piece.of(HandLabel.RIGHT)["onset"]
     first = right[(right >= begin - 1e-6) & (right < stop)].min(initial=stop)
     bars = [float(q) for q in piece.downbeats if begin <= q <= first + 1e-6]
     return bars[-1] if bars else begin, stop, meter
@@ -149,7 +149,7 @@ def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[Played, Meter] | 
         return None
     begin, stop, meter = longest_stretch(piece)
     rng = np.random.default_rng([zlib.crc32(piece.name.encode()), zlib.crc32(way.name.encode())])
-    right = piece.of(Hand.RIGHT)
+    right = piece.of(HandLabel.RIGHT)
     music = played(right[right["onset"] < stop], meter, begin, way, rng, timing_s)
     enough = len(music.onset_s) >= LEAST_ONSETS and len(music.beat_s) >= LEAST_BEATS
     return (music, meter) if meter.listed and enough else None

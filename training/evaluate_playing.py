@@ -18,7 +18,7 @@ from device.performer import Performer
 from device.types import Note, NoteEnded, Send
 from training.baselines import BASELINES
 from training.panel import CONSONANCE, STEPS_PER_QUARTER, Roll, grid_length, jensen_shannon, panel, roll_of
-from training.pieces import BARE_NOTE_DTYPE, Hand, Notes, Piece, load_pieces
+from training.pieces import BARE_NOTE_DTYPE, HandLabel, Notes, Piece, load_pieces
 from training.playable import faults, rows_of
 from training.playing_data import Manner, grid_of, heard, seconds_of
 
@@ -114,7 +114,7 @@ def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
 
 def right_hand_of(piece: Piece) -> Notes:
     """The right hand as keys: one that two voices strike together is struck once, and held for the longer."""
-    notes = piece.of(Hand.RIGHT)
+    notes = piece.of(HandLabel.RIGHT)
     order = np.lexsort((-notes["duration"], notes["pitch"], notes["onset"]))
     notes = notes[order]
     again = (np.diff(notes["onset"]) == 0) & (np.diff(notes["pitch"].astype(int)) == 0)
@@ -123,7 +123,7 @@ def right_hand_of(piece: Piece) -> Notes:
 
 def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]:
     """Right hand, `left` and the true left hand on sixteenths, positions in the bar, and steps in a bar."""
-    right, true = right_hand_of(piece), piece.of(Hand.LEFT)
+    right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
     steps = grid_length(right, true)
     bar = STEPS_PER_QUARTER * (piece.meters[0][1] if piece.meters else 4)
     positions = (np.arange(steps) - round(float(piece.downbeats[0]) * STEPS_PER_QUARTER)) % bar
@@ -183,7 +183,7 @@ def evaluate_playing(
 
     `recovery`: measure the jump of six semitones too, which takes longer than all the rest.
     """
-    pieces = [piece for piece in load_pieces(cache, corpus, split) if piece.primary and len(piece.of(Hand.LEFT))][
+    pieces = [piece for piece in load_pieces(cache, corpus, split) if piece.primary and len(piece.of(HandLabel.LEFT))][
         :songs
     ]
     if not pieces:
@@ -198,7 +198,7 @@ def evaluate_playing(
         playable.append(one_hand(piece, played))
         right, ours, true, positions, bar = song_rolls(piece, played.notes)
         hands = {"ours": ours, **{name: base(right, true, bar, STEPS_PER_QUARTER) for name, base in BASELINES.items()}}
-        hands["another's"] = roll_of(other.of(Hand.LEFT), len(true.sounding))
+        hands["another's"] = roll_of(other.of(HandLabel.LEFT), len(true.sounding))
         for name, hand in hands.items():
             figures[name].append(panel(right, hand, true, positions, bar, STEPS_PER_QUARTER))
         for name in placed:

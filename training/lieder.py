@@ -16,7 +16,7 @@ import partitura
 from partitura.score import GraceNote, Measure, Note, Part, TimeSignature, Transposition
 
 from training.bars import full_bars
-from training.pieces import Hand, Meter, Piece, as_notes
+from training.pieces import HandLabel, Meter, Piece, as_notes
 from training.splits import split_of_name
 
 ARCHIVE = "openscore-lieder"
@@ -48,7 +48,7 @@ def read_song(path: Path) -> Piece:
     if not pianos:
         raise NoPianoError(f"{path.name} has no part with two staves")
     piano = max(pianos, key=lambda part: len(part.notes_tied))
-    blocks = [rows(piano)] + [rows(part, Hand.VOICE) for part in parts if part not in pianos]
+    blocks = [rows(piano)] + [rows(part, HandLabel.VOICE) for part in parts if part not in pianos]
     onset, duration, pitch, hand = np.concatenate(blocks).T
     meters = meters_of(piano)
     starts = sorted(quarters(piano, [measure.start.t for measure in piano.iter_all(Measure)]).tolist())
@@ -76,14 +76,14 @@ def quarters(part: Part, ticks: list[int]) -> Any:
     return part.quarter_map(np.array(ticks, np.float64)) - part.quarter_map(part.first_point.t)
 
 
-def rows(part: Part, hand: Hand | None = None) -> Any:
+def rows(part: Part, hand: HandLabel | None = None) -> Any:
     """(n, 4): onset and duration in quarters, sounding pitch, hand (by staff where none is given)."""
     shift = transposition_of(part)
     notes = [note for note in part.notes_tied if isinstance(note, Note) and not isinstance(note, GraceNote)]
     onset = quarters(part, [note.start.t for note in notes])
     offset = quarters(part, [note.end_tied.t for note in notes])
     pitch = [note.midi_pitch + shift for note in notes]
-    by_staff = [Hand.RIGHT if (note.staff or 1) == 1 else Hand.LEFT for note in notes]
+    by_staff = [HandLabel.RIGHT if (note.staff or 1) == 1 else HandLabel.LEFT for note in notes]
     table = np.array([onset, offset - onset, pitch, by_staff if hand is None else [hand] * len(notes)], np.float64)
     return table.T[table[1] > 0]
 

@@ -25,8 +25,7 @@ from device.midifile import events, notes_of
 from device.performance import Performance
 from device.plot import DPI, draw
 from device.recording import KEYS, SOUND
-from device.types import Hand as HandName
-from device.types import Note, Send
+from device.types import Hand, Note, Send
 from training.by_ear import Ear
 from training.evaluate_playing import (
     BY_MIDI,
@@ -36,12 +35,12 @@ from training.evaluate_playing import (
     song_rolls,
 )
 from training.panel import STEPS_PER_QUARTER, panel
-from training.pieces import Hand, Notes, Piece, load_pieces
+from training.pieces import HandLabel, Notes, Piece, load_pieces
 from training.playing_data import seconds_of
 from training.report import page
 
 SHOWN = ("pcs", "pcs_other", "clash", "coupling", "ur", "changes", "density", "agreement")
-PLAIN_VELOCITY: dict[HandName, int] = {"left": 58, "right": 78}
+PLAIN_VELOCITY: dict[Hand, int] = {"left": 58, "right": 78}
 """Where the corpus has none."""
 CORPORA = ("pop909", "lieder")
 
@@ -60,7 +59,7 @@ def excerpt(notes: Sequence[Note], begin_s: float, until_s: float) -> list[Note]
     ]
 
 
-def in_seconds(piece: Piece, notes: Notes, hand: HandName) -> list[Note]:
+def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
     """Notes of the corpus as the device has them."""
     onset = seconds_of(piece, notes["onset"].astype(np.float64), SCORE_TEMPO)
     offset = seconds_of(piece, notes["onset"].astype(np.float64) + notes["duration"], SCORE_TEMPO)
@@ -109,7 +108,7 @@ def table(rows: dict[str, dict[str, float]]) -> str:
 def held_out(piece: Piece, bundle: Bundle, ear: Ear | None, folder: Path, seconds: float) -> str:
     """Right hand alone, the true left hand, ours by MIDI and ours by ear: sound, roll, and the whole piece's panel."""
     net, gap = bundle.accompanist(), float(bundle.manifest.accompanist["gap_steps"])
-    right, true = right_hand_of(piece), piece.of(Hand.LEFT)
+    right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
     begin_s = float(seconds_of(piece, right["onset"][:1].astype(np.float64), SCORE_TEMPO)[0])
     until_s = begin_s + seconds
     melody = excerpt(in_seconds(piece, right, "right"), begin_s, until_s)
@@ -167,7 +166,7 @@ def listen(inputs: tuple[Path, ...], folder: Path, cache: Path, pieces: int, sec
     parts = [(str(source), own(source, i, out, folder)) for i, source in enumerate(inputs)]
     ear = Ear(bundle, cache) if (cache / "banks").is_dir() else None
     for corpus in CORPORA:
-        found = [p for p in load_pieces(cache, corpus, "test") if p.primary and len(p.of(Hand.LEFT))]
+        found = [p for p in load_pieces(cache, corpus, "test") if p.primary and len(p.of(HandLabel.LEFT))]
         for i in np.unique(np.linspace(0, len(found) - 1, min(pieces, len(found))).astype(int)):
             parts.append((f"{corpus} {found[i].name}", held_out(found[i], bundle, ear, out, seconds)))
     if not parts:

@@ -12,7 +12,7 @@ from device.features import Samples
 from training.banks import load_bank
 from training.notescore import Notes
 from training.perform import perform
-from training.pieces import Hand, load_pieces
+from training.pieces import HandLabel, load_pieces
 from training.render import Played, render
 from training.takes import EXCERPT_S, HELD_OUT, RATE, Take
 
@@ -50,7 +50,7 @@ def single_line_takes(cache: Path, count: int, seed: int = 7) -> list[Take]:
     for number in range(count):
         rng = np.random.default_rng([seed, number])
         piece = pieces[int(rng.integers(len(pieces)))]
-        line = single_line(perform(piece, rng, EXCERPT_S, (Hand.RIGHT,)).notes)
+        line = single_line(perform(piece, rng, EXCERPT_S, (HandLabel.RIGHT,)).notes)
         done = render(line, bank, EXCERPT_S, rng=rng)
         notes = [(n.onset_s, end, n.pitch, n.velocity) for n, end in zip(line, done.end_s, strict=True)]
         if len(notes) >= 10:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.types import KEYS, LOWEST_KEY
-from training.pieces import Hand, Piece
+from training.pieces import HandLabel, Piece
 from training.render import Played
 
 
@@ -27,7 +27,7 @@ def perform(
     piece: Piece,
     rng: np.random.Generator,
     seconds: float,
-    hands: tuple[Hand, ...],
+    hands: tuple[HandLabel, ...],
     like: Performance | None = None,
     pedalled: float = 0.45,
 ) -> Performance:
@@ -107,7 +107,7 @@ def _dynamics(
     swell = rng.uniform(0, 18) * np.sin(2 * np.pi * (onset / rng.uniform(4, 15) + rng.random()))
     chance = rng.normal(0, rng.uniform(3, 13), len(notes))
     under = np.where(_under_another(notes), -rng.uniform(0, 24), 0)
-    left = np.where(notes["hand"] == Hand.LEFT, -rng.uniform(0, 16), 0)
+    left = np.where(notes["hand"] == HandLabel.LEFT, -rng.uniform(0, 16), 0)
     own = notes["velocity"].astype(float)
     base = (
         np.where(own > 0, own - own[own > 0].mean() + level, level) if (own > 0).any() else np.full(len(notes), level)

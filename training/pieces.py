@@ -15,7 +15,7 @@ CORPORA = ("pop909", "chopin", "lieder")
 SPLITS = ("train", "valid", "test")
 
 
-class Hand(IntEnum):
+class HandLabel(IntEnum):
     """Who plays a note."""
 
     RIGHT = 0
@@ -28,7 +28,7 @@ class Hand(IntEnum):
 NOTE_DTYPE = np.dtype(
     [("onset", "<f4"), ("duration", "<f4"), ("pitch", "u1"), ("velocity", "u1"), ("hand", "u1")],
 )
-"""Onset in quarters from the piece's start, duration in quarters, MIDI pitch, MIDI velocity (0: unknown), `Hand`."""
+"""Onset in quarters from the piece's start, duration in quarters, MIDI pitch, velocity (0: unknown), `HandLabel`."""
 
 BARE_NOTE_DTYPE = np.dtype([("onset", "<f8"), ("duration", "<f8"), ("pitch", "u1")])
 """A note of one hand: onset and duration in quarters, MIDI pitch. The device's left hand is compared in this form."""
@@ -62,7 +62,7 @@ class Piece:
     primary: bool = True
     title: str = ""
 
-    def of(self, *hands: Hand) -> Notes:
+    def of(self, *hands: HandLabel) -> Notes:
         """The notes of these hands, in order."""
         return self.notes[np.isin(self.notes["hand"], hands)]
 

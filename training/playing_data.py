@@ -19,7 +19,7 @@ from device.errors import UserError
 from device.listener import Known, Listener, encode, stack
 from device.meter import Meter
 from device.types import Note, NoteEnded
-from training.pieces import Hand, Notes, Piece, load_pieces
+from training.pieces import HandLabel, Notes, Piece, load_pieces
 
 GAP_STEPS = 1
 LATEST_S = 0.07
@@ -178,11 +178,11 @@ def targets_of(quarters: npt.NDArray[np.float64], left: Notes) -> Targets:
 def right_hands(piece: Piece, rng: Rng) -> Notes:
     """What a right hand plays: its staff, sometimes a song's voice, sometimes all that is not the left hand."""
     if piece.corpus == "lieder":
-        voice = piece.of(Hand.VOICE)
-        return voice if len(voice) and rng.random() < 0.4 else piece.of(Hand.RIGHT)
+        voice = piece.of(HandLabel.VOICE)
+        return voice if len(voice) and rng.random() < 0.4 else piece.of(HandLabel.RIGHT)
     if piece.corpus == "pop909" and rng.random() < 0.25:
-        return piece.of(Hand.RIGHT, Hand.OTHER)
-    return piece.of(Hand.RIGHT)
+        return piece.of(HandLabel.RIGHT, HandLabel.OTHER)
+    return piece.of(HandLabel.RIGHT)
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def jump(right: Notes, left: Notes, rng: Rng) -> tuple[Notes, Notes]:
 
 def sequence_of(piece: Piece, rng: Rng, manner: Manner | None = None) -> Sequence | None:
     """One hearing of a piece; None where a hand is missing or the piece is shorter than four bars."""
-    right, left = right_hands(piece, rng), piece.of(Hand.LEFT)
+    right, left = right_hands(piece, rng), piece.of(HandLabel.LEFT)
     tempo = float(rng.uniform(*SCORE_TEMPO))
     steps, quarters = grid_of(piece, tempo)
     if len(right) < 16 or len(left) < 16 or len(steps) < 64:

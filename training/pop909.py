@@ -1,7 +1,7 @@
 """POP909 (github.com/music-x-lab/POP909-Dataset): pop songs played on a keyboard, with beats.
 
 The melody is the right hand. PIANO is both hands: its notes below middle C and below the sounding melody are the left
-hand, the rest is `Hand.OTHER`. BRIDGE, a second melody, is left out.
+hand, the rest is `HandLabel.OTHER`. BRIDGE, a second melody, is left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import symusic
 
 from device.types import MIDDLE_C
-from training.pieces import Hand, Meter, Piece, as_notes
+from training.pieces import HandLabel, Meter, Piece, as_notes
 from training.splits import split_of_song
 
 ARCHIVE = "pop909"
@@ -38,7 +38,7 @@ def read_song(midi: Path) -> Piece:
     downbeats, meters = bars(table, before, len(beat_s))
     left = is_left(piano, melody)
     hand = np.concatenate(
-        [np.full(len(melody["time"]), Hand.RIGHT), np.where(left, Hand.LEFT, Hand.OTHER)],
+        [np.full(len(melody["time"]), HandLabel.RIGHT), np.where(left, HandLabel.LEFT, HandLabel.OTHER)],
     )
     column = {name: np.concatenate([melody[name], piano[name]]) for name in melody}
     onset = quarters_at(column["time"], beat_s)

@@ -17,7 +17,7 @@ import click
 from tqdm import tqdm
 
 from training.archives import corpus_folder
-from training.pieces import CORPORA, SPLITS, Hand, Piece, load_pieces, piece_path, save_piece
+from training.pieces import CORPORA, SPLITS, HandLabel, Piece, load_pieces, piece_path, save_piece
 
 FILE_TIMEOUT_S = 120
 """The longest piano score takes a tenth of this; what takes longer is malformed."""
@@ -87,7 +87,7 @@ def summary(pieces: list[Piece]) -> str:
         notes = Counter[int]()
         for piece in chosen:
             notes.update(piece.notes["hand"].tolist())
-        hands = ", ".join(f"{hand.name.lower()} {notes[hand]:,}" for hand in Hand if notes[hand])
+        hands = ", ".join(f"{hand.name.lower()} {notes[hand]:,}" for hand in HandLabel if notes[hand])
         primary = sum(piece.primary for piece in chosen)
         groups = len({piece.group for piece in chosen})
         lines.append(f"  {split}: {len(chosen)} pieces ({primary} primary, {groups} groups); notes: {hands or 'none'}")

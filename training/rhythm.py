@@ -29,7 +29,7 @@ from device.rhythm import (
     next_class,
     previous_class,
 )
-from training.pieces import CORPORA, Hand, Piece, load_pieces
+from training.pieces import CORPORA, HandLabel, Piece, load_pieces
 from training.playing_data import grid_of
 
 TABLES = Path(device.rhythm.__file__).with_name("rhythm.npz")
@@ -49,7 +49,7 @@ Sounded = tuple[int, int, int, int, int]
 def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
     """The right hand's onsets where `meter` holds, cut where it does not and at onsets off the grid."""
     steps, quarters = grid_of(piece)
-    right = piece.of(Hand.RIGHT)
+    right = piece.of(HandLabel.RIGHT)
     if not len(right) or not len(quarters):
         return
     onsets, first = np.unique(right["onset"], return_index=True)

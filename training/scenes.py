@@ -19,7 +19,7 @@ from training.augment import CHANGES, Augmentation, augment, with_noise
 from training.banks import Bank
 from training.instruments import MODAL
 from training.perform import Performance, invent, perform
-from training.pieces import Hand, Piece
+from training.pieces import HandLabel, Piece
 from training.render import Played, RenderOptions, render
 from training.renderer import Audio
 
@@ -102,8 +102,10 @@ def draw_sound(
         kind = "right"
     if pieces:
         piece = pieces[int(rng.integers(len(pieces)))]
-        hands = (Hand.RIGHT, Hand.VOICE) if kind == "right" and piece.corpus == "pop909" else (Hand.RIGHT,)
-        heard = perform(piece, rng, SCENE_S, tuple(Hand) if kind == "both" else hands, pedalled=PEDALLED)
+        hands = (
+            (HandLabel.RIGHT, HandLabel.VOICE) if kind == "right" and piece.corpus == "pop909" else (HandLabel.RIGHT,)
+        )
+        heard = perform(piece, rng, SCENE_S, tuple(HandLabel) if kind == "both" else hands, pedalled=PEDALLED)
     else:
         heard = invent(rng, SCENE_S)
     if kind == "bleed" and rng.random() < RESTS:
@@ -115,7 +117,7 @@ def draw_sound(
     rendered = render(heard.notes, bank, SCENE_S, heard.pedal, options, rng)
     audio, sent = rendered.audio, None
     if kind == "bleed":
-        left = _anywhere(perform(piece, rng, SCENE_S, (Hand.LEFT,), like=heard, pedalled=PEDALLED), heard, rng)
+        left = _anywhere(perform(piece, rng, SCENE_S, (HandLabel.LEFT,), like=heard, pedalled=PEDALLED), heard, rng)
         audio, sent = audio + _bleed(rng, left, banks, audio, bank, options), left.notes
     if not heard.notes:
         hiss = rng.normal(0, 1, len(audio)).astype(np.float32)

@@ -15,7 +15,7 @@ from device.errors import UserError
 from device.types import KEYS, LOWEST_KEY
 from training.evaluate_playing import song_rolls
 from training.panel import CONSONANCE, Roll
-from training.pieces import Hand, Piece, load_pieces
+from training.pieces import HandLabel, Piece, load_pieces
 from training.seed_setup import Seed
 
 SLOTS = 16
@@ -50,7 +50,7 @@ class Song:
 
 def song_of(piece: Piece) -> Song:
     """The hands of a piece; keys beyond a piano's are left out."""
-    right, left, _, positions, bar = song_rolls(piece, piece.of(Hand.LEFT))
+    right, left, _, positions, bar = song_rolls(piece, piece.of(HandLabel.LEFT))
     hands = [_keys(keys) for roll in (right, left) for keys in (roll.sounding, roll.struck)]
     return Song(piece.name, hands[0], hands[1], hands[2], hands[3], positions, bar)
 
@@ -73,7 +73,7 @@ def songs(cache: Path, split: str, corpus: str = "pop909") -> list[Song]:
     """A split's songs, through a file in the cache."""
     path = cache / "steps" / f"seeds-{corpus}-{split}.npz"
     if not path.exists():
-        pieces = [p for p in load_pieces(cache, corpus, split) if p.primary and len(p.of(Hand.LEFT))]
+        pieces = [p for p in load_pieces(cache, corpus, split) if p.primary and len(p.of(HandLabel.LEFT))]
         if not pieces:
             raise UserError(f"No {corpus} pieces in {cache / 'pieces'}: run `python -m training prepare` first.")
         _write(path, [song_of(piece) for piece in pieces])

@@ -18,7 +18,7 @@ from training.baselines import BASELINES
 from training.evaluate_playing import play as play_shipped
 from training.evaluate_playing import right_hand_of, song_rolls
 from training.panel import STEPS_PER_QUARTER, Roll, panel
-from training.pieces import Hand, Piece, load_pieces
+from training.pieces import HandLabel, Piece, load_pieces
 from training.seed_data import Song, roll_of_keys, song_of
 from training.seed_setup import CHORALES, SEEDS
 
@@ -68,7 +68,7 @@ class HeldOut:
 @lru_cache(maxsize=2)
 def held_out(cache: Path, most: int = MOST_SONGS) -> list[HeldOut]:
     """Songs of the validation split evenly apart, the same for every configuration."""
-    pieces = [p for p in load_pieces(cache, "pop909", "valid") if p.primary and len(p.of(Hand.LEFT))]
+    pieces = [p for p in load_pieces(cache, "pop909", "valid") if p.primary and len(p.of(HandLabel.LEFT))]
     if not pieces:
         raise UserError(f"No pop909 pieces in {cache / 'pieces'}: run `python -m training prepare` first.")
     chosen = np.unique(np.linspace(0, len(pieces) - 1, min(most, len(pieces))).astype(int))

@@ -24,7 +24,7 @@ from training.banks import Bank, load_bank
 from training.noise import hum, load_clips, unit_rms
 from training.notescore import Notes
 from training.perform import Performance, perform
-from training.pieces import Hand, load_pieces
+from training.pieces import HandLabel, load_pieces
 from training.render import Played, render
 from training.voices import utterances
 
@@ -113,7 +113,7 @@ def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundl
     for number in range(count):
         rng = np.random.default_rng([seed, number])
         piece = pieces[int(rng.integers(len(pieces)))]
-        heard = perform(piece, rng, EXCERPT_S, (Hand.RIGHT,))
+        heard = perform(piece, rng, EXCERPT_S, (HandLabel.RIGHT,))
         done = render(heard.notes, bank, EXCERPT_S, heard.pedal, rng=rng)
         audio, sent = done.audio, []
         if setting == "room":
@@ -121,7 +121,7 @@ def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundl
         elif setting == "noise":
             audio = with_noise(audio, rng, 20.0)
         elif bleed is not None:
-            left = perform(piece, rng, EXCERPT_S, (Hand.LEFT,), like=heard)
+            left = perform(piece, rng, EXCERPT_S, (HandLabel.LEFT,), like=heard)
             if bleed.ours:
                 left = left_hand_to(heard, bundle)
             audio = audio + _come_back(left, bank, audio, bleed, rng)

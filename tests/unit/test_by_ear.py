@@ -15,7 +15,7 @@ from training.banks import render_bank
 from training.by_ear import Ear
 from training.evaluate_playing import play, right_hand_of
 from training.instruments import Instrument
-from training.pieces import NOTE_DTYPE, Hand, Piece
+from training.pieces import NOTE_DTYPE, HandLabel, Piece
 from training.renderer import RATE
 from training.takes import HELD_OUT
 
@@ -44,7 +44,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def piece() -> Piece:
     notes = np.zeros(len(MELODY) + 1, NOTE_DTYPE)
     notes["pitch"][:-1], notes["onset"][:-1], notes["duration"][:-1] = MELODY, np.arange(len(MELODY)), 0.9
-    notes["hand"] = Hand.RIGHT
+    notes["hand"] = HandLabel.RIGHT
     # two voices on one key
     notes[-1] = notes[0]
     notes["duration"][-1] = 0.5

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from training.bars import full_bars
-from training.pieces import Hand, Piece, as_notes, load_pieces, piece_path, save_piece
+from training.pieces import HandLabel, Piece, as_notes, load_pieces, piece_path, save_piece
 
 
 def a_piece(name: str = "song", split: str = "train", **changes: object) -> Piece:
@@ -22,7 +22,7 @@ def a_piece(name: str = "song", split: str = "train", **changes: object) -> Piec
         group="Le_Beau,_Luise",
         work="Le_Beau,_Luise/Op.7/Hör’_ich",
         split=split,
-        notes=as_notes([1.0, 0.0], [1.0, 0.5], [60, 64], 0, [Hand.LEFT, Hand.RIGHT]),
+        notes=as_notes([1.0, 0.0], [1.0, 0.5], [60, 64], 0, [HandLabel.LEFT, HandLabel.RIGHT]),
         meters=[(0.0, 3, 4), (7.0, 6, 8)],
         downbeats=np.array([1.0, 4.0, 7.0]),
         title="Hör’ ich",
@@ -72,8 +72,8 @@ def test_a_write_that_fails_leaves_the_piece_before_it(tmp_path: Path, monkeypat
 def test_notes_are_sorted_and_chosen_by_hand() -> None:
     piece = a_piece()
     assert piece.notes["onset"].tolist() == [0.0, 1.0]
-    assert piece.of(Hand.LEFT)["pitch"].tolist() == [60]
-    assert len(piece.of(Hand.LEFT, Hand.RIGHT)) == 2
+    assert piece.of(HandLabel.LEFT)["pitch"].tolist() == [60]
+    assert len(piece.of(HandLabel.LEFT, HandLabel.RIGHT)) == 2
 
 
 @given(arrays(np.float64, 12, elements=st.floats(0.2, 2.0)), st.floats(0.0, 10.9))

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from device.types import Note
-from training.pieces import Hand, Piece, as_notes
+from training.pieces import HandLabel, Piece, as_notes
 from training.playing_data import Manner, grid_of, heard, jump, listen, sequence_of, targets_of
 
 
 def piece(meter: tuple[int, int] = (4, 4), pickup: float = 0.0, bars: int = 8) -> Piece:
     bar = meter[0] * 4 / meter[1]
     end = pickup + bars * bar
-    right = [(q, 0.5, 72 + int(q) % 5, 80, Hand.RIGHT) for q in np.arange(0.0, end, 0.5)]
-    left = [(q, bar, 48, 70, Hand.LEFT) for q in np.arange(pickup, end, bar)]
+    right = [(q, 0.5, 72 + int(q) % 5, 80, HandLabel.RIGHT) for q in np.arange(0.0, end, 0.5)]
+    left = [(q, bar, 48, 70, HandLabel.LEFT) for q in np.arange(pickup, end, bar)]
     rows = np.array([*right, *left], dtype=float)
     downbeats = np.arange(pickup, end - 1e-6, bar)
     return Piece("p", "lieder", "p", "p", "train", as_notes(*rows.T), [(0.0, *meter)], downbeats)
@@ -43,7 +43,7 @@ def test_step_times_rise_and_lengths_lead_from_one_to_the_next() -> None:
 
 def test_targets_say_what_sounds_and_what_is_struck() -> None:
     quarters = np.arange(32) * 0.25
-    left = as_notes([0.0, 1.02, 4.0], [1.0, 0.5, 2.0], [48, 55, 43], 64, Hand.LEFT)
+    left = as_notes([0.0, 1.02, 4.0], [1.0, 0.5, 2.0], [48, 55, 43], 64, HandLabel.LEFT)
     targets = targets_of(quarters, left)
     assert set(np.flatnonzero(targets.sounding[0])) == {0}
     assert set(np.flatnonzero(targets.sounding[4])) == {7}
@@ -57,7 +57,7 @@ def test_nothing_is_decided_before_it_sounds() -> None:
     rng = np.random.default_rng(0)
     p = piece()
     manner = Manner(latency_s=0.05, jitter_s=0.02, missed=0.1, ghosts=0.2)
-    events = heard(p, p.of(Hand.RIGHT), 100.0, manner, rng)
+    events = heard(p, p.of(HandLabel.RIGHT), 100.0, manner, rng)
     assert all(e.decided_s >= e.onset_s + 0.05 for e in events if isinstance(e, Note))
     decided = [e.decided_s for e in events]
     assert decided == sorted(decided)
@@ -67,9 +67,9 @@ def test_a_later_decision_is_known_later() -> None:
     p = piece()
     grid, _ = grid_of(p)
     known = [
-        listen(grid, heard(p, p.of(Hand.RIGHT), 96.0, Manner(latency_s=late), np.random.default_rng(0))).onsets.any(
-            axis=1
-        )
+        listen(
+            grid, heard(p, p.of(HandLabel.RIGHT), 96.0, Manner(latency_s=late), np.random.default_rng(0))
+        ).onsets.any(axis=1)
         for late in (0.0, 0.05)
     ]
     assert list(np.flatnonzero(known[0])[:3]) == [1, 3, 5]
@@ -78,9 +78,9 @@ def test_a_later_decision_is_known_later() -> None:
 
 def test_both_hands_jump_together() -> None:
     p = piece()
-    right, left = jump(p.of(Hand.RIGHT), p.of(Hand.LEFT), np.random.default_rng(1))
-    moved_right = (right["pitch"].astype(int) - p.of(Hand.RIGHT)["pitch"]) % 12
-    moved_left = (left["pitch"].astype(int) - p.of(Hand.LEFT)["pitch"]) % 12
+    right, left = jump(p.of(HandLabel.RIGHT), p.of(HandLabel.LEFT), np.random.default_rng(1))
+    moved_right = (right["pitch"].astype(int) - p.of(HandLabel.RIGHT)["pitch"]) % 12
+    moved_left = (left["pitch"].astype(int) - p.of(HandLabel.LEFT)["pitch"]) % 12
     assert moved_right[0] == 0 and moved_right[-1] != 0
     assert moved_left[-1] in (0, moved_right[-1])
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from device.errors import UserError
 from training import chopin, lieder, pop909
 from training.archives import corpus_folder
-from training.pieces import Hand, Piece, load_pieces
+from training.pieces import HandLabel, Piece, load_pieces
 from training.prepare import prepare, time_limit
 
 DATA = Path(os.environ.get("LEFTHAND_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -135,15 +135,15 @@ def a_pop_song(root: Path, number: str = "001") -> Path:
     return folder / f"{number}.mid"
 
 
-def rows_of(piece: Piece, hand: Hand) -> list[tuple[float, float, int]]:
+def rows_of(piece: Piece, hand: HandLabel) -> list[tuple[float, float, int]]:
     return [(float(note["onset"]), float(note["duration"]), int(note["pitch"])) for note in piece.of(hand)]
 
 
 def test_a_song_has_a_voice_and_two_hands_with_ties_merged_and_no_grace_notes(tmp_path: Path) -> None:
     piece = lieder.read_song(a_song(tmp_path))
-    assert rows_of(piece, Hand.VOICE) == [(0.0, 1.0, 67), (1.0, 6.0, 72)]
-    assert rows_of(piece, Hand.RIGHT) == [(0.0, 1.0, 64), (1.0, 3.0, 64), (4.0, 3.0, 67), (4.0, 3.0, 71)]
-    assert rows_of(piece, Hand.LEFT) == [(0.0, 1.0, 48), (1.0, 3.0, 48), (4.0, 3.0, 43)]
+    assert rows_of(piece, HandLabel.VOICE) == [(0.0, 1.0, 67), (1.0, 6.0, 72)]
+    assert rows_of(piece, HandLabel.RIGHT) == [(0.0, 1.0, 64), (1.0, 3.0, 64), (4.0, 3.0, 67), (4.0, 3.0, 71)]
+    assert rows_of(piece, HandLabel.LEFT) == [(0.0, 1.0, 48), (1.0, 3.0, 48), (4.0, 3.0, 43)]
 
 
 def test_a_song_is_known_by_its_folder_and_counts_bars_after_its_pickup(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_song_without_a_two_staff_part_is_refused_by_name(tmp_path: Path) -> N
 
 def test_an_edition_has_two_hands_with_ties_merged_and_no_grace_notes(tmp_path: Path) -> None:
     piece = chopin.read_edition(an_edition(tmp_path))
-    assert rows_of(piece, Hand.LEFT) == [
+    assert rows_of(piece, HandLabel.LEFT) == [
         (0.0, 1.0, 48),
         (1.0, 1.0, 36),
         (1.0, 1.0, 48),
@@ -171,7 +171,7 @@ def test_an_edition_has_two_hands_with_ties_merged_and_no_grace_notes(tmp_path: 
         (4.0, 3.0, 48),
         (7.0, 2.0, 36),
     ]
-    assert rows_of(piece, Hand.RIGHT) == [
+    assert rows_of(piece, HandLabel.RIGHT) == [
         (0.0, 1.0, 64),
         (1.0, 6.0, 75),
         (4.0, 1.0, 68),
@@ -209,10 +209,10 @@ def test_kern_pitches(token: str, pitch: int) -> None:
 
 def test_a_pop_song_keeps_its_human_timing(tmp_path: Path) -> None:
     piece = pop909.read_song(a_pop_song(tmp_path))
-    (melody,) = piece.of(Hand.RIGHT)
+    (melody,) = piece.of(HandLabel.RIGHT)
     assert piece.seconds(melody["onset"]) == pytest.approx(0.2, abs=1e-5)
     assert piece.seconds(melody["onset"] + melody["duration"]) == pytest.approx(0.45, abs=1e-5)
-    left = piece.of(Hand.LEFT)
+    left = piece.of(HandLabel.LEFT)
     np.testing.assert_allclose(piece.seconds(left["onset"]), [0.21, 0.23, 1.21], atol=1e-5)
     np.testing.assert_allclose(np.diff(piece.beat_s), 0.5)
     assert piece.beat_s[-1] >= 1.89
@@ -221,16 +221,16 @@ def test_a_pop_song_keeps_its_human_timing(tmp_path: Path) -> None:
 def test_the_left_hand_is_below_middle_c_and_below_the_melody(tmp_path: Path) -> None:
     path = a_pop_song(tmp_path)
     piece = pop909.read_song(path)
-    assert piece.of(Hand.LEFT)["pitch"].tolist() == [48, 59, 59]
-    assert piece.of(Hand.OTHER)["pitch"].tolist() == [64]
+    assert piece.of(HandLabel.LEFT)["pitch"].tolist() == [48, 59, 59]
+    assert piece.of(HandLabel.OTHER)["pitch"].tolist() == [64]
     midi = mido.MidiFile(path)
     for message in midi.tracks[1]:
         if message.type in ("note_on", "note_off"):
             message.note = 55
     midi.save(path)
     lower = pop909.read_song(path)
-    assert lower.of(Hand.LEFT)["pitch"].tolist() == [48, 59]
-    assert lower.of(Hand.OTHER)["pitch"].tolist() == [59, 64]
+    assert lower.of(HandLabel.LEFT)["pitch"].tolist() == [48, 59]
+    assert lower.of(HandLabel.OTHER)["pitch"].tolist() == [59, 64]
 
 
 def test_the_bridge_is_left_out(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_real_songs_of_pop909() -> None:
     assert len(files) == 909
     for path in files[::300]:
         piece = pop909.read_song(path)
-        assert piece.of(Hand.LEFT)["pitch"].max() < 60
+        assert piece.of(HandLabel.LEFT)["pitch"].max() < 60
         assert set(np.diff(piece.downbeats)) <= {1, 2, 3, 4, 5, 6, 7}
         on_sixteenth = np.abs(piece.notes["onset"] * 4 - np.rint(piece.notes["onset"] * 4)) < 0.2
         assert on_sixteenth.mean() > 0.8
@@ -310,7 +310,7 @@ def test_real_editions_of_a_nocturne_agree() -> None:
     assert (first.group, first.work, first.split) == (second.group, second.work, second.split)
     assert first.meters[0][1:] == (12, 8)
     assert first.downbeats[:2].tolist() == [0.5, 6.5]
-    assert len(first.of(Hand.LEFT)) == pytest.approx(len(second.of(Hand.LEFT)), rel=0.05)
+    assert len(first.of(HandLabel.LEFT)) == pytest.approx(len(second.of(HandLabel.LEFT)), rel=0.05)
 
 
 @pytest.mark.data
@@ -319,7 +319,7 @@ def test_real_songs_of_schubert() -> None:
     files = [path for path in lieder.song_files(root) if lieder.place_of(path)[0] == "Schubert,_Franz"]
     for path in files[:2]:
         piece = lieder.read_song(path)
-        voice, right, left = (piece.of(hand) for hand in (Hand.VOICE, Hand.RIGHT, Hand.LEFT))
+        voice, right, left = (piece.of(hand) for hand in (HandLabel.VOICE, HandLabel.RIGHT, HandLabel.LEFT))
         assert len(voice) and len(right) and len(left)
         assert left["pitch"].mean() + 5 < right["pitch"].mean()
         assert piece.downbeats[0] < 4

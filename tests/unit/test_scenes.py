@@ -15,7 +15,7 @@ from device.own import OwnNotes
 from device.types import KEYS, LOWEST_KEY
 from training.banks import Bank
 from training.perform import Performance, invent, perform
-from training.pieces import Hand, Piece, as_notes
+from training.pieces import HandLabel, Piece, as_notes
 from training.render import Played
 from training.scenes import KINDS, SCENE_NOTE, SCENE_S, _with_rest, draw, own_frames, targets
 
@@ -36,10 +36,10 @@ def piece() -> Piece:
     quarters = np.arange(4 * BARS, dtype=np.float64)
     top = 72 + np.array([0, 2, 4, 5])[quarters.astype(int) % 4]
     parts = [
-        as_notes(quarters, 1.0, top, 0, Hand.RIGHT),
-        as_notes(quarters, 1.0, top - 4, 0, Hand.RIGHT),
-        as_notes(quarters, 1.0, top - 9, 0, Hand.RIGHT),
-        as_notes(quarters[::2], 2.0, 48, 0, Hand.LEFT),
+        as_notes(quarters, 1.0, top, 0, HandLabel.RIGHT),
+        as_notes(quarters, 1.0, top - 4, 0, HandLabel.RIGHT),
+        as_notes(quarters, 1.0, top - 9, 0, HandLabel.RIGHT),
+        as_notes(quarters[::2], 2.0, 48, 0, HandLabel.LEFT),
     ]
     notes = np.sort(np.concatenate(parts), order=("onset", "pitch", "hand"))
     return Piece("chords", "lieder", "one", "chords", "train", notes, [(0.0, 4, 4)], quarters[::4])
@@ -49,7 +49,7 @@ def piece() -> Piece:
 @given(seeds)
 def test_a_performance_can_be_played_on_a_piano(piece: Piece, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    for played in (perform(piece, rng, SCENE_S, tuple(Hand)), invent(rng, SCENE_S)):
+    for played in (perform(piece, rng, SCENE_S, tuple(HandLabel)), invent(rng, SCENE_S)):
         assert played.notes == sorted(played.notes)
         assert all(0 <= note.onset_s < note.offset_s for note in played.notes)
         assert all(LOWEST_KEY <= note.pitch < LOWEST_KEY + KEYS and 1 <= note.velocity <= 127 for note in played.notes)
@@ -63,7 +63,7 @@ def test_a_performance_can_be_played_on_a_piano(piece: Piece, seed: int) -> None
 def test_a_melody_is_struck_harder_than_what_goes_with_it(piece: Piece) -> None:
     apart = []
     for seed in range(60):
-        played = perform(piece, np.random.default_rng(seed), SCENE_S, (Hand.RIGHT,))
+        played = perform(piece, np.random.default_rng(seed), SCENE_S, (HandLabel.RIGHT,))
         key = (played.transposition, 72 + played.transposition)
         melody = [note.velocity for note in played.notes if note.pitch >= key[1]]
         under = [note.velocity for note in played.notes if note.pitch < key[1] - 3]
@@ -74,8 +74,8 @@ def test_a_melody_is_struck_harder_than_what_goes_with_it(piece: Piece) -> None:
 
 def test_the_left_hand_joins_in_the_same_key_and_tempo(piece: Piece) -> None:
     rng = np.random.default_rng(5)
-    right = perform(piece, rng, SCENE_S, (Hand.RIGHT,))
-    left = perform(piece, rng, SCENE_S, (Hand.LEFT,), like=right)
+    right = perform(piece, rng, SCENE_S, (HandLabel.RIGHT,))
+    left = perform(piece, rng, SCENE_S, (HandLabel.LEFT,), like=right)
     assert {note.pitch for note in left.notes} == {48 + right.transposition}
     beats = [(note.onset_s / right.quarter_s + right.begin_quarter) % 2 for note in left.notes]
     assert max(min(beat, 2 - beat) for beat in beats) * right.quarter_s < 0.1
@@ -103,7 +103,7 @@ def test_a_scene_tells_what_is_heard_and_what_was_sent(piece: Piece, bank: Bank,
 
 
 def test_a_rest_is_a_rest(piece: Piece) -> None:
-    played = perform(piece, np.random.default_rng(1), SCENE_S, (Hand.RIGHT,))
+    played = perform(piece, np.random.default_rng(1), SCENE_S, (HandLabel.RIGHT,))
     rested = _with_rest(played, np.random.default_rng(2))
     gaps = [later.onset_s - note.onset_s for note, later in pairwise(rested.notes)]
     assert set(rested.notes) < set(played.notes)
