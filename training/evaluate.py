@@ -104,12 +104,12 @@ def playing(
     from training.by_ear import Ear
     from training.constants import HAND, changed
     from training.evaluate_playing import evaluate_playing, from_keys
-    from training.playing_data import Manner
+    from training.playing_data import HearingErrors
 
     bundle = Bundle.open(folder)
     gap = float(bundle.manifest.accompanist["gap_steps"])
     steering = Steering(style, density, register)
-    listen = from_keys(Manner(latency_s=latency_ms / 1000)) if by_ear is None else Ear(bundle, cache, by_ear)
+    listen = from_keys(HearingErrors(latency_s=latency_ms / 1000)) if by_ear is None else Ear(bundle, cache, by_ear)
     with changed(changes, HAND):
         table = evaluate_playing(bundle.accompanist(), cache, corpus, split, songs, gap, listen, steering, recovery)
     if json_path:

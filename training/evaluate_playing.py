@@ -20,7 +20,7 @@ from training.baselines import BASELINES
 from training.panel import CONSONANCE, STEPS_PER_QUARTER, Roll, grid_length, jensen_shannon, panel, roll_of
 from training.pieces import BARE_NOTE_DTYPE, HandLabel, Notes, Piece, load_pieces
 from training.playable import faults, rows_of
-from training.playing_data import Manner, grid_of, heard, seconds_of
+from training.playing_data import HearingErrors, grid_of, heard, seconds_of
 
 SHIFT = 6
 SCORE_TEMPO = 96.0
@@ -49,12 +49,12 @@ Listen: TypeAlias = Callable[[Piece, Notes, float], Sequence[Note | NoteEnded]]
 """From a piece's right hand, played at a tempo where it is a score, to what is known of it."""
 
 
-def from_keys(manner: Manner, seed: int = 0) -> Listen:
+def from_keys(manner: HearingErrors, seed: int = 0) -> Listen:
     """The right hand by MIDI, in that manner."""
     return lambda piece, right, tempo: heard(piece, right, tempo, manner, np.random.default_rng(seed))
 
 
-BY_MIDI = from_keys(Manner())
+BY_MIDI = from_keys(HearingErrors())
 
 
 def play(

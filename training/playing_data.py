@@ -34,7 +34,7 @@ Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Manner:
+class HearingErrors:
     """How a right hand reaches the accompanist: seconds of latency and unevenness, shares missed and ghostly."""
 
     latency_s: float = 0.0
@@ -43,7 +43,7 @@ class Manner:
     ghosts: float = 0.0
 
     @classmethod
-    def draw(cls, rng: Rng) -> Manner:
+    def draw(cls, rng: Rng) -> HearingErrors:
         """A third from a keyboard, two thirds from a microphone."""
         jitter_s = float(rng.uniform(0.0, 0.02))
         if rng.random() < 1 / 3:
@@ -111,7 +111,7 @@ def seconds_of(piece: Piece, quarters: npt.NDArray[np.float64], tempo: float) ->
     return np.asarray(np.interp(quarters, np.arange(last + 1), piece.beat_s) + beyond)
 
 
-def heard(piece: Piece, right: Notes, tempo: float, manner: Manner, rng: Rng) -> list[Note | NoteEnded]:
+def heard(piece: Piece, right: Notes, tempo: float, manner: HearingErrors, rng: Rng) -> list[Note | NoteEnded]:
     """The right hand as it is decided, in the order of `decided_s`."""
     events: list[Note | NoteEnded] = []
     onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
@@ -208,7 +208,7 @@ def jump(right: Notes, left: Notes, rng: Rng) -> tuple[Notes, Notes]:
     return moved[0], moved[1]
 
 
-def sequence_of(piece: Piece, rng: Rng, manner: Manner | None = None) -> Sequence | None:
+def sequence_of(piece: Piece, rng: Rng, manner: HearingErrors | None = None) -> Sequence | None:
     """One hearing of a piece; None where a hand is missing or the piece is shorter than four bars."""
     right, left = right_hands(piece, rng), piece.of(HandLabel.LEFT)
     tempo = float(rng.uniform(*SCORE_TEMPO))
@@ -217,7 +217,7 @@ def sequence_of(piece: Piece, rng: Rng, manner: Manner | None = None) -> Sequenc
         return None
     if rng.random() < JUMPS:
         right, left = jump(right, left, rng)
-    known = listen(steps, heard(piece, right, tempo, manner or Manner.draw(rng), rng))
+    known = listen(steps, heard(piece, right, tempo, manner or HearingErrors.draw(rng), rng))
     x = np.rint(encode(known) * 255).astype(np.uint8)
     return Sequence(piece.name, piece.corpus, x, targets_of(quarters, left))
 

@@ -7,7 +7,7 @@ import pytest
 
 from device.types import Note
 from training.pieces import HandLabel, Piece, as_notes
-from training.playing_data import Manner, grid_of, heard, jump, listen, sequence_of, targets_of
+from training.playing_data import HearingErrors, grid_of, heard, jump, listen, sequence_of, targets_of
 
 
 def piece(meter: tuple[int, int] = (4, 4), pickup: float = 0.0, bars: int = 8) -> Piece:
@@ -56,7 +56,7 @@ def test_targets_say_what_sounds_and_what_is_struck() -> None:
 def test_nothing_is_decided_before_it_sounds() -> None:
     rng = np.random.default_rng(0)
     p = piece()
-    manner = Manner(latency_s=0.05, jitter_s=0.02, missed=0.1, ghosts=0.2)
+    manner = HearingErrors(latency_s=0.05, jitter_s=0.02, missed=0.1, ghosts=0.2)
     events = heard(p, p.of(HandLabel.RIGHT), 100.0, manner, rng)
     assert all(e.decided_s >= e.onset_s + 0.05 for e in events if isinstance(e, Note))
     decided = [e.decided_s for e in events]
@@ -68,7 +68,7 @@ def test_a_later_decision_is_known_later() -> None:
     grid, _ = grid_of(p)
     known = [
         listen(
-            grid, heard(p, p.of(HandLabel.RIGHT), 96.0, Manner(latency_s=late), np.random.default_rng(0))
+            grid, heard(p, p.of(HandLabel.RIGHT), 96.0, HearingErrors(latency_s=late), np.random.default_rng(0))
         ).onsets.any(axis=1)
         for late in (0.0, 0.05)
     ]
