@@ -131,9 +131,9 @@ def doubts(case: Case, fit: Path) -> npt.NDArray[np.float64]:
     (Monte Carlo dropout: Gal and Ghahramani 2016)."""
     import keras
 
-    from training.transcriber_model import Net, NetConfig, build_sequence
+    from training.transcriber_model import NetConfig, TranscriberNet, build_sequence
 
-    class Thinned(Net):
+    class Thinned(TranscriberNet):
         """A net that overlooks something else every time."""
 
         def seen(self, y: Any) -> Any:

@@ -116,7 +116,7 @@ def events_of(voices: Array, sequence: int, shift: int = 0) -> Array:
     return np.pad(events, (0, sequence - len(events))).astype(np.int32)
 
 
-class Net:
+class ChoralesNet:
     """Embedding, LSTMs of `UNITS`, and a softmax over the next event."""
 
     def __init__(self, embedding: int) -> None:
@@ -144,11 +144,11 @@ class Net:
         return keras.Model(inputs, outputs, name="chorales_step")
 
 
-def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int = EPOCHS) -> Net:
+def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int = EPOCHS) -> ChoralesNet:
     """Fit on all chorales kept, in a key drawn anew each time."""
     began = time.process_time()
     keras.utils.set_random_seed(1)
-    net = Net(lengths.embedding)
+    net = ChoralesNet(lengths.embedding)
     rng = np.random.default_rng(1)
     kept = [c for c in found if lengths.least_beats <= len(c) <= lengths.most_beats]
     net.sequence.compile(
@@ -171,7 +171,7 @@ def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int
     return net
 
 
-def fitted(cache: Path, fits: bool) -> tuple[Net, dict[str, Any]]:
+def fitted(cache: Path, fits: bool) -> tuple[ChoralesNet, dict[str, Any]]:
     """The one fit that all ways to sample share; fitted here where it is not there yet and `fits`."""
     folder = cache / "fits" / "seeds" / CHORALE_FIT
     if not (folder / "config.json").is_file():
@@ -182,7 +182,7 @@ def fitted(cache: Path, fits: bool) -> tuple[Net, dict[str, Any]]:
             number = int(data["number"])
         fit_chorales(found, lengths_of(found, number), folder)
     about: dict[str, Any] = json.loads((folder / "config.json").read_text())
-    net = Net(about["embedding"])
+    net = ChoralesNet(about["embedding"])
     net.sequence.load_weights(str(folder / "chorales.weights.h5"))
     return net, about
 
@@ -205,7 +205,7 @@ def draw(setup: Chorale, logits: Array, rng: np.random.Generator) -> Array:
     return np.asarray(np.take_along_axis(order, taken[:, None], -1)[:, 0])
 
 
-def play_chorales(setup: Chorale, net: Net, songs: list[Song], seed: int = 1) -> list[Roll]:
+def play_chorales(setup: Chorale, net: ChoralesNet, songs: list[Song], seed: int = 1) -> list[Roll]:
     """Three voices struck on every beat, held to the next."""
     rng = np.random.default_rng(seed)
     starts = [np.flatnonzero(song.positions % BEAT_STEPS == 0) for song in songs]

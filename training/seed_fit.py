@@ -14,7 +14,7 @@ from device.errors import UserError
 from training.fitting import feed
 from training.seed_data import Song, Stretches
 from training.seed_loss import loss_of
-from training.seed_model import Net
+from training.seed_model import SeedNet
 from training.seed_play import Thresholds, fit_thresholds
 from training.seed_setup import SEEDS, Seed
 
@@ -30,11 +30,11 @@ def seed_folder(cache: Path, name: str) -> Path:
     return cache / "fits" / "seeds" / name
 
 
-def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_STEPS) -> tuple[Net, Thresholds]:
+def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_STEPS) -> tuple[SeedNet, Thresholds]:
     """Fit on random stretches of these songs; `setup.like` must have been fitted into the folder beside."""
     began = time.process_time()
     keras.utils.set_random_seed(1)
-    net = Net(setup)
+    net = SeedNet(setup)
     model = net.sequence()
     if setup.like:
         begin_with(setup, model, folder.parent / setup.like / WEIGHTS)
@@ -76,11 +76,11 @@ def begin_with(setup: Seed, model: keras.Model, weights: Path) -> None:
     model.load_weights(str(weights))
 
 
-def load(folder: Path) -> tuple[Net, Thresholds]:
+def load(folder: Path) -> tuple[SeedNet, Thresholds]:
     """A fit as it was left in its folder; UserError where there is none."""
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder.name} has not been fitted: run it with --action fit first.")
-    net = Net(SEEDS[folder.name])
+    net = SeedNet(SEEDS[folder.name])
     net.sequence().load_weights(str(folder / WEIGHTS))
     thresholds: Thresholds = json.loads((folder / CONFIG).read_text())["thresholds"]
     return net, thresholds

@@ -102,7 +102,7 @@ class HistoryUser(layers.Layer):
         return self.out(ops.concatenate([y, joined], axis=-1))
 
 
-class Net:
+class SeedNet:
     """The layers of one configuration, and the two models that share them."""
 
     def __init__(self, setup: Seed) -> None:

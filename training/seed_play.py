@@ -22,7 +22,7 @@ from training.seed_data import (
     roll_of_keys,
 )
 from training.seed_loss import target_slices
-from training.seed_model import Net
+from training.seed_model import SeedNet
 from training.seed_setup import Seed
 
 Array = npt.NDArray[Any]
@@ -44,7 +44,7 @@ def softmax(logits: Array) -> Array:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
-def fit_thresholds(setup: Seed, net: Net, stretches: Stretches, batches: int = 4) -> Thresholds:
+def fit_thresholds(setup: Seed, net: SeedNet, stretches: Stretches, batches: int = 4) -> Thresholds:
     """Above which as much sounds, and as much is struck, as the true left hand has in some training stretches."""
     found: dict[str, list[Array]] = {"sounding": [], "struck": [], "sounds": [], "strikes": [], "weight": []}
     at = target_slices(setup, net.layout)
@@ -80,7 +80,7 @@ def _as_many(sure: Array, true: Array) -> float:
     return float(ordered[min(number, len(ordered) - 1)])
 
 
-def play(setup: Seed, net: Net, thresholds: Thresholds, songs: list[Song], seed: int = 1) -> list[Roll]:
+def play(setup: Seed, net: SeedNet, thresholds: Thresholds, songs: list[Song], seed: int = 1) -> list[Roll]:
     """The left hand to each song's right hand; what is played on a step knows the right hand up to the step before."""
     decide = Decisions(setup, net, thresholds, np.random.default_rng(seed))
     if setup.fed:
@@ -90,7 +90,7 @@ def play(setup: Seed, net: Net, thresholds: Thresholds, songs: list[Song], seed:
     return [decide.roll(row[: len(song.positions)], song) for row, song in zip(told, songs, strict=True)]
 
 
-def side_by_side(setup: Seed, net: Net, songs: list[Song]) -> Array:
+def side_by_side(setup: Seed, net: SeedNet, songs: list[Song]) -> Array:
     """What the net reads of all songs' right hands, silence after the shorter ones, float32 [songs, T, ...]."""
     right = np.zeros((len(songs), max(len(song.positions) for song in songs), net.right_width), np.float32)
     for row, song in zip(right, songs, strict=True):
@@ -104,7 +104,7 @@ def right_of(setup: Seed, song: Song) -> Array:
     return np.concatenate([known, placed(song.positions)], axis=-1) if setup.position else known
 
 
-def _fed(setup: Seed, net: Net, decide: Decisions, songs: list[Song]) -> list[Roll]:
+def _fed(setup: Seed, net: SeedNet, decide: Decisions, songs: list[Song]) -> list[Roll]:
     """All songs side by side, step by step, each step's left hand read at the next."""
     right = side_by_side(setup, net, songs)
     model = net.step(len(songs))
@@ -140,7 +140,7 @@ def _true_left(setup: Seed, songs: list[Song], steps: int) -> tuple[Array, Array
 class Decisions:
     """From logits to keys."""
 
-    def __init__(self, setup: Seed, net: Net, thresholds: Thresholds, rng: np.random.Generator) -> None:
+    def __init__(self, setup: Seed, net: SeedNet, thresholds: Thresholds, rng: np.random.Generator) -> None:
         self.setup, self.net, self.thresholds, self.rng = setup, net, thresholds, rng
 
     def sounding_and_struck(self, logits: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 The way of a frame: harmonic stacking (every key sees its own octave, twelfth, ... as channels), a causal trunk of
 convolutions over time and frequency, a mix of pitch neighbours that sound alike, one GRU shared by all keys,
 four heads.
-`Net.call` takes any number of frames; training gives it many, the exported model one, and both are the same code.
+`TranscriberNet.call` takes any number of frames: training gives it many, the exported model one. The code is the same.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def side_by_side(parts: list[Tensor]) -> Tensor:
     return parts[0]
 
 
-class Net(keras.layers.Layer):
+class TranscriberNet(keras.layers.Layer):
     """Frames and states to logits and next states; see the module's text."""
 
     def __init__(self, config: NetConfig, spec: FeatureSpec, **kwargs: Any) -> None:
@@ -195,7 +195,7 @@ class Net(keras.layers.Layer):
 class _Sequence(keras.layers.Layer):
     """The net over a whole sequence from zero states: logits only."""
 
-    def __init__(self, net: Net, **kwargs: Any) -> None:
+    def __init__(self, net: TranscriberNet, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.net = net
 
@@ -205,16 +205,16 @@ class _Sequence(keras.layers.Layer):
         return logits
 
 
-def build_sequence(net: Net, frames: int | None) -> keras.Model:
+def build_sequence(net: TranscriberNet, frames: int | None) -> keras.Model:
     """The model that is trained: {x, own} → logits."""
     x = keras.Input((frames, net.spec.bins, net.spec.channels), name="x")
     own = keras.Input((frames, KEYS, 2), name="own")
     return keras.Model({"x": x, "own": own}, _Sequence(net, name="sequence")(x, own), name="transcriber")
 
 
-def build_net(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> Net:
+def build_net(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> TranscriberNet:
     """A net, with the weights of a fit where given."""
-    net = Net(config, spec, name="net")
+    net = TranscriberNet(config, spec, name="net")
     sequence = build_sequence(net, 2)
     if weights is not None:
         sequence.load_weights(weights)

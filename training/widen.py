@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from device.errors import UserError
 from device.features import FeatureSpec
-from training.transcriber_model import Net, NetConfig, build_net
+from training.transcriber_model import NetConfig, TranscriberNet, build_net
 
 Places = NDArray[np.intp]
 
 
-def widened(config: NetConfig, spec: FeatureSpec, narrow: NetConfig, weights: Path) -> Net:
+def widened(config: NetConfig, spec: FeatureSpec, narrow: NetConfig, weights: Path) -> TranscriberNet:
     """A net of `config` that answers as the one of `narrow` with these `weights` does.
 
     Raises UserError where `config` is narrower anywhere, or differs in more than `width`, `mix`, `memory` and `later`.

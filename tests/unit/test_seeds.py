@@ -45,7 +45,7 @@ from training.seed_data import (
 from training.seed_figures import EXAMPLE, PANEL, SHOWN, track
 from training.seed_fit import fit, load
 from training.seed_loss import loss_of, reward, target_slices
-from training.seed_model import Layout, Net
+from training.seed_model import Layout, SeedNet
 from training.seed_play import Decisions, fit_thresholds, held, play
 from training.seed_setup import CHORALES, SEEDS, Chorale, Seed
 from training.seeds import seeds
@@ -72,13 +72,13 @@ def small(name: str) -> Seed:
 
 
 @lru_cache
-def net_of(kind: str, hands: str, body: str, ahead: tuple[int, ...], position: bool) -> Net:
+def net_of(kind: str, hands: str, body: str, ahead: tuple[int, ...], position: bool) -> SeedNet:
     """The nets that configurations share, so that each is built once."""
     keras.utils.set_random_seed(3)
-    return Net(Seed("", "", kind, hands, body, 4, 16, 8, ahead, position))
+    return SeedNet(Seed("", "", kind, hands, body, 4, 16, 8, ahead, position))
 
 
-def small_net(setup: Seed) -> Net:
+def small_net(setup: Seed) -> SeedNet:
     return net_of(setup.kind, setup.hands, setup.body, setup.ahead, setup.position)
 
 
