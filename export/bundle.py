@@ -18,7 +18,7 @@ from device.runtime import StepModel
 from device.version import VERSION
 from export.convert import convert
 from export.golden import feature_vectors, model_vectors, tolerances
-from export.parts import Part
+from export.parts import ModelPart
 from export.rollout import FloatModel
 from export.verify import RUNTIMES, Tolerance, check, compare
 from export.write import packed, write_bundle
@@ -66,8 +66,8 @@ def kept(folder: Path, name: str) -> Made:
 def export_bundle(
     out: Path,
     naming: Naming,
-    transcriber: Part,
-    accompanist: Part | Made,
+    transcriber: ModelPart,
+    accompanist: ModelPart | Made,
     spec: FeatureSpec,
     label_delay_frames: int,
     tolerance: Tolerance = DEFAULT_TOLERANCE,
@@ -110,7 +110,7 @@ def export_bundle(
         say(line)
 
 
-def _convert(part: Part, tolerance: Tolerance, say: Callable[[str], None]) -> Made:
+def _convert(part: ModelPart, tolerance: Tolerance, say: Callable[[str], None]) -> Made:
     model = FloatModel(part.model)
     say(f"{part.name}: rolling {len(part.calibration)} calibration pieces, {part.model.count_params()} parameters")
     converted = convert(model, [model.roll(steps) for steps in part.calibration])

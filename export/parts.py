@@ -26,7 +26,7 @@ NO_DECISION = float("inf")
 
 
 @dataclass(frozen=True)
-class Part:
+class ModelPart:
     """One model on its way into a bundle."""
 
     name: str
@@ -54,7 +54,7 @@ def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
     return config, weights, {**config, "validations": epochs}
 
 
-def transcriber_part(fit: Path, cache: Path) -> tuple[Part, FeatureSpec, int]:
+def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, int]:
     """The transcriber, its features and its look-ahead in frames; scenes come from `cache`."""
     from training.scene_cache import load_scenes
     from training.transcriber_model import NetConfig, build_step
@@ -79,7 +79,7 @@ def transcriber_part(fit: Path, cache: Path) -> tuple[Part, FeatureSpec, int]:
     calibration = rolls("train", CALIBRATION_ROLLS, CALIBRATION_STEPS)
     check = rolls("valid", CHECK_ROLLS, CHECK_STEPS)
     thresholds = {"y": (0.5, 0.5, 0.5, NO_DECISION)}
-    return Part("transcriber", model, calibration, check, section, training, thresholds), spec, net.delay_frames
+    return ModelPart("transcriber", model, calibration, check, section, training, thresholds), spec, net.delay_frames
 
 
 def _scene_steps(scene: Any) -> Iterator[Inputs]:
@@ -89,7 +89,7 @@ def _scene_steps(scene: Any) -> Iterator[Inputs]:
         yield {"x": np.asarray(frame, np.float32) / 255, "own": own}
 
 
-def accompanist_part(fit: Path, cache: Path) -> Part:
+def accompanist_part(fit: Path, cache: Path) -> ModelPart:
     """The accompanist; its pieces come from `cache`, through the same listener as on the device."""
     from training.accompanist_model import step_model
     from training.accompany import load_net
@@ -102,7 +102,7 @@ def accompanist_part(fit: Path, cache: Path) -> Part:
     corpora, seed = config["corpora"], config["seed"]
     calibration = _piece_rolls(cache, corpora, "train", seed, CALIBRATION_ROLLS, CALIBRATION_STEPS)
     check = _piece_rolls(cache, corpora, "valid", seed, CHECK_ROLLS * len(corpora), CHECK_STEPS // len(corpora))
-    return Part("accompanist", model, calibration, check, section, training)
+    return ModelPart("accompanist", model, calibration, check, section, training)
 
 
 def _piece_rolls(cache: Path, corpora: list[str], split: str, seed: int, count: int, steps: int) -> list[Roll]:
