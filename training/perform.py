@@ -13,7 +13,7 @@ from training.render import Played
 
 
 @dataclass(frozen=True)
-class Performance:
+class PlayedScore:
     """`notes` by onset, `pedal` spans (down, up) in seconds; the rest is for another hand to join."""
 
     notes: list[Played]
@@ -28,9 +28,9 @@ def perform(
     rng: np.random.Generator,
     seconds: float,
     hands: tuple[HandLabel, ...],
-    like: Performance | None = None,
+    like: PlayedScore | None = None,
     pedalled: float = 0.45,
-) -> Performance:
+) -> PlayedScore:
     """`seconds` from a random place of the piece; `like` another performance: its place, tempo and key.
 
     With probability `pedalled` it is played with the pedal.
@@ -46,12 +46,12 @@ def perform(
         low, high = (int(notes["pitch"].min()), int(notes["pitch"].max())) if len(notes) else (60, 60)
         transposition = int(rng.integers(-6, 7)) + int(rng.choice([-12, 0, 12], p=[0.12, 0.8, 0.08]))
         transposition = int(np.clip(transposition, LOWEST_KEY - low, LOWEST_KEY + KEYS - 1 - high))
-        like = Performance([], [], begin, quarter_s, transposition)
+        like = PlayedScore([], [], begin, quarter_s, transposition)
     inside = notes[
         (notes["onset"] >= like.begin_quarter) & (notes["onset"] < like.begin_quarter + seconds / like.quarter_s)
     ]
     if not len(inside):
-        return Performance([], [], like.begin_quarter, like.quarter_s, like.transposition)
+        return PlayedScore([], [], like.begin_quarter, like.quarter_s, like.transposition)
     onset = (inside["onset"].astype(float) - like.begin_quarter) * like.quarter_s
     if piece.beat_s is not None:
         stretch = like.quarter_s / float(np.median(np.diff(piece.beat_s)))
@@ -66,13 +66,13 @@ def perform(
         if LOWEST_KEY <= p < LOWEST_KEY + KEYS
     ]
     pedal = _pedal(rng, seconds, like.quarter_s) if rng.random() < pedalled else []
-    return Performance(_one_hammer(sorted(played)), pedal, like.begin_quarter, like.quarter_s, like.transposition)
+    return PlayedScore(_one_hammer(sorted(played)), pedal, like.begin_quarter, like.quarter_s, like.transposition)
 
 
-def invent(rng: np.random.Generator, seconds: float) -> Performance:
+def invent(rng: np.random.Generator, seconds: float) -> PlayedScore:
     """Random chords and runs over the whole keyboard at a random density, repeated keys too; at times nothing."""
     if rng.random() < 0.12:
-        return Performance([], [])
+        return PlayedScore([], [])
     density, centre, spread = np.exp(rng.uniform(np.log(0.7), np.log(9))), rng.uniform(28, 96), rng.uniform(4, 24)
     loud, t, notes = rng.uniform(25, 110), rng.uniform(0, 1), []
     previous = int(centre)
@@ -86,7 +86,7 @@ def invent(rng: np.random.Generator, seconds: float) -> Performance:
             held = float(np.exp(rng.uniform(np.log(0.06), np.log(2.5))))
             notes.append(Played(start, start + held, p, int(np.clip(rng.normal(loud, 12), 8, 124))))
         t += rng.exponential(1 / density) + 0.03
-    return Performance(_one_hammer(sorted(notes)), _pedal(rng, seconds, 0.5) if rng.random() < 0.3 else [])
+    return PlayedScore(_one_hammer(sorted(notes)), _pedal(rng, seconds, 0.5) if rng.random() < 0.3 else [])
 
 
 def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]:

@@ -18,7 +18,7 @@ from device.types import KEYS, LOWEST_KEY
 from training.augment import CHANGES, Augmentation, augment, with_noise
 from training.banks import Bank
 from training.instruments import MODAL
-from training.perform import Performance, invent, perform
+from training.perform import PlayedScore, invent, perform
 from training.pieces import HandLabel, Piece
 from training.render import Played, RenderOptions, render
 from training.renderer import Audio
@@ -151,14 +151,14 @@ def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
     return banks[int(rng.choice(len(banks), p=weight / weight.sum()))]
 
 
-def _with_rest(heard: Performance, rng: np.random.Generator) -> Performance:
+def _with_rest(heard: PlayedScore, rng: np.random.Generator) -> PlayedScore:
     """The player rests for a few seconds, in which we alone are heard."""
     begin = float(rng.uniform(0, SCENE_S))
     end = begin + float(rng.uniform(3, 9))
     return replace(heard, notes=[note for note in heard.notes if not begin <= note.onset_s < end])
 
 
-def _anywhere(left: Performance, heard: Performance, rng: np.random.Generator) -> Performance:
+def _anywhere(left: PlayedScore, heard: PlayedScore, rng: np.random.Generator) -> PlayedScore:
     """Our left hand, at times in the player's register; now and then it strikes keys with the player."""
     octaves = 12 * int(rng.choice([0, 1, 2], p=[0.55, 0.3, 0.15]))
     notes = [
@@ -174,7 +174,7 @@ def _anywhere(left: Performance, heard: Performance, rng: np.random.Generator) -
 
 def _bleed(
     rng: np.random.Generator,
-    sent: Performance,
+    sent: PlayedScore,
     banks: list[Bank],
     right: npt.NDArray[np.float32],
     bank: Bank,

@@ -23,7 +23,7 @@ from training.augment import with_noise
 from training.banks import Bank, load_bank
 from training.noise import hum, load_clips, unit_rms
 from training.notescore import Notes
-from training.perform import Performance, perform
+from training.perform import PlayedScore, perform
 from training.pieces import HandLabel, load_pieces
 from training.render import Played, render
 from training.voices import utterances
@@ -132,7 +132,7 @@ def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundl
     return takes
 
 
-def left_hand_to(heard: Performance, bundle: Bundle | None) -> Performance:
+def left_hand_to(heard: PlayedScore, bundle: Bundle | None) -> PlayedScore:
     """What the bundle plays to a right hand that reaches it as MIDI, in time with it and without a count-in."""
     if bundle is None:
         raise ValueError("whose left hand? give the bundle")
@@ -141,10 +141,10 @@ def left_hand_to(heard: Performance, bundle: Bundle | None) -> Performance:
     engine = Engine(clock=make_clock("follow", count_in=0), player=left_hand_of(bundle))
     played = notes_of(play_midi(engine, part, bundle.features.hop_s).sends)
     notes = [Played(n.onset_s, min(n.offset_s or EXCERPT_S, EXCERPT_S), n.pitch, n.velocity) for n in played]
-    return Performance([note for note in notes if note.onset_s < EXCERPT_S], [])
+    return PlayedScore([note for note in notes if note.onset_s < EXCERPT_S], [])
 
 
-def _come_back(left: Performance, bank: Bank, right: Samples, bleed: Bleed, rng: np.random.Generator) -> Samples:
+def _come_back(left: PlayedScore, bank: Bank, right: Samples, bleed: Bleed, rng: np.random.Generator) -> Samples:
     """What we sent, as it is heard again: each note as late as the wire or the room makes all of them."""
     late = float(rng.uniform(*bleed.late_s))
     notes = [Played(n.onset_s + late, n.offset_s + late, n.pitch, n.velocity) for n in left.notes]

@@ -14,7 +14,7 @@ from device.features import Features, FeatureSpec
 from device.own import OwnNotes
 from device.types import KEYS, LOWEST_KEY
 from training.banks import Bank
-from training.perform import Performance, invent, perform
+from training.perform import PlayedScore, invent, perform
 from training.pieces import HandLabel, Piece, as_notes
 from training.render import Played
 from training.scenes import KINDS, SCENE_NOTE, SCENE_S, _with_rest, draw, own_frames, targets
@@ -157,4 +157,4 @@ def test_targets_of_a_part_are_part_of_the_targets() -> None:
 
 def test_a_player_who_plays_nothing_gives_a_scene_without_notes(bank: Bank) -> None:
     silent = next(s for s in range(100) if not invent(np.random.default_rng(s), SCENE_S).notes)
-    assert invent(np.random.default_rng(silent), SCENE_S) == Performance([], [])
+    assert invent(np.random.default_rng(silent), SCENE_S) == PlayedScore([], [])

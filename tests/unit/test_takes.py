@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from device.bundle import Bundle, default_bundle
-from training.perform import Performance
+from training.perform import PlayedScore
 from training.render import Played
 from training.takes import EXCERPT_S, Take, excerpt, left_hand_to
 
@@ -14,11 +14,11 @@ RATE = 16_000
 
 
 @pytest.fixture(scope="module")
-def right() -> Performance:
+def right() -> PlayedScore:
     """A melody in C at 120 beats a minute, a note a beat."""
     keys = (72, 74, 76, 77, 79, 77, 76, 74)
     notes = [Played(0.5 * i, 0.5 * i + 0.4, keys[i % 8], 80) for i in range(56)]
-    return Performance(notes, [])
+    return PlayedScore(notes, [])
 
 
 def test_an_excerpt_is_the_beginning_of_a_take() -> None:
@@ -30,13 +30,13 @@ def test_an_excerpt_is_the_beginning_of_a_take() -> None:
     assert take.notes[1, 1] == 4.0, "the take stays as it was"
 
 
-def test_our_left_hand_comes_in_after_it_has_listened_and_lies_below_the_right(right: Performance) -> None:
+def test_our_left_hand_comes_in_after_it_has_listened_and_lies_below_the_right(right: PlayedScore) -> None:
     left = left_hand_to(right, Bundle.open(default_bundle()))
     assert len(left.notes) > 10
     assert 1.5 < min(note.onset_s for note in left.notes) < 10, "four beats at least, and until the beat is sure"
     assert all(note.onset_s < note.offset_s <= EXCERPT_S and note.pitch < 72 for note in left.notes)
 
 
-def test_without_a_bundle_there_is_no_left_hand_of_ours(right: Performance) -> None:
+def test_without_a_bundle_there_is_no_left_hand_of_ours(right: PlayedScore) -> None:
     with pytest.raises(ValueError, match="whose left hand"):
         left_hand_to(right, None)
