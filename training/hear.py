@@ -87,11 +87,11 @@ def hear(
 ) -> None:
     """Fit the transcriber on the cached scenes (`scenes` makes them); called again it resumes."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    from training.transcriber_fit import Plan, fit
+    from training.transcriber_fit import FitPlan, fit
 
     spec, config, counts = FeatureSpec(), asked_net(changes), asked_weights(weights)
     train, valid = load_scenes(cache, "train"), load_scenes(cache, "valid")
     if not train or not valid:
         raise UserError(f"No scenes in {cache}: run `python -m training scenes` for --split train and valid first.")
-    plan = Plan(config, spec, steps, epoch_steps, batch, rate, patience, seed, counts)
+    plan = FitPlan(config, spec, steps, epoch_steps, batch, rate, patience, seed, counts)
     fit(plan, train, valid, cache / "fits" / name, fit_named(cache, begin) if begin else None)

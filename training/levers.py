@@ -87,12 +87,12 @@ def rendered(lever: Lever, cache: Path, data: Path, root: Path) -> tuple[Path, P
 def fitted(lever: Lever, steps: int, folder: Path, checks: Path, train: Path) -> None:
     """Fit a lever's net and its gate into `folder`."""
     from training.gatefit import fit_gate_of
-    from training.transcriber_fit import Plan, fit
+    from training.transcriber_fit import FitPlan, fit
     from training.transcriber_model import LossWeights, NetConfig
 
     net, spec = NetConfig.from_dict(dict(lever.net)), replace(FeatureSpec(), **lever.features)
     weights = LossWeights(**lever.loss)
-    plan = Plan(net, spec, steps, EPOCH_STEPS, BATCH, RATE, steps, lever.seed, weights, lever.own)
+    plan = FitPlan(net, spec, steps, EPOCH_STEPS, BATCH, RATE, steps, lever.seed, weights, lever.own)
     fit(plan, load_scenes(train, "train"), load_scenes(checks, "valid"), folder)
     fit_gate_of(folder, checks)
 

@@ -27,7 +27,7 @@ WARM_UP = 100
 
 
 @dataclass(frozen=True)
-class Plan:
+class FitPlan:
     """What a fit is of, and how long it goes on; `rate` is the peak learning rate, `patience` counts epochs."""
 
     net: NetConfig
@@ -95,7 +95,7 @@ def about_fit(folder: Path) -> dict[str, Any]:
     return {"name": folder.name, **{key: about[key] for key in told if key in about}}
 
 
-def fit(plan: Plan, train: list[Scene], valid: list[Scene], folder: Path, first: Path | None = None) -> keras.Model:
+def fit(plan: FitPlan, train: list[Scene], valid: list[Scene], folder: Path, first: Path | None = None) -> keras.Model:
     """Fit a net into `folder`, or go on where that was left; it begins with the fit in `first` where that is given."""
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(plan.seed)
