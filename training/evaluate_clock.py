@@ -60,7 +60,7 @@ WAYS = (
 
 
 @dataclass(frozen=True)
-class Played:
+class ClockInput:
     """What the clock is given: onsets in seconds with their pitches, by time; and the beats that are true."""
 
     onset_s: Array
@@ -73,7 +73,7 @@ class Played:
 
 def played(
     right: Notes, meter: Meter, first_quarter: float, way: Way, rng: np.random.Generator, timing_s: float
-) -> Played:
+) -> ClockInput:
     """A right hand from the bar at `first_quarter` on, its count-in on one key before it."""
     beat_q = float(meter.beat_quarters)
     tempo = float(np.exp(rng.uniform(*np.log(TEMPI))))
@@ -93,10 +93,10 @@ def played(
     kept = order[onset_s[order] < SECONDS]
     last_s = float(onset_s[kept[-1]]) if len(kept) else 0.0
     sounding = (beats >= 0) & (time_s <= last_s)
-    return Played(onset_s[kept], pitch[kept], time_s[sounding], beats[sounding] % meter.beats_per_bar)
+    return ClockInput(onset_s[kept], pitch[kept], time_s[sounding], beats[sounding] % meter.beats_per_bar)
 
 
-def followed(music: Played, clock: FollowClock) -> list[Step]:
+def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
     """The beats that the clock gives, each planned one step ahead."""
     beats: list[Step] = []
     events = iter(zip(music.onset_s, music.pitch, strict=True))
@@ -112,7 +112,7 @@ def followed(music: Played, clock: FollowClock) -> list[Step]:
     return beats
 
 
-def judged(music: Played, beats: Sequence[Step], way: Way) -> dict[str, float]:
+def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, float]:
     """`f`: F-measure of the beats; `bar`: share of the beats found that have their place in the bar; `lock`: mean."""
     true = music.beat_s[way.judged_from :][: way.judged_beats]
     if len(true) < 2:
@@ -143,7 +143,7 @@ def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
     return bars[-1] if bars else begin, stop, meter
 
 
-def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[Played, Meter] | None:
+def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[ClockInput, Meter] | None:
     """The piece's right hand played in `way`; None for one that is too short."""
     if not len(piece.downbeats):
         return None
