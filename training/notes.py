@@ -17,7 +17,7 @@ import click
 
 from device.errors import UserError
 from training.notes_cache import TEST_SETS, load_recordings, load_statistics, process_fit, process_test
-from training.notes_setup import FITTED, GIVEN, OPTIMISERS, Setup, fit_folder
+from training.notes_setup import FITTED, GIVEN, OPTIMISERS, NotesSetup, fit_folder
 from training.spectra import KINDS, Spectrum
 
 ACTIONS = ("train", "train-val", "test", "process-train", "process-test", "search")
@@ -125,7 +125,7 @@ def notes(
         click.echo(figures_of_given(family, cache, data, sets, takes, only_note_names))
         return
     spectrum = Spectrum(kind or ("cqt" if family == "crnn" else "log"), sr, hop_length, bins_per_octave)
-    setup = Setup(
+    setup = NotesSetup(
         family=family,
         spectrum=spectrum,
         phases=phases,

@@ -35,7 +35,7 @@ TEST_SETS = ("right", "mono", "maps")
 
 
 @dataclass(frozen=True)
-class Recording:
+class LabelledRecording:
     """`levels` [frames, bins], `notes` [n, 4] and `seconds` of a recording."""
 
     name: str
@@ -137,7 +137,7 @@ def _write(path: Path, **arrays: npt.NDArray[Any]) -> None:
     part.replace(path)
 
 
-def load_recordings(cache: Path, spectrum: Spectrum, which: str) -> list[Recording]:
+def load_recordings(cache: Path, spectrum: Spectrum, which: str) -> list[LabelledRecording]:
     """The spectrograms of a set; UserError where `process-train` or `process-test` have not made them."""
     paths = sorted(spectrum_folder(cache, spectrum, which).glob("*.npz"))
     if not paths:
@@ -146,7 +146,9 @@ def load_recordings(cache: Path, spectrum: Spectrum, which: str) -> list[Recordi
     recordings = []
     for path in paths:
         with np.load(path) as kept:
-            recordings.append(Recording(str(kept["name"]), kept["levels"], kept["notes"], float(kept["seconds"])))
+            recordings.append(
+                LabelledRecording(str(kept["name"]), kept["levels"], kept["notes"], float(kept["seconds"]))
+            )
     return recordings
 
 
@@ -159,7 +161,7 @@ def load_statistics(cache: Path, spectrum: Spectrum) -> tuple[float, float]:
     return about["mean"], about["deviation"]
 
 
-def labels_of(recordings: list[Recording], spectrum: Spectrum, names: bool) -> list[Labels]:
+def labels_of(recordings: list[LabelledRecording], spectrum: Spectrum, names: bool) -> list[Labels]:
     """The labels of every recording, checked to be alike."""
     labels = [frame_labels(r.notes, len(r.levels), spectrum.hop_s, spectrum.window_s, names) for r in recordings]
     width = labels[0].shape[1]

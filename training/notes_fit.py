@@ -15,8 +15,8 @@ import numpy.typing as npt
 from device.errors import UserError
 from training.chunks import Chunks, Labels
 from training.families import build
-from training.notes_cache import Recording, labels_of
-from training.notes_setup import Setup
+from training.notes_cache import LabelledRecording, labels_of
+from training.notes_setup import NotesSetup
 from training.spectra import Levels
 
 Posteriors = npt.NDArray[np.float32]
@@ -26,7 +26,7 @@ PLATEAU = 0.5
 """What a plateau multiplies the rate with."""
 
 
-def phases_of(setup: Setup) -> tuple[Phase, ...]:
+def phases_of(setup: NotesSetup) -> tuple[Phase, ...]:
     """One net for the pitches, or first another for whether anything sounds."""
     return ("silence", "pitch") if setup.phases == 2 else ("pitch",)
 
@@ -59,7 +59,9 @@ def phase_target(labels: Labels, answers: npt.NDArray[np.bool_], phase: Phase, p
 class ChunkFeed(keras.utils.PyDataset):
     """Shuffled batches of chunks: {x, inside}, targets and weights."""
 
-    def __init__(self, setup: Setup, recordings: list[Recording], normal: Normal, phase: Phase, shuffle: bool) -> None:
+    def __init__(
+        self, setup: NotesSetup, recordings: list[LabelledRecording], normal: Normal, phase: Phase, shuffle: bool
+    ) -> None:
         super().__init__(workers=setup.workers, use_multiprocessing=False, max_queue_size=4)
         self._setup, self._recordings, self._normal, self._phase = setup, recordings, normal, phase
         self._labels = labels_of(recordings, setup.spectrum, setup.names)
@@ -91,29 +93,29 @@ class ChunkFeed(keras.utils.PyDataset):
         return x, inside.astype(np.float32), targets, weights
 
 
-def build_phase(setup: Setup, phase: Phase) -> keras.Model:
+def build_phase(setup: NotesSetup, phase: Phase) -> keras.Model:
     """The net of a phase; whether anything sounds is asked of one half as wide."""
     if phase == "silence":
         return build(setup.family, setup.chunks.frames, setup.spectrum.bins, 1, max(1, setup.c // 2))
     return build(setup.family, setup.chunks.frames, setup.spectrum.bins, setup.width, setup.c)
 
 
-def optimiser(setup: Setup) -> keras.optimizers.Optimizer:
+def optimiser(setup: NotesSetup) -> keras.optimizers.Optimizer:
     """The optimiser by its name, gradients clipped."""
     made = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[setup.optimiser]
     extra = {"momentum": 0.9, "nesterov": True} if setup.optimiser == "sgd" else {}
     return getattr(keras.optimizers, made)(setup.lr, clipnorm=1.0, **extra)
 
 
-def rate_at(setup: Setup, epoch: int, rate: float) -> float:
+def rate_at(setup: NotesSetup, epoch: int, rate: float) -> float:
     """The rate of an epoch (from 0): `gamma` times as high from each milestone on."""
     return rate * setup.gamma if epoch in setup.milestones else rate
 
 
 def fit(
-    setup: Setup,
-    train: list[Recording],
-    dev: list[Recording] | None,
+    setup: NotesSetup,
+    train: list[LabelledRecording],
+    dev: list[LabelledRecording] | None,
     statistics: tuple[float, float],
     folder: Path,
     extra: Sequence[keras.callbacks.Callback] = (),
@@ -155,7 +157,7 @@ def fit(
 class Fitted:
     """A fit's nets, one a phase, and how their levels are normalised."""
 
-    setup: Setup
+    setup: NotesSetup
     normal: Normal
     models: list[keras.Model]
 
@@ -165,7 +167,7 @@ class Fitted:
         if not (folder / "setup.json").is_file() or not (folder / "pitch.weights.h5").is_file():
             raise UserError(f"There is no fit in {folder}: run with --action train or train-val first.")
         about = json.loads((folder / "setup.json").read_text())
-        setup = Setup.from_dict(about["setup"])
+        setup = NotesSetup.from_dict(about["setup"])
         models = []
         for phase in phases_of(setup):
             model = build_phase(setup, phase)

@@ -11,10 +11,10 @@ import keras
 
 from device.errors import UserError
 from training.chunks import frame_labels
-from training.notes_cache import Recording, load_recordings, load_statistics, process_fit
+from training.notes_cache import LabelledRecording, load_recordings, load_statistics, process_fit
 from training.notes_decode import FrameCount
 from training.notes_fit import Fitted, Normal, fit, hear
-from training.notes_setup import OPTIMISERS, Setup
+from training.notes_setup import OPTIMISERS, NotesSetup
 from training.spectra import Spectrum
 
 PRUNERS = ("median", "hyperband")
@@ -24,7 +24,7 @@ BINS = (12, 24, 36)
 KINDS_OF = {"cnn": ("log", "mel"), "crnn": ("cqt", "log"), "transformer": ("log", "mel")}
 
 
-def suggest(trial: Any, setup: Setup) -> Setup:
+def suggest(trial: Any, setup: NotesSetup) -> NotesSetup:
     """A configuration of `setup`'s family: what it reads (bins, sample rate, hop, spectrum) and how it is fitted."""
     rate = trial.suggest_categorical("sr", RATES)
     hop = round(trial.suggest_categorical("hop_s", HOPS_S) * rate)
@@ -41,7 +41,7 @@ def suggest(trial: Any, setup: Setup) -> Setup:
     return changed
 
 
-def frame_f1(models: list[Any], setup: Setup, normal: Normal, dev: list[Recording]) -> float:
+def frame_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[LabelledRecording]) -> float:
     """F1 of all keys in all frames of `dev`, at 0.5."""
     count = FrameCount(0.5)
     spectrum = setup.spectrum
@@ -68,7 +68,14 @@ class Watch(keras.callbacks.Callback):
 
 
 def search(
-    setup: Setup, cache: Path, data: Path, scenes: int, dev_scenes: int, trials: int, storage: str | None, pruner: str
+    setup: NotesSetup,
+    cache: Path,
+    data: Path,
+    scenes: int,
+    dev_scenes: int,
+    trials: int,
+    storage: str | None,
+    pruner: str,
 ) -> Any:
     """Run `trials` trials of the study `notes-FAMILY`; with one `storage` URL, several machines share it."""
     try:

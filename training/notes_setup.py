@@ -19,7 +19,7 @@ OPTIMISERS = ("adam", "adamw", "rmsprop", "sgd")
 
 
 @dataclass(frozen=True)
-class Setup:
+class NotesSetup:
     """A configuration; `c` multiplies every layer's width, `phases` 2 asks first whether anything sounds."""
 
     family: str = "cnn"
@@ -72,7 +72,7 @@ class Setup:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, d: dict[str, Any]) -> Setup:
+    def from_dict(cls, d: dict[str, Any]) -> NotesSetup:
         """From the fit's folder."""
         return cls(**{**d, "spectrum": Spectrum(**d["spectrum"]), "milestones": tuple(d["milestones"])})
 

@@ -20,7 +20,7 @@ from training.families import build, positions
 from training.notes_cache import labels_of, load_recordings, save_recording, spectrum_folder, write_statistics
 from training.notes_decode import Decoding, FrameCount, decode, fit_decoding, onset_f1
 from training.notes_fit import phase_target, rate_at
-from training.notes_setup import FITTED, Setup
+from training.notes_setup import FITTED, NotesSetup
 from training.spectra import Spectrum
 from training.takes import Take
 
@@ -105,7 +105,7 @@ def test_in_two_phases_the_pitches_are_learnt_only_where_something_sounds() -> N
 
 
 def test_the_rate_falls_at_milestones() -> None:
-    setup, rate, rates = Setup(gamma=0.1, milestones=(2, 3)), 1.0, []
+    setup, rate, rates = NotesSetup(gamma=0.1, milestones=(2, 3)), 1.0, []
     for epoch in range(5):
         rate = rate_at(setup, epoch, rate)
         rates.append(rate)
