@@ -179,7 +179,7 @@ def chosen_before(chord: Array) -> Array:
     return np.cumsum(notes, axis=-2) - notes
 
 
-class Stretches:
+class SongStretches:
     """Random stretches of songs; the same for the same (seed, step)."""
 
     def __init__(self, found: list[Song], setup: Seed, batch: int, seed: int = 1) -> None:

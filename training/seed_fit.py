@@ -12,7 +12,7 @@ import keras
 
 from device.errors import UserError
 from training.fitting import feed
-from training.seed_data import Song, Stretches
+from training.seed_data import Song, SongStretches
 from training.seed_loss import loss_of
 from training.seed_model import SeedNet
 from training.seed_play import Thresholds, fit_thresholds
@@ -38,7 +38,7 @@ def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_S
     model = net.sequence()
     if setup.like:
         begin_with(setup, model, folder.parent / setup.like / WEIGHTS)
-    stretches = Stretches(found, setup, max(1, batch_steps // setup.stretch))
+    stretches = SongStretches(found, setup, max(1, batch_steps // setup.stretch))
     folder.mkdir(parents=True, exist_ok=True)
     if setup.steps:
         warm = min(WARM_UP, setup.steps // 2)

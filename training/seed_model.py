@@ -55,7 +55,7 @@ def causal(y: Tensor, lag: int) -> Tensor:
     return ops.pad(y, ((0, 0), (lag, 0), (0, 0)))[:, : -lag or None]
 
 
-class Taps(layers.Layer):
+class EarlierSteps(layers.Layer):
     """Each step with the steps at `TAPS` before it, through one dense layer."""
 
     def __init__(self, units: int, **options: Any) -> None:
@@ -120,7 +120,7 @@ class SeedNet:
                 layers.Conv1D(units, 3, dilation_rate=d, padding="causal", activation="relu") for d in DILATIONS
             ]
         else:
-            own = Taps if setup.body == "taps" else HistoryUser
+            own = EarlierSteps if setup.body == "taps" else HistoryUser
             self.body = [own(units), layers.Dense(units, activation="relu")]
         self.mix = layers.Dense(units, activation="relu", name="mix")
         self.heads = layers.Dense(self._plain_width, bias_initializer=keras.initializers.Constant(RARE), name="heads")
@@ -164,7 +164,7 @@ class SeedNet:
         return y
 
     def sequence(self) -> keras.Model:
-        """For a fit: what `training.seed_data.Stretches` gives → logits [B, T, width]."""
+        """For a fit: what `training.seed_data.SongStretches` gives → logits [B, T, width]."""
         if self._sequence is not None:
             return self._sequence
         setup = self.setup

@@ -14,7 +14,7 @@ from training.seed_data import (
     PAUSE,
     VOICES,
     Song,
-    Stretches,
+    SongStretches,
     late,
     placed,
     read,
@@ -44,7 +44,7 @@ def softmax(logits: Array) -> Array:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
-def fit_thresholds(setup: Seed, net: SeedNet, stretches: Stretches, batches: int = 4) -> Thresholds:
+def fit_thresholds(setup: Seed, net: SeedNet, stretches: SongStretches, batches: int = 4) -> Thresholds:
     """Above which as much sounds, and as much is struck, as the true left hand has in some training stretches."""
     found: dict[str, list[Array]] = {"sounding": [], "struck": [], "sounds": [], "strikes": [], "weight": []}
     at = target_slices(setup, net.layout)

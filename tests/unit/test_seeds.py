@@ -32,7 +32,7 @@ from training.seed_data import (
     NOTHING,
     PAUSE,
     Song,
-    Stretches,
+    SongStretches,
     chord_of,
     chosen_before,
     fold,
@@ -103,7 +103,7 @@ LOSSES = ("voices-no-pause", "notes-no-pause", "distance", "consonance", "reward
 def test_a_configuration_builds_and_its_targets_fit_its_heads(name: str) -> None:
     setup = small(name)
     net, layout = small_net(setup), Layout.of(setup)
-    x, y = Stretches([invented(1), invented(2)], setup, 2).at(0)
+    x, y = SongStretches([invented(1), invented(2)], setup, 2).at(0)
     model = net.sequence()
     assert {t.name: t.shape[-1] for t in model.inputs} == {key: value.shape[-1] for key, value in x.items()}
     assert model.output.shape[-1] == layout.width
@@ -132,7 +132,7 @@ def downhill(cost: Callable[[Any], Any], at: list[Any], rate: float) -> tuple[fl
 def test_a_step_down_the_gradient_lowers_the_loss_and_the_future_is_not_heard(name: str) -> None:
     setup = small(name)
     model, loss = small_net(setup).sequence(), loss_of(setup)
-    x, y = Stretches([invented(1), invented(2)], setup, 2).at(0)
+    x, y = SongStretches([invented(1), invented(2)], setup, 2).at(0)
     fixed = [v.value for v in model.non_trainable_variables]
     logits = model.predict_on_batch(x)
     later = {key: np.array(value) for key, value in x.items()}
@@ -153,7 +153,7 @@ def test_a_step_down_the_gradient_lowers_the_loss_and_the_future_is_not_heard(na
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_leads_to_what_costs_less(name: str) -> None:
     setup = small(name)
-    loss, (_, y) = loss_of(setup), Stretches([invented(1), invented(2)], setup, 2).at(0)
+    loss, (_, y) = loss_of(setup), SongStretches([invented(1), invented(2)], setup, 2).at(0)
     logits = np.random.default_rng(0).normal(-2, 0.5, (2, 16, Layout.of(setup).width)).astype(np.float32)
     before, (lower,) = downhill(lambda told: loss(y, told[0]), [logits], 0.1)
     assert np.abs(lower - logits).max() > 0
@@ -163,7 +163,7 @@ def test_every_loss_leads_to_what_costs_less(name: str) -> None:
 @pytest.mark.parametrize("name", ["octave", "voices", "notes", "ahead-4", "ahead-1-to-4", "history-both"])
 def test_what_is_played_up_to_a_step_depends_on_what_was_heard_before_it(name: str) -> None:
     setup = small(name)
-    thresholds = fit_thresholds(setup, small_net(setup), Stretches([invented(1), invented(2)], setup, 2), 1)
+    thresholds = fit_thresholds(setup, small_net(setup), SongStretches([invented(1), invented(2)], setup, 2), 1)
     first, other = (
         play(setup, small_net(setup), thresholds, [invented(1, changed), invented(2)])[0] for changed in (False, True)
     )
@@ -177,7 +177,7 @@ def test_a_seed_is_fitted_kept_and_read_back(tmp_path: Path, monkeypatch: pytest
     setup = replace(small("pitch-classes"), steps=60, rate=0.02)
     found = [invented(1), invented(2)]
     net, thresholds = fit(setup, found, tmp_path / setup.name, batch_steps=64)
-    x, y = Stretches(found, setup, 4).at(0)
+    x, y = SongStretches(found, setup, 4).at(0)
     assert float(loss_of(setup)(y, net.sequence().predict_on_batch(x))) < 7
     assert (tmp_path / setup.name / "history.csv").is_file()
     monkeypatch.setitem(SEEDS, setup.name, setup)
@@ -220,7 +220,7 @@ def test_hands_are_read_as_a_kind_reads_them() -> None:
 
 def test_transposed_songs_keep_their_intervals_and_a_key_lies_one_step_before_its_target() -> None:
     setup = replace(small("pitch-classes"), position=False)
-    x, y = Stretches([invented(1)], setup, 8).at(0)
+    x, y = SongStretches([invented(1)], setup, 8).at(0)
     assert len({tuple(row) for row in x["right"].argmax(axis=-1)}) > 1
     left = y[..., :12]
     assert (np.sort((left @ np.arange(12)) % 12, axis=None) >= 0).all()
@@ -379,7 +379,7 @@ def test_an_example_is_read_back_as_two_hands(tmp_path: Path) -> None:
 def test_a_net_that_reads_its_own_hand_tells_step_by_step_what_it_tells_over_a_stretch(name: str) -> None:
     setup = small(name)
     net = small_net(setup)
-    x, _ = Stretches([invented(1), invented(2)], setup, 2).at(0)
+    x, _ = SongStretches([invented(1), invented(2)], setup, 2).at(0)
     whole = np.asarray(net.sequence().predict_on_batch({**x, "share": np.zeros((2, 1, 1), np.float32)}))
     model = net.step(2)
     states = {t.name: np.zeros(t.shape, np.float32) for t in model.inputs if t.name != "x"}
