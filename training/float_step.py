@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-
-
-class Stepper(Protocol):
-    """The part of `device.runtime.StepModel` that an accompanist needs."""
-
-    def step(self, **inputs: Array) -> dict[str, Array]: ...
-
-    def reset(self) -> None: ...
 
 
 class FloatStep:
