@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import re
 import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 import numpy as np
 
-from device.bundle import MANIFEST_SUM, default_bundle, manifest_sum
+from device.bundle import MANIFEST_SUM, Bundle, default_bundle, manifest_sum
 from device.manifest import GOLDEN, MANIFEST
 from device.runtime import StepModel, available_runtimes
 from export.write import packed
@@ -24,6 +27,9 @@ TRIGGER = 123457.0
 AT_ONCE, LATER = 2.0, 260.0
 """In the self-test; after all that the self-test asks of it."""
 GOLDEN_STEPS = 8
+SLOW_STEPS_TIMED = 5
+SLOW_OVER_ALLOWED = 4.0
+"""The slow model takes this many times as long as the rules of its test allow."""
 
 
 def variant(folder: Path, version: str, created: str = "2027-01-01T00:00:00Z") -> Path:
@@ -88,11 +94,41 @@ def other_outputs(folder: Path) -> None:
     put(folder, GOLDEN, packed(arrays))
 
 
-def faulty(folder: Path, fault: str, trigger: float) -> None:
-    """A transcriber with a fault that shows after `trigger` steps."""
+def bad_model(fault: str, trigger: float) -> bytes:
+    """The .tflite file of a transcriber with a fault that shows after `trigger` steps."""
     content = (BAD_MODELS / f"{fault}.tflite").read_bytes()
     assert content.count(struct.pack("<f", TRIGGER)) == 1
-    content = content.replace(struct.pack("<f", TRIGGER), struct.pack("<f", trigger))
+    return content.replace(struct.pack("<f", TRIGGER), struct.pack("<f", trigger))
+
+
+@functools.cache
+def slow_step_s() -> float:
+    """Seconds of processor time that one step of the slow model takes on this machine: the shortest of some steps."""
+    model = StepModel(bad_model("slow", 0.0))
+    zeros = {name: np.zeros(tensor.shape, np.float32) for name, tensor in model.inputs.items()}
+    model.step(**zeros)  # the state counts from 0, so that the first step is still a quick one
+    times = []
+    for _ in range(SLOW_STEPS_TIMED):
+        begun_s = thread_time()
+        model.step(**zeros)
+        times.append(thread_time() - begun_s)
+    return min(times)
+
+
+def rules_against_slow(rules: str) -> str:
+    """The rules of a box, `slowest` of them set so that on this machine the slow model is too slow and others are not.
+
+    The slow model takes a fixed number of turns, so both its step and a good model's scale with the machine.
+    """
+    allowed = slow_step_s() / SLOW_OVER_ALLOWED / Bundle.open(default_bundle()).features.hop_s
+    changed, count = re.subn(r"^slowest = .*$", f"slowest = {allowed:.6f}", rules, flags=re.MULTILINE)
+    assert count == 1, rules
+    return changed
+
+
+def faulty(folder: Path, fault: str, trigger: float) -> None:
+    """A transcriber with a fault that shows after `trigger` steps."""
+    content = bad_model(fault, trigger)
     model = StepModel(content)
     arrays = {name: values for name, values in golden(folder).items() if not name.startswith("transcriber/")}
     for name, tensor in model.inputs.items():

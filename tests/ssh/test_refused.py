@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -14,7 +15,7 @@ from pathlib import Path
 import bundles
 import pytest
 from box import RULES, Box, powered
-from bundles import AT_ONCE, FAULTS, faulty, put, variant
+from bundles import AT_ONCE, FAULTS, faulty, put, rules_against_slow, slow_step_s, variant
 
 from deploy.keys import sign
 from deploy.pack import archived, pack
@@ -46,8 +47,8 @@ def send(box: Box, content: bytes, digest: str | None = None) -> str:
     return str(last["said"])
 
 
-def refused(box: Box, content: bytes, words: str) -> None:
-    """The box refuses an archive with one sentence that has `words`, and plays on."""
+def refused(box: Box, content: bytes, words: str) -> str:
+    """The box refuses an archive with one sentence that has `words`, and plays on; returns the sentence."""
     playing, slots, status = box.slots.active(), box.current().digest, box.status()
     said = send(box, content)
     assert words in said and said.endswith(".") and "\n" not in said, said
@@ -55,6 +56,7 @@ def refused(box: Box, content: bytes, words: str) -> None:
     assert status is not None and box.plays() and box.status().pid == status.pid  # type: ignore[union-attr]
     # nothing of it is left
     assert not list(box.slots.root.glob("incoming-*"))
+    return said
 
 
 def signed(box: Box, folder: Path, key: Path | None = None, **changed: bytes) -> dict[str, bytes]:
@@ -98,9 +100,15 @@ def test_models_that_go_wrong_at_once(box: Box, tmp_path: Path, fault: str, word
     folder = variant(tmp_path / "bundle", fault, "2027-02-01T00:00:00Z")
     if fault == "hang":
         (box.folder / "flash.toml").write_text(RULES.replace("self_test_s = 60", "self_test_s = 6"))
+    elif fault == "slow":
+        (box.folder / "flash.toml").write_text(rules_against_slow(RULES))
     faulty(folder, fault, AT_ONCE if fault != "slow" else 245.0)
     try:
-        refused(box, archived(signed(box, folder)), words)
+        said = refused(box, archived(signed(box, folder)), words)
+        if fault == "slow":
+            # it is the model that is too slow, not this machine
+            found = re.search(r"take more than (\d+\.\d) ms", said)
+            assert found is not None and float(found[1]) > 1e3 * slow_step_s() / 2, said
     finally:
         (box.folder / "flash.toml").write_text(RULES)
 
