@@ -24,6 +24,8 @@ VERSIONS = ("3.11", "3.13")
 NOT_OF_THE_PROJECT = (".git", ".venv", ".cache", "build", "dist", "out", "*.egg-info", "__pycache__", ".*_cache")
 HOP_S = 0.016
 FULL_SCALE_TOLERANCE = 1e-4
+FEWEST_MODULES, FEWEST_ARRAYS = 120, 2
+"""`device` has at least so many .py and .npz files: a search that finds fewer looks in the wrong place."""
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -45,6 +47,13 @@ def interpreters() -> dict[str, Path]:
 
 
 PYTHONS = interpreters()
+
+
+def found_in_device(pattern: str, fewest: int) -> list[Path]:
+    """The files of `device` in the checkout, at any depth, whose name has a pattern: at least `fewest`."""
+    found = sorted((ROOT / "device").rglob(pattern))
+    assert len(found) >= fewest, f"only {len(found)} files {pattern} below device"
+    return found
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,12 @@ def test_the_wheel_holds_the_device_alone_with_its_bundle(wheel: Path) -> None:
         "MODEL_CARD.md",
     )
     assert set(files) <= bundle
-    assert {f"device/{path.name}" for path in (ROOT / "device").glob("*.npz")} <= set(names)
+    shipped = {
+        path.relative_to(ROOT).as_posix()
+        for pattern, fewest in (("*.py", FEWEST_MODULES), ("*.npz", FEWEST_ARRAYS))
+        for path in found_in_device(pattern, fewest)
+    }
+    assert shipped <= set(names), f"not in the wheel: {sorted(shipped - set(names))}"
     assert wheel.stat().st_size < 20e6
 
 
@@ -161,12 +175,13 @@ def test_a_bare_environment_has_numpy_a_runtime_mido_and_click_and_no_extra(bare
 def test_every_module_imports_in_a_bare_environment(bare: Environment) -> None:
     code = (
         "import importlib, pkgutil, device\n"
-        "names = [m.name for m in pkgutil.iter_modules(device.__path__)]\n"
-        "[importlib.import_module('device.' + name) for name in names]\n"
+        "names = [m.name for m in pkgutil.walk_packages(device.__path__, 'device.')]\n"
+        "[importlib.import_module(name) for name in names]\n"
         "print(len(names), device.__file__)"
     )
     count, where = bare.python(code).split(maxsplit=1)
-    assert int(count) > 30
+    # walk_packages does not count `device` itself
+    assert int(count) == len(found_in_device("*.py", FEWEST_MODULES)) - 1
     assert Path(where).is_relative_to(bare.path), "from the wheel, not from the checkout"
 
 
