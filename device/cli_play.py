@@ -14,15 +14,25 @@ import click
 from device import audio, midifile
 from device.audio import SoundFile
 from device.bundle import Bundle, default_bundle
+from device.choices import (
+    AS_FITTED,
+    AS_THE_NET_PLAYS,
+    HIGHEST_REGISTER,
+    LEAST_CONFIDENCE,
+    LEAST_DENSITY,
+    LOWEST_REGISTER,
+    MOST_CONFIDENCE,
+    MOST_DENSITY,
+    SPLIT,
+    STYLES,
+    Steering,
+    Style,
+)
 from device.clock import Clock
 from device.clocks import FILE_MODES, Mode, make_clock, warnings_of
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
 from device.features import FeatureSpec
-from device.gate import AS_FITTED, LEAST_CONFIDENCE, MOST_CONFIDENCE
-from device.hand import HIGHEST_REGISTER, LOWEST_REGISTER
-from device.hearing import SPLIT
-from device.lefthand import AS_THE_NET_PLAYS, Steering
 from device.meter import Meter
 from device.midifile import MidiInput, read_midi, sent_notes
 from device.models import hearing_of, left_hand_of
@@ -32,7 +42,6 @@ from device.play import Progress, play_midi, play_sound
 from device.recording import how_captured
 from device.report import BundleName
 from device.resample import Hops
-from device.styles import LEAST_DENSITY, MOST_DENSITY, STYLES, Style
 
 _IN = click.Path(path_type=Path)
 _OUT = click.Path(path_type=Path)

@@ -8,14 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
+from device.choices import (
+    AS_FITTED,
+    HIGHEST_REGISTER,
+    LEAST_CONFIDENCE,
+    LEAST_DENSITY,
+    LOWEST_REGISTER,
+    MOST_CONFIDENCE,
+    MOST_DENSITY,
+    SPLIT,
+    STYLES,
+    Steering,
+    Style,
+)
 from device.controls import Trigger
 from device.errors import ConfigError, UserError
-from device.gate import AS_FITTED, LEAST_CONFIDENCE, MOST_CONFIDENCE
-from device.hand import HIGHEST_REGISTER, LOWEST_REGISTER
-from device.hearing import SPLIT
-from device.lefthand import Steering
 from device.meter import Meter
-from device.styles import LEAST_DENSITY, MOST_DENSITY, STYLES, Style
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
 DEFAULT_RATE = 48_000

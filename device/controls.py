@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-import mido
-
+from device.choices import HIGHEST_REGISTER, LEAST_DENSITY, LOWEST_REGISTER, MOST_DENSITY, STYLES, Style
 from device.errors import UserError
-from device.hand import HIGHEST_REGISTER, LOWEST_REGISTER
-from device.styles import LEAST_DENSITY, MOST_DENSITY, STYLES, Style
+
+if TYPE_CHECKING:
+    import mido
 
 Kind: TypeAlias = Literal["cc", "note", "program"]
 PRESSED = 64

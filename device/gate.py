@@ -21,9 +21,6 @@ from numpy.typing import NDArray
 from device.transcriber import FRAME, OFFSET, ONSET, VELOCITY
 from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 
-AS_FITTED = 0.5
-LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.05, 0.95
-"""How sure a note has to be; `AS_FITTED` is the point that the bundle was fitted for."""
 OCTAVES = 8
 """Threshold regions: A0 to G#1, A1 to G#2, ..., A7 to C8."""
 

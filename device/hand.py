@@ -16,7 +16,6 @@ NEAR, HOME = 1.0, 0.5
 """Cost of a semitone away from the voice's last key, and from where it is at home."""
 ROOM, LOW_ROOM, LOW = 3, 5, 48
 """An upper key lies at least so many semitones above the bass: low thirds growl, so more below C3."""
-LOWEST_REGISTER, HIGHEST_REGISTER = -12, 12
 ROUNDING_S = 1e-6
 MOVES = ((0.125, 12.0), (0.25, 24.0))
 """(seconds, semitones): the hand's centre, half-way between its outer keys, moves at most so far in so long."""

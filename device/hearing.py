@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from device.choices import SPLIT
 from device.features import Features, FeatureSpec, Samples
 from device.gate import Gate, GateSpec
 from device.own import OwnNotes
 from device.transcriber import Stepper, Transcriber
 from device.types import NoteEnded, NoteHeard
-
-SPLIT = 55
-"""Lowest pitch of the right hand (G3) unless set otherwise."""
 
 
 class Hearing:

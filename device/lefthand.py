@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from device.accompanist import Accompanist, Plan
+from device.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
 from device.clock import Step
 from device.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
 from device.ending import Ending
 from device.hand import Hand
 from device.performer import Strike
-from device.styles import STYLES, Style
 from device.texture import Steered
 from device.touch import NOTHING, Pedal, Touch
 from device.types import Note, NoteEnded
@@ -45,22 +45,6 @@ CLOSING = Touch(True, 2, lift=True)
 DENSITIES, REGISTERS = (0.5, 1.0, 2.0), (-12, 0, 12)
 """What a control without a value steps through."""
 _Choice = TypeVar("_Choice", Style, float, int)
-
-
-@dataclass(frozen=True, slots=True)
-class Steering:
-    """How the left hand plays. `density` 0.25 to 2, `register` in semitones from -12 to 12.
-
-    `yields`: it is silent while the player's own left hand plays.
-    """
-
-    style: Style = "auto"
-    density: float = 1.0
-    register: int = 0
-    yields: bool = True
-
-
-AS_THE_NET_PLAYS = Steering()
 
 
 class LeftHand:

@@ -6,10 +6,11 @@ from dataclasses import fields
 
 from device.accompanist import Accompanist
 from device.bundle import Bundle
+from device.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.errors import BundleError
-from device.gate import AS_FITTED, GateSpec
-from device.hearing import SPLIT, Hearing
-from device.lefthand import AS_THE_NET_PLAYS, LeftHand, Steering
+from device.gate import GateSpec
+from device.hearing import Hearing
+from device.lefthand import LeftHand
 
 
 def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED) -> Hearing:

@@ -8,14 +8,11 @@ Every style has a grain, how deep in the bar it strikes, and doubling the densit
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias, get_args
 
+from device.choices import LEAST_DENSITY, MOST_DENSITY, Style
 from device.clock import Step
 from device.touch import NOTHING, Touch
 
-Style: TypeAlias = Literal["auto", "bass", "block", "broken", "arpeggio", "oom-pah", "sustained"]
-STYLES: tuple[Style, ...] = get_args(Style)
-LEAST_DENSITY, MOST_DENSITY = 0.25, 2.0
 GRAIN: dict[Style, int] = {"bass": 1, "block": 1, "broken": 3, "arpeggio": 3, "oom-pah": 2, "sustained": 0}
 CHORD_KEYS = 2
 """Keys above the bass in a chord: with it, a triad."""

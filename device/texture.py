@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from device.accompanist import Plan
+from device.choices import Style
 from device.clock import Step
-from device.styles import Figure, Style, on_beats
+from device.styles import Figure, on_beats
 from device.touch import NOTHING, Touch
 from device.warmup import Manner
 

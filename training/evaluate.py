@@ -9,8 +9,7 @@ import click
 import numpy as np
 
 from device.bundle import Bundle, default_bundle
-from device.lefthand import Steering
-from device.styles import STYLES, Style
+from device.choices import STYLES, Steering, Style
 from training.by_ear import PLACES, Place
 from training.takes import QUIET, REAL, SETTINGS
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from device.accompanist import Accompanist, Net
+from device.choices import AS_THE_NET_PLAYS, Steering
 from device.errors import UserError
-from device.lefthand import AS_THE_NET_PLAYS, LeftHand, Steering
+from device.lefthand import LeftHand
 from device.performer import Performer
 from device.types import Note, NoteEnded, Send
 from training.baselines import BASELINES

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
+from device.choices import Steering
 from device.clocks import make_clock
 from device.config import parse_config
 from device.controls import (
@@ -27,7 +28,7 @@ from device.controls import (
 )
 from device.engine import Engine
 from device.errors import ConfigError, UserError
-from device.lefthand import LeftHand, Steering
+from device.lefthand import LeftHand
 from device.meter import Meter
 from device.streamtime import StreamTime
 from device.switches import Switches

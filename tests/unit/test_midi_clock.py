@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
+from device.choices import Steering
 from device.clock import Step
 from device.config import parse_config
 from device.controls import Controls
 from device.engine import Engine
 from device.errors import ConfigError
-from device.lefthand import LeftHand, Steering
+from device.lefthand import LeftHand
 from device.meter import Meter
 from device.midiclock import MidiClock, Pulse
 from device.streamtime import StreamTime

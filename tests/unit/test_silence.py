@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -144,3 +146,12 @@ def test_a_right_hand_that_sounds_in_the_synthesiser_is_silenced_too(wires: dict
     sent = wires["lefthand-synth"].messages
     assert {m.control for m in sent if m.type == "control_change" and m.channel == 1} == {64, 120, 123}
     assert {m.channel for m in sent if m.type == "note_off"} == {0}
+
+
+def test_the_silencing_process_loads_no_slow_package() -> None:
+    """Until it has loaded its modules, the keys go on sounding: numpy, mido and click would double that time."""
+    code = "import sys, device.silence; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert "device" in loaded
+    assert not loaded & {"numpy", "mido", "click"}

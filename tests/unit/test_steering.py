@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
+from device.choices import STYLES, Steering, Style
 from device.clock import Step
 from device.controls import Arm, Density, Hold, Panic, Register, Restyle
-from device.lefthand import LeftHand, Steering
+from device.lefthand import LeftHand
 from device.meter import Meter
 from device.performer import Performer
-from device.styles import STYLES, Figure, Style, depth
+from device.styles import Figure, depth
 from device.types import Note, Send
 from tests.unit.nets import EchoNet, FixedNet
 from training.playable import faults, rows_of
