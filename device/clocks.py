@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
 
 from device.clock import Clock, Step
 from device.countin import CountIn
@@ -12,7 +13,7 @@ from device.fixed import FixedClock
 from device.follow import FollowClock
 from device.meter import Meter
 from device.midiclock import MidiClock
-from device.midifile import MidiInput
+from device.tempomap import TempoMap
 
 Mode: TypeAlias = Literal["follow", "fixed", "midi", "file"]
 FILE_MODES: tuple[Mode, ...] = ("follow", "fixed", "file")
@@ -23,14 +24,36 @@ DEFAULT_METER = Meter(4, 4)
 MOST_COUNT_IN = 16
 
 
+class TimedFile(Protocol):
+    """The part of a MIDI file that a file clock needs: `device.midifile.MidiInput` has it."""
+
+    @property
+    def tempo_map(self) -> TempoMap:
+        """Ticks to seconds."""
+        ...
+
+    @property
+    def signatures(self) -> Sequence[tuple[int, int, int]]:
+        """(tick, beats, beat type) of every time signature."""
+        ...
+
+    @property
+    def end_tick(self) -> int:
+        """The last tick of the file."""
+        ...
+
+
 def make_clock(
     mode: Mode,
     tempo: float | None = None,
     count_in: int | None = None,
     meter: Meter | None = None,
-    midi: MidiInput | None = None,
+    file: TimedFile | None = None,
 ) -> Clock:
-    """A clock of `mode`; None stands for the mode's own default. UserError where the settings do not fit together."""
+    """A clock of `mode`; None stands for the mode's own default. Only mode "file" takes a `file`.
+
+    Raises UserError where the settings do not fit together.
+    """
     if count_in is not None and not 0 <= count_in <= MOST_COUNT_IN:
         raise UserError(f"A count-in of {count_in} onsets is out of range: give 0 to {MOST_COUNT_IN}.")
     if mode == "follow":
@@ -41,12 +64,12 @@ def make_clock(
         return FixedClock(tempo, meter or DEFAULT_METER, count_in or 0)
     if mode == "midi":
         return MidiClock(meter or DEFAULT_METER)
-    if midi is None:
+    if file is None:
         raise UserError("--clock file takes its beats from a .mid input: use --clock follow or fixed for sound.")
     if tempo is not None or meter is not None:
         raise UserError("--clock file takes tempo and metre from the file: leave out --tempo and --meter.")
-    tempo_map = midi.tempo_map
-    clock = FileClock.from_map(tempo_map.ticks_per_beat, tempo_map.tempos, midi.signatures, midi.end_tick)
+    tempo_map = file.tempo_map
+    clock = FileClock.from_map(tempo_map.ticks_per_beat, tempo_map.tempos, file.signatures, file.end_tick)
     return CountedClock(clock, count_in) if count_in else clock
 
 

@@ -13,13 +13,12 @@ from typing import Any, TypeAlias
 import mido
 
 from device.echoes import Echoes
-from device.midifile import DRUM_CHANNEL, TICKS_PER_BEAT
 from device.ports import Port, connect_input
 from device.source import Feed
 from device.streamtime import StreamTime
 from device.switches import Switches
-from device.tempomap import TempoMap
-from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
+from device.tempomap import TICKS_PER_BEAT, TempoMap
+from device.types import DRUM_CHANNEL, KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 
 TICKS = TempoMap(TICKS_PER_BEAT)
 """Times are on the ticks of a MIDI file, so that a file of what was played says the same."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.clock import Step
+from device.meter import LISTED
 from device.types import Note, NoteEnded
 
 Array = npt.NDArray[np.float32]
@@ -18,7 +19,6 @@ ROUNDING_S = 1e-6
 """Step times and note times are sums of floats; one that misses the limit by this much only rounds differently."""
 NEVER = 1e6
 """Age in steps of an onset that has not come."""
-METERS = ("2/4", "3/4", "4/4", "6/8")
 MEMORY_STEPS = np.array([8.0, 64.0])
 """After so many steps a heard step counts 1/e: two beats for the chord, four bars for the key."""
 
@@ -27,7 +27,7 @@ GLOBAL_NAMES = (
     *("register", "sounds", "struck", "keys", "age 2", "age 8", "age 32"),
     *(f"beat {n}" for n in range(4)),
     *(f"step {n}" for n in range(6)),
-    *(f"meter {name}" for name in (*METERS, "other")),
+    *(f"meter {name}" for name in (*LISTED, "other")),
 )
 INPUT_SIZE = 12 * len(PITCH_CHANNELS) + len(GLOBAL_NAMES)
 
@@ -53,7 +53,7 @@ class Known(NamedTuple):
     position: npt.NDArray[np.int16]
     steps_per_beat: npt.NDArray[np.int16]
     meter: npt.NDArray[np.int8]
-    """[T] index into `METERS`, or their number for any other."""
+    """[T] index into `device.meter.LISTED`, or their number for any other."""
     memory: Array
     """[T, 2, 12] how long each pitch class has sounded, decayed by `MEMORY_STEPS`."""
 
@@ -177,7 +177,7 @@ class Listener:
             age=np.array([age], np.float32),
             position=np.array([step.position], np.int16),
             steps_per_beat=np.array([step.meter.steps_per_beat], np.int16),
-            meter=np.array([METERS.index(name) if name in METERS else len(METERS)], np.int8),
+            meter=np.array([LISTED.index(name) if name in LISTED else len(LISTED)], np.int8),
             memory=self._memory[None].astype(np.float32),
         )
 

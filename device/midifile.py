@@ -10,15 +10,10 @@ import mido
 
 from device.audio import check_present
 from device.errors import UserError
-from device.panic import SUSTAIN
-from device.tempomap import TempoMap
-from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard, Send
+from device.tempomap import TICKS_PER_BEAT, TempoMap
+from device.types import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
 
 SUFFIXES = (".mid", ".midi")
-DRUM_CHANNEL = 9
-"""General MIDI's channel 10, counted from 0."""
-TICKS_PER_BEAT = 960
-"""Of a file written for sound: half a millisecond a tick at 120 quarters a minute."""
 _SHORTEST_TICKS = 1
 
 

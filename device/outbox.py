@@ -8,8 +8,7 @@ from collections.abc import Iterable
 
 import mido
 
-from device.panic import ALL_NOTES_OFF, SUSTAIN
-from device.types import Send
+from device.types import ALL_NOTES_OFF, SUSTAIN, Send
 
 MOST_WAITING = 1024
 """A hand of five fingers never has so many before it; what comes beyond is a storm."""

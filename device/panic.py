@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from device.types import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN
+
 if TYPE_CHECKING:
     import mido
 
-SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123
 CONTROLS = (SUSTAIN, ALL_NOTES_OFF, ALL_SOUND_OFF)
 _NOTE_OFF, _CONTROL_CHANGE = 0x80, 0xB0
 

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from device.panic import SUSTAIN
 from device.touch import Pedal
-from device.types import Send
+from device.types import SUSTAIN, Send
 
 SHORTEST_NOTE_S = 0.02
 """A shorter note makes no sound on most instruments."""

@@ -15,7 +15,8 @@ from device.config import Config
 from device.faults import Faults
 from device.panic import silencing
 from device.ports import midi_class, midi_client, midi_systems
-from device.synthlink import DRUMS, SOURCE, right_hand_channel
+from device.synthlink import SOURCE, right_hand_channel
+from device.types import DRUM_CHANNEL
 
 THROUGH = ("note_on", "note_off", "control_change", "pitchwheel")
 """What a player's own keyboard sends on to the synthesiser."""
@@ -50,7 +51,7 @@ class SynthSink:
 
     def through(self, message: mido.Message) -> None:
         """A message of the player's own, sounded on the right hand's channel at once."""
-        if message.type not in THROUGH or message.channel == DRUMS:
+        if message.type not in THROUGH or message.channel == DRUM_CHANNEL:
             return
         moved = message.copy(channel=self._right)
         with self._lock:

@@ -13,12 +13,12 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from device.ports import CLIENT, Port
+from device.types import DRUM_CHANNEL
 
 SOURCE = "to the synth"
 """The port of the box's that the synthesiser listens to."""
 SYNTH = "lefthand-synth"
 """What the synthesiser's MIDI port is called, in part: ALSA and JACK add words of their own."""
-DRUMS = 9
 TIMEOUT_S = 5.0
 _ADDRESS = re.compile(r"(\d+:\d+)$")
 
@@ -59,7 +59,7 @@ def is_synth(port: Port) -> bool:
 
 def right_hand_channel(left: int) -> int:
     """The channel (0 to 15) of the right hand where `left` is that of the left: never the drums'."""
-    return next(channel for channel in ((left + 1) % 16, (left + 2) % 16) if channel != DRUMS)
+    return next(channel for channel in ((left + 1) % 16, (left + 2) % 16) if channel != DRUM_CHANNEL)
 
 
 def join_ports(source: Port, target: Port) -> bool:

@@ -9,6 +9,8 @@ from itertools import pairwise
 
 DEFAULT_US_PER_QUARTER = 500_000
 """MIDI's own tempo where a file names none: 120 quarters a minute."""
+TICKS_PER_BEAT = 960
+"""Ticks a quarter in a MIDI file written from sound: a tick is half a millisecond at 120 quarters a minute."""
 
 
 class TempoMap:

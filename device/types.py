@@ -12,6 +12,10 @@ LOWEST_KEY = 21
 """MIDI pitch of the lowest of the piano's 88 keys (A0)."""
 KEYS = 88
 MIDDLE_C = 60
+DRUM_CHANNEL = 9
+"""General MIDI's drum channel, number 10, counted from 0."""
+SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123
+"""Numbers of MIDI controllers."""
 
 Hand: TypeAlias = Literal["right", "left", "own"]
 

@@ -52,7 +52,7 @@ MIDI_CLOCKS = pytest.mark.parametrize(
 def play_hand(folder: Path, struck: Sequence[Struck], clock: MidiClock) -> tuple[Performance, list[Step]]:
     source, part = midi(folder / "hand.mid", struck)
     mode, count_in = clock
-    watched = Watched(make_clock(mode, TEMPO if mode == "fixed" else None, count_in, midi=source))
+    watched = Watched(make_clock(mode, TEMPO if mode == "fixed" else None, count_in, file=source))
     performance = play_midi(Engine(clock=watched, player=fresh_left_hand()), part, HOP_S)
     return performance, watched.given
 
@@ -169,7 +169,7 @@ def test_a_step_that_comes_too_late_strikes_nothing() -> None:
 
 def test_a_listener_hears_and_plays_nothing(folder: Path) -> None:
     source, part = midi(folder / "listen.mid", melody(2))
-    performance = play_midi(Engine(clock=make_clock("file", midi=source)), part, HOP_S)
+    performance = play_midi(Engine(clock=make_clock("file", file=source)), part, HOP_S)
     assert len(performance.notes) == 9 and not performance.sends and not performance.beats
 
 
@@ -186,7 +186,7 @@ def test_what_is_not_the_right_hand_s_is_told_but_not_answered(folder: Path, han
 
 def test_panic_lets_go_of_every_key_at_once(folder: Path) -> None:
     source, part = midi(folder / "panic.mid", melody())
-    engine = Engine(clock=make_clock("file", midi=source), player=fresh_left_hand())
+    engine = Engine(clock=make_clock("file", file=source), player=fresh_left_hand())
     waiting, now_s, sends = list(part.notes), 0.0, list[Send]()
     while now_s < part.end_s and (now_s < 4 or not engine.held):
         now_s += HOP_S
