@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from device.meter import Meter
+
+if TYPE_CHECKING:
+    import mido
+
+PulseKind: TypeAlias = Literal["clock", "start", "continue", "stop", "songpos"]
+KINDS: tuple[PulseKind, ...] = ("clock", "start", "continue", "stop", "songpos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,21 @@ class Step:
         return self.position == 0
 
 
+@dataclass(frozen=True, slots=True)
+class ClockPulse:
+    """A message of a MIDI clock; `sixteenths` is the position that a `songpos` names."""
+
+    kind: PulseKind
+    sixteenths: int = 0
+
+    @classmethod
+    def of(cls, message: mido.Message) -> ClockPulse | None:
+        """The pulse in `message`; None for a message of another kind."""
+        if message.type not in KINDS:
+            return None
+        return cls(message.type, message.pos if message.type == "songpos" else 0)
+
+
 class Clock(Protocol):
     """Tempo, beat and bar, whatever they come from.
 
@@ -66,6 +87,10 @@ class Clock(Protocol):
 
     def tap(self, at_s: float) -> None:
         """A tempo tap at `at_s`: four that keep a beat are a count-in, after which a bar starts; at any time."""
+        ...
+
+    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
+        """Take in a message of a MIDI clock that came at `at_s`; it changes only a clock that follows MIDI clock."""
         ...
 
     def due(self, now_s: float) -> Step | None:

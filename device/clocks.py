@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
-from device.clock import Clock, Step
+from device.clock import Clock, ClockPulse, Step
 from device.countin import CountIn
 from device.errors import UserError
 from device.fileclock import FileClock
@@ -109,6 +109,9 @@ class CountedClock:
 
     def tap(self, at_s: float) -> None:
         """Changes nothing: the file's own beats are known."""
+
+    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
+        """Changes nothing: see `Clock.pulse`."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""

@@ -1,9 +1,15 @@
-"""The count-in: the first onsets of a performance, which give the beat and are answered by nothing."""
+"""The count-in: the first onsets of a performance, or four tempo taps; they give the beat and get no answer."""
 
 from __future__ import annotations
 
 SAME_ONSET_S = 0.06
 """Closer notes are one onset: chords are spread by up to 50 ms, sixteenths at 160 are 94 ms apart."""
+TAPS = 4
+"""Number of taps that make a count-in."""
+LONGEST_S = 3.0
+"""Seconds after the last tap beyond which a tap begins a new row: 20 beats a minute."""
+UNEVEN = 0.35
+"""A tap also begins a new row if its distance differs by more than this share from the distance before."""
 
 
 class CountIn:
@@ -48,3 +54,28 @@ class CountIn:
         """The beat after the last, on the line of slope `beat_s` through the onsets (one or more)."""
         n = len(self.onsets)
         return sum(self.onsets) / n + beat_s * (n + 1) / 2
+
+
+class Taps:
+    """Collects taps; a fifth that keeps the beat bends it, as it is the fourth of the last four."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+
+    def tap(self, at_s: float) -> CountIn | None:
+        """Take a tap in; the last four where they keep a beat, else None."""
+        times = self._times
+        if times and not 0 < at_s - times[-1] <= LONGEST_S:
+            times.clear()
+        if len(times) >= 2:
+            before_s, now_s = times[-1] - times[-2], at_s - times[-1]
+            if abs(now_s - before_s) > UNEVEN * before_s:
+                del times[:-1]
+        times.append(at_s)
+        del times[:-TAPS]
+        if len(times) < TAPS:
+            return None
+        counted = CountIn(TAPS)
+        for time_s in times:
+            counted.hear(time_s)
+        return counted

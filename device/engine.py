@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from device.clock import Clock, Step
+from device.clock import Clock, ClockPulse, Step
 from device.controls import Action, Panic, Tap
 from device.features import Samples
 from device.hearing import Hearing
-from device.midiclock import MidiClock, Pulse
 from device.performer import Performer, Strike
 from device.touch import Pedal
 from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
@@ -104,11 +103,10 @@ class Engine:
             events += self._sending(self._performer.advance(now_s))
         return events
 
-    def act(self, action: Action | Pulse, now_s: float) -> list[Event]:
-        """Do what a control asked for, or a MIDI clock told, at `now_s`; what has to be let go for it."""
-        if isinstance(action, Pulse):
-            if isinstance(self._clock, MidiClock):
-                self._clock.pulse(action, now_s)
+    def act(self, action: Action | ClockPulse, now_s: float) -> list[Event]:
+        """Do what a control asked for, or a MIDI clock sent, at `now_s`; what has to be let go for it."""
+        if isinstance(action, ClockPulse):
+            self._clock.pulse(action, now_s)
             return self.panic(now_s) if action.kind == "stop" else []
         if isinstance(action, Tap):
             self._clock.tap(now_s)

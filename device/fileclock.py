@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from device.clock import Step
+from device.clock import ClockPulse, Step
 from device.errors import UserError
 from device.meter import Meter
 from device.tempomap import TempoMap
@@ -65,6 +65,9 @@ class FileClock:
 
     def tap(self, at_s: float) -> None:
         """Changes nothing either."""
+
+    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
+        """Changes nothing: see `Clock.pulse`."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from device.clock import Step
-from device.countin import CountIn
+from device.clock import ClockPulse, Step
+from device.countin import CountIn, Taps
 from device.errors import UserError
 from device.meter import Meter
-from device.taps import Taps
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 
@@ -71,6 +70,9 @@ class FixedClock:
         earliest_s = max(at_s, self._last_s) + self._step_s
         self._first = self._given - max(0, math.ceil((earliest_s - self._start_s) / self._step_s - 1e-9))
         self._next = self._given - self._first
+
+    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
+        """Changes nothing: see `Clock.pulse`."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""

@@ -8,12 +8,11 @@ from collections import deque
 import numpy as np
 
 from device.belief import Belief
-from device.clock import Step
-from device.countin import SAME_ONSET_S, CountIn
+from device.clock import ClockPulse, Step
+from device.countin import SAME_ONSET_S, CountIn, Taps
 from device.fixed import FASTEST_BPM, beat_seconds
 from device.meter import Meter
 from device.pulse import Line, Pulse
-from device.taps import Taps
 
 FIRST_ONSETS = 5
 """Without a count-in the grid begins after this many onsets, however unsure it is."""
@@ -79,6 +78,9 @@ class FollowClock:
             self._count_in = counted
             self._belief = Belief(self._meter, self._tempo)
             self._begin_counted(at_s)
+
+    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
+        """Changes nothing: see `Clock.pulse`."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""

@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-import mido
+import numpy as np
 
-from device.clock import Step
+from device.clock import ClockPulse, Step
+from device.fixed import FASTEST_BPM
 from device.meter import Meter
-from device.pulseline import PULSES_PER_QUARTER, PulseLine
 
+PULSES_PER_QUARTER = 24
+FASTEST_PULSE_S = 60.0 / FASTEST_BPM / PULSES_PER_QUARTER
+WINDOW = 12
+"""Number of pulses that the line goes through: half a quarter, because cables jitter by a millisecond."""
+LEAST = 3
+"""Number of pulses from which the line is known."""
+LATE = 0.5
+"""A pulse later than predicted by more than this share of a pulse interval is set aside.
+
+If the next pulse follows within the same share, both were delayed on the way and the old line is kept. If it follows
+later, the tempo has changed, and a new line begins with these two pulses.
+"""
 PULSES_PER_SIXTEENTH = PULSES_PER_QUARTER // 4
 LATEST = 0.4
 """Of a step's length before it, when it may be planned at the latest."""
 FADE_S = 0.5
 """Without pulses the grid goes on as it was, and the lock falls by e in so many seconds."""
-
-PulseKind: TypeAlias = Literal["clock", "start", "continue", "stop", "songpos"]
-KINDS: tuple[PulseKind, ...] = ("clock", "start", "continue", "stop", "songpos")
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """A message of a MIDI clock; `sixteenths` is the position that a `songpos` names."""
-
-    kind: PulseKind
-    sixteenths: int = 0
-
-    @classmethod
-    def of(cls, message: mido.Message) -> Pulse | None:
-        """What `message` says of the time; None: nothing."""
-        if message.type not in KINDS:
-            return None
-        return cls(message.type, message.pos if message.type == "songpos" else 0)
 
 
 class MidiClock:
@@ -74,10 +66,10 @@ class MidiClock:
         self._begin()
 
     def tap(self, at_s: float) -> None:
-        """Changes nothing: the pulses tell the tempo, and Start the bar."""
+        """Changes nothing: the pulses give the tempo, and Start gives the bar."""
 
-    def pulse(self, pulse: Pulse, at_s: float) -> None:
-        """Take in a message that came at `at_s`."""
+    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
+        """See `Clock.pulse`."""
         self._plan(at_s)
         if pulse.kind == "clock":
             self._tick(at_s)
@@ -133,3 +125,52 @@ class MidiClock:
     def _lock(self, now_s: float, pulse_s: float) -> float:
         late_s = max(0.0, now_s - self._line.last_s - 2 * pulse_s)
         return self._line.certainty * math.exp(-late_s / FADE_S)
+
+
+class PulseLine:
+    """The times of pulses (seconds), least squares, without those that were held up; each of them counts."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._count = 0
+        self._on: deque[tuple[int, float]] = deque(maxlen=WINDOW)
+        self._late: tuple[int, float] | None = None
+        self.last_s = -math.inf
+        """When the last pulse came, be it on the line or not."""
+
+    @property
+    def certainty(self) -> float:
+        """Of a full line, how much there is."""
+        return len(self._on) / WINDOW
+
+    @property
+    def known(self) -> bool:
+        """Whether there is one."""
+        return len(self._on) >= LEAST
+
+    def tick(self, at_s: float) -> bool:
+        """Take in the pulse that came at `at_s`; whether with it the line begins anew."""
+        self._count += 1
+        self.last_s = at_s
+        if self.known:
+            due_s, pulse_s = self.fit()
+            if at_s > due_s + LATE * pulse_s:
+                leader, self._late = self._late, (self._count, at_s)
+                if leader is None or at_s - leader[1] < LATE * pulse_s:
+                    return False
+                self._on.clear()
+                self._on += [leader, self._late]
+                self._late = None
+                return True
+        self._late = None
+        self._on.append((self._count, at_s))
+        return False
+
+    def fit(self) -> tuple[float, float]:
+        """When the last pulse was due, and the time from one to the next; for a line that is `known`."""
+        counts, times = np.asarray(self._on).T
+        slope, due_s = np.polyfit(counts - self._count, times, 1)
+        return float(due_s), max(float(slope), FASTEST_PULSE_S)

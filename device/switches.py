@@ -9,8 +9,8 @@ from typing import Any
 
 import mido
 
+from device.clock import KINDS, ClockPulse
 from device.controls import Action, Controls
-from device.midiclock import KINDS, Pulse
 from device.ports import Port, connect_input
 from device.streamtime import StreamTime
 
@@ -38,14 +38,14 @@ class Switches:
         """Let the RtMidi input `client` bring a clock's messages where they are needed."""
         client.ignore_types(sysex=True, timing=not self._keeps_time, active_sense=True)
 
-    def asked(self, stream_time: StreamTime, now_s: float) -> list[tuple[Action | Pulse, float]]:
+    def asked(self, stream_time: StreamTime, now_s: float) -> list[tuple[Action | ClockPulse, float]]:
         """By the loop, at `now_s` of stream time: what was asked for since the last call, and when in stream time."""
-        asked: list[tuple[Action | Pulse, float]] = []
+        asked: list[tuple[Action | ClockPulse, float]] = []
         while not self._queue.empty():
             message, at_s = self._queue.get_nowait()
             ago_s = max(0.0, stream_time.wall(now_s) - at_s) if stream_time.known else 0.0
-            pulse = Pulse.of(message)
-            meant: Iterable[Action | Pulse] = self._controls.actions(message) if pulse is None else (pulse,)
+            pulse = ClockPulse.of(message)
+            meant: Iterable[Action | ClockPulse] = self._controls.actions(message) if pulse is None else (pulse,)
             asked += [(action, max(0.0, now_s - ago_s)) for action in meant]
         return asked
 

@@ -26,13 +26,13 @@ from device.controls import (
     Tap,
     Trigger,
 )
+from device.countin import Taps
 from device.engine import Engine
 from device.errors import ConfigError, UserError
 from device.lefthand import LeftHand
 from device.meter import Meter
 from device.streamtime import StreamTime
 from device.switches import Switches
-from device.taps import Taps
 from device.types import Beat, Event, Note, NoteHeard, Send
 from tests.unit.nets import FixedNet
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
 from device.choices import Steering
-from device.clock import Step
+from device.clock import ClockPulse, Step
 from device.config import parse_config
 from device.controls import Controls
 from device.engine import Engine
 from device.errors import ConfigError
 from device.lefthand import LeftHand
 from device.meter import Meter
-from device.midiclock import MidiClock, Pulse
+from device.midiclock import MidiClock
 from device.streamtime import StreamTime
 from device.switches import Switches
 from device.types import Note, NoteHeard, Send
@@ -27,16 +27,16 @@ from tests.unit.nets import FixedNet
 FOUR = Meter(4, 4)
 HOP_S = 0.016
 PULSE_S = 0.5 / 24
-START, STOP, CONTINUE, TICK = (Pulse(kind) for kind in ("start", "stop", "continue", "clock"))
+START, STOP, CONTINUE, TICK = (ClockPulse(kind) for kind in ("start", "stop", "continue", "clock"))
 
 
-def pulses(first_s: float, quarters: float, pulse_s: float = PULSE_S) -> list[tuple[float, Pulse]]:
+def pulses(first_s: float, quarters: float, pulse_s: float = PULSE_S) -> list[tuple[float, ClockPulse]]:
     return [(first_s + i * pulse_s, TICK) for i in range(round(quarters * 24))]
 
 
 def steps_of(
     clock: MidiClock,
-    messages: list[tuple[float, Pulse]],
+    messages: list[tuple[float, ClockPulse]],
     end_s: float,
     onsets_s: tuple[float, ...] = (),
     hop_s: float = HOP_S,
@@ -137,7 +137,7 @@ def test_stop_ends_the_grid_and_continue_takes_it_up_where_it_was() -> None:
 
 
 def test_a_song_position_counts_in_sixteenths() -> None:
-    messages = [(0.9, Pulse("songpos", 12)), (1.0, CONTINUE), *pulses(1.0, 8)]
+    messages = [(0.9, ClockPulse("songpos", 12)), (1.0, CONTINUE), *pulses(1.0, 8)]
     steps = steps_of(MidiClock(FOUR), messages, 4.0)
     assert steps[0].position == (12 + round((steps[0].time_s - 1.0) / (6 * PULSE_S))) % 16
 
@@ -163,18 +163,18 @@ def test_the_clock_s_messages_come_through_the_switches_only_where_they_are_aske
     switches, stream = Switches(Controls({}), keeps_time=True), StreamTime()
     stream.arrived(0.0, 100.0)
     assert switches.take(tick, 101.0) and switches.take(position, 101.5)
-    assert switches.asked(stream, 2.0) == [(TICK, pytest.approx(1.0)), (Pulse("songpos", 7), pytest.approx(1.5))]
+    assert switches.asked(stream, 2.0) == [(TICK, pytest.approx(1.0)), (ClockPulse("songpos", 7), pytest.approx(1.5))]
 
 
 def test_an_engine_on_a_midi_clock_plays_from_start_and_lets_go_at_stop() -> None:
     engine = Engine(clock=MidiClock(FOUR), player=LeftHand(Accompanist(FixedNet()), Steering("sustained")))
-    waiting: list[tuple[float, Pulse | Note]] = [(1.0, START), *pulses(1.0, 16)]
+    waiting: list[tuple[float, ClockPulse | Note]] = [(1.0, START), *pulses(1.0, 16)]
     waiting += [(at_s, Note(at_s, None, 72, 70, 1.0, at_s, "right")) for at_s in (1.0 + 0.5 * i for i in range(16))]
     waiting.sort(key=lambda item: item[0])
     for hop in range(500):
         while waiting and waiting[0][0] <= hop * HOP_S:
             at_s, item = waiting.pop(0)
-            if isinstance(item, Pulse):
+            if isinstance(item, ClockPulse):
                 engine.act(item, at_s)
             else:
                 engine.step(None, at_s, [NoteHeard(item)])
