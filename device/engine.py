@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from device.clock import Clock, ClockPulse, Step
-from device.controls import Action, Panic, Tap
+from device.controls import Action, Tap
 from device.features import Samples
 from device.hearing import Hearing
-from device.performer import Performer, Strike
-from device.touch import Pedal
+from device.performer import Move, Performer
 from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 
 
@@ -29,26 +28,12 @@ class Player(Protocol):
         """A note ended."""
         ...
 
-    @property
-    def pedal(self) -> Pedal | None:
-        """What the sustain pedal does at the step played last; None: it stays."""
+    def act(self, action: Action) -> bool:
+        """Do what a control asks for, from the next step on. True: release all keys and the pedal now."""
         ...
 
-    @property
-    def armed(self) -> bool:
-        """Whether it plays at all."""
-        ...
-
-    def act(self, action: Action) -> None:
-        """Do what a control asks for, from the next step on."""
-        ...
-
-    def silence(self) -> None:
-        """All was let go."""
-        ...
-
-    def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
-        """For this step: a new chord's label or None, keys to strike, and keys to let go at it (None: all)."""
+    def play(self, step: Step) -> Move:
+        """What the left hand does at this step."""
         ...
 
     def reset(self) -> None:
@@ -74,8 +59,6 @@ class Engine:
         self.hearing, self._clock, self._player = hearing, clock, player
         self._hears_itself = hears_itself
         self._performer = Performer()
-        self._ringing: set[int] | None = None
-        """Keys let go under the pedal, None with it up."""
 
     @property
     def held(self) -> frozenset[int]:
@@ -86,7 +69,6 @@ class Engine:
         """Forget all that was heard and played; nothing is let go, as what is down is the sender's to tell."""
         self._clock.reset()
         self._performer = Performer()
-        self._ringing = None
         for part in (self.hearing, self._player):
             if part is not None:
                 part.reset()
@@ -111,13 +93,7 @@ class Engine:
         if isinstance(action, Tap):
             self._clock.tap(now_s)
             return []
-        if self._player is None:
-            return []
-        self._player.act(action)
-        if isinstance(action, Panic):
-            return self.panic(now_s)
-        if not self._player.armed:
-            self._player.silence()
+        if self._player is not None and self._player.act(action):
             return self.panic(now_s)
         return []
 
@@ -146,35 +122,19 @@ class Engine:
         events: list[Event] = []
         if step.is_beat:
             events.append(Beat(step.time_s, now_s, step.beat, step.lock))
-        label, strikes, let_go = player.play(step)
-        if label is not None:
-            events.append(ChordChosen(step.time_s, label))
-        if player.pedal is not None:
-            events += self._sending(self._performer.pedal(now_s, step.time_s, player.pedal))
-        if let_go is None or let_go:
-            events += self._sending(self._performer.release(now_s, step.time_s, let_go))
-        # a grid laid anew may give steps that are over: a note that late is worse than none
-        in_time = [strike for strike in strikes if strike.due_s > now_s]
+        move = player.play(step)
+        if move.chord is not None:
+            events.append(ChordChosen(step.time_s, move.chord))
+        if move.pedal is not None:
+            events += self._sending(self._performer.pedal(now_s, step.time_s, move.pedal))
+        if move.let_go:
+            events += self._sending(self._performer.release(now_s, step.time_s, move.let_go))
+        # a clock that has found a new grid may give steps that are over: a note that late is worse than none
+        in_time = [strike for strike in move.strikes if strike.due_s > now_s]
         return events + self._sending(self._performer.strike(now_s, in_time))
 
     def _sending(self, sends: list[Send]) -> list[Event]:
         if self._hears_itself and self.hearing is not None:
             for send in sends:
-                self._tell(self.hearing, send)
+                self.hearing.sent(send)
         return list(sends)
-
-    def _tell(self, hearing: Hearing, send: Send) -> None:
-        """A key let go under the pedal sounds on until that is up, or it is struck again."""
-        if send.kind == "control":
-            for pitch in self._ringing or ():
-                hearing.released(pitch, send.due_s)
-            self._ringing = set() if send.velocity else None
-        elif send.kind == "note_on":
-            if self._ringing is not None and send.pitch in self._ringing:
-                self._ringing.discard(send.pitch)
-                hearing.released(send.pitch, send.due_s)
-            hearing.sent(send.pitch, send.due_s)
-        elif self._ringing is None:
-            hearing.released(send.pitch, send.due_s)
-        else:
-            self._ringing.add(send.pitch)

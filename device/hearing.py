@@ -9,7 +9,7 @@ from device.features import Features, FeatureSpec, Samples
 from device.gate import Gate, GateSpec
 from device.own import OwnNotes
 from device.transcriber import Stepper, Transcriber
-from device.types import NoteEnded, NoteHeard
+from device.types import NoteEnded, NoteHeard, Send
 
 
 class Hearing:
@@ -37,13 +37,17 @@ class Hearing:
         """Whether a note that was heard has not ended."""
         return self._gate.pending
 
-    def sent(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
-        """We sent a note: it may come back, and is not the player's."""
-        self._own.sent(pitch, on_s, off_s)
+    def sent(self, send: Send) -> None:
+        """The box sent a message: its sound may come back through the input, and is not the player's."""
+        self._own.sent(send)
 
-    def released(self, pitch: int, off_s: float) -> None:
-        """We let go of what we sent."""
-        self._own.released(pitch, off_s)
+    def note_on(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
+        """The box sounds a note from `on_s` to `off_s`, in seconds of stream time."""
+        self._own.note_on(pitch, on_s, off_s)
+
+    def note_off(self, pitch: int, off_s: float) -> None:
+        """The note that the box sounds on `pitch` ends at `off_s`."""
+        self._own.note_off(pitch, off_s)
 
     def step(self, hop: Samples, now_s: float) -> list[NoteHeard | NoteEnded]:
         """[hop] samples; `now_s` is the source's clock when they were complete, and each decision's `decided_s`."""

@@ -12,9 +12,9 @@ from device.clock import Step
 from device.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
 from device.ending import Ending
 from device.hand import Hand
-from device.performer import Strike
+from device.performer import Move, Strike
 from device.texture import Steered
-from device.touch import NOTHING, Pedal, Touch
+from device.touch import NOTHING, Touch
 from device.types import Note, NoteEnded
 from device.warmup import WarmUp
 
@@ -71,22 +71,15 @@ class LeftHand:
         self._texture.reset()
         self._hand.register = self.steering.register
         self._warm_up.reset()
-        self.silence()
+        self._forget_keys()
 
-    def silence(self) -> None:
-        """All was let go."""
+    def _forget_keys(self) -> None:
+        """All keys were released."""
         self._hand.reset()
-        self.pedal: Pedal | None = None
-        """What the pedal does at the step played last; None: it stays."""
         self._label: str | None = None
         self._last_upper = -1
         self._rests = True
         self._closed = False
-
-    def listen_anew(self) -> None:
-        """All was let go; be silent for the listening beats, as at the beginning."""
-        self.silence()
-        self._accompanist.listen_anew()
 
     def hear(self, note: Note) -> None:
         """A note of the player's was decided."""
@@ -100,8 +93,11 @@ class LeftHand:
         self._accompanist.end(ended)
         self._warm_up.end(ended)
 
-    def act(self, action: Action) -> None:
-        """Do what a control asks for, from the next step on; taps are the clock's."""
+    def act(self, action: Action) -> bool:
+        """Do what a control asks for, from the next step on; a tap changes nothing here, because the clock takes it.
+
+        True: all keys and the pedal must be released now. That is so after a panic, and whenever the box is not armed.
+        """
         steering = self.steering
         match action:
             case Arm(on):
@@ -110,7 +106,7 @@ class LeftHand:
                 self.hold = not self.hold if on is None else on
             case Panic():
                 self.hold = False
-                self.listen_anew()
+                self._accompanist.listen_anew()
             case Restyle(style):
                 self.steering = replace(steering, style=_next(STYLES, steering.style) if style is None else style)
             case Density(value):
@@ -120,25 +116,28 @@ class LeftHand:
             case Register(semitones):
                 octave = _next(REGISTERS, steering.register) if semitones is None else semitones
                 self.steering = replace(steering, register=octave)
+        released = not self.armed or isinstance(action, Panic)
+        if released:
+            self._forget_keys()
+        return released
 
-    def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
-        """For this step: a new chord's label or None, keys to strike, and keys to let go at it (None: all)."""
+    def play(self, step: Step) -> Move:
+        """What the hand does at this step."""
         plan = self._ending.step(self._accompanist.plan(step), step)
         playing = self._warm_up.step(step, self._accompanist.known_until_s(step), self._hand.down)
         if not self.armed or (playing and self.steering.yields):
             plan = replace(plan, silent=True)
-        strikes, let_go = self.strikes(plan, step)
+        move = self._moved(plan, step)
         if self._rests or plan.chord is None:
-            return None, [], let_go
+            return replace(move, strikes=[])
         new = plan.chord.name if plan.chord.name != self._label else None
         self._label = plan.chord.name
-        return new, strikes, let_go
+        return replace(move, chord=new)
 
-    def strikes(self, plan: Plan, step: Step) -> tuple[list[Strike], list[int]]:
-        """The keys that a plan strikes, held until let go, and the keys that it lets go."""
-        self.pedal = None
+    def _moved(self, plan: Plan, step: Step) -> Move:
+        """The move that a plan makes, without the chord's label. A key that it strikes is held until it is let go."""
         if self.hold and self.armed:
-            return [], self._hand.give_way(plan.ceiling)
+            return Move(None, [], self._hand.give_way(plan.ceiling), None)
         # it comes in on a beat, whatever kept it silent
         self._rests = plan.silent or plan.chord is None or (self._rests and not step.is_beat)
         if self._rests:
@@ -146,19 +145,18 @@ class LeftHand:
         self._steer()
         touch = self._touch(plan, step)
         if self._rests:
-            self._label, self.pedal = None, "up"
-            return [], self._hand.let_go(self._hand.down)
+            self._label = None
+            return Move(None, [], self._hand.let_go(self._hand.down), "up")
         before = set(self._hand.down)
         pressed = self._press(touch, plan)
         if pressed and not self._hand.reaches(step.time_s):
             self._hand.let_go(pressed)
             pressed = []
         self._closed = self._closed and bool(pressed or touch is not CLOSING)
-        if pressed or touch.pedal != "anew":
-            self.pedal = touch.pedal
+        pedal = touch.pedal if pressed or touch.pedal != "anew" else None
         velocity = self._velocity(plan, step)
         strikes = [Strike(step.time_s, key, velocity, None) for key in sorted(set(pressed))]
-        return strikes, sorted(before - set(self._hand.down))
+        return Move(None, strikes, sorted(before - set(self._hand.down)), pedal)
 
     def _steer(self) -> None:
         steering, manner = self.steering, self._warm_up.manner

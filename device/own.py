@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from device.types import KEYS, LOWEST_KEY
+from device.types import KEYS, LOWEST_KEY, SUSTAIN, Send
 
 TRACE_S = 0.1
 """Time constant of the trace that a sent note-on leaves in the transcriber's input."""
@@ -20,19 +20,40 @@ class OwnNotes:
     """Notes that we sent; asked, frame by frame, what the transcriber is to know of them."""
 
     def __init__(self) -> None:
-        self._notes: list[tuple[int, float, float]] = []
+        self.reset()
 
     def reset(self) -> None:
         """Forget all."""
-        self._notes.clear()
+        self._notes: list[tuple[int, float, float]] = []
+        """(pitch, on, off) in seconds of every note sent of late; off is infinite while the note sounds."""
+        self._ringing: set[int] | None = None
+        """Keys that were released while the sustain pedal was down; None while it is up."""
 
-    def sent(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
-        """A note-on sent at `on_s`; a key outside the piano's 88 is not heard and not kept."""
+    def sent(self, send: Send) -> None:
+        """A message was sent. A key released under the pedal sounds until the pedal is up or the key is struck."""
+        if send.kind == "control":
+            if send.pitch != SUSTAIN:
+                return
+            for pitch in self._ringing or ():
+                self.note_off(pitch, send.due_s)
+            self._ringing = set() if send.velocity else None
+        elif send.kind == "note_on":
+            if self._ringing is not None and send.pitch in self._ringing:
+                self._ringing.discard(send.pitch)
+                self.note_off(send.pitch, send.due_s)
+            self.note_on(send.pitch, send.due_s)
+        elif self._ringing is None:
+            self.note_off(send.pitch, send.due_s)
+        else:
+            self._ringing.add(send.pitch)
+
+    def note_on(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
+        """A note sounds from `on_s` to `off_s`. A key outside the piano's 88 is ignored: the hearing has none."""
         if LOWEST_KEY <= pitch < LOWEST_KEY + KEYS:
             self._notes.append((pitch, on_s, off_s))
 
-    def released(self, pitch: int, off_s: float) -> None:
-        """The note-off of what sounds on `pitch`."""
+    def note_off(self, pitch: int, off_s: float) -> None:
+        """Whatever sounds on `pitch` ends at `off_s`."""
         self._notes = [
             (p, on, off_s) if p == pitch and off == float("inf") else (p, on, off) for p, on, off in self._notes
         ]

@@ -7,7 +7,7 @@ each key alternate on, off, on, off with due times that never fall.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,19 @@ class Strike:
     pitch: int
     velocity: int
     off_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What the left hand does at one step of the grid."""
+
+    chord: str | None
+    """Label of a new chord; None: the chord has not changed, or none holds."""
+    strikes: list[Strike]
+    let_go: list[int]
+    """MIDI pitches of the keys to release."""
+    pedal: Pedal | None
+    """What the sustain pedal does; None: it stays as it is."""
 
 
 @dataclass(slots=True)
@@ -75,10 +88,10 @@ class Performer:
             sends.append(self._send(now_s, due_s, "note_on", strike.pitch, strike.velocity))
         return sends
 
-    def release(self, now_s: float, due_s: float, pitches: Sequence[int] | None = None) -> list[Send]:
-        """Let go at `due_s` of the keys `pitches` (None: all) that were struck for an earlier time."""
+    def release(self, now_s: float, due_s: float, pitches: Collection[int]) -> list[Send]:
+        """Let go at `due_s` of those of the keys `pitches` that were struck for an earlier time."""
         for pitch, held in self._held.items():
-            if (pitches is None or pitch in pitches) and held.on_s < due_s:
+            if pitch in pitches and held.on_s < due_s:
                 off_s = max(due_s, held.on_s + SHORTEST_NOTE_S)
                 held.off_s = off_s if held.off_s is None else min(held.off_s, off_s)
         return self.advance(now_s)

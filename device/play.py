@@ -38,9 +38,9 @@ class SentNotes:
         while self._told < len(self._messages) and self._messages[self._told][0] <= now_s:
             at_s, is_on, pitch = self._messages[self._told]
             if is_on:
-                hearing.sent(pitch, at_s)
+                hearing.note_on(pitch, at_s)
             else:
-                hearing.released(pitch, at_s)
+                hearing.note_off(pitch, at_s)
             self._told += 1
 
 

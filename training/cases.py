@@ -43,7 +43,7 @@ def case_of(bundle: Bundle, take: Take) -> Case:
     waiting = sorted(take.sent, key=lambda note: note[1])
     for hop, now_s in [*hops.push(take.audio), *hops.flush()]:
         while waiting and waiting[0][1] <= now_s:
-            own.sent(*waiting.pop(0))
+            own.note_on(*waiting.pop(0))
         frames.append(features.step(hop))
         told.append(own.frame(len(frames) * spec.hop_s))
         posteriors.append(transcriber.step(frames[-1], told[-1]))

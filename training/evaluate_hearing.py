@@ -50,7 +50,7 @@ def listen(hearing: Hearing, take: Take) -> Heard:
     sent = deque(sorted(take.sent, key=lambda note: note[1]))
     for hop, now_s in [*hops.push(np.concatenate([take.audio, tail])), *hops.flush()]:
         while sent and sent[0][1] <= now_s:
-            hearing.sent(*sent.popleft())
+            hearing.note_on(*sent.popleft())
         for event in hearing.step(hop, now_s):
             if isinstance(event, NoteHeard):
                 note = event.note

@@ -89,9 +89,9 @@ def answer(
         while event is not None and event.decided_s <= now_s:
             hand.hear(event) if isinstance(event, Note) else hand.end(event)
             event = next(waiting)
-        _, strikes, let_go = hand.play(step)
-        sends += performer.release(now_s, step.time_s, let_go)
-        sends += performer.strike(now_s, strikes)
+        move = hand.play(step)
+        sends += performer.release(now_s, step.time_s, move.let_go)
+        sends += performer.strike(now_s, move.strikes)
     sends += performer.finish(steps[-1].time_s)
     return Performed(sends, np.array([step.time_s for step in steps]), quarters)
 

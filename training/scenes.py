@@ -205,7 +205,7 @@ def own_frames(notes: list[Played], spec: FeatureSpec) -> npt.NDArray[np.uint8]:
         now = (k + 1) * spec.hop_s
         while waiting and waiting[0].onset_s < now:
             note = waiting.pop(0)
-            own.sent(note.pitch, note.onset_s, note.offset_s)
+            own.note_on(note.pitch, note.onset_s, note.offset_s)
         out[k] = np.rint(own.frame(now)[0] * 255)
     return out
 

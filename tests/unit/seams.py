@@ -140,7 +140,7 @@ class Pianist:
         self.storm = 0
         events: list[Event] = list(self._performer.strike(now_s, strikes))
         if rng.random() < 0.1:
-            events += self._performer.release(now_s, now_s)
+            events += self._performer.release(now_s, now_s, self._performer.held)
         note = Note(now_s, None, 72, 64, 1.0, now_s, "right")
         return [NoteHeard(note), *events]
 

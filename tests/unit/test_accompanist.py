@@ -43,7 +43,7 @@ def melody(steps: int, late_s: float = 0.0, seed: int = 0) -> list[Event]:
     return [e for i in places for e in note(1.0 + i * STEP_S, 0.2, int(rng.integers(64, 84)), late_s)]
 
 
-def performed(hand: LeftHand, events: list[Event], steps: list[Step]) -> list[tuple[list[Strike], list[int] | None]]:
+def performed(hand: LeftHand, events: list[Event], steps: list[Step]) -> list[tuple[list[Strike], list[int]]]:
     """Strikes and releases, each event given as it is decided."""
     hand.reset()
     played, waiting = [], sorted(events, key=lambda e: e.decided_s)
@@ -51,8 +51,8 @@ def performed(hand: LeftHand, events: list[Event], steps: list[Step]) -> list[tu
         while waiting and waiting[0].decided_s <= step.plan_s:
             event = waiting.pop(0)
             hand.hear(event) if isinstance(event, Note) else hand.end(event)
-        _, strikes, let_go = hand.play(step)
-        played.append((strikes, let_go))
+        move = hand.play(step)
+        played.append((move.strikes, move.let_go))
     return played
 
 

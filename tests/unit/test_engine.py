@@ -33,7 +33,7 @@ from device.engine import Engine
 from device.meter import Meter
 from device.midifile import Part
 from device.performance import Performance
-from device.performer import Strike
+from device.performer import Move, Strike
 from device.play import play_midi
 from device.types import Note, NoteEnded, NoteHeard, Send
 
@@ -143,16 +143,14 @@ class LateClock:
 class Striker:
     """Strikes C3 at every step."""
 
-    pedal = None
-
     def hear(self, note: Note) -> None:
         """Nothing changes its mind."""
 
     def end(self, ended: NoteEnded) -> None:
         """Nothing changes its mind."""
 
-    def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
-        return None, [Strike(step.time_s, 48, 70, None)], []
+    def play(self, step: Step) -> Move:
+        return Move(None, [Strike(step.time_s, 48, 70, None)], [], None)
 
     def reset(self) -> None:
         """Remembers nothing."""

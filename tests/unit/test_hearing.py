@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import pytest
@@ -18,9 +18,10 @@ from device.features import FeatureSpec
 from device.gate import GateSpec
 from device.hearing import Hearing
 from device.models import hearing_of
+from device.own import OwnNotes
 from device.resample import Hops
 from device.transcriber import ONSET, VELOCITY, Stepper
-from device.types import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
+from device.types import KEYS, LOWEST_KEY, SUSTAIN, Note, NoteEnded, NoteHeard, Send
 
 RATE, HOP = 16_000, 256
 HOP_S = HOP / RATE
@@ -88,7 +89,7 @@ def test_any_block_size_gives_the_same_notes_at_the_same_times(hearing: Hearing,
 def test_after_reset_the_same_sound_gives_the_same_notes(hearing: Hearing) -> None:
     hearing.reset()
     first = hear(hearing, demo(5.0))
-    hearing.sent(74, 4.9)
+    hearing.note_on(74, 4.9)
     hearing.step(np.ones(HOP, np.float32), 5.1)
     hearing.reset()
     assert not hearing.pending
@@ -179,7 +180,7 @@ def test_what_was_sent_is_no_longer_the_player_s(hearing: Hearing) -> None:
     clean = notes(hear(hearing, demo(6.0)))
     hearing.reset()
     for note in clean:
-        hearing.sent(note.pitch, note.onset_s - 0.05, note.onset_s + 0.3)
+        hearing.note_on(note.pitch, note.onset_s - 0.05, note.onset_s + 0.3)
     told = notes(hear(hearing, demo(6.0)))
     sure = bundle().manifest.gate.get("own_threshold", GateSpec().own_threshold)
     assert not [n for n in told if n.hand == "right" and n.confidence < sure]
@@ -221,7 +222,7 @@ def test_an_onset_that_our_sending_explains_is_our_own(sent: tuple[int, float], 
     net = Strikes(60, 50, confidence)
     hearing = Hearing(FeatureSpec(), GateSpec(delay_frames=3), cast(Stepper, net))
     pitch, after_s = sent
-    hearing.sent(pitch, 46.5 * HOP_S + after_s, 2.0)
+    hearing.note_on(pitch, 46.5 * HOP_S + after_s, 2.0)
     (note,) = notes(hear(hearing, nothing(1.0)))
     assert (note.pitch, note.hand, note.onset_s) == (60, hand, pytest.approx(46.5 * HOP_S))
 
@@ -230,7 +231,7 @@ def test_what_explains_a_low_onset_that_is_told_later_was_sent_sooner() -> None:
     spec = GateSpec(delay_frames=3, later=(5, 3, 1, 0, 0, 0, 0, 0))
     for after_s, hand in ((-0.24, "own"), (0.03, "own"), (0.07, "left")):
         hearing = Hearing(FeatureSpec(), spec, cast(Stepper, Strikes(30, 55, 0.9)))
-        hearing.sent(30, 46.5 * HOP_S + after_s, 2.0)
+        hearing.note_on(30, 46.5 * HOP_S + after_s, 2.0)
         (note,) = notes(hear(hearing, nothing(1.0)))
         assert (note.hand, note.onset_s) == (hand, pytest.approx(46.5 * HOP_S))
 
@@ -238,9 +239,36 @@ def test_what_explains_a_low_onset_that_is_told_later_was_sent_sooner() -> None:
 def test_the_net_is_told_what_was_sent_from_then_on() -> None:
     net = Strikes(60, 1, 0.0)
     hearing = Hearing(FeatureSpec(), GateSpec(), cast(Stepper, net))
-    hearing.sent(60, 10.5 * HOP_S)
-    hearing.released(60, 20.5 * HOP_S)
+    hearing.note_on(60, 10.5 * HOP_S)
+    hearing.note_off(60, 20.5 * HOP_S)
     hear(hearing, nothing(0.5))
     trace, held = np.array(net.own).reshape(-1, KEYS, 2)[:, 60 - LOWEST_KEY].T
     assert not trace[:10].any() and trace[10] > 0.9 and np.all(np.diff(trace[10:]) < 0)
     assert list(np.flatnonzero(held)) == list(range(10, 20))
+
+
+def test_a_key_released_under_the_pedal_sounds_until_the_pedal_is_up_or_the_key_is_struck() -> None:
+    own = OwnNotes()
+    messages: list[tuple[float, Literal["note_on", "note_off", "control"], int, int]] = [
+        (0.1, "note_on", 48, 70),
+        (0.2, "control", SUSTAIN, 127),
+        (0.3, "note_off", 48, 0),
+        (0.4, "note_on", 52, 70),
+        (0.5, "note_off", 52, 0),
+        (0.6, "note_on", 52, 70),
+        (0.8, "control", SUSTAIN, 0),
+        (1.0, "note_off", 52, 0),
+    ]
+
+    def held(until_s: float) -> list[set[int]]:
+        """The keys that sound every 0.1 s from 0.05 s on, by the messages due before `until_s`."""
+        own.reset()
+        for due_s, kind, pitch, value in messages:
+            if due_s < until_s:
+                own.sent(Send(due_s, due_s, kind, pitch, value))
+        return [
+            {int(key) + LOWEST_KEY for key in np.flatnonzero(own.frame(0.05 + 0.1 * i)[0, :, 1])} for i in range(12)
+        ]
+
+    assert held(0.55)[5:] == [{48, 52}] * 7
+    assert held(2.0) == [set(), *[{48}] * 3, *[{48, 52}] * 4, {52}, {52}, set(), set()]

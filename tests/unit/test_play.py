@@ -20,7 +20,7 @@ from device.fileclock import FileClock
 from device.hearing import Hearing
 from device.midifile import Part
 from device.performance import Performance
-from device.performer import Strike
+from device.performer import Move, Strike
 from device.play import play_midi, play_sound
 from device.resample import Hops
 from device.types import Note, NoteEnded, NoteHeard
@@ -44,10 +44,10 @@ class ClickHearing:
     def pending(self) -> bool:
         return bool(self._due)
 
-    def sent(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
+    def note_on(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
         self.told.append((self._now_s, "on", pitch, on_s))
 
-    def released(self, pitch: int, off_s: float) -> None:
+    def note_off(self, pitch: int, off_s: float) -> None:
         self.told.append((self._now_s, "off", pitch, off_s))
 
     def step(self, hop: NDArray[np.float32], now_s: float) -> list[NoteHeard | NoteEnded]:
@@ -68,18 +68,16 @@ class ClickHearing:
 class EveryBeat:
     """Strikes C3 on every beat and holds it until the next one."""
 
-    pedal = None
-
     def hear(self, note: Note) -> None:
         """Nothing changes its mind."""
 
     def end(self, ended: NoteEnded) -> None:
         """Nothing changes its mind."""
 
-    def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
+    def play(self, step: Step) -> Move:
         if not step.is_beat:
-            return None, [], []
-        return ("C" if step.is_bar else None), [Strike(step.time_s, 48, 70, None)], [48]
+            return Move(None, [], [], None)
+        return Move("C" if step.is_bar else None, [Strike(step.time_s, 48, 70, None)], [48], None)
 
     def reset(self) -> None:
         """Remembers nothing."""

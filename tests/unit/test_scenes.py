@@ -115,7 +115,7 @@ def test_what_was_sent_is_told_as_the_device_tells_it() -> None:
     told = own_frames(notes, SPEC)
     own = OwnNotes()
     for note in notes:
-        own.sent(note.pitch, note.onset_s, note.offset_s)
+        own.note_on(note.pitch, note.onset_s, note.offset_s)
     for frame in (10, 40, 60, 100):
         expected = np.rint(own.frame((frame + 1) * SPEC.hop_s)[0] * 255)
         assert np.array_equal(told[frame], expected)

@@ -47,11 +47,11 @@ def played(hand: LeftHand, notes: list[Note], steps: list[Step]) -> list[Send]:
     for step in steps:
         while waiting and waiting[0].decided_s <= step.plan_s:
             hand.hear(waiting.pop(0))
-        _, strikes, let_go = hand.play(step)
-        if hand.pedal is not None:
-            sends += performer.pedal(step.plan_s, step.time_s, hand.pedal)
-        sends += performer.release(step.plan_s, step.time_s, let_go)
-        sends += performer.strike(step.plan_s, strikes)
+        move = hand.play(step)
+        if move.pedal is not None:
+            sends += performer.pedal(step.plan_s, step.time_s, move.pedal)
+        sends += performer.release(step.plan_s, step.time_s, move.let_go)
+        sends += performer.strike(step.plan_s, move.strikes)
     return sends + performer.finish(steps[-1].time_s + steps[-1].length_s)
 
 
@@ -192,7 +192,7 @@ def test_a_register_moves_the_hand() -> None:
 
 
 def notes_on(hand: LeftHand, steps: list[Step]) -> int:
-    return sum(len(hand.play(step)[1]) for step in steps)
+    return sum(len(hand.play(step).strikes) for step in steps)
 
 
 def listening() -> tuple[LeftHand, list[Step]]:
@@ -207,16 +207,17 @@ def listening() -> tuple[LeftHand, list[Step]]:
 def test_disarmed_it_lets_go_and_armed_it_comes_in_on_a_beat() -> None:
     hand, steps = listening()
     hand.act(Arm())
-    assert hand.play(steps[0])[2] and not notes_on(hand, steps[1:33])
+    assert hand.play(steps[0]).let_go and not notes_on(hand, steps[1:33])
     hand.act(Arm())
-    back = [step for step in steps[33:] if hand.play(step)[1]]
+    back = [step for step in steps[33:] if hand.play(step).strikes]
     assert back[0].is_beat and back[0].index <= 80
 
 
 def test_held_it_keeps_what_is_down_and_strikes_nothing() -> None:
     hand, steps = listening()
     hand.act(Hold(True))
-    assert [hand.play(step)[1:] for step in steps[:32]] == [([], [])] * 32
+    moves = [hand.play(step) for step in steps[:32]]
+    assert not any(move.strikes or move.let_go for move in moves)
     hand.act(Hold(False))
     assert notes_on(hand, steps[32:64])
 
@@ -322,8 +323,7 @@ def test_what_may_be_its_own_sound_is_not_the_player_s() -> None:
         hand.hear(note)
     struck = 0
     for step in steps:
-        _, strikes, _ = hand.play(step)
-        struck += len(strikes)
+        struck += len(hand.play(step).strikes)
         for key in list(hand._hand.down):
             at = step.time_s + 0.05
             hand.hear(Note(at, at + 0.1, key - 12, 60, 1.0, at, "left"))
