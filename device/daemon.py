@@ -28,13 +28,13 @@ from device.journal import FIELDS
 from device.live import WATCH_S, warm_up
 from device.manifest import MANIFEST
 from device.midiports import MidiPorts
+from device.models import Setup
 from device.monitor import Monitor, memory_mb, open_files
 from device.notify import Notify
 from device.ports import left_behind
 from device.recording import Capture
 from device.reporter import Reporter
 from device.session import Session
-from device.setup import Setup
 from device.signals import Signals
 from device.status import BundleStatus, State, Status
 from device.version import VERSION

@@ -1,16 +1,54 @@
-"""From an opened bundle to the parts of the engine that its models drive."""
+"""Builds the engine from the settings and an opened bundle."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+import logging
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 from device.accompanist import Accompanist
 from device.bundle import Bundle
 from device.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
+from device.clocks import make_clock, warnings_of
+from device.config import Config, read_config
+from device.engine import Engine
 from device.errors import BundleError
 from device.gate import GateSpec
 from device.hearing import Hearing
 from device.lefthand import LeftHand
+from device.meter import Meter
+from device.slots import open_current
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The settings of a run, and the models and the engine that they ask for."""
+
+    config: Config
+    bundle: Bundle
+    engine: Engine
+
+
+def set_up(path: Path) -> Setup:
+    """Read the settings in the file `path`, check the models and build the engine; raises UserError."""
+    config = read_config(path)
+    bundle = Bundle.open(config.play.bundle) if config.play.bundle else open_current()
+    return Setup(config, bundle, engine_of(config, bundle))
+
+
+def engine_of(config: Config, bundle: Bundle) -> Engine:
+    """The engine that the settings ask for, with the models of `bundle`. A metre that was not trained is logged."""
+    settings = config.clock
+    meter = Meter.parse(settings.meter)
+    clock = make_clock(settings.mode, settings.tempo, settings.count_in, meter)
+    for warning in warnings_of(clock, meter):
+        logging.getLogger("lefthand").warning("%s", warning)
+    return Engine(
+        clock=clock,
+        hearing=None if config.audio.is_midi else hearing_of(bundle, config.play.split, config.audio.confidence),
+        player=None if config.play.listen else left_hand_of(bundle, config.play.steering),
+        hears_itself=config.audio.hears_itself,
+    )
 
 
 def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED) -> Hearing:

@@ -203,8 +203,8 @@ def full_speed(seconds: float) -> list[Figure]:
     """The shipped engine over so much music, as fast as it goes, as a live run would feed it."""
     from shipped import bundle
 
-    from device.cli_run import engine_of
     from device.config import parse_config
+    from device.models import engine_of
     from device.monitor import memory_mb
     from device.realtime import HopTimes, settled
     from device.resample import Hops
