@@ -5,9 +5,9 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from device import durable
 from device.bundle import LARGEST_FILE
 from device.errors import BundleError
+from device.system import durable_files
 
 LARGEST_ARCHIVE = LARGEST_FILE
 """Bytes; a bundle has about one million."""
@@ -30,7 +30,7 @@ def unpack(archive: Path, folder: Path) -> list[str]:
                 data = content.read() if content is not None else b""
                 if len(data) != member.size:
                     raise BundleError(f"The archive ends within {member.name}: send it again.")
-                durable.write(folder / member.name, data)
+                durable_files.write(folder / member.name, data)
                 names.append(member.name)
             end = tar.offset
     except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
@@ -41,7 +41,7 @@ def unpack(archive: Path, folder: Path) -> list[str]:
         rest = file.read()
     if len(rest) < 2 * tarfile.BLOCKSIZE or any(rest):
         raise BundleError("The archive does not end as a tar does: pack and send the bundle again.")
-    durable.sync_folder(folder)
+    durable_files.sync_folder(folder)
     return names
 
 

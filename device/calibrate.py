@@ -21,11 +21,11 @@ from device.config import Config
 from device.hearing import Hearing
 from device.panic import silencing
 from device.ports import open_output, portaudio
-from device.realtime import ask_for_fifo, settled
 from device.roundtrip import DisturbedError, RoundTrip, Take, evaluate
 from device.soundsource import SoundSource
 from device.streamtime import StreamTime
 from device.synthlink import SYNTH
+from device.system.realtime import ask_for_fifo, settled
 from device.types import NoteHeard
 
 PITCHES = (72, 76, 79, 74, 77, 81, 71, 76, 72, 79, 74, 77)

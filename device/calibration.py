@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from device.config import Config
-from device.durable import write_durably
-from device.paths import state_dir
+from device.system.durable_files import write_durably
+from device.system.paths import state_dir
 
 SCHEMA = 1
 FILE = "calibration.json"

@@ -11,8 +11,8 @@ from device.calibration import Calibration, read_calibration, write_calibration
 from device.config import Config, read_config
 from device.errors import UserError
 from device.options import settings_file
-from device.paths import run_dir
 from device.status import read_status
+from device.system.paths import run_dir
 
 
 @click.command()

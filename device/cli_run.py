@@ -9,8 +9,8 @@ import click
 from device.journal import log_to_journal_or_stderr
 from device.models import set_up
 from device.options import settings_file
-from device.paths import run_dir
 from device.recording import DEFAULT_MB, MEGABYTE, Capture
+from device.system.paths import run_dir
 
 
 @click.command()

@@ -14,8 +14,8 @@ import click
 
 from device.archive import LARGEST_ARCHIVE
 from device.errors import UserError
-from device.paths import NAME
 from device.slots import NAMES, LockedError, Slots
+from device.system.paths import NAME
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

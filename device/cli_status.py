@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 
 from device.errors import UserError
-from device.paths import run_dir
 from device.status import FILE, Status, read_status
 from device.status_text import lines, one_line, trouble
+from device.system.paths import run_dir
 
 DEAD = 1
 LOOK_S = 0.25

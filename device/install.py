@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from device import durable
 from device.archive import unpack
 from device.bundle import MANIFEST_SUM
 from device.errors import BundleError, UserError
@@ -21,6 +20,7 @@ from device.restart import Restarter
 from device.signature import SIGNATURE, check_signature
 from device.site import Site
 from device.slots import INCOMING, SHORT, Name
+from device.system import durable_files
 from device.trial import Report, now, watch
 
 ARCHIVE, UNPACKED = "archive.tar", "bundle"
@@ -48,14 +48,14 @@ class Install:
             incoming = self._slots.root / f"{INCOMING}{digest[:SHORT]}"
             for other in self._slots.root.glob(f"{INCOMING}*"):
                 if other != incoming:
-                    durable.discard(other)
+                    durable_files.discard(other)
             try:
                 name = self._prepare(incoming, stream, digest, size)
             except OSError as error:
-                durable.discard(incoming)
+                durable_files.discard(incoming)
                 raise _no_room(error, self._slots.root) from error
             except BundleError:
-                durable.discard(incoming)
+                durable_files.discard(incoming)
                 raise
             self._try(name)
 
@@ -87,7 +87,7 @@ class Install:
         """The slot that has been filled with what arrived."""
         incoming.mkdir(exist_ok=True)
         archive, bundle = incoming / ARCHIVE, incoming / UNPACKED
-        durable.discard(bundle)
+        durable_files.discard(bundle)
         there = archive.stat().st_size if archive.is_file() else 0
         # the archive itself, and once more unpacked
         check_space(self._slots.root, 2 * size - min(there, size))
@@ -102,9 +102,9 @@ class Install:
         self._check_age(manifest)
         self._tell("self-test", self._self_test(bundle)[-1])
         name = self._slots.inactive()
-        durable.unlink(archive)
+        durable_files.unlink(archive)
         self._slots.fill(name, bundle)
-        durable.discard(incoming)
+        durable_files.discard(incoming)
         self._tell("filled", f"slot {name} holds {self._slots.id(name)}")
         return name
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 
 from device.engine import Engine
 from device.monitor import Monitor
-from device.realtime import ask_for_fifo
 from device.sender import Sender
 from device.source import Source
 from device.streamtime import StreamTime
 from device.switches import Switches
+from device.system.realtime import ask_for_fifo
 from device.take import Take
 from device.types import Event, Send
 

@@ -20,12 +20,12 @@ from device.clocks import make_clock
 from device.engine import Engine
 from device.meter import Meter
 from device.models import hearing_of, left_hand_of
-from device.paths import run_dir, state_dir
 from device.ports import Port, SoundInput, midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
-from device.realtime import HopTimes, ask_for_fifo, settled
 from device.runtime import RuntimeName, available_runtimes
 from device.slots import current_bundle
 from device.status import FILE, Status, read_status
+from device.system.paths import run_dir, state_dir
+from device.system.realtime import HopTimes, ask_for_fifo, settled
 
 ANSWER_S = 5.0
 """A program that is asked something has this long."""

@@ -12,12 +12,12 @@ from typing import Any
 
 from device.faults import Faults
 from device.ports import Port
-from device.realtime import HopTimes
 from device.sender import Sender
 from device.soundsource import SoundSource
 from device.source import Source
 from device.status import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus
 from device.streamtime import StreamTime
+from device.system.realtime import HopTimes
 from device.types import Beat, ChordChosen, Event, Note, NoteHeard, Send
 
 MOST_EVENTS = 1024

@@ -8,8 +8,8 @@ import select
 from collections.abc import Callable
 from pathlib import Path
 
-from device import durable
 from device.errors import BundleError, UserError
+from device.system import durable_files
 
 CHUNK = 1 << 16
 SILENCE_S = 30.0
@@ -55,7 +55,7 @@ def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != digest:
-        durable.unlink(archive)
+        durable_files.unlink(archive)
         raise BundleError(f"What arrived is not what was sent (sha256 {found}, not {digest}): flash again.")
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from device.faults import Faults
 from device.outbox import Outbox
-from device.realtime import ask_for_fifo
 from device.streamtime import StreamTime
+from device.system.realtime import ask_for_fifo
 from device.types import Send
 
 LONGEST_WAIT_S = 0.05

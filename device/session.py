@@ -35,7 +35,6 @@ from device.monitor import Monitor
 from device.outbox import Outbox
 from device.panic import silencing
 from device.ports import INPUT, OUTPUT, SOUND, Port, choose, connect_output, portaudio, sound_inputs
-from device.realtime import settled
 from device.recording import Capture
 from device.sender import Sender
 from device.sinks import SynthSink
@@ -43,6 +42,7 @@ from device.soundsource import SoundSource
 from device.source import Source
 from device.streamtime import StreamTime
 from device.switches import Switches
+from device.system.realtime import settled
 from device.take import Take
 
 JOIN_S = 0.5

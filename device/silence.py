@@ -17,8 +17,8 @@ from pathlib import Path
 from device.config import DEFAULT_PATH, Config, read_config
 from device.errors import UserError
 from device.panic import controls_bytes, silencing_bytes
-from device.paths import run_dir
 from device.ports import open_output
+from device.system.paths import run_dir
 
 LIMIT_S = 0.8
 """With Python's own start about a second in all."""

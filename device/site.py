@@ -16,9 +16,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from device.errors import ConfigError
-from device.paths import NAME, SERVICE_RUN, SERVICE_STATE
 from device.signature import SIGNERS
 from device.slots import Slots
+from device.system.paths import NAME, SERVICE_RUN, SERVICE_STATE
 
 SETTINGS = Path("/etc/lefthand/flash.toml")
 SYSTEMCTL, UNIT = "/usr/bin/systemctl", "lefthand.service"

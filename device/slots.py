@@ -25,10 +25,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from device import durable
 from device.bundle import MANIFEST_SUM, Bundle, default_bundle
 from device.errors import BundleError, UserError
-from device.paths import state_dir
+from device.system import durable_files
+from device.system.paths import state_dir
 
 Name: TypeAlias = Literal["a", "b"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -97,23 +97,23 @@ class Slots:
         if name == self.active():
             raise ValueError(f"slot {name} plays")
         old = self.root / f".{name}.old"
-        durable.discard(old)
+        durable_files.discard(old)
         if self.folder(name).exists():
-            durable.move(self.folder(name), old)
-        durable.move(bundle, self.folder(name))
-        durable.discard(old)
+            durable_files.move(self.folder(name), old)
+        durable_files.move(bundle, self.folder(name))
+        durable_files.discard(old)
 
     def switch(self, name: Name | None) -> None:
         """Lets `current` name a slot, or the shipped bundle."""
         if name is None:
-            durable.unlink(self.root / CURRENT)
+            durable_files.unlink(self.root / CURRENT)
         else:
-            durable.point(self.root / CURRENT, name)
+            durable_files.point(self.root / CURRENT, name)
 
     def begin_trial(self, name: Name) -> Trial:
         """Switches to the slot `name`, which must show from now on that it plays."""
         trial = Trial(name, self.active(), _now())
-        durable.write_durably(self.root / TRIAL, json.dumps(asdict(trial)).encode())
+        durable_files.write_durably(self.root / TRIAL, json.dumps(asdict(trial)).encode())
         self.switch(name)
         return trial
 
@@ -130,7 +130,7 @@ class Slots:
         """Ends the trial: its slot stays."""
         if (trial := self.trial()) is not None:
             self._record(trial.slot, True, why)
-            durable.unlink(self.root / TRIAL)
+            durable_files.unlink(self.root / TRIAL)
 
     def flip_back(self, why: str) -> Trial | None:
         """Ends a trial, if there is one: what played before it plays again."""
@@ -143,7 +143,7 @@ class Slots:
                 # a full disk has no room for a link, but the shipped bundle needs none
                 self.switch(None)
             self._record(trial.slot, False, why)
-        durable.unlink(self.root / TRIAL)
+        durable_files.unlink(self.root / TRIAL)
         return trial
 
     def verdict(self, name: Name) -> Verdict | None:
@@ -215,7 +215,7 @@ class Slots:
         verdicts = {**_read_json(self.root / VERDICTS), name: asdict(Verdict(self.id(name) or "", good, why, _now()))}
         # for people alone: a full disk must not keep a trial from its end
         with contextlib.suppress(OSError):
-            durable.write_durably(self.root / VERDICTS, json.dumps(verdicts, indent=1).encode())
+            durable_files.write_durably(self.root / VERDICTS, json.dumps(verdicts, indent=1).encode())
 
 
 def current_bundle() -> Path:

@@ -23,10 +23,10 @@ from device.errors import UnavailableError, UserError
 from device.faults import Faults
 from device.features import Samples
 from device.ports import SOUND, choose, rates_of, sound_inputs, within_reason
-from device.realtime import ask_for_fifo
 from device.resample import Hops
 from device.source import Feed
 from device.streamtime import StreamTime
+from device.system.realtime import ask_for_fifo
 
 QUEUE_S = 2.0
 """Blocks wait at most this long for the engine before they count as lost."""

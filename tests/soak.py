@@ -206,8 +206,8 @@ def full_speed(seconds: float) -> list[Figure]:
     from device.config import parse_config
     from device.models import engine_of
     from device.monitor import memory_mb
-    from device.realtime import HopTimes, settled
     from device.resample import Hops
+    from device.system.realtime import HopTimes, settled
     from device.types import NoteHeard, Send
 
     rate, block = 48_000, 256

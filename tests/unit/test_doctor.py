@@ -21,9 +21,9 @@ from device.errors import BundleError, missing_extra
 from device.finding import Finding
 from device.machine import Machine
 from device.ports import Port, SoundInput
-from device.realtime import HopTimes
 from device.runtime import RuntimeName
 from device.status import AudioStatus, Status
+from device.system.realtime import HopTimes
 
 CARD = SoundInput("USB Audio CODEC: - (hw:1,0)", "ALSA", 0, 2, 48_000)
 KEYS = Port("Digital Piano MIDI 1 20:0", "ALSA", 0)

@@ -9,7 +9,7 @@ import pytest
 
 from device.errors import UserError
 from device.ports import midi_outputs, portaudio
-from device.realtime import HopTimes, settled
+from device.system.realtime import HopTimes, settled
 
 
 def test_garbage_is_not_collected_while_settled_and_is_afterwards() -> None:
