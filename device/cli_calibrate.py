@@ -11,7 +11,7 @@ from device.calibration import Calibration, read_calibration, write_calibration
 from device.config import Config, read_config
 from device.errors import UserError
 from device.options import settings_file
-from device.status import read_status
+from device.status.schema import read_status
 from device.system.paths import run_dir
 
 

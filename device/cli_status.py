@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 from device.errors import UserError
-from device.status import FILE, Status, read_status
-from device.status_text import lines, one_line, trouble
+from device.status.schema import FILE, Status, read_status
+from device.status.text import lines, one_line, trouble
 from device.system.paths import run_dir
 
 DEAD = 1
@@ -75,7 +75,7 @@ def _watch(as_json: bool) -> None:
     drawn = sys.stdout.isatty() and not as_json and find_spec("rich") is not None
     try:
         if drawn:
-            from device.status_view import show
+            from device.status.live_view import show
 
             show(_look)
         else:

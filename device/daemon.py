@@ -33,10 +33,10 @@ from device.monitor import Monitor, memory_mb, open_files
 from device.notify import Notify
 from device.ports import left_behind
 from device.recording import Capture
-from device.reporter import Reporter
 from device.session import Session
 from device.signals import Signals
-from device.status import BundleStatus, State, Status
+from device.status.schema import BundleStatus, State, Status
+from device.status.writer import Reporter
 from device.version import VERSION
 
 PROBE_S = 1.0

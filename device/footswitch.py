@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from device.errors import UnavailableError
-from device.faults import Faults
 from device.midiports import MidiPorts
 from device.ports import CONTROL, Port, choose
+from device.status.faults import Faults
 from device.switches import ControlPort, Switches
 
 log = logging.getLogger("lefthand")

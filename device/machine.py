@@ -23,7 +23,7 @@ from device.models import hearing_of, left_hand_of
 from device.ports import Port, SoundInput, midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
 from device.runtime import RuntimeName, available_runtimes
 from device.slots import current_bundle
-from device.status import FILE, Status, read_status
+from device.status.schema import FILE, Status, read_status
 from device.system.paths import run_dir, state_dir
 from device.system.realtime import HopTimes, ask_for_fifo, settled
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from device.faults import Faults
 from device.ports import Port
 from device.sender import Sender
 from device.soundsource import SoundSource
 from device.source import Source
-from device.status import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus
+from device.status.faults import Faults
+from device.status.schema import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus
 from device.streamtime import StreamTime
 from device.system.realtime import HopTimes
 from device.types import Beat, ChordChosen, Event, Note, NoteHeard, Send

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 import mido
 import numpy as np
 
-from device.faults import Faults
 from device.outbox import Outbox
+from device.status.faults import Faults
 from device.streamtime import StreamTime
 from device.system.realtime import ask_for_fifo
 from device.types import Send

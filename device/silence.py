@@ -54,7 +54,7 @@ def silence_all(path: Path, folder: Path) -> list[str]:
             messages += controls_bytes(right_hand_channel(config.midi.channel - 1))
     except UserError as error:
         sentences.append(str(error))
-        from device.status import read_status
+        from device.status.schema import read_status
 
         status = read_status(folder)
         ports = [status.midi.output] if status is not None and status.midi.output else []

@@ -12,9 +12,9 @@ from typing import Any
 import mido
 
 from device.config import Config
-from device.faults import Faults
 from device.panic import silencing
 from device.ports import midi_class, midi_client, midi_systems
+from device.status.faults import Faults
 from device.synthlink import SOURCE, right_hand_channel
 from device.types import DRUM_CHANNEL
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device.site import Rules
-from device.status import FILE, Status, read_status
+from device.status.schema import FILE, Status, read_status
 
 POLL_S = 0.02
 TICK_S = 0.01

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from device.status import Status, read_status
+from device.status.schema import Status, read_status
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rig import REPOSITORY, Ensemble, Instrument, Service, until
 
-from device.status import FILE
+from device.status.schema import FILE
 
 SETTINGS = '[audio]\ninput = "system"\n[midi]\noutput = "{output}"\n'
 PLAYS_S = 60.0

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from device.bundle import Bundle
 from device.slots import Slots, open_current
-from device.status import Status, read_status
+from device.status.schema import Status, read_status
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]

@@ -51,7 +51,7 @@ def play(folder: Path) -> None:
     from device.hearing import silence
     from device.models import hearing_of
     from device.slots import Slots, open_current
-    from device.status import AudioStatus, BundleStatus, HopStatus, Status, write_status
+    from device.status.schema import AudioStatus, BundleStatus, HopStatus, Status, write_status
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     # no clean end at the terminal's hand, and no grace either: models may hang inside a step

@@ -23,7 +23,7 @@ from device.features import FeatureSpec
 from device.manifest import MANIFEST
 from device.recording import Capture
 from device.signals import Signals
-from device.status import Status, read_status
+from device.status.schema import Status, read_status
 
 
 class Service:
@@ -81,7 +81,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     monkeypatch.setattr(daemon_module, "warm_up", lambda engine: None)
     monkeypatch.setattr(daemon_module, "PROBE_S", 0.02)
     monkeypatch.setattr(daemon_module, "WATCH_S", 0.02)
-    monkeypatch.setattr("device.reporter.PERIOD_S", 0.01)
+    monkeypatch.setattr("device.status.writer.PERIOD_S", 0.01)
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     with seams(stage):
         yield Service(stage, tmp_path)

@@ -22,7 +22,7 @@ from device.finding import Finding
 from device.machine import Machine
 from device.ports import Port, SoundInput
 from device.runtime import RuntimeName
-from device.status import AudioStatus, Status
+from device.status.schema import AudioStatus, Status
 from device.system.realtime import HopTimes
 
 CARD = SoundInput("USB Audio CODEC: - (hw:1,0)", "ALSA", 0, 2, 48_000)

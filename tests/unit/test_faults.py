@@ -16,7 +16,7 @@ from device.errors import UnavailableError
 from device.models import hearing_of
 from device.monitor import open_files
 from device.outbox import MOST_WAITING, Outbox
-from device.status import Status
+from device.status.schema import Status
 from device.types import Send
 
 

@@ -17,7 +17,7 @@ from device import silence
 from device.cli import main
 from device.errors import UserError
 from device.silence import CHANNELS, LIMIT_S, silence_all
-from device.status import MidiStatus, Status, write_status
+from device.status.schema import MidiStatus, Status, write_status
 
 SETTINGS = """
 [audio]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from device.reporter import Reporter
-from device.status import FILE, AudioStatus, NoteStatus, Status, read_status, remove_status, write_status
+from device.status.schema import FILE, AudioStatus, NoteStatus, Status, read_status, remove_status, write_status
+from device.status.writer import Reporter
 
 STATUS = Status(
     state="playing",
@@ -72,9 +72,9 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_told_of_once_and_fails_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from device import reporter
+    from device.status import writer
 
-    monkeypatch.setattr(reporter, "PERIOD_S", 0.001)
+    monkeypatch.setattr(writer, "PERIOD_S", 0.001)
     (tmp_path / "run").write_text("no folder")
     asked, failures = threading.Event(), []
     calls = 0

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 
 from device import cli_status
 from device.cli import main
-from device.status import FILE, AudioStatus, HopStatus, MidiStatus, NoteStatus, Status, write_status
-from device.status_text import bar, note_name, one_line
+from device.status.schema import FILE, AudioStatus, HopStatus, MidiStatus, NoteStatus, Status, write_status
+from device.status.text import bar, note_name, one_line
 
 rich = pytest.importorskip("rich.console")
 
@@ -131,7 +131,7 @@ def test_where_nothing_can_be_drawn_watch_says_a_line_at_a_time(
 
 
 def drawn(found: tuple[Status, float] | str) -> str:
-    from device.status_view import drawn as panel
+    from device.status.live_view import drawn as panel
 
     console = rich.Console(file=io.StringIO(), width=100, force_terminal=False)
     console.print(panel(found))
@@ -158,7 +158,7 @@ def test_the_live_view_has_room_for_a_box_that_has_just_begun() -> None:
 
 
 def test_the_live_view_goes_on_until_ctrl_c() -> None:
-    from device.status_view import show
+    from device.status.live_view import show
 
     looks: list[int] = []
 

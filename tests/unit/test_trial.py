@@ -6,7 +6,7 @@ import pytest
 
 import device.trial
 from device.site import Rules
-from device.status import BundleStatus, HopStatus, State, Status
+from device.status.schema import BundleStatus, HopStatus, State, Status
 from device.trial import Report, _Watcher
 
 NEW, OLD = "aaaaaaaaaaaa", "bbbbbbbbbbbb"

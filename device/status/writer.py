@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from device.status import PERIOD_S, Status, remove_status, write_status
+from device.status.schema import PERIOD_S, Status, remove_status, write_status
 
 JOIN_S = 0.3
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from device.status import NoteStatus, Status
-from device.status_text import METER_DB, bar, beat, note_name, trouble
+from device.status.schema import NoteStatus, Status
+from device.status.text import METER_DB, bar, beat, note_name, trouble
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from device.status import NoteStatus, Status
+from device.status.schema import NoteStatus, Status
 
 STALE_S = 3.0
 """A box that plays writes its status four times a second; older than this, it hangs."""
