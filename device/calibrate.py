@@ -20,7 +20,7 @@ from device.calibration import Calibration
 from device.config import Config
 from device.hearing import Hearing
 from device.panic import silencing
-from device.ports import open_output, portaudio
+from device.ports.midi_ports import open_output, portaudio
 from device.roundtrip import DisturbedError, RoundTrip, Take, evaluate
 from device.soundsource import SoundSource
 from device.streamtime import StreamTime

@@ -9,7 +9,7 @@ from device.errors import UserError
 from device.finding import Finding, broken, good, notice
 from device.fluidsynth import find_soundfont
 from device.machine import Machine
-from device.ports import INPUT, OUTPUT, SOUND, Port, choose
+from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose
 from device.synthlink import is_synth
 
 

@@ -6,7 +6,7 @@ import logging
 
 from device.errors import UnavailableError
 from device.midiports import MidiPorts
-from device.ports import CONTROL, Port, choose
+from device.ports.midi_ports import CONTROL, Port, choose
 from device.status.faults import Faults
 from device.switches import ControlPort, Switches
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import mido
 
 from device.echoes import Echoes
-from device.ports import Port, connect_input
+from device.ports.midi_ports import Port, connect_input
 from device.source import Feed
 from device.streamtime import StreamTime
 from device.switches import Switches

@@ -20,7 +20,7 @@ from device.clocks import make_clock
 from device.engine import Engine
 from device.meter import Meter
 from device.models import hearing_of, left_hand_of
-from device.ports import Port, SoundInput, midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
+from device.ports.midi_ports import Port, SoundInput, midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
 from device.runtime import RuntimeName, available_runtimes
 from device.slots import current_bundle
 from device.status.schema import FILE, Status, read_status

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from device.ports import Port, midi_class, midi_client, midi_systems, within_reason
+from device.ports.midi_ports import Port, midi_class, midi_client, midi_systems, within_reason
 
 
 class MidiPorts:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from device.ports import Port
+from device.ports.midi_ports import Port
 from device.sender import Sender
 from device.soundsource import SoundSource
 from device.source import Source

@@ -27,14 +27,14 @@ from device.echoes import Echoes
 from device.engine import Engine
 from device.errors import UnavailableError
 from device.footswitch import FootSwitch
-from device.jackclients import JackClients
 from device.keyboard import KeyboardSource
 from device.loop import Loop
 from device.midiports import MidiPorts
 from device.monitor import Monitor
 from device.outbox import Outbox
 from device.panic import silencing
-from device.ports import INPUT, OUTPUT, SOUND, Port, choose, connect_output, portaudio, sound_inputs
+from device.ports.jack_clients import JackClients
+from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose, connect_output, portaudio, sound_inputs
 from device.recording import Capture
 from device.sender import Sender
 from device.sinks import SynthSink

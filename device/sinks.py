@@ -13,7 +13,7 @@ import mido
 
 from device.config import Config
 from device.panic import silencing
-from device.ports import midi_class, midi_client, midi_systems
+from device.ports.midi_ports import midi_class, midi_client, midi_systems
 from device.status.faults import Faults
 from device.synthlink import SOURCE, right_hand_channel
 from device.types import DRUM_CHANNEL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, TypeAlias
 
 from device.features import Samples
-from device.ports import Port
+from device.ports.midi_ports import Port
 from device.types import NoteEnded, NoteHeard
 
 Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]

@@ -11,7 +11,7 @@ import mido
 
 from device.clock import KINDS, ClockPulse
 from device.controls import Action, Controls
-from device.ports import Port, connect_input
+from device.ports.midi_ports import Port, connect_input
 from device.streamtime import StreamTime
 
 MOST_WAITING = 256

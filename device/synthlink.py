@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 
-from device.ports import CLIENT, Port
+from device.ports.midi_ports import CLIENT, Port
 from device.types import DRUM_CHANNEL
 
 SOURCE = "to the synth"

@@ -22,7 +22,7 @@ from device.errors import UnavailableError
 from device.features import FeatureSpec
 from device.monitor import Monitor
 from device.performer import Performer, Strike
-from device.ports import Port, SoundInput
+from device.ports.midi_ports import Port, SoundInput
 from device.session import Session
 from device.types import Event, Note, NoteHeard
 

@@ -20,7 +20,7 @@ from device.doctor import WIDTH, examine
 from device.errors import BundleError, missing_extra
 from device.finding import Finding
 from device.machine import Machine
-from device.ports import Port, SoundInput
+from device.ports.midi_ports import Port, SoundInput
 from device.runtime import RuntimeName
 from device.status.schema import AudioStatus, Status
 from device.system.realtime import HopTimes

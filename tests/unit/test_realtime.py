@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from device.errors import UserError
-from device.ports import midi_outputs, portaudio
+from device.ports.midi_ports import midi_outputs, portaudio
 from device.system.realtime import HopTimes, settled
 
 

@@ -24,7 +24,7 @@ from device.meter import Meter
 from device.notes_csv import write_notes
 from device.performer import Strike
 from device.play import play_sound
-from device.ports import Port
+from device.ports.midi_ports import Port
 from device.recording import How, Recording, how_captured
 from device.resample import Hops
 from device.source import Feed

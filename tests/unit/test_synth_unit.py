@@ -16,7 +16,7 @@ from device.alsacards import find_card, parse_cards
 from device.cli import main
 from device.config import Config, parse_config
 from device.errors import UserError
-from device.ports import Port
+from device.ports.midi_ports import Port
 from device.sinks import SynthSink
 from device.status.faults import Faults
 from device.synthlink import Link, connecting, right_hand_channel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 
-from device.ports import CLIENT, Port, within_reason
+from device.ports.midi_ports import CLIENT, Port, within_reason
 
 
 class JackClients:
