@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from device.clock import Step
+from device.clock.step import Step
 from device.harmony import Chord, Harmony
 from device.listener import Listener, encode
 from device.presence import LISTEN_BEATS, Presence

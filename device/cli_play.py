@@ -28,12 +28,12 @@ from device.choices import (
     Steering,
     Style,
 )
-from device.clock import Clock
-from device.clocks import FILE_MODES, Mode, make_clock, warnings_of
+from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
+from device.clock.meter import Meter
+from device.clock.step import Clock
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
 from device.features import FeatureSpec
-from device.meter import Meter
 from device.midifile import MidiInput, read_midi, sent_notes
 from device.models import hearing_of, left_hand_of
 from device.outputs import Outputs

@@ -21,9 +21,9 @@ from device.choices import (
     Steering,
     Style,
 )
+from device.clock.meter import Meter
 from device.controls import Trigger
 from device.errors import ConfigError, UserError
-from device.meter import Meter
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
 DEFAULT_RATE = 48_000

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from device.accompanist import Plan
-from device.clock import Step
+from device.clock.step import Step
 
 HELD_BEATS = 2.0
 """Beats after which a tonic that is still held where a bar begins may be the last note."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from device.clock import Clock, ClockPulse, Step
+from device.clock.step import Clock, ClockPulse, Step
 from device.controls import Action, Tap
 from device.features import Samples
 from device.hearing import Hearing

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.chords import NO_CHORD, label
-from device.clock import Step
+from device.clock.step import Step
 
 Array = npt.NDArray[np.float32]
 

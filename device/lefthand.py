@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from device.accompanist import Accompanist, Plan
 from device.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
-from device.clock import Step
+from device.clock.step import Step
 from device.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
 from device.ending import Ending
 from device.hand import Hand

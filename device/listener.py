@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from device.clock import Step
-from device.meter import LISTED
+from device.clock.meter import LISTED
+from device.clock.step import Step
 from device.types import Note, NoteEnded
 
 Array = npt.NDArray[np.float32]
@@ -53,7 +53,7 @@ class Known(NamedTuple):
     position: npt.NDArray[np.int16]
     steps_per_beat: npt.NDArray[np.int16]
     meter: npt.NDArray[np.int8]
-    """[T] index into `device.meter.LISTED`, or their number for any other."""
+    """[T] index into `device.clock.meter.LISTED`, or their number for any other."""
     memory: Array
     """[T, 2, 12] how long each pitch class has sounded, decayed by `MEMORY_STEPS`."""
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from device.bundle import GOLDEN_SAMPLES, Bundle
 from device.calibration import Calibration, read_calibration
-from device.clocks import make_clock
+from device.clock.make_clock import make_clock
+from device.clock.meter import Meter
 from device.engine import Engine
-from device.meter import Meter
 from device.models import hearing_of, left_hand_of
 from device.ports.midi_ports import Port, SoundInput, midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
 from device.runtime import RuntimeName, available_runtimes

@@ -9,8 +9,8 @@ from pathlib import Path
 import mido
 
 from device.audio import check_present
+from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
-from device.tempomap import TICKS_PER_BEAT, TempoMap
 from device.types import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
 
 SUFFIXES = (".mid", ".midi")

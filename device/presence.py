@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from device.clock import Step
+from device.clock.step import Step
 
 LISTEN_BEATS = 4.0
 """Beats heard before the first note: without them the first chord is nearly always wrong."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import mido
 
-from device.clock import KINDS, ClockPulse
+from device.clock.step import KINDS, ClockPulse
 from device.controls import Action, Controls
 from device.ports.midi_ports import Port, connect_input
 from device.streamtime import StreamTime

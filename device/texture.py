@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from device.accompanist import Plan
 from device.choices import Style
-from device.clock import Step
+from device.clock.step import Step
 from device.styles import Figure, on_beats
 from device.touch import NOTHING, Touch
 from device.warmup import Manner

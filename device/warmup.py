@@ -11,9 +11,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from device.clock import Step
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.hand import BASS_HOME
-from device.meter import Meter
 from device.styles import depth, shift
 from device.touch import NOTHING, Touch
 from device.types import Note, NoteEnded

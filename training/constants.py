@@ -12,7 +12,13 @@ from device.errors import UserError
 
 HAND = ("device.lefthand", "device.texture", "device.hand", "device.accompanist", "device.ending")
 """Modules or packages that decide the left hand."""
-CLOCK = ("device.follow", "device.pulse", "device.belief", "device.countin", "device.readings")
+CLOCK = (
+    "device.clock.follow_clock",
+    "device.clock.grid",
+    "device.clock.tempo_and_bar",
+    "device.clock.count_in",
+    "device.clock.grid_hypotheses",
+)
 """Modules or packages of the clock that follows the player."""
 
 

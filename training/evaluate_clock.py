@@ -17,10 +17,10 @@ import mir_eval
 import numpy as np
 import numpy.typing as npt
 
-from device.clock import Step
+from device.clock.follow_clock import FollowClock
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.errors import UserError
-from device.follow import FollowClock
-from device.meter import Meter
 from training.pieces import HandLabel, Notes, Piece, load_pieces
 from training.playing_data import meter_at
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from device.clock import Step
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.errors import UserError
 from device.listener import Known, Listener, encode, stack
-from device.meter import Meter
 from device.types import Note, NoteEnded
 from training.pieces import HandLabel, Notes, Piece, load_pieces
 

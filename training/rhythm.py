@@ -1,4 +1,4 @@
-"""Counts the tables of `device.rhythm`: how right hands place their onsets in the bar, for the clock that follows.
+"""Counts the tables of `device.clock.rhythm`: how right hands place their onsets in the bar, for the clock that follows.
 
 The training pieces' right hands, on the steps of their own bars, by metre; see there for what the tables mean.
 """
@@ -14,10 +14,9 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-import device.rhythm
-from device.errors import UserError
-from device.meter import Meter
-from device.rhythm import (
+import device.clock.rhythm
+from device.clock.meter import Meter
+from device.clock.rhythm import (
     FRESH_CLASSES,
     INTERVAL_CLASSES,
     NEXT_CLASSES,
@@ -29,10 +28,11 @@ from device.rhythm import (
     next_class,
     previous_class,
 )
+from device.errors import UserError
 from training.pieces import CORPORA, HandLabel, Piece, load_pieces
 from training.playing_data import grid_of
 
-TABLES = Path(device.rhythm.__file__).with_name("rhythm.npz")
+TABLES = Path(device.clock.rhythm.__file__).with_name("rhythm.npz")
 """Where the clock reads its tables."""
 
 METERS = ((2, 4), (3, 4), (4, 4), (6, 8))
@@ -79,7 +79,7 @@ def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
 
 
 def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Counts]:
-    """How often: `onset`, `next`, `interval` and `chord`, shaped as the tables of `device.rhythm.Rhythm`."""
+    """How often: `onset`, `next`, `interval` and `chord`, shaped as the tables of `device.clock.rhythm.Rhythm`."""
     size = meter.steps_per_bar
     onset = np.zeros(size)
     following = np.zeros((size, PREVIOUS_CLASSES, NEXT_CLASSES))

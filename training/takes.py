@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from device.bundle import Bundle
-from device.clocks import make_clock
+from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.errors import UserError
 from device.features import Samples

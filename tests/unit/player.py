@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device.clock import Clock, Step
+from device.clock.step import Clock, Step
 
 Floats = npt.NDArray[np.float64]
 

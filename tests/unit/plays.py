@@ -10,7 +10,7 @@ from pathlib import Path
 import mido
 from shipped import bundle
 
-from device.clock import Clock, Step
+from device.clock.step import Clock, Step
 from device.lefthand import LeftHand
 from device.midifile import MidiInput, Part, read_midi
 from device.models import left_hand_of

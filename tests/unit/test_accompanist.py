@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
-from device.clock import Step
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.hand import MOST_KEYS, WIDEST
 from device.lefthand import LeftHand
 from device.listener import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS, Listener, encode
-from device.meter import Meter
 from device.performer import Strike
 from device.types import Note, NoteEnded
 from tests.unit.nets import EchoNet, FixedNet

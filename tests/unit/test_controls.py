@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
 from device.choices import Steering
-from device.clocks import make_clock
+from device.clock.count_in import Taps
+from device.clock.make_clock import make_clock
+from device.clock.meter import Meter
 from device.config import parse_config
 from device.controls import (
     ACTIONS,
@@ -26,11 +28,9 @@ from device.controls import (
     Tap,
     Trigger,
 )
-from device.countin import Taps
 from device.engine import Engine
 from device.errors import ConfigError, UserError
 from device.lefthand import LeftHand
-from device.meter import Meter
 from device.streamtime import StreamTime
 from device.switches import Switches
 from device.types import Beat, Event, Note, NoteHeard, Send

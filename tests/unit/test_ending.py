@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from device.accompanist import Plan
-from device.clock import Step
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.ending import Ending
 from device.harmony import Chord
-from device.meter import Meter
 
 FOUR = Meter(4, 4)
 C, G = Chord((0, 4, 7), "C"), Chord((7, 11, 2), "G")

@@ -27,10 +27,10 @@ from plays import (
     note_ons,
 )
 
-from device.clock import Step
-from device.clocks import Mode, make_clock
+from device.clock.make_clock import Mode, make_clock
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.engine import Engine
-from device.meter import Meter
 from device.midifile import Part
 from device.performance import Performance
 from device.performer import Move, Strike

@@ -14,7 +14,7 @@ from plays import before, fresh_left_hand, known, let_go, note_ons
 from shipped import bundle, recording
 
 from device.audio import SoundFile
-from device.clocks import Mode, make_clock
+from device.clock.make_clock import Mode, make_clock
 from device.engine import Engine
 from device.hearing import Hearing
 from device.models import hearing_of

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.clock import Clock, Step
+from device.clock.file_clock import FileClock
+from device.clock.fixed_clock import FixedClock
+from device.clock.meter import Meter
+from device.clock.step import Clock, Step
 from device.errors import UserError
-from device.fileclock import FileClock
-from device.fixed import FixedClock
-from device.meter import Meter
 
 FOUR = Meter(4, 4)
 

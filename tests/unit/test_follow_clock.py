@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.clock import Step
-from device.follow import FollowClock
-from device.meter import Meter
+from device.clock.follow_clock import FollowClock
+from device.clock.meter import Meter
+from device.clock.step import Step
 
 FOUR = Meter(4, 4)
 HEARD_S = 0.05

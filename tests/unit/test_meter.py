@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
+from device.clock.meter import Meter
 from device.errors import UserError
-from device.meter import Meter
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import soundfile
 from numpy.typing import NDArray
 
 from device.audio import SoundFile
-from device.clock import Step
-from device.clocks import make_clock
+from device.clock.file_clock import FileClock
+from device.clock.make_clock import make_clock
+from device.clock.step import Step
 from device.engine import Engine
 from device.features import FeatureSpec
-from device.fileclock import FileClock
 from device.hearing import Hearing
 from device.midifile import Part
 from device.performance import Performance

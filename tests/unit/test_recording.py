@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from device import recording
 from device.audio import SoundFile
-from device.clock import Step
+from device.clock.fixed_clock import FixedClock
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.engine import Engine
 from device.errors import UserError
 from device.features import FeatureSpec
-from device.fixed import FixedClock
 from device.gate import GateSpec
 from device.hearing import Hearing
-from device.meter import Meter
 from device.notes_csv import write_notes
 from device.performer import Strike
 from device.play import play_sound

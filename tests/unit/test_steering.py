@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
 from device.choices import STYLES, Steering, Style
-from device.clock import Step
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.controls import Arm, Density, Hold, Panic, Register, Restyle
 from device.lefthand import LeftHand
-from device.meter import Meter
 from device.performer import Performer
 from device.styles import Figure, depth
 from device.types import Note, Send

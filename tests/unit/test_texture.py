@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from device.accompanist import Plan
-from device.clock import Step
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.harmony import Chord
-from device.meter import Meter
 from device.texture import NOTHING, Texture, Touch
 
 C_MAJOR = Chord((0, 4, 7), "C")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from device.clock import ClockPulse, Step
-from device.countin import CountIn, Taps
+from device.clock.count_in import CountIn, Taps
+from device.clock.meter import Meter
+from device.clock.step import ClockPulse, Step
 from device.errors import UserError
-from device.meter import Meter
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 

@@ -7,12 +7,12 @@ from collections import deque
 
 import numpy as np
 
-from device.belief import Belief
-from device.clock import ClockPulse, Step
-from device.countin import SAME_ONSET_S, CountIn, Taps
-from device.fixed import FASTEST_BPM, beat_seconds
-from device.meter import Meter
-from device.pulse import Line, Pulse
+from device.clock.count_in import SAME_ONSET_S, CountIn, Taps
+from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
+from device.clock.grid import Line, Pulse
+from device.clock.meter import Meter
+from device.clock.step import ClockPulse, Step
+from device.clock.tempo_and_bar import Belief
 
 FIRST_ONSETS = 5
 """Without a count-in the grid begins after this many onsets, however unsure it is."""

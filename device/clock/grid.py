@@ -3,7 +3,7 @@
 Which step an onset was meant for is not always plain: at 160 a sixteenth is 94 ms, and the count-in gives the tempo to
 a few percent. So several readings are kept side by side, each a Kalman filter over phase and step length (Reid, "An
 algorithm for tracking multiple targets", 1979); an onset splits each by the steps it may have been meant for and by
-whether the player keeps the tempo or bends it, and the likeliest are kept. How likely a step is, `device.rhythm` says.
+whether the player keeps the tempo or bends it, and the likeliest are kept. How likely a step is, `device.clock.rhythm` says.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from device.countin import SAME_ONSET_S
-from device.meter import Meter
-from device.readings import (
+from device.clock.count_in import SAME_ONSET_S
+from device.clock.grid_hypotheses import (
     BEGINS,
     DRIFT,
     DRIFT_STEPS,
@@ -26,7 +25,8 @@ from device.readings import (
     pruned,
     updated,
 )
-from device.rhythm import Floats, Ints, next_class, previous_class, rhythm_of
+from device.clock.meter import Meter
+from device.clock.rhythm import Floats, Ints, next_class, previous_class, rhythm_of
 
 STRAY = 0.03
 """Share of onsets that were meant for no step: ornaments, false detections."""
@@ -233,7 +233,7 @@ class Pulse:
 
 
 def _next_shares(meter: Meter) -> Floats:
-    """As the table of `device.rhythm`, less sure of where in the bar one is."""
+    """As the table of `device.clock.rhythm`, less sure of where in the bar one is."""
     table = rhythm_of(meter)
     weight = table.onset[:, None, None] + 1e-6
     either = [(table.next[i::2] * weight[i::2]).sum(axis=0) / weight[i::2].sum() for i in range(2)]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
-from device.clock import Clock, ClockPulse, Step
-from device.countin import CountIn
+from device.clock.count_in import CountIn
+from device.clock.file_clock import FileClock
+from device.clock.fixed_clock import FixedClock
+from device.clock.follow_clock import FollowClock
+from device.clock.meter import Meter
+from device.clock.midi_clock import MidiClock
+from device.clock.step import Clock, ClockPulse, Step
+from device.clock.tempo_map import TempoMap
 from device.errors import UserError
-from device.fileclock import FileClock
-from device.fixed import FixedClock
-from device.follow import FollowClock
-from device.meter import Meter
-from device.midiclock import MidiClock
-from device.tempomap import TempoMap
 
 Mode: TypeAlias = Literal["follow", "fixed", "midi", "file"]
 FILE_MODES: tuple[Mode, ...] = ("follow", "fixed", "file")

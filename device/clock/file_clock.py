@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from device.clock import ClockPulse, Step
+from device.clock.meter import Meter
+from device.clock.step import ClockPulse, Step
+from device.clock.tempo_map import TempoMap
 from device.errors import UserError
-from device.meter import Meter
-from device.tempomap import TempoMap
 
 DEFAULT_SIGNATURE = (4, 4)
 BARS_AFTER_END = 2

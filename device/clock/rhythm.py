@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from device.meter import Meter
+from device.clock.meter import Meter
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

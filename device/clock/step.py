@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from device.meter import Meter
+from device.clock.meter import Meter
 
 if TYPE_CHECKING:
     import mido

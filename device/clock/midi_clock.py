@@ -7,9 +7,9 @@ from collections import deque
 
 import numpy as np
 
-from device.clock import ClockPulse, Step
-from device.fixed import FASTEST_BPM
-from device.meter import Meter
+from device.clock.fixed_clock import FASTEST_BPM
+from device.clock.meter import Meter
+from device.clock.step import ClockPulse, Step
 
 PULSES_PER_QUARTER = 24
 FASTEST_PULSE_S = 60.0 / FASTEST_BPM / PULSES_PER_QUARTER

@@ -1,6 +1,6 @@
 """Readings of the grid side by side: phase, step length and what the onsets were taken for.
 
-Each is a Kalman filter over phase and step length; `device.pulse` says how likely what is.
+Each is a Kalman filter over phase and step length; `device.clock.grid` says how likely what is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device.rhythm import Floats, Ints
+from device.clock.rhythm import Floats, Ints
 
 READINGS = 20
 TIMING_S = 0.022
