@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.calibration import Calibration
-from device.config import Config
 from device.hearing import Hearing
 from device.panic import silencing
 from device.ports.midi_ports import open_output, portaudio
 from device.roundtrip import DisturbedError, RoundTrip, Take, evaluate
+from device.settings.config import Config
 from device.soundsource import SoundSource
 from device.streamtime import StreamTime
 from device.synthlink import SYNTH

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from device.config import Config
+from device.settings.config import Config
 from device.system.durable_files import write_durably
 from device.system.paths import state_dir
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from device.config import DEFAULT_RATE, Config
 from device.errors import UserError
 from device.finding import Finding, broken, good, notice
 from device.fluidsynth import find_soundfont
 from device.machine import Machine
 from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose
+from device.settings.config import DEFAULT_RATE, Config
 from device.synthlink import is_synth
 
 

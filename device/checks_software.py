@@ -5,11 +5,11 @@ from __future__ import annotations
 from device import golden
 from device.bundle import Bundle
 from device.calibration import midi_lead_s, synth_lead_s
-from device.config import Config
 from device.errors import UserError
 from device.finding import Finding, broken, good, notice
 from device.machine import Machine
 from device.runtime import PACKAGES
+from device.settings.config import Config
 
 LARGEST_SHARE = 0.25
 """Of a hop that may be taken, 99 times in 100: the rest is for sound, MIDI and whatever else runs."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from device.calibration import Calibration, read_calibration, write_calibration
-from device.config import Config, read_config
 from device.errors import UserError
 from device.options import settings_file
+from device.settings.config import Config, read_config
 from device.status.schema import read_status
 from device.system.paths import run_dir
 

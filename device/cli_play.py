@@ -14,20 +14,6 @@ import click
 from device import audio, midifile
 from device.audio import SoundFile
 from device.bundle import Bundle, default_bundle
-from device.choices import (
-    AS_FITTED,
-    AS_THE_NET_PLAYS,
-    HIGHEST_REGISTER,
-    LEAST_CONFIDENCE,
-    LEAST_DENSITY,
-    LOWEST_REGISTER,
-    MOST_CONFIDENCE,
-    MOST_DENSITY,
-    SPLIT,
-    STYLES,
-    Steering,
-    Style,
-)
 from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.clock.meter import Meter
 from device.clock.step import Clock
@@ -42,6 +28,20 @@ from device.play import Progress, play_midi, play_sound
 from device.recording import how_captured
 from device.report import BundleName
 from device.resample import Hops
+from device.settings.choices import (
+    AS_FITTED,
+    AS_THE_NET_PLAYS,
+    HIGHEST_REGISTER,
+    LEAST_CONFIDENCE,
+    LEAST_DENSITY,
+    LOWEST_REGISTER,
+    MOST_CONFIDENCE,
+    MOST_DENSITY,
+    SPLIT,
+    STYLES,
+    Steering,
+    Style,
+)
 
 _IN = click.Path(path_type=Path)
 _OUT = click.Path(path_type=Path)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from device.config import read_config
 from device.options import settings_file
+from device.settings.config import read_config
 
 
 @click.command()

@@ -16,10 +16,10 @@ from device.checks_system import (
     check_real_time,
     check_service,
 )
-from device.config import Config, read_config
 from device.errors import UserError
 from device.finding import Finding, broken, good
 from device.machine import Machine
+from device.settings.config import Config, read_config
 
 WIDTH = 11
 """Of the longest name."""

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from device.clock.step import Clock, ClockPulse, Step
-from device.controls import Action, Tap
 from device.features import Samples
 from device.hearing import Hearing
 from device.performer import Move, Performer
+from device.settings.controls import Action, Tap
 from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 
 

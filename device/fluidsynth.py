@@ -14,10 +14,10 @@ import threading
 from pathlib import Path
 
 from device.alsacards import find_card, sound_cards
-from device.config import Config, SynthSettings
 from device.errors import UserError
 from device.midiports import MidiPorts
 from device.ports.midi_ports import midi_systems
+from device.settings.config import Config, SynthSettings
 from device.synthlink import SYNTH, Link, right_hand_channel
 
 JACK = "jack"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from device.choices import SPLIT
 from device.features import Features, FeatureSpec, Samples
 from device.gate import Gate, GateSpec
 from device.own import OwnNotes
+from device.settings.choices import SPLIT
 from device.transcriber import Stepper, Transcriber
 from device.types import NoteEnded, NoteHeard, Send
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from device.accompanist import Accompanist, Plan
-from device.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
 from device.clock.step import Step
-from device.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
 from device.ending import Ending
 from device.hand import Hand
 from device.performer import Move, Strike
+from device.settings.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
+from device.settings.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
 from device.texture import Steered
 from device.touch import NOTHING, Touch
 from device.types import Note, NoteEnded

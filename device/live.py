@@ -6,13 +6,13 @@ import contextlib
 import logging
 
 from device.bundle import Bundle
-from device.config import Config
 from device.engine import Engine
 from device.hearing import silence
 from device.midiports import MidiPorts
 from device.monitor import Monitor
 from device.recording import Capture
 from device.session import Session
+from device.settings.config import Config
 from device.signals import Signals
 
 WARM_UP_HOPS = 32

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from device.accompanist import Accompanist
 from device.bundle import Bundle
-from device.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
-from device.config import Config, read_config
 from device.engine import Engine
 from device.errors import BundleError
 from device.gate import GateSpec
 from device.hearing import Hearing
 from device.lefthand import LeftHand
+from device.settings.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
+from device.settings.config import Config, read_config
 from device.slots import open_current
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from device.config import DEFAULT_PATH
+from device.settings.config import DEFAULT_PATH
 
 
 def settings_file(told: str) -> Callable[[Any], Any]:

@@ -19,13 +19,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from device.choices import AS_FITTED
 from device.engine import Engine
 from device.errors import UserError, missing_extra
 from device.midifile import write_midi
 from device.notes_csv import write_notes
 from device.performance import Performance
 from device.play import LONGEST_TAIL_S
+from device.settings.choices import AS_FITTED
 from device.source import Source
 from device.spool import Spool
 from device.types import Event, Note, Send
@@ -57,7 +57,7 @@ class How:
     """The folder of the models, "" for those that came with lefthand."""
     hears_itself: bool
     steering: dict[str, Any] = field(default_factory=dict)
-    """The fields of `device.choices.Steering` at the beginning."""
+    """The fields of `device.settings.choices.Steering` at the beginning."""
     split: int = 0
     """The right hand's lowest pitch."""
     confidence: float = AS_FITTED

@@ -21,8 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.calibration import midi_lead_s, read_calibration, synth_lead_s
-from device.config import Config
-from device.controls import Controls
 from device.echoes import Echoes
 from device.engine import Engine
 from device.errors import UnavailableError
@@ -37,6 +35,8 @@ from device.ports.jack_clients import JackClients
 from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose, connect_output, portaudio, sound_inputs
 from device.recording import Capture
 from device.sender import Sender
+from device.settings.config import Config
+from device.settings.controls import Controls
 from device.sinks import SynthSink
 from device.soundsource import SoundSource
 from device.source import Source

@@ -14,10 +14,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from device.config import DEFAULT_PATH, Config, read_config
 from device.errors import UserError
 from device.panic import controls_bytes, silencing_bytes
 from device.ports.midi_ports import open_output
+from device.settings.config import DEFAULT_PATH, Config, read_config
 from device.system.paths import run_dir
 
 LIMIT_S = 0.8

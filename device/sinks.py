@@ -11,9 +11,9 @@ from typing import Any
 
 import mido
 
-from device.config import Config
 from device.panic import silencing
 from device.ports.midi_ports import midi_class, midi_client, midi_systems
+from device.settings.config import Config
 from device.status.faults import Faults
 from device.synthlink import SOURCE, right_hand_channel
 from device.types import DRUM_CHANNEL

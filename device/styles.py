@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from device.choices import LEAST_DENSITY, MOST_DENSITY, Style
 from device.clock.step import Step
+from device.settings.choices import LEAST_DENSITY, MOST_DENSITY, Style
 from device.touch import NOTHING, Touch
 
 GRAIN: dict[Style, int] = {"bass": 1, "block": 1, "broken": 3, "arpeggio": 3, "oom-pah": 2, "sustained": 0}

@@ -10,8 +10,8 @@ from typing import Any
 import mido
 
 from device.clock.step import KINDS, ClockPulse
-from device.controls import Action, Controls
 from device.ports.midi_ports import Port, connect_input
+from device.settings.controls import Action, Controls
 from device.streamtime import StreamTime
 
 MOST_WAITING = 256

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from device.config import Config
 from device.engine import Engine
 from device.errors import UserError
 from device.recording import Capture, How, Recording
+from device.settings.config import Config
 from device.source import Source
 from device.types import Event
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from device.accompanist import Plan
-from device.choices import Style
 from device.clock.step import Step
+from device.settings.choices import Style
 from device.styles import Figure, on_beats
 from device.touch import NOTHING, Touch
 from device.warmup import Manner

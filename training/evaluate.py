@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from device.bundle import Bundle, default_bundle
-from device.choices import STYLES, Steering, Style
+from device.settings.choices import STYLES, Steering, Style
 from training.by_ear import PLACES, Place
 from training.takes import QUIET, REAL, SETTINGS
 

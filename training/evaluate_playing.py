@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from device.accompanist import Accompanist, Net
-from device.choices import AS_THE_NET_PLAYS, Steering
 from device.errors import UserError
 from device.lefthand import LeftHand
 from device.performer import Performer
+from device.settings.choices import AS_THE_NET_PLAYS, Steering
 from device.types import Note, NoteEnded, Send
 from training.baselines import BASELINES
 from training.panel import CONSONANCE, STEPS_PER_QUARTER, Roll, grid_length, jensen_shannon, panel, roll_of

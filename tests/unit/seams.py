@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device import sender, session, soundsource
-from device.config import Config, parse_config
 from device.errors import UnavailableError
 from device.features import FeatureSpec
 from device.monitor import Monitor
 from device.performer import Performer, Strike
 from device.ports.midi_ports import Port, SoundInput
 from device.session import Session
+from device.settings.config import Config, parse_config
 from device.types import Event, Note, NoteHeard
 
 RATE, BLOCK = 16_000, 256

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.calibration import FILE, Calibration, midi_lead_s, read_calibration, synth_lead_s, write_calibration
-from device.config import Config, parse_config
+from device.settings.config import Config, parse_config
 
 MEASURED = Calibration(
     measured="2026-01-01T12:00:00+00:00",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from device.config import Config, parse_config, read_config
 from device.errors import ConfigError
+from device.settings.config import Config, parse_config, read_config
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "lefthand.toml"
 GOOD = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n'

@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
-from device.choices import Steering
 from device.clock.count_in import Taps
 from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
-from device.config import parse_config
-from device.controls import (
+from device.engine import Engine
+from device.errors import ConfigError, UserError
+from device.lefthand import LeftHand
+from device.settings.choices import Steering
+from device.settings.config import parse_config
+from device.settings.controls import (
     ACTIONS,
     Action,
     Arm,
@@ -28,9 +31,6 @@ from device.controls import (
     Tap,
     Trigger,
 )
-from device.engine import Engine
-from device.errors import ConfigError, UserError
-from device.lefthand import LeftHand
 from device.streamtime import StreamTime
 from device.switches import Switches
 from device.types import Beat, Event, Note, NoteHeard, Send

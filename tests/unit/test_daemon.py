@@ -16,12 +16,12 @@ import pytest
 from seams import CONFIG, Stage, patiently, seams
 
 from device import daemon as daemon_module
-from device.config import parse_config
 from device.daemon import FAULTS_BEFORE, Daemon
 from device.errors import ConfigError
 from device.features import FeatureSpec
 from device.manifest import MANIFEST
 from device.recording import Capture
+from device.settings.config import parse_config
 from device.signals import Signals
 from device.status.schema import Status, read_status
 

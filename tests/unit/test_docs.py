@@ -10,7 +10,7 @@ import click
 import pytest
 
 from device.cli import COMMANDS, main
-from device.config import Config
+from device.settings.config import Config
 
 ROOT = Path(__file__).parents[2]
 PAPERS = [ROOT / "docs" / name for name in ("wiring.md", "first-ten-minutes.md", "trouble.md")]

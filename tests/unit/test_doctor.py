@@ -15,13 +15,13 @@ from device import checks_ports, checks_software, checks_system
 from device.bundle import Bundle, default_bundle
 from device.calibration import Calibration
 from device.cli import main
-from device.config import Config, parse_config
 from device.doctor import WIDTH, examine
 from device.errors import BundleError, missing_extra
 from device.finding import Finding
 from device.machine import Machine
 from device.ports.midi_ports import Port, SoundInput
 from device.runtime import RuntimeName
+from device.settings.config import Config, parse_config
 from device.status.schema import AudioStatus, Status
 from device.system.realtime import HopTimes
 

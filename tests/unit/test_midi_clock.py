@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
-from device.choices import Steering
 from device.clock.meter import Meter
 from device.clock.midi_clock import MidiClock
 from device.clock.step import ClockPulse, Step
-from device.config import parse_config
-from device.controls import Controls
 from device.engine import Engine
 from device.errors import ConfigError
 from device.lefthand import LeftHand
+from device.settings.choices import Steering
+from device.settings.config import parse_config
+from device.settings.controls import Controls
 from device.streamtime import StreamTime
 from device.switches import Switches
 from device.types import Note, NoteHeard, Send

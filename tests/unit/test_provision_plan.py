@@ -18,7 +18,7 @@ from deploy.appliance import files
 from deploy.appliance.machine import Report, StepError, link, write
 from deploy.target import Target
 from deploy.wheels import Wheel
-from device.config import parse_config
+from device.settings.config import parse_config
 
 TARGET = Target("aarch64", (3, 11), (2, 36))
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from device import calibrate as calibrating
 from device.calibrate import PITCHES, _plan, calibrate
 from device.cli import main
-from device.config import parse_config
 from device.errors import UserError
 from device.hearing import Hearing
 from device.roundtrip import LONGEST_S, DisturbedError, RoundTrip, Take, evaluate
+from device.settings.config import parse_config
 
 HOP_S = 0.016
 NOISE, NOTE = 0.001, 0.1

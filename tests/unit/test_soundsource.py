@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from device import soundsource
-from device.config import AudioSettings
 from device.errors import UnavailableError, UserError
+from device.settings.config import AudioSettings
 from device.soundsource import SoundSource
 from device.streamtime import StreamTime
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.accompanist import Accompanist
-from device.choices import STYLES, Steering, Style
 from device.clock.meter import Meter
 from device.clock.step import Step
-from device.controls import Arm, Density, Hold, Panic, Register, Restyle
 from device.lefthand import LeftHand
 from device.performer import Performer
+from device.settings.choices import STYLES, Steering, Style
+from device.settings.controls import Arm, Density, Hold, Panic, Register, Restyle
 from device.styles import Figure, depth
 from device.types import Note, Send
 from tests.unit.nets import EchoNet, FixedNet

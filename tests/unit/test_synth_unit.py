@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from device import fluidsynth
 from device.alsacards import find_card, parse_cards
 from device.cli import main
-from device.config import Config, parse_config
 from device.errors import UserError
 from device.ports.midi_ports import Port
+from device.settings.config import Config, parse_config
 from device.sinks import SynthSink
 from device.status.faults import Faults
 from device.synthlink import Link, connecting, right_hand_channel

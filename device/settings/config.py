@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
-from device.choices import (
+from device.clock.meter import Meter
+from device.errors import ConfigError, UserError
+from device.settings.choices import (
     AS_FITTED,
     HIGHEST_REGISTER,
     LEAST_CONFIDENCE,
@@ -21,9 +23,7 @@ from device.choices import (
     Steering,
     Style,
 )
-from device.clock.meter import Meter
-from device.controls import Trigger
-from device.errors import ConfigError, UserError
+from device.settings.controls import Trigger
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
 DEFAULT_RATE = 48_000
