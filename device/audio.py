@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
-from device.resample import HIGHEST_RATE, LOWEST_RATE
+from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 
 if TYPE_CHECKING:
     import soundfile

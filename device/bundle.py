@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import BundleError
-from device.features import Features, FeatureSpec
+from device.hearing.features import Features, FeatureSpec
 from device.manifest import CARD, GOLDEN, MANIFEST, Manifest, read_manifest
 from device.runtime import RuntimeName, StepModel
 

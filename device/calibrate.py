@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.calibration import Calibration
-from device.hearing import Hearing
+from device.hearing.pipeline import Hearing
 from device.panic import silencing
 from device.ports.midi_ports import open_output, portaudio
 from device.roundtrip import DisturbedError, RoundTrip, Take, evaluate

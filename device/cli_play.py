@@ -19,7 +19,8 @@ from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
+from device.hearing.resample import Hops
 from device.midifile import MidiInput, read_midi, sent_notes
 from device.models import hearing_of, left_hand_of
 from device.outputs import Outputs
@@ -27,7 +28,6 @@ from device.performance import Performance
 from device.play import Progress, play_midi, play_sound
 from device.recording import how_captured
 from device.report import BundleName
-from device.resample import Hops
 from device.settings.choices import (
     AS_FITTED,
     AS_THE_NET_PLAYS,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from device.clock.step import Clock, ClockPulse, Step
-from device.features import Samples
-from device.hearing import Hearing
+from device.hearing.features import Samples
+from device.hearing.pipeline import Hearing
 from device.performer import Move, Performer
 from device.settings.controls import Action, Tap
 from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from device.bundle import GOLDEN_FRAMES, GOLDEN_SAMPLES, Bundle
 from device.errors import BundleError
-from device.features import Features
+from device.hearing.features import Features
 from device.runtime import Float, RuntimeName, StepModel, TensorSpec
 
 SLOWEST = 0.5

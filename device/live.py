@@ -7,7 +7,7 @@ import logging
 
 from device.bundle import Bundle
 from device.engine import Engine
-from device.hearing import silence
+from device.hearing.pipeline import silence
 from device.midiports import MidiPorts
 from device.monitor import Monitor
 from device.recording import Capture

@@ -55,7 +55,7 @@ class Manifest:
     label_delay_frames: int
     """The transcriber's look-ahead: what it says of frame k it says at frame k + this."""
     features: dict[str, Any]
-    """`device.features.FeatureSpec`, whole."""
+    """`device.hearing.features.FeatureSpec`, whole."""
     models: dict[str, ModelSpec]
     gate: dict[str, Any]
     """Thresholds, and how they were calibrated."""

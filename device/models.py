@@ -12,8 +12,8 @@ from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
 from device.engine import Engine
 from device.errors import BundleError
-from device.gate import GateSpec
-from device.hearing import Hearing
+from device.hearing.gate import GateSpec
+from device.hearing.pipeline import Hearing
 from device.lefthand import LeftHand
 from device.settings.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.settings.config import Config, read_config
@@ -54,7 +54,7 @@ def engine_of(config: Config, bundle: Bundle) -> Engine:
 def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED) -> Hearing:
     """A new hearing by the bundle's transcriber, thresholds and features; `split` is the right hand's lowest pitch.
 
-    `confidence`, between 0 and 1: how sure a note has to be, as `device.gate.GateSpec.asked` takes it.
+    `confidence`, between 0 and 1: how sure a note has to be, as `device.hearing.gate.GateSpec.asked` takes it.
     """
     known = {field.name for field in fields(GateSpec)}
     settings = {name: value for name, value in bundle.manifest.gate.items() if name in known}

@@ -9,11 +9,11 @@ import numpy as np
 
 from device.audio import SoundFile
 from device.engine import Engine
-from device.features import Samples
-from device.hearing import Hearing
+from device.hearing.features import Samples
+from device.hearing.pipeline import Hearing
+from device.hearing.resample import Hops
 from device.midifile import Part, events
 from device.performance import Performance
-from device.resample import Hops
 from device.types import NoteEnded, NoteHeard
 
 Progress = Callable[[float], None]

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UnavailableError, UserError
-from device.features import Samples
+from device.hearing.features import Samples
+from device.hearing.resample import Hops
 from device.ports.midi_ports import SOUND, choose, rates_of, sound_inputs, within_reason
-from device.resample import Hops
 from device.settings.config import DEFAULT_RATE, AudioSettings
 from device.source import Feed
 from device.status.faults import Faults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeAlias
 
-from device.features import Samples
+from device.hearing.features import Samples
 from device.ports.midi_ports import Port
 from device.types import NoteEnded, NoteHeard
 

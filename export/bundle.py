@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.bundle import Bundle
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
 from device.manifest import GOLDEN, SCHEMA, DataSource, Manifest, ModelSpec
 from device.runtime import StepModel
 from device.version import VERSION

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.bundle import GOLDEN_FRAMES, GOLDEN_SAMPLES
-from device.features import Features, FeatureSpec, golden_input
 from device.golden import relative_error, run
+from device.hearing.features import Features, FeatureSpec, golden_input
 from device.runtime import RuntimeName, StepModel, TensorSpec
 from export.calibration import Pair
 

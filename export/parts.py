@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from device.errors import UserError
-from device.features import FeatureSpec
-from device.gate import GateSpec
+from device.hearing.features import FeatureSpec
+from device.hearing.gate import GateSpec
 from export.calibration import Inputs, Roll
 from export.files import read_json
 from export.verify import Thresholds

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from device.bundle import Bundle
-from device.features import Samples
+from device.hearing.features import Samples
+from device.hearing.resample import Hops
 from device.models import hearing_of
-from device.resample import Hops
 from device.types import Note, NoteEnded, NoteHeard
 from training.acoustics import in_room, room_response
 from training.banks import Bank, load_bank

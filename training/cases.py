@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from device.bundle import Bundle
-from device.features import Features
+from device.hearing.features import Features
+from device.hearing.own_notes import OwnNotes
+from device.hearing.resample import Hops
+from device.hearing.transcriber import Transcriber
 from device.models import hearing_of
-from device.own import OwnNotes
-from device.resample import Hops
-from device.transcriber import Transcriber
 from training.errors import Judged, judge
 from training.evaluate_hearing import Heard, listen
 from training.gatefit import Posteriors

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from device.bundle import Bundle
-from device.hearing import Hearing
+from device.hearing.pipeline import Hearing
+from device.hearing.resample import Hops
 from device.models import hearing_of
-from device.resample import Hops
 from device.types import MIDDLE_C, NoteHeard
 from training.notescore import Notes, Score, matched, score
 from training.peers import BasicPitch

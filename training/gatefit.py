@@ -20,8 +20,8 @@ from scipy.special import logit
 from tqdm import tqdm
 
 from device.errors import UserError
-from device.features import FeatureSpec
-from device.gate import OCTAVES, Gate, GateSpec
+from device.hearing.features import FeatureSpec
+from device.hearing.gate import OCTAVES, Gate, GateSpec
 from device.types import LOWEST_KEY, NoteHeard
 from training.hear import fit_named
 from training.notescore import Notes, matched, score

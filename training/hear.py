@@ -12,8 +12,8 @@ import click
 
 import training
 from device.errors import UserError
-from device.features import FeatureSpec
-from device.gate import OCTAVES
+from device.hearing.features import FeatureSpec
+from device.hearing.gate import OCTAVES
 from training.scene_cache import load_scenes
 
 KEPT = Path(training.__path__[0]) / "fits"

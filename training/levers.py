@@ -21,7 +21,7 @@ import click
 
 from device.bundle import Bundle, default_bundle
 from device.errors import UserError
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
 from training.evaluate_hearing import compare
 from training.lever_figures import FIGURES, figures_of, table
 from training.lever_setup import LEVERS, ONE_PIANO, TIMBRE, Lever

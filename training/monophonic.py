@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UserError
-from device.features import Samples
+from device.hearing.features import Samples
 from training.banks import load_bank
 from training.notescore import Notes
 from training.perform import perform

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from device.errors import UserError
-from device.features import Samples
+from device.hearing.features import Samples
 from training.notescore import Notes
 
 RATE = 22_050

@@ -19,7 +19,7 @@ import click
 import numpy as np
 
 from device.bundle import Bundle, default_bundle
-from device.gate import GateSpec
+from device.hearing.gate import GateSpec
 from device.types import KEYS, LOWEST_KEY
 from training.cases import Case, case_of
 from training.errors import KINDS

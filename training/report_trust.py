@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from device.features import FeatureSpec
-from device.gate import GateSpec
+from device.hearing.features import FeatureSpec
+from device.hearing.gate import GateSpec
 from device.settings.choices import AS_FITTED
 from device.types import LOWEST_KEY
 from training.cases import Case

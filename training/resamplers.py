@@ -11,8 +11,8 @@ import click
 import numpy as np
 
 from device.errors import UserError
-from device.features import FeatureSpec, Samples
-from device.resample import Hops
+from device.hearing.features import FeatureSpec, Samples
+from device.hearing.resample import Hops
 
 RATES = (44_100, 48_000)
 CHUNK = 64

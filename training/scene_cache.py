@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from device.errors import UserError
-from device.features import Features, FeatureSpec
+from device.hearing.features import Features, FeatureSpec
 from training.banks import Bank, bank_names, load_bank
 from training.noise import load_clips
 from training.pieces import CORPORA, Piece, load_pieces

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device.features import Features, FeatureSpec
-from device.own import OwnNotes
+from device.hearing.features import Features, FeatureSpec
+from device.hearing.own_notes import OwnNotes
 from device.types import KEYS, LOWEST_KEY
 from training.augment import CHANGES, Augmentation, augment, with_noise
 from training.banks import Bank
@@ -59,7 +59,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Sound:
-    """What a scene sounds like: `audio` at `device.features`' rate, `notes` to find, and what we `sent`."""
+    """What a scene sounds like: `audio` at `device.hearing.features`' rate, `notes` to find, and what we `sent`."""
 
     audio: Audio
     notes: npt.NDArray[Any]

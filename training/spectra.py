@@ -1,6 +1,6 @@
 """Spectrograms that the older transcribers read: log-frequency, constant-Q and mel, whole recordings at once.
 
-Frame k is centred on sample k hops. The shipped transcriber does not read these: its features are `device.features`.
+Frame k is centred on sample k hops. The shipped transcriber does not read these: its features are `device.hearing.features`.
 """
 
 from __future__ import annotations

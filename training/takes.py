@@ -13,7 +13,7 @@ from device.bundle import Bundle
 from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.errors import UserError
-from device.features import Samples
+from device.hearing.features import Samples
 from device.midifile import Part, notes_of
 from device.models import left_hand_of
 from device.play import play_midi

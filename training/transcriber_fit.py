@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
 from device.types import KEYS
 from training.fitting import callbacks, feed
 from training.scenes import Scene, targets

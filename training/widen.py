@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
 from training.transcriber_model import NetConfig, TranscriberNet, build_net
 
 Places = NDArray[np.intp]

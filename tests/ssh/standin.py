@@ -48,7 +48,7 @@ def supervise(folder: Path) -> None:
 def play(folder: Path) -> None:
     """Plays the current bundle until SIGTERM."""
     from device.bundle import default_bundle
-    from device.hearing import silence
+    from device.hearing.pipeline import silence
     from device.models import hearing_of
     from device.slots import Slots, open_current
     from device.status.schema import AudioStatus, BundleStatus, HopStatus, Status, write_status

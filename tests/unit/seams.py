@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from device import sender, session, soundsource
 from device.errors import UnavailableError
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
 from device.monitor import Monitor
 from device.performer import Performer, Strike
 from device.ports.midi_ports import Port, SoundInput

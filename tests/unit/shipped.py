@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from device.audio import SoundFile
 from device.bundle import Bundle, default_bundle
-from device.hearing import Hearing
-from device.resample import Hops
+from device.hearing.pipeline import Hearing
+from device.hearing.resample import Hops
 from device.types import Note, NoteEnded, NoteHeard
 
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"

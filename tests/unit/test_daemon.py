@@ -18,7 +18,7 @@ from seams import CONFIG, Stage, patiently, seams
 from device import daemon as daemon_module
 from device.daemon import FAULTS_BEFORE, Daemon
 from device.errors import ConfigError
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
 from device.manifest import MANIFEST
 from device.recording import Capture
 from device.settings.config import parse_config

@@ -16,11 +16,11 @@ from shipped import bundle, recording
 from device.audio import SoundFile
 from device.clock.make_clock import Mode, make_clock
 from device.engine import Engine
-from device.hearing import Hearing
+from device.hearing.pipeline import Hearing
+from device.hearing.resample import Hops
 from device.models import hearing_of
 from device.performance import Performance
 from device.play import play_sound
-from device.resample import Hops
 
 RATE, HOP = 16_000, 256
 SOUND_S = 12.0

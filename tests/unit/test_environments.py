@@ -208,7 +208,7 @@ def test_a_midi_file_is_played_to_in_a_bare_environment(bare: Environment, hand:
 
 def test_features_are_the_same_everywhere(bare: Environment) -> None:
     code = (
-        "import sys, numpy as np; from device.features import Features, FeatureSpec\n"
+        "import sys, numpy as np; from device.hearing.features import Features, FeatureSpec\n"
         "golden = np.load(sys.argv[1])\n"
         "found = Features(FeatureSpec()).frames(golden['samples'])[::int(golden['every'])]\n"
         "print(float(np.max(np.abs(found - golden['frames']))))"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.features import BATCH_FRAMES, Features, FeatureSpec, golden_input
+from device.hearing.features import BATCH_FRAMES, Features, FeatureSpec, golden_input
 
 SPEC = FeatureSpec()
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "features.npz"

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.gate import Gate, GateSpec
-from device.transcriber import FRAME, ONSET, VELOCITY, Stepper, Transcriber
+from device.hearing.gate import Gate, GateSpec
+from device.hearing.transcriber import FRAME, ONSET, VELOCITY, Stepper, Transcriber
 from device.types import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
 
 HOP_S = 0.016

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from device.errors import UserError
-from device.gate import GateSpec
-from device.transcriber import FRAME, ONSET, VELOCITY
+from device.hearing.gate import GateSpec
+from device.hearing.transcriber import FRAME, ONSET, VELOCITY
 from device.types import LOWEST_KEY
 from training.gatefit import Posteriors, fit_endings, fit_gate, missed_and_false, pass_gate
 from training.notescore import Notes

@@ -15,7 +15,7 @@ from sines import sine_bank
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from device.features import Features, FeatureSpec
+from device.hearing.features import Features, FeatureSpec
 from device.types import KEYS, LOWEST_KEY, MIDDLE_C
 from training.__main__ import main
 from training.lever_figures import COLUMNS, FIGURES, HISTORY, table

@@ -16,13 +16,13 @@ from device.clock.file_clock import FileClock
 from device.clock.make_clock import make_clock
 from device.clock.step import Step
 from device.engine import Engine
-from device.features import FeatureSpec
-from device.hearing import Hearing
+from device.hearing.features import FeatureSpec
+from device.hearing.pipeline import Hearing
+from device.hearing.resample import Hops
 from device.midifile import Part
 from device.performance import Performance
 from device.performer import Move, Strike
 from device.play import play_midi, play_sound
-from device.resample import Hops
 from device.types import Note, NoteEnded, NoteHeard
 
 HOP_S = 0.016

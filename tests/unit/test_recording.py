@@ -18,17 +18,17 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
 from device.errors import UserError
-from device.features import FeatureSpec
-from device.gate import GateSpec
-from device.hearing import Hearing
+from device.hearing.features import FeatureSpec
+from device.hearing.gate import GateSpec
+from device.hearing.pipeline import Hearing
+from device.hearing.resample import Hops
+from device.hearing.transcriber import FRAME, ONSET, VELOCITY
 from device.notes_csv import write_notes
 from device.performer import Strike
 from device.play import play_sound
 from device.ports.midi_ports import Port
 from device.recording import How, Recording, how_captured
-from device.resample import Hops
 from device.source import Feed
-from device.transcriber import FRAME, ONSET, VELOCITY
 from device.types import KEYS, Note, NoteEnded
 
 RATE, BLOCK = 48_000, 441

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from device.errors import UserError
-from device.resample import Hops
+from device.hearing.resample import Hops
 
 MODEL_RATE, HOP = 16_000, 256
 

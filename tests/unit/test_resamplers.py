@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.errors import UserError
-from device.features import FeatureSpec, Samples
+from device.hearing.features import FeatureSpec, Samples
 from training import resamplers
 from training.resamplers import CHUNK, Stream, chunked, level_db, ours
 

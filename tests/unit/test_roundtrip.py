@@ -13,7 +13,7 @@ from device import calibrate as calibrating
 from device.calibrate import PITCHES, _plan, calibrate
 from device.cli import main
 from device.errors import UserError
-from device.hearing import Hearing
+from device.hearing.pipeline import Hearing
 from device.roundtrip import LONGEST_S, DisturbedError, RoundTrip, Take, evaluate
 from device.settings.config import parse_config
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sines import sine_bank
 
-from device.features import Features, FeatureSpec
-from device.own import OwnNotes
+from device.hearing.features import Features, FeatureSpec
+from device.hearing.own_notes import OwnNotes
 from device.types import KEYS, LOWEST_KEY
 from training.banks import Bank
 from training.perform import PlayedScore, invent, perform

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
 from device.types import KEYS
 
 FRAMES = 12

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from device.errors import UserError
-from device.features import FeatureSpec
+from device.hearing.features import FeatureSpec
 from training.hear import asked_net, asked_weights, fit_named
 from training.transcriber_model import LossWeights, NetConfig, build_net, build_sequence, loss
 from training.widen import widened

@@ -107,8 +107,8 @@ def checks(name: str) -> list[list[dict[str, NDArray[np.float32]]]]:
 
 def export_toys(folder: Path) -> None:
     """See the module's text."""
-    from device.features import FeatureSpec
-    from device.gate import GateSpec
+    from device.hearing.features import FeatureSpec
+    from device.hearing.gate import GateSpec
     from export.bundle import Naming, export_bundle
     from export.parts import Part
     from export.rollout import FloatModel

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from device.features import Frames
+from device.hearing.features import Frames
 from device.types import KEYS
 
 ONSET, FRAME, OFFSET, VELOCITY = range(4)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.transcriber import FRAME, OFFSET, ONSET, VELOCITY
+from device.hearing.transcriber import FRAME, OFFSET, ONSET, VELOCITY
 from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 
 OCTAVES = 8

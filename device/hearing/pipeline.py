@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from device.features import Features, FeatureSpec, Samples
-from device.gate import Gate, GateSpec
-from device.own import OwnNotes
+from device.hearing.features import Features, FeatureSpec, Samples
+from device.hearing.gate import Gate, GateSpec
+from device.hearing.own_notes import OwnNotes
+from device.hearing.transcriber import Stepper, Transcriber
 from device.settings.choices import SPLIT
-from device.transcriber import Stepper, Transcriber
 from device.types import NoteEnded, NoteHeard, Send
 
 
