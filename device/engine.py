@@ -12,13 +12,13 @@ from typing import Protocol
 from device.clock.step import Clock, ClockPulse, Step
 from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
-from device.performer import Move, Performer
+from device.left_hand.performer import Move, Performer
 from device.settings.controls import Action, Tap
 from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 
 
 class Player(Protocol):
-    """Decides the left hand: `device.lefthand.LeftHand`."""
+    """Decides the left hand: `device.left_hand.player.LeftHand`."""
 
     def hear(self, note: Note) -> None:
         """A note of either of the player's hands was decided."""

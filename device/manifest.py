@@ -60,7 +60,7 @@ class Manifest:
     gate: dict[str, Any]
     """Thresholds, and how they were calibrated."""
     accompanist: dict[str, Any]
-    """The grid that it was trained for: `gap_steps` and what else `device.accompanist` reads."""
+    """The grid that it was trained for: `gap_steps` and what else `device.left_hand.accompanist` reads."""
     training: dict[str, Any]
     """How the models came about: configurations, seeds, commands, and how int8 compared with float."""
     metrics: dict[str, Any]

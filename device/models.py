@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from device.accompanist import Accompanist
 from device.bundle import Bundle
 from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
@@ -14,7 +13,8 @@ from device.engine import Engine
 from device.errors import BundleError
 from device.hearing.gate import GateSpec
 from device.hearing.pipeline import Hearing
-from device.lefthand import LeftHand
+from device.left_hand.accompanist import Accompanist
+from device.left_hand.player import LeftHand
 from device.settings.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.settings.config import Config, read_config
 from device.slots import open_current

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from device.listener import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS
+from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS
 
 Tensor = Any
 Size = tuple[int, int]

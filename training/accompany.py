@@ -43,7 +43,7 @@ def stretch(sequence: Sequence, first: int) -> tuple[Array, Array]:
 
 def heard_lately(x: Array) -> npt.NDArray[np.bool_]:
     """Where a right-hand key is down, or an onset came within the last two bars of four beats."""
-    from device.listener import GLOBAL_NAMES, PITCH_CHANNELS
+    from device.left_hand.net_input import GLOBAL_NAMES, PITCH_CHANNELS
 
     plain = x[:, 12 * len(PITCH_CHANNELS) :]
     age = plain[:, GLOBAL_NAMES.index("age 32")]

@@ -10,7 +10,13 @@ from types import ModuleType
 
 from device.errors import UserError
 
-HAND = ("device.lefthand", "device.texture", "device.hand", "device.accompanist", "device.ending")
+HAND = (
+    "device.left_hand.player",
+    "device.left_hand.texture",
+    "device.left_hand.voicing",
+    "device.left_hand.accompanist",
+    "device.left_hand.ending",
+)
 """Modules or packages that decide the left hand."""
 CLOCK = (
     "device.clock.follow_clock",

@@ -11,10 +11,10 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from device.accompanist import Accompanist, Net
 from device.errors import UserError
-from device.lefthand import LeftHand
-from device.performer import Performer
+from device.left_hand.accompanist import Accompanist, Net
+from device.left_hand.performer import Performer
+from device.left_hand.player import LeftHand
 from device.settings.choices import AS_THE_NET_PLAYS, Steering
 from device.types import Note, NoteEnded, Send
 from training.baselines import BASELINES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from device.listener import INPUT_SIZE
+from device.left_hand.net_input import INPUT_SIZE
 
 Array = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ import mido
 from shipped import bundle
 
 from device.clock.step import Clock, Step
-from device.lefthand import LeftHand
+from device.left_hand.player import LeftHand
 from device.midifile import MidiInput, Part, read_midi
 from device.models import left_hand_of
 from device.performance import Performance

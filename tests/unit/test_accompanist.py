@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.accompanist import Accompanist
 from device.clock.meter import Meter
 from device.clock.step import Step
-from device.hand import MOST_KEYS, WIDEST
-from device.lefthand import LeftHand
-from device.listener import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS, Listener, encode
-from device.performer import Strike
+from device.left_hand.accompanist import Accompanist
+from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS, Listener, encode
+from device.left_hand.performer import Strike
+from device.left_hand.player import LeftHand
+from device.left_hand.voicing import MOST_KEYS, WIDEST
 from device.types import Note, NoteEnded
 from tests.unit.nets import EchoNet, FixedNet
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("keras")
 
-from device.listener import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS
+from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS
 from training.accompanist_model import AccompanistNet, step_model
 from training.float_step import FloatStep
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.chords import NO_CHORD, ROOTS, label
+from device.left_hand.chord_names import NO_CHORD, ROOTS, label
 
 
 @pytest.mark.parametrize(

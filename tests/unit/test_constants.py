@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from device import lefthand
 from device.clock import grid_hypotheses, tempo_and_bar
 from device.errors import UserError
+from device.left_hand import player
 from training.constants import CLOCK, HAND, changed, modules_of
 
 
 def test_a_constant_has_another_value_for_a_while() -> None:
-    likely, most = lefthand.LIKELY, lefthand.MOST_UPPER
+    likely, most = player.LIKELY, player.MOST_UPPER
     with changed(["LIKELY=0.31", "MOST_UPPER=3"], HAND):
-        assert lefthand.LIKELY == 0.31
-        assert lefthand.MOST_UPPER == 3 and isinstance(lefthand.MOST_UPPER, int)
-    assert (likely, most) == (lefthand.LIKELY, lefthand.MOST_UPPER)
+        assert player.LIKELY == 0.31
+        assert player.MOST_UPPER == 3 and isinstance(player.MOST_UPPER, int)
+    assert (likely, most) == (player.LIKELY, player.MOST_UPPER)
 
 
 def test_a_constant_is_as_before_after_an_error() -> None:
-    likely = lefthand.LIKELY
+    likely = player.LIKELY
     with pytest.raises(ZeroDivisionError), changed(["LIKELY=0.9"], HAND):
         raise ZeroDivisionError
-    assert likely == lefthand.LIKELY
+    assert likely == player.LIKELY
 
 
 def test_a_constant_of_two_files_is_named_with_its_file() -> None:

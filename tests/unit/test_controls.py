@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.accompanist import Accompanist
 from device.clock.count_in import Taps
 from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
 from device.errors import ConfigError, UserError
-from device.lefthand import LeftHand
+from device.left_hand.accompanist import Accompanist
+from device.left_hand.player import LeftHand
 from device.settings.choices import Steering
 from device.settings.config import parse_config
 from device.settings.controls import (

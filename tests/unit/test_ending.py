@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.accompanist import Plan
 from device.clock.meter import Meter
 from device.clock.step import Step
-from device.ending import Ending
-from device.harmony import Chord
+from device.left_hand.accompanist import Plan
+from device.left_hand.ending import Ending
+from device.left_hand.harmony import Chord
 
 FOUR = Meter(4, 4)
 C, G = Chord((0, 4, 7), "C"), Chord((7, 11, 2), "G")

@@ -31,9 +31,9 @@ from device.clock.make_clock import Mode, make_clock
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
+from device.left_hand.performer import Move, Strike
 from device.midifile import Part
 from device.performance import Performance
-from device.performer import Move, Strike
 from device.play import play_midi
 from device.types import Note, NoteEnded, NoteHeard, Send
 

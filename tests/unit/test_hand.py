@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from device.hand import LOWEST, MOST_KEYS, WIDEST, Hand
+from device.left_hand.voicing import LOWEST, MOST_KEYS, WIDEST, Hand
 
 CLASSES = st.integers(0, 11)
 CEILINGS = st.integers(LOWEST - 5, 100)

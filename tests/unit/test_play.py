@@ -19,9 +19,9 @@ from device.engine import Engine
 from device.hearing.features import FeatureSpec
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
+from device.left_hand.performer import Move, Strike
 from device.midifile import Part
 from device.performance import Performance
-from device.performer import Move, Strike
 from device.play import play_midi, play_sound
 from device.types import Note, NoteEnded, NoteHeard
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from device.accompanist import Plan
 from device.clock.meter import Meter
 from device.clock.step import Step
-from device.harmony import Chord
-from device.texture import NOTHING, Texture, Touch
+from device.left_hand.accompanist import Plan
+from device.left_hand.harmony import Chord
+from device.left_hand.texture import NOTHING, Texture, Touch
 
 C_MAJOR = Chord((0, 4, 7), "C")
 

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from device.accompanist import Accompanist, Plan
 from device.clock.step import Step
-from device.ending import Ending
-from device.hand import Hand
-from device.performer import Move, Strike
+from device.left_hand.accompanist import Accompanist, Plan
+from device.left_hand.ending import Ending
+from device.left_hand.gesture import NOTHING, Touch
+from device.left_hand.imitation import WarmUp
+from device.left_hand.performer import Move, Strike
+from device.left_hand.texture import Steered
+from device.left_hand.voicing import Hand
 from device.settings.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
 from device.settings.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
-from device.texture import Steered
-from device.touch import NOTHING, Touch
 from device.types import Note, NoteEnded
-from device.warmup import WarmUp
 
 UNDER_PLAYER = 0.78
 """The left hand's velocity as a share of the player's running mean."""

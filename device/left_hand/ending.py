@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from device.accompanist import Plan
 from device.clock.step import Step
+from device.left_hand.accompanist import Plan
 
 HELD_BEATS = 2.0
 """Beats after which a tonic that is still held where a bar begins may be the last note."""

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from device.clock.step import Step
-from device.harmony import Chord, Harmony
-from device.listener import Listener, encode
-from device.presence import LISTEN_BEATS, Presence
-from device.tonality import Tonality
+from device.left_hand.activity import LISTEN_BEATS, Presence
+from device.left_hand.harmony import Chord, Harmony
+from device.left_hand.net_input import Listener, encode
+from device.left_hand.tonality import Tonality
 from device.types import Note, NoteEnded
 
 Array = npt.NDArray[np.float32]

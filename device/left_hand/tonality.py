@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from device.chords import label
-from device.harmony import Chord
+from device.left_hand.chord_names import label
+from device.left_hand.harmony import Chord
 
 PROFILES = np.array(
     [

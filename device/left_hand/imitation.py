@@ -13,9 +13,9 @@ from statistics import median
 
 from device.clock.meter import Meter
 from device.clock.step import Step
-from device.hand import BASS_HOME
-from device.styles import depth, shift
-from device.touch import NOTHING, Touch
+from device.left_hand.gesture import NOTHING, Touch
+from device.left_hand.styles import depth, shift
+from device.left_hand.voicing import BASS_HOME
 from device.types import Note, NoteEnded
 
 BARS = 4

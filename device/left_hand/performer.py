@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from device.touch import Pedal
+from device.left_hand.gesture import Pedal
 from device.types import SUSTAIN, Send
 
 SHORTEST_NOTE_S = 0.02

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 from device.clock.step import Step
+from device.left_hand.gesture import NOTHING, Touch
 from device.settings.choices import LEAST_DENSITY, MOST_DENSITY, Style
-from device.touch import NOTHING, Touch
 
 GRAIN: dict[Style, int] = {"bass": 1, "block": 1, "broken": 3, "arpeggio": 3, "oom-pah": 2, "sustained": 0}
 CHORD_KEYS = 2
@@ -44,7 +44,7 @@ class Figure:
     """One style, step by step; it knows when it struck last."""
 
     def __init__(self, style: Style) -> None:
-        """`style` is not "auto", which is `device.texture.Texture`."""
+        """`style` is not "auto", which is `device.left_hand.texture.Texture`."""
         self.style = style
         self.reset()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from device.accompanist import Plan
 from device.clock.step import Step
+from device.left_hand.accompanist import Plan
+from device.left_hand.gesture import NOTHING, Touch
+from device.left_hand.imitation import Manner
+from device.left_hand.styles import Figure, on_beats
 from device.settings.choices import Style
-from device.styles import Figure, on_beats
-from device.touch import NOTHING, Touch
-from device.warmup import Manner
 
 BASS_FROM, UPPER_FROM = 0.25, 0.18
 """Strike where it is at least this likely."""

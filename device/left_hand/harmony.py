@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device.chords import NO_CHORD, label
 from device.clock.step import Step
+from device.left_hand.chord_names import NO_CHORD, label
 
 Array = npt.NDArray[np.float32]
 
