@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from device.errors import UserError
 from device.finding import Finding, broken, good, notice
-from device.fluidsynth import find_soundfont
 from device.machine import Machine
+from device.outputs.synth_link import is_synth
+from device.outputs.synth_process import find_soundfont
 from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose
 from device.settings.config import DEFAULT_RATE, Config
-from device.synthlink import is_synth
 
 
 def check_sound(machine: Machine, config: Config) -> Finding:

@@ -19,11 +19,11 @@ from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
+from device.files.results import Outputs
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
 from device.midifile import MidiInput, read_midi, sent_notes
 from device.models import hearing_of, left_hand_of
-from device.outputs import Outputs
 from device.performance import Performance
 from device.play import Progress, play_midi, play_sound
 from device.recording import how_captured

@@ -21,7 +21,7 @@ def synth(path: Path) -> None:
 
     It plays what `lefthand run` sends with [play] sound = "synth" or "both".
     """
-    from device.fluidsynth import run_synth
+    from device.outputs.synth_process import run_synth
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="lefthand: %(message)s")
     config = read_config(path)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from device.engine import Engine
 from device.monitor import Monitor
-from device.sender import Sender
+from device.outputs.sender import Sender
 from device.source import Source
 from device.streamtime import StreamTime
 from device.switches import Switches

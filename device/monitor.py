@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from device.outputs.sender import Sender
 from device.ports.midi_ports import Port
-from device.sender import Sender
 from device.soundsource import SoundSource
 from device.source import Source
 from device.status.faults import Faults

@@ -29,15 +29,15 @@ from device.keyboard import KeyboardSource
 from device.loop import Loop
 from device.midiports import MidiPorts
 from device.monitor import Monitor
-from device.outbox import Outbox
-from device.panic import silencing
+from device.outputs.send_queue import Outbox
+from device.outputs.sender import Sender
+from device.outputs.silencing import silencing
+from device.outputs.synth_feed import SynthSink
 from device.ports.jack_clients import JackClients
 from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose, connect_output, portaudio, sound_inputs
 from device.recording import Capture
-from device.sender import Sender
 from device.settings.config import Config
 from device.settings.controls import Controls
-from device.sinks import SynthSink
 from device.soundsource import SoundSource
 from device.source import Source
 from device.streamtime import StreamTime

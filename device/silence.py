@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from device.errors import UserError
-from device.panic import controls_bytes, silencing_bytes
+from device.outputs.silencing import controls_bytes, silencing_bytes
 from device.ports.midi_ports import open_output
 from device.settings.config import DEFAULT_PATH, Config, read_config
 from device.system.paths import run_dir
@@ -49,7 +49,7 @@ def silence_all(path: Path, folder: Path) -> list[str]:
         config = read_config(path)
         ports, messages = _outputs(config), silencing_bytes(config.midi.channel - 1)
         if config.synth.right_hand:
-            from device.synthlink import right_hand_channel
+            from device.outputs.synth_link import right_hand_channel
 
             messages += controls_bytes(right_hand_channel(config.midi.channel - 1))
     except UserError as error:
@@ -74,7 +74,7 @@ def silence_all(path: Path, folder: Path) -> list[str]:
 def _outputs(config: Config) -> list[str]:
     outputs = [config.midi.output] if config.plays_midi else []
     if config.plays_synth:
-        from device.synthlink import SYNTH
+        from device.outputs.synth_link import SYNTH
 
         outputs.append(SYNTH)
     return outputs

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device import sender, session, soundsource
+from device import session, soundsource
 from device.errors import UnavailableError
 from device.hearing.features import FeatureSpec
 from device.left_hand.performer import Performer, Strike
 from device.monitor import Monitor
+from device.outputs import sender
 from device.ports.midi_ports import Port, SoundInput
 from device.session import Session
 from device.settings.config import Config, parse_config

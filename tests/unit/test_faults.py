@@ -15,7 +15,7 @@ from shipped import bundle, demo, hear, notes, share_found
 from device.errors import UnavailableError
 from device.models import hearing_of
 from device.monitor import open_files
-from device.outbox import MOST_WAITING, Outbox
+from device.outputs.send_queue import MOST_WAITING, Outbox
 from device.status.schema import Status
 from device.types import Send
 

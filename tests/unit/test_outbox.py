@@ -6,7 +6,7 @@ import mido
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.outbox import Outbox
+from device.outputs.send_queue import Outbox
 from device.types import Send
 
 sends = st.builds(

@@ -12,7 +12,7 @@ import soundfile
 
 from device.audio import SoundFile
 from device.errors import UserError
-from device.outputs import Outputs
+from device.files.results import Outputs
 from device.performance import Performance
 from device.report import BundleName, report, write_report
 from device.types import Beat, ChordChosen, Note, NoteEnded, NoteHeard, Send

@@ -9,9 +9,9 @@ from itertools import pairwise
 import mido
 import pytest
 
-from device import sender as sender_module
-from device.outbox import Outbox
-from device.sender import Sender
+from device.outputs import sender as sender_module
+from device.outputs.send_queue import Outbox
+from device.outputs.sender import Sender
 from device.streamtime import StreamTime
 from device.types import Send
 

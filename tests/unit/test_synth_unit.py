@@ -11,15 +11,15 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device import fluidsynth
-from device.alsacards import find_card, parse_cards
 from device.cli import main
 from device.errors import UserError
+from device.outputs import synth_process
+from device.outputs.alsa_cards import find_card, parse_cards
+from device.outputs.synth_feed import SynthSink
+from device.outputs.synth_link import Link, connecting, right_hand_channel
 from device.ports.midi_ports import Port
 from device.settings.config import Config, parse_config
-from device.sinks import SynthSink
 from device.status.faults import Faults
-from device.synthlink import Link, connecting, right_hand_channel
 
 CARDS = """\
  0 [Headphones     ]: bcm2835_headpho - bcm2835 Headphones
@@ -53,7 +53,7 @@ def test_a_card_is_meant_by_its_id_or_by_part_of_its_name() -> None:
 
 
 def test_fluidsynth_plays_on_the_card_by_its_id_at_the_rate_of_the_input(tmp_path: Path) -> None:
-    given = fluidsynth.arguments(config("gain = 1.5"), "plughw:CARD=USB", tmp_path / "piano.sf2")
+    given = synth_process.arguments(config("gain = 1.5"), "plughw:CARD=USB", tmp_path / "piano.sf2")
     assert given[-1] == str(tmp_path / "piano.sf2")
     assert "audio.alsa.device=plughw:CARD=USB" in given
     assert "midi.portname=lefthand-synth" in given
@@ -63,8 +63,8 @@ def test_fluidsynth_plays_on_the_card_by_its_id_at_the_rate_of_the_input(tmp_pat
 
 
 def test_both_hands_have_the_sound_of_the_settings() -> None:
-    assert fluidsynth.programs(config()) == ""
-    assert fluidsynth.programs(config(midi="program = 5\nchannel = 9")) == "prog 8 4\nprog 10 4\n"
+    assert synth_process.programs(config()) == ""
+    assert synth_process.programs(config(midi="program = 5\nchannel = 9")) == "prog 8 4\nprog 10 4\n"
 
 
 @given(st.integers(0, 15))
@@ -76,19 +76,19 @@ def test_the_right_hand_has_a_channel_of_its_own_and_never_the_drums(left: int) 
 
 def test_a_soundfont_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"gone\.sf2 is missing"):
-        fluidsynth.find_soundfont(str(tmp_path / "gone.sf2"))
-    monkeypatch.setattr(fluidsynth, "SOUNDFONTS", (tmp_path / "a.sf2", tmp_path / "b.sf2"))
+        synth_process.find_soundfont(str(tmp_path / "gone.sf2"))
+    monkeypatch.setattr(synth_process, "SOUNDFONTS", (tmp_path / "a.sf2", tmp_path / "b.sf2"))
     with pytest.raises(UserError, match="apt install fluid-soundfont-gm"):
-        fluidsynth.find_soundfont("")
+        synth_process.find_soundfont("")
     (tmp_path / "b.sf2").touch()
-    assert fluidsynth.find_soundfont("") == tmp_path / "b.sf2"
+    assert synth_process.find_soundfont("") == tmp_path / "b.sf2"
 
 
 def test_fluidsynth_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.sf2").touch()
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="apt install fluidsynth"):
-        fluidsynth.run_synth(config(f'soundfont = "{tmp_path / "a.sf2"}"'), threading.Event())
+        synth_process.run_synth(config(f'soundfont = "{tmp_path / "a.sf2"}"'), threading.Event())
 
 
 def test_nothing_to_do_is_a_good_end(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ class Client:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     made = Client()
-    monkeypatch.setattr("device.sinks._open", lambda system: made)
+    monkeypatch.setattr("device.outputs.synth_feed._open", lambda system: made)
     return made
 
 
@@ -217,7 +217,7 @@ def test_a_midi_system_that_fails_is_counted_and_stops_nothing(client: Client) -
 
 
 def test_no_midi_system_is_silence_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("device.sinks._open", lambda system: None)
+    monkeypatch.setattr("device.outputs.synth_feed._open", lambda system: None)
     sink = SynthSink(config(), Faults())
     sink.send(mido.Message("note_on", note=48, velocity=64))
     sink.close()
@@ -228,12 +228,12 @@ def test_an_output_that_is_not_there_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.sf2").touch()
-    monkeypatch.setattr(fluidsynth, "sound_cards", lambda: [HEADPHONES])
+    monkeypatch.setattr(synth_process, "sound_cards", lambda: [HEADPHONES])
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     stop = threading.Event()
     settings = config(f'device = "Scarlett"\nsoundfont = "{tmp_path / "a.sf2"}"')
     with caplog.at_level("INFO"):
-        thread = threading.Thread(target=fluidsynth.run_synth, args=(settings, stop))
+        thread = threading.Thread(target=synth_process.run_synth, args=(settings, stop))
         thread.start()
         while not caplog.messages:
             assert thread.is_alive()
@@ -254,5 +254,5 @@ def test_an_output_that_is_not_there_is_waited_for(
     ],
 )
 def test_outputs_as_their_drivers_call_them(device: str, output: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fluidsynth, "sound_cards", lambda: [HEADPHONES, SCARLETT, DONGLE])
-    assert fluidsynth._output(config(f'device = "{device}"').synth) == output
+    monkeypatch.setattr(synth_process, "sound_cards", lambda: [HEADPHONES, SCARLETT, DONGLE])
+    assert synth_process._output(config(f'device = "{device}"').synth) == output

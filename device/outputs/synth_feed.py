@@ -11,11 +11,11 @@ from typing import Any
 
 import mido
 
-from device.panic import silencing
+from device.outputs.silencing import silencing
+from device.outputs.synth_link import SOURCE, right_hand_channel
 from device.ports.midi_ports import midi_class, midi_client, midi_systems
 from device.settings.config import Config
 from device.status.faults import Faults
-from device.synthlink import SOURCE, right_hand_channel
 from device.types import DRUM_CHANNEL
 
 THROUGH = ("note_on", "note_off", "control_change", "pitchwheel")

@@ -13,12 +13,12 @@ import subprocess
 import threading
 from pathlib import Path
 
-from device.alsacards import find_card, sound_cards
 from device.errors import UserError
 from device.midiports import MidiPorts
+from device.outputs.alsa_cards import find_card, sound_cards
+from device.outputs.synth_link import SYNTH, Link, right_hand_channel
 from device.ports.midi_ports import midi_systems
 from device.settings.config import Config, SynthSettings
-from device.synthlink import SYNTH, Link, right_hand_channel
 
 JACK = "jack"
 SOUNDFONTS = tuple(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import mido
 import numpy as np
 
-from device.outbox import Outbox
+from device.outputs.send_queue import Outbox
 from device.status.faults import Faults
 from device.streamtime import StreamTime
 from device.system.realtime import ask_for_fifo
