@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from device.calibration import Calibration
 from device.hearing.pipeline import Hearing
+from device.inputs.sound_card import SoundSource
 from device.outputs.silencing import silencing
 from device.outputs.synth_link import SYNTH
 from device.ports.midi_ports import open_output, portaudio
 from device.roundtrip import DisturbedError, RoundTrip, Take, evaluate
 from device.settings.config import Config
-from device.soundsource import SoundSource
 from device.streamtime import StreamTime
 from device.system.realtime import ask_for_fifo, settled
 from device.types import NoteHeard

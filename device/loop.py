@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from device.engine import Engine
+from device.inputs.control_queue import Switches
+from device.inputs.source import Source
 from device.monitor import Monitor
 from device.outputs.sender import Sender
-from device.source import Source
 from device.streamtime import StreamTime
-from device.switches import Switches
 from device.system.realtime import ask_for_fifo
 from device.take import Take
 from device.types import Event, Send

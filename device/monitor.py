@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from device.inputs.sound_card import SoundSource
+from device.inputs.source import Source
 from device.outputs.sender import Sender
 from device.ports.midi_ports import Port
-from device.soundsource import SoundSource
-from device.source import Source
 from device.status.faults import Faults
 from device.status.schema import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus
 from device.streamtime import StreamTime

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from device.engine import Engine
 from device.errors import UserError, missing_extra
+from device.inputs.source import Source
 from device.midifile import write_midi
 from device.notes_csv import write_notes
 from device.performance import Performance
 from device.play import LONGEST_TAIL_S
 from device.settings.choices import AS_FITTED
-from device.source import Source
 from device.spool import Spool
 from device.types import Event, Note, Send
 

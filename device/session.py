@@ -21,11 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.calibration import midi_lead_s, read_calibration, synth_lead_s
-from device.echoes import Echoes
 from device.engine import Engine
 from device.errors import UnavailableError
-from device.footswitch import FootSwitch
-from device.keyboard import KeyboardSource
+from device.inputs.control_queue import Switches
+from device.inputs.echoes import Echoes
+from device.inputs.foot_switch import FootSwitch
+from device.inputs.keyboard import KeyboardSource
+from device.inputs.sound_card import SoundSource
+from device.inputs.source import Source
 from device.loop import Loop
 from device.midiports import MidiPorts
 from device.monitor import Monitor
@@ -38,10 +41,7 @@ from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose, connect_
 from device.recording import Capture
 from device.settings.config import Config
 from device.settings.controls import Controls
-from device.soundsource import SoundSource
-from device.source import Source
 from device.streamtime import StreamTime
-from device.switches import Switches
 from device.system.realtime import settled
 from device.take import Take
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from device.engine import Engine
 from device.errors import UserError
+from device.inputs.source import Source
 from device.recording import Capture, How, Recording
 from device.settings.config import Config
-from device.source import Source
 from device.types import Event
 
 log = logging.getLogger("lefthand")

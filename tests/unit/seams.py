@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device import session, soundsource
+from device import session
 from device.errors import UnavailableError
 from device.hearing.features import FeatureSpec
+from device.inputs import sound_card
 from device.left_hand.performer import Performer, Strike
 from device.monitor import Monitor
 from device.outputs import sender
@@ -218,12 +219,12 @@ def seams(stage: Stage) -> Iterator[None]:
     changes: list[tuple[Any, str, Any]] = [
         (session, "portaudio", portaudio),
         (session, "sound_inputs", lambda system: [MIC]),
-        (soundsource, "sound_inputs", lambda system: [MIC]),
+        (sound_card, "sound_inputs", lambda system: [MIC]),
         (session, "connect_output", stage.connect),
         (session, "STALL_S", STALL_S),
         (session, "STALL_BLOCKS", 0),
         (session, "read_calibration", lambda: None),
-        (soundsource, "WAIT_S", 0.002),
+        (sound_card, "WAIT_S", 0.002),
         (sender, "DRAIN_S", 0.0),
         (sender, "MESSAGE_S", 0.0),
         (sender, "LONGEST_WAIT_S", 0.005),

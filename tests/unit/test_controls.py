@@ -14,6 +14,7 @@ from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
 from device.errors import ConfigError, UserError
+from device.inputs.control_queue import Switches
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
 from device.settings.choices import Steering
@@ -32,7 +33,6 @@ from device.settings.controls import (
     Trigger,
 )
 from device.streamtime import StreamTime
-from device.switches import Switches
 from device.types import Beat, Event, Note, NoteHeard, Send
 from tests.unit.nets import FixedNet
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mido
 
-from device.echoes import Echoes
+from device.inputs.echoes import Echoes
 
 
 def on(note: int, velocity: int = 64, channel: int = 0) -> mido.Message:

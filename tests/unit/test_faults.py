@@ -66,9 +66,9 @@ def test_a_loop_that_hangs_is_silenced_by_the_sender_within_the_limit() -> None:
 
 
 def test_an_input_that_gives_nothing_is_silenced_at_once_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    from device import soundsource
+    from device.inputs import sound_card
 
-    monkeypatch.setattr(soundsource, "DEAF_S", 0.1)
+    monkeypatch.setattr(sound_card, "DEAF_S", 0.1)
     stage = Stage(3)
     with seams(stage):
         opened = stage.open()

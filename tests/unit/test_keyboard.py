@@ -9,7 +9,7 @@ import mido
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.keyboard import Keys
+from device.inputs.keyboard import Keys
 from device.midifile import events, read_midi, write_midi
 from device.recording import key_messages
 from device.types import Note, NoteEnded, NoteHeard

@@ -14,13 +14,13 @@ from device.clock.midi_clock import MidiClock
 from device.clock.step import ClockPulse, Step
 from device.engine import Engine
 from device.errors import ConfigError
+from device.inputs.control_queue import Switches
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
 from device.settings.choices import Steering
 from device.settings.config import parse_config
 from device.settings.controls import Controls
 from device.streamtime import StreamTime
-from device.switches import Switches
 from device.types import Note, NoteHeard, Send
 from tests.unit.nets import FixedNet
 

@@ -23,12 +23,12 @@ from device.hearing.gate import GateSpec
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY
+from device.inputs.source import Feed
 from device.left_hand.performer import Strike
 from device.notes_csv import write_notes
 from device.play import play_sound
 from device.ports.midi_ports import Port
 from device.recording import How, Recording, how_captured
-from device.source import Feed
 from device.types import KEYS, Note, NoteEnded
 
 RATE, BLOCK = 48_000, 441

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from device import soundsource
 from device.errors import UnavailableError, UserError
+from device.inputs import sound_card
+from device.inputs.sound_card import SoundSource
 from device.settings.config import AudioSettings
-from device.soundsource import SoundSource
 from device.streamtime import StreamTime
 
 pytest.importorskip("pyaudio")
@@ -107,8 +107,8 @@ def test_blocks_that_find_no_room_are_xruns() -> None:
 
 
 def test_an_input_that_falls_silent_for_good_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soundsource, "WAIT_S", 0.01)
-    monkeypatch.setattr(soundsource, "DEAF_S", 0.025)
+    monkeypatch.setattr(sound_card, "WAIT_S", 0.01)
+    monkeypatch.setattr(sound_card, "DEAF_S", 0.025)
     mic = source(Card())
     assert mic.read() == mic.read() == []
     with pytest.raises(UserError, match=r'"mic \[ALSA\]" gives no more sound'):

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from device.errors import UnavailableError, UserError
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
+from device.inputs.source import Feed
 from device.ports.midi_ports import SOUND, choose, rates_of, sound_inputs, within_reason
 from device.settings.config import DEFAULT_RATE, AudioSettings
-from device.source import Feed
 from device.status.faults import Faults
 from device.streamtime import StreamTime
 from device.system.realtime import ask_for_fifo

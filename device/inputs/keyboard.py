@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 import mido
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
-from device.echoes import Echoes
+from device.inputs.control_queue import Switches
+from device.inputs.echoes import Echoes
+from device.inputs.source import Feed
 from device.ports.midi_ports import Port, connect_input
-from device.source import Feed
 from device.streamtime import StreamTime
-from device.switches import Switches
 from device.types import DRUM_CHANNEL, KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 
 TICKS = TempoMap(TICKS_PER_BEAT)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 from device.errors import UnavailableError
+from device.inputs.control_queue import ControlPort, Switches
 from device.midiports import MidiPorts
 from device.ports.midi_ports import CONTROL, Port, choose
 from device.status.faults import Faults
-from device.switches import ControlPort, Switches
 
 log = logging.getLogger("lefthand")
 
