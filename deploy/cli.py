@@ -20,7 +20,7 @@ from deploy.flash import SLOT, Flash, ask
 from deploy.keys import DEFAULT_KEY, ensure_key, public_of
 from deploy.pack import pack
 from deploy.ssh import NO_CONNECTION, Host
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 
 REMOTE_SLOT = "LEFTHAND_SLOT"

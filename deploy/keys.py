@@ -7,8 +7,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from device.bundles.signature import NAMESPACE, PRINCIPAL
 from device.errors import UserError
-from device.signature import NAMESPACE, PRINCIPAL
 
 DEFAULT_KEY = Path("~/.config/lefthand/flash_key").expanduser()
 

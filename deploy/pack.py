@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.keys import DEFAULT_KEY, sign
-from device.bundle import MANIFEST_SUM, Bundle
-from device.manifest import MANIFEST
-from device.signature import SIGNATURE
+from device.bundles.bundle import MANIFEST_SUM, Bundle
+from device.bundles.manifest import MANIFEST
+from device.bundles.signature import SIGNATURE
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from device.bundle import LARGEST_FILE
+from device.bundles.bundle import LARGEST_FILE
 from device.errors import BundleError
 from device.system import durable_files
 

@@ -13,7 +13,7 @@ import click
 
 from device import audio, midifile
 from device.audio import SoundFile
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.clock.meter import Meter
 from device.clock.step import Clock

@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from device.archive import LARGEST_ARCHIVE
+from device.bundles.slots import NAMES, LockedError, Slots
 from device.errors import UserError
-from device.slots import NAMES, LockedError, Slots
 from device.system.paths import NAME
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

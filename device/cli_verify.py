@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from device.bundle import Bundle, default_bundle
-from device.manifest import MANIFEST
-from device.signature import SIGNATURE, SIGNERS, check_signature
+from device.bundles.bundle import Bundle, default_bundle
+from device.bundles.manifest import MANIFEST
+from device.bundles.signature import SIGNATURE, SIGNERS, check_signature
 
 
 @click.command()
@@ -21,7 +21,7 @@ from device.signature import SIGNATURE, SIGNERS, check_signature
 )
 def verify(bundle: Path, signers: Path | None) -> None:
     """Check a BUNDLE of models, from schema to golden outputs, in the runtime at hand. [the shipped one]"""
-    from device.golden import verify as lines_of
+    from device.bundles.golden import verify as lines_of
 
     folder = bundle.resolve()
     click.echo(f"signature   {_signed(folder, signers)}")

@@ -22,11 +22,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
+from device.bundles.manifest import MANIFEST
 from device.errors import UnavailableError, UserError
 from device.journal import FIELDS
 from device.live import WATCH_S, warm_up
-from device.manifest import MANIFEST
 from device.midiports import MidiPorts
 from device.models import Setup
 from device.monitor import Monitor, memory_mb, open_files

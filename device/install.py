@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Protocol
 
 from device.archive import unpack
-from device.bundle import MANIFEST_SUM
+from device.bundles.bundle import MANIFEST_SUM
+from device.bundles.manifest import MANIFEST, Manifest, read_manifest
+from device.bundles.signature import SIGNATURE, check_signature
+from device.bundles.slots import INCOMING, SHORT, Name
 from device.errors import BundleError, UserError
-from device.manifest import MANIFEST, Manifest, read_manifest
 from device.preflight import preflight
 from device.receive import check_space, receive
 from device.restart import Restarter
-from device.signature import SIGNATURE, check_signature
 from device.site import Site
-from device.slots import INCOMING, SHORT, Name
 from device.system import durable_files
 from device.trial import Report, now, watch
 

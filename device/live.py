@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 from device.engine import Engine
 from device.hearing.pipeline import silence
 from device.midiports import MidiPorts

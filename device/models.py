@@ -6,7 +6,8 @@ import logging
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
+from device.bundles.slots import open_current
 from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
 from device.engine import Engine
@@ -17,7 +18,6 @@ from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
 from device.settings.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.settings.config import Config, read_config
-from device.slots import open_current
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
+from device.bundles.golden import SLOWEST, verify
 from device.errors import BundleError, UserError
-from device.golden import SLOWEST, verify
 
 LIMIT_S = 60.0
 MOST_MEMORY = 2**30

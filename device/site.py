@@ -15,9 +15,9 @@ import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from device.bundles.signature import SIGNERS
+from device.bundles.slots import Slots
 from device.errors import ConfigError
-from device.signature import SIGNERS
-from device.slots import Slots
 from device.system.paths import NAME, SERVICE_RUN, SERVICE_STATE
 
 SETTINGS = Path("/etc/lefthand/flash.toml")

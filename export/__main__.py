@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from device.bundle import default_bundle
+from device.bundles.bundle import default_bundle
+from device.bundles.manifest import MANIFEST
 from device.errors import UserError
-from device.manifest import MANIFEST
 
 _PATH = click.Path(path_type=Path)
 

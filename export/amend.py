@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 from device.errors import UserError
 from export.files import read_json
 from export.verify import RUNTIMES

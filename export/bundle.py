@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
+from device.bundles.manifest import GOLDEN, SCHEMA, DataSource, Manifest, ModelSpec
+from device.bundles.tflite import StepModel
 from device.hearing.features import FeatureSpec
-from device.manifest import GOLDEN, SCHEMA, DataSource, Manifest, ModelSpec
-from device.runtime import StepModel
 from device.version import VERSION
 from export.convert import convert
 from export.golden import feature_vectors, model_vectors, tolerances

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from device.bundles.tflite import NEXT, STATE
 from device.errors import UserError
-from device.runtime import NEXT, STATE
 
 Array: TypeAlias = NDArray[np.float32]
 Inputs: TypeAlias = Mapping[str, Array]

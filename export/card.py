@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from device.manifest import Manifest, ModelSpec
+from device.bundles.manifest import Manifest, ModelSpec
 from export.sources import NOT_TRAINED_ON
 
 INTRODUCTION = """\

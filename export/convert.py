@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from device.bundles.tflite import StepModel, available_runtimes
 from device.errors import UserError
-from device.runtime import StepModel, available_runtimes
 from export.calibration import Array, Pair, settled
 from export.memory import in_floats
 from export.ranges import narrowed

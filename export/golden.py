@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.bundle import GOLDEN_FRAMES, GOLDEN_SAMPLES
-from device.golden import relative_error, run
+from device.bundles.bundle import GOLDEN_FRAMES, GOLDEN_SAMPLES
+from device.bundles.golden import relative_error, run
+from device.bundles.tflite import RuntimeName, StepModel, TensorSpec
 from device.hearing.features import Features, FeatureSpec, golden_input
-from device.runtime import RuntimeName, StepModel, TensorSpec
 from export.calibration import Pair
 
 STEPS = 96

@@ -11,7 +11,7 @@ from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
 
-from device.runtime import NEXT, STATE
+from device.bundles.tflite import NEXT, STATE
 from export.graph import code_of, constant, content_of, model_of, operator, tensor_like
 
 _OP = schema.BuiltinOperator

@@ -15,8 +15,8 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tqdm import tqdm
 
-from device.golden import relative_error
-from device.runtime import NEXT, STATE, StepModel
+from device.bundles.golden import relative_error
+from device.bundles.tflite import NEXT, STATE, StepModel
 from export.calibration import Pair
 from export.graph import code_of, content_of, model_of
 

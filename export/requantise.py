@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
 
-from device.runtime import NEXT, SAME_SCALE, STATE
+from device.bundles.tflite import NEXT, SAME_SCALE, STATE
 from export.graph import content_of, model_of, operator, tensor_like
 
 FROM_INT8 = 2

@@ -9,13 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from device.bundles.tflite import NEXT, STATE
 from device.errors import UserError
-from device.runtime import NEXT, STATE
 from export.calibration import Array, Pair, Roll
 
 
 class FloatModel:
-    """A Keras step model with a fixed batch of 1, its signature by the contract of `device.runtime.StepModel`."""
+    """A Keras step model with a fixed batch of 1, its signature by the contract of `device.bundles.tflite.StepModel`."""
 
     def __init__(self, model: keras.Model) -> None:
         """Raises UserError for a model whose names or shapes break the contract."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from device.bundles.manifest import DataSource
 from device.errors import UserError
-from device.manifest import DataSource
 
 CORPORA = {
     "lieder": DataSource(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from device.bundles.golden import relative_error
+from device.bundles.tflite import Float, RuntimeName, StepModel
 from device.errors import UserError
-from device.golden import relative_error
-from device.runtime import Float, RuntimeName, StepModel
 from export.calibration import Pair
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.bundle import MANIFEST_SUM, Bundle, manifest_sum
+from device.bundles.bundle import MANIFEST_SUM, Bundle, manifest_sum
+from device.bundles.golden import verify
+from device.bundles.manifest import CARD, GOLDEN, MANIFEST, Manifest
+from device.bundles.tflite import RuntimeName
 from device.errors import UserError
-from device.golden import verify
-from device.manifest import CARD, GOLDEN, MANIFEST, Manifest
-from device.runtime import RuntimeName
 from export.card import card
 
 

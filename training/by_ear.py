@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
 from device.models import hearing_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 from device.hearing.features import Features
 from device.hearing.own_notes import OwnNotes
 from device.hearing.resample import Hops

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.settings.choices import STYLES, Steering, Style
 from training.by_ear import PLACES, Place
 from training.takes import QUIET, REAL, SETTINGS

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.models import hearing_of

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
 from training.evaluate_hearing import compare

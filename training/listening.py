@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from device import synth
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.midifile import events, notes_of
 from device.performance import Performance

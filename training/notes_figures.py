@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.models import hearing_of
 from training.evaluate_hearing import listen
 from training.monophonic import Neural, Pyin

@@ -18,7 +18,7 @@ from typing import Any
 import click
 import numpy as np
 
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.hearing.gate import GateSpec
 from device.types import KEYS, LOWEST_KEY
 from training.cases import Case, case_of

@@ -12,7 +12,7 @@ from typing import Any
 import mido
 import numpy as np
 
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from training.baselines import BASELINES
 from training.evaluate_playing import play as play_shipped

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.errors import UserError

@@ -17,8 +17,8 @@ CHECK_S = 600.0
 """For the models' golden outputs, on the slowest machine there is."""
 CHECK = """
 import pyaudio, rtmidi, soundfile, systemd.daemon, device.live
-from device.bundle import Bundle, default_bundle
-from device.golden import verify
+from device.bundles.bundle import Bundle, default_bundle
+from device.bundles.golden import verify
 # how fast it is here is not for this to judge
 print(*verify(Bundle.open(default_bundle()), slowest=float("inf")), sep="\\n")
 """

@@ -17,7 +17,7 @@ ONSET, FRAME, OFFSET, VELOCITY = range(4)
 
 
 class Stepper(Protocol):
-    """What runs a step model: `device.runtime.StepModel`, or a float model in training."""
+    """What runs a step model: `device.bundles.tflite.StepModel`, or a float model in training."""
 
     def step(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         """One step; states are kept inside."""

@@ -25,7 +25,7 @@ CLEAR_STEPS = 16
 
 
 class Net(Protocol):
-    """The part of `device.runtime.StepModel` that is needed here."""
+    """The part of `device.bundles.tflite.StepModel` that is needed here."""
 
     def step(self, *, x: Array) -> dict[str, Array]:
         """x [INPUT_SIZE] -> y_chord [12], y_ahead [12], y_bass [13] (the last: none), y_strike [3]."""

@@ -15,7 +15,7 @@ import pytest
 from conftest import Power
 from vm import HERE, HOST, REPOSITORY, VirtualPi
 
-from device.bundle import default_bundle, manifest_sum
+from device.bundles.bundle import default_bundle, manifest_sum
 
 SLOW_UNIT = "[Service]\nTimeoutStartSec=1800\nTimeoutStopSec=120\nWatchdogSec=600\n"
 """A start takes minutes under emulation, which is no fault of the service."""

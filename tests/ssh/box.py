@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from device.bundle import Bundle
-from device.slots import Slots, open_current
+from device.bundles.bundle import Bundle
+from device.bundles.slots import Slots, open_current
 from device.status.schema import Status, read_status
 
 HERE = Path(__file__).parent

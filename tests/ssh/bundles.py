@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from device.bundle import MANIFEST_SUM, Bundle, default_bundle, manifest_sum
-from device.manifest import GOLDEN, MANIFEST
-from device.runtime import StepModel, available_runtimes
+from device.bundles.bundle import MANIFEST_SUM, Bundle, default_bundle, manifest_sum
+from device.bundles.manifest import GOLDEN, MANIFEST
+from device.bundles.tflite import StepModel, available_runtimes
 from export.write import packed
 
 BAD_MODELS = Path(__file__).parents[1] / "fixtures" / "bad"

@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+from device.bundles.slots import Slots
 from device.cli_slot import slot
 from device.site import Site, read_rules
-from device.slots import Slots
 
 BOX = Path(os.environ["LEFTHAND_BOX"])
 STANDIN = Path(__file__).with_name("standin.py")

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import device.install
+from device.bundles.slots import Slots, open_current
 from device.errors import UserError
 from device.install import Install
 from device.site import Rules, Site
-from device.slots import Slots, open_current
 from device.trial import Report
 
 CUT = 77

@@ -17,7 +17,7 @@ from box import PATIENCE_S, REPOSITORY, Box, powered, until
 from proxy import proxy
 
 from deploy.pack import pack
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 
 STEPS = ("received", "signature", "self-test", "filled", "switch", "restart")
 """What a flash tells, in its order; its end comes after them."""

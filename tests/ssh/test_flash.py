@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from box import RULES, Box, powered
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 
 FLASH_S = 5.0
 """Besides the trial."""

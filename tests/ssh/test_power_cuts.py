@@ -11,7 +11,7 @@ from box import HERE, REPOSITORY
 
 from deploy.keys import ensure_key, signers_line
 from deploy.pack import pack
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 
 FEWEST_CUTS = 200
 

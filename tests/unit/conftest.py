@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.audio import SoundFile
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.types import Note, NoteEnded, NoteHeard

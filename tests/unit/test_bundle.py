@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import device.bundle
-import device.golden
-import device.manifest
-from device.bundle import MANIFEST_SUM, Bundle, manifest_sum
+import device.bundles.bundle
+import device.bundles.golden
+import device.bundles.manifest
+from device.bundles.bundle import MANIFEST_SUM, Bundle, manifest_sum
+from device.bundles.golden import verify
+from device.bundles.manifest import CARD, GOLDEN, MANIFEST, read_manifest
 from device.errors import BundleError
-from device.golden import verify
-from device.manifest import CARD, GOLDEN, MANIFEST, read_manifest
 from export.write import packed
 
 FILES = (MANIFEST, MANIFEST_SUM, "transcriber.tflite", "accompanist.tflite", GOLDEN, CARD)
@@ -40,7 +40,7 @@ def no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     def built(*_: Any, **__: Any) -> None:
         raise AssertionError("an interpreter was built from a bundle that should have been refused")
 
-    monkeypatch.setattr(device.bundle, "StepModel", built)
+    monkeypatch.setattr(device.bundles.bundle, "StepModel", built)
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -150,9 +150,9 @@ def test_a_bundle_for_newer_devices_is_refused_with_both_versions(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rewrite(folder, lambda manifest: manifest.update(min_device_version="3.10"))
-    monkeypatch.setattr(device.manifest, "VERSION", "3.9.2")
+    monkeypatch.setattr(device.bundles.manifest, "VERSION", "3.9.2")
     refused(folder, r"needs device version 3\.10, this is 3\.9\.2: update lefthand")
-    monkeypatch.setattr(device.manifest, "VERSION", "3.10.0")
+    monkeypatch.setattr(device.bundles.manifest, "VERSION", "3.10.0")
     assert Bundle.open(folder).manifest.min_device_version == "3.10"
 
 
@@ -303,6 +303,6 @@ def test_missing_golden_vectors_are_refused(folder: Path, toy_bundle: Bundle) ->
 
 def test_a_device_too_slow_is_told_so(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     ticking = iter(range(10**6))
-    monkeypatch.setattr(device.golden, "thread_time", lambda: next(ticking) * 0.0081)
+    monkeypatch.setattr(device.bundles.golden, "thread_time", lambda: next(ticking) * 0.0081)
     with pytest.raises(BundleError, match=r"too slow .* 8\.1 ms of 16 ms, at most 50%"):
         verify(toy_bundle)

@@ -16,10 +16,10 @@ import pytest
 from seams import CONFIG, Stage, patiently, seams
 
 from device import daemon as daemon_module
+from device.bundles.manifest import MANIFEST
 from device.daemon import FAULTS_BEFORE, Daemon
 from device.errors import ConfigError
 from device.hearing.features import FeatureSpec
-from device.manifest import MANIFEST
 from device.recording import Capture
 from device.settings.config import parse_config
 from device.signals import Signals

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from device import checks_ports, checks_software, checks_system
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
+from device.bundles.tflite import RuntimeName
 from device.calibration import Calibration
 from device.cli import main
 from device.doctor import WIDTH, examine
@@ -20,7 +21,6 @@ from device.errors import BundleError, missing_extra
 from device.finding import Finding
 from device.machine import Machine
 from device.ports.midi_ports import Port, SoundInput
-from device.runtime import RuntimeName
 from device.settings.config import Config, parse_config
 from device.status.schema import AudioStatus, Status
 from device.system.realtime import HopTimes
@@ -167,7 +167,7 @@ def test_golden_vectors_are_run_through(
     def astray(bundle: Bundle, **kept: object) -> list[str]:
         raise BundleError("transcriber gives onset 30% off the golden values")
 
-    monkeypatch.setattr("device.golden.verify", astray)
+    monkeypatch.setattr("device.bundles.golden.verify", astray)
     says(checks_software.check_bundle(machine, settings)[0], "broken", "30% off the golden values")
 
 

@@ -218,7 +218,7 @@ def test_features_are_the_same_everywhere(bare: Environment) -> None:
 
 def test_the_bundle_is_itself_in_the_environment_s_runtime(bare: Environment) -> None:
     code = (
-        "from device.bundle import Bundle, default_bundle; from device.golden import verify\n"
+        "from device.bundles.bundle import Bundle, default_bundle; from device.bundles.golden import verify\n"
         "print(*verify(Bundle.open(default_bundle())), sep='\\n')"
     )
     assert "golden frames agree" in bare.python(code)

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from toys import checks
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
+from device.bundles.golden import relative_error
+from device.bundles.manifest import CARD, MANIFEST
+from device.bundles.tflite import RuntimeName
 from device.errors import BundleError, UserError
-from device.golden import relative_error
-from device.manifest import CARD, MANIFEST
-from device.runtime import RuntimeName
 from export import amend
 from export.calibration import Pair, settled
 from export.sources import data_sources

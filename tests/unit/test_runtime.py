@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from device.bundle import Bundle
+from device.bundles.bundle import Bundle
+from device.bundles.tflite import RuntimeName, StepModel, TensorSpec, available_runtimes
 from device.errors import BundleError, UserError
-from device.runtime import RuntimeName, StepModel, TensorSpec, available_runtimes
 
 RUNTIMES: tuple[RuntimeName, ...] = ("litert", "tflite")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from device.bundle import Bundle
-from device.slots import LockedError, Slots, open_current
+from device.bundles.bundle import Bundle
+from device.bundles.slots import LockedError, Slots, open_current
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle
 from training.perform import PlayedScore
 from training.render import Played
 from training.takes import EXCERPT_S, Take, excerpt, left_hand_to

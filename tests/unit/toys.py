@@ -139,8 +139,8 @@ def export_toys(folder: Path) -> None:
 
 def ranges(content: bytes) -> dict[str, float]:
     """Errors of the toy accompanist as it is, with every range too wide, and with those fitted again."""
-    from device.golden import relative_error
-    from device.runtime import StepModel
+    from device.bundles.golden import relative_error
+    from device.bundles.tflite import StepModel
     from export.ranges import error_of, groups, model_of, narrowed, scaled
     from export.rollout import FloatModel
 
@@ -162,7 +162,7 @@ def slow() -> dict[str, float]:
     """What a slow memory has reached after 600 steps: in floats, exported, and exported with its update in int8."""
     from unittest.mock import patch
 
-    from device.runtime import StepModel
+    from device.bundles.tflite import StepModel
     from export import convert
     from export.rollout import FloatModel
 

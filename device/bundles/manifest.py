@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
+from device.bundles.tflite import TensorSpec
 from device.errors import BundleError
-from device.runtime import TensorSpec
 from device.version import VERSION, version_key
 
 SCHEMA = 1

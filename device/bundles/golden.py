@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.bundle import GOLDEN_FRAMES, GOLDEN_SAMPLES, Bundle
+from device.bundles.bundle import GOLDEN_FRAMES, GOLDEN_SAMPLES, Bundle
+from device.bundles.tflite import Float, RuntimeName, StepModel, TensorSpec
 from device.errors import BundleError
 from device.hearing.features import Features
-from device.runtime import Float, RuntimeName, StepModel, TensorSpec
 
 SLOWEST = 0.5
 """Share of a hop within which features and transcriber must be done, 99 times of 100."""

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from device.bundles.manifest import CARD, GOLDEN, MANIFEST, Manifest, read_manifest
+from device.bundles.tflite import RuntimeName, StepModel
 from device.errors import BundleError
 from device.hearing.features import Features, FeatureSpec
-from device.manifest import CARD, GOLDEN, MANIFEST, Manifest, read_manifest
-from device.runtime import RuntimeName, StepModel
 
 MANIFEST_SUM = "manifest.sha256"
 LARGEST_FILE = 64 * 2**20
@@ -35,7 +35,7 @@ GOLDEN_SAMPLES, GOLDEN_FRAMES = "features/samples", "features/frames"
 
 def default_bundle() -> Path:
     """The bundle that is shipped with the device."""
-    return Path(__file__).parent / "bundles" / "default"
+    return Path(__file__).parent / "default"
 
 
 @dataclass(frozen=True)

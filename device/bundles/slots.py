@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from device.bundle import MANIFEST_SUM, Bundle, default_bundle
+from device.bundles.bundle import MANIFEST_SUM, Bundle, default_bundle
 from device.errors import BundleError, UserError
 from device.system import durable_files
 from device.system.paths import state_dir
