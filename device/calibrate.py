@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.calibration import Calibration
+from device.events import NoteHeard
 from device.hearing.pipeline import Hearing
 from device.inputs.sound_card import SoundSource
 from device.outputs.silencing import silencing
@@ -24,9 +25,8 @@ from device.outputs.synth_link import SYNTH
 from device.ports.midi_ports import open_output, portaudio
 from device.roundtrip import DisturbedError, RoundTrip, Take, evaluate
 from device.settings.config import Config
-from device.streamtime import StreamTime
+from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo, settled
-from device.types import NoteHeard
 
 PITCHES = (72, 76, 79, 74, 77, 81, 71, 76, 72, 79, 74, 77)
 """In the middle of a right hand, no two neighbours alike."""

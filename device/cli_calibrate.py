@@ -26,10 +26,10 @@ def calibrate(path: Path, input_: str | None) -> None:
     Notes go to the configured outputs and are heard through the configured input. What was measured counts from
     the next start on, wherever the settings give no latency_ms.
     """
+    from device.assemble import hearing_of
     from device.bundles.bundle import Bundle
     from device.bundles.slots import current_bundle
     from device.calibrate import calibrate as measure
-    from device.models import hearing_of
 
     config = _with_input(read_config(path), input_)
     _check_idle()

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from device import audio, midifile
+from device.assemble import hearing_of, left_hand_of
 from device.audio import SoundFile
 from device.bundles.bundle import Bundle, default_bundle
 from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
@@ -23,7 +24,6 @@ from device.files.results import Outputs
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
 from device.midifile import MidiInput, read_midi, sent_notes
-from device.models import hearing_of, left_hand_of
 from device.performance import Performance
 from device.play import Progress, play_midi, play_sound
 from device.recording import how_captured

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from device.assemble import set_up
 from device.journal import log_to_journal_or_stderr
-from device.models import set_up
 from device.options import settings_file
 from device.recording import DEFAULT_MB, MEGABYTE, Capture
 from device.system.paths import run_dir

@@ -22,13 +22,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from device.assemble import Setup
 from device.bundles.bundle import Bundle
 from device.bundles.manifest import MANIFEST
 from device.errors import UnavailableError, UserError
 from device.journal import FIELDS
 from device.live import WATCH_S, warm_up
 from device.midiports import MidiPorts
-from device.models import Setup
 from device.monitor import Monitor, memory_mb, open_files
 from device.notify import Notify
 from device.ports.midi_ports import left_behind

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from device.clock.step import Clock, ClockPulse, Step
+from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
 from device.left_hand.performer import Move, Performer
 from device.settings.controls import Action, Tap
-from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 
 
 class Player(Protocol):

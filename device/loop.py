@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from device.engine import Engine
+from device.events import Event, Send
 from device.inputs.control_queue import Switches
 from device.inputs.source import Source
 from device.monitor import Monitor
 from device.outputs.sender import Sender
-from device.streamtime import StreamTime
+from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo
 from device.take import Take
-from device.types import Event, Send
 
 log = logging.getLogger("lefthand")
 

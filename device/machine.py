@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from device.assemble import hearing_of, left_hand_of
 from device.bundles.bundle import GOLDEN_SAMPLES, Bundle
 from device.bundles.slots import current_bundle
 from device.bundles.tflite import RuntimeName, available_runtimes
@@ -21,7 +22,6 @@ from device.calibration import Calibration, read_calibration
 from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
-from device.models import hearing_of, left_hand_of
 from device.ports.midi_ports import Port, SoundInput, midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
 from device.status.schema import FILE, Status, read_status
 from device.system.paths import run_dir, state_dir

@@ -11,7 +11,7 @@ import mido
 from device.audio import check_present
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
-from device.types import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
+from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
 
 SUFFIXES = (".mid", ".midi")
 _SHORTEST_TICKS = 1

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from device.types import Hand, Note
+from device.events import Hand, Note
 
 COLUMNS = ("onset_s", "offset_s", "midi_pitch", "velocity", "confidence", "decided_s", "hand")
 _DIGITS = 6

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from device.types import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
+from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 
 BEATS_LOOKED_AT = 8
 """For the length of a bar at the end."""

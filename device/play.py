@@ -9,12 +9,12 @@ import numpy as np
 
 from device.audio import SoundFile
 from device.engine import Engine
+from device.events import NoteEnded, NoteHeard
 from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.midifile import Part, events
 from device.performance import Performance
-from device.types import NoteEnded, NoteHeard
 
 Progress = Callable[[float], None]
 """Told how many seconds of the input are done."""

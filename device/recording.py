@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from device.engine import Engine
 from device.errors import UserError, missing_extra
+from device.events import Event, Note, Send
 from device.inputs.source import Source
 from device.midifile import write_midi
 from device.notes_csv import write_notes
@@ -28,7 +29,6 @@ from device.performance import Performance
 from device.play import LONGEST_TAIL_S
 from device.settings.choices import AS_FITTED
 from device.spool import Spool
-from device.types import Event, Note, Send
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
 QUEUE_BLOCKS = 4096

@@ -41,7 +41,7 @@ from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose, connect_
 from device.recording import Capture
 from device.settings.config import Config
 from device.settings.controls import Controls
-from device.streamtime import StreamTime
+from device.stream_time import StreamTime
 from device.system.realtime import settled
 from device.take import Take
 

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from device.types import Event
+from device.events import Event
 
 NAME = ".told"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from device.audio import SoundFile
 from device.errors import UserError, missing_extra
-from device.types import Note
+from device.events import Note
 
 if TYPE_CHECKING:
     import tinysoundfont

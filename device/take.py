@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from device.engine import Engine
 from device.errors import UserError
+from device.events import Event
 from device.inputs.source import Source
 from device.recording import Capture, How, Recording
 from device.settings.config import Config
-from device.types import Event
 
 log = logging.getLogger("lefthand")
 

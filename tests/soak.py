@@ -203,12 +203,12 @@ def full_speed(seconds: float) -> list[Figure]:
     """The shipped engine over so much music, as fast as it goes, as a live run would feed it."""
     from shipped import bundle
 
+    from device.assemble import engine_of
+    from device.events import NoteHeard, Send
     from device.hearing.resample import Hops
-    from device.models import engine_of
     from device.monitor import memory_mb
     from device.settings.config import parse_config
     from device.system.realtime import HopTimes, settled
-    from device.types import NoteHeard, Send
 
     rate, block = 48_000, 256
     config = parse_config('[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n', "soak")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from device.errors import UserError
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.instruments import INSTRUMENTS, LEAD_IN_S, Instrument, open_instrument
 from training.renderer import RATE, Audio
 

@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from device.assemble import hearing_of
 from device.bundles.bundle import Bundle
+from device.events import Note, NoteEnded, NoteHeard
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
-from device.models import hearing_of
-from device.types import Note, NoteEnded, NoteHeard
 from training.acoustics import in_room, room_response
 from training.banks import Bank, load_bank
 from training.pieces import Notes, Piece

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from device.assemble import hearing_of
 from device.bundles.bundle import Bundle
 from device.hearing.features import Features
 from device.hearing.own_notes import OwnNotes
 from device.hearing.resample import Hops
 from device.hearing.transcriber import Transcriber
-from device.models import hearing_of
 from training.errors import Judged, judge
 from training.evaluate_hearing import Heard, listen
 from training.gatefit import Posteriors

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UserError
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.notescore import Notes
 
 OVERLAP = 0.07

@@ -12,8 +12,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from device.events import Note
 from device.synth import render
-from device.types import Note
 
 FOLDER = Path(__file__).parents[1] / "demo"
 SCORE, SOUND = FOLDER / "right-hand.txt", FOLDER / "right-hand.flac"

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from device.assemble import hearing_of
 from device.bundles.bundle import Bundle
+from device.events import MIDDLE_C, NoteHeard
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
-from device.models import hearing_of
-from device.types import MIDDLE_C, NoteHeard
 from training.notescore import Notes, Score, matched, score
 from training.peers import BasicPitch
 from training.takes import Take

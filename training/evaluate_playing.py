@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UserError
+from device.events import Note, NoteEnded, Send
 from device.left_hand.accompanist import Accompanist, Net
 from device.left_hand.performer import Performer
 from device.left_hand.player import LeftHand
 from device.settings.choices import AS_THE_NET_PLAYS, Steering
-from device.types import Note, NoteEnded, Send
 from training.baselines import BASELINES
 from training.panel import CONSONANCE, STEPS_PER_QUARTER, Roll, grid_length, jensen_shannon, panel, roll_of
 from training.pieces import BARE_NOTE_DTYPE, HandLabel, Notes, Piece, load_pieces

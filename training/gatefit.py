@@ -20,9 +20,9 @@ from scipy.special import logit
 from tqdm import tqdm
 
 from device.errors import UserError
+from device.events import LOWEST_KEY, NoteHeard
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import OCTAVES, Gate, GateSpec
-from device.types import LOWEST_KEY, NoteHeard
 from training.hear import fit_named
 from training.notescore import Notes, matched, score
 from training.scene_cache import load_scenes

@@ -21,11 +21,11 @@ import soundfile
 from device import synth
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
+from device.events import Hand, Note, Send
 from device.midifile import events, notes_of
 from device.performance import Performance
 from device.plot import DPI, draw
 from device.recording import KEYS, SOUND
-from device.types import Hand, Note, Send
 from training.by_ear import Ear
 from training.evaluate_playing import (
     BY_MIDI,

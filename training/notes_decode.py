@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from device.types import LOWEST_KEY
+from device.events import LOWEST_KEY
 from training.chunks import NAMES, Labels, fold
 from training.notescore import Notes, Score, matched, score
 from training.spectra import Spectrum

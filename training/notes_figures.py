@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
-from device.models import hearing_of
 from training.evaluate_hearing import listen
 from training.monophonic import Neural, Pyin
 from training.notes_cache import labels_of, load_recordings, test_takes

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UserError
-from device.types import KEYS
+from device.events import KEYS
 from training.chunks import NAMES, Chunks
 from training.spectra import Spectrum
 

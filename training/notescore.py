@@ -8,7 +8,7 @@ import mir_eval
 import numpy as np
 import numpy.typing as npt
 
-from device.types import MIDDLE_C
+from device.events import MIDDLE_C
 
 Notes = npt.NDArray[np.float64]
 """[notes, 4]: onset (s), offset (s), MIDI pitch, velocity."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.pieces import HandLabel, Piece
 from training.render import Played
 

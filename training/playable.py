@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from device.types import Send
+from device.events import Send
 
 MOST_KEYS = 5
 WIDEST = 16

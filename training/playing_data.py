@@ -17,8 +17,8 @@ import numpy.typing as npt
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.errors import UserError
+from device.events import Note, NoteEnded
 from device.left_hand.net_input import Known, Listener, encode, stack
-from device.types import Note, NoteEnded
 from training.pieces import HandLabel, Notes, Piece, load_pieces
 
 GAP_STEPS = 1

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import symusic
 
-from device.types import MIDDLE_C
+from device.events import MIDDLE_C
 from training.pieces import HandLabel, Meter, Piece, as_notes
 from training.splits import split_of_song
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.banks import Bank
 from training.renderer import RATE
 from training.sympathetic import RINGING, open_strings, ringing

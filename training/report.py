@@ -19,8 +19,8 @@ import click
 import numpy as np
 
 from device.bundles.bundle import Bundle, default_bundle
+from device.events import KEYS, LOWEST_KEY
 from device.hearing.gate import GateSpec
-from device.types import KEYS, LOWEST_KEY
 from training.cases import Case, case_of
 from training.errors import KINDS
 from training.evaluate_hearing import calibration_error

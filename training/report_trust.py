@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from device.events import LOWEST_KEY
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
 from device.settings.choices import AS_FITTED
-from device.types import LOWEST_KEY
 from training.cases import Case
 from training.errors import judge
 from training.evaluate_hearing import BINS

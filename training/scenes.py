@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from device.events import KEYS, LOWEST_KEY
 from device.hearing.features import Features, FeatureSpec
 from device.hearing.own_notes import OwnNotes
-from device.types import KEYS, LOWEST_KEY
 from training.augment import CHANGES, Augmentation, augment, with_noise
 from training.banks import Bank
 from training.instruments import MODAL

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UserError
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.evaluate_playing import song_rolls
 from training.panel import CONSONANCE, Roll
 from training.pieces import HandLabel, Piece, load_pieces

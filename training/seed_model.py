@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from device.types import KEYS
+from device.events import KEYS
 from training.seed_data import SLOTS, VOICES, read_width
 from training.seed_setup import TAPS, Seed
 

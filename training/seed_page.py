@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from device.errors import UserError
+from device.events import Note
 from device.midifile import read_midi
-from device.types import Note
 from training.listening import sounding, table
 from training.report import page
 from training.seed_figures import EXAMPLE, measured

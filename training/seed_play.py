@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.baselines import LOWEST
 from training.panel import Roll
 from training.seed_data import (

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.signal import oaconvolve
 
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.modal import HIGHEST_HZ, PianoDesign, decay_rates, first_partials, inharmonicity, ring
 from training.renderer import RATE, Audio
 

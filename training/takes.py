@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from device.assemble import left_hand_of
 from device.bundles.bundle import Bundle
 from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.errors import UserError
+from device.events import Note
 from device.hearing.features import Samples
 from device.midifile import Part, notes_of
-from device.models import left_hand_of
 from device.play import play_midi
-from device.types import Note
 from training.acoustics import in_room, room_response
 from training.augment import with_noise
 from training.banks import Bank, load_bank

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from device.events import KEYS
 from device.hearing.features import FeatureSpec
-from device.types import KEYS
 from training.fitting import callbacks, feed
 from training.scenes import Scene, targets
 from training.transcriber_model import DEFAULT_WEIGHTS, LossWeights, NetConfig, build_net, build_sequence, loss

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from device.events import KEYS, LOWEST_KEY, MIDDLE_C
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import OCTAVES, GateSpec
-from device.types import KEYS, LOWEST_KEY, MIDDLE_C
 
 Tensor: TypeAlias = Any
 

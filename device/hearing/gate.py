@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from device.events import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 from device.hearing.transcriber import FRAME, OFFSET, ONSET, VELOCITY
-from device.types import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 
 OCTAVES = 8
 """Threshold regions: A0 to G#1, A1 to G#2, ..., A7 to C8."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from device.types import KEYS, LOWEST_KEY, SUSTAIN, Send
+from device.events import KEYS, LOWEST_KEY, SUSTAIN, Send
 
 TRACE_S = 0.1
 """Time constant of the trace that a sent note-on leaves in the transcriber's input."""

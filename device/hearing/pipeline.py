@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from device.events import NoteEnded, NoteHeard, Send
 from device.hearing.features import Features, FeatureSpec, Samples
 from device.hearing.gate import Gate, GateSpec
 from device.hearing.own_notes import OwnNotes
 from device.hearing.transcriber import Stepper, Transcriber
 from device.settings.choices import SPLIT
-from device.types import NoteEnded, NoteHeard, Send
 
 
 class Hearing:

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from device.events import KEYS
 from device.hearing.features import Frames
-from device.types import KEYS
 
 ONSET, FRAME, OFFSET, VELOCITY = range(4)
 """The heads, in the order of a posterior's last axis."""

@@ -12,7 +12,7 @@ import mido
 from device.clock.step import KINDS, ClockPulse
 from device.ports.midi_ports import Port, connect_input
 from device.settings.controls import Action, Controls
-from device.streamtime import StreamTime
+from device.stream_time import StreamTime
 
 MOST_WAITING = 256
 """A knob that is turned says so a few dozen times within a hop at most."""

@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 import mido
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
+from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 from device.inputs.control_queue import Switches
 from device.inputs.echoes import Echoes
 from device.inputs.source import Feed
 from device.ports.midi_ports import Port, connect_input
-from device.streamtime import StreamTime
-from device.types import DRUM_CHANNEL, KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
+from device.stream_time import StreamTime
 
 TICKS = TempoMap(TICKS_PER_BEAT)
 """Times are on the ticks of a MIDI file, so that a file of what was played says the same."""

@@ -25,7 +25,7 @@ from device.inputs.source import Feed
 from device.ports.midi_ports import SOUND, choose, rates_of, sound_inputs, within_reason
 from device.settings.config import DEFAULT_RATE, AudioSettings
 from device.status.faults import Faults
-from device.streamtime import StreamTime
+from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo
 
 QUEUE_S = 2.0

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from device.clock.step import Step
+from device.events import Note, NoteEnded
 from device.left_hand.activity import LISTEN_BEATS, Presence
 from device.left_hand.harmony import Chord, Harmony
 from device.left_hand.net_input import Listener, encode
 from device.left_hand.tonality import Tonality
-from device.types import Note, NoteEnded
 
 Array = npt.NDArray[np.float32]
 

@@ -13,10 +13,10 @@ from statistics import median
 
 from device.clock.meter import Meter
 from device.clock.step import Step
+from device.events import Note, NoteEnded
 from device.left_hand.gesture import NOTHING, Touch
 from device.left_hand.styles import depth, shift
 from device.left_hand.voicing import BASS_HOME
-from device.types import Note, NoteEnded
 
 BARS = 4
 """The manner is that of the last bars in which the left hand played."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from device.clock.meter import LISTED
 from device.clock.step import Step
-from device.types import Note, NoteEnded
+from device.events import Note, NoteEnded
 
 Array = npt.NDArray[np.float32]
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from device.events import SUSTAIN, Send
 from device.left_hand.gesture import Pedal
-from device.types import SUSTAIN, Send
 
 SHORTEST_NOTE_S = 0.02
 """A shorter note makes no sound on most instruments."""

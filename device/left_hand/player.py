@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from device.clock.step import Step
+from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Accompanist, Plan
 from device.left_hand.ending import Ending
 from device.left_hand.gesture import NOTHING, Touch
@@ -16,7 +17,6 @@ from device.left_hand.texture import Steered
 from device.left_hand.voicing import Hand
 from device.settings.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
 from device.settings.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
-from device.types import Note, NoteEnded
 
 UNDER_PLAYER = 0.78
 """The left hand's velocity as a share of the player's running mean."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from device.types import LOWEST_KEY
+from device.events import LOWEST_KEY
 
 MOST_KEYS = 5
 WIDEST = 16

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import mido
 
-from device.types import ALL_NOTES_OFF, SUSTAIN, Send
+from device.events import ALL_NOTES_OFF, SUSTAIN, Send
 
 MOST_WAITING = 1024
 """A hand of five fingers never has so many before it; what comes beyond is a storm."""

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 import mido
 import numpy as np
 
+from device.events import Send
 from device.outputs.send_queue import Outbox
 from device.status.faults import Faults
-from device.streamtime import StreamTime
+from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo
-from device.types import Send
 
 LONGEST_WAIT_S = 0.05
 """The stream's time is asked for again at least this often, as it may have moved."""

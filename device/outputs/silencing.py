@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from device.types import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN
+from device.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN
 
 if TYPE_CHECKING:
     import mido

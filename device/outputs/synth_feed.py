@@ -11,12 +11,12 @@ from typing import Any
 
 import mido
 
+from device.events import DRUM_CHANNEL
 from device.outputs.silencing import silencing
 from device.outputs.synth_link import SOURCE, right_hand_channel
 from device.ports.midi_ports import midi_class, midi_client, midi_systems
 from device.settings.config import Config
 from device.status.faults import Faults
-from device.types import DRUM_CHANNEL
 
 THROUGH = ("note_on", "note_off", "control_change", "pitchwheel")
 """What a player's own keyboard sends on to the synthesiser."""

@@ -12,8 +12,8 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 
+from device.events import DRUM_CHANNEL
 from device.ports.midi_ports import CLIENT, Port
-from device.types import DRUM_CHANNEL
 
 SOURCE = "to the synth"
 """The port of the box's that the synthesiser listens to."""

@@ -12,8 +12,8 @@ import sys
 import jack
 import numpy as np
 
+from device.events import Note
 from device.synth import render
-from device.types import Note
 
 LENGTH_S = 0.6
 FADE_S = 0.05

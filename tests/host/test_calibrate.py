@@ -18,10 +18,10 @@ from jackserver import PERIOD, RATE
 from rig import HERE, REPOSITORY, Bare, Process
 from sounding import HIGHEST, LOWEST, NOISE, tone
 
+from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
 from device.calibration import FILE
-from device.models import hearing_of
-from device.types import NoteHeard
+from device.events import NoteHeard
 
 pytestmark = pytest.mark.quiet
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rig import Ensemble, Process
 
+from device.events import Note
 from device.midifile import read_midi
 from device.notes_csv import read_notes
-from device.types import Note
 
 SETTINGS = """
 [audio]

@@ -15,9 +15,9 @@ import pytest
 import soundfile
 from rig import HERE, Ensemble, Process
 
+from device.events import Note
 from device.midifile import read_midi
 from device.notes_csv import read_notes
-from device.types import Note
 
 pytestmark = pytest.mark.quiet
 

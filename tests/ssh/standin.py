@@ -47,10 +47,10 @@ def supervise(folder: Path) -> None:
 
 def play(folder: Path) -> None:
     """Plays the current bundle until SIGTERM."""
+    from device.assemble import hearing_of
     from device.bundles.bundle import default_bundle
     from device.bundles.slots import Slots, open_current
     from device.hearing.pipeline import silence
-    from device.models import hearing_of
     from device.status.schema import AudioStatus, BundleStatus, HopStatus, Status, write_status
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))

@@ -10,12 +10,12 @@ from pathlib import Path
 import mido
 from shipped import bundle
 
+from device.assemble import left_hand_of
 from device.clock.step import Clock, Step
+from device.events import Send
 from device.left_hand.player import LeftHand
 from device.midifile import MidiInput, Part, read_midi
-from device.models import left_hand_of
 from device.performance import Performance
-from device.types import Send
 
 HOP_S = 0.016
 TEMPO, TICKS = 120, 480

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from device import session
 from device.errors import UnavailableError
+from device.events import Event, Note, NoteHeard
 from device.hearing.features import FeatureSpec
 from device.inputs import sound_card
 from device.left_hand.performer import Performer, Strike
@@ -26,7 +27,6 @@ from device.outputs import sender
 from device.ports.midi_ports import Port, SoundInput
 from device.session import Session
 from device.settings.config import Config, parse_config
-from device.types import Event, Note, NoteHeard
 
 RATE, BLOCK = 16_000, 256
 CONFIG = parse_config(f'[audio]\ninput = "mic"\nrate = {RATE}\n[midi]\noutput = "synth"\n', "the test")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from device.audio import SoundFile
 from device.bundles.bundle import Bundle, default_bundle
+from device.events import Note, NoteEnded, NoteHeard
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
-from device.types import Note, NoteEnded, NoteHeard
 
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
 

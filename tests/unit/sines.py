@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.banks import Bank
 from training.renderer import RATE
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.clock.step import Step
+from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS, Listener, encode
 from device.left_hand.performer import Strike
 from device.left_hand.player import LeftHand
 from device.left_hand.voicing import MOST_KEYS, WIDEST
-from device.types import Note, NoteEnded
 from tests.unit.nets import EchoNet, FixedNet
 
 STEP_S = 0.125

@@ -10,7 +10,7 @@ import pytest
 
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
-from device.types import Note
+from device.events import Note
 from training.banks import render_bank
 from training.by_ear import Ear
 from training.evaluate_playing import play, right_hand_of

@@ -14,6 +14,7 @@ from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
 from device.errors import ConfigError, UserError
+from device.events import Beat, Event, Note, NoteHeard, Send
 from device.inputs.control_queue import Switches
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
@@ -32,8 +33,7 @@ from device.settings.controls import (
     Tap,
     Trigger,
 )
-from device.streamtime import StreamTime
-from device.types import Beat, Event, Note, NoteHeard, Send
+from device.stream_time import StreamTime
 from tests.unit.nets import FixedNet
 
 HOP_S = 0.016

@@ -31,11 +31,11 @@ from device.clock.make_clock import Mode, make_clock
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
+from device.events import Note, NoteEnded, NoteHeard, Send
 from device.left_hand.performer import Move, Strike
 from device.midifile import Part
 from device.performance import Performance
 from device.play import play_midi
-from device.types import Note, NoteEnded, NoteHeard, Send
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from plays import before, fresh_left_hand, known, let_go, note_ons
 from shipped import bundle, recording
 
+from device.assemble import hearing_of
 from device.audio import SoundFile
 from device.clock.make_clock import Mode, make_clock
 from device.engine import Engine
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
-from device.models import hearing_of
 from device.performance import Performance
 from device.play import play_sound
 

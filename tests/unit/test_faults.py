@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from seams import FAULTS, STALL_S, Stage, fault, patiently, seams
 from shipped import bundle, demo, hear, notes, share_found
 
+from device.assemble import hearing_of
 from device.errors import UnavailableError
-from device.models import hearing_of
+from device.events import Send
 from device.monitor import open_files
 from device.outputs.send_queue import MOST_WAITING, Outbox
 from device.status.schema import Status
-from device.types import Send
 
 
 @settings(max_examples=15)

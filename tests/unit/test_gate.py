@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from device.events import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
 from device.hearing.gate import Gate, GateSpec
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY, Stepper, Transcriber
-from device.types import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
 
 HOP_S = 0.016
 SPLIT = 55

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from device.errors import UserError
+from device.events import LOWEST_KEY
 from device.hearing.gate import GateSpec
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY
-from device.types import LOWEST_KEY
 from training.gatefit import Posteriors, fit_endings, fit_gate, missed_and_false, pass_gate
 from training.notescore import Notes
 

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from shipped import bundle, demo, hear, notes, recording, share_found
 
+from device.assemble import hearing_of
 from device.cli_run import engine_of
+from device.events import KEYS, LOWEST_KEY, SUSTAIN, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
 from device.hearing.own_notes import OwnNotes
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.hearing.transcriber import ONSET, VELOCITY, Stepper
-from device.models import hearing_of
 from device.settings.config import parse_config
-from device.types import KEYS, LOWEST_KEY, SUSTAIN, Note, NoteEnded, NoteHeard, Send
 
 RATE, HOP = 16_000, 256
 HOP_S = HOP / RATE

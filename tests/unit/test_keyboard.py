@@ -9,10 +9,10 @@ import mido
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device.events import Note, NoteEnded, NoteHeard
 from device.inputs.keyboard import Keys
 from device.midifile import events, read_midi, write_midi
 from device.recording import key_messages
-from device.types import Note, NoteEnded, NoteHeard
 
 HOP_S = 0.016
 

@@ -15,8 +15,8 @@ from sines import sine_bank
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+from device.events import KEYS, LOWEST_KEY, MIDDLE_C
 from device.hearing.features import Features, FeatureSpec
-from device.types import KEYS, LOWEST_KEY, MIDDLE_C
 from training.__main__ import main
 from training.lever_figures import COLUMNS, FIGURES, HISTORY, table
 from training.lever_setup import LEVERS, SHIPPED, TIMBRE, Lever

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.types import Note
+from device.events import Note
 from training.listening import excerpt, listen
 
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"

@@ -14,14 +14,14 @@ from device.clock.midi_clock import MidiClock
 from device.clock.step import ClockPulse, Step
 from device.engine import Engine
 from device.errors import ConfigError
+from device.events import Note, NoteHeard, Send
 from device.inputs.control_queue import Switches
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
 from device.settings.choices import Steering
 from device.settings.config import parse_config
 from device.settings.controls import Controls
-from device.streamtime import StreamTime
-from device.types import Note, NoteHeard, Send
+from device.stream_time import StreamTime
 from tests.unit.nets import FixedNet
 
 FOUR = Meter(4, 4)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from device.clock.tempo_map import TempoMap
 from device.errors import UserError
+from device.events import NoteEnded, NoteHeard, Send
 from device.midifile import events, notes_of, read_midi, ringing_notes, sent_notes, write_midi
-from device.types import NoteEnded, NoteHeard, Send
 
 Track = list[mido.Message | mido.MetaMessage]
 

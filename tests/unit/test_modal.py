@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from device.types import KEYS, LOWEST_KEY
+from device.events import KEYS, LOWEST_KEY
 from training.banks import ONSET_WINDOW, onset_sample
 from training.instruments import INSTRUMENTS, MODAL
 from training.modal import LEAD_IN, ModalRenderer, PianoDesign, first_partials, inharmonicity

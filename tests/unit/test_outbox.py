@@ -6,8 +6,8 @@ import mido
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.events import Send
 from device.outputs.send_queue import Outbox
-from device.types import Send
 
 sends = st.builds(
     Send,

@@ -12,10 +12,10 @@ import soundfile
 
 from device.audio import SoundFile
 from device.errors import UserError
+from device.events import Beat, ChordChosen, Note, NoteEnded, NoteHeard, Send
 from device.files.results import Outputs
 from device.performance import Performance
 from device.report import BundleName, report, write_report
-from device.types import Beat, ChordChosen, Note, NoteEnded, NoteHeard, Send
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 BUNDLE = BundleName("default", "1.0.0", "0" * 64)

@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from device.events import Send
 from device.left_hand.performer import SHORTEST_NOTE_S, Performer, Strike
-from device.types import Send
 
 PITCHES = st.integers(48, 52)
 

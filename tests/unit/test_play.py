@@ -16,6 +16,7 @@ from device.clock.file_clock import FileClock
 from device.clock.make_clock import make_clock
 from device.clock.step import Step
 from device.engine import Engine
+from device.events import Note, NoteEnded, NoteHeard
 from device.hearing.features import FeatureSpec
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
@@ -23,7 +24,6 @@ from device.left_hand.performer import Move, Strike
 from device.midifile import Part
 from device.performance import Performance
 from device.play import play_midi, play_sound
-from device.types import Note, NoteEnded, NoteHeard
 
 HOP_S = 0.016
 LOOK_AHEAD, LENGTH = 3, 20

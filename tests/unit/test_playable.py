@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.types import Send
+from device.events import Send
 from training.playable import Rows, faults, rows_of
 
 NOBODY: Rows = np.zeros((0, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.types import Note
+from device.events import Note
 from training.pieces import HandLabel, Piece, as_notes
 from training.playing_data import HearingErrors, grid_of, heard, jump, listen, sequence_of, targets_of
 

@@ -18,6 +18,7 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
 from device.errors import UserError
+from device.events import KEYS, Note, NoteEnded
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
 from device.hearing.pipeline import Hearing
@@ -29,7 +30,6 @@ from device.notes_csv import write_notes
 from device.play import play_sound
 from device.ports.midi_ports import Port
 from device.recording import How, Recording, how_captured
-from device.types import KEYS, Note, NoteEnded
 
 RATE, BLOCK = 48_000, 441
 SPEC = FeatureSpec()

@@ -13,7 +13,7 @@ import soxr
 from matplotlib.figure import Figure
 from shipped import bundle
 
-from device.models import hearing_of
+from device.assemble import hearing_of
 from training.cases import Case, case_of
 from training.errors import judge
 from training.evaluate_hearing import listen

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sines import sine_bank
 
+from device.events import KEYS, LOWEST_KEY
 from device.hearing.features import Features, FeatureSpec
 from device.hearing.own_notes import OwnNotes
-from device.types import KEYS, LOWEST_KEY
 from training.banks import Bank
 from training.perform import PlayedScore, invent, perform
 from training.pieces import HandLabel, Piece, as_notes

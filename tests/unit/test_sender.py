@@ -9,11 +9,11 @@ from itertools import pairwise
 import mido
 import pytest
 
+from device.events import Send
 from device.outputs import sender as sender_module
 from device.outputs.send_queue import Outbox
 from device.outputs.sender import Sender
-from device.streamtime import StreamTime
-from device.types import Send
+from device.stream_time import StreamTime
 
 
 class Port:

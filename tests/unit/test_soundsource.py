@@ -14,7 +14,7 @@ from device.errors import UnavailableError, UserError
 from device.inputs import sound_card
 from device.inputs.sound_card import SoundSource
 from device.settings.config import AudioSettings
-from device.streamtime import StreamTime
+from device.stream_time import StreamTime
 
 pytest.importorskip("pyaudio")
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.events import Beat, Event, Send
 from device.spool import NAME, Spool
-from device.types import Beat, Event, Send
 
 EVENTS = st.one_of(
     st.builds(

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.clock.step import Step
+from device.events import Note, Send
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.performer import Performer
 from device.left_hand.player import LeftHand
 from device.left_hand.styles import Figure, depth
 from device.settings.choices import STYLES, Steering, Style
 from device.settings.controls import Arm, Density, Hold, Panic, Register, Restyle
-from device.types import Note, Send
 from tests.unit.nets import EchoNet, FixedNet
 from training.playable import faults, rows_of
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.streamtime import StreamTime
+from device.stream_time import StreamTime
 
 BLOCK_S = 256 / 48_000
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from device.events import KEYS
 from device.hearing.features import FeatureSpec
-from device.types import KEYS
 
 FRAMES = 12
 TOLERANCE = 1e-5
