@@ -11,23 +11,23 @@ from pathlib import Path
 
 import click
 
-from device import audio, midifile
 from device.assemble import hearing_of, left_hand_of
-from device.audio import SoundFile
 from device.bundles.bundle import Bundle, default_bundle
 from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
+from device.files import midi_file, sound_file
+from device.files.midi_file import MidiInput, read_midi, sent_notes
+from device.files.performance import Performance
+from device.files.play import Progress, play_midi, play_sound
+from device.files.report import BundleName
 from device.files.results import Outputs
+from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
-from device.midifile import MidiInput, read_midi, sent_notes
-from device.performance import Performance
-from device.play import Progress, play_midi, play_sound
 from device.recording import how_captured
-from device.report import BundleName
 from device.settings.choices import (
     AS_FITTED,
     AS_THE_NET_PLAYS,
@@ -183,11 +183,11 @@ def play(
 def from_file(request: Request, outputs: Outputs) -> Performance:
     """Play to a file and write what is wanted; UserError for what a person can mend."""
     suffix = request.input.suffix.lower()
-    if suffix in midifile.SUFFIXES:
+    if suffix in midi_file.SUFFIXES:
         return _from_midi(request, outputs)
-    if suffix in audio.SUFFIXES:
+    if suffix in sound_file.SUFFIXES:
         return _from_sound(request, outputs)
-    audio.check_present(request.input)
+    sound_file.check_present(request.input)
     raise UserError(f"{request.input} is not a .wav, .flac or .mid file: convert it to one of them.")
 
 

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from device.engine import Engine
 from device.errors import UserError, missing_extra
 from device.events import Event, Note, Send
+from device.files.midi_file import write_midi
+from device.files.notes_csv import write_notes
+from device.files.performance import Performance
+from device.files.play import LONGEST_TAIL_S
 from device.inputs.source import Source
-from device.midifile import write_midi
-from device.notes_csv import write_notes
-from device.performance import Performance
-from device.play import LONGEST_TAIL_S
 from device.settings.choices import AS_FITTED
 from device.spool import Spool
 

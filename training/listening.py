@@ -18,13 +18,13 @@ import click
 import numpy as np
 import soundfile
 
-from device import synth
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.events import Hand, Note, Send
-from device.midifile import events, notes_of
-from device.performance import Performance
-from device.plot import DPI, draw
+from device.files import mix
+from device.files.midi_file import events, notes_of
+from device.files.performance import Performance
+from device.files.piano_roll import DPI, draw
 from device.recording import KEYS, SOUND
 from training.by_ear import Ear
 from training.evaluate_playing import (
@@ -71,7 +71,7 @@ def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
 
 def sounding(right: Sequence[Note], left: Sequence[Note], path: Path, title: str) -> str:
     """Both hands as sound and as a roll, written beside the page; the HTML that shows them."""
-    both, rate = synth.mix(None, right, left)
+    both, rate = mix.mix(None, right, left)
     # by blocks: libsndfile's Vorbis encoder overflows its stack on a long piece at once
     with soundfile.SoundFile(
         path.with_suffix(".ogg"), "w", rate, both.shape[1], format="OGG", subtype="VORBIS"

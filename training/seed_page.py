@@ -6,7 +6,7 @@ from pathlib import Path
 
 from device.errors import UserError
 from device.events import Note
-from device.midifile import read_midi
+from device.files.midi_file import read_midi
 from training.listening import sounding, table
 from training.report import page
 from training.seed_figures import EXAMPLE, measured

@@ -15,9 +15,9 @@ from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
+from device.files.midi_file import Part, notes_of
+from device.files.play import play_midi
 from device.hearing.features import Samples
-from device.midifile import Part, notes_of
-from device.play import play_midi
 from training.acoustics import in_room, room_response
 from training.augment import with_noise
 from training.banks import Bank, load_bank

@@ -25,7 +25,7 @@ MOST_COUNT_IN = 16
 
 
 class TimedFile(Protocol):
-    """The part of a MIDI file that a file clock needs: `device.midifile.MidiInput` has it."""
+    """The part of a MIDI file that a file clock needs: `device.files.midi_file.MidiInput` has it."""
 
     @property
     def tempo_map(self) -> TempoMap:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from device.audio import SoundFile
 from device.errors import UserError, missing_extra
-from device.midifile import MidiInput, ringing_notes, write_midi
-from device.notes_csv import write_notes
-from device.performance import Performance
-from device.report import BundleName, write_report
+from device.files.midi_file import MidiInput, ringing_notes, write_midi
+from device.files.notes_csv import write_notes
+from device.files.performance import Performance
+from device.files.report import BundleName, write_report
+from device.files.sound_file import SoundFile
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Outputs:
         if self.audio is not None:
             _need("soundfile")
             if renders:
-                from device.synth import find_soundfont
+                from device.files.mix import find_soundfont
 
                 _need("tinysoundfont")
                 find_soundfont()
@@ -64,11 +64,11 @@ class Outputs:
             if self.report is not None:
                 write_report(self.report, performance, bundle)
             if self.audio is not None:
-                from device.synth import write_mix
+                from device.files.mix import write_mix
 
                 write_mix(self.audio, sound, performance.notes, ringing_notes(performance.sends))
             if self.plot is not None:
-                from device.plot import write_plot
+                from device.files.piano_roll import write_plot
 
                 write_plot(self.plot, performance, title)
         except OSError as error:

@@ -11,8 +11,8 @@ import pytest
 from rig import Ensemble, Process
 
 from device.events import Note
-from device.midifile import read_midi
-from device.notes_csv import read_notes
+from device.files.midi_file import read_midi
+from device.files.notes_csv import read_notes
 
 SETTINGS = """
 [audio]

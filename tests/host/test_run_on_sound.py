@@ -16,8 +16,8 @@ import soundfile
 from rig import HERE, Ensemble, Process
 
 from device.events import Note
-from device.midifile import read_midi
-from device.notes_csv import read_notes
+from device.files.midi_file import read_midi
+from device.files.notes_csv import read_notes
 
 pytestmark = pytest.mark.quiet
 

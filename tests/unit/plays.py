@@ -13,9 +13,9 @@ from shipped import bundle
 from device.assemble import left_hand_of
 from device.clock.step import Clock, Step
 from device.events import Send
+from device.files.midi_file import MidiInput, Part, read_midi
+from device.files.performance import Performance
 from device.left_hand.player import LeftHand
-from device.midifile import MidiInput, Part, read_midi
-from device.performance import Performance
 
 HOP_S = 0.016
 TEMPO, TICKS = 120, 480

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import SoundFile
 from device.bundles.bundle import Bundle, default_bundle
 from device.events import Note, NoteEnded, NoteHeard
+from device.files.sound_file import SoundFile
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from device.audio import SoundFile
 from device.errors import UserError
+from device.files.sound_file import SoundFile
 
 RATE = 44_100
 

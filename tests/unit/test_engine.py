@@ -32,10 +32,10 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard, Send
+from device.files.midi_file import Part
+from device.files.performance import Performance
+from device.files.play import play_midi
 from device.left_hand.performer import Move, Strike
-from device.midifile import Part
-from device.performance import Performance
-from device.play import play_midi
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ from plays import before, fresh_left_hand, known, let_go, note_ons
 from shipped import bundle, recording
 
 from device.assemble import hearing_of
-from device.audio import SoundFile
 from device.clock.make_clock import Mode, make_clock
 from device.engine import Engine
+from device.files.performance import Performance
+from device.files.play import play_sound
+from device.files.sound_file import SoundFile
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
-from device.performance import Performance
-from device.play import play_sound
 
 RATE, HOP = 16_000, 256
 SOUND_S = 12.0

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.events import Note, NoteEnded, NoteHeard
+from device.files.midi_file import events, read_midi, write_midi
 from device.inputs.keyboard import Keys
-from device.midifile import events, read_midi, write_midi
 from device.recording import key_messages
 
 HOP_S = 0.016

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from device.clock.tempo_map import TempoMap
 from device.errors import UserError
 from device.events import NoteEnded, NoteHeard, Send
-from device.midifile import events, notes_of, read_midi, ringing_notes, sent_notes, write_midi
+from device.files.midi_file import events, notes_of, read_midi, ringing_notes, sent_notes, write_midi
 
 Track = list[mido.Message | mido.MetaMessage]
 

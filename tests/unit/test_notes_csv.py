@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from device.events import Note
-from device.notes_csv import read_notes, write_notes
+from device.files.notes_csv import read_notes, write_notes
 
 LATE = Note(0.512, None, 60, 64, 0.75, 0.576, "right")
 EARLY = Note(0.5, 0.9, 48, 100, 1.0, 0.56, "own")

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from device.audio import SoundFile
 from device.errors import UserError
 from device.events import Beat, ChordChosen, Note, NoteEnded, NoteHeard, Send
+from device.files.performance import Performance
+from device.files.report import BundleName, report, write_report
 from device.files.results import Outputs
-from device.performance import Performance
-from device.report import BundleName, report, write_report
+from device.files.sound_file import SoundFile
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 BUNDLE = BundleName("default", "1.0.0", "0" * 64)
@@ -109,8 +109,8 @@ def test_both_hands_are_rendered_where_there_is_no_recording(tmp_path: Path) -> 
 
 
 def test_a_machine_without_a_soundfont_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from device import synth
+    from device.files import mix
 
-    monkeypatch.setattr(synth, "FOLDERS", (Path("/nowhere"),))
+    monkeypatch.setattr(mix, "FOLDERS", (Path("/nowhere"),))
     with pytest.raises(UserError, match="apt-get install timgm6mb-soundfont"):
-        synth.find_soundfont()
+        mix.find_soundfont()

@@ -11,19 +11,19 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from device.audio import SoundFile
 from device.clock.file_clock import FileClock
 from device.clock.make_clock import make_clock
 from device.clock.step import Step
 from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard
+from device.files.midi_file import Part
+from device.files.performance import Performance
+from device.files.play import play_midi, play_sound
+from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.left_hand.performer import Move, Strike
-from device.midifile import Part
-from device.performance import Performance
-from device.play import play_midi, play_sound
 
 HOP_S = 0.016
 LOOK_AHEAD, LENGTH = 3, 20

@@ -12,13 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from device import recording
-from device.audio import SoundFile
 from device.clock.fixed_clock import FixedClock
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
 from device.errors import UserError
 from device.events import KEYS, Note, NoteEnded
+from device.files.notes_csv import write_notes
+from device.files.play import play_sound
+from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
 from device.hearing.pipeline import Hearing
@@ -26,8 +28,6 @@ from device.hearing.resample import Hops
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY
 from device.inputs.source import Feed
 from device.left_hand.performer import Strike
-from device.notes_csv import write_notes
-from device.play import play_sound
 from device.ports.midi_ports import Port
 from device.recording import How, Recording, how_captured
 

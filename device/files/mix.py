@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from device.audio import SoundFile
 from device.errors import UserError, missing_extra
 from device.events import Note
+from device.files.sound_file import SoundFile
 
 if TYPE_CHECKING:
     import tinysoundfont

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from device.errors import missing_extra
 from device.events import Beat, ChordChosen, Note
-from device.midifile import notes_of
-from device.performance import Performance
+from device.files.midi_file import notes_of
+from device.files.performance import Performance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

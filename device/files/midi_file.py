@@ -8,10 +8,10 @@ from pathlib import Path
 
 import mido
 
-from device.audio import check_present
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
 from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
+from device.files.sound_file import check_present
 
 SUFFIXES = (".mid", ".midi")
 _SHORTEST_TICKS = 1

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from device.audio import SoundFile
 from device.engine import Engine
 from device.events import NoteEnded, NoteHeard
+from device.files.midi_file import Part, events
+from device.files.performance import Performance
+from device.files.sound_file import SoundFile
 from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
-from device.midifile import Part, events
-from device.performance import Performance
 
 Progress = Callable[[float], None]
 """Told how many seconds of the input are done."""

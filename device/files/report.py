@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from device.performance import Performance
+from device.files.performance import Performance
 
 VERSION = 1
 _DIGITS = 6
