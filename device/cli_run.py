@@ -9,7 +9,7 @@ import click
 from device.assemble import set_up
 from device.journal import log_to_journal_or_stderr
 from device.options import settings_file
-from device.recording import DEFAULT_MB, MEGABYTE, Capture
+from device.recording.recorder import DEFAULT_MB, MEGABYTE, Capture
 from device.system.paths import run_dir
 
 

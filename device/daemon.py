@@ -32,7 +32,7 @@ from device.midiports import MidiPorts
 from device.monitor import Monitor, memory_mb, open_files
 from device.notify import Notify
 from device.ports.midi_ports import left_behind
-from device.recording import Capture
+from device.recording.recorder import Capture
 from device.session import Session
 from device.signals import Signals
 from device.status.schema import BundleStatus, State, Status

@@ -10,7 +10,7 @@ from device.engine import Engine
 from device.hearing.pipeline import silence
 from device.midiports import MidiPorts
 from device.monitor import Monitor
-from device.recording import Capture
+from device.recording.recorder import Capture
 from device.session import Session
 from device.settings.config import Config
 from device.signals import Signals

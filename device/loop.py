@@ -13,9 +13,9 @@ from device.inputs.control_queue import Switches
 from device.inputs.source import Source
 from device.monitor import Monitor
 from device.outputs.sender import Sender
+from device.recording.tape import Take
 from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo
-from device.take import Take
 
 log = logging.getLogger("lefthand")
 

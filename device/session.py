@@ -38,12 +38,12 @@ from device.outputs.silencing import silencing
 from device.outputs.synth_feed import SynthSink
 from device.ports.jack_clients import JackClients
 from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose, connect_output, portaudio, sound_inputs
-from device.recording import Capture
+from device.recording.recorder import Capture
+from device.recording.tape import Take
 from device.settings.config import Config
 from device.settings.controls import Controls
 from device.stream_time import StreamTime
 from device.system.realtime import settled
-from device.take import Take
 
 JOIN_S = 0.5
 """The loop ends within a hop, or it hangs."""

@@ -25,7 +25,7 @@ from device.files import mix
 from device.files.midi_file import events, notes_of
 from device.files.performance import Performance
 from device.files.piano_roll import DPI, draw
-from device.recording import KEYS, SOUND
+from device.recording.recorder import KEYS, SOUND
 from training.by_ear import Ear
 from training.evaluate_playing import (
     BY_MIDI,

@@ -20,7 +20,7 @@ from device.bundles.manifest import MANIFEST
 from device.daemon import FAULTS_BEFORE, Daemon
 from device.errors import ConfigError
 from device.hearing.features import FeatureSpec
-from device.recording import Capture
+from device.recording.recorder import Capture
 from device.settings.config import parse_config
 from device.signals import Signals
 from device.status.schema import Status, read_status

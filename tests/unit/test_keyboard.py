@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from device.events import Note, NoteEnded, NoteHeard
 from device.files.midi_file import events, read_midi, write_midi
 from device.inputs.keyboard import Keys
-from device.recording import key_messages
+from device.recording.recorder import key_messages
 
 HOP_S = 0.016
 

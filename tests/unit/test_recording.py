@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from device import recording
 from device.clock.fixed_clock import FixedClock
 from device.clock.meter import Meter
 from device.clock.step import Step
@@ -29,7 +28,8 @@ from device.hearing.transcriber import FRAME, ONSET, VELOCITY
 from device.inputs.source import Feed
 from device.left_hand.performer import Strike
 from device.ports.midi_ports import Port
-from device.recording import How, Recording, how_captured
+from device.recording import recorder
+from device.recording.recorder import How, Recording, how_captured
 
 RATE, BLOCK = 48_000, 441
 SPEC = FeatureSpec()
@@ -155,7 +155,7 @@ def test_a_capture_is_not_written_over(tmp_path: Path) -> None:
 def test_a_disk_too_slow_ends_the_capture_and_is_told_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "QUEUE_BLOCKS", 1)
+    monkeypatch.setattr(recorder, "QUEUE_BLOCKS", 1)
     kept = Recording(tmp_path, HOW, RATE, SPEC.hop_s)
     for _ in range(10_000):
         kept.sound(np.zeros(BLOCK, np.float32))
@@ -199,7 +199,7 @@ def test_a_disk_that_is_full_ends_the_recording_and_is_told_at_once(
 
 
 def test_what_others_need_of_the_disk_is_left_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording.shutil, "disk_usage", lambda path: SimpleNamespace(free=recording.KEPT_FREE + 10_000))
+    monkeypatch.setattr(recorder.shutil, "disk_usage", lambda path: SimpleNamespace(free=recorder.KEPT_FREE + 10_000))
     kept = Recording(tmp_path, HOW, RATE, SPEC.hop_s)
     for _ in range(1000):
         kept.sound(np.zeros(BLOCK, np.float32))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.events import Beat, Event, Send
-from device.spool import NAME, Spool
+from device.recording.spool import NAME, Spool
 
 EVENTS = st.one_of(
     st.builds(

@@ -14,7 +14,7 @@ from device.engine import Engine
 from device.errors import UserError
 from device.events import Event
 from device.inputs.source import Source
-from device.recording import Capture, How, Recording
+from device.recording.recorder import Capture, How, Recording
 from device.settings.config import Config
 
 log = logging.getLogger("lefthand")

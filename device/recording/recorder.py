@@ -27,8 +27,8 @@ from device.files.notes_csv import write_notes
 from device.files.performance import Performance
 from device.files.play import LONGEST_TAIL_S
 from device.inputs.source import Source
+from device.recording.spool import Spool
 from device.settings.choices import AS_FITTED
-from device.spool import Spool
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
 QUEUE_BLOCKS = 4096
