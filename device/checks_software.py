@@ -5,7 +5,7 @@ from __future__ import annotations
 from device.bundles import golden
 from device.bundles.bundle import Bundle
 from device.bundles.tflite import PACKAGES
-from device.calibration import midi_lead_s, synth_lead_s
+from device.calibration.latency import midi_lead_s, synth_lead_s
 from device.errors import UserError
 from device.finding import Finding, broken, good, notice
 from device.machine import Machine

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from device.calibration import Calibration, read_calibration, write_calibration
+from device.calibration.latency import Calibration, read_calibration, write_calibration
 from device.errors import UserError
 from device.options import settings_file
 from device.settings.config import Config, read_config
@@ -29,7 +29,7 @@ def calibrate(path: Path, input_: str | None) -> None:
     from device.assemble import hearing_of
     from device.bundles.bundle import Bundle
     from device.bundles.slots import current_bundle
-    from device.calibrate import calibrate as measure
+    from device.calibration.measure import calibrate as measure
 
     config = _with_input(read_config(path), input_)
     _check_idle()

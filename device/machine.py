@@ -18,7 +18,7 @@ from device.assemble import hearing_of, left_hand_of
 from device.bundles.bundle import GOLDEN_SAMPLES, Bundle
 from device.bundles.slots import current_bundle
 from device.bundles.tflite import RuntimeName, available_runtimes
-from device.calibration import Calibration, read_calibration
+from device.calibration.latency import Calibration, read_calibration
 from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine

@@ -20,7 +20,7 @@ import mido
 import numpy as np
 from numpy.typing import NDArray
 
-from device.calibration import midi_lead_s, read_calibration, synth_lead_s
+from device.calibration.latency import midi_lead_s, read_calibration, synth_lead_s
 from device.engine import Engine
 from device.errors import UnavailableError
 from device.inputs.control_queue import Switches

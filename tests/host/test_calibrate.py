@@ -20,7 +20,7 @@ from sounding import HIGHEST, LOWEST, NOISE, tone
 
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
-from device.calibration import FILE
+from device.calibration.latency import FILE
 from device.events import NoteHeard
 
 pytestmark = pytest.mark.quiet

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.calibration import FILE, Calibration, midi_lead_s, read_calibration, synth_lead_s, write_calibration
+from device.calibration.latency import FILE, Calibration, midi_lead_s, read_calibration, synth_lead_s, write_calibration
 from device.settings.config import Config, parse_config
 
 MEASURED = Calibration(

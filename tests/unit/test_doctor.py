@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from device import checks_ports, checks_software, checks_system
 from device.bundles.bundle import Bundle, default_bundle
 from device.bundles.tflite import RuntimeName
-from device.calibration import Calibration
+from device.calibration.latency import Calibration
 from device.cli import main
 from device.doctor import WIDTH, examine
 from device.errors import BundleError, missing_extra

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device import calibrate as calibrating
-from device.calibrate import PITCHES, _plan, calibrate
+from device.calibration import measure as calibrating
+from device.calibration.measure import PITCHES, _plan, calibrate
+from device.calibration.round_trip import LONGEST_S, DisturbedError, RoundTrip, Take, evaluate
 from device.cli import main
 from device.errors import UserError
 from device.hearing.pipeline import Hearing
-from device.roundtrip import LONGEST_S, DisturbedError, RoundTrip, Take, evaluate
 from device.settings.config import parse_config
 
 HOP_S = 0.016

@@ -16,14 +16,14 @@ import mido
 import numpy as np
 from numpy.typing import NDArray
 
-from device.calibration import Calibration
+from device.calibration.latency import Calibration
+from device.calibration.round_trip import DisturbedError, RoundTrip, Take, evaluate
 from device.events import NoteHeard
 from device.hearing.pipeline import Hearing
 from device.inputs.sound_card import SoundSource
 from device.outputs.silencing import silencing
 from device.outputs.synth_link import SYNTH
 from device.ports.midi_ports import open_output, portaudio
-from device.roundtrip import DisturbedError, RoundTrip, Take, evaluate
 from device.settings.config import Config
 from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo, settled
