@@ -43,7 +43,7 @@ def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
 
         Daemon(lambda: set_up(path), run_dir(), capture).run()
     else:
-        from device.live import run as run_live
+        from device.service.foreground import run as run_live
 
         setup = set_up(path)
         run_live(setup.config, setup.engine, setup.bundle, capture)

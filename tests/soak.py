@@ -206,7 +206,7 @@ def full_speed(seconds: float) -> list[Figure]:
     from device.assemble import engine_of
     from device.events import NoteHeard, Send
     from device.hearing.resample import Hops
-    from device.monitor import memory_mb
+    from device.live.monitor import memory_mb
     from device.settings.config import parse_config
     from device.system.realtime import HopTimes, settled
 
@@ -264,7 +264,7 @@ def faults(count: int, seed: int) -> list[Figure]:
     """So many faults at random at the seams; an AssertionError for the first that does harm."""
     from seams import FAULTS, Stage, fault, seams
 
-    from device.monitor import memory_mb, open_files
+    from device.live.monitor import memory_mb, open_files
 
     logging.getLogger("lefthand").setLevel(logging.ERROR)
     stage = Stage(seed)

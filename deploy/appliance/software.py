@@ -16,7 +16,7 @@ PIP = Path("/usr/share/python-wheels/pip-*.whl")
 CHECK_S = 600.0
 """For the models' golden outputs, on the slowest machine there is."""
 CHECK = """
-import pyaudio, rtmidi, soundfile, systemd.daemon, device.live
+import pyaudio, rtmidi, soundfile, systemd.daemon, device.service.foreground
 from device.bundles.bundle import Bundle, default_bundle
 from device.bundles.golden import verify
 # how fast it is here is not for this to judge

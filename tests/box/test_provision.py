@@ -171,7 +171,7 @@ def test_software_that_fails_its_check_is_never_switched_to(
     bare: Box, work: Workstation, provisioned: str, tmp_path: Path
 ) -> None:
     was, pid, there = release(bare), bare.main_pid(), files(bare)
-    said = work.provision(wheel=changed(tmp_path, "device/live.py", CANNOT_BE_IMPORTED), code=2)
+    said = work.provision(wheel=changed(tmp_path, "device/service/foreground.py", CANNOT_BE_IMPORTED), code=2)
     assert "a_module_that_no_wheel_brings" in said and "not used" in said
     assert release(bare) == was
     assert bare.main_pid() == pid, "it played on all the time"

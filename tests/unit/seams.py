@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device import session
 from device.errors import UnavailableError
 from device.events import Event, Note, NoteHeard
 from device.hearing.features import FeatureSpec
 from device.inputs import sound_card
 from device.left_hand.performer import Performer, Strike
-from device.monitor import Monitor
+from device.live import session
+from device.live.monitor import Monitor
+from device.live.session import Session
 from device.outputs import sender
 from device.ports.midi_ports import Port, SoundInput
-from device.session import Session
 from device.settings.config import Config, parse_config
 
 RATE, BLOCK = 16_000, 256

@@ -15,7 +15,7 @@ from shipped import bundle, demo, hear, notes, share_found
 from device.assemble import hearing_of
 from device.errors import UnavailableError
 from device.events import Send
-from device.monitor import open_files
+from device.live.monitor import open_files
 from device.outputs.send_queue import MOST_WAITING, Outbox
 from device.status.schema import Status
 
@@ -189,7 +189,7 @@ def test_a_clock_set_back_an_hour_changes_nothing(monkeypatch: pytest.MonkeyPatc
 def test_without_real_time_priority_it_plays_on_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("device.loop.ask_for_fifo", lambda: False)
+    monkeypatch.setattr("device.live.loop.ask_for_fifo", lambda: False)
     stage = Stage(8)
     with seams(stage):
         for _ in range(2):

@@ -11,7 +11,7 @@ from device.engine import Engine
 from device.events import Event, Send
 from device.inputs.control_queue import Switches
 from device.inputs.source import Source
-from device.monitor import Monitor
+from device.live.monitor import Monitor
 from device.outputs.sender import Sender
 from device.recording.tape import Take
 from device.stream_time import StreamTime

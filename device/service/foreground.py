@@ -8,10 +8,10 @@ import logging
 from device.bundles.bundle import Bundle
 from device.engine import Engine
 from device.hearing.pipeline import silence
+from device.live.monitor import Monitor
+from device.live.session import Session
 from device.midiports import MidiPorts
-from device.monitor import Monitor
 from device.recording.recorder import Capture
-from device.session import Session
 from device.settings.config import Config
 from device.signals import Signals
 

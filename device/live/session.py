@@ -29,9 +29,9 @@ from device.inputs.foot_switch import FootSwitch
 from device.inputs.keyboard import KeyboardSource
 from device.inputs.sound_card import SoundSource
 from device.inputs.source import Source
-from device.loop import Loop
+from device.live.loop import Loop
+from device.live.monitor import Monitor
 from device.midiports import MidiPorts
-from device.monitor import Monitor
 from device.outputs.send_queue import Outbox
 from device.outputs.sender import Sender
 from device.outputs.silencing import silencing
