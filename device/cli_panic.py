@@ -14,6 +14,6 @@ from device.options import settings_file
 @click.pass_context
 def panic(ctx: click.Context, path: Path) -> None:
     """Let go of every key at the MIDI output, whatever holds it."""
-    from device.silence import main
+    from device.service.panic import main
 
     ctx.exit(main(path))

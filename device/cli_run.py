@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from device.assemble import set_up
-from device.journal import log_to_journal_or_stderr
 from device.options import settings_file
 from device.recording.recorder import DEFAULT_MB, MEGABYTE, Capture
+from device.service.journal import log_to_journal_or_stderr
 from device.system.paths import run_dir
 
 
@@ -39,7 +39,7 @@ def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
     log_to_journal_or_stderr()
     capture = None if record is None else Capture(record, record_mb * MEGABYTE)
     if wait:
-        from device.daemon import Daemon
+        from device.service.daemon import Daemon
 
         Daemon(lambda: set_up(path), run_dir(), capture).run()
     else:

@@ -12,8 +12,8 @@ from device.live.monitor import Monitor
 from device.live.session import Session
 from device.midiports import MidiPorts
 from device.recording.recorder import Capture
+from device.service.signals import Signals
 from device.settings.config import Config
-from device.signals import Signals
 
 WARM_UP_HOPS = 32
 """A model's first steps are slow: its memory is not yet there."""

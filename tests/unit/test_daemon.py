@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from seams import CONFIG, Stage, patiently, seams
 
-from device import daemon as daemon_module
 from device.bundles.manifest import MANIFEST
-from device.daemon import FAULTS_BEFORE, Daemon
 from device.errors import ConfigError
 from device.hearing.features import FeatureSpec
 from device.recording.recorder import Capture
+from device.service import daemon as daemon_module
+from device.service.daemon import FAULTS_BEFORE, Daemon
+from device.service.signals import Signals
 from device.settings.config import parse_config
-from device.signals import Signals
 from device.status.schema import Status, read_status
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from device.journal import FIELDS, JournalHandler
-from device.notify import Notify
+from device.service.journal import FIELDS, JournalHandler
+from device.service.systemd import Notify
 
 
 @pytest.fixture

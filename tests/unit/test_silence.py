@@ -13,10 +13,10 @@ import mido
 import pytest
 from click.testing import CliRunner, Result
 
-from device import silence
 from device.cli import main
 from device.errors import UserError
-from device.silence import CHANNELS, LIMIT_S, silence_all
+from device.service import panic
+from device.service.panic import CHANNELS, LIMIT_S, silence_all
 from device.status.schema import MidiStatus, Status, write_status
 
 SETTINGS = """
@@ -56,7 +56,7 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> dict[str, Wire]:
             raise UserError(f'There is no MIDI output "{name}": connect it.')
         return there[name], None
 
-    monkeypatch.setattr(silence, "open_output", open_output)
+    monkeypatch.setattr(panic, "open_output", open_output)
     return there
 
 
@@ -113,7 +113,7 @@ def test_a_driver_that_hangs_is_left_behind_within_the_limit(
         released.wait()
         return wires[name], None
 
-    monkeypatch.setattr(silence, "open_output", hang)
+    monkeypatch.setattr(panic, "open_output", hang)
     began_s = time.monotonic()
     (sentence,) = silence_all(settings(), tmp_path)
     assert LIMIT_S <= time.monotonic() - began_s < 1.0
@@ -150,7 +150,7 @@ def test_a_right_hand_that_sounds_in_the_synthesiser_is_silenced_too(wires: dict
 
 def test_the_silencing_process_loads_no_slow_package() -> None:
     """Until it has loaded its modules, the keys go on sounding: numpy, mido and click would double that time."""
-    code = "import sys, device.silence; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = "import sys, device.service.panic; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(ran.stdout.split())
     assert "device" in loaded

@@ -26,15 +26,15 @@ from device.assemble import Setup
 from device.bundles.bundle import Bundle
 from device.bundles.manifest import MANIFEST
 from device.errors import UnavailableError, UserError
-from device.journal import FIELDS
 from device.live.monitor import Monitor, memory_mb, open_files
 from device.live.session import Session
 from device.midiports import MidiPorts
-from device.notify import Notify
 from device.ports.midi_ports import left_behind
 from device.recording.recorder import Capture
 from device.service.foreground import WATCH_S, warm_up
-from device.signals import Signals
+from device.service.journal import FIELDS
+from device.service.signals import Signals
+from device.service.systemd import Notify
 from device.status.schema import BundleStatus, State, Status
 from device.status.writer import Reporter
 from device.version import VERSION
