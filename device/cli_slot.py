@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from device.archive import LARGEST_ARCHIVE
 from device.bundles.slots import NAMES, LockedError, Slots
 from device.errors import UserError
+from device.flash.unpack import LARGEST_ARCHIVE
 from device.system.paths import NAME
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -30,7 +30,7 @@ def slot() -> None:
 @click.pass_obj
 def list_slots(site: Any, as_json: bool) -> None:
     """What each slot holds, and which one plays."""
-    from device.restart import become, exists
+    from device.flash.restart import become, exists
 
     if site is None and os.geteuid() == 0 and exists(NAME):
         # what lies in the slots is the service's own, and root has no business reading it
@@ -97,9 +97,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 def _run(site: Any, work: Any) -> None:
     """Lets `work` do its part, tells its steps on stdout, and ends with 2 where it was refused."""
-    from device.install import Install
-    from device.restart import Restarter
-    from device.site import this_box
+    from device.flash.box import this_box
+    from device.flash.install import Install
+    from device.flash.restart import Restarter
 
     try:
         box = site if site is not None else this_box()

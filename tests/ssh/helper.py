@@ -8,7 +8,7 @@ from pathlib import Path
 
 from device.bundles.slots import Slots
 from device.cli_slot import slot
-from device.site import Site, read_rules
+from device.flash.box import Site, read_rules
 
 BOX = Path(os.environ["LEFTHAND_BOX"])
 STANDIN = Path(__file__).with_name("standin.py")

@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import device.install
+import device.flash.install
 from device.bundles.slots import Slots, open_current
 from device.errors import UserError
-from device.install import Install
-from device.site import Rules, Site
-from device.trial import Report
+from device.flash.box import Rules, Site
+from device.flash.install import Install
+from device.flash.trial import Report
 
 CUT = 77
 CHANGES = ("open", "write", "ftruncate", "fsync", "rename", "replace", "unlink", "rmdir", "mkdir", "symlink")
@@ -167,7 +167,7 @@ def send(writing: int, reading: int, left: memoryview) -> None:
 
 def trial_that(good: bool) -> None:
     """Every trial comes to this."""
-    device.install.watch = lambda *_: Report(good, "as it was asked for", 0.1)  # type: ignore[assignment]
+    device.flash.install.watch = lambda *_: Report(good, "as it was asked for", 0.1)  # type: ignore[assignment]
 
 
 def first(folder: Path, one: Path, two: Path) -> None:
@@ -228,7 +228,7 @@ def in_child(work: Callable[[], object]) -> int:
 
 
 def main(packages: Path, root: Path) -> None:
-    device.install.preflight = lambda *_: ["as it was asked for"]  # type: ignore[assignment]
+    device.flash.install.preflight = lambda *_: ["as it was asked for"]  # type: ignore[assignment]
     one, two = sorted(packages.glob("*-*"))
     shutil.copy(packages / "signers", root / "signers")
     trial_that(True)

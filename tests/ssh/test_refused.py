@@ -19,10 +19,10 @@ from bundles import AT_ONCE, FAULTS, faulty, put, rules_against_slow, slow_step_
 
 from deploy.keys import sign
 from deploy.pack import archived, pack
-from device.archive import MOST_FILES
 from device.bundles.bundle import Bundle
 from device.bundles.manifest import CARD, MANIFEST
 from device.bundles.signature import SIGNATURE
+from device.flash.unpack import MOST_FILES
 
 
 @pytest.fixture(scope="module")

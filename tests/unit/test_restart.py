@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from device.errors import UserError
-from device.restart import Restarter
+from device.flash.restart import Restarter
 
 ROOT = Path(__file__).parents[2]
 AS_NOBODY = """
 import os, sys
-from device.restart import Restarter
+from device.flash.restart import Restarter
 restarter = Restarter((("sh", "-c", "id -u >> " + sys.argv[1]),), "nobody")
 assert os.getuid() == os.geteuid() != 0 and 0 not in os.getgroups(), os.getgroups()
 try:

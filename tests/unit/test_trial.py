@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-import device.trial
-from device.site import Rules
+import device.flash.trial
+from device.flash.box import Rules
+from device.flash.trial import Report, _Watcher
 from device.status.schema import BundleStatus, HopStatus, State, Status
-from device.trial import Report, _Watcher
 
 NEW, OLD = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 BEGAN_S = 100.0
@@ -17,7 +17,7 @@ STARTS = {1: 50.0, 2: 100.4, 3: 101.0}
 
 @pytest.fixture(autouse=True)
 def starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device.trial, "started", STARTS.get)
+    monkeypatch.setattr(device.flash.trial, "started", STARTS.get)
 
 
 def told(
@@ -93,6 +93,6 @@ def test_the_start_of_a_process_is_known(monkeypatch: pytest.MonkeyPatch) -> Non
     import os
 
     monkeypatch.undo()
-    begun = device.trial.started(os.getpid())
-    assert begun is not None and 0 < begun < device.trial.now()
-    assert device.trial.started(2**22 + 1) is None
+    begun = device.flash.trial.started(os.getpid())
+    assert begun is not None and 0 < begun < device.flash.trial.now()
+    assert device.flash.trial.started(2**22 + 1) is None

@@ -1,6 +1,6 @@
 """A bundle tried in a process of its own, before it may play: one that crashes or hangs does so there.
 
-`python -m device.preflight FOLDER SLOWEST` is that process; it says what `lefthand verify` says.
+`python -m device.flash.preflight FOLDER SLOWEST` is that process; it says what `lefthand verify` says.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LONGEST_SENTENCE = 1000
 
 def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S) -> list[str]:
     """The self-test of the bundle in `folder`, as lines. Raises BundleError, for a crash or a hang as well."""
-    command = [sys.executable, "-I", "-m", "device.preflight", str(folder), str(slowest)]
+    command = [sys.executable, "-I", "-m", "device.flash.preflight", str(folder), str(slowest)]
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

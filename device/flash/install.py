@@ -10,18 +10,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from device.archive import unpack
 from device.bundles.bundle import MANIFEST_SUM
 from device.bundles.manifest import MANIFEST, Manifest, read_manifest
 from device.bundles.signature import SIGNATURE, check_signature
 from device.bundles.slots import INCOMING, SHORT, Name
 from device.errors import BundleError, UserError
-from device.preflight import preflight
-from device.receive import check_space, receive
-from device.restart import Restarter
-from device.site import Site
+from device.flash.box import Site
+from device.flash.preflight import preflight
+from device.flash.receive import check_space, receive
+from device.flash.restart import Restarter
+from device.flash.trial import Report, now, watch
+from device.flash.unpack import unpack
 from device.system import durable_files
-from device.trial import Report, now, watch
 
 ARCHIVE, UNPACKED = "archive.tar", "bundle"
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from device.site import Rules
+from device.flash.box import Rules
 from device.status.schema import FILE, Status, read_status
 
 POLL_S = 0.02
