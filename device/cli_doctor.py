@@ -19,8 +19,8 @@ BROKEN = 1
 @click.pass_context
 def doctor(ctx: click.Context, path: Path, as_json: bool) -> None:
     """Say what is right and what is not, with the remedy; the exit status is 1 where something is broken."""
-    from device.doctor import WIDTH, examine
-    from device.machine import Machine
+    from device.doctor.examine import WIDTH, examine
+    from device.doctor.machine import Machine
 
     findings = []
     for finding in examine(Machine(), path):

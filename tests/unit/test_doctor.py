@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from device import checks_ports, checks_software, checks_system
 from device.bundles.bundle import Bundle, default_bundle
 from device.bundles.tflite import RuntimeName
 from device.calibration.latency import Calibration
 from device.cli import main
-from device.doctor import WIDTH, examine
+from device.doctor import checks_ports, checks_software, checks_system
+from device.doctor.examine import WIDTH, examine
+from device.doctor.finding import Finding
+from device.doctor.machine import Machine
 from device.errors import BundleError, missing_extra
-from device.finding import Finding
-from device.machine import Machine
 from device.ports.midi_ports import Port, SoundInput
 from device.settings.config import Config, parse_config
 from device.status.schema import AudioStatus, Status
@@ -364,7 +364,7 @@ def test_the_command_prints_a_line_a_check_and_ends_as_it_found(
     machine: Paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "box.toml").write_text('[audio]\ninput = "USB Audio"\n[midi]\noutput = "Piano"\n')
-    monkeypatch.setattr("device.machine.Machine", lambda: machine)
+    monkeypatch.setattr("device.doctor.machine.Machine", lambda: machine)
     arguments = ["doctor", "--config", str(tmp_path / "box.toml")]
     ran = CliRunner().invoke(main, arguments)
     assert (ran.exit_code, len(ran.stdout.splitlines())) == (0, 17), ran.output

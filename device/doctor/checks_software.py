@@ -6,9 +6,9 @@ from device.bundles import golden
 from device.bundles.bundle import Bundle
 from device.bundles.tflite import PACKAGES
 from device.calibration.latency import midi_lead_s, synth_lead_s
+from device.doctor.finding import Finding, broken, good, notice
+from device.doctor.machine import Machine
 from device.errors import UserError
-from device.finding import Finding, broken, good, notice
-from device.machine import Machine
 from device.settings.config import Config
 
 LARGEST_SHARE = 0.25

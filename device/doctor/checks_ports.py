@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from device.doctor.finding import Finding, broken, good, notice
+from device.doctor.machine import Machine
 from device.errors import UserError
-from device.finding import Finding, broken, good, notice
-from device.machine import Machine
 from device.outputs.synth_link import is_synth
 from device.outputs.synth_process import find_soundfont
 from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from device.checks_ports import check_input, check_output, check_permissions, check_sound, check_synth
-from device.checks_software import check_bundle, check_latency, check_runtime, check_speed
-from device.checks_system import (
+from device.doctor.checks_ports import check_input, check_output, check_permissions, check_sound, check_synth
+from device.doctor.checks_software import check_bundle, check_latency, check_runtime, check_speed
+from device.doctor.checks_system import (
     check_clock,
     check_disk,
     check_governor,
@@ -16,9 +16,9 @@ from device.checks_system import (
     check_real_time,
     check_service,
 )
+from device.doctor.finding import Finding, broken, good
+from device.doctor.machine import Machine
 from device.errors import UserError
-from device.finding import Finding, broken, good
-from device.machine import Machine
 from device.settings.config import Config, read_config
 
 WIDTH = 11

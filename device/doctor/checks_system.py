@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from device.finding import Finding, broken, good, notice
-from device.machine import Machine
+from device.doctor.finding import Finding, broken, good, notice
+from device.doctor.machine import Machine
 
 LEAST_MEMORY_MB, LITTLE_MEMORY_MB = 80, 160
 LEAST_DISK_MB, LITTLE_DISK_MB = 20, 200
