@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from device.commands import Commands
+from device.commands.group import Commands
 
 COMMANDS = {
     "provision": "deploy.provision:provision",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
-from device.commands import Commands
+from device.commands.group import Commands
 from device.version import VERSION
 
 COMMANDS = {
-    "play": "device.cli_play:play",
-    "run": "device.cli_run:run",
-    "status": "device.cli_status:status",
-    "doctor": "device.cli_doctor:doctor",
-    "calibrate": "device.cli_calibrate:calibrate",
-    "synth": "device.cli_synth:synth",
-    "devices": "device.cli_run:devices",
-    "panic": "device.cli_panic:panic",
-    "verify": "device.cli_verify:verify",
-    "slot": "device.cli_slot:slot",
+    "play": "device.commands.play:play",
+    "run": "device.commands.run:run",
+    "status": "device.commands.status:status",
+    "doctor": "device.commands.doctor:doctor",
+    "calibrate": "device.commands.calibrate:calibrate",
+    "synth": "device.commands.synth:synth",
+    "devices": "device.commands.run:devices",
+    "panic": "device.commands.panic:panic",
+    "verify": "device.commands.verify:verify",
+    "slot": "device.commands.slot:slot",
 }
 """name -> module:function of the click command, imported when it is named."""
 

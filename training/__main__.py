@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from device.commands import Commands
+from device.commands.group import Commands
 
 COMMANDS = {
     "prepare": "training.prepare:prepare",

@@ -182,7 +182,7 @@ def test_software_that_never_gets_ready_gives_way_to_the_old(
     bare: Box, work: Workstation, provisioned: str, tmp_path: Path
 ) -> None:
     was = release(bare)
-    said = work.provision(wheel=changed(tmp_path, "device/cli_run.py", CRASHES_AT_START), code=2)
+    said = work.provision(wheel=changed(tmp_path, "device/commands/run.py", CRASHES_AT_START), code=2)
     assert f"go back to {was}" in said and "this version ends before it is ready" in said
     assert release(bare) == was
     assert plays(bare)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from device.bundles.slots import Slots
-from device.cli_slot import slot
+from device.commands.slot import slot
 from device.flash.box import Site, read_rules
 
 BOX = Path(os.environ["LEFTHAND_BOX"])

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from device import cli_play
 from device.cli import main
+from device.commands import play
 
 RATE = 16_000
 
@@ -179,6 +179,6 @@ def test_a_progress_bar_is_shown_where_it_is_asked_for(hand: Path) -> None:
 
 
 def test_every_output_path_is_an_option_of_play() -> None:
-    options = {option for parameter in cli_play.play.params for option in parameter.opts}
+    options = {option for parameter in play.play.params for option in parameter.opts}
     assert {"--midi", "--notes", "--audio", "--plot", "--report", "--clock", "--tempo", "--count-in"} <= options
     assert {"--bundle", "--listen", "--sent", "--track"} <= options

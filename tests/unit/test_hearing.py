@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shipped import bundle, demo, hear, notes, recording, share_found
 
 from device.assemble import hearing_of
-from device.cli_run import engine_of
+from device.commands.run import engine_of
 from device.events import KEYS, LOWEST_KEY, SUSTAIN, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec

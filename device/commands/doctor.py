@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from device.options import settings_file
+from device.commands.options import settings_file
 
 BROKEN = 1
 

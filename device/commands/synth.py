@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from device.options import settings_file
+from device.commands.options import settings_file
 from device.settings.config import read_config
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from device.calibration.latency import Calibration, read_calibration, write_calibration
+from device.commands.options import settings_file
 from device.errors import UserError
-from device.options import settings_file
 from device.settings.config import Config, read_config
 from device.status.schema import read_status
 from device.system.paths import run_dir

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from device.assemble import set_up
-from device.options import settings_file
+from device.commands.options import settings_file
 from device.recording.recorder import DEFAULT_MB, MEGABYTE, Capture
 from device.service.journal import log_to_journal_or_stderr
 from device.system.paths import run_dir
@@ -52,6 +52,6 @@ def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
 @click.command()
 def devices() -> None:
     """List sound inputs with their sample rates, and MIDI ports."""
-    from device.devices import listing
+    from device.commands.devices import listing
 
     click.echo(listing())
