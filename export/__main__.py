@@ -44,7 +44,7 @@ def main(
     from export.parts import accompanist_part, transcriber_part
     from export.sources import data_sources
     from training.banks import bank_names
-    from training.pieces import CORPORA
+    from training.corpora.pieces import CORPORA
 
     hearing, spec, delay = transcriber_part(transcriber, cache)
     whole = (accompanist / MANIFEST).is_file()

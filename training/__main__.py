@@ -10,7 +10,7 @@ import click
 from device.commands.group import Commands
 
 COMMANDS = {
-    "prepare": "training.prepare:prepare",
+    "prepare": "training.corpora.prepare:prepare",
     "banks": "training.banks:banks",
     "scenes": "training.scene_cache:scenes",
     "hear": "training.hear:hear",

@@ -27,6 +27,7 @@ from device.files.performance import Performance
 from device.files.piano_roll import DPI, draw
 from device.recording.recorder import KEYS, SOUND
 from training.by_ear import Ear
+from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 from training.evaluate_playing import (
     BY_MIDI,
     SCORE_TEMPO,
@@ -35,7 +36,6 @@ from training.evaluate_playing import (
     song_rolls,
 )
 from training.panel import STEPS_PER_QUARTER, panel
-from training.pieces import HandLabel, Notes, Piece, load_pieces
 from training.playing_data import seconds_of
 from training.report import page
 

@@ -20,10 +20,10 @@ from tqdm import tqdm
 from device.errors import UserError
 from training.banks import bank_names, load_bank
 from training.chunks import Labels, check_alike, frame_labels
+from training.corpora.pieces import CORPORA, load_pieces
 from training.monophonic import single_line_takes
 from training.noise import load_clips
 from training.notescore import Notes
-from training.pieces import CORPORA, load_pieces
 from training.scene_cache import INVENTED
 from training.scenes import draw_sound
 from training.spectra import Levels, Spectrum

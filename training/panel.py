@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.pieces import Notes
+from training.corpora.pieces import Notes
 
 STEPS_PER_QUARTER = 4
 OVERLAP = 0.05

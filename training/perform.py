@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.events import KEYS, LOWEST_KEY
-from training.pieces import HandLabel, Piece
+from training.corpora.pieces import HandLabel, Piece
 from training.render import Played
 
 

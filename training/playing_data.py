@@ -19,7 +19,7 @@ from device.clock.step import Step
 from device.errors import UserError
 from device.events import Note, NoteEnded
 from device.left_hand.net_input import Known, Listener, encode, stack
-from training.pieces import HandLabel, Notes, Piece, load_pieces
+from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 
 GAP_STEPS = 1
 LATEST_S = 0.07

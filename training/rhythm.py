@@ -29,7 +29,7 @@ from device.clock.rhythm import (
     previous_class,
 )
 from device.errors import UserError
-from training.pieces import CORPORA, HandLabel, Piece, load_pieces
+from training.corpora.pieces import CORPORA, HandLabel, Piece, load_pieces
 from training.playing_data import grid_of
 
 TABLES = Path(device.clock.rhythm.__file__).with_name("rhythm.npz")

@@ -17,8 +17,8 @@ from tqdm import tqdm
 from device.errors import UserError
 from device.hearing.features import Features, FeatureSpec
 from training.banks import Bank, bank_names, load_bank
+from training.corpora.pieces import CORPORA, Piece, load_pieces
 from training.noise import load_clips
-from training.pieces import CORPORA, Piece, load_pieces
 from training.renderer import Audio
 from training.scenes import GATE, KINDS, Scene, draw, draw_quiet
 from training.voices import utterances

@@ -17,9 +17,9 @@ from device.hearing.features import Features, FeatureSpec
 from device.hearing.own_notes import OwnNotes
 from training.augment import CHANGES, Augmentation, augment, with_noise
 from training.banks import Bank
+from training.corpora.pieces import HandLabel, Piece
 from training.instruments import MODAL
 from training.perform import PlayedScore, invent, perform
-from training.pieces import HandLabel, Piece
 from training.render import Played, RenderOptions, render
 from training.renderer import Audio
 

@@ -15,10 +15,10 @@ import numpy as np
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from training.baselines import BASELINES
+from training.corpora.pieces import HandLabel, Piece, load_pieces
 from training.evaluate_playing import play as play_shipped
 from training.evaluate_playing import right_hand_of, song_rolls
 from training.panel import STEPS_PER_QUARTER, Roll, panel
-from training.pieces import HandLabel, Piece, load_pieces
 from training.seed_data import Song, roll_of_keys, song_of
 from training.seed_setup import CHORALES, SEEDS
 

@@ -13,9 +13,9 @@ from device.errors import UserError
 from device.events import Note
 from training.banks import render_bank
 from training.by_ear import Ear
+from training.corpora.pieces import NOTE_DTYPE, HandLabel, Piece
 from training.evaluate_playing import play, right_hand_of
 from training.instruments import Instrument
-from training.pieces import NOTE_DTYPE, HandLabel, Piece
 from training.renderer import RATE
 from training.takes import HELD_OUT
 

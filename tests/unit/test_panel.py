@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from training.baselines import BASELINES
+from training.corpora.pieces import BARE_NOTE_DTYPE, Notes
 from training.panel import Roll, chord_changes, consonance, jensen_shannon, panel, roll_of, stuck
-from training.pieces import BARE_NOTE_DTYPE, Notes
 
 STEPS = 16 * 32
 POSITIONS = np.arange(STEPS) % 16

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from training.bars import full_bars
-from training.pieces import HandLabel, Piece, as_notes, load_pieces, piece_path, save_piece
+from training.corpora.bars import full_bars
+from training.corpora.pieces import HandLabel, Piece, as_notes, load_pieces, piece_path, save_piece
 
 
 def a_piece(name: str = "song", split: str = "train", **changes: object) -> Piece:
@@ -78,7 +78,7 @@ def test_notes_are_sorted_and_chosen_by_hand() -> None:
 
 @given(arrays(np.float64, 12, elements=st.floats(0.2, 2.0)), st.floats(0.0, 10.9))
 def test_seconds_and_quarters_are_each_others_inverse(intervals: np.ndarray, quarter: float) -> None:
-    from training.pop909 import quarters_at
+    from training.corpora.pop909 import quarters_at
 
     piece = a_piece(beat_s=np.cumsum(intervals))
     assert quarters_at(piece.seconds(quarter), piece.beat_s) == pytest.approx(quarter, abs=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from device.events import Note
-from training.pieces import HandLabel, Piece, as_notes
+from training.corpora.pieces import HandLabel, Piece, as_notes
 from training.playing_data import HearingErrors, grid_of, heard, jump, listen, sequence_of, targets_of
 
 

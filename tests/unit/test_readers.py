@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from device.errors import UserError
-from training import chopin, lieder, pop909
-from training.archives import corpus_folder
-from training.pieces import HandLabel, Piece, load_pieces
-from training.prepare import prepare, time_limit
+from training.corpora import chopin, lieder, pop909
+from training.corpora.archives import corpus_folder
+from training.corpora.pieces import HandLabel, Piece, load_pieces
+from training.corpora.prepare import prepare, time_limit
 
 DATA = Path(os.environ.get("LEFTHAND_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CACHE = Path(__file__).parents[2] / ".cache"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import chopin, lieder
-from training.splits import split_of_name, split_of_song
+from training.corpora import chopin, lieder
+from training.corpora.splits import split_of_name, split_of_song
 
 
 def test_pop909_keeps_its_last_90_songs_for_test() -> None:

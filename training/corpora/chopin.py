@@ -15,9 +15,9 @@ from xml.etree import ElementTree
 import numpy as np
 import verovio
 
-from training.bars import full_bars
-from training.pieces import HandLabel, Meter, Piece, as_notes
-from training.splits import split_of_name
+from training.corpora.bars import full_bars
+from training.corpora.pieces import HandLabel, Meter, Piece, as_notes
+from training.corpora.splits import split_of_name
 
 ARCHIVE = "chopin-first-editions"
 

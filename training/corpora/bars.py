@@ -7,7 +7,7 @@ from bisect import bisect_right
 import numpy as np
 import numpy.typing as npt
 
-from training.pieces import Meter
+from training.corpora.pieces import Meter
 
 TOLERANCE = 1e-3
 """Quarters by which sums of engraved durations may differ from a bar's length."""

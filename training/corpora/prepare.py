@@ -16,8 +16,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from training.archives import corpus_folder
-from training.pieces import CORPORA, SPLITS, HandLabel, Piece, load_pieces, piece_path, save_piece
+from training.corpora.archives import corpus_folder
+from training.corpora.pieces import CORPORA, SPLITS, HandLabel, Piece, load_pieces, piece_path, save_piece
 
 FILE_TIMEOUT_S = 120
 """The longest piano score takes a tenth of this; what takes longer is malformed."""

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import symusic
 
 from device.events import MIDDLE_C
-from training.pieces import HandLabel, Meter, Piece, as_notes
-from training.splits import split_of_song
+from training.corpora.pieces import HandLabel, Meter, Piece, as_notes
+from training.corpora.splits import split_of_song
 
 ARCHIVE = "pop909"
 
