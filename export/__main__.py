@@ -43,8 +43,8 @@ def main(
     from export.bundle import Naming, export_bundle, kept
     from export.parts import accompanist_part, transcriber_part
     from export.sources import data_sources
-    from training.banks import bank_names
     from training.corpora.pieces import CORPORA
+    from training.pianos.banks import bank_names
 
     hearing, spec, delay = transcriber_part(transcriber, cache)
     whole = (accompanist / MANIFEST).is_file()

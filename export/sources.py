@@ -41,7 +41,7 @@ TIMBRES = {
     ("timgm",): DataSource("TimGM6mb", "Tim Brechbill; Debian package timgm6mb-soundfont", "GPL-2.0", "timbres"),
     ("csound",): DataSource("sf_GMbank", "Debian package csound-soundfont", "public domain", "timbres"),
     ("modal",): DataSource(
-        "Modal pianos", "computed by this project's training/modal.py", "the project's own", "timbres"
+        "Modal pianos", "computed by this project's training/pianos/modal.py", "the project's own", "timbres"
     ),
 }
 """Beginnings of bank names → where those banks come from."""

@@ -11,7 +11,7 @@ from device.commands.group import Commands
 
 COMMANDS = {
     "prepare": "training.corpora.prepare:prepare",
-    "banks": "training.banks:banks",
+    "banks": "training.pianos.banks:banks",
     "scenes": "training.scene_cache:scenes",
     "hear": "training.hear:hear",
     "notes": "training.notes:notes",

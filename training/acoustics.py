@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, oaconvolve, sosfilt
 
-from training.renderer import RATE, Audio
+from training.pianos.renderer import RATE, Audio
 
 
 def room_response(rt60_s: float, direct_to_reverberant_db: float, rng: np.random.Generator) -> Audio:

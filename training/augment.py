@@ -9,7 +9,7 @@ import numpy as np
 
 from training.acoustics import in_room, microphone, room_response, through_microphone
 from training.noise import COLOURS, clip_noise
-from training.renderer import Audio
+from training.pianos.renderer import Audio
 
 CHANGES = ("room", "noise", "microphone", "overdrive", "level")
 """What happens to a sound on its way: names of `Augmentation`'s probabilities."""

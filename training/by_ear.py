@@ -13,8 +13,8 @@ from device.events import Note, NoteEnded, NoteHeard
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
 from training.acoustics import in_room, room_response
-from training.banks import Bank, load_bank
 from training.corpora.pieces import Notes, Piece
+from training.pianos.banks import Bank, load_bank
 from training.playing_data import seconds_of
 from training.render import Played, render
 from training.takes import HELD_OUT, RATE

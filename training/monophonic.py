@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from device.errors import UserError
 from device.hearing.features import Samples
-from training.banks import load_bank
 from training.corpora.pieces import HandLabel, load_pieces
 from training.notescore import Notes
 from training.perform import perform
+from training.pianos.banks import load_bank
 from training.render import Played, render
 from training.takes import EXCERPT_S, HELD_OUT, RATE, Take
 

@@ -13,7 +13,7 @@ import soxr
 from scipy.signal import butter, lfilter, sosfilt
 
 from device.errors import UserError
-from training.renderer import RATE, Audio
+from training.pianos.renderer import RATE, Audio
 
 Fold = Literal["fit", "evaluate"]
 ESC_FOLDS: dict[Fold, str] = {"fit": "1-", "evaluate": "2-"}

@@ -18,12 +18,12 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from device.errors import UserError
-from training.banks import bank_names, load_bank
 from training.chunks import Labels, check_alike, frame_labels
 from training.corpora.pieces import CORPORA, load_pieces
 from training.monophonic import single_line_takes
 from training.noise import load_clips
 from training.notescore import Notes
+from training.pianos.banks import bank_names, load_bank
 from training.scene_cache import INVENTED
 from training.scenes import draw_sound
 from training.spectra import Levels, Spectrum

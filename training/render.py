@@ -11,9 +11,9 @@ import numpy.typing as npt
 import soxr
 
 from device.events import KEYS, LOWEST_KEY
-from training.banks import Bank
-from training.renderer import RATE
-from training.sympathetic import RINGING, open_strings, ringing
+from training.pianos.banks import Bank
+from training.pianos.renderer import RATE
+from training.pianos.sympathetic import RINGING, open_strings, ringing
 
 HEADROOM = 0.25
 """Gain of the mix: a bank's loudest note peaks at -12 dB full scale, so that chords rarely pass it."""

@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from device.errors import UserError
 from device.hearing.features import Features, FeatureSpec
-from training.banks import Bank, bank_names, load_bank
 from training.corpora.pieces import CORPORA, Piece, load_pieces
 from training.noise import load_clips
-from training.renderer import Audio
+from training.pianos.banks import Bank, bank_names, load_bank
+from training.pianos.renderer import Audio
 from training.scenes import GATE, KINDS, Scene, draw, draw_quiet
 from training.voices import utterances
 

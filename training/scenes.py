@@ -16,12 +16,12 @@ from device.events import KEYS, LOWEST_KEY
 from device.hearing.features import Features, FeatureSpec
 from device.hearing.own_notes import OwnNotes
 from training.augment import CHANGES, Augmentation, augment, with_noise
-from training.banks import Bank
 from training.corpora.pieces import HandLabel, Piece
-from training.instruments import MODAL
 from training.perform import PlayedScore, invent, perform
+from training.pianos.banks import Bank
+from training.pianos.instruments import MODAL
+from training.pianos.renderer import Audio
 from training.render import Played, RenderOptions, render
-from training.renderer import Audio
 
 SCENE_S = 24.0
 RESTS = 0.3

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UserError
-from training.renderer import Audio
+from training.pianos.renderer import Audio
 
 KINDS = ("log", "cqt", "mel")
 

@@ -20,11 +20,11 @@ from device.files.play import play_midi
 from device.hearing.features import Samples
 from training.acoustics import in_room, room_response
 from training.augment import with_noise
-from training.banks import Bank, load_bank
 from training.corpora.pieces import HandLabel, load_pieces
 from training.noise import hum, load_clips, unit_rms
 from training.notescore import Notes
 from training.perform import PlayedScore, perform
+from training.pianos.banks import Bank, load_bank
 from training.render import Played, render
 from training.voices import utterances
 

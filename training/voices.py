@@ -14,7 +14,7 @@ import soxr
 
 from device.errors import UserError
 from training.noise import Fold, unit_rms
-from training.renderer import RATE, Audio
+from training.pianos.renderer import RATE, Audio
 
 VOICES: dict[Fold, tuple[str, ...]] = {
     "fit": ("nl", "sv", "pl", "pt", "ru", "cs", "fi", "hu"),

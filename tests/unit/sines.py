@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from device.events import KEYS, LOWEST_KEY
-from training.banks import Bank
-from training.renderer import RATE
+from training.pianos.banks import Bank
+from training.pianos.renderer import RATE
 
 
 def sine_bank() -> Bank:

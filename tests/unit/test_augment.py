@@ -16,7 +16,7 @@ from device.errors import UserError
 from training.acoustics import in_room, microphone, peak_section, room_response, shelf_section, through_microphone
 from training.augment import CHANGES, Augmentation, at_peak, augment, overdriven, with_noise
 from training.noise import COLOURS, clip_noise, load_clips
-from training.renderer import RATE
+from training.pianos.renderer import RATE
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -11,12 +11,12 @@ import pytest
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.events import Note
-from training.banks import render_bank
 from training.by_ear import Ear
 from training.corpora.pieces import NOTE_DTYPE, HandLabel, Piece
 from training.evaluate_playing import play, right_hand_of
-from training.instruments import Instrument
-from training.renderer import RATE
+from training.pianos.banks import render_bank
+from training.pianos.instruments import Instrument
+from training.pianos.renderer import RATE
 from training.takes import HELD_OUT
 
 TEMPO = 96.0

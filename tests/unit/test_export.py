@@ -157,7 +157,7 @@ def test_a_corpus_without_a_licence_cannot_be_shipped() -> None:
 
 
 def test_every_timbre_of_a_fit_has_a_licence() -> None:
-    from training.instruments import INSTRUMENTS
+    from training.pianos.instruments import INSTRUMENTS
 
     assert data_sources([], [instrument.name for instrument in INSTRUMENTS if not instrument.heldout])
 

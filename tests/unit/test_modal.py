@@ -7,10 +7,10 @@ import numpy.typing as npt
 import pytest
 
 from device.events import KEYS, LOWEST_KEY
-from training.banks import ONSET_WINDOW, onset_sample
-from training.instruments import INSTRUMENTS, MODAL
-from training.modal import LEAD_IN, ModalRenderer, PianoDesign, first_partials, inharmonicity
-from training.renderer import RATE
+from training.pianos.banks import ONSET_WINDOW, onset_sample
+from training.pianos.instruments import INSTRUMENTS, MODAL
+from training.pianos.modal import LEAD_IN, ModalRenderer, PianoDesign, first_partials, inharmonicity
+from training.pianos.renderer import RATE
 
 SEEDS = [instrument.program for instrument in INSTRUMENTS if instrument.source == MODAL]
 Floats = npt.NDArray[np.float64]

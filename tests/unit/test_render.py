@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.errors import UserError
-from training.banks import Bank, bank_names, load_bank, onset_sample, render_bank, sounding_seconds
-from training.instruments import INSTRUMENTS, Instrument
+from training.pianos.banks import Bank, bank_names, load_bank, onset_sample, render_bank, sounding_seconds
+from training.pianos.instruments import INSTRUMENTS, Instrument
+from training.pianos.renderer import RATE
 from training.render import (
     Played,
     RenderOptions,
@@ -23,7 +24,6 @@ from training.render import (
     released,
     render,
 )
-from training.renderer import RATE
 
 SECONDS = 2.0
 LEAD_IN = 700

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 
 from device.events import KEYS, LOWEST_KEY
-from training.renderer import RATE, Audio, Renderer
+from training.pianos.renderer import RATE, Audio, Renderer
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]

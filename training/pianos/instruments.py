@@ -1,5 +1,5 @@
 """The sampled instruments and how their held notes are rendered: SFZ by sfizz, SF2 by TinySoundFont, Salamander here,
-and modal pianos, which nobody sampled, in `training.modal`.
+and modal pianos, which nobody sampled, in `training.pianos.modal`.
 
 A renderer yields, for one (key, velocity), float32 mono samples at 16 kHz with the source's own lead-in still there.
 """
@@ -19,8 +19,8 @@ import soxr
 from scipy.signal import butter, lfilter
 
 from device.errors import UserError
-from training.modal import ModalRenderer
-from training.renderer import RATE, Audio, Renderer
+from training.pianos.modal import ModalRenderer
+from training.pianos.renderer import RATE, Audio, Renderer
 
 SOURCE_RATE = 48_000
 LEAD_IN_S = 0.2

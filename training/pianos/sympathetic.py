@@ -9,8 +9,8 @@ import numpy as np
 from scipy.signal import oaconvolve
 
 from device.events import KEYS, LOWEST_KEY
-from training.modal import HIGHEST_HZ, PianoDesign, decay_rates, first_partials, inharmonicity, ring
-from training.renderer import RATE, Audio
+from training.pianos.modal import HIGHEST_HZ, PianoDesign, decay_rates, first_partials, inharmonicity, ring
+from training.pianos.renderer import RATE, Audio
 
 RINGING = 8
 """Pianos whose strings ring along; each is another `PianoDesign`."""
@@ -28,7 +28,7 @@ SLOPE_DB = -4.0
 def open_strings(seed: int) -> Audio:
     """How all strings of the piano of `seed` answer an impulse at their bridge, float32 [samples], of energy 1.
 
-    Every partial of every string is a mode with its own decay (`training.modal.decay_rates`) and, as strings stand at
+    Every partial of every string is a mode with its own decay (`training.pianos.modal.decay_rates`) and, as strings stand at
     different places of the bridge, its own phase (Lehtonen, Penttinen, Rauhala and Valimaki, "Analysis and modeling of
     piano sustain-pedal effects", J. Acoust. Soc. Am. 122, 2007, find such a halo, longer in the bass).
     """

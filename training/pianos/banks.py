@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
-from training.instruments import INSTRUMENTS, LEAD_IN_S, Instrument, open_instrument
-from training.renderer import RATE, Audio
+from training.pianos.instruments import INSTRUMENTS, LEAD_IN_S, Instrument, open_instrument
+from training.pianos.renderer import RATE, Audio
 
 VERSION = 1
 """Raised when banks on disk must be rendered again."""
