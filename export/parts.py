@@ -56,7 +56,7 @@ def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
 
 def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, int]:
     """The transcriber, its features and its look-ahead in frames; scenes come from `cache`."""
-    from training.scene_cache import load_scenes
+    from training.scenes.cache import load_scenes
     from training.transcriber_model import NetConfig, build_step
 
     config, weights, training = fit_folder(fit)

@@ -12,7 +12,7 @@ from device.commands.group import Commands
 COMMANDS = {
     "prepare": "training.corpora.prepare:prepare",
     "banks": "training.pianos.banks:banks",
-    "scenes": "training.scene_cache:scenes",
+    "scenes": "training.scenes.cache:scenes",
     "hear": "training.hear:hear",
     "notes": "training.notes:notes",
     "play": "training.accompany:accompany",

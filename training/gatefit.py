@@ -25,8 +25,8 @@ from device.hearing.features import FeatureSpec
 from device.hearing.gate import OCTAVES, Gate, GateSpec
 from training.hear import fit_named
 from training.notescore import Notes, matched, score
-from training.scene_cache import load_scenes
-from training.scenes import GATE, SCENE_S, Scene
+from training.scenes.cache import load_scenes
+from training.scenes.scene import GATE, SCENE_S, Scene
 
 THRESHOLDS = np.round(np.arange(0.04, 0.95, 0.08), 2)
 RELEASES = (0.2, 0.3, 0.4, 0.5)

@@ -14,7 +14,7 @@ import training
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import OCTAVES
-from training.scene_cache import load_scenes
+from training.scenes.cache import load_scenes
 
 KEPT = Path(training.__path__[0]) / "fits"
 """Fits that are kept in the repository: float weights of what is shipped, for another fit to begin with."""

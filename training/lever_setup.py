@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from training.augment import CHANGES
-from training.scene_cache import SOURCES
-from training.scenes import DETUNE
+from training.scenes.augment import CHANGES
+from training.scenes.cache import SOURCES
+from training.scenes.scene import DETUNE
 
 TIMBRE = "timbre"
 ONE_PIANO = "splendid"

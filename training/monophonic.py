@@ -11,9 +11,9 @@ from device.errors import UserError
 from device.hearing.features import Samples
 from training.corpora.pieces import HandLabel, load_pieces
 from training.notescore import Notes
-from training.perform import perform
 from training.pianos.banks import load_bank
-from training.render import Played, render
+from training.scenes.perform import perform
+from training.scenes.render import Played, render
 from training.takes import EXCERPT_S, HELD_OUT, RATE, Take
 
 TOGETHER_S = 0.05

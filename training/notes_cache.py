@@ -21,11 +21,11 @@ from device.errors import UserError
 from training.chunks import Labels, check_alike, frame_labels
 from training.corpora.pieces import CORPORA, load_pieces
 from training.monophonic import single_line_takes
-from training.noise import load_clips
 from training.notescore import Notes
 from training.pianos.banks import bank_names, load_bank
-from training.scene_cache import INVENTED
-from training.scenes import draw_sound
+from training.scenes.cache import INVENTED
+from training.scenes.noise import load_clips
+from training.scenes.scene import draw_sound
 from training.spectra import Levels, Spectrum
 from training.takes import RATE, Take, maps_takes, right_hand_takes
 

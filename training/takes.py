@@ -18,15 +18,15 @@ from device.events import Note
 from device.files.midi_file import Part, notes_of
 from device.files.play import play_midi
 from device.hearing.features import Samples
-from training.acoustics import in_room, room_response
-from training.augment import with_noise
 from training.corpora.pieces import HandLabel, load_pieces
-from training.noise import hum, load_clips, unit_rms
 from training.notescore import Notes
-from training.perform import PlayedScore, perform
 from training.pianos.banks import Bank, load_bank
-from training.render import Played, render
-from training.voices import utterances
+from training.scenes.acoustics import in_room, room_response
+from training.scenes.augment import with_noise
+from training.scenes.noise import hum, load_clips, unit_rms
+from training.scenes.perform import PlayedScore, perform
+from training.scenes.render import Played, render
+from training.scenes.voices import utterances
 
 RATE = 16_000
 EXCERPT_S = 30.0

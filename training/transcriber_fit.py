@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from device.events import KEYS
 from device.hearing.features import FeatureSpec
 from training.fitting import callbacks, feed
-from training.scenes import Scene, targets
+from training.scenes.scene import Scene, targets
 from training.transcriber_model import DEFAULT_WEIGHTS, LossWeights, NetConfig, build_net, build_sequence, loss
 from training.widen import widened
 

@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 from scipy.signal import sosfreqz
 
 from device.errors import UserError
-from training.acoustics import in_room, microphone, peak_section, room_response, shelf_section, through_microphone
-from training.augment import CHANGES, Augmentation, at_peak, augment, overdriven, with_noise
-from training.noise import COLOURS, clip_noise, load_clips
 from training.pianos.renderer import RATE
+from training.scenes.acoustics import (
+    in_room,
+    microphone,
+    peak_section,
+    room_response,
+    shelf_section,
+    through_microphone,
+)
+from training.scenes.augment import CHANGES, Augmentation, at_peak, augment, overdriven, with_noise
+from training.scenes.noise import COLOURS, clip_noise, load_clips
 
 SEEDS = st.integers(0, 2**32 - 1)
 

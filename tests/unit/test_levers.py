@@ -20,8 +20,8 @@ from device.hearing.features import Features, FeatureSpec
 from training.__main__ import main
 from training.lever_figures import COLUMNS, FIGURES, HISTORY, table
 from training.lever_setup import LEVERS, SHIPPED, TIMBRE, Lever
-from training.scene_cache import SOURCES
-from training.scenes import COLOURS, DETUNE, SCENE_NOTE, Scene, draw
+from training.scenes.cache import SOURCES
+from training.scenes.scene import COLOURS, DETUNE, SCENE_NOTE, Scene, draw
 from training.transcriber_fit import CROP_FRAMES, crop
 from training.transcriber_model import LossWeights, NetConfig, build_net, build_sequence, loss
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from training.monophonic import TOGETHER_S, Neural, Pyin, notes_of_pitches, single_line
 from training.notes_decode import onset_f1
-from training.render import Played
+from training.scenes.render import Played
 
 RATE = 16_000
 SCALE = (60, 64, 67)

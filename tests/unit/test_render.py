@@ -16,7 +16,7 @@ from device.errors import UserError
 from training.pianos.banks import Bank, bank_names, load_bank, onset_sample, render_bank, sounding_seconds
 from training.pianos.instruments import INSTRUMENTS, Instrument
 from training.pianos.renderer import RATE
-from training.render import (
+from training.scenes.render import (
     Played,
     RenderOptions,
     damping_seconds,

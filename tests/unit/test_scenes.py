@@ -14,10 +14,10 @@ from device.events import KEYS, LOWEST_KEY
 from device.hearing.features import Features, FeatureSpec
 from device.hearing.own_notes import OwnNotes
 from training.corpora.pieces import HandLabel, Piece, as_notes
-from training.perform import PlayedScore, invent, perform
 from training.pianos.banks import Bank
-from training.render import Played
-from training.scenes import KINDS, SCENE_NOTE, SCENE_S, _with_rest, draw, own_frames, targets
+from training.scenes.perform import PlayedScore, invent, perform
+from training.scenes.render import Played
+from training.scenes.scene import KINDS, SCENE_NOTE, SCENE_S, _with_rest, draw, own_frames, targets
 
 SPEC = FeatureSpec()
 BARS = 40

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from device.bundles.bundle import Bundle, default_bundle
-from training.perform import PlayedScore
-from training.render import Played
+from training.scenes.perform import PlayedScore
+from training.scenes.render import Played
 from training.takes import EXCERPT_S, Take, excerpt, left_hand_to
 
 RATE = 16_000

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from device.events import KEYS, LOWEST_KEY
 from training.corpora.pieces import HandLabel, Piece
-from training.render import Played
+from training.scenes.render import Played
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from tqdm import tqdm
 from device.errors import UserError
 from device.hearing.features import Features, FeatureSpec
 from training.corpora.pieces import CORPORA, Piece, load_pieces
-from training.noise import load_clips
 from training.pianos.banks import Bank, bank_names, load_bank
 from training.pianos.renderer import Audio
-from training.scenes import GATE, KINDS, Scene, draw, draw_quiet
-from training.voices import utterances
+from training.scenes.noise import load_clips
+from training.scenes.scene import GATE, KINDS, Scene, draw, draw_quiet
+from training.scenes.voices import utterances
 
 INVENTED = "invented"
 """Notes from no piece: every key, every density, and rests with nothing but noise."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from training.acoustics import in_room, microphone, room_response, through_microphone
-from training.noise import COLOURS, clip_noise
 from training.pianos.renderer import Audio
+from training.scenes.acoustics import in_room, microphone, room_response, through_microphone
+from training.scenes.noise import COLOURS, clip_noise
 
 CHANGES = ("room", "noise", "microphone", "overdrive", "level")
 """What happens to a sound on its way: names of `Augmentation`'s probabilities."""

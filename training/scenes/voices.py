@@ -13,8 +13,8 @@ import soundfile
 import soxr
 
 from device.errors import UserError
-from training.noise import Fold, unit_rms
 from training.pianos.renderer import RATE, Audio
+from training.scenes.noise import Fold, unit_rms
 
 VOICES: dict[Fold, tuple[str, ...]] = {
     "fit": ("nl", "sv", "pl", "pt", "ru", "cs", "fi", "hu"),

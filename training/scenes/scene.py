@@ -1,6 +1,6 @@
 """Scenes: what the transcriber is trained on, half a minute each: features, the notes to find, and what we sent.
 
-`training.scene_cache` renders and keeps them.
+`training.scenes.cache` renders and keeps them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy.typing as npt
 from device.events import KEYS, LOWEST_KEY
 from device.hearing.features import Features, FeatureSpec
 from device.hearing.own_notes import OwnNotes
-from training.augment import CHANGES, Augmentation, augment, with_noise
 from training.corpora.pieces import HandLabel, Piece
-from training.perform import PlayedScore, invent, perform
 from training.pianos.banks import Bank
 from training.pianos.instruments import MODAL
 from training.pianos.renderer import Audio
-from training.render import Played, RenderOptions, render
+from training.scenes.augment import CHANGES, Augmentation, augment, with_noise
+from training.scenes.perform import PlayedScore, invent, perform
+from training.scenes.render import Played, RenderOptions, render
 
 SCENE_S = 24.0
 RESTS = 0.3
