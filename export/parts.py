@@ -57,7 +57,7 @@ def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
 def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, int]:
     """The transcriber, its features and its look-ahead in frames; scenes come from `cache`."""
     from training.scenes.cache import load_scenes
-    from training.transcriber_model import NetConfig, build_step
+    from training.transcriber.net import NetConfig, build_step
 
     config, weights, training = fit_folder(fit)
     net, spec = NetConfig.from_dict(config["net"]), FeatureSpec.from_dict(config["features"])

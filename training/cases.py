@@ -15,8 +15,8 @@ from device.hearing.resample import Hops
 from device.hearing.transcriber import Transcriber
 from training.errors import Judged, judge
 from training.evaluate_hearing import Heard, listen
-from training.gatefit import Posteriors
 from training.takes import Take
+from training.transcriber.gate_fit import Posteriors
 
 
 @dataclass(frozen=True)

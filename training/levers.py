@@ -86,9 +86,9 @@ def rendered(lever: Lever, cache: Path, data: Path, root: Path) -> tuple[Path, P
 
 def fitted(lever: Lever, steps: int, folder: Path, checks: Path, train: Path) -> None:
     """Fit a lever's net and its gate into `folder`."""
-    from training.gatefit import fit_gate_of
-    from training.transcriber_fit import FitPlan, fit
-    from training.transcriber_model import LossWeights, NetConfig
+    from training.transcriber.fit import FitPlan, fit
+    from training.transcriber.gate_fit import fit_gate_of
+    from training.transcriber.net import LossWeights, NetConfig
 
     net, spec = NetConfig.from_dict(dict(lever.net)), replace(FeatureSpec(), **lever.features)
     weights = LossWeights(**lever.loss)

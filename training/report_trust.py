@@ -18,7 +18,7 @@ from device.settings.choices import AS_FITTED
 from training.cases import Case
 from training.errors import judge
 from training.evaluate_hearing import BINS
-from training.gatefit import pass_gate
+from training.transcriber.gate_fit import pass_gate
 
 HIT, MISSED, GHOST = "#2b8a3e", "#e8590c", "#c2255c"
 CONFIDENCES = (0.1, 0.2, 0.35, AS_FITTED, 0.65, 0.8, 0.9)
@@ -132,7 +132,7 @@ def doubts(case: Case, fit: Path) -> npt.NDArray[np.float64]:
     (Monte Carlo dropout: Gal and Ghahramani 2016)."""
     import keras
 
-    from training.transcriber_model import NetConfig, TranscriberNet, build_sequence
+    from training.transcriber.net import NetConfig, TranscriberNet, build_sequence
 
     class Thinned(TranscriberNet):
         """A net that overlooks something else every time."""

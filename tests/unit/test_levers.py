@@ -22,8 +22,8 @@ from training.lever_figures import COLUMNS, FIGURES, HISTORY, table
 from training.lever_setup import LEVERS, SHIPPED, TIMBRE, Lever
 from training.scenes.cache import SOURCES
 from training.scenes.scene import COLOURS, DETUNE, SCENE_NOTE, Scene, draw
-from training.transcriber_fit import CROP_FRAMES, crop
-from training.transcriber_model import LossWeights, NetConfig, build_net, build_sequence, loss
+from training.transcriber.fit import CROP_FRAMES, crop
+from training.transcriber.net import LossWeights, NetConfig, build_net, build_sequence, loss
 
 DOCS = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
 OTHERS = [lever for name, lever in LEVERS.items() if name != SHIPPED]

@@ -49,7 +49,7 @@ def test_the_nets_doubt_is_told_for_every_note_and_is_none_where_nothing_is_left
     import keras
 
     from training import report_trust
-    from training.transcriber_model import NetConfig, build_net, build_sequence
+    from training.transcriber.net import NetConfig, build_net, build_sequence
 
     keras.utils.set_random_seed(1)
     config = NetConfig(width=4, mix=4, memory=4)

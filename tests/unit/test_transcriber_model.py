@@ -24,7 +24,7 @@ def net() -> Any:
     """A small net with random weights, normalisation included."""
     import keras
 
-    from training.transcriber_model import NetConfig, build_net
+    from training.transcriber.net import NetConfig, build_net
 
     keras.utils.set_random_seed(3)
     net = build_net(NetConfig(width=6, blocks=2, mix=8, memory=10), SPEC)
@@ -46,7 +46,7 @@ def sequence(net: Any, x: Float, own: Float) -> Float:
     """Posteriors [frames, 88, 4] of the model that is trained."""
     from keras import ops
 
-    from training.transcriber_model import build_sequence
+    from training.transcriber.net import build_sequence
 
     logits = build_sequence(net, x.shape[1])({"x": x, "own": own}, training=False)
     posteriors: Float = np.asarray(ops.convert_to_numpy(ops.sigmoid(logits)))[0]
@@ -84,7 +84,7 @@ def test_steps_equal_the_sequence(net: Any) -> None:
 def test_the_model_that_is_exported_is_the_net_s_step(net: Any, tmp_path: Any) -> None:
     from keras import ops
 
-    from training.transcriber_model import build_sequence, build_step
+    from training.transcriber.net import build_sequence, build_step
 
     x, own = heard(1)
     build_sequence(net, 2).save_weights(tmp_path / "a.weights.h5")
@@ -124,7 +124,7 @@ def test_nothing_of_one_piece_reaches_the_next_in_a_batch(net: Any) -> None:
     both = [np.concatenate(pair) for pair in zip(first, second, strict=True)]
     from keras import ops
 
-    from training.transcriber_model import build_sequence
+    from training.transcriber.net import build_sequence
 
     logits = build_sequence(net, FRAMES)({"x": both[0], "own": both[1]}, training=False)
     found = np.asarray(ops.convert_to_numpy(ops.sigmoid(logits)))
@@ -134,7 +134,7 @@ def test_nothing_of_one_piece_reaches_the_next_in_a_batch(net: Any) -> None:
 def test_the_loss_is_least_for_the_truth_and_needs_no_note() -> None:
     from keras import ops
 
-    from training.transcriber_model import loss
+    from training.transcriber.net import loss
 
     target = np.zeros((1, 3, KEYS, 4), np.float32)
     target[0, 1, 40] = (1, 1, 0, 0.5)

@@ -10,9 +10,9 @@ import pytest
 
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
-from training.hear import asked_net, asked_weights, fit_named
-from training.transcriber_model import LossWeights, NetConfig, build_net, build_sequence, loss
-from training.widen import widened
+from training.transcriber.hear import asked_net, asked_weights, fit_named
+from training.transcriber.net import LossWeights, NetConfig, build_net, build_sequence, loss
+from training.transcriber.widen import widened
 
 SPEC = FeatureSpec()
 NARROW = NetConfig(width=4, mix=5, memory=6)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
-from training.transcriber_model import NetConfig, TranscriberNet, build_net
+from training.transcriber.net import NetConfig, TranscriberNet, build_net
 
 Places = NDArray[np.intp]
 

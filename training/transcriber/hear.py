@@ -31,7 +31,7 @@ def fit_named(cache: Path, name: str) -> Path:
 
 def asked_net(changes: str) -> Any:
     """The net's shape with JSON `changes`; raises UserError for what is none."""
-    from training.transcriber_model import NetConfig
+    from training.transcriber.net import NetConfig
 
     try:
         config = NetConfig.from_dict(json.loads(changes))
@@ -45,7 +45,7 @@ def asked_net(changes: str) -> Any:
 
 def asked_weights(changes: str) -> Any:
     """What each head's error counts, with JSON `changes`; raises UserError for what is none."""
-    from training.transcriber_model import LossWeights
+    from training.transcriber.net import LossWeights
 
     try:
         weights = LossWeights(**json.loads(changes))
@@ -87,7 +87,7 @@ def hear(
 ) -> None:
     """Fit the transcriber on the cached scenes (`scenes` makes them); called again it resumes."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    from training.transcriber_fit import FitPlan, fit
+    from training.transcriber.fit import FitPlan, fit
 
     spec, config, counts = FeatureSpec(), asked_net(changes), asked_weights(weights)
     train, valid = load_scenes(cache, "train"), load_scenes(cache, "valid")

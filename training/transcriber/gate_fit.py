@@ -23,10 +23,10 @@ from device.errors import UserError
 from device.events import LOWEST_KEY, NoteHeard
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import OCTAVES, Gate, GateSpec
-from training.hear import fit_named
 from training.notescore import Notes, matched, score
 from training.scenes.cache import load_scenes
 from training.scenes.scene import GATE, SCENE_S, Scene
+from training.transcriber.hear import fit_named
 
 THRESHOLDS = np.round(np.arange(0.04, 0.95, 0.08), 2)
 RELEASES = (0.2, 0.3, 0.4, 0.5)
@@ -181,7 +181,7 @@ def gate(cache: Path, name: str, false_notes: float | None) -> None:
 
 def fit_gate_of(folder: Path, cache: Path, false_notes: float | None = None) -> None:
     """Fit the gate of the fit in `folder` on the scenes in `cache`; see `gate`."""
-    from training.transcriber_model import NetConfig, build_net, build_sequence
+    from training.transcriber.net import NetConfig, build_net, build_sequence
 
     about = json.loads((folder / "config.json").read_text())
     config, features = NetConfig.from_dict(about["net"]), FeatureSpec.from_dict(about["features"])

@@ -18,8 +18,8 @@ from device.events import KEYS
 from device.hearing.features import FeatureSpec
 from training.fitting import callbacks, feed
 from training.scenes.scene import Scene, targets
-from training.transcriber_model import DEFAULT_WEIGHTS, LossWeights, NetConfig, build_net, build_sequence, loss
-from training.widen import widened
+from training.transcriber.net import DEFAULT_WEIGHTS, LossWeights, NetConfig, build_net, build_sequence, loss
+from training.transcriber.widen import widened
 
 CROP_FRAMES = 192
 WARM_UP = 100
