@@ -91,8 +91,8 @@ def _scene_steps(scene: Any) -> Iterator[Inputs]:
 
 def accompanist_part(fit: Path, cache: Path) -> ModelPart:
     """The accompanist; its pieces come from `cache`, through the same listener as on the device."""
-    from training.accompanist_model import step_model
-    from training.accompany import load_net
+    from training.accompanist.fit import load_net
+    from training.accompanist.net import step_model
 
     config, _, training = fit_folder(fit)
     with keras.name_scope("accompanist"):
@@ -107,7 +107,7 @@ def accompanist_part(fit: Path, cache: Path) -> ModelPart:
 
 def _piece_rolls(cache: Path, corpora: list[str], split: str, seed: int, count: int, steps: int) -> list[Roll]:
     """`count` beginnings of pieces, shared out evenly over the corpora."""
-    from training.playing_data import sequences
+    from training.accompanist.data import sequences
 
     rolls: list[Roll] = []
     for i, corpus in enumerate(corpora):

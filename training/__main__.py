@@ -15,7 +15,7 @@ COMMANDS = {
     "scenes": "training.scenes.cache:scenes",
     "hear": "training.transcriber.hear:hear",
     "notes": "training.notes:notes",
-    "play": "training.accompany:accompany",
+    "play": "training.accompanist.fit:accompany",
     "seeds": "training.seeds:seeds",
     "gate": "training.transcriber.gate_fit:gate",
     "levers": "training.levers:levers",

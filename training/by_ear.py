@@ -12,9 +12,9 @@ from device.bundles.bundle import Bundle
 from device.events import Note, NoteEnded, NoteHeard
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
+from training.accompanist.data import seconds_of
 from training.corpora.pieces import Notes, Piece
 from training.pianos.banks import Bank, load_bank
-from training.playing_data import seconds_of
 from training.scenes.acoustics import in_room, room_response
 from training.scenes.render import Played, render
 from training.takes import HELD_OUT, RATE

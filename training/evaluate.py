@@ -100,10 +100,10 @@ def playing(
     json_path: Path | None,
 ) -> None:
     """The left hand on whole songs, beside the true one, that rolled, another's, a held tonic, a causal chord rule."""
+    from training.accompanist.data import HearingErrors
     from training.by_ear import Ear
     from training.constants import HAND, changed
     from training.evaluate_playing import evaluate_playing, from_keys
-    from training.playing_data import HearingErrors
 
     bundle = Bundle.open(folder)
     gap = float(bundle.manifest.accompanist["gap_steps"])

@@ -21,8 +21,8 @@ from device.clock.follow_clock import FollowClock
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.errors import UserError
+from training.accompanist.data import meter_at
 from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
-from training.playing_data import meter_at
 
 Array = npt.NDArray[np.float64]
 

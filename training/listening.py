@@ -26,6 +26,7 @@ from device.files.midi_file import events, notes_of
 from device.files.performance import Performance
 from device.files.piano_roll import DPI, draw
 from device.recording.recorder import KEYS, SOUND
+from training.accompanist.data import seconds_of
 from training.by_ear import Ear
 from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 from training.evaluate_playing import (
@@ -36,7 +37,6 @@ from training.evaluate_playing import (
     song_rolls,
 )
 from training.panel import STEPS_PER_QUARTER, panel
-from training.playing_data import seconds_of
 from training.report import page
 
 SHOWN = ("pcs", "pcs_other", "clash", "coupling", "ur", "changes", "density", "agreement")

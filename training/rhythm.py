@@ -29,8 +29,8 @@ from device.clock.rhythm import (
     previous_class,
 )
 from device.errors import UserError
+from training.accompanist.data import grid_of
 from training.corpora.pieces import CORPORA, HandLabel, Piece, load_pieces
-from training.playing_data import grid_of
 
 TABLES = Path(device.clock.rhythm.__file__).with_name("rhythm.npz")
 """Where the clock reads its tables."""

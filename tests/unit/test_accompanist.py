@@ -82,7 +82,7 @@ def test_a_gap_under_one_step_is_refused() -> None:
 
 def test_training_sees_what_the_device_sees() -> None:
     """Every step of a piece encoded at once equals the device's inputs, one by one, and what the device's net got."""
-    from training.playing_data import listen
+    from training.accompanist.data import listen
 
     steps, events = grid(120, "3/4"), melody(120, 0.05)
     together = encode(listen(steps, sorted(events, key=lambda e: e.decided_s)))
@@ -99,7 +99,7 @@ def test_training_sees_what_the_device_sees() -> None:
 
 
 def test_inputs_are_shares_that_int8_can_hold() -> None:
-    from training.playing_data import listen
+    from training.accompanist.data import listen
 
     x = encode(listen(grid(120, "6/8"), melody(120)))
     assert x.shape == (120, INPUT_SIZE) and x.dtype == np.float32

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("keras")
 
 from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS
-from training.accompanist_model import AccompanistNet, step_model
-from training.float_step import FloatStep
+from training.accompanist.float_step import FloatStep
+from training.accompanist.net import AccompanistNet, step_model
 
 STEPS = 12
 

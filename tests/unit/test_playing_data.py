@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from device.events import Note
+from training.accompanist.data import HearingErrors, grid_of, heard, jump, listen, sequence_of, targets_of
 from training.corpora.pieces import HandLabel, Piece, as_notes
-from training.playing_data import HearingErrors, grid_of, heard, jump, listen, sequence_of, targets_of
 
 
 def piece(meter: tuple[int, int] = (4, 4), pickup: float = 0.0, bars: int = 8) -> Piece:

@@ -13,7 +13,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from training.playing_data import GAP_STEPS, Sequence, sequences
+from training.accompanist.data import GAP_STEPS, Sequence, sequences
 
 STRETCH = 192
 """Steps of a training example: 48 beats, long enough for a key to settle."""
@@ -110,7 +110,7 @@ def accompany(
     os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
 
-    from training.accompanist_model import AccompanistNet, loss, sequence_model
+    from training.accompanist.net import AccompanistNet, loss, sequence_model
     from training.fitting import callbacks, feed
 
     named = corpora.split(",")
@@ -156,7 +156,7 @@ def accompany(
 
 def load_net(folder: Path, which: str = "best") -> Any:
     """The fitted `AccompanistNet` of a fit's folder."""
-    from training.accompanist_model import AccompanistNet, sequence_model
+    from training.accompanist.net import AccompanistNet, sequence_model
 
     options = json.loads((folder / "config.json").read_text())["net"]
     net = AccompanistNet(**options)

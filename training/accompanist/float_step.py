@@ -29,7 +29,7 @@ class FloatStep:
     @classmethod
     def of_fit(cls, folder: Path, which: str = "best") -> FloatStep:
         """From the folder of a fit."""
-        from training.accompany import load_net
+        from training.accompanist.fit import load_net
 
         return cls(load_net(folder, which))
 
