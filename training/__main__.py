@@ -22,7 +22,7 @@ COMMANDS = {
     "evaluate": "training.evaluate:evaluate",
     "rhythm": "training.rhythm:rhythm",
     "resamplers": "training.resamplers:resamplers",
-    "report": "training.report:report",
+    "report": "training.hearing_figures.report:report",
     "listen": "training.listening:listen",
     "demo": "training.demo:demo",
 }

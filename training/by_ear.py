@@ -14,10 +14,10 @@ from device.hearing.features import Samples
 from device.hearing.resample import Hops
 from training.accompanist.data import seconds_of
 from training.corpora.pieces import Notes, Piece
+from training.hearing_figures.takes import HELD_OUT, RATE
 from training.pianos.banks import Bank, load_bank
 from training.scenes.acoustics import in_room, room_response
 from training.scenes.render import Played, render
-from training.takes import HELD_OUT, RATE
 
 Place: TypeAlias = Literal["clean", "room"]
 PLACES: tuple[Place, ...] = ("clean", "room")
@@ -34,7 +34,7 @@ class Ear:
         self._bank: Bank = load_bank(cache, HELD_OUT, "evaluate")
 
     def sound(self, piece: Piece, right: Notes, tempo: float) -> Samples:
-        """float32[samples] at `training.takes.RATE`."""
+        """float32[samples] at `training.hearing_figures.takes.RATE`."""
         onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
         offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
         notes = [

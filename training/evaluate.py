@@ -11,10 +11,10 @@ import numpy as np
 from device.bundles.bundle import Bundle, default_bundle
 from device.settings.choices import STYLES, Steering, Style
 from training.by_ear import PLACES, Place
-from training.takes import QUIET, REAL, SETTINGS
+from training.hearing_figures.takes import QUIET, REAL, SETTINGS
 
 SETS = (REAL, *SETTINGS, QUIET)
-"""Real recordings, the settings of `training.takes`, and sound without a piano."""
+"""Real recordings, the settings of `training.hearing_figures.takes`, and sound without a piano."""
 
 
 @click.group()
@@ -36,9 +36,9 @@ def hearing(
     folder: Path, data: Path, cache: Path, sets: tuple[str, ...], takes: int, peers: bool, json_path: Path | None
 ) -> None:
     """Onsets, offsets, frames, delay and cost of the transcriber."""
-    from training.evaluate_hearing import compare, false_notes, report
-    from training.peers import BasicPitch
-    from training.takes import quiet_takes, takes_of
+    from training.hearing_figures.measure import compare, false_notes, report
+    from training.hearing_figures.peers import BasicPitch
+    from training.hearing_figures.takes import quiet_takes, takes_of
 
     bundle = Bundle.open(folder)
     peer = BasicPitch() if peers else None

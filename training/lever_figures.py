@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.evaluate_hearing import OURS, Comparison
+from training.hearing_figures.measure import OURS, Comparison
 from training.lever_setup import LEVERS
 
 FIGURES, HISTORY = "figures.json", "history.csv"

@@ -22,12 +22,12 @@ import click
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
-from training.evaluate_hearing import compare
+from training.hearing_figures.measure import compare
+from training.hearing_figures.takes import excerpt, maps_takes, right_hand_takes
 from training.lever_figures import FIGURES, figures_of, table
 from training.lever_setup import LEVERS, ONE_PIANO, TIMBRE, Lever
 from training.scenes.cache import INVENTED, QUIET, Studio, load_scenes, pieces_of
 from training.scenes.scene import GATE
-from training.takes import excerpt, maps_takes, right_hand_takes
 
 SCENES = {"pop909": 60, "lieder": 70, "chopin": 50, INVENTED: 30, QUIET: 10}
 """Scenes of 24 s for a fit."""

@@ -36,8 +36,8 @@ from training.evaluate_playing import (
     right_hand_of,
     song_rolls,
 )
+from training.hearing_figures.report import page
 from training.panel import STEPS_PER_QUARTER, panel
-from training.report import page
 
 SHOWN = ("pcs", "pcs_other", "clash", "coupling", "ur", "changes", "density", "agreement")
 PLAIN_VELOCITY: dict[Hand, int] = {"left": 58, "right": 78}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
-from training.evaluate_hearing import listen
+from training.hearing_figures.measure import listen
+from training.hearing_figures.takes import Take
 from training.monophonic import Neural, Pyin
 from training.notes_cache import labels_of, load_recordings, test_takes
 from training.notes_decode import (
@@ -20,7 +21,6 @@ from training.notes_decode import (
     note_line,
 )
 from training.notescore import Notes
-from training.takes import Take
 
 
 def figures_of_fit(

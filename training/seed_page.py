@@ -7,8 +7,8 @@ from pathlib import Path
 from device.errors import UserError
 from device.events import Note
 from device.files.midi_file import read_midi
+from training.hearing_figures.report import page
 from training.listening import sounding, table
-from training.report import page
 from training.seed_figures import EXAMPLE, measured
 
 

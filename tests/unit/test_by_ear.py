@@ -14,10 +14,10 @@ from device.events import Note
 from training.by_ear import Ear
 from training.corpora.pieces import NOTE_DTYPE, HandLabel, Piece
 from training.evaluate_playing import play, right_hand_of
+from training.hearing_figures.takes import HELD_OUT
 from training.pianos.banks import render_bank
 from training.pianos.instruments import Instrument
 from training.pianos.renderer import RATE
-from training.takes import HELD_OUT
 
 TEMPO = 96.0
 MELODY = [72, 74, 76, 77, 79, 77, 76, 74] * 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.errors import judge
+from training.hearing_figures.mistakes import judge
 from training.notescore import Notes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.evaluate_hearing import by_pitch, ends, lateness, recalled
+from training.hearing_figures.measure import by_pitch, ends, lateness, recalled
 from training.notescore import Notes, score
 
 

@@ -17,12 +17,12 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 from training.__main__ import main
 from training.chunks import frame_labels
 from training.families import build, positions
+from training.hearing_figures.takes import Take
 from training.notes_cache import labels_of, load_recordings, save_recording, spectrum_folder, write_statistics
 from training.notes_decode import Decoding, FrameCount, decode, fit_decoding, onset_f1
 from training.notes_fit import phase_target, rate_at
 from training.notes_setup import FITTED, NotesSetup
 from training.spectra import Spectrum
-from training.takes import Take
 
 DATA = Path(os.environ.get("LEFTHAND_DATA", "../shared/data"))
 SPECTRUM = Spectrum("log", 8_000, 256, 12)

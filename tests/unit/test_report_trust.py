@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from shipped import bundle
 
 from device.assemble import hearing_of
-from training.cases import Case, case_of
-from training.errors import judge
-from training.evaluate_hearing import listen
-from training.report_trust import doubts, look_ahead, uncertainty
-from training.takes import Take
+from training.hearing_figures.cases import Case, case_of
+from training.hearing_figures.measure import listen
+from training.hearing_figures.mistakes import judge
+from training.hearing_figures.takes import Take
+from training.hearing_figures.trust import doubts, look_ahead, uncertainty
 
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
 SECONDS = 4
@@ -48,7 +48,7 @@ def test_the_nets_doubt_is_told_for_every_note_and_is_none_where_nothing_is_left
 ) -> None:
     import keras
 
-    from training import report_trust
+    from training.hearing_figures import trust
     from training.transcriber.net import NetConfig, build_net, build_sequence
 
     keras.utils.set_random_seed(1)
@@ -62,6 +62,6 @@ def test_the_nets_doubt_is_told_for_every_note_and_is_none_where_nothing_is_left
     assert (told[:, 2] > 0).all() and 0 < told[:, 1].sum() < len(told)
     np.testing.assert_array_equal(told[:, 0], case.heard.confidence)
     uncertainty(told)(Figure())
-    monkeypatch.setattr(report_trust, "DROPPED", 0.0)
-    monkeypatch.setattr(report_trust, "PASSES", 2)
+    monkeypatch.setattr(trust, "DROPPED", 0.0)
+    monkeypatch.setattr(trust, "PASSES", 2)
     assert not doubts(case, tmp_path)[:, 2].any()

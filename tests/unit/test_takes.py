@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from device.bundles.bundle import Bundle, default_bundle
+from training.hearing_figures.takes import EXCERPT_S, Take, excerpt, left_hand_to
 from training.scenes.perform import PlayedScore
 from training.scenes.render import Played
-from training.takes import EXCERPT_S, Take, excerpt, left_hand_to
 
 RATE = 16_000
 

@@ -21,11 +21,11 @@ import numpy as np
 from device.bundles.bundle import Bundle, default_bundle
 from device.events import KEYS, LOWEST_KEY
 from device.hearing.gate import GateSpec
-from training.cases import Case, case_of
-from training.errors import KINDS
-from training.evaluate_hearing import calibration_error
-from training.notescore import FRAME_S
-from training.report_trust import (
+from training.hearing_figures.cases import Case, case_of
+from training.hearing_figures.measure import calibration_error
+from training.hearing_figures.mistakes import KINDS
+from training.hearing_figures.takes import REAL, SETTINGS, takes_of
+from training.hearing_figures.trust import (
     GHOST,
     HIT,
     MISSED,
@@ -38,7 +38,7 @@ from training.report_trust import (
     reliability,
     uncertainty,
 )
-from training.takes import REAL, SETTINGS, takes_of
+from training.notescore import FRAME_S
 
 SHOWN_S = 12.0
 """Seconds of a take in a piano roll or a spectrogram."""

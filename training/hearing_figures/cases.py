@@ -13,9 +13,9 @@ from device.hearing.features import Features
 from device.hearing.own_notes import OwnNotes
 from device.hearing.resample import Hops
 from device.hearing.transcriber import Transcriber
-from training.errors import Judged, judge
-from training.evaluate_hearing import Heard, listen
-from training.takes import Take
+from training.hearing_figures.measure import Heard, listen
+from training.hearing_figures.mistakes import Judged, judge
+from training.hearing_figures.takes import Take
 from training.transcriber.gate_fit import Posteriors
 
 

@@ -15,9 +15,9 @@ from device.bundles.bundle import Bundle
 from device.events import MIDDLE_C, NoteHeard
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
+from training.hearing_figures.peers import BasicPitch
+from training.hearing_figures.takes import Take
 from training.notescore import Notes, Score, matched, score
-from training.peers import BasicPitch
-from training.takes import Take
 
 OURS = "lefthand"
 BINS = 15

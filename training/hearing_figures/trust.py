@@ -15,9 +15,9 @@ from device.events import LOWEST_KEY
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
 from device.settings.choices import AS_FITTED
-from training.cases import Case
-from training.errors import judge
-from training.evaluate_hearing import BINS
+from training.hearing_figures.cases import Case
+from training.hearing_figures.measure import BINS
+from training.hearing_figures.mistakes import judge
 from training.transcriber.gate_fit import pass_gate
 
 HIT, MISSED, GHOST = "#2b8a3e", "#e8590c", "#c2255c"
