@@ -23,7 +23,7 @@ COMMANDS = {
     "rhythm": "training.rhythm:rhythm",
     "resamplers": "training.resamplers:resamplers",
     "report": "training.hearing_figures.report:report",
-    "listen": "training.listening:listen",
+    "listen": "training.playing_figures.listening:listen",
     "demo": "training.demo:demo",
 }
 """name -> module:function of the click command."""

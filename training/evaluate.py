@@ -10,8 +10,8 @@ import numpy as np
 
 from device.bundles.bundle import Bundle, default_bundle
 from device.settings.choices import STYLES, Steering, Style
-from training.by_ear import PLACES, Place
 from training.hearing_figures.takes import QUIET, REAL, SETTINGS
+from training.playing_figures.by_ear import PLACES, Place
 
 SETS = (REAL, *SETTINGS, QUIET)
 """Real recordings, the settings of `training.hearing_figures.takes`, and sound without a piano."""
@@ -101,9 +101,9 @@ def playing(
 ) -> None:
     """The left hand on whole songs, beside the true one, that rolled, another's, a held tonic, a causal chord rule."""
     from training.accompanist.data import HearingErrors
-    from training.by_ear import Ear
-    from training.constants import HAND, changed
-    from training.evaluate_playing import evaluate_playing, from_keys
+    from training.playing_figures.by_ear import Ear
+    from training.playing_figures.constants import HAND, changed
+    from training.playing_figures.measure import evaluate_playing, from_keys
 
     bundle = Bundle.open(folder)
     gap = float(bundle.manifest.accompanist["gap_steps"])
@@ -133,8 +133,8 @@ def clock(
     json_path: Path | None,
 ) -> None:
     """Beats told before they sound: steady playing, tempo ramps, and no count-in."""
-    from training.constants import CLOCK, changed
-    from training.evaluate_clock import evaluate_clock
+    from training.playing_figures.clock import evaluate_clock
+    from training.playing_figures.constants import CLOCK, changed
 
     with changed(changes, CLOCK):
         table = evaluate_clock(cache, corpora, split, pieces, timing_ms / 1000)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from keras import layers
 
 from device.errors import UserError
-from training.panel import Roll
+from training.playing_figures.panel import Roll
 from training.seed_data import PAUSE, Song, late, melody_of
 from training.seed_play import softmax, voiced
 from training.seed_setup import CHORALE_FIT, Chorale

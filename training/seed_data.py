@@ -14,8 +14,8 @@ import numpy.typing as npt
 from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
 from training.corpora.pieces import HandLabel, Piece, load_pieces
-from training.evaluate_playing import song_rolls
-from training.panel import CONSONANCE, Roll
+from training.playing_figures.measure import song_rolls
+from training.playing_figures.panel import CONSONANCE, Roll
 from training.seed_setup import Seed
 
 SLOTS = 16

@@ -8,7 +8,7 @@ from device.errors import UserError
 from device.events import Note
 from device.files.midi_file import read_midi
 from training.hearing_figures.report import page
-from training.listening import sounding, table
+from training.playing_figures.listening import sounding, table
 from training.seed_figures import EXAMPLE, measured
 
 

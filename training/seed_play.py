@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from device.events import KEYS, LOWEST_KEY
-from training.baselines import LOWEST
-from training.panel import Roll
+from training.playing_figures.baselines import LOWEST
+from training.playing_figures.panel import Roll
 from training.seed_data import (
     PAUSE,
     VOICES,

@@ -11,13 +11,13 @@ import pytest
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.events import Note
-from training.by_ear import Ear
 from training.corpora.pieces import NOTE_DTYPE, HandLabel, Piece
-from training.evaluate_playing import play, right_hand_of
 from training.hearing_figures.takes import HELD_OUT
 from training.pianos.banks import render_bank
 from training.pianos.instruments import Instrument
 from training.pianos.renderer import RATE
+from training.playing_figures.by_ear import Ear
+from training.playing_figures.measure import play, right_hand_of
 
 TEMPO = 96.0
 MELODY = [72, 74, 76, 77, 79, 77, 76, 74] * 4

@@ -10,7 +10,7 @@ import pytest
 from device.clock import grid_hypotheses, tempo_and_bar
 from device.errors import UserError
 from device.left_hand import player
-from training.constants import CLOCK, HAND, changed, modules_of
+from training.playing_figures.constants import CLOCK, HAND, changed, modules_of
 
 
 def test_a_constant_has_another_value_for_a_while() -> None:

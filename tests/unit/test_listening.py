@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.events import Note
-from training.listening import excerpt, listen
+from training.playing_figures.listening import excerpt, listen
 
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.baselines import BASELINES
 from training.corpora.pieces import BARE_NOTE_DTYPE, Notes
-from training.panel import Roll, chord_changes, consonance, jensen_shannon, panel, roll_of, stuck
+from training.playing_figures.baselines import BASELINES
+from training.playing_figures.panel import Roll, chord_changes, consonance, jensen_shannon, panel, roll_of, stuck
 
 STEPS = 16 * 32
 POSITIONS = np.arange(STEPS) % 16

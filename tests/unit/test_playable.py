@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from device.events import Send
-from training.playable import Rows, faults, rows_of
+from training.playing_figures.playable import Rows, faults, rows_of
 
 NOBODY: Rows = np.zeros((0, 3))
 

@@ -26,7 +26,7 @@ import keras
 from device.errors import UserError
 from training import seed_chorales
 from training.__main__ import main
-from training.panel import Roll
+from training.playing_figures.panel import Roll
 from training.seed_chorales import Lengths, beats_of, draw, events_of, fit_chorales, lengths_of, play_chorales
 from training.seed_data import (
     NOTHING,

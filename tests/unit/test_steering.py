@@ -20,7 +20,7 @@ from device.left_hand.styles import Figure, depth
 from device.settings.choices import STYLES, Steering, Style
 from device.settings.controls import Arm, Density, Hold, Panic, Register, Restyle
 from tests.unit.nets import EchoNet, FixedNet
-from training.playable import faults, rows_of
+from training.playing_figures.playable import faults, rows_of
 
 METERS = ("2/4", "3/4", "4/4", "6/8", "5/4", "7/8", "2/2")
 NAMED = STYLES[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from training.panel import ROLL_BARS, TRIADS, Roll
+from training.playing_figures.panel import ROLL_BARS, TRIADS, Roll
 
 DECAY_BEATS = 4.0
 """Beats after which a heard sixteenth counts 1/e in the chord rule."""

@@ -18,10 +18,18 @@ from device.left_hand.performer import Performer
 from device.left_hand.player import LeftHand
 from device.settings.choices import AS_THE_NET_PLAYS, Steering
 from training.accompanist.data import HearingErrors, grid_of, heard, seconds_of
-from training.baselines import BASELINES
 from training.corpora.pieces import BARE_NOTE_DTYPE, HandLabel, Notes, Piece, load_pieces
-from training.panel import CONSONANCE, STEPS_PER_QUARTER, Roll, grid_length, jensen_shannon, panel, roll_of
-from training.playable import faults, rows_of
+from training.playing_figures.baselines import BASELINES
+from training.playing_figures.panel import (
+    CONSONANCE,
+    STEPS_PER_QUARTER,
+    Roll,
+    grid_length,
+    jensen_shannon,
+    panel,
+    roll_of,
+)
+from training.playing_figures.playable import faults, rows_of
 
 SHIFT = 6
 SCORE_TEMPO = 96.0

@@ -27,17 +27,17 @@ from device.files.performance import Performance
 from device.files.piano_roll import DPI, draw
 from device.recording.recorder import KEYS, SOUND
 from training.accompanist.data import seconds_of
-from training.by_ear import Ear
 from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
-from training.evaluate_playing import (
+from training.hearing_figures.report import page
+from training.playing_figures.by_ear import Ear
+from training.playing_figures.measure import (
     BY_MIDI,
     SCORE_TEMPO,
     play,
     right_hand_of,
     song_rolls,
 )
-from training.hearing_figures.report import page
-from training.panel import STEPS_PER_QUARTER, panel
+from training.playing_figures.panel import STEPS_PER_QUARTER, panel
 
 SHOWN = ("pcs", "pcs_other", "clash", "coupling", "ur", "changes", "density", "agreement")
 PLAIN_VELOCITY: dict[Hand, int] = {"left": 58, "right": 78}
