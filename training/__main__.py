@@ -18,7 +18,7 @@ COMMANDS = {
     "play": "training.accompanist.fit:accompany",
     "seeds": "training.seeds:seeds",
     "gate": "training.transcriber.gate_fit:gate",
-    "levers": "training.levers:levers",
+    "levers": "training.experiments.levers.levers:levers",
     "evaluate": "training.evaluate:evaluate",
     "rhythm": "training.rhythm:rhythm",
     "resamplers": "training.resamplers:resamplers",

@@ -18,8 +18,8 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 from device.events import KEYS, LOWEST_KEY, MIDDLE_C
 from device.hearing.features import Features, FeatureSpec
 from training.__main__ import main
-from training.lever_figures import COLUMNS, FIGURES, HISTORY, table
-from training.lever_setup import LEVERS, SHIPPED, TIMBRE, Lever
+from training.experiments.levers.figures import COLUMNS, FIGURES, HISTORY, table
+from training.experiments.levers.setup import LEVERS, SHIPPED, TIMBRE, Lever
 from training.scenes.cache import SOURCES
 from training.scenes.scene import COLOURS, DETUNE, SCENE_NOTE, Scene, draw
 from training.transcriber.fit import CROP_FRAMES, crop

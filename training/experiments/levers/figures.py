@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.experiments.levers.setup import LEVERS
 from training.hearing_figures.measure import OURS, Comparison
-from training.lever_setup import LEVERS
 
 FIGURES, HISTORY = "figures.json", "history.csv"
 COLUMNS = {

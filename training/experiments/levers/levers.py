@@ -5,7 +5,7 @@
     python -m training levers --action table                        # what was measured, in Markdown
 
 Each is fitted from nothing for as many steps, its gate fitted, exported, and its .tflite streamed over the same sound.
-`training/lever_setup.py` says what each is, docs/experiments.md has the figures.
+`training/experiments/levers/setup.py` says what each is, docs/experiments.md has the figures.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import click
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
+from training.experiments.levers.figures import FIGURES, figures_of, table
+from training.experiments.levers.setup import LEVERS, ONE_PIANO, TIMBRE, Lever
 from training.hearing_figures.measure import compare
 from training.hearing_figures.takes import excerpt, maps_takes, right_hand_takes
-from training.lever_figures import FIGURES, figures_of, table
-from training.lever_setup import LEVERS, ONE_PIANO, TIMBRE, Lever
 from training.scenes.cache import INVENTED, QUIET, Studio, load_scenes, pieces_of
 from training.scenes.scene import GATE
 
