@@ -14,7 +14,7 @@ COMMANDS = {
     "banks": "training.pianos.banks:banks",
     "scenes": "training.scenes.cache:scenes",
     "hear": "training.transcriber.hear:hear",
-    "notes": "training.notes:notes",
+    "notes": "training.experiments.older_transcribers.notes:notes",
     "play": "training.accompanist.fit:accompany",
     "seeds": "training.seeds:seeds",
     "gate": "training.transcriber.gate_fit:gate",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.notes import notes
+from training.experiments.older_transcribers.notes import notes
 
 TEXT = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
 COMMANDS = sorted(set(re.findall(r"python -m training notes ([^`\n#|]+)", TEXT)))

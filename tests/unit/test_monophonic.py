@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.monophonic import TOGETHER_S, Neural, Pyin, notes_of_pitches, single_line
-from training.notes_decode import onset_f1
+from training.experiments.older_transcribers.decode import onset_f1
+from training.experiments.older_transcribers.monophonic import TOGETHER_S, Neural, Pyin, notes_of_pitches, single_line
 from training.scenes.render import Played
 
 RATE = 16_000

@@ -15,14 +15,20 @@ from hypothesis import strategies as st
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from training.__main__ import main
-from training.chunks import frame_labels
-from training.families import build, positions
+from training.experiments.older_transcribers.cache import (
+    labels_of,
+    load_recordings,
+    save_recording,
+    spectrum_folder,
+    write_statistics,
+)
+from training.experiments.older_transcribers.chunks import frame_labels
+from training.experiments.older_transcribers.decode import Decoding, FrameCount, decode, fit_decoding, onset_f1
+from training.experiments.older_transcribers.fit import phase_target, rate_at
+from training.experiments.older_transcribers.nets import build, positions
+from training.experiments.older_transcribers.setup import FITTED, NotesSetup
+from training.experiments.older_transcribers.spectra import Spectrum
 from training.hearing_figures.takes import Take
-from training.notes_cache import labels_of, load_recordings, save_recording, spectrum_folder, write_statistics
-from training.notes_decode import Decoding, FrameCount, decode, fit_decoding, onset_f1
-from training.notes_fit import phase_target, rate_at
-from training.notes_setup import FITTED, NotesSetup
-from training.spectra import Spectrum
 
 DATA = Path(os.environ.get("LEFTHAND_DATA", "../shared/data"))
 SPECTRUM = Spectrum("log", 8_000, 256, 12)
@@ -150,7 +156,7 @@ def test_frames_are_right_within_the_errors_allowed() -> None:
 
 def test_optuna_tries_configurations_and_a_storage_is_shared(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna")
-    import training.notes_search as notes_search
+    import training.experiments.older_transcribers.search as notes_search
 
     monkeypatch.setattr(notes_search, "process_fit", lambda *_: None)
     monkeypatch.setattr(notes_search, "RATES", (8_000,))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.errors import UserError
-from training.spectra import KINDS, Spectrum
+from training.experiments.older_transcribers.spectra import KINDS, Spectrum
 
 RATE = 16_000
 

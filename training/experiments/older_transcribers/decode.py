@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from device.events import LOWEST_KEY
-from training.chunks import NAMES, Labels, fold
+from training.experiments.older_transcribers.chunks import NAMES, Labels, fold
+from training.experiments.older_transcribers.spectra import Spectrum
 from training.notescore import Notes, Score, matched, score
-from training.spectra import Spectrum
 
 SHORTEST_S = 0.03
 VELOCITY = 64

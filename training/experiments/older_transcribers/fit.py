@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UserError
-from training.chunks import Chunks, Labels
-from training.families import build
-from training.notes_cache import LabelledRecording, labels_of
-from training.notes_setup import NotesSetup
-from training.spectra import Levels
+from training.experiments.older_transcribers.cache import LabelledRecording, labels_of
+from training.experiments.older_transcribers.chunks import Chunks, Labels
+from training.experiments.older_transcribers.nets import build
+from training.experiments.older_transcribers.setup import NotesSetup
+from training.experiments.older_transcribers.spectra import Levels
 
 Posteriors = npt.NDArray[np.float32]
 """[frames, 88 keys or 12 names], 0 to 1."""

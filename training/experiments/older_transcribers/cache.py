@@ -18,16 +18,16 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from device.errors import UserError
-from training.chunks import Labels, check_alike, frame_labels
 from training.corpora.pieces import CORPORA, load_pieces
+from training.experiments.older_transcribers.chunks import Labels, check_alike, frame_labels
+from training.experiments.older_transcribers.monophonic import single_line_takes
+from training.experiments.older_transcribers.spectra import Levels, Spectrum
 from training.hearing_figures.takes import RATE, Take, maps_takes, right_hand_takes
-from training.monophonic import single_line_takes
 from training.notescore import Notes
 from training.pianos.banks import bank_names, load_bank
 from training.scenes.cache import INVENTED
 from training.scenes.noise import load_clips
 from training.scenes.scene import draw_sound
-from training.spectra import Levels, Spectrum
 
 FIT_SETS = {"train": "train", "dev": "valid"}
 """Set → the split of its pieces."""

@@ -8,11 +8,8 @@ from pathlib import Path
 
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
-from training.hearing_figures.measure import listen
-from training.hearing_figures.takes import Take
-from training.monophonic import Neural, Pyin
-from training.notes_cache import labels_of, load_recordings, test_takes
-from training.notes_decode import (
+from training.experiments.older_transcribers.cache import labels_of, load_recordings, test_takes
+from training.experiments.older_transcribers.decode import (
     FrameCount,
     as_asked,
     decode,
@@ -20,6 +17,9 @@ from training.notes_decode import (
     frame_table,
     note_line,
 )
+from training.experiments.older_transcribers.monophonic import Neural, Pyin
+from training.hearing_figures.measure import listen
+from training.hearing_figures.takes import Take
 from training.notescore import Notes
 
 
@@ -27,7 +27,7 @@ def figures_of_fit(
     folder: Path, cache: Path, sets: Sequence[str], thresholds: Sequence[float], allowed: Sequence[int]
 ) -> str:
     """A fit on test sets: the threshold and the shifts are fitted on the development recordings first, once."""
-    from training.notes_fit import Fitted
+    from training.experiments.older_transcribers.fit import Fitted
 
     fitted = Fitted.load(folder)
     setup, spectrum = fitted.setup, fitted.setup.spectrum

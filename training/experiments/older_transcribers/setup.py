@@ -8,8 +8,8 @@ from typing import Any
 
 from device.errors import UserError
 from device.events import KEYS
-from training.chunks import NAMES, Chunks
-from training.spectra import Spectrum
+from training.experiments.older_transcribers.chunks import NAMES, Chunks
+from training.experiments.older_transcribers.spectra import Spectrum
 
 FITTED = ("cnn", "crnn", "transformer")
 """Families that this command fits."""

@@ -10,12 +10,17 @@ from typing import Any
 import keras
 
 from device.errors import UserError
-from training.chunks import frame_labels
-from training.notes_cache import LabelledRecording, load_recordings, load_statistics, process_fit
-from training.notes_decode import FrameCount
-from training.notes_fit import Fitted, Normal, fit, hear
-from training.notes_setup import OPTIMISERS, NotesSetup
-from training.spectra import Spectrum
+from training.experiments.older_transcribers.cache import (
+    LabelledRecording,
+    load_recordings,
+    load_statistics,
+    process_fit,
+)
+from training.experiments.older_transcribers.chunks import frame_labels
+from training.experiments.older_transcribers.decode import FrameCount
+from training.experiments.older_transcribers.fit import Fitted, Normal, fit, hear
+from training.experiments.older_transcribers.setup import OPTIMISERS, NotesSetup
+from training.experiments.older_transcribers.spectra import Spectrum
 
 PRUNERS = ("median", "hyperband")
 RATES = (8_000, 16_000)

@@ -16,9 +16,15 @@ from pathlib import Path
 import click
 
 from device.errors import UserError
-from training.notes_cache import TEST_SETS, load_recordings, load_statistics, process_fit, process_test
-from training.notes_setup import FITTED, GIVEN, OPTIMISERS, NotesSetup, fit_folder
-from training.spectra import KINDS, Spectrum
+from training.experiments.older_transcribers.cache import (
+    TEST_SETS,
+    load_recordings,
+    load_statistics,
+    process_fit,
+    process_test,
+)
+from training.experiments.older_transcribers.setup import FITTED, GIVEN, OPTIMISERS, NotesSetup, fit_folder
+from training.experiments.older_transcribers.spectra import KINDS, Spectrum
 
 ACTIONS = ("train", "train-val", "test", "process-train", "process-test", "search")
 SEVERAL = ("--thresholds", "--allowed-errors", "--milestones", "--on")
@@ -120,7 +126,7 @@ def notes(
     if family in GIVEN:
         if action != "test":
             raise UserError(f"--family {family} is not fitted: its only action is test.")
-        from training.notes_figures import figures_of_given
+        from training.experiments.older_transcribers.figures import figures_of_given
 
         click.echo(figures_of_given(family, cache, data, sets, takes, only_note_names))
         return
@@ -147,7 +153,7 @@ def notes(
     elif action == "process-test":
         process_test(cache, data, spectrum, sets, takes)
     elif action in ("train", "train-val"):
-        from training.notes_fit import fit
+        from training.experiments.older_transcribers.fit import fit
 
         train = load_recordings(cache, spectrum, "train")
         dev = load_recordings(cache, spectrum, "dev") if action == "train-val" else None
@@ -155,12 +161,12 @@ def notes(
         fit(setup, train, dev, load_statistics(cache, spectrum), folder)
         click.echo(f"{folder}")
     elif action == "test":
-        from training.notes_figures import figures_of_fit
+        from training.experiments.older_transcribers.figures import figures_of_fit
 
         click.echo(
             figures_of_fit(fit_folder(cache, name or setup.name, test_dev), cache, sets, thresholds, allowed_errors)
         )
     else:
-        from training.notes_search import search, told
+        from training.experiments.older_transcribers.search import search, told
 
         click.echo(told(search(setup, cache, data, scenes, dev_scenes, trials, storage, pruner)))
