@@ -16,7 +16,7 @@ COMMANDS = {
     "hear": "training.transcriber.hear:hear",
     "notes": "training.experiments.older_transcribers.notes:notes",
     "play": "training.accompanist.fit:accompany",
-    "seeds": "training.seeds:seeds",
+    "seeds": "training.experiments.seeds.seeds:seeds",
     "gate": "training.transcriber.gate_fit:gate",
     "levers": "training.experiments.levers.levers:levers",
     "evaluate": "training.evaluate:evaluate",

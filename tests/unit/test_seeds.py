@@ -24,11 +24,18 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 
 from device.errors import UserError
-from training import seed_chorales
 from training.__main__ import main
-from training.playing_figures.panel import Roll
-from training.seed_chorales import Lengths, beats_of, draw, events_of, fit_chorales, lengths_of, play_chorales
-from training.seed_data import (
+from training.experiments.seeds import chorales
+from training.experiments.seeds.chorales import (
+    Lengths,
+    beats_of,
+    draw,
+    events_of,
+    fit_chorales,
+    lengths_of,
+    play_chorales,
+)
+from training.experiments.seeds.data import (
     NOTHING,
     PAUSE,
     Song,
@@ -42,13 +49,14 @@ from training.seed_data import (
     songs,
     voices_of,
 )
-from training.seed_figures import EXAMPLE, PANEL, SHOWN, track
-from training.seed_fit import fit, load
-from training.seed_loss import loss_of, reward, target_slices
-from training.seed_model import Layout, SeedNet
-from training.seed_play import Decisions, fit_thresholds, held, play
-from training.seed_setup import CHORALES, SEEDS, Chorale, Seed
-from training.seeds import seeds
+from training.experiments.seeds.figures import EXAMPLE, PANEL, SHOWN, track
+from training.experiments.seeds.fit import fit, load
+from training.experiments.seeds.loss import loss_of, reward, target_slices
+from training.experiments.seeds.net import Layout, SeedNet
+from training.experiments.seeds.play import Decisions, fit_thresholds, held, play
+from training.experiments.seeds.seeds import seeds
+from training.experiments.seeds.setup import CHORALES, SEEDS, Chorale, Seed
+from training.playing_figures.panel import Roll
 
 STEPS = 40
 CHANGED_FROM = 24
@@ -298,7 +306,7 @@ def test_chorales_are_learnt_and_played_without_knowing_what_comes(tmp_path: Pat
     pair = [invented(1), invented(1, changed=True)]
     first, other = play_chorales(CHORALES["chorales-greedy"], net, pair)
     assert np.array_equal(first.sounding[: CHANGED_FROM + 1], other.sounding[: CHANGED_FROM + 1])
-    assert seed_chorales.known_melody(pair[0]).shape == (STEPS,)
+    assert chorales.known_melody(pair[0]).shape == (STEPS,)
 
 
 def test_an_example_has_each_key_once_down_and_once_up() -> None:
@@ -364,7 +372,7 @@ def test_every_command_and_configuration_of_the_experiments_page_is_there() -> N
 
 
 def test_an_example_is_read_back_as_two_hands(tmp_path: Path) -> None:
-    from training.seed_page import hands_of
+    from training.experiments.seeds.page import hands_of
 
     song = invented(1)
     file = mido.MidiFile(type=1, ticks_per_beat=480)

@@ -20,10 +20,10 @@ import numpy.typing as npt
 from keras import layers
 
 from device.errors import UserError
+from training.experiments.seeds.data import PAUSE, Song, late, melody_of
+from training.experiments.seeds.play import softmax, voiced
+from training.experiments.seeds.setup import CHORALE_FIT, Chorale
 from training.playing_figures.panel import Roll
-from training.seed_data import PAUSE, Song, late, melody_of
-from training.seed_play import softmax, voiced
-from training.seed_setup import CHORALE_FIT, Chorale
 
 Array = npt.NDArray[Any]
 

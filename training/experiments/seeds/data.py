@@ -14,9 +14,9 @@ import numpy.typing as npt
 from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
 from training.corpora.pieces import HandLabel, Piece, load_pieces
+from training.experiments.seeds.setup import Seed
 from training.playing_figures.measure import song_rolls
 from training.playing_figures.panel import CONSONANCE, Roll
-from training.seed_setup import Seed
 
 SLOTS = 16
 """Positions in the bar that are told apart."""
@@ -230,7 +230,7 @@ def _moved(keys: Array, shift: Array) -> Array:
 
 
 def targets(setup: Seed, hands: dict[str, Array], inside: Array, steps: int, rng: Rng) -> Array:
-    """What `training.seed_loss` reads, float32 [B, steps, ...]: the heads' targets in their order, then melody [12],
+    """What `training.experiments.seeds.loss` reads, float32 [B, steps, ...]: the heads' targets in their order, then melody [12],
     two draws of noise [24] and the step's weight [1].
     """
     fold_or_not = (lambda keys: keys) if setup.kind == "keys" else fold

@@ -11,12 +11,12 @@ from typing import Any
 import keras
 
 from device.errors import UserError
+from training.experiments.seeds.data import Song, SongStretches
+from training.experiments.seeds.loss import loss_of
+from training.experiments.seeds.net import SeedNet
+from training.experiments.seeds.play import Thresholds, fit_thresholds
+from training.experiments.seeds.setup import SEEDS, Seed
 from training.fitting import feed
-from training.seed_data import Song, SongStretches
-from training.seed_loss import loss_of
-from training.seed_model import SeedNet
-from training.seed_play import Thresholds, fit_thresholds
-from training.seed_setup import SEEDS, Seed
 
 BATCH_STEPS = 2048
 """Steps of music in a batch, whatever the stretch: every fit sees as much."""

@@ -1,4 +1,4 @@
-"""The losses of the playing seeds, on targets as `training.seed_data.targets` lays them out."""
+"""The losses of the playing seeds, on targets as `training.experiments.seeds.data.targets` lays them out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from training.seed_data import BILINEAR, NOTHING, PAUSE, VOICES
-from training.seed_model import Layout
-from training.seed_setup import Seed
+from training.experiments.seeds.data import BILINEAR, NOTHING, PAUSE, VOICES
+from training.experiments.seeds.net import Layout
+from training.experiments.seeds.setup import Seed
 
 Tensor = Any
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from device.errors import UserError
 from device.events import Note
 from device.files.midi_file import read_midi
+from training.experiments.seeds.figures import EXAMPLE, measured
 from training.hearing_figures.report import page
 from training.playing_figures.listening import sounding, table
-from training.seed_figures import EXAMPLE, measured
 
 
 def write_page(root: Path, names: list[str], out: Path, seconds: float = 45.0) -> Path:

@@ -6,7 +6,7 @@
     python -m training seeds --action table                       # the panels of all that have been fitted, in Markdown
     python -m training seeds --action listen                      # a page with an example of each
 
-`training/seed_setup.py` says what each is, docs/experiments.md has the figures.
+`training/experiments/seeds/setup.py` says what each is, docs/experiments.md has the figures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import click
 
-from training.seed_setup import CHORALES, SEEDS
+from training.experiments.seeds.setup import CHORALES, SEEDS
 
 ACTIONS = ("fit", "play", "table", "listen")
 BESIDE = ("truth", "shipped", "tonic", "rolled")
@@ -36,14 +36,14 @@ BESIDE = ("truth", "shipped", "tonic", "rolled")
 def seeds(action: str, families: tuple[str, ...], again: bool, most: int, cache: Path, out: Path) -> None:
     """Fit the playing seeds, play them over held-out songs and print their panels."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    from training.seed_figures import measured, table
+    from training.experiments.seeds.figures import measured, table
 
     root = cache / "fits" / "seeds"
     chosen = families or (*BESIDE, *SEEDS, *CHORALES)
     if action == "table":
         click.echo(table(root))
     elif action == "listen":
-        from training.seed_page import write_page
+        from training.experiments.seeds.page import write_page
 
         click.echo(f"{write_page(root, [name for name in measured(root) if name in chosen], out)}")
     else:
@@ -54,8 +54,8 @@ def seeds(action: str, families: tuple[str, ...], again: bool, most: int, cache:
 
 def _measure(name: str, fits: bool, most: int, cache: Path) -> None:
     """One row of the table."""
-    from training.seed_figures import BESIDE as ABOUT
-    from training.seed_figures import beside, held_out, judge
+    from training.experiments.seeds.figures import BESIDE as ABOUT
+    from training.experiments.seeds.figures import beside, held_out, judge
 
     folder = cache / "fits" / "seeds" / name
     pieces = held_out(cache, most)
@@ -63,18 +63,18 @@ def _measure(name: str, fits: bool, most: int, cache: Path) -> None:
     if name in BESIDE:
         hands = beside(name, pieces)
     elif name in SEEDS:
-        from training.seed_fit import CONFIG, fit, load
-        from training.seed_play import play
+        from training.experiments.seeds.fit import CONFIG, fit, load
+        from training.experiments.seeds.play import play
 
         if fits:
-            from training.seed_data import songs
+            from training.experiments.seeds.data import songs
 
             fit(SEEDS[name], songs(cache, "train"), folder)
         net, thresholds = load(folder)
         hands = play(SEEDS[name], net, thresholds, [p.song for p in pieces])
         about = json.loads((folder / CONFIG).read_text())
     else:
-        from training.seed_chorales import fitted, play_chorales
+        from training.experiments.seeds.chorales import fitted, play_chorales
 
         model, about = fitted(cache, fits)
         about = {**about, **CHORALES[name].to_dict()}

@@ -9,8 +9,8 @@ import keras
 from keras import layers, ops
 
 from device.events import KEYS
-from training.seed_data import SLOTS, VOICES, read_width
-from training.seed_setup import TAPS, Seed
+from training.experiments.seeds.data import SLOTS, VOICES, read_width
+from training.experiments.seeds.setup import TAPS, Seed
 
 Tensor = Any
 
@@ -164,7 +164,7 @@ class SeedNet:
         return y
 
     def sequence(self) -> keras.Model:
-        """For a fit: what `training.seed_data.SongStretches` gives → logits [B, T, width]."""
+        """For a fit: what `training.experiments.seeds.data.SongStretches` gives → logits [B, T, width]."""
         if self._sequence is not None:
             return self._sequence
         setup = self.setup

@@ -15,12 +15,12 @@ import numpy as np
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from training.corpora.pieces import HandLabel, Piece, load_pieces
+from training.experiments.seeds.data import Song, roll_of_keys, song_of
+from training.experiments.seeds.setup import CHORALES, SEEDS
 from training.playing_figures.baselines import BASELINES
 from training.playing_figures.measure import play as play_shipped
 from training.playing_figures.measure import right_hand_of, song_rolls
 from training.playing_figures.panel import STEPS_PER_QUARTER, Roll, panel
-from training.seed_data import Song, roll_of_keys, song_of
-from training.seed_setup import CHORALES, SEEDS
 
 BESIDE = {
     "truth": "the left hand as it was played",

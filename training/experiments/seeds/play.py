@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.events import KEYS, LOWEST_KEY
-from training.playing_figures.baselines import LOWEST
-from training.playing_figures.panel import Roll
-from training.seed_data import (
+from training.experiments.seeds.data import (
     PAUSE,
     VOICES,
     Song,
@@ -21,9 +19,11 @@ from training.seed_data import (
     read_width,
     roll_of_keys,
 )
-from training.seed_loss import target_slices
-from training.seed_model import SeedNet
-from training.seed_setup import Seed
+from training.experiments.seeds.loss import target_slices
+from training.experiments.seeds.net import SeedNet
+from training.experiments.seeds.setup import Seed
+from training.playing_figures.baselines import LOWEST
+from training.playing_figures.panel import Roll
 
 Array = npt.NDArray[Any]
 Thresholds = dict[str, float]
