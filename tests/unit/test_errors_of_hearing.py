@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.hearing_figures.mistakes import judge
-from training.notescore import Notes
+from training.note_scores import Notes
 
 
 def notes(*rows: tuple[float, float, int]) -> Notes:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.hearing_figures.measure import by_pitch, ends, lateness, recalled
-from training.notescore import Notes, score
+from training.note_scores import Notes, score
 
 
 def notes(*rows: tuple[float, float, int]) -> Notes:

@@ -17,7 +17,7 @@ from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from training.hearing_figures.peers import BasicPitch
 from training.hearing_figures.takes import Take
-from training.notescore import Notes, Score, matched, score
+from training.note_scores import Notes, Score, matched, score
 
 OURS = "lefthand"
 BINS = 15

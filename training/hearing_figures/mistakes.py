@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.notescore import Notes, matched
+from training.note_scores import Notes, matched
 
 TOLERANCE_S = 0.05
 LATE_S = 0.15

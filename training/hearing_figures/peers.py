@@ -10,7 +10,7 @@ import numpy as np
 
 from device.errors import UserError
 from device.hearing.features import Samples
-from training.notescore import Notes
+from training.note_scores import Notes
 
 RATE = 22_050
 WINDOW = 43_844

@@ -38,7 +38,7 @@ from training.hearing_figures.trust import (
     reliability,
     uncertainty,
 )
-from training.notescore import FRAME_S
+from training.note_scores import FRAME_S
 
 SHOWN_S = 12.0
 """Seconds of a take in a piano roll or a spectrogram."""

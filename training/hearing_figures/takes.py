@@ -19,7 +19,7 @@ from device.files.midi_file import Part, notes_of
 from device.files.play import play_midi
 from device.hearing.features import Samples
 from training.corpora.pieces import HandLabel, load_pieces
-from training.notescore import Notes
+from training.note_scores import Notes
 from training.pianos.banks import Bank, load_bank
 from training.scenes.acoustics import in_room, room_response
 from training.scenes.augment import with_noise

@@ -23,7 +23,7 @@ from device.errors import UserError
 from device.events import LOWEST_KEY, NoteHeard
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import OCTAVES, Gate, GateSpec
-from training.notescore import Notes, matched, score
+from training.note_scores import Notes, matched, score
 from training.scenes.cache import load_scenes
 from training.scenes.scene import GATE, SCENE_S, Scene
 from training.transcriber.hear import fit_named

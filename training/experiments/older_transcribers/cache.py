@@ -23,7 +23,7 @@ from training.experiments.older_transcribers.chunks import Labels, check_alike, 
 from training.experiments.older_transcribers.monophonic import single_line_takes
 from training.experiments.older_transcribers.spectra import Levels, Spectrum
 from training.hearing_figures.takes import RATE, Take, maps_takes, right_hand_takes
-from training.notescore import Notes
+from training.note_scores import Notes
 from training.pianos.banks import bank_names, load_bank
 from training.scenes.cache import INVENTED
 from training.scenes.noise import load_clips

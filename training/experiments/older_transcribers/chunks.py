@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
-from training.notescore import Notes
+from training.note_scores import Notes
 
 OVERLAP = 0.07
 """Share of a chunk's own length that it sees of its neighbours, on either side."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from device.events import LOWEST_KEY
 from training.experiments.older_transcribers.chunks import NAMES, Labels, fold
 from training.experiments.older_transcribers.spectra import Spectrum
-from training.notescore import Notes, Score, matched, score
+from training.note_scores import Notes, Score, matched, score
 
 SHORTEST_S = 0.03
 VELOCITY = 64

@@ -20,7 +20,7 @@ from training.experiments.older_transcribers.decode import (
 from training.experiments.older_transcribers.monophonic import Neural, Pyin
 from training.hearing_figures.measure import listen
 from training.hearing_figures.takes import Take
-from training.notescore import Notes
+from training.note_scores import Notes
 
 
 def figures_of_fit(

@@ -11,7 +11,7 @@ from device.errors import UserError
 from device.hearing.features import Samples
 from training.corpora.pieces import HandLabel, load_pieces
 from training.hearing_figures.takes import EXCERPT_S, HELD_OUT, RATE, Take
-from training.notescore import Notes
+from training.note_scores import Notes
 from training.pianos.banks import load_bank
 from training.scenes.perform import perform
 from training.scenes.render import Played, render
