@@ -10,8 +10,8 @@ import click
 
 from device.bundles.bundle import Bundle
 from device.errors import UserError
+from export.conversion.verify import RUNTIMES
 from export.files import read_json
-from export.verify import RUNTIMES
 from export.write import rewrite
 
 

@@ -16,11 +16,11 @@ from device.bundles.manifest import GOLDEN, SCHEMA, DataSource, Manifest, ModelS
 from device.bundles.tflite import StepModel
 from device.hearing.features import FeatureSpec
 from device.version import VERSION
-from export.convert import convert
+from export.conversion.convert import convert
+from export.conversion.float_model import FloatModel
+from export.conversion.verify import RUNTIMES, Tolerance, check, compare
 from export.golden import feature_vectors, model_vectors, tolerances
 from export.parts import ModelPart
-from export.rollout import FloatModel
-from export.verify import RUNTIMES, Tolerance, check, compare
 from export.write import packed, write_bundle
 
 DEFAULT_TOLERANCE = Tolerance()

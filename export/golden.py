@@ -13,7 +13,7 @@ from device.bundles.bundle import GOLDEN_FRAMES, GOLDEN_SAMPLES
 from device.bundles.golden import relative_error, run
 from device.bundles.tflite import RuntimeName, StepModel, TensorSpec
 from device.hearing.features import Features, FeatureSpec, golden_input
-from export.calibration import Pair
+from export.conversion.rolls import Pair
 
 STEPS = 96
 """1.5 s of the transcriber's hops."""

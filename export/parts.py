@@ -14,9 +14,9 @@ import numpy as np
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
-from export.calibration import Inputs, Roll
+from export.conversion.rolls import Inputs, Roll
+from export.conversion.verify import Thresholds
 from export.files import read_json
-from export.verify import Thresholds
 
 CALIBRATION_ROLLS, CALIBRATION_STEPS = 10, 150
 """24 s of sound in the transcriber's hops: the converter takes about 20 ms for each step."""
@@ -40,7 +40,7 @@ class ModelPart:
     training: dict[str, Any]
     """How the fit came about: its config.json and how long it ran."""
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
-    """By output, where it says yes; see `export.verify.compare`."""
+    """By output, where it says yes; see `export.conversion.verify.compare`."""
 
 
 def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:

@@ -17,9 +17,9 @@ from device.bundles.manifest import CARD, MANIFEST
 from device.bundles.tflite import RuntimeName
 from device.errors import BundleError, UserError
 from export import amend
-from export.calibration import Pair, settled
+from export.conversion.rolls import Pair, settled
+from export.conversion.verify import Agreement, Tolerance, agreement_of, check
 from export.sources import data_sources
-from export.verify import Agreement, Tolerance, agreement_of, check
 from export.write import rewrite, write_bundle
 
 RUNTIMES: tuple[RuntimeName, ...] = ("litert", "tflite")

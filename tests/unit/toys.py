@@ -110,10 +110,10 @@ def export_toys(folder: Path) -> None:
     from device.hearing.features import FeatureSpec
     from device.hearing.gate import GateSpec
     from export.bundle import Naming, export_bundle
+    from export.conversion.float_model import FloatModel
+    from export.conversion.verify import Tolerance
     from export.parts import Part
-    from export.rollout import FloatModel
     from export.sources import data_sources
-    from export.verify import Tolerance
 
     music = [list(toy_music(120, seed)) for seed in range(3)]
     grid = [list(toy_grid(120, GRID_INPUTS, seed)) for seed in range(3)]
@@ -141,8 +141,8 @@ def ranges(content: bytes) -> dict[str, float]:
     """Errors of the toy accompanist as it is, with every range too wide, and with those fitted again."""
     from device.bundles.golden import relative_error
     from device.bundles.tflite import StepModel
-    from export.ranges import error_of, groups, model_of, narrowed, scaled
-    from export.rollout import FloatModel
+    from export.conversion.float_model import FloatModel
+    from export.conversion.ranges import error_of, groups, model_of, narrowed, scaled
 
     model = FloatModel(toy_accompanist(GRID_INPUTS))
     rolls = [model.roll(steps) for steps in checks("accompanist")]
@@ -163,8 +163,8 @@ def slow() -> dict[str, float]:
     from unittest.mock import patch
 
     from device.bundles.tflite import StepModel
-    from export import convert
-    from export.rollout import FloatModel
+    from export.conversion import convert
+    from export.conversion.float_model import FloatModel
 
     held = [{"x": np.array([x], np.float32)} for x in (1.0, 0.0) for _ in range(600)]
     model = FloatModel(toy_slow())
@@ -181,8 +181,8 @@ def slow() -> dict[str, float]:
 
 def too_few_steps() -> None:
     """Ten steps of calibration."""
-    from export.convert import convert
-    from export.rollout import FloatModel
+    from export.conversion.convert import convert
+    from export.conversion.float_model import FloatModel
 
     model = FloatModel(toy_accompanist(GRID_INPUTS))
     convert(model, [model.roll(toy_grid(10, GRID_INPUTS, 1))])
@@ -190,8 +190,8 @@ def too_few_steps() -> None:
 
 def weights_not_numbers() -> None:
     """A fit that diverged."""
-    from export.convert import convert
-    from export.rollout import FloatModel
+    from export.conversion.convert import convert
+    from export.conversion.float_model import FloatModel
 
     toy = toy_accompanist(GRID_INPUTS)
     toy.set_weights([np.full_like(weight, np.nan) for weight in toy.get_weights()])
@@ -203,7 +203,7 @@ def open_batch() -> None:
     """A model for any number of examples at once."""
     import keras
 
-    from export.rollout import FloatModel
+    from export.conversion.float_model import FloatModel
 
     x = keras.Input((4,), name="x")
     FloatModel(keras.Model({"x": x}, {"y": keras.layers.Dense(1)(x)}))
@@ -213,7 +213,7 @@ def state_without_next() -> None:
     """A state that nothing comes back for."""
     import keras
 
-    from export.rollout import FloatModel
+    from export.conversion.float_model import FloatModel
 
     x = keras.Input(batch_shape=(1, 4), name="x")
     state = keras.Input(batch_shape=(1, 4), name="state_gru")
@@ -222,7 +222,7 @@ def state_without_next() -> None:
 
 def wrong_input() -> None:
     """A roll-out that gives what the model does not take."""
-    from export.rollout import FloatModel
+    from export.conversion.float_model import FloatModel
 
     FloatModel(toy_accompanist(GRID_INPUTS)).roll([{"z": np.zeros(GRID_INPUTS, np.float32)}])
 

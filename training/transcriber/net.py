@@ -76,7 +76,7 @@ def product(x: Tensor, kernel: Tensor, single: bool) -> Tensor:
     """x [..., 88, inputs] times kernel [inputs, outputs].
 
     For the `single` frame of the exported step as a convolution of 1 x 1: int8 gives the weights of each of its outputs
-    a scale of their own, and those of a matrix one for all (`export.convert`). Over many frames that would be slower.
+    a scale of their own, and those of a matrix one for all (`export.conversion.convert`). Over many frames that would be slower.
     """
     if not single:
         return ops.matmul(x, kernel)
@@ -181,7 +181,7 @@ class TranscriberNet(keras.layers.Layer):
             z = ops.sigmoid(g[..., :units] + u[..., :units])
             r = ops.sigmoid(g[..., units : 2 * units] + u[..., units : 2 * units])
             n = ops.tanh(g[..., 2 * units :] + r * u[..., 2 * units :])
-            # by this form the export knows a memory, and keeps it in floats: `export.memory`
+            # by this form the export knows a memory, and keeps it in floats: `export.conversion.memory`
             h = z * h + (1 - z) * n
             return h, h
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from device.bundles.tflite import NEXT, STATE
 from device.errors import UserError
-from export.calibration import Array, Pair, Roll
+from export.conversion.rolls import Array, Pair, Roll
 
 
 class FloatModel:

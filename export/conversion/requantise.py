@@ -11,7 +11,7 @@ from typing import Any
 from tensorflow.lite.python import schema_py_generated as schema
 
 from device.bundles.tflite import NEXT, SAME_SCALE, STATE
-from export.graph import content_of, model_of, operator, tensor_like
+from export.conversion.graph import content_of, model_of, operator, tensor_like
 
 FROM_INT8 = 2
 """The first version of QUANTIZE that goes from int8 to int8."""

@@ -12,7 +12,7 @@ from typing import Any
 from tensorflow.lite.python import schema_py_generated as schema
 
 from device.bundles.tflite import NEXT, STATE
-from export.graph import code_of, constant, content_of, model_of, operator, tensor_like
+from export.conversion.graph import code_of, constant, content_of, model_of, operator, tensor_like
 
 _OP = schema.BuiltinOperator
 FROM_INT8 = 2

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from device.bundles.golden import relative_error
 from device.bundles.tflite import NEXT, STATE, StepModel
-from export.calibration import Pair
-from export.graph import code_of, content_of, model_of
+from export.conversion.graph import code_of, content_of, model_of
+from export.conversion.rolls import Pair
 
 NARROWER = 0.8
 """One step of the search: the range of a tensor, times this."""

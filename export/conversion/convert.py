@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from device.bundles.tflite import StepModel, available_runtimes
 from device.errors import UserError
-from export.calibration import Array, Pair, settled
-from export.memory import in_floats
-from export.ranges import narrowed
-from export.requantise import requantise
-from export.rollout import FloatModel
+from export.conversion.float_model import FloatModel
+from export.conversion.memory import in_floats
+from export.conversion.ranges import narrowed
+from export.conversion.requantise import requantise
+from export.conversion.rolls import Array, Pair, settled
 
 FEWEST_STEPS = 100
 """Fewer calibration steps than this cannot show a model's states their range."""
@@ -36,11 +36,11 @@ class Converted:
     error: float
     """Relative error of the outputs over them, with the converter's ranges."""
     fitted: float
-    """The same with fitted ranges: `export.ranges`."""
+    """The same with fitted ranges: `export.conversion.ranges`."""
 
 
 def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
-    """The model as int8, inputs, outputs and states too, but for a GRU's memory (`export.memory`).
+    """The model as int8, inputs, outputs and states too, but for a GRU's memory (`export.conversion.memory`).
 
     `rolls` are float roll-outs of the same model. Raises UserError when they cannot calibrate it.
     """

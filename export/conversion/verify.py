@@ -11,10 +11,10 @@ import numpy as np
 from device.bundles.golden import relative_error
 from device.bundles.tflite import Float, RuntimeName, StepModel
 from device.errors import UserError
-from export.calibration import Pair
+from export.conversion.rolls import Pair
 
 if TYPE_CHECKING:
-    from export.rollout import FloatModel
+    from export.conversion.float_model import FloatModel
 
 Thresholds: TypeAlias = float | tuple[float, ...]
 FEWEST_STEPS = 300
