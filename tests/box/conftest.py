@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from box import Box, booted, why_not
 from root import bare_root, software
 from ssh import Ssh
 from stage import Stage
+from systemd_box import Box, booted, why_not
 
 HERE = Path(__file__).parent
 BUILD_S = 900
@@ -23,7 +23,6 @@ Boot = Callable[..., Box]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.box)
             item.add_marker(pytest.mark.timeout(BUILD_S))
 
 

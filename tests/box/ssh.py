@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from box import NAMESPACES, Box
+from systemd_box import NAMESPACES, Box
 
 HOST = "box"
 USER = "pi"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from box import HERE, Box, until
+from systemd_box import HERE, Box, until
 
 from tests.host.rig import Process
 

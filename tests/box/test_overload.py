@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from box import HERE, Box, until
 from stage import KEYS, LISTENS_S, SERVICE, Player, Stage
+from systemd_box import HERE, Box, until
 
 SILENT_S = 1.0
 WATCHDOG_S = 3.0

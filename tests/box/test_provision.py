@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from box import Box, until
 from root import REPOSITORY
 from ssh import Ssh
 from stage import KEYS, NO_CARDS
+from systemd_box import Box, until
 from wares import CANNOT_BE_IMPORTED, CRASHES_AT_START, changed, good
 
 CONFIG = "/etc/lefthand.toml"

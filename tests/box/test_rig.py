@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from box import CGROUPS, PREFIX, Box, booted
 from ssh import Ssh
+from systemd_box import CGROUPS, PREFIX, Box, booted
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from box import HERE, until
 from stage import KEYS, UNITS, Player, Stage
+from systemd_box import HERE, until
 
 READY_S = 2.0
 BACK_S = 3.0

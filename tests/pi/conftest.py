@@ -9,24 +9,20 @@ from collections.abc import Callable, Iterator
 import pytest
 from vm import HERE, VirtualPi, booted, image, why_not
 
-ASKED = "LEFTHAND_TEST_PI"
+from tests.tiers import ASKED_FOR_PI
+
 HOURS_S = 4 * 3600
 
 Power = Callable[[bool], VirtualPi]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Too slow to be among all tests: left out unless asked for."""
-    ours = [item for item in items if HERE in item.path.parents]
-    for item in ours:
-        item.add_marker(pytest.mark.pi)
-        item.add_marker(pytest.mark.timeout(HOURS_S))
-    if ours and not os.environ.get(ASKED):
-        config.hook.pytest_deselected(items=ours)
-        items[:] = [item for item in items if item not in ours]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(HOURS_S))
 
 
-@pytest.fixture(scope="module", params=[name for name in os.environ.get(ASKED, "").split(",") if name])
+@pytest.fixture(scope="module", params=[name for name in os.environ.get(ASKED_FOR_PI, "").split(",") if name])
 def power(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Power]:
     """Turns the virtual Pi on, after turning it off in order if it ran; its disk is kept. True: with the Internet."""
     if reason := why_not():

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-if shutil.which("sshd") is None and not Path("/usr/sbin/sshd").exists():
-    pytest.skip("no sshd: `make setup` installs it", allow_module_level=True)
-
-from box import Box, powered
 from bundles import variant
+from ssh_box import Box, powered
 
 HERE = Path(__file__).parent
 PATIENCE_S = 600

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import PATIENCE_S, REPOSITORY, Box, powered, until
 from proxy import proxy
+from ssh_box import PATIENCE_S, REPOSITORY, Box, powered, until
 
 from deploy.pack import pack
 from device.bundles.bundle import Bundle

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import RULES, Box, powered
+from ssh_box import RULES, Box, powered
 
 from device.bundles.bundle import Bundle
 

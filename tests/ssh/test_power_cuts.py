@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from box import HERE, REPOSITORY
+from ssh_box import HERE, REPOSITORY
 
 from deploy.keys import ensure_key, signers_line
 from deploy.pack import pack

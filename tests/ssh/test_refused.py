@@ -14,8 +14,8 @@ from pathlib import Path
 
 import bundles
 import pytest
-from box import RULES, Box, powered
 from bundles import AT_ONCE, FAULTS, faulty, put, rules_against_slow, slow_step_s, variant
+from ssh_box import RULES, Box, powered
 
 from deploy.keys import sign
 from deploy.pack import archived, pack

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from box import RULES, Box
 from bundles import LATER, faulty, rules_against_slow, slow_step_s, variant
+from ssh_box import RULES, Box
 
 HOPS = 330
 """More than the bad models take to go wrong."""

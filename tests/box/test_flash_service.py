@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from box import Box
 from root import REPOSITORY
 from ssh import Ssh
 from stage import KEYS, Player, Stage
+from systemd_box import Box
 
 from deploy.keys import ensure_key, signers_line
 from tests.ssh.bundles import rewrite, variant

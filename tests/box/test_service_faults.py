@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from box import until
 from stage import CONFIG, JACK_ENV, KEYS, LISTENS_S, SERVICE, Player, Stage
+from systemd_box import until
 
 SILENT_S = 1.0
 WATCHDOG_S = 3.0
