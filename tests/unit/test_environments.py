@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -76,13 +77,19 @@ class Environment:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the checkout."""
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout, to build from."""
     copy = tmp_path_factory.mktemp("source") / "lefthand"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_OF_THE_PROJECT))
+    return copy
+
+
+@pytest.fixture(scope="session")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     built = subprocess.run(
-        [next(iter(PYTHONS.values())), "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, copy],
+        [next(iter(PYTHONS.values())), "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, checkout],
         capture_output=True,
         text=True,
         check=False,
@@ -152,7 +159,21 @@ def test_the_wheel_holds_the_device_alone_with_its_bundle(wheel: Path) -> None:
         for path in found_in_device(pattern, fewest)
     }
     assert shipped <= set(names), f"not in the wheel: {sorted(shipped - set(names))}"
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
     assert wheel.stat().st_size < 20e6
+
+
+def test_an_editable_install_warns_of_nothing_and_finds_the_checkout(checkout: Path, tmp_path: Path) -> None:
+    subprocess.run([next(iter(PYTHONS.values())), "-m", "venv", tmp_path], check=True)
+    made = Environment(tmp_path)
+    # an older pip shows what the build says only when it is asked to
+    ran = made.run("python", "-m", "pip", "install", "--verbose", "--no-deps", "--editable", checkout)
+    assert ran.returncode == 0, ran.stderr
+    said = (ran.stdout + ran.stderr).splitlines()
+    assert any("Building editable for lefthand" in line for line in said)
+    # setuptools puts a warning between rows of asterisks
+    assert not [line for line in said if "*" * 20 in line or re.search(r"[A-Z]\w*Warning", line)]
+    assert Path(made.python("import device; print(device.__file__)")).parent == checkout / "device"
 
 
 def test_a_bare_environment_has_numpy_a_runtime_mido_and_click_and_no_extra(bare: Environment) -> None:
