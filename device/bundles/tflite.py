@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from device.errors import BundleError, UserError
+from device.hearing.features import finite
 
 RuntimeName: TypeAlias = Literal["litert", "tflite"]
 Float: TypeAlias = NDArray[np.float32]
@@ -109,12 +109,10 @@ class _Input:
         """`values` as the tensor holds them, rounded and clipped; what is not a finite number becomes 0."""
         real = self._real
         np.copyto(real, np.asarray(values).reshape(real.shape))
-        # the sum of their squares tells at a fraction of the cost of asking each number
-        energy = np.dot(flat := real.reshape(-1), flat)
-        if not math.isfinite(energy):
+        if not finite(real):
             np.copyto(real, 0.0, where=~np.isfinite(real))
         if self.spec.quantised:
-            if energy == 0:
+            if not real.any():
                 return self._nothing
             np.divide(real, self._scale, out=real)
             np.rint(real, out=real)

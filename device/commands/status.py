@@ -18,7 +18,6 @@ from device.status.text import lines, one_line, trouble
 from device.system.paths import run_dir
 
 DEAD = 1
-LOOK_S = 0.25
 WIDTH = 8
 
 

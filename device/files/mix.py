@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from device.errors import UserError, missing_extra
 from device.events import Note
 from device.files.sound_file import SoundFile
+from device.system.paths import soundfonts
 
 if TYPE_CHECKING:
     import tinysoundfont
 
 RATE = 44_100
 """Of a mix without recorded sound."""
-FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/soundfonts"))
-FAVOURITES = ("FluidR3_GM.sf2", "TimGM6mb.sf2", "default-GM.sf2")
-"""In the order of their pianos; any other comes after them. Compressed ones (.sf3) take a gigabyte and 18 s to load."""
 TAIL_S = 1.5
 """For the last strings to die away."""
 LEFT_BELOW_DB = 3.0
@@ -34,12 +32,11 @@ _PIANO = 0
 Stereo = NDArray[np.float32]
 
 
-def find_soundfont() -> Path:
+def best_soundfont() -> Path:
     """The best soundfont installed; UserError, with a package to install, where there is none."""
-    found = {path.name: path for folder in FOLDERS if folder.is_dir() for path in sorted(folder.glob("*.sf2"))}
-    for name in (*FAVOURITES, *sorted(found)):
-        if name in found:
-            return found[name]
+    # a compressed one (.sf3) takes a gigabyte of memory and 18 s to load here
+    for path in soundfonts(".sf2"):
+        return path
     raise UserError(
         "No soundfont was found for --audio: run `apt-get install timgm6mb-soundfont` "
         "(or fluid-soundfont-gm, which sounds better)."
@@ -81,7 +78,7 @@ def render(notes: Sequence[Note], rate: int, soundfont: Path | None = None) -> S
     """`notes` on a piano, float32[n, 2] from time 0; open notes sound to the end. Nothing for no notes."""
     if not notes:
         return np.zeros((0, 2), np.float32)
-    synth = _synth(rate, soundfont or find_soundfont())
+    synth = _synth(rate, soundfont or best_soundfont())
     last_s = max(note.onset_s if note.offset_s is None else note.offset_s for note in notes)
     changes: list[tuple[int, int, int, int]] = []
     for note in notes:

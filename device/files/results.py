@@ -42,10 +42,10 @@ class Outputs:
         if self.audio is not None:
             _need("soundfile")
             if renders:
-                from device.files.mix import find_soundfont
+                from device.files.mix import best_soundfont
 
                 _need("tinysoundfont")
-                find_soundfont()
+                best_soundfont()
 
     def write(
         self,

@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from device.events import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 from device.hearing.transcriber import FRAME, OFFSET, ONSET, VELOCITY
+from device.spec import Spec
 
 OCTAVES = 8
 """Threshold regions: A0 to G#1, A1 to G#2, ..., A7 to C8."""
 
 
 @dataclass(frozen=True)
-class GateSpec:
+class GateSpec(Spec):
     """How posteriors become notes; fitted on validation data at export, kept in the manifest."""
 
     onset: tuple[float, ...] = (0.5,) * OCTAVES
@@ -60,16 +60,6 @@ class GateSpec:
     """It falls asleep so long after what woke it last."""
     reliability: tuple[float, float] = (1.0, 0.0)
     """Slope and offset that turn a posterior's log-odds into those of its being a note (Platt 1999)."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, d: dict[str, Any]) -> GateSpec:
-        """From the manifest; an unknown key raises TypeError."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
-        return cls(**values)
 
     def confidence(self, posterior: float) -> float:
         """How likely a note that passed with this onset posterior is one that was played."""

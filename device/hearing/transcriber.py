@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.events import KEYS
-from device.hearing.features import Frames
+from device.hearing.features import Frames, finite
 
 ONSET, FRAME, OFFSET, VELOCITY = range(4)
 """The heads, in the order of a posterior's last axis."""
@@ -41,7 +40,6 @@ class Transcriber:
     def step(self, frame: Frames, own: NDArray[np.float32]) -> NDArray[np.float32]:
         """frame [bins, channels] levels, own [1, 88, 2] as `OwnNotes.frame` → [88, 4]; what is not a number is 0."""
         posterior = self._model.step(x=frame[None, None], own=own[None])["y"].reshape(KEYS, 4)
-        # the sum of their squares tells at a fraction of the cost of asking each number
-        if math.isnan(np.dot(flat := posterior.ravel(), flat)):
+        if not finite(posterior):
             posterior = np.where(np.isnan(posterior), np.float32(0), posterior)
         return posterior

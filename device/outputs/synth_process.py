@@ -19,13 +19,9 @@ from device.outputs.alsa_cards import find_card, sound_cards
 from device.outputs.synth_link import SYNTH, Link, right_hand_channel
 from device.ports.midi_ports import midi_systems
 from device.settings.config import Config, SynthSettings
+from device.system.paths import soundfonts
 
 JACK = "jack"
-SOUNDFONTS = tuple(
-    Path("/usr/share/sounds") / name
-    for name in ("sf2/FluidR3_GM.sf2", "sf2/TimGM6mb.sf2", "sf3/default-GM.sf3", "sf2/default-GM.sf2")
-)
-"""Of Debian's packages fluid-soundfont-gm, timgm6mb-soundfont and others, the best first."""
 RATE = 48_000
 PERIOD, PERIODS = 256, 3
 AUDIO_PRIORITY, MIDI_PRIORITY = 45, 46
@@ -104,9 +100,8 @@ def find_soundfont(wanted: str) -> Path:
         if not path.is_file():
             raise UserError(f"The soundfont {path} is missing: give another in [synth] soundfont, or none.")
         return path
-    for path in SOUNDFONTS:
-        if path.is_file():
-            return path
+    for path in soundfonts(".sf2", ".sf3"):
+        return path
     raise UserError("No soundfont is installed: run `sudo apt install fluid-soundfont-gm` to get one.")
 
 

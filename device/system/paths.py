@@ -9,6 +9,18 @@ NAME = "lefthand"
 SERVICE_STATE = Path("/var/lib") / NAME
 SERVICE_RUN = Path("/run") / NAME
 
+SOUNDFONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
+SOUNDFONTS = ("FluidR3_GM.sf2", "TimGM6mb.sf2", "default-GM.sf3", "default-GM.sf2")
+"""Soundfonts of Debian's packages (fluid-soundfont-gm, timgm6mb-soundfont and others), the best piano first."""
+
+
+def soundfonts(*suffixes: str) -> list[Path]:
+    """The installed soundfonts whose names end so (".sf2", ".sf3"), the best first; unknown ones last, by name."""
+    ranks = {name: rank for rank, name in enumerate(SOUNDFONTS)}
+    found = [path for folder in SOUNDFONT_FOLDERS if folder.is_dir() for path in folder.iterdir()]
+    fitting = [path for path in found if path.suffix in suffixes and path.is_file()]
+    return sorted(fitting, key=lambda path: (ranks.get(path.name, len(ranks)), path.name))
+
 
 def state_dir() -> Path:
     """The folder that outlives a restart: bundles' slots and what calibration found.

@@ -20,6 +20,7 @@ from device.outputs.synth_link import Link, connecting, right_hand_channel
 from device.ports.midi_ports import Port
 from device.settings.config import Config, parse_config
 from device.status.faults import Faults
+from device.system import paths
 
 CARDS = """\
  0 [Headphones     ]: bcm2835_headpho - bcm2835 Headphones
@@ -77,11 +78,14 @@ def test_the_right_hand_has_a_channel_of_its_own_and_never_the_drums(left: int) 
 def test_a_soundfont_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"gone\.sf2 is missing"):
         synth_process.find_soundfont(str(tmp_path / "gone.sf2"))
-    monkeypatch.setattr(synth_process, "SOUNDFONTS", (tmp_path / "a.sf2", tmp_path / "b.sf2"))
+    monkeypatch.setattr(paths, "SOUNDFONT_FOLDERS", (tmp_path,))
     with pytest.raises(UserError, match="apt install fluid-soundfont-gm"):
         synth_process.find_soundfont("")
-    (tmp_path / "b.sf2").touch()
-    assert synth_process.find_soundfont("") == tmp_path / "b.sf2"
+    for name in ("b.sf2", "a.sf3", "TimGM6mb.sf2", "notes.txt"):
+        (tmp_path / name).touch()
+    assert synth_process.find_soundfont("") == tmp_path / "TimGM6mb.sf2"
+    assert paths.soundfonts(".sf2") == [tmp_path / "TimGM6mb.sf2", tmp_path / "b.sf2"]
+    assert paths.soundfonts(".sf2", ".sf3")[1:] == [tmp_path / "a.sf3", tmp_path / "b.sf2"]
 
 
 def test_fluidsynth_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
