@@ -9,10 +9,10 @@ import numpy as np
 
 from device.clock.count_in import SAME_ONSET_S, CountIn, Taps
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
-from device.clock.grid import Line, Pulse
+from device.clock.grid import Grid, Line
 from device.clock.meter import Meter
 from device.clock.step import ClockPulse, Step
-from device.clock.tempo_and_bar import Belief
+from device.clock.tempo_and_bar import TempoAndBar
 
 FIRST_ONSETS = 5
 """Without a count-in the grid begins after this many onsets, however unsure it is."""
@@ -53,8 +53,8 @@ class FollowClock:
     def reset(self) -> None:
         """See `Clock.reset`."""
         self._count_in = CountIn(self._wanted)
-        self._belief = Belief(self._meter, self._tempo)
-        self._pulse: Pulse | None = None
+        self._tempo_and_bar = TempoAndBar(self._meter, self._tempo)
+        self._grid: Grid | None = None
         self._index = 0
         self._next = 0
         self._last_step_s = -math.inf
@@ -76,7 +76,7 @@ class FollowClock:
         counted = self._taps.tap(at_s)
         if counted is not None:
             self._count_in = counted
-            self._belief = Belief(self._meter, self._tempo)
+            self._tempo_and_bar = TempoAndBar(self._meter, self._tempo)
             self._begin_counted(at_s)
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
@@ -95,25 +95,25 @@ class FollowClock:
         while self._plan_s() < decided_s:
             self._give()
         if self._count_in.hear(onset_s):
-            if self._pulse is None and self._count_in.complete:
+            if self._grid is None and self._count_in.complete:
                 self._begin_counted(decided_s)
             return
         if not self._onsets or onset_s - self._onsets[-1] >= SAME_ONSET_S:
             self._onsets.append(onset_s)
-        if self._pulse is not None:
-            self._pulse.hear(onset_s)
+        if self._grid is not None:
+            self._grid.hear(onset_s)
             self._resume(decided_s)
-            if self._counted and self._pulse.fit > LOST_FIT:
+            if self._counted and self._grid.fit > LOST_FIT:
                 return
             if self._counted:
                 self._counted = False
                 beat_s, position = self._reading()
-                self._belief.settle(self._pulse.last_onset_s, beat_s, position, FREE_DOUBT)
-            self._belief.couple(self._pulse.line.step_s if self._pulse.fit > LOST_FIT else None)
-            self._belief.hear(self._pulse.meant_s if self._pulse.fit > LOST_FIT else onset_s, pitch)
+                self._tempo_and_bar.settle(self._grid.last_onset_s, beat_s, position, FREE_DOUBT)
+            self._tempo_and_bar.couple(self._grid.line.step_s if self._grid.fit > LOST_FIT else None)
+            self._tempo_and_bar.hear(self._grid.meant_s if self._grid.fit > LOST_FIT else onset_s, pitch)
             self._reconsider(decided_s)
             return
-        self._belief.hear(onset_s, pitch)
+        self._tempo_and_bar.hear(onset_s, pitch)
         if len(self._onsets) >= FIRST_ONSETS:
             self._take_reading(decided_s, *self._best())
 
@@ -124,16 +124,14 @@ class FollowClock:
     def _plan_s(self) -> float:
         """When the next step is to be given."""
         return (
-            math.inf
-            if self._pulse is None
-            else self._coming_s(self._pulse.line) - self._pulse.line.length_s(self._next)
+            math.inf if self._grid is None else self._coming_s(self._grid.line) - self._grid.line.length_s(self._next)
         )
 
     def _give(self) -> None:
-        assert self._pulse is not None
-        line = self._pulse.line
+        assert self._grid is not None
+        line = self._grid.line
         time_s = self._coming_s(line)
-        position = self._pulse.position(self._next)
+        position = self._grid.position(self._next)
         self._ready.append(Step(self._index, time_s, line.length_s(self._next), position, self._meter, self._lock()))
         self._count_in.close()
         self._last_step_s = time_s
@@ -142,13 +140,13 @@ class FollowClock:
 
     def _lock(self) -> float:
         """Probability that the next step is where it should be and means what it should mean."""
-        if self._pulse is None:
+        if self._grid is None:
             return 0.0
-        line = self._pulse.line
+        line = self._grid.line
         near = math.erf(TOLERANCE_S / math.sqrt(2 * line.variance(self._next)))
-        beats = (line.at(self._next) - self._pulse.last_onset_s) / (line.step_s * self._meter.steps_per_beat)
+        beats = (line.at(self._next) - self._grid.last_onset_s) / (line.step_s * self._meter.steps_per_beat)
         fresh = math.exp(-max(0.0, beats - SILENT_BEATS) / FADE_BEATS)
-        return self._certainty * self._pulse.certainty * near * min(1.0, self._pulse.fit / 0.8) * fresh
+        return self._certainty * self._grid.certainty * near * min(1.0, self._grid.fit / 0.8) * fresh
 
     def _begin_counted(self, decided_s: float) -> None:
         """The count-in is over: one beat after its last onset a bar starts."""
@@ -165,7 +163,7 @@ class FollowClock:
         steps = self._meter.steps_per_beat
         beat_sd_s = COUNTED_SD_S * math.sqrt(12 / (n * (n * n - 1)) if n > 1 else 1.0)
         start_sd_s = math.hypot(COUNTED_SD_S / math.sqrt(n), beat_sd_s * (n + 1) / 2)
-        self._pulse = Pulse(self._meter, start_s, beat_s / steps, start_sd_s, beat_sd_s / steps)
+        self._grid = Grid(self._meter, start_s, beat_s / steps, start_sd_s, beat_sd_s / steps)
         self._counted = True
         self._certainty = 1.0
         self._next = 0
@@ -173,15 +171,15 @@ class FollowClock:
 
     def _skip_past(self, decided_s: float) -> None:
         """Go on with the first step that can still be planned one step ahead."""
-        assert self._pulse is not None
-        line = self._pulse.line
+        assert self._grid is not None
+        line = self._grid.line
         earliest_s = max(decided_s + line.step_s, self._last_step_s + 0.5 * line.step_s)
         self._next = max(self._next, line.index + math.ceil((earliest_s - line.time_s) / line.step_s - 1e-9))
 
     def _resume(self, decided_s: float) -> None:
         """Where the grid has leapt, go on with the step that comes next on it: none in the past, no hole, no gallop."""
-        assert self._pulse is not None
-        line = self._pulse.line
+        assert self._grid is not None
+        line = self._grid.line
         after_s = self._last_step_s + 0.5 * line.step_s
         while line.at(self._next) < max(decided_s + 0.25 * line.step_s, after_s):
             self._next += 1
@@ -190,14 +188,14 @@ class FollowClock:
 
     def _reading(self) -> tuple[float, int]:
         """Beat length and position of the last onset as the grid has it now."""
-        assert self._pulse is not None
-        line = self._pulse.line
-        position = self._pulse.position(line.nearest(self._pulse.last_onset_s))
+        assert self._grid is not None
+        line = self._grid.line
+        position = self._grid.position(line.nearest(self._grid.last_onset_s))
         return line.step_s * self._meter.steps_per_beat, position
 
     def _support(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        """Belief [tempo cell, position], each cell with its neighbours."""
-        sums = np.cumsum(np.pad(self._belief.p, ((SAME_TEMPO_CELLS + 1, SAME_TEMPO_CELLS), (0, 0))), axis=0)
+        """Probability [tempo cell, position], each cell with its neighbours."""
+        sums = np.cumsum(np.pad(self._tempo_and_bar.p, ((SAME_TEMPO_CELLS + 1, SAME_TEMPO_CELLS), (0, 0))), axis=0)
         width = 2 * SAME_TEMPO_CELLS + 1
         return np.asarray(sums[width:] - sums[:-width])
 
@@ -206,43 +204,43 @@ class FollowClock:
         support = self._support()
         steps = self._meter.steps_per_beat
         in_beat = support.reshape(len(support), -1, steps).sum(axis=1)
-        if self._pulse is not None and self._pulse.fit > LOST_FIT:
-            own = np.argmin(np.abs(np.log(self._belief.beat_s / self._reading()[0])))
+        if self._grid is not None and self._grid.fit > LOST_FIT:
+            own = np.argmin(np.abs(np.log(self._tempo_and_bar.beat_s / self._reading()[0])))
             apart = np.abs(np.arange(len(support)) - own)
             in_beat[~np.isin(apart, OTHER_READINGS)] = 0.0
         cell, place = (int(i) for i in np.unravel_index(np.argmax(in_beat), in_beat.shape))
         beat = int(np.argmax(support[cell, place::steps]))
-        return float(self._belief.beat_s[cell]), beat * steps + place
+        return float(self._tempo_and_bar.beat_s[cell]), beat * steps + place
 
     def _reconsider(self, decided_s: float) -> None:
         """Take another reading of the tempo or of the beat when it has become much likelier."""
-        assert self._pulse is not None
+        assert self._grid is not None
         beat_s, position = self._reading()
         steps = self._meter.steps_per_beat
         support = self._support()
-        cell = int(np.argmin(np.abs(np.log(self._belief.beat_s / beat_s))))
+        cell = int(np.argmin(np.abs(np.log(self._tempo_and_bar.beat_s / beat_s))))
         own = float(support[cell, position % steps :: steps].sum())
         best_s, best = self._best()
-        best_cell = int(np.argmin(np.abs(np.log(self._belief.beat_s / best_s))))
+        best_cell = int(np.argmin(np.abs(np.log(self._tempo_and_bar.beat_s / best_s))))
         other = float(support[best_cell, best % steps :: steps].sum())
         self._certainty = own
         if other > SWITCH_ODDS * own:
             self._take_reading(decided_s, best_s, best)
         elif other <= own and support[cell, best] > SWITCH_ODDS * support[cell, position]:
-            self._pulse.bar_step -= best - position
+            self._grid.bar_step -= best - position
 
     def _take_reading(self, decided_s: float, beat_s: float, position: int) -> None:
         """Lay the grid anew; where only the beat's place was wrong it is named anew."""
         steps = self._meter.steps_per_beat
-        if self._pulse is not None:
+        if self._grid is not None:
             own_s, own = self._reading()
-            if abs(math.log2(own_s / beat_s)) < 0.1 and self._pulse.fit > 0.5:
-                self._pulse.bar_step -= position - own
+            if abs(math.log2(own_s / beat_s)) < 0.1 and self._grid.fit > 0.5:
+                self._grid.bar_step -= position - own
                 return
         time_s, step_s = self._laid_through(beat_s / steps)
-        self._pulse = Pulse(self._meter, time_s, step_s, 0.015, 0.01 * step_s, -position)
-        self._belief.doubt = FREE_DOUBT
-        self._belief.couple(None)
+        self._grid = Grid(self._meter, time_s, step_s, 0.015, 0.01 * step_s, -position)
+        self._tempo_and_bar.doubt = FREE_DOUBT
+        self._tempo_and_bar.couple(None)
         self._next = 0
         self._skip_past(decided_s)
         self._certainty = float(self._support().max())

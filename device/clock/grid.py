@@ -20,7 +20,7 @@ from device.clock.grid_hypotheses import (
     GROUP,
     TIMING_S,
     TREND,
-    Readings,
+    Hypotheses,
     joined,
     pruned,
     updated,
@@ -87,7 +87,7 @@ class Line:
         return self.index + round((time_s - self.time_s) / self.step_s)
 
 
-class Pulse:
+class Grid:
     """The grid: step 0 at `time_s`, steps of `step_s`, as sure as the standard deviations say.
 
     Bars begin at the steps congruent to `bar_step` modulo the metre's steps a bar.
@@ -101,7 +101,7 @@ class Pulse:
         self._turning = _turning()
         self.bar_step = bar_step
         one, start = np.ones(1), np.full(1, -meter.steps_per_beat)
-        self._readings = Readings(
+        self._hypotheses = Hypotheses(
             index=np.zeros(1, np.int64),
             time_s=one * time_s,
             step_s=one * step_s,
@@ -116,7 +116,7 @@ class Pulse:
             weight=one,
         )
         self._fit = START_FIT
-        self._before = (self._readings, self._fit)
+        self._before = (self._hypotheses, self._fit)
         self._onsets: list[float] = []
         self.line = self._likeliest()
         self.certainty = 1.0
@@ -147,15 +147,15 @@ class Pulse:
             self._onsets.append(onset_s)
         else:
             self._onsets = [onset_s]
-            self._before = (self._readings, self._fit)
-        self._readings, fit = self._before
+            self._before = (self._hypotheses, self._fit)
+        self._hypotheses, fit = self._before
         meant = self._split(self.last_onset_s)
         self._fit = fit + FIT_RATE * (meant - fit)
         self.line = self._likeliest()
 
     def _split(self, onset_s: float) -> float:
         """Split the readings by what the onset may have been, keep the likeliest; the share that says it was meant."""
-        old = self._readings
+        old = self._hypotheses
         below = old.index + np.floor((onset_s - old.time_s) / old.step_s).astype(np.int64)
         n = below - old.index
         wide = bool((old.tt + n * n * old.pp > (WIDE * old.step_s) ** 2).any())
@@ -197,12 +197,12 @@ class Pulse:
         stray = old.weight * STRAY / (self._meter.steps_per_beat * old.step_s)
         meant = float(split.weight.sum())
         total = meant + float(stray.sum())
-        self._readings = pruned(joined(split, replace(old, weight=stray)), total)
+        self._hypotheses = pruned(joined(split, replace(old, weight=stray)), total)
         return meant / total
 
     def _next_share(self, step: Ints) -> Floats:
         """How likely the next onset is meant for `step` [places, readings], if for a step."""
-        old = self._readings
+        old = self._hypotheses
         position = (old.onset - self.bar_step) % self._meter.steps_per_bar
         ahead = step - old.onset
         share = self._next[position, previous_class(old.onset - old.before), next_class(ahead)]
@@ -210,7 +210,7 @@ class Pulse:
 
     def _likeliest(self) -> Line:
         """The likeliest reading, with those near it."""
-        r = self._readings
+        r = self._hypotheses
         best = int(np.argmax(r.weight))
         index = int(r.index[best])
         there = r.at(index)

@@ -1,4 +1,4 @@
-"""Readings of the grid side by side: phase, step length and what the onsets were taken for.
+"""Hypotheses of the grid, side by side: phase, step length and what the onsets were taken for.
 
 Each is a Kalman filter over phase and step length; `device.clock.grid` says how likely what is.
 """
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from device.clock.rhythm import Floats, Ints
 
-READINGS = 20
+HYPOTHESES = 20
 TIMING_S = 0.022
 """Standard deviation of an onset around its step."""
 DRIFT = np.array([0.0002, 0.006, 0.006])
@@ -28,7 +28,7 @@ GROUP = np.array([4.0, 4.0, 2.0, 1.5])
 DRIFT_STEPS = 8
 """A tempo drifts while someone plays; in a longer rest there is nothing that could drift."""
 SAME_PHASE, SAME_TEMPO = 0.15, 0.01
-"""Readings that differ by less, in steps and relatively, are one."""
+"""Hypotheses that differ by less, in steps and relatively, are one."""
 NEGLIGIBLE = 1e-6
 """Weight, beside the likeliest reading's, below which one is not kept."""
 LEAST_STEP_S = 0.03
@@ -36,7 +36,7 @@ LEAST_STEP_S = 0.03
 
 
 @dataclass(frozen=True)
-class Readings:
+class Hypotheses:
     """Several lines, one an entry [readings]: the arrays of `Line`, and what the onsets were taken for.
 
     `onset` and `before` are the steps of the last two, `place` is where between the steps the last one was meant to
@@ -60,14 +60,14 @@ class Readings:
         """When step `index` comes in each."""
         return np.asarray(self.time_s + (index - self.index) * self.step_s)
 
-    def chosen(self, which: npt.NDArray[Any]) -> Readings:
+    def chosen(self, which: npt.NDArray[Any]) -> Hypotheses:
         """Some of them."""
-        return Readings(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+        return Hypotheses(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
 
 
 def updated(
-    old: Readings, onset_s: float, place: Floats, step: Ints, triplets: Ints, bend: Ints, share: Floats
-) -> Readings:
+    old: Hypotheses, onset_s: float, place: Floats, step: Ints, triplets: Ints, bend: Ints, share: Floats
+) -> Hypotheses:
     """Each reading [readings] after an onset meant for each `place` [places, readings] and counted as one on `step`.
 
     `share` [places, readings] is how likely that is beforehand, `bend` [places, 1] how the tempo has moved.
@@ -88,7 +88,7 @@ def updated(
     density = np.exp(-0.5 * error_s**2 / variance) / np.sqrt(2 * math.pi * variance)
     gain_t, gain_p = gain_t / variance, gain_p / variance
     step_s = step_s + gain_p * error_s
-    return Readings(
+    return Hypotheses(
         index=index,
         time_s=time_s + gain_t * error_s,
         step_s=step_s,
@@ -104,18 +104,18 @@ def updated(
     )
 
 
-def joined(split: Readings, stray: Readings) -> Readings:
-    """All readings in one row."""
-    return Readings(
+def joined(split: Hypotheses, stray: Hypotheses) -> Hypotheses:
+    """All hypotheses in one row."""
+    return Hypotheses(
         *(np.concatenate([getattr(split, name).ravel(), getattr(stray, name)]) for name in split.__dataclass_fields__)
     )
 
 
-def pruned(readings: Readings, total: float) -> Readings:
+def pruned(hypotheses: Hypotheses, total: float) -> Hypotheses:
     """The likeliest few, each with the weight of those that say nearly the same; `total` is the weight of all."""
-    order = np.argsort(-readings.weight)[: 3 * READINGS]
-    order = order[readings.weight[order] > NEGLIGIBLE * readings.weight[order[0]]]
-    r = readings.chosen(order)
+    order = np.argsort(-hypotheses.weight)[: 3 * HYPOTHESES]
+    order = order[hypotheses.weight[order] > NEGLIGIBLE * hypotheses.weight[order[0]]]
+    r = hypotheses.chosen(order)
     weight = r.weight / total
     there = r.time_s + (r.index[:, None] - r.index) * r.step_s
     kind = (r.onset * len(TREND) + r.bend) * len(GROUP) + r.triplets
@@ -125,7 +125,7 @@ def pruned(readings: Readings, total: float) -> Readings:
     alive = np.ones(len(order), bool)
     kept: list[int] = []
     for i in range(len(order)):
-        if alive[i] and len(kept) < READINGS:
+        if alive[i] and len(kept) < HYPOTHESES:
             same = alike[i] & alive
             weight[i] = weight[same].sum()
             alive &= ~same

@@ -46,7 +46,7 @@ TEMPO_DRIFT = 0.03
 """Probability that the tempo leaves its cell from one onset to the next."""
 
 
-class Belief:
+class TempoAndBar:
     """Probabilities `p` [tempo cell, position in the bar] of the last onset.
 
     `doubt` is the probability at each onset that all was wrong and anything may be true.

@@ -26,7 +26,7 @@ from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY
 from device.inputs.source import Feed
-from device.left_hand.performer import Strike
+from device.left_hand.performer import Move, Strike
 from device.ports.midi_ports import Port
 from device.recording import recorder
 from device.recording.recorder import How, Recording, how_captured
@@ -59,18 +59,16 @@ class ToyTranscriber:
 class ToyHand:
     """A fifth on every beat, let go on the next."""
 
-    pedal = None
-
     def hear(self, note: Note) -> None: ...
 
     def end(self, ended: NoteEnded) -> None: ...
 
     def reset(self) -> None: ...
 
-    def play(self, step: Step) -> tuple[str | None, list[Strike], list[int] | None]:
+    def play(self, step: Step) -> Move:
         if not step.is_beat:
-            return None, [], []
-        return "C", [Strike(step.time_s, pitch, 70, None) for pitch in (36, 43)], None
+            return Move(None, [], [], None)
+        return Move("C", [Strike(step.time_s, pitch, 70, None) for pitch in (36, 43)], [36, 43], None)
 
 
 class ArraySource:
