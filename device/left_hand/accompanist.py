@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from device.clock.step import Step
 from device.events import Note, NoteEnded
-from device.left_hand.activity import LISTEN_BEATS, Presence
+from device.left_hand.activity import LISTEN_BEATS, Activity
 from device.left_hand.harmony import Chord, Harmony
 from device.left_hand.net_input import Listener, encode
 from device.left_hand.tonality import Tonality
@@ -73,7 +73,7 @@ class Accompanist:
             raise ValueError(f"gap_steps is {gap_steps}, and must be 1 or more")
         self._net, self._gap_steps = net, gap_steps
         self._listener, self._harmony = Listener(), Harmony()
-        self._presence = Presence(listen_beats)
+        self._activity = Activity(listen_beats)
         self._tonality = Tonality()
         self._lowest: deque[int] = deque(maxlen=CLEAR_STEPS)
 
@@ -82,13 +82,13 @@ class Accompanist:
         self._net.reset()
         self._listener.reset()
         self._harmony.reset()
-        self._presence.reset()
+        self._activity.reset()
         self._tonality.reset()
         self._lowest.clear()
 
     def listen_anew(self) -> None:
         """Be silent for the listening beats, as at the beginning."""
-        self._presence.reset()
+        self._activity.reset()
 
     def known_until_s(self, step: Step) -> float:
         """What was decided by this time may be known at `step`."""
@@ -107,11 +107,11 @@ class Accompanist:
         known = self._listener.look(step, self.known_until_s(step))
         out = self._net.step(x=encode(known)[0])
         top, struck = int(known.top[0]), bool(known.onsets.any())
-        chord = self._harmony.step(step, out["y_ahead"])
-        silent = self._presence.step(step, top >= 0, struck, float(known.age[0]))
+        chord = self._harmony.at(step, out["y_ahead"])
+        silent = self._activity.at(step, top >= 0, struck, float(known.age[0]))
         if self._listener.lowest_recent >= 0:
             self._lowest.append(self._listener.lowest_recent)
-        self._tonality.step(known.sounding[0])
+        self._tonality.at(known.sounding[0])
         bass, upper, many = (float(p) for p in out["y_strike"])
         return Plan(
             silent=silent or chord is None,

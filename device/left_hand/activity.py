@@ -14,7 +14,7 @@ HOLD_BEATS = 8.0
 """A key held longer than this since the last onset no longer counts as playing."""
 
 
-class Presence:
+class Activity:
     """Follows the player through the steps of the grid; `silent` says what holds for the step taken last."""
 
     def __init__(self, listen_beats: float = LISTEN_BEATS, stop_beats: float = STOP_BEATS) -> None:
@@ -27,7 +27,7 @@ class Presence:
         self._heard_beats: float | None = None
         self._quiet_beats = 0.0
 
-    def step(self, step: Step, sounds: bool, struck: bool, age_steps: float) -> bool:
+    def at(self, step: Step, sounds: bool, struck: bool, age_steps: float) -> bool:
         """Take the next step and say whether it is silent.
 
         `sounds`: a right-hand key is known to be down; `struck`: an onset became known since the step before;

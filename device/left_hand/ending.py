@@ -27,7 +27,7 @@ class Ending:
         """The player was not heard."""
         self._at_home = self._resting = False
 
-    def step(self, plan: Plan, step: Step) -> Plan:
+    def at(self, plan: Plan, step: Step) -> Plan:
         """The plan as it is, or with the tonic for its chord, and no pitch class beside it."""
         if plan.top is not None:
             self._at_home = plan.tonic is not None and plan.top % 12 == plan.tonic.root

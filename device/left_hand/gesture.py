@@ -10,7 +10,7 @@ Pedal: TypeAlias = Literal["up", "down", "anew"]
 
 
 @dataclass(frozen=True, slots=True)
-class Touch:
+class Gesture:
     """What is struck at a step: the bass, and how many keys above it (0 to 4)."""
 
     bass: bool
@@ -30,4 +30,4 @@ class Touch:
         return self.bass or self.upper > 0
 
 
-NOTHING = Touch(False, 0)
+NOTHING = Gesture(False, 0)

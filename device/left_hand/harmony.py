@@ -47,7 +47,7 @@ class Harmony:
         self.chord: Chord | None = None
         self._triad = -1
 
-    def step(self, step: Step, ahead: Array) -> Chord | None:
+    def at(self, step: Step, ahead: Array) -> Chord | None:
         """The chord for this step; `ahead` [12] says how likely each pitch class sounds during the coming beat."""
         if step.is_beat:
             scores = TRIADS @ ahead

@@ -14,7 +14,7 @@ from statistics import median
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.events import Note, NoteEnded
-from device.left_hand.gesture import NOTHING, Touch
+from device.left_hand.gesture import NOTHING, Gesture
 from device.left_hand.styles import depth, shift
 from device.left_hand.voicing import BASS_HOME
 
@@ -35,15 +35,15 @@ class Manner:
     """A left hand's usual bar: what it strikes at which step, and how far from home, in semitones, it lies."""
 
     meter: Meter
-    cells: dict[int, Touch]
+    cells: dict[int, Gesture]
     register: int
 
-    def touch(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Touch:
+    def at(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Gesture:
         """What it strikes at `step`; a new chord is given a bass wherever it comes."""
         cell = self.cells.get(step.position, NOTHING)
         if depth(step) > min(deepest, 4 + shift(density)) and not new_chord:
             return NOTHING
-        return Touch(True, cell.upper, cell.tone) if new_chord and not cell.bass else cell
+        return Gesture(True, cell.upper, cell.tone) if new_chord and not cell.bass else cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class _Struck:
     pitch: int
 
 
-class WarmUp:
+class Imitation:
     """Hears the player's left hand; `manner` is what it has learned, None before there was enough."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class WarmUp:
         """A note of either hand ended."""
         self._wait(ended.decided_s, ended)
 
-    def step(self, step: Step, until_s: float, own: Collection[int] = ()) -> bool:
+    def at(self, step: Step, until_s: float, own: Collection[int] = ()) -> bool:
         """Whether the player's left hand plays at `step`, by what was decided until `until_s`; `own`: our keys."""
         self._bar += step.is_bar
         self._steps.append((step.time_s, step.index, self._bar, step.position))
@@ -131,22 +131,22 @@ def _manner(struck: Sequence[_Struck], meter: Meter) -> Manner | None:
         bars.setdefault(one.bar, {}).setdefault(one.position, set()).add(one.pitch)
     if len(bars) < FEWEST_BARS:
         return None
-    found: dict[int, list[Touch]] = {}
+    found: dict[int, list[Gesture]] = {}
     for bar in bars.values():
         keys = sorted(set().union(*bar.values()))
         above = [key for key in keys if key > keys[0] + BASS_ROOM]
         for position, pitches in bar.items():
             upper = [key for key in sorted(pitches) if key in above]
             tone = 1 + above.index(upper[0]) if len(upper) == 1 else None
-            found.setdefault(position, []).append(Touch(len(upper) < len(pitches), min(len(upper), 3), tone))
+            found.setdefault(position, []).append(Gesture(len(upper) < len(pitches), min(len(upper), 3), tone))
     cells = {
-        position: Touch(
-            2 * sum(touch.bass for touch in touches) >= len(touches),
-            round(median(touch.upper for touch in touches)),
-            _middle([touch.tone for touch in touches if touch.tone is not None]),
+        position: Gesture(
+            2 * sum(gesture.bass for gesture in gestures) >= len(gestures),
+            round(median(gesture.upper for gesture in gestures)),
+            _middle([gesture.tone for gesture in gestures if gesture.tone is not None]),
         )
-        for position, touches in found.items()
-        if 2 * len(touches) >= len(bars)
+        for position, gestures in found.items()
+        if 2 * len(gestures) >= len(bars)
     }
     lowest = median(min(min(pitches) for pitches in bar.values()) for bar in bars.values())
     register = min(max(round(lowest) - BASS_HOME, -MOST_REGISTER), MOST_REGISTER)

@@ -10,11 +10,11 @@ from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Accompanist, Plan
 from device.left_hand.ending import Ending
-from device.left_hand.gesture import NOTHING, Touch
-from device.left_hand.imitation import WarmUp
+from device.left_hand.gesture import NOTHING, Gesture
+from device.left_hand.imitation import Imitation
 from device.left_hand.performer import Move, Strike
-from device.left_hand.texture import Steered
-from device.left_hand.voicing import Hand
+from device.left_hand.texture import SteeredTexture
+from device.left_hand.voicing import Fingers
 from device.settings.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
 from device.settings.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
 
@@ -41,7 +41,7 @@ RUBBING = 0.1
 """The same for a note a semitone from what the player holds."""
 LAST_NOTE_BEATS = 4
 """A note of the tonic chord held for a bar, and for this, is the last one: the tonic answers it, and is held."""
-CLOSING = Touch(True, 2, lift=True)
+CLOSING = Gesture(True, 2, lift=True)
 DENSITIES, REGISTERS = (0.5, 1.0, 2.0), (-12, 0, 12)
 """What a control without a value steps through."""
 _Choice = TypeVar("_Choice", Style, float, int)
@@ -54,9 +54,9 @@ class LeftHand:
     """
 
     def __init__(self, accompanist: Accompanist, steering: Steering = AS_THE_NET_PLAYS) -> None:
-        self._accompanist, self._hand, self._warm_up = accompanist, Hand(), WarmUp()
+        self._accompanist, self._fingers, self._imitation = accompanist, Fingers(), Imitation()
         self._ending = Ending()
-        self._texture = Steered()
+        self._texture = SteeredTexture()
         self.steering = steering
         self.armed = True
         """Whether it plays at all."""
@@ -69,13 +69,13 @@ class LeftHand:
         self._accompanist.reset()
         self._ending.reset()
         self._texture.reset()
-        self._hand.register = self.steering.register
-        self._warm_up.reset()
+        self._fingers.register = self.steering.register
+        self._imitation.reset()
         self._forget_keys()
 
     def _forget_keys(self) -> None:
         """All keys were released."""
-        self._hand.reset()
+        self._fingers.reset()
         self._label: str | None = None
         self._last_upper = -1
         self._rests = True
@@ -84,14 +84,14 @@ class LeftHand:
     def hear(self, note: Note) -> None:
         """A note of the player's was decided."""
         if note.hand == "left":
-            self._warm_up.hear(note)
+            self._imitation.hear(note)
         else:
             self._accompanist.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
         """A note ended."""
         self._accompanist.end(ended)
-        self._warm_up.end(ended)
+        self._imitation.end(ended)
 
     def act(self, action: Action) -> bool:
         """Do what a control asks for, from the next step on; a tap changes nothing here, because the clock takes it.
@@ -123,8 +123,8 @@ class LeftHand:
 
     def play(self, step: Step) -> Move:
         """What the hand does at this step."""
-        plan = self._ending.step(self._accompanist.plan(step), step)
-        playing = self._warm_up.step(step, self._accompanist.known_until_s(step), self._hand.down)
+        plan = self._ending.at(self._accompanist.plan(step), step)
+        playing = self._imitation.at(step, self._accompanist.known_until_s(step), self._fingers.down)
         if not self.armed or (playing and self.steering.yields):
             plan = replace(plan, silent=True)
         move = self._moved(plan, step)
@@ -137,68 +137,68 @@ class LeftHand:
     def _moved(self, plan: Plan, step: Step) -> Move:
         """The move that a plan makes, without the chord's label. A key that it strikes is held until it is let go."""
         if self.hold and self.armed:
-            return Move(None, [], self._hand.give_way(plan.ceiling), None)
+            return Move(None, [], self._fingers.give_way(plan.ceiling), None)
         # it comes in on a beat, whatever kept it silent
         self._rests = plan.silent or plan.chord is None or (self._rests and not step.is_beat)
         if self._rests:
             plan = replace(plan, silent=True)
         self._steer()
-        touch = self._touch(plan, step)
+        gesture = self._gesture(plan, step)
         if self._rests:
             self._label = None
-            return Move(None, [], self._hand.let_go(self._hand.down), "up")
-        before = set(self._hand.down)
-        pressed = self._press(touch, plan)
-        if pressed and not self._hand.reaches(step.time_s):
-            self._hand.let_go(pressed)
+            return Move(None, [], self._fingers.let_go(self._fingers.down), "up")
+        before = set(self._fingers.down)
+        pressed = self._press(gesture, plan)
+        if pressed and not self._fingers.reaches(step.time_s):
+            self._fingers.let_go(pressed)
             pressed = []
-        self._closed = self._closed and bool(pressed or touch is not CLOSING)
-        pedal = touch.pedal if pressed or touch.pedal != "anew" else None
+        self._closed = self._closed and bool(pressed or gesture is not CLOSING)
+        pedal = gesture.pedal if pressed or gesture.pedal != "anew" else None
         velocity = self._velocity(plan, step)
         strikes = [Strike(step.time_s, key, velocity, None) for key in sorted(set(pressed))]
-        return Move(None, strikes, sorted(before - set(self._hand.down)), pedal)
+        return Move(None, strikes, sorted(before - set(self._fingers.down)), pedal)
 
     def _steer(self) -> None:
-        steering, manner = self.steering, self._warm_up.manner
+        steering, manner = self.steering, self._imitation.manner
         self._texture.style, self._texture.density, self._texture.manner = steering.style, steering.density, manner
         learned = manner.register if manner is not None and steering.style == "auto" else 0
-        self._hand.register = min(max(steering.register + learned, -12), 12)
+        self._fingers.register = min(max(steering.register + learned, -12), 12)
 
-    def _touch(self, plan: Plan, step: Step) -> Touch:
+    def _gesture(self, plan: Plan, step: Step) -> Gesture:
         """What the texture wants; nothing more once the last note has had its chord."""
         bar = max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat)
         if plan.silent or plan.age_steps < bar:
             self._closed = False
-            return self._texture.step(plan, step)
+            return self._texture.at(plan, step)
         if self._closed:
             return NOTHING
         at_home = plan.tonic is not None and plan.top is not None and plan.top % 12 in plan.tonic.classes
         if not (step.is_beat and at_home):
-            return self._texture.step(plan, step)
+            return self._texture.at(plan, step)
         self._closed = True
         return CLOSING
 
-    def _press(self, touch: Touch, plan: Plan) -> list[int]:
+    def _press(self, gesture: Gesture, plan: Plan) -> list[int]:
         """Move the hand; the keys that it strikes."""
-        self._hand.give_way(plan.ceiling)
-        if touch.lift:
-            self._hand.let_go(self._hand.down)
+        self._fingers.give_way(plan.ceiling)
+        if gesture.lift:
+            self._fingers.let_go(self._fingers.down)
         else:
-            self._hand.let_go(self._doubtful(plan))
+            self._fingers.let_go(self._doubtful(plan))
         chord = plan.tonic if self._closed else plan.chord
         assert chord is not None
         pressed: list[int] = []
-        if touch.bass:
-            pitch_class = self._bass_class(plan, chord.classes, touch)
-            key, _ = self._hand.press_bass(pitch_class, plan.ceiling)
+        if gesture.bass:
+            pitch_class = self._bass_class(plan, chord.classes, gesture)
+            key, _ = self._fingers.press_bass(pitch_class, plan.ceiling)
             pressed += [] if key is None else [key]
-        if touch.upper:
-            if touch.tone is None:
-                classes = self._upper_classes(plan, chord.classes, touch.upper)
-                keys, _ = self._hand.press_upper(classes, plan.ceiling, chord.classes)
+        if gesture.upper:
+            if gesture.tone is None:
+                classes = self._upper_classes(plan, chord.classes, gesture.upper)
+                keys, _ = self._fingers.press_upper(classes, plan.ceiling, chord.classes)
             else:
                 clear = [pc for pc in chord.classes if not _rubs(plan.top, pc)]
-                keys, _ = self._hand.press_tone(clear, touch.tone, plan.ceiling)
+                keys, _ = self._fingers.press_tone(clear, gesture.tone, plan.ceiling)
             pressed += keys
             self._last_upper = keys[0] % 12 if keys else -1
         return pressed
@@ -208,17 +208,17 @@ class LeftHand:
             return []
         if self._texture.named:
             assert plan.chord is not None
-            return [key for key in self._hand.down if key % 12 not in plan.chord.classes or _rubs(plan.top, key)]
+            return [key for key in self._fingers.down if key % 12 not in plan.chord.classes or _rubs(plan.top, key)]
         if plan.bass[12] >= RESTS:
-            return self._hand.down
+            return self._fingers.down
         return [
             key
-            for key in self._hand.down
+            for key in self._fingers.down
             if plan.classes[key % 12] < (LIKELY_HARSH if _is_harsh(plan.top, key) else LIKELY) or _rubs(plan.top, key)
         ]
 
-    def _bass_class(self, plan: Plan, classes: Sequence[int], touch: Touch) -> int:
-        if touch.fifth:
+    def _bass_class(self, plan: Plan, classes: Sequence[int], gesture: Gesture) -> int:
+        if gesture.fifth:
             return classes[2]
         root = classes[0]
         if self._closed:
@@ -243,7 +243,7 @@ class LeftHand:
         ]
         if self._texture.named or self._closed or not wanted:
             return sorted(classes, key=worth, reverse=True)[:number]
-        down = {key % 12 for key in self._hand.down}
+        down = {key % 12 for key in self._fingers.down}
         fresh = sorted(set(wanted) - down, key=worth, reverse=True)
         return fresh[:MOST_UPPER] or sorted(wanted, key=worth, reverse=True)[:number]
 

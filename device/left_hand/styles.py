@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from device.clock.step import Step
-from device.left_hand.gesture import NOTHING, Touch
+from device.left_hand.gesture import NOTHING, Gesture
 from device.settings.choices import LEAST_DENSITY, MOST_DENSITY, Style
 
 GRAIN: dict[Style, int] = {"bass": 1, "block": 1, "broken": 3, "arpeggio": 3, "oom-pah": 2, "sustained": 0}
@@ -55,7 +55,7 @@ class Figure:
         self._chord_age: int | None = None
         """Steps since oom-pah's chord, None where it is not down."""
 
-    def touch(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Touch:
+    def at(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Gesture:
         """What to strike; `new_chord` begins the figure anew, and nothing deeper than `deepest` is struck."""
         if self._since is not None:
             self._since += 1
@@ -64,10 +64,10 @@ class Figure:
         struck = begins or depth(step) <= grain
         if begins:
             self._since = 0
-        touch = self._struck(step, new_chord, begins, grain) if struck else NOTHING
+        gesture = self._struck(step, new_chord, begins, grain) if struck else NOTHING
         if self.style == "oom-pah":
-            touch = self._detached(step, touch)
-        return touch
+            gesture = self._detached(step, gesture)
+        return gesture
 
     def _root_depth(self, step: Step) -> int:
         """Down to which depth the figure begins anew."""
@@ -77,35 +77,35 @@ class Figure:
         by_bar = small if self.style == "oom-pah" else step.meter.compound and self.style == "arpeggio"
         return 0 if by_bar else 1
 
-    def _struck(self, step: Step, new_chord: bool, begins: bool, grain: int) -> Touch:
+    def _struck(self, step: Step, new_chord: bool, begins: bool, grain: int) -> Gesture:
         number = (self._since or 0) // _unit(step, grain)
         if self.style == "bass":
-            return Touch(True, 0)
+            return Gesture(True, 0)
         if self.style == "block":
-            return Touch(True, CHORD_KEYS, lift=True)
+            return Gesture(True, CHORD_KEYS, lift=True)
         if self.style == "sustained":
-            return Touch(True, CHORD_KEYS, lift=True, pedal="anew")
+            return Gesture(True, CHORD_KEYS, lift=True, pedal="anew")
         if self.style == "oom-pah":
             if begins:
-                return Touch(True, 0, lift=True, fifth=not new_chord and not step.is_bar)
-            return Touch(False, CHORD_KEYS, lift=True)
+                return Gesture(True, 0, lift=True, fifth=not new_chord and not step.is_bar)
+            return Gesture(False, CHORD_KEYS, lift=True)
         if begins:
-            return Touch(True, 0, lift=True, pedal="anew" if self.style == "arpeggio" else "up")
+            return Gesture(True, 0, lift=True, pedal="anew" if self.style == "arpeggio" else "up")
         if self.style == "arpeggio":
-            return Touch(False, 1, tone=(1, 2, 3, 2)[(number - 1) % 4], pedal="down")
+            return Gesture(False, 1, tone=(1, 2, 3, 2)[(number - 1) % 4], pedal="down")
         rising = (1, 2) if step.meter.compound else (2, 1)
-        return Touch(False, 1, tone=rising[(number - 1) % 2])
+        return Gesture(False, 1, tone=rising[(number - 1) % 2])
 
-    def _detached(self, step: Step, touch: Touch) -> Touch:
+    def _detached(self, step: Step, gesture: Gesture) -> Gesture:
         """The chord is let go half-way to where the next one would be."""
-        if touch.any:
-            self._chord_age = 0 if touch.upper else None
+        if gesture.any:
+            self._chord_age = 0 if gesture.upper else None
         elif self._chord_age is not None:
             self._chord_age += 1
             if self._chord_age >= (1 if step.meter.compound else 2):
                 self._chord_age = None
-                return Touch(False, 0, lift=True)
-        return touch
+                return Gesture(False, 0, lift=True)
+        return gesture
 
 
 def _unit(step: Step, grain: int) -> int:

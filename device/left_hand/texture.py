@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from device.clock.step import Step
 from device.left_hand.accompanist import Plan
-from device.left_hand.gesture import NOTHING, Touch
+from device.left_hand.gesture import NOTHING, Gesture
 from device.left_hand.imitation import Manner
 from device.left_hand.styles import Figure, on_beats
 from device.settings.choices import Style
@@ -41,7 +41,7 @@ class _Voice:
 
 
 class Texture:
-    """Turns plans into touches; it knows its own past. `density` scales how much is played."""
+    """Turns plans into gestures; it knows its own past. `density` scales how much is played."""
 
     def __init__(self, density: float = 1.0) -> None:
         self.density = density
@@ -53,7 +53,7 @@ class Texture:
         self._since: int | None = None
         self._chord: tuple[int, ...] = ()
 
-    def step(self, plan: Plan, step: Step) -> Touch:
+    def at(self, plan: Plan, step: Step) -> Gesture:
         """What to strike at this step."""
         if plan.silent or plan.chord is None:
             self.reset()
@@ -71,7 +71,7 @@ class Texture:
         if upper:
             self._upper.struck()
         many = plan.strike_many >= MANY * max(plan.strike_upper, 1e-3)
-        return Touch(bass, (2 if many else 1) if upper else 0)
+        return Gesture(bass, (2 if many else 1) if upper else 0)
 
     def _changed(self, plan: Plan, step: Step) -> bool:
         assert plan.chord is not None
@@ -86,7 +86,7 @@ class Texture:
         return (self._since or 0) >= beats * step.meter.steps_per_beat
 
 
-class Steered:
+class SteeredTexture:
     """The texture that is wanted now: a style by name, else the player's own manner once learned, else the net's.
 
     `style`, `density` (0.25 to 2) and `manner` may be changed at any time and count from the next step on.
@@ -109,23 +109,23 @@ class Steered:
         """Whether a style or manner decides what is held, and not the net."""
         return self.style != "auto" or self.manner is not None
 
-    def step(self, plan: Plan, step: Step) -> Touch:
+    def at(self, plan: Plan, step: Step) -> Gesture:
         """What to strike at this step."""
         if plan.silent or plan.chord is None:
             self._rest()
             return NOTHING
         if self.style == "auto" and (self.manner is None or self.manner.meter != step.meter):
             self._auto.density = self.density
-            return self._auto.step(plan, step)
+            return self._auto.at(plan, step)
         chord = plan.chord.classes[:3]
         new = self._chord is None or (step.is_beat and chord != self._chord)
         if new:
             self._chord = chord
         deepest = on_beats(step) if plan.lock < THIN_LOCK else 4
-        touch = self._source().touch(step, new, self.density, deepest)
-        if plan.lock < LOST_LOCK and touch.upper:
-            return replace(touch, upper=0, tone=None)
-        return touch
+        gesture = self._source().at(step, new, self.density, deepest)
+        if plan.lock < LOST_LOCK and gesture.upper:
+            return replace(gesture, upper=0, tone=None)
+        return gesture
 
     def _source(self) -> Figure | Manner:
         if self.style == "auto":

@@ -32,7 +32,7 @@ class Tonality:
         """Nothing was heard."""
         self._sounded = np.zeros(12)
 
-    def step(self, sounding: npt.NDArray[np.uint8]) -> None:
+    def at(self, sounding: npt.NDArray[np.uint8]) -> None:
         """[12] keys down of each pitch class in one step."""
         self._sounded *= np.exp(-1.0 / MEMORY_STEPS)
         self._sounded += np.minimum(sounding, 1)

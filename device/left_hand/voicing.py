@@ -21,7 +21,7 @@ MOVES = ((0.125, 12.0), (0.25, 24.0))
 """(seconds, semitones): the hand's centre, half-way between its outer keys, moves at most so far in so long."""
 
 
-class Hand:
+class Fingers:
     """The keys that are down. Whatever is asked of it, they stay few, close together and below the right hand."""
 
     def __init__(self, register: int = 0) -> None:

@@ -28,7 +28,7 @@ def chords(last_key: int, struck: int, let_go: int, until: int) -> list[str]:
     for i in range(until):
         held = last_key if struck <= i < let_go else None
         step = Step(i, 0.15 * i, 0.15, i % 16, FOUR, 1.0)
-        chord = ending.step(plan(72 if i < struck else held, 1.0 if i < struck else i - struck), step).chord
+        chord = ending.at(plan(72 if i < struck else held, 1.0 if i < struck else i - struck), step).chord
         given.append(chord.name if chord is not None else "none")
     return given
 
@@ -53,12 +53,12 @@ def test_an_ordinary_rest_is_none_of_its_business() -> None:
 def test_when_the_player_goes_on_so_does_the_music() -> None:
     ending = Ending()
     for i in range(8, 20):
-        ending.step(plan(72, i - 8.0), Step(i, 0.15 * i, 0.15, i % 16, FOUR, 1.0))
-    assert ending.step(plan(74, 0.0), Step(20, 3.0, 0.15, 4, FOUR, 1.0)).chord == G
+        ending.at(plan(72, i - 8.0), Step(i, 0.15 * i, 0.15, i % 16, FOUR, 1.0))
+    assert ending.at(plan(74, 0.0), Step(20, 3.0, 0.15, 4, FOUR, 1.0)).chord == G
 
 
 def test_nothing_beside_the_tonic_is_likely_then_and_the_root_is_its_bass() -> None:
     ending = Ending()
-    at_rest = [ending.step(plan(72, i - 8.0), Step(i, 0.15 * i, 0.15, i % 16, FOUR, 1.0)) for i in range(8, 17)][-1]
+    at_rest = [ending.at(plan(72, i - 8.0), Step(i, 0.15 * i, 0.15, i % 16, FOUR, 1.0)) for i in range(8, 17)][-1]
     assert set(np.flatnonzero(at_rest.classes)) == {0, 4, 7}
     assert int(np.argmax(at_rest.bass)) == 0

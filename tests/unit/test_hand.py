@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from device.left_hand.voicing import LOWEST, MOST_KEYS, WIDEST, Hand
+from device.left_hand.voicing import LOWEST, MOST_KEYS, WIDEST, Fingers
 
 CLASSES = st.integers(0, 11)
 CEILINGS = st.integers(LOWEST - 5, 100)
@@ -17,7 +17,7 @@ class AnyHand(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hand = Hand()
+        self.hand = Fingers()
         self.down: set[int] = set()
         self.ceiling = 128
 
@@ -65,14 +65,14 @@ TestAnyHand = AnyHand.TestCase
 
 @given(st.lists(CLASSES, min_size=2, max_size=40))
 def test_the_bass_moves_by_less_than_an_octave(classes: list[int]) -> None:
-    hand = Hand()
+    hand = Fingers()
     keys = [hand.press_bass(pitch_class, 128)[0] for pitch_class in classes]
     moves = [abs(b - a) for a, b in zip(keys, keys[1:], strict=False) if a is not None and b is not None]
     assert max(moves) < 12
 
 
 def test_a_right_hand_that_comes_down_is_given_way() -> None:
-    hand = Hand()
+    hand = Fingers()
     hand.press_bass(0, 128)
     hand.press_upper([4, 7], 128)
     high = [key for key in hand.down if key >= 50]
@@ -82,6 +82,6 @@ def test_a_right_hand_that_comes_down_is_given_way() -> None:
 
 
 def test_without_room_below_the_right_hand_nothing_is_pressed() -> None:
-    hand = Hand()
+    hand = Fingers()
     assert hand.press_bass(0, LOWEST) == (None, [])
     assert hand.press_upper([4, 7], LOWEST) == ([], [])

@@ -126,9 +126,9 @@ def figure(style: Style, meter: str, density: float = 1.0, bars: int = 2) -> lis
     steps = grid(bars * Meter.parse(meter).steps_per_bar, meter)
     drawn = []
     for step in steps:
-        touch = made.touch(step, step.index == 0, density)
-        upper = str(touch.tone) if touch.tone else "c" * (touch.upper > 0)
-        drawn.append(("b" if touch.fifth else "B") * touch.bass + upper or "-")
+        gesture = made.at(step, step.index == 0, density)
+        upper = str(gesture.tone) if gesture.tone else "c" * (gesture.upper > 0)
+        drawn.append(("b" if gesture.fifth else "B") * gesture.bass + upper or "-")
     return drawn[-Meter.parse(meter).steps_per_bar :]
 
 
@@ -324,7 +324,7 @@ def test_what_may_be_its_own_sound_is_not_the_player_s() -> None:
     struck = 0
     for step in steps:
         struck += len(hand.play(step).strikes)
-        for key in list(hand._hand.down):
+        for key in list(hand._fingers.down):
             at = step.time_s + 0.05
             hand.hear(Note(at, at + 0.1, key - 12, 60, 1.0, at, "left"))
     assert struck >= 9
