@@ -208,7 +208,8 @@ def full_speed(seconds: float) -> list[Figure]:
     from device.hearing.resample import Hops
     from device.live.monitor import memory_mb
     from device.settings.config import parse_config
-    from device.system.realtime import HopTimes, settled
+    from device.status.hop_times import HopTimes
+    from device.system.realtime import settled
 
     rate, block = 48_000, 256
     config = parse_config('[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n', "soak")

@@ -23,7 +23,8 @@ from device.hearing.pipeline import Hearing
 from device.inputs.sound_card import SoundSource
 from device.outputs.silencing import silencing
 from device.outputs.synth_link import SYNTH
-from device.ports.midi_ports import open_output, portaudio
+from device.ports.midi_ports import open_output
+from device.ports.sound_inputs import portaudio
 from device.settings.config import Config
 from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo, settled
@@ -80,7 +81,7 @@ def measure(config: Config, output: str, hearing: Hearing) -> RoundTrip:
     hearing.reset()
     channel = config.midi.channel - 1
     with contextlib.ExitStack() as stack:
-        # MIDI first, and closed last: see device/midiports.py
+        # MIDI first, and closed last: see device/ports/midi_ports.py
         client, _ = open_output(output)
         stack.callback(client.delete)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from device.ports.midi_ports import midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
+from device.ports.midi_ports import midi_inputs, midi_outputs
+from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
 
 
 def listing() -> str:

@@ -27,7 +27,7 @@ from device.files.results import Outputs
 from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
-from device.recording.recorder import how_captured
+from device.recording.capture import how_captured
 from device.settings.choices import (
     AS_FITTED,
     AS_THE_NET_PLAYS,

@@ -8,7 +8,7 @@ import click
 
 from device.assemble import set_up
 from device.commands.options import settings_file
-from device.recording.recorder import DEFAULT_MB, MEGABYTE, Capture
+from device.recording.capture import DEFAULT_MB, MEGABYTE, Capture
 from device.service.journal import log_to_journal_or_stderr
 from device.system.paths import run_dir
 

@@ -9,7 +9,7 @@ from device.doctor.machine import Machine
 from device.errors import UserError
 from device.outputs.synth_link import is_synth
 from device.outputs.synth_process import find_soundfont
-from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose
+from device.ports.port import INPUT, OUTPUT, SOUND, Port, choose
 from device.settings.config import DEFAULT_RATE, Config
 
 

@@ -10,9 +10,7 @@ from device.doctor.finding import Finding, broken, good, notice
 from device.doctor.machine import Machine
 from device.errors import UserError
 from device.settings.config import Config
-
-LARGEST_SHARE = 0.25
-"""Of a hop that may be taken, 99 times in 100: the rest is for sound, MIDI and whatever else runs."""
+from device.status.hop_times import LARGEST_SHARE
 
 
 def check_runtime(machine: Machine) -> Finding:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from device.doctor.finding import Finding, broken, good, notice
 from device.doctor.machine import Machine
+from device.status.schema import STALE_S
 
 LEAST_MEMORY_MB, LITTLE_MEMORY_MB = 80, 160
 LEAST_DISK_MB, LITTLE_DISK_MB = 20, 200
 BUILT = 2026
 """The year of this program: a clock before it is wrong."""
-STALE_S = 3.0
-"""A status file this old is that of a box that hangs or was killed."""
 GOVERNORS = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
 UNDERVOLTAGE, CAPPED, SLOWED, HOT = 1 << 0, 1 << 1, 1 << 2, 1 << 3

@@ -22,10 +22,13 @@ from device.calibration.latency import Calibration, read_calibration
 from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
-from device.ports.midi_ports import Port, SoundInput, midi_inputs, midi_outputs, portaudio, rates_of, sound_inputs
+from device.ports.midi_ports import midi_inputs, midi_outputs
+from device.ports.port import Port, SoundInput
+from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
+from device.status.hop_times import HopTimes
 from device.status.schema import FILE, Status, read_status
 from device.system.paths import run_dir, state_dir
-from device.system.realtime import HopTimes, ask_for_fifo, settled
+from device.system.realtime import ask_for_fifo, settled
 
 ANSWER_S = 5.0
 """A program that is asked something has this long."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,6 +22,8 @@ Progress = Callable[[float], None]
 LONGEST_TAIL_S = 2.0
 """Silence fed at most, for notes to end in."""
 _SHORTEST_SENT_S = 0.02
+_Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
+"""What `Engine.step` takes: a hop of samples or None, its time in stream seconds, and MIDI notes."""
 
 
 class SentNotes:
@@ -59,25 +62,43 @@ def play_sound(
         raise ValueError("an engine without hearing cannot play from sound")
     performance = Performance("audio", sound.seconds, hops.hop_s)
     schedule = SentNotes(sent)
-    now_s = 0.0
+    hearing, now_s = engine.hearing, 0.0
 
-    def feed(cut: Sequence[tuple[Samples, float]], hearing: Hearing) -> None:
-        nonlocal now_s
-        for hop, now_s in cut:
-            schedule.tell(hearing, now_s)
-            _timed_step(engine, performance, hop, now_s)
+    def step(hop: Samples | None, at_s: float, midi: Sequence[NoteHeard | NoteEnded] = ()) -> None:
+        schedule.tell(hearing, at_s)
+        _timed_step(engine, performance, hop, at_s, midi)
 
     for block in sound.blocks():
-        feed(hops.push(block), engine.hearing)
+        for hop, now_s in hops.push(block):
+            step(hop, now_s)
         progress(hops.pushed_s)
-    feed(hops.flush(), engine.hearing)
-    until_s = sound.seconds + min(LONGEST_TAIL_S, performance.two_bars_s)
     silence = np.zeros(hops.hop, np.float32)
-    while engine.hearing.pending and now_s < until_s:
-        feed(hops.push(silence), engine.hearing)
+    end_input(engine, performance, _feeds(hops.flush()), lambda: _feeds(hops.push(silence)), now_s, step)
+    return performance
+
+
+def end_input(
+    engine: Engine,
+    performance: Performance,
+    rest: Sequence[_Feed],
+    silence: Callable[[], Sequence[_Feed]],
+    now_s: float,
+    step: Callable[[Samples | None, float, Sequence[NoteHeard | NoteEnded]], None],
+) -> None:
+    """End an input, live or from a file, and close `performance`: both must decide the same notes.
+
+    `rest` is what the input still had. After it the engine gets `silence`, a hop at a time, until no note is open,
+    for LONGEST_TAIL_S or two bars at most. `now_s` is the stream time of the hop before; `step` gives a hop, its
+    stream time and its MIDI notes to the engine and collects what comes of it.
+    """
+    for hop, now_s, midi in rest:
+        step(hop, now_s, midi)
+    until_s = performance.input_s + min(LONGEST_TAIL_S, performance.two_bars_s)
+    while engine.hearing is not None and engine.hearing.pending and now_s < until_s:
+        for hop, now_s, midi in silence():
+            step(hop, now_s, midi)
     performance.collect(engine.finish(now_s))
     performance.close()
-    return performance
 
 
 def play_midi(engine: Engine, part: Part, hop_s: float, progress: Progress = lambda _: None) -> Performance:
@@ -100,6 +121,10 @@ def play_midi(engine: Engine, part: Part, hop_s: float, progress: Progress = lam
     performance.collect(engine.finish(now_s))
     performance.close()
     return performance
+
+
+def _feeds(cut: Sequence[tuple[Samples, float]]) -> list[_Feed]:
+    return [(hop, now_s, []) for hop, now_s in cut]
 
 
 def _timed_step(

@@ -32,7 +32,7 @@ class SoundFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         check_present(path)
-        sf = _soundfile()
+        sf = soundfile_of("play")
         try:
             info = sf.info(str(path))
         except (sf.LibsndfileError, RuntimeError):
@@ -57,7 +57,7 @@ class SoundFile:
 
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
         """The samples, float32[n] with n <= `size`, full scale at 1."""
-        sf = _soundfile()
+        sf = soundfile_of("play")
         try:
             with sf.SoundFile(str(self.path)) as file:
                 for block in file.blocks(size, dtype="float32", always_2d=True):
@@ -71,7 +71,7 @@ class SoundFile:
 
     def _decodes_whole(self) -> bool:
         """Whether all the frames that the header promises can be decoded."""
-        sf = _soundfile()
+        sf = soundfile_of("play")
         try:
             with sf.SoundFile(str(self.path)) as file:
                 return sum(len(block) for block in file.blocks(BLOCK, dtype="int16")) >= self.frames
@@ -120,9 +120,10 @@ def _cut(path: Path) -> UserError:
     return UserError(f"{path} is cut short: its header promises more sound than it holds; copy or record it again.")
 
 
-def _soundfile() -> soundfile:
+def soundfile_of(extra: str) -> soundfile:
+    """The package soundfile; raises UserError with the name of the `extra` that installs it where it is missing."""
     try:
         import soundfile
     except ImportError:
-        raise missing_extra("soundfile", "play") from None
+        raise missing_extra("soundfile", extra) from None
     return soundfile

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device.flash.box import Rules
-from device.status.schema import FILE, Status, read_status
+from device.status.schema import FILE, STALE_S, Status, read_status
 
 POLL_S = 0.02
 TICK_S = 0.01
 """How exactly the start of a process is known."""
-SILENT_S = 3.0
-"""Without a new status, a service that writes four a second hangs."""
 NOT_A_NUMBER = "not_a_number"
 """The fault that a daemon counts when its models give no number."""
 
@@ -88,9 +86,9 @@ class _Watcher:
             return self._bad(f"it ended and was started again {now_s - self._began_s:.1f} s into its trial")
         if written != self._written:
             self._written, self._changed_s = written, now_s
-        elif now_s - self._changed_s > SILENT_S:
+        elif now_s - self._changed_s > STALE_S:
             end = "hangs" if status.alive else "ended"
-            return self._bad(f"it {end}: no sign of life for {SILENT_S:g} s")
+            return self._bad(f"it {end}: no sign of life for {STALE_S:g} s")
         if not status.bundle.id:
             return self._late(now_s)
         if status.bundle.id != self._wanted:
@@ -146,7 +144,7 @@ class _Watcher:
 
     def _absent(self, now_s: float) -> Report | None:
         # a status that was there and is gone: the service was stopped, or writes no more
-        if self._pid is not None and now_s - self._changed_s > SILENT_S:
+        if self._pid is not None and now_s - self._changed_s > STALE_S:
             return self._bad(f"it ended {self._changed_s - self._began_s:.1f} s into its trial")
         return self._late(now_s)
 

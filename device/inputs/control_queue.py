@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Iterable
-from typing import Any
 
 import mido
 
 from device.clock.step import KINDS, ClockPulse
-from device.ports.midi_ports import Port, connect_input
 from device.settings.controls import Action, Controls
 from device.stream_time import StreamTime
 
@@ -23,20 +20,17 @@ class Switches:
 
     def __init__(self, controls: Controls, keeps_time: bool = False) -> None:
         self._controls = controls
-        self._keeps_time = keeps_time
+        self.keeps_time = keeps_time
+        """Whether it takes MIDI clock messages."""
         self._queue: queue.Queue[tuple[mido.Message, float]] = queue.Queue(MOST_WAITING)
 
     def take(self, message: mido.Message, at_s: float) -> bool:
         """Whether `message`, received at `at_s` of monotonic time, is a control's; from any thread."""
-        if not (self._controls.takes(message) or (self._keeps_time and message.type in KINDS)):
+        if not (self._controls.takes(message) or (self.keeps_time and message.type in KINDS)):
             return False
         if not self._queue.full():
             self._queue.put_nowait((message, at_s))
         return True
-
-    def listen(self, client: Any) -> None:
-        """Let the RtMidi input `client` bring a clock's messages where they are needed."""
-        client.ignore_types(sysex=True, timing=not self._keeps_time, active_sense=True)
 
     def asked(self, stream_time: StreamTime, now_s: float) -> list[tuple[Action | ClockPulse, float]]:
         """By the loop, at `now_s` of stream time: what was asked for since the last call, and when in stream time."""
@@ -48,28 +42,3 @@ class Switches:
             meant: Iterable[Action | ClockPulse] = self._controls.actions(message) if pulse is None else (pulse,)
             asked += [(action, max(0.0, now_s - ago_s)) for action in meant]
         return asked
-
-
-class ControlPort:
-    """A MIDI input that brings nothing but controls, such as a foot switch; UnavailableError where it has gone."""
-
-    def __init__(self, port: Port, switches: Switches) -> None:
-        self._client, self.port = connect_input(port)
-        self._switches = switches
-        switches.listen(self._client)
-        self._client.set_callback(self._received)
-
-    def close(self) -> None:
-        """Close the port."""
-        if not self._client.is_deleted:
-            self._client.cancel_callback()
-            self._client.close_port()
-            self._client.delete()
-
-    def _received(self, event: tuple[list[int], float], data: Any = None) -> None:
-        """In RtMidi's thread."""
-        try:
-            message = mido.Message.from_bytes(event[0])
-        except (ValueError, IndexError):  # half a message, as a plug makes when it is put in
-            return
-        self._switches.take(message, time.monotonic())

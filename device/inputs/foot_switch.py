@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from device.errors import UnavailableError
-from device.inputs.control_queue import ControlPort, Switches
-from device.midiports import MidiPorts
-from device.ports.midi_ports import CONTROL, Port, choose
+from device.inputs.control_queue import Switches
+from device.ports.midi_ports import MidiInput, MidiPorts
+from device.ports.port import CONTROL, Port, choose
 from device.status.faults import Faults
 
 log = logging.getLogger("lefthand")
@@ -18,7 +18,7 @@ class FootSwitch:
 
     def __init__(self, wanted: str, inputs: MidiPorts, needed: bool, faults: Faults) -> None:
         self._wanted, self._inputs, self._needed, self._faults = wanted, inputs, needed, faults
-        self._open: ControlPort | None = None
+        self._open: MidiInput | None = None
         self.missing = ""
         """What the box plays without, in words; "" where nothing is missing."""
         self.back = False
@@ -34,7 +34,8 @@ class FootSwitch:
         port = self._port()
         if port is None or port == besides:
             return
-        self._open = ControlPort(port, switches)
+        self._open = MidiInput(port, switches.keeps_time)
+        self._open.start(switches.take)
 
     def check(self) -> None:
         """Look whether it went or came. Raises UnavailableError where it is needed and has gone."""

@@ -8,7 +8,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import mido
 
@@ -17,7 +17,8 @@ from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, Hand, Note, NoteEnded,
 from device.inputs.control_queue import Switches
 from device.inputs.echoes import Echoes
 from device.inputs.source import Feed
-from device.ports.midi_ports import Port, connect_input
+from device.ports.midi_ports import MidiInput
+from device.ports.port import Port
 from device.stream_time import StreamTime
 
 TICKS = TempoMap(TICKS_PER_BEAT)
@@ -103,10 +104,9 @@ class KeyboardSource:
         switches: Switches | None = None,
         split: int = 0,
     ) -> None:
-        self._client, self.port = connect_input(port)
+        self._input = MidiInput(port, clock=switches is not None and switches.keeps_time)
+        self.port = self._input.port
         self._switches = switches
-        if switches is not None:
-            switches.listen(self._client)
         self._through = through
         self.xruns = 0
         """Messages that found no room."""
@@ -123,7 +123,7 @@ class KeyboardSource:
         """Listen from now on."""
         self._start_s = time.monotonic()
         self._time.arrived(0.0, self._start_s)
-        self._client.set_callback(self._received)
+        self._input.start(self._received)
 
     @property
     def input_s(self) -> float:
@@ -154,18 +154,10 @@ class KeyboardSource:
 
     def close(self) -> None:
         """Close the port."""
-        if not self._client.is_deleted:
-            self._client.cancel_callback()
-            self._client.close_port()
-            self._client.delete()
+        self._input.close()
 
-    def _received(self, event: tuple[list[int], float], data: Any = None) -> None:
+    def _received(self, message: mido.Message, now_s: float) -> None:
         """In RtMidi's thread."""
-        now_s = time.monotonic()
-        try:
-            message = mido.Message.from_bytes(event[0])
-        except (ValueError, IndexError):  # half a message, as a plug makes when it is put in
-            return
         if self._switches is not None and self._switches.take(message, now_s):
             return
         if not self._echoes.is_echo(message, now_s):

@@ -22,7 +22,9 @@ from device.errors import UnavailableError, UserError
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
 from device.inputs.source import Feed
-from device.ports.midi_ports import SOUND, choose, rates_of, sound_inputs, within_reason
+from device.ports.drivers import within_reason
+from device.ports.port import SOUND, choose
+from device.ports.sound_inputs import rates_of, sound_inputs
 from device.settings.config import DEFAULT_RATE, AudioSettings
 from device.status.faults import Faults
 from device.stream_time import StreamTime

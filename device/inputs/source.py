@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias
 
 from device.events import NoteEnded, NoteHeard
 from device.hearing.features import Samples
-from device.ports.midi_ports import Port
+from device.ports.port import Port
 
 Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
 """What `Engine.step` takes: a hop of samples or None, its time in stream seconds, and MIDI notes."""

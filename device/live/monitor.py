@@ -14,11 +14,11 @@ from device.events import Beat, ChordChosen, Event, Note, NoteHeard, Send
 from device.inputs.sound_card import SoundSource
 from device.inputs.source import Source
 from device.outputs.sender import Sender
-from device.ports.midi_ports import Port
+from device.ports.port import Port
 from device.status.faults import Faults
+from device.status.hop_times import HopTimes
 from device.status.schema import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus
 from device.stream_time import StreamTime
-from device.system.realtime import HopTimes
 
 MOST_EVENTS = 1024
 """Of a quarter of a second; what comes beyond is a storm, of which the end is shown."""

@@ -31,14 +31,15 @@ from device.inputs.sound_card import SoundSource
 from device.inputs.source import Source
 from device.live.loop import Loop
 from device.live.monitor import Monitor
-from device.midiports import MidiPorts
 from device.outputs.send_queue import Outbox
 from device.outputs.sender import Sender
 from device.outputs.silencing import silencing
 from device.outputs.synth_feed import SynthSink
 from device.ports.jack_clients import JackClients
-from device.ports.midi_ports import INPUT, OUTPUT, SOUND, Port, choose, connect_output, portaudio, sound_inputs
-from device.recording.recorder import Capture
+from device.ports.midi_ports import MidiPorts, connect_output
+from device.ports.port import INPUT, OUTPUT, SOUND, Port, choose
+from device.ports.sound_inputs import portaudio, sound_inputs
+from device.recording.capture import Capture
 from device.recording.tape import Take
 from device.settings.config import Config
 from device.settings.controls import Controls
@@ -95,7 +96,7 @@ class Session:
         engine.reset()
         with contextlib.ExitStack() as stack:
             sound = self._look(stack)
-            # MIDI first, and closed last: see device/midiports.py
+            # MIDI first, and closed last: see device/ports/midi_ports.py
             send = self._open_midi(stack) if config.plays_midi else None
             self.synth = self._open_synth(stack) if config.plays_synth else None
             if self._switch is not None:
@@ -194,7 +195,7 @@ class Session:
             except UnavailableError as error:
                 missing.append(error)
 
-        # the clients of the MIDI systems before PortAudio, see device/midiports.py
+        # the clients of the MIDI systems before PortAudio, see device/ports/midi_ports.py
         if config.plays_midi:
             self._outputs.refresh()
         if config.audio.is_midi or config.midi.control:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device.errors import UserError
+from device.ports.port import fitting
 
 CARDS = Path("/proc/asound/cards")
 _CARD = re.compile(r"^\s*(\d+)\s+\[(\S+)\s*\]:\s*(.*)$")
@@ -46,10 +47,8 @@ def find_card(wanted: str, cards: list[Card]) -> Card | None:
 
     Raises UserError with the candidates where several fit.
     """
-    fitting = [card for card in cards if card.id == wanted] or [
-        card for card in cards if wanted.casefold() in str(card).casefold()
-    ]
-    if len(fitting) > 1:
-        listing = ", ".join(f'"{card.id}"' for card in fitting)
+    found = fitting(wanted, cards, lambda card: (card.id,))
+    if len(found) > 1:
+        listing = ", ".join(f'"{card.id}"' for card in found)
         raise UserError(f'"{wanted}" could be more than one sound card: write which one of {listing}.')
-    return fitting[0] if fitting else None
+    return found[0] if found else None

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from device.events import DRUM_CHANNEL
-from device.ports.midi_ports import CLIENT, Port
+from device.ports.port import CLIENT, Port
 
 SOURCE = "to the synth"
 """The port of the box's that the synthesiser listens to."""

@@ -14,10 +14,9 @@ import threading
 from pathlib import Path
 
 from device.errors import UserError
-from device.midiports import MidiPorts
 from device.outputs.alsa_cards import find_card, sound_cards
 from device.outputs.synth_link import SYNTH, Link, right_hand_channel
-from device.ports.midi_ports import midi_systems
+from device.ports.midi_ports import MidiPorts, midi_systems
 from device.settings.config import Config, SynthSettings
 from device.system.paths import soundfonts
 

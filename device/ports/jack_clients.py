@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 
-from device.ports.midi_ports import CLIENT, Port, within_reason
+from device.ports.drivers import within_reason
+from device.ports.port import CLIENT, Port
 
 
 class JackClients:

@@ -1,159 +1,104 @@
-"""Sound inputs and MIDI ports of this machine, and the one that a name means."""
+"""RtMidi: the MIDI ports of this machine, how to watch them, open them, read one and close it."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from device.errors import UnavailableError, missing_extra
+from device.ports.drivers import quiet, within_reason
+from device.ports.port import API_NAMES, CLIENT, INPUT, OUTPUT, Port, choose
 
-RATES = (8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
-"""Sample rates in Hz that an input is asked about."""
-INPUT, OUTPUT, SOUND, CONTROL = "MIDI input", "MIDI output", "audio input", "MIDI control"
-"""What a port is called in errors."""
-CLIENT = "lefthand"
-"""What the box is called among the clients of the MIDI system."""
-CLOSE_S = 0.5
-"""Closing takes no longer, unless the driver hangs."""
-_API_NAMES = {"JACK Audio Connection Kit": "JACK", "Jack": "JACK"}
+if TYPE_CHECKING:
+    import mido
 
 
-@dataclass(frozen=True)
-class Port:
-    """A MIDI port, or a sound input, as the system that has it (`api`: ALSA, JACK) numbers and names it."""
+class MidiInput:
+    """An open MIDI input.
 
-    name: str
-    api: str
-    index: int
-
-    def __str__(self) -> str:
-        return f"{self.name} [{self.api}]"
-
-
-@dataclass(frozen=True)
-class SoundInput(Port):
-    """A sound input with its number of channels and the sample rate (Hz) it has if none is asked for."""
-
-    channels: int
-    default_rate: int
-
-
-AnyPort = TypeVar("AnyPort", bound=Port)
-
-
-def choose(wanted: str, ports: Sequence[AnyPort], kind: str) -> AnyPort:
-    """The one of `ports` called `wanted`: exactly, else the only one whose name contains it in any case.
-
-    A name may be given with its system, as `lefthand devices` prints it: `tape [JACK]`. Raises UnavailableError
-    with the candidates where several fit, and with what is there where none does. `kind` is the word for
-    such a port.
+    `clock`: whether MIDI clock messages are wanted. System-exclusive messages and Active Sensing never come.
+    Raises UnavailableError where `port` has gone or is in use.
     """
-    exact = [port for port in ports if wanted in (port.name, str(port))]
-    fitting = exact or [port for port in ports if wanted.casefold() in str(port).casefold()]
-    if len(fitting) == 1:
-        return fitting[0]
-    thing = f'{kind} "{wanted}"'
-    if fitting:
-        raise UnavailableError(
-            f'"{wanted}" could be more than one {kind}: write which one of {_listing(fitting)}.',
-            thing,
-            f"it could be any of {_listing(fitting)}; write which one in the settings",
-        )
-    there = f"there is {_listing(ports)}" if ports else f"there is no {kind} at all"
-    raise UnavailableError(
-        f"There is no {thing}: {there}; connect it, or change the name in the settings.",
-        thing,
-        f"it is not connected; {there}",
-    )
+
+    def __init__(self, port: Port, clock: bool = False) -> None:
+        self._client, self.port = connect_input(port)
+        self._client.ignore_types(sysex=True, timing=not clock, active_sense=True)
+
+    def start(self, received: Callable[[mido.Message, float], object]) -> None:
+        """Call `received` in RtMidi's thread with each message and its monotonic time of arrival in seconds."""
+        # Here, because the process that silences an instrument imports this file and must start quickly.
+        from mido import Message
+
+        def parse(event: tuple[list[int], float], data: Any = None) -> None:
+            now_s = time.monotonic()
+            try:
+                message = Message.from_bytes(event[0])
+            except (ValueError, IndexError):  # half a message, which a plug makes when it is put in
+                return
+            received(message, now_s)
+
+        self._client.set_callback(parse)
+
+    def close(self) -> None:
+        """Close the port; the second call does nothing."""
+        if not self._client.is_deleted:
+            self._client.cancel_callback()
+            self._client.close_port()
+            self._client.delete()
 
 
-def _listing(ports: Sequence[Port]) -> str:
-    return ", ".join(f'"{port}"' for port in ports)
+class MidiPorts:
+    """The ports of one direction that are there, asked again and again; none before the first `refresh`.
 
-
-# Sound inputs
-
-
-@contextlib.contextmanager
-def portaudio() -> Iterator[Any]:
-    """A `pyaudio.PyAudio`, which sees the devices that are there as it begins; ends with the context."""
-    try:
-        import pyaudio
-    except ImportError:
-        raise missing_extra("pyaudio", "live") from None
-    with _quiet():
-        system = pyaudio.PyAudio()
-    try:
-        yield system
-    finally:
-        if not left_behind():
-            with _quiet():
-                within_reason(system.terminate)
-
-
-_closing: list[threading.Thread] = []
-
-
-def within_reason(call: Callable[[], object]) -> bool:
-    """Do `call`, which closes something; False where that takes more than CLOSE_S, and it is left behind.
-
-    A driver whose device has gone may wait for it: PortAudio on a JACK server that died waits ten minutes.
+    It keeps one client for each MIDI system. RtMidi does not report a port that is unplugged, and a new client
+    for each question would use up the system's clients. Make and close no client while PortAudio's callback runs
+    on JACK: the server would wait for the callback, the callback for the interpreter, and the maker holds that.
     """
-    thread = threading.Thread(target=call, name="closing", daemon=True)
-    thread.start()
-    thread.join(CLOSE_S)
-    if thread.is_alive():
-        _closing.append(thread)
-    return not thread.is_alive()
 
+    def __init__(self, output: bool) -> None:
+        self._output = output
+        self._clients: dict[str, Any] = {}
 
-def left_behind() -> bool:
-    """Whether something is still being closed: this process will then see no new sound input any more."""
-    return any(thread.is_alive() for thread in _closing)
+    @property
+    def clients(self) -> int:
+        """How many clients it has open."""
+        return len(self._clients)
 
+    def refresh(self) -> None:
+        """Reach the systems that were not there, or have been started anew; not while a sound input is open.
 
-def sound_inputs(system: Any) -> list[SoundInput]:
-    """The inputs that the PyAudio instance `system` sees; one that goes away while it is looked at is none."""
-    inputs = []
-    for index in range(system.get_device_count()):
-        try:
-            info = system.get_device_info_by_index(index)
-            api = str(system.get_host_api_info_by_index(info["hostApi"])["name"])
-        except OSError:
-            continue
-        if info["maxInputChannels"] > 0:
-            inputs.append(
-                SoundInput(
-                    name=str(info["name"]),
-                    api=_API_NAMES.get(api, api),
-                    index=index,
-                    channels=int(info["maxInputChannels"]),
-                    default_rate=round(info["defaultSampleRate"]),
-                )
-            )
-    return inputs
+        Raises UserError where python-rtmidi is missing.
+        """
+        kind = midi_class(self._output)
+        for api, name in midi_systems():
+            client = self._clients.get(name)
+            if client is not None and client.get_ports():
+                continue
+            # a JACK server that died takes its clients with it; ALSA's sequencer stays
+            if client is not None and name == "JACK":
+                within_reason(self._clients.pop(name).delete)
+                client = None
+            if client is None and (client := midi_client(kind, api)) is not None:
+                self._clients[name] = client
 
+    def ports(self) -> list[Port]:
+        """Those that are there now."""
+        return [
+            Port(str(name), api, i)
+            for api, client in self._clients.items()
+            for i, name in enumerate(client.get_ports())
+        ]
 
-def rates_of(system: Any, source: SoundInput, channels: int = 1) -> list[int]:
-    """The sample rates in Hz of RATES, and its own, that `source` delivers with `channels` channels."""
-    import pyaudio
+    def has(self, port: Port) -> bool:
+        """Whether `port` is there now."""
+        client = self._clients.get(port.api)
+        return client is not None and port.name in client.get_ports()
 
-    rates = []
-    for rate in sorted({*RATES, source.default_rate}):
-        with _quiet(), contextlib.suppress(ValueError, OSError):
-            if system.is_format_supported(
-                rate, input_device=source.index, input_channels=channels, input_format=pyaudio.paFloat32
-            ):
-                rates.append(rate)
-    return rates
-
-
-# MIDI ports
+    def close(self) -> None:
+        """Give the clients back."""
+        while self._clients:
+            within_reason(self._clients.popitem()[1].delete)
 
 
 def midi_outputs() -> list[Port]:
@@ -229,12 +174,12 @@ def midi_systems() -> list[tuple[int, str]]:
     """(number, name) of the MIDI systems that RtMidi was built for."""
     rtmidi = _rtmidi()
     named = [(api, str(rtmidi.get_api_display_name(api))) for api in rtmidi.get_compiled_api()]
-    return [(api, _API_NAMES.get(name, name)) for api, name in named]
+    return [(api, API_NAMES.get(name, name)) for api, name in named]
 
 
 def midi_client(kind: Callable[..., Any], api: int) -> Any | None:
     """A client of the MIDI system `api`, None where that does not run."""
-    with _quiet():
+    with quiet():
         try:
             return kind(api, name=CLIENT)
         except _rtmidi().RtMidiError:
@@ -247,16 +192,3 @@ def _rtmidi() -> Any:
     except ImportError:
         raise missing_extra("python-rtmidi", "live") from None
     return rtmidi
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing on stderr, where libasound and libjack tell of every device that is not there."""
-    saved = os.dup(2)
-    with Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

@@ -1,9 +1,8 @@
-"""What a live run captured, heard and sent, kept in a folder so that `lefthand play` gives the same again."""
+"""The thread that writes what a live run captured, heard and sent."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import logging
 import os
@@ -12,84 +11,35 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from device.engine import Engine
-from device.errors import UserError, missing_extra
-from device.events import Event, Note, Send
+from device.errors import UserError
+from device.events import Event, Note, NoteEnded, NoteHeard, Send
 from device.files.midi_file import write_midi
 from device.files.notes_csv import write_notes
 from device.files.performance import Performance
-from device.files.play import LONGEST_TAIL_S
+from device.files.play import end_input
+from device.files.sound_file import soundfile_of
+from device.hearing.features import Samples
 from device.inputs.source import Source
+from device.recording.capture import DEFAULT_MB, HOW, KEYS, MEGABYTE, NOTES, SENT, SOUND, CaptureSettings
 from device.recording.spool import Spool
-from device.settings.choices import AS_FITTED
 
-SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
 QUEUE_BLOCKS = 4096
 """Blocks wait at most this many for the disk: 20 s at 48 kHz and 256 samples, a slow card's worst pause."""
 WAIT_S = 0.05
-MEGABYTE = 1_000_000
-DEFAULT_MB = 1000
-"""An hour and a half of sound at 48 kHz."""
 KEPT_FREE = 64 * MEGABYTE
 """Of the disk, which others need too."""
 EVENT_BYTES = 200
 """What a note or message comes to, on its way and in the files at the end."""
 
 log = logging.getLogger("lefthand")
-
-
-@dataclass(frozen=True)
-class How:
-    """How a run was set, which `play` has to know to do the same again."""
-
-    clock: Literal["follow", "fixed", "midi"]
-    tempo: float | None
-    meter: str
-    count_in: int | None
-    bundle: str
-    """The folder of the models, "" for those that came with lefthand."""
-    hears_itself: bool
-    steering: dict[str, Any] = field(default_factory=dict)
-    """The fields of `device.settings.choices.Steering` at the beginning."""
-    split: int = 0
-    """The right hand's lowest pitch."""
-    confidence: float = AS_FITTED
-    """How sure a note had to be."""
-
-
-def how_captured(path: Path) -> How | None:
-    """How the run was set that captured the sound or keys in `path`; None for a file that is no capture.
-
-    Raises UserError where that can no longer be read.
-    """
-    beside = path.parent / HOW
-    if path.name not in (SOUND, KEYS) or not beside.exists():
-        return None
-    try:
-        return How(**json.loads(beside.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{beside} cannot be read ({error}): move {path.name} elsewhere to play it alone.") from None
-
-
-@dataclass(frozen=True)
-class Capture:
-    """Where to record, and how much at most."""
-
-    folder: Path
-    most_bytes: int = DEFAULT_MB * MEGABYTE
-
-    def next(self) -> Capture:
-        """A new folder in this one, for what is left of the bytes."""
-        used = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-        folder = next(path for i in itertools.count(1) if not (path := self.folder / f"{i:03d}").exists())
-        return Capture(folder, max(0, self.most_bytes - used))
 
 
 class Recording:
@@ -102,7 +52,12 @@ class Recording:
     """
 
     def __init__(
-        self, folder: Path, how: How, rate: int | None, hop_s: float, most_bytes: int = DEFAULT_MB * MEGABYTE
+        self,
+        folder: Path,
+        how: CaptureSettings,
+        rate: int | None,
+        hop_s: float,
+        most_bytes: int = DEFAULT_MB * MEGABYTE,
     ) -> None:
         self.folder = folder
         self._rate = rate
@@ -123,7 +78,7 @@ class Recording:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._write, name="recording", daemon=True)
         if rate is not None:
-            _soundfile()
+            soundfile_of("live")
         self._thread.start()
 
     def sound(self, block: NDArray[np.float32]) -> None:
@@ -174,14 +129,11 @@ class Recording:
             return
         rest = source.finish()
         performance.input_s = source.input_s
-        for hop, now_s, midi in rest:
-            performance.collect(engine.step(hop, now_s, midi))
-        until_s = source.input_s + min(LONGEST_TAIL_S, performance.two_bars_s)
-        while engine.hearing is not None and engine.hearing.pending and now_s < until_s:
-            for hop, now_s, midi in source.silence():
-                performance.collect(engine.step(hop, now_s, midi))
-        performance.collect(engine.finish(now_s))
-        performance.close()
+
+        def step(hop: Samples | None, at_s: float, midi: Sequence[NoteHeard | NoteEnded]) -> None:
+            performance.collect(engine.step(hop, at_s, midi))
+
+        end_input(engine, performance, rest, source.silence, now_s, step)
         self.close()
 
     def close(self) -> None:
@@ -227,7 +179,7 @@ class Recording:
 
 
 def _sound_file(folder: Path, rate: int) -> Any:
-    return _soundfile().SoundFile(str(folder / SOUND), "w", rate, 1, subtype="FLOAT", format="WAV")
+    return soundfile_of("live").SoundFile(str(folder / SOUND), "w", rate, 1, subtype="FLOAT", format="WAV")
 
 
 def key_messages(notes: Iterable[Note]) -> list[Send]:
@@ -247,11 +199,3 @@ def _sync(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
-
-
-def _soundfile() -> Any:
-    try:
-        import soundfile
-    except ImportError:
-        raise missing_extra("soundfile", "live") from None
-    return soundfile

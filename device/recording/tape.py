@@ -14,7 +14,8 @@ from device.engine import Engine
 from device.errors import UserError
 from device.events import Event
 from device.inputs.source import Source
-from device.recording.recorder import Capture, How, Recording
+from device.recording.capture import Capture, CaptureSettings
+from device.recording.recorder import Recording
 from device.settings.config import Config
 
 log = logging.getLogger("lefthand")
@@ -63,9 +64,9 @@ class Take:
         log.error("%s", error)
 
 
-def how_of(config: Config) -> How:
+def how_of(config: Config) -> CaptureSettings:
     """What `lefthand play` has to know to do the same again."""
-    return How(
+    return CaptureSettings(
         clock=config.clock.mode,
         tempo=config.clock.tempo,
         meter=config.clock.meter,

@@ -28,9 +28,9 @@ from device.bundles.manifest import MANIFEST
 from device.errors import UnavailableError, UserError
 from device.live.monitor import Monitor, memory_mb, open_files
 from device.live.session import Session
-from device.midiports import MidiPorts
-from device.ports.midi_ports import left_behind
-from device.recording.recorder import Capture
+from device.ports.drivers import left_behind
+from device.ports.midi_ports import MidiPorts
+from device.recording.capture import Capture
 from device.service.foreground import WATCH_S, warm_up
 from device.service.journal import FIELDS
 from device.service.signals import Signals

@@ -10,8 +10,8 @@ from device.engine import Engine
 from device.hearing.pipeline import silence
 from device.live.monitor import Monitor
 from device.live.session import Session
-from device.midiports import MidiPorts
-from device.recording.recorder import Capture
+from device.ports.midi_ports import MidiPorts
+from device.recording.capture import Capture
 from device.service.signals import Signals
 from device.settings.config import Config
 

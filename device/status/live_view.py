@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from device.status.hop_times import LARGEST_SHARE
 from device.status.schema import NoteStatus, Status
 from device.status.text import METER_DB, bar, beat, note_name, trouble
 
@@ -19,8 +20,6 @@ FRESH_S = 0.6
 """Notes this young are bright."""
 SHOWN = 12
 LOUD_DB = -3.0
-LARGEST_SHARE = 0.25
-"""Of a hop: more is too slow for comfort."""
 COLOURS = {"playing": "green", "waiting": "yellow", "starting": "cyan", "stopping": "cyan"}
 
 Look = Callable[[], tuple[Status, float] | str]

@@ -18,6 +18,8 @@ SCHEMA = 1
 NOTES_SHOWN = 16
 PERIOD_S = 0.25
 """How often a running box rewrites the file."""
+STALE_S = 3.0
+"""A box whose file is older than this hangs or was killed: twelve periods have passed."""
 
 State: TypeAlias = Literal["starting", "waiting", "playing", "stopping"]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from device.status.schema import NoteStatus, Status
+from device.status.schema import STALE_S, NoteStatus, Status
 
-STALE_S = 3.0
-"""A box that plays writes its status four times a second; older than this, it hangs."""
 NOTES = 8
 METER_DB = (-60.0, 0.0)
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")

@@ -8,8 +8,6 @@ import os
 import sys
 from collections.abc import Iterator
 
-import numpy as np
-
 PRIORITY = 50
 """Below the sound system's own threads (70 and above), above everything that is not in real time."""
 SWITCH_S = 0.0005
@@ -42,28 +40,3 @@ def ask_for_fifo() -> bool:
     except OSError:
         return False
     return True
-
-
-class HopTimes:
-    """How long hops took, in bins of BIN_MS, without growing."""
-
-    BIN_MS = 0.05
-    BINS = 4000
-
-    def __init__(self) -> None:
-        self._counts = np.zeros(self.BINS, np.int64)
-
-    def add(self, seconds: float) -> None:
-        """A hop took `seconds`; what is beyond the last bin counts in it."""
-        self._counts[min(int(seconds * 1e3 / self.BIN_MS), self.BINS - 1)] += 1
-
-    @property
-    def count(self) -> int:
-        """Hops so far."""
-        return int(self._counts.sum())
-
-    def percentile_ms(self, percent: float) -> float:
-        """The upper edge of the bin below or in which `percent` of the hops lie; 0 without any."""
-        if not self.count:
-            return 0.0
-        return float(np.searchsorted(np.cumsum(self._counts), self.count * percent / 100) + 1) * self.BIN_MS

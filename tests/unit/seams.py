@@ -25,7 +25,7 @@ from device.live import session
 from device.live.monitor import Monitor
 from device.live.session import Session
 from device.outputs import sender
-from device.ports.midi_ports import Port, SoundInput
+from device.ports.port import Port, SoundInput
 from device.settings.config import Config, parse_config
 
 RATE, BLOCK = 16_000, 256

@@ -18,7 +18,7 @@ from seams import CONFIG, Stage, patiently, seams
 from device.bundles.manifest import MANIFEST
 from device.errors import ConfigError
 from device.hearing.features import FeatureSpec
-from device.recording.recorder import Capture
+from device.recording.capture import Capture
 from device.service import daemon as daemon_module
 from device.service.daemon import FAULTS_BEFORE, Daemon
 from device.service.signals import Signals

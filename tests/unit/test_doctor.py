@@ -20,10 +20,10 @@ from device.doctor.examine import WIDTH, examine
 from device.doctor.finding import Finding
 from device.doctor.machine import Machine
 from device.errors import BundleError, missing_extra
-from device.ports.midi_ports import Port, SoundInput
+from device.ports.port import Port, SoundInput
 from device.settings.config import Config, parse_config
+from device.status.hop_times import HopTimes
 from device.status.schema import AudioStatus, Status
-from device.system.realtime import HopTimes
 
 CARD = SoundInput("USB Audio CODEC: - (hw:1,0)", "ALSA", 0, 2, 48_000)
 KEYS = Port("Digital Piano MIDI 1 20:0", "ALSA", 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from device.errors import UserError
-from device.ports.midi_ports import Port, choose
+from device.ports.port import Port, choose
 
 PORTS = [
     Port("USB MIDI:USB MIDI MIDI 1 20:0", "ALSA", 0),

@@ -8,8 +8,10 @@ import sys
 import pytest
 
 from device.errors import UserError
-from device.ports.midi_ports import midi_outputs, portaudio
-from device.system.realtime import HopTimes, settled
+from device.ports.midi_ports import midi_outputs
+from device.ports.sound_inputs import portaudio
+from device.status.hop_times import HopTimes
+from device.system.realtime import settled
 
 
 def test_garbage_is_not_collected_while_settled_and_is_afterwards() -> None:

@@ -27,13 +27,14 @@ from device.hearing.resample import Hops
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY
 from device.inputs.source import Feed
 from device.left_hand.performer import Move, Strike
-from device.ports.midi_ports import Port
+from device.ports.port import Port
 from device.recording import recorder
-from device.recording.recorder import How, Recording, how_captured
+from device.recording.capture import CaptureSettings, how_captured
+from device.recording.recorder import Recording
 
 RATE, BLOCK = 48_000, 441
 SPEC = FeatureSpec()
-HOW = How(clock="fixed", tempo=100.0, meter="4/4", count_in=None, bundle="", hears_itself=True)
+HOW = CaptureSettings(clock="fixed", tempo=100.0, meter="4/4", count_in=None, bundle="", hears_itself=True)
 
 
 class ToyTranscriber:

@@ -17,7 +17,7 @@ from device.outputs import synth_process
 from device.outputs.alsa_cards import find_card, parse_cards
 from device.outputs.synth_feed import SynthSink
 from device.outputs.synth_link import Link, connecting, right_hand_channel
-from device.ports.midi_ports import Port
+from device.ports.port import Port
 from device.settings.config import Config, parse_config
 from device.status.faults import Faults
 from device.system import paths

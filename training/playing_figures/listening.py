@@ -25,7 +25,7 @@ from device.files import mix
 from device.files.midi_file import events, notes_of
 from device.files.performance import Performance
 from device.files.piano_roll import DPI, draw
-from device.recording.recorder import KEYS, SOUND
+from device.recording.capture import KEYS, SOUND
 from training.accompanist.data import seconds_of
 from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 from training.hearing_figures.report import page
