@@ -1,4 +1,4 @@
-"""Counts the tables of `device.clock.rhythm`: how right hands place their onsets in the bar, for the clock that follows.
+"""Counts the tables of `device.clock.rhythm`: how right hands place their onsets in the bar.
 
 The training pieces' right hands, on the steps of their own bars, by metre; see there for what the tables mean.
 """

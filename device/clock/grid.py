@@ -3,7 +3,8 @@
 Which step an onset was meant for is not always plain: at 160 a sixteenth is 94 ms, and the count-in gives the tempo to
 a few percent. So several readings are kept side by side, each a Kalman filter over phase and step length (Reid, "An
 algorithm for tracking multiple targets", 1979); an onset splits each by the steps it may have been meant for and by
-whether the player keeps the tempo or bends it, and the likeliest are kept. How likely a step is, `device.clock.rhythm` says.
+whether the player keeps the tempo or bends it, and the likeliest are kept.
+`device.clock.rhythm` tells how likely a step is.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A hidden semi-Markov model as in rhythm quantisation (Takeda et al., "Hidden Markov model for automatic transcription of
 MIDI signals", 2002): the state is the position in the bar of the last onset and the tempo; from one onset to the next
-lie n steps, as probable as `device.clock.rhythm` says, and the time between them is n steps long give or take the hand's
-precision. It settles what a phase-locked loop cannot: half and double tempo, on and off the beat.
+lie n steps, as probable as `device.clock.rhythm` says, and the time between them is n steps long, give or take the
+hand's precision. It settles what a phase-locked loop cannot: half and double tempo, on and off the beat.
 """
 
 from __future__ import annotations

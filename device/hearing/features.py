@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from device.spec import Spec
+from device.hearing.spec import Spec
 
 Samples: TypeAlias = NDArray[np.float32]
 Frames: TypeAlias = NDArray[np.float32]

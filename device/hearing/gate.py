@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.events import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
+from device.hearing.spec import Spec
 from device.hearing.transcriber import FRAME, OFFSET, ONSET, VELOCITY
-from device.spec import Spec
 
 OCTAVES = 8
 """Threshold regions: A0 to G#1, A1 to G#2, ..., A7 to C8."""

@@ -15,7 +15,7 @@ from export.conversion.rolls import Array, Pair, Roll
 
 
 class FloatModel:
-    """A Keras step model with a fixed batch of 1, its signature by the contract of `device.bundles.tflite.StepModel`."""
+    """A Keras step model with a fixed batch of 1. Its signature follows `device.bundles.tflite.StepModel`."""
 
     def __init__(self, model: keras.Model) -> None:
         """Raises UserError for a model whose names or shapes break the contract."""

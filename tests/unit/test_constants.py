@@ -31,7 +31,7 @@ def test_a_constant_is_as_before_after_an_error() -> None:
 def test_a_constant_of_two_files_is_named_with_its_file() -> None:
     in_belief, in_readings = tempo_and_bar.TIMING_S, grid_hypotheses.TIMING_S
     assert in_belief != in_readings
-    names = [f"{module.__name__.rpartition('.')[2]}.TIMING_S" for module in (tempo_and_bar, readings)]
+    names = [f"{module.__name__.rpartition('.')[2]}.TIMING_S" for module in (tempo_and_bar, grid_hypotheses)]
     with pytest.raises(UserError) as refused, changed(["TIMING_S=0.5"], CLOCK):
         pass
     assert all(name in str(refused.value) for name in names)

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from device.cli import main
 from device.errors import UserError
-from device.service import panic
+from device.service import panic as panic_process
 from device.service.panic import CHANNELS, LIMIT_S, silence_all
 from device.status.schema import MidiStatus, Status, write_status
 
@@ -56,7 +56,7 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> dict[str, Wire]:
             raise UserError(f'There is no MIDI output "{name}": connect it.')
         return there[name], None
 
-    monkeypatch.setattr(panic, "open_output", open_output)
+    monkeypatch.setattr(panic_process, "open_output", open_output)
     return there
 
 
@@ -113,7 +113,7 @@ def test_a_driver_that_hangs_is_left_behind_within_the_limit(
         released.wait()
         return wires[name], None
 
-    monkeypatch.setattr(panic, "open_output", hang)
+    monkeypatch.setattr(panic_process, "open_output", hang)
     began_s = time.monotonic()
     (sentence,) = silence_all(settings(), tmp_path)
     assert LIMIT_S <= time.monotonic() - began_s < 1.0

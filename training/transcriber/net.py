@@ -76,7 +76,8 @@ def product(x: Tensor, kernel: Tensor, single: bool) -> Tensor:
     """x [..., 88, inputs] times kernel [inputs, outputs].
 
     For the `single` frame of the exported step as a convolution of 1 x 1: int8 gives the weights of each of its outputs
-    a scale of their own, and those of a matrix one for all (`export.conversion.convert`). Over many frames that would be slower.
+    a scale of their own, and those of a matrix one for all (`export.conversion.convert`). Over many
+    frames that would be slower.
     """
     if not single:
         return ops.matmul(x, kernel)

@@ -1,6 +1,7 @@
 """Spectrograms that the older transcribers read: log-frequency, constant-Q and mel, whole recordings at once.
 
-Frame k is centred on sample k hops. The shipped transcriber does not read these: its features are `device.hearing.features`.
+Frame k is centred on sample k hops. The shipped transcriber reads other features:
+`device.hearing.features`.
 """
 
 from __future__ import annotations

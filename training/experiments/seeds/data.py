@@ -230,8 +230,9 @@ def _moved(keys: Array, shift: Array) -> Array:
 
 
 def targets(setup: Seed, hands: dict[str, Array], inside: Array, steps: int, rng: Rng) -> Array:
-    """What `training.experiments.seeds.loss` reads, float32 [B, steps, ...]: the heads' targets in their order, then melody [12],
-    two draws of noise [24] and the step's weight [1].
+    """What `training.experiments.seeds.loss` reads, float32 [B, steps, ...].
+
+    The heads' targets in their order, then melody [12], two draws of noise [24] and the step's weight [1].
     """
     fold_or_not = (lambda keys: keys) if setup.kind == "keys" else fold
     parts = []
