@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+PortKind: TypeAlias = Literal["MIDI input", "MIDI output", "audio input", "MIDI control"]
+"""What kind of port cannot be had; `device.ports.port` has the names."""
 
 
 class UserError(Exception):
@@ -23,15 +27,21 @@ class ConfigError(UserError):
 class UnavailableError(UserError):
     """An input or port that cannot be had now, and may be later: a service waits for it.
 
-    `thing` names it as a person would, `why` says what is wrong with it (the whole sentence, if not given).
+    `kind` and `name` say which port, `why` says what is wrong with it (the whole sentence, if not given).
     """
 
-    def __init__(self, sentence: str, thing: str, why: str | None = None) -> None:
+    def __init__(self, sentence: str, kind: PortKind, name: str, why: str | None = None) -> None:
         super().__init__(sentence)
-        self.thing = thing
+        self.kind = kind
+        self.name = name
         self.why = sentence if why is None else why
 
-        self._parts = [f"{thing}: {self.why}"]
+        self._parts = [f"{self.thing}: {self.why}"]
+
+    @property
+    def thing(self) -> str:
+        """The port as a person would name it: its kind, and its name in quotes."""
+        return f'{self.kind} "{self.name}"'
 
     @property
     def waiting(self) -> str:
@@ -41,7 +51,7 @@ class UnavailableError(UserError):
     @classmethod
     def together(cls, errors: Sequence[UnavailableError]) -> UnavailableError:
         """Several as one."""
-        whole = cls(" ".join(map(str, errors)), errors[0].thing)
+        whole = cls(" ".join(map(str, errors)), errors[0].kind, errors[0].name)
         whole._parts = [part for error in errors for part in error._parts]
         return whole
 

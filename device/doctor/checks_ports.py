@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from device.doctor.finding import Finding, broken, good, notice
 from device.doctor.machine import Machine
-from device.errors import UserError
+from device.errors import PortKind, UserError
 from device.outputs.synth_link import is_synth
 from device.outputs.synth_process import find_soundfont
 from device.ports.port import INPUT, OUTPUT, SOUND, Port, choose
@@ -88,7 +88,7 @@ def check_permissions(machine: Machine) -> Finding:
     return good("permissions", f"all {len(nodes)} devices in /dev/snd may be used")
 
 
-def _port(name: str, wanted: str, ports: Callable[[], list[Port]], kind: str) -> Finding:
+def _port(name: str, wanted: str, ports: Callable[[], list[Port]], kind: PortKind) -> Finding:
     try:
         return good(name, str(choose(wanted, ports(), kind)))
     except UserError as error:

@@ -42,13 +42,14 @@ class FootSwitch:
         if self.missing:
             self.back = self._port() is not None
         elif self._open is not None and not self._inputs.has(self._open.port):
-            thing = f'{CONTROL} "{self._open.port}"'
+            name = str(self._open.port)
+            gone = UnavailableError(
+                f'"{name}" is gone: connect it again and start anew.', CONTROL, name, "it was unplugged"
+            )
             if self._needed:
-                raise UnavailableError(
-                    f'"{self._open.port}" is gone: connect it again and start anew.', thing, "it was unplugged"
-                )
-            self._faults.count(f"{CONTROL} lost")
-            self.missing = thing
+                raise gone
+            self._faults.count("MIDI control lost")
+            self.missing = gone.thing
 
     def close(self) -> None:
         """Close its port."""

@@ -130,6 +130,10 @@ class KeyboardSource:
         """Seconds since the start, in whole hops."""
         return self._hops * self._hop_s
 
+    def level_db(self) -> float | None:
+        """None: a keyboard gives no sound."""
+        return None
+
     def read(self) -> list[Feed]:
         """Wait for the end of the next hop, and give it with what the player did in it."""
         self._hops += 1

@@ -65,7 +65,6 @@ class SoundSource:
         self.xruns = 0
         """How often the sound system said that it had lost sound (PortAudio's -9981), or we had to drop a block."""
         self._settings = settings
-        self._thing = f'{SOUND} "{settings.input}"'
         self._faults = Faults() if faults is None else faults
         self._time = stream_time
         self._keep = keep
@@ -89,7 +88,9 @@ class SoundSource:
             self._stream.start_stream()
         except OSError as error:
             raise UnavailableError(
-                f'"{self.port}" cannot be started ({error}): close the program that uses it.', self._thing
+                f'"{self.port}" cannot be started ({error}): close the program that uses it.',
+                SOUND,
+                self._settings.input,
             ) from None
 
     def read(self) -> list[Feed]:
@@ -104,7 +105,8 @@ class SoundSource:
             if self._waited_s >= DEAF_S or not self._runs():
                 raise UnavailableError(
                     f'"{self.port}" gives no more sound: connect it again and start anew.',
-                    self._thing,
+                    SOUND,
+                    self._settings.input,
                     "it gives no more sound",
                 ) from None
             return []
@@ -136,8 +138,8 @@ class SoundSource:
 
         within_reason(end)
 
-    def level_db(self) -> float:
-        """The highest peak since the question before, in dBFS."""
+    def level_db(self) -> float | None:
+        """See `Source.level_db`."""
         peak, self._peak = self._peak, 0.0
         return 20 * math.log10(max(peak, SILENT))
 
@@ -159,7 +161,7 @@ class SoundSource:
     def _check_channel(self) -> None:
         if self._settings.channel > self.port.channels:
             sentence = f'"{self.port}" has {self.port.channels} channels: set [audio] channel to 1 to '
-            raise UnavailableError(f"{sentence}{self.port.channels}.", self._thing)
+            raise UnavailableError(f"{sentence}{self.port.channels}.", SOUND, self._settings.input)
 
     def _open(self, system: Any, rate: int) -> tuple[int, Any]:
         """A stream at `rate`, or at the nearest that the card has where that is only the default; and its rate."""
@@ -182,11 +184,15 @@ class SoundSource:
         offered = rates_of(system, self.port, wanted.channel)
         if rate in offered or not offered:
             raise UnavailableError(
-                f'"{self.port}" cannot be opened ({refused}): close the program that uses it.', self._thing
+                f'"{self.port}" cannot be opened ({refused}): close the program that uses it.',
+                SOUND,
+                self._settings.input,
             ) from None
         if rate != DEFAULT_RATE:
             raise UnavailableError(
-                f'"{self.port}" does not run at {rate} Hz: set [audio] rate to {_or(offered)}.', self._thing
+                f'"{self.port}" does not run at {rate} Hz: set [audio] rate to {_or(offered)}.',
+                SOUND,
+                self._settings.input,
             ) from None
         nearest = min(offered, key=lambda hertz: abs(hertz - DEFAULT_RATE))
         log.info('"%s" does not run at %d Hz, and is heard at %d Hz', self.port, DEFAULT_RATE, nearest)

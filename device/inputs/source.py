@@ -35,6 +35,10 @@ class Source(Protocol):
         """Seconds of input so far."""
         ...
 
+    def level_db(self) -> float | None:
+        """The highest peak of the sound since the last call, in dBFS; None for a keyboard."""
+        ...
+
     def start(self) -> None:
         """Begin; UnavailableError where the input refuses now."""
         ...

@@ -5,43 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from device.engine import Engine
 from device.events import Event, Send
-from device.inputs.control_queue import Switches
-from device.inputs.source import Source
-from device.live.monitor import Monitor
-from device.outputs.sender import Sender
-from device.recording.tape import Take
-from device.stream_time import StreamTime
+from device.live.opening import Opened
 from device.system.realtime import ask_for_fifo
 
 log = logging.getLogger("lefthand")
 
 
 class Loop:
-    """A thread of real-time priority, where that is permitted, until `ending` is set.
+    """A thread of real-time priority, where that is permitted, until the session that is `opened` is over.
 
-    It calls `moved` after each finished hop, and `failed` with the error that ends it.
+    It calls `moved` after each finished hop. An error in it ends the session.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        source: Source,
-        switches: Switches,
-        stream_time: StreamTime,
-        senders: Sequence[Sender],
-        monitor: Monitor,
-        tape: Take | None,
-        ending: threading.Event,
-        moved: Callable[[], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        self._engine, self._source, self._switches, self._time = engine, source, switches, stream_time
-        self._senders, self._monitor, self._tape = senders, monitor, tape
-        self._ending, self._moved, self._failed = ending, moved, failed
+    def __init__(self, opened: Opened, moved: Callable[[], None]) -> None:
+        self._engine, self._source, self._controls = opened.engine, opened.source, opened.controls
+        self._time, self._senders, self._tape = opened.stream_time, opened.senders, opened.tape
+        self._monitor, self._lifetime, self._moved = opened.monitor, opened.lifetime, moved
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         self.now_s = 0.0
         """Stream time of the last finished hop."""
@@ -66,10 +48,10 @@ class Loop:
             log.warning("no real-time priority is permitted here: a busy machine may make notes late")
         self._monitor.real_time = permitted
         try:
-            while not self._ending.is_set():
+            while not self._lifetime.over:
                 for hop, now_s, midi in self._source.read():
                     began_s = time.perf_counter()
-                    asked = self._switches.asked(self._time, now_s)
+                    asked = self._controls.asked(self._time, now_s)
                     events = [event for action, at_s in asked for event in self._engine.act(action, at_s)]
                     events += self._engine.step(hop, now_s, midi)
                     self._monitor.hop(time.perf_counter() - began_s)
@@ -79,7 +61,7 @@ class Loop:
                         sender.alive()
                     self._moved()
         except Exception as error:  # raised again by `Session.check`
-            self._failed(error)
+            self._lifetime.fail(error)
 
     def _take(self, events: list[Event]) -> None:
         if not events:

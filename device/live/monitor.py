@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from device.events import Beat, ChordChosen, Event, Note, NoteHeard, Send
-from device.inputs.sound_card import SoundSource
 from device.inputs.source import Source
 from device.outputs.sender import Sender
 from device.ports.port import Port
@@ -87,12 +86,13 @@ class Monitor:
             while self._events:
                 self._fold(*self._events.popleft())
             source, output, late_ms = self._source, self._output, self._lateness_ms()
-            sound = source if isinstance(source, SoundSource) else None
+            level_db = None if source is None else source.level_db()
+            sound = None if level_db is None else source
             return {
                 "audio": AudioStatus(
                     port=None if sound is None else str(sound.port),
                     rate=None if sound is None else sound.rate,
-                    level_db=None if sound is None else round(sound.level_db(), 1),
+                    level_db=None if level_db is None else round(level_db, 1),
                     xruns=self._xruns_before + (0 if source is None else source.xruns),
                 ),
                 "midi": MidiStatus(
@@ -118,7 +118,7 @@ class Monitor:
     @property
     def connected(self) -> int:
         """MIDI clients of the session."""
-        keyboard = self._source is not None and not isinstance(self._source, SoundSource)
+        keyboard = self._source is not None and self._source.rate is None
         return int(keyboard) + len(self._senders)
 
     def _lateness_ms(self) -> float | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from device.errors import UnavailableError, missing_extra
+from device.errors import PortKind, UnavailableError, missing_extra
 from device.ports.drivers import quiet, within_reason
 from device.ports.port import API_NAMES, CLIENT, INPUT, OUTPUT, Port, choose
 
@@ -149,8 +149,7 @@ def _ports(kind: Callable[..., Any]) -> list[Port]:
     return ports
 
 
-def _open(kind: Callable[..., Any], port: Port, own_name: str, word: str) -> tuple[Any, Port]:
-    thing = f'{word} "{port}"'
+def _open(kind: Callable[..., Any], port: Port, own_name: str, word: PortKind) -> tuple[Any, Port]:
     for api, display in midi_systems():
         if display != port.api or (client := midi_client(kind, api)) is None:
             continue
@@ -164,10 +163,10 @@ def _open(kind: Callable[..., Any], port: Port, own_name: str, word: str) -> tup
         except (_rtmidi().RtMidiError, OSError) as error:
             client.delete()
             raise UnavailableError(
-                f'"{port}" cannot be opened ({error}): close the program that uses it.', thing
+                f'"{port}" cannot be opened ({error}): close the program that uses it.', word, str(port)
             ) from None
         return client, port
-    raise UnavailableError(f'"{port}" went away before it could be opened: connect it again.', thing)
+    raise UnavailableError(f'"{port}" went away before it could be opened: connect it again.', word, str(port))
 
 
 def midi_systems() -> list[tuple[int, str]]:

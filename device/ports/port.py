@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from device.errors import UnavailableError
+from device.errors import PortKind, UnavailableError
 
-INPUT, OUTPUT, SOUND, CONTROL = "MIDI input", "MIDI output", "audio input", "MIDI control"
+INPUT: Final = "MIDI input"
+OUTPUT: Final = "MIDI output"
+SOUND: Final = "audio input"
+CONTROL: Final = "MIDI control"
 """What a port is called in errors."""
 CLIENT = "lefthand"
 """What the box is called among the clients of the MIDI system."""
@@ -50,7 +53,7 @@ def fitting(wanted: str, things: Sequence[Thing], names: Callable[[Thing], Seque
     return exact or [thing for thing in things if wanted.casefold() in str(thing).casefold()]
 
 
-def choose(wanted: str, ports: Sequence[AnyPort], kind: str) -> AnyPort:
+def choose(wanted: str, ports: Sequence[AnyPort], kind: PortKind) -> AnyPort:
     """The one of `ports` called `wanted`: exactly, else the only one whose name contains it in any case.
 
     A name may be given with its system, as `lefthand devices` prints it: `tape [JACK]`. Raises UnavailableError
@@ -64,13 +67,15 @@ def choose(wanted: str, ports: Sequence[AnyPort], kind: str) -> AnyPort:
     if found:
         raise UnavailableError(
             f'"{wanted}" could be more than one {kind}: write which one of {_listing(found)}.',
-            thing,
+            kind,
+            wanted,
             f"it could be any of {_listing(found)}; write which one in the settings",
         )
     there = f"there is {_listing(ports)}" if ports else f"there is no {kind} at all"
     raise UnavailableError(
         f"There is no {thing}: {there}; connect it, or change the name in the settings.",
-        thing,
+        kind,
+        wanted,
         f"it is not connected; {there}",
     )
 

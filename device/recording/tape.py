@@ -22,16 +22,20 @@ log = logging.getLogger("lefthand")
 
 
 class Take:
-    """A recording into `capture` from now on; `rate` and `hop_s` as for `Recording`.
+    """A recording into `capture` from `begin` to `end`; `hop_s` is the length of a hop in seconds.
 
     Of a `service` a recording that fails is only told in the log; elsewhere UserError is raised.
     """
 
-    def __init__(self, config: Config, capture: Capture, rate: int | None, hop_s: float, service: bool) -> None:
-        self._service = service
+    def __init__(self, config: Config, capture: Capture, hop_s: float, service: bool) -> None:
+        self._config, self._capture, self._hop_s, self._service = config, capture, hop_s, service
         self._recording: Recording | None = None
+
+    def begin(self, rate: int | None) -> None:
+        """Make the folder and keep what comes from now on; `rate` is that of the sound in Hz, None for a keyboard."""
+        capture = self._capture
         try:
-            self._recording = Recording(capture.folder, how_of(config), rate, hop_s, capture.most_bytes)
+            self._recording = Recording(capture.folder, how_of(self._config), rate, self._hop_s, capture.most_bytes)
         except UserError as error:
             self._tell(error)
 
@@ -47,16 +51,17 @@ class Take:
 
     def end(self, engine: Engine, source: Source, now_s: float, whole: bool) -> None:
         """After silence. `whole`: the engine comes to its end, for the recording; else it is cut."""
-        if self._recording is None:
+        recording, self._recording = self._recording, None
+        if recording is None:
             return
         try:
             if whole:
-                self._recording.finish(engine, source, now_s)
+                recording.finish(engine, source, now_s)
             else:
-                self._recording.close()
+                recording.close()
         except UserError as error:
             self._tell(error)
-        log.info("captured %.1f s in %s", source.input_s, self._recording.folder)
+        log.info("captured %.1f s in %s", source.input_s, recording.folder)
 
     def _tell(self, error: UserError) -> None:
         if not self._service:

@@ -25,8 +25,9 @@ from pathlib import Path
 from device.assemble import Setup
 from device.bundles.bundle import Bundle
 from device.bundles.manifest import MANIFEST
-from device.errors import UnavailableError, UserError
+from device.errors import PortKind, UnavailableError, UserError
 from device.live.monitor import Monitor, memory_mb, open_files
+from device.live.opening import Opened, Opener
 from device.live.session import Session
 from device.ports.drivers import left_behind
 from device.ports.midi_ports import MidiPorts
@@ -35,6 +36,7 @@ from device.service.foreground import WATCH_S, warm_up
 from device.service.journal import FIELDS
 from device.service.signals import Signals
 from device.service.systemd import Notify
+from device.status.faults import Fault
 from device.status.schema import BundleStatus, State, Status
 from device.status.writer import Reporter
 from device.version import VERSION
@@ -43,6 +45,13 @@ PROBE_S = 1.0
 """How often what is waited for is looked for."""
 FAULTS_BEFORE = "LEFTHAND_FAULTS"
 """What a process that starts anew as itself tells its next life."""
+LOST: dict[PortKind, Fault] = {
+    "audio input": "audio input lost",
+    "MIDI input": "MIDI input lost",
+    "MIDI output": "MIDI output lost",
+    "MIDI control": "MIDI control lost",
+}
+"""The fault that is counted for a port that goes away, by its kind."""
 PING_S = 0.25
 """How often the watchdog is thought of while waiting."""
 
@@ -57,8 +66,7 @@ class Daemon:
         self._make, self._folder, self._record = make, folder, record
         self._notify, self._signals, self._monitor = Notify(), Signals(), Monitor()
         self._outputs, self._inputs = MidiPorts(output=True), MidiPorts(output=False)
-        for name, times in json.loads(os.environ.pop(FAULTS_BEFORE, "{}")).items():
-            self._monitor.faults.count(name, times)
+        self._monitor.faults.restore(json.loads(os.environ.pop(FAULTS_BEFORE, "{}")))
         self._setup: Setup | None = None
         self._said: tuple[State, str, str] = ("starting", "loading the models", _now())
         self._bundle = BundleStatus()
@@ -85,30 +93,21 @@ class Daemon:
         assert self._setup is not None
         setup = self._setup
         try:
-            session = Session(
-                setup.config,
-                setup.engine,
-                setup.bundle.features.hop_s,
-                self._outputs,
-                self._inputs,
-                self._monitor,
-                self._signals.wake,
-                moved=self._notify.alive,
-                record=None if self._record is None else self._record.next(),
-                service=True,
-            )
+            record = None if self._record is None else self._record.next()
+            opener = Opener(self._outputs, self._inputs, self._monitor, self._signals.wake, service=True)
+            opened = opener.open(setup.config, setup.engine, setup.bundle.features.hop_s, record)
         except UnavailableError as error:
             self._wait(error)
             return
+        session = Session(opened, self._notify.alive)
         try:
             session.start()
-            while not self._signals.stop and self._setup is setup and not session.outdated:
-                self._tell("playing", _playing(session))
+            while not self._signals.stop and self._setup is setup and not opened.outdated:
+                self._tell("playing", _playing(opened))
                 session.check()
                 self._pause(WATCH_S)
         except UnavailableError as error:
-            kind, _, _ = error.thing.partition(' "')
-            self._monitor.faults.count(f"{kind} lost")
+            self._monitor.faults.count(LOST[error.kind])
             session.hush()
             self._tell("waiting", error.waiting)
             session.close()
@@ -196,13 +195,13 @@ class Daemon:
         self._signals.wake()
 
 
-def _playing(session: Session) -> str:
+def _playing(opened: Opened) -> str:
     """What a session hears and plays, in words."""
-    heard = f"listening to {session.source.port}"
-    on = [str(session.output)] if session.output is not None else []
-    on += ["the synthesiser"] if session.synth is not None else []
+    heard = f"listening to {opened.source.port}"
+    on = [str(opened.output)] if opened.output is not None else []
+    on += ["the synthesiser"] if opened.synth is not None else []
     words = f"{heard}, playing on {' and '.join(on)}" if on else heard
-    missing = session.missing
+    missing = opened.missing
     return f"{words}; without {missing}, which is not connected" if missing else words
 
 

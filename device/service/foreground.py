@@ -9,6 +9,7 @@ from device.bundles.bundle import Bundle
 from device.engine import Engine
 from device.hearing.pipeline import silence
 from device.live.monitor import Monitor
+from device.live.opening import Opener
 from device.live.session import Session
 from device.ports.midi_ports import MidiPorts
 from device.recording.capture import Capture
@@ -35,13 +36,14 @@ def run(config: Config, engine: Engine, bundle: Bundle, record: Capture | None =
         signals = stack.enter_context(Signals())
         for ports in (outputs, inputs):
             stack.callback(ports.close)
-        session = Session(config, engine, hop_s, outputs, inputs, monitor, signals.wake, record=record)
+        opened = Opener(outputs, inputs, monitor, signals.wake).open(config, engine, hop_s, record)
+        session = Session(opened)
         stack.callback(_tell, monitor)
         stack.callback(session.close)
         session.start()
-        if session.output is not None:
-            log.info("playing on %s", session.output)
-        log.info("listening to %s", session.source.port)
+        if opened.output is not None:
+            log.info("playing on %s", opened.output)
+        log.info("listening to %s", opened.source.port)
         # a terminal that is closed sends SIGHUP
         while not (signals.stop or signals.reload):
             session.check()

@@ -21,7 +21,7 @@ from device.events import Event, Note, NoteHeard
 from device.hearing.features import FeatureSpec
 from device.inputs import sound_card
 from device.left_hand.performer import Performer, Strike
-from device.live import session
+from device.live import opening
 from device.live.monitor import Monitor
 from device.live.session import Session
 from device.outputs import sender
@@ -171,7 +171,8 @@ class Stage:
         inputs: Any = Ports()
         outputs: Any = self.outputs
         engine: Any = self.pianist
-        opened = Session(self.config, engine, 0.016, outputs, inputs, self.monitor, woken, service=True)
+        opener = opening.Opener(outputs, inputs, self.monitor, woken, service=True)
+        opened = Session(opener.open(self.config, engine, 0.016))
         opened.start()
         return opened
 
@@ -217,13 +218,13 @@ def seams(stage: Stage) -> Iterator[None]:
         yield stage.card
 
     changes: list[tuple[Any, str, Any]] = [
-        (session, "portaudio", portaudio),
-        (session, "sound_inputs", lambda system: [MIC]),
+        (opening, "portaudio", portaudio),
+        (opening, "sound_inputs", lambda system: [MIC]),
         (sound_card, "sound_inputs", lambda system: [MIC]),
-        (session, "connect_output", stage.connect),
-        (session, "STALL_S", STALL_S),
-        (session, "STALL_BLOCKS", 0),
-        (session, "read_calibration", lambda: None),
+        (opening, "connect_output", stage.connect),
+        (opening, "STALL_S", STALL_S),
+        (opening, "STALL_BLOCKS", 0),
+        (opening, "read_calibration", lambda: None),
         (sound_card, "WAIT_S", 0.002),
         (sender, "DRAIN_S", 0.0),
         (sender, "MESSAGE_S", 0.0),

@@ -1,0 +1,303 @@
+"""Opens everything that the settings name for one session, or says what is missing.
+
+PyAudio's callback ─▶ queue ─▶ the loop: hops ─▶ engine ─▶ Sends ─▶ sender: each at its time ─▶ MIDI port
+RtMidi's callback ─▶ queue ─────────▲
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mido
+
+from device.calibration.latency import midi_lead_s, read_calibration, synth_lead_s
+from device.engine import Engine
+from device.errors import PortKind, UnavailableError
+from device.inputs.control_queue import Switches
+from device.inputs.echoes import Echoes
+from device.inputs.foot_switch import FootSwitch
+from device.inputs.keyboard import KeyboardSource
+from device.inputs.sound_card import SoundSource
+from device.inputs.source import Source
+from device.live.monitor import Monitor
+from device.outputs.send_queue import Outbox
+from device.outputs.sender import Sender
+from device.outputs.silencing import silencing
+from device.outputs.synth_feed import SynthSink
+from device.ports.jack_clients import JackClients
+from device.ports.midi_ports import MidiPorts, connect_output
+from device.ports.port import INPUT, OUTPUT, SOUND, Port, choose
+from device.ports.sound_inputs import portaudio, sound_inputs
+from device.recording.capture import Capture
+from device.recording.tape import Take
+from device.settings.config import Config
+from device.settings.controls import Controls
+from device.stream_time import StreamTime
+
+STALL_S = 0.25
+STALL_BLOCKS = 4
+"""All keys are released if no hop finishes for STALL_S seconds, or for STALL_BLOCKS audio blocks if that is longer."""
+
+log = logging.getLogger("lefthand")
+
+
+class Lifetime:
+    """Whether a session still runs, and the first error of any of its threads; any thread may call."""
+
+    def __init__(self, woken: Callable[[], None]) -> None:
+        """`woken` is called once, by the thread that failed."""
+        self._woken = woken
+        self._over = threading.Event()
+        self.failure: Exception | None = None
+        """The error that ended the session; None if it runs or was ended in order."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._over.is_set()
+
+    def end(self) -> None:
+        """End it in order: errors after this are not kept."""
+        self._over.set()
+
+    def fail(self, error: Exception) -> None:
+        """End it with `error`; nothing happens if it has ended already."""
+        if self.failure is None and not self.over:
+            self.failure = error
+            self._over.set()
+            self._woken()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An open port that may be unplugged: `present` says whether it is there now."""
+
+    present: Callable[[Port], bool]
+    port: Port
+    kind: PortKind
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Everything that one session has open; `Session` runs and closes it, `Loop` reads and writes it."""
+
+    engine: Engine
+    monitor: Monitor
+    lifetime: Lifetime
+    stream_time: StreamTime
+    source: Source
+    """Where the right hand comes from."""
+    controls: Switches
+    senders: Sequence[Sender]
+    """The sender of the MIDI port first, if there is one."""
+    output: Port | None
+    """The MIDI port that the left hand plays on."""
+    synth: SynthSink | None
+    foot_switch: FootSwitch | None
+    tape: Take | None
+    watched: Sequence[Watched]
+    resources: contextlib.ExitStack
+    """Closes all ports and threads, the last opened first."""
+
+    @property
+    def missing(self) -> str:
+        """The port that the session plays without, in words; "" if nothing is missing."""
+        return "" if self.foot_switch is None else self.foot_switch.missing
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the missing port is there now, so that a new session would have it."""
+        return self.foot_switch is not None and self.foot_switch.back
+
+
+@dataclass(frozen=True)
+class Opener:
+    """Opens one session after another on the ports of this machine.
+
+    `monitor` shows and counts what comes of them. `woken` is called, from any thread, when a session has failed.
+    As a `service` it silences the instrument before the first note, plays on without a foot switch, and plays on if
+    the recording fails.
+    """
+
+    outputs: MidiPorts
+    inputs: MidiPorts
+    monitor: Monitor
+    woken: Callable[[], None]
+    service: bool = False
+
+    def open(self, config: Config, engine: Engine, hop_s: float, record: Capture | None = None) -> Opened:
+        """All that `config` names, with `engine` reset.
+
+        `hop_s` is the length of a hop in seconds, `record` where to keep what is heard and sent. Raises
+        UnavailableError, with all closed again, where something cannot be had.
+        """
+        engine.reset()
+        with contextlib.ExitStack() as stack:
+            opened = _Opening(self, config, engine, hop_s, stack).open(record)
+            stack.pop_all()
+        return opened
+
+
+class _Opening:
+    """One call of `Opener.open`: what is open so far; `stack` closes it."""
+
+    def __init__(
+        self, opener: Opener, config: Config, engine: Engine, hop_s: float, stack: contextlib.ExitStack
+    ) -> None:
+        self._opener, self._config, self._engine, self._hop_s, self._stack = opener, config, engine, hop_s, stack
+        self._faults = opener.monitor.faults
+        self._lifetime = Lifetime(opener.woken)
+        self._time, self._echoes = StreamTime(), Echoes()
+        self._controls = Switches(Controls(config.controls.mapping), config.clock.mode == "midi")
+        self._switch = self._foot_switch()
+        self._watched: list[Watched] = []
+        self._senders: list[Sender] = []
+
+    def open(self, record: Capture | None) -> Opened:
+        config = self._config
+        sound = self._look()
+        # MIDI first, and closed last: see `MidiPorts`
+        port, send = self._open_midi() if config.plays_midi else (None, None)
+        synth = self._open_synth() if config.plays_synth else None
+        if self._switch is not None:
+            self._stack.callback(self._switch.close)
+            self._switch.open(self._controls, self._keys() if config.audio.is_midi else None)
+        tape = None if record is None else Take(config, record, self._hop_s, self._opener.service)
+        source = self._open_keyboard(synth) if sound is None else self._open_sound(sound, tape)
+        # after everything that may be refused, which would leave an empty capture behind
+        if tape is not None:
+            tape.begin(source.rate)
+        calibration = read_calibration()
+        if send is not None:
+            self._begin_sending(send, midi_lead_s(config, calibration), config.midi.program)
+        if synth is not None:
+            # the synthesiser chooses its sound in its own unit, which may be restarted at any time: no program here
+            self._begin_sending(synth.send, synth_lead_s(config, calibration), 0)
+        return Opened(
+            engine=self._engine,
+            monitor=self._opener.monitor,
+            lifetime=self._lifetime,
+            stream_time=self._time,
+            source=source,
+            controls=self._controls,
+            senders=self._senders,
+            output=port,
+            synth=synth,
+            foot_switch=self._switch,
+            tape=tape,
+            watched=self._watched,
+            resources=self._stack.pop_all(),
+        )
+
+    def _look(self) -> Any | None:
+        """Raise UnavailableError for everything that is not there; give PyAudio where sound is heard."""
+        config, missing, system = self._config, [], None
+        outputs, inputs = self._opener.outputs, self._opener.inputs
+
+        def there(look: Callable[[], object]) -> None:
+            try:
+                look()
+            except UnavailableError as error:
+                missing.append(error)
+
+        # the clients of the MIDI systems before PortAudio: see `MidiPorts`
+        if config.plays_midi:
+            outputs.refresh()
+        if config.audio.is_midi or config.midi.control:
+            inputs.refresh()
+        if self._switch is not None:
+            there(self._switch.look)
+        if config.audio.is_midi:
+            there(self._keys)
+        else:
+            system = self._stack.enter_context(portaudio())
+            there(lambda: choose(config.audio.input, sound_inputs(system), SOUND))
+        if config.plays_midi:
+            there(lambda: choose(config.midi.output, outputs.ports(), OUTPUT))
+        if missing:
+            raise UnavailableError.together(missing)
+        return system
+
+    def _open_midi(self) -> tuple[Port, Callable[[mido.Message], None]]:
+        outputs = self._opener.outputs
+        client, port = connect_output(choose(self._config.midi.output, outputs.ports(), OUTPUT))
+        self._stack.callback(client.delete)
+        self._watched.append(Watched(outputs.has, port, OUTPUT))
+
+        def send(message: mido.Message) -> None:
+            self._echoes.sent(message, time.monotonic())
+            try:
+                client.send_message(message.bytes())
+            except (OSError, RuntimeError) as error:
+                raise UnavailableError(
+                    f'"{port}" takes no more messages ({error}): connect it again.', OUTPUT, str(port)
+                ) from None
+
+        return port, send
+
+    def _open_synth(self) -> SynthSink:
+        synth = SynthSink(self._config, self._faults)
+        self._stack.callback(synth.close)
+        return synth
+
+    def _begin_sending(self, send: Callable[[mido.Message], None], lead_s: float, program: int) -> None:
+        midi = self._config.midi
+        channel = midi.channel - 1
+        opening = silencing(channel) if self._opener.service else []
+        if program:
+            opening.append(mido.Message("program_change", channel=channel, program=program - 1))
+        outbox = Outbox(channel, midi.transpose)
+        sender = Sender(outbox, send, self._time, lead_s, self._lifetime.fail, self._stall_s, self._faults, opening)
+        self._stack.callback(sender.close)
+        self._senders.append(sender)
+
+    @property
+    def _stall_s(self) -> float:
+        audio = self._config.audio
+        return STALL_S if audio.is_midi else max(STALL_S, STALL_BLOCKS * audio.block / audio.rate)
+
+    def _foot_switch(self) -> FootSwitch | None:
+        """A service plays on without it, unless it brings the clock."""
+        config = self._config
+        if not config.midi.control:
+            return None
+        needed = not self._opener.service or config.clock.mode == "midi"
+        return FootSwitch(config.midi.control, self._opener.inputs, needed, self._faults)
+
+    def _keys(self) -> Port:
+        return choose(self._config.midi.input, self._opener.inputs.ports(), INPUT)
+
+    def _open_keyboard(self, synth: SynthSink | None) -> Source:
+        port = self._keys()
+        through = synth.through if synth is not None and self._config.synth.right_hand else None
+        split = self._config.play.split
+        keyboard = KeyboardSource(port, self._hop_s, self._time, self._echoes, through, self._controls, split)
+        self._stack.callback(keyboard.close)
+        self._watched.append(Watched(self._opener.inputs.has, port, INPUT))
+        return keyboard
+
+    def _open_sound(self, system: Any, tape: Take | None) -> Source:
+        self._watch_jack(choose(self._config.audio.input, sound_inputs(system), SOUND))
+        assert self._engine.hearing is not None
+        spec = self._engine.hearing.spec
+        keep = None if tape is None else tape.sound
+        sound = SoundSource(system, self._config.audio, spec.sample_rate, spec.hop, self._time, keep, self._faults)
+        self._stack.callback(sound.close)
+        return sound
+
+    def _watch_jack(self, port: Port) -> None:
+        """A JACK client that ends leaves a stream of silence behind; a card that is unplugged leaves none."""
+        if port.api != "JACK":
+            return
+        try:
+            clients = JackClients()
+        except ImportError:
+            return
+        self._stack.callback(clients.close)
+        self._watched.append(Watched(clients.has, port, SOUND))
