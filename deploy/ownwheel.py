@@ -13,7 +13,7 @@ from pathlib import Path
 from device.errors import UserError
 
 ROOT = Path(__file__).parents[1]
-NEEDED = ("pyproject.toml", "README.md", "LICENSE", "device")
+NEEDED = ("pyproject.toml", "README.md", "LICENSE", "bin", "device")
 EPOCH = "315532800"
 """1980, the oldest time a zip file knows: the wheel's bytes then depend on its contents alone."""
 

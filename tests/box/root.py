@@ -62,7 +62,9 @@ def software() -> Path:
     """What a box has in /opt/lefthand: a virtual environment with this checkout's wheel, and the link `current`."""
     root = bare_root()
     sources = hashlib.sha256(f"{WHEELS} {root}".encode() + Path(__file__).read_bytes())
-    for path in sorted([REPOSITORY / "pyproject.toml", *(REPOSITORY / "device").rglob("*")]):
+    for path in sorted(
+        [REPOSITORY / "pyproject.toml", *(REPOSITORY / "bin").iterdir(), *(REPOSITORY / "device").rglob("*")]
+    ):
         if path.is_file() and "__pycache__" not in path.parts:
             sources.update(str(path.relative_to(REPOSITORY)).encode() + path.read_bytes())
     return _kept("software", sources.digest(), lambda folder: _install(root, folder))
@@ -91,6 +93,7 @@ def _install(root: Path, folder: Path) -> None:
         copy.mkdir()
         shutil.copy(REPOSITORY / "pyproject.toml", copy)
         shutil.copy(REPOSITORY / "README.md", copy)
+        shutil.copytree(REPOSITORY / "bin", copy / "bin")
         shutil.copytree(REPOSITORY / "device", copy / "device", ignore=shutil.ignore_patterns("__pycache__"))
         wheels = build / "wheels"
         _do([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(copy)])

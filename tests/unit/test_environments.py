@@ -176,6 +176,30 @@ def test_an_editable_install_warns_of_nothing_and_finds_the_checkout(checkout: P
     assert Path(made.python("import device; print(device.__file__)")).parent == checkout / "device"
 
 
+@pytest.mark.parametrize("how", ["overwrites ours", "comes before ours", "is there alone"])
+def test_a_device_that_is_not_ours_is_told_in_one_sentence_and_not_run(how: str, wheel: Path, tmp_path: Path) -> None:
+    # a path with a space: a script whose first line names the interpreter would not run there
+    made = Environment(tmp_path / "an environment")
+    subprocess.run([next(iter(PYTHONS.values())), "-m", "venv", made.path], check=True)
+    ran = made.run("python", "-m", "pip", "install", "--quiet", "--no-deps", wheel)
+    assert ran.returncode == 0, ran.stderr
+    ours = Path(made.python("import sysconfig; print(sysconfig.get_path('purelib'))")) / "device"
+    theirs = ours
+    if how == "comes before ours":
+        theirs = tmp_path / "theirs" / "device"
+        (ours.parent / "theirs.pth").write_text(f"import sys; sys.path.insert(0, {str(theirs.parent)!r})\n")
+    elif how == "is there alone":
+        shutil.rmtree(ours)
+    theirs.mkdir(parents=True, exist_ok=True)
+    (theirs / "__init__.py").write_text('"""Devices of another project."""\nprint("theirs runs")\n')
+    ran = made.run("lefthand", "--version")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"lefthand: The Python package `device` here ({theirs / '__init__.py'}) is not lefthand's: "
+        "install lefthand into a virtual environment of its own.\n"
+    )
+
+
 def test_a_bare_environment_has_numpy_a_runtime_mido_and_click_and_no_extra(bare: Environment) -> None:
     code = "import importlib.metadata as m; print(*(d.name.lower().replace('_', '-') for d in m.distributions()))"
     installed = set(bare.python(code).split())
