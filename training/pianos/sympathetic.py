@@ -28,9 +28,9 @@ SLOPE_DB = -4.0
 def open_strings(seed: int) -> Audio:
     """How all strings of the piano of `seed` answer an impulse at their bridge, float32 [samples], of energy 1.
 
-    Every partial of every string is a mode with its own decay (`training.pianos.modal.decay_rates`) and its own phase, as
-    strings stand at different places of the bridge (Lehtonen, Penttinen, Rauhala and Valimaki, "Analysis and modeling of
-    piano sustain-pedal effects", J. Acoust. Soc. Am. 122, 2007, find such a halo, longer in the bass).
+    Every partial of every string is a mode with its own decay (`training.pianos.modal.decay_rates`). Each has its own
+    phase, because strings stand at different places of the bridge (Lehtonen, Penttinen, Rauhala and Valimaki, "Analysis
+    and modeling of piano sustain-pedal effects", J. Acoust. Soc. Am. 122, 2007, find such a halo, longer in the bass).
     """
     design, rng = PianoDesign.drawn(seed), np.random.default_rng([seed, 2])
     first = first_partials(design)
