@@ -201,8 +201,6 @@ def _range(counts: list[int]) -> str:
 
 def full_speed(seconds: float) -> list[Figure]:
     """The shipped engine over so much music, as fast as it goes, as a live run would feed it."""
-    from shipped import bundle
-
     from device.assemble import engine_of
     from device.events import NoteHeard, Send
     from device.hearing.resample import Hops
@@ -210,6 +208,7 @@ def full_speed(seconds: float) -> list[Figure]:
     from device.settings.config import parse_config
     from device.status.hop_times import HopTimes
     from device.system.realtime import settled
+    from tests.unit.helpers.shipped import bundle
 
     rate, block = 48_000, 256
     config = parse_config('[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n', "soak")
@@ -263,9 +262,8 @@ def full_speed(seconds: float) -> list[Figure]:
 
 def faults(count: int, seed: int) -> list[Figure]:
     """So many faults at random at the seams; an AssertionError for the first that does harm."""
-    from seams import FAULTS, Stage, fault, seams
-
     from device.live.monitor import memory_mb, open_files
+    from tests.unit.helpers.seams import FAULTS, Stage, fault, seams
 
     logging.getLogger("lefthand").setLevel(logging.ERROR)
     stage = Stage(seed)

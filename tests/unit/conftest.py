@@ -19,7 +19,7 @@ def exported_toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `tests/toys.py` exports; do not write there."""
     folder = tmp_path_factory.mktemp("toys")
     ran = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "unit" / "toys.py"), str(folder)],
+        [sys.executable, str(ROOT / "tests" / "unit" / "helpers" / "toys.py"), str(folder)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

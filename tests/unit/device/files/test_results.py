@@ -1,0 +1,117 @@
+"""The files that a performance leaves: the report's schema, the roll's size, the mix's hands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import soundfile
+
+from device.errors import UserError
+from device.events import Beat, ChordChosen, Note, NoteEnded, NoteHeard, Send
+from device.files.performance import Performance
+from device.files.report import BundleName, report, write_report
+from device.files.results import Outputs
+from device.files.sound_file import SoundFile
+
+SCHEMA = json.loads((Path(__file__).parents[4] / "docs" / "report.schema.json").read_text())
+BUNDLE = BundleName("default", "1.0.0", "0" * 64)
+
+
+def performance(seconds: float = 6.0) -> Performance:
+    done = Performance("audio", seconds, 0.016, hop_times_s=[0.001, 0.002, 0.003])
+    for i in range(int(seconds)):
+        note = Note(i + 0.01, None, 60 + i % 12, 64, 0.9, i + 0.08, ("right", "own", "left")[i % 3])
+        done.collect([Beat(float(i), i - 0.2, i % 4, 0.5), NoteHeard(note)])
+        done.collect([NoteEnded(note.pitch, note.onset_s, i + 0.6, i + 0.7)])
+        done.collect([ChordChosen(float(i), ("C", "Am")[i % 2])])
+        done.collect([Send(float(i), i - 0.2, "note_on", 48, 70), Send(i + 0.9, i + 0.8, "note_off", 48, 0)])
+    return done
+
+
+@pytest.mark.parametrize("bundle", [BUNDLE, None])
+@pytest.mark.parametrize("done", [performance(), Performance("midi", 0.0, 0.016)])
+def test_every_report_fits_its_schema(tmp_path: Path, done: Performance, bundle: BundleName | None) -> None:
+    write_report(tmp_path / "report.json", done, bundle)
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads((tmp_path / "report.json").read_text()))
+
+
+def test_the_schema_refuses_a_report_that_lacks_a_part() -> None:
+    whole = report(performance(), BUNDLE)
+    for part in SCHEMA["required"]:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({key: value for key, value in whole.items() if key != part}, SCHEMA)
+
+
+def test_the_report_counts_hands_and_names_what_was_sent() -> None:
+    told = report(performance(), BUNDLE)
+    assert told["hearing"] == {"notes": 6, "right": 2, "own": 2, "left": 2, "open": 0}
+    assert told["sent"][1] == {"due_s": 1.0, "sent_s": 0.8, "pitch": 48, "velocity": 70}
+    assert told["beats"][1] == {"time_s": 1.0, "predicted_at_s": 0.8, "position": 1, "lock": 0.5}
+    assert (told["hops"]["count"], told["hops"]["p50"]) == (3, 2.0)
+
+
+def test_a_note_decided_after_the_inputs_end_is_left_out() -> None:
+    done = Performance("audio", 1.0, 0.016)
+    done.collect([NoteHeard(Note(0.9, None, 60, 64, 1.0, 1.0, "right"))])
+    done.collect([NoteHeard(Note(0.99, None, 62, 64, 1.0, 1.01, "right")), NoteEnded(62, 0.99, 1.2, 1.3)])
+    assert [note.pitch for note in done.notes] == [60]
+
+
+def test_nothing_sounds_later_than_two_bars_after_the_end() -> None:
+    done = performance(6.0)
+    done.sends += [Send(20.0, 6.0, "note_off", 50, 0), Send(15.0, 14.0, "note_on", 52, 70)]
+    done.close()
+    assert max(send.due_s for send in done.sends) == 6.0 + 2 * 4 * 1.0
+    assert 52 not in {send.pitch for send in done.sends}
+
+
+@pytest.mark.parametrize("seconds", [3.0, 45.0])
+def test_the_roll_is_a_png_1600_pixels_wide_with_a_row_for_each_20_seconds(tmp_path: Path, seconds: float) -> None:
+    from matplotlib.image import imread
+
+    Outputs(plot=tmp_path / "roll.png").write(performance(seconds), BUNDLE, "title")
+    height, width = imread(tmp_path / "roll.png").shape[:2]
+    assert width == 1600
+    assert (height > 800) == (seconds > 20)
+
+
+def test_the_roll_of_nothing_is_drawn_too(tmp_path: Path) -> None:
+    Outputs(plot=tmp_path / "roll.png").write(Performance("audio", 0.5, 0.016), None, "nothing")
+    assert (tmp_path / "roll.png").stat().st_size > 1_000
+
+
+def test_the_mix_is_the_recording_and_a_left_hand_levelled_to_it(tmp_path: Path) -> None:
+    rate = 44_100
+    recorded = (0.1 * np.sin(2 * np.pi * 440 * np.arange(6 * rate) / rate)).astype(np.float32)
+    soundfile.write(tmp_path / "in.wav", recorded, rate, subtype="FLOAT")
+    done = performance()
+    Outputs(audio=tmp_path / "mix.wav").write(done, BUNDLE, "", sound=SoundFile(tmp_path / "in.wav"))
+    mixed, mixed_rate = soundfile.read(tmp_path / "mix.wav", dtype="float32")
+    left = mixed[: len(recorded)].mean(axis=1) - recorded
+    assert mixed_rate == rate and len(mixed) > len(recorded)
+    assert 0.01 < np.std(left) < 0.1
+    assert np.max(np.abs(mixed)) < 1.0
+
+
+def test_both_hands_are_rendered_where_there_is_no_recording(tmp_path: Path) -> None:
+    done = performance()
+    Outputs(audio=tmp_path / "mix.wav").write(done, BUNDLE, "")
+    both, _ = soundfile.read(tmp_path / "mix.wav")
+    done.sends = []
+    Outputs(audio=tmp_path / "right.wav").write(done, BUNDLE, "")
+    right, _ = soundfile.read(tmp_path / "right.wav")
+    assert np.max(np.abs(right)) > 0.5
+    assert len(both) > len(right)
+
+
+def test_a_machine_without_a_soundfont_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from device.files import mix
+    from device.system import paths
+
+    monkeypatch.setattr(paths, "SOUNDFONT_FOLDERS", (Path("/nowhere"),))
+    with pytest.raises(UserError, match="apt-get install timgm6mb-soundfont"):
+        mix.best_soundfont()

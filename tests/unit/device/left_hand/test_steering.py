@@ -1,0 +1,349 @@
+"""The left hand as it is steered: every style, in every metre, is one hand's, and what its name says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.clock.meter import Meter
+from device.clock.step import Step
+from device.events import Note, Send
+from device.left_hand.accompanist import Accompanist
+from device.left_hand.performer import Performer
+from device.left_hand.player import LeftHand
+from device.left_hand.styles import Figure, depth
+from device.settings.choices import STYLES, Steering, Style
+from device.settings.controls import Arm, Density, Hold, Panic, Register, Restyle
+from tests.unit.helpers.nets import EchoNet, FixedNet
+from training.playing_figures.playable import faults, rows_of
+
+METERS = ("2/4", "3/4", "4/4", "6/8", "5/4", "7/8", "2/2")
+NAMED = STYLES[1:]
+
+
+def grid(steps: int, meter: str = "4/4", step_s: float = 0.125, lock: float = 1.0) -> list[Step]:
+    felt = Meter.parse(meter)
+    return [Step(i, 1.0 + i * step_s, step_s, i % felt.steps_per_bar, felt, lock) for i in range(steps)]
+
+
+def melody(steps: int, step_s: float, seed: int, low: int = 60) -> list[Note]:
+    rng = np.random.default_rng(seed)
+    places = [i for i in range(0, steps, 2) if i % 4 == 0 or rng.random() < 0.4]
+    return [
+        Note(1.0 + i * step_s, 1.0 + (i + 1.7) * step_s, int(rng.integers(low, 84)), 80, 1.0, 1.0 + i * step_s, "right")
+        for i in places
+    ]
+
+
+def played(hand: LeftHand, notes: list[Note], steps: list[Step]) -> list[Send]:
+    """The messages to whole notes, each told as it is decided."""
+    hand.reset()
+    performer, sends, waiting = Performer(), list[Send](), sorted(notes, key=lambda n: n.decided_s)
+    for step in steps:
+        while waiting and waiting[0].decided_s <= step.plan_s:
+            hand.hear(waiting.pop(0))
+        move = hand.play(step)
+        if move.pedal is not None:
+            sends += performer.pedal(step.plan_s, step.time_s, move.pedal)
+        sends += performer.release(step.plan_s, step.time_s, move.let_go)
+        sends += performer.strike(step.plan_s, move.strikes)
+    return sends + performer.finish(steps[-1].time_s + steps[-1].length_s)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    style=st.sampled_from(STYLES),
+    meter=st.sampled_from(METERS),
+    density=st.floats(0.25, 2.0),
+    register=st.integers(-12, 12),
+    step_s=st.floats(0.04, 0.3),
+    low=st.integers(40, 70),
+    lock=st.sampled_from([0.1, 0.5, 1.0]),
+    seed=st.integers(0, 100),
+)
+def test_every_style_is_one_human_hand(
+    style: Style, meter: str, density: float, register: int, step_s: float, low: int, lock: float, seed: int
+) -> None:
+    steps = grid(160, meter, step_s, lock)
+    notes = melody(160, step_s, seed, low)
+    sends = played(LeftHand(Accompanist(EchoNet(seed)), Steering(style, density, register)), notes, steps)
+    right = np.array([(n.onset_s, n.offset_s, n.pitch) for n in notes], np.float64)
+    assert faults(rows_of(sends), right, 2 * step_s) == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(changes=st.lists(st.tuples(st.integers(0, 159), st.sampled_from(STYLES), st.integers(-12, 12)), max_size=12))
+def test_steered_while_it_plays_it_stays_one_hand(changes: list[tuple[int, Style, int]]) -> None:
+    class Restless(LeftHand):
+        def play(self, step: Step):  # type: ignore[no-untyped-def]
+            for at, style, register in changes:
+                if at == step.index:
+                    self.act(Restyle(style))
+                    self.act(Register(register))
+            return super().play(step)
+
+    notes = melody(160, 0.06, 1)
+    sends = played(Restless(Accompanist(EchoNet(3))), notes, grid(160, "4/4", 0.06))
+    right = np.array([(n.onset_s, n.offset_s, n.pitch) for n in notes], np.float64)
+    assert faults(rows_of(sends), right, 0.12) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(style=st.sampled_from(STYLES), meter=st.sampled_from(METERS), seed=st.integers(0, 20))
+def test_the_pedal_is_let_go_in_the_end_and_moves_in_time(style: Style, meter: str, seed: int) -> None:
+    notes = melody(120, 0.125, seed)
+    sends = played(LeftHand(Accompanist(EchoNet(seed)), Steering(style)), notes, grid(160, meter))
+    pedal = [(send.due_s, send.velocity) for send in sends if send.kind == "control"]
+    assert all(
+        earlier[0] <= later[0] and earlier[1] != later[1] for earlier, later in zip(pedal, pedal[1:], strict=False)
+    )
+    assert not pedal or (pedal[0][1] == 127 and pedal[-1][1] == 0)
+    # silence comes two beats after the last note
+    assert not pedal or pedal[-1][0] <= notes[-1].onset_s + 12 * 0.125 * (1.5 if meter == "6/8" else 1.0)
+
+
+@pytest.mark.parametrize("style", ["sustained", "arpeggio"])
+def test_styles_that_want_the_pedal_take_it_anew_with_each_chord(style: Style) -> None:
+    sends = played(LeftHand(Accompanist(EchoNet(1)), Steering(style)), melody(160, 0.125, 1), grid(160))
+    pedal = [send for send in sends if send.kind == "control"]
+    assert sum(send.velocity == 127 for send in pedal) >= 4
+
+
+@pytest.mark.parametrize("style", ["auto", "bass", "block", "broken", "oom-pah"])
+def test_the_others_leave_it_alone(style: Style) -> None:
+    sends = played(LeftHand(Accompanist(EchoNet(1)), Steering(style)), melody(160, 0.125, 1), grid(160))
+    assert not [send for send in sends if send.kind == "control"]
+
+
+def figure(style: Style, meter: str, density: float = 1.0, bars: int = 2) -> list[str]:
+    """A bar of a style once it is under way: B, a number for the n-th tone above it, c for a chord, - for none."""
+    made = Figure(style)
+    steps = grid(bars * Meter.parse(meter).steps_per_bar, meter)
+    drawn = []
+    for step in steps:
+        gesture = made.at(step, step.index == 0, density)
+        upper = str(gesture.tone) if gesture.tone else "c" * (gesture.upper > 0)
+        drawn.append(("b" if gesture.fifth else "B") * gesture.bass + upper or "-")
+    return drawn[-Meter.parse(meter).steps_per_bar :]
+
+
+@pytest.mark.parametrize(
+    ("style", "meter", "bar"),
+    [
+        ("bass", "4/4", "B-------B-------"),
+        ("bass", "3/4", "B-----------"),
+        ("block", "4/4", "Bc - - - - - - - Bc - - - - - - -"),
+        ("block", "6/8", "Bc - - - - - Bc - - - - -"),
+        ("broken", "4/4", "B-2-1-2-B-2-1-2-"),
+        ("broken", "3/4", "B-2-1-2-1-2-"),
+        ("broken", "6/8", "B-1-2-B-1-2-"),
+        ("arpeggio", "4/4", "B-1-2-3-B-1-2-3-"),
+        ("arpeggio", "3/4", "B-1-2-3-2-1-"),
+        ("arpeggio", "6/8", "B-1-2-3-2-1-"),
+        ("oom-pah", "4/4", "B---c---b---c---"),
+        ("oom-pah", "3/4", "B---c---c---"),
+        ("oom-pah", "2/4", "B---c---"),
+        ("oom-pah", "6/8", "B-c-c-b-c-c-"),
+        ("oom-pah", "5/4", "B---c---c---c---c---"),
+        ("sustained", "4/4", "Bc" + " -" * 15),
+    ],
+)
+def test_a_style_is_what_its_name_says(style: Style, meter: str, bar: str) -> None:
+    assert figure(style, meter) == (bar.split() if " " in bar else list(bar))
+
+
+@pytest.mark.parametrize("style", NAMED)
+@pytest.mark.parametrize("meter", METERS)
+def test_more_density_strikes_more_and_every_bar_is_struck(style: Style, meter: str) -> None:
+    counts = [sum(cell != "-" for cell in figure(style, meter, density)) for density in (0.25, 0.5, 1.0, 2.0)]
+    assert counts == sorted(counts) and counts[0] >= 1
+
+
+def test_depth_is_the_metre_s() -> None:
+    assert [depth(step) for step in grid(16)] == [0, 4, 3, 4, 2, 4, 3, 4, 1, 4, 3, 4, 2, 4, 3, 4]
+    assert [depth(step) for step in grid(12, "6/8")] == [0, 4, 2, 4, 2, 4, 1, 4, 2, 4, 2, 4]
+
+
+@pytest.mark.parametrize("style", NAMED)
+def test_a_left_hand_that_is_not_sure_of_the_beat_plays_less(style: Style) -> None:
+    def onsets(lock: float) -> Counter[int]:
+        hand = LeftHand(Accompanist(FixedNet()), Steering(style))
+        sends = played(hand, melody(160, 0.125, 1), grid(160, lock=lock))
+        return Counter(round((send.due_s - 1.0) / 0.125) for send in sends if send.kind == "note_on")
+
+    sure, thin, lost = (onsets(lock) for lock in (1.0, 0.5, 0.1))
+    assert sum(sure.values()) >= sum(thin.values()) >= sum(lost.values()) > 0
+    assert all(step % 4 == 0 for step in [*thin, *lost])
+    assert max(lost.values()) == 1
+
+
+def mean_pitch(register: int) -> float:
+    hand = LeftHand(Accompanist(FixedNet()), Steering("block", register=register))
+    return float(np.mean([s.pitch for s in played(hand, melody(160, 0.125, 1, 72), grid(160)) if s.kind == "note_on"]))
+
+
+def test_a_register_moves_the_hand() -> None:
+    assert mean_pitch(-12) + 6 < mean_pitch(0) < mean_pitch(7)
+
+
+def notes_on(hand: LeftHand, steps: list[Step]) -> int:
+    return sum(len(hand.play(step).strikes) for step in steps)
+
+
+def listening() -> tuple[LeftHand, list[Step]]:
+    """A left hand that plays to a long melody, and the steps from its entry on."""
+    hand, steps = LeftHand(Accompanist(FixedNet()), Steering("block")), grid(200)
+    for note in melody(200, 0.125, 2):
+        hand.hear(note)
+    assert notes_on(hand, steps[:40])
+    return hand, steps[40:]
+
+
+def test_disarmed_it_lets_go_and_armed_it_comes_in_on_a_beat() -> None:
+    hand, steps = listening()
+    hand.act(Arm())
+    assert hand.play(steps[0]).let_go and not notes_on(hand, steps[1:33])
+    hand.act(Arm())
+    back = [step for step in steps[33:] if hand.play(step).strikes]
+    assert back[0].is_beat and back[0].index <= 80
+
+
+def test_held_it_keeps_what_is_down_and_strikes_nothing() -> None:
+    hand, steps = listening()
+    hand.act(Hold(True))
+    moves = [hand.play(step) for step in steps[:32]]
+    assert not any(move.strikes or move.let_go for move in moves)
+    hand.act(Hold(False))
+    assert notes_on(hand, steps[32:64])
+
+
+def test_after_panic_it_listens_anew() -> None:
+    hand, steps = listening()
+    hand.act(Panic())
+    assert not notes_on(hand, steps[:15]) and notes_on(hand, steps[15:48])
+
+
+def test_controls_without_a_value_step_through() -> None:
+    hand = LeftHand(Accompanist(FixedNet()))
+    styles = []
+    for _ in STYLES:
+        hand.act(Restyle())
+        styles.append(hand.steering.style)
+    assert styles == [*NAMED, "auto"]
+    seen = []
+    for _ in range(3):
+        hand.act(Density())
+        hand.act(Register())
+        seen.append((hand.steering.density, hand.steering.register))
+    assert seen == [(2.0, 12), (0.5, -12), (1.0, 0)]
+
+
+# --- the player's own left hand
+
+
+def both_hands(bars: int, pattern: dict[int, tuple[int, ...]], right_bars: int, step_s: float = 0.125) -> list[Note]:
+    """`bars` bars of a left hand (position to pitches, each held two steps), under a right hand of `right_bars`."""
+    left = [
+        Note(1 + (16 * bar + at) * step_s, 1 + (16 * bar + at + 1.8) * step_s, pitch, 60, 1.0, t, "left")
+        for bar in range(bars)
+        for at, pitches in pattern.items()
+        for pitch in pitches
+        for t in [1 + (16 * bar + at) * step_s]
+    ]
+    return left + melody(16 * right_bars, step_s, 4, 67)
+
+
+ALBERTI = {0: (36,), 2: (43,), 4: (40,), 6: (43,), 8: (36,), 10: (43,), 12: (40,), 14: (43,)}
+WALTZ_LIKE = {0: (41,), 4: (53, 57), 8: (41,), 12: (53, 57)}
+
+
+def positions(sends: list[Send], first: int) -> Counter[int]:
+    steps = [round((send.due_s - 1.0) / 0.125) for send in sends if send.kind == "note_on"]
+    return Counter(step % 16 for step in steps if step >= first)
+
+
+@pytest.mark.parametrize("pattern", [ALBERTI, WALTZ_LIKE])
+def test_it_goes_on_in_the_manner_of_the_player_s_left_hand(pattern: dict[int, tuple[int, ...]]) -> None:
+    hand = LeftHand(Accompanist(EchoNet(2)))
+    sends = played(hand, both_hands(4, pattern, 12), grid(16 * 12))
+    onsets = [send.due_s for send in sends if send.kind == "note_on"]
+    assert onsets[0] >= 1 + 64 * 0.125
+    assert onsets[0] <= 1 + 80 * 0.125
+    struck = positions(sends, 80)
+    assert set(pattern) <= set(struck)
+    assert all(at in pattern or at % 4 == 0 for at in struck)
+
+
+def test_it_goes_on_where_the_player_s_hand_lay() -> None:
+    def lowest(pattern: dict[int, tuple[int, ...]]) -> float:
+        sends = played(LeftHand(Accompanist(EchoNet(2))), both_hands(4, pattern, 12), grid(16 * 12))
+        return float(np.mean([send.pitch for send in sends if send.kind == "note_on"]))
+
+    assert lowest({at: tuple(p - 5 for p in pitches) for at, pitches in ALBERTI.items()}) < lowest(
+        {at: tuple(p + 12 for p in pitches) for at, pitches in ALBERTI.items()}
+    )
+
+
+def test_a_player_who_takes_over_again_is_left_alone() -> None:
+    again = [
+        replace(n, onset_s=n.onset_s + 12, offset_s=n.offset_s + 12, decided_s=n.decided_s + 12)  # type: ignore[operator]
+        for n in both_hands(3, WALTZ_LIKE, 3)
+        if n.hand == "left"
+    ]
+    hand = LeftHand(Accompanist(FixedNet()))
+    sends = played(hand, melody(16 * 16, 0.125, 4, 67) + again, grid(16 * 16))
+    onsets = [send.due_s for send in sends if send.kind == "note_on"]
+    assert any(at < 13 for at in onsets) and any(at > 20 for at in onsets)
+    assert not [at for at in onsets if 14.0 <= at <= 18.5]
+
+
+def test_one_who_wants_both_is_not_silenced() -> None:
+    hand = LeftHand(Accompanist(FixedNet()), Steering(yields=False))
+    sends = played(hand, both_hands(8, WALTZ_LIKE, 8), grid(16 * 8))
+    assert any(send.due_s < 6 for send in sends if send.kind == "note_on")
+
+
+def test_a_single_low_note_silences_nothing() -> None:
+    lone = Note(7.0, 7.3, 40, 70, 1.0, 7.0, "left")
+    with_it, without = (
+        played(LeftHand(Accompanist(FixedNet())), melody(160, 0.125, 4) + extra, grid(160)) for extra in ([lone], [])
+    )
+    assert with_it == without
+
+
+def test_what_may_be_its_own_sound_is_not_the_player_s() -> None:
+    """Octaves of its own keys, told as the left hand's at every step, change nothing."""
+    hand, steps = LeftHand(Accompanist(FixedNet()), Steering("sustained")), grid(160)
+    for note in melody(160, 0.125, 4):
+        hand.hear(note)
+    struck = 0
+    for step in steps:
+        struck += len(hand.play(step).strikes)
+        for key in list(hand._fingers.down):
+            at = step.time_s + 0.05
+            hand.hear(Note(at, at + 0.1, key - 12, 60, 1.0, at, "left"))
+    assert struck >= 9
+
+
+# --- its end
+
+
+def test_a_last_note_held_is_answered_by_the_tonic_which_is_held() -> None:
+    scale = [60, 62, 64, 65, 67, 69, 71, 72, 67, 64, 67, 65, 64, 62, 59, 60]
+    steps = grid(64 + 48)
+    tune = [
+        Note(1 + 0.5 * i, 1.45 + 0.5 * i, 12 + pitch, 80, 1.0, 1 + 0.5 * i, "right") for i, pitch in enumerate(scale)
+    ]
+    last = Note(9.0, 9.0 + 36 * 0.125, 72, 80, 1.0, 9.0, "right")
+    sends = played(LeftHand(Accompanist(FixedNet((5, 9, 0)))), [*tune, last], steps)
+    rows = rows_of(sends)
+    final = rows[rows[:, 0] == rows[:, 0].max()]
+    assert final[0, 0] == pytest.approx(11.0)
+    assert int(final[:, 2].min()) % 12 == 0 and {int(pitch) % 12 for pitch in final[:, 2]} <= {0, 4, 7}
+    # let go two beats after the player's end at the latest
+    assert 13.0 <= rows[:, 1].max() <= 9.0 + 36 * 0.125 + 8 * 0.125

@@ -1,0 +1,220 @@
+"""Faults at the seams: whatever breaks, no note hangs, nothing is poisoned, and the next session plays."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.assemble import hearing_of
+from device.errors import UnavailableError
+from device.events import Send
+from device.live.monitor import open_files
+from device.outputs.send_queue import MOST_WAITING, Outbox
+from device.status.schema import Status
+from tests.unit.helpers.seams import FAULTS, STALL_S, Stage, fault, patiently, seams
+from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32), st.lists(st.sampled_from(FAULTS), min_size=1, max_size=12))
+def test_after_any_faults_in_any_order_no_note_hangs_and_the_next_session_plays(seed: int, kinds: list[str]) -> None:
+    stage = Stage(seed)
+    with seams(stage):
+        threads = threading.active_count()
+        for kind in kinds:
+            fault(stage, kind)
+        assert threading.active_count() == threads
+        opened = stage.open()
+        stage.play(10)
+        opened.check()
+        opened.close()
+        assert stage.struck_and_let_go(stage.clients[-1])
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_each_fault_alone(kind: str) -> None:
+    stage = Stage(1)
+    with seams(stage):
+        fault(stage, kind)
+        files = open_files()
+        for _ in range(5):
+            fault(stage, kind)
+        assert open_files() == files
+
+
+def test_a_loop_that_hangs_is_silenced_by_the_sender_within_the_limit() -> None:
+    stage = Stage(3)
+    with seams(stage):
+        opened = stage.open()
+        client = stage.clients[-1]
+        while stage.struck_and_let_go(client):
+            stage.play(1)
+            time.sleep(0.005)
+        stage.pianist.hang_s = 20 * STALL_S
+        began_s = time.monotonic()
+        stage.card.deliver()
+        patiently(lambda: stage.struck_and_let_go(client), "silence")
+        assert time.monotonic() - began_s < 10 * STALL_S
+        # a busy machine may have stalled it once more
+        assert stage.monitor.faults["stalls"] >= 1
+        opened.close()
+
+
+def test_an_input_that_gives_nothing_is_silenced_at_once_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from device.inputs import sound_card
+
+    monkeypatch.setattr(sound_card, "DEAF_S", 0.1)
+    stage = Stage(3)
+    with seams(stage):
+        opened = stage.open()
+        client = stage.clients[-1]
+        while stage.struck_and_let_go(client):
+            stage.play(1)
+            time.sleep(0.005)
+        patiently(lambda: stage.struck_and_let_go(client), "silence")
+        patiently(lambda: opened.failure is not None, "giving up")
+        with pytest.raises(UnavailableError) as gone:
+            opened.check()
+        assert gone.value.waiting == 'waiting for audio input "mic": it gives no more sound'
+        opened.close()
+
+
+def test_a_new_session_silences_first_and_replays_nothing() -> None:
+    stage = Stage(4)
+    with seams(stage):
+        opened = stage.open()
+        stage.play(20)
+        stage.card.active = False
+        patiently(lambda: opened.failure is not None)
+        opened.close()
+        opened = stage.open()
+        client = stage.clients[-1]
+        patiently(lambda: len(client.got) >= 131)
+        opened.close()
+        opening = client.got[:131]
+        assert [message[:2] for message in opening[:128]] == [[0x80, key] for key in range(128)]
+        assert opening[128:] == [[0xB0, 64, 0], [0xB0, 123, 0], [0xB0, 120, 0]]
+        assert not [message for message in client.got if message[0] == 0x90]
+
+
+def test_xruns_twenty_a_second_are_counted_and_shown_and_nothing_else() -> None:
+    stage = Stage(5)
+    with seams(stage):
+        opened = stage.open()
+        for _ in range(20):
+            stage.card.deliver(status=2)
+        patiently(lambda: stage.pianist.hops >= 20)
+        opened.check()
+        assert stage.monitor.shown()["audio"].xruns == 20
+        opened.close()
+        assert stage.monitor.shown()["audio"].xruns == 20
+
+
+def test_what_is_wrong_with_blocks_is_counted() -> None:
+    stage = Stage(6)
+    with seams(stage):
+        opened = stage.open()
+        stage.card.deliver(np.full(256, np.nan))
+        stage.card.deliver(np.full(256, 1.5))
+        stage.play(1)
+        opened.close()
+    counts = stage.monitor.faults.counts()
+    assert {what: count for what, count in counts.items() if "blocks" in what} == {
+        "blocks that are no numbers": 1,
+        "clipped blocks": 1,
+    }
+
+
+def test_a_storm_of_notes_is_sent_in_order_and_let_go() -> None:
+    outbox = Outbox()
+    outbox.put([Send(0.0, 0.0, "note_on", key, 64) for key in range(128)])
+    outbox.put([Send(0.0, 0.0, "note_off", key, 0) for key in range(128)])
+    told = []
+    while outbox.next_due_s is not None:
+        told += [(message.type, message.note) for message in outbox.pop()]
+    assert told == [("note_on", key) for key in range(128)] + [("note_off", key) for key in range(128)]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 127)), min_size=1, max_size=40), st.integers(1, 400))
+def test_the_outbox_stays_bounded_and_no_note_hangs_beyond_its_bounds(
+    wanted: list[tuple[bool, int]], times: int
+) -> None:
+    outbox = Outbox()
+    down: set[int] = set()
+    for _ in range(times):
+        for on, key in wanted:
+            outbox.put([Send(1.0, 0.0, "note_on" if on else "note_off", key, 64)])
+    # whoever storms lets go at last
+    outbox.put([Send(2.0, 0.0, "note_off", key, 0) for key in {key for _, key in wanted}])
+    assert len(outbox) <= 2 * MOST_WAITING + 128
+    while outbox.next_due_s is not None:
+        for message in outbox.pop():
+            (down.add if message.type == "note_on" else down.discard)(message.note)
+    assert not down
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 4.0, 1.0])
+def test_sound_that_is_none_poisons_nothing_after_it(poison: float) -> None:
+    """Not numbers, clipping and DC for half a second: what is played after it is heard as ever."""
+    spec = bundle().features
+    music = demo(8.0)
+    bad = np.full(30 * spec.hop, poison, np.float32)
+    clean = notes(hear(hearing_of(bundle()), np.concatenate([np.zeros_like(bad), music])))
+    told = notes(hear(hearing_of(bundle()), np.concatenate([bad, music])))
+    assert clean
+    assert share_found(clean, told, 0.02) >= 0.9
+
+
+def test_a_clock_set_back_an_hour_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(7)
+    with seams(stage):
+        opened = stage.open()
+        stage.play(5)
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() - 3600)
+        stage.play(5)
+        opened.check()
+        shown = Status(state="playing", message="", since="", pid=0, version="", **stage.monitor.shown())
+        opened.close()
+    assert all(-1 < note.age_s < 10 for note in shown.heard + shown.played)
+    assert stage.struck_and_let_go(stage.clients[-1])
+    assert not {"stalls", "late messages"} & set(stage.monitor.faults.counts())
+
+
+def test_without_real_time_priority_it_plays_on_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("device.live.loop.ask_for_fifo", lambda: False)
+    stage = Stage(8)
+    with seams(stage):
+        for _ in range(2):
+            opened = stage.open()
+            stage.play(5)
+            opened.check()
+            opened.close()
+    assert caplog.text.count("no real-time priority is permitted here") == 1
+
+
+def test_hum_under_the_music_is_no_music() -> None:
+    spec = bundle().features
+    music = demo(8.0)
+    t = np.arange(len(music)) / spec.sample_rate
+    hum = sum(10 ** (-level / 20) * np.sin(2 * np.pi * 50 * k * t) for k, level in ((1, 35), (2, 45), (3, 50)))
+    clean = notes(hear(hearing_of(bundle()), music))
+    told = notes(hear(hearing_of(bundle()), (music + hum).astype(np.float32)))
+    assert share_found(clean, told, 0.03) >= 0.9
+    assert [note for note in notes(hear(hearing_of(bundle()), hum.astype(np.float32))) if note.hand == "right"] == []
+
+
+def test_ten_minutes_of_silence_are_silent_and_music_after_them_is_heard() -> None:
+    spec = bundle().features
+    music = demo(8.0)
+    hearing = hearing_of(bundle())
+    assert hear(hearing, np.zeros(round(600 / spec.hop_s) * spec.hop, np.float32)) == []
+    clean, told = notes(hear(hearing_of(bundle()), music)), notes(hear(hearing, music))
+    assert [note.pitch for note in told] == [note.pitch for note in clean] != []

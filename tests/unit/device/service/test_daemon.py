@@ -1,0 +1,199 @@
+"""The service between its seams: states, settings, and failures that end the process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from device.bundles.manifest import MANIFEST
+from device.errors import ConfigError
+from device.hearing.features import FeatureSpec
+from device.recording.capture import Capture
+from device.service import daemon as daemon_module
+from device.service.daemon import FAULTS_BEFORE, Daemon
+from device.service.signals import Signals
+from device.settings.config import parse_config
+from device.status.schema import Status, read_status
+from tests.unit.helpers.seams import CONFIG, Stage, patiently, seams
+
+
+class Service:
+    """A daemon on a stage, in the main thread, while `act` plays with it from another."""
+
+    def __init__(self, stage: Stage, folder: Path, record: Capture | None = None) -> None:
+        self.stage, self.folder = stage, folder
+        (folder / MANIFEST).write_text("{}")
+        self.text = ""
+        self.daemon = Daemon(self._make, folder / "run", record)
+        self.daemon._outputs = stage.outputs  # type: ignore[assignment]
+        stage.monitor = self.daemon._monitor
+
+    def _make(self) -> Any:
+        config = parse_config(self.text, "the test") if self.text else CONFIG
+        bundle = SimpleNamespace(path=self.folder, features=FeatureSpec())
+        return SimpleNamespace(config=config, bundle=bundle, engine=self.stage.pianist)
+
+    @property
+    def status(self) -> Status | None:
+        return read_status(self.folder / "run")
+
+    def until(self, state: str, words: str = "") -> None:
+        def holds() -> bool:
+            status = self.status
+            return status is not None and status.state == state and words in status.message
+
+        patiently(holds, f"{state} {words}: {self.status}")
+
+    def run(self, act: Callable[[], None]) -> None:
+        """Until `act` has returned; what fails in either is raised."""
+        failures: list[BaseException] = []
+
+        def play() -> None:
+            try:
+                act()
+            except BaseException as failure:
+                failures.append(failure)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        thread = threading.Thread(target=play)
+        with Signals():  # a SIGTERM after the daemon's end meets nobody
+            thread.start()
+            try:
+                self.daemon.run()
+            finally:
+                thread.join()
+        if failures:
+            raise failures[0]
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    stage = Stage(1)
+    monkeypatch.setattr(daemon_module, "warm_up", lambda engine: None)
+    monkeypatch.setattr(daemon_module, "PROBE_S", 0.02)
+    monkeypatch.setattr(daemon_module, "WATCH_S", 0.02)
+    monkeypatch.setattr("device.status.writer.PERIOD_S", 0.01)
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    with seams(stage):
+        yield Service(stage, tmp_path)
+
+
+def test_it_waits_plays_waits_again_and_comes_back(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    stage = service.stage
+    stage.outputs.there = False
+
+    def act() -> None:
+        service.until("waiting", 'waiting for MIDI output "synth"')
+        stage.outputs.there = True
+        service.until("playing", "listening to mic [ALSA], playing on synth [ALSA]")
+        stage.play(3)
+        stage.card.active = False
+        stage.card.busy = True
+        service.until("waiting", "cannot be opened")
+        stage.card.busy = False
+        service.until("playing")
+        stage.play(3)
+
+    with caplog.at_level(logging.INFO, "lefthand"):
+        service.run(act)
+    assert all(stage.struck_and_let_go(client) for client in stage.clients)
+    assert service.status is None
+    # one line for each change of state, whatever often was tried
+    lines = [record.getMessage().split(":")[0] for record in caplog.records if hasattr(record, "journal")]
+    assert lines == [
+        'waiting for MIDI output "synth"',
+        "listening to mic [ALSA], playing on synth [ALSA]",
+        *['waiting for audio input "mic"'] * 2,
+        "listening to mic [ALSA], playing on synth [ALSA]",
+        "the last notes are let go",
+    ]
+
+
+def test_a_failure_of_the_loop_is_the_failure_of_the_process(service: Service) -> None:
+    def act() -> None:
+        service.until("playing")
+        service.stage.pianist.error = ZeroDivisionError("in the loop")
+        service.stage.card.deliver()
+        patiently(lambda: service.status is None, "its end")
+
+    with pytest.raises(ZeroDivisionError, match="in the loop"):
+        service.run(act)
+    assert all(service.stage.struck_and_let_go(client) for client in service.stage.clients)
+
+
+def test_a_failure_of_the_status_thread_is_the_failure_of_the_process(service: Service) -> None:
+    def act() -> None:
+        service.until("playing")
+        service.daemon._monitor.hop_times = None  # type: ignore[assignment]
+        patiently(lambda: service.status is None, "its end")
+
+    with pytest.raises(AttributeError):
+        service.run(act)
+
+
+def test_settings_that_cannot_be_used_leave_the_old_ones(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    good = '[audio]\ninput = "mic"\nrate = 16000\n[midi]\noutput = "synth"\n'
+
+    def act() -> None:
+        service.until("playing")
+        service.text = good + "channel = 17\n"
+        os.kill(os.getpid(), signal.SIGHUP)
+        patiently(lambda: "the settings stay as they were" in caplog.text)
+        service.stage.play(2)
+        assert len(service.stage.clients) == 1
+        service.text = good + "channel = 5\n"
+        os.kill(os.getpid(), signal.SIGHUP)
+        patiently(lambda: len(service.stage.clients) == 2)
+        service.until("playing")
+        service.stage.play(2)
+
+    with caplog.at_level(logging.INFO, "lefthand"):
+        service.run(act)
+    assert "[midi] channel = 17 cannot be used: it must be a whole number from 1 to 16" in caplog.text
+    assert service.stage.clients[1].got[0][0] == 0x84
+
+
+def test_settings_that_cannot_be_used_at_the_start_end_it(service: Service) -> None:
+    service.text = "[midi]\nchannel = 17\n"
+    with Signals(), pytest.raises(ConfigError, match="from 1 to 16"):
+        service.daemon.run()
+
+
+def test_each_session_is_recorded_in_a_folder_of_its_own_until_the_size_is_reached(
+    tmp_path: Path, service: Service
+) -> None:
+    stage = service.stage
+    second = Service(stage, tmp_path, Capture(tmp_path / "takes", most_bytes=64_000))
+
+    def act() -> None:
+        for _ in range(2):
+            second.until("playing")
+            stage.play(40)
+            stage.card.active = False
+            second.until("waiting")
+        second.until("playing")
+        stage.play(2)
+
+    second.run(act)
+    takes = sorted(path.name for path in (tmp_path / "takes").iterdir())
+    assert takes == ["001", "002", "003"]
+    # 1 kB a block; the rest of the size is headers and lists
+    sizes = [(tmp_path / "takes" / take / "capture.wav").stat().st_size for take in takes]
+    assert sizes[0] > 40_000 > 20_000 > sizes[1]
+    assert sum(sizes) < 64_000
+
+
+def test_a_process_started_anew_remembers_its_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FAULTS_BEFORE, json.dumps({"audio input lost": 2}))
+    service = Service(Stage(1), tmp_path)
+    assert service.daemon._monitor.faults.counts() == {"audio input lost": 2}
+    assert FAULTS_BEFORE not in os.environ

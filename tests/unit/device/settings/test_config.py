@@ -1,0 +1,98 @@
+"""The settings file: documented in full, and refused with the key and what it may be."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from device.errors import ConfigError
+from device.settings.config import Config, parse_config, read_config
+
+EXAMPLE = Path(__file__).parents[4] / "docs" / "lefthand.toml"
+GOOD = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n'
+ABSENT = {("clock", "tempo"), ("clock", "count_in")} | {(at, "latency_ms") for at in ("audio", "midi", "synth")}
+"""Keys whose absence means something that no value says."""
+
+
+def test_the_documented_example_is_a_valid_settings_file() -> None:
+    config = read_config(EXAMPLE)
+    assert (config.audio.input, config.midi.output) == ("USB Audio", "USB MIDI")
+
+
+def test_every_key_is_documented_and_no_other() -> None:
+    documented = tomllib.loads(_uncommented(EXAMPLE.read_text()))
+    known = {f.name: {k.name for k in dataclasses.fields(f.default_factory)} for f in dataclasses.fields(Config)}
+    assert {section: set(keys) for section, keys in documented.items()} == known
+
+
+def test_the_documented_defaults_are_the_ones_used() -> None:
+    documented = tomllib.loads(_uncommented(EXAMPLE.read_text()))
+    config = parse_config(GOOD, "test")
+    for section, keys in documented.items():
+        for key, value in keys.items():
+            if (section, key) not in ABSENT | {("audio", "input"), ("midi", "output")}:
+                assert getattr(getattr(config, section), key) == value, (section, key)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[audio]\ninput = "mic"\nrate = 100\n',
+            "[audio] rate = 100 cannot be used: it must be a whole number from 8000",
+        ),
+        ('[audio]\ninput = "mic"\nrate = "48k"\n', '[audio] rate = "48k" cannot be used'),
+        ('[audio]\ninput = "mic"\nblock = 256.5\n', "[audio] block = 256.5 cannot be used"),
+        ('[audio]\ninput = "mic"\nchannel = true\n', "[audio] channel = true cannot be used"),
+        ("[midi]\nchannel = 17\n", "[midi] channel = 17 cannot be used: it must be a whole number from 1 to 16."),
+        ("[midi]\nprogram = 129\n", "from 0 to 128"),
+        ("[midi]\ntranspose = -37\n", "from -36 to 36 semitones"),
+        ("[midi]\nlatency_ms = 501\n", "from 0 to 500 ms"),
+        ("[midi]\nlatency_ms = nan\n", "from 0 to 500 ms"),
+        ('[clock]\nmode = "file"\n', '[clock] mode = "file" cannot be used: it must be "follow" or "fixed"'),
+        ('[clock]\nmode = "fixed"\n', "[clock] tempo is missing"),
+        ("[clock]\ntempo = 1000\n", "from 20 to 400 beats a minute"),
+        ('[clock]\nmeter = "4"\n', "[clock] meter"),
+        ("[play]\nlisten = 1\n", "[play] listen = 1 cannot be used: it must be true or false"),
+        ("[midi]\nchanel = 1\n", "[midi] chanel is not a key: the keys are output, input, channel"),
+        ("[midy]\n", "midy is not a section: the sections are [audio], [midi], [clock], [play]"),
+        ("channel = 3\n", "channel is not a section"),
+        ("[midi\n", "not valid TOML"),
+        ('[midi]\noutput = "synth"\n', "[audio] input is missing"),
+        ('[audio]\ninput = "mic"\n', "[midi] output is missing"),
+        ('[audio]\ninput = "midi"\n[midi]\noutput = "synth"\n', "[midi] input is missing"),
+        ('[play]\nsound = "organ"\n', '"midi" or "synth" or "both"'),
+        ('[audio]\ninput = "mic"\n[play]\nsound = "both"\n', "[midi] output is missing"),
+        ('[synth]\nright_hand = true\n[audio]\ninput = "mic"\n[play]\nsound = "synth"\n', "[synth] right_hand"),
+        ('[synth]\nright_hand = true\n[audio]\ninput = "midi"\n[midi]\ninput = "k"\n', "[synth] right_hand"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_what_it_may_be(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_config(text, "box.toml")
+    assert said in str(error.value)
+    assert str(error.value).startswith("box.toml")
+    assert error.value.exit_code == 78
+
+
+def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml does not exist: copy docs/lefthand\.toml"):
+        read_config(tmp_path / "none.toml")
+
+
+def test_who_only_listens_needs_no_midi_output() -> None:
+    assert parse_config('[audio]\ninput = "mic"\n[play]\nlisten = true\n', "test").midi.output == ""
+
+
+def test_who_plays_on_the_box_itself_needs_no_midi_output() -> None:
+    config = parse_config('[audio]\ninput = "mic"\n[play]\nsound = "synth"\n', "test")
+    assert config.plays_synth and not config.plays_midi
+
+
+def _uncommented(text: str) -> str:
+    """The example with its absent keys present."""
+    return re.sub(r"^# ([a-z_]+ = .*)$", r"\1", text, flags=re.MULTILINE)

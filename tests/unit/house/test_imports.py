@@ -1,0 +1,145 @@
+"""Imports run one way, and the device loads no more than it needs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import mido
+import pytest
+
+ROOT = Path(__file__).parents[3]
+OURS = ("device", "training", "export", "deploy")
+MAY_IMPORT = {
+    "device": {"device"},
+    "training": {"device", "training"},
+    "export": {"device", "training", "export"},
+    "deploy": {"device", "deploy"},
+}
+ON_THE_DEVICE = {"numpy", "mido", "click", "device"}
+"""What a bare installation has, besides the TFLite runtime, which is chosen when a model is opened."""
+EXTRAS = {
+    "soundfile",
+    "matplotlib",
+    "tinysoundfont",
+    "tqdm",
+    "pyaudio",
+    "rtmidi",
+    "jack",
+    "rich",
+    "systemd",
+    "ai_edge_litert",
+    "tflite_runtime",
+}
+WORKSTATION = {
+    "tensorflow",
+    "keras",
+    "jax",
+    "jaxlib",
+    "partitura",
+    "mir_eval",
+    "music21",
+    "scipy",
+    "soxr",
+    "samplerate",
+    "pysfizz",
+    "sklearn",
+    "torch",
+}
+MOST_RSS_MB = 100
+
+MODULES = [path for package in OURS for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def names_in(nodes: Iterator[ast.AST]) -> set[str]:
+    """Top-level packages that these nodes import; a relative import is none."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    """Everything that a module imports, wherever in it."""
+    return names_in(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """What a module imports when it is itself imported: not in functions, nor for type checkers alone."""
+
+    def walk(node: ast.AST) -> Iterator[ast.AST]:
+        yield node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child)
+
+    return names_in(walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_every_package_is_looked_at() -> None:
+    for package in ("device", "training", "export"):
+        assert sum(named(path).startswith(f"{package}/") for path in MODULES) > 5
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_imports_run_one_way(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    assert imported(path) & set(OURS) <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if named(p).startswith("device/")], ids=named)
+def test_the_device_imports_extras_only_where_they_are_used(path: Path) -> None:
+    assert not imported(path) & WORKSTATION
+    assert imported(path) <= set(sys.stdlib_module_names) | ON_THE_DEVICE | EXTRAS
+    assert imported_at_once(path) <= set(sys.stdlib_module_names) | ON_THE_DEVICE
+
+
+def python(code: str, *arguments: object) -> str:
+    """What `code` prints in a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+LOADED = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+
+
+def test_the_command_line_loads_none_of_the_extras() -> None:
+    loaded = set(python(f"import device.cli; {LOADED}").split())
+    assert "device" in loaded and "click" in loaded
+    assert not loaded & (EXTRAS | WORKSTATION)
+
+
+def test_listening_to_a_midi_file_loads_none_of_the_extras(tmp_path: Path) -> None:
+    on = mido.Message("note_on", note=60, velocity=64)
+    mido.MidiFile(tracks=[mido.MidiTrack([on, on.copy(velocity=0, time=480)])]).save(tmp_path / "hand.mid")
+    code = f"import sys; from device.cli import main; main(sys.argv[1:], standalone_mode=False); {LOADED}"
+    summary, loaded = python(code, "play", tmp_path / "hand.mid", "--listen").splitlines()
+    assert "1 notes read" in summary
+    assert "mido" in loaded.split() and not set(loaded.split()) & (EXTRAS | WORKSTATION)
+
+
+def test_playing_to_sound_stays_below_a_hundred_megabytes_and_loads_no_tensorflow(tmp_path: Path) -> None:
+    # the peak of this process alone: rusage would count the memory of the process that forked it
+    peak = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    code = f"import sys; from device.cli import main; main(sys.argv[1:], standalone_mode=False); {peak}; {LOADED}"
+    outputs = ("--midi", tmp_path / "left.mid", "--notes", tmp_path / "notes.csv", "--report", tmp_path / "report.json")
+    summary, kilobytes, loaded = python(code, "play", ROOT / "demo" / "right-hand.flac", *outputs).splitlines()
+    assert "notes heard" in summary
+    assert not set(loaded.split()) & (WORKSTATION | {"matplotlib"})
+    assert int(kilobytes) / 1024 < MOST_RSS_MB
