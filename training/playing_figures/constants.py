@@ -10,21 +10,9 @@ from types import ModuleType
 
 from device.errors import UserError
 
-HAND = (
-    "device.left_hand.player",
-    "device.left_hand.texture",
-    "device.left_hand.voicing",
-    "device.left_hand.accompanist",
-    "device.left_hand.ending",
-)
+HAND = ("device.left_hand",)
 """Modules or packages that decide the left hand."""
-CLOCK = (
-    "device.clock.follow_clock",
-    "device.clock.grid",
-    "device.clock.tempo_and_bar",
-    "device.clock.count_in",
-    "device.clock.grid_hypotheses",
-)
+CLOCK = ("device.clock",)
 """Modules or packages of the clock that follows the player."""
 
 

@@ -1,7 +1,7 @@
 """Small step models with the parts of the real ones: a causal convolution's ring buffer and a GRU's memory.
 
-`python tests/unit/helpers/toys.py FOLDER` exports them: FOLDER/bundle, FOLDER/float.npz (what the float models gave for the
-inputs of `checks`), FOLDER/ranges.json (errors of a model whose ranges are too wide, and fitted again), and
+`python tests/unit/helpers/toys.py FOLDER` exports them: FOLDER/bundle, FOLDER/float.npz (what the float models gave
+for the inputs of `checks`), FOLDER/ranges.json (errors of a model whose ranges are too wide, and fitted again), and
 FOLDER/slow.json (how far a slow memory has come), FOLDER/refused.json (what export said to what it must refuse).
 It runs in its own process, because Keras' backend is chosen once in a process and export needs TensorFlow's.
 """

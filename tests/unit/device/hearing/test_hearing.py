@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.assemble import hearing_of
-from device.commands.run import engine_of
+from device.assemble import engine_of, hearing_of
 from device.events import KEYS, LOWEST_KEY, SUSTAIN, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
