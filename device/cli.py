@@ -14,7 +14,7 @@ COMMANDS = {
     "doctor": "device.commands.doctor:doctor",
     "calibrate": "device.commands.calibrate:calibrate",
     "synth": "device.commands.synth:synth",
-    "devices": "device.commands.run:devices",
+    "devices": "device.commands.devices:devices",
     "panic": "device.commands.panic:panic",
     "verify": "device.commands.verify:verify",
     "slot": "device.commands.slot:slot",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.calibration.latency import Calibration
-from device.calibration.round_trip import DisturbedError, RoundTrip, Take, evaluate
+from device.calibration.round_trip import DisturbedError, Listening, RoundTrip, evaluate
 from device.events import NoteHeard
 from device.hearing.pipeline import Hearing
 from device.inputs.sound_card import SoundSource
@@ -77,7 +77,7 @@ def _measured(config: Config, output: str, hearing: Hearing, told: Callable[[str
 
 def measure(config: Config, output: str, hearing: Hearing) -> RoundTrip:
     """The round trip of one output."""
-    take, levels, spec, stream_time = Take(), _Levels(), hearing.spec, StreamTime()
+    take, levels, spec, stream_time = Listening(), _Levels(), hearing.spec, StreamTime()
     hearing.reset()
     channel = config.midi.channel - 1
     with contextlib.ExitStack() as stack:

@@ -38,7 +38,7 @@ class RoundTrip:
 
 
 @dataclass
-class Take:
+class Listening:
     """What happened: all times in the same seconds."""
 
     sent: list[tuple[float, int]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class DisturbedError(UserError):
     """Nothing can be told from a take in which sound was lost."""
 
 
-def evaluate(take: Take, port: str) -> RoundTrip:
+def evaluate(take: Listening, port: str) -> RoundTrip:
     """The round trip of `take`, heard on `port`; UserError where it cannot be told from what was heard.
 
     That is a DisturbedError where sound was lost on its way into the machine: another take may tell.
@@ -91,7 +91,7 @@ def _trip(at_s: float, pitch: int, heard: Sequence[tuple[float, int]]) -> float 
     )
 
 
-def _leak_db(take: Take) -> float:
+def _leak_db(take: Listening) -> float:
     """The median loudest level after our notes, over the median level before the first."""
     first_s = take.sent[0][0]
     before = [level for at_s, level in take.levels if at_s <= first_s]

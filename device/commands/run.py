@@ -1,4 +1,4 @@
-"""`lefthand run` and `lefthand devices`."""
+"""`lefthand run`."""
 
 from __future__ import annotations
 
@@ -47,11 +47,3 @@ def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
 
         setup = set_up(path)
         run_live(setup.config, setup.engine, setup.bundle, capture)
-
-
-@click.command()
-def devices() -> None:
-    """List sound inputs with their sample rates, and MIDI ports."""
-    from device.commands.devices import listing
-
-    click.echo(listing())

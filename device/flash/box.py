@@ -36,7 +36,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Site:
+class Box:
     """One box."""
 
     slots: Slots
@@ -50,9 +50,9 @@ class Site:
     rules: Rules = Rules()
 
 
-def this_box() -> Site:
+def this_box() -> Box:
     """The box as it is provisioned. Raises ConfigError."""
-    return Site(
+    return Box(
         slots=Slots(SERVICE_STATE / "bundles"),
         run=SERVICE_RUN,
         signers=SIGNERS,

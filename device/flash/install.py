@@ -15,11 +15,11 @@ from device.bundles.manifest import MANIFEST, Manifest, read_manifest
 from device.bundles.signature import SIGNATURE, check_signature
 from device.bundles.slots import INCOMING, SHORT, Name
 from device.errors import BundleError, UserError
-from device.flash.box import Site
+from device.flash.box import Box
 from device.flash.preflight import preflight
 from device.flash.receive import check_space, receive
 from device.flash.restart import Restarter
-from device.flash.trial import Report, now, watch
+from device.flash.trial import Outcome, now, watch
 from device.flash.unpack import unpack
 from device.system import durable_files
 
@@ -33,10 +33,10 @@ class Tell(Protocol):
 
 
 class Install:
-    """Brings bundles onto the box `site` and lets `restarter` start its service; `tell` takes every step."""
+    """Brings bundles onto `box` and lets `restarter` start its service; `tell` takes every step."""
 
-    def __init__(self, site: Site, restarter: Restarter, tell: Tell) -> None:
-        self._site, self._slots, self._restarter, self._tell = site, site.slots, restarter, tell
+    def __init__(self, box: Box, restarter: Restarter, tell: Tell) -> None:
+        self._box, self._slots, self._restarter, self._tell = box, box.slots, restarter, tell
 
     def receive(self, stream: int, digest: str, size: int) -> None:
         """Takes an archive from `stream`, checks it and lets its bundle play, if it can.
@@ -95,7 +95,7 @@ class Install:
         self._tell("received", f"{size} bytes, as they were sent")
         files = unpack(archive, bundle)
         text = _manifest_text(bundle)
-        signer = check_signature(text, bundle / SIGNATURE, self._site.signers)
+        signer = check_signature(text, bundle / SIGNATURE, self._box.signers)
         self._tell("signature", f"signed by {signer}")
         manifest = read_manifest(text, str(bundle / MANIFEST))
         _check_files(files, manifest)
@@ -130,18 +130,18 @@ class Install:
         )
 
     def _self_test(self, bundle: Path) -> list[str]:
-        return preflight(bundle, self._site.rules.slowest, self._site.rules.self_test_s)
+        return preflight(bundle, self._box.rules.slowest, self._box.rules.self_test_s)
 
-    def _start(self, name: Name | None) -> Report:
+    def _start(self, name: Name | None) -> Outcome:
         """Starts the service anew and watches it play the bundle in `name`."""
         wanted = self._slots.id(name) or ""
         began_s = now()
         try:
             self._restarter.restart()
         except UserError as error:
-            return Report(False, str(error))
+            return Outcome(False, str(error))
         self._tell("restart", "the service starts anew")
-        return watch(self._site.run, wanted, self._site.rules, began_s)
+        return watch(self._box.run, wanted, self._box.rules, began_s)
 
     def _recover(self) -> bool:
         said = self._slots.recover()
@@ -174,7 +174,7 @@ class Install:
     def _named(self, name: Name | None) -> str:
         return f"{self._slots.named(name)} ({self._slots.id(name)})".capitalize()
 
-    def _done(self, name: Name | None, said: str, report: Report) -> None:
+    def _done(self, name: Name | None, said: str, report: Outcome) -> None:
         self._tell("done", said, slot=name, id=self._slots.id(name), gap_s=report.gap_s)
 
 

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device.flash.box import Rules
+from device.status.faults import Fault
 from device.status.schema import FILE, STALE_S, Status, read_status
 
 POLL_S = 0.02
 TICK_S = 0.01
 """How exactly the start of a process is known."""
-NOT_A_NUMBER = "not_a_number"
+NOT_A_NUMBER: Fault = "not_a_number"
 """The fault that a daemon counts when its models give no number."""
 
 
 @dataclass(frozen=True)
-class Report:
+class Outcome:
     """What a trial found."""
 
     good: bool
@@ -42,7 +43,7 @@ def started(pid: int) -> float | None:
     return int(told.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
-def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Report:
+def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Outcome:
     """Watches the service until it has shown that it plays the bundle `wanted`, or that it does not.
 
     Its status lies in the folder `run`; what was started before the restart at `began_s` (`now`) has no say.
@@ -75,7 +76,7 @@ class _Watcher:
         self._written = -1
         self._changed_s = began_s
 
-    def see(self, status: Status | None, written: int, now_s: float) -> Report | None:
+    def see(self, status: Status | None, written: int, now_s: float) -> Outcome | None:
         """What is known once `status`, written at a time, has been read; None while more must be seen."""
         if status is None or (status.pid != self._pid and not self._is_new(status.pid)):
             return self._absent(now_s)
@@ -106,7 +107,7 @@ class _Watcher:
         start_s = started(pid)
         return start_s is not None and start_s >= self._began_s - TICK_S
 
-    def _playing(self, status: Status, now_s: float) -> Report | None:
+    def _playing(self, status: Status, now_s: float) -> Outcome | None:
         self._waiting_since_s = None
         if status.faults.get(NOT_A_NUMBER):
             return self._bad("its models give what is not a number")
@@ -124,34 +125,34 @@ class _Watcher:
                 f"it is too slow: 1 % of its hops took more than {status.hop.p99_ms:.1f} ms of "
                 f"{status.hop.length_ms:.0f} ms, at most {self._rules.slowest:.0%} may be taken"
             )
-        return Report(True, f"played {played} hops, 99 % within {status.hop.p99_ms:.1f} ms", self._gap_s)
+        return Outcome(True, f"played {played} hops, 99 % within {status.hop.p99_ms:.1f} ms", self._gap_s)
 
-    def _waiting(self, status: Status, now_s: float) -> Report | None:
+    def _waiting(self, status: Status, now_s: float) -> Outcome | None:
         if self._waiting_since_s is None:
             self._waiting_since_s = now_s
         if self._gap_s is None:
             self._gap_s = now_s - self._began_s
         if now_s - self._waiting_since_s < self._rules.waiting_s:
             return None
-        return Report(True, f"up for {self._rules.waiting_s:g} s, {status.message}", self._gap_s)
+        return Outcome(True, f"up for {self._rules.waiting_s:g} s, {status.message}", self._gap_s)
 
-    def _stuck(self, status: Status, now_s: float) -> Report | None:
+    def _stuck(self, status: Status, now_s: float) -> Outcome | None:
         """A service in time needs `hops` of them for its trial; twice as long it may be late, with its start."""
         length_s = max(status.hop.length_ms, 1.0) / 1e3
         if now_s - self._began_s > self._rules.start_s + 2 * self._rules.hops * length_s:
             return self._bad(f"it is too slow: {status.hop.count} hops in {now_s - self._began_s:.0f} s")
         return None
 
-    def _absent(self, now_s: float) -> Report | None:
+    def _absent(self, now_s: float) -> Outcome | None:
         # a status that was there and is gone: the service was stopped, or writes no more
         if self._pid is not None and now_s - self._changed_s > STALE_S:
             return self._bad(f"it ended {self._changed_s - self._began_s:.1f} s into its trial")
         return self._late(now_s)
 
-    def _late(self, now_s: float) -> Report | None:
+    def _late(self, now_s: float) -> Outcome | None:
         if now_s - self._began_s <= self._rules.start_s:
             return None
         return self._bad(f"it did not begin to play within {self._rules.start_s:g} s")
 
-    def _bad(self, why: str) -> Report:
-        return Report(False, why, self._gap_s)
+    def _bad(self, why: str) -> Outcome:
+        return Outcome(False, why, self._gap_s)

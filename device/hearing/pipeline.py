@@ -37,6 +37,11 @@ class Hearing:
         """Whether a note that was heard has not ended."""
         return self._gate.pending
 
+    @property
+    def not_finite(self) -> int:
+        """Hops since the reset in which the transcriber gave a value that is no finite number."""
+        return self._transcriber.not_finite
+
     def sent(self, send: Send) -> None:
         """The box sent a message: its sound may come back through the input, and is not the player's."""
         self._own.sent(send)

@@ -32,14 +32,18 @@ class Transcriber:
 
     def __init__(self, model: Stepper) -> None:
         self._model = model
+        self.not_finite = 0
+        """Frames since the reset whose posterior held a value that is no finite number."""
 
     def reset(self) -> None:
         """Forget all frames."""
         self._model.reset()
+        self.not_finite = 0
 
     def step(self, frame: Frames, own: NDArray[np.float32]) -> NDArray[np.float32]:
-        """frame [bins, channels] levels, own [1, 88, 2] as `OwnNotes.frame` → [88, 4]; what is not a number is 0."""
+        """frame [bins, channels] levels, own [1, 88, 2] as `OwnNotes.frame` → [88, 4]; no finite number becomes 0."""
         posterior = self._model.step(x=frame[None, None], own=own[None])["y"].reshape(KEYS, 4)
-        if not finite(posterior):
-            posterior = np.where(np.isnan(posterior), np.float32(0), posterior)
+        if not finite(posterior) and not np.isfinite(posterior).all():
+            posterior = np.where(np.isfinite(posterior), posterior, np.float32(0))
+            self.not_finite += 1
         return posterior

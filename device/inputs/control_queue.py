@@ -15,7 +15,7 @@ MOST_WAITING = 256
 """A knob that is turned says so a few dozen times within a hop at most."""
 
 
-class Switches:
+class ControlQueue:
     """Messages of `controls`, and those of a MIDI clock where it `keeps_time`, whichever port they come from."""
 
     def __init__(self, controls: Controls, keeps_time: bool = False) -> None:

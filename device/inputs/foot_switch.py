@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from device.errors import UnavailableError
-from device.inputs.control_queue import Switches
-from device.ports.midi_ports import MidiInput, MidiPorts
+from device.inputs.control_queue import ControlQueue
+from device.ports.midi_ports import InputPort, MidiPorts
 from device.ports.port import CONTROL, Port, choose
 from device.status.faults import Faults
 
@@ -18,7 +18,7 @@ class FootSwitch:
 
     def __init__(self, wanted: str, inputs: MidiPorts, needed: bool, faults: Faults) -> None:
         self._wanted, self._inputs, self._needed, self._faults = wanted, inputs, needed, faults
-        self._open: MidiInput | None = None
+        self._open: InputPort | None = None
         self.missing = ""
         """What the box plays without, in words; "" where nothing is missing."""
         self.back = False
@@ -29,13 +29,13 @@ class FootSwitch:
         if self._needed:
             choose(self._wanted, self._inputs.ports(), CONTROL)
 
-    def open(self, switches: Switches, besides: Port | None = None) -> None:
-        """Let its messages reach `switches`; a port that is open already, `besides`, brings them by itself."""
+    def open(self, controls: ControlQueue, besides: Port | None = None) -> None:
+        """Let its messages reach `controls`; a port that is open already, `besides`, brings them by itself."""
         port = self._port()
         if port is None or port == besides:
             return
-        self._open = MidiInput(port, switches.keeps_time)
-        self._open.start(switches.take)
+        self._open = InputPort(port, controls.keeps_time)
+        self._open.start(controls.take)
 
     def check(self) -> None:
         """Look whether it went or came. Raises UnavailableError where it is needed and has gone."""

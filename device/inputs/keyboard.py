@@ -14,10 +14,10 @@ import mido
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
-from device.inputs.control_queue import Switches
+from device.inputs.control_queue import ControlQueue
 from device.inputs.echoes import Echoes
 from device.inputs.source import Feed
-from device.ports.midi_ports import MidiInput
+from device.ports.midi_ports import InputPort
 from device.ports.port import Port
 from device.stream_time import StreamTime
 
@@ -101,12 +101,12 @@ class KeyboardSource:
         stream_time: StreamTime,
         echoes: Echoes,
         through: Callable[[mido.Message], None] | None = None,
-        switches: Switches | None = None,
+        controls: ControlQueue | None = None,
         split: int = 0,
     ) -> None:
-        self._input = MidiInput(port, clock=switches is not None and switches.keeps_time)
+        self._input = InputPort(port, clock=controls is not None and controls.keeps_time)
         self.port = self._input.port
-        self._switches = switches
+        self._controls = controls
         self._through = through
         self.xruns = 0
         """Messages that found no room."""
@@ -162,7 +162,7 @@ class KeyboardSource:
 
     def _received(self, message: mido.Message, now_s: float) -> None:
         """In RtMidi's thread."""
-        if self._switches is not None and self._switches.take(message, now_s):
+        if self._controls is not None and self._controls.take(message, now_s):
             return
         if not self._echoes.is_echo(message, now_s):
             if self._through is not None:

@@ -25,6 +25,7 @@ class Loop:
         self._time, self._senders, self._tape = opened.stream_time, opened.senders, opened.tape
         self._monitor, self._lifetime, self._moved = opened.monitor, opened.lifetime, moved
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
+        self._not_finite = 0
         self.now_s = 0.0
         """Stream time of the last finished hop."""
 
@@ -55,6 +56,7 @@ class Loop:
                     events = [event for action, at_s in asked for event in self._engine.act(action, at_s)]
                     events += self._engine.step(hop, now_s, midi)
                     self._monitor.hop(time.perf_counter() - began_s)
+                    self._count_not_finite()
                     self.now_s = now_s
                     self._take(events)
                     for sender in self._senders:
@@ -62,6 +64,12 @@ class Loop:
                     self._moved()
         except Exception as error:  # raised again by `Session.check`
             self._lifetime.fail(error)
+
+    def _count_not_finite(self) -> None:
+        hearing = self._engine.hearing
+        if hearing is not None and hearing.not_finite > self._not_finite:
+            self._monitor.faults.count("not_a_number", hearing.not_finite - self._not_finite)
+            self._not_finite = hearing.not_finite
 
     def _take(self, events: list[Event]) -> None:
         if not events:

@@ -19,23 +19,23 @@ import mido
 from device.calibration.latency import midi_lead_s, read_calibration, synth_lead_s
 from device.engine import Engine
 from device.errors import PortKind, UnavailableError
-from device.inputs.control_queue import Switches
+from device.inputs.control_queue import ControlQueue
 from device.inputs.echoes import Echoes
 from device.inputs.foot_switch import FootSwitch
 from device.inputs.keyboard import KeyboardSource
 from device.inputs.sound_card import SoundSource
 from device.inputs.source import Source
 from device.live.monitor import Monitor
-from device.outputs.send_queue import Outbox
+from device.outputs.send_queue import SendQueue
 from device.outputs.sender import Sender
 from device.outputs.silencing import silencing
-from device.outputs.synth_feed import SynthSink
+from device.outputs.synth_feed import SynthFeed
 from device.ports.jack_clients import JackClients
 from device.ports.midi_ports import MidiPorts, connect_output
 from device.ports.port import INPUT, OUTPUT, SOUND, Port, choose
 from device.ports.sound_inputs import portaudio, sound_inputs
 from device.recording.capture import Capture
-from device.recording.tape import Take
+from device.recording.tape import Tape
 from device.settings.config import Config
 from device.settings.controls import Controls
 from device.stream_time import StreamTime
@@ -93,14 +93,14 @@ class Opened:
     stream_time: StreamTime
     source: Source
     """Where the right hand comes from."""
-    controls: Switches
+    controls: ControlQueue
     senders: Sequence[Sender]
     """The sender of the MIDI port first, if there is one."""
     output: Port | None
     """The MIDI port that the left hand plays on."""
-    synth: SynthSink | None
+    synth: SynthFeed | None
     foot_switch: FootSwitch | None
-    tape: Take | None
+    tape: Tape | None
     watched: Sequence[Watched]
     resources: contextlib.ExitStack
     """Closes all ports and threads, the last opened first."""
@@ -154,7 +154,7 @@ class _Opening:
         self._faults = opener.monitor.faults
         self._lifetime = Lifetime(opener.woken)
         self._time, self._echoes = StreamTime(), Echoes()
-        self._controls = Switches(Controls(config.controls.mapping), config.clock.mode == "midi")
+        self._controls = ControlQueue(Controls(config.controls.mapping), config.clock.mode == "midi")
         self._switch = self._foot_switch()
         self._watched: list[Watched] = []
         self._senders: list[Sender] = []
@@ -168,7 +168,7 @@ class _Opening:
         if self._switch is not None:
             self._stack.callback(self._switch.close)
             self._switch.open(self._controls, self._keys() if config.audio.is_midi else None)
-        tape = None if record is None else Take(config, record, self._hop_s, self._opener.service)
+        tape = None if record is None else Tape(config, record, self._hop_s, self._opener.service)
         source = self._open_keyboard(synth) if sound is None else self._open_sound(sound, tape)
         # after everything that may be refused, which would leave an empty capture behind
         if tape is not None:
@@ -241,8 +241,8 @@ class _Opening:
 
         return port, send
 
-    def _open_synth(self) -> SynthSink:
-        synth = SynthSink(self._config, self._faults)
+    def _open_synth(self) -> SynthFeed:
+        synth = SynthFeed(self._config, self._faults)
         self._stack.callback(synth.close)
         return synth
 
@@ -252,8 +252,8 @@ class _Opening:
         opening = silencing(channel) if self._opener.service else []
         if program:
             opening.append(mido.Message("program_change", channel=channel, program=program - 1))
-        outbox = Outbox(channel, midi.transpose)
-        sender = Sender(outbox, send, self._time, lead_s, self._lifetime.fail, self._stall_s, self._faults, opening)
+        queue = SendQueue(channel, midi.transpose)
+        sender = Sender(queue, send, self._time, lead_s, self._lifetime.fail, self._stall_s, self._faults, opening)
         self._stack.callback(sender.close)
         self._senders.append(sender)
 
@@ -273,7 +273,7 @@ class _Opening:
     def _keys(self) -> Port:
         return choose(self._config.midi.input, self._opener.inputs.ports(), INPUT)
 
-    def _open_keyboard(self, synth: SynthSink | None) -> Source:
+    def _open_keyboard(self, synth: SynthFeed | None) -> Source:
         port = self._keys()
         through = synth.through if synth is not None and self._config.synth.right_hand else None
         split = self._config.play.split
@@ -282,7 +282,7 @@ class _Opening:
         self._watched.append(Watched(self._opener.inputs.has, port, INPUT))
         return keyboard
 
-    def _open_sound(self, system: Any, tape: Take | None) -> Source:
+    def _open_sound(self, system: Any, tape: Tape | None) -> Source:
         self._watch_jack(choose(self._config.audio.input, sound_inputs(system), SOUND))
         assert self._engine.hearing is not None
         spec = self._engine.hearing.spec

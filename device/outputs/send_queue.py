@@ -14,7 +14,7 @@ MOST_WAITING = 1024
 """A hand of five fingers never has so many before it; what comes beyond is a storm."""
 
 
-class Outbox:
+class SendQueue:
     """A queue of `Send`s by due time that gives MIDI messages on one channel, moved by `transpose` semitones.
 
     Whatever order it is asked in, each note-on that it gives is followed by one note-off before the next

@@ -11,7 +11,7 @@ import mido
 import numpy as np
 
 from device.events import Send
-from device.outputs.send_queue import Outbox
+from device.outputs.send_queue import SendQueue
 from device.status.faults import Faults
 from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo
@@ -44,7 +44,7 @@ class Sender:
 
     def __init__(
         self,
-        outbox: Outbox,
+        queue: SendQueue,
         send: Callable[[mido.Message], None],
         stream_time: StreamTime,
         lead_s: float = 0.0,
@@ -53,7 +53,7 @@ class Sender:
         faults: Faults | None = None,
         opening: Iterable[mido.Message] = (),
     ) -> None:
-        self._outbox = outbox
+        self._queue = queue
         self._send = send
         self._time = stream_time
         self._lead_s = lead_s
@@ -74,7 +74,7 @@ class Sender:
         """Queue messages; only once the stream's time is known. Nothing is queued after `close`."""
         with self._changed:
             if not self._closing:
-                self._outbox.put(sends, time.monotonic())
+                self._queue.put(sends, time.monotonic())
                 self._changed.notify()
 
     def alive(self) -> None:
@@ -111,7 +111,7 @@ class Sender:
                     self._send(message)
                 if messages:
                     self._sent_s = time.monotonic()
-            silence = self._outbox.panic()
+            silence = self._queue.panic()
             for message in silence:
                 self._send(message)
             time.sleep(DRAIN_S + MESSAGE_S * len(silence))
@@ -124,10 +124,10 @@ class Sender:
             while not self._closing:
                 now_s = time.monotonic()
                 if self._has_stalled(now_s):
-                    return self._outbox.let_go()
+                    return self._queue.let_go()
                 if now_s - self._sent_s >= SENSING_S:
                     return [mido.Message("active_sensing")]
-                due_s = self._outbox.next_due_s
+                due_s = self._queue.next_due_s
                 wait_s = min(LONGEST_WAIT_S, self._sent_s + SENSING_S - now_s)
                 if due_s is not None:
                     late_s = now_s - (self._time.wall(due_s) - self._lead_s)
@@ -138,13 +138,13 @@ class Sender:
         return None
 
     def _pop(self, late_s: float) -> list[mido.Message]:
-        waited_s = time.monotonic() - self._outbox.next_put_s
+        waited_s = time.monotonic() - self._queue.next_put_s
         self._late_s.append(min(late_s, waited_s))
         if late_s > LATE_S and waited_s < late_s:
             self._faults.count("messages decided late")
         if late_s > TOO_LATE_S:
             self._faults.count("late messages")
-        return self._outbox.pop(too_late=late_s > TOO_LATE_S)
+        return self._queue.pop(too_late=late_s > TOO_LATE_S)
 
     def _has_stalled(self, now_s: float) -> bool:
         """Whether the loop has stopped moving since the last question."""

@@ -24,7 +24,7 @@ THROUGH = ("note_on", "note_off", "control_change", "pitchwheel")
 log = logging.getLogger("lefthand")
 
 
-class SynthSink:
+class SynthFeed:
     """The open source; `send` and `through` may be called from any thread.
 
     Make and close it while no sound input is open, as every MIDI client.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import mido
 
 
-class MidiInput:
+class InputPort:
     """An open MIDI input.
 
     `clock`: whether MIDI clock messages are wanted. System-exclusive messages and Active Sensing never come.

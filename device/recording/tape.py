@@ -21,7 +21,7 @@ from device.settings.config import Config
 log = logging.getLogger("lefthand")
 
 
-class Take:
+class Tape:
     """A recording into `capture` from `begin` to `end`; `hop_s` is the length of a hop in seconds.
 
     Of a `service` a recording that fails is only told in the log; elsewhere UserError is raised.

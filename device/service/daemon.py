@@ -35,7 +35,7 @@ from device.recording.capture import Capture
 from device.service.foreground import WATCH_S, warm_up
 from device.service.journal import FIELDS
 from device.service.signals import Signals
-from device.service.systemd import Notify
+from device.service.systemd import Systemd
 from device.status.faults import Fault
 from device.status.schema import BundleStatus, State, Status
 from device.status.writer import Reporter
@@ -64,7 +64,7 @@ class Daemon:
 
     def __init__(self, make: Callable[[], Setup], folder: Path, record: Capture | None = None) -> None:
         self._make, self._folder, self._record = make, folder, record
-        self._notify, self._signals, self._monitor = Notify(), Signals(), Monitor()
+        self._notify, self._signals, self._monitor = Systemd(), Signals(), Monitor()
         self._outputs, self._inputs = MidiPorts(output=True), MidiPorts(output=False)
         self._monitor.faults.restore(json.loads(os.environ.pop(FAULTS_BEFORE, "{}")))
         self._setup: Setup | None = None

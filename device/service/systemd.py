@@ -18,7 +18,7 @@ PINGS_A_LIMIT = 4
 """Pings within the time after which systemd would take the box for hung."""
 
 
-class Notify:
+class Systemd:
     """Tells systemd; whatever fails on the way changes nothing here."""
 
     def __init__(self) -> None:

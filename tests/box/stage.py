@@ -127,6 +127,13 @@ class Stage:
         self._begun.append(player)
         return player
 
+    def tape(self, path: str) -> Process:
+        """tests/host/tape.py inside the box: a JACK client `tape`, which plays the sound at `path` after a line."""
+        tape = Process(inside(self.box, f"{RIG}/tape.py", path), {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        self._begun.append(tape)
+        tape.wait_for("ready")
+        return tape
+
     def instrument(self) -> Player:
         """The instrument of the left hand; with it a keyboard that plays on and on."""
         synth = self.player("synth")

@@ -20,9 +20,9 @@ from typing import Any
 import device.flash.install
 from device.bundles.slots import Slots, open_current
 from device.errors import UserError
-from device.flash.box import Rules, Site
+from device.flash.box import Box, Rules
 from device.flash.install import Install
-from device.flash.trial import Report
+from device.flash.trial import Outcome
 
 CUT = 77
 CHANGES = ("open", "write", "ftruncate", "fsync", "rename", "replace", "unlink", "rmdir", "mkdir", "symlink")
@@ -123,8 +123,8 @@ class NoService:
         pass
 
 
-def site(folder: Path) -> Site:
-    return Site(Slots(folder / "bundles"), folder, folder.parent / "signers", (), None, Rules())
+def site(folder: Path) -> Box:
+    return Box(Slots(folder / "bundles"), folder, folder.parent / "signers", (), None, Rules())
 
 
 def flash(folder: Path, package: Path, size: int | None = None) -> None:
@@ -167,7 +167,7 @@ def send(writing: int, reading: int, left: memoryview) -> None:
 
 def trial_that(good: bool) -> None:
     """Every trial comes to this."""
-    device.flash.install.watch = lambda *_: Report(good, "as it was asked for", 0.1)  # type: ignore[assignment]
+    device.flash.install.watch = lambda *_: Outcome(good, "as it was asked for", 0.1)  # type: ignore[assignment]
 
 
 def first(folder: Path, one: Path, two: Path) -> None:

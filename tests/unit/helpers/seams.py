@@ -115,15 +115,18 @@ class Pianist:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self.hearing = SimpleNamespace(spec=FeatureSpec(), pending=False)
+        self.hearing = SimpleNamespace(spec=FeatureSpec(), pending=False, not_finite=0)
         self.hang_s = 0.0
         self.error: Exception | None = None
         self.storm = 0
+        self.no_numbers = 0
+        """In how many of the next hops the transcriber gives no number."""
         self.hops = 0
         self.reset()
 
     def reset(self) -> None:
         self._performer = Performer()
+        self.hearing.not_finite = 0
 
     def step(self, hop: NDArray[np.float32], now_s: float, midi: object = ()) -> list[Event]:
         self.hops += 1
@@ -134,6 +137,9 @@ class Pianist:
         if self.error is not None:
             error, self.error = self.error, None
             raise error
+        if self.no_numbers:
+            self.no_numbers -= 1
+            self.hearing.not_finite += 1
         rng, strikes = self._rng, []
         for _ in range(self.storm or rng.choice([0, 0, 1, 2])):
             pitch = rng.randrange(128 if self.storm else 12)

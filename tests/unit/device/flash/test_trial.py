@@ -6,7 +6,7 @@ import pytest
 
 import device.flash.trial
 from device.flash.box import Rules
-from device.flash.trial import Report, _Watcher
+from device.flash.trial import Outcome, _Watcher
 from device.status.schema import BundleStatus, HopStatus, State, Status
 
 NEW, OLD = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
@@ -34,7 +34,7 @@ def told(
 
 def seen(
     *statuses: Status | None, every_s: float = 0.5, rules: Rules | None = None, silent: bool = False
-) -> Report | None:
+) -> Outcome | None:
     """What a trial has come to after these, or before the last of them; `silent`: the file is only written once."""
     watcher = _Watcher(NEW, rules or Rules(), BEGAN_S)
     for number, status in enumerate(statuses, 1):
@@ -46,7 +46,7 @@ def seen(
 
 def test_enough_hops_in_time_are_good_and_the_pause_is_up_to_the_first() -> None:
     report = seen(told(pid=1, bundle=OLD), None, told(state="starting", bundle=""), told(1), told(100), told(252))
-    assert report == Report(True, "played 251 hops, 99 % within 1.0 ms", 2.0)
+    assert report == Outcome(True, "played 251 hops, 99 % within 1.0 ms", 2.0)
 
 
 def test_what_was_started_before_has_no_say() -> None:

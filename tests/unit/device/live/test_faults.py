@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import threading
 import time
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from device.assemble import hearing_of
-from device.errors import UnavailableError
+from device.errors import PortKind, UnavailableError
 from device.events import Send
+from device.hearing.transcriber import Transcriber
 from device.live.monitor import open_files
-from device.outputs.send_queue import MOST_WAITING, Outbox
+from device.outputs.send_queue import MOST_WAITING, SendQueue
+from device.service.daemon import LOST
+from device.status.faults import FAULTS as FAULT_NAMES
 from device.status.schema import Status
 from tests.unit.helpers.seams import FAULTS, STALL_S, Stage, fault, patiently, seams
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
@@ -130,8 +137,59 @@ def test_what_is_wrong_with_blocks_is_counted() -> None:
     }
 
 
+def test_hops_in_which_the_models_give_no_number_are_counted_across_sessions() -> None:
+    stage = Stage(6)
+    with seams(stage):
+        for _ in range(2):
+            opened = stage.open()
+            stage.play(3)
+            stage.pianist.no_numbers = 2
+            stage.play(5)
+            opened.check()
+            opened.close()
+    assert stage.monitor.faults["not_a_number"] == 4
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_a_posterior_that_is_no_number_is_none_and_is_counted(poison: float) -> None:
+    class Poisoned:
+        steps = 0
+
+        def step(self, **inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+            self.steps += 1
+            posterior = np.full((88, 4), 0.5, np.float32)
+            posterior[3, 1] = poison if self.steps in (2, 3) else 0.5
+            return {"y": posterior}
+
+        def reset(self) -> None:
+            self.steps = 0
+
+    transcriber = Transcriber(Poisoned())
+    frame, own = np.zeros((294, 3), np.float32), np.zeros((1, 88, 2), np.float32)
+    given = [transcriber.step(frame, own) for _ in range(4)]
+    assert [posterior[3, 1] for posterior in given] == [0.5, 0.0, 0.0, 0.5]
+    assert all(posterior[4, 1] == 0.5 for posterior in given)
+    assert transcriber.not_finite == 2
+    transcriber.reset()
+    assert transcriber.not_finite == 0
+
+
+def test_each_fault_that_there_is_is_counted_somewhere_and_no_other() -> None:
+    counted: set[object] = set()
+    for path in sorted((Path(__file__).parents[4] / "device").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "count":
+                on = ast.unparse(node.func.value)
+                counted |= {a.value for a in node.args[:1] if isinstance(a, ast.Constant) and on.endswith("faults")}
+    assert counted | set(LOST.values()) == set(FAULT_NAMES)
+
+
+def test_a_port_of_any_kind_that_goes_away_has_its_fault() -> None:
+    assert set(LOST) == set(get_args(PortKind))
+
+
 def test_a_storm_of_notes_is_sent_in_order_and_let_go() -> None:
-    outbox = Outbox()
+    outbox = SendQueue()
     outbox.put([Send(0.0, 0.0, "note_on", key, 64) for key in range(128)])
     outbox.put([Send(0.0, 0.0, "note_off", key, 0) for key in range(128)])
     told = []
@@ -144,7 +202,7 @@ def test_a_storm_of_notes_is_sent_in_order_and_let_go() -> None:
 def test_the_outbox_stays_bounded_and_no_note_hangs_beyond_its_bounds(
     wanted: list[tuple[bool, int]], times: int
 ) -> None:
-    outbox = Outbox()
+    outbox = SendQueue()
     down: set[int] = set()
     for _ in range(times):
         for on, key in wanted:

@@ -11,7 +11,7 @@ import pytest
 
 from device.events import Send
 from device.outputs import sender as sender_module
-from device.outputs.send_queue import Outbox
+from device.outputs.send_queue import SendQueue
 from device.outputs.sender import Sender
 from device.stream_time import StreamTime
 
@@ -34,7 +34,7 @@ def started(port: Port, lead_s: float = 0.0) -> tuple[Sender, float]:
     stream_time = StreamTime()
     start_s = time.monotonic()
     stream_time.arrived(0.0, start_s)
-    return Sender(Outbox(), port.send, stream_time, lead_s), start_s
+    return Sender(SendQueue(), port.send, stream_time, lead_s), start_s
 
 
 def test_a_message_leaves_before_its_due_time_by_the_latency_and_never_earlier() -> None:
@@ -69,7 +69,7 @@ def test_a_port_that_fails_is_told_of() -> None:
     failures: list[Exception] = []
     stream_time = StreamTime()
     stream_time.arrived(0.0, time.monotonic())
-    sender = Sender(Outbox(), broken, stream_time, failed=failures.append)
+    sender = Sender(SendQueue(), broken, stream_time, failed=failures.append)
     sender.put([Send(0.0, 0, "note_on", 40, 64)])
     sender.close()
     assert [str(failure) for failure in failures] == ["unplugged"]
@@ -104,7 +104,7 @@ def test_a_port_that_takes_nothing_any_more_is_noticed(monkeypatch: pytest.Monke
     let = threading.Event()
     stream_time = StreamTime()
     stream_time.arrived(0.0, time.monotonic())
-    sender = Sender(Outbox(), lambda message: let.wait(10), stream_time)  # type: ignore[arg-type]
+    sender = Sender(SendQueue(), lambda message: let.wait(10), stream_time)  # type: ignore[arg-type]
     until_s = time.monotonic() + 5
     while not sender.hangs and time.monotonic() < until_s:
         time.sleep(0.01)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from device.service.journal import FIELDS, JournalHandler
-from device.service.systemd import Notify
+from device.service.systemd import Systemd
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def told(manager: socket.socket) -> list[str]:
 
 
 def test_systemd_is_told_of_each_step(manager: socket.socket) -> None:
-    notify = Notify()
+    notify = Systemd()
     notify.status("waiting for a keyboard")
     notify.ready()
     notify.reloading()
@@ -48,7 +48,7 @@ def test_systemd_is_told_of_each_step(manager: socket.socket) -> None:
 
 
 def test_the_watchdog_is_pinged_no_more_often_than_four_times_its_limit(manager: socket.socket) -> None:
-    notify = Notify()
+    notify = Systemd()
     until_s = time.monotonic() + 0.1
     while time.monotonic() < until_s:
         notify.alive()
@@ -58,7 +58,7 @@ def test_the_watchdog_is_pinged_no_more_often_than_four_times_its_limit(manager:
 
 def test_a_manager_that_does_not_read_holds_up_no_loop(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "0")
-    notify = Notify()
+    notify = Systemd()
     began_s = time.monotonic()
     for _ in range(1000):
         notify.alive()
@@ -74,7 +74,7 @@ def test_without_systemd_nothing_is_told_and_nothing_fails(
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
     if address is not None:
         monkeypatch.setenv("NOTIFY_SOCKET", address)
-    notify = Notify()
+    notify = Systemd()
     notify.ready()
     notify.alive()
     notify.close()
