@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -32,7 +33,7 @@ RATE, BLOCK = 16_000, 256
 CONFIG = parse_config(f'[audio]\ninput = "mic"\nrate = {RATE}\n[midi]\noutput = "synth"\n', "the test")
 MIC, SYNTH = SoundInput("mic", "ALSA", 0, 1, RATE), Port("synth", "ALSA", 0)
 STALL_S = 0.02
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Card:
@@ -116,7 +117,8 @@ class Pianist:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self.hearing = SimpleNamespace(spec=FeatureSpec(), pending=False, not_finite=0)
-        self.hang_s = 0.0
+        self.hangs: threading.Event | None = None
+        """Where it is there, the next hop lasts until it is set."""
         self.error: Exception | None = None
         self.storm = 0
         self.no_numbers = 0
@@ -131,9 +133,9 @@ class Pianist:
     def step(self, hop: NDArray[np.float32], now_s: float, midi: object = ()) -> list[Event]:
         self.hops += 1
         assert np.isfinite(hop).all()
-        if self.hang_s:
-            hang_s, self.hang_s = self.hang_s, 0.0
-            time.sleep(hang_s)
+        if self.hangs is not None:
+            hangs, self.hangs = self.hangs, None
+            assert hangs.wait(PATIENCE_S), "nobody ended the hop that hangs"
         if self.error is not None:
             error, self.error = self.error, None
             raise error
@@ -307,10 +309,11 @@ def _break(stage: Stage, kind: str, client: Client) -> None:
     elif kind == "port gone":
         stage.outputs.there = False
     elif kind == "hangs":
-        pianist.hang_s = 2 * STALL_S
+        pianist.hangs = over = threading.Event()
         stalls = stage.monitor.faults["stalls"]
         card.deliver()
         patiently(lambda: stage.monitor.faults["stalls"] > stalls, "the sender notices")
+        over.set()
         stage.play(1)
     elif kind == "raises":
         pianist.error = ZeroDivisionError()
