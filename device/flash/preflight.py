@@ -26,7 +26,7 @@ LONGEST_SENTENCE = 1000
 
 def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S) -> list[str]:
     """The self-test of the bundle in `folder`, as lines. Raises BundleError, for a crash or a hang as well."""
-    command = [sys.executable, "-I", "-m", "device.flash.preflight", str(folder), str(slowest)]
+    command = [sys.executable, "-I", "-m", __name__, str(folder), str(slowest)]
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

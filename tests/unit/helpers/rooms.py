@@ -42,8 +42,8 @@ DEVICE_ROOMS = {
     "ports": Row("", "errors"),
     "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
-    "files": Row("clock hearing", "engine errors events"),
-    "recording": Row("files inputs settings", "engine errors events"),
+    "files": Row("clock hearing system", "engine errors events"),
+    "recording": Row("files hearing inputs settings", "engine errors events"),
     "bundles": Row("hearing system", "errors version"),
     "live": Row(
         "calibration inputs outputs ports recording settings status system", "engine errors events stream_time"
