@@ -102,7 +102,7 @@ def _check_speed(bundle: Bundle, model: StepModel, slowest: float) -> str:
     hop_s = bundle.features.hop_s
     # the best of some runs: a late hop says more about what else runs than about the device
     for _ in range(TIMED_RUNS):
-        times = _hop_times(bundle, model)
+        times = hop_times(bundle, model)
         median, late = (float(np.quantile(times, q)) for q in (0.5, 0.99))
         if late <= slowest * hop_s:
             return f"speed       a hop takes {median * 1e3:.2f} ms (p99 {late * 1e3:.2f}) of {hop_s * 1e3:.0f} ms"
@@ -112,7 +112,7 @@ def _check_speed(bundle: Bundle, model: StepModel, slowest: float) -> str:
     )
 
 
-def _hop_times(bundle: Bundle, model: StepModel) -> list[float]:
+def hop_times(bundle: Bundle, model: StepModel) -> list[float]:
     """Seconds of processor time that features and transcriber took for each of some hops in a row.
 
     What else runs has no say in it, as it has none at the piano, where the loop goes before all others.

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 HERE = Path(__file__).parent
 CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 PREFIX = "lefthand-box"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """For something to become true in a box, on a machine that is busy with other work."""
 POLL_S = 0.02
 UNSHARE = (
