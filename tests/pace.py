@@ -14,7 +14,7 @@ import time
 WORK = "import json\nfor _ in range(4): json.loads(json.dumps(list(range(30_000))))\nsum(i * i for i in range(300_000))"
 """The start of a process, imports, memory and arithmetic, as in the start of the box."""
 REFERENCE_S = 0.1
-"""What WORK takes on the reference machine with nothing beside it: 0.077 s of processor time, and a margin."""
+"""Seconds that WORK takes on an idle reference machine: 0.077 s of processor time, and a margin."""
 RUNS = 3
 
 

@@ -1,4 +1,4 @@
-"""What stands around the service in a box: a JACK server, a keyboard or a tape, an instrument that listens."""
+"""The surroundings of the service in a box: a JACK server, a keyboard or a tape, an instrument that listens."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Stage:
         return synth
 
     def start(self) -> float:
-        """Start the service, anew if it runs; the seconds until it was ready."""
+        """Start or restart the service; return the seconds until it was ready."""
         self.box.run("systemctl", "stop", SERVICE)
         self.box.run("systemctl", "reset-failed", SERVICE, check=False)
         began_s = time.monotonic()
@@ -189,7 +189,7 @@ def _down(messages: Sequence[Message]) -> set[int]:
 
 
 def as_service() -> list[str]:
-    """What comes before a command that is to be a client of JACK."""
+    """The prefix of a command that is a client of JACK."""
     return ["runuser", "-u", "lefthand", "--", "env", *JACK_ENV]
 
 

@@ -1,4 +1,4 @@
-"""What this machine can do at all: a real-time thread that only sleeps, and how late it wakes.
+"""A measurement of this machine alone: a real-time thread that only sleeps, and how late it wakes.
 
 It says `ready`; a line on stdin is answered with its lateness since, as JSON of milliseconds, and ends it.
 """

@@ -78,7 +78,7 @@ class Process:
                 raise AssertionError(f"it ended without {word!r}; it said: {self.text}")
 
     def _read(self, wait_s: float) -> str | None:
-        """What it says next, which is in `text` then: None where it says nothing in time, "" where it has ended."""
+        """Its next output, which is then in `text`: None if nothing comes in time, "" if it has ended."""
         assert self._said is not None
         if not select.select([self._said], [], [], wait_s)[0]:
             return None
@@ -151,7 +151,7 @@ class Service(Box):
 
     @property
     def status(self) -> Status:
-        """What it tells of itself now."""
+        """Its status now."""
         until(lambda: read_status(self.run_dir), PATIENCE_S, "a status file")
         status = read_status(self.run_dir)
         assert status is not None
@@ -242,7 +242,7 @@ class Bare(Process):
         return found
 
     def slack_s(self) -> float:
-        """What a limit in milliseconds is longer by on this machine, in seconds. It ends with that.
+        """Seconds by which a limit in milliseconds is longer on this machine. The measurement ends with this call.
 
         A message passes a handful of threads, each of which may wake as late as the one that does nothing.
         """
@@ -250,7 +250,7 @@ class Bare(Process):
 
 
 class Ensemble:
-    """What is started beside a JACK server (`env` as its environment); on leaving it all of that is ended."""
+    """Starts processes beside a JACK server (`env` is their environment). All of them are ended on leaving."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env

@@ -26,7 +26,7 @@ HOP_S = 0.016
 PERIOD_MS = 1e3 * PERIOD / RATE
 """A thread that wakes later than this misses a period of the server's."""
 LATE_S = 0.01
-"""What the time between two notes may be off, where a thread that does nothing is in time."""
+"""Seconds by which the time between two notes may be off if an idle real-time thread is on time."""
 SETTINGS = """
 [audio]
 input = "tape"

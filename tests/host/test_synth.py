@@ -41,7 +41,7 @@ class Ear(Process):
     """tests/host/ear.py."""
 
     def peak(self) -> float:
-        """Of what was heard since it was asked last."""
+        """Level of the sound heard since the last call."""
         self.text = ""
         self.say("?")
         return float(self.wait_for(""))

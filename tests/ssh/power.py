@@ -60,7 +60,7 @@ class Power:
         return changed
 
     def _undo_of(self, name: str, *arguments: Any) -> Callable[[], None] | None:
-        """What puts the names back that a change is about to change."""
+        """Returns a function that restores the names that a change is about to change."""
         if name in ("rename", "replace"):
             source, target = map(Path, arguments[:2])
             before = _remembered(target)
@@ -100,7 +100,7 @@ class Power:
 
 
 def _remembered(path: Path) -> Callable[[], None]:
-    """What puts a file or link back that is about to go; nothing for what is not there, or is a folder."""
+    """Returns a function that restores a file or link that is about to be removed; None for a folder or no file."""
     if path.is_symlink():
         pointed = path.readlink()
         return lambda: REAL["symlink"](pointed, path)

@@ -20,7 +20,7 @@ from deploy.pack import pack
 from device.bundles.bundle import Bundle
 
 STEPS = ("received", "signature", "self-test", "filled", "switch", "restart")
-"""What a flash tells, in its order; its end comes after them."""
+"""The steps that a flash reports, in order. Its end comes after them."""
 
 
 @contextlib.contextmanager
@@ -160,7 +160,7 @@ def test_a_helper_killed_in_the_trial_leaves_a_box_that_plays_and_can_be_flashed
     assert process.returncode == 2 and "flash again" in errors
     until(box.plays, "the box to play")
     flashed = box.flash(second)
-    # the flash flips the trial back, unless the service has begun anew meanwhile and done so itself
+    # the flash flips the trial back, unless the service has restarted meanwhile and done so itself
     assert flashed.returncode == 0, flashed.stderr
     assert box.slots.trial() is None and box.current().digest == Bundle.open(second).digest
 

@@ -97,7 +97,7 @@ def test_what_another_key_signed_can_be_let_in(box: Box, first: Path) -> None:
 
 @pytest.fixture
 def undisturbed() -> Iterator[None]:
-    """What else runs on this machine is not what is measured: where it may, this goes before it."""
+    """Runs this process before others where that is permitted, so that other load is not measured."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -19)

@@ -1,4 +1,4 @@
-"""What must not play is refused with a sentence, and the box plays on as if nothing had come."""
+"""A bundle that must not play is refused with one sentence, and the box plays on."""
 
 from __future__ import annotations
 

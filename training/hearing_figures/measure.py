@@ -101,7 +101,7 @@ class Comparison:
     pitches: list[tuple[float, float]] = field(default_factory=list)
     """(labelled pitch, 1 if it is a hit, else 0) of every label."""
     ends: list[float] = field(default_factory=list)
-    """Of every hit: -1 if it ends too soon for a hit with offset, 1 if too late, else 0."""
+    """For every hit: -1 if it ends too soon for a hit with offset, 1 if too late, else 0."""
     false: list[float] = field(default_factory=list)
     """For each take, notes that are none of the player's, a minute."""
     taken: list[float] = field(default_factory=list)

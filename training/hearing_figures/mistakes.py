@@ -1,4 +1,4 @@
-"""What goes wrong in hearing, note by note: which labels were missed, which notes are ghosts, and of what kind."""
+"""The mistakes of the hearing, note by note: missed labels and false notes ("ghosts"), each with its kind."""
 
 from __future__ import annotations
 

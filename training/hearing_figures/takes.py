@@ -1,4 +1,4 @@
-"""What hearing is measured on: real recordings with labels, rendered right hands, and sound without a piano."""
+"""The takes that hearing is measured on: real recordings with labels, rendered right hands, sound without a piano."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXCERPT_S = 30.0
 HELD_OUT = "salamander"
 
 Sent = list[tuple[int, float, float]]
-"""What the box is known to have sent: MIDI pitch, from and to in seconds."""
+"""Notes that the box has sent: MIDI pitch, start and end in seconds."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def maps_takes(folder: Path) -> list[Take]:
 
 
 def takes_of(name: str, bundle: Bundle, cache: Path, data: Path, count: int) -> list[Take]:
-    """What `bundle` is measured on: `REAL` recordings of `data`, or right hands in the setting of this name."""
+    """The takes for `bundle`: `REAL` recordings of `data`, or right hands in the setting of this name."""
     if name == REAL:
         return maps_takes(data / "maps-enstdkcl")
     return right_hand_takes(cache, count, name, bundle=bundle)
@@ -133,7 +133,7 @@ def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundl
 
 
 def left_hand_to(heard: PlayedScore, bundle: Bundle | None) -> PlayedScore:
-    """What the bundle plays to a right hand that reaches it as MIDI, in time with it and without a count-in."""
+    """The left hand that the bundle plays to a right hand by MIDI, in time with it and without a count-in."""
     if bundle is None:
         raise ValueError("whose left hand? give the bundle")
     right = tuple(Note(n.onset_s, n.offset_s, n.pitch, n.velocity, 1.0, n.onset_s, "right") for n in heard.notes)
@@ -145,7 +145,7 @@ def left_hand_to(heard: PlayedScore, bundle: Bundle | None) -> PlayedScore:
 
 
 def _come_back(left: PlayedScore, bank: Bank, right: Samples, bleed: Bleed, rng: np.random.Generator) -> Samples:
-    """What we sent, as it is heard again: each note as late as the wire or the room makes all of them."""
+    """The sent notes as they are heard again: all are late by the delay of the wire or the room."""
     late = float(rng.uniform(*bleed.late_s))
     notes = [Played(n.onset_s + late, n.offset_s + late, n.pitch, n.velocity) for n in left.notes]
     audio = render(notes, bank, EXCERPT_S, left.pedal, rng=rng).audio

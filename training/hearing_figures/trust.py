@@ -22,7 +22,7 @@ from training.transcriber.gate_fit import pass_gate
 
 HIT, MISSED, GHOST = "#2b8a3e", "#e8590c", "#c2255c"
 CONFIDENCES = (0.1, 0.2, 0.35, AS_FITTED, 0.65, 0.8, 0.9)
-"""What the settings may ask for, along the curve of missed against false notes."""
+"""Values of the confidence setting that are marked on the curve of missed against false notes."""
 PASSES = 16
 DROPPED = 0.1
 DOUBTED_S = 12.0
@@ -162,7 +162,7 @@ def doubts(case: Case, fit: Path) -> npt.NDArray[np.float64]:
 
 
 def uncertainty(doubted: npt.NDArray[np.float64]) -> Callable[[Any], None]:
-    """What `doubts` gives beside the calibrated confidence, and its distribution for hits and ghosts."""
+    """The output of `doubts` beside the calibrated confidence, and its distribution for hits and false notes."""
 
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)

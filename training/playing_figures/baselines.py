@@ -1,4 +1,4 @@
-"""What every left hand is printed beside: the truth, the truth out of place, a held tonic, a causal chord rule."""
+"""Baselines for every left hand: the truth, the truth moved in time, a held tonic, a causal chord rule."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
 
 
 def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """On each beat the triad that fits the melody's decayed pitch-class durations up to a beat ago, struck anew."""
+    """On each beat the triad that fits the melody's decayed pitch-class durations up to a beat ago, struck again."""
     steps = len(right.sounding)
     sounding, struck = np.zeros_like(right.sounding), np.zeros_like(right.sounding)
     heard = np.zeros(12)

@@ -22,7 +22,7 @@ from training.scenes.render import Played, render
 Place: TypeAlias = Literal["clean", "room"]
 PLACES: tuple[Place, ...] = ("clean", "room")
 PLAIN_VELOCITY = 72
-"""Of a score that has none."""
+"""Tempo in beats a minute for a score that gives none."""
 TAIL_S = 2.0
 
 
@@ -46,7 +46,7 @@ class Ear:
         return audio if self._place == "clean" else in_room(audio, room_response(0.5, 3.0, rng))
 
     def __call__(self, piece: Piece, right: Notes, tempo: float) -> list[Note | NoteEnded]:
-        """What is heard, in the order of its being decided; times are those of the piece at `tempo` if a score."""
+        """The notes heard, in the order in which they were decided. Times of a score are at `tempo` beats a minute."""
         hearing = hearing_of(self._bundle)
         hops = Hops(RATE, hearing.spec.sample_rate, hearing.spec.hop)
         heard: list[Note | NoteEnded] = []

@@ -61,14 +61,14 @@ WAYS = (
 
 @dataclass(frozen=True)
 class ClockInput:
-    """What the clock is given: onsets in seconds with their pitches, by time; and the beats that are true."""
+    """Input of the clock: onsets in seconds with their pitches, by time; and the true beats."""
 
     onset_s: Array
     pitch: npt.NDArray[np.int64]
     beat_s: Array
     """Felt beats from the first after the count-in on, as played."""
     position: npt.NDArray[np.int64]
-    """Of each beat, its number in the bar."""
+    """The number in the bar of each beat."""
 
 
 def played(

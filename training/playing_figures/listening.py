@@ -41,7 +41,7 @@ from training.playing_figures.panel import STEPS_PER_QUARTER, panel
 
 SHOWN = ("pcs", "pcs_other", "clash", "coupling", "ur", "changes", "density", "agreement")
 PLAIN_VELOCITY: dict[Hand, int] = {"left": 58, "right": 78}
-"""Where the corpus has none."""
+"""Tempo in beats a minute where the corpus gives none."""
 CORPORA = ("pop909", "lieder")
 
 

@@ -32,7 +32,7 @@ def rows_of(sends: Sequence[Send]) -> Rows:
 
 
 def faults(left: Rows, right: Rows, known_after_s: float) -> list[str]:
-    """What no hand could do, a word for each stroke at fault: `keys`, `span`, `crossing`, `leap`.
+    """Strokes that no hand can play, one word for each: `keys`, `span`, `crossing`, `leap`.
 
     A right-hand key counts for `crossing` once it has been down for `known_after_s`: what cannot be known yet cannot
     be kept clear of.

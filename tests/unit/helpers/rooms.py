@@ -24,7 +24,7 @@ NO_ROOM = {"utils", "common", "helpers", "misc", "base"}
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What a room, or a file beside the rooms, may import from its own package: rooms, and files beside them."""
+    """The rooms and files of its own package that a room, or a file beside the rooms, may import."""
 
     rooms: str = ""
     files: str = ""
@@ -155,7 +155,7 @@ def classes_of(path: Path) -> Iterator[str]:
 
 
 def python(code: str) -> str:
-    """What `code` prints in a process of its own."""
+    """The output of `code` in a process of its own."""
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

@@ -161,7 +161,7 @@ def ranges(content: bytes) -> dict[str, float]:
 
 
 def slow() -> dict[str, float]:
-    """What a slow memory has reached after 600 steps: in floats, exported, and exported with its update in int8."""
+    """The value of a slow memory after 600 steps: in floats, exported, and exported with its update in int8."""
     from unittest.mock import patch
 
     from device.bundles.tflite import StepModel

@@ -41,7 +41,7 @@ class Lever:
 
     @property
     def looks(self) -> str:
-        """Where its scenes lie: levers with the same features share them."""
+        """The folder of its scenes. Levers with the same features share it."""
         return self.name if self.features else SHIPPED
 
     @property

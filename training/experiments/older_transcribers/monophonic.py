@@ -19,7 +19,7 @@ from training.scenes.render import Played, render
 TOGETHER_S = 0.05
 """Notes struck within this time are one chord."""
 LOWEST_HZ, HIGHEST_HZ = 46.875, 2093.75
-"""What SwiftF0 can hear: F#1 to C7; pYIN is asked for the same."""
+"""The range of SwiftF0: F#1 to C7. pYIN is asked for the same range."""
 YIN_WINDOW, YIN_HOP = 2048, 256
 SHORTEST_S = 0.06
 """A shorter stretch of one pitch is a glide between two."""

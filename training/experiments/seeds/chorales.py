@@ -41,7 +41,7 @@ EPOCHS, BATCH, RATE = 120, 16, 2e-2
 
 @dataclass(frozen=True)
 class Lengths:
-    """What the corpus' own statistics decide."""
+    """Sizes that follow from the statistics of the corpus."""
 
     chorales: int
     in_four: int
@@ -92,7 +92,7 @@ def _notes(part: Any) -> list[tuple[float, float, int]]:
 
 
 def beats_of(parts: list[list[tuple[float, float, int]]]) -> Array:
-    """What sounds on each beat, uint8 [beats, parts]."""
+    """The pitch that sounds in each part on each beat, uint8 [beats, parts]."""
     beats = max((math.ceil(on + long) for part in parts for on, long, _ in part), default=0)
     voices = np.full((beats, len(parts)), PAUSE, np.uint8)
     for column, part in enumerate(parts):
@@ -145,7 +145,7 @@ class ChoralesNet:
 
 
 def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int = EPOCHS) -> ChoralesNet:
-    """Fit on all chorales kept, in a key drawn anew each time."""
+    """Fit on all chorales kept, transposed to a newly drawn key each time."""
     began = time.process_time()
     keras.utils.set_random_seed(1)
     net = ChoralesNet(lengths.embedding)

@@ -146,7 +146,7 @@ def placed(positions: Array) -> Array:
 
 
 def late(hand: Array) -> Array:
-    """What was known a step before: [T, ...] one step later, silence first."""
+    """The input shifted by one step, [T, ...]: silence comes first, so that each step sees only the step before."""
     return np.concatenate([np.zeros_like(hand[:1]), hand[:-1]])
 
 
@@ -174,7 +174,7 @@ def chord_of(sounding: Array) -> Array:
 
 
 def chosen_before(chord: Array) -> Array:
-    """What is known of a chord before each of its notes, float32 [..., VOICES, 12]."""
+    """The notes of a chord that are drawn before each of its notes, float32 [..., VOICES, 12]."""
     notes = (chord[..., None] == np.arange(12)).astype(np.float32)
     return np.cumsum(notes, axis=-2) - notes
 
@@ -230,7 +230,7 @@ def _moved(keys: Array, shift: Array) -> Array:
 
 
 def targets(setup: Seed, hands: dict[str, Array], inside: Array, steps: int, rng: Rng) -> Array:
-    """What `training.experiments.seeds.loss` reads, float32 [B, steps, ...].
+    """The targets for `training.experiments.seeds.loss`, float32 [B, steps, ...].
 
     The heads' targets in their order, then melody [12], two draws of noise [24] and the step's weight [1].
     """

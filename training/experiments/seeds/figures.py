@@ -56,7 +56,7 @@ class HeldOut:
 
     @property
     def right(self) -> Roll:
-        """What is played to."""
+        """The right hands that a seed plays to."""
         return roll_of_keys(self.song.right_sounding, self.song.right_struck)
 
     @property

@@ -26,7 +26,7 @@ WEIGHTS, CONFIG, HISTORY = "seed.weights.h5", "config.json", "history.csv"
 
 
 def seed_folder(cache: Path, name: str) -> Path:
-    """Where a configuration's fit lies."""
+    """The folder of a configuration's fit."""
     return cache / "fits" / "seeds" / name
 
 

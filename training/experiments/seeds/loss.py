@@ -51,7 +51,7 @@ def loss_of(setup: Seed) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def target_slices(setup: Seed, layout: Layout) -> dict[str, slice]:
-    """Where each head's target, the melody, the noise and the weight lie."""
+    """The place of each head's target, of the melody, the noise and the weight in the last axis."""
     at, first = {}, 0
     sizes = {n: VOICES if n.startswith(("voices", "notes")) else s.stop - s.start for n, s in layout.slices.items()}
     for name, size in {**sizes, "melody": 12, "noise": 24, "weight": 1}.items():
@@ -88,7 +88,7 @@ def _sounding(setup: Seed, true: Tensor, logits: Tensor, melody: Tensor, noise: 
 
 
 def _distance(true: Tensor, sure: Tensor) -> Tensor:
-    """What is told costs by how far the nearest true pitch class lies, what is missed costs whole."""
+    """A false pitch class costs by its distance to the nearest true one. A missed pitch class costs its full weight."""
     nearest = ops.min(APART + (1.0 - true)[..., None, :], axis=-1)
     return ops.sum(sure * ops.minimum(nearest, 1.0) + true * (1.0 - sure), axis=-1)
 

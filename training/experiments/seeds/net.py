@@ -23,7 +23,7 @@ RARE = -2.0
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each head's numbers lie in what a net tells: name -> (first, end)."""
+    """The place of each head's numbers in the output of a net: name -> (first, end)."""
 
     slices: dict[str, slice]
     width: int
@@ -186,7 +186,7 @@ class SeedNet:
         return self._sequence
 
     def own_left(self, logits: Tensor) -> Tensor:
-        """What the net would read of its own left hand: probabilities in place of decisions."""
+        """The net's own left hand as it would read it: probabilities in place of decisions."""
         return ops.sigmoid(logits[..., : self.left_width])
 
     def step(self, batch: int) -> keras.Model:

@@ -1,4 +1,4 @@
-"""What a playing seed plays: thresholds fitted on training stretches, then songs in free run, causally."""
+"""Plays the seeds: fits thresholds on training stretches, then plays songs in free run, causally."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def play(setup: Seed, net: SeedNet, thresholds: Thresholds, songs: list[Song], s
 
 
 def side_by_side(setup: Seed, net: SeedNet, songs: list[Song]) -> Array:
-    """What the net reads of all songs' right hands, silence after the shorter ones, float32 [songs, T, ...]."""
+    """The net's input from all right hands, float32 [songs, T, ...]. Shorter songs end in silence."""
     right = np.zeros((len(songs), max(len(song.positions) for song in songs), net.right_width), np.float32)
     for row, song in zip(right, songs, strict=True):
         row[: len(song.positions)] = right_of(setup, song)
@@ -99,7 +99,7 @@ def side_by_side(setup: Seed, net: SeedNet, songs: list[Song]) -> Array:
 
 
 def right_of(setup: Seed, song: Song) -> Array:
-    """What the net reads of the right hand at each step, [T, ...]."""
+    """The net's input from the right hand at each step, [T, ...]."""
     known = read(setup.kind, late(song.right_sounding), late(song.right_struck))
     return np.concatenate([known, placed(song.positions)], axis=-1) if setup.position else known
 
@@ -202,7 +202,7 @@ class Decisions:
         return np.minimum((self.rng.random(shares.shape[:-1])[..., None] > edges).sum(axis=-1), PAUSE)
 
     def _mean_of_targets(self, logits: Array) -> Array:
-        """What was told of each step at several steps before it, as the mean of the probabilities."""
+        """The mean of the probabilities that several earlier steps gave for each step."""
         at, width = self.net.layout.slices, self.net.layout.slices["struck.0"].stop
         total, number = np.zeros((len(logits), width)), np.zeros((len(logits), 1))
         for i, ahead in enumerate(self.setup.ahead):
@@ -217,7 +217,7 @@ class Decisions:
 
 
 def held(classes: Array, positions: Array, steps: int) -> Array:
-    """[T, 12] decided anew every `steps` of the bar only."""
+    """[T, 12], decided again only every `steps` steps of the bar."""
     if steps == 1:
         return classes
     last = np.maximum.accumulate(np.where(positions % steps == 0, np.arange(len(classes)), -1))

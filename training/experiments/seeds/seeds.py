@@ -29,7 +29,7 @@ BESIDE = ("truth", "shipped", "tonic", "rolled")
 @click.option(
     "--family", "families", type=click.Choice([*BESIDE, *SEEDS, *CHORALES]), multiple=True, help="Default: all."
 )
-@click.option("--again", is_flag=True, help="Fit anew what has been fitted.")
+@click.option("--again", is_flag=True, help="Fit again what has been fitted.")
 @click.option("--songs", "most", default=20, show_default=True, help="Held-out songs that are played to.")
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/seeds"), show_default=True)

@@ -41,7 +41,7 @@ def steps_of(
     onsets_s: tuple[float, ...] = (),
     hop_s: float = HOP_S,
 ) -> list[Step]:
-    """What is given, hop by hop, and never too late to be planned."""
+    """The steps given hop by hop, none too late to be planned."""
     given_out, waiting, hop = [], list(messages), 0
     while (now_s := hop * hop_s) < end_s:
         while waiting and waiting[0][0] <= now_s:

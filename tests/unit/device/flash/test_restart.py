@@ -1,4 +1,4 @@
-"""Root is given up for good, and what stays of it can start the service anew and nothing else."""
+"""Root is given up for good. The process that stays can restart the service and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trial makes of what the service tells."""
+"""The outcome of a trial for each status of the service."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def told(
 def seen(
     *statuses: Status | None, every_s: float = 0.5, rules: Rules | None = None, silent: bool = False
 ) -> Outcome | None:
-    """What a trial has come to after these, or before the last of them; `silent`: the file is only written once."""
+    """The trial's outcome after these statuses, or before the last. `silent`: the file is written only once."""
     watcher = _Watcher(NEW, rules or Rules(), BEGAN_S)
     for number, status in enumerate(statuses, 1):
         report = watcher.see(status, 0 if silent else number, BEGAN_S + number * every_s)

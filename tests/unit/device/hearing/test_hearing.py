@@ -46,7 +46,7 @@ def hearing() -> Hearing:
 
 @pytest.fixture(scope="module")
 def undisturbed(hearing: Hearing) -> list[Note]:
-    """What is heard of the demo alone."""
+    """The notes heard in the demo alone."""
     hearing.reset()
     found: list[Note] = notes(hear(hearing, demo(7.5)))
     return found

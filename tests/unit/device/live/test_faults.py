@@ -220,7 +220,7 @@ def test_the_outbox_stays_bounded_and_no_note_hangs_beyond_its_bounds(
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 4.0, 1.0])
 def test_sound_that_is_none_poisons_nothing_after_it(poison: float) -> None:
-    """Not numbers, clipping and DC for half a second: what is played after it is heard as ever."""
+    """Not numbers, clipping and DC for half a second: music after it is heard as usual."""
     spec = bundle().features
     music = demo(8.0)
     bad = np.full(30 * spec.hop, poison, np.float32)

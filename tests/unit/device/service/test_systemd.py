@@ -1,4 +1,4 @@
-"""What systemd is told, and the journal."""
+"""Messages to systemd and to the journal."""
 
 from __future__ import annotations
 
