@@ -1,4 +1,4 @@
-"""`lefthand`: the one command on the box and beside it."""
+"""`lefthand`: the one command, on the box and on a computer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMANDS = {
     "verify": "device.commands.verify:verify",
     "slot": "device.commands.slot:slot",
 }
-"""name -> module:function of the click command, imported when it is named."""
+"""name -> module:function of the click command. The module is imported when the command is called."""
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="lefthand")
