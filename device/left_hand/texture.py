@@ -58,7 +58,7 @@ class Texture:
         self._chord: tuple[int, ...] = ()
 
     def at(self, plan: Plan, step: Step) -> Gesture:
-        """What to strike at this step."""
+        """Return the gesture at this step."""
         if plan.silent or plan.chord is None:
             self.reset()
             return NOTHING
@@ -115,7 +115,7 @@ class SteeredTexture:
         return self.style != "auto" or self.manner is not None
 
     def at(self, plan: Plan, step: Step) -> Gesture:
-        """What to strike at this step."""
+        """Return the gesture at this step."""
         if plan.silent or plan.chord is None:
             self._rest()
             return NOTHING
