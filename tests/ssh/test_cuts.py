@@ -172,7 +172,7 @@ def test_two_flashes_at_once(box: Box, first: Path, second: Path) -> None:
         process.communicate(timeout=60)
         assert process.returncode == 0
     if refused.returncode:
-        assert "Another flash or rollback is going on on this box: try again" in refused.stderr
+        assert "Another flash or rollback is running on this box: try again" in refused.stderr
         assert box.current().digest == Bundle.open(first).digest
     else:
         # it waited for the first to come to its end
@@ -185,7 +185,7 @@ def test_a_second_flash_is_refused_with_a_sentence(box: Box, first: Path) -> Non
         refused = box.flash(first)
     assert refused.returncode == 2
     assert refused.stderr.strip().endswith(
-        "box: Another flash or rollback is going on on this box: try again when it has come to its end."
+        "box: Another flash or rollback is running on this box: try again when it has finished."
     )
     assert box.plays()
 

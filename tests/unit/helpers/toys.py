@@ -112,13 +112,13 @@ def export_toys(folder: Path) -> None:
     from export.bundle import Naming, export_bundle
     from export.conversion.float_model import FloatModel
     from export.conversion.verify import Tolerance
-    from export.parts import Part
+    from export.parts import ModelPart
     from export.sources import data_sources
 
     music = [list(toy_music(120, seed)) for seed in range(3)]
     grid = [list(toy_grid(120, GRID_INPUTS, seed)) for seed in range(3)]
-    hearing = Part("transcriber", toy_transcriber(), music, checks("transcriber"), GateSpec().to_dict(), {"seed": 1})
-    playing = Part(
+    hearing = ModelPart("transcriber", toy_transcriber(), music, checks("transcriber"), GateSpec().to_dict(), {"seed": 1})
+    playing = ModelPart(
         "accompanist", toy_accompanist(GRID_INPUTS), grid, checks("accompanist"), {"gap_steps": 1}, {"seed": 2}
     )
     naming = Naming(

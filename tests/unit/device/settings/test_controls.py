@@ -92,7 +92,7 @@ def test_one_control_may_do_two_things() -> None:
 
 @pytest.mark.parametrize("text", ["", "cc", "cc 128", "program 0", "note 5 channel 0", "note 5 channel 17", "knob 3"])
 def test_what_is_no_control_is_refused_with_what_may_be_written(text: str) -> None:
-    with pytest.raises(UserError, match=r"is no control: write \"cc 0\""):
+    with pytest.raises(UserError, match=r"is not a control: write \"cc 0\""):
         Trigger.parse(text)
 
 
