@@ -1,4 +1,4 @@
-"""`lefthand devices`: the names that the settings can use."""
+"""`lefthand devices`: lists the port names that the settings can use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop that does all the thinking: hops to the engine, its messages to the senders."""
+"""The audio loop: passes each hop to the engine and the engine's messages to the senders."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ log = logging.getLogger("lefthand")
 
 
 class Loop:
-    """A thread of real-time priority, where that is permitted, until the session that is `opened` is over.
+    """The thread that processes hops until the session `opened` is over.
 
-    It calls `moved` after each finished hop. An error in it ends the session.
+    The thread has real-time priority if the system permits it. It calls `moved` after each finished hop. An error in
+    the thread ends the session.
     """
 
     def __init__(self, opened: Opened, moved: Callable[[], None]) -> None:
@@ -30,17 +31,17 @@ class Loop:
         """Stream time of the last finished hop."""
 
     def start(self) -> None:
-        """Let it run."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self, seconds: float) -> None:
-        """Wait for its end, where it ever began."""
+        """Wait at most `seconds` for the thread to end. Returns at once if the thread never started."""
         if self._thread.ident is not None:
             self._thread.join(seconds)
 
     @property
     def alive(self) -> bool:
-        """Whether it has begun and not ended."""
+        """Whether the thread has started and has not ended."""
         return self._thread.is_alive()
 
     def _run(self) -> None:

@@ -48,26 +48,26 @@ log = logging.getLogger("lefthand")
 
 
 class Lifetime:
-    """Whether a session still runs, and the first error of any of its threads; any thread may call."""
+    """Whether a session still runs, and the first error of any of its threads. Any thread may call the methods."""
 
     def __init__(self, woken: Callable[[], None]) -> None:
         """`woken` is called once, by the thread that failed."""
         self._woken = woken
         self._over = threading.Event()
         self.failure: Exception | None = None
-        """The error that ended the session; None if it runs or was ended in order."""
+        """The error that ended the session. None if the session runs or ended normally."""
 
     @property
     def over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the session has ended."""
         return self._over.is_set()
 
     def end(self) -> None:
-        """End it in order: errors after this are not kept."""
+        """End the session normally. Later errors are not kept."""
         self._over.set()
 
     def fail(self, error: Exception) -> None:
-        """End it with `error`; nothing happens if it has ended already."""
+        """End the session with `error`. Does nothing if the session has ended already."""
         if self.failure is None and not self.over:
             self.failure = error
             self._over.set()
@@ -76,7 +76,7 @@ class Lifetime:
 
 @dataclass(frozen=True)
 class Watched:
-    """An open port that may be unplugged: `present` says whether it is there now."""
+    """An open port that may be unplugged. `present` returns whether the port is connected now."""
 
     present: Callable[[Port], bool]
     port: Port
@@ -85,14 +85,14 @@ class Watched:
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything that one session has open; `Session` runs and closes it, `Loop` reads and writes it."""
+    """Everything that one session has open. `Session` starts and closes it, `Loop` reads and writes it."""
 
     engine: Engine
     monitor: Monitor
     lifetime: Lifetime
     stream_time: StreamTime
     source: Source
-    """Where the right hand comes from."""
+    """The source of the right hand: sound or MIDI."""
     controls: ControlQueue
     senders: Sequence[Sender]
     """The sender of the MIDI port first, if there is one."""
@@ -103,16 +103,16 @@ class Opened:
     tape: Tape | None
     watched: Sequence[Watched]
     resources: contextlib.ExitStack
-    """Closes all ports and threads, the last opened first."""
+    """Closes all ports and threads, in reverse order of opening."""
 
     @property
     def missing(self) -> str:
-        """The port that the session plays without, in words; "" if nothing is missing."""
+        """Name of the port that is not connected and that the session plays without. Empty if nothing is missing."""
         return "" if self.foot_switch is None else self.foot_switch.missing
 
     @property
     def outdated(self) -> bool:
-        """Whether the missing port is there now, so that a new session would have it."""
+        """Whether the missing port is connected now, so that a new session would open it."""
         return self.foot_switch is not None and self.foot_switch.back
 
 
@@ -120,9 +120,9 @@ class Opened:
 class Opener:
     """Opens one session after another on the ports of this machine.
 
-    `monitor` shows and counts what comes of them. `woken` is called, from any thread, when a session has failed.
-    As a `service` it silences the instrument before the first note, plays on without a foot switch, and plays on if
-    the recording fails.
+    `monitor` shows and counts the events of the sessions. `woken` is called, from any thread, when a session has
+    failed. If `service` is true, the session silences the instrument before the first note, and continues without a
+    foot switch or after the recording has failed.
     """
 
     outputs: MidiPorts
@@ -132,10 +132,11 @@ class Opener:
     service: bool = False
 
     def open(self, config: Config, engine: Engine, hop_s: float, record: Capture | None = None) -> Opened:
-        """All that `config` names, with `engine` reset.
+        """Open every port that `config` names, and reset `engine`.
 
-        `hop_s` is the length of a hop in seconds, `record` where to keep what is heard and sent. Raises
-        UnavailableError, with all closed again, where something cannot be had.
+        `hop_s` is the length of a hop in seconds. `record` is the place for a recording of the input and the sent
+        messages. Raises UnavailableError if a port is missing or cannot be opened. All other ports are then closed
+        again.
         """
         engine.reset()
         with contextlib.ExitStack() as stack:
@@ -145,7 +146,7 @@ class Opener:
 
 
 class _Opening:
-    """One call of `Opener.open`: what is open so far; `stack` closes it."""
+    """One call of `Opener.open`. `stack` closes everything that is open so far."""
 
     def __init__(
         self, opener: Opener, config: Config, engine: Engine, hop_s: float, stack: contextlib.ExitStack
@@ -162,7 +163,7 @@ class _Opening:
     def open(self, record: Capture | None) -> Opened:
         config = self._config
         sound = self._look()
-        # MIDI first, and closed last: see `MidiPorts`
+        # MIDI is opened first and closed last: see `MidiPorts`
         port, send = self._open_midi() if config.plays_midi else (None, None)
         synth = self._open_synth() if config.plays_synth else None
         if self._switch is not None:
@@ -170,14 +171,14 @@ class _Opening:
             self._switch.open(self._controls, self._keys() if config.audio.is_midi else None)
         tape = None if record is None else Tape(config, record, self._hop_s, self._opener.service)
         source = self._open_keyboard(synth) if sound is None else self._open_sound(sound, tape)
-        # after everything that may be refused, which would leave an empty capture behind
+        # the recording begins last: a port that fails to open would otherwise leave an empty recording
         if tape is not None:
             tape.begin(source.rate)
         calibration = read_calibration()
         if send is not None:
             self._begin_sending(send, midi_lead_s(config, calibration), config.midi.program)
         if synth is not None:
-            # the synthesiser chooses its sound in its own unit, which may be restarted at any time: no program here
+            # program 0 sends no program change: the synthesiser's service sets its sound, and may restart at any time
             self._begin_sending(synth.send, synth_lead_s(config, calibration), 0)
         return Opened(
             engine=self._engine,
@@ -196,7 +197,7 @@ class _Opening:
         )
 
     def _look(self) -> Any | None:
-        """Raise UnavailableError for everything that is not there; give PyAudio where sound is heard."""
+        """Raise UnavailableError that names every missing port. Returns PyAudio for a sound input, None for MIDI."""
         config, missing, system = self._config, [], None
         outputs, inputs = self._opener.outputs, self._opener.inputs
 
@@ -206,7 +207,7 @@ class _Opening:
             except UnavailableError as error:
                 missing.append(error)
 
-        # the clients of the MIDI systems before PortAudio: see `MidiPorts`
+        # MIDI clients are opened before PortAudio: see `MidiPorts`
         if config.plays_midi:
             outputs.refresh()
         if config.audio.is_midi or config.midi.control:
@@ -263,7 +264,7 @@ class _Opening:
         return STALL_S if audio.is_midi else max(STALL_S, STALL_BLOCKS * audio.block / audio.rate)
 
     def _foot_switch(self) -> FootSwitch | None:
-        """A service plays on without it, unless it brings the clock."""
+        """The foot switch that the settings name. A service needs it only if its port also carries the clock."""
         config = self._config
         if not config.midi.control:
             return None
@@ -292,7 +293,7 @@ class _Opening:
         return sound
 
     def _watch_jack(self, port: Port) -> None:
-        """A JACK client that ends leaves a stream of silence behind; a card that is unplugged leaves none."""
+        """Watch the JACK client behind `port`: if it ends, the stream does not fail but continues with silence."""
         if port.api != "JACK":
             return
         try:

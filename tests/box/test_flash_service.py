@@ -144,7 +144,7 @@ def test_a_bundle_that_gives_no_numbers_on_sound_alone_is_flipped_back_and_the_b
     faulty(bad, "nan_on_sound", SOUND)
     flashed = flash(way, bad, key)
     assert flashed.returncode == 2, flashed.stdout
-    assert "its models give what is not a number" in flashed.stderr, flashed.stderr
+    assert "its models give values that are not numbers" in flashed.stderr, flashed.stderr
     assert "failed its trial and was flipped back" in flashed.stderr and "plays again" in flashed.stderr
     assert stage.state("playing")["bundle"] == before
     until("the box hears again", lambda: stage.status().get("heard"))

@@ -117,7 +117,9 @@ def export_toys(folder: Path) -> None:
 
     music = [list(toy_music(120, seed)) for seed in range(3)]
     grid = [list(toy_grid(120, GRID_INPUTS, seed)) for seed in range(3)]
-    hearing = ModelPart("transcriber", toy_transcriber(), music, checks("transcriber"), GateSpec().to_dict(), {"seed": 1})
+    hearing = ModelPart(
+        "transcriber", toy_transcriber(), music, checks("transcriber"), GateSpec().to_dict(), {"seed": 1}
+    )
     playing = ModelPart(
         "accompanist", toy_accompanist(GRID_INPUTS), grid, checks("accompanist"), {"gap_steps": 1}, {"seed": 2}
     )

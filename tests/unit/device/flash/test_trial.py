@@ -68,7 +68,7 @@ def test_waiting_for_ports_without_trouble_is_good() -> None:
         ),
         ([told(1), *[None] * 9], "it ended 0.5 s into its trial"),
         ([None] * 200, "it did not begin to play within 60 s"),
-        ([told(1), told(5, faults={"not_a_number": 1})], "not a number"),
+        ([told(1), told(5, faults={"not_a_number": 1})], "not numbers"),
         ([told(1), told(300, p99_ms=8.1)], "1 % of its hops took more than 8.1 ms of 16 ms, at most 50%"),
         ([told(1, bundle=OLD)], "remove [play] bundle from /etc/lefthand.toml"),
     ],
