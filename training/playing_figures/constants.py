@@ -38,23 +38,22 @@ def numbers_of(module: ModuleType) -> dict[str, float]:
 
 
 def places_of(name: str, modules: Sequence[ModuleType]) -> list[ModuleType]:
-    """The modules in which `name` is a number: `NAME` in all of `modules`, `file.NAME` in the one of that file name.
+    """The modules in which `name` is a number: those that define the constant, and those that import it.
 
-    Raises UserError if there is none, or if `NAME` has different values in them, for then it is not one constant.
+    `NAME` must have one value in all of `modules`, else it is not one constant. `file.NAME` stands for all of them in
+    which it has the value that it has in the module of that file name. Raises UserError if there is no such constant,
+    or more than one.
     """
     file, _, constant = name.rpartition(".")
-    places = [
-        module
-        for module in modules
-        if constant in numbers_of(module) and file in ("", module.__name__.rpartition(".")[2])
-    ]
-    if not places:
+    values = {module: numbers_of(module)[constant] for module in modules if constant in numbers_of(module)}
+    asked = {value for module, value in values.items() if file in ("", module.__name__.rpartition(".")[2])}
+    if not asked:
         known = sorted({name for module in modules for name in numbers_of(module)})
         raise UserError(f"There is no constant {name!r}: choose one of {', '.join(known)}.")
-    if len({numbers_of(module)[constant] for module in places}) > 1:
-        ways = " or ".join(f"{module.__name__.rpartition('.')[2]}.{constant}" for module in places)
+    if len(asked) > 1:
+        ways = " or ".join(f"{module.__name__.rpartition('.')[2]}.{constant}" for module in values)
         raise UserError(f"There is more than one constant {name!r}: write {ways}.")
-    return places
+    return [module for module, value in values.items() if value in asked]
 
 
 def parse(change: str) -> tuple[str, float]:
