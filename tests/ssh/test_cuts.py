@@ -96,7 +96,7 @@ def test_a_connection_that_is_cut_after_the_upload_is_asked_for_the_end(box: Box
             os.kill(pid, signal.SIGKILL)
         out, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert "the box goes on alone" in out and "plays: played" in out
+    assert "the box continues alone" in out and "plays: played" in out
 
 
 def sessions(box: Box) -> list[int]:
