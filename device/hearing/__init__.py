@@ -1,6 +1,6 @@
 """Hears the piano: turns sound into notes.
 
-Input: hops of samples, and the notes that the box has sent.
-Output: NoteHeard and NoteEnded.
-Start reading at pipeline.py.
+In: hops of samples, and the notes that the box has sent.
+Out: NoteHeard and NoteEnded.
+Begin at pipeline.py.
 """
