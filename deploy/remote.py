@@ -53,7 +53,7 @@ class Remote:
         return ran.returncode == 0
 
     def show(self, *words: str, tty: bool = False) -> int:
-        """Run `words`, show their output and return the exit status. `tty`: they may ask for a password."""
+        """Run the command `words`, show its output and return its exit status. `tty` lets it ask for a password."""
         with_input = None if tty else subprocess.DEVNULL
         ran = subprocess.run(self.command(*words, tty=tty), stdin=with_input, check=False)
         self._judge(ran.returncode, "the connection was lost")

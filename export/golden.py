@@ -42,7 +42,7 @@ def feature_vectors(spec: FeatureSpec) -> dict[str, NDArray[Any]]:
 def model_vectors(
     name: str, content: bytes, roll: list[Pair], runtimes: tuple[RuntimeName, ...]
 ) -> dict[str, NDArray[Any]]:
-    """Return the inputs of model `name` for the first steps of a roll-out, and its outputs in each runtime."""
+    """Return the inputs of model `name` for the first steps of a run, and the model's outputs in each runtime."""
     arrays: dict[str, NDArray[Any]] = {}
     for runtime in runtimes:
         model = StepModel(content, runtime=runtime)

@@ -1,5 +1,6 @@
 """Everything that happens on the workstation before the export: data, fits and figures.
 
-The rooms follow the way of the data: `corpora` and `pianos` -> `scenes` -> `transcriber` and `accompanist` ->
-`hearing_figures` and `playing_figures`. What the models began from is in `experiments`, which no other room imports.
+The rooms in the order in which data passes through them: `corpora` and `pianos` -> `scenes` -> `transcriber` and
+`accompanist` -> `hearing_figures` and `playing_figures`. `experiments` holds earlier models and the attempts that led
+to the present ones. No other room imports it.
 """

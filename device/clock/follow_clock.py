@@ -198,7 +198,7 @@ class FollowClock:
         return line.step_s * self._meter.steps_per_beat, position
 
     def _support(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        """Probability [tempo cell, position], where each cell includes its neighbour cells."""
+        """Probability [tempo cell, position in the bar]. Each value is the sum over a tempo cell and its neighbours."""
         sums = np.cumsum(np.pad(self._tempo_and_bar.p, ((SAME_TEMPO_CELLS + 1, SAME_TEMPO_CELLS), (0, 0))), axis=0)
         width = 2 * SAME_TEMPO_CELLS + 1
         return np.asarray(sums[width:] - sums[:-width])

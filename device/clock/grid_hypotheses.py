@@ -69,7 +69,7 @@ class Hypotheses:
         return np.asarray(self.time_s + (index - self.index) * self.step_s)
 
     def chosen(self, which: npt.NDArray[Any]) -> Hypotheses:
-        """The hypotheses that `which` selects, an index array or a mask."""
+        """Return the hypotheses that `which` selects. `which` is an array of indices or a boolean mask."""
         return Hypotheses(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
 
 
@@ -121,7 +121,7 @@ def joined(split: Hypotheses, stray: Hypotheses) -> Hypotheses:
 
 
 def pruned(hypotheses: Hypotheses, total: float) -> Hypotheses:
-    """The most probable hypotheses. Each includes the weight of those that are nearly equal to it.
+    """Return the most probable hypotheses. Those with nearly the same phase and tempo are merged: weights are added.
 
     `total` is the sum of all weights before the pruning.
     """

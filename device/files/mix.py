@@ -130,7 +130,7 @@ def _gain(upper: Stereo, lower: Stereo, rate: int) -> np.float32:
 
 
 def _loudness(sound: Stereo, rate: int) -> float:
-    """Return the root mean square of the loud passages of `sound`, full scale 1."""
+    """Return the root mean square of the loud passages of `sound`. A value of 1 is full scale."""
     frame = max(1, int(_LOUDNESS_S * rate))
     frames = sound[: len(sound) // frame * frame].reshape(-1, frame * 2)
     if len(frames) == 0:

@@ -15,7 +15,7 @@ _HANDS: dict[str, Hand] = {"right": "right", "left": "left", "own": "own"}
 
 
 def write_notes(path: Path, notes: Sequence[Note]) -> None:
-    """Write `notes` in the order of their decisions. `offset_s` is empty for a note that has not ended."""
+    """Write `notes`, sorted by the time of decision. `offset_s` is empty for a note that has not ended."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)

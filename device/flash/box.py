@@ -37,7 +37,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Box:
-    """The places and commands of one box that a flash uses."""
+    """The paths and commands of one box (a Pi that runs the device) that the flashing of a bundle uses."""
 
     slots: Slots
     run: Path

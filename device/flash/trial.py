@@ -30,7 +30,7 @@ class Outcome:
 
 
 def now() -> float:
-    """Seconds since boot, the clock of process start times in /proc."""
+    """Return the seconds since boot. /proc gives the start times of processes on the same clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

@@ -93,7 +93,7 @@ class GateSpec(Spec):
 
 
 class Gate:
-    """Finds notes in the posteriors, frame by frame."""
+    """Finds starts and ends of notes in the transcriber's probabilities (posteriors), frame by frame."""
 
     def __init__(self, spec: GateSpec, hop_s: float, split: int) -> None:
         """`hop_s`: seconds between two frames. `split`: the lowest MIDI pitch of the right hand."""

@@ -43,9 +43,10 @@ def sound_cards(path: Path = CARDS) -> list[Card]:
 
 
 def find_card(wanted: str, cards: list[Card]) -> Card | None:
-    """Return the card with the id `wanted`. If there is none, return the only card that matches as in `fitting`.
+    """Return the card with the id `wanted`. If there is none, return the only card that `fitting`
+    finds.
 
-    Returns None if no card matches. Raises UserError if several match, with those cards listed.
+    Returns None if `fitting` finds none. Raises UserError, which lists the cards, if it finds several.
     """
     found = fitting(wanted, cards, lambda card: (card.id,))
     if len(found) > 1:

@@ -95,7 +95,7 @@ class SendQueue:
     def panic(self) -> list[mido.Message]:
         """Do the same as `let_go`, then add All Notes Off (CC 123).
 
-        The single note-offs are needed because many instruments ignore CC 123.
+        `let_go` adds a note-off for each key, because many instruments ignore CC 123.
         """
         return [*self.let_go(), self._message("control_change", control=ALL_NOTES_OFF, value=0)]
 

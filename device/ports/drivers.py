@@ -15,10 +15,10 @@ _closing: list[threading.Thread] = []
 
 
 def within_reason(call: Callable[[], object]) -> bool:
-    """Run `call`, which closes something, in a thread. Return False if it takes more than CLOSE_S seconds.
+    """Run `call`, which closes something, in a thread. Return True if it finishes within CLOSE_S seconds, else False.
 
-    The thread then goes on in the background. This happens because a driver may wait for a device that has gone:
-    PortAudio waits ten minutes for a JACK server that died.
+    A call that does not finish goes on in the background. A driver may wait for a device that has gone: PortAudio
+    waits ten minutes for a JACK server that died.
     """
     thread = threading.Thread(target=call, name="closing", daemon=True)
     thread.start()

@@ -31,7 +31,8 @@ FAILED = 2
 
 
 def main(path: Path = DEFAULT_PATH) -> int:
-    """Silence everything and print each failure. Returns the exit status, always 0 as the service's last act."""
+    """Silence everything and print each failure. Returns the exit status. It is always 0 when the service
+    runs this as its last command."""
     sentences = silence_all(path, run_dir())
     for sentence in sentences:
         print(f"lefthand: {sentence}", file=sys.stderr)

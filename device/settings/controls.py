@@ -79,7 +79,7 @@ class Panic:
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """One tap of the tempo."""
+    """One press of the control that taps the tempo."""
 
 
 @dataclass(frozen=True, slots=True)

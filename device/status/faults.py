@@ -26,7 +26,7 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
 class Faults:
-    """The number of times that each fault happened. Any thread may count."""
+    """The number of times that each fault happened. Any thread may add to the counts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -56,7 +56,7 @@ def narrowed(content: bytes, rolls: list[list[Pair]]) -> tuple[bytes, float, flo
 
 
 def error_of(content: bytes, rolls: list[list[Pair]]) -> float:
-    """Return the mean relative error of the outputs."""
+    """Return the mean relative error of the int8 outputs beside the float model's."""
     step_model = StepModel(content)
     gave: dict[str, list[Any]] = {}
     wanted: dict[str, list[Any]] = {}

@@ -27,7 +27,7 @@ VELOCITY = 64
 
 
 def single_line(notes: list[Played]) -> list[Played]:
-    """The highest of the notes struck together, each let go when the next is struck."""
+    """Return one note at a time: the highest of notes struck together, ended at the latest by the next strike."""
     line: list[Played] = []
     for note in sorted(notes):
         if line and note.onset_s - line[-1].onset_s < TOGETHER_S:
