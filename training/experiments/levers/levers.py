@@ -36,6 +36,7 @@ CHECKS = {"pop909": 8, "lieder": 8, "chopin": 8, INVENTED: 8, QUIET: 8}
 """Number of validation scenes per source. The gate is fitted on another set of the same size."""
 SETS = ("clean", "room", "noise", "bleed -6 dB", "line-out 0 dB")
 MINUTE_S = 60.0
+"""Measured length of each real recording, in seconds from its start."""
 BATCH, EPOCH_STEPS, RATE = 8, 50, 3e-3
 
 

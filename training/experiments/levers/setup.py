@@ -59,6 +59,7 @@ class Lever:
 
 SHIPPED = "shipped"
 LATER = (5, 3, 1, 0, 0, 0, 0, 0)
+"""Additional look-ahead of the shipped net in frames, one number per octave from A0. Low notes need more time."""
 LATER_NET: Mapping[str, Any] = {"later": LATER}
 
 
