@@ -1,4 +1,7 @@
-"""Changes constants of the device for a while: this is how the shipped values were chosen, on validation pieces."""
+"""Changes constants of the device for the length of a block.
+
+The shipped values were chosen in this way, on validation pieces.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ CLOCK = ("device.clock",)
 
 
 def modules_of(owners: Sequence[str]) -> list[ModuleType]:
-    """The modules named in `owners`, imported. A package stands for all modules in it, those of inner packages too."""
+    """Import and return the modules named in `owners`. A package stands for all modules in it and in its packages."""
     modules = []
     for owner in map(importlib.import_module, owners):
         if hasattr(owner, "__path__"):
@@ -40,9 +43,9 @@ def numbers_of(module: ModuleType) -> dict[str, float]:
 def places_of(name: str, modules: Sequence[ModuleType]) -> list[ModuleType]:
     """The modules in which `name` is a number: those that define the constant, and those that import it.
 
-    `NAME` must have one value in all of `modules`, else it is not one constant. `file.NAME` stands for all of them in
-    which it has the value that it has in the module of that file name. Raises UserError if there is no such constant,
-    or more than one.
+    `NAME` must have the same value in all of `modules`, or else it is more than one constant. `file.NAME` takes the
+    value in the module with that file name, and stands for every module where the constant has this value. Raises
+    UserError if there is no such constant, or more than one.
     """
     file, _, constant = name.rpartition(".")
     values = {module: numbers_of(module)[constant] for module in modules if constant in numbers_of(module)}
@@ -67,10 +70,11 @@ def parse(change: str) -> tuple[str, float]:
 
 @contextmanager
 def changed(changes: Sequence[str], owners: Sequence[str]) -> Iterator[None]:
-    """Inside the block the constants in `changes` have other values; afterwards they have their old ones.
+    """Set the constants in `changes` inside the block, and set their old values again after it.
 
-    A change is `NAME=VALUE` or, where two files have a constant of that name, `file.NAME=VALUE`. Whole numbers stay
-    whole. `owners` names modules or packages. Raises UserError for an unknown or ambiguous name, and for no number.
+    A change is `NAME=VALUE` or, where two files have a constant of that name, `file.NAME=VALUE`. A constant
+    that is an int stays an int. `owners` names modules or packages. Raises UserError for an unknown or ambiguous
+    name, and for a value that is not a number.
     """
     modules = modules_of(owners)
     wanted = []
