@@ -1,4 +1,4 @@
-"""The figures of an older transcriber, and of those that are not fitted, on the same recordings."""
+"""Measures older transcribers, and systems that need no fit, on the same recordings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training.note_scores import Notes
 def figures_of_fit(
     folder: Path, cache: Path, sets: Sequence[str], thresholds: Sequence[float], allowed: Sequence[int]
 ) -> str:
-    """A fit on test sets: the threshold and the shifts are fitted on the development recordings first, once."""
+    """The figures of a fit on test sets. Threshold and shifts are first fitted on the development recordings."""
     from training.experiments.older_transcribers.fit import Fitted
 
     fitted = Fitted.load(folder)
@@ -54,7 +54,7 @@ def figures_of_fit(
 
 
 def figures_of_given(family: str, cache: Path, data: Path, sets: Sequence[str], count: int, names: bool) -> str:
-    """The shipped transcriber or a pitch tracker on test sets."""
+    """The figures of the shipped transcriber or of a pitch tracker on test sets."""
     ears = _shipped() if family == "shipped" else _tracker(Pyin() if family == "pyin" else Neural())
     lines = [family]
     for which in sets:
@@ -68,7 +68,7 @@ def figures_of_given(family: str, cache: Path, data: Path, sets: Sequence[str], 
 
 
 def told(which: str, recordings: int, line: str, cpu_s: float, seconds: float) -> str:
-    """A line of figures for a set."""
+    """A line with the figures of a set, its length and the CPU seconds per second of sound."""
     return f"{which} ({recordings} recordings, {seconds / 60:.0f} min): {line}; CPU {cpu_s / seconds:.4f} s/s"
 
 
