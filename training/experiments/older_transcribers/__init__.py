@@ -1,4 +1,4 @@
-"""Fits and measures the transcribers that the hearing began from.
+"""Fits and measures older transcribers, to compare them with the present one.
 
 In: scenes, as spectrograms of whole recordings.
 Out: fits, and figures to compare them with the present transcriber.

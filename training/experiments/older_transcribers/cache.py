@@ -1,7 +1,8 @@
-"""Recordings for the older transcribers: the sound of scenes drawn again, its spectrograms kept in CACHE/notes.
+"""Makes recordings for the older transcribers and keeps their sound and spectrograms in CACHE/notes.
 
-Sets: `train` and `dev` are scenes of training and validation pieces on the pianos of a fit, mildly coloured; `right`
-are the held-out piano's right hands, `mono` the same one note at a time, `maps` real recordings (evaluation only).
+There are five sets. `train` and `dev` are scenes of training and validation pieces on the pianos of a fit, with mild
+rooms and noise. `right` holds right hands on the held-out piano, and `mono` the same, one note at a time. `maps` holds
+real recordings. `right`, `mono` and `maps` serve only to measure.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from training.scenes.noise import load_clips
 from training.scenes.scene import draw_sound
 
 FIT_SETS = {"train": "train", "dev": "valid"}
-"""Set → the split of its pieces."""
+"""Name of a set → the split of its pieces."""
 TEST_SETS = ("right", "mono", "maps")
 
 
 @dataclass(frozen=True)
 class LabelledRecording:
-    """`levels` [frames, bins], `notes` [n, 4] and `seconds` of a recording."""
+    """A recording: its `levels` [frames, bins], its labels `notes` [n, 4] and its length `seconds`."""
 
     name: str
     levels: Levels
@@ -55,9 +56,10 @@ def spectrum_folder(cache: Path, spectrum: Spectrum, which: str) -> Path:
 
 
 def scene_takes(cache: Path, data: Path, which: str, count: int, seed: int) -> Iterator[Take]:
-    """`count` scenes of each corpus with pieces in the cache; what was drawn once is read again.
+    """Yield `count` scenes of each corpus with pieces in the cache, and as many invented ones.
 
-    Recorded noises are mixed in where the data folder is there.
+    A scene that was drawn before is read from the cache. Recorded noises are mixed in if the data folder holds them.
+    Raises UserError if `cache` holds no note banks or no pieces.
     """
     split = FIT_SETS[which]
     banks = [load_bank(cache, name) for name in bank_names(cache)]
@@ -81,21 +83,24 @@ def scene_takes(cache: Path, data: Path, which: str, count: int, seed: int) -> I
 
 
 def test_takes(cache: Path, data: Path, which: str, count: int) -> list[Take]:
-    """The takes of a test set."""
+    """The takes of a test set: `count` rendered ones, or all recordings of `maps`."""
     if which == "maps":
         return maps_takes(data / "maps-enstdkcl")
     return right_hand_takes(cache, count, "clean") if which == "right" else single_line_takes(cache, count)
 
 
 def process_fit(cache: Path, data: Path, spectrum: Spectrum, scenes: int, dev_scenes: int, seed: int) -> None:
-    """Sound and spectrograms of `train` and `dev`, and the training set's mean and deviation; resumable."""
+    """Write sound and spectrograms of `train` and `dev`, and the mean and deviation of `train`.
+
+    A second call goes on where the first one stopped.
+    """
     for which, count in (("train", scenes), ("dev", dev_scenes)):
         _process(cache, spectrum, which, scene_takes(cache, data, which, count, seed), f"{which} {spectrum.name}")
     write_statistics(cache, spectrum)
 
 
 def write_statistics(cache: Path, spectrum: Spectrum) -> None:
-    """Mean and deviation of all levels of `train`, into the cache."""
+    """Write the mean and standard deviation of all levels of `train` into the cache."""
     total = np.zeros(3)
     for recording in load_recordings(cache, spectrum, "train"):
         counts = np.bincount(recording.levels.ravel(), minlength=256)
@@ -107,14 +112,14 @@ def write_statistics(cache: Path, spectrum: Spectrum) -> None:
 
 
 def process_test(cache: Path, data: Path, spectrum: Spectrum, sets: tuple[str, ...], count: int) -> None:
-    """Spectrograms of the test sets; resumable."""
+    """Write the spectrograms of the test sets. A second call goes on where the first one stopped."""
     for which in sets:
         _process(cache, spectrum, which, test_takes(cache, data, which, count), f"{which} {spectrum.name}")
 
 
 def _process(cache: Path, spectrum: Spectrum, which: str, takes: Iterator[Take] | list[Take], told: str) -> None:
     for number, take in enumerate(tqdm(takes, desc=told)):
-        # a scene keeps its name whatever their number; a test set's takes come in one order
+        # a scene has a name of its own; the takes of a test set always come in the same order
         name = take.name if which in FIT_SETS else f"{number:05d}"
         path = spectrum_folder(cache, spectrum, which) / f"{name}.npz"
         if not path.exists():
@@ -129,7 +134,7 @@ def save_recording(path: Path, spectrum: Spectrum, take: Take) -> None:
 
 
 def _write(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    """A reader finds all of it or nothing."""
+    """Write a file under another name and rename it, so that a reader never finds half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
@@ -138,7 +143,7 @@ def _write(path: Path, **arrays: npt.NDArray[Any]) -> None:
 
 
 def load_recordings(cache: Path, spectrum: Spectrum, which: str) -> list[LabelledRecording]:
-    """The spectrograms of a set; UserError where `process-train` or `process-test` have not made them."""
+    """The recordings of a set. Raises UserError if `process-train` or `process-test` has not made them."""
     paths = sorted(spectrum_folder(cache, spectrum, which).glob("*.npz"))
     if not paths:
         action = "process-train" if which in FIT_SETS else "process-test"
@@ -153,7 +158,10 @@ def load_recordings(cache: Path, spectrum: Spectrum, which: str) -> list[Labelle
 
 
 def load_statistics(cache: Path, spectrum: Spectrum) -> tuple[float, float]:
-    """Mean and deviation of all training levels: one pair for every bin and recording."""
+    """Mean and standard deviation of all training levels: one pair for all bins and recordings.
+
+    Raises UserError if `process-train` has not made them.
+    """
     path = spectrum_folder(cache, spectrum, "train").parent / "levels.json"
     if not path.is_file():
         raise UserError(f"{path} is missing: run with --action process-train.")
@@ -162,7 +170,7 @@ def load_statistics(cache: Path, spectrum: Spectrum) -> tuple[float, float]:
 
 
 def labels_of(recordings: list[LabelledRecording], spectrum: Spectrum, names: bool) -> list[Labels]:
-    """The labels of every recording, checked to be alike."""
+    """The labels of every recording. Raises UserError if labels or spectrograms have a wrong shape, type or range."""
     labels = [frame_labels(r.notes, len(r.levels), spectrum.hop_s, spectrum.window_s, names) for r in recordings]
     width = labels[0].shape[1]
     check_alike(zip((r.name for r in recordings), labels, (len(r.levels) for r in recordings), strict=True), width)

@@ -1,4 +1,4 @@
-"""Recordings cut into chunks that overlap and put together again, and the label of each of their frames."""
+"""Cuts recordings into chunks that overlap, joins chunks again, and labels each frame."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from device.events import KEYS, LOWEST_KEY
 from training.note_scores import Notes
 
 OVERLAP = 0.07
-"""Share of a chunk's own length that it sees of its neighbours, on either side."""
+"""Share of a chunk's core length that it also sees on either side, so that its edges have context."""
 NAMES = 12
-"""Note names: pitch classes from C."""
+"""Number of note names: the pitch classes from C."""
 
 Labels = npt.NDArray[np.uint8]
-"""[frames, 88 keys or 12 names], 1 where the frame's window meets a note."""
+"""[frames, 88 keys or 12 names]: 1 if the frame's window meets a note, else 0."""
 
 
 @dataclass(frozen=True)
 class Chunks:
-    """`core` frames that a chunk answers for, and `side` frames of context before and after them."""
+    """Lengths in frames: the `core` that a chunk gives results for, and the `side` of context before and after it."""
 
     core: int
     side: int
 
     @classmethod
     def of_seconds(cls, seconds: float, hop_s: float) -> Chunks:
-        """Chunks of this many seconds, and 7 % of that on either side."""
+        """Chunks with a core of this many seconds, and 7 % of it on either side."""
         core = max(1, round(seconds / hop_s))
-        # as whole hundredths, or the float's error makes a frame more of it
+        # calculated in whole hundredths, because the rounding error of a float could add a frame
         return cls(core, math.ceil(round(100 * OVERLAP) * core / 100))
 
     @property
     def frames(self) -> int:
-        """Frames of a chunk, sides included."""
+        """Frames of a chunk, with both sides."""
         return self.core + 2 * self.side
 
     def count(self, frames: int) -> int:
-        """Chunks of a recording of this many frames."""
+        """The number of chunks of a recording of this many frames."""
         return max(1, math.ceil(frames / self.core))
 
     def cut(self, recording: npt.NDArray[Any], number: int) -> npt.NDArray[Any]:
-        """Chunk `number` of [frames, ...]: [self.frames, ...], zeros outside the recording."""
+        """Cut chunk `number` [self.frames, ...] from a recording [frames, ...]. Frames outside it are zero."""
         first = number * self.core - self.side
         low, high = max(first, 0), min(first + self.frames, len(recording))
         out = np.zeros((self.frames, *recording.shape[1:]), recording.dtype)
@@ -55,23 +55,26 @@ class Chunks:
         return out
 
     def inside(self, frames: int, number: int) -> npt.NDArray[np.bool_]:
-        """[self.frames], which frames of chunk `number` lie in a recording of `frames`: the rest is padding."""
+        """[self.frames]: true for each frame of chunk `number` inside a recording of `frames`. The rest is padding."""
         at = number * self.core - self.side + np.arange(self.frames)
         return (at >= 0) & (at < frames)
 
     def answers(self, frames: int, number: int) -> npt.NDArray[np.bool_]:
-        """[self.frames], which frames chunk `number` answers for: its core, without padding."""
+        """[self.frames]: true for each frame that chunk `number` gives a result for: its core, without padding."""
         at = np.arange(self.frames)
         return self.inside(frames, number) & (at >= self.side) & (at < self.side + self.core)
 
     def join(self, chunks: npt.NDArray[Any], frames: int) -> npt.NDArray[Any]:
-        """[chunks, self.frames, ...] of one recording → [frames, ...]: the cores one behind the other."""
+        """Join the cores of all chunks [chunks, self.frames, ...] of a recording into [frames, ...]."""
         cores = chunks[:, self.side : self.side + self.core]
         return np.concatenate(list(cores))[:frames]
 
 
 def frame_labels(notes: Notes, frames: int, hop_s: float, window_s: float, names: bool) -> Labels:
-    """A frame is positive where its window, centred on k hops, meets the note."""
+    """Label each frame of a recording with keys, or with note names if `names` is true.
+
+    A label is 1 if the frame's window meets the note. The window of frame k is centred k hops after the start.
+    """
     out = np.zeros((frames, NAMES if names else KEYS), np.uint8)
     for onset, offset, pitch, _ in notes:
         first = math.floor((onset - window_s / 2) / hop_s) + 1
@@ -82,7 +85,10 @@ def frame_labels(notes: Notes, frames: int, hop_s: float, window_s: float, names
 
 
 def check_alike(labels: Iterable[tuple[str, Labels, int]], width: int) -> None:
-    """UserError where labels (recording, array, frames of its spectrogram) are not of one shape, type and range."""
+    """Raise UserError if labels have a wrong shape, type or range.
+
+    `labels` gives (recording, array, frames of its spectrogram). `width` is the number of keys or names.
+    """
     for name, array, frames in labels:
         if array.shape != (frames, width):
             raise UserError(f"The labels of {name} are {array.shape}, not {(frames, width)}: process it again.")
@@ -91,7 +97,7 @@ def check_alike(labels: Iterable[tuple[str, Labels, int]], width: int) -> None:
 
 
 def fold(notes: Notes) -> Notes:
-    """Notes by their names: all in one octave from C4; of those struck together the first stays."""
+    """Move all notes into the octave from C4. Of notes on one name within 50 ms, only the first stays."""
     table = notes[np.argsort(notes[:, 0], kind="stable")].copy()
     table[:, 2] = 60 + table[:, 2] % NAMES
     last: dict[float, float] = {}

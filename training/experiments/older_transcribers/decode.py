@@ -1,4 +1,4 @@
-"""Posteriors of frames to notes, and the figures of an older transcriber: frames, and notes by mir_eval."""
+"""Turns an older transcriber's posteriors into notes, and scores its frames, and its notes by mir_eval."""
 
 from __future__ import annotations
 
@@ -16,33 +16,40 @@ from training.experiments.older_transcribers.spectra import Spectrum
 from training.note_scores import Notes, Score, matched, score
 
 SHORTEST_S = 0.03
+"""Seconds that a note lasts at least, so that it does not end before it begins."""
 VELOCITY = 64
+"""MIDI velocity of every note, because these nets do not estimate it."""
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """A key sounds where its posterior reaches `threshold`; onsets move by `shift_s`, ends by `end_shift_s`."""
+    """How posteriors become notes.
+
+    A key sounds in each frame where its posterior reaches `threshold`. Onsets move by `shift_s` seconds, ends by
+    `end_shift_s` seconds.
+    """
 
     threshold: float = 0.5
     shift_s: float = 0.0
     end_shift_s: float = 0.0
 
     def save(self, folder: Path) -> None:
-        """Keep it beside the fit."""
+        """Write it into the folder of the fit."""
         (folder / "decoding.json").write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Decoding | None:
-        """The thresholds that are kept beside the fit, or None."""
+        """The decoding that the folder of the fit holds, or None."""
         path = folder / "decoding.json"
         return cls(**json.loads(path.read_text())) if path.is_file() else None
 
 
 def decode(posteriors: npt.NDArray[np.float32], decoding: Decoding, spectrum: Spectrum) -> Notes:
-    """[frames, keys or names] → notes; names are given the octave from C4.
+    """Turn posteriors [frames, keys or names] into notes. Names become pitches in the octave from C4.
 
-    The label's rule read backwards: a note begins where the late end of the first positive frame's window lies (the
-    crossing taken between frames), and ends where the early end of the last one's does.
+    This inverts the rule of the labels. A note begins at the end of the first positive frame's window; the time at
+    which the posterior crosses the threshold is interpolated between frames. A note ends at the start of the last
+    positive frame's window.
     """
     frames, keys = posteriors.shape
     on = np.zeros((frames + 2, keys), bool)
@@ -63,14 +70,14 @@ def decode(posteriors: npt.NDArray[np.float32], decoding: Decoding, spectrum: Sp
 
 
 def as_asked(notes: Notes, names: bool) -> Notes:
-    """Labels or found notes as they are scored: where only names are asked for, folded into one octave."""
+    """Labels or found notes in the form that is scored. With `names` they are folded into one octave."""
     return fold(notes) if names else notes
 
 
 def fit_decoding(
     heard: list[npt.NDArray[np.float32]], wanted: list[Notes], thresholds: Sequence[float], spectrum: Spectrum
 ) -> tuple[Decoding, float]:
-    """The threshold with the best onset F1 at 50 ms, onsets and ends moved by their median errors; and that F1."""
+    """The threshold with the best onset F1 at 50 ms, and that F1. Onsets and ends move by their median errors."""
     best, best_f1 = Decoding(), -1.0
     for threshold in thresholds:
         found = [decode(p, Decoding(threshold), spectrum) for p in heard]
@@ -88,24 +95,24 @@ def fit_decoding(
 
 
 def onset_f1(found: Notes, wanted: Notes, tolerance_s: float = 0.05) -> float:
-    """F1 of notes by pitch and onset."""
+    """F1 of notes by pitch and onset, 0 to 1; 1 if there are no notes at all."""
     total = len(found) + len(wanted)
     return 2 * len(matched(found, wanted, tolerance_s)) / total if total else 1.0
 
 
 @dataclass
 class FrameCount:
-    """Frames counted over recordings at one threshold."""
+    """Counts of right and wrong keys in all frames of some recordings, at one threshold."""
 
     threshold: float
     hits: int = 0
     ghosts: int = 0
     missed: int = 0
     errors: npt.NDArray[np.int64] | None = None
-    """[errors 0, 1, ...] frames with so many wrong keys."""
+    """Number of frames with 0, 1, 2, ... wrong keys."""
 
     def add(self, posteriors: npt.NDArray[np.float32], labels: Labels) -> None:
-        """Count a recording."""
+        """Add the counts of a recording."""
         on, wanted = posteriors >= self.threshold, labels.astype(bool)
         self.hits += int((on & wanted).sum())
         self.ghosts += int((on & ~wanted).sum())
@@ -125,7 +132,7 @@ class FrameCount:
 
 
 def frame_table(counts: list[FrameCount], allowed: Sequence[int]) -> str:
-    """A line for each threshold."""
+    """The frame figures as text, with a line for each threshold."""
     lines = []
     for count in counts:
         right = ", ".join(f"<= {n} wrong keys {100 * count.accuracy(n):.1f} %" for n in allowed)
@@ -134,7 +141,7 @@ def frame_table(counts: list[FrameCount], allowed: Sequence[int]) -> str:
 
 
 def note_line(found: list[Notes], wanted: list[Notes], seconds: list[float]) -> tuple[str, list[Score]]:
-    """The means over recordings, in per cent, and the scores."""
+    """A line with the means over recordings in per cent, and the score of each recording."""
     scores = [score(f, w, s) for f, w, s in zip(found, wanted, seconds, strict=True)]
     columns = (
         ("on@50", "onset_50"),

@@ -1,4 +1,4 @@
-"""Fits an older transcriber on chunks of recordings and lets it hear whole ones."""
+"""Fits an older transcriber on chunks of recordings, and runs it on whole recordings."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from training.experiments.older_transcribers.setup import NotesSetup
 from training.experiments.older_transcribers.spectra import Levels
 
 Posteriors = npt.NDArray[np.float32]
-"""[frames, 88 keys or 12 names], 0 to 1."""
+"""Probability that each key or name sounds, 0 to 1: [frames, 88 keys or 12 names]."""
 Phase = Literal["silence", "pitch"]
 PLATEAU = 0.5
 """Factor by which the learning rate is multiplied after a plateau of the validation loss."""
 
 
 def phases_of(setup: NotesSetup) -> tuple[Phase, ...]:
-    """One net for the pitches, or first another for whether anything sounds."""
+    """The phases of a setup: one net for the pitches, and with two phases another one first that finds silence."""
     return ("silence", "pitch") if setup.phases == 2 else ("pitch",)
 
 
 @dataclass(frozen=True)
 class Normal:
-    """Mean and deviation of all training levels."""
+    """Mean and standard deviation of all training levels, to normalise levels with."""
 
     mean: float
     deviation: float
 
     def __call__(self, levels: Levels, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-        """float32 [frames, bins] around 0; padding is 0."""
+        """Levels normalised around 0, float32 [frames, bins]. Padding becomes 0."""
         x = (levels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.deviation)
         return np.asarray(x * inside[:, None], np.float32)
 
@@ -47,7 +47,7 @@ class Normal:
 def phase_target(labels: Labels, answers: npt.NDArray[np.bool_], phase: Phase, phases: int) -> tuple[Any, Any]:
     """Targets [frames, keys] (silence: [frames, 1]) and weights [frames] of a chunk.
 
-    With two phases the pitches are learnt from frames in which something sounds, for only they are asked then.
+    With two phases the pitch net learns only from frames in which something sounds: the other net handles silence.
     """
     sounds = labels.any(axis=1)
     if phase == "silence":
@@ -57,7 +57,7 @@ def phase_target(labels: Labels, answers: npt.NDArray[np.bool_], phase: Phase, p
 
 
 class ChunkFeed(keras.utils.PyDataset):
-    """Shuffled batches of chunks: {x, inside}, targets and weights."""
+    """Batches of chunks, shuffled if asked: inputs {x, inside}, targets and weights."""
 
     def __init__(
         self, setup: NotesSetup, recordings: list[LabelledRecording], normal: Normal, phase: Phase, shuffle: bool
@@ -74,7 +74,7 @@ class ChunkFeed(keras.utils.PyDataset):
         return -(-len(self._places) // self._setup.batch)
 
     def on_epoch_end(self) -> None:
-        """Another order for the next epoch."""
+        """Shuffle the chunks for the next epoch."""
         if self._rng is not None:
             self._rng.shuffle(self._places)
 
@@ -94,21 +94,21 @@ class ChunkFeed(keras.utils.PyDataset):
 
 
 def build_phase(setup: NotesSetup, phase: Phase) -> keras.Model:
-    """The net of a phase; whether anything sounds is asked of one half as wide."""
+    """The net of a phase. The net for silence is half as wide."""
     if phase == "silence":
         return build(setup.family, setup.chunks.frames, setup.spectrum.bins, 1, max(1, setup.c // 2))
     return build(setup.family, setup.chunks.frames, setup.spectrum.bins, setup.width, setup.c)
 
 
 def optimiser(setup: NotesSetup) -> keras.optimizers.Optimizer:
-    """The optimiser by its name, gradients clipped."""
+    """The optimiser that the setup names, with gradients clipped to a norm of 1."""
     made = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[setup.optimiser]
     extra = {"momentum": 0.9, "nesterov": True} if setup.optimiser == "sgd" else {}
     return getattr(keras.optimizers, made)(setup.lr, clipnorm=1.0, **extra)
 
 
 def rate_at(setup: NotesSetup, epoch: int, rate: float) -> float:
-    """The rate of an epoch (from 0): `gamma` times as high from each milestone on."""
+    """The learning rate of an epoch (from 0). At each milestone the rate is multiplied by `gamma`."""
     return rate * setup.gamma if epoch in setup.milestones else rate
 
 
@@ -121,10 +121,10 @@ def fit(
     extra: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 2,
 ) -> None:
-    """Fit every phase; the best weights, the history and the setup go to `folder`.
+    """Fit every phase, and write the best weights, the history and the setup to `folder`.
 
-    The loss on `dev` decides which weights are best, when the rate falls and when it ends; without `dev` that on
-    `train`. `extra` callbacks watch the last phase.
+    The loss on `dev` decides which weights are best, when the learning rate falls and when the fit ends. Without `dev`
+    the loss on `train` decides. `extra` callbacks run in the last phase.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "setup.json").write_text(json.dumps({"setup": setup.to_dict(), "statistics": statistics}, indent=1))
@@ -155,7 +155,7 @@ def fit(
 
 @dataclass
 class Fitted:
-    """A fit's nets, one a phase, and how their levels are normalised."""
+    """The nets of a fit, one for each phase, and the normalisation of their levels."""
 
     setup: NotesSetup
     normal: Normal
@@ -163,7 +163,7 @@ class Fitted:
 
     @classmethod
     def load(cls, folder: Path) -> Fitted:
-        """The fit in `folder`; UserError where there is none."""
+        """Load the fit in `folder`. Raises UserError if there is none."""
         if not (folder / "setup.json").is_file() or not (folder / "pitch.weights.h5").is_file():
             raise UserError(f"There is no fit in {folder}: run with --action train or train-val first.")
         about = json.loads((folder / "setup.json").read_text())
@@ -176,20 +176,21 @@ class Fitted:
         return cls(setup, Normal(*about["statistics"]), models)
 
     def posteriors(self, levels: Levels) -> Posteriors:
-        """[frames, keys] of a whole recording [frames, bins]: chunk by chunk, put together again.
+        """The posteriors [frames, keys] of a whole recording [frames, bins], from its chunks.
 
-        With two phases: that anything sounds, times that this key does if anything does.
+        With two phases, a posterior is the probability that something sounds, times the probability that this key
+        sounds if something does.
         """
         return hear(self.models, self.setup.chunks, self.normal, levels, self.setup.batch)
 
     @property
     def parameters(self) -> int:
-        """Weights of all nets."""
+        """The number of weights of all nets."""
         return sum(model.count_params() for model in self.models)
 
 
 def hear(models: list[keras.Model], chunks: Chunks, normal: Normal, levels: Levels, batch: int) -> Posteriors:
-    """`Fitted.posteriors` of these models."""
+    """The posteriors of these models, as `Fitted.posteriors` gives them. `batch` is a number of chunks."""
     numbers = range(chunks.count(len(levels)))
     inside = [chunks.inside(len(levels), n) for n in numbers]
     x = np.stack([normal(chunks.cut(levels, n), i) for n, i in zip(numbers, inside, strict=True)])

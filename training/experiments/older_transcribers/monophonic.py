@@ -1,4 +1,4 @@
-"""Pitch trackers for one note at a time, as baselines: probabilistic YIN, and a net with its weights in its wheel."""
+"""Two pitch trackers for one note at a time, to compare with: probabilistic YIN, and the net SwiftF0."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from training.scenes.perform import perform
 from training.scenes.render import Played, render
 
 TOGETHER_S = 0.05
-"""Notes struck within this time are one chord."""
+"""Seconds. Notes struck within this time are one chord."""
 LOWEST_HZ, HIGHEST_HZ = 46.875, 2093.75
-"""The range of SwiftF0: F#1 to C7. pYIN is asked for the same range."""
+"""Lowest and highest frequency of SwiftF0, F#1 to C7. pYIN gets the same range, so that both can be compared."""
 YIN_WINDOW, YIN_HOP = 2048, 256
+"""Samples of a pYIN window, and from one window to the next."""
 SHORTEST_S = 0.06
-"""A shorter stretch of one pitch is a glide between two."""
+"""Seconds. A shorter stretch of one pitch is no note: it lies between two notes."""
 VELOCITY = 64
+"""MIDI velocity of every note, because a pitch tracker does not estimate it."""
 
 
 def single_line(notes: list[Played]) -> list[Played]:
-    """Return one note at a time: the highest of notes struck together, ended at the latest by the next strike."""
+    """One note at a time: the highest note of each chord, released when the next one is struck."""
     line: list[Played] = []
     for note in sorted(notes):
         if line and note.onset_s - line[-1].onset_s < TOGETHER_S:
@@ -41,7 +43,10 @@ def single_line(notes: list[Played]) -> list[Played]:
 
 
 def single_line_takes(cache: Path, count: int, seed: int = 7) -> list[Take]:
-    """Right hands of validation pieces on the held-out piano, without pedal, one note at a time."""
+    """Right hands of validation pieces on the held-out piano, without pedal, one note at a time.
+
+    Raises UserError if `cache` holds no validation pieces.
+    """
     bank = load_bank(cache, HELD_OUT, "evaluate")
     pieces = [p for corpus in ("pop909", "lieder") for p in load_pieces(cache, corpus, "valid")]
     if not pieces:
@@ -59,7 +64,7 @@ def single_line_takes(cache: Path, count: int, seed: int = 7) -> list[Take]:
 
 
 def notes_of_pitches(times_s: npt.NDArray[np.float64], pitches: npt.NDArray[np.float64], hop_s: float) -> Notes:
-    """Notes of a track of MIDI pitches [frames], NaN where none sounds: stretches of one rounded pitch."""
+    """Turn a track of MIDI pitches [frames] into notes: each stretch of one rounded pitch is a note. NaN is silence."""
     rounded = np.where(np.isnan(pitches), -1, np.rint(np.nan_to_num(pitches))).astype(int)
     changes = np.flatnonzero(np.diff(rounded)) + 1
     notes = [
@@ -71,7 +76,7 @@ def notes_of_pitches(times_s: npt.NDArray[np.float64], pitches: npt.NDArray[np.f
 
 
 class Pyin:
-    """Probabilistic YIN (Mauch and Dixon 2014), librosa's."""
+    """Probabilistic YIN (Mauch and Dixon 2014) from librosa. Raises UserError if librosa is not installed."""
 
     def __init__(self) -> None:
         try:
@@ -81,7 +86,7 @@ class Pyin:
         self._librosa = librosa
 
     def notes(self, audio: Samples, rate: int) -> Notes:
-        """The notes of float32 [samples]."""
+        """The notes of `audio`, float32 [samples] at `rate` Hz."""
         hertz, _, _ = self._librosa.pyin(
             audio, sr=rate, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, frame_length=YIN_WINDOW, hop_length=YIN_HOP
         )
@@ -90,7 +95,10 @@ class Pyin:
 
 
 class Neural:
-    """SwiftF0, a convolutional pitch tracker, with its own cutting into notes."""
+    """SwiftF0, a convolutional pitch tracker that divides its track into notes itself.
+
+    Raises UserError if swift-f0 is not installed.
+    """
 
     def __init__(self) -> None:
         try:
@@ -100,7 +108,7 @@ class Neural:
         self._package, self._detector = swift_f0, swift_f0.SwiftF0(threads=1)
 
     def notes(self, audio: Samples, rate: int) -> Notes:
-        """The notes of float32 [samples]."""
+        """The notes of `audio`, float32 [samples] at `rate` Hz."""
         found = self._package.segment_notes(self._detector.detect(audio, rate))
         rows = [(n.start, n.end, round(69 + 12 * np.log2(n.pitch_hz / 440)), VELOCITY) for n in found]
         return np.array(rows, np.float64).reshape(-1, 4)

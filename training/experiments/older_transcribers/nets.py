@@ -1,6 +1,7 @@
 """The older transcribers' nets: a CNN, a CRNN and a small Transformer, from [frames, bins] to logits [frames, keys].
 
-Each sees whole chunks, past and future; frames that are padding count as zeros in every layer (`inside` tells them).
+Each net sees a whole chunk, past and future. `inside` is 0 for a frame of padding. Padding does not influence the
+other frames: it is zero in convolutions, and the GRU and the attention skip it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ from keras import layers, ops
 Tensor: TypeAlias = Any
 
 HEADS = 4
+"""Attention heads of the Transformer."""
 DROPOUT = 0.2
+"""Share of values that dropout sets to 0 in training."""
 POSITIVE = -3.0
-"""A first logit: few keys sound at a time."""
+"""The first bias of the logits. It is low, because few keys sound at a time."""
 
 
 def build(family: str, frames: int, bins: int, width: int, c: int) -> keras.Model:
-    """{x [batch, frames, bins] levels around 0, inside [batch, frames] 0 or 1} → logits [batch, frames, width]."""
+    """Build the net of a family: inputs {x, inside}, output logits [batch, frames, width].
+
+    x [batch, frames, bins] are levels around 0. inside [batch, frames] is 1, or 0 for padding. `c` multiplies the
+    width of every layer.
+    """
     x = keras.Input((frames, bins), name="x")
     inside = keras.Input((frames,), name="inside")
     body = {"cnn": _cnn, "crnn": _crnn, "transformer": _transformer}[family]
@@ -36,13 +43,13 @@ def _convolve(y: Tensor, inside: Tensor, width: int, kernel: tuple[int, int], st
 
 
 def _flat(y: Tensor, width: int) -> Tensor:
-    """[batch, frames, bins, channels] → [batch, frames, width]."""
+    """Reduce [batch, frames, bins, channels] to [batch, frames, width]."""
     y = ops.reshape(y, (-1, y.shape[1], y.shape[2] * y.shape[3]))
     return layers.Dropout(DROPOUT)(layers.Dense(width, activation="relu")(y))
 
 
 def _cnn(y: Tensor, inside: Tensor, c: int) -> Tensor:
-    """Temporal kernels 3, 5 and 3: it sees four frames to either side."""
+    """Three convolutions. Their kernels of 3, 5 and 3 frames see four frames on either side."""
     y = _convolve(y, inside, c, (3, 5), 2)
     y = _convolve(y, inside, 2 * c, (5, 5), 2)
     y = _convolve(y, inside, 4 * c, (3, 3), 1)
@@ -57,13 +64,13 @@ def _stem(y: Tensor, inside: Tensor, c: int) -> Tensor:
 
 
 def _crnn(y: Tensor, inside: Tensor, c: int) -> Tensor:
-    """Convolutions, then a GRU in both directions that passes over padding."""
+    """Convolutions, then a GRU in both directions that skips padding."""
     y = _stem(y, inside, c)
     return layers.Bidirectional(layers.GRU(16 * c, return_sequences=True))(y, mask=ops.cast(inside, "bool"))
 
 
 def _transformer(y: Tensor, inside: Tensor, c: int) -> Tensor:
-    """Two layers of self-attention (norm first) over the frames that are no padding."""
+    """Convolutions, then two layers of self-attention (norm first) over the frames that are not padding."""
     y = _stem(y, inside, c)
     frames, units = y.shape[1], y.shape[2]
     y = y + ops.convert_to_tensor(positions(frames, units))

@@ -1,11 +1,12 @@
-"""`python -m training notes`: the older transcribers, each a configuration of this one command.
+"""`python -m training notes` fits and measures the older transcribers. Each is a configuration of this command.
 
     python -m training notes --action process-train    # spectrograms of training and development scenes
-    python -m training notes --action process-test     # those of the recordings that figures are stated on
+    python -m training notes --action process-test     # spectrograms of the recordings to measure on
     python -m training notes --action train-val        # fit, watched on the development scenes
     python -m training notes --action test --test-dev  # figures of that fit
 
-`train` fits without watching; `--family shipped`, `pyin` and `neural` only `test`. docs/experiments.md has the figures.
+`train` fits without the development scenes. `--family shipped`, `pyin` and `neural` have only the action `test`.
+docs/experiments.md has the figures.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from training.experiments.older_transcribers.spectra import KINDS, Spectrum
 
 ACTIONS = ("train", "train-val", "test", "process-train", "process-test", "search")
 SEVERAL = ("--thresholds", "--allowed-errors", "--milestones", "--on")
-"""Options that take several values, as `--thresholds 0.3 0.5`."""
+"""Options that take several values, for instance `--thresholds 0.3 0.5`."""
 
 
 class SeveralValues(click.Command):
     """A command whose options in `SEVERAL` take all values up to the next option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """`--on a b` becomes `--on a --on b`, which click reads."""
+        """Turn `--on a b` into `--on a --on b`, which click can read."""
         spread: list[str] = []
         option, alone = "", False
         for arg in [*args, "--"]:
             if arg.startswith("--"):
-                # an option without a value is left to click, which says so
+                # an option without a value stays as it is, and click reports the error
                 spread += [option] if alone else []
                 option, alone = (arg, True) if arg in SEVERAL else ("", False)
                 spread += [] if option or arg == "--" else [arg]
@@ -56,21 +57,21 @@ class SeveralValues(click.Command):
 @click.option("--phases", type=click.IntRange(1, 2), default=1, show_default=True, help="2: silence first, then pitch.")
 @click.option("--spectrum", "kind", type=click.Choice(KINDS), help="Default: cqt for the crnn, log for the others.")
 @click.option("--lr", default=1e-3, show_default=True, help="Learning rate.")
-@click.option("--num-epochs", default=8, show_default=True, help="At most; it stops early.")
-@click.option("--batch-size", default=8, show_default=True, help="Chunks.")
+@click.option("--num-epochs", default=8, show_default=True, help="Most epochs; a fit may stop early.")
+@click.option("--batch-size", default=8, show_default=True, help="Chunks in a batch.")
 @click.option("--num-workers", default=1, show_default=True, help="Threads that make batches.")
-@click.option("--gamma", default=0.1, show_default=True, help="What a milestone multiplies the rate with.")
+@click.option("--gamma", default=0.1, show_default=True, help="Factor of the rate at each milestone.")
 @click.option("--milestones", type=int, multiple=True, help="Epochs (from 0) at which the rate changes.")
 @click.option("--optimiser", type=click.Choice(OPTIMISERS), default="adam", show_default=True)
-@click.option("--patience", default=4, show_default=True, help="Epochs without a better one before it stops.")
+@click.option("--patience", default=4, show_default=True, help="Epochs without progress before it stops.")
 @click.option("--thresholds", type=click.FloatRange(0, 1), multiple=True, default=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
 @click.option("--allowed-errors", type=click.IntRange(0), multiple=True, default=(0, 1, 2), help="Keys a frame.")
 @click.option("--c", default=4, show_default=True, help="Multiplies the width of every layer.")
-@click.option("--test-dev", is_flag=True, help="Test the fit of train-val rather than that of train.")
+@click.option("--test-dev", is_flag=True, help="Test the fit of train-val, not that of train.")
 @click.option("--batch-seconds", default=4.0, show_default=True, help="Length of a chunk; 7 % more on either side.")
 @click.option("--bins-per-octave", default=36, show_default=True)
-@click.option("--only-note-names", is_flag=True, help="12 names instead of 88 keys.")
-@click.option("--sr", default=16_000, show_default=True, help="Sample rate.")
+@click.option("--only-note-names", is_flag=True, help="Transcribe 12 note names, not 88 keys.")
+@click.option("--sr", default=16_000, show_default=True, help="Sample rate in Hz.")
 @click.option("--hop-length", default=256, show_default=True, help="Samples between two frames.")
 @click.option(
     "--on", "sets", type=click.Choice(TEST_SETS), multiple=True, help="Default: right, and maps if it is there."
@@ -78,11 +79,11 @@ class SeveralValues(click.Command):
 @click.option("--takes", default=12, show_default=True, help="Rendered recordings of a test set.")
 @click.option("--scenes", default=30, show_default=True, help="Training scenes of 24 s, of each corpus.")
 @click.option("--dev-scenes", default=6, show_default=True, help="Development scenes, of each corpus.")
-@click.option("--trials", default=20, show_default=True, help="Of a search.")
-@click.option("--storage", help="Of a search: an Optuna URL, sqlite:///FILE or a database that several machines reach.")
+@click.option("--trials", default=20, show_default=True, help="Trials of a search.")
+@click.option("--storage", help="Optuna URL of a search: sqlite:///FILE, or a database for several machines.")
 @click.option("--pruner", type=click.Choice(["median", "hyperband"]), default="median", show_default=True)
 @click.option("--seed", default=1, show_default=True)
-@click.option("--name", help="Folder of the fit in CACHE/fits/notes; default: named by the configuration.")
+@click.option("--name", help="Folder of the fit in CACHE/fits/notes. Default: the configuration's name.")
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
 def notes(
@@ -119,7 +120,7 @@ def notes(
     cache: Path,
     data: Path,
 ) -> None:
-    """Fit and measure the older transcribers: CNN, CRNN, Transformer; pYIN, a neural pitch tracker, and ours beside."""
+    """Fit and measure older transcribers (CNN, CRNN, Transformer); measure two pitch trackers and the shipped one."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     maps = (data / "maps-enstdkcl").is_dir()
     sets = sets or (("right", "maps") if maps else ("right",))

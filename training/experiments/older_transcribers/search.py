@@ -1,4 +1,4 @@
-"""A search over an older family's configurations: Optuna's trials, cut short by a pruner, in a storage to share."""
+"""Searches the configurations of an older family with Optuna. A pruner stops bad trials; machines can share a study."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ from training.experiments.older_transcribers.spectra import Spectrum
 
 PRUNERS = ("median", "hyperband")
 RATES = (8_000, 16_000)
+"""Sample rates in Hz to choose from."""
 HOPS_S = (0.016, 0.032)
+"""Seconds between two frames to choose from."""
 BINS = (12, 24, 36)
+"""Bins an octave to choose from."""
 KINDS_OF = {"cnn": ("log", "mel"), "crnn": ("cqt", "log"), "transformer": ("log", "mel")}
 
 
 def suggest(trial: Any, setup: NotesSetup) -> NotesSetup:
-    """A configuration of `setup`'s family: what it reads (bins, sample rate, hop, spectrum) and how it is fitted."""
+    """Let the trial choose a configuration of `setup`'s family: its spectrum, its optimiser, its rate and its width."""
     rate = trial.suggest_categorical("sr", RATES)
     hop = round(trial.suggest_categorical("hop_s", HOPS_S) * rate)
     kind = trial.suggest_categorical("spectrum", KINDS_OF[setup.family])
@@ -47,7 +50,7 @@ def suggest(trial: Any, setup: NotesSetup) -> NotesSetup:
 
 
 def frame_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[LabelledRecording]) -> float:
-    """F1 of all keys in all frames of `dev`, at 0.5."""
+    """F1 of all keys in all frames of `dev`, at a threshold of 0.5."""
     count = FrameCount(0.5)
     spectrum = setup.spectrum
     for recording in dev:
@@ -57,14 +60,14 @@ def frame_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[Lab
 
 
 class Watch(keras.callbacks.Callback):
-    """Tells the trial after each epoch how good it is, and ends it where the pruner says so."""
+    """Reports the score to the trial after each epoch, and stops the trial if the pruner asks for it."""
 
     def __init__(self, trial: Any, value: Callable[[Any], float]) -> None:
         super().__init__()
         self._trial, self._value = trial, value
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Report, and perhaps prune."""
+        """Report the score of this epoch. Raises TrialPruned if the pruner stops the trial."""
         import optuna
 
         self._trial.report(self._value(self.model), epoch)
@@ -82,7 +85,10 @@ def search(
     storage: str | None,
     pruner: str,
 ) -> Any:
-    """Run `trials` trials of the study `notes-FAMILY`; with one `storage` URL, several machines share it."""
+    """Run `trials` trials of the study `notes-FAMILY-WIDTH`. Machines with the same `storage` URL share the study.
+
+    Raises UserError if Optuna is not installed.
+    """
     try:
         import optuna
     except ImportError as error:
@@ -114,7 +120,7 @@ def search(
 
 
 def told(study: Any) -> str:
-    """The trials of the study so far, best first."""
+    """The number of trials so far, and the ten best as text."""
     done = sorted((t for t in study.trials if t.value is not None), key=lambda t: -float(t.value))
     cut = sum(t.state.name == "PRUNED" for t in study.trials)
     lines = [f"{len(study.trials)} trials, {cut} cut short; frame F1 on dev, best first:"]

@@ -14,13 +14,16 @@ from training.experiments.older_transcribers.spectra import Spectrum
 FITTED = ("cnn", "crnn", "transformer")
 """Families that this command fits."""
 GIVEN = ("shipped", "pyin", "neural")
-"""Families that only listen: the shipped transcriber, probabilistic YIN, a pitch tracker with weights of its own."""
+"""Families that need no fit: the shipped transcriber, probabilistic YIN, and SwiftF0."""
 OPTIMISERS = ("adam", "adamw", "rmsprop", "sgd")
 
 
 @dataclass(frozen=True)
 class NotesSetup:
-    """A configuration; `c` multiplies every layer's width, `phases` 2 asks first whether anything sounds."""
+    """A configuration. `c` multiplies the width of every layer. With 2 `phases` another net finds silence first.
+
+    Raises UserError if a value is not allowed.
+    """
 
     family: str = "cnn"
     spectrum: Spectrum = field(default_factory=Spectrum)
@@ -53,27 +56,27 @@ class NotesSetup:
 
     @property
     def width(self) -> int:
-        """Columns of the labels."""
+        """The number of columns of the labels: keys or names."""
         return NAMES if self.names else KEYS
 
     @property
     def chunks(self) -> Chunks:
-        """How recordings are cut."""
+        """The chunks that recordings are cut into."""
         return Chunks.of_seconds(self.batch_seconds, self.spectrum.hop_s)
 
     @property
     def name(self) -> str:
-        """Names the fit's folder where no other name is given."""
+        """The name of the fit's folder if the user gives none."""
         phases = "-two-phases" if self.phases == 2 else ""
         return f"{self.family}-{self.spectrum.name}-{self.width}{phases}"
 
     def to_dict(self) -> dict[str, Any]:
-        """For the fit's folder."""
+        """The configuration as a dict, to write into the fit's folder."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> NotesSetup:
-        """From the fit's folder."""
+        """The configuration from a dict that was read from the fit's folder."""
         return cls(**{**d, "spectrum": Spectrum(**d["spectrum"]), "milestones": tuple(d["milestones"])})
 
 

@@ -1,6 +1,6 @@
-"""Spectrograms that the older transcribers read: log-frequency, constant-Q and mel, whole recordings at once.
+"""Spectrograms for the older transcribers: log-frequency, constant-Q and mel. Each covers a whole recording.
 
-Frame k is centred on sample k hops. The shipped transcriber reads other features:
+Frame k is centred k hops after the first sample. The shipped transcriber reads other features: see
 `device.hearing.features`.
 """
 
@@ -19,20 +19,26 @@ from training.pianos.renderer import Audio
 KINDS = ("log", "cqt", "mel")
 
 LOWEST_HZ = 27.5
+"""Lowest frequency: A0, the lowest key."""
 OCTAVES = 8
+"""Most octaves of a spectrogram, from A0."""
 WINDOW_S = 0.128
-"""Length of the analysis window of `log` and `mel`; for labels it counts as the window of `cqt` too."""
+"""Seconds of the analysis window of `log` and `mel`. The labels use it for `cqt` too."""
 FLOOR_DB = -100.0
+"""Decibels below full scale that become level 0."""
 MOST_MELS = 229
-"""Bands of a mel spectrogram, as Hawthorne et al. (2018) use them; more leave the lowest bands empty."""
+"""Most bands of a mel spectrogram, as in Hawthorne et al. (2018). With more, the lowest bands are empty."""
 
 Levels = npt.NDArray[np.uint8]
-"""[frames, bins] levels: 0 = `FLOOR_DB`, 255 = 0 dB."""
+"""[frames, bins]: 0 is `FLOOR_DB`, 255 is 0 dB."""
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """How a recording becomes a spectrogram; `sample_rate` and `hop` in Hz and samples."""
+    """The way a recording becomes a spectrogram. `sample_rate` is in Hz, `hop` in samples.
+
+    Raises UserError if a value is not allowed.
+    """
 
     kind: str = "log"
     sample_rate: int = 16_000
@@ -51,12 +57,12 @@ class Spectrum:
 
     @property
     def name(self) -> str:
-        """Names its folder in the cache."""
+        """The name of the spectrograms' folder in the cache."""
         return f"{self.kind}-{self.sample_rate}-{self.hop}-{self.bins_per_octave}"
 
     @property
     def window(self) -> int:
-        """Samples of the analysis window, even."""
+        """Samples of the analysis window, an even number."""
         return 2 * round(WINDOW_S * self.sample_rate / 2)
 
     @property
@@ -71,7 +77,10 @@ class Spectrum:
 
     @property
     def bins(self) -> int:
-        """Bins of a frame: whole semitones from A0, eight octaves where the sample rate carries them."""
+        """Bins of a frame: whole semitones from A0, up to eight octaves or to 0.45 of the sample rate.
+
+        A mel spectrogram has up to `MOST_MELS` bands.
+        """
         if self.kind == "mel":
             return min(MOST_MELS, 8 * self.bins_per_octave)
         semitones = min(12 * OCTAVES, math.floor(12 * math.log2(0.45 * self.sample_rate / LOWEST_HZ)))
@@ -82,7 +91,10 @@ class Spectrum:
         return 1 + samples // self.hop
 
     def of(self, audio: Audio, rate: int) -> Levels:
-        """Levels [frames, bins] of float32 [samples] at `rate` Hz; UserError where librosa is asked for and missing."""
+        """Levels [frames, bins] of `audio`, float32 [samples] at `rate` Hz.
+
+        Raises UserError if the kind needs librosa and librosa is not installed.
+        """
         import soxr
 
         y = np.asarray(soxr.resample(audio, rate, self.sample_rate) if rate != self.sample_rate else audio, np.float32)
@@ -92,7 +104,7 @@ class Spectrum:
 
 
 def _log_frequency(y: Audio, spectrum: Spectrum) -> npt.NDArray[np.float64]:
-    """Power [frames, bins]: an STFT of twice the window's length, its decibels read off at log-spaced frequencies."""
+    """Power [frames, bins] at log-spaced frequencies, interpolated in dB in an STFT of twice the window's length."""
     window, frames = spectrum.window, spectrum.frames(len(y))
     hann = np.hanning(window + 1)[:-1]
     padded = np.concatenate([np.zeros(window // 2), y, np.zeros(window)])
