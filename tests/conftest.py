@@ -1,4 +1,4 @@
-"""Settings for every tier. tests/tiers.py says what a tier is and which ones run."""
+"""Settings for every tier. tests/tiers.py explains the tiers and chooses which ones run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from tests.tiers import chosen_tiers, missing_of, tier_of
 
-# a busy machine is no failure; pytest-timeout ends what hangs
+# no deadline: a slow machine must not fail a test, and pytest-timeout ends hanging tests
 settings.register_profile("lefthand", deadline=None)
 settings.load_profile("lefthand")
 
@@ -27,7 +27,7 @@ def _chosen(config: pytest.Config) -> set[str]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A tier without its tools is not even imported."""
+    """Ignore the files of a tier whose tools are missing, so that they are not imported."""
     tier = tier_of(collection_path)
     if tier is None or not (lacking := missing_of(tier)):
         return None
@@ -37,7 +37,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Shows why a test failed that passed when it was tried again, and which tiers were left out."""
+    """Print the failures of tests that passed when they were repeated, and the tiers that were left out."""
     for report in terminalreporter.getreports("rerun"):
         terminalreporter.section(f"failed once: {report.nodeid}")
         terminalreporter.line(report.longreprtext)
@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Makes a chosen tier without its tools a failure in CI, which must run everything, and a success elsewhere."""
+    """Set the exit status if a chosen tier lacks its tools: failure in CI, which must run all tiers, else success."""
     if not session.config.stash[LEFT_OUT]:
         return
     if os.environ.get("CI"):
@@ -57,9 +57,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tiers that were not chosen, and where there is no training data the tests that need it.
+    """Deselect the tiers that were not chosen and, without training data, the tests that need it.
 
-    CI has the data and leaves out none of them.
+    CI has the data and deselects no test for lack of it.
     """
     chosen, has_data = _chosen(config), DATA.is_dir() or bool(os.environ.get("CI"))
     kept: list[pytest.Item] = []

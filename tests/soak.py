@@ -1,8 +1,8 @@
-"""The long run: live on JACK, music at full speed through the engine, faults at random at the seams.
+"""The long run: live on JACK, music at full speed through the engine, random faults at the session's seams.
 
     python -m tests.soak [--live SECONDS] [--music SECONDS] [--faults COUNT] [--seed N]
 
-prints one table, part by part, and exits 1 where a figure is not within its limit. The host and unit tests use the
+prints one table, part by part, and exits with status 1 if a figure exceeds its limit. The host and unit tests use the
 same parts, shortened.
 """
 
@@ -30,23 +30,23 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "host"), str(ROOT / "tests" / "u
 
 DEMO = ROOT / "demo" / "right-hand.flac"
 SETTLED = 0.1
-"""Figures of memory count from this share of the time on: by then everything has its size."""
+"""Memory is judged after this share of the time. By then every buffer has reached its size."""
 DUE_MS = 5.0
 READY_S = 2.0
 LATE = 4.0
-"""A machine on which a thread that does nothing is late by more than a quarter of a limit is judged by that."""
+"""If an idle thread is late by more than a quarter of a limit, the limit is this many times its lateness."""
 HOP_OVER_MODEL = 20.0
-"""A hop's 99th percentile over the median of its features and transcriber alone: 5 to 8 where it was measured.
+"""Limit of a hop's 99th percentile, in medians of its features and transcriber alone. Measured values are 5 to 8.
 
-On a machine that is so slow that this many of them are more than a quarter of a hop, that is the limit.
+This limit applies on slow machines, where it is longer than a quarter of a hop.
 """
 PAUSE_S = 4.0
-"""Between two rounds of the demo, in which it ends; its count-in begins the next."""
+"""Seconds between two rounds of the demo. The box ends its playing in this pause; a count-in begins the next round."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A line of the table: what was measured, and what it has to be."""
+    """A line of the table: a measured figure and its limit."""
 
     part: str
     name: str
@@ -56,7 +56,7 @@ class Figure:
 
 
 def music(seconds: float, rate: int) -> NDArray[np.float32]:
-    """The demo again and again, float32[seconds * rate]."""
+    """Return the demo, repeated, as float32[seconds * rate]."""
     import soundfile
     import soxr
 
@@ -69,7 +69,7 @@ def music(seconds: float, rate: int) -> NDArray[np.float32]:
 
 
 def live(seconds: float, folder: Path) -> list[Figure]:
-    """`lefthand run --wait` on a JACK server, with a tape and an instrument, for so long."""
+    """Run `lefthand run --wait` for `seconds` on a JACK server, with a tape and an instrument."""
     import soundfile
     from jackserver import PERIOD, RATE, JackServer
     from rig import HERE, Bare, Instrument, Process, Service, down_after
@@ -99,7 +99,7 @@ def live(seconds: float, folder: Path) -> list[Figure]:
         for _ in watched.each_second(seconds):
             status = box.status
             watched.take(status.rss_mb, status.fds, status.clients or 0)
-        # a server that was stopped by a busy machine is behind with the tape
+        # a server that a busy machine stopped is behind with the tape
         tape.wait_for("over")
         status = box.status
         late = bare.late_ms()
@@ -114,7 +114,7 @@ def live(seconds: float, folder: Path) -> list[Figure]:
     ours = server.log.count("XRun: client = PortAudio") + server.log.count("XRun: client = lefthand")
     struck = sum(kind == "note_on" for _, kind, _, _ in received)
     part = f"live, {seconds / 60:g} min"
-    # where even a thread that does nothing waits for longer than a period, any program loses sound
+    # if even an idle thread waits for longer than a period, every program loses sound
     steady = late["most"] < 1e3 * PERIOD / RATE
     hop_limit_ms, due_limit_ms = (max(limit, LATE * late_ms) for limit in (status.hop.length_ms / 4, DUE_MS))
 
@@ -151,7 +151,7 @@ def live(seconds: float, folder: Path) -> list[Figure]:
 
 
 class _Watched:
-    """A process looked at once a second."""
+    """Samples a process once a second."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -194,7 +194,7 @@ def _until_ready(box: object) -> float:
 
 
 def _lost_samples(captured: NDArray[np.float32], tape: NDArray[np.float32]) -> int:
-    """How many of the tape's samples are not where they belong; its last second may not have come."""
+    """Return the number of misplaced samples of the tape. Its last second may be missing."""
     if not captured.any():
         return len(tape)
     start = int(np.flatnonzero(captured)[0] - np.flatnonzero(tape)[0])
@@ -212,7 +212,7 @@ def _range(counts: list[int]) -> str:
 
 
 def full_speed(seconds: float) -> list[Figure]:
-    """The shipped engine over so much music, as fast as it goes, as a live run would feed it."""
+    """Run the shipped engine over `seconds` of music at full speed, with the same inputs as in a live run."""
     from device.assemble import engine_of
     from device.bundles import golden
     from device.events import NoteHeard, Send
@@ -238,7 +238,7 @@ def full_speed(seconds: float) -> list[Figure]:
         while fed_s < seconds:
             for start in range(0, len(once), block):
                 for hop, now_s in hops.push(once[start : start + block]):
-                    # of the processor: at full speed the machine's other work is no part of it
+                    # processor time, which excludes the machine's other work
                     hop_s = time.thread_time()
                     events = engine.step(hop, now_s)
                     times.add(time.thread_time() - hop_s)
@@ -250,7 +250,7 @@ def full_speed(seconds: float) -> list[Figure]:
                         elif isinstance(event, Send) and event.kind == "note_off":
                             down.discard(event.pitch)
             fed_s += len(once) / rate
-            # after the first minutes everything has its size
+            # after the first minutes every buffer has reached its size
             first_mb = memory_mb() if fed_s <= max(60.0, seconds / 10) else first_mb
             most_mb = max(most_mb, memory_mb())
     took_s = time.monotonic() - began_s
@@ -277,7 +277,7 @@ def full_speed(seconds: float) -> list[Figure]:
 
 
 def faults(count: int, seed: int) -> list[Figure]:
-    """So many faults at random at the seams; an AssertionError for the first that does harm."""
+    """Inject `count` random faults at the seams. Raises AssertionError at the first that does harm."""
     from device.live.monitor import memory_mb, open_files
     from tests.unit.helpers.seams import FAULTS, Stage, fault, seams
 
@@ -309,7 +309,7 @@ def faults(count: int, seed: int) -> list[Figure]:
 
 
 def table(figures: list[Figure], head: bool = True) -> str:
-    """Markdown."""
+    """Return the table as Markdown."""
     lines = ["| part | figure | measured | limit |", "|---|---|---|---|"] if head else []
     for figure in figures:
         mark = "" if figure.good else " **missed**"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# systemd as PID 1 in the namespaces that this is started in: usage boot.sh ROOT FOLDER [SOFTWARE]
-# ROOT/usr is seen read-only, the rest of ROOT is copied to memory; SOFTWARE goes to /opt/lefthand, read-only folder by folder.
-# FOLDER is an empty one to mount on. Every mount is private to these namespaces and goes with them.
+# Boots systemd as PID 1 in the caller's namespaces. Usage: boot.sh ROOT FOLDER [SOFTWARE]
+# ROOT/usr is mounted read-only, the rest of ROOT is copied to memory. The folders of SOFTWARE are mounted read-only in /opt/lefthand.
+# FOLDER is an empty folder to mount on. Every mount is private to these namespaces and ends with them.
 set -eu
 root=$1 box=$2 software=${3:-}
 mount -t tmpfs -o mode=755 tmpfs "$box"
@@ -13,7 +13,7 @@ for part in "$root"/*; do
     esac
 done
 chmod 1777 "$box/tmp"
-# the journal in /run, as on a root that cannot be written
+# keeps the journal in /run, as on a read-only root
 rm -rf "$box/var/log/journal"
 mount --bind "$root/usr" "$box/usr"
 mount -o remount,bind,ro "$box/usr"

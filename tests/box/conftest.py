@@ -1,4 +1,4 @@
-"""Machines with systemd as PID 1, each new for its test or module and gone after it."""
+"""Test machines ("boxes") with systemd as PID 1. Each is booted for one test or module and removed after it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from systemd_box import Box, booted, why_not
 
 HERE = Path(__file__).parent
 BUILD_S = 900
-"""The first box of a machine waits for Debian's packages."""
+"""Timeout in seconds. The first box on a machine has to download Debian's packages."""
 
 Boot = Callable[..., Box]
 
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def roots() -> tuple[Path, Path]:
-    """The root with Debian alone, and the software for /opt/lefthand."""
+    """Return the root that holds only Debian, and the software for /opt/lefthand."""
     if reason := why_not():
         if os.environ.get("CI"):
             pytest.fail(reason)
@@ -38,7 +38,7 @@ def roots() -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def boot(roots: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boot]:
-    """Boots a box, with our software or `bare`, as a Pi is before it is provisioned; ended after the module."""
+    """Boot a box with our software, or `bare` like a Pi before provisioning. It ends after the module."""
     with contextlib.ExitStack() as stack:
 
         def start(bare: bool = False) -> Box:
@@ -50,7 +50,7 @@ def boot(roots: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def set_stage(boot: Boot) -> Iterator[Callable[..., Stage]]:
-    """Boots a box with our units, JACK and settings; ended after the module."""
+    """Boot a box with our units, JACK and settings. It ends after the module."""
     begun: list[Stage] = []
 
     def start(*arguments: str) -> Stage:
@@ -64,7 +64,7 @@ def set_stage(boot: Boot) -> Iterator[Callable[..., Stage]]:
 
 @pytest.fixture(scope="module")
 def stage(set_stage: Callable[..., Stage]) -> Stage:
-    """A box with JACK running, nothing of ours begun yet; a module that wants another has a fixture of this name."""
+    """A box that runs JACK and none of our units. A module that needs another box overrides this fixture."""
     stage = set_stage()
     stage.jack()
     return stage
@@ -75,7 +75,7 @@ FIGURES = pytest.StashKey[list[str]]()
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Keeps a line with a measured figure for the end of the run."""
+    """Keep a line with a measured figure and print it at the end of the run."""
     return request.config.stash.setdefault(FIGURES, []).append
 
 
@@ -88,5 +88,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def ssh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Box], Ssh]:
-    """Lets this machine's ssh reach the sshd of a box as the user `pi`, by a key that is made for it."""
+    """Let this machine's ssh log in to a box's sshd as the user `pi`, with a key made for the test."""
     return lambda box: Ssh(box, tmp_path_factory.mktemp("ssh"))

@@ -1,4 +1,4 @@
-"""As `sitecustomize` of the service: the engine hangs while the file HANG is there, the other threads go on."""
+"""A `sitecustomize` for the service: the engine hangs while the file HANG exists, and the other threads go on."""
 
 from __future__ import annotations
 

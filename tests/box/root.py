@@ -1,7 +1,7 @@
-"""The roots that boxes boot from: Debian 12 as a Pi would have it, and our software as it would be installed there.
+"""The root file systems of the boxes: Debian 12 as on a Pi, and our software as it is installed there.
 
-Both are built once, kept in the user's cache (a Debian is no part of the checkout, and all checkouts share it) under
-the hash of what they are made of, and never written to again.
+Both are built once and never changed. They are kept in the user's cache, because all checkouts share them.
+The name of each is the hash of its ingredients.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ PACKAGES = (
     *("python3", "python3-venv", "python3-pyaudio", "python3-rtmidi", "python3-systemd", "python3-mido"),
     *("python3-numpy", "python3-click", "python3-soundfile", "python3-rich", "fluidsynth"),
     *("timgm6mb-soundfont", "alsa-utils"),
-    # the sound system of the box, and what plays into it
+    # the sound system of the box, and the programs that play into it
     *("jackd2", "python3-jack-client"),
 )
 WHEELS = ("ai-edge-litert>=2.1", "tflite-runtime==2.14.0", "numpy>=1.26,<2", "mido>=1.3", "click>=8.2")
-"""For the box's Python 3.11: what apt there has not, or has too old."""
+"""Packages for the box's Python 3.11 that Debian lacks or has in a version that is too old."""
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_27_x86_64", "manylinux_2_28_x86_64", "any")
 PYTHON = "3.11"
 SETUP = """
@@ -45,21 +45,21 @@ echo '127.0.0.1 localhost box' > /etc/hosts
 ssh-keygen -A
 """
 UNUSED_S = 4 * 3600
-"""After so long an old root is thrown away; a run of the tests that uses it is over by then."""
+"""Age after which an old root is deleted. Test runs that use it have ended by then."""
 APART = (
     *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
     *("--propagation", "private"),
 )
-"""A process that is started with this prefix ends with this process and leaves no mount behind."""
+"""Command prefix. A process started with it ends together with this process and leaves no mount behind."""
 
 
 def bare_root() -> Path:
-    """A folder with Debian's own: systemd, sshd, Python and its packages, the user `pi`, and nothing of ours."""
+    """Return a folder with Debian's systemd, sshd, Python and its packages, the user `pi`, and none of our software."""
     return _kept("root", f"{SUITE} {PACKAGES} {SETUP}".encode(), _bootstrap)
 
 
 def software() -> Path:
-    """The content of /opt/lefthand: a virtual environment with this checkout's wheel, and the link `current`."""
+    """Return the content of /opt/lefthand: a virtual environment with this checkout's wheel, and the link `current`."""
     root = bare_root()
     sources = hashlib.sha256(f"{WHEELS} {root}".encode() + Path(__file__).read_bytes())
     for path in sorted(
@@ -71,7 +71,7 @@ def software() -> Path:
 
 
 def _bootstrap(folder: Path) -> None:
-    """Debian's packages, then SETUP inside."""
+    """Install Debian's packages, then run SETUP inside the root."""
     mmdebstrap = [
         *(*APART, "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
         '--aptopt=APT::Install-Recommends "false"',
@@ -79,12 +79,12 @@ def _bootstrap(folder: Path) -> None:
         *(SUITE, str(folder)),
     ]
     _do(mmdebstrap)
-    # read and executed by others too, as a root is
+    # other users must be able to read and execute it, as in any root file system
     folder.chmod(0o755)
 
 
 def _install(root: Path, folder: Path) -> None:
-    """A virtual environment in `folder`, made inside `root` at the path where a box will see it."""
+    """Make a virtual environment in `folder`, inside `root` at the path where a box will see it."""
     folder.mkdir()
     name = "box"
     (folder / name).mkdir()
@@ -125,7 +125,7 @@ def _wheelhouse() -> Path:
 
 
 def _kept(kind: str, made_of: bytes, make: Callable[[Path], None]) -> Path:
-    """The folder of this kind and recipe, made if it is not there; whoever else asks meanwhile waits."""
+    """Return the folder of this kind and recipe and make it if it is missing. Concurrent callers wait."""
     CACHE.mkdir(parents=True, exist_ok=True)
     folder = CACHE / f"{kind}-{hashlib.sha256(made_of).hexdigest()[:12]}"
     with (CACHE / f"{kind}.lock").open("w") as lock:

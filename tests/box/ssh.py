@@ -1,4 +1,4 @@
-"""The way into a box that a flasher has: OpenSSH's client to the box's own sshd, as the user `pi`."""
+"""Access to a box as a flasher has it: OpenSSH's client to the box's own sshd, as the user `pi`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ USER = "pi"
 
 
 class Ssh:
-    """A configuration for ssh in `folder`, in which the host `box` is that box; nothing is changed on this machine."""
+    """An ssh configuration in `folder` whose host `box` is that box. Nothing else changes on this machine."""
 
     def __init__(self, box: Box, folder: Path) -> None:
         self.host = HOST
         self.key = folder / "id_ed25519"
         self.config = folder / "config"
-        """For `ssh -F`: user, key and way to the box's loopback."""
+        """Path of the file for `ssh -F`: user, key and the proxy to the box's loopback."""
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
         home = f"/home/{USER}/.ssh"
         box.write(f"{home}/authorized_keys", self.key.with_suffix(".pub").read_text(), mode=0o600)

@@ -1,4 +1,4 @@
-"""The surroundings of the service in a box: a JACK server, a keyboard or a tape, an instrument that listens."""
+"""The devices around the service in a box: a JACK server, a keyboard or a tape, and a receiving instrument."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ tempo = 120
 RIGHT_HAND = (72, 76, 79, 76)
 BEAT_S = 0.5
 LISTENS_S = 3.0
-"""From playing to the first note: the player's next key, and then a bar and a beat in which it listens."""
+"""Seconds from playing to the first note: the player's next key, then a bar and a beat of listening."""
 
 Message = tuple[float, str, int, int]
 
 
 class Player(Process):
-    """tests/host/instrument.py inside a box: an instrument with the ports `NAME in` and `NAME out`."""
+    """Runs tests/host/instrument.py inside a box: an instrument with the ports `NAME in` and `NAME out`."""
 
     def __init__(self, box: Box, name: str) -> None:
         super().__init__(inside(box, f"{RIG}/instrument.py", name), {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
@@ -56,28 +56,28 @@ class Player(Process):
 
     @property
     def received(self) -> list[Message]:
-        """All messages so far: monotonic seconds, kind, note or controller, velocity or value."""
+        """Return all messages so far: monotonic seconds, kind, note or controller, velocity or value."""
         self.text = ""
         self.say(json.dumps({"received": True}))
         return [(at_s, kind, number, value) for at_s, kind, number, value in json.loads(self.wait_for("["))]
 
     @property
     def sounding(self) -> set[int]:
-        """The keys whose note-on came and whose note-off did not."""
+        """Return the keys with a note-on and no note-off yet."""
         return _down(self.received)
 
     def held(self) -> set[int]:
-        """The keys that sound, once there are any."""
+        """Wait until keys sound and return them."""
         return until(f"{self.name} sounds", lambda: self.sounding)
 
     def struck(self, after_s: float) -> float:
-        """When the first key was struck after a time, both in monotonic seconds."""
+        """Return the time of the first key after `after_s`, both in monotonic seconds."""
         return until("a note is played", lambda: [m[0] for m in self.received if m[0] > after_s and m[1] == "note_on"])[
             0
         ]
 
     def silent(self, after_s: float) -> float:
-        """When all was silent for the first time after a time, both in monotonic seconds."""
+        """Return the first time after the given time at which no key sounded, both in monotonic seconds."""
 
         def found() -> float | None:
             received = self.received
@@ -90,7 +90,7 @@ class Player(Process):
 
 
 class Stage:
-    """A box with our units installed as they are shipped, JACK, and the settings `config`."""
+    """A box with our shipped units, JACK, and the settings `config`."""
 
     def __init__(self, box: Box, config: str = KEYS) -> None:
         self.box = box
@@ -103,11 +103,11 @@ class Stage:
         for program in ("instrument.py", "tape.py"):
             box.write(f"{RIG}/{program}", (REPOSITORY / "tests" / "host" / program).read_bytes())
         self.configure(config)
-        # not started: a unit that nothing wants is forgotten as soon as it has ended, with how it ended
+        # a unit that nothing wants is unloaded when it ends, and its result is lost
         box.run("systemctl", "enable", "--quiet", SERVICE)
 
     def drop_in(self, name: str, text: str, reload: bool = True, unit: str = SERVICE) -> None:
-        """Add settings of the box to the service."""
+        """Add a drop-in with settings of the box to the service."""
         self.box.write(f"{UNIT}/{unit}.d/{name}.conf", text)
         if reload:
             self.box.run("systemctl", "daemon-reload")
@@ -122,20 +122,20 @@ class Stage:
         until("JACK is up", lambda: "system:" in self.box.run(*as_service(), "jack_lsp", check=False))
 
     def player(self, name: str) -> Player:
-        """An instrument."""
+        """Start an instrument."""
         player = Player(self.box, name)
         self._begun.append(player)
         return player
 
     def tape(self, path: str) -> Process:
-        """tests/host/tape.py inside the box: a JACK client `tape`, which plays the sound at `path` after a line."""
+        """Start tests/host/tape.py in the box: a JACK client `tape` that plays the sound at `path` on a stdin line."""
         tape = Process(inside(self.box, f"{RIG}/tape.py", path), {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
         self._begun.append(tape)
         tape.wait_for("ready")
         return tape
 
     def instrument(self) -> Player:
-        """The instrument of the left hand; with it a keyboard that plays on and on."""
+        """Start the left hand's instrument and a keyboard that plays without end. Return the instrument."""
         synth = self.player("synth")
         self.player("keys").play(melody(900))
         return synth
@@ -149,7 +149,7 @@ class Stage:
         return time.monotonic() - began_s
 
     def status(self) -> dict[str, Any]:
-        """status.json, {} where there is none."""
+        """Return the content of status.json, {} if there is none."""
         try:
             read: dict[str, Any] = json.loads(self.box.path(STATUS).read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -157,12 +157,12 @@ class Stage:
         return read
 
     def state(self, wanted: str) -> dict[str, Any]:
-        """The status, once its state is `wanted`."""
+        """Wait until the state is `wanted` and return the status."""
         until(f"the state is {wanted}", lambda: self.status().get("state") == wanted)
         return self.status()
 
     def back(self, pid: int) -> float:
-        """Once another process than `pid` plays: when that was seen, in monotonic seconds."""
+        """Wait until another process than `pid` plays. Return the time of that observation in monotonic seconds."""
 
         def plays() -> bool:
             status = self.status()
@@ -189,12 +189,12 @@ def _down(messages: Sequence[Message]) -> set[int]:
 
 
 def as_service() -> list[str]:
-    """The prefix of a command that is a client of JACK."""
+    """Return the prefix for a command that is a JACK client."""
     return ["runuser", "-u", "lefthand", "--", "env", *JACK_ENV]
 
 
 def inside(box: Box, *program: str) -> list[str]:
-    """The command line of a Python program of the rig inside the box."""
+    """Return the command line of one of the rig's Python programs inside the box."""
     return box.command(*as_service(), "python3", *program)
 
 

@@ -1,4 +1,4 @@
-"""A machine with systemd as PID 1 in namespaces of its own, without a container manager and without a network."""
+"""A machine with systemd as PID 1 in its own namespaces, without a container manager and without a network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 PREFIX = "lefthand-box"
 PATIENCE_S = 60.0
-"""For something to become true in a box, on a machine that is busy with other work."""
+"""Timeout in seconds for a condition in a box, long enough for a machine that is busy with other work."""
 POLL_S = 0.02
 UNSHARE = (
     *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup"),
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def why_not() -> str:
-    """Why no box can be booted here; "" where it can."""
+    """Return the reason why no box can be booted here, or "" if one can."""
     if os.geteuid() != 0:
         return "a box needs root: run `sudo make box`"
     missing = [program for program in ("mmdebstrap", "unshare", "nsenter", "setpriv") if not shutil.which(program)]
@@ -56,7 +56,7 @@ def until(what: str, true: Callable[[], T], patience_s: float = PATIENCE_S) -> T
 
 
 class Box:
-    """A booted machine; `software`: what it has in /opt/lefthand, None for a bare one."""
+    """A booted machine. `software` is the content of its /opt/lefthand, None for a bare machine."""
 
     def __init__(self, root: Path, software: Path | None, folder: Path, name: str) -> None:
         self._folder = folder
@@ -74,7 +74,7 @@ class Box:
         )
         try:
             self.pid = until(f"systemd is PID 1; {self.console}", self._init)
-            """The box's PID 1, as the machine around it counts."""
+            """Return the host's process number of the box's PID 1."""
             until("systemd answers", lambda: self.run("systemctl", "is-system-running", check=False).strip())
             self.run("systemctl", "is-system-running", "--wait", check=False)
         except BaseException:
@@ -82,7 +82,7 @@ class Box:
             raise
 
     def _init(self) -> int:
-        """The pid of systemd, 0 until it is there."""
+        """The pid of systemd, 0 until it exists."""
         if self._unshare.poll() is not None:
             raise AssertionError(f"the box does not boot: {self.console}")
         for pid in _children(self._unshare.pid):
@@ -93,17 +93,17 @@ class Box:
 
     @property
     def console(self) -> str:
-        """Lines that were printed before the journal existed."""
+        """Return the lines that were printed before the journal existed."""
         return (self._folder / "console.log").read_text(errors="replace")
 
-    # Inside
+    # Commands inside the box
 
     def command(self, *command: str) -> list[str]:
-        """The command line that runs `command` as root inside, from outside."""
+        """Return the host's command line that runs `command` as root inside the box."""
         return ["nsenter", "--target", str(self.pid), *NAMESPACES, "--wdns=/", "--", *_CLEAN, *command]
 
     def run(self, *command: str, check: bool = True, input: str | None = None) -> str:  # noqa: A002
-        """Run `command` inside as root; its stdout, or AssertionError with all it said."""
+        """Run `command` inside as root and return its stdout. Raises AssertionError with its whole output."""
         ran = subprocess.run(
             self.command(*command), capture_output=True, text=True, check=False, timeout=PATIENCE_S, input=input
         )
@@ -112,7 +112,7 @@ class Box:
         return ran.stdout
 
     def path(self, inside: str) -> Path:
-        """The path from outside to a file of the box."""
+        """Return the host's path to a file of the box."""
         return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
 
     def write(self, inside: str, text: str | bytes, mode: int = 0o644) -> None:
@@ -123,39 +123,39 @@ class Box:
         path.chmod(mode)
 
     def journal(self, unit: str = "lefthand.service") -> list[dict[str, Any]]:
-        """The entries that are of `unit`, or about it, oldest first."""
+        """Return the journal entries from `unit` or about it, oldest first."""
         said = self.run("journalctl", f"--unit={unit}", "--output=json", "--no-pager", "--quiet", "--all")
         return [json.loads(line) for line in said.splitlines()]
 
     def messages(self, unit: str = "lefthand.service") -> list[str]:
-        """The messages in the journal that are of `unit`, or about it."""
+        """Return the journal's messages from `unit` or about it."""
         return [str(entry.get("MESSAGE", "")) for entry in self.journal(unit)]
 
     def show(self, name: str, unit: str = "lefthand.service") -> str:
-        """A property of a unit as `systemctl show` gives it."""
+        """Return a property of a unit as `systemctl show` prints it."""
         return self.run("systemctl", "show", f"--property={name}", "--value", unit).strip()
 
     def main_pid(self, unit: str = "lefthand.service") -> int:
-        """The pid of the unit's main process, as the box counts; 0 where it has none."""
+        """Return the pid of the unit's main process inside the box, 0 if it has none."""
         return int(self.show("MainPID", unit))
 
     def kill(self, number: int, unit: str = "lefthand.service") -> float:
-        """Send all processes of a unit a signal from outside; when that was, in monotonic seconds."""
+        """Send a signal from outside to all processes of a unit. Return the time in monotonic seconds."""
         processes = (self.cgroup / "system.slice" / unit / "cgroup.procs").read_text().split()
         assert processes, f"{unit} has no process"
         for pid in processes:
             os.kill(int(pid), number)
         return time.monotonic()
 
-    # Its end
+    # Shutdown
 
     def close(self) -> None:
-        """Cut the power: nothing of the box is left afterwards, no process, no mount, no cgroup."""
+        """Cut the power. Afterwards no process, mount or cgroup of the box is left."""
         children = _children(self._unshare.pid)
         for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        # with its child, which it reaps, it ends by itself
+        # it reaps its child and then ends by itself
         if not children:
             self._unshare.kill()
         self._unshare.wait(PATIENCE_S)
@@ -166,7 +166,7 @@ class Box:
 
 @contextlib.contextmanager
 def booted(root: Path, software: Path | None, folder: Path) -> Iterator[Box]:
-    """A box with `folder` for its log, until the context ends."""
+    """Boot a box that logs to `folder`. It ends with the context."""
     _sweep()
     box = Box(root, software, folder, f"{PREFIX}-{os.getpid()}-{time.monotonic_ns()}")
     try:
@@ -198,7 +198,7 @@ def _join(name: str) -> Path:
 
 
 def _gone(cgroup: Path) -> bool:
-    """Whether it is no more, with all that were below; a group goes once its processes are reaped."""
+    """Return whether the cgroup and all below it are removed. A group goes once its processes are reaped."""
     folders = sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True)
     for folder in [*folders, cgroup]:
         with contextlib.suppress(OSError):
@@ -207,7 +207,7 @@ def _gone(cgroup: Path) -> bool:
 
 
 def _sweep() -> None:
-    """Take away the cgroups of test runs that were killed."""
+    """Remove the cgroups of test runs that were killed."""
     place = _cgroup2()
     for cgroup in place.glob(f"{PREFIX}-*") if place else ():
         if not Path("/proc", cgroup.name.split("-")[2]).exists():

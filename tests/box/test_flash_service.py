@@ -1,4 +1,4 @@
-"""A box that was provisioned is flashed for real: sudo, the root-owned helper, systemd, and playing that goes on."""
+"""Real flashes of a provisioned box: sudo, the root-owned helper, systemd, and playing that continues."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.ssh.bundles import SOUND, faulty, rewrite, variant
 GAP_S = 2.0
 RATE = 48_000
 TAPE, TAPE_S = "/opt/rig/tape.flac", 300
-"""Long enough for a flash on a machine that is busy with other work."""
+"""Timeout in seconds, long enough for a flash on a machine that is busy with other work."""
 BUNDLES = "/var/lib/lefthand/bundles"
 
 
@@ -37,7 +37,7 @@ def stage(set_stage: Callable[..., Stage]) -> Stage:
 
 @pytest.fixture(scope="module")
 def synth(stage: Stage) -> Player:
-    """The instrument of the left hand; with it JACK, and a keyboard that plays on and on."""
+    """Start JACK, a keyboard that plays without end, and the left hand's instrument."""
     stage.jack()
     synth = stage.instrument()
     stage.start()
@@ -47,7 +47,7 @@ def synth(stage: Stage) -> Player:
 
 @pytest.fixture(scope="module")
 def way(stage: Stage, ssh: Callable[[Box], Ssh]) -> Ssh:
-    """The way of a member of lefthand-flash who can do nothing else as root."""
+    """Access as a member of lefthand-flash who may do nothing else as root."""
     box = stage.box
     box.run("groupadd", "--force", "--system", "lefthand-flash")
     box.run("usermod", "--append", "--groups", "lefthand-flash", "pi")
@@ -57,7 +57,7 @@ def way(stage: Stage, ssh: Callable[[Box], Ssh]) -> Ssh:
         ("lefthand.sudoers", "/etc/sudoers.d/lefthand", 0o440),
     ):
         box.write(inside, (REPOSITORY / "deploy" / name).read_bytes(), mode)
-    # the machine is busy with other work
+    # a machine that is busy with other work is slower
     box.write("/etc/lefthand/flash.toml", "slowest = 5\nhops = 100\n")
     return ssh(box)
 
@@ -80,7 +80,7 @@ def flash(way: Ssh, bundle: Path, key: Path) -> subprocess.CompletedProcess[str]
 def test_a_good_bundle_plays_on_after_a_short_gap(
     stage: Stage, synth: Player, way: Ssh, key: Path, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
-    # a machine that is busy with other work may be late once
+    # one late hop is allowed, because the machine may be busy with other work
     for turn, slot in enumerate("aba"):
         flashed = flash(way, variant(tmp_path / f"{turn}", f"good{turn}"), key)
         assert flashed.returncode == 0, flashed.stdout + flashed.stderr
@@ -100,7 +100,7 @@ def test_a_bundle_that_is_bad_in_its_trial_is_flipped_back_and_the_box_plays(
 ) -> None:
     before = stage.box.run("readlink", f"{BUNDLES}/current").strip()
     bad = variant(tmp_path / "bundle", "bad", "2027-02-01T00:00:00Z")
-    # no self-test asks this: only the service builds its left hand by it
+    # no self-test checks this: only the service builds its left hand from it
     rewrite(bad, lambda manifest: manifest["accompanist"].update(gap_steps=0))
     flashed = flash(way, bad, key)
     assert flashed.returncode == 2, flashed.stdout
@@ -112,7 +112,7 @@ def test_a_bundle_that_is_bad_in_its_trial_is_flipped_back_and_the_box_plays(
 
 @pytest.fixture
 def sound(stage: Stage, synth: Player) -> Iterator[None]:
-    """The service listens to a right hand that plays on and on; after the test it has its keyboard again."""
+    """Let the service listen to an endless right hand. After the test it gets its keyboard back."""
     stage.box.write(TAPE, again_and_again(REPOSITORY / "demo" / "right-hand.flac"))
     tape = stage.tape(TAPE)
     stage.configure(KEYS.replace('input = "midi"', 'input = "tape"'))
@@ -127,7 +127,7 @@ def sound(stage: Stage, synth: Player) -> Iterator[None]:
 
 
 def again_and_again(recording: Path) -> bytes:
-    """A FLAC file at RATE that repeats `recording` for TAPE_S seconds."""
+    """Write a FLAC file at RATE that repeats `recording` for TAPE_S seconds."""
     samples, rate = soundfile.read(recording, dtype="float32")
     samples = soxr.resample(samples, rate, RATE)
     file = io.BytesIO()

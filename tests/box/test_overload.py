@@ -1,4 +1,4 @@
-"""A loop that hangs, a processor that is slowed down, a synthesiser that dies: systemd and the box's own threads."""
+"""Reactions of systemd and the box's threads to a hanging loop, a slowed processor and a dead synthesiser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SYNTH = "lefthand-synth.service"
 BOTH = KEYS + '[play]\nsound = "both"\n[synth]\ndevice = "jack"\nsoundfont = "/usr/share/sounds/sf2/TimGM6mb.sf2"\n'
 SLOW_S = 5.0
 STOPPED_S, RUNNING_S = 0.030, 0.005
-"""A processor at a seventh of its speed; JACK gives up a client that is stopped for 50 ms."""
+"""Slows the processor to a seventh of its speed. JACK drops a client that is stopped for 50 ms."""
 
 Figure = Callable[[str], None]
 
@@ -33,7 +33,7 @@ def synth(stage: Stage) -> Player:
 
 @pytest.fixture
 def hanging(stage: Stage) -> Iterator[None]:
-    """The service's engine can be made to hang."""
+    """Install hang.py, so that a test can make the service's engine hang."""
     stage.box.write(f"{HANGING}/sitecustomize.py", (HERE / "hang.py").read_bytes())
     stage.drop_in("hanging", f"[Service]\nEnvironment=PYTHONPATH={HANGING}\n")
     yield
@@ -51,7 +51,7 @@ def test_an_engine_that_hangs_is_silenced_at_once_and_begun_anew(
     silent_s = synth.silent(hung_s) - hung_s
     until("the stall is told", lambda: stage.status().get("faults", {}).get("stalls"))
     until("the watchdog ends it", lambda: stage.box.main_pid() != pid, 2 * PATIENCE_S)
-    # the run directory may have gone with it
+    # the run directory may have been removed together with the service
     stage.box.path(HANG).unlink(missing_ok=True)
     back_s = stage.back(pid) - hung_s
     note_s = synth.struck(hung_s + silent_s) - hung_s
@@ -66,7 +66,7 @@ def test_an_engine_that_hangs_is_silenced_at_once_and_begun_anew(
 
 
 def throttle(box: Box, seconds: float) -> None:
-    """Let the service run for a part of the time only, as on a processor that is too hot."""
+    """Let the service run only part of the time, as on a processor that is too hot."""
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
         box.kill(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""A bare machine is made the box by `python -m deploy provision` over ssh, kept up to date, and made bare again."""
+"""`python -m deploy provision` over ssh turns a bare machine into the box and updates it; unprovision undoes it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OURS = (
     "! -name '*.pyc' ! -name .sudo_as_admin_successful ! -type d"
 )
 QUICK_S = 20
-"""For READY in the box, where a start takes a second or two."""
+"""Timeout in seconds for READY in the box. A start takes a second or two there."""
 DROP_IN = "[Service]\nEnvironment=ALSA_CONFIG_PATH=/etc/asound.none\n"
 
 
@@ -33,7 +33,7 @@ class Workstation:
         self.box, self._way, self._key = box, way, folder / "key"
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
-        """`python -m deploy WORDS`, its output in a pipe."""
+        """Start `python -m deploy WORDS` with its output in a pipe."""
         return subprocess.Popen(
             [sys.executable, "-m", "deploy", *words, "--host", self._way.host],
             cwd=REPOSITORY,
@@ -45,13 +45,13 @@ class Workstation:
         )
 
     def ends(self, begun: subprocess.Popen[str], code: int = 0) -> str:
-        """Its output until it ends with `code`."""
+        """Wait until it ends with exit status `code`, and return its output."""
         said, _ = begun.communicate(timeout=400)
         assert begun.returncode == code, said
         return said
 
     def provision(self, *options: str, wheel: Path | None = None, code: int = 0) -> str:
-        """Provision the box with `wheel`; all that was said."""
+        """Provision the box with `wheel` and return the whole output."""
         return self.ends(self.provisioning(*options, wheel=wheel), code)
 
     def provisioning(self, *options: str, wheel: Path | None = None) -> subprocess.Popen[str]:
@@ -59,7 +59,7 @@ class Workstation:
         return self.begin("provision", "--key", str(self._key), *own, "--ready-within", str(QUICK_S), *options)
 
     def cut_after(self, begun: subprocess.Popen[str], words: str) -> None:
-        """The Pi's side is killed once `words` were said."""
+        """Kill the script on the Pi as soon as it has printed `words`."""
         assert begun.stdout is not None
         for line in begun.stdout:
             if words in line:
@@ -75,7 +75,7 @@ class Workstation:
 @pytest.fixture(scope="module")
 def bare(boot: Callable[..., Box]) -> Box:
     box: Box = boot(bare=True)
-    # no sound cards: PortAudio must be told that this is meant
+    # the box has no sound card, and PortAudio aborts without a default device in ALSA's settings
     box.write("/etc/asound.none", NO_CARDS)
     box.write("/etc/systemd/system/lefthand.service.d/box.conf", DROP_IN)
     box.run("userdel", "lefthand")
@@ -89,13 +89,13 @@ def work(bare: Box, ssh: Callable[[Box], Ssh], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def before(bare: Box, work: Workstation) -> set[str]:
-    """The files of the bare machine."""
+    """Return the files of the bare machine."""
     return files(bare)
 
 
 @pytest.fixture(scope="module")
 def provisioned(bare: Box, work: Workstation, before: set[str]) -> str:
-    """The output of the first provisioning."""
+    """Provision for the first time and return the output."""
     bare.write(CONFIG, KEYS)
     return work.provision()
 
@@ -109,7 +109,7 @@ def release(box: Box) -> str:
 
 
 def plays(box: Box) -> bool:
-    """Whether the service runs, out of the environment that `current` is."""
+    """Return whether the service runs from the environment that `current` points to."""
     pid = box.main_pid()
     command = box.run("cat", f"/proc/{pid}/cmdline", check=False) if pid else ""
     return box.show("ActiveState") == "active" and f"/opt/lefthand/{release(box)}/bin/" in command

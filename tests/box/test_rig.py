@@ -1,4 +1,4 @@
-"""The box itself: what the other tests of this tier rely on."""
+"""Tests of the test machine itself, on which the other tests of this tier rely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that systemd, the disk and the owner bring about: what is heard, and how soon it plays again."""
+"""Faults caused by systemd, the disk or the owner: the silence they cause, and the time until it plays again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def instrument(stage: Stage) -> Player:
 
 @pytest.fixture
 def synth(stage: Stage, instrument: Player) -> Player:
-    """The instrument of the left hand of a service that plays."""
+    """Return the left hand's instrument while the service plays."""
     stage.configure(KEYS)
     stage.start()
     stage.state("playing")
@@ -153,7 +153,7 @@ def test_a_corrupt_file_of_its_state_is_moved_aside(stage: Stage, synth: Player)
 
 @pytest.fixture
 def full_disks(stage: Stage, synth: Player) -> Iterator[list[Path]]:
-    """The service plays, its folders on file systems of their own without a byte left."""
+    """Let the service play while its folders are on separate file systems without free space."""
     box = stage.box
     folders = ["/var/lib/lefthand", "/run/lefthand"]
     box.run("systemctl", "stop", SERVICE)
@@ -178,7 +178,7 @@ def test_a_full_disk_is_not_heard(stage: Stage, synth: Player, full_disks: list[
     full_s = time.monotonic()
     for after_s in (1.0, 2.0, 3.0):
         synth.struck(full_s + after_s)
-        # replaced in one go, or not at all
+        # the file is replaced completely or not at all
         assert stage.status()["state"] == "playing"
     for filler in full_disks:
         filler.unlink()
@@ -221,7 +221,7 @@ def test_a_journald_that_hangs_does_not_hold_it_up(stage: Stage, synth: Player) 
 
 
 def _log(stage: Stage, times: int) -> None:
-    """Give it something to say."""
+    """Make the service log something."""
     stage.configure(BAD)
     for _ in range(times):
         stage.box.kill(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""The unit as it is shipped: hardened, known to systemd, and quick to be ready."""
+"""The shipped unit is hardened, accepted by systemd, and quickly ready."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def stage(set_stage: Callable[..., Stage]) -> Stage:
 
 @pytest.fixture(scope="module")
 def synth(stage: Stage) -> Player:
-    """The instrument of the left hand; with it JACK and a keyboard that plays on and on."""
+    """Start JACK, a keyboard that plays without end, and the left hand's instrument."""
     stage.jack()
     return stage.instrument()
 
@@ -112,7 +112,7 @@ def test_in_real_time_where_it_is_permitted(stage: Stage, synth: Player) -> None
     synth.held()
     scheduled = [line.split() for line in _threads(stage)]
     assert ["FF", "50"] in scheduled
-    # Python's own thread of signals, and whatever writes files, are not in real time
+    # the thread for signals and the threads that write files do not run with real-time priority
     assert ["TS", "-"] in scheduled
 
 

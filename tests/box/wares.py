@@ -1,4 +1,4 @@
-"""Our wheel as it is, and spoilt in the ways that an update can be."""
+"""Our wheel unchanged, and broken in the ways in which an update can be broken."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from deploy.ownwheel import own_wheel
 
 CACHE = REPOSITORY / ".cache" / "wheels"
 FIRST = b"from __future__ import annotations\n"
-"""Before it no other statement may stand."""
+"""Python allows no other statement before this import."""
 CRASHES_AT_START = "raise SystemExit('this version ends before it is ready')\n"
 CANNOT_BE_IMPORTED = "import a_module_that_no_wheel_brings\n"
 
 
 @functools.cache
 def good() -> Path:
-    """The wheel of this checkout as it was when the tests began."""
+    """Return the wheel of this checkout, built when the tests began."""
     return own_wheel(CACHE)
 
 
 def changed(folder: Path, name: str, begin: str) -> Path:
-    """The wheel with `begin` as the first statement of its file `name`, in a new folder of `folder`."""
+    """Write the wheel with `begin` as the first statement of its file `name` to a new folder in `folder`."""
     made = folder / str(len(list(folder.iterdir()))) / good().name
     made.parent.mkdir()
     with zipfile.ZipFile(good()) as source, zipfile.ZipFile(made, "w") as target:

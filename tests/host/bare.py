@@ -1,4 +1,4 @@
-"""A measurement of this machine alone: a real-time thread that only sleeps, and how late it wakes.
+"""Measures this machine alone: how late a real-time thread wakes that only sleeps.
 
 It says `ready`; a line on stdin is answered with its lateness since, as JSON of milliseconds, and ends it.
 """

@@ -1,4 +1,4 @@
-"""A JACK server with a tape and instruments around a box that runs for real; every process is ended after its test."""
+"""A JACK server with a tape and instruments around a real box. Every process is ended after its test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 16
 @pytest.fixture(scope="session")
 def right_hand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The beginning of the demo recording, as a float WAV at the server's rate."""
-    # where the tier lacks a module it is left out, and this file is imported all the same
+    # this file is imported even if the tier is left out because a module is missing
     import soundfile
     import soxr
 
@@ -37,7 +37,7 @@ def jack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def ensemble(jack: dict[str, str]) -> Iterator[Ensemble]:
-    """Starts processes beside the server. They are ended after the test, passed or not."""
+    """Start processes beside the server. They are ended after the test, whether it passes or fails."""
     with Ensemble(jack) as begun:
         yield begun
 
@@ -56,7 +56,7 @@ def instrument(ensemble: Ensemble) -> Callable[..., Instrument]:
 
 @pytest.fixture
 def box(ensemble: Ensemble) -> Callable[..., Process]:
-    """Starts `lefthand`, which is heard on stderr unless `stream` says otherwise."""
+    """Starts `lefthand` and reads its stderr, or the given `stream`."""
     return ensemble.box
 
 

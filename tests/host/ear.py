@@ -1,4 +1,4 @@
-"""Ears at JACK's audio ports: usage `ear.py PORT_PATTERN`.
+"""Measures the sound level at JACK's audio ports. Usage: `ear.py PORT_PATTERN`.
 
 It reads lines from stdin; each asks for the peak of what was heard on the ports that fit the pattern since the line
 before, and is answered with that number. Ports that come are listened to as they do. It ends when stdin does.
@@ -30,7 +30,7 @@ def main() -> None:
 
     def look() -> None:
         while not ended.wait(LOOK_S):
-            # a port may go between being listed and being asked
+            # a port may disappear after it was listed
             with contextlib.suppress(jack.JackError):
                 joined = {other.name for other in client.get_all_connections(port)}
                 for source in client.get_ports(pattern, is_audio=True, is_output=True):

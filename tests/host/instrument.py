@@ -24,7 +24,7 @@ def main() -> None:
     backend = mido.Backend("mido.backends.rtmidi/UNIX_JACK", load=True)
     received: list[list[Any]] = []
     sending = threading.Lock()
-    # a client name makes mido's ports virtual: here that is what is wanted
+    # mido's ports are virtual if a client name is given, as needed here
     out = backend.open_output("out", virtual=True, client_name=f"{name} out")
 
     def take(message: mido.Message) -> None:

@@ -1,4 +1,4 @@
-"""A JACK server without hardware, in which PortAudio and RtMidi find each other."""
+"""A JACK server without hardware, for PortAudio and RtMidi."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PERIOD = 256
 
 
 class JackServer:
-    """A JACK server without hardware at `rate` and PERIOD; `env` is the environment in which programs find it."""
+    """A JACK server without hardware at `rate` and PERIOD. Programs find it with the environment `env`."""
 
     def __init__(self, folder: Path, name: str, rate: int = RATE) -> None:
         self._name, self._rate, self._log = name, rate, folder / "jackd.log"
         self._server: subprocess.Popen[bytes] | None = None
         alsa = folder / "asound.conf"
-        # PortAudio aborts where ALSA's settings name no device at all
+        # PortAudio aborts if ALSA's settings name no device at all
         alsa.write_text(
             'pcm.!default { type null hint { show on description "nothing" } }\nctl.!default { type null }\n'
         )
@@ -39,10 +39,10 @@ class JackServer:
         }
 
     def start(self) -> None:
-        """Return when it is up."""
+        """Start the server and return when it is up."""
         mode = ["--realtime", "--realtime-priority", "70"] if _real_time_permitted() else ["--no-realtime"]
         dummy = ["-d", "dummy", "--rate", str(self._rate), "--period", str(PERIOD), "--capture", "2", "--playback", "2"]
-        # what is locked or shared with the server would count as memory of the box
+        # memory that is locked or shared with the server would count as memory of the box
         command = [
             "jackd",
             *mode,
@@ -76,14 +76,14 @@ class JackServer:
             self._server.send_signal(number)
 
     def kill(self) -> None:
-        """As a crash would end it."""
+        """Kill the server, as a crash would end it."""
         if self._server is not None:
             self._server.kill()
             self._server.wait()
             self._server = None
 
     def stop(self) -> None:
-        """In order."""
+        """Stop the server cleanly."""
         if self._server is None:
             return
         self._server.send_signal(signal.SIGTERM)
@@ -91,7 +91,7 @@ class JackServer:
             self._server.wait(10)
             self._server = None
         except subprocess.TimeoutExpired:
-            # of a server that was killed a new one of its name alone cleans up
+            # only a new server of the same name cleans up after a killed server
             self.kill()
             self.start()
             self.stop()
@@ -99,7 +99,7 @@ class JackServer:
 
 @contextlib.contextmanager
 def jack_server(folder: Path) -> Iterator[dict[str, str]]:
-    """A running `JackServer`; gives its `env`."""
+    """Run a `JackServer` and yield its `env`."""
     server = JackServer(folder, f"lefthand-{os.getpid()}")
     server.start()
     try:

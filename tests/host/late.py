@@ -1,4 +1,4 @@
-"""A JACK client `late` that comes too late when it is asked to: a line on stdin is how often, 20 times a second."""
+"""A JACK client `late` that misses periods on request: a line on stdin is how many times, at 20 times a second."""
 
 from __future__ import annotations
 

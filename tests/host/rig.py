@@ -1,4 +1,4 @@
-"""Processes around the box under test: each is waited for by what it says, never by time alone."""
+"""Processes around the box under test. The tests wait for the output of each, never for a time alone."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from tests.pace import within
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PATIENCE_S = 60.0
-"""For a process to say something, on a machine that is busy with other work."""
+"""Timeout in seconds for the output of a process, on a machine that is busy with other work."""
 GRACE_S = 30.0
 THREADS = 4
-"""That a message passes on its way: the player's, the loop of the box, its sender's, and the server's."""
+"""Number of threads that a message passes: the player's, the box's loop, the box's sender, and the server's."""
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 P = TypeVar("P", bound="Process")
 
 
 def end_with_parent() -> None:
-    """In a child: get SIGTERM where the tests are killed, as JACK has room for eight servers only."""
+    """Let a child get SIGTERM if the tests are killed, because JACK has room for only eight servers."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Process:
-    """A child that is talked to in lines; `text` is what was read of all that it has said on `stream`.
+    """A child process that exchanges lines with the test. `text` is its output on `stream` that was read so far.
 
-    Where it is to say that it is `ready`, it has.
+    If `ready` is given, the constructor returns after the child has printed it.
     """
 
     def __init__(self, command: list[str], env: dict[str, str], stream: str = "stdout", ready: str = "") -> None:
@@ -63,7 +63,7 @@ class Process:
                 raise
 
     def wait_for(self, word: str) -> str:
-        """The line with `word`, once it is said."""
+        """Wait for a line with `word` and return it."""
         until_s = time.monotonic() + PATIENCE_S
         done = 0
         while True:
@@ -78,7 +78,7 @@ class Process:
                 raise AssertionError(f"it ended without {word!r}; it said: {self.text}")
 
     def _read(self, wait_s: float) -> str | None:
-        """Its next output, which is then in `text`: None if nothing comes in time, "" if it has ended."""
+        """Read the next output into `text` and return it: None if none comes in time, "" if the process has ended."""
         assert self._said is not None
         if not select.select([self._said], [], [], wait_s)[0]:
             return None
@@ -93,23 +93,23 @@ class Process:
         self.child.stdin.flush()
 
     def end(self, number: int) -> int:
-        """Send the signal `number`, and give the exit status."""
+        """Send the signal `number` and return the exit status."""
         self.child.send_signal(number)
         return self.ended()
 
     def ended(self) -> int:
-        """The exit status, once it has ended by itself."""
+        """Wait until the process ends by itself and return its exit status."""
         assert self._said is not None
         self.text += self._said.read().decode()
         return self.child.wait(PATIENCE_S)
 
     def close(self) -> None:
-        """End it: helpers end when their stdin does, a box that is still there is killed."""
+        """End the process. Helpers end when their stdin closes; a box that still runs is killed."""
         with contextlib.suppress(BrokenPipeError):
             if self.child.stdin is not None:
                 self.child.stdin.close()
         try:
-            # a client of JACK that is killed holds up the server
+            # a killed JACK client holds up the server
             self.child.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             self.child.kill()
@@ -120,17 +120,17 @@ class Process:
 
 
 class Box(Process):
-    """`lefthand`, which does not end with its stdin."""
+    """The `lefthand` process, which does not end when its stdin closes."""
 
     def close(self) -> None:
-        """SIGTERM first."""
+        """End the box with SIGTERM first."""
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
         super().close()
 
 
 class Service(Box):
-    """`lefthand run --wait` as systemd would run it, with folders of its own and a socket to notify."""
+    """`lefthand run --wait` as systemd runs it, with separate folders and a notify socket."""
 
     def __init__(self, settings: str, folder: Path, env: dict[str, str], *options: str) -> None:
         self.folder = folder
@@ -141,7 +141,7 @@ class Service(Box):
         address.unlink(missing_ok=True)
         self._socket.bind(str(address))
         self.notified: list[tuple[float, str]] = []
-        """All that it told systemd: monotonic seconds, one assignment each."""
+        """All notifications to systemd so far: monotonic seconds and one assignment each."""
         threading.Thread(target=self._listen, daemon=True).start()
         given = {"RUNTIME_DIRECTORY": self.run_dir, "STATE_DIRECTORY": folder / "state", "NOTIFY_SOCKET": address}
         env = {**env, **{name: str(path) for name, path in given.items()}, "WATCHDOG_USEC": "2000000"}
@@ -151,20 +151,20 @@ class Service(Box):
 
     @property
     def status(self) -> Status:
-        """Its status now."""
+        """Return the present status."""
         until(lambda: read_status(self.run_dir), PATIENCE_S, "a status file")
         status = read_status(self.run_dir)
         assert status is not None
         return status
 
     def _listen(self) -> None:
-        """The queue of such a socket is short: what is not read at once keeps the sender waiting."""
+        """Read the socket all the time. Its queue is short, and a full queue makes the sender wait."""
         with contextlib.suppress(OSError):
             while said := self._socket.recv(4096):
                 self.notified += [(time.monotonic(), line) for line in said.decode().splitlines()]
 
     def wait_until(self, state: str, words: str = "", seconds: float = PATIENCE_S) -> float:
-        """Until its status says so; how long that took."""
+        """Wait until the status meets the condition and return the seconds that this took."""
 
         def holds() -> bool:
             status = read_status(self.run_dir)
@@ -178,13 +178,13 @@ class Service(Box):
         return until(holds, seconds, instead)
 
     def wait_within(self, state: str, words: str, limit_s: float) -> float:
-        """As `wait_until`, and it takes no longer than the limit, as long as that is on this machine now."""
+        """Like `wait_until`, and assert the limit, lengthened by the present lateness of this machine."""
         took_s = self.wait_until(state, words)
         assert took_s < within(limit_s), f"{state} {words} after {took_s:.2f} s"
         return took_s
 
     def close(self) -> None:
-        """As any box; then nobody listens to what it tells systemd."""
+        """End the box like any other, then stop reading its notifications."""
         super().close()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -192,7 +192,7 @@ class Service(Box):
 
 
 def down_after(received: list[tuple[float, str, int, int]]) -> set[int]:
-    """The keys that hang."""
+    """Return the keys that are still down."""
     down: set[int] = set()
     for _, kind, key, _ in received:
         if kind == "note_on":
@@ -203,20 +203,20 @@ def down_after(received: list[tuple[float, str, int, int]]) -> set[int]:
 
 
 class Instrument(Process):
-    """tests/host/instrument.py."""
+    """Runs tests/host/instrument.py."""
 
     def __init__(self, name: str, env: dict[str, str], *options: str) -> None:
         super().__init__([sys.executable, str(HERE / "instrument.py"), name, *options], env, ready="ready")
         self.text = ""
 
     def play(self, gestures: list[tuple[float, str, int, int]]) -> list[float]:
-        """Play (seconds, kind, note, velocity); when it is done: the monotonic seconds at which each was sent."""
+        """Play (seconds, kind, note, velocity) to the end. Return the monotonic seconds at which each was sent."""
         sent: list[float] = self._ask({"play": gestures})
         return sent
 
     @property
     def received(self) -> list[tuple[float, str, int, int]]:
-        """All messages so far: monotonic seconds, kind, note or controller, velocity or value."""
+        """Return all messages so far: monotonic seconds, kind, note or controller, velocity or value."""
         return [(at_s, kind, number, value) for at_s, kind, number, value in self._ask({"received": True})]
 
     def _ask(self, question: dict[str, Any]) -> Any:
@@ -227,13 +227,13 @@ class Instrument(Process):
 
 
 class Bare(Process):
-    """tests/host/bare.py: what a real-time thread that does nothing can do on this machine, meanwhile."""
+    """Runs tests/host/bare.py, which measures how late an idle real-time thread wakes during the test."""
 
     def __init__(self, env: dict[str, str]) -> None:
         super().__init__([sys.executable, str(HERE / "bare.py")], env, ready="ready")
 
     def late_ms(self) -> dict[str, float]:
-        """How late it woke, in milliseconds: `p99`, `p999` and `most`. It ends with that."""
+        """End the measurement and return the lateness in milliseconds: `p99`, `p999` and `most`."""
         self.text = ""
         self.say("over")
         self.wait_for("")
@@ -242,7 +242,7 @@ class Bare(Process):
         return found
 
     def slack_s(self) -> float:
-        """Seconds by which a limit in milliseconds is longer on this machine. The measurement ends with this call.
+        """Return the seconds to add to a limit in milliseconds on this machine. The measurement ends with this call.
 
         A message passes a handful of threads, each of which may wake as late as the one that does nothing.
         """
@@ -250,7 +250,7 @@ class Bare(Process):
 
 
 class Ensemble:
-    """Starts processes beside a JACK server (`env` is their environment). All of them are ended on leaving."""
+    """Starts processes beside a JACK server (`env` is their environment). All end with the context."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env
@@ -263,23 +263,23 @@ class Ensemble:
         self._begun.close()
 
     def begin(self, *command: str, kind: type[P] = Process) -> P:
-        """A script of this folder, to be talked to as a `kind` of process."""
+        """Start a script of this folder as a process of class `kind`."""
         return self._ends(kind([sys.executable, *command], self._env))
 
     def bare(self) -> Bare:
-        """The real-time thread that does nothing, beside everything else."""
+        """Start the idle real-time thread beside everything else."""
         return self._ends(Bare(self._env))
 
     def instrument(self, name: str, *options: str) -> Instrument:
-        """An instrument, when it is there."""
+        """Start an instrument and return it when its ports exist."""
         return self._ends(Instrument(name, self._env, *options))
 
     def box(self, *arguments: str, stream: str = "stderr") -> Box:
-        """`lefthand`, heard on `stream`."""
+        """Start `lefthand` and read its `stream`."""
         return self._ends(Box([sys.executable, "-m", "device.cli", *arguments], self._env, stream))
 
     def service(self, settings: str, folder: Path, *options: str, env: dict[str, str] | None = None) -> Service:
-        """The box as a service, in another environment if need be."""
+        """Start the box as a service, in another environment if one is given."""
         return self._ends(Service(settings, folder, env or self._env, *options))
 
     def _ends(self, process: P) -> P:
@@ -288,7 +288,7 @@ class Ensemble:
 
 
 def until(holds: Callable[[], Any], seconds: float, what: str | Callable[[], str]) -> float:
-    """Poll until `holds`, and give how long that took; AssertionError after `seconds`, with what there is instead."""
+    """Poll until `holds` and return the seconds this took. Raises AssertionError with the state after `seconds`."""
     began_s = time.monotonic()
     while not holds():
         if time.monotonic() - began_s >= seconds:

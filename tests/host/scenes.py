@@ -1,4 +1,4 @@
-"""Scenes that are played to the service: settings, a right hand, and the result."""
+"""Scenes played to the service: settings, a right hand, and the result."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def struck(received: list[Gesture]) -> int:
 
 
 def let_go_s(received: list[Gesture]) -> float:
-    """When the last key that was down was let go."""
+    """Return the time at which the last key was released."""
     down: set[int] = set()
     at_s = 0.0
     for message_s, kind, key, _ in received:
@@ -55,7 +55,7 @@ def let_go_s(received: list[Gesture]) -> float:
 
 
 def silenced_before_the_first_note(received: list[Gesture]) -> bool:
-    """Every key let go, and the pedal, before anything is struck."""
+    """Assert that every key and the pedal are released before a key is struck."""
     kinds = [kind for _, kind, _, _ in received]
     before = received[: kinds.index("note_on") if "note_on" in kinds else None]
     offs = {key for _, kind, key, _ in before if kind == "note_off"}

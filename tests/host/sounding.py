@@ -57,7 +57,7 @@ def main() -> None:
 def tone(pitch: int, rate: int) -> np.ndarray:
     """A piano's note that begins with its first sample."""
     sound = render([Note(0.0, LENGTH_S, pitch, 90, 1.0, 0.0, "right")], rate)[:, 0]
-    # the sample's own silence is none of the delay
+    # the silence at the sample's start does not belong to the delay
     first = int(np.flatnonzero(np.abs(sound) > 0.02 * np.abs(sound).max())[0])
     cut = sound[first : first + round(LENGTH_S * rate)].astype(np.float32)
     fade = round(FADE_S * rate)

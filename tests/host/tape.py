@@ -1,4 +1,4 @@
-"""A recording played in real time, as the JACK client `tape`: usage `tape.py SOUND [NAME]`.
+"""Plays a recording in real time as the JACK client `tape`. Usage: `tape.py SOUND [NAME]`.
 
 Says `ready` once its port is there, plays after a line on stdin, says `over` at the end, and then stays,
 silent, until stdin closes.

@@ -27,21 +27,21 @@ pytestmark = pytest.mark.quiet
 
 SETTINGS = '[audio]\ninput = "{name}"\n[midi]\noutput = "{name}"\n'
 TOLERANCE_MS = 8.0
-"""Half a hop: a dozen notes even out what is left of it, the server's periods of 5 ms and its late threads do not."""
+"""Half a hop. The mean of a dozen notes removes most of the hop's error, but not that of the server's 5 ms periods."""
 PATH_MS = 1e3 * PERIOD / RATE
-"""The server hands on a message in its next period; that is a part of the round trip."""
+"""The server passes a message on in its next period. The round trip includes this delay."""
 UNSTEADY_MS = 2.0
-"""A machine that lets even a real-time thread wait so long, once in a thousand times, loses sound before it is ours."""
+"""If a real-time thread is late by more than this once in a thousand times, the machine itself loses sound."""
 SOFTWARE_MS = 100.0
-"""No synthesiser on a server of 5 ms periods is as late as this."""
+"""Upper limit for the delay of a synthesiser on a server with 5 ms periods."""
 
 
 Calibrate = Callable[[str], tuple[int, str, float]]
-"""Settings → exit status, what it said, and by how many milliseconds threads of this machine may be late."""
+"""Settings → exit status, output, and the milliseconds by which threads of this machine may be late."""
 
 
 class UnsteadyError(Exception):
-    """The machine loses so much sound that `calibrate` measures nothing, and says so."""
+    """The machine loses so much sound that `calibrate` can measure nothing and reports that."""
 
 
 @pytest.fixture
@@ -69,10 +69,10 @@ def calibrate(jack: dict[str, str], tmp_path: Path) -> Calibrate:
 
 @pytest.fixture(scope="module")
 def habit_ms() -> float:
-    """How long after it sounds the hearing says that a note began, where the sound is handed to it without a server."""
+    """Return the milliseconds by which the hearing dates a note too late if it gets the sound without a server."""
     hearing = hearing_of(Bundle.open(default_bundle()))
     spec, pitches = hearing.spec, range(LOWEST, HIGHEST + 1)
-    # each begins elsewhere in a hop
+    # each note begins at another place in a hop
     begins_s = [1.0 + i * (round(1.0 / spec.hop_s) + 1 / len(pitches)) * spec.hop_s for i in range(len(pitches))]
     sound = NOISE * np.random.default_rng(0).standard_normal(round((begins_s[-1] + 1.0) * spec.sample_rate))
     for begin_s, pitch in zip(begins_s, pitches, strict=True):

@@ -1,4 +1,4 @@
-"""The service while something goes wrong around it that is no end: it plays on, says so, and no note hangs."""
+"""The service under disturbances that do not end it: it plays on, reports them, and no note hangs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BURST = 20
 """Xruns within a second."""
 OLD_RATE = 44_100
 GIVEN_UP_S = 2.5
-"""An input that gives nothing is gone after a second."""
+"""Limit in seconds. An input without data is given up after one second."""
 BACK_S = 3.0
 """From its return to playing."""
 DEMO = REPOSITORY / "demo" / "right-hand.flac"
@@ -104,7 +104,7 @@ def test_an_input_that_offers_only_44_1_khz_is_played_with(tmp_path: Path) -> No
 
 
 def test_a_sound_system_that_hangs_is_given_up_and_taken_again(tmp_path: Path, right_hand: Path) -> None:
-    """A read that never returns, and a port that takes messages and hands none on."""
+    """A read never returns, and a port takes messages without passing them on."""
     server = JackServer(tmp_path, f"lefthand-hangs-{os.getpid()}")
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)

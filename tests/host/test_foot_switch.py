@@ -1,4 +1,4 @@
-"""A foot switch on a port of its own, beside a keyboard that plays: `[midi] control` and `[controls]`."""
+"""A foot switch on a separate port, beside a keyboard that plays: `[midi] control` and `[controls]`."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ panic = "note 24"
 BEAT_S = 0.4
 PHRASE = [72, 74, 76, 79, 77, 76, 74, 72, 71, 72, 74, 67, 69, 71, 72, 76]
 SOON_S = 0.15
-"""A switch is heard at the end of a hop, where a thread that does nothing is in time."""
+"""Limit in seconds for a press of the switch, which is handled at the end of a hop, on an idle machine."""
 
 
 @dataclass
 class Take:
-    """Monotonic times of the switch's presses, and what the keyboard received."""
+    """Monotonic times of the switch's presses, and the messages that the keyboard received."""
 
     pressed: dict[str, float]
     received: list[tuple[float, str, int, int]]
     soon_s: float
-    """How long after a press its effect is there on this machine."""
+    """Return the seconds in which a press must take effect on this machine."""
 
     def strikes(self, after: str, before: str) -> list[float]:
-        """When keys were struck between two presses."""
+        """Return the times of the keys struck between two presses."""
         first_s, last_s = self.pressed[after], self.pressed[before]
         return [at for at, kind, *_ in self.received if kind == "note_on" and first_s + self.soon_s <= at < last_s]
 
 
 @pytest.fixture(scope="module")
 def take(jack: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Take:
-    """The same phrase again and again, with a press before each."""
+    """Play the same phrase several times, with a press before each."""
     folder = tmp_path_factory.mktemp("foot")
     (folder / "lefthand.toml").write_text(SETTINGS)
     with Ensemble(jack) as ensemble:
@@ -76,7 +76,7 @@ def _take(ensemble: Ensemble, folder: Path) -> Take:
 
     for name, key in (("begin", 0), ("off", 20), ("on", 20), ("bass", 21), ("panic", 24)):
         if name == "panic":
-            # when there is something to let go
+            # press while keys are down
             for first in range(0, len(PHRASE), 3):
                 play(PHRASE[first : first + 3])
                 if down_after(keys.received):

@@ -1,4 +1,4 @@
-"""A minute of live play at hop rate: nothing lost, everything in time, nothing that grows."""
+"""A minute of live play at hop rate: no hop is lost, every message is in time, and memory does not grow."""
 
 from __future__ import annotations
 

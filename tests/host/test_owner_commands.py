@@ -21,7 +21,7 @@ PLAYS_S = 60.0
 
 @pytest.fixture
 def ask(jack: dict[str, str], tmp_path: Path) -> Callable[..., tuple[int, str]]:
-    """Runs `lefthand` beside the box of this test, and gives its status and stdout."""
+    """Runs `lefthand` beside the box of this test and returns its exit status and stdout."""
     env = {**jack, "STATE_DIRECTORY": str(tmp_path / "state"), "RUNTIME_DIRECTORY": str(tmp_path / "run")}
 
     def run(*arguments: str) -> tuple[int, str]:
@@ -63,12 +63,12 @@ def test_doctor_names_what_is_there_and_what_is_not(
     _, said = ask("doctor", "--json", "--config", str(settings))
     found = findings(said)
     assert found["MIDI out"]["level"] == "good"
-    # how fast a busy machine is says nothing of the doctor
+    # the speed of a busy machine is not tested here
     assert "a hop of 16 ms takes" in found["speed"]["text"]
 
 
 def test_doctor_and_status_tell_of_the_box_that_plays(service: Service, ask: Callable[..., tuple[int, str]]) -> None:
-    # it says what it plays before it has heard its first hop
+    # the status names the bundle before the first hop
     until(lambda: service.status.hop.count > 0, PLAYS_S, "a hop is heard")
     status, said = ask("status")
     assert status == 0
@@ -81,7 +81,7 @@ def test_doctor_and_status_tell_of_the_box_that_plays(service: Service, ask: Cal
     assert found["service"]["level"] == "good" and "playing" in found["service"]["text"]
     status, said = ask("calibrate", "--config", str(service.settings))
     assert status == 2 and f"The box plays (process {service.child.pid})" in said
-    # a box that is killed leaves its last status; killed for real it would hold up the JACK server
+    # a killed box leaves its last status file; a real kill would hold up the JACK server
     left = (service.run_dir / FILE).read_bytes()
     assert service.end(signal.SIGTERM) == 0
     assert ask("status")[0] == 2

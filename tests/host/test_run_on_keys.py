@@ -78,7 +78,7 @@ def test_play_of_the_captured_keys_gives_the_same_notes_bit_for_bit(
     assert (tmp_path / "notes.csv").read_bytes() == (take.folder / "notes.csv").read_bytes()
     again, sent = (read_midi(path).part().notes for path in (tmp_path / "left.mid", take.folder / "sent.mid"))
     assert sent
-    # a file ends with its last key, and is played on for two bars; the run was stopped about there
+    # a file ends with its last key and is played on for two bars; the run was stopped near that point
     assert [_plain(note) for note in sent] == [_plain(note) for note in again][: len(sent)]
 
 

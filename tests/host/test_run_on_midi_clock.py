@@ -29,9 +29,9 @@ BEAT_S = 0.4
 QUARTERS = 20
 BEFORE_S = 0.2
 LATE_S = 0.03
-"""From a pulse that is sent to a note that is received, where a thread that does nothing is in time."""
+"""Limit in seconds from a sent pulse to the received note, on a machine whose idle real-time thread is on time."""
 SOON_S = 0.15
-"""The stop is heard at the end of a hop."""
+"""Limit in seconds for a stop message, which is handled at the end of a hop."""
 
 
 def test_the_left_hand_is_on_the_beats_of_the_clock_and_ends_with_it(
@@ -51,7 +51,7 @@ def test_the_left_hand_is_on_the_beats_of_the_clock_and_ends_with_it(
     bare = ensemble.bare()
     sent_s = keys.play(gestures)
     stopped_s = sent_s[-1]
-    # a machine that is busy holds up some of its pulses: the grid is where most of them say
+    # a busy machine delays some pulses, so the median of the pulses gives the grid
     late_s = [sent - at_s for sent, (at_s, kind, *_) in zip(sent_s, gestures, strict=True) if kind == "clock"]
     start_s = BEFORE_S + statistics.median(late_s)
     time.sleep(2 * BEAT_S)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.quiet
 
 HOP_S = 0.016
 PERIOD_MS = 1e3 * PERIOD / RATE
-"""A thread that wakes later than this misses a period of the server's."""
+"""A thread that wakes later than this misses one of the server's periods."""
 LATE_S = 0.01
 """Seconds by which the time between two notes may be off if an idle real-time thread is on time."""
 SETTINGS = """
@@ -43,7 +43,7 @@ count_in = 4
 
 @dataclass
 class Take:
-    """A run that is over: how it ended, what the instrument got, and the folder of what was captured."""
+    """A finished run: its exit status, the messages that the instrument received, and the folder of the capture."""
 
     status: int
     said: str
@@ -51,7 +51,7 @@ class Take:
     folder: Path
     tape: Path
     late_ms: dict[str, float]
-    """How late a real-time thread that does nothing woke meanwhile."""
+    """Lateness of an idle real-time thread during the run."""
 
     @property
     def notes(self) -> list[Note]:
@@ -60,7 +60,7 @@ class Take:
 
 @pytest.fixture(scope="module")
 def record(right_hand: Path, jack: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Take]:
-    """The right hand, played from tape to a box that is stopped with SIGTERM in the midst of its playing."""
+    """Play the right hand from tape to a box that is stopped with SIGTERM while it plays."""
 
     def recorded() -> Take:
         folder = tmp_path_factory.mktemp("take")
@@ -110,19 +110,19 @@ def test_program_channel_and_transposition_are_as_set(take: Take) -> None:
 
 
 def test_what_is_captured_is_the_tape_sample_by_sample(take: Take, record: Callable[[], Take]) -> None:
-    """No sample lost, doubled or moved: no jump of phase."""
+    """The phase does not jump, so no sample is lost, doubled or moved."""
     late_ms = []
     for one in itertools.chain([take], (record() for _ in range(2))):
         if is_whole(one):
             return
         late_ms.append(one.late_ms["most"])
-        # a thread of any program would have lost a period of sound here
+        # on this machine every program would have lost a period of sound
         assert late_ms[-1] > PERIOD_MS, f"sound is lost though threads are at most {late_ms[-1]:.1f} ms late"
     pytest.skip(f"this machine lets a real-time thread wait {min(late_ms):.1f} ms, so that sound is lost in every take")
 
 
 def is_whole(take: Take) -> bool:
-    """Whether the capture is the tape, from its first sound to the last fifth of a second."""
+    """Return whether the capture equals the tape, from its first sound to the last fifth of a second."""
     captured, _ = soundfile.read(take.folder / "capture.wav", dtype="float32")
     tape, _ = soundfile.read(take.tape, dtype="float32")
     start = np.flatnonzero(captured)[0] - np.flatnonzero(tape)[0]
@@ -156,7 +156,7 @@ def test_the_capture_gives_the_notes_of_the_original(take: Take, box: Callable[.
 
 
 def _found(wanted: list[tuple[int, float]], there: list[tuple[int, float]]) -> float:
-    """The share of (key, seconds) that are there within a hop."""
+    """Return the share of (key, seconds) that have a match within a hop."""
     return float(np.mean([any(key == k and abs(at_s - s) <= HOP_S + 1e-6 for k, s in there) for key, at_s in wanted]))
 
 
@@ -166,7 +166,7 @@ def test_messages_leave_as_they_were_decided(take: Take) -> None:
 
 
 def test_messages_leave_in_time(take: Take, record: Callable[[], Take]) -> None:
-    # a machine that is busy with others stops the server, and what it carries is late: at most two more takes
+    # a busy machine stops the server and delays its messages, so up to two more takes are allowed
     takes = itertools.chain([take], (record() for _ in range(2)))
     assert any(_late_s(one) < LATE_S + THREADS * one.late_ms["p99"] / 1e3 for one in takes)
 
@@ -180,14 +180,14 @@ def _decided(take: Take) -> list[Note]:
 
 
 def _pairs(take: Take) -> list[tuple[int, int]]:
-    """Which note that the instrument got is which that was decided."""
+    """Match the notes that the instrument received with the decided notes."""
     keys = [note.pitch for note in _decided(take)]
     same = SequenceMatcher(None, _struck(take), keys, autojunk=False).get_matching_blocks()
     return [(i + n, j + n) for i, j, size in same for n in range(size)]
 
 
 def _late_s(take: Take) -> float:
-    """How much the time between two notes is off, of the quarter that met no stop of the server."""
+    """Return the 25th percentile of the error of the time between notes, in seconds. Server stops delay the rest."""
     struck_s = [at_s for at_s, kind, *_ in take.received if kind == "note_on"]
     decided, pairs = _decided(take), _pairs(take)
     wire_s = np.diff([struck_s[i] for i, _ in pairs])

@@ -1,4 +1,4 @@
-"""`lefthand run --wait`: what is not there is waited for, what goes away comes back, and no note hangs."""
+"""`lefthand run --wait`: it waits for missing ports, takes returning ports again, and no note hangs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FOOT = KEYS + 'control = "foot out"\n[controls]\narm = "note 20"\n'
 BACK_S = 3.0
 """From the replug to playing."""
 SENSED_S = 0.27
-"""From one Active Sensing to the next: every 200 ms, and the sender looks every 50 ms."""
+"""Longest gap between two Active Sensing messages: one every 200 ms, and the sender checks every 50 ms."""
 ENDS_S = 1.0
 """From SIGTERM to the exit."""
 GONE_S = 1.5
-"""The ports are asked for once a second."""
+"""The service looks for the ports once a second."""
 
 
 def test_it_is_ready_without_ports_says_what_it_waits_for_and_plays_once_they_come(
@@ -98,7 +98,7 @@ def test_a_midi_port_that_goes_and_comes_again(service: Start, instrument: Calla
         measured("MIDI output there to playing", back_s)
         assert back_s < within(BACK_S)
         until(is_silenced, GRACE_S, "silence said")
-    # what was due before is not played again: a new count-in comes first
+    # messages due before the loss are not played again: a new count-in comes first
     assert struck(synth.received) == 0
     keys.close()
     synth.close()
@@ -197,7 +197,7 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: P
         until(lambda: struck(synth.received), PATIENCE_S, "a note")
         server.kill()
         measured("JACK server killed to waiting", box.wait_within("waiting", "", GONE_S))
-        # their threads would wait at the new server's semaphores, which have the names of the old one's
+        # their threads would wait at the new server's semaphores, which have the same names as the old server's
         tape.close()
         synth.close()
         server.start()
@@ -286,7 +286,7 @@ def test_an_instrument_is_told_four_times_a_second_that_the_cable_is_there(
         return [at_s for at_s, kind, _, _ in synth.received if kind == "active_sensing"]
 
     until(lambda: len(sensed()) > 20, PATIENCE_S, "Active Sensing")
-    # a busy machine may stop one of them
+    # a busy machine may delay single messages
     assert np.percentile(np.diff(sensed()), 90) < SENSED_S + bare.slack_s()
     keys.close()
     synth.close()

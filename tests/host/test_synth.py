@@ -1,4 +1,4 @@
-"""The left hand in the box's own synthesiser: a real FluidSynth on JACK, its sound listened to."""
+"""The left hand in the box's own synthesiser: a real FluidSynth on JACK, whose sound is measured."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ MELODY = [67] * 4 + [72, 74, 76, 79, 77, 76, 74, 72, 71, 72, 74, 67]
 SILENT, AUDIBLE = 1e-4, 5e-3
 """Peaks, full scale 1."""
 SLACK_S = 0.010
-"""Two clients of JACK get what was sent at once within the same period or the next, if their threads are in time."""
+"""Two JACK clients get messages sent together in the same period or the next, if their threads are on time."""
 SOUNDS_AGAIN_S = 20.0
 
 
 class Ear(Process):
-    """tests/host/ear.py."""
+    """Runs tests/host/ear.py."""
 
     def peak(self) -> float:
-        """Level of the sound heard since the last call."""
+        """Return the sound level since the last call."""
         self.text = ""
         self.say("?")
         return float(self.wait_for(""))
@@ -49,7 +49,7 @@ class Ear(Process):
 
 @dataclass
 class Stage:
-    """A box, its synthesiser, and who plays and listens."""
+    """A box, its synthesiser, and the instruments that play and listen."""
 
     player: Instrument
     module: Instrument
@@ -71,7 +71,7 @@ def stage(
     settings = tmp_path / "lefthand.toml"
     settings.write_text(SETTINGS.format(right_hand="true" if request.param else "false"))
     player, module = instrument("player"), instrument("module")
-    # by its name it is taken for another synthesiser, and so gets what the synthesiser gets
+    # its name makes it look like another synthesiser, so it receives the same messages
     twin = instrument("lefthand-synth twin")
     ear = ensemble.begin(str(HERE / "ear.py"), "lefthand-synth:(left|right)", kind=Ear)
     ear.wait_for("ready")
@@ -113,7 +113,7 @@ def test_the_left_hand_sounds_on_the_box_as_it_plays_at_the_port(stage: Stage, e
     assert len(at_the_port) > 5
     assert [key for _, key in at_the_port] == [key for _, key in at_the_synth]
     apart = sorted(abs(a - b) for (a, _), (b, _) in zip(at_the_port, at_the_synth, strict=True))
-    # the machine may stop for a moment between the two
+    # the machine may pause for a moment between the two messages
     assert apart[len(apart) // 2] < SLACK_S + bare.slack_s()
     for instrument in (stage.module, stage.twin):
         kinds = [kind for _, kind, _, _ in instrument.received]
@@ -131,7 +131,7 @@ def test_a_synthesiser_that_dies_stops_nothing_and_sounds_again_when_it_is_back(
     assert strike() > AUDIBLE, "the right hand does not go through"
     children = Path(f"/proc/{stage.synth.child.pid}/task/{stage.synth.child.pid}/children").read_text().split()
     assert len(children) == 1
-    # told by its own shell: a client that is killed holds up the whole JACK server, the box's MIDI with it
+    # quit by FluidSynth's own shell: a killed client holds up the whole JACK server and the box's MIDI
     with Path(f"/proc/{children[0]}/fd/0").open("w") as shell:
         shell.write("quit\n")
     assert stage.synth.ended() == 2

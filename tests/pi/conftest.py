@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", params=[name for name in os.environ.get(ASKED_FOR_PI, "").split(",") if name])
 def power(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Power]:
-    """Turns the virtual Pi on, after turning it off in order if it ran; its disk is kept. True: with the Internet."""
+    """Starts the virtual Pi; one that runs is shut down first. The disk is kept. True: with the Internet."""
     if reason := why_not():
         pytest.fail(reason)
     bare = image(request.param)

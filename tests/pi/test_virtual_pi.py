@@ -1,4 +1,4 @@
-"""From a bare Debian arm64 to a box that plays and takes new bundles, by the commands that a real Pi gets."""
+"""The commands for a real Pi turn a bare Debian arm64 into a box that plays and takes new bundles."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from vm import HERE, HOST, REPOSITORY, VirtualPi
 from device.bundles.bundle import default_bundle, manifest_sum
 
 SLOW_UNIT = "[Service]\nTimeoutStartSec=1800\nTimeoutStopSec=120\nWatchdogSec=600\n"
-"""A start takes minutes under emulation, which is no fault of the service."""
+"""A start takes minutes under emulation, so the service needs longer timeouts."""
 SLOW_FLASH = "slowest = 3600\nself_test_s = 1800\nstart_s = 1800\nwaiting_s = 5\n"
 READY_WITHIN_S = 1800
 KEYS = '[audio]\ninput = "midi"\n[midi]\ninput = "Virtual Interface"\noutput = "Virtual Interface"\n'
 SOUND = '[audio]\ninput = "hw:0,1"\n[midi]\noutput = "Virtual Interface"\n'
-"""Sound played into device 0 of snd-aloop's card is captured from its device 1."""
+"""Sound that is played into device 0 of snd-aloop's card is captured from its device 1."""
 TONE = """
 import sys
 second = (b"\\x00\\x40" * 200 + b"\\x00\\xc0" * 200) * 240
 while True:
     sys.stdout.buffer.write(second)
 """
-"""A square wave of -6 dB, 16 bits, until it is stopped."""
+"""Plays a square wave of -6 dB, 16 bits, until it is stopped."""
 LEVEL = 'python3 -c \'import json; print(json.load(open("/run/lefthand/status.json"))["audio"]["level_db"])\''
 CARD = "/sys/bus/platform/drivers/snd_aloop"
 STATE = 'python3 -c \'import json; print(json.load(open("/run/lefthand/status.json"))["state"])\' 2>/dev/null'
@@ -38,7 +38,7 @@ STATE = 'python3 -c \'import json; print(json.load(open("/run/lefthand/status.js
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of this workstation's key. The first test that needs it makes it."""
+    """Return the file of this workstation's key. The first test that needs the key makes it."""
     return tmp_path_factory.mktemp("key") / "flash_key"
 
 
@@ -58,13 +58,13 @@ def provisioned(bare: VirtualPi, key: Path) -> str:
 
 @pytest.fixture(scope="module")
 def offline(power: Power, provisioned: str) -> VirtualPi:
-    """The provisioned one, started again without the Internet."""
+    """Return the provisioned virtual Pi, started again without the Internet."""
     return power(False)
 
 
 @pytest.fixture(scope="module")
 def interface(offline: VirtualPi) -> str:
-    """The script that plugs and unplugs a USB-MIDI interface there, which is plugged."""
+    """Plug a USB-MIDI interface in. Return the script on the virtual Pi that plugs and unplugs it."""
     rig = "/tmp/usb_midi.sh"
     offline.write(rig, (HERE / "usb_midi.sh").read_text())
     offline.run(f"sudo sh {rig} make && sudo sh {rig} plug")
@@ -72,7 +72,7 @@ def interface(offline: VirtualPi) -> str:
 
 
 def deploy(pi: VirtualPi, *words: str, code: int = 0) -> str:
-    """`python -m deploy WORDS` for the virtual Pi; all it says."""
+    """Run `python -m deploy WORDS` for the virtual Pi and return the whole output."""
     ran = subprocess.run(
         [sys.executable, "-m", "deploy", *words, "--host", HOST],
         cwd=REPOSITORY,
@@ -168,7 +168,7 @@ def test_removing_leaves_a_bare_debian(offline: VirtualPi) -> None:
 
 
 def spoil(bundle: Path) -> None:
-    """Make its golden outputs wrong, with sums that are right."""
+    """Make the bundle's golden outputs wrong and its checksums right."""
     with np.load(bundle / "golden.npz") as archive:
         arrays = {name: archive[name] for name in archive.files}
     name = next(name for name in arrays if "/out/" in name)

@@ -1,4 +1,4 @@
-"""A Debian arm64 under qemu in place of a Pi: only what it does is tested, never how fast."""
+"""A Debian arm64 under qemu in place of a Pi. The tests check its behaviour, never its speed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CACHE = REPOSITORY / ".cache" / "pi"
 RECIPE = ("image.sh", "settle.sh", "init")
 HOST = "virtual-pi"
 PATIENCE_S = 900.0
-"""Everything takes a hundred times as long as on the machine around it, which may be busy as well."""
+"""Timeout in seconds. Emulation is about a hundred times slower than the host, which may be busy as well."""
 POLL_S = 2.0
 NEEDED = ("qemu-system-aarch64", "mmdebstrap", "mke2fs", "depmod", "cpio", "arch-test")
 KERNEL = (
@@ -29,7 +29,7 @@ KERNEL = (
 
 
 def why_not() -> str:
-    """Why no virtual Pi can be had here; "" where it can."""
+    """Return the reason why no virtual Pi can run here, or "" if one can."""
     missing = [program for program in NEEDED if not shutil.which(program)]
     if os.geteuid() != 0:
         return "building a root file system needs root: run `sudo make test-pi`"
@@ -37,7 +37,7 @@ def why_not() -> str:
 
 
 def image(suite: str) -> Path:
-    """The folder with kernel, disk and key of a bare `suite`, built where the recipe is new (minutes)."""
+    """Return the folder with kernel, disk and key of a bare `suite`. A new recipe is built, which takes minutes."""
     recipe = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in RECIPE)).hexdigest()[:12]
     folder = CACHE / f"{suite}-{recipe}"
     if not folder.is_dir():
@@ -49,7 +49,7 @@ def image(suite: str) -> Path:
 
 
 class VirtualPi:
-    """A running one. `online`: whether it reaches what this machine reaches; else ssh to it is all there is."""
+    """A running virtual Pi. If `online`, it uses this machine's network, else only ssh to it works."""
 
     def __init__(self, image: Path, disk: Path, folder: Path, online: bool) -> None:
         self.log = folder / "console.log"
@@ -78,14 +78,14 @@ class VirtualPi:
         )
 
     def run(self, command: str, check: bool = True) -> str:
-        """The stdout of a shell command as pi; AssertionError with all it said where it fails."""
+        """Run a shell command as pi and return its stdout. Raises AssertionError with the whole output if it fails."""
         line = ["ssh", "-F", str(self.config), HOST, command]
         ran = subprocess.run(line, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
         assert not (check and ran.returncode), f"{command} ended with {ran.returncode}: {ran.stdout}{ran.stderr}"
         return ran.stdout
 
     def write(self, path: str, text: str) -> None:
-        """Put a file of root's there."""
+        """Write a file as root on the virtual Pi."""
         command = f"sudo mkdir -p {Path(path).parent} && sudo tee {path} >/dev/null"
         line = ["ssh", "-F", str(self.config), HOST, command]
         subprocess.run(line, input=text, text=True, check=True, timeout=PATIENCE_S)
@@ -106,7 +106,7 @@ class VirtualPi:
         self._qemu.wait(60)
 
     def halt(self) -> None:
-        """Shut it down in order."""
+        """Shut it down cleanly."""
         self.run("sudo systemctl poweroff", check=False)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._qemu.wait(120)
@@ -115,7 +115,7 @@ class VirtualPi:
 
 @contextlib.contextmanager
 def booted(image: Path, disk: Path, folder: Path, online: bool) -> Iterator[VirtualPi]:
-    """One whose sshd answers, until the context ends."""
+    """Start a virtual Pi and yield it when its sshd answers. It ends with the context."""
     pi = VirtualPi(image, disk, folder, online)
     try:
         pi.until("sshd answers", "echo up")

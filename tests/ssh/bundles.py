@@ -1,4 +1,4 @@
-"""Bundles to flash: the shipped one under other names, and what must not play, made of it and of the bad models."""
+"""Bundles to flash: the shipped one under other names, and bad bundles made from it and from bad models."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from export.write import packed
 BAD_MODELS = Path(__file__).parents[1] / "fixtures" / "bad"
 FAULTS = ("nan", "slow", "hang", "crash")
 TRIGGER = 123457.0
-"""In each bad model: after how many steps it goes wrong."""
+"""Each bad model holds this value for the number of steps after which it fails. A variant replaces it."""
 AT_ONCE, LATER = 2.0, 260.0
-"""In the self-test; after all that the self-test asks of it."""
+"""Two numbers of steps: the first is reached in the self-test, the second only after it."""
 SOUND = 20.0
-"""Above this sum of a frame's levels `nan_on_sound` gives no number. The sum is 0 in silence and in what the
+"""Above this sum of a frame's levels `nan_on_sound` returns NaN. The sum is 0 in silence and in the frames that the
 self-test gives to the model; it is about 100 in that of a chord."""
 GOLDEN_STEPS = 8
 SLOW_STEPS_TIMED = 5
 SLOW_OVER_ALLOWED = 4.0
-"""The slow model takes this many times as long as the rules of its test allow."""
+"""The slow model takes this many times the step time that its test's rules allow."""
 
 
 def variant(folder: Path, version: str, created: str = "2027-01-01T00:00:00Z") -> Path:
-    """The shipped bundle as its maker could have made it at another time."""
+    """Return the shipped bundle as if it was made at another time."""
     shutil.copytree(default_bundle(), folder)
     rewrite(folder, lambda manifest: manifest.update(version=version, created=created))
     return folder
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Changes the manifest as its maker could: the sums are right again."""
+    """Change the manifest and correct its checksums, as a bundle's maker could."""
     manifest = json.loads((folder / MANIFEST).read_text())
     change(manifest)
     text = json.dumps(manifest, indent=2).encode()
@@ -52,26 +52,26 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def put(folder: Path, name: str, content: bytes) -> None:
-    """Changes a file as its maker could."""
+    """Change a file and its checksum, as a bundle's maker could."""
     (folder / name).write_bytes(content)
     rewrite(folder, lambda manifest: manifest["files"].update({name: hashlib.sha256(content).hexdigest()}))
 
 
 def golden(folder: Path) -> dict[str, Any]:
-    """The golden arrays."""
+    """Return the golden arrays."""
     with np.load(folder / GOLDEN) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
 def wrong_features(folder: Path) -> None:
-    """Frames that no feature code of ours gives."""
+    """Use frames that our feature code never returns."""
     arrays = golden(folder)
     arrays["features/frames"] = arrays["features/frames"] + np.float32(0.01)
     put(folder, GOLDEN, packed(arrays))
 
 
 def wrong_shapes(folder: Path) -> None:
-    """A manifest whose tensors are not the model's."""
+    """Write a manifest whose tensors differ from the model's."""
 
     def widen(manifest: dict[str, Any]) -> None:
         manifest["models"]["transcriber"]["tensors"][0]["shape"] = [1, 1, 89, 2]
@@ -80,17 +80,17 @@ def wrong_shapes(folder: Path) -> None:
 
 
 def newer_schema(folder: Path) -> None:
-    """Made for devices to come."""
+    """Mark the bundle as made for a later schema."""
     rewrite(folder, lambda manifest: manifest.update(schema=2))
 
 
 def newer_device(folder: Path) -> None:
-    """For a device that can more than this one."""
+    """Mark the bundle as made for a device with more features than this one."""
     rewrite(folder, lambda manifest: manifest.update(min_device_version="99.0"))
 
 
 def other_outputs(folder: Path) -> None:
-    """Golden outputs that these models do not give."""
+    """Use golden outputs that these models do not return."""
     arrays = golden(folder)
     for runtime in available_runtimes():
         arrays[f"transcriber/out/{runtime}/y"] = 1 - arrays[f"transcriber/out/{runtime}/y"]
@@ -106,7 +106,7 @@ def bad_model(fault: str, trigger: float) -> bytes:
 
 @functools.cache
 def slow_step_s() -> float:
-    """Seconds of processor time that one step of the slow model takes on this machine: the shortest of some steps."""
+    """Return the processor time in seconds of one step of the slow model on this machine, the shortest of several."""
     model = StepModel(bad_model("slow", 0.0))
     zeros = {name: np.zeros(tensor.shape, np.float32) for name, tensor in model.inputs.items()}
     model.step(**zeros)  # the state counts from 0, so that the first step is still a quick one
@@ -119,7 +119,7 @@ def slow_step_s() -> float:
 
 
 def rules_against_slow(rules: str) -> str:
-    """The rules of a box, `slowest` of them set so that on this machine the slow model is too slow and others are not.
+    """Return a box's rules with `slowest` set so that only the slow model is too slow on this machine.
 
     The slow model takes a fixed number of turns, so both its step and a good model's scale with the machine.
     """

@@ -1,4 +1,4 @@
-"""Boxes behind a real sshd; each test has its own, which is off afterwards."""
+"""Boxes behind a real sshd. Each test has its own box, which is powered off afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ssh_box import Box, powered
 
 HERE = Path(__file__).parent
 PATIENCE_S = 600
-"""Some tests flash a dozen times, on a machine that may be busy."""
+"""Timeout in seconds. Some tests flash a dozen times, on a machine that may be busy."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

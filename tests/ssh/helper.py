@@ -1,4 +1,4 @@
-"""The box's part, `lefthand slot ...`, on a box in the folder `$LEFTHAND_BOX` that belongs to whoever runs it."""
+"""Runs `lefthand slot ...` for a box in the folder `$LEFTHAND_BOX`, which belongs to the account that runs it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Cuts a box's power at the n-th change of its disk: `python power.py PACKAGES FOLDER` prints what came of it.
+"""Cuts a box's power at the n-th change of its disk: `python power.py PACKAGES FOLDER` prints the results.
 
-Every change goes through `os`, where it is counted. At the cut the process ends at once; with `lose`, all that was not
-brought to the disk is lost as well: files that were not synced are half, names that were not synced are as before.
+Every change goes through `os`, where it is counted. At the cut the process ends at once. With `lose` all unsynced data
+is lost as well: unsynced files are cut in half, and unsynced names go back to their old state.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REAL: dict[str, Any] = {name: getattr(os, name) for name in (*CHANGES, "close")}
 
 
 class Power:
-    """Counts what is done to the disk, and cuts at `last`."""
+    """Counts the changes of the disk and cuts the power at number `last`."""
 
     def __init__(self, last: int, lose: bool) -> None:
         self.count, self._last, self._lose = 0, last, lose
@@ -60,7 +60,7 @@ class Power:
         return changed
 
     def _undo_of(self, name: str, *arguments: Any) -> Callable[[], None] | None:
-        """Returns a function that restores the names that a change is about to change."""
+        """Return a function that restores the names that the next change affects."""
         if name in ("rename", "replace"):
             source, target = map(Path, arguments[:2])
             before = _remembered(target)
@@ -86,7 +86,7 @@ class Power:
 
     def _close(self, descriptor: int) -> None:
         path = self._unsynced.pop(descriptor, None)
-        # the lock is only ever held, and an upload that was cut is half anyway
+        # the lock file has no content, and an interrupted upload is incomplete anyway
         assert path is None or path.name in ("lock", "archive.tar"), f"{path} was closed without fsync"
         REAL["close"](descriptor)
 
@@ -100,7 +100,7 @@ class Power:
 
 
 def _remembered(path: Path) -> Callable[[], None]:
-    """Returns a function that restores a file or link that is about to be removed; None for a folder or no file."""
+    """Return a function that restores a file or link before its removal; None for a folder or a missing file."""
     if path.is_symlink():
         pointed = path.readlink()
         return lambda: REAL["symlink"](pointed, path)
@@ -117,7 +117,7 @@ def _remembered(path: Path) -> Callable[[], None]:
 
 
 class NoService:
-    """Stands for the service, which is no part of this."""
+    """Stand-in for the service, which is not tested here."""
 
     def restart(self) -> None:
         pass
@@ -128,7 +128,7 @@ def site(folder: Path) -> Box:
 
 
 def flash(folder: Path, package: Path, size: int | None = None) -> None:
-    """A flash of a package, of which only the first `size` bytes come through."""
+    """Flash a package of which only the first `size` bytes arrive."""
     digest, content = package.name.split("-")[1], package.read_bytes()
     reading, writing = os.pipe()
     senders: list[int] = []
@@ -152,9 +152,9 @@ def flash(folder: Path, package: Path, size: int | None = None) -> None:
 
 
 def send(writing: int, reading: int, left: memoryview) -> None:
-    """In the sender's process."""
+    """Runs in the sender's process."""
     REAL["close"](reading)
-    # as another machine would, it does not hold the box's lock
+    # the sender does not hold the box's lock, as if on another machine
     for descriptor in range(3, 64):
         if descriptor != writing:
             with contextlib.suppress(OSError):
@@ -166,7 +166,7 @@ def send(writing: int, reading: int, left: memoryview) -> None:
 
 
 def trial_that(good: bool) -> None:
-    """Every trial comes to this."""
+    """Give every trial this result."""
     device.flash.install.watch = lambda *_: Outcome(good, "as it was asked for", 0.1)  # type: ignore[assignment]
 
 
@@ -193,7 +193,7 @@ def in_parts(folder: Path, one: Path, two: Path) -> None:
 
 
 def rolled_back(folder: Path, one: Path, two: Path) -> None:
-    """Back to the bundle before."""
+    """A rollback to the previous bundle."""
     Install(site(folder), NoService(), lambda *_, **__: None).rollback()  # type: ignore[arg-type]
 
 
@@ -207,13 +207,13 @@ SCENES = {
 
 
 def cut(work: Callable[[Path, Path, Path], None], folder: Path, one: Path, two: Path, last: int, lose: bool) -> None:
-    """Does `work` on a box whose power is cut."""
+    """Do `work` on a box whose power is cut."""
     Power(last, lose)
     work(folder, one, two)
 
 
 def in_child(work: Callable[[], object]) -> int:
-    """Does `work` in a process of its own; its exit status."""
+    """Do `work` in a separate process and return its exit status."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -239,7 +239,7 @@ def main(packages: Path, root: Path) -> None:
         for package in (one, two)[:flashes]:
             flash(start, package)
         cuts = {"cuts": 0, "old": 0, "new": 0}
-        # what is lost at a cut makes it no easier; a process that was only killed is tried once
+        # the case of a process that was only killed, without lost data, is tried once
         for lose in (False, True) if scene == "next flash" else (True,):
             for last in range(1, 10_000):
                 folder = root / "box"
@@ -254,7 +254,7 @@ def main(packages: Path, root: Path) -> None:
                 slots = Slots(folder / "bundles")
                 old = Slots(start / "bundles")
                 bundle = open_current(slots)
-                # the very bundle that `current` names, not the next best one
+                # the bundle that `current` names, not the next best one
                 assert bundle.path == slots.current().resolve(), f"{scene}, cut {last}: {bundle.path} plays"
                 assert slots.trial() is None, f"{scene}, cut {last}: a trial is left"
                 cuts["old" if bundle.digest[:12] == old.id(old.active()) else "new"] += 1

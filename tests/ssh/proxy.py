@@ -1,4 +1,4 @@
-"""A way to the box that is cut after so many bytes, again and again."""
+"""A proxy to the box that cuts each connection after a number of bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Proxy:
-    """Lets connections through to `port`; each is cut once `budget` bytes have gone to the box, if that is given."""
+    """Passes connections to `port`. If `budget` is given, each is cut after so many bytes to the box."""
 
     def __init__(self, port: int) -> None:
         self._to = port
@@ -47,7 +47,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def proxy(port: int) -> Iterator[Proxy]:
-    """A proxy that is gone afterwards."""
+    """Run a proxy that ends with the context."""
     found = Proxy(port)
     try:
         yield found

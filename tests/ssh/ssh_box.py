@@ -1,4 +1,4 @@
-"""A box behind a real sshd on this machine: its slots, its service and its keys lie in one folder of its own."""
+"""A box behind a real sshd on this machine. Its slots, service and keys are in one folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RULES = "slowest = 5\nhops = 40\nwaiting_s = 1\nstart_s = 60\nself_test_s = 60\n
 
 
 def until(true: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Waits for something to be true."""
+    """Wait until a condition is true."""
     until_s = time.monotonic() + patience_s
     while not true():
         assert time.monotonic() < until_s, f"waited {patience_s} s for {what}"
@@ -34,14 +34,14 @@ def until(true: Callable[[], object], what: str, patience_s: float = PATIENCE_S)
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody has."""
+    """Return a free port of the loopback."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 
 class Box:
-    """One box; `host` is its name for ssh, `env` the environment of programs that flash it."""
+    """One box. `host` is its name for ssh, `env` is the environment of programs that flash it."""
 
     host = "box"
 
@@ -64,7 +64,7 @@ class Box:
         self.env = {**os.environ, "LEFTHAND_SSH": f"-F {ssh_config}", "LEFTHAND_SLOT": helper}
 
     def connect_to(self, port: int) -> None:
-        """Lets ssh go to `port` for this box."""
+        """Let ssh use `port` for this box."""
         keys = self.folder / "keys"
         (self.folder / "ssh_config").write_text(
             f"Host {self.host} *\n HostName 127.0.0.1\n Port {port}\n User {getpass.getuser()}\n"
@@ -74,7 +74,7 @@ class Box:
         )
 
     def start(self, service: bool = True) -> None:
-        """Powers the box on."""
+        """Power the box on."""
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         sshd = shutil.which("sshd") or "/usr/sbin/sshd"
@@ -89,10 +89,10 @@ class Box:
             until(lambda: self.status() is not None and self.plays(), "the service")
 
     def cut_power(self) -> None:
-        """Ends everything on the box at once."""
+        """Kill every process of the box at once."""
 
         def ended() -> bool:
-            # parents first, or they would start their children again
+            # parents first, because they would start their children again
             left = self.processes()
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 for pid in left:
@@ -108,9 +108,9 @@ class Box:
             (self.folder / left).unlink(missing_ok=True)
 
     def processes(self) -> list[int]:
-        """Everything that runs on the box."""
+        """Return the processes of the box."""
         mark = f"LEFTHAND_BOX={self.folder}".encode()
-        # sshd writes its title over its environment, so that its own are known by their parent
+        # sshd overwrites its environment with its title, so its processes are found by their parent
         parents: dict[int, int] = {}
         found = {self._sshd.pid} if self._sshd is not None and self._sshd.poll() is None else set()
         for entry in Path("/proc").glob("[0-9]*"):
@@ -129,35 +129,35 @@ class Box:
         return read_status(self.folder / "run")
 
     def plays(self) -> bool:
-        """Whether the service plays the current bundle, or waits with it for its ports."""
+        """Return whether the service plays the current bundle or waits with it for its ports."""
         status = self.status()
         if status is None or not status.alive or status.bundle.id != self.slots.id(self.slots.active()):
             return False
         return status.state == "waiting" or status.hop.count > 0
 
     def current(self) -> Bundle:
-        """The current bundle, every byte of it checked; it is not the next best one."""
+        """Return the current bundle, fully checked. It must not be the next best one."""
         bundle = open_current(self.slots)
         assert bundle.path == self.slots.current().resolve()
         return bundle
 
     def settled(self) -> None:
-        """Waits until no flash goes on, and the box plays."""
+        """Wait until no flash runs and the box plays."""
         until(lambda: not self.slots.in_use(), "the end of the flash")
         until(self.plays, "the box to play")
 
     def command(self, *words: str) -> list[str]:
-        """A command of `python -m deploy`."""
+        """Return a command line of `python -m deploy`."""
         return [sys.executable, "-m", "deploy", *words]
 
     def deploy(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs `python -m deploy WORDS` to its end."""
+        """Run `python -m deploy WORDS` to its end."""
         return subprocess.run(
             self.command(*words), env=self.env, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False
         )
 
     def flash(self, bundle: Path, host: str = "box", key: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Flashes a bundle to its end."""
+        """Flash a bundle and wait for the end."""
         return self.deploy("flash", "--host", host, "--bundle", str(bundle), "--key", str(key or self.key))
 
     @property
@@ -193,7 +193,7 @@ class Box:
 
 @contextlib.contextmanager
 def powered(folder: Path, bundles: Path | None = None, service: bool = True) -> Iterator[Box]:
-    """A box that is on, and off afterwards."""
+    """Power a box on for the context and off afterwards."""
     box = Box(folder, bundles)
     try:
         box.start(service)

@@ -20,7 +20,7 @@ WATCHDOG_S = 2.0
 HOPS_A_STATUS = 4
 SLOW_S = 0.1
 PACE = 4
-"""Times as fast as a piano, so that a trial of many hops is short."""
+"""Speed-up over real time, so that a trial of many hops is short."""
 
 
 def supervise(folder: Path) -> None:
@@ -54,7 +54,7 @@ def play(folder: Path) -> None:
     from device.status.schema import AudioStatus, BundleStatus, HopStatus, Status, write_status
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    # no clean end at the terminal's hand, and no grace either: models may hang inside a step
+    # exits without cleanup, because models may hang inside a step
     bundle = open_current(Slots(folder / "bundles", default_bundle()))
     named = BundleStatus(str(bundle.path), bundle.digest[:12])
     waits = (folder / "waits").exists()
@@ -90,14 +90,14 @@ def play(folder: Path) -> None:
 
 
 def stored_zero(shape: tuple[int, ...]):  # type: ignore[no-untyped-def]
-    """Zeros of a tensor's shape."""
+    """Return zeros in a tensor's shape."""
     import numpy as np
 
     return np.zeros(shape, np.float32)
 
 
 def restart(folder: Path) -> None:
-    """The stand-in for `systemctl restart`: signals the supervisor, or starts one if there is none."""
+    """Stand-in for `systemctl restart`: signals the supervisor, or starts one if none runs."""
     try:
         os.kill(int((folder / "supervisor.pid").read_text()), signal.SIGUSR1)
     except (FileNotFoundError, ProcessLookupError, ValueError):
@@ -105,7 +105,7 @@ def restart(folder: Path) -> None:
 
 
 def start(folder: Path) -> None:
-    """Begins the supervisor, detached."""
+    """Start the supervisor, detached."""
     subprocess.Popen(
         [sys.executable, __file__, "supervise", str(folder)],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Connections that are cut, flashers and boxes that are killed, a full disk, two at once: the box plays."""
+"""The box plays on after cut connections, killed flashers and boxes, a full disk, and two flashes at once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from deploy.pack import pack
 from device.bundles.bundle import Bundle
 
 STEPS = ("received", "signature", "self-test", "filled", "switch", "restart")
-"""The steps that a flash reports, in order. Its end comes after them."""
+"""The steps that a flash reports, in order. The report of its end comes after them."""
 
 
 @contextlib.contextmanager
 def flashing(box: Box, bundle: Path) -> Iterator[subprocess.Popen[str]]:
-    """A flash under way, in a process group of its own."""
+    """Start a flash in its own process group."""
     command = box.command("flash", "--host", "box", "--bundle", str(bundle), "--key", str(box.key))
     process = subprocess.Popen(
         command,
@@ -44,14 +44,14 @@ def flashing(box: Box, bundle: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """Ends a flasher and its ssh at once."""
+    """Kill a flasher and its ssh at once."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def step(process: subprocess.Popen[str], name: str) -> None:
-    """Waits until a flash has told a step."""
+    """Wait until a flash has reported a step."""
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith(name):
@@ -85,7 +85,7 @@ def test_an_upload_that_was_given_up_goes_on_in_the_next_flash(box: Box, first: 
         flashed = box.flash(first)
     assert re.search(r"have +\d{5,6} bytes are here already", flashed.stdout), flashed.stderr
     assert flashed.returncode == 0
-    # what another flash left is not kept for ever
+    # the remains of another flash are removed
     assert box.flash(second).returncode == 0 and not list(box.slots.root.glob("incoming-*"))
 
 
@@ -100,7 +100,7 @@ def test_a_connection_that_is_cut_after_the_upload_is_asked_for_the_end(box: Box
 
 
 def sessions(box: Box) -> list[int]:
-    """sshd's processes of single connections."""
+    """Return sshd's processes of single connections."""
     found = []
     for pid in box.processes():
         title = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -122,7 +122,7 @@ def test_a_flasher_killed_after_every_single_step(box: Box, first: Path, second:
         box.settled()
         assert box.slots.trial() is None
         assert box.current().digest in (Bundle.open(first).digest, Bundle.open(second).digest)
-    # all had arrived: the box came to the end of it alone
+    # the upload was complete, so the box finished alone
     assert box.current().digest == Bundle.open(second).digest
     assert box.flash(second).returncode == 0
 
@@ -139,7 +139,7 @@ def test_power_cut_at_every_single_step(tmp_path: Path, first: Path, second: Pat
                 kill(process)
             box.start()
             assert box.plays() and box.slots.trial() is None
-            # cut in its trial or before, a bundle has not shown that it plays
+            # a bundle cut in its trial or before has not shown that it plays
             assert box.current().digest == Bundle.open(first).digest, name
         assert box.flash(second).returncode == 0
         assert box.current().digest == Bundle.open(second).digest
@@ -160,7 +160,7 @@ def test_a_helper_killed_in_the_trial_leaves_a_box_that_plays_and_can_be_flashed
     assert process.returncode == 2 and "flash again" in errors
     until(box.plays, "the box to play")
     flashed = box.flash(second)
-    # the flash flips the trial back, unless the service has restarted meanwhile and done so itself
+    # the flash undoes the trial, unless the service has restarted in between and done so itself
     assert flashed.returncode == 0, flashed.stderr
     assert box.slots.trial() is None and box.current().digest == Bundle.open(second).digest
 
@@ -175,7 +175,7 @@ def test_two_flashes_at_once(box: Box, first: Path, second: Path) -> None:
         assert "Another flash or rollback is running on this box: try again" in refused.stderr
         assert box.current().digest == Bundle.open(first).digest
     else:
-        # it waited for the first to come to its end
+        # it waited for the end of the first flash
         assert box.current().digest == Bundle.open(second).digest
     assert box.plays()
 
@@ -199,7 +199,7 @@ def test_a_full_disk(tmp_path: Path, first: Path, megabytes: int) -> None:
     try:
         with powered(tmp_path / "box", disk) as box:
             if megabytes == 10:
-                # there is room when it is looked for, and none when it is needed
+                # the disk has room at the check and is full at the write
                 (disk / "ballast").write_bytes(bytes(300_000))
                 (tmp_path / "box" / "waits").touch()
             refused = box.flash(first)

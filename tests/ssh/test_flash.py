@@ -1,4 +1,4 @@
-"""A flash that nothing is in the way of: it plays, it can be taken back, and it is quick."""
+"""An undisturbed flash: the bundle plays, it can be rolled back, and the flash is quick."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from device.bundles.bundle import Bundle
 from tests.pace import within
 
 FLASH_S = 5.0
-"""Besides the trial."""
+"""Limit in seconds for a flash without its trial."""
 TRIAL_HOPS, HOP_S, PACE = 40, 0.016, 4
 
 
@@ -39,7 +39,7 @@ def test_a_flashed_bundle_plays_and_the_one_before_comes_back(box: Box, first: P
     back = box.deploy("rollback", "--host", "box")
     assert back.returncode == 0 and f"Slot a ({id_of(first)}) plays again" in back.stdout, back.stderr
     assert box.slots.active() == "a" and box.plays()
-    # the other slot is filled again, and never the one that plays
+    # the next flash fills the other slot, never the one that plays
     assert box.flash(second).returncode == 0
     assert box.slots.active() == "b"
 
@@ -97,7 +97,7 @@ def test_what_another_key_signed_can_be_let_in(box: Box, first: Path) -> None:
 
 @pytest.fixture
 def undisturbed() -> Iterator[None]:
-    """Runs this process before others where that is permitted, so that other load is not measured."""
+    """Raise this process's priority if that is permitted, so that other load is not measured."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -19)

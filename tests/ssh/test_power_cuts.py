@@ -1,4 +1,4 @@
-"""Power that is cut at every single thing that a flash does to the disk."""
+"""Power cuts at every single change that a flash makes to the disk."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_no_cut_leaves_a_box_that_does_not_play(tmp_path: Path, first: Path, sec
     cuts = sum(scene["cuts"] for scene in scenes.values())
     print(f"\n{cuts} cuts, 0 boxes that do not play: {scenes}")
     assert cuts >= FEWEST_CUTS
-    # a bundle that is flipped back is never what is found afterwards
+    # a bundle whose trial failed must never be current afterwards
     assert scenes["bad trial"]["new"] == 0
     assert all(scene["old"] for scene in scenes.values())
     assert scenes["next flash"]["new"]

@@ -35,7 +35,7 @@ def box(tmp_path_factory: pytest.TempPathFactory, second: Path) -> Iterator[Box]
 
 
 def send(box: Box, content: bytes, digest: str | None = None) -> str:
-    """Sends an archive as it is; what the box said last."""
+    """Send an archive unchanged and return the box's last output."""
     digest = digest or hashlib.sha256(content).hexdigest()
     ssh = ["ssh", *box.env["LEFTHAND_SSH"].split(), "box", "--", box.env["LEFTHAND_SLOT"]]
     sent = subprocess.run(
@@ -48,19 +48,19 @@ def send(box: Box, content: bytes, digest: str | None = None) -> str:
 
 
 def refused(box: Box, content: bytes, words: str) -> str:
-    """The box refuses an archive with one sentence that has `words`, and plays on; returns the sentence."""
+    """Assert that the box refuses an archive with one sentence with `words` and plays on. Return the sentence."""
     playing, slots, status = box.slots.active(), box.current().digest, box.status()
     said = send(box, content)
     assert words in said and said.endswith(".") and "\n" not in said, said
     assert box.slots.active() == playing and box.current().digest == slots
     assert status is not None and box.plays() and box.status().pid == status.pid  # type: ignore[union-attr]
-    # nothing of it is left
+    # no file of the upload is left
     assert not list(box.slots.root.glob("incoming-*"))
     return said
 
 
 def signed(box: Box, folder: Path, key: Path | None = None, **changed: bytes) -> dict[str, bytes]:
-    """The files of an archive as the key's owner would make it, whatever is in them."""
+    """Return the files of an archive, signed by the key's owner with any content."""
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     return {**files, SIGNATURE: sign(files[MANIFEST], key or box.key), **changed}
 
@@ -106,7 +106,7 @@ def test_models_that_go_wrong_at_once(box: Box, tmp_path: Path, fault: str, word
     try:
         said = refused(box, archived(signed(box, folder)), words)
         if fault == "slow":
-            # it is the model that is too slow, not this machine
+            # the model is too slow, not this machine
             found = re.search(r"take more than (\d+\.\d) ms", said)
             assert found is not None and float(found[1]) > 1e3 * slow_step_s() / 2, said
     finally:
@@ -163,7 +163,7 @@ def test_an_archive_that_is_not_whole(box: Box, second: Path, part: float) -> No
 
 
 def with_member(member: tarfile.TarInfo, content: bytes = b"x") -> Callable[[dict[str, bytes]], bytes]:
-    """An archive of the bundle and one more member."""
+    """Return an archive of the bundle and one more member."""
 
     def made(files: dict[str, bytes]) -> bytes:
         stream = io.BytesIO(archived(files))

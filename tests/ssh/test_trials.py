@@ -1,4 +1,4 @@
-"""A bundle that goes wrong in its trial, after all that a self-test can ask: it is flipped back and the box plays."""
+"""A bundle that passes the self-test and fails in its trial: the old slot plays again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bundles import LATER, faulty, rules_against_slow, slow_step_s, variant
 from ssh_box import RULES, Box
 
 HOPS = 330
-"""More than the bad models take to go wrong."""
+"""Hops of the trial, more than the bad models need to fail."""
 
 
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
         ("nan", "its models give values that are not numbers"),
-        # on a busy machine one so slow is taken for one that hangs
+        # on a busy machine so slow a model looks like one that hangs
         ("slow", "it is too slow|it hangs|it ended"),
         ("hang", "it hangs|it ended"),
         ("crash", "it ended and was started again"),
@@ -37,11 +37,11 @@ def test_models_that_go_wrong_in_their_trial(box: Box, first: Path, tmp_path: Pa
         flashed.stderr,
     ), flashed.stderr
     if found := re.search(r"took more than (\d+\.\d) ms", flashed.stderr):
-        # it is the model that is too slow, not this machine
+        # the model is too slow, not this machine
         assert float(found[1]) > 1e3 * slow_step_s() / 2, flashed.stderr
     assert box.current().digest == before and box.plays()
     verdict = box.slots.verdict("b")
     assert verdict is not None and not verdict.good
-    # what failed is nothing to roll back to
+    # a failed bundle cannot be rolled back to
     back = box.deploy("rollback", "--host", "box")
     assert "The shipped bundle" in back.stdout and box.slots.active() is None and box.plays()

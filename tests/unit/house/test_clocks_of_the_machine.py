@@ -1,4 +1,4 @@
-"""The time of day may be set back at any moment: only the monotonic clock decides anything."""
+"""The time of day may be set back at any moment, so all decisions use the monotonic clock."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ ONLY_SHOWN = {
     "calibration/measure.py",
     "doctor/machine.py",
 }
-"""They write down or show when something was, or look at that very clock; nothing that plays follows from it."""
+"""These modules record or show the time of day, or check that clock. The playing does not depend on it."""
 FEWEST_MODULES = 120
 """`device` has more modules than this: a search that finds fewer looks in the wrong place."""
 MODULES = sorted(DEVICE.rglob("*.py"))
 
 
 def asked(path: Path) -> set[str]:
-    """Clocks of the day that a module asks."""
+    """Return the time-of-day clocks that a module reads."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)} & OF_DAY
 
 
 def test_every_module_is_looked_at() -> None:
     assert len(MODULES) > FEWEST_MODULES
-    # a name in the list of exceptions that no module has, or that asks no clock, excepts nothing
+    # every exception must name a module that exists and reads such a clock
     assert {path.relative_to(DEVICE).as_posix() for path in MODULES if asked(path)} == ONLY_SHOWN
 
 

@@ -1,4 +1,4 @@
-"""The owner's documents are true: commands, settings, and the exact sentences that the box prints."""
+"""The owner's documents name real commands and settings, and quote the box's messages exactly."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ FEWEST_MODULES = 120
 MODULES = sorted((ROOT / "device").rglob("*.py"))
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in MODULES)
 SAID = re.sub(r'"\s*\n\s*f?"', "", SOURCE)
-"""The device's sentences, those over several lines joined."""
+"""The device's source, with strings over several lines joined."""
 
 WORDS = SAID + "waiting for audio input; waiting for MIDI input; waiting for MIDI output; Watchdog timeout"
-"""With those that are put together while it runs, and systemd's own."""
+"""SAID, the messages that are put together at run time, and systemd's own."""
 
 
 def named(path: Path) -> str:
@@ -30,7 +30,7 @@ def named(path: Path) -> str:
 
 
 def code(text: str) -> list[str]:
-    """Spans and indented blocks."""
+    """Return the code spans and the lines of indented blocks."""
     return re.findall(r"`([^`]+)`", text) + re.findall(r"^ {4,}(\S.*)$", text, re.MULTILINE)
 
 

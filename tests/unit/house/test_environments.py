@@ -1,4 +1,4 @@
-"""The wheel in environments of its own: bare, and with what files need, on every Python that is here."""
+"""The wheel in separate environments: bare, and with the libraries for files, on every installed Python."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NOT_OF_THE_PROJECT = (".git", ".venv", ".cache", "build", "dist", "out", "*.egg-
 HOP_S = 0.016
 FULL_SCALE_TOLERANCE = 1e-4
 FEWEST_MODULES, FEWEST_ARRAYS = 120, 2
-"""`device` has at least so many .py and .npz files: a search that finds fewer looks in the wrong place."""
+"""`device` has at least so many .py and .npz files. A search that finds fewer looks in the wrong place."""
 
 pytestmark = pytest.mark.timeout(900)
 
 
 def interpreters() -> dict[str, Path]:
-    """Version → executable, of those in PATH or under pyenv that run."""
+    """Return version → executable for the working Pythons in PATH or under pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found: dict[str, Path] = {}
     for version in VERSIONS:
@@ -51,7 +51,7 @@ PYTHONS = interpreters()
 
 
 def found_in_device(pattern: str, fewest: int) -> list[Path]:
-    """The files of `device` in the checkout, at any depth, whose name has a pattern: at least `fewest`."""
+    """Return the files of `device` in the checkout, at any depth, whose names match a pattern: at least `fewest`."""
     found = sorted((ROOT / "device").rglob(pattern))
     assert len(found) >= fewest, f"only {len(found)} files {pattern} below device"
     return found
@@ -59,7 +59,7 @@ def found_in_device(pattern: str, fewest: int) -> list[Path]:
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment with the wheel in it, and nothing of the checkout."""
+    """A virtual environment with the wheel and without the checkout."""
 
     path: Path
 
@@ -101,7 +101,7 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.contextmanager
 def environment(version: str, extras: str, wheel: Path) -> Iterator[Environment]:
-    """One of this Python with what the wheel asks for, outside the checkout, gone after the tests."""
+    """Make an environment of this Python with the wheel's requirements, outside the checkout. It is temporary."""
     with tempfile.TemporaryDirectory(prefix="lefthand-env-") as folder:
         subprocess.run([PYTHONS[version], "-m", "venv", folder], check=True)
         made = Environment(Path(folder))
@@ -113,14 +113,14 @@ def environment(version: str, extras: str, wheel: Path) -> Iterator[Environment]
 
 @pytest.fixture(scope="session", params=PYTHONS)
 def bare(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Environment]:
-    """The wheel and what it needs, without an extra."""
+    """The wheel and its requirements, without an extra."""
     with environment(request.param, "", wheel) as made:
         yield made
 
 
 @pytest.fixture(scope="session", params=PYTHONS)
 def with_files(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Environment]:
-    """The wheel with what sound files need."""
+    """The wheel with the libraries for sound files."""
     with environment(request.param, "[play]", wheel) as made:
         yield made
 
@@ -166,7 +166,7 @@ def test_the_wheel_holds_the_device_alone_with_its_bundle(wheel: Path) -> None:
 def test_an_editable_install_warns_of_nothing_and_finds_the_checkout(checkout: Path, tmp_path: Path) -> None:
     subprocess.run([next(iter(PYTHONS.values())), "-m", "venv", tmp_path], check=True)
     made = Environment(tmp_path)
-    # an older pip shows what the build says only when it is asked to
+    # an older pip prints the build's output only with -v
     ran = made.run("python", "-m", "pip", "install", "--verbose", "--no-deps", "--editable", checkout)
     assert ran.returncode == 0, ran.stderr
     said = (ran.stdout + ran.stderr).splitlines()
@@ -273,7 +273,7 @@ Notes = list[tuple[int, float]]
 
 
 def heard(environment: Environment, folder: Path) -> Notes:
-    """(pitch, onset) of the demo as it is heard there."""
+    """Return (pitch, onset) of the notes heard in the demo in that environment."""
     out = folder / "notes.csv"
     ran = environment.run("lefthand", "play", DEMO, "--notes", out)
     assert ran.returncode == 0, ran.stderr
@@ -283,7 +283,7 @@ def heard(environment: Environment, folder: Path) -> Notes:
 
 @pytest.fixture(scope="session")
 def heard_first() -> Notes:
-    """The notes that the first of the Pythons heard; empty before that."""
+    """The notes that the first Python heard; empty before that."""
     return []
 
 

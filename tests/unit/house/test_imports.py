@@ -55,7 +55,7 @@ MODULES = [path for package in OURS for path in sorted((ROOT / package).rglob("*
 
 
 def names_in(nodes: Iterator[ast.AST]) -> set[str]:
-    """Top-level packages that these nodes import; a relative import is none."""
+    """Return the top-level packages that these nodes import. Relative imports do not count."""
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -66,12 +66,12 @@ def names_in(nodes: Iterator[ast.AST]) -> set[str]:
 
 
 def imported(path: Path) -> set[str]:
-    """Everything that a module imports, wherever in it."""
+    """Return everything that a module imports, at any place in the file."""
     return names_in(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def imported_at_once(path: Path) -> set[str]:
-    """Imports that run when the module is imported: not those in functions, nor those for type checkers alone."""
+    """Return the imports that run when the module is imported: none in functions and none for type checkers only."""
 
     def walk(node: ast.AST) -> Iterator[ast.AST]:
         yield node
@@ -108,7 +108,7 @@ def test_the_device_imports_extras_only_where_they_are_used(path: Path) -> None:
 
 
 def python(code: str, *arguments: object) -> str:
-    """The output of `code` in a process of its own."""
+    """Run `code` in a separate process and return its output."""
     ran = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Names that no type checker follows: faults, modules in units and scripts, the build's packages, rooms in papers."""
+"""Names that no type checker checks: faults, modules in units and scripts, the build's packages, rooms in documents."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def fault_names() -> tuple[set[str], set[str]]:
 
 
 def strings_of_the_device() -> Counter[str]:
-    """How often each string stands in the device's code, that of `status` left out, which only shows faults."""
+    """Count each string in the device's code, without `status`, which only shows faults."""
     found: Counter[str] = Counter()
     for path in files_of("device"):
         if place_of(path) != "status":
@@ -89,7 +89,7 @@ def test_every_fault_is_counted_somewhere() -> None:
     counted, asked = fault_names()
     assert len(names) >= 8
     assert asked <= names
-    # the daemon and the foot switch count the name that an error carries: there the name stands where it is raised
+    # the daemon and the foot switch count the name that an error carries, so the name is found at its `raise`
     strings = strings_of_the_device()
     uncounted = {name for name in names - counted if not strings[name] or (name in asked and strings[name] < 2)}
     assert not uncounted, f"no code counts {sorted(uncounted)}"
@@ -99,7 +99,7 @@ def test_every_fault_is_counted_somewhere() -> None:
 
 
 def test_the_settings_of_the_build_take_every_file_of_code_and_every_table() -> None:
-    """`test_environments.py` builds the wheel and looks into it; this one says so in a second."""
+    """`test_environments.py` builds the wheel and checks its files. This test finds the same error within a second."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     packages = set(find_packages(str(ROOT), include=settings["packages"]["find"]["include"]))
     folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in files_of("device")}
@@ -147,7 +147,7 @@ def test_the_command_that_root_runs_is_a_module_that_is_there() -> None:
 
 
 def test_the_command_that_is_installed_is_there() -> None:
-    """As an entry point of the build, or as a script that imports a function of ours."""
+    """Names used as an entry point of the build, or in a script that imports one of our functions."""
     text = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     places = dict(text["project"].get("scripts", {}))
     for name in text["tool"]["setuptools"].get("script-files", []):
@@ -201,7 +201,7 @@ def test_the_map_names_every_room_once() -> None:
 
 
 def anchors_of(path: Path) -> set[str]:
-    """The anchors that GitHub gives to a document's headings."""
+    """Return the anchors that GitHub makes from a document's headings."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""The rooms: which there are, what each imports, what a reader finds at their doors, and that no name is used twice."""
+"""Checks of the rooms: their list, their imports, their `__init__.py` files, and that class names are unique."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.unit.helpers.rooms import (
     python,
 )
 
-# 1, 2, 12: who imports whom
+# 1, 2, 12: imports between rooms
 
 
 @pytest.mark.parametrize("package", TABLES)
@@ -72,7 +72,7 @@ def test_the_files_of_two_rooms_are_told_apart() -> None:
     assert any(name.startswith("device.hearing.") for name in names)
 
 
-# 3, 4: what stands in the house
+# 3, 4: folders and files
 
 
 @pytest.mark.parametrize("package", TABLES)
@@ -104,7 +104,7 @@ def faces() -> list[Path]:
 
 
 def code_folders() -> set[Path]:
-    """Folders below the three packages that hold Python files besides a face."""
+    """Folders below the three packages that hold Python files besides an `__init__.py`."""
     own = {path.parent for package in ("device", "training", "export") for path in files_of(package)}
     above = {parent for folder in own for parent in folder.parents if parent.is_relative_to(ROOT) and parent != ROOT}
     return {
@@ -149,7 +149,7 @@ def test_the_face_of_the_device_names_every_room() -> None:
     assert set(DEVICE_ROOMS) <= set(re.findall(r"`(\w+)`", text))
 
 
-# 5: what is loaded
+# 5: loaded modules
 
 
 def test_the_process_that_silences_the_instrument_loads_neither_numpy_nor_mido_nor_click() -> None:

@@ -15,11 +15,11 @@ from tests import tiers
 
 ROOT = Path(__file__).parents[3]
 FEWEST_TESTS = {"unit": 2000, "ssh": 60, "host": 40, "box": 40}
-"""A collection that finds fewer has not looked everywhere."""
+"""Fewest tests: a collection that finds fewer has missed folders."""
 
 
 def pytest_in(root: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Runs pytest as a user does, in a process of its own; `settings` go into its environment, CI does not."""
+    """Run pytest as a user does, in a separate process. `settings` go into its environment; CI is removed from it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CI"))}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
@@ -69,7 +69,7 @@ def test_a_tier_is_chosen_by_folder_or_marker(arguments: list[str], expression: 
 def test_a_tier_without_its_tools_says_in_one_line_what_it_needs(
     tier: str, ci: str, status: int, tmp_path: Path
 ) -> None:
-    # a plugin that takes the place of a machine without the tools
+    # this plugin simulates a machine without the tools
     (tmp_path / "bare_machine.py").write_text(
         f"import tests.tiers as t\nt.PROGRAMS = {{{tier!r}: ('no-such-program',)}}\n"
         f"t.MODULES = {{{tier!r}: ('no_such_module',)}}\n"
