@@ -39,7 +39,7 @@ class Chunks:
 
     @property
     def frames(self) -> int:
-        """Frames of a chunk, with both sides."""
+        """The number of frames of a chunk: its core and the overlap on both sides."""
         return self.core + 2 * self.side
 
     def count(self, frames: int) -> int:
