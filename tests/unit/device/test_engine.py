@@ -1,4 +1,4 @@
-"""The engine over MIDI: nothing is known before it is played, whatever gives the beat, and every key is let go."""
+"""The engine on MIDI: with every clock it uses no note before it is played, and it releases every key."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_notes_decided_after_t_change_nothing_that_is_due_before_t_and_the_gap(
     changed, _ = play_hand(folder, another_end(melody(), at, seed), clock)
     until_s = at / TICKS * BEAT_S
     assert before(note_ons(changed.sends), until_s) == before(note_ons(whole.sends), until_s)
-    # a step is planned by what was decided a gap before it: so far reaches what is the same
+    # a step is planned from the notes decided a gap before it, so the results agree up to this step
     blind = [step.time_s for step in steps if step.time_s - gap_steps() * step.length_s <= until_s]
     safe_s = np.nextafter(max(blind, default=0.0), np.inf)
     lengthening_s = 1e-3  # a step may be that much longer than the gap before it, where the tempo bends

@@ -1,4 +1,4 @@
-"""The engine over sound: nothing is known before it is heard, whatever gives the beat, and every key is let go."""
+"""The engine on sound: with every clock it uses no note before it is heard, and it releases every key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.unit.helpers.shipped import bundle, recording
 
 RATE, HOP = 16_000, 256
 SOUND_S = 12.0
-"""So much of the demo: count-in, the bar that the left hand listens to, and three bars of both hands."""
+"""Seconds of the demo: count-in, the bar of listening, and three bars of both hands."""
 DEMO_BPM = 100.0
 
 
@@ -34,7 +34,7 @@ def hearing() -> Hearing:
 
 
 def play(hearing: Hearing, samples: NDArray[np.float32], mode: Mode, folder: Path) -> Performance:
-    """The shipped bundle over samples at the demo's rate."""
+    """Run the shipped bundle on samples at the demo's rate."""
     path = folder / "input.wav"
     rate = recording()[1]
     soundfile.write(path, samples, rate, subtype="FLOAT")
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(hearing: Hearing, folder: Path) -> dict[str, Performance]:
-    """The demo's beginning by each clock that sound can have."""
+    """Return the result on the demo's beginning for each clock that works with sound."""
     modes: tuple[Mode, ...] = ("follow", "fixed")
     return {mode: play(hearing, beginning(), mode, folder) for mode in modes}
 
@@ -79,7 +79,7 @@ def test_the_same_sound_gives_the_same_left_hand(
 
 
 def replaced(at: int, how: str) -> NDArray[np.float32]:
-    """The demo's beginning with something else from the sample `at` on, of the same length where not cut."""
+    """Return the demo's beginning with other sound from the sample `at` on, of the same length unless it is cut."""
     samples = beginning().copy()
     rest = len(samples) - at
     if how == "cut":

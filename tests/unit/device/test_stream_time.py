@@ -1,4 +1,4 @@
-"""Stream time against the machine's time: late blocks move nothing, lost samples move everything after."""
+"""Stream time and machine time: late blocks change no time, lost samples shift all later times."""
 
 from __future__ import annotations
 

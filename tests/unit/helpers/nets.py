@@ -1,4 +1,4 @@
-"""Stand-ins for the accompanist's net, with a memory as the real one has."""
+"""Stand-ins for the accompanist's net, with a memory like the real net's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float32]
 
 
 class EchoNet:
-    """Answers with random but fixed functions of everything it has been shown."""
+    """Returns random but fixed functions of all its inputs so far."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -37,7 +37,7 @@ class EchoNet:
 
 
 class FixedNet:
-    """Wants the same at every step: these pitch classes, and strikes of the bass, above it, and many."""
+    """Returns the same at every step: these pitch classes, and the strikes of the bass, above it, and of many keys."""
 
     def __init__(
         self, classes: tuple[int, ...] = (0, 4, 7), strike: tuple[float, float, float] = (0.3, 0.3, 0.0)

@@ -1,4 +1,4 @@
-"""A simulated right hand: rhythms as people write them, played with human timing, heard a little late."""
+"""A simulated right hand: written rhythms, played with human timing and heard a little late."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RHYTHMS: list[tuple[float, tuple[float, ...]]] = [
     (0.7, (0.5,)),
     (1.5, ()),
 ]
-"""How often, and where in a beat onsets fall: quarters, eighths, dotted, sixteenths, off-beats and rests."""
+"""Weights and places of onsets in a beat: quarters, eighths, dotted, sixteenths, off-beats and rests."""
 COMPOUND: list[tuple[float, tuple[float, ...]]] = [
     (3.0, (0.0,)),
     (3.0, (0.0, 2 / 3)),
@@ -35,7 +35,7 @@ COMPOUND: list[tuple[float, tuple[float, ...]]] = [
 
 @dataclass(frozen=True)
 class Performance:
-    """Onsets in the order in which they are decided, and when the beats really are."""
+    """Onsets in the order of their decisions, and the true times of the beats."""
 
     onset_s: Floats
     decided_s: Floats
@@ -83,7 +83,7 @@ def perform(
 
 
 def listen(clock: Clock, played: Performance, hop_s: float = 0.016, phase_s: float = 0.0) -> list[tuple[Step, float]]:
-    """Every step that the clock gives until the last beat, with the time at which it gave it."""
+    """Return every step of the clock until the last beat, with the time at which it was returned."""
     steps: list[tuple[Step, float]] = []
     heard = 0
     now_s = phase_s
@@ -98,7 +98,7 @@ def listen(clock: Clock, played: Performance, hop_s: float = 0.016, phase_s: flo
 
 
 def beat_f(steps: list[tuple[Step, float]], beat_s: Floats, first: int = 0, tolerance_s: float = 0.07) -> float:
-    """F of the beats that were given before they sounded against the real ones, from the beat `first` on."""
+    """Return the F-measure of the beats predicted before they sounded, against the true beats from `first` on."""
     real = beat_s[first:-1]
     start_s = real[0] - tolerance_s
     given = [
@@ -117,11 +117,11 @@ def beat_f(steps: list[tuple[Step, float]], beat_s: Floats, first: int = 0, tole
 
 
 def steady(tempo: float, beats: int, start_s: float = 0.5) -> Floats:
-    """Times of even beats."""
+    """Return the times of even beats."""
     return start_s + np.arange(beats) * 60 / tempo
 
 
 def bending(tempo: float, beats: int, tempo_at: Callable[[int], float], start_s: float = 0.5) -> Floats:
-    """Times of beats whose tempo is `tempo` times `tempo_at(beat)`."""
+    """Return the times of beats whose tempo is `tempo` times `tempo_at(beat)`."""
     lengths = [60 / (tempo * tempo_at(beat)) for beat in range(beats - 1)]
     return start_s + np.concatenate([[0.0], np.cumsum(lengths)])

@@ -1,4 +1,4 @@
-"""The shipped left hand over hands that are played to it, and what it then sends."""
+"""The shipped left hand, right hands that are played to it, and the messages that it sends."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Struck = tuple[int, int, int]
 
 @cache
 def left_hand() -> LeftHand:
-    """One for all runs, forgetful between them."""
+    """Return one left hand for all runs, which reset it before use."""
     return left_hand_of(bundle())
 
 
 def fresh_left_hand() -> LeftHand:
-    """As if it had heard nothing."""
+    """Return the left hand, reset as if it had heard nothing."""
     left_hand().reset()
     return left_hand()
 
@@ -44,7 +44,7 @@ def gap_steps() -> float:
 
 @dataclass
 class Watched:
-    """A clock, and the steps that it gave."""
+    """A clock and the steps that it returned."""
 
     inner: Clock
     given: list[Step] = field(default_factory=list)
@@ -75,7 +75,7 @@ def before(played: Sequence[NoteOn], time_s: float) -> list[NoteOn]:
 
 
 def let_go(sends: Sequence[Send]) -> bool:
-    """Whether the messages of every key are on, off, on, off by their due times, which never fall."""
+    """Return whether each key's messages alternate on and off, at due times that never decrease."""
     for pitch in {send.pitch for send in sends}:
         of_key = [send for send in sends if send.pitch == pitch and send.kind != "control"]
         kinds = [send.kind for send in of_key]
@@ -87,7 +87,7 @@ def let_go(sends: Sequence[Send]) -> bool:
 
 
 def known(performance: Performance, until_s: float) -> list[tuple[float, int, int, float, float, str]]:
-    """Notes decided by then; their offsets may be open."""
+    """Return the notes decided by that time. Their offsets may be open."""
     return [
         (n.onset_s, n.pitch, n.velocity, n.confidence, n.decided_s, n.hand)
         for n in performance.notes

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 LEAST_FILES = {"device": 120, "training": 75, "export": 15, "deploy": 25}
 """Each package has at least so many Python files: a test that finds fewer has looked in the wrong place."""
 NO_ROOM = {"utils", "common", "helpers", "misc", "base"}
-"""Names of drawers: a room with such a name has no subject."""
+"""Forbidden names: a room with such a name has no subject."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,13 +106,13 @@ def files_of(package: str) -> list[Path]:
 
 
 def place_of(path: Path) -> str:
-    """The room that a file is in, or the file's own name if it stands beside the rooms."""
+    """Return the room that holds a file, or the file's own name if it is in no room."""
     parts = path.relative_to(ROOT).parts
     return parts[1] if len(parts) > 2 else path.stem
 
 
 def imports_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything that a file imports, functions and type checks included.
+    """Return line and full name of everything that a file imports, also in functions and type checks.
 
     `from device.clock import meter` is `device.clock.meter`. Relative imports are made absolute.
     """
@@ -155,7 +155,7 @@ def classes_of(path: Path) -> Iterator[str]:
 
 
 def python(code: str) -> str:
-    """The output of `code` in a process of its own."""
+    """Run `code` in a separate process and return its output."""
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

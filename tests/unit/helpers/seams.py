@@ -1,4 +1,4 @@
-"""A box whose card, ports and engine are played by the test: a `Session` between seams, and faults at random.
+"""A box with a simulated card, ports and engine around a real `Session`, and random faults at these seams.
 
 `fault` breaks one session; `Stage.struck_and_let_go` says whether a note hangs. The sender, the loop and their
 threads are the real ones; only their pauses are shorter.
@@ -37,7 +37,7 @@ PATIENCE_S = 60.0
 
 
 class Card:
-    """A PyAudio with one input, which delivers what the test gives it."""
+    """A PyAudio with one input, which delivers the test's blocks."""
 
     def __init__(self) -> None:
         self.active = False
@@ -95,7 +95,7 @@ class Ports:
 
 
 class Client:
-    """RtMidi's; a broken one raises, a deaf one never returns until it is let."""
+    """Stand-in for RtMidi's output. A broken one raises; a deaf one returns only when the test lets it."""
 
     def __init__(self) -> None:
         self.got: list[list[int]] = []
@@ -112,17 +112,17 @@ class Client:
 
 
 class Pianist:
-    """An engine that strikes at random through the real performer, and hangs or fails when it is told to."""
+    """An engine that strikes at random through the real performer, and hangs or fails on request."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self.hearing = SimpleNamespace(spec=FeatureSpec(), pending=False, not_finite=0)
         self.hangs: threading.Event | None = None
-        """Where it is there, the next hop lasts until it is set."""
+        """If it is not None, the next hop lasts until it is set."""
         self.error: Exception | None = None
         self.storm = 0
         self.no_numbers = 0
-        """In how many of the next hops the transcriber gives no number."""
+        """Number of the next hops in which the transcriber returns NaN."""
         self.hops = 0
         self.reset()
 
@@ -171,7 +171,7 @@ class Stage:
         self.failures: list[Exception] = []
 
     def open(self) -> Session:
-        """As the service opens it; raises UnavailableError."""
+        """Open a session as the service does. Raises UnavailableError."""
 
         def woken() -> None:
             self.woken += 1
@@ -189,7 +189,7 @@ class Stage:
         return self.clients[-1], port
 
     def play(self, blocks: int) -> None:
-        """So many blocks, and until they are heard."""
+        """Deliver a number of blocks and wait until they are heard."""
         until = self.pianist.hops + blocks
         for _ in range(blocks):
             self.card.deliver()
@@ -197,7 +197,7 @@ class Stage:
 
     @staticmethod
     def struck_and_let_go(client: Client) -> bool:
-        """Whether each note-on of a client was followed by a note-off of its key, before the next and at last."""
+        """Return whether each note-on of a client has a note-off before the key's next note-on or the end."""
         down: set[int] = set()
         for status, *data in client.got:
             if status & 0xF0 == 0x90:
@@ -219,7 +219,7 @@ def patiently(holds: Callable[[], object], what: str = "") -> None:
 
 @contextlib.contextmanager
 def seams(stage: Stage) -> Iterator[None]:
-    """Put the stage's card and ports in the place of PortAudio and RtMidi, and shorten the pauses."""
+    """Replace PortAudio and RtMidi by the stage's card and ports, and shorten the pauses."""
 
     @contextlib.contextmanager
     def portaudio() -> Iterator[Card]:
@@ -255,7 +255,7 @@ FAULTS = (
 
 
 def fault(stage: Stage, kind: str) -> None:
-    """One session with the fault `kind` in it, until it is closed; AssertionError where it does harm."""
+    """Run one session with the fault `kind` until it is closed. Raises AssertionError if the fault does harm."""
     rng = stage.rng
     if kind == "busy":
         stage.card.busy = True

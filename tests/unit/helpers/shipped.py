@@ -1,4 +1,4 @@
-"""The shipped bundle and the demo recording, for tests that must hold whatever the weights are."""
+"""The shipped bundle and the demo recording, for tests that must pass with any weights."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def notes(told: Iterable[NoteHeard | NoteEnded]) -> list[Note]:
 
 
 def share_found(wanted: list[Note], found: list[Note], within_s: float) -> float:
-    """Share of the notes in either list that have their counterpart, of the same pitch, in the other (an F1)."""
+    """Return the share of the notes in both lists with a match of the same pitch in the other list (an F1)."""
     left = list(found)
     matched = 0
     for note in wanted:

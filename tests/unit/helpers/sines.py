@@ -1,4 +1,4 @@
-"""A piano of sines: a bank that is made in no time."""
+"""A piano of sines: a note bank that is made quickly."""
 
 from __future__ import annotations
 

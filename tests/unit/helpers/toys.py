@@ -37,7 +37,7 @@ def toy_transcriber(seed: int = 1) -> Any:
     seen = layers.Dense(32, activation="relu")(layers.Concatenate()([layers.Flatten()(seen), layers.Flatten()(own)]))
     after, _ = layers.GRUCell(24)(seen, [memory])
     lately = 0.5 * mean + 0.5 * seen
-    # the mean beside an unbounded neighbour: the converter widens its output's scale, and export must mend that
+    # a mean beside an unbounded neighbour: the converter widens its output's scale, and export must correct that
     y = layers.Dense(KEYS * 4)(layers.Concatenate()([after, lately, 3 * seen]))
     outputs = {"y": ops.sigmoid(ops.reshape(40 * y, (1, KEYS, 4))), "next_frames": frames[:, 1:]}
     outputs |= {"next_mean": lately, "next_memory": after}
@@ -99,7 +99,7 @@ GRID_INPUTS = 30
 
 
 def checks(name: str) -> list[list[dict[str, NDArray[np.float32]]]]:
-    """The roll-outs on which int8 and float are compared."""
+    """Return the roll-outs on which int8 and float are compared."""
     if name == "transcriber":
         return [list(toy_music(200, seed)) for seed in (11, 12)]
     return [list(toy_grid(200, GRID_INPUTS, seed)) for seed in (11, 12)]
@@ -126,7 +126,7 @@ def export_toys(folder: Path) -> None:
     naming = Naming(
         "toy", "1", "0000000", ("python tests/unit/helpers/toys.py",), data_sources(["lieder"], ["splendid"])
     )
-    # an untrained model's outputs lie about their thresholds, where a trained one's are seldom
+    # an untrained model's outputs are near their thresholds, where those of a trained model are rare
     loose = Tolerance(error=0.1, decisions=0.95)
     export_bundle(folder / "bundle", naming, hearing, playing, FeatureSpec(), 3, loose)
     arrays = {}
@@ -142,7 +142,7 @@ def export_toys(folder: Path) -> None:
 
 
 def ranges(content: bytes) -> dict[str, float]:
-    """Errors of the toy accompanist as it is, with every range too wide, and with those fitted again."""
+    """Return the toy accompanist's errors: unchanged, with every range too wide, and with the ranges fitted again."""
     from device.bundles.golden import relative_error
     from device.bundles.tflite import StepModel
     from export.conversion.float_model import FloatModel
@@ -163,7 +163,7 @@ def ranges(content: bytes) -> dict[str, float]:
 
 
 def slow() -> dict[str, float]:
-    """The value of a slow memory after 600 steps: in floats, exported, and exported with its update in int8."""
+    """Return a slow memory's value after 600 steps: in floats, exported, and exported with its update in int8."""
     from unittest.mock import patch
 
     from device.bundles.tflite import StepModel
@@ -214,7 +214,7 @@ def open_batch() -> None:
 
 
 def state_without_next() -> None:
-    """A state that nothing comes back for."""
+    """A state without a matching output."""
     import keras
 
     from export.conversion.float_model import FloatModel
@@ -225,7 +225,7 @@ def state_without_next() -> None:
 
 
 def wrong_input() -> None:
-    """A roll-out that gives what the model does not take."""
+    """A roll-out with an input that the model does not have."""
     from export.conversion.float_model import FloatModel
 
     FloatModel(toy_accompanist(GRID_INPUTS)).roll([{"z": np.zeros(GRID_INPUTS, np.float32)}])

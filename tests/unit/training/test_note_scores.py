@@ -1,4 +1,4 @@
-"""How well heard notes agree with labels."""
+"""The agreement between heard notes and labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bundle is checked to the last bit before any of it is used."""
+"""A bundle is checked completely before any part of it is used."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ FILES = (MANIFEST, MANIFEST_SUM, "transcriber.tflite", "accompanist.tflite", GOL
 
 @pytest.fixture
 def folder(toy_bundle: Bundle, tmp_path: Path) -> Path:
-    """A bundle to spoil."""
+    """A bundle that a test may damage."""
     return Path(shutil.copytree(toy_bundle.path, tmp_path / "bundle"))
 
 
 @pytest.fixture
 def no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No interpreter may be built."""
+    """Fail the test if an interpreter is built."""
 
     def built(*_: Any, **__: Any) -> None:
         raise AssertionError("an interpreter was built from a bundle that should have been refused")
@@ -44,7 +44,7 @@ def no_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Changes the manifest as its maker could: the sums are right again."""
+    """Change the manifest and correct its checksums, as a bundle's maker could."""
     manifest = json.loads((folder / MANIFEST).read_text())
     change(manifest)
     text = json.dumps(manifest).encode()
@@ -53,7 +53,7 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def put(folder: Path, name: str, content: bytes) -> None:
-    """Changes a file as its maker could."""
+    """Change a file and its checksum, as a bundle's maker could."""
     (folder / name).write_bytes(content)
     rewrite(folder, lambda manifest: manifest["files"].update({name: hashlib.sha256(content).hexdigest()}))
 

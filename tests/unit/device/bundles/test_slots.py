@@ -1,4 +1,4 @@
-"""Two slots and what plays: whatever state they are found in, there is a bundle to open."""
+"""The two slots and the current bundle: in every state of the slots there is a bundle to open."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def slots(tmp_path: Path, toy_bundle: Bundle) -> Slots:
 
 
 def fill(slots: Slots, name: str) -> None:
-    """Puts a bundle of its own into a slot."""
+    """Put a different bundle into a slot."""
     incoming = slots.root / "new"
     shutil.copytree(slots.shipped, incoming)
     slots.fill("a" if name == "a" else "b", incoming)

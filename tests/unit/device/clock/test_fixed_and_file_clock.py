@@ -1,4 +1,4 @@
-"""The clocks that need no hearing: a set tempo, and a MIDI file's own beats."""
+"""The clocks that do not listen: a fixed tempo, and a MIDI file's own beats."""
 
 from __future__ import annotations
 

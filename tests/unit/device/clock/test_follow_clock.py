@@ -1,4 +1,4 @@
-"""The clock that follows: played to by an even hand, one that bends the tempo, and by anyone at all."""
+"""The following clock, with even playing, with a changing tempo, and with arbitrary notes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TUNE = (60, 62, 64, 65, 67, 65, 64, 62)
 def played(
     clock: FollowClock, onsets_s: Sequence[float], end_s: float | None = None, hop_s: float = 0.016, phase_s: float = 0
 ) -> list[tuple[Step, float]]:
-    """Each step with the time at which it was given; a note is decided 50 ms after it sounds."""
+    """Return each step and the time at which it was returned. A note is decided 50 ms after it sounds."""
     end_s = onsets_s[-1] + 1 if end_s is None else end_s
     given_out: list[tuple[Step, float]] = []
     waiting = [(t, TUNE[i % len(TUNE)]) for i, t in enumerate(onsets_s)]
@@ -40,7 +40,7 @@ def steps_of(given_out: list[tuple[Step, float]]) -> list[Step]:
 
 
 def from_truth(steps: list[Step], beats_s: Sequence[float]) -> list[float]:
-    """The distance in seconds of each given beat from the nearest true one."""
+    """Return the distance in seconds of each returned beat from the nearest true beat."""
     true = np.asarray(beats_s)
     return [float(np.abs(true - s.time_s).min()) for s in steps if s.is_beat and true[0] <= s.time_s <= true[-1]]
 
@@ -85,7 +85,7 @@ def test_triplets_throughout_change_neither_tempo_nor_beat() -> None:
 
 @pytest.mark.parametrize("tempo", [60.0, 240.0])
 def test_half_and_double_tempo_are_mended(tempo: float) -> None:
-    """Told a tempo half or twice the true one, it finds the true one from what is played."""
+    """If the given tempo is half or twice the true one, the clock finds the true tempo from the notes."""
     beat_s = 0.5
     figure = (0.0, 1.0, 1.5, 2.0, 3.0, 3.25, 3.5)
     onsets_s = [1 + (4 * bar + place) * beat_s for bar in range(24) for place in figure]

@@ -1,4 +1,4 @@
-"""Metres and the grid they give."""
+"""Metres and their grids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MIDI clock: the grid is the sender's, from Start to Stop, whatever the cable's jitter."""
+"""MIDI clock: the grid follows the sender from Start to Stop, in spite of jitter on the cable."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def steps_of(
     onsets_s: tuple[float, ...] = (),
     hop_s: float = HOP_S,
 ) -> list[Step]:
-    """The steps given hop by hop, none too late to be planned."""
+    """Return the steps hop by hop. None may be too late to be planned."""
     given_out, waiting, hop = [], list(messages), 0
     while (now_s := hop * hop_s) < end_s:
         while waiting and waiting[0][0] <= now_s:

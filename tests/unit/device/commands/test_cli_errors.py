@@ -1,4 +1,4 @@
-"""The command line: what cannot be done is said in one sentence that names it, with a non-zero exit."""
+"""The command line: each error is one sentence that names its cause, with a non-zero exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lefthand status`: what a box tells, and that a dead or silent one is never taken for a living one."""
+"""`lefthand status`: the report of a box, and that a dead or silent box is never reported as running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each check of the doctor, on machines where the one thing is wrong, and the command on a machine of paper."""
+"""Each check of the doctor, on simulated machines with one fault each, and the command on a simulated machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_SUCH_PID = 2**22 + 1
 
 
 class Paper(Machine):
-    """A Pi on which all is well; a test spoils one thing."""
+    """A simulated Pi without faults. A test breaks one thing."""
 
     def __init__(self) -> None:
         self.files = {

@@ -1,4 +1,4 @@
-"""MIDI files: whose notes they are, when they sound, and what is written back."""
+"""MIDI files: the hand of each note, the times of the notes, and the written file."""
 
 from __future__ import annotations
 

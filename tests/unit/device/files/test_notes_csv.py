@@ -1,4 +1,4 @@
-"""NOTES.csv: its columns, its order, and nothing lost on the way."""
+"""NOTES.csv: its columns, its order, and that no note is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Playing over a file: time as counted in the source, cut inputs, what was sent, and an end in silence."""
+"""`lefthand play` on a file: times counted in the source, truncated inputs, sent messages, and a silent end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOOK_AHEAD, LENGTH = 3, 20
 
 
 class ClickHearing:
-    """Hears middle C in every hop with a click, three hops late, and its end twenty hops later."""
+    """Reports middle C for every hop with a click, three hops late, and the note's end twenty hops later."""
 
     def __init__(self) -> None:
         self.spec = FeatureSpec()

@@ -1,4 +1,4 @@
-"""The demo recording through the shipped models: heard, counted in, played to, and the same however it is cut."""
+"""The demo recording through the shipped models: notes, count-in, left hand, and the same result for all blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BEAT_S = 60 / TEMPO
 FIRST_BAR_S = LEAD_S + 4 * BEAT_S
 CUT_S = 9.63
 PLAYED_S = 16.0
-"""Enough of it, for a test."""
+"""Seconds of the demo that a test uses."""
 
 
 class Run:
@@ -35,12 +35,12 @@ class Run:
         self.report: dict[str, Any] = json.loads(report.read_text())
 
     def heard_by(self, seconds: float) -> list[tuple[str, ...]]:
-        """All of each note but its offset, of those decided by then."""
+        """Return the notes decided by that time, without their offsets."""
         columns = ("onset_s", "midi_pitch", "velocity", "confidence", "decided_s", "hand")
         return [tuple(n[c] for c in columns) for n in self.notes if float(n["decided_s"]) <= seconds]
 
     def sent_before(self, seconds: float) -> list[dict[str, Any]]:
-        """Note-ons that sound before then."""
+        """Return the note-ons that sound before that time."""
         return [send for send in self.report["sent"] if send["due_s"] < seconds]
 
 

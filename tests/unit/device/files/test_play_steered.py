@@ -34,7 +34,7 @@ def both_hands(tmp_path: Path) -> Path:
 
 
 def left_hand(path: Path, *options: str) -> list[tuple[int, int]]:
-    """(sixteenth, key) of what was played."""
+    """Return (sixteenth, key) of the played notes."""
     out = path.with_name("left.mid")
     result = CliRunner().invoke(main, ["play", str(path), "--midi", str(out), *options])
     assert result.exit_code == 0, result.output

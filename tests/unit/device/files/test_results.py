@@ -1,4 +1,4 @@
-"""The files that a performance leaves: the report's schema, the roll's size, the mix's hands."""
+"""The files that a performance writes: the report's schema, the roll's size, the hands in the mix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features: one function for a hop and for a recording, the same numbers everywhere, and nothing that poisons them."""
+"""Features: a hop and a recording use one function, all machines get the same numbers, and bad input does no harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: one stroke is one note, and every note ends at most once, whatever the posteriors."""
+"""The gate: one stroke is one note, and every note ends at most once, for all posteriors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(
 
 
 def onsets(pitch: int, *values: float, held: float = 0.9) -> list[Posterior]:
-    """The key is down all the while."""
+    """The key stays down all the time."""
     return [posterior({pitch: value}, {pitch: held}) for value in values]
 
 
@@ -202,7 +202,7 @@ def any_posteriors(draw: st.DrawFn) -> NDArray[np.float64]:
 
 
 class Says:
-    """A net that says what it was told to say."""
+    """A net that returns given posteriors."""
 
     def __init__(self, said: NDArray[np.float64]) -> None:
         self._said, self._at = said, -1

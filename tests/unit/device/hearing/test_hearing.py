@@ -1,4 +1,4 @@
-"""Hearing with the shipped bundle on the demo: blocks do not matter, nothing poisons it, our own is our own."""
+"""Hearing with the shipped bundle: block sizes do not matter, bad input does no harm, own notes are marked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ confidence = {}
 output = "synth"
 """
 STORM = 4
-"""Notes a second that no disturbance may make."""
+"""Upper limit for false notes a second from a disturbance."""
 RECOVERY_S = 3.0
 SURE = 0.9
 
@@ -137,7 +137,7 @@ DISTURBANCES: dict[str, Samples] = {
 def test_a_disturbance_makes_no_storm_and_leaves_nothing(hearing: Hearing, undisturbed: list[Note], name: str) -> None:
     bad = DISTURBANCES[name][: 3 * RATE // HOP * HOP]
     bad_s = len(bad) / RATE
-    # a doubtful note may as well come a frame later, or not at all
+    # an uncertain note may come a frame later or be missing
     clean = [note for note in undisturbed if note.onset_s >= RECOVERY_S and note.confidence >= SURE]
     hearing.reset()
     told = notes(hear(hearing, np.concatenate([bad, demo(7.5)])))
@@ -188,7 +188,7 @@ def test_what_was_sent_is_no_longer_the_player_s(hearing: Hearing) -> None:
 
 
 class Strikes:
-    """A net that hears one key struck at one step."""
+    """A net that reports one key struck at one step."""
 
     def __init__(self, pitch: int, at: int, confidence: float) -> None:
         self._key, self._at, self._confidence = pitch - LOWEST_KEY, at, confidence

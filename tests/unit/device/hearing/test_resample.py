@@ -1,4 +1,4 @@
-"""Hops: the same samples give the same hops at the same times, however they arrive."""
+"""Hops: the same samples give the same hops at the same times, for all block sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys played live mean what a MIDI file of them means."""
+"""Keys played live give the same notes as a MIDI file of them."""
 
 from __future__ import annotations
 

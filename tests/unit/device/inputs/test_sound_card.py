@@ -1,4 +1,4 @@
-"""A sound input whose sound system is played by the test."""
+"""A sound input whose sound system is simulated by the test."""
 
 from __future__ import annotations
 

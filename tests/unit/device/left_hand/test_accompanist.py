@@ -1,4 +1,4 @@
-"""The accompanist listens first, knows nothing before it is heard, and stops with the player."""
+"""The accompanist listens first, uses no note before it is heard, and stops with the player."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ C, G = Chord((0, 4, 7), "C"), Chord((7, 11, 2), "G")
 
 
 def plan(top: int | None, age_steps: float) -> Plan:
-    """The net wants G, whoever ends in C."""
+    """A net that always asks for G, also if the player ends in C."""
     classes, bass = np.full(12, 0.1, np.float32), np.zeros(13, np.float32)
     classes[[7, 11, 2]], bass[7] = 0.9, 1.0
     return Plan(False, G, classes, bass, 0.9, 0.9, 0.9, 60, top, 80.0, 1.0, age_steps, C)

@@ -1,4 +1,4 @@
-"""The performer lets go of every key that it strikes."""
+"""The performer releases every key that it strikes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_panic_silences_every_note_now() -> None:
 
 @settings(max_examples=150, deadline=None)
 class AnyPerformance(RuleBasedStateMachine):
-    """Whatever is asked in whatever order, the keys go down and up in turn."""
+    """For all requests in any order, each key goes down and up in turn."""
 
     def __init__(self) -> None:
         super().__init__()

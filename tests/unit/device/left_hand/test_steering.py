@@ -1,4 +1,4 @@
-"""The left hand as it is steered: every style, in every metre, is one hand's, and what its name says."""
+"""Steering the left hand: in every metre, each style matches its name and fits one hand."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def melody(steps: int, step_s: float, seed: int, low: int = 60) -> list[Note]:
 
 
 def played(hand: LeftHand, notes: list[Note], steps: list[Step]) -> list[Send]:
-    """The messages to whole notes, each told as it is decided."""
+    """Turn the messages into whole notes, each passed on when it is decided."""
     hand.reset()
     performer, sends, waiting = Performer(), list[Send](), sorted(notes, key=lambda n: n.decided_s)
     for step in steps:
@@ -103,7 +103,7 @@ def test_the_pedal_is_let_go_in_the_end_and_moves_in_time(style: Style, meter: s
         earlier[0] <= later[0] and earlier[1] != later[1] for earlier, later in zip(pedal, pedal[1:], strict=False)
     )
     assert not pedal or (pedal[0][1] == 127 and pedal[-1][1] == 0)
-    # silence comes two beats after the last note
+    # the left hand is silent two beats after the last note
     assert not pedal or pedal[-1][0] <= notes[-1].onset_s + 12 * 0.125 * (1.5 if meter == "6/8" else 1.0)
 
 
@@ -345,5 +345,5 @@ def test_a_last_note_held_is_answered_by_the_tonic_which_is_held() -> None:
     final = rows[rows[:, 0] == rows[:, 0].max()]
     assert final[0, 0] == pytest.approx(11.0)
     assert int(final[:, 2].min()) % 12 == 0 and {int(pitch) % 12 for pitch in final[:, 2]} <= {0, 4, 7}
-    # let go two beats after the player's end at the latest
+    # released at most two beats after the player's end
     assert 13.0 <= rows[:, 1].max() <= 9.0 + 36 * 0.125 + 8 * 0.125

@@ -1,4 +1,4 @@
-"""When the left hand strikes."""
+"""The times at which the left hand strikes."""
 
 from __future__ import annotations
 

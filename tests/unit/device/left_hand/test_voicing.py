@@ -1,4 +1,4 @@
-"""One left hand can play it, whatever is asked."""
+"""One left hand can play the voicing of every request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CEILINGS = st.integers(LOWEST - 5, 100)
 
 
 class AnyHand(RuleBasedStateMachine):
-    """A hand that is asked for anything; `down` keeps its own account from what the hand says."""
+    """A hand with arbitrary requests. `down` tracks the keys independently, from the hand's messages."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Faults at the seams: whatever breaks, no note hangs, nothing is poisoned, and the next session plays."""
+"""Faults at the seams: after each fault no note hangs, later music is heard as usual, and the next session plays."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_loop_that_hangs_is_silenced_by_the_sender_while_it_hangs() -> None:
         hops = stage.pianist.hops
         stage.card.deliver()
         patiently(lambda: stage.pianist.hops > hops and stage.struck_and_let_go(client), "silence")
-        # the loop still hangs in that hop: it was not the loop that let go
+        # the loop still hangs in that hop, so the sender released the keys
         assert stage.pianist.hops == hops + 1
         over.set()
         # a busy machine may have stalled it once more
@@ -209,7 +209,7 @@ def test_the_outbox_stays_bounded_and_no_note_hangs_beyond_its_bounds(
     for _ in range(times):
         for on, key in wanted:
             outbox.put([Send(1.0, 0.0, "note_on" if on else "note_off", key, 64)])
-    # whoever storms lets go at last
+    # after the storm every key is released
     outbox.put([Send(2.0, 0.0, "note_off", key, 0) for key in {key for _, key in wanted}])
     assert len(outbox) <= 2 * MOST_WAITING + 128
     while outbox.next_due_s is not None:
@@ -220,7 +220,7 @@ def test_the_outbox_stays_bounded_and_no_note_hangs_beyond_its_bounds(
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 4.0, 1.0])
 def test_sound_that_is_none_poisons_nothing_after_it(poison: float) -> None:
-    """Not numbers, clipping and DC for half a second: music after it is heard as usual."""
+    """Music after half a second of NaN, clipping or DC is heard as usual."""
     spec = bundle().features
     music = demo(8.0)
     bad = np.full(30 * spec.hop, poison, np.float32)

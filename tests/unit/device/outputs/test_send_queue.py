@@ -1,4 +1,4 @@
-"""The outbox: whatever is asked, what is struck is let go."""
+"""The send queue releases every key that was struck, for any sequence of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sender's thread: each message at its time, and silence at the end. Time passes on a clock of the tests' own."""
+"""The sender's thread sends each message on time and ends in silence. The tests use a simulated clock."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from device.stream_time import StreamTime
 
 START_S = 1000.0
 LEAST_WAIT_S = 1e-6
-"""No wait is shorter, so that one that floating point rounds to nothing still ends."""
+"""Shortest wait in seconds, so that a wait that floating point rounds to zero still ends."""
 PATIENCE_S = 60.0
-"""For the sender's thread to do something, on a machine that is busy with other work."""
+"""Timeout in seconds for the sender's thread, on a machine that is busy with other work."""
 PERMITTED_S = 0.3
 """MIDI: an instrument that was sent Active Sensing and then gets nothing for so long lets go of all keys."""
 
@@ -73,7 +73,7 @@ class Condition:
 
 
 class Port:
-    """Takes what is sent, with the time."""
+    """Keeps the sent messages with their times."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -182,7 +182,7 @@ def test_a_port_that_takes_nothing_any_more_is_noticed(clock: Clock) -> None:
         assert let.wait(PATIENCE_S)
 
     sender = started(take)
-    # up to its first Active Sensing, in which it hangs
+    # it sends up to its first Active Sensing and hangs in that
     clock.pass_until(sender_module.SENSING_S)
     assert taken.wait(PATIENCE_S)
     clock.sleep(sender_module.HUNG_S - 0.3)

@@ -1,4 +1,4 @@
-"""The synthesiser's unit: what FluidSynth is started with, which card it plays on, and how it is joined to the box."""
+"""The synthesiser's unit: FluidSynth's arguments, its sound card, and its connection to the box."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ KEYS = Port("Digital Piano:Digital Piano MIDI 1 20:0", "ALSA", 0)
 
 
 class Joined:
-    """Takes the place of the command; fails as often as it is told to."""
+    """Stand-in for the command. It fails a given number of times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.pairs: list[tuple[Port, Port]] = []
@@ -160,7 +160,7 @@ def test_ports_are_joined_by_address_on_alsa_and_by_name_on_jack() -> None:
 
 
 class Client:
-    """A MIDI client that notes what is sent, or fails."""
+    """A MIDI client that records the sent messages, or fails."""
 
     def __init__(self) -> None:
         self.sent: list[mido.Message] = []

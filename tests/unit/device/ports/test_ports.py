@@ -1,4 +1,4 @@
-"""Which port a name means."""
+"""The choice of a port by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captures: `play` of a capture gives the same notes, wherever the run was stopped."""
+"""Captures: `play` of a capture gives the same notes, at whatever point the run was stopped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HOW = CaptureSettings(clock="fixed", tempo=100.0, meter="4/4", count_in=None, bu
 
 
 class ToyTranscriber:
-    """Posteriors from the levels of the keys' own bands, raised a little where we sound ourselves."""
+    """Posteriors from the levels of the keys' bands, raised slightly at the keys that the box itself plays."""
 
     def __init__(self) -> None:
         self.reset()
@@ -58,7 +58,7 @@ class ToyTranscriber:
 
 
 class ToyHand:
-    """A fifth on every beat, let go on the next."""
+    """Strikes a fifth on every beat and releases it on the next."""
 
     def hear(self, note: Note) -> None: ...
 
@@ -73,7 +73,7 @@ class ToyHand:
 
 
 class ArraySource:
-    """An input that is an array."""
+    """A sound input that reads from an array."""
 
     port = Port("array", "test", 0)
 
@@ -116,7 +116,7 @@ def tones() -> NDArray[np.float32]:
 
 
 def recorded(sound: NDArray[np.float32], folder: Path) -> Recording:
-    """A run over `sound`."""
+    """Run the box on `sound`."""
     kept, box, now_s = Recording(folder, HOW, RATE, SPEC.hop_s), engine(), 0.0
     source = ArraySource(sound, kept)
     while not source.over:

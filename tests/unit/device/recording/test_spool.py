@@ -1,4 +1,4 @@
-"""Events of a run wait on the disk, complete and in order."""
+"""The events of a run are kept on the disk, complete and in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service between its seams: states, settings, and failures that end the process."""
+"""The service with simulated ports and engine: states, settings, and failures that end the process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.unit.helpers.seams import CONFIG, Stage, patiently, seams
 
 
 class Service:
-    """A daemon on a stage, in the main thread, while `act` plays with it from another."""
+    """A daemon on a stage. It runs in the main thread while `act` controls the stage from another."""
 
     def __init__(self, stage: Stage, folder: Path, record: Capture | None = None) -> None:
         self.stage, self.folder = stage, folder
@@ -54,7 +54,7 @@ class Service:
         patiently(holds, f"{state} {words}: {self.status}")
 
     def run(self, act: Callable[[], None]) -> None:
-        """Until `act` has returned; what fails in either is raised."""
+        """Run until `act` has returned. Raises the error of either thread."""
         failures: list[BaseException] = []
 
         def play() -> None:
@@ -107,7 +107,7 @@ def test_it_waits_plays_waits_again_and_comes_back(service: Service, caplog: pyt
         service.run(act)
     assert all(stage.struck_and_let_go(client) for client in stage.clients)
     assert service.status is None
-    # one line for each change of state, whatever often was tried
+    # one line for each change of state, for any number of tries
     lines = [record.getMessage().split(":")[0] for record in caplog.records if hasattr(record, "journal")]
     assert lines == [
         'waiting for MIDI output "synth"',

@@ -1,4 +1,4 @@
-"""`lefthand panic` on ports that are made up: what leaves, and what is said where nothing can leave."""
+"""`lefthand panic` on simulated ports: the sent messages, and the error if nothing can be sent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BOTH = SETTINGS + '[play]\nsound = "both"\n'
 
 
 class Wire:
-    """Takes the place of an RtMidi client."""
+    """Stand-in for an RtMidi client."""
 
     def __init__(self) -> None:
         self.messages: list[mido.Message] = []
@@ -50,7 +50,7 @@ class Wire:
 
 @pytest.fixture
 def wires(monkeypatch: pytest.MonkeyPatch) -> dict[str, Wire]:
-    """The ports that are there, which a test may add to."""
+    """The existing ports. A test may add ports."""
     there = {"synth": Wire(), "lefthand-synth": Wire()}
 
     def open_output(name: str) -> tuple[Wire, None]:
@@ -59,7 +59,7 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> dict[str, Wire]:
         return there[name], None
 
     monkeypatch.setattr(panic_process, "open_output", open_output)
-    # a busy machine may take its time; the one test of the limit sets it back
+    # a long limit, because a busy machine may be slow; the test of the limit restores it
     monkeypatch.setattr(panic_process, "LIMIT_S", PATIENCE_S)
     return there
 
@@ -117,7 +117,7 @@ def test_a_driver_that_hangs_is_left_behind_within_the_limit(
         released.wait()
         return wires[name], None
 
-    # every second that is waited passes on this clock and on no other
+    # waits advance only this clock
     now_s = [100.0]
 
     class Thread(threading.Thread):

@@ -16,7 +16,7 @@ from device.service.journal import FIELDS, JournalHandler
 from device.service.systemd import Systemd
 
 PINGS = 1000
-"""More than the queue of any such socket holds."""
+"""More messages than the queue of such a socket holds."""
 PATIENCE_S = 60.0
 
 
@@ -61,7 +61,7 @@ def test_the_watchdog_is_pinged_no_more_often_than_four_times_its_limit(
     notify = Systemd()
     for _ in range(100):
         notify.alive()
-        # exact in binary, so that ten of them and a period of 10 ms differ by nothing but the ninth digit
+        # exact in binary, so ten of them differ from a period of 10 ms only in the ninth digit
         now_s[0] += 1 / 1024
     notify.close()
     # 40 ms are four periods of 10 ms: one ping in each, the first at once, in 100 / 1024 s

@@ -1,4 +1,4 @@
-"""The settings file: documented in full, and refused with the key and what it may be."""
+"""The settings file is fully documented. An error names the key and its allowed values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from device.settings.config import Config, parse_config, read_config
 EXAMPLE = Path(__file__).parents[4] / "docs" / "lefthand.toml"
 GOOD = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n'
 ABSENT = {("clock", "tempo"), ("clock", "count_in")} | {(at, "latency_ms") for at in ("audio", "midi", "synth")}
-"""Keys whose absence means something that no value says."""
+"""Keys whose absence has a meaning that no value has."""
 
 
 def test_the_documented_example_is_a_valid_settings_file() -> None:

@@ -1,4 +1,4 @@
-"""Switches and knobs: from MIDI messages to actions, and from actions to what the engine does."""
+"""Switches and knobs: MIDI messages become actions, and the engine carries the actions out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status file: whole at every moment, and read by whoever comes."""
+"""The status file is complete at every moment, and readers of other versions understand it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Staying in time, and counting how well."""
+"""The garbage collector is off during play, and the times of hops are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The levers of the transcriber: each is one change, each can be fitted, and what is measured is told in one table."""
+"""The transcriber's levers: each is one change, each can be fitted, and one table shows all figures."""
 
 from __future__ import annotations
 

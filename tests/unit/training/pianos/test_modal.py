@@ -33,7 +33,7 @@ def centroid(audio: npt.NDArray[np.float32]) -> float:
 
 
 def fall_db(audio: npt.NDArray[np.float32], begin_s: float, end_s: float) -> float:
-    """By how much the level over 100 ms falls between two times."""
+    """Return the fall of the level, measured over 100 ms, between two times."""
     levels = [np.mean(audio[int(at * RATE) : int((at + 0.1) * RATE)] ** 2) for at in (begin_s, end_s)]
     return float(10 * np.log10(levels[0] / levels[1]))
 

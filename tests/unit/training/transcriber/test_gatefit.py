@@ -1,4 +1,4 @@
-"""The gate's endings are fitted where it is heard: dry strings and rooms that ring on ask for different releases."""
+"""The gate's release is fitted on scenes, because dry strings and reverberant rooms need different values."""
 
 from __future__ import annotations
 
