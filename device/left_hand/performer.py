@@ -100,7 +100,7 @@ class Performer:
         return self.advance(now_s)
 
     def pedal(self, now_s: float, due_s: float, wanted: Pedal) -> list[Send]:
-        """Move the sustain pedal for a strike at `due_s`. A press waits here until it is due; `advance` then sends it."""
+        """Move the sustain pedal for a strike at `due_s`. A press waits until it is due; `advance` then sends it."""
         sends: list[Send] = []
         if wanted != "down":
             self._pedal_due_s = None
