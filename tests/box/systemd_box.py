@@ -144,7 +144,9 @@ class Box:
         processes = (self.cgroup / "system.slice" / unit / "cgroup.procs").read_text().split()
         assert processes, f"{unit} has no process"
         for pid in processes:
-            os.kill(int(pid), number)
+            # a child may end between the listing and the signal
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), number)
         return time.monotonic()
 
     # Shutdown
