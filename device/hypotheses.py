@@ -27,38 +27,52 @@ from device.next_place import (
 from device.rhythm import Floats, Ints, previous_class
 
 
+GAP_EDGES = np.array([4, 5, 7, 10, 15, 21, 30])
+GAPS = len(GAP_EDGES) + 1
+GAP_CLASS = np.searchsorted(GAP_EDGES, np.arange(FARTHEST + 1), side="right")
+"""Class of a gap in ticks: up to 3, 4, 6, 8, 12, 18, 24 and more."""
+
+
 @dataclass
 class Settings:
     """Constants of the model, in quarters unless said otherwise."""
 
-    jitter_s: float = 0.018
+    jitter_s: float = 0.011
     """Standard deviation of an onset around its place, in seconds."""
-    tempo_sd: tuple[float, ...] = (0.012, 0.05, 0.13)
+    tempo_sd: tuple[float, ...] = (0.008, 0.043, 0.12)
     """Relative random walk of the quarter's length, per square root of a quarter, by manner."""
-    phase_sd: tuple[float, ...] = (0.006, 0.025, 0.07)
+    phase_sd: tuple[float, ...] = (0.0125, 0.004, 0.087)
     """Random walk of the beat itself, in quarters per square root of a quarter, by manner."""
-    stay: float = 0.96
+    stay: float = 0.975
     """Probability that the manner is kept from one onset to the next."""
-    revert: float = 0.10
+    revert: float = 0.3
     """Rate per quarter at which the tempo returns to the usual one."""
-    usual_rate: float = 0.06
+    usual_rate: float = 0.23
     """Rate per quarter at which the usual tempo follows."""
-    late: float = 0.03
-    late_beat: float = 0.06
+    late: float = 0.05
+    late_beat: float = 0.1
     """Probability that an onset is late, off and on a beat."""
-    late_mean: float = 0.15
-    late_sd: float = 0.15
-    stray: float = 0.015
-    stray_again: float = 0.3
+    late_mean: float = 0.042
+    late_sd: float = 0.024
+    stray: float = 0.01
+    stray_again: float = 0.1
+    ornament: float = 0.08
+    ornament_s: float = 0.09
     """Probability of a stray onset, and of another one after one."""
-    melody: float = 0.5
-    chord: float = 0.5
+    melody: float = 0.25
+    chord: float = 0.25
     rhythm: float = 0.9
-    learnt: float = 0.5
+    learnt: float = 0.7
     """Largest share of the piece's own rhythm in the prior."""
-    learnt_half: float = 6.0
+    learnt_half: float = 3.0
+    learnt2: float = 0.8
+    learnt2_half: float = 2.0
+    learnt2_decay: float = 0.9
     learnt_decay: float = 0.985
-    keep: int = 60
+    keep: int = 48
+    worked_out: int = 100
+    rough: float = 0.05
+    rough_far: float = 0.1
     negligible: float = 1e-5
     slip: float = 2e-4
 
@@ -79,6 +93,9 @@ class Bank:
     manner: Ints
     gap: Ints
     """Ticks between the last two onsets."""
+    gap2: Ints
+    gap3: Ints
+    """The two gaps before that."""
     stray: Ints
     weight: Floats
 
@@ -99,22 +116,37 @@ class Hypotheses:
         self.size = self.beat if self.bar % self.beat == 0 else self.bar
         self.counts = np.zeros((self.size, FARTHEST))
         self.row = np.zeros(self.size)
+        self.counts2 = np.zeros((self.size, GAPS, GAPS, FARTHEST))
+        self.row2 = np.zeros((self.size, GAPS, GAPS))
         self.tempo_var = np.array(self.s.tempo_sd) ** 2
         self.phase_var = np.array(self.s.phase_sd) ** 2
         m = len(self.s.tempo_sd)
         self.turn = np.full((m, m), (1 - self.s.stay) / (m - 1)) + np.eye(m) * (self.s.stay - (1 - self.s.stay) / (m - 1))
         self.bank: Bank | None = None
-        self.surprise = 0.0
+        self.last_s = -math.inf
+        self.opening: Floats | None = None
+        """Probability of the first onset after a count-in by ticks after the last count less 1."""
 
     def start_counted(self, time_s: float, quarter_s: float, time_sd: float, quarter_sd: float, tick: int) -> None:
         """The beat at `time_s` was counted."""
         m = len(self.s.tempo_sd)
         one = np.ones(m)
-        w = np.array([0.5, 0.35, 0.15])[:m]
+        w = np.array([0.6, 0.3, 0.1])[:m]
         self.bank = Bank(
             np.full(m, tick), one * time_s, one * quarter_s, one * quarter_s, one * time_sd**2, one * 0.0,
-            one * quarter_sd**2, np.zeros(m, np.int64), np.arange(m), np.full(m, self.beat), np.zeros(m, np.int64), w / w.sum(),
+            one * quarter_sd**2, np.zeros(m, np.int64), np.arange(m), np.full(m, self.beat), np.full(m, self.beat), np.full(m, self.beat), np.zeros(m, np.int64), w / w.sum(),
         )
+
+    def open(self) -> None:
+        """The music may begin anywhere after the count-in; a bar's start is likeliest."""
+        ahead = np.arange(1, FARTHEST + 1)
+        target = (self.bar - self.beat + ahead) % self.bar
+        onset = self.rhythm.onset / self.rhythm.onset.sum()
+        table = np.where(target % SIXTEENTH == 0, onset[np.minimum(target // SIXTEENTH, len(onset) - 1)], 0.002)
+        table = table * 0.98 ** (ahead / SIXTEENTH) * np.where(ahead < self.beat // 4, 0.1, 1.0)
+        table = 0.6 * table / table.sum()
+        table[self.beat - 1] += 0.4
+        self.opening = table
 
     def start_free(self, time_s: float, quarter_s: Floats, weight: Floats) -> None:
         """The first onset came at `time_s`; quarters as likely as `weight`."""
@@ -124,7 +156,7 @@ class Hypotheses:
         qs = np.repeat(quarter_s, k)
         self.bank = Bank(
             np.tile(np.arange(k) * SIXTEENTH, q), np.full(n, time_s), qs, qs.copy(), np.full(n, self.s.jitter_s**2), np.zeros(n),
-            (0.03 * qs) ** 2, np.zeros(n, np.int64), np.full(n, 1), np.full(n, 2 * SIXTEENTH), np.zeros(n, np.int64),
+            (0.03 * qs) ** 2, np.zeros(n, np.int64), np.full(n, 1), np.full(n, 2 * SIXTEENTH), np.full(n, 2 * SIXTEENTH), np.full(n, 2 * SIXTEENTH), np.zeros(n, np.int64),
             (weight[:, None] * onset).ravel(),
         )
 
@@ -148,9 +180,17 @@ class Hypotheses:
         corpus = self.prior[b.kind, b.tick, previous, clipped - 1] ** s.rhythm
         place = b.tick % self.size
         seen = self.row[place]
+        if self.opening is not None:
+            corpus = self.opening[clipped - 1]
+            self.opening = None
         share = s.learnt * seen / (seen + s.learnt_half)
         own = self.counts[place, clipped - 1] / (seen + 1e-9)
         prior = (1 - share) * corpus + share * own
+        first, second = GAP_CLASS[b.gap], GAP_CLASS[b.gap2]
+        seen = self.row2[place, first, second]
+        share = s.learnt2 * seen / (seen + s.learnt2_half)
+        own = self.counts2[place, first, second, clipped - 1] / (seen + 1e-9)
+        prior = (1 - share) * prior + share * own
         # melody and harmony at a sixteenth
         step = np.minimum(tick // 6, len(self.rhythm.onset) - 1)
         gap_class = previous_class((clipped + 3) // 6)
@@ -158,8 +198,20 @@ class Hypotheses:
         factor = self.rhythm.interval[step, gap_class, interval[0], interval[1]] ** s.melody
         factor = factor * self.rhythm.chord[step, gap_class, chord[0], chord[1]] ** s.chord
         prior = np.where(valid, prior * np.where(on, factor, 1.0), 0.0)
+        # the likeliest places alone are worked out
+        short = ioi - (b.quarter_s / QUARTER) * ahead
+        wide = s.jitter_s + b.quarter_s * (s.rough + s.rough_far * np.minimum(np.maximum(ahead, 0) / QUARTER, 4.0))
+        rough = (b.weight * prior * np.exp(-0.5 * (short / wide) ** 2) / wide).ravel()
+        some = np.argsort(-rough)[: s.worked_out]
+        some = some[rough[some] > 1e-7 * rough[some[0]]]
+        up = some % n
+        old, b = b, b.chosen(up)
+        target, prior, tick = target.ravel()[some], prior.ravel()[some], tick.ravel()[some]
+        q = target - b.tick
+        gap_now = q
+        q = q / QUARTER
+        ioi = ioi[up]
         # manners
-        q = np.maximum(ahead, 1) / QUARTER
         decay = np.exp(-s.revert * q)
         m = (1 - decay) / s.revert
         away = b.quarter_s - b.usual_s
@@ -200,9 +252,10 @@ class Hypotheses:
                 a_pp - g_p * a_tp, manner, b.weight * prior * chance * density,
             ))
         target4, time4, quarter4, tt4, tp4, pp4, manner4, w4 = (np.stack([p[i] for p in parts]) for i in range(8))
-        stray_p = np.where(b.stray > 0, s.stray_again, s.stray)
-        w4 = w4 * (1 - stray_p)
-        w_stray = b.weight * stray_p / (b.quarter_s / 2)
+        once = s.ornament if onset_s - self.last_s < s.ornament_s else s.stray
+        w4 = w4 * (1 - np.where(b.stray > 0, s.stray_again, once))
+        b = old
+        w_stray = b.weight * np.where(b.stray > 0, s.stray_again, once) / (b.quarter_s / 2)
         total = float(w4.sum() + w_stray.sum())
         if not total > 1e-200:
             return
@@ -212,8 +265,7 @@ class Hypotheses:
         order = order[both[order] > s.negligible * both[order[0]]]
         is_stray = order >= flat.size
         o = np.where(is_stray, 0, order)
-        parent = np.where(is_stray, order - flat.size, o % n)
-        place9 = (o // n) % len(target)
+        parent = np.where(is_stray, order - flat.size, up[o % len(up)])
         pick = lambda child, old: np.where(is_stray, old[parent], child.ravel()[o])
         new_target = pick(target4, b.tick)
         new_tick = new_target % self.bar
@@ -221,7 +273,7 @@ class Hypotheses:
         quarter_new = pick(quarter4, b.quarter_s)
         kind = b.kind[parent]
         unit = np.array([6, 8, 4, 3])[kind]
-        stays = (kind > 0) & (gap % unit == 0) & (new_tick % unit == 0) & (gap <= 4 * unit)
+        stays = (kind > 0) & (new_tick % unit == 0) & (gap % unit == 0) & ((gap == unit) | (new_tick % 6 != 0))
         made = np.where(new_tick % 6 == 0, np.where(stays, kind, STRAIGHT), np.where(new_tick % 8 == 0, 1, np.where(new_tick % 4 == 0, 2, 3)))
         made = np.where((new_tick % 6 != 0) & stays, kind, made)
         kind = np.where(is_stray, kind, made)
@@ -230,10 +282,11 @@ class Hypotheses:
         usual = np.where(is_stray, usual, usual * (quarter_new / usual) ** rate)
         bank = Bank(
             new_tick, pick(time4, b.time_s), quarter_new, usual, pick(tt4, b.tt), pick(tp4, b.tp), pick(pp4, b.pp), kind,
-            pick(manner4, b.manner), np.maximum(gap, 1), is_stray.astype(np.int64), both[order],
+            pick(manner4, b.manner), np.clip(gap, 1, FARTHEST), np.where(is_stray, b.gap2[parent], b.gap[parent]), np.where(is_stray, b.gap3[parent], b.gap2[parent]), is_stray.astype(np.int64), both[order],
         )
         self.bank = self._merged(bank)
         self._learn()
+        self.last_s = onset_s
 
     def _merged(self, b: Bank) -> Bank:
         """Equal ones joined, the likeliest kept; they come sorted by weight."""
@@ -255,7 +308,13 @@ class Hypotheses:
             return
         gap = int(min(b.gap[i], FARTHEST))
         place = int((b.tick[i] - b.gap[i]) % self.bar) % self.size
+        s = self.s
         self.counts *= self.s.learnt_decay
         self.row *= self.s.learnt_decay
         self.counts[place, gap - 1] += 1
         self.row[place] += 1
+        one, two = GAP_CLASS[min(b.gap2[i], FARTHEST)], GAP_CLASS[min(b.gap3[i], FARTHEST)]
+        self.counts2[place, one, two] *= s.learnt2_decay
+        self.row2[place, one, two] *= s.learnt2_decay
+        self.counts2[place, one, two, gap - 1] += 1
+        self.row2[place, one, two] += 1

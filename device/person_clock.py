@@ -115,6 +115,7 @@ class PersonClock:
         # the last tap is where the bar ends
         self._h.bank.time_s = self._h.bank.time_s - beat_s
         self._h.bank.tick = (self._h.bank.tick - self._h.beat) % self._h.bar
+        self._h.open()
         self._onset_s = c.onsets[-1]
         self._told_tick = (self._h.bar - self._step_ticks) % self._h.bar
         self._told_s = start_s - beat_s / self._meter.steps_per_beat
