@@ -49,14 +49,14 @@ class Settings:
     """Rate per quarter at which the tempo returns to the usual one."""
     usual_rate: float = 0.23
     """Rate per quarter at which the usual tempo follows."""
-    late: float = 0.05
-    late_beat: float = 0.1
+    late: float = 0.03
+    late_beat: float = 0.06
     """Probability that an onset is late, off and on a beat."""
     late_mean: float = 0.042
     late_sd: float = 0.024
-    stray: float = 0.01
-    stray_again: float = 0.1
-    ornament: float = 0.08
+    stray: float = 0.004
+    stray_again: float = 0.05
+    ornament: float = 0.04
     ornament_s: float = 0.09
     """Probability of a stray onset, and of another one after one."""
     melody: float = 0.25
@@ -64,17 +64,17 @@ class Settings:
     rhythm: float = 0.9
     learnt: float = 0.7
     """Largest share of the piece's own rhythm in the prior."""
-    learnt_half: float = 3.0
+    learnt_half: float = 8.0
     learnt2: float = 0.8
-    learnt2_half: float = 2.0
-    learnt2_decay: float = 0.9
-    learnt_decay: float = 0.985
+    learnt2_half: float = 5.0
+    learnt2_decay: float = 0.97
+    learnt_decay: float = 0.995
     keep: int = 48
     worked_out: int = 100
     rough: float = 0.05
     rough_far: float = 0.1
     negligible: float = 1e-5
-    slip: float = 2e-4
+    slip: float = 3e-4
 
 
 @dataclass
@@ -284,7 +284,7 @@ class Hypotheses:
             new_tick, pick(time4, b.time_s), quarter_new, usual, pick(tt4, b.tt), pick(tp4, b.tp), pick(pp4, b.pp), kind,
             pick(manner4, b.manner), np.clip(gap, 1, FARTHEST), np.where(is_stray, b.gap2[parent], b.gap[parent]), np.where(is_stray, b.gap3[parent], b.gap2[parent]), is_stray.astype(np.int64), both[order],
         )
-        self.bank = self._merged(bank)
+        self.bank = self._slipped(self._merged(bank)) if s.slip > 0 else self._merged(bank)
         self._learn()
         self.last_s = onset_s
 
@@ -298,6 +298,17 @@ class Hypotheses:
         b = b.chosen(first[order])
         b.weight = weight[order] / weight[order].sum()
         return b
+
+    def _slipped(self, b: Bank) -> Bank:
+        """The likeliest may be a few sixteenths off: copies of it, each with a small weight."""
+        i = int(np.argmax(b.weight))
+        if b.stray[i] or b.tick[i] % SIXTEENTH:
+            return b
+        shift = np.concatenate([np.arange(-self.beat // 2, 0, SIXTEENTH), np.arange(SIXTEENTH, self.beat // 2, SIXTEENTH)])
+        copy = b.chosen(np.full(len(shift), i))
+        copy.tick = (copy.tick + shift) % self.bar
+        copy.weight = np.full(len(shift), self.s.slip * b.weight[i])
+        return Bank(*(np.concatenate([getattr(b, f.name), getattr(copy, f.name)]) for f in fields(b)))
 
     def _learn(self) -> None:
         """The piece's own rhythm, as the likeliest hypothesis has it."""
