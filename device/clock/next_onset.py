@@ -1,8 +1,9 @@
-"""Where in the bar the next onset of a right hand comes: the prior of the hypotheses of the grid.
+"""The prior of the next onset: how many ticks after the last onset a right hand plays again.
 
 The bar is divided into ticks, 24 a quarter note: a sixteenth is 6 ticks, a triplet eighth 8, a sextuplet's note 4, a
-thirty-second 3. The prior of straight rhythms comes from `device.rhythm`, the tables counted from scores. The
-prior of the finer kinds is set by hand.
+thirty-second 3. The prior of straight rhythms comes from `device.clock.rhythm`, the tables counted from scores. The
+prior of the finer kinds is set by hand. `PieceRhythm` adds the rhythm of the piece itself, which it counts while the
+piece is played.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from functools import cache
 
 import numpy as np
 
-from device.meter import Meter
-from device.rhythm import NEXT_CLASSES, PREVIOUS_CLASSES, Floats, Ints, Rhythm, rhythm_of
+from device.clock.meter import Meter
+from device.clock.rhythm import NEXT_CLASSES, PREVIOUS_CLASSES, Floats, Ints, Rhythm, rhythm_of
 
 QUARTER = 24
 """Ticks in a quarter note."""
@@ -35,6 +36,17 @@ BEYOND = 0.88
 """Factor of each further sixteenth beyond the last class of the table."""
 
 
+PLACE_SHARE, PLACE_HALF, PLACE_DECAY = 0.7, 8.0, 0.98
+"""Largest share of the table by place, onsets at which it has half of that, weight that is left after an onset."""
+GAPS_SHARE, GAPS_HALF, GAPS_DECAY = 0.8, 5.0, 0.97
+"""The same for the table by place and gaps."""
+GAP_EDGES = np.array([4, 5, 7, 10, 15, 21, 30])
+GAP_CLASSES = len(GAP_EDGES) + 1
+GAP_CLASS = np.searchsorted(GAP_EDGES, np.arange(FARTHEST + 1), side="right")
+"""Class of a gap in ticks: 3 and less, 4, 6, 8, 12, 18, 24, more."""
+TINY = 1e-9
+
+
 def bar_ticks(meter: Meter) -> int:
     """Ticks in a bar."""
     return meter.beats * 4 * QUARTER // meter.beat_type
@@ -47,7 +59,7 @@ def beat_ticks(meter: Meter) -> int:
 
 @cache
 def sixteenths_of(meter: Meter) -> Rhythm:
-    """The tables of `device.rhythm` on the sixteenth notes of a bar, whatever the beat is."""
+    """The tables of `device.clock.rhythm` on the sixteenth notes of a bar, whatever the beat is."""
     sixteenths = max(1, bar_ticks(meter) // SIXTEENTH)
     if meter.listed:
         return rhythm_of(meter)
@@ -83,6 +95,44 @@ def next_prior(meter: Meter) -> Floats:
         leaves = np.where((tick % SIXTEENTH == 0)[:, None, None], straight, BREAKS * straight)
         table[kind] = GOES_ON * group[:, None] + (1 - GOES_ON) * leaves
     return table
+
+
+class PieceRhythm:
+    """The rhythm of the piece so far: two tables of gaps that decay, each mixed into the prior.
+
+    The first table knows the place in the beat, the second the place and the two gaps before it. A table's share in
+    the prior rises with the number of onsets that its row has seen.
+    """
+
+    def __init__(self, beat: int) -> None:
+        """`beat` is the felt beat in ticks."""
+        self._beat = beat
+        self._by_place = np.zeros((beat, FARTHEST))
+        self._seen_place = np.zeros(beat)
+        self._by_gaps = np.zeros((beat, GAP_CLASSES, GAP_CLASSES, FARTHEST))
+        self._seen_gaps = np.zeros((beat, GAP_CLASSES, GAP_CLASSES))
+
+    def mixed(self, prior: Floats, tick: Ints, gap: Ints, gap_before: Ints, ahead: Ints) -> Floats:
+        """The `prior` of an onset `ahead` ticks after `tick`, mixed with the piece's own rhythm; shapes broadcast."""
+        place, first, second = tick % self._beat, GAP_CLASS[gap], GAP_CLASS[gap_before]
+        seen = self._seen_place[place]
+        share = PLACE_SHARE * seen / (seen + PLACE_HALF)
+        prior = (1 - share) * prior + share / (seen + TINY) * self._by_place[place, ahead - 1]
+        seen = self._seen_gaps[place, first, second]
+        share = GAPS_SHARE * seen / (seen + GAPS_HALF)
+        return np.asarray((1 - share) * prior + share / (seen + TINY) * self._by_gaps[place, first, second, ahead - 1])
+
+    def learn(self, tick: int, gaps: tuple[int, int], ahead: int) -> None:
+        """An onset came `ahead` ticks after `tick`; `gaps` are the two gaps before, the later first."""
+        place, first, second = tick % self._beat, int(GAP_CLASS[gaps[0]]), int(GAP_CLASS[gaps[1]])
+        self._by_place[place] *= PLACE_DECAY
+        self._seen_place[place] *= PLACE_DECAY
+        self._by_place[place, ahead - 1] += 1
+        self._seen_place[place] += 1
+        row = self._by_gaps[place, first, second]
+        row *= GAPS_DECAY
+        row[ahead - 1] += 1
+        self._seen_gaps[place, first, second] = self._seen_gaps[place, first, second] * GAPS_DECAY + 1
 
 
 def _group(target: Ints, ahead: Ints, unit: int) -> Floats:
