@@ -168,8 +168,7 @@ class FollowClock:
         usual_s, octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
         if self._hint_s is not None:
             usual_s, octaves = self._hint_s * QUARTER / self._hypotheses.beat, HINT_OCTAVES
-        weight = np.exp(-0.5 * (np.log2(QUARTERS_S / usual_s) / octaves) ** 2)
-        self._hypotheses.start_free(onset_s, QUARTERS_S, weight / weight.sum())
+        self._hypotheses.start_free(onset_s, QUARTERS_S, usual_s, octaves)
 
     def _begin(self, counted: CountIn, now_s: float) -> None:
         """The count-in is over: one beat after its last onset a bar starts."""

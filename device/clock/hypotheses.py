@@ -3,7 +3,7 @@
 Each hypothesis is a Kalman filter over the time of its tick and the length of a quarter (Reid, "An algorithm for
 tracking multiple targets", 1979; Cemgil and Kappen, "Monte Carlo methods for tempo tracking and rhythm quantization",
 2003). An onset splits each hypothesis by the place that the onset may have been meant for (`device.clock.next_onset`)
-and by the manner of playing: in time, flexible, free, or late. The constants of the manners are the maximum of the
+and by the manner of playing: in time, flexible, free, uneven, or late. The constants of the manners are the maximum of the
 likelihood of 70 real performances whose beats are known.
 """
 
@@ -29,13 +29,13 @@ from device.clock.next_onset import (
 )
 from device.clock.rhythm import Floats, Ints, previous_class
 
-JITTER_S = 0.011
-"""Standard deviation of an onset around its place, in seconds."""
-TEMPO_VAR = np.array([0.008, 0.043, 0.12]) ** 2
-"""Variance of the relative change of a quarter's length in one quarter, by manner: in time, flexible, free."""
-PLACE_VAR = np.array([0.0125, 0.004, 0.087]) ** 2
+JITTER_S = np.array([0.011, 0.011, 0.011, 0.022])
+"""Standard deviation of an onset around its place, in seconds, by manner: in time, flexible, free, uneven."""
+TEMPO_VAR = np.array([0.008, 0.043, 0.12, 0.004]) ** 2
+"""Variance of the relative change of a quarter's length in one quarter, by manner."""
+PLACE_VAR = np.array([0.0125, 0.004, 0.087, 0.002]) ** 2
 """Variance of the shift of all later places in one quarter, in quarters squared, by manner."""
-AT_FIRST = np.array([0.6, 0.3, 0.1])
+AT_FIRST = np.array([0.4, 0.25, 0.1, 0.25])
 """Probability of each manner after a count-in."""
 MANNERS = len(TEMPO_VAR)
 STAYS = 0.975
@@ -56,7 +56,7 @@ ORNAMENT, ORNAMENT_S = 0.04, 0.09
 """Probability of such an onset when it follows the last onset within so many seconds."""
 RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
 """Exponents of the three tables of scores. Successive onsets of a piece are not independent."""
-SLIP = 3e-4
+SLIP = 3e-5
 """Weight of a copy of the likeliest hypothesis that is some sixteenths off."""
 KEPT = 48
 """Hypotheses kept after an onset."""
@@ -68,6 +68,9 @@ NEGLIGIBLE = 1e-5
 """Weight relative to the likeliest hypothesis below which one is dropped."""
 SAME_TEMPO = 0.025
 """Hypotheses of one place whose tempi differ by less, relatively, become one."""
+PULL, PULL_OCTAVES = 0.05, 0.3
+"""Exponent at each onset of the prior of the tempo, and its spread around the counted or usual tempo. A rhythm that
+fits double tempo fits it every time it comes back, so the prior counts every time too."""
 SHORTEST_QUARTER_S = 0.1
 DOWNBEAT = 0.4
 """Probability that the music begins one beat after the count-in."""
@@ -138,6 +141,7 @@ class Hypotheses:
         self._turn = np.full((MANNERS, MANNERS), change) + np.eye(MANNERS) * (STAYS - change)
         self._last_s = -math.inf
         self._opening: Floats | None = None
+        self._tempo_s, self._octaves = 1.0, math.inf
 
     def start_counted(self, last_count_s: float, quarter_s: float) -> None:
         """The last count of a count-in was at `last_count_s`; the bar begins one beat later."""
@@ -159,9 +163,13 @@ class Hypotheses:
             weight=AT_FIRST.copy(),
         )
         self._opening = self._first_prior()
+        self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
 
-    def start_free(self, onset_s: float, quarter_s: Floats, weight: Floats) -> None:
-        """The first onset came at `onset_s`; quarters [m] are as likely as `weight` [m]."""
+    def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
+        """The first onset came at `onset_s`; quarters [m] are likely around `usual_s`, with a spread in octaves."""
+        weight = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
+        weight /= weight.sum()
+        self._tempo_s, self._octaves = usual_s, octaves
         onset = self._rhythm.onset / self._rhythm.onset.sum()
         quarters = np.repeat(quarter_s, len(onset))
         n = len(quarters)
@@ -171,7 +179,7 @@ class Hypotheses:
             time_s=np.full(n, onset_s),
             quarter_s=quarters,
             usual_s=quarters.copy(),
-            tt=np.full(n, JITTER_S**2),
+            tt=np.full(n, JITTER_S[0] ** 2),
             tp=np.zeros(n),
             pp=(FIRST_TEMPO_SD * quarters) ** 2,
             kind=np.zeros(n, np.int64),
@@ -276,11 +284,12 @@ class Hypotheses:
         tp = decay * (b.tp + gain * b.pp) + bent * quarters / 2
         tt = b.tt + 2 * gain * b.tp + gain**2 * b.pp + bent * quarters**2 / 3 + moved
         # the correction by the onset
-        variance = tt + JITTER_S**2
+        variance = tt + JITTER_S[manner] ** 2
         error_s = onset_s - time_s - is_late * LATE_MEAN * b.quarter_s
         density = np.exp(-0.5 * error_s**2 / variance) / np.sqrt(2 * math.pi * variance)
         gain_t, gain_p = tt / variance, tp / variance
         quarter_s = np.maximum(quarter_s + gain_p * error_s, SHORTEST_QUARTER_S)
+        pull = np.exp(-0.5 * PULL * (np.log2(quarter_s / self._tempo_s) / self._octaves) ** 2)
         usual_s = b.usual_s * (quarter_s / b.usual_s) ** (1 - np.exp(-USUAL * quarters))
 
         def row(values: Ints | Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
@@ -300,7 +309,7 @@ class Hypotheses:
             gap2=row(b.gap),
             gap3=row(b.gap2),
             stray=np.zeros(manner.size, np.int64),
-            weight=(b.weight * prior * chance * density).ravel(),
+            weight=(b.weight * prior * chance * density * pull).ravel(),
         )
         return split, missed
 
@@ -330,7 +339,7 @@ def _likeliest(b: Bank, target: Ints, prior: Floats, onset_s: float) -> tuple[In
     """Flat indices of the likeliest places after a rough look at their times, and the hypothesis of each."""
     ahead = (target - b.tick) / QUARTER
     error_s = onset_s - b.time_s - ahead * b.quarter_s
-    width_s = JITTER_S + b.quarter_s * (NEAR + NEAR_FAR * np.clip(ahead, 0.0, LONGEST))
+    width_s = JITTER_S[-1] + b.quarter_s * (NEAR + NEAR_FAR * np.clip(ahead, 0.0, LONGEST))
     rough = (b.weight * prior * np.exp(-0.5 * (error_s / width_s) ** 2) / width_s).ravel()
     some = np.argsort(-rough)[:WORKED_OUT]
     some = some[rough[some] > 1e-7 * rough[some[0]]]
