@@ -129,8 +129,9 @@ class Engine:
             events += self._sending(self._performer.pedal(now_s, step.time_s, move.pedal))
         if move.let_go:
             events += self._sending(self._performer.release(now_s, step.time_s, move.let_go))
-        # a clock that has found a new grid may give steps that are over: a note that late is worse than none
-        in_time = [strike for strike in move.strikes if strike.due_s > now_s]
+        # a clock that has found a new grid may give steps that are over: a note that late is worse than none;
+        # a step that was held back for the player is told at the very time it is due
+        in_time = [strike for strike in move.strikes if strike.due_s >= now_s]
         return events + self._sending(self._performer.strike(now_s, in_time))
 
     def _sending(self, sends: list[Send]) -> list[Event]:

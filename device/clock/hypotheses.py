@@ -29,9 +29,9 @@ from device.clock.next_onset import (
 )
 from device.clock.rhythm import Floats, Ints, previous_class
 
-JITTER_S = np.array([0.011, 0.011, 0.011, 0.022])
+JITTER_S = np.array([0.011, 0.018, 0.018, 0.022])
 """Standard deviation of an onset around its place, in seconds, by manner: in time, flexible, free, uneven."""
-TEMPO_VAR = np.array([0.008, 0.043, 0.12, 0.004]) ** 2
+TEMPO_VAR = np.array([0.008, 0.043, 0.12, 0.012]) ** 2
 """Variance of the relative change of a quarter's length in one quarter, by manner."""
 PLACE_VAR = np.array([0.0125, 0.004, 0.087, 0.002]) ** 2
 """Variance of the shift of all later places in one quarter, in quarters squared, by manner."""
@@ -71,6 +71,8 @@ SAME_TEMPO = 0.025
 PULL, PULL_OCTAVES = 0.05, 0.3
 """Exponent at each onset of the prior of the tempo, and its spread around the counted or usual tempo. A rhythm that
 fits double tempo fits it every time it comes back, so the prior counts every time too."""
+USUAL_QUARTER_S, TEMPO_OCTAVES = 0.62, 0.45
+"""The usual length of a quarter, and the spread of the tempo around it without a count-in."""
 SHORTEST_QUARTER_S = 0.1
 DOWNBEAT = 0.4
 """Probability that the music begins one beat after the count-in."""
@@ -169,7 +171,7 @@ class Hypotheses:
         """The first onset came at `onset_s`; quarters [m] are likely around `usual_s`, with a spread in octaves."""
         weight = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
         weight /= weight.sum()
-        self._tempo_s, self._octaves = usual_s, octaves
+        self._tempo_s, self._octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
         onset = self._rhythm.onset / self._rhythm.onset.sum()
         quarters = np.repeat(quarter_s, len(onset))
         n = len(quarters)

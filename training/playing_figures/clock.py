@@ -107,7 +107,7 @@ def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
             event = next(events, None)
         while (step := clock.due(float(now_s))) is not None:
             # what is given after it should sound was never played
-            if step.is_beat and step.time_s > now_s:
+            if step.is_beat and step.time_s >= now_s:
                 beats.append(step)
     return beats
 
