@@ -137,7 +137,9 @@ class EvenCounts:
             gaps = [later - earlier for earlier, later in pairwise(last)]
             unit = min(gaps, default=0.0)
             numbers = [round(gap / unit) if unit > 0 else 0 for gap in gaps]
-            even = all(abs(gap / number / unit - 1) <= EVEN for gap, number in zip(gaps, numbers, strict=True) if number)
+            even = all(
+                abs(gap / number / unit - 1) <= EVEN for gap, number in zip(gaps, numbers, strict=True) if number
+            )
             if even and sum(numbers) == n - 1 and SHORTEST_COUNT_S <= unit <= LONGEST_COUNT_S:
                 places = [sum(numbers[:i]) for i in range(heard)]
                 return [float(np.interp(place, places, last)) for place in range(n)]

@@ -129,7 +129,7 @@ class FollowClock:
             self._start_free(onset_s)
             return
         self._hypotheses.hear(onset_s, (before, self._interval), (keys, chord_class(1, int(fresh))))
-        if self._onsets >= FIRST_ONSETS or self._lead is not None:
+        if self._lead is not None or (self._onsets >= FIRST_ONSETS and not self._counting):
             self._choose(decided_s)
 
     def due(self, now_s: float) -> Step | None:

@@ -58,6 +58,8 @@ RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
 """Exponents of the three tables of scores. Successive onsets of a piece are not independent."""
 SLIP = 3e-5
 """Weight of a copy of the likeliest hypothesis that is some sixteenths off."""
+TEMPO_SLIP = 1e-3
+"""The same for half and double tempo, where no count-in gave the tempo."""
 KEPT = 48
 """Hypotheses kept after an onset."""
 WORKED_OUT = 100
@@ -73,6 +75,8 @@ PULL, PULL_OCTAVES = 0.05, 0.3
 fits double tempo fits it every time it comes back, so the prior counts every time too."""
 USUAL_QUARTER_S, TEMPO_OCTAVES = 0.62, 0.45
 """The usual length of a quarter, and the spread of the tempo around it without a count-in."""
+HINT_WRONG = 0.1
+"""Probability that a tempo that was given is not the tempo of the music."""
 SHORTEST_QUARTER_S = 0.1
 DOWNBEAT = 0.4
 """Probability that the music begins one beat after the count-in."""
@@ -136,6 +140,8 @@ class Hypotheses:
         self.prior = next_prior(meter)
         self.piece = PieceRhythm(self.beat)
         self.bank: Bank | None = None
+        self.counted = False
+        """Whether a count-in gave the tempo."""
         self.surprise = 0.0
         """Running mean of the log density of an onset, in units of one a quarter: low if nothing fits."""
         self._rhythm = sixteenths_of(meter)
@@ -165,12 +171,14 @@ class Hypotheses:
             weight=AT_FIRST.copy(),
         )
         self._opening = self._first_prior()
+        self.counted = True
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
 
     def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
         """The first onset came at `onset_s`; quarters [m] are likely around `usual_s`, with a spread in octaves."""
-        weight = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
-        weight /= weight.sum()
+        told = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
+        usual = np.exp(-0.5 * (np.log2(quarter_s / USUAL_QUARTER_S) / TEMPO_OCTAVES) ** 2)
+        weight = (1 - HINT_WRONG) * told / told.sum() + HINT_WRONG * usual / usual.sum()
         self._tempo_s, self._octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
         onset = self._rhythm.onset / self._rhythm.onset.sum()
         quarters = np.repeat(quarter_s, len(onset))
@@ -236,12 +244,12 @@ class Hypotheses:
         table = table * 0.98 ** (ahead / SIXTEENTH) * np.where(ahead < self.beat // 4, 0.1, 1.0)
         table = (1 - DOWNBEAT) * table / table.sum()
         table[self.beat - 1] += DOWNBEAT
-        return table
+        return np.asarray(table)
 
     def _places(
         self, b: Bank, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]
     ) -> tuple[Ints, Floats]:
-        """Ticks that the onset may have been meant for, counted from the bar of the last onset, and their prior [9, n]."""
+        """Ticks that the onset may have been meant for, from the bar of the last onset, and their prior [9, n]."""
         x = b.tick + QUARTER * (onset_s - b.time_s) / b.quarter_s
         six = np.floor(x / 6).astype(np.int64) * 6
         four = np.floor(x / 4).astype(np.int64) * 4
@@ -294,8 +302,8 @@ class Hypotheses:
         pull = np.exp(-0.5 * PULL * (np.log2(quarter_s / self._tempo_s) / self._octaves) ** 2)
         usual_s = b.usual_s * (quarter_s / b.usual_s) ** (1 - np.exp(-USUAL * quarters))
 
-        def row(values: Ints | Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-            return np.broadcast_to(values, manner.shape).ravel()
+        def row(values: Ints) -> Ints:
+            return np.asarray(np.broadcast_to(values, manner.shape), np.int64).ravel()
 
         split = Bank(
             tick=row(tick),
@@ -325,7 +333,18 @@ class Hypotheses:
         copies = b.chosen(np.full(len(shift), i))
         copies.tick = (copies.tick + shift) % self.bar
         copies.weight = np.full(len(shift), SLIP * b.weight[i])
-        return b.and_also(copies)
+        return b.and_also(copies) if self.counted else b.and_also(copies).and_also(self._other_tempi(b, i))
+
+    def _other_tempi(self, b: Bank, i: int) -> Bank:
+        """Hypothesis `i` read at half and at double tempo, each with a small weight."""
+        copies = b.chosen(np.array([i, i]))
+        factor = np.array([0.5, 2.0])
+        copies.quarter_s, copies.usual_s = copies.quarter_s * factor, copies.usual_s * factor
+        copies.pp, copies.tp = copies.pp * factor**2, copies.tp * factor
+        whole = int(copies.tick[0])
+        copies.tick = np.array([2 * whole, whole // (2 * SIXTEENTH) * SIXTEENTH]) % self.bar
+        copies.weight = np.full(2, TEMPO_SLIP * b.weight[i])
+        return copies
 
     def _learn(self) -> None:
         """Count the last gap of the likeliest hypothesis."""

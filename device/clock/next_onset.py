@@ -143,7 +143,7 @@ def _group(target: Ints, ahead: Ints, unit: int) -> Floats:
 
 
 def _straight(bar: int, rhythm: Rhythm) -> Floats:
-    """[tick, previous class, ahead]: the table of sixteenths; from a tick between them, that of the sixteenth before."""
+    """Table of the sixteenths [tick, previous class, ahead]; a tick between two takes the row of the earlier."""
     out = np.zeros((bar, PREVIOUS_CLASSES, FARTHEST))
     blind = (rhythm.next * rhythm.onset[:, None, None]).sum(axis=0) / rhythm.onset.sum()
     table = 0.9 * rhythm.next + 0.1 * blind

@@ -44,7 +44,7 @@ WAYS = ("count-in", "no count-in", *DOSES)
 
 @dataclass(frozen=True)
 class Performed:
-    """One performance: right-hand notes (onset, pitch) in each way, true beats in each way in the times of its notes."""
+    """One performance: in each way the right-hand notes (onset, pitch), and the true beats in their times."""
 
     name: str
     meter: Meter

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from device.clock import grid_hypotheses, tempo_and_bar
+from device.clock import follow_clock, hypotheses
 from device.errors import UserError
 from device.left_hand import player
 from training.playing_figures.constants import CLOCK, HAND, changed, modules_of
@@ -29,15 +29,15 @@ def test_a_constant_is_as_before_after_an_error() -> None:
 
 
 def test_a_constant_of_two_files_is_named_with_its_file() -> None:
-    in_belief, in_readings = tempo_and_bar.TIMING_S, grid_hypotheses.TIMING_S
-    assert in_belief != in_readings
-    names = [f"{module.__name__.rpartition('.')[2]}.TIMING_S" for module in (tempo_and_bar, grid_hypotheses)]
-    with pytest.raises(UserError) as refused, changed(["TIMING_S=0.5"], CLOCK):
+    in_clock, in_bank = follow_clock.SAME_TEMPO, hypotheses.SAME_TEMPO
+    assert in_clock != in_bank
+    names = [f"{module.__name__.rpartition('.')[2]}.SAME_TEMPO" for module in (follow_clock, hypotheses)]
+    with pytest.raises(UserError) as refused, changed(["SAME_TEMPO=0.5"], CLOCK):
         pass
     assert all(name in str(refused.value) for name in names)
     with changed([f"{names[1]}=0.5"], CLOCK):
-        assert (in_belief, 0.5) == (tempo_and_bar.TIMING_S, grid_hypotheses.TIMING_S)
-    assert (in_belief, in_readings) == (tempo_and_bar.TIMING_S, grid_hypotheses.TIMING_S)
+        assert (in_clock, 0.5) == (follow_clock.SAME_TEMPO, hypotheses.SAME_TEMPO)
+    assert (in_clock, in_bank) == (follow_clock.SAME_TEMPO, hypotheses.SAME_TEMPO)
 
 
 def test_a_package_stands_for_all_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
