@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -62,6 +62,10 @@ class Plan:
     """Steps since the player's latest onset."""
     tonic: Chord | None = None
     """The tonic triad of the key so far."""
+    ahead: Array = field(default_factory=lambda: np.zeros(12, np.float32))
+    """[12] a pitch class sounds in the left hand during the coming beat."""
+    fits: Array = field(default_factory=lambda: np.ones(12, np.float32))
+    """[12] a pitch class belongs to the chord, by `device.left_hand.progression`."""
 
 
 class Accompanist:
@@ -127,4 +131,5 @@ class Accompanist:
             lock=step.lock,
             age_steps=float(known.age[0]),
             tonic=self._tonality.tonic(),
+            ahead=out["y_ahead"],
         )

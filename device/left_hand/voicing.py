@@ -53,6 +53,10 @@ class Fingers:
         """Lift what is not below `ceiling`, the right hand's lowest key."""
         return self.let_go([key for key in self.down if key >= ceiling])
 
+    def press(self, keys: Sequence[int]) -> None:
+        """Press these keys; what is in their way was let go before."""
+        self.upper = sorted({*self.upper, *keys})
+
     def press_bass(self, pitch_class: int, ceiling: int) -> tuple[int | None, list[int]]:
         """The key for a new bass, None where there is no room, and the keys lifted for it."""
         home = BASS_HOME + self.register
