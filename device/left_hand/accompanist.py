@@ -66,6 +66,8 @@ class Plan:
     """[12] a pitch class sounds in the left hand during the coming beat."""
     fits: Array = field(default_factory=lambda: np.ones(12, np.float32))
     """[12] a pitch class belongs to the chord, by `device.left_hand.progression`."""
+    consonance: Array = field(default_factory=lambda: np.zeros(12, np.float32))
+    """[12] consonance, -1 to 1, of a pitch class with the melody: expected on a beat, as heard after it."""
 
 
 class Accompanist:

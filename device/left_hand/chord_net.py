@@ -74,8 +74,8 @@ class ChordNet:
         """Forget the past."""
         self._state = np.zeros(self._units, np.float32)
 
-    def beat(self, x: Floats) -> Floats:
-        """[BEAT_INPUTS] -> log-probabilities of the 24 triads for the coming beat."""
+    def beat(self, x: Floats) -> tuple[Floats, Floats]:
+        """[BEAT_INPUTS] -> log-probabilities of the coming beat's triad [24] and of its melody's pitch class [12]."""
         n = self._units
         inside = x @ self._kernel + self._bias[0]
         past = self._state @ self._recurrent + self._bias[1]
@@ -84,8 +84,12 @@ class ChordNet:
         new = np.tanh(inside[2 * n :] + reset * past[2 * n :])
         self._state = keep * self._state + (1 - keep) * new
         logits = self._state @ self._out + self._out_bias
-        logits = logits - logits.max()
-        return np.asarray(logits - np.log(np.exp(logits).sum()), np.float32)
+        return _log_share(logits[:24]), _log_share(logits[24:])
+
+
+def _log_share(logits: Floats) -> Floats:
+    logits = logits - logits.max()
+    return np.asarray(logits - np.log(np.exp(logits).sum()), np.float32)
 
 
 def _sigmoid(x: Floats) -> Floats:

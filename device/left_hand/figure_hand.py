@@ -63,11 +63,11 @@ class FigureHand:
         lifted = hand.give_way(plan.ceiling)
         lifted += hand.let_go([key for key in hand.down if self._until.get(key, 0) <= step.index])
         context = self.right.context(step) if step.is_bar or self._base is None else None
-        struck = self._player.at(step, context, density)
+        struck = self._player.at(step, context, self.right.opening, density)
         if struck is None:
             return [], lifted
         likely = np.sqrt(np.maximum(plan.classes * plan.fits, 0.0))
-        ground = Ground(plan.chord.classes, likely, plan.top, plan.ceiling)
+        ground = Ground(plan.chord.classes, likely, plan.consonance, None if step.is_beat else plan.top, plan.ceiling)
         low = LOWEST + hand.register
         if struck.begins_bar or self._base is None:
             degree = struck.notes[0].degree if struck.notes else 0

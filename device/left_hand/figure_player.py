@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,11 @@ def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
 
 
 class FigurePlayer:
-    """Reads one excerpt after another; everything that is drawn comes from `seed`."""
+    """Reads one excerpt after another.
+
+    Everything that is drawn comes from `seed` and from the keys that the player struck before the first figure was
+    chosen: another piece gets another manner, and the same piece gets the same again.
+    """
 
     def __init__(self, bank: FigureBank, seed: int = 0) -> None:
         self._bank, self._seed = bank, seed
@@ -79,8 +84,8 @@ class FigurePlayer:
 
     def reset(self) -> None:
         """No figure is played, and what is drawn is drawn from the beginning."""
-        self._rng = np.random.default_rng(self._seed)
-        self._draw = self._rng.standard_normal(self._bank.manner_size)
+        self._rng: np.random.Generator | None = None
+        self._draw = np.zeros(self._bank.manner_size)
         self._playing: dict[int, _Playing] = {}
         self._part: tuple[int, int, int] | None = None
         """Group, first step in the bar, and number of the part of the bar that is played."""
@@ -92,8 +97,14 @@ class FigurePlayer:
         for playing in self._playing.values():
             playing.bar = -1
 
-    def at(self, step: Step, context: Floats | None, density: float = 1.0) -> Struck | None:
-        """What is struck at `step`; None if the metre has no figure. `context` describes the right hand."""
+    def at(self, step: Step, context: Floats | None, opening: Sequence[int], density: float = 1.0) -> Struck | None:
+        """What is struck at `step`; None if the metre has no figure.
+
+        `context` describes the right hand, `opening` are the first keys that it struck.
+        """
+        if self._rng is None:
+            self._rng = np.random.default_rng([self._seed, *opening])
+            self._draw = self._rng.standard_normal(self._bank.manner_size)
         meter = step.meter
         parts = parts_of(meter.steps_per_bar, meter.steps_per_beat)
         if not parts:
@@ -106,7 +117,7 @@ class FigurePlayer:
         new = self._part != part or step.position == first
         self._part = part
         if new:
-            self._turn(group, context, density)
+            self._turn(self._rng, group, context, density)
         playing = self._playing[group]
         bar = playing.excerpt.bars[playing.bar]
         within = step.position - first
@@ -114,18 +125,18 @@ class FigurePlayer:
         highest = max((note.height for note in bar), default=0)
         return Struck(notes, playing.excerpt.lifts[playing.bar], playing.excerpt.anchor, new, highest)
 
-    def _turn(self, group: int, context: Floats | None, density: float) -> None:
+    def _turn(self, rng: np.random.Generator, group: int, context: Floats | None, density: float) -> None:
         """Go on to the next bar, and choose a figure where one has to be chosen."""
         playing = self._playing.get(group)
         wanted, song = self._wanted(group, context, density)
         if playing is None:
-            self._playing[group] = self._choose(group, wanted, song, None)
+            self._playing[group] = self._choose(rng, group, wanted, song, None)
             self._density = density
             return
         playing.bar += 1
         over = playing.bar >= len(playing.excerpt.bars)
         changed = density != self._density
-        if over and self._rng.random() < KEEP and not changed:
+        if over and rng.random() < KEEP and not changed:
             playing.bar, over = 0, False
         far = False
         if not over and playing.bar % PHRASE_BARS == 0 and playing.number is not None:
@@ -134,7 +145,7 @@ class FigurePlayer:
             own = float(((self._bank.manner[playing.number] - wanted) ** 2).sum()) ** 0.5
             far = own > FAR * float(np.sort(distance)[NEAREST - 1])
         if over or far or changed:
-            self._playing[group] = self._choose(group, wanted, song, playing.number)
+            self._playing[group] = self._choose(rng, group, wanted, song, playing.number)
             self._density = density
 
     def _wanted(self, group: int, context: Floats | None, density: float) -> tuple[Floats, bool]:
@@ -146,15 +157,15 @@ class FigurePlayer:
     def _distances(self, there: npt.NDArray[np.int64], wanted: Floats) -> Floats:
         return np.asarray(np.sqrt(((self._bank.manner[there] - wanted) ** 2).sum(axis=1)))
 
-    def _choose(self, group: int, wanted: Floats, song: bool, before: int | None) -> _Playing:
+    def _choose(self, rng: np.random.Generator, group: int, wanted: Floats, song: bool, before: int | None) -> _Playing:
         if song and GROUPS[group] == SONG_GROUP:
             rate = self._bank.strikes_a_beat(wanted)
-            return _Playing(None, self._songs.draw(self._rng, rate, float(self._draw[ANCHOR])))
+            return _Playing(None, self._songs.draw(rng, rate, float(self._draw[ANCHOR])))
         there = np.flatnonzero(self._bank.group == group)
         distance = self._distances(there, wanted)
         if before is not None:
             distance = np.where(self._bank.piece[there] == self._bank.piece[before], SAME_PIECE * distance, distance)
             distance = np.where(there == before, np.inf, distance)
         near = np.argsort(distance, kind="stable")[:NEAREST]
-        number = int(there[near[self._rng.integers(len(near))]])
+        number = int(there[near[rng.integers(len(near))]])
         return _Playing(number, self._bank.excerpt(number))

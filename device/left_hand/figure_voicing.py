@@ -18,19 +18,20 @@ BASS_HEIGHT = 4
 """A note this high or lower above its bar's bass, in semitones, is a bass note: it keeps its degree of the chord."""
 LIFT = 0.7
 """Share of the figure's own bass line that is kept; the chords make the rest of it."""
-ABOVE_BASS = 10
+ABOVE_BASS = 3
 """A bass lies at least so many semitones below the lowest key of the right hand, or goes down an octave."""
 NEAR = 0.6
 """Cost of a semitone from the bass before, beside 1 for one from the figure's own place."""
-NOT_ROOT, NOT_ROOT_ASKED = (0.0, 8.0, 7.0), 0.3
+NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), 0.3
 """Semitones that a bass may move to be the root and not the third or fifth; factor if the figure has that degree."""
 DEGREE = 2.5
 """Semitones that a note may move to keep its degree of the chord."""
 UNLIKELY = 1.6
 """Semitones that an upper note may move for a tone that is e times as likely."""
-HARSH_COST, RUB_COST = 3.0, 9.0
-"""Semitones that an upper note may move to be no second, seventh or tritone, and no semitone, under a known melody."""
-HARSH = (1, 2, 6, 10, 11)
+CONSONANT, CONSONANT_BASS = 16.0, 24.0
+"""Semitones that an upper note, and a bass, may move for one more of consonance with the melody."""
+RUB_COST = 6.0
+"""Semitones that a note may move so as to be no semitone from a melody key that is heard."""
 
 Array = npt.NDArray[np.float32]
 
@@ -39,13 +40,14 @@ Array = npt.NDArray[np.float32]
 class Ground:
     """What a figure is put on.
 
-    `classes` are the chord's pitch classes, root, third, fifth and perhaps seventh; `likely` [12] the probability of
-    each pitch class; `top` the melody's highest key that is known to sound, None for none; `ceiling` the lowest key
-    that belongs to the right hand.
+    `classes` are the chord's pitch classes: root, third, fifth and perhaps seventh. `likely` [12] is the probability of
+    each pitch class, `consonance` [12] what is expected of it with the melody. `top` is the melody's highest key that
+    is known to sound, None for none. `ceiling` is the lowest key that belongs to the right hand.
     """
 
     classes: Sequence[int]
     likely: Array
+    consonance: Array
     top: int | None
     ceiling: int
 
@@ -72,6 +74,7 @@ def _bass(target: int | float, degree: int, before: int | None, ground: Ground, 
             continue
         cost = abs(key - target) + NOT_ROOT[place[0]] * (NOT_ROOT_ASKED if place[0] == degree else 1.0)
         cost += 0.0 if before is None else NEAR * abs(key - before)
+        cost -= CONSONANT_BASS * float(ground.consonance[key % 12])
         if cost < least:
             best, least = key, cost
     return best
@@ -116,11 +119,11 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
         if pitch_class not in ground.classes:
             continue
         cost = abs(key - target) - UNLIKELY * float(np.log(ground.likely[pitch_class] + 0.02))
+        cost -= CONSONANT * float(ground.consonance[pitch_class])
         if _tone(ground.classes, degree) == pitch_class:
             cost -= DEGREE
         if ground.top is not None:
-            interval = (ground.top - key) % 12
-            cost += RUB_COST if interval in (1, 11) else HARSH_COST if interval in HARSH else 0.0
+            cost += RUB_COST if (ground.top - key) % 12 in (1, 11) else 0.0
         if cost < least:
             best, least = key, cost
     return best

@@ -227,8 +227,8 @@ class LeftHand:
                 classes = self._upper_classes(plan, chord.classes, gesture.upper)
                 keys, _ = self._fingers.press_upper(classes, plan.ceiling, chord.classes)
             else:
-                clear = [pc for pc in chord.classes if not _rubs(plan.top, pc)]
-                keys, _ = self._fingers.press_tone(clear, gesture.tone, plan.ceiling)
+                rubbing = [pc for pc in chord.classes if _rubs(plan.top, pc)]
+                keys, _ = self._fingers.press_tone(chord.classes, gesture.tone, plan.ceiling, rubbing)
             pressed += keys
             self._last_upper = keys[0] % 12 if keys else -1
         return pressed
@@ -236,6 +236,8 @@ class LeftHand:
     def _doubtful(self, plan: Plan) -> list[int]:
         if self._closed:
             return []
+        if self.steering.style != "auto":
+            return [key for key in self._fingers.down if _rubs(plan.top, key)]
         if self._texture.named:
             assert plan.chord is not None
             return [key for key in self._fingers.down if key % 12 not in plan.chord.classes or _rubs(plan.top, key)]

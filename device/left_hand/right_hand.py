@@ -13,6 +13,8 @@ from device.events import Note, NoteEnded
 CONTEXT_NAMES = ("strikes a beat", "keys a strike", "sounding", "off the beat", "odd steps", "height", "length", "leap")
 CONTEXT_SIZE = len(CONTEXT_NAMES)
 FEWEST_NOTES = 3
+OPENING = 8
+"""Keys that count as the opening of a piece."""
 MEMORY_BARS = 8
 """Bars over which the right hand is described."""
 SEEN_STEPS = 24 * MEMORY_BARS
@@ -63,6 +65,8 @@ class RightHand:
         self._steps: deque[tuple[float, int]] = deque(maxlen=SEEN_STEPS)
         self._notes: deque[list[float]] = deque(maxlen=512)
         self._bar = 0
+        self.opening: list[int] = []
+        """The first keys struck, at most `OPENING`."""
 
     def hear(self, note: Note) -> None:
         """A note of the right hand was decided."""
@@ -88,6 +92,8 @@ class RightHand:
                 later.append(note)
                 continue
             offset_s = self._ends.pop((note.pitch, note.onset_s), -1.0) if note.offset_s is None else note.offset_s
+            if len(self.opening) < OPENING:
+                self.opening.append(note.pitch)
             self._notes.append([note.onset_s, offset_s, float(note.pitch)])
         self._waiting = later
 

@@ -14,7 +14,7 @@ from device.left_hand.figure_bank import Excerpt, FigureNote
 
 Floats = npt.NDArray[np.float64]
 
-BAR_STEPS = 16
+BAR_STEPS, HALF_STEPS = 16, 8
 PHRASE_BARS = 4
 HEIGHTS = (0, 4, 7, 9, 12, 16, 19, 24)
 """Semitones above the bass that a note may lie."""
@@ -22,6 +22,8 @@ DEGREES = (0, 1, 2, 2, 0, 1, 2, 0)
 """The degree of the chord at each of `HEIGHTS`."""
 PLACES = 5
 """Kinds of place in the bar: bar line, middle, another beat, half a beat, any other."""
+RARE = 0.01
+"""Added to the count of a rhythm, so that one that was never seen has a logarithm."""
 ALIKE = 9.0
 """How much more often a bar has a rhythm like its phrase's: e to this at full likeness."""
 DENSITY_PULL = 6.0
@@ -43,9 +45,9 @@ class SongFigures:
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """`arrays` as `training.figure_bank.song_statistics` writes them."""
-        rhythm = arrays["song_rhythm"].astype(int)
-        self._struck = (rhythm[:, None] >> np.arange(BAR_STEPS) & 1).astype(float)
-        self._log_count = np.log(arrays["song_count"].astype(float))
+        self._struck = (np.arange(2**HALF_STEPS)[:, None] >> np.arange(HALF_STEPS) & 1).astype(float)
+        self._log_count = np.log(arrays["song_count"].astype(float) + RARE)
+        """[2, 256] how often a half bar, the first or the second, has each rhythm: bit n for a strike on step n."""
         self._height = arrays["song_height"].astype(float)
         """[PLACES, HEIGHTS + 1, HEIGHTS] probability of a height, given the one before (the last: none)."""
         self._keys = arrays["song_keys"].astype(float)
@@ -61,18 +63,20 @@ class SongFigures:
 
     def draw(self, rng: np.random.Generator, strikes_a_beat: float, anchor_draw: float) -> Excerpt:
         """Four bars with about so many strikes a beat; `anchor_draw`, a standard normal, gives the register."""
-        wanted = np.log(np.maximum(self._number, 1) / max(4 * strikes_a_beat, 0.5))
-        centre = _choice(rng, self._log_count - DENSITY_PULL * wanted**2)
+        wanted = np.log((self._number + 0.5) / (2 * strikes_a_beat + 0.5))
+        score = self._log_count - DENSITY_PULL * wanted**2
+        centre = [_choice(rng, score[half]) for half in (0, 1)]
         plan = self._contour(rng)
         keys = [int(rng.choice(3, p=self._keys[place_of(p)])) + 1 for p in range(BAR_STEPS)]
         quantile = rng.random(BAR_STEPS)
         bars = []
         for _ in range(PHRASE_BARS):
-            rhythm = _choice(rng, self._log_count + ALIKE * self._alike[centre])
+            halves = [_choice(rng, self._log_count[half] + ALIKE * self._alike[centre[half]]) for half in (0, 1)]
+            struck = np.flatnonzero(np.concatenate([self._struck[half] for half in halves]))
             other = self._contour(rng)
             changed = rng.random(BAR_STEPS) < CHANCE
             contour = np.where(changed, other, plan)
-            bars.append(self._bar(np.flatnonzero(self._struck[rhythm]), contour, keys, quantile))
+            bars.append(self._bar(struck, contour, keys, quantile))
         anchor = round(float(self._anchor[0] + self._anchor[1] * anchor_draw))
         return Excerpt(tuple(bars), (0,) * PHRASE_BARS, anchor)
 

@@ -30,6 +30,11 @@ def depth(step: Step) -> int:
     return 2 if meter.compound else 3
 
 
+def begins_half(step: Step) -> bool:
+    """Whether a bar or the second half of one begins here: a new chord begins a figure again only there."""
+    return depth(step) <= 1
+
+
 def on_beats(step: Step) -> int:
     """The deepest grain that strikes nothing between the beats."""
     return 1 if step.meter.compound else 2
@@ -59,7 +64,7 @@ class Figure:
         """What to strike; `new_chord` begins the figure anew, and nothing deeper than `deepest` is struck."""
         if self._since is not None:
             self._since += 1
-        grain = min(max(GRAIN[self.style] + shift(density), 0), deepest)
+        grain = min(max(self._grain(step) + shift(density), 0), deepest)
         begins = new_chord or self._since is None or depth(step) <= min(self._root_depth(step), grain)
         struck = begins or depth(step) <= grain
         if begins:
@@ -68,6 +73,11 @@ class Figure:
         if self.style == "oom-pah":
             gesture = self._detached(step, gesture)
         return gesture
+
+    def _grain(self, step: Step) -> int:
+        """The style's grain; block chords come on every beat of a bar that has no half."""
+        whole = self.style == "block" and step.meter.beats_per_bar % 2 == 1
+        return on_beats(step) if whole else GRAIN[self.style]
 
     def _root_depth(self, step: Step) -> int:
         """Down to which depth the figure begins anew."""

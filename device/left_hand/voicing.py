@@ -93,15 +93,23 @@ class Fingers:
             self.upper = sorted({*self.upper, *staying})
         return sorted(pressed), sorted(lifted)
 
-    def press_tone(self, pitch_classes: Sequence[int], number: int, ceiling: int) -> tuple[list[int], list[int]]:
+    def press_tone(
+        self, pitch_classes: Sequence[int], number: int, ceiling: int, avoid: Sequence[int] = ()
+    ) -> tuple[list[int], list[int]]:
         """The `number`-th (from 1) of these pitch classes' keys above the bass, or the highest that there is room for.
+
+        The next key above or below it is taken if it is of a pitch class to `avoid`, or was struck last.
 
         The key, none where there is no room at all, and the keys lifted: the old upper ones.
         """
         lifted = self.let_go(self.upper)
         low, top = self._upper_room(ceiling)
         ladder = sorted(key for pitch_class in pitch_classes for key in _keys(pitch_class, low, top))
-        pressed = ladder[: max(number, 1)][-1:]
+        wanted = min(max(number, 1), len(ladder)) - 1
+        last = lifted[-1:]
+        free = [i for i, key in enumerate(ladder) if key % 12 not in avoid and key not in last]
+        free = free or [i for i, key in enumerate(ladder) if key not in last] or list(range(len(ladder)))
+        pressed = [ladder[min(free, key=lambda i: (abs(i - wanted), i))]] if free else []
         self._hold(pressed)
         return pressed, lifted
 

@@ -49,8 +49,8 @@ def fit_bank(named: list[tuple[str, Excerpt]], seed: int = 1) -> dict[str, npt.N
     targets = (manner - manner_middle) / manner_spread
     gate = _gate(inputs, song)
     weights, offsets, noises = [], [], []
-    for kind in (False, True):
-        w, b, noise = _regression(inputs[song == kind], targets[song == kind], piece[song == kind])
+    for kind in (0, 1):
+        w, b, noise = _regression(inputs[song == bool(kind)], targets[song == bool(kind)], piece[song == bool(kind)])
         weights.append(w)
         offsets.append(b)
         noises.append(noise)
@@ -148,7 +148,7 @@ def figures(cache: Path, out: Path, seed: int) -> None:
         for excerpt in excerpts_of(piece, rng)
     ]
     arrays = fit_bank(named, seed)
-    np.savez_compressed(out, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(out, **arrays)
     click.echo(
         f"{len(named)} excerpts read, {len(arrays['group'])} kept, {len(arrays['bar_notes'])} different bars, "
         f"{len(arrays['notes'])} notes, {out.stat().st_size / 1000:.0f} kB in {out.name}"

@@ -116,7 +116,7 @@ def _excerpt(name: str, group: int, left: _Grid, right: _Grid, starts: list[int]
     for a in starts[:-1]:
         notes: list[tuple[int, int, int, int]] = []
         for step in range(a, a + size):
-            keys = {}
+            keys: dict[int, int] = {}
             for i in np.flatnonzero(left.first == step):
                 keys[int(left.pitch[i])] = max(keys.get(int(left.pitch[i]), 0), int(left.end[i] - step))
             low = min(keys, default=0)

@@ -11,7 +11,7 @@ from device.left_hand.song_figure import BAR_STEPS, HEIGHTS, PLACES, place_of
 from training.figure_bank.corpus import Excerpt
 
 FEWEST_SONGS = 8
-"""A rhythm is kept if it comes in at least so many songs."""
+"""A half bar's rhythm is kept if it comes in at least so many songs."""
 DECILES = 10
 HALF = BAR_STEPS // 2
 SMOOTH = 0.5
@@ -19,8 +19,8 @@ SMOOTH = 0.5
 
 def song_statistics(songs: list[Excerpt]) -> dict[str, npt.NDArray[np.generic]]:
     """The tables of `device.left_hand.song_figure.SongFigures` from the 4/4 excerpts of songs."""
-    rhythms: Counter[int] = Counter()
-    seen: dict[int, set[str]] = defaultdict(set)
+    rhythms: Counter[tuple[int, int]] = Counter()
+    seen: dict[tuple[int, int], set[str]] = defaultdict(set)
     height = np.full((PLACES, len(HEIGHTS) + 1, len(HEIGHTS)), SMOOTH)
     keys = np.ones((PLACES, 3))
     ratios: tuple[list[float], list[float]] = ([], [])
@@ -31,9 +31,11 @@ def song_statistics(songs: list[Excerpt]) -> dict[str, npt.NDArray[np.generic]]:
             struck = np.unique(bar[:, 0])
             if not len(struck):
                 continue
-            mask = int((1 << struck).sum())
-            rhythms[mask] += 1
-            seen[mask].add(excerpt.piece)
+            for half in (0, 1):
+                inside = struck[struck // HALF == half] % HALF
+                rhythm = (half, int((1 << inside).sum()))
+                rhythms[rhythm] += 1
+                seen[rhythm].add(excerpt.piece)
             before = len(HEIGHTS)
             for position, following in zip(struck, [*struck[1:], BAR_STEPS], strict=True):
                 here = bar[bar[:, 0] == position]
@@ -45,12 +47,14 @@ def song_statistics(songs: list[Excerpt]) -> dict[str, npt.NDArray[np.generic]]:
                 keys[place_of(int(position)), min(len(here), 3) - 1] += 1
                 ratios[0 if index == 0 else 1].append(float(here[0, 1] / (following - position)))
                 before = index
-    shared = sorted(mask for mask in rhythms if len(seen[mask]) >= FEWEST_SONGS)
+    count = np.zeros((2, 1 << HALF))
+    for (half, mask), number in rhythms.items():
+        if len(seen[half, mask]) >= FEWEST_SONGS:
+            count[half, mask] = number
     middle = (np.arange(DECILES) + 0.5) / DECILES
     anchor = np.array([np.median(values) for values in anchors.values()])
     return {
-        "song_rhythm": np.array(shared, np.uint16),
-        "song_count": np.array([rhythms[mask] for mask in shared], np.uint16),
+        "song_count": count.astype(np.uint16),
         "song_height": height / height.sum(axis=2, keepdims=True),
         "song_keys": keys / keys.sum(axis=1, keepdims=True),
         "song_ratio": np.array([np.quantile(values, middle) for values in ratios]),
