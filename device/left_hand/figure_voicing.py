@@ -16,11 +16,12 @@ LOWEST, HIGHEST = 28, 67
 WIDEST, MOST_KEYS = 16, 5
 BASS_HEIGHT = 4
 """A note this high or lower above its bar's bass, in semitones, is a bass note: it keeps its degree of the chord."""
-LIFT = 0.7
+OCTAVE = 12
+LIFT = 1.0
 """Share of the figure's own bass line that is kept; the chords make the rest of it."""
-ABOVE_BASS = 3
+ABOVE_BASS = 8
 """A bass lies at least so many semitones below the lowest key of the right hand, or goes down an octave."""
-NEAR = 0.6
+NEAR = 0.3
 """Cost of a semitone from the bass before, beside 1 for one from the figure's own place."""
 NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), 0.3
 """Semitones that a bass may move to be the root and not the third or fifth; factor if the figure has that degree."""
@@ -96,6 +97,8 @@ def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = L
             )
         else:
             key = _upper(target, note.degree, ground, found, low)
+            if key is None and not found:
+                key = _upper(min(target, ground.ceiling - OCTAVE), note.degree, ground, found, low)
         if key is None or key in found or key >= ground.ceiling or key > HIGHEST + 12:
             continue
         if lowest is not None and key - lowest[0] > WIDEST:

@@ -19,7 +19,7 @@ AHEAD = 2.5
 """Weight of the accompanist's own pitch classes beside the chord net's log-probability."""
 SUITS = 1.0
 """Weight of the mean expected consonance of a triad's keys with the melody."""
-STAY_HALF, STAY_BEAT = 0.1, 0.7
+STAY_HALF, STAY_BEAT = -0.4, 0.7
 """A new chord has to be so much likelier (natural logarithm): where a half bar begins, and on any other beat."""
 FLOOR = 0.02
 """Added to a probability before its logarithm is taken."""
