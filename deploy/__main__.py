@@ -1,4 +1,4 @@
-"""`python -m deploy`: what a workstation does to the box, over SSH."""
+"""`python -m deploy`: the workstation's commands for the box, over SSH."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ COMMANDS = {
     "logs": "deploy.cli:logs",
     "doctor": "deploy.cli:doctor",
 }
-"""name -> module:function of the click command, imported when it is named."""
+"""name -> module:function of the click command, which is imported when it is called."""
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="deploy")
 def main() -> None:
-    """A Raspberry Pi that plays, and new models for it, over SSH as you have it configured."""
+    """Set up a Raspberry Pi as the box and send it new models, with your own SSH configuration."""
 
 
 if __name__ == "__main__":

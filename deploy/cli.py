@@ -1,4 +1,4 @@
-"""The commands of `python -m deploy` for a box that is provisioned."""
+"""The commands of `python -m deploy` for a provisioned box."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 
 REMOTE_SLOT = "LEFTHAND_SLOT"
-"""The environment variable with another command for the box's part, in the shell's words."""
+"""Environment variable with another command for the box's part of flashing, in shell syntax."""
 _HOSTS = click.option(
-    "--host", "hosts", multiple=True, required=True, metavar="HOST", help="What ssh takes; repeatable."
+    "--host", "hosts", multiple=True, required=True, metavar="HOST", help="A host as for ssh; repeatable."
 )
 _PATH = click.Path(path_type=Path)
 
@@ -35,17 +35,15 @@ _PATH = click.Path(path_type=Path)
 @click.option("--key", type=_PATH, default=DEFAULT_KEY, show_default=True)
 def keygen(key: Path) -> None:
     """Make the key that bundles are signed with, if there is none."""
-    click.echo(f"{public_of(ensure_key(key))} is the key's public part; provisioning takes it to the box.")
+    click.echo(f"{public_of(ensure_key(key))} is the key's public part; provisioning copies it to the box.")
 
 
 @click.command()
 @_HOSTS
-@click.option(
-    "--bundle", type=_PATH, default=default_bundle, help="The bundle's folder. Default: the one that is shipped."
-)
+@click.option("--bundle", type=_PATH, default=default_bundle, help="The bundle's folder. Default: the shipped one.")
 @click.option("--key", type=_PATH, default=DEFAULT_KEY, show_default=True, help="Signs the bundle.")
 def flash(hosts: tuple[str, ...], bundle: Path, key: Path) -> None:
-    """Bring a bundle to every HOST and let it play; a box where it does not goes back by itself."""
+    """Send a bundle to every HOST and play it. A box goes back to the old bundle by itself if the new one fails."""
     package = pack(Bundle.open(bundle), key)
     names = [Host(host) for host in _all(hosts)]
     told = _Told(len(names), len(package.content))
@@ -64,7 +62,7 @@ def flash(hosts: tuple[str, ...], bundle: Path, key: Path) -> None:
 @click.command()
 @_HOSTS
 def rollback(hosts: tuple[str, ...]) -> None:
-    """Let the bundle play again that played before, on every HOST."""
+    """Go back to the previous bundle on every HOST."""
 
     def one(host: Host) -> None:
         ran = ask(host, "rollback", slot=_slot())
@@ -83,7 +81,7 @@ def rollback(hosts: tuple[str, ...]) -> None:
 @click.command()
 @_HOSTS
 def slots(hosts: tuple[str, ...]) -> None:
-    """What the slots of every HOST hold."""
+    """List the bundles in the slots of every HOST."""
 
     def one(host: Host) -> None:
         ran = ask(host, "list", slot=_slot())
@@ -97,9 +95,9 @@ def slots(hosts: tuple[str, ...]) -> None:
 @click.command()
 @_HOSTS
 @click.option("--lines", type=click.IntRange(1, 100_000), default=100, show_default=True)
-@click.option("--follow", is_flag=True, help="Go on as new lines come, until Ctrl-C; for one HOST.")
+@click.option("--follow", is_flag=True, help="Show new lines as they come, until Ctrl-C; for one HOST.")
 def logs(hosts: tuple[str, ...], lines: int, follow: bool) -> None:
-    """What the service on every HOST logged."""
+    """Show the log of the service on every HOST."""
     words = ["journalctl", "--unit", "lefthand", "--no-pager", "--lines", str(lines), *(["--follow"] if follow else [])]
     _show([Host(host) for host in _all(hosts)], words)
 
@@ -107,12 +105,12 @@ def logs(hosts: tuple[str, ...], lines: int, follow: bool) -> None:
 @click.command()
 @_HOSTS
 def doctor(hosts: tuple[str, ...]) -> None:
-    """What is wrong with every HOST: `lefthand doctor` there."""
+    """Run `lefthand doctor` on every HOST."""
     _show([Host(host) for host in _all(hosts)], ["lefthand", "doctor"])
 
 
 def _show(hosts: list[Host], words: list[str]) -> None:
-    """Runs `words` on one host after the other, as if it were here; exits with the worst of them."""
+    """Run `words` on one host after the other and show the output. Exits with the highest exit status."""
     worst = 0
     for host in hosts:
         if len(hosts) > 1:
@@ -125,7 +123,7 @@ def _show(hosts: list[Host], words: list[str]) -> None:
 
 
 def _all(hosts: tuple[str, ...]) -> list[str]:
-    """Each host once; `--host "a b"` are two, as make gives them."""
+    """Return each host once. `--host "a b"` names two hosts, because make passes them in this form."""
     return list(dict.fromkeys(name for host in hosts for name in host.split()))
 
 
@@ -134,7 +132,7 @@ def _slot() -> tuple[str, ...]:
 
 
 def _each(hosts: list[Host], one: Callable[[Host], None]) -> None:
-    """Lets `one` do its part on all hosts at once; raises UserError with all that failed."""
+    """Run `one` for all hosts at once. Raises UserError with the messages of all that failed."""
     if not hosts:
         raise UserError("HOST is empty: give what you give to ssh, like pi@lefthand.local.")
     with ThreadPoolExecutor(len(hosts)) as pool:
@@ -148,7 +146,7 @@ def _each(hosts: list[Host], one: Callable[[Host], None]) -> None:
 
 
 class _Told:
-    """Lines and progress bars of several hosts at once."""
+    """Prints lines and progress bars for several hosts at once."""
 
     def __init__(self, hosts: int, size: int) -> None:
         self._several, self._size = hosts > 1, size
@@ -163,18 +161,18 @@ class _Told:
             bar.close()
 
     def line(self, host: Host, said: str) -> None:
-        """One line on stdout, above the bars."""
+        """Print one line on stdout, above the bars."""
         with self._lock:
             tqdm.write(f"{host.name}: {said}" if self._several else said, file=sys.stdout)
             sys.stdout.flush()
 
     def step(self, host: Host, step: str, facts: dict[str, Any]) -> None:
-        """A step of the box."""
+        """Print a step that the box has reported."""
         if step != "have" or facts.get("bytes"):
             self.line(host, f"{step:<10} {facts['said']}")
 
     def sent(self, host: Host) -> Callable[[int, int], None]:
-        """Takes bytes sent and bytes in all, for the bar of `host`."""
+        """Return a function of bytes sent and bytes in total that moves the bar of `host`."""
 
         def advance(there: int, _: int) -> None:
             with self._lock:

@@ -1,4 +1,4 @@
-"""`python -m deploy flash`: a signed bundle to a box, over one connection that is taken up again when it is cut."""
+"""`python -m deploy flash`: sends a signed bundle to a box over one connection, and connects again after a cut."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from deploy.ssh import NO_CONNECTION, Host
 from device.errors import UserError
 
 SLOT = ("sudo", "-n", "/usr/local/sbin/lefthand-slot")
-"""The box's part, which runs there as root's one helper."""
+"""Command of the box's part of flashing. It is the only helper that runs there as root."""
 CHUNK = 1 << 15
+"""Bytes of a write."""
 TRIES = 5
-"""Connections in a row that bring nothing across."""
+"""Number of connections in a row without progress after which flashing fails."""
 PAUSE_S = 1.0
+"""Seconds between two connections."""
 BUSY_S = 60.0
-"""How long a box may still be busy with our own connection before, of whose end it has not heard."""
+"""Seconds for which a box may still be busy with the previous connection, because it has not noticed its end."""
 ASK_S = 180.0
-"""How long a box is asked for the end of a trial that was not heard over the first connection."""
+"""Seconds for which a box is asked for the result of a trial after the first connection was cut."""
 
 Say = Callable[[str, dict[str, Any]], None]
 Advance = Callable[[int, int], None]
 
 
 class BusyError(UserError):
-    """Another flash is going on there."""
+    """The box is busy with another flash."""
 
 
 class CutError(Exception):
-    """The connection ended before the box had told the end; the text is what ssh said."""
+    """The connection ended before the box had reported the result. The text is ssh's message."""
 
 
 @dataclass
 class Flash:
-    """One bundle to one host. `say` takes the box's steps, `advance` bytes sent and bytes in all."""
+    """Sends one bundle to one host. `say` receives the box's steps, `advance` bytes sent and bytes in total."""
 
     host: Host
     package: Package
@@ -51,7 +53,7 @@ class Flash:
     _received: bool = False
 
     def run(self) -> dict[str, Any]:
-        """The box's last word: the new bundle plays. Raises UserError with what it said where it does not."""
+        """Flash and return the box's last step: the new bundle plays. Raises UserError with its message otherwise."""
         tries = 0
         cut_s: float | None = None
         while True:
@@ -64,14 +66,14 @@ class Flash:
                 time.sleep(PAUSE_S)
             except CutError as cut:
                 if self._received:
-                    self.say("cut", {"said": "the connection was cut; the box goes on alone, and is asked again"})
+                    self.say("cut", {"said": "the connection was cut; the box continues alone and is asked again"})
                     return self._ask()
                 cut_s = time.monotonic()
                 tries = 0 if self._there > before else tries + 1
                 if tries >= TRIES:
                     raise UserError(
                         f"{self.host.name}: the connection was cut {tries} times in a row ({cut}): flash again later, "
-                        f"it goes on from byte {self._there}."
+                        f"it continues from byte {self._there}."
                     ) from None
                 self.say("cut", {"said": f"the connection was cut ({cut}), trying again"})
                 time.sleep(PAUSE_S)
@@ -114,18 +116,18 @@ class Flash:
                 stream.flush()
                 self.advance(min(at + CHUNK, len(content)), len(content))
         except (OSError, ValueError):
-            pass  # the connection's end is told by ssh
+            pass  # ssh reports the end of the connection
 
     def _ended(self, code: int, said: str) -> Exception:
-        """What a connection that ended without a last word means."""
+        """Return the error for a connection that ended without a result."""
         if code == NO_CONNECTION or code < 0:
             if not self._there and not self._received and _for_good(said):
                 return self.host.unreachable(said)
             return CutError(_last_line(said) or "no reason was given")
         if "sudo:" in said or code == 127:
             return UserError(
-                f"{self.host.name} does not let you flash ({_last_line(said)}): provision it first, or have yourself "
-                f"put into its group lefthand-flash."
+                f"{self.host.name} does not let you flash ({_last_line(said)}): provision it first, or ask its "
+                f"owner to add you to its group lefthand-flash."
             )
         if code != 0:
             return UserError(
@@ -134,7 +136,7 @@ class Flash:
         return CutError("the box ended without a last word")
 
     def _ask(self) -> dict[str, Any]:
-        """The end of a trial, asked for after its connection was cut."""
+        """Ask for the result of a trial after its connection was cut."""
         until_s = time.monotonic() + ASK_S
         wanted = self.package.bundle.digest
         while time.monotonic() < until_s:
@@ -153,11 +155,11 @@ class Flash:
                 f"{self.host.name} plays another bundle ({why or 'the flash was cut short there'}): flash again, and "
                 f"see `make slots` and `make logs`."
             )
-        raise UserError(f"{self.host.name} does not answer any more: see `make slots HOST={self.host.name}` later.")
+        raise UserError(f"{self.host.name} does not answer any more: run `make slots HOST={self.host.name}` later.")
 
 
 def _for_good(said: str) -> bool:
-    """Whether ssh's words mean that trying again would not help."""
+    """Return True if ssh's message means that trying again would not help."""
     hopeless = (
         "Permission denied",
         "Could not resolve",
@@ -169,7 +171,7 @@ def _for_good(said: str) -> bool:
 
 
 def _steps(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """What the box tells; lines that are no steps, such as a login's greeting, are passed over."""
+    """Yield the box's steps. Other lines, such as the greeting of a login, are ignored."""
     for line in stream:
         try:
             told = json.loads(line)
@@ -185,7 +187,7 @@ def _last_line(said: str) -> str:
 
 
 class _Reader(threading.Thread):
-    """Reads a stream to its end, so that nobody has to wait for it; keeps the last of it."""
+    """Reads a stream to its end so that its writer never blocks. Keeps the last lines."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(daemon=True)
@@ -203,13 +205,13 @@ class _Reader(threading.Thread):
 
 
 def ask(host: Host, *words: str, slot: tuple[str, ...] = SLOT) -> subprocess.CompletedProcess[str]:
-    """Runs `lefthand slot WORDS` on `host`. Raises UserError where it cannot be reached, or lets nobody in."""
+    """Run `lefthand slot WORDS` on `host`. Raises UserError if it cannot be reached or denies access."""
     ran = host.run(*slot, *words)
     if ran.returncode == NO_CONNECTION:
         raise host.unreachable(ran.stderr)
     if "sudo:" in ran.stderr or ran.returncode == 127:
         raise UserError(
-            f"{host.name} does not let you in ({_last_line(ran.stderr)}): provision it first, or have yourself put "
-            f"into its group lefthand-flash."
+            f"{host.name} does not let you in ({_last_line(ran.stderr)}): provision it first, or ask its owner to "
+            f"add you to its group lefthand-flash."
         )
     return ran

@@ -1,4 +1,4 @@
-"""The key that bundles are signed with, made and used by ssh-keygen."""
+"""Makes the key that signs bundles, and signs with it. Both use ssh-keygen."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ DEFAULT_KEY = Path("~/.config/lefthand/flash_key").expanduser()
 
 
 def ensure_key(path: Path = DEFAULT_KEY) -> Path:
-    """The key at `path`, made if it is not there; its public part lies beside it as `.pub`."""
+    """Return the key at `path`, and make it if it is missing. The public part has the same path with `.pub`."""
     if path.is_file():
         if not public_of(path).is_file():
             raise UserError(
-                f"{public_of(path)} is missing: `ssh-keygen -y -f {path} > {public_of(path)}` makes it anew."
+                f"{public_of(path)} is missing: `ssh-keygen -y -f {path} > {public_of(path)}` makes it again."
             )
         return path
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     comment = f"lefthand {getpass.getuser()}@{platform.node()}"
-    # no pass phrase, for flashing asks nothing; who wants one sets it with ssh-keygen -p and lets ssh-agent hold it
+    # No pass phrase, because flashing does not ask for one. ssh-keygen -p can add one; ssh-agent can then hold the key.
     _keygen("-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))
     return path
 
 
 def public_of(key: Path) -> Path:
-    """Where the public part of `key` lies."""
+    """Return the path of the public part of `key`."""
     return key.with_name(key.name + ".pub")
 
 
 def signers_line(path: Path = DEFAULT_KEY) -> str:
-    """The line of /etc/lefthand/allowed_signers that lets bundles signed with the key at `path` in."""
+    """Return the line of /etc/lefthand/allowed_signers that accepts bundles signed with the key at `path`."""
     public = public_of(path).read_text(encoding="utf-8").split()
     return f'{PRINCIPAL} namespaces="{NAMESPACE}" {public[0]} {public[1]}\n'
 
 
 def sign(message: bytes, key: Path) -> bytes:
-    """The signature of `message`, armoured. Raises UserError where there is no such key."""
+    """Return the armoured signature of `message`. Raises UserError if the key is missing."""
     if not key.is_file():
         raise UserError(
-            f"There is no key {key} to sign with: `python -m deploy keygen` makes it, provisioning takes it to the Pi."
+            f"There is no key {key} to sign with: `python -m deploy keygen` makes it, provisioning copies it to the Pi."
         )
     return _keygen("-q", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, stdin=message)
 
 
 def _keygen(*arguments: str, stdin: bytes | None = None) -> bytes:
-    # without bytes of ours the terminal stays, where ssh-keygen may ask for a pass phrase
+    # Without `stdin` the terminal stays connected, so ssh-keygen can ask for a pass phrase.
     ran = subprocess.run(["ssh-keygen", *arguments], input=stdin, capture_output=True, check=False)
     if ran.returncode != 0:
         said = " ".join(ran.stderr.decode("utf-8", "replace").split()) or f"it exited with {ran.returncode}"

@@ -1,4 +1,4 @@
-"""docs/lefthand.1 from the commands' own help: `python -m deploy.manpage [FILE]` writes it (`make man`)."""
+"""`python -m deploy.manpage [FILE]` (`make man`) writes docs/lefthand.1 from the commands' own help."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ runs as the service lefthand.service, and `lefthand synth` as lefthand-synth.ser
 FILES = {
     "/etc/lefthand.toml": "The settings, each explained in docs/lefthand.toml.",
     "/etc/lefthand/allowed_signers": "Keys that bundles may be signed with.",
-    "/var/lib/lefthand": "What outlives a restart: bundles in slots, and calibration.json, which calibrate writes.",
-    "/run/lefthand/status.json": "What the running box tells of itself, four times a second.",
+    "/var/lib/lefthand": "Data that a restart keeps: bundles in slots, and calibration.json, which calibrate writes.",
+    "/run/lefthand/status.json": "The state of the running box, written four times a second.",
 }
 VARIABLES = {
     "STATE_DIRECTORY, RUNTIME_DIRECTORY": "Stand for /var/lib/lefthand and /run/lefthand, as systemd gives them.",
@@ -29,19 +29,19 @@ VARIABLES = {
 STATUSES = {
     "0": "All is well.",
     "1": "doctor found something broken; status found a box that has died or hangs.",
-    "2": "Something that can be mended: one sentence says what, and how.",
+    "2": "Something that you can repair: one sentence says what, and how.",
     "78": "The settings cannot be used: the sentence names file, key, and what the key may be.",
 }
 EXAMPLES = {
-    "lefthand devices": "Names for the settings.",
-    "sudo lefthand doctor": "What is right and what is not.",
-    "lefthand status --watch": "What is heard and played now.",
-    "journalctl -u lefthand -e": "What the service did.",
+    "lefthand devices": "Lists device names for the settings.",
+    "sudo lefthand doctor": "Shows what works and what does not.",
+    "lefthand status --watch": "Shows the notes that are heard and played now.",
+    "journalctl -u lefthand -e": "Shows the log of the service.",
 }
 
 
 def page() -> str:
-    """The manual page, in man(7)'s macros."""
+    """Return the manual page in the macros of man(7)."""
     lines = [
         f'.TH LEFTHAND 1 "" "lefthand {VERSION}" "User commands"',
         ".SH NAME",
@@ -77,7 +77,7 @@ def page() -> str:
 
 
 def _command(command: click.Command, name: str) -> Iterator[str]:
-    """A command, and those below it, as subsections."""
+    """Yield a command and its subcommands as subsections."""
     arguments = [
         parameter.make_metavar(click.Context(command)) for parameter in command.params if _positional(parameter)
     ]
@@ -104,7 +104,7 @@ def _positional(parameter: click.Parameter) -> bool:
 
 
 def _text(text: str) -> str:
-    """Text that troff leaves alone."""
+    """Escape text so that troff does not change it."""
     plain = " ".join(text.split()).replace("\\", r"\e").replace("-", r"\-").replace("`", "")
     return rf"\&{plain}" if plain.startswith((".", "'")) else plain
 

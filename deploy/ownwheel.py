@@ -1,4 +1,4 @@
-"""The project's own wheel, the same bytes for the same sources."""
+"""Builds the project's own wheel. The same sources give the same bytes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from device.errors import UserError
 ROOT = Path(__file__).parents[1]
 NEEDED = ("pyproject.toml", "README.md", "LICENSE", "bin", "device")
 EPOCH = "315532800"
-"""1980, the oldest time a zip file knows: the wheel's bytes then depend on its contents alone."""
+"""1980 in seconds, the oldest time in a zip file. The wheel's bytes then depend on its contents alone."""
 
 
 def own_wheel(cache: Path) -> Path:
-    """The wheel of this checkout, built where its sources have changed. Raises UserError with what the build said."""
+    """Return the wheel of this checkout. It is built if its sources have changed. Raises UserError if that fails."""
     folder = cache / "own" / _digest()
     for kept in folder.glob("*.whl"):
         return kept
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lefthand-wheel-") as scratch:
-        # a copy, for setuptools leaves its traces beside the sources
+        # Built from a copy, because setuptools writes files beside the sources.
         copy = Path(scratch) / "lefthand"
         copy.mkdir()
         for name in NEEDED:
@@ -50,7 +50,7 @@ def own_wheel(cache: Path) -> Path:
 
 
 def _digest() -> str:
-    """Of all sources that go into the wheel."""
+    """Return a hash of all sources of the wheel."""
     digest = hashlib.sha256()
     for name in NEEDED:
         for path in sorted([ROOT / name, *(ROOT / name).rglob("*")]):

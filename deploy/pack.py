@@ -1,4 +1,4 @@
-"""A signed bundle as one file: the same bundle and key give the same bytes, so that a cut upload can go on."""
+"""Packs a signed bundle into one file. The same bundle and key give the same bytes, so a cut upload can continue."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from device.bundles.signature import SIGNATURE
 
 @dataclass(frozen=True)
 class Package:
-    """What is sent."""
+    """The bytes that are sent, and their bundle."""
 
     content: bytes
     bundle: Bundle
 
     @property
     def id(self) -> str:
-        """sha256 of `content`."""
+        """The SHA-256 of `content` in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 def pack(bundle: Bundle, key: Path = DEFAULT_KEY) -> Package:
-    """The archive of an opened bundle, signed with `key`. Raises UserError where it cannot be signed."""
+    """Return the archive of an opened bundle, signed with `key`. Raises UserError if it cannot be signed."""
     manifest = (bundle.path / MANIFEST).read_bytes()
     if hashlib.sha256(manifest).hexdigest() != bundle.digest:
         raise RuntimeError(f"{bundle.path} changed while it was read")
@@ -42,7 +42,7 @@ def pack(bundle: Bundle, key: Path = DEFAULT_KEY) -> Package:
 
 
 def archived(files: dict[str, bytes]) -> bytes:
-    """A tar of `files` in their order, with nothing in it that changes from time to time or from user to user."""
+    """Return a tar of `files` in their order. It does not depend on the time or the user."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in files.items():

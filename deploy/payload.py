@@ -1,4 +1,4 @@
-"""What provisioning brings to a Pi: one table of packages, one of files. A further file is one further line."""
+"""Tables of the packages and files that provisioning installs on a Pi. Each file has one line."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ PACKAGES = {
     # [play] sound = "synth"
     "fluidsynth": None,
     "timgm6mb-soundfont": None,
-    # aconnect joins the synthesiser to the box
+    # aconnect connects the synthesiser to the box
     "alsa-utils": None,
 }
-"""Debian package → the Python distribution in it, for which it is taken where it is new enough."""
+"""Debian package → its Python distribution. The package is installed if that distribution is new enough."""
 IN_DEBIAN = {
     "3.11": {
         "pyaudio": "0.2.13",
@@ -53,21 +53,21 @@ IN_DEBIAN = {
         "rich": "13.9.4",
     },
 }
-"""Python → the version of each that its Debian has: what is to be reckoned with before the packages are there."""
+"""Python version → versions in its Debian release. They are assumed until the packages are installed."""
 UNSTATED = "0.0.0"
-"""What a package says of itself that was built without its version, as Trixie's python3-mido: the table knows it."""
+"""Version that a package states if it was built without one, such as Trixie's python3-mido. The table is used then."""
 EXTRAS = ("live",)
 GROUPS = ("lefthand-flash",)
 UNITS = ("lefthand.service", "lefthand-synth.service")
-"""Started at boot; the second ends at once where the settings want no synthesiser."""
+"""Units that start at boot. The second ends at once if the settings ask for no synthesiser."""
 SIGNERS = "/etc/lefthand/allowed_signers"
 SPACE_OF_WHEELS = 6
-"""Times the wheels' size that their environment takes, with themselves and a card's slack."""
+"""Needed space as a multiple of the wheels' size: wheels, their environment, and a reserve."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of the checkout and where it goes. `check`: a command that must accept the file before it is put there."""
+    """A file of the checkout and its target. `check`: a command that must accept the file before it is installed."""
 
     source: str
     target: str
@@ -90,15 +90,15 @@ WITH_THE_SOFTWARE = (
     File("deploy/lefthand-slot", "/usr/local/sbin/lefthand-slot", "755"),
     File("deploy/lefthand.sudoers", "/etc/sudoers.d/lefthand", "440", "visudo -cqf"),
 )
-"""Switched together with the environment, forwards and back."""
+"""Files that are switched together with the environment, forwards and back."""
 THE_OWNERS = (File("docs/lefthand.toml", "/etc/lefthand.toml"),)
-"""Written where there is none."""
+"""Files that are written only if they do not exist."""
 
 
 def packages(own: list[Requirement], target: Target) -> tuple[list[str], Target]:
-    """Those of PACKAGES that serve what the wheel asks for, and `target` with what they bring to it alone.
+    """Return those of PACKAGES that meet a requirement of the wheel, and `target` with only their distributions.
 
-    The rest is carried as wheels: what Debian has too old would only lie beside them.
+    All other requirements are sent as wheels. Debian packages that are too old are not installed.
     """
     in_debian = IN_DEBIAN.get(target.python_version, IN_DEBIAN["3.13"])
     stated = {name: version for name, version in target.distributions.items() if version != UNSTATED}
@@ -110,7 +110,7 @@ def packages(own: list[Requirement], target: Target) -> tuple[list[str], Target]
 
 
 def release(wheels: list[Wheel], target: Target) -> str:
-    """The name of the environment: the version and a hash of all that it is made of."""
+    """Return the name of the environment: the version, and a hash of its wheels and files."""
     digest = hashlib.sha256(f"{target.arch} {target.python_version}\n".encode())
     for wheel in wheels:
         digest.update(f"{wheel.path.name} {wheel.sha256}\n".encode())
@@ -128,9 +128,9 @@ def plan(
     operator: str,
     ready_within_s: float,
 ) -> dict[str, Any]:
-    """What `appliance apply` is to do.
+    """Return the plan for `appliance apply`.
 
-    `staged`: where the wheels arrive; `signers`: a line of allowed_signers; `operator`: who may flash.
+    `staged`: folder in which the wheels arrive. `signers`: a line of allowed_signers. `operator`: user who may flash.
     """
     return {
         "schema": 1,
@@ -149,7 +149,7 @@ def plan(
 
 
 def scripts(stated: dict[str, Any]) -> dict[str, Path | bytes]:
-    """The files that are sent to be run: name → content."""
+    """Return the scripts and plan files to send: name → content."""
     sent: dict[str, Path | bytes] = {
         f"appliance/{path.name}": path for path in sorted((ROOT / "deploy" / "appliance").glob("*.py"))
     }

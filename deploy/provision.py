@@ -1,4 +1,4 @@
-"""`python -m deploy provision` and `unprovision`: a fresh Raspberry Pi OS Lite becomes the box, and is one no more."""
+"""`python -m deploy provision` installs the box on a Raspberry Pi OS Lite. `unprovision` removes it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ from device.errors import UserError
 
 CACHE = payload.ROOT / ".cache" / "wheels"
 READY_WITHIN_S = 60.0
+"""Seconds within which the service must report READY."""
 
-_host = click.option("--host", required=True, metavar="USER@HOST", help="As ssh takes it.")
-_dry = click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+_host = click.option("--host", required=True, metavar="USER@HOST", help="A host as for ssh.")
+_dry = click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
 
 
 @click.command()
 @_host
 @_dry
-@click.option("--key", type=click.Path(path_type=Path), default=DEFAULT_KEY, help="Bundles will be signed with it.")
-@click.option("--wheel", type=click.Path(path_type=Path, exists=True), help="Our own wheel. [built from the checkout]")
-@click.option("--ready-within", "limit_s", type=float, default=READY_WITHIN_S, show_default=True, help="Seconds.")
+@click.option("--key", type=click.Path(path_type=Path), default=DEFAULT_KEY, help="The key that signs bundles.")
+@click.option(
+    "--wheel", type=click.Path(path_type=Path, exists=True), help="The wheel to install. [built from the checkout]"
+)
+@click.option(
+    "--ready-within", "limit_s", type=float, default=READY_WITHIN_S, show_default=True, help="Seconds until READY."
+)
 def provision(host: str, dry_run: bool, key: Path, wheel: Path | None, limit_s: float) -> None:
-    """Make a Raspberry Pi the box, or bring the software on it up to date."""
+    """Install the box on a Raspberry Pi, or update the software there."""
     with connected(Host(host)) as remote, _at_work(remote) as folder:
         probe = _probe(remote, folder)
         target = Target.of(probe, host)
@@ -57,9 +62,9 @@ def provision(host: str, dry_run: bool, key: Path, wheel: Path | None, limit_s: 
 @click.command()
 @_host
 @_dry
-@click.option("--purge", is_flag=True, help="Settings, keys, models and the service's account too.")
+@click.option("--purge", is_flag=True, help="Remove settings, keys, models and the service's account too.")
 def unprovision(host: str, dry_run: bool, purge: bool) -> None:
-    """Remove what provisioning brought to a Raspberry Pi, and say what stays."""
+    """Remove everything that provisioning installed on a Raspberry Pi, and list the things that stay."""
     with connected(Host(host)) as remote, _at_work(remote) as folder:
         probe = _probe(remote, folder)
         plan = payload.plan("", list(payload.PACKAGES), [], probe["staged"], "", remote.run("id", "-un").strip(), 0)
@@ -71,17 +76,17 @@ def unprovision(host: str, dry_run: bool, purge: bool) -> None:
 
 @contextmanager
 def _at_work(remote: Remote) -> Iterator[str]:
-    """A folder there for what is sent to be run; gone afterwards."""
+    """Make a temporary folder on the Pi for the scripts. It is removed afterwards."""
     folder = remote.run("mktemp", "-d", "/tmp/lefthand-XXXXXXXX").strip()
     try:
         yield folder
     finally:
-        # not in the way of the error that may be on its way
+        # the result is ignored, so a failure here does not hide an earlier error
         remote.succeeds("rm", "-rf", folder)
 
 
 def _probe(remote: Remote, folder: str) -> dict[str, Any]:
-    """What is there. Raises UserError for a machine that is no Debian with systemd."""
+    """Return facts about the machine. Raises UserError if it is not a Debian with systemd."""
     if not remote.succeeds("python3", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
         raise UserError(
             f"{remote.name} has no Python 3.11 or newer: write Raspberry Pi OS Bookworm or Trixie (64-bit) on its card."
@@ -90,12 +95,12 @@ def _probe(remote: Remote, folder: str) -> dict[str, Any]:
     words = ("python3", "-m", "appliance", "probe", *payload.PACKAGES)
     probe: dict[str, Any] = json.loads(remote.run("sh", "-c", f"cd {folder} && {shlex.join(words)}"))
     if not (probe["apt"] and probe["systemd"]):
-        raise UserError(f"{remote.name} is no Debian with systemd: write Raspberry Pi OS Lite (64-bit) on its card.")
+        raise UserError(f"{remote.name} is not a Debian with systemd: write Raspberry Pi OS Lite (64-bit) on its card.")
     return probe
 
 
 def _send(remote: Remote, wheels: list[Wheel], probe: dict[str, Any]) -> None:
-    """The wheels that are not there yet. Raises UserError where there is no room for them."""
+    """Send the wheels that are not on the Pi yet. Raises UserError if there is no room for them."""
     size = sum(wheel.path.stat().st_size for wheel in wheels)
     if probe["free"] < payload.SPACE_OF_WHEELS * size:
         raise UserError(
@@ -114,10 +119,10 @@ def _send(remote: Remote, wheels: list[Wheel], probe: dict[str, Any]) -> None:
 def _run(
     remote: Remote, folder: str, plan: dict[str, Any], words: list[str], dry_run: bool, probe: dict[str, Any]
 ) -> None:
-    """`appliance` there, as root; in a dry run as root only where sudo asks for nothing."""
+    """Run `appliance` on the Pi as root. A dry run uses root only if sudo asks for no password."""
     remote.put(payload.scripts(plan), folder)
     free = probe["root"] or remote.succeeds("sudo", "-n", "true")
     sudo = [] if probe["root"] or (dry_run and not free) else ["sudo"]
     command = [*sudo, "python3", "-m", "appliance", *words, "plan", *(["--dry-run"] if dry_run else [])]
     if remote.show("sh", "-c", f"cd {folder} && {shlex.join(command)}", tty=bool(sudo) and not free):
-        raise UserError(f"{remote.name} was not provisioned to the end: the lines above say why.")
+        raise UserError(f"{remote.name} was not provisioned completely: the lines above give the reason.")

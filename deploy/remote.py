@@ -1,4 +1,4 @@
-"""One shared connection to a Pi, for the many small commands of provisioning; over ssh as in `deploy.ssh`."""
+"""One shared ssh connection to a Pi, for the many small commands of provisioning. See also `deploy.ssh`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK = 1 << 16
 
 
 class Remote:
-    """One connection, shared by all commands; `connected` is the way to get one."""
+    """One connection, shared by all commands. Use `connected` to make one."""
 
     def __init__(self, host: Host, control: Path) -> None:
         self.name = host.name
@@ -27,12 +27,12 @@ class Remote:
         self._shared = ("-o", "ControlMaster=auto", "-o", f"ControlPath={control}", "-o", "ControlPersist=60")
 
     def command(self, *words: str, tty: bool = False) -> list[str]:
-        """The local command that runs `words` there."""
+        """Return the local command that runs `words` on the host."""
         ssh, *rest = self._host.argv(*words)
         return [ssh, *self._shared, *(["-t"] if tty else []), *rest]
 
     def run(self, *words: str) -> str:
-        """The stdout of `words`; UserError with what they said where they fail."""
+        """Run `words` and return their stdout. Raises UserError with their error output if they fail."""
         ran = subprocess.run(
             self.command(*words),
             stdin=subprocess.DEVNULL,
@@ -47,13 +47,13 @@ class Remote:
         return ran.stdout
 
     def succeeds(self, *words: str) -> bool:
-        """Whether `words` end with 0 there."""
+        """Return True if `words` exit with 0 on the host."""
         ran = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, check=False)
         self._judge(ran.returncode, ran.stderr.decode(errors="replace"))
         return ran.returncode == 0
 
     def show(self, *words: str, tty: bool = False) -> int:
-        """The exit status of `words`, their output passed on as it comes. `tty`: they may ask for a password."""
+        """Run the command `words`, show its output and return its exit status. `tty` lets it ask for a password."""
         with_input = None if tty else subprocess.DEVNULL
         ran = subprocess.run(self.command(*words, tty=tty), stdin=with_input, check=False)
         self._judge(ran.returncode, "the connection was lost")
@@ -62,9 +62,9 @@ class Remote:
     def put(
         self, files: Mapping[str, Path | bytes], folder: str, progress: Callable[[int], object] | None = None
     ) -> None:
-        """Write `files`, by their names under `folder`, which is made; `progress` is told how many bytes were sent.
+        """Write `files` by their names into `folder`, which is created. `progress` receives the number of bytes sent.
 
-        A lost connection leaves what arrived, and one file that may not be whole.
+        After a lost connection the files that arrived remain; the last one may be incomplete.
         """
         unpack = f"mkdir -p {shlex.quote(folder)} && tar -x -C {shlex.quote(folder)} --no-same-owner"
         with subprocess.Popen(
@@ -96,8 +96,8 @@ class Remote:
 
 @contextlib.contextmanager
 def connected(host: Host) -> Iterator[Remote]:
-    """A connection to `host`, made by its first command."""
-    # the path of a socket may not be long, which $TMPDIR may be
+    """Yield a connection to `host`. Its first command opens it."""
+    # The path of a socket must be short, and $TMPDIR can be long.
     with tempfile.TemporaryDirectory(prefix="lefthand-", dir="/tmp") as folder:  # noqa: S108
         remote = Remote(host, Path(folder) / "ssh")
         try:
@@ -107,7 +107,7 @@ def connected(host: Host) -> Iterator[Remote]:
 
 
 class _Counted(io.RawIOBase):
-    """Passes bytes on and tells how many."""
+    """Passes bytes on and reports their number."""
 
     def __init__(self, to: IO[bytes], progress: Callable[[int], object]) -> None:
         self._to, self._progress = to, progress

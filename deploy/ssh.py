@@ -1,4 +1,4 @@
-"""OpenSSH as its user has it configured: hosts, agents and jump hosts are ssh's own affair, and so are passwords."""
+"""Runs OpenSSH with the user's own configuration. ssh itself handles hosts, agents, jump hosts and passwords."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import IO
 from device.errors import UserError
 
 OPTIONS = "LEFTHAND_SSH"
-"""The environment variable with further options of ssh, in the shell's words: `-F file -p 2222`."""
+"""Environment variable with further options of ssh, in shell syntax: `-F file -p 2222`."""
 NO_CONNECTION = 255
-"""ssh's own exit status; everything else is the remote command's."""
+"""ssh's own exit status. All others come from the remote command."""
 _ALIVE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=15")
 _PLAUSIBLE = re.compile(r"[A-Za-z0-9_][\w.@:%+\[\]/-]*")
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host in the words that ssh takes: `pi@lefthand.local`, or a name in ~/.ssh/config.
+    """A host in the form that ssh takes: `pi@lefthand.local`, or a name in ~/.ssh/config.
 
-    Raises UserError for what ssh could take for an option.
+    Raises UserError for a name that ssh could take for an option.
     """
 
     name: str
@@ -33,22 +33,22 @@ class Host:
             raise UserError(f"{self.name!r} is not a host: give what you give to ssh, like pi@lefthand.local.")
 
     def argv(self, *words: str, program: str = "ssh") -> list[str]:
-        """The local command that runs `words` on the host, each word as it is."""
+        """Return the local command that runs `words` on the host. Each word stays one word."""
         options = shlex.split(os.environ.get(OPTIONS, ""))
         return [program, *options, *_ALIVE, self.name, "--", shlex.join(words)]
 
     def run(self, *words: str, stdin: bytes = b"", timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs `words` to their end; its output is text. Raises subprocess.TimeoutExpired."""
+        """Run `words` to their end. The output is text. Raises subprocess.TimeoutExpired after `timeout_s`."""
         ran = subprocess.run(self.argv(*words), input=stdin, capture_output=True, timeout=timeout_s, check=False)
         out, err = (output.decode("utf-8", "replace") for output in (ran.stdout, ran.stderr))
         return subprocess.CompletedProcess(ran.args, ran.returncode, out, err)
 
     def popen(self, *words: str, stderr: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        """Begins `words`, with pipes to all three of its streams."""
+        """Start `words` with pipes to all three streams."""
         return subprocess.Popen(self.argv(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
 
     def unreachable(self, said: str) -> UserError:
-        """The error for a connection that could not be made, with what ssh `said`."""
+        """Return the error for a connection that could not be made, with ssh's message `said`."""
         lines = [line for line in said.splitlines() if line.strip()]
         why = lines[-1].strip() if lines else "ssh gave no reason"
         return UserError(f"{self.name} cannot be reached ({why}): try `ssh {self.name}` by itself first.")

@@ -1,4 +1,4 @@
-"""What a Pi is, as far as it decides which wheels it can run."""
+"""The properties of a Pi that decide which wheels it can run."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ OLDEST_PYTHON = (3, 11)
 OLDEST_GLIBC_MINOR = 17
 """The C library that the oldest of these wheels were built for is 2.17."""
 TAKEN_AS_THEY_ARE = frozenset({"pyaudio"})
-"""Distributions that Debian alone has for a Pi, and whose age there does not matter: the calls used are old ones."""
+"""Distributions that only Debian builds for a Pi. Any version is accepted, because the code uses old calls only."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A Linux machine: `arch` as `uname -m` says, `python` and `glibc` as (major, minor), and what its Python sees."""
+    """A Linux machine: `arch` as in `uname -m`, `python` and `glibc` as (major, minor), and installed distributions."""
 
     arch: str
     python: tuple[int, int]
     glibc: tuple[int, int]
     distributions: dict[str, str] = field(default_factory=dict)
-    """Canonical name → version of what the system's own Python has, from apt."""
+    """Canonical name → version of the distributions in the system's own Python, from apt."""
 
     @classmethod
     def of(cls, probe: dict[str, Any], host: str) -> Target:
-        """From what the probe found; UserError for a machine that the software does not run on."""
+        """Build from the result of the probe. Raises UserError if the software does not run on the machine."""
         arch, python, glibc = probe["arch"], tuple(probe["python"]), tuple(probe["glibc"])
         if arch not in ARCHITECTURES:
             raise UserError(
-                f"{host} is a {arch}, and no TFLite runtime is made for it: write a 64-bit Raspberry Pi OS on its card."
+                f"{host} is a {arch}, which has no TFLite runtime: write a 64-bit Raspberry Pi OS on its card."
             )
         if probe["bits"] != 64:
             raise UserError(f"{host} runs 32-bit programs: write a 64-bit Raspberry Pi OS on its card.")
         if python < OLDEST_PYTHON:
             raise UserError(
-                f"{host} has Python {python[0]}.{python[1]}, 3.11 is the oldest that will do: write Raspberry Pi OS "
+                f"{host} has Python {python[0]}.{python[1]}, but 3.11 is needed: write Raspberry Pi OS "
                 f"Bookworm or newer on its card."
             )
         seen = {str(canonicalize_name(name)): version for name, version in probe["distributions"].items()}
@@ -55,12 +55,12 @@ class Target:
 
     @property
     def platforms(self) -> list[str]:
-        """The platform tags of wheels that run there, the newest first."""
+        """The platform tags of wheels that run on the machine, the newest first."""
         newer = [f"manylinux_2_{minor}_{self.arch}" for minor in range(self.glibc[1], OLDEST_GLIBC_MINOR - 1, -1)]
         return [*newer, f"manylinux2014_{self.arch}"]
 
     def wants(self, requirement: Requirement, extra: str = "") -> bool:
-        """Whether `requirement` applies there; pip itself would evaluate its marker for the machine pip runs on."""
+        """Return True if `requirement` applies to the machine. pip would evaluate its marker for its own machine."""
         environment = {
             "implementation_name": "cpython",
             "implementation_version": f"{self.python_version}.0",
@@ -76,7 +76,7 @@ class Target:
         return requirement.marker is None or requirement.marker.evaluate(environment)
 
     def has(self, requirement: Requirement) -> bool:
-        """Whether its system's Python meets `requirement` already."""
+        """Return True if the system's own Python already meets `requirement`."""
         name = canonicalize_name(requirement.name)
         version = self.distributions.get(name)
         if version is None:

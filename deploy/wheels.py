@@ -1,7 +1,7 @@
-"""The wheels that a Pi needs, found and downloaded on the workstation: pip on the Pi never goes online.
+"""Finds and downloads the wheels for a Pi on the workstation. pip on the Pi never goes online.
 
 pip resolves and downloads for another machine, but evaluates markers such as `python_version < "3.12"` for its own. So
-what it found is walked through again with the target's markers, and pip is asked anew for what it left out.
+its result is checked again with the target's markers, and pip is called again for wheels that it left out.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from device.errors import UserError
 Resolve = Callable[[Sequence[Requirement], Sequence[str], Target], Path]
 """(requirements, constraints, target) → a folder of wheels that meet them."""
 TRIES = 5
+"""Largest number of calls of pip for one set of wheels."""
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel to carry: the file and its sum."""
+    """A wheel to send: the file and its SHA-256."""
 
     path: Path
     sha256: str
@@ -50,13 +51,13 @@ class Wheel:
 
 
 def closure(own: Path, extras: tuple[str, ...], target: Target, resolve: Resolve) -> list[Wheel]:
-    """`own` and all wheels that it needs with `extras` on `target` and that the system there does not have, by name.
+    """Return `own` and all wheels that it needs with `extras` on `target`, by name.
 
-    Raises UserError where there is no such set.
+    Distributions of the target's system are left out. Raises UserError if there is no complete set.
     """
     direct = requirements(own, target, extras)
     wanted = [requirement for requirement in direct if not target.has(requirement)]
-    # what the system has is part of the resolution, though it is not carried
+    # the system's distributions are part of the resolution, but they are not sent
     held = {canonicalize_name(requirement.name) for requirement in direct if target.has(requirement)}
     constraints = sorted(f"{name}=={target.distributions[name]}" for name in held)
     for _ in range(TRIES):
@@ -66,11 +67,11 @@ def closure(own: Path, extras: tuple[str, ...], target: Target, resolve: Resolve
         if not missing:
             return [chosen[name] for name in sorted(chosen)]
         wanted += missing
-    raise UserError(f"No set of wheels for {target.arch} is whole: {', '.join(map(str, missing))} is not to be had.")
+    raise UserError(f"No set of wheels for {target.arch} is complete: {', '.join(map(str, missing))} is missing.")
 
 
 def requirements(wheel: Path, target: Target, extras: tuple[str, ...] = ()) -> list[Requirement]:
-    """What the metadata of `wheel` ask for on `target`, for itself and for `extras`, without their markers."""
+    """Return the requirements in the metadata of `wheel` on `target`, also for `extras`, without their markers."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         stated = email.message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
@@ -84,7 +85,7 @@ def requirements(wheel: Path, target: Target, extras: tuple[str, ...] = ()) -> l
 def _walk(
     own: Wheel, direct: Sequence[Requirement], found: dict[str, Wheel], target: Target
 ) -> tuple[dict[str, Wheel], list[Requirement]]:
-    """The wheels of `found` that are needed, and what is needed but not among them."""
+    """Return the needed wheels of `found`, and the requirements that none of them meets."""
     chosen, missing = {own.name: own}, []
     open_ = deque(direct)
     while open_:
@@ -100,15 +101,15 @@ def _walk(
 
 
 class Downloads:
-    """Wheels from the registry that pip is set up for, a folder in `cache` for each thing asked."""
+    """Downloads wheels from the registry that pip is configured for. `cache` holds a folder for each request."""
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
 
     def __call__(self, wanted: Sequence[Requirement], constraints: Sequence[str], target: Target) -> Path:
-        """A folder with wheels for `wanted` and all that they need, on `target`; the one in the cache if it is there.
+        """Return a folder with wheels for `wanted` and their requirements on `target`, from the cache if possible.
 
-        Raises UserError where there are none, or the registry cannot be reached.
+        Raises UserError if there are none, or if the registry cannot be reached.
         """
         asked = [str(requirement) for requirement in wanted]
         key = hashlib.sha256("\n".join([*asked, "", *constraints, "", *target.platforms]).encode()).hexdigest()[:12]
@@ -133,8 +134,8 @@ class Downloads:
         if ran.returncode:
             said = next((line for line in reversed(ran.stderr.splitlines()) if line.strip()), "pip said nothing")
             raise UserError(
-                f"The wheels for Python {target.python_version} on {target.arch} could not be had ({said}): see if "
-                f"the package registry can be reached."
+                f"The wheels for Python {target.python_version} on {target.arch} could not be downloaded ({said}): "
+                f"check that the package registry can be reached."
             )
         half.rename(folder)
         return folder

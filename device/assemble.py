@@ -22,7 +22,7 @@ from device.settings.config import Config, read_config
 
 @dataclass(frozen=True)
 class Setup:
-    """The settings of a run, and the models and the engine that they ask for."""
+    """The settings of a run, and the models and the engine that the settings select."""
 
     config: Config
     bundle: Bundle
@@ -30,14 +30,14 @@ class Setup:
 
 
 def set_up(path: Path) -> Setup:
-    """Read the settings in the file `path`, check the models and build the engine; raises UserError."""
+    """Read the settings in the file `path`, check the models and build the engine. Raises UserError."""
     config = read_config(path)
     bundle = Bundle.open(config.play.bundle) if config.play.bundle else open_current()
     return Setup(config, bundle, engine_of(config, bundle))
 
 
 def engine_of(config: Config, bundle: Bundle) -> Engine:
-    """The engine that the settings ask for, with the models of `bundle`. A metre that was not trained is logged."""
+    """Build the engine that the settings select, with the models of `bundle`. Logs a warning for an untrained metre."""
     settings = config.clock
     meter = Meter.parse(settings.meter)
     clock = make_clock(settings.mode, settings.tempo, settings.count_in, meter)
@@ -52,9 +52,10 @@ def engine_of(config: Config, bundle: Bundle) -> Engine:
 
 
 def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED) -> Hearing:
-    """A new hearing by the bundle's transcriber, thresholds and features; `split` is the right hand's lowest pitch.
+    """Build the hearing with the transcriber, the thresholds and the features of the bundle.
 
-    `confidence`, between 0 and 1: how sure a note has to be, as `device.hearing.gate.GateSpec.asked` takes it.
+    `split` is the lowest MIDI pitch of the right hand. `confidence`, between 0 and 1, makes the gate stricter or less
+    strict, see `device.hearing.gate.GateSpec.asked`. Raises BundleError if the delays of gate and transcriber differ.
     """
     known = {field.name for field in fields(GateSpec)}
     settings = {name: value for name, value in bundle.manifest.gate.items() if name in known}
@@ -68,7 +69,10 @@ def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED
 
 
 def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS) -> LeftHand:
-    """A new left hand by the bundle's accompanist, which begins as `steering` says."""
+    """Build the left hand with the accompanist of the bundle. It starts with `steering`.
+
+    Raises BundleError for a `gap_steps` below 1.
+    """
     gap_steps = bundle.manifest.accompanist.get("gap_steps")
     if not isinstance(gap_steps, int | float) or gap_steps < 1:
         raise BundleError(f"{bundle.path}: the accompanist's gap_steps is {gap_steps!r}, and must be 1 or more.")

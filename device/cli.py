@@ -1,4 +1,4 @@
-"""`lefthand`: the one command on the box and beside it."""
+"""`lefthand`: the one command, on the box and on a computer."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ COMMANDS = {
     "doctor": "device.commands.doctor:doctor",
     "calibrate": "device.commands.calibrate:calibrate",
     "synth": "device.commands.synth:synth",
-    "devices": "device.commands.run:devices",
+    "devices": "device.commands.devices:devices",
     "panic": "device.commands.panic:panic",
     "verify": "device.commands.verify:verify",
     "slot": "device.commands.slot:slot",
 }
-"""name -> module:function of the click command, imported when it is named."""
+"""name -> module:function of the click command. The module is imported when the command is called."""
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="lefthand")

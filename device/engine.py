@@ -1,4 +1,6 @@
-"""From sound to the left hand: one pure function of its state, the same for the daemon, a file and a test.
+"""Turns sound into the left hand. The daemon, a file and a test use the same engine.
+
+The result depends only on the input and on the state of the engine.
 
 hop ─▶ hearing ─▶ right-hand notes ─▶ clock ─▶ a step of the grid ─▶ accompanist ─▶ left hand ─▶ performer ─▶ Send
 MIDI notes ───────────▲
@@ -21,28 +23,28 @@ class Player(Protocol):
     """Decides the left hand: `device.left_hand.player.LeftHand`."""
 
     def hear(self, note: Note) -> None:
-        """A note of either of the player's hands was decided."""
+        """Take in a note of either hand of the player."""
         ...
 
     def end(self, ended: NoteEnded) -> None:
-        """A note ended."""
+        """Take in the end of a note."""
         ...
 
     def act(self, action: Action) -> bool:
-        """Do what a control asks for, from the next step on. True: release all keys and the pedal now."""
+        """Carry out a control action from the next step on. Returns True to release all keys and the pedal now."""
         ...
 
     def play(self, step: Step) -> Move:
-        """What the left hand does at this step."""
+        """Return the move of the left hand at this step."""
         ...
 
     def reset(self) -> None:
-        """Forget all."""
+        """Forget everything."""
         ...
 
 
 class Engine:
-    """Feed it hops (or MIDI notes) in order; it gives what was heard, beats, chords and messages to send."""
+    """Takes hops (or MIDI notes) in order and returns heard notes, beats, chords and messages to send."""
 
     def __init__(
         self,
@@ -52,9 +54,9 @@ class Engine:
         player: Player | None = None,
         hears_itself: bool = False,
     ) -> None:
-        """No `hearing`: the right hand comes as MIDI. No `player`: it listens only.
+        """Without `hearing`, the right hand comes as MIDI notes. Without `player`, the engine only listens.
 
-        `hears_itself`: what is sent may come back through the input, as it does live.
+        `hears_itself`: the sound of sent notes may come back through the input, as in a live performance.
         """
         self.hearing, self._clock, self._player = hearing, clock, player
         self._hears_itself = hears_itself
@@ -66,7 +68,10 @@ class Engine:
         return self._performer.held
 
     def reset(self) -> None:
-        """Forget all that was heard and played; nothing is let go, as what is down is the sender's to tell."""
+        """Forget everything that was heard and played.
+
+        This releases no keys: the sender keeps its own list of sounding notes and releases them.
+        """
         self._clock.reset()
         self._performer = Performer()
         for part in (self.hearing, self._player):
@@ -74,7 +79,7 @@ class Engine:
                 part.reset()
 
     def step(self, hop: Samples | None, now_s: float, midi: Sequence[NoteHeard | NoteEnded] = ()) -> list[Event]:
-        """One hop of samples, complete at `now_s`, and MIDI notes decided since the last hop."""
+        """Process one hop of samples, complete at `now_s` seconds, and the MIDI notes since the last hop."""
         events: list[Event] = []
         for heard in [*midi, *(self.hearing.step(hop, now_s) if self.hearing and hop is not None else ())]:
             events.append(heard)
@@ -86,7 +91,10 @@ class Engine:
         return events
 
     def act(self, action: Action | ClockPulse, now_s: float) -> list[Event]:
-        """Do what a control asked for, or a MIDI clock sent, at `now_s`; what has to be let go for it."""
+        """Carry out a control action, or a message of a MIDI clock, at `now_s` seconds.
+
+        Returns the messages that release keys and pedal, if the action asks for that.
+        """
         if isinstance(action, ClockPulse):
             self._clock.pulse(action, now_s)
             return self.panic(now_s) if action.kind == "stop" else []
@@ -98,11 +106,11 @@ class Engine:
         return []
 
     def finish(self, now_s: float) -> list[Event]:
-        """Let go of everything."""
+        """Release all keys and the pedal at the end of the input."""
         return self._sending(self._performer.finish(now_s))
 
     def panic(self, now_s: float) -> list[Event]:
-        """Let go of everything at once."""
+        """Release all keys and the pedal immediately."""
         return self._sending(self._performer.panic(now_s))
 
     def _take_in(self, heard: NoteHeard | NoteEnded) -> None:
@@ -129,7 +137,7 @@ class Engine:
             events += self._sending(self._performer.pedal(now_s, step.time_s, move.pedal))
         if move.let_go:
             events += self._sending(self._performer.release(now_s, step.time_s, move.let_go))
-        # a clock that has found a new grid may give steps that are over: a note that late is worse than none
+        # a clock with a new grid may give steps that are already past: a note that late is worse than no note
         in_time = [strike for strike in move.strikes if strike.due_s > now_s]
         return events + self._sending(self._performer.strike(now_s, in_time))
 

@@ -1,4 +1,4 @@
-"""Errors that a person reads."""
+"""Errors whose messages are shown to the user."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 PortKind: TypeAlias = Literal["MIDI input", "MIDI output", "audio input", "MIDI control"]
-"""What kind of port cannot be had; `device.ports.port` has the names."""
+"""Kind of a port that is not available. `device.ports.port` has the names."""
 
 
 class UserError(Exception):
-    """Something the user can mend: one sentence that names the thing and the remedy.
+    """A problem that the user can solve. The message is one sentence that names the thing and the remedy.
 
     The command line prints it on stderr and exits with `exit_code`.
     """
@@ -19,15 +19,18 @@ class UserError(Exception):
 
 
 class ConfigError(UserError):
-    """A setting that cannot be used; 78 is sysexits' EX_CONFIG, which the service does not restart on."""
+    """A setting that cannot be used.
+
+    The exit code 78 is EX_CONFIG of sysexits.h. The service does not restart after it.
+    """
 
     exit_code = 78
 
 
 class UnavailableError(UserError):
-    """An input or port that cannot be had now, and may be later: a service waits for it.
+    """An input or port that is not available now but may be later. The service waits for it.
 
-    `kind` and `name` say which port, `why` says what is wrong with it (the whole sentence, if not given).
+    `kind` and `name` identify the port. `why` is the reason; without it, the whole sentence is the reason.
     """
 
     def __init__(self, sentence: str, kind: PortKind, name: str, why: str | None = None) -> None:
@@ -40,17 +43,17 @@ class UnavailableError(UserError):
 
     @property
     def thing(self) -> str:
-        """The port as a person would name it: its kind, and its name in quotes."""
+        """The port for a message: its kind, and its name in quotes."""
         return f'{self.kind} "{self.name}"'
 
     @property
     def waiting(self) -> str:
-        """What is waited for, and why."""
+        """Text that names every port that is waited for, and the reason."""
         return "waiting for " + "; and for ".join(self._parts)
 
     @classmethod
     def together(cls, errors: Sequence[UnavailableError]) -> UnavailableError:
-        """Several as one."""
+        """Join several errors (at least one) into one error."""
         whole = cls(" ".join(map(str, errors)), errors[0].kind, errors[0].name)
         whole._parts = [part for error in errors for part in error._parts]
         return whole
@@ -61,5 +64,5 @@ class BundleError(UserError):
 
 
 def missing_extra(package: str, extra: str) -> UserError:
-    """The one sentence for an optional `package` that is not installed."""
+    """Build the error for an optional `package` that is not installed but is part of `extra`."""
     return UserError(f"{package} is not installed: run `pip install 'lefthand[{extra}]'` to get it.")

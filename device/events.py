@@ -1,4 +1,4 @@
-"""What travels through the box: heard notes, beats, chords and messages to send.
+"""Events that the parts of the engine exchange: heard notes, beats, chords and messages to send.
 
 Every time is in seconds of stream time, counted in samples from the start of the input.
 """
@@ -13,9 +13,9 @@ LOWEST_KEY = 21
 KEYS = 88
 MIDDLE_C = 60
 DRUM_CHANNEL = 9
-"""General MIDI's drum channel, number 10, counted from 0."""
+"""Drum channel of General MIDI: channel 10, counted from 0."""
 SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123
-"""Numbers of MIDI controllers."""
+"""MIDI controller numbers."""
 
 Hand: TypeAlias = Literal["right", "left", "own"]
 
@@ -24,9 +24,9 @@ Hand: TypeAlias = Literal["right", "left", "own"]
 class Note:
     """A note that was heard.
 
-    `decided_s` is when it was known: source samples consumed / source rate as it left the gate
-    (for MIDI input the time of the message). `offset_s` is when the key went up, whatever the pedal does; None while
-    it is still down.
+    `decided_s` is the time at which the note was known: source samples read so far / source rate when the note left
+    the gate. For MIDI input it is the time of the message. `offset_s` is the time at which the key went up, even if the
+    pedal is down. It is None while the key is still down.
     """
 
     onset_s: float
@@ -57,7 +57,7 @@ class NoteEnded:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A beat of the clock: `position` counts beats in the bar from 0, `lock` is 0 (lost) to 1 (sure)."""
+    """A beat of the clock: `position` counts beats in the bar from 0, `lock` is 0 (beat lost) to 1 (beat sure)."""
 
     time_s: float
     predicted_at_s: float
@@ -75,9 +75,9 @@ class ChordChosen:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A MIDI message of the left hand, to sound at `due_s`; it left the engine at `sent_s`.
+    """A MIDI message of the left hand that must sound at `due_s`. It left the engine at `sent_s`.
 
-    `kind` control carries the controller number in `pitch` and its value in `velocity`.
+    If `kind` is "control", `pitch` is the controller number and `velocity` is the controller value.
     """
 
     due_s: float

@@ -1,21 +1,21 @@
-"""Stream seconds to the machine's monotonic time."""
+"""Converts stream seconds to the monotonic time of the machine."""
 
 from __future__ import annotations
 
 LEAK = 200e-6
-"""Seconds a second by which a card's clock may lag behind the machine's: crystals keep within 100e-6 each."""
+"""Seconds per second by which the clock of a sound card may lag behind the machine: each crystal is within 100e-6."""
 GAP_S = 0.010
-"""Sound that is late by more than this, block after block, is not late but lost."""
+"""Seconds. If every block is late by more than this, samples were lost, not delayed."""
 GAP_AFTER_S = 1.0
-"""How long that has to last. A stall of the machine is over sooner: its late blocks come in a burst."""
+"""Seconds for which every block must be late. A stall of the machine is shorter: its late blocks come in a burst."""
 
 
 class StreamTime:
-    """Learns from the arrival of blocks when each second of the stream is.
+    """Learns from the arrival times of blocks when each second of the stream happens.
 
-    A block can be late but never early, so the smallest of (arrival - stream time) is the truth. It falls at
-    once when a block comes earlier than any before, and rises at LEAK only, so that late blocks move nothing;
-    where the input has lost samples it moves at once, and everything after is in time again.
+    A block can be late but never early. So the smallest value of (arrival - stream time) is the true offset. The offset
+    falls at once when a block comes earlier than predicted. It rises only at the rate LEAK, so late blocks do not move
+    it. When the input has lost samples, the offset jumps, and all later blocks are on time again.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,10 @@ class StreamTime:
         return self._offset_s is not None
 
     def arrived(self, stream_s: float, at_s: float) -> float:
-        """The block that ends at `stream_s` arrived at `at_s` of monotonic time; gives the seconds found lost."""
+        """Take in the arrival, at monotonic time `at_s`, of the block that ends at `stream_s`.
+
+        Returns the seconds of sound that were found to be lost, usually 0.
+        """
         offset_s = at_s - stream_s
         if self._offset_s is None:
             self._offset_s = offset_s
@@ -49,6 +52,6 @@ class StreamTime:
         return lost_s
 
     def wall(self, stream_s: float) -> float:
-        """The monotonic time at which `stream_s` arrives or arrived; only once a block has."""
+        """Monotonic time at which `stream_s` arrives or arrived. Call it only after the first block has arrived."""
         assert self._offset_s is not None
         return self._offset_s + stream_s

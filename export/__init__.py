@@ -1,1 +1,1 @@
-"""From fits to a bundle."""
+"""Turns fits into a bundle."""

@@ -1,4 +1,4 @@
-"""`python -m export`: the fits' best weights to a bundle that a device can run."""
+"""`python -m export`: turns the best weights of the fits into a bundle that a device can run."""
 
 from __future__ import annotations
 
@@ -24,20 +24,18 @@ _PATH = click.Path(path_type=Path)
     type=_PATH,
     default=Path(".cache/fits/accompanist"),
     show_default=True,
-    help="A fit; or a bundle, of which it is kept as it is.",
+    help="A fit, or a bundle whose accompanist is kept unchanged.",
 )
 @click.option("--cache", type=_PATH, default=Path(".cache"), show_default=True, help="Scenes and pieces.")
-@click.option(
-    "--out", type=_PATH, default=default_bundle, help="Folder of the bundle. Default: the one that is shipped."
-)
+@click.option("--out", type=_PATH, default=default_bundle, help="Folder of the bundle. Default: the shipped one.")
 @click.option("--name", default="default", show_default=True)
 @click.option("--version", default="1", show_default=True, help="The bundle's own version.")
-@click.option("--command", "commands", multiple=True, help="A command that led to the fits, for the card; repeatable.")
+@click.option("--command", "commands", multiple=True, help="A command that made the fits, for the card; repeatable.")
 def main(
     transcriber: Path, accompanist: Path, cache: Path, out: Path, name: str, version: str, commands: tuple[str, ...]
 ) -> None:
     """Convert both fits to int8, check them step by step in both runtimes and write a bundle."""
-    # fits may run on another backend; only TensorFlow's converter makes .tflite files
+    # Fits may run on another backend. Only TensorFlow's converter makes .tflite files.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from export.bundle import Naming, export_bundle, kept
@@ -57,7 +55,7 @@ def main(
 
 
 def _commit() -> str:
-    """The commit of the work tree, with `+changes` where tracked files differ from it."""
+    """Return the commit of the work tree, with `+changes` if tracked files differ from it."""
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
         changed = subprocess.run(["git", "diff", "--quiet", "HEAD"], check=False).returncode != 0
@@ -67,7 +65,7 @@ def _commit() -> str:
 
 
 def _own_command() -> str:
-    """This command without the commands before it, which the card lists by themselves."""
+    """Return this command line without its --command options. The card lists those separately."""
     given = sys.argv[1:]
     own = [word for i, word in enumerate(given) if word != "--command" and given[max(i - 1, 0)] != "--command"]
     return f"python -m export {shlex.join(own)}".strip()

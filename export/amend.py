@@ -1,4 +1,4 @@
-"""`python -m export.amend`: enters measured figures, or a gate fitted anew, into a bundle that is written."""
+"""`python -m export.amend`: enters measured figures, or a gate that was fitted again, into a written bundle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from export.write import rewrite
 @click.option("--gate", type=click.Path(path_type=Path), help="The gate's section (JSON).")
 @click.option("--accompanist", type=click.Path(path_type=Path), help="The accompanist's section (JSON).")
 def main(bundle: Path, metrics: tuple[str, ...], gate: Path | None, accompanist: Path | None) -> None:
-    """Rewrite manifest and model card of BUNDLE; its models stay byte for byte."""
+    """Rewrite manifest and model card of BUNDLE. Its models stay the same byte for byte."""
     manifest = Bundle.open(bundle).manifest
     changes: dict[str, Any] = {"metrics": dict(manifest.metrics)}
     for entry in metrics:

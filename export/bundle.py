@@ -1,4 +1,4 @@
-"""From two parts to a written bundle: convert, compare, golden vectors, manifest."""
+"""Writes a bundle from two parts: conversion, comparison, golden vectors, manifest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEFAULT_TOLERANCE = Tolerance()
 
 @dataclass(frozen=True)
 class Naming:
-    """What only the one who exports knows."""
+    """The entries of the manifest that the caller of the export supplies."""
 
     name: str
     version: str
@@ -39,7 +39,7 @@ class Naming:
 
 @dataclass(frozen=True)
 class Made:
-    """One model as a bundle holds it: its file's content, golden arrays, sections, and how it compares with float."""
+    """One model in the form of a bundle: its file's content, golden arrays, sections, and comparison with float."""
 
     name: str
     content: bytes
@@ -50,7 +50,7 @@ class Made:
 
 
 def kept(folder: Path, name: str) -> Made:
-    """Model `name` of the bundle in `folder`, byte for byte."""
+    """Return model `name` of the bundle in `folder`, byte for byte."""
     bundle = Bundle.open(folder)
     manifest = bundle.manifest
     return Made(
@@ -73,7 +73,7 @@ def export_bundle(
     tolerance: Tolerance = DEFAULT_TOLERANCE,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Converts both parts and puts the bundle into `out`; raises UserError where a model does not survive int8."""
+    """Convert both parts and put the bundle into `out`. Raises UserError if int8 changes a model too much."""
     contents: dict[str, bytes] = {}
     models: dict[str, ModelSpec] = {}
     arrays: dict[str, NDArray[Any]] = feature_vectors(spec)
@@ -116,10 +116,10 @@ def _convert(part: ModelPart, tolerance: Tolerance, say: Callable[[str], None]) 
     converted = convert(model, [model.roll(steps) for steps in part.calibration])
     say(f"{part.name}: {len(converted.content) / 1024:.0f} kB from {converted.steps} calibration steps")
     for name in converted.requantised:
-        say(f"{part.name}: {name} is brought back to its state's scale by a QUANTIZE operator")
+        say(f"{part.name}: a QUANTIZE operator converts {name} to its state's scale")
     for name in converted.memories:
         say(f"{part.name}: {name} is kept in floats")
-    say(f"{part.name}: fitted ranges bring the error over them from {converted.error:.2%} to {converted.fitted:.2%}")
+    say(f"{part.name}: fitted ranges change the error over them from {converted.error:.2%} to {converted.fitted:.2%}")
     rolls = [model.roll(steps) for steps in part.check]
     agreements = compare(model, converted.content, rolls, part.thresholds)
     lines = [str(agreement) for agreement in agreements]

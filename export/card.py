@@ -1,4 +1,4 @@
-"""The model card: what a manifest says, for a person."""
+"""The model card: the content of a manifest in readable form."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from device.bundles.manifest import Manifest, ModelSpec
 from export.sources import NOT_TRAINED_ON
 
 INTRODUCTION = """\
-Two small streaming models. The transcriber hears piano notes in sound, one frame of {hop_ms:.0f} ms after another; it
-speaks of the frame {delay_ms:.0f} ms ago. The accompanist hears the right hand on a grid of sixteenths and tells what a
-left hand would do, from notes decided at least {gap} step(s) before. Both are pure steps with their states outside,
-quantised to int8, but for a memory that the tables below tell to be float32, and run in tflite-runtime 2.14 and
-ai-edge-litert.
+Two small streaming models. The transcriber finds piano notes in sound, in frames of {hop_ms:.0f} ms. Its output is for
+the frame {delay_ms:.0f} ms ago. The accompanist receives the right hand on a grid of sixteenths and predicts the left
+hand, from notes decided at least {gap} step(s) before. Both models are steps whose states are inputs and outputs. They
+are quantised to int8, except for the memories that the tables below list as float32. They run in tflite-runtime 2.14
+and ai-edge-litert.
 
-For: playing along with one pianist's right hand, live or from a file. Not for: notating music, other instruments, or
-any judgement of a player. Expect less from loud rooms, very low notes, and pianos far out of tune.
+Use them to play along with one pianist's right hand, live or from a file. Do not use them to notate music, for other
+instruments, or to judge a player. Results are worse in loud rooms, for very low notes, and for pianos far out of tune.
 """
 
 LICENCE = """\
-The weights are under the project's MIT licence. They were trained on the material below, whose authors' terms and names
-are given; none of it is part of this bundle.
+The weights are under the project's MIT licence. They were trained on the material below, which is listed with its
+authors and licences. None of it is part of this bundle.
 """
 
 
 def card(manifest: Manifest) -> str:
-    """`MODEL_CARD.md` of a manifest (its `files` are not used: the card is one of them)."""
+    """Return `MODEL_CARD.md` of a manifest. The manifest's `files` are not used, because the card is one of them."""
     hop_ms = 1000 * manifest.hop / manifest.sample_rate
     introduction = INTRODUCTION.format(
         hop_ms=hop_ms,

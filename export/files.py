@@ -1,4 +1,4 @@
-"""Reading what fits and evaluations leave behind."""
+"""Reads the files that fits and evaluations write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from device.errors import UserError
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; raises UserError for anything else."""
+    """Read a JSON object from a file. Raises UserError for anything else."""
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Golden vectors for a bundle: frames of a fixed sound, and what each runtime made of a model's first steps."""
+"""Golden vectors for a bundle: frames of a fixed sound, and the outputs of a model's first steps in each runtime."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from device.hearing.features import Features, FeatureSpec, golden_input
 from export.conversion.rolls import Pair
 
 STEPS = 96
-"""1.5 s of the transcriber's hops."""
+"""Number of golden steps: 1.5 s of the transcriber's hops."""
 
 LEAST_TOLERANCE = 0.05
+"""Least tolerance, a relative error."""
 KERNELS_APART = 3.0
-"""Another processor's kernels may round this much more differently than the two runtimes do here."""
+"""Factor on the difference between the two runtimes here. Kernels of another processor may round more differently."""
 
 
 def stored(values: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
-    """Real [steps, ...] values as the tensor holds them, rounded and clipped."""
+    """Convert real values [steps, ...] to the tensor's type, rounded and clipped."""
     if not spec.quantised:
         return values.astype(spec.dtype)
     limits = np.iinfo(spec.dtype)
@@ -33,7 +34,7 @@ def stored(values: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
 
 
 def feature_vectors(spec: FeatureSpec) -> dict[str, NDArray[Any]]:
-    """The fixed sound and its frames."""
+    """Return the fixed sound and its frames."""
     samples = golden_input(spec)
     return {GOLDEN_SAMPLES: samples, GOLDEN_FRAMES: Features(spec).frames(samples)}
 
@@ -41,7 +42,7 @@ def feature_vectors(spec: FeatureSpec) -> dict[str, NDArray[Any]]:
 def model_vectors(
     name: str, content: bytes, roll: list[Pair], runtimes: tuple[RuntimeName, ...]
 ) -> dict[str, NDArray[Any]]:
-    """The first steps of a roll-out as model `name` takes them, and its outputs in each runtime."""
+    """Return the inputs of model `name` for the first steps of a run, and the model's outputs in each runtime."""
     arrays: dict[str, NDArray[Any]] = {}
     for runtime in runtimes:
         model = StepModel(content, runtime=runtime)
@@ -55,7 +56,10 @@ def model_vectors(
 
 
 def tolerances(name: str, arrays: Mapping[str, NDArray[Any]], runtimes: tuple[RuntimeName, ...]) -> dict[str, float]:
-    """Runtime → relative error that golden outputs may show on another machine, from how far the runtimes are apart."""
+    """Return, by runtime, the relative error that golden outputs may have on another machine.
+
+    It follows from the difference between the runtimes here.
+    """
     apart = [
         relative_error(arrays[f"{name}/out/{one}/{tensor}"], arrays[f"{name}/out/{other}/{tensor}"])
         for one, other in combinations(runtimes, 2)

@@ -1,4 +1,4 @@
-"""The two fits as parts of a bundle: the step model, real roll-outs, and what the manifest says of them."""
+"""Turns the two fits into parts of a bundle: step model, real roll-outs, and entries of the manifest."""
 
 from __future__ import annotations
 
@@ -19,32 +19,35 @@ from export.conversion.verify import Thresholds
 from export.files import read_json
 
 CALIBRATION_ROLLS, CALIBRATION_STEPS = 10, 150
-"""24 s of sound in the transcriber's hops: the converter takes about 20 ms for each step."""
+"""Number of calibration roll-outs and steps of each: 24 s of sound. The converter takes about 20 ms for each step."""
 CHECK_ROLLS, CHECK_STEPS = 2, 600
 NO_DECISION = float("inf")
-"""A velocity is a number: nothing is decided where it passes one half."""
+"""Threshold for velocity, which is a number and not a decision."""
 
 
 @dataclass(frozen=True)
 class ModelPart:
-    """One model on its way into a bundle."""
+    """One model with everything that its export needs."""
 
     name: str
     model: keras.Model
     calibration: list[Roll]
-    """From training data."""
+    """Roll-outs of training data."""
     check: list[Roll]
-    """From validation data."""
+    """Roll-outs of validation data."""
     section: dict[str, Any]
-    """What the manifest keeps for the device: the gate's, or the accompanist's section."""
+    """The section of the manifest for the device: the gate's or the accompanist's."""
     training: dict[str, Any]
-    """How the fit came about: its config.json and how long it ran."""
+    """The fit's config.json and its number of validations."""
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
-    """By output, where it says yes; see `export.conversion.verify.compare`."""
+    """Thresholds of a yes, by output; see `export.conversion.verify.compare`."""
 
 
 def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
-    """A fit's config, its best weights and what the manifest says of its training."""
+    """Return a fit's config, its best weights and the manifest's entry on its training.
+
+    Raises UserError if the weights are missing.
+    """
     weights = fit / "best.weights.h5"
     if not weights.is_file():
         raise UserError(f"{weights} is missing: run the fit first (`python -m training --help`).")
@@ -55,7 +58,7 @@ def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
 
 
 def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, int]:
-    """The transcriber, its features and its look-ahead in frames; scenes come from `cache`."""
+    """Return the transcriber, its features and its look-ahead in frames. Scenes come from `cache`."""
     from training.scenes.cache import load_scenes
     from training.transcriber.net import NetConfig, build_step
 
@@ -90,7 +93,7 @@ def _scene_steps(scene: Any) -> Iterator[Inputs]:
 
 
 def accompanist_part(fit: Path, cache: Path) -> ModelPart:
-    """The accompanist; its pieces come from `cache`, through the same listener as on the device."""
+    """Return the accompanist. Its pieces come from `cache`, through the same listener as on the device."""
     from training.accompanist.fit import load_net
     from training.accompanist.net import step_model
 
@@ -106,7 +109,7 @@ def accompanist_part(fit: Path, cache: Path) -> ModelPart:
 
 
 def _piece_rolls(cache: Path, corpora: list[str], split: str, seed: int, count: int, steps: int) -> list[Roll]:
-    """`count` beginnings of pieces, shared out evenly over the corpora."""
+    """Return the beginnings of `count` pieces, distributed evenly over the corpora."""
     from training.accompanist.data import sequences
 
     rolls: list[Roll] = []

@@ -1,4 +1,4 @@
-"""What the models learn from, and under which licences: for the manifest and the model card."""
+"""The models' training data and their licences, for the manifest and the model card."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TIMBRES = {
         "Modal pianos", "computed by this project's training/pianos/modal.py", "the project's own", "timbres"
     ),
 }
-"""Beginnings of bank names → where those banks come from."""
+"""Beginnings of bank names → the source of those banks."""
 
 NOISE = DataSource("ESC-10, fold 1", "K. J. Piczak, ESC-50", "CC BY 3.0 (terms of each clip)", "background noise")
 
@@ -62,7 +62,7 @@ NOT_TRAINED_ON = (
 
 
 def data_sources(corpora: Iterable[str], banks: Iterable[str]) -> tuple[DataSource, ...]:
-    """What the named corpora and note banks stand for; raises UserError for a name without a source."""
+    """Return the sources of the named corpora and note banks. Raises UserError for a name without a source."""
     used: dict[DataSource, None] = {}
     for name in corpora:
         if name not in CORPORA:

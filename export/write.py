@@ -1,4 +1,4 @@
-"""Writes a bundle: files, sums, manifest and card, and opens it as a device would before it is put in place."""
+"""Writes a bundle: files, sums, manifest and card. It is opened as on a device before it is put in place."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from export.card import card
 
 
 def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The bytes of golden.npz."""
+    """Return the bytes of golden.npz."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **dict(arrays))
     return buffer.getvalue()
@@ -32,13 +32,13 @@ def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 def write_bundle(
     out: Path, manifest: Manifest, contents: Mapping[str, bytes], runtimes: tuple[RuntimeName, ...]
 ) -> list[str]:
-    """Puts a bundle into the folder `out`, replacing one that is there; returns its self-tests' lines.
+    """Put a bundle into the folder `out` and replace a bundle that is there. Returns the lines of its self-tests.
 
-    `contents` holds the .tflite files and golden.npz; the card and all sums are made here. Nothing is replaced before
-    the new bundle has passed its self-test in every runtime; raises BundleError otherwise.
+    `contents` holds the .tflite files and golden.npz. The card and all sums are made here. Nothing is replaced before
+    the new bundle has passed its self-test in every runtime. Raises BundleError if it fails.
     """
     if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise UserError(f"{out} holds something that is no bundle: name another folder.")
+        raise UserError(f"{out} holds files that are not a bundle: name another folder.")
     files = {**contents, CARD: card(manifest).encode("utf-8")}
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     text = replace(manifest, files=sums).to_json().encode("utf-8")
@@ -73,7 +73,7 @@ def _swap(incoming: Path, out: Path, old: Path) -> None:
 
 
 def rewrite(folder: Path, runtimes: tuple[RuntimeName, ...], **changes: Any) -> list[str]:
-    """The bundle in `folder` with other manifest entries (and the card that follows from them), models untouched."""
+    """Change manifest entries of the bundle in `folder`, and its card. The models stay unchanged."""
     bundle = Bundle.open(folder)
     kept = {GOLDEN, *(model.file for model in bundle.manifest.models.values())}
     contents = {name: content for name, content in bundle.contents.items() if name in kept}

@@ -1,4 +1,4 @@
-"""What holds for every tier; tests/tiers.py says what a tier is and which ones run."""
+"""Settings for every tier. tests/tiers.py says what a tier is and which ones run."""
 
 from __future__ import annotations
 

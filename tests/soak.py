@@ -32,8 +32,14 @@ DEMO = ROOT / "demo" / "right-hand.flac"
 SETTLED = 0.1
 """Figures of memory count from this share of the time on: by then everything has its size."""
 DUE_MS = 5.0
+READY_S = 2.0
 LATE = 4.0
 """A machine on which a thread that does nothing is late by more than a quarter of a limit is judged by that."""
+HOP_OVER_MODEL = 20.0
+"""A hop's 99th percentile over the median of its features and transcriber alone: 5 to 8 where it was measured.
+
+On a machine that is so slow that this many of them are more than a quarter of a hop, that is the limit.
+"""
 PAUSE_S = 4.0
 """Between two rounds of the demo, in which it ends; its count-in begins the next."""
 
@@ -65,8 +71,10 @@ def music(seconds: float, rate: int) -> NDArray[np.float32]:
 def live(seconds: float, folder: Path) -> list[Figure]:
     """`lefthand run --wait` on a JACK server, with a tape and an instrument, for so long."""
     import soundfile
-    from jackserver import RATE, JackServer
+    from jackserver import PERIOD, RATE, JackServer
     from rig import HERE, Bare, Instrument, Process, Service, down_after
+
+    from tests.pace import within
 
     tape_file = folder / "tape.wav"
     soundfile.write(tape_file, music(seconds, RATE), RATE, subtype="FLOAT")
@@ -82,7 +90,7 @@ def live(seconds: float, folder: Path) -> list[Figure]:
         settings = '[audio]\ninput = "tape"\n[midi]\noutput = "synth in"\n'
         box = Service(settings, folder, server.env, "--record", str(folder / "takes"))
         stack.callback(box.close)
-        ready_s = _until_ready(box)
+        ready_s, ready_limit_s = _until_ready(box), within(READY_S)
         box.wait_until("playing")
         tape.say("play")
         bare = Bare(server.env)
@@ -94,7 +102,8 @@ def live(seconds: float, folder: Path) -> list[Figure]:
         # a server that was stopped by a busy machine is behind with the tape
         tape.wait_for("over")
         status = box.status
-        late_ms = bare.late_ms()["p99"]
+        late = bare.late_ms()
+        late_ms = late["p99"]
         began_s = time.monotonic()
         exit_code = box.end(signal.SIGTERM)
         ended_s = time.monotonic() - began_s
@@ -105,19 +114,22 @@ def live(seconds: float, folder: Path) -> list[Figure]:
     ours = server.log.count("XRun: client = PortAudio") + server.log.count("XRun: client = lefthand")
     struck = sum(kind == "note_on" for _, kind, _, _ in received)
     part = f"live, {seconds / 60:g} min"
+    # where even a thread that does nothing waits for longer than a period, any program loses sound
+    steady = late["most"] < 1e3 * PERIOD / RATE
     hop_limit_ms, due_limit_ms = (max(limit, LATE * late_ms) for limit in (status.hop.length_ms / 4, DUE_MS))
 
     def figure(name: str, value: str, limit: str, good: bool) -> Figure:
         return Figure(part, name, value, limit, good)
 
     return [
-        figure("cold start to READY", f"{ready_s:.2f} s", "2 s", ready_s <= 2.0),
+        figure("cold start to READY", f"{ready_s:.2f} s", f"{ready_limit_s:.1f} s", ready_s <= ready_limit_s),
         figure("hops", str(status.hop.count), "", status.hop.count > 0.9 * seconds * 1e3 / status.hop.length_ms),
-        figure("lost hops", str(-(-lost // hop)), "0", lost == 0),
-        figure("xruns caused by the box", str(ours), "0", ours == 0),
+        figure("lost hops", str(-(-lost // hop)), "0" if steady else "", lost == 0 or not steady),
+        figure("xruns caused by the box", str(ours), "0" if steady else "", ours == 0 or not steady),
         figure("xruns told by the server", str(status.audio.xruns), "", True),
         figure("hop p50", f"{status.hop.p50_ms:.2f} ms", "", True),
         figure("a bare real-time thread's lateness p99", f"{late_ms:.2f} ms", "", True),
+        figure("a bare real-time thread's lateness at most", f"{late['most']:.2f} ms", "", True),
         figure("hop p99", f"{status.hop.p99_ms:.2f} ms", f"{hop_limit_ms:.1f} ms", status.hop.p99_ms <= hop_limit_ms),
         figure("notes sent", str(struck), "", struck > 0),
         figure(
@@ -202,6 +214,7 @@ def _range(counts: list[int]) -> str:
 def full_speed(seconds: float) -> list[Figure]:
     """The shipped engine over so much music, as fast as it goes, as a live run would feed it."""
     from device.assemble import engine_of
+    from device.bundles import golden
     from device.events import NoteHeard, Send
     from device.hearing.resample import Hops
     from device.live.monitor import memory_mb
@@ -212,6 +225,7 @@ def full_speed(seconds: float) -> list[Figure]:
 
     rate, block = 48_000, 256
     config = parse_config('[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n', "soak")
+    alone_ms = 1e3 * float(np.median(golden.hop_times(bundle(), bundle().transcriber())))
     engine = engine_of(config, bundle())
     spec = bundle().features
     hops, times = Hops(rate, spec.sample_rate, spec.hop), HopTimes()
@@ -245,12 +259,14 @@ def full_speed(seconds: float) -> list[Figure]:
             down.discard(event.pitch)
     hop_ms = spec.hop_s * 1e3
     p99_ms, slope = times.percentile_ms(99), max(0.0, most_mb - first_mb) / (fed_s / 3600)
+    limit_ms = max(hop_ms / 4, HOP_OVER_MODEL * alone_ms)
     part = f"full speed, {fed_s / 60:g} min of music"
     return [
         Figure(part, "took", f"{took_s:.0f} s, {fed_s / took_s:.1f} times real time", "", True),
         Figure(part, "hops", str(times.count), "", times.count > 0.99 * fed_s / spec.hop_s),
         Figure(part, "hop p50, processor time", f"{times.percentile_ms(50):.2f} ms", "", True),
-        Figure(part, "hop p99, processor time", f"{p99_ms:.2f} ms", f"{hop_ms / 4:g} ms", p99_ms <= hop_ms / 4),
+        Figure(part, "features and transcriber alone, processor time", f"{alone_ms:.2f} ms", "", True),
+        Figure(part, "hop p99, processor time", f"{p99_ms:.2f} ms", f"{limit_ms:.1f} ms", p99_ms <= limit_ms),
         Figure(part, "notes heard, notes played", f"{heard}, {struck}", "", heard > 0 and struck > 0),
         Figure(part, "growth of RSS", f"{slope:.2f} MB an hour of music", "1 MB", slope < 1.0 or fed_s < 1800),
         Figure(part, "keys down after the end", str(len(down)), "0", not down),

@@ -20,7 +20,7 @@ TIERS = (UNIT, "ssh", "host", "box", "pi")
 TIER_OF_MARKER = {**{tier: tier for tier in TIERS}, "quiet": "host"}
 PROGRAMS = {"ssh": ("sshd", "ssh", "ssh-keygen"), "host": ("jackd",)}
 MODULES = {"host": ("pyaudio", "rtmidi", "jack", "soundfile", "soxr")}
-"""What the tests of a tier cannot be imported or begun without; those of box and pi find out the rest by themselves."""
+"""Modules and programs that the tests of a tier need at import or start. The tiers box and pi check the rest."""
 SYSTEM_PATH = ":/usr/sbin:/sbin"
 """Debian keeps sshd there, and not every account has that in its PATH."""
 ASKED_FOR_PI = "LEFTHAND_TEST_PI"
@@ -28,7 +28,7 @@ ASKED_FOR_PI = "LEFTHAND_TEST_PI"
 
 
 def missing_of(tier: str) -> str:
-    """What a tier needs and this machine lacks, as one sentence; empty where it has everything."""
+    """One sentence that names what a tier needs and this machine lacks; empty if nothing is missing."""
     if tier == "pi" and not os.environ.get(ASKED_FOR_PI):
         return f"tests/pi needs {ASKED_FOR_PI}=bookworm or trixie in the environment: run `make test-pi`."
     path = os.environ.get("PATH", os.defpath) + SYSTEM_PATH

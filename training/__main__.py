@@ -1,6 +1,6 @@
 """`python -m training COMMAND`: everything that happens on the workstation before export.
 
-Commands live beside the code they drive and are imported only when called, so that `--help` needs no Keras.
+Commands are in the same module as the code that they use. They are imported when called, so `--help` needs no Keras.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The project's own demo recording: a written right hand, played with a human's small errors, on a sampled piano."""
+"""Makes the project's own demo recording: a written right hand with small human errors, on a sampled piano."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from device.files.mix import render
 FOLDER = Path(__file__).parents[1] / "demo"
 SCORE, SOUND = FOLDER / "right-hand.txt", FOLDER / "right-hand.flac"
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-"""Fluid R3 by Frank Wen, MIT licence: Debian's fluid-soundfont-gm."""
+"""The soundfont Fluid R3 by Frank Wen, MIT licence, from Debian's fluid-soundfont-gm."""
 RATE = 22_050
-"""Hz: sound up to 11 kHz in a file below a megabyte."""
+"""Sample rate in Hz: the file holds sound up to 11 kHz and is smaller than a megabyte."""
 TEMPO, SEED = 100.0, 1824
 BEATS_A_BAR = 4
 LEAD_S = 0.6
-"""Silence before the first note."""
+"""Seconds of silence before the first note."""
 JITTER_S, MOST_JITTER_S = 0.008, 0.02
-"""Standard deviation and limit of an onset's error: an unhurried player's."""
+"""Standard deviation and limit of an onset's error in seconds, like those of an unhurried player."""
 CHORD_SPREAD_S = 0.006
 LEGATO = 0.93
-"""Share of its written length that a key is held."""
+"""Share of its written length for which a key is held."""
 SOFT, BEAT_ACCENT, BAR_ACCENT, VELOCITY_JITTER = 66, 6, 12, 3.0
 TAIL_S = 1.2
 PEAK = 0.5
@@ -47,7 +47,7 @@ class Written:
 
 
 def read_score(text: str) -> list[Written]:
-    """The chords of a score as `demo/right-hand.txt` describes it; ValueError where a bar is not full."""
+    """Read the chords of a score in the format of `demo/right-hand.txt`. Raises ValueError if a bar is not full."""
     written: list[Written] = []
     at = 0.0
     for token in _tokens(text):
@@ -63,7 +63,7 @@ def read_score(text: str) -> list[Written]:
 
 
 def perform(score: list[Written], tempo: float = TEMPO, seed: int = SEED) -> list[Note]:
-    """`score` at `tempo` beats a minute with small errors of time and touch, the same for the same `seed`."""
+    """Play `score` at `tempo` beats a minute with small errors of time and velocity. The `seed` sets the errors."""
     rng = np.random.default_rng(seed)
     notes: list[Note] = []
     for chord in score:
@@ -79,7 +79,7 @@ def perform(score: list[Written], tempo: float = TEMPO, seed: int = SEED) -> lis
 
 
 def record(notes: list[Note], soundfont: Path = SOUNDFONT) -> NDArray[np.float32]:
-    """`notes` on the soundfont's piano: float32[n] at `RATE`, mono."""
+    """Play `notes` on the soundfont's piano: float32 [n] at `RATE`, mono."""
     last_s = max(note.offset_s or note.onset_s for note in notes)
     whole: NDArray[np.float32] = render(notes, RATE, soundfont).mean(axis=1, dtype=np.float32)
     sound = whole[: round((last_s + TAIL_S) * RATE)]

@@ -19,7 +19,7 @@ SETS = (REAL, *SETTINGS, QUIET)
 
 @click.group()
 def evaluate() -> None:
-    """Measure a bundle: its exported .tflite files, streamed step by step."""
+    """Measure the exported .tflite files of a bundle, step by step."""
 
 
 @evaluate.command()
@@ -30,12 +30,12 @@ def evaluate() -> None:
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--on", "sets", multiple=True, type=click.Choice(SETS), help="Default: all.")
 @click.option("--takes", default=24, show_default=True, help="Rendered right hands per set.")
-@click.option("--peers/--no-peers", default=True, show_default=True, help="Basic Pitch on the same sound.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Measure Basic Pitch on the same sound too.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
 def hearing(
     folder: Path, data: Path, cache: Path, sets: tuple[str, ...], takes: int, peers: bool, json_path: Path | None
 ) -> None:
-    """Onsets, offsets, frames, delay and cost of the transcriber."""
+    """Measure onsets, offsets, frames, delay and cost of the transcriber."""
     from training.hearing_figures.measure import compare, false_notes, report
     from training.hearing_figures.peers import BasicPitch
     from training.hearing_figures.takes import quiet_takes, takes_of
@@ -73,16 +73,18 @@ def hearing(
 @click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
 @click.option("--songs", type=int, help="Only the first N songs.")
 @click.option(
-    "--latency-ms", default=0.0, show_default=True, help="How late a note is known: 0 for MIDI, 60 for sound."
+    "--latency-ms", default=0.0, show_default=True, help="Delay of a note's detection: 0 for MIDI, 60 for sound."
 )
 @click.option(
-    "--by-ear", type=click.Choice(PLACES), help="The right hand is heard, on the held-out piano, clean or in a room."
+    "--by-ear", type=click.Choice(PLACES), help="Transcribe the right hand from the held-out piano, clean or in a room."
 )
 @click.option("--style", type=click.Choice(STYLES), default="auto", show_default=True, help="How the left hand plays.")
 @click.option("--density", type=click.FloatRange(0.25, 2.0), default=1.0, show_default=True, help="How much it plays.")
-@click.option("--register", type=click.IntRange(-12, 12), default=0, show_default=True, help="Semitones from its home.")
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Another value of a constant of the hand.")
-@click.option("--recovery/--no-recovery", default=True, show_default=True, help="After a jump of six semitones.")
+@click.option(
+    "--register", type=click.IntRange(-12, 12), default=0, show_default=True, help="Shift of its register in semitones."
+)
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a constant of the hand.")
+@click.option("--recovery/--no-recovery", default=True, show_default=True, help="Measure a jump of six semitones too.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
 def playing(
     folder: Path,
@@ -99,7 +101,11 @@ def playing(
     recovery: bool,
     json_path: Path | None,
 ) -> None:
-    """The left hand on whole songs, beside the true one, that rolled, another's, a held tonic, a causal chord rule."""
+    """Measure the left hand on whole songs.
+
+    It is compared with the true left hand, that one shifted in time, another song's, a held tonic and a causal chord
+    rule.
+    """
     from training.accompanist.data import HearingErrors
     from training.playing_figures.by_ear import Ear
     from training.playing_figures.constants import HAND, changed
@@ -119,8 +125,8 @@ def playing(
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
 @click.option("--corpus", "corpora", multiple=True, default=("pop909", "lieder"), show_default=True)
-@click.option("--pieces", default=40, show_default=True, help="Of each corpus.")
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Another value of a constant of the clock.")
+@click.option("--pieces", default=40, show_default=True, help="Number of pieces of each corpus.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a constant of the clock.")
 @click.option("--timing-ms", default=20.0, show_default=True, help="Standard deviation of a note's timing.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
 def clock(
@@ -132,7 +138,7 @@ def clock(
     timing_ms: float,
     json_path: Path | None,
 ) -> None:
-    """Beats told before they sound: steady playing, tempo ramps, and no count-in."""
+    """Measure the prediction of beats: steady playing, tempo ramps, and no count-in."""
     from training.playing_figures.clock import evaluate_clock
     from training.playing_figures.constants import CLOCK, changed
 

@@ -1,4 +1,4 @@
-"""What both fits share: a feed that knows its epoch, checkpoints that resume, TensorBoard, early stopping."""
+"""Shared parts of both fits: a feed that knows its epoch, checkpoints for resuming, TensorBoard, early stopping."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Batch = tuple[Any, Any]
 
 
 class feed(keras.utils.PyDataset):  # noqa: N801 - read as a verb where it is used
-    """Batches by their number in the whole fit, so that a resumed fit sees what it would have seen."""
+    """Yields batches by their number in the whole fit. A resumed fit therefore gets the same batches."""
 
     def __init__(self, at: Callable[[int], Batch], epoch_steps: int) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
@@ -25,12 +25,12 @@ class feed(keras.utils.PyDataset):  # noqa: N801 - read as a verb where it is us
         return self._at(self.epoch * self._steps + index)
 
     def follow(self, epoch: int, _: Any = None) -> None:
-        """The fit has come to this epoch, also where it resumed."""
+        """Set the current epoch, also after a resume."""
         self.epoch = epoch
 
 
 def callbacks(folder: Path, patience: int, batches: feed) -> list[Any]:
-    """Best and last checkpoint, a history, TensorBoard's event files and early stopping in `folder`."""
+    """Return callbacks for best and last checkpoint, history, TensorBoard's files in `folder`, and early stopping."""
     return [
         keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
         keras.callbacks.BackupAndRestore(str(folder / "backup")),

@@ -1,4 +1,4 @@
-"""How well heard notes agree with labels: mir_eval's transcription metrics on the project's own arrays."""
+"""Compares heard notes with labels: mir_eval's transcription metrics on the project's own arrays."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Score:
     """F1 with onsets at 50 ms and offsets within 20 % or 50 ms."""
     frame: float
     onset_150: float
-    """Onset F1 at 150 ms: what was heard, whenever a real piano's soft strokes sound."""
+    """Onset F1 at 150 ms. Soft strokes of a real piano sound late; here they still count."""
 
 
 def score(found: Notes, wanted: Notes, seconds: float) -> Score:
-    """mir_eval's note figures and the F1 of 10 ms frames."""
+    """Return mir_eval's note figures and the F1 of 10 ms frames."""
     p, r, f50 = _onsets(found, wanted, 0.05)
     if len(found) and len(wanted):
         offset = mir_eval.transcription.precision_recall_f1_overlap(*_shape(wanted), *_shape(found))[2]
@@ -54,7 +54,7 @@ def score(found: Notes, wanted: Notes, seconds: float) -> Score:
 
 
 def matched(found: Notes, wanted: Notes, tolerance_s: float) -> list[tuple[int, int]]:
-    """Pairs (index in wanted, index in found) of the greatest matching by pitch and onset."""
+    """Return pairs (index in wanted, index in found) of the largest matching by pitch and onset."""
     if not len(found) or not len(wanted):
         return []
     pairs: list[tuple[int, int]] = mir_eval.transcription.match_notes(

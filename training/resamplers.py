@@ -1,4 +1,7 @@
-"""`python -m training resamplers`: the device's resampler beside libraries that stream, in latency, cost and band."""
+"""`python -m training resamplers`: compares the device's resampler with streaming libraries.
+
+The figures are latency, cost and frequency band.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from device.hearing.resample import Hops
 
 RATES = (44_100, 48_000)
 CHUNK = 64
-"""Source samples at a time: few enough to be quick, and a divisor of a hop at 48 kHz."""
+"""Source samples per call: few, for low latency, and a divisor of a hop at 48 kHz."""
 SECONDS = 10
 REPEATS = 5
 HALF_POWER_DB = -3.0
@@ -27,7 +30,7 @@ Hop: TypeAlias = tuple[Samples, float]
 
 
 def _soxr(quality: str | None) -> Callable[[int, int], Stream]:
-    """soxr's engine of a quality, or its variable-rate one."""
+    """Return soxr's engine of this quality, or its variable-rate engine if `quality` is None."""
 
     def begin(rate: int, model_rate: int) -> Stream:
         import soxr
@@ -58,12 +61,12 @@ LIBRARIES = {
 
 
 def ours(rate: int, spec: FeatureSpec) -> Callable[[Samples], list[Hop]]:
-    """The device's own."""
+    """Return the device's own resampler."""
     return Hops(rate, spec.sample_rate, spec.hop).push
 
 
 def chunked(begin: Callable[[int, int], Stream], rate: int, spec: FeatureSpec) -> Callable[[Samples], list[Hop]]:
-    """A library's stream as hops, each at the time at which its last chunk had come."""
+    """Return a library's stream as hops, each with the second at which its last chunk arrived."""
     stream = begin(rate, spec.sample_rate)
 
     def push(samples: Samples) -> list[Hop]:
@@ -79,7 +82,7 @@ def chunked(begin: Callable[[int, int], Stream], rate: int, spec: FeatureSpec) -
 
 
 def level_db(make: Callable[[], Callable[[Samples], list[Hop]]], hz: float, rate: int) -> float:
-    """How loud a full-scale sine of `hz` comes out, in dB, once it is steady."""
+    """Return the output level in dB of a full-scale sine of `hz`, after the filter has settled."""
     sine = np.sin(2 * np.pi * hz * np.arange(rate) / rate).astype(np.float32)
     out = np.concatenate([hop for hop, _ in make()(sine)])[len(sine) // 20 :].astype(np.float64)
     return float(20 * np.log10(np.sqrt(2 * np.mean(out**2)) + 1e-12))
@@ -87,7 +90,7 @@ def level_db(make: Callable[[], Callable[[Samples], list[Hop]]], hz: float, rate
 
 @click.command()
 def resamplers() -> None:
-    """Compare the device's resampler with libraries that stream."""
+    """Compare the device's resampler with streaming libraries."""
     missing = [name for name in ("soxr", "samplerate") if find_spec(name) is None]
     if missing:
         raise UserError(f"{' and '.join(missing)} to compare with: `make setup` installs what is missing.")

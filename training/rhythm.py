@@ -1,6 +1,7 @@
-"""Counts the tables of `device.clock.rhythm`: how right hands place their onsets in the bar.
+"""Counts the tables of `device.clock.rhythm`: the positions of right-hand onsets in the bar.
 
-The training pieces' right hands, on the steps of their own bars, by metre; see there for what the tables mean.
+The right hands of the training pieces are counted on the steps of their bars, separately for each metre.
+`device.clock.rhythm` explains the tables.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ from training.accompanist.data import grid_of
 from training.corpora.pieces import CORPORA, HandLabel, Piece, load_pieces
 
 TABLES = Path(device.clock.rhythm.__file__).with_name("rhythm.npz")
-"""Where the clock reads its tables."""
+"""File from which the clock reads its tables."""
 
 METERS = ((2, 4), (3, 4), (4, 4), (6, 8))
 SMOOTHING = 2.0
-"""Onsets that every row of a table is given beforehand, spread as the same row of all positions together."""
+"""Number of onsets added to every row of a table. They are distributed like the sum of that row over all positions."""
 OFF_GRID_STEPS = 0.2
-"""An onset further from every step is an ornament or a triplet, and ends a line."""
+"""Distance from the nearest step, in steps. An onset further away is an ornament or a triplet, and ends a line."""
 
 Counts = npt.NDArray[np.float64]
 Sounded = tuple[int, int, int, int, int]
@@ -47,7 +48,7 @@ Sounded = tuple[int, int, int, int, int]
 
 
 def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
-    """The right hand's onsets where `meter` holds, cut where it does not and at onsets off the grid."""
+    """Yield lines of the right hand's onsets in `meter`. Another meter or an onset off the grid ends a line."""
     steps, quarters = grid_of(piece)
     right = piece.of(HandLabel.RIGHT)
     if not len(right) or not len(quarters):
@@ -79,7 +80,7 @@ def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
 
 
 def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Counts]:
-    """How often: `onset`, `next`, `interval` and `chord`, shaped as the tables of `device.clock.rhythm.Rhythm`."""
+    """Return the counts of `onset`, `next`, `interval` and `chord`, in the shapes of `device.clock.rhythm.Rhythm`."""
     size = meter.steps_per_bar
     onset = np.zeros(size)
     following = np.zeros((size, PREVIOUS_CLASSES, NEXT_CLASSES))
@@ -98,7 +99,10 @@ def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Co
 
 
 def tables(counts: tuple[Counts, Counts, Counts, Counts]) -> dict[str, npt.NDArray[np.float32]]:
-    """Counts to probabilities, the interval's to its ratio to a uniform guess, the chord's to that to all places'."""
+    """Turn counts into probabilities.
+
+    `interval` is a ratio to a uniform guess. `chord` is a ratio to the probability over all positions.
+    """
     onset, following, interval, chord = (_smoothed(table) for table in counts)
     anywhere = counts[3].sum(axis=(0, 1)) + 1.0
     return {
@@ -110,7 +114,7 @@ def tables(counts: tuple[Counts, Counts, Counts, Counts]) -> dict[str, npt.NDArr
 
 
 def _smoothed(counted: Counts) -> Counts:
-    """Rows (the last axis) to probabilities, each begun with `SMOOTHING` onsets as all positions have them."""
+    """Turn rows (the last axis) into probabilities. `SMOOTHING` onsets are added to each, as in all positions."""
     if counted.ndim == 1:
         return np.asarray((counted + SMOOTHING) / (counted + SMOOTHING).sum())
     together = counted.sum(axis=0, keepdims=True) + 1.0

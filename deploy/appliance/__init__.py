@@ -1,1 +1,1 @@
-"""What provisioning runs on the Pi itself, sent along: the standard library of Python 3.11 and newer alone."""
+"""The code that provisioning sends to the Pi and runs there. It uses only the standard library of Python 3.11."""

@@ -1,4 +1,4 @@
-"""`python3 -m appliance probe | apply FOLDER | remove FOLDER [--purge]`, the last two as root or with --dry-run."""
+"""`python3 -m appliance probe | apply FOLDER | remove FOLDER [--purge]`. The last two need root or --dry-run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCK = Path("/run/lock/lefthand-provision")
 
 
 def main() -> int:
-    """Do one of the three; 1 where it failed, after one sentence."""
+    """Run one of the three commands. Returns 1 if it failed, after one sentence that says why."""
     parser = argparse.ArgumentParser(prog="appliance")
     commands = parser.add_subparsers(dest="command", required=True)
     asking = commands.add_parser("probe")
@@ -35,7 +35,7 @@ def main() -> int:
         print(probe(given.packages))
         return 0
 
-    # a lost connection is no reason to leave things half done
+    # A lost connection must not stop the work half-way.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     report = Report(given.dry_run)
@@ -53,12 +53,12 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """StepError where another changes this machine now."""
+    """Hold the lock of this machine. Raises StepError if another process has it."""
     with LOCK.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StepError("It is being provisioned from elsewhere just now: try again when that is done.") from None
+            raise StepError("Another workstation is provisioning this machine: try again when that is done.") from None
         yield
 
 

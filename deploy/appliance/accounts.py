@@ -1,4 +1,4 @@
-"""The account of the service, and who may flash."""
+"""The account of the service, and the groups of the people who may flash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .places import STATE, USER
 
 
 def make(groups: list[str], operator: str, report: Report) -> None:
-    """The service's user and group, and each of `groups` with the person who provisions, `operator`, in it."""
+    """Add the service's user and group. Add each of `groups` and put `operator`, who provisions, into it."""
     if not _user(USER) and report.change(f"add the system user {USER}"):
         existing = ["--gid", USER] if _group(USER) else ["--user-group"]
         options = ["--system", *existing, "--no-create-home", "--home-dir", str(STATE), "--shell", "/usr/sbin/nologin"]
@@ -25,7 +25,7 @@ def make(groups: list[str], operator: str, report: Report) -> None:
 
 
 def remove(groups: list[str], user_too: bool, report: Report) -> None:
-    """Take away the groups, and with `user_too` the service's account."""
+    """Remove the groups, and with `user_too` the service's account."""
     for group in groups:
         if _group(group) and report.change(f"remove the group {group}"):
             run("groupdel", group)

@@ -1,4 +1,4 @@
-"""Makes the machine what the plan says, a step after the other; each leaves alone what is so already."""
+"""Applies the plan to the machine step by step. A step changes only the things that differ from the plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .places import CURRENT, SOFTWARE, TRIAL, complete, current
 
 
 def apply(folder: Path, report: Report) -> None:
-    """Apply the plan in `folder`; StepError where a step did not succeed, and the old software then runs on."""
+    """Apply the plan in `folder`. Raises StepError if a step fails; the old software then continues to run."""
     plan = files.plan_in(folder)
     debian.install(plan["packages"], report)
     accounts.make(plan["groups"], plan["operator"], report)
@@ -19,7 +19,7 @@ def apply(folder: Path, report: Report) -> None:
     files.settle_owners(plan, folder, report)
     _switch(plan, folder, report)
     if current() == plan["release"]:
-        # one to go back to
+        # one older environment is kept for going back
         before = _others(plan["release"])[:1]
         software.prune({plan["release"], *before}, report)
     if not report.changes:
@@ -27,7 +27,7 @@ def apply(folder: Path, report: Report) -> None:
 
 
 def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
-    """From the environment that runs to the one of the plan, and back where it does not come up."""
+    """Switch to the environment of the plan. Switch back and raise StepError if it does not start."""
     name, old = plan["release"], _proven()
     unproven = TRIAL.exists()
     files.remove_others(old, plan, report)
@@ -54,7 +54,7 @@ def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
 
 
 def _back(old: str, name: str, folder: Path, plan: dict[str, Any], report: Report) -> None:
-    """To the environment `old` after `name` failed. Raises StepError in any case."""
+    """Go back to the environment `old` after `name` failed. Always raises StepError."""
     report.change(f"go back to {old}")
     new = software.plan_of(name) or plan
     link(CURRENT, str(SOFTWARE / old))
@@ -66,11 +66,11 @@ def _back(old: str, name: str, folder: Path, plan: dict[str, Any], report: Repor
         raise StepError(f"{old} is back, but does not start either: {why}\nSee `journalctl -u lefthand` there.")
     TRIAL.unlink(missing_ok=True)
     software.prune({old, *_others(name, old)[:1]}, report)
-    raise StepError(f"{old} runs again: {name} did not come up, and is removed.")
+    raise StepError(f"{old} runs again: {name} did not start and was removed.")
 
 
 def _proven() -> str | None:
-    """The environment that ran last, as far as it is whole: what can be gone back to."""
+    """Return the complete environment that ran last, to which a switch back is possible. None if there is none."""
     try:
         name: str | None = TRIAL.read_text().strip() or None
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def _proven() -> str | None:
 
 
 def _others(*names: str) -> list[str]:
-    """Whole environments but `names`, the youngest first."""
+    """Return the complete environments except `names`, the newest first."""
     if not SOFTWARE.is_dir():
         return []
     places = [place for place in SOFTWARE.iterdir() if complete(place.name) and not place.is_symlink()]

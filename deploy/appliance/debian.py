@@ -1,4 +1,4 @@
-"""Packages from the Pi's own mirrors."""
+"""Installs Debian packages from the Pi's own mirrors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from .machine import Report, run
 
 NO_QUESTIONS = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a"}
 LOCK_WAIT_S = 300
+"""Seconds to wait for another apt process."""
 
 
 def missing(packages: list[str]) -> list[str]:
-    """Those that are not installed whole."""
+    """Return the packages that are not installed completely."""
     asked = subprocess.run(
         ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages],
         capture_output=True,
@@ -23,11 +24,11 @@ def missing(packages: list[str]) -> list[str]:
 
 
 def install(packages: list[str], report: Report) -> None:
-    """Install what is missing; without a network where nothing is."""
+    """Install missing packages. No network is needed if none is missing."""
     lacking = missing(packages)
     if not lacking or not report.change(f"install the Debian packages {', '.join(lacking)}"):
         return
-    # what a power cut may have left half installed
+    # completes packages that a power cut has left half installed
     run("dpkg", "--configure", "-a", settings=NO_QUESTIONS)
     wait = f"DPkg::Lock::Timeout={LOCK_WAIT_S}"
     run("apt-get", "-q", "-o", wait, "update", settings=NO_QUESTIONS)

@@ -1,4 +1,4 @@
-"""The files that go with an environment: units, rules, helpers; and those that are the owner's from then on."""
+"""Installs the files that belong to an environment (units, rules, helpers), and the first version of the owner's."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from .places import COMMAND, COMMAND_TARGET, FILES, SOFTWARE
 from .software import plan_of
 
 CHECKED_IN = Path("/run")
-"""Where a file is that is not yet accepted."""
+"""Folder in which a file is checked before it is installed."""
 
 
 def install(name: str, folder: Path, report: Report) -> bool:
-    """Put those of the environment `name` in their places; whether anything changed. `folder` has them before it is."""
+    """Install the files of the environment `name`. Returns True if anything changed or would change.
+
+    The files come from `folder` until the environment exists.
+    """
     plan = plan_of(name) or plan_in(folder)
     source = SOFTWARE / name / FILES
     changed = False
@@ -31,7 +34,7 @@ def install(name: str, folder: Path, report: Report) -> bool:
             if _is(target, data, mode):
                 continue
         except PermissionError:
-            report.say(f"  cannot tell without root whether {target} would change")
+            report.say(f"  only root can read {target}: it may change")
             continue
         changed = True
         if report.change(f"write {target}"):
@@ -45,7 +48,7 @@ def install(name: str, folder: Path, report: Report) -> bool:
 
 
 def settle_owners(plan: dict[str, Any], folder: Path, report: Report) -> None:
-    """Settings and keys, which provisioning begins and the owner goes on with."""
+    """Write first versions of settings and keys. The owner changes them later."""
     for one in plan["first"]:
         target = Path(one["target"])
         if not target.exists() and report.change(f"write {target}"):
@@ -60,7 +63,7 @@ def settle_owners(plan: dict[str, Any], folder: Path, report: Report) -> None:
 
 
 def remove_others(old: str | None, new: dict[str, Any], report: Report) -> None:
-    """Remove what went with the environment `old` and does not with the plan `new`."""
+    """Remove the files that belong to the environment `old` but not to the plan `new`."""
     staying = {one["target"] for one in new["files"]}
     for one in (plan_of(old) or {"files": []})["files"] if old else []:
         if one["target"] not in staying:
@@ -68,13 +71,13 @@ def remove_others(old: str | None, new: dict[str, Any], report: Report) -> None:
 
 
 def remove(path: Path, report: Report) -> None:
-    """Remove a file or link, if it is there."""
+    """Remove a file or link if it exists."""
     if (path.exists() or path.is_symlink()) and report.change(f"remove {path}"):
         path.unlink()
 
 
 def plan_in(folder: Path) -> dict[str, Any]:
-    """The plan that was sent."""
+    """Return the plan that was sent to `folder`."""
     plan: dict[str, Any] = json.loads((folder / "plan.json").read_text())
     return plan
 
@@ -87,7 +90,7 @@ def _is(target: Path, data: bytes, mode: int) -> bool:
 
 
 def _checked(data: bytes, check: str | None, target: Path) -> None:
-    """StepError where the command `check` refuses a file of these bytes: a bad sudoers file would lock everyone out."""
+    """Raise StepError if the command `check` rejects the file. A bad sudoers file would lock everyone out."""
     if check is None:
         return
     trial = CHECKED_IN / f".{target.name}.lefthand-check"

@@ -1,4 +1,4 @@
-"""The machine at hand: commands, files that are whole or not there, and what is said about it all."""
+"""Runs commands on this machine, writes files atomically and reports changes."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pathlib import Path
 
 
 class StepError(Exception):
-    """A step that did not succeed: a sentence for the person at the workstation."""
+    """A failed step. The text is a sentence for the person at the workstation."""
 
 
 class Report:
-    """Says what is done, or with `dry` what would be, and remembers what changed."""
+    """Prints each change, or with `dry` each change that would be made, and records it."""
 
     def __init__(self, dry: bool) -> None:
         self.dry = dry
         self.changes: list[str] = []
 
     def say(self, text: str) -> None:
-        """One line, at once; whoever listened may be gone."""
+        """Print one line at once. A closed connection is ignored."""
         with contextlib.suppress(OSError):
             print(text, flush=True)
 
     def change(self, what: str) -> bool:
-        """Tell of a change; whether it is to be made."""
+        """Report a change. Returns True if it has to be made, False in a dry run."""
         self.changes.append(what)
         self.say(f"  {'would ' if self.dry else ''}{what}")
         return not self.dry
 
 
 def run(*command: str, timeout_s: float | None = None, settings: dict[str, str] | None = None) -> str:
-    """The stdout of `command`; StepError with the end of what it said where it fails."""
+    """Return the stdout of `command`. Raises StepError with the end of its error output if it fails."""
     try:
         ran = subprocess.run(
             command,
@@ -56,12 +56,12 @@ def run(*command: str, timeout_s: float | None = None, settings: dict[str, str] 
 
 
 def _shown(command: tuple[str, ...]) -> str:
-    """A command as far as a person wants to read it."""
+    """Return the beginning of a command, short enough for a message."""
     return " ".join(" ".join(command).split())[:100]
 
 
 def succeeds(*command: str) -> bool:
-    """Whether `command` ends with 0."""
+    """Return True if `command` exits with 0."""
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
@@ -69,7 +69,7 @@ def succeeds(*command: str) -> bool:
 
 
 def content(path: Path) -> bytes | None:
-    """The bytes of a file, None where there is none."""
+    """Return the bytes of a file, or None if it does not exist."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -77,15 +77,15 @@ def content(path: Path) -> bytes | None:
 
 
 def sha256(path: Path) -> str:
-    """Of a file, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put a file there whole, for good even if the power fails right after."""
+    """Write a file atomically. It survives a power cut right afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # sudo reads no file whose name has a dot
+    # sudo ignores files with a dot in their name
     part = path.with_name(f".{path.name}.lefthand-part")
     with part.open("wb") as file:
         os.fchmod(file.fileno(), mode)
@@ -107,7 +107,7 @@ def link(path: Path, target: str) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Bring the names in `folder` to the card."""
+    """Write the names in `folder` to the card (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

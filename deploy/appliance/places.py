@@ -1,4 +1,4 @@
-"""Where things lie on the Pi."""
+"""Paths and names on the Pi."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ SOFTWARE = Path("/opt/lefthand")
 CURRENT = SOFTWARE / "current"
 """Link to the environment that runs."""
 TRIAL = SOFTWARE / "trial"
-"""There while `CURRENT` has not yet reported READY; holds the name of the environment before it, or nothing."""
+"""Exists until the service of `CURRENT` has reported READY. Holds the name of the environment before, or nothing."""
 WHEELS = SOFTWARE / "wheels"
 COMPLETE, PLAN, FILES = "complete", "provision/plan.json", "provision/files"
-"""In an environment: that it is whole, what it was made by, and the files that go with it."""
+"""Paths in an environment: the mark that it is complete, its plan, and the files that belong to it."""
 COMMAND = Path("/usr/local/bin/lefthand")
 COMMAND_TARGET = f"{CURRENT}/bin/lefthand"
 STATE = Path("/var/lib/lefthand")
 SETTINGS = Path("/etc/lefthand")
-"""A folder of the owner's, beside /etc/lefthand.toml."""
+"""The owner's folder, in addition to /etc/lefthand.toml."""
 USER = "lefthand"
 UNIT = "lefthand.service"
 
 
 def current() -> str | None:
-    """The name of the environment that `CURRENT` points to, None where there is none."""
+    """Return the name of the environment that `CURRENT` points to, or None."""
     return CURRENT.readlink().name if CURRENT.is_symlink() else None
 
 
 def complete(name: str) -> bool:
-    """Whether the environment of that name is whole."""
+    """Return True if the environment of that name is complete."""
     return (SOFTWARE / name / COMPLETE).exists()

@@ -1,4 +1,4 @@
-"""What is asked before anything is planned; needs no root and changes nothing."""
+"""Collects facts about the machine before the plan is made. Needs no root and changes nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .machine import sha256
 from .places import SOFTWARE, WHEELS, current
 
 STAGED = Path.home() / ".cache" / "lefthand" / "wheels"
-"""Where wheels arrive; what a cut connection left is not sent again."""
+"""Folder in which wheels arrive. Wheels that arrived before a cut connection are not sent again."""
 
 
 def probe(packages: list[str]) -> str:
-    """JSON: the machine, which of `packages` are missing, what of ours is there."""
+    """Return JSON: the machine, the missing ones of `packages`, and the installed parts of this software."""
     libc = platform.libc_ver()[1].split(".")
     found = {
         "arch": platform.machine(),

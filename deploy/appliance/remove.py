@@ -1,4 +1,4 @@
-"""Takes away what provisioning brought, and says what stays."""
+"""Removes everything that provisioning has installed, and lists the things that stay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .software import plan_of
 def remove(folder: Path, purge: bool, report: Report) -> None:
     """Remove software, service, rules and the right to flash; with `purge` settings, keys, state and the account too.
 
-    What there may be is known from the plans of the environments there, and from the one in `folder`.
+    The plans of the environments there, and the plan in `folder`, list everything that may exist.
     """
     plans = [*_plans(), files.plan_in(folder)]
     service.disable(_all(plans, "units"), report)
@@ -29,13 +29,13 @@ def remove(folder: Path, purge: bool, report: Report) -> None:
     packages = [package for package in asked if package not in debian.missing(asked)]
     if purge:
         _purge(owners, report)
-    # last, for it says what there was: cut before this, it is all done again
+    # Removed last, because it holds the plans. After an interruption, another run starts again from them.
     if SOFTWARE.exists() and report.change(f"remove {SOFTWARE}"):
         shutil.rmtree(SOFTWARE)
     if not report.dry:
         service.reload_units()
     if not report.changes:
-        report.say("nothing changed: nothing of it is there")
+        report.say("nothing changed: the software is not installed")
     own = [path for path in owners if not Path(path).is_relative_to(SETTINGS)]
     staying = [path for path in [*own, str(SETTINGS), str(STATE)] if Path(path).exists()]
     if staying:
@@ -54,7 +54,7 @@ def _purge(owners: list[str], report: Report) -> None:
 
 
 def _plans() -> list[dict[str, Any]]:
-    """By which each environment was made, the one that runs first."""
+    """Return the plans of all environments. The plan of the running one comes first."""
     names = [path.name for path in sorted(SOFTWARE.iterdir()) if path.is_dir()] if SOFTWARE.is_dir() else []
     names.sort(key=lambda name: name != current())
     return [plan for name in names if name != "current" and (plan := plan_of(name)) is not None]

@@ -1,4 +1,4 @@
-"""The service, by systemctl."""
+"""Controls the service with systemctl."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from .machine import Report, run, succeeds
 from .places import UNIT
 
 POLL_S = 0.5
+"""Seconds between two looks at the service."""
 HOLD_S = 3.0
-"""So long the same process must be ready to count as one that runs."""
+"""Seconds for which the same process must be ready before it counts as running."""
 CRASHES = 4
-"""So often may it be restarted on its way to READY."""
+"""Number of restarts before READY at which the start counts as failed."""
 LAST_WORDS = 4
+"""Number of log lines in a message."""
 
 
 def reload_units() -> None:
-    """Let systemd and udev see files that changed."""
+    """Make systemd and udev read changed files."""
     run("systemctl", "daemon-reload")
     if succeeds("udevadm", "control", "--ping"):
         run("udevadm", "control", "--reload")
 
 
 def enable(units: Sequence[str], report: Report) -> None:
-    """Let them start at boot."""
+    """Make the units start at boot."""
     for unit in units:
         if not succeeds("systemctl", "is-enabled", "--quiet", unit) and report.change(f"enable {unit}"):
             run("systemctl", "enable", "--quiet", unit)
 
 
 def disable(units: Sequence[str], report: Report) -> None:
-    """Stop them, and let them start no more."""
+    """Stop the units, and do not start them at boot."""
     for unit in units:
         if succeeds("systemctl", "cat", unit) and report.change(f"stop and disable {unit}"):
             run("systemctl", "disable", "--quiet", "--now", unit)
@@ -39,12 +41,12 @@ def disable(units: Sequence[str], report: Report) -> None:
 
 
 def is_ready() -> bool:
-    """Whether it has reported READY and runs."""
+    """Return True if the service has reported READY and runs."""
     return _show()["ActiveState"] == "active"
 
 
 def restarted(limit_s: float) -> str:
-    """Restart it and wait for its READY: "" then, else why not."""
+    """Restart the service and wait up to `limit_s` seconds for READY. Returns "" on success, else the reason."""
     before = _show()["InvocationID"]
     succeeds("systemctl", "reset-failed", UNIT)
     run("systemctl", "restart", "--no-block", UNIT)
@@ -72,7 +74,7 @@ def restarted(limit_s: float) -> str:
 
 
 def last_words() -> str:
-    """What it said last, without systemd's own lines about it."""
+    """Return the service's last log lines, without systemd's own lines about it."""
     said = run("journalctl", f"_SYSTEMD_UNIT={UNIT}", "--no-pager", "--quiet", "--output=cat", f"--lines={LAST_WORDS}")
     return "; its last words:\n" + "\n".join(f"    {line}" for line in said.splitlines()) if said.strip() else ""
 

@@ -1,4 +1,4 @@
-"""Environments: a folder in /opt/lefthand for each version, whole or rebuilt, side by side."""
+"""Environments: each version has its own folder in /opt/lefthand. An incomplete one is built again."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .places import COMPLETE, FILES, PLAN, SOFTWARE, USER, WHEELS, complete, cur
 KEPT = (WHEELS.name, "current", "trial")
 PIP = Path("/usr/share/python-wheels/pip-*.whl")
 CHECK_S = 600.0
-"""For the models' golden outputs, on the slowest machine there is."""
+"""Seconds for the check of the models' golden outputs, on the slowest machine."""
 CHECK = """
 import pyaudio, rtmidi, soundfile, systemd.daemon, device.service.foreground
 from device.bundles.bundle import Bundle, default_bundle
 from device.bundles.golden import verify
-# how fast it is here is not for this to judge
+# this check does not judge speed
 print(*verify(Bundle.open(default_bundle()), slowest=float("inf")), sep="\\n")
 """
 
 
 def plan_of(name: str) -> dict[str, Any] | None:
-    """What the environment of that name was made by, None where that cannot be read."""
+    """Return the plan of the environment of that name, or None if it cannot be read."""
     try:
         found: dict[str, Any] = json.loads((SOFTWARE / name / PLAN).read_text())
     except (OSError, ValueError):
@@ -34,7 +34,10 @@ def plan_of(name: str) -> dict[str, Any] | None:
 
 
 def build(plan: dict[str, Any], staged: Path, folder: Path, report: Report) -> None:
-    """The environment that `plan` names, of wheels in `staged` or kept here; `folder` has the files that go with it."""
+    """Build the environment of `plan` from wheels in `staged` or in WHEELS. `folder` holds its other files.
+
+    Raises StepError if a wheel is missing or damaged, or if the new environment does not work.
+    """
     name = plan["release"]
     if complete(name):
         return
@@ -48,7 +51,7 @@ def build(plan: dict[str, Any], staged: Path, folder: Path, report: Report) -> N
     run("python3", "-m", "venv", "--system-site-packages", "--without-pip", str(place))
     wheels = [str(WHEELS / wheel["file"]) for wheel in plan["wheels"]]
     pip = (str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "--quiet")
-    # exactly these, chosen on the workstation: pip must neither look elsewhere nor content itself with less
+    # The workstation has chosen exactly these wheels. pip must not look elsewhere and must not skip any.
     exactly = ("--no-index", "--no-deps", "--ignore-installed", "--no-warn-script-location")
     run(*pip, "install", *exactly, *wheels, settings={"PYTHONPATH": str(_pip())})
     (place / FILES).mkdir(parents=True)
@@ -61,14 +64,14 @@ def build(plan: dict[str, Any], staged: Path, folder: Path, report: Report) -> N
 
 
 def prune(keep: set[str], report: Report) -> None:
-    """Remove all environments but `keep`, and wheels that none of those was made of."""
+    """Remove all environments except `keep`, and the wheels that none of these uses."""
     if not SOFTWARE.is_dir():
         return
     for place in sorted(SOFTWARE.iterdir()):
         if place.name in (*KEPT, *keep) or place.is_symlink() or not place.is_dir():
             continue
         if report.change(f"remove {place}"):
-            # first what says that it is whole
+            # the mark of completeness goes first
             (place / COMPLETE).unlink(missing_ok=True)
             shutil.rmtree(place)
     used = {wheel["file"] for name in keep for wheel in (plan_of(name) or {"wheels": []})["wheels"]}
@@ -78,7 +81,7 @@ def prune(keep: set[str], report: Report) -> None:
 
 
 def _keep(file: str, digest: str, staged: Path) -> None:
-    """The wheel `file` in WHEELS, where only root writes, with its sum checked there."""
+    """Copy the wheel `file` to WHEELS, where only root can write, and check its sum there."""
     kept = WHEELS / file
     if kept.is_file() and sha256(kept) == digest:
         return
@@ -95,7 +98,7 @@ def _keep(file: str, digest: str, staged: Path) -> None:
 
 
 def _pip() -> Path:
-    """The wheel of pip that python3-venv brings, from which it runs: no environment needs one of its own."""
+    """Return the wheel of pip that python3-venv installs. pip runs from it, so environments need no own pip."""
     found = sorted(PIP.parent.glob(PIP.name))
     if not found:
         raise StepError(f"There is no {PIP}, which python3-venv should have brought: `apt install python3-pip-whl`.")
@@ -103,10 +106,10 @@ def _pip() -> Path:
 
 
 def _check(place: Path) -> None:
-    """StepError, and the environment gone, where it could not run what it is for."""
+    """Check that the environment can run the software. If not, remove it and raise StepError."""
     python = str(place / "bin" / "python")
     try:
         run("runuser", "-u", USER, "--", python, "-I", "-c", CHECK, timeout_s=CHECK_S)
     except StepError as failure:
         shutil.rmtree(place, ignore_errors=True)
-        raise StepError(f"The new software does not work here, and is not used: {failure}") from None
+        raise StepError(f"The new software does not work here and is not used: {failure}") from None

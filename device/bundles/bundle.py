@@ -1,8 +1,8 @@
-"""A bundle: two models and all that a device must know to run them, checked before any of it is used.
+"""A bundle: two models and all that a device needs to run them. Every file is checked before it is used.
 
 A bundle is a folder of manifest.json, manifest.sha256, transcriber.tflite, accompanist.tflite, golden.npz and
-MODEL_CARD.md. `manifest.sha256` is what `sha256sum manifest.json` prints; the manifest holds the other files' sums.
-Every file is read once, and what was summed is what is used: nothing can change in between.
+MODEL_CARD.md. `manifest.sha256` holds the line that `sha256sum manifest.json` prints. The manifest holds the sha256 of
+each other file. Every file is read only once, so the checked bytes are the bytes that are used.
 """
 
 from __future__ import annotations
@@ -27,35 +27,36 @@ from device.hearing.features import Features, FeatureSpec
 
 MANIFEST_SUM = "manifest.sha256"
 LARGEST_FILE = 64 * 2**20
-"""Bytes; far beyond any model that a Pi could step in a hop, so that a wrong file cannot fill its memory."""
+"""Bytes. Any model that a Pi can run within a hop is far smaller. The limit keeps a wrong file from filling memory."""
 FEATURE_TOLERANCE = 1e-4
-"""Of full scale: numpy 1 and 2, x86 and ARM differ in the last bits of a transform."""
+"""Share of full scale. The last bits of a transform differ between numpy 1 and 2, and between x86 and ARM."""
 GOLDEN_SAMPLES, GOLDEN_FRAMES = "features/samples", "features/frames"
 
 
 def default_bundle() -> Path:
-    """The bundle that is shipped with the device."""
+    """Return the folder of the bundle that is shipped with the device."""
     return Path(__file__).parent / "default"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle; `open` is the way to get one."""
+    """An opened bundle. Use `open` to get one."""
 
     path: Path
     manifest: Manifest
     digest: str
-    """sha256 of the manifest, and so of everything."""
+    """sha256 of the manifest. It identifies the whole bundle, because the manifest holds the sha256 of each file."""
     contents: Mapping[str, bytes] = field(repr=False)
     golden: Mapping[str, NDArray[Any]] = field(repr=False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Bundle:
-        """The bundle in the folder `path`, every byte of it checked.
+        """Open the bundle in the folder `path` and check every byte of it.
 
-        Raises BundleError for what this device cannot or should not run, with what was wanted and what was found.
+        Raises BundleError for a bundle that this device cannot or should not run. The error names the value wanted
+        and the value found.
         """
-        # resolved once: a `current` link that moves meanwhile must not mix two bundles
+        # resolved once, so that a `current` link that moves meanwhile cannot mix two bundles
         folder = Path(path).resolve()
         if not folder.is_dir():
             raise BundleError(f"{path} is not a bundle: no such folder.")
@@ -76,22 +77,25 @@ class Bundle:
 
     @property
     def features(self) -> FeatureSpec:
-        """What turns samples into the transcriber's frames."""
+        """Parameters of the transcriber's features, from the manifest. Raises BundleError if they do not fit."""
         try:
             return FeatureSpec.from_dict(self.manifest.features)
         except TypeError as error:
             raise BundleError(f"{self.path / MANIFEST}: features: {error}.") from error
 
     def transcriber(self, runtime: RuntimeName | None = None) -> StepModel:
-        """A new transcriber at its beginning."""
+        """Return a new transcriber in its start state."""
         return self.model("transcriber", runtime)
 
     def accompanist(self, runtime: RuntimeName | None = None) -> StepModel:
-        """A new accompanist at its beginning."""
+        """Return a new accompanist in its start state."""
         return self.model("accompanist", runtime)
 
     def model(self, name: str, runtime: RuntimeName | None = None) -> StepModel:
-        """A new step model by its name in the manifest, its tensors checked against the manifest's."""
+        """Return a new step model by its name in the manifest.
+
+        Raises BundleError if its tensors differ from those in the manifest.
+        """
         spec = self.manifest.models[name]
         model = StepModel(self.contents[spec.file], runtime=runtime)
         wanted = {tensor.name: tensor for tensor in spec.tensors}
@@ -127,17 +131,17 @@ class Bundle:
 
 
 def manifest_sum(text: bytes) -> bytes:
-    """What `manifest.sha256` holds, in the form of sha256sum."""
+    """Return the content of `manifest.sha256` for a manifest `text`, in the form of sha256sum."""
     return f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode("ascii")
 
 
 def _read(folder: Path, name: str, digest: str | None = None) -> bytes:
-    """The bytes of one of the bundle's files, of the sum `digest` if given."""
+    """Return the bytes of one file of the bundle. Raises BundleError if its sha256 is not `digest`, if given."""
     if name in ("", ".", "..") or name != Path(name).name or not name.isprintable() or "\\" in name:
         raise BundleError(f"{folder / MANIFEST} names the file {name!r}, a bundle's files lie in its own folder.")
     path = folder / name
     try:
-        # a link would leave the folder, and opening a pipe would wait for ever
+        # a link could lead out of the folder, and opening a pipe could block without end
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:

@@ -1,7 +1,7 @@
-"""Golden vectors: what the models gave when they were exported, to be given again wherever they run.
+"""Golden vectors: inputs and outputs of the models, recorded at export. Every device must reproduce the outputs.
 
-A model's inputs are kept as its tensors store them, its outputs as real numbers, one array [steps, ...] each:
-`MODEL/in/NAME` and `MODEL/out/RUNTIME/NAME`.
+The inputs of a model are kept as its tensors store them, and its outputs as real numbers. Each is one array
+[steps, ...] named `MODEL/in/NAME` or `MODEL/out/RUNTIME/NAME`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from device.errors import BundleError
 from device.hearing.features import Features
 
 SLOWEST = 0.5
-"""Share of a hop within which features and transcriber must be done, 99 times of 100."""
+"""Share of a hop. Features and transcriber must finish within it in 99 of 100 hops."""
 TIMED_HOPS, TIMED_RUNS = 250, 3
+"""Hops in a timed run, and the most runs. One run within the limit is enough."""
 
 
 def real(stored: NDArray[Any], spec: TensorSpec) -> Float:
-    """A tensor's stored values as real numbers, exactly those that quantise to them again."""
+    """Return a tensor's stored values as real numbers, which quantise to exactly the same stored values."""
     if not spec.quantised:
         return stored.astype(np.float32)
     return (stored.astype(np.float32) - np.float32(spec.zero_point)) * np.float32(spec.scale)
 
 
 def run(model: StepModel, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Float]:
-    """Outputs [steps, ...] of a model from its beginning, for stored inputs [steps, ...]."""
+    """Reset the model and return its outputs [steps, ...] for stored inputs [steps, ...]."""
     model.reset()
     steps = len(next(iter(inputs.values())))
     fed = {name: real(stored, model.inputs[name]) for name, stored in inputs.items()}
@@ -40,7 +41,7 @@ def run(model: StepModel, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Float
 
 
 def relative_error(found: NDArray[Any], wanted: NDArray[Any]) -> float:
-    """L2 norm of the difference over the L2 norm of what was wanted; infinite for what is not finite."""
+    """Return the L2 norm of the difference over the L2 norm of `wanted`; infinity if `found` has a value not finite."""
     if not np.all(np.isfinite(found)):
         return float("inf")
     difference = found.astype(np.float64) - wanted
@@ -48,10 +49,10 @@ def relative_error(found: NDArray[Any], wanted: NDArray[Any]) -> float:
 
 
 def verify(bundle: Bundle, runtime: RuntimeName | None = None, slowest: float = SLOWEST) -> list[str]:
-    """The self-test of an opened bundle in the runtime at hand: one line for each thing found right.
+    """Run the self-test of an opened bundle in the installed runtime. Returns one line for each check passed.
 
-    `slowest` is the share of a hop that one may take. `Bundle.open` has checked schema, sums and features before.
-    Raises BundleError for the first thing found wrong.
+    `slowest` is the greatest share of a hop that the work of a hop may take. `Bundle.open` has already checked schema,
+    sums and features. Raises BundleError for the first check that fails.
     """
     manifest = bundle.manifest
     made = f"{manifest.name} {manifest.version}, schema {manifest.schema}, {manifest.created}"
@@ -69,7 +70,7 @@ def verify(bundle: Bundle, runtime: RuntimeName | None = None, slowest: float = 
 
 
 def golden_inputs(bundle: Bundle, name: str, model: StepModel) -> dict[str, NDArray[Any]]:
-    """The stored inputs of one model's golden vectors."""
+    """Return the stored inputs of one model's golden vectors. Raises BundleError if any is missing."""
     inputs = {tensor: bundle.golden.get(f"{name}/in/{tensor}") for tensor in model.inputs}
     given = {tensor: stored for tensor, stored in inputs.items() if stored is not None}
     if len(given) < len(inputs) or len({len(stored) for stored in given.values()}) != 1:
@@ -100,9 +101,9 @@ def _check_outputs(bundle: Bundle, name: str, model: StepModel) -> list[str]:
 
 def _check_speed(bundle: Bundle, model: StepModel, slowest: float) -> str:
     hop_s = bundle.features.hop_s
-    # the best of some runs: a late hop says more about what else runs than about the device
+    # the best run counts, because late hops are more often due to other processes than to the device
     for _ in range(TIMED_RUNS):
-        times = _hop_times(bundle, model)
+        times = hop_times(bundle, model)
         median, late = (float(np.quantile(times, q)) for q in (0.5, 0.99))
         if late <= slowest * hop_s:
             return f"speed       a hop takes {median * 1e3:.2f} ms (p99 {late * 1e3:.2f}) of {hop_s * 1e3:.0f} ms"
@@ -112,10 +113,11 @@ def _check_speed(bundle: Bundle, model: StepModel, slowest: float) -> str:
     )
 
 
-def _hop_times(bundle: Bundle, model: StepModel) -> list[float]:
-    """Seconds of processor time that features and transcriber took for each of some hops in a row.
+def hop_times(bundle: Bundle, model: StepModel) -> list[float]:
+    """Return the CPU seconds of features and transcriber for each of `TIMED_HOPS` hops in a row.
 
-    What else runs has no say in it, as it has none at the piano, where the loop goes before all others.
+    Only CPU time of this thread counts, so other processes do not affect it. At the piano the loop has real-time
+    priority, so they do not affect it there either.
     """
     features = Features(bundle.features)
     inputs = golden_inputs(bundle, "transcriber", model)
@@ -132,6 +134,6 @@ def _hop_times(bundle: Bundle, model: StepModel) -> list[float]:
         times.append(thread_time() - begun)
         if not all(np.all(np.isfinite(values)) for values in outputs.values()):
             raise BundleError(
-                f"{bundle.path}: the transcriber gives no number at hop {i + 1}: fit and export it again."
+                f"{bundle.path}: the transcriber gives NaN or infinity at hop {i + 1}: fit and export it again."
             )
     return times

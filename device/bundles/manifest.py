@@ -1,4 +1,4 @@
-"""What a bundle says of itself: the typed form of `manifest.json`, schema version 1."""
+"""The typed form of `manifest.json`, schema version 1, which describes a bundle."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ MODELS = ("transcriber", "accompanist")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model: its file, every tensor of its signature, how far golden outputs may stray, by runtime."""
+    """One model: its file, every tensor of its signature, and the tolerance of its golden outputs for each runtime."""
 
     file: str
     tensors: tuple[TensorSpec, ...]
     tolerance: dict[str, float]
-    """Runtime name → greatest relative error (L2 norm) of the golden outputs on another machine."""
+    """Runtime name -> greatest relative error (L2 norm) of the golden outputs that a device may give."""
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """What a model learnt from."""
+    """A data set from which a model was trained."""
 
     name: str
     source: str
@@ -41,7 +41,7 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A bundle's manifest; times in frames are hops of `hop` samples at `sample_rate` Hz."""
+    """A bundle's manifest. A frame is one hop of `hop` samples at `sample_rate` Hz."""
 
     schema: int
     name: str
@@ -53,29 +53,29 @@ class Manifest:
     sample_rate: int
     hop: int
     label_delay_frames: int
-    """The transcriber's look-ahead: what it says of frame k it says at frame k + this."""
+    """Look-ahead of the transcriber, in frames. It outputs its result for frame k at frame k + this."""
     features: dict[str, Any]
-    """`device.hearing.features.FeatureSpec`, whole."""
+    """All fields of `device.hearing.features.FeatureSpec`."""
     models: dict[str, ModelSpec]
     gate: dict[str, Any]
-    """Thresholds, and how they were calibrated."""
+    """Thresholds of the gate, and a record of their calibration."""
     accompanist: dict[str, Any]
-    """The grid that it was trained for: `gap_steps` and what else `device.left_hand.accompanist` reads."""
+    """The grid of its training: `gap_steps` and the other values that `device.left_hand.accompanist` reads."""
     training: dict[str, Any]
-    """How the models came about: configurations, seeds, commands, and how int8 compared with float."""
+    """Record of the training: configurations, seeds, commands, and the comparison of int8 with float."""
     metrics: dict[str, Any]
     """Figures measured from the bundle's own .tflite files."""
     data: tuple[DataSource, ...]
     files: dict[str, str]
-    """File name → sha256, for every file of the bundle but the manifest."""
+    """File name -> sha256, for every file of the bundle except the manifest, its sum and its signature."""
 
     def to_json(self) -> str:
-        """The text of `manifest.json`."""
+        """Return the text of `manifest.json`."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_manifest(text: bytes, named: str = MANIFEST) -> Manifest:
-    """The manifest in `text`; raises BundleError for what is not one, or is for a newer device."""
+    """Return the manifest in `text`. Raises BundleError if it is not a manifest or needs a newer device."""
     try:
         data = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -94,7 +94,7 @@ def read_manifest(text: bytes, named: str = MANIFEST) -> Manifest:
 
 
 def _check_versions(data: dict[str, Any], named: str) -> None:
-    # asked before the rest is read: a newer schema is not to blame for keys that this one does not know
+    # checked first, so that a newer schema is reported as such and not as a list of unknown keys
     schema = data.get("schema")
     if schema != SCHEMA or isinstance(schema, bool):
         raise BundleError(f"{named} has schema {schema!r}, this device reads schema {SCHEMA}: install a matching one.")
@@ -108,7 +108,7 @@ def _check_versions(data: dict[str, Any], named: str) -> None:
 
 
 class MisfitError(Exception):
-    """A value that does not fit its place; the text names both."""
+    """A value that does not fit its key. The message names both."""
 
 
 def _no_constant(name: str) -> float:
@@ -116,7 +116,7 @@ def _no_constant(name: str) -> float:
 
 
 def _decode(wanted: Any, value: Any, where: str) -> Any:
-    """`value` from JSON as the annotated type `wanted`."""
+    """Return `value` from JSON as the annotated type `wanted`. Raises MisfitError, which names the key `where`."""
     if wanted is Any:
         return value
     origin = get_origin(wanted)

@@ -1,4 +1,4 @@
-"""Whose a bundle is: the manifest's signature, checked by ssh-keygen against the keys that this box trusts."""
+"""Checks the signature of a bundle's manifest with ssh-keygen, against the keys that this box trusts."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from pathlib import Path
 from device.errors import BundleError, UserError
 
 NAMESPACE = "bundle@lefthand"
-"""Keeps a signature that the key made for something else, a commit or a mail, from passing for a bundle's."""
+"""Namespace of the signature, in the sense of ssh-keygen.
+
+A signature that the same key made for a commit or a mail has another namespace, so it is refused here.
+"""
 PRINCIPAL = "lefthand"
-"""The name that the keys of allowed_signers have."""
+"""Name of the keys in the file allowed_signers."""
 SIGNATURE = "manifest.json.sig"
 SIGNERS = Path("/etc/lefthand/allowed_signers")
 LARGEST_SIGNATURE = 16_384
+"""Bytes. A larger file is refused before ssh-keygen reads it."""
 TIMEOUT_S = 10
+"""Seconds after which ssh-keygen is stopped."""
 
 
 def check_signature(manifest: bytes, signature: Path, signers: Path = SIGNERS) -> str:
-    """The fingerprint of the key that signed the text `manifest` of a bundle.
+    """Return the fingerprint of the key that signed the text `manifest` of a bundle.
 
-    `signers` is a file of ssh-keygen's ALLOWED SIGNERS form. Raises BundleError for a signature that is missing or not
-    one of theirs, UserError where it cannot be checked at all.
+    `signers` is a file in the form that the manual of ssh-keygen gives under ALLOWED SIGNERS. Raises BundleError for a
+    signature that is missing or made by another key, and UserError if the signature cannot be checked at all.
     """
     folder = signature.parent
     if not signers.is_file():
-        raise UserError(f"{signers} is missing: it names whose bundles are taken, and provisioning writes it.")
+        raise UserError(f"{signers} is missing: it lists the keys to trust, and provisioning writes it.")
     if not signature.is_file():
         raise BundleError(f"{folder} is not signed: flash it with the key that was made at provisioning.")
     if signature.stat().st_size > LARGEST_SIGNATURE:
@@ -34,9 +39,9 @@ def check_signature(manifest: bytes, signature: Path, signers: Path = SIGNERS) -
     try:
         ran = subprocess.run(command, input=manifest, capture_output=True, timeout=TIMEOUT_S, check=False)
     except FileNotFoundError:
-        raise UserError("ssh-keygen is not installed: `sudo apt install openssh-client` brings it.") from None
+        raise UserError("ssh-keygen is not installed: run `sudo apt install openssh-client`.") from None
     except subprocess.TimeoutExpired:
-        raise UserError(f"ssh-keygen did not come to an end within {TIMEOUT_S} s: try again.") from None
+        raise UserError(f"ssh-keygen did not finish within {TIMEOUT_S} s: try again.") from None
     if ran.returncode != 0:
         said = " ".join((ran.stderr or ran.stdout).decode("utf-8", "replace").split()).rstrip(".")
         raise BundleError(

@@ -1,13 +1,14 @@
-"""Two slots for bundles and a link to the one that plays, so that a new bundle never lies over the one in use.
+"""Two slots for bundles and a link to the active one, so that a new bundle never overwrites the one in use.
 
-    bundles/a, bundles/b       each a whole bundle with its signature
-    bundles/current -> a       the one that plays; without it the shipped bundle plays
-    bundles/trial.json         there while a new bundle must still show that it plays
-    bundles/verdicts.json      what the trials found, for people to read
-    bundles/incoming-ID/       what is being uploaded
-    bundles/lock               held by the one process that may change all this
+    bundles/a, bundles/b       one whole bundle each, with its signature
+    bundles/current -> a       the active slot; without this link the shipped bundle plays
+    bundles/trial.json         marker of a trial; it exists until the new bundle has shown that it plays
+    bundles/verdicts.json      results of the trials, for people to read
+    bundles/incoming-ID/       an upload in progress
+    bundles/lock               held by the one process that may change these files
 
-A trial whose marker is there while nobody holds the lock was cut short: whoever looks next flips it back.
+If the marker exists and no process holds the lock, the trial was cut short. The next process that looks ends it: the
+bundle that played before the trial plays again.
 """
 
 from __future__ import annotations
@@ -34,19 +35,23 @@ Name: TypeAlias = Literal["a", "b"]
 NAMES: tuple[Name, ...] = get_args(Name)
 CURRENT, TRIAL, VERDICTS, LOCK, INCOMING = "current", "trial.json", "verdicts.json", "lock", "incoming-"
 LOCK_WAIT_S = 2.0
-"""Longer than a starting daemon holds the lock while it looks for a trial that was cut short."""
+"""Seconds. A starting daemon holds the lock for less than this while it looks for a trial that was cut short."""
 SHORT = 12
+"""Number of hexadecimal digits of a sha256 that name a bundle."""
 
 log = logging.getLogger("lefthand")
 
 
 class LockedError(UserError):
-    """Another process changes the slots."""
+    """Another process is changing the slots."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial under way: `slot` was switched to, `before` is what to flip back to, None for the shipped bundle."""
+    """A running trial of the bundle in `slot`.
+
+    `before` is the slot that was active before it, or None for the shipped bundle. `began` is an ISO 8601 time in UTC.
+    """
 
     slot: Name
     before: Name | None
@@ -55,7 +60,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a trial found of the bundle `id`."""
+    """Result of a trial of the bundle `id`. `why` is the reason, `at` is the ISO 8601 time in UTC."""
 
     id: str
     good: bool
@@ -64,18 +69,18 @@ class Verdict:
 
 
 class Slots:
-    """The slots in the folder `root`; `shipped` is the bundle that plays where none of them does."""
+    """The slots in the folder `root`. `shipped` is the folder of the bundle that plays if no slot is active."""
 
     def __init__(self, root: Path | None = None, shipped: Path | None = None) -> None:
         self.root = root or state_dir() / "bundles"
         self.shipped = shipped or default_bundle()
 
     def folder(self, name: Name | None) -> Path:
-        """Where the bundle of a slot lies; None is the shipped one."""
+        """Return the folder of a slot's bundle. None means the shipped bundle."""
         return self.shipped if name is None else self.root / name
 
     def active(self) -> Name | None:
-        """The slot that `current` names, None where the shipped bundle plays."""
+        """Return the slot that `current` names, or None if the shipped bundle plays."""
         try:
             target = os.fspath((self.root / CURRENT).readlink())
         except OSError:
@@ -83,17 +88,20 @@ class Slots:
         return next((name for name in NAMES if name == target and self.folder(name).is_dir()), None)
 
     def inactive(self) -> Name:
-        """The slot that may be filled: an empty one first."""
+        """Return the slot that may be filled, an empty one if there is one."""
         active = self.active()
         free = [name for name in NAMES if name != active]
         return next((name for name in free if not self.folder(name).exists()), free[0])
 
     def current(self) -> Path:
-        """The bundle that plays, its link resolved."""
+        """Return the folder of the bundle that plays, with its link resolved."""
         return self.folder(self.active())
 
     def fill(self, name: Name, bundle: Path) -> None:
-        """Moves the folder `bundle`, whose files are on the disk, into the slot `name`, which is not the active one."""
+        """Move the folder `bundle` into the slot `name`. Its files must already be synced to the disk.
+
+        Raises ValueError if the slot is the active one.
+        """
         if name == self.active():
             raise ValueError(f"slot {name} plays")
         old = self.root / f".{name}.old"
@@ -104,21 +112,21 @@ class Slots:
         durable_files.discard(old)
 
     def switch(self, name: Name | None) -> None:
-        """Lets `current` name a slot, or the shipped bundle."""
+        """Point `current` at a slot, or remove it for the shipped bundle (None)."""
         if name is None:
             durable_files.unlink(self.root / CURRENT)
         else:
             durable_files.point(self.root / CURRENT, name)
 
     def begin_trial(self, name: Name) -> Trial:
-        """Switches to the slot `name`, which must show from now on that it plays."""
+        """Switch to the slot `name` and write the marker of its trial."""
         trial = Trial(name, self.active(), _now())
         durable_files.write_durably(self.root / TRIAL, json.dumps(asdict(trial)).encode())
         self.switch(name)
         return trial
 
     def trial(self) -> Trial | None:
-        """The trial whose marker is there."""
+        """Return the running trial, or None if there is no valid marker."""
         said = _read_json(self.root / TRIAL)
         try:
             trial = Trial(**said)
@@ -127,16 +135,16 @@ class Slots:
         return trial if trial.slot in NAMES and trial.before in (*NAMES, None) else None
 
     def mark_good(self, why: str) -> None:
-        """Ends the trial: its slot stays."""
+        """End the trial with success. Its slot stays active."""
         if (trial := self.trial()) is not None:
             self._record(trial.slot, True, why)
             durable_files.unlink(self.root / TRIAL)
 
     def flip_back(self, why: str) -> Trial | None:
-        """Ends a trial, if there is one: what played before it plays again."""
+        """End the trial, if there is one, as failed, and return it. The bundle that played before it plays again."""
         trial = self.trial()
         if trial is not None:
-            # the link first: as long as the marker is there, this is done again by whoever looks next
+            # the link comes first: if this is cut short, the marker still exists and the next process repeats it
             try:
                 self.switch(trial.before if trial.before is None or self.folder(trial.before).is_dir() else None)
             except OSError:
@@ -147,7 +155,7 @@ class Slots:
         return trial
 
     def verdict(self, name: Name) -> Verdict | None:
-        """What the trial of the bundle in a slot found, if it had one."""
+        """Return the result of the trial of the bundle in a slot, or None if it had no trial."""
         try:
             verdict = Verdict(**_read_json(self.root / VERDICTS).get(name, {}))
         except TypeError:
@@ -155,7 +163,7 @@ class Slots:
         return verdict if verdict.id == self.id(name) else None
 
     def id(self, name: Name | None) -> str | None:
-        """The first digits of the sum of a slot's manifest; it tells bundles apart and is not checked here."""
+        """Return the first digits of the sha256 of a slot's manifest. They name the bundle and are not checked here."""
         try:
             with (self.folder(name) / MANIFEST_SUM).open("rb") as file:
                 return file.read(SHORT).decode("ascii", "replace")
@@ -164,7 +172,7 @@ class Slots:
 
     @contextlib.contextmanager
     def locked(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
-        """Alone with the slots; raises LockedError after `wait_s` seconds of waiting for another."""
+        """Hold the lock of the slots. Raises LockedError if another process still holds it after `wait_s` seconds."""
         self.root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
@@ -174,7 +182,7 @@ class Slots:
             os.close(descriptor)
 
     def in_use(self) -> bool:
-        """Whether a process holds the lock; needs no right to write."""
+        """Return whether a process holds the lock. This needs no permission to write."""
         try:
             descriptor = os.open(self.root / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -188,7 +196,10 @@ class Slots:
         return False
 
     def recover(self) -> str | None:
-        """Flips a trial back that was cut short: what was done, in a sentence. For the one who holds the lock."""
+        """End a trial that was cut short. The caller must hold the lock.
+
+        Returns a sentence that names the trial and the bundle that plays now, or None if there was no trial.
+        """
         if not (self.root / TRIAL).exists():
             return None
         trial = self.flip_back("its trial was cut short")
@@ -197,7 +208,7 @@ class Slots:
         return f"The trial of slot {trial.slot} was cut short, {self.named(self.active())} plays again."
 
     def named(self, name: Name | None) -> str:
-        """A slot in words."""
+        """Return the name of a slot in words."""
         return "the shipped bundle" if name is None else f"slot {name}"
 
     def _lock(self, descriptor: int, until_s: float) -> None:
@@ -207,25 +218,27 @@ class Slots:
             except BlockingIOError:
                 if time.monotonic() >= until_s:
                     raise LockedError(
-                        "Another flash or rollback is going on on this box: try again when it has come to its end."
+                        "Another flash or rollback is running on this box: try again when it has finished."
                     ) from None
                 time.sleep(0.05)
 
     def _record(self, name: Name, good: bool, why: str) -> None:
         verdicts = {**_read_json(self.root / VERDICTS), name: asdict(Verdict(self.id(name) or "", good, why, _now()))}
-        # for people alone: a full disk must not keep a trial from its end
+        # only people read this file, so a full disk must not stop the end of a trial
         with contextlib.suppress(OSError):
             durable_files.write_durably(self.root / VERDICTS, json.dumps(verdicts, indent=1).encode())
 
 
 def current_bundle() -> Path:
-    """The bundle that plays: the link `current` resolved once, the shipped bundle where there is none."""
+    """Return the folder of the bundle that plays, with the link `current` resolved once."""
     return Slots().current()
 
 
 def open_current(slots: Slots | None = None) -> Bundle:
-    """The bundle to play, opened: a trial that was cut short is flipped back first, and where the current bundle is
-    damaged the other slot's, if it was good, or the shipped one plays, with a sentence in the log.
+    """Open the bundle to play.
+
+    A trial that was cut short is ended first, so that the bundle before it plays again. If the active bundle is
+    damaged, the bundle in the other slot is opened if its trial was good, and else the shipped one. The log says so.
     """
     slots = slots or Slots()
     if (slots.root / TRIAL).exists():
@@ -234,7 +247,7 @@ def open_current(slots: Slots | None = None) -> Bundle:
                 if (said := slots.recover()) is not None:
                     log.warning("%s", said)
         except LockedError:
-            pass  # its trial goes on: this very start is part of it
+            pass  # a trial is running, and this start is part of it
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOSPC):
                 raise
@@ -247,7 +260,7 @@ def open_current(slots: Slots | None = None) -> Bundle:
         try:
             return Bundle.open(slots.folder(name))
         except BundleError as error:
-            log.error("%s The next best bundle plays; flash a whole one.", error)
+            log.error("%s Another bundle plays instead; flash a good one.", error)
     return Bundle.open(slots.shipped)
 
 
@@ -256,7 +269,7 @@ def _now() -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """The object in a file of our own; an empty one for what is missing or damaged."""
+    """Return the JSON object in a file of the slots, or an empty one if the file is missing or damaged."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

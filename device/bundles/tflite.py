@@ -1,4 +1,4 @@
-"""A TFLite step model behind one adapter: inputs and states in, outputs and next states out."""
+"""One adapter for TFLite step models: inputs and states go in, outputs and next states come out."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ Float: TypeAlias = NDArray[np.float32]
 MODULES: dict[RuntimeName, str] = {"litert": "ai_edge_litert.interpreter", "tflite": "tflite_runtime.interpreter"}
 PACKAGES: dict[RuntimeName, str] = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 STATE, NEXT = "state_", "next_"
+"""Prefixes of the names of a state and of its next value."""
 SAME_SCALE = 1e-5
-"""Relative difference of two scales that come from the same floats, computed by two kernels."""
+"""Relative. Two scales may differ by this much if two kernels computed them from the same floats."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What a tensor is: `shape` with its batch axis of 1, numpy `dtype` name, real = scale * (stored - zero_point).
+    """Form of a tensor: `shape` includes the batch axis of 1, and `dtype` is a numpy name.
 
-    `scale` is 0 for a tensor that is not quantised.
+    The real value is scale * (stored - zero_point). `scale` is 0 for a tensor that is not quantised.
     """
 
     name: str
@@ -43,7 +44,7 @@ class TensorSpec:
         return self.scale > 0
 
     def alike(self, other: TensorSpec) -> bool:
-        """Whether `other` can take this tensor's stored values as they are."""
+        """Return whether `other` can take the stored values of this tensor unchanged."""
         return (
             self.shape == other.shape
             and self.dtype == other.dtype
@@ -57,7 +58,7 @@ class TensorSpec:
 
 
 class Interpreter(Protocol):
-    """The part of both runtimes' interpreters that is used here."""
+    """The methods that this module uses of both runtimes' interpreters."""
 
     def allocate_tensors(self) -> None: ...
     def invoke(self) -> None: ...
@@ -68,7 +69,7 @@ class Interpreter(Protocol):
 
 
 def available_runtimes() -> list[RuntimeName]:
-    """The runtimes that can be imported here, the preferred one first."""
+    """Return the runtimes that can be imported, the preferred one first."""
     return [name for name in MODULES if _interpreter_class(name) is not None]
 
 
@@ -89,9 +90,9 @@ def _choose(runtime: RuntimeName | None) -> tuple[RuntimeName, Any]:
 
 
 class _Input:
-    """A tensor to fill, with the buffers that quantising into it needs.
+    """An input tensor, with the buffers for quantising its values.
 
-    Its constants are arrays of no axis: from a numpy scalar each operation would make one anew.
+    Its constants are 0-d arrays instead of floats. numpy would otherwise convert each float to an array on every step.
     """
 
     def __init__(self, spec: TensorSpec, index: int) -> None:
@@ -106,7 +107,7 @@ class _Input:
             self._nothing = np.full(spec.shape, spec.zero_point, spec.dtype)
 
     def store(self, values: ArrayLike) -> NDArray[Any]:
-        """`values` as the tensor holds them, rounded and clipped; what is not a finite number becomes 0."""
+        """Return `values` as the tensor stores them, rounded and clipped. NaN and infinity become 0."""
         real = self._real
         np.copyto(real, np.asarray(values).reshape(real.shape))
         if not finite(real):
@@ -124,14 +125,14 @@ class _Input:
 
 
 class _Output:
-    """A tensor to read."""
+    """An output tensor."""
 
     def __init__(self, spec: TensorSpec, index: int) -> None:
         self.spec, self.index = spec, index
         self._scale, self._zero = np.array(spec.scale, np.float32), np.array(spec.zero_point, np.float32)
 
     def real(self, stored: NDArray[Any]) -> Float:
-        """What the tensor holds as real numbers, its batch axis left away."""
+        """Return the values `stored` in the tensor as real numbers, without the batch axis."""
         if not self.spec.quantised:
             return cast(Float, stored[0])
         real = stored[0].astype(np.float32)
@@ -141,18 +142,18 @@ class _Output:
 
 
 class StepModel:
-    """One step of a streaming model, its states kept here in the tensors' own numbers between steps.
+    """A streaming model that runs step by step. It keeps its states between steps as the tensors store them.
 
-    The signature's inputs are `state_*` and anything else; its outputs are `next_*` and anything else:
-    what comes out as `next_NAME` goes in as `state_NAME` at the next step.
+    Each input of the signature named `state_NAME` is a state, and each output named `next_NAME` is its next value: it
+    becomes the input `state_NAME` of the next step. All other inputs and outputs belong to the caller.
     """
 
     def __init__(
         self, model: bytes | str | os.PathLike[str], *, runtime: RuntimeName | None = None, threads: int = 1
     ) -> None:
-        """`model` is a .tflite file or its bytes; `runtime` forces one of the two.
+        """`model` is a .tflite file or its bytes. `runtime` forces one of the two runtimes. `threads` counts threads.
 
-        Raises BundleError for what is not a step model, UserError where no runtime is installed.
+        Raises BundleError if `model` is not a step model, and UserError if the runtime is not installed.
         """
         named = "the model" if isinstance(model, bytes) else Path(model).name
         content = model if isinstance(model, bytes) else Path(model).read_bytes()
@@ -191,14 +192,14 @@ class StepModel:
         return {**self.inputs, **self.states, **self.outputs, **self.next_states}
 
     def reset(self) -> None:
-        """Forgets the past: every state is zero again."""
+        """Set every state to zero."""
         for state in self._states.values():
             self._interpreter.set_tensor(state.index, state.store(np.zeros(state.spec.shape, np.float32)))
 
     def step(self, **inputs: ArrayLike) -> dict[str, Float]:
-        """One step: real numbers in and out, float32, the batch axis of 1 left away (but allowed in `inputs`).
+        """Run one step. Outputs are real numbers, float32, without the batch axis of 1; `inputs` may have that axis.
 
-        Every input must be given, and fit its tensor; raises TypeError or ValueError otherwise.
+        Raises TypeError if an input is missing or unknown, and ValueError if one does not fit its tensor.
         """
         if inputs.keys() != self._inputs.keys():
             raise TypeError(f"The model takes {sorted(self._inputs)}, not {sorted(inputs)}.")
@@ -224,14 +225,14 @@ def _check_tensors(specs: Iterable[TensorSpec], named: str) -> None:
         if not spec.quantised and spec.dtype != "float32":
             raise BundleError(f"{named} cannot be fed: {spec.name} is {spec}, neither quantised nor float32.")
         if not spec.shape or spec.shape[0] != 1 or min(spec.shape) < 1:
-            raise BundleError(f"{named} is no step model: {spec.name} is {spec}, its first axis must be 1.")
+            raise BundleError(f"{named} is not a step model: {spec.name} is {spec}, its first axis must be 1.")
 
 
 def _check_states(states: dict[str, TensorSpec], next_states: dict[str, TensorSpec], named: str) -> None:
     pairs = {NEXT + name.removeprefix(STATE): spec for name, spec in states.items()}
     if pairs.keys() != next_states.keys():
         raise BundleError(
-            f"{named} is no step model: its states ask for {sorted(pairs)}, its outputs give {sorted(next_states)}."
+            f"{named} is not a step model: its states ask for {sorted(pairs)}, its outputs give {sorted(next_states)}."
         )
     for name, spec in pairs.items():
         if not spec.alike(next_states[name]):

@@ -1,6 +1,6 @@
 """Measures how late our notes sound: this is `lefthand calibrate`.
 
-In: the times at which notes were sent, and at which they were heard.
+In: the times at which notes were sent and the times at which they were heard.
 Out: the latency of each output, kept on the disk and used as a lead.
 Begin at measure.py.
 """

@@ -1,4 +1,4 @@
-"""What `lefthand calibrate` measured, kept between runs, and the latencies that follow from it and the settings."""
+"""Stores the result of `lefthand calibrate` between runs, and computes latencies from it and the settings."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from device.system.durable_files import write_durably
 from device.system.paths import state_dir
 
 SCHEMA = 1
+"""Version of the file's format."""
 FILE = "calibration.json"
 LONGEST_MS = 1000.0
-"""A round trip longer than this is a mistake."""
+"""Milliseconds. A round trip longer than this is taken as an error in the file."""
 
 log = logging.getLogger("lefthand")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How late our own notes are; all in ms, None where it was not measured."""
+    """The measured delay and level of the box's own notes. A value is None if it was not measured."""
 
     measured: str
-    """ISO 8601, UTC."""
+    """Time of the measurement, ISO 8601, UTC."""
     round_trip_ms: float | None = None
-    """From a note's message to [midi] output to its onset as it is heard, in stream time."""
+    """Milliseconds of stream time from sending a note to [midi] output until its heard onset."""
     spread_ms: float | None = None
-    """Median absolute deviation of the single notes' round trips."""
+    """Median absolute deviation of the single notes' round trips, in ms."""
     leak_db: float | None = None
-    """Level of our own notes as they come back, over that of the silence before."""
+    """Level of the box's own notes at the input, in dB above the silence before them."""
     synth_round_trip_ms: float | None = None
     synth_spread_ms: float | None = None
     synth_leak_db: float | None = None
@@ -40,9 +41,9 @@ class Calibration:
 
 
 def read_calibration(folder: Path | None = None) -> Calibration | None:
-    """What was measured last, from `folder` (the state directory); None where nothing was.
+    """Return the last calibration from `folder` (by default the state directory); None if there is none.
 
-    A file that is damaged is moved aside, with one sentence in the log, and counts as none.
+    A damaged file is renamed, one sentence goes to the log, and None is returned.
     """
     path = (state_dir() if folder is None else folder) / FILE
     try:
@@ -62,14 +63,17 @@ def read_calibration(folder: Path | None = None) -> Calibration | None:
 
 
 def write_calibration(calibration: Calibration, folder: Path | None = None) -> Path:
-    """Keep it, so that a power cut leaves this one or the one before; gives the file. Raises OSError."""
+    """Write `calibration` and return the file's path. A power cut leaves either the new file or the old one.
+
+    Raises OSError if the file cannot be written.
+    """
     path = (state_dir() if folder is None else folder) / FILE
     write_durably(path, json.dumps(asdict(calibration), indent=2).encode() + b"\n")
     return path
 
 
 def midi_lead_s(config: Config, calibration: Calibration | None) -> float:
-    """How much earlier than its due time a message leaves for [midi] output, in seconds."""
+    """Return the seconds by which a message to [midi] output leaves before its due time."""
     if config.midi.latency_ms is not None or config.audio.latency_ms is not None:
         return _sum_s(config.midi.latency_ms, config.audio.latency_ms)
     if calibration is None:
@@ -78,7 +82,7 @@ def midi_lead_s(config: Config, calibration: Calibration | None) -> float:
 
 
 def synth_lead_s(config: Config, calibration: Calibration | None) -> float:
-    """How much earlier than its due time a message leaves for the synthesiser, in seconds."""
+    """Return the seconds by which a message to the synthesiser leaves before its due time."""
     if config.synth.latency_ms is None and calibration is not None and calibration.synth_round_trip_ms is not None:
         return _sum_s(calibration.synth_round_trip_ms)
     return _sum_s(config.synth.latency_ms, config.audio.latency_ms)
@@ -89,12 +93,12 @@ def _sum_s(*latencies_ms: float | None) -> float:
 
 
 def _parse(text: str) -> Calibration:
-    """Raises ValueError for what is no calibration of this schema."""
+    """Return the calibration in `text`. Raises ValueError if `text` is not a calibration of this schema."""
     data = json.loads(text)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise ValueError(f"it is not of schema {SCHEMA}")
     names = {field.name for field in fields(Calibration)}
-    # a newer lefthand may have written more
+    # a newer lefthand may have written more fields
     kept: dict[str, Any] = {name: value for name, value in data.items() if name in names}
     if not isinstance(kept.get("measured"), str):
         raise ValueError("it does not say when it was measured")

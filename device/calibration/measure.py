@@ -1,7 +1,7 @@
-"""`lefthand calibrate`: notes out, and the engine's own hearing of them: how late are they, and how loud?
+"""Measures the delay and level of the box's own notes: this is `lefthand calibrate`.
 
-Onsets are those that the player's notes would have by the same hearing, so what is measured is what matters
-between the two hands, whatever it is made of: cable, instrument, air, converter and the hearing's own habit.
+It plays notes and listens to them with the hearing that also hears the player. The result is therefore the delay
+between the two hands. It includes the cable, the instrument, the air, the converter and the bias of the hearing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.calibration.latency import Calibration
-from device.calibration.round_trip import DisturbedError, RoundTrip, Take, evaluate
+from device.calibration.round_trip import DisturbedError, Listening, RoundTrip, evaluate
 from device.events import NoteHeard
 from device.hearing.pipeline import Hearing
 from device.inputs.sound_card import SoundSource
@@ -30,15 +30,19 @@ from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo, settled
 
 PITCHES = (72, 76, 79, 74, 77, 81, 71, 76, 72, 79, 74, 77)
-"""In the middle of a right hand, no two neighbours alike."""
+"""MIDI pitches in the middle of a right hand's range. Neighbours differ, so that notes cannot be confused."""
 VELOCITY = 90
+"""MIDI velocity of every note."""
 QUIET_S = 1.5
-"""Of listening to silence first, and to the last note's end."""
+"""Seconds of listening before the first note, and again after the last note is released."""
 APART_S = 0.8
+"""Seconds from one note to the next, before rounding to hops."""
 LENGTH_S = 0.35
+"""Seconds that each key is held."""
 DRAIN_S = 0.2
+"""Seconds between the last message and closing the port, because MIDI systems deliver late."""
 TAKES = 2
-"""Another is taken where sound was lost in one."""
+"""Number of attempts. A second one is made if sound was lost in the first."""
 
 
 def calibrate(
@@ -47,9 +51,10 @@ def calibrate(
     before: Calibration | None,
     told: Callable[[str], None] = lambda line: None,
 ) -> Calibration:
-    """Measure every output that plays, through the sound input; `before` is kept for an output that is not measured.
+    """Measure every output in use through the sound input. Other outputs keep their values from `before`.
 
-    `told` gets a line before each. Raises UserError where an input or port cannot be had, or nothing sure is heard.
+    `told` receives a line of text before each measurement. Raises UserError if an input or port cannot be opened, or
+    if the notes are not heard reliably.
     """
     made = replace(before or Calibration(""), measured=datetime.now(UTC).isoformat(timespec="seconds"))
     if config.plays_midi:
@@ -66,22 +71,22 @@ def calibrate(
 
 
 def _measured(config: Config, output: str, hearing: Hearing, told: Callable[[str], None]) -> RoundTrip:
-    """The first take from which the round trip can be told."""
+    """Return the round trip of the first usable take."""
     for _ in range(TAKES - 1):
         try:
             return measure(config, output, hearing)
         except DisturbedError as error:
-            told(f"once more, for this take cannot be used: {error}")
+            told(f"this take cannot be used, so the notes are played once more: {error}")
     return measure(config, output, hearing)
 
 
 def measure(config: Config, output: str, hearing: Hearing) -> RoundTrip:
-    """The round trip of one output."""
-    take, levels, spec, stream_time = Take(), _Levels(), hearing.spec, StreamTime()
+    """Play the notes on `output` once, and return the round trip. Raises UserError as `evaluate` does."""
+    take, levels, spec, stream_time = Listening(), _Levels(), hearing.spec, StreamTime()
     hearing.reset()
     channel = config.midi.channel - 1
     with contextlib.ExitStack() as stack:
-        # MIDI first, and closed last: see device/ports/midi_ports.py
+        # MIDI is opened first and closed last, to avoid the deadlock described in device/ports/midi_ports.py
         client, _ = open_output(output)
         stack.callback(client.delete)
 
@@ -99,7 +104,7 @@ def measure(config: Config, output: str, hearing: Hearing) -> RoundTrip:
         if config.midi.program:
             send(mido.Message("program_change", channel=channel, program=config.midi.program - 1))
         stack.enter_context(settled())
-        # as the loop that plays: PortAudio's callback waits for the interpreter, and whoever has it must not be held up
+        # real-time priority, as in the live loop: PortAudio's callback waits for the thread that holds the interpreter
         ask_for_fifo()
         source.start()
         stack.callback(silence)
@@ -123,7 +128,10 @@ def measure(config: Config, output: str, hearing: Hearing) -> RoundTrip:
 
 
 def _plan(hop_s: float) -> list[tuple[float, str, int]]:
-    """(seconds, kind, pitch), in order; each note a little later in its hop, so that hops even out in the median."""
+    """Return the messages as (seconds, kind, pitch), in order of time.
+
+    Each note lies a little later within its hop than the note before. The median then averages out the hop length.
+    """
     plan = []
     for i, pitch in enumerate(PITCHES):
         at_s = QUIET_S + i * (round(APART_S / hop_s) + 1 / len(PITCHES)) * hop_s
@@ -132,18 +140,18 @@ def _plan(hop_s: float) -> list[tuple[float, str, int]]:
 
 
 class _Levels:
-    """The loudness of the sound since it was asked last."""
+    """Measures the level of the sound between two calls of `since`."""
 
     def __init__(self) -> None:
         self._sum, self._count = 0.0, 0
 
     def take(self, block: NDArray[np.float32]) -> None:
-        """Add a block."""
+        """Add a block, float32[n]."""
         self._sum += float(np.dot(block, block))
         self._count += len(block)
 
     def since(self) -> float:
-        """Root mean square, full scale 1."""
+        """Return the root mean square (full scale 1) since the last call, and start again from zero."""
         level = float(np.sqrt(self._sum / self._count)) if self._count else 0.0
         self._sum, self._count = 0.0, 0
         return level

@@ -1,4 +1,4 @@
-"""From notes sent and what came back: the round trip, how sure it is, and how loud our own notes are."""
+"""Computes the round trip, its spread and the level of the box's own notes, from notes sent and notes heard."""
 
 from __future__ import annotations
 
@@ -11,54 +11,60 @@ import numpy as np
 from device.errors import UserError
 
 LONGEST_S = 0.6
-"""A note that is not back after this long does not count as heard."""
+"""Seconds. A note that is not heard within this time after sending counts as not heard."""
 EARLIEST_S = -0.02
-"""A hop is so coarse that a note may seem to sound before it was sent."""
+"""Seconds. Onset times are only as exact as a hop, so a note may seem to sound this much before it was sent."""
 LEAST_SHARE = 2 / 3
-"""Of the notes, which must have been heard."""
+"""Share of the notes that must be heard."""
 MOST_SPREAD_S = 0.012
-"""Even onsets that fall anywhere in a hop of 16 ms deviate by 4 ms in the median."""
+"""Largest allowed spread in seconds. Onsets spread evenly over a hop of 16 ms deviate by 4 ms."""
 MOST_XRUNS = 2
-"""Each may shift what comes after it."""
+"""Largest allowed number of losses of sound. Each loss may shift all later onsets."""
 AUDIBLE_DB = 6.0
+"""Decibels above the silence from which the notes count as audible."""
 SILENCE = 1e-6
-"""-120 dBFS, below every converter."""
+"""Lowest level used, as a share of full scale: -120 dBFS, below the noise of every converter."""
 
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """What was measured."""
+    """The result of one measurement."""
 
     seconds: float
+    """Median time from sending a note to its heard onset."""
     spread_s: float
-    """Median absolute deviation."""
+    """Median absolute deviation of the single notes, in seconds."""
     leak_db: float
+    """Level of the notes at the input, in dB above the silence before them."""
     heard: int
+    """Number of notes heard."""
     sent: int
+    """Number of notes sent."""
 
 
 @dataclass
-class Take:
-    """What happened: all times in the same seconds."""
+class Listening:
+    """The events of one take. All times are seconds of the same clock."""
 
     sent: list[tuple[float, int]] = field(default_factory=list)
-    """When each note-on left, and its pitch."""
+    """(time, pitch) of each sent note-on."""
     heard: list[tuple[float, int]] = field(default_factory=list)
-    """Onsets and pitches."""
+    """(onset, pitch) of each heard note."""
     levels: list[tuple[float, float]] = field(default_factory=list)
-    """Root mean square of the sound up to a time."""
+    """(time, root mean square of the sound from the previous entry up to this time)."""
     xruns: int = 0
-    """How often sound was lost meanwhile."""
+    """Number of losses of sound during the take."""
 
 
 class DisturbedError(UserError):
-    """Nothing can be told from a take in which sound was lost."""
+    """The take cannot be used because sound was lost."""
 
 
-def evaluate(take: Take, port: str) -> RoundTrip:
-    """The round trip of `take`, heard on `port`; UserError where it cannot be told from what was heard.
+def evaluate(take: Listening, port: str) -> RoundTrip:
+    """Return the round trip of `take`, heard on `port`.
 
-    That is a DisturbedError where sound was lost on its way into the machine: another take may tell.
+    Raises UserError if too few notes were heard or the spread is too large. Raises DisturbedError if sound was lost
+    on its way into the machine; another take may then succeed.
     """
     trips = [trip for at_s, pitch in take.sent if (trip := _trip(at_s, pitch, take.heard)) is not None]
     leak_db = _leak_db(take)
@@ -80,7 +86,10 @@ def evaluate(take: Take, port: str) -> RoundTrip:
 
 
 def _trip(at_s: float, pitch: int, heard: Sequence[tuple[float, int]]) -> float | None:
-    """From a note's sending to the first onset that can be it; an octave is the instrument's own affair."""
+    """Return the seconds from sending a note to its first possible onset; None if there is none.
+
+    An onset in another octave also matches, because an instrument may transpose by octaves.
+    """
     return next(
         (
             onset_s - at_s
@@ -91,8 +100,8 @@ def _trip(at_s: float, pitch: int, heard: Sequence[tuple[float, int]]) -> float 
     )
 
 
-def _leak_db(take: Take) -> float:
-    """The median loudest level after our notes, over the median level before the first."""
+def _leak_db(take: Listening) -> float:
+    """Return the median of the peak levels after each note, in dB above the median level before the first note."""
     first_s = take.sent[0][0]
     before = [level for at_s, level in take.levels if at_s <= first_s]
     after = []
@@ -107,8 +116,8 @@ def _leak_db(take: Take) -> float:
 def _unheard(heard: int, sent: int, leak_db: float, port: str) -> str:
     if leak_db < AUDIBLE_DB:
         return (
-            f'Nothing of the {sent} notes came back through "{port}": turn the instrument up, lead its line-out or a '
-            f"microphone to the input, or give latency_ms in the settings."
+            f'Nothing of the {sent} notes came back through "{port}": turn the instrument up, connect its line-out or '
+            f"a microphone to the input, or set latency_ms in the settings."
         )
     return (
         f'Only {heard} of the {sent} notes were heard through "{port}", though the sound rose by {leak_db:.0f} dB: '

@@ -1,4 +1,4 @@
-"""Knows where the beat is: turns onsets into a grid of sixteenths.
+"""Finds the beat: turns onsets into a grid of sixteenths.
 
 In: onsets, taps, the pulses of a MIDI clock, or the tempo map of a MIDI file.
 Out: the next Step with its time, one step before it is due.

@@ -1,19 +1,25 @@
-"""The count-in: the first onsets of a performance, or four tempo taps; they give the beat and get no answer."""
+"""The count-in: the first onsets of a performance, or four tempo taps.
+
+The count-in gives the beat. The left hand does not answer its notes.
+"""
 
 from __future__ import annotations
 
 SAME_ONSET_S = 0.06
-"""Closer notes are one onset: chords are spread by up to 50 ms, sixteenths at 160 are 94 ms apart."""
+"""Notes closer than this many seconds are one onset.
+
+The notes of a chord are spread by up to 50 ms. Sixteenths at 160 beats a minute are 94 ms apart.
+"""
 TAPS = 4
 """Number of taps that make a count-in."""
 LONGEST_S = 3.0
-"""Seconds after the last tap beyond which a tap begins a new row: 20 beats a minute."""
+"""A tap more than this many seconds after the last one starts a new series: 3 s a beat is 20 beats a minute."""
 UNEVEN = 0.35
-"""A tap also begins a new row if its distance differs by more than this share from the distance before."""
+"""A tap also starts a new series if its interval differs by more than this share from the interval before."""
 
 
 class CountIn:
-    """Collects the first `wanted` onsets; 0 for no count-in."""
+    """Collects the first `wanted` onsets. 0 means no count-in."""
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
@@ -22,16 +28,16 @@ class CountIn:
 
     @property
     def complete(self) -> bool:
-        """Whether all its onsets have been heard."""
+        """Whether all onsets of the count-in have been heard."""
         return len(self.onsets) >= self.wanted
 
     @property
     def latest_is_part(self) -> bool:
-        """Whether the note heard last belonged to the count-in; before the first note, whether the next will."""
+        """Whether the last note belonged to the count-in. Before the first note: whether the first note will."""
         return self._latest_is_part
 
     def hear(self, onset_s: float) -> bool:
-        """Take in a note; True if it belongs to the count-in, as a new beat of it or beside one."""
+        """Take in a note. Returns True if it belongs to the count-in, as a new beat or close to a known beat."""
         beside = any(abs(onset_s - known) < SAME_ONSET_S for known in self.onsets)
         if not beside and not self.complete:
             self.onsets.append(onset_s)
@@ -41,29 +47,29 @@ class CountIn:
         return beside
 
     def close(self) -> None:
-        """The music has begun: whatever comes now is no part of the count-in."""
+        """End the count-in: the music has begun, and no later note belongs to the count-in."""
         self._latest_is_part = False
 
     def beat_s(self) -> float:
-        """The length of a beat: the slope of a straight line through the onsets (two or more)."""
+        """Length of a beat in seconds: the slope of the least-squares line through the onsets (two or more)."""
         n = len(self.onsets)
         middle = (n - 1) / 2
         return sum((i - middle) * t for i, t in enumerate(self.onsets)) / (n * (n * n - 1) / 12)
 
     def next_beat_s(self, beat_s: float) -> float:
-        """The beat after the last, on the line of slope `beat_s` through the onsets (one or more)."""
+        """Time of the beat after the last onset, on the line of slope `beat_s` through the onsets (one or more)."""
         n = len(self.onsets)
         return sum(self.onsets) / n + beat_s * (n + 1) / 2
 
 
 class Taps:
-    """Collects taps; a fifth that keeps the beat bends it, as it is the fourth of the last four."""
+    """Collects taps. The last four taps count, so every further tap that keeps the beat corrects the tempo."""
 
     def __init__(self) -> None:
         self._times: list[float] = []
 
     def tap(self, at_s: float) -> CountIn | None:
-        """Take a tap in; the last four where they keep a beat, else None."""
+        """Take in a tap. Returns the last four taps as a count-in if they keep a beat, else None."""
         times = self._times
         if times and not 0 < at_s - times[-1] <= LONGEST_S:
             times.clear()

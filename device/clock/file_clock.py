@@ -1,4 +1,4 @@
-"""A clock that knows the whole grid beforehand: a MIDI file's tempo map and time signatures."""
+"""A clock that knows the whole grid in advance, from the tempo map and the time signatures of a MIDI file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from device.errors import UserError
 
 DEFAULT_SIGNATURE = (4, 4)
 BARS_AFTER_END = 2
-"""The grid goes on this long after the file's end, so that the left hand can come to rest."""
+"""Bars that the grid continues after the end of the file, so that the left hand can finish."""
 
 
 class FileClock:
-    """Gives the steps of a known grid, each at its plan time; what is heard changes nothing."""
+    """Gives the steps of a known grid, each at its plan time. Heard notes change nothing."""
 
     def __init__(self, steps: Sequence[Step], warnings: Sequence[str] = ()) -> None:
         self.steps = tuple(steps)
         self.warnings = tuple(warnings)
-        """One sentence for each metre that is played by its beats only."""
+        """One sentence for each metre of which the clock uses only the beats."""
         self._next = 0
 
     @classmethod
@@ -33,11 +33,11 @@ class FileClock:
         signatures: Sequence[tuple[int, int, int]],
         end_tick: int,
     ) -> FileClock:
-        """The grid of a MIDI file up to two bars after `end_tick`.
+        """Build the grid of a MIDI file, up to two bars after `end_tick`.
 
-        `tempos` are (tick, microseconds a quarter), `signatures` (tick, beats, beat type), both in any
-        order; before the first of each MIDI's own 120 and 4/4 hold. Raises UserError for a file that
-        does not count in ticks a quarter.
+        `tempos` are (tick, microseconds per quarter) and `signatures` are (tick, beats, beat type), both in any order.
+        Before the first entry, the MIDI defaults apply: 120 quarters a minute and 4/4. Raises UserError for a file
+        that does not count in ticks per quarter.
         """
         if ticks_per_beat <= 0:
             raise UserError("The file counts in SMPTE frames, not in beats: use `--clock follow` or `--clock fixed`.")
@@ -57,17 +57,17 @@ class FileClock:
 
     @property
     def counting_in(self) -> bool:
-        """Never: the file's own beats need none."""
+        """Always False: the beats of the file are known, so there is no count-in."""
         return False
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
-        """Changes nothing: the grid is known."""
+        """Does nothing: the grid is known."""
 
     def tap(self, at_s: float) -> None:
-        """Changes nothing either."""
+        """Does nothing: the grid is known."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Changes nothing: see `Clock.pulse`."""
+        """Does nothing: see `Clock.pulse`."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""
@@ -83,7 +83,7 @@ class FileClock:
 
 @dataclass(frozen=True)
 class _Bar:
-    """A bar or a part of one: from tick `start` to `end`, `offset` ticks after the bar's own beginning."""
+    """A bar or a part of a bar, from tick `start` to `end`. It starts `offset` ticks after the start of the bar."""
 
     meter: Meter
     start: Fraction
@@ -95,7 +95,7 @@ class _Bar:
         return self.end - self.start
 
     def steps(self, ticks_per_beat: int) -> Iterator[tuple[int, Fraction]]:
-        """Position in the bar and tick of every step that begins here."""
+        """Position in the bar, and tick, of every step that begins in this part."""
         step = _step_ticks(ticks_per_beat, self.meter)
         for position in range(self.meter.steps_per_bar):
             tick = self.start - self.offset + position * step
@@ -112,13 +112,13 @@ def _bar_ticks(ticks_per_beat: int, meter: Meter) -> Fraction:
 
 
 def _changes(signatures: Sequence[tuple[int, int, int]]) -> list[tuple[int, Meter]]:
-    """Signatures by tick, the last of each tick; those before the first are MIDI's 4/4."""
+    """Metres sorted by tick. The last signature of a tick counts. 4/4 applies before the first signature."""
     by_tick = {tick: Meter(beats, beat_type) for tick, beats, beat_type in sorted(signatures, key=lambda s: s[0])}
     return sorted(({0: Meter(*DEFAULT_SIGNATURE)} | by_tick).items())
 
 
 def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int) -> list[_Bar]:
-    """All bars, with pickups and the parts of split bars placed in the bar that they belong to."""
+    """All bars. Pickups and parts of split bars are placed in the bar to which they belong."""
     cut: list[_Bar] = []
     ends: list[int | None] = [tick for tick, _ in changes[1:]]
     for (start, meter), end in zip(changes, [*ends, None], strict=True):
@@ -133,9 +133,10 @@ def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int) 
 
 
 def _placed(ticks_per_beat: int, cut: list[_Bar]) -> list[_Bar]:
-    """The bars, where one of another length is a pickup, a part of a split bar or a shortened bar of its surroundings.
+    """The bars after every bar of an unusual length has been placed.
 
-    A whole bar of a listed metre, or of one that lasts, stays itself.
+    Such a bar becomes a pickup, a part of a split bar, or a shortened bar in the metre of its neighbours. A whole bar
+    stays as it is if its metre is listed, or if a neighbour bar has the same metre.
     """
 
     def full(meter: Meter) -> Fraction:
@@ -169,7 +170,7 @@ def _placed(ticks_per_beat: int, cut: list[_Bar]) -> list[_Bar]:
 
 
 def _parts(cut: list[_Bar], full: Fraction) -> list[_Bar]:
-    """The two or more bars at the head of `cut` that make exactly one `full` bar together, or none."""
+    """The first two or more bars of `cut` that are together exactly `full` ticks long, or no bars."""
     total = Fraction(0)
     for count, bar in enumerate(cut, 1):
         total += bar.length

@@ -1,4 +1,4 @@
-"""A clock at a set tempo: the player gives the first bar's start, and the grid never bends."""
+"""A clock with a set tempo. The player gives the start of the first bar, and the tempo then stays constant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 
 
 def beat_seconds(tempo: float) -> float:
-    """The length of a felt beat at `tempo` beats a minute; UserError outside 20 to 400."""
+    """Length in seconds of a felt beat at `tempo` beats a minute. Raises UserError outside 20 to 400."""
     if not SLOWEST_BPM <= tempo <= FASTEST_BPM:
         raise UserError(
             f"A tempo of {tempo:g} is out of range: give {SLOWEST_BPM:g} to {FASTEST_BPM:g} beats a minute."
@@ -24,8 +24,8 @@ def beat_seconds(tempo: float) -> float:
 class FixedClock:
     """A grid at `tempo` felt beats a minute (dotted quarters in 6/8).
 
-    Without a count-in the first onset heard is a bar's start; with one of N onsets the bar starts one beat
-    after the N-th. Steps that could no longer be planned one step ahead are not given.
+    Without a count-in, the first heard onset is the start of a bar. With a count-in of N onsets, the bar starts one
+    beat after the N-th onset. The clock skips steps that can no longer be planned one step ahead.
     """
 
     def __init__(self, tempo: float, meter: Meter, count_in: int = 0) -> None:
@@ -39,7 +39,7 @@ class FixedClock:
         self._start_s: float | None = None
         self._next = 0
         self._first = 0
-        """The index of the step at the grid's start."""
+        """Index of the step at the start of the grid."""
         self._given = 0
         self._last_s = -math.inf
         self._taps = Taps()
@@ -59,7 +59,7 @@ class FixedClock:
         self._next = max(0, math.ceil((decided_s - self._start_s) / self._step_s) + 1)
 
     def tap(self, at_s: float) -> None:
-        """See `Clock.tap`; the tempo tapped is kept from then on."""
+        """See `Clock.tap`. The clock keeps the tapped tempo."""
         counted = self._taps.tap(at_s)
         if counted is None:
             return
@@ -72,7 +72,7 @@ class FixedClock:
         self._next = self._given - self._first
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Changes nothing: see `Clock.pulse`."""
+        """Does nothing: see `Clock.pulse`."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""

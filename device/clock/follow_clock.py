@@ -1,4 +1,4 @@
-"""The clock that follows the player: tempo and beat from the right hand's onsets."""
+"""The clock that follows the player: it finds tempo and beat from the onsets of the right hand."""
 
 from __future__ import annotations
 
@@ -15,32 +15,36 @@ from device.clock.step import ClockPulse, Step
 from device.clock.tempo_and_bar import TempoAndBar
 
 FIRST_ONSETS = 5
-"""Without a count-in the grid begins after this many onsets, however unsure it is."""
+"""Without a count-in, the grid begins after this many onsets, even if it is unsure."""
 COUNTED_SD_S = 0.02
-"""Standard deviation of the count-in's onsets."""
+"""Standard deviation, in seconds, of the onsets of a count-in around their beats."""
 HISTORY = 24
-"""Onsets that a new grid is laid through."""
+"""Number of recent onsets that a new grid is fitted to."""
 FREE_DOUBT = 3e-4
-"""How readily a reading of the tempo is disbelieved, at each onset."""
+"""Probability at each onset that the current tempo and position are wrong. See `TempoAndBar`."""
 OTHER_READINGS = (0, 24, 14, 38, 10)
-"""Distances in tempo cells at which a grid that fits the onsets may be misread: 1, 2, 3/2, 3, 4/3."""
+"""Distances in tempo cells (24 per octave) to tempi that also fit a good grid: ratios 1, 2, 3/2, 3 and 4/3."""
 SWITCH_ODDS = 8.0
-"""How many times likelier another reading must be before it is taken."""
+"""The clock changes to another tempo or beat only if that is this many times more probable."""
 SAME_TEMPO_CELLS = 2
+"""Tempi at most this many tempo cells apart count as the same tempo."""
 LOST_FIT = 0.3
-"""Fewer onsets on the grid, and it is sought anew; until then a count-in is believed."""
+"""If a smaller share of recent onsets than this lies on the grid, the clock searches again for tempo and bar.
+
+Above it, the clock trusts the count-in.
+"""
 TOLERANCE_S = 0.07
-"""A beat is good if it comes this near."""
+"""A beat is good if it is at most this many seconds away from its predicted time."""
 SILENT_BEATS, FADE_BEATS = 4.0, 12.0
-"""Lock begins to fade after so many beats without an onset, and falls by e in so many more."""
+"""Beats without an onset until the lock begins to fall, and further beats in which it falls by a factor of e."""
 
 
 class FollowClock:
-    """A grid that bends to the player.
+    """A grid that follows the tempo of the player.
 
-    With a count-in of N onsets, N felt beats, the first step is a bar's start one beat after the last. With one of 0
-    the grid begins when a few onsets have been heard, and `lock` says how sure it is. `tempo` is a hint in felt
-    beats a minute; a count-in of one onset needs it to be more than a first onset.
+    A count-in of N onsets is N felt beats: the first step is the start of a bar, one beat after the last onset. With a
+    count-in of 0, the grid begins after a few onsets, and `lock` reports how sure it is. `tempo` is a hint in felt
+    beats a minute. A count-in of one onset gives a beat only together with this hint.
     """
 
     def __init__(self, meter: Meter, count_in: int = 4, tempo: float | None = None) -> None:
@@ -80,7 +84,7 @@ class FollowClock:
             self._begin_counted(at_s)
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Changes nothing: see `Clock.pulse`."""
+        """Does nothing: see `Clock.pulse`."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""
@@ -118,11 +122,11 @@ class FollowClock:
             self._take_reading(decided_s, *self._best())
 
     def _coming_s(self, line: Line) -> float:
-        """When the next step comes as it looks now."""
+        """Predicted time of the next step, in seconds."""
         return max(line.at(self._next), self._last_step_s + 0.4 * line.step_s)
 
     def _plan_s(self) -> float:
-        """When the next step is to be given."""
+        """Time, in seconds, at which the clock must give the next step."""
         return (
             math.inf if self._grid is None else self._coming_s(self._grid.line) - self._grid.line.length_s(self._next)
         )
@@ -139,7 +143,7 @@ class FollowClock:
         self._next += 1
 
     def _lock(self) -> float:
-        """Probability that the next step is where it should be and means what it should mean."""
+        """Probability that the next step has the right time and the right position in the bar."""
         if self._grid is None:
             return 0.0
         line = self._grid.line
@@ -149,7 +153,7 @@ class FollowClock:
         return self._certainty * self._grid.certainty * near * min(1.0, self._grid.fit / 0.8) * fresh
 
     def _begin_counted(self, decided_s: float) -> None:
-        """The count-in is over: one beat after its last onset a bar starts."""
+        """End the count-in and begin the grid: a bar starts one beat after the last onset."""
         count_in = self._count_in
         if len(count_in.onsets) > 1:
             beat_s = max(count_in.beat_s(), 60.0 / FASTEST_BPM)
@@ -170,14 +174,14 @@ class FollowClock:
         self._skip_past(decided_s)
 
     def _skip_past(self, decided_s: float) -> None:
-        """Go on with the first step that can still be planned one step ahead."""
+        """Continue with the first step that can still be planned one step ahead."""
         assert self._grid is not None
         line = self._grid.line
         earliest_s = max(decided_s + line.step_s, self._last_step_s + 0.5 * line.step_s)
         self._next = max(self._next, line.index + math.ceil((earliest_s - line.time_s) / line.step_s - 1e-9))
 
     def _resume(self, decided_s: float) -> None:
-        """Where the grid has leapt, go on with the step that comes next on it: none in the past, no hole, no gallop."""
+        """Choose the next step after the grid has jumped: not in the past, without a gap or a crowd of steps."""
         assert self._grid is not None
         line = self._grid.line
         after_s = self._last_step_s + 0.5 * line.step_s
@@ -187,20 +191,23 @@ class FollowClock:
             self._next -= 1
 
     def _reading(self) -> tuple[float, int]:
-        """Beat length and position of the last onset as the grid has it now."""
+        """Length of a beat in seconds, and position of the last onset in the bar, on the current grid."""
         assert self._grid is not None
         line = self._grid.line
         position = self._grid.position(line.nearest(self._grid.last_onset_s))
         return line.step_s * self._meter.steps_per_beat, position
 
     def _support(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        """Probability [tempo cell, position], each cell with its neighbours."""
+        """Probability [tempo cell, position in the bar]. Each value is the sum over a tempo cell and its neighbours."""
         sums = np.cumsum(np.pad(self._tempo_and_bar.p, ((SAME_TEMPO_CELLS + 1, SAME_TEMPO_CELLS), (0, 0))), axis=0)
         width = 2 * SAME_TEMPO_CELLS + 1
         return np.asarray(sums[width:] - sums[:-width])
 
     def _best(self) -> tuple[float, int]:
-        """The likeliest beat length and position of the last onset: first the place in the beat, then the beat."""
+        """The most probable beat length in seconds, and position of the last onset.
+
+        The place within the beat is chosen first, then the beat of the bar.
+        """
         support = self._support()
         steps = self._meter.steps_per_beat
         in_beat = support.reshape(len(support), -1, steps).sum(axis=1)
@@ -213,7 +220,7 @@ class FollowClock:
         return float(self._tempo_and_bar.beat_s[cell]), beat * steps + place
 
     def _reconsider(self, decided_s: float) -> None:
-        """Take another reading of the tempo or of the beat when it has become much likelier."""
+        """Change to another tempo or beat if it has become much more probable."""
         assert self._grid is not None
         beat_s, position = self._reading()
         steps = self._meter.steps_per_beat
@@ -230,7 +237,7 @@ class FollowClock:
             self._grid.bar_step -= best - position
 
     def _take_reading(self, decided_s: float, beat_s: float, position: int) -> None:
-        """Lay the grid anew; where only the beat's place was wrong it is named anew."""
+        """Begin a new grid. If the tempo was right and the grid fits, correct only the position in the bar."""
         steps = self._meter.steps_per_beat
         if self._grid is not None:
             own_s, own = self._reading()
@@ -246,10 +253,10 @@ class FollowClock:
         self._certainty = float(self._support().max())
 
     def _laid_through(self, step_s: float) -> tuple[float, float]:
-        """Time of the last onset's step and the step length, by least squares over the last onsets.
+        """Time of the step of the last onset, and length of a step, both in seconds.
 
-        Onsets are counted backwards from the last, each step number from the onset after it, so that an error of
-        the first guess of `step_s` does not grow.
+        Both come from a least-squares line through the last onsets. The onsets get their step numbers backwards from
+        the last one, each from the onset after it. So an error in the first guess `step_s` does not grow.
         """
         onsets = list(self._onsets)[::-1]
         for _ in range(2):

@@ -1,10 +1,10 @@
-"""The phase-locked loop: a grid of even steps that bends to the onsets.
+"""The phase-locked loop: a grid of even steps that follows the onsets.
 
-Which step an onset was meant for is not always plain: at 160 a sixteenth is 94 ms, and the count-in gives the tempo to
-a few percent. So several readings are kept side by side, each a Kalman filter over phase and step length (Reid, "An
-algorithm for tracking multiple targets", 1979); an onset splits each by the steps it may have been meant for and by
-whether the player keeps the tempo or bends it, and the likeliest are kept.
-`device.clock.rhythm` tells how likely a step is.
+It is not always clear for which step an onset was meant: at 160 beats a minute a sixteenth is 94 ms, and the count-in
+gives the tempo only to a few percent. So the grid keeps several hypotheses. Each hypothesis is a Kalman filter over
+phase and step length (Reid, "An algorithm for tracking multiple targets", 1979). An onset splits each hypothesis: by
+the steps for which the onset may be meant, and by whether the player keeps or changes the tempo. The most probable
+hypotheses are kept. `device.clock.rhythm` gives the probability of each step.
 """
 
 from __future__ import annotations
@@ -30,33 +30,45 @@ from device.clock.meter import Meter
 from device.clock.rhythm import Floats, Ints, next_class, previous_class, rhythm_of
 
 STRAY = 0.03
-"""Share of onsets that were meant for no step: ornaments, false detections."""
+"""Share of onsets that are meant for no step: ornaments and false detections."""
 OFF_BEAT, BLIND = 0.5, 0.2
-"""How far a rhythm is taken as if one knew but whether a step is even, or nothing: many a player keeps to off-beats."""
+"""Weights of two weaker rhythm tables that are mixed in.
+
+One knows only whether a step is even or odd, the other ignores the position. They keep players who stay on off-beats
+from being misread.
+"""
 TRIPLETS = np.array([0.0, 0.01, 0.005, 0.003])
-"""Share of onsets that begin triplets of eighths and of sixteenths, while the steps themselves are played."""
+"""Share of onsets that begin triplets while ordinary steps are played, by the kind of the onset.
+
+Kind 0 is an onset on a step. Kinds 1, 2 and 3 are an onset between steps, see `GROUP`.
+"""
 OPEN_LATE = 0.02
-"""Of those, how many come from no whole number of places after the onset before."""
+"""Share of these onsets that are not a whole number of triplet places after the onset before."""
 IN_TRIPLETS = 0.9
-"""Share of onsets on triplet places once triplets are played, until one comes on a step between their groups."""
+"""Share of onsets on triplet places while triplets are played. An onset on a step between groups ends the triplets."""
 TRIPLET_NEXT = np.array([0.0, 0.6, 0.2, 0.1, 0.03, 0.01, 0.04, 0.02])
-"""Of an onset among triplets, how likely the next is how many triplet places on, the last for all further ones."""
+"""Probability, while triplets are played, that the next onset is 0, 1, 2, ... triplet places later.
+
+The last entry holds for each larger distance.
+"""
 FAR = 6.5
-"""Triplet places without an onset after which triplets are no longer expected."""
+"""After this many triplet places without an onset, triplets are no longer expected."""
 BENDS, SETTLES, TURNS = 0.02, 0.02, 0.01
-"""Probability at each step that a player begins to bend the tempo, that he keeps it again, that he bends it back."""
+"""Probability at each step that the player starts to change the tempo, keeps it again, or reverses the change."""
 WIDE = 0.3
-"""Standard deviation, in steps, of where a step is, from which on the steps further off are considered too."""
+"""Standard deviation of the time of a step, in steps. Above it, steps further away are considered too."""
 NO_STEP = 1e-4
-"""Share of onsets that are no step later than the one before, and yet no chord."""
+"""Share of onsets that are not later than the step of the onset before, but do not belong to its chord."""
 FIT_RATE, START_FIT = 0.12, 0.8
+"""Weight of the newest onset in the running mean `Grid.fit`, and the first value of that mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One reading: step `index` comes at `time_s`, the next `step_s` later; covariance (tt, tp, pp) in s².
+    """One hypothesis: step `index` comes at `time_s`, and the next step comes `step_s` later.
 
-    Each step is longer than the one before by `trend`, relatively, for `DRIFT_STEPS` steps.
+    `tt`, `tp` and `pp` are the covariance of time and step length in s². Over the next `DRIFT_STEPS` steps, each step
+    is longer than the step before by the relative amount `trend`.
     """
 
     index: int
@@ -68,30 +80,30 @@ class Line:
     trend: float = 0.0
 
     def at(self, index: float) -> float:
-        """When step `index` comes."""
+        """Time of step `index` in seconds."""
         n = index - self.index
         m = min(max(n, 0.0), DRIFT_STEPS)
         return self.time_s + self.step_s * (n + self.trend * (n - m / 2) * m)
 
     def length_s(self, index: float) -> float:
-        """How long the step before `index` lasts."""
+        """Length of the step before `index` in seconds."""
         return self.step_s * (1 + self.trend * min(max(index - self.index, 0.0), DRIFT_STEPS))
 
     def variance(self, index: float) -> float:
-        """Of `at(index)`, for a player who keeps the tempo."""
+        """Variance of `at(index)` in s², for a player who keeps the tempo."""
         n = index - self.index
         drift = (float(DRIFT[0]) * self.step_s) ** 2 * min(abs(n), DRIFT_STEPS)
         return self.tt + 2 * n * self.tp + n * n * (self.pp + drift)
 
     def nearest(self, time_s: float) -> int:
-        """The step that is nearest to a time."""
+        """Index of the step that is nearest to `time_s`."""
         return self.index + round((time_s - self.time_s) / self.step_s)
 
 
 class Grid:
-    """The grid: step 0 at `time_s`, steps of `step_s`, as sure as the standard deviations say.
+    """The grid: step 0 is at `time_s`, and a step is `step_s` long. `time_sd_s` and `step_sd_s` are their deviations.
 
-    Bars begin at the steps congruent to `bar_step` modulo the metre's steps a bar.
+    Bars begin at the steps that are congruent to `bar_step` modulo the number of steps in a bar.
     """
 
     def __init__(
@@ -124,26 +136,26 @@ class Grid:
 
     @property
     def fit(self) -> float:
-        """Share of the last onsets that fell on the grid, 0 to 1."""
+        """Share of recent onsets that lie on the grid, 0 to 1."""
         return self._fit
 
     @property
     def last_onset_s(self) -> float:
-        """The onset heard last, a chord's mean; before the first, step 0."""
+        """Time of the last onset in seconds, for a chord the mean. Before the first onset: the time of step 0."""
         return sum(self._onsets) / len(self._onsets) if self._onsets else self.line.time_s
 
     @property
     def meant_s(self) -> float:
-        """When the last onset was meant to come: its step where it is near one, else when it came."""
+        """Intended time of the last onset in seconds: the nearest step if it is close, else the time of the onset."""
         step_s = self.line.at(self.line.nearest(self.last_onset_s))
         return step_s if abs(step_s - self.last_onset_s) < 3 * TIMING_S else self.last_onset_s
 
     def position(self, index: int) -> int:
-        """Where in the bar a step is."""
+        """Position in the bar, in steps from 0, of step `index`."""
         return (index - self.bar_step) % self._meter.steps_per_bar
 
     def hear(self, onset_s: float) -> None:
-        """Take in a note; the notes of a chord count as one onset at their mean."""
+        """Take in a note. The notes of a chord count as one onset at their mean time."""
         if self._onsets and abs(onset_s - self._onsets[0]) < SAME_ONSET_S:
             self._onsets.append(onset_s)
         else:
@@ -155,7 +167,10 @@ class Grid:
         self.line = self._likeliest()
 
     def _split(self, onset_s: float) -> float:
-        """Split the readings by what the onset may have been, keep the likeliest; the share that says it was meant."""
+        """Split the hypotheses by the possible meanings of the onset, and keep the most probable ones.
+
+        Returns the probability that the onset was meant for a place on the grid.
+        """
         old = self._hypotheses
         below = old.index + np.floor((onset_s - old.time_s) / old.step_s).astype(np.int64)
         n = below - old.index
@@ -170,7 +185,7 @@ class Grid:
         possible = np.ones(place.shape)
         possible[len(on)] = simple * ((phase == 1) | (phase == 2))
         ahead = place - old.place
-        # an onset between the steps opens or goes on with its kind of triplets, one on a step with those played
+        # an onset between the steps starts or continues its kind of triplets; one on a step may continue them
         played = np.where(kind > 0, kind, old.triplets)
         group = GROUP[played]
         whole = np.rint(ahead * 3 / group)
@@ -202,7 +217,7 @@ class Grid:
         return meant / total
 
     def _next_share(self, step: Ints) -> Floats:
-        """How likely the next onset is meant for `step` [places, readings], if for a step."""
+        """Probability of each `step` [places, hypotheses] for the next onset, if the onset is meant for a step."""
         old = self._hypotheses
         position = (old.onset - self.bar_step) % self._meter.steps_per_bar
         ahead = step - old.onset
@@ -210,7 +225,7 @@ class Grid:
         return np.where(ahead > 0, share, 0.0)
 
     def _likeliest(self) -> Line:
-        """The likeliest reading, with those near it."""
+        """Mean of the most probable hypothesis and those close to it."""
         r = self._hypotheses
         best = int(np.argmax(r.weight))
         index = int(r.index[best])
@@ -234,7 +249,7 @@ class Grid:
 
 
 def _next_shares(meter: Meter) -> Floats:
-    """As the table of `device.clock.rhythm`, less sure of where in the bar one is."""
+    """Table `next` of `device.clock.rhythm`, mixed with the two weaker tables, see `OFF_BEAT`."""
     table = rhythm_of(meter)
     weight = table.onset[:, None, None] + 1e-6
     either = [(table.next[i::2] * weight[i::2]).sum(axis=0) / weight[i::2].sum() for i in range(2)]
@@ -244,7 +259,7 @@ def _next_shares(meter: Meter) -> Floats:
 
 
 def _turning() -> Floats:
-    """Probability of each bend [steps since the last onset, to, from]."""
+    """Probability of each tempo change [steps since the last onset, to, from], indices as in `TREND`."""
     keeps, bent = 1 - BENDS, 1 - SETTLES - TURNS
     one = np.array([[keeps, SETTLES, SETTLES], [BENDS / 2, bent, TURNS], [BENDS / 2, TURNS, bent]])
     return np.stack([np.linalg.matrix_power(one, n) for n in range(DRIFT_STEPS + 1)])

@@ -1,6 +1,6 @@
-"""Hypotheses of the grid, side by side: phase, step length and what the onsets were taken for.
+"""Several hypotheses of the grid: phase, step length, and the meaning of the last onsets.
 
-Each is a Kalman filter over phase and step length; `device.clock.grid` says how likely what is.
+Each hypothesis is a Kalman filter over phase and step length. `device.clock.grid` gives their probabilities.
 """
 
 from __future__ import annotations
@@ -15,32 +15,40 @@ import numpy.typing as npt
 from device.clock.rhythm import Floats, Ints
 
 HYPOTHESES = 20
+"""Largest number of hypotheses that are kept."""
 TIMING_S = 0.022
-"""Standard deviation of an onset around its step."""
+"""Standard deviation of an onset around its step, in seconds."""
 DRIFT = np.array([0.0002, 0.006, 0.006])
 """Standard deviation of the relative change of the step length from one step to the next, by `bend`."""
 TREND = np.array([0.0, 0.0022, -0.0022])
-"""Relative change of the step length from one step to the next: the tempo is kept, slows, quickens."""
+"""Relative change of the step length from one step to the next, by `bend`.
+
+The entries mean: the tempo is kept, gets slower, gets faster.
+"""
 BEGINS = np.array([4, 4, 2, 1])
-"""On every which step such a group begins, by `triplets`."""
+"""A group of triplets begins on every 4th, 4th, 2nd or 1st step, by `triplets`."""
 GROUP = np.array([4.0, 4.0, 2.0, 1.5])
-"""Steps in a group of three, where `triplets` are of eighths (1) and of sixteenths (2)."""
+"""Length in steps of a group of three onsets, by `triplets`.
+
+1 is triplets of eighths, 2 is triplets of sixteenths, 3 is onsets half a step apart.
+"""
 DRIFT_STEPS = 8
-"""A tempo drifts while someone plays; in a longer rest there is nothing that could drift."""
+"""Number of steps after an onset during which the tempo can drift. Without onsets it stays constant after that."""
 SAME_PHASE, SAME_TEMPO = 0.15, 0.01
-"""Hypotheses that differ by less, in steps and relatively, are one."""
+"""Hypotheses that differ by less are merged: phase in steps, and step length as a relative difference."""
 NEGLIGIBLE = 1e-6
-"""Weight, beside the likeliest reading's, below which one is not kept."""
+"""A hypothesis is dropped if its weight is below this share of the largest weight."""
 LEAST_STEP_S = 0.03
-"""No step is shorter: sixteenths at 500 beats a minute."""
+"""Shortest possible step in seconds: a sixteenth at 500 beats a minute."""
 
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """Several lines, one an entry [readings]: the arrays of `Line`, and what the onsets were taken for.
+    """Several hypotheses. Every array is [hypotheses] and has the values of `Line` or the meaning of the onsets.
 
-    `onset` and `before` are the steps of the last two, `place` is where between the steps the last one was meant to
-    be, `triplets` which triplets are played, an index of `GROUP`, 0 for none, `bend` an index of `TREND`.
+    `onset` and `before` are the steps of the last two onsets. `place` is the intended place of the last onset in steps;
+    it need not be a whole number. `triplets` is the kind of triplets that are played, an index of `GROUP`; 0 means no
+    triplets. `bend` is the change of the tempo, an index of `TREND`. `weight` is the probability.
     """
 
     index: Ints
@@ -57,20 +65,21 @@ class Hypotheses:
     weight: Floats
 
     def at(self, index: npt.NDArray[Any] | int) -> Floats:
-        """When step `index` comes in each."""
+        """Time of step `index` in seconds, in each hypothesis."""
         return np.asarray(self.time_s + (index - self.index) * self.step_s)
 
     def chosen(self, which: npt.NDArray[Any]) -> Hypotheses:
-        """Some of them."""
+        """Return the hypotheses that `which` selects. `which` is an array of indices or a boolean mask."""
         return Hypotheses(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
 
 
 def updated(
     old: Hypotheses, onset_s: float, place: Floats, step: Ints, triplets: Ints, bend: Ints, share: Floats
 ) -> Hypotheses:
-    """Each reading [readings] after an onset meant for each `place` [places, readings] and counted as one on `step`.
+    """Each hypothesis after an onset that was meant for each `place` and is counted on `step`, [places, hypotheses].
 
-    `share` [places, readings] is how likely that is beforehand, `bend` [places, 1] how the tempo has moved.
+    `share` [places, hypotheses] is the prior probability of the place. `bend` [places, 1] is the change of the tempo.
+    The formulas are one prediction and one update of a Kalman filter with the state (time, step length).
     """
     n = np.maximum(step - old.index, 0)
     m = np.minimum(n, DRIFT_STEPS)
@@ -105,14 +114,17 @@ def updated(
 
 
 def joined(split: Hypotheses, stray: Hypotheses) -> Hypotheses:
-    """All hypotheses in one row."""
+    """All hypotheses in one row: `split` [places, hypotheses] flattened, then `stray` [hypotheses]."""
     return Hypotheses(
         *(np.concatenate([getattr(split, name).ravel(), getattr(stray, name)]) for name in split.__dataclass_fields__)
     )
 
 
 def pruned(hypotheses: Hypotheses, total: float) -> Hypotheses:
-    """The likeliest few, each with the weight of those that say nearly the same; `total` is the weight of all."""
+    """Return the most probable hypotheses. Those with nearly the same phase and tempo are merged: weights are added.
+
+    `total` is the sum of all weights before the pruning.
+    """
     order = np.argsort(-hypotheses.weight)[: 3 * HYPOTHESES]
     order = order[hypotheses.weight[order] > NEGLIGIBLE * hypotheses.weight[order[0]]]
     r = hypotheses.chosen(order)

@@ -1,4 +1,4 @@
-"""The clock that was asked for, by name."""
+"""Builds the clock that the settings select by name."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from device.errors import UserError
 
 Mode: TypeAlias = Literal["follow", "fixed", "midi", "file"]
 FILE_MODES: tuple[Mode, ...] = ("follow", "fixed", "file")
-"""Those that a file can be played by."""
+"""Modes that can be used with a file as input."""
 FOLLOW_COUNT_IN = 4
-"""Onsets that give tempo and beat to a clock that follows, unless set otherwise."""
+"""Default number of count-in onsets for the clock that follows the player."""
 DEFAULT_METER = Meter(4, 4)
 MOST_COUNT_IN = 16
+"""Largest number of count-in onsets: four bars of 4/4."""
 
 
 class TimedFile(Protocol):
-    """The part of a MIDI file that a file clock needs: `device.files.midi_file.MidiInput` has it."""
+    """The part of a MIDI file that a file clock needs. `device.files.midi_file.MidiInput` provides it."""
 
     @property
     def tempo_map(self) -> TempoMap:
-        """Ticks to seconds."""
+        """The map from ticks to seconds."""
         ...
 
     @property
@@ -50,9 +51,9 @@ def make_clock(
     meter: Meter | None = None,
     file: TimedFile | None = None,
 ) -> Clock:
-    """A clock of `mode`; None stands for the mode's own default. Only mode "file" takes a `file`.
+    """Build a clock of `mode`. None selects the default of the mode. Only mode "file" uses `file`.
 
-    Raises UserError where the settings do not fit together.
+    Raises UserError if the settings do not fit together.
     """
     if count_in is not None and not 0 <= count_in <= MOST_COUNT_IN:
         raise UserError(f"A count-in of {count_in} onsets is out of range: give 0 to {MOST_COUNT_IN}.")
@@ -60,7 +61,7 @@ def make_clock(
         return FollowClock(meter or DEFAULT_METER, FOLLOW_COUNT_IN if count_in is None else count_in, tempo)
     if mode == "fixed":
         if tempo is None:
-            raise UserError("A fixed clock needs to know its tempo: give it in beats a minute with --tempo.")
+            raise UserError("A fixed clock needs a tempo: give it in beats a minute with --tempo.")
         return FixedClock(tempo, meter or DEFAULT_METER, count_in or 0)
     if mode == "midi":
         return MidiClock(meter or DEFAULT_METER)
@@ -74,7 +75,7 @@ def make_clock(
 
 
 def warnings_of(clock: Clock, meter: Meter | None) -> list[str]:
-    """A sentence for each metre that is played by its beats only."""
+    """One sentence for each metre of which the clock uses only the beats."""
     if isinstance(clock, CountedClock):
         clock = clock.inner
     if isinstance(clock, FileClock):
@@ -83,7 +84,7 @@ def warnings_of(clock: Clock, meter: Meter | None) -> list[str]:
 
 
 class CountedClock:
-    """A known grid that keeps still during a count-in: its first step is the first beat after the last onset."""
+    """A file clock that gives no steps during a count-in. Its first step is the first beat after the last onset."""
 
     def __init__(self, inner: FileClock, count_in: int) -> None:
         self.inner = inner
@@ -108,10 +109,10 @@ class CountedClock:
             self._heard_s = max(self._heard_s, onset_s)
 
     def tap(self, at_s: float) -> None:
-        """Changes nothing: the file's own beats are known."""
+        """Does nothing: the beats of the file are known."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Changes nothing: see `Clock.pulse`."""
+        """Does nothing: see `Clock.pulse`."""
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""

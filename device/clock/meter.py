@@ -1,4 +1,4 @@
-"""Metres: how a bar divides into felt beats and grid steps."""
+"""Metres: the number of felt beats and grid steps in a bar."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _LARGEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A time signature: `beats` notated beats of one `beat_type`-th a bar.
+    """A time signature: a bar has `beats` notated beats, and each beat is a 1/`beat_type` note.
 
-    6/8 is felt in two beats of six steps (a step is a sixteenth). Every other metre is felt by its
-    notated beats with four steps each, so a step is a sixteenth wherever the beat is a quarter.
+    A felt beat is the beat to which people tap. 6/8 has two felt beats of six steps each, so a step is a sixteenth. In
+    every other metre the felt beats are the notated beats, with four steps each. So a step is a sixteenth if the beat
+    is a quarter. Raises UserError for numbers that are not a metre.
     """
 
     beats: int
@@ -34,7 +35,7 @@ class Meter:
 
     @classmethod
     def parse(cls, text: str) -> Meter:
-        """The metre written as `text`, such as `"3/4"`; raises UserError when it is none."""
+        """The metre written as `text`, such as `"3/4"`; raises UserError if the text is not a metre."""
         match = re.fullmatch(r"\s*([0-9]{1,3})\s*/\s*([0-9]{1,3})\s*", text)
         if match is None:
             raise UserError(f"{text!r} is not a metre: write beats/note value, such as 3/4 or 6/8.")
@@ -45,7 +46,7 @@ class Meter:
 
     @property
     def compound(self) -> bool:
-        """Whether a felt beat is three notated ones (6/8 alone)."""
+        """Whether a felt beat is three notated beats. True only for 6/8."""
         return (self.beats, self.beat_type) == (6, 8)
 
     @property
@@ -55,7 +56,7 @@ class Meter:
 
     @property
     def warning(self) -> str | None:
-        """One sentence for a metre that is played by its beats only, None for a listed one."""
+        """One sentence for a metre of which the clock uses only the beats. None for a listed metre."""
         if self.listed:
             return None
         return f"The metre {self} is not one of {', '.join(LISTED)}: it is played by its {self.beats} beats a bar."

@@ -1,4 +1,4 @@
-"""A clock that follows MIDI clock: 24 pulses a quarter note, with Start, Stop, Continue and the song position."""
+"""A clock that follows MIDI clock: 24 pulses per quarter note, Start, Stop, Continue and the song position."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from device.clock.step import ClockPulse, Step
 PULSES_PER_QUARTER = 24
 FASTEST_PULSE_S = 60.0 / FASTEST_BPM / PULSES_PER_QUARTER
 WINDOW = 12
-"""Number of pulses that the line goes through: half a quarter, because cables jitter by a millisecond."""
+"""Number of pulses that the line is fitted to: half a quarter note, because cables jitter by a millisecond."""
 LEAST = 3
-"""Number of pulses from which the line is known."""
+"""Smallest number of pulses that give a line."""
 LATE = 0.5
 """A pulse later than predicted by more than this share of a pulse interval is set aside.
 
@@ -25,16 +25,16 @@ later, the tempo has changed, and a new line begins with these two pulses.
 """
 PULSES_PER_SIXTEENTH = PULSES_PER_QUARTER // 4
 LATEST = 0.4
-"""Of a step's length before it, when it may be planned at the latest."""
+"""A step must be planned at least this share of its length before its time, or it is skipped."""
 FADE_S = 0.5
-"""Without pulses the grid goes on as it was, and the lock falls by e in so many seconds."""
+"""Without pulses the grid continues, and the lock falls by a factor of e in this many seconds."""
 
 
 class MidiClock:
-    """The grid of whoever sends the pulses: a sixteenth every six, the first bar at Start.
+    """The grid of the device that sends the pulses: six pulses are a sixteenth, and Start begins the first bar.
 
-    Where pulses come without a Start, as they do when the box is plugged in later, the player's first onset is a
-    bar's start, on the pulse nearest to it. Stop ends the grid, Continue takes it up where it was.
+    If the pulses come without a Start, because the box was plugged in later, the first onset of the player begins a bar
+    on the nearest pulse. Stop ends the grid. Continue resumes it at the same position.
     """
 
     counting_in = False
@@ -48,7 +48,7 @@ class MidiClock:
         """See `Clock.reset`."""
         self._line = PulseLine()
         self._number = -1
-        """Of the last pulse, from the first bar's start on."""
+        """Number of the last pulse, counted from 0 at the start of the first bar."""
         self._runs = False
         self._told = False
         """Whether a Start, Stop or Continue has been heard."""
@@ -66,7 +66,7 @@ class MidiClock:
         self._begin()
 
     def tap(self, at_s: float) -> None:
-        """Changes nothing: the pulses give the tempo, and Start gives the bar."""
+        """Does nothing: the pulses give the tempo, and Start gives the bar."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """See `Clock.pulse`."""
@@ -83,7 +83,7 @@ class MidiClock:
         else:
             if pulse.kind == "start":
                 self._number = -1
-            # the next pulse begins the bar, however long after the one before it comes
+            # the next pulse begins the bar, even if it comes long after the pulse before
             self._line.clear()
             self._begin()
 
@@ -93,7 +93,7 @@ class MidiClock:
         return self._planned.popleft() if self._planned else None
 
     def _plan(self, now_s: float) -> None:
-        """Fix the steps whose time to be planned has come; what could no longer be planned ahead is left out."""
+        """Plan the steps whose plan time has come. Skip steps that can no longer be planned ahead."""
         if not self._runs or not self._line.known:
             return
         last_s, pulse_s = self._line.fit()
@@ -115,11 +115,11 @@ class MidiClock:
         self._next = max(0, math.ceil(self._number / self._pulses_per_step))
 
     def _tick(self, at_s: float) -> None:
-        anew = self._line.tick(at_s)
+        new_line = self._line.tick(at_s)
         if not self._runs:
             return
         self._number += 1
-        if anew:
+        if new_line:
             self._begin()
 
     def _lock(self, now_s: float, pulse_s: float) -> float:
@@ -128,31 +128,34 @@ class MidiClock:
 
 
 class PulseLine:
-    """The times of pulses (seconds), least squares, without those that were held up; each of them counts."""
+    """A least-squares line through the times of pulses, in seconds.
+
+    Delayed pulses are counted, but the line is fitted without them.
+    """
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all pulses."""
         self._count = 0
         self._on: deque[tuple[int, float]] = deque(maxlen=WINDOW)
         self._late: tuple[int, float] | None = None
         self.last_s = -math.inf
-        """When the last pulse came, be it on the line or not."""
+        """Time of the last pulse in seconds, on the line or not."""
 
     @property
     def certainty(self) -> float:
-        """Of a full line, how much there is."""
+        """Number of pulses on the line / `WINDOW`, 0 to 1."""
         return len(self._on) / WINDOW
 
     @property
     def known(self) -> bool:
-        """Whether there is one."""
+        """Whether enough pulses have come for a line."""
         return len(self._on) >= LEAST
 
     def tick(self, at_s: float) -> bool:
-        """Take in the pulse that came at `at_s`; whether with it the line begins anew."""
+        """Take in the pulse that came at `at_s` seconds. Returns whether this pulse starts a new line."""
         self._count += 1
         self.last_s = at_s
         if self.known:
@@ -170,7 +173,7 @@ class PulseLine:
         return False
 
     def fit(self) -> tuple[float, float]:
-        """When the last pulse was due, and the time from one to the next; for a line that is `known`."""
+        """Time of the last pulse on the line, and pulse interval, both in seconds. The line must be `known`."""
         counts, times = np.asarray(self._on).T
         slope, due_s = np.polyfit(counts - self._count, times, 1)
         return float(due_s), max(float(slope), FASTEST_PULSE_S)

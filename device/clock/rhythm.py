@@ -1,11 +1,12 @@
-"""What a right hand's rhythm tells about the beat: how likely the next onset, and its interval, is where in the bar.
+"""Probabilities of the rhythm of a right hand: of the next onset and its interval, by position in the bar.
 
-The tables are counted from right hands (`python -m training rhythm`). An onset at position k, `n`
-steps before the next one, gives two factors:
+The tables are counted from right hands (`python -m training rhythm`). An onset at position k, `n` steps before the next
+one, gives two factors:
 
     P(n | k, previous n) * P(interval to the next | its position, n, previous interval)
 
-and what sounds at the next a third: chords grow, and new pitch classes come, where a beat or a bar begins.
+The keys of the next onset give a third factor: chords get larger and new pitch classes appear where a beat or a bar
+begins.
 """
 
 from __future__ import annotations
@@ -23,38 +24,39 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 NEXT_CLASSES = 17
-"""1 to 16 steps, and more."""
+"""Classes of the distance to the next onset: 1 to 16 steps, and more."""
 PREVIOUS_CLASSES = 5
-"""1, 2, 3, 4 steps, and more."""
+"""Classes of the distance from the onset before: 1, 2, 3, 4 steps, and more."""
 INTERVAL_CLASSES = 5
-"""Repeated, step up, step down, leap up, leap down; a step is one or two semitones."""
+"""Classes of melodic intervals: repeated, step up, step down, leap up, leap down. A step is 1 or 2 semitones."""
 
 SIZE_CLASSES = 4
-"""A chord of 1, 2, 3 keys, and more."""
+"""Classes of chord sizes: 1, 2, 3 keys, and more."""
 FRESH_CLASSES = 3
-"""No, one, and more pitch classes that were in none of the last `RECENT` onsets."""
+"""Classes of the number of fresh pitch classes: 0, 1, and more. Fresh: in none of the last `RECENT` onsets."""
 RECENT = 4
+"""Number of onsets that are remembered to find fresh pitch classes."""
 
 
 def next_class(steps: Ints) -> Ints:
-    """Class of a distance to the next onset, in steps of at least 1."""
+    """Class of the distance to the next onset, in steps. Values below 1 count as 1."""
     return np.clip(steps, 1, NEXT_CLASSES) - 1
 
 
 def previous_class(steps: Ints) -> Ints:
-    """Class of the distance from the onset before."""
+    """Class of the distance from the onset before, in steps. Values below 1 count as 1."""
     return np.clip(steps, 1, PREVIOUS_CLASSES) - 1
 
 
 def interval_class(semitones: int) -> int:
-    """Class of a melodic interval."""
+    """Class of a melodic interval in semitones, positive upwards."""
     if semitones == 0:
         return 0
     return (1 if semitones > 0 else 2) + (2 if abs(semitones) > 2 else 0)
 
 
 def chord_class(keys: int, fresh: int) -> int:
-    """Class of an onset with so many keys, `fresh` of its pitch classes not heard of late."""
+    """Class of an onset with `keys` keys, of whose pitch classes `fresh` were not heard recently."""
     return (min(keys, SIZE_CLASSES) - 1) * FRESH_CLASSES + min(fresh, FRESH_CLASSES - 1)
 
 
@@ -62,9 +64,12 @@ def chord_class(keys: int, fresh: int) -> int:
 class Rhythm:
     """Probabilities for one metre of S steps a bar.
 
-    `onset` [S]: where onsets fall; `next` [S, previous class, next class]; `interval` [S (of the later onset),
-    previous class of the distance between the two, previous interval, interval], relative to a uniform guess; `chord`
-    [S, previous class, keys before (less 1), chord class], relative to what comes after so many keys wherever it is.
+    `onset` [S]: probability that an onset has this position.
+    `next` [S, previous class, next class]: probability of the distance to the next onset.
+    `interval` [S of the later onset, previous class of the distance between the two, previous interval, interval]:
+    probability of the interval, relative to a uniform distribution.
+    `chord` [S, previous class, keys before minus 1, chord class]: probability of the chord class, relative to its
+    probability after as many keys at any position.
     """
 
     onset: Floats
@@ -75,7 +80,7 @@ class Rhythm:
 
 @cache
 def rhythm_of(meter: Meter) -> Rhythm:
-    """The tables of a metre; one that was not counted takes those of a beat in 4/4, on every beat alike."""
+    """The tables of a metre. An untrained metre uses the mean beat of 4/4 for every beat."""
     with np.load(Path(__file__).with_name("rhythm.npz")) as data:
         if meter.listed:
             return Rhythm(*(data[f"{meter.beats}_{meter.beat_type}_{name}"].astype(float) for name in _NAMES))

@@ -1,4 +1,4 @@
-"""What a clock is: it tells the time of each next step of the grid before that step comes."""
+"""The interface of a clock: it gives the time of each step of the grid before that step comes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KINDS: tuple[PulseKind, ...] = ("clock", "start", "continue", "stop", "songpos")
 class Step:
     """One step of the grid.
 
-    `time_s` is when it will come and `length_s` the time from the step before it, both in stream
-    seconds; `position` counts steps in the bar from 0; `lock` is 0 (lost) to 1 (sure).
+    `time_s` is the predicted time of the step and `length_s` is the time since the step before, both in stream seconds.
+    `position` counts the steps of the bar from 0. `lock` is 0 (beat lost) to 1 (beat sure).
     """
 
     index: int
@@ -31,7 +31,7 @@ class Step:
 
     @property
     def plan_s(self) -> float:
-        """When this step is planned: one step ahead."""
+        """Time at which this step is planned, one step ahead, in stream seconds."""
         return self.time_s - self.length_s
 
     @property
@@ -52,32 +52,32 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ClockPulse:
-    """A message of a MIDI clock; `sixteenths` is the position that a `songpos` names."""
+    """A message of a MIDI clock. `sixteenths` is the song position of a `songpos` message, else 0."""
 
     kind: PulseKind
     sixteenths: int = 0
 
     @classmethod
     def of(cls, message: mido.Message) -> ClockPulse | None:
-        """The pulse in `message`; None for a message of another kind."""
+        """The pulse in `message`, or None if the message has another type."""
         if message.type not in KINDS:
             return None
         return cls(message.type, message.pos if message.type == "songpos" else 0)
 
 
 class Clock(Protocol):
-    """Tempo, beat and bar, whatever they come from.
+    """A source of tempo, beat and bar.
 
-    Calls come in the order of stream time: `hear` for each note as it is decided, then `due` until it
-    gives None. A step is fixed at its plan time by what was decided before it, so neither the length of
-    a hop nor its phase changes the grid.
+    Calls must come in the order of stream time: `hear` for each note when it is decided, then `due` until it returns
+    None. A step is fixed at its plan time, and only notes decided before that time influence it. So neither the length
+    of a hop nor its phase changes the grid.
     """
 
     @property
     def counting_in(self) -> bool:
-        """Whether the note heard last was part of the count-in, or the count-in has yet to begin.
+        """Whether the last note was part of the count-in, or the count-in has not begun yet.
 
-        Ask after `hear`: a note for which it is True is answered by nothing. False once steps are given.
+        Read it after `hear`. If it is True, the left hand must not answer the note. It is False after the first step.
         """
         ...
 
@@ -86,17 +86,20 @@ class Clock(Protocol):
         ...
 
     def tap(self, at_s: float) -> None:
-        """A tempo tap at `at_s`: four that keep a beat are a count-in, after which a bar starts; at any time."""
+        """Take in a tempo tap at `at_s`. Four even taps are a count-in at any time, and a bar starts after them."""
         ...
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Take in a message of a MIDI clock that came at `at_s`; it changes only a clock that follows MIDI clock."""
+        """Take in a message of a MIDI clock that came at `at_s`. Only a clock that follows MIDI clock uses it."""
         ...
 
     def due(self, now_s: float) -> Step | None:
-        """The next step to plan, if its plan time has come; each once, indices and times rising."""
+        """The next step if its plan time has come, else None.
+
+        Each step is returned once. Indices and times increase.
+        """
         ...
 
     def reset(self) -> None:
-        """Forget everything heard and given."""
+        """Forget all heard notes and all given steps."""
         ...

@@ -1,9 +1,9 @@
-"""Which tempo, and where in the bar: a forward filter over every pair of the two, fed with onsets.
+"""Finds the tempo and the position in the bar: a forward filter over every pair of the two, fed with onsets.
 
 A hidden semi-Markov model as in rhythm quantisation (Takeda et al., "Hidden Markov model for automatic transcription of
-MIDI signals", 2002): the state is the position in the bar of the last onset and the tempo; from one onset to the next
-lie n steps, as probable as `device.clock.rhythm` says, and the time between them is n steps long, give or take the
-hand's precision. It settles what a phase-locked loop cannot: half and double tempo, on and off the beat.
+MIDI signals", 2002). The state is the tempo and the position in the bar of the last onset. The next onset comes n steps
+later with the probability in `device.clock.rhythm`. The time between the two onsets is n steps, plus the timing error
+of the hand. The filter decides what a phase-locked loop cannot decide: half or double tempo, on or off the beat.
 """
 
 from __future__ import annotations
@@ -25,31 +25,41 @@ from device.clock.rhythm import (
 )
 
 SLOWEST_BEAT_S, FASTEST_BEAT_S = 1.75, 0.25
-"""34 and 240 beats a minute."""
+"""Longest and shortest beat in seconds: 34 and 240 beats a minute."""
 CELLS_PER_OCTAVE = 24
-"""Tempo cells of 3 %: 2 and 1/2 are whole numbers of cells, 3/2 and 2/3 nearly."""
+"""Tempo cells are 3 % apart. The ratios 2 and 1/2 are a whole number of cells, 3/2 and 2/3 almost."""
 USUAL_QUARTER_S = 0.65
+"""Most probable length of a quarter note in seconds, without a hint: 92 quarters a minute."""
 TEMPO_SPREAD_OCTAVES = 0.45
+"""Standard deviation of the tempo without a hint, in octaves (factors of 2)."""
 HINT_SPREAD_OCTAVES = 0.1
+"""Standard deviation of the tempo around a hint, in octaves."""
 TIMING_S = 0.028
-"""Standard deviation of the time between two onsets: 20 ms at each end."""
+"""Standard deviation of the time between two onsets, in seconds: 20 ms at each of the two onsets."""
 OFF_GRID = 0.02
-"""Share of onsets that keep to no grid: ornaments, triplets, false detections."""
+"""Share of onsets that lie on no grid: ornaments, triplets and false detections."""
 RHYTHM_WEIGHT, MELODY_WEIGHT, CHORD_WEIGHT = 0.7, 0.7, 0.7
-"""Exponents: onset after onset a piece keeps to its own manner, so that what they tell is told many times over."""
+"""Exponents below 1 that weaken the three likelihoods.
+
+Successive onsets of one piece are not independent, so full weight would count the same evidence several times.
+"""
 PULL = 0.1
-"""Exponent of the usual tempi at each onset: a rhythm that fits twice the tempo fits it as often as it comes back."""
+"""The tempo prior is applied again at every onset with this exponent.
+
+Otherwise a repeated rhythm that also fits double tempo would slowly win.
+"""
 FREE_WIDTH, COUPLED_WIDTH = 0.014, 0.004
-"""Relative standard deviation of the tempi in a cell."""
+"""Relative standard deviation of the tempo in a cell, without a grid and coupled to a grid."""
 COUPLED_DRIFT = 0.01
+"""Probability, coupled to a grid, that the tempo leaves its cell from one onset to the next."""
 TEMPO_DRIFT = 0.03
-"""Probability that the tempo leaves its cell from one onset to the next."""
+"""Probability, without a grid, that the tempo leaves its cell from one onset to the next."""
 
 
 class TempoAndBar:
     """Probabilities `p` [tempo cell, position in the bar] of the last onset.
 
-    `doubt` is the probability at each onset that all was wrong and anything may be true.
+    `doubt` is the probability at each onset that the state is wrong. That share of `p` returns to the prior.
     """
 
     def __init__(self, meter: Meter, tempo: float | None = None) -> None:
@@ -62,7 +72,7 @@ class TempoAndBar:
         self.beat_s = FASTEST_BEAT_S * 2 ** (np.arange(cells) / CELLS_PER_OCTAVE)
         usual = self._tempi(USUAL_QUARTER_S * float(meter.beat_quarters) ** 0.7, TEMPO_SPREAD_OCTAVES)
         told = self._tempi(60 / tempo, HINT_SPREAD_OCTAVES) if tempo else usual
-        # in doubt about all of it, one doubts the tempo told as well
+        # `doubt` returns to the usual tempi, not to the hint: the hint may be wrong as well
         self._pull = (usual / usual.max()) ** PULL
         self._prior = np.outer(usual, self._rhythm.onset)
         self._told = np.outer(told, self._rhythm.onset)
@@ -70,7 +80,7 @@ class TempoAndBar:
         self.reset()
 
     def reset(self) -> None:
-        """Back to what is known before the first note."""
+        """Return to the state before the first note."""
         self.p: Floats = self._told.copy()
         self.doubt = 1e-3
         self._coupled_s: float | None = None
@@ -78,12 +88,12 @@ class TempoAndBar:
         self._last: _Past | None = None
 
     def _tempi(self, beat_s: float, spread_octaves: float) -> Floats:
-        """Probability of each tempo cell, around a beat."""
+        """Probability of each tempo cell: a normal distribution in log tempo around `beat_s` seconds a beat."""
         prior = np.exp(-0.5 * (np.log2(self.beat_s / beat_s) / spread_octaves) ** 2)
         return np.asarray(prior / prior.sum())
 
     def settle(self, onset_s: float, beat_s: float, position: int, doubt: float) -> None:
-        """The beat is known: a count-in said so."""
+        """Set tempo and position to known values, for example after a count-in."""
         near = np.exp(-0.5 * (np.log2(self.beat_s / beat_s) * CELLS_PER_OCTAVE) ** 2)
         self.p = np.zeros_like(self._prior)
         self.p[:, position] = near / near.sum()
@@ -93,7 +103,10 @@ class TempoAndBar:
         self._before = None
 
     def couple(self, step_s: float | None) -> None:
-        """The next onsets are taken from a grid of `step_s`, and all tempi bend with it; None: they are as heard."""
+        """Couple all tempi to a grid with steps of `step_s` seconds, from which the next onset times come.
+
+        None: the next onset times are as heard, without a grid.
+        """
         if step_s is not None:
             beat_s = step_s * self.meter.steps_per_beat
             if self._coupled_s is None:
@@ -104,7 +117,7 @@ class TempoAndBar:
         self._coupled_s = step_s
 
     def hear(self, onset_s: float, pitch: int) -> None:
-        """Take in a note; the notes of a chord count as one onset."""
+        """Take in a note. The notes of a chord count as one onset."""
         last = self._last
         pitches = frozenset({pitch})
         if last is not None and onset_s - last.onset_s < SAME_ONSET_S:
@@ -127,7 +140,7 @@ class TempoAndBar:
         self._last = _Past(onset_s, pitches, recent, self.p, steps, interval)
 
     def _forward(self, last: _Past, gap_s: float, interval: int, chord: int) -> tuple[Floats, Ints]:
-        """The belief after `gap_s` more seconds, and how many steps that is in each tempo cell."""
+        """`p` after an onset that comes `gap_s` seconds later, and the number of steps in each tempo cell."""
         step_s = self.beat_s / self.meter.steps_per_beat
         exact = gap_s / step_s
         below = np.floor(exact).astype(np.int64)
@@ -152,7 +165,7 @@ class TempoAndBar:
         return (1 - self.doubt) * p + self.doubt * self._prior, np.rint(exact).astype(np.int64)
 
     def _rhythmically(self, last: _Past, steps: Ints, interval: int, chord: int) -> Floats:
-        """Probability of `steps` [cell] to this onset and of its keys, moved to the position it falls on."""
+        """Joint probability of the state, of `steps` [cell] to this onset and of its keys, by its new position."""
         source = (self._positions[None] - steps[:, None]) % self.meter.steps_per_bar
         previous = previous_class(last.steps)
         following = self._next[source, previous[:, None], next_class(steps)[:, None]]
@@ -164,7 +177,10 @@ class TempoAndBar:
 
 
 class _Past:
-    """An onset and what was believed after it; `recent` are the keys of those before, `steps` [cell] the distance."""
+    """An onset and the probabilities `p` after it.
+
+    `recent` has the keys of the onsets before. `steps` [cell] is the distance from the onset before.
+    """
 
     __slots__ = ("interval", "onset_s", "p", "pitches", "recent", "steps")
 

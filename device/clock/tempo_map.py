@@ -1,4 +1,4 @@
-"""A MIDI file's ticks to seconds and back."""
+"""Converts the ticks of a MIDI file to seconds and back."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from fractions import Fraction
 from itertools import pairwise
 
 DEFAULT_US_PER_QUARTER = 500_000
-"""MIDI's own tempo where a file names none: 120 quarters a minute."""
+"""Default tempo of MIDI in microseconds per quarter: 120 quarters a minute, if the file has no tempo."""
 TICKS_PER_BEAT = 960
-"""Ticks a quarter in a MIDI file written from sound: a tick is half a millisecond at 120 quarters a minute."""
+"""Ticks per quarter in MIDI files that this project writes from sound: at 120 quarters a minute, about 0.5 ms each."""
 
 
 class TempoMap:
-    """Ticks from tick 0, at `ticks_per_beat` a quarter, to seconds, after the (tick, microseconds a quarter) `tempos`.
+    """Converts ticks from tick 0 to seconds and back. A quarter has `ticks_per_beat` ticks.
 
-    Tempos come in any order, and the last of each tick counts. A negative `ticks_per_beat` is MIDI's SMPTE
-    division (its high byte minus the frame rate, its low byte the ticks a frame), where tempos say nothing.
+    `tempos` are (tick, microseconds per quarter) in any order, and the last one of each tick counts. A negative
+    `ticks_per_beat` is an SMPTE division of MIDI: the high byte is minus the frame rate, and the low byte is the number
+    of ticks per frame. Tempos have no effect then.
     """
 
     def __init__(self, ticks_per_beat: int, tempos: Sequence[tuple[int, int]] = ()) -> None:
@@ -35,12 +36,12 @@ class TempoMap:
             self._seconds.append(self._seconds[-1] + (later - tick) * rate)
 
     def seconds(self, tick: int | Fraction) -> float:
-        """The time of `tick`."""
+        """Time of `tick` in seconds."""
         i = bisect_right(self._ticks, tick) - 1
         return self._seconds[i] + float(tick - self._ticks[i]) * self._s_per_tick[i]
 
     def tick(self, seconds: float) -> int:
-        """The tick nearest to `seconds` >= 0."""
+        """Tick that is nearest to `seconds`, which must be 0 or more."""
         i = max(0, bisect_right(self._seconds, seconds) - 1)
         return max(0, self._ticks[i] + round((seconds - self._seconds[i]) / self._s_per_tick[i]))
 

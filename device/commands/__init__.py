@@ -1,6 +1,6 @@
 """Holds the commands of `lefthand`, one file for each.
 
-In: the words of the command line.
-Out: an exit code, and what is printed.
+In: the arguments of the command line.
+Out: an exit code, and printed text.
 Begin at group.py.
 """

@@ -1,4 +1,4 @@
-"""`lefthand calibrate`."""
+"""`lefthand calibrate`: measures the latency of the outputs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from device.system.paths import run_dir
 @click.command()
 @settings_file("The settings that name input and outputs.")
 @click.option(
-    "--input", "input_", metavar="NAME", help="Listen to this sound input instead; needed where the right hand is MIDI."
+    "--input", "input_", metavar="NAME", help="Listen to this sound input instead. Needed if the right hand is MIDI."
 )
 def calibrate(path: Path, input_: str | None) -> None:
-    """Measure how late the left hand sounds, and keep it: play nothing for a quarter of a minute.
+    """Measure how late the left hand sounds, and store the result. Play nothing for 15 seconds.
 
-    Notes go to the configured outputs and are heard through the configured input. What was measured counts from
-    the next start on, wherever the settings give no latency_ms.
+    The command sends notes to the configured outputs and hears them through the configured input. The box uses the
+    result from its next start on, unless the settings give latency_ms.
     """
     from device.assemble import hearing_of
     from device.bundles.bundle import Bundle
@@ -41,7 +41,7 @@ def calibrate(path: Path, input_: str | None) -> None:
         raise UserError(f"{error.filename} cannot be written ({error.strerror}): run it with sudo.") from None
     for line in _lines(made, config):
         click.echo(line)
-    click.echo(f"kept in {kept}; restart the box to let it count")
+    click.echo(f"kept in {kept}; restart the box to use it")
 
 
 def _with_input(config: Config, name: str | None) -> Config:
@@ -49,7 +49,7 @@ def _with_input(config: Config, name: str | None) -> Config:
         config = replace(config, audio=replace(config.audio, input=name))
     if config.audio.is_midi:
         raise UserError(
-            '[audio] input is "midi", and calibration has to hear the notes: name a sound input with --input '
+            '[audio] input is "midi", but calibration must hear the notes: name a sound input with --input '
             "(`lefthand devices` lists them), or give latency_ms in the settings."
         )
     if config.play.listen:
@@ -61,7 +61,7 @@ def _check_idle() -> None:
     status = read_status(run_dir())
     if status is not None and status.alive and status.state == "playing":
         raise UserError(
-            f"The box plays (process {status.pid}) and has the input: run `sudo systemctl stop lefthand`, "
+            f"The box plays (process {status.pid}) and uses the input: run `sudo systemctl stop lefthand`, "
             f"calibrate, and start it again."
         )
 

@@ -1,11 +1,19 @@
-"""`lefthand devices`: the names that the settings can use."""
+"""`lefthand devices`: lists the port names that the settings can use."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import click
+
 from device.ports.midi_ports import midi_inputs, midi_outputs
 from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
+
+
+@click.command()
+def devices() -> None:
+    """List sound inputs with their sample rates, and MIDI ports."""
+    click.echo(listing())
 
 
 def listing() -> str:

@@ -1,4 +1,4 @@
-"""`lefthand doctor`."""
+"""`lefthand doctor`: checks the box and prints a remedy for each fault."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import click
 from device.commands.options import settings_file
 
 BROKEN = 1
+"""Exit status if a check has found a fault that keeps the box from playing."""
 
 
 @click.command()
-@settings_file("The settings that the box would read.")
-@click.option("--json", "as_json", is_flag=True, help="All findings as JSON.")
+@settings_file("The settings of the box.")
+@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, path: Path, as_json: bool) -> None:
-    """Say what is right and what is not, with the remedy; the exit status is 1 where something is broken."""
+    """Check the box and give a remedy for each fault. The exit status is 1 if the box cannot play."""
     from device.doctor.examine import WIDTH, examine
     from device.doctor.machine import Machine
 
@@ -31,5 +32,5 @@ def doctor(ctx: click.Context, path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"broken": broken, "findings": [asdict(finding) for finding in findings]}, indent=2))
     elif broken:
-        click.echo(f"{broken} of {len(findings)} checks say what must be mended first.")
+        click.echo(f"{broken} of {len(findings)} checks found a fault that must be mended first.")
     ctx.exit(BROKEN if broken else 0)

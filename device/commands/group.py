@@ -1,4 +1,4 @@
-"""A command of commands, each imported when it is named: a box need not hold what its other commands need."""
+"""A click group that imports a command only when it is used, so that each needs only its own packages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from device.errors import UserError
 
 
 class Commands(click.Group):
-    """A group of `places` (name -> module:function of a click command); what a person can mend `speaker` says in one
-    sentence.
+    """A group of the commands in `places` (name -> "module:function" of a click command).
+
+    A UserError ends the program with its exit code and one sentence on stderr, which begins with `speaker`.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], speaker: str, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Command-line options that several commands share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from device.settings.config import DEFAULT_PATH
 
 
 def settings_file(told: str) -> Callable[[Any], Any]:
-    """`--config FILE` as the parameter `path`; `told` is its line in the help."""
+    """The option `--config FILE`, passed as the parameter `path`. `told` is its help text."""
     return click.option(
         "--config",
         "path",

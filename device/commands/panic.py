@@ -1,4 +1,4 @@
-"""`lefthand panic`."""
+"""`lefthand panic`: releases every key at the MIDI output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from device.commands.options import settings_file
 @settings_file("The settings that name the port.")
 @click.pass_context
 def panic(ctx: click.Context, path: Path) -> None:
-    """Let go of every key at the MIDI output, whatever holds it."""
+    """Release every key at the MIDI output, even if another program holds it down."""
     from device.service.panic import main
 
     ctx.exit(main(path))

@@ -1,4 +1,4 @@
-"""`lefthand play INPUT`."""
+"""`lefthand play INPUT`: plays the left hand to a file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _OUT = click.Path(path_type=Path)
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, besides the files to write."""
+    """The options of the command, except the files to write. None means the default."""
 
     input: Path
     clock: Mode | None
@@ -68,16 +68,16 @@ class Request:
     confidence: float | None = None
     hears_itself: bool = False
     captured: Steering = AS_THE_NET_PLAYS
-    """How the left hand of a captured run began."""
+    """Steering of the left hand at the start of a captured run."""
 
     @property
     def steering(self) -> Steering:
-        """As asked for, and as captured where nothing was."""
+        """The steering options that were given. For the others, the value of the captured run."""
         asked = {"style": self.style, "density": self.density, "register": self.register}
         return replace(self.captured, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
 
     def as_captured(self) -> Request:
-        """For a capture of `lefthand run`: its own settings wherever none was given."""
+        """This request, with the settings of a captured run for missing options. Unchanged without a capture."""
         how = how_captured(self.input)
         if how is None:
             return self
@@ -93,7 +93,7 @@ class Request:
             return request
         if how.clock == "midi":
             raise UserError(
-                f"{self.input} was played to a MIDI clock, which is not in it: choose --clock follow, "
+                f"{self.input} was played to a MIDI clock, which is not in the recording: choose --clock follow, "
                 f"or --clock fixed with its --tempo."
             )
         return replace(
@@ -117,33 +117,42 @@ class Request:
     type=click.Choice(FILE_MODES),
     help="The beat: from the player, from --tempo, or from a .mid's own tempo map. [file for .mid, follow for sound]",
 )
-@click.option("--tempo", type=float, metavar="BPM", help="Beats a minute of a fixed clock; a hint to one that follows.")
+@click.option(
+    "--tempo", type=float, metavar="BPM", help="Beats per minute of a fixed clock, or a hint for the follow clock."
+)
 @click.option("--count-in", type=int, metavar="N", help="The first N onsets are the count-in. [follow: 4, else 0]")
-@click.option("--meter", metavar="M", help="The metre of a clock that is not the file's, such as 3/4. [4/4]")
+@click.option("--meter", metavar="M", help="The metre, such as 3/4, unless the clock is the file's. [4/4]")
 @click.option("--style", type=click.Choice(STYLES), help="How the left hand plays. [auto]")
-@click.option("--density", type=click.FloatRange(LEAST_DENSITY, MOST_DENSITY), help="How much it plays. [1]")
+@click.option(
+    "--density", type=click.FloatRange(LEAST_DENSITY, MOST_DENSITY), help="How many notes the left hand plays. [1]"
+)
 @click.option(
     "--register",
     type=click.IntRange(LOWEST_REGISTER, HIGHEST_REGISTER),
     metavar="N",
-    help="Semitones by which it lies higher. [0]",
+    help="Semitones by which the left hand plays higher. [0]",
 )
 @click.option(
     "--split",
     type=click.IntRange(0, 127),
     metavar="KEY",
-    help="Lower notes are the player's own left hand's. [55 for sound, 0 for .mid]",
+    help="Notes below this key belong to the player's own left hand. [55 for sound, 0 for .mid]",
 )
 @click.option(
     "--confidence",
     type=click.FloatRange(LEAST_CONFIDENCE, MOST_CONFIDENCE),
-    help="How sure a note must be: more hears fewer false notes, less misses fewer. [0.5]",
+    help="Least confidence of a note: a high value hears fewer false notes, a low one misses fewer. [0.5]",
 )
-@click.option("--bundle", type=_IN, metavar="DIR", help="The models. [those that came with lefthand]")
-@click.option("--listen", is_flag=True, help="Hear only, play nothing.")
-@click.option("--sent", type=_IN, metavar="SENT.mid", help="What the box is taken to have sent; implies --listen.")
+@click.option("--bundle", type=_IN, metavar="DIR", help="The bundle of models. [the one shipped with lefthand]")
+@click.option("--listen", is_flag=True, help="Only listen, and play nothing.")
+@click.option(
+    "--sent",
+    type=_IN,
+    metavar="SENT.mid",
+    help="Messages that the box sent while INPUT was recorded. Implies --listen.",
+)
 @click.option("--track", metavar="K", help="The right hand's track, by number or name, in a .mid with several.")
-@click.option("--progress/--no-progress", default=None, help="A progress bar. [on a terminal]")
+@click.option("--progress/--no-progress", default=None, help="Show a progress bar. [on a terminal]")
 def play(
     input_: Path,
     midi: Path | None,
@@ -166,7 +175,7 @@ def play(
     track: str | None,
     progress: bool | None,
 ) -> None:
-    """Play the left hand to INPUT, a right hand as .wav, .flac or .mid, as fast as it goes."""
+    """Play the left hand to INPUT, a right hand as .wav, .flac or .mid, as fast as possible."""
     metre = None if meter is None else Meter.parse(meter)
     listen = listen or sent is not None
     request = Request(
@@ -181,7 +190,7 @@ def play(
 
 
 def from_file(request: Request, outputs: Outputs) -> Performance:
-    """Play to a file and write what is wanted; UserError for what a person can mend."""
+    """Play to the file of `request` and write `outputs`. Raises UserError if the input or an option is unusable."""
     suffix = request.input.suffix.lower()
     if suffix in midi_file.SUFFIXES:
         return _from_midi(request, outputs)
@@ -193,7 +202,7 @@ def from_file(request: Request, outputs: Outputs) -> Performance:
 
 def _from_midi(request: Request, outputs: Outputs) -> Performance:
     if request.sent is not None:
-        raise UserError("--sent says what comes back through a microphone: leave it out for a .mid input.")
+        raise UserError("--sent names notes that a microphone hears again: leave it out for a .mid input.")
     source = read_midi(request.input)
     part = source.part(request.track).split(request.split or 0)
     clock = _clock(request, request.clock or "file", source)
@@ -254,7 +263,7 @@ def _named(bundle: Bundle | None) -> BundleName | None:
 
 @contextlib.contextmanager
 def _progress(request: Request, seconds: float) -> Iterator[Progress]:
-    """A bar on stderr, where one is asked for or a person watches."""
+    """A progress bar on stderr, if the option asks for one or stderr is a terminal."""
     watched = sys.stderr.isatty() and find_spec("tqdm") is not None
     wanted = watched if request.progress is None else request.progress
     if not wanted:

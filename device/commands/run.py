@@ -1,4 +1,4 @@
-"""`lefthand run` and `lefthand devices`."""
+"""`lefthand run`: plays live."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from device.system.paths import run_dir
     "--record",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Keep what is captured, heard and sent in a new folder, for `lefthand play DIR/capture.wav`.",
+    help="Record sound, notes and sent messages into a new folder, for `lefthand play DIR/capture.wav`.",
 )
 @click.option(
     "--record-mb",
@@ -27,12 +27,12 @@ from device.system.paths import run_dir
     metavar="MB",
     default=DEFAULT_MB,
     show_default=True,
-    help="The recording ends at this size; playing goes on.",
+    help="The recording ends at this size, and playing continues.",
 )
 @click.option(
     "--wait",
     is_flag=True,
-    help="As a service: wait for ports that are not there, and come back with them; SIGHUP reads the settings again.",
+    help="As a service: wait for missing ports and play when they are connected. SIGHUP reads the settings again.",
 )
 def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
     """Play the left hand to a live right hand, until Ctrl-C."""
@@ -47,11 +47,3 @@ def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
 
         setup = set_up(path)
         run_live(setup.config, setup.engine, setup.bundle, capture)
-
-
-@click.command()
-def devices() -> None:
-    """List sound inputs with their sample rates, and MIDI ports."""
-    from device.commands.devices import listing
-
-    click.echo(listing())

@@ -1,4 +1,4 @@
-"""`lefthand slot`: the bundles on this box; `python -m deploy` speaks to it over SSH."""
+"""`lefthand slot`: lists and changes the bundles on this box. `python -m deploy` runs it over SSH."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def slot() -> None:
 
 
 @slot.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.pass_obj
 def list_slots(site: Any, as_json: bool) -> None:
-    """What each slot holds, and which one plays."""
+    """List the bundle in each slot, and show which one plays."""
     from device.flash.restart import become, exists
 
     if site is None and os.geteuid() == 0 and exists(NAME):
-        # what lies in the slots is the service's own, and root has no business reading it
+        # the slots belong to the service's account, so root does not read them
         become(NAME)
     slots = site.slots if site is not None else Slots()
     found = contents(slots)
@@ -45,10 +45,10 @@ def list_slots(site: Any, as_json: bool) -> None:
 @click.argument("size", type=click.IntRange(1, LARGEST_ARCHIVE))
 @click.pass_obj
 def receive(site: Any, digest: str, size: int) -> None:
-    """Take an archive from stdin and let its bundle play; one JSON object a line tells of every step."""
+    """Read an archive from stdin and let its bundle play. Prints one line of JSON for each step."""
     if not _DIGEST.fullmatch(digest):
         raise UserError("SHA256 must be 64 hexadecimal digits: `python -m deploy flash` sends them.")
-    # once all has arrived, the trial goes on to its end whether the sender hears of it or not
+    # after the archive has arrived, the trial runs to its end even if the connection is lost
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _run(site, lambda install: install.receive(sys.stdin.fileno(), digest, size))
 
@@ -56,13 +56,13 @@ def receive(site: Any, digest: str, size: int) -> None:
 @slot.command()
 @click.pass_obj
 def rollback(site: Any) -> None:
-    """Let the bundle play again that played before the current one."""
+    """Return to the bundle that played before the current one."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _run(site, lambda install: install.rollback())
 
 
 def contents(slots: Slots) -> dict[str, Any]:
-    """What `lefthand slot list --json` prints."""
+    """The slots, the slot on trial and whether a flash is running, as `lefthand slot list --json` prints them."""
     active = slots.active()
     trial = slots.trial()
     found = []
@@ -91,12 +91,12 @@ def _lines(found: dict[str, Any]) -> list[str]:
         on_trial = "  on trial" if entry["slot"] == found["trial"] else ""
         lines.append(f"{mark} {entry['slot']:<8} {what if entry['id'] else 'empty'}{verdict}{on_trial}")
     if found["busy"]:
-        lines.append("A flash or rollback is going on.")
+        lines.append("A flash or rollback is running.")
     return lines
 
 
 def _run(site: Any, work: Any) -> None:
-    """Lets `work` do its part, tells its steps on stdout, and ends with 2 where it was refused."""
+    """Run `work` and print its steps on stdout. Exits with the error's status, mostly 2, if it is refused."""
     from device.flash.box import this_box
     from device.flash.install import Install
     from device.flash.restart import Restarter
@@ -111,7 +111,7 @@ def _run(site: Any, work: Any) -> None:
         _tell("refused", str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        _tell("refused", f"{error.filename or 'A file'} cannot be used ({error.strerror}): see to the box's disk.")
+        _tell("refused", f"{error.filename or 'A file'} cannot be used ({error.strerror}): check the box's disk.")
         sys.exit(2)
 
 
@@ -119,5 +119,5 @@ def _tell(step: str, said: str, **facts: object) -> None:
     try:
         print(json.dumps({"step": step, "said": said, **facts}), flush=True)
     except OSError:
-        # nobody listens any more: the rest is done all the same
+        # the reader is gone, but the work continues
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""`lefthand status`: what the box that runs now tells of itself."""
+"""`lefthand status`: prints the status of the running box."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from device.status.text import lines, one_line, trouble
 from device.system.paths import run_dir
 
 DEAD = 1
+"""Exit status if the box has died or hangs."""
 WIDTH = 8
+"""Width of the column of names, in characters."""
 
 
 @click.command()
 @click.option(
-    "--watch", is_flag=True, help="Show it anew until Ctrl-C: a live view on a terminal, else a line a second."
+    "--watch", is_flag=True, help="Repeat until Ctrl-C: a live view on a terminal, otherwise one line per second."
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="The status file as JSON, with its age and whether the box lives."
+    "--json", "as_json", is_flag=True, help="Print the status file as JSON, with its age and whether the box is alive."
 )
 @click.pass_context
 def status(ctx: click.Context, watch: bool, as_json: bool) -> None:
-    """Say what the running box does; the exit status is 1 where it has died or hangs."""
+    """Show what the running box does. The exit status is 1 if it has died or hangs."""
     if watch:
         _watch(as_json)
         return
@@ -47,12 +49,12 @@ def status(ctx: click.Context, watch: bool, as_json: bool) -> None:
 
 
 def _read() -> tuple[Status, float]:
-    """The status and its age in seconds; UserError where no box runs."""
+    """The status and its age in seconds. Raises UserError if no box runs."""
     folder = run_dir()
     told = read_status(folder)
     if told is None:
         raise UserError(
-            f"No box runs here ({folder / FILE} tells nothing): start it with `sudo systemctl start lefthand`, "
+            f"No box runs here (no status in {folder / FILE}): start it with `sudo systemctl start lefthand`, "
             f"or `lefthand run --wait`."
         )
     return told, _age_s(folder / FILE)
@@ -70,7 +72,7 @@ def _as_json(told: Status, age_s: float) -> str:
 
 
 def _watch(as_json: bool) -> None:
-    """Until Ctrl-C; a box that is not there is waited for."""
+    """Show the status until Ctrl-C. Waits for the box if it does not run."""
     drawn = sys.stdout.isatty() and not as_json and find_spec("rich") is not None
     try:
         if drawn:
@@ -84,7 +86,7 @@ def _watch(as_json: bool) -> None:
 
 
 def _look() -> tuple[Status, float] | str:
-    """The status and its age, or the sentence that says why there is none."""
+    """The status and its age in seconds, or a sentence that explains why there is none."""
     try:
         return _read()
     except UserError as error:
@@ -92,7 +94,7 @@ def _look() -> tuple[Status, float] | str:
 
 
 def _print(as_json: bool, period_s: float = 1.0, wait: Callable[[float], None] = time.sleep) -> None:
-    """A line a second; a sentence once, as long as it stays the same."""
+    """Print one line per `period_s`. A sentence about a fault is printed once, until it changes."""
     said = ""
     while True:
         found = _look()

@@ -1,4 +1,4 @@
-"""`lefthand synth`: what the unit lefthand-synth runs."""
+"""`lefthand synth`: the command of the unit lefthand-synth."""
 
 from __future__ import annotations
 

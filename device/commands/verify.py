@@ -1,4 +1,4 @@
-"""`lefthand verify`."""
+"""`lefthand verify`: checks a bundle."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from device.bundles.signature import SIGNATURE, SIGNERS, check_signature
     "--signers",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help=f"The bundle must be signed by one of the keys in this file. [{SIGNERS}, if it and a signature are there]",
+    help=f"The bundle must be signed by one of the keys in this file. [{SIGNERS}, if it and a signature exist]",
 )
 def verify(bundle: Path, signers: Path | None) -> None:
-    """Check a BUNDLE of models, from schema to golden outputs, in the runtime at hand. [the shipped one]"""
+    """Check a BUNDLE of models, from schema to golden outputs, in the installed runtime. [the shipped one]"""
     from device.bundles.golden import verify as lines_of
 
     folder = bundle.resolve()
@@ -30,12 +30,12 @@ def verify(bundle: Path, signers: Path | None) -> None:
 
 
 def _signed(folder: Path, signers: Path | None) -> str:
-    """Whose the bundle is, in words. Raises UserError where it must be somebody's and is not."""
+    """The signer of the bundle, in words. Raises UserError if a required signature is missing or wrong."""
     if not (folder / MANIFEST).is_file():
-        # the opening of the bundle says it better
+        # `Bundle.open` reports a missing manifest with a better sentence
         return "not checked"
     if signers is None and not (folder / SIGNATURE).exists():
         return "none: flashing signs it"
     if signers is None and not SIGNERS.is_file():
-        return f"there, but not checked: give --signers, as there is no {SIGNERS} here"
+        return f"present, but not checked: give --signers, because {SIGNERS} does not exist"
     return f"good, by {check_signature((folder / MANIFEST).read_bytes(), folder / SIGNATURE, signers or SIGNERS)}"

@@ -1,4 +1,4 @@
-"""Doctor's checks of what is plugged in: the sound input and its rates, MIDI ports, the synthesiser."""
+"""Checks of `lefthand doctor` for ports: the sound input and its rates, MIDI ports, the synthesiser."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from device.settings.config import DEFAULT_RATE, Config
 
 
 def check_sound(machine: Machine, config: Config) -> Finding:
-    """The sound input of the settings, its channels, and whether it runs at the rate that is asked for."""
+    """Check the sound input that the settings name: its presence, its channels and its sample rate."""
     audio, name = config.audio, "sound"
     if audio.is_midi:
-        return good(name, "not listened to: the right hand comes as MIDI")
+        return good(name, "not used: the right hand comes as MIDI")
     running = machine.status()
     if running is not None and running[0].alive and running[0].audio.port is not None:
-        # a card that is in use shows itself to nobody else
+        # a sound card in use is not listed for other programs
         heard = running[0].audio
         return good(name, f"{heard.port} at {heard.rate} Hz, in use by the running box")
     try:
@@ -38,29 +38,29 @@ def check_sound(machine: Machine, config: Config) -> Finding:
         return good(name, f"{port} at {audio.rate} Hz (it has {listing})")
     if audio.rate == DEFAULT_RATE:
         nearest = min(rates, key=lambda rate: abs(rate - DEFAULT_RATE))
-        return good(name, f"{port} at {nearest} Hz, for it has no {DEFAULT_RATE}")
+        return good(name, f"{port} at {nearest} Hz, because it has no {DEFAULT_RATE}")
     return broken(name, f'"{port}" does not run at {audio.rate} Hz.', f"Set [audio] rate to one of {listing}.")
 
 
 def check_output(machine: Machine, config: Config) -> Finding:
-    """The MIDI port of the left hand."""
+    """Check the MIDI output of the left hand."""
     if not config.plays_midi:
-        return good("MIDI out", "not played to")
+        return good("MIDI out", "not used: the settings send no MIDI")
     return _port("MIDI out", config.midi.output, machine.midi_outputs, OUTPUT)
 
 
 def check_input(machine: Machine, config: Config) -> Finding:
-    """The MIDI port of a right hand that is not listened to."""
+    """Check the MIDI input of the right hand, if the settings use one."""
     if not config.audio.is_midi:
-        return good("MIDI in", "not needed: the right hand is heard")
+        return good("MIDI in", "not used: the right hand comes as sound")
     return _port("MIDI in", config.midi.input, machine.midi_inputs, INPUT)
 
 
 def check_synth(machine: Machine, config: Config) -> Finding:
-    """FluidSynth, its soundfont, and whether it runs."""
+    """Check FluidSynth and its soundfont, and that it runs."""
     name = "synth"
     if not config.plays_synth:
-        return good(name, "not asked for")
+        return good(name, "not used: the settings play no synthesiser")
     if not machine.has_program("fluidsynth"):
         return broken(name, "fluidsynth is not installed.", "Run `sudo apt install fluidsynth`.")
     try:
@@ -74,7 +74,7 @@ def check_synth(machine: Machine, config: Config) -> Finding:
 
 
 def check_permissions(machine: Machine) -> Finding:
-    """Whether this account may use ALSA's devices."""
+    """Check that this account may use ALSA's devices."""
     devices = machine.find("/dev/snd/*")
     nodes = [path for path in devices if not path.endswith(("by-id", "by-path"))]
     if not nodes:

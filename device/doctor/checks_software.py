@@ -1,4 +1,4 @@
-"""Doctor's checks of what was installed: runtime, bundle, settings, and the speed of all that on this machine."""
+"""Checks of `lefthand doctor` for software: runtime, bundle, speed on this machine, and calibration."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from device.status.hop_times import LARGEST_SHARE
 
 
 def check_runtime(machine: Machine) -> Finding:
-    """A TFLite runtime, and a numpy that it works with."""
+    """Check that a TFLite runtime is installed and that it works with the installed numpy."""
     numpy, found = machine.version("numpy") or "none", machine.runtimes()
     if not found:
         return broken("runtime", "No TFLite runtime is installed.", "Run `pip install ai-edge-litert`.")
     named = ", ".join(f"{PACKAGES[name]} {machine.version(PACKAGES[name]) or ''}".strip() for name in found)
-    # the import passes, and the first model fails
+    # tflite_runtime can be imported with numpy 2, but the first model fails
     if found == ["tflite"] and int(numpy.split(".")[0]) >= 2:
         return broken(
             "runtime",
@@ -30,19 +30,19 @@ def check_runtime(machine: Machine) -> Finding:
 
 
 def check_bundle(machine: Machine, config: Config | None) -> tuple[Finding, Bundle | None]:
-    """Checksums and golden vectors of the bundle that would play; the bundle where they are right."""
+    """Check checksums and golden vectors of the bundle that would play. Returns the bundle if they are right."""
     try:
         bundle = machine.bundle(config.play.bundle if config is not None else "")
-        # speed is a check of its own
+        # no speed limit here: `check_speed` checks it
         golden.verify(bundle, slowest=float("inf"))
     except UserError as error:
-        return broken("bundle", str(error), "Flash the bundle again, or install lefthand anew."), None
+        return broken("bundle", str(error), "Flash the bundle again, or install lefthand again."), None
     made = f"{bundle.manifest.name} {bundle.manifest.version} ({bundle.digest[:12]})"
     return good("bundle", f"{made}: checksums and golden vectors are right"), bundle
 
 
 def check_speed(machine: Machine, bundle: Bundle | None) -> Finding:
-    """Hops of the whole engine, timed here and now."""
+    """Check how long the whole engine takes for a hop, by a measurement."""
     if bundle is None:
         return notice("speed", "Not measured without a bundle.")
     times, hop_ms = machine.hop_times(bundle), bundle.features.hop_s * 1e3
@@ -57,7 +57,7 @@ def check_speed(machine: Machine, bundle: Bundle | None) -> Finding:
 
 
 def check_latency(machine: Machine, config: Config) -> Finding:
-    """Whether it is known how late our notes are."""
+    """Check that the latency of the outputs is known, from a calibration or from the settings."""
     measured = machine.calibration()
     leads = [f"MIDI {midi_lead_s(config, measured) * 1e3:.0f} ms"] if config.plays_midi else []
     leads += [f"synthesiser {synth_lead_s(config, measured) * 1e3:.0f} ms"] if config.plays_synth else []

@@ -1,4 +1,4 @@
-"""Doctor's checks of the machine itself: real time, processor, power, memory, disk, clock, service."""
+"""Checks of `lefthand doctor` for the machine: real time, processor, power, memory, disk, clock, service."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from device.doctor.machine import Machine
 from device.status.schema import STALE_S
 
 LEAST_MEMORY_MB, LITTLE_MEMORY_MB = 80, 160
+"""Free memory in MiB: below the first the check fails, below the second it gives a notice."""
 LEAST_DISK_MB, LITTLE_DISK_MB = 20, 200
+"""Free disk space in MiB: below the first the check fails, below the second it gives a notice."""
 BUILT = 2026
-"""The year of this program: a clock before it is wrong."""
+"""Year in which this program was written. A clock that shows an earlier year is wrong."""
 GOVERNORS = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
 UNDERVOLTAGE, CAPPED, SLOWED, HOT = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+"""Bits of get_throttled for the state now: low voltage, capped speed, throttled, soft temperature limit."""
 BEFORE = 16
-"""The same bits so much higher: it has happened since the start."""
+"""Shift of the same bits that say that the state has occurred since the start."""
 
 
 def check_real_time(machine: Machine) -> Finding:
-    """Whether the loop may go before everything else."""
+    """Check that the audio loop may have real-time priority."""
     if machine.real_time():
         return good("real time", "threads may have real-time priority")
     return notice(
@@ -29,7 +32,7 @@ def check_real_time(machine: Machine) -> Finding:
 
 
 def check_governor(machine: Machine) -> Finding:
-    """The processor's governor."""
+    """Check that the frequency governor does not keep the processor at its lowest speed."""
     found = {machine.read(path) for path in machine.find(GOVERNORS)} - {None}
     if not found:
         return good("governor", "the processor's speed is not governed by Linux here")
@@ -44,12 +47,12 @@ def check_governor(machine: Machine) -> Finding:
 
 
 def check_power(machine: Machine) -> Finding:
-    """A Pi's own word on its power supply and heat."""
+    """Check what a Raspberry Pi reports about its power supply and temperature."""
     said = machine.read(THROTTLED) or machine.ask("vcgencmd", "get_throttled")
     try:
         bits = int((said or "").rpartition("=")[2], 16)
     except ValueError:
-        return good("power", "this machine does not tell of undervoltage")
+        return good("power", "this machine does not report undervoltage")
     now = _power_words(bits)
     if now:
         return broken("power", f"The Pi is slowed down now: {now}.", _power_remedy(bits))
@@ -59,18 +62,18 @@ def check_power(machine: Machine) -> Finding:
 
 
 def check_memory(machine: Machine) -> Finding:
-    """What is left for programs."""
+    """Check the free memory."""
     said = machine.read("/proc/meminfo") or ""
     lines = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
     try:
         free_mb = int(lines["MemAvailable"].split()[0]) // 1024
     except (KeyError, ValueError, IndexError):
-        return notice("memory", "The kernel does not tell how much memory is free.")
+        return notice("memory", "The kernel does not report how much memory is free.")
     return _amount("memory", free_mb, LEAST_MEMORY_MB, LITTLE_MEMORY_MB, "End other programs.")
 
 
 def check_disk(machine: Machine) -> Finding:
-    """What is left where bundles and recordings are kept."""
+    """Check the free space on the disk of bundles and recordings."""
     folder = machine.state_dir()
     free_mb = machine.free_bytes(folder) // 2**20
     remedy = f"Remove old recordings, or see `sudo du -xh {folder} | sort -h | tail`."
@@ -78,7 +81,7 @@ def check_disk(machine: Machine) -> Finding:
 
 
 def check_clock(machine: Machine) -> Finding:
-    """The system's clock: nothing is played by it, but logs are dated by it."""
+    """Check the system clock. Playing does not use it, but the logs do."""
     now = machine.now()
     shown = now.strftime("%Y-%m-%d %H:%M UTC")
     remedy = "Connect the network once, or run `sudo timedatectl set-time 'YYYY-MM-DD HH:MM'`."
@@ -90,7 +93,7 @@ def check_clock(machine: Machine) -> Finding:
 
 
 def check_service(machine: Machine) -> Finding:
-    """The service where it is installed, and what the running box tells of itself."""
+    """Check the service if it is installed, and the status of the running box."""
     told = machine.status()
     said = machine.ask("systemctl", "show", "lefthand.service", "--property=LoadState,ActiveState,NRestarts,Result")
     unit = dict(line.split("=", 1) for line in (said or "").splitlines() if "=" in line)
@@ -107,9 +110,9 @@ def check_service(machine: Machine) -> Finding:
     if not status.alive:
         return broken("service", f"Process {status.pid} has ended and left its status.", "Start the box again.")
     if age_s > STALE_S:
-        return broken("service", f"Process {status.pid} has told nothing for {age_s:.0f} s.", "Restart the box.")
+        return broken("service", f"Process {status.pid} has reported nothing for {age_s:.0f} s.", "Restart the box.")
     if status.state == "waiting":
-        return notice("service", f"{status.message}.", "It begins by itself when that is there.")
+        return notice("service", f"{status.message}.", "Playing starts when it is connected.")
     restarts = unit.get("NRestarts", "0")
     if restarts != "0":
         return notice("service", f"{status.message}; restarted {restarts} times.", "See `journalctl -u lefthand`.")
@@ -131,5 +134,5 @@ def _power_words(bits: int) -> str:
 
 def _power_remedy(bits: int) -> str:
     if bits & UNDERVOLTAGE:
-        return "Use the official power supply and a short cable, and give USB devices a hub with its own."
-    return "Give it air or a heat sink."
+        return "Use the official power supply and a short cable, and connect USB devices to a hub with its own supply."
+    return "Give the Pi more air or a heat sink."

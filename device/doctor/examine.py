@@ -1,4 +1,4 @@
-"""`lefthand doctor`: every check in turn, in the order in which one fault explains the next."""
+"""`lefthand doctor`: runs all checks. A fault that can cause others is checked first."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from device.errors import UserError
 from device.settings.config import Config, read_config
 
 WIDTH = 11
-"""Of the longest name."""
+"""Length of the longest name of a check, in characters."""
 
 
 def examine(machine: Machine, settings: Path) -> Iterator[Finding]:
-    """Findings as they are made; `settings` is the file that the box would read."""
+    """Run the checks and yield each finding. `settings` is the settings file of the box."""
     config: Config | None = None
     try:
         config = read_config(settings)

@@ -1,4 +1,4 @@
-"""What one check of `lefthand doctor` has found."""
+"""The result of one check of `lefthand doctor`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Level: TypeAlias = Literal["good", "notice", "broken"]
 
 @dataclass(frozen=True)
 class Finding:
-    """A line: `name` is what was looked at, `text` what is so, `remedy` what to do where it is not good."""
+    """One line of the report: `name` of the check, `text` with its result, `remedy` if the result is not good."""
 
     name: str
     level: Level
@@ -18,21 +18,21 @@ class Finding:
     remedy: str = ""
 
     def line(self, width: int) -> str:
-        """For a person, the name filled up to `width`."""
+        """The finding as a line of text, with the name padded to `width` characters."""
         mark = {"good": "ok ", "notice": "-- ", "broken": "NOT"}[self.level]
         return f"{mark} {self.name:<{width}}  {self.text}" + (f" {self.remedy}" if self.remedy else "")
 
 
 def good(name: str, text: str) -> Finding:
-    """All is well."""
+    """A finding that needs no action."""
     return Finding(name, "good", text)
 
 
 def notice(name: str, text: str, remedy: str = "") -> Finding:
-    """It plays, but this should be known."""
+    """A finding that does not stop the box, but that its owner should know."""
     return Finding(name, "notice", text, remedy)
 
 
 def broken(name: str, text: str, remedy: str = "") -> Finding:
-    """It will not play, or not in time."""
+    """A finding that keeps the box from playing, or from playing on time."""
     return Finding(name, "broken", text, remedy)

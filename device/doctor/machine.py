@@ -1,4 +1,4 @@
-"""The machine as `lefthand doctor` sees it: all that its checks ask goes through here."""
+"""Access of `lefthand doctor` to the machine: its checks read everything through this class."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from device.system.paths import run_dir, state_dir
 from device.system.realtime import ask_for_fifo, settled
 
 ANSWER_S = 5.0
-"""A program that is asked something has this long."""
+"""Longest time in seconds for a program to answer."""
 MEASURED_S = 8.0
 """Seconds of sound in which hops are timed."""
 
 
 class Machine:
-    """This very one; tests take others."""
+    """The machine that runs this program. Tests replace it by a subclass."""
 
     def read(self, path: str) -> str | None:
-        """A small file's text without the blanks around it, None where it cannot be read."""
+        """Text of a small file without surrounding blanks. None if it cannot be read."""
         try:
             return Path(path).read_text(encoding="utf-8", errors="replace").strip("\0 \n")
         except OSError:
             return None
 
     def find(self, pattern: str) -> list[str]:
-        """Paths below / that fit a glob."""
+        """Paths that match the glob `pattern`, which begins with /."""
         return sorted(str(path) for path in Path("/").glob(pattern.removeprefix("/")))
 
     def ask(self, *command: str) -> str | None:
-        """What a program says, None where there is none or it fails."""
+        """Output of a program. None if the program is missing or fails."""
         if shutil.which(command[0]) is None:
             return None
         try:
@@ -61,11 +61,11 @@ class Machine:
         return ran.stdout.strip() if ran.returncode == 0 else None
 
     def has_program(self, name: str) -> bool:
-        """Whether it is installed."""
+        """Whether the program `name` is installed."""
         return shutil.which(name) is not None
 
     def version(self, package: str) -> str | None:
-        """Of an installed Python package."""
+        """Version of an installed Python package. None if it is not installed."""
         try:
             return metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -76,7 +76,7 @@ class Machine:
         return available_runtimes()
 
     def may_use(self, path: str) -> bool:
-        """Whether this account may read and write it."""
+        """Whether this account may read and write the file `path`."""
         return os.access(path, os.R_OK | os.W_OK)
 
     def real_time(self) -> bool:
@@ -88,21 +88,21 @@ class Machine:
         return given[0]
 
     def free_bytes(self, folder: Path) -> int:
-        """On the disk of a folder that need not exist."""
+        """Free bytes on the disk of `folder`, which may not exist yet."""
         while not folder.exists():
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
     def state_dir(self) -> Path:
-        """Where things are kept."""
+        """Folder of the bundles and the calibration. It may not exist yet."""
         return state_dir()
 
     def now(self) -> datetime:
-        """By the system's clock."""
+        """Time of the system clock, in UTC."""
         return datetime.now(UTC)
 
     def status(self) -> tuple[Status, float] | None:
-        """What a running box tells, and the age of that in seconds."""
+        """Status of the running box and its age in seconds. None if there is none."""
         status = read_status(run_dir())
         if status is None:
             return None
@@ -112,11 +112,11 @@ class Machine:
             return None
 
     def calibration(self) -> Calibration | None:
-        """What was measured."""
+        """The stored calibration. None if there is none."""
         return read_calibration()
 
     def sound_inputs(self, rates_for: str, channels: int) -> list[tuple[SoundInput, Sequence[int]]]:
-        """The inputs, and the rates in Hz of those whose names contain `rates_for`."""
+        """All sound inputs, with the rates in Hz of those whose names contain `rates_for`."""
         with portaudio() as system:
             inputs = sound_inputs(system)
             return [
@@ -125,19 +125,19 @@ class Machine:
             ]
 
     def midi_outputs(self) -> list[Port]:
-        """Those there are."""
+        """MIDI outputs that are connected."""
         return midi_outputs()
 
     def midi_inputs(self) -> list[Port]:
-        """Those there are."""
+        """MIDI inputs that are connected."""
         return midi_inputs()
 
     def bundle(self, path: str) -> Bundle:
-        """The opened bundle that a run would take; raises BundleError."""
+        """Open the bundle in `path`, or the current one if `path` is empty. Raises BundleError."""
         return Bundle.open(path or current_bundle())
 
     def hop_times(self, bundle: Bundle) -> HopTimes:
-        """The whole engine's, hearing and playing, as `lefthand run` has it: after a warm-up, without collections."""
+        """Time hops of the whole engine as in `lefthand run`: after a warm-up, without garbage collection."""
         engine = Engine(
             clock=make_clock("fixed", 100.0, 0, Meter.parse("4/4"), None),
             hearing=hearing_of(bundle),

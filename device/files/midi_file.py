@@ -1,4 +1,4 @@
-"""MIDI files: a right hand read from one, a left hand written to one."""
+"""Reads a right hand from a MIDI file, and writes a left hand to a MIDI file."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from device.files.sound_file import check_present
 
 SUFFIXES = (".mid", ".midi")
 _SHORTEST_TICKS = 1
+"""Shortest length of a written note in ticks. With 0 its note-off could come before its note-on."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The notes of one track, or of one channel of a file that has a single track."""
+    """The notes of one track, or of one channel if the file has a single track."""
 
     number: int
     name: str
     notes: tuple[Note, ...]
     drums: bool
     end_s: float
-    """When its last key is let go."""
+    """Time in seconds at which the last key is released."""
 
     def split(self, lowest: int) -> Part:
-        """The same with the notes below `lowest` in the left hand."""
+        """Return a copy of this part in which the notes below the pitch `lowest` belong to the left hand."""
         left = (replace(note, hand="left") if note.pitch < lowest else note for note in self.notes)
         return replace(self, notes=tuple(left))
 
@@ -40,19 +41,22 @@ class Part:
 
 @dataclass(frozen=True)
 class MidiInput:
-    """A MIDI file's parts and its time: what a right hand and `--clock file` need."""
+    """A MIDI file's parts, for the right hand, and its tempo and metre, for `--clock file`."""
 
     path: Path
     tempo_map: TempoMap
     signatures: tuple[tuple[int, int, int], ...]
-    """(tick, beats, beat type) as written."""
+    """(tick, beats in a bar, beat type) of each time signature, as written."""
     conductor: tuple[tuple[int, mido.MetaMessage], ...]
     """(tick, message) of every tempo, time signature and key signature."""
     parts: tuple[Part, ...]
     end_tick: int
 
     def part(self, wanted: str | None = None) -> Part:
-        """The one with notes that are not drums; `wanted` is its number or name where there are several."""
+        """Return the part with notes that are not drums. `wanted`, its number or name, selects one of several.
+
+        Raises UserError if no part has notes, or if not exactly one part matches.
+        """
         playable = [part for part in self.parts if not part.drums]
         if not playable:
             raise UserError(f"{self.path} holds no notes (channel 10 is never a right hand): give another file.")
@@ -71,7 +75,7 @@ class MidiInput:
 
 
 def read_midi(path: Path) -> MidiInput:
-    """Read a MIDI file of type 0 or 1; UserError where it is missing, empty, cut short or none."""
+    """Read a MIDI file of type 0 or 1. Raises UserError if it is missing, empty, cut short or not such a file."""
     check_present(path)
     try:
         file = mido.MidiFile(str(path), clip=True)
@@ -104,7 +108,7 @@ def read_midi(path: Path) -> MidiInput:
 
 
 def events(notes: Sequence[Note]) -> list[NoteHeard | NoteEnded]:
-    """What a hearing would have told of `notes`, in the order of the messages; note-offs come first."""
+    """Return the events that a hearing would give for `notes`, ordered by time; at equal times ends come first."""
     told: list[tuple[float, int, NoteHeard | NoteEnded]] = []
     for note in notes:
         told.append((note.onset_s, 1, NoteHeard(note)))
@@ -117,8 +121,8 @@ def events(notes: Sequence[Note]) -> list[NoteHeard | NoteEnded]:
 def write_midi(path: Path, sends: Sequence[Send], like: MidiInput | None = None, tempo: float = 120.0) -> None:
     """Write the messages `sends`, at their due times from zero, as a tempo track and one note track.
 
-    With `like` the file has its ticks per beat, tempo map and time signatures, else `tempo` quarters a
-    minute. A key's messages are put in order, and what is still down at the end is let go.
+    With `like`, the file takes its ticks per beat, tempo map and time signatures from that file. Otherwise its tempo
+    is `tempo` quarters a minute. Each key's messages are put in order, and keys still down at the end are released.
     """
     if like is None:
         tempo_map = TempoMap(TICKS_PER_BEAT, [(0, mido.bpm2tempo(tempo))])
@@ -134,13 +138,13 @@ def write_midi(path: Path, sends: Sequence[Send], like: MidiInput | None = None,
 
 
 def sent_notes(path: Path) -> list[tuple[int, float, float]]:
-    """(pitch, on, off) in seconds of every note in a file of what the box has sent, in the order of onsets."""
+    """Return (pitch, on, off) in seconds of every note in a file of the box's sent messages, ordered by onset."""
     notes = [note for part in read_midi(path).parts if not part.drums for note in part.notes]
     return sorted(((n.pitch, n.onset_s, n.offset_s or n.onset_s) for n in notes), key=lambda n: (n[1], n[0]))
 
 
 def notes_of(sends: Sequence[Send], hand: Hand = "left") -> list[Note]:
-    """The notes that the messages `sends` play, in the order of their onsets; each ends at its note-off."""
+    """Return the notes that the messages `sends` play, ordered by onset. Each note ends at its note-off."""
     down: dict[int, Send] = {}
     notes: list[Note] = []
 
@@ -160,7 +164,10 @@ def notes_of(sends: Sequence[Send], hand: Hand = "left") -> list[Note]:
 
 
 def ringing_notes(sends: Sequence[Send]) -> list[Note]:
-    """As `notes_of`, as they sound: what is let go under the pedal rings until that is up or the key is struck anew."""
+    """Return the notes of `notes_of` with their sounding lengths.
+
+    A note that is released while the pedal is down rings until the pedal goes up or its key is struck again.
+    """
     down: list[tuple[float, float]] = []
     began_s: float | None = None
     for send in _in_order(sends):
@@ -184,12 +191,12 @@ def ringing_notes(sends: Sequence[Send]) -> list[Note]:
 
 
 def _in_order(sends: Sequence[Send]) -> list[Send]:
-    """By due time, a note-off before the note-on of the same instant, the order of sending otherwise."""
+    """Sort by due time. At equal times other messages come before note-ons; otherwise the order of sending stays."""
     return sorted(sends, key=lambda s: (s.due_s, s.kind == "note_on"))
 
 
 def _messages(sends: Sequence[Send], tempo_map: TempoMap) -> list[tuple[int, mido.Message]]:
-    """(tick, message) with every note a tick long or more and closed before its key is struck again."""
+    """Return (tick, message). Every note lasts at least one tick and ends before its key is struck again."""
     timed: list[tuple[int, int, mido.Message]] = []
     for send in sends:
         if send.kind == "control":
@@ -228,7 +235,7 @@ def _absolute(track: mido.MidiTrack) -> list[tuple[int, mido.Message | mido.Meta
 
 
 def _parts(tracks: list[list[tuple[int, mido.Message]]], tempo_map: TempoMap) -> list[Part]:
-    """The tracks with notes, numbered as in the file from 0; of a single track its channels, from 1."""
+    """Return the tracks with notes, numbered from 0 as in the file. A single track gives its channels, from 1."""
     parts: list[Part] = []
     for number, track in enumerate(tracks):
         channels = sorted({m.channel for _, m in track if m.type == "note_on" and m.velocity > 0})
@@ -246,7 +253,10 @@ def _parts(tracks: list[list[tuple[int, mido.Message]]], tempo_map: TempoMap) ->
 
 
 def _notes(track: list[tuple[int, mido.Message]], channels: list[int], tempo_map: TempoMap) -> list[Note]:
-    """The piano's notes on `channels`; a key struck again ends its note, and the track's end ends all."""
+    """Return the notes on `channels` within the piano's range.
+
+    A second stroke of a key ends its first note. The end of the track ends all open notes.
+    """
     down: dict[int, tuple[int, int]] = {}
     notes: list[Note] = []
 

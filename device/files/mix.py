@@ -1,4 +1,4 @@
-"""MIX.wav: both hands as sound, the left one from a General MIDI soundfont of the system."""
+"""Mixes both hands into one sound file. The left hand is played with an installed General MIDI soundfont."""
 
 from __future__ import annotations
 
@@ -18,23 +18,28 @@ if TYPE_CHECKING:
     import tinysoundfont
 
 RATE = 44_100
-"""Of a mix without recorded sound."""
+"""Sample rate in Hz of a mix without recorded sound."""
 TAIL_S = 1.5
-"""For the last strings to die away."""
+"""Seconds after the last note-off, so that the last notes can die away."""
 LEFT_BELOW_DB = 3.0
-"""The left hand is mixed this much softer than the recorded right hand."""
+"""Decibels. The left hand is this much softer than the recorded right hand, so that it accompanies."""
 _HEADROOM = 0.98
+"""Highest peak of the mix, as a share of full scale. It leaves a small margin before clipping."""
 _LOUDNESS_S, _LOUDNESS_PERCENTILE = 0.05, 90.0
+"""Loudness is this percentile of the levels of frames of so many seconds. Quiet passages hardly affect it."""
 _SHORTEST_S = 0.02
+"""Seconds. Shorter notes are rendered with this length, so that each note-off comes after its note-on."""
 _VOICES = 128
+"""Largest number of voices that the synthesiser plays at once."""
 _PIANO = 0
+"""General MIDI program of the grand piano, counted from 0."""
 
 Stereo = NDArray[np.float32]
 
 
 def best_soundfont() -> Path:
-    """The best soundfont installed; UserError, with a package to install, where there is none."""
-    # a compressed one (.sf3) takes a gigabyte of memory and 18 s to load here
+    """Return the best installed soundfont. Raises UserError, with a package to install, if there is none."""
+    # compressed soundfonts (.sf3) are not used: one takes a gigabyte of memory and 18 s to load here
     for path in soundfonts(".sf2"):
         return path
     raise UserError(
@@ -44,10 +49,10 @@ def best_soundfont() -> Path:
 
 
 def mix(sound: SoundFile | None, right: Sequence[Note], left: Sequence[Note]) -> tuple[Stereo, int]:
-    """Both hands, float32[n, 2] within full scale, and their sample rate.
+    """Return both hands as float32[n, 2] within full scale, and the sample rate in Hz.
 
-    With `sound` that recording is the right hand, as it is, and the left hand is levelled to it; without,
-    both hands are rendered.
+    With `sound`, that recording is the right hand, unchanged, and the left hand's level is adjusted to it. Without
+    `sound`, both hands are rendered and scaled to nearly full scale. A mix that would clip is scaled down.
     """
     rate = RATE if sound is None else sound.rate
     lower = render(left, rate)
@@ -67,7 +72,7 @@ def mix(sound: SoundFile | None, right: Sequence[Note], left: Sequence[Note]) ->
 
 
 def write_mix(path: Path, sound: SoundFile | None, right: Sequence[Note], left: Sequence[Note]) -> None:
-    """Write `mix` as a 16-bit WAV file."""
+    """Write the result of `mix` as a 16-bit WAV file."""
     import soundfile
 
     both, rate = mix(sound, right, left)
@@ -75,7 +80,10 @@ def write_mix(path: Path, sound: SoundFile | None, right: Sequence[Note], left: 
 
 
 def render(notes: Sequence[Note], rate: int, soundfont: Path | None = None) -> Stereo:
-    """`notes` on a piano, float32[n, 2] from time 0; open notes sound to the end. Nothing for no notes."""
+    """Return `notes` played on a piano as float32[n, 2], from time 0. Open notes sound until the end.
+
+    Without notes the array has no rows. Raises UserError if the soundfont or tinysoundfont is missing or unusable.
+    """
     if not notes:
         return np.zeros((0, 2), np.float32)
     synth = _synth(rate, soundfont or best_soundfont())
@@ -122,7 +130,7 @@ def _gain(upper: Stereo, lower: Stereo, rate: int) -> np.float32:
 
 
 def _loudness(sound: Stereo, rate: int) -> float:
-    """Root mean square of its loud passages, full scale 1."""
+    """Return the root mean square of the loud passages of `sound`. A value of 1 is full scale."""
     frame = max(1, int(_LOUDNESS_S * rate))
     frames = sound[: len(sound) // frame * frame].reshape(-1, frame * 2)
     if len(frames) == 0:

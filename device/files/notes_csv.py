@@ -1,4 +1,4 @@
-"""NOTES.csv: every note that was heard, one a line."""
+"""Writes and reads NOTES.csv, which holds one heard note in each line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from device.events import Hand, Note
 
 COLUMNS = ("onset_s", "offset_s", "midi_pitch", "velocity", "confidence", "decided_s", "hand")
 _DIGITS = 6
-"""Microseconds: finer than a sample at 384 kHz."""
+"""Decimal places of a second. A microsecond is shorter than a sample at 384 kHz."""
 _HANDS: dict[str, Hand] = {"right": "right", "left": "left", "own": "own"}
 
 
 def write_notes(path: Path, notes: Sequence[Note]) -> None:
-    """Write `notes` in the order of their decisions; `offset_s` is empty while a key is down."""
+    """Write `notes`, sorted by the time of decision. `offset_s` is empty for a note that has not ended."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)
@@ -26,7 +26,7 @@ def write_notes(path: Path, notes: Sequence[Note]) -> None:
 
 
 def read_notes(path: Path) -> list[Note]:
-    """The notes of a file that `write_notes` wrote; KeyError or ValueError for another."""
+    """Return the notes of a file from `write_notes`. Raises KeyError or ValueError for any other file."""
     with path.open(newline="", encoding="utf-8") as file:
         return [
             Note(

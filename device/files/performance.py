@@ -1,4 +1,4 @@
-"""What came of one run of the engine over an input: everything that its outputs are written from."""
+"""Collects the events of one run of the engine. All output files are written from this collection."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Literal, TypeAlias
 from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 
 BEATS_LOOKED_AT = 8
-"""For the length of a bar at the end."""
+"""Number of last beats from which the length of a bar is computed."""
 UNKNOWN_BARS_S = 2.0
-"""Two quick bars, where no beat tells how long one is."""
+"""Seconds assumed for two bars if there are too few beats. This is the length of two quick bars."""
 
 Kind: TypeAlias = Literal["audio", "midi"]
 
 
 @dataclass
 class Performance:
-    """Events in the order in which they left the engine; `input_s` is the length of the input in seconds.
+    """Events in the order in which they left the engine. `input_s` is the length of the input in seconds.
 
-    Notes decided after the input's end are left out: a cut recording gives the notes that the whole one had
-    given by then.
+    Notes that were decided after the input's end are left out. Therefore a recording that is cut gives the same
+    notes as the whole recording up to that time.
     """
 
     kind: Kind
@@ -32,18 +32,18 @@ class Performance:
     chords: list[ChordChosen] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
     hop_times_s: list[float] = field(default_factory=list)
-    """How long the engine took for each hop."""
+    """Seconds of computing time of the engine for each hop."""
     warnings: list[str] = field(default_factory=list)
     _notes: dict[tuple[int, float], Note] = field(default_factory=dict)
 
     @property
     def notes(self) -> list[Note]:
-        """Every note heard, with its offset where that was heard too."""
+        """Every heard note, with its offset if that was heard too."""
         return list(self._notes.values())
 
     @property
     def two_bars_s(self) -> float:
-        """The length of the last two bars' beats, or `UNKNOWN_BARS_S` where there were too few."""
+        """Length of two bars in seconds, from the last beats; UNKNOWN_BARS_S if there are fewer than two beats."""
         latest = self.beats[-BEATS_LOOKED_AT:]
         if len(latest) < 2:
             return UNKNOWN_BARS_S
@@ -51,7 +51,7 @@ class Performance:
         return 2 * beat_s * (1 + max(beat.position for beat in latest))
 
     def close(self) -> None:
-        """No note-off stays later than two bars after the input's end, and no note begins there."""
+        """Cut the left hand two bars after the input's end: drop later note-ons, and move later messages there."""
         latest_s = self.input_s + self.two_bars_s
         self.sends = [
             send if send.due_s <= latest_s else replace(send, due_s=latest_s)
@@ -61,11 +61,11 @@ class Performance:
 
     @property
     def end_s(self) -> float:
-        """When input and left hand are both over."""
+        """Time in seconds at which both the input and the left hand have ended."""
         return max([self.input_s, *(send.due_s for send in self.sends)])
 
     def collect(self, events: Iterable[Event]) -> None:
-        """Take in what the engine told."""
+        """Add events of the engine."""
         for event in events:
             match event:
                 case NoteHeard(note):

@@ -1,4 +1,4 @@
-"""ROLL.png: a piano roll of what was heard and what was played to it."""
+"""Draws ROLL.png, a piano roll of the heard notes and the played left hand."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 WIDTH_PX, DPI = 1600, 100
 ROW_S = 20.0
-"""The longest row, in seconds, so that a sixteenth at 120 is 10 pixels wide."""
+"""Length of the longest row in seconds. A sixteenth at 120 beats a minute is then about 10 pixels wide."""
 MOST_ROWS = 40
+"""Largest number of rows. A longer performance gets longer rows, so that the picture stays a readable size."""
 
 HEARD, PLAYED, OTHER, OWN = "#2868b0", "#e8743b", "#43a08d", "#a7adb8"
 _INK, _BAR, _BEAT, _EDGE, _KEYS = "#30343b", "#8e95a3", "#dcdfe6", "#dfe2e8", "#f5f6f8"
@@ -33,13 +34,16 @@ _NOTE_HEIGHT, _SHORTEST_BAR_S = 0.86, 0.03
 
 
 def write_plot(path: Path, performance: Performance, title: str) -> None:
-    """Write the roll as a PNG 1600 pixels wide, in rows of at most 20 seconds (longer ones beyond 13 minutes)."""
+    """Write the roll as a PNG, 1600 pixels wide, in rows of at most 20 s. Beyond 13 minutes the rows are longer.
+
+    Raises UserError if matplotlib is missing, and OSError if the file cannot be written.
+    """
     figure = draw(performance, title)
     figure.savefig(str(path), format="png", dpi=DPI, facecolor="white")
 
 
 def draw(performance: Performance, title: str) -> Figure:
-    """The roll as a matplotlib figure."""
+    """Return the roll as a matplotlib figure. Raises UserError if matplotlib is missing."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -72,7 +76,7 @@ def draw(performance: Performance, title: str) -> Figure:
 
 
 def _range(notes: Sequence[Note]) -> tuple[int, int]:
-    """Two octaves or more around all notes."""
+    """Return the lowest and highest pitch to draw: at least two octaves around all notes."""
     pitches = [note.pitch for note in notes] or [60]
     return min(pitches) - 3, max(max(pitches) + 3, min(pitches) + 21)
 
@@ -100,7 +104,7 @@ def _beats(axes: Axes, beats: Sequence[Beat], span: tuple[float, float]) -> None
 
 
 def _notes(axes: Axes, heard: Sequence[Note], played: Sequence[Note], span: tuple[float, float], end_s: float) -> None:
-    """Bars from onset to offset (open notes: to the end), the louder the fuller in colour."""
+    """Draw a bar from onset to offset for each note, open notes to the end. Louder notes have stronger colours."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
 
@@ -120,7 +124,7 @@ def _notes(axes: Axes, heard: Sequence[Note], played: Sequence[Note], span: tupl
 
 
 def _chords(axes: Axes, chords: Sequence[ChordChosen], span: tuple[float, float], highest: int) -> None:
-    """Each change above its time; one that would run into the last label is left out."""
+    """Write each change of chord above its time. A label that would overlap the previous label is left out."""
     room = (span[1] - span[0]) / 55
     label, free_from = "", span[0]
     for chord in chords:

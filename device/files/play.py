@@ -1,4 +1,4 @@
-"""`lefthand play`: the engine over a file, as fast as it goes."""
+"""Runs the engine over a file as fast as the machine can: this is `lefthand play`."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 
 Progress = Callable[[float], None]
-"""Told how many seconds of the input are done."""
+"""A function that is called with the number of seconds of the input that are done."""
 LONGEST_TAIL_S = 2.0
-"""Silence fed at most, for notes to end in."""
+"""Seconds of silence at most that the engine gets after the input, so that open notes can end."""
 _SHORTEST_SENT_S = 0.02
+"""Shortest length of a sent note in seconds, so that its end comes after its start."""
 _Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
-"""What `Engine.step` takes: a hop of samples or None, its time in stream seconds, and MIDI notes."""
+"""The arguments of `Engine.step`: a hop of samples or None, its time in stream seconds, and MIDI notes."""
 
 
 class SentNotes:
-    """What the box is taken to have sent: told to the hearing as it is sent, and not before."""
+    """The notes that the box is assumed to have sent. The hearing gets each one at its time, as in a live run."""
 
     def __init__(self, notes: Sequence[tuple[int, float, float]]) -> None:
-        """`notes`: (pitch, on, off), in seconds of the input."""
+        """`notes` holds (pitch, on, off), with times in seconds of the input."""
         ons = [(on, 1, pitch) for pitch, on, _ in notes]
         offs = [(max(off, on + _SHORTEST_SENT_S), 0, pitch) for pitch, on, off in notes]
         self._messages = sorted(ons + offs)
         self._told = 0
 
     def tell(self, hearing: Hearing, now_s: float) -> None:
-        """Tell `hearing` what has been sent since the last call, up to `now_s`."""
+        """Pass to `hearing` the messages sent since the last call, up to `now_s`."""
         while self._told < len(self._messages) and self._messages[self._told][0] <= now_s:
             at_s, is_on, pitch = self._messages[self._told]
             if is_on:
@@ -54,9 +55,10 @@ def play_sound(
     sent: Sequence[tuple[int, float, float]] = (),
     progress: Progress = lambda _: None,
 ) -> Performance:
-    """The engine, which has a hearing, over a sound file, and on in silence until no note is open.
+    """Run the engine over a sound file, and then over silence until no note is open. Return what it played.
 
-    Raises UserError where the file turns out to be cut short.
+    `sent` holds (pitch, on, off) of the notes that the box sent. Raises ValueError if the engine has no hearing, and
+    UserError if the file is cut short.
     """
     if engine.hearing is None:
         raise ValueError("an engine without hearing cannot play from sound")
@@ -85,11 +87,11 @@ def end_input(
     now_s: float,
     step: Callable[[Samples | None, float, Sequence[NoteHeard | NoteEnded]], None],
 ) -> None:
-    """End an input, live or from a file, and close `performance`: both must decide the same notes.
+    """End an input and close `performance`. Live runs and files share this function, so both decide the same notes.
 
-    `rest` is what the input still had. After it the engine gets `silence`, a hop at a time, until no note is open,
-    for LONGEST_TAIL_S or two bars at most. `now_s` is the stream time of the hop before; `step` gives a hop, its
-    stream time and its MIDI notes to the engine and collects what comes of it.
+    `rest` holds the remaining hops of the input. Then the engine gets `silence`, hop by hop, until no note is open,
+    for at most LONGEST_TAIL_S or two bars, whichever is shorter. `now_s` is the stream time of the previous hop in
+    seconds. `step` passes a hop, its stream time and its MIDI notes to the engine and collects the events.
     """
     for hop, now_s, midi in rest:
         step(hop, now_s, midi)
@@ -102,9 +104,9 @@ def end_input(
 
 
 def play_midi(engine: Engine, part: Part, hop_s: float, progress: Progress = lambda _: None) -> Performance:
-    """The engine over the notes of a MIDI file, which reach it hop by hop as a port would bring them.
+    """Run the engine over the notes of a MIDI file, hop by hop, as if they came from a port. Return what it played.
 
-    The left hand may go on for two bars, as it would where the player only pauses.
+    `hop_s` is the length of a hop in seconds. The left hand may go on for two bars, as it does when a player pauses.
     """
     performance = Performance("midi", part.end_s, hop_s)
     told = events(part.notes)

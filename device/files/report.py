@@ -1,4 +1,4 @@
-"""REPORT.json: what was heard, decided and sent, for programs to read; docs/report.schema.json describes it."""
+"""Writes REPORT.json, a report of heard notes, decisions and sent notes. docs/report.schema.json describes it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class BundleName:
-    """Which models played."""
+    """The name, version and checksum of the models that played."""
 
     name: str
     version: str
     sha: str
-    """Of the bundle's manifest, which holds the checksum of every other file."""
+    """Checksum of the bundle's manifest. The manifest holds the checksums of all other files."""
 
 
 def report(performance: Performance, bundle: BundleName | None) -> dict[str, Any]:
-    """The report as it is written; `bundle` is None where no model took part."""
+    """Return the report as it is written. `bundle` is None if no model took part."""
     took_ms = np.asarray(performance.hop_times_s) * 1e3
     hands = Counter(note.hand for note in performance.notes)
     return {

@@ -1,4 +1,4 @@
-"""The files that `lefthand play` leaves: which are wanted, what they need, and writing them."""
+"""The output files of `lefthand play`: checks in advance that they can be written, and writes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from device.files.sound_file import SoundFile
 
 @dataclass(frozen=True)
 class Outputs:
-    """A path for each file that is wanted."""
+    """The path of each output file; None for a file that is not wanted."""
 
     midi: Path | None = None
     notes: Path | None = None
@@ -26,12 +26,15 @@ class Outputs:
 
     @property
     def paths(self) -> list[Path]:
-        """All that will be written."""
+        """The paths of all files that will be written."""
         every = (self.midi, self.notes, self.audio, self.plot, self.report)
         return [path for path in every if path is not None]
 
     def check(self, source: Path, renders: bool) -> None:
-        """Raise UserError for what would fail in the end; `renders`: a hand has to be made audible for the mix."""
+        """Raise UserError before the run if writing would fail after it. `source` is the input file.
+
+        `renders` says that the mix needs a synthesiser and a soundfont, because a hand must be rendered.
+        """
         for path in self.paths:
             if path.is_dir() or not path.parent.is_dir():
                 raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
@@ -55,7 +58,7 @@ class Outputs:
         sound: SoundFile | None = None,
         like: MidiInput | None = None,
     ) -> None:
-        """Write every file; `sound` or `like` is the input. Raises UserError where the disk refuses."""
+        """Write every wanted file. The input is `sound` or `like`. Raises UserError if a file cannot be written."""
         try:
             if self.notes is not None:
                 write_notes(self.notes, performance.notes)
@@ -76,7 +79,7 @@ class Outputs:
 
 
 def _tempo(performance: Performance) -> float:
-    """Beats a minute over all beats, 120 where there are too few."""
+    """Return the mean tempo in beats a minute; 120 if there are fewer than two beats."""
     beats = performance.beats
     if len(beats) < 2 or beats[-1].time_s <= beats[0].time_s:
         return 120.0

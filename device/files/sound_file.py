@@ -1,4 +1,4 @@
-"""Sound files as a source of mono samples."""
+"""Reads sound files as mono samples."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".wav", ".flac")
 BLOCK = 16_384
-"""Frames read at once; the hops do not depend on it."""
+"""Number of frames read at once. The hops do not depend on it."""
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
-"""What a program that could not seek back leaves as the size of a WAV's data."""
+"""Sizes of WAV data in bytes that mean "unknown". A program writes them if it cannot seek back to the header."""
 
 
 class SoundFile:
-    """A WAV or FLAC file, checked to be whole; its channels are averaged.
+    """A WAV or FLAC file that was checked to be complete. Its channels are averaged.
 
-    Raises UserError where the file is missing, empty, cut short, not a sound file, without a frame or of a
-    rate that no sound has, and where soundfile is not installed.
+    Raises UserError if the file is missing, empty, cut short, not a sound file, without frames, or if its sample rate
+    is out of range. Raises UserError if soundfile is not installed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,11 +52,11 @@ class SoundFile:
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Length of the sound in seconds."""
         return self.frames / self.rate
 
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
-        """The samples, float32[n] with n <= `size`, full scale at 1."""
+        """Yield the samples as float32[n] with n <= `size`, full scale at 1. Raises UserError if the file is cut."""
         sf = soundfile_of("play")
         try:
             with sf.SoundFile(str(self.path)) as file:
@@ -66,11 +66,11 @@ class SoundFile:
             raise _cut(self.path) from None
 
     def read(self) -> NDArray[np.float32]:
-        """All samples at once, float32[frames]."""
+        """Return all samples at once, float32[frames]. Raises UserError if the file is cut short."""
         return np.concatenate(list(self.blocks()))
 
     def _decodes_whole(self) -> bool:
-        """Whether all the frames that the header promises can be decoded."""
+        """Return whether all frames that the header promises can be decoded."""
         sf = soundfile_of("play")
         try:
             with sf.SoundFile(str(self.path)) as file:
@@ -80,7 +80,7 @@ class SoundFile:
 
 
 def check_present(path: Path) -> None:
-    """Raise UserError unless `path` is a file that can be read and holds something."""
+    """Raise UserError unless `path` is a readable file that is not empty."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: give a .wav, .flac or .mid file.")
     try:
@@ -95,9 +95,9 @@ def check_present(path: Path) -> None:
 
 
 def _wav_is_cut(path: Path) -> bool:
-    """Whether a RIFF file ends before its data chunk does.
+    """Return whether a RIFF file ends before the end of its data chunk.
 
-    libsndfile silently shortens such a file, so its chunks are walked here.
+    libsndfile reads such a file without an error, so this function follows the chunks itself.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -121,7 +121,7 @@ def _cut(path: Path) -> UserError:
 
 
 def soundfile_of(extra: str) -> soundfile:
-    """The package soundfile; raises UserError with the name of the `extra` that installs it where it is missing."""
+    """Return the package soundfile. Raises UserError if it is missing, with the `extra` that installs it."""
     try:
         import soundfile
     except ImportError:

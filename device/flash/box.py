@@ -1,12 +1,12 @@
-"""What a flash finds on the box: where its things lie, whose they are, and how strict it is.
+"""The folders, the account and the limits that a flash uses on the box.
 
-`/etc/lefthand/flash.toml`, root's own and optional, sets the numbers of `Rules`:
+The optional file `/etc/lefthand/flash.toml`, which belongs to root, sets the numbers of `Rules`:
 
-    slowest = 0.5        # share of a hop within which 99 of 100 must be done
-    self_test_s = 60     # the longest self-test
-    start_s = 60         # the longest start of the service
-    hops = 250           # that a new bundle must play through
-    waiting_s = 5        # or how long it must wait for its ports without trouble
+    slowest = 0.5        # largest share of a hop's length that 99 of 100 hops may take
+    self_test_s = 60     # longest time for the self-test, in seconds
+    start_s = 60         # longest time for the start of the service, in seconds
+    hops = 250           # number of hops that a new bundle must play
+    waiting_s = 5        # or seconds that it must wait for its ports without an error
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SYSTEMCTL, UNIT = "/usr/bin/systemctl", "lefthand.service"
 
 @dataclass(frozen=True)
 class Rules:
-    """How strict a flash is; the greatest value of each is 3600."""
+    """Limits of a flash. The largest value of each is 3600. The keys are explained at the top of this module."""
 
     slowest: float = 0.5
     self_test_s: float = 60.0
@@ -36,27 +36,28 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Site:
-    """One box."""
+class Box:
+    """The paths and commands of one box (a Pi that runs the device) that the flashing of a bundle uses."""
 
     slots: Slots
     run: Path
-    """Where the service's status lies."""
+    """Folder of the service's status file."""
     signers: Path
+    """File of the keys that may sign a bundle."""
     restart: tuple[tuple[str, ...], ...]
-    """Commands that start the service anew; the status of all but the last does not count."""
+    """Commands that restart the service, run in turn. Only the exit status of the last one counts."""
     account: str | None
-    """Who all this belongs to; None for whoever runs it."""
+    """Account that owns the slots. None for the account that runs the flash."""
     rules: Rules = Rules()
 
 
-def this_box() -> Site:
-    """The box as it is provisioned. Raises ConfigError."""
-    return Site(
+def this_box() -> Box:
+    """This machine as `deploy` provisions it. Raises ConfigError."""
+    return Box(
         slots=Slots(SERVICE_STATE / "bundles"),
         run=SERVICE_RUN,
         signers=SIGNERS,
-        # a bundle that failed at every start may have used up the starts that systemd allows
+        # a bundle that failed at every start may have reached the limit of starts that systemd allows
         restart=((SYSTEMCTL, "reset-failed", UNIT), (SYSTEMCTL, "--no-block", "restart", UNIT)),
         account=NAME,
         rules=read_rules(SETTINGS),
@@ -64,7 +65,7 @@ def this_box() -> Site:
 
 
 def read_rules(path: Path) -> Rules:
-    """The rules in the file `path`, the usual ones where there is none. Raises ConfigError."""
+    """The rules in the file `path`. The defaults if there is no file. Raises ConfigError."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,6 +1,7 @@
-"""A bundle's way onto the box, from the first byte to the end of its trial; whatever cuts it short, the box plays.
+"""Installs a bundle, from the first byte received to the end of its trial.
 
-`docs/flashing.md` has the steps, and what may be cut when.
+An interruption at any point leaves the box with a bundle that plays. `docs/flashing.md` lists the steps and the effect
+of an interruption at each.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from device.bundles.manifest import MANIFEST, Manifest, read_manifest
 from device.bundles.signature import SIGNATURE, check_signature
 from device.bundles.slots import INCOMING, SHORT, Name
 from device.errors import BundleError, UserError
-from device.flash.box import Site
+from device.flash.box import Box
 from device.flash.preflight import preflight
 from device.flash.receive import check_space, receive
 from device.flash.restart import Restarter
-from device.flash.trial import Report, now, watch
+from device.flash.trial import Outcome, now, watch
 from device.flash.unpack import unpack
 from device.system import durable_files
 
@@ -27,21 +28,22 @@ ARCHIVE, UNPACKED = "archive.tar", "bundle"
 
 
 class Tell(Protocol):
-    """Takes what has been done, step by step."""
+    """Receives a report of each step: its short name, a sentence, and more values by name."""
 
     def __call__(self, step: str, said: str, **facts: object) -> None: ...
 
 
 class Install:
-    """Brings bundles onto the box `site` and lets `restarter` start its service; `tell` takes every step."""
+    """Installs bundles on `box`. `restarter` restarts its service, and `tell` receives a report of each step."""
 
-    def __init__(self, site: Site, restarter: Restarter, tell: Tell) -> None:
-        self._site, self._slots, self._restarter, self._tell = site, site.slots, restarter, tell
+    def __init__(self, box: Box, restarter: Restarter, tell: Tell) -> None:
+        self._box, self._slots, self._restarter, self._tell = box, box.slots, restarter, tell
 
     def receive(self, stream: int, digest: str, size: int) -> None:
-        """Takes an archive from `stream`, checks it and lets its bundle play, if it can.
+        """Read an archive from the descriptor `stream`, check it and switch to its bundle.
 
-        Raises UserError where it cannot, after what played before plays again.
+        `digest` is the archive's SHA-256 in hex, `size` its length in bytes. Raises UserError if the bundle is refused
+        or fails its trial. The previous bundle then plays again.
         """
         with self._slots.locked():
             self._recover()
@@ -60,7 +62,7 @@ class Install:
             self._try(name)
 
     def rollback(self) -> None:
-        """Lets the bundle play again that played before the current one. Raises UserError where there is none."""
+        """Switch back to the bundle that played before the current one. Raises UserError if there is none."""
         with self._slots.locked():
             recovered = self._recover()
             name = self._slots.active() if recovered else self._before()
@@ -84,18 +86,18 @@ class Install:
             self._done(name, f"{self._named(name)} plays again: {report.why}", report)
 
     def _prepare(self, incoming: Path, stream: int, digest: str, size: int) -> Name:
-        """The slot that has been filled with what arrived."""
+        """Receive and check the archive, and fill the free slot with its bundle. Returns the name of the slot."""
         incoming.mkdir(exist_ok=True)
         archive, bundle = incoming / ARCHIVE, incoming / UNPACKED
         durable_files.discard(bundle)
         there = archive.stat().st_size if archive.is_file() else 0
-        # the archive itself, and once more unpacked
+        # the archive needs its size twice: once packed and once unpacked
         check_space(self._slots.root, 2 * size - min(there, size))
         receive(stream, archive, digest, size, lambda n: self._tell("have", f"{n} bytes are here already", bytes=n))
-        self._tell("received", f"{size} bytes, as they were sent")
+        self._tell("received", f"{size} bytes, checksum correct")
         files = unpack(archive, bundle)
         text = _manifest_text(bundle)
-        signer = check_signature(text, bundle / SIGNATURE, self._site.signers)
+        signer = check_signature(text, bundle / SIGNATURE, self._box.signers)
         self._tell("signature", f"signed by {signer}")
         manifest = read_manifest(text, str(bundle / MANIFEST))
         _check_files(files, manifest)
@@ -130,18 +132,18 @@ class Install:
         )
 
     def _self_test(self, bundle: Path) -> list[str]:
-        return preflight(bundle, self._site.rules.slowest, self._site.rules.self_test_s)
+        return preflight(bundle, self._box.rules.slowest, self._box.rules.self_test_s)
 
-    def _start(self, name: Name | None) -> Report:
-        """Starts the service anew and watches it play the bundle in `name`."""
+    def _start(self, name: Name | None) -> Outcome:
+        """Restart the service and watch whether it plays the bundle in slot `name`."""
         wanted = self._slots.id(name) or ""
         began_s = now()
         try:
             self._restarter.restart()
         except UserError as error:
-            return Report(False, str(error))
-        self._tell("restart", "the service starts anew")
-        return watch(self._site.run, wanted, self._site.rules, began_s)
+            return Outcome(False, str(error))
+        self._tell("restart", "the service restarts")
+        return watch(self._box.run, wanted, self._box.rules, began_s)
 
     def _recover(self) -> bool:
         said = self._slots.recover()
@@ -150,13 +152,13 @@ class Install:
         return said is not None
 
     def _before(self) -> Name | None:
-        """The slot that a rollback goes to."""
+        """The slot to roll back to. None for the shipped bundle. Raises UserError if the shipped bundle plays now."""
         active = self._slots.active()
         if active is None:
             raise UserError("The shipped bundle plays: there is nothing to roll back to; flash a bundle.")
         other = self._slots.inactive()
         verdict = self._slots.verdict(other)
-        # what failed its trial would fail it again
+        # a bundle that failed its trial would fail again, so the shipped bundle is used instead
         return other if self._slots.folder(other).is_dir() and (verdict is None or verdict.good) else None
 
     def _check_age(self, manifest: Manifest) -> None:
@@ -168,13 +170,13 @@ class Install:
         if _made(manifest.created) < _made(playing.created):
             raise BundleError(
                 f"The bundle was made at {manifest.created}, before the one that plays ({playing.created}), and is "
-                f"refused: roll back to play the bundle before, or export this one anew."
+                f"refused: roll back to play the previous bundle, or export this one again."
             )
 
     def _named(self, name: Name | None) -> str:
         return f"{self._slots.named(name)} ({self._slots.id(name)})".capitalize()
 
-    def _done(self, name: Name | None, said: str, report: Report) -> None:
+    def _done(self, name: Name | None, said: str, report: Outcome) -> None:
         self._tell("done", said, slot=name, id=self._slots.id(name), gap_s=report.gap_s)
 
 
@@ -188,9 +190,7 @@ def _manifest_text(bundle: Path) -> bytes:
 def _check_files(files: list[str], manifest: Manifest) -> None:
     wanted = {MANIFEST, MANIFEST_SUM, SIGNATURE, *manifest.files}
     if unknown := sorted(set(files) - wanted):
-        raise BundleError(
-            f"The archive holds {unknown[0]}, of which the manifest knows nothing: pack the bundle again."
-        )
+        raise BundleError(f"The archive holds {unknown[0]}, which the manifest does not list: pack the bundle again.")
 
 
 def _made(created: str) -> datetime:
@@ -205,5 +205,5 @@ def _no_room(error: OSError, root: Path) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(f"The disk of {root} is full: make room on the box and flash again.")
     return UserError(
-        f"{error.filename or root} cannot be written ({error.strerror}): see to the box's disk and try again."
+        f"{error.filename or root} cannot be written ({error.strerror}): check the box's disk and try again."
     )

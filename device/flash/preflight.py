@@ -1,6 +1,6 @@
-"""A bundle tried in a process of its own, before it may play: one that crashes or hangs does so there.
+"""Tests a bundle in a separate process before it may play, so that a crash or a hang cannot reach the service.
 
-`python -m device.flash.preflight FOLDER SLOWEST` is that process; it says what `lefthand verify` says.
+`python -m device.flash.preflight FOLDER SLOWEST` is that process. It prints the same lines as `lefthand verify`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,22 @@ from device.bundles.golden import SLOWEST, verify
 from device.errors import BundleError, UserError
 
 LIMIT_S = 60.0
+"""Longest time in seconds for the self-test."""
 MOST_MEMORY = 2**30
-"""Bytes of its own; a whole bundle takes about 50 million."""
+"""Largest data memory of the process in bytes. A good bundle takes about 50 million."""
 REFUSED = 3
+"""Exit status of the process if the bundle is refused with a sentence."""
 LONGEST_SENTENCE = 1000
+"""Characters of a line that are kept. The rest is cut off, because the bundle is not trusted."""
 
 
 def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S) -> list[str]:
-    """The self-test of the bundle in `folder`, as lines. Raises BundleError, for a crash or a hang as well."""
-    command = [sys.executable, "-I", "-m", "device.flash.preflight", str(folder), str(slowest)]
+    """Run the self-test of the bundle in `folder` and return its lines.
+
+    `slowest` is the largest share of a hop's length that 99 of 100 hops may take, `limit_s` the longest time in
+    seconds. Raises BundleError if the bundle is refused, crashes or hangs.
+    """
+    command = [sys.executable, "-I", "-m", __name__, str(folder), str(slowest)]
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -39,7 +46,7 @@ def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S) 
         said = child.communicate(timeout=limit_s)[0].decode("utf-8", "replace")
     except subprocess.TimeoutExpired:
         raise BundleError(
-            f"{folder} was refused: its self-test did not come to an end within {limit_s:g} s, so its models "
+            f"{folder} was refused: its self-test did not finish within {limit_s:g} s, so its models "
             f"hang or are far too slow for this box."
         ) from None
     finally:
@@ -57,7 +64,7 @@ def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S) 
 
 
 def _main(folder: Path, slowest: float) -> int:
-    # before the model has a say: no memory, no file and no core dump beyond what a whole bundle needs
+    # set before a model is loaded: limited memory, no files and no core dumps
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,4 +1,4 @@
-"""An archive that comes in over a connection which may be cut: what has arrived stays, and the rest follows later."""
+"""Receives an archive over a connection that may be cut. A later call continues after the bytes already received."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from device.errors import BundleError, UserError
 from device.system import durable_files
 
 CHUNK = 1 << 16
+"""Bytes read at once."""
 SILENCE_S = 30.0
-"""A sender who is gone without a word must not keep others waiting for ever."""
+"""Seconds without a byte after which the connection counts as cut. A lost sender must not block others for ever."""
 SPARE = 8 * 2**20
-"""Bytes that are left for everything else on the disk."""
+"""Bytes of the disk that stay free for other programs."""
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raises UserError where `needed` bytes more would fill the disk of `folder`."""
+    """Raise UserError if the disk of `folder` has too little room for `needed` more bytes and SPARE."""
     found = os.statvfs(folder)
     free = found.f_bavail * found.f_frsize
     if free < needed + SPARE:
@@ -30,10 +31,11 @@ def check_space(folder: Path, needed: int) -> None:
 
 
 def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[int], None]) -> None:
-    """Fills the file `archive` from the descriptor `stream` up to `size` bytes of the sha256 `digest`, on the disk.
+    """Read from the descriptor `stream` until the file `archive` has `size` bytes, and write them to the disk.
 
-    `have` is told how many bytes are there already, before the first of the others is read. Raises UserError for a
-    connection that was cut, BundleError for what arrived otherwise than it was sent; then it is there no longer.
+    `digest` is the SHA-256 of the whole archive in hex. `have` is called with the number of bytes that are already in
+    the file, before the first byte is read. Raises UserError if the connection is cut. Raises BundleError and removes
+    the file if the digest differs.
     """
     descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
@@ -45,9 +47,7 @@ def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[
         while there < size:
             block = _block(stream, min(CHUNK, size - there))
             if not block:
-                raise UserError(
-                    f"The connection was cut after {there} of {size} bytes: flash again, it goes on from there."
-                )
+                raise UserError(f"The connection was cut after {there} of {size} bytes: flash again to continue there.")
             there += os.write(descriptor, block)
         os.fsync(descriptor)
     finally:
@@ -56,7 +56,7 @@ def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != digest:
         durable_files.unlink(archive)
-        raise BundleError(f"What arrived is not what was sent (sha256 {found}, not {digest}): flash again.")
+        raise BundleError(f"The archive was damaged on its way (sha256 {found}, not {digest}): flash again.")
 
 
 def _block(stream: int, most: int) -> bytes:
@@ -64,7 +64,7 @@ def _block(stream: int, most: int) -> bytes:
     if not ready:
         return b""
     try:
-        # not more than is left: what a sender says after that is not for us
+        # read no more than the rest of the archive: later bytes of the sender are ignored
         block = os.read(stream, most)
     except OSError:
         return b""

@@ -1,7 +1,8 @@
-"""The one thing that a flash needs root for: starting the service anew.
+"""Restarts the service. This is the only step of a flash that needs root.
 
-`Restarter` is made first; as root it leaves a small process behind that can do this alone, and then gives up root for
-good. What comes from outside, the archive and its models, is only ever seen by the account of the service.
+`Restarter` is created first. If the process is root, it forks a small process that can only restart the service, and
+then gives up root for good. Only the service's account therefore reads the archive and its models, which come from
+outside.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import subprocess
 from device.errors import UserError
 
 TIMEOUT_S = 30.0
+"""Longest time in seconds for one command."""
 LONGEST_ANSWER = 1000
+"""Bytes of a command's error message that are passed on."""
 
 
 def exists(account: str) -> bool:
-    """Whether there is such an account here."""
+    """Whether this machine has the account `account`."""
     try:
         pwd.getpwnam(account)
     except KeyError:
@@ -29,7 +32,7 @@ def exists(account: str) -> bool:
 
 
 def become(account: str) -> None:
-    """Gives up root for good; this process is that account's from now on."""
+    """Give up root for good and continue as `account`."""
     user = pwd.getpwnam(account)
     os.initgroups(account, user.pw_gid)
     os.setgid(user.pw_gid)
@@ -40,9 +43,9 @@ def become(account: str) -> None:
 
 
 class Restarter:
-    """Runs `commands`, fixed when it is made; `account` is who this process becomes where it is root.
+    """Runs `commands`, which cannot be changed later. If this process is root, it continues as `account`.
 
-    Raises UserError where it is root and there is no such account.
+    Raises UserError if this process is root and the account does not exist.
     """
 
     def __init__(self, commands: tuple[tuple[str, ...], ...], account: str | None) -> None:
@@ -62,23 +65,23 @@ class Restarter:
         become(account)
 
     def restart(self) -> None:
-        """Starts the service anew, without waiting for it. Raises UserError with what was said against it."""
+        """Restart the service without waiting for it. Raises UserError with the error message of the command."""
         if self._socket is None:
             said = _run(self._commands)
         else:
             try:
                 self._socket.sendall(b"r")
-                # the length comes first, so that an answer in parts is not taken for a whole one
+                # the length comes first, so that a part of an answer is not taken for all of it
                 length = int.from_bytes(_exactly(self._socket, 2))
                 said = _exactly(self._socket, length).decode("utf-8", "replace")
             except OSError as error:
-                said = f"the process that may do it is gone ({error})"
+                said = f"the process that may restart it is gone ({error})"
         if said:
-            raise UserError(f"The service cannot be started anew: {said}")
+            raise UserError(f"The service cannot be restarted: {said}")
 
 
 def _serve(asked: socket.socket, commands: tuple[tuple[str, ...], ...]) -> None:
-    """In the process that stays root: runs `commands` for every byte that comes, whatever it is, and nothing else."""
+    """Serve in the process that stays root: run `commands` once for every byte received, and do nothing else."""
     status = 1
     try:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -93,12 +96,12 @@ def _serve(asked: socket.socket, commands: tuple[tuple[str, ...], ...]) -> None:
                 asked.sendall(len(said).to_bytes(2) + said)
         status = 0
     finally:
-        # never back into the code of the process that this was forked from
+        # the fork must never return into the code of its parent process
         os._exit(status)
 
 
 def _run(commands: tuple[tuple[str, ...], ...]) -> str:
-    """What the last of `commands` said when it failed, nothing when it did not."""
+    """Run `commands`. Returns the error message of the last one, or "" if it succeeded."""
     said = ""
     for command in commands:
         try:

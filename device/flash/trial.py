@@ -1,4 +1,4 @@
-"""A new bundle on trial: whether the service that was just started anew plays it, seen from its status."""
+"""Watches the status of the restarted service to decide whether a new bundle plays."""
 
 from __future__ import annotations
 
@@ -8,44 +8,47 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device.flash.box import Rules
+from device.status.faults import Fault
 from device.status.schema import FILE, STALE_S, Status, read_status
 
 POLL_S = 0.02
+"""Seconds between two looks at the status."""
 TICK_S = 0.01
-"""How exactly the start of a process is known."""
-NOT_A_NUMBER = "not_a_number"
-"""The fault that a daemon counts when its models give no number."""
+"""Resolution of a process's start time in /proc, in seconds."""
+NOT_A_NUMBER: Fault = "not_a_number"
+"""The fault that the service counts if its models return values that are not finite."""
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a trial found."""
+class Outcome:
+    """Result of a trial: whether the bundle plays, and why it passed or failed."""
 
     good: bool
     why: str
     gap_s: float | None = None
-    """From the restart to the first hop played, or to waiting for ports; None where it came to neither."""
+    """Seconds from the restart until the first hop or until waiting for ports. None if neither was reached."""
 
 
 def now() -> float:
-    """Seconds since the machine began, as the starts of processes are counted."""
+    """Return the seconds since boot. /proc gives the start times of processes on the same clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def started(pid: int) -> float | None:
-    """When a process was started, in seconds since the machine began; None for one that is gone."""
+    """Start time of a process in seconds since boot. None if the process is gone."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    # proc(5): the 22nd field; the second, a name in brackets, may hold anything
+    # proc(5): start time is field 22; field 2 is a name in brackets that may contain spaces and brackets
     return int(told.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
-def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Report:
-    """Watches the service until it has shown that it plays the bundle `wanted`, or that it does not.
+def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Outcome:
+    """Watch the service until it is clear whether it plays the bundle with the id `wanted`.
 
-    Its status lies in the folder `run`; what was started before the restart at `began_s` (`now`) has no say.
+    `run` is the folder of its status file. `began_s` is the time of the restart by `now`. The status of a process that
+    started earlier is ignored.
     """
     watcher = _Watcher(wanted, rules, began_s)
     while True:
@@ -56,7 +59,7 @@ def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Report:
 
 
 def _written(run: Path) -> int:
-    """When the status was written, which may say the same for long; -1 where there is none."""
+    """Modification time of the status file in ns, which changes even if the content does not. -1 without a file."""
     try:
         return (run / FILE).stat().st_mtime_ns
     except OSError:
@@ -64,7 +67,7 @@ def _written(run: Path) -> int:
 
 
 class _Watcher:
-    """The state of one trial: from one process's first status on."""
+    """State of one trial. It follows the first new process that writes a status."""
 
     def __init__(self, wanted: str, rules: Rules, began_s: float) -> None:
         self._wanted, self._rules, self._began_s = wanted, rules, began_s
@@ -75,8 +78,8 @@ class _Watcher:
         self._written = -1
         self._changed_s = began_s
 
-    def see(self, status: Status | None, written: int, now_s: float) -> Report | None:
-        """What is known once `status`, written at a time, has been read; None while more must be seen."""
+    def see(self, status: Status | None, written: int, now_s: float) -> Outcome | None:
+        """Take in `status`, written at `written` (ns) and read at `now_s`. Returns None until the outcome is known."""
         if status is None or (status.pid != self._pid and not self._is_new(status.pid)):
             return self._absent(now_s)
         if self._pid is None:
@@ -106,10 +109,10 @@ class _Watcher:
         start_s = started(pid)
         return start_s is not None and start_s >= self._began_s - TICK_S
 
-    def _playing(self, status: Status, now_s: float) -> Report | None:
+    def _playing(self, status: Status, now_s: float) -> Outcome | None:
         self._waiting_since_s = None
         if status.faults.get(NOT_A_NUMBER):
-            return self._bad("its models give what is not a number")
+            return self._bad("its models give values that are not numbers")
         if not status.hop.count:
             return self._late(now_s)
         if self._gap_s is None:
@@ -122,36 +125,36 @@ class _Watcher:
         if status.hop.p99_ms > self._rules.slowest * status.hop.length_ms:
             return self._bad(
                 f"it is too slow: 1 % of its hops took more than {status.hop.p99_ms:.1f} ms of "
-                f"{status.hop.length_ms:.0f} ms, at most {self._rules.slowest:.0%} may be taken"
+                f"{status.hop.length_ms:.0f} ms, at most {self._rules.slowest:.0%} is allowed"
             )
-        return Report(True, f"played {played} hops, 99 % within {status.hop.p99_ms:.1f} ms", self._gap_s)
+        return Outcome(True, f"played {played} hops, 99 % within {status.hop.p99_ms:.1f} ms", self._gap_s)
 
-    def _waiting(self, status: Status, now_s: float) -> Report | None:
+    def _waiting(self, status: Status, now_s: float) -> Outcome | None:
         if self._waiting_since_s is None:
             self._waiting_since_s = now_s
         if self._gap_s is None:
             self._gap_s = now_s - self._began_s
         if now_s - self._waiting_since_s < self._rules.waiting_s:
             return None
-        return Report(True, f"up for {self._rules.waiting_s:g} s, {status.message}", self._gap_s)
+        return Outcome(True, f"up for {self._rules.waiting_s:g} s, {status.message}", self._gap_s)
 
-    def _stuck(self, status: Status, now_s: float) -> Report | None:
-        """A service in time needs `hops` of them for its trial; twice as long it may be late, with its start."""
+    def _stuck(self, status: Status, now_s: float) -> Outcome | None:
+        """Fail if the service needs more than `start_s` plus twice the real time of the trial's `hops` hops."""
         length_s = max(status.hop.length_ms, 1.0) / 1e3
         if now_s - self._began_s > self._rules.start_s + 2 * self._rules.hops * length_s:
             return self._bad(f"it is too slow: {status.hop.count} hops in {now_s - self._began_s:.0f} s")
         return None
 
-    def _absent(self, now_s: float) -> Report | None:
-        # a status that was there and is gone: the service was stopped, or writes no more
+    def _absent(self, now_s: float) -> Outcome | None:
+        # the status file was there and is gone: the service was stopped, or no longer writes it
         if self._pid is not None and now_s - self._changed_s > STALE_S:
             return self._bad(f"it ended {self._changed_s - self._began_s:.1f} s into its trial")
         return self._late(now_s)
 
-    def _late(self, now_s: float) -> Report | None:
+    def _late(self, now_s: float) -> Outcome | None:
         if now_s - self._began_s <= self._rules.start_s:
             return None
         return self._bad(f"it did not begin to play within {self._rules.start_s:g} s")
 
-    def _bad(self, why: str) -> Report:
-        return Report(False, why, self._gap_s)
+    def _bad(self, why: str) -> Outcome:
+        return Outcome(False, why, self._gap_s)

@@ -1,7 +1,8 @@
-"""Samples to log-frequency frames: the one implementation, on the device and in training.
+"""Turns samples into log-frequency frames. The device and the training use this one implementation.
 
-Every hop, several asymmetric windows that end at the newest sample (a long rise, a short fall: the weight lies close to
-now) are transformed and their energy is gathered in log-frequency bands, three to a semitone, in dBFS.
+On every hop, several asymmetric windows that end at the newest sample are transformed. Each window rises slowly and
+falls fast, so the newest samples have the most weight. The energy is summed in log-frequency bands, three per semitone,
+in dBFS.
 """
 
 from __future__ import annotations
@@ -20,29 +21,29 @@ Samples: TypeAlias = NDArray[np.float32]
 Frames: TypeAlias = NDArray[np.float32]
 
 BATCH_FRAMES = 256
-"""Frames transformed at once by `Features.frames`; bounds its memory, changes no value."""
+"""Number of frames that `Features.frames` transforms at once. It limits the memory and changes no value."""
 FULL_SCALE = np.array(1.0)
-"""An array, like the other constants that a hop is calculated with: of a number, numpy makes one anew each time."""
+"""A 0-d array instead of a float. numpy would otherwise convert the float to an array on every hop."""
 
 
 @dataclass(frozen=True)
 class FeatureSpec(Spec):
-    """Everything that decides a feature's value; it travels in the bundle's manifest."""
+    """All settings that decide the value of a feature. The manifest of the bundle stores them."""
 
     sample_rate: int = 16_000
     hop: int = 256
     window_lengths: tuple[int, ...] = (4096, 2048, 768)
     window_falls: tuple[int, ...] = (768, 512, 256)
-    """Samples of the falling end of each window: the nearer to now the peak, the sooner an onset shows."""
+    """Length of the falling end of each window, in samples. A short fall shows an onset sooner."""
     lowest_hz: float = 27.5
     bins_per_octave: int = 36
     bins: int = 294
-    """98 semitones of three bins from A0: the 88 keys and, above them, harmonics up to 8 kHz."""
+    """98 semitones from A0, three bins each: the 88 keys, and above them harmonics up to 8 kHz."""
     floor_db: float = -100.0
 
     @property
     def channels(self) -> int:
-        """One channel a window."""
+        """Number of channels: one per window."""
         return len(self.window_lengths)
 
     @property
@@ -60,9 +61,9 @@ def asymmetric_window(length: int, fall: int) -> NDArray[np.float64]:
 
 
 class _Bands:
-    """Energy of every window in log-frequency bands, each a weighted sum of the FFT bins that it overlaps.
+    """Energy of every window in log-frequency bands. A band is a weighted sum of the FFT bins that it overlaps.
 
-    All windows' spectra lie one behind the other in one row, so that one pass serves them all.
+    The spectra of all windows lie one after the other in one row, so one pass handles all of them.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -70,17 +71,17 @@ class _Bands:
         first = np.cumsum([0] + [n // 2 + 1 for n in spec.window_lengths]).tolist()
         self.places = [slice(2 * begin, 2 * end) for begin, end in itertools.pairwise(first)]
         self.width = int(first[-1])
-        # bin 3p + 1 lies on key p, its neighbours a third of a semitone beside it
+        # bin 3p + 1 is centred on key p; its two neighbours are a third of a semitone away
         centre = spec.lowest_hz * 2.0 ** ((np.arange(spec.bins) - 1) / spec.bins_per_octave)
         parts: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
         for band in centre:
             for length, window, begin in zip(spec.window_lengths, self.windows, first, strict=False):
                 spacing = spec.sample_rate / length
                 half = max(band * (2.0 ** (0.5 / spec.bins_per_octave) - 1.0), spacing / 2)
-                # the power of FFT bin j spreads evenly over [j - 1/2, j + 1/2]
+                # the power of FFT bin j is spread evenly over [j - 1/2, j + 1/2]
                 low, high = np.clip(np.array([band - half, band + half]) / spacing + 0.5, 0, length // 2 + 1)
                 bins = np.arange(math.floor(min(low, length // 2)), math.ceil(high), dtype=np.intp)
-                # Parseval for a full-scale sine, one-sided: its whole main lobe sums to 0 dBFS
+                # Parseval's theorem, one-sided spectrum: the main lobe of a full-scale sine sums to 0 dBFS
                 gain = 4.0 / (length * float(np.sum(window**2)))
                 parts.append((begin + bins, gain * np.clip(np.minimum(bins + 1, high) - np.maximum(bins, low), 0, 1)))
         self.shape = (spec.bins, spec.channels)
@@ -90,7 +91,7 @@ class _Bands:
         self._make_room(1)
 
     def _make_room(self, frames: int) -> None:
-        """Memory for so many frames at once: to ask for it anew every hop takes as long as the transforms."""
+        """Allocate the buffers for `frames` frames. Allocation on every hop would take as long as the transforms."""
         self._windowed = [np.empty((frames, len(window))) for window in self.windows]
         self._squares = np.empty((frames, 2 * self.width))
         self._power = np.empty((frames, self.width))
@@ -104,16 +105,17 @@ class _Bands:
             np.multiply(past[:, -len(window) :], window, out=windowed)
             np.square(np.fft.rfft(windowed, axis=-1).view(np.float64), out=self._squares[:, place])
         np.add(self._squares[:, 0::2], self._squares[:, 1::2], out=self._power)
-        # every index is within: "clip" spares the copy that "raise" makes before it writes
+        # every index is valid; mode "clip" avoids the extra copy that mode "raise" makes
         overlaps = self._power.take(self.index, axis=-1, out=self._overlaps, mode="clip")
         overlaps *= self.weight
         return np.add.reduceat(overlaps, self.first, axis=-1).reshape(-1, *self.shape)
 
 
 class Features:
-    """Streaming front end: a hop of samples in, a frame out.
+    """Streaming front end: takes one hop of samples and returns one frame.
 
-    A sample that is not finite counts as 0 and one beyond full scale as full scale, so nothing poisons later frames.
+    A sample that is not finite counts as 0. A sample beyond full scale counts as full scale. So a bad sample cannot
+    spoil later frames.
     """
 
     def __init__(self, spec: FeatureSpec) -> None:
@@ -127,7 +129,10 @@ class Features:
         self._past[:] = 0
 
     def step(self, hop: Samples) -> Frames:
-        """[hop] float32 samples in -1..1 → [bins, channels] float32 levels, 0 = floor_db, 1 = 0 dBFS."""
+        """[hop] float32 samples in -1..1 → [bins, channels] float32 levels, 0 = floor_db, 1 = 0 dBFS.
+
+        Raises ValueError for a hop of another length.
+        """
         if hop.shape != (self.spec.hop,):
             raise ValueError(f"a hop has {self.spec.hop} samples, not {hop.shape}")
         self._past[: -self.spec.hop] = self._past[self.spec.hop :]
@@ -136,7 +141,7 @@ class Features:
         return frame
 
     def frames(self, samples: Samples) -> Frames:
-        """[n] samples → [n // hop, bins, channels] levels: `step` over the whole hops of a recording, from silence."""
+        """[n] samples → [n // hop, bins, channels] levels, as `step` gives them hop by hop after a reset."""
         past = np.concatenate([np.zeros(len(self._past)), clean(samples)])
         count = len(samples) // self.spec.hop
         out = np.empty((count, self.spec.bins, self.spec.channels), np.float32)
@@ -156,17 +161,17 @@ class Features:
 
 
 def finite(values: NDArray[np.floating[Any]]) -> bool:
-    """Whether all values are finite numbers, and so small that the sum of their squares is finite too.
+    """Whether all values are finite numbers, and small enough that the sum of their squares is finite too.
 
-    The sum of squares is NaN or infinite if a value is. It costs a fraction of `numpy.isfinite` on every value, which
-    matters because this is asked on every hop.
+    The sum of squares is NaN or infinite if one value is. It costs a fraction of `numpy.isfinite` on every value. The
+    cost matters because every hop calls this function.
     """
     flat = values.reshape(-1)
     return math.isfinite(np.dot(flat, flat))
 
 
 def clean(samples: Samples) -> NDArray[np.float64]:
-    """Samples as float64 with what is not finite set to 0, within full scale."""
+    """Samples as float64, limited to full scale (-1 to 1). Samples that are not finite become 0."""
     wide = samples.astype(np.float64)
     if not finite(wide):
         wide[~np.isfinite(wide)] = 0
@@ -175,7 +180,7 @@ def clean(samples: Samples) -> NDArray[np.float64]:
 
 
 def golden_input(spec: FeatureSpec, frames: int = 40) -> Samples:
-    """The fixed input of the manifest's fingerprint: a decaying harmonic tone, a glide and a click."""
+    """Fixed samples for the fingerprint in the manifest: a decaying harmonic tone, a glide and a click."""
     t = np.arange(frames * spec.hop) / spec.sample_rate
     tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9)) * np.exp(-3 * t) * 0.2
     glide = 0.05 * np.sin(2 * np.pi * (100 * t + 2000 * t**2))

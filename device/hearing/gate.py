@@ -1,11 +1,11 @@
-"""Posteriors to notes: only confident pitches pass.
+"""Turns posteriors into notes: only confident pitches pass.
 
-An onset passes where its posterior reaches its octave's threshold; the key is armed again once the posterior has fallen
-to a share of that threshold, so that one stroke is one note and a repeated key is two. A note ends where its frame
-posterior stays low, or where the key is struck again.
+An onset passes if its posterior reaches the threshold of its octave. The key is then disarmed. It is armed again when
+the posterior has fallen below a share of that threshold. So one stroke gives one note, and a repeated key gives two. A
+note ends when its frame posterior stays low, or when the key is struck again.
 
-What is no piano makes an onset here and there, and seldom a sure one. So where nothing sure has been heard for a while
-the gate is asleep, and only a sure onset, or several soon after one another, wake it.
+Sounds other than a piano cause an onset now and then, but rarely one with a high posterior. So the gate falls asleep
+when it has heard no such sure onset for some seconds. One sure onset, or several onsets in a short time, wake it.
 """
 
 from __future__ import annotations
@@ -27,48 +27,55 @@ OCTAVES = 8
 
 @dataclass(frozen=True)
 class GateSpec(Spec):
-    """How posteriors become notes; fitted on validation data at export, kept in the manifest."""
+    """Settings that turn posteriors into notes. Export fits them on validation data; the manifest stores them."""
 
     onset: tuple[float, ...] = (0.5,) * OCTAVES
-    """Threshold per octave from A0."""
+    """Onset threshold of each octave from A0, a posterior from 0 to 1."""
     rearm: float = 0.5
-    """Share of its threshold to which an onset posterior must fall before the key can sound again."""
+    """An onset posterior must fall below this share of its threshold before the key can give another note."""
     release: float = 0.3
-    """A note whose frame posterior stays below this ends."""
+    """A note ends when its frame posterior stays below this for `release_frames` frames."""
     release_frames: int = 2
     offset: float = 2.0
-    """A note whose offset posterior reaches this ends at once; above 1 it never does."""
+    """A note ends at once when its offset posterior reaches this. A value above 1 disables the rule."""
     shortest_frames: int = 2
-    """A note lasts at least this long."""
+    """Shortest length of a note, in frames, unless the key is struck again."""
     delay_frames: int = 3
-    """The net speaks of the frame this many frames ago."""
+    """Delay of the net, in frames: its output describes the frame this many frames ago."""
     later: tuple[int, ...] = (0,) * OCTAVES
-    """Frames more, octave by octave: a low note takes longer to be told from another."""
+    """Additional delay of each octave, in frames. The net needs longer to tell low notes apart."""
     shift_s: float = 0.0
-    """Added to onsets and offsets: the median lead of the first frame that passes, less a stroke's on its sound."""
+    """Seconds added to every onset and offset.
+
+    Fitted as the median difference between labelled and detected onsets, minus 10 ms from key stroke to sound.
+    """
     own_before_s: float = 0.25
-    """An onset heard up to this long after we struck the same key is our own, come back through wire or room."""
+    """An onset up to this many seconds after the box struck the same key counts as the box's own sound."""
     own_after_s: float = 0.05
+    """An onset up to this many seconds before the box struck the same key counts as its own sound, too."""
     own_threshold: float = 0.95
-    """The posterior from which an onset on a key that we struck is the player's all the same."""
+    """An onset on a key that the box struck still counts as the player's if its posterior reaches this."""
     wake: float = 0.0
-    """The posterior of an onset that wakes the gate, and the only one that passes while it sleeps; 0: it never does."""
+    """Posterior of a sure onset. It wakes the gate. While the gate sleeps, only sure onsets pass. 0: no sleep."""
     wake_onsets: int = 3
-    """So many onsets above their thresholds within `wake_within_s` wake it as well."""
+    """This many onsets above their thresholds within `wake_within_s` seconds also wake the gate."""
     wake_within_s: float = 2.0
     awake_s: float = 4.0
-    """It falls asleep so long after what woke it last."""
+    """The gate falls asleep this many seconds after the last onset that woke it."""
     reliability: tuple[float, float] = (1.0, 0.0)
-    """Slope and offset that turn a posterior's log-odds into those of its being a note (Platt 1999)."""
+    """Slope and offset of a linear map from the log-odds of a posterior to those of a true note (Platt 1999)."""
 
     def confidence(self, posterior: float) -> float:
-        """How likely a note that passed with this onset posterior is one that was played."""
+        """Probability, 0 to 1, that a note that passed with this onset posterior was really played."""
         slope, offset = self.reliability
         p = min(max(posterior, 1e-6), 1 - 1e-6)
         return 1 / (1 + math.exp(-(slope * math.log(p / (1 - p)) + offset)))
 
     def asked(self, confidence: float) -> GateSpec:
-        """This gate asking for more or less: all thresholds' odds times those of `confidence`; 0.5 changes nothing."""
+        """A copy of this gate that is stricter or less strict.
+
+        The odds of every threshold are multiplied by the odds of `confidence` (between 0 and 1). 0.5 changes nothing.
+        """
         odds = confidence / (1 - confidence)
 
         def moved(threshold: float) -> float:
@@ -77,7 +84,7 @@ class GateSpec(Spec):
         return replace(self, onset=tuple(map(moved, self.onset)), wake=moved(self.wake))
 
     def delays(self) -> NDArray[np.int64]:
-        """[88] how many frames ago the frame is that the net speaks of, key by key."""
+        """[88] delay of the net for each key, in frames."""
         return self.delay_frames + np.repeat(np.asarray(self.later, np.int64), 12)[:KEYS]
 
     def thresholds(self) -> NDArray[np.float32]:
@@ -86,10 +93,10 @@ class GateSpec(Spec):
 
 
 class Gate:
-    """Notes from posteriors, frame by frame."""
+    """Finds starts and ends of notes in the transcriber's probabilities (posteriors), frame by frame."""
 
     def __init__(self, spec: GateSpec, hop_s: float, split: int) -> None:
-        """`split`: the lowest MIDI pitch that counts as the right hand's."""
+        """`hop_s`: seconds between two frames. `split`: the lowest MIDI pitch of the right hand."""
         self.spec, self._hop_s, self._split = spec, hop_s, split
         self._thresholds = spec.thresholds()
         self._delays = spec.delays().tolist()
@@ -111,11 +118,14 @@ class Gate:
 
     @property
     def pending(self) -> bool:
-        """Whether a note has not ended."""
+        """Whether at least one note has not ended."""
         return bool(self._sounding)
 
     def step(self, posterior: NDArray[np.float32], own: set[int], now_s: float) -> list[NoteHeard | NoteEnded]:
-        """[88, 4] posteriors and the MIDI pitches that may be our own come back → what they decide at `now_s`."""
+        """One frame of [88, 4] posteriors → notes that began or ended, decided at `now_s` in seconds.
+
+        `own`: MIDI pitches whose onset now may be the sound of the box itself.
+        """
         self._frame += 1
         onset = posterior[:, ONSET]
         passing = self._passing(onset)
@@ -135,9 +145,9 @@ class Gate:
         return events
 
     def _passing(self, onset: NDArray[np.float32]) -> list[int]:
-        """Keys from A0 whose onsets pass, of [88] posteriors."""
+        """Numbers of the keys, 0 for A0, whose onset posterior in `onset` [88] passes."""
         above = onset >= self._thresholds
-        # in most frames no onset is above its threshold, and then there is no more to find out
+        # in most frames no onset reaches its threshold: the rest can be skipped
         if not above.any():
             self._above = self._none
             self._awake(False, False)
@@ -149,7 +159,10 @@ class Gate:
         return passed
 
     def _awake(self, stirred: bool, sure: bool) -> bool:
-        """Whether something sure was heard lately; with what this frame has: an onset that just rose, a sure one."""
+        """Whether the gate is awake after this frame.
+
+        `stirred`: an onset rose above its threshold in this frame. `sure`: an onset is sure.
+        """
         if stirred:
             self._stirs.append(self._frame)
         while self._stirs and self._stirs[0] < self._frame - self._within:
@@ -159,7 +172,7 @@ class Gate:
         return self._frame <= self._awake_until
 
     def _ended(self, posterior: NDArray[np.float32], passing: list[int], now_s: float) -> list[NoteEnded]:
-        """Notes that have faded, whose damper was heard to fall, and whose key is struck again."""
+        """Notes that end now: they have faded, their damper was heard, or their key is struck again."""
         ended: list[NoteEnded] = []
         if not self._sounding:
             return ended

@@ -1,4 +1,4 @@
-"""What the box itself has sent, as the transcriber's second input and for the gate's mask."""
+"""Notes that the box itself has sent: the second input of the transcriber, and the mask of the gate."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from numpy.typing import NDArray
 from device.events import KEYS, LOWEST_KEY, SUSTAIN, Send
 
 TRACE_S = 0.1
-"""Time constant of the trace that a sent note-on leaves in the transcriber's input."""
+"""Time constant, in seconds, of the decaying trace that a sent note-on leaves in the input of the transcriber."""
 FORGET_S = 2.0
-"""A note this long over cannot be heard back any more: no room or wire returns it later."""
+"""A note that ended this many seconds ago is forgotten: no room or cable returns its sound so late."""
 
 
 class OwnNotes:
-    """Notes that we sent; asked, frame by frame, what the transcriber is to know of them."""
+    """Keeps the notes that the box sent, and gives the transcriber its input about them for every frame."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all."""
+        """Forget all notes."""
         self._notes: list[tuple[int, float, float]] = []
-        """(pitch, on, off) in seconds of every note sent of late; off is infinite while the note sounds."""
+        """(MIDI pitch, on, off) of every recent note, in seconds. Off is infinite while the note sounds."""
         self._ringing: set[int] | None = None
         """Keys that were released while the sustain pedal was down; None while it is up."""
 
     def sent(self, send: Send) -> None:
-        """A message was sent. A key released under the pedal sounds until the pedal is up or the key is struck."""
+        """Take in a message that the box sent.
+
+        A key released while the pedal is down sounds until the pedal goes up or the key is struck again.
+        """
         if send.kind == "control":
             if send.pitch != SUSTAIN:
                 return
@@ -48,18 +51,18 @@ class OwnNotes:
             self._ringing.add(send.pitch)
 
     def note_on(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
-        """A note sounds from `on_s` to `off_s`. A key outside the piano's 88 is ignored: the hearing has none."""
+        """A note sounds from `on_s` to `off_s`. Keys outside the piano's 88 are ignored."""
         if LOWEST_KEY <= pitch < LOWEST_KEY + KEYS:
             self._notes.append((pitch, on_s, off_s))
 
     def note_off(self, pitch: int, off_s: float) -> None:
-        """Whatever sounds on `pitch` ends at `off_s`."""
+        """All notes that sound on `pitch` end at `off_s`."""
         self._notes = [
             (p, on, off_s) if p == pitch and off == float("inf") else (p, on, off) for p, on, off in self._notes
         ]
 
     def frame(self, now_s: float) -> NDArray[np.float32]:
-        """[1, 88, 2] as of `now_s`: the decaying trace of each key's last sent note-on, and 1 while it is held."""
+        """[1, 88, 2] at `now_s`: the decaying trace of the last note-on of each key, and 1 while the key is held."""
         out = np.zeros((1, KEYS, 2), np.float32)
         self._notes = [n for n in self._notes if n[2] > now_s - FORGET_S]
         latest: dict[int, float] = {}
@@ -73,7 +76,10 @@ class OwnNotes:
         return out
 
     def struck(self, now_s: float, since_s: Sequence[float], before_s: float, after_s: float) -> set[int]:
-        """MIDI pitches that we struck from `before_s` before to `after_s` after each key's time: `since_s` [88] ago."""
+        """MIDI pitches that the box struck near the time `now_s - since_s[key]`, with `since_s` [88].
+
+        Near: at most `before_s` seconds before that time or `after_s` seconds after it.
+        """
         return {
             pitch for pitch, on, _ in self._notes if -before_s <= on - now_s + since_s[pitch - LOWEST_KEY] <= after_s
         }

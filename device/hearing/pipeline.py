@@ -1,4 +1,4 @@
-"""From a hop of samples to notes: features, transcriber and gate in a row."""
+"""Turns a hop of samples into notes: features, then transcriber, then gate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from device.settings.choices import SPLIT
 
 
 class Hearing:
-    """Hears one stream; time is counted in hops from the first."""
+    """Hears one stream. Note times are counted in hops from the first hop."""
 
     def __init__(self, features: FeatureSpec, gate: GateSpec, model: Stepper, split: int = SPLIT) -> None:
         self.spec = features
@@ -25,7 +25,7 @@ class Hearing:
         self._hops = 0
 
     def reset(self) -> None:
-        """Forget everything heard and sent."""
+        """Forget everything that was heard and sent."""
         self._features.reset()
         self._transcriber.reset()
         self._gate.reset()
@@ -34,11 +34,16 @@ class Hearing:
 
     @property
     def pending(self) -> bool:
-        """Whether a note that was heard has not ended."""
+        """Whether at least one heard note has not ended."""
         return self._gate.pending
 
+    @property
+    def not_finite(self) -> int:
+        """Number of hops since the reset in which the transcriber returned a value that is not finite."""
+        return self._transcriber.not_finite
+
     def sent(self, send: Send) -> None:
-        """The box sent a message: its sound may come back through the input, and is not the player's."""
+        """Take in a message that the box sent. Its sound may come back through the input and is not the player's."""
         self._own.sent(send)
 
     def note_on(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
@@ -50,18 +55,21 @@ class Hearing:
         self._own.note_off(pitch, off_s)
 
     def step(self, hop: Samples, now_s: float) -> list[NoteHeard | NoteEnded]:
-        """[hop] samples; `now_s` is the source's clock when they were complete, and each decision's `decided_s`."""
+        """[hop] samples → notes that began or ended.
+
+        `now_s` is the time of the source, in seconds, at which the samples were complete. It becomes `decided_s`.
+        """
         self._hops += 1
         end_s = self._hops * self.spec.hop_s
         posterior = self._transcriber.step(self._features.step(hop), self._own.frame(end_s))
         return self._gate.step(posterior, self._explained(end_s), now_s)
 
     def _explained(self, end_s: float) -> set[int]:
-        """Pitches whose onset in the labelled frame our own sending explains."""
+        """MIDI pitches whose onset in the frame that the net describes may come from a note that the box sent."""
         gate = self._gate.spec
         return self._own.struck(end_s, self._since_s, gate.own_before_s, gate.own_after_s)
 
 
 def silence(spec: FeatureSpec) -> Samples:
-    """A hop of nothing."""
+    """[hop] samples of silence."""
     return np.zeros(spec.hop, np.float32)

@@ -1,11 +1,12 @@
-"""Samples of any rate, in blocks of any size, to hops at the model's rate.
+"""Turns samples of any rate, in blocks of any size, into hops at the rate of the model.
 
-A polyphase filter: each sample at the model's rate is one windowed sinc's product with the source around it (Crochiere
-and Rabiner 1983, 2.3), and a hop is out as soon as the source has brought the samples that its last one needs. So hops
-and their times depend on the samples alone, never on blocks.
+A polyphase filter (Crochiere and Rabiner 1983, 2.3): each output sample is the product of a windowed sinc with the
+source samples around it. A hop is returned as soon as the source samples that its last sample needs have arrived. So
+the hops and their times depend on the samples only, never on the block size.
 
-It is our own for the 10 ms by which every note is heard sooner than by soxr's quickest engine. As the time from a hop's
-last sample to the hop, and its cost, for 44.1 kHz / 48 kHz (`python -m training resamplers`):
+This project has its own resampler because it hears every note 10 ms sooner than with the fastest engine of soxr. The
+latency is the time from the last sample of a hop to the hop. The cost is relative to this resampler. Both are given for
+44.1 kHz / 48 kHz (`python -m training resamplers`):
 
     resampler                      latency ms     cost           -3 dB at    from 8.2 kHz on
     this                            2.5 /  2.5    1              7.65 kHz    below  -81 dB
@@ -30,10 +31,10 @@ from device.hearing.features import finite
 LOWEST_RATE = 8_000
 HIGHEST_RATE = 384_000
 PASS, STOP = 0.9, 1.025
-"""Where the filter begins and ends to fall, as shares of the lower rate's half: 7.2 and 8.2 kHz for 16 kHz."""
+"""End of the pass band and start of the stop band, as shares of half the lower rate: 7.2 and 8.2 kHz at 16 kHz."""
 ATTENUATION_DB = 80.0
 FINEST = 2_000
-"""Phases of the filter at most: a rate that would need more is met to within a 2,000th of a sample."""
+"""Largest number of filter phases. A rate that needs more is approximated to a 2,000th of a sample."""
 Float = NDArray[np.float32]
 
 
@@ -57,8 +58,8 @@ class Hops:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew at time 0."""
-        # as if silence had gone before, half a filter of it
+        """Forget all samples and start at time 0."""
+        # half a filter of silence before the first sample
         self._source = np.zeros(self._ahead, np.float32)
         self._first = -self._ahead
         self._pushed = 0
@@ -71,14 +72,14 @@ class Hops:
 
     @property
     def pushed_s(self) -> float:
-        """Seconds of sound pushed so far."""
+        """Length of the sound pushed so far, in seconds."""
         return self._pushed / self.source_rate
 
     def push(self, block: Float) -> list[tuple[Float, float]]:
-        """The hops that `block` (float32[n], any n) completes, each with its `now_s`.
+        """Take in `block` (float32[n], any n) and return the hops that it completes, each with its `now_s`.
 
-        `now_s` is in seconds: source samples that the hop needed, from the first on / source rate.
-        Samples that are no numbers count as silence.
+        `now_s` is in seconds: the number of source samples up to the last one that the hop needs / source rate.
+        Samples that are not finite count as 0.
         """
         self._pushed += len(block)
         if not finite(block):
@@ -92,20 +93,20 @@ class Hops:
         return hops
 
     def flush(self) -> list[tuple[Float, float]]:
-        """Push silence until every sample pushed so far lies in a hop, and give those hops."""
+        """Push silence until every sample pushed so far lies in a hop, and return those hops."""
         wanted = math.ceil(self._pushed * self.model_rate / self.source_rate / self.hop)
         return self.push(np.zeros(max(self._needed(wanted - 1) - self._pushed, 0), np.float32)) if wanted else []
 
     def _needed(self, hop: int) -> int:
-        """Source samples that hop number `hop` (from 0) needs, counted from the first one."""
+        """Number of source samples, from the first one, that hop number `hop` (from 0) needs."""
         return self._centre((hop + 1) * self.hop - 1) + self._ahead + 1
 
     def _centre(self, sample: int) -> int:
-        """The source sample that `sample` at the model's rate lies at or just after."""
+        """Number of the last source sample at or before `sample`, which is counted at the rate of the model."""
         return sample * self.source_rate // self.model_rate
 
     def _next(self) -> Float:
-        """The next hop."""
+        """Calculate the next hop."""
         first = self._hops * self.hop
         self._hops += 1
         if self.source_rate == self.model_rate:
@@ -118,9 +119,10 @@ class Hops:
 
 
 def phases(source_rate: int, model_rate: int) -> Float:
-    """[phases, taps]: what the source around a sample counts for one that lies p / phases after it.
+    """[phases, taps] filter: row p has the weights of the source samples around an output sample.
 
-    A sinc that falls about the middle of `PASS` and `STOP`, under Kaiser's window (Oppenheim and Schafer 2010, 7.5.3).
+    That output sample lies p / phases of a source sample after the centre. Each row is a sinc with its cut-off halfway
+    between `PASS` and `STOP`, multiplied by a Kaiser window (Oppenheim and Schafer 2010, 7.5.3).
     """
     number = min(model_rate // math.gcd(source_rate, model_rate), FINEST)
     highest = min(source_rate, model_rate) / 2 / source_rate

@@ -1,4 +1,4 @@
-"""Base of the dataclasses that the manifest of a bundle keeps."""
+"""Base of the dataclasses that the manifest of a bundle stores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Spec:
-    """To and from JSON's types: a tuple becomes a list and a list a tuple."""
+    """Converts the fields to JSON types and back: a tuple becomes a list, and a list becomes a tuple."""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, for the manifest."""
@@ -16,5 +16,5 @@ class Spec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """From the manifest. Raises TypeError for an unknown name, or for a missing one that has no default."""
+        """Build from the manifest. Raises TypeError for an unknown name, or a missing name that has no default."""
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -1,4 +1,4 @@
-"""Frames to posteriors: the streaming net, one frame at a time."""
+"""Turns frames into posteriors: runs the streaming net on one frame at a time."""
 
 from __future__ import annotations
 
@@ -12,34 +12,41 @@ from device.events import KEYS
 from device.hearing.features import Frames, finite
 
 ONSET, FRAME, OFFSET, VELOCITY = range(4)
-"""The heads, in the order of a posterior's last axis."""
+"""Indices of the four outputs of the net in the last axis of a posterior."""
 
 
 class Stepper(Protocol):
-    """What runs a step model: `device.bundles.tflite.StepModel`, or a float model in training."""
+    """Runs a step model: `device.bundles.tflite.StepModel`, or a float model in training."""
 
     def step(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """One step; states are kept inside."""
+        """Run one step. The states of the model are kept inside."""
         ...
 
     def reset(self) -> None:
-        """States as before the first step."""
+        """Set the states to their values before the first step."""
         ...
 
 
 class Transcriber:
-    """A frame and what we sent → [88, 4] posteriors (onset, frame, offset, velocity), each 0..1."""
+    """Turns a frame and the sent notes into [88, 4] posteriors (onset, frame, offset, velocity), each 0 to 1."""
 
     def __init__(self, model: Stepper) -> None:
         self._model = model
+        self.not_finite = 0
+        """Number of frames since the reset whose posterior had a value that is not finite."""
 
     def reset(self) -> None:
         """Forget all frames."""
         self._model.reset()
+        self.not_finite = 0
 
     def step(self, frame: Frames, own: NDArray[np.float32]) -> NDArray[np.float32]:
-        """frame [bins, channels] levels, own [1, 88, 2] as `OwnNotes.frame` → [88, 4]; what is not a number is 0."""
+        """frame [bins, channels] levels, own [1, 88, 2] as `OwnNotes.frame` → [88, 4].
+
+        Values that are not finite become 0.
+        """
         posterior = self._model.step(x=frame[None, None], own=own[None])["y"].reshape(KEYS, 4)
-        if not finite(posterior):
-            posterior = np.where(np.isnan(posterior), np.float32(0), posterior)
+        if not finite(posterior) and not np.isfinite(posterior).all():
+            posterior = np.where(np.isfinite(posterior), posterior, np.float32(0))
+            self.not_finite += 1
         return posterior

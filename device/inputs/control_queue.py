@@ -1,4 +1,4 @@
-"""The player's switches and knobs, and a MIDI clock, live: from RtMidi's threads to the loop."""
+"""Carries messages of the player's switches and knobs, and of a MIDI clock, from RtMidi's threads to the loop."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from device.settings.controls import Action, Controls
 from device.stream_time import StreamTime
 
 MOST_WAITING = 256
-"""A knob that is turned says so a few dozen times within a hop at most."""
+"""Messages. A knob that is turned sends a few dozen messages in a hop at most, so this leaves room."""
 
 
-class Switches:
-    """Messages of `controls`, and those of a MIDI clock where it `keeps_time`, whichever port they come from."""
+class ControlQueue:
+    """Collects the messages of `controls` from all ports. With `keeps_time` it also collects MIDI clock messages."""
 
     def __init__(self, controls: Controls, keeps_time: bool = False) -> None:
         self._controls = controls
         self.keeps_time = keeps_time
-        """Whether it takes MIDI clock messages."""
+        """True if the queue takes MIDI clock messages."""
         self._queue: queue.Queue[tuple[mido.Message, float]] = queue.Queue(MOST_WAITING)
 
     def take(self, message: mido.Message, at_s: float) -> bool:
-        """Whether `message`, received at `at_s` of monotonic time, is a control's; from any thread."""
+        """Queue `message` if it is a control or clock message, and return whether it is one.
+
+        `at_s` is its time of arrival in monotonic seconds. A full queue drops it. Any thread may call this.
+        """
         if not (self._controls.takes(message) or (self.keeps_time and message.type in KINDS)):
             return False
         if not self._queue.full():
@@ -33,7 +36,10 @@ class Switches:
         return True
 
     def asked(self, stream_time: StreamTime, now_s: float) -> list[tuple[Action | ClockPulse, float]]:
-        """By the loop, at `now_s` of stream time: what was asked for since the last call, and when in stream time."""
+        """Return the actions and clock pulses since the last call, each with its time in stream seconds.
+
+        The loop calls this at `now_s` of stream time.
+        """
         asked: list[tuple[Action | ClockPulse, float]] = []
         while not self._queue.empty():
             message, at_s = self._queue.get_nowait()

@@ -1,4 +1,4 @@
-"""Telling a player's messages from those that his keyboard only echoes."""
+"""Separates the player's own messages from messages that the keyboard only sends back (echoes)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections import deque
 import mido
 
 WINDOW_S = 0.25
-"""An echo is back within this: a cable's length and the keyboard's own thinking, with room to spare."""
+"""Seconds within which an echo arrives. This covers the cable and the keyboard's delay with a margin."""
 
 
 class Echoes:
-    """Remembers what was sent for WINDOW_S, and knows each message once when it comes back.
+    """Remembers each sent note message for `window_s` seconds, and recognises it once when it comes back.
 
-    Both methods may be called from any thread; times are monotonic seconds.
+    Both methods may be called from any thread. Times are monotonic seconds.
     """
 
     def __init__(self, window_s: float = WINDOW_S) -> None:
@@ -23,7 +23,7 @@ class Echoes:
         self._sent: deque[tuple[float, tuple[str, int, int]]] = deque()
 
     def sent(self, message: mido.Message, at_s: float) -> None:
-        """`message` leaves now; other messages than notes are not remembered."""
+        """Remember `message`, which is sent at `at_s`. Only note messages are remembered."""
         key = _key(message)
         if key is not None:
             with self._lock:
@@ -31,9 +31,9 @@ class Echoes:
                 self._sent.append((at_s, key))
 
     def is_echo(self, message: mido.Message, at_s: float) -> bool:
-        """Whether `message`, received now, equals one sent within the window that has not come back yet.
+        """Return whether `message`, received at `at_s`, equals a remembered message, and forget that message.
 
-        The channel is not compared: some keyboards echo on their own.
+        The channel is not compared, because some keyboards echo on a channel of their own.
         """
         key = _key(message)
         with self._lock:
@@ -50,7 +50,10 @@ class Echoes:
 
 
 def _key(message: mido.Message) -> tuple[str, int, int] | None:
-    """What makes two messages equal; the velocity of a note-off does not, as keyboards make up their own."""
+    """Return a key that is equal for equal note messages; None for other messages.
+
+    The velocity of a note-off is left out, because keyboards replace it by a value of their own.
+    """
     if message.type == "note_on" and message.velocity > 0:
         return ("on", message.note, message.velocity)
     if message.type in ("note_on", "note_off"):

@@ -1,12 +1,12 @@
-"""The foot switch's own port, `[midi] control`: where it brings no clock, the box plays on without it."""
+"""The foot switch's own port, `[midi] control`. The box plays on without it, unless the port also brings the clock."""
 
 from __future__ import annotations
 
 import logging
 
 from device.errors import UnavailableError
-from device.inputs.control_queue import Switches
-from device.ports.midi_ports import MidiInput, MidiPorts
+from device.inputs.control_queue import ControlQueue
+from device.ports.midi_ports import InputPort, MidiPorts
 from device.ports.port import CONTROL, Port, choose
 from device.status.faults import Faults
 
@@ -14,37 +14,43 @@ log = logging.getLogger("lefthand")
 
 
 class FootSwitch:
-    """A MIDI input for controls, by its name among `inputs`; one that is not `needed` may be missing, go and come."""
+    """The MIDI input for controls, chosen by the name `wanted` from `inputs`.
+
+    If the port is not `needed`, it may be missing, be unplugged and come back.
+    """
 
     def __init__(self, wanted: str, inputs: MidiPorts, needed: bool, faults: Faults) -> None:
         self._wanted, self._inputs, self._needed, self._faults = wanted, inputs, needed, faults
-        self._open: MidiInput | None = None
+        self._open: InputPort | None = None
         self.missing = ""
-        """What the box plays without, in words; "" where nothing is missing."""
+        """The missing port in words; "" if no port is missing."""
         self.back = False
-        """Whether what was missing is there now: a new session takes it."""
+        """True if the missing port is present again. A new session opens it."""
 
     def look(self) -> None:
-        """Raises UnavailableError where it is needed and cannot be had."""
+        """Raise UnavailableError if the port is needed and cannot be chosen."""
         if self._needed:
             choose(self._wanted, self._inputs.ports(), CONTROL)
 
-    def open(self, switches: Switches, besides: Port | None = None) -> None:
-        """Let its messages reach `switches`; a port that is open already, `besides`, brings them by itself."""
+    def open(self, controls: ControlQueue, besides: Port | None = None) -> None:
+        """Open the port and pass its messages to `controls`.
+
+        Nothing is opened if the port is `besides`, which is open already and passes its messages itself.
+        """
         port = self._port()
         if port is None or port == besides:
             return
-        self._open = MidiInput(port, switches.keeps_time)
-        self._open.start(switches.take)
+        self._open = InputPort(port, controls.keeps_time)
+        self._open.start(controls.take)
 
     def check(self) -> None:
-        """Look whether it went or came. Raises UnavailableError where it is needed and has gone."""
+        """Check whether the port has gone or come back. Raises UnavailableError if it is needed and has gone."""
         if self.missing:
             self.back = self._port() is not None
         elif self._open is not None and not self._inputs.has(self._open.port):
             name = str(self._open.port)
             gone = UnavailableError(
-                f'"{name}" is gone: connect it again and start anew.', CONTROL, name, "it was unplugged"
+                f'"{name}" is gone: connect it again and start again.', CONTROL, name, "it was unplugged"
             )
             if self._needed:
                 raise gone
@@ -52,12 +58,12 @@ class FootSwitch:
             self.missing = gone.thing
 
     def close(self) -> None:
-        """Close its port."""
+        """Close the port."""
         if self._open is not None:
             self._open.close()
 
     def _port(self) -> Port | None:
-        """Which port it is; None, with a word of what is missing, where it is not needed and cannot be told."""
+        """Return the port. If it is not needed and cannot be chosen, set `missing` and return None."""
         try:
             return choose(self._wanted, self._inputs.ports(), CONTROL)
         except UnavailableError as error:

@@ -1,4 +1,4 @@
-"""The right hand from a MIDI port, live."""
+"""Reads the right hand live from a MIDI port."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ import mido
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
-from device.inputs.control_queue import Switches
+from device.inputs.control_queue import ControlQueue
 from device.inputs.echoes import Echoes
 from device.inputs.source import Feed
-from device.ports.midi_ports import MidiInput
+from device.ports.midi_ports import InputPort
 from device.ports.port import Port
 from device.stream_time import StreamTime
 
 TICKS = TempoMap(TICKS_PER_BEAT)
-"""Times are on the ticks of a MIDI file, so that a file of what was played says the same."""
+"""Note times are rounded to MIDI file ticks, so that a file of the performance has exactly the same times."""
 TICK_S = TICKS.seconds(1)
 
 MOST_MESSAGES = 4096
-"""What a cable brings in more than a second."""
+"""Messages. A MIDI cable needs more than a second to carry this many."""
 
 _Told: TypeAlias = tuple[float, int, float, int, NoteHeard | NoteEnded]
-"""Time, 0 for an end and 1 for an onset, the note's onset, its pitch: the order of telling; and what is told."""
+"""(time, 0 for an end or 1 for an onset, the note's onset time, pitch, event). The first four give the order."""
 
 
 class Keys:
-    """MIDI messages to notes heard: a key struck again ends its note, and no note is shorter than a tick."""
+    """Turns MIDI messages into notes. A second stroke of a key ends its first note. A note lasts at least one tick."""
 
     def __init__(self, split: int = 0) -> None:
-        """`split`: the right hand's lowest pitch; what lies below it is the left hand's."""
+        """`split` is the right hand's lowest pitch. Lower notes belong to the left hand."""
         self._split = split
         self._down: dict[int, tuple[int, Note]] = {}
         self._told: list[_Told] = []
@@ -44,9 +44,9 @@ class Keys:
         self._now_s = 0.0
 
     def step(self, messages: Sequence[tuple[mido.Message, float]], now_s: float) -> list[NoteHeard | NoteEnded]:
-        """What (message, stream seconds) mean that came after the step before and until `now_s`.
+        """Return the note events of `messages`, each with its stream seconds, from the previous step until `now_s`.
 
-        In the order in which a file tells it: by time, ends first, low keys before high ones.
+        The order is that of a file: by time, ends before onsets, low keys before high keys.
         """
         for message, time_s in messages:
             self._tick = max(self._tick, math.floor(time_s / TICK_S))
@@ -69,7 +69,7 @@ class Keys:
         return [event for *_, event in told]
 
     def finish(self) -> tuple[float, list[NoteHeard | NoteEnded]]:
-        """When all is over, and what has not been told by then: the ends of the notes whose keys are still down."""
+        """End the notes whose keys are still down. Return the end time in seconds, and all events not yet returned."""
         self._tick = max(self._tick, math.ceil(self._now_s / TICK_S))
         for pitch in list(self._down):
             self._end(pitch)
@@ -85,11 +85,10 @@ class Keys:
 
 
 class KeyboardSource:
-    """The player's messages at the MIDI input `port`, in hops of `hop_s` from `start` on;
-    UnavailableError where that has gone.
+    """Reads the player's messages from the MIDI input `port`, in hops of `hop_s` seconds, after `start`.
 
-    `echoes` knows what was sent; what only comes back is not the player's. `through` gets all that is, at once,
-    in RtMidi's thread.
+    `echoes` recognises messages that only come back from the keyboard; they are dropped. `through` receives every
+    other message at once, in RtMidi's thread. Raises UnavailableError if `port` has gone.
     """
 
     rate = None
@@ -101,15 +100,15 @@ class KeyboardSource:
         stream_time: StreamTime,
         echoes: Echoes,
         through: Callable[[mido.Message], None] | None = None,
-        switches: Switches | None = None,
+        controls: ControlQueue | None = None,
         split: int = 0,
     ) -> None:
-        self._input = MidiInput(port, clock=switches is not None and switches.keeps_time)
+        self._input = InputPort(port, clock=controls is not None and controls.keeps_time)
         self.port = self._input.port
-        self._switches = switches
+        self._controls = controls
         self._through = through
         self.xruns = 0
-        """Messages that found no room."""
+        """Number of messages dropped because the queue was full."""
         self._hop_s = hop_s
         self._echoes = echoes
         self._queue: queue.Queue[tuple[mido.Message, float]] = queue.Queue(MOST_MESSAGES)
@@ -120,7 +119,7 @@ class KeyboardSource:
         self._start_s = 0.0
 
     def start(self) -> None:
-        """Listen from now on."""
+        """Start to receive messages."""
         self._start_s = time.monotonic()
         self._time.arrived(0.0, self._start_s)
         self._input.start(self._received)
@@ -131,11 +130,11 @@ class KeyboardSource:
         return self._hops * self._hop_s
 
     def level_db(self) -> float | None:
-        """None: a keyboard gives no sound."""
+        """Return None, because a keyboard delivers no sound."""
         return None
 
     def read(self) -> list[Feed]:
-        """Wait for the end of the next hop, and give it with what the player did in it."""
+        """Wait for the end of the next hop, and return it with the player's notes in it."""
         self._hops += 1
         now_s = self.input_s
         time.sleep(max(0.0, self._start_s + now_s - time.monotonic()))
@@ -148,7 +147,7 @@ class KeyboardSource:
         return [(None, now_s, self._keys.step(messages, now_s))]
 
     def finish(self) -> list[Feed]:
-        """Close the port, and end what is still down."""
+        """Close the port, and end the notes whose keys are still down."""
         self.close()
         return [(None, *self._keys.finish())]
 
@@ -161,8 +160,8 @@ class KeyboardSource:
         self._input.close()
 
     def _received(self, message: mido.Message, now_s: float) -> None:
-        """In RtMidi's thread."""
-        if self._switches is not None and self._switches.take(message, now_s):
+        """Take a message; RtMidi calls this in its own thread."""
+        if self._controls is not None and self._controls.take(message, now_s):
             return
         if not self._echoes.is_echo(message, now_s):
             if self._through is not None:

@@ -1,8 +1,8 @@
-"""A sound input, live: blocks from PyAudio, hops for the engine.
+"""Reads a sound input live: takes blocks from PyAudio and gives hops to the engine.
 
-PyAudio's callback is used rather than its blocking read: the callback takes each block out of the
-sound system at once, however long the engine is at work on another, and PortAudio's blocking read on
-JACK (libportaudio 19.6) writes beyond its buffer.
+PyAudio's callback is used instead of its blocking read, for two reasons. The callback takes each block out of the
+sound system at once, even while the engine is busy. PortAudio's blocking read on JACK (libportaudio 19.6) writes
+beyond its buffer.
 """
 
 from __future__ import annotations
@@ -31,24 +31,25 @@ from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo
 
 QUEUE_S = 2.0
-"""Blocks wait at most this long for the engine before they count as lost."""
+"""Seconds that blocks wait for the engine at most. Blocks beyond this are lost."""
 WAIT_S = 0.1
+"""Seconds that one `read` waits for a block."""
 DEAF_S = 1.0
-"""An input that gives no block for this long is gone."""
+"""Seconds. An input that gives no block for this long counts as gone."""
 CLIPS = 0.9999
-"""Of full scale; converters stop a step below it."""
+"""Share of full scale from which a block counts as clipped. Below 1, because converters stop just below full scale."""
 SILENT = 1e-6
-"""-120 dBFS, below every converter."""
+"""Lowest reported level, as a share of full scale: -120 dBFS, below the noise of every converter."""
 
 log = logging.getLogger("lefthand")
 
 
 class SoundSource:
-    """The input that `settings` names, of the PyAudio instance `system`, from `start` on.
+    """Reads the input that `settings` names, after `start`. `system` is the PyAudio instance.
 
-    `stream_time` learns when the blocks arrive; `keep`, if given, gets each block (float32[n], full scale
-    at 1), and `faults` counts what is wrong with them. Raises UnavailableError where the input cannot be chosen
-    or opened.
+    `stream_time` receives the arrival time of each block. `keep`, if given, receives each block (float32[n], full
+    scale at 1). `faults` counts clipped and non-finite blocks. Raises UnavailableError if the input cannot be
+    chosen or opened.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class SoundSource:
     ) -> None:
         self.port = choose(settings.input, sound_inputs(system), SOUND)
         self.xruns = 0
-        """How often the sound system said that it had lost sound (PortAudio's -9981), or we had to drop a block."""
+        """Number of losses: the sound system reported lost sound (PortAudio's -9981), or a block was dropped here."""
         self._settings = settings
         self._faults = Faults() if faults is None else faults
         self._time = stream_time
@@ -83,7 +84,7 @@ class SoundSource:
             raise
 
     def start(self) -> None:
-        """Let the sound come; raises UnavailableError where the input refuses now."""
+        """Start the stream. Raises UnavailableError if the input refuses."""
         try:
             self._stream.start_stream()
         except OSError as error:
@@ -94,9 +95,9 @@ class SoundSource:
             ) from None
 
     def read(self) -> list[Feed]:
-        """Wait for the next block, and give the hops that it completes with their times; none after WAIT_S.
+        """Wait for the next block, and return the hops that it completes, with their times.
 
-        Raises UnavailableError where the input has stopped delivering.
+        The list is empty if no block comes within WAIT_S. Raises UnavailableError if the input has stopped.
         """
         try:
             data, arrived_s = self._queue.get(timeout=WAIT_S)
@@ -104,7 +105,7 @@ class SoundSource:
             self._waited_s += WAIT_S
             if self._waited_s >= DEAF_S or not self._runs():
                 raise UnavailableError(
-                    f'"{self.port}" gives no more sound: connect it again and start anew.',
+                    f'"{self.port}" gives no more sound: connect it again and start again.',
                     SOUND,
                     self._settings.input,
                     "it gives no more sound",
@@ -130,7 +131,7 @@ class SoundSource:
         return _feeds(self._hops.push(np.zeros(self._hops.hop, np.float32)))
 
     def close(self) -> None:
-        """End the stream."""
+        """Close the stream."""
 
         def end() -> None:
             with contextlib.suppress(OSError):
@@ -164,7 +165,10 @@ class SoundSource:
             raise UnavailableError(f"{sentence}{self.port.channels}.", SOUND, self._settings.input)
 
     def _open(self, system: Any, rate: int) -> tuple[int, Any]:
-        """A stream at `rate`, or at the nearest that the card has where that is only the default; and its rate."""
+        """Open a stream, and return its rate in Hz and the stream.
+
+        If the card refuses `rate` and `rate` is only the default, the nearest rate that the card offers is used.
+        """
         import pyaudio
 
         wanted = self._settings
@@ -206,7 +210,7 @@ class SoundSource:
             self._xruns_to_tell = 2 * self.xruns
 
     def _callback(self, data: bytes, frames: int, times: object, status: int) -> tuple[None, int]:
-        """In PortAudio's thread: hand the block on."""
+        """Queue the block; PortAudio calls this in its own thread."""
         if self._first:
             self._first = False
             ask_for_fifo()

@@ -1,4 +1,4 @@
-"""What a live run needs of an input, be it sound or a keyboard."""
+"""The interface that a live run needs from an input. Sound inputs and keyboards implement it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from device.hearing.features import Samples
 from device.ports.port import Port
 
 Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
-"""What `Engine.step` takes: a hop of samples or None, its time in stream seconds, and MIDI notes."""
+"""The arguments of `Engine.step`: a hop of samples or None, its time in stream seconds, and MIDI notes."""
 
 
 class Source(Protocol):
-    """An open input; the calls come from one thread at a time."""
+    """An open input. Only one thread calls it at a time."""
 
     @property
     def port(self) -> Port:
-        """Where it comes from."""
+        """The port that the input reads."""
         ...
 
     @property
     def rate(self) -> int | None:
-        """Samples a second; None for a keyboard."""
+        """Sample rate in Hz; None for a keyboard."""
         ...
 
     @property
     def xruns(self) -> int:
-        """How often input was lost."""
+        """Number of times that input was lost."""
         ...
 
     @property
@@ -36,25 +36,25 @@ class Source(Protocol):
         ...
 
     def level_db(self) -> float | None:
-        """The highest peak of the sound since the last call, in dBFS; None for a keyboard."""
+        """Return the highest peak of the sound since the last call, in dBFS; None for a keyboard."""
         ...
 
     def start(self) -> None:
-        """Begin; UnavailableError where the input refuses now."""
+        """Start the input. Raises UnavailableError if the input refuses."""
         ...
 
     def read(self) -> list[Feed]:
-        """Wait a little for more input and give it; UnavailableError where the input has gone."""
+        """Wait a short time for more input, and return it. Raises UnavailableError if the input has gone."""
         ...
 
     def finish(self) -> list[Feed]:
-        """Close, and give what was read and not given yet; `input_s` stays."""
+        """Close the input, and return the input that was read but not returned yet. `input_s` does not change."""
         ...
 
     def silence(self) -> list[Feed]:
-        """After `finish`: a hop's length of nothing."""
+        """Return what one hop of silence after `finish` adds; nothing for a keyboard."""
         ...
 
     def close(self) -> None:
-        """Close only."""
+        """Close the input, without returning the rest."""
         ...

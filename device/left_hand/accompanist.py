@@ -1,4 +1,4 @@
-"""From right-hand notes to what the left hand should do at a step: the net, the chord that holds, and silence."""
+"""Turns right-hand notes into a plan for each step, with the net, the current chord and the rules for silence."""
 
 from __future__ import annotations
 
@@ -19,37 +19,41 @@ from device.left_hand.tonality import Tonality
 Array = npt.NDArray[np.float32]
 
 GAP_STEPS = 1.0
-"""Steps between the newest note known and the step played that the net was trained for."""
+"""Least time, in steps, between the newest note that the net may know and the step. The net was trained with it."""
 CLEAR_STEPS = 16
-"""The left hand stays below all that the right hand has struck or held for so many steps: a bar of 4/4."""
+"""Steps. The left hand stays below every key that the right hand used in the last bar of 4/4."""
 
 
 class Net(Protocol):
-    """The part of `device.bundles.tflite.StepModel` that is needed here."""
+    """The part of `device.bundles.tflite.StepModel` that the accompanist uses."""
 
     def step(self, *, x: Array) -> dict[str, Array]:
-        """x [INPUT_SIZE] -> y_chord [12], y_ahead [12], y_bass [13] (the last: none), y_strike [3]."""
+        """Run one step: x [INPUT_SIZE] -> y_chord [12], y_ahead [12], y_bass [13], y_strike [3].
+
+        The last value of y_bass is the probability of no bass.
+        """
         ...
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Set the net's state to its start value."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the left hand should do at a step, made one step ahead. Probabilities are 0..1.
+    """Plan for the left hand at one step, made at least one step ahead. Probabilities are 0..1.
 
-    `ceiling` is the lowest key of the right hand in `CLEAR_STEPS` (128 before any), `top` the highest that is down
-    (None: none), `velocity` the player's running mean.
+    `ceiling` is the lowest key of the right hand in the last `CLEAR_STEPS` steps, or 128 before the first note.
+    `top` is the highest key that is down, or None. `velocity` is the running mean of the player's velocities.
+    `lock` is the clock's trust in its beat, 0..1.
     """
 
     silent: bool
     chord: Chord | None
     classes: Array
-    """[12] a pitch class sounds in the left hand."""
+    """[12] probability that each pitch class sounds in the left hand."""
     bass: Array
-    """[13] it is the lowest; the last: the hand rests."""
+    """[13] probability that each pitch class is the lowest. The last value is the probability that the hand rests."""
     strike_bass: float
     strike_upper: float
     strike_many: float
@@ -59,9 +63,9 @@ class Plan:
     velocity: float
     lock: float
     age_steps: float = 0.0
-    """Steps since the player's latest onset."""
+    """Steps since the player's latest onset; `net_input.NEVER` before the first."""
     tonic: Chord | None = None
-    """The tonic triad of the key so far."""
+    """Tonic triad of the key that fits the notes so far; None before any note."""
     ahead: Array = field(default_factory=lambda: np.zeros(12, np.float32))
     """[12] a pitch class sounds in the left hand during the coming beat."""
     fits: Array = field(default_factory=lambda: np.ones(12, np.float32))
@@ -71,10 +75,13 @@ class Plan:
 
 
 class Accompanist:
-    """Hears the right hand and plans step by step; at a step it knows nothing decided later than the gap allows."""
+    """Takes notes of the right hand and makes one plan a step. No plan uses a note decided after `known_until_s`."""
 
     def __init__(self, net: Net, gap_steps: float = GAP_STEPS, listen_beats: float = LISTEN_BEATS) -> None:
-        """`gap_steps`, from the bundle's manifest, is 1 or more; ValueError otherwise."""
+        """`gap_steps`, in steps, comes from the bundle's manifest. `listen_beats` is the first silence, in beats.
+
+        Raises ValueError if `gap_steps` is less than 1.
+        """
         if gap_steps < 1.0:
             raise ValueError(f"gap_steps is {gap_steps}, and must be 1 or more")
         self._net, self._gap_steps = net, gap_steps
@@ -93,23 +100,23 @@ class Accompanist:
         self._lowest.clear()
 
     def listen_anew(self) -> None:
-        """Be silent for the listening beats, as at the beginning."""
+        """Listen again for `listen_beats` in silence, as at the start."""
         self._activity.reset()
 
     def known_until_s(self, step: Step) -> float:
-        """What was decided by this time may be known at `step`."""
+        """Return the latest decision time, in stream seconds, that the plan for `step` may use."""
         return step.time_s - self._gap_steps * step.length_s
 
     def hear(self, note: Note) -> None:
-        """A note was decided; only the right hand's count."""
+        """Take in a decided note. Notes of the left hand are ignored."""
         self._listener.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
-        """A note ended."""
+        """Take in the end of a note."""
         self._listener.end(ended)
 
     def plan(self, step: Step) -> Plan:
-        """The plan for `step`; steps come in order, each once."""
+        """Return the plan for `step`. Call it once for each step, in order."""
         known = self._listener.look(step, self.known_until_s(step))
         out = self._net.step(x=encode(known)[0])
         top, struck = int(known.top[0]), bool(known.onsets.any())

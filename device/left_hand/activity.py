@@ -1,21 +1,21 @@
-"""Whether the left hand plays at all: it listens first, stops with the player, and comes in on a beat."""
+"""Decides whether the left hand plays: it listens first, stops when the player stops, and starts on a beat."""
 
 from __future__ import annotations
 
 from device.clock.step import Step
 
 LISTEN_BEATS = 4.0
-"""Beats heard before the first note: without them the first chord is nearly always wrong."""
+"""Beats heard before the left hand starts. Without them the first chord is nearly always wrong."""
 STOP_BEATS = 2.0
-"""Beats without a sound from the player after which the left hand is silent."""
+"""Beats. The left hand stops after the player has made no sound for this long."""
 AWAKE_BEATS = 1.0
-"""The left hand comes in if the player was heard within so many beats."""
+"""Beats. The left hand starts only if the player was heard within this time."""
 HOLD_BEATS = 8.0
-"""A key held longer than this since the last onset no longer counts as playing."""
+"""Beats since the last onset. A key held longer than this no longer counts as playing."""
 
 
 class Activity:
-    """Follows the player through the steps of the grid; `silent` says what holds for the step taken last."""
+    """Follows the player step by step. `silent` is the decision for the latest step."""
 
     def __init__(self, listen_beats: float = LISTEN_BEATS, stop_beats: float = STOP_BEATS) -> None:
         self._listen_beats, self._stop_beats = listen_beats, stop_beats
@@ -28,10 +28,10 @@ class Activity:
         self._quiet_beats = 0.0
 
     def at(self, step: Step, sounds: bool, struck: bool, age_steps: float) -> bool:
-        """Take the next step and say whether it is silent.
+        """Take the next step and return whether the left hand is silent at it.
 
-        `sounds`: a right-hand key is known to be down; `struck`: an onset became known since the step before;
-        `age_steps`: steps since the latest onset.
+        `sounds` is true if a right-hand key is known to be down. `struck` is true if an onset became known since
+        the step before. `age_steps` is the number of steps since the latest onset.
         """
         share = 1.0 / step.meter.steps_per_beat
         if self._heard_beats is None:

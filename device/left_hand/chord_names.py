@@ -1,4 +1,4 @@
-"""Names of pitch-class sets: the nearest of 24 triads and their seventh chords."""
+"""Names for sets of pitch classes: the nearest chord of a table of triads and seventh chords."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ QUALITIES: dict[str, frozenset[int]] = {
     "sus4": frozenset({0, 5, 7}),
     "aug": frozenset({0, 4, 8}),
 }
-"""Suffix -> pitch classes above the root; the plainer name first, since it wins a tie."""
+"""Suffix of the name -> semitones above the root. Simpler chords come first, because the first one wins a tie."""
 
 NO_CHORD = "-"
 
 _BASS_BONUS = 0.5
+"""Taken off the cost of a chord whose root is in the bass."""
 _MISSING, _EXTRA = 1.0, 1.2
+"""Costs: of a chord note that does not sound, and of a sounding note that is not in the chord."""
 
 
 def label(pitch_classes: Iterable[int], bass: int | None = None) -> str:
-    """The chord name (`C`, `Am`, `G7`) that fits a set of pitch classes 0..11 best; `-` for an empty set.
+    """Return the chord name (`C`, `Am`, `G7`) that fits a set of pitch classes 0..11 best; `-` for an empty set.
 
-    A note that the chord lacks counts a little more than one that is not played, and a root in the
-    `bass` (a pitch class) half a note.
+    A sounding note that the chord does not have costs a little more than a chord note that does not sound. A chord
+    whose root is `bass` (a pitch class) costs half a note less.
     """
     sounding = frozenset(pc % 12 for pc in pitch_classes)
     if bass is not None:

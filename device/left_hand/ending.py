@@ -1,4 +1,4 @@
-"""Coming to rest: where the player stops on the tonic, what is struck then is its chord."""
+"""Detects a possible last note: if the player rests on the tonic note, the left hand plays the tonic chord."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 
 HELD_BEATS = 2.0
-"""Beats after which a tonic that is still held where a bar begins may be the last note."""
+"""Beats since the last onset. A tonic note still held this long, at the start of a bar, may be the last note."""
 LET_GO_BEATS = 3.0
-"""Beats after the last onset from which on one that has been let go may have been."""
+"""Beats since the last onset. A tonic note that was released may have been the last note after this time."""
 SURE = 0.6
-"""How likely the pitch classes of its chord then are at least."""
+"""Least probability given to each pitch class of the tonic chord in such a plan."""
 
 
 class Ending:
-    """Follows the plans step by step, and turns those that may be the last to the tonic."""
+    """Follows the plans step by step and replaces the chord by the tonic chord if the player may have finished."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """The player was not heard."""
+        """Forget everything heard."""
         self._at_home = self._resting = False
 
     def at(self, plan: Plan, step: Step) -> Plan:
-        """The plan as it is, or with the tonic for its chord, and no pitch class beside it."""
+        """Return `plan` unchanged, or with the tonic chord and with probability 0 for all other pitch classes."""
         if plan.top is not None:
             self._at_home = plan.tonic is not None and plan.top % 12 == plan.tonic.root
         beats = plan.age_steps / step.meter.steps_per_beat

@@ -1,4 +1,4 @@
-"""What the hand does at one step."""
+"""The hand's action at one step."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Pedal: TypeAlias = Literal["up", "down", "anew"]
-"""The sustain pedal from a strike on; "anew": lifted with it, and taken again."""
+"""State of the sustain pedal from a strike on. "anew": it goes up at the strike and down again shortly after."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """What is struck at a step: the bass, and how many keys above it (0 to 4)."""
+    """Keys struck at one step. `bass`: the bass key is struck. `upper`: number of keys struck above it, 0 to 4."""
 
     bass: bool
     upper: int
     tone: int | None = None
-    """Which of the chord's tones above the bass, from 1, a single upper key is; None: the likeliest ones."""
+    """Number of the chord tone above the bass, from 1, for a single upper key. None: the likeliest tones are struck."""
     fifth: bool = False
-    """The bass is the chord's fifth."""
+    """Whether the bass is the fifth of the chord."""
     lift: bool = False
-    """All that is down is let go first."""
+    """Whether all keys that are down are released first."""
     pedal: Pedal | None = None
-    """None: as it was."""
+    """None: the pedal stays as it is."""
 
     @property
     def any(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which chord holds: chosen on the beat, kept until another is clearly better."""
+"""Chooses the current chord on each beat and keeps it until another chord is clearly better."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from device.left_hand.chord_names import NO_CHORD, label
 Array = npt.NDArray[np.float32]
 
 TRIADS = np.zeros((24, 12), np.float32)
-"""The major triads on C..B, then the minor ones."""
+"""[24, 12] 1 for each pitch class of a triad: the major triads on C to B, then the minor triads on C to B."""
 for _root in range(12):
     TRIADS[_root, [_root, (_root + 4) % 12, (_root + 7) % 12]] = 1.0
     TRIADS[12 + _root, [_root, (_root + 3) % 12, (_root + 7) % 12]] = 1.0
 
 CLEARLY = 1.05
-"""A new chord must score this much better than the one that holds."""
+"""Factor. A new chord must score more than this times the score of the current chord, so that it changes rarely."""
 SEVENTH = 1.0
-"""A seventh joins when it is this likely, compared with its chord's least likely tone."""
+"""Factor. A seventh is added if its probability is at least this times that of the least likely chord tone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chord:
-    """Pitch classes that belong, root first, and the name."""
+    """Pitch classes of a chord, 0..11 with the root first, and its name."""
 
     classes: tuple[int, ...]
     name: str
@@ -37,18 +37,18 @@ class Chord:
 
 
 class Harmony:
-    """The chord that holds; it changes on beats alone."""
+    """Keeps the current chord. The chord changes only on beats."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """No chord holds."""
+        """Forget the current chord."""
         self.chord: Chord | None = None
         self._triad = -1
 
     def at(self, step: Step, ahead: Array) -> Chord | None:
-        """The chord for this step; `ahead` [12] says how likely each pitch class sounds during the coming beat."""
+        """Return the chord for `step`. `ahead` [12]: probability that each pitch class sounds in the next beat."""
         if step.is_beat:
             scores = TRIADS @ ahead
             best = int(np.argmax(scores))

@@ -1,7 +1,7 @@
-"""The player's own left hand: whether it plays, and the manner of its playing for the box to go on in.
+"""Detects whether the player's own left hand plays, and learns its pattern so that the box can continue it.
 
-A note below the split is the left hand's. What lies an octave or two from a key that the box itself has just
-struck is more likely the box heard back, and is not counted.
+A note below the split counts as a note of the left hand. A note that lies one of `OWN_ECHOES` from a key that the
+box holds is ignored, because the box more likely hears itself.
 """
 
 from __future__ import annotations
@@ -19,27 +19,36 @@ from device.left_hand.styles import depth, shift
 from device.left_hand.voicing import BASS_HOME
 
 BARS = 4
-"""The manner is that of the last bars in which the left hand played."""
+"""The pattern is learned from this many of the latest bars in which the left hand played."""
 FEWEST_BARS = 2
+"""Bars. No pattern is learned from fewer."""
 BASS_ROOM = 2
-"""Semitones above a bar's lowest key within which a key is still its bass."""
+"""Semitones. A key within this distance above the lowest key of the bar counts as bass."""
 MOST_REGISTER = 12
+"""Semitones. The learned pattern lies at most this far from the left hand's usual place."""
 SEEN_STEPS = 64
-"""Grid steps kept to find an onset's place."""
+"""Number of grid steps kept. An onset is placed at the nearest of them."""
 OWN_ECHOES = (0, 12, -12, 19, 24)
-"""Semitones from a key of ours at which we may hear ourselves: its harmonics, and an octave below."""
+"""Semitones from a key of the box at which the box may hear itself: harmonics of the key, and an octave below."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """A left hand's usual bar: what it strikes at which step, and how far from home, in semitones, it lies."""
+    """The usual bar of a left hand.
+
+    `cells` gives the gesture for each step of the bar. `register` is the distance from the usual place in semitones.
+    """
 
     meter: Meter
     cells: dict[int, Gesture]
     register: int
 
     def at(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Gesture:
-        """What it strikes at `step`; a new chord is given a bass wherever it comes."""
+        """Return the gesture at `step`. A new chord always gets a bass.
+
+        `density` is a factor, 0.25 to 2. Steps that lie deeper in the bar than `deepest` (see `styles.depth`) are left
+        out.
+        """
         cell = self.cells.get(step.position, NOTHING)
         if depth(step) > min(deepest, 4 + shift(density)) and not new_chord:
             return NOTHING
@@ -55,13 +64,13 @@ class _Struck:
 
 
 class Imitation:
-    """Hears the player's left hand; `manner` is what it has learned, None before there was enough."""
+    """Takes notes of the player's left hand. `manner` is the learned pattern, None until enough bars were heard."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all."""
+        """Forget everything heard and learned."""
         self.manner: Manner | None = None
         self._waiting: list[tuple[float, int, Note | NoteEnded]] = []
         self._order = 0
@@ -72,17 +81,20 @@ class Imitation:
         self._playing = False
 
     def hear(self, note: Note) -> None:
-        """A note below the split was decided."""
+        """Take in a decided note below the split."""
         self._wait(note.decided_s, note)
         if note.offset_s is not None:
             self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
 
     def end(self, ended: NoteEnded) -> None:
-        """A note of either hand ended."""
+        """Take in the end of a note of either hand."""
         self._wait(ended.decided_s, ended)
 
     def at(self, step: Step, until_s: float, own: Collection[int] = ()) -> bool:
-        """Whether the player's left hand plays at `step`, by what was decided until `until_s`; `own`: our keys."""
+        """Return whether the player's left hand plays at `step`.
+
+        Only notes decided by `until_s` (stream seconds) count. `own` holds the MIDI pitches that the box holds down.
+        """
         self._bar += step.is_bar
         self._steps.append((step.time_s, step.index, self._bar, step.position))
         new = False
@@ -101,14 +113,18 @@ class Imitation:
         return self._playing
 
     def _place(self, note: Note) -> bool:
-        """Take a note in at its step of the grid; False before there is one."""
+        """Place a note at the grid step nearest to its onset. Returns True."""
         time_s, index, bar, position = min(self._steps, key=lambda seen: abs(seen[0] - note.onset_s))
         self._struck.append(_Struck(bar, position, index, note.pitch))
         self._down[note.pitch] = index
         return True
 
     def _plays(self, step: Step) -> bool:
-        """A single note is none: two onsets within a bar begin it, and it goes on until it is overdue."""
+        """Return whether the player's left hand plays at `step`.
+
+        It starts to play with two onsets within a bar, because a single note may be a chance. It stops when the next
+        onset is overdue.
+        """
         bar = max(step.meter.steps_per_bar, 4 * step.meter.steps_per_beat)
         onsets = sorted({struck.index for struck in self._struck})
         if len(onsets) < 2 or (not self._playing and onsets[-2] < step.index - bar):
@@ -125,7 +141,7 @@ class Imitation:
 
 
 def _manner(struck: Sequence[_Struck], meter: Meter) -> Manner | None:
-    """What most bars have in common; None where there are too few."""
+    """Return the pattern that at least half of the bars share; None if there are too few bars."""
     bars: dict[int, dict[int, set[int]]] = {}
     for one in struck:
         bars.setdefault(one.bar, {}).setdefault(one.position, set()).add(one.pitch)

@@ -1,4 +1,4 @@
-"""What is known of the right hand when a step is planned, and as numbers for the net."""
+"""Collects what is known of the right hand when a step is planned, and encodes it as numbers for the net."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from device.events import Note, NoteEnded
 Array = npt.NDArray[np.float32]
 
 ROUNDING_S = 1e-6
-"""Step times and note times are sums of floats; one that misses the limit by this much only rounds differently."""
+"""Seconds. Step times and note times are sums of floats, so a note this much after the limit still counts."""
 NEVER = 1e6
-"""Age in steps of an onset that has not come."""
+"""Steps. The age that stands for no onset so far."""
 MEMORY_STEPS = np.array([8.0, 64.0])
-"""After so many steps a heard step counts 1/e: two beats for the chord, four bars for the key."""
+"""Steps after which a heard step has the weight 1/e: two beats show the chord, four bars of 4/4 show the key."""
 
 PITCH_CHANNELS = ("onset", "sounding", "top", "lowest", "last", "recently", "lately")
 GLOBAL_NAMES = (
@@ -33,15 +33,15 @@ INPUT_SIZE = 12 * len(PITCH_CHANNELS) + len(GLOBAL_NAMES)
 
 
 class Known(NamedTuple):
-    """The right hand as known at the planning of T steps, each array with T rows.
+    """The right hand as known when T steps were planned. Each array has T rows.
 
     Pitches are MIDI numbers, -1 where there is none. `position` counts steps in the bar.
     """
 
     onsets: npt.NDArray[np.uint8]
-    """[T, 12] notes of each pitch class that became known since the step before."""
+    """[T, 12] number of notes of each pitch class that became known since the step before."""
     sounding: npt.NDArray[np.uint8]
-    """[T, 12] keys down of each pitch class."""
+    """[T, 12] number of keys down of each pitch class."""
     top: npt.NDArray[np.int16]
     """[T] the highest key down."""
     lowest: npt.NDArray[np.int16]
@@ -53,16 +53,16 @@ class Known(NamedTuple):
     position: npt.NDArray[np.int16]
     steps_per_beat: npt.NDArray[np.int16]
     meter: npt.NDArray[np.int8]
-    """[T] index into `device.clock.meter.LISTED`, or their number for any other."""
+    """[T] index into `device.clock.meter.LISTED`, or the length of `LISTED` for any other meter."""
     memory: Array
-    """[T, 2, 12] how long each pitch class has sounded, decayed by `MEMORY_STEPS`."""
+    """[T, 2, 12] steps for which each pitch class has sounded, with the two decays of `MEMORY_STEPS`."""
 
 
 def encode(known: Known) -> Array:
-    """The net's input for T steps, float32 [T, INPUT_SIZE], every value in 0..1.
+    """Return the net's input for T steps, float32 [T, INPUT_SIZE], every value in 0..1.
 
-    First `PITCH_CHANNELS` by 12 pitch classes (channel after channel), then `GLOBAL_NAMES`. Training and the
-    device both call this, on whole pieces and on single steps.
+    The columns are `PITCH_CHANNELS` by 12 pitch classes (channel after channel), then `GLOBAL_NAMES`. Training calls
+    it with whole pieces and the device with single steps, so both use the same encoding.
     """
     steps = len(known.top)
     pitch = np.zeros((steps, len(PITCH_CHANNELS), 12), np.float32)
@@ -89,7 +89,7 @@ def encode(known: Known) -> Array:
 
 
 def stack(known: Sequence[Known]) -> Known:
-    """Single steps to one `Known` of T rows."""
+    """Join T single steps into one `Known` with T rows."""
     return Known(*(np.concatenate(column) for column in zip(*known, strict=True)))
 
 
@@ -102,9 +102,9 @@ class _Waiting:
 
 
 class Listener:
-    """Keeps what was decided and shows, step by step, only what was decided in time.
+    """Keeps decided notes and shows, step by step, only the notes that were decided in time.
 
-    `hear` and `end` may come at any time; `look` takes them in by their `decided_s`.
+    `hear` and `end` may be called at any time. `look` uses a note or an end only once its `decided_s` has passed.
     """
 
     def __init__(self) -> None:
@@ -119,12 +119,12 @@ class Listener:
         self._last_onset_s: float | None = None
         self._memory = np.zeros((2, 12))
         self.lowest_recent = -1
-        """The lowest key down, else the lowest of the latest onsets; -1 before the first."""
+        """MIDI pitch of the lowest key down, or of the lowest latest onset if none is down; -1 before the first."""
         self.velocity = 0.0
-        """Running mean of the heard velocities, 0 before the first."""
+        """Running mean of the heard MIDI velocities, 0 before the first note."""
 
     def hear(self, note: Note) -> None:
-        """Take in a note of the right hand; others are left out."""
+        """Take in a note of the right hand. Other notes are ignored."""
         if note.hand != "right":
             return
         self._wait(note.decided_s, note, None)
@@ -132,11 +132,11 @@ class Listener:
             self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
 
     def end(self, ended: NoteEnded) -> None:
-        """Take in the end of a note; unknown notes are left out."""
+        """Take in the end of a note. The end of an unknown note is ignored."""
         self._wait(ended.decided_s, None, ended)
 
     def look(self, step: Step, until_s: float) -> Known:
-        """What had been decided by `until_s`, as one row for `step`; steps must come in order."""
+        """Return everything decided by `until_s` (stream seconds) as one row for `step`. Steps must come in order."""
         ready = sorted(
             (w for w in self._waiting if w.decided_s <= until_s + ROUNDING_S), key=lambda w: (w.decided_s, w.order)
         )

@@ -1,8 +1,8 @@
-"""From strikes to MIDI messages, with a ledger of every key that is down.
+"""Turns strikes into MIDI messages, with a ledger of every key that is down.
 
-A note-on leaves as soon as it is planned; its note-off stays in the ledger until shortly before it is
-due, so that a later strike of the same key can bring it forward. Whatever is asked, the messages of
-each key alternate on, off, on, off with due times that never fall.
+A note-on leaves as soon as it is planned. Its note-off stays in the ledger until shortly before it is due, so that
+a later strike of the same key can move it to an earlier time. The messages of each key always alternate between on
+and off, and their due times never decrease.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from device.events import SUSTAIN, Send
 from device.left_hand.gesture import Pedal
 
 SHORTEST_NOTE_S = 0.02
-"""A shorter note makes no sound on most instruments."""
+"""Seconds. A shorter note makes no sound on most instruments."""
 PEDAL_AFTER_S = 0.08
-"""A pedal that is taken anew goes down so long after the strike: the old chord's strings have been damped by then."""
+"""Seconds between a strike and the pedal that goes down after it. The strings of the old chord are damped by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A key to press at `due_s` and to let go at `off_s` (None: when released), in stream seconds."""
+    """One key press. Times are in stream seconds, `pitch` and `velocity` are MIDI numbers.
+
+    The key is pressed at `due_s` and released at `off_s`. If `off_s` is None, it is held until it is released.
+    """
 
     due_s: float
     pitch: int
@@ -32,15 +35,15 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What the left hand does at one step of the grid."""
+    """Keys struck and released, and the pedal, at one step of the grid."""
 
     chord: str | None
-    """Label of a new chord; None: the chord has not changed, or none holds."""
+    """Name of a new chord. None: the chord has not changed, or there is none."""
     strikes: list[Strike]
     let_go: list[int]
     """MIDI pitches of the keys to release."""
     pedal: Pedal | None
-    """What the sustain pedal does; None: it stays as it is."""
+    """Movement of the sustain pedal. None: it stays as it is."""
 
 
 @dataclass(slots=True)
@@ -50,9 +53,9 @@ class _Held:
 
 
 class Performer:
-    """Turns strikes into messages and remembers what must still be let go.
+    """Turns strikes into messages and keeps a ledger of the keys that must still be released.
 
-    `lead_s`: note-offs leave this long before they are due; call `advance` at least that often.
+    `lead_s`, in seconds: note-offs leave this long before they are due, so call `advance` at least that often.
     """
 
     def __init__(self, lead_s: float = 0.032) -> None:
@@ -65,14 +68,14 @@ class Performer:
 
     @property
     def held(self) -> frozenset[int]:
-        """Pitches whose note-on has left and whose note-off has not."""
+        """MIDI pitches whose note-on has left and whose note-off has not."""
         return frozenset(self._held)
 
     def strike(self, now_s: float, strikes: Iterable[Strike]) -> list[Send]:
-        """The note-ons of `strikes`, each after the note-off of its key where that is still down.
+        """Return the note-ons of `strikes`. If a key is still down, its note-off comes first.
 
-        Of two strikes of one key at one time the first counts, and a strike that would come before the
-        last one of its key is left out. What falls due by the way leaves too.
+        If one key is struck twice at the same time, the first strike counts. A strike that is due before the last one
+        of its key is left out. The result also holds the messages that `advance` would return.
         """
         sends = self.advance(now_s)
         for strike in sorted(strikes, key=lambda s: s.due_s):
@@ -89,7 +92,7 @@ class Performer:
         return sends
 
     def release(self, now_s: float, due_s: float, pitches: Collection[int]) -> list[Send]:
-        """Let go at `due_s` of those of the keys `pitches` that were struck for an earlier time."""
+        """Release at `due_s` each key of `pitches` that was struck earlier. Returns the messages that are due."""
         for pitch, held in self._held.items():
             if pitch in pitches and held.on_s < due_s:
                 off_s = max(due_s, held.on_s + SHORTEST_NOTE_S)
@@ -97,7 +100,7 @@ class Performer:
         return self.advance(now_s)
 
     def pedal(self, now_s: float, due_s: float, wanted: Pedal) -> list[Send]:
-        """Move the sustain pedal for a strike at `due_s`; it lies in the ledger as the keys do."""
+        """Move the sustain pedal for a strike at `due_s`. The ledger keeps the pedal too, until it goes down."""
         sends: list[Send] = []
         if wanted != "down":
             self._pedal_due_s = None
@@ -107,7 +110,7 @@ class Performer:
         return sends
 
     def advance(self, now_s: float) -> list[Send]:
-        """What falls due by `now_s` + `lead_s`, note-offs and the pedal, in the order of their due times."""
+        """Return the note-offs and the pedal message due by `now_s` + `lead_s`, in the order of their due times."""
         until_s = now_s + self._lead_s
         due = [p for p, held in self._held.items() if held.off_s is not None and held.off_s <= until_s]
         sends = [self._let_go(now_s, pitch) for pitch in due]
@@ -118,14 +121,14 @@ class Performer:
         return sorted(sends, key=lambda send: send.due_s)
 
     def finish(self, now_s: float) -> list[Send]:
-        """Close every note at its own end, or now where it has none, and the pedal; the ledger is empty after it."""
+        """End every note at its planned end, or now if it has none. Lift the pedal. The ledger is empty afterwards."""
         sends = [self._let_go(now_s, pitch) for pitch in list(self._held)]
         self._pedal_due_s = None
         sends += self._lift(now_s, now_s)
         return sorted(sends, key=lambda send: send.due_s)
 
     def panic(self, now_s: float) -> list[Send]:
-        """A note-off for every note of the ledger, at once, and the pedal up; the ledger is empty after it."""
+        """Return a note-off for every note of the ledger now, and lift the pedal. The ledger is empty afterwards."""
         for held in self._held.values():
             held.off_s = None
         return self.finish(now_s)

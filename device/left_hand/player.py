@@ -1,4 +1,4 @@
-"""The left hand as the engine plays it: plans made into strikes, as it is steered."""
+"""The left hand as the engine uses it: turns plans into strikes, according to the steering."""
 
 from __future__ import annotations
 
@@ -25,36 +25,44 @@ from device.settings.controls import Action, Arm, Density, Hold, Panic, Register
 UNDER_PLAYER = 0.78
 """The left hand's velocity as a share of the player's running mean."""
 BAR_ACCENT, BEAT_ACCENT = 1.12, 1.05
+"""Factors on the velocity: at the start of a bar, and on any other beat."""
 SOFTEST = 12
+"""Least MIDI velocity of the left hand."""
 LIKELY, LIKELY_DOUBLED, LIKELY_HARSH = 0.2, 0.26, 0.4
-"""A pitch class at least this likely is struck with the chord; where it is the player's own; where it is harsh.
+"""Least probability at which a pitch class is struck.
 
-A key whose pitch class has become less likely than the first is let go, or than the last where it is harsh.
+The first value is the usual one. The second holds for the pitch class of the player's highest key. The third holds
+for a pitch class that sounds harsh under that key. A key that is down is released if the probability of its pitch
+class falls below the first value, or below the third if it sounds harsh.
 """
 HARSH = (1, 2, 5, 6, 10, 11)
-"""Semitones, octaves aside, that sound harsh under the key that the player holds: all but thirds, fifths and sixths."""
+"""Semitones below the player's highest key, without octaves, that sound harsh: all but thirds, fifths and sixths."""
 MOST_UPPER = 2
-"""Keys struck at once above the bass."""
+"""Most keys struck at once above the bass."""
 RESTS = 0.6
-"""The hand lifts where a rest is this likely."""
+"""The hand releases all keys if the probability of a rest is at least this."""
 SAME_AGAIN = 0.5
-"""What repeating the upper note just played costs, as a factor."""
+"""Factor on the probability of the upper note just played, so that it is repeated less often."""
 ROOT_BASS = 1.3
-"""What being the root is worth to a bass note, as a factor."""
+"""Factor on the probability of the chord's root as the bass note."""
 RUBBING = 0.1
-"""The same for a note a semitone from what the player holds."""
+"""Factor on the probability of a note a semitone from the player's highest key, by pitch class."""
 LAST_NOTE_BEATS = 4
-"""A note of the tonic chord held for a bar, and for this, is the last one: the tonic answers it, and is held."""
+"""Beats. A note of the tonic chord is the last note if it is held for this time and for at least a bar.
+
+The left hand then plays the tonic chord once and holds it.
+"""
 CLOSING = Gesture(True, 2, lift=True)
+"""Gesture of the last chord: bass and two upper keys, after all keys are released."""
 DENSITIES, REGISTERS = (0.5, 1.0, 2.0), (-12, 0, 12)
-"""What a control without a value steps through."""
+"""Values that a control without a value of its own steps through: density factors, and semitones."""
 _Choice = TypeVar("_Choice", Style, float, int)
 
 
 class LeftHand:
-    """Hears both of the player's hands, and says step by step which keys to strike and which to let go.
+    """Takes notes of both hands of the player and returns, step by step, the keys to strike and to release.
 
-    `steering`, `armed` and `hold` may be changed at any time and count from the next step on.
+    `steering`, `armed` and `hold` may be changed at any time. A change takes effect at the next step.
     """
 
     def __init__(self, accompanist: Accompanist, steering: Steering = AS_THE_NET_PLAYS) -> None:
@@ -65,13 +73,13 @@ class LeftHand:
         self._progression = Progression(ChordNet(shipped_arrays()))
         self.steering = steering
         self.armed = True
-        """Whether it plays at all."""
+        """Whether the left hand plays at all."""
         self.hold = False
-        """Whether what is down stays down, and nothing is struck."""
+        """Whether all keys that are down stay down and no key is struck."""
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything heard and played; what is still down is the performer's to let go."""
+        """Forget everything heard and played. The performer must release the keys that are still down."""
         self._accompanist.reset()
         self._ending.reset()
         self._texture.reset()
@@ -82,7 +90,7 @@ class LeftHand:
         self._forget_keys()
 
     def _forget_keys(self) -> None:
-        """All keys were released."""
+        """Record that all keys were released."""
         self._fingers.reset()
         self._figures.silence()
         self._label: str | None = None
@@ -91,7 +99,7 @@ class LeftHand:
         self._closed = False
 
     def hear(self, note: Note) -> None:
-        """A note of the player's was decided."""
+        """Take in a decided note of the player."""
         if note.hand == "left":
             self._imitation.hear(note)
         else:
@@ -99,15 +107,15 @@ class LeftHand:
             self._figures.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
-        """A note ended."""
+        """Take in the end of a note."""
         self._accompanist.end(ended)
         self._imitation.end(ended)
         self._figures.end(ended)
 
     def act(self, action: Action) -> bool:
-        """Do what a control asks for, from the next step on; a tap changes nothing here, because the clock takes it.
+        """Carry out the action of a control from the next step on. A tap changes nothing here: the clock handles it.
 
-        True: all keys and the pedal must be released now. That is so after a panic, and whenever the box is not armed.
+        Returns True if all keys and the pedal must be released now: after a panic, and whenever the box is not armed.
         """
         steering = self.steering
         match action:
@@ -133,7 +141,7 @@ class LeftHand:
         return released
 
     def play(self, step: Step) -> Move:
-        """What the hand does at this step."""
+        """Return the move of the hand at this step."""
         until_s = self._accompanist.known_until_s(step)
         self._figures.listen(step, until_s)
         plan = self._progression.at(self._accompanist.plan(step), step, self._figures.right)
@@ -149,10 +157,10 @@ class LeftHand:
         return replace(move, chord=new)
 
     def _moved(self, plan: Plan, step: Step) -> Move:
-        """The move that a plan makes, without the chord's label. A key that it strikes is held until it is let go."""
+        """Return the move for a plan, without the chord's name. A struck key is held until a later move releases it."""
         if self.hold and self.armed:
             return Move(None, [], self._fingers.give_way(plan.ceiling), None)
-        # it comes in on a beat, whatever kept it silent
+        # after any silence the left hand starts on a beat
         self._rests = plan.silent or plan.chord is None or (self._rests and not step.is_beat)
         if self._rests:
             plan = replace(plan, silent=True)
@@ -195,7 +203,7 @@ class LeftHand:
         self._fingers.register = min(max(steering.register + learned, -12), 12)
 
     def _gesture(self, plan: Plan, step: Step) -> Gesture:
-        """What the texture wants; nothing more once the last note has had its chord."""
+        """Return the gesture of the texture, or the closing chord at the last note, and nothing after that chord."""
         bar = max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat)
         if plan.silent or plan.age_steps < bar:
             self._closed = False
@@ -209,7 +217,7 @@ class LeftHand:
         return CLOSING
 
     def _press(self, gesture: Gesture, plan: Plan) -> list[int]:
-        """Move the hand; the keys that it strikes."""
+        """Move the fingers and return the MIDI pitches that they strike."""
         self._fingers.give_way(plan.ceiling)
         if gesture.lift:
             self._fingers.let_go(self._fingers.down)
@@ -258,7 +266,11 @@ class LeftHand:
         return max(classes, key=lambda pc: float(plan.bass[pc]) * (ROOT_BASS if pc == root else 1.0))
 
     def _upper_classes(self, plan: Plan, classes: Sequence[int], number: int) -> list[int]:
-        """`number` of the chord's `classes` for a style by name; else whatever is likely, and not heard already."""
+        """Return the pitch classes to strike above the bass.
+
+        A named style, the closing chord, or a plan without likely pitch classes gets `number` of the chord's `classes`.
+        Otherwise the likely pitch classes that no key down has are struck, or `number` likely ones if there are none.
+        """
 
         def worth(pitch_class: int) -> float:
             likely = float(plan.classes[pitch_class]) / _asked(plan.top, pitch_class)
@@ -287,22 +299,22 @@ class LeftHand:
 
 
 def _next(choices: Sequence[_Choice], now: _Choice) -> _Choice:
-    """The choice after `now`, the first where `now` is none."""
+    """Return the choice after `now`, or the first one if `now` is not among the choices."""
     return choices[(choices.index(now) + 1) % len(choices)] if now in choices else choices[0]
 
 
 def _rubs(top: int | None, pitch: int) -> bool:
-    """Whether a pitch lies a semitone, by pitch class, from the right hand's highest key."""
+    """Return whether a pitch lies a semitone, by pitch class, from the right hand's highest key."""
     return top is not None and (top - pitch) % 12 in (1, 11)
 
 
 def _is_harsh(top: int | None, pitch: int) -> bool:
-    """Whether a pitch makes a second, a fourth, a tritone or a seventh with the right hand's highest key."""
+    """Return whether a pitch makes a second, a fourth, a tritone or a seventh with the right hand's highest key."""
     return top is not None and (top - pitch) % 12 in HARSH
 
 
 def _asked(top: int | None, pitch_class: int) -> float:
-    """How likely a pitch class has to be."""
+    """Return the least probability at which a pitch class is struck."""
     if top is not None and top % 12 == pitch_class:
         return LIKELY_DOUBLED
     return LIKELY_HARSH if _is_harsh(top, pitch_class) else LIKELY

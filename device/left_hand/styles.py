@@ -1,8 +1,11 @@
-"""Textures by name: what is struck where in the bar, in any metre.
+"""Named styles: the keys struck at each step of the bar, in any metre.
 
-Every style has a grain, how deep in the bar it strikes, and doubling the density deepens it by one:
+Every step of the bar has a depth:
 
-    depth   0 bar   1 its half   2 beat, a third of one in 6/8   3 half a beat   4 any other step
+    depth   0 start of the bar   1 half of the bar   2 beat, or a third of a beat in 6/8   3 half a beat   4 other step
+
+Every style has a grain. The grain is the greatest depth at which the style strikes. Doubling the density raises the
+grain by one.
 """
 
 from __future__ import annotations
@@ -15,11 +18,11 @@ from device.settings.choices import LEAST_DENSITY, MOST_DENSITY, Style
 
 GRAIN: dict[Style, int] = {"bass": 1, "block": 1, "broken": 3, "arpeggio": 3, "oom-pah": 2, "sustained": 0}
 CHORD_KEYS = 2
-"""Keys above the bass in a chord: with it, a triad."""
+"""Number of keys above the bass in a chord. With the bass they make a triad."""
 
 
 def depth(step: Step) -> int:
-    """How deep in the bar a step lies, 0 to 4."""
+    """Return the depth of a step in its bar, 0 to 4."""
     meter = step.meter
     if step.is_bar:
         return 0
@@ -36,32 +39,32 @@ def begins_half(step: Step) -> bool:
 
 
 def on_beats(step: Step) -> int:
-    """The deepest grain that strikes nothing between the beats."""
+    """Return the greatest grain that strikes nothing between the beats."""
     return 1 if step.meter.compound else 2
 
 
 def shift(density: float) -> int:
-    """By how many grains a density deepens a style, -2 to 1."""
+    """Return the number that a density adds to the grain of a style, -2 to 1."""
     return round(math.log2(min(max(density, LEAST_DENSITY), MOST_DENSITY)))
 
 
 class Figure:
-    """One style, step by step; it knows when it struck last."""
+    """Plays one named style step by step, and keeps count of the steps since its figure began."""
 
     def __init__(self, style: Style) -> None:
-        """`style` is not "auto", which is `device.left_hand.texture.Texture`."""
+        """`style` is any style but "auto", which `device.left_hand.texture.Texture` plays."""
         self.style = style
         self.reset()
 
     def reset(self) -> None:
-        """Nothing was played."""
+        """Forget everything played."""
         self._since: int | None = None
-        """Steps since the figure began: with a bass."""
+        """Steps since the figure began with a bass. None: it has not begun."""
         self._chord_age: int | None = None
-        """Steps since oom-pah's chord, None where it is not down."""
+        """Steps since the chord of the oom-pah style was struck. None: the chord is not down."""
 
     def at(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Gesture:
-        """What to strike; `new_chord` begins the figure anew, and nothing deeper than `deepest` is struck."""
+        """Return the gesture at `step`. `new_chord` starts the figure again. The grain is at most `deepest`."""
         if self._since is not None:
             self._since += 1
         grain = min(max(self._grain(step) + shift(density), 0), deepest)
@@ -80,7 +83,7 @@ class Figure:
         return on_beats(step) if whole else GRAIN[self.style]
 
     def _root_depth(self, step: Step) -> int:
-        """Down to which depth the figure begins anew."""
+        """Return the greatest depth at which the figure starts again."""
         if self.style in ("bass", "block", "sustained"):
             return 4
         small = step.meter.beats_per_bar < 4 and not step.meter.compound
@@ -107,7 +110,7 @@ class Figure:
         return Gesture(False, 1, tone=rising[(number - 1) % 2])
 
     def _detached(self, step: Step, gesture: Gesture) -> Gesture:
-        """The chord is let go half-way to where the next one would be."""
+        """Release the chord half-way to the place of the next one."""
         if gesture.any:
             self._chord_age = 0 if gesture.upper else None
         elif self._chord_age is not None:
@@ -119,7 +122,7 @@ class Figure:
 
 
 def _unit(step: Step, grain: int) -> int:
-    """Steps between strikes of a grain."""
+    """Return the number of steps between two strikes of a grain."""
     if grain >= 4:
         return 1
     return 2 if grain == 3 or (grain == 2 and step.meter.compound) else step.meter.steps_per_beat

@@ -1,4 +1,4 @@
-"""When the left hand strikes and with how many keys: the net's probabilities made regular."""
+"""Decides when the left hand strikes and with how many keys: turns the net's probabilities into regular strikes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from device.left_hand.styles import Figure, begins_half, on_beats
 from device.settings.choices import Style
 
 BASS_FROM, UPPER_FROM = 0.25, 0.18
-"""Strike where it is at least this likely."""
+"""Thresholds of the probability of a strike: for the bass, and for the upper keys."""
 PATIENCE = 0.08
-"""How much the threshold falls for each strike that is owed."""
+"""The threshold falls by this for each owed strike. Owed strikes are the sum of probabilities minus the strikes."""
 MOST_OWED = 1.5
+"""Strikes. The number of owed strikes stays between minus this and this."""
 MANY = 0.4
-"""Two upper keys together where they are this likely, given that one is struck."""
+"""Two upper keys are struck if their probability is at least this share of the probability of any upper key."""
 RESTRIKE_BEATS = 4
-"""Nothing is held longer than a bar, or than this, without a new strike."""
+"""Beats. After this time, or a bar if that is shorter, the bass is struck again."""
 THIN_LOCK, LOST_LOCK = 0.6, 0.3
-"""Below the one nothing is struck off the beat, below the other nothing but bass notes on the beat."""
+"""Limits of the clock's trust in its beat, 0..1.
+
+Below the first, strikes come only on beats. Below the second, only the bass is struck, on beats.
+"""
 
 
 class _Voice:
-    """Strikes where a probability is high, as often as the probabilities say."""
+    """Strikes at steps with a high probability, on average as often as the probabilities add up to."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
@@ -41,20 +45,20 @@ class _Voice:
 
 
 class Texture:
-    """Turns plans into gestures; it knows its own past. `density` scales how much is played."""
+    """Turns plans into gestures and remembers its own strikes. `density` is a factor on the strike probabilities."""
 
     def __init__(self, density: float = 1.0) -> None:
         self.density = density
         self.reset()
 
     def reset(self) -> None:
-        """Nothing was played."""
+        """Forget everything played."""
         self._bass, self._upper = _Voice(BASS_FROM), _Voice(UPPER_FROM)
         self._since: int | None = None
         self._chord: tuple[int, ...] = ()
 
     def at(self, plan: Plan, step: Step) -> Gesture:
-        """What to strike at this step."""
+        """Return the gesture at this step."""
         if plan.silent or plan.chord is None:
             self.reset()
             return NOTHING
@@ -87,9 +91,10 @@ class Texture:
 
 
 class SteeredTexture:
-    """The texture that is wanted now: a style by name, else the player's own manner once learned, else the net's.
+    """Plays the chosen texture: a named style, or the player's own learned pattern, or else the net's texture.
 
-    `style`, `density` (0.25 to 2) and `manner` may be changed at any time and count from the next step on.
+    `style`, `density` (a factor, 0.25 to 2) and `manner` may be changed at any time. A change takes effect at the next
+    step.
     """
 
     def __init__(self, style: Style = "auto", density: float = 1.0) -> None:
@@ -100,17 +105,17 @@ class SteeredTexture:
         self._chord: tuple[int, ...] | None = None
 
     def reset(self) -> None:
-        """Nothing was played, nothing learned."""
+        """Forget everything played and learned."""
         self.manner = None
         self._rest()
 
     @property
     def named(self) -> bool:
-        """Whether a style or manner decides what is held, and not the net."""
+        """Whether a named style or a learned pattern decides which keys are held, and not the net."""
         return self.style != "auto" or self.manner is not None
 
     def at(self, plan: Plan, step: Step) -> Gesture:
-        """What to strike at this step."""
+        """Return the gesture at this step."""
         if plan.silent or plan.chord is None:
             self._rest()
             return NOTHING

@@ -1,4 +1,4 @@
-"""The key that the player is in, for the chord to end on."""
+"""Estimates the key of the player's music. The left hand ends on the tonic chord of that key."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ PROFILES = np.array(
         [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
     ]
 )
-"""Krumhansl and Kessler (1982), major and minor, from the tonic up."""
+"""[2, 12] key profiles of Krumhansl and Kessler (1982), major and minor, in semitones above the tonic."""
 MEMORY_STEPS = 256.0
-"""A heard step counts 1/e after so many: sixteen bars of 4/4, for a player who modulates ends in the new key."""
+"""Steps after which a heard step has the weight 1/e: sixteen bars of 4/4.
+
+Old steps must fade, because a player who changes the key ends in the new key.
+"""
 
 _ROTATED = np.array([np.roll(profile, root) for profile in PROFILES for root in range(12)])
 _ROTATED = (_ROTATED - _ROTATED.mean(axis=1, keepdims=True)) / _ROTATED.std(axis=1, keepdims=True)
@@ -29,16 +32,16 @@ class Tonality:
         self.reset()
 
     def reset(self) -> None:
-        """Nothing was heard."""
+        """Forget everything heard."""
         self._sounded = np.zeros(12)
 
     def at(self, sounding: npt.NDArray[np.uint8]) -> None:
-        """[12] keys down of each pitch class in one step."""
+        """Take in one step. `sounding` [12] is the number of keys down of each pitch class."""
         self._sounded *= np.exp(-1.0 / MEMORY_STEPS)
         self._sounded += np.minimum(sounding, 1)
 
     def tonic(self) -> Chord | None:
-        """The tonic triad of the likeliest key, None before anything has sounded."""
+        """Return the tonic triad of the likeliest key; None before anything has sounded."""
         if not self._sounded.any():
             return None
         key = int(np.argmax(_ROTATED @ self._sounded))

@@ -1,4 +1,4 @@
-"""Five fingers: which keys a left hand presses for the pitch classes that it should play."""
+"""Chooses the keys that a left hand of five fingers presses for given pitch classes."""
 
 from __future__ import annotations
 
@@ -7,30 +7,36 @@ from collections.abc import Iterable, Sequence
 from device.events import LOWEST_KEY
 
 MOST_KEYS = 5
+"""Keys down at once: one for each finger."""
 WIDEST = 16
-"""Semitones between the lowest and the highest key down: a tenth."""
+"""Most semitones between the lowest and the highest key down: a tenth, the reach of a hand."""
 LOWEST, HIGHEST = 33, 64
-"""A1, below which chords growl, and E4."""
+"""Lowest and highest MIDI pitch: A1 and E4. Chords below A1 sound muddy."""
 BASS_HOME, UPPER_HOME = 43, 54
+"""MIDI pitches of the usual place of the bass and of the upper keys: G2 and F#3."""
 NEAR, HOME = 1.0, 0.5
-"""Cost of a semitone away from the voice's last key, and from where it is at home."""
+"""Costs of a semitone: of distance from the voice's last key, and of distance from its usual place."""
 ROOM, LOW_ROOM, LOW = 3, 5, 48
-"""An upper key lies at least so many semitones above the bass: low thirds growl, so more below C3."""
+"""An upper key lies at least `ROOM` semitones above the bass, or `LOW_ROOM` if the bass is below the MIDI pitch `LOW`.
+
+Low thirds sound muddy, so a bass below C3 needs more distance.
+"""
 ROUNDING_S = 1e-6
+"""Seconds. Step times are sums of floats, so this much is allowed for rounding."""
 MOVES = ((0.125, 12.0), (0.25, 24.0))
-"""(seconds, semitones): the hand's centre, half-way between its outer keys, moves at most so far in so long."""
+"""Pairs (seconds, semitones): the middle between the hand's outer keys moves at most this far in this time."""
 
 
 class Fingers:
-    """The keys that are down. Whatever is asked of it, they stay few, close together and below the right hand."""
+    """Keeps the keys that are down. They are always at most `MOST_KEYS`, within `WIDEST`, and below the right hand."""
 
     def __init__(self, register: int = 0) -> None:
-        """`register`: semitones, -12 to 12, by which all of it lies higher; it may be changed at any time."""
+        """`register` moves the whole range up by -12 to 12 semitones. It may be changed at any time."""
         self.register = register
         self.reset()
 
     def reset(self) -> None:
-        """Both voices at home, nothing down."""
+        """Put both voices at their usual place, with no key down."""
         self.bass: int | None = None
         self.upper: list[int] = []
         self._last_bass, self._last_upper = BASS_HOME + self.register, UPPER_HOME + self.register
@@ -38,11 +44,11 @@ class Fingers:
 
     @property
     def down(self) -> list[int]:
-        """Keys that are down, lowest first."""
+        """MIDI pitches of the keys that are down, lowest first."""
         return sorted({*self.upper, *([] if self.bass is None else [self.bass])})
 
     def let_go(self, keys: Iterable[int]) -> list[int]:
-        """Lift these keys; those that were down."""
+        """Release these keys and return those that were down, lowest first."""
         lifted = [key for key in set(keys) if key in self.down]
         self.upper = [key for key in self.upper if key not in lifted]
         if self.bass in lifted:
@@ -50,7 +56,7 @@ class Fingers:
         return sorted(lifted)
 
     def give_way(self, ceiling: int) -> list[int]:
-        """Lift what is not below `ceiling`, the right hand's lowest key."""
+        """Release every key that is not below `ceiling`, the right hand's lowest key. Returns the released keys."""
         return self.let_go([key for key in self.down if key >= ceiling])
 
     def press(self, keys: Sequence[int]) -> None:
@@ -58,7 +64,7 @@ class Fingers:
         self.upper = sorted({*self.upper, *keys})
 
     def press_bass(self, pitch_class: int, ceiling: int) -> tuple[int | None, list[int]]:
-        """The key for a new bass, None where there is no room, and the keys lifted for it."""
+        """Press a new bass. Returns its key, or None if there is no room, and the keys released for it."""
         home = BASS_HOME + self.register
         free = _keys(pitch_class, self._lowest, min(home + 12, ceiling - 1))
         if not free:
@@ -74,9 +80,9 @@ class Fingers:
     def press_upper(
         self, pitch_classes: Sequence[int], ceiling: int, stay: Sequence[int] = ()
     ) -> tuple[list[int], list[int]]:
-        """Keys for new upper notes, as far as there is room, and the keys lifted: the old upper ones.
+        """Press upper keys as far as there is room. Returns the keys pressed and the old upper keys released.
 
-        Those of the pitch classes `stay` that are not struck anew stay down, if there are fingers for them.
+        An old upper key stays down if its pitch class is in `stay`, is not struck again, and a finger is free for it.
         """
         staying = [key for key in self.upper if key % 12 in stay and key % 12 not in pitch_classes]
         staying = staying[: max(0, MOST_KEYS - 1 - len(pitch_classes))]
@@ -96,11 +102,10 @@ class Fingers:
     def press_tone(
         self, pitch_classes: Sequence[int], number: int, ceiling: int, avoid: Sequence[int] = ()
     ) -> tuple[list[int], list[int]]:
-        """The `number`-th (from 1) of these pitch classes' keys above the bass, or the highest that there is room for.
+        """Press the `number`-th key (from 1) of these pitch classes above the bass, or the highest one with room.
 
-        The next key above or below it is taken if it is of a pitch class to `avoid`, or was struck last.
-
-        The key, none where there is no room at all, and the keys lifted: the old upper ones.
+        The nearest other key is taken if that one is of a pitch class to `avoid`, or was struck last.
+        Returns the key in a list, empty if there is no room at all, and the old upper keys, which are released.
         """
         lifted = self.let_go(self.upper)
         low, top = self._upper_room(ceiling)
@@ -114,7 +119,7 @@ class Fingers:
         return pressed, lifted
 
     def reaches(self, time_s: float) -> bool:
-        """Whether the hand can be at `time_s` where its keys are now; where it can, it counts as having been there."""
+        """Return whether the hand can reach its keys by `time_s` (stream seconds). If so, the place is recorded."""
         down = self.down
         if not down:
             return True
@@ -134,7 +139,7 @@ class Fingers:
         return max(LOWEST + self.register, LOWEST_KEY)
 
     def _upper_room(self, ceiling: int) -> tuple[int, int]:
-        """The lowest and the highest key for an upper voice."""
+        """Return the lowest and the highest MIDI pitch for an upper key."""
         base = self._last_bass if self.bass is None else self.bass
         return max(self._lowest, base + _room(base)), min(HIGHEST + self.register, ceiling - 1, base + WIDEST)
 

@@ -1,4 +1,4 @@
-"""The loop that does all the thinking: hops to the engine, its messages to the senders."""
+"""The audio loop: passes each hop to the engine and the engine's messages to the senders."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ log = logging.getLogger("lefthand")
 
 
 class Loop:
-    """A thread of real-time priority, where that is permitted, until the session that is `opened` is over.
+    """The thread that processes hops until the session `opened` is over.
 
-    It calls `moved` after each finished hop. An error in it ends the session.
+    The thread has real-time priority if the system permits it. It calls `moved` after each finished hop. An error in
+    the thread ends the session.
     """
 
     def __init__(self, opened: Opened, moved: Callable[[], None]) -> None:
@@ -25,21 +26,22 @@ class Loop:
         self._time, self._senders, self._tape = opened.stream_time, opened.senders, opened.tape
         self._monitor, self._lifetime, self._moved = opened.monitor, opened.lifetime, moved
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
+        self._not_finite = 0
         self.now_s = 0.0
         """Stream time of the last finished hop."""
 
     def start(self) -> None:
-        """Let it run."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self, seconds: float) -> None:
-        """Wait for its end, where it ever began."""
+        """Wait at most `seconds` for the thread to end. Returns at once if the thread never started."""
         if self._thread.ident is not None:
             self._thread.join(seconds)
 
     @property
     def alive(self) -> bool:
-        """Whether it has begun and not ended."""
+        """Whether the thread has started and has not ended."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
@@ -55,6 +57,7 @@ class Loop:
                     events = [event for action, at_s in asked for event in self._engine.act(action, at_s)]
                     events += self._engine.step(hop, now_s, midi)
                     self._monitor.hop(time.perf_counter() - began_s)
+                    self._count_not_finite()
                     self.now_s = now_s
                     self._take(events)
                     for sender in self._senders:
@@ -62,6 +65,12 @@ class Loop:
                     self._moved()
         except Exception as error:  # raised again by `Session.check`
             self._lifetime.fail(error)
+
+    def _count_not_finite(self) -> None:
+        hearing = self._engine.hearing
+        if hearing is not None and hearing.not_finite > self._not_finite:
+            self._monitor.faults.count("not_a_number", hearing.not_finite - self._not_finite)
+            self._not_finite = hearing.not_finite
 
     def _take(self, events: list[Event]) -> None:
         if not events:

@@ -1,4 +1,8 @@
-"""What is shown of the box: filled by the loop in passing, folded into a `Status` by a thread that may wait."""
+"""Collects what the status shows.
+
+The audio loop adds events and hop times without waiting. The status thread, which may wait, turns them into the fields
+of `Status`.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +24,20 @@ from device.status.schema import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus
 from device.stream_time import StreamTime
 
 MOST_EVENTS = 1024
-"""Of a quarter of a second; what comes beyond is a storm, of which the end is shown."""
+"""Largest number of events kept between two status writes, 0.25 s apart. If more arrive, only the last are shown."""
 
 
 class Monitor:
-    """Across sessions: what came of the last one stays until the next begins."""
+    """Values of the current session. After a session ends, its notes stay until the next session begins."""
 
     def __init__(self, hop_s: float = 0.0) -> None:
         self.hop_s = hop_s
         self.faults = Faults()
         self.hop_times = HopTimes()
         self.real_time: bool | None = None
-        """Whether the loop was given real-time priority, None before it began."""
+        """Whether the loop was given real-time priority. None before the loop has started."""
         self.late_ms: float | None = None
-        """How late the messages of the last session left, 99 in 100 of them."""
+        """99th percentile in ms of how late the messages of the last session left. None if none was sent."""
         self._events: deque[tuple[float, Event]] = deque(maxlen=MOST_EVENTS)
         self._lock = threading.Lock()
         self._source: Source | None = None
@@ -42,14 +46,14 @@ class Monitor:
         self._xruns_before = 0
         self._forget()
 
-    # by the loop
+    # called by the audio loop
 
     def hop(self, seconds: float) -> None:
-        """A hop took the engine `seconds`."""
+        """Add the time in seconds that the engine took for one hop."""
         self.hop_times.add(seconds)
 
     def take(self, events: Sequence[Event], stream_time: StreamTime) -> None:
-        """What the engine told."""
+        """Keep the notes heard, notes sent, beats and chords among `events`, with their wall-clock times."""
         for event in events:
             if isinstance(event, NoteHeard):
                 self._events.append((stream_time.wall(event.note.onset_s), event))
@@ -59,17 +63,17 @@ class Monitor:
             elif isinstance(event, Beat | ChordChosen):
                 self._events.append((stream_time.wall(event.time_s), event))
 
-    # by whoever begins and ends a session
+    # called by the session
 
     def begin(self, source: Source, output: Port | None, senders: Sequence[Sender]) -> None:
-        """A session has opened these."""
+        """Start to show a session that has opened these ports."""
         with self._lock:
             self._events.clear()
             self._forget()
             self._source, self._output, self._senders = source, output, senders
 
     def end(self) -> None:
-        """It has closed them."""
+        """Stop to show the session, which has closed its ports. Its notes and its xrun count are kept."""
         with self._lock:
             if self._source is not None:
                 self._xruns_before += self._source.xruns
@@ -77,10 +81,10 @@ class Monitor:
             self._source, self._output, self._senders = None, None, ()
             self._lose_the_beat()
 
-    # by the thread that writes the status
+    # called by the thread that writes the status
 
     def shown(self) -> dict[str, Any]:
-        """The fields of `Status` that a session decides."""
+        """The fields of `Status` that depend on the session, by name."""
         with self._lock:
             now_s = time.monotonic()
             while self._events:
@@ -117,7 +121,7 @@ class Monitor:
 
     @property
     def connected(self) -> int:
-        """MIDI clients of the session."""
+        """Number of MIDI clients that the session has open."""
         keyboard = self._source is not None and self._source.rate is None
         return int(keyboard) + len(self._senders)
 
@@ -152,14 +156,14 @@ class Monitor:
 
 
 def memory_mb() -> float:
-    """What this process holds of the machine's memory: RSS, less what a JACK server shares with all its clients."""
+    """Resident memory of this process in MiB, without the memory that a JACK server shares with all its clients."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     kilobytes = {words[0]: int(words[1]) for words in lines if words[0] in ("RssAnon:", "RssFile:")}
     return sum(kilobytes.values()) / 1024
 
 
 def open_files() -> int:
-    """File descriptors of this process."""
+    """Number of open file descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 

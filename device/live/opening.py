@@ -19,23 +19,23 @@ import mido
 from device.calibration.latency import midi_lead_s, read_calibration, synth_lead_s
 from device.engine import Engine
 from device.errors import PortKind, UnavailableError
-from device.inputs.control_queue import Switches
+from device.inputs.control_queue import ControlQueue
 from device.inputs.echoes import Echoes
 from device.inputs.foot_switch import FootSwitch
 from device.inputs.keyboard import KeyboardSource
 from device.inputs.sound_card import SoundSource
 from device.inputs.source import Source
 from device.live.monitor import Monitor
-from device.outputs.send_queue import Outbox
+from device.outputs.send_queue import SendQueue
 from device.outputs.sender import Sender
 from device.outputs.silencing import silencing
-from device.outputs.synth_feed import SynthSink
+from device.outputs.synth_feed import SynthFeed
 from device.ports.jack_clients import JackClients
 from device.ports.midi_ports import MidiPorts, connect_output
 from device.ports.port import INPUT, OUTPUT, SOUND, Port, choose
 from device.ports.sound_inputs import portaudio, sound_inputs
 from device.recording.capture import Capture
-from device.recording.tape import Take
+from device.recording.tape import Tape
 from device.settings.config import Config
 from device.settings.controls import Controls
 from device.stream_time import StreamTime
@@ -48,26 +48,26 @@ log = logging.getLogger("lefthand")
 
 
 class Lifetime:
-    """Whether a session still runs, and the first error of any of its threads; any thread may call."""
+    """Whether a session still runs, and the first error of any of its threads. Any thread may call the methods."""
 
     def __init__(self, woken: Callable[[], None]) -> None:
         """`woken` is called once, by the thread that failed."""
         self._woken = woken
         self._over = threading.Event()
         self.failure: Exception | None = None
-        """The error that ended the session; None if it runs or was ended in order."""
+        """The error that ended the session. None if the session runs or ended normally."""
 
     @property
     def over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the session has ended."""
         return self._over.is_set()
 
     def end(self) -> None:
-        """End it in order: errors after this are not kept."""
+        """End the session normally. Later errors are not kept."""
         self._over.set()
 
     def fail(self, error: Exception) -> None:
-        """End it with `error`; nothing happens if it has ended already."""
+        """End the session with `error`. Does nothing if the session has ended already."""
         if self.failure is None and not self.over:
             self.failure = error
             self._over.set()
@@ -76,7 +76,7 @@ class Lifetime:
 
 @dataclass(frozen=True)
 class Watched:
-    """An open port that may be unplugged: `present` says whether it is there now."""
+    """An open port that may be unplugged. `present` returns whether the port is connected now."""
 
     present: Callable[[Port], bool]
     port: Port
@@ -85,34 +85,34 @@ class Watched:
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything that one session has open; `Session` runs and closes it, `Loop` reads and writes it."""
+    """Everything that one session has open. `Session` starts and closes it, `Loop` reads and writes it."""
 
     engine: Engine
     monitor: Monitor
     lifetime: Lifetime
     stream_time: StreamTime
     source: Source
-    """Where the right hand comes from."""
-    controls: Switches
+    """The source of the right hand: sound or MIDI."""
+    controls: ControlQueue
     senders: Sequence[Sender]
     """The sender of the MIDI port first, if there is one."""
     output: Port | None
     """The MIDI port that the left hand plays on."""
-    synth: SynthSink | None
+    synth: SynthFeed | None
     foot_switch: FootSwitch | None
-    tape: Take | None
+    tape: Tape | None
     watched: Sequence[Watched]
     resources: contextlib.ExitStack
-    """Closes all ports and threads, the last opened first."""
+    """Closes all ports and threads, in reverse order of opening."""
 
     @property
     def missing(self) -> str:
-        """The port that the session plays without, in words; "" if nothing is missing."""
+        """Name of the port that is not connected and that the session plays without. Empty if nothing is missing."""
         return "" if self.foot_switch is None else self.foot_switch.missing
 
     @property
     def outdated(self) -> bool:
-        """Whether the missing port is there now, so that a new session would have it."""
+        """Whether the missing port is connected now, so that a new session would open it."""
         return self.foot_switch is not None and self.foot_switch.back
 
 
@@ -120,9 +120,9 @@ class Opened:
 class Opener:
     """Opens one session after another on the ports of this machine.
 
-    `monitor` shows and counts what comes of them. `woken` is called, from any thread, when a session has failed.
-    As a `service` it silences the instrument before the first note, plays on without a foot switch, and plays on if
-    the recording fails.
+    `monitor` shows and counts the events of the sessions. `woken` is called, from any thread, when a session has
+    failed. If `service` is true, the session silences the instrument before the first note, and continues without a
+    foot switch or after the recording has failed.
     """
 
     outputs: MidiPorts
@@ -132,10 +132,11 @@ class Opener:
     service: bool = False
 
     def open(self, config: Config, engine: Engine, hop_s: float, record: Capture | None = None) -> Opened:
-        """All that `config` names, with `engine` reset.
+        """Open every port that `config` names, and reset `engine`.
 
-        `hop_s` is the length of a hop in seconds, `record` where to keep what is heard and sent. Raises
-        UnavailableError, with all closed again, where something cannot be had.
+        `hop_s` is the length of a hop in seconds. `record` is the place for a recording of the input and the sent
+        messages. Raises UnavailableError if a port is missing or cannot be opened. All other ports are then closed
+        again.
         """
         engine.reset()
         with contextlib.ExitStack() as stack:
@@ -145,7 +146,7 @@ class Opener:
 
 
 class _Opening:
-    """One call of `Opener.open`: what is open so far; `stack` closes it."""
+    """One call of `Opener.open`. `stack` closes everything that is open so far."""
 
     def __init__(
         self, opener: Opener, config: Config, engine: Engine, hop_s: float, stack: contextlib.ExitStack
@@ -154,7 +155,7 @@ class _Opening:
         self._faults = opener.monitor.faults
         self._lifetime = Lifetime(opener.woken)
         self._time, self._echoes = StreamTime(), Echoes()
-        self._controls = Switches(Controls(config.controls.mapping), config.clock.mode == "midi")
+        self._controls = ControlQueue(Controls(config.controls.mapping), config.clock.mode == "midi")
         self._switch = self._foot_switch()
         self._watched: list[Watched] = []
         self._senders: list[Sender] = []
@@ -162,22 +163,22 @@ class _Opening:
     def open(self, record: Capture | None) -> Opened:
         config = self._config
         sound = self._look()
-        # MIDI first, and closed last: see `MidiPorts`
+        # MIDI is opened first and closed last: see `MidiPorts`
         port, send = self._open_midi() if config.plays_midi else (None, None)
         synth = self._open_synth() if config.plays_synth else None
         if self._switch is not None:
             self._stack.callback(self._switch.close)
             self._switch.open(self._controls, self._keys() if config.audio.is_midi else None)
-        tape = None if record is None else Take(config, record, self._hop_s, self._opener.service)
+        tape = None if record is None else Tape(config, record, self._hop_s, self._opener.service)
         source = self._open_keyboard(synth) if sound is None else self._open_sound(sound, tape)
-        # after everything that may be refused, which would leave an empty capture behind
+        # the recording begins last: a port that fails to open would otherwise leave an empty recording
         if tape is not None:
             tape.begin(source.rate)
         calibration = read_calibration()
         if send is not None:
             self._begin_sending(send, midi_lead_s(config, calibration), config.midi.program)
         if synth is not None:
-            # the synthesiser chooses its sound in its own unit, which may be restarted at any time: no program here
+            # program 0 sends no program change: the synthesiser's service sets its sound, and may restart at any time
             self._begin_sending(synth.send, synth_lead_s(config, calibration), 0)
         return Opened(
             engine=self._engine,
@@ -196,7 +197,7 @@ class _Opening:
         )
 
     def _look(self) -> Any | None:
-        """Raise UnavailableError for everything that is not there; give PyAudio where sound is heard."""
+        """Raise UnavailableError that names every missing port. Returns PyAudio for a sound input, None for MIDI."""
         config, missing, system = self._config, [], None
         outputs, inputs = self._opener.outputs, self._opener.inputs
 
@@ -206,7 +207,7 @@ class _Opening:
             except UnavailableError as error:
                 missing.append(error)
 
-        # the clients of the MIDI systems before PortAudio: see `MidiPorts`
+        # MIDI clients are opened before PortAudio: see `MidiPorts`
         if config.plays_midi:
             outputs.refresh()
         if config.audio.is_midi or config.midi.control:
@@ -241,8 +242,8 @@ class _Opening:
 
         return port, send
 
-    def _open_synth(self) -> SynthSink:
-        synth = SynthSink(self._config, self._faults)
+    def _open_synth(self) -> SynthFeed:
+        synth = SynthFeed(self._config, self._faults)
         self._stack.callback(synth.close)
         return synth
 
@@ -252,8 +253,8 @@ class _Opening:
         opening = silencing(channel) if self._opener.service else []
         if program:
             opening.append(mido.Message("program_change", channel=channel, program=program - 1))
-        outbox = Outbox(channel, midi.transpose)
-        sender = Sender(outbox, send, self._time, lead_s, self._lifetime.fail, self._stall_s, self._faults, opening)
+        queue = SendQueue(channel, midi.transpose)
+        sender = Sender(queue, send, self._time, lead_s, self._lifetime.fail, self._stall_s, self._faults, opening)
         self._stack.callback(sender.close)
         self._senders.append(sender)
 
@@ -263,7 +264,7 @@ class _Opening:
         return STALL_S if audio.is_midi else max(STALL_S, STALL_BLOCKS * audio.block / audio.rate)
 
     def _foot_switch(self) -> FootSwitch | None:
-        """A service plays on without it, unless it brings the clock."""
+        """The foot switch that the settings name. A service needs it only if its port also carries the clock."""
         config = self._config
         if not config.midi.control:
             return None
@@ -273,7 +274,7 @@ class _Opening:
     def _keys(self) -> Port:
         return choose(self._config.midi.input, self._opener.inputs.ports(), INPUT)
 
-    def _open_keyboard(self, synth: SynthSink | None) -> Source:
+    def _open_keyboard(self, synth: SynthFeed | None) -> Source:
         port = self._keys()
         through = synth.through if synth is not None and self._config.synth.right_hand else None
         split = self._config.play.split
@@ -282,7 +283,7 @@ class _Opening:
         self._watched.append(Watched(self._opener.inputs.has, port, INPUT))
         return keyboard
 
-    def _open_sound(self, system: Any, tape: Take | None) -> Source:
+    def _open_sound(self, system: Any, tape: Tape | None) -> Source:
         self._watch_jack(choose(self._config.audio.input, sound_inputs(system), SOUND))
         assert self._engine.hearing is not None
         spec = self._engine.hearing.spec
@@ -292,7 +293,7 @@ class _Opening:
         return sound
 
     def _watch_jack(self, port: Port) -> None:
-        """A JACK client that ends leaves a stream of silence behind; a card that is unplugged leaves none."""
+        """Watch the JACK client behind `port`: if it ends, the stream does not fail but continues with silence."""
         if port.api != "JACK":
             return
         try:

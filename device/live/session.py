@@ -1,7 +1,7 @@
 """One session: from open ports to closed ports.
 
-The loop does all the thinking, the senders send; whoever began the session calls `check` once a second. A
-failure in any thread ends the session, and every end is a silent one.
+The loop runs the engine and the senders send its messages. The owner of the session calls `check` once a second. A
+failure in any thread ends the session. At every end all keys are released.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from device.ports.port import OUTPUT
 from device.system.realtime import settled
 
 JOIN_S = 0.5
-"""The loop ends within a hop, or it hangs."""
+"""Seconds to wait for the loop to end. A working loop ends within one hop, far below this; after it the loop hangs."""
 
 
 class Session:
-    """Runs, checks and closes what is `opened`; `moved` is called by the loop after each finished hop."""
+    """Starts, checks and closes the session `opened`. The loop calls `moved` after each finished hop."""
 
     def __init__(self, opened: Opened, moved: Callable[[], None] = lambda: None) -> None:
         self._opened = opened
@@ -28,18 +28,18 @@ class Session:
 
     @property
     def failure(self) -> Exception | None:
-        """The error that ended it, None if there is none."""
+        """The error that ended the session, None if there is none."""
         return self._opened.lifetime.failure
 
     def start(self) -> None:
-        """Let the loop run."""
-        # before the sound comes, as it takes a while
+        """Start the source and the loop."""
+        # garbage collection is slow, so it runs before the first sound arrives
         self._opened.resources.enter_context(settled())
         self._opened.source.start()
         self._loop.start()
 
     def check(self) -> None:
-        """Raise what has ended the session: UnavailableError for a port that has gone, anything else for a failure."""
+        """Raise the error that ended the session: UnavailableError for a lost port, another exception for a failure."""
         if self.failure is not None:
             raise self.failure
         opened = self._opened
@@ -47,28 +47,28 @@ class Session:
             if not watched.present(watched.port):
                 name = str(watched.port)
                 raise UnavailableError(
-                    f'"{name}" is gone: connect it again and start anew.', watched.kind, name, "it was unplugged"
+                    f'"{name}" is gone: connect it again and start again.', watched.kind, name, "it was unplugged"
                 )
         if opened.foot_switch is not None:
             opened.foot_switch.check()
-        # the first is the port's; a synthesiser that hangs stops nothing
+        # only the MIDI port's sender, the first, is checked: a synthesiser that hangs does not end the session
         if opened.output is not None and opened.senders[0].hangs:
             name = str(opened.output)
             raise UnavailableError(
-                f'"{name}" takes no more messages: connect it again and start anew.',
+                f'"{name}" takes no more messages: connect it again and start again.',
                 OUTPUT,
                 name,
                 "it takes no more messages",
             )
 
     def hush(self) -> None:
-        """Silence: nothing is heard or sent after it."""
+        """Release all keys. Nothing is heard or sent afterwards."""
         self._opened.lifetime.end()
         for sender in self._opened.senders:
             sender.close()
 
     def close(self) -> None:
-        """Silence, then close everything. Raises RuntimeError where the loop does not come to its end."""
+        """Release all keys, then close everything. Raises RuntimeError if the loop does not end within JOIN_S."""
         opened = self._opened
         self.hush()
         self._loop.join(JOIN_S)

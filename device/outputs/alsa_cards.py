@@ -1,4 +1,4 @@
-"""ALSA's sound cards by their ids, which stay when numbers change."""
+"""Finds ALSA's sound cards by their ids. A card's id stays the same when its number changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CARD = re.compile(r"^\s*(\d+)\s+\[(\S+)\s*\]:\s*(.*)$")
 
 @dataclass(frozen=True)
 class Card:
-    """A sound card: its number of today, its id, and what it is called."""
+    """A sound card: its number since this boot, its id and its name."""
 
     number: int
     id: str
@@ -26,7 +26,7 @@ class Card:
 
 
 def parse_cards(text: str) -> list[Card]:
-    """The cards in what /proc/asound/cards holds."""
+    """Return the cards listed in `text`, which is the content of /proc/asound/cards."""
     cards = []
     for line in text.splitlines():
         if found := _CARD.match(line):
@@ -35,7 +35,7 @@ def parse_cards(text: str) -> list[Card]:
 
 
 def sound_cards(path: Path = CARDS) -> list[Card]:
-    """The cards there are now; none where the kernel has no ALSA."""
+    """Return the cards that are present now. The list is empty if the kernel has no ALSA."""
     try:
         return parse_cards(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
@@ -43,9 +43,10 @@ def sound_cards(path: Path = CARDS) -> list[Card]:
 
 
 def find_card(wanted: str, cards: list[Card]) -> Card | None:
-    """The card of the id `wanted`, else the only one in whose id or name it occurs in any case; None without any.
+    """Return the card with the id `wanted`. If there is none, return the only card that `fitting`
+    finds.
 
-    Raises UserError with the candidates where several fit.
+    Returns None if `fitting` finds none. Raises UserError, which lists the cards, if it finds several.
     """
     found = fitting(wanted, cards, lambda card: (card.id,))
     if len(found) > 1:

@@ -1,4 +1,4 @@
-"""Messages that wait for their time, and the ledger of the keys that are down."""
+"""Holds messages until they are due, and records which keys are down."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import mido
 from device.events import ALL_NOTES_OFF, SUSTAIN, Send
 
 MOST_WAITING = 1024
-"""A hand of five fingers never has so many before it; what comes beyond is a storm."""
+"""Messages. A left hand of five fingers never has this many waiting, so more of them mean a fault."""
 
 
-class Outbox:
-    """A queue of `Send`s by due time that gives MIDI messages on one channel, moved by `transpose` semitones.
+class SendQueue:
+    """A queue of `Send`s, ordered by due time. It gives MIDI messages on one channel, moved by `transpose` semitones.
 
-    Whatever order it is asked in, each note-on that it gives is followed by one note-off before the next
-    note-on of that key, and `panic` closes all that are open. Keys outside MIDI's 0 to 127 are left out.
-    It grows little beyond twice MOST_WAITING: of what is more, note-ons are left out, and keys are let go at once.
+    Each note-on that it gives is followed by one note-off before the next note-on of that key, in whatever order
+    messages are put in. `panic` releases all keys that are down. Keys outside MIDI's 0 to 127 are left out.
+    The queue holds little more than twice MOST_WAITING messages. When it is full, note-ons are left out, and the
+    key of a note-off is released at once.
     """
 
     def __init__(self, channel: int = 0, transpose: int = 0) -> None:
@@ -30,31 +31,31 @@ class Outbox:
         self._down: set[int] = set()
         self._sustained = False
         self.refused = 0
-        """Messages left out because too many waited."""
+        """Number of messages that were left out because the queue was full."""
 
     def __len__(self) -> int:
-        """How many messages wait."""
+        """Return the number of waiting messages."""
         return len(self._queue)
 
     @property
     def down(self) -> frozenset[int]:
-        """The keys (as sent) whose note-on was given and whose note-off was not."""
+        """The keys whose note-on was given and whose note-off was not, as MIDI numbers after transposition."""
         return frozenset(self._down)
 
     @property
     def next_due_s(self) -> float | None:
-        """When the next message is due, None if none waits."""
+        """Due time of the next message in seconds of stream time; None if no message waits."""
         return self._queue[0][0] if self._queue else None
 
     @property
     def next_put_s(self) -> float:
-        """When what is due next was put."""
+        """Time at which the next message was put in, as given to `put`."""
         return self._queue[0][3]
 
     def put(self, sends: Iterable[Send], put_s: float = 0.0) -> None:
-        """Add messages, now at `put_s`; those due at one time keep the order in which they came."""
+        """Add messages at the time `put_s`. Messages with the same due time keep their order."""
         for send in sends:
-            # room is kept for the note-offs of all that was let in
+            # note-offs get extra room, so that every accepted note-on can be released
             if len(self._queue) >= MOST_WAITING * (2 if send.kind == "note_off" else 1):
                 self.refused += 1
                 if send.kind == "note_off":
@@ -63,9 +64,10 @@ class Outbox:
             heapq.heappush(self._queue, (send.due_s, next(self._order), send, put_s))
 
     def pop(self, too_late: bool = False) -> list[mido.Message]:
-        """Take out what is due next: its message, none, or two if its key has to be let go first.
+        """Take out the next message.
 
-        `too_late`: it is long over, and only what lets go is still worth sending.
+        Returns no MIDI message, one, or two if a key that is down must be released before its next note-on. With
+        `too_late` a note-on is left out and only releases its key, because the note would sound at a wrong time.
         """
         _, _, send, _ = heapq.heappop(self._queue)
         if send.kind == "control":
@@ -82,7 +84,7 @@ class Outbox:
         return messages
 
     def let_go(self) -> list[mido.Message]:
-        """Forget what waits, and give a note-off for every key down and the pedal's end, where it is down."""
+        """Drop all waiting messages. Return a note-off for every key that is down, and release a pressed pedal."""
         self._queue.clear()
         messages = [self._off(key) for key in sorted(self._down)]
         if self._sustained:
@@ -91,14 +93,14 @@ class Outbox:
         return messages
 
     def panic(self) -> list[mido.Message]:
-        """As `let_go`, and then says it to all keys.
+        """Do the same as `let_go`, then add All Notes Off (CC 123).
 
-        The note-offs are said one by one because many instruments ignore CC123.
+        `let_go` adds a note-off for each key, because many instruments ignore CC 123.
         """
         return [*self.let_go(), self._message("control_change", control=ALL_NOTES_OFF, value=0)]
 
     def _let_go_first(self, off: Send, put_s: float) -> None:
-        """A note-off for which there is no room: nothing else of its key waits any longer, and it is next."""
+        """Make room for the note-off `off`: drop all waiting messages of its key, and put `off` first."""
         first_s = self._queue[0][0]
         rest = [entry for entry in self._queue if entry[2].kind == "control" or entry[2].pitch != off.pitch]
         if off.pitch + self._transpose in self._down:

@@ -1,4 +1,4 @@
-"""The thread that sends messages at their times, and lets go of everything where the loop no longer moves."""
+"""Sends messages at their due times in a thread of its own, and releases all keys if the loop stops."""
 
 from __future__ import annotations
 
@@ -11,40 +11,43 @@ import mido
 import numpy as np
 
 from device.events import Send
-from device.outputs.send_queue import Outbox
+from device.outputs.send_queue import SendQueue
 from device.status.faults import Faults
 from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo
 
 LONGEST_WAIT_S = 0.05
-"""The stream's time is asked for again at least this often, as it may have moved."""
+"""Seconds. The stream time is read again at least this often, because its offset to the clock may have changed."""
 MESSAGE_S = 0.001
-"""A DIN cable takes this long for a message (3 bytes at 31250 baud)."""
+"""Seconds that a DIN cable needs for a message (3 bytes at 31250 baud)."""
 DRAIN_S = 0.1
-"""Closing a port right after a message loses it: MIDI systems hand it on later."""
+"""Seconds between the last message and closing the port. MIDI systems deliver late, and closing would lose it."""
 CLOSE_TIMEOUT_S = 0.5
+"""Seconds that `close` waits for the thread at most."""
 SENSING_S = 0.2
-"""MIDI's Active Sensing: an instrument that gets nothing for 300 ms lets go of all keys, as after a pulled cable."""
+"""Seconds between Active Sensing messages at most. By the MIDI standard an instrument releases all keys if it
+receives nothing for 300 ms. So keys do not hang when a cable is pulled."""
 LATE_S = 0.005
-"""Later than this can be heard."""
+"""Seconds. A listener can hear a delay longer than this."""
 TOO_LATE_S = 0.25
-"""A note this late is worse than none."""
+"""Seconds. A note that is later than this disturbs more than a missing note."""
 HUNG_S = 2.0
-"""A port that takes no message for this long takes none any more."""
+"""Seconds. A port that accepts no message for this long is treated as hung."""
 NEVER_S = float("inf")
 
 
 class Sender:
-    """Sends each message `lead_s` before the monotonic time of its due time, by `send`, in one thread of its own.
+    """Sends each message through `send`, `lead_s` seconds before its due time, in a thread of its own.
 
-    `send` is called from that thread alone, and `failed` with what it raised. Messages put too late leave at
-    once, but no note-on more than TOO_LATE_S late. While it is open, Active Sensing is sent at least every
-    SENSING_S. Where `alive` is not called for `stall_s`, it lets go of every key and drops what waits.
+    Only that thread calls `send`. If `send` raises an error, the thread calls `failed` with it and ends. A message
+    that was put in too late leaves at once, but a note-on more than TOO_LATE_S late is left out. Active Sensing is
+    sent at least every SENSING_S while the sender is open. If `alive` is not called for `stall_s` seconds, all keys
+    are released and waiting messages are dropped. `opening` is sent first.
     """
 
     def __init__(
         self,
-        outbox: Outbox,
+        queue: SendQueue,
         send: Callable[[mido.Message], None],
         stream_time: StreamTime,
         lead_s: float = 0.0,
@@ -53,7 +56,7 @@ class Sender:
         faults: Faults | None = None,
         opening: Iterable[mido.Message] = (),
     ) -> None:
-        self._outbox = outbox
+        self._queue = queue
         self._send = send
         self._time = stream_time
         self._lead_s = lead_s
@@ -71,31 +74,32 @@ class Sender:
         self._thread.start()
 
     def put(self, sends: Iterable[Send]) -> None:
-        """Queue messages; only once the stream's time is known. Nothing is queued after `close`."""
+        """Queue messages. The stream time must be known. Messages after `close` are dropped."""
         with self._changed:
             if not self._closing:
-                self._outbox.put(sends, time.monotonic())
+                self._queue.put(sends, time.monotonic())
                 self._changed.notify()
 
     def alive(self) -> None:
-        """The loop has finished a hop; the first tells that it has begun."""
+        """Report that the loop has finished a hop. The first call starts the watch for stalls."""
         self._alive_s = time.monotonic()
 
     @property
     def hangs(self) -> bool:
-        """Whether the port has not taken a message for so long that it takes none any more."""
+        """True if the port has accepted no message for HUNG_S."""
         return time.monotonic() - self._sent_s > HUNG_S
 
     def lateness_ms(self, percent: float) -> float | None:
-        """The percentile of how long after their time the last messages left, None if none did.
+        """Return the given percentile of the lateness of recent messages in ms; None if no message was sent.
 
-        One that was put after its time counts from then: that is the input's lateness, and told as a fault.
+        For a message that was put in after its due time, lateness counts from the time of putting. The earlier part
+        is the lateness of the decision, which is counted as a fault.
         """
         late = list(self._late_s)
         return float(np.percentile(late, percent)) * 1e3 if late else None
 
     def close(self) -> None:
-        """Drop what waits, let every key go, and return when that has left."""
+        """Drop waiting messages, release all keys, and wait at most CLOSE_TIMEOUT_S until that is sent."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -111,23 +115,23 @@ class Sender:
                     self._send(message)
                 if messages:
                     self._sent_s = time.monotonic()
-            silence = self._outbox.panic()
+            silence = self._queue.panic()
             for message in silence:
                 self._send(message)
             time.sleep(DRAIN_S + MESSAGE_S * len(silence))
-        except Exception as error:  # whatever fails here must end the process, not this thread alone
+        except Exception as error:  # any failure here must end the process, not only this thread
             self._failed(error)
 
     def _next(self) -> list[mido.Message] | None:
-        """Wait for the next messages to send; None when it is time to close."""
+        """Wait for the next messages to send; return None when the sender is closing."""
         with self._changed:
             while not self._closing:
                 now_s = time.monotonic()
                 if self._has_stalled(now_s):
-                    return self._outbox.let_go()
+                    return self._queue.let_go()
                 if now_s - self._sent_s >= SENSING_S:
                     return [mido.Message("active_sensing")]
-                due_s = self._outbox.next_due_s
+                due_s = self._queue.next_due_s
                 wait_s = min(LONGEST_WAIT_S, self._sent_s + SENSING_S - now_s)
                 if due_s is not None:
                     late_s = now_s - (self._time.wall(due_s) - self._lead_s)
@@ -138,16 +142,16 @@ class Sender:
         return None
 
     def _pop(self, late_s: float) -> list[mido.Message]:
-        waited_s = time.monotonic() - self._outbox.next_put_s
+        waited_s = time.monotonic() - self._queue.next_put_s
         self._late_s.append(min(late_s, waited_s))
         if late_s > LATE_S and waited_s < late_s:
             self._faults.count("messages decided late")
         if late_s > TOO_LATE_S:
             self._faults.count("late messages")
-        return self._outbox.pop(too_late=late_s > TOO_LATE_S)
+        return self._queue.pop(too_late=late_s > TOO_LATE_S)
 
     def _has_stalled(self, now_s: float) -> bool:
-        """Whether the loop has stopped moving since the last question."""
+        """Return True once for each stall: at the first call after the loop has stopped."""
         stalled = now_s - self._alive_s > self._stall_s
         new, self._stalled = stalled and not self._stalled, stalled
         if new:

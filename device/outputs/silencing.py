@@ -1,4 +1,4 @@
-"""What silences an instrument, whatever it holds."""
+"""The messages that silence an instrument, whichever keys it holds."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ _NOTE_OFF, _CONTROL_CHANGE = 0x80, 0xB0
 
 
 def silencing(channel: int) -> list[mido.Message]:
-    """On `channel` (0 to 15): a note-off for each key, for many instruments know no other; then the controllers."""
+    """Return the messages that silence `channel` (0 to 15): a note-off for each key, then the controllers.
+
+    The note-offs are needed because many instruments ignore the controllers.
+    """
     import mido
 
     return [mido.Message.from_bytes(message) for message in silencing_bytes(channel)]
 
 
 def silencing_bytes(channel: int) -> list[tuple[int, int, int]]:
-    """As `silencing`, as a wire has it: for one who cannot wait until mido is imported."""
+    """Return the messages of `silencing` as bytes, for callers that cannot wait for the import of mido."""
     return [(_NOTE_OFF | channel, key, 0) for key in range(128)] + controls_bytes(channel)
 
 
 def controls_bytes(channel: int) -> list[tuple[int, int, int]]:
-    """The controllers alone."""
+    """Return only the controllers of `silencing_bytes`: pedal up, All Notes Off and All Sound Off."""
     return [(_CONTROL_CHANGE | channel, number, 0) for number in CONTROLS]

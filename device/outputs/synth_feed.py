@@ -1,6 +1,6 @@
-"""The synthesiser as the box sees it: a MIDI source of its own that is always open, whoever listens.
+"""Sends both hands to the synthesiser, through a MIDI source of the box that is always open.
 
-Nothing here can fail the loop: what nobody listens to is dropped by the MIDI system.
+An error here never stops the loop. If no program listens, the MIDI system drops the messages.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from device.settings.config import Config
 from device.status.faults import Faults
 
 THROUGH = ("note_on", "note_off", "control_change", "pitchwheel")
-"""What a player's own keyboard sends on to the synthesiser."""
+"""Types of message that are passed from the player's keyboard to the synthesiser."""
 
 log = logging.getLogger("lefthand")
 
 
-class SynthSink:
-    """The open source; `send` and `through` may be called from any thread.
+class SynthFeed:
+    """The open MIDI source. Any thread may call `send` and `through`.
 
-    Make and close it while no sound input is open, as every MIDI client.
+    Create and close it while no sound input is open, like every MIDI client (see `MidiPorts`).
     """
 
     def __init__(self, config: Config, faults: Faults) -> None:
@@ -41,16 +41,16 @@ class SynthSink:
 
     @property
     def clients(self) -> int:
-        """How many clients of the MIDI system it has open."""
+        """The number of open clients of the MIDI system."""
         return int(self._client is not None)
 
     def send(self, message: mido.Message) -> None:
-        """A message of the left hand, now."""
+        """Send a message of the left hand at once."""
         with self._lock:
             self._write(message)
 
     def through(self, message: mido.Message) -> None:
-        """A message of the player's own, sounded on the right hand's channel at once."""
+        """Send a message of the player at once, on the right hand's channel."""
         if message.type not in THROUGH or message.channel == DRUM_CHANNEL:
             return
         moved = message.copy(channel=self._right)
@@ -62,7 +62,7 @@ class SynthSink:
             self._write(moved)
 
     def let_go(self) -> None:
-        """The player's keyboard is gone: what it held would sound for ever."""
+        """Release the player's keys, because the keyboard has gone and will send no note-offs."""
         with self._lock:
             for note in sorted(self._down):
                 self._write(mido.Message("note_off", channel=self._right, note=note, velocity=0))
@@ -71,7 +71,7 @@ class SynthSink:
                 self._write(message)
 
     def close(self) -> None:
-        """Let go, and give the client back."""
+        """Release the player's keys, and close the client."""
         if self._client is not None:
             self.let_go()
             client, self._client = self._client, None
@@ -82,7 +82,7 @@ class SynthSink:
             return
         try:
             self._client.send_message(message.bytes())
-        except Exception:  # whatever RtMidi raises: the synthesiser never stops the loop
+        except Exception:  # an error of RtMidi must not stop the loop
             self._faults.count("synth messages lost")
 
 

@@ -1,7 +1,7 @@
 """Joins the box's own MIDI source to the synthesiser's port, and joins them again when either has come back.
 
-This is done from the synthesiser's side, in a process apart: the box only ever writes to a source of its own,
-and a synthesiser that dies takes nothing of the box with it.
+The synthesiser's process does this. The box only writes to a source of its own, so a synthesiser that dies does
+not affect the box.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ from device.events import DRUM_CHANNEL
 from device.ports.port import CLIENT, Port
 
 SOURCE = "to the synth"
-"""The port of the box's that the synthesiser listens to."""
+"""Name of the box's port that the synthesiser listens to."""
 SYNTH = "lefthand-synth"
-"""What the synthesiser's MIDI port is called, in part: ALSA and JACK add words of their own."""
+"""Part of the name of the synthesiser's MIDI port. ALSA and JACK add words of their own."""
 TIMEOUT_S = 5.0
+"""Seconds that the command which joins two ports may take."""
 _ADDRESS = re.compile(r"(\d+:\d+)$")
 
 log = logging.getLogger("lefthand")
 
 
 class Link:
-    """Joins what is not joined yet; `join` as `join_ports`, for tests."""
+    """Joins sources and targets that are not joined yet. Tests may replace `join_ports` by `join`."""
 
     def __init__(self, join: Callable[[Port, Port], bool] | None = None) -> None:
         self._join = join_ports if join is None else join
         self._joined: set[tuple[Port, Port]] = set()
 
     def step(self, sources: Sequence[Port], targets: Sequence[Port]) -> None:
-        """Look at the ports that are there now; a pair that vanished and comes back is joined anew."""
+        """Join each pair of present ports that is not joined. A pair that vanished and came back is joined again."""
         pairs = {
             (source, target)
             for source in sources
@@ -48,22 +49,22 @@ class Link:
 
 
 def is_source(port: Port) -> bool:
-    """Whether it is where the box writes for the synthesiser."""
+    """Return whether `port` is the box's source for the synthesiser."""
     return port.name.startswith(CLIENT) and f":{SOURCE}" in port.name
 
 
 def is_synth(port: Port) -> bool:
-    """Whether it is the synthesiser's own MIDI port."""
+    """Return whether `port` is the synthesiser's own MIDI port."""
     return SYNTH in port.name
 
 
 def right_hand_channel(left: int) -> int:
-    """The channel (0 to 15) of the right hand where `left` is that of the left: never the drums'."""
+    """Return the right hand's channel (0 to 15) for the left hand's channel `left`. It is never the drum channel."""
     return next(channel for channel in ((left + 1) % 16, (left + 2) % 16) if channel != DRUM_CHANNEL)
 
 
 def join_ports(source: Port, target: Port) -> bool:
-    """Connect two ports of other programs; False where that cannot be done now."""
+    """Connect two ports of other programs. Return False if that is not possible now."""
     command = connecting(source, target)
     if command is None:
         return False
@@ -79,7 +80,7 @@ def join_ports(source: Port, target: Port) -> bool:
 
 
 def connecting(source: Port, target: Port) -> list[str] | None:
-    """The command that connects them; None for ports without an address."""
+    """Return the command that connects the two ports; None if an ALSA port has no address."""
     if source.api == "JACK":
         return [_tool(source.api)[0], source.name, target.name]
     addresses = [_ADDRESS.search(port.name) for port in (source, target)]
@@ -89,5 +90,5 @@ def connecting(source: Port, target: Port) -> list[str] | None:
 
 
 def _tool(api: str) -> tuple[str, str]:
-    """Program and Debian's package of it."""
+    """Return the program that connects ports of `api`, and its Debian package."""
     return ("jack_connect", "jackd2") if api == "JACK" else ("aconnect", "alsa-utils")

@@ -1,6 +1,6 @@
-"""The synthesiser on the box: FluidSynth as a child, with a MIDI port of its own.
+"""Runs the synthesiser on the box: FluidSynth as a child process with a MIDI port of its own.
 
-It is watched rather than only started, for FluidSynth lives on in silence when its sound card is unplugged.
+The sound card is watched too, because FluidSynth keeps running in silence when its card is unplugged.
 """
 
 from __future__ import annotations
@@ -22,28 +22,35 @@ from device.system.paths import soundfonts
 
 JACK = "jack"
 RATE = 48_000
+"""Sample rate in Hz if the right hand comes from MIDI and no sound input sets a rate."""
 PERIOD, PERIODS = 256, 3
+"""Frames in one output buffer, and the number of buffers."""
 AUDIO_PRIORITY, MIDI_PRIORITY = 45, 46
-"""Below the box's own loop (50): a synthesiser that is too busy crackles, and delays no hearing."""
+"""Real-time priorities, below the box's own loop (50). An overloaded synthesiser crackles but delays no hearing."""
 POLL_S = 0.25
+"""Seconds between two checks of the child process, its output and the ports."""
 END_S = 3.0
+"""Seconds that FluidSynth has to end by itself before it is killed."""
 
 log = logging.getLogger("lefthand")
 
 
 def run_synth(config: Config, stop: threading.Event) -> None:
-    """Wait for the output, then sound until `stop`; UserError where FluidSynth cannot be had, or comes to an end."""
+    """Wait for the sound output, then run FluidSynth until `stop`.
+
+    Raises UserError if FluidSynth or a soundfont is missing, if FluidSynth ends, or if the output goes away.
+    """
     soundfont = find_soundfont(config.synth.soundfont)
     program = shutil.which("fluidsynth")
     if program is None:
         raise UserError("fluidsynth is not installed: run `sudo apt install fluidsynth` to get it.")
-    midi_systems()  # raises now what would else be told only when the output has come
+    midi_systems()  # raises UserError now if python-rtmidi is missing, not only after the output has come
     output = _wait_for_output(config.synth, stop)
     if output is None:
         return
     command = [program, *arguments(config, output, soundfont)]
     link, sources, targets = Link(), MidiPorts(output=False), MidiPorts(output=True)
-    # its shell reads stdin: it ends with the pipe, so it can never outlive us
+    # FluidSynth's shell reads stdin and ends when the pipe closes, so it cannot outlive this process
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0)
     log.info("the synthesiser plays %s on %s", soundfont.name, output)
     try:
@@ -63,8 +70,8 @@ def run_synth(config: Config, stop: threading.Event) -> None:
 
 
 def arguments(config: Config, output: str, soundfont: Path) -> list[str]:
-    """FluidSynth's own arguments, for `output` as `_wait_for_output` gives it."""
-    # one interface often has one clock for both directions
+    """Return FluidSynth's arguments for `output`, which is a value of `_wait_for_output`."""
+    # an audio interface often has one clock for input and output, so both use the same rate
     rate = RATE if config.audio.is_midi else min(config.audio.rate, 96_000)
     settings = {
         "audio.realtime-prio": AUDIO_PRIORITY,
@@ -85,7 +92,7 @@ def arguments(config: Config, output: str, soundfont: Path) -> list[str]:
 
 
 def programs(config: Config) -> str:
-    """Lines for its shell: the sound of both hands."""
+    """Return the lines for FluidSynth's shell that select the sound of both hands."""
     if not config.midi.program:
         return ""
     left = config.midi.channel - 1
@@ -93,7 +100,10 @@ def programs(config: Config) -> str:
 
 
 def find_soundfont(wanted: str) -> Path:
-    """The file `wanted`, or the best one that is installed; UserError names what to install."""
+    """Return the file `wanted`, or the best installed soundfont if `wanted` is empty.
+
+    Raises UserError if the file is missing, or if no soundfont is installed, with the package to install.
+    """
     if wanted:
         path = Path(wanted)
         if not path.is_file():
@@ -105,7 +115,7 @@ def find_soundfont(wanted: str) -> Path:
 
 
 def _wait_for_output(settings: SynthSettings, stop: threading.Event) -> str | None:
-    """The output as its driver calls it, once it is there; None when stopped before."""
+    """Wait for the output and return its driver's name for it; return None if `stop` comes first."""
     told = False
     while (output := _output(settings)) is None:
         if not told:
@@ -119,7 +129,7 @@ def _wait_for_output(settings: SynthSettings, stop: threading.Event) -> str | No
 
 
 def _output(settings: SynthSettings) -> str | None:
-    """JACK, an ALSA device as it is given, or the card that is meant; None while that is not there."""
+    """Return JACK, the given ALSA device, or the device of the card that the settings name; None if it is absent."""
     if settings.device == JACK:
         return JACK
     if not settings.device:
@@ -141,7 +151,7 @@ def _say(child: subprocess.Popen[bytes], lines: str) -> None:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    # killed, it would leave a JACK server waiting for it
+    # it is asked to quit first, because a JACK server would wait for a client that was killed
     _say(child, "quit\n")
     try:
         child.wait(END_S)

@@ -1,4 +1,4 @@
-"""Finds what is plugged in: lists, chooses, opens and closes sound inputs and MIDI ports.
+"""Finds the connected devices: lists, chooses, opens and closes sound inputs and MIDI ports.
 
 In: the name of a port, as the settings give it.
 Out: an open port, or an error that names the remedy.

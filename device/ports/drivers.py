@@ -1,4 +1,4 @@
-"""Calls into sound and MIDI drivers: without their messages, and closing without waiting for ever."""
+"""Calls into sound and MIDI drivers. Their own messages are suppressed, and closing has a time limit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 CLOSE_S = 0.5
-"""Closing takes no longer, unless the driver hangs."""
+"""Seconds. Closing a device takes less time than this, unless its driver hangs."""
 
 _closing: list[threading.Thread] = []
 
 
 def within_reason(call: Callable[[], object]) -> bool:
-    """Do `call`, which closes something; False where that takes more than CLOSE_S, and it is left behind.
+    """Run `call`, which closes something, in a thread. Return True if it finishes within CLOSE_S seconds, else False.
 
-    A driver whose device has gone may wait for it: PortAudio on a JACK server that died waits ten minutes.
+    A call that does not finish goes on in the background. A driver may wait for a device that has gone: PortAudio
+    waits ten minutes for a JACK server that died.
     """
     thread = threading.Thread(target=call, name="closing", daemon=True)
     thread.start()
@@ -28,13 +29,13 @@ def within_reason(call: Callable[[], object]) -> bool:
 
 
 def left_behind() -> bool:
-    """Whether something is still being closed: this process will then see no new sound input any more."""
+    """Return True if something is still being closed. This process then sees no new sound inputs."""
     return any(thread.is_alive() for thread in _closing)
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Send stderr to /dev/null: libasound and libjack write a line there for every device that is missing."""
+    """Send stderr to /dev/null. libasound and libjack write a line to stderr for every missing device."""
     saved = os.dup(2)
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 2)

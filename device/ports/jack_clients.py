@@ -1,4 +1,4 @@
-"""The JACK clients that give sound: PortAudio does not tell of one that ends."""
+"""Checks whether a JACK client that gives sound is still there. PortAudio does not report that a client has ended."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from device.ports.port import CLIENT, Port
 
 
 class JackClients:
-    """Asks the server; make and close it while no sound input is open. Raises ImportError without JACK-Client.
+    """Asks the JACK server for its clients. Create and close this object while no sound input is open.
 
-    Only who listens to a JACK client needs that package: on the box sound comes from ALSA.
+    Raises ImportError if the package JACK-Client is missing. Only a sound input on JACK needs that package. On the
+    box, sound comes from ALSA.
     """
 
     def __init__(self) -> None:
@@ -23,12 +24,12 @@ class JackClients:
             self._client = jack.Client(f"{CLIENT} watch", no_start_server=True)
 
     def has(self, port: Port) -> bool:
-        """Whether the client that PortAudio calls `port` has outputs now."""
+        """Return whether the client that PortAudio calls `port` has outputs now; True if no server runs."""
         if self._client is None:
             return True
         return bool(self._client.get_ports(f"^{re.escape(port.name)}:", is_audio=True, is_output=True))
 
     def close(self) -> None:
-        """Leave the server."""
+        """Disconnect from the server."""
         if self._client is not None:
             within_reason(self._client.close)

@@ -1,4 +1,4 @@
-"""RtMidi: the MIDI ports of this machine, how to watch them, open them, read one and close it."""
+"""Lists, watches, opens, reads and closes the MIDI ports of this machine, through RtMidi."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import mido
 
 
-class MidiInput:
+class InputPort:
     """An open MIDI input.
 
-    `clock`: whether MIDI clock messages are wanted. System-exclusive messages and Active Sensing never come.
-    Raises UnavailableError where `port` has gone or is in use.
+    MIDI clock messages are received only if `clock` is true. System-exclusive messages and Active Sensing are
+    always ignored. Raises UnavailableError if `port` has gone or is in use.
     """
 
     def __init__(self, port: Port, clock: bool = False) -> None:
@@ -27,14 +27,14 @@ class MidiInput:
 
     def start(self, received: Callable[[mido.Message, float], object]) -> None:
         """Call `received` in RtMidi's thread with each message and its monotonic time of arrival in seconds."""
-        # Here, because the process that silences an instrument imports this file and must start quickly.
+        # This import is here because the process that silences an instrument imports this file and must start quickly.
         from mido import Message
 
         def parse(event: tuple[list[int], float], data: Any = None) -> None:
             now_s = time.monotonic()
             try:
                 message = Message.from_bytes(event[0])
-            except (ValueError, IndexError):  # half a message, which a plug makes when it is put in
+            except (ValueError, IndexError):  # an incomplete message: plugging in a cable can produce one
                 return
             received(message, now_s)
 
@@ -49,11 +49,12 @@ class MidiInput:
 
 
 class MidiPorts:
-    """The ports of one direction that are there, asked again and again; none before the first `refresh`.
+    """The present MIDI ports of one direction. The list is empty before the first `refresh`.
 
-    It keeps one client for each MIDI system. RtMidi does not report a port that is unplugged, and a new client
-    for each question would use up the system's clients. Make and close no client while PortAudio's callback runs
-    on JACK: the server would wait for the callback, the callback for the interpreter, and the maker holds that.
+    This object polls because RtMidi does not report a port that is unplugged. It keeps one client for each MIDI
+    system, because a new client for each poll would use up the system's clients. Create and close no client while
+    PortAudio's callback runs on JACK, because that is a deadlock: the server waits for the callback, the callback
+    waits for the interpreter lock, and the thread that creates the client holds that lock.
     """
 
     def __init__(self, output: bool) -> None:
@@ -62,20 +63,20 @@ class MidiPorts:
 
     @property
     def clients(self) -> int:
-        """How many clients it has open."""
+        """The number of open clients."""
         return len(self._clients)
 
     def refresh(self) -> None:
-        """Reach the systems that were not there, or have been started anew; not while a sound input is open.
+        """Connect to MIDI systems that were missing before or were restarted.
 
-        Raises UserError where python-rtmidi is missing.
+        Do not call this while a sound input is open. Raises UserError if python-rtmidi is missing.
         """
         kind = midi_class(self._output)
         for api, name in midi_systems():
             client = self._clients.get(name)
             if client is not None and client.get_ports():
                 continue
-            # a JACK server that died takes its clients with it; ALSA's sequencer stays
+            # a client of a JACK server that died is useless; ALSA's sequencer does not end
             if client is not None and name == "JACK":
                 within_reason(self._clients.pop(name).delete)
                 client = None
@@ -83,7 +84,7 @@ class MidiPorts:
                 self._clients[name] = client
 
     def ports(self) -> list[Port]:
-        """Those that are there now."""
+        """Return the ports that are present now."""
         return [
             Port(str(name), api, i)
             for api, client in self._clients.items()
@@ -91,48 +92,48 @@ class MidiPorts:
         ]
 
     def has(self, port: Port) -> bool:
-        """Whether `port` is there now."""
+        """Return whether `port` is present now."""
         client = self._clients.get(port.api)
         return client is not None and port.name in client.get_ports()
 
     def close(self) -> None:
-        """Give the clients back."""
+        """Close all clients."""
         while self._clients:
             within_reason(self._clients.popitem()[1].delete)
 
 
 def midi_outputs() -> list[Port]:
-    """The ports that take MIDI messages, of every MIDI system that runs."""
+    """Return the MIDI output ports of every MIDI system that runs."""
     return _ports(_rtmidi().MidiOut)
 
 
 def midi_inputs() -> list[Port]:
-    """The ports that give MIDI messages, of every MIDI system that runs."""
+    """Return the MIDI input ports of every MIDI system that runs."""
     return _ports(_rtmidi().MidiIn)
 
 
 def open_output(name: str) -> tuple[Any, Port]:
-    """A connected `rtmidi.MidiOut` and its port; UnavailableError as `choose`."""
+    """Return a connected `rtmidi.MidiOut` and its port. Raises UnavailableError as `choose` and `connect_output` do."""
     return connect_output(choose(name, midi_outputs(), OUTPUT))
 
 
 def open_input(name: str) -> tuple[Any, Port]:
-    """A connected `rtmidi.MidiIn` and its port; UnavailableError as `choose`."""
+    """Return a connected `rtmidi.MidiIn` and its port. Raises UnavailableError as `choose` and `connect_input` do."""
     return connect_input(choose(name, midi_inputs(), INPUT))
 
 
 def connect_output(port: Port) -> tuple[Any, Port]:
-    """A `rtmidi.MidiOut` connected to `port`, and it; UnavailableError where it has gone or is in use."""
+    """Return a `rtmidi.MidiOut` connected to `port`, and `port`. Raises UnavailableError if it is gone or in use."""
     return _open(_rtmidi().MidiOut, port, "left hand", OUTPUT)
 
 
 def connect_input(port: Port) -> tuple[Any, Port]:
-    """A `rtmidi.MidiIn` connected to `port`, and it; UnavailableError where it has gone or is in use."""
+    """Return a `rtmidi.MidiIn` connected to `port`, and `port`. Raises UnavailableError if it is gone or in use."""
     return _open(_rtmidi().MidiIn, port, "right hand", INPUT)
 
 
 def midi_class(output: bool) -> Callable[..., Any]:
-    """RtMidi's class of clients of one direction."""
+    """Return RtMidi's client class for outputs (`output` true) or inputs."""
     kind: Callable[..., Any] = _rtmidi().MidiOut if output else _rtmidi().MidiIn
     return kind
 
@@ -153,7 +154,7 @@ def _open(kind: Callable[..., Any], port: Port, own_name: str, word: PortKind) -
     for api, display in midi_systems():
         if display != port.api or (client := midi_client(kind, api)) is None:
             continue
-        # Clients come and go: the index that counts is that of the moment of connecting.
+        # Clients come and go, so the port's index is looked up again just before connecting.
         names = client.get_ports()
         if port.name not in names:
             client.delete()
@@ -170,14 +171,14 @@ def _open(kind: Callable[..., Any], port: Port, own_name: str, word: PortKind) -
 
 
 def midi_systems() -> list[tuple[int, str]]:
-    """(number, name) of the MIDI systems that RtMidi was built for."""
+    """Return (number, name) of each MIDI system that RtMidi was built for."""
     rtmidi = _rtmidi()
     named = [(api, str(rtmidi.get_api_display_name(api))) for api in rtmidi.get_compiled_api()]
     return [(api, API_NAMES.get(name, name)) for api, name in named]
 
 
 def midi_client(kind: Callable[..., Any], api: int) -> Any | None:
-    """A client of the MIDI system `api`, None where that does not run."""
+    """Return a client of the MIDI system `api`, or None if that system does not run."""
     with quiet():
         try:
             return kind(api, name=CLIENT)

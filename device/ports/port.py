@@ -1,4 +1,4 @@
-"""A port of this machine, and the one that a name means."""
+"""The ports of this machine, and how a name in the settings selects one of them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ INPUT: Final = "MIDI input"
 OUTPUT: Final = "MIDI output"
 SOUND: Final = "audio input"
 CONTROL: Final = "MIDI control"
-"""What a port is called in errors."""
+"""Words for the kinds of port in error messages."""
 CLIENT = "lefthand"
-"""What the box is called among the clients of the MIDI system."""
+"""Name of this program's clients in the MIDI system."""
 API_NAMES = {"JACK Audio Connection Kit": "JACK", "Jack": "JACK"}
 """PortAudio and RtMidi call JACK by different names. A port has this one name for it."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """A MIDI port, or a sound input, as the system that has it (`api`: ALSA, JACK) numbers and names it."""
+    """A MIDI port or a sound input. `api` is its system (ALSA or JACK), which gives it `name` and `index`."""
 
     name: str
     api: str
@@ -33,7 +33,7 @@ class Port:
 
 @dataclass(frozen=True)
 class SoundInput(Port):
-    """A sound input with its number of channels and the sample rate (Hz) it has if none is asked for."""
+    """A sound input, with its number of channels and its default sample rate in Hz."""
 
     channels: int
     default_rate: int
@@ -44,21 +44,21 @@ Thing = TypeVar("Thing")
 
 
 def fitting(wanted: str, things: Sequence[Thing], names: Callable[[Thing], Sequence[str]]) -> list[Thing]:
-    """All of `things` that the text `wanted` can mean.
+    """Return all of `things` that the text `wanted` can mean.
 
     These are the things that have `wanted` as one of their `names`. If there are none, they are the things
-    whose text contains `wanted` in any case.
+    whose text contains `wanted`, whether in capital or small letters.
     """
     exact = [thing for thing in things if wanted in names(thing)]
     return exact or [thing for thing in things if wanted.casefold() in str(thing).casefold()]
 
 
 def choose(wanted: str, ports: Sequence[AnyPort], kind: PortKind) -> AnyPort:
-    """The one of `ports` called `wanted`: exactly, else the only one whose name contains it in any case.
+    """Return the port that `wanted` names. An exact name wins; otherwise one port must match as in `fitting`.
 
-    A name may be given with its system, as `lefthand devices` prints it: `tape [JACK]`. Raises UnavailableError
-    with the candidates where several fit, and with what is there where none does. `kind` is the word for
-    such a port.
+    A name may include its system, as `lefthand devices` prints it: `tape [JACK]`. `kind` is the word for such a
+    port in error messages. Raises UnavailableError if several ports match, with those ports listed. Raises
+    UnavailableError if no port matches, with all present ports listed.
     """
     found = fitting(wanted, ports, lambda port: (port.name, str(port)))
     if len(found) == 1:

@@ -1,4 +1,4 @@
-"""PortAudio: the sound inputs of this machine and their sample rates."""
+"""Lists the sound inputs of this machine and their sample rates, through PortAudio."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from device.ports.drivers import left_behind, quiet, within_reason
 from device.ports.port import API_NAMES, SoundInput
 
 RATES = (8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
-"""Sample rates in Hz that an input is asked about."""
+"""Sample rates in Hz that are tried on an input. These are the usual rates of sound cards."""
 
 
 @contextlib.contextmanager
 def portaudio() -> Iterator[Any]:
-    """A `pyaudio.PyAudio`, which sees the devices that are there as it begins; ends with the context."""
+    """Yield a `pyaudio.PyAudio`, which ends with the context. It sees only devices that are present at the start.
+
+    Raises UserError if pyaudio is missing.
+    """
     try:
         import pyaudio
     except ImportError:
@@ -32,7 +35,7 @@ def portaudio() -> Iterator[Any]:
 
 
 def sound_inputs(system: Any) -> list[SoundInput]:
-    """The inputs that the PyAudio instance `system` sees; one that goes away while it is looked at is none."""
+    """Return the inputs that the PyAudio instance `system` sees. An input that vanishes meanwhile is left out."""
     inputs = []
     for index in range(system.get_device_count()):
         try:
@@ -54,7 +57,10 @@ def sound_inputs(system: Any) -> list[SoundInput]:
 
 
 def rates_of(system: Any, source: SoundInput, channels: int = 1) -> list[int]:
-    """The sample rates in Hz of RATES, and its own, that `source` delivers with `channels` channels."""
+    """Return the sample rates in Hz at which `source` delivers `channels` channels.
+
+    The rates of RATES and the default rate of `source` are tried.
+    """
     import pyaudio
 
     rates = []

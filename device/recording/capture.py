@@ -1,4 +1,4 @@
-"""The folder that a live run is kept in, so that `lefthand play` gives the same again, and how the run was set."""
+"""The folder that holds a recorded live run and its settings, so that `lefthand play` repeats the run exactly."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from device.settings.choices import AS_FITTED
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
 """The files in the folder: sound or keys, notes heard, messages sent, settings."""
 MEGABYTE = 1_000_000
+"""Bytes."""
 DEFAULT_MB = 1000
-"""An hour and a half of sound at 48 kHz."""
+"""Size limit of a recording in megabytes. It holds an hour and a half of sound at 48 kHz."""
 
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """How a run was set, which `play` has to know to do the same again."""
+    """The settings of a run that `play` needs to repeat it."""
 
     clock: Literal["follow", "fixed", "midi"]
     tempo: float | None
     meter: str
     count_in: int | None
     bundle: str
-    """The folder of the models, "" for those that came with lefthand."""
+    """The folder of the models; "" for the models that came with lefthand."""
     hears_itself: bool
     steering: dict[str, Any] = field(default_factory=dict)
     """The fields of `device.left_hand.player.Steering` at the beginning."""
     split: int = 0
-    """The right hand's lowest pitch."""
+    """The right hand's lowest pitch, as a MIDI number."""
     confidence: float = AS_FITTED
-    """How sure a note had to be."""
+    """The confidence that a note needed to be accepted."""
 
 
 def how_captured(path: Path) -> CaptureSettings | None:
-    """How the run was set that captured the sound or keys in `path`; None for a file that is no capture.
+    """Return the settings of the run that recorded `path`; None if `path` is not part of a capture.
 
-    Raises UserError where that can no longer be read.
+    Raises UserError if the settings file cannot be read.
     """
     beside = path.parent / HOW
     if path.name not in (SOUND, KEYS) or not beside.exists():
@@ -53,13 +54,13 @@ def how_captured(path: Path) -> CaptureSettings | None:
 
 @dataclass(frozen=True)
 class Capture:
-    """Where to record, and how much at most."""
+    """The folder to record into, and the largest size in bytes."""
 
     folder: Path
     most_bytes: int = DEFAULT_MB * MEGABYTE
 
     def next(self) -> Capture:
-        """A new folder in this one, for what is left of the bytes."""
+        """Return a capture in a new folder inside this one. Its size limit is the number of bytes that are left."""
         used = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
         folder = next(path for i in itertools.count(1) if not (path := self.folder / f"{i:03d}").exists())
         return Capture(folder, max(0, self.most_bytes - used))

@@ -1,4 +1,4 @@
-"""The thread that writes what a live run captured, heard and sent."""
+"""Writes the sound, the notes and the sent messages of a live run to the disk, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -32,23 +32,24 @@ from device.recording.capture import DEFAULT_MB, HOW, KEYS, MEGABYTE, NOTES, SEN
 from device.recording.spool import Spool
 
 QUEUE_BLOCKS = 4096
-"""Blocks wait at most this many for the disk: 20 s at 48 kHz and 256 samples, a slow card's worst pause."""
+"""Blocks that wait for the disk at most: 20 s at 48 kHz and 256 samples, the worst pause of a slow card."""
 WAIT_S = 0.05
+"""Seconds that the thread waits for a block before it checks whether to end."""
 KEPT_FREE = 64 * MEGABYTE
-"""Of the disk, which others need too."""
+"""Bytes of the disk that stay free, because other programs need the disk too."""
 EVENT_BYTES = 200
-"""What a note or message comes to, on its way and in the files at the end."""
+"""Bytes counted for one note or message. This covers the spool and the files at the end."""
 
 log = logging.getLogger("lefthand")
 
 
 class Recording:
-    """Writes into the new or empty folder `folder`, `most_bytes` at most, and leaves KEPT_FREE of the disk.
+    """Writes at most `most_bytes` into the new or empty folder `folder`, and leaves KEPT_FREE bytes of the disk free.
 
-    `rate` (Hz) is that of the sound, None for a keyboard; `hop_s` the length of a hop. Where there is no room
-    for more, the recording ends there, and what is recorded is whole; so it does, with an error at the end,
-    where the disk fails. Raises UserError where the folder cannot be made or holds a capture already, and
-    where soundfile is missing.
+    `rate` is the sample rate in Hz; None for a keyboard. `hop_s` is the length of a hop in seconds. When there is no
+    more room, the recording ends early and stays playable. When the disk fails, the recording also ends early, and
+    `close` raises UserError. Raises UserError if the folder cannot be made or already holds a capture, or if
+    soundfile is missing.
     """
 
     def __init__(
@@ -82,12 +83,12 @@ class Recording:
         self._thread.start()
 
     def sound(self, block: NDArray[np.float32]) -> None:
-        """Keep a block as it was captured, float32[n]; where the disk fails, the rest is not kept."""
+        """Record a block of captured sound, float32[n]. Nothing is recorded if it is full or has failed."""
         if self._keep(block, block.nbytes):
             self._written += len(block)
 
     def collect(self, events: Sequence[Event]) -> None:
-        """Keep what the engine told."""
+        """Record events of the engine."""
         self._keep(events, EVENT_BYTES * len(events))
 
     def _keep(self, what: NDArray[np.float32] | Sequence[Event], size: int) -> bool:
@@ -116,9 +117,9 @@ class Recording:
         log.warning("the recording in %s ends early (%s); playing goes on", self.folder, why)
 
     def finish(self, engine: Engine, source: Source, now_s: float) -> None:
-        """End the input as the end of a file would, which decides what was pending; then write everything.
+        """End the input in the same way as the end of a file, so that pending notes are decided. Then write all files.
 
-        `now_s` is the time of the last hop so far.
+        `now_s` is the stream time of the last hop in seconds. Raises UserError as `close` does.
         """
         performance = self.performance
         self._gather()
@@ -137,7 +138,7 @@ class Recording:
         self.close()
 
     def close(self) -> None:
-        """Write what there is. Raises UserError where the sound could not be kept to its end."""
+        """Write all files. Raises UserError if the recording ended early because the disk failed or was too slow."""
         self._gather()
         self._done.set()
         self._thread.join()
@@ -155,13 +156,13 @@ class Recording:
             raise UserError(f"{self.folder / SOUND} ends early ({self._error}): record to another disk.")
 
     def _gather(self) -> None:
-        """All that was told so far, from the disk to `performance`; nothing the second time."""
+        """Move all events from the spool on the disk to `performance`. A second call does nothing."""
         while self._waiting.unfinished_tasks and self._thread.is_alive():
             time.sleep(WAIT_S / 10)
         self.performance.collect(self._spool.taken())
 
     def _write(self) -> None:
-        """In a thread of its own, as a disk may be slow: sound to its file, what was told to the spool."""
+        """Write sound to its file and events to the spool. This runs in its own thread, because a disk may be slow."""
         try:
             with contextlib.ExitStack() as stack:
                 sound = None if self._rate is None else stack.enter_context(_sound_file(self.folder, self._rate))
@@ -174,7 +175,7 @@ class Recording:
                         else:
                             self._spool.put(what)
                         self._waiting.task_done()
-        except Exception as error:  # soundfile also asserts what a full disk breaks
+        except Exception as error:  # on a full disk soundfile may also raise AssertionError
             self._fail(str(error) or "the disk takes no more")
 
 
@@ -183,7 +184,7 @@ def _sound_file(folder: Path, rate: int) -> Any:
 
 
 def key_messages(notes: Iterable[Note]) -> list[Send]:
-    """The messages of `notes`, as a MIDI file is written from them."""
+    """Return the note-on and note-off messages of `notes`, for writing a MIDI file."""
     messages = []
     for note in notes:
         messages.append(Send(note.onset_s, note.onset_s, "note_on", note.pitch, note.velocity))
@@ -193,7 +194,7 @@ def key_messages(notes: Iterable[Note]) -> list[Send]:
 
 
 def _sync(path: Path) -> None:
-    """On the disk when this returns."""
+    """Write the file or folder through to the disk before returning."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -1,4 +1,4 @@
-"""What a long run told, kept on the disk until its end, so that it takes no memory however long the run."""
+"""Keeps the events of a run on the disk until its end, so that a long run needs no more memory than a short one."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ NAME = ".told"
 
 
 class Spool:
-    """In `folder`, while it is needed: put in from one thread, taken out once nothing more is put in."""
+    """A temporary file of events in `folder`. One thread puts events in; they are taken out after the last `put`."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._file = self._path.open("wb")
 
     def put(self, events: Sequence[Event]) -> None:
-        """Raises OSError where the disk takes no more."""
+        """Append events. Raises OSError if the disk is full or fails."""
         if self._file.closed:
             return
         pickle.dump(events, self._file, pickle.HIGHEST_PROTOCOL)
 
     def taken(self) -> Iterator[Event]:
-        """All that was put in, in order; whatever is put in after it is not kept."""
+        """Yield all events in order, then delete the file. Events put in after this call are dropped."""
         if self._file.closed:
             return
-        # what a full disk cut off is not there
+        # on a full disk the last events may be incomplete; they are left out
         with contextlib.suppress(OSError):
             self._file.close()
         with self._path.open("rb") as file, contextlib.suppress(EOFError, pickle.UnpicklingError):
             while True:
-                yield from pickle.load(file)  # noqa: S301 - our own, of this very run
+                yield from pickle.load(file)  # noqa: S301 - this process wrote the file
         self._path.unlink()

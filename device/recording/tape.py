@@ -1,4 +1,4 @@
-"""What a session records, so that nothing that goes wrong with it stops the playing of a service."""
+"""Records a session. An error of the recording does not stop a service from playing."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from device.settings.config import Config
 log = logging.getLogger("lefthand")
 
 
-class Take:
-    """A recording into `capture` from `begin` to `end`; `hop_s` is the length of a hop in seconds.
+class Tape:
+    """A recording into `capture`, from `begin` to `end`. `hop_s` is the length of a hop in seconds.
 
-    Of a `service` a recording that fails is only told in the log; elsewhere UserError is raised.
+    If a recording fails, a `service` only writes the error to the log. Otherwise UserError is raised.
     """
 
     def __init__(self, config: Config, capture: Capture, hop_s: float, service: bool) -> None:
@@ -32,7 +32,7 @@ class Take:
         self._recording: Recording | None = None
 
     def begin(self, rate: int | None) -> None:
-        """Make the folder and keep what comes from now on; `rate` is that of the sound in Hz, None for a keyboard."""
+        """Make the folder and start to record. `rate` is the sample rate in Hz; None for a keyboard."""
         capture = self._capture
         try:
             self._recording = Recording(capture.folder, how_of(self._config), rate, self._hop_s, capture.most_bytes)
@@ -40,17 +40,20 @@ class Take:
             self._tell(error)
 
     def sound(self, block: NDArray[np.float32]) -> None:
-        """Keep a block, float32[n]."""
+        """Record a block of sound, float32[n]."""
         if self._recording is not None:
             self._recording.sound(block)
 
     def collect(self, events: Sequence[Event]) -> None:
-        """Keep what the engine told."""
+        """Record events of the engine."""
         if self._recording is not None:
             self._recording.collect(events)
 
     def end(self, engine: Engine, source: Source, now_s: float, whole: bool) -> None:
-        """After silence. `whole`: the engine comes to its end, for the recording; else it is cut."""
+        """End the recording, after the left hand is silent.
+
+        If `whole`, the engine decides its pending notes for the recording. Otherwise the recording is cut here.
+        """
         recording, self._recording = self._recording, None
         if recording is None:
             return
@@ -70,7 +73,7 @@ class Take:
 
 
 def how_of(config: Config) -> CaptureSettings:
-    """What `lefthand play` has to know to do the same again."""
+    """Return the settings that `lefthand play` needs to repeat a run with `config`."""
     return CaptureSettings(
         clock=config.clock.mode,
         tempo=config.clock.tempo,

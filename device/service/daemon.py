@@ -1,12 +1,12 @@
-"""`lefthand run --wait`: what the service runs. It waits for what is not there, and comes back.
+"""`lefthand run --wait`, the command of the service: waits for missing ports and plays when they are connected.
 
     starting ──models verified and warm──▶ waiting ──all ports there──▶ playing
                                              ▲                            │
                                              └──a port or input gone──────┘
     any of them ──SIGTERM──▶ stopping                  SIGHUP: new settings, a new session
 
-It ends with SIGTERM, with a settings file that cannot be used at the start, and with a failure of any of its
-threads, of which systemd makes a fresh start.
+The process ends on SIGTERM, if the settings cannot be used at the start, and if any thread fails. After a failure
+systemd starts the process again.
 """
 
 from __future__ import annotations
@@ -35,36 +35,39 @@ from device.recording.capture import Capture
 from device.service.foreground import WATCH_S, warm_up
 from device.service.journal import FIELDS
 from device.service.signals import Signals
-from device.service.systemd import Notify
+from device.service.systemd import Systemd
 from device.status.faults import Fault
 from device.status.schema import BundleStatus, State, Status
 from device.status.writer import Reporter
 from device.version import VERSION
 
 PROBE_S = 1.0
-"""How often what is waited for is looked for."""
+"""Seconds between two attempts to open the missing ports."""
 FAULTS_BEFORE = "LEFTHAND_FAULTS"
-"""What a process that starts anew as itself tells its next life."""
+"""Environment variable that carries the fault counts, as JSON, across a re-exec of the process."""
 LOST: dict[PortKind, Fault] = {
     "audio input": "audio input lost",
     "MIDI input": "MIDI input lost",
     "MIDI output": "MIDI output lost",
     "MIDI control": "MIDI control lost",
 }
-"""The fault that is counted for a port that goes away, by its kind."""
+"""The fault that is counted when a port of this kind is lost."""
 PING_S = 0.25
-"""How often the watchdog is thought of while waiting."""
+"""Seconds between two calls of `Systemd.alive` while waiting. Well below the watchdog's limit."""
 
 log = logging.getLogger("lefthand")
 
 
 class Daemon:
-    """`make` reads the settings and builds by them, raising UserError; `folder` is for the status
-    file; `record` gets a folder for each session."""
+    """Runs one session after another until SIGTERM.
+
+    `make` reads the settings and builds the engine. It raises UserError if they cannot be used. `folder` is the folder
+    of the status file. `record` gives a new recording folder for each session.
+    """
 
     def __init__(self, make: Callable[[], Setup], folder: Path, record: Capture | None = None) -> None:
         self._make, self._folder, self._record = make, folder, record
-        self._notify, self._signals, self._monitor = Notify(), Signals(), Monitor()
+        self._notify, self._signals, self._monitor = Systemd(), Signals(), Monitor()
         self._outputs, self._inputs = MidiPorts(output=True), MidiPorts(output=False)
         self._monitor.faults.restore(json.loads(os.environ.pop(FAULTS_BEFORE, "{}")))
         self._setup: Setup | None = None
@@ -73,14 +76,14 @@ class Daemon:
         self._failure: Exception | None = None
 
     def run(self) -> None:
-        """Until SIGTERM; raises what went wrong."""
+        """Play and wait until SIGTERM. Raises UserError for unusable settings, and any error that ended a thread."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._signals)
             stack.callback(self._notify.close)
             stack.callback(Reporter(self._folder, self._status, self._fail).close)
             for ports in (self._outputs, self._inputs):
                 stack.callback(ports.close)
-            stack.callback(self._tell, "stopping", "the last notes are let go")
+            stack.callback(self._tell, "stopping", "the last notes are released")
             stack.callback(self._notify.stopping)
             self._notify.status("loading the models")
             self._take(self._make())
@@ -89,7 +92,7 @@ class Daemon:
                 self._play_once()
 
     def _play_once(self) -> None:
-        """One try: a session from its ports' opening to their closing, or a wait for them."""
+        """Open the ports and play one session until it ends. If a port is missing, wait for PROBE_S instead."""
         assert self._setup is not None
         setup = self._setup
         try:
@@ -127,7 +130,7 @@ class Daemon:
             self._pause(min(left_s, PING_S))
 
     def _pause(self, seconds: float) -> None:
-        """Wait for news, and see to it. Raises what another thread failed of."""
+        """Wait at most `seconds` for a signal or an error. Raises the error; reads the settings again after SIGHUP."""
         self._signals.wait(seconds)
         if self._failure is not None:
             raise self._failure
@@ -153,11 +156,12 @@ class Daemon:
         self._bundle = _named(setup.bundle)
 
     def _start_anew(self) -> None:
-        """PortAudio hangs on to a driver that is gone, and with it this process sees no other: begin again as the same.
+        """Replace this process by a new run of the same command.
 
-        Nothing else is lost by it: all ports are closed, and systemd knows the process by its number.
+        PortAudio keeps a driver that is gone, and this process cannot open another one while it does. All ports are
+        closed before, and the process number stays the same, so systemd does not notice.
         """
-        log.warning("the sound system does not let go of an input that is gone: starting anew")
+        log.warning("the sound system still holds an input that is gone: restarting the process")
         for number in os.listdir("/proc/self/fd"):  # noqa: PTH208
             if int(number) > 2:
                 with contextlib.suppress(OSError):
@@ -165,10 +169,10 @@ class Daemon:
         os.environ[FAULTS_BEFORE] = json.dumps(self._monitor.faults.counts())
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
-    # what it tells of itself
+    # reports to the log, systemd and the status file
 
     def _tell(self, state: State, message: str) -> None:
-        """A state or message that is new: one line in the log, and the same to systemd."""
+        """Log a state and message and send the message to systemd. Does nothing if both are the same as before."""
         if self._said[:2] == (state, message):
             return
         self._said = (state, message, _now())
@@ -196,7 +200,7 @@ class Daemon:
 
 
 def _playing(opened: Opened) -> str:
-    """What a session hears and plays, in words."""
+    """The input, the outputs and a missing port of a session, as a sentence."""
     heard = f"listening to {opened.source.port}"
     on = [str(opened.output)] if opened.output is not None else []
     on += ["the synthesiser"] if opened.synth is not None else []

@@ -1,4 +1,4 @@
-"""`lefthand run`: one session in the foreground, which refuses at once what cannot be had."""
+"""`lefthand run`: one session in the foreground, which ends with an error if a port is missing."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from device.service.signals import Signals
 from device.settings.config import Config
 
 WARM_UP_HOPS = 32
-"""A model's first steps are slow: its memory is not yet there."""
+"""Hops to process before the session. The first steps of a model are slow, because its memory is not yet mapped."""
 WATCH_S = 1.0
-"""How often the ports are asked for."""
+"""Seconds between two checks that the ports are still connected."""
 
 log = logging.getLogger("lefthand")
 
 
 def run(config: Config, engine: Engine, bundle: Bundle, record: Capture | None = None) -> None:
-    """Play until SIGTERM or Ctrl-C; `record`: where to keep what is captured, heard and sent.
+    """Play until SIGTERM or Ctrl-C. `record` is the place for a recording of the input, the notes and the messages.
 
-    Raises UserError where an input or port cannot be had, or goes away.
+    Raises UserError if an input or port is missing, cannot be opened, or is lost.
     """
     hop_s = bundle.features.hop_s
     outputs, inputs, monitor = MidiPorts(output=True), MidiPorts(output=False), Monitor(hop_s)
@@ -44,14 +44,14 @@ def run(config: Config, engine: Engine, bundle: Bundle, record: Capture | None =
         if opened.output is not None:
             log.info("playing on %s", opened.output)
         log.info("listening to %s", opened.source.port)
-        # a terminal that is closed sends SIGHUP
+        # closing the terminal sends SIGHUP, which sets `reload`
         while not (signals.stop or signals.reload):
             session.check()
             signals.wait(WATCH_S)
 
 
 def warm_up(engine: Engine) -> None:
-    """Let the models run once through, and forget it."""
+    """Run the models on WARM_UP_HOPS hops of silence, then reset the engine."""
     if engine.hearing is not None:
         for i in range(WARM_UP_HOPS):
             engine.hearing.step(silence(engine.hearing.spec), i * engine.hearing.spec.hop_s)

@@ -1,4 +1,4 @@
-"""Where the log goes: the journal with fields of ours where systemd reads our stderr, else stderr."""
+"""Sends the log to the journal, with extra fields, if systemd reads stderr. Otherwise writes it to stderr."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 LOGGER = "lefthand"
 FIELDS = "journal"
-"""`log.info(..., extra={FIELDS: {"LEFTHAND_STATE": "waiting"}})` gives the line these fields."""
+"""`log.info(..., extra={FIELDS: {"LEFTHAND_STATE": "waiting"}})` adds these fields to the journal entry."""
 _PRIORITIES = (
     (logging.ERROR, syslog.LOG_ERR),
     (logging.WARNING, syslog.LOG_WARNING),
@@ -25,19 +25,19 @@ def log_to_journal_or_stderr() -> None:
     if send is None:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="lefthand: %(message)s")
     else:
-        # level and name are fields of the entry
+        # the journal entry has fields for level and name, so the text repeats neither
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[JournalHandler(send)])
 
 
 class JournalHandler(logging.Handler):
-    """Hands records to `send`, which is `systemd.journal.send`."""
+    """Passes log records to `send`, which is `systemd.journal.send`."""
 
     def __init__(self, send: Callable[..., object]) -> None:
         super().__init__()
         self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one line; a journal that is gone is no failure of ours."""
+        """Send one record to the journal. An error of the journal does not end the program."""
         priority = next((p for level, p in _PRIORITIES if record.levelno >= level), syslog.LOG_DEBUG)
         fields: dict[str, object] = getattr(record, FIELDS, {})
         try:
@@ -53,7 +53,7 @@ class JournalHandler(logging.Handler):
 
 
 def _stderr_is_the_journal() -> bool:
-    """systemd gives device and inode of the stream that it has connected."""
+    """Whether stderr is the stream that $JOURNAL_STREAM names by its device and inode numbers."""
     try:
         there = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):

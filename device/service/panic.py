@@ -1,7 +1,7 @@
-"""Silence from outside: what `lefthand panic` does after a box that died with keys down.
+"""Releases every key from outside the box's process: `lefthand panic`, for use after the box died with keys held.
 
-It knows no ledger, so it lets go of every key. The service runs this module itself, which imports no more than it
-needs: until it is through, the keys sound.
+The module does not know which keys are held, so it releases all of them. The service runs this module directly as its
+last act. It imports only what it needs, because held keys sound until it has finished.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from device.settings.config import DEFAULT_PATH, Config, read_config
 from device.system.paths import run_dir
 
 LIMIT_S = 0.8
-"""With Python's own start about a second in all."""
+"""Seconds for all ports together. With the start of Python that is about one second in all."""
 MESSAGE_S, DRAIN_S = 0.001, 0.1
-"""A DIN cable takes so long for a message, and a MIDI system to hand it on: closing at once would lose the last."""
+"""Seconds per message on a DIN cable, and seconds for the MIDI system to pass it on. Closing earlier loses messages."""
 TIMES = 2
-"""A JACK server whose client has died or hung skips cycles, and loses what they carried."""
+"""All messages are sent twice: a JACK server with a dead or hanging client skips cycles and loses their messages."""
 CHANNELS = 16
 FAILED = 2
 
 
 def main(path: Path = DEFAULT_PATH) -> int:
-    """Silence everything, and say what could not be done; the exit status, by hand or as the service's last act."""
+    """Silence everything and print each failure. Returns the exit status. It is always 0 when the service
+    runs this as its last command."""
     sentences = silence_all(path, run_dir())
     for sentence in sentences:
         print(f"lefthand: {sentence}", file=sys.stderr)
@@ -39,10 +40,11 @@ def main(path: Path = DEFAULT_PATH) -> int:
 
 
 def silence_all(path: Path, folder: Path) -> list[str]:
-    """Silence the ports that the settings in `path` name; the sentences of what could not be done.
+    """Silence the ports that the settings in `path` name. Returns one sentence for each failure.
 
-    Where the settings cannot be read, it is the port that the box had open last, by its status in `folder`: all
-    keys of channel 1, and the controllers alone on the others, for all keys of all channels take two seconds.
+    If the settings cannot be read, the port is taken from the last status in `folder`. All keys are then released on
+    channel 1. The other channels get only the silencing controllers, because all keys of all channels take two
+    seconds.
     """
     sentences: list[str] = []
     try:

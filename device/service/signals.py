@@ -1,7 +1,8 @@
-"""Signals, and what other threads have to say, as something that the main thread waits for.
+"""Lets the main thread wait for signals and for calls from other threads.
 
-A handler that touched a lock could meet the very thread that holds it; so the interpreter's own wake-up
-pipe is read, to which it writes each signal's number, and the other threads a zero.
+A signal handler that takes a lock can deadlock with the thread that holds it. This module therefore uses no handler
+code. Python writes each signal's number to a pipe (`signal.set_wakeup_fd`), other threads write a zero, and the main
+thread reads the pipe.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ WANTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Signals:
-    """While it is entered, by the main thread, SIGTERM, SIGINT and SIGHUP are only told."""
+    """Context manager for the main thread. While active, SIGTERM, SIGINT and SIGHUP only set `stop` or `reload`."""
 
     def __init__(self) -> None:
         self.stop = False
-        """SIGTERM or SIGINT has come."""
+        """Whether SIGTERM or SIGINT has arrived."""
         self.reload = False
-        """SIGHUP has come; whoever acts on it takes it back."""
+        """Whether SIGHUP has arrived. The caller that acts on it sets it back to False."""
 
     def __enter__(self) -> Signals:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -41,12 +42,12 @@ class Signals:
         os.close(write)
 
     def wake(self) -> None:
-        """From any thread: let `wait` return."""
+        """Make `wait` return. Any thread may call this."""
         with contextlib.suppress(OSError):
             os.write(self._write, b"\0")
 
     def wait(self, seconds: float) -> None:
-        """Until a signal has come or `wake` was called, `seconds` at most."""
+        """Wait until a signal arrives or `wake` is called, for at most `seconds`."""
         if not select.select([self._read], [], [], max(0.0, seconds))[0]:
             return
         with contextlib.suppress(BlockingIOError):

@@ -1,7 +1,7 @@
-"""What the box tells systemd: ready, alive, reloading, stopping, and its state in words.
+"""Reports to systemd: ready, alive, reloading, stopping, and the state as text (protocol: sd_notify(3)).
 
-The protocol is a datagram of lines to the socket that $NOTIFY_SOCKET names; one socket stays open, as the
-ping comes from the audio loop. Where systemd is not there, nothing is told.
+Each report is one datagram of lines to the socket that $NOTIFY_SOCKET names. One socket stays open, because the audio
+loop sends the watchdog ping and must not wait. Without $NOTIFY_SOCKET nothing is sent.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import struct
 import time
 
 LONGEST_US = 300_000
-"""To wait for a manager that does not read."""
+"""Longest time in microseconds that a send may wait while systemd does not read."""
 PINGS_A_LIMIT = 4
-"""Pings within the time after which systemd would take the box for hung."""
+"""Pings per watchdog limit, the time after which systemd restarts a silent process. Spare pings allow for delays."""
 
 
-class Notify:
-    """Tells systemd; whatever fails on the way changes nothing here."""
+class Systemd:
+    """Sends reports to systemd. Errors while sending are ignored."""
 
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
@@ -32,31 +32,31 @@ class Notify:
         self._pinged_s = float("-inf")
 
     def ready(self) -> None:
-        """The models are verified and warm."""
+        """Report that the models are verified and warmed up."""
         self._tell("READY=1")
 
     def status(self, text: str) -> None:
-        """The line that `systemctl status` shows."""
+        """Send the status line that `systemctl status` shows."""
         self._tell(f"STATUS={text}")
 
     def alive(self) -> None:
-        """Ping the watchdog, if the last ping is long enough ago; call it after every finished hop."""
+        """Ping the watchdog if the last ping is older than a ping period. Called after every finished hop."""
         now_s = time.monotonic()
         if now_s - self._pinged_s >= self._period_s:
             self._pinged_s = now_s
-            # the audio loop must not wait for a manager that does not read
+            # the audio loop must not wait while systemd does not read
             self._tell("WATCHDOG=1", socket.MSG_DONTWAIT)
 
     def reloading(self) -> None:
-        """The settings are read again; `ready` follows."""
+        """Report that the settings are being read again. The caller calls `ready` afterwards."""
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """The end has begun."""
+        """Report that the process is stopping."""
         self._tell("STOPPING=1")
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -68,7 +68,7 @@ class Notify:
 
 
 def _watchdog_s() -> float:
-    """systemd's limit, infinite where it watches nobody, or another process."""
+    """systemd's watchdog limit in seconds. Infinite if there is no watchdog for this process."""
     try:
         if int(os.environ.get("WATCHDOG_PID", os.getpid())) == os.getpid():
             return int(os.environ["WATCHDOG_USEC"]) / 1e6

@@ -27,9 +27,9 @@ from device.settings.controls import Trigger
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
 DEFAULT_RATE = 48_000
-"""Hz. Where an input has not this one, the nearest that it has is taken; any other is the owner's own wish."""
+"""Hz. If an input does not offer this rate, its nearest rate is used. Any other setting must be met exactly."""
 MIDI_INPUT = "midi"
-"""The `[audio] input` that means: the right hand comes from a MIDI port."""
+"""Value of `[audio] input` if the right hand comes from a MIDI port."""
 
 
 def _between(low: float, high: float, default: float, unit: str = "") -> Any:
@@ -46,7 +46,7 @@ def _one_of(*choices: str) -> Any:
 
 @dataclass(frozen=True)
 class AudioSettings:
-    """[audio]: where the right hand is heard."""
+    """[audio]: the sound input that hears the right hand."""
 
     input: str = ""
     rate: int = _between(8_000, 384_000, DEFAULT_RATE, "Hz")
@@ -64,7 +64,7 @@ class AudioSettings:
 
 @dataclass(frozen=True)
 class MidiSettings:
-    """[midi]: where the left hand is played, and the port of a right hand that needs no hearing."""
+    """[midi]: the output port of the left hand, and the input port of a right hand that plays on MIDI."""
 
     output: str = ""
     input: str = ""
@@ -77,7 +77,7 @@ class MidiSettings:
 
 @dataclass(frozen=True)
 class ClockSettings:
-    """[clock]: how the beat is found."""
+    """[clock]: the source of the beat, its tempo and its metre."""
 
     mode: Literal["follow", "fixed", "midi"] = _one_of("follow", "fixed", "midi")
     tempo: float | None = field(default=None, metadata={"low": 20, "high": 400, "unit": "beats a minute"})
@@ -87,7 +87,7 @@ class ClockSettings:
 
 @dataclass(frozen=True)
 class PlaySettings:
-    """[play]: the left hand itself."""
+    """[play]: the bundle, the sound and the style of the left hand."""
 
     bundle: str = ""
     listen: bool = False
@@ -100,13 +100,13 @@ class PlaySettings:
 
     @property
     def steering(self) -> Steering:
-        """How the left hand plays at the beginning."""
+        """The steering with which the left hand starts."""
         return Steering(self.style, self.density, self.register, self.yields)
 
 
 @dataclass(frozen=True)
 class SynthSettings:
-    """[synth]: the synthesiser on the box itself."""
+    """[synth]: the synthesiser that runs on the box."""
 
     device: str = ""
     soundfont: str = ""
@@ -117,7 +117,7 @@ class SynthSettings:
 
 @dataclass(frozen=True)
 class ControlSettings:
-    """[controls]: the player's switches and knobs; "" for none."""
+    """[controls]: the player's switches and knobs. An empty text means that there is none."""
 
     arm: str = ""
     hold: str = ""
@@ -136,7 +136,7 @@ class ControlSettings:
 
     @property
     def mapping(self) -> dict[str, Trigger]:
-        """The controls that are there; raises UserError for one that cannot be understood."""
+        """Trigger of each control that is set. Raises UserError for a text that is not a control."""
         return {name: Trigger.parse(text) for name, text in dataclasses.asdict(self).items() if text}
 
 
@@ -166,7 +166,10 @@ _Section = TypeVar("_Section", AudioSettings, MidiSettings, ClockSettings, PlayS
 
 
 def read_config(path: Path = DEFAULT_PATH) -> Config:
-    """The settings in the file `path`; ConfigError names the file, the key and what it may be."""
+    """Return the settings in the file `path`.
+
+    Raises ConfigError, which names the file, the key and its allowed values.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -179,7 +182,7 @@ def read_config(path: Path = DEFAULT_PATH) -> Config:
 
 
 def parse_config(text: str, where: str) -> Config:
-    """The settings in `text`; `where` names it in errors. Raises ConfigError."""
+    """Return the settings in `text`. Errors name the text as `where`. Raises ConfigError."""
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -202,7 +205,7 @@ def parse_config(text: str, where: str) -> Config:
 
 
 def _check(config: Config, where: str) -> None:
-    """What no key tells alone."""
+    """Check the rules that concern more than one key. Raises ConfigError."""
     try:
         Meter.parse(config.clock.meter)
     except UserError as error:
@@ -217,7 +220,7 @@ def _check(config: Config, where: str) -> None:
         )
     if config.clock.mode == "midi" and (config.clock.count_in or config.clock.tempo is not None):
         raise ConfigError(
-            f'{where}: [clock] tempo and count_in cannot be used with mode = "midi", which has both from the clock: '
+            f'{where}: [clock] tempo and count_in cannot be used with mode = "midi": the MIDI clock sets both, so '
             f"leave them out."
         )
     if not config.audio.input:
@@ -277,7 +280,7 @@ def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
 
 
 def _allowed(key: dataclasses.Field[Any], hint: object) -> str:
-    """What the key may be, in words."""
+    """Return the allowed values of a key in words."""
     if hint is bool:
         return "true or false"
     if "choices" in key.metadata:

@@ -1,7 +1,8 @@
-"""What a player's switches and knobs ask for: MIDI messages to actions, by the `[controls]` of the settings.
+"""Turns MIDI messages of the player's switches and knobs into actions, as `[controls]` of the settings maps them.
 
-A controller counts as pressed from value 64 on, and as let go below it. Held down it holds, and its value is the
-density or the register; a note or a program change steps through a few of them.
+A controller counts as pressed from value 64 on and as released below it. Mapped to `hold`, it holds the keys while it
+is pressed. Mapped to `density` or `register`, its value sets the density or the register. A note or a program change
+steps to the next value instead.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["cc", "note", "program"]
 PRESSED = 64
+"""Least controller value of a pressed switch. MIDI 1.0 sets it: 0 to 63 is off, 64 to 127 is on."""
 _TYPES: dict[str, Kind] = {"control_change": "cc", "note_on": "note", "note_off": "note", "program_change": "program"}
 _FORM = re.compile(r"(cc|note|program) +([0-9]{1,3})(?: +channel +([0-9]{1,2}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A controller, note or program (from 0) on a channel (from 0; None: any)."""
+    """A MIDI controller, note or program. `number` and `channel` count from 0. `channel` None means any channel."""
 
     kind: Kind
     number: int
@@ -33,7 +35,10 @@ class Trigger:
 
     @classmethod
     def parse(cls, text: str) -> Trigger:
-        """Such as "cc 64", "note 36" or "program 5 channel 2", programs and channels from 1; raises UserError."""
+        """Return the trigger for a text such as "cc 64", "note 36" or "program 5 channel 2".
+
+        Programs and channels count from 1 in the text. Raises UserError for any other text.
+        """
         match = _FORM.fullmatch(text.strip())
         if match is not None:
             first = 1 if match[1] == "program" else 0
@@ -41,12 +46,12 @@ class Trigger:
             if 0 <= number < 128 and (channel is None or 0 <= channel < 16):
                 return cls(cast(Kind, match[1]), number, channel)
         raise UserError(
-            f'"{text}" is no control: write "cc 0" to "cc 127", "note 0" to "note 127" or "program 1" to '
-            f'"program 128", with " channel 1" to " channel 16" after it where only that channel counts.'
+            f'"{text}" is not a control: write "cc 0" to "cc 127", "note 0" to "note 127" or "program 1" to '
+            f'"program 128", with " channel 1" to " channel 16" after it if only that channel counts.'
         )
 
     def fits(self, message: mido.Message) -> bool:
-        """Whether `message` is of this control."""
+        """Return whether `message` belongs to this control."""
         if _TYPES.get(message.type) != self.kind or self.channel not in (None, message.channel):
             return False
         number = {"cc": "control", "note": "note", "program": "program"}[self.kind]
@@ -55,45 +60,45 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Play, or not; None: the other."""
+    """Start or stop playing. None: change to the other state."""
 
     on: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep what is down, or go on; None: the other."""
+    """Hold the keys that are down, or go on. None: change to the other state."""
 
     on: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Panic:
-    """Let go of everything at once, and listen anew."""
+    """Release all keys now and listen again before playing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """A tempo tap."""
+    """One press of the control that taps the tempo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restyle:
-    """Another style; None: the next."""
+    """Change the style. None: change to the next style."""
 
     style: Style | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Density:
-    """A density, 0.25 to 2; None: the next of three."""
+    """Set the density, a factor from 0.25 to 2. None: change to the next of three values."""
 
     value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Semitones from home, -12 to 12; None: the next octave."""
+    """Set the register, -12 to 12 semitones above the usual place. None: change to the next octave."""
 
     semitones: int | None = None
 
@@ -114,7 +119,7 @@ ACTIONS = tuple(_PLAIN)
 
 
 class Controls:
-    """Knows which controllers are down; `mapping` is from keys of `ACTIONS` to triggers."""
+    """Keeps the set of pressed controllers. `mapping` maps names of `ACTIONS` to triggers."""
 
     def __init__(self, mapping: Mapping[str, Trigger]) -> None:
         self._mapping = dict(mapping)
@@ -124,11 +129,11 @@ class Controls:
         return bool(self._mapping)
 
     def takes(self, message: mido.Message) -> bool:
-        """Whether `message` belongs to a control, and so is no music."""
+        """Return whether `message` belongs to a control. Such a message is not part of the music."""
         return any(trigger.fits(message) for trigger in self._mapping.values())
 
     def actions(self, message: mido.Message) -> list[Action]:
-        """What `message` asks for."""
+        """Return the actions that `message` asks for."""
         asked = [
             self._action(name, trigger, message) for name, trigger in self._mapping.items() if trigger.fits(message)
         ]
@@ -147,7 +152,7 @@ class Controls:
         return self._switched(name, message.value >= PRESSED)
 
     def _switched(self, name: str, down: bool) -> Action | None:
-        """A pedal says its value again and again: only what is new counts."""
+        """Return the action only if the state changes, because a pedal sends its value repeatedly."""
         if down == (name in self._pressed):
             return None
         self._pressed ^= {name}

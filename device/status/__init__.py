@@ -1,6 +1,6 @@
 """Reports how the box is doing.
 
-In: fault counts, the times of hops, and what a session knows of itself.
+In: fault counts, the times of hops, and the values that a session reports.
 Out: status.json, and the lines that `lefthand status` prints.
 Begin at schema.py.
 """

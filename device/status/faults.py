@@ -1,4 +1,4 @@
-"""Faults: what went wrong and did not end the run, counted. The names that there are stand here."""
+"""Names and counts of faults: errors that did not end the run."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ Fault: TypeAlias = Literal[
     "synth messages lost",
 ]
 """Every fault that is counted, as `lefthand status` shows it. `not_a_number` counts the hops in which the transcriber
-gave a value that is no finite number."""
+returned a value that is not finite."""
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
 class Faults:
-    """How often each fault came; any thread may count."""
+    """The number of times that each fault happened. Any thread may add to the counts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[Fault] = Counter()
 
     def count(self, name: Fault, times: int = 1) -> None:
-        """The fault `name` happened `times` more often."""
+        """Add `times` to the count of the fault `name`."""
         with self._lock:
             self._counts[name] += times
 
     def restore(self, counts: Mapping[str, int]) -> None:
-        """Add `counts` from before a restart; names that are no fault are left out."""
+        """Add `counts` from before a restart. Unknown names are ignored."""
         for name in FAULTS:
             if counts.get(name):
                 self.count(name, counts[name])
@@ -48,6 +48,6 @@ class Faults:
             return self._counts[name]
 
     def counts(self) -> dict[str, int]:
-        """All so far, those that never came left out."""
+        """Counts by name, without faults that never happened."""
         with self._lock:
             return dict(self._counts.items())

@@ -1,4 +1,4 @@
-"""How long hops took, and how long they may take."""
+"""Processing times of hops, and the limit for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LARGEST_SHARE = 0.25
 
 
 class HopTimes:
-    """How long hops took, in bins of BIN_MS, without growing."""
+    """Histogram of hop processing times in bins of BIN_MS milliseconds. Its size does not grow with time."""
 
     BIN_MS = 0.05
     BINS = 4000
@@ -18,16 +18,16 @@ class HopTimes:
         self._counts = np.zeros(self.BINS, np.int64)
 
     def add(self, seconds: float) -> None:
-        """A hop took `seconds`; what is beyond the last bin counts in it."""
+        """Add a hop that took `seconds`. Times beyond the last bin are counted in the last bin."""
         self._counts[min(int(seconds * 1e3 / self.BIN_MS), self.BINS - 1)] += 1
 
     @property
     def count(self) -> int:
-        """Hops so far."""
+        """Number of hops so far."""
         return int(self._counts.sum())
 
     def percentile_ms(self, percent: float) -> float:
-        """The upper edge of the bin below or in which `percent` of the hops lie; 0 without any."""
+        """Time in ms within which `percent` of the hops lie: the upper edge of their bin. 0 without hops."""
         if not self.count:
             return 0.0
         return float(np.searchsorted(np.cumsum(self._counts), self.count * percent / 100) + 1) * self.BIN_MS

@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 LOOK_S = 0.25
+"""Seconds between two pictures, the same as between two status files."""
 FRESH_S = 0.6
-"""Notes this young are bright."""
+"""Notes younger than this, in seconds, are drawn bright."""
 SHOWN = 12
+"""Number of notes in a line."""
 LOUD_DB = -3.0
+"""Level in dBFS above which the meter is red, because clipping is near."""
 COLOURS = {"playing": "green", "waiting": "yellow", "starting": "cyan", "stopping": "cyan"}
 
 Look = Callable[[], tuple[Status, float] | str]
 
 
 def show(look: Look, console: Console | None = None, wait: Callable[[float], None] = time.sleep) -> None:
-    """Draw what `look` gives, again and again, until KeyboardInterrupt."""
+    """Draw the status that `look` returns, every LOOK_S seconds, until KeyboardInterrupt."""
     from rich.live import Live
 
     with Live(drawn(look()), console=console, auto_refresh=False, screen=console is None) as live:
@@ -36,7 +39,7 @@ def show(look: Look, console: Console | None = None, wait: Callable[[float], Non
 
 
 def drawn(found: tuple[Status, float] | str) -> Panel:
-    """One picture of a status, or of the sentence that stands in its place."""
+    """One picture of a status, or of the sentence that explains why there is none."""
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text

@@ -1,7 +1,7 @@
-"""The status of the box that runs now: one small file, which `lefthand status` and doctor read.
+"""The status file of the running box, which `lefthand status` and `lefthand doctor` read.
 
-The file is `status.json` in the run directory, replaced in one go a few times a second, and removed when
-the box ends in order; `Status` is its schema.
+The file is `status.json` in the run directory. The box replaces it atomically every PERIOD_S seconds and removes it at
+a normal end. `Status` is its schema.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ FILE = "status.json"
 SCHEMA = 1
 NOTES_SHOWN = 16
 PERIOD_S = 0.25
-"""How often a running box rewrites the file."""
+"""Seconds between two writes of the file by a running box."""
 STALE_S = 3.0
-"""A box whose file is older than this hangs or was killed: twelve periods have passed."""
+"""A box whose file is older than this, in seconds, hangs or was killed. It is twelve write periods."""
 
 State: TypeAlias = Literal["starting", "waiting", "playing", "stopping"]
 
 
 @dataclass(frozen=True)
 class BundleStatus:
-    """The models: their folder, and the first 12 digits of the SHA-256 of its manifest."""
+    """The models: the folder of their bundle, and the first 12 hex digits of the SHA-256 of its manifest."""
 
     path: str = ""
     id: str = ""
@@ -34,19 +34,19 @@ class BundleStatus:
 
 @dataclass(frozen=True)
 class AudioStatus:
-    """The sound input; None where there is none open."""
+    """The sound input. `port`, `rate` (Hz) and `level_db` are None if no sound input is open."""
 
     port: str | None = None
     rate: int | None = None
     level_db: float | None = None
-    """Highest peak since the status before, in dBFS."""
+    """Highest peak in dBFS since the previous status."""
     xruns: int = 0
-    """Since the box began."""
+    """Number of lost input blocks since the box started."""
 
 
 @dataclass(frozen=True)
 class MidiStatus:
-    """The MIDI ports that are open, None for the others."""
+    """Names of the open MIDI ports. None for a port that is not open."""
 
     output: str | None = None
     input: str | None = None
@@ -54,7 +54,7 @@ class MidiStatus:
 
 @dataclass(frozen=True)
 class HopStatus:
-    """How long the engine takes for a hop of `length_ms`."""
+    """Number of hops, and the engine's median and 99th percentile time in ms for a hop of `length_ms`."""
 
     count: int = 0
     p50_ms: float = 0.0
@@ -64,7 +64,7 @@ class HopStatus:
 
 @dataclass(frozen=True)
 class NoteStatus:
-    """A note heard or played; `age_s` is negative for one that is yet to sound."""
+    """A note heard or played. `age_s` is the time since its onset in seconds, negative for a note still to come."""
 
     pitch: int
     velocity: int
@@ -74,42 +74,42 @@ class NoteStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """All that the box tells of itself."""
+    """Everything that the box reports about itself."""
 
     state: State
     message: str
-    """What it waits for or plays, in a sentence."""
+    """A sentence that names the ports that the box plays on or waits for."""
     since: str
-    """ISO 8601, UTC: when the state or message was new."""
+    """Time of the last change of state or message, ISO 8601 in UTC."""
     pid: int
     version: str
     bundle: BundleStatus = field(default_factory=BundleStatus)
     audio: AudioStatus = field(default_factory=AudioStatus)
     midi: MidiStatus = field(default_factory=MidiStatus)
     tempo: float | None = None
-    """Beats a minute."""
+    """Beats per minute."""
     beat: int | None = None
-    """In the bar, from 0."""
+    """Index of the current beat in the bar, from 0."""
     lock: float | None = None
     chord: str | None = None
     heard: list[NoteStatus] = field(default_factory=list)
-    """The last NOTES_SHOWN, oldest first."""
+    """The last NOTES_SHOWN notes heard, oldest first."""
     played: list[NoteStatus] = field(default_factory=list)
     hop: HopStatus = field(default_factory=HopStatus)
     send_p99_ms: float | None = None
-    """How late the messages left, None before the first."""
+    """99th percentile in ms of how late the messages left. None before the first message."""
     faults: dict[str, int] = field(default_factory=dict)
-    """How often what went wrong, since the box began."""
+    """Number of times that each fault happened since the box started."""
     rss_mb: float = 0.0
-    """Without memory that is shared with a JACK server."""
+    """Resident memory in MiB, without memory that is shared with a JACK server."""
     fds: int = 0
     clients: int | None = None
-    """Of the MIDI systems, that the box has open."""
+    """Number of MIDI clients that the box has open."""
     schema: int = SCHEMA
 
     @property
     def alive(self) -> bool:
-        """Whether the process that wrote it is there."""
+        """Whether the process that wrote the status still exists."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -120,7 +120,7 @@ class Status:
 
 
 def write_status(folder: Path, status: Status) -> None:
-    """Replace the file in `folder`, which is made where it is missing. Raises OSError."""
+    """Replace the file in `folder`. Makes the folder if it is missing. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{FILE}.new"
     beside.write_text(json.dumps(asdict(status)) + "\n", encoding="utf-8")
@@ -128,7 +128,7 @@ def write_status(folder: Path, status: Status) -> None:
 
 
 def read_status(folder: Path) -> Status | None:
-    """What the box in the run directory `folder` told last, None where there is none that can be read."""
+    """The last status in the run directory `folder`. None if there is no file or it cannot be read."""
     try:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
@@ -146,7 +146,7 @@ def read_status(folder: Path) -> Status | None:
 
 
 def remove_status(folder: Path) -> None:
-    """The box has ended."""
+    """Remove the file, because the box has ended."""
     with contextlib.suppress(OSError):
         (folder / FILE).unlink(missing_ok=True)
 
@@ -155,6 +155,6 @@ _Part = TypeVar("_Part")
 
 
 def _known(kind: type[_Part], data: dict[str, Any]) -> dict[str, Any]:
-    """What `kind` has a field for: a newer lefthand may have written more."""
+    """The entries of `data` that are fields of `kind`. A newer lefthand may have written others."""
     names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     return {name: value for name, value in data.items() if name in names}

@@ -1,42 +1,44 @@
-"""What a box tells of itself, as lines of text."""
+"""A status as lines of text."""
 
 from __future__ import annotations
 
 from device.status.schema import STALE_S, NoteStatus, Status
 
 NOTES = 8
+"""Number of notes in a line."""
 METER_DB = (-60.0, 0.0)
+"""Levels in dBFS at the two ends of the level meter."""
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def note_name(pitch: int) -> str:
-    """A MIDI pitch as a pianist calls it: 60 is C4."""
+    """The name of a MIDI pitch: 60 is C4."""
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def notes_line(notes: list[NoteStatus]) -> str:
-    """The last few, oldest first."""
+    """Names of the last NOTES notes, oldest first."""
     return " ".join(note_name(note.pitch) for note in notes[-NOTES:]) or "-"
 
 
 def bar(value: float, low: float, high: float, width: int = 20) -> str:
-    """A meter of so many characters."""
+    """A meter of `width` characters: "#" from `low` up to `value`, "." from there to `high`."""
     share = min(max((value - low) / (high - low), 0.0), 1.0)
     filled = round(share * width)
     return "#" * filled + "." * (width - filled)
 
 
 def trouble(status: Status, age_s: float) -> str | None:
-    """Why the file cannot be believed, None where it can."""
+    """Why the status is out of date, as a sentence. None if it is current. `age_s` is the file's age in seconds."""
     if not status.alive:
         return f"The box has ended (process {status.pid}) and left its last status, {age_s:.0f} s old."
     if age_s > STALE_S:
-        return f"The box (process {status.pid}) has told nothing for {age_s:.0f} s: it hangs, or is stopped."
+        return f"The box (process {status.pid}) has reported nothing for {age_s:.0f} s: it hangs, or is stopped."
     return None
 
 
 def one_line(status: Status) -> str:
-    """All that matters at the piano, for a place where nothing can be drawn."""
+    """The values that matter while playing, as one line for a terminal without a live view."""
     parts = [f"{status.state}: {status.message}"]
     if status.state == "playing":
         level = "-" if status.audio.level_db is None else f"{status.audio.level_db:.0f} dB"
@@ -53,7 +55,7 @@ def one_line(status: Status) -> str:
 
 
 def beat(status: Status) -> str:
-    """Beat in the bar, tempo and how sure they are."""
+    """Beat in the bar from 1, tempo in beats per minute, and how certain both are in percent."""
     if status.beat is None:
         return "-"
     tempo = "" if status.tempo is None else f" at {status.tempo:.0f}"
@@ -62,7 +64,7 @@ def beat(status: Status) -> str:
 
 
 def lines(status: Status) -> list[tuple[str, str]]:
-    """Everything, as (name, value)."""
+    """The whole status as pairs of name and value."""
     audio, midi, hop = status.audio, status.midi, status.hop
     level = "-"
     if audio.level_db is not None:

@@ -1,4 +1,4 @@
-"""The thread that writes the status file; it may wait for the disk, as nothing waits for it."""
+"""The thread that writes the status file. It may wait for the disk, because no other thread waits for it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ log = logging.getLogger("lefthand")
 
 
 class Reporter:
-    """Writes what `status` gives into `folder` from now to `close`, which removes it.
+    """Writes the status that `status` returns into `folder`, from construction until `close`.
 
-    A file that cannot be written is told of once; `failed` is called with whatever else goes wrong.
+    If the file cannot be written, one warning is logged. `failed` is called with any other error.
     """
 
     def __init__(self, folder: Path, status: Callable[[], Status], failed: Callable[[Exception], None]) -> None:
@@ -28,7 +28,7 @@ class Reporter:
         self._thread.start()
 
     def close(self) -> None:
-        """The box has ended in order."""
+        """Stop the thread and remove the file, at a normal end of the box."""
         self._closing.set()
         self._thread.join(JOIN_S)
         remove_status(self._folder)

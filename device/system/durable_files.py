@@ -1,4 +1,7 @@
-"""Changes of files that a power cut cannot halve: each is either wholly there afterwards or not at all."""
+"""File changes that survive a power cut: after it, each change is either complete or not made at all.
+
+All functions raise OSError if the disk refuses the change.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def sync_folder(folder: Path) -> None:
-    """Brings the names in `folder` to the disk."""
+    """Write the names in `folder` to the disk."""
     descriptor = os.open(folder, _FOLDER)
     try:
         os.fsync(descriptor)
@@ -21,7 +24,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Writes a file to the disk; its name is there for certain only after `sync_folder`."""
+    """Write a file to the disk. Its name is safe only after `sync_folder` of its folder."""
     descriptor = os.open(path, _NEW, 0o644)
     try:
         left = memoryview(content)
@@ -33,7 +36,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`, on the disk when this returns; makes the folder. Raises OSError."""
+    """Replace the file `path` by `content`, and make its folder. The content is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
@@ -42,12 +45,12 @@ def write_durably(path: Path, content: bytes) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
-    # the new name itself lies in the folder
+    # the name of the file is stored in the folder
     sync_folder(path.parent)
 
 
 def point(link: Path, target: str) -> None:
-    """Lets the symbolic link `link` point to `target` from now on."""
+    """Make the symbolic link `link` point to `target`."""
     beside = link.with_name(f".{link.name}.new")
     beside.unlink(missing_ok=True)
     beside.symlink_to(target)
@@ -56,14 +59,14 @@ def point(link: Path, target: str) -> None:
 
 
 def unlink(path: Path) -> None:
-    """Removes a file or link, if it is there."""
+    """Remove a file or link. Does nothing if it does not exist."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
         sync_folder(path.parent)
 
 
 def move(source: Path, target: Path) -> None:
-    """Renames a file or folder; `target` must not be there."""
+    """Rename a file or folder. `target` must not exist."""
     source.rename(target)
     sync_folder(target.parent)
     if source.parent != target.parent:
@@ -71,7 +74,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Removes what lies at `path`, if anything; a folder with all that is in it."""
+    """Remove the file, link or whole folder at `path`. Does nothing if it does not exist."""
     if path.is_symlink() or path.is_file():
         unlink(path)
     elif path.exists():

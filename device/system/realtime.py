@@ -1,4 +1,4 @@
-"""What keeps a Python process in time."""
+"""Keeps a Python process on time: thread priority, thread switches and garbage collection."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import sys
 from collections.abc import Iterator
 
 PRIORITY = 50
-"""Below the sound system's own threads (70 and above), above everything that is not in real time."""
+"""SCHED_FIFO priority of a thread. Below the sound system's threads (70 and above), above all other programs."""
 SWITCH_S = 0.0005
-"""A thread waits at most about this long for the interpreter; Python's own 5 ms would be heard as jitter."""
+"""Longest wait of a thread for the interpreter, in seconds. Python's default of 5 ms would be heard as jitter."""
 
 
 @contextlib.contextmanager
 def settled() -> Iterator[None]:
-    """From here on no garbage collection, which takes 10 to 20 ms when it is a full one, and quick thread switches.
+    """Context manager that turns garbage collection off and makes thread switches fast.
 
-    Begin after everything is loaded.
+    A full collection takes 10 to 20 ms. Enter after everything is loaded, so that loaded objects are never collected.
     """
     before_s = sys.getswitchinterval()
     gc.collect()
@@ -34,7 +34,7 @@ def settled() -> Iterator[None]:
 
 
 def ask_for_fifo() -> bool:
-    """Run the calling thread, and no other, under SCHED_FIFO; False where that is not permitted."""
+    """Run only the calling thread under SCHED_FIFO. Returns False if that is not permitted."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
     except OSError:

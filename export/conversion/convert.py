@@ -1,4 +1,4 @@
-"""A Keras step model to an int8 .tflite file, calibrated on the states and inputs of real roll-outs."""
+"""Converts a Keras step model to an int8 .tflite file, calibrated on states and inputs of real roll-outs."""
 
 from __future__ import annotations
 
@@ -19,30 +19,31 @@ from export.conversion.requantise import requantise
 from export.conversion.rolls import Array, Pair, settled
 
 FEWEST_STEPS = 100
-"""Fewer calibration steps than this cannot show a model's states their range."""
+"""Least number of calibration steps. Fewer do not show the range of a model's states."""
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A .tflite file."""
+    """A .tflite file, and facts about its conversion."""
 
     content: bytes
     requantised: list[str]
-    """The states whose output had to be brought to the input's scale."""
+    """The outputs of states that needed conversion to the scale of the state's input."""
     memories: list[str]
     """The states that are kept in floats."""
     steps: int
-    """Calibration steps that were used."""
+    """Number of calibration steps that were used."""
     error: float
-    """Relative error of the outputs over them, with the converter's ranges."""
+    """Relative error of the outputs over these steps, with the converter's ranges."""
     fitted: float
-    """The same with fitted ranges: `export.conversion.ranges`."""
+    """Relative error with fitted ranges: `export.conversion.ranges`."""
 
 
 def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
-    """The model as int8, inputs, outputs and states too, but for a GRU's memory (`export.conversion.memory`).
+    """Return the model as int8, with int8 inputs, outputs and states. A GRU's memory stays in floats.
 
-    `rolls` are float roll-outs of the same model. Raises UserError when they cannot calibrate it.
+    See `export.conversion.memory`. `rolls` are float roll-outs of the same model. Raises UserError if they cannot
+    calibrate it.
     """
     used = settled(rolls)
     pairs = [pair for roll in used for pair in roll]
@@ -50,7 +51,7 @@ def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
         raise UserError(f"{len(pairs)} calibration steps are too few: give at least {FEWEST_STEPS}.")
     _check_finite(pairs)
     with tempfile.TemporaryDirectory() as folder:
-        # Model.export freezes the variables properly; converting a function that reads them loses the weights silently
+        # Model.export freezes the variables. Converting a function that reads them would lose the weights silently.
         specs = {
             tensor.name: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
             for tensor in model.model.inputs
@@ -66,13 +67,13 @@ def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
         converter.representative_dataset = representative
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
-        # per-channel Dense would make FULLY_CONNECTED version 12, which tflite-runtime 2.14 refuses
+        # Per-channel Dense would make FULLY_CONNECTED version 12, which tflite-runtime 2.14 rejects.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         content: bytes = converter.convert()
     content, memories = in_floats(content)
     content, mended = requantise(content)
     for runtime in available_runtimes():
-        # loading asserts that each state goes back in the numbers it came out in
+        # loading checks that each state has the same quantisation as output and as input
         StepModel(content, runtime=runtime)
     content, error, fitted = narrowed(content, used)
     return Converted(content, mended, memories, len(pairs), error, fitted)

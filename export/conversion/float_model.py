@@ -1,4 +1,4 @@
-"""The float step model, rolled step by step over real inputs: what calibrates the converter and what it is held to."""
+"""Runs the float step model over real inputs. Its roll-outs calibrate the converter and check the result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FloatModel:
     """A Keras step model with a fixed batch of 1. Its signature follows `device.bundles.tflite.StepModel`."""
 
     def __init__(self, model: keras.Model) -> None:
-        """Raises UserError for a model whose names or shapes break the contract."""
+        """Raises UserError if the names or shapes of the model break the contract."""
         if keras.config.backend() != "tensorflow":
             raise UserError("Export runs on Keras' TensorFlow backend: set KERAS_BACKEND=tensorflow.")
         self.model = model
@@ -31,12 +31,12 @@ class FloatModel:
         wanted = sorted(NEXT + name.removeprefix(STATE) for name in self.states)
         given = sorted(name for name in model.output if name.startswith(NEXT)) if isinstance(model.output, dict) else []
         if wanted != given:
-            raise UserError(f"The step model's states ask for the outputs {wanted}, it has {given}.")
+            raise UserError(f"The step model's states need the outputs {wanted}, but it has {given}.")
         self.outputs = sorted(name for name in model.output if not name.startswith(NEXT))
         self._call = tf.function(lambda given: model(given, training=False), autograph=False)
 
     def roll(self, steps: Roll) -> list[Pair]:
-        """Every step of one roll-out from zero states."""
+        """Run one roll-out from zero states. Returns every step. Raises UserError if the inputs' names are wrong."""
         states = {name: np.zeros(self.shapes[name], np.float32) for name in self.states}
         pairs = []
         for inputs in steps:

@@ -1,4 +1,4 @@
-"""A .tflite file's graph as objects, and what it takes to change one."""
+"""Reads the graph of a .tflite file as objects, and changes it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 
 def model_of(content: bytes) -> Any:
-    """The flatbuffer's objects."""
+    """Return the objects of the flatbuffer."""
     return flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
 
 
 def content_of(model: Any) -> bytes:
-    """The objects as a file again: its graph takes and gives what its signature names, and does nothing for nobody."""
+    """Return the objects as a file. Inputs and outputs are those of the signature; unused operators are removed."""
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     graph.inputs = [entry.tensorIndex for entry in signature.inputs]
     graph.outputs = list(dict.fromkeys(entry.tensorIndex for entry in signature.outputs))
@@ -30,13 +30,13 @@ def content_of(model: Any) -> bytes:
 
 
 def code_of(model: Any, operator: Any) -> int:
-    """Which `schema.BuiltinOperator` an operator is."""
+    """Return the `schema.BuiltinOperator` of an operator."""
     code = model.operatorCodes[operator.opcodeIndex]
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
 def constant(model: Any, index: int) -> float | None:
-    """The value of an int8 tensor that is one constant number, to two digits; None for any other."""
+    """Return the value of an int8 tensor with one constant number, to two digits. None for any other tensor."""
     tensor = model.subgraphs[0].tensors[index]
     data, scale = model.buffers[tensor.buffer].data, tensor.quantization
     if tensor.type != schema.TensorType.INT8 or data is None or len(data) != 1:
@@ -46,7 +46,10 @@ def constant(model: Any, index: int) -> float | None:
 
 
 def tensor_like(graph: Any, index: int, name: str, quantisation: Any) -> int:
-    """A new tensor of the shape of `index`: int8 with `quantisation`, float32 where that is None."""
+    """Add a tensor with the shape of tensor `index`: int8 with `quantisation`, float32 if that is None.
+
+    Returns the index of the new tensor.
+    """
     tensor = copy.deepcopy(graph.tensors[index])
     tensor.name = tensor.name + name.encode()
     tensor.quantization = copy.deepcopy(quantisation)
@@ -57,7 +60,7 @@ def tensor_like(graph: Any, index: int, name: str, quantisation: Any) -> int:
 
 
 def operator(model: Any, code: int, version: int, inputs: list[int], output: int, options: Any = None) -> Any:
-    """An operator, not yet in the graph; `options`: a `schema.*OptionsT` where it has any."""
+    """Make an operator that is not in the graph yet. `options` is a `schema.*OptionsT` if it has any."""
     made = schema.OperatorT()
     made.opcodeIndex = _opcode(model, code, version)
     made.inputs, made.outputs = inputs, [output]
@@ -68,14 +71,14 @@ def operator(model: Any, code: int, version: int, inputs: list[int], output: int
 
 
 def _opcode(model: Any, builtin: int, version: int) -> int:
-    """The place of an operator's code among the model's, in this version or a later one."""
+    """Return the index of an operator's code in the model, in this version or a later one. Adds it if missing."""
     for i, code in enumerate(model.operatorCodes):
         if code.builtinCode == builtin:
             code.version = max(code.version, version)
             return i
     code = schema.OperatorCodeT()
     code.builtinCode = builtin
-    # where readers of before 2020 looked; it holds no more than 127
+    # Readers from before 2020 use this field. Its largest value is 127.
     code.deprecatedBuiltinCode = min(builtin, 127)
     code.version = version
     model.operatorCodes.append(code)

@@ -1,7 +1,8 @@
 """Keeps a GRU's memory in floats between the steps of a model that is int8 otherwise.
 
-Where an update gate is near 1, a step moves the memory by less than half of int8's unit, and rounded it stands still.
-So the update z h + (1 - z) n is done in floats, and what goes on into products is rounded: there it does not add up.
+If an update gate is near 1, a step moves the memory by less than half of an int8 unit. Rounding would undo the move
+every time. So the update z h + (1 - z) n is computed in floats. The copy that enters products is rounded, because
+rounding errors do not accumulate there.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ FROM_INT8 = 2
 
 
 def in_floats(content: bytes) -> tuple[bytes, list[str]]:
-    """A .tflite step model whose memories stay in floats, and the names of these states.
+    """Keep the memories of a .tflite step model in floats. Returns the model and the names of these states.
 
-    A memory is a state whose next is z h + (1 - z) n, where z comes out of a sigmoid.
+    A memory is a state with the next value z h + (1 - z) n, where z is the output of a sigmoid.
     """
     model = model_of(content)
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
@@ -42,7 +43,7 @@ def in_floats(content: bytes) -> tuple[bytes, list[str]]:
 
 
 def _update(model: Any, made_by: dict[int, Any], state: int, after: int) -> tuple[int, int] | None:
-    """The sigmoid's argument and the candidate n, where `after` is z h + (1 - z) n; None where it is not."""
+    """Return the sigmoid's argument and the candidate n if `after` is z h + (1 - z) n, else None."""
 
     def parts(tensor: int, code: int) -> list[int]:
         op = made_by.get(tensor)
@@ -58,7 +59,7 @@ def _update(model: Any, made_by: dict[int, Any], state: int, after: int) -> tupl
 
 
 def _free(model: Any, before: Any, after: Any, argument: int, candidate: int) -> None:
-    """The update in floats, as n + z (h - n): before it h is rounded for its products, behind it the next h."""
+    """Compute the update in floats, as n + z (h - n). Rounded copies of h and of the next h enter products."""
     graph = model.subgraphs[0]
     rounded_before, rounded_after = int(before.tensorIndex), int(after.tensorIndex)
     steps: list[Any] = []

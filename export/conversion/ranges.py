@@ -1,8 +1,9 @@
-"""Ranges of an int8 model's inner tensors, fitted to what they are for.
+"""Fits the ranges of an int8 model's inner tensors.
 
-The converter gives a tensor the range from its least to its greatest value in the calibration. But a gate that gets
-15 is as open as one that gets 7, and what one loud chord asks for is paid for by every step between. So each range is
-narrowed, as long as the outputs of whole roll-outs come nearer to the float model's; what lies beyond it is clipped.
+The converter gives a tensor the range from its least to its greatest value in the calibration. But a gate with input
+15 is as open as one with input 7, and a range for one loud chord makes the resolution of all other steps coarser. So
+each range is narrowed as long as the outputs of whole roll-outs come nearer to those of the float model. Values beyond
+the range are clipped.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ from export.conversion.graph import code_of, content_of, model_of
 from export.conversion.rolls import Pair
 
 NARROWER = 0.8
-"""One step of the search: the range of a tensor, times this."""
+"""Factor of a tensor's range in one step of the search."""
 GAIN = 0.998
-"""A step is kept if the error falls below this share of what it was: less is chance."""
+"""A step is kept if the error falls below this share of the error before. A smaller gain can be chance."""
 _OP = schema.BuiltinOperator
 _MOVES = {
     *(_OP.RESHAPE, _OP.SQUEEZE, _OP.EXPAND_DIMS, _OP.TRANSPOSE, _OP.PAD, _OP.GATHER),
     *(_OP.SLICE, _OP.STRIDED_SLICE, _OP.SPLIT, _OP.SPLIT_V, _OP.UNPACK, _OP.PACK, _OP.CONCATENATION),
 }
-"""Operators that only move numbers: what goes in and what comes out have one scale."""
+"""Operators that only move numbers. Their inputs and outputs share one scale."""
 _FIXED = {_OP.LOGISTIC, _OP.TANH, _OP.SOFTMAX, _OP.QUANTIZE}
-"""Operators whose output's scale is not ours to choose."""
+"""Operators whose output has a fixed scale."""
 _PRODUCTS = {_OP.CONV_2D, _OP.FULLY_CONNECTED}
 """Operators with a bias in units of input times weight."""
 
 
 def narrowed(content: bytes, rolls: list[list[Pair]]) -> tuple[bytes, float, float]:
-    """A .tflite step model with fitted ranges, and its error over the float `rolls` before and after.
+    """Return a .tflite step model with fitted ranges, and its error over the float `rolls` before and after.
 
-    The error is the mean over the outputs of their relative L2 error, each model on its own states.
+    The error is the mean over the outputs of their relative L2 error. Each model runs on its own states.
     """
     first = least = error_of(content, rolls)
     free = groups(model_of(content))
@@ -55,7 +56,7 @@ def narrowed(content: bytes, rolls: list[list[Pair]]) -> tuple[bytes, float, flo
 
 
 def error_of(content: bytes, rolls: list[list[Pair]]) -> float:
-    """The mean relative error of the outputs."""
+    """Return the mean relative error of the int8 outputs beside the float model's."""
     step_model = StepModel(content)
     gave: dict[str, list[Any]] = {}
     wanted: dict[str, list[Any]] = {}
@@ -70,7 +71,7 @@ def error_of(content: bytes, rolls: list[list[Pair]]) -> float:
 
 
 def groups(model: Any) -> list[list[int]]:
-    """The tensors whose range is free, those of one scale together, in the order in which they are computed."""
+    """Return groups of tensors with a free range, in order of computation. A group shares one scale."""
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     leader = list(range(len(graph.tensors)))
 
@@ -105,7 +106,7 @@ def groups(model: Any) -> list[list[int]]:
 
 
 def scaled(content: bytes, tensors: list[int], factor: float) -> bytes:
-    """The model with the scale of `tensors` times `factor`, and with it that of the biases that depend on it."""
+    """Multiply the scale of `tensors` by `factor`, and the scale of the biases that depend on it. Returns the file."""
     model = model_of(content)
     graph = model.subgraphs[0]
     for i in tensors:

@@ -1,7 +1,7 @@
-"""Gives a state that comes out in other units than it goes in a last step into the right ones.
+"""Converts the output of a state to the scale of its input if the two differ.
 
-Where a state's value also enters a concatenation, the converter may widen its output's scale to that of its neighbours,
-while the input keeps its own. A QUANTIZE operator behind that output, added to the converted file, brings it back.
+If a state's value also enters a concatenation, the converter may widen the scale of its output to that of its
+neighbours. The input keeps its own scale. A QUANTIZE operator after that output, added to the file, converts it back.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FROM_INT8 = 2
 
 
 def requantise(content: bytes) -> tuple[bytes, list[str]]:
-    """A .tflite file whose every `next_*` has the quantisation of its `state_*`, and the names that needed it."""
+    """Give every `next_*` the quantisation of its `state_*`. Returns the file and the names that were changed."""
     model = model_of(content)
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     index_in = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
@@ -45,7 +45,7 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _append(model: Any, graph: Any, source: int, quantisation: Any) -> int:
-    """Adds QUANTIZE from the output `source`; returns the tensor that is the output instead."""
+    """Add QUANTIZE after the output `source`. Returns the tensor that replaces it as output."""
     target = tensor_like(graph, source, "_requantised", quantisation)
     quantize = schema.BuiltinOperator.QUANTIZE
     graph.operators.append(operator(model, quantize, FROM_INT8, [source], target, schema.QuantizeOptionsT()))

@@ -1,4 +1,4 @@
-"""Roll-outs: what a step model was given and gave, step by step; and how they are cut to calibrate a converter."""
+"""Roll-outs hold the inputs and outputs of a step model, step by step. They are cut to calibrate a converter."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Roll: TypeAlias = Iterable[Inputs]
 
 @dataclass(frozen=True)
 class Pair:
-    """One step: everything that went in, states included, and all that came out; each with the batch axis."""
+    """One step: all inputs (`given`) and all outputs (`gave`), with states and with the batch axis."""
 
     given: dict[str, Array]
     gave: dict[str, Array]
 
 
 def settled(rolls: list[list[Pair]]) -> list[list[Pair]]:
-    """The roll-outs, cut where a last step's next state would reach beyond all states that were ever fed.
+    """Remove last steps whose next state lies beyond the range of all input states. Returns the roll-outs.
 
-    The converter takes a state's range from what is fed and its next's from what comes out: only a state that is both
-    gives the two the same scale.
+    The converter takes the range of a state from its inputs and the range of the next state from its outputs. Both get
+    the same scale only if their ranges are the same. Raises UserError if nothing is left.
     """
     rolls = [list(roll) for roll in rolls if roll]
     while True:

@@ -1,4 +1,4 @@
-"""The exported file against the float model, step by step, each on its own states, in every runtime."""
+"""Compares the exported file with the float model, step by step, in every runtime. Each runs on its own states."""
 
 from __future__ import annotations
 
@@ -18,28 +18,32 @@ if TYPE_CHECKING:
 
 Thresholds: TypeAlias = float | tuple[float, ...]
 FEWEST_STEPS = 300
+"""Least number of steps of a comparison. Fewer do not show a drift."""
 FEWEST_YESES = 300
-"""A share of fewer is chance."""
+"""Least number of yeses for a check of their share. A share of fewer values is chance."""
 RUNTIMES: tuple[RuntimeName, ...] = ("litert", "tflite")
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far an int8 model may be from its float one over a whole roll-out."""
+    """Largest allowed difference between an int8 model and its float model over a whole roll-out."""
 
     error: float = 0.15
-    """Relative error of an output, L2 over all steps."""
+    """Largest relative error of an output, L2 over all steps."""
     decisions: float = 0.99
     """Least share of values on the same side of the output's threshold."""
     yes: float = 0.8
-    """Where either says yes, the least share where both do: most values are a sure no, which flatters `decisions`."""
+    """Least share of the values with a yes of both models among those with a yes of either.
+
+    Most values are a clear no, so `decisions` alone looks too good.
+    """
     drift: float = 2.0
-    """Most that the last third's error may be a multiple of the first third's, or of a quarter of `error`."""
+    """Largest ratio of the last third's error to the first third's, or to a quarter of `error` if that is larger."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """One output of one runtime against the float model."""
+    """The comparison of one output in one runtime with the float model."""
 
     runtime: RuntimeName
     output: str
@@ -48,7 +52,7 @@ class Agreement:
     decisions: float
     yes: float
     yeses: int
-    """Values where the float model or this one says yes."""
+    """Number of values with a yes of the float model or of this one."""
     first_third: float
     last_third: float
 
@@ -67,14 +71,14 @@ def compare(
     thresholds: Mapping[str, Thresholds] | None = None,
     runtimes: tuple[RuntimeName, ...] = RUNTIMES,
 ) -> list[Agreement]:
-    """Agreement of `content` with the float `rolls` (each from its beginning), for every runtime and output.
+    """Compare `content` with the float `rolls` (each from zero states) for every runtime and output.
 
-    `thresholds` by output, one or one for each place on its last axis; 0.5 where none is given. Raises UserError for
-    too few steps or values that are not finite.
+    `thresholds` holds, by output, one number or one for each place on its last axis. The default is 0.5. Raises
+    UserError for too few steps or values that are not finite.
     """
     steps = sum(len(roll) for roll in rolls)
     if steps < FEWEST_STEPS:
-        raise UserError(f"{steps} steps show no drift: compare at least {FEWEST_STEPS}.")
+        raise UserError(f"{steps} steps are too few to show a drift: compare at least {FEWEST_STEPS}.")
     found = []
     for runtime in runtimes:
         step_model = StepModel(content, runtime=runtime)
@@ -89,15 +93,15 @@ def compare(
 
 
 def check(agreements: list[Agreement], tolerance: Tolerance) -> None:
-    """Raises UserError for the first agreement that is out of tolerance."""
+    """Raise UserError for the first agreement that is out of tolerance."""
     for a in agreements:
         floor = tolerance.error / 4
         if not a.error <= tolerance.error:
             raise UserError(f"{a}: at most {tolerance.error:.0%} error is allowed.")
         if not a.decisions >= tolerance.decisions:
-            raise UserError(f"{a}: at least {tolerance.decisions:.1%} same decisions are asked for.")
+            raise UserError(f"{a}: at least {tolerance.decisions:.1%} same decisions are required.")
         if a.yeses >= FEWEST_YESES and not a.yes >= tolerance.yes:
-            raise UserError(f"{a}: at least {tolerance.yes:.0%} same yeses are asked for.")
+            raise UserError(f"{a}: at least {tolerance.yes:.0%} same yeses are required.")
         if a.last_third > tolerance.drift * max(a.first_third, floor):
             raise UserError(f"{a}: it drifts.")
 
@@ -114,7 +118,7 @@ def agreement_of(
     scale = float(np.sqrt(np.mean(np.concatenate(wanted).astype(np.float64) ** 2)))
 
     def part(first: float, last: float) -> float:
-        # against the whole's level: a rest's own level is next to nothing
+        # relative to the level of the whole, because the level of a rest is nearly zero
         apart = [g - w for g, w in zip(gave, wanted, strict=True)]
         cut = np.concatenate([a[int(first * len(a)) : int(last * len(a))] for a in apart]).astype(np.float64)
         return float(np.sqrt(np.mean(cut**2))) / max(scale, 1e-9)

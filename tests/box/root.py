@@ -50,7 +50,7 @@ APART = (
     *("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
     *("--propagation", "private"),
 )
-"""What is begun so ends with us, however we end, and leaves no mount behind."""
+"""A process that is started with this prefix ends with this process and leaves no mount behind."""
 
 
 def bare_root() -> Path:
@@ -59,7 +59,7 @@ def bare_root() -> Path:
 
 
 def software() -> Path:
-    """What a box has in /opt/lefthand: a virtual environment with this checkout's wheel, and the link `current`."""
+    """The content of /opt/lefthand: a virtual environment with this checkout's wheel, and the link `current`."""
     root = bare_root()
     sources = hashlib.sha256(f"{WHEELS} {root}".encode() + Path(__file__).read_bytes())
     for path in sorted(

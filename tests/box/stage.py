@@ -1,4 +1,4 @@
-"""What stands around the service in a box: a JACK server, a keyboard or a tape, an instrument that listens."""
+"""The surroundings of the service in a box: a JACK server, a keyboard or a tape, an instrument that listens."""
 
 from __future__ import annotations
 
@@ -127,6 +127,13 @@ class Stage:
         self._begun.append(player)
         return player
 
+    def tape(self, path: str) -> Process:
+        """tests/host/tape.py inside the box: a JACK client `tape`, which plays the sound at `path` after a line."""
+        tape = Process(inside(self.box, f"{RIG}/tape.py", path), {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        self._begun.append(tape)
+        tape.wait_for("ready")
+        return tape
+
     def instrument(self) -> Player:
         """The instrument of the left hand; with it a keyboard that plays on and on."""
         synth = self.player("synth")
@@ -134,7 +141,7 @@ class Stage:
         return synth
 
     def start(self) -> float:
-        """Start the service, anew if it runs; the seconds until it was ready."""
+        """Start or restart the service; return the seconds until it was ready."""
         self.box.run("systemctl", "stop", SERVICE)
         self.box.run("systemctl", "reset-failed", SERVICE, check=False)
         began_s = time.monotonic()
@@ -182,7 +189,7 @@ def _down(messages: Sequence[Message]) -> set[int]:
 
 
 def as_service() -> list[str]:
-    """What comes before a command that is to be a client of JACK."""
+    """The prefix of a command that is a client of JACK."""
     return ["runuser", "-u", "lefthand", "--", "env", *JACK_ENV]
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 HERE = Path(__file__).parent
 CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 PREFIX = "lefthand-box"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """For something to become true in a box, on a machine that is busy with other work."""
 POLL_S = 0.02
 UNSHARE = (
@@ -46,7 +46,7 @@ def why_not() -> str:
 
 
 def until(what: str, true: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
-    """What `true` gives, once that is something; AssertionError with `what` if it never is."""
+    """Wait until `true` returns something and return it. Raises AssertionError with `what` if it never does."""
     end_s = time.monotonic() + patience_s
     while not (found := true()):
         if time.monotonic() > end_s:
@@ -93,7 +93,7 @@ class Box:
 
     @property
     def console(self) -> str:
-        """What was said before there was a journal."""
+        """Lines that were printed before the journal existed."""
         return (self._folder / "console.log").read_text(errors="replace")
 
     # Inside
@@ -112,7 +112,7 @@ class Box:
         return ran.stdout
 
     def path(self, inside: str) -> Path:
-        """Where a file of the box is to be found from outside."""
+        """The path from outside to a file of the box."""
         return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
 
     def write(self, inside: str, text: str | bytes, mode: int = 0o644) -> None:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+import soxr
 from root import REPOSITORY
 from ssh import Ssh
 from stage import KEYS, Player, Stage
-from systemd_box import Box
+from systemd_box import Box, until
 
 from deploy.keys import ensure_key, signers_line
-from tests.ssh.bundles import rewrite, variant
+from tests.pace import within
+from tests.ssh.bundles import SOUND, faulty, rewrite, variant
 
 GAP_S = 2.0
+RATE = 48_000
+TAPE, TAPE_S = "/opt/rig/tape.flac", 300
+"""Long enough for a flash on a machine that is busy with other work."""
 BUNDLES = "/var/lib/lefthand/bundles"
 
 
@@ -81,9 +89,10 @@ def test_a_good_bundle_plays_on_after_a_short_gap(
         figure(f"flash: playing pauses for {said[1]} s at the switch")
         assert stage.state("playing")["bundle"]["path"] == f"{BUNDLES}/{slot}"
         assert synth.held()
-        if (gap_s := float(said[1])) <= GAP_S:
+        gap_s, limit_s = float(said[1]), within(GAP_S)
+        if gap_s <= limit_s:
             break
-    assert gap_s <= GAP_S
+    assert gap_s <= limit_s
 
 
 def test_a_bundle_that_is_bad_in_its_trial_is_flipped_back_and_the_box_plays(
@@ -99,6 +108,47 @@ def test_a_bundle_that_is_bad_in_its_trial_is_flipped_back_and_the_box_plays(
     assert stage.box.run("readlink", f"{BUNDLES}/current").strip() == before
     stage.state("playing")
     assert synth.held()
+
+
+@pytest.fixture
+def sound(stage: Stage, synth: Player) -> Iterator[None]:
+    """The service listens to a right hand that plays on and on; after the test it has its keyboard again."""
+    stage.box.write(TAPE, again_and_again(REPOSITORY / "demo" / "right-hand.flac"))
+    tape = stage.tape(TAPE)
+    stage.configure(KEYS.replace('input = "midi"', 'input = "tape"'))
+    stage.start()
+    stage.state("playing")
+    tape.say("")
+    yield
+    tape.close()
+    stage.configure(KEYS)
+    stage.start()
+    stage.state("playing")
+
+
+def again_and_again(recording: Path) -> bytes:
+    """A FLAC file at RATE that repeats `recording` for TAPE_S seconds."""
+    samples, rate = soundfile.read(recording, dtype="float32")
+    samples = soxr.resample(samples, rate, RATE)
+    file = io.BytesIO()
+    soundfile.write(file, np.tile(samples, 1 + TAPE_S * RATE // len(samples)), RATE, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
+def test_a_bundle_that_gives_no_numbers_on_sound_alone_is_flipped_back_and_the_box_hears(
+    stage: Stage, sound: None, way: Ssh, key: Path, tmp_path: Path
+) -> None:
+    until("the box hears", lambda: stage.status().get("heard"))
+    before = stage.status()["bundle"]
+    bad = variant(tmp_path / "bundle", "deaf", "2027-03-01T00:00:00Z")
+    faulty(bad, "nan_on_sound", SOUND)
+    flashed = flash(way, bad, key)
+    assert flashed.returncode == 2, flashed.stdout
+    assert "its models give values that are not numbers" in flashed.stderr, flashed.stderr
+    assert "failed its trial and was flipped back" in flashed.stderr and "plays again" in flashed.stderr
+    assert stage.state("playing")["bundle"] == before
+    until("the box hears again", lambda: stage.status().get("heard"))
+    assert "not_a_number" not in stage.state("playing")["faults"]
 
 
 def test_who_may_flash_may_do_nothing_else_as_root(way: Ssh) -> None:

@@ -27,7 +27,7 @@ DROP_IN = "[Service]\nEnvironment=ALSA_CONFIG_PATH=/etc/asound.none\n"
 
 
 class Workstation:
-    """What stands at the other end of ssh."""
+    """The machine at the other end of ssh."""
 
     def __init__(self, box: Box, way: Ssh, folder: Path) -> None:
         self.box, self._way, self._key = box, way, folder / "key"
@@ -45,7 +45,7 @@ class Workstation:
         )
 
     def ends(self, begun: subprocess.Popen[str], code: int = 0) -> str:
-        """What it says until it ends with `code`."""
+        """Its output until it ends with `code`."""
         said, _ = begun.communicate(timeout=400)
         assert begun.returncode == code, said
         return said
@@ -95,7 +95,7 @@ def before(bare: Box, work: Workstation) -> set[str]:
 
 @pytest.fixture(scope="module")
 def provisioned(bare: Box, work: Workstation, before: set[str]) -> str:
-    """What the first provisioning said."""
+    """The output of the first provisioning."""
     bare.write(CONFIG, KEYS)
     return work.provision()
 

@@ -12,7 +12,7 @@ from scenes import Start
 
 DEMO = REPOSITORY / "demo" / "right-hand.flac"
 SECONDS = 16
-"""Of the demo recording: its count-in and six bars."""
+"""Seconds of the demo recording that are played: its count-in and six bars."""
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def jack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def ensemble(jack: dict[str, str]) -> Iterator[Ensemble]:
-    """What is started beside the server; ended after the test, whether it passed or not."""
+    """Starts processes beside the server. They are ended after the test, passed or not."""
     with Ensemble(jack) as begun:
         yield begun
 

@@ -67,7 +67,7 @@ class JackServer:
 
     @property
     def log(self) -> str:
-        """What the server has said."""
+        """The server's output so far."""
         return self._log.read_text(errors="replace")
 
     def signal(self, number: int) -> None:

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from device.status.schema import Status, read_status
+from tests.pace import within
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PATIENCE_S = 60.0
 """For a process to say something, on a machine that is busy with other work."""
-GRACE_S = 10.0
+GRACE_S = 30.0
+THREADS = 4
+"""That a message passes on its way: the player's, the loop of the box, its sender's, and the server's."""
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 P = TypeVar("P", bound="Process")
@@ -75,7 +78,7 @@ class Process:
                 raise AssertionError(f"it ended without {word!r}; it said: {self.text}")
 
     def _read(self, wait_s: float) -> str | None:
-        """What it says next, which is in `text` then: None where it says nothing in time, "" where it has ended."""
+        """Its next output, which is then in `text`: None if nothing comes in time, "" if it has ended."""
         assert self._said is not None
         if not select.select([self._said], [], [], wait_s)[0]:
             return None
@@ -148,7 +151,7 @@ class Service(Box):
 
     @property
     def status(self) -> Status:
-        """What it tells of itself now."""
+        """Its status now."""
         until(lambda: read_status(self.run_dir), PATIENCE_S, "a status file")
         status = read_status(self.run_dir)
         assert status is not None
@@ -173,6 +176,12 @@ class Service(Box):
             return f"{state} {words}; it is {read_status(self.run_dir)}, and said: {self.text}"
 
         return until(holds, seconds, instead)
+
+    def wait_within(self, state: str, words: str, limit_s: float) -> float:
+        """As `wait_until`, and it takes no longer than the limit, as long as that is on this machine now."""
+        took_s = self.wait_until(state, words)
+        assert took_s < within(limit_s), f"{state} {words} after {took_s:.2f} s"
+        return took_s
 
     def close(self) -> None:
         """As any box; then nobody listens to what it tells systemd."""
@@ -224,7 +233,7 @@ class Bare(Process):
         super().__init__([sys.executable, str(HERE / "bare.py")], env, ready="ready")
 
     def late_ms(self) -> dict[str, float]:
-        """How late it woke: `p99` and `p999`. It ends with that."""
+        """How late it woke, in milliseconds: `p99`, `p999` and `most`. It ends with that."""
         self.text = ""
         self.say("over")
         self.wait_for("")
@@ -232,9 +241,16 @@ class Bare(Process):
         self.close()
         return found
 
+    def slack_s(self) -> float:
+        """Seconds by which a limit in milliseconds is longer on this machine. The measurement ends with this call.
+
+        A message passes a handful of threads, each of which may wake as late as the one that does nothing.
+        """
+        return THREADS * self.late_ms()["p99"] / 1e3
+
 
 class Ensemble:
-    """What is started beside a JACK server (`env` as its environment); on leaving it all of that is ended."""
+    """Starts processes beside a JACK server (`env` is their environment). All of them are ended on leaving."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env
@@ -249,6 +265,10 @@ class Ensemble:
     def begin(self, *command: str, kind: type[P] = Process) -> P:
         """A script of this folder, to be talked to as a `kind` of process."""
         return self._ends(kind([sys.executable, *command], self._env))
+
+    def bare(self) -> Bare:
+        """The real-time thread that does nothing, beside everything else."""
+        return self._ends(Bare(self._env))
 
     def instrument(self, name: str, *options: str) -> Instrument:
         """An instrument, when it is there."""

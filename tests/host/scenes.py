@@ -1,4 +1,4 @@
-"""What is played to the service: settings, a right hand, and what came of it."""
+"""Scenes that are played to the service: settings, a right hand, and the result."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ LENGTH_S = 0.6
 FADE_S = 0.05
 LOWEST, HIGHEST = 60, 84
 NOISE = 1e-4
-"""Of a quiet input, full scale 1."""
+"""Level of a quiet input; full scale is 1."""
 
 
 def main() -> None:

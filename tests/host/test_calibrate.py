@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soxr
 from jackserver import PERIOD, RATE
-from rig import HERE, REPOSITORY, Bare, Process
+from rig import HERE, REPOSITORY, THREADS, Bare, Process
 from sounding import HIGHEST, LOWEST, NOISE, tone
 
 from device.assemble import hearing_of
@@ -36,13 +36,17 @@ SOFTWARE_MS = 100.0
 """No synthesiser on a server of 5 ms periods is as late as this."""
 
 
+Calibrate = Callable[[str], tuple[int, str, float]]
+"""Settings → exit status, what it said, and by how many milliseconds threads of this machine may be late."""
+
+
 class UnsteadyError(Exception):
     """The machine loses so much sound that `calibrate` measures nothing, and says so."""
 
 
 @pytest.fixture
-def calibrate(jack: dict[str, str], tmp_path: Path) -> Callable[[str], tuple[int, str]]:
-    def run(settings: str) -> tuple[int, str]:
+def calibrate(jack: dict[str, str], tmp_path: Path) -> Calibrate:
+    def run(settings: str) -> tuple[int, str, float]:
         (tmp_path / "box.toml").write_text(settings)
         bare = Bare(jack)
         ran = subprocess.run(
@@ -53,11 +57,12 @@ def calibrate(jack: dict[str, str], tmp_path: Path) -> Callable[[str], tuple[int
             text=True,
             check=False,
         )
-        late_ms = bare.late_ms()["p999"]
+        late = bare.late_ms()
+        late_ms = late["p999"]
         if ran.returncode and "Sound was lost" in ran.stderr.splitlines()[-1]:
             assert late_ms > UNSTEADY_MS, ran.stderr
             raise UnsteadyError
-        return ran.returncode, ran.stdout + ran.stderr
+        return ran.returncode, ran.stdout + ran.stderr, THREADS * late["p99"]
 
     return run
 
@@ -90,28 +95,29 @@ def habit_ms() -> float:
 def test_a_known_delay_is_measured_as_the_hearing_hears_it(
     delay_ms: int,
     begin: Callable[..., Process],
-    calibrate: Callable[[str], tuple[int, str]],
+    calibrate: Calibrate,
     tmp_path: Path,
     habit_ms: float,
 ) -> None:
     begin(str(HERE / "sounding.py"), f"piano{delay_ms}", str(delay_ms)).wait_for("ready")
     try:
-        status, said = calibrate(SETTINGS.format(name=f"piano{delay_ms}"))
+        status, said, slack_ms = calibrate(SETTINGS.format(name=f"piano{delay_ms}"))
     except UnsteadyError:
         assert not (tmp_path / "state" / FILE).exists()
         return
     assert status == 0, said
     kept = json.loads((tmp_path / "state" / FILE).read_text())
-    assert -TOLERANCE_MS < kept["round_trip_ms"] - (delay_ms + habit_ms) < TOLERANCE_MS + PATH_MS
+    tolerance_ms = TOLERANCE_MS + slack_ms
+    assert -tolerance_ms < kept["round_trip_ms"] - (delay_ms + habit_ms) < tolerance_ms + PATH_MS
     assert kept["leak_db"] > 20
     assert "a note is heard" in said
 
 
 def test_a_silent_instrument_is_refused_and_nothing_is_kept(
-    begin: Callable[..., Process], calibrate: Callable[[str], tuple[int, str]], tmp_path: Path
+    begin: Callable[..., Process], calibrate: Calibrate, tmp_path: Path
 ) -> None:
     begin(str(HERE / "sounding.py"), "late", "30000").wait_for("ready")
-    status, said = calibrate(SETTINGS.format(name="late"))
+    status, said, _ = calibrate(SETTINGS.format(name="late"))
     assert status == 2
     assert 'Nothing of the 12 notes came back through "late [JACK]"' in said
     assert not (tmp_path / "state" / FILE).exists()
@@ -119,7 +125,7 @@ def test_a_silent_instrument_is_refused_and_nothing_is_kept(
 
 @pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="fluidsynth is not installed")
 def test_the_synthesiser_is_measured_by_itself(
-    box: Callable[..., Process], calibrate: Callable[[str], tuple[int, str]], tmp_path: Path
+    box: Callable[..., Process], calibrate: Calibrate, tmp_path: Path
 ) -> None:
     settings = (
         '[audio]\ninput = "lefthand-synth"\n[play]\nsound = "synth"\n'
@@ -129,7 +135,7 @@ def test_the_synthesiser_is_measured_by_itself(
     synth = box("synth", "--config", str(tmp_path / "synth.toml"))
     synth.wait_for("the synthesiser plays")
     try:
-        status, said = calibrate(settings)
+        status, said, slack_ms = calibrate(settings)
     except UnsteadyError:
         assert not (tmp_path / "state" / FILE).exists()
         return
@@ -138,6 +144,6 @@ def test_the_synthesiser_is_measured_by_itself(
     assert status == 0, said
     kept = json.loads((tmp_path / "state" / FILE).read_text())
     assert kept["round_trip_ms"] is None
-    assert 0 <= kept["synth_round_trip_ms"] < SOFTWARE_MS
+    assert 0 <= kept["synth_round_trip_ms"] < SOFTWARE_MS + slack_ms
     assert kept["synth_leak_db"] > 20
     print(kept["synth_round_trip_ms"])

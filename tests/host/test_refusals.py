@@ -1,4 +1,4 @@
-"""What cannot be had is said in one sentence, and the exit status is not zero."""
+"""A missing device or file gives one sentence and a non-zero exit status."""
 
 from __future__ import annotations
 

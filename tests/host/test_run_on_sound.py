@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from rig import HERE, Ensemble, Process
+from jackserver import PERIOD, RATE
+from rig import HERE, THREADS, Ensemble, Process
 
 from device.events import Note
 from device.files.midi_file import read_midi
@@ -22,6 +23,10 @@ from device.files.notes_csv import read_notes
 pytestmark = pytest.mark.quiet
 
 HOP_S = 0.016
+PERIOD_MS = 1e3 * PERIOD / RATE
+"""A thread that wakes later than this misses a period of the server's."""
+LATE_S = 0.01
+"""Seconds by which the time between two notes may be off if an idle real-time thread is on time."""
 SETTINGS = """
 [audio]
 input = "tape"
@@ -45,6 +50,8 @@ class Take:
     received: list[tuple[float, str, int, int]]
     folder: Path
     tape: Path
+    late_ms: dict[str, float]
+    """How late a real-time thread that does nothing woke meanwhile."""
 
     @property
     def notes(self) -> list[Note]:
@@ -65,10 +72,12 @@ def record(right_hand: Path, jack: dict[str, str], tmp_path_factory: pytest.Temp
             tape.wait_for("ready")
             run = ensemble.box("run", "--config", str(settings), "--record", str(folder / "capture"))
             run.wait_for("listening to tape")
+            bare = ensemble.bare()
             tape.say("play")
             tape.wait_for("over")
+            late_ms = bare.late_ms()
             status = run.end(signal.SIGTERM)
-            return Take(status, run.text, synth.received, folder / "capture", right_hand)
+            return Take(status, run.text, synth.received, folder / "capture", right_hand, late_ms)
 
     return recorded
 
@@ -100,15 +109,26 @@ def test_program_channel_and_transposition_are_as_set(take: Take) -> None:
     assert {key + 12 for _, kind, key, _ in take.received if kind == "note_on"} <= sent
 
 
-def test_what_is_captured_is_the_tape_sample_by_sample(take: Take) -> None:
+def test_what_is_captured_is_the_tape_sample_by_sample(take: Take, record: Callable[[], Take]) -> None:
     """No sample lost, doubled or moved: no jump of phase."""
+    late_ms = []
+    for one in itertools.chain([take], (record() for _ in range(2))):
+        if is_whole(one):
+            return
+        late_ms.append(one.late_ms["most"])
+        # a thread of any program would have lost a period of sound here
+        assert late_ms[-1] > PERIOD_MS, f"sound is lost though threads are at most {late_ms[-1]:.1f} ms late"
+    pytest.skip(f"this machine lets a real-time thread wait {min(late_ms):.1f} ms, so that sound is lost in every take")
+
+
+def is_whole(take: Take) -> bool:
+    """Whether the capture is the tape, from its first sound to the last fifth of a second."""
     captured, _ = soundfile.read(take.folder / "capture.wav", dtype="float32")
     tape, _ = soundfile.read(take.tape, dtype="float32")
     start = np.flatnonzero(captured)[0] - np.flatnonzero(tape)[0]
-    assert start >= 0
     whole = min(len(tape), len(captured) - start)
-    assert whole > len(tape) - 0.2 * 48_000
-    assert np.array_equal(captured[start : start + whole], tape[:whole])
+    enough = start >= 0 and whole > len(tape) - 0.2 * RATE
+    return bool(enough and np.array_equal(captured[start : start + whole], tape[:whole]))
 
 
 def test_play_of_the_capture_gives_the_same_notes_bit_for_bit(
@@ -147,7 +167,8 @@ def test_messages_leave_as_they_were_decided(take: Take) -> None:
 
 def test_messages_leave_in_time(take: Take, record: Callable[[], Take]) -> None:
     # a machine that is busy with others stops the server, and what it carries is late: at most two more takes
-    assert any(_late_s(one) < 0.01 for one in itertools.chain([take], (record() for _ in range(2))))
+    takes = itertools.chain([take], (record() for _ in range(2)))
+    assert any(_late_s(one) < LATE_S + THREADS * one.late_ms["p99"] / 1e3 for one in takes)
 
 
 def _struck(take: Take) -> list[int]:

@@ -13,12 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jackserver import JackServer
-from rig import GRACE_S, HERE, Instrument, Process, Service, down_after, measured, until
+from rig import GRACE_S, HERE, PATIENCE_S, Ensemble, Instrument, Process, Service, down_after, measured, until
 from scenes import BEAT_S, KEYS, SOUND, Start, let_go_s, right_hand, silenced_before_the_first_note, struck
+
+from tests.pace import within
 
 FOOT = KEYS + 'control = "foot out"\n[controls]\narm = "note 20"\n'
 BACK_S = 3.0
 """From the replug to playing."""
+SENSED_S = 0.27
+"""From one Active Sensing to the next: every 200 ms, and the sender looks every 50 ms."""
+ENDS_S = 1.0
+"""From SIGTERM to the exit."""
 GONE_S = 1.5
 """The ports are asked for once a second."""
 
@@ -35,7 +41,7 @@ def test_it_is_ready_without_ports_says_what_it_waits_for_and_plays_once_they_co
     keys = instrument("keys")
     back_s = box.wait_until("playing", "listening to keys out", GRACE_S)
     measured("ports there to playing", back_s)
-    assert back_s < BACK_S
+    assert back_s < within(BACK_S)
     keys.play(right_hand(8))
     assert struck(synth.received) > 4
     assert silenced_before_the_first_note(synth.received)
@@ -57,7 +63,7 @@ def test_sigterm_ends_it_within_a_second_in_silence(service: Start, instrument: 
     assert box.end(signal.SIGTERM) == 0, box.text
     took_s = time.monotonic() - began_s
     measured("SIGTERM to exit", took_s)
-    assert took_s < 1.0
+    assert took_s < within(ENDS_S)
     assert not down_after(synth.received)
     measured("SIGTERM to silence", let_go_s(synth.received) - began_s)
     assert "STOPPING=1" in [line for _, line in box.notified]
@@ -85,12 +91,12 @@ def test_a_midi_port_that_goes_and_comes_again(service: Start, instrument: Calla
         before = before or (status.fds, status.clients)
         assert (status.fds, status.clients) == before
         synth.close()
-        measured("MIDI output gone to waiting", box.wait_until("waiting", 'MIDI output "synth in', GONE_S))
+        measured("MIDI output gone to waiting", box.wait_within("waiting", 'MIDI output "synth in', GONE_S))
         assert box.status.faults["MIDI output lost"] == round_ + 1
         synth = instrument("synth")
         back_s = box.wait_until("playing", "", GRACE_S)
         measured("MIDI output there to playing", back_s)
-        assert back_s < BACK_S
+        assert back_s < within(BACK_S)
         until(is_silenced, GRACE_S, "silence said")
     # what was due before is not played again: a new count-in comes first
     assert struck(synth.received) == 0
@@ -106,13 +112,13 @@ def test_a_keyboard_that_goes_leaves_no_note_hanging(service: Start, instrument:
     until(lambda: down_after(synth.received), GRACE_S, "a key that is down")
     gone_s = time.monotonic()
     keys.close()
-    measured("MIDI input gone to waiting", box.wait_until("waiting", 'MIDI input "keys out', GONE_S))
+    measured("MIDI input gone to waiting", box.wait_within("waiting", 'MIDI input "keys out', GONE_S))
     until(lambda: not down_after(synth.received), GRACE_S, "silence")
     measured("MIDI input gone to silence", let_go_s(synth.received) - gone_s)
     keys = instrument("keys")
     back_s = box.wait_until("playing", "", GRACE_S)
     measured("MIDI input there to playing", back_s)
-    assert back_s < BACK_S
+    assert back_s < within(BACK_S)
     keys.close()
     synth.close()
 
@@ -127,12 +133,13 @@ def test_a_foot_switch_that_goes_is_only_missed_and_taken_again_when_it_comes(
     before = struck(synth.received)
     assert before > 4
     foot.close()
-    box.wait_until("playing", 'without MIDI control "foot out', GONE_S)
+    box.wait_within("playing", 'without MIDI control "foot out', GONE_S)
     assert box.status.faults == {"MIDI control lost": 1}
     keys.play(right_hand(8))
     assert struck(synth.received) > before + 4, "it plays on"
     foot = instrument("foot")
-    until(lambda: "without" not in box.status.message, BACK_S, "the switch is taken again")
+    back_s = until(lambda: "without" not in box.status.message, PATIENCE_S, "the switch is taken again")
+    assert back_s < within(BACK_S)
     box.wait_until("playing")
     foot.play([(0.0, "note_on", 20, 100), (0.0, "note_off", 20, 0)])
     until(lambda: not down_after(synth.received), GRACE_S, "silence")
@@ -152,17 +159,17 @@ def test_an_input_that_ends_and_comes_again(
     box = service(SOUND)
     box.wait_until("playing", "listening to tape")
     tape.say("play")
-    until(lambda: down_after(synth.received), 20, "a key that is down")
+    until(lambda: down_after(synth.received), PATIENCE_S, "a key that is down")
     gone_s = time.monotonic()
     tape.close()
-    measured("JACK client gone to waiting", box.wait_until("waiting", 'waiting for audio input "tape', GONE_S))
+    measured("JACK client gone to waiting", box.wait_within("waiting", 'waiting for audio input "tape', GONE_S))
     until(lambda: not down_after(synth.received), 0.5, "silence")
     measured("JACK client gone to silence", let_go_s(synth.received) - gone_s)
     tape = begin(str(HERE / "tape.py"), str(right_hand))
     tape.wait_for("ready")
     back_s = box.wait_until("playing", "", GRACE_S)
     measured("JACK client there to playing", back_s)
-    assert back_s < BACK_S
+    assert back_s < within(BACK_S)
     tape.close()
     synth.close()
 
@@ -187,9 +194,9 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: P
         box.wait_until("playing")
         pid, before = box.status.pid, (box.status.fds, box.status.clients)
         tape.say("play")
-        until(lambda: struck(synth.received), 20, "a note")
+        until(lambda: struck(synth.received), PATIENCE_S, "a note")
         server.kill()
-        measured("JACK server killed to waiting", box.wait_until("waiting", "", GONE_S))
+        measured("JACK server killed to waiting", box.wait_within("waiting", "", GONE_S))
         # their threads would wait at the new server's semaphores, which have the names of the old one's
         tape.close()
         synth.close()
@@ -197,12 +204,12 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: P
         tape, synth = begin()
         back_s = box.wait_until("playing", "", GRACE_S)
         measured("JACK server there to playing", back_s)
-        assert back_s < BACK_S
+        assert back_s < within(BACK_S)
         assert box.status.pid == pid
         assert box.status.faults["audio input lost"] == 1
         assert (box.status.fds, box.status.clients) == before
         tape.say("play")
-        until(lambda: struck(synth.received), 20, "a note")
+        until(lambda: struck(synth.received), PATIENCE_S, "a note")
         assert silenced_before_the_first_note(synth.received)
         assert box.end(signal.SIGTERM) == 0
 
@@ -237,7 +244,7 @@ def test_two_ports_of_one_name_are_told_and_not_chosen(service: Start, instrumen
     box.wait_until("waiting", 'MIDI output "synth": it could be any of')
     assert "synth one in" in box.status.message and "synth two in" in box.status.message
     ports[1].close()
-    assert box.wait_until("playing", "", GRACE_S) < BACK_S
+    assert box.wait_until("playing", "", GRACE_S) < within(BACK_S)
     for port in ports:
         port.close()
 
@@ -268,8 +275,9 @@ def test_the_watchdog_is_pinged_while_it_waits_and_while_it_plays(
 
 
 def test_an_instrument_is_told_four_times_a_second_that_the_cable_is_there(
-    service: Start, instrument: Callable[..., Instrument]
+    service: Start, ensemble: Ensemble, instrument: Callable[..., Instrument]
 ) -> None:
+    bare = ensemble.bare()
     synth, keys = instrument("synth", "--sensing"), instrument("keys")
     box = service(KEYS)
     box.wait_until("playing")
@@ -277,8 +285,8 @@ def test_an_instrument_is_told_four_times_a_second_that_the_cable_is_there(
     def sensed() -> list[float]:
         return [at_s for at_s, kind, _, _ in synth.received if kind == "active_sensing"]
 
-    until(lambda: len(sensed()) > 20, 20, "Active Sensing")
+    until(lambda: len(sensed()) > 20, PATIENCE_S, "Active Sensing")
     # a busy machine may stop one of them
-    assert np.percentile(np.diff(sensed()), 90) < 0.27
+    assert np.percentile(np.diff(sensed()), 90) < SENSED_S + bare.slack_s()
     keys.close()
     synth.close()

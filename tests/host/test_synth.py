@@ -33,7 +33,7 @@ MELODY = [67] * 4 + [72, 74, 76, 79, 77, 76, 74, 72, 71, 72, 74, 67]
 SILENT, AUDIBLE = 1e-4, 5e-3
 """Peaks, full scale 1."""
 SLACK_S = 0.010
-"""Two clients of JACK get what was sent at once within the same period or the next."""
+"""Two clients of JACK get what was sent at once within the same period or the next, if their threads are in time."""
 SOUNDS_AGAIN_S = 20.0
 
 
@@ -41,7 +41,7 @@ class Ear(Process):
     """tests/host/ear.py."""
 
     def peak(self) -> float:
-        """Of what was heard since it was asked last."""
+        """Level of the sound heard since the last call."""
         self.text = ""
         self.say("?")
         return float(self.wait_for(""))
@@ -101,7 +101,8 @@ def struck_on(instrument: Instrument) -> list[tuple[float, int]]:
 
 
 @pytest.mark.parametrize("stage", [False], indirect=True)
-def test_the_left_hand_sounds_on_the_box_as_it_plays_at_the_port(stage: Stage) -> None:
+def test_the_left_hand_sounds_on_the_box_as_it_plays_at_the_port(stage: Stage, ensemble: Ensemble) -> None:
+    bare = ensemble.bare()
     stage.ear.peak()
     stage.player.play(gestures(MELODY[:4]))
     assert stage.ear.peak() < SILENT, "the count-in sounds, though the right hand is not to"
@@ -113,7 +114,7 @@ def test_the_left_hand_sounds_on_the_box_as_it_plays_at_the_port(stage: Stage) -
     assert [key for _, key in at_the_port] == [key for _, key in at_the_synth]
     apart = sorted(abs(a - b) for (a, _), (b, _) in zip(at_the_port, at_the_synth, strict=True))
     # the machine may stop for a moment between the two
-    assert apart[len(apart) // 2] < SLACK_S
+    assert apart[len(apart) // 2] < SLACK_S + bare.slack_s()
     for instrument in (stage.module, stage.twin):
         kinds = [kind for _, kind, _, _ in instrument.received]
         assert kinds.count("note_on") == kinds.count("note_off")

@@ -23,7 +23,7 @@ SLOW_FLASH = "slowest = 3600\nself_test_s = 1800\nstart_s = 1800\nwaiting_s = 5\
 READY_WITHIN_S = 1800
 KEYS = '[audio]\ninput = "midi"\n[midi]\ninput = "Virtual Interface"\noutput = "Virtual Interface"\n'
 SOUND = '[audio]\ninput = "hw:0,1"\n[midi]\noutput = "Virtual Interface"\n'
-"""What is played into device 0 of snd-aloop's card is captured from its device 1."""
+"""Sound played into device 0 of snd-aloop's card is captured from its device 1."""
 TONE = """
 import sys
 second = (b"\\x00\\x40" * 200 + b"\\x00\\xc0" * 200) * 240
@@ -38,7 +38,7 @@ STATE = 'python3 -c \'import json; print(json.load(open("/run/lefthand/status.js
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where this workstation's key is, made by the first who needs it."""
+    """The file of this workstation's key. The first test that needs it makes it."""
     return tmp_path_factory.mktemp("key") / "flash_key"
 
 
@@ -52,7 +52,7 @@ def bare(power: Power) -> VirtualPi:
 
 @pytest.fixture(scope="module")
 def provisioned(bare: VirtualPi, key: Path) -> str:
-    """What the first provisioning said."""
+    """The output of the first provisioning."""
     return deploy(bare, "provision", "--key", str(key), "--ready-within", str(READY_WITHIN_S))
 
 

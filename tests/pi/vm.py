@@ -91,7 +91,7 @@ class VirtualPi:
         subprocess.run(line, input=text, text=True, check=True, timeout=PATIENCE_S)
 
     def until(self, what: str, command: str) -> str:
-        """What `command` prints, once it prints anything; AssertionError with `what` if it never does."""
+        """Wait until `command` prints something and return it. Raises AssertionError with `what` if it never does."""
         end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s:
             assert self._qemu.poll() is None, f"the virtual Pi ended: {self.log.read_text(errors='replace')[-2000:]}"

@@ -26,6 +26,9 @@ TRIGGER = 123457.0
 """In each bad model: after how many steps it goes wrong."""
 AT_ONCE, LATER = 2.0, 260.0
 """In the self-test; after all that the self-test asks of it."""
+SOUND = 20.0
+"""Above this sum of a frame's levels `nan_on_sound` gives no number. The sum is 0 in silence and in what the
+self-test gives to the model; it is about 100 in that of a chord."""
 GOLDEN_STEPS = 8
 SLOW_STEPS_TIMED = 5
 SLOW_OVER_ALLOWED = 4.0
@@ -95,7 +98,7 @@ def other_outputs(folder: Path) -> None:
 
 
 def bad_model(fault: str, trigger: float) -> bytes:
-    """The .tflite file of a transcriber with a fault that shows after `trigger` steps."""
+    """The .tflite file of a transcriber whose fault shows after `trigger` steps, or above `trigger` as a level sum."""
     content = (BAD_MODELS / f"{fault}.tflite").read_bytes()
     assert content.count(struct.pack("<f", TRIGGER)) == 1
     return content.replace(struct.pack("<f", TRIGGER), struct.pack("<f", trigger))
@@ -127,7 +130,7 @@ def rules_against_slow(rules: str) -> str:
 
 
 def faulty(folder: Path, fault: str, trigger: float) -> None:
-    """A transcriber with a fault that shows after `trigger` steps."""
+    """A transcriber whose fault shows after `trigger` steps, or (`nan_on_sound`) above `trigger` as a sum of levels."""
     content = bad_model(fault, trigger)
     model = StepModel(content)
     arrays = {name: values for name, values in golden(folder).items() if not name.startswith("transcriber/")}

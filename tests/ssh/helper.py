@@ -8,13 +8,13 @@ from pathlib import Path
 
 from device.bundles.slots import Slots
 from device.commands.slot import slot
-from device.flash.box import Site, read_rules
+from device.flash.box import Box, read_rules
 
 BOX = Path(os.environ["LEFTHAND_BOX"])
 STANDIN = Path(__file__).with_name("standin.py")
 
 if __name__ == "__main__":
-    site = Site(
+    site = Box(
         slots=Slots(BOX / "bundles"),
         run=BOX / "run",
         signers=BOX / "allowed_signers",

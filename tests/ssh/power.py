@@ -20,9 +20,9 @@ from typing import Any
 import device.flash.install
 from device.bundles.slots import Slots, open_current
 from device.errors import UserError
-from device.flash.box import Rules, Site
+from device.flash.box import Box, Rules
 from device.flash.install import Install
-from device.flash.trial import Report
+from device.flash.trial import Outcome
 
 CUT = 77
 CHANGES = ("open", "write", "ftruncate", "fsync", "rename", "replace", "unlink", "rmdir", "mkdir", "symlink")
@@ -60,7 +60,7 @@ class Power:
         return changed
 
     def _undo_of(self, name: str, *arguments: Any) -> Callable[[], None] | None:
-        """What puts the names back that a change is about to change."""
+        """Returns a function that restores the names that a change is about to change."""
         if name in ("rename", "replace"):
             source, target = map(Path, arguments[:2])
             before = _remembered(target)
@@ -100,7 +100,7 @@ class Power:
 
 
 def _remembered(path: Path) -> Callable[[], None]:
-    """What puts a file or link back that is about to go; nothing for what is not there, or is a folder."""
+    """Returns a function that restores a file or link that is about to be removed; None for a folder or no file."""
     if path.is_symlink():
         pointed = path.readlink()
         return lambda: REAL["symlink"](pointed, path)
@@ -123,8 +123,8 @@ class NoService:
         pass
 
 
-def site(folder: Path) -> Site:
-    return Site(Slots(folder / "bundles"), folder, folder.parent / "signers", (), None, Rules())
+def site(folder: Path) -> Box:
+    return Box(Slots(folder / "bundles"), folder, folder.parent / "signers", (), None, Rules())
 
 
 def flash(folder: Path, package: Path, size: int | None = None) -> None:
@@ -167,7 +167,7 @@ def send(writing: int, reading: int, left: memoryview) -> None:
 
 def trial_that(good: bool) -> None:
     """Every trial comes to this."""
-    device.flash.install.watch = lambda *_: Report(good, "as it was asked for", 0.1)  # type: ignore[assignment]
+    device.flash.install.watch = lambda *_: Outcome(good, "as it was asked for", 0.1)  # type: ignore[assignment]
 
 
 def first(folder: Path, one: Path, two: Path) -> None:

@@ -1,4 +1,4 @@
-"""What systemd and the daemon are on a box: `standin.py supervise FOLDER` starts `standin.py play FOLDER`
+"""A stand-in for systemd and the daemon of a box: `standin.py supervise FOLDER` starts `standin.py play FOLDER`
 again whenever it ends, and at once when it gets SIGUSR1.
 
 What plays opens the current bundle as `lefthand run` does, steps its transcriber in time on silence and tells its
@@ -97,7 +97,7 @@ def stored_zero(shape: tuple[int, ...]):  # type: ignore[no-untyped-def]
 
 
 def restart(folder: Path) -> None:
-    """What `systemctl restart` is in the box: the supervisor is told, or begun where there is none."""
+    """The stand-in for `systemctl restart`: signals the supervisor, or starts one if there is none."""
     try:
         os.kill(int((folder / "supervisor.pid").read_text()), signal.SIGUSR1)
     except (FileNotFoundError, ProcessLookupError, ValueError):

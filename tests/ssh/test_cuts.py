@@ -20,7 +20,7 @@ from deploy.pack import pack
 from device.bundles.bundle import Bundle
 
 STEPS = ("received", "signature", "self-test", "filled", "switch", "restart")
-"""What a flash tells, in its order; its end comes after them."""
+"""The steps that a flash reports, in order. Its end comes after them."""
 
 
 @contextlib.contextmanager
@@ -96,7 +96,7 @@ def test_a_connection_that_is_cut_after_the_upload_is_asked_for_the_end(box: Box
             os.kill(pid, signal.SIGKILL)
         out, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert "the box goes on alone" in out and "plays: played" in out
+    assert "the box continues alone" in out and "plays: played" in out
 
 
 def sessions(box: Box) -> list[int]:
@@ -160,7 +160,7 @@ def test_a_helper_killed_in_the_trial_leaves_a_box_that_plays_and_can_be_flashed
     assert process.returncode == 2 and "flash again" in errors
     until(box.plays, "the box to play")
     flashed = box.flash(second)
-    # the flash flips the trial back, unless the service has begun anew meanwhile and done so itself
+    # the flash flips the trial back, unless the service has restarted meanwhile and done so itself
     assert flashed.returncode == 0, flashed.stderr
     assert box.slots.trial() is None and box.current().digest == Bundle.open(second).digest
 
@@ -172,7 +172,7 @@ def test_two_flashes_at_once(box: Box, first: Path, second: Path) -> None:
         process.communicate(timeout=60)
         assert process.returncode == 0
     if refused.returncode:
-        assert "Another flash or rollback is going on on this box: try again" in refused.stderr
+        assert "Another flash or rollback is running on this box: try again" in refused.stderr
         assert box.current().digest == Bundle.open(first).digest
     else:
         # it waited for the first to come to its end
@@ -185,7 +185,7 @@ def test_a_second_flash_is_refused_with_a_sentence(box: Box, first: Path) -> Non
         refused = box.flash(first)
     assert refused.returncode == 2
     assert refused.stderr.strip().endswith(
-        "box: Another flash or rollback is going on on this box: try again when it has come to its end."
+        "box: Another flash or rollback is running on this box: try again when it has finished."
     )
     assert box.plays()
 

@@ -14,6 +14,7 @@ import pytest
 from ssh_box import RULES, Box, powered
 
 from device.bundles.bundle import Bundle
+from tests.pace import within
 
 FLASH_S = 5.0
 """Besides the trial."""
@@ -96,7 +97,7 @@ def test_what_another_key_signed_can_be_let_in(box: Box, first: Path) -> None:
 
 @pytest.fixture
 def undisturbed() -> Iterator[None]:
-    """What else runs on this machine is not what is measured: where it may, this goes before it."""
+    """Runs this process before others where that is permitted, so that other load is not measured."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -19)
@@ -108,15 +109,16 @@ def undisturbed() -> Iterator[None]:
 def test_a_flash_takes_five_seconds_besides_its_trial(undisturbed: None, box: Box, first: Path, second: Path) -> None:
     box.flash(first)
     size = sum(path.stat().st_size for path in second.iterdir())
-    found = []
-    while len(found) < 4 and min(found, default=FLASH_S + 1) > FLASH_S:
+    for _ in range(4):
         began_s = time.monotonic()
         flashed = box.flash(second)
-        found.append(time.monotonic() - began_s - TRIAL_HOPS * HOP_S / PACE)
+        took_s, limit_s = time.monotonic() - began_s - TRIAL_HOPS * HOP_S / PACE, within(FLASH_S)
         gap = re.search(r"paused for (\d+\.\d+) s", flashed.stdout)
         assert gap is not None, flashed.stderr
-    print(f"\nflash of {size / 1e6:.2f} MB over loopback: {found[-1]:.2f} s besides the trial, gap {gap[1]} s")
-    assert min(found) <= FLASH_S
+        if took_s <= limit_s:
+            break
+    print(f"\nflash of {size / 1e6:.2f} MB over loopback: {took_s:.2f} s besides the trial, gap {gap[1]} s")
+    assert took_s <= limit_s
 
 
 @pytest.mark.parametrize("host", ["-oProxyCommand=touch /tmp/x", "", "a;b"])

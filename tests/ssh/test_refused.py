@@ -1,4 +1,4 @@
-"""What must not play is refused with a sentence, and the box plays on as if nothing had come."""
+"""A bundle that must not play is refused with one sentence, and the box plays on."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_its_maker_made_wrong(box: Box, tmp_path: Path, spoil: Callable[[Pa
             (
                 "inf% off the golden values",
                 "This device is too slow",
-                "its self-test did not come to an end within 6 s",
+                "its self-test did not finish within 6 s",
                 "its self-test crashed",
             ),
             strict=True,
@@ -152,7 +152,7 @@ def test_a_bit_that_flips_on_the_way(box: Box, second: Path) -> None:
     digest = hashlib.sha256(content).hexdigest()
     damaged = bytearray(content)
     damaged[len(content) // 2] ^= 1
-    assert "What arrived is not what was sent" in send(box, bytes(damaged), digest)
+    assert "The archive was damaged on its way" in send(box, bytes(damaged), digest)
     assert box.plays()
 
 
@@ -196,13 +196,13 @@ def kind(name: str, of: bytes) -> tarfile.TarInfo:
         (tarfile.TarInfo(".hidden"), "a bundle's files lie in its own folder"),
         (tarfile.TarInfo("a" * 300), "a bundle's files lie in its own folder"),
         (tarfile.TarInfo("two\nlines"), "a bundle's files lie in its own folder"),
-        (link("passwd", "/etc/passwd", tarfile.SYMTYPE), "which is no plain file"),
-        (link("passwd", "/etc/passwd", tarfile.LNKTYPE), "which is no plain file"),
-        (kind("pipe", tarfile.FIFOTYPE), "which is no plain file"),
-        (kind("disk", tarfile.BLKTYPE), "which is no plain file"),
-        (kind("folder", tarfile.DIRTYPE), "which is no plain file"),
+        (link("passwd", "/etc/passwd", tarfile.SYMTYPE), "which is not a plain file"),
+        (link("passwd", "/etc/passwd", tarfile.LNKTYPE), "which is not a plain file"),
+        (kind("pipe", tarfile.FIFOTYPE), "which is not a plain file"),
+        (kind("disk", tarfile.BLKTYPE), "which is not a plain file"),
+        (kind("folder", tarfile.DIRTYPE), "which is not a plain file"),
         (tarfile.TarInfo(CARD), f"{CARD} twice"),
-        (tarfile.TarInfo("run.sh"), "run.sh, of which the manifest knows nothing"),
+        (tarfile.TarInfo("run.sh"), "run.sh, which the manifest does not list"),
     ],
     ids=lambda value: repr(value.name[:12]) if isinstance(value, tarfile.TarInfo) else "",
 )

@@ -16,7 +16,7 @@ HOPS = 330
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        ("nan", "its models give what is not a number"),
+        ("nan", "its models give values that are not numbers"),
         # on a busy machine one so slow is taken for one that hangs
         ("slow", "it is too slow|it hangs|it ended"),
         ("hang", "it hangs|it ended"),

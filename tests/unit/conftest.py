@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def exported_toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `tests/toys.py` exports; do not write there."""
+    """The folder that `tests/unit/helpers/toys.py` exports. Do not write there."""
     folder = tmp_path_factory.mktemp("toys")
     ran = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "unit" / "helpers" / "toys.py"), str(folder)],

@@ -1,7 +1,7 @@
-"""Pieces as the accompanist meets them: step by step what is known of the right hand, and what the left hand does.
+"""The accompanist's training data: for each step, the known right hand as input and the left hand as target.
 
-Each piece is heard through the device's own `Listener` and `encode`, with notes that are late, uneven, missed or
-ghostly as a player and a transcriber make them.
+The device's own `Listener` and `encode` process each piece. Its notes get the errors of a player and a transcriber:
+late, uneven, missed and false notes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 
 GAP_STEPS = 1
 LATEST_S = 0.07
-"""No deployed transcriber decides later than this after an onset."""
+"""Longest latency in seconds. No deployed transcriber decides later than this after an onset."""
 SCORE_TEMPO = (60.0, 132.0)
-"""Quarters a minute at which scores are played, drawn evenly."""
+"""Range of tempi for scores, in quarters per minute. The tempo is drawn uniformly."""
 BEAT_STEPS = 4
 JUMPS = 0.15
 """Share of pieces that change key at a random place."""
@@ -35,7 +35,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class HearingErrors:
-    """How a right hand reaches the accompanist: seconds of latency and unevenness, shares missed and ghostly."""
+    """Errors in the heard right hand: seconds of latency and jitter, shares of missed and of false notes."""
 
     latency_s: float = 0.0
     jitter_s: float = 0.0
@@ -44,7 +44,7 @@ class HearingErrors:
 
     @classmethod
     def draw(cls, rng: Rng) -> HearingErrors:
-        """A third from a keyboard, two thirds from a microphone."""
+        """Draw errors: one third of the draws are for a keyboard (MIDI), two thirds for a microphone."""
         jitter_s = float(rng.uniform(0.0, 0.02))
         if rng.random() < 1 / 3:
             return cls(0.0, jitter_s)
@@ -55,22 +55,22 @@ class HearingErrors:
 
 @dataclass(frozen=True)
 class Targets:
-    """What the left hand does on T steps."""
+    """The actions of the left hand on T steps."""
 
     sounding: npt.NDArray[np.uint8]
-    """[T, 12] whether a pitch class sounds."""
+    """[T, 12] 1 if a pitch class sounds, else 0."""
     ahead: npt.NDArray[np.uint8]
-    """[T, 12] in how many of the next `BEAT_STEPS` steps it sounds, 0..4."""
+    """[T, 12] number of the next `BEAT_STEPS` steps in which a pitch class sounds, 0..4."""
     bass: npt.NDArray[np.uint8]
     """[T] pitch class of the lowest sounding key, 12 for silence."""
     strike: npt.NDArray[np.uint8]
-    """[T, 3] the bass is struck; something above it is; more than one key above it is."""
+    """[T, 3] 1 if the bass is struck, if a key above it is struck, if two or more keys above it are struck."""
 
 
 def grid_of(piece: Piece, tempo: float = 96.0) -> tuple[list[Step], npt.NDArray[np.float64]]:
-    """The piece's steps with the quarter of each, [T]; a bar cut short is a pickup where it is the first.
+    """Return the piece's steps, and the quarter of each step [T]. A short first bar is a pickup.
 
-    Seconds come from the performance, or from `tempo` (quarters a minute) for a score.
+    Seconds come from the performance. For a score they come from `tempo` (quarters per minute).
     """
     end = float((piece.notes["onset"] + piece.notes["duration"]).max()) if len(piece.notes) else 0.0
     starts = [float(q) for q in piece.downbeats]
@@ -96,14 +96,14 @@ def grid_of(piece: Piece, tempo: float = 96.0) -> tuple[list[Step], npt.NDArray[
 
 
 def meter_at(piece: Piece, quarter: float) -> Meter:
-    """The time signature that holds at `quarter`."""
+    """Return the time signature at `quarter`."""
     held = [(beats, kind) for start, beats, kind in piece.meters if start <= quarter + 1e-3]
     beats, kind = held[-1] if held else (4, 4)
     return Meter(beats, kind)
 
 
 def seconds_of(piece: Piece, quarters: npt.NDArray[np.float64], tempo: float) -> npt.NDArray[np.float64]:
-    """When quarters are played, beyond a performance's last beat at its last tempo."""
+    """Return the times of quarters in seconds. The last tempo of a performance continues after its last beat."""
     if piece.beat_s is None:
         return quarters * 60.0 / tempo
     last = len(piece.beat_s) - 1
@@ -112,7 +112,7 @@ def seconds_of(piece: Piece, quarters: npt.NDArray[np.float64], tempo: float) ->
 
 
 def heard(piece: Piece, right: Notes, tempo: float, manner: HearingErrors, rng: Rng) -> list[Note | NoteEnded]:
-    """The right hand as it is decided, in the order of `decided_s`."""
+    """Return the right hand's events with the errors `manner`, sorted by `decided_s`."""
     events: list[Note | NoteEnded] = []
     onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
     offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
@@ -139,7 +139,7 @@ def heard(piece: Piece, right: Notes, tempo: float, manner: HearingErrors, rng: 
 
 
 def listen(steps: Iterable[Step], events: list[Note | NoteEnded], gap_steps: int = GAP_STEPS) -> Known:
-    """What the device's listener knows at each step."""
+    """Return the state of the device's listener at each step."""
     listener = Listener()
     for event in events:
         listener.hear(event) if isinstance(event, Note) else listener.end(event)
@@ -147,7 +147,7 @@ def listen(steps: Iterable[Step], events: list[Note | NoteEnded], gap_steps: int
 
 
 def targets_of(quarters: npt.NDArray[np.float64], left: Notes) -> Targets:
-    """The left hand on the grid whose steps begin at `quarters`."""
+    """Return the left hand on a grid with steps that begin at `quarters`."""
     steps = len(quarters)
     keys = np.zeros((steps, 128), bool)
     struck = np.zeros((steps, 128), bool)
@@ -176,7 +176,7 @@ def targets_of(quarters: npt.NDArray[np.float64], left: Notes) -> Targets:
 
 
 def right_hands(piece: Piece, rng: Rng) -> Notes:
-    """What a right hand plays: its staff, sometimes a song's voice, sometimes all that is not the left hand."""
+    """Return the right hand's notes: its staff, sometimes a song's voice, sometimes all notes but the left hand's."""
     if piece.corpus == "lieder":
         voice = piece.of(HandLabel.VOICE)
         return voice if len(voice) and rng.random() < 0.4 else piece.of(HandLabel.RIGHT)
@@ -187,7 +187,7 @@ def right_hands(piece: Piece, rng: Rng) -> Notes:
 
 @dataclass(frozen=True)
 class Sequence:
-    """A piece on its grid: inputs uint8 [T, INPUT_SIZE] in 255ths, and targets."""
+    """A piece on its grid: inputs `x` uint8 [T, INPUT_SIZE], which are multiplied by 255, and targets."""
 
     name: str
     corpus: str
@@ -196,7 +196,7 @@ class Sequence:
 
 
 def jump(right: Notes, left: Notes, rng: Rng) -> tuple[Notes, Notes]:
-    """The same piece, transposed from a random quarter on: the net must follow a player who changes key."""
+    """Transpose both hands from a random quarter on. The net must learn to follow a player who changes key."""
     where = rng.uniform(right["onset"][0], right["onset"][-1])
     by = int(rng.integers(1, 12))
     moved = []
@@ -209,7 +209,7 @@ def jump(right: Notes, left: Notes, rng: Rng) -> tuple[Notes, Notes]:
 
 
 def sequence_of(piece: Piece, rng: Rng, manner: HearingErrors | None = None) -> Sequence | None:
-    """One hearing of a piece; None where a hand is missing or the piece is shorter than four bars."""
+    """Return one hearing of a piece, or None if a hand has fewer than 16 notes or the piece has fewer than 64 steps."""
     right, left = right_hands(piece, rng), piece.of(HandLabel.LEFT)
     tempo = float(rng.uniform(*SCORE_TEMPO))
     steps, quarters = grid_of(piece, tempo)
@@ -223,7 +223,10 @@ def sequence_of(piece: Piece, rng: Rng, manner: HearingErrors | None = None) -> 
 
 
 def sequences(cache: Path, corpora: Iterable[str], split: str, hearings: int, seed: int) -> Iterator[Sequence]:
-    """All pieces of a split, each heard `hearings` times, through a cache folder of one file a corpus and hearing."""
+    """Yield all pieces of a split, each heard `hearings` times. `cache` stores one file per corpus and hearing.
+
+    Raises UserError if the pieces are not prepared.
+    """
     for corpus in corpora:
         pieces = [piece for piece in load_pieces(cache, corpus, split) if piece.primary]
         for hearing in range(hearings):

@@ -1,4 +1,4 @@
-"""The accompanist's fit: random stretches of whole corpora, AdamW under a cosine, best and last checkpoint."""
+"""Fits the accompanist: random stretches of pieces, AdamW with a cosine schedule, best and last checkpoint."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import numpy.typing as npt
 from training.accompanist.data import GAP_STEPS, Sequence, sequences
 
 STRETCH = 192
-"""Steps of a training example: 48 beats, long enough for a key to settle."""
+"""Steps of a training example. 192 steps are 48 beats, which is long enough to establish a key."""
 FROM_START = 0.15
-"""Share of examples that begin where the piece does."""
+"""Share of examples that begin at the start of the piece."""
 UNHEARD = 0.1
-"""Weight of a step at which nothing was heard for two bars: the device is silent there."""
+"""Weight of a step in the loss if nothing was heard for two bars. The device is silent at such a step."""
 
 Array = npt.NDArray[np.float32]
 
 
 def stretch(sequence: Sequence, first: int) -> tuple[Array, Array]:
-    """x [STRETCH, INPUT_SIZE] and the loss's target [STRETCH, 29]; past the piece's end zeros of no weight."""
+    """Return x [STRETCH, INPUT_SIZE] and the loss's target [STRETCH, 29]. Steps after the piece's end have weight 0."""
     part = slice(first, first + STRETCH)
     raw, targets = sequence.x[part], sequence.targets
     x = np.zeros((STRETCH, raw.shape[1]), np.float32)
@@ -42,7 +42,7 @@ def stretch(sequence: Sequence, first: int) -> tuple[Array, Array]:
 
 
 def heard_lately(x: Array) -> npt.NDArray[np.bool_]:
-    """Where a right-hand key is down, or an onset came within the last two bars of four beats."""
+    """Mark the steps at which a right-hand key is down, or an onset came within the last two bars of four beats."""
     from device.left_hand.net_input import GLOBAL_NAMES, PITCH_CHANNELS
 
     plain = x[:, 12 * len(PITCH_CHANNELS) :]
@@ -52,7 +52,7 @@ def heard_lately(x: Array) -> npt.NDArray[np.bool_]:
 
 @dataclass
 class Stretches:
-    """Random stretches, pieces by their length; the same for the same (seed, step)."""
+    """Draws random stretches. Longer pieces are drawn more often. The same (seed, step) gives the same batch."""
 
     pieces: list[Sequence]
     batch: int
@@ -63,7 +63,7 @@ class Stretches:
         self._share = np.cumsum(lengths / lengths.sum())
 
     def at(self, step: int) -> tuple[Array, Array]:
-        """Batch number `step`."""
+        """Return batch number `step`: x [batch, STRETCH, INPUT_SIZE] and targets [batch, STRETCH, 29]."""
         rng = np.random.default_rng([self.seed, step])
         rows = []
         for draw in rng.random(self.batch):
@@ -74,7 +74,7 @@ class Stretches:
 
 
 def fixed_stretches(pieces: list[Sequence], each: int = 3) -> tuple[Array, Array]:
-    """The same few stretches of every piece, for validation."""
+    """Return `each` fixed stretches of every piece, for validation."""
     rows = [
         stretch(piece, int(first)) for piece in pieces for first in np.linspace(0, max(0, len(piece.x) - STRETCH), each)
     ]
@@ -85,12 +85,12 @@ def fixed_stretches(pieces: list[Sequence], each: int = 3) -> tuple[Array, Array
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--name", default="accompanist", show_default=True, help="Folder of the fit in CACHE/fits.")
 @click.option("--corpora", default="pop909,lieder,chopin", show_default=True)
-@click.option("--hearings", default=2, show_default=True, help="Times each piece is heard, each in another manner.")
+@click.option("--hearings", default=2, show_default=True, help="Hearings of each piece, each with other errors.")
 @click.option("--steps", default=2400, show_default=True)
 @click.option("--epoch-steps", default=100, show_default=True, help="Steps between validations and checkpoints.")
 @click.option("--batch", default=32, show_default=True)
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
-@click.option("--patience", default=10, show_default=True, help="Validations without a better one before it stops.")
+@click.option("--patience", default=10, show_default=True, help="Validations without improvement before the fit stops.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"plain_channels": 48}.')
 def accompany(
@@ -106,7 +106,7 @@ def accompany(
     seed: int,
     changes: str,
 ) -> None:
-    """Fit the accompanist on the prepared pieces; called again it resumes."""
+    """Fit the accompanist on the prepared pieces. Run it again to resume a fit."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
 
@@ -155,7 +155,7 @@ def accompany(
 
 
 def load_net(folder: Path, which: str = "best") -> Any:
-    """The fitted `AccompanistNet` of a fit's folder."""
+    """Return the fitted `AccompanistNet` from the folder of a fit."""
     from training.accompanist.net import AccompanistNet, sequence_model
 
     options = json.loads((folder / "config.json").read_text())["net"]

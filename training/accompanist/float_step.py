@@ -1,4 +1,4 @@
-"""A fitted accompanist as the device steps it, in floats: what the exported file is compared with."""
+"""A fitted accompanist in floats with the device's step interface. The exported file is compared with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float32]
 
 
 class FloatStep:
-    """`StepModel` for an `AccompanistNet` that has not been exported: numpy alone, from the tied weights' matrices."""
+    """Has the interface of `StepModel` for an `AccompanistNet` that is not exported. Computes in numpy."""
 
     def __init__(self, net: Any) -> None:
         def plain(tensors: Any) -> list[Array]:
@@ -28,13 +28,13 @@ class FloatStep:
 
     @classmethod
     def of_fit(cls, folder: Path, which: str = "best") -> FloatStep:
-        """From the folder of a fit."""
+        """Load the net from the folder of a fit."""
         from training.accompanist.fit import load_net
 
         return cls(load_net(folder, which))
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Set the state to zero."""
         self.state = np.zeros(self._size, np.float32)
 
     def step(self, **inputs: Array) -> dict[str, Array]:

@@ -1,9 +1,8 @@
-"""The accompanist's net: a GRU that hears the right hand and tells what the left hand does, step by step.
+"""The accompanist's net: a GRU that predicts the left hand from the right hand, step by step.
 
-Its weights are tied over the twelve transpositions: pitch-class channels are mixed by the interval between pitch
-classes, never by their names, so that what is learnt in one key holds in all (a group convolution over Z/12:
-Cohen and Welling, 2016). The tied weights are laid out as ordinary dense matrices, and nothing but matrix products,
-sigmoid, tanh and relu is left for the device.
+The weights are tied over the twelve transpositions. The weight between two pitch classes depends on their interval
+only, so the net knows in all keys what it has learnt in one (a group convolution over Z/12: Cohen and Welling, 2016).
+The tied weights are expanded to dense matrices. The device computes matrix products, sigmoid, tanh and relu only.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS
 
 Tensor = Any
 Size = tuple[int, int]
-"""Channels that have a value for each of the 12 pitch classes, and channels that have one."""
+"""Number of channels with a value for each of the 12 pitch classes, and number of channels with a single value."""
 
 INPUT: Size = (len(PITCH_CHANNELS), len(GLOBAL_NAMES))
 OUTPUT: Size = (3, 4)
-"""Chord, chord ahead and bass by pitch class; then no bass, and the three strikes."""
+"""Pitch-class channels: chord, chord ahead, bass. Single channels: no bass, and the three strikes."""
 HEADS = ("chord", "ahead", "bass", "strike")
 
 _INTERVAL = (np.arange(12)[None, :] - np.arange(12)[:, None]) % 12
 
 
 def width(size: Size) -> int:
-    """How many numbers channels of this size hold: pitch channels come first, channel after channel."""
+    """Return the number of values in channels of this size. Pitch channels come first, one after another."""
     return 12 * size[0] + size[1]
 
 
 @keras.saving.register_keras_serializable("lefthand")
 class TiedDense(keras.layers.Layer):
-    """A dense map [..., width(inputs)] -> [..., width(outputs)] that commutes with transposition."""
+    """A dense layer [..., width(inputs)] -> [..., width(outputs)] that commutes with transposition."""
 
     def __init__(self, inputs: Size, outputs: Size, **options: Any) -> None:
         super().__init__(**options)
@@ -58,7 +57,7 @@ class TiedDense(keras.layers.Layer):
         return {**super().get_config(), "inputs": self.inputs, "outputs": self.outputs}
 
     def matrix(self) -> tuple[Tensor, Tensor]:
-        """The kernel [width(inputs), width(outputs)] and bias that the tied weights stand for."""
+        """Expand the tied weights to a kernel [width(inputs), width(outputs)] and a bias."""
         pitch_in, pitch_out = self.inputs[0], self.outputs[0]
         turned = ops.transpose(ops.take(self.by_interval, _INTERVAL, axis=2), (0, 2, 1, 3))
         upper = ops.concatenate(
@@ -79,7 +78,7 @@ class TiedDense(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lefthand")
 class TiedGru(keras.layers.Layer):
-    """A gated recurrent unit (Cho et al., 2014; reset after the product) whose maps are `TiedDense`."""
+    """A gated recurrent unit (Cho et al., 2014; reset after the product) with `TiedDense` layers."""
 
     def __init__(self, size: Size, **options: Any) -> None:
         super().__init__(**options)
@@ -94,7 +93,7 @@ class TiedGru(keras.layers.Layer):
         return {**super().get_config(), "size": self.size}
 
     def matrices(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Input kernel and bias, state kernel and bias, the three gates side by side."""
+        """Return input kernel and bias, state kernel and bias. The three gates are side by side."""
         joined: list[Tensor] = []
         for maps in (self.from_input, self.from_state):
             kernels, biases = zip(*(part.matrix() for part in maps), strict=True)
@@ -102,7 +101,7 @@ class TiedGru(keras.layers.Layer):
         return joined[0], joined[1], joined[2], joined[3]
 
     def recur(self, projected: Tensor, state: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-        """The next state [B, width] from one step's projected input [B, 3 width]."""
+        """Return the next state [B, width] for one step's projected input [B, 3 width]."""
         n = width(self.size)
         inner = ops.matmul(state, kernel) + bias
         update = ops.sigmoid(projected[:, :n] + inner[:, :n])
@@ -111,7 +110,7 @@ class TiedGru(keras.layers.Layer):
         return new + update * (state - new)
 
     def call(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, T, width] and the state before it -> states after every step [B, T, width] and the last."""
+        """x [B, T, width] and the state before it -> states after every step [B, T, width], and the last state."""
         kernel, bias, state_kernel, state_bias = self.matrices()
         projected = ops.matmul(x, kernel) + bias
         if x.shape[1] == 1:
@@ -130,7 +129,7 @@ class TiedGru(keras.layers.Layer):
 class AccompanistNet(keras.Model):
     """x [B, T, INPUT_SIZE] -> chord, ahead, bass, strike, each [B, T, ...], from a zero state.
 
-    `advance` is the same from a given state and gives the state after; a single step is T = 1.
+    `advance` does the same from a given state and also returns the last state. A single step has T = 1.
     """
 
     def __init__(
@@ -155,11 +154,11 @@ class AccompanistNet(keras.Model):
 
     @property
     def state_size(self) -> int:
-        """Numbers in the state."""
+        """Number of values in the state."""
         return width(self.size)
 
     def advance(self, x: Tensor, state: Tensor, training: bool = False) -> tuple[dict[str, Tensor], Tensor]:
-        """[B, T, INPUT_SIZE] and [B, state_size] -> outputs by head, and the state after the last step."""
+        """x [B, T, INPUT_SIZE] and state [B, state_size] -> outputs by head, and the state after the last step."""
         embedded = self.drop(ops.relu(self.embed(x)), training=training)
         states, last = self.gru(embedded, state)
         mixed = self.drop(ops.relu(self.mix(states)), training=training)
@@ -176,7 +175,7 @@ class AccompanistNet(keras.Model):
 
 
 def loss(true: Tensor, predicted: Tensor) -> Tensor:
-    """Cross-entropies of all heads, [B, T], weighted step by step.
+    """Return the sum of all heads' cross-entropies, [B, T], times the weight of each step.
 
     `true` [B, T, 29]: chord, ahead (shares), bass as a class 0..12, strikes, weight. `predicted` [B, T, 40]:
     the heads of `AccompanistNet` side by side.
@@ -196,14 +195,14 @@ def loss(true: Tensor, predicted: Tensor) -> Tensor:
 
 
 def sequence_model(net: AccompanistNet, steps: int) -> keras.Model:
-    """The net for a fit: x [B, steps, INPUT_SIZE] -> its heads side by side [B, steps, 40]."""
+    """Return the net for a fit: x [B, steps, INPUT_SIZE] -> its heads side by side [B, steps, 40]."""
     x = keras.Input((steps, INPUT_SIZE), name="x")
     outputs = net(x)
     return keras.Model(x, keras.layers.Concatenate(axis=-1)([outputs[name] for name in HEADS]))
 
 
 def step_model(net: AccompanistNet) -> keras.Model:
-    """The net as a pure step: x [1, INPUT_SIZE], state_gru [1, S] -> y_chord, y_ahead, y_bass, y_strike, next_gru."""
+    """Return the net as a step: x [1, INPUT_SIZE], state_gru [1, S] -> y_chord, y_ahead, y_bass, y_strike, next_gru."""
     x = keras.Input((INPUT_SIZE,), batch_size=1, name="x")
     state = keras.Input((net.state_size,), batch_size=1, name="state_gru")
     return keras.Model({"x": x, "state_gru": state}, _Step(net, name="step")({"x": x, "state_gru": state}))

@@ -1,4 +1,4 @@
-"""Finding a published corpus: its unpacked tree, or the archive that is unpacked once into the cache."""
+"""Finds the folder of a published corpus. An archive is unpacked into the cache once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from device.errors import UserError
 
 
 def corpus_folder(data: Path, cache: Path, archive: str) -> Path:
-    """`data/ARCHIVE` where it is a folder, else `data/ARCHIVE.tar.xz` unpacked into `cache/unpacked/ARCHIVE`.
+    """Return `data/ARCHIVE` if it is a folder, else unpack `data/ARCHIVE.tar.xz` into `cache/unpacked/ARCHIVE`.
 
-    UserError where neither is there.
+    Raises UserError if `data` holds neither.
     """
     folder, packed, unpacked = data / archive, data / f"{archive}.tar.xz", cache / "unpacked" / archive
     if folder.is_dir():

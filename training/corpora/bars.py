@@ -1,4 +1,4 @@
-"""Where full bars start, from the measures a score is printed in."""
+"""Finds the quarters at which full bars start, from the measures printed in a score."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ TOLERANCE = 1e-3
 
 
 def bar_length(meters: list[Meter], quarter: float) -> float:
-    """Quarters in a bar of the meter that holds at this quarter; meters must be sorted and not empty."""
+    """Return the length in quarters of a bar at `quarter`. `meters` must be sorted and must not be empty."""
     index = bisect_right([meter[0] for meter in meters], quarter + TOLERANCE) - 1
     _, beats, beat_type = meters[max(0, index)]
     return beats * 4.0 / beat_type
 
 
 def full_bars(starts: list[float], end: float, meters: list[Meter]) -> npt.NDArray[np.float64]:
-    """Downbeats (quarters) among the measures' starts, for measures that follow each other up to `end`.
+    """Return the downbeats in quarters. `starts` are the starts of consecutive measures; the last one stops at `end`.
 
-    A first measure shorter than its meter is a pickup and holds none. A measure that completes a short one, as where a
-    repeat sign divides a bar, holds none either.
+    A first measure that is shorter than its meter is a pickup and has no downbeat. A repeat sign can divide a bar into
+    two short measures; the second of them has no downbeat.
     """
     downbeats: list[float] = []
     filled = 0.0

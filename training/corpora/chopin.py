@@ -1,7 +1,7 @@
 """Chopin's first editions in Humdrum (github.com/pl-wnifc/humdrum-chopin-first-editions), read through Verovio.
 
-The lowest staff (spine 0) is the left hand, the next the right, the singer of op. 74 above them the voice; strings and
-orchestra are left out, and so are grace notes, which take no time of their own. Repeats are not unfolded.
+The lowest staff (spine 0) is the left hand and the next one the right hand. In op. 74 the staff above them is the
+voice. Strings, orchestra and grace notes (which have no duration) are left out. Repeats are not unfolded.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ ARCHIVE = "chopin-first-editions"
 EXCLUDED_OPERA = frozenset(
     {6, 7, 10, 17, 24, 25, 28, 30, 33, 41, 45, 50, 56, 59, 63, 66, 67, 68},
 )
-"""Every mazurka, étude and prelude with an opus number, and op. 66: heard in MAPS, on which the project is measured."""
+"""Opus numbers that are kept out of training: mazurkas, études, preludes and op. 66. MAPS, a test set, holds them."""
 
 EXCLUDED_STEMS = ("MEG",)
-"""The mazurka without an opus number (à Émile Gaillard), whose second edition has no title record."""
+"""The mazurka à Émile Gaillard has no opus number, and its second edition has no title record."""
 
 EXCLUDED_TITLE = re.compile(r"\b(ma[sz]o?urkas?|etudes?|preludes?|praludi(?:um|en))\b")
 TITLE_RECORD = re.compile(r"^!!!(?:OTL|PTL|AGN|rism-genre|rism-title)[^:\n]*:(.*)$", re.MULTILINE)
@@ -35,13 +35,13 @@ OPUS_RECORD = re.compile(r"^!!!(?:OPS|rism-opus):\D*0*(\d+)", re.MULTILINE | re.
 
 SONGS = "074"
 SONGS_COMPOSER = "Chopin,_Frédéric"
-"""Op. 74 is in OpenScore Lieder too, under this composer: both must fall on one side."""
+"""OpenScore Lieder holds op. 74 too, under this composer. The shared name puts both copies into one split."""
 
 SEPARATE_072 = {"marche": "002", "001": "003", "002": "004", "003": "005"}
-"""The numbers that op. 72's march and écossaises, printed separately, bear in the edition of the whole."""
+"""Op. 72's march and écossaises were also printed separately. Maps their own numbers to those in the full edition."""
 
 TIMED = re.compile(r"(?:^|\t)(?![^\t]*[qQ])[^\w\t]*\d[^\t]*[a-gA-Gr]")
-"""A kern token that takes time: a duration, then a pitch or r, and in the whole chord no mark of a grace note."""
+"""A kern token with a duration: digits, then a pitch or r. No note of its chord has the mark of a grace note."""
 
 SHARP_FLAT = {"#": 1, "-": -1}
 MEI = "{http://www.music-encoding.org/ns/mei}"
@@ -49,7 +49,7 @@ XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
 
 def work_of(stem: str) -> str:
-    """What all editions of one opus share: '025_7' and '025' -> '025', '072sep' -> '072', 'GDC-1c-Sam' -> 'GDC'."""
+    """Return the opus of an edition: '025_7' and '025' -> '025', '072sep' -> '072', 'GDC-1c-Sam' -> 'GDC'."""
     found = re.match(r"\d{3}|[A-Za-z]+", stem)
     if found is None:
         raise ValueError(f"{stem}.krn is not named as the first editions are: OPUS-EDITION-PUBLISHER-NUMBER.krn")
@@ -57,7 +57,7 @@ def work_of(stem: str) -> str:
 
 
 def movement_of(stem: str) -> str:
-    """What the editions of one movement share: opus and number ('009/002'); an opus of one piece is its number 1."""
+    """Return opus and movement number ('009/002'), the same for all editions. A single piece has number 1."""
     number = re.search(r"-(\d{3}|marche)\b", stem)
     section = re.match(r"\d{3}_(\d+)(?=-)", stem)
     part = number.group(1) if number else f"{int(section.group(1)):03d}" if section else "001"
@@ -69,7 +69,7 @@ def movement_of(stem: str) -> str:
 
 
 def is_excluded(stem: str, text: str = "") -> bool:
-    """Whether a file must never be trained on, by its name or by its reference records (either suffices)."""
+    """Report whether a file must stay out of training. Its name or one of its reference records can exclude it."""
     work = work_of(stem)
     if work in EXCLUDED_STEMS or (work.isdigit() and int(work) in EXCLUDED_OPERA):
         return True
@@ -81,8 +81,11 @@ def is_excluded(stem: str, text: str = "") -> bool:
 
 
 def edition_files(root: Path) -> list[Path]:
-    """The files that may be trained on: nothing excluded, no single part of a string player, no score with strings
-    where the piano part has a file of its own."""
+    """Return the files that training may use.
+
+    Excluded works and parts of string players are left out. A score with strings is left out if its piano part has a
+    file of its own.
+    """
     paths = sorted(root.glob("**/kern/*.krn"))
     with_piano_part = {path.stem.removesuffix("-piano") for path in paths if path.stem.endswith("-piano")}
     return [
@@ -95,7 +98,7 @@ def edition_files(root: Path) -> list[Path]:
 
 
 def primary_files(paths: list[Path]) -> set[Path]:
-    """One edition of each movement: the first by name."""
+    """Return one edition of each movement: the first by name."""
     first: dict[str, Path] = {}
     for path in sorted(paths):
         first.setdefault(movement_of(path.stem), path)
@@ -103,12 +106,12 @@ def primary_files(paths: list[Path]) -> set[Path]:
 
 
 def read_edition(path: Path, primary: bool = True) -> Piece:
-    """Read one Humdrum file; ValueError where it holds no two staves of notes."""
+    """Read one Humdrum file. Raises ValueError if it has fewer than two staves of notes or is excluded."""
     text = path.read_text("utf-8", "replace")
     if is_excluded(path.stem, text):
         raise ValueError(f"{path.name} is a mazurka, étude, prelude or op. 66, which are kept out of training")
-    # Lists of sections (*>[A,B,A]) would make Verovio unfold some repeats and not others, and a grace note, which
-    # always has a line of its own, would make it delay the note after it.
+    # Lists of sections (*>[A,B,A]) make Verovio unfold some repeats and not others. A grace note makes Verovio delay
+    # the next note. Both always have lines of their own, so those lines are removed.
     lines = [line for line in text.split("\n") if not line.startswith("*>") and not is_grace(line)]
     work = work_of(path.stem)
     group = SONGS_COMPOSER if work == SONGS else f"Chopin, op. {work}"
@@ -148,9 +151,10 @@ def read_edition(path: Path, primary: bool = True) -> Piece:
 
 
 def merge_ties(rows: list[tuple[float, float, int, HandLabel, bool]]) -> list[tuple[float, float, int, HandLabel]]:
-    """Notes (onset, offset, pitch, hand) from rows that say, fifth, whether the note is tied to one before it.
+    """Join tied notes. Returns rows (onset, offset, pitch, hand).
 
-    Verovio joins ties within a voice and leaves those that end in another voice, as where a spine divides.
+    The fifth column of an input row says whether the note is tied to an earlier one. Verovio joins ties within a
+    voice, but not those that end in another voice, for example where a spine divides.
     """
     merged: list[tuple[float, float, int, HandLabel]] = []
     ending: dict[tuple[float, int, HandLabel], int] = {}
@@ -166,12 +170,12 @@ def merge_ties(rows: list[tuple[float, float, int, HandLabel, bool]]) -> list[tu
 
 
 def is_grace(line: str) -> bool:
-    """Whether this line of a Humdrum file holds grace notes (q, or Q for a group) and nothing that takes time."""
+    """Report whether a line of a Humdrum file holds only grace notes (q, or Q for a group)."""
     return line[:1] not in "*!=" and "q" in line.lower() and TIMED.search(line) is None
 
 
 def staves(mei: ElementTree.Element) -> dict[str, int]:
-    """Staff number (1 is the highest) of every note's id."""
+    """Return the staff number of each note id. Staff 1 is the highest."""
     return {
         note.attrib[XML_ID]: int(staff.attrib["n"])
         for staff in mei.iter(f"{MEI}staff")
@@ -180,7 +184,7 @@ def staves(mei: ElementTree.Element) -> dict[str, int]:
 
 
 def token_of(lines: list[str], identifier: str) -> str:
-    """The Humdrum token that Verovio's id names: 'note-L22F1S2' is line 22, field 1, note 2 of the chord."""
+    """Return the Humdrum token for a Verovio id: 'note-L22F1S2' is line 22, field 1, note 2 of the chord."""
     found = re.match(r"note-L(\d+)F(\d+)(?:S(\d+))?", identifier)
     if found is None:
         raise ValueError(f"Verovio names a note {identifier}, which is no place in a Humdrum file")
@@ -200,7 +204,7 @@ def pitch_of(token: str) -> int:
 
 
 def hands(numbers: list[int], sung: bool) -> dict[int, HandLabel]:
-    """Label of each staff number, sorted from the top; empty where there are not two."""
+    """Return the label of each staff number. `numbers` is sorted from the top. Empty if there are fewer than two."""
     if len(numbers) < 2:
         return {}
     found = {numbers[-1]: HandLabel.LEFT, numbers[-2]: HandLabel.RIGHT}
@@ -210,13 +214,13 @@ def hands(numbers: list[int], sung: bool) -> dict[int, HandLabel]:
 
 
 def line_of(identifier: str) -> int:
-    """The 1-based line that Verovio's id ('measure-L25') names; 1 where it names none."""
+    """Return the 1-based line in a Verovio id ('measure-L25'), or 1 if the id has none."""
     found = re.search(r"-L(\d+)", identifier)
     return int(found.group(1)) if found else 1
 
 
 def meters_of(lines: list[str], measures: list[tuple[int, float]]) -> list[Meter]:
-    """Meters from the *M interpretations, each placed at the measure of the first data line after it."""
+    """Return the meters of the *M records. Each starts at the measure of the first data line after its record."""
     meters: list[Meter] = []
     pending: tuple[int, int] | None = None
     for number, line in enumerate(lines, 1):

@@ -1,7 +1,7 @@
 """OpenScore Lieder (github.com/OpenScore/Lieder): songs for voice and two-staff piano in MusicXML, read by partitura.
 
-The piano's upper staff is the right hand, its lower staff the left; every other part is the voice. Ties are merged,
-grace notes, which take no time of their own, are left out, and repeats are not unfolded.
+The piano's upper staff is the right hand and its lower staff the left hand. Every other part is the voice. Ties are
+merged. Grace notes, which have no duration, are left out. Repeats are not unfolded.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def song_files(root: Path) -> list[Path]:
 
 
 def place_of(path: Path) -> tuple[str, str]:
-    """Composer and work (composer/set/song) that a path under `scores` names, in Unicode form NFC."""
+    """Return composer and work (composer/set/song) from a path under `scores`, in Unicode form NFC."""
     parts = [unicodedata.normalize("NFC", part) for part in path.parent.parts]
     start = len(parts) - parts[::-1].index("scores")
     return parts[start], "/".join(parts[start:])
 
 
 def read_song(path: Path) -> Piece:
-    """Read one `.mxl` or `.musicxml`; NoPianoError where no part has two staves."""
+    """Read one `.mxl` or `.musicxml` file. Raises NoPianoError if no part has two staves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         score = partitura.load_musicxml(str(path))
@@ -72,12 +72,12 @@ def is_piano(part: Part) -> bool:
 
 
 def quarters(part: Part, ticks: list[int]) -> Any:
-    """Quarters since the part's first tick, pickup included."""
+    """Convert ticks to quarters since the part's first tick. A pickup counts."""
     return part.quarter_map(np.array(ticks, np.float64)) - part.quarter_map(part.first_point.t)
 
 
 def rows(part: Part, hand: HandLabel | None = None) -> Any:
-    """(n, 4): onset and duration in quarters, sounding pitch, hand (by staff where none is given)."""
+    """Return [n, 4]: onset and duration in quarters, sounding pitch, hand. The staff decides if `hand` is None."""
     shift = transposition_of(part)
     notes = [note for note in part.notes_tied if isinstance(note, Note) and not isinstance(note, GraceNote)]
     onset = quarters(part, [note.start.t for note in notes])
@@ -89,7 +89,7 @@ def rows(part: Part, hand: HandLabel | None = None) -> Any:
 
 
 def transposition_of(part: Part) -> int:
-    """Semitones from written to sounding pitch, for a clarinet or a tenor's clef."""
+    """Return semitones from written to sounding pitch. It is not 0 for a clarinet or a tenor's clef, for example."""
     found = next(part.iter_all(Transposition), None)
     return 0 if found is None else int(found.chromatic or 0)
 

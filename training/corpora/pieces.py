@@ -1,4 +1,4 @@
-"""A piece of music as both models are trained on it: notes with hands, bars, and for a performance its clock."""
+"""The form of a piece that both models are trained on: notes with hands, bars, and beat times if it was performed."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ class HandLabel(IntEnum):
     LEFT = 1
     VOICE = 2
     OTHER = 3
-    """Played by the pianist, by which hand is not known."""
+    """The pianist plays the note; the hand is not known."""
 
 
 NOTE_DTYPE = np.dtype(
     [("onset", "<f4"), ("duration", "<f4"), ("pitch", "u1"), ("velocity", "u1"), ("hand", "u1")],
 )
-"""Onset in quarters from the piece's start, duration in quarters, MIDI pitch, velocity (0: unknown), `HandLabel`."""
+"""Fields: onset in quarters from the piece's start, duration in quarters, MIDI pitch, velocity (0: unknown), and
+`HandLabel`."""
 
 BARE_NOTE_DTYPE = np.dtype([("onset", "<f8"), ("duration", "<f8"), ("pitch", "u1")])
-"""A note of one hand: onset and duration in quarters, MIDI pitch. The device's left hand is compared in this form."""
+"""Fields of a note without its hand: onset and duration in quarters, MIDI pitch. The device's left hand is compared
+with others in this form."""
 
 Notes = npt.NDArray[Any]
 """A structured array of notes [n] with at least the fields of `BARE_NOTE_DTYPE`."""
@@ -44,10 +46,10 @@ Meter = tuple[float, int, int]
 class Piece:
     """One movement, song or edition, unquantised.
 
-    `notes` is sorted by onset, then pitch. `downbeats` are the quarters at which a full bar starts: after a pickup the
-    first is above 0. `beat_s` is the second at which each quarter 0, 1, 2 ... is played, None for a score.
-    `group` is what splits keep together, and `work` what several editions share; exactly one edition of a work is
-    `primary`.
+    `notes` is sorted by onset, then pitch. `downbeats` are the quarters at which full bars start; after a pickup the
+    first is above 0. `beat_s` is the time in seconds of each quarter 0, 1, 2 ..., or None for a score.
+    All pieces of one `group` are in the same split. All editions of one piece have the same `work`, and exactly one of
+    them is `primary`.
     """
 
     name: str
@@ -63,11 +65,11 @@ class Piece:
     title: str = ""
 
     def of(self, *hands: HandLabel) -> Notes:
-        """The notes of these hands, in order."""
+        """Return the notes of these hands, in order."""
         return self.notes[np.isin(self.notes["hand"], hands)]
 
     def seconds(self, quarters: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """When these quarters are played; ValueError for a score, which has no clock of its own."""
+        """Return the times in seconds of these quarters. Raises ValueError for a score, which has no beat times."""
         if self.beat_s is None:
             raise ValueError(f"{self.name} is a score: it has quarters and no seconds")
         return np.interp(np.asarray(quarters, np.float64), np.arange(len(self.beat_s)), self.beat_s)
@@ -76,7 +78,7 @@ class Piece:
 def as_notes(
     onset: npt.ArrayLike, duration: npt.ArrayLike, pitch: npt.ArrayLike, velocity: npt.ArrayLike, hand: npt.ArrayLike
 ) -> Notes:
-    """Columns (each of length n, or a scalar) to a sorted array of `NOTE_DTYPE`."""
+    """Build a sorted array of `NOTE_DTYPE` from columns. Each column has length n or is a scalar."""
     columns = np.broadcast_arrays(onset, duration, pitch, velocity, hand)
     notes = np.empty(columns[0].shape, NOTE_DTYPE)
     for name, column in zip(NOTE_DTYPE.names or (), columns, strict=True):
@@ -85,12 +87,12 @@ def as_notes(
 
 
 def piece_path(cache: Path, corpus: str, name: str) -> Path:
-    """Where the piece lies in a cache folder."""
+    """Return the path of the piece in a cache folder."""
     return cache / "pieces" / corpus / f"{name}.npz"
 
 
 def save_piece(cache: Path, piece: Piece) -> Path:
-    """Write the piece so that a reader finds all of it or nothing."""
+    """Write the piece atomically: a reader finds all of it or nothing."""
     path = piece_path(cache, piece.corpus, piece.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -112,7 +114,7 @@ def save_piece(cache: Path, piece: Piece) -> Path:
 
 
 def load_piece(path: Path, split: str | None = None) -> Piece | None:
-    """Read one piece; None where it belongs to another split than the one asked for."""
+    """Read one piece. Returns None if `split` is given and the piece belongs to another one."""
     with np.load(path, allow_pickle=False) as data:
         name, corpus, group, work, own_split, title = (str(text) for text in data["text"])
         if split is not None and split != own_split:
@@ -134,6 +136,6 @@ def load_piece(path: Path, split: str | None = None) -> Piece | None:
 
 
 def load_pieces(cache: Path, corpus: str, split: str | None = None) -> list[Piece]:
-    """All cached pieces of a corpus, by name; empty where `prepare` has not run."""
+    """Return all cached pieces of a corpus, by name. Empty if `prepare` has not run."""
     paths = sorted((cache / "pieces" / corpus).glob("*.npz"))
     return [piece for path in paths if (piece := load_piece(path, split)) is not None]

@@ -1,7 +1,7 @@
 """POP909 (github.com/music-x-lab/POP909-Dataset): pop songs played on a keyboard, with beats.
 
-The melody is the right hand. PIANO is both hands: its notes below middle C and below the sounding melody are the left
-hand, the rest is `HandLabel.OTHER`. BRIDGE, a second melody, is left out.
+The track MELODY is the right hand. The track PIANO holds both hands: its notes below middle C and below the sounding
+melody are the left hand, the others are `HandLabel.OTHER`. The track BRIDGE, a second melody, is left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Array = npt.NDArray[np.float64]
 
 
 def song_files(root: Path) -> list[Path]:
-    """The MIDI file of each song (not its `versions`), by number."""
+    """Return the MIDI file of each song, by number. The folders `versions` are left out."""
     return sorted(path for path in root.glob("**/*.mid") if path.stem == path.parent.name)
 
 
@@ -57,12 +57,15 @@ def read_song(midi: Path) -> Piece:
 
 
 def quarters_at(seconds: Array, beat_s: Array) -> Array:
-    """The inverse of `Piece.seconds`."""
+    """Convert seconds to quarters: the inverse of `Piece.seconds`."""
     return np.interp(seconds, beat_s, np.arange(len(beat_s)))
 
 
 def cover(beat_s: Array, end_s: float) -> tuple[Array, int]:
-    """Beats continued at their first and last interval, so that 0 s and `end_s` lie within; how many came before."""
+    """Extend the beats at their first and last interval to cover 0 s to `end_s`.
+
+    Returns the beats in seconds, and the number of beats that were added at the start.
+    """
     first, last = beat_s[1] - beat_s[0], beat_s[-1] - beat_s[-2]
     before = max(0, int(np.ceil(beat_s[0] / first - 0.5)))
     after = max(0, int(np.ceil((end_s - beat_s[-1]) / last)))
@@ -72,9 +75,9 @@ def cover(beat_s: Array, end_s: float) -> tuple[Array, int]:
 
 
 def bars(table: Array, before: int, n_quarters: int) -> tuple[Array, list[Meter]]:
-    """Bar starts and meters from the columns of `beat_midi.txt`: seconds, start of a half bar, start of a bar.
+    """Return bar starts (quarters) and meters from `beat_midi.txt`: seconds, start of a half bar, start of a bar.
 
-    Where half bars have three beats the song is in three: the second column then marks its bars.
+    If half bars have three beats, the song is in three and the second column marks its bars.
     """
     half = np.flatnonzero(table[:, 1] > 0)
     full = np.flatnonzero(table[:, 2] > 0)
@@ -92,7 +95,7 @@ def bars(table: Array, before: int, n_quarters: int) -> tuple[Array, list[Meter]
 
 
 def is_left(piano: dict[str, Any], melody: dict[str, Any]) -> npt.NDArray[np.bool_]:
-    """Which piano notes lie below middle C and below every melody note sounding at their onset."""
+    """Mark the piano notes below middle C and below every melody note that sounds at their onset."""
     left = piano["pitch"] < MIDDLE_C
     starts, ends, pitches = melody["time"], melody["time"] + melody["duration"], melody["pitch"]
     for index in np.flatnonzero(left):

@@ -20,24 +20,24 @@ from training.corpora.archives import corpus_folder
 from training.corpora.pieces import CORPORA, SPLITS, HandLabel, Piece, load_pieces, piece_path, save_piece
 
 FILE_TIMEOUT_S = 120
-"""The longest piano score takes a tenth of this; what takes longer is malformed."""
+"""Processor seconds per file. The longest piano score takes a tenth of this; a file that takes longer is malformed."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read, and how."""
+    """One file, by name, and the function that reads it."""
 
     name: str
     read: Callable[[], Piece]
 
 
 def reader_of(corpus: str) -> Any:
-    """The module that reads `corpus`: it stands beside this one and has the name of the corpus."""
+    """Return the module that reads `corpus`. It is in this package and has the name of the corpus."""
     return import_module(f"{__package__}.{corpus}")
 
 
 def jobs_of(corpus: str, root: Path) -> list[Job]:
-    """The files of a corpus; of several editions the primary ones first."""
+    """Return one job for each file of a corpus. Primary editions come first."""
     reader = reader_of(corpus)
     if corpus != "chopin":
         return [Job(path.stem, partial(reader.read_song, path)) for path in reader.song_files(root)]
@@ -49,7 +49,7 @@ def jobs_of(corpus: str, root: Path) -> list[Job]:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """TimeoutError inside the block once it has used this much processor time (main thread only)."""
+    """Raise TimeoutError in the block after `seconds` of processor time. Works in the main thread only."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise TimeoutError(f"took more than {seconds} s of processor time")
@@ -64,7 +64,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def prepare_corpus(corpus: str, data: Path, cache: Path) -> dict[str, str]:
-    """Cache every piece that is not cached yet; returns the files that could not be read, and why."""
+    """Cache every piece that is not cached yet. Returns the reason for each file that could not be read."""
     failed: dict[str, str] = {}
     jobs = jobs_of(corpus, corpus_folder(data, cache, reader_of(corpus).ARCHIVE))
     for job in tqdm(jobs, desc=corpus, unit="piece"):
@@ -74,13 +74,13 @@ def prepare_corpus(corpus: str, data: Path, cache: Path) -> dict[str, str]:
             with time_limit(FILE_TIMEOUT_S):
                 save_piece(cache, job.read())
         except Exception as error:
-            # The parsers raise whatever a malformed file leads them to; one file must not end the run.
+            # The parsers raise many kinds of errors for malformed files. One such file must not end the run.
             failed[job.name] = f"{type(error).__name__}: {error}"
     return failed
 
 
 def summary(pieces: list[Piece]) -> str:
-    """A line per split: pieces (primary ones), then notes of each hand."""
+    """Return one line per split: the number of pieces (and primary ones), then the notes of each hand."""
     lines = []
     for split in SPLITS:
         chosen = [piece for piece in pieces if piece.split == split]
@@ -97,9 +97,9 @@ def summary(pieces: list[Piece]) -> str:
 @click.command()
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=Path("../shared/data"))
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path), default=Path(".cache"))
-@click.option("--corpus", type=click.Choice(CORPORA), multiple=True, help="Only this one; may be repeated.")
+@click.option("--corpus", type=click.Choice(CORPORA), multiple=True, help="Read only this corpus; may be repeated.")
 def prepare(data: Path, cache: Path, corpus: tuple[str, ...]) -> None:
-    """Read the published corpora into the cache; run again to go on where it stopped."""
+    """Read the published corpora into the cache. Run it again to continue after a stop."""
     for name in corpus or CORPORA:
         failed = prepare_corpus(name, data, cache)
         click.echo(f"{name}:\n{summary(load_pieces(cache, name))}")

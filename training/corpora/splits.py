@@ -1,4 +1,4 @@
-"""Which side a piece is on: decided by its composer, work or number alone, so that no rerun changes it."""
+"""Assigns pieces to splits. Only the composer, work or number decides, so the splits are the same in every run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ POP909_TEST = range(820, 910)
 
 
 def split_of_name(name: str) -> str:
-    """'test' for the lowest tenth of the SHA-256 of the name, 'valid' for the next, else 'train'.
+    """Return 'test' for the lowest tenth of the SHA-256 of the name, 'valid' for the next tenth, else 'train'.
 
-    The name is compared in Unicode form NFC: an archive unpacked elsewhere may hold it decomposed.
+    The name is converted to Unicode form NFC first, because some systems unpack archives with decomposed names.
     """
     digest = hashlib.sha256(unicodedata.normalize("NFC", name).encode()).digest()
     share = int.from_bytes(digest[:8], "big") / 2**64
@@ -27,7 +27,7 @@ def split_of_name(name: str) -> str:
 
 
 def split_of_song(number: int) -> str:
-    """The side of POP909's song with this number."""
+    """Return the split of POP909's song with this number."""
     if number in POP909_TEST:
         return "test"
     return "valid" if number in POP909_VALID else "train"

@@ -1,4 +1,4 @@
-"""Takes with what the shipped transcriber made of them, for the pictures of a report."""
+"""Takes together with the notes that a transcriber heard in them, for the pictures of a report."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from training.transcriber.gate_fit import Posteriors
 
 @dataclass(frozen=True)
 class Case:
-    """A take with what was heard of it."""
+    """A take, the notes heard in it, and the inputs and outputs of the transcriber."""
 
     take: Take
     heard: Heard
     judged: Judged
     frames: npt.NDArray[np.float32]
-    """[frames, bins, channels] levels."""
+    """Levels of the spectrum, [frames, bins, channels]."""
     own: npt.NDArray[np.float32]
-    """[frames, 88, 2] what the transcriber was told of our own notes."""
+    """The device's own notes as the transcriber was given them, [frames, 88, 2]."""
     posteriors: Posteriors
 
 
 def case_of(bundle: Bundle, take: Take) -> Case:
-    """Stream a take through the bundle."""
+    """Stream a take through the bundle's hearing, and keep every frame."""
     heard = listen(hearing_of(bundle), take)
     spec = bundle.features
     features, transcriber, own = Features(spec), Transcriber(bundle.transcriber()), OwnNotes()

@@ -1,4 +1,4 @@
-"""Hearing, measured: the shipped .tflite streamed hop by hop, beside Basic Pitch on the same sound in the same run."""
+"""Measures the hearing: the .tflite of a bundle, streamed hop by hop, beside Basic Pitch on the same sound."""
 
 from __future__ import annotations
 
@@ -21,19 +21,25 @@ from training.note_scores import Notes, Score, matched, score
 
 OURS = "lefthand"
 BINS = 15
+"""Bins of the calibration error; each holds the same number of notes."""
 OCTAVE_NOTES = 300
+"""Notes that an octave needs to count for the calibration error, so that its bins are not too small."""
 FEWEST_HITS = 10
+"""Hits that a take needs for a velocity error: a scale and an offset are fitted to them."""
 LATE_S = 0.15
-"""Onsets this near to a label are compared with it in time."""
+"""Seconds. A note this near to a label is compared with it in time, even if it is no hit."""
 SOFT, MIDDLE = 30, 45
-"""Velocities below which a stroke is told apart from the others."""
+"""MIDI velocities that divide strokes into soft, middle and loud ones."""
 BACK_S = (-0.05, 0.3)
-"""A note heard so long after we struck its key, and not the player's, is our own."""
+"""Seconds, from and to. A false note this long after the device struck the same key is the device's own note."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """Notes of a take, without our own: `notes` [n, 4], and for each `decided_s` and `confidence` [n]."""
+    """The notes heard in a take, without those marked as the device's own.
+
+    `notes` is [n, 4]: onset and end in seconds, MIDI pitch, velocity. `decided_s` and `confidence` are [n].
+    """
 
     notes: Notes
     decided_s: npt.NDArray[np.float64]
@@ -41,7 +47,10 @@ class Heard:
 
 
 def listen(hearing: Hearing, take: Take) -> Heard:
-    """A take streamed through a bundle's hearing from its first state, which knows what was sent when it was."""
+    """Stream a take through `hearing` after a reset, and return the notes heard.
+
+    The hearing gets each note that the device sent at the time when it was sent.
+    """
     hearing.reset()
     hops = Hops(take.rate, hearing.spec.sample_rate, hearing.spec.hop)
     rows: list[list[float]] = []
@@ -67,14 +76,14 @@ def listen(hearing: Hearing, take: Take) -> Heard:
 
 @dataclass
 class Result:
-    """One system on one set of takes."""
+    """The scores of one system on one set of takes, its CPU time and the length of the sound in seconds."""
 
     scores: list[Score]
     cpu_s: float
     audio_s: float
 
     def row(self) -> str:
-        """Mean over recordings, in per cent; CPU seconds per second of sound."""
+        """A line of the table: means over recordings in per cent, and CPU seconds per second of sound."""
         means = [100 * float(np.mean([getattr(s, f.name) for s in self.scores])) for f in fields(Score)]
         return " ".join(f"{m:7.1f}" for m in means) + f" {self.cpu_s / self.audio_s:8.4f}"
 
@@ -85,33 +94,33 @@ HEADER = " ".join([" " * 20, *(f"{column:>7}" for column in COLUMNS), f"{'CPU/s'
 
 @dataclass
 class Comparison:
-    """Ours and the peer's variants on the same takes, and more of ours: a row for each note, [n] or [n, 2]."""
+    """The results of our system and of the peer's variants on the same takes, and more figures of our system."""
 
     results: dict[str, Result] = field(default_factory=dict)
     delays_s: list[float] = field(default_factory=list)
-    """decided_s minus the labelled onset, of hits."""
+    """The decision time minus the labelled onset of each hit, in seconds."""
     confidence: list[tuple[float, bool, int]] = field(default_factory=list)
-    """(confidence, whether it is a hit, pitch) of every note that was let through."""
+    """(confidence, whether it is a hit, MIDI pitch) of every note that the gate let through."""
     velocity: list[tuple[float, float]] = field(default_factory=list)
-    """For each take, the mean error of the velocities of hits, and that of the take's median velocity."""
+    """For each take: the mean error of the hits' velocities, and the mean error of always the median velocity."""
     late: list[tuple[float, float]] = field(default_factory=list)
-    """(labelled velocity, heard minus labelled onset in seconds) of notes heard within `LATE_S` of their labels."""
+    """(labelled velocity, heard minus labelled onset in seconds) of each note heard within `LATE_S` of its label."""
     found: list[tuple[float, float]] = field(default_factory=list)
     """(labelled velocity, 1 if it is a hit, else 0) of every label."""
     pitches: list[tuple[float, float]] = field(default_factory=list)
     """(labelled pitch, 1 if it is a hit, else 0) of every label."""
     ends: list[float] = field(default_factory=list)
-    """Of every hit: -1 if it ends too soon for a hit with offset, 1 if too late, else 0."""
+    """For every hit: -1 if it ends too soon for a hit with offset, 1 if too late, else 0."""
     false: list[float] = field(default_factory=list)
-    """For each take, notes that are none of the player's, a minute."""
+    """For each take: false notes a minute, which are notes that the player did not play."""
     taken: list[float] = field(default_factory=list)
-    """For each take in which we are heard: our notes that were taken for the player's, a minute."""
+    """For each take in which the device plays: its own notes that were taken for the player's, a minute."""
 
 
 def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> Comparison:
-    """Ours, and the peer where given, on `takes`."""
+    """Measure the bundle on `takes`, and the peer too if it is given."""
     compared = Comparison()
-    # loaded once, as the peer's model is: a box loads its own once a day
+    # loaded once, like the peer's model, because the device loads it only when it starts
     hearing = hearing_of(bundle)
 
     def add(system: str, found: Notes, take: Take, cpu_s: float) -> None:
@@ -163,20 +172,23 @@ def _is_back(note: Notes, pitch: int, on_s: float) -> bool:
 
 
 def velocity_error(found: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Mean absolute error of velocities after one scale and offset (least squares), and that of the median."""
+    """The mean absolute error of velocities after a least-squares scale and offset, and that of the median velocity."""
     slope, offset = np.polyfit(found, wanted, 1) if np.ptp(found) else (0.0, float(np.mean(wanted)))
     mean = float(np.abs(slope * found + offset - wanted).mean())
     return mean, float(np.abs(np.median(wanted) - wanted).mean())
 
 
 def ends(found: Notes, wanted: Notes) -> float:
-    """-1 where a note ends too soon for the one `wanted` (both [4]), 1 where too late: by 50 ms or a fifth of it."""
+    """-1 if the note `found` ends too soon for the label `wanted` (both [4]), 1 if it ends too late, else 0.
+
+    The allowed error is 50 ms or a fifth of the label's length, whichever is longer.
+    """
     late_s, allowed_s = found[1] - wanted[1], max(0.05, 0.2 * (wanted[1] - wanted[0]))
     return float(np.sign(late_s)) if abs(late_s) > allowed_s else 0.0
 
 
 def by_pitch(labels: list[tuple[float, float]]) -> str:
-    """Recall of (pitch, hit or not) rows in per cent, and of how many labels, octave by octave below middle C."""
+    """The recall in per cent and the number of labels in each range of pitches, from rows (pitch, 1 if a hit)."""
     pitch, hit = np.array(labels, np.float64).T
     parts = {
         "below C2": pitch < 36,
@@ -188,7 +200,7 @@ def by_pitch(labels: list[tuple[float, float]]) -> str:
 
 
 def by_velocity(rows: list[tuple[float, float]]) -> dict[str, npt.NDArray[np.float64]]:
-    """The values of (velocity, value) rows, by how hard the keys were struck."""
+    """The values of rows (velocity, value), divided into soft, middle and loud strokes."""
     velocity, value = np.array(rows, np.float64).T
     parts = {
         f"below {SOFT}": velocity < SOFT,
@@ -199,19 +211,22 @@ def by_velocity(rows: list[tuple[float, float]]) -> dict[str, npt.NDArray[np.flo
 
 
 def lateness(notes: list[tuple[float, float]]) -> str:
-    """Percentiles of (velocity, lateness in seconds) rows, by how hard the keys were struck."""
+    """Percentiles 10, 50 and 90 in ms for soft, middle and loud strokes, from rows (velocity, delay in seconds)."""
     told = {name: np.percentile(1000 * late_s, [10, 50, 90]) for name, late_s in by_velocity(notes).items()}
     return "; ".join(f"{name}: {low:.0f} {mid:.0f} {high:.0f}" for name, (low, mid, high) in told.items())
 
 
 def recalled(labels: list[tuple[float, float]]) -> str:
-    """Recall of (velocity, hit or not) rows in per cent, and of how many labels, by how hard the keys were struck."""
+    """The recall in per cent and the number of labels for soft, middle and loud strokes, from rows (velocity, hit)."""
     told = by_velocity(labels)
     return "; ".join(f"{name}: {100 * hit.mean():.1f} of {len(hit)}" for name, hit in told.items())
 
 
 def calibration_error(notes: list[tuple[float, bool, int]]) -> float:
-    """Expected calibration error over `BINS` equally full bins, of the octaves (C to B) with enough notes."""
+    """Expected calibration error over `BINS` bins with equal numbers of notes; NaN if there are no notes.
+
+    Only octaves (C to B) with at least `OCTAVE_NOTES` notes count.
+    """
     octaves = Counter(pitch // 12 for _, _, pitch in notes)
     kept = sorted((c, hit) for c, hit, pitch in notes if octaves[pitch // 12] >= OCTAVE_NOTES)
     if not kept:
@@ -222,7 +237,7 @@ def calibration_error(notes: list[tuple[float, bool, int]]) -> float:
 
 
 def false_notes(bundle: Bundle, takes: list[Take]) -> dict[str, float]:
-    """Notes a minute in each take, where there is none to hear."""
+    """Notes heard a minute in each take. The takes hold no piano, so all of them are false."""
     hearing = hearing_of(bundle)
     return {take.name: 60 * len(listen(hearing, take).notes) / (len(take.audio) / take.rate) for take in tqdm(takes)}
 
@@ -233,7 +248,7 @@ def _peer_notes(peer: BasicPitch, take: Take) -> dict[str, tuple[Notes, float]]:
 
 
 def report(title: str, compared: Comparison) -> str:
-    """A table for the terminal."""
+    """A table of the figures for the terminal."""
     lines = [title, HEADER, *(f"{name:20s} {result.row()}" for name, result in compared.results.items())]
     if compared.delays_s:
         d = 1000 * np.array(compared.delays_s)

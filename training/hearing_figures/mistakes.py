@@ -1,4 +1,4 @@
-"""What goes wrong in hearing, note by note: which labels were missed, which notes are ghosts, and of what kind."""
+"""Finds the mistakes of the hearing: missed labels, and false notes ("ghosts") with their kinds."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ import numpy as np
 from training.note_scores import Notes, matched
 
 TOLERANCE_S = 0.05
+"""Seconds. A note is a hit if its onset is this near to its label: the usual limit of transcription scores."""
 LATE_S = 0.15
-"""A note of the same pitch this near a missed label was heard, but at the wrong time."""
+"""Seconds. A ghost this near to a missed label of its pitch is the right note at the wrong time."""
 TOGETHER_S = 0.05
+"""Seconds by which a ghost may miss a label and still belong to it."""
 OCTAVE_LIKE = (12, 19, 24, 28, 31, 36)
-"""Semitones between a tone and its partials."""
+"""Semitones from a tone to its overtones. A ghost at such a distance is heard from an overtone."""
 KINDS = ("late", "repeated", "octave", "neighbour", "other")
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Indices of labels and of found notes by what became of them; `kinds` counts the ghosts by kind."""
+    """The indices of hits, missed labels and ghosts; `kinds` counts the ghosts of each kind."""
 
     hits: list[tuple[int, int]]
-    """(label, found)"""
+    """Pairs of indices: (label, found note)."""
     missed: list[int]
     ghosts: list[int]
     kinds: Counter[str]
 
 
 def judge(found: Notes, wanted: Notes) -> Judged:
-    """Match the notes of a take with its labels, and tell the ghosts apart."""
+    """Match the notes found in a take with its labels, and sort the ghosts into kinds."""
     hits = matched(found, wanted, TOLERANCE_S)
     of_labels, of_found = {i for i, _ in hits}, {j for _, j in hits}
     missed = [i for i in range(len(wanted)) if i not in of_labels]
@@ -40,8 +42,11 @@ def judge(found: Notes, wanted: Notes) -> Judged:
 
 
 def _kind(ghost: Notes, wanted: Notes, missed: Notes) -> str:
-    """`late`: the label is there, elsewhere in time; `repeated`: the key sounds already; `octave`, `neighbour`: of a
-    label struck or sounding then."""
+    """The kind of a ghost.
+
+    `late`: a missed label of this pitch is near in time. `repeated`: the key sounds already. `octave`: another key
+    sounds, and this pitch is an overtone's distance from it. `neighbour`: a key within two semitones sounds.
+    """
     onset, pitch = ghost[0], ghost[2]
     if len(missed) and np.any((missed[:, 2] == pitch) & (np.abs(missed[:, 0] - onset) <= LATE_S)):
         return "late"

@@ -1,4 +1,7 @@
-"""Basic Pitch (Spotify) as a peer: stock, and tuned (melodia off, minimum note 58 ms). Needs `make peers`."""
+"""Basic Pitch (Spotify), a transcriber to compare ours with. Needs `make peers`.
+
+It runs in two variants: stock, and tuned with melodia off and a shortest note of 58 ms.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,22 @@ from device.hearing.features import Samples
 from training.note_scores import Notes
 
 RATE = 22_050
+"""Sample rate in Hz that its network was trained at."""
 WINDOW = 43_844
+"""Samples that the network reads at once."""
 OVERLAP = 30 * 256
+"""Samples that two windows share: 30 frames of 256 samples."""
 FRAME_RATE = 86
+"""Frames a second, as its own decoder counts them."""
 VARIANTS = {"Basic Pitch stock": (True, 11), "Basic Pitch tuned": (False, 5)}
-"""name → (melodia trick, minimum note length in frames of 11.6 ms)."""
+"""Name → (whether the melodia trick is on, shortest note in frames of 11.6 ms)."""
 
 
 class BasicPitch:
-    """Its published .tflite and its own decoder; both variants share one run of the network."""
+    """Basic Pitch's published .tflite and its own decoder. Both variants share one run of the network.
+
+    Raises UserError if Basic Pitch is not installed.
+    """
 
     def __init__(self) -> None:
         try:
@@ -38,7 +48,10 @@ class BasicPitch:
         self._input = next(iter(self._run.get_input_details()))
 
     def notes(self, audio: Samples, rate: int) -> tuple[dict[str, Notes], float]:
-        """Notes of each variant, and CPU seconds of the network with one decoding."""
+        """The notes of each variant, and the CPU seconds of the network and of the slower decoding.
+
+        `audio` is float32 [samples] at `rate` Hz.
+        """
         import soxr
 
         began = time.process_time()

@@ -1,7 +1,7 @@
-"""`python -m training report`: one HTML page with pictures of what a transcriber hears and how it errs.
+"""`python -m training report` writes an HTML page with pictures of the notes that a transcriber hears and misses.
 
-Everything is measured from the bundle's exported .tflite, streamed hop by hop, but for the net's own doubt, which
-asks the fit's float net.
+The figures come from the bundle's .tflite, streamed hop by hop. Only the picture of the net's doubt comes from the
+float net of a fit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from training.hearing_figures.trust import (
 from training.note_scores import FRAME_S
 
 SHOWN_S = 12.0
-"""Seconds of a take in a piano roll or a spectrogram."""
+"""Seconds of a take that a piano roll or a spectrogram shows: few enough to see each note."""
 STYLE = (
     "body{font:16px sans-serif;max-width:70em;margin:2em auto}img{max-width:100%}"
     "td,th{padding:.2em 1em;text-align:right}"
@@ -49,7 +49,7 @@ STYLE = (
 
 
 def picture(draw: Callable[[Any], None], size: tuple[float, float] = (9, 3.2)) -> str:
-    """An <img> of what `draw` puts into a matplotlib figure."""
+    """An <img> of the matplotlib figure that `draw` fills. `size` is its width and height in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
@@ -60,7 +60,7 @@ def picture(draw: Callable[[Any], None], size: tuple[float, float] = (9, 3.2)) -
 
 
 def learning_curves(history: Path) -> Callable[[Any], None]:
-    """Loss by epoch, from Keras' CSV."""
+    """A picture of the loss in each epoch, read from the CSV file of Keras."""
     rows = list(csv.DictReader(history.open()))
 
     def draw(figure: Any) -> None:
@@ -74,7 +74,7 @@ def learning_curves(history: Path) -> Callable[[Any], None]:
 
 
 def labels_over_spectrogram(case: Case, hop_s: float) -> Callable[[Any], None]:
-    """The long window's levels with the labels' beginnings and ends."""
+    """A picture of the long window's levels, with the start and end of each label."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -89,7 +89,7 @@ def labels_over_spectrogram(case: Case, hop_s: float) -> Callable[[Any], None]:
 
 
 def roll(case: Case) -> Callable[[Any], None]:
-    """Hits, misses and ghosts; and the original above what is made of it."""
+    """Three piano rolls: hits, missed labels and ghosts; the notes played; the notes heard."""
 
     def draw(figure: Any) -> None:
         both, original, ours = figure.subplots(3, sharex=True, sharey=True)
@@ -115,7 +115,7 @@ def roll(case: Case) -> Callable[[Any], None]:
 
 
 def by_pitch(cases: list[Case]) -> Callable[[Any], None]:
-    """Labels found and missed, and ghosts, pitch by pitch."""
+    """A picture of the number of hits, missed labels and ghosts at each pitch."""
     count = np.zeros((3, KEYS))
     for case in cases:
         for row, notes in enumerate(
@@ -140,7 +140,7 @@ def by_pitch(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def ghost_kinds(cases: list[Case]) -> Callable[[Any], None]:
-    """How many ghosts of each kind."""
+    """A picture of the number of ghosts of each kind."""
     kinds = sum((case.judged.kinds for case in cases), Counter[str]())
 
     def draw(figure: Any) -> None:
@@ -152,7 +152,7 @@ def ghost_kinds(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def confusion(cases: list[Case]) -> str:
-    """Frames of 10 ms and 88 keys: a table of what sounds against what was heard to sound."""
+    """An HTML table that counts the keys that sound or are silent against the keys heard so, in frames of 10 ms."""
     table = np.zeros((2, 2), np.int64)
     for case in cases:
         length = int(len(case.take.audio) / case.take.rate / FRAME_S)
@@ -170,7 +170,7 @@ def confusion(cases: list[Case]) -> str:
 
 
 def page(title: str, parts: list[tuple[str, str]]) -> str:
-    """An HTML page of headed parts."""
+    """An HTML page from parts (heading, content)."""
     body = "".join(f"<h2>{escape(head)}</h2>{content}" for head, content in parts)
     head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
     return f"{head}<h1>{escape(title)}</h1>{body}"
@@ -178,7 +178,7 @@ def page(title: str, parts: list[tuple[str, str]]) -> str:
 
 @click.command()
 @click.option(
-    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: as shipped."
+    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped one."
 )
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
@@ -187,7 +187,7 @@ def page(title: str, parts: list[tuple[str, str]]) -> str:
 @click.option("--fit", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/hearing.html"), show_default=True)
 def report(folder: Path, cache: Path, data: Path, setting: str, takes: int, fit: str, out: Path) -> None:
-    """Pictures of what the transcriber hears and how it errs, in one HTML page."""
+    """Write an HTML page with pictures of the notes that the transcriber hears and misses."""
     bundle = Bundle.open(folder)
     cases = [case_of(bundle, take) for take in takes_of(setting, bundle, cache, data, takes)[:takes]]
     hop_s = bundle.features.hop_s

@@ -1,4 +1,4 @@
-"""What hearing is measured on: real recordings with labels, rendered right hands, and sound without a piano."""
+"""The takes that measure the hearing: real recordings with labels, rendered right hands, and sound without a piano."""
 
 from __future__ import annotations
 
@@ -29,18 +29,23 @@ from training.scenes.render import Played, render
 from training.scenes.voices import utterances
 
 RATE = 16_000
+"""Sample rate of rendered takes in Hz: the rate of the note banks."""
 EXCERPT_S = 30.0
+"""Seconds of a rendered take."""
 HELD_OUT = "salamander"
+"""The piano that no fit hears, so that figures show how the device hears an unknown piano."""
 
 Sent = list[tuple[int, float, float]]
-"""What the box is known to have sent: MIDI pitch, from and to in seconds."""
+"""Notes that the device has sent: MIDI pitch, start and end in seconds."""
 
 
 @dataclass(frozen=True)
 class Bleed:
-    """How a left hand that we sent comes back: dB below the player, seconds late (from, to), by the air of a room.
+    """The way in which the left hand that the device sends comes back into its microphone or input.
 
-    `ours`: it is the bundle's own left hand to this right hand, and not the piece's.
+    `below_db` is its level below the player in dB. `late_s` is the range of its delay in seconds. `in_room` says
+    whether it comes through the air of a room. `ours` says whether the bundle plays the left hand; if not, it is the
+    piece's own left hand.
     """
 
     below_db: float
@@ -59,14 +64,14 @@ SETTINGS: dict[str, Bleed | None] = {
     "ours -6 dB": Bleed(6.0, (0.02, 0.12), True, ours=True),
     "ours line-out 0 dB": Bleed(0.0, (0.005, 0.02), False, ours=True),
 }
-"""How a right hand reaches the box."""
+"""The ways in which a right hand reaches the device, by name. None: no left hand comes back."""
 REAL, QUIET = "maps", "quiet"
-"""Real recordings, and sound without a piano."""
+"""Names of the real recordings, and of the sound without a piano."""
 
 
 @dataclass(frozen=True)
 class Take:
-    """A recording, its labels, and what the box sent meanwhile."""
+    """A recording, its labels, and the notes that the device sent during it."""
 
     name: str
     audio: Samples
@@ -76,7 +81,7 @@ class Take:
 
 
 def maps_takes(folder: Path) -> list[Take]:
-    """Every .flac of a folder with the .tsv of labels beside it."""
+    """Every .flac of a folder, with the labels from the .tsv beside it. Raises UserError if there is none."""
     paths = sorted(folder.glob("*.flac"))
     if not paths:
         raise UserError(f"There are no recordings (.flac with .tsv) in {folder}.")
@@ -88,14 +93,14 @@ def maps_takes(folder: Path) -> list[Take]:
 
 
 def takes_of(name: str, bundle: Bundle, cache: Path, data: Path, count: int) -> list[Take]:
-    """What `bundle` is measured on: `REAL` recordings of `data`, or right hands in the setting of this name."""
+    """The takes for `bundle`: the real recordings in `data` if `name` is `REAL`, else right hands in that setting."""
     if name == REAL:
         return maps_takes(data / "maps-enstdkcl")
     return right_hand_takes(cache, count, name, bundle=bundle)
 
 
 def excerpt(take: Take, seconds: float) -> Take:
-    """The beginning of a take: the notes that are struck in it, and what was sent."""
+    """The first `seconds` of a take, with the notes that are struck and sent in them."""
     notes = take.notes[take.notes[:, 0] < seconds].copy()
     notes[:, 1] = np.minimum(notes[:, 1], seconds)
     sent = [(pitch, on_s, min(off_s, seconds)) for pitch, on_s, off_s in take.sent if on_s < seconds]
@@ -103,7 +108,10 @@ def excerpt(take: Take, seconds: float) -> Take:
 
 
 def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundle: Bundle | None = None) -> list[Take]:
-    """Right hands of validation pieces on the held-out piano, in one of `SETTINGS`; `bundle` plays `ours`."""
+    """Right hands of validation pieces on the held-out piano, in one of `SETTINGS`.
+
+    `bundle` plays the left hand in the settings with `ours`. Raises UserError if `cache` holds no validation pieces.
+    """
     bank = load_bank(cache, HELD_OUT, "evaluate")
     pieces = [p for corpus in ("pop909", "lieder") for p in load_pieces(cache, corpus, "valid")]
     if not pieces:
@@ -133,7 +141,7 @@ def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundl
 
 
 def left_hand_to(heard: PlayedScore, bundle: Bundle | None) -> PlayedScore:
-    """What the bundle plays to a right hand that reaches it as MIDI, in time with it and without a count-in."""
+    """The left hand that the bundle plays to a right hand by MIDI. The clock follows it without a count-in."""
     if bundle is None:
         raise ValueError("whose left hand? give the bundle")
     right = tuple(Note(n.onset_s, n.offset_s, n.pitch, n.velocity, 1.0, n.onset_s, "right") for n in heard.notes)
@@ -145,7 +153,7 @@ def left_hand_to(heard: PlayedScore, bundle: Bundle | None) -> PlayedScore:
 
 
 def _come_back(left: PlayedScore, bank: Bank, right: Samples, bleed: Bleed, rng: np.random.Generator) -> Samples:
-    """What we sent, as it is heard again: each note as late as the wire or the room makes all of them."""
+    """The sound of the sent notes as they come back. All are late by the delay of the wire or the room."""
     late = float(rng.uniform(*bleed.late_s))
     notes = [Played(n.onset_s + late, n.offset_s + late, n.pitch, n.velocity) for n in left.notes]
     audio = render(notes, bank, EXCERPT_S, left.pedal, rng=rng).audio
@@ -156,11 +164,14 @@ def _come_back(left: PlayedScore, bank: Bank, right: Samples, bleed: Bleed, rng:
 
 
 QUIET_DB = (-50.0, -20.0)
-"""RMS of what is not a piano, in dB full scale, drawn evenly."""
+"""Lowest and highest RMS of sound without a piano, in dB full scale. The level is drawn evenly between them."""
 
 
 def quiet_takes(data: Path, minutes: float = 10.0, seed: int = 3) -> list[Take]:
-    """No piano: noise clips that no fit has heard, voices of espeak-ng, mains hum and silence, a quarter each."""
+    """Takes without a piano, `minutes` in all.
+
+    A quarter each is noise clips that no fit has heard, voices of espeak-ng, mains hum, and silence.
+    """
     rng = np.random.default_rng(seed)
     samples = int(minutes * 60 / 4 * RATE)
     clips = load_clips(data, "evaluate")
@@ -180,7 +191,7 @@ def quiet_takes(data: Path, minutes: float = 10.0, seed: int = 3) -> list[Take]:
 
 
 def _filled(sounds: Iterator[Samples], samples: int) -> Samples:
-    """Sounds one after another, each at an RMS of 1, until `samples` are full."""
+    """`samples` samples of sounds one after another, each at an RMS of 1."""
     parts: list[Samples] = []
     while sum(map(len, parts)) < samples:
         parts.append(unit_rms(next(sounds)))

@@ -1,4 +1,4 @@
-"""Pictures of how far what was heard can be trusted: confidence, delay, the gate's curve, and the net's own doubt."""
+"""Pictures that show how far heard notes can be trusted: confidence, delay, the gate's curve, and the net's doubt."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from training.hearing_figures.mistakes import judge
 from training.transcriber.gate_fit import pass_gate
 
 HIT, MISSED, GHOST = "#2b8a3e", "#e8590c", "#c2255c"
+"""Colours of hits, missed labels and false notes in all pictures."""
 CONFIDENCES = (0.1, 0.2, 0.35, AS_FITTED, 0.65, 0.8, 0.9)
-"""What the settings may ask for, along the curve of missed against false notes."""
+"""Values of the confidence setting that are marked on the curve of missed against false notes."""
 PASSES = 16
+"""Runs of the net with dropout, from which a variance is taken."""
 DROPPED = 0.1
+"""Share of values that dropout sets to 0 in each run."""
 DOUBTED_S = 12.0
-"""Seconds of a take that the net hears again and again."""
+"""Seconds of a take that the net hears in each of `PASSES` runs: few, because the runs are slow."""
 
 
 def reliability(cases: list[Case]) -> Callable[[Any], None]:
-    """Confidence against the share of hits, overall and octave by octave."""
+    """A picture of the share of hits at each confidence, for all notes and for each octave."""
     rows = confidences(cases)
 
     def draw(figure: Any) -> None:
@@ -50,7 +53,7 @@ def reliability(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def confidences(cases: list[Case]) -> list[tuple[float, bool, int]]:
-    """(confidence, whether a hit, pitch) of every note heard."""
+    """(confidence, whether it is a hit, MIDI pitch) of every note heard."""
     rows = []
     for case in cases:
         hits = {j for _, j in case.judged.hits}
@@ -60,7 +63,7 @@ def confidences(cases: list[Case]) -> list[tuple[float, bool, int]]:
 
 
 def delays(cases: list[Case]) -> Callable[[Any], None]:
-    """How long after its onset a hit was decided."""
+    """A picture of the delays from the labelled onsets of hits to their decisions, in ms."""
     late = [1000 * (case.heard.decided_s[j] - case.take.notes[i, 0]) for case in cases for i, j in case.judged.hits]
 
     def draw(figure: Any) -> None:
@@ -72,7 +75,7 @@ def delays(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def missed_against_false(cases: list[Case], gate: GateSpec, hop_s: float) -> list[tuple[float, float, float]]:
-    """(confidence asked for, share of labels missed, false notes a minute)."""
+    """For each of `CONFIDENCES`: the confidence, the share of missed labels, and the false notes a minute."""
     points = []
     for confidence in CONFIDENCES:
         trial = gate.asked(confidence)
@@ -90,7 +93,7 @@ def missed_against_false(cases: list[Case], gate: GateSpec, hop_s: float) -> lis
 
 
 def curve(points: list[tuple[float, float, float]]) -> Callable[[Any], None]:
-    """The curve of `missed_against_false`, the chosen point marked."""
+    """A picture of the points of `missed_against_false`, with a mark at the shipped setting."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -106,7 +109,7 @@ def curve(points: list[tuple[float, float, float]]) -> Callable[[Any], None]:
 
 
 def look_ahead(cases: list[Case]) -> Callable[[Any], None]:
-    """Onset F1 if only those notes counted that are decided within so long after their onset."""
+    """A picture of the onset F1 when a hit counts only if it is decided within a given delay after its onset."""
     late_ms = np.array(
         [1000 * (case.heard.decided_s[j] - case.take.notes[i, 0]) for case in cases for i, j in case.judged.hits]
     )
@@ -127,15 +130,18 @@ def _notes(cases: list[Case]) -> tuple[list[Any], list[Any]]:
 
 
 def doubts(case: Case, fit: Path) -> npt.NDArray[np.float64]:
-    """[notes, 3] for the notes heard in the first `DOUBTED_S`: confidence, whether a hit, and the variance of the onset
-    posterior's peak there over `PASSES` of the float net, each without a random tenth of what its memory and heads see
-    (Monte Carlo dropout: Gal and Ghahramani 2016)."""
+    """The doubt of the float net of `fit` about each note heard in the first `DOUBTED_S` seconds, [notes, 3].
+
+    The columns are the confidence, whether the note is a hit, and a variance. The variance is that of the onset
+    posterior's peak over `PASSES` runs. Each run drops a random tenth of the inputs to the net's memory and heads
+    (Monte Carlo dropout: Gal and Ghahramani 2016).
+    """
     import keras
 
     from training.transcriber.net import NetConfig, TranscriberNet, build_sequence
 
     class Thinned(TranscriberNet):
-        """A net that overlooks something else every time."""
+        """A net with dropout that stays on, so that each run drops other values."""
 
         def seen(self, y: Any) -> Any:
             return keras.random.dropout(y, DROPPED, seed=self.chance)
@@ -155,14 +161,14 @@ def doubts(case: Case, fit: Path) -> npt.NDArray[np.float64]:
         frame = round(decided_s / spec.hop_s) - 1
         if frame < frames:
             key = int(note[2]) - LOWEST_KEY
-            # a pass may be sure of a note a frame later
+            # a run may find the note a frame earlier or later, so its peak is taken over four frames
             peaks = [posterior[max(frame - 1, 0) : frame + 3, key].max() for posterior in passes]
             rows.append((case.heard.confidence[j], j in hits, np.var(peaks)))
     return np.array(rows, np.float64).reshape(-1, 3)
 
 
 def uncertainty(doubted: npt.NDArray[np.float64]) -> Callable[[Any], None]:
-    """What `doubts` gives beside the calibrated confidence, and its distribution for hits and ghosts."""
+    """A picture of the variance from `doubts` against the confidence, and its distribution for hits and false notes."""
 
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)

@@ -1,6 +1,7 @@
-"""Note banks: every instrument's held notes rendered once, onset at sample 0, so that training audio is only mixing.
+"""Note banks hold the notes of every instrument, rendered once. Training audio is then made by mixing alone.
 
 A bank is `NAME.npy`, int16 [88 keys, V velocities, samples] at 16 kHz under one gain, and `NAME.json` beside it.
+Every note is held and begins at sample 0.
 """
 
 from __future__ import annotations
@@ -22,17 +23,23 @@ from training.pianos.instruments import INSTRUMENTS, LEAD_IN_S, Instrument, open
 from training.pianos.renderer import RATE, Audio
 
 VERSION = 1
-"""Raised when banks on disk must be rendered again."""
+"""Version of the banks' format. It is increased when banks on disk must be rendered again."""
 NOTE_S = 6.0
+"""Seconds of a bank's note."""
 FADE_S = 0.5
+"""Seconds of the fade at the end of a bank's note."""
 ONSET_DB = -30.0
-"""An onset is where the level comes within 30 dB of the attack's peak: above key noise, below a bass string's rise."""
+"""The onset is the first sample with a level within 30 dB of the attack's peak. This is above the noise of the key and
+below the slow rise of a bass string."""
 ATTACK_S = 0.12
+"""Seconds after the first loud sample in which the attack's peak is searched for."""
 ONSET_WINDOW = RATE // 2000
-"""Samples of the level that finds the onset: 0.5 ms, also kept before it, so that a bank's onsets lie at 0.44 ms."""
+"""Samples (0.5 ms) over which the level is measured to find the onset. As many are kept before the onset, so the onsets
+of a bank lie at 0.44 ms."""
 SILENT_DB = -55.0
-"""A note has ended where its level has fallen this far below its own peak."""
+"""A note has ended when its level stays this many dB below its own peak."""
 LEVEL_S = 0.25
+"""Seconds over which the level of a note is measured."""
 
 Purpose = Literal["fit", "evaluate"]
 
@@ -41,8 +48,8 @@ Purpose = Literal["fit", "evaluate"]
 class Bank:
     """A rendered instrument.
 
-    `samples` int16 [88, V, samples]; `level_db` float64 [88, V], RMS of the first 250 ms in dB under full scale;
-    `sounding_s` float64 [88, V], when the held note has faded by 55 dB (or the bank's note ends).
+    `samples` int16 [88, V, samples]. `level_db` float64 [88, V]: RMS of the first 250 ms in dB below full scale.
+    `sounding_s` float64 [88, V]: seconds until the held note has faded by 55 dB, or until the bank's note ends.
     """
 
     name: str
@@ -56,10 +63,11 @@ class Bank:
 
 
 def onset_sample(audio: Audio) -> int:
-    """The sample at which a lone note of float [samples] at 16 kHz begins to sound.
+    """Return the sample at which a single note begins to sound. `audio` is float [samples] at 16 kHz.
 
-    First sample whose RMS over the last 0.5 ms comes within `ONSET_DB` of the largest such RMS in the 120 ms after
-    first reaching half the overall peak (a source may carry a longer lead-in than an attack lasts).
+    It is the first sample whose RMS over the last 0.5 ms is within `ONSET_DB` of a peak. That peak is the largest such
+    RMS up to 120 ms after the RMS first reaches half of its maximum. (The lead-in of a source can be longer than an
+    attack.)
     """
     window = ONSET_WINDOW
     power = np.convolve(audio.astype(np.float64) ** 2, np.full(window, 1 / window))[: len(audio)]
@@ -69,7 +77,7 @@ def onset_sample(audio: Audio) -> int:
 
 
 def sounding_seconds(audio: Audio) -> float:
-    """Seconds until the level over 20 ms stays `SILENT_DB` below its peak, for float [samples] at 16 kHz."""
+    """Return the seconds until the level over 20 ms stays `SILENT_DB` below its peak. `audio`: float, 16 kHz."""
     frame = RATE // 50
     power = (audio[: len(audio) // frame * frame].astype(np.float64).reshape(-1, frame) ** 2).mean(axis=1)
     loud = np.flatnonzero(power > power.max() * 10 ** (SILENT_DB / 10))
@@ -99,7 +107,7 @@ def render_bank(
     peak = float(np.abs(audio).max())
     if peak == 0:
         raise UserError(f"{instrument.name} rendered as silence: its source {instrument.source} is damaged.")
-    # Peaks of the loudest key alone must not push a soft bank down: one gain, full scale at the largest peak.
+    # One gain for the whole bank: its largest peak lies at full scale.
     audio /= peak
     start = audio[:, :, : int(LEVEL_S * RATE)].astype(np.float64)
     level = 10 * np.log10((start**2).mean(axis=2) + 1e-12)
@@ -115,7 +123,7 @@ def render_bank(
     }
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / f"{instrument.name}.npy", lambda path: _save(path, audio))
-    # The description is written last: a bank without it is not there.
+    # The description is written last, because a bank without it counts as missing.
     _replace(folder / f"{instrument.name}.json", lambda path: path.write_text(json.dumps(about)))
 
 
@@ -139,9 +147,9 @@ def _about(cache: Path, name: str) -> dict[str, Any] | None:
 
 
 def load_bank(cache: Path, name: str, purpose: Purpose = "fit") -> Bank:
-    """The bank `name` of `cache`, its samples mapped from disk.
+    """Return the bank `name` of `cache`. Its samples are memory-mapped.
 
-    Raises UserError if it is not there, or if it is held out and `purpose` is a fit.
+    Raises UserError if the bank is missing, or if it is held out and `purpose` is "fit".
     """
     about = _about(cache, name)
     if about is None:
@@ -161,7 +169,7 @@ def load_bank(cache: Path, name: str, purpose: Purpose = "fit") -> Bank:
 
 
 def bank_names(cache: Path, purpose: Purpose = "fit") -> list[str]:
-    """Names of the banks in `cache` that serve `purpose`: for a fit all that are not held out, else those that are."""
+    """Return the names of the banks in `cache`: the held-out ones for "evaluate", all others for "fit"."""
     names = sorted(path.stem for path in (cache / "banks").glob("*.json"))
     abouts = {name: _about(cache, name) for name in names}
     return [name for name, about in abouts.items() if about and about["heldout"] == (purpose == "evaluate")]
@@ -172,7 +180,7 @@ def bank_names(cache: Path, purpose: Purpose = "fit") -> list[str]:
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--bank", "chosen", type=click.Choice([i.name for i in INSTRUMENTS]), multiple=True, help="Default: all.")
 def banks(data: Path, cache: Path, chosen: tuple[str, ...]) -> None:
-    """Render the note banks that are not yet in the cache."""
+    """Render the note banks that are not in the cache yet."""
     for instrument in INSTRUMENTS:
         if (chosen and instrument.name not in chosen) or _about(cache, instrument.name):
             continue

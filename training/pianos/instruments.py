@@ -1,7 +1,8 @@
-"""The sampled instruments and how their held notes are rendered: SFZ by sfizz, SF2 by TinySoundFont, Salamander here,
-and modal pianos, which nobody sampled, in `training.pianos.modal`.
+"""The instruments, and renderers of their held notes.
 
-A renderer yields, for one (key, velocity), float32 mono samples at 16 kHz with the source's own lead-in still there.
+sfizz renders SFZ files, TinySoundFont renders SF2 files, and this module renders Salamander. The modal pianos are
+computed in `training.pianos.modal`. A renderer returns float32 mono samples at 16 kHz for one key and velocity. The
+source's own lead-in is not removed.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from training.pianos.renderer import RATE, Audio, Renderer
 
 SOURCE_RATE = 48_000
 LEAD_IN_S = 0.2
-"""Rendered beyond a bank note's length, so that trimming a source's lead-in leaves the note whole."""
+"""Seconds rendered in addition to a bank note's length. The lead-in of a source is cut off later."""
 
 Channel = Literal["mean", "left", "right"]
 
 SF2_FOLDER = Path("/usr/share/sounds/sf2")
-"""Where Debian's soundfont packages put their files."""
+"""Folder of the files of Debian's soundfont packages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """One bank to render.
 
-    `timbre` names the recording it comes from: two banks of one timbre are never on both sides of a split.
-    `program` is a soundfont's preset, or a modal piano's seed.
-    `one_layer` marks a source whose spectrum does not change with velocity; soft notes are then darkened.
+    `timbre` names the recording that the bank comes from. Banks of one timbre are never split into training and test.
+    `program` is the preset of a soundfont, or the seed of a modal piano.
+    `one_layer` marks a source whose spectrum does not change with velocity. Its soft notes are low-pass filtered.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Instrument:
 SALAMANDER_LAYERS = (2, 5, 8, 11, 14, 16)
 _CC0 = "pianos-cc0/gm"
 MODAL = "modal"
-"""The source of pianos that are computed."""
+"""Value of `Instrument.source` for computed pianos."""
 
 INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
@@ -92,7 +93,7 @@ def _mono(left: Audio, right: Audio, channel: Channel) -> Audio:
 
 
 class SfzRenderer(Renderer):
-    """An SFZ instrument played by sfizz, whose amplitude goes with the square of velocity (amp_veltrack 100)."""
+    """An SFZ instrument played by sfizz. The amplitude grows with the square of velocity (amp_veltrack 100)."""
 
     _SUSTAIN_OF_ONE = re.compile(r"ampeg_sustain=1(?=\s)")
 
@@ -105,7 +106,8 @@ class SfzRenderer(Renderer):
         with tempfile.TemporaryDirectory() as folder:
             loaded = path
             if self._SUSTAIN_OF_ONE.search(text):
-                # The bright upright's top octave asks for 1 percent where it means full sustain: 40 dB too soft.
+                # The file of the bright upright sets sustain to 1 percent in its top octave instead of 100 percent,
+                # which is 40 dB too soft.
                 loaded = Path(folder) / path.name
                 samples = f"<control> default_path={path.parent.resolve()}/\n"
                 loaded.write_text(samples + self._SUSTAIN_OF_ONE.sub("ampeg_sustain=100", text))
@@ -134,13 +136,13 @@ class SoundFontRenderer(Renderer):
         stereo = np.frombuffer(self._synth.generate(int(seconds * SOURCE_RATE)), np.float32).reshape(-1, 2).copy()
         self._synth.sounds_off()
         self._synth.generate(SOURCE_RATE // 10)
-        # TinySoundFont's level is linear in velocity, SF2's default modulator squares it.
+        # TinySoundFont's level is linear in velocity. SF2's default modulator is quadratic.
         mono = _mono(stereo[:, 0], stereo[:, 1], self._channel) * (velocity / 127)
         return np.asarray(soxr.resample(mono, SOURCE_RATE, RATE), np.float32)
 
 
 class SalamanderRenderer(Renderer):
-    """Salamander's npm packages: one .ogg every minor third in each layer, other keys by resampling."""
+    """Plays Salamander's npm packages. A layer has one .ogg file every minor third; other keys are resampled."""
 
     _NAME = re.compile(r"audio/([A-G]#?)(\d)v(\d+)\.ogg$")
     _STEPS = {"C": 0, "D#": 3, "F#": 6, "A": 9}
@@ -170,9 +172,10 @@ class SalamanderRenderer(Renderer):
 
 
 class _Darkened(Renderer):
-    """Gives a one-layer source the duller tone of soft strokes.
+    """Gives the soft notes of a one-layer source a darker tone.
 
-    A one-pole low-pass at f0 * 2^(1 + 5 v/127): about 3.4 times the fundamental at velocity 20, beyond 20 times at 100.
+    The filter is a one-pole low-pass at f0 * 2^(1 + 5 v/127). This is 3.4 times the fundamental at velocity 20 and
+    more than 20 times at velocity 100.
     """
 
     def __init__(self, inner: Renderer) -> None:
@@ -188,7 +191,7 @@ class _Darkened(Renderer):
 
 
 def open_instrument(instrument: Instrument, data: Path, downloads: Path) -> Renderer | str:
-    """A renderer for `instrument`, or one line that says which source is missing and where it comes from."""
+    """Return a renderer for `instrument`, or one line that names the missing source and its origin."""
     if instrument.heldout:
         found = {layer: sorted(downloads.glob(f"*piano-velocity{layer}-*.tgz")) for layer in SALAMANDER_LAYERS}
         missing = [layer for layer, files in found.items() if not files]

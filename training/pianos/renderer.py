@@ -1,4 +1,4 @@
-"""The interface of a renderer: what every sampled or computed piano offers to the note banks."""
+"""The interface through which the note banks use every sampled or computed piano."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ class Renderer(ABC):
 
     @abstractmethod
     def note(self, pitch: int, velocity: int, seconds: float) -> Audio:
-        """float32 [samples] at 16 kHz: `pitch` (MIDI) struck at `velocity` and held for `seconds`."""
+        """Return float32 [samples] at 16 kHz: `pitch` (MIDI) struck at `velocity` and held for `seconds`."""

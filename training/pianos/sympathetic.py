@@ -1,4 +1,4 @@
-"""Strings that ring along: with the pedal down, whatever is played makes all the piano's strings sound."""
+"""Sympathetic resonance: while the pedal is down, every note makes all strings of the piano sound."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from training.pianos.modal import HIGHEST_HZ, PianoDesign, decay_rates, first_pa
 from training.pianos.renderer import RATE, Audio
 
 RINGING = 8
-"""Pianos whose strings ring along; each is another `PianoDesign`."""
+"""Number of pianos with sympathetic strings; each is another `PianoDesign`."""
 LONGEST_S = 3.0
+"""Seconds of the strings' impulse response."""
 DAMPED_S = 0.06
-"""Time constant with which all dampers together silence the strings."""
+"""Time constant in seconds with which all dampers together silence the strings."""
 FADED = 7.0
-"""Time constants after which nothing is heard of it."""
+"""Number of time constants after which the fade is cut: it is inaudible then."""
 PARTIALS = 24
+"""Number of partials of each string."""
 SLOPE_DB = -4.0
-"""Per octave above 500 Hz: what the soundboard gives back to the strings falls with frequency."""
+"""Slope in dB per octave above 500 Hz. The soundboard excites the strings less at high frequencies."""
 
 
 @lru_cache(maxsize=RINGING)
 def open_strings(seed: int) -> Audio:
-    """How all strings of the piano of `seed` answer an impulse at their bridge, float32 [samples], of energy 1.
+    """Return the response of all strings of the piano of `seed` to an impulse at the bridge.
 
-    Every partial of every string is a mode with its own decay (`training.pianos.modal.decay_rates`). Each has its own
-    phase, because strings stand at different places of the bridge (Lehtonen, Penttinen, Rauhala and Valimaki, "Analysis
-    and modeling of piano sustain-pedal effects", J. Acoust. Soc. Am. 122, 2007, find such a halo, longer in the bass).
+    float32 [samples] of energy 1. Every partial of every string is a mode with its own decay
+    (`training.pianos.modal.decay_rates`) and its own phase, because the strings meet the bridge at different places.
+    Lehtonen, Penttinen, Rauhala and Valimaki, "Analysis and modeling of piano sustain-pedal effects", J. Acoust. Soc.
+    Am. 122, 2007, measure such a resonance, which is longer in the bass.
     """
     design, rng = PianoDesign.drawn(seed), np.random.default_rng([seed, 2])
     first = first_partials(design)
@@ -50,10 +53,10 @@ def open_strings(seed: int) -> Audio:
 
 
 def ringing(audio: Audio, pedal: Sequence[tuple[float, float]], answer: Audio, level_db: float) -> Audio:
-    """What rings along with `audio` float32 [samples] where the `pedal` is down, in spans (down, up) of seconds.
+    """Return the sympathetic resonance to `audio` float32 [samples], of the same length.
 
-    As long as `audio`. `level_db` is that of the `answer` to noise; to notes, which meet its modes, it is some 10 dB
-    louder.
+    `pedal` holds the spans (down, up) in seconds. `level_db` is the level of the resonance to noise. The resonance to
+    notes is about 10 dB louder, because they excite its modes.
     """
     heard = np.zeros(len(audio), np.float32)
     constant, gain = DAMPED_S * RATE, np.float32(10 ** (level_db / 20))

@@ -1,4 +1,4 @@
-"""What every left hand is printed beside: the truth, the truth out of place, a held tonic, a causal chord rule."""
+"""Left hands to compare ours with: the true one, the true one moved in time, a held tonic chord, a chord rule."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy.typing as npt
 from training.playing_figures.panel import ROLL_BARS, TRIADS, Roll
 
 DECAY_BEATS = 4.0
-"""Beats after which a heard sixteenth counts 1/e in the chord rule."""
+"""Beats after which a heard sixteenth has the weight 1/e in the chord rule."""
 LOWEST = 48
-"""C3: baselines voice their pitch classes in the octave from here."""
+"""MIDI pitch C3. The baselines play each pitch class in the octave that begins here."""
 
 MAJOR_PROFILE = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
-"""Krumhansl and Kessler (1982), from the tonic up."""
+"""Weights of the 12 pitch classes in a major and a minor key, from the tonic up: Krumhansl and Kessler (1982)."""
 
 
 def truth(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
@@ -23,12 +23,12 @@ def truth(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
 
 
 def rolled(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """The true left hand, 8.5 bars late."""
+    """The true left hand, played 8.5 bars late."""
     return true.rolled(int(ROLL_BARS * bar))
 
 
 def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """The tonic triad of the whole melody's key, struck once and held for ever."""
+    """The tonic triad of the whole melody's key: it is struck once and held to the end."""
     durations = right.pitch_classes.sum(axis=0).astype(np.float64)
     fits = [np.corrcoef(np.roll(p, k), durations)[0, 1] for p in (MAJOR_PROFILE, MINOR_PROFILE) for k in range(12)]
     sounding = np.zeros_like(right.sounding)
@@ -40,7 +40,11 @@ def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
 
 
 def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """On each beat the triad that fits the melody's decayed pitch-class durations up to a beat ago, struck anew."""
+    """A left hand that strikes one triad on each beat.
+
+    The triad is the one that fits the melody best. The melody counts up to this beat, by the durations of its pitch
+    classes. Older durations weigh less: see `DECAY_BEATS`.
+    """
     steps = len(right.sounding)
     sounding, struck = np.zeros_like(right.sounding), np.zeros_like(right.sounding)
     heard = np.zeros(12)

@@ -1,4 +1,4 @@
-"""A piece's right hand as the box hears it: on the held-out piano, through a room or none, by the transcriber."""
+"""Plays a piece's right hand on the held-out piano, with or without a room, and returns the notes that are heard."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from training.scenes.render import Played, render
 Place: TypeAlias = Literal["clean", "room"]
 PLACES: tuple[Place, ...] = ("clean", "room")
 PLAIN_VELOCITY = 72
-"""Of a score that has none."""
+"""MIDI velocity of a note for which the corpus gives none (0)."""
 TAIL_S = 2.0
+"""Seconds of sound after the last note, so that it can die away."""
 
 
 class Ear:
-    """The transcriber of `bundle` in front of the held-out piano; UserError where that is not in `cache`."""
+    """The transcriber of `bundle` hears the held-out piano. Raises UserError if `cache` does not hold that piano."""
 
     def __init__(self, bundle: Bundle, cache: Path, place: Place = "room") -> None:
         self._bundle, self._place = bundle, place
         self._bank: Bank = load_bank(cache, HELD_OUT, "evaluate")
 
     def sound(self, piece: Piece, right: Notes, tempo: float) -> Samples:
-        """float32[samples] at `training.hearing_figures.takes.RATE`."""
+        """The sound of the right hand: float32 [samples] at `training.hearing_figures.takes.RATE` Hz."""
         onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
         offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
         notes = [
@@ -46,7 +47,7 @@ class Ear:
         return audio if self._place == "clean" else in_room(audio, room_response(0.5, 3.0, rng))
 
     def __call__(self, piece: Piece, right: Notes, tempo: float) -> list[Note | NoteEnded]:
-        """What is heard, in the order of its being decided; times are those of the piece at `tempo` if a score."""
+        """The notes heard, in the order in which they were decided. A score is played at `tempo` quarters a minute."""
         hearing = hearing_of(self._bundle)
         hops = Hops(RATE, hearing.spec.sample_rate, hearing.spec.hop)
         heard: list[Note | NoteEnded] = []

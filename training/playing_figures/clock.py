@@ -1,7 +1,8 @@
-"""The clock that follows, measured: the share of beats it tells within 70 ms, before they sound.
+"""Measures the clock that follows the player: how many beats it predicts within 70 ms, before they sound.
 
-Right hands of test pieces are played to a beat of their own, each note some milliseconds off as a hand is, and the
-clock gets the onsets as the device would, late by what hearing takes. Scores are `mir_eval`'s beat F-measure.
+The right hands of test pieces are played at a drawn tempo. Each note is some milliseconds early or late, because a
+player is not exact. The clock gets each onset as late as the device would: by the delay of the hearing. The score is
+the beat F-measure of `mir_eval`.
 """
 
 from __future__ import annotations
@@ -27,28 +28,35 @@ from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 Array = npt.NDArray[np.float64]
 
 WINDOW_S = 0.07
+"""Seconds. A predicted beat is a hit this near a true beat: the usual window of the beat F-measure."""
 HOP_S = 0.016
+"""Seconds between two looks at the clock: the device's hop."""
 SECONDS = 60.0
+"""Seconds that are played from each piece."""
 COUNT_IN = 4
+"""Beats that the player counts in."""
 HEARD_S = 0.045
-"""A note is decided so long after it sounds: the median of hearing at 44.1 kHz."""
+"""Seconds from a note's onset to its decision: the median of the hearing at 44.1 kHz."""
 TEMPI = (60.0, 132.0)
-"""Felt beats a minute, drawn evenly on a logarithmic scale."""
+"""Lowest and highest tempo in felt beats a minute. The tempo is drawn evenly on a logarithmic scale."""
 RAMP, RAMP_BEATS = 0.15, 16
+"""Relative change of the tempo, and the beats over which it changes."""
 LEAST_ONSETS, LEAST_BEATS = 24, 24
+"""A piece with fewer onsets or beats is left out: it is too short to judge."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """How right hands are played to the clock."""
+    """A way to play right hands to the clock."""
 
     name: str
     count_in: int = COUNT_IN
     ramp: float = 0.0
-    """Relative change of tempo over `RAMP_BEATS` beats from the 16th on."""
+    """Relative change of the tempo over `RAMP_BEATS` beats, from beat 16 on."""
     judged_from: int = 0
-    """The first beat after the count-in that counts."""
+    """The number of the first beat after the count-in that is judged."""
     judged_beats: int | None = None
+    """The number of beats that are judged; None for all."""
 
 
 WAYS = (
@@ -61,25 +69,28 @@ WAYS = (
 
 @dataclass(frozen=True)
 class ClockInput:
-    """What the clock is given: onsets in seconds with their pitches, by time; and the beats that are true."""
+    """The input of the clock, onsets in seconds with their MIDI pitches in order of time, and the true beats."""
 
     onset_s: Array
     pitch: npt.NDArray[np.int64]
     beat_s: Array
-    """Felt beats from the first after the count-in on, as played."""
+    """Times in seconds of the felt beats as they were played, from the first beat after the count-in."""
     position: npt.NDArray[np.int64]
-    """Of each beat, its number in the bar."""
+    """The place of each beat in its bar, from 0."""
 
 
 def played(
     right: Notes, meter: Meter, first_quarter: float, way: Way, rng: np.random.Generator, timing_s: float
 ) -> ClockInput:
-    """A right hand from the bar at `first_quarter` on, its count-in on one key before it."""
+    """A right hand from the bar at `first_quarter` on. The count-in comes before it, on one key.
+
+    `timing_s` is the standard deviation of the onsets in seconds.
+    """
     beat_q = float(meter.beat_quarters)
     tempo = float(np.exp(rng.uniform(*np.log(TEMPI))))
     lead = meter.beats_per_bar * int(np.ceil(way.count_in / meter.beats_per_bar)) if way.count_in else 0
     beats = np.arange(-lead, int(SECONDS * 2 * tempo / 60) + 64)
-    # seconds a beat, beat by beat: even, then bent over RAMP_BEATS, then even again
+    # the length of each beat: steady, then changing over RAMP_BEATS, then steady again
     bent = 1 + way.ramp * np.clip((beats - 16) / RAMP_BEATS, 0, 1)
     time_s = 1.0 + np.concatenate([[0.0], np.cumsum(60 / (tempo * bent))[:-1]])
     where = (right["onset"].astype(np.float64) - first_quarter) / beat_q
@@ -97,7 +108,7 @@ def played(
 
 
 def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
-    """The beats that the clock gives, each planned one step ahead."""
+    """The beats that the clock predicts, each planned one step ahead."""
     beats: list[Step] = []
     events = iter(zip(music.onset_s, music.pitch, strict=True))
     event = next(events, None)
@@ -106,14 +117,18 @@ def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
             clock.hear(float(event[0]), float(event[0]) + HEARD_S, int(event[1]))
             event = next(events, None)
         while (step := clock.due(float(now_s))) is not None:
-            # what is given after it should sound was never played
+            # a beat that the clock gives after its time cannot be played, so it does not count
             if step.is_beat and step.time_s > now_s:
                 beats.append(step)
     return beats
 
 
 def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, float]:
-    """`f`: F-measure of the beats; `bar`: share of the beats found that have their place in the bar; `lock`: mean."""
+    """Three figures: `f`, `bar` and `lock`; empty if fewer than two true beats are judged.
+
+    `f` is the F-measure of the beats. `bar` is the share of the beats found that have the right place in the bar.
+    `lock` is the mean of the clock's lock.
+    """
     true = music.beat_s[way.judged_from :][: way.judged_beats]
     if len(true) < 2:
         return {}
@@ -131,7 +146,7 @@ def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, floa
 
 
 def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
-    """(from, to) in quarters and metre of the longest part without a change of metre, from a bar's start."""
+    """The longest part in one metre: its start and end in quarters, and its metre. It starts with a bar."""
     end = float((piece.notes["onset"] + piece.notes["duration"]).max())
     changes = [(float(q), meter_at(piece, float(q))) for q in piece.downbeats]
     parts = [(q, m) for i, (q, m) in enumerate(changes) if i == 0 or m != changes[i - 1][1]]
@@ -144,7 +159,10 @@ def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
 
 
 def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[ClockInput, Meter] | None:
-    """The piece's right hand played in `way`; None for one that is too short."""
+    """The piece's right hand played in `way`, and its metre.
+
+    None if the part is too short, if the clock does not know its metre, or if the piece has no bars.
+    """
     if not len(piece.downbeats):
         return None
     begin, stop, meter = longest_stretch(piece)
@@ -158,7 +176,10 @@ def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[ClockInput, Meter
 def evaluate_clock(
     cache: Path, corpora: Sequence[str], split: str, pieces: int | None, timing_s: float
 ) -> dict[str, dict[str, float]]:
-    """Print and return, for each corpus and way, the means over pieces."""
+    """Print and return the means over pieces, for each corpus and way.
+
+    Raises UserError if `cache` holds no pieces of a corpus.
+    """
     table: dict[str, dict[str, float]] = {}
     click.echo(f"{'':26s}{'pieces':>8s}{'beat F':>8s}{'median':>8s}{'>=.9':>7s}{'bar':>7s}{'lock':>7s}")
     for corpus in corpora:

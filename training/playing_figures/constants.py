@@ -1,4 +1,7 @@
-"""Changes constants of the device for a while: this is how the shipped values were chosen, on validation pieces."""
+"""Changes constants of the device for the length of a block.
+
+The shipped values were chosen in this way, on validation pieces.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,14 @@ from types import ModuleType
 
 from device.errors import UserError
 
-HAND = (
-    "device.left_hand.player",
-    "device.left_hand.texture",
-    "device.left_hand.voicing",
-    "device.left_hand.accompanist",
-    "device.left_hand.ending",
-)
+HAND = ("device.left_hand",)
 """Modules or packages that decide the left hand."""
-CLOCK = (
-    "device.clock.follow_clock",
-    "device.clock.grid",
-    "device.clock.tempo_and_bar",
-    "device.clock.count_in",
-    "device.clock.grid_hypotheses",
-)
+CLOCK = ("device.clock",)
 """Modules or packages of the clock that follows the player."""
 
 
 def modules_of(owners: Sequence[str]) -> list[ModuleType]:
-    """The modules named in `owners`, imported. A package stands for all modules in it, those of inner packages too."""
+    """Import and return the modules named in `owners`. A package stands for all modules in it and in its packages."""
     modules = []
     for owner in map(importlib.import_module, owners):
         if hasattr(owner, "__path__"):
@@ -50,23 +41,22 @@ def numbers_of(module: ModuleType) -> dict[str, float]:
 
 
 def places_of(name: str, modules: Sequence[ModuleType]) -> list[ModuleType]:
-    """The modules in which `name` is a number: `NAME` in all of `modules`, `file.NAME` in the one of that file name.
+    """The modules in which `name` is a number: those that define the constant, and those that import it.
 
-    Raises UserError if there is none, or if `NAME` has different values in them, for then it is not one constant.
+    `NAME` must have the same value in all of `modules`, or else it is more than one constant. `file.NAME` takes the
+    value in the module with that file name, and stands for every module where the constant has this value. Raises
+    UserError if there is no such constant, or more than one.
     """
     file, _, constant = name.rpartition(".")
-    places = [
-        module
-        for module in modules
-        if constant in numbers_of(module) and file in ("", module.__name__.rpartition(".")[2])
-    ]
-    if not places:
+    values = {module: numbers_of(module)[constant] for module in modules if constant in numbers_of(module)}
+    asked = {value for module, value in values.items() if file in ("", module.__name__.rpartition(".")[2])}
+    if not asked:
         known = sorted({name for module in modules for name in numbers_of(module)})
         raise UserError(f"There is no constant {name!r}: choose one of {', '.join(known)}.")
-    if len({numbers_of(module)[constant] for module in places}) > 1:
-        ways = " or ".join(f"{module.__name__.rpartition('.')[2]}.{constant}" for module in places)
+    if len(asked) > 1:
+        ways = " or ".join(f"{module.__name__.rpartition('.')[2]}.{constant}" for module in values)
         raise UserError(f"There is more than one constant {name!r}: write {ways}.")
-    return places
+    return [module for module, value in values.items() if value in asked]
 
 
 def parse(change: str) -> tuple[str, float]:
@@ -80,10 +70,11 @@ def parse(change: str) -> tuple[str, float]:
 
 @contextmanager
 def changed(changes: Sequence[str], owners: Sequence[str]) -> Iterator[None]:
-    """Inside the block the constants in `changes` have other values; afterwards they have their old ones.
+    """Set the constants in `changes` inside the block, and set their old values again after it.
 
-    A change is `NAME=VALUE` or, where two files have a constant of that name, `file.NAME=VALUE`. Whole numbers stay
-    whole. `owners` names modules or packages. Raises UserError for an unknown or ambiguous name, and for no number.
+    A change is `NAME=VALUE` or, where two files have a constant of that name, `file.NAME=VALUE`. A constant
+    that is an int stays an int. `owners` names modules or packages. Raises UserError for an unknown or ambiguous
+    name, and for a value that is not a number.
     """
     modules = modules_of(owners)
     wanted = []

@@ -1,7 +1,7 @@
-"""`python -m training listen`: a page to listen to left hands, beside the true one, with their rolls and their panel.
+"""`python -m training listen` writes a page on which left hands can be heard and compared with the true one.
 
-Three kinds of piece: held-out ones of the corpora, recordings or MIDI files of one's own, and what
-`lefthand run --record` kept.
+The page shows a piano roll and a table of figures for each left hand. It takes three kinds of input: held-out pieces
+of the corpora, your own recordings or MIDI files, and the folders that `lefthand run --record` writes.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ from training.playing_figures.measure import (
 from training.playing_figures.panel import STEPS_PER_QUARTER, panel
 
 SHOWN = ("pcs", "pcs_other", "clash", "coupling", "ur", "changes", "density", "agreement")
+"""The figures of the panel that the page shows."""
 PLAIN_VELOCITY: dict[Hand, int] = {"left": 58, "right": 78}
-"""Where the corpus has none."""
+"""MIDI velocity of each hand's notes for which the corpus gives none (0)."""
 CORPORA = ("pop909", "lieder")
 
 
 def excerpt(notes: Sequence[Note], begin_s: float, until_s: float) -> list[Note]:
-    """The notes that begin within these times, counted from `begin_s`, and none longer than `until_s`."""
+    """The notes that begin from `begin_s` to `until_s`, in seconds from `begin_s`. No note ends after `until_s`."""
     return [
         replace(
             note,
@@ -60,7 +61,7 @@ def excerpt(notes: Sequence[Note], begin_s: float, until_s: float) -> list[Note]
 
 
 def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
-    """Notes of the corpus as the device has them."""
+    """Notes of the corpus as notes of the device, with times in seconds."""
     onset = seconds_of(piece, notes["onset"].astype(np.float64), SCORE_TEMPO)
     offset = seconds_of(piece, notes["onset"].astype(np.float64) + notes["duration"], SCORE_TEMPO)
     return [
@@ -70,9 +71,9 @@ def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
 
 
 def sounding(right: Sequence[Note], left: Sequence[Note], path: Path, title: str) -> str:
-    """Both hands as sound and as a roll, written beside the page; the HTML that shows them."""
+    """Write both hands as sound and as a piano roll to `path`, and return the HTML that shows them."""
     both, rate = mix.mix(None, right, left)
-    # by blocks: libsndfile's Vorbis encoder overflows its stack on a long piece at once
+    # in blocks of a second, because libsndfile's Vorbis encoder overflows its stack on a long piece in one call
     with soundfile.SoundFile(
         path.with_suffix(".ogg"), "w", rate, both.shape[1], format="OGG", subtype="VORBIS"
     ) as file:
@@ -96,7 +97,7 @@ def sounding(right: Sequence[Note], left: Sequence[Note], path: Path, title: str
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
-    """A panel, a line a hand."""
+    """An HTML table of panels, with one line for each hand."""
     head = "".join(f"<th>{name}</th>" for name in SHOWN)
     body = "".join(
         f"<tr><th>{escape(hand)}</th>" + "".join(f"<td>{row[name]:.2f}</td>" for name in SHOWN) + "</tr>"
@@ -106,7 +107,10 @@ def table(rows: dict[str, dict[str, float]]) -> str:
 
 
 def held_out(piece: Piece, bundle: Bundle, ear: Ear | None, folder: Path, seconds: float) -> str:
-    """Right hand alone, the true left hand, ours by MIDI and ours by ear: sound, roll, and the whole piece's panel."""
+    """The HTML of one held-out piece: the sound and roll of each left hand, and the panel of the whole piece.
+
+    The hands are none (the right hand alone), the true one, ours by MIDI, and ours by ear if `ear` is given.
+    """
     net, gap = bundle.accompanist(), float(bundle.manifest.accompanist["gap_steps"])
     right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
     begin_s = float(seconds_of(piece, right["onset"][:1].astype(np.float64), SCORE_TEMPO)[0])
@@ -133,7 +137,10 @@ def held_out(piece: Piece, bundle: Bundle, ear: Ear | None, folder: Path, second
 
 
 def own(source: Path, number: int, folder: Path, bundle: Path) -> str:
-    """A file of the user's, or the capture in a folder of `lefthand run --record`, as `lefthand play` plays it."""
+    """The HTML of a file that `lefthand play` has played. A folder of `lefthand run --record` stands for its capture.
+
+    Raises UserError if the folder holds no capture, or if `lefthand play` fails.
+    """
     if source.is_dir():
         captured = [source / name for name in (SOUND, KEYS) if (source / name).is_file()]
         if not captured:
@@ -153,14 +160,17 @@ def own(source: Path, number: int, folder: Path, bundle: Path) -> str:
 @click.command()
 @click.argument("inputs", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
-    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: as shipped."
+    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped one."
 )
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--pieces", default=3, show_default=True, help="Held-out pieces of each corpus, evenly apart.")
-@click.option("--seconds", default=45.0, show_default=True, help="Of each that sound.")
+@click.option("--pieces", default=3, show_default=True, help="Number of held-out pieces of each corpus.")
+@click.option("--seconds", default=45.0, show_default=True, help="Seconds of each piece that can be heard.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/listen"), show_default=True)
 def listen(inputs: tuple[Path, ...], folder: Path, cache: Path, pieces: int, seconds: float, out: Path) -> None:
-    """A page to listen to: held-out pieces, and INPUTS of one's own (.wav, .flac, .mid, or a recorded run's folder)."""
+    """Write a page to listen to left hands.
+
+    The page holds held-out pieces and INPUTS of your own: .wav, .flac or .mid files, or folders of recorded runs.
+    """
     bundle = Bundle.open(folder)
     out.mkdir(parents=True, exist_ok=True)
     parts = [(str(source), own(source, i, out, folder)) for i, source in enumerate(inputs)]

@@ -1,4 +1,4 @@
-"""The accompanist measured on whole songs: the left hand that the device would strike, note by note."""
+"""Measures the accompanist on whole songs, by the left hand that the device would play."""
 
 from __future__ import annotations
 
@@ -36,19 +36,23 @@ from training.playing_figures.strikes import strikes
 from training.playing_figures.style_share import style_share
 
 SHIFT = 6
+"""Semitones by which the right hand jumps to measure the recovery: a tritone, the most distant key."""
 COLUMNS = 10
 """Figures in a line of the printed table."""
 SCORE_TEMPO = 96.0
 """Quarters a minute at which scores are played."""
 KNOWN_AFTER_STEPS = 2.0
-"""A plan knows the right-hand keys that were struck so long before its stroke: the gap, and one step."""
+"""A plan knows the right-hand keys struck at least this many sixteenths before its stroke: the gap, and one step."""
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Performed:
-    """A left hand as the device sends it: messages in seconds, and the grid's times and quarters [T]."""
+    """A left hand as the device sends it.
+
+    `sends` are its messages. `times` [T] are the grid's steps in seconds, and `quarters` [T] the same in quarters.
+    """
 
     sends: list[Send]
     times: Array
@@ -56,16 +60,19 @@ class Performed:
 
     @property
     def notes(self) -> Notes:
-        """The same in quarters."""
+        """The notes of the left hand, in quarters."""
         return notes_of(self.sends, self.times, self.quarters)
 
 
 Listen: TypeAlias = Callable[[Piece, Notes, float], Sequence[Note | NoteEnded]]
-"""From a piece's right hand, played at a tempo where it is a score, to what is known of it."""
+"""Takes a piece, its right hand and a tempo in quarters a minute; returns the notes that the device knows.
+
+The tempo counts only for a score.
+"""
 
 
 def from_keys(manner: HearingErrors, seed: int = 0) -> Listen:
-    """The right hand by MIDI, in that manner."""
+    """The right hand by MIDI, with the hearing errors `manner`."""
     return lambda piece, right, tempo: heard(piece, right, tempo, manner, np.random.default_rng(seed))
 
 
@@ -91,7 +98,7 @@ def answer(
     gap_steps: float = 1.0,
     steering: Steering = AS_THE_NET_PLAYS,
 ) -> Performed:
-    """The left hand to a right hand that was decided as `events` tell, in their order."""
+    """The left hand that the device plays to the right-hand notes `events`, in the order in which they were decided."""
     steps, quarters = grid_of(piece, SCORE_TEMPO)
     hand, performer = LeftHand(Accompanist(net, gap_steps), steering), Performer()
     hand.reset()
@@ -111,7 +118,7 @@ def answer(
 
 
 def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
-    """Messages to notes in quarters, by a grid's times and quarters."""
+    """Turn messages into notes in quarters. `times` and `quarters` give the grid's steps in both units."""
     on: dict[int, Send] = {}
     rows: list[tuple[float, float, int]] = []
     for send in sorted(sends, key=lambda s: (s.due_s, s.kind != "note_off")):
@@ -128,7 +135,7 @@ def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
 
 
 def right_hand_of(piece: Piece) -> Notes:
-    """The right hand as keys: one that two voices strike together is struck once, and held for the longer."""
+    """The right hand as keys. A key that two voices strike together is struck once, and keeps the longer duration."""
     notes = piece.of(HandLabel.RIGHT)
     order = np.lexsort((-notes["duration"], notes["pitch"], notes["onset"]))
     notes = notes[order]
@@ -137,7 +144,7 @@ def right_hand_of(piece: Piece) -> Notes:
 
 
 def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]:
-    """Right hand, `left` and the true left hand on sixteenths, positions in the bar, and steps in a bar."""
+    """The rolls of the right hand, `left` and the true left hand; the position of each step in its bar; steps a bar."""
     right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
     steps = grid_length(right, true)
     beats, kind = piece.meters[0][1:] if piece.meters else (4, 4)
@@ -147,9 +154,10 @@ def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]
 
 
 def recovery_beats(piece: Piece, net: Net, most: int = 32, steering: Steering = AS_THE_NET_PLAYS) -> float:
-    """Beats after the right hand jumps up by 6 semitones in mid-song until the left hand's PCS, over 4 beats, is back.
+    """Beats until the left hand fits again, after the right hand has jumped up by 6 semitones in the middle of a song.
 
-    Back is four fifths of what the unshifted playing has on the same beats; `most` where it never is.
+    It fits again when its PCS over 4 beats is at least four fifths of its PCS on the same beats without the jump.
+    Returns `most` if this does not happen.
     """
     right = right_hand_of(piece)
     middle = float(np.median(right["onset"]))
@@ -176,7 +184,7 @@ def _consonance_by_beat(top: Array, classes: Array, first: int, beats: int) -> A
 
 
 def one_hand(piece: Piece, played: Performed) -> bool:
-    """Whether one hand could play all of it under this right hand."""
+    """Whether one human hand could play the whole left hand under this right hand."""
     right = right_hand_of(piece)
     on = seconds_of(piece, right["onset"].astype(np.float64), SCORE_TEMPO)
     off = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], SCORE_TEMPO)
@@ -195,9 +203,10 @@ def evaluate_playing(
     steering: Steering = AS_THE_NET_PLAYS,
     recovery: bool = True,
 ) -> dict[str, dict[str, float]]:
-    """Print and return the panel on a corpus: ours beside the truth and the baselines, means over songs.
+    """Print and return the panel on a corpus, for our left hand, the true one and the baselines: means over songs.
 
-    `recovery`: measure the jump of six semitones too, which takes longer than all the rest.
+    `recovery` also measures the jump of six semitones, which takes longer than all the rest. Raises UserError if
+    `cache` holds no pieces of the corpus.
     """
     pieces = [piece for piece in load_pieces(cache, corpus, split) if piece.primary and len(piece.of(HandLabel.LEFT))][
         :songs
@@ -210,7 +219,7 @@ def evaluate_playing(
     playable: list[bool] = []
     own_figure: list[float] = []
     heard_as: dict[str, list[dict[str, float] | None]] = {name: [] for name in names}
-    # the piece before it is another piece
+    # the left hand of the piece before serves as another piece's left hand
     for piece, other in zip(pieces, [pieces[-1], *pieces[:-1]], strict=True):
         played = play(piece, right_hand_of(piece), net, listen, gap_steps, steering)
         playable.append(one_hand(piece, played))
@@ -252,7 +261,7 @@ def evaluate_playing(
 
 
 def show(table: dict[str, dict[str, float]], songs: int) -> None:
-    """A line a hand, a column a figure."""
+    """Print a table with a line for each hand and a column for each figure."""
     columns = list(table["ours"])
     click.echo(f"{songs} songs")
     for first in range(0, len(columns), COLUMNS):

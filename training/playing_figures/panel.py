@@ -1,7 +1,7 @@
-"""How a left hand is judged beside a right hand: FIELD's panel, on a grid of sixteenths.
+"""Figures that judge a left hand beside a right hand, on a grid of sixteenths.
 
-Both hands are notes in quarters. m is the top sounding right-hand pitch class, L the sounding left-hand
-pitch classes; harmony is measured over the steps where the right hand sounds.
+Both hands are notes in quarters. m is the pitch class of the highest sounding right-hand note. L is the set of
+sounding left-hand pitch classes. Harmony is measured over the steps where the right hand sounds.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from training.corpora.pieces import Notes
 
 STEPS_PER_QUARTER = 4
 OVERLAP = 0.05
-"""A note sounds in a step if it lasts at least this share of it."""
+"""A note sounds in a step if it lasts for at least this share of the step."""
 STUCK_STEPS = 16
+"""Sixteenths (4 beats) after which an unchanged chord counts as stuck."""
 ROLL_BARS = 8.5
+"""Bars by which a left hand is moved to break its fit with the right hand. The half bar breaks its metre too."""
 
 CONSONANCE = np.full(12, -1.0)
-"""By the interval (m - l) mod 12: unison, thirds, fifth and sixths 1, fourth 0, else -1."""
+"""Score of each interval (m - l) mod 12: 1 for unison, thirds, fifth and sixths, 0 for the fourth, -1 for the rest."""
 CONSONANCE[[0, 3, 4, 7, 8, 9]] = 1.0
 CONSONANCE[5] = 0.0
 
 TRIADS = np.zeros((24, 12))
-"""The major triads on C..B, then the minor ones."""
+"""The pitch classes of the 12 major triads from C to B, then of the 12 minor triads: 0 or 1, [24, 12]."""
 for _root in range(12):
     TRIADS[_root, [_root, (_root + 4) % 12, (_root + 7) % 12]] = 1.0
     TRIADS[12 + _root, [_root, (_root + 3) % 12, (_root + 7) % 12]] = 1.0
@@ -45,24 +47,27 @@ class Roll:
 
     @property
     def top(self) -> npt.NDArray[np.int64]:
-        """The highest sounding pitch, [T]; -1 in silence."""
+        """The highest sounding MIDI pitch, [T]; -1 in silence."""
         highest = 127 - np.argmax(self.sounding[:, ::-1], axis=1)
         return np.where(self.sounding.any(axis=1), highest, -1)
 
     def rolled(self, steps: int) -> Roll:
-        """The same hand played `steps` later, its end wrapped to the beginning."""
+        """The same hand played `steps` later. Its end moves to the beginning."""
         return Roll(np.roll(self.sounding, steps, axis=0), np.roll(self.struck, steps, axis=0))
 
 
 def fold(keys: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """[T, 128] by pitch to [T, 12] by pitch class."""
+    """Turn flags of pitches [T, 128] into flags of pitch classes [T, 12]."""
     padded = np.zeros((len(keys), 132), bool)
     padded[:, :128] = keys
     return np.asarray(padded.reshape(len(keys), 11, 12).any(axis=1))
 
 
 def roll_of(notes: Notes, steps: int) -> Roll:
-    """Notes on a grid of `steps` sixteenths: onsets at the nearest step, every step that a note reaches sounding."""
+    """Put notes on a grid of `steps` sixteenths.
+
+    A note is struck at the nearest step. It sounds in every step that it reaches.
+    """
     sounding, struck = np.zeros((steps, 128), bool), np.zeros((steps, 128), bool)
     start = np.rint(notes["onset"].astype(np.float64) * STEPS_PER_QUARTER).astype(int)
     end = np.ceil((notes["onset"].astype(np.float64) + notes["duration"]) * STEPS_PER_QUARTER - OVERLAP).astype(int)
@@ -74,14 +79,18 @@ def roll_of(notes: Notes, steps: int) -> Roll:
 
 
 def grid_length(*hands: Notes) -> int:
-    """Steps that hold every note of all hands."""
+    """The number of steps that hold every note of all hands."""
     return 1 + max(
         (int(np.ceil((n["onset"] + n["duration"]).max() * STEPS_PER_QUARTER)) for n in hands if len(n)), default=0
     )
 
 
 def consonance(right: Roll, left: Roll, unisons: bool = True) -> float:
-    """PCS: the mean over steps with both hands of the mean `CONSONANCE` of L with m; NaN where they never meet."""
+    """PCS (pitch consonance score): how well the left hand agrees with the melody, -1 to 1.
+
+    Each step in which both hands sound has the mean `CONSONANCE` of L with m. The score is the mean over these steps,
+    or NaN if there are none. `unisons` counts the left-hand notes with the melody's pitch class too.
+    """
     top, classes = right.top, left.pitch_classes
     interval = (top[:, None] - np.arange(12)) % 12
     counted = classes & (top >= 0)[:, None]
@@ -96,21 +105,21 @@ def consonance(right: Roll, left: Roll, unisons: bool = True) -> float:
 
 
 def triads_by_beat(left: Roll, steps_per_beat: int) -> npt.NDArray[np.int64]:
-    """The nearest of `TRIADS` to each beat's pitch-class durations; -1 for a silent beat."""
+    """The index in `TRIADS` of the triad nearest to each beat's pitch-class durations; -1 for a silent beat."""
     beats = len(left.sounding) // steps_per_beat
     durations = left.pitch_classes[: beats * steps_per_beat].reshape(beats, steps_per_beat, 12).sum(axis=1)
     return np.where(durations.any(axis=1), np.argmax(durations @ TRIADS.T, axis=1), -1)
 
 
 def chord_changes(left: Roll, steps_per_beat: int) -> float:
-    """Changes of the nearest triad per beat, over neighbouring beats that both sound."""
+    """Changes of the nearest triad per beat, counted over pairs of neighbouring beats that both sound."""
     triads = triads_by_beat(left, steps_per_beat)
     both = (triads[1:] >= 0) & (triads[:-1] >= 0)
     return float((triads[1:] != triads[:-1])[both].mean()) if both.any() else 0.0
 
 
 def stuck(left: Roll) -> float:
-    """Share of steps in a sounding set that has not changed nor been struck for more than 4 beats."""
+    """Share of steps in which the left hand sounds, but has neither changed nor been struck for more than 4 beats."""
     same = np.zeros(len(left.sounding), bool)
     same[1:] = (left.sounding[1:] == left.sounding[:-1]).all(axis=1) & ~left.struck[1:].any(axis=1)
     run = 0
@@ -122,7 +131,7 @@ def stuck(left: Roll) -> float:
 
 
 def slots(struck: npt.NDArray[np.bool_], positions: npt.NDArray[np.int64], bar: int) -> npt.NDArray[np.float64]:
-    """The distribution of striking steps over the bar's slots, [bar]; uniform where nothing is struck."""
+    """The share of strokes at each step of the bar, [bar]; equal shares if nothing is struck."""
     counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
     return counts / counts.sum() if counts.sum() else np.full(bar, 1.0 / bar)
 
@@ -139,7 +148,7 @@ def jensen_shannon(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> fl
 
 
 def f1(ours: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
-    """F1 of equal-shaped flags; 0 where neither side has any in common."""
+    """F1 of two arrays of flags of the same shape; 0 if they have no flag in common."""
     hits = int((ours & true).sum())
     return 2 * hits / max(1, int(ours.sum()) + int(true.sum()))
 
@@ -147,9 +156,10 @@ def f1(ours: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
 def panel(
     right: Roll, left: Roll, true: Roll, positions: npt.NDArray[np.int64], bar: int, steps_per_beat: int
 ) -> dict[str, float]:
-    """Every figure of one left hand beside one right hand; `true` is the hand that was really played.
+    """All figures of one left hand beside one right hand. `true` is the left hand that a person played.
 
-    `positions` [T] are steps in the bar (of `bar` steps). The rolled hand of `coupling` is this hand 8.5 bars later.
+    `positions` [T] gives the step in the bar, and `bar` the steps a bar. `coupling` compares this hand with itself
+    8.5 bars later.
     """
     heard = right.top >= 0
     interval = (right.top[:, None] - np.arange(12)) % 12
@@ -188,7 +198,7 @@ def by_beat(hand: Roll, steps_per_beat: int, live: slice) -> npt.NDArray[np.bool
 
 
 def first_bar(left: Roll, true: Roll, bar: int) -> float:
-    """F1 of the pitch classes of the first bar that this hand plays, and of the true hand's there; NaN for silence."""
+    """F1 of the pitch classes in the first bar that this hand plays, against the true hand; NaN for silence."""
     onsets = np.flatnonzero(left.struck.any(axis=1))
     if not len(onsets):
         return float("nan")
@@ -197,6 +207,6 @@ def first_bar(left: Roll, true: Roll, bar: int) -> float:
 
 
 def span_of(heard: npt.NDArray[np.bool_]) -> slice:
-    """From the first to the last step where the right hand sounds."""
+    """The steps from the first to the last one in which the right hand sounds."""
     where = np.flatnonzero(heard)
     return slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0)

@@ -1,4 +1,4 @@
-"""Whether one human hand could play it: a left hand judged by the times of its notes."""
+"""Finds the strokes of a left hand that one human hand could not play."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ import numpy.typing as npt
 from device.events import Send
 
 MOST_KEYS = 5
+"""Keys that one hand holds down at most: one for each finger."""
 WIDEST = 16
+"""Semitones from the lowest to the highest key that one hand spans at most: a tenth."""
 MOVES = ((0.125, 12.0), (0.25, 24.0))
-"""(seconds, semitones): the hand's centre, half-way between its outer keys, moves at most so far in so long."""
+"""(seconds, semitones): the hand's centre moves at most this many semitones within this time.
+
+The centre lies half-way between the lowest and the highest key.
+"""
 
 Rows = npt.NDArray[np.float64]
 """[notes, 3]: onset and offset in seconds, MIDI pitch."""
 
 
 def rows_of(sends: Sequence[Send]) -> Rows:
-    """The notes that messages make; one that is never let go lasts for ever."""
+    """The notes that messages make, [notes, 3]. A note without a note_off has an infinite offset."""
     down: dict[int, int] = {}
     rows: list[list[float]] = []
     for send in sorted(sends, key=lambda s: (s.due_s, s.kind != "note_off")):
@@ -32,10 +37,10 @@ def rows_of(sends: Sequence[Send]) -> Rows:
 
 
 def faults(left: Rows, right: Rows, known_after_s: float) -> list[str]:
-    """What no hand could do, a word for each stroke at fault: `keys`, `span`, `crossing`, `leap`.
+    """The faults that no hand can play, one word for each: `keys`, `span`, `crossing`, `leap`.
 
-    A right-hand key counts for `crossing` once it has been down for `known_after_s`: what cannot be known yet cannot
-    be kept clear of.
+    A right-hand key counts for `crossing` once it has been down for `known_after_s` seconds. The left hand cannot
+    avoid a key that it does not know yet.
     """
     found: list[str] = []
     centres: list[tuple[float, float]] = []

@@ -1,4 +1,4 @@
-"""What lies between piano and samples: a room and a microphone, both drawn at random."""
+"""The path from the piano to the samples: a random room and a random microphone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from training.pianos.renderer import RATE, Audio
 
 
 def room_response(rt60_s: float, direct_to_reverberant_db: float, rng: np.random.Generator) -> Audio:
-    """A room's impulse response, float32 [taps] at 16 kHz, its direct path exactly 1 at tap 0.
+    """Return a room's impulse response, float32 [taps] at 16 kHz. The direct path is exactly 1 at tap 0.
 
-    Early reflections between 2 and 40 ms, then noise decaying by 60 dB in `rt60_s` (its treble up to twice as fast,
-    as air and walls take it); the energy after tap 0 lies `direct_to_reverberant_db` below the direct path's.
+    Early reflections come between 2 and 40 ms. Then noise decays by 60 dB in `rt60_s`; its treble decays up to twice as
+    fast, because air and walls absorb it. The energy after tap 0 is `direct_to_reverberant_db` below the direct path's.
     """
     taps = int(max(rt60_s, 0.05) * RATE)
     time_s = np.arange(taps) / RATE
@@ -33,12 +33,12 @@ def room_response(rt60_s: float, direct_to_reverberant_db: float, rng: np.random
 
 
 def in_room(audio: Audio, response: Audio) -> Audio:
-    """`audio` float32 [samples] heard through `response`; as long as `audio`, onsets where they were."""
+    """Return `audio` float32 [samples] convolved with `response`. Length and onsets stay the same."""
     return np.asarray(oaconvolve(audio, response)[: len(audio)], np.float32)
 
 
 def peak_section(frequency_hz: float, gain_db: float, q: float) -> npt.NDArray[np.float64]:
-    """A peaking equaliser [6] = b0 b1 b2 1 a1 a2 (R. Bristow-Johnson, Audio EQ Cookbook)."""
+    """Return a peaking equaliser [6] = b0 b1 b2 1 a1 a2 (R. Bristow-Johnson, Audio EQ Cookbook)."""
     gain, angle = 10 ** (gain_db / 40), 2 * np.pi * frequency_hz / RATE
     alpha = np.sin(angle) / (2 * q)
     section = np.array([1 + alpha * gain, -2 * np.cos(angle), 1 - alpha * gain,
@@ -47,9 +47,9 @@ def peak_section(frequency_hz: float, gain_db: float, q: float) -> npt.NDArray[n
 
 
 def shelf_section(frequency_hz: float, gain_db: float, high: bool) -> npt.NDArray[np.float64]:
-    """A shelf of slope 1 [6] (R. Bristow-Johnson, Audio EQ Cookbook)."""
+    """Return a shelf filter of slope 1 [6] = b0 b1 b2 1 a1 a2 (R. Bristow-Johnson, Audio EQ Cookbook)."""
     gain, angle = 10 ** (gain_db / 40), 2 * np.pi * frequency_hz / RATE
-    # The high shelf is the low shelf with the sign of every cosine, and of b1 and a1, turned.
+    # The high shelf is the low shelf with the opposite sign for every cosine, for b1 and for a1.
     sign = -1 if high else 1
     cos, root = sign * np.cos(angle), 2 * np.sqrt(gain) * np.sin(angle) / np.sqrt(2)
     up, down = gain + 1, gain - 1
@@ -60,10 +60,10 @@ def shelf_section(frequency_hz: float, gain_db: float, high: bool) -> npt.NDArra
 
 
 def microphone(rng: np.random.Generator, strength: float = 1.0) -> npt.NDArray[np.float64]:
-    """A random microphone's curve as second-order sections [n, 6].
+    """Return the frequency response of a random microphone as second-order sections [n, 6].
 
-    Two to four peaks and shelves of up to 8 dB * `strength`, mostly a high-pass (20 to 200 Hz) and sometimes a
-    low-pass (4 to 7.5 kHz), as built into laptops and telephones.
+    It has two to four peaks and shelves of up to 8 dB * `strength`, usually a high-pass (20 to 200 Hz) and sometimes a
+    low-pass (4 to 7.5 kHz), like the microphones of laptops and telephones.
     """
     sections = []
     for _ in range(rng.integers(2, 5)):
@@ -84,5 +84,5 @@ def microphone(rng: np.random.Generator, strength: float = 1.0) -> npt.NDArray[n
 
 
 def through_microphone(audio: Audio, sections: npt.NDArray[np.float64]) -> Audio:
-    """`audio` float32 [samples] through second-order `sections` [n, 6], causally."""
+    """Return `audio` float32 [samples], filtered causally by second-order `sections` [n, 6]."""
     return np.asarray(sosfilt(sections.astype(np.float32), audio), np.float32)

@@ -12,17 +12,18 @@ from training.scenes.acoustics import in_room, microphone, room_response, throug
 from training.scenes.noise import COLOURS, clip_noise
 
 CHANGES = ("room", "noise", "microphone", "overdrive", "level")
-"""What happens to a sound on its way: names of `Augmentation`'s probabilities."""
+"""The changes to a sound on its way: names of `Augmentation`'s probabilities."""
 QUIET_RMS = 0.01
-"""Noise is set against at least this level, so that silence gets some noise too."""
+"""Lowest RMS (1 is full scale) that noise is measured against. Silence therefore gets some noise too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How often and how hard audio is changed.
+    """How often and how strongly audio is changed.
 
-    Probabilities are per call; ranges are drawn uniformly (RT60 on a logarithmic scale). `strength` scales every
-    probability and moves each range's harsher end towards the milder one: 0 leaves audio alone, 1 is as written.
+    Probabilities are per call. Ranges are drawn uniformly (RT60 on a logarithmic scale). `strength` scales every
+    probability and moves the harsher end of each range towards the milder one: 0 changes nothing, 1 uses the ranges as
+    written.
     """
 
     room: float = 0.6
@@ -30,7 +31,7 @@ class Augmentation:
     direct_to_reverberant_db: tuple[float, float] = (15.0, -3.0)
     noise: float = 0.6
     clip_share: float = 0.3
-    """Of the times that noise is added, how often it is a recorded clip where there are any."""
+    """Probability that added noise is a recorded clip, if there are clips."""
     snr_db: tuple[float, float] = (50.0, 10.0)
     microphone: float = 0.6
     overdrive: float = 0.1
@@ -44,20 +45,20 @@ class Augmentation:
             raise ValueError(f"strength is {self.strength}, not between 0 and 1")
 
     def scaled(self, strength: float) -> Augmentation:
-        """The same with another `strength`, 0 to 1: for a curriculum."""
+        """Return a copy with another `strength`, 0 to 1. A curriculum raises it."""
         return replace(self, strength=strength)
 
     def without(self, name: str) -> Augmentation:
-        """The same with one of `CHANGES` never happening."""
+        """Return a copy in which one of `CHANGES` never happens."""
         never: dict[str, Any] = {name: 0.0}
         return replace(self, **never)
 
     def happens(self, probability: float, rng: np.random.Generator) -> bool:
-        """One draw of `probability` times the strength."""
+        """Return True with `probability` times the strength."""
         return bool(rng.random() < probability * self.strength)
 
     def draw(self, mild_to_harsh: tuple[float, float], rng: np.random.Generator) -> float:
-        """One draw from a range given as (mild end, harsh end)."""
+        """Draw a value from a range given as (mild end, harsh end)."""
         mild, harsh = mild_to_harsh
         return float(mild + (harsh - mild) * self.strength * rng.random())
 
@@ -68,10 +69,10 @@ def augment(
     settings: Augmentation | None = None,
     clips: list[Audio] | None = None,
 ) -> Audio:
-    """A random variant of `audio`, float32 [samples] at 16 kHz, of the same length; onsets stay at their samples.
+    """Return a random variant of `audio`, float32 [samples] at 16 kHz. Length and onsets stay the same.
 
-    `clips` are recorded noises (`noise.load_clips(data, "fit")`). Order as in life: the room, the noise that sounds
-    in it, the microphone, its overload, and the level at which the samples arrive.
+    `clips` are recorded noises (`noise.load_clips(data, "fit")`). The order is that of a real recording: the room, the
+    noise in it, the microphone, its overload, and the level of the samples.
     """
     settings = settings or Augmentation()
     heard = np.array(audio, np.float32)
@@ -92,7 +93,7 @@ def augment(
 def with_noise(
     audio: Audio, rng: np.random.Generator, snr_db: float, clip_share: float = 0.0, clips: list[Audio] | None = None
 ) -> Audio:
-    """`audio` plus one kind of noise, `snr_db` below its RMS."""
+    """Add one kind of noise to `audio`, `snr_db` below its RMS."""
     if clips and rng.random() < clip_share:
         noise = clip_noise(len(audio), clips, rng)
     else:
@@ -102,7 +103,7 @@ def with_noise(
 
 
 def overdriven(audio: Audio, drive_db: float) -> Audio:
-    """`audio` through tanh, its peak `drive_db` above the knee: soft clipping."""
+    """Clip `audio` softly with tanh. The peak lies `drive_db` above the knee."""
     peak = float(np.abs(audio).max())
     if peak == 0:
         return audio
@@ -111,6 +112,6 @@ def overdriven(audio: Audio, drive_db: float) -> Audio:
 
 
 def at_peak(audio: Audio, peak_db: float) -> Audio:
-    """`audio` scaled so that its largest sample lies at `peak_db` under full scale; silence stays silence."""
+    """Scale `audio` so that its largest sample lies at `peak_db` relative to full scale. Silence stays silence."""
     peak = float(np.abs(audio).max())
     return audio * np.float32(10 ** (peak_db / 20) / peak) if peak > 0 else audio

@@ -1,6 +1,6 @@
 """`python -m training scenes`: renders the transcriber's scenes and keeps them.
 
-A scene is drawn from (seed, corpus, split, number) alone, so the cache can be built in any order and resumed.
+A scene depends only on (seed, corpus, split, number), so the cache can be built in any order and resumed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from training.scenes.scene import GATE, KINDS, Scene, draw, draw_quiet
 from training.scenes.voices import utterances
 
 INVENTED = "invented"
-"""Notes from no piece: every key, every density, and rests with nothing but noise."""
+"""Name of the scenes with random notes: all keys, all densities, and some scenes with noise alone."""
 QUIET = "quiet"
-"""No notes at all: people who talk, noise clips, hum."""
+"""Name of the scenes without notes: speech, noise clips, hum."""
 SOURCES = (*CORPORA, INVENTED, QUIET)
 
 
 def load_scenes(cache: Path, split: str) -> list[Scene]:
-    """All cached scenes of a split, features memory-mapped."""
+    """Return all cached scenes of a split. Their features are memory-mapped."""
     scenes = []
     for path in sorted((cache / "scenes" / split).glob("*/*.npz")):
         with np.load(path, allow_pickle=False) as data:
@@ -41,7 +41,10 @@ def load_scenes(cache: Path, split: str) -> list[Scene]:
 
 @dataclass(frozen=True)
 class Studio:
-    """What scenes are rendered with: pianos, noises, the front end, and which of `scenes.COLOURS` is left out."""
+    """Renders scenes with these pianos, noises and features.
+
+    `without` names one of `scenes.COLOURS` that is left out.
+    """
 
     banks: list[Bank]
     clips: list[Audio]
@@ -50,12 +53,12 @@ class Studio:
 
     @classmethod
     def opened(cls, cache: Path, data: Path, spec: FeatureSpec, without: str = "", only: str = "") -> Studio:
-        """All the banks in `cache` that a fit may use, or `only` the one of this name."""
+        """Open all banks in `cache` that a fit may use, or `only` the one with this name."""
         banks = [load_bank(cache, name) for name in bank_names(cache) if only in ("", name)]
         return cls(banks, load_clips(data, "fit"), Features(spec), without)
 
     def render(self, cache: Path, split: str, corpus: str, pieces: list[Piece], numbers: range, **drawn: Any) -> None:
-        """Render a corpus' scenes `numbers` into `cache`, but for those that are there; `drawn`: see `Studio.scene`."""
+        """Render the scenes `numbers` of a corpus into `cache` if they are missing. `drawn`: see `Studio.scene`."""
         folder = cache / "scenes" / split / corpus
         folder.mkdir(parents=True, exist_ok=True)
         for number in tqdm(numbers, desc=f"{split} {corpus}"):
@@ -72,7 +75,7 @@ class Studio:
     def scene(
         self, split: str, corpus: str, pieces: list[Piece], number: int, seed: int = 1, kind: str | None = None
     ) -> Scene:
-        """A corpus' scene of this `number`; who is heard in scenes of pieces is of a `kind` of `KINDS`, or any."""
+        """Render scene `number` of a corpus. `kind` (one of `KINDS`, None: any) sets the audible hands of a piece."""
         rng = np.random.default_rng([seed, zlib.crc32(f"{split}/{corpus}".encode()), number])
         if corpus == QUIET:
             return draw_quiet(rng, self.clips, utterances(rng, "fit"), self.features)
@@ -80,7 +83,10 @@ class Studio:
 
 
 def pieces_of(cache: Path, corpus: str, split: str) -> list[Piece]:
-    """What scenes of a corpus are performances of: nothing where their notes are invented, or are none."""
+    """Return the pieces for the scenes of a corpus. The list is empty for invented and for quiet scenes.
+
+    Raises UserError if `cache` has no pieces of the corpus.
+    """
     if corpus in (INVENTED, QUIET):
         return []
     pieces = [p for p in load_pieces(cache, corpus, "valid" if split == GATE else split) if p.primary]
@@ -97,7 +103,7 @@ def pieces_of(cache: Path, corpus: str, split: str) -> list[Piece]:
 @click.option("--count", default=600, show_default=True, help="Scenes of 24 s per corpus.")
 @click.option("--first", default=0, show_default=True, help="Number of the first scene.")
 @click.option("--seed", default=1, show_default=True)
-@click.option("--kind", type=click.Choice(list(KINDS)), help="Who is heard in scenes of pieces. Default: any.")
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Audible hands in scenes of pieces. Default: any.")
 def scenes(
     cache: Path,
     data: Path,
@@ -108,7 +114,7 @@ def scenes(
     seed: int,
     kind: str | None,
 ) -> None:
-    """Render the transcriber's training scenes into the cache (resumable)."""
+    """Render the transcriber's training scenes into the cache. Run it again to continue after a stop."""
     studio = Studio.opened(cache, data, FeatureSpec())
     for corpus in corpora or SOURCES:
         pieces = pieces_of(cache, corpus, split)

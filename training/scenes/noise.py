@@ -17,7 +17,7 @@ from training.pianos.renderer import RATE, Audio
 
 Fold = Literal["fit", "evaluate"]
 ESC_FOLDS: dict[Fold, str] = {"fit": "1-", "evaluate": "2-"}
-"""ESC-10's own folds, the first figure of a clip's file name: fold 1 is for fits, fold 2 for evaluation only."""
+"""ESC-10's own folds by the first digit of the file name: fold 1 is for fits, fold 2 for evaluation only."""
 
 # Poles and zeros by Paul Kellet (musicdsp.org, "Pink noise filter"): 1/f within 0.05 dB above 10 Hz at 44.1 kHz.
 _PINK_B = (0.049922035, -0.095993537, 0.050612699, -0.004408786)
@@ -28,28 +28,28 @@ _FORMANTS_HZ = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 18
 
 
 def unit_rms(audio: npt.NDArray[np.floating[Any]]) -> Audio:
-    """`audio` [samples] scaled to an RMS of 1; silence stays silence."""
+    """Scale `audio` [samples] to an RMS of 1. Silence stays silence."""
     rms = float(np.sqrt(np.mean(np.square(audio, dtype=np.float64))))
     return np.asarray(audio / rms if rms > 0 else audio, np.float32)
 
 
 def white(samples: int, rng: np.random.Generator) -> Audio:
-    """White noise of RMS 1, float32 [samples]."""
+    """Return white noise of RMS 1, float32 [samples]."""
     return rng.standard_normal(samples, np.float32)
 
 
 def pink(samples: int, rng: np.random.Generator) -> Audio:
-    """Noise falling 3 dB an octave."""
+    """Return noise that falls by 3 dB per octave, RMS 1, float32 [samples]."""
     return unit_rms(lfilter(_PINK_B, _PINK_A, white(samples, rng)))
 
 
 def brown(samples: int, rng: np.random.Generator) -> Audio:
-    """Noise falling 6 dB an octave above 20 Hz: rumble, wind, traffic."""
+    """Return noise that falls by 6 dB per octave above 20 Hz, like rumble or wind. RMS 1, float32 [samples]."""
     return unit_rms(lfilter(*butter(1, 20, fs=RATE), white(samples, rng)))
 
 
 def hum(samples: int, rng: np.random.Generator) -> Audio:
-    """Mains hum at 50 or 60 Hz with up to a dozen harmonics."""
+    """Return mains hum at 50 or 60 Hz with up to twelve harmonics, RMS 1, float32 [samples]."""
     mains = float(rng.choice([50.0, 60.0])) * (1 + rng.uniform(-1e-3, 1e-3))
     orders = np.arange(1, rng.integers(2, 13))
     levels = rng.uniform(0.2, 1, len(orders)) / orders ** rng.uniform(0.5, 1.5)
@@ -61,7 +61,10 @@ def hum(samples: int, rng: np.random.Generator) -> Audio:
 
 
 def speech(samples: int, rng: np.random.Generator) -> Audio:
-    """A speaker without words: gliding voiced syllables through vowel formants, hisses and pauses."""
+    """Return speech-like sound without words, RMS 1, float32 [samples].
+
+    It consists of voiced syllables with gliding pitch and vowel formants, of hisses and of pauses.
+    """
     voice = np.zeros(samples, np.float32)
     base = rng.uniform(90, 240)
     size = base / 130 if base > 160 else 1.0
@@ -99,7 +102,10 @@ COLOURS: tuple[Callable[[int, np.random.Generator], Audio], ...] = (white, pink,
 
 
 def load_clips(data: Path, fold: Fold) -> list[Audio]:
-    """ESC-10's clips of `fold` in `data`/esc10-noise: float32 [samples] at 16 kHz, silent ends cut, RMS 1 each."""
+    """Return ESC-10's clips of `fold` in `data`/esc10-noise: float32 [samples] at 16 kHz, RMS 1 each.
+
+    Silence at their ends is cut off. Raises UserError if there are none.
+    """
     paths = sorted((data / "esc10-noise").glob(f"*/{ESC_FOLDS[fold]}*.ogg"))
     if not paths:
         raise UserError(f"There are no noise clips in {data / 'esc10-noise'}: fetch ESC-10 or give --data.")
@@ -114,7 +120,7 @@ def load_clips(data: Path, fold: Fold) -> list[Audio]:
 
 
 def clip_noise(samples: int, clips: list[Audio], rng: np.random.Generator) -> Audio:
-    """float32 [samples] with one clip of `clips` sounding again and again, pauses between."""
+    """Return float32 [samples] of RMS 1: one clip of `clips`, repeated with pauses between."""
     clip = clips[rng.integers(len(clips))]
     noise = np.zeros(samples, np.float32)
     at = -int(rng.integers(len(clip)))

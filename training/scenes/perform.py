@@ -1,4 +1,4 @@
-"""A score or a performance to notes as a hand plays them: tempo, timing, touch, dynamics, pedal, transposition."""
+"""Turns a score or a performance into played notes: tempo, timing, touch, dynamics, pedal, transposition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from training.scenes.render import Played
 
 @dataclass(frozen=True)
 class PlayedScore:
-    """`notes` by onset, `pedal` spans (down, up) in seconds; the rest is for another hand to join."""
+    """`notes` sorted by onset, and `pedal` spans (down, up) in seconds.
+
+    The other fields allow another hand to join: first quarter, seconds per quarter, semitones of transposition.
+    """
 
     notes: list[Played]
     pedal: list[tuple[float, float]]
@@ -31,9 +34,10 @@ def perform(
     like: PlayedScore | None = None,
     pedalled: float = 0.45,
 ) -> PlayedScore:
-    """`seconds` from a random place of the piece; `like` another performance: its place, tempo and key.
+    """Play `seconds` of the piece from a random place.
 
-    With probability `pedalled` it is played with the pedal.
+    `like` sets place, tempo and key to those of another performance. The
+    probability of playing with the pedal is `pedalled`.
     """
     notes = piece.of(*hands)
     if like is None:
@@ -70,7 +74,7 @@ def perform(
 
 
 def invent(rng: np.random.Generator, seconds: float) -> PlayedScore:
-    """Random chords and runs over the whole keyboard at a random density, repeated keys too; at times nothing."""
+    """Return random chords, runs and repeated keys over the whole keyboard at a random density; sometimes no notes."""
     if rng.random() < 0.12:
         return PlayedScore([], [])
     density, centre, spread = np.exp(rng.uniform(np.log(0.7), np.log(9))), rng.uniform(28, 96), rng.uniform(4, 24)
@@ -90,7 +94,7 @@ def invent(rng: np.random.Generator, seconds: float) -> PlayedScore:
 
 
 def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
-    """Share of its written length that each key is held: legato, detached or staccato by passage."""
+    """Return the share of its written length for which each key is held: legato, detached or staccato."""
     typical = float(rng.choice([0.97, 0.85, 0.55], p=[0.55, 0.3, 0.15]))
     return np.asarray(np.clip(rng.normal(typical, 0.08, count), 0.2, 1.05))
 
@@ -98,9 +102,9 @@ def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float6
 def _dynamics(
     rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Velocities: the performance's own where it has them, else a level; a slow swell, voicing and a touch of chance.
+    """Return velocities: those of the performance if it has any, else one level, plus a slow swell, voicing and chance.
 
-    Pianists strike a melody harder than what goes with it (Goebl, "Melody lead in piano performance: expressive device
+    Pianists strike a melody harder than its accompaniment (Goebl, "Melody lead in piano performance: expressive device
     or artifact?", J. Acoust. Soc. Am. 110, 2001).
     """
     level = rng.uniform(30, 98)
@@ -116,14 +120,14 @@ def _dynamics(
 
 
 def _under_another(notes: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
-    """Which notes are struck while a higher one sounds."""
+    """Mark the notes that are struck while a higher one sounds."""
     ends = notes["onset"] + notes["duration"]
     sounds = (notes["onset"][None, :] <= notes["onset"][:, None]) & (ends[None, :] > notes["onset"][:, None])
     return np.asarray((sounds & (notes["pitch"][None, :] > notes["pitch"][:, None])).any(axis=1))
 
 
 def _pedal(rng: np.random.Generator, seconds: float, quarter_s: float) -> list[tuple[float, float]]:
-    """Down just after a change, up at the next: every one, two or four quarters."""
+    """Return pedal spans. The pedal goes down just after a change and up at the next, every 1, 2 or 4 quarters."""
     every = quarter_s * int(rng.choice([1, 2, 4]))
     changes = np.arange(0, seconds + every, every)
     return [
@@ -134,7 +138,7 @@ def _pedal(rng: np.random.Generator, seconds: float, quarter_s: float) -> list[t
 
 
 def _one_hammer(notes: list[Played]) -> list[Played]:
-    """A key struck again within 40 ms is one stroke; a key is up before it is struck again."""
+    """Drop strokes within 40 ms of an earlier one of the same key. Let every key rise before its next stroke."""
     last: dict[int, int] = {}
     kept: list[Played] = []
     for note in notes:

@@ -16,13 +16,13 @@ from training.pianos.renderer import RATE
 from training.pianos.sympathetic import RINGING, open_strings, ringing
 
 HEADROOM = 0.25
-"""Gain of the mix: a bank's loudest note peaks at -12 dB full scale, so that chords rarely pass it."""
+"""Gain of the mix. The loudest note of a bank peaks at -12 dB full scale, so chords rarely exceed full scale."""
 UNDAMPED_PITCH = 90
-"""From about F#6 up a piano's strings have no dampers."""
+"""MIDI pitch from which strings have no dampers: about F#6."""
 RESTRIKE_S = 0.03
-"""Time constant with which a new stroke takes over a string that still sounds."""
+"""Time constant in seconds with which a string's old sound fades when the string is struck again."""
 FADED = 7.0
-"""Time constants after which a damped note is cut: -61 dB."""
+"""Number of time constants after which a damped note is cut. Its level is -61 dB then."""
 
 
 class Played(NamedTuple):
@@ -36,13 +36,14 @@ class Played(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """How one rendering differs from the bank as sampled.
+    """The differences between one rendering and the sampled bank.
 
-    `detune_cents` shifts the whole instrument, `key_cents` is the standard deviation of each key's own tuning,
-    `damping` scales the dampers' time, `damper_lag_s` is how long after a key-up its damper falls, `key_db` is the
-    standard deviation of each key's own level, `tilt_db` what the highest key is louder by than the lowest, beside what
-    was sampled, `dynamics` scales every level's distance in dB from velocity 80. With `open_strings` (a seed; None:
-    nothing rings along) all strings ring along under the pedal at `ringing_db`.
+    - `detune_cents`: shift of the whole instrument. `key_cents`: standard deviation of each key's own tuning.
+    - `damping`: factor of the dampers' time. `damper_lag_s`: seconds from a key-up until its damper falls.
+    - `key_db`: standard deviation of each key's own level. `tilt_db`: level in dB added to the highest key relative to
+      the lowest. `dynamics`: factor of every level's distance in dB from velocity 80.
+    - `open_strings`: seed of the strings that resonate under the pedal, or None for no resonance. `ringing_db`: their
+      level.
     """
 
     detune_cents: float = 0.0
@@ -57,13 +58,13 @@ class RenderOptions:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> RenderOptions:
-        """A random piano: 10 cents either way, as Mobile-AMT trains, and now and then one that wants its tuner."""
+        """Draw a random piano. Most are within 10 cents of pitch, as in Mobile-AMT's training; a few are not."""
         return cls(
             detune_cents=float(np.clip(rng.normal(0, 8), -25, 25)),
             key_cents=float(rng.choice([0.0, 1.5, 4.0], p=[0.5, 0.3, 0.2])),
             damping=float(np.exp(rng.uniform(np.log(0.6), np.log(1.8)))),
             key_db=float(rng.uniform(0, 1.5)),
-            # pianos grow softer from A0 to C8 at one velocity, and banks made for sequencers are levelled
+            # At one velocity, pianos become softer from A0 to C8. Banks made for sequencers are levelled.
             tilt_db=float(rng.uniform(-10, 2)),
             dynamics=float(rng.uniform(0.5, 1.4)),
             damper_lag_s=float(rng.uniform(0, 0.04)),
@@ -76,9 +77,9 @@ class RenderOptions:
 class Rendered:
     """`audio` float32 mono [samples] at 16 kHz.
 
-    `damped_s` float64 [notes]: when each note's damper fell, pedal included, or its string was struck again;
-    `end_s` float64 [notes]: when its key went up, as MIDI has it whatever the pedal does, or earlier where the string
-    was struck again or had already faded by 55 dB.
+    `damped_s` float64 [notes]: the second at which each note's damper fell (the pedal delays it) or its string was
+    struck again. `end_s` float64 [notes]: the second at which the key went up, without regard to the pedal. It is
+    earlier if the string was struck again or had already faded by 55 dB.
     """
 
     audio: npt.NDArray[np.float32]
@@ -87,13 +88,13 @@ class Rendered:
 
 
 def damping_seconds(pitch: int) -> float:
-    """Time constant of the damper's exponential fade: 90 ms at A0 falling to 25 ms at the last damped key."""
+    """Return the damper's time constant in seconds: 90 ms at A0, falling to 25 ms at the last damped key."""
     share = np.clip((pitch - LOWEST_KEY) / (UNDAMPED_PITCH - LOWEST_KEY), 0, 1)
     return float(0.09 * (0.025 / 0.09) ** share)
 
 
 def released(offsets_s: npt.NDArray[np.float64], pedal: Sequence[tuple[float, float]]) -> npt.NDArray[np.float64]:
-    """When dampers fall for keys that rise at `offsets_s` [notes], with the pedal down in the spans `pedal` (s)."""
+    """Return the seconds [notes] at which dampers fall. Keys rise at `offsets_s`; the pedal is down in `pedal`."""
     ends = offsets_s.copy()
     for down, up in sorted(pedal):
         ends[(ends >= down) & (ends < up)] = up
@@ -103,7 +104,7 @@ def released(offsets_s: npt.NDArray[np.float64], pedal: Sequence[tuple[float, fl
 def restruck(
     onsets_s: npt.NDArray[np.float64], pitches: npt.NDArray[np.int64], beyond_s: float
 ) -> npt.NDArray[np.float64]:
-    """For each note, when its key is next struck, or `beyond_s` [notes]."""
+    """Return the second of the next stroke of each note's key, or `beyond_s` if there is none: [notes]."""
     after = np.full(len(onsets_s), beyond_s)
     order = np.lexsort((onsets_s, pitches))
     same = pitches[order][1:] == pitches[order][:-1]
@@ -112,7 +113,10 @@ def restruck(
 
 
 def note_level_db(bank: Bank, key: int, velocity: float) -> float:
-    """Level in dB of `key` (0 to 87) at `velocity`, between the bank's layers by interpolation, beyond them as v^2."""
+    """Return the level in dB of `key` (0 to 87) at `velocity`.
+
+    It is interpolated between the bank's layers. Beyond them the amplitude is proportional to v^2.
+    """
     layers, levels = bank.velocities, bank.level_db[key]
     level = float(np.interp(velocity, layers, levels))
     beyond = max(velocity, 1.0) / float(np.clip(velocity, layers[0], layers[-1]))
@@ -129,13 +133,13 @@ def render(
 ) -> Rendered:
     """Render `notes` with `bank` for `seconds`; spans of `pedal` are (down, up) in seconds.
 
-    Notes begin exactly at their onset (to the sample) and may begin before 0: what sounds from 0 on is heard.
-    `rng` draws each key's own tuning and level where `options` ask for them.
+    Notes begin exactly at their onset, to the sample. A note that begins before 0 is audible from 0 on.
+    `rng` draws each key's own tuning and level if `options` ask for them.
     """
     options = options or RenderOptions()
     rng = rng or np.random.default_rng(0)
     speed = 2 ** (options.detune_cents / 1200)
-    # Mixed on a clock that runs `speed` times as fast, then resampled back: one resampling detunes every note.
+    # Mixed at a sample rate `speed` times as high, then resampled to RATE: one resampling detunes every note.
     rate = RATE * speed
     mix = np.zeros(int(np.ceil(seconds * rate)) + 1, np.float32)
     table = np.asarray(notes, np.float64).reshape(-1, 4)

@@ -1,6 +1,6 @@
-"""Scenes: what the transcriber is trained on, half a minute each: features, the notes to find, and what we sent.
+"""Scenes train the transcriber. A scene is 24 s of features, the notes to find, and the notes that the box sent.
 
-`training.scenes.cache` renders and keeps them.
+`training.scenes.cache` renders and stores them.
 """
 
 from __future__ import annotations
@@ -24,26 +24,29 @@ from training.scenes.perform import PlayedScore, invent, perform
 from training.scenes.render import Played, RenderOptions, render
 
 SCENE_S = 24.0
+"""Seconds of a scene."""
 RESTS = 0.3
-"""How often the player rests for a while where our own left hand is heard."""
+"""Probability of a rest of the player in a scene with the box's own left hand."""
 KINDS = {"both": 0.5, "right": 0.17, "bleed": 0.33}
-"""Which hands are played, and how often: both by the pianist, the right alone, or the right over our own left."""
+"""Audible hands and their probabilities: both hands of the pianist, the right hand alone ("right"), or the right hand
+and the box's own left hand ("bleed")."""
 
 GATE = "gate"
-"""A split of its own for fitting the gate: validation pieces as they reach a box at home, mildly coloured, no bleed."""
+"""Name of the split for fitting the gate: validation pieces, mildly augmented as in a home, without the box's own
+notes."""
 MILD = 0.4
-"""Strength of the gate scenes' augmentation."""
+"""Strength (0 to 1) of the augmentation of the gate's scenes."""
 WIRED = 0.5
-"""How often our left hand comes back by a wire and not by the air of a room."""
+"""Probability that the box's left hand returns through a cable and not through the air of a room."""
 OTHER_SOUND = 0.3
-"""How often it then has a sound of its own, as where a module plays it."""
+"""Probability that the left hand then has another sound than the player, for example that of a sound module."""
 PEDALLED = 0.55
-"""How often a piece is played with the pedal; in the takes that hearing is measured on it is less often, as ever."""
+"""Probability that a piece is played with the pedal. The recordings that measure hearing use the pedal less often."""
 DETUNE = "detune"
 COLOURS = (DETUNE, *CHANGES)
-"""What makes one scene sound otherwise than another of the same notes on the same instrument."""
+"""Names of the random changes that make two scenes with the same notes and instrument sound different."""
 SAMPLED = 3.0
-"""How much more often a sampled acoustic piano is drawn than an electric or a computed one."""
+"""Factor by which the probability of a sampled acoustic piano exceeds that of an electric or computed one."""
 
 SCENE_NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
 
@@ -59,7 +62,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Sound:
-    """What a scene sounds like: `audio` at `device.hearing.features`' rate, `notes` to find, and what we `sent`."""
+    """The sound of a scene: `audio` at the rate of `device.hearing.features`, `notes` to find, notes the box `sent`."""
 
     audio: Audio
     notes: npt.NDArray[Any]
@@ -76,9 +79,9 @@ def draw(
     kind: str | None = None,
     without: str = "",
 ) -> Scene:
-    """One random scene from `pieces` (an empty list: invented notes), of a `kind` of `KINDS` or any.
+    """Draw a random scene from `pieces`, or from invented notes if the list is empty.
 
-    `without` one of `COLOURS`, for what that is worth.
+    `kind` is one of `KINDS`, or None for any. `without` names one of `COLOURS` that is left out, to measure its effect.
     """
     sound = draw_sound(rng, pieces, banks, clips, mild, kind, without)
     own = np.zeros((0, KEYS, 2), np.uint8) if sound.sent is None else own_frames(sound.sent, features.spec)
@@ -95,7 +98,7 @@ def draw_sound(
     kind: str | None = None,
     without: str = "",
 ) -> Sound:
-    """What `draw` makes its features from; `mild`: weakly coloured, and nothing of ours in it."""
+    """Draw the sound from which `draw` computes features. `mild`: weak augmentation, and no notes of the box."""
     drawn = str(rng.choice(list(KINDS), p=list(KINDS.values())))
     kind = (kind or drawn) if pieces else "both"
     if mild and kind == "bleed":
@@ -128,7 +131,7 @@ def draw_sound(
 
 
 def draw_quiet(rng: np.random.Generator, clips: list[Audio], voices: Iterator[Audio], features: Features) -> Scene:
-    """A scene without a piano, at any level."""
+    """Draw a scene without a piano, at a random level."""
     samples = int(SCENE_S * features.spec.sample_rate)
     if rng.random() < 0.6:
         audio = np.zeros(0, np.float32)
@@ -144,7 +147,7 @@ def draw_quiet(rng: np.random.Generator, clips: list[Audio], voices: Iterator[Au
 
 
 def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
-    """A bank: each timbre once, however many banks it has, a sampled acoustic piano more often than another."""
+    """Draw a bank. All banks of one timbre share one weight, which is `SAMPLED` for sampled acoustic pianos, else 1."""
     timbres = [bank.timbre for bank in banks]
     sampled = [bank.acoustic and not bank.timbre.startswith(MODAL) for bank in banks]
     weight = np.array([(SAMPLED if own else 1.0) / timbres.count(t) for own, t in zip(sampled, timbres, strict=True)])
@@ -152,14 +155,14 @@ def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
 
 
 def _with_rest(heard: PlayedScore, rng: np.random.Generator) -> PlayedScore:
-    """The player rests for a few seconds, in which we alone are heard."""
+    """Add a rest of a few seconds to the player's notes. Only the box is audible then."""
     begin = float(rng.uniform(0, SCENE_S))
     end = begin + float(rng.uniform(3, 9))
     return replace(heard, notes=[note for note in heard.notes if not begin <= note.onset_s < end])
 
 
 def _anywhere(left: PlayedScore, heard: PlayedScore, rng: np.random.Generator) -> PlayedScore:
-    """Our left hand, at times in the player's register; now and then it strikes keys with the player."""
+    """Change the box's left hand: it may move into the player's register or strike some keys with the player."""
     octaves = 12 * int(rng.choice([0, 1, 2], p=[0.55, 0.3, 0.15]))
     notes = [
         note._replace(pitch=note.pitch + octaves) for note in left.notes if note.pitch + octaves < LOWEST_KEY + KEYS
@@ -180,9 +183,10 @@ def _bleed(
     bank: Bank,
     options: RenderOptions,
 ) -> npt.NDArray[np.float32]:
-    """Our left hand as it comes back: late by a wire's or a room's delay, from inaudible to as loud as the player.
+    """Return the box's left hand as its input receives it: delayed by a cable or a room, at a random level.
 
-    A wire mostly comes from the keyboard that the player plays as well: the same `bank` with the same `options`.
+    The level lies between inaudible and as loud as the player. A cable usually comes from the player's own keyboard,
+    so the notes then have the same `bank` and the same `options`.
     """
     wire = rng.random() < WIRED
     late = rng.uniform(0.005, 0.02) if wire else rng.uniform(0.02, 0.2)
@@ -196,7 +200,7 @@ def _bleed(
 
 
 def own_frames(notes: list[Played], spec: FeatureSpec) -> npt.NDArray[np.uint8]:
-    """uint8 [frames, 88, 2]: the device's own-note input for notes sent at these times."""
+    """Return uint8 [frames, 88, 2]: the device's own-note input for notes that were sent at these times."""
     own = OwnNotes()
     waiting = sorted(notes)
     frames = int(SCENE_S * spec.sample_rate) // spec.hop
@@ -222,10 +226,10 @@ def _labels(notes: list[Played], ends: npt.NDArray[np.float64]) -> npt.NDArray[A
 def targets(
     notes: npt.NDArray[Any], first: int, frames: int, delay: int | npt.NDArray[np.int64], hop_s: float
 ) -> npt.NDArray[np.float32]:
-    """[frames, 88, 4] onset, frame, offset, velocity for the frames from `first` on, labels `delay` ([88]) frames late.
+    """Return [frames, 88, 4]: onset, frame, offset and velocity for the frames from `first` on.
 
-    Frame k holds the samples from k to k + 1 hops; onset and offset are marked over one frame to either side, for
-    where exactly a note begins within a frame is not audible.
+    The labels are `delay` ([88]) frames late. Frame k holds the samples from k to k + 1 hops. Onset and offset are also
+    marked one frame before and after, because the exact position of an onset within a frame is not audible.
     """
     out = np.zeros((frames, KEYS, 4), np.float32)
     late = np.broadcast_to(delay, KEYS)[notes["pitch"].astype(int) - LOWEST_KEY] - first

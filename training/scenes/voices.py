@@ -1,4 +1,4 @@
-"""People who talk beside the piano: short utterances of espeak-ng's voices, some for fits and others for evaluation."""
+"""Speech beside the piano: short utterances of espeak-ng's voices. Fits and evaluation use different voices."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ TEXTS = (
 
 
 def utterances(rng: np.random.Generator, fold: Fold) -> Iterator[Audio]:
-    """Speech without end, float32 [samples] at 16 kHz, RMS 1 each. Raises UserError without espeak-ng."""
+    """Yield utterances without end, float32 [samples] at 16 kHz, RMS 1 each. Raises UserError without espeak-ng."""
     if shutil.which("espeak-ng") is None:
-        raise UserError("espeak-ng is not installed, and speaks in this data: run `make setup`.")
+        raise UserError("espeak-ng is not installed, and this data needs its voices: run `make setup`.")
     while True:
         voice = str(rng.choice(VOICES[fold])) + str(rng.choice(SPEAKERS))
         text, speed, pitch = TEXTS[rng.integers(len(TEXTS))], rng.integers(110, 200), rng.integers(20, 80)

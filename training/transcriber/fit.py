@@ -1,4 +1,4 @@
-"""One fit of the transcriber: random crops of scenes, AdamW under a cosine, best and last checkpoint, resumable."""
+"""Fits the transcriber: random crops of scenes, AdamW with a cosine schedule, best and last checkpoint, resumable."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from training.transcriber.net import DEFAULT_WEIGHTS, LossWeights, NetConfig, bu
 from training.transcriber.widen import widened
 
 CROP_FRAMES = 192
+"""Frames of a training example."""
 WARM_UP = 100
-"""Steps until the learning rate is at its peak; a quarter of the fit where that is fewer."""
+"""Steps until the learning rate reaches its peak. A short fit uses a quarter of its steps instead."""
 
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What a fit is of, and how long it goes on; `rate` is the peak learning rate, `patience` counts epochs."""
+    """The options of a fit. `rate` is the peak learning rate, `patience` is a number of epochs."""
 
     net: NetConfig
     spec: FeatureSpec
@@ -40,11 +41,11 @@ class FitPlan:
     seed: int
     weights: LossWeights = DEFAULT_WEIGHTS
     own: bool = True
-    """Whether the net is told what we sent."""
+    """True if the net receives the notes that the box sent."""
 
 
 def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float, told: bool) -> tuple[dict[str, Any], Any]:
-    """{x, own} and target of `CROP_FRAMES` frames of a scene; `told`: the net is told what we sent."""
+    """Return {x, own} and target of `CROP_FRAMES` frames. `told`: the net receives the notes that the box sent."""
     stop = first + CROP_FRAMES
     x = scene.features[first:stop].astype(np.float32) / 255
     own = np.zeros((CROP_FRAMES, KEYS, 2), np.float32)
@@ -55,7 +56,7 @@ def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float, told
 
 @dataclass
 class Crops:
-    """Random crops, the same for the same (seed, step)."""
+    """Draws random crops. The same (seed, step) gives the same batch."""
 
     scenes: list[Scene]
     delays: NDArray[np.int64]
@@ -65,7 +66,7 @@ class Crops:
     own: bool = True
 
     def at(self, step: int) -> tuple[dict[str, Any], Any]:
-        """Batch number `step`: {x, own} and targets, each [batch, frames, ...]."""
+        """Return batch number `step`: {x, own} and targets, each [batch, frames, ...]."""
         rng = np.random.default_rng([self.seed, step])
         rows = []
         for number in rng.integers(len(self.scenes), size=self.batch):
@@ -79,7 +80,7 @@ class Crops:
 def fixed_crops(
     scenes: list[Scene], delays: NDArray[np.int64], spec: FeatureSpec, own: bool = True, each: int = 2
 ) -> tuple[dict[str, Any], Any]:
-    """The same few crops of every scene, for validation."""
+    """Return `each` fixed crops of every scene, for validation."""
     rows = [
         crop(scene, int(first), delays, spec.hop_s, own)
         for scene in scenes
@@ -89,14 +90,14 @@ def fixed_crops(
 
 
 def about_fit(folder: Path) -> dict[str, Any]:
-    """What a fit's folder tells of it, its name first: where a fit begins with another's weights, all are told."""
+    """Return the description of the fit in `folder`, its name first. It includes the fits that it began from."""
     about: dict[str, Any] = json.loads((folder / "config.json").read_text())
     told = ("net", "seed", "steps", "batch", "rate", "loss", "scenes", "begun_from")
     return {"name": folder.name, **{key: about[key] for key in told if key in about}}
 
 
 def fit(plan: FitPlan, train: list[Scene], valid: list[Scene], folder: Path, first: Path | None = None) -> keras.Model:
-    """Fit a net into `folder`, or go on where that was left; it begins with the fit in `first` where that is given."""
+    """Fit a net into `folder`, or resume the fit there. The weights begin with those in `first` if it is given."""
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(plan.seed)
     begun = about_fit(first) if first else None

@@ -1,7 +1,8 @@
-"""Fits the gate on validation pieces: thresholds per octave and the onsets' shift on mild scenes, the release in rooms.
+"""Fits the gate on validation pieces.
 
-A room rings on after a damper has fallen, and a real piano more than a rendered one: a release fitted on dry sound
-holds notes too long.
+Thresholds per octave and the onsets' shift are fitted on mildly augmented scenes, the release on scenes in rooms. A
+room resounds after a damper has fallen, and a real piano more so than a rendered one. A release that is fitted on dry
+sound would hold notes too long.
 """
 
 from __future__ import annotations
@@ -32,23 +33,23 @@ THRESHOLDS = np.round(np.arange(0.04, 0.95, 0.08), 2)
 RELEASES = (0.2, 0.3, 0.4, 0.5)
 OFFSETS = (0.2, 0.3, 0.45, 2.0)
 AS_WELL = 0.001
-"""So near the best are endings that chance alone tells from it."""
+"""Largest difference of the endings' score (0 to 1) from the best that can be chance."""
 STRUCK_S = 0.010
-"""So long before its sound a key is struck: in scenes both are one, in a piano or a module they are not.
+"""Seconds from the stroke of a key to its sound. Scenes have no such delay; pianos and sound modules have one.
 
-The development recordings' labels lie 10 ms before what is heard, by the median of all notes.
+In the development recordings the labels lie 10 ms before the sound (median of all notes).
 """
 WAKE = 0.93
-"""See `GateSpec.wake`: the command tells what it brings where there is no piano."""
+"""See `GateSpec.wake`. The command prints its effect on sound without a piano."""
 FEWEST = 150
-"""An octave with fewer validation notes takes the threshold of all notes together."""
+"""Number of validation notes. An octave with fewer notes gets the threshold of all notes together."""
 
 Posteriors = npt.NDArray[np.float32]
 Confidence = npt.NDArray[np.float64]
 
 
 def pass_gate(posteriors: Posteriors, spec: GateSpec, hop_s: float) -> tuple[Notes, Confidence]:
-    """[frames, 88, 4] posteriors of one recording → the notes that pass, with their confidence."""
+    """Return the notes that pass the gate, and their confidence, for posteriors [frames, 88, 4] of one recording."""
     gate = Gate(spec, hop_s, LOWEST_KEY)
     found: list[list[float]] = []
     open_at: dict[int, int] = {}
@@ -65,7 +66,7 @@ def pass_gate(posteriors: Posteriors, spec: GateSpec, hop_s: float) -> tuple[Not
 
 
 def labels(scene: Scene) -> Notes:
-    """The notes of a scene, as `score` takes them."""
+    """Return the notes of a scene in the form that `score` takes."""
     return np.column_stack(
         [scene.notes[name].astype(np.float64) for name in ("onset_s", "offset_s", "pitch", "velocity")]
     )
@@ -74,10 +75,10 @@ def labels(scene: Scene) -> Notes:
 def fit_gate(
     heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float, false_notes: float | None = None
 ) -> tuple[GateSpec, float]:
-    """The gate with the best onset F1 at 50 ms octave by octave; and the onset F1 of its one threshold for all.
+    """Return the gate with the best onset F1 at 50 ms in each octave, and the onset F1 of one threshold for all.
 
-    With `false_notes` that threshold is the lowest with so many false notes a minute or fewer, and not the one with the
-    best F1; raises UserError where none has so few.
+    That one threshold has the best F1. With `false_notes` it is the lowest threshold with at most so many false notes
+    a minute instead. Raises UserError if no threshold has so few.
     """
     errors: list[float] = []
     for posteriors, notes in zip(heard, wanted, strict=True):
@@ -105,7 +106,8 @@ def fit_gate(
             )
         common = int(np.flatnonzero(a_minute <= false_notes)[0])
     precise = counts[..., 0] / np.maximum(counts[..., 1], 1) >= together[common, 0] / together[common, 1]
-    # an octave may be stricter than all together, and laxer where its ghosts, partials of loud notes, are not more
+    # An octave may have a higher threshold than all octaves together. It may have a lower one if its precision is not
+    # below theirs: partials of loud notes cause false notes.
     may = precise | (np.arange(len(THRESHOLDS)) >= common)[:, None]
     best = np.argmax(np.where(may, f1, -1.0), axis=0)
     rows = np.where(counts[common, :, 2] >= FEWEST, best, common)
@@ -113,7 +115,7 @@ def fit_gate(
 
 
 def missed_and_false(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> tuple[float, float]:
-    """The share of notes that a gate misses at 50 ms, and how many false ones a minute it lets through."""
+    """Return the share of notes that a gate misses at 50 ms, and the false notes a minute that pass it."""
     hits = found_all = 0
     for posteriors, notes in zip(heard, wanted, strict=True):
         found, _ = pass_gate(posteriors, spec, hop_s)
@@ -123,22 +125,22 @@ def missed_and_false(heard: list[Posteriors], wanted: list[Notes], spec: GateSpe
 
 
 def fit_endings(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> GateSpec:
-    """The gate whose notes end best."""
+    """Return the gate with the best ends of notes."""
     trials = [replace(spec, release=r, offset=o) for r in RELEASES for o in OFFSETS]
     ends = [np.mean([_ends(pass_gate(p, t, hop_s)[0], n) for p, n in zip(heard, wanted, strict=True)]) for t in trials]
-    # a real piano rings on more than these do: where two end as well, the one that ends sooner
+    # A real piano resounds longer than these scenes. Of equally good gates, the one that ends notes sooner is chosen.
     good = [i for i, end in enumerate(ends) if end >= max(ends) - AS_WELL]
     return trials[max(good, key=lambda i: (trials[i].release, ends[i]))]
 
 
 def _ends(found: Notes, wanted: Notes) -> float:
-    """How well notes end: the mean of frame F1 and of F1 with offsets."""
+    """Return the score of the notes' ends: the mean of frame F1 and of F1 with offsets."""
     scored = score(found, wanted, SCENE_S)
     return (scored.frame + scored.offset) / 2
 
 
 def fit_reliability(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> tuple[float, float]:
-    """Slope and offset that make the confidence of passing notes their probability to be right (Platt scaling)."""
+    """Return slope and offset that turn the confidence of passing notes into a probability (Platt scaling)."""
     odds: list[float] = []
     right: list[bool] = []
     for posteriors, notes in zip(heard, wanted, strict=True):
@@ -147,7 +149,7 @@ def fit_reliability(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec
         odds += list(logit(np.clip(posterior, 1e-6, 1 - 1e-6)))
         right += [j in hits for j in range(len(found))]
     x, hit = np.array(odds), np.array(right)
-    # Platt's targets, a little inside 0 and 1: a sample without a ghost must not make every note certain
+    # Platt's targets lie slightly inside 0 and 1. Otherwise a sample without false notes would make every note certain.
     target = np.where(hit, (hit.sum() + 1) / (hit.sum() + 2), 1 / ((~hit).sum() + 2))
 
     def loss(line: npt.NDArray[np.float64]) -> float:
@@ -159,7 +161,7 @@ def fit_reliability(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec
 
 
 def false_a_minute(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> float:
-    """Notes a minute in the scenes without a piano; NaN where there are none."""
+    """Return notes a minute in the scenes without a piano, or NaN if there are no such scenes."""
     found = [len(pass_gate(p, spec, hop_s)[0]) for p, notes in zip(heard, wanted, strict=True) if not len(notes)]
     return 60 / SCENE_S * float(np.mean(found)) if found else float("nan")
 
@@ -168,12 +170,12 @@ def false_a_minute(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec,
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--name", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
 @click.option(
-    "--false-notes", type=float, help="Most false notes a minute on its scenes. Default: as the best onset F1 has it."
+    "--false-notes", type=float, help="Most false notes a minute on the gate's scenes. Default: the best onset F1."
 )
 def gate(cache: Path, name: str, false_notes: float | None) -> None:
-    """Fit the gate on its own scenes, and its endings on the validation's, with the fit's best weights.
+    """Fit the gate on its own scenes, and the ends of notes on the validation scenes, with the fit's best weights.
 
-    Writes gate.json beside them.
+    The result is written to gate.json in the folder of the fit.
     """
     os.environ.setdefault("KERAS_BACKEND", "jax")
     fit_gate_of(fit_named(cache, name), cache, false_notes)
@@ -193,7 +195,7 @@ def fit_gate_of(folder: Path, cache: Path, false_notes: float | None = None) -> 
     unfitted = GateSpec(delay_frames=config.delay_frames, later=config.later, wake=WAKE)
     truth = [labels(s) for s in scenes]
     spec, f1 = fit_gate(mild, truth, unfitted, features.hop_s, false_notes)
-    # what is heard of our own left hand has no ending to find
+    # scenes with the box's own left hand are left out: its notes have no labelled end
     rooms = [scene for scene in load_scenes(cache, "valid") if not len(scene.own)] or scenes
     heard = [posteriors(model, scene) for scene in tqdm(rooms, desc="rooms")]
     spec = fit_endings(heard, [labels(s) for s in rooms], spec, features.hop_s)
@@ -209,7 +211,7 @@ def fit_gate_of(folder: Path, cache: Path, false_notes: float | None = None) -> 
 
 
 def posteriors(model: Any, scene: Scene) -> Posteriors:
-    """[frames, 88, 4] of a whole scene from the float model."""
+    """Return the float model's posteriors [frames, 88, 4] for a whole scene."""
     frames = len(scene.features)
     own = scene.own.astype(np.float32) / 255 if len(scene.own) else np.zeros((frames, 88, 2), np.float32)
     logits = model.predict_on_batch({"x": scene.features[None].astype(np.float32) / 255, "own": own[None]})[0]

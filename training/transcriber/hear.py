@@ -17,11 +17,11 @@ from device.hearing.gate import OCTAVES
 from training.scenes.cache import load_scenes
 
 KEPT = Path(training.__path__[0]) / "fits"
-"""Fits that are kept in the repository: float weights of what is shipped, for another fit to begin with."""
+"""Folder of the fits in the repository: float weights of the shipped models. Another fit can begin with them."""
 
 
 def fit_named(cache: Path, name: str) -> Path:
-    """The folder of a fit that another may begin with; raises UserError where there is none."""
+    """Return the folder of the fit `name`. Raises UserError if there is none."""
     for folder in (cache / "fits" / name, KEPT / name):
         if (folder / "config.json").is_file():
             return folder
@@ -30,7 +30,7 @@ def fit_named(cache: Path, name: str) -> Path:
 
 
 def asked_net(changes: str) -> Any:
-    """The net's shape with JSON `changes`; raises UserError for what is none."""
+    """Return the net's shape with JSON `changes`. Raises UserError if they are invalid."""
     from training.transcriber.net import NetConfig
 
     try:
@@ -44,7 +44,7 @@ def asked_net(changes: str) -> Any:
 
 
 def asked_weights(changes: str) -> Any:
-    """What each head's error counts, with JSON `changes`; raises UserError for what is none."""
+    """Return the weight of each head's error with JSON `changes`. Raises UserError if they are invalid."""
     from training.transcriber.net import LossWeights
 
     try:
@@ -64,14 +64,14 @@ def asked_weights(changes: str) -> Any:
 @click.option("--epoch-steps", default=100, show_default=True, help="Steps between validations and checkpoints.")
 @click.option("--batch", default=8, show_default=True)
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
-@click.option("--patience", default=12, show_default=True, help="Validations without a better one before it stops.")
+@click.option("--patience", default=12, show_default=True, help="Validations without improvement before the fit stops.")
 @click.option("--seed", default=1, show_default=True)
 @click.option(
     "--begin",
-    help="Fit in CACHE/fits or training/fits whose best weights to begin with; --net may widen it, or let it wait.",
+    help="Begin with the best weights of this fit in CACHE/fits or training/fits. --net may make it wider or later.",
 )
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"width": 32}.')
-@click.option("--loss", "weights", default="{}", help='JSON changes to what each head counts, e.g. {"offset": 0}.')
+@click.option("--loss", "weights", default="{}", help='JSON changes to the weights of the heads, e.g. {"offset": 0}.')
 def hear(
     cache: Path,
     name: str,
@@ -85,7 +85,7 @@ def hear(
     changes: str,
     weights: str,
 ) -> None:
-    """Fit the transcriber on the cached scenes (`scenes` makes them); called again it resumes."""
+    """Fit the transcriber on the cached scenes (`scenes` makes them). Run it again to resume a fit."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from training.transcriber.fit import FitPlan, fit
 

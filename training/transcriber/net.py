@@ -1,9 +1,8 @@
-"""The transcriber: a pure step from a frame and states to posteriors for the 88 keys.
+"""The transcriber's net: a step from a frame and states to posteriors for the 88 keys, without side effects.
 
-The way of a frame: harmonic stacking (every key sees its own octave, twelfth, ... as channels), a causal trunk of
-convolutions over time and frequency, a mix of pitch neighbours that sound alike, one GRU shared by all keys,
-four heads.
-`TranscriberNet.call` takes any number of frames: training gives it many, the exported model one. The code is the same.
+A frame passes through harmonic stacking (every key gets its own octave, twelfth, ... as channels), a causal trunk of
+convolutions over time and frequency, a mix of keys that share partials, one GRU shared by all keys, and four heads.
+`TranscriberNet.call` takes any number of frames: many in training, one in the exported model. The code is the same.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ Tensor: TypeAlias = Any
 
 HEADS = ("onset", "frame", "offset", "velocity")
 PRIORS = (0.01, 0.04, 0.01, 0.5)
-"""What a new net answers to anything: about the share of frames and keys with an onset, a note, an offset.
+"""Outputs of a new net: about the share of frames and keys with an onset, a note, an offset; 0.5 for velocity.
 
-From one half a fit would spend its first hundred steps on learning that notes are rare (Lin et al. 2017, 3.3).
+Starting from one half, a fit would need its first hundred steps to learn that notes are rare (Lin et al. 2017, 3.3).
 """
 BINS_PER_KEY = 3
 
@@ -37,47 +36,47 @@ class NetConfig:
     """The transcriber's shape."""
 
     harmonics: tuple[int, ...] = (-12, 0, 12, 19, 24, 28, 31, 34, 36)
-    """Semitones from a key to the partials that it sees: the suboctave, itself, partials 2 to 8."""
+    """Semitones from a key to the partials in its input: the suboctave, the key itself, partials 2 to 8."""
     width: int = 24
     blocks: int = 2
     neighbours: tuple[int, ...] = (-24, -19, -12, 12, 19, 24)
-    """Semitones to the keys whose partials coincide."""
+    """Semitones from a key to other keys with coinciding partials."""
     mix: int = 32
     memory: int = 40
     delay_frames: int = 3
-    """The label of frame k is asked for at frame k + delay: the look-ahead."""
+    """Look-ahead in frames: the net outputs the label of frame k at frame k + delay."""
     later: tuple[int, ...] = (0,) * OCTAVES
-    """Frames more, octave by octave from A0: it takes a low note longer to be told from another."""
+    """Additional frames of look-ahead, one number per octave from A0. Low notes take longer to distinguish."""
 
     def delays(self) -> npt.NDArray[np.int64]:
-        """[88] the look-ahead of each key, in frames."""
+        """Return the look-ahead of each key in frames, [88]."""
         return GateSpec(delay_frames=self.delay_frames, later=self.later).delays()
 
     def to_dict(self) -> dict[str, Any]:
-        """For `config.json`."""
+        """Return the values for `config.json`."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> NetConfig:
-        """From `config.json`."""
+        """Build from the values in `config.json`."""
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
         return cls(**values)
 
 
 def views(x: Tensor, shifts: tuple[int, ...], size: int) -> list[Tensor]:
-    """For each shift `out[i] = x[i + shift]`, `size` positions on axis 2 of a 4-D tensor, zeros where x has none."""
+    """Return `out[i] = x[i + shift]` for each shift: `size` positions on axis 2 of a 4-D tensor, zeros outside x."""
     before, after = max(0, -min(shifts, default=0)), max(0, max(shifts, default=0) + size - int(x.shape[2]))
-    # padded once: an int8 step of the model takes an eighth less time than with a pad for each
+    # One pad for all shifts: an int8 step takes an eighth less time than with one pad per shift.
     padded = ops.pad(x, [[0, 0], [0, 0], [before, after], [0, 0]])
     return [padded[:, :, before + shift : before + shift + size] for shift in shifts]
 
 
 def product(x: Tensor, kernel: Tensor, single: bool) -> Tensor:
-    """x [..., 88, inputs] times kernel [inputs, outputs].
+    """Return x [..., 88, inputs] times kernel [inputs, outputs].
 
-    For the `single` frame of the exported step as a convolution of 1 x 1: int8 gives the weights of each of its outputs
-    a scale of their own, and those of a matrix one for all (`export.conversion.convert`). Over many
-    frames that would be slower.
+    The exported step has a `single` frame and uses a 1 x 1 convolution, because int8 then gives the weights of each
+    output their own scale. A matrix has one scale for all outputs (`export.conversion.convert`). For many frames the
+    convolution would be slower.
     """
     if not single:
         return ops.matmul(x, kernel)
@@ -85,9 +84,9 @@ def product(x: Tensor, kernel: Tensor, single: bool) -> Tensor:
 
 
 def side_by_side(parts: list[Tensor]) -> Tensor:
-    """The parts' channels one behind the other.
+    """Concatenate the parts' channels, five parts at a time.
 
-    Joined by fives: XNNPACK takes no more at once and would leave the step model for it, here and at every way back.
+    XNNPACK cannot concatenate more than five at once. It would hand over to slower kernels for that operator and back.
     """
     while len(parts) > 1:
         parts = [ops.concatenate(parts[i : i + 5], axis=-1) for i in range(0, len(parts), 5)]
@@ -95,7 +94,7 @@ def side_by_side(parts: list[Tensor]) -> Tensor:
 
 
 class TranscriberNet(keras.layers.Layer):
-    """Frames and states to logits and next states; see the module's text."""
+    """Maps frames and states to logits and next states; see the module's docstring."""
 
     def __init__(self, config: NetConfig, spec: FeatureSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -103,7 +102,7 @@ class TranscriberNet(keras.layers.Layer):
         width = config.width
         self.stem = keras.layers.Conv2D(width, (3, 1), use_bias=False, name="stem")
         self.stem_norm = keras.layers.BatchNormalization(name="stem_norm")
-        # of nothing at first: a fit that never meets our own notes hears no different for them
+        # Zero at first: own notes have no effect until a fit has learnt from scenes that contain them.
         self.own_in = keras.layers.Conv2D(width, (1, 3), use_bias=False, kernel_initializer="zeros", name="own_in")
         self.convs = [keras.layers.Conv2D(width, (3, 3), use_bias=False, name=f"conv{i}") for i in range(config.blocks)]
         self.norms = [keras.layers.BatchNormalization(name=f"norm{i}") for i in range(config.blocks)]
@@ -115,7 +114,7 @@ class TranscriberNet(keras.layers.Layer):
         self.heads = keras.layers.Dense(len(HEADS), bias_initializer=rare, name="heads")
 
     def build(self, _: Any) -> None:
-        """Every sub-layer's weights, whatever the number of frames."""
+        """Create the weights of every sub-layer. They do not depend on the number of frames."""
         c, spec = self.config, self.spec
         self.key_offset = self.add_weight(shape=(KEYS, c.mix), initializer="zeros", name="key_offset")
         self.stem.build((None, None, KEYS, len(c.harmonics) * BINS_PER_KEY * spec.channels))
@@ -132,7 +131,7 @@ class TranscriberNet(keras.layers.Layer):
         self.built = True
 
     def zero_states(self, batch: int) -> dict[str, Tensor]:
-        """The states before the first frame."""
+        """Return the states before the first frame."""
         c, spec = self.config, self.spec
         semitones = (spec.bins // BINS_PER_KEY, BINS_PER_KEY * spec.channels)
         states = {"state_frames": ops.zeros((batch, 2, *semitones))}
@@ -148,7 +147,7 @@ class TranscriberNet(keras.layers.Layer):
         semitones = ops.reshape(x, (-1, x.shape[1], *states["state_frames"].shape[2:]))
         frames = ops.concatenate([states["state_frames"], semitones], axis=1)
         after["next_frames"] = frames[:, -2:]
-        # each norm follows its convolution: the converter makes one of both, and int8 rounds once in place of thrice
+        # Each norm follows its convolution directly. The converter merges both, so int8 rounds once, not three times.
         y = self.stem_norm(self.stem(side_by_side(views(frames, c.harmonics, KEYS))), training=training)
         y = ops.relu(y + self.own_in(ops.pad(own, [[0, 0], [0, 0], [1, 1], [0, 0]])))
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
@@ -160,29 +159,30 @@ class TranscriberNet(keras.layers.Layer):
         single = x.shape[1] == 1
         gates = product(y, self.gates_in.kernel, single) + self.gates_in.bias
         memory, after["next_memory"] = self._remember(gates, states["state_memory"])
-        # one Dense over [memory, y], but not concatenated: int8 would give both one scale, and memory is the smaller
+        # This is one Dense over [memory, y] without concatenation. int8 would give a concatenation one scale, and
+        # memory has the smaller values.
         kernel = self.heads.kernel
         logits = product(memory, kernel[: c.memory], single)
         logits = logits + (product(y, kernel[c.memory :], single) + self.heads.bias)
         return logits, after
 
     def seen(self, y: Tensor) -> Tensor:
-        """What memory and heads see of the trunk [batch, frames, 88, mix]: all of it."""
+        """Return the trunk's output [batch, frames, 88, mix] for memory and heads. A subclass can change it."""
         return y
 
     def _remember(self, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """A GRU (Cho et al. 2014, reset after the product) over the frames, its weights shared by all keys."""
+        """Run a GRU (Cho et al. 2014, reset after the product) over the frames. All keys share its weights."""
 
         units, single = self.config.memory, gates.shape[1] == 1
         kernel, bias = self.gates_memory.kernel, self.gates_memory.bias
 
         def step(h: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-            # reshaped before it is cut: int8 cuts, adds and multiplies three axes sooner than four
+            # Reshaped before slicing: int8 slices, adds and multiplies tensors of three axes faster than of four.
             u = ops.reshape(product(h[:, None], kernel, single) + bias, (-1, KEYS, 3 * units))
             z = ops.sigmoid(g[..., :units] + u[..., :units])
             r = ops.sigmoid(g[..., units : 2 * units] + u[..., units : 2 * units])
             n = ops.tanh(g[..., 2 * units :] + r * u[..., 2 * units :])
-            # by this form the export knows a memory, and keeps it in floats: `export.conversion.memory`
+            # `export.conversion.memory` recognises a memory by this form and keeps it in floats.
             h = z * h + (1 - z) * n
             return h, h
 
@@ -207,14 +207,14 @@ class _Sequence(keras.layers.Layer):
 
 
 def build_sequence(net: TranscriberNet, frames: int | None) -> keras.Model:
-    """The model that is trained: {x, own} → logits."""
+    """Return the model for training: {x, own} → logits."""
     x = keras.Input((frames, net.spec.bins, net.spec.channels), name="x")
     own = keras.Input((frames, KEYS, 2), name="own")
     return keras.Model({"x": x, "own": own}, _Sequence(net, name="sequence")(x, own), name="transcriber")
 
 
 def build_net(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> TranscriberNet:
-    """A net, with the weights of a fit where given."""
+    """Return a net, with the weights of a fit if `weights` is given."""
     net = TranscriberNet(config, spec, name="net")
     sequence = build_sequence(net, 2)
     if weights is not None:
@@ -223,7 +223,7 @@ def build_net(config: NetConfig, spec: FeatureSpec, weights: Path | None = None)
 
 
 def build_step(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> keras.Model:
-    """The model that is exported: one frame in, posteriors out.
+    """Return the model for export: one frame in, posteriors out.
 
     Inputs `x` [1, 1, bins, channels], `own` [1, 1, 88, 2] and `state_*`; outputs `y` [1, 88, 4] (HEADS, 0..1)
     and `next_*`.
@@ -242,25 +242,26 @@ def build_step(config: NetConfig, spec: FeatureSpec, weights: Path | None = None
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each head's error counts."""
+    """Weights of the heads' errors in the loss."""
 
     onset: float = 100
     frame: float = 30
     offset: float = 15
     velocity: float = 5
     right: float = 1
-    """How much more an onset from middle C up counts than one below: there the right hand plays."""
+    """Factor for onsets from middle C up relative to those below. The right hand plays there."""
 
 
 DEFAULT_WEIGHTS = LossWeights()
-"""Where nothing else is asked for; what shipped weights were fitted with stands in their bundle."""
+"""Default weights. The bundle of shipped models states the weights that they were fitted with."""
 
 
 def loss(target: Tensor, logits: Tensor, weights: LossWeights = DEFAULT_WEIGHTS) -> Tensor:
-    """Cross-entropy of onset, frame and offset, squared error of velocity where a note begins.
+    """Return the weighted sum of cross-entropies (onset, frame, offset) and of the squared error of velocity.
 
-    target [batch, frames, 88, 4] as HEADS, velocity 0..1 and only where > 0 a note begins. How loud a recording is
-    tells nothing of how hard the keys were struck: most of the velocity's error is taken around each sequence's mean.
+    target [batch, frames, 88, 4] in the order of HEADS. Velocity is 0..1; a note begins only if it is above 0. The
+    level of a recording does not show how hard the keys were struck, so most of the velocity's error is measured around
+    the mean error of each sequence.
     """
     binary = keras.losses.binary_crossentropy
     counts = np.where(np.arange(KEYS) < MIDDLE_C - LOWEST_KEY, 1.0, weights.right).astype(np.float32)

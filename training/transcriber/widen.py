@@ -1,7 +1,7 @@
-"""A wider transcriber that begins where a narrower one ended: the same answers, and room to learn more.
+"""Makes a wider transcriber from a fitted narrower one. Its outputs are the same at first, and it can learn more.
 
-Net2Net (Chen, Goodfellow, Shlens 2016) with new units instead of doubled ones: what a new unit gives counts for
-nothing yet, what it sees is drawn at random. The first answers are the narrow net's, and no two new units are alike.
+This is Net2Net (Chen, Goodfellow, Shlens 2016) with new units instead of doubled ones. The output weights of a new
+unit are zero and its input weights are random. So the first outputs are the narrow net's, and all new units differ.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Places = NDArray[np.intp]
 
 
 def widened(config: NetConfig, spec: FeatureSpec, narrow: NetConfig, weights: Path) -> TranscriberNet:
-    """A net of `config` that answers as the one of `narrow` with these `weights` does.
+    """Return a net of `config` with the same outputs as the net of `narrow` with these `weights`.
 
-    Raises UserError where `config` is narrower anywhere, or differs in more than `width`, `mix`, `memory` and `later`.
+    Raises UserError if `config` is narrower anywhere, or differs in more than `width`, `mix`, `memory` and `later`.
     """
     same = replace(config, width=narrow.width, mix=narrow.mix, memory=narrow.memory, later=narrow.later)
     grown = (config.width >= narrow.width, config.mix >= narrow.mix, config.memory >= narrow.memory)
@@ -37,7 +37,7 @@ def widened(config: NetConfig, spec: FeatureSpec, narrow: NetConfig, weights: Pa
 
 
 def _placed(old: NDArray[np.float32], new: NDArray[np.float32], places: list[Places | None]) -> NDArray[np.float32]:
-    """`old` at its `places` along each axis of `new`; its outputs, on the last axis, see no new input."""
+    """Put `old` at its `places` along each axis of `new`. The old outputs (last axis) get weight 0 from new inputs."""
     where = [np.arange(size) if place is None else place for place, size in zip(places, new.shape, strict=True)]
     out = new.copy()
     out[..., where[-1]] = 0
@@ -46,7 +46,7 @@ def _placed(old: NDArray[np.float32], new: NDArray[np.float32], places: list[Pla
 
 
 def _places(path: str, narrow: NetConfig, config: NetConfig) -> list[Places | None]:
-    """Where a variable's old entries lie in the new one, axis by axis; None: where they did."""
+    """Return the places of a variable's old entries in the new one, for each axis. None: the places are the same."""
     width, mix = _spread(narrow.width, config.width), _spread(narrow.mix, config.mix)
     memory, gates = _spread(narrow.memory, config.memory), _spread(narrow.memory, config.memory, 3)
     layer, name = path.split("/")[-2:]
@@ -64,5 +64,5 @@ def _places(path: str, narrow: NetConfig, config: NetConfig) -> list[Places | No
 
 
 def _spread(old: int, new: int, groups: int = 1) -> Places:
-    """Where `groups` groups of `old` units lie among as many of `new` ones."""
+    """Return the places of `groups` groups of `old` units within as many groups of `new` units."""
     return np.concatenate([group * new + np.arange(old) for group in range(groups)])

@@ -27,7 +27,7 @@ def plain(roff: str) -> str:
     return re.sub(r"\\f[BIR]|\\&", "", roff).replace(r"\-", "-").replace(r"\e", "\\")
 
 
-@pytest.mark.parametrize("written", [PAGE.read_text(encoding="utf-8"), page()], ids=["the file", "made anew"])
+@pytest.mark.parametrize("written", [PAGE.read_text(encoding="utf-8"), page()], ids=["the file", "made again"])
 def test_every_command_and_option_is_in_it(written: str) -> None:
     text = plain(written)
     found = 0

@@ -1,4 +1,4 @@
-"""What provisioning brings, and what it does with the files of a machine."""
+"""Files that provisioning installs, and its treatment of a machine's own files."""
 
 from __future__ import annotations
 

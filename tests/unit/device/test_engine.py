@@ -58,7 +58,7 @@ def play_hand(folder: Path, struck: Sequence[Struck], clock: MidiClock) -> tuple
 
 
 def another_end(struck: Sequence[Struck], at: int, seed: int) -> list[Struck]:
-    """What is decided up to the tick `at`, and other notes after it (seed 0: none)."""
+    """The notes decided up to the tick `at`, and random other notes after it (seed 0: none)."""
     kept = [(on, length if on + length <= at else at + 1 - on, pitch) for on, length, pitch in struck if on <= at]
     rng = np.random.default_rng(seed)
     tick, added = at + 1, list[Struck]()

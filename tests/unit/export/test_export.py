@@ -84,7 +84,7 @@ def test_ranges_that_are_too_wide_are_narrowed_until_the_outputs_are_float_s(exp
         ("too_few_steps", "10 calibration steps are too few: give at least 100."),
         ("weights_not_numbers", "The float model is not finite: "),
         ("open_batch", "A step model's inputs have a fixed shape and a batch of 1"),
-        ("state_without_next", "The step model's states ask for the outputs ['next_gru'], it has []."),
+        ("state_without_next", "The step model's states need the outputs ['next_gru'], but it has []."),
         ("wrong_input", "The step model takes ['x'], the roll-out gives ['z']."),
     ],
 )
@@ -107,8 +107,8 @@ def test_a_model_within_tolerance_passes() -> None:
         ({"error": 0.5}, "error is allowed"),
         ({"error": float("inf")}, "error is allowed"),
         ({"error": float("nan")}, "error is allowed"),
-        ({"decisions": 0.9}, "same decisions are asked for"),
-        ({"yes": 0.5}, "same yeses are asked for"),
+        ({"decisions": 0.9}, "same decisions are required"),
+        ({"yes": 0.5}, "same yeses are required"),
         ({"last_third": 0.12}, "it drifts"),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_bundle_that_fails_its_self_test_replaces_nothing(toy_bundle: Bundle, 
 
 def test_a_folder_that_holds_something_else_is_left_alone(toy_bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="holds something that is no bundle"):
+    with pytest.raises(UserError, match="holds files that are not a bundle"):
         write_bundle(tmp_path, toy_bundle.manifest, toy_bundle.contents, RUNTIMES)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

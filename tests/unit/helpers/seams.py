@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -32,7 +33,7 @@ RATE, BLOCK = 16_000, 256
 CONFIG = parse_config(f'[audio]\ninput = "mic"\nrate = {RATE}\n[midi]\noutput = "synth"\n', "the test")
 MIC, SYNTH = SoundInput("mic", "ALSA", 0, 1, RATE), Port("synth", "ALSA", 0)
 STALL_S = 0.02
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Card:
@@ -115,25 +116,32 @@ class Pianist:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self.hearing = SimpleNamespace(spec=FeatureSpec(), pending=False)
-        self.hang_s = 0.0
+        self.hearing = SimpleNamespace(spec=FeatureSpec(), pending=False, not_finite=0)
+        self.hangs: threading.Event | None = None
+        """Where it is there, the next hop lasts until it is set."""
         self.error: Exception | None = None
         self.storm = 0
+        self.no_numbers = 0
+        """In how many of the next hops the transcriber gives no number."""
         self.hops = 0
         self.reset()
 
     def reset(self) -> None:
         self._performer = Performer()
+        self.hearing.not_finite = 0
 
     def step(self, hop: NDArray[np.float32], now_s: float, midi: object = ()) -> list[Event]:
         self.hops += 1
         assert np.isfinite(hop).all()
-        if self.hang_s:
-            hang_s, self.hang_s = self.hang_s, 0.0
-            time.sleep(hang_s)
+        if self.hangs is not None:
+            hangs, self.hangs = self.hangs, None
+            assert hangs.wait(PATIENCE_S), "nobody ended the hop that hangs"
         if self.error is not None:
             error, self.error = self.error, None
             raise error
+        if self.no_numbers:
+            self.no_numbers -= 1
+            self.hearing.not_finite += 1
         rng, strikes = self._rng, []
         for _ in range(self.storm or rng.choice([0, 0, 1, 2])):
             pitch = rng.randrange(128 if self.storm else 12)
@@ -301,10 +309,11 @@ def _break(stage: Stage, kind: str, client: Client) -> None:
     elif kind == "port gone":
         stage.outputs.there = False
     elif kind == "hangs":
-        pianist.hang_s = 2 * STALL_S
+        pianist.hangs = over = threading.Event()
         stalls = stage.monitor.faults["stalls"]
         card.deliver()
         patiently(lambda: stage.monitor.faults["stalls"] > stalls, "the sender notices")
+        over.set()
         stage.play(1)
     elif kind == "raises":
         pianist.error = ZeroDivisionError()

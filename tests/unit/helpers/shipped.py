@@ -42,7 +42,7 @@ def demo(seconds: float) -> Samples:
 
 
 def hear(hearing: Hearing, samples: Samples) -> list[NoteHeard | NoteEnded]:
-    """What `hearing` tells of samples at the model's rate."""
+    """The events of `hearing` for samples at the model's rate."""
     hop, rate = hearing.spec.hop, hearing.spec.sample_rate
     told: list[NoteHeard | NoteEnded] = []
     for end in range(hop, len(samples) + 1, hop):

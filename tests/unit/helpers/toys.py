@@ -1,7 +1,7 @@
 """Small step models with the parts of the real ones: a causal convolution's ring buffer and a GRU's memory.
 
-`python tests/unit/helpers/toys.py FOLDER` exports them: FOLDER/bundle, FOLDER/float.npz (what the float models gave for the
-inputs of `checks`), FOLDER/ranges.json (errors of a model whose ranges are too wide, and fitted again), and
+`python tests/unit/helpers/toys.py FOLDER` exports them: FOLDER/bundle, FOLDER/float.npz (what the float models gave
+for the inputs of `checks`), FOLDER/ranges.json (errors of a model whose ranges are too wide, and fitted again), and
 FOLDER/slow.json (how far a slow memory has come), FOLDER/refused.json (what export said to what it must refuse).
 It runs in its own process, because Keras' backend is chosen once in a process and export needs TensorFlow's.
 """
@@ -112,13 +112,15 @@ def export_toys(folder: Path) -> None:
     from export.bundle import Naming, export_bundle
     from export.conversion.float_model import FloatModel
     from export.conversion.verify import Tolerance
-    from export.parts import Part
+    from export.parts import ModelPart
     from export.sources import data_sources
 
     music = [list(toy_music(120, seed)) for seed in range(3)]
     grid = [list(toy_grid(120, GRID_INPUTS, seed)) for seed in range(3)]
-    hearing = Part("transcriber", toy_transcriber(), music, checks("transcriber"), GateSpec().to_dict(), {"seed": 1})
-    playing = Part(
+    hearing = ModelPart(
+        "transcriber", toy_transcriber(), music, checks("transcriber"), GateSpec().to_dict(), {"seed": 1}
+    )
+    playing = ModelPart(
         "accompanist", toy_accompanist(GRID_INPUTS), grid, checks("accompanist"), {"gap_steps": 1}, {"seed": 2}
     )
     naming = Naming(
@@ -161,7 +163,7 @@ def ranges(content: bytes) -> dict[str, float]:
 
 
 def slow() -> dict[str, float]:
-    """What a slow memory has reached after 600 steps: in floats, exported, and exported with its update in int8."""
+    """The value of a slow memory after 600 steps: in floats, exported, and exported with its update in int8."""
     from unittest.mock import patch
 
     from device.bundles.tflite import StepModel

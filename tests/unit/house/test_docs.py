@@ -1,4 +1,4 @@
-"""What the owner's papers say is so: commands, settings, and the very sentences that the box says."""
+"""The owner's documents are true: commands, settings, and the exact sentences that the box prints."""
 
 from __future__ import annotations
 

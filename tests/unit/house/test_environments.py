@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "demo" / "right-hand.flac"
 GOLDEN = ROOT / "tests" / "fixtures" / "features.npz"
 VERSIONS = ("3.11", "3.13")
-"""Of the box with tflite-runtime, and of the next one with LiteRT and numpy 2."""
+"""Python versions: the box with tflite-runtime, and the next one with LiteRT and numpy 2."""
 NOT_OF_THE_PROJECT = (".git", ".venv", ".cache", "build", "dist", "out", "*.egg-info", "__pycache__", ".*_cache")
 HOP_S = 0.016
 FULL_SCALE_TOLERANCE = 1e-4
@@ -283,7 +283,7 @@ def heard(environment: Environment, folder: Path) -> Notes:
 
 @pytest.fixture(scope="session")
 def heard_first() -> Notes:
-    """What the first of the Pythons hears, once it has."""
+    """The notes that the first of the Pythons heard; empty before that."""
     return []
 
 

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "deploy": {"device", "deploy"},
 }
 ON_THE_DEVICE = {"numpy", "mido", "click", "device"}
-"""What a bare installation has, besides the TFLite runtime, which is chosen when a model is opened."""
+"""Packages of a bare installation, besides the TFLite runtime, which is chosen when a model is opened."""
 EXTRAS = {
     "soundfile",
     "matplotlib",
@@ -71,7 +71,7 @@ def imported(path: Path) -> set[str]:
 
 
 def imported_at_once(path: Path) -> set[str]:
-    """What a module imports when it is itself imported: not in functions, nor for type checkers alone."""
+    """Imports that run when the module is imported: not those in functions, nor those for type checkers alone."""
 
     def walk(node: ast.AST) -> Iterator[ast.AST]:
         yield node
@@ -108,7 +108,7 @@ def test_the_device_imports_extras_only_where_they_are_used(path: Path) -> None:
 
 
 def python(code: str, *arguments: object) -> str:
-    """What `code` prints in a process of its own."""
+    """The output of `code` in a process of its own."""
     ran = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""The levers in figures: what is kept of each measurement, and their table."""
+"""Figures of each measured lever, and the Markdown table that compares the levers."""
 
 from __future__ import annotations
 
@@ -25,18 +25,21 @@ COLUMNS = {
     "line-out 0 dB onset_50": "line-out",
     "clean delay": "delay ms",
 }
-"""Figures in the table's order, and their heads."""
+"""Maps each figure of the table, in order of columns, to the title of its column."""
 
 
 def figures_of(name: str, compared: Comparison) -> dict[str, float]:
-    """Means over the takes of the set `name` in per cent, and the median delay in milliseconds."""
+    """Mean of each score over the takes of the set `name`, in per cent, and the median delay in milliseconds."""
     scores = compared.results[OURS].scores
     means = {f"{name} {key}": 100 * float(np.mean([getattr(s, key) for s in scores])) for key in vars(scores[0])}
     return {**means, f"{name} delay": 1000 * float(np.median(compared.delays_s or [np.nan]))}
 
 
 def table(root: Path) -> str:
-    """All levers that have been measured, in Markdown: what, expected, weights, least validation loss, figures."""
+    """Markdown table of all measured levers.
+
+    Columns: change, expected effect, number of weights, lowest validation loss, and the figures in `COLUMNS`.
+    """
     rows = []
     for name, lever in LEVERS.items():
         path = root / "fits" / name / FIGURES

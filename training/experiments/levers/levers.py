@@ -1,11 +1,12 @@
-"""`python -m training levers`: what each lever of the shipped transcriber brings, one at a time, on a small budget.
+"""`python -m training levers` measures the effect of each lever of the shipped transcriber with a short fit.
 
-    python -m training levers --action measure                      # all of them
-    python -m training levers --action measure --lever hop-10       # one; --lever may be given several times
-    python -m training levers --action table                        # what was measured, in Markdown
+    python -m training levers --action measure                      # all levers
+    python -m training levers --action measure --lever hop-10       # one lever; --lever may be repeated
+    python -m training levers --action table                        # prints the results in Markdown
 
-Each is fitted from nothing for as many steps, its gate fitted, exported, and its .tflite streamed over the same sound.
-`training/experiments/levers/setup.py` says what each is, docs/experiments.md has the figures.
+Every lever starts from random weights and is fitted for the same number of steps. Its gate is fitted next, and both are
+exported. The exported .tflite model then transcribes the same sound as all other levers, hop by hop.
+`training/experiments/levers/setup.py` defines the levers, and docs/experiments.md has the figures.
 """
 
 from __future__ import annotations
@@ -30,23 +31,26 @@ from training.scenes.cache import INVENTED, QUIET, Studio, load_scenes, pieces_o
 from training.scenes.scene import GATE
 
 SCENES = {"pop909": 60, "lieder": 70, "chopin": 50, INVENTED: 30, QUIET: 10}
-"""Scenes of 24 s for a fit."""
+"""Number of training scenes per source. A scene lasts 24 s."""
 CHECKS = {"pop909": 8, "lieder": 8, "chopin": 8, INVENTED: 8, QUIET: 8}
-"""Scenes that watch a fit, and as many for its gate."""
+"""Number of validation scenes per source. The gate is fitted on another set of the same size."""
 SETS = ("clean", "room", "noise", "bleed -6 dB", "line-out 0 dB")
 MINUTE_S = 60.0
+"""Measured length of each real recording, in seconds from its start."""
 BATCH, EPOCH_STEPS, RATE = 8, 50, 3e-3
 
 
 @click.command()
 @click.option("--action", type=click.Choice(["measure", "table"]), required=True)
-@click.option("--lever", "names", type=click.Choice(list(LEVERS)), multiple=True, help="Default: all.")
-@click.option("--steps", default=200, show_default=True, help="Steps of 8 x 192 frames.")
-@click.option("--takes", default=6, show_default=True, help="Rendered right hands per set.")
+@click.option(
+    "--lever", "names", type=click.Choice(list(LEVERS)), multiple=True, help="Lever to measure. Default: all."
+)
+@click.option("--steps", default=200, show_default=True, help="Training steps; a step has 8 x 192 frames.")
+@click.option("--takes", default=6, show_default=True, help="Rendered right-hand takes per set.")
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 def levers(action: str, names: tuple[str, ...], steps: int, takes: int, data: Path, cache: Path) -> None:
-    """Fit and measure the transcriber's levers one at a time; what is measured already is left alone."""
+    """Fit and measure the transcriber's levers one at a time. Levers with figures are not measured again."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     root = cache / "levers"
     if action == "table":
@@ -67,7 +71,7 @@ def levers(action: str, names: tuple[str, ...], steps: int, takes: int, data: Pa
 
 
 def rendered(lever: Lever, cache: Path, data: Path, root: Path) -> tuple[Path, Path]:
-    """Render a lever's scenes, but for those that are there: gives the folders of what watches it and of its own."""
+    """Render the missing scenes of a lever. Returns the folders of its validation scenes and of its training scenes."""
     spec = replace(FeatureSpec(), **lever.features)
     checks = root / lever.looks
     plain = Studio.opened(cache, data, spec)
@@ -98,11 +102,14 @@ def fitted(lever: Lever, steps: int, folder: Path, checks: Path, train: Path) ->
 
 
 def exported(folder: Path, checks: Path) -> Path:
-    """The bundle of the fit in `folder`, with the shipped accompanist."""
+    """Export the fit in `folder` as a bundle with the shipped accompanist, and return the bundle's folder.
+
+    Raises UserError, with the output of the export, if the export fails.
+    """
     out = folder / "bundle"
     command = [sys.executable, "-m", "export", "--name", folder.name, "--transcriber", str(folder), "--out", str(out)]
     command += ["--accompanist", str(default_bundle()), "--cache", str(checks)]
-    # another process: the converter wants Keras on TensorFlow
+    # The export runs in another process because the converter needs Keras on TensorFlow.
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"{folder.name} was not exported:\n{done.stdout}{done.stderr}")
@@ -110,7 +117,7 @@ def exported(folder: Path, checks: Path) -> Path:
 
 
 def measured(bundle: Path, cache: Path, data: Path, takes: int) -> dict[str, float]:
-    """The figures of a bundle: the first minute of each real recording, and right hands on the held-out piano."""
+    """Figures of a bundle on the first minute of each real recording, and on right-hand takes of the held-out piano."""
     opened = Bundle.open(bundle)
     real = [excerpt(take, MINUTE_S) for take in maps_takes(data / "maps-enstdkcl")]
     figures = figures_of("maps", compare(opened, real, None))

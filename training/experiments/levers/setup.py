@@ -1,6 +1,6 @@
-"""The levers of the shipped transcriber as data, one at a time: each differs from `shipped` in what it names alone.
+"""Definitions of the levers of the shipped transcriber. Each lever changes only the named part of `shipped`.
 
-`python -m training levers` fits and measures them.
+`python -m training levers` fits and measures the levers.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from training.scenes.scene import DETUNE
 
 TIMBRE = "timbre"
 ONE_PIANO = "splendid"
-"""The bank that is left where there is no other timbre."""
+"""The only sound bank that the lever `timbre` uses."""
 
 
 @dataclass(frozen=True)
 class Lever:
-    """One change, and what was expected of it before it was measured.
+    """One change of the transcriber, with the effect that was expected before the measurement.
 
-    `net`, `features` and `loss` change fields of `NetConfig`, `FeatureSpec` and `LossWeights`. `without`: what no scene
-    is coloured with, one of `scenes.COLOURS`, or `TIMBRE`: all on one piano. `own`: whether the net is told what we
-    sent. `sources`: what scenes are made from, `amount` times as many of each as `shipped` has.
+    `net`, `features` and `loss` change fields of `NetConfig`, `FeatureSpec` and `LossWeights`. `without` names one
+    change of the sound that all training scenes leave out: a name in `scenes.augment.CHANGES`, `DETUNE`, or `TIMBRE`,
+    which renders all scenes with one piano. `own` says whether the net reads the notes that the box sent. `sources`
+    lists the sources of the training scenes. `amount` multiplies the number of scenes per source of `shipped`.
     """
 
     name: str
@@ -41,16 +42,16 @@ class Lever:
 
     @property
     def looks(self) -> str:
-        """Where its scenes lie: levers with the same features share them."""
+        """Name of the folder of the scenes. All levers with the shipped features share one folder."""
         return self.name if self.features else SHIPPED
 
     @property
     def own_scenes(self) -> bool:
-        """Whether it is fitted on scenes of its own."""
+        """Whether the lever is fitted on its own training scenes instead of the shared ones."""
         return bool(self.without) or self.amount != 1 or self.sources != SOURCES
 
     def to_dict(self) -> dict[str, Any]:
-        """For the fit's folder."""
+        """All fields as plain data for the JSON file in the fit's folder."""
         return {f.name: getattr(self, f.name) for f in fields(self)} | {
             name: dict(getattr(self, name)) for name in ("net", "features", "loss")
         }
@@ -58,6 +59,7 @@ class Lever:
 
 SHIPPED = "shipped"
 LATER = (5, 3, 1, 0, 0, 0, 0, 0)
+"""Additional look-ahead of the shipped net in frames, one number per octave from A0. Low notes need more time."""
 LATER_NET: Mapping[str, Any] = {"later": LATER}
 
 

@@ -45,12 +45,12 @@ class LabelledRecording:
 
 
 def sound_path(cache: Path, which: str, name: str) -> Path:
-    """Where the sound of a scene is kept."""
+    """The file that holds the sound of a scene."""
     return cache / "notes" / "sound" / which / f"{name}.npz"
 
 
 def spectrum_folder(cache: Path, spectrum: Spectrum, which: str) -> Path:
-    """Where the spectrograms of a set are kept."""
+    """The folder that holds the spectrograms of a set."""
     return cache / "notes" / spectrum.name / which
 
 

@@ -33,7 +33,7 @@ class Decoding:
 
     @classmethod
     def load(cls, folder: Path) -> Decoding | None:
-        """What is kept beside the fit, or None."""
+        """The thresholds that are kept beside the fit, or None."""
         path = folder / "decoding.json"
         return cls(**json.loads(path.read_text())) if path.is_file() else None
 

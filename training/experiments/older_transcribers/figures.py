@@ -26,7 +26,7 @@ from training.note_scores import Notes
 def figures_of_fit(
     folder: Path, cache: Path, sets: Sequence[str], thresholds: Sequence[float], allowed: Sequence[int]
 ) -> str:
-    """A fit on test sets: the threshold and the shifts are fitted on the development recordings first, once."""
+    """Measure one fitted model on the test sets. Threshold and time shifts come from the development recordings."""
     from training.experiments.older_transcribers.fit import Fitted
 
     fitted = Fitted.load(folder)

@@ -23,7 +23,7 @@ Posteriors = npt.NDArray[np.float32]
 """[frames, 88 keys or 12 names], 0 to 1."""
 Phase = Literal["silence", "pitch"]
 PLATEAU = 0.5
-"""What a plateau multiplies the rate with."""
+"""Factor by which the learning rate is multiplied after a plateau of the validation loss."""
 
 
 def phases_of(setup: NotesSetup) -> tuple[Phase, ...]:

@@ -19,7 +19,7 @@ from training.scenes.render import Played, render
 TOGETHER_S = 0.05
 """Notes struck within this time are one chord."""
 LOWEST_HZ, HIGHEST_HZ = 46.875, 2093.75
-"""What SwiftF0 can hear: F#1 to C7; pYIN is asked for the same."""
+"""The range of SwiftF0: F#1 to C7. pYIN is asked for the same range."""
 YIN_WINDOW, YIN_HOP = 2048, 256
 SHORTEST_S = 0.06
 """A shorter stretch of one pitch is a glide between two."""
@@ -27,7 +27,7 @@ VELOCITY = 64
 
 
 def single_line(notes: list[Played]) -> list[Played]:
-    """The highest of the notes struck together, each let go when the next is struck."""
+    """Return one note at a time: the highest of notes struck together, ended at the latest by the next strike."""
     line: list[Played] = []
     for note in sorted(notes):
         if line and note.onset_s - line[-1].onset_s < TOGETHER_S:

@@ -114,7 +114,7 @@ def search(
 
 
 def told(study: Any) -> str:
-    """What the study found so far, best first."""
+    """The trials of the study so far, best first."""
     done = sorted((t for t in study.trials if t.value is not None), key=lambda t: -float(t.value))
     cut = sum(t.state.name == "PRUNED" for t in study.trials)
     lines = [f"{len(study.trials)} trials, {cut} cut short; frame F1 on dev, best first:"]

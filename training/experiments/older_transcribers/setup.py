@@ -1,4 +1,4 @@
-"""What one configuration of `python -m training notes` is: its family, what it reads, and how it is fitted."""
+"""One configuration of `python -m training notes`: its family, its input and its fit."""
 
 from __future__ import annotations
 
@@ -78,5 +78,5 @@ class NotesSetup:
 
 
 def fit_folder(cache: Path, name: str, dev: bool) -> Path:
-    """Where a fit lies; `dev` for that of `train-val`, which watched the development recordings."""
+    """The folder of a fit. `dev` selects the fit of `train-val`, which watched the development recordings."""
     return cache / "fits" / "notes" / (f"{name}-dev" if dev else name)

@@ -1,7 +1,8 @@
-"""The smallest seed: a language of note and rest events of Bach's chorales, told by an embedding and three LSTMs.
+"""The smallest seed: an embedding and three LSTMs that predict the next note or rest event of Bach's chorales.
 
-On each beat come the bass, tenor and alto, then the soprano: each event is a pitch class or a rest. At playing the
-soprano's events are the played melody's, one beat late as the right hand is known, and the others are sampled.
+Each beat has four events: bass, tenor, alto and soprano, in this order. An event is a pitch class or a rest. During
+playing, the soprano's events come from the played melody. The melody is known only up to the step before, so a
+note that is struck on a beat arrives one beat late. The other three voices are sampled from the net.
 """
 
 from __future__ import annotations
@@ -29,19 +30,20 @@ Array = npt.NDArray[Any]
 
 PADDING = 0
 LOWER, MELODY = 1, 14
-"""First event of the lower voices and of the melody: 12 pitch classes, then a rest."""
+"""Number of the first event of the lower voices and of the melody. Each range has 12 pitch classes, then a rest."""
 EVENTS = 27
 VOICES = 4
 UNITS = (6, 12, 6)
 KEPT = (5, 95)
-"""Percentiles of length between which chorales are kept."""
+"""Percentiles of chorale length in beats. A chorale outside them is left out of the fit."""
 BEAT_STEPS = 4
+"""Sixteenth steps per beat of a quarter note."""
 EPOCHS, BATCH, RATE = 120, 16, 2e-2
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """What the corpus' own statistics decide."""
+    """Sizes of the corpus and of the net, computed from the lengths of the chorales."""
 
     chorales: int
     in_four: int
@@ -52,12 +54,15 @@ class Lengths:
 
     @property
     def sequence(self) -> int:
-        """Events of the longest chorale kept; shorter ones are padded to it."""
+        """Number of events of the longest kept chorale. Shorter chorales are padded to this length."""
         return VOICES * self.most_beats
 
 
 def chorales(cache: Path) -> list[Array]:
-    """The 4/4 chorales that music21 carries, each [beats, 4] from the bass up: pitch classes, `PAUSE` for a rest."""
+    """The 4/4 chorales of music21's corpus. Each is [beats, 4] pitch classes from the bass up, with `PAUSE` for a rest.
+
+    Raises UserError if music21 is not installed.
+    """
     path = cache / "steps" / "seeds-chorales.npz"
     if not path.exists():
         found, number = _read()
@@ -86,13 +91,13 @@ def _read() -> tuple[list[Array], int]:
 
 
 def _notes(part: Any) -> list[tuple[float, float, int]]:
-    """(onset, duration, pitch) of a part, in quarters."""
+    """Notes of a part as (onset, duration, MIDI pitch). Times are in quarter notes."""
     flat = part.flatten().notes
     return [(float(n.offset), float(n.quarterLength), int(n.pitches[-1].midi)) for n in flat if n.quarterLength > 0]
 
 
 def beats_of(parts: list[list[tuple[float, float, int]]]) -> Array:
-    """What sounds on each beat, uint8 [beats, parts]."""
+    """Pitch class that sounds in each part on each beat, uint8 [beats, parts]. `PAUSE` is a rest."""
     beats = max((math.ceil(on + long) for part in parts for on, long, _ in part), default=0)
     voices = np.full((beats, len(parts)), PAUSE, np.uint8)
     for column, part in enumerate(parts):
@@ -102,7 +107,10 @@ def beats_of(parts: list[list[tuple[float, float, int]]]) -> Array:
 
 
 def lengths_of(found: list[Array], number: int) -> Lengths:
-    """Least and most beats, and the embedding: the fourth root of the number of events, upwards."""
+    """Lowest and highest kept number of beats, and the embedding width.
+
+    The width is the fourth root of the number of events, rounded up.
+    """
     beats = [len(chorale) for chorale in found]
     least, most = (int(np.percentile(beats, p)) for p in KEPT)
     kept = sum(least <= n <= most for n in beats)
@@ -110,7 +118,7 @@ def lengths_of(found: list[Array], number: int) -> Lengths:
 
 
 def events_of(voices: Array, sequence: int, shift: int = 0) -> Array:
-    """[beats, 4] as events, padded: int32 [sequence]."""
+    """Convert voices [beats, 4] to events, int32 [sequence]. `shift` transposes them by semitones."""
     moved = np.where(voices == PAUSE, PAUSE, (voices.astype(int) + shift) % 12)
     events = (moved + np.array([LOWER, LOWER, LOWER, MELODY])).ravel()[:sequence]
     return np.pad(events, (0, sequence - len(events))).astype(np.int32)
@@ -130,7 +138,7 @@ class ChoralesNet:
         self.sequence = keras.Model(events, self.out(y), name="chorales")
 
     def step(self, batch: int) -> keras.Model:
-        """{event [B], two states a layer} → logits [B, EVENTS] and the next states."""
+        """Model of one event: {event [B], two states per layer} → logits [B, EVENTS] and the next states."""
         event = keras.Input((), batch_size=batch, dtype="int32", name="event")
         inputs: dict[str, Any] = {"event": event}
         outputs: dict[str, Any] = {}
@@ -145,7 +153,7 @@ class ChoralesNet:
 
 
 def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int = EPOCHS) -> ChoralesNet:
-    """Fit on all chorales kept, in a key drawn anew each time."""
+    """Fit on all kept chorales. Each epoch transposes every chorale to a random key."""
     began = time.process_time()
     keras.utils.set_random_seed(1)
     net = ChoralesNet(lengths.embedding)
@@ -172,7 +180,10 @@ def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int
 
 
 def fitted(cache: Path, fits: bool) -> tuple[ChoralesNet, dict[str, Any]]:
-    """The one fit that all ways to sample share; fitted here where it is not there yet and `fits`."""
+    """Load the fit that all sampling methods share, with its configuration.
+
+    If the fit is missing, it is fitted first when `fits` is true. Otherwise UserError is raised.
+    """
     folder = cache / "fits" / "seeds" / CHORALE_FIT
     if not (folder / "config.json").is_file():
         if not fits:
@@ -188,7 +199,10 @@ def fitted(cache: Path, fits: bool) -> tuple[ChoralesNet, dict[str, Any]]:
 
 
 def draw(setup: Chorale, logits: Array, rng: np.random.Generator) -> Array:
-    """[B, 13] → the lower voice that is taken, 0..12; the likeliest, or one of the top k, of the nucleus, of all."""
+    """Choose the next event of a lower voice from logits [B, 13]. Returns ints 0..12, [B].
+
+    `setup.pick` takes the likeliest event, or draws from the top k, from the nucleus (top p), or from all events.
+    """
     shares = softmax(logits / (setup.temperature if setup.pick == "temperature" else 1.0))
     if setup.pick == "greedy":
         return np.asarray(np.argmax(shares, axis=-1))
@@ -200,13 +214,14 @@ def draw(setup: Chorale, logits: Array, rng: np.random.Generator) -> Array:
         ranked[(np.cumsum(ranked, axis=-1) - ranked) >= setup.top_p] = 0
     edges = np.cumsum(ranked / ranked.sum(axis=-1, keepdims=True), axis=-1)
     taken = np.minimum((rng.random((len(ranked), 1)) > edges).sum(axis=-1), ranked.shape[1] - 1)
-    # rounding may leave the last edge a hair below 1
+    # Rounding can leave the last edge just below 1, so an event with share 0 could be drawn.
+    # The likeliest event replaces it.
     taken = np.where(np.take_along_axis(ranked, taken[:, None], -1)[:, 0] > 0, taken, 0)
     return np.asarray(np.take_along_axis(order, taken[:, None], -1)[:, 0])
 
 
 def play_chorales(setup: Chorale, net: ChoralesNet, songs: list[Song], seed: int = 1) -> list[Roll]:
-    """Three voices struck on every beat, held to the next."""
+    """Play three voices that are struck on every beat and held until the next beat."""
     rng = np.random.default_rng(seed)
     starts = [np.flatnonzero(song.positions % BEAT_STEPS == 0) for song in songs]
     beats = max(map(len, starts))
@@ -228,7 +243,10 @@ def play_chorales(setup: Chorale, net: ChoralesNet, songs: list[Song], seed: int
 
 
 def known_melody(song: Song) -> Array:
-    """The pitch class last heard up to the step before each, [T]; `PAUSE` where nothing was within a beat."""
+    """Most recent melody pitch class known at each step, [T]. `PAUSE` means that no note was heard for a beat.
+
+    Each step knows the right hand only up to the step before.
+    """
     heard = melody_of(late(song.right_sounding))
     newest = np.maximum.accumulate(np.where(heard.any(axis=1), np.arange(len(heard)), -BEAT_STEPS - 1))
     recent = newest > np.arange(len(heard)) - BEAT_STEPS
@@ -236,7 +254,7 @@ def known_melody(song: Song) -> Array:
 
 
 def on_beats(told: Array, starts: Array, steps: int) -> Roll:
-    """Voices [beats, 3] that begin at these steps."""
+    """Convert voices [beats, 3] to a roll. `starts` gives the step at which each beat begins."""
     classes, struck = np.zeros((2, steps, 12), bool)
     ends = np.append(starts[1:], steps)
     for voices, first, end in zip(told, starts, ends, strict=False):

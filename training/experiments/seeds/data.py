@@ -1,4 +1,4 @@
-"""Pieces as the playing seeds read them: both hands as 88 keys on sixteenths, and random stretches of them."""
+"""Input data of the seeds: both hands as 88 keys on sixteenth steps, and random stretches of songs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from training.playing_figures.measure import song_rolls
 from training.playing_figures.panel import CONSONANCE, Roll
 
 SLOTS = 16
-"""Positions in the bar that are told apart."""
+"""Number of distinct positions in the bar, in sixteenth steps. Later positions wrap around."""
 VOICES = 4
 PAUSE = 12
 NOTHING = 255
-"""A slot of a chord that is not learnt from."""
+"""Marks an unused slot of a chord. The loss ignores it."""
 LATELY = 32
-"""Steps after the right hand's last within which a step counts whole."""
+"""Steps after the right hand last sounded. Steps within them have loss weight 1."""
 UNHEARD = 0.1
+"""Loss weight of a step that comes more than `LATELY` steps after the right hand last sounded."""
 MOST_OWN = 0.8
-"""Share of its own prediction in what a scheduled net reads of the left hand when its fit ends; the rest is true."""
+"""Share of the net's own prediction in the left-hand input at the end of a scheduled fit. The rest is the true hand."""
 HANDS_KEPT = ("right_sounding", "right_struck", "left_sounding", "left_struck")
 
 Array = npt.NDArray[Any]
@@ -37,7 +38,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Song:
-    """A piece on sixteenths: four bool [T, 88] arrays, and the position of each step in a bar of `bar` steps [T]."""
+    """A piece on sixteenth steps: four bool [T, 88] arrays, and each step's position [T] in a bar of `bar` steps."""
 
     name: str
     right_sounding: Array
@@ -49,7 +50,7 @@ class Song:
 
 
 def song_of(piece: Piece) -> Song:
-    """The hands of a piece; keys beyond a piano's are left out."""
+    """Convert a piece to a song. Pitches outside the piano's 88 keys are left out."""
     right, left, _, positions, bar = song_rolls(piece, piece.of(HandLabel.LEFT))
     hands = [_keys(keys) for roll in (right, left) for keys in (roll.sounding, roll.struck)]
     return Song(piece.name, hands[0], hands[1], hands[2], hands[3], positions, bar)
@@ -60,7 +61,7 @@ def _keys(roll: Array) -> Array:
 
 
 def roll_of_keys(sounding: Array, struck: Array) -> Roll:
-    """[T, 88] as the panel has them; a key begins to sound by being struck."""
+    """Convert [T, 88] arrays to the panel's roll of 128 pitches. A key that starts to sound counts as struck."""
     wide = [np.zeros((len(sounding), 128), bool) for _ in range(2)]
     before = np.vstack([np.zeros((1, KEYS), bool), sounding[:-1]])
     wide[0][:, LOWEST_KEY : LOWEST_KEY + KEYS] = sounding
@@ -70,7 +71,10 @@ def roll_of_keys(sounding: Array, struck: Array) -> Roll:
 
 @lru_cache(maxsize=2)
 def songs(cache: Path, split: str, corpus: str = "pop909") -> list[Song]:
-    """A split's songs, through a file in the cache."""
+    """Songs of a split. They are kept in a file in the cache.
+
+    Raises UserError if the pieces have not been prepared.
+    """
     path = cache / "steps" / f"seeds-{corpus}-{split}.npz"
     if not path.exists():
         pieces = [p for p in load_pieces(cache, corpus, split) if p.primary and len(p.of(HandLabel.LEFT))]
@@ -111,7 +115,7 @@ def _write(path: Path, found: list[Song]) -> None:
 
 
 def fold(keys: Array) -> Array:
-    """[..., 88] by key to [..., 12] by pitch class: the highest value of each."""
+    """Fold keys [..., 88] to pitch classes [..., 12]. Each takes the highest value of its keys."""
     padded = np.zeros((*keys.shape[:-1], 108), keys.dtype)
     first = LOWEST_KEY % 12
     padded[..., first : first + KEYS] = keys
@@ -119,7 +123,7 @@ def fold(keys: Array) -> Array:
 
 
 def octaves(keys: Array) -> Array:
-    """[..., 88] to [..., 9]: whether a key of each octave from C0 sounds."""
+    """Reduce keys bool [..., 88] to octaves from C0, bool [..., 9]. True means that a key of the octave sounds."""
     padded = np.zeros((*keys.shape[:-1], 108), keys.dtype)
     first = LOWEST_KEY % 12
     padded[..., first : first + KEYS] = keys
@@ -127,7 +131,7 @@ def octaves(keys: Array) -> Array:
 
 
 def read(kind: str, sounding: Array, struck: Array) -> Array:
-    """A hand [..., 88] as a net of that kind reads it, float32 [..., read_width(kind)]."""
+    """Convert a hand [..., 88] to the input of a net of this kind, float32 [..., read_width(kind)]."""
     if kind == "keys":
         parts = [sounding, struck]
     else:
@@ -136,29 +140,32 @@ def read(kind: str, sounding: Array, struck: Array) -> Array:
 
 
 def read_width(kind: str) -> int:
-    """Numbers a hand is read as."""
+    """Number of inputs per hand and step for a net of this kind."""
     return {"keys": 2 * KEYS, "octave": 33}.get(kind, 24)
 
 
 def placed(positions: Array) -> Array:
-    """Positions in the bar one-hot, float32 [..., SLOTS]."""
+    """One-hot positions in the bar, float32 [..., SLOTS]."""
     return np.asarray(np.eye(SLOTS, dtype=np.float32)[positions % SLOTS])
 
 
 def late(hand: Array) -> Array:
-    """What was known a step before: [T, ...] one step later, silence first."""
+    """The input [T, ...] delayed by one step, with silence first. Each step then sees only the step before."""
     return np.concatenate([np.zeros_like(hand[:1]), hand[:-1]])
 
 
 def voices_of(sounding: Array) -> Array:
-    """[..., 88] to pitch classes of the `VOICES` lowest keys, uint8 [..., VOICES]; `PAUSE` where there are fewer."""
+    """Pitch classes of the `VOICES` lowest keys of [..., 88], uint8 [..., VOICES]. Missing voices are `PAUSE`."""
     first = np.argsort(~sounding, axis=-1, kind="stable")[..., :VOICES]
     there = np.take_along_axis(sounding, first, -1)
     return np.where(there, (first + LOWEST_KEY) % 12, PAUSE).astype(np.uint8)
 
 
 def chord_of(sounding: Array) -> Array:
-    """The same with each pitch class once, lowest key first, then one `PAUSE`, then `NOTHING`; uint8 [..., VOICES]."""
+    """Like `voices_of`, but each pitch class appears once, uint8 [..., VOICES].
+
+    The lowest key comes first. One `PAUSE` follows the last note, and `NOTHING` fills the rest.
+    """
     voices = voices_of(sounding)
     chord = np.full_like(voices, NOTHING)
     filled = np.zeros(voices.shape[:-1], int)
@@ -174,13 +181,13 @@ def chord_of(sounding: Array) -> Array:
 
 
 def chosen_before(chord: Array) -> Array:
-    """What is known of a chord before each of its notes, float32 [..., VOICES, 12]."""
+    """For each note of a chord, the notes that come before it, float32 [..., VOICES, 12]."""
     notes = (chord[..., None] == np.arange(12)).astype(np.float32)
     return np.cumsum(notes, axis=-2) - notes
 
 
 class SongStretches:
-    """Random stretches of songs; the same for the same (seed, step)."""
+    """Random stretches of songs. The same (seed, step) always returns the same batch."""
 
     def __init__(self, found: list[Song], setup: Seed, batch: int, seed: int = 1) -> None:
         self.setup, self.batch, self.seed = setup, batch, seed
@@ -195,7 +202,7 @@ class SongStretches:
             begin = end
 
     def at(self, step: int) -> tuple[dict[str, Array], Array]:
-        """Batch number `step`: what the net reads, and its targets."""
+        """Return batch number `step`: the net's inputs and their targets."""
         rng = np.random.default_rng([self.seed, step])
         chosen = rng.integers(len(self.windows), size=self.batch)
         shift = rng.integers(-6, 6, self.batch) if self.setup.transpose else np.zeros(self.batch, int)
@@ -206,7 +213,7 @@ class SongStretches:
 
     def _batch(self, windows: Array, shift: Array, rng: Rng) -> tuple[dict[str, Array], Array]:
         setup, steps = self.setup, self.setup.stretch
-        # one step earlier for what is known, some later for targets further ahead
+        # The input starts one step earlier. Targets further ahead need some steps more at the end.
         rows = windows[:, :1] + np.arange(-1, steps + max(setup.ahead) - 1)
         inside = (rows >= windows[:, 1:2]) & (rows < windows[:, 2:3])
         rows = np.clip(rows, 0, len(self.positions) - 1)
@@ -224,15 +231,16 @@ class SongStretches:
 
 
 def _moved(keys: Array, shift: Array) -> Array:
-    """[B, T, 88], each row transposed by its semitones."""
+    """Transpose each row of [B, T, 88] by its number of semitones."""
     wide = np.pad(keys, ((0, 0), (0, 0), (6, 6)))
     return np.stack([row[:, 6 - by : 6 - by + KEYS] for row, by in zip(wide, shift, strict=True)])
 
 
 def targets(setup: Seed, hands: dict[str, Array], inside: Array, steps: int, rng: Rng) -> Array:
-    """What `training.experiments.seeds.loss` reads, float32 [B, steps, ...].
+    """The targets for `training.experiments.seeds.loss`, float32 [B, steps, ...].
 
-    The heads' targets in their order, then melody [12], two draws of noise [24] and the step's weight [1].
+    The last axis has the targets of the heads, in the order of the heads. The melody [12], the noise for two draws [24]
+    and the step's weight [1] follow.
     """
     fold_or_not = (lambda keys: keys) if setup.kind == "keys" else fold
     parts = []
@@ -261,10 +269,10 @@ def targets(setup: Seed, hands: dict[str, Array], inside: Array, steps: int, rng
 
 
 def melody_of(right: Array) -> Array:
-    """The pitch class of the highest key, one-hot [..., 12]; zeros in silence."""
+    """Pitch class of the highest key, one-hot [..., 12]. All zeros in silence."""
     top = KEYS - 1 - np.argmax(right[..., ::-1], axis=-1)
     return np.eye(12, dtype=bool)[(top + LOWEST_KEY) % 12] & right.any(axis=-1)[..., None]
 
 
 BILINEAR = np.array([[CONSONANCE[(i - j) % 12] for j in range(12)] for i in range(12)], np.float32)
-"""C[melody, left], both pitch classes."""
+"""Consonance of a melody pitch class (row) with a left-hand pitch class (column)."""

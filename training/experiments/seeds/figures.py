@@ -1,4 +1,4 @@
-"""The playing seeds in figures: each one's panel on the same held-out songs, a listening example, and their table."""
+"""Figures of the seeds: the panel of each on the same held-out songs, a listening example, and a table of all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BESIDE = {
     "tonic": "the tonic triad held for ever",
     "rolled": "the true hand 8.5 bars late",
 }
-"""First rows of the table."""
+"""Left hands that the seeds are compared with. They are the first rows of the table."""
 ROWS = (*BESIDE, *SEEDS, *CHORALES)
 SHOWN = {
     "pcs": "PCS",
@@ -44,7 +44,9 @@ SHOWN = {
 MOST_SONGS = 20
 PANEL, EXAMPLE = "panel.json", "example.mid"
 EXAMPLE_QUARTERS = 96
+"""Length of a listening example in quarter notes."""
 TICKS = 480
+"""MIDI ticks per quarter note in an example."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class HeldOut:
 
     @property
     def right(self) -> Roll:
-        """What is played to."""
+        """The right hand that a seed accompanies."""
         return roll_of_keys(self.song.right_sounding, self.song.right_struck)
 
     @property
@@ -67,7 +69,10 @@ class HeldOut:
 
 @lru_cache(maxsize=2)
 def held_out(cache: Path, most: int = MOST_SONGS) -> list[HeldOut]:
-    """Songs of the validation split evenly apart, the same for every configuration."""
+    """Up to `most` evenly spaced songs of the validation split. Every configuration gets the same songs.
+
+    Raises UserError if the pieces have not been prepared.
+    """
     pieces = [p for p in load_pieces(cache, "pop909", "valid") if p.primary and len(p.of(HandLabel.LEFT))]
     if not pieces:
         raise UserError(f"No pop909 pieces in {cache / 'pieces'}: run `python -m training prepare` first.")
@@ -76,7 +81,7 @@ def held_out(cache: Path, most: int = MOST_SONGS) -> list[HeldOut]:
 
 
 def beside(name: str, pieces: list[HeldOut]) -> list[Roll]:
-    """The truth, the shipped model or a baseline."""
+    """Left hands of one comparison row: the true hand, the shipped model or a baseline."""
     if name != "shipped":
         return [BASELINES[name](p.right, p.true, p.song.bar, STEPS_PER_QUARTER) for p in pieces]
     bundle = Bundle.open(default_bundle())
@@ -86,7 +91,7 @@ def beside(name: str, pieces: list[HeldOut]) -> list[Roll]:
 
 
 def judge(pieces: Sequence[HeldOut], hands: Sequence[Roll], folder: Path, about: dict[str, Any]) -> dict[str, float]:
-    """The panel, means over songs, and an example to listen to, both left in the folder."""
+    """Return the panel's figures as means over the songs. Writes them and a listening example into `folder`."""
     rows = [
         panel(p.right, hand, p.true, p.song.positions, p.song.bar, STEPS_PER_QUARTER)
         for p, hand in zip(pieces, hands, strict=True)
@@ -100,7 +105,7 @@ def judge(pieces: Sequence[HeldOut], hands: Sequence[Roll], folder: Path, about:
 
 
 def _mean(values: list[float]) -> float:
-    """Over the songs that have the figure; NaN where none has, as where nothing is played."""
+    """Mean over the songs that have the figure. NaN if no song has it, for example because nothing was played."""
     there = [value for value in values if not np.isnan(value)]
     return float(np.mean(there)) if there else float("nan")
 
@@ -110,7 +115,7 @@ def _shown(value: float) -> str:
 
 
 def write_example(path: Path, held: HeldOut, left: Roll) -> None:
-    """Both hands of a song from the melody's first bar on, as a MIDI file of two tracks."""
+    """Write both hands of a song as a MIDI file of two tracks, from the melody's first bar on."""
     first = int(np.argmax(held.right.sounding.any(axis=1)))
     first -= int(held.song.positions[first])
     part = slice(max(0, first), max(0, first) + EXAMPLE_QUARTERS * STEPS_PER_QUARTER)
@@ -124,7 +129,7 @@ def write_example(path: Path, held: HeldOut, left: Roll) -> None:
 
 
 def track(name: str, hand: Roll, velocity: int) -> mido.MidiTrack:
-    """A hand on sixteenths as messages."""
+    """Convert a hand on sixteenth steps to a MIDI track with note-on and note-off messages."""
     messages: list[tuple[int, int, mido.Message]] = []
     edge = np.zeros((1, hand.sounding.shape[1]), bool)
     before = np.vstack([edge, hand.sounding, edge])
@@ -144,13 +149,16 @@ def track(name: str, hand: Roll, velocity: int) -> mido.MidiTrack:
 
 
 def measured(root: Path) -> dict[str, dict[str, Any]]:
-    """The panel of every configuration that has been played, in the table's order."""
+    """Saved panels of all configurations that have been played, in the table's order."""
     paths = {name: root / name / PANEL for name in ROWS}
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
 
 
 def table(root: Path) -> str:
-    """Markdown: a line a configuration, those that have been measured."""
+    """Markdown table with one line per measured configuration.
+
+    Raises UserError if there is none, or if the configurations were played over different songs.
+    """
     found = measured(root)
     if not found:
         raise UserError("No seed has been fitted: run `python -m training seeds --action fit` first.")

@@ -1,4 +1,4 @@
-"""Fits one playing seed on a split's songs; its weights, history, thresholds and cost lie in its folder."""
+"""Fits one seed on the songs of a split. Writes its weights, history, thresholds and CPU time into its folder."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ from training.experiments.seeds.setup import SEEDS, Seed
 from training.fitting import feed
 
 BATCH_STEPS = 2048
-"""Steps of music in a batch, whatever the stretch: every fit sees as much."""
+"""Sixteenth steps of music per batch for any stretch length, so that every fit sees the same amount of music."""
 EPOCH_STEPS = 100
 WARM_UP = 50
 WEIGHTS, CONFIG, HISTORY = "seed.weights.h5", "config.json", "history.csv"
 
 
 def seed_folder(cache: Path, name: str) -> Path:
-    """Where a configuration's fit lies."""
+    """Folder of a configuration's fit."""
     return cache / "fits" / "seeds" / name
 
 
 def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_STEPS) -> tuple[SeedNet, Thresholds]:
-    """Fit on random stretches of these songs; `setup.like` must have been fitted into the folder beside."""
+    """Fit on random stretches of these songs.
+
+    `setup.like` names a configuration to start from. It must have been fitted into a folder next to `folder`.
+    UserError is raised if it was not.
+    """
     began = time.process_time()
     keras.utils.set_random_seed(1)
     net = SeedNet(setup)
@@ -70,14 +74,14 @@ def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_S
 
 
 def begin_with(setup: Seed, model: keras.Model, weights: Path) -> None:
-    """Take over the weights of another configuration's fit."""
+    """Load the weights of the configuration `setup.like` into `model`. Raises UserError if they are missing."""
     if not weights.is_file():
         raise UserError(f"{setup.name} begins with {setup.like}: fit that first, with --family {setup.like}.")
     model.load_weights(str(weights))
 
 
 def load(folder: Path) -> tuple[SeedNet, Thresholds]:
-    """A fit as it was left in its folder; UserError where there is none."""
+    """Load the net and thresholds of a fit from its folder. Raises UserError if there is no fit."""
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder.name} has not been fitted: run it with --action fit first.")
     net = SeedNet(SEEDS[folder.name])

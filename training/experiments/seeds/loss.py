@@ -1,4 +1,4 @@
-"""The losses of the playing seeds, on targets as `training.experiments.seeds.data.targets` lays them out."""
+"""Losses of the seeds. `training.experiments.seeds.data.targets` defines the layout of the targets."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from training.experiments.seeds.setup import Seed
 Tensor = Any
 
 STRUCK = 0.5
-"""Weight of what is struck beside what sounds."""
+"""Loss weight of struck keys relative to sounding keys."""
 CONSONANCE_WEIGHT = 0.3
+"""Weight of consonance with the melody relative to the binary cross-entropy."""
 STILL_BCE = 0.1
-"""Weight of BCE in a reward-tuned fit: it keeps the policy near the one it began as."""
+"""Weight of the binary cross-entropy in a reward-tuned fit. It keeps the policy close to its starting point."""
 
 _STEPS_APART = np.abs(np.arange(12)[:, None] - np.arange(12)[None, :])
 APART = (np.minimum(_STEPS_APART, 12 - _STEPS_APART) / 6.0).astype(np.float32)
-"""Semitones between pitch classes the shorter way round, in sixths."""
+"""Distance between two pitch classes on the shorter way round the octave, in units of 6 semitones, [12, 12]."""
 A_SEMITONE = (np.isclose(APART, 1 / 6)).astype(np.float32)
 
 
 def loss_of(setup: Seed) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss (targets, logits) → mean over steps by their weights."""
+    """Return the loss function (targets, logits) → mean over steps, weighted by each step's weight."""
     layout = Layout.of(setup)
     at = target_slices(setup, layout)
 
@@ -51,7 +52,7 @@ def loss_of(setup: Seed) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def target_slices(setup: Seed, layout: Layout) -> dict[str, slice]:
-    """Where each head's target, the melody, the noise and the weight lie."""
+    """Slices of the targets' last axis: one per head, then the melody, the noise and the weight."""
     at, first = {}, 0
     sizes = {n: VOICES if n.startswith(("voices", "notes")) else s.stop - s.start for n, s in layout.slices.items()}
     for name, size in {**sizes, "melody": 12, "noise": 24, "weight": 1}.items():
@@ -61,12 +62,12 @@ def target_slices(setup: Seed, layout: Layout) -> dict[str, slice]:
 
 
 def _binary(true: Tensor, logits: Tensor) -> Tensor:
-    """Cross-entropy summed over keys, [B, T]."""
+    """Binary cross-entropy summed over keys, [B, T]."""
     return ops.sum(ops.softplus(logits) - true * logits, axis=-1)
 
 
 def _softmaxes(true: Tensor, logits: Tensor, pauses: bool) -> Tensor:
-    """Cross-entropy of `VOICES` softmaxes; without `pauses` those whose target is a pause are left out."""
+    """Cross-entropy of `VOICES` softmaxes, [B, T]. Voices whose target is a pause are left out if `pauses` is false."""
     total = 0.0
     for voice in range(VOICES):
         wanted, told = true[..., voice], logits[..., 13 * voice : 13 * (voice + 1)]
@@ -88,13 +89,13 @@ def _sounding(setup: Seed, true: Tensor, logits: Tensor, melody: Tensor, noise: 
 
 
 def _distance(true: Tensor, sure: Tensor) -> Tensor:
-    """What is told costs by how far the nearest true pitch class lies, what is missed costs whole."""
+    """A false pitch class costs by its distance to the nearest true one. A missed pitch class costs its full weight."""
     nearest = ops.min(APART + (1.0 - true)[..., None, :], axis=-1)
     return ops.sum(sure * ops.minimum(nearest, 1.0) + true * (1.0 - sure), axis=-1)
 
 
 def _policy(true: Tensor, logits: Tensor, melody: Tensor, noise: Tensor) -> Tensor:
-    """Two draws of the left hand, each rewarded beside the other (Williams 1992; the other draw is the baseline)."""
+    """Policy-gradient loss of two draws of the left hand (Williams 1992). Each draw is the baseline of the other."""
     draws = [ops.cast(noise[..., i : i + 12] < ops.sigmoid(logits), "float32") for i in (0, 12)]
     rewards = [reward(ops.stop_gradient(draw), true, melody) for draw in draws]
     return sum(
@@ -104,8 +105,10 @@ def _policy(true: Tensor, logits: Tensor, melody: Tensor, noise: Tensor) -> Tens
 
 
 def reward(left: Tensor, true: Tensor, melody: Tensor) -> Tensor:
-    """The panel of one step [B, T]: consonance with the melody, less a clash, less a rest where the true hand plays,
-    and the F1 of the pitch classes with the true hand's.
+    """Reward of each step, [B, T]: mean consonance with the melody, minus 1 for a clash, plus agreement.
+
+    A clash is a left-hand pitch class one semitone from the melody. Agreement is the F1 of the pitch classes with the
+    true hand, so a rest where the true hand plays has agreement 0.
     """
     count = ops.sum(left, axis=-1)
     consonance = ops.sum(ops.matmul(melody, BILINEAR) * left, axis=-1) / ops.maximum(count, 1.0)

@@ -1,4 +1,4 @@
-"""The nets of the playing seeds: a body and its heads, over whole sequences for a fit and by steps for playing."""
+"""Nets of the seeds: a body and its heads. They run over whole sequences in a fit and step by step in playing."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ ATTENTION_HEADS = 4
 DILATIONS = (1, 2, 4, 8, 16)
 WINDOW_STEPS = 1 + 2 * sum(DILATIONS)
 RARE = -2.0
-"""A first logit: few keys sound at a time."""
+"""Initial bias of the heads, a logit. It is negative because few keys sound at a time."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each head's numbers lie in what a net tells: name -> (first, end)."""
+    """Position of each head in the last axis of a net's output: head name -> slice."""
 
     slices: dict[str, slice]
     width: int
 
     @classmethod
     def of(cls, setup: Seed) -> Layout:
-        """Heads in their order; `sounding.2` is that of the second of `setup.ahead`."""
+        """Layout of a configuration. Heads are named NAME.I, with I the index into `setup.ahead`, from 0."""
         classes = KEYS if setup.kind == "keys" else 12
         named: list[tuple[str, int]] = []
         for i in range(len(setup.ahead)):
@@ -51,12 +51,12 @@ class Layout:
 
 
 def causal(y: Tensor, lag: int) -> Tensor:
-    """[B, T, C] as it was `lag` steps before, zeros first."""
+    """Delay [B, T, C] by `lag` steps. The first `lag` steps are zero."""
     return ops.pad(y, ((0, 0), (lag, 0), (0, 0)))[:, : -lag or None]
 
 
 class EarlierSteps(layers.Layer):
-    """Each step with the steps at `TAPS` before it, through one dense layer."""
+    """One dense layer over each step and the earlier steps at the lags `TAPS`."""
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(**options)
@@ -71,7 +71,7 @@ class EarlierSteps(layers.Layer):
 
 
 class HistoryUser(layers.Layer):
-    """Attention of each step over itself and the steps at `TAPS` before it, each lag with a bias of its own."""
+    """Attention of each step over itself and the earlier steps at the lags `TAPS`. Each lag has its own bias."""
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(**options)
@@ -103,7 +103,7 @@ class HistoryUser(layers.Layer):
 
 
 class SeedNet:
-    """The layers of one configuration, and the two models that share them."""
+    """Layers of one configuration, and the sequence and step models that share them."""
 
     def __init__(self, setup: Seed) -> None:
         self.setup, self.layout = setup, Layout.of(setup)
@@ -136,11 +136,14 @@ class SeedNet:
 
     @property
     def window(self) -> int:
-        """Steps of the past that a body without a state sees, with the present one."""
+        """Number of steps, including the present one, that a body without a recurrent state sees."""
         return {"conv": WINDOW_STEPS, "taps": 1 + max(TAPS), "history": 1 + max(TAPS)}[self.setup.body]
 
     def told(self, hidden: Tensor, chosen: Tensor | None) -> Tensor:
-        """[B, T, units] → logits [B, T, width]; the octave decoder's are the logs of probabilities masked by the 12."""
+        """Heads: hidden [B, T, units] → logits [B, T, width].
+
+        The octave decoder multiplies each key's probability by that of its pitch class, then takes the logit.
+        """
         hidden = self.mix(hidden)
         plain = self.heads(hidden)
         if self.setup.kind == "octave":
@@ -157,14 +160,14 @@ class SeedNet:
         return plain
 
     def over(self, x: Tensor) -> Tensor:
-        """The body over whole sequences [B, T, F] → [B, T, units]."""
+        """Body over whole sequences: [B, T, F] → [B, T, units]."""
         y = self.embed(x)
         for layer in self.body:
             y = layer(y)
         return y
 
     def sequence(self) -> keras.Model:
-        """For a fit: what `training.experiments.seeds.data.SongStretches` gives → logits [B, T, width]."""
+        """Model for a fit: inputs of `training.experiments.seeds.data.SongStretches` → logits [B, T, width]."""
         if self._sequence is not None:
             return self._sequence
         setup = self.setup
@@ -186,11 +189,11 @@ class SeedNet:
         return self._sequence
 
     def own_left(self, logits: Tensor) -> Tensor:
-        """What the net would read of its own left hand: probabilities in place of decisions."""
+        """The net's own left hand in the format of its input, with probabilities in place of decisions."""
         return ops.sigmoid(logits[..., : self.left_width])
 
     def step(self, batch: int) -> keras.Model:
-        """For playing with feedback: {x [B, F], state ...} → logits [B, width] and the next states."""
+        """Model for playing with feedback: {x [B, F], states} → logits [B, width] and the next states."""
         x = keras.Input((self.right_width + self.left_width,), batch_size=batch, name="x")
         inputs: dict[str, Tensor] = {"x": x}
         outputs: dict[str, Tensor] = {}

@@ -1,4 +1,4 @@
-"""A page to listen to the playing seeds: of each an example with its roll and its panel."""
+"""A web page to listen to the seeds. Each seed has an example, its piano roll and its panel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.playing_figures.listening import sounding, table
 
 
 def write_page(root: Path, names: list[str], out: Path, seconds: float = 45.0) -> Path:
-    """`index.html` in `out`, with these fits of `root` in their order."""
+    """Write `index.html` into `out` with these fits of `root`, in this order. Raises UserError if there are none."""
     if not names:
         raise UserError("No seed has been fitted: run `python -m training seeds --action fit` first.")
     out.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def write_page(root: Path, names: list[str], out: Path, seconds: float = 45.0) -
 
 
 def hands_of(path: Path, seconds: float) -> tuple[list[Note], list[Note]]:
-    """The two tracks of an example, up to so many seconds; a hand without a note has no track."""
+    """Notes of the right and left hand of an example that end before `seconds`. A hand without a track has no notes."""
     notes = {part.name: part.notes for part in read_midi(path).parts}
     right, left = (
         [n for n in notes.get(name, ()) if (n.offset_s or n.onset_s) < seconds] for name in ("Right hand", "Left hand")

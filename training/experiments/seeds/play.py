@@ -1,4 +1,4 @@
-"""What a playing seed plays: thresholds fitted on training stretches, then songs in free run, causally."""
+"""Plays songs with the seeds. Each step uses past steps only. Thresholds are fitted on training stretches first."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ Array = npt.NDArray[Any]
 Thresholds = dict[str, float]
 
 DRAW_TEMPERATURE = 0.7
+"""Softmax temperature when chord notes are drawn. Below 1, likely notes are drawn more often."""
 NEVER = -30.0
-"""A logit that nothing follows from."""
+"""A logit whose probability is practically 0."""
 
 
 def sigmoid(logits: Array) -> Array:
@@ -39,13 +40,16 @@ def sigmoid(logits: Array) -> Array:
 
 
 def softmax(logits: Array) -> Array:
-    """Shares of the last axis."""
+    """Probabilities over the last axis."""
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
 def fit_thresholds(setup: Seed, net: SeedNet, stretches: SongStretches, batches: int = 4) -> Thresholds:
-    """Above which as much sounds, and as much is struck, as the true left hand has in some training stretches."""
+    """Fit the thresholds of sounding and struck keys on some training stretches.
+
+    Above each threshold, the net has as many sounding or struck keys as the true left hand.
+    """
     found: dict[str, list[Array]] = {"sounding": [], "struck": [], "sounds": [], "strikes": [], "weight": []}
     at = target_slices(setup, net.layout)
     for number in range(batches):
@@ -81,7 +85,7 @@ def _as_many(sure: Array, true: Array) -> float:
 
 
 def play(setup: Seed, net: SeedNet, thresholds: Thresholds, songs: list[Song], seed: int = 1) -> list[Roll]:
-    """The left hand to each song's right hand; what is played on a step knows the right hand up to the step before."""
+    """Play a left hand to each song's right hand. Each step knows the right hand only up to the step before."""
     decide = Decisions(setup, net, thresholds, np.random.default_rng(seed))
     if setup.fed:
         return _fed(setup, net, decide, songs)
@@ -91,7 +95,7 @@ def play(setup: Seed, net: SeedNet, thresholds: Thresholds, songs: list[Song], s
 
 
 def side_by_side(setup: Seed, net: SeedNet, songs: list[Song]) -> Array:
-    """What the net reads of all songs' right hands, silence after the shorter ones, float32 [songs, T, ...]."""
+    """The net's input from all right hands, float32 [songs, T, ...]. Shorter songs are padded with zeros."""
     right = np.zeros((len(songs), max(len(song.positions) for song in songs), net.right_width), np.float32)
     for row, song in zip(right, songs, strict=True):
         row[: len(song.positions)] = right_of(setup, song)
@@ -99,13 +103,13 @@ def side_by_side(setup: Seed, net: SeedNet, songs: list[Song]) -> Array:
 
 
 def right_of(setup: Seed, song: Song) -> Array:
-    """What the net reads of the right hand at each step, [T, ...]."""
+    """The net's input from the right hand at each step, [T, ...]."""
     known = read(setup.kind, late(song.right_sounding), late(song.right_struck))
     return np.concatenate([known, placed(song.positions)], axis=-1) if setup.position else known
 
 
 def _fed(setup: Seed, net: SeedNet, decide: Decisions, songs: list[Song]) -> list[Roll]:
-    """All songs side by side, step by step, each step's left hand read at the next."""
+    """Play all songs in one batch, step by step. The net reads each step's left hand at the next step."""
     right = side_by_side(setup, net, songs)
     model = net.step(len(songs))
     states = {t.name: np.zeros(t.shape, np.float32) for t in model.inputs if t.name != "x"}
@@ -127,7 +131,7 @@ def _fed(setup: Seed, net: SeedNet, decide: Decisions, songs: list[Song]) -> lis
 
 
 def _true_left(setup: Seed, songs: list[Song], steps: int) -> tuple[Array, Array]:
-    """The true left hands as they are read [songs, T, ...], and the steps in which they are [songs, T]."""
+    """True left hands as net input [songs, T, ...], and bool [songs, T]: the steps at which the net reads them."""
     true = np.zeros((len(songs), steps, read_width(setup.kind)), np.float32)
     warm = np.zeros((len(songs), steps), bool)
     for row, within, song in zip(true, warm, songs, strict=True):
@@ -138,20 +142,20 @@ def _true_left(setup: Seed, songs: list[Song], steps: int) -> tuple[Array, Array
 
 
 class Decisions:
-    """From logits to keys."""
+    """Converts logits to keys."""
 
     def __init__(self, setup: Seed, net: SeedNet, thresholds: Thresholds, rng: np.random.Generator) -> None:
         self.setup, self.net, self.thresholds, self.rng = setup, net, thresholds, rng
 
     def sounding_and_struck(self, logits: Array) -> tuple[Array, Array]:
-        """Bool [..., 12] (or 88) each."""
+        """Sounding and struck, each bool [..., 12], or [..., 88] for a net of 88 keys."""
         at = self.net.layout.slices
         sure = _likely(self.setup, logits[..., at["sounding.0"]])
         struck = sigmoid(logits[..., at["struck.0"]]) > self.thresholds["struck"]
         return sure > self.thresholds["sounding"], struck
 
     def roll(self, logits: Array, song: Song) -> Roll:
-        """A song's [T, width] as a hand."""
+        """Convert a song's logits [T, width] to a left hand. For `notes`, use the output of `chord`."""
         setup, at = self.setup, self.net.layout.slices
         if len(setup.ahead) > 1:
             logits = self._mean_of_targets(logits)
@@ -174,14 +178,17 @@ class Decisions:
         return voiced(sounding, struck)
 
     def chord(self, right: Array) -> Array:
-        """Chord notes one after another: [1, T, width] whose first `VOICES` numbers are pitch classes or `PAUSE`."""
+        """Choose the notes of each chord one after another, from right hands [songs, T, ...].
+
+        Returns [songs, T, width], whose first `VOICES` numbers are pitch classes or `PAUSE`.
+        """
         chosen = np.zeros((*right.shape[:2], VOICES, 12), np.float32)
         notes = np.full((*right.shape[:2], VOICES), PAUSE)
         ended = np.zeros(right.shape[:2], bool)
         for v in range(VOICES):
             logits = np.array(self.net.sequence().predict_on_batch({"right": right, "chosen": chosen}))
             told = logits[..., 13 * v : 13 * (v + 1)]
-            # a chord has each pitch class once, and a pause that was never learnt from is never told
+            # A chord has each pitch class once. A net that was fitted without pauses must not choose one.
             told = np.where(np.pad(chosen[..., v, :], ((0, 0), (0, 0), (0, 1))) > 0, NEVER, told)
             if not self.setup.pauses:
                 told[..., PAUSE] = NEVER
@@ -202,7 +209,7 @@ class Decisions:
         return np.minimum((self.rng.random(shares.shape[:-1])[..., None] > edges).sum(axis=-1), PAUSE)
 
     def _mean_of_targets(self, logits: Array) -> Array:
-        """What was told of each step at several steps before it, as the mean of the probabilities."""
+        """Logits of the mean of the probabilities that several earlier steps predicted for each step."""
         at, width = self.net.layout.slices, self.net.layout.slices["struck.0"].stop
         total, number = np.zeros((len(logits), width)), np.zeros((len(logits), 1))
         for i, ahead in enumerate(self.setup.ahead):
@@ -217,7 +224,7 @@ class Decisions:
 
 
 def held(classes: Array, positions: Array, steps: int) -> Array:
-    """[T, 12] decided anew every `steps` of the bar only."""
+    """Hold pitch classes [T, 12] so that they change only every `steps` steps of the bar."""
     if steps == 1:
         return classes
     last = np.maximum.accumulate(np.where(positions % steps == 0, np.arange(len(classes)), -1))
@@ -225,7 +232,7 @@ def held(classes: Array, positions: Array, steps: int) -> Array:
 
 
 def voiced(classes: Array, struck: Array) -> Roll:
-    """Pitch classes [T, 12] in the octave from C3."""
+    """Place pitch classes [T, 12] in the octave from C3."""
     keys = np.zeros((2, len(classes), KEYS), bool)
     first = LOWEST - LOWEST_KEY
     keys[0, :, first : first + 12], keys[1, :, first : first + 12] = classes, struck
@@ -233,7 +240,7 @@ def voiced(classes: Array, struck: Array) -> Roll:
 
 
 def _by_octave(classes: Array, struck: Array, keys: Array) -> Roll:
-    """Each wanted pitch class on its likeliest key below middle C."""
+    """Place each wanted pitch class on its likeliest key below middle C."""
     sounding, hit = np.zeros((2, len(classes), KEYS), bool)
     for pitch_class in range(12):
         own = np.arange((pitch_class - LOWEST_KEY) % 12, 60 - LOWEST_KEY, 12)

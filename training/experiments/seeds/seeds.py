@@ -1,12 +1,12 @@
-"""`python -m training seeds`: the experiments that the playing began from, each a configuration of this one command.
+"""`python -m training seeds` runs the experiments that led to the accompanist. Each is one configuration.
 
-    python -m training seeds --action fit                         # all of them, and what they stand beside
-    python -m training seeds --action fit --family pitch-classes  # one; --family may be given several times
-    python -m training seeds --action play                        # plays what is fitted again
-    python -m training seeds --action table                       # the panels of all that have been fitted, in Markdown
-    python -m training seeds --action listen                      # a page with an example of each
+    python -m training seeds --action fit                         # all seeds and their comparison rows
+    python -m training seeds --action fit --family pitch-classes  # one seed; --family may be repeated
+    python -m training seeds --action play                        # plays all fitted seeds again
+    python -m training seeds --action table                       # prints all measured panels in Markdown
+    python -m training seeds --action listen                      # writes a page with an example of each
 
-`training/experiments/seeds/setup.py` says what each is, docs/experiments.md has the figures.
+`training/experiments/seeds/setup.py` defines the configurations, and docs/experiments.md has the figures.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ BESIDE = ("truth", "shipped", "tonic", "rolled")
 @click.option(
     "--family", "families", type=click.Choice([*BESIDE, *SEEDS, *CHORALES]), multiple=True, help="Default: all."
 )
-@click.option("--again", is_flag=True, help="Fit anew what has been fitted.")
-@click.option("--songs", "most", default=20, show_default=True, help="Held-out songs that are played to.")
+@click.option("--again", is_flag=True, help="Fit again, even if a fit exists.")
+@click.option("--songs", "most", default=20, show_default=True, help="Number of held-out songs to accompany.")
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/seeds"), show_default=True)
 def seeds(action: str, families: tuple[str, ...], again: bool, most: int, cache: Path, out: Path) -> None:
-    """Fit the playing seeds, play them over held-out songs and print their panels."""
+    """Fit the seeds, play them over held-out songs and print their panels."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from training.experiments.seeds.figures import measured, table
 
@@ -53,7 +53,7 @@ def seeds(action: str, families: tuple[str, ...], again: bool, most: int, cache:
 
 
 def _measure(name: str, fits: bool, most: int, cache: Path) -> None:
-    """One row of the table."""
+    """Measure and print one row of the table."""
     from training.experiments.seeds.figures import BESIDE as ABOUT
     from training.experiments.seeds.figures import beside, held_out, judge
 

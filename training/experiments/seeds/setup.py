@@ -1,6 +1,6 @@
-"""The experiments of the playing seeds as data: what a net reads, what it tells, its body, and how it is fitted.
+"""Configurations of the seeds: the net's input, its output, its body, and the fit.
 
-`python -m training seeds` fits and plays them; a configuration differs from `pitch-classes` in what it names.
+`python -m training seeds` fits and plays them. A configuration changes only the named part of `pitch-classes`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from device.errors import UserError
 
 TAPS = (3, 7, 15, 31, 47, 63, 95, 127)
-"""Steps back from the newest known step: 1, 2 and 4 beats, then 2, 3, 4, 6 and 8 bars of 4/4 before the target."""
+"""Lags in steps before the newest known step. The target is 1, 2 or 4 beats, or 2, 3, 4, 6 or 8 bars of 4/4, later."""
 KINDS = ("keys", "classes", "octave", "voices", "notes")
 HANDS = ("right", "both-in", "both-out", "both", "both-scheduled")
 BODIES = ("gru", "lstm", "conv", "taps", "history")
@@ -21,16 +21,23 @@ PICKS = ("threshold", "softmax", "likeliest", "draw")
 
 @dataclass(frozen=True)
 class Seed:
-    """A configuration.
+    """One configuration. Times are in steps of a sixteenth.
 
-    `kind`: what is read and told: 88 keys, 12 pitch classes, 12 with an octave (a decoder of 88 keys masked by the 12),
-    4 parallel voices, or a chord's notes one after another. `hands`: `right` in and left out; `both-in` and left out;
-    right in and `both-out`; `both` in and out, where the predicted right hand gives way to the played one;
-    `both-scheduled`: the same, learnt between the truth and what the net itself predicted. `stretch` and `every`: steps
-    of an example, and from one example's begin to the next. `ahead`: how many steps after the newest heard its targets
-    lie. `hold`: steps between two decisions. `pauses`: whether rests are learnt. `warm`: steps from the true hand's
-    first stroke on in which that is read in place of its own, and it rests.
-    `like`: the configuration whose weights it begins with; with no `steps` it is that one, decided by another `pick`.
+    `kind` is the format of input and output: 88 keys, 12 pitch classes, 12 pitch classes with an octave (a decoder of
+    88 keys masked by the 12), 4 parallel voices, or the notes of a chord one after another.
+
+    `hands` names the hands that the net reads and predicts. `right`: reads the right hand, predicts the left.
+    `both-in`: reads both, predicts the left. `both-out`: reads the right, predicts both. `both`: reads and predicts
+    both; in playing, the played right hand replaces the predicted one. `both-scheduled`: like `both`, but the
+    fit mixes the true left hand with the net's own prediction in the input.
+
+    `stretch` is the length of a training example, and `every` the distance between the starts of two examples. `ahead`
+    gives the distances of the targets after the newest known step. `hold` is the number of steps between two decisions.
+    `pauses` says whether the fit includes rests. `warm` is a number of steps after the true hand's first stroke: up to
+    then the net reads the true left hand in place of its own, and plays nothing.
+
+    `like` names the configuration whose weights the fit starts from. If `steps` is 0, the weights stay the same, and
+    the other fields change only how they are played.
     """
 
     name: str
@@ -68,22 +75,22 @@ class Seed:
 
     @property
     def fed(self) -> bool:
-        """Whether the net reads its own left hand."""
+        """Whether the net reads its own left hand in playing."""
         return self.hands in ("both-in", "both", "both-scheduled")
 
     @property
     def tells_right(self) -> bool:
-        """Whether the net tells the right hand too."""
+        """Whether the net also predicts the right hand."""
         return self.hands in ("both-out", "both", "both-scheduled")
 
     def to_dict(self) -> dict[str, Any]:
-        """For the fit's folder."""
+        """All fields as plain data for the JSON file in the fit's folder."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Chorale:
-    """How the net of the chorales' events is sampled: one fit, four ways to play it."""
+    """One of four ways to sample from the fitted net of chorale events."""
 
     name: str
     about: str
@@ -93,7 +100,7 @@ class Chorale:
     temperature: float = 0.8
 
     def to_dict(self) -> dict[str, Any]:
-        """For the fit's folder."""
+        """All fields as plain data for the JSON file in the fit's folder."""
         return asdict(self)
 
 
@@ -179,4 +186,4 @@ _CHORALES = (
 SEEDS: dict[str, Seed] = {seed.name: seed for seed in _SEEDS}
 CHORALES: dict[str, Chorale] = {chorale.name: chorale for chorale in _CHORALES}
 CHORALE_FIT = "chorales"
-"""Folder of the one fit that the chorales' configurations share."""
+"""Folder of the fit that all chorale configurations share."""

@@ -76,7 +76,7 @@ def test_a_trial_that_is_watched_plays_the_new_bundle(slots: Slots) -> None:
 def test_one_process_at_a_time(slots: Slots) -> None:
     with slots.locked():
         assert slots.in_use()
-        with pytest.raises(LockedError, match="Another flash or rollback is going on"), slots.locked(0.05):
+        with pytest.raises(LockedError, match="Another flash or rollback is running on this box"), slots.locked(0.05):
             pass
     assert not slots.in_use()
 

@@ -1,4 +1,4 @@
-"""What was measured is kept whole, never believed where it is damaged, and gives way to the settings."""
+"""A measured latency is kept whole, is not used when its file is damaged, and gives way to the settings."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from device.calibration import measure as calibrating
 from device.calibration.measure import PITCHES, _plan, calibrate
-from device.calibration.round_trip import LONGEST_S, DisturbedError, RoundTrip, Take, evaluate
+from device.calibration.round_trip import LONGEST_S, DisturbedError, Listening, RoundTrip, evaluate
 from device.cli import main
 from device.errors import UserError
 from device.hearing.pipeline import Hearing
@@ -21,9 +21,9 @@ HOP_S = 0.016
 NOISE, NOTE = 0.001, 0.1
 
 
-def taken(trips: list[float | None], octave: int = 0) -> Take:
+def taken(trips: list[float | None], octave: int = 0) -> Listening:
     """One note a second; None for one that is not heard."""
-    take = Take(sent=[(2.0 + i, 72 + i % 5) for i in range(len(trips))])
+    take = Listening(sent=[(2.0 + i, 72 + i % 5) for i in range(len(trips))])
     take.levels = [(i * HOP_S, NOISE) for i in range(int(2.0 / HOP_S))]
     for (at_s, pitch), trip in zip(take.sent, trips, strict=True):
         take.levels.append((at_s + 0.3, NOTE if trip is not None else NOISE))

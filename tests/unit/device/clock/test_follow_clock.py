@@ -40,7 +40,7 @@ def steps_of(given_out: list[tuple[Step, float]]) -> list[Step]:
 
 
 def from_truth(steps: list[Step], beats_s: Sequence[float]) -> list[float]:
-    """Of each felt beat given, how far it is from the nearest true one, in seconds."""
+    """The distance in seconds of each given beat from the nearest true one."""
     true = np.asarray(beats_s)
     return [float(np.abs(true - s.time_s).min()) for s in steps if s.is_beat and true[0] <= s.time_s <= true[-1]]
 

@@ -15,7 +15,7 @@ from device.clock.step import ClockPulse, Step
 from device.engine import Engine
 from device.errors import ConfigError
 from device.events import Note, NoteHeard, Send
-from device.inputs.control_queue import Switches
+from device.inputs.control_queue import ControlQueue
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
 from device.settings.choices import Steering
@@ -41,7 +41,7 @@ def steps_of(
     onsets_s: tuple[float, ...] = (),
     hop_s: float = HOP_S,
 ) -> list[Step]:
-    """What is given, hop by hop, and never too late to be planned."""
+    """The steps given hop by hop, none too late to be planned."""
     given_out, waiting, hop = [], list(messages), 0
     while (now_s := hop * hop_s) < end_s:
         while waiting and waiting[0][0] <= now_s:
@@ -159,11 +159,11 @@ def test_without_pulses_there_is_no_grid_and_a_cable_that_is_pulled_fades_the_lo
 
 def test_the_clock_s_messages_come_through_the_switches_only_where_they_are_asked_for() -> None:
     tick, position = mido.Message("clock"), mido.Message("songpos", pos=7)
-    assert not Switches(Controls({})).take(tick, 5.0)
-    switches, stream = Switches(Controls({}), keeps_time=True), StreamTime()
+    assert not ControlQueue(Controls({})).take(tick, 5.0)
+    queue, stream = ControlQueue(Controls({}), keeps_time=True), StreamTime()
     stream.arrived(0.0, 100.0)
-    assert switches.take(tick, 101.0) and switches.take(position, 101.5)
-    assert switches.asked(stream, 2.0) == [(TICK, pytest.approx(1.0)), (ClockPulse("songpos", 7), pytest.approx(1.5))]
+    assert queue.take(tick, 101.0) and queue.take(position, 101.5)
+    assert queue.asked(stream, 2.0) == [(TICK, pytest.approx(1.0)), (ClockPulse("songpos", 7), pytest.approx(1.5))]
 
 
 def test_an_engine_on_a_midi_clock_plays_from_start_and_lets_go_at_stop() -> None:

@@ -85,7 +85,7 @@ def test_a_box_that_tells_nothing_any_more_is_said_to_hang(run_dir: Path) -> Non
     told(run_dir, PLAYING, 12)
     ran = lefthand()
     assert ran.exit_code == 1
-    assert "told nothing for 12 s" in ran.stderr
+    assert "reported nothing for 12 s" in ran.stderr
 
 
 def test_json_has_the_file_and_whether_to_believe_it(run_dir: Path) -> None:

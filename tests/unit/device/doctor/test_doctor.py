@@ -206,7 +206,7 @@ def test_two_inputs_of_one_name_are_refused_with_the_candidates(machine: Paper) 
 
 def test_rates_that_do_not_fit(machine: Paper) -> None:
     machine.inputs = [(CARD, (44_100,))]
-    says(checks_ports.check_sound(machine, config()), "good", "at 44100 Hz, for it has no 48000")
+    says(checks_ports.check_sound(machine, config()), "good", "at 44100 Hz, because it has no 48000")
     wished = config('[audio]\ninput = "USB"\nrate = 96000\n[midi]\noutput = "Piano"\n')
     says(checks_ports.check_sound(machine, wished), "broken", "96000 Hz", "rate to one of 44100")
 
@@ -233,7 +233,7 @@ def test_sound_without_its_package_names_the_extra(machine: Paper, monkeypatch: 
 
 def test_midi_ports(machine: Paper) -> None:
     says(checks_ports.check_output(machine, config()), "good", "Digital Piano MIDI 1")
-    says(checks_ports.check_input(machine, config()), "good", "not needed")
+    says(checks_ports.check_input(machine, config()), "good", "not used")
     keys = config('[audio]\ninput = "midi"\n[midi]\ninput = "organ"\noutput = "Piano"\n')
     says(checks_ports.check_input(machine, keys), "broken", '"organ"', "Digital Piano MIDI 1")
     machine.outputs = [KEYS, replace(KEYS, name="Digital Piano MIDI 2 20:1")]
@@ -243,11 +243,11 @@ def test_midi_ports(machine: Paper) -> None:
 def test_the_synthesiser(machine: Paper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "piano.sf2").touch()
     text = f'[audio]\ninput = "USB"\n[play]\nsound = "synth"\n[synth]\nsoundfont = "{tmp_path}/piano.sf2"\n'
-    says(checks_ports.check_synth(machine, config()), "good", "not asked for")
+    says(checks_ports.check_synth(machine, config()), "good", "the settings play no synthesiser")
     says(checks_ports.check_synth(machine, config(text)), "broken", "does not run", "journalctl -u lefthand-synth")
     machine.outputs = [Port("FLUID Synth (lefthand-synth):Synth input port (lefthand-synth:0) 130:0", "ALSA", 0)]
     says(checks_ports.check_synth(machine, config(text)), "good", "piano.sf2")
-    says(checks_ports.check_output(machine, config(text)), "good", "not played to")
+    says(checks_ports.check_output(machine, config(text)), "good", "the settings send no MIDI")
     says(checks_ports.check_synth(machine, config(text.replace("piano.sf2", "gone.sf2"))), "broken", "gone.sf2")
     machine.programs.clear()
     says(checks_ports.check_synth(machine, config(text)), "broken", "apt install fluidsynth")
@@ -286,7 +286,7 @@ def test_the_governor(machine: Paper) -> None:
         ("0x50005", "broken", "slowed down now: undervoltage, throttled"),
         ("0x8", "broken", "too hot"),
         ("0x20000", "notice", "capped"),
-        ("nonsense", "good", "does not tell"),
+        ("nonsense", "good", "does not report"),
     ],
 )
 def test_the_pis_own_word_on_its_power(machine: Paper, said: str, level: str, word: str) -> None:
@@ -296,7 +296,7 @@ def test_the_pis_own_word_on_its_power(machine: Paper, said: str, level: str, wo
 
 def test_an_older_kernel_tells_of_power_through_vcgencmd(machine: Paper) -> None:
     del machine.files[checks_system.THROTTLED]
-    says(checks_system.check_power(machine), "good", "does not tell")
+    says(checks_system.check_power(machine), "good", "does not report")
     machine.answers["vcgencmd"] = "throttled=0x1"
     says(checks_system.check_power(machine), "broken", "undervoltage", "power supply")
 
@@ -334,7 +334,7 @@ def test_the_service(machine: Paper) -> None:
     machine.told = status(state="waiting", message="waiting for MIDI output"), 0.2
     says(check(machine), "notice", "waiting for MIDI output")
     machine.told = status(), 60.0
-    says(check(machine), "broken", "told nothing for 60 s")
+    says(check(machine), "broken", "reported nothing for 60 s")
     machine.told = status(pid=NO_SUCH_PID), 60.0
     says(check(machine), "broken", "has ended")
     machine.answers["systemctl"] = "LoadState=loaded\nActiveState=active\nNRestarts=4"

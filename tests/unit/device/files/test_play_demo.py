@@ -24,7 +24,7 @@ PLAYED_S = 16.0
 
 
 class Run:
-    """What `lefthand play` wrote for an input."""
+    """The output of `lefthand play` for an input."""
 
     def __init__(self, sound: Path, folder: Path, *options: str) -> None:
         notes, report, self.midi = folder / "notes.csv", folder / "report.json", folder / "left.mid"

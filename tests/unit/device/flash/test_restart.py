@@ -1,4 +1,4 @@
-"""Root is given up for good, and what stays of it can start the service anew and nothing else."""
+"""Root is given up for good. The process that stays can restart the service and nothing else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_last_command_counts(tmp_path: Path) -> None:
     [(("sh", "-c", "echo no such unit >&2; exit 5"), "no such unit"), (("/no/program",), "No such file")],
 )
 def test_what_cannot_be_started_is_said(command: tuple[str, ...], said: str) -> None:
-    with pytest.raises(UserError, match=f"The service cannot be started anew: .*{said}"):
+    with pytest.raises(UserError, match=f"The service cannot be restarted: .*{said}"):
         Restarter((command,), None).restart()
 
 

@@ -1,4 +1,4 @@
-"""What a trial makes of what the service tells."""
+"""The outcome of a trial for each status of the service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 import device.flash.trial
 from device.flash.box import Rules
-from device.flash.trial import Report, _Watcher
+from device.flash.trial import Outcome, _Watcher
 from device.status.schema import BundleStatus, HopStatus, State, Status
 
 NEW, OLD = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
@@ -34,8 +34,8 @@ def told(
 
 def seen(
     *statuses: Status | None, every_s: float = 0.5, rules: Rules | None = None, silent: bool = False
-) -> Report | None:
-    """What a trial has come to after these, or before the last of them; `silent`: the file is only written once."""
+) -> Outcome | None:
+    """The trial's outcome after these statuses, or before the last. `silent`: the file is written only once."""
     watcher = _Watcher(NEW, rules or Rules(), BEGAN_S)
     for number, status in enumerate(statuses, 1):
         report = watcher.see(status, 0 if silent else number, BEGAN_S + number * every_s)
@@ -46,7 +46,7 @@ def seen(
 
 def test_enough_hops_in_time_are_good_and_the_pause_is_up_to_the_first() -> None:
     report = seen(told(pid=1, bundle=OLD), None, told(state="starting", bundle=""), told(1), told(100), told(252))
-    assert report == Report(True, "played 251 hops, 99 % within 1.0 ms", 2.0)
+    assert report == Outcome(True, "played 251 hops, 99 % within 1.0 ms", 2.0)
 
 
 def test_what_was_started_before_has_no_say() -> None:
@@ -68,7 +68,7 @@ def test_waiting_for_ports_without_trouble_is_good() -> None:
         ),
         ([told(1), *[None] * 9], "it ended 0.5 s into its trial"),
         ([None] * 200, "it did not begin to play within 60 s"),
-        ([told(1), told(5, faults={"not_a_number": 1})], "not a number"),
+        ([told(1), told(5, faults={"not_a_number": 1})], "not numbers"),
         ([told(1), told(300, p99_ms=8.1)], "1 % of its hops took more than 8.1 ms of 16 ms, at most 50%"),
         ([told(1, bundle=OLD)], "remove [play] bundle from /etc/lefthand.toml"),
     ],

@@ -227,7 +227,7 @@ def through(said: NDArray[np.float64], own: set[int]) -> list[NoteHeard | NoteEn
 
 
 def check(events: list[NoteHeard | NoteEnded]) -> None:
-    """What every gate's events have in common."""
+    """Properties that the events of every gate have."""
     down: dict[int, Note] = {}
     last_s = 0.0
     for event in events:

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device.assemble import hearing_of
-from device.commands.run import engine_of
+from device.assemble import engine_of, hearing_of
 from device.events import KEYS, LOWEST_KEY, SUSTAIN, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
@@ -47,7 +46,7 @@ def hearing() -> Hearing:
 
 @pytest.fixture(scope="module")
 def undisturbed(hearing: Hearing) -> list[Note]:
-    """What is heard of the demo alone."""
+    """The notes heard in the demo alone."""
     hearing.reset()
     found: list[Note] = notes(hear(hearing, demo(7.5)))
     return found

@@ -1,4 +1,4 @@
-"""What comes back is told from what is played."""
+"""Echoed notes are distinguished from played notes."""
 
 from __future__ import annotations
 

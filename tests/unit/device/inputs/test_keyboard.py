@@ -24,7 +24,7 @@ played = st.lists(
 
 
 def live(gestures: list[tuple[float, str, int, int]]) -> list[list[NoteHeard | NoteEnded]]:
-    """What Keys tell, hop by hop."""
+    """The notes that Keys gives, hop by hop."""
     waiting, time_s = [], 0.0
     for gap_s, kind, note, velocity in gestures:
         time_s += gap_s

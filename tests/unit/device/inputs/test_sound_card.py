@@ -23,7 +23,7 @@ OVERFLOW = 2
 
 
 class Card:
-    """What SoundSource asks of PyAudio: one input, `mic`, of two channels."""
+    """The part of PyAudio that SoundSource uses: one input, `mic`, of two channels."""
 
     def __init__(self) -> None:
         self.deliver: Callable[..., object] = lambda *_: None

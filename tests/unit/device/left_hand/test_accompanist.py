@@ -59,7 +59,7 @@ def performed(hand: LeftHand, events: list[Event], steps: list[Step]) -> list[tu
 @settings(max_examples=30, deadline=None)
 @given(cut=st.integers(0, 95), gap=st.sampled_from([1.0, 1.5, 2.0]), late_s=st.floats(0.0, 0.1), seed=st.integers(0, 5))
 def test_nothing_is_known_before_it_is_heard(cut: int, gap: float, late_s: float, seed: int) -> None:
-    """What is decided less than the gap before a step does not reach it, even if it is given early."""
+    """A note decided less than the gap before a step does not reach that step, even if the step is given early."""
     steps = grid(96)
     limit_s = steps[cut].time_s - gap * STEP_S
     whole = melody(96, late_s, seed)

@@ -1,4 +1,4 @@
-"""Where the player stops at home, the last thing struck is the tonic."""
+"""If the player stops on the tonic, the last strike is the tonic."""
 
 from __future__ import annotations
 

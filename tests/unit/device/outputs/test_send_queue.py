@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.events import Send
-from device.outputs.send_queue import Outbox
+from device.outputs.send_queue import SendQueue
 
 sends = st.builds(
     Send,
@@ -27,7 +27,7 @@ def off(due_s: float, pitch: int) -> Send:
     return Send(due_s, 0.0, "note_off", pitch, 0)
 
 
-def emptied(outbox: Outbox) -> list[mido.Message]:
+def emptied(outbox: SendQueue) -> list[mido.Message]:
     messages = []
     while outbox.next_due_s is not None:
         messages += outbox.pop()
@@ -42,7 +42,7 @@ def told(messages: list[mido.Message]) -> list[tuple[str, int]]:
 def test_after_any_messages_and_a_panic_every_note_on_has_had_one_note_off(
     batches: list[list[Send]], popped: int
 ) -> None:
-    outbox = Outbox()
+    outbox = SendQueue()
     messages: list[mido.Message] = []
     for batch in batches:
         outbox.put(batch)
@@ -62,14 +62,14 @@ def test_after_any_messages_and_a_panic_every_note_on_has_had_one_note_off(
 
 
 def test_messages_come_by_due_time_and_then_in_the_order_of_asking() -> None:
-    outbox = Outbox()
+    outbox = SendQueue()
     outbox.put([on(1, 60), off(2, 60)])
     outbox.put([on(2, 60), on(0.5, 50)])
     assert told(emptied(outbox)) == [("note_on", 50), ("note_on", 60), ("note_off", 60), ("note_on", 60)]
 
 
 def test_a_panic_names_each_key_and_then_says_it_to_all() -> None:
-    outbox = Outbox(channel=3, transpose=12)
+    outbox = SendQueue(channel=3, transpose=12)
     outbox.put([on(0, 50), on(0, 40), on(9, 45), Send(0, 0, "control", 64, 127)])
     for _ in range(3):
         outbox.pop()
@@ -81,6 +81,6 @@ def test_a_panic_names_each_key_and_then_says_it_to_all() -> None:
 
 
 def test_a_key_beyond_midi_is_left_out() -> None:
-    outbox = Outbox(transpose=36)
+    outbox = SendQueue(transpose=36)
     outbox.put([on(0, 100), off(1, 100), on(0, 60), off(1, 60)])
     assert told(emptied(outbox)) == [("note_on", 96), ("note_off", 96)]

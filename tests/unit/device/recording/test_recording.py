@@ -1,4 +1,4 @@
-"""What a run keeps: `play` of it gives the same, wherever it was stopped."""
+"""Captures: `play` of a capture gives the same notes, wherever the run was stopped."""
 
 from __future__ import annotations
 

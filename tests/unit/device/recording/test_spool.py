@@ -1,4 +1,4 @@
-"""What a run told waits on the disk, whole and in order."""
+"""Events of a run wait on the disk, complete and in order."""
 
 from __future__ import annotations
 

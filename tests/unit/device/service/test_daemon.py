@@ -114,7 +114,7 @@ def test_it_waits_plays_waits_again_and_comes_back(service: Service, caplog: pyt
         "listening to mic [ALSA], playing on synth [ALSA]",
         *['waiting for audio input "mic"'] * 2,
         "listening to mic [ALSA], playing on synth [ALSA]",
-        "the last notes are let go",
+        "the last notes are released",
     ]
 
 

@@ -15,7 +15,7 @@ from device.clock.meter import Meter
 from device.engine import Engine
 from device.errors import ConfigError, UserError
 from device.events import Beat, Event, Note, NoteHeard, Send
-from device.inputs.control_queue import Switches
+from device.inputs.control_queue import ControlQueue
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
 from device.settings.choices import Steering
@@ -92,7 +92,7 @@ def test_one_control_may_do_two_things() -> None:
 
 @pytest.mark.parametrize("text", ["", "cc", "cc 128", "program 0", "note 5 channel 0", "note 5 channel 17", "knob 3"])
 def test_what_is_no_control_is_refused_with_what_may_be_written(text: str) -> None:
-    with pytest.raises(UserError, match=r"is no control: write \"cc 0\""):
+    with pytest.raises(UserError, match=r"is not a control: write \"cc 0\""):
         Trigger.parse(text)
 
 
@@ -141,11 +141,11 @@ def test_settings_that_cannot_be_used_are_named(text: str, said: str) -> None:
 
 
 def test_live_a_control_is_taken_out_and_told_to_the_loop_at_its_time() -> None:
-    stream, switches = StreamTime(), Switches(controls(tap="note 21"))
+    stream, queue = StreamTime(), ControlQueue(controls(tap="note 21"))
     stream.arrived(5.0, 105.0)
-    assert switches.take(key(21), 104.9) and not switches.take(key(60), 104.9)
-    assert switches.asked(stream, 5.0) == [(Tap(), pytest.approx(4.9))]
-    assert switches.asked(stream, 5.016) == []
+    assert queue.take(key(21), 104.9) and not queue.take(key(60), 104.9)
+    assert queue.asked(stream, 5.0) == [(Tap(), pytest.approx(4.9))]
+    assert queue.asked(stream, 5.016) == []
 
 
 # --- taps

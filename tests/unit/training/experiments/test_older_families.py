@@ -62,7 +62,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said(*arguments: object, code: int = 0) -> str:
-    """What `python -m training notes` prints."""
+    """The output of `python -m training notes`."""
     ran = CliRunner().invoke(main, ["notes", *map(str, arguments)], catch_exceptions=False)
     assert ran.exit_code == code, ran.output
     return ran.output

@@ -1,4 +1,4 @@
-"""What the report's pictures of trust are drawn from."""
+"""The data behind the report's pictures of trust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hearing is measured on: excerpts, and our own left hand to a right hand that is played."""
+"""Takes that hearing is measured on: excerpts, and the box's left hand to a right hand that is played."""
 
 from __future__ import annotations
 

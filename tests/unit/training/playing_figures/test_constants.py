@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from device.clock import grid_hypotheses, tempo_and_bar
+from device.clock import grid as the_grid
+from device.clock import grid_hypotheses as grid_filter
+from device.clock import tempo_and_bar as bar_filter
 from device.errors import UserError
 from device.left_hand import player
 from training.playing_figures.constants import CLOCK, HAND, changed, modules_of
@@ -29,15 +31,16 @@ def test_a_constant_is_as_before_after_an_error() -> None:
 
 
 def test_a_constant_of_two_files_is_named_with_its_file() -> None:
-    in_belief, in_readings = tempo_and_bar.TIMING_S, grid_hypotheses.TIMING_S
-    assert in_belief != in_readings
-    names = [f"{module.__name__.rpartition('.')[2]}.TIMING_S" for module in (tempo_and_bar, grid_hypotheses)]
+    of_bar, of_grid = bar_filter.TIMING_S, grid_filter.TIMING_S
+    assert of_bar != of_grid and of_grid == the_grid.TIMING_S
+    names = [f"{module.__name__.rpartition('.')[2]}.TIMING_S" for module in [bar_filter, grid_filter]]
     with pytest.raises(UserError) as refused, changed(["TIMING_S=0.5"], CLOCK):
         pass
     assert all(name in str(refused.value) for name in names)
     with changed([f"{names[1]}=0.5"], CLOCK):
-        assert (in_belief, 0.5) == (tempo_and_bar.TIMING_S, grid_hypotheses.TIMING_S)
-    assert (in_belief, in_readings) == (tempo_and_bar.TIMING_S, grid_hypotheses.TIMING_S)
+        assert of_bar == bar_filter.TIMING_S
+        assert grid_filter.TIMING_S == 0.5 and the_grid.TIMING_S == 0.5, "where it is defined, and where it is imported"
+    assert (of_bar, of_grid, of_grid) == (bar_filter.TIMING_S, grid_filter.TIMING_S, the_grid.TIMING_S)
 
 
 def test_a_package_stands_for_all_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What one hand can play, by note times."""
+"""Playability by one hand, judged by note times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the transcriber is trained on: performances of a small piece on a bank of sines made here, and their targets."""
+"""Training scenes: performances of a small piece on a bank of sines made here, and their targets."""
 
 from __future__ import annotations
 

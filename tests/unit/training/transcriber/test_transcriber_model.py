@@ -13,7 +13,7 @@ from device.hearing.features import FeatureSpec
 
 FRAMES = 12
 TOLERANCE = 1e-5
-"""Of posteriors and states: the same float32 sums in another order."""
+"""Tolerance for posteriors and states: the same float32 sums are added in another order."""
 SPEC = FeatureSpec()
 
 Float = NDArray[np.float32]

@@ -15,7 +15,7 @@ from device.cli import main
 from device.errors import UserError
 from device.outputs import synth_process
 from device.outputs.alsa_cards import find_card, parse_cards
-from device.outputs.synth_feed import SynthSink
+from device.outputs.synth_feed import SynthFeed
 from device.outputs.synth_link import Link, connecting, right_hand_channel
 from device.ports.port import Port
 from device.settings.config import Config, parse_config
@@ -183,7 +183,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Client:
 
 
 def test_the_right_hand_goes_through_as_it_is_played_on_a_channel_of_its_own(client: Client) -> None:
-    sink = SynthSink(config(midi="channel = 3\ntranspose = -12"), Faults())
+    sink = SynthFeed(config(midi="channel = 3\ntranspose = -12"), Faults())
     for message in (
         mido.Message("note_on", channel=0, note=72, velocity=90),
         mido.Message("control_change", channel=0, control=64, value=127),
@@ -199,7 +199,7 @@ def test_the_right_hand_goes_through_as_it_is_played_on_a_channel_of_its_own(cli
 
 
 def test_what_the_player_held_is_let_go_before_the_port_closes(client: Client) -> None:
-    sink = SynthSink(config(), Faults())
+    sink = SynthFeed(config(), Faults())
     sink.through(mido.Message("note_on", note=72, velocity=90))
     sink.through(mido.Message("note_on", note=74, velocity=90))
     sink.through(mido.Message("note_on", note=72, velocity=0))
@@ -212,7 +212,7 @@ def test_what_the_player_held_is_let_go_before_the_port_closes(client: Client) -
 
 def test_a_midi_system_that_fails_is_counted_and_stops_nothing(client: Client) -> None:
     faults = Faults()
-    sink = SynthSink(config(), faults)
+    sink = SynthFeed(config(), faults)
     client.failing = True
     sink.send(mido.Message("note_on", note=48, velocity=64))
     sink.through(mido.Message("note_on", note=72, velocity=64))
@@ -222,7 +222,7 @@ def test_a_midi_system_that_fails_is_counted_and_stops_nothing(client: Client) -
 
 def test_no_midi_system_is_silence_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("device.outputs.synth_feed._open", lambda system: None)
-    sink = SynthSink(config(), Faults())
+    sink = SynthFeed(config(), Faults())
     sink.send(mido.Message("note_on", note=48, velocity=64))
     sink.close()
     assert sink.clients == 0

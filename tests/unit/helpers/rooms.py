@@ -1,0 +1,161 @@
+"""The rooms and what each may import, as data; and what is found, read from the syntax trees.
+
+A room is a package with one subject. The tables allow exactly the imports that are found: a change that needs another
+import changes the table in the same commit, and an import that is gone leaves the table too.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib.util
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+LEAST_FILES = {"device": 120, "training": 75, "export": 15, "deploy": 25}
+"""Each package has at least so many Python files: a test that finds fewer has looked in the wrong place."""
+NO_ROOM = {"utils", "common", "helpers", "misc", "base"}
+"""Names of drawers: a room with such a name has no subject."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The rooms and files of its own package that a room, or a file beside the rooms, may import."""
+
+    rooms: str = ""
+    files: str = ""
+
+    @property
+    def all(self) -> set[str]:
+        return {*self.rooms.split(), *self.files.split()}
+
+
+DEVICE_ROOMS = {
+    "hearing": Row("settings", "errors events"),
+    "clock": Row("", "errors"),
+    "left_hand": Row("clock settings", "events"),
+    "settings": Row("clock", "errors"),
+    "ports": Row("", "errors"),
+    "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
+    "outputs": Row("ports settings status system", "errors events stream_time"),
+    "files": Row("clock hearing system", "engine errors events"),
+    "recording": Row("files hearing inputs settings", "engine errors events"),
+    "bundles": Row("hearing system", "errors version"),
+    "live": Row(
+        "calibration inputs outputs ports recording settings status system", "engine errors events stream_time"
+    ),
+    "service": Row(
+        "bundles hearing live outputs ports recording settings status system", "assemble engine errors version"
+    ),
+    "status": Row(),
+    "system": Row(),
+    "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),
+    "flash": Row("bundles status system", "errors"),
+    "doctor": Row("bundles calibration clock outputs ports settings status system", "assemble engine errors"),
+    "commands": Row(
+        "bundles calibration clock doctor files flash hearing outputs ports recording service settings status system",
+        "assemble engine errors",
+    ),
+}
+DEVICE_FILES = {
+    "__init__": Row(),
+    "cli": Row("commands", "version"),
+    "engine": Row("clock hearing left_hand settings", "events"),
+    "assemble": Row("bundles clock hearing left_hand settings", "engine errors"),
+    "events": Row(),
+    "errors": Row(),
+    "stream_time": Row(),
+    "version": Row(),
+}
+TRAINING_ROOMS = {
+    "corpora": Row(),
+    "pianos": Row(),
+    "scenes": Row("corpora pianos"),
+    "transcriber": Row("scenes", "fitting note_scores"),
+    "accompanist": Row("corpora", "fitting"),
+    "hearing_figures": Row("corpora pianos scenes transcriber", "note_scores"),
+    "playing_figures": Row("accompanist corpora hearing_figures pianos scenes"),
+    "experiments": Row(
+        "corpora hearing_figures pianos playing_figures scenes transcriber", "fitting note_scores"
+    ),
+}  # fmt: skip
+TRAINING_FILES = {
+    "__init__": Row(),
+    "__main__": Row(),
+    "evaluate": Row("accompanist hearing_figures playing_figures"),
+    "rhythm": Row("accompanist corpora"),
+    "fitting": Row(),
+    "note_scores": Row(),
+    "demo": Row(),
+    "resamplers": Row(),
+}
+TABLES = {"device": (DEVICE_ROOMS, DEVICE_FILES), "training": (TRAINING_ROOMS, TRAINING_FILES)}
+DATA_FOLDERS = {"device": {"bundles/default"}, "training": {"fits"}}
+"""Folders below a package that hold data and no code."""
+
+
+def files_of(package: str) -> list[Path]:
+    """All Python files of a package."""
+    found = sorted((ROOT / package).rglob("*.py"))
+    assert len(found) >= LEAST_FILES[package], f"{package} has only {len(found)} files: is this the right folder?"
+    return found
+
+
+def place_of(path: Path) -> str:
+    """The room that a file is in, or the file's own name if it stands beside the rooms."""
+    parts = path.relative_to(ROOT).parts
+    return parts[1] if len(parts) > 2 else path.stem
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything that a file imports, functions and type checks included.
+
+    `from device.clock import meter` is `device.clock.meter`. Relative imports are made absolute.
+    """
+    package = path.relative_to(ROOT).parent.as_posix().replace("/", ".")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            start = node.module or ""
+            if node.level:
+                start = importlib.util.resolve_name("." * node.level + start, package)
+            for alias in node.names:
+                yield node.lineno, f"{start}.{alias.name}"
+
+
+def arrows_of(package: str) -> dict[tuple[str, str], list[str]]:
+    """(from, to) -> the lines that import it, for all rooms and files of a package, those to itself left out."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path in files_of(package):
+        place = place_of(path)
+        for line, name in imports_of(path):
+            parts = name.split(".")
+            if parts[0] == package and len(parts) > 1 and parts[1] != place:
+                found[place, parts[1]].append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    return found
+
+
+def allowed(package: str) -> set[tuple[str, str]]:
+    """(from, to) of all rows of a package's two tables."""
+    rooms, files = TABLES[package]
+    return {(place, other) for place, row in {**rooms, **files}.items() for other in row.all}
+
+
+def classes_of(path: Path) -> Iterator[str]:
+    """Public classes at the top of a file."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+
+
+def python(code: str) -> str:
+    """The output of `code` in a process of its own."""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
