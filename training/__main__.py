@@ -21,7 +21,7 @@ COMMANDS = {
     "levers": "training.experiments.levers.levers:levers",
     "evaluate": "training.evaluate:evaluate",
     "figures": "training.figure_bank.build:figures",
-    "chords": "training.accompanist.chords:chords",
+    "chords": "training.figure_bank.chords:chords",
     "rhythm": "training.rhythm:rhythm",
     "resamplers": "training.resamplers:resamplers",
     "report": "training.hearing_figures.report:report",

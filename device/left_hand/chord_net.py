@@ -57,7 +57,7 @@ class ChordNet:
     """One GRU layer (Keras' `reset_after`) and one dense layer, in float32."""
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """`arrays` as `training.accompanist.chords` writes them: kernel, recurrent, bias [2, 3 n], out, out_bias."""
+        """`arrays` as `training.figure_bank.chords` writes them: kernel, recurrent, bias [2, 3 n], out, out_bias."""
         self._kernel, self._recurrent, self._bias, self._out, self._out_bias = (
             arrays[name].astype(np.float32) for name in ("kernel", "recurrent", "bias", "out", "out_bias")
         )

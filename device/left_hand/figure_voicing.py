@@ -99,7 +99,7 @@ def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = L
             key = _upper(target, note.degree, ground, found, low)
             if key is None and not found:
                 key = _upper(min(target, ground.ceiling - OCTAVE), note.degree, ground, found, low)
-        if key is None or key in found or key >= ground.ceiling or key > HIGHEST + 12:
+        if key is None or key in found or key >= ground.ceiling or key > HIGHEST:
             continue
         if lowest is not None and key - lowest[0] > WIDEST:
             continue
@@ -117,7 +117,7 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
     """The chord tone near `target` that suits best."""
     best, least = None, np.inf
     above = max(taken, default=low - 1)
-    for key in range(max(low, target - 7, above + 1), min(target + 7, ground.ceiling - 1) + 1):
+    for key in range(max(low, target - 7, above + 1), min(target + 7, ground.ceiling - 1, HIGHEST) + 1):
         pitch_class = key % 12
         if pitch_class not in ground.classes:
             continue

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 from device.left_hand.chord_net import ChordNet, beat_inputs
-from device.left_hand.harmony import TRIADS, chord_of
+from device.left_hand.harmony import TRIADS, Chord, chord_of
 from device.left_hand.right_hand import RightHand
 
 Floats = npt.NDArray[np.float32]
@@ -44,6 +44,7 @@ class Progression:
         """No chord holds and nothing was heard."""
         self._net.reset()
         self._triad = -1
+        self._chord: Chord | None = None
         self._fits: Floats = np.ones(12, np.float32)
         self._expected: Floats = np.zeros(12, np.float32)
 
@@ -66,8 +67,9 @@ class Progression:
             share = np.exp(score - score.max())
             self._expected = expected
             self._fits = np.asarray((share / share.sum()) @ TRIADS, np.float32)
-        if self._triad < 0 or plan.chord is None:
+            self._chord = chord_of(self._triad, ahead)
+        if self._chord is None or plan.chord is None:
             return plan
         # the melody's key of a beat is not heard yet when the beat is planned
         consonance = self._expected if step.is_beat or plan.top is None else CONSONANCE[plan.top % 12]
-        return replace(plan, chord=chord_of(self._triad, ahead), fits=self._fits, consonance=consonance)
+        return replace(plan, chord=self._chord, fits=self._fits, consonance=consonance)

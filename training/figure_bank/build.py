@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from device.left_hand.figure_bank import CONTEXT_LIMIT, FILE, GROUPS, MANNER_UNIT
 from training.corpora.pieces import load_pieces
-from training.figure_bank.corpus import Excerpt, excerpts_of
+from training.figure_bank.corpus import LeftHandExcerpt, excerpts_of
 from training.figure_bank.song_statistics import song_statistics
 
 MOST_EXCERPTS = 1100
@@ -32,7 +32,7 @@ def features_of(context: Floats, group: npt.NDArray[np.int64]) -> Floats:
     return np.hstack([context, context**2, np.eye(len(GROUPS))[group]])
 
 
-def fit_bank(named: list[tuple[str, Excerpt]], seed: int = 1) -> dict[str, npt.NDArray[np.generic]]:
+def fit_bank(named: list[tuple[str, LeftHandExcerpt]], seed: int = 1) -> dict[str, npt.NDArray[np.generic]]:
     """The bank's arrays from (corpus, excerpt) pairs."""
     excerpts = [excerpt for _, excerpt in named]
     song = np.array([corpus == POP for corpus, _ in named])
@@ -111,7 +111,7 @@ def _regression(inputs: Floats, targets: Floats, piece: npt.NDArray[np.int64]) -
     return w, offset, np.linalg.cholesky(cov + 1e-3 * np.eye(len(cov)))
 
 
-def _pack(excerpts: list[Excerpt]) -> dict[str, npt.NDArray[np.generic]]:
+def _pack(excerpts: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]:
     """Bars that come more than once are stored once."""
     known: dict[bytes, int] = {}
     bars: list[npt.NDArray[np.uint8]] = []

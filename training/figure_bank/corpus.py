@@ -37,11 +37,11 @@ FIGURE_SIZE = 14
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_CENTRED = TRIADS - TRIADS.mean(axis=1, keepdims=True)
+CENTRED_TRIADS = TRIADS - TRIADS.mean(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
-class Excerpt:
+class LeftHandExcerpt:
     """Eight bars of one left hand.
 
     `bars`: for each bar an int array [notes, 4]: position, length in steps, height in semitones above the bar's lowest
@@ -60,7 +60,7 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
-class _Grid:
+class HandOnGrid:
     """A hand's notes on the grid: first step, end step, pitch, and whether the onset is off the grid."""
 
     first: Ints
@@ -69,12 +69,12 @@ class _Grid:
     off: npt.NDArray[np.bool_]
 
 
-def _on_grid(notes: npt.NDArray[np.void], quarters: Floats) -> _Grid:
+def on_grid(notes: npt.NDArray[np.void], quarters: Floats) -> HandOnGrid:
     steps = np.arange(len(quarters))
     at = np.interp(notes["onset"].astype(float), quarters, steps)
     until = np.interp(notes["onset"].astype(float) + notes["duration"], quarters, steps)
     first = np.rint(at).astype(int)
-    return _Grid(
+    return HandOnGrid(
         first,
         np.maximum(np.rint(until).astype(int), first + 1),
         notes["pitch"].astype(int),
@@ -82,12 +82,12 @@ def _on_grid(notes: npt.NDArray[np.void], quarters: Floats) -> _Grid:
     )
 
 
-def excerpts_of(piece: Piece, rng: np.random.Generator) -> Iterator[Excerpt]:
+def excerpts_of(piece: Piece, rng: np.random.Generator) -> Iterator[LeftHandExcerpt]:
     """The excerpts of a piece that lie on the grid, in order."""
     if len(piece.of(HandLabel.LEFT)) < 30:
         return
     steps, quarters = grid_of(piece)
-    left, right = _on_grid(piece.of(HandLabel.LEFT), quarters), _on_grid(right_hands(piece, rng), quarters)
+    left, right = on_grid(piece.of(HandLabel.LEFT), quarters), on_grid(right_hands(piece, rng), quarters)
     bars = [i for i, step in enumerate(steps) if step.is_bar]
     k = 0
     while k + BARS < len(bars):
@@ -104,7 +104,9 @@ def excerpts_of(piece: Piece, rng: np.random.Generator) -> Iterator[Excerpt]:
         k += HOP_BARS
 
 
-def _excerpt(name: str, group: int, left: _Grid, right: _Grid, starts: list[int], size: int) -> Excerpt | None:
+def _excerpt(
+    name: str, group: int, left: HandOnGrid, right: HandOnGrid, starts: list[int], size: int
+) -> LeftHandExcerpt | None:
     begin, end = starts[0], starts[-1]
     inside = (left.first >= begin) & (left.first < end)
     theirs = (right.first >= begin) & (right.first < end)
@@ -135,17 +137,17 @@ def _excerpt(name: str, group: int, left: _Grid, right: _Grid, starts: list[int]
     context = context_of(right.first[theirs] - begin, right.end[theirs] - begin, right.pitch[theirs], BARS, size, beat)
     for bar, low in zip(bars, lows, strict=True):
         bar[:, 2] -= low
-    return Excerpt(name, group, bars, np.array(lows) - anchor, anchor, manner, context)
+    return LeftHandExcerpt(name, group, bars, np.array(lows) - anchor, anchor, manner, context)
 
 
-def _chord(left: _Grid, right: _Grid, start: int, length: int) -> int:
+def _chord(left: HandOnGrid, right: HandOnGrid, start: int, length: int) -> int:
     """The triad (0-11 major, 12-23 minor) that both hands' notes of these steps fit best."""
     weight = np.zeros(12)
     for hand, share in ((left, 1.0), (right, 0.5)):
         overlap = np.minimum(hand.end, start + length) - np.maximum(hand.first, start)
         on = overlap > 0
         np.add.at(weight, hand.pitch[on] % 12, share * overlap[on])
-    return int(np.argmax(_CENTRED @ weight))
+    return int(np.argmax(CENTRED_TRIADS @ weight))
 
 
 def _degree(key: int, chord: int) -> int:
@@ -199,4 +201,4 @@ def manner_of(bars: list[Ints], lows: list[int], size: int, beat: int) -> Floats
     )
 
 
-__all__ = ["BARS", "CONTEXT_SIZE", "FIGURE_SIZE", "Excerpt", "excerpts_of", "manner_of"]
+__all__ = ["BARS", "CONTEXT_SIZE", "FIGURE_SIZE", "LeftHandExcerpt", "excerpts_of", "manner_of"]

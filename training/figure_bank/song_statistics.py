@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.left_hand.song_figure import BAR_STEPS, HEIGHTS, PLACES, place_of
-from training.figure_bank.corpus import Excerpt
+from training.figure_bank.corpus import LeftHandExcerpt
 
 FEWEST_SONGS = 8
 """A half bar's rhythm is kept if it comes in at least so many songs."""
@@ -17,7 +17,7 @@ HALF = BAR_STEPS // 2
 SMOOTH = 0.5
 
 
-def song_statistics(songs: list[Excerpt]) -> dict[str, npt.NDArray[np.generic]]:
+def song_statistics(songs: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]:
     """The tables of `device.left_hand.song_figure.SongFigures` from the 4/4 excerpts of songs."""
     rhythms: Counter[tuple[int, int]] = Counter()
     seen: dict[tuple[int, int], set[str]] = defaultdict(set)

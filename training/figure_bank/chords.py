@@ -14,7 +14,7 @@ import numpy.typing as npt
 from device.left_hand.chord_net import BEAT_INPUTS, FILE, beat_inputs
 from training.accompanist.data import grid_of, right_hands
 from training.corpora.pieces import HandLabel, Piece, load_pieces
-from training.figure_bank.corpus import _CENTRED, _on_grid
+from training.figure_bank.corpus import CENTRED_TRIADS, on_grid
 
 BEATS = 192
 """Beats of a training example."""
@@ -42,7 +42,7 @@ def beats_of(piece: Piece, rng: np.random.Generator, late: bool | None = None) -
     if len(right_notes) < 16 or len(left_notes) < 16:
         return None
     steps, quarters = grid_of(piece)
-    right, left = _on_grid(right_notes, quarters), _on_grid(left_notes, quarters)
+    right, left = on_grid(right_notes, quarters), on_grid(left_notes, quarters)
     late = bool(rng.random() < LATE) if late is None else late
     weight = np.zeros((len(steps) + 1, 12), np.float32)
     for hand, share in ((left, 1.0), (right, 0.5)):
@@ -66,7 +66,7 @@ def beats_of(piece: Piece, rng: np.random.Generator, late: bool | None = None) -
         both = weight[min(max(begin, 0) + half, len(steps))] - weight[max(begin, 0)]
         sounds = pitch[lo:][(first[lo:] <= now) & (end[lo:] > now)]
         tops.append(int(sounds.max()) % 12 if len(sounds) else -1)
-        chords.append(int(np.argmax(_CENTRED @ both)) if both.any() else -1)
+        chords.append(int(np.argmax(CENTRED_TRIADS @ both)) if both.any() else -1)
     return Beats(np.array(rows), np.array(chords), np.array(tops))
 
 
