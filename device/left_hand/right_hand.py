@@ -20,6 +20,10 @@ MEMORY_BARS = 8
 SEEN_STEPS = 24 * MEMORY_BARS
 """Steps that are remembered: eight bars of the longest usual bar."""
 
+SOUNDING = -1.0
+"""The end, in seconds, of a note whose end is not known yet."""
+ROUNDING_S = 1e-6
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -60,8 +64,7 @@ class RightHand:
 
     def reset(self) -> None:
         """Forget everything."""
-        self._waiting: list[Note] = []
-        self._ends: dict[tuple[int, float], float] = {}
+        self._waiting: list[tuple[float, Note | NoteEnded]] = []
         self._steps: deque[tuple[float, int]] = deque(maxlen=SEEN_STEPS)
         self._notes: deque[list[float]] = deque(maxlen=512)
         self._bar = 0
@@ -70,32 +73,36 @@ class RightHand:
 
     def hear(self, note: Note) -> None:
         """A note of the right hand was decided."""
-        if note.hand == "right":
-            self._waiting.append(note)
+        if note.hand != "right":
+            return
+        self._waiting.append((note.decided_s, note))
+        if note.offset_s is not None:
+            self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
 
     def end(self, ended: NoteEnded) -> None:
         """A note ended."""
-        for row in reversed(self._notes):
-            if row[2] == ended.pitch and row[1] < 0:
-                row[1] = ended.offset_s
-                return
-        self._ends[ended.pitch, ended.onset_s] = ended.offset_s
+        self._waiting.append((ended.decided_s, ended))
 
     def at(self, step: Step, until_s: float) -> None:
-        """Take the next step of the grid, and the notes that were decided by `until_s`."""
+        """Take the next step of the grid, and what was decided by `until_s`."""
         self._steps.append((step.time_s, step.index))
         if step.is_bar:
             self._bar = step.index
-        later = []
-        for note in self._waiting:
-            if note.decided_s > until_s + 1e-6:
-                later.append(note)
+        limit_s = until_s + ROUNDING_S
+        for _, event in sorted((w for w in self._waiting if w[0] <= limit_s), key=lambda w: w[0]):
+            if isinstance(event, NoteEnded):
+                self._end(event)
                 continue
-            offset_s = self._ends.pop((note.pitch, note.onset_s), -1.0) if note.offset_s is None else note.offset_s
             if len(self.opening) < OPENING:
-                self.opening.append(note.pitch)
-            self._notes.append([note.onset_s, offset_s, float(note.pitch)])
-        self._waiting = later
+                self.opening.append(event.pitch)
+            self._notes.append([event.onset_s, SOUNDING, float(event.pitch)])
+        self._waiting = [w for w in self._waiting if w[0] > limit_s]
+
+    def _end(self, ended: NoteEnded) -> None:
+        for row in reversed(self._notes):
+            if row[2] == ended.pitch and row[1] == SOUNDING and row[0] <= ended.onset_s + ROUNDING_S:
+                row[1] = ended.offset_s
+                return
 
     def notes(self, step: Step) -> tuple[Ints, Ints, Ints]:
         """First step, end step and pitch of the notes known, in steps of the grid; what still sounds ends at `step`."""
@@ -105,7 +112,7 @@ class RightHand:
             return none, none, none
         times = np.array([time for time, _ in self._steps])
         index = np.array([i for _, i in self._steps])
-        ends = np.where(rows[:, 1] < 0, step.time_s, rows[:, 1])
+        ends = np.where(rows[:, 1] == SOUNDING, step.time_s, rows[:, 1])
         first = np.rint(np.interp(rows[:, 0], times, index)).astype(np.int64)
         end = np.maximum(np.rint(np.interp(ends, times, index)).astype(np.int64), first + 1)
         return first, end, rows[:, 2].astype(np.int64)

@@ -237,9 +237,7 @@ def evaluate_playing(
             struck = hands[name].struck.any(axis=1)
             counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
             placed[name][bar] = placed[name].get(bar, np.zeros(bar)) + counts
-    table = {
-        name: {key: float(np.nanmean([row[key] for row in rows])) for key in rows[0]} for name, rows in figures.items()
-    }
+    table = {name: {key: _mean([row[key] for row in rows]) for key in rows[0]} for name, rows in figures.items()}
     for name in names:
         table[name]["distance"] = distance(heard_as[name], heard_as["truth"])
     common = max(placed["truth"], key=lambda bar: float(placed["truth"][bar].sum()))
@@ -270,3 +268,9 @@ def show(table: dict[str, dict[str, float]], songs: int) -> None:
         for name, row in table.items():
             cells = "".join(f"{row[key]:11.3f}" if key in row else f"{'':>11s}" for key in part)
             click.echo(f"{name:11s}{cells}")
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of the numbers among `values`; NaN if there is none."""
+    numbers = [value for value in values if not np.isnan(value)]
+    return float(np.mean(numbers)) if numbers else float("nan")
