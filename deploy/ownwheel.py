@@ -13,7 +13,7 @@ from pathlib import Path
 from device.errors import UserError
 
 ROOT = Path(__file__).parents[1]
-NEEDED = ("pyproject.toml", "README.md", "LICENSE", "bin", "device")
+NEEDED = ("pyproject.toml", "README.md", "LICENSE", "deploy/lefthand", "device")
 EPOCH = "315532800"
 """1980 in seconds, the oldest time in a zip file. The wheel's bytes then depend on its contents alone."""
 
@@ -32,6 +32,7 @@ def own_wheel(cache: Path) -> Path:
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
+                (copy / name).parent.mkdir(exist_ok=True)
                 shutil.copy(ROOT / name, copy / name)
         ran = subprocess.run(
             [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", scratch, str(copy)],

@@ -63,7 +63,7 @@ def software() -> Path:
     root = bare_root()
     sources = hashlib.sha256(f"{WHEELS} {root}".encode() + Path(__file__).read_bytes())
     for path in sorted(
-        [REPOSITORY / "pyproject.toml", *(REPOSITORY / "bin").iterdir(), *(REPOSITORY / "device").rglob("*")]
+        [REPOSITORY / "pyproject.toml", REPOSITORY / "deploy" / "lefthand", *(REPOSITORY / "device").rglob("*")]
     ):
         if path.is_file() and "__pycache__" not in path.parts:
             sources.update(str(path.relative_to(REPOSITORY)).encode() + path.read_bytes())
@@ -93,7 +93,8 @@ def _install(root: Path, folder: Path) -> None:
         copy.mkdir()
         shutil.copy(REPOSITORY / "pyproject.toml", copy)
         shutil.copy(REPOSITORY / "README.md", copy)
-        shutil.copytree(REPOSITORY / "bin", copy / "bin")
+        (copy / "deploy").mkdir()
+        shutil.copy(REPOSITORY / "deploy" / "lefthand", copy / "deploy")
         shutil.copytree(REPOSITORY / "device", copy / "device", ignore=shutil.ignore_patterns("__pycache__"))
         wheels = build / "wheels"
         _do([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(copy)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+import subprocess
 from collections import defaultdict
 from pathlib import Path
 
@@ -180,3 +181,12 @@ def test_no_public_class_name_of_the_device_is_used_again_elsewhere() -> None:
         if name in owner
     ]
     assert not again
+
+
+def test_the_top_level_holds_the_folders_that_were_agreed_and_no_other() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this checkout has no git")
+    top = {path.split("/")[0] for path in listed.stdout.splitlines() if not path.startswith(".")}
+    files = {"LICENSE", "Makefile", "README.md", "pyproject.toml"}
+    assert top == files | {"demo", "deploy", "device", "docs", "export", "tests", "training"}
