@@ -24,7 +24,7 @@ def evaluate() -> None:
 
 @evaluate.command()
 @click.option(
-    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: as shipped."
+    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped bundle."
 )
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
@@ -66,7 +66,7 @@ def hearing(
 
 @evaluate.command()
 @click.option(
-    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: as shipped."
+    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped bundle."
 )
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--corpus", type=click.Choice(["pop909", "lieder"]), default="pop909", show_default=True)

@@ -30,7 +30,7 @@ from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo, settled
 
 PITCHES = (72, 76, 79, 74, 77, 81, 71, 76, 72, 79, 74, 77)
-"""MIDI pitches in the middle of a right hand's range. Neighbours differ, so that notes cannot be confused."""
+"""MIDI pitches that are played one after another, B4 to A5. Each differs from the one before it."""
 VELOCITY = 90
 """MIDI velocity of every note."""
 QUIET_S = 1.5

@@ -22,7 +22,7 @@ FOLLOW_COUNT_IN = 4
 """Default number of count-in onsets for the clock that follows the player."""
 DEFAULT_METER = Meter(4, 4)
 MOST_COUNT_IN = 16
-"""Largest number of count-in onsets: four bars of 4/4."""
+"""Largest number of count-in onsets: four bars if each onset is a beat of 4/4."""
 
 
 class TimedFile(Protocol):

@@ -20,7 +20,7 @@ WIDTH_PX, DPI = 1600, 100
 ROW_S = 20.0
 """Length of the longest row in seconds. A sixteenth at 120 beats a minute is then about 10 pixels wide."""
 MOST_ROWS = 40
-"""Largest number of rows. A longer performance gets longer rows, so that the picture stays a readable size."""
+"""Largest number of rows. A longer performance gets longer rows instead of more rows, which limits the height."""
 
 HEARD, PLAYED, OTHER, OWN = "#2868b0", "#e8743b", "#43a08d", "#a7adb8"
 _INK, _BAR, _BEAT, _EDGE, _KEYS = "#30343b", "#8e95a3", "#dcdfe6", "#dfe2e8", "#f5f6f8"
@@ -34,7 +34,9 @@ _NOTE_HEIGHT, _SHORTEST_BAR_S = 0.86, 0.03
 
 
 def write_plot(path: Path, performance: Performance, title: str) -> None:
-    """Write the roll as a PNG, 1600 pixels wide, in rows of at most 20 s. Beyond 13 minutes the rows are longer.
+    """Write the roll as a PNG, 1600 pixels wide.
+
+    Each row shows at most 20 s. If this needs more than `MOST_ROWS` rows (over 13 minutes), the rows are longer.
 
     Raises UserError if matplotlib is missing, and OSError if the file cannot be written.
     """

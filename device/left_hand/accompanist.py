@@ -93,7 +93,7 @@ class Accompanist:
         self._tonality.reset()
         self._lowest.clear()
 
-    def listen_anew(self) -> None:
+    def listen_again(self) -> None:
         """Listen again for `listen_beats` in silence, as at the start."""
         self._activity.reset()
 

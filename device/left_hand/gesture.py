@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Pedal: TypeAlias = Literal["up", "down", "anew"]
-"""State of the sustain pedal from a strike on. "anew": it goes up at the strike and down again shortly after."""
+Pedal: TypeAlias = Literal["up", "down", "change"]
+"""Position of the sustain pedal after a stroke. "change": it goes up at the stroke and down again shortly after."""
 
 
 @dataclass(frozen=True, slots=True)

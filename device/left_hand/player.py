@@ -114,7 +114,7 @@ class LeftHand:
                 self.hold = not self.hold if on is None else on
             case Panic():
                 self.hold = False
-                self._accompanist.listen_anew()
+                self._accompanist.listen_again()
             case Restyle(style):
                 self.steering = replace(steering, style=_next(STYLES, steering.style) if style is None else style)
             case Density(value):
@@ -161,7 +161,7 @@ class LeftHand:
             self._fingers.let_go(pressed)
             pressed = []
         self._closed = self._closed and bool(pressed or gesture is not CLOSING)
-        pedal = gesture.pedal if pressed or gesture.pedal != "anew" else None
+        pedal = gesture.pedal if pressed or gesture.pedal != "change" else None
         velocity = self._velocity(plan, step)
         strikes = [Strike(step.time_s, key, velocity, None) for key in sorted(set(pressed))]
         return Move(None, strikes, sorted(before - set(self._fingers.down)), pedal)

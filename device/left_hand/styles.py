@@ -87,13 +87,13 @@ class Figure:
         if self.style == "block":
             return Gesture(True, CHORD_KEYS, lift=True)
         if self.style == "sustained":
-            return Gesture(True, CHORD_KEYS, lift=True, pedal="anew")
+            return Gesture(True, CHORD_KEYS, lift=True, pedal="change")
         if self.style == "oom-pah":
             if begins:
                 return Gesture(True, 0, lift=True, fifth=not new_chord and not step.is_bar)
             return Gesture(False, CHORD_KEYS, lift=True)
         if begins:
-            return Gesture(True, 0, lift=True, pedal="anew" if self.style == "arpeggio" else "up")
+            return Gesture(True, 0, lift=True, pedal="change" if self.style == "arpeggio" else "up")
         if self.style == "arpeggio":
             return Gesture(False, 1, tone=(1, 2, 3, 2)[(number - 1) % 4], pedal="down")
         rising = (1, 2) if step.meter.compound else (2, 1)

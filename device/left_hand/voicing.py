@@ -9,7 +9,7 @@ from device.events import LOWEST_KEY
 MOST_KEYS = 5
 """Keys down at once: one for each finger."""
 WIDEST = 16
-"""Most semitones between the lowest and the highest key down: a tenth, the reach of a hand."""
+"""Largest distance in semitones from the lowest to the highest key down: about as far as one hand reaches."""
 LOWEST, HIGHEST = 33, 64
 """Lowest and highest MIDI pitch: A1 and E4. Chords below A1 sound muddy."""
 BASS_HOME, UPPER_HOME = 43, 54

@@ -19,7 +19,7 @@ from device.settings.config import Config
 from device.status.faults import Faults
 
 THROUGH = ("note_on", "note_off", "control_change", "pitchwheel")
-"""Types of message that are passed from the player's keyboard to the synthesiser."""
+"""mido names of the message types that are passed from the player's keyboard to the synthesiser. Others are dropped."""
 
 log = logging.getLogger("lefthand")
 

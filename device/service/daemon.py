@@ -118,7 +118,7 @@ class Daemon:
         finally:
             session.close()
         if left_behind() and not self._signals.stop:
-            self._start_anew()
+            self._restart_process()
 
     def _wait(self, error: UnavailableError) -> None:
         self._tell("waiting", error.waiting)
@@ -155,7 +155,7 @@ class Daemon:
         self._monitor.hop_s = setup.bundle.features.hop_s
         self._bundle = _named(setup.bundle)
 
-    def _start_anew(self) -> None:
+    def _restart_process(self) -> None:
         """Replace this process by a new run of the same command.
 
         PortAudio keeps a driver that is gone, and this process cannot open another one while it does. All ports are

@@ -40,7 +40,7 @@ def hanging(stage: Stage) -> Iterator[None]:
     stage.drop_in("hanging", "")
 
 
-def test_an_engine_that_hangs_is_silenced_at_once_and_begun_anew(
+def test_an_engine_that_hangs_is_silenced_at_once_and_restarted(
     stage: Stage, synth: Player, hanging: None, figure: Figure
 ) -> None:
     stage.start()

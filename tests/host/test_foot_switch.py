@@ -103,7 +103,7 @@ def test_another_style_is_heard(take: Take) -> None:
     assert 0 < len(bass) < len(broken)
 
 
-def test_panic_lets_go_of_keys_and_pedal_and_listens_anew(take: Take) -> None:
+def test_panic_lets_go_of_keys_and_pedal_and_listens_again(take: Take) -> None:
     pressed_s = take.pressed["panic"]
     assert down_after([message for message in take.received if message[0] < pressed_s]), "nothing was to be let go"
     until_then = [message for message in take.received if message[0] <= pressed_s + take.soon_s]

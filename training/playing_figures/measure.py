@@ -32,7 +32,7 @@ from training.playing_figures.panel import (
 from training.playing_figures.playable import faults, rows_of
 
 SHIFT = 6
-"""Semitones by which the right hand jumps to measure the recovery: a tritone, the most distant key."""
+"""Semitones by which the right hand jumps up to measure the recovery. No two musical keys are farther apart than 6."""
 SCORE_TEMPO = 96.0
 """Quarters a minute at which scores are played."""
 KNOWN_AFTER_STEPS = 2.0

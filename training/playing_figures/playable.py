@@ -12,7 +12,7 @@ from device.events import Send
 MOST_KEYS = 5
 """Keys that one hand holds down at most: one for each finger."""
 WIDEST = 16
-"""Semitones from the lowest to the highest key that one hand spans at most: a tenth."""
+"""Largest distance in semitones from the lowest to the highest key down: about as far as one hand reaches."""
 MOVES = ((0.125, 12.0), (0.25, 24.0))
 """(seconds, semitones): the hand's centre moves at most this many semitones within this time.
 

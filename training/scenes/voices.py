@@ -20,8 +20,9 @@ VOICES: dict[Fold, tuple[str, ...]] = {
     "fit": ("nl", "sv", "pl", "pt", "ru", "cs", "fi", "hu"),
     "evaluate": ("en", "de", "fr", "it", "es"),
 }
+"""espeak-ng's names of languages, by use. No language is in both, so evaluation hears voices that no fit has heard."""
 SPEAKERS = ("", "+f2", "+f4", "+m3", "+m7")
-"""espeak-ng's variants of a voice: women and men."""
+"""espeak-ng's variants of a voice: none, two women and two men."""
 TEXTS = (
     "Could you play that once more, please, a little slower this time, and mind the left hand.",
     "One, two, three, four, and then we begin again from the top of the second page.",

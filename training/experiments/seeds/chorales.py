@@ -33,6 +33,7 @@ LOWER, MELODY = 1, 14
 """Number of the first event of the lower voices and of the melody. Each range has 12 pitch classes, then a rest."""
 EVENTS = 27
 VOICES = 4
+"""Number of voices of a chorale: soprano, alto, tenor and bass."""
 UNITS = (6, 12, 6)
 KEPT = (5, 95)
 """Percentiles of chorale length in beats. A chorale outside them is left out of the fit."""

@@ -21,7 +21,9 @@ from training.playing_figures.panel import CONSONANCE, Roll
 SLOTS = 16
 """Number of distinct positions in the bar, in sixteenth steps. Later positions wrap around."""
 VOICES = 4
+"""Largest number of notes in a chord of the left hand. Further notes are left out."""
 PAUSE = 12
+"""Marks a voice that rests. The numbers 0 to 11 are pitch classes."""
 NOTHING = 255
 """Marks an unused slot of a chord. The loss ignores it."""
 LATELY = 32

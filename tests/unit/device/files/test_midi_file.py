@@ -181,7 +181,7 @@ def test_notes_of_messages_last_from_on_to_off() -> None:
     assert notes_of([Send(1.0, 0.9, "note_on", 48, 80)])[0].offset_s is None
 
 
-def test_under_the_pedal_a_note_rings_until_it_is_up_or_its_key_is_struck_anew() -> None:
+def test_under_the_pedal_a_note_rings_until_it_is_up_or_its_key_is_struck_again() -> None:
     pedal = [Send(0.5, 0.5, "control", 64, 127), Send(3.0, 3.0, "control", 64, 0)]
     rung = ringing_notes(sends((0.0, 0.4, 40), (0.0, 1.0, 48), (2.0, 2.5, 48), (2.0, 4.0, 52)) + pedal)
     assert [(n.pitch, n.onset_s, n.offset_s) for n in rung] == [

@@ -222,7 +222,7 @@ def test_held_it_keeps_what_is_down_and_strikes_nothing() -> None:
     assert notes_on(hand, steps[32:64])
 
 
-def test_after_panic_it_listens_anew() -> None:
+def test_after_panic_it_listens_again() -> None:
     hand, steps = listening()
     hand.act(Panic())
     assert not notes_on(hand, steps[:15]) and notes_on(hand, steps[15:48])
