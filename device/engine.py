@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from device.clock.played import PlayedSteps, beats_of_played_bar
 from device.clock.step import Clock, ClockPulse, Step
 from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import Samples
@@ -61,6 +62,7 @@ class Engine:
         self.hearing, self._clock, self._player = hearing, clock, player
         self._hears_itself = hears_itself
         self._performer = Performer()
+        self._played = PlayedSteps()
 
     @property
     def held(self) -> frozenset[int]:
@@ -74,6 +76,7 @@ class Engine:
         """
         self._clock.reset()
         self._performer = Performer()
+        self._played = PlayedSteps()
         for part in (self.hearing, self._player):
             if part is not None:
                 part.reset()
@@ -129,8 +132,8 @@ class Engine:
     def _play(self, player: Player, step: Step, now_s: float) -> list[Event]:
         events: list[Event] = []
         if step.is_beat:
-            events.append(Beat(step.time_s, now_s, step.beat, step.lock))
-        move = player.play(step)
+            events.append(Beat(step.time_s, now_s, step.beat, step.lock, beats_of_played_bar(step.meter)))
+        move = player.play(self._played.at(step))
         if move.chord is not None:
             events.append(ChordChosen(step.time_s, move.chord))
         if move.pedal is not None:

@@ -57,12 +57,17 @@ class NoteEnded:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A beat of the clock: `position` counts beats in the bar from 0, `lock` is 0 (beat lost) to 1 (beat sure)."""
+    """A beat of the clock: `position` counts beats in the bar from 0, `lock` is 0 (beat lost) to 1 (beat sure).
+
+    `bar_beats` is the number of beats in a bar as the left hand plays it. It differs from the signature's in 12/8 and
+    in 3/8, which are played as 6/8.
+    """
 
     time_s: float
     predicted_at_s: float
     position: int
     lock: float
+    bar_beats: int
 
 
 @dataclass(frozen=True, slots=True)

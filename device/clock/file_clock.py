@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,17 +14,21 @@ from device.errors import UserError
 
 DEFAULT_SIGNATURE = (4, 4)
 BARS_AFTER_END = 2
-"""Bars that the grid continues after the end of the file, so that the left hand can finish."""
+"""Bars, as they are played, that the grid continues after the end of the file, so that the left hand can finish."""
+MOST_BARS = 100_000
+"""Largest number of bars of a file: two days of 4/4 at 120 quarters a minute. More would fill the memory."""
 
 
 class FileClock:
-    """Gives the steps of a known grid, each at its plan time. Heard notes change nothing."""
+    """Gives the steps of a known grid, each at its plan time. Heard notes change nothing.
 
-    def __init__(self, steps: Sequence[Step], warnings: Sequence[str] = ()) -> None:
-        self.steps = tuple(steps)
-        self.warnings = tuple(warnings)
-        """One sentence for each metre of which the clock uses only the beats."""
-        self._next = 0
+    A step is computed when it is due, so a long file takes no more memory for its steps than a short one.
+    """
+
+    def __init__(self, tempo_map: TempoMap, bars: Sequence[_Bar]) -> None:
+        self._tempo_map, self._bars = tempo_map, bars
+        self._coming = self.steps()
+        self._next = next(self._coming, None)
 
     @classmethod
     def from_map(
@@ -37,23 +42,30 @@ class FileClock:
 
         `tempos` are (tick, microseconds per quarter) and `signatures` are (tick, beats, beat type), both in any order.
         Before the first entry, the MIDI defaults apply: 120 quarters a minute and 4/4. Raises UserError for a file
-        that does not count in ticks per quarter.
+        that does not count in ticks per quarter, or that has more than MOST_BARS bars.
         """
         if ticks_per_beat <= 0:
             raise UserError("The file counts in SMPTE frames, not in beats: use `--clock follow` or `--clock fixed`.")
-        tempo_map = TempoMap(ticks_per_beat, tempos)
-        bars = _bars(ticks_per_beat, _changes(signatures), end_tick)
-        steps: list[Step] = []
-        for bar in bars:
+        return cls(TempoMap(ticks_per_beat, tempos), _bars(ticks_per_beat, _changes(signatures, end_tick), end_tick))
+
+    def steps(self) -> Iterator[Step]:
+        """Give every step of the grid, in order."""
+        ticks_per_beat, before_s, index = self._tempo_map.ticks_per_beat, 0.0, 0
+        for bar in self._bars:
             for position, tick in bar.steps(ticks_per_beat):
-                time_s = tempo_map.seconds(tick)
-                if steps:
-                    length_s = time_s - steps[-1].time_s
+                time_s = self._tempo_map.seconds(tick)
+                if index:
+                    length_s = time_s - before_s
                 else:
-                    length_s = tempo_map.seconds(tick + _step_ticks(ticks_per_beat, bar.meter)) - time_s
-                steps.append(Step(len(steps), time_s, length_s, position, bar.meter, 1.0))
-        warnings = dict.fromkeys(bar.meter.warning for bar in bars if bar.meter.warning is not None)
-        return cls(steps, [warning for warning in warnings if warning is not None])
+                    length_s = self._tempo_map.seconds(tick + _step_ticks(ticks_per_beat, bar.meter)) - time_s
+                yield Step(index, time_s, length_s, position, bar.meter, 1.0)
+                before_s = time_s
+                index += 1
+
+    @property
+    def warnings(self) -> list[str]:
+        """One sentence for each metre of which the clock uses only the beats."""
+        return [warning for meter in dict.fromkeys(bar.meter for bar in self._bars) if (warning := meter.warning)]
 
     @property
     def counting_in(self) -> bool:
@@ -71,14 +83,16 @@ class FileClock:
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""
-        if self._next == len(self.steps) or self.steps[self._next].plan_s > now_s:
+        step = self._next
+        if step is None or step.plan_s > now_s:
             return None
-        self._next += 1
-        return self.steps[self._next - 1]
+        self._next = next(self._coming, None)
+        return step
 
     def reset(self) -> None:
         """See `Clock.reset`."""
-        self._next = 0
+        self._coming = self.steps()
+        self._next = next(self._coming, None)
 
 
 @dataclass(frozen=True)
@@ -111,22 +125,35 @@ def _bar_ticks(ticks_per_beat: int, meter: Meter) -> Fraction:
     return meter.steps_per_bar * _step_ticks(ticks_per_beat, meter)
 
 
-def _changes(signatures: Sequence[tuple[int, int, int]]) -> list[tuple[int, Meter]]:
-    """Metres sorted by tick. The last signature of a tick counts. 4/4 applies before the first signature."""
-    by_tick = {tick: Meter(beats, beat_type) for tick, beats, beat_type in sorted(signatures, key=lambda s: s[0])}
+def _changes(signatures: Sequence[tuple[int, int, int]], end_tick: int) -> list[tuple[int, Meter]]:
+    """Metres up to `end_tick`, sorted by tick. The last signature of a tick counts. 4/4 applies before the first."""
+    known = sorted((signature for signature in signatures if signature[0] <= end_tick), key=lambda s: s[0])
+    by_tick = {tick: Meter(beats, beat_type) for tick, beats, beat_type in known}
     return sorted(({0: Meter(*DEFAULT_SIGNATURE)} | by_tick).items())
 
 
 def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int) -> list[_Bar]:
-    """All bars. Pickups and parts of split bars are placed in the bar to which they belong."""
-    cut: list[_Bar] = []
+    """All bars. Pickups and parts of split bars are placed in the bar to which they belong.
+
+    Raises UserError if there are more than MOST_BARS.
+    """
+    spans: list[tuple[Fraction, Fraction, Meter]] = []
     ends: list[int | None] = [tick for tick, _ in changes[1:]]
     for (start, meter), end in zip(changes, [*ends, None], strict=True):
+        after = BARS_AFTER_END * max(_bar_ticks(ticks_per_beat, meter), _bar_ticks(ticks_per_beat, meter.played))
+        last = Fraction(end) if end is not None else max(end_tick, start) + after
+        spans.append((Fraction(start), last, meter))
+    total = sum((last - start) / _bar_ticks(ticks_per_beat, meter) for start, last, meter in spans)
+    if total > MOST_BARS:
+        raise UserError(
+            f"The file is {math.ceil(total)} bars long, and --clock file counts at most {MOST_BARS}: "
+            f"cut it, or use --clock follow."
+        )
+    cut: list[_Bar] = []
+    for i, (tick, last, meter) in enumerate(spans):
         length = _bar_ticks(ticks_per_beat, meter)
-        tick = Fraction(start)
-        last = Fraction(end) if end is not None else max(Fraction(end_tick), tick) + BARS_AFTER_END * length
         while tick < last:
-            until = tick + length if end is None else min(tick + length, last)
+            until = tick + length if i == len(spans) - 1 else min(tick + length, last)
             cut.append(_Bar(meter, tick, until))
             tick = until
     return _placed(ticks_per_beat, cut)
@@ -156,7 +183,7 @@ def _placed(ticks_per_beat: int, cut: list[_Bar]) -> list[_Bar]:
             i += 1
             continue
         home = placed[-1].meter
-        parts = _parts(cut[i:], full(home))
+        parts = _parts(cut, i, full(home))
         if parts and not all(part.meter.listed and part.length == full(part.meter) == bar.length for part in parts):
             placed += [_Bar(home, part.start, part.end, part.start - bar.start) for part in parts]
             i += len(parts)
@@ -169,11 +196,11 @@ def _placed(ticks_per_beat: int, cut: list[_Bar]) -> list[_Bar]:
     return placed
 
 
-def _parts(cut: list[_Bar], full: Fraction) -> list[_Bar]:
-    """The first two or more bars of `cut` that are together exactly `full` ticks long, or no bars."""
+def _parts(cut: list[_Bar], first: int, full: Fraction) -> list[_Bar]:
+    """The two or more bars of `cut` from index `first` that are together exactly `full` ticks long, or no bars."""
     total = Fraction(0)
-    for count, bar in enumerate(cut, 1):
-        total += bar.length
+    for after in range(first, len(cut)):
+        total += cut[after].length
         if total >= full:
-            return cut[:count] if total == full and count > 1 else []
+            return cut[first : after + 1] if total == full and after > first else []
     return []

@@ -11,16 +11,18 @@ from device.errors import UserError
 LISTED = ("2/4", "3/4", "4/4", "6/8")
 """The metres that the accompanist was trained on."""
 
-_LARGEST = 64
+LARGEST = 64
+"""Largest number of beats in a bar, and largest note value. No printed music goes beyond."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
     """A time signature: a bar has `beats` notated beats, and each beat is a 1/`beat_type` note.
 
-    A felt beat is the beat to which people tap. 6/8 has two felt beats of six steps each, so a step is a sixteenth. In
-    every other metre the felt beats are the notated beats, with four steps each. So a step is a sixteenth if the beat
-    is a quarter. Raises UserError for numbers that are not a metre.
+    A felt beat is the beat to which people tap: three notated beats in 6/8, 9/8 and 12/8, and the notated beat in every
+    other metre. The clock counts and reports felt beats. A step of the grid is a sixteenth if the beat is a quarter or
+    longer, and in 3/8 and the compound eighth metres. The left hand may play a metre as another one: see `played`.
+    Raises UserError for numbers that are not a metre.
     """
 
     beats: int
@@ -28,7 +30,7 @@ class Meter:
 
     def __post_init__(self) -> None:
         power_of_two = self.beat_type > 0 and self.beat_type & (self.beat_type - 1) == 0
-        if not (1 <= self.beats <= _LARGEST and power_of_two and self.beat_type <= _LARGEST):
+        if not (1 <= self.beats <= LARGEST and power_of_two and self.beat_type <= LARGEST):
             raise UserError(
                 f"{self.beats}/{self.beat_type} is not a metre: write beats/note value, such as 3/4 or 6/8."
             )
@@ -46,8 +48,8 @@ class Meter:
 
     @property
     def compound(self) -> bool:
-        """Whether a felt beat is three notated beats. True only for 6/8."""
-        return (self.beats, self.beat_type) == (6, 8)
+        """Whether a felt beat is three notated beats, as in 6/8, 9/8, 12/8 and 6/16."""
+        return self.beat_type >= 8 and self.beats >= 6 and self.beats % 3 == 0
 
     @property
     def listed(self) -> bool:
@@ -55,21 +57,43 @@ class Meter:
         return str(self) in LISTED
 
     @property
+    def played(self) -> Meter:
+        """The metre in which the left hand plays the same steps.
+
+        12/8 is played as two bars of 6/8, 3/8 as half a bar of 6/8, 2/2 as 4/4, 4/2 as two bars of 4/4, and 3/2 by its
+        six quarters. 6/16 is played as 6/8, with a step of half the length. Any other metre is played as it is.
+        """
+        if self.compound:
+            return Meter(6, 8) if self.beats % 6 == 0 else self
+        if self.beats == 3 and self.beat_type >= 8:
+            return Meter(6, 8)
+        quarters = self.beats * 4 // self.beat_type
+        if self.beat_type > 2 or quarters > LARGEST:
+            return self
+        return Meter(4 if quarters % 4 == 0 else quarters, 4)
+
+    @property
     def warning(self) -> str | None:
-        """One sentence for a metre of which the clock uses only the beats. None for a listed metre."""
-        if self.listed:
+        """One sentence for a metre of which the clock uses only the beats. None for a metre that is played well."""
+        if self.played.listed:
             return None
-        return f"The metre {self} is not one of {', '.join(LISTED)}: it is played by its {self.beats} beats a bar."
+        return (
+            f"The metre {self} is not one of {', '.join(LISTED)}: it is played by its {self.beats_per_bar} beats a bar."
+        )
 
     @property
     def steps_per_beat(self) -> int:
-        """Grid steps in a felt beat: 6 in 6/8, else 4."""
-        return 6 if self.compound else 4
+        """Grid steps in a felt beat: 6 if it is dotted, 2 in 3/8, 8 in 2/2, else 4."""
+        if self.compound:
+            return 6
+        if self.beats == 3 and self.beat_type >= 8:
+            return 2
+        return max(4, 16 // self.beat_type)
 
     @property
     def beats_per_bar(self) -> int:
-        """Felt beats in a bar: 2 in 6/8, else the notated beats."""
-        return 2 if self.compound else self.beats
+        """Felt beats in a bar: 2 in 6/8, 3 in 9/8, 4 in 12/8, else the notated beats."""
+        return self.beats // 3 if self.compound else self.beats
 
     @property
     def steps_per_bar(self) -> int:
@@ -79,7 +103,7 @@ class Meter:
     @property
     def beat_quarters(self) -> Fraction:
         """Length of a felt beat in quarter notes: 3/2 in 6/8, 1 in 3/4, 2 in 2/2."""
-        return Fraction(3, 2) if self.compound else Fraction(4, self.beat_type)
+        return Fraction(12 if self.compound else 4, self.beat_type)
 
     @property
     def step_quarters(self) -> Fraction:

@@ -41,7 +41,7 @@ class MidiClock:
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self._pulses_per_step = PULSES_PER_SIXTEENTH if meter.compound else PULSES_PER_QUARTER / meter.beat_type
+        self._pulses_per_step = float(PULSES_PER_QUARTER * meter.step_quarters)
         self.reset()
 
     def reset(self) -> None:

@@ -80,14 +80,20 @@ class Rhythm:
 
 @cache
 def rhythm_of(meter: Meter) -> Rhythm:
-    """The tables of a metre. An untrained metre uses the mean beat of 4/4 for every beat."""
+    """The tables of a metre.
+
+    A metre that is played as a trained one uses the tables of that one: they are repeated for a longer bar and averaged
+    over the parts for a shorter bar. Any other metre uses the mean beat of 6/8 (if its beats are dotted) or of 4/4.
+    """
+    known = meter.played if meter.played.listed else Meter(6, 8) if meter.compound else Meter(4, 4)
     with np.load(Path(__file__).with_name("rhythm.npz")) as data:
-        if meter.listed:
-            return Rhythm(*(data[f"{meter.beats}_{meter.beat_type}_{name}"].astype(float) for name in _NAMES))
-        counted = Rhythm(*(data[f"4_4_{name}"].astype(float) for name in _NAMES))
-    tables = (counted.onset, counted.next, counted.interval, counted.chord)
-    beats = [table.reshape(4, 4, *table.shape[1:]).mean(axis=0) for table in tables]
-    onset, following, interval, chord = (np.concatenate([beat] * meter.beats_per_bar) for beat in beats)
+        tables = [data[f"{known.beats}_{known.beat_type}_{name}"].astype(float) for name in _NAMES]
+    if meter == known:
+        return Rhythm(*tables)
+    size = known.steps_per_bar if meter.played.listed else known.steps_per_beat
+    part = min(size, meter.steps_per_bar)
+    parts = [table.reshape(-1, part, *table.shape[1:]).mean(axis=0) for table in tables]
+    onset, following, interval, chord = (np.concatenate([table] * (meter.steps_per_bar // part)) for table in parts)
     return Rhythm(onset / onset.sum(), following, interval, chord)
 
 

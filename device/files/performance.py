@@ -43,12 +43,12 @@ class Performance:
 
     @property
     def two_bars_s(self) -> float:
-        """Length of two bars in seconds, from the last beats; UNKNOWN_BARS_S if there are fewer than two beats."""
+        """Length of two bars as played, in seconds, from the last beats; UNKNOWN_BARS_S before the second beat."""
         latest = self.beats[-BEATS_LOOKED_AT:]
         if len(latest) < 2:
             return UNKNOWN_BARS_S
         beat_s = min(later.time_s - earlier.time_s for earlier, later in pairwise(latest))
-        return 2 * beat_s * (1 + max(beat.position for beat in latest))
+        return 2 * beat_s * latest[-1].bar_beats
 
     def close(self) -> None:
         """Cut the left hand two bars after the input's end: drop later note-ons, and move later messages there."""

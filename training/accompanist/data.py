@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.clock.meter import Meter
+from device.clock.played import PlayedSteps
 from device.clock.step import Step
 from device.errors import UserError
 from device.events import Note, NoteEnded
@@ -68,7 +69,9 @@ class Targets:
 
 
 def grid_of(piece: Piece, tempo: float = 96.0) -> tuple[list[Step], npt.NDArray[np.float64]]:
-    """Return the piece's steps, and the quarter of each step [T]. A short first bar is a pickup.
+    """Return the piece's steps as the left hand plays them, and the quarter of each step [T].
+
+    A short first bar is a pickup. 12/8 and 3/8 are played as 6/8, and 2/2 as 4/4: see `Meter.played`.
 
     Seconds come from the performance. For a score they come from `tempo` (quarters per minute).
     """
@@ -88,8 +91,9 @@ def grid_of(piece: Piece, tempo: float = 96.0) -> tuple[list[Step], npt.NDArray[
         positions += [((pickup + n) % meter.steps_per_bar, meter) for n in range(number)]
     times = seconds_of(piece, np.array(quarters), tempo)
     lengths = np.diff(times, prepend=2 * times[0] - times[1] if len(times) > 1 else -0.1)
+    played = PlayedSteps()
     steps = [
-        Step(index, float(time), float(max(length, 1e-3)), position, meter, 1.0)
+        played.at(Step(index, float(time), float(max(length, 1e-3)), position, meter, 1.0))
         for index, (time, length, (position, meter)) in enumerate(zip(times, lengths, positions, strict=True))
     ]
     return steps, np.array(quarters)

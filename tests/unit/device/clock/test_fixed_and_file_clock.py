@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -98,28 +99,32 @@ def test_every_step_comes_once_and_in_time(tempo: float, onset_s: float, delay_s
     assert all(b.time_s > a.time_s for a, b in pairwise(steps))
 
 
+def steps_of(clock: FileClock) -> list[Step]:
+    return list(clock.steps())
+
+
 def bars_of(clock: FileClock) -> list[float]:
-    return [step.time_s for step in clock.steps if step.is_bar]
+    return [step.time_s for step in clock.steps() if step.is_bar]
 
 
 def test_the_grid_follows_the_tempo_map() -> None:
     clock = FileClock.from_map(480, [(0, 500_000), (1920, 1_000_000)], [(0, 4, 4)], 3840)
-    beats = [s.time_s for s in clock.steps if s.is_beat]
+    beats = [s.time_s for s in clock.steps() if s.is_beat]
     assert beats[:8] == pytest.approx([0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0])
-    assert clock.steps[17].length_s == pytest.approx(0.25)
+    assert steps_of(clock)[17].length_s == pytest.approx(0.25)
     assert not clock.warnings
 
 
 def test_a_file_without_a_map_is_in_four_at_120() -> None:
     clock = FileClock.from_map(96, [], [], 96 * 8)
     assert bars_of(clock) == pytest.approx([0.0, 2.0, 4.0, 6.0])
-    assert clock.steps[0].meter == FOUR
+    assert steps_of(clock)[0].meter == FOUR
 
 
 def test_six_eight_has_two_beats_of_six_steps() -> None:
     clock = FileClock.from_map(480, [], [(0, 6, 8)], 1440)
-    assert [s.position for s in clock.steps[:13]] == [*range(12), 0]
-    assert [s.time_s for s in clock.steps if s.is_beat][:3] == pytest.approx([0.0, 0.75, 1.5])
+    assert [s.position for s in steps_of(clock)[:13]] == [*range(12), 0]
+    assert [s.time_s for s in clock.steps() if s.is_beat][:3] == pytest.approx([0.0, 0.75, 1.5])
 
 
 @pytest.mark.parametrize(
@@ -129,15 +134,15 @@ def test_six_eight_has_two_beats_of_six_steps() -> None:
 )
 def test_a_short_first_bar_is_a_pickup(signatures: list[tuple[int, int, int]]) -> None:
     clock = FileClock.from_map(480, [], signatures, 4800)
-    assert [s.position for s in clock.steps[:6]] == [12, 13, 14, 15, 0, 1]
+    assert [s.position for s in steps_of(clock)[:6]] == [12, 13, 14, 15, 0, 1]
     assert not clock.warnings
-    assert all(s.meter == FOUR for s in clock.steps)
+    assert all(s.meter == FOUR for s in clock.steps())
 
 
 def test_a_first_bar_of_a_listed_metre_that_lasts_is_no_pickup() -> None:
     clock = FileClock.from_map(480, [], [(0, 2, 4), (3840, 4, 4)], 7680)
-    assert clock.steps[0].position == 0
-    assert clock.steps[8].is_bar
+    assert steps_of(clock)[0].position == 0
+    assert steps_of(clock)[8].is_bar
 
 
 @pytest.mark.parametrize(
@@ -152,37 +157,48 @@ def test_a_first_bar_of_a_listed_metre_that_lasts_is_no_pickup() -> None:
 )
 def test_the_parts_of_a_split_bar_are_one_bar(signatures: list[tuple[int, int, int]]) -> None:
     clock = FileClock.from_map(480, [], signatures, 7680)
-    assert [s.position for s in clock.steps] == [*range(16)] * (len(clock.steps) // 16)
-    assert {str(s.meter) for s in clock.steps} == {"4/4"}
+    assert [s.position for s in clock.steps()] == [*range(16)] * (len(steps_of(clock)) // 16)
+    assert {str(s.meter) for s in clock.steps()} == {"4/4"}
     assert not clock.warnings
 
 
 def test_a_single_bar_of_two_four_stays_itself() -> None:
     clock = FileClock.from_map(480, [], [(0, 4, 4), (1920, 2, 4), (2880, 4, 4)], 4800)
     assert bars_of(clock)[:4] == pytest.approx([0.0, 2.0, 3.0, 5.0])
-    assert str(clock.steps[16].meter) == "2/4"
+    assert str(steps_of(clock)[16].meter) == "2/4"
 
 
 def test_a_bar_that_is_cut_short_goes_from_its_own_beginning() -> None:
     clock = FileClock.from_map(480, [], [(0, 4, 4), (1920 + 1440, 3, 4)], 4800)
-    assert [s.position for s in clock.steps[16:29]] == [*range(12), 0]
+    assert [s.position for s in steps_of(clock)[16:29]] == [*range(12), 0]
 
 
 def test_an_extra_beat_leads_into_the_next_bar() -> None:
     clock = FileClock.from_map(480, [], [(0, 4, 4), (1920, 1, 4), (2400, 4, 4)], 4800)
-    assert [s.position for s in clock.steps[16:21]] == [12, 13, 14, 15, 0]
+    assert [s.position for s in steps_of(clock)[16:21]] == [12, 13, 14, 15, 0]
 
 
 def test_an_unlisted_metre_is_played_by_its_beats_with_a_warning() -> None:
     clock = FileClock.from_map(480, [], [(0, 5, 4)], 4800)
-    assert [s.position for s in clock.steps[:21]] == [*range(20), 0]
+    assert [s.position for s in steps_of(clock)[:21]] == [*range(20), 0]
     assert len(clock.warnings) == 1
     assert "5/4" in clock.warnings[0]
 
 
 def test_the_grid_outlives_the_file_by_two_bars() -> None:
     clock = FileClock.from_map(480, [], [], 1920)
-    assert clock.steps[-1].time_s == pytest.approx(6.0 - 0.125)
+    assert steps_of(clock)[-1].time_s == pytest.approx(6.0 - 0.125)
+
+
+def test_more_bars_than_anybody_plays_are_refused_at_once() -> None:
+    with pytest.raises(UserError, match="bars long, and --clock file counts at most"):
+        FileClock.from_map(1, [], [(0, 1, 64)], 0x0FFFFFFF)
+
+
+def test_a_day_of_bars_is_counted_and_a_signature_after_the_end_adds_none() -> None:
+    clock = FileClock.from_map(96, [], [(0, 4, 4), (0x0FFFFFFF, 3, 8)], 16_413_184)
+    assert len(clock._bars) == math.ceil(16_413_184 / 384) + 2
+    assert not clock.warnings
 
 
 def test_smpte_time_is_refused() -> None:
@@ -207,15 +223,15 @@ def test_any_map_gives_a_grid_of_rising_steps(
     hops_s: list[float],
 ) -> None:
     clock = FileClock.from_map(ticks_per_beat, tempos, signatures, end_tick)
-    assert clock.steps[0].time_s >= 0
-    assert all(b.time_s > a.time_s for a, b in pairwise(clock.steps))
-    assert all(0 <= s.position < s.meter.steps_per_bar for s in clock.steps)
+    assert steps_of(clock)[0].time_s >= 0
+    assert all(b.time_s > a.time_s for a, b in pairwise(clock.steps()))
+    assert all(0 <= s.position < s.meter.steps_per_bar for s in clock.steps())
     given_out: list[Step] = []
     now_s = 0.0
     for hop_s in hops_s:
         now_s += hop_s
         while (step := clock.due(now_s)) is not None:
             given_out.append(step)
-    assert given_out == [s for s in clock.steps if s.plan_s <= now_s]
+    assert given_out == [s for s in clock.steps() if s.plan_s <= now_s]
     clock.reset()
-    assert clock.due(1e9) == clock.steps[0]
+    assert clock.due(1e9) == steps_of(clock)[0]

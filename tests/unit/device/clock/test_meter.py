@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from device.clock.meter import Meter
+from device.clock.played import PlayedSteps
+from device.clock.rhythm import rhythm_of
+from device.clock.step import Step
 from device.errors import UserError
 
 
@@ -19,7 +25,12 @@ from device.errors import UserError
         ("6/8", 12, 2, Fraction(3, 2)),
         ("5/4", 20, 5, Fraction(1)),
         ("7/8", 28, 7, Fraction(1, 2)),
-        ("2/2", 8, 2, Fraction(2)),
+        ("2/2", 16, 2, Fraction(2)),
+        ("3/2", 24, 3, Fraction(2)),
+        ("9/8", 18, 3, Fraction(3, 2)),
+        ("12/8", 24, 4, Fraction(3, 2)),
+        ("3/8", 6, 3, Fraction(1, 2)),
+        ("6/16", 12, 2, Fraction(3, 4)),
     ],
 )
 def test_bars_divide_into_beats_and_steps(
@@ -37,8 +48,50 @@ def test_the_listed_metres_need_no_warning(text: str) -> None:
     assert Meter.parse(text).warning is None
 
 
-def test_any_other_metre_is_warned_of_by_name() -> None:
-    assert "9/8" in (Meter.parse("9/8").warning or "")
+@pytest.mark.parametrize(
+    ("signed", "played"),
+    [
+        *(("12/8", "6/8"), ("3/8", "6/8"), ("6/16", "6/8"), ("12/16", "6/8"), ("2/2", "4/4"), ("4/2", "4/4")),
+        *(("1/2", "2/4"), ("9/8", "9/8"), ("3/2", "6/4"), ("5/4", "5/4"), ("4/4", "4/4"), ("7/8", "7/8")),
+    ],
+)
+def test_a_metre_is_played_as_the_one_that_divides_it_alike(signed: str, played: str) -> None:
+    meter = Meter.parse(signed)
+    assert str(meter.played) == played
+    whole, part = sorted((meter.steps_per_bar, meter.played.steps_per_bar), reverse=True)
+    assert whole % part == 0
+    assert (meter.warning is None) == meter.played.listed
+
+
+def test_any_other_metre_is_warned_of_by_name_with_its_felt_beats() -> None:
+    assert "9/8" in (Meter.parse("9/8").warning or "") and "3 beats" in (Meter.parse("9/8").warning or "")
+
+
+@given(
+    st.integers(1, 64),
+    st.sampled_from([1, 2, 4, 8, 16, 32, 64]),
+    st.integers(0, 63),
+    st.lists(st.booleans(), max_size=9),
+)
+def test_played_steps_run_through_whole_played_bars(
+    beats: int, beat_type: int, pickup: int, skipped: list[bool]
+) -> None:
+    meter, played = Meter(beats, beat_type), PlayedSteps()
+    bar = meter.steps_per_bar
+    signed = [Step(i, 0.1 * i, 0.1, (i + pickup) % bar, meter, 1.0) for i in range(3 * bar + 20)]
+    kept = [step for step, gone in zip(signed, [*skipped, *[False] * len(signed)], strict=False) if not gone]
+    positions = [(step.index, played.at(step)) for step in kept]
+    assert {step.meter for _, step in positions} == {meter.played}
+    places = {(step.position - index) % meter.played.steps_per_bar for index, step in positions}
+    assert bar <= 9 or len(places) == 1
+
+
+@given(st.integers(1, 64), st.sampled_from([1, 2, 4, 8, 16, 32, 64]))
+def test_every_metre_has_a_rhythm_of_its_own_size(beats: int, beat_type: int) -> None:
+    meter = Meter(beats, beat_type)
+    rhythm = rhythm_of(meter)
+    assert {len(table) for table in (rhythm.onset, rhythm.next, rhythm.interval, rhythm.chord)} == {meter.steps_per_bar}
+    assert rhythm.onset.sum() == pytest.approx(1.0) and np.allclose(rhythm.next.sum(axis=2), 1.0, atol=0.02)
 
 
 @pytest.mark.parametrize("text", ["", "4", "4/", "0/4", "4/0", "4/5", "-3/4", "4/4/4", "3.5/4", "4/128", "999/4"])

@@ -113,7 +113,7 @@ def test_six_eight_and_two_two_have_their_own_steps() -> None:
     six = steps_of(MidiClock(Meter(6, 8)), [(1.0, START), *pulses(1.0, 12)], 6.0)
     assert max(step.position for step in six) == 11 and six[5].length_s == pytest.approx(6 * PULSE_S)
     two = steps_of(MidiClock(Meter(2, 2)), [(1.0, START), *pulses(1.0, 12)], 6.0)
-    assert max(step.position for step in two) == 7 and two[5].length_s == pytest.approx(12 * PULSE_S)
+    assert max(step.position for step in two) == 15 and two[5].length_s == pytest.approx(6 * PULSE_S)
 
 
 def test_a_new_tempo_is_kept_after_half_a_quarter() -> None:

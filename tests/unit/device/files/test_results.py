@@ -25,7 +25,7 @@ def performance(seconds: float = 6.0) -> Performance:
     done = Performance("audio", seconds, 0.016, hop_times_s=[0.001, 0.002, 0.003])
     for i in range(int(seconds)):
         note = Note(i + 0.01, None, 60 + i % 12, 64, 0.9, i + 0.08, ("right", "own", "left")[i % 3])
-        done.collect([Beat(float(i), i - 0.2, i % 4, 0.5), NoteHeard(note)])
+        done.collect([Beat(float(i), i - 0.2, i % 4, 0.5, 4), NoteHeard(note)])
         done.collect([NoteEnded(note.pitch, note.onset_s, i + 0.6, i + 0.7)])
         done.collect([ChordChosen(float(i), ("C", "Am")[i % 2])])
         done.collect([Send(float(i), i - 0.2, "note_on", 48, 70), Send(i + 0.9, i + 0.8, "note_off", 48, 0)])

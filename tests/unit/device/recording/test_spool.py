@@ -35,13 +35,13 @@ def test_what_is_put_in_comes_out_in_order_and_once(
 def test_what_comes_too_late_is_not_kept(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     assert not list(spool.taken())
-    spool.put([Beat(0.0, 0.0, 0, 1.0)])
+    spool.put([Beat(0.0, 0.0, 0, 1.0, 4)])
     assert not list(tmp_path.iterdir())
 
 
 def test_what_a_full_disk_cut_off_is_left_out(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
-    beats = [Beat(float(i), float(i), 0, 1.0) for i in range(3)]
+    beats = [Beat(float(i), float(i), 0, 1.0, 4) for i in range(3)]
     for beat in beats:
         spool.put([beat])
     spool._file.flush()
