@@ -18,13 +18,13 @@ from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
-from device.files import midi_file, sound_file
+from device.files.input_kind import is_midi
 from device.files.midi_file import MidiInput, read_midi, sent_notes
 from device.files.performance import Performance
 from device.files.play import Progress, play_midi, play_sound
 from device.files.report import BundleName
 from device.files.results import Outputs
-from device.files.sound_file import SoundFile
+from device.files.sound_file import SoundFile, check_present
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
 from device.recording.capture import how_captured
@@ -67,6 +67,7 @@ class Request:
     split: int | None = None
     confidence: float | None = None
     hears_itself: bool = False
+    channel: int | None = None
     captured: Steering = AS_THE_NET_PLAYS
     """Steering of the left hand at the start of a captured run."""
 
@@ -151,6 +152,12 @@ class Request:
     metavar="SENT.mid",
     help="Messages that the box sent while INPUT was recorded. Implies --listen.",
 )
+@click.option(
+    "--channel",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Hear channel N of a sound alone. [the mean of the channels; the better one where they cancel]",
+)
 @click.option("--track", metavar="K", help="The right hand's track, by number or name, in a .mid with several.")
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar. [on a terminal]")
 def play(
@@ -172,15 +179,17 @@ def play(
     bundle: Path | None,
     listen: bool,
     sent: Path | None,
+    channel: int | None,
     track: str | None,
     progress: bool | None,
 ) -> None:
-    """Play the left hand to INPUT, a right hand as .wav, .flac or .mid, as fast as possible."""
+    """Play the left hand to INPUT, a right hand as sound or .mid, as fast as possible."""
     metre = None if meter is None else Meter.parse(meter)
     listen = listen or sent is not None
     request = Request(
         *(input_, clock, tempo, count_in, metre, bundle, listen, sent, track, progress),
         *(style, density, register, split, confidence),
+        channel=channel,
     )
     outputs = Outputs(midi, notes, audio, plot, report)
     performance = from_file(request.as_captured(), outputs)
@@ -191,18 +200,15 @@ def play(
 
 def from_file(request: Request, outputs: Outputs) -> Performance:
     """Play to the file of `request` and write `outputs`. Raises UserError if the input or an option is unusable."""
-    suffix = request.input.suffix.lower()
-    if suffix in midi_file.SUFFIXES:
-        return _from_midi(request, outputs)
-    if suffix in sound_file.SUFFIXES:
-        return _from_sound(request, outputs)
-    sound_file.check_present(request.input)
-    raise UserError(f"{request.input} is not a .wav, .flac or .mid file: convert it to one of them.")
+    check_present(request.input)
+    return _from_midi(request, outputs) if is_midi(request.input) else _from_sound(request, outputs)
 
 
 def _from_midi(request: Request, outputs: Outputs) -> Performance:
     if request.sent is not None:
         raise UserError("--sent names notes that a microphone hears again: leave it out for a .mid input.")
+    if request.channel is not None:
+        raise UserError("--channel chooses a channel of a sound: leave it out for a .mid input.")
     source = read_midi(request.input)
     part = source.part(request.track).split(request.split or 0)
     clock = _clock(request, request.clock or "file", source)
@@ -220,7 +226,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
 def _from_sound(request: Request, outputs: Outputs) -> Performance:
     if request.track is not None:
         raise UserError("--track chooses a track of a .mid input: leave it out for sound.")
-    sound = SoundFile(request.input)
+    sound = SoundFile(request.input, request.channel)
     sent = [] if request.sent is None else sent_notes(request.sent)
     clock = _clock(request, request.clock or "follow", None)
     outputs.check(request.input, renders=not request.listen)
@@ -238,7 +244,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     )
     with _progress(request, sound.seconds) as progress:
         performance = play_sound(engine, sound, hops, sent, progress)
-    performance.warnings = warnings_of(clock, request.meter)
+    performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
     outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
     return performance
 

@@ -13,7 +13,6 @@ from device.errors import UserError
 from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
 from device.files.sound_file import check_present
 
-SUFFIXES = (".mid", ".midi")
 _SHORTEST_TICKS = 1
 """Shortest length of a written note in ticks. With 0 its note-off could come before its note-on."""
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
+from device.files.channels import Choice, Comparison
+from device.files.wav_header import WavHeader, is_cut_wav, read_wav_header
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 
 if TYPE_CHECKING:
@@ -18,37 +22,62 @@ if TYPE_CHECKING:
 SUFFIXES = (".wav", ".flac")
 BLOCK = 16_384
 """Number of frames read at once. The hops do not depend on it."""
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
-"""Sizes of WAV data in bytes that mean "unknown". A program writes them if it cannot seek back to the header."""
+_DECODED = 1024
+"""Number of frames decoded at once. Where a file is damaged, fewer frames than this are lost before the damage."""
+_FLAC_TOTAL = ((21, 0x0F), (22, 0xFF), (23, 0xFF), (24, 0xFF), (25, 0xFF))
+"""Bytes and masks of the number of frames in a FLAC header (RFC 9639, 8.2).
+
+libsndfile stops after so many frames. The header is read with 0, "unknown", so that it reads up to the end.
+"""
+_SURE = ("WAV", "WAVEX", "RF64", "RAW")
+"""Formats that hold as much sound as libsndfile reports. `read_wav_header` checks their headers."""
+_ESTIMATED = ("MP3", "OGG")
+"""Formats whose header need not give the length. libsndfile estimates it, so a difference is no fault of the file."""
 
 
 class SoundFile:
-    """A WAV or FLAC file that was checked to be complete. Its channels are averaged.
+    """A sound file in a format that libsndfile reads: WAV, FLAC, and in recent versions MP3, Ogg and more.
 
-    Raises UserError if the file is missing, empty, cut short, not a sound file, without frames, or if its sample rate
+    The content decides the format, not the name. `channel`, from 1, is heard alone. Without it, the channels are
+    averaged unless they cancel or are shifted in time; then the better channel is heard alone. `warnings` says so, and
+    says where the header gives a wrong length: the sound is then read to the end of the file.
+
+    Raises UserError if the file is missing, empty, not a sound file, without frames, or if its sample rate or `channel`
     is out of range. Raises UserError if soundfile is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, channel: int | None = None) -> None:
         self.path = path
+        self.warnings: list[str] = []
         check_present(path)
-        sf = soundfile_of("play")
+        self._header = _wrong_header(path)
+        self._flac_frames = _flac_frames(path)
         try:
-            info = sf.info(str(path))
-        except (sf.LibsndfileError, RuntimeError):
-            if _wav_is_cut(path):
-                raise _cut(path) from None
-            raise UserError(f"{path} is not a WAV or FLAC file that can be read: convert it to one of them.") from None
-        self.rate: int = info.samplerate
+            with self._open() as file:
+                self.rate: int = file.samplerate
+                self.channels: int = file.channels
+                self._format: str = file.format
+                stated = file.frames if self._flac_frames is None else self._flac_frames
+        except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError):
+            raise self._unreadable() from None
         if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
             raise UserError(
                 f"{path} has a sample rate of {self.rate} Hz: convert it to one of {LOWEST_RATE} to {HIGHEST_RATE} Hz."
             )
-        self.frames: int = info.frames
+        if channel is not None and not 1 <= channel <= self.channels:
+            raise UserError(f"{path} has {self.channels} channels: give --channel a number from 1 to {self.channels}.")
+        self._choice = Choice() if channel is None else Choice(channel - 1, "asked")
+        self.frames: int = stated
+        wrong = self._look(stated) or self._header is not None
         if self.frames <= 0:
             raise UserError(f"{path} holds no sound: record it again, or give another file.")
-        if _wav_is_cut(path) or (info.format == "FLAC" and not self._decodes_whole()):
-            raise _cut(path)
+        if wrong:
+            self.warnings.append(
+                f"The header of {path} gives no length or a wrong one, as after a recording that was piped, cut or "
+                f"killed: all {self.seconds:.1f} s that the file holds are read."
+            )
+        if (sentence := self._choice.sentence(str(path))) is not None:
+            self.warnings.append(sentence)
 
     @property
     def seconds(self) -> float:
@@ -56,27 +85,109 @@ class SoundFile:
         return self.frames / self.rate
 
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
-        """Yield the samples as float32[n] with n <= `size`, full scale at 1. Raises UserError if the file is cut."""
-        sf = soundfile_of("play")
-        try:
-            with sf.SoundFile(str(self.path)) as file:
-                for block in file.blocks(size, dtype="float32", always_2d=True):
-                    yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-        except (sf.LibsndfileError, RuntimeError):
-            raise _cut(self.path) from None
+        """Yield the samples as float32[n] with n <= `size`, full scale at 1."""
+        for block in self._all_channels(size):
+            yield self._choice.mono(block)
 
     def read(self) -> NDArray[np.float32]:
-        """Return all samples at once, float32[frames]. Raises UserError if the file is cut short."""
+        """Return all samples at once, float32[frames]."""
         return np.concatenate(list(self.blocks()))
 
-    def _decodes_whole(self) -> bool:
-        """Return whether all frames that the header promises can be decoded."""
-        sf = soundfile_of("play")
-        try:
-            with sf.SoundFile(str(self.path)) as file:
-                return sum(len(block) for block in file.blocks(BLOCK, dtype="int16")) >= self.frames
-        except (sf.LibsndfileError, RuntimeError):
+    def _look(self, stated: int) -> bool:
+        """Read the file once if its length or its channels must be found out. Return whether `stated` is wrong."""
+        compared = self.channels > 1 and self._choice.channel is None
+        if self._format in _SURE and not compared:
             return False
+        comparison = Comparison(self.rate, self.channels) if compared else None
+        self.frames = 0
+        for block in self._all_channels(BLOCK):
+            self.frames += len(block)
+            if comparison is not None:
+                comparison.add(block)
+        if comparison is not None:
+            self._choice = comparison.choice()
+        return self.frames != stated and self._format not in _ESTIMATED
+
+    def _all_channels(self, size: int) -> Iterator[NDArray[np.float32]]:
+        """Yield float32[n, channels] up to the end of the file, or up to the first part that cannot be decoded."""
+        if self._format not in _SURE:
+            size = min(size, _DECODED)
+        with self._open() as file, contextlib.suppress(soundfile_of("play").LibsndfileError, RuntimeError):
+            while True:
+                block = file.read(size, dtype="float32", always_2d=True)
+                if len(block):
+                    yield block
+                if len(block) < size:
+                    return
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[soundfile.SoundFile]:
+        sf = soundfile_of("play")
+
+        class Stream(sf.SoundFile):  # type: ignore[misc, name-defined]
+            """A file that is read from the beginning to the end.
+
+            soundfile seeks after each block of a seekable file. In an MP3 that gives a click at each block.
+            """
+
+            def seekable(self) -> bool:
+                return False
+
+        header = self._header
+        with self.path.open("rb") as raw:
+            if header is not None and header.subtype is not None:
+                data = _Part(raw, header.start, header.frames * header.frame_bytes)
+                form = {"format": "RAW", "subtype": header.subtype, "endian": "LITTLE"}
+                with Stream(data, samplerate=header.rate, channels=header.channels, **form) as file:
+                    yield file
+            elif self._flac_frames is not None:
+                with Stream(_Part(raw, 0, self.path.stat().st_size, _FLAC_TOTAL)) as file:
+                    yield file
+            else:
+                with Stream(str(self.path)) as file:
+                    yield file
+
+    def _unreadable(self) -> UserError:
+        path = self.path
+        if is_cut_wav(path):
+            return UserError(f"{path} is cut short: it ends before its sound begins; copy or record it again.")
+        converted = path.with_suffix(".wav")
+        if converted == path:
+            converted = path.with_name(f"{path.stem}-converted.wav")
+        command = f"ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(converted))}"
+        kind = "WAV or FLAC file" if path.suffix.lower() in SUFFIXES else "sound file"
+        return UserError(
+            f"{path} is not a {kind} that can be read here: convert it to a .wav, .flac or .mid file, "
+            f"a sound with `{command}`."
+        )
+
+
+class _Part:
+    """The bytes of an open file from `start`, `size` of them, as a file of its own. soundfile reads it.
+
+    The bits `cleared`, (place of the byte, mask), read as 0.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, size: int, cleared: Sequence[tuple[int, int]] = ()) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+        self._cleared = cleared
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._size - self._at)
+        self._file.seek(self._start + self._at)
+        data = bytearray(self._file.read(left if size < 0 else min(size, left)))
+        for place, mask in self._cleared:
+            if 0 <= place - self._at < len(data):
+                data[place - self._at] &= ~mask & 0xFF
+        self._at += len(data)
+        return bytes(data)
 
 
 def check_present(path: Path) -> None:
@@ -94,30 +205,20 @@ def check_present(path: Path) -> None:
         raise UserError(f"{path} is empty: record it again, or give another file.")
 
 
-def _wav_is_cut(path: Path) -> bool:
-    """Return whether a RIFF file ends before the end of its data chunk.
+def _wrong_header(path: Path) -> WavHeader | None:
+    """Return the header of a WAV file whose length is wrong; None for every other file."""
+    header = read_wav_header(path)
+    return header if header is not None and header.wrong else None
 
-    libsndfile reads such a file without an error, so this function follows the chunks itself.
-    """
-    size = path.stat().st_size
+
+def _flac_frames(path: Path) -> int | None:
+    """Return the number of frames in the header of a FLAC file, 0 if it is unknown; None for every other file."""
     with path.open("rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or (len(head) == 12 and head[8:] != b"WAVE"):
-            return False
-        position = 12
-        while position + 8 <= size:
-            file.seek(position)
-            chunk = file.read(8)
-            length = int.from_bytes(chunk[4:], "little")
-            position += 8
-            if chunk[:4] == b"data":
-                return length not in _UNKNOWN_SIZES and position + length > size
-            position += length + length % 2
-    return True
-
-
-def _cut(path: Path) -> UserError:
-    return UserError(f"{path} is cut short: its header promises more sound than it holds; copy or record it again.")
+        head = file.read(_FLAC_TOTAL[-1][0] + 1)
+    if head[:4] != b"fLaC" or len(head) <= _FLAC_TOTAL[-1][0]:
+        return None
+    first, mask = _FLAC_TOTAL[0]
+    return int.from_bytes([head[first] & mask, *head[first + 1 :]], "big")
 
 
 def soundfile_of(extra: str) -> soundfile:

@@ -79,11 +79,12 @@ def test_another_kind_of_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
-def test_a_truncated_recording(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_recording_is_heard_as_far_as_it_goes(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"cut{suffix}"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.3, 0.3, RATE), RATE)
     path.write_bytes(path.read_bytes()[:-5_000])
-    refused(lefthand("play", path), path.name, "cut short")
+    result = lefthand("play", path, "--listen")
+    assert result.exit_code == 0 and path.name in result.stderr and "all 0." in result.stderr
 
 
 def test_a_truncated_midi_file(hand: Path) -> None:
@@ -113,6 +114,8 @@ def test_a_missing_bundle(tone: Path, hand: Path, tmp_path: Path) -> None:
 def test_options_that_do_not_fit_the_input(tone: Path, hand: Path) -> None:
     refused(lefthand("play", tone, "--clock", "file"), "--clock file", ".mid")
     refused(lefthand("play", tone, "--track", "1"), "--track")
+    refused(lefthand("play", tone, "--channel", "2"), "--channel", "1 channels")
+    refused(lefthand("play", hand, "--channel", "1"), "--channel")
     refused(lefthand("play", hand, "--sent", hand), "--sent")
     refused(lefthand("play", hand, "--clock", "fixed"), "--tempo")
     refused(lefthand("play", hand, "--clock", "file", "--tempo", "90"), "--tempo")

@@ -1,0 +1,23 @@
+"""Finds out whether an input of `lefthand play` is MIDI or sound. The content decides, not the name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
+_SOUND_HEADS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RIFX", b"RF64", b"BW64")
+"""First bytes of FLAC, Ogg, MP3 with a tag, AIFF, CAF, AU, big-endian WAV and long WAV files."""
+
+
+def is_midi(path: Path) -> bool:
+    """Return whether the file is read as MIDI. The name decides only where the content is neither MIDI nor sound.
+
+    Raises OSError if the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head.startswith(b"MThd") or (head[:4] == b"RIFF" and head[8:] == b"RMID"):
+        return True
+    if head.startswith(_SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp":
+        return False
+    return path.suffix.lower() in MIDI_SUFFIXES

@@ -1,0 +1,123 @@
+"""Finds the sound data of a WAV file, also where the header gives a wrong length.
+
+A recorder writes the length into the header when it starts or when it stops. If it writes to a pipe or is killed, the
+length stays a placeholder: 0, 0x7FFFF000, 0x80000000 or 0xFFFFFFFF. A counter of 32 bits wraps at 4 GiB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_HEADS = (b"RIFF", b"RF64", b"BW64")
+"""First four bytes of a little-endian WAV file. In RF64 and BW64 the lengths of 64 bits are in the chunk "ds64"."""
+_IN_DS64 = 0xFFFFFFFF
+"""Length in an RF64 file that refers to the chunk "ds64"."""
+_TAGS = (b"TAG", b"ID3", b"APETAGEX")
+"""Beginnings of the tags that music programs append to a file of any kind."""
+_LEAST_SOUND = 512
+"""Bytes. Less than this after the data is filling or a tag. It is 3 ms of stereo sound with 16 bits at 44.1 kHz."""
+_PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+_SUBTYPES = {
+    (_PCM, 8): "PCM_U8",
+    (_PCM, 16): "PCM_16",
+    (_PCM, 24): "PCM_24",
+    (_PCM, 32): "PCM_32",
+    (_FLOAT, 32): "FLOAT",
+    (_FLOAT, 64): "DOUBLE",
+    (_ALAW, 8): "ALAW",
+    (_ULAW, 8): "ULAW",
+}
+"""Name of the sample format in soundfile, by the format tag and the bits of a sample."""
+
+
+@dataclass(frozen=True)
+class WavHeader:
+    """The sound data of a WAV file: `held` bytes from byte `start`. The header gives `stated` bytes."""
+
+    start: int
+    stated: int
+    held: int
+    rate: int
+    channels: int
+    subtype: str | None
+    """Sample format as soundfile names it; None for a format whose data this module does not read."""
+    frame_bytes: int
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the header's length differs from the data by a frame or more."""
+        return self.frame_bytes > 0 and abs(self.stated - self.held) >= self.frame_bytes
+
+    @property
+    def frames(self) -> int:
+        """Number of whole frames in the data."""
+        return self.held // self.frame_bytes if self.frame_bytes else 0
+
+
+def read_wav_header(path: Path) -> WavHeader | None:
+    """Return the header of a WAV file; None if `path` is not a WAV file or ends before its sound data."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] not in _HEADS or head[8:] != b"WAVE":
+            return None
+        position, form, long_length = 12, b"", 0
+        while position + 8 <= size:
+            name, length = _chunk(file, position)
+            position += 8
+            if name == b"data":
+                stated = long_length if head[:4] != b"RIFF" and length == _IN_DS64 else length
+                return _header(file, position, stated, size, form)
+            if name == b"fmt ":
+                form = file.read(min(length, 40))
+            elif name == b"ds64":
+                long_length = int.from_bytes(file.read(16)[8:], "little")
+            position += length + length % 2
+    return None
+
+
+def is_cut_wav(path: Path) -> bool:
+    """Return whether `path` begins as a WAV file and ends before its sound data."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[:4] in _HEADS and head[8:] == b"WAVE"[: len(head[8:])] and read_wav_header(path) is None
+
+
+def _header(file: BinaryIO, start: int, stated: int, size: int, form: bytes) -> WavHeader:
+    tag, channels = int.from_bytes(form[:2], "little"), int.from_bytes(form[2:4], "little")
+    if tag == _EXTENSIBLE:
+        tag = int.from_bytes(form[24:26], "little")
+    bits = int.from_bytes(form[14:16], "little")
+    end = start + stated
+    right = end <= size and _ends_well(file, end + stated % 2, size)
+    return WavHeader(
+        start=start,
+        stated=stated,
+        held=stated if right else size - start,
+        rate=int.from_bytes(form[4:8], "little"),
+        channels=channels,
+        subtype=_SUBTYPES.get((tag, bits)),
+        frame_bytes=channels * bits // 8,
+    )
+
+
+def _ends_well(file: BinaryIO, position: int, size: int) -> bool:
+    """Return whether the file holds nothing but chunks, a tag or a little filling from `position` on."""
+    file.seek(position)
+    if file.read(8).startswith(_TAGS):
+        return True
+    while position + _LEAST_SOUND <= size:
+        name, length = _chunk(file, position)
+        if not all(0x20 <= byte < 0x7F for byte in name) or position + 8 + length > size:
+            return False
+        position += 8 + length + length % 2
+    return True
+
+
+def _chunk(file: BinaryIO, position: int) -> tuple[bytes, int]:
+    """Return the name of the chunk at `position` and its length in bytes."""
+    file.seek(position)
+    head = file.read(8)
+    return head[:4], int.from_bytes(head[4:], "little")
