@@ -37,7 +37,7 @@ _LOUD, _SOFT = 90.0, 10.0
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChannelChoice:
     """The channel that is heard alone, from 0, and the reason; None if the mean is heard."""
 
     channel: int | None = None
@@ -60,7 +60,7 @@ class Choice:
         return f"The channels of {name} are {self.shift_s * 1e3:.1f} ms apart in time: {instead}."
 
 
-class Comparison:
+class ChannelComparison:
     """Compares the channels of a file, block by block."""
 
     def __init__(self, rate: int, channels: int) -> None:
@@ -83,16 +83,16 @@ class Comparison:
             self._segment(self._rest[: self._size])
             self._rest = self._rest[self._size :]
 
-    def choice(self) -> Choice:
+    def choice(self) -> ChannelChoice:
         """Return the decision about everything that was added."""
         if len(self._rest) and not self._levels:
             self._segment(np.concatenate([self._rest, np.zeros((self._size - len(self._rest), self._channels))]))
         if not self._levels or not self._power.any():
-            return Choice()
+            return ChannelChoice()
         if self._cancel():
-            return Choice(self._better(), "cancel")
+            return ChannelChoice(self._better(), "cancel")
         shift_s = self._shift_s()
-        return Choice(self._better(), "shifted", shift_s) if shift_s else Choice()
+        return ChannelChoice(self._better(), "shifted", shift_s) if shift_s else ChannelChoice()
 
     def _segment(self, samples: NDArray[np.floating[Any]]) -> None:
         spectra = np.fft.rfft(samples * self._window, axis=0)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
-from device.files.channels import Choice, Comparison
+from device.files.channels import ChannelChoice, ChannelComparison
 from device.files.wav_header import WavHeader, is_cut_wav, read_wav_header
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 
@@ -66,7 +66,7 @@ class SoundFile:
             )
         if channel is not None and not 1 <= channel <= self.channels:
             raise UserError(f"{path} has {self.channels} channels: give --channel a number from 1 to {self.channels}.")
-        self._choice = Choice() if channel is None else Choice(channel - 1, "asked")
+        self._choice = ChannelChoice() if channel is None else ChannelChoice(channel - 1, "asked")
         self.frames: int = stated
         wrong = self._look(stated) or self._header is not None
         if self.frames <= 0:
@@ -98,7 +98,7 @@ class SoundFile:
         compared = self.channels > 1 and self._choice.channel is None
         if self._format in _SURE and not compared:
             return False
-        comparison = Comparison(self.rate, self.channels) if compared else None
+        comparison = ChannelComparison(self.rate, self.channels) if compared else None
         self.frames = 0
         for block in self._all_channels(BLOCK):
             self.frames += len(block)
