@@ -20,8 +20,9 @@ LONGEST_WAIT_S = 0.05
 """Seconds. The stream time is read again at least this often, because its offset to the clock may have changed."""
 MESSAGE_S = 0.001
 """Seconds that a DIN cable needs for a message (3 bytes at 31250 baud)."""
-DRAIN_S = 0.1
-"""Seconds between the last message and closing the port. MIDI systems deliver late, and closing would lose it."""
+DRAIN_S = 0.2
+"""Seconds between the last message and closing the port. MIDI systems deliver late, and closing would lose it. On a
+busy machine with JACK, 0.1 s was once too short, and a key hung."""
 CLOSE_TIMEOUT_S = 0.5
 """Seconds that `close` waits for the thread at most."""
 SENSING_S = 0.2
