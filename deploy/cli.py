@@ -132,17 +132,22 @@ def _slot() -> tuple[str, ...]:
 
 
 def _each(hosts: list[Host], one: Callable[[Host], None]) -> None:
-    """Run `one` for all hosts at once. Raises UserError with the messages of all that failed."""
+    """Run `one` for all hosts at once. Prints the errors of hosts that failed, and raises the last one."""
     if not hosts:
         raise UserError("HOST is empty: give what you give to ssh, like pi@lefthand.local.")
     with ThreadPoolExecutor(len(hosts)) as pool:
         futures = [pool.submit(one, host) for host in hosts]
-    failed = [error for future in futures if (error := future.exception()) is not None]
-    for error in failed:
-        if not isinstance(error, UserError):
+    failed: list[UserError] = []
+    for future in futures:
+        error = future.exception()
+        if isinstance(error, UserError):
+            failed.append(error)
+        elif error is not None:
             raise error
+    for one_failed in failed[:-1]:
+        click.echo(f"deploy: {one_failed}", err=True)
     if failed:
-        raise UserError("\ndeploy: ".join(str(error) for error in failed))
+        raise failed[-1]
 
 
 class _Told:

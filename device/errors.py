@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+from device.printable import printable
+
 PortKind: TypeAlias = Literal["MIDI input", "MIDI output", "audio input", "MIDI control"]
 """Kind of a port that is not available. `device.ports.port` has the names."""
 
@@ -12,10 +14,14 @@ PortKind: TypeAlias = Literal["MIDI input", "MIDI output", "audio input", "MIDI 
 class UserError(Exception):
     """A problem that the user can solve. The message is one sentence that names the thing and the remedy.
 
-    The command line prints it on stderr and exits with `exit_code`.
+    The command line prints it on stderr and exits with `exit_code`. The sentence may quote names from outside, so it
+    is kept as `printable` returns it.
     """
 
     exit_code = 2
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
 
 
 class ConfigError(UserError):
@@ -36,8 +42,8 @@ class UnavailableError(UserError):
     def __init__(self, sentence: str, kind: PortKind, name: str, why: str | None = None) -> None:
         super().__init__(sentence)
         self.kind = kind
-        self.name = name
-        self.why = sentence if why is None else why
+        self.name = printable(name)
+        self.why = printable(sentence if why is None else why)
 
         self._parts = [f"{self.thing}: {self.why}"]
 

@@ -10,6 +10,7 @@ import click
 from device.calibration.latency import Calibration, read_calibration, write_calibration
 from device.commands.options import settings_file
 from device.errors import UserError
+from device.printable import printable
 from device.settings.config import Config, read_config
 from device.status.schema import read_status
 from device.system.paths import run_dir
@@ -41,7 +42,7 @@ def calibrate(path: Path, input_: str | None) -> None:
         raise UserError(f"{error.filename} cannot be written ({error.strerror}): run it with sudo.") from None
     for line in _lines(made, config):
         click.echo(line)
-    click.echo(f"kept in {kept}; restart the box to use it")
+    click.echo(printable(f"kept in {kept}; restart the box to use it"))
 
 
 def _with_input(config: Config, name: str | None) -> Config:

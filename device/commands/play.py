@@ -27,6 +27,7 @@ from device.files.results import Outputs
 from device.files.sound_file import SoundFile, check_present
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
+from device.printable import printable
 from device.recording.capture import how_captured
 from device.settings.choices import (
     AS_FITTED,
@@ -280,7 +281,7 @@ def _progress(request: Request, seconds: float) -> Iterator[Progress]:
     except ImportError:
         raise missing_extra("tqdm", "play") from None
     form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s [{remaining} left]"
-    with tqdm(total=seconds, desc=request.input.name, bar_format=form, file=sys.stderr, leave=False) as bar:
+    with tqdm(total=seconds, desc=printable(request.input.name), bar_format=form, file=sys.stderr, leave=False) as bar:
 
         def show(done: float) -> None:
             bar.update(done - bar.n)
@@ -289,7 +290,7 @@ def _progress(request: Request, seconds: float) -> Iterator[Progress]:
 
 
 def _title(request: Request, performance: Performance) -> str:
-    return f"{request.input.name}: {_counts(performance)}"
+    return f"{printable(request.input.name)}: {_counts(performance)}"
 
 
 def _counts(performance: Performance) -> str:

@@ -15,6 +15,7 @@ import click
 from device.bundles.slots import NAMES, LockedError, Slots
 from device.errors import UserError
 from device.flash.unpack import LARGEST_ARCHIVE
+from device.printable import printable
 from device.system.paths import NAME
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -77,8 +78,8 @@ def contents(slots: Slots) -> dict[str, Any]:
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
         text = json.loads((folder / "manifest.json").read_bytes())
-        return {key: text[key] for key in ("name", "version", "created")}
-    except (OSError, ValueError, KeyError, TypeError):
+        return {key: printable(str(text[key])) for key in ("name", "version", "created")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 
@@ -117,7 +118,7 @@ def _run(site: Any, work: Any) -> None:
 
 def _tell(step: str, said: str, **facts: object) -> None:
     try:
-        print(json.dumps({"step": step, "said": said, **facts}), flush=True)
+        print(json.dumps({"step": step, "said": printable(said), **facts}), flush=True)
     except OSError:
         # the reader is gone, but the work continues
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-import sys
 import threading
 from pathlib import Path
 
 import click
 
 from device.commands.options import settings_file
+from device.service.journal import log_to_stderr
 from device.settings.config import read_config
 
 
@@ -23,7 +22,7 @@ def synth(path: Path) -> None:
     """
     from device.outputs.synth_process import run_synth
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="lefthand: %(message)s")
+    log_to_stderr()
     config = read_config(path)
     if not config.plays_synth:
         click.echo('lefthand: [play] sound = "midi": there is nothing for the synthesiser to do', err=True)

@@ -9,6 +9,7 @@ import click
 from device.bundles.bundle import Bundle, default_bundle
 from device.bundles.manifest import MANIFEST
 from device.bundles.signature import SIGNATURE, SIGNERS, check_signature
+from device.printable import printable
 
 
 @click.command()
@@ -26,7 +27,7 @@ def verify(bundle: Path, signers: Path | None) -> None:
     folder = bundle.resolve()
     click.echo(f"signature   {_signed(folder, signers)}")
     for line in lines_of(Bundle.open(folder)):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _signed(folder: Path, signers: Path | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from device.printable import printable
+
 Level: TypeAlias = Literal["good", "notice", "broken"]
 
 
@@ -20,7 +22,7 @@ class Finding:
     def line(self, width: int) -> str:
         """The finding as a line of text, with the name padded to `width` characters."""
         mark = {"good": "ok ", "notice": "-- ", "broken": "NOT"}[self.level]
-        return f"{mark} {self.name:<{width}}  {self.text}" + (f" {self.remedy}" if self.remedy else "")
+        return printable(f"{mark} {self.name:<{width}}  {self.text}" + (f" {self.remedy}" if self.remedy else ""))
 
 
 def good(name: str, text: str) -> Finding:

@@ -12,6 +12,7 @@ from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
 from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
 from device.files.sound_file import check_present
+from device.printable import printable
 
 _SHORTEST_TICKS = 1
 """Shortest length of a written note in ticks. With 0 its note-off could come before its note-on."""
@@ -65,7 +66,7 @@ class MidiInput:
                 raise UserError(f"{self.path} has several tracks with notes: choose one with --track: {listing}.")
             return playable[0]
         found = [p for p in playable if str(p.number) == wanted.strip()] or [
-            p for p in playable if p.name.casefold() == wanted.strip().casefold()
+            p for p in playable if p.name.casefold() == printable(wanted.strip()).casefold()
         ]
         if len(found) != 1:
             which = "no track" if not found else "more than one track"
@@ -238,7 +239,7 @@ def _parts(tracks: list[list[tuple[int, mido.Message]]], tempo_map: TempoMap) ->
     parts: list[Part] = []
     for number, track in enumerate(tracks):
         channels = sorted({m.channel for _, m in track if m.type == "note_on" and m.velocity > 0})
-        name = next((m.name.strip() for _, m in track if m.type == "track_name"), "")
+        name = next((printable(m.name.strip()) for _, m in track if m.type == "track_name"), "")
         groups = [(number, name, channels)]
         if len(tracks) == 1:
             groups = [(channel + 1, f"channel {channel + 1}", [channel]) for channel in channels]

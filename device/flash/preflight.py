@@ -16,6 +16,7 @@ from pathlib import Path
 from device.bundles.bundle import Bundle
 from device.bundles.golden import SLOWEST, verify
 from device.errors import BundleError, UserError
+from device.printable import printable
 
 LIMIT_S = 60.0
 """Longest time in seconds for the self-test."""
@@ -53,7 +54,7 @@ def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S) 
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
-    lines = [line[:LONGEST_SENTENCE] for line in said.splitlines() if line]
+    lines = [printable(line[:LONGEST_SENTENCE]) for line in said.splitlines() if line]
     if child.returncode == REFUSED and lines:
         raise BundleError(lines[-1])
     if child.returncode != 0:
@@ -70,7 +71,7 @@ def _main(folder: Path, slowest: float) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         for line in verify(Bundle.open(folder), slowest=slowest):
-            print(line, flush=True)
+            print(printable(line), flush=True)
     except UserError as error:
         print(error, flush=True)
         return REFUSED

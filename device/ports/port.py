@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from device.errors import PortKind, UnavailableError
+from device.printable import printable
 
 INPUT: Final = "MIDI input"
 OUTPUT: Final = "MIDI output"
@@ -21,14 +22,17 @@ API_NAMES = {"JACK Audio Connection Kit": "JACK", "Jack": "JACK"}
 
 @dataclass(frozen=True)
 class Port:
-    """A MIDI port or a sound input. `api` is its system (ALSA or JACK), which gives it `name` and `index`."""
+    """A MIDI port or a sound input. `api` is its system (ALSA or JACK), which gives it `name` and `index`.
+
+    `name` may hold any character, because another program can choose it. The text of a port is printable.
+    """
 
     name: str
     api: str
     index: int
 
     def __str__(self) -> str:
-        return f"{self.name} [{self.api}]"
+        return f"{printable(self.name)} [{self.api}]"
 
 
 @dataclass(frozen=True)

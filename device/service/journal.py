@@ -9,6 +9,8 @@ import syslog
 from collections.abc import Callable
 from typing import Any
 
+from device.printable import printable
+
 LOGGER = "lefthand"
 FIELDS = "journal"
 """`log.info(..., extra={FIELDS: {"LEFTHAND_STATE": "waiting"}})` adds these fields to the journal entry."""
@@ -23,10 +25,31 @@ def log_to_journal_or_stderr() -> None:
     """Set up the log of `lefthand run`."""
     send = _journal() if _stderr_is_the_journal() else None
     if send is None:
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="lefthand: %(message)s")
+        log_to_stderr()
     else:
         # the journal entry has fields for level and name, so the text repeats neither
-        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[JournalHandler(send)])
+        handler: logging.Handler = JournalHandler(send)
+        handler.setFormatter(PrintableFormatter("%(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def log_to_stderr() -> None:
+    """Set up the log of a program whose stderr a person reads."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("lefthand: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+class PrintableFormatter(logging.Formatter):
+    """Formats a record as printable text: one line, and one more for each line of a traceback."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return the line of `record`."""
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """Return the lines of a traceback."""
+        return "\n".join(map(printable, super().formatException(ei).splitlines()))
 
 
 class JournalHandler(logging.Handler):

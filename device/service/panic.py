@@ -17,6 +17,7 @@ from pathlib import Path
 from device.errors import UserError
 from device.outputs.silencing import controls_bytes, silencing_bytes
 from device.ports.midi_ports import open_output
+from device.printable import printable
 from device.settings.config import DEFAULT_PATH, Config, read_config
 from device.system.paths import run_dir
 
@@ -35,7 +36,7 @@ def main(path: Path = DEFAULT_PATH) -> int:
     runs this as its last command."""
     sentences = silence_all(path, run_dir())
     for sentence in sentences:
-        print(f"lefthand: {sentence}", file=sys.stderr)
+        print(f"lefthand: {printable(sentence)}", file=sys.stderr)
     return FAILED if sentences and "SERVICE_RESULT" not in os.environ else 0
 
 

@@ -12,6 +12,8 @@ import socket
 import struct
 import time
 
+from device.printable import printable
+
 LONGEST_US = 300_000
 """Longest time in microseconds that a send may wait while systemd does not read."""
 PINGS_A_LIMIT = 4
@@ -36,8 +38,9 @@ class Systemd:
         self._tell("READY=1")
 
     def status(self, text: str) -> None:
-        """Send the status line that `systemctl status` shows."""
-        self._tell(f"STATUS={text}")
+        """Send the status line that `systemctl status` shows. Only printable text is sent."""
+        # a line feed would begin another message, such as WATCHDOG=trigger
+        self._tell(f"STATUS={printable(text)}")
 
     def alive(self) -> None:
         """Ping the watchdog if the last ping is older than a ping period. Called after every finished hop."""

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from device.printable import printable
+
 FILE = "status.json"
 SCHEMA = 1
 NOTES_SHOWN = 16
@@ -155,6 +157,7 @@ _Part = TypeVar("_Part")
 
 
 def _known(kind: type[_Part], data: dict[str, Any]) -> dict[str, Any]:
-    """The entries of `data` that are fields of `kind`. A newer lefthand may have written others."""
+    """The entries of `data` that are fields of `kind`, with printable texts. A newer lefthand may write others."""
     names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    return {name: value for name, value in data.items() if name in names}
+    shown = {name: printable(value) if isinstance(value, str) else value for name, value in data.items()}
+    return {name: value for name, value in shown.items() if name in names}

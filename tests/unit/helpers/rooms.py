@@ -39,26 +39,27 @@ DEVICE_ROOMS = {
     "clock": Row("", "errors"),
     "left_hand": Row("clock settings", "events"),
     "settings": Row("clock", "errors"),
-    "ports": Row("", "errors"),
+    "ports": Row("", "errors printable"),
     "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
-    "files": Row("clock hearing system", "engine errors events"),
+    "files": Row("clock hearing system", "engine errors events printable"),
     "recording": Row("files hearing inputs settings", "engine errors events"),
     "bundles": Row("hearing system", "errors version"),
     "live": Row(
         "calibration inputs outputs ports recording settings status system", "engine errors events stream_time"
     ),
     "service": Row(
-        "bundles hearing live outputs ports recording settings status system", "assemble engine errors version"
+        "bundles hearing live outputs ports recording settings status system",
+        "assemble engine errors printable version",
     ),
-    "status": Row(),
+    "status": Row("", "printable"),
     "system": Row(),
     "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),
-    "flash": Row("bundles status system", "errors"),
-    "doctor": Row("bundles calibration clock outputs ports settings status system", "assemble engine errors"),
+    "flash": Row("bundles status system", "errors printable"),
+    "doctor": Row("bundles calibration clock outputs ports settings status system", "assemble engine errors printable"),
     "commands": Row(
         "bundles calibration clock doctor files flash hearing outputs ports recording service settings status system",
-        "assemble engine errors",
+        "assemble engine errors printable",
     ),
 }
 DEVICE_FILES = {
@@ -67,7 +68,8 @@ DEVICE_FILES = {
     "engine": Row("clock hearing left_hand settings", "events"),
     "assemble": Row("bundles clock hearing left_hand settings", "engine errors"),
     "events": Row(),
-    "errors": Row(),
+    "errors": Row("", "printable"),
+    "printable": Row(),
     "stream_time": Row(),
     "version": Row(),
 }

@@ -1,0 +1,23 @@
+"""Makes text from outside safe to show: names of ports, tracks and files, and words of manifests and of other programs.
+
+Such text may hold line feeds and escape codes. systemd would take a line feed for the start of another message, and a
+terminal would obey an escape code.
+"""
+
+from __future__ import annotations
+
+UNPRINTABLE = "?"
+"""Stands for each character that cannot be shown."""
+
+
+def printable(text: str) -> str:
+    """Return `text` as one line without characters that control a terminal.
+
+    A space replaces each run of blanks that holds a line feed, a tab or another blank but the space. UNPRINTABLE
+    replaces each other character that `str.isprintable` refuses: control characters, marks that change the direction
+    of writing, and halves of surrogate pairs.
+    """
+    if text.isprintable():
+        return text
+    words = text.split(" ")
+    return " ".join("".join(c if c.isprintable() else UNPRINTABLE for c in " ".join(word.split())) for word in words)
