@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.util import find_spec
-from pathlib import Path
 
 import click
 
 from device.errors import UserError
-from device.status.schema import FILE, Status, read_status
+from device.status.schema import FILE, Status, read_status, status_age_s
 from device.status.text import lines, one_line, trouble
 from device.system.paths import run_dir
 
@@ -53,18 +52,11 @@ def _read() -> tuple[Status, float]:
     folder = run_dir()
     told = read_status(folder)
     if told is None:
+        where = "no folder for it" if folder is None else f"no status in {folder / FILE}"
         raise UserError(
-            f"No box runs here (no status in {folder / FILE}): start it with `sudo systemctl start lefthand`, "
-            f"or `lefthand run --wait`."
+            f"No box runs here ({where}): start it with `sudo systemctl start lefthand`, or `lefthand run --wait`."
         )
-    return told, _age_s(folder / FILE)
-
-
-def _age_s(path: Path) -> float:
-    try:
-        return max(0.0, time.time() - path.stat().st_mtime)
-    except OSError:
-        return 0.0
+    return told, status_age_s(folder) or 0.0
 
 
 def _as_json(told: Status, age_s: float) -> str:

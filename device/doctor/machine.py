@@ -26,7 +26,7 @@ from device.ports.midi_ports import midi_inputs, midi_outputs
 from device.ports.port import Port, SoundInput
 from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
 from device.status.hop_times import HopTimes
-from device.status.schema import FILE, Status, read_status
+from device.status.schema import Status, read_status, status_age_s
 from device.system.paths import run_dir, state_dir
 from device.system.realtime import ask_for_fifo, settled
 
@@ -103,13 +103,8 @@ class Machine:
 
     def status(self) -> tuple[Status, float] | None:
         """Status of the running box and its age in seconds. None if there is none."""
-        status = read_status(run_dir())
-        if status is None:
-            return None
-        try:
-            return status, time.time() - (run_dir() / FILE).stat().st_mtime
-        except OSError:
-            return None
+        status, age_s = read_status(run_dir()), status_age_s(run_dir())
+        return None if status is None or age_s is None else (status, age_s)
 
     def calibration(self) -> Calibration | None:
         """The stored calibration. None if there is none."""

@@ -61,7 +61,7 @@ def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Outcome:
 def _written(run: Path) -> int:
     """Modification time of the status file in ns, which changes even if the content does not. -1 without a file."""
     try:
-        return (run / FILE).stat().st_mtime_ns
+        return (run / FILE).lstat().st_mtime_ns
     except OSError:
         return -1
 

@@ -62,10 +62,10 @@ class Daemon:
     """Runs one session after another until SIGTERM.
 
     `make` reads the settings and builds the engine. It raises UserError if they cannot be used. `folder` is the folder
-    of the status file. `record` gives a new recording folder for each session.
+    of the status file, None for no status. `record` gives a new recording folder for each session.
     """
 
-    def __init__(self, make: Callable[[], Setup], folder: Path, record: Capture | None = None) -> None:
+    def __init__(self, make: Callable[[], Setup], folder: Path | None, record: Capture | None = None) -> None:
         self._make, self._folder, self._record = make, folder, record
         self._notify, self._signals, self._monitor = Systemd(), Signals(), Monitor()
         self._outputs, self._inputs = MidiPorts(output=True), MidiPorts(output=False)

@@ -40,7 +40,7 @@ def main(path: Path = DEFAULT_PATH) -> int:
     return FAILED if sentences and "SERVICE_RESULT" not in os.environ else 0
 
 
-def silence_all(path: Path, folder: Path) -> list[str]:
+def silence_all(path: Path, folder: Path | None) -> list[str]:
     """Silence the ports that the settings in `path` name. Returns one sentence for each failure.
 
     If the settings cannot be read, the port is taken from the last status in `folder`. All keys are then released on

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields
+import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
-from device.printable import printable
+from device.status.decode import decode
+from device.system.untrusted_files import own_folder, read_small, replace_file
 
 FILE = "status.json"
 SCHEMA = 1
@@ -22,6 +24,9 @@ PERIOD_S = 0.25
 """Seconds between two writes of the file by a running box."""
 STALE_S = 3.0
 """A box whose file is older than this, in seconds, hangs or was killed. It is twelve write periods."""
+
+LARGEST_PID = 2**31 - 1
+"""Largest number of the C type pid_t. A larger number is not that of a process."""
 
 State: TypeAlias = Literal["starting", "waiting", "playing", "stopping"]
 
@@ -122,28 +127,34 @@ class Status:
 
 
 def write_status(folder: Path, status: Status) -> None:
-    """Replace the file in `folder`. Makes the folder if it is missing. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{FILE}.new"
-    beside.write_text(json.dumps(asdict(status)) + "\n", encoding="utf-8")
-    beside.replace(folder / FILE)
+    """Replace the file in `folder`. Makes the folder if it is missing.
 
-
-def read_status(folder: Path) -> Status | None:
-    """The last status in the run directory `folder`. None if there is no file or it cannot be read."""
+    Raises OSError, also if the folder belongs to another account: that account could put a link in place of the file.
+    """
+    descriptor = own_folder(folder)
     try:
-        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        if data["schema"] != SCHEMA:
-            return None
-        known = _known(Status, data)
-        parts = {"bundle": BundleStatus, "audio": AudioStatus, "midi": MidiStatus, "hop": HopStatus}
-        for name, kind in parts.items():
-            if name in known:
-                known[name] = kind(**_known(kind, known[name]))
-        for name in ("heard", "played"):
-            known[name] = [NoteStatus(**_known(NoteStatus, note)) for note in known.get(name, [])]
-        return Status(**known)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        replace_file(descriptor, FILE, json.dumps(asdict(status)).encode() + b"\n")
+    finally:
+        os.close(descriptor)
+
+
+def read_status(folder: Path | None) -> Status | None:
+    """The last status in the run directory `folder`. None if there is no file or folder, or it cannot be read."""
+    if folder is None:
+        return None
+    try:
+        data = json.loads(read_small(folder / FILE))
+        status: Status = decode(Status, data)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return status if status.schema == SCHEMA and 0 < status.pid <= LARGEST_PID else None
+
+
+def status_age_s(folder: Path | None) -> float | None:
+    """Age in seconds of the status file in `folder`. None if there is no file. At least 0."""
+    try:
+        return None if folder is None else max(0.0, time.time() - (folder / FILE).lstat().st_mtime)
+    except OSError:
         return None
 
 
@@ -151,13 +162,3 @@ def remove_status(folder: Path) -> None:
     """Remove the file, because the box has ended."""
     with contextlib.suppress(OSError):
         (folder / FILE).unlink(missing_ok=True)
-
-
-_Part = TypeVar("_Part")
-
-
-def _known(kind: type[_Part], data: dict[str, Any]) -> dict[str, Any]:
-    """The entries of `data` that are fields of `kind`, with printable texts. A newer lefthand may write others."""
-    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    shown = {name: printable(value) if isinstance(value, str) else value for name, value in data.items()}
-    return {name: value for name, value in shown.items() if name in names}

@@ -17,13 +17,16 @@ log = logging.getLogger("lefthand")
 class Reporter:
     """Writes the status that `status` returns into `folder`, from construction until `close`.
 
-    If the file cannot be written, one warning is logged. `failed` is called with any other error.
+    If the file cannot be written, or if `folder` is None, one warning is logged. `failed` is called with any other
+    error.
     """
 
-    def __init__(self, folder: Path, status: Callable[[], Status], failed: Callable[[Exception], None]) -> None:
+    def __init__(self, folder: Path | None, status: Callable[[], Status], failed: Callable[[Exception], None]) -> None:
         self._folder, self._status, self._failed = folder, status, failed
         self._closing = threading.Event()
         self._told = False
+        if folder is None:
+            log.warning("there is no folder for the status that belongs to this account alone: playing goes on")
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
         self._thread.start()
 
@@ -31,7 +34,8 @@ class Reporter:
         """Stop the thread and remove the file, at a normal end of the box."""
         self._closing.set()
         self._thread.join(JOIN_S)
-        remove_status(self._folder)
+        if self._folder is not None:
+            remove_status(self._folder)
 
     def _run(self) -> None:
         try:
@@ -42,6 +46,8 @@ class Reporter:
             self._failed(error)
 
     def _write(self) -> None:
+        if self._folder is None:
+            return
         try:
             write_status(self._folder, self._status())
             self._told = False

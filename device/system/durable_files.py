@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def sync_folder(folder: Path) -> None:
@@ -24,7 +24,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file to the disk. Its name is safe only after `sync_folder` of its folder."""
+    """Write a new file to the disk, in place of one of that name. Its name is safe only after `sync_folder`."""
+    # a file that is already there could be a link to another
+    path.unlink(missing_ok=True)
     descriptor = os.open(path, _NEW, 0o644)
     try:
         left = memoryview(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 NAME = "lefthand"
@@ -28,22 +29,44 @@ def state_dir() -> Path:
     It is systemd's $STATE_DIRECTORY, or the service's folder if that exists, otherwise $XDG_STATE_HOME/lefthand.
     The folder may not exist yet.
     """
+    if given := _first("STATE_DIRECTORY"):
+        return given
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return _given("STATE_DIRECTORY", SERVICE_STATE, home)
+    return SERVICE_STATE if SERVICE_STATE.is_dir() else home / NAME
 
 
-def run_dir() -> Path:
-    """The folder that is empty after a reboot. It holds the status of the running box.
+def run_dir() -> Path | None:
+    """The folder of the running box's status. It may not exist yet.
 
-    It is systemd's $RUNTIME_DIRECTORY, or the service's folder if that exists, otherwise $XDG_RUNTIME_DIR/lefthand.
-    The folder may not exist yet.
+    It is systemd's $RUNTIME_DIRECTORY, or the service's folder if that exists. Otherwise it is in a folder that belongs
+    to this account: $XDG_RUNTIME_DIR/lefthand, or `run` in the state folder at home. None if there is no such folder. A
+    folder that other accounts share, such as /tmp, is never used, because they could put links there.
     """
-    return _given("RUNTIME_DIRECTORY", SERVICE_RUN, Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp"))  # noqa: S108
+    if given := _first("RUNTIME_DIRECTORY"):
+        return given
+    if SERVICE_RUN.is_dir():
+        return SERVICE_RUN
+    session = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent")
+    if _is_own(session):
+        return session / NAME
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home / ".local" / "state" / NAME / "run" if _is_own(home) else None
 
 
-def _given(variable: str, service: Path, home: Path) -> Path:
+def _first(variable: str) -> Path | None:
     # systemd separates several folders with colons, and the first is the one for lefthand
     given = os.environ.get(variable, "").split(":")[0]
-    if given:
-        return Path(given)
-    return service if service.is_dir() else home / NAME
+    return Path(given) if given else None
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether `folder` exists, belongs to this account, and no other account may write into it."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    shared = stat.S_IWGRP | stat.S_IWOTH
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & shared

@@ -52,7 +52,7 @@ DEVICE_ROOMS = {
         "bundles hearing live outputs ports recording settings status system",
         "assemble engine errors printable version",
     ),
-    "status": Row("", "printable"),
+    "status": Row("system", "printable"),
     "system": Row(),
     "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),
     "flash": Row("bundles status system", "errors printable"),

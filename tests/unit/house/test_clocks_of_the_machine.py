@@ -12,7 +12,7 @@ OF_DAY = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datet
 ONLY_SHOWN = {
     "service/daemon.py",
     "bundles/slots.py",
-    "commands/status.py",
+    "status/schema.py",
     "calibration/measure.py",
     "doctor/machine.py",
 }

@@ -38,10 +38,29 @@ def test_there_is_none_before_the_first_and_after_the_last(tmp_path: Path) -> No
     assert read_status(tmp_path) is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 2}', '{"schema": 1}', '{"schema": 1, "heard": 3}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"schema": 2}', '{"schema": 1}', '{"schema": 1, "heard": 3}', "\x00", "[" * 50_000),
+        '{"state": "playing", "message": "", "since": "", "pid": "1", "version": "1"}',
+        '{"state": "playing", "message": "", "since": "", "pid": 99999999999999999999, "version": "1"}',
+        '{"state": "playing", "message": "", "since": "", "pid": -1, "version": "1"}',
+        '{"state": "playing", "message": "", "since": "", "pid": 1, "version": "1", "tempo": "fast"}',
+        '{"state": "singing", "message": "", "since": "", "pid": 1, "version": "1"}',
+    ],
+)
 def test_a_file_that_is_none_counts_as_none(text: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(text)
     assert read_status(tmp_path) is None
+
+
+def test_without_a_folder_it_is_said_once_and_playing_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    failures: list[Exception] = []
+    Reporter(None, lambda: STATUS, failures.append).close()
+    assert [record.message for record in caplog.records] == [
+        "there is no folder for the status that belongs to this account alone: playing goes on"
+    ]
+    assert not failures and read_status(None) is None
 
 
 def test_what_a_newer_box_tells_beyond_is_left_out(tmp_path: Path) -> None:

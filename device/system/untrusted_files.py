@@ -1,0 +1,58 @@
+"""Reads and writes files in places where another account or a broken program may have put something else.
+
+A link could lead to a file of this account, a pipe could block without end, and a large file could fill the memory.
+All functions raise OSError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+SMALL = 64 * 2**10
+"""Bytes. Status, calibration and settings are far smaller."""
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def read_small(path: Path, most: int = SMALL) -> bytes:
+    """Return the content of the plain file `path`, of at most `most` bytes. Follows no link and waits for no pipe."""
+    with os.fdopen(os.open(path, _READ), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most} bytes", str(path))
+    return content
+
+
+def own_folder(path: Path) -> int:
+    """Open the folder `path` and return its descriptor, for the argument `dir_fd` of other calls.
+
+    Makes the folder with the mode 0700 if it is missing. Raises PermissionError if it belongs to another account, or if
+    other accounts may write into it.
+    """
+    with contextlib.suppress(FileExistsError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700)
+    descriptor = os.open(path, _FOLDER)
+    found = os.fstat(descriptor)
+    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        os.close(descriptor)
+        raise PermissionError(errno.EPERM, "it does not belong to this account alone", str(path))
+    return descriptor
+
+
+def replace_file(folder: int, name: str, content: bytes) -> None:
+    """Replace the file `name` in the opened folder `folder` by `content`. A reader sees the old or the new file."""
+    beside = f".{name}.new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(beside, dir_fd=folder)
+    with os.fdopen(os.open(beside, _NEW, 0o644, dir_fd=folder), "wb") as file:
+        file.write(content)
+    os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
