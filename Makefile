@@ -4,14 +4,14 @@ DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := out
-# against real servers: a machine that stops for a second fails a test once, a fault of ours twice
+# tests against real servers run a second time if they fail: a busy machine may stop for a second, but not twice
 REAL := $(BIN)/python -m pytest --reruns 1
 export LEFTHAND_DATA := $(DATA)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man soak lint train export listen evaluate peers clean
 
-help: ## this list
+help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.play: pyproject.toml deploy/system-packages.sh
@@ -30,85 +30,85 @@ $(VENV)/.deploy: $(VENV)/.play
 	$(BIN)/pip install --quiet --editable '.[play,deploy]'
 	@touch $@
 
-setup: $(VENV)/.all ## everything a workstation needs, into .venv
+setup: $(VENV)/.all ## installs everything that a workstation needs, into .venv
 
-demo: $(VENV)/.play ## hear a left hand: plays the demo recording, writes out/demo
+demo: $(VENV)/.play ## plays the demo recording and writes both hands to out/demo
 	@mkdir -p $(OUT)/demo
 	$(BIN)/lefthand play demo/right-hand.flac --progress --midi $(OUT)/demo/left-hand.mid --notes $(OUT)/demo/notes.csv \
 	  --audio $(OUT)/demo/both-hands.wav --plot $(OUT)/demo/roll.png --report $(OUT)/demo/report.json
 	@deploy/after-demo.sh $(OUT)/demo
 
-test: setup ## all tests: unit, ssh (a real sshd), host (a real JACK server), box (systemd; needs root)
+test: setup ## runs all tests: unit, ssh (a real sshd), host (a real JACK server), box (systemd; needs root)
 	$(MAKE) --no-print-directory --jobs=3 --output-sync=target unit ssh box-provision
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target host-patient box-service
 	$(MAKE) --no-print-directory host-quiet
 
-unit: setup ## tests without any device
+unit: setup ## runs the tests that need no device
 	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile
 
-host: setup ## real PortAudio and RtMidi against a JACK server
+host: setup ## runs the tests of PortAudio and RtMidi against a real JACK server
 	$(REAL) tests/host
 
-# the two parts of it: what mostly waits, and what needs a quiet machine
+# the two parts of `host`: tests that mostly wait, and tests that need a quiet machine
 host-patient: setup
 	$(REAL) tests/host -m 'not quiet'
 
 host-quiet: setup
 	$(REAL) tests/host -m quiet
 
-ssh: setup ## flashing against a real sshd: cuts, refusals, trials
+ssh: setup ## runs the tests of flashing against a real sshd: cuts, refusals, trials
 	$(REAL) tests/ssh --numprocesses 3 --dist worksteal
 
-box: setup ## the service under systemd in a box of its own (root; the first time it is built, minutes)
+box: setup ## runs the tests of the service under systemd in a test machine (root; the first run builds it in minutes)
 	$(REAL) tests/box
 
-# the two halves of it: what needs no quiet, and what does
+# the two halves of `box`: tests that need no quiet machine, and tests that do
 box-provision: setup
 	$(REAL) tests/box/test_rig.py tests/box/test_provision.py
 
 box-service: setup
 	$(REAL) tests/box --ignore tests/box/test_rig.py --ignore tests/box/test_provision.py
 
-test-pi: setup ## provision and flash a bare Debian arm64 under qemu (root; an hour or more) [SUITE=trixie]
+test-pi: setup ## provisions and flashes a bare Debian arm64 under qemu (root; an hour or more) [SUITE=trixie]
 	deploy/system-packages.sh pi
 	LEFTHAND_TEST_PI=$(or $(SUITE),bookworm) $(BIN)/python -m pytest tests/pi
 
-flash: $(VENV)/.deploy ## a new bundle to HOST="pi@one pi@two", which play it or go back [BUNDLE=folder]
+flash: $(VENV)/.deploy ## sends a new bundle to HOST="pi@one pi@two"; one that fails is rolled back [BUNDLE=folder]
 	$(BIN)/python -m deploy flash --host '$(HOST)' $(if $(BUNDLE),--bundle '$(BUNDLE)')
 
-rollback: $(VENV)/.deploy ## HOST=… plays the bundle before again
+rollback: $(VENV)/.deploy ## lets HOST=… play its previous bundle again
 	$(BIN)/python -m deploy rollback --host '$(HOST)'
 
-slots: $(VENV)/.deploy ## which bundles HOST=… has, and which one plays
+slots: $(VENV)/.deploy ## lists the bundles of HOST=…, and which one plays
 	$(BIN)/python -m deploy slots --host '$(HOST)'
 
-logs: $(VENV)/.deploy ## what the service on HOST=… logged
+logs: $(VENV)/.deploy ## prints the log of the service on HOST=…
 	$(BIN)/python -m deploy logs --host '$(HOST)'
 
-doctor: $(VENV)/.deploy ## what is wrong with HOST=…
+doctor: $(VENV)/.deploy ## lists the problems of HOST=…
 	$(BIN)/python -m deploy doctor --host '$(HOST)'
 
-keygen: $(VENV)/.deploy ## the key that bundles are signed with, if there is none
+keygen: $(VENV)/.deploy ## makes the key that signs bundles, if there is none
 	$(BIN)/python -m deploy keygen
 
-provision: $(VENV)/.deploy ## make HOST=pi@host the box, or bring it up to date [DRY=1]
+provision: $(VENV)/.deploy ## turns HOST=pi@host into the box, or updates it [DRY=1]
 	$(BIN)/python -m deploy provision --host '$(HOST)' $(if $(DRY),--dry-run)
 
-unprovision: $(VENV)/.deploy ## remove it all from HOST=pi@host, and say what stays [PURGE=1] [DRY=1]
+unprovision: $(VENV)/.deploy ## removes the box's software from HOST=pi@host and lists what it keeps [PURGE=1] [DRY=1]
 	$(BIN)/python -m deploy unprovision --host '$(HOST)' $(if $(PURGE),--purge) $(if $(DRY),--dry-run)
 
-soak: setup ## the long run: 10 minutes live, an hour of music, 10,000 faults; prints the table of docs/soak.md (half an hour)
+soak: setup ## runs 10 minutes live, an hour of music and 10,000 faults; prints the table of docs/soak.md (half an hour)
 	$(BIN)/python -m tests.soak
 
-man: $(VENV)/.play ## docs/lefthand.1 from the commands' own help
+man: $(VENV)/.play ## writes the manual page docs/lefthand.1 from the help of the commands
 	$(BIN)/python -m deploy.manpage
 
-lint: setup ## ruff and mypy
+lint: setup ## runs ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy device training export deploy
 
-train: setup ## both models from DATA=… (half a day on two cores; resumes)
+train: setup ## fits both models from DATA=… (half a day on two cores; can be resumed)
 	$(BIN)/python -m training prepare --data $(DATA)
 	$(BIN)/python -m training banks --data $(DATA)
 	$(BIN)/python -m training scenes --split valid --count 12 --data $(DATA)
@@ -121,21 +121,21 @@ train: setup ## both models from DATA=… (half a day on two cores; resumes)
 	$(BIN)/python -m training gate
 	$(BIN)/python -m training play --steps 700
 
-export: setup ## quantise both fits, check them in both runtimes, write the bundle
+export: setup ## converts both fits to int8, checks them in both runtimes, writes the bundle
 	$(BIN)/python -m export --transcriber .cache/fits/transcriber --accompanist .cache/fits/accompanist --out device/bundles/default
 
-listen: setup ## out/listen/index.html: left hands to listen to, with rolls and panels [INPUTS="my.mid recorded-run/"]
+listen: setup ## writes out/listen/index.html: left hands to listen to, with piano rolls and figures [INPUTS="my.mid recorded-run/"]
 	$(BIN)/python -m training listen $(INPUTS)
 
-evaluate: setup peers ## the figures, from the shipped .tflite files, beside Basic Pitch
+evaluate: setup peers ## measures the shipped .tflite files and Basic Pitch
 	$(BIN)/python -m training evaluate hearing --data $(DATA)
 	$(BIN)/python -m training evaluate playing --data $(DATA)
 
-peers: $(VENV)/.peers ## Basic Pitch, to compare with
+peers: $(VENV)/.peers ## installs Basic Pitch for the comparison
 
 $(VENV)/.peers: $(VENV)/.all
 	$(BIN)/pip install --quiet --no-deps basic-pitch==0.4.0
 	@touch $@
 
-clean: ## what demo and builds left (never .cache)
+clean: ## removes the files of demo and builds (never .cache)
 	rm -rf $(OUT) build dist *.egg-info

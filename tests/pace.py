@@ -1,8 +1,8 @@
-"""How fast this machine is at the moment, so that a limit in seconds holds on a slow or busy one too.
+"""Measures how slow this machine is at the moment, so that limits in seconds can be adapted to it.
 
-A limit of the box in seconds was chosen on the reference machine, two x86-64 cores of 2026. Another machine, or one
-with other work to do, takes longer for everything that the box does. So a fixed piece of work is timed after what the
-test has timed, and a limit grows by as much as that piece takes longer than on the reference machine. It never shrinks.
+The limits were chosen on the reference machine, two x86-64 cores of 2026. Another machine, or a busy one, takes longer
+for everything that the box does. So after a test has timed the box, it times a fixed piece of work. If that work takes
+twice as long as on the reference machine, the limit is doubled. A limit never becomes shorter.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import sys
 import time
 
 WORK = "import json\nfor _ in range(4): json.loads(json.dumps(list(range(30_000))))\nsum(i * i for i in range(300_000))"
-"""The start of a process, imports, memory and arithmetic, as in the start of the box."""
+"""The fixed piece of work: imports, memory and arithmetic in a new process, like the start of the box."""
 REFERENCE_S = 0.1
-"""Seconds that WORK takes on an idle reference machine: 0.077 s of processor time, and a margin."""
+"""Seconds that WORK takes on an idle reference machine: 0.077 s of processor time, plus a margin."""
 RUNS = 3
+"""Number of times that WORK is timed. The slowest run counts."""
 
 
 def slower() -> float:
-    """How many times longer than on the reference machine everything takes now, at least 1: the worst of some runs."""
+    """Return how many times longer WORK takes now than on the reference machine, at least 1."""
     return max(1.0, max(_work_s() for _ in range(RUNS)) / REFERENCE_S)
 
 
 def within(limit_s: float) -> float:
-    """The limit in seconds that holds on this machine now, for a limit of the reference machine."""
+    """Return the limit in seconds for this machine now. `limit_s` is the limit for the reference machine."""
     return limit_s * slower()
 
 

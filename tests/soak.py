@@ -30,9 +30,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "host"), str(ROOT / "tests" / "u
 
 DEMO = ROOT / "demo" / "right-hand.flac"
 SETTLED = 0.1
-"""Memory is judged after this share of the time. By then every buffer has reached its size."""
+"""Share of the time after which the growth of memory is measured. By then every buffer has reached its size."""
 DUE_MS = 5.0
+"""Limit in milliseconds for the 99th percentile of how far messages are from their due times."""
 READY_S = 2.0
+"""Limit in seconds from the start of the process to READY."""
 LATE = 4.0
 """If an idle thread is late by more than a quarter of a limit, the limit is this many times its lateness."""
 HOP_OVER_MODEL = 20.0
@@ -99,7 +101,7 @@ def live(seconds: float, folder: Path) -> list[Figure]:
         for _ in watched.each_second(seconds):
             status = box.status
             watched.take(status.rss_mb, status.fds, status.clients or 0)
-        # a server that a busy machine stopped is behind with the tape
+        # on a busy machine the server may stop for a while, and then the tape ends later
         tape.wait_for("over")
         status = box.status
         late = bare.late_ms()
@@ -151,7 +153,7 @@ def live(seconds: float, folder: Path) -> list[Figure]:
 
 
 class _Watched:
-    """Samples a process once a second."""
+    """Records memory, file descriptors and MIDI clients of a process once a second, and its processor time."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -277,7 +279,7 @@ def full_speed(seconds: float) -> list[Figure]:
 
 
 def faults(count: int, seed: int) -> list[Figure]:
-    """Inject `count` random faults at the seams. Raises AssertionError at the first that does harm."""
+    """Inject `count` random faults between box and devices. Raises AssertionError at the first that does harm."""
     from device.live.monitor import memory_mb, open_files
     from tests.unit.helpers.seams import FAULTS, Stage, fault, seams
 

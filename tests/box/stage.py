@@ -20,7 +20,7 @@ STATUS = "/run/lefthand/status.json"
 RIG = "/opt/rig"
 JACK_ENV = ("JACK_DEFAULT_SERVER=box", "JACK_NO_START_SERVER=1", "ALSA_CONFIG_PATH=/etc/asound.none")
 NO_CARDS = 'pcm.!default { type null hint { show on description "nothing" } }\nctl.!default { type null }\n'
-"""PortAudio aborts where ALSA's settings name no device at all."""
+"""ALSA settings with a null device. PortAudio aborts if the settings name no device at all."""
 KEYS = """
 [audio]
 input = "midi"
@@ -31,7 +31,7 @@ output = "synth in"
 mode = "fixed"
 tempo = 120
 """
-"""The right hand from a keyboard, without a count-in."""
+"""Settings: the right hand comes from a keyboard, without a count-in."""
 RIGHT_HAND = (72, 76, 79, 76)
 BEAT_S = 0.5
 LISTENS_S = 3.0

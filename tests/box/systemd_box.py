@@ -46,7 +46,7 @@ def why_not() -> str:
 
 
 def until(what: str, true: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
-    """Wait until `true` returns something and return it. Raises AssertionError with `what` if it never does."""
+    """Call `true` until it returns a true value, and return that. Raises AssertionError with `what` on a timeout."""
     end_s = time.monotonic() + patience_s
     while not (found := true()):
         if time.monotonic() > end_s:
@@ -82,7 +82,7 @@ class Box:
             raise
 
     def _init(self) -> int:
-        """The pid of systemd, 0 until it exists."""
+        """Return the pid of systemd, or 0 until it exists."""
         if self._unshare.poll() is not None:
             raise AssertionError(f"the box does not boot: {self.console}")
         for pid in _children(self._unshare.pid):

@@ -99,7 +99,7 @@ def test_a_processor_at_a_seventh_of_its_speed_is_told_and_no_note_hangs(
 
 @pytest.fixture
 def synthesiser(stage: Stage, synth: Player) -> Iterator[None]:
-    """The left hand goes to the synthesiser's unit too."""
+    """Let the synthesiser's unit play the left hand too."""
     stage.drop_in("jack", (HERE / "jack.conf").read_text(), unit=SYNTH)
     stage.configure(BOTH)
     stage.box.run("systemctl", "enable", "--quiet", SYNTH)

@@ -1,4 +1,4 @@
-"""Our wheel unchanged, and broken in the ways in which an update can be broken."""
+"""Our wheel, unchanged and with the defects that an update can have."""
 
 from __future__ import annotations
 

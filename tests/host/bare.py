@@ -1,6 +1,6 @@
-"""Measures this machine alone: how late a real-time thread wakes that only sleeps.
+"""Measures how late this machine wakes a real-time thread that only sleeps.
 
-It says `ready`; a line on stdin is answered with its lateness since, as JSON of milliseconds, and ends it.
+It prints `ready`. On a line on stdin it prints the lateness since then, as JSON in milliseconds, and ends.
 """
 
 from __future__ import annotations

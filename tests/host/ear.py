@@ -1,7 +1,7 @@
 """Measures the sound level at JACK's audio ports. Usage: `ear.py PORT_PATTERN`.
 
-It reads lines from stdin; each asks for the peak of what was heard on the ports that fit the pattern since the line
-before, and is answered with that number. Ports that come are listened to as they do. It ends when stdin does.
+For each line on stdin it prints the peak level since the previous line, over all ports that match the pattern. New
+ports are included as soon as they appear. It ends when stdin closes.
 """
 
 from __future__ import annotations

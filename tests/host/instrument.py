@@ -1,11 +1,14 @@
 """A MIDI instrument with the ports NAME:in and NAME:out: usage `instrument.py NAME [--echo] [--sensing]`.
 
-It reads lines of JSON from stdin and answers each with one: {"play": [[seconds, kind, note, velocity], ...]}
-plays, and answers when it is done with the monotonic seconds at which it sent each (of kinds such as `clock` and
-`start` neither note nor velocity counts);
-{"received": true} answers with all that it has received, as [monotonic seconds, kind, note, velocity], controllers
-as kind `control_change` with number and value. With --echo it sends back whatever it receives, at once. With
---sensing it receives Active Sensing too. It ends when stdin does.
+It reads lines of JSON from stdin and answers each with one line:
+
+    {"play": [[seconds, kind, note, velocity], ...]}    plays these messages to the end. The answer is the monotonic
+        seconds at which each was sent. Kinds such as `clock` and `start` ignore note and velocity.
+    {"received": true}    The answer is all received messages, as [monotonic seconds, kind, note, velocity]. A
+        controller has the kind `control_change`, its number and its value.
+
+With --echo it sends every received message back at once. With --sensing it receives Active Sensing too. It ends when
+stdin closes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A JACK client `late` that misses periods on request: a line on stdin is how many times, at 20 times a second."""
+"""A JACK client `late` that misses periods on request. A line on stdin gives the number of periods, 20 in a second."""
 
 from __future__ import annotations
 

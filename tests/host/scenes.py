@@ -27,7 +27,7 @@ Gesture = tuple[float, str, int, int]
 
 
 def right_hand(beats: int) -> list[Gesture]:
-    """A count-in, then eighths up and down."""
+    """Return a count-in, then eighths up and down."""
     gestures = []
     onsets = [(i * BEAT_S, 67) for i in range(4)]
     onsets += [((4 + i / 2) * BEAT_S, 72 + (0, 2, 4, 7)[i % 4]) for i in range(2 * beats)]
@@ -37,7 +37,7 @@ def right_hand(beats: int) -> list[Gesture]:
 
 
 def struck(received: list[Gesture]) -> int:
-    """How many keys were struck."""
+    """Return the number of keys struck."""
     return sum(kind == "note_on" for _, kind, _, _ in received)
 
 

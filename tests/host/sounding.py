@@ -1,7 +1,7 @@
-"""An instrument that sounds: the JACK client NAME with a MIDI port `in` and an audio port `out`.
+"""An instrument with sound: the JACK client NAME with a MIDI port `in` and an audio port `out`.
 
-usage: `sounding.py NAME DELAY_MS`. Each note-on sounds a piano's note DELAY_MS after its very frame. It says `ready`,
-and ends when stdin does.
+Usage: `sounding.py NAME DELAY_MS`. Each note-on makes a piano sound that starts exactly DELAY_MS later. It prints
+`ready`, and ends when stdin closes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LENGTH_S = 0.6
 FADE_S = 0.05
 LOWEST, HIGHEST = 60, 84
 NOISE = 1e-4
-"""Level of a quiet input; full scale is 1."""
+"""Level of the noise of a quiet input. Full scale is 1."""
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def tone(pitch: int, rate: int) -> np.ndarray:
-    """A piano's note that begins with its first sample."""
+    """Return a piano's sound that begins with its first sample."""
     sound = render([Note(0.0, LENGTH_S, pitch, 90, 1.0, 0.0, "right")], rate)[:, 0]
     # the silence at the sample's start does not belong to the delay
     first = int(np.flatnonzero(np.abs(sound) > 0.02 * np.abs(sound).max())[0])

@@ -1,7 +1,7 @@
 """Plays a recording in real time as the JACK client `tape`. Usage: `tape.py SOUND [NAME]`.
 
-Says `ready` once its port is there, plays after a line on stdin, says `over` at the end, and then stays,
-silent, until stdin closes.
+It prints `ready` when its port exists, plays after a line on stdin, and prints `over` at the end. Then it stays
+silent until stdin closes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The service under disturbances that do not end it: it plays on, reports them, and no note hangs."""
+"""Disturbances that do not end the service: it plays on and reports them, and no note hangs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from scenes import KEYS, SOUND, Start, right_hand, struck
 from tests.pace import within
 
 BURST = 20
-"""Xruns within a second."""
+"""Number of xruns within a second."""
 OLD_RATE = 44_100
 GIVEN_UP_S = 2.5
 """Limit in seconds. An input without data is given up after one second."""
 BACK_S = 3.0
-"""From its return to playing."""
+"""Limit in seconds from the return of the input to playing."""
 DEMO = REPOSITORY / "demo" / "right-hand.flac"
 
 

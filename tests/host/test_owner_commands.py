@@ -1,4 +1,4 @@
-"""`lefthand doctor` and `lefthand status` beside a box that runs on a JACK server, and beside none."""
+"""`lefthand doctor` and `lefthand status` while a box runs on a JACK server, and while none runs."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ RIGHT_HAND += [((4 + i / 2) * BEAT_S, key) for i, key in enumerate(MELODY)]
 
 @dataclass
 class Take:
-    """A run that is over."""
+    """A finished run."""
 
     status: int
     said: str
@@ -43,7 +43,7 @@ class Take:
 
 @pytest.fixture(scope="module")
 def take(jack: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Take:
-    """A keyboard that plays the right hand and echoes the left; the box is stopped with Ctrl-C."""
+    """Let a keyboard play the right hand and echo the left hand, and stop the box with Ctrl-C."""
     folder = tmp_path_factory.mktemp("take")
     (folder / "lefthand.toml").write_text(SETTINGS)
     gestures = []

@@ -20,13 +20,13 @@ from tests.pace import within
 
 FOOT = KEYS + 'control = "foot out"\n[controls]\narm = "note 20"\n'
 BACK_S = 3.0
-"""From the replug to playing."""
+"""Limit in seconds from the replug to playing."""
 SENSED_S = 0.27
 """Longest gap between two Active Sensing messages: one every 200 ms, and the sender checks every 50 ms."""
 ENDS_S = 1.0
-"""From SIGTERM to the exit."""
+"""Limit in seconds from SIGTERM to the exit."""
 GONE_S = 1.5
-"""The service looks for the ports once a second."""
+"""Limit in seconds until a missing port is reported. The service looks for its ports once a second."""
 
 
 def test_it_is_ready_without_ports_says_what_it_waits_for_and_plays_once_they_come(

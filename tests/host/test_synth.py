@@ -1,4 +1,4 @@
-"""The left hand in the box's own synthesiser: a real FluidSynth on JACK, whose sound is measured."""
+"""The box's own synthesiser plays the left hand. It is a real FluidSynth on JACK, and its sound is measured."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ right_hand = {right_hand}
 BEAT_S = 0.5
 MELODY = [67] * 4 + [72, 74, 76, 79, 77, 76, 74, 72, 71, 72, 74, 67]
 SILENT, AUDIBLE = 1e-4, 5e-3
-"""Peaks, full scale 1."""
+"""Peak levels; full scale is 1."""
 SLACK_S = 0.010
-"""Two JACK clients get messages sent together in the same period or the next, if their threads are on time."""
+"""Limit in seconds between the arrivals of two messages sent together at two JACK clients: at most one period apart."""
 SOUNDS_AGAIN_S = 20.0
 
 

@@ -1,4 +1,4 @@
-"""The virtual Pi, once for each Debian that was asked for: LEFTHAND_TEST_PI=bookworm,trixie."""
+"""The virtual Pi, one for each Debian that the environment names: LEFTHAND_TEST_PI=bookworm,trixie."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def bare(power: Power) -> VirtualPi:
 
 @pytest.fixture(scope="module")
 def provisioned(bare: VirtualPi, key: Path) -> str:
-    """The output of the first provisioning."""
+    """Provision the virtual Pi for the first time and return the output."""
     return deploy(bare, "provision", "--key", str(key), "--ready-within", str(READY_WITHIN_S))
 
 

@@ -27,8 +27,9 @@ TRIGGER = 123457.0
 AT_ONCE, LATER = 2.0, 260.0
 """Two numbers of steps: the first is reached in the self-test, the second only after it."""
 SOUND = 20.0
-"""Above this sum of a frame's levels `nan_on_sound` returns NaN. The sum is 0 in silence and in the frames that the
-self-test gives to the model; it is about 100 in that of a chord."""
+"""Sum of a frame's levels above which `nan_on_sound` returns NaN.
+
+The sum is 0 in silence and in the frames of the self-test. It is about 100 in the frame of a chord."""
 GOLDEN_STEPS = 8
 SLOW_STEPS_TIMED = 5
 SLOW_OVER_ALLOWED = 4.0
@@ -98,7 +99,7 @@ def other_outputs(folder: Path) -> None:
 
 
 def bad_model(fault: str, trigger: float) -> bytes:
-    """The .tflite file of a transcriber whose fault shows after `trigger` steps, or above `trigger` as a level sum."""
+    """Return the .tflite file of a transcriber that fails after `trigger` steps, or above `trigger` as a level sum."""
     content = (BAD_MODELS / f"{fault}.tflite").read_bytes()
     assert content.count(struct.pack("<f", TRIGGER)) == 1
     return content.replace(struct.pack("<f", TRIGGER), struct.pack("<f", trigger))
@@ -130,7 +131,7 @@ def rules_against_slow(rules: str) -> str:
 
 
 def faulty(folder: Path, fault: str, trigger: float) -> None:
-    """A transcriber whose fault shows after `trigger` steps, or (`nan_on_sound`) above `trigger` as a sum of levels."""
+    """Return a transcriber that fails after `trigger` steps, or (`nan_on_sound`) above `trigger` as a sum of levels."""
     content = bad_model(fault, trigger)
     model = StepModel(content)
     arrays = {name: values for name, values in golden(folder).items() if not name.startswith("transcriber/")}

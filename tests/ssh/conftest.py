@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Box]:
-    """A box that plays its shipped bundle."""
+    """Start a box that plays its shipped bundle."""
     with powered(tmp_path / "box") as found:
         yield found
 

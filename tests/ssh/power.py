@@ -171,29 +171,29 @@ def trial_that(good: bool) -> None:
 
 
 def first(folder: Path, one: Path, two: Path) -> None:
-    """The first flash of a new box."""
+    """Make the first flash of a new box."""
     flash(folder, one)
 
 
 def next_one(folder: Path, one: Path, two: Path) -> None:
-    """A flash over another bundle."""
+    """Flash a second bundle over the first."""
     flash(folder, two)
 
 
 def bad_trial(folder: Path, one: Path, two: Path) -> None:
-    """A flash that must be flipped back."""
+    """Flash a bundle that fails its trial, so that the box goes back to the old one."""
     trial_that(False)
     flash(folder, two)
 
 
 def in_parts(folder: Path, one: Path, two: Path) -> None:
-    """A flash whose upload is cut and goes on."""
+    """Flash with an upload that is cut and continued."""
     flash(folder, two, 300_000)
     flash(folder, two)
 
 
 def rolled_back(folder: Path, one: Path, two: Path) -> None:
-    """A rollback to the previous bundle."""
+    """Roll back to the previous bundle."""
     Install(site(folder), NoService(), lambda *_, **__: None).rollback()  # type: ignore[arg-type]
 
 

@@ -162,11 +162,11 @@ class Box:
 
     @property
     def key(self) -> Path:
-        """The key that the box trusts."""
+        """Return the file of the key that the box trusts."""
         return self.folder / "keys" / "flash_key"
 
     def new_key(self, name: str) -> Path:
-        """Another key."""
+        """Make another key and return its file."""
         path = self.folder / "keys" / name
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
         return path

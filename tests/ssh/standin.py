@@ -1,8 +1,8 @@
 """A stand-in for systemd and the daemon of a box: `standin.py supervise FOLDER` starts `standin.py play FOLDER`
 again whenever it ends, and at once when it gets SIGUSR1.
 
-What plays opens the current bundle as `lefthand run` does, steps its transcriber in time on silence and tells its
-status. It really runs the models, so a model that fails after some steps fails here as it would there.
+The player opens the current bundle as `lefthand run` does, runs its transcriber in time on silence and writes its
+status. It really runs the models, so a model that fails after some steps fails here as it does on a box.
 """
 
 from __future__ import annotations

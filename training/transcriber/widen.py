@@ -37,7 +37,10 @@ def widened(config: NetConfig, spec: FeatureSpec, narrow: NetConfig, weights: Pa
 
 
 def _placed(old: NDArray[np.float32], new: NDArray[np.float32], places: list[Places | None]) -> NDArray[np.float32]:
-    """Put `old` at its `places` along each axis of `new`. The old outputs (last axis) get weight 0 from new inputs."""
+    """Return a copy of the weights `new` with the weights `old` written at `places`, given for each axis.
+
+    All other weights that lead to an old output (last axis) are 0, so the old outputs stay the same.
+    """
     where = [np.arange(size) if place is None else place for place, size in zip(places, new.shape, strict=True)]
     out = new.copy()
     out[..., where[-1]] = 0

@@ -1,4 +1,4 @@
-"""The manual page has every command and option, and troff reads it without complaint."""
+"""The manual page lists every command and option, and troff reads it without a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that provisioning installs, and its treatment of a machine's own files."""
+"""Tests of the files that provisioning installs, and of the files of the owner, which it must keep."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_what_is_installed_there_counts_as_it_is() -> None:
 
 def test_a_package_that_does_not_know_its_version_is_the_one_of_the_table() -> None:
     asked, bare = [Requirement("mido>=1.3")], Target("aarch64", (3, 13), (2, 41))
-    # as importlib.metadata reads Trixie's python3-mido
+    # importlib.metadata reads version 0.0.0 from Trixie's python3-mido
     assert payload.packages(asked, replace(bare, distributions={"mido": "0.0.0"})) == payload.packages(asked, bare)
 
 

@@ -1,4 +1,4 @@
-"""Which wheels a Pi needs, decided on a machine of another kind."""
+"""Tests of the choice of wheels for a Pi, made on a machine with another architecture."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def wheel(folder: Path, name: str, version: str, *asks: str) -> Path:
 
 
 class Registry:
-    """Stands for pip: gives what it was asked for by name, and what that asks for without a look at the target."""
+    """Stand-in for pip. It returns the named packages and their dependencies, and ignores the target, like pip."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

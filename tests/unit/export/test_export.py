@@ -1,4 +1,4 @@
-"""Export: the int8 step models against their float originals, in both runtimes; what is refused; what is written."""
+"""Tests of the export: int8 step models match their float originals in both runtimes, errors, and the written files."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_state_goes_back_in_the_numbers_it_came_out_in(toy_bundle: Bundle)
 
 
 def test_a_state_whose_scale_was_widened_is_brought_back(toy_bundle: Bundle) -> None:
-    """The toy transcriber's mean stands beside an unbounded neighbour in a concatenation, as converters dislike."""
+    """The toy transcriber joins its mean and an unbounded tensor, so the converter gives both the same wide scale."""
     assert b"_requantised" in toy_bundle.contents["transcriber.tflite"]
     assert b"_requantised" not in toy_bundle.contents["accompanist.tflite"]
 
@@ -129,7 +129,7 @@ def test_a_head_without_a_threshold_decides_nothing() -> None:
 
 
 def roll(*memory: float) -> list[Pair]:
-    """A roll-out whose state takes these values, the last one never fed."""
+    """Return a roll-out whose state takes these values. The last value is never an input."""
     states = [np.full((1, 1), value, np.float32) for value in (0.0, *memory)]
     return [Pair({"state_a": before}, {"next_a": after}) for before, after in zip(states, states[1:], strict=False)]
 

@@ -22,7 +22,7 @@ RHYTHMS: list[tuple[float, tuple[float, ...]]] = [
     (0.7, (0.5,)),
     (1.5, ()),
 ]
-"""Weights and places of onsets in a beat: quarters, eighths, dotted, sixteenths, off-beats and rests."""
+"""(weight, places of the onsets in a beat) for quarters, eighths, dotted notes, sixteenths, off-beats and rests."""
 COMPOUND: list[tuple[float, tuple[float, ...]]] = [
     (3.0, (0.0,)),
     (3.0, (0.0, 2 / 3)),
@@ -53,10 +53,11 @@ def perform(
     chords: float = 0.3,
     beats_per_bar: int = 4,
 ) -> Performance:
-    """A melody over `beat_s`, of which the first `count_in` beats are tapped; beats after those are the music.
+    """Return a random melody over the beats `beat_s`. The first `count_in` beats are tapped as a count-in.
 
-    Each onset is off by a normal error of s.d. `timing_s`, and decided up to `latest_s` after it; a share `chords` of
-    them are chords of two or three notes spread over up to 30 ms. Bars begin and end on longer notes.
+    Each onset has a normal timing error with standard deviation `timing_s`, and is decided up to `latest_s` seconds
+    later. A share `chords` of the onsets are chords of two or three notes that are spread over up to 30 ms. Onsets on
+    the beat are more frequent on the first beat of a bar.
     """
     onsets: list[float] = list(range(count_in))
     weights = np.array([weight for weight, _ in rhythms])

@@ -96,7 +96,7 @@ def known(performance: Performance, until_s: float) -> list[tuple[float, int, in
 
 
 def melody(bars: int = 8) -> list[Struck]:
-    """A count-in of a bar, then F, G, C and C in broken chords of quarters and eighths."""
+    """Return a count-in of one bar, then the chords F, G, C and C, broken into quarters and eighths."""
     struck = [(beat * TICKS, TICKS - 20, 72) for beat in range(4)]
     for bar in range(1, bars):
         root = (60, 65, 67, 60)[bar % 4]
@@ -106,7 +106,7 @@ def melody(bars: int = 8) -> list[Struck]:
 
 
 def midi(path: Path, struck: Sequence[Struck]) -> tuple[MidiInput, Part]:
-    """A file of one track at 120 quarters a minute, read as `lefthand play` reads it."""
+    """Return a MIDI file with one track at 120 quarters a minute, read as `lefthand play` reads it."""
     timed = [(at, 1, pitch) for at, _, pitch in struck] + [(at + length, 0, pitch) for at, length, pitch in struck]
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(TEMPO))])
     last = 0

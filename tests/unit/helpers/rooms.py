@@ -1,7 +1,7 @@
-"""The rooms and what each may import, as data; and what is found, read from the syntax trees.
+"""Tables of the rooms and of the imports that each may have, and functions that find the imports in the code.
 
-A room is a package with one subject. The tables allow exactly the imports that are found: a change that needs another
-import changes the table in the same commit, and an import that is gone leaves the table too.
+A room is a package with one subject. The tables must equal the imports that are found. A commit that adds or removes
+an import between rooms changes the table too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 LEAST_FILES = {"device": 120, "training": 75, "export": 15, "deploy": 25}
-"""Each package has at least so many Python files: a test that finds fewer has looked in the wrong place."""
+"""Least number of Python files in each package. A test that finds fewer has looked in the wrong place."""
 NO_ROOM = {"utils", "common", "helpers", "misc", "base"}
 """Forbidden names: a room with such a name has no subject."""
 
@@ -101,7 +101,7 @@ DATA_FOLDERS = {"device": {"bundles/default"}, "training": {"fits"}}
 
 
 def files_of(package: str) -> list[Path]:
-    """All Python files of a package."""
+    """Return all Python files of a package."""
     found = sorted((ROOT / package).rglob("*.py"))
     assert len(found) >= LEAST_FILES[package], f"{package} has only {len(found)} files: is this the right folder?"
     return found
@@ -132,7 +132,7 @@ def imports_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def arrows_of(package: str) -> dict[tuple[str, str], list[str]]:
-    """(from, to) -> the lines that import it, for all rooms and files of a package, those to itself left out."""
+    """Return (importing room, imported room) -> lines with the import. Imports within a room are left out."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in files_of(package):
         place = place_of(path)
@@ -144,13 +144,13 @@ def arrows_of(package: str) -> dict[tuple[str, str], list[str]]:
 
 
 def allowed(package: str) -> set[tuple[str, str]]:
-    """(from, to) of all rows of a package's two tables."""
+    """Return every allowed pair (importing room, imported room) of a package's two tables."""
     rooms, files = TABLES[package]
     return {(place, other) for place, row in {**rooms, **files}.items() for other in row.all}
 
 
 def classes_of(path: Path) -> Iterator[str]:
-    """Public classes at the top of a file."""
+    """Return the names of the public classes that a file defines at its top level."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield node.name

@@ -1,7 +1,7 @@
 """A box with a simulated card, ports and engine around a real `Session`, and random faults at these seams.
 
-`fault` breaks one session; `Stage.struck_and_let_go` says whether a note hangs. The sender, the loop and their
-threads are the real ones; only their pauses are shorter.
+`fault` breaks one session, and `Stage.struck_and_let_go` returns whether a note hangs. The sender, the loop and their
+threads are the real ones. Only their pauses are shorter.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PATIENCE_S = 60.0
 
 
 class Card:
-    """A PyAudio with one input, which delivers the test's blocks."""
+    """Stand-in for PyAudio with one input. It delivers the blocks that the test gives."""
 
     def __init__(self) -> None:
         self.active = False
@@ -71,13 +71,13 @@ class Card:
         self.active = False
 
     def deliver(self, block: NDArray[np.float32] | None = None, status: int = 0) -> None:
-        """One block."""
+        """Deliver one block to the box."""
         samples = np.zeros(BLOCK, np.float32) if block is None else block
         self._callback(samples.astype(np.float32).tobytes(), len(samples), {}, status)
 
 
 class Ports:
-    """`MidiPorts` with one output."""
+    """Stand-in for `MidiPorts` with one output."""
 
     def __init__(self) -> None:
         self.there = True
@@ -210,7 +210,7 @@ class Stage:
 
 
 def patiently(holds: Callable[[], object], what: str = "") -> None:
-    """Poll until `holds`."""
+    """Wait until `holds` returns true. Raises AssertionError if it does not in time."""
     until_s = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < until_s, what

@@ -27,14 +27,14 @@ def bundle() -> Bundle:
 
 @cache
 def recording() -> tuple[Samples, int]:
-    """The demo's samples and their rate."""
+    """Return the demo's samples and their rate in Hz."""
     sound = SoundFile(DEMO)
     return sound.read(), sound.rate
 
 
 @cache
 def demo(seconds: float) -> Samples:
-    """The first `seconds` of the demo at the model's rate, in whole hops."""
+    """Return the first `seconds` of the demo at the model's rate, cut to whole hops."""
     samples, rate = recording()
     spec = bundle().features
     hops = Hops(rate, spec.sample_rate, spec.hop).push(samples[: round(seconds * rate)])
@@ -42,7 +42,7 @@ def demo(seconds: float) -> Samples:
 
 
 def hear(hearing: Hearing, samples: Samples) -> list[NoteHeard | NoteEnded]:
-    """The events of `hearing` for samples at the model's rate."""
+    """Return the events of `hearing` for samples at the model's rate."""
     hop, rate = hearing.spec.hop, hearing.spec.sample_rate
     told: list[NoteHeard | NoteEnded] = []
     for end in range(hop, len(samples) + 1, hop):

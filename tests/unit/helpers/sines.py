@@ -10,7 +10,7 @@ from training.pianos.renderer import RATE
 
 
 def sine_bank() -> Bank:
-    """Every key at one velocity, half a second long."""
+    """Return a bank with one sample of half a second for every key, all at one velocity."""
     time_s = np.arange(RATE // 2) / RATE
     hz = 440 * 2 ** ((np.arange(KEYS) + LOWEST_KEY - 69) / 12)
     tones = 0.5 * np.sin(2 * np.pi * hz[:, None] * time_s) * np.exp(-4 * time_s)

@@ -1,8 +1,8 @@
 """Small step models with the parts of the real ones: a causal convolution's ring buffer and a GRU's memory.
 
-`python tests/unit/helpers/toys.py FOLDER` exports them: FOLDER/bundle, FOLDER/float.npz (what the float models gave
-for the inputs of `checks`), FOLDER/ranges.json (errors of a model whose ranges are too wide, and fitted again), and
-FOLDER/slow.json (how far a slow memory has come), FOLDER/refused.json (what export said to what it must refuse).
+`python tests/unit/helpers/toys.py FOLDER` exports them. It writes FOLDER/bundle, FOLDER/float.npz (outputs of the float
+models for the inputs of `checks`), FOLDER/ranges.json (errors of a model with too wide ranges, before and after a new
+fit of the ranges), FOLDER/slow.json (values of a slow memory) and FOLDER/refused.json (errors for wrong models).
 It runs in its own process, because Keras' backend is chosen once in a process and export needs TensorFlow's.
 """
 
@@ -22,7 +22,7 @@ BINS, CHANNELS, KEYS = 294, 3, 88
 
 
 def toy_transcriber(seed: int = 1) -> Any:
-    """x [1, 1, 294, 3], own [1, 1, 88, 2], a ring buffer, a mean and a memory → y [1, 88, 4]."""
+    """Return a model from x [1, 1, 294, 3], own [1, 1, 88, 2] and states (ring buffer, mean, memory) to y [1, 88, 4]."""
     import keras
     from keras import layers, ops
 
@@ -45,7 +45,7 @@ def toy_transcriber(seed: int = 1) -> Any:
 
 
 def toy_accompanist(inputs: int, seed: int = 2) -> Any:
-    """x [1, inputs] and a memory → y_chord [1, 12], y_bass [1, 13]."""
+    """Return a model from x [1, inputs] and a memory to y_chord [1, 12] and y_bass [1, 13]."""
     import keras
     from keras import layers, ops
 
@@ -62,7 +62,7 @@ def toy_accompanist(inputs: int, seed: int = 2) -> Any:
 
 
 def toy_slow() -> Any:
-    """x [1, 1] and a memory that goes a 150th of the way to tanh 2x at each step → y [1, 1], the memory."""
+    """Return a model whose output is its memory. Each step moves the memory by 1/150 of its distance to tanh(2 x)."""
     import keras
     from keras import ops
 
@@ -74,7 +74,7 @@ def toy_slow() -> Any:
 
 
 def toy_music(steps: int, seed: int) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Frames with notes that come and go, rests between them."""
+    """Yield `steps` random frames in which notes start and fade, with rests between them."""
     rng = np.random.default_rng(seed)
     level = np.zeros((BINS, CHANNELS))
     for step in range(steps):
@@ -86,7 +86,7 @@ def toy_music(steps: int, seed: int) -> Iterator[dict[str, NDArray[np.float32]]]
 
 
 def toy_grid(steps: int, inputs: int, seed: int) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Sparse flags that hold for a few steps."""
+    """Yield `steps` vectors of random 0s and 1s, mostly 0, that change every four steps."""
     rng = np.random.default_rng(seed)
     flags = np.zeros(inputs)
     for step in range(steps):
@@ -106,7 +106,7 @@ def checks(name: str) -> list[list[dict[str, NDArray[np.float32]]]]:
 
 
 def export_toys(folder: Path) -> None:
-    """See the module's text."""
+    """Export the toy models and write the files that the docstring of the module lists."""
     from device.hearing.features import FeatureSpec
     from device.hearing.gate import GateSpec
     from export.bundle import Naming, export_bundle
@@ -184,7 +184,7 @@ def slow() -> dict[str, float]:
 
 
 def too_few_steps() -> None:
-    """Ten steps of calibration."""
+    """Convert with only ten calibration steps."""
     from export.conversion.convert import convert
     from export.conversion.float_model import FloatModel
 
@@ -193,7 +193,7 @@ def too_few_steps() -> None:
 
 
 def weights_not_numbers() -> None:
-    """A fit that diverged."""
+    """Convert a model whose weights are NaN, as after a fit that diverged."""
     from export.conversion.convert import convert
     from export.conversion.float_model import FloatModel
 
@@ -204,7 +204,7 @@ def weights_not_numbers() -> None:
 
 
 def open_batch() -> None:
-    """A model for any number of examples at once."""
+    """Use a model with an open batch size."""
     import keras
 
     from export.conversion.float_model import FloatModel
@@ -214,7 +214,7 @@ def open_batch() -> None:
 
 
 def state_without_next() -> None:
-    """A state without a matching output."""
+    """Use a model that has a state without a matching output."""
     import keras
 
     from export.conversion.float_model import FloatModel
@@ -225,7 +225,7 @@ def state_without_next() -> None:
 
 
 def wrong_input() -> None:
-    """A roll-out with an input that the model does not have."""
+    """Roll out with an input that the model does not have."""
     from export.conversion.float_model import FloatModel
 
     FloatModel(toy_accompanist(GRID_INPUTS)).roll([{"z": np.zeros(GRID_INPUTS, np.float32)}])

@@ -1,4 +1,4 @@
-"""The demo recording: in the repository, small, and what its score says."""
+"""The demo recording is in the repository, is small, and matches its score."""
 
 from __future__ import annotations
 

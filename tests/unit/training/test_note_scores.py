@@ -1,4 +1,4 @@
-"""The agreement between heard notes and labels."""
+"""Tests of the figures that compare heard notes with labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison of resamplers: libraries made here, whose latency and band are known."""
+"""Tests of the comparison of resamplers, with stand-ins for libraries whose delay and band are known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HELD_S = 0.01
 
 
 def every_third(rate: int, model_rate: int) -> Stream:
-    """No filter at all, and the last `HELD_S` are always held back."""
+    """Return a resampler that keeps every third sample without a filter, and outputs each sample `HELD_S` late."""
     held, back = np.zeros(0, np.float32), round(HELD_S * model_rate)
     taken = 0
 

@@ -27,7 +27,7 @@ PLATEAU = 0.5
 
 
 def phases_of(setup: NotesSetup) -> tuple[Phase, ...]:
-    """The phases of a setup: one net for the pitches, and with two phases another one first that finds silence."""
+    """Return the phases of a setup. Each phase is a net. With two phases, the first net finds silence, the second pitches."""
     return ("silence", "pitch") if setup.phases == 2 else ("pitch",)
 
 
@@ -121,7 +121,7 @@ def fit(
     extra: Sequence[keras.callbacks.Callback] = (),
     verbose: int = 2,
 ) -> None:
-    """Fit every phase, and write the best weights, the history and the setup to `folder`.
+    """Fit the net of every phase, and write the best weights, the history and the setup to `folder`.
 
     The loss on `dev` decides which weights are best, when the learning rate falls and when the fit ends. Without `dev`
     the loss on `train` decides. `extra` callbacks run in the last phase.
