@@ -22,7 +22,7 @@ BINS, CHANNELS, KEYS = 294, 3, 88
 
 
 def toy_transcriber(seed: int = 1) -> Any:
-    """Return a model from x [1, 1, 294, 3], own [1, 1, 88, 2] and states (ring buffer, mean, memory) to y [1, 88, 4]."""
+    """Return a model from x [1, 1, 294, 3], own [1, 1, 88, 2] and states (buffer, mean, memory) to y [1, 88, 4]."""
     import keras
     from keras import layers, ops
 

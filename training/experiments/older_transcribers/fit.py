@@ -27,7 +27,7 @@ PLATEAU = 0.5
 
 
 def phases_of(setup: NotesSetup) -> tuple[Phase, ...]:
-    """Return the phases of a setup. Each phase is a net. With two phases, the first net finds silence, the second pitches."""
+    """Return the phases of a setup. Each phase is a net: with two phases, one for silence and one for pitches."""
     return ("silence", "pitch") if setup.phases == 2 else ("pitch",)
 
 
