@@ -19,7 +19,7 @@ CHECKED_IN = Path("/run")
 def install(name: str, folder: Path, report: Report) -> bool:
     """Install the files of the environment `name`. Returns True if anything changed or would change.
 
-    The files come from `folder` until the environment exists.
+    They are copied from the environment. A dry run before the environment is made reads them from `folder` instead.
     """
     plan = plan_of(name) or plan_in(folder)
     source = SOFTWARE / name / FILES

@@ -109,7 +109,7 @@ class _Bar:
         return self.end - self.start
 
     def steps(self, ticks_per_beat: int) -> Iterator[tuple[int, Fraction]]:
-        """Position in the bar, and tick, of every step that begins in this part."""
+        """Yield (position in the bar, tick) of every step that begins in this bar or part of a bar."""
         step = _step_ticks(ticks_per_beat, self.meter)
         for position in range(self.meter.steps_per_bar):
             tick = self.start - self.offset + position * step

@@ -103,7 +103,7 @@ class Line:
 class Grid:
     """The grid: step 0 is at `time_s`, and a step is `step_s` long. `time_sd_s` and `step_sd_s` are their deviations.
 
-    Bars begin at the steps that are congruent to `bar_step` modulo the number of steps in a bar.
+    A bar begins at step `bar_step`, and at every whole number of bars before and after it.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class Grid:
         return meant / total
 
     def _next_share(self, step: Ints) -> Floats:
-        """Probability of each `step` [places, hypotheses] for the next onset, if the onset is meant for a step."""
+        """Probability of each `step` [places, hypotheses] as the place of the next onset, if it is on a step."""
         old = self._hypotheses
         position = (old.onset - self.bar_step) % self._meter.steps_per_bar
         ahead = step - old.onset
@@ -249,7 +249,7 @@ class Grid:
 
 
 def _next_shares(meter: Meter) -> Floats:
-    """Table `next` of `device.clock.rhythm`, mixed with the two weaker tables, see `OFF_BEAT`."""
+    """Return the table `next` of `device.clock.rhythm`, mixed with two less detailed tables, see `OFF_BEAT`."""
     table = rhythm_of(meter)
     weight = table.onset[:, None, None] + 1e-6
     either = [(table.next[i::2] * weight[i::2]).sum(axis=0) / weight[i::2].sum() for i in range(2)]

@@ -1,4 +1,4 @@
-"""Several hypotheses of the grid: phase, step length, and the meaning of the last onsets.
+"""Several hypotheses of the grid. Each has a phase, a step length, and a step for each of the last onsets.
 
 Each hypothesis is a Kalman filter over phase and step length. `device.clock.grid` gives their probabilities.
 """

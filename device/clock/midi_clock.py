@@ -16,7 +16,7 @@ FASTEST_PULSE_S = 60.0 / FASTEST_BPM / PULSES_PER_QUARTER
 WINDOW = 12
 """Number of pulses that the line is fitted to: half a quarter note, because cables jitter by a millisecond."""
 LEAST = 3
-"""Smallest number of pulses that give a line."""
+"""Smallest number of pulses to which a line can be fitted."""
 LATE = 0.5
 """A pulse later than predicted by more than this share of a pulse interval is set aside.
 
@@ -173,7 +173,7 @@ class PulseLine:
         return False
 
     def fit(self) -> tuple[float, float]:
-        """Time of the last pulse on the line, and pulse interval, both in seconds. The line must be `known`."""
+        """Return the time that the line gives for the last pulse, and the pulse interval, in s. It must be `known`."""
         counts, times = np.asarray(self._on).T
         slope, due_s = np.polyfit(counts - self._count, times, 1)
         return float(due_s), max(float(slope), FASTEST_PULSE_S)

@@ -39,24 +39,24 @@ RECENT = 4
 
 
 def next_class(steps: Ints) -> Ints:
-    """Class of the distance to the next onset, in steps. Values below 1 count as 1."""
+    """Return the class of the distance to the next onset in steps (see `NEXT_CLASSES`). Below 1 counts as 1."""
     return np.clip(steps, 1, NEXT_CLASSES) - 1
 
 
 def previous_class(steps: Ints) -> Ints:
-    """Class of the distance from the onset before, in steps. Values below 1 count as 1."""
+    """Return the class (see `PREVIOUS_CLASSES`) of the distance from the previous onset in steps, at least 1."""
     return np.clip(steps, 1, PREVIOUS_CLASSES) - 1
 
 
 def interval_class(semitones: int) -> int:
-    """Class of a melodic interval in semitones, positive upwards."""
+    """Return the class (see `INTERVAL_CLASSES`) of a melodic interval in semitones, positive upwards."""
     if semitones == 0:
         return 0
     return (1 if semitones > 0 else 2) + (2 if abs(semitones) > 2 else 0)
 
 
 def chord_class(keys: int, fresh: int) -> int:
-    """Class of an onset with `keys` keys, of whose pitch classes `fresh` were not heard recently."""
+    """Return the class of a chord of `keys` keys, with `fresh` pitch classes that were not heard recently."""
     return (min(keys, SIZE_CLASSES) - 1) * FRESH_CLASSES + min(fresh, FRESH_CLASSES - 1)
 
 

@@ -103,7 +103,7 @@ class ChannelComparison:
         self._levels.append(np.mean(np.square(samples, dtype=np.float64), axis=0))
 
     def _cancel(self) -> bool:
-        """Return whether the mean is weak over a large part of the frequencies that hold sound."""
+        """Return whether the channels cancel each other: their mean is weak at many of the frequencies with sound."""
         hz = np.fft.rfftfreq(self._size, 1 / self._rate)
         strongest = self._power.max(axis=1)
         sound = (hz >= LOWEST_HZ) & (hz <= HIGHEST_HZ)

@@ -94,7 +94,7 @@ class Accompanist:
         self._lowest.clear()
 
     def listen_again(self) -> None:
-        """Listen again for `listen_beats` in silence, as at the start."""
+        """Stay silent and listen for `listen_beats` beats before playing again, as at the start."""
         self._activity.reset()
 
     def known_until_s(self, step: Step) -> float:

@@ -220,7 +220,7 @@ def line_of(identifier: str) -> int:
 
 
 def meters_of(lines: list[str], measures: list[tuple[int, float]]) -> list[Meter]:
-    """Return the meters of the *M records. Each starts at the measure of the first data line after its record."""
+    """Return the meters from the Humdrum lines `*M...`. Each starts with the bar of the next note or rest."""
     meters: list[Meter] = []
     pending: tuple[int, int] | None = None
     for number, line in enumerate(lines, 1):

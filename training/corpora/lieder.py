@@ -27,7 +27,7 @@ class NoPianoError(ValueError):
 
 
 def song_files(root: Path) -> list[Path]:
-    """Every score, sorted."""
+    """Return the paths of all scores, sorted."""
     return sorted(root.glob("**/scores/*/**/*.mxl"))
 
 

@@ -80,7 +80,7 @@ def prepare_corpus(corpus: str, data: Path, cache: Path) -> dict[str, str]:
 
 
 def summary(pieces: list[Piece]) -> str:
-    """Return one line per split: the number of pieces (and primary ones), then the notes of each hand."""
+    """Return one line per split: its number of pieces, how many are primary editions, and the notes of each hand."""
     lines = []
     for split in SPLITS:
         chosen = [piece for piece in pieces if piece.split == split]

@@ -33,7 +33,7 @@ DOUBTED_S = 12.0
 
 
 def reliability(cases: list[Case]) -> Callable[[Any], None]:
-    """Draw the share of heard notes that are correct at each confidence, for all notes and for each octave."""
+    """A picture of the share of heard notes that are correct at each confidence, for all notes and for each octave."""
     rows = confidences(cases)
 
     def draw(figure: Any) -> None:
@@ -63,7 +63,7 @@ def confidences(cases: list[Case]) -> list[tuple[float, bool, int]]:
 
 
 def delays(cases: list[Case]) -> Callable[[Any], None]:
-    """Draw the delays in ms from the labelled onsets of correct notes to their decisions."""
+    """A picture of the delays in ms from the labelled onsets of correct notes to their decisions."""
     late = [1000 * (case.heard.decided_s[j] - case.take.notes[i, 0]) for case in cases for i, j in case.judged.hits]
 
     def draw(figure: Any) -> None:
@@ -93,7 +93,7 @@ def missed_against_false(cases: list[Case], gate: GateSpec, hop_s: float) -> lis
 
 
 def curve(points: list[tuple[float, float, float]]) -> Callable[[Any], None]:
-    """Draw the points of `missed_against_false`, with a mark at the shipped setting."""
+    """A picture of the points of `missed_against_false`, with a mark at the shipped setting."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()

@@ -104,11 +104,11 @@ def inharmonicity(pitch: float | Floats, design: PianoDesign) -> Floats:
 
 
 def first_partials(design: PianoDesign) -> Floats:
-    """Return the first partials of the keys, in Hz [88], stretched about A4 = 440 Hz.
+    """Return the frequency of the first partial (the lowest component of the sound) of each key, in Hz [88].
 
-    Partial 2 rho of an octave's lower note has the frequency of partial rho of its upper note. rho falls from
-    1 + `stretch` in the bass to 1 in the treble (Rigaud et al., 2013). The octave is divided evenly into twelve
-    semitones.
+    A4 has 440 Hz. Octaves are tuned slightly wide: partial number 2 rho of the lower key has the frequency of partial
+    rho of the upper key. rho falls from 1 + `stretch` in the bass to 1 in the treble (Rigaud et al., 2013). The octave
+    is divided evenly into twelve semitones.
     """
     steps = np.arange(LOWEST_KEY, LOWEST_KEY + KEYS - 1) + 0.5
     lower, upper = steps - 6, steps + 6

@@ -127,7 +127,7 @@ def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, floa
     """Three figures: `f`, `bar` and `lock`; empty if fewer than two true beats are judged.
 
     `f` is the F-measure of the beats. `bar` is the share of the beats found that have the right place in the bar.
-    `lock` is the mean of the clock's lock.
+    `lock` is the mean of how sure the clock is of the beat, from 0 (lost) to 1 (sure).
     """
     true = music.beat_s[way.judged_from :][: way.judged_beats]
     if len(true) < 2:

@@ -1,4 +1,4 @@
-"""Noise for augmentation: stationary colours, mains hum, babble-like speech and clips of ESC-10."""
+"""Noise that is mixed into training sound: steady noise, mains hum, noise like many voices, and clips of ESC-10."""
 
 from __future__ import annotations
 

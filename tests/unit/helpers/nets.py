@@ -37,7 +37,7 @@ class EchoNet:
 
 
 class FixedNet:
-    """Returns the same at every step: these pitch classes, and the chances that the bass, upper and many keys strike."""
+    """Returns the same at every step: these pitch classes, and chances of a stroke (bass, upper keys, many keys)."""
 
     def __init__(
         self, classes: tuple[int, ...] = (0, 4, 7), strike: tuple[float, float, float] = (0.3, 0.3, 0.0)

@@ -73,7 +73,7 @@ class Chunks:
 def frame_labels(notes: Notes, frames: int, hop_s: float, window_s: float, names: bool) -> Labels:
     """Label each frame of a recording with keys, or with note names if `names` is true.
 
-    A label is 1 if the frame's window meets the note. The window of frame k is centred k hops after the start.
+    A label is 1 if the frame's window overlaps the note. The window of frame k is centred k hops after the start.
     """
     out = np.zeros((frames, NAMES if names else KEYS), np.uint8)
     for onset, offset, pitch, _ in notes:

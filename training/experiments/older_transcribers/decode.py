@@ -77,7 +77,10 @@ def as_asked(notes: Notes, names: bool) -> Notes:
 def fit_decoding(
     heard: list[npt.NDArray[np.float32]], wanted: list[Notes], thresholds: Sequence[float], spectrum: Spectrum
 ) -> tuple[Decoding, float]:
-    """The threshold with the best onset F1 at 50 ms, and that F1. Onsets and ends move by their median errors."""
+    """Return the threshold with the best onset F1 at 50 ms, and that F1.
+
+    The decoding corrects onsets and ends by their median errors.
+    """
     best, best_f1 = Decoding(), -1.0
     for threshold in thresholds:
         found = [decode(p, Decoding(threshold), spectrum) for p in heard]
