@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from device.bundles.bundle import Bundle
-from device.bundles.slots import open_current
+from device.bundles.choice import open_current
 from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
 from device.engine import Engine
@@ -32,8 +32,13 @@ class Setup:
 def set_up(path: Path) -> Setup:
     """Read the settings in the file `path`, check the models and build the engine. Raises UserError."""
     config = read_config(path)
-    bundle = Bundle.open(config.play.bundle) if config.play.bundle else open_current()
+    bundle = bundle_of(config)
     return Setup(config, bundle, engine_of(config, bundle))
+
+
+def bundle_of(config: Config) -> Bundle:
+    """Open the bundle that the settings name, or the one of the slots that plays. Raises BundleError."""
+    return Bundle.open(config.play.bundle) if config.play.bundle else open_current()
 
 
 def engine_of(config: Config, bundle: Bundle) -> Engine:

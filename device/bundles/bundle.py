@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.bundles.manifest import CARD, GOLDEN, MANIFEST, Manifest, read_manifest
+from device.bundles.signature import SIGNATURE, check_signature
 from device.bundles.tflite import RuntimeName, StepModel
 from device.errors import BundleError
 from device.hearing.features import Features, FeatureSpec
@@ -50,17 +51,20 @@ class Bundle:
     golden: Mapping[str, NDArray[Any]] = field(repr=False)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Bundle:
+    def open(cls, path: str | os.PathLike[str], signers: Path | None = None) -> Bundle:
         """Open the bundle in the folder `path` and check every byte of it.
 
-        Raises BundleError for a bundle that this device cannot or should not run. The error names the value wanted
-        and the value found.
+        With `signers`, one of the keys in that file must have signed the bundle. The signature is checked before any
+        value of the manifest is used. Raises BundleError for a bundle that this device cannot or should not run. The
+        error names the value wanted and the value found. Raises UserError if a signature cannot be checked.
         """
         # resolved once, so that a `current` link that moves meanwhile cannot mix two bundles
         folder = Path(path).resolve()
         if not folder.is_dir():
             raise BundleError(f"{path} is not a bundle: no such folder.")
         text = _read(folder, MANIFEST)
+        if signers is not None:
+            check_signature(text, folder / SIGNATURE, signers)
         digest = hashlib.sha256(text).hexdigest()
         stated = _read(folder, MANIFEST_SUM)
         if stated != manifest_sum(text):

@@ -14,10 +14,8 @@ bundle that played before the trial plays again.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -27,7 +25,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from device.bundles.bundle import MANIFEST_SUM, Bundle, default_bundle
-from device.errors import BundleError, UserError
+from device.bundles.signature import SIGNERS
+from device.errors import UserError
 from device.system import durable_files
 from device.system.paths import state_dir
 
@@ -38,8 +37,6 @@ LOCK_WAIT_S = 2.0
 """Seconds. A starting daemon holds the lock for less than this while it looks for a trial that was cut short."""
 SHORT = 12
 """Number of hexadecimal digits of a sha256 that name a bundle."""
-
-log = logging.getLogger("lefthand")
 
 
 class LockedError(UserError):
@@ -69,15 +66,27 @@ class Verdict:
 
 
 class Slots:
-    """The slots in the folder `root`. `shipped` is the folder of the bundle that plays if no slot is active."""
+    """The slots in the folder `root`. `shipped` is the folder of the bundle that plays if no slot is active.
 
-    def __init__(self, root: Path | None = None, shipped: Path | None = None) -> None:
+    `signers` is the file of the keys that may sign the bundle of a slot. The shipped bundle needs no signature, because
+    it belongs to the software.
+    """
+
+    def __init__(self, root: Path | None = None, shipped: Path | None = None, signers: Path = SIGNERS) -> None:
         self.root = root or state_dir() / "bundles"
         self.shipped = shipped or default_bundle()
+        self.signers = signers
 
     def folder(self, name: Name | None) -> Path:
         """Return the folder of a slot's bundle. None means the shipped bundle."""
         return self.shipped if name is None else self.root / name
+
+    def open(self, name: Name | None) -> Bundle:
+        """Open the bundle in a slot, signature included. None means the shipped bundle.
+
+        Raises UserError if it is damaged or not signed, or if the signature cannot be checked.
+        """
+        return Bundle.open(self.folder(name), None if name is None else self.signers)
 
     def active(self) -> Name | None:
         """Return the slot that `current` names, or None if the shipped bundle plays."""
@@ -227,41 +236,6 @@ class Slots:
         # only people read this file, so a full disk must not stop the end of a trial
         with contextlib.suppress(OSError):
             durable_files.write_durably(self.root / VERDICTS, json.dumps(verdicts, indent=1).encode())
-
-
-def current_bundle() -> Path:
-    """Return the folder of the bundle that plays, with the link `current` resolved once."""
-    return Slots().current()
-
-
-def open_current(slots: Slots | None = None) -> Bundle:
-    """Open the bundle to play.
-
-    A trial that was cut short is ended first, so that the bundle before it plays again. If the active bundle is
-    damaged, the bundle in the other slot is opened if its trial was good, and else the shipped one. The log says so.
-    """
-    slots = slots or Slots()
-    if (slots.root / TRIAL).exists():
-        try:
-            with slots.locked(0):
-                if (said := slots.recover()) is not None:
-                    log.warning("%s", said)
-        except LockedError:
-            pass  # a trial is running, and this start is part of it
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOSPC):
-                raise
-            log.warning("A trial was cut short and cannot be flipped back: %s cannot be written.", slots.root)
-    active = slots.active()
-    if active is None:
-        return Bundle.open(slots.shipped)
-    others = [name for name in NAMES if name != active and (found := slots.verdict(name)) is not None and found.good]
-    for name in (active, *others):
-        try:
-            return Bundle.open(slots.folder(name))
-        except BundleError as error:
-            log.error("%s Another bundle plays instead; flash a good one.", error)
-    return Bundle.open(slots.shipped)
 
 
 def _now() -> str:

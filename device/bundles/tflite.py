@@ -169,7 +169,7 @@ class StepModel:
         except (ValueError, RuntimeError, SystemError, ImportError, AttributeError) as error:
             reason = " ".join(str(error).split()).rstrip(".")
             raise BundleError(f"{PACKAGES[self.runtime]} cannot load {named}: {reason}.") from error
-        self._interpreter = interpreter
+        self._interpreter, self._named = interpreter, named
         specs_in = {name: _spec(name, detail) for name, detail in sorted(details_in.items())}
         specs_out = {name: _spec(name, detail) for name, detail in sorted(details_out.items())}
         self.inputs = {name: spec for name, spec in specs_in.items() if not name.startswith(STATE)}
@@ -199,7 +199,8 @@ class StepModel:
     def step(self, **inputs: ArrayLike) -> dict[str, Float]:
         """Run one step. Outputs are real numbers, float32, without the batch axis of 1; `inputs` may have that axis.
 
-        Raises TypeError if an input is missing or unknown, and ValueError if one does not fit its tensor.
+        Raises TypeError if an input is missing or unknown, ValueError if one does not fit its tensor, and BundleError
+        if the runtime refuses to run the model.
         """
         if inputs.keys() != self._inputs.keys():
             raise TypeError(f"The model takes {sorted(self._inputs)}, not {sorted(inputs)}.")
@@ -207,7 +208,11 @@ class StepModel:
         for name, values in inputs.items():
             tensor = self._inputs[name]
             interpreter.set_tensor(tensor.index, tensor.store(values))
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise BundleError(f"{PACKAGES[self.runtime]} cannot run {self._named}: {reason}.") from error
         outputs = {name: out.real(interpreter.get_tensor(out.index)) for name, out in self._outputs.items()}
         for source, target in self._loops:
             interpreter.set_tensor(target, interpreter.get_tensor(source))

@@ -13,6 +13,7 @@ from device.errors import UserError
 from device.printable import printable
 from device.settings.config import Config, read_config
 from device.status.schema import read_status
+from device.system.account import leave_root
 from device.system.paths import run_dir
 
 
@@ -27,14 +28,14 @@ def calibrate(path: Path, input_: str | None) -> None:
     The command sends notes to the configured outputs and hears them through the configured input. The box uses the
     result from its next start on, unless the settings give latency_ms.
     """
-    from device.assemble import hearing_of
-    from device.bundles.bundle import Bundle
-    from device.bundles.slots import current_bundle
+    from device.assemble import bundle_of, hearing_of
     from device.calibration.measure import calibrate as measure
 
-    config = _with_input(read_config(path), input_)
+    settings = path.absolute()
+    leave_root()
+    config = _with_input(read_config(settings), input_)
     _check_idle()
-    hearing = hearing_of(Bundle.open(config.play.bundle or current_bundle()))
+    hearing = hearing_of(bundle_of(config))
     made = measure(config, hearing, read_calibration(), click.echo)
     try:
         kept = write_calibration(made)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from device.commands.options import settings_file
+from device.system.account import leave_root
 
 BROKEN = 1
 """Exit status if a check has found a fault that keeps the box from playing."""
@@ -23,8 +24,10 @@ def doctor(ctx: click.Context, path: Path, as_json: bool) -> None:
     from device.doctor.examine import WIDTH, examine
     from device.doctor.machine import Machine
 
+    settings = path.absolute()
+    leave_root()
     findings = []
-    for finding in examine(Machine(), path):
+    for finding in examine(Machine(), settings):
         findings.append(finding)
         if not as_json:
             click.echo(finding.line(WIDTH))

@@ -10,6 +10,7 @@ from device.assemble import set_up
 from device.commands.options import settings_file
 from device.recording.capture import DEFAULT_MB, MEGABYTE, Capture
 from device.service.journal import log_to_journal_or_stderr
+from device.system.account import leave_root
 from device.system.paths import run_dir
 
 
@@ -37,13 +38,15 @@ from device.system.paths import run_dir
 def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
     """Play the left hand to a live right hand, until Ctrl-C."""
     log_to_journal_or_stderr()
-    capture = None if record is None else Capture(record, record_mb * MEGABYTE)
+    settings = path.absolute()
+    capture = None if record is None else Capture(record.absolute(), record_mb * MEGABYTE)
+    leave_root()
     if wait:
         from device.service.daemon import Daemon
 
-        Daemon(lambda: set_up(path), run_dir(), capture).run()
+        Daemon(lambda: set_up(settings), run_dir(), capture).run()
     else:
         from device.service.foreground import run as run_live
 
-        setup = set_up(path)
+        setup = set_up(settings)
         run_live(setup.config, setup.engine, setup.bundle, capture)

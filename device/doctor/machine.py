@@ -16,12 +16,14 @@ import numpy as np
 
 from device.assemble import hearing_of, left_hand_of
 from device.bundles.bundle import GOLDEN_SAMPLES, Bundle
-from device.bundles.slots import current_bundle
+from device.bundles.choice import Choice, choose
+from device.bundles.slots import Slots
 from device.bundles.tflite import RuntimeName, available_runtimes
 from device.calibration.latency import Calibration, read_calibration
 from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
+from device.flash.preflight import preflight
 from device.ports.midi_ports import midi_inputs, midi_outputs
 from device.ports.port import Port, SoundInput
 from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
@@ -127,9 +129,13 @@ class Machine:
         """MIDI inputs that are connected."""
         return midi_inputs()
 
-    def bundle(self, path: str) -> Bundle:
-        """Open the bundle in `path`, or the current one if `path` is empty. Raises BundleError."""
-        return Bundle.open(path or current_bundle())
+    def bundle(self, path: str) -> Choice:
+        """Open the bundle in `path`, or the one that plays if `path` is empty. Raises UserError."""
+        return Choice(Bundle.open(path)) if path else choose(Slots())
+
+    def self_test(self, bundle: Bundle) -> None:
+        """Run the self-test of `bundle` in a process of its own, without a limit of speed. Raises BundleError."""
+        preflight(bundle.path, slowest=float("inf"))
 
     def hop_times(self, bundle: Bundle) -> HopTimes:
         """Time hops of the whole engine as in `lefthand run`: after a warm-up, without garbage collection."""

@@ -15,7 +15,6 @@ import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from device.bundles.signature import SIGNERS
 from device.bundles.slots import Slots
 from device.errors import ConfigError
 from device.system.paths import NAME, SERVICE_RUN, SERVICE_STATE
@@ -42,8 +41,6 @@ class Box:
     slots: Slots
     run: Path
     """Folder of the service's status file."""
-    signers: Path
-    """File of the keys that may sign a bundle."""
     restart: tuple[tuple[str, ...], ...]
     """Commands that restart the service, run in turn. Only the exit status of the last one counts."""
     account: str | None
@@ -56,7 +53,6 @@ def this_box() -> Box:
     return Box(
         slots=Slots(SERVICE_STATE / "bundles"),
         run=SERVICE_RUN,
-        signers=SIGNERS,
         # a bundle that failed at every start may have reached the limit of starts that systemd allows
         restart=((SYSTEMCTL, "reset-failed", UNIT), (SYSTEMCTL, "--no-block", "restart", UNIT)),
         account=NAME,

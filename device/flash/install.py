@@ -97,7 +97,7 @@ class Install:
         self._tell("received", f"{size} bytes, checksum correct")
         files = unpack(archive, bundle)
         text = _manifest_text(bundle)
-        signer = check_signature(text, bundle / SIGNATURE, self._box.signers)
+        signer = check_signature(text, bundle / SIGNATURE, self._slots.signers)
         self._tell("signature", f"signed by {signer}")
         manifest = read_manifest(text, str(bundle / MANIFEST))
         _check_files(files, manifest)

@@ -17,6 +17,7 @@ from device.bundles.bundle import Bundle
 from device.bundles.golden import SLOWEST, verify
 from device.errors import BundleError, UserError
 from device.printable import printable
+from device.system.account import leave_root
 
 LIMIT_S = 60.0
 """Longest time in seconds for the self-test."""
@@ -65,6 +66,7 @@ def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S) 
 
 
 def _main(folder: Path, slowest: float) -> int:
+    leave_root()
     # set before a model is loaded: limited memory, no files and no core dumps
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

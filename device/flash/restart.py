@@ -9,37 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import signal
 import socket
 import subprocess
 
 from device.errors import UserError
+from device.system.account import become, exists
 
 TIMEOUT_S = 30.0
 """Longest time in seconds for one command."""
 LONGEST_ANSWER = 1000
 """Bytes of a command's error message that are passed on."""
-
-
-def exists(account: str) -> bool:
-    """Whether this machine has the account `account`."""
-    try:
-        pwd.getpwnam(account)
-    except KeyError:
-        return False
-    return True
-
-
-def become(account: str) -> None:
-    """Give up root for good and continue as `account`."""
-    user = pwd.getpwnam(account)
-    os.initgroups(account, user.pw_gid)
-    os.setgid(user.pw_gid)
-    os.setuid(user.pw_uid)
-    os.umask(0o022)
-    os.environ["HOME"] = "/"
-    os.chdir("/")
 
 
 class Restarter:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from stage import KEYS, SERVICE, Stage
 from systemd_box import until
 
+from deploy.keys import ensure_key, sign, signers_line
+from device.bundles.bundle import Bundle
+from device.bundles.manifest import MANIFEST
+from device.bundles.signature import SIGNATURE
+from tests.ssh.bundles import AT_ONCE, faulty, variant
+
 WATCHDOG_S = 3.0
 """The watchdog's limit in the unit. A process that systemd is told to end is gone long before."""
+BUNDLES = "/var/lib/lefthand/bundles"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202e]")
 
 
@@ -95,3 +104,116 @@ def test_another_account_cannot_hold_up_a_reader(
     mallory(f"rm -rf /tmp/lefthand; mkdir -m 777 /tmp/lefthand; cd /tmp/lefthand; {trap}")
     code, said = by_hand(stage, "pi", "status")
     assert code == 2 and "No box runs here" in said, (code, said)
+
+
+# models that nobody signed
+
+
+SIGNERS = "/etc/lefthand/allowed_signers"
+RUNTIME = "tflite|litert"
+"""Part of the file name of each library that runs models, in the memory map of a process."""
+
+
+@pytest.fixture(scope="module")
+def key(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key that the box trusts."""
+    key = ensure_key(tmp_path_factory.mktemp("key") / "flash_key")
+    stage.box.write(SIGNERS, signers_line(key))
+    return key
+
+
+@pytest.fixture
+def planted(stage: Stage, key: Path) -> Iterator[Callable[..., None]]:
+    """Put a bundle into a slot without a flash, as a program that has become the service's account could."""
+    box = stage.box
+
+    def plant(bundle: Path, slot: str = "a", by: Path | None = None, good: bool = False) -> None:
+        """Fill `slot` with `bundle`, signed with the key `by` if given, and let it be current or the `good` other."""
+        for file in bundle.iterdir():
+            box.write(f"{BUNDLES}/{slot}/{file.name}", file.read_bytes())
+        if by is not None:
+            box.write(f"{BUNDLES}/{slot}/{SIGNATURE}", sign((bundle / MANIFEST).read_bytes(), by))
+        if good:
+            verdict = {"id": Bundle.open(bundle).digest[:12], "good": True, "why": "played", "at": ""}
+            box.write(f"{BUNDLES}/verdicts.json", json.dumps({slot: verdict}))
+        else:
+            box.run("ln", "-sfn", slot, f"{BUNDLES}/current")
+        box.run("chown", "-R", "-h", "lefthand:lefthand", BUNDLES)
+
+    box.run("systemctl", "stop", SERVICE)
+    box.run("rm", "-rf", BUNDLES)
+    yield plant
+    box.run("rm", "-rf", BUNDLES)
+    stage.start()
+
+
+def crashing(folder: Path) -> Path:
+    """Return a bundle whose transcriber ends the process at its second step."""
+    bundle = variant(folder, "crash")
+    faulty(bundle, "crash", AT_ONCE)
+    return bundle
+
+
+def test_a_bundle_that_nobody_signed_is_not_played(stage: Stage, planted: Callable[..., None], tmp_path: Path) -> None:
+    planted(crashing(tmp_path / "bundle"))
+    stage.start()
+    status = stage.state("waiting")
+    assert stage.box.show("NRestarts") == "0", stage.box.messages()
+    assert status["bundle"]["path"].endswith("/device/bundles/default"), status["bundle"]
+    assert any("is not signed" in said and "Another bundle plays instead" in said for said in stage.box.messages())
+
+
+def test_a_bundle_that_a_stranger_signed_gives_way_to_the_good_one_in_the_other_slot(
+    stage: Stage, planted: Callable[..., None], key: Path, tmp_path: Path
+) -> None:
+    planted(crashing(tmp_path / "bad"), "a", by=ensure_key(tmp_path / "stranger"))
+    planted(variant(tmp_path / "good", "good"), "b", by=key, good=True)
+    stage.start()
+    status = stage.state("waiting")
+    assert status["bundle"]["path"] == f"{BUNDLES}/b", stage.box.messages()
+    assert any(f"is signed by none of the keys in {SIGNERS}" in said for said in stage.box.messages())
+
+
+def test_a_bundle_whose_key_is_trusted_no_more_is_not_played(
+    stage: Stage, planted: Callable[..., None], key: Path, tmp_path: Path
+) -> None:
+    planted(variant(tmp_path / "good", "good"), by=key)
+    stage.start()
+    assert stage.state("waiting")["bundle"]["path"] == f"{BUNDLES}/a"
+    stage.box.run("mv", SIGNERS, f"{SIGNERS}.away")
+    try:
+        stage.start()
+        assert stage.state("waiting")["bundle"]["path"].endswith("/device/bundles/default")
+        assert any(f"{SIGNERS} is missing" in said for said in stage.box.messages())
+    finally:
+        stage.box.run("mv", f"{SIGNERS}.away", SIGNERS)
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+def test_root_s_doctor_survives_a_model_that_crashes_and_names_it(
+    stage: Stage, planted: Callable[..., None], key: Path, tmp_path: Path, signed: bool
+) -> None:
+    planted(crashing(tmp_path / "bundle"), by=key if signed else None)
+    code, said = by_hand(stage, "root", "doctor")
+    assert code == 1 and "NOT bundle" in said and "Traceback" not in said, said
+    assert ("cannot run the model" if signed else "is not signed") in said, said
+
+
+@pytest.mark.parametrize("command", ["doctor", "run --wait"])
+def test_root_runs_no_model(
+    stage: Stage, planted: Callable[..., None], key: Path, tmp_path: Path, command: str
+) -> None:
+    planted(variant(tmp_path / "good", "good"), by=key)
+    begun = subprocess.Popen(
+        stage.box.command("timeout", "20", "lefthand", *command.split()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    users: set[str] = set()
+    look = f"grep -lE '{RUNTIME}' /proc/[0-9]*/maps 2>/dev/null | cut -d/ -f3 | xargs -r ps -o user= -p"
+    while begun.poll() is None and not (users and command.startswith("run")):
+        users |= set(stage.box.run("sh", "-c", look, check=False).split())
+    begun.terminate()
+    said = begun.communicate(timeout=60)[0]
+    assert users == {"lefthand"}, (users, said)

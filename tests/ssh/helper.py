@@ -15,9 +15,8 @@ STANDIN = Path(__file__).with_name("standin.py")
 
 if __name__ == "__main__":
     site = Box(
-        slots=Slots(BOX / "bundles"),
+        slots=Slots(BOX / "bundles", signers=BOX / "allowed_signers"),
         run=BOX / "run",
-        signers=BOX / "allowed_signers",
         restart=((sys.executable, str(STANDIN), "restart", str(BOX)),),
         account=None,
         rules=read_rules(BOX / "flash.toml"),

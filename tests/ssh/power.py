@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import device.flash.install
-from device.bundles.slots import Slots, open_current
+from device.bundles.choice import open_current
+from device.bundles.slots import Slots
 from device.errors import UserError
 from device.flash.box import Box, Rules
 from device.flash.install import Install
@@ -124,7 +125,11 @@ class NoService:
 
 
 def site(folder: Path) -> Box:
-    return Box(Slots(folder / "bundles"), folder, folder.parent / "signers", (), None, Rules())
+    return Box(slots_of(folder), folder, (), None, Rules())
+
+
+def slots_of(folder: Path) -> Slots:
+    return Slots(folder / "bundles", signers=folder.parent / "signers")
 
 
 def flash(folder: Path, package: Path, size: int | None = None) -> None:
@@ -251,8 +256,8 @@ def main(packages: Path, root: Path) -> None:
                 if code == 0:
                     break
                 cuts["cuts"] += 1
-                slots = Slots(folder / "bundles")
-                old = Slots(start / "bundles")
+                slots = slots_of(folder)
+                old = slots_of(start)
                 bundle = open_current(slots)
                 # the bundle that `current` names, not the next best one
                 assert bundle.path == slots.current().resolve(), f"{scene}, cut {last}: {bundle.path} plays"

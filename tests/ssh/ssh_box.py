@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from device.bundles.bundle import Bundle
-from device.bundles.slots import Slots, open_current
+from device.bundles.choice import open_current
+from device.bundles.slots import Slots
 from device.status.schema import Status, read_status
 
 HERE = Path(__file__).parent
@@ -55,7 +56,7 @@ class Box:
         else:
             (folder / "bundles").symlink_to(bundles)
         (folder / "flash.toml").write_text(RULES)
-        self.slots = Slots(folder / "bundles")
+        self.slots = Slots(folder / "bundles", signers=folder / "allowed_signers")
         self._make_keys()
         self._sshd: subprocess.Popen[bytes] | None = None
         ssh_config = folder / "ssh_config"
@@ -78,7 +79,8 @@ class Box:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         sshd = shutil.which("sshd") or "/usr/sbin/sshd"
-        env = {"PATH": os.environ["PATH"], "LEFTHAND_BOX": str(self.folder)}
+        # the box runs this checkout, whichever is installed
+        env = {"PATH": os.environ["PATH"], "LEFTHAND_BOX": str(self.folder), "PYTHONPATH": str(REPOSITORY)}
         log = (self.folder / "sshd.log").open("ab")
         self._sshd = subprocess.Popen(
             [sshd, "-D", "-e", "-f", str(self.folder / "sshd_config")], stdout=log, stderr=log, env=env
@@ -187,7 +189,8 @@ class Box:
         (self.folder / "sshd_config").write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {keys / 'host'}\nPidFile none\nUsePAM no\n"
             f"AuthorizedKeysFile {keys / 'authorized_keys'}\nStrictModes no\nPermitRootLogin yes\n"
-            f"PasswordAuthentication no\nMaxStartups 100\nSetEnv LEFTHAND_BOX={self.folder}\n"
+            f"PasswordAuthentication no\nMaxStartups 100\n"
+            f"SetEnv LEFTHAND_BOX={self.folder} PYTHONPATH={REPOSITORY}\n"
         )
 
 

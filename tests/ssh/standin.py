@@ -49,13 +49,14 @@ def play(folder: Path) -> None:
     """Plays the current bundle until SIGTERM."""
     from device.assemble import hearing_of
     from device.bundles.bundle import default_bundle
-    from device.bundles.slots import Slots, open_current
+    from device.bundles.choice import open_current
+    from device.bundles.slots import Slots
     from device.hearing.pipeline import silence
     from device.status.schema import AudioStatus, BundleStatus, HopStatus, Status, write_status
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     # exits without cleanup, because models may hang inside a step
-    bundle = open_current(Slots(folder / "bundles", default_bundle()))
+    bundle = open_current(Slots(folder / "bundles", default_bundle(), folder / "allowed_signers"))
     named = BundleStatus(str(bundle.path), bundle.digest[:12])
     waits = (folder / "waits").exists()
 

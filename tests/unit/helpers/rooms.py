@@ -56,7 +56,9 @@ DEVICE_ROOMS = {
     "system": Row(),
     "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),
     "flash": Row("bundles status system", "errors printable"),
-    "doctor": Row("bundles calibration clock outputs ports settings status system", "assemble engine errors printable"),
+    "doctor": Row(
+        "bundles calibration clock flash outputs ports settings status system", "assemble engine errors printable"
+    ),
     "commands": Row(
         "bundles calibration clock doctor files flash hearing outputs ports recording service settings status system",
         "assemble engine errors printable",

@@ -12,14 +12,22 @@ from pathlib import Path
 
 import pytest
 
+from deploy.keys import ensure_key, sign, signers_line
 from device.bundles.bundle import Bundle
-from device.bundles.slots import LockedError, Slots, open_current
+from device.bundles.choice import choose, open_current
+from device.bundles.manifest import MANIFEST
+from device.bundles.signature import SIGNATURE
+from device.bundles.slots import LockedError, Slots
+
+KEY = "flash_key"
 
 
 @pytest.fixture
 def slots(tmp_path: Path, toy_bundle: Bundle) -> Slots:
     """Slots of a box whose shipped bundle is the toy; slot a holds another, which plays and is good."""
-    slots = Slots(tmp_path / "bundles", toy_bundle.path)
+    signers = tmp_path / "allowed_signers"
+    signers.write_text(signers_line(ensure_key(tmp_path / KEY)))
+    slots = Slots(tmp_path / "bundles", toy_bundle.path, signers)
     with slots.locked():
         fill(slots, "a")
         slots.begin_trial("a")
@@ -28,9 +36,11 @@ def slots(tmp_path: Path, toy_bundle: Bundle) -> Slots:
 
 
 def fill(slots: Slots, name: str) -> None:
-    """Put a different bundle into a slot."""
+    """Put a different bundle into a slot, signed with the key that the box trusts."""
     incoming = slots.root / "new"
     shutil.copytree(slots.shipped, incoming)
+    signed = sign((incoming / MANIFEST).read_bytes(), slots.signers.with_name(KEY))
+    (incoming / SIGNATURE).write_bytes(signed)
     slots.fill("a" if name == "a" else "b", incoming)
 
 
@@ -109,6 +119,37 @@ def test_a_damaged_bundle_gives_way_to_the_next_best(slots: Slots, caplog: pytes
     assert "transcriber.tflite is damaged" in caplog.text
     (slots.folder("a") / "manifest.json").unlink()
     assert open_current(slots).path == slots.shipped.resolve()
+
+
+def test_a_bundle_that_is_not_signed_gives_way_to_the_next_best(slots: Slots, caplog: pytest.LogCaptureFixture) -> None:
+    fill(slots, "b")
+    with slots.locked():
+        slots.begin_trial("b")
+        slots.mark_good("played")
+    (slots.folder("b") / SIGNATURE).unlink()
+    assert open_current(slots).path == slots.folder("a").resolve()
+    assert f"{slots.folder('b')} is not signed" in caplog.text
+    assert "Another bundle plays instead; flash a good one." in caplog.text
+
+
+def test_a_key_that_is_trusted_no_more_leaves_the_shipped_bundle(slots: Slots, tmp_path: Path) -> None:
+    slots.signers.write_text(signers_line(ensure_key(tmp_path / "another")))
+    choice = choose(slots)
+    assert choice.bundle.path == slots.shipped.resolve()
+    assert len(choice.refused) == 1 and "is signed by none of the keys" in choice.refused[0]
+
+
+def test_without_the_file_of_keys_the_shipped_bundle_plays(slots: Slots) -> None:
+    slots.signers.unlink()
+    choice = choose(slots)
+    assert choice.bundle.path == slots.shipped.resolve()
+    assert choice.refused == (f"{slots.signers} is missing: it lists the keys to trust, and provisioning writes it.",)
+
+
+def test_the_signature_must_be_of_this_very_manifest(slots: Slots) -> None:
+    text = (slots.folder("a") / MANIFEST).read_text()
+    (slots.folder("a") / MANIFEST).write_text(text + " ")
+    assert "is signed by none of the keys" in choose(slots).refused[0]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"slot": "../../etc", "before": null, "began": ""}', '{"slot": "b"}'])

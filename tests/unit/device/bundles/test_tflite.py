@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from device.bundles.bundle import Bundle
 from device.bundles.tflite import RuntimeName, StepModel, TensorSpec, available_runtimes
 from device.errors import BundleError, UserError
+from tests.ssh.bundles import AT_ONCE, bad_model
 
 RUNTIMES: tuple[RuntimeName, ...] = ("litert", "tflite")
 
@@ -167,6 +168,15 @@ def test_wrong_inputs_are_refused_by_name_and_size(model: StepModel) -> None:
 def test_a_file_that_is_no_model_is_one_sentence(runtime: RuntimeName, rubbish: bytes) -> None:
     with pytest.raises(BundleError, match=r"^(ai-edge-litert|tflite-runtime) cannot load the model: .+\.$"):
         StepModel(rubbish, runtime=runtime)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_model_that_the_runtime_refuses_to_run_is_one_sentence(runtime: RuntimeName) -> None:
+    model = StepModel(bad_model("crash", AT_ONCE), runtime=runtime)
+    zeros = {name: np.zeros(tensor.shape, np.float32) for name, tensor in model.inputs.items()}
+    with pytest.raises(BundleError, match=r"^(ai-edge-litert|tflite-runtime) cannot run the model: .+\.$"):
+        for _ in range(round(AT_ONCE) + 2):
+            model.step(**zeros)
 
 
 def test_a_missing_runtime_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.bundles.bundle import Bundle, default_bundle
+from device.bundles.choice import Choice
 from device.bundles.tflite import RuntimeName
 from device.calibration.latency import Calibration
 from device.cli import main
@@ -54,6 +55,7 @@ class Paper(Machine):
         self.outputs, self.midi_in = [KEYS], [KEYS]
         self.programs = {"fluidsynth"}
         self.hop_s = 0.001
+        self.refused: tuple[str, ...] = ()
 
     def read(self, path: str) -> str | None:
         return self.files.get(path)
@@ -100,8 +102,8 @@ class Paper(Machine):
     def midi_inputs(self) -> list[Port]:
         return self.midi_in
 
-    def bundle(self, path: str) -> Bundle:
-        return Bundle.open(path or default_bundle())
+    def bundle(self, path: str) -> Choice:
+        return Choice(Bundle.open(path or default_bundle()), self.refused)
 
     def hop_times(self, bundle: Bundle) -> HopTimes:
         times = HopTimes()
@@ -164,11 +166,18 @@ def test_golden_vectors_are_run_through(
     settings = config(config_with_bundle(exported_toys / "bundle"))
     says(checks_software.check_bundle(machine, settings)[0], "good", "golden vectors are right")
 
-    def astray(bundle: Bundle, **kept: object) -> list[str]:
+    def astray(folder: Path, **kept: object) -> list[str]:
         raise BundleError("transcriber gives onset 30% off the golden values")
 
-    monkeypatch.setattr("device.bundles.golden.verify", astray)
+    monkeypatch.setattr("device.doctor.machine.preflight", astray)
     says(checks_software.check_bundle(machine, settings)[0], "broken", "30% off the golden values")
+
+
+def test_a_bundle_that_was_refused_at_the_start_is_named_with_the_one_that_plays(machine: Paper) -> None:
+    machine.refused = ("/var/lib/lefthand/bundles/a is not signed.",)
+    finding, bundle = checks_software.check_bundle(machine, None)
+    says(finding, "broken", "bundles/a is not signed.", f"{default_bundle()} plays instead.", "Flash a good bundle.")
+    assert bundle is not None
 
 
 def test_a_hop_may_take_a_quarter_of_its_length(machine: Paper, toy_bundle: Bundle) -> None:

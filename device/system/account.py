@@ -1,0 +1,51 @@
+"""Gives up root for the service's account, so that no file of that account and no model is used with root's rights."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import resource
+
+from device.system.paths import NAME
+
+REAL_TIME_PRIORITY = 60
+"""Highest real-time priority that a process keeps after root. It is LimitRTPRIO of the unit."""
+LOCKED_BYTES = 64 * 2**20
+"""Bytes of memory that a process may lock after root. It is LimitMEMLOCK of the unit."""
+
+
+def exists(account: str) -> bool:
+    """Whether this machine has the account `account`."""
+    try:
+        pwd.getpwnam(account)
+    except KeyError:
+        return False
+    return True
+
+
+def become(account: str) -> None:
+    """Give up root for good and continue as `account`."""
+    user = pwd.getpwnam(account)
+    os.initgroups(account, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    os.umask(0o022)
+    os.environ["HOME"] = "/"
+    os.chdir("/")
+
+
+def leave_root() -> None:
+    """If this process is root on a box, continue as the service's account, with the same limits as the service.
+
+    Does nothing for other accounts, and on a machine without the service's account. Call this before the first file of
+    the service is read. A relative path has no meaning afterwards.
+    """
+    if os.geteuid() != 0 or not exists(NAME):
+        return
+    limits = ((resource.RLIMIT_RTPRIO, REAL_TIME_PRIORITY), (resource.RLIMIT_MEMLOCK, LOCKED_BYTES))
+    for limit, wanted in limits:
+        # a container's root may not raise limits
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(limit, (wanted, wanted))
+    become(NAME)
