@@ -9,7 +9,7 @@ REAL := $(BIN)/python -m pytest --reruns 1
 export LEFTHAND_DATA := $(DATA)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man soak lint train export listen evaluate peers clean
+.PHONY: help setup demo test unit host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man soak kills lint train export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -99,6 +99,9 @@ unprovision: $(VENV)/.deploy ## removes the box's software from HOST=pi@host and
 
 soak: setup ## runs 10 minutes live, an hour of music and 10,000 faults; prints the table of docs/soak.md (half an hour)
 	$(BIN)/python -m tests.soak
+
+kills: setup ## kills a recording at 200 random moments: nothing older than a second may be missing (ten minutes)
+	$(BIN)/python -m tests.kills
 
 man: $(VENV)/.play ## writes the manual page docs/lefthand.1 from the help of the commands
 	$(BIN)/python -m deploy.manpage

@@ -86,7 +86,7 @@ def rhythm_of(meter: Meter) -> Rhythm:
     over the parts for a shorter bar. Any other metre uses the mean beat of 6/8 (if its beats are dotted) or of 4/4.
     """
     known = meter.played if meter.played.listed else Meter(6, 8) if meter.compound else Meter(4, 4)
-    with np.load(Path(__file__).with_name("rhythm.npz")) as data:
+    with np.load(Path(__file__).with_name("rhythm.npz"), allow_pickle=False) as data:
         tables = [data[f"{known.beats}_{known.beat_type}_{name}"].astype(float) for name in _NAMES]
     if meter == known:
         return Rhythm(*tables)

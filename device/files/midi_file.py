@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
 from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
 from device.files.sound_file import check_present
+from device.files.unfinished_midi import complete
 from device.printable import printable
 
 _SHORTEST_TICKS = 1
@@ -75,10 +77,13 @@ class MidiInput:
 
 
 def read_midi(path: Path) -> MidiInput:
-    """Read a MIDI file of type 0 or 1. Raises UserError if it is missing, empty, cut short or not such a file."""
+    """Read a MIDI file of type 0 or 1. Raises UserError if it is missing, empty, cut short or not such a file.
+
+    A recording that nobody finished is read up to its last whole message.
+    """
     check_present(path)
     try:
-        file = mido.MidiFile(str(path), clip=True)
+        file = mido.MidiFile(file=io.BytesIO(complete(path.read_bytes())), clip=True)
     except EOFError:
         raise UserError(f"{path} is cut short or not a MIDI file: export or copy it again.") from None
     except (OSError, ValueError, LookupError, mido.KeySignatureError) as error:

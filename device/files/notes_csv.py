@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,27 @@ COLUMNS = ("onset_s", "offset_s", "midi_pitch", "velocity", "confidence", "decid
 _DIGITS = 6
 """Decimal places of a second. A microsecond is shorter than a sample at 384 kHz."""
 _HANDS: dict[str, Hand] = {"right": "right", "left": "left", "own": "own"}
+
+
+_WIDTH = 14
+"""Characters of `offset_s` in a row whose note may still end: enough for three months."""
+
+
+def header() -> str:
+    """Return the first line of the file."""
+    return ",".join(COLUMNS) + "\n"
+
+
+def row(note: Note) -> tuple[str, int]:
+    """Return the row of a note, and the place in it of `offset_s`, which is as long as any `offset(seconds)`."""
+    onset = f"{note.onset_s:.{_DIGITS}f},"
+    rest = f",{note.pitch},{note.velocity},{note.confidence:.4f},{note.decided_s:.{_DIGITS}f},{note.hand}\n"
+    return onset + offset(note.offset_s) + rest, len(onset)
+
+
+def offset(seconds: float | None) -> str:
+    """Return `offset_s` for `row`: spaces for a note that has not ended."""
+    return " " * _WIDTH if seconds is None else f"{seconds:{_WIDTH}.{_DIGITS}f}"
 
 
 def write_notes(path: Path, notes: Sequence[Note]) -> None:
@@ -26,12 +48,16 @@ def write_notes(path: Path, notes: Sequence[Note]) -> None:
 
 
 def read_notes(path: Path) -> list[Note]:
-    """Return the notes of a file from `write_notes`. Raises KeyError or ValueError for any other file."""
-    with path.open(newline="", encoding="utf-8") as file:
+    """Return the notes of a file from `write_notes` or of a recording. Raises KeyError or ValueError for another file.
+
+    A recording that was cut off may end within a row, or with zeros. Such a row is left out.
+    """
+    rows = path.read_text(encoding="utf-8").partition("\0")[0]
+    with io.StringIO(rows[: rows.rfind("\n") + 1], newline="") as file:
         return [
             Note(
                 onset_s=float(row["onset_s"]),
-                offset_s=float(row["offset_s"]) if row["offset_s"] else None,
+                offset_s=float(row["offset_s"]) if row["offset_s"].strip() else None,
                 pitch=int(row["midi_pitch"]),
                 velocity=int(row["velocity"]),
                 confidence=float(row["confidence"]),

@@ -59,7 +59,7 @@ class Loop:
                     self._monitor.hop(time.perf_counter() - began_s)
                     self._count_not_finite()
                     self.now_s = now_s
-                    self._take(events)
+                    self._take(events, now_s)
                     for sender in self._senders:
                         sender.alive()
                     self._moved()
@@ -72,12 +72,11 @@ class Loop:
             self._monitor.faults.count("not_a_number", hearing.not_finite - self._not_finite)
             self._not_finite = hearing.not_finite
 
-    def _take(self, events: list[Event]) -> None:
-        if not events:
-            return
-        sends = [event for event in events if isinstance(event, Send)]
-        for sender in self._senders:
-            sender.put(sends)
-        self._monitor.take(events, self._time)
+    def _take(self, events: list[Event], now_s: float) -> None:
+        if events:
+            sends = [event for event in events if isinstance(event, Send)]
+            for sender in self._senders:
+                sender.put(sends)
+            self._monitor.take(events, self._time)
         if self._tape is not None:
-            self._tape.collect(events)
+            self._tape.collect(events, now_s)

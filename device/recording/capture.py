@@ -13,6 +13,8 @@ from device.settings.choices import AS_FITTED
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
 """The files in the folder: sound or keys, notes heard, messages sent, settings."""
+OLD_EVENTS = ".told"
+"""A file in which older versions kept the notes until the recording ended. Reading it could run foreign code."""
 MEGABYTE = 1_000_000
 """Bytes."""
 DEFAULT_MB = 1000
@@ -46,6 +48,11 @@ def how_captured(path: Path) -> CaptureSettings | None:
     beside = path.parent / HOW
     if path.name not in (SOUND, KEYS) or not beside.exists():
         return None
+    if not path.exists() and (path.parent / OLD_EVENTS).exists():
+        raise UserError(
+            f"{path} was never written: an older lefthand was cut off while it recorded, and {OLD_EVENTS} beside it "
+            f"cannot be read: record again."
+        )
     try:
         return CaptureSettings(**json.loads(beside.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

@@ -44,10 +44,10 @@ class Tape:
         if self._recording is not None:
             self._recording.sound(block)
 
-    def collect(self, events: Sequence[Event]) -> None:
-        """Record events of the engine."""
+    def collect(self, events: Sequence[Event], now_s: float) -> None:
+        """Record events of the engine. Call it after each hop; `now_s` is the hop's stream time in seconds."""
         if self._recording is not None:
-            self._recording.collect(events)
+            self._recording.collect(events, now_s)
 
     def end(self, engine: Engine, source: Source, now_s: float, whole: bool) -> None:
         """End the recording, after the left hand is silent.

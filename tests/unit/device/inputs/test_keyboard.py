@@ -6,15 +6,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mido
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from device.events import Note, NoteEnded, NoteHeard
-from device.files.midi_file import events, read_midi, write_midi
+from device.events import NoteEnded, NoteHeard
+from device.files.midi_file import events, read_midi
 from device.inputs.keyboard import Keys
-from device.recording.recorder import key_messages
+from device.recording.capture import CaptureSettings
+from device.recording.capture_writer import CaptureWriter
+from device.recording.folder import CaptureFolder
 
 HOP_S = 0.016
+HOW = CaptureSettings(clock="fixed", tempo=100.0, meter="4/4", count_in=None, bundle="", hears_itself=True)
 
 played = st.lists(
     st.tuples(st.floats(0, 0.08), st.sampled_from(["note_on", "note_off"]), st.integers(60, 64), st.integers(1, 127)),
@@ -41,26 +44,21 @@ def live(gestures: list[tuple[float, str, int, int]]) -> list[list[NoteHeard | N
     return [*told, keys.finish()[1]]
 
 
-@settings(deadline=None)
 @given(played)
-def test_a_file_of_what_was_played_tells_the_same_in_the_same_order(
+def test_a_recording_of_what_was_played_tells_the_same_in_the_same_order(
     gestures: list[tuple[float, str, int, int]],
 ) -> None:
-    told = [event for hop in live(gestures) for event in hop]
-    notes: dict[tuple[int, float], Note] = {}
-    for event in told:
-        if isinstance(event, NoteHeard):
-            notes[event.note.pitch, event.note.onset_s] = event.note
-        else:
-            heard = notes[event.pitch, event.onset_s]
-            notes[event.pitch, event.onset_s] = Note(
-                heard.onset_s, event.offset_s, heard.pitch, heard.velocity, 1.0, heard.decided_s, "right"
-            )
-    if not notes:
+    hops = live(gestures)
+    told = [event for hop in hops for event in hop]
+    if not told:
         return
     with TemporaryDirectory() as folder:
-        write_midi(Path(folder) / "keys.mid", key_messages(notes.values()))
-        again = events(read_midi(Path(folder) / "keys.mid").part().notes)
+        writer = CaptureWriter(CaptureFolder(Path(folder) / "capture"), HOW, None)
+        for index, come in enumerate(hops, 1):
+            writer.collect(come)
+            writer.reached(index * HOP_S)
+        writer.end(None)
+        again = events(read_midi(Path(folder) / "capture" / "capture.mid").part().notes)
     assert [_plain(event) for event in again] == [_plain(event) for event in told]
 
 
