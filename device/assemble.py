@@ -10,6 +10,7 @@ from device.bundles.bundle import Bundle
 from device.bundles.choice import open_current
 from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
+from device.clock.step import Clock
 from device.engine import Engine
 from device.errors import BundleError
 from device.hearing.gate import GateSpec
@@ -43,10 +44,8 @@ def bundle_of(config: Config) -> Bundle:
 
 def engine_of(config: Config, bundle: Bundle) -> Engine:
     """Build the engine that the settings select, with the models of `bundle`. Logs a warning for an untrained metre."""
-    settings = config.clock
-    meter = Meter.parse(settings.meter)
-    clock = make_clock(settings.mode, settings.tempo, settings.count_in, meter)
-    for warning in warnings_of(clock, meter):
+    clock = clock_of(config)
+    for warning in warnings_of(clock, Meter.parse(config.clock.meter)):
         logging.getLogger("lefthand").warning("%s", warning)
     return Engine(
         clock=clock,
@@ -54,6 +53,12 @@ def engine_of(config: Config, bundle: Bundle) -> Engine:
         player=None if config.play.listen else left_hand_of(bundle, config.play.steering),
         hears_itself=config.audio.hears_itself,
     )
+
+
+def clock_of(config: Config) -> Clock:
+    """Build the clock that the settings select. Raises UserError if the settings do not fit together."""
+    settings = config.clock
+    return make_clock(settings.mode, settings.tempo, settings.count_in, Meter.parse(settings.meter))
 
 
 def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED) -> Hearing:
@@ -70,7 +75,7 @@ def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED
             f"{bundle.path}: the gate's delay is {gate.delay_frames} frames, "
             f"the transcriber's {bundle.manifest.label_delay_frames}: export the bundle again."
         )
-    return Hearing(bundle.features, gate.asked(confidence), bundle.transcriber(), split)
+    return Hearing(bundle.features, gate, bundle.transcriber(), split, confidence)
 
 
 def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS) -> LeftHand:

@@ -10,6 +10,8 @@ from device.version import VERSION
 COMMANDS = {
     "play": "device.commands.play:play",
     "run": "device.commands.run:run",
+    "do": "device.commands.do:do",
+    "settings": "device.commands.settings:settings",
     "status": "device.commands.status:status",
     "doctor": "device.commands.doctor:doctor",
     "calibrate": "device.commands.calibrate:calibrate",

@@ -9,19 +9,28 @@ MIDI notes ───────────▲
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from device.clock.played import PlayedSteps, beats_of_played_bar
-from device.clock.step import Clock, ClockPulse, Step
+from device.clock.step import Clock, ClockPulse, Step, UseClock
 from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
 from device.left_hand.performer import Move, Performer
-from device.settings.controls import Action, Tap
+from device.settings.choices import Steering
+from device.settings.controls import Action, Confidence, CountAgain, Tap
 
 
 class Player(Protocol):
-    """Decides the left hand: `device.left_hand.player.LeftHand`."""
+    """Decides the left hand: `device.left_hand.player.LeftHand`.
+
+    `armed`, `hold` and `steering` are how the owner's actions have left it.
+    """
+
+    armed: bool
+    hold: bool
+    steering: Steering
 
     def hear(self, note: Note) -> None:
         """Take in a note of either hand of the player."""
@@ -42,6 +51,16 @@ class Player(Protocol):
     def reset(self) -> None:
         """Forget everything."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """How the owner's actions have left the engine. `counting_in`: the next note belongs to a count-in."""
+
+    armed: bool
+    hold: bool
+    counting_in: bool
+    steering: Steering
 
 
 class Engine:
@@ -69,6 +88,14 @@ class Engine:
         """Left-hand keys that are down."""
         return self._performer.held
 
+    @property
+    def steered(self) -> Steered | None:
+        """How the owner's actions have left the engine; None if it only listens. Any thread may read it."""
+        player = self._player
+        if player is None:
+            return None
+        return Steered(player.armed, player.hold, self._clock.counting_in, player.steering)
+
     def reset(self) -> None:
         """Forget everything that was heard and played.
 
@@ -93,10 +120,11 @@ class Engine:
             events += self._sending(self._performer.advance(now_s))
         return events
 
-    def act(self, action: Action | ClockPulse, now_s: float) -> list[Event]:
-        """Carry out a control action, or a message of a MIDI clock, at `now_s` seconds.
+    def act(self, action: Action | ClockPulse | UseClock, now_s: float) -> list[Event]:
+        """Carry out a control action, a message of a MIDI clock or a change of the clock, at `now_s` seconds.
 
-        Returns the messages that release keys and pedal, if the action asks for that.
+        A new clock begins as after a reset, and so does the left hand, which keeps its steering. Returns the messages
+        that release keys and pedal, if the action asks for that.
         """
         if isinstance(action, ClockPulse):
             self._clock.pulse(action, now_s)
@@ -104,6 +132,17 @@ class Engine:
         if isinstance(action, Tap):
             self._clock.tap(now_s)
             return []
+        if isinstance(action, Confidence):
+            if self.hearing is not None:
+                self.hearing.ask(action.value)
+            return []
+        if isinstance(action, CountAgain | UseClock):
+            if isinstance(action, UseClock):
+                self._clock = action.clock
+            self._clock.reset()
+            if self._player is not None:
+                self._player.reset()
+            return self.panic(now_s)
         if self._player is not None and self._player.act(action):
             return self.panic(now_s)
         return []

@@ -65,6 +65,13 @@ class ClockPulse:
         return cls(message.type, message.pos if message.type == "songpos" else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class UseClock:
+    """The owner has chosen another clock, which takes the place of the present one."""
+
+    clock: Clock
+
+
 class Clock(Protocol):
     """A source of tempo, beat and bar.
 

@@ -44,7 +44,7 @@ def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
     if wait:
         from device.service.daemon import Daemon
 
-        Daemon(lambda: set_up(settings), run_dir(), capture).run()
+        Daemon(lambda: set_up(settings), run_dir(), capture, settings).run()
     else:
         from device.service.foreground import run as run_live
 

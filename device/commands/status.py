@@ -11,13 +11,18 @@ from importlib.util import find_spec
 
 import click
 
+from device.control.client import ControlClient
 from device.errors import UserError
-from device.status.schema import FILE, Status, read_status, status_age_s
+from device.status.schema import FILE, PERIOD_S, Status, parsed_status, read_status, status_age_s
 from device.status.text import lines, one_line, trouble
 from device.system.paths import run_dir
 
 DEAD = 1
 """Exit status if the box has died or hangs."""
+PERIODS = 4
+"""Periods of the status to wait for one over the control socket. A box that sends none within them may hang."""
+AGAIN_S = 5.0
+"""Seconds to read the file after the control socket has failed. A box that hangs would hold up each attempt."""
 WIDTH = 8
 """Width of the column of names, in characters."""
 
@@ -65,31 +70,69 @@ def _as_json(told: Status, age_s: float) -> str:
 
 def _watch(as_json: bool) -> None:
     """Show the status until Ctrl-C. Waits for the box if it does not run."""
+    look = _Look()
     drawn = sys.stdout.isatty() and not as_json and find_spec("rich") is not None
     try:
         if drawn:
             from device.status.live_view import show
 
-            show(_look)
+            show(look)
         else:
-            _print(as_json)
+            _print(as_json, look)
     except KeyboardInterrupt:
         return
+    finally:
+        look.close()
 
 
-def _look() -> tuple[Status, float] | str:
-    """The status and its age in seconds, or a sentence that explains why there is none."""
-    try:
-        return _read()
-    except UserError as error:
-        return str(error)
+class _Look:
+    """Looks at the status again and again: over the control socket, or at the file where the socket cannot be used."""
+
+    def __init__(self) -> None:
+        self._box: ControlClient | None = None
+        self._again_s = 0.0
+        """Monotonic time of the next attempt to use the socket."""
+
+    def __call__(self) -> tuple[Status, float] | str:
+        """The newest status and its age in seconds, or a sentence that explains why there is none."""
+        try:
+            return self._streamed() or _read()
+        except UserError as error:
+            return str(error)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._box is not None:
+            self._box.close()
+            self._box = None
+
+    def _streamed(self) -> tuple[Status, float] | None:
+        """The next status of the stream. None if the box cannot be reached that way or has sent none in time."""
+        if time.monotonic() < self._again_s:
+            return None
+        try:
+            if self._box is None:
+                self._box = ControlClient(run_dir())
+                self._box.ask({"watch": True})
+            newest = self._box.newest("status", PERIODS * PERIOD_S)
+        except UserError:
+            self.close()
+            self._again_s = time.monotonic() + AGAIN_S
+            return None
+        status = parsed_status(newest)
+        return None if status is None else (status, 0.0)
 
 
-def _print(as_json: bool, period_s: float = 1.0, wait: Callable[[float], None] = time.sleep) -> None:
+def _print(
+    as_json: bool,
+    look: Callable[[], tuple[Status, float] | str],
+    period_s: float = 1.0,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
     """Print one line per `period_s`. A sentence about a fault is printed once, until it changes."""
     said = ""
     while True:
-        found = _look()
+        found = look()
         if isinstance(found, str):
             wrong: str | None = found
         else:

@@ -97,14 +97,19 @@ class Gate:
 
     def __init__(self, spec: GateSpec, hop_s: float, split: int) -> None:
         """`hop_s`: seconds between two frames. `split`: the lowest MIDI pitch of the right hand."""
-        self.spec, self._hop_s, self._split = spec, hop_s, split
-        self._thresholds = spec.thresholds()
+        self._hop_s, self._split = hop_s, split
+        self.use(spec)
         self._delays = spec.delays().tolist()
-        self._asleep = np.maximum(self._thresholds, np.float32(spec.wake))
-        self._rearm = np.float32(spec.rearm) * self._thresholds
         self._none = np.zeros(KEYS, bool)
         self._within, self._lasts = round(spec.wake_within_s / hop_s), round(spec.awake_s / hop_s)
         self.reset()
+
+    def use(self, spec: GateSpec) -> None:
+        """Use the thresholds of `spec` from now on, which has the same delays. Notes that sound are kept."""
+        self.spec = spec
+        self._thresholds = spec.thresholds()
+        self._asleep = np.maximum(self._thresholds, np.float32(spec.wake))
+        self._rearm = np.float32(spec.rearm) * self._thresholds
 
     def reset(self) -> None:
         """Forget all notes."""

@@ -9,17 +9,26 @@ from device.hearing.features import Features, FeatureSpec, Samples
 from device.hearing.gate import Gate, GateSpec
 from device.hearing.own_notes import OwnNotes
 from device.hearing.transcriber import Stepper, Transcriber
-from device.settings.choices import SPLIT
+from device.settings.choices import AS_FITTED, SPLIT
 
 
 class Hearing:
     """Hears one stream. Note times are counted in hops from the first hop."""
 
-    def __init__(self, features: FeatureSpec, gate: GateSpec, model: Stepper, split: int = SPLIT) -> None:
+    def __init__(
+        self,
+        features: FeatureSpec,
+        gate: GateSpec,
+        model: Stepper,
+        split: int = SPLIT,
+        confidence: float = AS_FITTED,
+    ) -> None:
+        """`gate` is the gate as fitted, `confidence` is what the owner asks of a note: see `GateSpec.asked`."""
         self.spec = features
+        self._fitted = gate
         self._features = Features(features)
         self._transcriber = Transcriber(model)
-        self._gate = Gate(gate, features.hop_s, split)
+        self._gate = Gate(gate.asked(confidence), features.hop_s, split)
         self._own = OwnNotes()
         self._since_s = ((gate.delays() + 0.5) * features.hop_s).tolist()
         self._hops = 0
@@ -31,6 +40,10 @@ class Hearing:
         self._gate.reset()
         self._own.reset()
         self._hops = 0
+
+    def ask(self, confidence: float) -> None:
+        """Ask another confidence of the notes from now on, between 0 and 1. Notes that sound are kept."""
+        self._gate.use(self._fitted.asked(confidence))
 
     @property
     def pending(self) -> bool:

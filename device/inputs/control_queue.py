@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import mido
 
-from device.clock.step import KINDS, ClockPulse
+from device.clock.step import KINDS, ClockPulse, UseClock
 from device.settings.controls import Action, Controls
 from device.stream_time import StreamTime
 
+Asked: TypeAlias = Action | ClockPulse | UseClock
+"""What `Engine.act` carries out."""
 MOST_WAITING = 256
 """Messages. A knob that is turned sends a few dozen messages in a hop at most, so this leaves room."""
 
@@ -22,7 +25,7 @@ class ControlQueue:
         self._controls = controls
         self.keeps_time = keeps_time
         """True if the queue takes MIDI clock messages."""
-        self._queue: queue.Queue[tuple[mido.Message, float]] = queue.Queue(MOST_WAITING)
+        self._queue: queue.Queue[tuple[mido.Message | Asked, float]] = queue.Queue(MOST_WAITING)
 
     def take(self, message: mido.Message, at_s: float) -> bool:
         """Queue `message` if it is a control or clock message, and return whether it is one.
@@ -35,16 +38,31 @@ class ControlQueue:
             self._queue.put_nowait((message, at_s))
         return True
 
-    def asked(self, stream_time: StreamTime, now_s: float) -> list[tuple[Action | ClockPulse, float]]:
-        """Return the actions and clock pulses since the last call, each with its time in stream seconds.
+    def ask(self, asked: Asked, at_s: float) -> bool:
+        """Queue an action that does not come from a switch, such as one of the page.
+
+        `at_s` is its time in monotonic seconds. Returns False if the queue is full. Any thread may call this.
+        """
+        try:
+            self._queue.put_nowait((asked, at_s))
+        except queue.Full:
+            return False
+        return True
+
+    def asked(self, stream_time: StreamTime, now_s: float) -> list[tuple[Asked, float]]:
+        """Return the actions, clock pulses and clocks since the last call, each with its time in stream seconds.
 
         The loop calls this at `now_s` of stream time.
         """
-        asked: list[tuple[Action | ClockPulse, float]] = []
+        asked: list[tuple[Asked, float]] = []
         while not self._queue.empty():
             message, at_s = self._queue.get_nowait()
             ago_s = max(0.0, stream_time.wall(now_s) - at_s) if stream_time.known else 0.0
-            pulse = ClockPulse.of(message)
-            meant: Iterable[Action | ClockPulse] = self._controls.actions(message) if pulse is None else (pulse,)
-            asked += [(action, max(0.0, now_s - ago_s)) for action in meant]
+            asked += [(action, max(0.0, now_s - ago_s)) for action in self._meant(message)]
         return asked
+
+    def _meant(self, message: mido.Message | Asked) -> Iterable[Asked]:
+        if not isinstance(message, mido.Message):
+            return (message,)
+        pulse = ClockPulse.of(message)
+        return self._controls.actions(message) if pulse is None else (pulse,)

@@ -14,13 +14,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from device.events import Beat, ChordChosen, Event, Note, NoteHeard, Send
+from device.engine import Engine
+from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 from device.inputs.source import Source
 from device.outputs.sender import Sender
 from device.ports.port import Port
 from device.status.faults import Faults
 from device.status.hop_times import HopTimes
-from device.status.schema import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus
+from device.status.moments import Moment, Moments
+from device.status.schema import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus, SteeringStatus
 from device.stream_time import StreamTime
 
 MOST_EVENTS = 1024
@@ -34,12 +36,15 @@ class Monitor:
         self.hop_s = hop_s
         self.faults = Faults()
         self.hop_times = HopTimes()
+        self.moments = Moments()
+        """Notes, beats and chords for whoever watches the box now."""
         self.real_time: bool | None = None
         """Whether the loop was given real-time priority. None before the loop has started."""
         self.late_ms: float | None = None
         """99th percentile in ms of how late the messages of the last session left. None if none was sent."""
         self._events: deque[tuple[float, Event]] = deque(maxlen=MOST_EVENTS)
         self._lock = threading.Lock()
+        self._engine: Engine | None = None
         self._source: Source | None = None
         self._output: Port | None = None
         self._senders: Sequence[Sender] = ()
@@ -55,6 +60,8 @@ class Monitor:
     def take(self, events: Sequence[Event], stream_time: StreamTime) -> None:
         """Keep the notes heard, notes sent, beats and chords among `events`, with their wall-clock times."""
         for event in events:
+            if (moment := _moment(event, stream_time)) is not None:
+                self.moments.add(moment)
             if isinstance(event, NoteHeard):
                 self._events.append((stream_time.wall(event.note.onset_s), event))
             elif isinstance(event, Send):
@@ -65,12 +72,12 @@ class Monitor:
 
     # called by the session
 
-    def begin(self, source: Source, output: Port | None, senders: Sequence[Sender]) -> None:
+    def begin(self, engine: Engine, source: Source, output: Port | None, senders: Sequence[Sender]) -> None:
         """Start to show a session that has opened these ports."""
         with self._lock:
             self._events.clear()
             self._forget()
-            self._source, self._output, self._senders = source, output, senders
+            self._engine, self._source, self._output, self._senders = engine, source, output, senders
 
     def end(self) -> None:
         """Stop to show the session, which has closed its ports. Its notes and its xrun count are kept."""
@@ -78,7 +85,7 @@ class Monitor:
             if self._source is not None:
                 self._xruns_before += self._source.xruns
                 self.late_ms = self._lateness_ms()
-            self._source, self._output, self._senders = None, None, ()
+            self._engine, self._source, self._output, self._senders = None, None, None, ()
             self._lose_the_beat()
 
     # called by the thread that writes the status
@@ -107,6 +114,7 @@ class Monitor:
                 "beat": self._beat,
                 "lock": None if self._lock_on is None else round(self._lock_on, 3),
                 "chord": self._chord,
+                "steering": self._steering(),
                 "heard": [_shown(note, at_s, now_s) for at_s, note in self._heard],
                 "played": [_shown(note, at_s, now_s) for at_s, note in self._played],
                 "hop": HopStatus(
@@ -124,6 +132,15 @@ class Monitor:
         """Number of MIDI clients that the session has open."""
         keyboard = self._source is not None and self._source.rate is None
         return int(keyboard) + len(self._senders)
+
+    def _steering(self) -> SteeringStatus | None:
+        now = None if self._engine is None else self._engine.steered
+        if now is None:
+            return None
+        steering = now.steering
+        return SteeringStatus(
+            now.armed, now.hold, now.counting_in, steering.style, round(steering.density, 3), steering.register
+        )
 
     def _lateness_ms(self) -> float | None:
         late = [late_ms for sender in self._senders if (late_ms := sender.lateness_ms(99)) is not None]
@@ -153,6 +170,24 @@ class Monitor:
                 if self._beat_s is not None and at_s > self._beat_s:
                     self._tempo = 60.0 / (at_s - self._beat_s)
                 self._beat, self._lock_on, self._beat_s = position, lock, at_s
+
+
+def _moment(event: Event, stream_time: StreamTime) -> Moment | None:
+    """The event for those who watch. None for messages other than notes, and for the box's own notes that it heard."""
+    match event:
+        case NoteHeard(Note(hand=hand, onset_s=onset_s, pitch=pitch, velocity=velocity)) if hand != "own":
+            return Moment("heard", stream_time.wall(onset_s), pitch, velocity)
+        case NoteEnded(pitch=pitch, offset_s=offset_s):
+            return Moment("heard_end", stream_time.wall(offset_s), pitch)
+        case Send(kind="note_on", due_s=due_s, pitch=pitch, velocity=velocity):
+            return Moment("played", stream_time.wall(due_s), pitch, velocity)
+        case Send(kind="note_off", due_s=due_s, pitch=pitch):
+            return Moment("played_end", stream_time.wall(due_s), pitch)
+        case Beat(time_s=time_s, position=position, lock=lock):
+            return Moment("beat", stream_time.wall(time_s), beat=position, lock=round(float(lock), 3))
+        case ChordChosen(time_s=time_s, label=label):
+            return Moment("chord", stream_time.wall(time_s), chord=label)
+    return None
 
 
 def memory_mb() -> float:

@@ -24,7 +24,7 @@ class Session:
     def __init__(self, opened: Opened, moved: Callable[[], None] = lambda: None) -> None:
         self._opened = opened
         self._loop = Loop(opened, moved)
-        opened.monitor.begin(opened.source, opened.output, opened.senders)
+        opened.monitor.begin(opened.engine, opened.source, opened.output, opened.senders)
 
     @property
     def failure(self) -> Exception | None:

@@ -85,6 +85,10 @@ class Sender:
         """Report that the loop has finished a hop. The first call starts the watch for stalls."""
         self._alive_s = time.monotonic()
 
+    def lead(self, seconds: float) -> None:
+        """Send messages that still wait, and all later ones, `seconds` before their due times."""
+        self._lead_s = seconds
+
     @property
     def hangs(self) -> bool:
         """True if the port has accepted no message for HUNG_S."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from device.assemble import Setup
 from device.bundles.bundle import Bundle
 from device.bundles.manifest import MANIFEST
+from device.control.server import ControlServer
 from device.errors import PortKind, UnavailableError, UserError
 from device.live.monitor import Monitor, memory_mb, open_files
 from device.live.opening import Opened, Opener
@@ -34,8 +35,10 @@ from device.ports.midi_ports import MidiPorts
 from device.recording.capture import Capture
 from device.service.foreground import WATCH_S, warm_up
 from device.service.journal import FIELDS
+from device.service.orders import OwnerOrders
 from device.service.signals import Signals
 from device.service.systemd import Systemd
+from device.settings.config import DEFAULT_PATH
 from device.status.faults import Fault
 from device.status.schema import BundleStatus, State, Status
 from device.status.writer import Reporter
@@ -62,10 +65,17 @@ class Daemon:
     """Runs one session after another until SIGTERM.
 
     `make` reads the settings and builds the engine. It raises UserError if they cannot be used. `folder` is the folder
-    of the status file, None for no status. `record` gives a new recording folder for each session.
+    of the status file and of the control socket, None for neither. `record` gives a new recording folder for each
+    session. `settings` is the settings file that clients of the control socket change.
     """
 
-    def __init__(self, make: Callable[[], Setup], folder: Path | None, record: Capture | None = None) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Setup],
+        folder: Path | None,
+        record: Capture | None = None,
+        settings: Path = DEFAULT_PATH,
+    ) -> None:
         self._make, self._folder, self._record = make, folder, record
         self._notify, self._signals, self._monitor = Systemd(), Signals(), Monitor()
         self._outputs, self._inputs = MidiPorts(output=True), MidiPorts(output=False)
@@ -74,13 +84,16 @@ class Daemon:
         self._said: tuple[State, str, str] = ("starting", "loading the models", _now())
         self._bundle = BundleStatus()
         self._failure: Exception | None = None
+        self._orders = OwnerOrders(settings, self._renew)
 
     def run(self) -> None:
         """Play and wait until SIGTERM. Raises UserError for unusable settings, and any error that ended a thread."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._signals)
             stack.callback(self._notify.close)
-            stack.callback(Reporter(self._folder, self._status, self._fail).close)
+            server = ControlServer(self._folder, self._orders, self._monitor.moments, self._fail)
+            stack.callback(server.close)
+            stack.callback(Reporter(self._folder, self._status, self._fail, server.publish).close)
             for ports in (self._outputs, self._inputs):
                 stack.callback(ports.close)
             stack.callback(self._tell, "stopping", "the last notes are released")
@@ -98,17 +111,18 @@ class Daemon:
         try:
             record = None if self._record is None else self._record.next()
             opener = Opener(self._outputs, self._inputs, self._monitor, self._signals.wake, service=True)
-            opened = opener.open(setup.config, setup.engine, setup.bundle.features.hop_s, record)
+            opened = opener.open(self._orders.config, setup.engine, setup.bundle.features.hop_s, record)
         except UnavailableError as error:
             self._wait(error)
             return
         session = Session(opened, self._notify.alive)
         try:
             session.start()
-            while not self._signals.stop and self._setup is setup and not opened.outdated:
-                self._tell("playing", _playing(opened))
-                session.check()
-                self._pause(WATCH_S)
+            with self._orders.playing(opened):
+                while not self._signals.stop and self._setup is setup and not opened.outdated:
+                    self._tell("playing", _playing(opened))
+                    session.check()
+                    self._pause(WATCH_S)
         except UnavailableError as error:
             self._monitor.faults.count(LOST[error.kind])
             session.hush()
@@ -152,6 +166,7 @@ class Daemon:
     def _take(self, setup: Setup) -> None:
         warm_up(setup.engine)
         self._setup = setup
+        self._orders.use(setup.config)
         self._monitor.hop_s = setup.bundle.features.hop_s
         self._bundle = _named(setup.bundle)
 
@@ -193,6 +208,11 @@ class Daemon:
             clients=self._outputs.clients + self._inputs.clients + self._monitor.connected,
             **self._monitor.shown(),
         )
+
+    def _renew(self) -> None:
+        """Read the settings again, as after SIGHUP. Any thread may call this."""
+        self._signals.reload = True
+        self._signals.wake()
 
     def _fail(self, error: Exception) -> None:
         self._failure = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from device.clock.meter import Meter
 from device.errors import ConfigError, UserError
+from device.settings.changes import Tables, overlaid, read_changes
 from device.settings.choices import (
     AS_FITTED,
     HIGHEST_REGISTER,
@@ -30,6 +32,8 @@ DEFAULT_RATE = 48_000
 """Hz. If an input does not offer this rate, its nearest rate is used. Any other setting must be met exactly."""
 MIDI_INPUT = "midi"
 """Value of `[audio] input` if the right hand comes from a MIDI port."""
+
+log = logging.getLogger("lefthand")
 
 
 def _between(low: float, high: float, default: float, unit: str = "") -> Any:
@@ -133,6 +137,7 @@ class ControlSettings:
     style_sustained: str = ""
     density: str = ""
     register: str = ""
+    count_in: str = ""
 
     @property
     def mapping(self) -> dict[str, Trigger]:
@@ -166,10 +171,24 @@ _Section = TypeVar("_Section", AudioSettings, MidiSettings, ClockSettings, PlayS
 
 
 def read_config(path: Path = DEFAULT_PATH) -> Config:
-    """Return the settings in the file `path`.
+    """Return the settings in the file `path`, with the changes that the owner made on the running box.
 
+    If the settings cannot be used with these changes, one sentence goes to the log and the file alone counts.
     Raises ConfigError, which names the file, the key and its allowed values.
     """
+    tables = read_tables(path)
+    if changes := read_changes(path):
+        try:
+            return config_of(overlaid(tables, changes), f"{path}, as changed on the box")
+        except ConfigError as error:
+            config = config_of(tables, str(path))
+            log.warning("%s The changes are left out: `lefthand settings --reset` removes them.", error)
+            return config
+    return config_of(tables, str(path))
+
+
+def read_tables(path: Path) -> Tables:
+    """Return the TOML tables of the file `path`. Raises ConfigError if it cannot be read as TOML."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -178,15 +197,23 @@ def read_config(path: Path = DEFAULT_PATH) -> Config:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error}): give a TOML file in UTF-8.") from None
-    return parse_config(text, str(path))
+    return _parsed(text, str(path))
 
 
 def parse_config(text: str, where: str) -> Config:
     """Return the settings in `text`. Errors name the text as `where`. Raises ConfigError."""
+    return config_of(_parsed(text, where), where)
+
+
+def _parsed(text: str, where: str) -> Tables:
     try:
-        tables = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not valid TOML: {error}.") from None
+
+
+def config_of(tables: Tables, where: str) -> Config:
+    """Return the settings in TOML tables. Errors name the tables as `where`. Raises ConfigError."""
     sections = {f.name: f.default_factory for f in dataclasses.fields(Config)}
     for name, table in tables.items():
         if name not in sections or not isinstance(table, dict):
@@ -253,7 +280,7 @@ def _check_controls(config: Config, where: str) -> None:
         )
 
 
-def _section(kind: type[_Section], name: str, tables: dict[str, Any], where: str) -> _Section:
+def _section(kind: type[_Section], name: str, tables: Tables, where: str) -> _Section:
     table = tables.get(name, {})
     fields = {f.name: f for f in dataclasses.fields(kind)}
     hints = get_type_hints(kind)

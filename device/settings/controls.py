@@ -103,7 +103,19 @@ class Register:
     semitones: int | None = None
 
 
-Action: TypeAlias = Arm | Hold | Panic | Tap | Restyle | Density | Register
+@dataclass(frozen=True, slots=True)
+class CountAgain:
+    """Release all keys and wait for a new count-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """Set the confidence, 0.05 to 0.95, that a note must have to be heard."""
+
+    value: float
+
+
+Action: TypeAlias = Arm | Hold | Panic | Tap | Restyle | Density | Register | CountAgain | Confidence
 _PLAIN: dict[str, Action] = {
     "arm": Arm(),
     "hold": Hold(),
@@ -112,6 +124,7 @@ _PLAIN: dict[str, Action] = {
     "style": Restyle(),
     "density": Density(),
     "register": Register(),
+    "count_in": CountAgain(),
     **{f"style_{style.replace('-', '_')}": Restyle(style) for style in STYLES},
 }
 ACTIONS = tuple(_PLAIN)

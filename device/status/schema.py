@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from device.status.decode import decode
 from device.system.untrusted_files import own_folder, read_small, replace_file
@@ -70,6 +70,18 @@ class HopStatus:
 
 
 @dataclass(frozen=True)
+class SteeringStatus:
+    """How the left hand plays now, as the owner's last action left it. `counting_in`: a count-in is awaited."""
+
+    armed: bool = True
+    hold: bool = False
+    counting_in: bool = False
+    style: str = "auto"
+    density: float = 1.0
+    register: int = 0
+
+
+@dataclass(frozen=True)
 class NoteStatus:
     """A note heard or played. `age_s` is the time since its onset in seconds, negative for a note still to come."""
 
@@ -99,6 +111,8 @@ class Status:
     """Index of the current beat in the bar, from 0."""
     lock: float | None = None
     chord: str | None = None
+    steering: SteeringStatus | None = None
+    """None if no session is open, or if the box only listens."""
     heard: list[NoteStatus] = field(default_factory=list)
     """The last NOTES_SHOWN notes heard, oldest first."""
     played: list[NoteStatus] = field(default_factory=list)
@@ -143,9 +157,16 @@ def read_status(folder: Path | None) -> Status | None:
     if folder is None:
         return None
     try:
-        data = json.loads(read_small(folder / FILE))
-        status: Status = decode(Status, data)
+        return parsed_status(json.loads(read_small(folder / FILE)))
     except (OSError, ValueError, RecursionError):
+        return None
+
+
+def parsed_status(data: Any) -> Status | None:
+    """The status that was written as the JSON value `data`. None if it is not a status of this schema."""
+    try:
+        status: Status = decode(Status, data)
+    except (ValueError, RecursionError):
         return None
     return status if status.schema == SCHEMA and 0 < status.pid <= LARGEST_PID else None
 

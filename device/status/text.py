@@ -63,6 +63,17 @@ def beat(status: Status) -> str:
     return f"{status.beat + 1}{tempo}{lock}"
 
 
+def steering(status: Status) -> str:
+    """How the left hand plays: armed or not, style, density and register."""
+    now = status.steering
+    if now is None:
+        return "-"
+    if not now.armed:
+        return "not armed"
+    held = ", holds its keys" if now.hold else ", waits for the count-in" if now.counting_in else ""
+    return f"{now.style}, density {now.density:.2f}, register {now.register:+d}{held}"
+
+
 def lines(status: Status) -> list[tuple[str, str]]:
     """The whole status as pairs of name and value."""
     audio, midi, hop = status.audio, status.midi, status.hop
@@ -80,6 +91,7 @@ def lines(status: Status) -> list[tuple[str, str]]:
         ("heard", notes_line(status.heard)),
         ("beat", beat(status)),
         ("chord", status.chord or "-"),
+        ("plays", steering(status)),
         ("played", notes_line(status.played)),
         ("hop", f"half within {hop.p50_ms:.2f}, 99 % within {hop.p99_ms:.2f} of {hop.length_ms:.0f} ms"),
         ("late", "-" if status.send_p99_ms is None else f"99 % of the messages within {status.send_p99_ms:.1f} ms"),

@@ -21,8 +21,15 @@ class Reporter:
     error.
     """
 
-    def __init__(self, folder: Path | None, status: Callable[[], Status], failed: Callable[[Exception], None]) -> None:
-        self._folder, self._status, self._failed = folder, status, failed
+    def __init__(
+        self,
+        folder: Path | None,
+        status: Callable[[], Status],
+        failed: Callable[[Exception], None],
+        published: Callable[[Status], None] = lambda status: None,
+    ) -> None:
+        """`published` is called with each status, even if the file cannot be written."""
+        self._folder, self._status, self._failed, self._published = folder, status, failed, published
         self._closing = threading.Event()
         self._told = False
         if folder is None:
@@ -46,10 +53,12 @@ class Reporter:
             self._failed(error)
 
     def _write(self) -> None:
+        status = self._status()
+        self._published(status)
         if self._folder is None:
             return
         try:
-            write_status(self._folder, self._status())
+            write_status(self._folder, status)
             self._told = False
         except OSError as error:
             if not self._told:

@@ -38,7 +38,7 @@ DEVICE_ROOMS = {
     "hearing": Row("settings", "errors events"),
     "clock": Row("", "errors"),
     "left_hand": Row("clock settings", "events"),
-    "settings": Row("clock", "errors"),
+    "settings": Row("clock system", "errors"),
     "ports": Row("", "errors printable"),
     "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
@@ -49,10 +49,11 @@ DEVICE_ROOMS = {
         "calibration inputs outputs ports recording settings status system", "engine errors events stream_time"
     ),
     "service": Row(
-        "bundles hearing live outputs ports recording settings status system",
+        "bundles calibration clock control hearing inputs live outputs ports recording settings status system",
         "assemble engine errors printable version",
     ),
     "status": Row("system", "printable"),
+    "control": Row("settings status system", "errors"),
     "system": Row(),
     "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),
     "flash": Row("bundles status system", "errors printable"),
@@ -60,7 +61,8 @@ DEVICE_ROOMS = {
         "bundles calibration clock flash outputs ports settings status system", "assemble engine errors printable"
     ),
     "commands": Row(
-        "bundles calibration clock doctor files flash hearing outputs ports recording service settings status system",
+        "bundles calibration clock control doctor files flash hearing outputs ports recording service settings status "
+        "system",
         "assemble engine errors printable",
     ),
 }

@@ -124,6 +124,8 @@ class Pianist:
         self.no_numbers = 0
         """Number of the next hops in which the transcriber returns NaN."""
         self.hops = 0
+        self.steered = None
+        self.acted: list[Any] = []
         self.reset()
 
     def reset(self) -> None:
@@ -153,6 +155,10 @@ class Pianist:
             events += self._performer.release(now_s, now_s, self._performer.held)
         note = Note(now_s, None, 72, 64, 1.0, now_s, "right")
         return [NoteHeard(note), *events]
+
+    def act(self, action: Any, now_s: float) -> list[Event]:
+        self.acted.append(action)
+        return []
 
     def finish(self, now_s: float) -> list[Event]:
         return list(self._performer.finish(now_s))

@@ -121,7 +121,7 @@ def test_where_nothing_can_be_drawn_watch_says_a_line_at_a_time(
         lambda: (run_dir / FILE).unlink(),
     )
     with pytest.raises(KeyboardInterrupt):
-        status._print(False, wait=wait)
+        status._print(False, status._Look(), wait=wait)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
     assert "heard C5 E5" in lines[0] and "chord Am7" in lines[0] and "xruns 2" in lines[0]

@@ -1,0 +1,72 @@
+"""`lefthand do`: steers the running box."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from device.control.client import ControlClient
+from device.errors import UserError
+from device.system.paths import run_dir
+
+SWITCH = {"on": True, "off": False}
+ACTIONS = ("arm", "hold", "panic", "tap", "count-in")
+"""What happens at once and is not kept."""
+SETTINGS = {
+    "style": ("play", "style"),
+    "density": ("play", "density"),
+    "register": ("play", "register"),
+    "confidence": ("audio", "confidence"),
+    "tempo": ("clock", "tempo"),
+    "clock": ("clock", "mode"),
+    "latency": ("midi", "latency_ms"),
+}
+"""Settings that are kept: name -> section and key of the settings file."""
+TEXTS = frozenset({"style", "clock"})
+WHOLE = frozenset({"register"})
+NONE = "none"
+"""The word for a setting without a value: an unset tempo, or the latency that `lefthand calibrate` measured."""
+
+
+@click.command("do")
+@click.argument("action", type=click.Choice([*ACTIONS, *SETTINGS]))
+@click.argument("value", required=False)
+def do(action: str, value: str | None) -> None:
+    """Steer the running box.
+
+    arm, hold, panic, tap and count-in act at once. "arm on" and "arm off" choose a state, and so do "hold on" and "hold
+    off"; without a word they change to the other state. style, density, register, confidence, tempo, clock and latency
+    need a value, which is kept: see `lefthand settings`. Without a value, style, density and register go to the next
+    one, which is not kept.
+
+    A negative value comes after two dashes: lefthand do register -- -12
+    """
+    with ControlClient(run_dir()) as box:
+        box.ask(_request(action, value))
+
+
+def _request(action: str, value: str | None) -> dict[str, Any]:
+    if action in SETTINGS and value is not None:
+        section, key = SETTINGS[action]
+        return {"set": {section: {key: _value(action, value)}}}
+    if value is None:
+        if action in SETTINGS and action not in ("style", "density", "register"):
+            raise UserError(f'"{action}" needs a value: `lefthand do {action} VALUE`.')
+        return {"do": action}
+    if action in ("arm", "hold") and value in SWITCH:
+        return {"do": action, "value": SWITCH[value]}
+    allowed = "on, off or nothing" if action in ("arm", "hold") else "nothing"
+    raise UserError(f'"{value}" cannot be used: after {action} comes {allowed}.')
+
+
+def _value(action: str, value: str) -> str | float | int | None:
+    if action in TEXTS:
+        return value
+    if value == NONE:
+        return None
+    try:
+        return int(value) if action in WHOLE else float(value)
+    except ValueError:
+        kind = "a whole number" if action in WHOLE else "a number"
+        raise UserError(f'"{value}" cannot be used: {action} needs {kind}.') from None

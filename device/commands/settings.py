@@ -1,0 +1,60 @@
+"""`lefthand settings`: what the owner changed on the running box."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from device.commands.options import settings_file
+from device.control.client import ControlClient
+from device.control.protocol import SOCKET
+from device.errors import UserError
+from device.settings.changes import Change, Value, in_file, read_changes, write_changes
+from device.settings.config import read_tables
+from device.system.paths import run_dir
+
+
+@click.command()
+@settings_file("The settings file that the changes are compared with.")
+@click.option("--reset", is_flag=True, help="Remove all changes, so that the settings file alone counts.")
+def settings(path: Path, reset: bool) -> None:
+    """List the settings that were changed on the running box and differ from the settings file."""
+    if reset:
+        _reset(path)
+        return
+    tables = read_tables(path)
+    changes = read_changes(path)
+    for change in changes:
+        click.echo(_line(change, in_file(tables, change.section, change.key), path))
+    if not changes:
+        click.echo(f"Nothing differs from {path}.")
+
+
+def _line(change: Change, now: Value, path: Path) -> str:
+    if now == change.was:
+        return f"{change.name} = {_shown(change.value)}; {path} has {_shown(now)}"
+    return f"{change.name} = {_shown(now)}; {path} was edited later, so the change to {_shown(change.value)} is over"
+
+
+def _shown(value: Value) -> str:
+    if value is None:
+        return "no value"
+    return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _reset(path: Path) -> None:
+    """Let the running box remove the changes, so that they end at once. Without a box, remove them here."""
+    folder = run_dir()
+    if folder is not None and (folder / SOCKET).exists():
+        with ControlClient(folder) as box:
+            answer = box.ask({"settings": True})["settings"]
+            if answer["file"] == str(path):
+                box.ask({"reset": True})
+                click.echo(f"The changes are removed: {path} counts.")
+                return
+    try:
+        write_changes(path, [])
+    except OSError as error:
+        raise UserError(f"The changes cannot be removed ({error.strerror}): run this with sudo.") from None
+    click.echo(f"The changes are removed: {path} counts.")

@@ -1,0 +1,186 @@
+"""The language of the control socket: one JSON object a line, in UTF-8.
+
+A client sends a request with a number of its choice, and gets one answer with that number:
+
+    {"id": 1, "do": "arm", "value": true}           {"id": 1, "ok": true}
+    {"id": 2, "set": {"play": {"style": "bass"}}}   {"id": 2, "ok": true}
+    {"id": 3, "settings": true}                     {"id": 3, "settings": {...}}
+    {"id": 4, "reset": true}                        {"id": 4, "ok": true}
+    {"id": 5, "watch": true}                        {"id": 5, "ok": true}, then {"status": ...} and {"moments": ...}
+    {"id": 6, "do": "dance"}                        {"id": 6, "error": "a sentence that names the remedy"}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+from device.errors import UserError
+from device.settings.changes import Value, Wanted
+from device.settings.choices import (
+    HIGHEST_REGISTER,
+    LEAST_DENSITY,
+    LOWEST_REGISTER,
+    MOST_DENSITY,
+    STYLES,
+)
+from device.settings.controls import Action, Arm, CountAgain, Density, Hold, Panic, Register, Restyle, Tap
+from device.status.moments import Moment
+from device.status.schema import Status
+
+SOCKET = "control"
+"""Name of the socket in the run directory."""
+LONGEST_LINE = 8192
+"""Bytes of a request. All settings together need less than half of that."""
+DOES = ("arm", "hold", "panic", "tap", "count-in", "style", "density", "register")
+"""The names of the actions, in the order in which a page shows them."""
+REQUESTS = ("do", "set", "settings", "reset", "watch")
+
+
+@dataclass(frozen=True)
+class Do:
+    """Carry out an action now."""
+
+    action: Action
+
+
+@dataclass(frozen=True)
+class Set:
+    """Change settings, and keep them."""
+
+    wanted: Wanted
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Send the present settings."""
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Remove all changes of the settings."""
+
+
+@dataclass(frozen=True)
+class Subscribe:
+    """Send the status and the moments from now on, or (`on` false) no longer."""
+
+    on: bool
+
+
+Request: TypeAlias = Do | Set | Ask | Reset | Subscribe
+
+
+class RequestError(UserError):
+    """A request that cannot be understood. `number` is its number, None if it has none that can be read."""
+
+    def __init__(self, sentence: str, number: int | None) -> None:
+        super().__init__(sentence)
+        self.number = number
+
+
+def parsed(line: bytes) -> tuple[int, Request]:
+    """Return the number and the request in a line. Raises RequestError."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise RequestError("A request is one line with a JSON object.", None)
+    number = data.pop("id", None)
+    if not isinstance(number, int) or isinstance(number, bool) or not -(2**53) < number < 2**53:
+        raise RequestError('A request needs a number of its own, such as "id": 1.', None)
+    kinds = [kind for kind in REQUESTS if kind in data]
+    if len(kinds) != 1:
+        raise RequestError(f"A request has one of {', '.join(REQUESTS)}.", number)
+    try:
+        return number, _request(kinds[0], data)
+    except UserError as error:
+        raise RequestError(str(error), number) from None
+
+
+def _request(kind: str, data: dict[str, Any]) -> Request:
+    given = data[kind]
+    more = set(data) - {kind, "value"}
+    if more or ("value" in data and kind != "do"):
+        raise UserError(f"{', '.join(sorted(more)) or 'value'} is no part of such a request: leave it out.")
+    if kind == "do":
+        return Do(action_of(given, data.get("value")))
+    if kind == "set":
+        return Set(_wanted(given))
+    if not isinstance(given, bool) or (not given and kind != "watch"):
+        raise UserError(f'"{kind}" needs the value true.')
+    return Subscribe(given) if kind == "watch" else Ask() if kind == "settings" else Reset()
+
+
+def action_of(name: object, value: object = None) -> Action:
+    """Return the action `name` of DOES. Raises UserError for an unknown name or a value that does not fit.
+
+    Without a value, "arm" and "hold" change to the other state, and "style", "density" and "register" to the next one.
+    """
+    plain: dict[str, Action] = {"panic": Panic(), "tap": Tap(), "count-in": CountAgain()}
+    if not isinstance(name, str) or name not in DOES:
+        raise UserError(f"{_shown(name)} is no action: the actions are {', '.join(DOES)}.")
+    if name in plain:
+        if value is not None:
+            raise UserError(f'"{name}" takes no value: leave it out.')
+        return plain[name]
+    if name in ("arm", "hold"):
+        if value is not None and not isinstance(value, bool):
+            raise UserError(f'"{name}" takes the value true or false.')
+        return Arm(value) if name == "arm" else Hold(value)
+    if name == "style":
+        if value is not None and value not in STYLES:
+            raise UserError(f"{_shown(value)} is no style: the styles are {', '.join(STYLES)}.")
+        return Restyle(next((style for style in STYLES if style == value), None))
+    if name == "density":
+        return Density(None if value is None else float(_number(name, value, LEAST_DENSITY, MOST_DENSITY)))
+    number = None if value is None else _number(name, value, LOWEST_REGISTER, HIGHEST_REGISTER)
+    if number is not None and number != int(number):
+        raise UserError("The register is a whole number of semitones.")
+    return Register(None if number is None else int(number))
+
+
+def _number(name: str, value: object, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise UserError(f"The {name} {_shown(value)} cannot be used: give {low:g} to {high:g}.")
+    return value
+
+
+def _wanted(given: object) -> Wanted:
+    if not isinstance(given, dict) or not given or not all(isinstance(keys, dict) for keys in given.values()):
+        raise UserError('"set" needs sections with keys, such as {"play": {"style": "bass"}}.')
+    wanted: dict[str, dict[str, Value]] = given
+    for section, keys in wanted.items():
+        for key, value in keys.items():
+            if value is not None and not isinstance(value, str | int | float):
+                raise UserError(f"[{section}] {key} needs a text, a number, true, false or null.")
+    return wanted
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)[:80]
+
+
+def line_of(data: Mapping[str, Any]) -> bytes:
+    """Return a JSON object as a line."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def status_line(status: Status) -> bytes:
+    """Return the line of the stream that carries a status."""
+    return line_of({"status": asdict(status)})
+
+
+def moments_line(moments: Iterable[Moment], now_s: float) -> bytes:
+    """Return the line of the stream that carries moments.
+
+    `in_s` of a moment is its time in seconds after `now_s`, negative for the past. Fields that are None are left out.
+    """
+    shown = []
+    for moment in moments:
+        fields = {name: value for name, value in asdict(moment).items() if value is not None and name != "at_s"}
+        shown.append({**fields, "in_s": round(moment.at_s - now_s, 4)})
+    return line_of({"moments": shown})

@@ -1,0 +1,181 @@
+"""Carries out what clients of the control socket ask: actions, and changes of settings.
+
+A change is checked as the settings file is. What can take effect at once goes to the running session; anything else
+begins a new session with new settings. Then the change is stored.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from device.assemble import clock_of
+from device.calibration.latency import midi_lead_s, read_calibration, synth_lead_s
+from device.clock.step import UseClock
+from device.errors import ConfigError, UserError
+from device.inputs.control_queue import Asked
+from device.live.opening import Opened
+from device.settings.changes import (
+    Change,
+    Tables,
+    Wanted,
+    added,
+    in_file,
+    overlaid,
+    read_changes,
+    write_changes,
+)
+from device.settings.config import Config, config_of, read_tables
+from device.settings.controls import Action, Confidence, CountAgain, Density, Register, Restyle
+
+FILE_ONLY = frozenset({("play", "bundle"), ("synth", "soundfont"), ("synth", "device")})
+"""Keys that name files and devices of the machine. Only the settings file sets them, which root owns."""
+
+log = logging.getLogger("lefthand")
+
+
+class OwnerOrders:
+    """Carries out orders for the box whose settings file is `path`. `renew` begins a session with new settings.
+
+    Any thread may call the methods.
+    """
+
+    def __init__(self, path: Path, renew: Callable[[], None]) -> None:
+        self._path, self._renew = path, renew
+        self._lock = threading.Lock()
+        self._config: Config | None = None
+        self._opened: Opened | None = None
+        self._pending: dict[type, Asked] = {}
+        """Changes for the engine that came while no session was open, the last one of each kind."""
+
+    @property
+    def config(self) -> Config:
+        """The settings that count now. Valid after `use`."""
+        assert self._config is not None
+        return self._config
+
+    def use(self, config: Config) -> None:
+        """Take the settings with which an engine was built."""
+        with self._lock:
+            self._config = config
+            self._pending.clear()
+
+    @contextmanager
+    def playing(self, opened: Opened) -> Iterator[None]:
+        """Context manager: the session `opened` takes the orders."""
+        with self._lock:
+            self._opened = opened
+            for asked in self._pending.values():
+                opened.controls.ask(asked, time.monotonic())
+            self._pending.clear()
+            self._set_leads(self.config)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._opened = None
+
+    # what clients ask
+
+    def act(self, action: Action) -> None:
+        """See `device.control.server.Orders`."""
+        opened = self._opened
+        if opened is None:
+            raise UserError("The box does not play now: `lefthand status` says what it waits for.")
+        if isinstance(action, CountAgain) and self.config.clock.mode == "midi":
+            raise UserError("The MIDI clock gives the beat: start it again at its source.")
+        if not opened.controls.ask(action, time.monotonic()):
+            raise UserError("The box has too much to do: try again.")
+
+    def change(self, wanted: Wanted) -> None:
+        """See `device.control.server.Orders`."""
+        for section, keys in wanted.items():
+            for key in keys:
+                if (section, key) in FILE_ONLY or section == "controls":
+                    raise ConfigError(f"[{section}] {key} is set in {self._path} only: edit that file.")
+        tables = read_tables(self._path)
+        self._change_to(tables, added(read_changes(self._path), wanted, tables))
+
+    def reset(self) -> None:
+        """See `device.control.server.Orders`."""
+        self._change_to(read_tables(self._path), [])
+
+    def settings(self) -> dict[str, Any]:
+        """See `device.control.server.Orders`."""
+        tables, changes = read_tables(self._path), read_changes(self._path)
+
+        def shown(change: Change) -> dict[str, Any]:
+            there = in_file(tables, change.section, change.key)
+            return {**dataclasses.asdict(change), "in_file": there}
+
+        return {
+            "file": str(self._path),
+            "values": dataclasses.asdict(self.config),
+            "changed": [shown(change) for change in changes if change.holds(tables)],
+            "overtaken": [shown(change) for change in changes if not change.holds(tables)],
+        }
+
+    def _change_to(self, tables: Tables, changes: list[Change]) -> None:
+        new = config_of(overlaid(tables, changes), "The settings")
+        with self._lock:
+            old, self._config = self.config, new
+            for asked in _live(old, new):
+                if self._opened is None:
+                    self._pending[type(asked)] = asked
+                elif not self._opened.controls.ask(asked, time.monotonic()):
+                    self._config = old
+                    raise UserError("The box has too much to do: try again.")
+            self._set_leads(new)
+        try:
+            write_changes(self._path, changes)
+        except OSError as error:
+            raise UserError(
+                f"The change counts until the box restarts: it cannot be stored ({error.strerror}). `lefthand doctor` "
+                f"says how full the disk is."
+            ) from None
+        finally:
+            if _at_rest(old) != _at_rest(new):
+                self._renew()
+
+    def _set_leads(self, config: Config) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        calibration = read_calibration()
+        leads = [midi_lead_s(config, calibration)] if opened.output is not None else []
+        leads += [synth_lead_s(config, calibration)] if opened.synth is not None else []
+        for sender, lead_s in zip(opened.senders, leads, strict=True):
+            sender.lead(lead_s)
+
+
+def _live(old: Config, new: Config) -> Iterator[Asked]:
+    """Yield what brings a running engine from the settings `old` to `new`."""
+    if old.play.style != new.play.style:
+        yield Restyle(new.play.style)
+    if old.play.density != new.play.density:
+        yield Density(new.play.density)
+    if old.play.register != new.play.register:
+        yield Register(new.play.register)
+    if old.audio.confidence != new.audio.confidence:
+        yield Confidence(new.audio.confidence)
+    if old.clock != new.clock and "midi" not in (old.clock.mode, new.clock.mode):
+        yield UseClock(clock_of(new))
+
+
+def _at_rest(config: Config) -> Config:
+    """Return `config` without the settings that take effect in a running session. The others need a new session."""
+    plain = Config()
+    clock = config.clock if config.clock.mode == "midi" else plain.clock
+    play = dataclasses.replace(
+        config.play, style=plain.play.style, density=plain.play.density, register=plain.play.register
+    )
+    audio = dataclasses.replace(config.audio, confidence=plain.audio.confidence, latency_ms=None)
+    midi = dataclasses.replace(config.midi, latency_ms=None)
+    synth = dataclasses.replace(config.synth, latency_ms=None)
+    return dataclasses.replace(config, clock=clock, play=play, audio=audio, midi=midi, synth=synth)

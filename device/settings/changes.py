@@ -1,0 +1,134 @@
+"""The settings that the owner changed on the running box. They take precedence over the settings file.
+
+Each change keeps the value that the settings file had for that key. If the file has another value now, the owner edited
+the file later, and the file wins. So the later change wins without a clock, which the box does not have.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from device.system.durable_files import write_durably
+from device.system.paths import state_dir
+from device.system.untrusted_files import read_small
+
+FILE = "changes.json"
+SCHEMA = 1
+"""Version of the file's format."""
+
+Value: TypeAlias = str | int | float | bool | None
+"""Value of a setting. None: the key is absent."""
+Wanted: TypeAlias = Mapping[str, Mapping[str, Value]]
+"""section -> key -> the new value."""
+Tables: TypeAlias = Mapping[str, Any]
+"""The settings file as TOML tables."""
+
+log = logging.getLogger("lefthand")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key that the owner changed. `was` is the value of the settings file at that time."""
+
+    section: str
+    key: str
+    value: Value
+    was: Value = None
+
+    @property
+    def name(self) -> str:
+        """The key for a message, such as `[play] style`."""
+        return f"[{self.section}] {self.key}"
+
+    def holds(self, tables: Tables) -> bool:
+        """Whether the settings file `tables` still has the value that it had when the change was made."""
+        return in_file(tables, self.section, self.key) == self.was
+
+
+def in_file(tables: Tables, section: str, key: str) -> Value:
+    """Return the value of a key in the settings file. None if it is absent."""
+    table = tables.get(section)
+    value = table.get(key) if isinstance(table, dict) else None
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def overlaid(tables: Tables, changes: Iterable[Change]) -> dict[str, Any]:
+    """Return `tables` with every change that still holds."""
+    mixed: dict[str, Any] = copy.deepcopy(dict(tables))
+    for change in changes:
+        if not change.holds(tables):
+            continue
+        table = mixed.setdefault(change.section, {})
+        if change.value is None:
+            table.pop(change.key, None)
+        else:
+            table[change.key] = change.value
+    return mixed
+
+
+def added(changes: Iterable[Change], wanted: Wanted, tables: Tables) -> list[Change]:
+    """Return `changes` with those of `wanted`. A key that gets the value of the settings file is no change."""
+    kept = {(change.section, change.key): change for change in changes if change.holds(tables)}
+    for section, keys in wanted.items():
+        for key, value in keys.items():
+            was = in_file(tables, section, key)
+            kept.pop((section, key), None)
+            if value != was:
+                kept[section, key] = Change(section, key, value, was)
+    return list(kept.values())
+
+
+def read_changes(settings: Path, folder: Path | None = None) -> list[Change]:
+    """Return the stored changes of the settings file `settings`.
+
+    They lie in `folder`, by default the state directory. A damaged file is renamed and counts as empty, and one
+    sentence goes to the log.
+    """
+    path = _path(folder)
+    try:
+        return [Change(**change) for change in _files(path).get(str(settings.absolute()), [])]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        log.warning("%s cannot be read (%s): the settings are those of %s.", path, error.strerror, settings)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        aside = path.with_name(f"{FILE}.bad")
+        try:
+            path.replace(aside)
+        except OSError:
+            aside = path
+        log.warning("%s is damaged and is kept as %s: the settings are those of %s.", path, aside.name, settings)
+    return []
+
+
+def write_changes(settings: Path, changes: Iterable[Change], folder: Path | None = None) -> None:
+    """Store `changes` of the settings file `settings`. A power cut leaves the old file or the new one.
+
+    Raises OSError if the file cannot be written.
+    """
+    path = _path(folder)
+    try:
+        files = _files(path)
+    except (OSError, ValueError, AttributeError):
+        files = {}
+    files[str(settings.absolute())] = [asdict(change) for change in changes]
+    files = {name: kept for name, kept in files.items() if kept}
+    write_durably(path, json.dumps({"schema": SCHEMA, "files": files}, indent=2).encode() + b"\n")
+
+
+def _path(folder: Path | None) -> Path:
+    return (state_dir() if folder is None else folder) / FILE
+
+
+def _files(path: Path) -> dict[str, list[dict[str, Any]]]:
+    data = json.loads(read_small(path))
+    if data.get("schema") != SCHEMA or not isinstance(data.get("files"), dict):
+        raise ValueError(f"it is not of schema {SCHEMA}")
+    files: dict[str, list[dict[str, Any]]] = data["files"]
+    return files

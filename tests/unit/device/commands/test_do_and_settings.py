@@ -1,0 +1,140 @@
+"""`lefthand do` and `lefthand settings`: the words, the requests that they become, and the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from device.cli import main
+from device.commands.do import ACTIONS, SETTINGS
+from device.control.protocol import DOES
+from device.control.server import ControlServer
+from device.errors import UserError
+from device.settings.changes import Change, Wanted, read_changes, write_changes
+from device.settings.controls import Action, Arm, CountAgain, Hold, Panic, Restyle, Tap
+from device.status.moments import Moments
+
+TEXT = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n[play]\nstyle = "block"\n'
+
+
+class Orders:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.acted: list[Action] = []
+        self.wanted: list[Wanted] = []
+
+    def act(self, action: Action) -> None:
+        self.acted.append(action)
+
+    def change(self, wanted: Wanted) -> None:
+        if wanted == {"play": {"style": "polka"}}:
+            raise UserError("no such style")
+        self.wanted.append(wanted)
+
+    def reset(self) -> None:
+        write_changes(self.path, [])
+
+    def settings(self) -> dict[str, Any]:
+        return {"file": str(self.path)}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    path = tmp_path / "lefthand.toml"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def orders(path: Path, tmp_path: Path) -> Iterator[Orders]:
+    made = Orders(path)
+    failures: list[Exception] = []
+    server = ControlServer(tmp_path / "run", made, Moments(), failures.append)
+    yield made
+    server.close()
+    assert not failures
+
+
+def ran(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def test_its_actions_are_those_of_the_socket() -> None:
+    assert set(DOES) <= {*ACTIONS, *SETTINGS}
+
+
+def test_each_action_reaches_the_box(orders: Orders) -> None:
+    for words in ("arm", "arm on", "arm off", "hold", "hold off", "panic", "tap", "count-in", "style"):
+        result = ran("do", *words.split())
+        assert result.exit_code == 0 and not result.output, result.output
+    assert orders.acted == [
+        Arm(), Arm(True), Arm(False), Hold(), Hold(False), Panic(), Tap(), CountAgain(), Restyle(),
+    ]  # fmt: skip
+
+
+def test_each_setting_reaches_the_box_under_its_name_in_the_file(orders: Orders) -> None:
+    for words in ("style bass", "density 0.5", "register -- -12", "confidence 0.7", "tempo 96", "clock fixed"):
+        assert ran("do", *words.split()).exit_code == 0, words
+    assert ran("do", "tempo", "none").exit_code == 0
+    assert ran("do", "latency", "12.5").exit_code == 0
+    assert orders.wanted == [
+        {"play": {"style": "bass"}},
+        {"play": {"density": 0.5}},
+        {"play": {"register": -12}},
+        {"audio": {"confidence": 0.7}},
+        {"clock": {"tempo": 96.0}},
+        {"clock": {"mode": "fixed"}},
+        {"clock": {"tempo": None}},
+        {"midi": {"latency_ms": 12.5}},
+    ]
+    assert isinstance(orders.wanted[2]["play"]["register"], int)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("tempo", "needs a value"),
+        ("tempo fast", "needs a number"),
+        ("register 1.5", "needs a whole number"),
+        ("panic now", "after panic comes nothing"),
+        ("arm maybe", "on, off or nothing"),
+        ("style polka", "no such style"),
+    ],
+)
+def test_words_that_do_not_fit_are_refused_with_a_sentence(orders: Orders, words: str, sentence: str) -> None:
+    result = ran("do", *words.split())
+    assert result.exit_code == 2 and sentence in result.output
+    assert not orders.acted and not orders.wanted
+
+
+def test_without_a_box_it_says_how_to_start_one(path: Path) -> None:
+    result = ran("do", "panic")
+    assert result.exit_code == 2 and "No box runs here" in result.output
+
+
+def test_settings_lists_what_differs_and_what_a_later_edit_has_ended(path: Path) -> None:
+    assert f"Nothing differs from {path}" in ran("settings", "--config", str(path)).output
+    write_changes(path, [Change("play", "style", "bass", "block"), Change("midi", "output", "other", "gone")])
+    lines = ran("settings", "--config", str(path)).output.splitlines()
+    assert lines == [
+        f'[play] style = "bass"; {path} has "block"',
+        f'[midi] output = "synth"; {path} was edited later, so the change to "other" is over',
+    ]
+
+
+def test_reset_with_and_without_a_box(orders: Orders, path: Path) -> None:
+    write_changes(path, [Change("play", "style", "bass", "block")])
+    assert ran("settings", "--config", str(path), "--reset").exit_code == 0
+    assert read_changes(path) == []
+
+
+def test_reset_without_a_box(path: Path) -> None:
+    write_changes(path, [Change("play", "style", "bass", "block")])
+    assert ran("settings", "--config", str(path), "--reset").exit_code == 0
+    assert read_changes(path) == []
