@@ -16,6 +16,10 @@ DRUM_CHANNEL = 9
 """Drum channel of General MIDI: channel 10, counted from 0."""
 SUSTAIN, ALL_SOUND_OFF, ALL_NOTES_OFF = 64, 120, 123
 """MIDI controller numbers."""
+ENDS_NOTES = frozenset({ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128)})
+"""Controller numbers that end all notes of their channel: 120, 123, and 124 to 127, which change the channel's mode."""
+UNISON_S = 0.010
+"""Seconds. Strikes of one key within this time, from any voice, track or channel, are one note: fingers are slower."""
 
 Hand: TypeAlias = Literal["right", "left", "own"]
 

@@ -159,7 +159,11 @@ class Request:
     metavar="N",
     help="Hear channel N of a sound alone. [the mean of the channels; the better one where they cancel]",
 )
-@click.option("--track", metavar="K", help="The right hand's track, by number or name, in a .mid with several.")
+@click.option(
+    "--track",
+    metavar="K",
+    help="The right hand's tracks in a .mid with several: a number or a name, several with commas, or all.",
+)
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar. [on a terminal]")
 def play(
     input_: Path,
@@ -219,7 +223,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
     with _progress(request, part.end_s) as progress:
         performance = play_midi(engine, part, hop_s, progress)
-    performance.warnings = warnings_of(clock, request.meter)
+    performance.warnings = [*source.warnings, *warnings_of(clock, request.meter)]
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,34 +10,22 @@ import mido
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
-from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
+from device.events import SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
+from device.files.midi_bytes import RawMidi, parse
+from device.files.midi_notes import Part, check_playable, parts_of, together
 from device.files.sound_file import check_present
 from device.files.unfinished_midi import complete
 from device.printable import printable
 
+MOST_BYTES = 16_000_000
+"""Largest MIDI file in bytes. An hour of a busy pianist has less than 1 MB, and a larger file takes long to read."""
+ALL_TRACKS = "all"
+"""Value of `--track` for all tracks that are not drums."""
 _SHORTEST_TICKS = 1
 """Shortest length of a written note in ticks. With 0 its note-off could come before its note-on."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """The notes of one track, or of one channel if the file has a single track."""
-
-    number: int
-    name: str
-    notes: tuple[Note, ...]
-    drums: bool
-    end_s: float
-    """Time in seconds at which the last key is released."""
-
-    def split(self, lowest: int) -> Part:
-        """Return a copy of this part in which the notes below the pitch `lowest` belong to the left hand."""
-        left = (replace(note, hand="left") if note.pitch < lowest else note for note in self.notes)
-        return replace(self, notes=tuple(left))
-
-    def __str__(self) -> str:
-        name = f" {self.name!r}" if self.name else ""
-        return f"{self.number}{name} ({len(self.notes)} notes)"
+_KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
+_MINOR_KEYS = ("Abm", "Ebm", "Bbm", "Fm", "Cm", "Gm", "Dm", "Am", "Em", "Bm", "F#m", "C#m", "G#m", "D#m", "A#m")
+"""mido's names of the key signatures, from seven flats to seven sharps."""
 
 
 @dataclass(frozen=True)
@@ -53,63 +40,101 @@ class MidiInput:
     """(tick, message) of every tempo, time signature and key signature."""
     parts: tuple[Part, ...]
     end_tick: int
+    """Tick at which the last note ends."""
+    warnings: tuple[str, ...] = ()
+    """A sentence that names the file and the flaws that were passed over, if it has any."""
 
     def part(self, wanted: str | None = None) -> Part:
-        """Return the part with notes that are not drums. `wanted`, its number or name, selects one of several.
+        """Return the part with notes that are not drums.
 
-        Raises UserError if no part has notes, or if not exactly one part matches.
+        `wanted` selects one of several by its number or name, or several, such as "1,2,5", or all ("all"). Several are
+        played as one hand. Raises UserError if no part has notes, if `wanted` does not name exactly one part each
+        time, or if the part is too long to be played.
         """
         playable = [part for part in self.parts if not part.drums]
         if not playable:
             raise UserError(f"{self.path} holds no notes (channel 10 is never a right hand): give another file.")
-        listing = ", ".join(map(str, playable))
-        if wanted is None:
-            if len(playable) > 1:
-                raise UserError(f"{self.path} has several tracks with notes: choose one with --track: {listing}.")
-            return playable[0]
-        found = [p for p in playable if str(p.number) == wanted.strip()] or [
-            p for p in playable if p.name.casefold() == printable(wanted.strip()).casefold()
-        ]
-        if len(found) != 1:
-            which = "no track" if not found else "more than one track"
-            raise UserError(f"{self.path} has {which} {wanted!r} with notes for a hand: choose from {listing}.")
-        return found[0]
+        if wanted is not None:
+            part = together(self._chosen(playable, printable(wanted.strip()).casefold()))
+        elif len(playable) == 1:
+            part = playable[0]
+        else:
+            raise UserError(
+                f"{self.path} has several tracks with notes: choose one with --track, several with --track "
+                f"{playable[0].number},{playable[1].number}, or --track all: {_listing(playable)}."
+            )
+        check_playable(part, self.path)
+        return part
+
+    def _chosen(self, playable: list[Part], wanted: str) -> list[Part]:
+        """Return the parts that `wanted` names: one name as a whole, "all", or several names with commas."""
+        if wanted == ALL_TRACKS and not _named(playable, wanted):
+            return playable
+        whole = _named(playable, wanted)
+        found: list[Part] = []
+        for name in [wanted] if whole else [name for name in wanted.split(",") if name.strip()] or [wanted]:
+            parts = _named(playable, name.strip())
+            if len(parts) != 1:
+                which = "no track" if not parts else "more than one track"
+                raise UserError(
+                    f"{self.path} has {which} {name.strip()!r} with notes for a hand: choose from {_listing(playable)}."
+                )
+            found += [part for part in parts if part not in found]
+        return found
+
+
+def _named(parts: list[Part], wanted: str) -> list[Part]:
+    """Return the parts with this number, or else with this name."""
+    numbered = [part for part in parts if str(part.number) == wanted]
+    return numbered or [part for part in parts if part.name.casefold() == wanted]
+
+
+def _listing(parts: list[Part]) -> str:
+    return ", ".join(map(str, parts))
 
 
 def read_midi(path: Path) -> MidiInput:
-    """Read a MIDI file of type 0 or 1. Raises UserError if it is missing, empty, cut short or not such a file.
+    """Read a MIDI file of type 0 or 1, as far as it can be read. A recording that nobody finished is read to its end.
 
-    A recording that nobody finished is read up to its last whole message.
+    Raises UserError if it is missing or empty, is not such a file, or is too large for a right hand.
     """
     check_present(path)
     try:
-        file = mido.MidiFile(file=io.BytesIO(complete(path.read_bytes())), clip=True)
-    except EOFError:
-        raise UserError(f"{path} is cut short or not a MIDI file: export or copy it again.") from None
-    except (OSError, ValueError, LookupError, mido.KeySignatureError) as error:
-        raise UserError(f"{path} is not a MIDI file that can be read ({error}): export it again.") from None
-    if file.type == 2 or file.ticks_per_beat == 0:
+        if path.stat().st_size > MOST_BYTES:
+            raise UserError(f"holds more than {MOST_BYTES // 1_000_000} MB, and no pianist plays so many notes")
+        raw = parse(complete(path.read_bytes()))
+    except UserError as error:
+        raise UserError(f"{path} {error}: export or copy it again.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): copy it again.") from None
+    has_frames, ticks_per_frame = raw.ticks_per_beat < 0, raw.ticks_per_beat & 0xFF
+    if (raw.format == 2 and len(raw.tracks) > 1) or raw.ticks_per_beat == 0 or (has_frames and not ticks_per_frame):
         raise UserError(f"{path} is a MIDI file of a kind without one common time: export it as type 0 or 1.")
-    tracks = [_absolute(track) for track in file.tracks]
-    conductor = sorted(
-        (
-            (tick, m)
-            for track in tracks
-            for tick, m in track
-            if m.type in ("set_tempo", "time_signature", "key_signature")
-        ),
-        key=lambda timed: timed[0],
-    )
-    tempo_map = TempoMap(file.ticks_per_beat, [(tick, m.tempo) for tick, m in conductor if m.type == "set_tempo"])
-    end_ticks = [track[-1][0] for track in tracks if track]
+    tempo_map = TempoMap(raw.ticks_per_beat, raw.tempos)
+    parts = parts_of(raw.tracks, tempo_map)
+    flaws = ", ".join(raw.flaws)
     return MidiInput(
         path=path,
         tempo_map=tempo_map,
-        signatures=tuple((t, m.numerator, m.denominator) for t, m in conductor if m.type == "time_signature"),
-        conductor=tuple(conductor),
-        parts=tuple(_parts(tracks, tempo_map)),
-        end_tick=max(end_ticks, default=0),
+        signatures=tuple(sorted(raw.signatures, key=lambda signature: signature[0])),
+        conductor=tuple(_conductor(raw)),
+        parts=tuple(parts),
+        end_tick=tempo_map.tick(max((part.end_s for part in parts), default=0.0)),
+        warnings=(f"{path} has flaws that were passed over: {flaws}.",) if flaws else (),
     )
+
+
+def _conductor(raw: RawMidi) -> list[tuple[int, mido.MetaMessage]]:
+    timed = [(tick, mido.MetaMessage("set_tempo", tempo=us)) for tick, us in raw.tempos]
+    timed += [
+        (tick, mido.MetaMessage("time_signature", numerator=beats, denominator=kind))
+        for tick, beats, kind in raw.signatures
+    ]
+    timed += [
+        (tick, mido.MetaMessage("key_signature", key=(_MINOR_KEYS if minor else _KEYS)[sharps + 7]))
+        for tick, sharps, minor in raw.keys
+    ]
+    return sorted(timed, key=lambda message: message[0])
 
 
 def events(notes: Sequence[Note]) -> list[NoteHeard | NoteEnded]:
@@ -135,7 +160,9 @@ def write_midi(path: Path, sends: Sequence[Send], like: MidiInput | None = None,
             (0, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))
         ]
     else:
-        tempo_map, conductor = like.tempo_map, list(like.conductor)
+        tempo_map = like.tempo_map
+        last = max([like.end_tick, *(tempo_map.tick(send.due_s) for send in sends)])
+        conductor = [timed for timed in like.conductor if timed[0] <= last]
     file = mido.MidiFile(type=1, ticks_per_beat=tempo_map.ticks_per_beat)
     file.tracks.append(_track("", conductor))
     file.tracks.append(_track("Left hand", _messages(sends, tempo_map)))
@@ -228,59 +255,3 @@ def _track(name: str, timed: Sequence[tuple[int, mido.Message | mido.MetaMessage
         last = tick
     track.append(mido.MetaMessage("end_of_track"))
     return track
-
-
-def _absolute(track: mido.MidiTrack) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
-    tick = 0
-    timed = []
-    for message in track:
-        tick += message.time
-        timed.append((tick, message))
-    return timed
-
-
-def _parts(tracks: list[list[tuple[int, mido.Message]]], tempo_map: TempoMap) -> list[Part]:
-    """Return the tracks with notes, numbered from 0 as in the file. A single track gives its channels, from 1."""
-    parts: list[Part] = []
-    for number, track in enumerate(tracks):
-        channels = sorted({m.channel for _, m in track if m.type == "note_on" and m.velocity > 0})
-        name = next((printable(m.name.strip()) for _, m in track if m.type == "track_name"), "")
-        groups = [(number, name, channels)]
-        if len(tracks) == 1:
-            groups = [(channel + 1, f"channel {channel + 1}", [channel]) for channel in channels]
-        for part_number, part_name, used in groups:
-            melodic = [channel for channel in used if channel != DRUM_CHANNEL]
-            notes = _notes(track, melodic or used, tempo_map)
-            if notes:
-                end_s = max(note.offset_s or note.onset_s for note in notes)
-                parts.append(Part(part_number, part_name, tuple(notes), drums=not melodic, end_s=end_s))
-    return parts
-
-
-def _notes(track: list[tuple[int, mido.Message]], channels: list[int], tempo_map: TempoMap) -> list[Note]:
-    """Return the notes on `channels` within the piano's range.
-
-    A second stroke of a key ends its first note. The end of the track ends all open notes.
-    """
-    down: dict[int, tuple[int, int]] = {}
-    notes: list[Note] = []
-
-    def close(pitch: int, tick: int) -> None:
-        on, velocity = down.pop(pitch)
-        onset_s = tempo_map.seconds(on)
-        notes.append(Note(onset_s, tempo_map.seconds(tick), pitch, velocity, 1.0, onset_s, "right"))
-
-    last = 0
-    for tick, message in track:
-        last = tick
-        if message.type not in ("note_on", "note_off") or message.channel not in channels:
-            continue
-        if not LOWEST_KEY <= message.note < LOWEST_KEY + KEYS:
-            continue
-        if message.note in down:
-            close(message.note, tick)
-        if message.type == "note_on" and message.velocity > 0:
-            down[message.note] = (tick, message.velocity)
-    for pitch in list(down):
-        close(pitch, last)
-    return sorted(notes, key=lambda n: (n.onset_s, n.pitch))

@@ -10,7 +10,8 @@ import numpy as np
 
 from device.engine import Engine
 from device.events import NoteEnded, NoteHeard
-from device.files.midi_file import Part, events
+from device.files.midi_file import events
+from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.sound_file import SoundFile
 from device.hearing.features import Samples

@@ -15,7 +15,8 @@ from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_file import Part, notes_of
+from device.files.midi_file import notes_of
+from device.files.midi_notes import Part
 from device.files.play import play_midi
 from device.hearing.features import Samples
 from training.corpora.pieces import HandLabel, load_pieces

@@ -16,7 +16,7 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard, Send
-from device.files.midi_file import Part
+from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.play import play_midi
 from device.left_hand.performer import Move, Strike

@@ -12,7 +12,8 @@ import mido
 from device.assemble import left_hand_of
 from device.clock.step import Clock, Step
 from device.events import Send
-from device.files.midi_file import MidiInput, Part, read_midi
+from device.files.midi_file import MidiInput, read_midi
+from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.left_hand.player import LeftHand
 from tests.unit.helpers.shipped import bundle

@@ -87,8 +87,13 @@ def test_a_truncated_recording_is_heard_as_far_as_it_goes(tmp_path: Path, suffix
     assert result.exit_code == 0 and path.name in result.stderr and "all 0." in result.stderr
 
 
-def test_a_truncated_midi_file(hand: Path) -> None:
-    hand.write_bytes(hand.read_bytes()[:-6])
+def test_a_truncated_midi_file_is_read_as_far_as_it_goes(hand: Path) -> None:
+    whole = hand.read_bytes()
+    hand.write_bytes(whole[:-6])
+    result = lefthand("play", hand)
+    assert result.exit_code == 0 and "1 notes read" in result.stdout
+    assert "hand.mid has flaws" in result.stderr and "cut short" in result.stderr
+    hand.write_bytes(whole[:12])
     refused(lefthand("play", hand), "hand.mid", "cut short")
 
 

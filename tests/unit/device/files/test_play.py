@@ -16,7 +16,7 @@ from device.clock.make_clock import make_clock
 from device.clock.step import Step
 from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard
-from device.files.midi_file import Part
+from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.play import play_midi, play_sound
 from device.files.sound_file import SoundFile

@@ -1,0 +1,220 @@
+"""MIDI files with flaws in what the box does not need: every note is read, at its time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.cli import main
+from device.errors import UserError
+from device.files import midi_bytes
+from device.files.midi_file import read_midi
+from tests.unit.helpers.midi_bytes import (
+    END,
+    FLAWS,
+    FOUR_FOUR,
+    TEMPO,
+    TUNE,
+    Flaw,
+    body,
+    chunk,
+    clean,
+    conductor,
+    control,
+    header,
+    meta,
+    number,
+    off,
+    on,
+    tune,
+    with_event,
+)
+
+BEAT_S = 0.6
+
+
+def notes_of(path: Path, content: bytes, track: str | None = None) -> list[tuple[int, float, float]]:
+    path.write_bytes(content)
+    part = read_midi(path).part(track)
+    return [(n.pitch, n.onset_s, n.offset_s or -1.0) for n in part.notes]
+
+
+def true_notes() -> list[tuple[int, float, float]]:
+    return [(key, at / 480 * BEAT_S, (at + length) / 480 * BEAT_S) for at, length, key in TUNE]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("flaw", FLAWS, ids=lambda flaw: flaw.name)
+def test_a_flaw_in_something_else_costs_no_note(tmp_path: Path, flaw: Flaw, seed: int) -> None:
+    content = flaw.make(Random(seed))
+    assert notes_of(tmp_path / "a.mid", content) == [pytest.approx(note) for note in true_notes()]
+
+
+def test_no_file_with_a_flaw_asks_for_an_option_that_was_not_given(tmp_path: Path) -> None:
+    for flaw in FLAWS:
+        path = tmp_path / "a.mid"
+        path.write_bytes(flaw.make(Random(1)))
+        result = CliRunner().invoke(main, ["play", str(path), "--listen"])
+        assert result.exit_code == 0 and "32 notes read" in result.stdout, (flaw.name, result.output)
+        assert "--" not in result.output
+        assert all("a.mid" in line for line in result.stderr.splitlines())
+
+
+@pytest.mark.parametrize(
+    "kind", ["a key signature out of range", "a RIFF file", "running status over a sysex", "a tempo of zero"]
+)
+def test_the_left_hand_is_that_of_the_file_without_the_flaw(tmp_path: Path, kind: str) -> None:
+    flaw = next(flaw for flaw in FLAWS if flaw.name == kind)
+    sent = []
+    for content in (clean(), flaw.make(Random(3))):
+        path, out = tmp_path / "a.mid", tmp_path / "left.mid"
+        path.write_bytes(content)
+        assert CliRunner().invoke(main, ["play", str(path), "--midi", str(out)]).exit_code == 0
+        sent.append([(n.pitch, n.onset_s, n.offset_s) for n in read_midi(out).part().notes])
+    assert len(sent[0]) > 20 and sent[0] == sent[1]
+
+
+def test_the_warning_names_the_file_and_the_flaw(tmp_path: Path) -> None:
+    (tmp_path / "a.mid").write_bytes(with_event(meta(0x59, bytes([18, 0]))))
+    (warning,) = read_midi(tmp_path / "a.mid").warnings
+    assert warning == f"{tmp_path / 'a.mid'} has flaws that were passed over: a key signature that is none."
+    (tmp_path / "a.mid").write_bytes(clean())
+    assert not read_midi(tmp_path / "a.mid").warnings
+
+
+@pytest.mark.parametrize("suffix", [".kar", ".rmi", ".midi", ".MID"])
+def test_other_names_of_midi_files_are_read(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a{suffix}").write_bytes(clean())
+    result = CliRunner().invoke(main, ["play", str(tmp_path / f"a{suffix}"), "--listen"])
+    assert result.exit_code == 0 and "32 notes read" in result.stdout
+
+
+def test_names_are_read_as_utf_8_and_else_as_latin_1() -> None:
+    assert midi_bytes.name_of("Rechte Hände 右手".encode()) == "Rechte Hände 右手"
+    assert midi_bytes.name_of("Hände".encode("latin-1")) == "Hände"
+    assert midi_bytes.name_of(b"\xef\xbb\xbf right\x00\x1b[2J\x07") == "right??[2J?"
+
+
+def test_a_track_is_found_by_its_name_in_utf_8(tmp_path: Path) -> None:
+    tracks = [[(0, meta(0x03, name.encode())), *tune()] for name in ("Rechte Hände", "左手")]
+    content = header(3) + conductor() + b"".join(chunk(body(timed)) for timed in tracks)
+    for name in ("rechte hände", "左手"):
+        assert len(notes_of(tmp_path / "a.mid", content, name)) == 32
+    with pytest.raises(UserError, match="1 'Rechte Hände' .32 notes., 2 '左手'"):
+        read_midi(tmp_path / "a.mid").part()
+
+
+@pytest.mark.parametrize("controller", [120, 123, 124, 125, 126, 127])
+def test_a_channel_that_is_silenced_holds_no_key(tmp_path: Path, controller: int) -> None:
+    timed = [(0, on(60)), (0, on(64, channel=1)), (480, control(controller)), (960, on(62)), (1440, END)]
+    content = header(1, 0) + chunk(body(timed, end=b""))
+    (first, second), other = (notes_of(tmp_path / "a.mid", content, track) for track in ("1", "2"))
+    assert first == (60, 0.0, 0.5) and second == (62, 1.0, 1.5)
+    assert other == [(64, 0.0, 1.5)]
+
+
+def test_a_system_reset_ends_the_notes_of_every_channel(tmp_path: Path) -> None:
+    timed = [(0, on(60)), (0, on(64, channel=1)), (480, b"\xf7\x01\xff"), (960, END)]
+    content = header(1, 0) + chunk(body(timed, end=b""))
+    assert notes_of(tmp_path / "a.mid", content, "all") == [(60, 0.0, 0.5), (64, 0.0, 0.5)]
+
+
+def test_a_key_that_is_never_released_does_not_last_until_a_far_end(tmp_path: Path) -> None:
+    content = header(1, 0) + chunk(body([(0, on(60)), (480, on(62)), (960, off(62))], end=b"") + number(1 << 27) + END)
+    assert notes_of(tmp_path / "a.mid", content) == [(60, 0.0, 11.0), (62, 0.5, 1.0)]
+
+
+def test_a_file_of_too_many_notes_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "black.mid"
+    strike = b"\x01\x90\x3c\x50\x01\x80\x3c\x00"
+    path.write_bytes(header(1, 0) + chunk(strike * 1_000_000 + b"\x00" + END))
+    with pytest.raises(UserError, match="black.mid holds more than 200000 notes"):
+        read_midi(path)
+    path.write_bytes(header(1, 0) + chunk(b"\x08\x90\x3c\x50\x08\x80\x3c\x00" * 120_000 + b"\x00" + END))
+    with pytest.raises(UserError, match="120000 notes for the right hand, and at most 100000"):
+        read_midi(path).part()
+    path.write_bytes(bytes(16_000_001))
+    with pytest.raises(UserError, match="holds more than 16 MB"):
+        read_midi(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        header(1, 0, ticks=0) + clean()[14:],
+        header(2, 1, ticks=0xE200) + clean()[14:],
+        header(2, 2) + clean()[14:],
+        header(1, 0),
+        header(1, 0)[:9],
+        b"MTrk" + clean()[18:],
+        header(1, 0) + chunk(body([(0, on(60)), (0x0FFFFFFF, off(60))])),
+        header(1, 0, ticks=1) + chunk(body([(0, meta(0x51, b"\xff\xff\xff")), (0, on(60)), (0x0FFFFFFF, off(60))])),
+    ],
+    ids=[
+        *("no ticks", "frames without ticks", "type 2", "no track", "half a header", "no header", "a long note"),
+        "an eternal note",
+    ],
+)
+def test_a_file_that_cannot_be_played_is_refused_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.mid"
+    path.write_bytes(content)
+    result = CliRunner().invoke(main, ["play", str(path)])
+    assert result.exit_code == 2 and result.stdout == ""
+    assert result.stderr.startswith(f"lefthand: {path} ") and result.stderr.count("\n") == 1
+
+
+def test_texts_with_wrong_lengths_take_bounded_time(tmp_path: Path) -> None:
+    worst = b"".join(b"\x00" + meta(0x01, b"\x01" * 60, size=9) for _ in range(20_000))
+    path = tmp_path / "a.mid"
+    path.write_bytes(header(1, 0) + chunk(worst + body(tune())))
+    began = time.process_time()
+    read_midi(path)
+    assert time.process_time() - began < 20.0
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 1 << 30), st.sampled_from(FLAWS))
+def test_damaged_bytes_give_notes_or_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, flaw: Flaw
+) -> None:
+    random = Random(seed)
+    content = bytearray(flaw.make(random))
+    for _ in range(random.randint(1, 12)):
+        place = random.randrange(len(content))
+        match random.randrange(4):
+            case 0:
+                content[place] = random.choice([0, 1, 0x7F, 0x80, 0xFF, random.randrange(256)])
+            case 1:
+                del content[place : place + random.randint(1, 9)]
+            case 2:
+                content[place:place] = bytes(random.randrange(256) for _ in range(random.randint(1, 9)))
+            case _:
+                content[place:] = content[: random.randint(1, 40)] if random.random() < 0.2 else content[place:]
+        content = content or bytearray(b"MThd")
+    try:
+        midi = midi_bytes.parse(bytes(content))
+    except UserError:
+        return
+    for track in midi.tracks:
+        ticks = [message.tick for message in track.messages]
+        assert ticks == sorted(ticks) and track.end_tick >= 0
+        assert all(
+            0 <= m.velocity <= 127 and 0 <= m.pitch <= 127 for m in track.messages if isinstance(m, midi_bytes.Struck)
+        )
+    assert all(us > 0 for _, us in midi.tempos)
+
+
+def test_the_helpers_write_what_mido_reads(tmp_path: Path) -> None:
+    import mido
+
+    (tmp_path / "a.mid").write_bytes(clean())
+    file = mido.MidiFile(tmp_path / "a.mid")
+    assert [m.type for m in file.tracks[0]][:2] == ["set_tempo", "time_signature"]
+    assert len([m for m in file.tracks[1] if m.type == "note_on"]) == 32
+    assert TEMPO and FOUR_FOUR

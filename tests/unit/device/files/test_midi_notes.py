@@ -1,0 +1,142 @@
+"""The right hand of a MIDI file: keys that several voices strike at once, and tracks and channels that are one hand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.errors import UserError
+from device.events import UNISON_S, Note
+from device.files.midi_file import read_midi
+from device.files.midi_notes import united
+from tests.unit.helpers.midi_bytes import TUNE, Timed, body, chunk, conductor, header, meta, off, on, tune
+
+Notes = list[tuple[int, float, float]]
+
+
+def read(path: Path, tracks: list[Timed], track: str | None = "all", kind: int = 1) -> Notes:
+    """Return (pitch, on, off) of the right hand of a file of these tracks, under a first track with the tempo."""
+    first = [] if kind == 0 else [conductor()]
+    path.write_bytes(header(len(tracks) + len(first), kind) + b"".join([*first, *(chunk(body(t)) for t in tracks)]))
+    return [(n.pitch, n.onset_s, n.offset_s or -1.0) for n in read_midi(path).part(track).notes]
+
+
+def true_notes() -> Notes:
+    return [(key, at / 800, (at + length) / 800) for at, length, key in TUNE]
+
+
+def same(notes: Notes, other: Notes) -> bool:
+    return notes == [pytest.approx(note) for note in other]
+
+
+def ordered(notes: list[tuple[int, int, int, int]]) -> Timed:
+    """A track of (tick, length, pitch, channel); ends come before strikes."""
+    timed = [(at, 1, on(key, channel)) for at, _, key, channel in notes]
+    timed += [(at + length, 0, off(key, channel)) for at, length, key, channel in notes]
+    return [(tick, event) for tick, _, event in sorted(timed, key=lambda t: t[:2])]
+
+
+@pytest.mark.parametrize("ticks_later", [0, 3, 7])
+@pytest.mark.parametrize("way", ["one channel", "two channels", "two tracks", "two tracks of one channel"])
+def test_every_key_struck_twice_at_one_instant_is_there_once(tmp_path: Path, way: str, ticks_later: int) -> None:
+    other = 1 if way in ("two channels", "two tracks") else 0
+    first = [(at, length, key, 0) for at, length, key in TUNE]
+    second = [(at + ticks_later, length - ticks_later, key, other) for at, length, key in TUNE]
+    tracks = [ordered(first), ordered(second)] if "tracks" in way else [ordered(first + second)]
+    assert same(read(tmp_path / "a.mid", tracks), true_notes())
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_a_unison_lasts_as_long_as_the_longer_voice(tmp_path: Path, channel: int) -> None:
+    assert read(tmp_path / "a.mid", [ordered([(0, 1920, 60, 0), (0, 480, 60, channel)])]) == [(60, 0.0, 2.4)]
+    later = read(tmp_path / "a.mid", [ordered([(0, 1920, 60, 0), (480, 480, 60, channel)])])
+    assert later == [(60, 0.0, 0.6), (60, 0.6, 2.4)]
+
+
+def test_ends_that_are_missing_leave_no_key_down(tmp_path: Path) -> None:
+    timed = [(0, on(60)), (480, on(60)), (960, on(60)), (1440, off(60)), (1920, on(62)), (2400, off(62))]
+    assert read(tmp_path / "a.mid", [timed]) == [(60, 0.0, 0.6), (60, 0.6, 1.2), (60, 1.2, 1.8), (62, 2.4, 3.0)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 2), st.floats(0.02, 1.5), st.integers(60, 62), st.integers(1, 127)),
+        min_size=1,
+        max_size=14,
+    )
+)
+def test_a_key_is_down_wherever_one_voice_holds_it(voices: list[tuple[float, float, int, int]]) -> None:
+    notes = [Note(at, at + length, pitch, velocity, 1.0, at, "right") for at, length, pitch, velocity in voices]
+    one = united(notes)
+    of_key: dict[int, list[Note]] = defaultdict(list)
+    for note in one:
+        of_key[note.pitch].append(note)
+    for pitch, found in of_key.items():
+        for earlier, later in zip(found, found[1:], strict=False):
+            assert (earlier.offset_s or 0) <= later.onset_s and later.onset_s - earlier.onset_s > UNISON_S
+        for at_s in [0.001 * i for i in range(0, 4000, 7)]:
+            held = any(n.onset_s <= at_s < (n.offset_s or 0) for n in notes if n.pitch == pitch)
+            assert held == any(n.onset_s <= at_s < (n.offset_s or 0) for n in found)
+    assert united(one) == one
+
+
+def spread(random: Random, channels: list[int]) -> list[tuple[int, int, int, int]]:
+    """The tune with each note on the next channel in turn, as an MPE keyboard sends it."""
+    first = random.randrange(len(channels))
+    return [(at, length, key, channels[(first + i) % len(channels)]) for i, (at, length, key) in enumerate(TUNE)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("channels", [range(1, 16), range(16), range(5, 14)], ids=["MPE", "all sixteen", "nine"])
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_hand_over_many_channels_is_one_and_channel_10_is_no_drum(
+    tmp_path: Path, seed: int, channels: range, kind: int
+) -> None:
+    notes = read(tmp_path / "a.mid", [ordered(spread(Random(seed), list(channels)))], "all", kind)
+    assert len(notes) == 32 and [pitch for pitch, _, _ in notes] == [key for _, _, key in TUNE]
+
+
+def test_a_hand_over_many_tracks_of_their_own_channels(tmp_path: Path) -> None:
+    channels = [0, 1, 2, 3, 4, 9, 10, 11]
+    tracks = [ordered([note for note in spread(Random(1), channels) if note[3] == c]) for c in channels]
+    named = [[(0, meta(0x03, b"Piano")), *track] for track in tracks]
+    assert same(read(tmp_path / "a.mid", named), true_notes())
+    some = read(tmp_path / "a.mid", named, "1, 2,5")
+    assert len(some) == sum(len(tracks[i]) // 2 for i in (0, 1, 4))
+
+
+def test_drums_beside_many_instruments_stay_drums(tmp_path: Path) -> None:
+    kit = [(240 * i, 100, (36, 42, 38, 42)[i % 4], 9) for i in range(128)]
+    few_hits = [(1920 * i, 100, 38, 9) for i in range(8)]
+    for drums in (kit, few_hits):
+        tracks = [ordered(spread(Random(2), [0, 1, 2, 3, 4, 5])), ordered(drums)]
+        assert len(read(tmp_path / "a.mid", tracks)) == 32
+        with pytest.raises(UserError, match="no track '2'"):
+            read_midi(tmp_path / "a.mid").part("2")
+
+
+def test_a_track_may_be_called_all_or_have_a_comma_in_its_name(tmp_path: Path) -> None:
+    first, second = tune(notes=TUNE[:3]), tune(notes=TUNE[3:])
+    tracks = [[(0, meta(0x03, b"All")), *first], [(0, meta(0x03, b"Hand, right")), *second]]
+    assert len(read(tmp_path / "a.mid", tracks, "all")) == 3
+    assert len(read(tmp_path / "a.mid", tracks, "hand, RIGHT")) == 29
+    assert len(read(tmp_path / "a.mid", tracks, "1,2")) == 32
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("1,9", "no track '9'"), ("1,,7", "no track '7'"), ("x", "no track 'x'")])
+def test_a_track_that_is_not_there_is_named(tmp_path: Path, wanted: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        read(tmp_path / "a.mid", [tune(notes=TUNE[:3]), tune(notes=TUNE[3:])], wanted)
+
+
+def test_several_tracks_of_one_name_are_chosen_by_number(tmp_path: Path) -> None:
+    tracks = [[(0, meta(0x03, b"Piano")), *tune()] for _ in range(2)]
+    with pytest.raises(UserError, match="more than one track 'piano'"):
+        read(tmp_path / "a.mid", tracks, "Piano")
+    with pytest.raises(UserError, match="several with --track 1,2, or --track all"):
+        read(tmp_path / "a.mid", tracks, None)
