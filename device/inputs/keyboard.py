@@ -6,14 +6,15 @@ import contextlib
 import math
 import queue
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import mido
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
-from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
+from device.events import DRUM_CHANNEL, ENDS_NOTES, KEYS, LOWEST_KEY, UNISON_S, Hand, Note, NoteEnded, NoteHeard
 from device.inputs.control_queue import ControlQueue
 from device.inputs.echoes import Echoes
 from device.inputs.source import Feed
@@ -32,13 +33,34 @@ _Told: TypeAlias = tuple[float, int, float, int, NoteHeard | NoteEnded]
 """(time, 0 for an end or 1 for an onset, the note's onset time, pitch, event). The first four give the order."""
 
 
-class Keys:
-    """Turns MIDI messages into notes. A second stroke of a key ends its first note. A note lasts at least one tick."""
+_APART_TICKS = math.floor(UNISON_S / TICK_S) + 1
+"""Least ticks between two strikes of one key, and least length of a note: earlier strikes are part of the first."""
+ALL_BUT_DRUMS = frozenset(range(16)) - {DRUM_CHANNEL}
+"""Channels, counted from 0, that are heard if the settings name none."""
 
-    def __init__(self, split: int = 0) -> None:
-        """`split` is the right hand's lowest pitch. Lower notes belong to the left hand."""
-        self._split = split
-        self._down: dict[int, tuple[int, Note]] = {}
+
+@dataclass
+class _Key:
+    """A key that was struck at tick `began`. `held` counts, for each channel, the strikes that were not released."""
+
+    began: int
+    note: Note
+    held: Counter[int]
+    end: _Told | None = None
+    """The end of the note, once the key was released."""
+
+
+class Keys:
+    """Turns MIDI messages into notes.
+
+    Strikes of one key within UNISON_S, from any channel, are one note. It ends when each of them was released, or when
+    the key is struck again later. A note lasts at least _APART_TICKS.
+    """
+
+    def __init__(self, split: int = 0, channels: Collection[int] = ALL_BUT_DRUMS) -> None:
+        """`split` is the right hand's lowest pitch. `channels` are those of the player, counted from 0."""
+        self._split, self._channels = split, channels
+        self._keys: dict[int, _Key] = {}
         self._told: list[_Told] = []
         self._tick = 0
         self._now_s = 0.0
@@ -52,17 +74,17 @@ class Keys:
             self._tick = max(self._tick, math.floor(time_s / TICK_S))
             while TICKS.seconds(self._tick) <= self._now_s:
                 self._tick += 1
-            if message.type not in ("note_on", "note_off") or message.channel == DRUM_CHANNEL:
+            if message.type == "reset":
+                self._release(self._keys, None)
+            elif not is_of(message, self._channels):
                 continue
-            if not LOWEST_KEY <= message.note < LOWEST_KEY + KEYS:
-                continue
-            self._end(message.note)
-            if message.type == "note_on" and message.velocity > 0:
-                onset_s = TICKS.seconds(self._tick)
-                hand: Hand = "right" if message.note >= self._split else "left"
-                note = Note(onset_s, None, message.note, message.velocity, 1.0, onset_s, hand)
-                self._down[message.note] = (self._tick, note)
-                self._told.append((onset_s, 1, onset_s, message.note, NoteHeard(note)))
+            elif message.type == "control_change" and message.control in ENDS_NOTES:
+                self._release(self._keys, message.channel)
+            elif message.type == "note_on" and message.velocity > 0:
+                self._strike(message)
+            elif message.type in ("note_on", "note_off") and message.note in self._keys:
+                self._keys[message.note].held[message.channel] -= 1
+                self._release([message.note])
         self._now_s = now_s
         told = sorted((t for t in self._told if t[0] <= now_s), key=lambda t: t[:4])
         self._told = [t for t in self._told if t[0] > now_s]
@@ -71,24 +93,62 @@ class Keys:
     def finish(self) -> tuple[float, list[NoteHeard | NoteEnded]]:
         """End the notes whose keys are still down. Return the end time in seconds, and all events not yet returned."""
         self._tick = max(self._tick, math.ceil(self._now_s / TICK_S))
-        for pitch in list(self._down):
-            self._end(pitch)
-        end_s = max(self._now_s, TICKS.seconds(self._tick))
+        self._release(self._keys, None)
+        end_s = max([self._now_s, TICKS.seconds(self._tick), *(t[0] for t in self._told)])
         return end_s, self.step([], end_s)
 
-    def _end(self, pitch: int) -> None:
-        if pitch in self._down:
-            began, note = self._down.pop(pitch)
-            self._tick = max(self._tick, began + 1)
-            end_s = TICKS.seconds(self._tick)
-            self._told.append((end_s, 0, note.onset_s, pitch, NoteEnded(pitch, note.onset_s, end_s, decided_s=end_s)))
+    def _strike(self, message: mido.Message) -> None:
+        pitch, channel = message.note, message.channel
+        if not LOWEST_KEY <= pitch < LOWEST_KEY + KEYS:
+            return
+        before = self._keys.get(pitch)
+        if before is not None and self._tick - before.began < _APART_TICKS:
+            before.held[channel] += 1
+            if before.end is not None:
+                self._told.remove(before.end)
+                before.end = None
+            return
+        # other channels that hold the key go on holding it; on this one, the end of the strike before was lost
+        held = Counter() if before is None else +before.held
+        held[channel] = 1
+        if before is not None:
+            self._end(before)
+        onset_s = TICKS.seconds(self._tick)
+        hand: Hand = "right" if pitch >= self._split else "left"
+        note = Note(onset_s, None, pitch, message.velocity, 1.0, onset_s, hand)
+        self._keys[pitch] = _Key(self._tick, note, held)
+        self._told.append((onset_s, 1, onset_s, pitch, NoteHeard(note)))
+
+    def _release(self, pitches: Iterable[int], channel: int | None = -1) -> None:
+        """End the notes of the keys that no channel holds any more. First `channel` lets go; None: every channel."""
+        for pitch in pitches:
+            key = self._keys[pitch]
+            if channel is None:
+                key.held.clear()
+            else:
+                key.held.pop(channel, None)
+            key.held = +key.held
+            if not key.held:
+                self._end(key)
+
+    def _end(self, key: _Key) -> None:
+        if key.end is None:
+            note = key.note
+            end_s = TICKS.seconds(max(self._tick, key.began + _APART_TICKS))
+            key.end = (end_s, 0, note.onset_s, note.pitch, NoteEnded(note.pitch, note.onset_s, end_s, decided_s=end_s))
+            self._told.append(key.end)
+
+
+def is_of(message: mido.Message, channels: Collection[int]) -> bool:
+    """Return whether `message` has a channel that is one of `channels`."""
+    return getattr(message, "channel", None) in channels
 
 
 class KeyboardSource:
     """Reads the player's messages from the MIDI input `port`, in hops of `hop_s` seconds, after `start`.
 
     `echoes` recognises messages that only come back from the keyboard; they are dropped. `through` receives every
-    other message at once, in RtMidi's thread. Raises UnavailableError if `port` has gone.
+    other message of `channels` at once, in RtMidi's thread. Raises UnavailableError if `port` has gone.
     """
 
     rate = None
@@ -102,6 +162,7 @@ class KeyboardSource:
         through: Callable[[mido.Message], None] | None = None,
         controls: ControlQueue | None = None,
         split: int = 0,
+        channels: Collection[int] = ALL_BUT_DRUMS,
     ) -> None:
         self._input = InputPort(port, clock=controls is not None and controls.keeps_time)
         self.port = self._input.port
@@ -113,7 +174,7 @@ class KeyboardSource:
         self._echoes = echoes
         self._queue: queue.Queue[tuple[mido.Message, float]] = queue.Queue(MOST_MESSAGES)
         self._waiting: deque[tuple[mido.Message, float]] = deque()
-        self._keys = Keys(split)
+        self._keys, self._channels = Keys(split, channels), channels
         self._hops = 0
         self._time = stream_time
         self._start_s = 0.0
@@ -164,7 +225,7 @@ class KeyboardSource:
         if self._controls is not None and self._controls.take(message, now_s):
             return
         if not self._echoes.is_echo(message, now_s):
-            if self._through is not None:
+            if self._through is not None and is_of(message, self._channels):
                 self._through(message)
             try:
                 self._queue.put_nowait((message, now_s - self._start_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mido
+import pytest
 
 from device.inputs.echoes import Echoes
 
@@ -15,11 +16,23 @@ def off(note: int) -> mido.Message:
     return mido.Message("note_off", note=note)
 
 
-def test_a_message_that_comes_back_is_an_echo_once() -> None:
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_note_that_comes_back_several_times_is_an_echo_each_time(times: int) -> None:
     echoes = Echoes()
     echoes.sent(on(40), 1.0)
-    assert echoes.is_echo(on(40, channel=5), 1.01)
-    assert not echoes.is_echo(on(40), 1.02)
+    assert all(echoes.is_echo(on(40, channel=5 * i), 1.01 + 0.01 * i) for i in range(times))
+    echoes.sent(off(40), 1.5)
+    assert all(echoes.is_echo(off(40), 1.51 + 0.01 * i) for i in range(times))
+    assert not echoes.is_echo(off(40), 1.6)
+
+
+def test_the_player_s_release_just_after_the_echo_of_the_box_s_is_heard() -> None:
+    echoes = Echoes()
+    echoes.sent(on(40), 1.0)
+    assert echoes.is_echo(on(40), 1.01) and not echoes.is_echo(on(40, velocity=90), 1.3)
+    echoes.sent(off(40), 1.5)
+    assert echoes.is_echo(off(40), 1.51)
+    assert not echoes.is_echo(off(40), 1.55)
 
 
 def test_a_note_off_comes_back_in_either_form() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mido
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,3 +73,61 @@ def _plain(event: NoteHeard | NoteEnded) -> tuple[object, ...]:
     if isinstance(event, NoteHeard):
         return ("on", event.note.onset_s, event.note.pitch, event.note.velocity, event.note.decided_s)
     return ("off", event.offset_s, event.pitch, event.onset_s, event.decided_s)
+
+
+def notes_of(
+    messages: list[tuple[mido.Message, float]], end_s: float = 2.0, **more: frozenset[int]
+) -> list[list[float]]:
+    """Return [pitch, onset, offset] of the notes, to the nearest 10 ms."""
+    keys = Keys(**more)
+    told = [*keys.step(messages, end_s), *keys.finish()[1]]
+    ends = {(e.pitch, e.onset_s): e.offset_s for e in told if isinstance(e, NoteEnded)}
+    heard = [e.note for e in told if isinstance(e, NoteHeard)]
+    return [[n.pitch, round(n.onset_s, 2), round(ends[n.pitch, n.onset_s], 2)] for n in heard]
+
+
+def on(key: int, at_s: float, channel: int = 0) -> tuple[mido.Message, float]:
+    return mido.Message("note_on", note=key, velocity=70, channel=channel), at_s
+
+
+def off(key: int, at_s: float, channel: int = 0) -> tuple[mido.Message, float]:
+    return mido.Message("note_off", note=key, channel=channel), at_s
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize("later_s", [0.0, 0.004, 0.009])
+def test_a_layered_keyboard_s_strike_is_one_note_until_both_layers_let_go(channel: int, later_s: float) -> None:
+    strikes = [on(60, 0.1), on(60, 0.1 + later_s, channel)]
+    assert notes_of([*strikes, off(60, 0.5), off(60, 0.9, channel)]) == [[60, 0.1, 0.9]]
+
+
+def test_a_release_between_two_strikes_at_one_instant_is_no_end() -> None:
+    assert notes_of([on(60, 0.1), off(60, 0.104), on(60, 0.107, 1), off(60, 0.9, 1)]) == [[60, 0.1, 0.9]]
+
+
+def test_another_voice_on_a_key_that_is_held_does_not_cut_it() -> None:
+    assert notes_of([on(60, 0.1), on(60, 0.5, 1), off(60, 0.8, 1), off(60, 1.2)]) == [[60, 0.1, 0.5], [60, 0.5, 1.2]]
+
+
+def test_a_lost_release_holds_no_key_for_ever() -> None:
+    assert notes_of([on(60, 0.1), on(60, 0.5), off(60, 0.8)]) == [[60, 0.1, 0.5], [60, 0.5, 0.8]]
+
+
+@pytest.mark.parametrize("controller", [120, 123, 124, 125, 126, 127])
+def test_a_controller_that_silences_a_channel_ends_its_notes(controller: int) -> None:
+    silence = (mido.Message("control_change", control=controller, channel=1), 0.5)
+    assert notes_of([on(60, 0.1), on(64, 0.1, 1), silence, off(60, 0.9)]) == [[60, 0.1, 0.9], [64, 0.1, 0.5]]
+
+
+def test_a_system_reset_ends_every_note() -> None:
+    assert notes_of([on(60, 0.1), on(64, 0.1, 1), (mido.Message("reset"), 0.5)]) == [[60, 0.1, 0.5], [64, 0.1, 0.5]]
+
+
+def test_only_the_chosen_channels_are_the_player() -> None:
+    played = [
+        message
+        for channel in range(16)
+        for message in (on(40 + channel, 0.1, channel), off(40 + channel, 0.5, channel))
+    ]
+    assert [note[0] for note in notes_of(played, channels=frozenset({0, 9}))] == [40, 49]
+    assert len(notes_of(played)) == 15 and len(notes_of(played, channels=frozenset(range(16)))) == 16
