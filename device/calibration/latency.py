@@ -12,6 +12,7 @@ from typing import Any
 from device.settings.config import Config
 from device.system.durable_files import write_durably
 from device.system.paths import state_dir
+from device.system.untrusted_files import read_small
 
 SCHEMA = 1
 """Version of the file's format."""
@@ -47,12 +48,12 @@ def read_calibration(folder: Path | None = None) -> Calibration | None:
     """
     path = (state_dir() if folder is None else folder) / FILE
     try:
-        return _parse(path.read_text(encoding="utf-8"))
+        return _parse(read_small(path).decode("utf-8"))
     except FileNotFoundError:
         return None
     except OSError as error:
         log.warning("%s cannot be read (%s): latencies are taken as the settings say.", path, error.strerror)
-    except ValueError as error:
+    except (ValueError, RecursionError, OverflowError) as error:
         aside = path.with_name(f"{FILE}.bad")
         try:
             path.replace(aside)
@@ -93,7 +94,11 @@ def _sum_s(*latencies_ms: float | None) -> float:
 
 
 def _parse(text: str) -> Calibration:
-    """Return the calibration in `text`. Raises ValueError if `text` is not a calibration of this schema."""
+    """Return the calibration in `text`.
+
+    Raises ValueError if `text` is not a calibration of this schema, and RecursionError or OverflowError if it is nested
+    too deeply or holds a number that no float can hold.
+    """
     data = json.loads(text)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise ValueError(f"it is not of schema {SCHEMA}")

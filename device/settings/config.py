@@ -26,10 +26,13 @@ from device.settings.choices import (
     Style,
 )
 from device.settings.controls import Trigger
+from device.system.untrusted_files import read_small
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
 DEFAULT_RATE = 48_000
 """Hz. If an input does not offer this rate, its nearest rate is used. Any other setting must be met exactly."""
+MOST_DEPTH = 8
+"""Levels of nesting in a settings file. The settings need two: a section and a key."""
 MIDI_INPUT = "midi"
 """Value of `[audio] input` if the right hand comes from a MIDI port."""
 
@@ -190,7 +193,7 @@ def read_config(path: Path = DEFAULT_PATH) -> Config:
 def read_tables(path: Path) -> Tables:
     """Return the TOML tables of the file `path`. Raises ConfigError if it cannot be read as TOML."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small(path, follow=True).decode("utf-8")
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist: copy docs/lefthand.toml there and edit it, or give --config FILE."
@@ -207,9 +210,24 @@ def parse_config(text: str, where: str) -> Config:
 
 def _parsed(text: str, where: str) -> Tables:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tables = tomllib.loads(text)
+        _check_depth(tables)
+    except RecursionError:
+        raise ConfigError(f"{where} is nested too deeply: give keys in sections, as docs/lefthand.toml does.") from None
+    except ValueError as error:
         raise ConfigError(f"{where} is not valid TOML: {error}.") from None
+    return tables
+
+
+def _check_depth(tables: Tables) -> None:
+    """Raise RecursionError if tables and lists are nested deeper than MOST_DEPTH. tomllib allows it in a long key."""
+    waiting: list[tuple[object, int]] = [(tables, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > MOST_DEPTH:
+            raise RecursionError
+        if isinstance(value, dict | list):
+            waiting += [(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value)]
 
 
 def config_of(tables: Tables, where: str) -> Config:

@@ -19,9 +19,12 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def read_small(path: Path, most: int = SMALL) -> bytes:
-    """Return the content of the plain file `path`, of at most `most` bytes. Follows no link and waits for no pipe."""
-    with os.fdopen(os.open(path, _READ), "rb") as file:
+def read_small(path: Path, most: int = SMALL, follow: bool = False) -> bytes:
+    """Return the content of the plain file `path`, of at most `most` bytes. Waits for no pipe.
+
+    Follows a link only if `follow`, for a file whose place its owner chose.
+    """
+    with os.fdopen(os.open(path, _READ & ~os.O_NOFOLLOW if follow else _READ), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is not a plain file", str(path))

@@ -290,3 +290,31 @@ def test_an_instrument_is_told_four_times_a_second_that_the_cable_is_there(
     assert np.percentile(np.diff(sensed()), 90) < SENSED_S + bare.slack_s()
     keys.close()
     synth.close()
+
+
+@pytest.mark.parametrize("kind", ["deep nesting", "pipe"])
+def test_a_hostile_calibration_or_settings_file_neither_ends_the_service_nor_holds_it_up(
+    kind: str, service: Start, instrument: Callable[..., Instrument], tmp_path: Path
+) -> None:
+    def put(path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        if kind == "pipe":
+            os.mkfifo(path)
+        else:
+            path.write_text("a = " * (path.suffix == ".toml") + "[" * 30_000)
+
+    put(tmp_path / "state" / "calibration.json")
+    synth, keys = instrument("synth"), instrument("keys")
+    box = service(KEYS)
+    box.wait_until("playing")
+    assert (tmp_path / "state" / "calibration.json.bad").exists() == (kind == "deep nesting")
+    pid = box.status.pid
+    put(box.settings)
+    box.child.send_signal(signal.SIGHUP)
+    box.wait_for("the settings stay as they were")
+    keys.play(right_hand(4))
+    assert struck(synth.received) > 4
+    assert (box.status.state, box.status.pid) == ("playing", pid)
+    keys.close()
+    synth.close()

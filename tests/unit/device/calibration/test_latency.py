@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,8 @@ def test_every_measurement_survives_the_file(
         json.dumps({**dataclasses.asdict(MEASURED), "synth_spread_ms": True}).encode(),
         b'{"schema": 1, "measured": "now", "round_trip_ms": NaN}',
         b'{"schema": 1, "measured": "now", "leak_db": "loud"}',
+        b"[" * 30_000,
+        b'{"schema": 1, "measured": "now", "leak_db": 1' + b"0" * 400 + b"}",
     ],
 )
 def test_a_damaged_file_is_moved_aside_and_told_in_one_sentence(
@@ -84,6 +87,21 @@ def test_a_file_that_cannot_be_read_is_left_where_it_is(tmp_path: Path, caplog: 
     (tmp_path / FILE).mkdir()
     assert read_calibration(tmp_path) is None
     assert (tmp_path / FILE).is_dir()
+    assert "cannot be read" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "large file"])
+def test_what_is_no_small_plain_file_is_refused_at_once(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if kind == "pipe":
+        os.mkfifo(tmp_path / FILE)
+    elif kind == "link":
+        (tmp_path / FILE).symlink_to("/dev/zero")
+    else:
+        with (tmp_path / FILE).open("wb") as file:
+            file.truncate(2**40)
+    assert read_calibration(tmp_path) is None
     assert "cannot be read" in caplog.messages[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -96,3 +97,30 @@ def test_who_plays_on_the_box_itself_needs_no_midi_output() -> None:
 def _uncommented(text: str) -> str:
     """The example with its absent keys present."""
     return re.sub(r"^# ([a-z_]+ = .*)$", r"\1", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 30_000,
+        "a = " + "{b = " * 10_000,
+        "[midi.channel" + ".a" * 20_000 + "]\nb = 1",
+        "[midi]\nchannel = " + "[" * 200 + "]" * 200,
+        "a = 1" + "0" * 10_000,
+    ],
+    ids=["arrays", "tables", "a long key", "an array as a value", "a long number"],
+)
+def test_settings_of_deep_nesting_are_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_config(text, "lefthand.toml")
+
+
+def test_settings_that_are_a_pipe_or_endless_are_refused_at_once_and_a_link_is_followed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "endless.toml").symlink_to("/dev/zero")
+    for name in ("pipe.toml", "endless.toml"):
+        with pytest.raises(ConfigError, match="it is not a plain file"):
+            read_config(tmp_path / name)
+    (tmp_path / "real.toml").write_text('[audio]\ninput = "mic"\n[play]\nlisten = true\n')
+    (tmp_path / "link.toml").symlink_to("real.toml")
+    assert read_config(tmp_path / "link.toml").audio.input == "mic"
