@@ -20,10 +20,12 @@ LONGEST_WAIT_S = 0.05
 """Seconds. The stream time is read again at least this often, because its offset to the clock may have changed."""
 MESSAGE_S = 0.001
 """Seconds that a DIN cable needs for a message (3 bytes at 31250 baud)."""
-DRAIN_S = 0.2
-"""Seconds between the last message and closing the port. MIDI systems deliver late, and closing would lose it. On a
-busy machine with JACK, 0.1 s was once too short, and a key hung."""
-CLOSE_TIMEOUT_S = 0.5
+DRAIN_S = 0.1
+"""Seconds between the last message and closing the port. MIDI systems deliver late, and closing would lose it."""
+SILENCED_TIMES = 2
+"""The releases at the end are sent so many times. A JACK server skips cycles when a client is late, and a skipped cycle
+loses its messages: on a busy machine a key hung once in ten ends."""
+CLOSE_TIMEOUT_S = 0.6
 """Seconds that `close` waits for the thread at most."""
 SENSING_S = 0.2
 """Seconds between Active Sensing messages at most. By the MIDI standard an instrument releases all keys if it
@@ -121,9 +123,10 @@ class Sender:
                 if messages:
                     self._sent_s = time.monotonic()
             silence = self._queue.panic()
-            for message in silence:
-                self._send(message)
-            time.sleep(DRAIN_S + MESSAGE_S * len(silence))
+            for _ in range(SILENCED_TIMES):
+                for message in silence:
+                    self._send(message)
+                time.sleep(DRAIN_S + MESSAGE_S * len(silence))
         except Exception as error:  # any failure here must end the process, not only this thread
             self._failed(error)
 
