@@ -164,6 +164,7 @@ class Request:
     metavar="K",
     help="The right hand's tracks in a .mid with several: a number or a name, several with commas, or all.",
 )
+@click.option("--force", is_flag=True, help="Without named outputs: replace the files that an earlier run wrote.")
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar. [on a terminal]")
 def play(
     input_: Path,
@@ -186,9 +187,14 @@ def play(
     sent: Path | None,
     channel: int | None,
     track: str | None,
+    force: bool,
     progress: bool | None,
 ) -> None:
-    """Play the left hand to INPUT, a right hand as sound or .mid, as fast as possible."""
+    """Play the left hand to INPUT, a right hand as sound or .mid, as fast as possible.
+
+    If no output is named, the left hand (INPUT.left-hand.mid), both hands as sound (INPUT.both-hands.wav) and a piano
+    roll (INPUT.roll.png) are written beside INPUT.
+    """
     metre = None if meter is None else Meter.parse(meter)
     listen = listen or sent is not None
     request = Request(
@@ -196,16 +202,21 @@ def play(
         *(style, density, register, split, confidence),
         channel=channel,
     )
-    outputs = Outputs(midi, notes, audio, plot, report)
+    check_present(input_)
+    outputs, left_out = Outputs(midi, notes, audio, plot, report), list[str]()
+    unnamed = not outputs.paths and not listen
+    if unnamed:
+        outputs, left_out = Outputs.beside(input_, force).possible(renders=True)
     performance = from_file(request.as_captured(), outputs)
-    for warning in performance.warnings:
+    for warning in [*performance.warnings, *left_out]:
         click.echo(f"lefthand: {warning}", err=True)
     click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}.")
+    if unnamed:
+        click.echo(f"Written: {', '.join(map(str, outputs.paths))}.")
 
 
 def from_file(request: Request, outputs: Outputs) -> Performance:
     """Play to the file of `request` and write `outputs`. Raises UserError if the input or an option is unusable."""
-    check_present(request.input)
     return _from_midi(request, outputs) if is_midi(request.input) else _from_sound(request, outputs)
 
 
@@ -217,7 +228,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     source = read_midi(request.input)
     part = source.part(request.track).split(request.split or 0)
     clock = _clock(request, request.clock or "file", source)
-    outputs.check(request.input, renders=True)
+    outputs.check([request.input], renders=True)
     bundle = None if request.listen and request.bundle is None else _open(request)
     engine = Engine(clock=clock, player=_left_hand(request, bundle))
     hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
@@ -234,7 +245,8 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     sound = SoundFile(request.input, request.channel)
     sent = [] if request.sent is None else sent_notes(request.sent)
     clock = _clock(request, request.clock or "follow", None)
-    outputs.check(request.input, renders=not request.listen)
+    inputs = [request.input] if request.sent is None else [request.input, request.sent]
+    outputs.check(inputs, renders=not request.listen)
     bundle = _open(request)
     hops = Hops(sound.rate, bundle.features.sample_rate, bundle.features.hop)
     engine = Engine(

@@ -1,138 +1,153 @@
-"""Mixes both hands into one sound file. The left hand is played with an installed General MIDI soundfont."""
+"""Mixes both hands into one sound file. The memory does not grow with the length of the input.
+
+The left hand is rendered once, into a temporary file without a name. A first pass over both hands finds their loudness,
+a second one the peak of their sum, and a third one writes the mix. Passages in which nothing sounds are skipped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import tempfile
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from device.errors import UserError, missing_extra
 from device.events import Note
+from device.files.render import Rendering, Stereo
 from device.files.sound_file import SoundFile
-from device.system.paths import soundfonts
-
-if TYPE_CHECKING:
-    import tinysoundfont
+from device.files.wav_writer import WavWriter
 
 RATE = 44_100
 """Sample rate in Hz of a mix without recorded sound."""
-TAIL_S = 1.5
-"""Seconds after the last note-off, so that the last notes can die away."""
 LEFT_BELOW_DB = 3.0
 """Decibels. The left hand is this much softer than the recorded right hand, so that it accompanies."""
 _HEADROOM = 0.98
 """Highest peak of the mix, as a share of full scale. It leaves a small margin before clipping."""
 _LOUDNESS_S, _LOUDNESS_PERCENTILE = 0.05, 90.0
 """Loudness is this percentile of the levels of frames of so many seconds. Quiet passages hardly affect it."""
-_SHORTEST_S = 0.02
-"""Seconds. Shorter notes are rendered with this length, so that each note-off comes after its note-on."""
-_VOICES = 128
-"""Largest number of voices that the synthesiser plays at once."""
-_PIANO = 0
-"""General MIDI program of the grand piano, counted from 0."""
-
-Stereo = NDArray[np.float32]
-
-
-def best_soundfont() -> Path:
-    """Return the best installed soundfont. Raises UserError, with a package to install, if there is none."""
-    # compressed soundfonts (.sf3) are not used: one takes a gigabyte of memory and 18 s to load here
-    for path in soundfonts(".sf2"):
-        return path
-    raise UserError(
-        "No soundfont was found for --audio: run `apt-get install timgm6mb-soundfont` "
-        "(or fluid-soundfont-gm, which sounds better)."
-    )
-
-
-def mix(sound: SoundFile | None, right: Sequence[Note], left: Sequence[Note]) -> tuple[Stereo, int]:
-    """Return both hands as float32[n, 2] within full scale, and the sample rate in Hz.
-
-    With `sound`, that recording is the right hand, unchanged, and the left hand's level is adjusted to it. Without
-    `sound`, both hands are rendered and scaled to nearly full scale. A mix that would clip is scaled down.
-    """
-    rate = RATE if sound is None else sound.rate
-    lower = render(left, rate)
-    if sound is None:
-        upper = render(right, rate)
-    else:
-        recorded = np.nan_to_num(sound.read(), nan=0.0, posinf=0.0, neginf=0.0)
-        upper = np.repeat(recorded[:, np.newaxis], 2, axis=1)
-        lower *= _gain(upper, lower, rate)
-    both = np.zeros((max(len(upper), len(lower)), 2), np.float32)
-    both[: len(upper)] += upper
-    both[: len(lower)] += lower
-    peak = float(np.max(np.abs(both), initial=0.0))
-    if peak > _HEADROOM or (sound is None and peak > 0.0):
-        both *= np.float32(_HEADROOM / peak)
-    return both, rate
+_FRAMES_A_BLOCK = 20
+"""Loudness frames in a block, about a second of sound."""
 
 
 def write_mix(path: Path, sound: SoundFile | None, right: Sequence[Note], left: Sequence[Note]) -> None:
-    """Write the result of `mix` as a 16-bit WAV file."""
-    import soundfile
+    """Write both hands as a 16-bit stereo WAV file.
 
-    both, rate = mix(sound, right, left)
-    soundfile.write(str(path), both, rate, format="WAV", subtype="PCM_16")
-
-
-def render(notes: Sequence[Note], rate: int, soundfont: Path | None = None) -> Stereo:
-    """Return `notes` played on a piano as float32[n, 2], from time 0. Open notes sound until the end.
-
-    Without notes the array has no rows. Raises UserError if the soundfont or tinysoundfont is missing or unusable.
+    With `sound`, that recording is the right hand, unchanged, and the left hand's level is adjusted to it. Without
+    `sound`, both hands are rendered and scaled to nearly full scale. A mix that would clip is scaled down. Temporary
+    data of 8 bytes a frame lies in the folder of `path`. Raises UserError if a WAV file cannot hold the mix.
     """
-    if not notes:
-        return np.zeros((0, 2), np.float32)
-    synth = _synth(rate, soundfont or best_soundfont())
-    last_s = max(note.onset_s if note.offset_s is None else note.offset_s for note in notes)
-    changes: list[tuple[int, int, int, int]] = []
-    for note in notes:
-        off_s = last_s if note.offset_s is None else note.offset_s
-        changes.append((round(note.onset_s * rate), 1, note.pitch, note.velocity))
-        changes.append((round(max(off_s, note.onset_s + _SHORTEST_S) * rate), 0, note.pitch, 0))
-    out = np.zeros((round((last_s + TAIL_S) * rate), 2), np.float32)
-    at = 0
-    for frame, is_on, pitch, velocity in sorted(changes):
-        if frame > at:
-            out[at:frame] = np.frombuffer(synth.generate(frame - at), np.float32).reshape(-1, 2)
-            at = frame
-        if is_on:
-            synth.noteon(0, pitch, velocity)
-        else:
-            synth.noteoff(0, pitch)
-    out[at:] = np.frombuffer(synth.generate(len(out) - at), np.float32).reshape(-1, 2)
-    return out
+    rate = RATE if sound is None else sound.rate
+    block = _FRAMES_A_BLOCK * max(1, int(_LOUDNESS_S * rate))
+    hands = [Rendering(left, rate)] + ([Rendering(right, rate)] if sound is None else [])
+    frames = max([hand.frames for hand in hands] + ([] if sound is None else [sound.frames]))
+    with WavWriter(path, rate, frames) as out, tempfile.TemporaryFile(dir=path.parent) as room:
+        rendered = _Rendered(room, block)
+        for blocks in itertools.zip_longest(*(hand.blocks(block) for hand in hands)):
+            rendered.add([sounding for sounding in blocks if sounding is not None])
+        gain = np.float32(1.0) if sound is None else _gain(_loudness_of(sound, block), rendered.loudness())
+        peak = max((float(np.abs(both).max(initial=0.0)) for _, both in _both(sound, rendered, gain)), default=0.0)
+        scale = np.float32(_HEADROOM / peak) if peak > _HEADROOM or (sound is None and peak > 0.0) else np.float32(1.0)
+        for at, both in _both(sound, rendered, gain):
+            out.write(at * block, both * scale)
 
 
-def _synth(rate: int, soundfont: Path) -> tinysoundfont.Synth:
-    try:
-        import tinysoundfont
-    except ImportError:
-        raise missing_extra("tinysoundfont", "play") from None
-    synth = tinysoundfont.Synth(samplerate=rate)
-    try:
-        synth.program_select(0, synth.sfload(str(soundfont), max_voices=_VOICES), 0, _PIANO)
-    except (RuntimeError, tinysoundfont.SoundFontException):
-        raise UserError(
-            f"The soundfont {soundfont} cannot be used: install another, such as timgm6mb-soundfont."
-        ) from None
-    return synth
+@dataclass
+class _Rendered:
+    """Rendered blocks of `block` frames, in the open file `room`. A block in which nothing sounds is not stored."""
+
+    room: IO[bytes]
+    block: int
+    sounding: list[bool] = field(default_factory=list)
+    """Whether each block, in order, is stored."""
+    levels: array[float] = field(default_factory=lambda: array("f"))
+    """Root mean square of each loudness frame of the stored blocks."""
+
+    def add(self, parts: Sequence[Stereo]) -> None:
+        """Store the sum of `parts` as the next block."""
+        self.sounding.append(bool(parts))
+        if not parts:
+            return
+        whole = np.zeros((self.block, 2), np.float32)
+        for part in parts:
+            whole[: len(part)] += part
+        self.levels.extend(_levels(whole[: max(map(len, parts))], self.block))
+        self.room.seek(self._place(len(self.sounding) - 1))
+        self.room.write(whole.tobytes())
+
+    def read(self, number: int) -> Stereo | None:
+        """Return the block `number`; None if nothing sounds in it."""
+        if number >= len(self.sounding) or not self.sounding[number]:
+            return None
+        self.room.seek(self._place(number))
+        return np.frombuffer(self.room.read(self.block * 8), np.float32).reshape(-1, 2)
+
+    def loudness(self) -> float:
+        """Return the loudness of everything; full scale is 1."""
+        silent = (len(self.sounding) - sum(self.sounding)) * _FRAMES_A_BLOCK
+        return _loudness(self.levels + array("f", bytes(4 * silent)))
+
+    def _place(self, number: int) -> int:
+        return number * self.block * 8
 
 
-def _gain(upper: Stereo, lower: Stereo, rate: int) -> np.float32:
-    above, below = _loudness(upper, rate), _loudness(lower, rate)
+def _both(sound: SoundFile | None, rendered: _Rendered, gain: np.float32) -> Iterator[tuple[int, Stereo]]:
+    """Yield the number of each block in which something sounds, and both hands in it."""
+    recorded = iter(()) if sound is None else _whole_blocks(sound, rendered.block)
+    for number in itertools.count():
+        upper, lower = next(recorded, None), rendered.read(number)
+        if upper is None and number >= len(rendered.sounding):
+            return
+        if upper is None and lower is None:
+            continue
+        both = np.zeros((rendered.block, 2), np.float32)
+        if upper is not None:
+            both[: len(upper)] += upper[:, np.newaxis]
+        if lower is not None:
+            both += lower * gain
+        # the last block of a recording is shorter than the others
+        yield number, both if lower is not None or upper is None else both[: len(upper)]
+
+
+def _whole_blocks(sound: SoundFile, size: int) -> Iterator[np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    """Yield the recording in blocks of exactly `size` samples, less for the last one."""
+    rest: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
+    held = 0
+    for block in sound.blocks(size):
+        rest.append(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0))
+        held += len(block)
+        if held >= size:
+            joined = np.concatenate(rest)
+            yield joined[:size]
+            rest, held = [joined[size:]], held - size
+    if held:
+        yield np.concatenate(rest)
+
+
+def _loudness_of(sound: SoundFile, block: int) -> float:
+    levels = array("f")
+    for recorded in _whole_blocks(sound, block):
+        levels.extend(_levels(np.repeat(recorded[:, np.newaxis], 2, axis=1), block))
+    return _loudness(levels)
+
+
+def _levels(sound: Stereo, block: int) -> list[float]:
+    """Return the root mean square of each whole loudness frame, of which a `block` has `_FRAMES_A_BLOCK`."""
+    frame = block // _FRAMES_A_BLOCK
+    frames = sound[: len(sound) // frame * frame].reshape(-1, frame * 2)
+    levels: list[float] = np.sqrt(np.mean(frames**2, axis=1)).tolist()
+    return levels
+
+
+def _loudness(levels: array[float]) -> float:
+    """Return the root mean square of the loud passages. A value of 1 is full scale."""
+    return float(np.percentile(levels, _LOUDNESS_PERCENTILE)) if levels else 0.0
+
+
+def _gain(above: float, below: float) -> np.float32:
     if above <= 0.0 or below <= 0.0:
         return np.float32(1.0)
     return np.float32(above / below * 10 ** (-LEFT_BELOW_DB / 20))
-
-
-def _loudness(sound: Stereo, rate: int) -> float:
-    """Return the root mean square of the loud passages of `sound`. A value of 1 is full scale."""
-    frame = max(1, int(_LOUDNESS_S * rate))
-    frames = sound[: len(sound) // frame * frame].reshape(-1, frame * 2)
-    if len(frames) == 0:
-        return 0.0
-    return float(np.percentile(np.sqrt(np.mean(frames**2, axis=1)), _LOUDNESS_PERCENTILE))

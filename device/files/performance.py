@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, MutableSequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
@@ -31,7 +32,7 @@ class Performance:
     beats: list[Beat] = field(default_factory=list)
     chords: list[ChordChosen] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
-    hop_times_s: list[float] = field(default_factory=list)
+    hop_times_s: MutableSequence[float] = field(default_factory=lambda: array("d"))
     """Seconds of computing time of the engine for each hop."""
     warnings: list[str] = field(default_factory=list)
     _notes: dict[tuple[int, float], Note] = field(default_factory=dict)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +14,7 @@ from device.errors import UserError, missing_extra
 from device.files.midi_file import MidiInput, ringing_notes, write_midi
 from device.files.notes_csv import write_notes
 from device.files.performance import Performance
+from device.files.replacing import replacing
 from device.files.report import BundleName, write_report
 from device.files.sound_file import SoundFile
 
@@ -24,31 +29,58 @@ class Outputs:
     plot: Path | None = None
     report: Path | None = None
 
+    @classmethod
+    def beside(cls, source: Path, force: bool) -> Outputs:
+        """Return the outputs of a command that names none: left hand, both hands and picture, beside the input.
+
+        Raises UserError if one of them exists already, unless `force` is true.
+        """
+        outputs = cls(
+            midi=source.with_name(f"{source.stem}.left-hand.mid"),
+            audio=source.with_name(f"{source.stem}.both-hands.wav"),
+            plot=source.with_name(f"{source.stem}.roll.png"),
+        )
+        there = [str(path) for path in outputs.paths if path.exists() or path.is_symlink()]
+        if there and not force:
+            what = f"{there[0]} exists" if len(there) == 1 else f"{', '.join(there)} exist"
+            raise UserError(f"{what} already: give --force to replace, or name other outputs such as --midi OUT.mid.")
+        return outputs
+
     @property
     def paths(self) -> list[Path]:
         """The paths of all files that will be written."""
         every = (self.midi, self.notes, self.audio, self.plot, self.report)
         return [path for path in every if path is not None]
 
-    def check(self, source: Path, renders: bool) -> None:
-        """Raise UserError before the run if writing would fail after it. `source` is the input file.
+    def possible(self, renders: bool) -> tuple[Outputs, list[str]]:
+        """Return these outputs without those whose package is missing, and a sentence for each that is left out."""
+        outputs, sentences = self, []
+        for name in ("audio", "plot"):
+            path = getattr(self, name)
+            try:
+                if path is not None:
+                    replace(Outputs(), **{name: path})._check_packages(renders)
+            except UserError as error:
+                outputs = replace(outputs, **{name: None})
+                sentences.append(f"{path} is left out. {error}")
+        return outputs, sentences
+
+    def check(self, inputs: Sequence[Path], renders: bool) -> None:
+        """Raise UserError before the run if writing would fail after it, or would replace one of the `inputs`.
 
         `renders` says that the mix needs a synthesiser and a soundfont, because a hand must be rendered.
         """
         for path in self.paths:
             if path.is_dir() or not path.parent.is_dir():
                 raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
-            if path.resolve() == source.resolve():
+            if not os.access(path.resolve().parent, os.W_OK):
+                raise UserError(f"{path} cannot be written: its folder is read-only for you, so name another folder.")
+            if any(_same(path, source) for source in inputs):
                 raise UserError(f"{path} is the input itself: write to another file.")
-        if self.plot is not None:
-            _need("matplotlib")
-        if self.audio is not None:
-            _need("soundfile")
-            if renders:
-                from device.files.mix import best_soundfont
-
-                _need("tinysoundfont")
-                best_soundfont()
+        for one, other in itertools.combinations(self.paths, 2):
+            if _same(one, other):
+                raise UserError(f"{other} is named for two outputs: give each output a name of its own.")
+        self._check_packages(renders)
 
     def write(
         self,
@@ -58,24 +90,62 @@ class Outputs:
         sound: SoundFile | None = None,
         like: MidiInput | None = None,
     ) -> None:
-        """Write every wanted file. The input is `sound` or `like`. Raises UserError if a file cannot be written."""
-        try:
-            if self.notes is not None:
-                write_notes(self.notes, performance.notes)
-            if self.midi is not None:
-                write_midi(self.midi, performance.sends, like, tempo=_tempo(performance))
-            if self.report is not None:
-                write_report(self.report, performance, bundle)
-            if self.audio is not None:
-                from device.files.mix import write_mix
+        """Write every wanted file. The input is `sound` or `like`. Raises UserError if a file cannot be written.
 
-                write_mix(self.audio, sound, performance.notes, ringing_notes(performance.sends))
-            if self.plot is not None:
-                from device.files.piano_roll import write_plot
+        Each file replaces an old one only when it is complete.
+        """
+        if self.notes is not None:
+            with _output(self.notes) as path:
+                write_notes(path, performance.notes)
+        if self.midi is not None:
+            with _output(self.midi) as path:
+                write_midi(path, performance.sends, like, tempo=_tempo(performance))
+        if self.report is not None:
+            with _output(self.report) as path:
+                write_report(path, performance, bundle)
+        if self.audio is not None:
+            from device.files.mix import write_mix
 
-                write_plot(self.plot, performance, title)
-        except OSError as error:
-            raise UserError(f"{error.filename or 'The output'} cannot be written: {error.strerror}.") from None
+            with _output(self.audio) as path:
+                write_mix(path, sound, performance.notes, ringing_notes(performance.sends))
+        if self.plot is not None:
+            from device.files.piano_roll import write_plot
+
+            with _output(self.plot) as path:
+                write_plot(path, performance, title)
+
+    def _check_packages(self, renders: bool) -> None:
+        """Raise UserError if a package for one of the files is missing."""
+        if self.plot is not None:
+            _need("matplotlib")
+        if self.audio is not None:
+            _need("soundfile")
+            if renders:
+                from device.files.render import best_soundfont
+
+                _need("tinysoundfont")
+                best_soundfont()
+
+
+@contextlib.contextmanager
+def _output(path: Path) -> Iterator[Path]:
+    """Yield the temporary file that replaces `path` at the end. Raises UserError, which names `path`."""
+    try:
+        with replacing(path) as beside:
+            yield beside
+    except OSError as error:
+        old = "; the old file is unchanged" if path.exists() else ""
+        raise UserError(f"{path} cannot be written: {error.strerror or error}{old}.") from None
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to the same file: by their names, or through links of either kind.
+
+    A device or pipe is never the same, because nothing in it is replaced.
+    """
+    if one.exists() and other.exists():
+        return one.is_file() and one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def _tempo(performance: Performance) -> float:

@@ -21,8 +21,8 @@ import soundfile
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.events import Hand, Note, Send
-from device.files import mix
 from device.files.midi_file import events, notes_of
+from device.files.mix import write_mix
 from device.files.performance import Performance
 from device.files.piano_roll import DPI, draw
 from device.recording.capture import KEYS, SOUND
@@ -72,13 +72,18 @@ def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
 
 def sounding(right: Sequence[Note], left: Sequence[Note], path: Path, title: str) -> str:
     """Write both hands as sound and as a piano roll to `path`, and return the HTML that shows them."""
-    both, rate = mix.mix(None, right, left)
+    whole = path.with_suffix(".wav")
+    write_mix(whole, None, right, left)
     # in blocks of a second, because libsndfile's Vorbis encoder overflows its stack on a long piece in one call
-    with soundfile.SoundFile(
-        path.with_suffix(".ogg"), "w", rate, both.shape[1], format="OGG", subtype="VORBIS"
-    ) as file:
-        for first in range(0, len(both), rate):
-            file.write(both[first : first + rate])
+    with (
+        soundfile.SoundFile(whole) as both,
+        soundfile.SoundFile(
+            path.with_suffix(".ogg"), "w", both.samplerate, both.channels, format="OGG", subtype="VORBIS"
+        ) as file,
+    ):
+        for block in both.blocks(both.samplerate):
+            file.write(block)
+    whole.unlink()
     sends: list[Send] = [
         send
         for note in left

@@ -141,6 +141,36 @@ def test_an_output_that_cannot_be_written(hand: Path, option: str) -> None:
     refused(lefthand("play", hand, "--listen", option, "/nowhere/at/all"), "/nowhere/at/all", "cannot be written")
 
 
+def test_without_a_named_output_three_files_are_written_beside_the_input(hand: Path, tmp_path: Path) -> None:
+    names = ["hand.both-hands.wav", "hand.left-hand.mid", "hand.mid", "hand.roll.png"]
+    result = lefthand("play", hand)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert all(str(tmp_path / name) in result.stdout.splitlines()[1] for name in names if name != "hand.mid")
+    (tmp_path / "hand.roll.png").write_bytes(b"mine")
+    refused(lefthand("play", hand), "hand.roll.png", "--force")
+    assert (tmp_path / "hand.roll.png").read_bytes() == b"mine"
+    assert lefthand("play", hand, "--force").exit_code == 0
+    assert (tmp_path / "hand.roll.png").read_bytes() != b"mine"
+
+
+def test_an_unnamed_output_whose_package_is_missing_is_left_out(
+    hand: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = lefthand("play", hand)
+    assert result.exit_code == 0, result.output
+    assert "hand.roll.png is left out" in result.stderr and "matplotlib" in result.stderr
+    assert "roll.png" not in result.stdout and not (tmp_path / "hand.roll.png").exists()
+    assert (tmp_path / "hand.left-hand.mid").exists() and (tmp_path / "hand.both-hands.wav").exists()
+
+
+def test_two_outputs_of_one_name(hand: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    refused(lefthand("play", hand, "--midi", out, "--notes", out), str(out), "two outputs")
+    assert not out.exists()
+
+
 def test_an_output_over_the_input(hand: Path) -> None:
     refused(lefthand("play", hand, "--listen", "--midi", hand), "hand.mid", "input itself")
 

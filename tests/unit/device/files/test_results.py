@@ -109,9 +109,9 @@ def test_both_hands_are_rendered_where_there_is_no_recording(tmp_path: Path) -> 
 
 
 def test_a_machine_without_a_soundfont_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from device.files import mix
+    from device.files import render
     from device.system import paths
 
     monkeypatch.setattr(paths, "SOUNDFONT_FOLDERS", (Path("/nowhere"),))
     with pytest.raises(UserError, match="apt-get install timgm6mb-soundfont"):
-        mix.best_soundfont()
+        render.best_soundfont()
