@@ -19,7 +19,7 @@ import numpy as np
 from device.events import Note
 from device.files.render import Rendering, Stereo
 from device.files.sound_file import SoundFile
-from device.files.wav_writer import WavWriter
+from device.files.sparse_wav import SparseWav
 
 RATE = 44_100
 """Sample rate in Hz of a mix without recorded sound."""
@@ -44,7 +44,7 @@ def write_mix(path: Path, sound: SoundFile | None, right: Sequence[Note], left: 
     block = _FRAMES_A_BLOCK * max(1, int(_LOUDNESS_S * rate))
     hands = [Rendering(left, rate)] + ([Rendering(right, rate)] if sound is None else [])
     frames = max([hand.frames for hand in hands] + ([] if sound is None else [sound.frames]))
-    with WavWriter(path, rate, frames) as out, tempfile.TemporaryFile(dir=path.parent) as room:
+    with SparseWav(path, rate, frames) as out, tempfile.TemporaryFile(dir=path.parent) as room:
         rendered = _Rendered(room, block)
         for blocks in itertools.zip_longest(*(hand.blocks(block) for hand in hands)):
             rendered.add([sounding for sounding in blocks if sounding is not None])

@@ -19,7 +19,7 @@ _LARGEST = 0xFFFFFFFF - _HEADER.size
 _FULL_SCALE = 32_767
 
 
-class WavWriter:
+class SparseWav:
     """Writes `frames` frames at `rate` Hz into the file `path`. Frames that are never written are silent.
 
     Raises UserError if a WAV file cannot hold so much, and OSError if the disk refuses.
