@@ -95,7 +95,7 @@ def test_the_memory_does_not_grow_with_the_length() -> None:
         import resource, sys, tempfile
         from pathlib import Path
         import numpy as np, soundfile
-        from tests.unit.device.files.test_mix import notes
+        from device.events import Note
         from device.files.mix import write_mix
         from device.files.sound_file import SoundFile
         minutes = int(sys.argv[1])
@@ -104,7 +104,9 @@ def test_the_memory_does_not_grow_with_the_length() -> None:
             with soundfile.SoundFile(path, "w", 44_100, 1) as file:
                 for _ in range(minutes):
                     file.write(np.full(44_100 * 60, 0.1, np.float32))
-            write_mix(Path(folder) / "mix.wav", SoundFile(path), [], notes(10, every_s=minutes * 6.0))
+            times = [i * minutes * 6.0 for i in range(10)]
+            left = [Note(t, t + 0.3, 48, 70, 1.0, t, "left") for t in times]
+            write_mix(Path(folder) / "mix.wav", SoundFile(path), [], left)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
         """
     peaks_mb = [
