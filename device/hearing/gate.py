@@ -24,6 +24,11 @@ from device.hearing.transcriber import FRAME, OFFSET, ONSET, VELOCITY
 OCTAVES = 8
 """Threshold regions: A0 to G#1, A1 to G#2, ..., A7 to C8."""
 
+HELD_FRAMES = 4
+"""Frames after a seam in which the onset of a ringing key is not a stroke."""
+RINGING_FRAMES = 4
+"""A key rings at a seam if it rang so many frames earlier. A key that was struck just before the seam did not."""
+
 
 @dataclass(frozen=True)
 class GateSpec(Spec):
@@ -100,6 +105,7 @@ class Gate:
         self._hop_s, self._split = hop_s, split
         self.use(spec)
         self._delays = spec.delays().tolist()
+        self._longest = max(self._delays)
         self._none = np.zeros(KEYS, bool)
         self._within, self._lasts = round(spec.wake_within_s / hop_s), round(spec.awake_s / hop_s)
         self.reset()
@@ -120,6 +126,8 @@ class Gate:
         self._above = self._none
         self._stirs: deque[int] = deque()
         self._awake_until = -1
+        self._rings = deque([self._none], RINGING_FRAMES)
+        self._held, self._held_keys = -1 - self._longest, self._none
 
     @property
     def pending(self) -> bool:
@@ -134,6 +142,9 @@ class Gate:
         self._frame += 1
         onset = posterior[:, ONSET]
         passing = self._passing(onset)
+        if self._frame <= self._held + self._longest:
+            passing = self._not_held(passing)
+        self._rings.append(posterior[:, FRAME] >= self.spec.release)
         self._armed |= onset < self._rearm
         self._armed[passing] = False
         events: list[NoteHeard | NoteEnded] = list(self._ended(posterior, passing, now_s))
@@ -148,6 +159,21 @@ class Gate:
             self._sounding[key] = (self._frame, onset_s)
             self._quiet[key] = 0
         return events
+
+    def seam(self, behind: int) -> None:
+        """Sound was lost in the frame that came `behind` frames before the newest one: see `device.hearing.seams`.
+
+        A key that rings there sounds as if it were struck. Its onsets are held back until the seam has passed.
+        """
+        self._held = self._frame - behind + HELD_FRAMES
+        self._held_keys = self._rings[0].copy()
+        self._held_keys[list(self._sounding)] = True
+
+    def _not_held(self, passing: list[int]) -> list[int]:
+        """Return the keys of `passing` that were not ringing at the last seam. The others must be armed again."""
+        held = [key for key in passing if self._held_keys[key] and self._frame <= self._held + self._delays[key]]
+        self._armed[held] = False
+        return [key for key in passing if key not in held]
 
     def _passing(self, onset: NDArray[np.float32]) -> list[int]:
         """Numbers of the keys, 0 for A0, whose onset posterior in `onset` [88] passes."""

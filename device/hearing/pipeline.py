@@ -8,6 +8,7 @@ from device.events import NoteEnded, NoteHeard, Send
 from device.hearing.features import Features, FeatureSpec, Samples
 from device.hearing.gate import Gate, GateSpec
 from device.hearing.own_notes import OwnNotes
+from device.hearing.seams import Seams
 from device.hearing.transcriber import Stepper, Transcriber
 from device.settings.choices import AS_FITTED, SPLIT
 
@@ -27,6 +28,7 @@ class Hearing:
         self.spec = features
         self._fitted = gate
         self._features = Features(features)
+        self._seams = Seams(features.hop)
         self._transcriber = Transcriber(model)
         self._gate = Gate(gate.asked(confidence), features.hop_s, split)
         self._own = OwnNotes()
@@ -36,6 +38,7 @@ class Hearing:
     def reset(self) -> None:
         """Forget everything that was heard and sent."""
         self._features.reset()
+        self._seams.reset()
         self._transcriber.reset()
         self._gate.reset()
         self._own.reset()
@@ -67,12 +70,18 @@ class Hearing:
         """The note that the box sounds on `pitch` ends at `off_s`."""
         self._own.note_off(pitch, off_s)
 
+    def lost(self) -> None:
+        """The input reports that it lost sound just now. Onsets of ringing keys are held back for a moment."""
+        self._gate.seam(0)
+
     def step(self, hop: Samples, now_s: float) -> list[NoteHeard | NoteEnded]:
         """[hop] samples → notes that began or ended.
 
         `now_s` is the time of the source, in seconds, at which the samples were complete. It becomes `decided_s`.
         """
         self._hops += 1
+        if self._seams.step(hop):
+            self._gate.seam(self._seams.behind)
         end_s = self._hops * self.spec.hop_s
         posterior = self._transcriber.step(self._features.step(hop), self._own.frame(end_s))
         return self._gate.step(posterior, self._explained(end_s), now_s)

@@ -27,6 +27,7 @@ class Loop:
         self._monitor, self._lifetime, self._moved = opened.monitor, opened.lifetime, moved
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         self._not_finite = 0
+        self._xruns = 0
         self.now_s = 0.0
         """Stream time of the last finished hop."""
 
@@ -51,7 +52,9 @@ class Loop:
         self._monitor.real_time = permitted
         try:
             while not self._lifetime.over:
-                for hop, now_s, midi in self._source.read():
+                feeds = self._source.read()
+                self._tell_losses()
+                for hop, now_s, midi in feeds:
                     began_s = time.perf_counter()
                     asked = self._controls.asked(self._time, now_s)
                     events = [event for action, at_s in asked for event in self._engine.act(action, at_s)]
@@ -65,6 +68,13 @@ class Loop:
                     self._moved()
         except Exception as error:  # raised again by `Session.check`
             self._lifetime.fail(error)
+
+    def _tell_losses(self) -> None:
+        """Tell the hearing that the source has lost sound since the last call."""
+        if self._source.xruns > self._xruns:
+            self._xruns = self._source.xruns
+            if self._engine.hearing is not None:
+                self._engine.hearing.lost()
 
     def _count_not_finite(self) -> None:
         hearing = self._engine.hearing
