@@ -94,7 +94,7 @@ def test_a_truncated_midi_file_is_read_as_far_as_it_goes(hand: Path) -> None:
     assert result.exit_code == 0 and "1 notes read" in result.stdout
     assert "hand.mid has flaws" in result.stderr and "cut short" in result.stderr
     hand.write_bytes(whole[:12])
-    refused(lefthand("play", hand), "hand.mid", "cut short")
+    refused(lefthand("play", hand, "--force"), "hand.mid", "cut short")
 
 
 def test_a_sample_rate_that_no_sound_has(tmp_path: Path) -> None:
