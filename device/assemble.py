@@ -8,6 +8,7 @@ from pathlib import Path
 
 from device.bundles.bundle import Bundle
 from device.bundles.choice import open_current
+from device.bundles.ranges import check_gate
 from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
 from device.clock.step import Clock
@@ -19,6 +20,9 @@ from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
 from device.settings.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.settings.config import Config, read_config
+
+MOST_GAP_STEPS = 64
+"""Sixteenths: four bars of 4/4. The shipped accompanist has a gap of one."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,11 @@ def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED
     """
     known = {field.name for field in fields(GateSpec)}
     settings = {name: value for name, value in bundle.manifest.gate.items() if name in known}
-    gate = GateSpec.from_dict(settings)
+    try:
+        check_gate(settings)
+        gate = GateSpec.from_dict(settings)
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{bundle.path}: gate: {error}: export the bundle again.") from None
     if gate.delay_frames != bundle.manifest.label_delay_frames:
         raise BundleError(
             f"{bundle.path}: the gate's delay is {gate.delay_frames} frames, "
@@ -84,6 +92,9 @@ def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS) -> LeftH
     Raises BundleError for a `gap_steps` below 1.
     """
     gap_steps = bundle.manifest.accompanist.get("gap_steps")
-    if not isinstance(gap_steps, int | float) or gap_steps < 1:
-        raise BundleError(f"{bundle.path}: the accompanist's gap_steps is {gap_steps!r}, and must be 1 or more.")
+    if not isinstance(gap_steps, int | float) or not 1 <= gap_steps <= MOST_GAP_STEPS:
+        raise BundleError(
+            f"{bundle.path}: the accompanist's gap_steps is {str(gap_steps)[:40]!r}, and must be 1 or more, at most "
+            f"{MOST_GAP_STEPS}."
+        )
     return LeftHand(Accompanist(bundle.accompanist(), float(gap_steps)), steering)

@@ -12,6 +12,7 @@ import io
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.bundles.manifest import CARD, GOLDEN, MANIFEST, Manifest, read_manifest
+from device.bundles.ranges import check_features
 from device.bundles.signature import SIGNATURE, check_signature
 from device.bundles.tflite import RuntimeName, StepModel
 from device.errors import BundleError
@@ -29,6 +31,10 @@ from device.hearing.features import Features, FeatureSpec
 MANIFEST_SUM = "manifest.sha256"
 LARGEST_FILE = 64 * 2**20
 """Bytes. Any model that a Pi can run within a hop is far smaller. The limit keeps a wrong file from filling memory."""
+LARGEST_BUNDLE = 64 * 2**20
+"""Bytes of all files together, and of all golden arrays together, which are packed. A bundle has about one million."""
+MOST_ARRAYS = 256
+"""Arrays of golden.npz. A bundle has about thirty."""
 FEATURE_TOLERANCE = 1e-4
 """Share of full scale. The last bits of a transform differ between numpy 1 and 2, and between x86 and ARM."""
 GOLDEN_SAMPLES, GOLDEN_FRAMES = "features/samples", "features/frames"
@@ -71,7 +77,13 @@ class Bundle:
             found = " ".join(stated[:100].decode("ascii", "replace").split())
             raise BundleError(f"{folder / MANIFEST} is damaged: its sha256 is {digest}, {MANIFEST_SUM} says {found!r}.")
         manifest = read_manifest(text, str(folder / MANIFEST))
-        contents = {name: _read(folder, name, wanted) for name, wanted in manifest.files.items()}
+        contents: dict[str, bytes] = {}
+        for name, wanted in manifest.files.items():
+            contents[name] = _read(folder, name, wanted)
+            if sum(map(len, contents.values())) > LARGEST_BUNDLE:
+                raise BundleError(
+                    f"{folder} has more than {LARGEST_BUNDLE} bytes of files: it is no bundle of this device."
+                )
         for name in (GOLDEN, CARD, *(model.file for model in manifest.models.values())):
             if name not in contents:
                 raise BundleError(f"{folder / MANIFEST} gives no sha256 for {name}, only for {sorted(contents)}.")
@@ -83,9 +95,11 @@ class Bundle:
     def features(self) -> FeatureSpec:
         """Parameters of the transcriber's features, from the manifest. Raises BundleError if they do not fit."""
         try:
-            return FeatureSpec.from_dict(self.manifest.features)
-        except TypeError as error:
+            spec = FeatureSpec.from_dict(self.manifest.features)
+            check_features(spec)
+        except (TypeError, ValueError) as error:
             raise BundleError(f"{self.path / MANIFEST}: features: {error}.") from error
+        return spec
 
     def transcriber(self, runtime: RuntimeName | None = None) -> StepModel:
         """Return a new transcriber in its start state."""
@@ -163,7 +177,19 @@ def _read(folder: Path, name: str, digest: str | None = None) -> bytes:
 
 def _read_arrays(content: bytes, named: str) -> dict[str, NDArray[Any]]:
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            entries = packed.infolist()
+        # asked before anything is unpacked: three megabytes can hold three gigabytes of zeros
+        if len(entries) > MOST_ARRAYS or sum(entry.file_size for entry in entries) > LARGEST_BUNDLE:
+            raise BundleError(f"{named} unpacks to more than {LARGEST_BUNDLE} bytes or {MOST_ARRAYS} arrays.")
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, AttributeError) as error:
+    except _UNREADABLE as error:
         raise BundleError(f"{named} is not readable as arrays: {error}.") from error
+
+
+_UNREADABLE = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError),
+    *(TypeError, ValueError, zipfile.BadZipFile, zlib.error),
+)
+"""Errors that zipfile and numpy raise for damaged or hostile archives."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
+from device.bundles.ranges import MOST_FILES, check_number, check_text, check_tolerance
 from device.bundles.tflite import TensorSpec
 from device.errors import BundleError
 from device.version import VERSION, version_key
@@ -87,6 +88,10 @@ def read_manifest(text: bytes, named: str = MANIFEST) -> Manifest:
         manifest: Manifest = _decode(Manifest, data, "")
     except MisfitError as misfit:
         raise BundleError(f"{named}: {misfit}.") from misfit
+    try:
+        _check_ranges(manifest)
+    except ValueError as error:
+        raise BundleError(f"{named}: {error}.") from error
     missing = [name for name in MODELS if name not in manifest.models]
     if missing:
         raise BundleError(f"{named}: models has no {missing[0]}, only {sorted(manifest.models)}.")
@@ -105,6 +110,20 @@ def _check_versions(data: dict[str, Any], named: str) -> None:
         raise BundleError(f"{named}: min_device_version: {error}") from error
     if newer:
         raise BundleError(f"{named} needs device version {wanted}, this is {VERSION}: update lefthand.")
+
+
+def _check_ranges(manifest: Manifest) -> None:
+    for name in ("name", "version", "created", "commit", "min_device_version"):
+        check_text(name, getattr(manifest, name))
+    check_number("label_delay_frames", manifest.label_delay_frames, 0, 100, whole=True)
+    if len(manifest.files) > MOST_FILES or len(manifest.models) > MOST_FILES:
+        raise ValueError(f"files and models must have at most {MOST_FILES} entries each")
+    # the names of the files are checked where they are opened
+    for name in manifest.models:
+        check_text("a name in models", name)
+    for model in manifest.models.values():
+        for runtime, allowed in model.tolerance.items():
+            check_tolerance(f"tolerance.{runtime[:40]}", allowed)
 
 
 class MisfitError(Exception):

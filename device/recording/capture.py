@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from device.clock.meter import Meter
 from device.errors import UserError
-from device.settings.choices import AS_FITTED
+from device.settings.choices import AS_FITTED, Steering
+from device.settings.config import AudioSettings, ClockSettings, PlaySettings, check_section
+from device.system.untrusted_files import read_small
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
 """The files in the folder: sound or keys, notes heard, messages sent, settings."""
@@ -54,9 +57,25 @@ def how_captured(path: Path) -> CaptureSettings | None:
             f"cannot be read: record again."
         )
     try:
-        return CaptureSettings(**json.loads(beside.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        how = CaptureSettings(**json.loads(read_small(beside)))
+        _check(how, str(beside))
+    except (OSError, ValueError, TypeError, RecursionError, UserError) as error:
         raise UserError(f"{beside} cannot be read ({error}): move {path.name} elsewhere to play it alone.") from None
+    return how
+
+
+def _check(how: CaptureSettings, where: str) -> None:
+    """Raise UserError if a value could not stand in a settings file, and TypeError if it is of another kind."""
+    if not isinstance(how.bundle, str) or not isinstance(how.steering, dict):
+        raise TypeError("bundle must be a text and steering an object")
+    if unknown := set(how.steering) - {field.name for field in fields(Steering)}:
+        raise TypeError(f"steering has no {sorted(unknown)[0]}")
+    clock = {"mode": how.clock, "tempo": how.tempo, "meter": how.meter, "count_in": how.count_in}
+    audio = {"hears_itself": how.hears_itself, "confidence": how.confidence}
+    check_section(ClockSettings, "clock", {k: v for k, v in clock.items() if v is not None}, where)
+    check_section(AudioSettings, "audio", audio, where)
+    check_section(PlaySettings, "play", {**how.steering, "split": how.split}, where)
+    Meter.parse(how.meter)
 
 
 @dataclass(frozen=True)

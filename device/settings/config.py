@@ -298,6 +298,11 @@ def _check_controls(config: Config, where: str) -> None:
         )
 
 
+def check_section(kind: type[_Section], name: str, table: dict[str, Any], where: str) -> _Section:
+    """Return the values of `table` as the section `kind`. Raises ConfigError for a wrong key, type or range."""
+    return _section(kind, name, {name: table}, where)
+
+
 def _section(kind: type[_Section], name: str, tables: Tables, where: str) -> _Section:
     table = tables.get(name, {})
     fields = {f.name: f for f in dataclasses.fields(kind)}

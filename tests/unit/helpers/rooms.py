@@ -43,7 +43,7 @@ DEVICE_ROOMS = {
     "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
     "files": Row("clock hearing system", "engine errors events printable"),
-    "recording": Row("clock files hearing inputs settings", "engine errors events"),
+    "recording": Row("clock files hearing inputs settings system", "engine errors events"),
     "bundles": Row("hearing system", "errors version"),
     "live": Row(
         "calibration inputs outputs ports recording settings status system", "engine errors events stream_time"
