@@ -31,6 +31,8 @@ def decode(wanted: Any, value: Any) -> Any:
         return value
     if wanted is int and isinstance(value, int) and not isinstance(value, bool):
         return value
+    if wanted is bool and isinstance(value, bool):
+        return value
     if wanted is str and isinstance(value, str):
         return printable(value)
     raise ValueError(f"{value!r} is not {wanted}")

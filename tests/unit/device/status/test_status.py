@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from device.status.schema import FILE, AudioStatus, NoteStatus, Status, read_status, remove_status, write_status
+from device.status.schema import (
+    FILE,
+    AudioStatus,
+    NoteStatus,
+    Status,
+    SteeringStatus,
+    read_status,
+    remove_status,
+    write_status,
+)
 from device.status.writer import Reporter
 
 STATUS = Status(
@@ -120,3 +129,9 @@ def test_a_failure_of_the_thread_is_told(tmp_path: Path) -> None:
 
     Reporter(tmp_path, status, lambda error: failed.set())
     assert failed.wait(10)
+
+
+def test_a_status_with_the_steering_of_a_left_hand_is_read_back(tmp_path: Path) -> None:
+    status = Status(state="playing", message="", since="", pid=1, version="1", steering=SteeringStatus(hold=True))
+    write_status(tmp_path, status)
+    assert read_status(tmp_path) == status
