@@ -4,6 +4,7 @@
     bundles/current -> a       the active slot; without this link the shipped bundle plays
     bundles/trial.json         marker of a trial; it exists until the new bundle has shown that it plays
     bundles/verdicts.json      results of the trials, for people to read
+    bundles/newest.json        creation time of the newest bundle that passed a trial
     bundles/incoming-ID/       an upload in progress
     bundles/lock               held by the one process that may change these files
 
@@ -17,6 +18,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -33,8 +35,11 @@ from device.system.paths import state_dir
 Name: TypeAlias = Literal["a", "b"]
 NAMES: tuple[Name, ...] = get_args(Name)
 CURRENT, TRIAL, VERDICTS, LOCK, INCOMING = "current", "trial.json", "verdicts.json", "lock", "incoming-"
+NEWEST = "newest.json"
 LOCK_WAIT_S = 2.0
 """Seconds. A starting daemon holds the lock for less than this while it looks for a trial that was cut short."""
+LOCK_MODE = 0o600
+"""Only the service's account may open the lock. Members of lefthand-flash use it through lefthand-slot."""
 SHORT = 12
 """Number of hexadecimal digits of a sha256 that name a bundle."""
 
@@ -163,6 +168,19 @@ class Slots:
         durable_files.unlink(self.root / TRIAL)
         return trial
 
+    def newest(self) -> str | None:
+        """Return the creation time (ISO 8601) of the newest bundle that passed a trial here, or None if none did."""
+        created = _read_json(self.root / NEWEST).get("created")
+        try:
+            datetime.fromisoformat(created)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return None
+        return str(created)
+
+    def keep_newest(self, created: str) -> None:
+        """Keep the creation time of a bundle that passed its trial. Older ones are then refused."""
+        durable_files.write_durably(self.root / NEWEST, json.dumps({"created": created}).encode())
+
     def verdict(self, name: Name) -> Verdict | None:
         """Return the result of the trial of the bundle in a slot, or None if it had no trial."""
         try:
@@ -183,19 +201,22 @@ class Slots:
     def locked(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
         """Hold the lock of the slots. Raises LockedError if another process still holds it after `wait_s` seconds."""
         self.root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, LOCK_MODE)
         try:
+            self._close_to_others(descriptor)
             self._lock(descriptor, time.monotonic() + wait_s)
             yield
         finally:
             os.close(descriptor)
 
-    def in_use(self) -> bool:
-        """Return whether a process holds the lock. This needs no permission to write."""
+    def in_use(self) -> bool | None:
+        """Return whether a process holds the lock, or None if this account may not open it."""
         try:
             descriptor = os.open(self.root / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        except PermissionError:
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -219,6 +240,12 @@ class Slots:
     def named(self, name: Name | None) -> str:
         """Return the name of a slot in words."""
         return "the shipped bundle" if name is None else f"slot {name}"
+
+    def _close_to_others(self, descriptor: int) -> None:
+        """Take the lock's file away from other accounts. Who may open the file may hold the lock for ever."""
+        found = os.fstat(descriptor)
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != LOCK_MODE:
+            os.fchmod(descriptor, LOCK_MODE)
 
     def _lock(self, descriptor: int, until_s: float) -> None:
         while True:

@@ -14,6 +14,7 @@ import click
 
 from device.bundles.slots import NAMES, LockedError, Slots
 from device.errors import UserError
+from device.flash.install import Tell
 from device.flash.unpack import LARGEST_ARCHIVE
 from device.printable import printable
 from device.system.account import leave_root
@@ -49,7 +50,13 @@ def receive(site: Any, digest: str, size: int) -> None:
         raise UserError("SHA256 must be 64 hexadecimal digits: `python -m deploy flash` sends them.")
     # after the archive has arrived, the trial runs to its end even if the connection is lost
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    _run(site, lambda install: install.receive(sys.stdin.fileno(), digest, size))
+
+    def tell(step: str, said: str, **facts: object) -> None:
+        if step == "received":
+            _ignore_the_keyboard()
+        _tell(step, said, **facts)
+
+    _run(site, lambda install: install.receive(sys.stdin.fileno(), digest, size), tell)
 
 
 @slot.command()
@@ -57,7 +64,8 @@ def receive(site: Any, digest: str, size: int) -> None:
 def rollback(site: Any) -> None:
     """Return to the bundle that played before the current one."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    _run(site, lambda install: install.rollback())
+    _ignore_the_keyboard()
+    _run(site, lambda install: install.rollback(), _tell)
 
 
 def contents(slots: Slots) -> dict[str, Any]:
@@ -94,7 +102,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _run(site: Any, work: Any) -> None:
+def _ignore_the_keyboard() -> None:
+    """Ignore the signals that keys of a terminal send. A trial that is stopped by Ctrl-C would be undone."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _run(site: Any, work: Any, tell: Tell) -> None:
     """Run `work` and print its steps on stdout. Exits with the error's status, mostly 2, if it is refused."""
     from device.flash.box import this_box
     from device.flash.install import Install
@@ -102,7 +116,7 @@ def _run(site: Any, work: Any) -> None:
 
     try:
         box = site if site is not None else this_box()
-        work(Install(box, Restarter(box.restart, box.account), _tell))
+        work(Install(box, Restarter(box.restart, box.account), tell))
     except LockedError as error:
         _tell("refused", str(error), busy=True)
         sys.exit(error.exit_code)

@@ -3,6 +3,7 @@
 The optional file `/etc/lefthand/flash.toml`, which belongs to root, sets the numbers of `Rules`:
 
     slowest = 0.5        # largest share of a hop's length that 99 of 100 hops may take
+    upload_s = 900       # longest time for the whole upload, in seconds; others wait for it
     self_test_s = 60     # longest time for the self-test, in seconds
     start_s = 60         # longest time for the start of the service, in seconds
     hops = 250           # number of hops that a new bundle must play
@@ -28,6 +29,7 @@ class Rules:
     """Limits of a flash. The largest value of each is 3600. The keys are explained at the top of this module."""
 
     slowest: float = 0.5
+    upload_s: float = 900.0
     self_test_s: float = 60.0
     start_s: float = 60.0
     hops: int = 250

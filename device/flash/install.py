@@ -7,7 +7,8 @@ of an interruption at each.
 from __future__ import annotations
 
 import errno
-from datetime import datetime
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from device.bundles.manifest import MANIFEST, Manifest, read_manifest
 from device.bundles.signature import SIGNATURE, check_signature
 from device.bundles.slots import INCOMING, SHORT, Name
 from device.errors import BundleError, UserError
+from device.flash.age import check_age, made_at
 from device.flash.box import Box
 from device.flash.preflight import preflight
 from device.flash.receive import check_space, receive
@@ -52,14 +54,14 @@ class Install:
                 if other != incoming:
                     durable_files.discard(other)
             try:
-                name = self._prepare(incoming, stream, digest, size)
+                name, created = self._prepare(incoming, stream, digest, size)
             except OSError as error:
                 durable_files.discard(incoming)
                 raise _no_room(error, self._slots.root) from error
             except BundleError:
                 durable_files.discard(incoming)
                 raise
-            self._try(name)
+            self._try(name, created)
 
     def rollback(self) -> None:
         """Switch back to the bundle that played before the current one. Raises UserError if there is none."""
@@ -85,15 +87,22 @@ class Install:
                 )
             self._done(name, f"{self._named(name)} plays again: {report.why}", report)
 
-    def _prepare(self, incoming: Path, stream: int, digest: str, size: int) -> Name:
-        """Receive and check the archive, and fill the free slot with its bundle. Returns the name of the slot."""
+    def _prepare(self, incoming: Path, stream: int, digest: str, size: int) -> tuple[Name, str]:
+        """Receive and check the archive, and fill the free slot with its bundle.
+
+        Returns the name of the slot, and the time at which the bundle was made.
+        """
         incoming.mkdir(exist_ok=True)
         archive, bundle = incoming / ARCHIVE, incoming / UNPACKED
         durable_files.discard(bundle)
         there = archive.stat().st_size if archive.is_file() else 0
         # the archive needs its size twice: once packed and once unpacked
         check_space(self._slots.root, 2 * size - min(there, size))
-        receive(stream, archive, digest, size, lambda n: self._tell("have", f"{n} bytes are here already", bytes=n))
+        receive(
+            *(stream, archive, digest, size),
+            lambda n: self._tell("have", f"{n} bytes are here already", bytes=n),
+            self._box.rules.upload_s,
+        )
         self._tell("received", f"{size} bytes, checksum correct")
         files = unpack(archive, bundle)
         text = _manifest_text(bundle)
@@ -101,19 +110,21 @@ class Install:
         self._tell("signature", f"signed by {signer}")
         manifest = read_manifest(text, str(bundle / MANIFEST))
         _check_files(files, manifest)
-        self._check_age(manifest)
+        check_age(self._slots, manifest, hashlib.sha256(text).hexdigest())
         self._tell("self-test", self._self_test(bundle)[-1])
         name = self._slots.inactive()
         durable_files.unlink(archive)
         self._slots.fill(name, bundle)
         durable_files.discard(incoming)
         self._tell("filled", f"slot {name} holds {self._slots.id(name)}")
-        return name
+        return name, manifest.created
 
-    def _try(self, name: Name) -> None:
+    def _try(self, name: Name, created: str) -> None:
         self._slots.begin_trial(name)
         self._tell("switch", f"slot {name} is current, on trial")
         report = self._start(name)
+        if report.good:
+            report = self._keep_age(created, report)
         if report.good:
             self._slots.mark_good(report.why)
             self._done(name, f"{self._named(name)} plays: {report.why}", report)
@@ -130,6 +141,16 @@ class Install:
             f"{failed} failed its trial and was flipped back: {report.why}. {self._named(before)} {plays}. Mend "
             f"the bundle and flash it again; the logs have more."
         )
+
+    def _keep_age(self, created: str, report: Outcome) -> Outcome:
+        """Keep the time `created` of a bundle that plays, if none so new has passed a trial before."""
+        newest = self._slots.newest()
+        try:
+            if newest is None or made_at(created) > made_at(newest):
+                self._slots.keep_newest(created)
+        except OSError as error:
+            return replace(report, good=False, why=f"the disk of {self._slots.root} refuses a file ({error.strerror})")
+        return report
 
     def _self_test(self, bundle: Path) -> list[str]:
         return preflight(bundle, self._box.rules.slowest, self._box.rules.self_test_s)
@@ -161,18 +182,6 @@ class Install:
         # a bundle that failed its trial would fail again, so the shipped bundle is used instead
         return other if self._slots.folder(other).is_dir() and (verdict is None or verdict.good) else None
 
-    def _check_age(self, manifest: Manifest) -> None:
-        current = self._slots.current() / MANIFEST
-        try:
-            playing = read_manifest(current.read_bytes(), str(current))
-        except (OSError, BundleError):
-            return
-        if _made(manifest.created) < _made(playing.created):
-            raise BundleError(
-                f"The bundle was made at {manifest.created}, before the one that plays ({playing.created}), and is "
-                f"refused: roll back to play the previous bundle, or export this one again."
-            )
-
     def _named(self, name: Name | None) -> str:
         return f"{self._slots.named(name)} ({self._slots.id(name)})".capitalize()
 
@@ -191,14 +200,6 @@ def _check_files(files: list[str], manifest: Manifest) -> None:
     wanted = {MANIFEST, MANIFEST_SUM, SIGNATURE, *manifest.files}
     if unknown := sorted(set(files) - wanted):
         raise BundleError(f"The archive holds {unknown[0]}, which the manifest does not list: pack the bundle again.")
-
-
-def _made(created: str) -> datetime:
-    try:
-        when = datetime.fromisoformat(created)
-        return when if when.tzinfo is not None else when.astimezone()
-    except ValueError:
-        raise BundleError(f"{MANIFEST}: created is {created!r}, not a time: export the bundle again.") from None
 
 
 def _no_room(error: OSError, root: Path) -> UserError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import select
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,12 +31,12 @@ def check_space(folder: Path, needed: int) -> None:
         )
 
 
-def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[int], None]) -> None:
+def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[int], None], limit_s: float) -> None:
     """Read from the descriptor `stream` until the file `archive` has `size` bytes, and write them to the disk.
 
     `digest` is the SHA-256 of the whole archive in hex. `have` is called with the number of bytes that are already in
-    the file, before the first byte is read. Raises UserError if the connection is cut. Raises BundleError and removes
-    the file if the digest differs.
+    the file, before the first byte is read. Raises UserError if the connection is cut, or if the rest does not arrive
+    within `limit_s` seconds. Raises BundleError and removes the file if the digest differs.
     """
     descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
@@ -44,8 +45,17 @@ def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[
             os.ftruncate(descriptor, 0)
             there = 0
         have(there)
+        until_s = time.monotonic() + limit_s
         while there < size:
-            block = _block(stream, min(CHUNK, size - there))
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                raise UserError(
+                    f"The upload did not end within {limit_s:g} s, after {there} of {size} bytes: flash again to "
+                    f"continue there."
+                )
+            block = _block(stream, min(CHUNK, size - there), min(SILENCE_S, left_s))
+            if not block and time.monotonic() >= until_s:
+                continue
             if not block:
                 raise UserError(f"The connection was cut after {there} of {size} bytes: flash again to continue there.")
             there += os.write(descriptor, block)
@@ -59,8 +69,8 @@ def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[
         raise BundleError(f"The archive was damaged on its way (sha256 {found}, not {digest}): flash again.")
 
 
-def _block(stream: int, most: int) -> bytes:
-    ready, _, _ = select.select([stream], [], [], SILENCE_S)
+def _block(stream: int, most: int, wait_s: float) -> bytes:
+    ready, _, _ = select.select([stream], [], [], wait_s)
     if not ready:
         return b""
     try:

@@ -64,7 +64,7 @@ def _serve(asked: socket.socket, commands: tuple[tuple[str, ...], ...]) -> None:
     """Serve in the process that stays root: run `commands` once for every byte received, and do nothing else."""
     status = 1
     try:
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGTSTP):
             signal.signal(number, signal.SIG_IGN)
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):

@@ -133,7 +133,9 @@ def test_a_bundle_that_was_signed_for_something_else(box: Box, second: Path, tmp
 
 def test_an_older_bundle_sent_once_more(box: Box, first: Path) -> None:
     content = pack(Bundle.open(first), box.key).content
-    refused(box, content, "was made at 2027-01-01T00:00:00Z, before the one that plays (2027-01-02T00:00:00Z)")
+    refused(
+        box, content, "was made at 2027-01-01T00:00:00Z, before the newest that has played here (2027-01-02T00:00:00Z)"
+    )
 
 
 def test_a_bit_that_flips_in_any_file(box: Box, second: Path) -> None:

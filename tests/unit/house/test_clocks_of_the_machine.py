@@ -15,6 +15,7 @@ ONLY_SHOWN = {
     "status/schema.py",
     "calibration/measure.py",
     "doctor/machine.py",
+    "flash/age.py",
 }
 """These modules record or show the time of day, or check that clock. The playing does not depend on it."""
 FEWEST_MODULES = 120

@@ -178,3 +178,22 @@ def test_a_verdict_is_of_one_bundle_alone(slots: Slots) -> None:
     verdicts["a"]["id"] = "0" * 12
     (slots.root / "verdicts.json").write_text(json.dumps(verdicts))
     assert slots.verdict("a") is None
+
+
+def test_another_account_cannot_open_the_lock_even_one_that_an_older_version_left(slots: Slots) -> None:
+    lock = slots.root / "lock"
+    lock.chmod(0o644)
+    with slots.locked():
+        assert lock.stat().st_mode & 0o777 == 0o600
+    lock.unlink()
+    with slots.locked():
+        assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_newest_creation_time_is_kept_and_a_damaged_one_is_none(slots: Slots) -> None:
+    assert slots.newest() is None
+    slots.keep_newest("2027-01-02T00:00:00Z")
+    assert slots.newest() == "2027-01-02T00:00:00Z"
+    for text in ("", "[]", '{"created": 3}', '{"created": "soon"}'):
+        (slots.root / "newest.json").write_text(text)
+        assert slots.newest() is None
