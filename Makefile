@@ -7,6 +7,8 @@ OUT := out
 # tests against real servers run a second time if they fail: a busy machine may stop for a second, but not twice
 REAL := $(BIN)/python -m pytest --reruns 1
 export LEFTHAND_DATA := $(DATA)
+# they reach the recipes through the environment, because the shell would read a quote in them
+export HOST BUNDLE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man soak kills lint train export listen evaluate peers clean
@@ -74,28 +76,28 @@ test-pi: setup ## provisions and flashes a bare Debian arm64 under qemu (root; a
 	LEFTHAND_TEST_PI=$(or $(SUITE),bookworm) $(BIN)/python -m pytest tests/pi
 
 flash: $(VENV)/.deploy ## sends a new bundle to HOST="pi@one pi@two"; one that fails is rolled back [BUNDLE=folder]
-	$(BIN)/python -m deploy flash --host '$(HOST)' $(if $(BUNDLE),--bundle '$(BUNDLE)')
+	$(BIN)/python -m deploy flash --host "$$HOST" $(if $(BUNDLE),--bundle "$$BUNDLE")
 
 rollback: $(VENV)/.deploy ## lets HOST=… play its previous bundle again
-	$(BIN)/python -m deploy rollback --host '$(HOST)'
+	$(BIN)/python -m deploy rollback --host "$$HOST"
 
 slots: $(VENV)/.deploy ## lists the bundles of HOST=…, and which one plays
-	$(BIN)/python -m deploy slots --host '$(HOST)'
+	$(BIN)/python -m deploy slots --host "$$HOST"
 
 logs: $(VENV)/.deploy ## prints the log of the service on HOST=…
-	$(BIN)/python -m deploy logs --host '$(HOST)'
+	$(BIN)/python -m deploy logs --host "$$HOST"
 
 doctor: $(VENV)/.deploy ## lists the problems of HOST=…
-	$(BIN)/python -m deploy doctor --host '$(HOST)'
+	$(BIN)/python -m deploy doctor --host "$$HOST"
 
 keygen: $(VENV)/.deploy ## makes the key that signs bundles, if there is none
 	$(BIN)/python -m deploy keygen
 
 provision: $(VENV)/.deploy ## turns HOST=pi@host into the box, or updates it [DRY=1]
-	$(BIN)/python -m deploy provision --host '$(HOST)' $(if $(DRY),--dry-run)
+	$(BIN)/python -m deploy provision --host "$$HOST" $(if $(DRY),--dry-run)
 
 unprovision: $(VENV)/.deploy ## removes the box's software from HOST=pi@host and lists what it keeps [PURGE=1] [DRY=1]
-	$(BIN)/python -m deploy unprovision --host '$(HOST)' $(if $(PURGE),--purge) $(if $(DRY),--dry-run)
+	$(BIN)/python -m deploy unprovision --host "$$HOST" $(if $(PURGE),--purge) $(if $(DRY),--dry-run)
 
 soak: setup ## runs 10 minutes live, an hour of music and 10,000 faults; prints the table of docs/soak.md (half an hour)
 	$(BIN)/python -m tests.soak

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
@@ -16,12 +15,13 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from deploy.flash import SLOT, Flash, ask
+from deploy.flash import SLOT, Flash, ask, steps
 from deploy.keys import DEFAULT_KEY, ensure_key, public_of
 from deploy.pack import pack
 from deploy.ssh import NO_CONNECTION, Host
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
+from device.printable import printable
 
 REMOTE_SLOT = "LEFTHAND_SLOT"
 """Environment variable with another command for the box's part of flashing, in shell syntax."""
@@ -66,8 +66,8 @@ def rollback(hosts: tuple[str, ...]) -> None:
 
     def one(host: Host) -> None:
         ran = ask(host, "rollback", slot=_slot())
-        steps = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
-        last = steps[-1] if steps else {"step": "refused", "said": ran.stderr.strip() or "nothing was said"}
+        told = list(steps(ran.stdout.encode().splitlines()))
+        last = told[-1] if told else {"step": "refused", "said": ran.stderr.strip() or "nothing was said"}
         if last["step"] != "done":
             raise UserError(f"{host.name}: {last['said']}")
         gap_s = last.get("gap_s")
@@ -87,7 +87,7 @@ def slots(hosts: tuple[str, ...]) -> None:
         ran = ask(host, "list", slot=_slot())
         if ran.returncode != 0:
             raise UserError(f"{host.name}: {ran.stderr.strip()}")
-        click.echo(f"{host.name}:\n{ran.stdout.rstrip()}")
+        click.echo("\n".join([f"{host.name}:", *map(printable, ran.stdout.rstrip().splitlines())]))
 
     _each([Host(host) for host in _all(hosts)], one)
 

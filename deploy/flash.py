@@ -7,13 +7,14 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 from deploy.pack import Package
 from deploy.ssh import NO_CONNECTION, Host
 from device.errors import UserError
+from device.printable import printable
 
 SLOT = ("sudo", "-n", "/usr/local/sbin/lefthand-slot")
 """Command of the box's part of flashing. It is the only helper that runs there as root."""
@@ -85,7 +86,7 @@ class Flash:
         errors = _Reader(process.stderr)
         sender: threading.Thread | None = None
         try:
-            for told in _steps(process.stdout):
+            for told in steps(process.stdout):
                 self._received = self._received or told["step"] == "received"
                 if told["step"] == "have":
                     self._there = int(told["bytes"])
@@ -144,10 +145,14 @@ class Flash:
             ran = self.host.run(*self.slot, "list", "--json")
             if ran.returncode != 0:
                 continue
-            found = json.loads(ran.stdout)
-            if found["busy"]:
+            try:
+                found = json.loads(ran.stdout)
+                busy, slots = found["busy"], found["slots"]
+            except (ValueError, RecursionError, KeyError, TypeError):
+                raise UserError(f"{self.host.name} answers with something else than its slots: see its logs.") from None
+            if busy:
                 continue
-            entry = next((slot for slot in found["slots"] if slot["id"] and wanted.startswith(slot["id"])), None)
+            entry = next((slot for slot in slots if slot["id"] and wanted.startswith(slot["id"])), None)
             if entry is not None and entry["current"] and entry.get("good"):
                 return {"step": "done", "said": f"slot {entry['slot']} plays: {entry['why']}", **entry}
             why = entry.get("why") if entry is not None else None
@@ -170,15 +175,15 @@ def _for_good(said: str) -> bool:
     return any(words in said for words in hopeless)
 
 
-def _steps(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+def steps(stream: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the box's steps. Other lines, such as the greeting of a login, are ignored."""
     for line in stream:
         try:
             told = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(told, dict) and "step" in told and "said" in told:
-            yield told
+        if isinstance(told, dict) and isinstance(told.get("step"), str) and isinstance(told.get("said"), str):
+            yield {**told, "step": printable(told["step"]), "said": printable(told["said"])}
 
 
 def _last_line(said: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from .machine import Report, StepError
 from .probe import probe
 from .remove import remove
 
-LOCK = Path("/run/lock/lefthand-provision")
+LOCK = Path("/run/lefthand-provision.lock")
+"""Only root can write to /run. In /run/lock every account could make this file first and hold it."""
 
 
 def main() -> int:
@@ -54,7 +56,8 @@ def main() -> int:
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Hold the lock of this machine. Raises StepError if another process has it."""
-    with LOCK.open("w") as lock:
+    descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,18 @@ from typing import Any
 import click
 
 from device.settings.config import DEFAULT_PATH
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers. NaN lies in no range, though click takes it: each comparison with it is false."""
+
+    name = "float range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 def settings_file(told: str) -> Callable[[Any], Any]:

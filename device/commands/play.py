@@ -16,6 +16,7 @@ from device.bundles.bundle import Bundle, default_bundle
 from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.clock.meter import Meter
 from device.clock.step import Clock
+from device.commands.options import FiniteRange
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
 from device.files.input_kind import is_midi
@@ -127,7 +128,7 @@ class Request:
 @click.option("--meter", metavar="M", help="The metre, such as 3/4, unless the clock is the file's. [4/4]")
 @click.option("--style", type=click.Choice(STYLES), help="How the left hand plays. [auto]")
 @click.option(
-    "--density", type=click.FloatRange(LEAST_DENSITY, MOST_DENSITY), help="How many notes the left hand plays. [1]"
+    "--density", type=FiniteRange(LEAST_DENSITY, MOST_DENSITY), help="How many notes the left hand plays. [1]"
 )
 @click.option(
     "--register",
@@ -143,7 +144,7 @@ class Request:
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(LEAST_CONFIDENCE, MOST_CONFIDENCE),
+    type=FiniteRange(LEAST_CONFIDENCE, MOST_CONFIDENCE),
     help="Least confidence of a note: a high value hears fewer false notes, a low one misses fewer. [0.5]",
 )
 @click.option("--bundle", type=_IN, metavar="DIR", help="The bundle of models. [the one shipped with lefthand]")

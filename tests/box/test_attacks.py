@@ -217,3 +217,31 @@ def test_root_runs_no_model(
     begun.terminate()
     said = begun.communicate(timeout=60)[0]
     assert users == {"lefthand"}, (users, said)
+
+
+# what one account leaves for others
+
+
+def test_another_account_cannot_hold_the_lock_of_the_slots(stage: Stage, mallory: Callable[[str], str]) -> None:
+    code, said = by_hand(stage, "lefthand", "slot", "rollback")
+    assert code == 2 and "there is nothing to roll back to" in said, said
+    held = mallory(f"flock --nonblock {BUNDLES}/lock true && echo held || echo refused")
+    assert held.strip() == "refused"
+    # a member of the group asks through lefthand-slot, which is the service's account by then
+    code, said = by_hand(stage, "mallory", "slot", "list")
+    assert code == 0 and "shipped" in said, said
+
+
+def test_packages_in_the_account_s_own_folder_are_not_loaded(stage: Stage, idle: None) -> None:
+    box, home = stage.box, "/var/lib/lefthand"
+    # JACK runs as the account, so usermod would refuse
+    box.run("sed", "-i", f"s|^\\(lefthand:.*:\\)[^:]*:\\([^:]*\\)$|\\1{home}:\\2|", "/etc/passwd")
+    assert box.run("getent", "passwd", "lefthand").split(":")[5] == home
+    version = box.run("python3", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])").strip()
+    planted = f"{home}/.local/lib/{version}/site-packages/usercustomize.py"
+    box.write(planted, f"open('{home}/loaded', 'w').close()\n")
+    box.run("chown", "-R", "lefthand:lefthand", home)
+    stage.start()
+    stage.state("waiting")
+    assert not box.path(f"{home}/loaded").exists()
+    box.run("rm", "-r", f"{home}/.local")
