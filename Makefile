@@ -25,7 +25,7 @@ $(VENV)/.play: pyproject.toml deploy/system-packages.sh
 
 $(VENV)/.all: $(VENV)/.play
 	deploy/system-packages.sh all
-	$(BIN)/pip install --quiet --editable '.[play,live,train,deploy,dev,peers]'
+	$(BIN)/pip install --quiet --editable '.[play,live,page,train,deploy,dev,peers]'
 	@touch $@
 
 $(VENV)/.deploy: $(VENV)/.play

@@ -12,6 +12,7 @@ COMMANDS = {
     "run": "device.commands.run:run",
     "do": "device.commands.do:do",
     "settings": "device.commands.settings:settings",
+    "page": "device.commands.page:page",
     "status": "device.commands.status:status",
     "doctor": "device.commands.doctor:doctor",
     "calibrate": "device.commands.calibrate:calibrate",

@@ -53,6 +53,7 @@ DEVICE_ROOMS = {
         "assemble engine errors printable version",
     ),
     "status": Row("system", "printable"),
+    "page": Row("control system", "errors"),
     "control": Row("settings status system", "errors"),
     "system": Row(),
     "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),
@@ -61,8 +62,8 @@ DEVICE_ROOMS = {
         "bundles calibration clock flash outputs ports settings status system", "assemble engine errors printable"
     ),
     "commands": Row(
-        "bundles calibration clock control doctor files flash hearing outputs ports recording service settings status "
-        "system",
+        "bundles calibration clock control doctor files flash hearing outputs page ports recording service settings "
+        "status system",
         "assemble engine errors printable",
     ),
 }
@@ -100,7 +101,7 @@ TRAINING_FILES = {
     "resamplers": Row(),
 }
 TABLES = {"device": (DEVICE_ROOMS, DEVICE_FILES), "training": (TRAINING_ROOMS, TRAINING_FILES)}
-DATA_FOLDERS = {"device": {"bundles/default"}, "training": {"fits"}}
+DATA_FOLDERS = {"device": {"bundles/default", "page/static"}, "training": {"fits"}}
 """Folders below a package that hold data and no code."""
 
 

@@ -1,0 +1,110 @@
+"""The page's one connection to the box. It passes the stream to all browsers and their orders to the box."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from device.control.protocol import SOCKET, line_of
+
+AGAIN_S = 0.5
+"""Seconds between two attempts to reach the box."""
+ANSWER_S = 5.0
+"""Seconds to wait for an answer, as long as the commands wait."""
+MOST_WAITING = 64
+"""Lines that wait for one browser. A browser that is slower loses the oldest ones."""
+LONGEST_LINE = 2**20
+"""Bytes of a line from the box. A status has a few thousand."""
+AWAY = line_of({"away": True})
+
+
+class BoxLink:
+    """Keeps the connection to the box whose run directory is `folder`, and tries again when it is lost."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = None if folder is None else str(folder / SOCKET)
+        self._writer: asyncio.StreamWriter | None = None
+        self._number = 0
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._browsers: set[asyncio.Queue[bytes]] = set()
+        self._latest = AWAY
+
+    @property
+    def browsers(self) -> int:
+        """Number of browsers that get the stream."""
+        return len(self._browsers)
+
+    def join(self) -> asyncio.Queue[bytes]:
+        """Return the queue of a new browser, which begins with the newest status."""
+        lines: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
+        lines.put_nowait(self._latest)
+        self._browsers.add(lines)
+        return lines
+
+    def leave(self, lines: asyncio.Queue[bytes]) -> None:
+        """Forget a browser."""
+        self._browsers.discard(lines)
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request of `device.control.protocol`, without its number, and return the answer."""
+        if self._writer is None:
+            return {"error": "away"}
+        self._number += 1
+        number = self._number
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.write(line_of({**request, "id": number}))
+            return await asyncio.wait_for(answer, ANSWER_S)
+        except (OSError, TimeoutError):
+            return {"error": "away"}
+        finally:
+            self._answers.pop(number, None)
+
+    async def run(self) -> None:
+        """Keep the connection until the task is cancelled."""
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                await self._connected()
+            self._lost()
+            await asyncio.sleep(AGAIN_S)
+
+    async def _connected(self) -> None:
+        if self._path is None:
+            return
+        reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST_LINE)
+        self._writer = writer
+        try:
+            writer.write(line_of({"id": 0, "watch": True}))
+            while line := await reader.readline():
+                self._take(line)
+        finally:
+            writer.close()
+
+    def _take(self, line: bytes) -> None:
+        data = json.loads(line)
+        if "id" in data:
+            waiting = self._answers.get(data["id"])
+            if waiting is not None and not waiting.done():
+                waiting.set_result(data)
+            return
+        if "status" in data:
+            self._latest = line
+        self._send(line)
+
+    def _lost(self) -> None:
+        self._writer = None
+        for waiting in self._answers.values():
+            if not waiting.done():
+                waiting.set_result({"error": "away"})
+        if self._latest is not AWAY:
+            self._latest = AWAY
+            self._send(AWAY)
+
+    def _send(self, line: bytes) -> None:
+        for lines in self._browsers:
+            if lines.full():
+                lines.get_nowait()
+            lines.put_nowait(line)
