@@ -1,0 +1,126 @@
+"""The measures of a clock that follows real performances, on beats whose answers are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+
+from device.errors import UserError
+from training.playing_figures.following import (
+    PEERS,
+    WAYS,
+    Told,
+    constant,
+    evaluate_following,
+    held,
+    last_interval,
+    load_performances,
+    losses,
+    scored,
+    summed,
+)
+
+TRUE = 10 + 0.5 * np.arange(40)
+
+
+def given(times: np.ndarray, lock: float = 1.0) -> Told:
+    return Told(times, np.full(len(times), lock))
+
+
+def test_true_beats_score_1_and_beats_between_them_score_nothing() -> None:
+    right = scored(TRUE, given(TRUE), 10.0)
+    assert (right["F70"], right["CMLt"], right["held"], right["losses"]) == (1.0, 1.0, 1.0, [])
+    between = scored(TRUE, given(TRUE + 0.25), 10.0)
+    assert (between["F70"], between["held"]) == (0.0, 0.0)
+
+
+def test_double_tempo_holds_no_beat_though_it_hits_every_one() -> None:
+    double = scored(TRUE, given(10 + 0.25 * np.arange(80)), 10.0)
+    assert double["F70"] > 0.6
+    assert double["held"] < 0.1
+
+
+def test_a_beat_is_held_within_a_share_of_the_interval() -> None:
+    moved = TRUE.copy()
+    moved[10] += 0.16 * 0.5
+    moved[20] += 0.19 * 0.5
+    assert np.flatnonzero(~held(TRUE, moved)).tolist() == [20]
+
+
+def test_a_loss_ends_with_four_beats_in_a_row() -> None:
+    on = np.ones(30, bool)
+    on[5:8] = on[10] = False
+    on[20] = False
+    assert losses(on) == [6]
+    on[26:] = False
+    assert losses(on) == [6, None]
+
+
+def test_lock_is_judged_on_beats_held_and_not_held() -> None:
+    some = TRUE.copy()
+    some[20:] += 0.25
+    lock = np.where(np.arange(40) < 20, 0.9, 0.2)
+    row = scored(TRUE, Told(some, lock), 10.0)
+    assert summed([row])["AUC"] == pytest.approx(1.0)
+    assert summed([row])["sure"] == 0.0
+    assert summed([scored(TRUE, Told(some, 1 - lock), 10.0)])["sure"] == 1.0
+
+
+def performance(folder: Path, name: str, tempo: float = 120.0) -> None:
+    """A tune of eighths in time, with four taps before it, in the form of a folder of performances."""
+    beat_s, beats = 60 / tempo, 48
+    shift = 4 * beat_s
+    taps = [i * beat_s for i in range(4)]
+    meta = {"ci_shift_s": shift, "ci_taps": taps, "play_meter": "4/4"}
+    (folder / f"{name}.json").write_text(json.dumps(meta), encoding="utf-8")
+
+    def midi(path: Path, first: float, counted: bool) -> None:
+        file, track = mido.MidiFile(), mido.MidiTrack()
+        file.tracks.append(track)
+        tune = [(first + 0.5 * i * beat_s, (60, 62, 64, 65, 67, 65, 64, 62)[i % 8]) for i in range(2 * beats)]
+        last = 0
+        for time_s, pitch in [*((t, 72) for t in taps if counted), *tune]:
+            tick = round(mido.second2tick(time_s, file.ticks_per_beat, 500_000))
+            track.append(mido.Message("note_on", note=pitch, velocity=64, time=tick - last))
+            track.append(mido.Message("note_off", note=pitch, time=60))
+            last = tick + 60
+        file.save(path)
+
+    def table(path: Path, first: float) -> None:
+        rows = [f"{first + i * beat_s},{int(i % 4 == 0)}" for i in range(beats)]
+        path.write_text("\n".join(["time,is_downbeat", *rows]) + "\n", encoding="utf-8")
+
+    midi(folder / f"{name}.rh.mid", 0.0, False)
+    midi(folder / f"{name}.ci.rh.mid", shift, True)
+    table(folder / f"{name}.beats.csv", 0.0)
+    for dose in ("flat", "r25", "r50"):
+        midi(folder / f"{name}.{dose}.ci.rh.mid", shift, True)
+        table(folder / f"{name}.{dose}.beats.csv", shift)
+
+
+def test_the_clock_and_the_peers_hold_a_tune_in_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    performance(tmp_path, "tune")
+    table = evaluate_following(tmp_path, None)
+    assert set(WAYS) <= set(table)
+    assert all(table[way]["held"] > 0.95 for way in WAYS if way != "no count-in")
+    assert table["constant tempo (causal)"]["F70"] == pytest.approx(1.0)
+    assert set(PEERS) & set(table) >= {"constant tempo (causal)", "last interval (cheat)"}
+    assert "F70" in capsys.readouterr().out
+
+
+def test_the_constant_peer_loses_another_tempo_and_the_cheat_does_not(tmp_path: Path) -> None:
+    performance(tmp_path, "tune")
+    (piece,) = load_performances(tmp_path)
+    slower = piece.beats["count-in"][0] + 0.56 * np.arange(48)
+    piece.beats["count-in"] = slower
+    assert scored(slower, given(constant(piece)), 7.0)["held"] < 0.5
+    assert scored(slower, given(np.unique(last_interval(piece))), 7.0)["held"] > 0.95
+
+
+def test_a_folder_without_performances_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No performances in .*give the folder that holds"):
+        load_performances(tmp_path)
