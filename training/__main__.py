@@ -20,6 +20,8 @@ COMMANDS = {
     "gate": "training.transcriber.gate_fit:gate",
     "levers": "training.experiments.levers.levers:levers",
     "evaluate": "training.evaluate:evaluate",
+    "figures": "training.figure_bank.build:figures",
+    "chords": "training.figure_bank.chords:chords",
     "rhythm": "training.rhythm:rhythm",
     "resamplers": "training.resamplers:resamplers",
     "report": "training.hearing_figures.report:report",

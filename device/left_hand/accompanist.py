@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -66,6 +66,12 @@ class Plan:
     """Steps since the player's latest onset; `net_input.NEVER` before the first."""
     tonic: Chord | None = None
     """Tonic triad of the key that fits the notes so far; None before any note."""
+    ahead: Array = field(default_factory=lambda: np.zeros(12, np.float32))
+    """[12] a pitch class sounds in the left hand during the coming beat."""
+    fits: Array = field(default_factory=lambda: np.ones(12, np.float32))
+    """[12] a pitch class belongs to the chord, by `device.left_hand.progression`."""
+    consonance: Array = field(default_factory=lambda: np.zeros(12, np.float32))
+    """[12] consonance, -1 to 1, of a pitch class with the melody: expected on a beat, as heard after it."""
 
 
 class Accompanist:
@@ -134,4 +140,5 @@ class Accompanist:
             lock=step.lock,
             age_steps=float(known.age[0]),
             tonic=self._tonality.tonic(),
+            ahead=out["y_ahead"],
         )

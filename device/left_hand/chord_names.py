@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 ROOTS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
@@ -37,6 +38,11 @@ def label(pitch_classes: Iterable[int], bass: int | None = None) -> str:
     sounding = frozenset(pc % 12 for pc in pitch_classes)
     if bass is not None:
         sounding |= {bass % 12}
+    return _label(sounding, bass)
+
+
+@cache
+def _label(sounding: frozenset[int], bass: int | None) -> str:
     if not sounding:
         return NO_CHORD
     best, best_cost = NO_CHORD, float("inf")

@@ -54,11 +54,12 @@ class Harmony:
             best = int(np.argmax(scores))
             if self._triad < 0 or scores[best] > CLEARLY * scores[self._triad]:
                 self._triad = best
-            self.chord = _coloured(self._triad, ahead)
+            self.chord = chord_of(self._triad, ahead)
         return self.chord
 
 
-def _coloured(triad: int, ahead: Array) -> Chord:
+def chord_of(triad: int, ahead: Array) -> Chord:
+    """A triad (0 to 11 major, 12 to 23 minor), with its seventh if `ahead` [12] makes that likely."""
     root, minor = triad % 12, triad >= 12
     third, fifth = (root + (3 if minor else 4)) % 12, (root + 7) % 12
     classes = [root, third, fifth]

@@ -9,10 +9,14 @@ from typing import TypeVar
 from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Accompanist, Plan
+from device.left_hand.chord_net import ChordNet, shipped_arrays
 from device.left_hand.ending import Ending
+from device.left_hand.figure_bank import shipped_bank
+from device.left_hand.figure_hand import FigureHand
 from device.left_hand.gesture import NOTHING, Gesture
 from device.left_hand.imitation import Imitation
 from device.left_hand.performer import Move, Strike
+from device.left_hand.progression import Progression
 from device.left_hand.texture import SteeredTexture
 from device.left_hand.voicing import Fingers
 from device.settings.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
@@ -65,6 +69,8 @@ class LeftHand:
         self._accompanist, self._fingers, self._imitation = accompanist, Fingers(), Imitation()
         self._ending = Ending()
         self._texture = SteeredTexture()
+        self._figures = FigureHand(shipped_bank(), self._fingers)
+        self._progression = Progression(ChordNet(shipped_arrays()))
         self.steering = steering
         self.armed = True
         """Whether the left hand plays at all."""
@@ -79,11 +85,14 @@ class LeftHand:
         self._texture.reset()
         self._fingers.register = self.steering.register
         self._imitation.reset()
+        self._figures.reset()
+        self._progression.reset()
         self._forget_keys()
 
     def _forget_keys(self) -> None:
         """Record that all keys were released."""
         self._fingers.reset()
+        self._figures.silence()
         self._label: str | None = None
         self._last_upper = -1
         self._rests = True
@@ -95,11 +104,13 @@ class LeftHand:
             self._imitation.hear(note)
         else:
             self._accompanist.hear(note)
+            self._figures.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
         """Take in the end of a note."""
         self._accompanist.end(ended)
         self._imitation.end(ended)
+        self._figures.end(ended)
 
     def act(self, action: Action) -> bool:
         """Carry out the action of a control from the next step on. A tap changes nothing here: the clock handles it.
@@ -131,8 +142,11 @@ class LeftHand:
 
     def play(self, step: Step) -> Move:
         """Return the move of the hand at this step."""
-        plan = self._ending.at(self._accompanist.plan(step), step)
-        playing = self._imitation.at(step, self._accompanist.known_until_s(step), self._fingers.down)
+        until_s = self._accompanist.known_until_s(step)
+        self._figures.listen(step, until_s)
+        plan = self._progression.at(self._accompanist.plan(step), step, self._figures.right)
+        plan = self._ending.at(plan, step)
+        playing = self._imitation.at(step, until_s, self._fingers.down)
         if not self.armed or (playing and self.steering.yields):
             plan = replace(plan, silent=True)
         move = self._moved(plan, step)
@@ -152,6 +166,9 @@ class LeftHand:
             plan = replace(plan, silent=True)
         self._steer()
         gesture = self._gesture(plan, step)
+        if not self._rests and self._by_figure(step, gesture):
+            return self._figure_move(plan, step)
+        self._figures.silence()
         if self._rests:
             self._label = None
             return Move(None, [], self._fingers.let_go(self._fingers.down), "up")
@@ -165,6 +182,19 @@ class LeftHand:
         velocity = self._velocity(plan, step)
         strikes = [Strike(step.time_s, key, velocity, None) for key in sorted(set(pressed))]
         return Move(None, strikes, sorted(before - set(self._fingers.down)), pedal)
+
+    def _by_figure(self, step: Step, gesture: Gesture) -> bool:
+        """Whether a figure of the bank is played, and no style by name, learned manner or last chord."""
+        closing = self._closed or gesture is CLOSING
+        return not self._texture.named and not closing and self._figures.has(step.meter)
+
+    def _figure_move(self, plan: Plan, step: Step) -> Move:
+        """The move of a figure of the bank, without the chord's label."""
+        before = set(self._fingers.down)
+        pressed, lifted = self._figures.at(step, plan, self.steering.density)
+        velocity = self._velocity(plan, step)
+        strikes = [Strike(step.time_s, key, velocity, None) for key in pressed]
+        return Move(None, strikes, sorted((before - set(self._fingers.down)) | set(lifted)), None)
 
     def _steer(self) -> None:
         steering, manner = self.steering, self._imitation.manner
@@ -205,8 +235,8 @@ class LeftHand:
                 classes = self._upper_classes(plan, chord.classes, gesture.upper)
                 keys, _ = self._fingers.press_upper(classes, plan.ceiling, chord.classes)
             else:
-                clear = [pc for pc in chord.classes if not _rubs(plan.top, pc)]
-                keys, _ = self._fingers.press_tone(clear, gesture.tone, plan.ceiling)
+                rubbing = [pc for pc in chord.classes if _rubs(plan.top, pc)]
+                keys, _ = self._fingers.press_tone(chord.classes, gesture.tone, plan.ceiling, rubbing)
             pressed += keys
             self._last_upper = keys[0] % 12 if keys else -1
         return pressed
@@ -214,6 +244,8 @@ class LeftHand:
     def _doubtful(self, plan: Plan) -> list[int]:
         if self._closed:
             return []
+        if self.steering.style != "auto":
+            return [key for key in self._fingers.down if _rubs(plan.top, key)]
         if self._texture.named:
             assert plan.chord is not None
             return [key for key in self._fingers.down if key % 12 not in plan.chord.classes or _rubs(plan.top, key)]

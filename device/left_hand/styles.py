@@ -33,6 +33,11 @@ def depth(step: Step) -> int:
     return 2 if meter.compound else 3
 
 
+def begins_half(step: Step) -> bool:
+    """Whether a bar or the second half of one begins here: a new chord begins a figure again only there."""
+    return depth(step) <= 1
+
+
 def on_beats(step: Step) -> int:
     """Return the greatest grain that strikes nothing between the beats."""
     return 1 if step.meter.compound else 2
@@ -62,7 +67,7 @@ class Figure:
         """Return the gesture at `step`. `new_chord` starts the figure again. The grain is at most `deepest`."""
         if self._since is not None:
             self._since += 1
-        grain = min(max(GRAIN[self.style] + shift(density), 0), deepest)
+        grain = min(max(self._grain(step) + shift(density), 0), deepest)
         begins = new_chord or self._since is None or depth(step) <= min(self._root_depth(step), grain)
         struck = begins or depth(step) <= grain
         if begins:
@@ -71,6 +76,11 @@ class Figure:
         if self.style == "oom-pah":
             gesture = self._detached(step, gesture)
         return gesture
+
+    def _grain(self, step: Step) -> int:
+        """The style's grain; block chords come on every beat of a bar that has no half."""
+        whole = self.style == "block" and step.meter.beats_per_bar % 2 == 1
+        return on_beats(step) if whole else GRAIN[self.style]
 
     def _root_depth(self, step: Step) -> int:
         """Return the greatest depth at which the figure starts again."""

@@ -8,7 +8,7 @@ from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 from device.left_hand.gesture import NOTHING, Gesture
 from device.left_hand.imitation import Manner
-from device.left_hand.styles import Figure, on_beats
+from device.left_hand.styles import Figure, begins_half, on_beats
 from device.settings.choices import Style
 
 BASS_FROM, UPPER_FROM = 0.25, 0.18
@@ -123,7 +123,7 @@ class SteeredTexture:
             self._auto.density = self.density
             return self._auto.at(plan, step)
         chord = plan.chord.classes[:3]
-        new = self._chord is None or (step.is_beat and chord != self._chord)
+        new = self._chord is None or (begins_half(step) and chord != self._chord)
         if new:
             self._chord = chord
         deepest = on_beats(step) if plan.lock < THIN_LOCK else 4

@@ -59,6 +59,10 @@ class Fingers:
         """Release every key that is not below `ceiling`, the right hand's lowest key. Returns the released keys."""
         return self.let_go([key for key in self.down if key >= ceiling])
 
+    def press(self, keys: Sequence[int]) -> None:
+        """Press these keys; what is in their way was let go before."""
+        self.upper = sorted({*self.upper, *keys})
+
     def press_bass(self, pitch_class: int, ceiling: int) -> tuple[int | None, list[int]]:
         """Press a new bass. Returns its key, or None if there is no room, and the keys released for it."""
         home = BASS_HOME + self.register
@@ -95,15 +99,22 @@ class Fingers:
             self.upper = sorted({*self.upper, *staying})
         return sorted(pressed), sorted(lifted)
 
-    def press_tone(self, pitch_classes: Sequence[int], number: int, ceiling: int) -> tuple[list[int], list[int]]:
+    def press_tone(
+        self, pitch_classes: Sequence[int], number: int, ceiling: int, avoid: Sequence[int] = ()
+    ) -> tuple[list[int], list[int]]:
         """Press the `number`-th key (from 1) of these pitch classes above the bass, or the highest one with room.
 
+        The nearest other key is taken if that one is of a pitch class to `avoid`, or was struck last.
         Returns the key in a list, empty if there is no room at all, and the old upper keys, which are released.
         """
         lifted = self.let_go(self.upper)
         low, top = self._upper_room(ceiling)
         ladder = sorted(key for pitch_class in pitch_classes for key in _keys(pitch_class, low, top))
-        pressed = ladder[: max(number, 1)][-1:]
+        wanted = min(max(number, 1), len(ladder)) - 1
+        last = lifted[-1:]
+        free = [i for i, key in enumerate(ladder) if key % 12 not in avoid and key not in last]
+        free = free or [i for i, key in enumerate(ladder) if key not in last] or list(range(len(ladder)))
+        pressed = [ladder[min(free, key=lambda i: (abs(i - wanted), i))]] if free else []
         self._hold(pressed)
         return pressed, lifted
 

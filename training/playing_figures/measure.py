@@ -11,6 +11,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from device.clock.meter import Meter
 from device.errors import UserError
 from device.events import Note, NoteEnded, Send
 from device.left_hand.accompanist import Accompanist, Net
@@ -20,6 +21,7 @@ from device.settings.choices import AS_THE_NET_PLAYS, Steering
 from training.accompanist.data import HearingErrors, grid_of, heard, seconds_of
 from training.corpora.pieces import BARE_NOTE_DTYPE, HandLabel, Notes, Piece, load_pieces
 from training.playing_figures.baselines import BASELINES
+from training.playing_figures.listener import distance, means_of
 from training.playing_figures.panel import (
     CONSONANCE,
     STEPS_PER_QUARTER,
@@ -30,9 +32,13 @@ from training.playing_figures.panel import (
     roll_of,
 )
 from training.playing_figures.playable import faults, rows_of
+from training.playing_figures.strikes import strikes
+from training.playing_figures.style_share import style_share
 
 SHIFT = 6
 """Semitones by which the right hand jumps up to measure the recovery. No two musical keys are farther apart than 6."""
+COLUMNS = 10
+"""Figures in a line of the printed table."""
 SCORE_TEMPO = 96.0
 """Quarters a minute at which scores are played."""
 KNOWN_AFTER_STEPS = 2.0
@@ -141,7 +147,8 @@ def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]
     """The rolls of the right hand, `left` and the true left hand; the position of each step in its bar; steps a bar."""
     right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
     steps = grid_length(right, true)
-    bar = STEPS_PER_QUARTER * (piece.meters[0][1] if piece.meters else 4)
+    beats, kind = piece.meters[0][1:] if piece.meters else (4, 4)
+    bar = max(STEPS_PER_QUARTER * 4 * beats // kind, 1)
     positions = (np.arange(steps) - round(float(piece.downbeats[0]) * STEPS_PER_QUARTER)) % bar
     return roll_of(right, steps), roll_of(left, steps), roll_of(true, steps), positions, bar
 
@@ -210,6 +217,8 @@ def evaluate_playing(
     figures: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     placed: dict[str, dict[int, Array]] = {name: {} for name in ("ours", "truth")}
     playable: list[bool] = []
+    own_figure: list[float] = []
+    heard_as: dict[str, list[dict[str, float] | None]] = {name: [] for name in names}
     # the left hand of the piece before serves as another piece's left hand
     for piece, other in zip(pieces, [pieces[-1], *pieces[:-1]], strict=True):
         played = play(piece, right_hand_of(piece), net, listen, gap_steps, steering)
@@ -218,19 +227,29 @@ def evaluate_playing(
         hands = {"ours": ours, **{name: base(right, true, bar, STEPS_PER_QUARTER) for name, base in BASELINES.items()}}
         hands["another's"] = roll_of(other.of(HandLabel.LEFT), len(true.sounding))
         for name, hand in hands.items():
-            figures[name].append(panel(right, hand, true, positions, bar, STEPS_PER_QUARTER))
+            figures[name].append(
+                panel(right, hand, true, positions, bar, STEPS_PER_QUARTER) | strikes(right, hand, true, positions, bar)
+            )
+            heard_as[name].append(means_of(right, hand, true, positions, bar))
+        if piece.meters and Meter(*piece.meters[0][1:]).listed:
+            own_figure.append(style_share(steering.style, ours, positions, bar))
         for name in placed:
             struck = hands[name].struck.any(axis=1)
             counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
             placed[name][bar] = placed[name].get(bar, np.zeros(bar)) + counts
-    table = {
-        name: {key: float(np.nanmean([row[key] for row in rows])) for key in rows[0]} for name, rows in figures.items()
-    }
+    table = {name: {key: _mean([row[key] for row in rows]) for key in rows[0]} for name, rows in figures.items()}
+    for name in names:
+        table[name]["distance"] = distance(heard_as[name], heard_as["truth"])
     common = max(placed["truth"], key=lambda bar: float(placed["truth"][bar].sum()))
     shares = [placed[name][common] / max(placed[name][common].sum(), 1.0) for name in ("ours", "truth")]
     table["ours"] |= {
         "pooled_jsd": jensen_shannon(shares[0], shares[1]),
         "one_hand": float(np.mean(playable)),
+        **(
+            {}
+            if steering.style == "auto"
+            else {"own_figure": float(np.nanmean(own_figure)) if own_figure else float("nan")}
+        ),
     }
     if recovery:
         beats = [recovery_beats(piece, net, steering=steering) for piece in pieces[:20]]
@@ -243,7 +262,15 @@ def show(table: dict[str, dict[str, float]], songs: int) -> None:
     """Print a table with a line for each hand and a column for each figure."""
     columns = list(table["ours"])
     click.echo(f"{songs} songs")
-    click.echo(f"{'':11s}" + "".join(f"{name:>11s}" for name in columns))
-    for name, row in table.items():
-        cells = "".join(f"{row[key]:11.3f}" if key in row else f"{'':>11s}" for key in columns)
-        click.echo(f"{name:11s}{cells}")
+    for first in range(0, len(columns), COLUMNS):
+        part = columns[first : first + COLUMNS]
+        click.echo(f"{'':11s}" + "".join(f"{name:>11s}" for name in part))
+        for name, row in table.items():
+            cells = "".join(f"{row[key]:11.3f}" if key in row else f"{'':>11s}" for key in part)
+            click.echo(f"{name:11s}{cells}")
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of the numbers among `values`; NaN if there is none."""
+    numbers = [value for value in values if not np.isnan(value)]
+    return float(np.mean(numbers)) if numbers else float("nan")

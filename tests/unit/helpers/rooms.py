@@ -85,6 +85,7 @@ TRAINING_ROOMS = {
     "transcriber": Row("scenes", "fitting note_scores"),
     "accompanist": Row("corpora", "fitting"),
     "hearing_figures": Row("corpora pianos scenes transcriber", "note_scores"),
+    "figure_bank": Row("accompanist corpora playing_figures"),
     "playing_figures": Row("accompanist corpora hearing_figures pianos scenes"),
     "experiments": Row(
         "corpora hearing_figures pianos playing_figures scenes transcriber", "fitting note_scores"

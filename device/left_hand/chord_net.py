@@ -1,0 +1,103 @@
+"""Which chord the coming beat has: a small recurrent net over beats, which hears the right hand alone.
+
+It answers in the 12 major and 12 minor triads. It is called once a beat, so that numpy is quick enough for it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device.clock.meter import Meter
+from device.left_hand.figure_bank import GROUPS, group_of
+
+FILE = Path(__file__).with_name("chord_net.npz")
+BEAT_INPUTS = 4 * 12 + 4 + len(GROUPS) + 2
+"""Durations, onsets, top key and held keys by pitch class; beat in the bar; metre; silence; bar line."""
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+def beat_inputs(first: Ints, end: Ints, pitch: Ints, now: int, beat: int, meter: Meter) -> Floats:
+    """The net's input at the beat that starts at step `now`, float32 [BEAT_INPUTS], from the beat before it.
+
+    `first`, `end` and `pitch` are the notes that sound in that beat, in steps; `beat` counts beats in the bar from 0.
+    """
+    size = meter.steps_per_beat
+    x = np.zeros(BEAT_INPUTS, np.float32)
+    start = now - size
+    overlap = np.minimum(end, now) - np.maximum(first, start)
+    on = overlap > 0
+    first, end, pitch, overlap = first[on], end[on], pitch[on], overlap[on]
+    classes = pitch % 12
+    if len(pitch):
+        np.add.at(x[0:12], classes, overlap / size)
+        x[12 + classes[first >= start]] = 1.0
+        for step in range(start, now):
+            sounding = pitch[(first <= step) & (end > step)]
+            if len(sounding):
+                x[24 + int(sounding.max()) % 12] += 1.0 / size
+        x[36 + classes[end >= now]] = 1.0
+        x[0:12] = np.minimum(x[0:12], 1.0)
+    x[48 + min(beat, 3)] = 1.0
+    group = group_of(meter)
+    if group is not None:
+        x[52 + group] = 1.0
+    x[52 + len(GROUPS)] = float(not len(pitch))
+    x[53 + len(GROUPS)] = float(beat == 0)
+    return x
+
+
+class ChordNet:
+    """One GRU layer (Keras' `reset_after`) and one dense layer, in float32."""
+
+    def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """`arrays` as `training.figure_bank.chords` writes them: kernel, recurrent, bias [2, 3 n], out, out_bias."""
+        self._kernel, self._recurrent, self._bias, self._out, self._out_bias = (
+            arrays[name].astype(np.float32) for name in ("kernel", "recurrent", "bias", "out", "out_bias")
+        )
+        self._units = len(self._recurrent)
+        self.reset()
+
+    @classmethod
+    def load(cls, path: Path = FILE) -> ChordNet:
+        """Read the weights' file."""
+        with np.load(path) as data:
+            return cls({name: data[name] for name in data.files})
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._state = np.zeros(self._units, np.float32)
+
+    def beat(self, x: Floats) -> tuple[Floats, Floats]:
+        """[BEAT_INPUTS] -> log-probabilities of the coming beat's triad [24] and of its melody's pitch class [12]."""
+        n = self._units
+        inside = x @ self._kernel + self._bias[0]
+        past = self._state @ self._recurrent + self._bias[1]
+        keep = _sigmoid(inside[:n] + past[:n])
+        reset = _sigmoid(inside[n : 2 * n] + past[n : 2 * n])
+        new = np.tanh(inside[2 * n :] + reset * past[2 * n :])
+        self._state = keep * self._state + (1 - keep) * new
+        logits = self._state @ self._out + self._out_bias
+        return _log_share(logits[:24]), _log_share(logits[24:])
+
+
+def _log_share(logits: Floats) -> Floats:
+    logits = logits - logits.max()
+    return np.asarray(logits - np.log(np.exp(logits).sum()), np.float32)
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x), np.float32)
+
+
+@cache
+def shipped_arrays() -> dict[str, npt.NDArray[Any]]:
+    """The weights of the package, read once."""
+    with np.load(FILE) as data:
+        return {name: data[name] for name in data.files}

@@ -1,0 +1,104 @@
+"""The left hand as it plays figures of the bank: keys struck, held for the figure's length, and let go."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device.clock.meter import Meter
+from device.clock.step import Step
+from device.events import Note, NoteEnded
+from device.left_hand.accompanist import Plan
+from device.left_hand.figure_bank import FigureBank
+from device.left_hand.figure_player import FigurePlayer, parts_of
+from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, keys_of
+from device.left_hand.right_hand import RightHand
+from device.left_hand.voicing import Fingers
+
+THIN_LOCK, LOST_LOCK = 0.6, 0.3
+"""Below the first nothing is struck off the beat, below the second only the bass of a bar."""
+
+
+class FigureHand:
+    """Turns figures into keys of `hand`, whose ledger it shares with the styles by name."""
+
+    def __init__(self, bank: FigureBank, hand: Fingers, seed: int = 0) -> None:
+        self._hand = hand
+        self.right = RightHand()
+        self._player = FigurePlayer(bank, seed)
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing was heard or played."""
+        self.right.reset()
+        self._player.reset()
+        self.silence()
+
+    def silence(self) -> None:
+        """No key of a figure is down."""
+        self._until: dict[int, int] = {}
+        self._base: int | None = None
+        self._last_base: int | None = None
+        self._player.pause()
+
+    def has(self, meter: Meter) -> bool:
+        """Whether there are figures for a metre."""
+        return bool(parts_of(meter.steps_per_bar, meter.steps_per_beat))
+
+    def hear(self, note: Note) -> None:
+        """A note of the right hand was decided."""
+        self.right.hear(note)
+
+    def end(self, ended: NoteEnded) -> None:
+        """A note of the right hand ended."""
+        self.right.end(ended)
+
+    def listen(self, step: Step, until_s: float) -> None:
+        """Take in what was decided by `until_s`; once a step, whether the hand plays or not."""
+        self.right.at(step, until_s)
+
+    def at(self, step: Step, plan: Plan, density: float) -> tuple[list[int], list[int]]:
+        """Keys struck at `step`, and keys let go at it."""
+        assert plan.chord is not None
+        hand = self._hand
+        lifted = hand.give_way(plan.ceiling)
+        lifted += hand.let_go([key for key in hand.down if self._until.get(key, 0) <= step.index])
+        context = self.right.context(step) if step.is_bar or self._base is None else None
+        struck = self._player.at(step, context, self.right.opening, density)
+        if struck is None:
+            return [], lifted
+        likely = np.sqrt(np.maximum(plan.classes * plan.fits, 0.0))
+        ground = Ground(plan.chord.classes, likely, plan.consonance, None if step.is_beat else plan.top, plan.ceiling)
+        low = LOWEST + hand.register
+        if struck.begins_bar or self._base is None:
+            degree = struck.notes[0].degree if struck.notes else 0
+            self._base = base_of(struck, degree, self._last_base, ground, hand.register)
+            self._last_base = self._base
+        notes = struck.notes
+        if plan.lock < LOST_LOCK:
+            notes = notes[:1] if step.is_bar else ()
+        elif plan.lock < THIN_LOCK and not step.is_beat:
+            notes = ()
+        if not notes:
+            return [], lifted
+        keys = keys_of(notes, self._base, ground, low)
+        if not keys:
+            return [], lifted
+        lifted += hand.let_go(_in_the_way(hand.down, sorted(keys)))
+        hand.press(sorted(keys))
+        if not hand.reaches(step.time_s):
+            hand.let_go(list(keys))
+            return [], lifted
+        for key, length in keys.items():
+            self._until[key] = step.index + length
+        return sorted(keys), lifted
+
+
+def _in_the_way(down: list[int], keys: list[int]) -> list[int]:
+    """Keys that have to be let go so that one hand can strike `keys`: struck again, out of reach, or too many."""
+    gone = [key for key in down if key in keys or max(keys) - key > WIDEST or key - min(keys) > WIDEST]
+    stay = [key for key in down if key not in gone]
+    while stay and len(stay) + len(keys) > MOST_KEYS:
+        gone.append(stay.pop(0))
+    while stay and max([*stay, *keys]) - min([*stay, *keys]) > WIDEST:
+        gone.append(stay.pop(0))
+    return gone

@@ -1,0 +1,171 @@
+"""Which figure is played: chosen by how the right hand plays, kept for a phrase, and read step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from device.clock.step import Step
+from device.left_hand.figure_bank import GROUPS, Excerpt, FigureBank, FigureNote
+from device.left_hand.song_figure import SongFigures
+
+Floats = npt.NDArray[np.float64]
+
+KEEP = 0.5
+"""Probability that an excerpt is played again when its eight bars are over."""
+PHRASE_BARS = 4
+"""After so many bars a figure may be changed because the right hand plays in another way."""
+FAR = 1.5
+"""It is changed if its distance to the expected manner is so many times that of the nearest excerpt."""
+NEAREST = 4
+"""The figure is drawn among so many of the nearest excerpts."""
+SAME_PIECE = 0.7
+"""Factor on the distance of an excerpt from the same piece as the one before."""
+SONG_GROUP = (16, 4)
+"""The metre in which songs have figures of their own."""
+ANCHOR = 12
+"""Index of the height in a manner, whose draw is the register's too."""
+STRIKES = 0
+"""Index of the strikes a beat in a manner."""
+OCTAVE_OF_DENSITY = 1.2
+"""Twice the density asks for so many spreads more strikes a beat."""
+
+
+@dataclass(slots=True)
+class _Playing:
+    number: int | None
+    """None for a figure drawn from the songs' statistics."""
+    excerpt: Excerpt
+    bar: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """What a figure strikes at a step: its notes, and its bar's bass in semitones above `anchor`."""
+
+    notes: tuple[FigureNote, ...]
+    lift: int
+    anchor: int
+    begins_bar: bool
+    highest: int
+    """The greatest height of the bar."""
+
+
+SILENT = Struck((), 0, 0, False, 0)
+
+
+def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
+    """The groups of `GROUPS` that a bar is divided into; empty if it is too short for any."""
+    if steps_per_beat == 6:
+        return (3,) if steps_per_bar == 12 else ()
+    beats = steps_per_bar // steps_per_beat
+    if beats > 4 and beats % 3 == 0:
+        return (1,) * (beats // 3)
+    fours = {0: (beats, 0, 0), 1: (beats - 5, 1, 1), 2: (beats - 2, 1, 0), 3: (beats - 3, 0, 1)}[beats % 4]
+    if beats < 2:
+        return ()
+    return (2,) * (fours[0] // 4) + (1,) * fours[2] + (0,) * fours[1]
+
+
+class FigurePlayer:
+    """Reads one excerpt after another.
+
+    Everything that is drawn comes from `seed` and from the keys that the player struck before the first figure was
+    chosen: another piece gets another manner, and the same piece gets the same again.
+    """
+
+    def __init__(self, bank: FigureBank, seed: int = 0) -> None:
+        self._bank, self._seed = bank, seed
+        self._songs = SongFigures(bank.arrays)
+        self.reset()
+
+    def reset(self) -> None:
+        """No figure is played, and what is drawn is drawn from the beginning."""
+        self._rng: np.random.Generator | None = None
+        self._draw = np.zeros(self._bank.manner_size)
+        self._playing: dict[int, _Playing] = {}
+        self._part: tuple[int, int, int] | None = None
+        """Group, first step in the bar, and number of the part of the bar that is played."""
+        self._density = 1.0
+
+    def pause(self) -> None:
+        """The hand rests; the figure begins at its beginning afterwards."""
+        self._part = None
+        for playing in self._playing.values():
+            playing.bar = -1
+
+    def at(self, step: Step, context: Floats | None, opening: Sequence[int], density: float = 1.0) -> Struck | None:
+        """What is struck at `step`; None if the metre has no figure.
+
+        `context` describes the right hand, `opening` are the first keys that it struck.
+        """
+        if self._rng is None:
+            self._rng = np.random.default_rng([self._seed, *opening])
+            self._draw = self._rng.standard_normal(self._bank.manner_size)
+        meter = step.meter
+        parts = parts_of(meter.steps_per_bar, meter.steps_per_beat)
+        if not parts:
+            return None
+        ends = np.cumsum([GROUPS[part][0] for part in parts])
+        number = int(np.searchsorted(ends, step.position, side="right"))
+        group = parts[number]
+        first = int(ends[number]) - GROUPS[group][0]
+        part = (group, first, number)
+        new = self._part != part or step.position == first
+        self._part = part
+        if new:
+            self._turn(self._rng, group, context, density)
+        playing = self._playing[group]
+        bar = playing.excerpt.bars[playing.bar]
+        within = step.position - first
+        notes = tuple(note for note in bar if note.position == within)
+        highest = max((note.height for note in bar), default=0)
+        return Struck(notes, playing.excerpt.lifts[playing.bar], playing.excerpt.anchor, new, highest)
+
+    def _turn(self, rng: np.random.Generator, group: int, context: Floats | None, density: float) -> None:
+        """Go on to the next bar, and choose a figure where one has to be chosen."""
+        playing = self._playing.get(group)
+        wanted, song = self._wanted(group, context, density)
+        if playing is None:
+            self._playing[group] = self._choose(rng, group, wanted, song, None)
+            self._density = density
+            return
+        playing.bar += 1
+        over = playing.bar >= len(playing.excerpt.bars)
+        changed = density != self._density
+        if over and rng.random() < KEEP and not changed:
+            playing.bar, over = 0, False
+        far = False
+        if not over and playing.bar % PHRASE_BARS == 0 and playing.number is not None:
+            there = np.flatnonzero(self._bank.group == group)
+            distance = self._distances(there, wanted)
+            own = float(((self._bank.manner[playing.number] - wanted) ** 2).sum()) ** 0.5
+            far = own > FAR * float(np.sort(distance)[NEAREST - 1])
+        if over or far or changed:
+            self._playing[group] = self._choose(rng, group, wanted, song, playing.number)
+            self._density = density
+
+    def _wanted(self, group: int, context: Floats | None, density: float) -> tuple[Floats, bool]:
+        mean = self._bank.average if context is None else context
+        wanted, song = self._bank.expected(mean, group, self._draw)
+        wanted[STRIKES] += OCTAVE_OF_DENSITY * float(np.log2(density))
+        return wanted, song
+
+    def _distances(self, there: npt.NDArray[np.int64], wanted: Floats) -> Floats:
+        return np.asarray(np.sqrt(((self._bank.manner[there] - wanted) ** 2).sum(axis=1)))
+
+    def _choose(self, rng: np.random.Generator, group: int, wanted: Floats, song: bool, before: int | None) -> _Playing:
+        if song and GROUPS[group] == SONG_GROUP:
+            rate = self._bank.strikes_a_beat(wanted)
+            return _Playing(None, self._songs.draw(rng, rate, float(self._draw[ANCHOR])))
+        there = np.flatnonzero(self._bank.group == group)
+        distance = self._distances(there, wanted)
+        if before is not None:
+            distance = np.where(self._bank.piece[there] == self._bank.piece[before], SAME_PIECE * distance, distance)
+            distance = np.where(there == before, np.inf, distance)
+        near = np.argsort(distance, kind="stable")[:NEAREST]
+        number = int(there[near[rng.integers(len(near))]])
+        return _Playing(number, self._bank.excerpt(number))

@@ -1,0 +1,111 @@
+"""Figures for songs in 4/4, drawn from statistics: which sixteenths are struck, how high, how many keys, how long.
+
+No bar of a song is stored. The tables hold only rhythms that many songs share, and how often they come.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device.left_hand.figure_bank import Excerpt, FigureNote
+
+Floats = npt.NDArray[np.float64]
+
+BAR_STEPS, HALF_STEPS = 16, 8
+PHRASE_BARS = 4
+HEIGHTS = (0, 4, 7, 9, 12, 16, 19, 24)
+"""Semitones above the bass that a note may lie."""
+DEGREES = (0, 1, 2, 2, 0, 1, 2, 0)
+"""The degree of the chord at each of `HEIGHTS`."""
+PLACES = 5
+"""Kinds of place in the bar: bar line, middle, another beat, half a beat, any other."""
+RARE = 0.01
+"""Added to the count of a rhythm, so that one that was never seen has a logarithm."""
+ALIKE = 9.0
+"""How much more often a bar has a rhythm like its phrase's: e to this at full likeness."""
+DENSITY_PULL = 6.0
+"""How strongly a rhythm's number of strikes is drawn to the number asked for."""
+CHANCE = 0.15
+"""Probability that a note lies elsewhere than at the same place of the bar before."""
+LONGEST = 16
+
+
+def place_of(position: int) -> int:
+    """Which of `PLACES` a step of the bar is."""
+    if position % 8 == 0:
+        return position // 8
+    return 2 if position % 4 == 0 else 3 if position % 2 == 0 else 4
+
+
+class SongFigures:
+    """Draws phrases; all chance comes from the generator that is given."""
+
+    def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """`arrays` as `training.figure_bank.song_statistics` writes them."""
+        self._struck = (np.arange(2**HALF_STEPS)[:, None] >> np.arange(HALF_STEPS) & 1).astype(float)
+        self._log_count = np.log(arrays["song_count"].astype(float) + RARE)
+        """[2, 256] how often a half bar, the first or the second, has each rhythm: bit n for a strike on step n."""
+        self._height = arrays["song_height"].astype(float)
+        """[PLACES, HEIGHTS + 1, HEIGHTS] probability of a height, given the one before (the last: none)."""
+        self._keys = arrays["song_keys"].astype(float)
+        """[PLACES, 3] probability of one, two or three keys."""
+        self._ratio = arrays["song_ratio"].astype(float)
+        """[2, deciles] length over the gap to the next strike, of a bass and of another note."""
+        self._anchor = arrays["song_anchor"].astype(float)
+        """Mean and standard deviation of the median bass over songs."""
+        number = self._struck.sum(axis=1)
+        both = self._struck @ self._struck.T
+        self._alike = 2 * both / np.maximum(number[:, None] + number[None, :], 1)
+        self._number = number
+
+    def draw(self, rng: np.random.Generator, strikes_a_beat: float, anchor_draw: float) -> Excerpt:
+        """Four bars with about so many strikes a beat; `anchor_draw`, a standard normal, gives the register."""
+        wanted = np.log((self._number + 0.5) / (2 * strikes_a_beat + 0.5))
+        score = self._log_count - DENSITY_PULL * wanted**2
+        centre = [_choice(rng, score[half]) for half in (0, 1)]
+        plan = self._contour(rng)
+        keys = [int(rng.choice(3, p=self._keys[place_of(p)])) + 1 for p in range(BAR_STEPS)]
+        quantile = rng.random(BAR_STEPS)
+        bars = []
+        for _ in range(PHRASE_BARS):
+            halves = [_choice(rng, self._log_count[half] + ALIKE * self._alike[centre[half]]) for half in (0, 1)]
+            struck = np.flatnonzero(np.concatenate([self._struck[half] for half in halves]))
+            other = self._contour(rng)
+            changed = rng.random(BAR_STEPS) < CHANCE
+            contour = np.where(changed, other, plan)
+            bars.append(self._bar(struck, contour, keys, quantile))
+        anchor = round(float(self._anchor[0] + self._anchor[1] * anchor_draw))
+        return Excerpt(tuple(bars), (0,) * PHRASE_BARS, anchor)
+
+    def _contour(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """A height, by its index, for every step of the bar."""
+        before, found = len(HEIGHTS), []
+        for position in range(BAR_STEPS):
+            before = int(rng.choice(len(HEIGHTS), p=self._height[place_of(position), before]))
+            found.append(before)
+        return np.array(found)
+
+    def _bar(
+        self, struck: npt.NDArray[np.int64], contour: npt.NDArray[np.int64], keys: list[int], quantile: Floats
+    ) -> tuple[FigureNote, ...]:
+        notes = []
+        for position, following in zip(struck, [*struck[1:], BAR_STEPS], strict=True):
+            index = int(contour[position])
+            low = 0 if HEIGHTS[index] == 0 else 1
+            ratio = self._ratio[low][int(quantile[position] * self._ratio.shape[1])]
+            length = min(max(round(ratio * (following - position)), 1), LONGEST)
+            # further keys are an octave above a bass, and next to another note
+            others = (4, 6) if low == 0 else (index + 1, index - 1)
+            for i in [index, *others][: keys[position]]:
+                if 0 < i < len(HEIGHTS) or i == index:
+                    notes.append(FigureNote(int(position), length, HEIGHTS[i], DEGREES[i]))
+        return tuple(sorted(set(notes)))
+
+
+def _choice(rng: np.random.Generator, score: Floats) -> int:
+    """An index drawn with probability in proportion to e to `score`."""
+    share = np.exp(score - score.max())
+    return int(rng.choice(len(share), p=share / share.sum()))

@@ -1,0 +1,60 @@
+"""What is struck: consonance, keys let go at once, right chords, and how far a hand is from the true one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.corpora.pieces import BARE_NOTE_DTYPE
+from training.playing_figures.listener import distance, means_of
+from training.playing_figures.panel import Roll, roll_of
+from training.playing_figures.strikes import strikes, vendi
+from training.playing_figures.style_share import style_share
+
+BARS = 24
+STEPS = 16 * BARS
+
+
+def hand(rows: list[tuple[float, float, int]]) -> Roll:
+    return roll_of(np.array(rows, BARE_NOTE_DTYPE), STEPS)
+
+
+def scene(left: list[tuple[float, float, int]]) -> tuple[Roll, Roll, np.ndarray]:
+    """A melody of long Cs, a left hand bar by bar, and the positions in 4/4."""
+    right = hand([(4.0 * bar, 4.0, 72) for bar in range(BARS)])
+    played = hand([(4.0 * bar + on, length, key) for bar in range(BARS) for on, length, key in left])
+    return right, played, np.arange(STEPS) % 16
+
+
+def test_a_harsh_key_let_go_at_once_is_still_struck() -> None:
+    right, played, positions = scene([(0.0, 0.25, 47), (1.0, 1.0, 48)])
+    found = strikes(right, played, played, positions, 16)
+    assert found["struck"] == pytest.approx(0.0) and found["gone"] == 1.0
+    # the harsh key counts for the whole beat until the next strike, the other for three beats
+    assert found["held"] == pytest.approx((3 - 1) / 4)
+
+
+def test_the_true_hand_has_the_right_chord() -> None:
+    right, played, positions = scene([(float(beat), 1.0, key) for beat in range(4) for key in (48, 52, 55)])
+    found = strikes(right, played, played, positions, 16)
+    assert found["triad"] == found["triad1"] == found["in_chord"] == 1.0
+
+
+def test_the_vendi_score_counts_different_successions() -> None:
+    assert vendi([0] * 16) == pytest.approx(1.0)
+    assert vendi([0, 1, 2, 3, 4, 5, 6, 7]) == pytest.approx(2.0)
+
+
+def test_the_truth_is_at_no_distance_and_another_hand_is() -> None:
+    right, waltz, positions = scene([(0.0, 1.0, 36), (1.0, 1.0, 52), (1.0, 1.0, 55), (2.0, 1.0, 52)])
+    _, other, _ = scene([(i / 4, 0.25, 40 + i) for i in range(16)])
+    true = [means_of(right, waltz, waltz, positions, 16)] * 3
+    far = [means_of(right, other, waltz, positions, 16)] * 3
+    assert distance(true, true) == 0.0 < 0.5 < distance(far, true)
+
+
+def test_oom_pah_is_known_by_its_bass_and_chords() -> None:
+    bar = [(0.0, 1.0, 40), (1.0, 1.0, 52), (1.0, 1.0, 55), (2.0, 1.0, 43), (3.0, 1.0, 52), (3.0, 1.0, 55)]
+    _, played, positions = scene(bar)
+    assert style_share("oom-pah", played, positions, 16) == 1.0
+    assert style_share("block", played, positions, 16) == 0.0

@@ -1,0 +1,155 @@
+"""`python -m training figures`: build the bank of left-hand figures that the device plays from.
+
+The excerpts come from the Lieder (CC0) and Chopin (CC BY) alone. From POP909 come only the weights and spreads of the
+model of manners: how a left hand plays, given how the right hand plays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from device.left_hand.figure_bank import CONTEXT_LIMIT, FILE, GROUPS, MANNER_UNIT
+from training.corpora.pieces import load_pieces
+from training.figure_bank.corpus import LeftHandExcerpt, excerpts_of
+from training.figure_bank.song_statistics import song_statistics
+
+MOST_EXCERPTS = 1100
+"""Excerpts in the bank; the file has to stay below 200 kB."""
+DRAWS = 6000
+"""Right hands of each kind for which a left hand is drawn when the bank is chosen."""
+RIDGE = 20.0
+"""Weight of the penalty on the model's weights, in excerpts."""
+POP = "pop909"
+Floats = npt.NDArray[np.float64]
+
+
+def features_of(context: Floats, group: npt.NDArray[np.int64]) -> Floats:
+    """Standardised contexts [n, c] and groups [n] to inputs [n, 2 c + groups]: linear, squared, one for the metre."""
+    return np.hstack([context, context**2, np.eye(len(GROUPS))[group]])
+
+
+def fit_bank(named: list[tuple[str, LeftHandExcerpt]], seed: int = 1) -> dict[str, npt.NDArray[np.generic]]:
+    """The bank's arrays from (corpus, excerpt) pairs."""
+    excerpts = [excerpt for _, excerpt in named]
+    song = np.array([corpus == POP for corpus, _ in named])
+    names = np.array([excerpt.piece for excerpt in excerpts])
+    pieces, piece = np.unique(names, return_inverse=True)
+    group = np.array([excerpt.group for excerpt in excerpts])
+    context = np.array([excerpt.context for excerpt in excerpts])
+    manner = np.array([excerpt.manner for excerpt in excerpts])
+    middle, spread = context.mean(axis=0), context.std(axis=0)
+    # a number's unit is its spread within the two kinds of music, so that both kinds are matched as finely
+    manner_middle = manner.mean(axis=0)
+    manner_spread = np.sqrt(0.5 * (manner[song].var(axis=0) + manner[~song].var(axis=0)))
+    inputs = features_of(np.clip((context - middle) / spread, -CONTEXT_LIMIT, CONTEXT_LIMIT), group)
+    targets = (manner - manner_middle) / manner_spread
+    gate = _gate(inputs, song)
+    weights, offsets, noises = [], [], []
+    for kind in (0, 1):
+        w, b, noise = _regression(inputs[song == bool(kind)], targets[song == bool(kind)], piece[song == bool(kind)])
+        weights.append(w)
+        offsets.append(b)
+        noises.append(noise)
+    rng = np.random.default_rng(seed)
+    own = np.flatnonzero(~song)
+    count = np.zeros(len(excerpts))
+    for kind in (0, 1):
+        rows = np.flatnonzero(song == bool(kind))
+        for row in rng.choice(rows, DRAWS):
+            draw = inputs[row] @ weights[kind] + offsets[kind] + noises[kind] @ rng.standard_normal(targets.shape[1])
+            there = own[group[own] == group[row]]
+            near = there[np.argsort(((targets[there] - draw) ** 2).sum(axis=1))[:3]]
+            count[near] += (1.0, 0.5, 0.25)
+    chosen = np.sort(np.argsort(-count, kind="stable")[:MOST_EXCERPTS])
+    chosen = chosen[~song[chosen]]
+    arrays = _pack([excerpts[i] for i in chosen])
+    arrays |= {
+        "strikes": np.array([manner_middle[0], manner_spread[0]]),
+        "piece": piece[chosen].astype(np.int16),
+        "group": group[chosen].astype(np.int8),
+        "manner": np.rint(targets[chosen] * MANNER_UNIT).clip(-127, 127).astype(np.int8),
+        "middle": middle,
+        "spread": spread,
+        "gate": gate,
+        "weights": np.array(weights),
+        "offset": np.array(offsets),
+        "noise": np.array(noises),
+    }
+    four_four = GROUPS.index((16, 4))
+    return arrays | song_statistics([e for corpus, e in named if corpus == POP and e.group == four_four])
+
+
+def _gate(inputs: Floats, song: npt.NDArray[np.bool_]) -> Floats:
+    """Weights [inputs + 1] of the logistic regression that tells a song's melody from a piano's right hand."""
+    from scipy.optimize import minimize
+
+    x = np.hstack([inputs, np.ones((len(inputs), 1))])
+    share = np.where(song, 0.5 / song.mean(), 0.5 / (~song).mean())
+
+    def loss(w: Floats) -> tuple[float, Floats]:
+        z = x @ w
+        p = 1 / (1 + np.exp(-z))
+        value = float((share * (np.logaddexp(0, z) - song * z)).mean() + 1e-3 * (w @ w))
+        return value, x.T @ (share * (p - song)) / len(x) + 2e-3 * w
+
+    return np.asarray(minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x)
+
+
+def _regression(inputs: Floats, targets: Floats, piece: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Weights, offset, and the lower triangle of the spread between pieces."""
+    mean = inputs.mean(axis=0)
+    x = inputs - mean
+    w = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (targets - targets.mean(axis=0)))
+    offset = targets.mean(axis=0) - mean @ w
+    rest = targets - inputs @ w - offset
+    by_piece = np.array([rest[piece == p].mean(axis=0) for p in np.unique(piece)])
+    cov = np.cov(by_piece.T)
+    return w, offset, np.linalg.cholesky(cov + 1e-3 * np.eye(len(cov)))
+
+
+def _pack(excerpts: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]:
+    """Bars that come more than once are stored once."""
+    known: dict[bytes, int] = {}
+    bars: list[npt.NDArray[np.uint8]] = []
+    number = np.zeros((len(excerpts), len(excerpts[0].bars)), np.int16)
+    for i, excerpt in enumerate(excerpts):
+        for j, bar in enumerate(excerpt.bars):
+            small = bar.astype(np.uint8)
+            key = small.tobytes()
+            if key not in known:
+                known[key] = len(bars)
+                bars.append(small)
+            number[i, j] = known[key]
+    return {
+        "notes": np.concatenate(bars),
+        "bar_notes": np.array([len(bar) for bar in bars], np.uint8),
+        "bars": number,
+        "lifts": np.array([excerpt.lifts for excerpt in excerpts]).clip(-60, 60).astype(np.int8),
+        "anchor": np.array([excerpt.anchor for excerpt in excerpts], np.uint8),
+    }
+
+
+@click.command()
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def figures(cache: Path, out: Path, seed: int) -> None:
+    """Build the bank of figures from the prepared pieces of the training split."""
+    rng = np.random.default_rng(seed)
+    named = [
+        (corpus, excerpt)
+        for corpus in ("chopin", "lieder", POP)
+        for piece in load_pieces(cache, corpus, "train")
+        if piece.primary
+        for excerpt in excerpts_of(piece, rng)
+    ]
+    arrays = fit_bank(named, seed)
+    np.savez_compressed(out, **arrays)
+    click.echo(
+        f"{len(named)} excerpts read, {len(arrays['group'])} kept, {len(arrays['bar_notes'])} different bars, "
+        f"{len(arrays['notes'])} notes, {out.stat().st_size / 1000:.0f} kB in {out.name}"
+    )

@@ -1,0 +1,204 @@
+"""True left hands as excerpts of eight bars: what the bank of figures is made of, and the statistics beside it.
+
+Every note becomes (position in the bar, length, height above the bar's lowest key, degree of the chord), all on the
+device's grid of steps. Pitch itself is left out: the device puts the figure on its own chords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from device.left_hand.figure_bank import GROUPS, OTHER_TONE, group_of
+from device.left_hand.right_hand import CONTEXT_SIZE, context_of
+from training.accompanist.data import grid_of, right_hands
+from training.corpora.pieces import HandLabel, Piece
+from training.playing_figures.panel import TRIADS
+
+BARS = 8
+"""Bars of an excerpt."""
+HOP_BARS = 4
+"""Bars from the start of one excerpt to the start of the next."""
+OFF_GRID = 0.2
+"""An onset further than this share of a step from the grid is off it."""
+MOST_OFF_GRID = 0.1
+"""An excerpt is left out if a larger share of its onsets is off the grid: triplets and 32nds."""
+MOST_EMPTY_BARS = 2
+"""An excerpt is left out if more of its bars have no strike."""
+MOST_KEYS, WIDEST = 5, 16
+"""Keys of one strike, and semitones between its outer keys: one hand's limits."""
+LONGEST_STEPS = 48
+"""Lengths are cut to this, three bars of 4/4."""
+FIGURE_SIZE = 14
+"""Numbers that describe the manner of an excerpt, see `manner_of`."""
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+CENTRED_TRIADS = TRIADS - TRIADS.mean(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class LeftHandExcerpt:
+    """Eight bars of one left hand.
+
+    `bars`: for each bar an int array [notes, 4]: position, length in steps, height in semitones above the bar's lowest
+    key, degree (0 root, 1 third, 2 fifth, 3 seventh, 4 another tone). `lifts` [8]: the bar's lowest key less `anchor`,
+    the median of the lowest keys. `manner` [FIGURE_SIZE] and `context` [CONTEXT_SIZE] describe the left and the right
+    hand of the excerpt.
+    """
+
+    piece: str
+    group: int
+    bars: list[Ints]
+    lifts: Ints
+    anchor: int
+    manner: Floats
+    context: Floats
+
+
+@dataclass(frozen=True)
+class HandOnGrid:
+    """A hand's notes on the grid: first step, end step, pitch, and whether the onset is off the grid."""
+
+    first: Ints
+    end: Ints
+    pitch: Ints
+    off: npt.NDArray[np.bool_]
+
+
+def on_grid(notes: npt.NDArray[np.void], quarters: Floats) -> HandOnGrid:
+    steps = np.arange(len(quarters))
+    at = np.interp(notes["onset"].astype(float), quarters, steps)
+    until = np.interp(notes["onset"].astype(float) + notes["duration"], quarters, steps)
+    first = np.rint(at).astype(int)
+    return HandOnGrid(
+        first,
+        np.maximum(np.rint(until).astype(int), first + 1),
+        notes["pitch"].astype(int),
+        np.abs(at - first) > OFF_GRID,
+    )
+
+
+def excerpts_of(piece: Piece, rng: np.random.Generator) -> Iterator[LeftHandExcerpt]:
+    """The excerpts of a piece that lie on the grid, in order."""
+    if len(piece.of(HandLabel.LEFT)) < 30:
+        return
+    steps, quarters = grid_of(piece)
+    left, right = on_grid(piece.of(HandLabel.LEFT), quarters), on_grid(right_hands(piece, rng), quarters)
+    bars = [i for i, step in enumerate(steps) if step.is_bar]
+    k = 0
+    while k + BARS < len(bars):
+        starts = bars[k : k + BARS + 1]
+        meter = steps[starts[0]].meter
+        group = group_of(meter)
+        size = meter.steps_per_bar
+        whole = all(b - a == size and steps[a].meter == meter for a, b in zip(starts, starts[1:], strict=False))
+        found = None if group is None or not whole else _excerpt(piece.name, group, left, right, starts, size)
+        if found is None:
+            k += 1 if not whole or group is None else HOP_BARS
+            continue
+        yield found
+        k += HOP_BARS
+
+
+def _excerpt(
+    name: str, group: int, left: HandOnGrid, right: HandOnGrid, starts: list[int], size: int
+) -> LeftHandExcerpt | None:
+    begin, end = starts[0], starts[-1]
+    inside = (left.first >= begin) & (left.first < end)
+    theirs = (right.first >= begin) & (right.first < end)
+    if inside.sum() < BARS or theirs.sum() < BARS or left.off[inside].mean() > MOST_OFF_GRID:
+        return None
+    beat = GROUPS[group][1]
+    half = size // 2 if size % (2 * beat) == 0 else size
+    bars, lows = [], []
+    for a in starts[:-1]:
+        notes: list[tuple[int, int, int, int]] = []
+        for step in range(a, a + size):
+            keys: dict[int, int] = {}
+            for i in np.flatnonzero(left.first == step):
+                keys[int(left.pitch[i])] = max(keys.get(int(left.pitch[i]), 0), int(left.end[i] - step))
+            low = min(keys, default=0)
+            fits = [key for key in sorted(keys) if key - low <= WIDEST]
+            fits = fits if len(fits) <= MOST_KEYS else [*fits[: MOST_KEYS - 1], fits[-1]]
+            chord = _chord(left, right, a + (step - a) // half * half, half)
+            for key in fits:
+                notes.append((step - a, min(keys[key], LONGEST_STEPS), key, _degree(key, chord)))
+        lows.append(min((note[2] for note in notes), default=-1))
+        bars.append(np.array(notes, np.int64).reshape(-1, 4))
+    if sum(low < 0 for low in lows) > MOST_EMPTY_BARS:
+        return None
+    anchor = int(np.median([low for low in lows if low >= 0]))
+    lows = [anchor if low < 0 else low for low in lows]
+    manner = manner_of(bars, lows, size, beat)
+    context = context_of(right.first[theirs] - begin, right.end[theirs] - begin, right.pitch[theirs], BARS, size, beat)
+    for bar, low in zip(bars, lows, strict=True):
+        bar[:, 2] -= low
+    return LeftHandExcerpt(name, group, bars, np.array(lows) - anchor, anchor, manner, context)
+
+
+def _chord(left: HandOnGrid, right: HandOnGrid, start: int, length: int) -> int:
+    """The triad (0-11 major, 12-23 minor) that both hands' notes of these steps fit best."""
+    weight = np.zeros(12)
+    for hand, share in ((left, 1.0), (right, 0.5)):
+        overlap = np.minimum(hand.end, start + length) - np.maximum(hand.first, start)
+        on = overlap > 0
+        np.add.at(weight, hand.pitch[on] % 12, share * overlap[on])
+    return int(np.argmax(CENTRED_TRIADS @ weight))
+
+
+def _degree(key: int, chord: int) -> int:
+    above = (key - chord) % 12
+    tones = {0: 0, 7: 2, (3 if chord >= 12 else 4): 1, 10: 3, 11: 3}
+    return tones.get(above, OTHER_TONE)
+
+
+def manner_of(bars: list[Ints], lows: list[int], size: int, beat: int) -> Floats:
+    """How a left hand plays, [FIGURE_SIZE]; keys are absolute pitches here.
+
+    Strikes a beat (log2), keys a strike, shares of strikes of one and of three or more keys, off the beat and on odd
+    steps, beats struck, length over the gap to the next strike, leap of the lowest key in semitones, bars with the
+    rhythm of the bar before, share of steps without sound, octaves among the intervals, height of the mean key, and
+    lengths of one step.
+    """
+    rows = np.concatenate([np.column_stack([bar[:, 0] + i * size, bar[:, 1:]]) for i, bar in enumerate(bars)])
+    strikes = np.unique(rows[:, 0])
+    number = np.array([(rows[:, 0] == s).sum() for s in strikes])
+    lowest = np.array([rows[rows[:, 0] == s, 2].min() for s in strikes])
+    total = len(bars) * size
+    gaps = np.diff(strikes)
+    gap = dict(zip(strikes.tolist(), gaps.tolist(), strict=False))
+    ratio = [min(2.0, row[1] / gap[int(row[0])]) for row in rows if int(row[0]) in gap]
+    rhythm = [tuple(np.unique(bar[:, 0])) for bar in bars]
+    sounds = np.zeros(total, bool)
+    for row in rows:
+        sounds[row[0] : row[0] + row[1]] = True
+    pairs = octaves = 0
+    for s in strikes:
+        keys = rows[rows[:, 0] == s, 2]
+        pairs += len(keys) * (len(keys) - 1) // 2
+        octaves += sum(int(b - a == 12) for a in keys for b in keys)
+    return np.array(
+        [
+            np.log2(len(strikes) / (total / beat)),
+            number.mean(),
+            (number == 1).mean(),
+            (number >= 3).mean(),
+            (strikes % beat != 0).mean(),
+            (strikes % 2 != 0).mean(),
+            np.isin(np.arange(0, total, beat), strikes).mean(),
+            np.mean(ratio) if ratio else 1.0,
+            np.abs(np.diff(lowest)).mean() if len(lowest) > 1 else 0.0,
+            np.mean([a == b for a, b in zip(rhythm[1:], rhythm, strict=False)]),
+            1.0 - sounds.mean(),
+            octaves / max(pairs, 1),
+            rows[:, 2].mean(),
+            (rows[:, 1] <= 1).mean(),
+        ]
+    )
+
+
+__all__ = ["BARS", "CONTEXT_SIZE", "FIGURE_SIZE", "LeftHandExcerpt", "excerpts_of", "manner_of"]

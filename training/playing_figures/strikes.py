@@ -1,0 +1,106 @@
+"""What a left hand strikes, on a grid of sixteenths: consonance, harsh strikes let go at once, right chords.
+
+The panel counts what sounds in each sixteenth, so that letting go of a wrong key at once makes it better. These
+measures count each strike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+
+from training.playing_figures.panel import CONSONANCE, STEPS_PER_QUARTER, TRIADS, Roll, fold
+
+SHORT_STEPS = 1
+"""A key is let go at once if it sounds for no more sixteenths than this."""
+
+Floats = npt.NDArray[np.float64]
+_CENTRED = TRIADS - TRIADS.mean(axis=1, keepdims=True)
+
+
+def lengths_of(hand: Roll) -> list[tuple[int, int, int]]:
+    """(step, key, sixteenths that it sounds) of every strike, in order."""
+    found = []
+    steps = len(hand.struck)
+    for step, key in np.argwhere(hand.struck):
+        end = step + 1
+        while end < steps and hand.sounding[end, key] and not hand.struck[end, key]:
+            end += 1
+        found.append((int(step), int(key), int(end - step)))
+    return found
+
+
+def strikes(right: Roll, hand: Roll, true: Roll, positions: npt.NDArray[np.int64], bar: int) -> dict[str, float]:
+    """Figures of one hand under a right hand; `positions` are steps in the bar, `bar` is its length.
+
+    struck: mean consonance with the melody's highest key at the strike. held: the same over all steps, each key
+    counted until the hand's next strike. gone: share of harsh strikes let go at once. triad, triad1: share of beats,
+    and of first beats of a bar, on which this hand's triad is that of both true hands in the half bar. in_chord:
+    share of the melody's time on a tone of this hand's triad of the beat. vendi: `vendi` of its triads.
+    """
+    top = right.top
+    rows = lengths_of(hand)
+    score = [(CONSONANCE[(top[step] - key) % 12], length) for step, key, length in rows if top[step] >= 0]
+    harsh = [length for value, length in score if value < 0]
+    strike_steps = np.flatnonzero(hand.struck.any(axis=1))
+    following = dict(zip(strike_steps, [*strike_steps[1:], len(top)], strict=True))
+    kept = hand.sounding.copy()
+    for step, key, _ in rows:
+        kept[step : following[step], key] = True
+    classes = fold(kept)
+    number = classes.sum(axis=1)
+    counts = (top >= 0) & (number > 0)
+    consonance = (CONSONANCE[(top[:, None] - np.arange(12)) % 12] * classes).sum(axis=1) / np.maximum(number, 1)
+    beat = STEPS_PER_QUARTER
+    both = fold(right.sounding | true.sounding).astype(float)
+    own = fold(hand.sounding).astype(float)
+    half = bar // 2 if bar % (2 * beat) == 0 else bar
+    starts = [s for s in range(len(top) - beat + 1) if positions[s] % beat == 0]
+    right_chord, first, triads, inside, time = [], [], [], 0, 0
+    for start in starts:
+        here = own[start : start + beat].sum(axis=0)
+        begin = max(0, start - positions[start] % half)
+        there = both[begin : begin + half].sum(axis=0)
+        if not here.any() or not there.any():
+            continue
+        triad = int(np.argmax(_CENTRED @ here))
+        triads.append(triad)
+        right_chord.append(triad == int(np.argmax(_CENTRED @ there)))
+        if positions[start] == 0:
+            first.append(right_chord[-1])
+        melody = top[start : start + beat]
+        melody = melody[melody >= 0]
+        inside += int(TRIADS[triad][melody % 12].sum())
+        time += len(melody)
+    return {
+        "struck": _mean([value for value, _ in score]),
+        "held": _mean(consonance[counts]),
+        "gone": _mean([length <= SHORT_STEPS for length in harsh]),
+        "triad": _mean(right_chord),
+        "triad1": _mean(first),
+        "in_chord": inside / time if time else float("nan"),
+        "vendi": vendi(triads),
+    }
+
+
+def vendi(triads: list[int], length: int = 4) -> float:
+    """Vendi score (Friedman and Dieng, 2023) of successions of `length` triads: e to the entropy of the eigenvalues.
+
+    Two successions are alike by the share of places on which they agree. 1: all the same; their number: all different.
+    """
+    rows = Counter(tuple(triads[i : i + length]) for i in range(0, len(triads) - length + 1, length))
+    if not rows:
+        return float("nan")
+    table = np.array(list(rows))
+    share = np.array(list(rows.values()), float) / sum(rows.values())
+    alike = (table[:, None] == table[None]).mean(axis=2)
+    values = np.linalg.eigvalsh(np.sqrt(share[:, None] * share[None]) * alike)
+    values = values[values > 1e-12]
+    return float(np.exp(-(values * np.log(values)).sum()))
+
+
+def _mean(values: npt.ArrayLike) -> float:
+    row = np.asarray(values, float)
+    return float(row.mean()) if row.size else float("nan")
