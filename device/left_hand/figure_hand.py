@@ -17,6 +17,11 @@ from device.left_hand.voicing import Fingers
 THIN_LOCK, LOST_LOCK = 0.6, 0.3
 """Below the first nothing is struck off the beat, below the second only the bass of a bar."""
 
+RUBS, HARSH = (1, 11), (2, 6, 10)
+"""Semitones below the melody's highest key, without octaves, that clash, and that sound harsh."""
+RUB_STEPS, HARSH_STEPS = 1, 3
+"""Steps after its strike at which a key that clashes, or sounds harsh, is released. No other key ends its note early."""
+
 
 class FigureHand:
     """Turns figures into keys of `hand`, whose ledger it shares with the styles by name."""
@@ -36,6 +41,8 @@ class FigureHand:
     def silence(self) -> None:
         """No key of a figure is down."""
         self._until: dict[int, int] = {}
+        self._struck_at: dict[int, int] = {}
+        self._sounded: set[int] = set()
         self._base: int | None = None
         self._last_base: int | None = None
         self._player.pause()
@@ -62,12 +69,17 @@ class FigureHand:
         hand = self._hand
         lifted = hand.give_way(plan.ceiling)
         lifted += hand.let_go([key for key in hand.down if self._until.get(key, 0) <= step.index])
+        lifted += hand.let_go([key for key in hand.down if self._wrong(key, plan.top, step.index)])
         context = self.right.context(step) if step.is_bar or self._base is None else None
         struck = self._player.at(step, context, self.right.opening, density)
         if struck is None:
             return [], lifted
         likely = np.sqrt(np.maximum(plan.classes * plan.fits, 0.0))
-        ground = Ground(plan.chord.classes, likely, plan.consonance, None if step.is_beat else plan.top, plan.ceiling)
+        if step.is_beat:
+            self._sounded = {key % 12 for key in hand.down}
+        top = None if step.is_beat else plan.top
+        sounded = frozenset(self._sounded)
+        ground = Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass)
         low = LOWEST + hand.register
         if struck.begins_bar or self._base is None:
             degree = struck.notes[0].degree if struck.notes else 0
@@ -90,7 +102,17 @@ class FigureHand:
             return [], lifted
         for key, length in keys.items():
             self._until[key] = step.index + length
+            self._struck_at[key] = step.index
+            self._sounded.add(key % 12)
         return sorted(keys), lifted
+
+    def _wrong(self, key: int, top: int | None, now: int) -> bool:
+        """Whether a key that is down has to give way to the melody's highest key."""
+        if top is None:
+            return False
+        interval = (top - key) % 12
+        age = now - self._struck_at.get(key, now)
+        return (interval in RUBS and age >= RUB_STEPS) or (interval in HARSH and age >= HARSH_STEPS)
 
 
 def _in_the_way(down: list[int], keys: list[int]) -> list[int]:

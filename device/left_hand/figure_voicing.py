@@ -23,16 +23,20 @@ ABOVE_BASS = 8
 """A bass lies at least so many semitones below the lowest key of the right hand, or goes down an octave."""
 NEAR = 0.3
 """Cost of a semitone from the bass before, beside 1 for one from the figure's own place."""
-NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), 0.3
+NOT_ROOT, NOT_ROOT_ASKED = (0.0, 8.0, 6.0), 0.3
 """Semitones that a bass may move to be the root and not the third or fifth; factor if the figure has that degree."""
 DEGREE = 2.5
 """Semitones that a note may move to keep its degree of the chord."""
-UNLIKELY = 1.6
+UNLIKELY = 6.0
 """Semitones that an upper note may move for a tone that is e times as likely."""
-CONSONANT, CONSONANT_BASS = 16.0, 24.0
+UNLIKELY_BASS = 4.0
+"""Semitones that a bass may move for a bass that the accompanist finds e times as likely."""
+CONSONANT, CONSONANT_BASS = 16.0, 12.0
 """Semitones that an upper note, and a bass, may move for one more of consonance with the melody."""
 RUB_COST = 6.0
 """Semitones that a note may move so as to be no semitone from a melody key that is heard."""
+STALE = 8.0
+"""Semitones that an upper note may move for a tone that has not sounded in this beat: so a beat tells its chord."""
 
 Array = npt.NDArray[np.float32]
 
@@ -43,7 +47,8 @@ class Ground:
 
     `classes` are the chord's pitch classes: root, third, fifth and perhaps seventh. `likely` [12] is the probability of
     each pitch class, `consonance` [12] what is expected of it with the melody. `top` is the melody's highest key that
-    is known to sound, None for none. `ceiling` is the lowest key that belongs to the right hand.
+    is known to sound, None for none. `ceiling` is the lowest key that belongs to the right hand. `sounded` are the pitch
+    classes that the hand has played since the beat began.
     """
 
     classes: Sequence[int]
@@ -51,6 +56,8 @@ class Ground:
     consonance: Array
     top: int | None
     ceiling: int
+    sounded: frozenset[int] = frozenset()
+    basses: Array | None = None
 
 
 def base_of(struck: Struck, degree: int, before: int | None, ground: Ground, register: int = 0) -> int:
@@ -76,6 +83,8 @@ def _bass(target: int | float, degree: int, before: int | None, ground: Ground, 
         cost = abs(key - target) + NOT_ROOT[place[0]] * (NOT_ROOT_ASKED if place[0] == degree else 1.0)
         cost += 0.0 if before is None else NEAR * abs(key - before)
         cost -= CONSONANT_BASS * float(ground.consonance[key % 12])
+        if ground.basses is not None:
+            cost -= UNLIKELY_BASS * float(np.log(ground.basses[key % 12] + 0.02))
         if cost < least:
             best, least = key, cost
     return best
@@ -125,6 +134,8 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
         cost -= CONSONANT * float(ground.consonance[pitch_class])
         if _tone(ground.classes, degree) == pitch_class:
             cost -= DEGREE
+        if pitch_class in ground.sounded or any(other % 12 == pitch_class for other in taken):
+            cost += STALE
         if ground.top is not None:
             cost += RUB_COST if (ground.top - key) % 12 in (1, 11) else 0.0
         if cost < least:

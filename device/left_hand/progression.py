@@ -15,12 +15,17 @@ from device.left_hand.right_hand import RightHand
 
 Floats = npt.NDArray[np.float32]
 
-AHEAD = 2.5
-"""Weight of the accompanist's own pitch classes beside the chord net's log-probability."""
-SUITS = 1.0
-"""Weight of the mean expected consonance of a triad's keys with the melody."""
-STAY_HALF, STAY_BEAT = -0.4, 0.7
-"""A new chord has to be so much likelier (natural logarithm): where a half bar begins, and on any other beat."""
+AHEAD, BASS = 0.6, 0.2
+"""Weights on a beat of the accompanist's pitch classes and bass, beside the chord net's log-probability."""
+HEARD, CLASSES, MEMBER, HEARD_BASS = 0.8, 1.6, 1.0, 0.25
+"""Weights within a beat: chord net, the accompanist's pitch classes, a triad that has the melody's key, its bass.
+
+All were fitted by likelihood on validation pieces.
+"""
+STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = -0.6, -0.4, 0.7, 0.4
+"""A new chord has to be so much likelier (natural logarithm): on a bar line, its half, another beat, within a beat."""
+LATER = (1, 2, 3)
+"""Steps after a beat on which the chord is chosen again, as the melody's key of the beat is heard then."""
 FLOOR = 0.02
 """Added to a probability before its logarithm is taken."""
 
@@ -43,33 +48,51 @@ class Progression:
     def reset(self) -> None:
         """No chord holds and nothing was heard."""
         self._net.reset()
-        self._triad = -1
+        self._triad, self._since = -1, 0
+        self._heard: Floats = np.zeros(24, np.float32)
         self._chord: Chord | None = None
         self._fits: Floats = np.ones(12, np.float32)
         self._expected: Floats = np.zeros(12, np.float32)
 
     def at(self, plan: Plan, step: Step, right: RightHand) -> Plan:
         """The plan for `step` with the chord that holds."""
-        ahead = plan.ahead
         if step.is_beat:
+            self._since = 0
             first, end, pitch = right.notes(step)
-            heard, melody = self._net.beat(beat_inputs(first, end, pitch, step.index, step.beat, step.meter))
-            fits = np.log(TRIADS @ ahead / 3.0 + FLOOR)
-            score = heard + AHEAD * (fits - fits.max())
-            expected = np.asarray(np.exp(melody) @ CONSONANCE, np.float32)
-            score = score + SUITS * (TRIADS @ expected) / 3.0
-            best = int(np.argmax(score))
-            meter = step.meter
-            half = meter.steps_per_bar // 2 if meter.beats_per_bar % 2 == 0 else meter.steps_per_bar
-            stay = STAY_HALF if step.position % half == 0 else STAY_BEAT
-            if self._triad < 0 or score[best] > score[self._triad] + stay:
-                self._triad = best
-            share = np.exp(score - score.max())
-            self._expected = expected
-            self._fits = np.asarray((share / share.sum()) @ TRIADS, np.float32)
-            self._chord = chord_of(self._triad, ahead)
+            self._heard, melody = self._net.beat(beat_inputs(first, end, pitch, step.index, step.beat, step.meter))
+            self._expected = np.asarray(np.exp(melody) @ CONSONANCE, np.float32)
+            score = self._heard + AHEAD * np.log(TRIADS @ plan.ahead / 3.0 + FLOOR)
+            self._choose(score + BASS * _basses(plan), _stay(step), plan.ahead)
+        else:
+            self._since += 1
+            if self._since in LATER and plan.top is not None:
+                score = HEARD * self._heard + CLASSES * np.log(TRIADS @ plan.classes / 3.0 + FLOOR)
+                score = score + MEMBER * TRIADS[:, plan.top % 12]
+                self._choose(score + HEARD_BASS * _basses(plan), STAY_WITHIN, plan.ahead)
         if self._chord is None or plan.chord is None:
             return plan
         # the melody's key of a beat is not heard yet when the beat is planned
         consonance = self._expected if step.is_beat or plan.top is None else CONSONANCE[plan.top % 12]
         return replace(plan, chord=self._chord, fits=self._fits, consonance=consonance)
+
+    def _choose(self, score: Floats, stay: float, ahead: Floats) -> None:
+        """Take the triad of the greatest score, or keep the one that holds if that is not `stay` less likely."""
+        best = int(np.argmax(score))
+        if self._triad < 0 or score[best] > score[self._triad] + stay:
+            self._triad = best
+        share = np.exp(score - score.max())
+        self._fits = np.asarray((share / share.sum()) @ TRIADS, np.float32)
+        self._chord = chord_of(self._triad, ahead)
+
+
+def _basses(plan: Plan) -> Floats:
+    """[24] the logarithm of the accompanist's probability that the root is the bass."""
+    return np.asarray(np.tile(np.log(plan.bass[:12] + FLOOR), 2), np.float32)
+
+
+def _stay(step: Step) -> float:
+    if step.is_bar:
+        return STAY_BAR
+    meter = step.meter
+    half = meter.steps_per_bar // 2 if meter.beats_per_bar % 2 == 0 else meter.steps_per_bar
+    return STAY_HALF if step.position % half == 0 else STAY_BEAT

@@ -30,6 +30,10 @@ DENSITY_PULL = 6.0
 """How strongly a rhythm's number of strikes is drawn to the number asked for."""
 CHANCE = 0.15
 """Probability that a note lies elsewhere than at the same place of the bar before."""
+HOLD = (0.25, 0.2)
+"""Least quantile of the length, of a bass and of another note: a song's chord sounds through its beat."""
+FIFTHS = 0.45
+"""Share of bass strikes of two keys that have a fifth and no octave."""
 LONGEST = 16
 
 
@@ -95,10 +99,12 @@ class SongFigures:
         for position, following in zip(struck, [*struck[1:], BAR_STEPS], strict=True):
             index = int(contour[position])
             low = 0 if HEIGHTS[index] == 0 else 1
-            ratio = self._ratio[low][int(quantile[position] * self._ratio.shape[1])]
+            rank = max(quantile[position], HOLD[low])
+            ratio = self._ratio[low][int(rank * self._ratio.shape[1])]
             length = min(max(round(ratio * (following - position)), 1), LONGEST)
             # further keys are an octave above a bass, and next to another note
-            others = (4, 6) if low == 0 else (index + 1, index - 1)
+            fifth = quantile[position] < FIFTHS
+            others = ((2, 4) if fifth else (4, 6)) if low == 0 else (index + 1, index - 1)
             for i in [index, *others][: keys[position]]:
                 if 0 < i < len(HEIGHTS) or i == index:
                     notes.append(FigureNote(int(position), length, HEIGHTS[i], DEGREES[i]))
