@@ -23,6 +23,9 @@ instruments, or to judge a player. Results are worse in loud rooms, for very low
 LICENCE = """\
 The weights are under the project's MIT licence. They were trained on the material below, which is listed with its
 authors and licences. None of it is part of this bundle.
+
+The bank of left-hand figures, `device/left_hand/figures.npz`, holds changed excerpts of the Chopin First Editions
+(The Fryderyk Chopin Institute, CC BY 4.0) and of the OpenScore Lieder Corpus (CC0 1.0).
 """
 
 

@@ -20,7 +20,7 @@ THIN_LOCK, LOST_LOCK = 0.6, 0.3
 RUBS, HARSH = (1, 11), (2, 6, 10)
 """Semitones below the melody's highest key, without octaves, that clash, and that sound harsh."""
 RUB_STEPS, HARSH_STEPS = 1, 3
-"""Steps after its strike at which a key that clashes, or sounds harsh, is released. No other key ends its note early."""
+"""Steps after its strike at which a key that clashes, or sounds harsh, is released under a melody that was heard."""
 
 
 class FigureHand:

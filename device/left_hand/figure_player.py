@@ -24,6 +24,8 @@ NEAREST = 4
 """The figure is drawn among so many of the nearest excerpts."""
 SAME_PIECE = 0.7
 """Factor on the distance of an excerpt from the same piece as the one before."""
+QUARTER = 4
+"""Steps in a quarter. The figures of simple metres are counted in quarters, so 2/2 has those of 4/4."""
 SONG_GROUP = (16, 4)
 """The metre in which songs have figures of their own."""
 ANCHOR = 12
@@ -58,10 +60,12 @@ SILENT = Struck((), 0, 0, False, 0)
 
 
 def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
-    """The groups of `GROUPS` that a bar is divided into; empty if it is too short for any."""
+    """The groups of `GROUPS` that a bar is divided into; empty if there are none for it."""
     if steps_per_beat == 6:
-        return (3,) if steps_per_bar == 12 else ()
-    beats = steps_per_bar // steps_per_beat
+        return (3,) * (steps_per_bar // 12) if steps_per_bar % 12 == 0 else ()
+    if steps_per_bar % QUARTER or steps_per_beat % QUARTER:
+        return ()
+    beats = steps_per_bar // QUARTER
     if beats > 4 and beats % 3 == 0:
         return (1,) * (beats // 3)
     fours = {0: (beats, 0, 0), 1: (beats - 5, 1, 1), 2: (beats - 2, 1, 0), 3: (beats - 3, 0, 1)}[beats % 4]

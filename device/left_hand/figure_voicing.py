@@ -47,8 +47,8 @@ class Ground:
 
     `classes` are the chord's pitch classes: root, third, fifth and perhaps seventh. `likely` [12] is the probability of
     each pitch class, `consonance` [12] what is expected of it with the melody. `top` is the melody's highest key that
-    is known to sound, None for none. `ceiling` is the lowest key that belongs to the right hand. `sounded` are the pitch
-    classes that the hand has played since the beat began.
+    is known to sound, None for none. `ceiling` is the lowest key that belongs to the right hand. `sounded` holds the
+    pitch classes that the hand has played since the beat began. `basses` [13] is the probability of each bass.
     """
 
     classes: Sequence[int]

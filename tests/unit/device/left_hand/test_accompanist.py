@@ -170,7 +170,7 @@ def test_it_stays_below_all_that_the_right_hand_had_in_the_last_bar() -> None:
     struck = [{strike.pitch for strike in strikes} for strikes, _ in played]
     assert set().union(*struck[:96])
     assert not set().union(*struck[:96]) & set(room)
-    assert set().union(*struck[112:]) & set(room)
+    assert max(set().union(*struck[112:])) > low
 
 
 def test_it_plays_louder_for_a_louder_player_and_stays_under() -> None:

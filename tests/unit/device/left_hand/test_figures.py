@@ -25,11 +25,17 @@ def test_the_bank_is_small() -> None:
     assert 10_000 < FILE.stat().st_size <= BANK_BYTES
 
 
-@pytest.mark.parametrize("meter", ["2/4", "3/4", "4/4", "6/8", "5/4", "7/4", "9/8", "12/8"])
+@pytest.mark.parametrize("meter", ["2/4", "3/4", "4/4", "6/8", "2/2", "5/4", "7/4", "12/8"])
 def test_the_parts_of_a_bar_make_the_bar(meter: str) -> None:
     felt = Meter.parse(meter)
     parts = parts_of(felt.steps_per_bar, felt.steps_per_beat)
     assert sum(GROUPS[part][0] for part in parts) == felt.steps_per_bar
+
+
+def test_a_bar_of_three_dotted_beats_has_no_figures() -> None:
+    """The net's own texture plays there."""
+    felt = Meter.parse("9/8")
+    assert parts_of(felt.steps_per_bar, felt.steps_per_beat) == ()
 
 
 @pytest.mark.parametrize("meter", ["2/4", "3/4", "4/4", "6/8", "5/4"])
