@@ -11,7 +11,7 @@ export LEFTHAND_DATA := $(DATA)
 export HOST BUNDLE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man soak kills lint train export listen evaluate peers clean
+.PHONY: help setup demo test unit host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -98,6 +98,9 @@ provision: $(VENV)/.deploy ## turns HOST=pi@host into the box, or updates it [DR
 
 unprovision: $(VENV)/.deploy ## removes the box's software from HOST=pi@host and lists what it keeps [PURGE=1] [DRY=1]
 	$(BIN)/python -m deploy unprovision --host "$$HOST" $(if $(PURGE),--purge) $(if $(DRY),--dry-run)
+
+fuzz: setup ## reads mutated files of every format that a person can hand over [COUNT=10000]
+	$(BIN)/python -m tests.fuzz --count $(or $(COUNT),10000)
 
 soak: setup ## runs 10 minutes live, an hour of music and 10,000 faults; prints the table of docs/soak.md (half an hour)
 	$(BIN)/python -m tests.soak

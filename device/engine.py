@@ -120,6 +120,11 @@ class Engine:
             events += self._sending(self._performer.advance(now_s))
         return events
 
+    def skip(self, until_s: float) -> None:
+        """Pass over a stretch, up to `until_s` seconds, in which nothing is heard and nothing is played."""
+        while self._clock.due(until_s) is not None:
+            pass
+
     def act(self, action: Action | ClockPulse | UseClock, now_s: float) -> list[Event]:
         """Carry out a control action, a message of a MIDI clock or a change of the clock, at `now_s` seconds.
 

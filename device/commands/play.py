@@ -235,7 +235,8 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     engine = Engine(clock=clock, player=_left_hand(request, bundle))
     hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
     with _progress(request, part.end_s) as progress:
-        performance = play_midi(engine, part, hop_s, progress)
+        captured = how_captured(request.input) is not None
+        performance = play_midi(engine, part, hop_s, progress, captured)
     performance.warnings = [*source.warnings, *warnings_of(clock, request.meter)]
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance

@@ -22,6 +22,12 @@ Progress = Callable[[float], None]
 """A function that is called with the number of seconds of the input that are done."""
 LONGEST_TAIL_S = 2.0
 """Seconds of silence at most that the engine gets after the input, so that open notes can end."""
+LONGEST_SILENCE_S = 60.0
+"""Seconds. The middle of a longer silence of a MIDI file is passed over: the left hand has stopped long before."""
+_STAYS_S = 30.0
+"""Seconds of such a silence that are played at its beginning. A beat of ten seconds has three beats in it."""
+_RETURNS_S = 10.0
+"""Seconds of such a silence that are played at its end, so that the clock has steps before the next note."""
 _SHORTEST_SENT_S = 0.02
 """Shortest length of a sent note in seconds, so that its end comes after its start."""
 _Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
@@ -104,14 +110,18 @@ def end_input(
     performance.close()
 
 
-def play_midi(engine: Engine, part: Part, hop_s: float, progress: Progress = lambda _: None) -> Performance:
+def play_midi(
+    engine: Engine, part: Part, hop_s: float, progress: Progress = lambda _: None, captured: bool = False
+) -> Performance:
     """Run the engine over the notes of a MIDI file, hop by hop, as if they came from a port. Return what it played.
 
-    `hop_s` is the length of a hop in seconds. The left hand may go on for two bars, as it does when a player pauses.
+    `hop_s` is the length of a hop in seconds. A silence of more than LONGEST_SILENCE_S is passed
+    over, so that the run takes time for what sounds, and not for what is silent. A file that was `captured` is played
+    as the box heard it. The left hand may go on for two bars, as it does when a player pauses.
     """
     performance = Performance("midi", part.end_s, hop_s)
     told = events(part.notes)
-    sent, hop, now_s = 0, 0, 0.0
+    sent, hop, now_s, latest_s = 0, 0, 0.0, 0.0
     while sent < len(told) or now_s < part.end_s + performance.two_bars_s:
         now_s = hop * hop_s
         hop += 1
@@ -121,6 +131,13 @@ def play_midi(engine: Engine, part: Part, hop_s: float, progress: Progress = lam
             sent += 1
         _timed_step(engine, performance, None, now_s, come)
         progress(min(now_s, part.end_s))
+        if come:
+            latest_s = now_s
+        waits_s = _decided_s(told[sent]) - latest_s if sent < len(told) else 0.0
+        if not captured and waits_s > LONGEST_SILENCE_S and now_s - latest_s > _STAYS_S:
+            hop = max(hop, int((_decided_s(told[sent]) - _RETURNS_S) / hop_s))
+            latest_s = hop * hop_s
+            engine.skip(latest_s)
     performance.collect(engine.finish(now_s))
     performance.close()
     return performance

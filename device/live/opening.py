@@ -278,7 +278,8 @@ class _Opening:
         port = self._keys()
         through = synth.through if synth is not None and self._config.synth.right_hand else None
         split = self._config.play.split
-        keyboard = KeyboardSource(port, self._hop_s, self._time, self._echoes, through, self._controls, split)
+        channels = self._config.midi.input_channels
+        keyboard = KeyboardSource(port, self._hop_s, self._time, self._echoes, through, self._controls, split, channels)
         self._stack.callback(keyboard.close)
         self._watched.append(Watched(self._opener.inputs.has, port, INPUT))
         return keyboard

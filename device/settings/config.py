@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from device.clock.meter import Meter
 from device.errors import ConfigError, UserError
+from device.events import DRUM_CHANNEL
 from device.settings.changes import Tables, overlaid, read_changes
 from device.settings.choices import (
     AS_FITTED,
@@ -33,6 +34,8 @@ DEFAULT_RATE = 48_000
 """Hz. If an input does not offer this rate, its nearest rate is used. Any other setting must be met exactly."""
 MOST_DEPTH = 8
 """Levels of nesting in a settings file. The settings need two: a section and a key."""
+ALL_CHANNELS = "all"
+"""Value of `[midi] input_channel` if every channel of the keyboard is the player's, channel 10 too."""
 MIDI_INPUT = "midi"
 """Value of `[audio] input` if the right hand comes from a MIDI port."""
 
@@ -80,6 +83,17 @@ class MidiSettings:
     transpose: int = _between(-36, 36, 0, "semitones")
     control: str = ""
     latency_ms: float | None = _or_measured()
+    input_channel: int | str | list[int] | None = field(default=None, metadata={"channels": True})
+
+    @property
+    def input_channels(self) -> frozenset[int]:
+        """The player's channels, counted from 0. If none is set, all but channel 10, which carries drums."""
+        if self.input_channel is None:
+            return frozenset(range(16)) - {DRUM_CHANNEL}
+        if self.input_channel == ALL_CHANNELS:
+            return frozenset(range(16))
+        named = self.input_channel if isinstance(self.input_channel, list) else [self.input_channel]
+        return frozenset(int(channel) - 1 for channel in named)
 
 
 @dataclass(frozen=True)
@@ -317,7 +331,14 @@ def _section(kind: type[_Section], name: str, tables: Tables, where: str) -> _Se
     return kind(**table)
 
 
+def _is_channel(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 16
+
+
 def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
+    if "channels" in key.metadata:
+        several = isinstance(value, list) and bool(value) and all(map(_is_channel, value))
+        return value == ALL_CHANNELS or several or _is_channel(value)
     if hint is bool:
         return isinstance(value, bool)
     if "choices" in key.metadata:
@@ -331,6 +352,8 @@ def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
 
 def _allowed(key: dataclasses.Field[Any], hint: object) -> str:
     """Return the allowed values of a key in words."""
+    if "channels" in key.metadata:
+        return f'a channel from 1 to 16, several such as [1, 2], or "{ALL_CHANNELS}"'
     if hint is bool:
         return "true or false"
     if "choices" in key.metadata:

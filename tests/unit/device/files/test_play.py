@@ -18,7 +18,7 @@ from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard
 from device.files.midi_notes import Part
 from device.files.performance import Performance
-from device.files.play import play_midi, play_sound
+from device.files.play import LONGEST_SILENCE_S, play_midi, play_sound
 from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec
 from device.hearing.pipeline import Hearing
@@ -199,3 +199,21 @@ def test_a_cut_midi_input_changes_no_note_on_before_the_cut(kept: int) -> None:
 def test_a_midi_input_is_over_two_bars_after_its_last_note() -> None:
     performance = play_midi(engine(None), right_hand(*np.arange(0.5, 8.0, 0.5)), HOP_S)
     assert max(send.due_s for send in performance.sends) <= performance.input_s + 2 * 4 * 0.5
+
+
+def test_a_silence_of_hours_takes_no_time_and_changes_nothing_before_it() -> None:
+    near, far = [0.5, 1.0, 1.5, 2.0], 80_000.0
+    grid = FileClock.from_map(480, [(0, 500_000)], [(0, 4, 4)], end_tick=int((far + 1) * 960))
+    whole = play_midi(Engine(clock=grid, player=EveryBeat()), right_hand(*near, far), HOP_S)
+    assert len(whole.hop_times_s) < (LONGEST_SILENCE_S + 10) / HOP_S
+    assert [n.onset_s for n in whole.notes] == [*near, far] and whole.notes[-1].decided_s == far
+    short = play_midi(engine(None), right_hand(*near), HOP_S)
+    assert [n.onset_s for n in short.notes] == near
+    later = [beat.time_s for beat in whole.beats if beat.time_s > far - 5]
+    assert later and abs(later[0] / 0.5 - round(later[0] / 0.5)) < 1e-6
+
+
+def test_a_capture_is_played_through_its_silences() -> None:
+    grid = FileClock.from_map(480, [(0, 500_000)], [(0, 4, 4)], end_tick=100_000)
+    whole = play_midi(Engine(clock=grid, player=EveryBeat()), right_hand(0.5, 90.0), HOP_S, captured=True)
+    assert len(whole.hop_times_s) >= 90.0 / HOP_S

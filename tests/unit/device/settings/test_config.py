@@ -15,7 +15,9 @@ from device.settings.config import Config, parse_config, read_config
 
 EXAMPLE = Path(__file__).parents[4] / "docs" / "lefthand.toml"
 GOOD = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n'
-ABSENT = {("clock", "tempo"), ("clock", "count_in")} | {(at, "latency_ms") for at in ("audio", "midi", "synth")}
+ABSENT = {("clock", "tempo"), ("clock", "count_in"), ("midi", "input_channel")} | {
+    (at, "latency_ms") for at in ("audio", "midi", "synth")
+}
 """Keys whose absence has a meaning that no value has."""
 
 
@@ -124,3 +126,23 @@ def test_settings_that_are_a_pipe_or_endless_are_refused_at_once_and_a_link_is_f
     (tmp_path / "real.toml").write_text('[audio]\ninput = "mic"\n[play]\nlisten = true\n')
     (tmp_path / "link.toml").symlink_to("real.toml")
     assert read_config(tmp_path / "link.toml").audio.input == "mic"
+
+
+@pytest.mark.parametrize(
+    ("text", "channels"),
+    [
+        ("", frozenset(range(16)) - {9}),
+        ("input_channel = 10", {9}),
+        ("input_channel = [1, 2]", {0, 1}),
+        ('input_channel = "all"', set(range(16))),
+    ],
+)
+def test_the_player_s_channels_are_one_several_or_all(text: str, channels: set[int]) -> None:
+    config = parse_config(f'[audio]\ninput = "midi"\n[midi]\ninput = "a"\noutput = "b"\n{text}', "here")
+    assert config.midi.input_channels == channels
+
+
+@pytest.mark.parametrize("value", ["0", "17", "true", "[]", "[1, 99]", "1.5", '"some"', "[true]", "[[1]]"])
+def test_a_channel_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"input_channel = .* must be a channel from 1 to 16, several such as"):
+        parse_config(f'[audio]\ninput = "midi"\n[midi]\ninput = "a"\noutput = "b"\ninput_channel = {value}', "here")

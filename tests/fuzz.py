@@ -1,0 +1,210 @@
+"""Mutated files of every format that a person can hand over: each ends in success or in one sentence.
+
+    python -m tests.fuzz [--count N] [--seed N]
+
+prints one table, format by format, and exits with status 1 if a file ends in a traceback, in a message with a control
+character or of several lines, or after more than LONGEST_S seconds, or if the process takes more than MOST_MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import soundfile
+from click.testing import CliRunner
+
+from device.bundles.bundle import default_bundle
+from device.bundles.manifest import read_manifest
+from device.calibration.latency import Calibration, read_calibration
+from device.cli import main as lefthand
+from device.errors import UserError
+from device.recording.capture import HOW, KEYS, CaptureSettings, how_captured
+from device.settings.config import read_config
+from device.status.schema import FILE as STATUS
+from device.status.schema import read_status
+from tests.unit.helpers.midi_bytes import FLAWS, clean
+
+ROOT = Path(__file__).parents[1]
+LONGEST_S = 20.0
+"""Seconds of computing time that one file may take."""
+MOST_MB = 1000
+"""Megabytes that the whole process may take."""
+SHARES = {"MIDI": 0.34, "TOML": 0.3, "manifest": 0.1, "capture": 0.1, "status": 0.08, "calibration": 0.04}
+"""Share of the files of each format; the rest is WAV and FLAC, half of each."""
+TOKENS = [b"[", b"]", b"{", b"}", b'"', b"=", b"null", b"1e999", b"-1", b"NaN", b"\x00", b"\x1b[2J", b"\xff", b"\n"]
+
+
+def mutated(content: bytes, random: Random) -> bytes:
+    """Return `content` with one to eight changes: bytes set, cut out, doubled, put in, or a deep nesting."""
+    changed = bytearray(content)
+    for _ in range(random.randint(1, 8)):
+        at = random.randrange(len(changed) + 1)
+        match random.randrange(7):
+            case 0 if at < len(changed):
+                changed[at] = random.choice([0, 1, 0x7F, 0x80, 0xFF, random.randrange(256)])
+            case 1:
+                del changed[at : at + random.choice([1, 2, 9, 100])]
+            case 2:
+                changed[at:at] = changed[at : at + random.choice([1, 4, 40])]
+            case 3:
+                changed[at:at] = bytes(random.randrange(256) for _ in range(random.randint(1, 9)))
+            case 4:
+                changed[at:at] = random.choice(TOKENS)
+            case 5 if random.random() < 0.1:
+                changed[at:at] = random.choice([b"[", b'{"a":', b"a.", b"9", b"\x80"]) * random.choice([500, 5000])
+            case 6 if random.random() < 0.3:
+                del changed[at:]
+    return bytes(changed)
+
+
+@dataclass
+class Format:
+    """A format: intact files to begin with, and a function that reads a file in a folder and returns what it says."""
+
+    name: str
+    intact: Callable[[Random], bytes]
+    file: str
+    read: Callable[[Path], str]
+    tried: int = 0
+    refused: int = 0
+    longest_s: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+def play(path: Path) -> str:
+    """Play to a file, only listening. Return the refusal, or nothing."""
+    result = CliRunner().invoke(
+        lefthand, ["play", str(path), "--listen", "--track", "all"][: 5 if _is_midi(path) else 3]
+    )
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    said = [line for line in result.stderr.splitlines() if not line.startswith("INFO:")]
+    return said[-1] if result.exit_code else ""
+
+
+def _is_midi(path: Path) -> bool:
+    return path.suffix == ".mid"
+
+
+def refusal(read: Callable[[Path], object]) -> Callable[[Path], str]:
+    """Make a reader return the sentence of its UserError."""
+
+    def told(path: Path) -> str:
+        try:
+            read(path)
+        except UserError as error:
+            return str(error)
+        return ""
+
+    return told
+
+
+def sound(kind: str) -> bytes:
+    held = io.BytesIO()
+    wave = np.sin(np.arange(4000) * 0.2) * np.exp(-np.arange(4000) / 3000)
+    soundfile.write(held, wave, 16_000, format=kind)
+    return held.getvalue()
+
+
+def capture(path: Path) -> str:
+    (path.parent / KEYS).write_bytes(clean())
+    told = refusal(lambda p: how_captured(p.parent / KEYS))(path)
+    return told or play(path.parent / KEYS)
+
+
+def formats() -> list[Format]:
+    """The formats, with files that are right."""
+    settings = (ROOT / "docs" / "lefthand.toml").read_bytes()
+    plain = b'[audio]\ninput = "USB"\n[midi]\noutput = "USB"\nchannel = 3\n[play]\nsplit = 50\n[clock]\nmeter = "3/4"\n'
+    how = asdict(CaptureSettings("follow", None, "4/4", 4, "", False))
+    status = {"schema": 1, "pid": 5, "state": "playing", "beat": 1, "notes": [{"pitch": 60}], "faults": {"xruns": 1}}
+    manifest = (default_bundle() / "manifest.json").read_bytes()
+    return [
+        Format("MIDI", lambda r: r.choice(FLAWS).make(r) if r.random() < 0.7 else clean(), "a.mid", play),
+        Format("TOML", lambda r: r.choice([settings, plain]), "a.toml", refusal(read_config)),
+        Format("manifest", lambda r: manifest, "manifest.json", refusal(lambda p: read_manifest(p.read_bytes()))),
+        Format("capture", lambda r: json.dumps(how).encode(), HOW, capture),
+        Format("status", lambda r: json.dumps(status).encode(), STATUS, refusal(lambda p: read_status(p.parent))),
+        Format(
+            "calibration",
+            lambda r: json.dumps(asdict(Calibration("2026-01-01T00:00:00+00:00", 30.0, 1.0))).encode(),
+            "calibration.json",
+            refusal(lambda p: read_calibration(p.parent)),
+        ),
+        Format("WAV", lambda r: sound("WAV"), "a.wav", play),
+        Format("FLAC", lambda r: sound("FLAC"), "a.flac", play),
+    ]
+
+
+def attempt(kind: Format, content: bytes, folder: Path) -> None:
+    """Read one file, and note what it must not do."""
+    path = folder / kind.file
+    path.write_bytes(content)
+    began = time.process_time()
+    try:
+        told = kind.read(path)
+    except Exception:  # this is what the run looks for
+        told = ""
+        kind.faults.append(traceback.format_exc(limit=-3) + f"\n{content[:400]!r}")
+    took_s = time.process_time() - began
+    kind.tried += 1
+    kind.refused += bool(told)
+    kind.longest_s = max(kind.longest_s, took_s)
+    if not told.isprintable():
+        kind.faults.append(f"a message that is no single printable line: {told!r}")
+    if took_s > LONGEST_S:
+        kind.faults.append(f"{took_s:.1f} s\n{content[:400]!r}")
+
+
+def run(count: int, seed: int) -> list[Format]:
+    """Try `count` files, and return the formats with what was found."""
+    found = formats()
+    rest = (1.0 - sum(SHARES.values())) / 2
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in found:
+            random = Random(f"{seed} {kind.name}")
+            for _ in range(max(1, round(count * SHARES.get(kind.name, rest)))):
+                attempt(kind, mutated(kind.intact(random), random), Path(folder))
+    logging.disable(logging.NOTSET)
+    return found
+
+
+def table(found: list[Format]) -> list[str]:
+    """Return the lines of the table."""
+    lines = ["| format | files tried | refused in a sentence | longest, s | faults |", "|---|---|---|---|---|"]
+    return lines + [
+        f"| {kind.name} | {kind.tried} | {kind.refused} | {kind.longest_s:.2f} | {len(kind.faults)} |" for kind in found
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    found = run(options.count, options.seed)
+    print("\n".join(table(found)))
+    used_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(f"\n{used_mb:.0f} MB at most")
+    for kind in found:
+        for fault in kind.faults[:5]:
+            print(f"\n{kind.name}: {fault}", file=sys.stderr)
+    sys.exit(int(used_mb > MOST_MB or any(kind.faults for kind in found)))
+
+
+if __name__ == "__main__":
+    main()
