@@ -22,7 +22,10 @@ COMMANDS = {
     "verify": "device.commands.verify:verify",
     "slot": "device.commands.slot:slot",
 }
-"""name -> module:function of the click command. The module is imported when the command is called."""
+"""The place of each command: its module, a colon, and the click command in it. The keys are the commands' names.
+
+A module is imported only when its command is called.
+"""
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="lefthand")

@@ -6,7 +6,10 @@ VERSION = "0.2.0"
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """`"1.10.2"` → (1, 10, 2), for comparing. Raises ValueError for anything but numbers and dots."""
+    """Return the numbers of a version, so that two versions can be compared. "1.10.2" gives (1, 10, 2).
+
+    Raises ValueError if the text is not made of numbers separated by dots.
+    """
     parts = version.split(".")
     if not all(part.isascii() and part.isdigit() for part in parts):
         raise ValueError(f"{version!r} is not a version: write numbers separated by dots.")

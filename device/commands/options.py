@@ -25,7 +25,10 @@ class FiniteRange(click.FloatRange):
 
 
 def settings_file(told: str) -> Callable[[Any], Any]:
-    """The option `--config FILE`, passed as the parameter `path`. `told` is its help text."""
+    """Return the option `--config FILE`, which passes the file as the parameter `path` to the command.
+
+    `told` is the text that `--help` shows for the option.
+    """
     return click.option(
         "--config",
         "path",

@@ -98,7 +98,11 @@ class _Bands:
         self._overlaps = np.empty((frames, len(self.index)))
 
     def energy(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[frames, longest window] samples → [frames, bins, channels] energy, full-scale sine = 1."""
+        """Return the energy of each frame in each band and window, [frames, bins, channels].
+
+        `past` has one row for each frame: the samples up to the end of that frame, as many as the longest window
+        has. A sine at full scale has the energy 1.
+        """
         if len(past) != len(self._power):
             self._make_room(len(past))
         for window, windowed, place in zip(self.windows, self._windowed, self.places, strict=True):
@@ -129,9 +133,10 @@ class Features:
         self._past[:] = 0
 
     def step(self, hop: Samples) -> Frames:
-        """[hop] float32 samples in -1..1 → [bins, channels] float32 levels, 0 = floor_db, 1 = 0 dBFS.
+        """Take in the next hop and return its frame: float32 levels of the shape [bins, channels].
 
-        Raises ValueError for a hop of another length.
+        `hop` holds `spec.hop` float32 samples from -1 to 1. The level 0 stands for `floor_db` and lower, the level 1 for
+        0 dBFS. Raises ValueError for a hop of another length.
         """
         if hop.shape != (self.spec.hop,):
             raise ValueError(f"a hop has {self.spec.hop} samples, not {hop.shape}")
@@ -141,7 +146,11 @@ class Features:
         return frame
 
     def frames(self, samples: Samples) -> Frames:
-        """[n] samples → [n // hop, bins, channels] levels, as `step` gives them hop by hop after a reset."""
+        """Return the frames of all whole hops in `samples`: levels of the shape [hops, bins, channels].
+
+        They are the frames that `step` returns for the same hops after a reset. The samples kept by `step` stay as they
+        are.
+        """
         past = np.concatenate([np.zeros(len(self._past)), clean(samples)])
         count = len(samples) // self.spec.hop
         out = np.empty((count, self.spec.bins, self.spec.channels), np.float32)
@@ -151,7 +160,7 @@ class Features:
         return out
 
     def _levels(self, past: NDArray[np.float64]) -> Frames:
-        """[frames, longest window] samples → [frames, bins, channels] levels."""
+        """Return the levels of each frame, [frames, bins, channels]. `past` has the form that `_Bands.energy` needs."""
         levels = self._bands.energy(past)
         np.maximum(levels, self._floor, out=levels)
         np.log10(levels, out=levels)

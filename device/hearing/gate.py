@@ -1,11 +1,17 @@
 """Turns posteriors into notes: only confident pitches pass.
 
+A posterior is a number from 0 to 1 that the net gives for a key in a frame. The onset posterior is the probability that
+a note begins there. The frame posterior is the probability that a note sounds there. The offset posterior is the
+probability that a note ends there.
+
 An onset passes if its posterior reaches the threshold of its octave. The key is then disarmed. It is armed again when
 the posterior has fallen below a share of that threshold. So one stroke gives one note, and a repeated key gives two. A
 note ends when its frame posterior stays low, or when the key is struck again.
 
-Sounds other than a piano cause an onset now and then, but rarely one with a high posterior. So the gate falls asleep
-when it has heard no such sure onset for some seconds. One sure onset, or several onsets in a short time, wake it.
+Sounds other than a piano cause an onset now and then, but rarely one with a high posterior. An onset with a high
+posterior is called sure. The gate falls asleep when it has heard no sure onset for some seconds. While it sleeps, only
+sure onsets pass. One sure onset, or several other onsets in a short time, wake it. While it is awake, every onset that
+reaches its threshold passes.
 """
 
 from __future__ import annotations
@@ -39,7 +45,7 @@ class GateSpec(Spec):
     rearm: float = 0.5
     """An onset posterior must fall below this share of its threshold before the key can give another note."""
     release: float = 0.3
-    """A note ends when its frame posterior stays below this for `release_frames` frames."""
+    """A note ends when its frame posterior stays below this value for `release_frames` frames."""
     release_frames: int = 2
     offset: float = 2.0
     """A note ends at once when its offset posterior reaches this. A value above 1 disables the rule."""
@@ -55,13 +61,13 @@ class GateSpec(Spec):
     Fitted as the median difference between labelled and detected onsets, minus 10 ms from key stroke to sound.
     """
     own_before_s: float = 0.25
-    """An onset up to this many seconds after the box struck the same key counts as the box's own sound."""
+    """Seconds. An onset at most so long after a note-on that the box sent for the same key counts as the box's sound."""
     own_after_s: float = 0.05
-    """An onset up to this many seconds before the box struck the same key counts as its own sound, too."""
+    """Seconds. An onset at most so long before a note-on that the box sent for the same key counts as the box's sound."""
     own_threshold: float = 0.95
-    """An onset on a key that the box struck still counts as the player's if its posterior reaches this."""
+    """An onset on a key that the box struck still counts as the player's if its posterior reaches this value."""
     wake: float = 0.0
-    """Posterior of a sure onset. It wakes the gate. While the gate sleeps, only sure onsets pass. 0: no sleep."""
+    """Least posterior of a sure onset, which wakes the gate and passes while the gate sleeps. 0: the gate never sleeps."""
     wake_onsets: int = 3
     """This many onsets above their thresholds within `wake_within_s` seconds also wake the gate."""
     wake_within_s: float = 2.0
@@ -89,11 +95,11 @@ class GateSpec(Spec):
         return replace(self, onset=tuple(map(moved, self.onset)), wake=moved(self.wake))
 
     def delays(self) -> NDArray[np.int64]:
-        """[88] delay of the net for each key, in frames."""
+        """Return the delay of the net for each of the 88 keys, in frames."""
         return self.delay_frames + np.repeat(np.asarray(self.later, np.int64), 12)[:KEYS]
 
     def thresholds(self) -> NDArray[np.float32]:
-        """[88] onset thresholds."""
+        """Return the onset threshold of each of the 88 keys."""
         return np.repeat(np.asarray(self.onset, np.float32), 12)[:KEYS]
 
 
@@ -135,9 +141,11 @@ class Gate:
         return bool(self._sounding)
 
     def step(self, posterior: NDArray[np.float32], own: set[int], now_s: float) -> list[NoteHeard | NoteEnded]:
-        """One frame of [88, 4] posteriors → notes that began or ended, decided at `now_s` in seconds.
+        """Take in the posteriors of one frame and return the notes that began or ended.
 
-        `own`: MIDI pitches whose onset now may be the sound of the box itself.
+        `posterior` has the shape [88, 4], with the onset, frame, offset and velocity of each key. `own` holds the MIDI
+        pitches that the box itself struck about then: an onset on one of them may be the sound of the box. `now_s`, in
+        seconds, becomes `decided_s` of the notes.
         """
         self._frame += 1
         onset = posterior[:, ONSET]
@@ -190,9 +198,10 @@ class Gate:
         return passed
 
     def _awake(self, stirred: bool, sure: bool) -> bool:
-        """Whether the gate is awake after this frame.
+        """Return whether the gate is awake after this frame: whether every onset above its threshold may pass.
 
-        `stirred`: an onset rose above its threshold in this frame. `sure`: an onset is sure.
+        `stirred` is True if an onset rose above its threshold in this frame. `sure` is True if an onset reached both its
+        threshold and `GateSpec.wake` in this frame.
         """
         if stirred:
             self._stirs.append(self._frame)

@@ -1,4 +1,8 @@
-"""Notes that the box itself has sent: the second input of the transcriber, and the mask of the gate."""
+"""Keeps the notes that the box itself has sent, so that their sound is not taken for notes of the player.
+
+"Own" means: sent by the box. The transcriber gets the own notes as its second input. The gate uses them to mark an
+onset on a key that the box has just struck.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +66,11 @@ class OwnNotes:
         ]
 
     def frame(self, now_s: float) -> NDArray[np.float32]:
-        """[1, 88, 2] at `now_s`: the decaying trace of the last note-on of each key, and 1 while the key is held."""
+        """Return the input of the transcriber for the frame that ends at `now_s`, an array of the shape [1, 88, 2].
+
+        It has two values for each key. The first is 1 at the last note-on of the key and then decays to 0 with the time
+        constant TRACE_S. The second is 1 while the note sounds and 0 otherwise.
+        """
         out = np.zeros((1, KEYS, 2), np.float32)
         self._notes = [n for n in self._notes if n[2] > now_s - FORGET_S]
         latest: dict[int, float] = {}

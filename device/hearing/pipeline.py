@@ -75,9 +75,10 @@ class Hearing:
         self._gate.seam(0)
 
     def step(self, hop: Samples, now_s: float) -> list[NoteHeard | NoteEnded]:
-        """[hop] samples → notes that began or ended.
+        """Take in the next hop of samples, and return the notes that began or ended.
 
-        `now_s` is the time of the source, in seconds, at which the samples were complete. It becomes `decided_s`.
+        `now_s` is the time of the source, in seconds, at which the samples were complete. It becomes `decided_s` of the
+        notes.
         """
         self._hops += 1
         if self._seams.step(hop):
@@ -93,5 +94,5 @@ class Hearing:
 
 
 def silence(spec: FeatureSpec) -> Samples:
-    """[hop] samples of silence."""
+    """Return one hop of silence: `spec.hop` samples that are all 0."""
     return np.zeros(spec.hop, np.float32)

@@ -119,10 +119,12 @@ class Hops:
 
 
 def phases(source_rate: int, model_rate: int) -> Float:
-    """[phases, taps] filter: row p has the weights of the source samples around an output sample.
+    """Return the filters that make output samples at `model_rate` from source samples at `source_rate`, both in Hz.
 
-    That output sample lies p / phases of a source sample after the centre. Each row is a sinc with its cut-off halfway
-    between `PASS` and `STOP`, multiplied by a Kaiser window (Oppenheim and Schafer 2010, 7.5.3).
+    An output sample can lie between two source samples. The returned array has one row for each such place, evenly
+    spaced: with 3 rows, the places are 0, 1/3 and 2/3 of a sample after a source sample. A row holds the weights of the
+    source samples around the output sample. Each row is a sinc with its cut-off halfway between `PASS` and `STOP`,
+    multiplied by a Kaiser window (Oppenheim and Schafer 2010, 7.5.3).
     """
     number = min(model_rate // math.gcd(source_rate, model_rate), FINEST)
     highest = min(source_rate, model_rate) / 2 / source_rate

@@ -1,4 +1,7 @@
-"""Turns frames into posteriors: runs the streaming net on one frame at a time."""
+"""Turns frames of sound into posteriors: runs the streaming net on one frame at a time.
+
+A posterior is a number from 0 to 1 that the net gives for a key.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from device.events import KEYS
 from device.hearing.features import Frames, finite
 
 ONSET, FRAME, OFFSET, VELOCITY = range(4)
-"""Indices of the four outputs of the net in the last axis of a posterior."""
+"""Columns of the four numbers that the net gives for each key."""
 
 
 class Stepper(Protocol):
@@ -28,12 +31,16 @@ class Stepper(Protocol):
 
 
 class Transcriber:
-    """Turns a frame and the sent notes into [88, 4] posteriors (onset, frame, offset, velocity), each 0 to 1."""
+    """Turns a frame of sound, and the notes that the box has sent, into posteriors.
+
+    The net gives four numbers from 0 to 1 for each key. The first three are probabilities: `ONSET` that a note begins,
+    `FRAME` that a note sounds, and `OFFSET` that a note ends. The fourth, `VELOCITY`, is the MIDI velocity / 127.
+    """
 
     def __init__(self, model: Stepper) -> None:
         self._model = model
         self.not_finite = 0
-        """Number of frames since the reset whose posterior had a value that is not finite."""
+        """Number of frames since the reset for which the net returned NaN or infinity."""
 
     def reset(self) -> None:
         """Forget all frames."""
@@ -41,9 +48,10 @@ class Transcriber:
         self.not_finite = 0
 
     def step(self, frame: Frames, own: NDArray[np.float32]) -> NDArray[np.float32]:
-        """frame [bins, channels] levels, own [1, 88, 2] as `OwnNotes.frame` → [88, 4].
+        """Run the net on one frame of sound and return the four numbers of each key, in the shape [88, 4].
 
-        Values that are not finite become 0.
+        `frame` is a result of `Features.step`. `own` is a result of `OwnNotes.frame`. A returned number that would be
+        NaN or infinite is replaced by 0.
         """
         posterior = self._model.step(x=frame[None, None], own=own[None])["y"].reshape(KEYS, 4)
         if not finite(posterior) and not np.isfinite(posterior).all():
