@@ -61,8 +61,10 @@ class NoteEnded:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A beat of the clock: `position` counts beats in the bar from 0, `lock` is 0 (beat lost) to 1 (beat sure).
+    """A beat of the clock.
 
+    `time_s` is the time of the beat, and `predicted_at_s` is the time at which the clock fixed it. `position` counts the
+    beats of the bar from 0. `lock` says how surely the clock knows the beat, from 0 (it has lost the beat) to 1 (sure).
     `bar_beats` is the number of beats in a bar as the left hand plays it. It differs from the signature's in 12/8 and
     in 3/8, which are played as 6/8.
     """

@@ -52,6 +52,10 @@ class StreamTime:
         return lost_s
 
     def wall(self, stream_s: float) -> float:
-        """Monotonic time at which `stream_s` arrives or arrived. Call it only after the first block has arrived."""
+        """Return the time of the machine that belongs to the time `stream_s` of the stream, both in seconds.
+
+        It is the monotonic time at which the sample at `stream_s` reaches the box when nothing delays it. Call it only
+        after the first block has arrived.
+        """
         assert self._offset_s is not None
         return self._offset_s + stream_s

@@ -27,7 +27,10 @@ class ModelSpec:
     file: str
     tensors: tuple[TensorSpec, ...]
     tolerance: dict[str, float]
-    """Runtime name -> greatest relative error (L2 norm) of the golden outputs that a device may give."""
+    """Greatest relative error that the outputs may have on a device. The keys are the names of the runtimes.
+
+    The error is the L2 norm of the difference from the golden outputs, divided by the L2 norm of the golden outputs.
+    """
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Manifest:
     """Figures measured from the bundle's own .tflite files."""
     data: tuple[DataSource, ...]
     files: dict[str, str]
-    """File name -> sha256, for every file of the bundle except the manifest, its sum and its signature."""
+    """The sha256 of each file of the bundle except the manifest, its sum and its signature. The keys are file names."""
 
     def to_json(self) -> str:
         """Return the text of `manifest.json`."""

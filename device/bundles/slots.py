@@ -155,7 +155,11 @@ class Slots:
             durable_files.unlink(self.root / TRIAL)
 
     def flip_back(self, why: str) -> Trial | None:
-        """End the trial, if there is one, as failed, and return it. The bundle that played before it plays again."""
+        """End the running trial as failed: the bundle that played before the trial plays again.
+
+        Returns the trial that was ended, or None if no trial was running. If the folder of the earlier bundle is missing
+        or cannot be linked, the shipped bundle plays.
+        """
         trial = self.trial()
         if trial is not None:
             # the link comes first: if this is cut short, the marker still exists and the next process repeats it

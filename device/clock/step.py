@@ -82,9 +82,10 @@ class Clock(Protocol):
 
     @property
     def counting_in(self) -> bool:
-        """Whether the last note was part of the count-in, or the count-in has not begun yet.
+        """True if the left hand must not answer the note that was last given to `hear`.
 
-        Read it after `hear`. If it is True, the left hand must not answer the note. It is False after the first step.
+        It is True in two cases: the note was part of the count-in, or the count-in has not begun yet. It is False after
+        the first step. A clock without a count-in always returns False.
         """
         ...
 

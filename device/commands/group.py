@@ -14,7 +14,8 @@ from device.errors import UserError
 class Commands(click.Group):
     """A group of click commands. `places` maps the name of each command to its module and function.
 
-    The two are separated by a colon, as in "device.commands.play:play". A UserError ends the program with its exit code and one sentence on stderr, which begins with `speaker`.
+    The two are separated by a colon, as in "device.commands.play:play". A UserError ends the program with its exit code
+    and one sentence on stderr, which begins with `speaker`.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], speaker: str, **options: Any) -> None:

@@ -113,7 +113,11 @@ class Machine:
         return read_calibration()
 
     def sound_inputs(self, rates_for: str, channels: int) -> list[tuple[SoundInput, Sequence[int]]]:
-        """All sound inputs, with the rates in Hz of those whose names contain `rates_for`."""
+        """Return all sound inputs, each with the sample rates in Hz at which it delivers `channels` channels.
+
+        The rates are looked up only for inputs whose names contain `rates_for` in upper or lower case. All other inputs
+        have an empty list of rates.
+        """
         with portaudio() as system:
             inputs = sound_inputs(system)
             return [

@@ -21,7 +21,10 @@ SEGMENT_S = 0.37
 LOWEST_HZ, HIGHEST_HZ = 60.0, 5_000.0
 """Band in Hz that is compared. It holds the fundamentals and the strongest partials of a piano's right hand."""
 WEAK_DB = -7.0
-"""Decibels. The mean is much weaker than the strongest channel below this level. Sound in one channel only: -6."""
+"""Level of the mean of the channels relative to the strongest channel, in dB. A mean below this level counts as weak.
+
+Sound in only one of two channels gives -6 dB, which does not count as weak.
+"""
 RANGE_DB = 50.0
 """Decibels. Frequencies further below the strongest one are left out, because they hold noise."""
 CANCELS = 0.35
@@ -29,7 +32,11 @@ CANCELS = 0.35
 LEAST_SHIFT_S = 0.0002
 """Seconds. The first gap of a mean with a shorter delay lies above 2.5 kHz, where it does no harm."""
 ALIKE, MORE_ALIKE = 0.3, 0.1
-"""Least correlation of two channels at a delay, and by how much it exceeds their correlation without a delay."""
+"""Two limits for the correlation of two channels, which lies between 0 and 1.
+
+One channel counts as later than the other if their correlation at some delay is at least `ALIKE`, and if it is greater
+than their correlation without a delay by at least `MORE_ALIKE`.
+"""
 COMPARED = 8
 """Largest number of channels that are compared in pairs. More channels are compared with the mean only."""
 _LOUD, _SOFT = 90.0, 10.0
@@ -38,14 +45,18 @@ _LOUD, _SOFT = 90.0, 10.0
 
 @dataclass(frozen=True)
 class ChannelChoice:
-    """The channel that is heard alone, from 0, and the reason; None if the mean is heard."""
+    """How the channels of a file become one.
+
+    `channel` is the number of the channel that is used alone, counted from 0, and `why` is the reason. Both are None if
+    the mean of all channels is used. `shift_s` is the delay between the channels in seconds, if it is the reason.
+    """
 
     channel: int | None = None
     why: Why | None = None
     shift_s: float = 0.0
 
     def mono(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[n, channels] samples → [n] samples."""
+        """Return one channel made from `block`, which has the shape [samples, channels]."""
         if self.channel is not None:
             return block[:, self.channel]
         return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)

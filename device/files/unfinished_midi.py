@@ -56,7 +56,10 @@ def _whole_events(track: bytes) -> int:
 
 
 def _number(track: bytes, position: int) -> tuple[int, int | None]:
-    """Return the position after a variable-length number, and the number; None if it is not whole."""
+    """Return the position after the variable-length number at `position`, and the number.
+
+    Instead of the number, None is returned if the track ends within it or if it is longer than a MIDI file allows.
+    """
     number = 0
     for byte in track[position : position + _LONGEST_NUMBER]:
         position += 1

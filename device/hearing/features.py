@@ -135,7 +135,7 @@ class Features:
     def step(self, hop: Samples) -> Frames:
         """Take in the next hop and return its frame: float32 levels of the shape [bins, channels].
 
-        `hop` holds `spec.hop` float32 samples from -1 to 1. The level 0 stands for `floor_db` and lower, the level 1 for
+        `hop` holds `spec.hop` float32 samples from -1 to 1. Level 0 stands for `floor_db` and lower, level 1 for
         0 dBFS. Raises ValueError for a hop of another length.
         """
         if hop.shape != (self.spec.hop,):

@@ -61,13 +61,16 @@ class GateSpec(Spec):
     Fitted as the median difference between labelled and detected onsets, minus 10 ms from key stroke to sound.
     """
     own_before_s: float = 0.25
-    """Seconds. An onset at most so long after a note-on that the box sent for the same key counts as the box's sound."""
+    """An onset at most this many seconds after a note-on of the box for the same key counts as the box's sound."""
     own_after_s: float = 0.05
-    """Seconds. An onset at most so long before a note-on that the box sent for the same key counts as the box's sound."""
+    """An onset at most this many seconds before a note-on of the box for the same key counts as the box's sound."""
     own_threshold: float = 0.95
     """An onset on a key that the box struck still counts as the player's if its posterior reaches this value."""
     wake: float = 0.0
-    """Least posterior of a sure onset, which wakes the gate and passes while the gate sleeps. 0: the gate never sleeps."""
+    """Least posterior of a sure onset, which wakes the gate and passes while the gate sleeps.
+
+    With 0, every onset that reaches its threshold is sure.
+    """
     wake_onsets: int = 3
     """This many onsets above their thresholds within `wake_within_s` seconds also wake the gate."""
     wake_within_s: float = 2.0
@@ -200,8 +203,8 @@ class Gate:
     def _awake(self, stirred: bool, sure: bool) -> bool:
         """Return whether the gate is awake after this frame: whether every onset above its threshold may pass.
 
-        `stirred` is True if an onset rose above its threshold in this frame. `sure` is True if an onset reached both its
-        threshold and `GateSpec.wake` in this frame.
+        `stirred` is True if an onset rose above its threshold in this frame. `sure` is True if an onset reached both
+        its threshold and `GateSpec.wake` in this frame.
         """
         if stirred:
             self._stirs.append(self._frame)

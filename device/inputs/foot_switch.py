@@ -33,9 +33,11 @@ class FootSwitch:
             choose(self._wanted, self._inputs.ports(), CONTROL)
 
     def open(self, controls: ControlQueue, besides: Port | None = None) -> None:
-        """Open the port and pass its messages to `controls`.
+        """Open the port of the foot switch and pass its messages to `controls`.
 
-        Nothing is opened if the port is `besides`, which is open already and passes its messages itself.
+        `besides` is the port of the player's keyboard, if that port is open. If the foot switch has the same port, it is
+        not opened a second time, because the keyboard's input already passes the messages on. If the port is missing
+        and not needed, nothing is opened.
         """
         port = self._port()
         if port is None or port == besides:

@@ -55,7 +55,8 @@ class _Held:
 class Performer:
     """Turns strikes into messages and keeps a ledger of the keys that must still be released.
 
-    `lead_s`, in seconds: note-offs leave this long before they are due, so call `advance` at least that often.
+    `lead_s` is a time in seconds. `advance` returns a note-off as soon as at most `lead_s` remains until it is due. So
+    call `advance` at least every `lead_s` seconds, or note-offs are late.
     """
 
     def __init__(self, lead_s: float = 0.032) -> None:

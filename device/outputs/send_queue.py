@@ -11,16 +11,18 @@ import mido
 from device.events import ALL_NOTES_OFF, SUSTAIN, Send
 
 MOST_WAITING = 1024
-"""Messages. A left hand of five fingers never has this many waiting, so more of them mean a fault."""
+"""Number of waiting messages at which the queue is full. A left hand of five fingers needs far fewer."""
 
 
 class SendQueue:
-    """A queue of `Send`s, ordered by due time. It gives MIDI messages on one channel, moved by `transpose` semitones.
+    """A queue of `Send`s, ordered by due time. `pop` returns the next one as MIDI messages.
 
-    Each note-on that it gives is followed by one note-off before the next note-on of that key, in whatever order
-    messages are put in. `panic` releases all keys that are down. Keys outside MIDI's 0 to 127 are left out.
-    The queue holds little more than twice MOST_WAITING messages. When it is full, note-ons are left out, and the
-    key of a note-off is released at once.
+    The MIDI messages are on the channel `channel`, counted from 0. Their keys are moved up by `transpose` semitones.
+    Keys that then lie outside 0 to 127 are left out. Between two note-ons of a key, the queue always returns a note-off
+    of that key, even if the messages were put in without one. `panic` releases all keys that are down.
+
+    If MOST_WAITING messages wait, further messages are left out, except note-offs. If twice as many wait, a further
+    note-off releases its key with the next message instead of at its due time.
     """
 
     def __init__(self, channel: int = 0, transpose: int = 0) -> None:
@@ -100,7 +102,11 @@ class SendQueue:
         return [*self.let_go(), self._message("control_change", control=ALL_NOTES_OFF, value=0)]
 
     def _let_go_first(self, off: Send, put_s: float) -> None:
-        """Make room for the note-off `off`: drop all waiting messages of its key, and put `off` first."""
+        """Release the key of the note-off `off` early, because the queue has no room left.
+
+        All waiting notes of this key are dropped. If the key is down, `off` is put in with the due time of the first
+        waiting message.
+        """
         first_s = self._queue[0][0]
         rest = [entry for entry in self._queue if entry[2].kind == "control" or entry[2].pitch != off.pitch]
         if off.pitch + self._transpose in self._down:

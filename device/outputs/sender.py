@@ -42,10 +42,14 @@ NEVER_S = float("inf")
 class Sender:
     """Sends each message through `send`, `lead_s` seconds before its due time, in a thread of its own.
 
-    Only that thread calls `send`. If `send` raises an error, the thread calls `failed` with it and ends. A message
-    that was put in too late leaves at once, but a note-on more than TOO_LATE_S late is left out. Active Sensing is
-    sent at least every SENSING_S while the sender is open. If `alive` is not called for `stall_s` seconds, all keys
-    are released and waiting messages are dropped. `opening` is sent first.
+    The lead `lead_s` makes up for the delay between sending a message and hearing the instrument. `opening` holds MIDI
+    messages that are sent before all others, such as the choice of a sound. Only the thread calls `send`. If `send`
+    raises an error, the thread calls `failed` with it and ends. A message that was put in too late leaves at once, but
+    a note-on more than TOO_LATE_S late is left out. Active Sensing is sent at least every SENSING_S while the sender is
+    open.
+
+    The loop that processes the hops calls `alive` after every hop. If it does not do so for `stall_s` seconds, the loop
+    has stopped, which is called a stall. The sender then releases all keys and drops all waiting messages.
     """
 
     def __init__(
@@ -84,7 +88,7 @@ class Sender:
                 self._changed.notify()
 
     def alive(self) -> None:
-        """Report that the loop has finished a hop. The first call starts the watch for stalls."""
+        """Report that the loop has finished a hop. Stalls are looked for only after the first call."""
         self._alive_s = time.monotonic()
 
     def lead(self, seconds: float) -> None:

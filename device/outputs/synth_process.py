@@ -129,7 +129,12 @@ def _wait_for_output(settings: SynthSettings, stop: threading.Event) -> str | No
 
 
 def _output(settings: SynthSettings) -> str | None:
-    """Return JACK, the given ALSA device, or the device of the card that the settings name; None if it is absent."""
+    """Return the sound output that the settings name, in the form that FluidSynth takes; None if it is absent.
+
+    The result is JACK or an ALSA device. If the settings give an ALSA device, which has a colon in its name, it is
+    returned without a check. If they name a sound card, its ALSA device is returned. If they name nothing, the default
+    device of ALSA is returned, provided that there is a sound card.
+    """
     if settings.device == JACK:
         return JACK
     if not settings.device:

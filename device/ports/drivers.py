@@ -1,4 +1,8 @@
-"""Calls into sound and MIDI drivers. Their own messages are suppressed, and closing has a time limit."""
+"""Helps to call sound and MIDI drivers.
+
+`quiet` hides the lines that a driver writes to stderr. `within_reason` closes a device, but waits for it only a limited
+time.
+"""
 
 from __future__ import annotations
 

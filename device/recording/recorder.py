@@ -126,7 +126,9 @@ class Recording:
         log.warning("the recording in %s ends early (%s); playing goes on", self.folder, why)
 
     def finish(self, engine: Engine, source: Source, now_s: float) -> None:
-        """End the input in the same way as the end of a file, so that pending notes are decided. Then end the files.
+        """End the input in the same way as the end of a file, and then end the files.
+
+        So the engine decides the notes that it has heard only in part, and ends the notes that still sound.
 
         `now_s` is the stream time of the last hop in seconds. Raises UserError as `close` does.
         """

@@ -52,7 +52,8 @@ class Tape:
     def end(self, engine: Engine, source: Source, now_s: float, whole: bool) -> None:
         """End the recording, after the left hand is silent.
 
-        If `whole`, the engine decides its pending notes for the recording. Otherwise the recording is cut here.
+        If `whole` is True, the engine still decides the notes that it has heard only in part, and they are recorded.
+        Otherwise the recording is cut here.
         """
         recording, self._recording = self._recording, None
         if recording is None:

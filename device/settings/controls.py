@@ -60,14 +60,17 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Start or stop playing. None: change to the other state."""
+    """Start playing if `on` is True, stop if it is False. If `on` is None, change to the other of the two states."""
 
     on: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Hold the keys that are down, or go on. None: change to the other state."""
+    """Hold the keys that are down if `on` is True, and play on if it is False.
+
+    If `on` is None, change to the other of the two states.
+    """
 
     on: bool | None = None
 
@@ -84,21 +87,21 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Restyle:
-    """Change the style. None: change to the next style."""
+    """Change to the style `style`. If `style` is None, change to the next style."""
 
     style: Style | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Density:
-    """Set the density, a factor from 0.25 to 2. None: change to the next of three values."""
+    """Set the density to `value`, a factor from 0.25 to 2. If `value` is None, change to the next of three densities."""
 
     value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Set the register, -12 to 12 semitones above the usual place. None: change to the next octave."""
+    """Set the register to `semitones` above the usual place, -12 to 12. If it is None, change to the next octave."""
 
     semitones: int | None = None
 

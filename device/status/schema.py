@@ -118,7 +118,10 @@ class Status:
     played: list[NoteStatus] = field(default_factory=list)
     hop: HopStatus = field(default_factory=HopStatus)
     send_p99_ms: float | None = None
-    """99th percentile in ms of how late the messages left. None before the first message."""
+    """Delay in ms between the time at which a message should leave and the time at which it left: 99th percentile.
+
+    None before the first message.
+    """
     faults: dict[str, int] = field(default_factory=dict)
     """Number of times that each fault happened since the box started."""
     rss_mb: float = 0.0
