@@ -157,8 +157,8 @@ class Slots:
     def flip_back(self, why: str) -> Trial | None:
         """End the running trial as failed: the bundle that played before the trial plays again.
 
-        Returns the trial that was ended, or None if no trial was running. If the folder of the earlier bundle is missing
-        or cannot be linked, the shipped bundle plays.
+        Returns the ended trial, or None if no trial was running. If the folder of the earlier bundle is missing or
+        cannot be linked, the shipped bundle plays.
         """
         trial = self.trial()
         if trial is not None:

@@ -53,9 +53,8 @@ def calibrate(
 ) -> Calibration:
     """Measure every output in use through the sound input. Other outputs keep their values from `before`.
 
-    The function `told` is called with a line of text for the person at the piano: before each measurement, and when one
-    is made again. Raises UserError if an input or port cannot be opened, or
-    if the notes are not heard reliably.
+    The function `told` is called with a line of text to show: before each measurement, and before one is made again.
+    Raises UserError if an input or port cannot be opened, or if the notes are not heard reliably.
     """
     made = replace(before or Calibration(""), measured=datetime.now(UTC).isoformat(timespec="seconds"))
     if config.plays_midi:

@@ -85,7 +85,7 @@ class Clock(Protocol):
         """True if the left hand must not answer the note that was last given to `hear`.
 
         It is True in two cases: the note was part of the count-in, or the count-in has not begun yet. It is False after
-        the first step. A clock without a count-in always returns False.
+        the first step. It is always False for a clock without a count-in.
         """
         ...
 

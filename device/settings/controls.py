@@ -94,14 +94,20 @@ class Restyle:
 
 @dataclass(frozen=True, slots=True)
 class Density:
-    """Set the density to `value`, a factor from 0.25 to 2. If `value` is None, change to the next of three densities."""
+    """Set the density to `value`, a factor from 0.25 to 2.
+
+    If `value` is None, change to the next of three densities.
+    """
 
     value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Set the register to `semitones` above the usual place, -12 to 12. If it is None, change to the next octave."""
+    """Move the left hand to `semitones` above its usual place, from -12 to 12.
+
+    If `semitones` is None, change to the next octave.
+    """
 
     semitones: int | None = None
 
