@@ -63,8 +63,8 @@ class NoteEnded:
 class Beat:
     """A beat of the clock.
 
-    `time_s` is the time of the beat. `predicted_at_s` is the earlier time at which the clock fixed it. `position` counts
-    the beats of the bar from 0. `lock` is how surely the clock knows the beat: 0 means lost, 1 means sure.
+    `time_s` is the time of the beat. `predicted_at_s` is the earlier time at which the clock fixed it. `position`
+    counts the beats of the bar from 0. `lock` is how surely the clock knows the beat: 0 means lost, 1 means sure.
     `bar_beats` is the number of beats in a bar as the left hand plays it. It differs from the signature's in 12/8 and
     in 3/8, which are played as 6/8.
     """

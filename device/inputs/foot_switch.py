@@ -35,9 +35,9 @@ class FootSwitch:
     def open(self, controls: ControlQueue, besides: Port | None = None) -> None:
         """Open the port of the foot switch and pass its messages to `controls`.
 
-        `besides` is the port of the player's keyboard, which is already open; None without a keyboard. If it is also
-        the port of the foot switch, it is not opened a second time, because the keyboard's input already passes the
-        messages to `controls`. If the port of the foot switch is missing and not needed, nothing is opened.
+        `besides` is the port of the player's keyboard; it is None if the player has no MIDI keyboard. If it is also the
+        port of the foot switch, it is not opened here, because the keyboard's input opens it and passes the messages to
+        `controls`. If the port of the foot switch is missing and not needed, nothing is opened.
         """
         port = self._port()
         if port is None or port == besides:

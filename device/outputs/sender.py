@@ -42,11 +42,13 @@ NEVER_S = float("inf")
 class Sender:
     """Sends each message through `send`, `lead_s` seconds before its due time, in a thread of its own.
 
-    The lead `lead_s` makes up for the delay between sending a message and hearing the instrument. `opening` holds MIDI
-    messages that are sent before all others, such as the choice of a sound. Only the thread calls `send`. If `send`
-    raises an error, the thread calls `failed` with it and ends. A message that was put in too late leaves at once, but
-    a note-on more than TOO_LATE_S late is left out. Active Sensing is sent at least every SENSING_S while the sender is
-    open.
+    The lead `lead_s` makes up for the delay between a message and the time at which the box hears its sound. So the
+    left hand sounds in time with the right hand. `opening` holds the MIDI messages that are sent before all
+    others, such as the choice of a sound.
+
+    Only the thread calls `send`. If `send` raises an error, the thread calls `failed` with it and ends. A message that
+    was put in too late leaves at once, but a note-on more than TOO_LATE_S late is left out. Active Sensing is sent at
+    least every SENSING_S while the sender is open.
 
     The loop that processes the hops calls `alive` after every hop. If it does not do so for `stall_s` seconds, the loop
     has stopped, which is called a stall. The sender then releases all keys and drops all waiting messages.
