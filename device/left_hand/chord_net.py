@@ -67,7 +67,7 @@ class ChordNet:
     @classmethod
     def load(cls, path: Path = FILE) -> ChordNet:
         """Read the weights' file."""
-        with np.load(path) as data:
+        with np.load(path, allow_pickle=False) as data:
             return cls({name: data[name] for name in data.files})
 
     def reset(self) -> None:
@@ -99,5 +99,5 @@ def _sigmoid(x: Floats) -> Floats:
 @cache
 def shipped_arrays() -> dict[str, npt.NDArray[Any]]:
     """The weights of the package, read once."""
-    with np.load(FILE) as data:
+    with np.load(FILE, allow_pickle=False) as data:
         return {name: data[name] for name in data.files}

@@ -81,7 +81,7 @@ class FigureBank:
     @classmethod
     def load(cls, path: Path = FILE) -> FigureBank:
         """Read a bank's file."""
-        with np.load(path) as data:
+        with np.load(path, allow_pickle=False) as data:
             return cls({name: data[name] for name in data.files})
 
     @property

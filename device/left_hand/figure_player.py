@@ -45,7 +45,7 @@ class _Playing:
 
 
 @dataclass(frozen=True, slots=True)
-class Struck:
+class FigureStrike:
     """What a figure strikes at a step: its notes, and its bar's bass in semitones above `anchor`."""
 
     notes: tuple[FigureNote, ...]
@@ -56,7 +56,7 @@ class Struck:
     """The greatest height of the bar."""
 
 
-SILENT = Struck((), 0, 0, False, 0)
+SILENT = FigureStrike((), 0, 0, False, 0)
 
 
 def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
@@ -101,7 +101,9 @@ class FigurePlayer:
         for playing in self._playing.values():
             playing.bar = -1
 
-    def at(self, step: Step, context: Floats | None, opening: Sequence[int], density: float = 1.0) -> Struck | None:
+    def at(
+        self, step: Step, context: Floats | None, opening: Sequence[int], density: float = 1.0
+    ) -> FigureStrike | None:
         """What is struck at `step`; None if the metre has no figure.
 
         `context` describes the right hand, `opening` are the first keys that it struck.
@@ -127,7 +129,7 @@ class FigurePlayer:
         within = step.position - first
         notes = tuple(note for note in bar if note.position == within)
         highest = max((note.height for note in bar), default=0)
-        return Struck(notes, playing.excerpt.lifts[playing.bar], playing.excerpt.anchor, new, highest)
+        return FigureStrike(notes, playing.excerpt.lifts[playing.bar], playing.excerpt.anchor, new, highest)
 
     def _turn(self, rng: np.random.Generator, group: int, context: Floats | None, density: float) -> None:
         """Go on to the next bar, and choose a figure where one has to be chosen."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.left_hand.figure_bank import FigureNote
-from device.left_hand.figure_player import Struck
+from device.left_hand.figure_player import FigureStrike
 
 LOWEST, HIGHEST = 28, 67
 """E1 and G4: a left hand of the corpora lies between them."""
@@ -60,7 +60,7 @@ class Ground:
     basses: Array | None = None
 
 
-def base_of(struck: Struck, degree: int, before: int | None, ground: Ground, register: int = 0) -> int:
+def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Ground, register: int = 0) -> int:
     """The key on which a bar's bass lies.
 
     It lies near the figure's own place and near the bass `before` it, on the root or on the figure's own `degree` of

@@ -38,7 +38,7 @@ DEVICE_ROOMS = {
     "hearing": Row("settings", "errors events"),
     "clock": Row("", "errors"),
     "left_hand": Row("clock settings", "events"),
-    "settings": Row("clock system", "errors"),
+    "settings": Row("clock system", "errors events"),
     "ports": Row("", "errors printable"),
     "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
