@@ -1,1 +1,1 @@
-"""Workstation code that reaches the box: provisioning over SSH."""
+"""Code that runs on the workstation and installs the box, updates it and sends it models, all over SSH."""

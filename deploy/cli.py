@@ -24,7 +24,7 @@ from device.errors import UserError
 from device.printable import printable
 
 REMOTE_SLOT = "LEFTHAND_SLOT"
-"""Environment variable with another command for the box's part of flashing, in shell syntax."""
+"""Environment variable. It can hold a command in shell syntax that replaces the box's own command for flashing."""
 _HOSTS = click.option(
     "--host", "hosts", multiple=True, required=True, metavar="HOST", help="A host as for ssh; repeatable."
 )
@@ -110,7 +110,7 @@ def doctor(hosts: tuple[str, ...]) -> None:
 
 
 def _show(hosts: list[Host], words: list[str]) -> None:
-    """Run `words` on one host after the other and show the output. Exits with the highest exit status."""
+    """Run the command `words` on one host after the other and show its output. Exits with the highest exit status."""
     worst = 0
     for host in hosts:
         if len(hosts) > 1:
@@ -123,7 +123,10 @@ def _show(hosts: list[Host], words: list[str]) -> None:
 
 
 def _all(hosts: tuple[str, ...]) -> list[str]:
-    """Return each host once. `--host "a b"` names two hosts, because make passes them in this form."""
+    """Return the names of all hosts, each once.
+
+    make passes `--host "a b"` for two hosts, so a value is split at spaces.
+    """
     return list(dict.fromkeys(name for host in hosts for name in host.split()))
 
 
@@ -132,7 +135,10 @@ def _slot() -> tuple[str, ...]:
 
 
 def _each(hosts: list[Host], one: Callable[[Host], None]) -> None:
-    """Run `one` for all hosts at once. Prints the errors of hosts that failed, and raises the last one."""
+    """Call `one` for all hosts at the same time.
+
+    If it fails for several hosts, prints all errors but the last, and raises the last one.
+    """
     if not hosts:
         raise UserError("HOST is empty: give what you give to ssh, like pi@lefthand.local.")
     with ThreadPoolExecutor(len(hosts)) as pool:
@@ -172,12 +178,15 @@ class _Told:
             sys.stdout.flush()
 
     def step(self, host: Host, step: str, facts: dict[str, Any]) -> None:
-        """Print a step that the box has reported."""
+        """Print the name of a step that the box has reported, and its text in `facts`."""
         if step != "have" or facts.get("bytes"):
             self.line(host, f"{step:<10} {facts['said']}")
 
     def sent(self, host: Host) -> Callable[[int, int], None]:
-        """Return a function of bytes sent and bytes in total that moves the bar of `host`."""
+        """Return a function that moves the progress bar of `host`.
+
+        Its arguments are the number of bytes that the host has, and the number of bytes in total.
+        """
 
         def advance(there: int, _: int) -> None:
             with self._lock:

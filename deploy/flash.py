@@ -1,4 +1,7 @@
-"""`python -m deploy flash`: sends a signed bundle to a box over one connection, and connects again after a cut."""
+"""Sends a signed bundle of models to a box over one ssh connection, and connects again if that is cut.
+
+`python -m deploy flash` uses this module.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,17 @@ from device.errors import UserError
 from device.printable import printable
 
 SLOT = ("sudo", "-n", "/usr/local/sbin/lefthand-slot")
-"""Command of the box's part of flashing. It is the only helper that runs there as root."""
+"""Command that runs on the box, receives the bundle and installs it. Flashing runs nothing else there as root."""
 CHUNK = 1 << 15
-"""Bytes of a write."""
+"""Number of bytes that are written to the connection at once."""
 TRIES = 5
-"""Number of connections in a row without progress after which flashing fails."""
+"""Flashing fails after this number of connections in a row that sent nothing new."""
 PAUSE_S = 1.0
-"""Seconds between two connections."""
+"""Seconds from the end of a connection to the next attempt."""
 BUSY_S = 60.0
-"""Seconds for which a box may still be busy with the previous connection, because it has not noticed its end."""
+"""Seconds for which a box may refuse a new connection as busy, because it has not noticed the cut of the last one."""
 ASK_S = 180.0
-"""Seconds for which a box is asked for the result of a trial after the first connection was cut."""
+"""Seconds for which the box is asked for the result, if the connection was cut after the whole bundle had arrived."""
 
 Say = Callable[[str, dict[str, Any]], None]
 Advance = Callable[[int, int], None]
@@ -43,7 +46,11 @@ class CutError(Exception):
 
 @dataclass
 class Flash:
-    """Sends one bundle to one host. `say` receives the box's steps, `advance` bytes sent and bytes in total."""
+    """Sends one bundle to one host.
+
+    `say` is called with the name and the facts of each step that the box reports. `advance` is called with the number
+    of bytes sent and the number of bytes in total.
+    """
 
     host: Host
     package: Package
@@ -54,7 +61,10 @@ class Flash:
     _received: bool = False
 
     def run(self) -> dict[str, Any]:
-        """Flash and return the box's last step: the new bundle plays. Raises UserError with its message otherwise."""
+        """Send the bundle and wait until the box plays it. Returns the facts of the last step that the box reported.
+
+        Raises UserError with the box's message if it does not play the bundle.
+        """
         tries = 0
         cut_s: float | None = None
         while True:
@@ -120,7 +130,7 @@ class Flash:
             pass  # ssh reports the end of the connection
 
     def _ended(self, code: int, said: str) -> Exception:
-        """Return the error for a connection that ended without a result."""
+        """Return the error for a connection that ended with status `code` and the text `said`, without a result."""
         if code == NO_CONNECTION or code < 0:
             if not self._there and not self._received and _for_good(said):
                 return self.host.unreachable(said)
@@ -137,7 +147,7 @@ class Flash:
         return CutError("the box ended without a last word")
 
     def _ask(self) -> dict[str, Any]:
-        """Ask for the result of a trial after its connection was cut."""
+        """Ask the box for the result of the new bundle's trial, because the connection was cut during it."""
         until_s = time.monotonic() + ASK_S
         wanted = self.package.bundle.digest
         while time.monotonic() < until_s:
@@ -164,7 +174,7 @@ class Flash:
 
 
 def _for_good(said: str) -> bool:
-    """Return True if ssh's message means that trying again would not help."""
+    """Return True if ssh's message `said` means that a further attempt cannot succeed."""
     hopeless = (
         "Permission denied",
         "Could not resolve",
@@ -210,7 +220,7 @@ class _Reader(threading.Thread):
 
 
 def ask(host: Host, *words: str, slot: tuple[str, ...] = SLOT) -> subprocess.CompletedProcess[str]:
-    """Run `lefthand slot WORDS` on `host`. Raises UserError if it cannot be reached or denies access."""
+    """Run `lefthand slot WORDS` on `host`. Raises UserError if the host cannot be reached or denies access."""
     ran = host.run(*slot, *words)
     if ran.returncode == NO_CONNECTION:
         raise host.unreachable(ran.stderr)

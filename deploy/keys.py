@@ -1,4 +1,4 @@
-"""Makes the key that signs bundles, and signs with it. Both use ssh-keygen."""
+"""Makes the key that signs bundles of models, and signs with it. Both use the program ssh-keygen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ DEFAULT_KEY = Path("~/.config/lefthand/flash_key").expanduser()
 
 
 def ensure_key(path: Path = DEFAULT_KEY) -> Path:
-    """Return the key at `path`, and make it if it is missing. The public part has the same path with `.pub`."""
+    """Make the private key at `path` if it is missing.
+
+    Returns `path`. The public key is at the same path with `.pub`.
+    """
     if path.is_file():
         if not public_of(path).is_file():
             raise UserError(
@@ -29,7 +32,7 @@ def ensure_key(path: Path = DEFAULT_KEY) -> Path:
 
 
 def public_of(key: Path) -> Path:
-    """Return the path of the public part of `key`."""
+    """Return the path of the public key that belongs to the private key at `key`."""
     return key.with_name(key.name + ".pub")
 
 
@@ -40,7 +43,10 @@ def signers_line(path: Path = DEFAULT_KEY) -> str:
 
 
 def sign(message: bytes, key: Path) -> bytes:
-    """Return the armoured signature of `message`. Raises UserError if the key is missing."""
+    """Return the signature of `message` with the private key at `key`, as ASCII text.
+
+    Raises UserError without a key.
+    """
     if not key.is_file():
         raise UserError(
             f"There is no key {key} to sign with: `python -m deploy keygen` makes it, provisioning copies it to the Pi."

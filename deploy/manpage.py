@@ -41,7 +41,7 @@ EXAMPLES = {
 
 
 def page() -> str:
-    """Return the manual page in the macros of man(7)."""
+    """Return the text of the manual page, written in the macros of man(7)."""
     lines = [
         f'.TH LEFTHAND 1 "" "lefthand {VERSION}" "User commands"',
         ".SH NAME",
@@ -77,7 +77,7 @@ def page() -> str:
 
 
 def _command(command: click.Command, name: str) -> Iterator[str]:
-    """Yield a command and its subcommands as subsections."""
+    """Yield the lines of the manual page for a command and its subcommands. Each has its own subsection."""
     arguments = [
         parameter.make_metavar(click.Context(command)) for parameter in command.params if _positional(parameter)
     ]

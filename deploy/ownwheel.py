@@ -1,4 +1,4 @@
-"""Builds the project's own wheel. The same sources give the same bytes."""
+"""Builds the wheel of this project. The same sources always give a wheel with the same bytes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from device.errors import UserError
 ROOT = Path(__file__).parents[1]
 NEEDED = ("pyproject.toml", "README.md", "LICENSE", "deploy/lefthand", "device")
 EPOCH = "315532800"
-"""1980 in seconds, the oldest time in a zip file. The wheel's bytes then depend on its contents alone."""
+"""Time of every file in the wheel: 1 January 1980, in seconds since 1970. A zip file cannot hold an older time.
+
+With one fixed time the bytes of the wheel depend on its contents alone.
+"""
 
 
 def own_wheel(cache: Path) -> Path:
-    """Return the wheel of this checkout. It is built if its sources have changed. Raises UserError if that fails."""
+    """Return the wheel of this checkout.
+
+    It is built if its sources have changed. Raises UserError if the build fails.
+    """
     folder = cache / "own" / _digest()
     for kept in folder.glob("*.whl"):
         return kept
@@ -51,7 +57,7 @@ def own_wheel(cache: Path) -> Path:
 
 
 def _digest() -> str:
-    """Return a hash of all sources of the wheel."""
+    """Return a hash of all files from which the wheel is built."""
     digest = hashlib.sha256()
     for name in NEEDED:
         for path in sorted([ROOT / name, *(ROOT / name).rglob("*")]):

@@ -16,7 +16,7 @@ from device.bundles.signature import SIGNATURE
 
 @dataclass(frozen=True)
 class Package:
-    """The bytes that are sent, and their bundle."""
+    """A signed archive that is sent to a box, and the bundle from which it was made."""
 
     content: bytes
     bundle: Bundle
@@ -42,7 +42,10 @@ def pack(bundle: Bundle, key: Path = DEFAULT_KEY) -> Package:
 
 
 def archived(files: dict[str, bytes]) -> bytes:
-    """Return a tar of `files` in their order. It does not depend on the time or the user."""
+    """Return a tar archive of `files` (name -> content) in their order.
+
+    Its bytes do not depend on the time or the user.
+    """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in files.items():

@@ -32,7 +32,10 @@ PACKAGES = {
     # aconnect connects the synthesiser to the box
     "alsa-utils": None,
 }
-"""Debian package → its Python distribution. The package is installed if that distribution is new enough."""
+"""Debian package -> the Python distribution in it, or None if it holds none that the box imports.
+
+The package is installed on the Pi if its distribution is new enough for the box's software.
+"""
 IN_DEBIAN = {
     "3.11": {
         "pyaudio": "0.2.13",
@@ -53,21 +56,33 @@ IN_DEBIAN = {
         "rich": "13.9.4",
     },
 }
-"""Python version → versions in its Debian release. They are assumed until the packages are installed."""
+"""Python version -> (distribution -> version) in the Debian release with that Python.
+
+These versions are assumed for packages that are not installed on the Pi yet.
+"""
 UNSTATED = "0.0.0"
-"""Version that a package states if it was built without one, such as Trixie's python3-mido. The table is used then."""
+"""Version that a package reports if its builders set none, such as Debian Trixie's python3-mido.
+
+The version in `IN_DEBIAN` is then used instead.
+"""
 EXTRAS = ("live",)
 GROUPS = ("lefthand-flash",)
 UNITS = ("lefthand.service", "lefthand-synth.service")
-"""Units that start at boot. The second ends at once if the settings ask for no synthesiser."""
+"""systemd units that start at boot. lefthand-synth.service ends at once if the settings ask for no synthesiser."""
 SIGNERS = "/etc/lefthand/allowed_signers"
 SPACE_OF_WHEELS = 6
-"""Needed space as a multiple of the wheels' size: wheels, their environment, and a reserve."""
+"""Space that an installation needs on the Pi, as a multiple of the wheels' size.
+
+It holds the wheels, the environment that is built from them, and a reserve.
+"""
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of the checkout and its target. `check`: a command that must accept the file before it is installed."""
+    """A file of this repository, and the path on the Pi at which it is installed.
+
+    `check` is a command that must accept the file before it is installed, or None.
+    """
 
     source: str
     target: str
@@ -90,15 +105,16 @@ WITH_THE_SOFTWARE = (
     File("deploy/lefthand-slot", "/usr/local/sbin/lefthand-slot", "755"),
     File("deploy/lefthand.sudoers", "/etc/sudoers.d/lefthand", "440", "visudo -cqf"),
 )
-"""Files that are switched together with the environment, forwards and back."""
+"""Files that belong to one version of the software. They are replaced whenever the Pi changes to another version."""
 THE_OWNERS = (File("docs/lefthand.toml", "/etc/lefthand.toml"),)
-"""Files that are written only if they do not exist."""
+"""Files that belong to the owner of the box. They are written only if they do not exist."""
 
 
 def packages(own: list[Requirement], target: Target) -> tuple[list[str], Target]:
-    """Return those of PACKAGES that meet a requirement of the wheel, and `target` with only their distributions.
+    """Return the Debian packages to install, and `target` with only the distributions in these packages.
 
-    All other requirements are sent as wheels. Debian packages that are too old are not installed.
+    `own` are the requirements of the box's wheel. A package of PACKAGES is chosen if its distribution is new enough for
+    them, or if it has no distribution. All other requirements are sent to the Pi as wheels.
     """
     in_debian = IN_DEBIAN.get(target.python_version, IN_DEBIAN["3.13"])
     stated = {name: version for name, version in target.distributions.items() if version != UNSTATED}
@@ -110,7 +126,7 @@ def packages(own: list[Requirement], target: Target) -> tuple[list[str], Target]
 
 
 def release(wheels: list[Wheel], target: Target) -> str:
-    """Return the name of the environment: the version, and a hash of its wheels and files."""
+    """Return the name of the environment with these wheels. It holds the version and a hash of all wheels and files."""
     digest = hashlib.sha256(f"{target.arch} {target.python_version}\n".encode())
     for wheel in wheels:
         digest.update(f"{wheel.path.name} {wheel.sha256}\n".encode())
@@ -128,9 +144,11 @@ def plan(
     operator: str,
     ready_within_s: float,
 ) -> dict[str, Any]:
-    """Return the plan for `appliance apply`.
+    """Return the plan: a dict with everything that the code in `deploy.appliance` installs on the Pi.
 
-    `staged`: folder in which the wheels arrive. `signers`: a line of allowed_signers. `operator`: user who may flash.
+    `name` is the name of the environment. `staged` is the folder into which the wheels are sent. `signers` is a line of
+    allowed_signers, with the key whose bundles the box accepts. `operator` is the user who may send bundles.
+    `ready_within_s` is the number of seconds in which the service must report READY.
     """
     return {
         "schema": 1,
@@ -149,7 +167,7 @@ def plan(
 
 
 def scripts(stated: dict[str, Any]) -> dict[str, Path | bytes]:
-    """Return the scripts and plan files to send: name → content."""
+    """Return the files to send to the Pi (name -> content): the scripts of `deploy.appliance` and the plan `stated`."""
     sent: dict[str, Path | bytes] = {
         f"appliance/{path.name}": path for path in sorted((ROOT / "deploy" / "appliance").glob("*.py"))
     }

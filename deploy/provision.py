@@ -23,7 +23,7 @@ from device.errors import UserError
 
 CACHE = payload.ROOT / ".cache" / "wheels"
 READY_WITHIN_S = 60.0
-"""Seconds within which the service must report READY."""
+"""Seconds in which the service must report READY after its start. Otherwise the installation has failed."""
 
 _host = click.option("--host", required=True, metavar="USER@HOST", help="A host as for ssh.")
 _dry = click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
@@ -86,7 +86,7 @@ def _at_work(remote: Remote) -> Iterator[str]:
 
 
 def _probe(remote: Remote, folder: str) -> dict[str, Any]:
-    """Return facts about the machine. Raises UserError if it is not a Debian with systemd."""
+    """Return facts about the Pi. Raises UserError if it does not run Debian with systemd."""
     if not remote.succeeds("python3", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
         raise UserError(
             f"{remote.name} has no Python 3.11 or newer: write Raspberry Pi OS Bookworm or Trixie (64-bit) on its card."
@@ -100,7 +100,7 @@ def _probe(remote: Remote, folder: str) -> dict[str, Any]:
 
 
 def _send(remote: Remote, wheels: list[Wheel], probe: dict[str, Any]) -> None:
-    """Send the wheels that are not on the Pi yet. Raises UserError if there is no room for them."""
+    """Send the wheels that are not on the Pi yet. Raises UserError if its disk has no room for them."""
     size = sum(wheel.path.stat().st_size for wheel in wheels)
     if probe["free"] < payload.SPACE_OF_WHEELS * size:
         raise UserError(
@@ -119,7 +119,10 @@ def _send(remote: Remote, wheels: list[Wheel], probe: dict[str, Any]) -> None:
 def _run(
     remote: Remote, folder: str, plan: dict[str, Any], words: list[str], dry_run: bool, probe: dict[str, Any]
 ) -> None:
-    """Run `appliance` on the Pi as root. A dry run uses root only if sudo asks for no password."""
+    """Run the command `words` of `deploy.appliance` on the Pi as root.
+
+    A dry run does not need root. It runs as root only if sudo asks for no password.
+    """
     remote.put(payload.scripts(plan), folder)
     free = probe["root"] or remote.succeeds("sudo", "-n", "true")
     sudo = [] if probe["root"] or (dry_run and not free) else ["sudo"]

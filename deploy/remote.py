@@ -19,7 +19,7 @@ CHUNK = 1 << 16
 
 
 class Remote:
-    """One connection, shared by all commands. Use `connected` to make one."""
+    """One ssh connection to a host, shared by all commands. Use `connected` to make one."""
 
     def __init__(self, host: Host, control: Path) -> None:
         self.name = host.name
@@ -32,7 +32,10 @@ class Remote:
         return [ssh, *self._shared, *(["-t"] if tty else []), *rest]
 
     def run(self, *words: str) -> str:
-        """Run `words` and return their stdout. Raises UserError with their error output if they fail."""
+        """Run the command `words` on the host.
+
+        Returns its stdout. Raises UserError with its error output if it fails.
+        """
         ran = subprocess.run(
             self.command(*words),
             stdin=subprocess.DEVNULL,
@@ -47,13 +50,16 @@ class Remote:
         return ran.stdout
 
     def succeeds(self, *words: str) -> bool:
-        """Return True if `words` exit with 0 on the host."""
+        """Run the command `words` on the host. Returns True if it exits with 0."""
         ran = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, check=False)
         self._judge(ran.returncode, ran.stderr.decode(errors="replace"))
         return ran.returncode == 0
 
     def show(self, *words: str, tty: bool = False) -> int:
-        """Run the command `words`, show its output and return its exit status. `tty` lets it ask for a password."""
+        """Run the command `words`, show its output and return its exit status.
+
+        With `tty` it has a terminal, on which it can ask for a password.
+        """
         with_input = None if tty else subprocess.DEVNULL
         ran = subprocess.run(self.command(*words, tty=tty), stdin=with_input, check=False)
         self._judge(ran.returncode, "the connection was lost")
@@ -62,9 +68,10 @@ class Remote:
     def put(
         self, files: Mapping[str, Path | bytes], folder: str, progress: Callable[[int], object] | None = None
     ) -> None:
-        """Write `files` by their names into `folder`, which is created. `progress` receives the number of bytes sent.
+        """Write `files` (name -> path or content) into `folder` on the host, which is created.
 
-        After a lost connection the files that arrived remain; the last one may be incomplete.
+        `progress` is called with the number of bytes sent since the last call. If the connection is lost, the files
+        that have arrived remain there, and the last of them may be incomplete.
         """
         unpack = f"mkdir -p {shlex.quote(folder)} && tar -x -C {shlex.quote(folder)} --no-same-owner"
         with subprocess.Popen(
@@ -96,7 +103,7 @@ class Remote:
 
 @contextlib.contextmanager
 def connected(host: Host) -> Iterator[Remote]:
-    """Yield a connection to `host`. Its first command opens it."""
+    """Yield a connection to `host`. It is opened when its first command runs."""
     # The path of a socket must be short, and $TMPDIR can be long.
     with tempfile.TemporaryDirectory(prefix="lefthand-", dir="/tmp") as folder:  # noqa: S108
         remote = Remote(host, Path(folder) / "ssh")
@@ -107,7 +114,7 @@ def connected(host: Host) -> Iterator[Remote]:
 
 
 class _Counted(io.RawIOBase):
-    """Passes bytes on and reports their number."""
+    """Passes written bytes on to a stream, and reports their number."""
 
     def __init__(self, to: IO[bytes], progress: Callable[[int], object]) -> None:
         self._to, self._progress = to, progress

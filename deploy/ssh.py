@@ -14,7 +14,7 @@ from device.errors import UserError
 OPTIONS = "LEFTHAND_SSH"
 """Environment variable with further options of ssh, in shell syntax: `-F file -p 2222`."""
 NO_CONNECTION = 255
-"""ssh's own exit status. All others come from the remote command."""
+"""Exit status of ssh if it has no connection. Every other status is that of the remote command."""
 _ALIVE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=15")
 _PLAUSIBLE = re.compile(r"[A-Za-z0-9_][\w.@:%+\[\]/-]*")
 
@@ -38,13 +38,16 @@ class Host:
         return [program, *options, *_ALIVE, self.name, "--", shlex.join(words)]
 
     def run(self, *words: str, stdin: bytes = b"", timeout_s: float | None = None) -> subprocess.CompletedProcess[str]:
-        """Run `words` to their end. The output is text. Raises subprocess.TimeoutExpired after `timeout_s`."""
+        """Run the command `words` on the host and wait for its end. The output is text.
+
+        Raises subprocess.TimeoutExpired if it takes longer than `timeout_s` seconds.
+        """
         ran = subprocess.run(self.argv(*words), input=stdin, capture_output=True, timeout=timeout_s, check=False)
         out, err = (output.decode("utf-8", "replace") for output in (ran.stdout, ran.stderr))
         return subprocess.CompletedProcess(ran.args, ran.returncode, out, err)
 
     def popen(self, *words: str, stderr: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        """Start `words` with pipes to all three streams."""
+        """Start the command `words` on the host, with pipes to its three standard streams."""
         return subprocess.Popen(self.argv(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
 
     def unreachable(self, said: str) -> UserError:

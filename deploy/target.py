@@ -15,7 +15,7 @@ ARCHITECTURES = ("aarch64", "x86_64")
 """Machines, as `uname -m` names them, that TFLite's runtimes have wheels for."""
 OLDEST_PYTHON = (3, 11)
 OLDEST_GLIBC_MINOR = 17
-"""The C library that the oldest of these wheels were built for is 2.17."""
+"""Minor number of the oldest glibc (2.17) for which wheels are built. Machines with an older one can run no wheel."""
 TAKEN_AS_THEY_ARE = frozenset({"pyaudio"})
 """Distributions that only Debian builds for a Pi. Any version is accepted, because the code uses old calls only."""
 
@@ -32,7 +32,7 @@ class Target:
 
     @classmethod
     def of(cls, probe: dict[str, Any], host: str) -> Target:
-        """Build from the result of the probe. Raises UserError if the software does not run on the machine."""
+        """Build the target from the facts in `probe`. Raises UserError if the software cannot run on the machine."""
         arch, python, glibc = probe["arch"], tuple(probe["python"]), tuple(probe["glibc"])
         if arch not in ARCHITECTURES:
             raise UserError(
@@ -50,7 +50,7 @@ class Target:
 
     @property
     def python_version(self) -> str:
-        """`3.11`"""
+        """Version of the machine's Python as text, for example `3.11`."""
         return f"{self.python[0]}.{self.python[1]}"
 
     @property
@@ -60,7 +60,11 @@ class Target:
         return [*newer, f"manylinux2014_{self.arch}"]
 
     def wants(self, requirement: Requirement, extra: str = "") -> bool:
-        """Return True if `requirement` applies to the machine. pip would evaluate its marker for its own machine."""
+        """Return True if the marker of `requirement` (such as `python_version < "3.12"`) is true on this machine.
+
+        `extra` is the name of the extra that is installed. pip cannot answer this, because it evaluates markers for the
+        machine on which it runs.
+        """
         environment = {
             "implementation_name": "cpython",
             "implementation_version": f"{self.python_version}.0",

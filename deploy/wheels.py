@@ -1,7 +1,8 @@
 """Finds and downloads the wheels for a Pi on the workstation. pip on the Pi never goes online.
 
-pip resolves and downloads for another machine, but evaluates markers such as `python_version < "3.12"` for its own. So
-its result is checked again with the target's markers, and pip is called again for wheels that it left out.
+pip can resolve and download wheels for another machine. But it evaluates markers such as `python_version < "3.12"` for
+the machine on which it runs. So the markers are evaluated again for the Pi, and pip is called again for the wheels that
+it left out.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from deploy.target import Target
 from device.errors import UserError
 
 Resolve = Callable[[Sequence[Requirement], Sequence[str], Target], Path]
-"""(requirements, constraints, target) → a folder of wheels that meet them."""
+"""Function (requirements, constraints, target) -> a folder with wheels that meet the requirements on the target."""
 TRIES = 5
-"""Largest number of calls of pip for one set of wheels."""
+"""pip is called at most this number of times to complete one set of wheels."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ class Wheel:
 
 
 def closure(own: Path, extras: tuple[str, ...], target: Target, resolve: Resolve) -> list[Wheel]:
-    """Return `own` and all wheels that it needs with `extras` on `target`, by name.
+    """Return the wheel `own` and all wheels that it needs on `target`, sorted by name.
 
-    Distributions of the target's system are left out. Raises UserError if there is no complete set.
+    `extras` are the optional parts of `own` to install. `resolve` finds wheels for requirements. Distributions that the
+    target's own Python has already are left out. Raises UserError if no complete set of wheels is found.
     """
     direct = requirements(own, target, extras)
     wanted = [requirement for requirement in direct if not target.has(requirement)]
@@ -71,7 +73,10 @@ def closure(own: Path, extras: tuple[str, ...], target: Target, resolve: Resolve
 
 
 def requirements(wheel: Path, target: Target, extras: tuple[str, ...] = ()) -> list[Requirement]:
-    """Return the requirements in the metadata of `wheel` on `target`, also for `extras`, without their markers."""
+    """Return the requirements in the metadata of `wheel` that apply on `target`, including those of `extras`.
+
+    Their markers are removed, because they have been evaluated here.
+    """
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         stated = email.message_from_bytes(archive.read(name)).get_all("Requires-Dist") or []
@@ -85,7 +90,10 @@ def requirements(wheel: Path, target: Target, extras: tuple[str, ...] = ()) -> l
 def _walk(
     own: Wheel, direct: Sequence[Requirement], found: dict[str, Wheel], target: Target
 ) -> tuple[dict[str, Wheel], list[Requirement]]:
-    """Return the needed wheels of `found`, and the requirements that none of them meets."""
+    """Return those wheels of `found` that `own` needs on `target`, and the requirements that no wheel meets.
+
+    `direct` are the requirements of `own` itself.
+    """
     chosen, missing = {own.name: own}, []
     open_ = deque(direct)
     while open_:
@@ -107,9 +115,10 @@ class Downloads:
         self._cache = cache
 
     def __call__(self, wanted: Sequence[Requirement], constraints: Sequence[str], target: Target) -> Path:
-        """Return a folder with wheels for `wanted` and their requirements on `target`, from the cache if possible.
+        """Return a folder with wheels for `wanted`, and for everything that these need on `target`.
 
-        Raises UserError if there are none, or if the registry cannot be reached.
+        The folder comes from the cache if the same request was made before. Raises UserError if there are no such
+        wheels, or if the registry cannot be reached.
         """
         asked = [str(requirement) for requirement in wanted]
         key = hashlib.sha256("\n".join([*asked, "", *constraints, "", *target.platforms]).encode()).hexdigest()[:12]

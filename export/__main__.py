@@ -65,7 +65,7 @@ def _commit() -> str:
 
 
 def _own_command() -> str:
-    """Return this command line without its --command options. The card lists those separately."""
+    """Return the command line of this export without its --command options, which the model card lists separately."""
     given = sys.argv[1:]
     own = [word for i, word in enumerate(given) if word != "--command" and given[max(i - 1, 0)] != "--command"]
     return f"python -m export {shlex.join(own)}".strip()

@@ -1,4 +1,4 @@
-"""`python -m export.amend`: enters measured figures, or a gate that was fitted again, into a written bundle."""
+"""`python -m export.amend` adds measured figures, or a gate that was fitted again, to a bundle that exists already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Writes a bundle from two parts: conversion, comparison, golden vectors, manifest."""
+"""Writes a bundle from the transcriber and the accompanist.
+
+Each net is converted to int8 and compared with its float form. Golden vectors (inputs with their right outputs, for a
+self-test on the device) and the manifest are added.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ DEFAULT_TOLERANCE = Tolerance()
 
 @dataclass(frozen=True)
 class Naming:
-    """The entries of the manifest that the caller of the export supplies."""
+    """Those entries of the manifest that the caller of the export chooses, such as name and version."""
 
     name: str
     version: str
@@ -39,7 +43,11 @@ class Naming:
 
 @dataclass(frozen=True)
 class Made:
-    """One model in the form of a bundle: its file's content, golden arrays, sections, and comparison with float."""
+    """One model, ready for a bundle.
+
+    It holds the .tflite file, the golden arrays, the sections of the manifest, and the lines of the comparison with the
+    float model.
+    """
 
     name: str
     content: bytes
@@ -50,7 +58,7 @@ class Made:
 
 
 def kept(folder: Path, name: str) -> Made:
-    """Return model `name` of the bundle in `folder`, byte for byte."""
+    """Return the model `name` of the bundle in `folder` without any change, to put it into another bundle."""
     bundle = Bundle.open(folder)
     manifest = bundle.manifest
     return Made(
@@ -73,7 +81,10 @@ def export_bundle(
     tolerance: Tolerance = DEFAULT_TOLERANCE,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Convert both parts and put the bundle into `out`. Raises UserError if int8 changes a model too much."""
+    """Convert both models to int8 and write the bundle into the folder `out`.
+
+    Raises UserError if the outputs of an int8 model differ from those of its float model by more than `tolerance`.
+    """
     contents: dict[str, bytes] = {}
     models: dict[str, ModelSpec] = {}
     arrays: dict[str, NDArray[Any]] = feature_vectors(spec)

@@ -1,4 +1,4 @@
-"""The model card: the content of a manifest in readable form."""
+"""Writes the model card of a bundle, a Markdown text with the content of its manifest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ The bank of left-hand figures, `device/left_hand/figures.npz`, holds changed exc
 
 
 def card(manifest: Manifest) -> str:
-    """Return `MODEL_CARD.md` of a manifest. The manifest's `files` are not used, because the card is one of them."""
+    """Return the text of `MODEL_CARD.md` for a manifest.
+
+    The manifest's field `files` is not used: it holds the sums of all files, and the card is one of these files.
+    """
     hop_ms = 1000 * manifest.hop / manifest.sample_rate
     introduction = INTRODUCTION.format(
         hop_ms=hop_ms,

@@ -1,4 +1,8 @@
-"""Golden vectors for a bundle: frames of a fixed sound, and the outputs of a model's first steps in each runtime."""
+"""Makes the golden vectors of a bundle: inputs with the outputs that are right for them.
+
+A device computes the outputs again to test itself. The vectors are the feature frames of a fixed sound, and for each
+model the outputs of its first steps in each runtime of TFLite.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +20,19 @@ from device.hearing.features import Features, FeatureSpec, golden_input
 from export.conversion.rolls import Pair
 
 STEPS = 96
-"""Number of golden steps: 1.5 s of the transcriber's hops."""
+"""Number of steps in the golden vectors of a model. For the transcriber they are 1.5 s of sound."""
 
 LEAST_TOLERANCE = 0.05
-"""Least tolerance, a relative error."""
+"""Smallest tolerance that a bundle states for its golden outputs, as a relative error."""
 KERNELS_APART = 3.0
-"""Factor on the difference between the two runtimes here. Kernels of another processor may round more differently."""
+"""The tolerance is this many times the difference between the two runtimes on this machine.
+
+It is greater than 1 because the kernels for another processor may differ more.
+"""
 
 
 def stored(values: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
-    """Convert real values [steps, ...] to the tensor's type, rounded and clipped."""
+    """Convert real values [steps, ...] to the type of the tensor `spec` with its scale, rounded and clipped."""
     if not spec.quantised:
         return values.astype(spec.dtype)
     limits = np.iinfo(spec.dtype)
@@ -34,7 +41,7 @@ def stored(values: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
 
 
 def feature_vectors(spec: FeatureSpec) -> dict[str, NDArray[Any]]:
-    """Return the fixed sound and its frames."""
+    """Return the fixed sound and its feature frames, by the names that they have in golden.npz."""
     samples = golden_input(spec)
     return {GOLDEN_SAMPLES: samples, GOLDEN_FRAMES: Features(spec).frames(samples)}
 
@@ -42,7 +49,10 @@ def feature_vectors(spec: FeatureSpec) -> dict[str, NDArray[Any]]:
 def model_vectors(
     name: str, content: bytes, roll: list[Pair], runtimes: tuple[RuntimeName, ...]
 ) -> dict[str, NDArray[Any]]:
-    """Return the inputs of model `name` for the first steps of a run, and the model's outputs in each runtime."""
+    """Return the inputs of the first steps of `roll`, and the outputs of the .tflite model `content` in each runtime.
+
+    The keys are the names in golden.npz. They begin with the model's `name`.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     for runtime in runtimes:
         model = StepModel(content, runtime=runtime)
@@ -56,9 +66,9 @@ def model_vectors(
 
 
 def tolerances(name: str, arrays: Mapping[str, NDArray[Any]], runtimes: tuple[RuntimeName, ...]) -> dict[str, float]:
-    """Return, by runtime, the relative error that golden outputs may have on another machine.
+    """Return for each runtime the largest relative error that the golden outputs may have on another machine.
 
-    It follows from the difference between the runtimes here.
+    It is computed from the difference between the runtimes on this machine.
     """
     apart = [
         relative_error(arrays[f"{name}/out/{one}/{tensor}"], arrays[f"{name}/out/{other}/{tensor}"])

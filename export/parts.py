@@ -1,4 +1,8 @@
-"""Turns the two fits into parts of a bundle: step model, real roll-outs, and entries of the manifest."""
+"""Collects everything that the export needs from the fits of the two models.
+
+For each model these are the step model, inputs of real music for calibration and comparison, and entries of the
+manifest.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +23,13 @@ from export.conversion.verify import Thresholds
 from export.files import read_json
 
 CALIBRATION_ROLLS, CALIBRATION_STEPS = 10, 150
-"""Number of calibration roll-outs and steps of each: 24 s of sound. The converter takes about 20 ms for each step."""
+"""Number of roll-outs for the calibration, and number of steps of each.
+
+Together they are 24 s of sound. More are not used, because the converter takes about 20 ms for each step.
+"""
 CHECK_ROLLS, CHECK_STEPS = 2, 600
 NO_DECISION = float("inf")
-"""Threshold for velocity, which is a number and not a decision."""
+"""Threshold that no value reaches. The output velocity has it, because it is not compared with a threshold."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +39,19 @@ class ModelPart:
     name: str
     model: keras.Model
     calibration: list[Roll]
-    """Roll-outs of training data."""
+    """Inputs from training data, to calibrate the converter."""
     check: list[Roll]
-    """Roll-outs of validation data."""
+    """Inputs from validation data, to compare the int8 model with the float model."""
     section: dict[str, Any]
-    """The section of the manifest for the device: the gate's or the accompanist's."""
+    """The section of the manifest that the device reads for this model: `gate` or `accompanist`."""
     training: dict[str, Any]
-    """The fit's config.json and its number of validations."""
+    """The content of the fit's config.json, and the number of times that the fit was validated."""
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
-    """Thresholds of a yes, by output; see `export.conversion.verify.compare`."""
+    """Threshold of each output that is compared with one: see `export.conversion.verify.compare`."""
 
 
 def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
-    """Return a fit's config, its best weights and the manifest's entry on its training.
+    """Return the config of a fit, the path of its best weights, and the manifest's entry on its training.
 
     Raises UserError if the weights are missing.
     """
@@ -58,7 +65,10 @@ def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
 
 
 def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, int]:
-    """Return the transcriber, its features and its look-ahead in frames. Scenes come from `cache`."""
+    """Return the transcriber of the fit in the folder `fit`, its features, and its look-ahead in frames.
+
+    The inputs for calibration and comparison are scenes in `cache`.
+    """
     from training.scenes.cache import load_scenes
     from training.transcriber.net import NetConfig, build_step
 
@@ -93,7 +103,10 @@ def _scene_steps(scene: Any) -> Iterator[Inputs]:
 
 
 def accompanist_part(fit: Path, cache: Path) -> ModelPart:
-    """Return the accompanist. Its pieces come from `cache`, through the same listener as on the device."""
+    """Return the accompanist of the fit in the folder `fit`.
+
+    The inputs for calibration and comparison are pieces in `cache`, processed by the same listener as on the device.
+    """
     from training.accompanist.fit import load_net
     from training.accompanist.net import step_model
 
@@ -109,7 +122,7 @@ def accompanist_part(fit: Path, cache: Path) -> ModelPart:
 
 
 def _piece_rolls(cache: Path, corpora: list[str], split: str, seed: int, count: int, steps: int) -> list[Roll]:
-    """Return the beginnings of `count` pieces, distributed evenly over the corpora."""
+    """Return the inputs of the first `steps` steps of `count` pieces, with equally many pieces of each corpus."""
     from training.accompanist.data import sequences
 
     rolls: list[Roll] = []

@@ -1,4 +1,4 @@
-"""The models' training data and their licences, for the manifest and the model card."""
+"""Lists where the training data of the models come from and under which licence, for the manifest and the card."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TIMBRES = {
         "Modal pianos", "computed by this project's training/pianos/modal.py", "the project's own", "timbres"
     ),
 }
-"""Beginnings of bank names → the source of those banks."""
+"""Beginnings of names of note banks -> the source of the banks with these names."""
 
 NOISE = DataSource("ESC-10, fold 1", "K. J. Piczak, ESC-50", "CC BY 3.0 (terms of each clip)", "background noise")
 

@@ -1,4 +1,7 @@
-"""Writes a bundle: files, sums, manifest and card. It is opened as on a device before it is put in place."""
+"""Writes a bundle into a folder: model files, manifest, model card, and the SHA-256 sums of all files.
+
+The bundle is written beside its final place and tested there as on a device. It is moved only if the test passes.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from export.card import card
 
 
 def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return the bytes of golden.npz."""
+    """Return the content of golden.npz with these arrays."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **dict(arrays))
     return buffer.getvalue()
@@ -32,10 +35,11 @@ def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 def write_bundle(
     out: Path, manifest: Manifest, contents: Mapping[str, bytes], runtimes: tuple[RuntimeName, ...]
 ) -> list[str]:
-    """Put a bundle into the folder `out` and replace a bundle that is there. Returns the lines of its self-tests.
+    """Write a bundle into the folder `out`. Returns the lines of text that its self-tests have printed.
 
-    `contents` holds the .tflite files and golden.npz. The card and all sums are made here. Nothing is replaced before
-    the new bundle has passed its self-test in every runtime. Raises BundleError if it fails.
+    `contents` holds the .tflite files and golden.npz, by file name. The card and all sums are made here. If `out` holds
+    a bundle already, it is replaced after the written bundle has passed its self-test in every runtime. If the
+    self-test fails, BundleError is raised and `out` stays as it was.
     """
     if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise UserError(f"{out} holds files that are not a bundle: name another folder.")
@@ -73,7 +77,10 @@ def _swap(incoming: Path, out: Path, old: Path) -> None:
 
 
 def rewrite(folder: Path, runtimes: tuple[RuntimeName, ...], **changes: Any) -> list[str]:
-    """Change manifest entries of the bundle in `folder`, and its card. The models stay unchanged."""
+    """Set the manifest's entries `changes` in the bundle in `folder`, and write its card again.
+
+    The models stay unchanged. Returns the lines of text that the self-tests have printed.
+    """
     bundle = Bundle.open(folder)
     kept = {GOLDEN, *(model.file for model in bundle.manifest.models.values())}
     contents = {name: content for name, content in bundle.contents.items() if name in kept}

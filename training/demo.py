@@ -39,7 +39,7 @@ _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 @dataclass(frozen=True)
 class Written:
-    """Keys struck together `at` beats from the beginning, for `beats` beats."""
+    """Keys that are struck together `at` beats after the beginning of the score, and that last `beats` beats."""
 
     at: float
     beats: float

@@ -1,4 +1,4 @@
-"""Shared parts of both fits: a feed that knows its epoch, checkpoints for resuming, TensorBoard, early stopping."""
+"""Parts that the fits of both models share: the feed of batches, and the callbacks of Keras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ Batch = tuple[Any, Any]
 
 
 class feed(keras.utils.PyDataset):  # noqa: N801 - read as a verb where it is used
-    """Yields batches by their number in the whole fit. A resumed fit therefore gets the same batches."""
+    """Gives Keras each batch by its number in the whole fit.
+
+    So a resumed fit gets the batches that would have come next.
+    """
 
     def __init__(self, at: Callable[[int], Batch], epoch_steps: int) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
@@ -25,7 +28,7 @@ class feed(keras.utils.PyDataset):  # noqa: N801 - read as a verb where it is us
         return self._at(self.epoch * self._steps + index)
 
     def follow(self, epoch: int, _: Any = None) -> None:
-        """Set the current epoch, also after a resume."""
+        """Set the number of the current epoch, also in a resumed fit."""
         self.epoch = epoch
 
 

@@ -19,7 +19,7 @@ FRAME_S = 0.01
 
 @dataclass(frozen=True)
 class Score:
-    """Shares 0..1 for one recording."""
+    """Scores of one recording, each from 0 to 1."""
 
     onset_50: float
     onset_30: float
@@ -31,11 +31,11 @@ class Score:
     """F1 with onsets at 50 ms and offsets within 20 % or 50 ms."""
     frame: float
     onset_150: float
-    """Onset F1 at 150 ms. Soft strokes of a real piano sound late; here they still count."""
+    """Onset F1 at 150 ms. With this limit, soft strokes of a real piano, which sound late, still count."""
 
 
 def score(found: Notes, wanted: Notes, seconds: float) -> Score:
-    """Return mir_eval's note figures and the F1 of 10 ms frames."""
+    """Compare the notes `found` with the labels `wanted` of a recording of this many `seconds`."""
     p, r, f50 = _onsets(found, wanted, 0.05)
     if len(found) and len(wanted):
         offset = mir_eval.transcription.precision_recall_f1_overlap(*_shape(wanted), *_shape(found))[2]
@@ -54,7 +54,7 @@ def score(found: Notes, wanted: Notes, seconds: float) -> Score:
 
 
 def matched(found: Notes, wanted: Notes, tolerance_s: float) -> list[tuple[int, int]]:
-    """Return pairs (index in wanted, index in found) of the largest matching by pitch and onset."""
+    """Match as many notes as possible by pitch and onset. Returns pairs (index in `wanted`, index in `found`)."""
     if not len(found) or not len(wanted):
         return []
     pairs: list[tuple[int, int]] = mir_eval.transcription.match_notes(

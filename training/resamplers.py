@@ -66,7 +66,10 @@ def ours(rate: int, spec: FeatureSpec) -> Callable[[Samples], list[Hop]]:
 
 
 def chunked(begin: Callable[[int, int], Stream], rate: int, spec: FeatureSpec) -> Callable[[Samples], list[Hop]]:
-    """Return a library's stream as hops, each with the second at which its last chunk arrived."""
+    """Return a function that resamples sound with a library's stream, chunk by chunk.
+
+    It returns hops, each with the time in seconds at which its last chunk arrived.
+    """
     stream = begin(rate, spec.sample_rate)
 
     def push(samples: Samples) -> list[Hop]:

@@ -38,17 +38,20 @@ TABLES = Path(device.clock.rhythm.__file__).with_name("rhythm.npz")
 
 METERS = ((2, 4), (3, 4), (4, 4), (6, 8))
 SMOOTHING = 2.0
-"""Number of onsets added to every row of a table. They are distributed like the sum of that row over all positions."""
+"""Number of invented onsets that are added to every row of counts, so that rare cases get a probability too.
+
+They are distributed like the sum of the row over all positions.
+"""
 OFF_GRID_STEPS = 0.2
 """Distance from the nearest step, in steps. An onset further away is an ornament or a triplet, and ends a line."""
 
 Counts = npt.NDArray[np.float64]
 Sounded = tuple[int, int, int, int, int]
-"""Step from the piece's first, position in the bar, top pitch, size class, chord class."""
+"""An onset: number of its step in the piece, position in the bar, top pitch, size class, chord class."""
 
 
 def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
-    """Yield lines of the right hand's onsets in `meter`. Another meter or an onset off the grid ends a line."""
+    """Yield the lines of a piece. A line is a run of right-hand onsets that are all in `meter` and on the grid."""
     steps, quarters = grid_of(piece)
     right = piece.of(HandLabel.RIGHT)
     if not len(right) or not len(quarters):
@@ -114,7 +117,7 @@ def tables(counts: tuple[Counts, Counts, Counts, Counts]) -> dict[str, npt.NDArr
 
 
 def _smoothed(counted: Counts) -> Counts:
-    """Turn rows (the last axis) into probabilities. `SMOOTHING` onsets are added to each, as in all positions."""
+    """Turn each row of counts (the last axis) into probabilities, after `SMOOTHING` onsets were added to it."""
     if counted.ndim == 1:
         return np.asarray((counted + SMOOTHING) / (counted + SMOOTHING).sum())
     together = counted.sum(axis=0, keepdims=True) + 1.0

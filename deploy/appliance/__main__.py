@@ -1,4 +1,7 @@
-"""`python3 -m appliance probe | apply FOLDER | remove FOLDER [--purge]`. The last two need root or --dry-run."""
+"""`python3 -m appliance probe | apply FOLDER | remove FOLDER [--purge]`.
+
+`apply` and `remove` need root or --dry-run.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ LOCK = Path("/run/lefthand-provision.lock")
 
 
 def main() -> int:
-    """Run one of the three commands. Returns 1 if it failed, after one sentence that says why."""
+    """Run the command on the command line. Returns 0, or 1 after printing one sentence on the reason of a failure."""
     parser = argparse.ArgumentParser(prog="appliance")
     commands = parser.add_subparsers(dest="command", required=True)
     asking = commands.add_parser("probe")

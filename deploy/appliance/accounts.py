@@ -1,4 +1,4 @@
-"""The account of the service, and the groups of the people who may flash."""
+"""Makes and removes the system account of the service, and the groups whose members may send bundles (flash)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from .places import STATE, USER
 
 
 def make(groups: list[str], operator: str, report: Report) -> None:
-    """Add the service's user and group. Add each of `groups` and put `operator`, who provisions, into it."""
+    """Add what is missing of the service's accounts on this machine.
+
+    These are the system user `USER` with a group of the same name, and its membership in the group audio. Each name in
+    `groups` becomes a system group, and the user `operator`, who runs the provisioning, becomes its member. (root needs
+    no membership.) `report` prints each change.
+    """
     if not _user(USER) and report.change(f"add the system user {USER}"):
         existing = ["--gid", USER] if _group(USER) else ["--user-group"]
         options = ["--system", *existing, "--no-create-home", "--home-dir", str(STATE), "--shell", "/usr/sbin/nologin"]
@@ -25,7 +30,7 @@ def make(groups: list[str], operator: str, report: Report) -> None:
 
 
 def remove(groups: list[str], user_too: bool, report: Report) -> None:
-    """Remove the groups, and with `user_too` the service's account."""
+    """Remove the `groups`. If `user_too` is true, also remove the service's user and its group."""
     for group in groups:
         if _group(group) and report.change(f"remove the group {group}"):
             run("groupdel", group)

@@ -1,4 +1,4 @@
-"""Applies the plan to the machine step by step. A step changes only the things that differ from the plan."""
+"""Applies the plan of provisioning to this machine. Each step changes only the things that differ from the plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .places import CURRENT, SOFTWARE, TRIAL, complete, current
 
 
 def apply(folder: Path, report: Report) -> None:
-    """Apply the plan in `folder`. Raises StepError if a step fails; the old software then continues to run."""
+    """Apply the plan in `folder`. Raises StepError if a step fails; the software that ran before then still runs."""
     plan = files.plan_in(folder)
     debian.install(plan["packages"], report)
     accounts.make(plan["groups"], plan["operator"], report)
@@ -27,7 +27,10 @@ def apply(folder: Path, report: Report) -> None:
 
 
 def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
-    """Switch to the environment of the plan. Switch back and raise StepError if it does not start."""
+    """Run the service from the environment that `plan` names.
+
+    If the service does not start, go back to the environment that ran before, and raise StepError.
+    """
     name, old = plan["release"], _proven()
     unproven = TRIAL.exists()
     files.remove_others(old, plan, report)
@@ -54,7 +57,10 @@ def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
 
 
 def _back(old: str, name: str, folder: Path, plan: dict[str, Any], report: Report) -> None:
-    """Go back to the environment `old` after `name` failed. Always raises StepError."""
+    """Run the service from the environment `old` again, because it did not start from the environment `name`.
+
+    Always raises StepError, which says whether `old` runs again.
+    """
     report.change(f"go back to {old}")
     new = software.plan_of(name) or plan
     link(CURRENT, str(SOFTWARE / old))
@@ -70,7 +76,10 @@ def _back(old: str, name: str, folder: Path, plan: dict[str, Any], report: Repor
 
 
 def _proven() -> str | None:
-    """Return the complete environment that ran last, to which a switch back is possible. None if there is none."""
+    """Return the name of the environment from which the service last became ready, or None.
+
+    None means that there is no such environment or that it is incomplete. A failed switch goes back to it.
+    """
     try:
         name: str | None = TRIAL.read_text().strip() or None
     except FileNotFoundError:
@@ -79,7 +88,7 @@ def _proven() -> str | None:
 
 
 def _others(*names: str) -> list[str]:
-    """Return the complete environments except `names`, the newest first."""
+    """Return the names of all complete environments except `names`, the newest first."""
     if not SOFTWARE.is_dir():
         return []
     places = [place for place in SOFTWARE.iterdir() if complete(place.name) and not place.is_symlink()]

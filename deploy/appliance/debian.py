@@ -12,7 +12,7 @@ LOCK_WAIT_S = 300
 
 
 def missing(packages: list[str]) -> list[str]:
-    """Return the packages that are not installed completely."""
+    """Return those of `packages` that are not installed, or only half installed."""
     asked = subprocess.run(
         ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages],
         capture_output=True,
@@ -24,7 +24,7 @@ def missing(packages: list[str]) -> list[str]:
 
 
 def install(packages: list[str], report: Report) -> None:
-    """Install missing packages. No network is needed if none is missing."""
+    """Install those of `packages` that are missing. If none is missing, no network is needed."""
     lacking = missing(packages)
     if not lacking or not report.change(f"install the Debian packages {', '.join(lacking)}"):
         return

@@ -1,4 +1,8 @@
-"""Installs the files that belong to an environment (units, rules, helpers), and the first version of the owner's."""
+"""Installs the files outside the environment's folder.
+
+The files of one kind belong to an environment and change with it: systemd units, rules and helper scripts. The files of
+the other kind belong to the owner of the box: settings and keys. They are written only once.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,8 @@ CHECKED_IN = Path("/run")
 def install(name: str, folder: Path, report: Report) -> bool:
     """Install the files of the environment `name`. Returns True if anything changed or would change.
 
-    They are copied from the environment. A dry run before the environment is made reads them from `folder` instead.
+    The files are copied from the environment's folder. In a dry run that folder may not exist yet; then they are read
+    from `folder`, to which the workstation sent them.
     """
     plan = plan_of(name) or plan_in(folder)
     source = SOFTWARE / name / FILES
@@ -48,7 +53,10 @@ def install(name: str, folder: Path, report: Report) -> bool:
 
 
 def settle_owners(plan: dict[str, Any], folder: Path, report: Report) -> None:
-    """Write first versions of settings and keys. The owner changes them later."""
+    """Write the owner's files that do not exist yet, and add the missing lines to the files of keys.
+
+    The owner may change these files later. `folder` is the folder to which the workstation sent them.
+    """
     for one in plan["first"]:
         target = Path(one["target"])
         if not target.exists() and report.change(f"write {target}"):
@@ -77,7 +85,7 @@ def remove(path: Path, report: Report) -> None:
 
 
 def plan_in(folder: Path) -> dict[str, Any]:
-    """Return the plan that was sent to `folder`."""
+    """Return the plan that the workstation sent to `folder`."""
     plan: dict[str, Any] = json.loads((folder / "plan.json").read_text())
     return plan
 
@@ -90,7 +98,10 @@ def _is(target: Path, data: bytes, mode: int) -> bool:
 
 
 def _checked(data: bytes, check: str | None, target: Path) -> None:
-    """Raise StepError if the command `check` rejects the file. A bad sudoers file would lock everyone out."""
+    """Raise StepError if the command `check` rejects a file with the content `data`.
+
+    The check is needed because a bad sudoers file would take the right to use sudo from everyone.
+    """
     if check is None:
         return
     trial = CHECKED_IN / f".{target.name}.lefthand-check"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 class StepError(Exception):
-    """A failed step. The text is a sentence for the person at the workstation."""
+    """A step of the work on this machine failed. The text is a sentence for the person at the workstation."""
 
 
 class Report:
-    """Prints each change, or with `dry` each change that would be made, and records it."""
+    """Prints and records each change. If `dry` is true, the changes are only printed and recorded, not made."""
 
     def __init__(self, dry: bool) -> None:
         self.dry = dry
@@ -26,7 +26,7 @@ class Report:
             print(text, flush=True)
 
     def change(self, what: str) -> bool:
-        """Report a change. Returns True if it has to be made, False in a dry run."""
+        """Print and record the change `what`. Returns True if the caller must make it, False in a dry run."""
         self.changes.append(what)
         self.say(f"  {'would ' if self.dry else ''}{what}")
         return not self.dry
@@ -56,7 +56,7 @@ def run(*command: str, timeout_s: float | None = None, settings: dict[str, str] 
 
 
 def _shown(command: tuple[str, ...]) -> str:
-    """Return the beginning of a command, short enough for a message."""
+    """Return the first words of a command as text that is short enough for an error message."""
     return " ".join(" ".join(command).split())[:100]
 
 
@@ -85,7 +85,7 @@ def sha256(path: Path) -> str:
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file atomically. It survives a power cut right afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # sudo ignores files with a dot in their name
+    # The temporary name has a dot, because sudo ignores files in sudoers.d with a dot in their name.
     part = path.with_name(f".{path.name}.lefthand-part")
     with part.open("wb") as file:
         os.fchmod(file.fileno(), mode)
@@ -107,7 +107,7 @@ def link(path: Path, target: str) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Write the names in `folder` to the card (fsync)."""
+    """Make sure that new and renamed files in `folder` survive a power cut (fsync of the folder)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

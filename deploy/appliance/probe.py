@@ -16,11 +16,11 @@ from .machine import sha256
 from .places import SOFTWARE, WHEELS, current
 
 STAGED = Path.home() / ".cache" / "lefthand" / "wheels"
-"""Folder in which wheels arrive. Wheels that arrived before a cut connection are not sent again."""
+"""Folder into which the workstation sends wheels. Wheels that are already here are not sent again."""
 
 
 def probe(packages: list[str]) -> str:
-    """Return JSON: the machine, the missing ones of `packages`, and the installed parts of this software."""
+    """Return facts as JSON: the machine, those of `packages` that are missing, and the installed parts of the box."""
     libc = platform.libc_ver()[1].split(".")
     found = {
         "arch": platform.machine(),

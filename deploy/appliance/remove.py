@@ -13,9 +13,10 @@ from .software import plan_of
 
 
 def remove(folder: Path, purge: bool, report: Report) -> None:
-    """Remove software, service, rules and the right to flash; with `purge` settings, keys, state and the account too.
+    """Remove the software, its service, its rules and the groups of the users who may flash.
 
-    The plans of the environments there, and the plan in `folder`, list everything that may exist.
+    If `purge` is true, also remove settings, keys, state and the service's account. The plans of all environments on
+    this machine, and the plan in `folder`, list everything that may have been installed.
     """
     plans = [*_plans(), files.plan_in(folder)]
     service.disable(_all(plans, "units"), report)
@@ -54,7 +55,7 @@ def _purge(owners: list[str], report: Report) -> None:
 
 
 def _plans() -> list[dict[str, Any]]:
-    """Return the plans of all environments. The plan of the running one comes first."""
+    """Return the plans of all environments. The plan of the environment that runs comes first."""
     names = [path.name for path in sorted(SOFTWARE.iterdir()) if path.is_dir()] if SOFTWARE.is_dir() else []
     names.sort(key=lambda name: name != current())
     return [plan for name in names if name != "current" and (plan := plan_of(name)) is not None]

@@ -9,17 +9,17 @@ from .machine import Report, run, succeeds
 from .places import UNIT
 
 POLL_S = 0.5
-"""Seconds between two looks at the service."""
+"""Seconds between two queries of the service's state."""
 HOLD_S = 3.0
-"""Seconds for which the same process must be ready before it counts as running."""
+"""Seconds for which one process of the service must stay ready before the start counts as a success."""
 CRASHES = 4
-"""Number of restarts before READY at which the start counts as failed."""
+"""The start counts as failed after this number of restarts without READY."""
 LAST_WORDS = 4
-"""Number of log lines in a message."""
+"""Number of the service's log lines that an error message quotes."""
 
 
 def reload_units() -> None:
-    """Make systemd and udev read changed files."""
+    """Make systemd and udev read their configuration files again."""
     run("systemctl", "daemon-reload")
     if succeeds("udevadm", "control", "--ping"):
         run("udevadm", "control", "--reload")
@@ -46,7 +46,10 @@ def is_ready() -> bool:
 
 
 def restarted(limit_s: float) -> str:
-    """Restart the service and wait up to `limit_s` seconds for READY. Returns "" on success, else the reason."""
+    """Restart the service and wait up to `limit_s` seconds for READY.
+
+    Returns "" on success, else the reason of the failure.
+    """
     before = _show()["InvocationID"]
     succeeds("systemctl", "reset-failed", UNIT)
     run("systemctl", "restart", "--no-block", UNIT)
@@ -74,7 +77,7 @@ def restarted(limit_s: float) -> str:
 
 
 def last_words() -> str:
-    """Return the service's last log lines, without systemd's own lines about it."""
+    """Return the last lines that the service itself logged. systemd's lines about the service are left out."""
     said = run("journalctl", f"_SYSTEMD_UNIT={UNIT}", "--no-pager", "--quiet", "--output=cat", f"--lines={LAST_WORDS}")
     return "; its last words:\n" + "\n".join(f"    {line}" for line in said.splitlines()) if said.strip() else ""
 

@@ -1,4 +1,7 @@
-"""Environments: each version has its own folder in /opt/lefthand. An incomplete one is built again."""
+"""Builds and removes environments. An environment is one version of the software in its own folder in /opt/lefthand.
+
+An environment whose build was interrupted is incomplete. It is removed and built again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from .places import COMPLETE, FILES, PLAN, SOFTWARE, USER, WHEELS, complete, cur
 KEPT = (WHEELS.name, "current", "trial")
 PIP = Path("/usr/share/python-wheels/pip-*.whl")
 CHECK_S = 600.0
-"""Seconds for the check of the models' golden outputs, on the slowest machine."""
+"""Longest time in seconds for the check of the models' outputs. The slowest machine needs less."""
 CHECK = """
 import pyaudio, rtmidi, soundfile, systemd.daemon, device.service.foreground
 from device.bundles.bundle import Bundle, default_bundle
@@ -25,7 +28,7 @@ print(*verify(Bundle.open(default_bundle()), slowest=float("inf")), sep="\\n")
 
 
 def plan_of(name: str) -> dict[str, Any] | None:
-    """Return the plan of the environment of that name, or None if it cannot be read."""
+    """Return the plan from which the environment `name` was built, or None if it cannot be read."""
     try:
         found: dict[str, Any] = json.loads((SOFTWARE / name / PLAN).read_text())
     except (OSError, ValueError):
@@ -34,7 +37,10 @@ def plan_of(name: str) -> dict[str, Any] | None:
 
 
 def build(plan: dict[str, Any], staged: Path, folder: Path, report: Report) -> None:
-    """Build the environment of `plan` from wheels in `staged` or in WHEELS. `folder` holds its other files.
+    """Build the environment that `plan` names, unless it is complete already.
+
+    The wheels are taken from WHEELS, or from `staged`, the folder into which they were sent. The other files are taken
+    from `folder`.
 
     Raises StepError if a wheel is missing or damaged, or if the new environment does not work.
     """
@@ -64,14 +70,14 @@ def build(plan: dict[str, Any], staged: Path, folder: Path, report: Report) -> N
 
 
 def prune(keep: set[str], report: Report) -> None:
-    """Remove all environments except `keep`, and the wheels that none of these uses."""
+    """Remove all environments except those named in `keep`. Remove the wheels that no kept environment uses."""
     if not SOFTWARE.is_dir():
         return
     for place in sorted(SOFTWARE.iterdir()):
         if place.name in (*KEPT, *keep) or place.is_symlink() or not place.is_dir():
             continue
         if report.change(f"remove {place}"):
-            # the mark of completeness goes first
+            # The mark goes first, so that an environment that is half removed does not count as complete.
             (place / COMPLETE).unlink(missing_ok=True)
             shutil.rmtree(place)
     used = {wheel["file"] for name in keep for wheel in (plan_of(name) or {"wheels": []})["wheels"]}
@@ -81,7 +87,10 @@ def prune(keep: set[str], report: Report) -> None:
 
 
 def _keep(file: str, digest: str, staged: Path) -> None:
-    """Copy the wheel `file` to WHEELS, where only root can write, and check its sum there."""
+    """Copy the wheel `file` from `staged` to WHEELS, where only root can write.
+
+    Raises StepError if the wheel is missing, or if the SHA-256 of the copy is not `digest`.
+    """
     kept = WHEELS / file
     if kept.is_file() and sha256(kept) == digest:
         return
@@ -106,7 +115,7 @@ def _pip() -> Path:
 
 
 def _check(place: Path) -> None:
-    """Check that the environment can run the software. If not, remove it and raise StepError."""
+    """Check that the environment in the folder `place` can run the software. If not, remove it and raise StepError."""
     python = str(place / "bin" / "python")
     try:
         run("runuser", "-u", USER, "--", python, "-I", "-c", CHECK, timeout_s=CHECK_S)

@@ -19,7 +19,7 @@ from export.conversion.requantise import requantise
 from export.conversion.rolls import Array, Pair, settled
 
 FEWEST_STEPS = 100
-"""Least number of calibration steps. Fewer do not show the range of a model's states."""
+"""Least number of steps for a calibration. Fewer steps do not show the range of a model's states."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,22 @@ class Converted:
 
     content: bytes
     requantised: list[str]
-    """The outputs of states that needed conversion to the scale of the state's input."""
+    """Names of the state outputs whose scale had to be converted: `export.conversion.requantise`."""
     memories: list[str]
-    """The states that are kept in floats."""
+    """Names of the states that are kept in floats: `export.conversion.memory`."""
     steps: int
     """Number of calibration steps that were used."""
     error: float
-    """Relative error of the outputs over these steps, with the converter's ranges."""
+    """Relative error of the outputs over the calibration steps, with the ranges that the converter chose."""
     fitted: float
-    """Relative error with fitted ranges: `export.conversion.ranges`."""
+    """The same error after `export.conversion.ranges` has fitted the ranges."""
 
 
 def convert(model: FloatModel, rolls: list[list[Pair]]) -> Converted:
-    """Return the model as int8, with int8 inputs, outputs and states. A GRU's memory stays in floats.
+    """Convert `model` to an int8 .tflite file with int8 inputs, outputs and states.
 
-    See `export.conversion.memory`. `rolls` are float roll-outs of the same model. Raises UserError if they cannot
-    calibrate it.
+    Only the memory of a GRU stays in floats (`export.conversion.memory`). `rolls` are roll-outs of the same float
+    model, from which the ranges are calibrated. Raises UserError if they are too short for that.
     """
     used = settled(rolls)
     pairs = [pair for roll in used for pair in roll]

@@ -18,7 +18,10 @@ class FloatModel:
     """A Keras step model with a fixed batch of 1. Its signature follows `device.bundles.tflite.StepModel`."""
 
     def __init__(self, model: keras.Model) -> None:
-        """Raises UserError if the names or shapes of the model break the contract."""
+        """Wrap `model`.
+
+        Raises UserError if the names or shapes of its inputs and outputs are not those of a step model.
+        """
         if keras.config.backend() != "tensorflow":
             raise UserError("Export runs on Keras' TensorFlow backend: set KERAS_BACKEND=tensorflow.")
         self.model = model
@@ -36,7 +39,10 @@ class FloatModel:
         self._call = tf.function(lambda given: model(given, training=False), autograph=False)
 
     def roll(self, steps: Roll) -> list[Pair]:
-        """Run one roll-out from zero states. Returns every step. Raises UserError if the inputs' names are wrong."""
+        """Run the model over consecutive steps, with all states zero at first.
+
+        Returns the inputs and outputs of every step. Raises UserError if the names of the inputs are wrong.
+        """
         states = {name: np.zeros(self.shapes[name], np.float32) for name in self.states}
         pairs = []
         for inputs in steps:

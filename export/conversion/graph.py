@@ -11,12 +11,15 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 
 def model_of(content: bytes) -> Any:
-    """Return the objects of the flatbuffer."""
+    """Parse the content of a .tflite file into objects (`schema.ModelT`), which can be changed."""
     return flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
 
 
 def content_of(model: Any) -> bytes:
-    """Return the objects as a file. Inputs and outputs are those of the signature; unused operators are removed."""
+    """Return the content of the .tflite file that holds `model`.
+
+    The graph's inputs and outputs become those of the signature. Operators that no output needs are removed.
+    """
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     graph.inputs = [entry.tensorIndex for entry in signature.inputs]
     graph.outputs = list(dict.fromkeys(entry.tensorIndex for entry in signature.outputs))
@@ -36,7 +39,10 @@ def code_of(model: Any, operator: Any) -> int:
 
 
 def constant(model: Any, index: int) -> float | None:
-    """Return the value of an int8 tensor with one constant number, to two digits. None for any other tensor."""
+    """Return the real value of tensor `index` to two digits, if it is an int8 tensor with one constant number.
+
+    Returns None for any other tensor.
+    """
     tensor = model.subgraphs[0].tensors[index]
     data, scale = model.buffers[tensor.buffer].data, tensor.quantization
     if tensor.type != schema.TensorType.INT8 or data is None or len(data) != 1:
@@ -46,9 +52,9 @@ def constant(model: Any, index: int) -> float | None:
 
 
 def tensor_like(graph: Any, index: int, name: str, quantisation: Any) -> int:
-    """Add a tensor with the shape of tensor `index`: int8 with `quantisation`, float32 if that is None.
+    """Add a tensor with the shape of tensor `index` to the graph. Returns the index of the added tensor.
 
-    Returns the index of the new tensor.
+    It is int8 with this `quantisation`, or float32 if `quantisation` is None.
     """
     tensor = copy.deepcopy(graph.tensors[index])
     tensor.name = tensor.name + name.encode()
@@ -60,7 +66,10 @@ def tensor_like(graph: Any, index: int, name: str, quantisation: Any) -> int:
 
 
 def operator(model: Any, code: int, version: int, inputs: list[int], output: int, options: Any = None) -> Any:
-    """Make an operator that is not in the graph yet. `options` is a `schema.*OptionsT` if it has any."""
+    """Return a new operator, which the caller must put into the graph.
+
+    `inputs` and `output` are tensor indices. `options` is the `schema.*OptionsT` of this kind of operator, or None.
+    """
     made = schema.OperatorT()
     made.opcodeIndex = _opcode(model, code, version)
     made.inputs, made.outputs = inputs, [output]
@@ -71,7 +80,10 @@ def operator(model: Any, code: int, version: int, inputs: list[int], output: int
 
 
 def _opcode(model: Any, builtin: int, version: int) -> int:
-    """Return the index of an operator's code in the model, in this version or a later one. Adds it if missing."""
+    """Return the index of an operator's code in the model, in this version or a later one.
+
+    Adds the code if it is missing.
+    """
     for i, code in enumerate(model.operatorCodes):
         if code.builtinCode == builtin:
             code.version = max(code.version, version)

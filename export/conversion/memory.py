@@ -1,8 +1,9 @@
-"""Keeps a GRU's memory in floats between the steps of a model that is int8 otherwise.
+"""Keeps the memory of a GRU in floats, while the rest of the model is int8.
 
-If an update gate is near 1, a step moves the memory by less than half of an int8 unit. Rounding would undo the move
-every time. So the update z h + (1 - z) n is computed in floats. The copy that enters products is rounded, because
-rounding errors do not accumulate there.
+The next memory of a GRU is z h + (1 - z) n, with memory h, update gate z and candidate n. If z is near 1, a step
+changes the memory by less than half of an int8 unit, and rounding to int8 would undo every such change. So the next
+memory is computed and kept in floats. Matrix products read a copy that is rounded to int8, because that error does not
+accumulate over the steps.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ FROM_INT8 = 2
 
 
 def in_floats(content: bytes) -> tuple[bytes, list[str]]:
-    """Keep the memories of a .tflite step model in floats. Returns the model and the names of these states.
+    """Change the .tflite step model `content` so that its memories are floats. Returns the file and their state names.
 
-    A memory is a state with the next value z h + (1 - z) n, where z is the output of a sigmoid.
+    A state h counts as a memory if its next value is z h + (1 - z) n, where z is the output of a sigmoid.
     """
     model = model_of(content)
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
@@ -43,7 +44,11 @@ def in_floats(content: bytes) -> tuple[bytes, list[str]]:
 
 
 def _update(model: Any, made_by: dict[int, Any], state: int, after: int) -> tuple[int, int] | None:
-    """Return the sigmoid's argument and the candidate n if `after` is z h + (1 - z) n, else None."""
+    """Find out whether the tensor `after` is z h + (1 - z) n, where h is the tensor `state` and z is a sigmoid.
+
+    If so, returns the tensor indices of the sigmoid's argument and of n, else None. `made_by` maps each tensor to the
+    operator that computes it.
+    """
 
     def parts(tensor: int, code: int) -> list[int]:
         op = made_by.get(tensor)
@@ -59,7 +64,11 @@ def _update(model: Any, made_by: dict[int, Any], state: int, after: int) -> tupl
 
 
 def _free(model: Any, before: Any, after: Any, argument: int, candidate: int) -> None:
-    """Compute the update in floats, as n + z (h - n). Rounded copies of h and of the next h enter products."""
+    """Change the graph so that one memory h is updated in floats, as n + z (h - n).
+
+    `before` and `after` are the signature's entries of h and of the next h. `argument` and `candidate` are the tensors
+    that `_update` has found. All other operators read int8 copies of h and of the next h.
+    """
     graph = model.subgraphs[0]
     rounded_before, rounded_after = int(before.tensorIndex), int(after.tensorIndex)
     steps: list[Any] = []

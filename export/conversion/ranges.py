@@ -1,9 +1,10 @@
-"""Fits the ranges of an int8 model's inner tensors.
+"""Fits the ranges of the inner tensors of an int8 model.
 
-The converter gives a tensor the range from its least to its greatest value in the calibration. But a gate with input
-15 is as open as one with input 7, and a range for one loud chord makes the resolution of all other steps coarser. So
-each range is narrowed as long as the outputs of whole roll-outs come nearer to those of the float model. Values beyond
-the range are clipped.
+An int8 tensor divides its range into 256 values, so a wide range is a coarse one. The converter gives each tensor the
+range from its least to its greatest value in the calibration. This is often too wide: one loud chord widens the range
+for all other steps, and a sigmoid has almost the same output for input 15 as for input 7. So each range is narrowed
+step by step, as long as this brings the int8 model's outputs nearer to the float model's. Values beyond the narrowed
+range are clipped.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from export.conversion.graph import code_of, content_of, model_of
 from export.conversion.rolls import Pair
 
 NARROWER = 0.8
-"""Factor of a tensor's range in one step of the search."""
+"""Factor by which one step of the search multiplies the range of a tensor."""
 GAIN = 0.998
-"""A step is kept if the error falls below this share of the error before. A smaller gain can be chance."""
+"""A narrower range is kept if the error with it is below this share of the error before.
+
+A smaller gain can be chance.
+"""
 _OP = schema.BuiltinOperator
 _MOVES = {
     *(_OP.RESHAPE, _OP.SQUEEZE, _OP.EXPAND_DIMS, _OP.TRANSPOSE, _OP.PAD, _OP.GATHER),
@@ -34,13 +38,13 @@ _MOVES = {
 _FIXED = {_OP.LOGISTIC, _OP.TANH, _OP.SOFTMAX, _OP.QUANTIZE}
 """Operators whose output has a fixed scale."""
 _PRODUCTS = {_OP.CONV_2D, _OP.FULLY_CONNECTED}
-"""Operators with a bias in units of input times weight."""
+"""Operators with a bias. The scale of the bias is the scale of the input times the scale of the weight."""
 
 
 def narrowed(content: bytes, rolls: list[list[Pair]]) -> tuple[bytes, float, float]:
-    """Return a .tflite step model with fitted ranges, and its error over the float `rolls` before and after.
+    """Fit the ranges of the .tflite step model `content`. Returns the new file, the error before and the error after.
 
-    The error is the mean over the outputs of their relative L2 error. Each model runs on its own states.
+    `rolls` are roll-outs of the float model. `error_of` computes the error.
     """
     first = least = error_of(content, rolls)
     free = groups(model_of(content))
@@ -56,7 +60,12 @@ def narrowed(content: bytes, rolls: list[list[Pair]]) -> tuple[bytes, float, flo
 
 
 def error_of(content: bytes, rolls: list[list[Pair]]) -> float:
-    """Return the mean relative error of the int8 outputs beside the float model's."""
+    """Return how far the outputs of the int8 model `content` are from those of the float model.
+
+    `rolls` hold the inputs and the outputs of the float model. The int8 model runs over the same inputs and keeps its
+    own states. The relative L2 error of each output is computed over all steps. The result is the mean over the
+    outputs.
+    """
     step_model = StepModel(content)
     gave: dict[str, list[Any]] = {}
     wanted: dict[str, list[Any]] = {}
@@ -71,7 +80,12 @@ def error_of(content: bytes, rolls: list[list[Pair]]) -> float:
 
 
 def groups(model: Any) -> list[list[int]]:
-    """Return groups of tensors with a free range, in order of computation. A group shares one scale."""
+    """Return the groups of int8 tensors whose range can be changed. Each group is a list of tensor indices.
+
+    All tensors of a group must have the same scale, because the operators between them only move numbers, or because
+    they are the input and the output of one state. Tensors with a fixed scale are in no group. The groups are in the
+    order in which the model computes them.
+    """
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     leader = list(range(len(graph.tensors)))
 
@@ -106,7 +120,10 @@ def groups(model: Any) -> list[list[int]]:
 
 
 def scaled(content: bytes, tensors: list[int], factor: float) -> bytes:
-    """Multiply the scale of `tensors` by `factor`, and the scale of the biases that depend on it. Returns the file."""
+    """Multiply the scales of `tensors` (indices) by `factor`. Returns the changed .tflite file.
+
+    The scale of a bias depends on the scale of its operator's input, so it is multiplied too.
+    """
     model = model_of(content)
     graph = model.subgraphs[0]
     for i in tensors:

@@ -1,7 +1,8 @@
-"""Converts the output of a state to the scale of its input if the two differ.
+"""Gives the output of a state the same int8 scale as its input.
 
-If a state's value also enters a concatenation, the converter may widen the scale of its output to that of its
-neighbours. The input keeps its own scale. A QUANTIZE operator after that output, added to the file, converts it back.
+A step model returns the next value of each state as an output and takes it as an input at the next step, so both need
+the same scale. But if the next value also enters a concatenation, the converter may give the output the wider scale of
+the other parts. This module then adds a QUANTIZE operator to the file, which converts the output to the input's scale.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ FROM_INT8 = 2
 
 
 def requantise(content: bytes) -> tuple[bytes, list[str]]:
-    """Give every `next_*` the quantisation of its `state_*`. Returns the file and the names that were changed."""
+    """Give every output `next_*` the quantisation of the input `state_*`.
+
+    Returns the file and the changed outputs' names.
+    """
     model = model_of(content)
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     index_in = {entry.name.decode(): entry.tensorIndex for entry in signature.inputs}
@@ -45,7 +49,7 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _append(model: Any, graph: Any, source: int, quantisation: Any) -> int:
-    """Add QUANTIZE after the output `source`. Returns the tensor that replaces it as output."""
+    """Add a QUANTIZE operator that converts the tensor `source` to `quantisation`. Returns the index of its output."""
     target = tensor_like(graph, source, "_requantised", quantisation)
     quantize = schema.BuiltinOperator.QUANTIZE
     graph.operators.append(operator(model, quantize, FROM_INT8, [source], target, schema.QuantizeOptionsT()))

@@ -1,4 +1,7 @@
-"""Roll-outs hold the inputs and outputs of a step model, step by step. They are cut to calibrate a converter."""
+"""Roll-outs, and their preparation for the calibration of a converter.
+
+A roll-out is a run of a step model over consecutive steps, from states of zero.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,24 @@ Array: TypeAlias = NDArray[np.float32]
 Inputs: TypeAlias = Mapping[str, Array]
 """One step's inputs without the states, with or without the batch axis of 1."""
 Roll: TypeAlias = Iterable[Inputs]
-"""Consecutive steps from zero states."""
+"""Inputs of consecutive steps. The model's states are zero before the first one."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One step: all inputs (`given`) and all outputs (`gave`), with states and with the batch axis."""
+    """One step of a model: its inputs `given` and its outputs `gave`, by name, with states and with the batch axis."""
 
     given: dict[str, Array]
     gave: dict[str, Array]
 
 
 def settled(rolls: list[list[Pair]]) -> list[list[Pair]]:
-    """Remove last steps whose next state lies beyond the range of all input states. Returns the roll-outs.
+    """Shorten the roll-outs so that the states have the same range as inputs and as outputs. Returns the roll-outs.
 
-    The converter takes the range of a state from its inputs and the range of the next state from its outputs. Both get
-    the same scale only if their ranges are the same. Raises UserError if nothing is left.
+    The converter takes the range of a state's input from the inputs, and the range of its output from the outputs. Both
+    get the same scale only if the two ranges are equal. The output of one step is the input of the next, so only the
+    last step of a roll-out can break this. It is removed if its next state lies outside the range of the inputs. Raises
+    UserError if nothing is left.
     """
     rolls = [list(roll) for roll in rolls if roll]
     while True:

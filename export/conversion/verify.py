@@ -1,4 +1,7 @@
-"""Compares the exported file with the float model, step by step, in every runtime. Each runs on its own states."""
+"""Compares the exported int8 model with the float model, step by step, in every runtime of TFLite.
+
+The two models get the same inputs, but each uses its own states, so errors can accumulate as on the device.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ if TYPE_CHECKING:
 
 Thresholds: TypeAlias = float | tuple[float, ...]
 FEWEST_STEPS = 300
-"""Least number of steps of a comparison. Fewer do not show a drift."""
+"""Least number of steps of a comparison. With fewer steps, an error that grows slowly would stay hidden."""
 FEWEST_YESES = 300
-"""Least number of yeses for a check of their share. A share of fewer values is chance."""
+"""`Tolerance.yes` is checked only if at least this many values are a yes (reach the threshold). Fewer show chance."""
 RUNTIMES: tuple[RuntimeName, ...] = ("litert", "tflite")
 
 
@@ -29,16 +32,20 @@ class Tolerance:
     """Largest allowed difference between an int8 model and its float model over a whole roll-out."""
 
     error: float = 0.15
-    """Largest relative error of an output, L2 over all steps."""
+    """Largest allowed relative L2 error of an output over all steps."""
     decisions: float = 0.99
-    """Least share of values on the same side of the output's threshold."""
+    """Least share of values that are on the same side of the output's threshold in both models."""
     yes: float = 0.8
-    """Least share of the values with a yes of both models among those with a yes of either.
+    """A yes is a value that reaches its threshold. Of the values that are a yes in at least one of the two models, at
+    least this share must be a yes in both.
 
     Most values are a clear no, so `decisions` alone looks too good.
     """
     drift: float = 2.0
-    """Largest ratio of the last third's error to the first third's, or to a quarter of `error` if that is larger."""
+    """Largest ratio of two errors: the error in the last third of the steps, divided by the error in the first third.
+
+    If the error in the first third is below a quarter of `error`, it is divided by that quarter.
+    """
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Agreement:
     decisions: float
     yes: float
     yeses: int
-    """Number of values with a yes of the float model or of this one."""
+    """Number of values that reach the threshold in the float model or in the int8 model."""
     first_third: float
     last_third: float
 
@@ -71,10 +78,10 @@ def compare(
     thresholds: Mapping[str, Thresholds] | None = None,
     runtimes: tuple[RuntimeName, ...] = RUNTIMES,
 ) -> list[Agreement]:
-    """Compare `content` with the float `rolls` (each from zero states) for every runtime and output.
+    """Compare the .tflite file `content` with `rolls`, roll-outs of the float `model`, for every runtime and output.
 
-    `thresholds` holds, by output, one number or one for each place on its last axis. The default is 0.5. Raises
-    UserError for too few steps or values that are not finite.
+    `thresholds` maps an output to its threshold: one number, or one for each place on its last axis. An output that is
+    not named has 0.5. Raises UserError if there are too few steps, or if values are not finite.
     """
     steps = sum(len(roll) for roll in rolls)
     if steps < FEWEST_STEPS:
@@ -93,7 +100,7 @@ def compare(
 
 
 def check(agreements: list[Agreement], tolerance: Tolerance) -> None:
-    """Raise UserError for the first agreement that is out of tolerance."""
+    """Raise UserError if a model differs by more than `tolerance`. The error names the first such output."""
     for a in agreements:
         floor = tolerance.error / 4
         if not a.error <= tolerance.error:
@@ -118,7 +125,7 @@ def agreement_of(
     scale = float(np.sqrt(np.mean(np.concatenate(wanted).astype(np.float64) ** 2)))
 
     def part(first: float, last: float) -> float:
-        # relative to the level of the whole, because the level of a rest is nearly zero
+        # The error is divided by the level of all steps, because the level of a third with rests only is nearly zero.
         apart = [g - w for g, w in zip(gave, wanted, strict=True)]
         cut = np.concatenate([a[int(first * len(a)) : int(last * len(a))] for a in apart]).astype(np.float64)
         return float(np.sqrt(np.mean(cut**2))) / max(scale, 1e-9)

@@ -1,7 +1,8 @@
-"""The accompanist's training data: for each step, the known right hand as input and the left hand as target.
+"""Makes the training data of the accompanist from pieces.
 
-The device's own `Listener` and `encode` process each piece. Its notes get the errors of a player and a transcriber:
-late, uneven, missed and false notes.
+For each step of the grid, the input is the right hand as far as the device knows it then, and the target is the left
+hand. The device's own `Listener` and `encode` compute the input. The notes first get the errors of a player and of a
+transcriber: late, uneven, missed and false notes.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 
 GAP_STEPS = 1
 LATEST_S = 0.07
-"""Longest latency in seconds. No deployed transcriber decides later than this after an onset."""
+"""Longest time in seconds from an onset to its report. No transcriber on a device needs longer."""
 SCORE_TEMPO = (60.0, 132.0)
-"""Range of tempi for scores, in quarters per minute. The tempo is drawn uniformly."""
+"""Lowest and highest tempo at which a score is played, in quarters per minute. Each piece gets a random tempo."""
 BEAT_STEPS = 4
 JUMPS = 0.15
-"""Share of pieces that change key at a random place."""
+"""Share of the pieces that are transposed from a random place on, so that they change key there."""
 
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
 class HearingErrors:
-    """Errors in the heard right hand: seconds of latency and jitter, shares of missed and of false notes."""
+    """Errors in the heard right hand: latency and jitter in seconds, shares of missed and of false notes."""
 
     latency_s: float = 0.0
     jitter_s: float = 0.0
@@ -45,7 +46,7 @@ class HearingErrors:
 
     @classmethod
     def draw(cls, rng: Rng) -> HearingErrors:
-        """Draw errors: one third of the draws are for a keyboard (MIDI), two thirds for a microphone."""
+        """Return random errors. With probability 1/3 they are those of a MIDI keyboard, else those of a microphone."""
         jitter_s = float(rng.uniform(0.0, 0.02))
         if rng.random() < 1 / 3:
             return cls(0.0, jitter_s)
@@ -56,16 +57,16 @@ class HearingErrors:
 
 @dataclass(frozen=True)
 class Targets:
-    """The actions of the left hand on T steps."""
+    """The targets of the net: the left hand on T steps."""
 
     sounding: npt.NDArray[np.uint8]
     """[T, 12] 1 if a pitch class sounds, else 0."""
     ahead: npt.NDArray[np.uint8]
     """[T, 12] number of the next `BEAT_STEPS` steps in which a pitch class sounds, 0..4."""
     bass: npt.NDArray[np.uint8]
-    """[T] pitch class of the lowest sounding key, 12 for silence."""
+    """[T] pitch class of the lowest sounding key, or 12 if no key sounds."""
     strike: npt.NDArray[np.uint8]
-    """[T, 3] 1 if the bass is struck, if a key above it is struck, if two or more keys above it are struck."""
+    """[T, 3] 1 or 0 each: the bass is struck, a key above it is struck, at least two keys above it are struck."""
 
 
 def grid_of(piece: Piece, tempo: float = 96.0) -> tuple[list[Step], npt.NDArray[np.float64]]:
@@ -73,7 +74,8 @@ def grid_of(piece: Piece, tempo: float = 96.0) -> tuple[list[Step], npt.NDArray[
 
     A short first bar is a pickup. 12/8 and 3/8 are played as 6/8, and 2/2 as 4/4: see `Meter.played`.
 
-    Seconds come from the performance. For a score they come from `tempo` (quarters per minute).
+    The times of the steps in seconds are those of the performance. A score has none, so it is played at `tempo`
+    (quarters per minute).
     """
     end = float((piece.notes["onset"] + piece.notes["duration"]).max()) if len(piece.notes) else 0.0
     starts = [float(q) for q in piece.downbeats]
@@ -107,7 +109,10 @@ def meter_at(piece: Piece, quarter: float) -> Meter:
 
 
 def seconds_of(piece: Piece, quarters: npt.NDArray[np.float64], tempo: float) -> npt.NDArray[np.float64]:
-    """Return the times of quarters in seconds. The last tempo of a performance continues after its last beat."""
+    """Return the times in seconds of the positions `quarters`.
+
+    After the last beat of a performance, its last tempo continues. A score is played at `tempo`.
+    """
     if piece.beat_s is None:
         return quarters * 60.0 / tempo
     last = len(piece.beat_s) - 1
@@ -116,7 +121,7 @@ def seconds_of(piece: Piece, quarters: npt.NDArray[np.float64], tempo: float) ->
 
 
 def heard(piece: Piece, right: Notes, tempo: float, manner: HearingErrors, rng: Rng) -> list[Note | NoteEnded]:
-    """Return the right hand's events with the errors `manner`, sorted by `decided_s`."""
+    """Return the notes `right` as events that a device with the errors `manner` would report, sorted by `decided_s`."""
     events: list[Note | NoteEnded] = []
     onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
     offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
@@ -143,7 +148,7 @@ def heard(piece: Piece, right: Notes, tempo: float, manner: HearingErrors, rng: 
 
 
 def listen(steps: Iterable[Step], events: list[Note | NoteEnded], gap_steps: int = GAP_STEPS) -> Known:
-    """Return the state of the device's listener at each step."""
+    """Return the state of the device's listener at each of `steps`, after it has received the `events` up to then."""
     listener = Listener()
     for event in events:
         listener.hear(event) if isinstance(event, Note) else listener.end(event)
@@ -151,7 +156,7 @@ def listen(steps: Iterable[Step], events: list[Note | NoteEnded], gap_steps: int
 
 
 def targets_of(quarters: npt.NDArray[np.float64], left: Notes) -> Targets:
-    """Return the left hand on a grid with steps that begin at `quarters`."""
+    """Return the targets for the notes `left`, on a grid whose steps begin at the positions `quarters`."""
     steps = len(quarters)
     keys = np.zeros((steps, 128), bool)
     struck = np.zeros((steps, 128), bool)
@@ -180,7 +185,11 @@ def targets_of(quarters: npt.NDArray[np.float64], left: Notes) -> Targets:
 
 
 def right_hands(piece: Piece, rng: Rng) -> Notes:
-    """Return the right hand's notes: its staff, sometimes a song's voice, sometimes all notes but the left hand's."""
+    """Return the notes of a piece that serve as the right hand.
+
+    The choice is random: usually the right hand's staff, sometimes the voice of a song, sometimes all notes except the
+    left hand's.
+    """
     if piece.corpus == "lieder":
         voice = piece.of(HandLabel.VOICE)
         return voice if len(voice) and rng.random() < 0.4 else piece.of(HandLabel.RIGHT)
@@ -200,7 +209,7 @@ class Sequence:
 
 
 def jump(right: Notes, left: Notes, rng: Rng) -> tuple[Notes, Notes]:
-    """Transpose both hands from a random quarter on. The net must learn to follow a player who changes key."""
+    """Return both hands, transposed from a random quarter on. So the net learns to follow a player who changes key."""
     where = rng.uniform(right["onset"][0], right["onset"][-1])
     by = int(rng.integers(1, 12))
     moved = []
@@ -213,7 +222,11 @@ def jump(right: Notes, left: Notes, rng: Rng) -> tuple[Notes, Notes]:
 
 
 def sequence_of(piece: Piece, rng: Rng, manner: HearingErrors | None = None) -> Sequence | None:
-    """Return one hearing of a piece, or None if a hand has fewer than 16 notes or the piece has fewer than 64 steps."""
+    """Return the inputs and targets of a piece that the device has heard once, with random errors.
+
+    `manner` sets the errors, or they are random. Returns None if a hand has fewer than 16 notes, or if the piece has
+    fewer than 64 steps.
+    """
     right, left = right_hands(piece, rng), piece.of(HandLabel.LEFT)
     tempo = float(rng.uniform(*SCORE_TEMPO))
     steps, quarters = grid_of(piece, tempo)
@@ -227,7 +240,9 @@ def sequence_of(piece: Piece, rng: Rng, manner: HearingErrors | None = None) -> 
 
 
 def sequences(cache: Path, corpora: Iterable[str], split: str, hearings: int, seed: int) -> Iterator[Sequence]:
-    """Yield all pieces of a split, each heard `hearings` times. `cache` stores one file per corpus and hearing.
+    """Yield the sequences of all pieces of a split. Each piece gives `hearings` sequences with different random errors.
+
+    They are stored in `cache`, in one file for each corpus and hearing.
 
     Raises UserError if the pieces are not prepared.
     """

@@ -1,4 +1,7 @@
-"""Fits the accompanist: random stretches of pieces, AdamW with a cosine schedule, best and last checkpoint."""
+"""Fits the accompanist on random stretches of pieces, with AdamW and a cosine schedule of the learning rate.
+
+The best and the last weights are stored.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import numpy.typing as npt
 from training.accompanist.data import GAP_STEPS, Sequence, sequences
 
 STRETCH = 192
-"""Steps of a training example. 192 steps are 48 beats, which is long enough to establish a key."""
+"""Number of steps in a training example. 192 steps are 48 beats, which is long enough to establish a key."""
 FROM_START = 0.15
 """Share of examples that begin at the start of the piece."""
 UNHEARD = 0.1
@@ -52,7 +55,10 @@ def heard_lately(x: Array) -> npt.NDArray[np.bool_]:
 
 @dataclass
 class Stretches:
-    """Draws random stretches. Longer pieces are drawn more often. The same (seed, step) gives the same batch."""
+    """Returns batches of random stretches.
+
+    Longer pieces are chosen more often. A batch depends only on (seed, step).
+    """
 
     pieces: list[Sequence]
     batch: int
@@ -155,7 +161,7 @@ def accompany(
 
 
 def load_net(folder: Path, which: str = "best") -> Any:
-    """Return the fitted `AccompanistNet` from the folder of a fit."""
+    """Return the `AccompanistNet` of the fit in `folder`, with the weights `which`: "best" or "last"."""
     from training.accompanist.net import AccompanistNet, sequence_model
 
     options = json.loads((folder / "config.json").read_text())["net"]

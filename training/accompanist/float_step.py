@@ -1,4 +1,4 @@
-"""A fitted accompanist in floats with the device's step interface. The exported file is compared with it."""
+"""Runs a fitted accompanist in floats with the same interface as the exported model on the device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ Array = npt.NDArray[np.float32]
 
 
 class FloatStep:
-    """Has the interface of `StepModel` for an `AccompanistNet` that is not exported. Computes in numpy."""
+    """An `AccompanistNet` with the interface of `StepModel`, so that it runs without an export.
+
+    It computes in numpy.
+    """
 
     def __init__(self, net: Any) -> None:
         def plain(tensors: Any) -> list[Array]:
@@ -38,7 +41,10 @@ class FloatStep:
         self.state = np.zeros(self._size, np.float32)
 
     def step(self, **inputs: Array) -> dict[str, Array]:
-        """x [INPUT_SIZE] or [1, INPUT_SIZE] -> y_chord [12], y_ahead [12], y_bass [13], y_strike [3]."""
+        """Run one step. The input is `x` [INPUT_SIZE] or [1, INPUT_SIZE].
+
+        Returns the outputs y_chord [12], y_ahead [12], y_bass [13] and y_strike [3].
+        """
         x = np.asarray(inputs["x"], np.float32).reshape(-1)
         n = self._size
         kernel, bias, state_kernel, state_bias = self._gru

@@ -1,8 +1,9 @@
 """The accompanist's net: a GRU that predicts the left hand from the right hand, step by step.
 
-The weights are tied over the twelve transpositions. The weight between two pitch classes depends on their interval
-only, so the net knows in all keys what it has learnt in one (a group convolution over Z/12: Cohen and Welling, 2016).
-The tied weights are expanded to dense matrices. The device computes matrix products, sigmoid, tanh and relu only.
+The weights are tied over the twelve transpositions: the weight between two pitch classes depends only on their
+interval. So the net uses in every key the rules that it has learnt in one (a group convolution over Z/12: Cohen and
+Welling, 2016). For the device, the tied weights are expanded to dense matrices. It then computes only matrix products,
+sigmoid, tanh and relu.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS
 
 Tensor = Any
 Size = tuple[int, int]
-"""Number of channels with a value for each of the 12 pitch classes, and number of channels with a single value."""
+"""Size of a layer: number of channels with 12 values (one per pitch class), number of channels with one value."""
 
 INPUT: Size = (len(PITCH_CHANNELS), len(GLOBAL_NAMES))
 OUTPUT: Size = (3, 4)
-"""Pitch-class channels: chord, chord ahead, bass. Single channels: no bass, and the three strikes."""
+"""Size of the output. The channels of 12 values are chord, chord ahead and bass.
+
+The channels of one value are "no bass" and the three strikes.
+"""
 HEADS = ("chord", "ahead", "bass", "strike")
 
 _INTERVAL = (np.arange(12)[None, :] - np.arange(12)[:, None]) % 12
@@ -110,7 +114,10 @@ class TiedGru(keras.layers.Layer):
         return new + update * (state - new)
 
     def call(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, T, width] and the state before it -> states after every step [B, T, width], and the last state."""
+        """Run over x [B, T, width] from `state`.
+
+        Returns the states after all steps [B, T, width], and the last state.
+        """
         kernel, bias, state_kernel, state_bias = self.matrices()
         projected = ops.matmul(x, kernel) + bias
         if x.shape[1] == 1:
@@ -127,9 +134,10 @@ class TiedGru(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lefthand")
 class AccompanistNet(keras.Model):
-    """x [B, T, INPUT_SIZE] -> chord, ahead, bass, strike, each [B, T, ...], from a zero state.
+    """The net. It maps x [B, T, INPUT_SIZE] to the heads chord, ahead, bass and strike, each [B, T, ...].
 
-    `advance` does the same from a given state and also returns the last state. A single step has T = 1.
+    A call begins with a state of zeros. `advance` begins with a given state and also returns the last state. To run one
+    step, call it with T = 1.
     """
 
     def __init__(
@@ -158,7 +166,10 @@ class AccompanistNet(keras.Model):
         return width(self.size)
 
     def advance(self, x: Tensor, state: Tensor, training: bool = False) -> tuple[dict[str, Tensor], Tensor]:
-        """x [B, T, INPUT_SIZE] and state [B, state_size] -> outputs by head, and the state after the last step."""
+        """Run over x [B, T, INPUT_SIZE] from `state` [B, state_size].
+
+        Returns the outputs by head, and the last state.
+        """
         embedded = self.drop(ops.relu(self.embed(x)), training=training)
         states, last = self.gru(embedded, state)
         mixed = self.drop(ops.relu(self.mix(states)), training=training)
@@ -195,14 +206,18 @@ def loss(true: Tensor, predicted: Tensor) -> Tensor:
 
 
 def sequence_model(net: AccompanistNet, steps: int) -> keras.Model:
-    """Return the net for a fit: x [B, steps, INPUT_SIZE] -> its heads side by side [B, steps, 40]."""
+    """Return the model for a fit. It maps x [B, steps, INPUT_SIZE] to the heads, concatenated to [B, steps, 40]."""
     x = keras.Input((steps, INPUT_SIZE), name="x")
     outputs = net(x)
     return keras.Model(x, keras.layers.Concatenate(axis=-1)([outputs[name] for name in HEADS]))
 
 
 def step_model(net: AccompanistNet) -> keras.Model:
-    """Return the net as a step: x [1, INPUT_SIZE], state_gru [1, S] -> y_chord, y_ahead, y_bass, y_strike, next_gru."""
+    """Return the model of one step, for the export.
+
+    The inputs are x [1, INPUT_SIZE] and state_gru [1, S]. The outputs are y_chord, y_ahead, y_bass, y_strike and
+    next_gru, which is the next state.
+    """
     x = keras.Input((INPUT_SIZE,), batch_size=1, name="x")
     state = keras.Input((net.state_size,), batch_size=1, name="state_gru")
     return keras.Model({"x": x, "state_gru": state}, _Step(net, name="step")({"x": x, "state_gru": state}))

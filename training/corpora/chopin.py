@@ -38,7 +38,10 @@ SONGS_COMPOSER = "Chopin,_Frédéric"
 """OpenScore Lieder holds op. 74 too, under this composer. The shared name puts both copies into one split."""
 
 SEPARATE_072 = {"marche": "002", "001": "003", "002": "004", "003": "005"}
-"""Op. 72's march and écossaises were also printed separately. Maps their own numbers to those in the full edition."""
+"""Op.
+
+72's march and écossaises were also printed separately. This dict maps their numbers to those in the full edition.
+"""
 
 TIMED = re.compile(r"(?:^|\t)(?![^\t]*[qQ])[^\w\t]*\d[^\t]*[a-gA-Gr]")
 """A kern token with a duration: digits, then a pitch or r. No note of its chord has the mark of a grace note."""
@@ -69,7 +72,7 @@ def movement_of(stem: str) -> str:
 
 
 def is_excluded(stem: str, text: str = "") -> bool:
-    """Report whether a file must stay out of training. Its name or one of its reference records can exclude it."""
+    """Return True if a file must stay out of training, because of its name `stem` or a reference record in `text`."""
     work = work_of(stem)
     if work in EXCLUDED_STEMS or (work.isdigit() and int(work) in EXCLUDED_OPERA):
         return True
@@ -170,7 +173,7 @@ def merge_ties(rows: list[tuple[float, float, int, HandLabel, bool]]) -> list[tu
 
 
 def is_grace(line: str) -> bool:
-    """Report whether a line of a Humdrum file holds only grace notes (q, or Q for a group)."""
+    """Return True if a line of a Humdrum file holds only grace notes (q, or Q for a group)."""
     return line[:1] not in "*!=" and "q" in line.lower() and TIMED.search(line) is None
 
 
@@ -204,7 +207,10 @@ def pitch_of(token: str) -> int:
 
 
 def hands(numbers: list[int], sung: bool) -> dict[int, HandLabel]:
-    """Return the label of each staff number. `numbers` is sorted from the top. Empty if there are fewer than two."""
+    """Return the label of each staff number. `numbers` is sorted from the top.
+
+    The result is empty if there are fewer than two numbers.
+    """
     if len(numbers) < 2:
         return {}
     found = {numbers[-1]: HandLabel.LEFT, numbers[-2]: HandLabel.RIGHT}

@@ -77,7 +77,7 @@ def cover(beat_s: Array, end_s: float) -> tuple[Array, int]:
 def bars(table: Array, before: int, n_quarters: int) -> tuple[Array, list[Meter]]:
     """Return bar starts (quarters) and meters from `beat_midi.txt`: seconds, start of a half bar, start of a bar.
 
-    If half bars have three beats, the song is in three and the second column marks its bars.
+    If the half bars have three beats, the song has three beats in a bar, and the second column marks its bars.
     """
     half = np.flatnonzero(table[:, 1] > 0)
     full = np.flatnonzero(table[:, 2] > 0)

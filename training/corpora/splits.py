@@ -13,7 +13,7 @@ POP909_TEST = range(820, 910)
 
 
 def split_of_name(name: str) -> str:
-    """Return 'test' for the lowest tenth of the SHA-256 of the name, 'valid' for the next tenth, else 'train'.
+    """Return 'test' if the name's SHA-256 is in the lowest tenth of its range, 'valid' in the next one, else 'train'.
 
     The name is converted to Unicode form NFC first, because some systems unpack archives with decomposed names.
     """

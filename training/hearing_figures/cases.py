@@ -1,4 +1,4 @@
-"""Takes together with the notes that a transcriber heard in them, for the pictures of a report."""
+"""Runs the transcriber over takes (recordings with known notes), and keeps everything that a report draws."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Case:
     frames: npt.NDArray[np.float32]
     """Levels of the spectrum, [frames, bins, channels]."""
     own: npt.NDArray[np.float32]
-    """The device's own notes as the transcriber was given them, [frames, 88, 2]."""
+    """The notes that the device itself played, in the form of the transcriber's input `own`, [frames, 88, 2]."""
     posteriors: Posteriors
 
 
 def case_of(bundle: Bundle, take: Take) -> Case:
-    """Stream a take through the bundle's hearing, and keep every frame."""
+    """Stream `take` hop by hop through the transcriber and the gate of `bundle`, and keep every frame."""
     heard = listen(hearing_of(bundle), take)
     spec = bundle.features
     features, transcriber, own = Features(spec), Transcriber(bundle.transcriber()), OwnNotes()

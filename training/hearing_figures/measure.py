@@ -1,4 +1,7 @@
-"""Measures the hearing: the .tflite of a bundle, streamed hop by hop, beside Basic Pitch on the same sound."""
+"""Measures how well the device hears notes, and compares it with Basic Pitch, another transcriber, on the same sound.
+
+The transcriber under test is the .tflite model of a bundle. It gets the sound hop by hop, as on the device.
+"""
 
 from __future__ import annotations
 
@@ -21,24 +24,25 @@ from training.note_scores import Notes, Score, matched, score
 
 OURS = "lefthand"
 BINS = 15
-"""Bins of the calibration error; each holds the same number of notes."""
+"""Number of bins from which the calibration error is computed. All bins hold the same number of notes."""
 OCTAVE_NOTES = 300
-"""Notes that an octave needs to count for the calibration error, so that its bins are not too small."""
+"""Least number of notes in an octave. An octave with fewer is left out of the calibration error: its bins are small."""
 FEWEST_HITS = 10
-"""Hits that a take needs for a velocity error: a scale and an offset are fitted to them."""
+"""Least number of hits in a take from which its velocity error is computed. Scale and offset are fitted to them."""
 LATE_S = 0.15
-"""Seconds. A note this near to a label is compared with it in time, even if it is no hit."""
+"""Seconds. The lateness of a note is measured if it is this near to a label, even if it is too far for a hit."""
 SOFT, MIDDLE = 30, 45
 """MIDI velocities that divide strokes into soft, middle and loud ones."""
 BACK_S = (-0.05, 0.3)
-"""Seconds, from and to. A false note this long after the device struck the same key is the device's own note."""
+"""Range in seconds after the device struck a key. A false note of that key in this range is the device's own note."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """The notes heard in a take, without those marked as the device's own.
+    """The notes heard in a take. Notes that the device recognised as its own are left out.
 
-    `notes` is [n, 4]: onset and end in seconds, MIDI pitch, velocity. `decided_s` and `confidence` are [n].
+    `notes` is [n, 4]: onset and end in seconds, MIDI pitch, velocity. `decided_s` [n] is the time in seconds at which
+    the device reported each note, and `confidence` [n] the probability that it is right.
     """
 
     notes: Notes
@@ -47,9 +51,9 @@ class Heard:
 
 
 def listen(hearing: Hearing, take: Take) -> Heard:
-    """Stream a take through `hearing` after a reset, and return the notes heard.
+    """Reset `hearing`, stream a take through it, and return the notes heard.
 
-    The hearing gets each note that the device sent at the time when it was sent.
+    During the take, `hearing` also gets the notes that the device sent, each at the time at which it was sent.
     """
     hearing.reset()
     hops = Hops(take.rate, hearing.spec.sample_rate, hearing.spec.hop)
@@ -94,7 +98,10 @@ HEADER = " ".join([" " * 20, *(f"{column:>7}" for column in COLUMNS), f"{'CPU/s'
 
 @dataclass
 class Comparison:
-    """The results of our system and of the peer's variants on the same takes, and more figures of our system."""
+    """The results of our transcriber and of Basic Pitch's variants on the same takes.
+
+    `results` maps the name of a system to its result. All other fields describe our transcriber only.
+    """
 
     results: dict[str, Result] = field(default_factory=dict)
     delays_s: list[float] = field(default_factory=list)
@@ -102,7 +109,7 @@ class Comparison:
     confidence: list[tuple[float, bool, int]] = field(default_factory=list)
     """(confidence, whether it is a hit, MIDI pitch) of every note that the gate let through."""
     velocity: list[tuple[float, float]] = field(default_factory=list)
-    """For each take: the mean error of the hits' velocities, and the mean error of always the median velocity."""
+    """For each take, two mean errors of the hits' velocities: ours, and that of the median as a guess for each."""
     late: list[tuple[float, float]] = field(default_factory=list)
     """(labelled velocity, heard minus labelled onset in seconds) of each note heard within `LATE_S` of its label."""
     found: list[tuple[float, float]] = field(default_factory=list)
@@ -110,15 +117,15 @@ class Comparison:
     pitches: list[tuple[float, float]] = field(default_factory=list)
     """(labelled pitch, 1 if it is a hit, else 0) of every label."""
     ends: list[float] = field(default_factory=list)
-    """For every hit: -1 if it ends too soon for a hit with offset, 1 if too late, else 0."""
+    """For every hit: -1 if the note ends too soon, 1 if it ends too late, 0 if its end is within the allowed error."""
     false: list[float] = field(default_factory=list)
-    """For each take: false notes a minute, which are notes that the player did not play."""
+    """For each take: the number of false notes per minute. A false note is one that the player did not play."""
     taken: list[float] = field(default_factory=list)
-    """For each take in which the device plays: its own notes that were taken for the player's, a minute."""
+    """For each take in which the device plays: its own notes that were heard as the player's, per minute."""
 
 
 def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> Comparison:
-    """Measure the bundle on `takes`, and the peer too if it is given."""
+    """Measure the transcriber of `bundle` on `takes`. If `peer` is given, measure Basic Pitch on them too."""
     compared = Comparison()
     # loaded once, like the peer's model, because the device loads it only when it starts
     hearing = hearing_of(bundle)
@@ -172,7 +179,11 @@ def _is_back(note: Notes, pitch: int, on_s: float) -> bool:
 
 
 def velocity_error(found: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The mean absolute error of velocities after a least-squares scale and offset, and that of the median velocity."""
+    """Return two mean absolute errors of velocities: that of `found`, and that of the median of `wanted` as a guess.
+
+    `found` is first fitted to `wanted` with a scale and an offset by least squares, because the level of a recording
+    does not show the absolute velocity.
+    """
     slope, offset = np.polyfit(found, wanted, 1) if np.ptp(found) else (0.0, float(np.mean(wanted)))
     mean = float(np.abs(slope * found + offset - wanted).mean())
     return mean, float(np.abs(np.median(wanted) - wanted).mean())
@@ -188,7 +199,10 @@ def ends(found: Notes, wanted: Notes) -> float:
 
 
 def by_pitch(labels: list[tuple[float, float]]) -> str:
-    """The recall in per cent and the number of labels in each range of pitches, from rows (pitch, 1 if a hit)."""
+    """Return text with the recall in per cent and the number of labels in each range of pitches.
+
+    `labels` has one row for each label: its pitch, and 1 if it was heard, else 0.
+    """
     pitch, hit = np.array(labels, np.float64).T
     parts = {
         "below C2": pitch < 36,
@@ -200,7 +214,7 @@ def by_pitch(labels: list[tuple[float, float]]) -> str:
 
 
 def by_velocity(rows: list[tuple[float, float]]) -> dict[str, npt.NDArray[np.float64]]:
-    """The values of rows (velocity, value), divided into soft, middle and loud strokes."""
+    """Divide rows (velocity, value) into soft, middle and loud strokes. Returns name of the class -> values."""
     velocity, value = np.array(rows, np.float64).T
     parts = {
         f"below {SOFT}": velocity < SOFT,
@@ -211,19 +225,27 @@ def by_velocity(rows: list[tuple[float, float]]) -> dict[str, npt.NDArray[np.flo
 
 
 def lateness(notes: list[tuple[float, float]]) -> str:
-    """Percentiles 10, 50 and 90 in ms for soft, middle and loud strokes, from rows (velocity, delay in seconds)."""
+    """Return text with percentiles 10, 50 and 90 of the delay in ms, for soft, middle and loud strokes.
+
+    `notes` has one row for each note: its velocity, and its delay in seconds.
+    """
     told = {name: np.percentile(1000 * late_s, [10, 50, 90]) for name, late_s in by_velocity(notes).items()}
     return "; ".join(f"{name}: {low:.0f} {mid:.0f} {high:.0f}" for name, (low, mid, high) in told.items())
 
 
 def recalled(labels: list[tuple[float, float]]) -> str:
-    """The recall in per cent and the number of labels for soft, middle and loud strokes, from rows (velocity, hit)."""
+    """Return text with the recall in per cent and the number of labels, for soft, middle and loud strokes.
+
+    `labels` has one row for each label: its velocity, and 1 if it was heard, else 0.
+    """
     told = by_velocity(labels)
     return "; ".join(f"{name}: {100 * hit.mean():.1f} of {len(hit)}" for name, hit in told.items())
 
 
 def calibration_error(notes: list[tuple[float, bool, int]]) -> float:
-    """Expected calibration error over `BINS` bins with equal numbers of notes; NaN if there are no notes.
+    """Return the expected calibration error over `BINS` bins with equal numbers of notes, or NaN without notes.
+
+    Each row of `notes` is (confidence, True if the note is right, MIDI pitch).
 
     Only octaves (C to B) with at least `OCTAVE_NOTES` notes count.
     """
@@ -237,7 +259,10 @@ def calibration_error(notes: list[tuple[float, bool, int]]) -> float:
 
 
 def false_notes(bundle: Bundle, takes: list[Take]) -> dict[str, float]:
-    """Notes heard a minute in each take. The takes hold no piano, so all of them are false."""
+    """Return the number of notes heard per minute in each take.
+
+    The takes hold no piano, so every such note is false.
+    """
     hearing = hearing_of(bundle)
     return {take.name: 60 * len(listen(hearing, take).notes) / (len(take.audio) / take.rate) for take in tqdm(takes)}
 
@@ -248,7 +273,7 @@ def _peer_notes(peer: BasicPitch, take: Take) -> dict[str, tuple[Notes, float]]:
 
 
 def report(title: str, compared: Comparison) -> str:
-    """A table of the figures for the terminal."""
+    """Return a table of the figures as text for the terminal."""
     lines = [title, HEADER, *(f"{name:20s} {result.row()}" for name, result in compared.results.items())]
     if compared.delays_s:
         d = 1000 * np.array(compared.delays_s)

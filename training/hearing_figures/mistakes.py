@@ -1,4 +1,7 @@
-"""Finds the mistakes of the hearing: missed labels, and false notes ("ghosts") with their kinds."""
+"""Finds the mistakes of the transcriber in a take: missed labels and ghosts.
+
+A label is a note that was really played. A ghost is a note that was heard but does not match a label.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,19 @@ from training.note_scores import Notes, matched
 TOLERANCE_S = 0.05
 """Seconds. A note is a hit if its onset is this near to its label: the usual limit of transcription scores."""
 LATE_S = 0.15
-"""Seconds. A ghost this near to a missed label of its pitch is the right note at the wrong time."""
+"""Seconds. A ghost this near to a missed label of the same pitch counts as this note, heard at a wrong time."""
 TOGETHER_S = 0.05
-"""Seconds by which a ghost may miss a label and still belong to it."""
+"""Seconds. A key counts as sounding at a ghost's onset from this long before its label starts until this long after
+it ends.
+"""
 OCTAVE_LIKE = (12, 19, 24, 28, 31, 36)
-"""Semitones from a tone to its overtones. A ghost at such a distance is heard from an overtone."""
+"""Semitones from a tone to its overtones. A ghost this far from a sounding key was probably heard from an overtone."""
 KINDS = ("late", "repeated", "octave", "neighbour", "other")
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The indices of hits, missed labels and ghosts; `kinds` counts the ghosts of each kind."""
+    """The indices of the hits, the missed labels and the ghosts of a take. `kinds` counts the ghosts of each kind."""
 
     hits: list[tuple[int, int]]
     """Pairs of indices: (label, found note)."""
@@ -42,10 +47,10 @@ def judge(found: Notes, wanted: Notes) -> Judged:
 
 
 def _kind(ghost: Notes, wanted: Notes, missed: Notes) -> str:
-    """The kind of a ghost.
+    """Return the kind of a ghost. The first kind that fits is chosen.
 
-    `late`: a missed label of this pitch is near in time. `repeated`: the key sounds already. `octave`: another key
-    sounds, and this pitch is an overtone's distance from it. `neighbour`: a key within two semitones sounds.
+    `late`: a missed label of the same pitch is near in time. `repeated`: the ghost's key sounds already. `octave`:
+    another key sounds, and the distance to it is one of `OCTAVE_LIKE`. `neighbour`: a key within two semitones sounds.
     """
     onset, pitch = ghost[0], ghost[2]
     if len(missed) and np.any((missed[:, 2] == pitch) & (np.abs(missed[:, 0] - onset) <= LATE_S)):

@@ -1,6 +1,7 @@
-"""Basic Pitch (Spotify), a transcriber to compare ours with. Needs `make peers`.
+"""Runs Basic Pitch (Spotify), another transcriber, to compare ours with it. `make peers` installs it.
 
-It runs in two variants: stock, and tuned with melodia off and a shortest note of 58 ms.
+It runs in two variants. The variant `stock` has its own default options. The variant `tuned` has the option melodia off
+and a shortest note of 58 ms.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class BasicPitch:
         self._input = next(iter(self._run.get_input_details()))
 
     def notes(self, audio: Samples, rate: int) -> tuple[dict[str, Notes], float]:
-        """The notes of each variant, and the CPU seconds of the network and of the slower decoding.
+        """Return the notes of each variant, and the CPU seconds of the network plus the slower of the two decodings.
 
         `audio` is float32 [samples] at `rate` Hz.
         """

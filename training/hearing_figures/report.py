@@ -1,7 +1,7 @@
 """`python -m training report` writes an HTML page with pictures of the notes that a transcriber hears and misses.
 
-The figures come from the bundle's .tflite, streamed hop by hop. Only the picture of the net's doubt comes from the
-float net of a fit.
+The notes come from the .tflite model of a bundle, which gets the sound hop by hop. Only the picture of the net's doubt
+(the variance over runs with dropout) comes from the float net of a fit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from training.hearing_figures.trust import (
 from training.note_scores import FRAME_S
 
 SHOWN_S = 12.0
-"""Seconds of a take that a piano roll or a spectrogram shows: few enough to see each note."""
+"""Seconds of a take in a picture of a piano roll or a spectrogram. They are few, so that each note can be seen."""
 STYLE = (
     "body{font:16px sans-serif;max-width:70em;margin:2em auto}img{max-width:100%}"
     "td,th{padding:.2em 1em;text-align:right}"
@@ -60,7 +60,7 @@ def picture(draw: Callable[[Any], None], size: tuple[float, float] = (9, 3.2)) -
 
 
 def learning_curves(history: Path) -> Callable[[Any], None]:
-    """A picture of the loss in each epoch, read from the CSV file of Keras."""
+    """Return the drawing of the loss in each epoch, from `history`, the CSV file that Keras writes."""
     rows = list(csv.DictReader(history.open()))
 
     def draw(figure: Any) -> None:
@@ -74,7 +74,7 @@ def learning_curves(history: Path) -> Callable[[Any], None]:
 
 
 def labels_over_spectrogram(case: Case, hop_s: float) -> Callable[[Any], None]:
-    """A picture of the long window's levels, with the start and end of each label."""
+    """Return the drawing of a take's spectrogram (from the long window) with the start and end of each label."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -152,7 +152,10 @@ def ghost_kinds(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def confusion(cases: list[Case]) -> str:
-    """An HTML table that counts the keys that sound or are silent against the keys heard so, in frames of 10 ms."""
+    """Return an HTML table of counts over all keys and all frames of 10 ms.
+
+    It counts how often a key that sounds, or a silent key, was heard as sounding or as silent.
+    """
     table = np.zeros((2, 2), np.int64)
     for case in cases:
         length = int(len(case.take.audio) / case.take.rate / FRAME_S)
@@ -170,7 +173,7 @@ def confusion(cases: list[Case]) -> str:
 
 
 def page(title: str, parts: list[tuple[str, str]]) -> str:
-    """An HTML page from parts (heading, content)."""
+    """Return an HTML page. Each part is (heading, content in HTML)."""
     body = "".join(f"<h2>{escape(head)}</h2>{content}" for head, content in parts)
     head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
     return f"{head}<h1>{escape(title)}</h1>{body}"

@@ -1,4 +1,7 @@
-"""The takes that measure the hearing: real recordings with labels, rendered right hands, and sound without a piano."""
+"""Makes the takes that measure how well the device hears. A take is a recording with the notes that were played in it.
+
+There are real recordings, rendered right hands, and recordings without a piano.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ RATE = 16_000
 EXCERPT_S = 30.0
 """Seconds of a rendered take."""
 HELD_OUT = "salamander"
-"""The piano that no fit hears, so that figures show how the device hears an unknown piano."""
+"""Name of the piano that is left out of all training, so that figures show how well an unknown piano is heard."""
 
 Sent = list[tuple[int, float, float]]
 """Notes that the device has sent: MIDI pitch, start and end in seconds."""
@@ -65,7 +68,10 @@ SETTINGS: dict[str, Bleed | None] = {
     "ours -6 dB": Bleed(6.0, (0.02, 0.12), True, ours=True),
     "ours line-out 0 dB": Bleed(0.0, (0.005, 0.02), False, ours=True),
 }
-"""The ways in which a right hand reaches the device, by name. None: no left hand comes back."""
+"""The ways in which the sound of a right hand reaches the device, by name.
+
+The value is the bleed of the device's left hand in that sound, or None if the sound has no left hand.
+"""
 REAL, QUIET = "maps", "quiet"
 """Names of the real recordings, and of the sound without a piano."""
 
@@ -142,7 +148,11 @@ def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundl
 
 
 def left_hand_to(heard: PlayedScore, bundle: Bundle | None) -> PlayedScore:
-    """The left hand that the bundle plays to a right hand by MIDI. The clock follows it without a count-in."""
+    """Return the left hand that the models of `bundle` play to the right hand `heard`.
+
+    The right hand arrives as MIDI notes. The clock follows it without a count-in. Raises ValueError if `bundle` is
+    None.
+    """
     if bundle is None:
         raise ValueError("whose left hand? give the bundle")
     right = tuple(Note(n.onset_s, n.offset_s, n.pitch, n.velocity, 1.0, n.onset_s, "right") for n in heard.notes)
@@ -154,7 +164,10 @@ def left_hand_to(heard: PlayedScore, bundle: Bundle | None) -> PlayedScore:
 
 
 def _come_back(left: PlayedScore, bank: Bank, right: Samples, bleed: Bleed, rng: np.random.Generator) -> Samples:
-    """The sound of the sent notes as they come back. All are late by the delay of the wire or the room."""
+    """Return the sound of the left hand `left` as it comes back into the device's input.
+
+    The delay of the cable or of the room is the same for all notes. The level is relative to the sound `right`.
+    """
     late = float(rng.uniform(*bleed.late_s))
     notes = [Played(n.onset_s + late, n.offset_s + late, n.pitch, n.velocity) for n in left.notes]
     audio = render(notes, bank, EXCERPT_S, left.pedal, rng=rng).audio
@@ -165,7 +178,10 @@ def _come_back(left: PlayedScore, bank: Bank, right: Samples, bleed: Bleed, rng:
 
 
 QUIET_DB = (-50.0, -20.0)
-"""Lowest and highest RMS of sound without a piano, in dB full scale. The level is drawn evenly between them."""
+"""Lowest and highest RMS of sound without a piano, in dB full scale.
+
+The level is random, with equal probability everywhere between them.
+"""
 
 
 def quiet_takes(data: Path, minutes: float = 10.0, seed: int = 3) -> list[Take]:
@@ -192,7 +208,7 @@ def quiet_takes(data: Path, minutes: float = 10.0, seed: int = 3) -> list[Take]:
 
 
 def _filled(sounds: Iterator[Samples], samples: int) -> Samples:
-    """`samples` samples of sounds one after another, each at an RMS of 1."""
+    """Return `samples` samples: the `sounds` one after another, each scaled to an RMS of 1."""
     parts: list[Samples] = []
     while sum(map(len, parts)) < samples:
         parts.append(unit_rms(next(sounds)))

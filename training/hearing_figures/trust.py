@@ -1,4 +1,8 @@
-"""Pictures that show how far heard notes can be trusted: confidence, delay, the gate's curve, and the net's doubt."""
+"""Draws pictures that show how far heard notes can be trusted.
+
+They show the confidence, the delay, the share of missed notes against false notes, and the net's doubt (the variance
+over runs with dropout).
+"""
 
 from __future__ import annotations
 
@@ -25,11 +29,11 @@ HIT, MISSED, GHOST = "#2b8a3e", "#e8590c", "#c2255c"
 CONFIDENCES = (0.1, 0.2, 0.35, AS_FITTED, 0.65, 0.8, 0.9)
 """Values of the confidence setting that are marked on the curve of missed against false notes."""
 PASSES = 16
-"""Runs of the net with dropout, from which a variance is taken."""
+"""Number of runs of the net with dropout. The doubt is the variance over these runs."""
 DROPPED = 0.1
 """Share of values that dropout sets to 0 in each run."""
 DOUBTED_S = 12.0
-"""Seconds of a take that the net hears in each of `PASSES` runs: few, because the runs are slow."""
+"""Seconds of a take that each of the `PASSES` runs processes. They are few, because the runs are slow."""
 
 
 def reliability(cases: list[Case]) -> Callable[[Any], None]:

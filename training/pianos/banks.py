@@ -1,7 +1,9 @@
-"""Note banks hold the notes of every instrument, rendered once. Training audio is then made by mixing alone.
+"""Renders and reads note banks. A note bank holds every note of one instrument as sound.
+
+The notes are rendered only once. Training sound is then made by mixing notes of a bank.
 
 A bank is `NAME.npy`, int16 [88 keys, V velocities, samples] at 16 kHz under one gain, and `NAME.json` beside it.
-Every note is held and begins at sample 0.
+The key of every note is held to the end. Every note begins at sample 0.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from training.pianos.renderer import RATE, Audio
 VERSION = 1
 """Version of the banks' format. It is increased when banks on disk must be rendered again."""
 NOTE_S = 6.0
-"""Seconds of a bank's note."""
+"""Length in seconds of a note in a bank."""
 FADE_S = 0.5
 """Seconds of the fade at the end of a bank's note."""
 ONSET_DB = -30.0
@@ -34,10 +36,10 @@ below the slow rise of a bass string."""
 ATTACK_S = 0.12
 """Seconds after the first loud sample in which the attack's peak is searched for."""
 ONSET_WINDOW = RATE // 2000
-"""Samples (0.5 ms) over which the level is measured to find the onset. As many are kept before the onset, so the onsets
-of a bank lie at 0.44 ms."""
+"""Samples (0.5 ms) over which the level is measured to find the onset. The same number of samples is kept before
+the onset, so the onsets in a bank lie at 0.44 ms."""
 SILENT_DB = -55.0
-"""A note has ended when its level stays this many dB below its own peak."""
+"""A note has ended when its level stays below this level, in dB relative to the note's own peak."""
 LEVEL_S = 0.25
 """Seconds over which the level of a note is measured."""
 
@@ -77,7 +79,10 @@ def onset_sample(audio: Audio) -> int:
 
 
 def sounding_seconds(audio: Audio) -> float:
-    """Return the seconds until the level over 20 ms stays `SILENT_DB` below its peak. `audio`: float, 16 kHz."""
+    """Return the time in seconds after which a note stays below `SILENT_DB` relative to its peak.
+
+    `audio` is float [samples] at 16 kHz. The level is measured over 20 ms.
+    """
     frame = RATE // 50
     power = (audio[: len(audio) // frame * frame].astype(np.float64).reshape(-1, frame) ** 2).mean(axis=1)
     loud = np.flatnonzero(power > power.max() * 10 ** (SILENT_DB / 10))

@@ -1,4 +1,4 @@
-"""The instruments, and renderers of their held notes.
+"""Lists the instruments, and renders single held notes of them.
 
 sfizz renders SFZ files, TinySoundFont renders SF2 files, and this module renders Salamander. The modal pianos are
 computed in `training.pianos.modal`. A renderer returns float32 mono samples at 16 kHz for one key and velocity. The
@@ -25,7 +25,10 @@ from training.pianos.renderer import RATE, Audio, Renderer
 
 SOURCE_RATE = 48_000
 LEAD_IN_S = 0.2
-"""Seconds rendered in addition to a bank note's length. The lead-in of a source is cut off later."""
+"""Seconds that are rendered in addition to a note's length in a bank.
+
+They replace the silence before the note in its source, which is cut off later.
+"""
 
 Channel = Literal["mean", "left", "right"]
 

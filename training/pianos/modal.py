@@ -1,4 +1,4 @@
-"""Computed pianos: a modal synthesis that makes a different instrument from every seed.
+"""Computes the sound of pianos by modal synthesis. Every seed (a number) gives a different piano.
 
 A struck string is a sum of decaying modes. A soundboard, which is also a sum of modes, filters it (commuted synthesis:
 Smith and Van Duyne, "Commuted piano synthesis", ICMC 1995).
@@ -69,7 +69,7 @@ class PianoDesign:
 
     @classmethod
     def drawn(cls, seed: int) -> PianoDesign:
-        """Draw the piano of `seed`: a grand (even seeds) or an upright (odd seeds), dull or bright, new or old."""
+        """Return the random piano of `seed`, dull or bright, new or old. Even seeds are grands, odd seeds uprights."""
         rng = np.random.default_rng([seed, 0])
         upright, old = float(seed % 2), rng.beta(1.0, 1.6)
         return cls(
@@ -225,7 +225,7 @@ class ModalRenderer(Renderer):
         return self._board_of[1]
 
     def contact_s(self, pitch: int, velocity: int) -> float:
-        """Return the seconds that the hammer of `pitch` stays on its strings.
+        """Return the time in seconds for which the hammer of `pitch` stays on its strings.
 
         It is 4 ms in the bass and well under 1 ms in the treble (Askenfelt and Jansson, "From touch to string
         vibrations", J. Acoust. Soc. Am. 93, 1993). It falls as a power of the hammer's speed: for felt of force x^p

@@ -13,13 +13,13 @@ from training.pianos.modal import HIGHEST_HZ, PianoDesign, decay_rates, first_pa
 from training.pianos.renderer import RATE, Audio
 
 RINGING = 8
-"""Number of pianos with sympathetic strings; each is another `PianoDesign`."""
+"""Number of different sets of strings that can resonate. Each set belongs to another `PianoDesign`."""
 LONGEST_S = 3.0
 """Seconds of the strings' impulse response."""
 DAMPED_S = 0.06
 """Time constant in seconds with which all dampers together silence the strings."""
 FADED = 7.0
-"""Number of time constants after which the fade is cut: it is inaudible then."""
+"""Number of time constants after which the fading resonance is cut. It is inaudible by then."""
 PARTIALS = 24
 """Number of partials of each string."""
 SLOPE_DB = -4.0

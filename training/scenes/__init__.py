@@ -1,6 +1,6 @@
 """Makes the recordings that the transcriber is trained on.
 
 In: pieces and note banks.
-Out: scenes: features as they would reach the box, and labels.
+Out: scenes. A scene holds sound features as the box would compute them, and the labels of its notes.
 Begin at scene.py.
 """

@@ -49,7 +49,7 @@ def peak_section(frequency_hz: float, gain_db: float, q: float) -> npt.NDArray[n
 def shelf_section(frequency_hz: float, gain_db: float, high: bool) -> npt.NDArray[np.float64]:
     """Return a shelf filter of slope 1 [6] = b0 b1 b2 1 a1 a2 (R. Bristow-Johnson, Audio EQ Cookbook)."""
     gain, angle = 10 ** (gain_db / 40), 2 * np.pi * frequency_hz / RATE
-    # The high shelf is the low shelf with the opposite sign for every cosine, for b1 and for a1.
+    # The high shelf is the low shelf with the opposite sign of every cosine, of b1 and of a1.
     sign = -1 if high else 1
     cos, root = sign * np.cos(angle), 2 * np.sqrt(gain) * np.sin(angle) / np.sqrt(2)
     up, down = gain + 1, gain - 1
@@ -60,7 +60,7 @@ def shelf_section(frequency_hz: float, gain_db: float, high: bool) -> npt.NDArra
 
 
 def microphone(rng: np.random.Generator, strength: float = 1.0) -> npt.NDArray[np.float64]:
-    """Return the frequency response of a random microphone as second-order sections [n, 6].
+    """Return a random microphone as a filter of second-order sections [n, 6].
 
     It has two to four peaks and shelves of up to 8 dB * `strength`, usually a high-pass (20 to 200 Hz) and sometimes a
     low-pass (4 to 7.5 kHz), like the microphones of laptops and telephones.

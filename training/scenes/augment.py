@@ -1,4 +1,7 @@
-"""Augmentation of rendered audio: room, noise, microphone, clipping and level, each with its own probability."""
+"""Changes rendered sound at random, so that it resembles a real recording.
+
+The changes are room, noise, microphone, clipping and level. Each happens with its own probability.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,21 @@ from training.scenes.acoustics import in_room, microphone, room_response, throug
 from training.scenes.noise import COLOURS, clip_noise
 
 CHANGES = ("room", "noise", "microphone", "overdrive", "level")
-"""The changes to a sound on its way: names of `Augmentation`'s probabilities."""
+"""Names of the changes. The field of `Augmentation` with the same name is the probability of the change."""
 QUIET_RMS = 0.01
-"""Lowest RMS (1 is full scale) that noise is measured against. Silence therefore gets some noise too."""
+"""Lowest RMS of the sound from which the level of the noise is computed (1 is full scale).
+
+So even silence gets some noise.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
     """How often and how strongly audio is changed.
 
-    Probabilities are per call. Ranges are drawn uniformly (RT60 on a logarithmic scale). `strength` scales every
-    probability and moves the harsher end of each range towards the milder one: 0 changes nothing, 1 uses the ranges as
-    written.
+    Each probability holds for one call of `augment`. A value is chosen uniformly from its range (RT60 on a logarithmic
+    scale). `strength` multiplies every probability, and moves the harsher end of each range towards the milder one.
+    With strength 0 nothing changes, with strength 1 the probabilities and ranges hold as they are written.
     """
 
     room: float = 0.6
@@ -31,7 +37,7 @@ class Augmentation:
     direct_to_reverberant_db: tuple[float, float] = (15.0, -3.0)
     noise: float = 0.6
     clip_share: float = 0.3
-    """Probability that added noise is a recorded clip, if there are clips."""
+    """Probability that the noise is a recorded clip and not computed, if there are clips."""
     snr_db: tuple[float, float] = (50.0, 10.0)
     microphone: float = 0.6
     overdrive: float = 0.1
@@ -45,7 +51,7 @@ class Augmentation:
             raise ValueError(f"strength is {self.strength}, not between 0 and 1")
 
     def scaled(self, strength: float) -> Augmentation:
-        """Return a copy with another `strength`, 0 to 1. A curriculum raises it."""
+        """Return a copy with another `strength`, 0 to 1."""
         return replace(self, strength=strength)
 
     def without(self, name: str) -> Augmentation:
@@ -54,11 +60,11 @@ class Augmentation:
         return replace(self, **never)
 
     def happens(self, probability: float, rng: np.random.Generator) -> bool:
-        """Return True with `probability` times the strength."""
+        """Return True at random. The probability of True is `probability` times the strength."""
         return bool(rng.random() < probability * self.strength)
 
     def draw(self, mild_to_harsh: tuple[float, float], rng: np.random.Generator) -> float:
-        """Draw a value from a range given as (mild end, harsh end)."""
+        """Return a random value from a range (mild end, harsh end), which the strength narrows."""
         mild, harsh = mild_to_harsh
         return float(mild + (harsh - mild) * self.strength * rng.random())
 
@@ -71,8 +77,8 @@ def augment(
 ) -> Audio:
     """Return a random variant of `audio`, float32 [samples] at 16 kHz. Length and onsets stay the same.
 
-    `clips` are recorded noises (`noise.load_clips(data, "fit")`). The order is that of a real recording: the room, the
-    noise in it, the microphone, its overload, and the level of the samples.
+    `clips` are recorded noises (`noise.load_clips(data, "fit")`). The changes come in the order in which
+    they happen to real sound: the room, the noise in it, the microphone, its overload, and the level of the samples.
     """
     settings = settings or Augmentation()
     heard = np.array(audio, np.float32)
@@ -93,7 +99,7 @@ def augment(
 def with_noise(
     audio: Audio, rng: np.random.Generator, snr_db: float, clip_share: float = 0.0, clips: list[Audio] | None = None
 ) -> Audio:
-    """Add one kind of noise to `audio`, `snr_db` below its RMS."""
+    """Return `audio` with noise of one kind, whose level is `snr_db` below the RMS of `audio`."""
     if clips and rng.random() < clip_share:
         noise = clip_noise(len(audio), clips, rng)
     else:
@@ -103,7 +109,10 @@ def with_noise(
 
 
 def overdriven(audio: Audio, drive_db: float) -> Audio:
-    """Clip `audio` softly with tanh. The peak lies `drive_db` above the knee."""
+    """Return `audio` softly clipped with tanh.
+
+    Its peak lies `drive_db` above the level at which the clipping begins.
+    """
     peak = float(np.abs(audio).max())
     if peak == 0:
         return audio

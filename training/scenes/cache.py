@@ -1,6 +1,7 @@
-"""`python -m training scenes`: renders the transcriber's scenes and keeps them.
+"""`python -m training scenes` renders the scenes that train the transcriber, and stores them in the cache.
 
-A scene depends only on (seed, corpus, split, number), so the cache can be built in any order and resumed.
+A scene depends only on (seed, corpus, split, number). So the scenes can be rendered in any order, and a stopped run can
+continue later.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from training.scenes.scene import GATE, KINDS, Scene, draw, draw_quiet
 from training.scenes.voices import utterances
 
 INVENTED = "invented"
-"""Name of the scenes with random notes: all keys, all densities, and some scenes with noise alone."""
+"""Corpus name of the scenes with random notes on all keys, at all densities. Some of them have noise and no notes."""
 QUIET = "quiet"
-"""Name of the scenes without notes: speech, noise clips, hum."""
+"""Corpus name of the scenes without notes. They have speech, recorded noises or mains hum."""
 SOURCES = (*CORPORA, INVENTED, QUIET)
 
 
 def load_scenes(cache: Path, split: str) -> list[Scene]:
-    """Return all cached scenes of a split. Their features are memory-mapped."""
+    """Return all scenes of a split that are in `cache`. Their features are memory-mapped."""
     scenes = []
     for path in sorted((cache / "scenes" / split).glob("*/*.npz")):
         with np.load(path, allow_pickle=False) as data:
@@ -41,9 +42,9 @@ def load_scenes(cache: Path, split: str) -> list[Scene]:
 
 @dataclass(frozen=True)
 class Studio:
-    """Renders scenes with these pianos, noises and features.
+    """Renders scenes with the pianos `banks`, the recorded noises `clips` and these `features`.
 
-    `without` names one of `scenes.COLOURS` that is left out.
+    `without` names the one entry of `scene.COLOURS` (random changes of the sound) that is left out, or is empty.
     """
 
     banks: list[Bank]
@@ -53,12 +54,20 @@ class Studio:
 
     @classmethod
     def opened(cls, cache: Path, data: Path, spec: FeatureSpec, without: str = "", only: str = "") -> Studio:
-        """Open all banks in `cache` that a fit may use, or `only` the one with this name."""
+        """Open a studio with all note banks in `cache` that a fit may use.
+
+        If `only` is not empty, just the bank of that name is used.
+
+        `data` holds the recorded noises. `spec` describes the features. For `without`, see the class.
+        """
         banks = [load_bank(cache, name) for name in bank_names(cache) if only in ("", name)]
         return cls(banks, load_clips(data, "fit"), Features(spec), without)
 
     def render(self, cache: Path, split: str, corpus: str, pieces: list[Piece], numbers: range, **drawn: Any) -> None:
-        """Render the scenes `numbers` of a corpus into `cache` if they are missing. `drawn`: see `Studio.scene`."""
+        """Render those of the scenes `numbers` of a corpus that are missing in `cache`, and write them there.
+
+        `drawn` is passed on to `Studio.scene`.
+        """
         folder = cache / "scenes" / split / corpus
         folder.mkdir(parents=True, exist_ok=True)
         for number in tqdm(numbers, desc=f"{split} {corpus}"):
@@ -75,7 +84,10 @@ class Studio:
     def scene(
         self, split: str, corpus: str, pieces: list[Piece], number: int, seed: int = 1, kind: str | None = None
     ) -> Scene:
-        """Render scene `number` of a corpus. `kind` (one of `KINDS`, None: any) sets the audible hands of a piece."""
+        """Return scene number `number` of a corpus, rendered from `pieces`.
+
+        `kind` is one of `KINDS` and sets the hands that are audible. If it is None, they are chosen at random.
+        """
         rng = np.random.default_rng([seed, zlib.crc32(f"{split}/{corpus}".encode()), number])
         if corpus == QUIET:
             return draw_quiet(rng, self.clips, utterances(rng, "fit"), self.features)
@@ -83,9 +95,11 @@ class Studio:
 
 
 def pieces_of(cache: Path, corpus: str, split: str) -> list[Piece]:
-    """Return the pieces for the scenes of a corpus. The list is empty for invented and for quiet scenes.
+    """Return the pieces from which the scenes of `corpus` in this `split` are rendered.
 
-    Raises UserError if `cache` has no pieces of the corpus.
+    They are the primary editions of the corpus in `cache`. The split `gate` uses the pieces of the split `valid`. The
+    list is empty for `INVENTED` and `QUIET`, whose scenes use no pieces. Raises UserError if `cache` has no pieces for
+    any other corpus.
     """
     if corpus in (INVENTED, QUIET):
         return []

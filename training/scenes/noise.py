@@ -1,4 +1,7 @@
-"""Noise that is mixed into training sound: steady noise, mains hum, noise like many voices, and clips of ESC-10."""
+"""Makes the noise that is mixed into training sound.
+
+It is steady noise, mains hum, speech-like sound, or a recorded clip of the data set ESC-10.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ from training.pianos.renderer import RATE, Audio
 
 Fold = Literal["fit", "evaluate"]
 ESC_FOLDS: dict[Fold, str] = {"fit": "1-", "evaluate": "2-"}
-"""ESC-10's own folds by the first digit of the file name: fold 1 is for fits, fold 2 for evaluation only."""
+"""Beginning of the names of ESC-10's files, by use. ESC-10's fold 1 is for fits, its fold 2 for evaluation only."""
 
 # Poles and zeros by Paul Kellet (musicdsp.org, "Pink noise filter"): 1/f within 0.05 dB above 10 Hz at 44.1 kHz.
 _PINK_B = (0.049922035, -0.095993537, 0.050612699, -0.004408786)
 _PINK_A = (1.0, -2.494956002, 2.017265875, -0.522189400)
 
 _FORMANTS_HZ = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))
-"""First three formants of five vowels (Peterson and Barney 1952, men)."""
+"""First three formants in Hz of five vowels, spoken by men (Peterson and Barney 1952)."""
 
 
 def unit_rms(audio: npt.NDArray[np.floating[Any]]) -> Audio:
@@ -104,7 +107,7 @@ COLOURS: tuple[Callable[[int, np.random.Generator], Audio], ...] = (white, pink,
 def load_clips(data: Path, fold: Fold) -> list[Audio]:
     """Return ESC-10's clips of `fold` in `data`/esc10-noise: float32 [samples] at 16 kHz, RMS 1 each.
 
-    Silence at their ends is cut off. Raises UserError if there are none.
+    Silence at the ends of a clip is cut off. Raises UserError if `data` holds no clips.
     """
     paths = sorted((data / "esc10-noise").glob(f"*/{ESC_FOLDS[fold]}*.ogg"))
     if not paths:
@@ -120,7 +123,7 @@ def load_clips(data: Path, fold: Fold) -> list[Audio]:
 
 
 def clip_noise(samples: int, clips: list[Audio], rng: np.random.Generator) -> Audio:
-    """Return float32 [samples] of RMS 1: one clip of `clips`, repeated with pauses between."""
+    """Return one random clip of `clips`, repeated with pauses between, as float32 [samples] of RMS 1."""
     clip = clips[rng.integers(len(clips))]
     noise = np.zeros(samples, np.float32)
     at = -int(rng.integers(len(clip)))

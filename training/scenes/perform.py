@@ -16,7 +16,8 @@ from training.scenes.render import Played
 class PlayedScore:
     """`notes` sorted by onset, and `pedal` spans (down, up) in seconds.
 
-    The other fields allow another hand to join: first quarter, seconds per quarter, semitones of transposition.
+    The other fields are the first quarter of the piece, the seconds per quarter and the transposition in semitones.
+    With them the other hand can be performed to match.
     """
 
     notes: list[Played]
@@ -36,8 +37,8 @@ def perform(
 ) -> PlayedScore:
     """Play `seconds` of the piece from a random place.
 
-    `like` sets place, tempo and key to those of another performance. The
-    probability of playing with the pedal is `pedalled`.
+    `hands` are the hands to play. If `like` is another performance, its place, tempo and key are used. `pedalled` is
+    the probability that the pedal is used.
     """
     notes = piece.of(*hands)
     if like is None:
@@ -102,7 +103,10 @@ def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float6
 def _dynamics(
     rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return velocities: those of the performance if it has any, else one level, plus a slow swell, voicing and chance.
+    """Return the velocity of each note.
+
+    It is the velocity in the recorded performance if there is one, else one level for all notes. A slow swell, a louder
+    melody and a random part are added.
 
     Pianists strike a melody harder than its accompaniment (Goebl, "Melody lead in piano performance: expressive device
     or artifact?", J. Acoust. Soc. Am. 110, 2001).
@@ -127,7 +131,10 @@ def _under_another(notes: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
 
 
 def _pedal(rng: np.random.Generator, seconds: float, quarter_s: float) -> list[tuple[float, float]]:
-    """Return pedal spans. The pedal goes down just after a change and up at the next, every 1, 2 or 4 quarters."""
+    """Return the spans (down, up) of the pedal in seconds.
+
+    The pedal is changed every 1, 2 or 4 quarters: it goes up, and down again just after that.
+    """
     every = quarter_s * int(rng.choice([1, 2, 4]))
     changes = np.arange(0, seconds + every, every)
     return [
@@ -138,7 +145,11 @@ def _pedal(rng: np.random.Generator, seconds: float, quarter_s: float) -> list[t
 
 
 def _one_hammer(notes: list[Played]) -> list[Played]:
-    """Drop strokes within 40 ms of an earlier one of the same key. Let every key rise before its next stroke."""
+    """Return `notes` as one hammer per key can play them.
+
+    A stroke within 40 ms after another stroke of the same key is removed. Each note ends before the next stroke of its
+    key.
+    """
     last: dict[int, int] = {}
     kept: list[Played] = []
     for note in notes:

@@ -1,4 +1,7 @@
-"""Mixes notes of a bank into audio: velocity, damping at key-up, pedal and detuning, at sample accuracy."""
+"""Mixes the notes of a note bank into sound.
+
+Each note has its velocity and begins exactly at its sample. Dampers, pedal and detuning are imitated.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ class RenderOptions:
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> RenderOptions:
-        """Draw a random piano. Most are within 10 cents of pitch, as in Mobile-AMT's training; a few are not."""
+        """Return random options.
+
+        Most pianos are within 10 cents of their pitch, as in Mobile-AMT's training; a few are not.
+        """
         return cls(
             detune_cents=float(np.clip(rng.normal(0, 8), -25, 25)),
             key_cents=float(rng.choice([0.0, 1.5, 4.0], p=[0.5, 0.3, 0.2])),
@@ -94,7 +100,10 @@ def damping_seconds(pitch: int) -> float:
 
 
 def released(offsets_s: npt.NDArray[np.float64], pedal: Sequence[tuple[float, float]]) -> npt.NDArray[np.float64]:
-    """Return the seconds [notes] at which dampers fall. Keys rise at `offsets_s`; the pedal is down in `pedal`."""
+    """Return the time in seconds at which the damper of each note falls, [notes].
+
+    `offsets_s` are the times at which the keys rise, and `pedal` the spans in which the pedal is down.
+    """
     ends = offsets_s.copy()
     for down, up in sorted(pedal):
         ends[(ends >= down) & (ends < up)] = up
@@ -104,7 +113,7 @@ def released(offsets_s: npt.NDArray[np.float64], pedal: Sequence[tuple[float, fl
 def restruck(
     onsets_s: npt.NDArray[np.float64], pitches: npt.NDArray[np.int64], beyond_s: float
 ) -> npt.NDArray[np.float64]:
-    """Return the second of the next stroke of each note's key, or `beyond_s` if there is none: [notes]."""
+    """Return the time in seconds of the next stroke of each note's key, [notes]. It is `beyond_s` if there is none."""
     after = np.full(len(onsets_s), beyond_s)
     order = np.lexsort((onsets_s, pitches))
     same = pitches[order][1:] == pitches[order][:-1]
@@ -115,7 +124,7 @@ def restruck(
 def note_level_db(bank: Bank, key: int, velocity: float) -> float:
     """Return the level in dB of `key` (0 to 87) at `velocity`.
 
-    It is interpolated between the bank's layers. Beyond them the amplitude is proportional to v^2.
+    It is interpolated between the velocities of the bank. Above and below these the amplitude is proportional to v^2.
     """
     layers, levels = bank.velocities, bank.level_db[key]
     level = float(np.interp(velocity, layers, levels))
@@ -133,13 +142,13 @@ def render(
 ) -> Rendered:
     """Render `notes` with `bank` for `seconds`; spans of `pedal` are (down, up) in seconds.
 
-    Notes begin exactly at their onset, to the sample. A note that begins before 0 is audible from 0 on.
-    `rng` draws each key's own tuning and level if `options` ask for them.
+    A note begins exactly at the sample of its onset. A note that begins before 0 is audible from 0 on. `rng` sets each
+    key's own tuning and level if `options` ask for them.
     """
     options = options or RenderOptions()
     rng = rng or np.random.default_rng(0)
     speed = 2 ** (options.detune_cents / 1200)
-    # Mixed at a sample rate `speed` times as high, then resampled to RATE: one resampling detunes every note.
+    # Mixing runs at a sample rate `speed` times as high. One resampling to RATE then detunes all notes.
     rate = RATE * speed
     mix = np.zeros(int(np.ceil(seconds * rate)) + 1, np.float32)
     table = np.asarray(notes, np.float64).reshape(-1, 4)

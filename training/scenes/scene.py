@@ -1,4 +1,6 @@
-"""Scenes train the transcriber. A scene is 24 s of features, the notes to find, and the notes that the box sent.
+"""Makes scenes, which train the transcriber.
+
+A scene is 24 s of sound features, the notes that the transcriber must find in them, and the notes that the box sent.
 
 `training.scenes.cache` renders and stores them.
 """
@@ -26,25 +28,30 @@ from training.scenes.render import Played, RenderOptions, render
 SCENE_S = 24.0
 """Seconds of a scene."""
 RESTS = 0.3
-"""Probability of a rest of the player in a scene with the box's own left hand."""
+"""Probability that the player rests for a while in a scene in which the box plays the left hand."""
 KINDS = {"both": 0.5, "right": 0.17, "bleed": 0.33}
 """Audible hands and their probabilities: both hands of the pianist, the right hand alone ("right"), or the right hand
 and the box's own left hand ("bleed")."""
 
 GATE = "gate"
-"""Name of the split for fitting the gate: validation pieces, mildly augmented as in a home, without the box's own
-notes."""
+"""Name of the split on which the gate is fitted.
+
+Its scenes come from validation pieces. They are changed mildly, as in a quiet home, and the box does not play in
+them."""
 MILD = 0.4
-"""Strength (0 to 1) of the augmentation of the gate's scenes."""
+"""Strength (0 to 1) of the augmentation in the scenes of the split `GATE`."""
 WIRED = 0.5
 """Probability that the box's left hand returns through a cable and not through the air of a room."""
 OTHER_SOUND = 0.3
-"""Probability that the left hand then has another sound than the player, for example that of a sound module."""
+"""Probability that a left hand which returns through a cable has another sound than the player's piano.
+
+Such a sound can come from a sound module.
+"""
 PEDALLED = 0.55
 """Probability that a piece is played with the pedal. The recordings that measure hearing use the pedal less often."""
 DETUNE = "detune"
 COLOURS = (DETUNE, *CHANGES)
-"""Names of the random changes that make two scenes with the same notes and instrument sound different."""
+"""Names of all random changes of the sound. They make two scenes with the same notes and piano sound different."""
 SAMPLED = 3.0
 """Factor by which the probability of a sampled acoustic piano exceeds that of an electric or computed one."""
 
@@ -53,7 +60,11 @@ SCENE_NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"),
 
 @dataclass(frozen=True)
 class Scene:
-    """`features` uint8 [frames, bins, channels] (levels x 255), `notes`, `own` uint8 [frames, 88, 2] or empty."""
+    """A training example of the transcriber.
+
+    `features` uint8 [frames, bins, channels] are levels times 255. `notes` are the notes to find. `own` uint8 [frames,
+    88, 2] are the notes that the box sent, or it is empty if there are none.
+    """
 
     features: npt.NDArray[np.uint8]
     notes: npt.NDArray[Any]
@@ -62,7 +73,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class Sound:
-    """The sound of a scene: `audio` at the rate of `device.hearing.features`, `notes` to find, notes the box `sent`."""
+    """The sound of a scene: `audio` at the rate of `device.hearing.features`.
+
+    `notes` are the notes to find. `sent` are the notes that the box sent during the scene.
+    """
 
     audio: Audio
     notes: npt.NDArray[Any]
@@ -79,9 +93,10 @@ def draw(
     kind: str | None = None,
     without: str = "",
 ) -> Scene:
-    """Draw a random scene from `pieces`, or from invented notes if the list is empty.
+    """Return a random scene from one of `pieces`, or from random notes if the list is empty.
 
-    `kind` is one of `KINDS`, or None for any. `without` names one of `COLOURS` that is left out, to measure its effect.
+    `mild` is true for scenes of the split `GATE`. `kind` is one of `KINDS`, or None for a random one. `without` names
+    the one of `COLOURS` that is left out, to measure its effect.
     """
     sound = draw_sound(rng, pieces, banks, clips, mild, kind, without)
     own = np.zeros((0, KEYS, 2), np.uint8) if sound.sent is None else own_frames(sound.sent, features.spec)
@@ -98,7 +113,10 @@ def draw_sound(
     kind: str | None = None,
     without: str = "",
 ) -> Sound:
-    """Draw the sound from which `draw` computes features. `mild`: weak augmentation, and no notes of the box."""
+    """Return the random sound from which `draw` computes features. If `mild` is true, it is changed little.
+
+    A mild sound has no notes of the box. See `draw` for the other arguments.
+    """
     drawn = str(rng.choice(list(KINDS), p=list(KINDS.values())))
     kind = (kind or drawn) if pieces else "both"
     if mild and kind == "bleed":
@@ -131,7 +149,7 @@ def draw_sound(
 
 
 def draw_quiet(rng: np.random.Generator, clips: list[Audio], voices: Iterator[Audio], features: Features) -> Scene:
-    """Draw a scene without a piano, at a random level."""
+    """Return a random scene without a piano, at a random level. `voices` yields spoken utterances."""
     samples = int(SCENE_S * features.spec.sample_rate)
     if rng.random() < 0.6:
         audio = np.zeros(0, np.float32)
@@ -147,7 +165,10 @@ def draw_quiet(rng: np.random.Generator, clips: list[Audio], voices: Iterator[Au
 
 
 def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
-    """Draw a bank. All banks of one timbre share one weight, which is `SAMPLED` for sampled acoustic pianos, else 1."""
+    """Return a random bank.
+
+    All banks of one timbre together have one weight: `SAMPLED` for a sampled acoustic piano, 1 for any other timbre.
+    """
     timbres = [bank.timbre for bank in banks]
     sampled = [bank.acoustic and not bank.timbre.startswith(MODAL) for bank in banks]
     weight = np.array([(SAMPLED if own else 1.0) / timbres.count(t) for own, t in zip(sampled, timbres, strict=True)])
@@ -155,14 +176,17 @@ def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
 
 
 def _with_rest(heard: PlayedScore, rng: np.random.Generator) -> PlayedScore:
-    """Add a rest of a few seconds to the player's notes. Only the box is audible then."""
+    """Remove the player's notes in a random span of a few seconds, in which only the box is audible."""
     begin = float(rng.uniform(0, SCENE_S))
     end = begin + float(rng.uniform(3, 9))
     return replace(heard, notes=[note for note in heard.notes if not begin <= note.onset_s < end])
 
 
 def _anywhere(left: PlayedScore, heard: PlayedScore, rng: np.random.Generator) -> PlayedScore:
-    """Change the box's left hand: it may move into the player's register or strike some keys with the player."""
+    """Return the box's left hand `left` with random changes.
+
+    It may move into the register of the player's notes `heard`, or strike some keys together with the player.
+    """
     octaves = 12 * int(rng.choice([0, 1, 2], p=[0.55, 0.3, 0.15]))
     notes = [
         note._replace(pitch=note.pitch + octaves) for note in left.notes if note.pitch + octaves < LOWEST_KEY + KEYS
@@ -183,7 +207,7 @@ def _bleed(
     bank: Bank,
     options: RenderOptions,
 ) -> npt.NDArray[np.float32]:
-    """Return the box's left hand as its input receives it: delayed by a cable or a room, at a random level.
+    """Return the sound of the box's left hand as the box's input receives it, delayed by a cable or a room.
 
     The level lies between inaudible and as loud as the player. A cable usually comes from the player's own keyboard,
     so the notes then have the same `bank` and the same `options`.
@@ -200,7 +224,7 @@ def _bleed(
 
 
 def own_frames(notes: list[Played], spec: FeatureSpec) -> npt.NDArray[np.uint8]:
-    """Return uint8 [frames, 88, 2]: the device's own-note input for notes that were sent at these times."""
+    """Return the transcriber's input `own`, uint8 [frames, 88, 2], if the device sends these notes during the scene."""
     own = OwnNotes()
     waiting = sorted(notes)
     frames = int(SCENE_S * spec.sample_rate) // spec.hop
@@ -226,10 +250,11 @@ def _labels(notes: list[Played], ends: npt.NDArray[np.float64]) -> npt.NDArray[A
 def targets(
     notes: npt.NDArray[Any], first: int, frames: int, delay: int | npt.NDArray[np.int64], hop_s: float
 ) -> npt.NDArray[np.float32]:
-    """Return [frames, 88, 4]: onset, frame, offset and velocity for the frames from `first` on.
+    """Return the targets of the net, [frames, 88, 4], for `frames` frames from frame `first` on.
 
-    The labels are `delay` ([88]) frames late. Frame k holds the samples from k to k + 1 hops. Onset and offset are also
-    marked one frame before and after, because the exact position of an onset within a frame is not audible.
+    The last axis is onset, frame (1 while the note sounds), offset and velocity. The targets come `delay` frames later
+    than the sound, because the net looks ahead. Frame k holds the samples from k to k + 1 hops. Onset and offset are
+    also marked one frame before and after, because the exact position of an onset within a frame is not audible.
     """
     out = np.zeros((frames, KEYS, 4), np.float32)
     late = np.broadcast_to(delay, KEYS)[notes["pitch"].astype(int) - LOWEST_KEY] - first

@@ -1,4 +1,4 @@
-"""Speech beside the piano: short utterances of espeak-ng's voices. Fits and evaluation use different voices."""
+"""Makes speech for scenes: short utterances of the program espeak-ng. Fits and evaluation use different voices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Fits the transcriber: random crops of scenes, AdamW with a cosine schedule, best and last checkpoint, resumable."""
+"""Fits the transcriber on random crops of scenes, with AdamW and a cosine schedule of the learning rate.
+
+The best and the last weights are stored. A fit that was stopped can be resumed.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ class FitPlan:
 
 
 def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float, told: bool) -> tuple[dict[str, Any], Any]:
-    """Return {x, own} and target of `CROP_FRAMES` frames. `told`: the net receives the notes that the box sent."""
+    """Return the inputs {x, own} and the target of `CROP_FRAMES` frames of a scene, from frame `first` on.
+
+    `own` holds the notes that the box sent. If `told` is false, it is all zeros, as if the box had sent none.
+    """
     stop = first + CROP_FRAMES
     x = scene.features[first:stop].astype(np.float32) / 255
     own = np.zeros((CROP_FRAMES, KEYS, 2), np.float32)
@@ -56,7 +62,7 @@ def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float, told
 
 @dataclass
 class Crops:
-    """Draws random crops. The same (seed, step) gives the same batch."""
+    """Returns batches of random crops. The batch depends only on (seed, step)."""
 
     scenes: list[Scene]
     delays: NDArray[np.int64]
@@ -90,14 +96,20 @@ def fixed_crops(
 
 
 def about_fit(folder: Path) -> dict[str, Any]:
-    """Return the description of the fit in `folder`, its name first. It includes the fits that it began from."""
+    """Return the description of the fit in `folder`. Its first entry is the name of the fit.
+
+    If the fit began with the weights of another fit, the description of that fit is an entry too.
+    """
     about: dict[str, Any] = json.loads((folder / "config.json").read_text())
     told = ("net", "seed", "steps", "batch", "rate", "loss", "scenes", "begun_from")
     return {"name": folder.name, **{key: about[key] for key in told if key in about}}
 
 
 def fit(plan: FitPlan, train: list[Scene], valid: list[Scene], folder: Path, first: Path | None = None) -> keras.Model:
-    """Fit a net into `folder`, or resume the fit there. The weights begin with those in `first` if it is given."""
+    """Fit a net into `folder`, or resume the fit there.
+
+    If `first` is given, the weights in that file are the initial weights.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(plan.seed)
     begun = about_fit(first) if first else None

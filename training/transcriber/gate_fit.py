@@ -1,8 +1,8 @@
-"""Fits the gate on validation pieces.
+"""Fits the gate on validation pieces. The gate turns the net's posteriors into notes.
 
-Thresholds per octave and the onsets' shift are fitted on mildly augmented scenes, the release on scenes in rooms. A
-room resounds after a damper has fallen, and a real piano more so than a rendered one. A release that is fitted on dry
-sound would hold notes too long.
+The threshold of each octave and the shift of the onsets are fitted on mildly augmented scenes. The release, which ends
+notes, is fitted on scenes in rooms. A room resounds after a damper has fallen, and a real piano resounds longer than a
+rendered one. So a release that is fitted on sound without a room would hold notes too long.
 """
 
 from __future__ import annotations
@@ -33,16 +33,19 @@ THRESHOLDS = np.round(np.arange(0.04, 0.95, 0.08), 2)
 RELEASES = (0.2, 0.3, 0.4, 0.5)
 OFFSETS = (0.2, 0.3, 0.45, 2.0)
 AS_WELL = 0.001
-"""Largest difference of the endings' score (0 to 1) from the best that can be chance."""
+"""Two gates count as equally good if the scores (0 to 1) of their note ends differ by at most this.
+
+It can be chance.
+"""
 STRUCK_S = 0.010
 """Seconds from the stroke of a key to its sound. Scenes have no such delay; pianos and sound modules have one.
 
 In the development recordings the labels lie 10 ms before the sound (median of all notes).
 """
 WAKE = 0.93
-"""See `GateSpec.wake`. The command prints its effect on sound without a piano."""
+"""Value of `GateSpec.wake`. The command prints its effect on sound without a piano."""
 FEWEST = 150
-"""Number of validation notes. An octave with fewer notes gets the threshold of all notes together."""
+"""An octave with fewer validation notes than this gets the threshold that is fitted on the notes of all octaves."""
 
 Posteriors = npt.NDArray[np.float32]
 Confidence = npt.NDArray[np.float64]
@@ -75,10 +78,11 @@ def labels(scene: Scene) -> Notes:
 def fit_gate(
     heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float, false_notes: float | None = None
 ) -> tuple[GateSpec, float]:
-    """Return the gate with the best onset F1 at 50 ms in each octave, and the onset F1 of one threshold for all.
+    """Fit one threshold for all notes, then one threshold for each octave. Returns the gate, and an onset F1 at 50 ms.
 
-    That one threshold has the best F1. With `false_notes` it is the lowest threshold with at most so many false notes
-    a minute instead. Raises UserError if no threshold has so few.
+    The thresholds of the octaves have the best onset F1. The returned F1 is that of the one threshold for all notes.
+    This threshold has the best F1 too, or if `false_notes` is given, it is the lowest with at most this number of false
+    notes per minute. Raises UserError if no threshold has so few.
     """
     errors: list[float] = []
     for posteriors, notes in zip(heard, wanted, strict=True):
@@ -106,8 +110,8 @@ def fit_gate(
             )
         common = int(np.flatnonzero(a_minute <= false_notes)[0])
     precise = counts[..., 0] / np.maximum(counts[..., 1], 1) >= together[common, 0] / together[common, 1]
-    # An octave may have a higher threshold than all octaves together. It may have a lower one if its precision is not
-    # below theirs: partials of loud notes cause false notes.
+    # An octave may have a higher threshold than that of all octaves. It may have a lower one if its precision is not
+    # below that of all octaves. Otherwise partials of loud notes would cause false notes.
     may = precise | (np.arange(len(THRESHOLDS)) >= common)[:, None]
     best = np.argmax(np.where(may, f1, -1.0), axis=0)
     rows = np.where(counts[common, :, 2] >= FEWEST, best, common)
@@ -115,7 +119,7 @@ def fit_gate(
 
 
 def missed_and_false(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> tuple[float, float]:
-    """Return the share of notes that a gate misses at 50 ms, and the false notes a minute that pass it."""
+    """Return the share of notes that the gate `spec` misses (at 50 ms), and the number of false notes per minute."""
     hits = found_all = 0
     for posteriors, notes in zip(heard, wanted, strict=True):
         found, _ = pass_gate(posteriors, spec, hop_s)
@@ -125,7 +129,7 @@ def missed_and_false(heard: list[Posteriors], wanted: list[Notes], spec: GateSpe
 
 
 def fit_endings(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> GateSpec:
-    """Return the gate with the best ends of notes."""
+    """Return the gate `spec` with the release that gives the best ends of notes."""
     trials = [replace(spec, release=r, offset=o) for r in RELEASES for o in OFFSETS]
     ends = [np.mean([_ends(pass_gate(p, t, hop_s)[0], n) for p, n in zip(heard, wanted, strict=True)]) for t in trials]
     # A real piano resounds longer than these scenes. Of equally good gates, the one that ends notes sooner is chosen.
@@ -140,7 +144,10 @@ def _ends(found: Notes, wanted: Notes) -> float:
 
 
 def fit_reliability(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> tuple[float, float]:
-    """Return slope and offset that turn the confidence of passing notes into a probability (Platt scaling)."""
+    """Return the slope and the offset of a Platt scaling for the notes that pass the gate.
+
+    With them the confidence of a note becomes the probability that it is right.
+    """
     odds: list[float] = []
     right: list[bool] = []
     for posteriors, notes in zip(heard, wanted, strict=True):
@@ -161,7 +168,7 @@ def fit_reliability(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec
 
 
 def false_a_minute(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> float:
-    """Return notes a minute in the scenes without a piano, or NaN if there are no such scenes."""
+    """Return the notes per minute that pass the gate in scenes without a piano, or NaN if there is no such scene."""
     found = [len(pass_gate(p, spec, hop_s)[0]) for p, notes in zip(heard, wanted, strict=True) if not len(notes)]
     return 60 / SCENE_S * float(np.mean(found)) if found else float("nan")
 

@@ -30,7 +30,10 @@ def fit_named(cache: Path, name: str) -> Path:
 
 
 def asked_net(changes: str) -> Any:
-    """Return the net's shape with JSON `changes`. Raises UserError if they are invalid."""
+    """Return the default `NetConfig`, changed by the JSON object `changes`.
+
+    Raises UserError if `changes` is invalid.
+    """
     from training.transcriber.net import NetConfig
 
     try:
@@ -44,7 +47,10 @@ def asked_net(changes: str) -> Any:
 
 
 def asked_weights(changes: str) -> Any:
-    """Return the weight of each head's error with JSON `changes`. Raises UserError if they are invalid."""
+    """Return the default `LossWeights`, changed by the JSON object `changes`.
+
+    Raises UserError if `changes` is invalid.
+    """
     from training.transcriber.net import LossWeights
 
     try:

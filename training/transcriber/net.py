@@ -1,8 +1,9 @@
-"""The transcriber's net: a step from a frame and states to posteriors for the 88 keys, without side effects.
+"""The transcriber's net. One step takes a frame of features and states, and returns posteriors for the 88 keys.
 
-A frame passes through harmonic stacking (every key gets its own octave, twelfth, ... as channels), a causal trunk of
-convolutions over time and frequency, a mix of keys that share partials, one GRU shared by all keys, and four heads.
-`TranscriberNet.call` takes any number of frames: many in training, one in the exported model. The code is the same.
+A frame passes through five parts. Harmonic stacking gives each key the levels at its own partials (octave, twelfth, and
+so on) as channels. The trunk is a stack of causal convolutions over time and frequency. The mix combines keys that
+share partials. One GRU, which all keys share, is the memory. Four heads give the outputs. `TranscriberNet.call` takes
+any number of frames. Training uses many frames, the exported model uses one.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ Tensor: TypeAlias = Any
 
 HEADS = ("onset", "frame", "offset", "velocity")
 PRIORS = (0.01, 0.04, 0.01, 0.5)
-"""Outputs of a new net: about the share of frames and keys with an onset, a note, an offset; 0.5 for velocity.
+"""Outputs of a net before it is fitted, in the order onset, frame, offset, velocity.
 
-Starting from one half, a fit would need its first hundred steps to learn that notes are rare (Lin et al. 2017, 3.3).
+The first three are about the share of frames and keys that have one. If they were one half, a fit would need its first
+hundred steps to learn that notes are rare (Lin et al. 2017, section 3.3).
 """
 BINS_PER_KEY = 3
 
 
 @dataclass(frozen=True)
 class NetConfig:
-    """The transcriber's shape."""
+    """The shape of the transcriber's net."""
 
     harmonics: tuple[int, ...] = (-12, 0, 12, 19, 24, 28, 31, 34, 36)
     """Semitones from a key to the partials in its input: the suboctave, the key itself, partials 2 to 8."""
@@ -44,7 +46,7 @@ class NetConfig:
     mix: int = 32
     memory: int = 40
     delay_frames: int = 3
-    """Look-ahead in frames: the net outputs the label of frame k at frame k + delay."""
+    """Look-ahead in frames: at frame k + delay, the net outputs the posteriors of frame k."""
     later: tuple[int, ...] = (0,) * OCTAVES
     """Additional frames of look-ahead, one number per octave from A0. Low notes take longer to distinguish."""
 
@@ -64,7 +66,10 @@ class NetConfig:
 
 
 def views(x: Tensor, shifts: tuple[int, ...], size: int) -> list[Tensor]:
-    """Return `out[i] = x[i + shift]` for each shift: `size` positions on axis 2 of a 4-D tensor, zeros outside x."""
+    """Return one shifted copy of the 4-D tensor `x` for each of `shifts`: out[i] = x[i + shift] along axis 2.
+
+    Each copy has `size` positions on this axis. Positions outside `x` are zero.
+    """
     before, after = max(0, -min(shifts, default=0)), max(0, max(shifts, default=0) + size - int(x.shape[2]))
     # One pad for all shifts: an int8 step takes an eighth less time than with one pad per shift.
     padded = ops.pad(x, [[0, 0], [0, 0], [before, after], [0, 0]])
@@ -74,9 +79,9 @@ def views(x: Tensor, shifts: tuple[int, ...], size: int) -> list[Tensor]:
 def product(x: Tensor, kernel: Tensor, single: bool) -> Tensor:
     """Return x [..., 88, inputs] times kernel [inputs, outputs].
 
-    The exported step has a `single` frame and uses a 1 x 1 convolution, because int8 then gives the weights of each
-    output their own scale. A matrix has one scale for all outputs (`export.conversion.convert`). For many frames the
-    convolution would be slower.
+    If `single` is true, x has one frame, as in the exported model, and the product is a 1 x 1 convolution. The int8
+    conversion gives the weights of each output of a convolution their own scale, but a matrix has one scale for all
+    outputs (`export.conversion.convert`). For many frames a convolution would be slower than the matrix product.
     """
     if not single:
         return ops.matmul(x, kernel)
@@ -86,7 +91,7 @@ def product(x: Tensor, kernel: Tensor, single: bool) -> Tensor:
 def side_by_side(parts: list[Tensor]) -> Tensor:
     """Concatenate the parts' channels, five parts at a time.
 
-    XNNPACK cannot concatenate more than five at once. It would hand over to slower kernels for that operator and back.
+    XNNPACK, which runs the exported model, cannot concatenate more than five at once. Slower kernels would then run.
     """
     while len(parts) > 1:
         parts = [ops.concatenate(parts[i : i + 5], axis=-1) for i in range(0, len(parts), 5)]
@@ -94,7 +99,7 @@ def side_by_side(parts: list[Tensor]) -> Tensor:
 
 
 class TranscriberNet(keras.layers.Layer):
-    """Maps frames and states to logits and next states; see the module's docstring."""
+    """The net, as the module's docstring describes it. It maps frames and states to logits and next states."""
 
     def __init__(self, config: NetConfig, spec: FeatureSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -141,7 +146,11 @@ class TranscriberNet(keras.layers.Layer):
         return states
 
     def call(self, x: Tensor, own: Tensor, states: dict[str, Tensor], training: bool = False) -> Any:
-        """x [batch, frames, bins, channels], own [batch, frames, 88, 2] → logits [..., 88, 4], next states."""
+        """Return the logits [batch, frames, 88, 4] and the next states.
+
+        `x` [batch, frames, bins, channels] are the features. `own` [batch, frames, 88, 2] are the notes that the box
+        sent. `states` are the states before the first of these frames.
+        """
         c = self.config
         after: dict[str, Tensor] = {}
         semitones = ops.reshape(x, (-1, x.shape[1], *states["state_frames"].shape[2:]))
@@ -194,20 +203,20 @@ class TranscriberNet(keras.layers.Layer):
 
 
 class _Sequence(keras.layers.Layer):
-    """The net over a whole sequence from zero states: logits only."""
+    """Runs the net over a whole sequence from zero states, and returns only the logits."""
 
     def __init__(self, net: TranscriberNet, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.net = net
 
     def call(self, x: Tensor, own: Tensor, training: bool = False) -> Tensor:
-        """x [batch, frames, bins, channels], own [batch, frames, 88, 2] → logits [batch, frames, 88, 4]."""
+        """Return the logits [batch, frames, 88, 4]. For `x` and `own` see `TranscriberNet.call`."""
         logits, _ = self.net(x, own, self.net.zero_states(ops.shape(x)[0]), training=training)
         return logits
 
 
 def build_sequence(net: TranscriberNet, frames: int | None) -> keras.Model:
-    """Return the model for training: {x, own} → logits."""
+    """Return the model for training. Its inputs are `x` and `own` for `frames` frames, its outputs are the logits."""
     x = keras.Input((frames, net.spec.bins, net.spec.channels), name="x")
     own = keras.Input((frames, KEYS, 2), name="own")
     return keras.Model({"x": x, "own": own}, _Sequence(net, name="sequence")(x, own), name="transcriber")
@@ -225,8 +234,8 @@ def build_net(config: NetConfig, spec: FeatureSpec, weights: Path | None = None)
 def build_step(config: NetConfig, spec: FeatureSpec, weights: Path | None = None) -> keras.Model:
     """Return the model for export: one frame in, posteriors out.
 
-    Inputs `x` [1, 1, bins, channels], `own` [1, 1, 88, 2] and `state_*`; outputs `y` [1, 88, 4] (HEADS, 0..1)
-    and `next_*`.
+    The inputs are `x` [1, 1, bins, channels], `own` [1, 1, 88, 2] and the states `state_*`. The outputs are the
+    posteriors `y` [1, 88, 4] (0 to 1, in the order of HEADS) and the next states `next_*`.
     """
     net = build_net(config, spec, weights)
     x = keras.Input(batch_shape=(1, 1, spec.bins, spec.channels), name="x")
@@ -249,19 +258,19 @@ class LossWeights:
     offset: float = 15
     velocity: float = 5
     right: float = 1
-    """Factor for onsets from middle C up relative to those below. The right hand plays there."""
+    """Factor of the onsets' errors from middle C up, where the right hand plays. The factor below middle C is 1."""
 
 
 DEFAULT_WEIGHTS = LossWeights()
-"""Default weights. The bundle of shipped models states the weights that they were fitted with."""
+"""Weights of the loss if none are given. The shipped bundle states the weights with which its models were fitted."""
 
 
 def loss(target: Tensor, logits: Tensor, weights: LossWeights = DEFAULT_WEIGHTS) -> Tensor:
     """Return the weighted sum of cross-entropies (onset, frame, offset) and of the squared error of velocity.
 
-    target [batch, frames, 88, 4] in the order of HEADS. Velocity is 0..1; a note begins only if it is above 0. The
-    level of a recording does not show how hard the keys were struck, so most of the velocity's error is measured around
-    the mean error of each sequence.
+    `target` is [batch, frames, 88, 4] in the order of HEADS. Its velocity is 0 to 1, and above 0 only where a note
+    begins. The level of a recording does not show how hard the keys were struck. So an error in velocity that is equal
+    for all notes of a sequence counts little: most of the error is measured around its mean in the sequence.
     """
     binary = keras.losses.binary_crossentropy
     counts = np.where(np.arange(KEYS) < MIDDLE_C - LOWEST_KEY, 1.0, weights.right).astype(np.float32)

@@ -1,7 +1,9 @@
-"""Makes a wider transcriber from a fitted narrower one. Its outputs are the same at first, and it can learn more.
+"""Makes a wider transcriber net from a fitted narrower one.
 
-This is Net2Net (Chen, Goodfellow, Shlens 2016) with new units instead of doubled ones. The output weights of a new
-unit are zero and its input weights are random. So the first outputs are the narrow net's, and all new units differ.
+Before any further fit, the wide net has the same outputs as the narrow one. It can then learn more than the narrow one.
+
+This is Net2Net (Chen, Goodfellow, Shlens 2016) with new units, where the paper doubles old units. The output weights of
+a new unit are zero, so the outputs do not change at first. Its input weights are random, so all new units differ.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ Places = NDArray[np.intp]
 
 
 def widened(config: NetConfig, spec: FeatureSpec, narrow: NetConfig, weights: Path) -> TranscriberNet:
-    """Return a net of `config` with the same outputs as the net of `narrow` with these `weights`.
+    """Return a net of shape `config` with the same outputs as the net of shape `narrow` and the file `weights`.
 
     Raises UserError if `config` is narrower anywhere, or differs in more than `width`, `mix`, `memory` and `later`.
     """
@@ -37,9 +39,10 @@ def widened(config: NetConfig, spec: FeatureSpec, narrow: NetConfig, weights: Pa
 
 
 def _placed(old: NDArray[np.float32], new: NDArray[np.float32], places: list[Places | None]) -> NDArray[np.float32]:
-    """Return a copy of the weights `new` with the weights `old` written at `places`, given for each axis.
+    """Return a copy of the array `new` into which the smaller array `old` is written.
 
-    All other weights that lead to an old output (last axis) are 0, so the old outputs stay the same.
+    `places` holds one entry for each axis: the indices in `new` at which the values of `old` are written. All other
+    weights that lead to an old output (an index of the last axis) are 0, so the old outputs stay the same.
     """
     where = [np.arange(size) if place is None else place for place, size in zip(places, new.shape, strict=True)]
     out = new.copy()
@@ -49,7 +52,11 @@ def _placed(old: NDArray[np.float32], new: NDArray[np.float32], places: list[Pla
 
 
 def _places(path: str, narrow: NetConfig, config: NetConfig) -> list[Places | None]:
-    """Return the places of a variable's old entries in the new one, for each axis. None: the places are the same."""
+    """Return the indices at which the narrow net's values of one variable are written into the wide net's variable.
+
+    `path` names the variable. `narrow` and `config` are the shapes of the narrow and of the wide net. The list has one
+    entry for each axis of the variable. An entry is None if both variables have the same length on that axis.
+    """
     width, mix = _spread(narrow.width, config.width), _spread(narrow.mix, config.mix)
     memory, gates = _spread(narrow.memory, config.memory), _spread(narrow.memory, config.memory, 3)
     layer, name = path.split("/")[-2:]
@@ -67,5 +74,8 @@ def _places(path: str, narrow: NetConfig, config: NetConfig) -> list[Places | No
 
 
 def _spread(old: int, new: int, groups: int = 1) -> Places:
-    """Return the places of `groups` groups of `old` units within as many groups of `new` units."""
+    """Return the new index of each old unit, if each of `groups` groups of units grows from `old` to `new` units.
+
+    In each group, the old units come first.
+    """
     return np.concatenate([group * new + np.arange(old) for group in range(groups)])

@@ -1,4 +1,4 @@
-"""Figures of each measured lever, and the Markdown table that compares the levers."""
+"""Figures of each measured lever (one change in training), and the Markdown table that compares the levers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ COLUMNS = {
     "line-out 0 dB onset_50": "line-out",
     "clean delay": "delay ms",
 }
-"""Maps each figure of the table, in order of columns, to the title of its column."""
+"""Maps each figure of the table, to the title of its column. The columns have the order of this dict."""
 
 
 def figures_of(name: str, compared: Comparison) -> dict[str, float]:
-    """Mean of each score over the takes of the set `name`, in per cent, and the median delay in milliseconds."""
+    """Return the mean of each score over the takes in per cent, and the median delay in milliseconds.
+
+    `compared` holds the results on the set of takes that is called `name`. The keys of the result begin with `name`.
+    """
     scores = compared.results[OURS].scores
     means = {f"{name} {key}": 100 * float(np.mean([getattr(s, key) for s in scores])) for key in vars(scores[0])}
     return {**means, f"{name} delay": 1000 * float(np.median(compared.delays_s or [np.nan]))}

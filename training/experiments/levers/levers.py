@@ -1,11 +1,12 @@
-"""`python -m training levers` measures the effect of each lever of the shipped transcriber with a short fit.
+"""`python -m training levers` measures the effect of each lever on the transcriber with a short fit.
 
     python -m training levers --action measure                      # all levers
     python -m training levers --action measure --lever hop-10       # one lever; --lever may be repeated
     python -m training levers --action table                        # prints the results in Markdown
 
-Every lever starts from random weights and is fitted for the same number of steps. Its gate is fitted next, and both are
-exported. The exported .tflite model then transcribes the same sound as all other levers, hop by hop.
+A lever is one change that was tried in the training of the transcriber. The net of each lever starts from random
+weights and is fitted for the same number of steps. Its gate is fitted next, and net and gate are exported as a bundle.
+The exported .tflite model then transcribes recordings hop by hop. All levers get the same recordings.
 `training/experiments/levers/setup.py` defines the levers, and docs/experiments.md has the figures.
 """
 
@@ -33,10 +34,10 @@ from training.scenes.scene import GATE
 SCENES = {"pop909": 60, "lieder": 70, "chopin": 50, INVENTED: 30, QUIET: 10}
 """Number of training scenes per source. A scene lasts 24 s."""
 CHECKS = {"pop909": 8, "lieder": 8, "chopin": 8, INVENTED: 8, QUIET: 8}
-"""Number of validation scenes per source. The gate is fitted on another set of the same size."""
+"""Number of validation scenes per source. The gate is fitted on other scenes, as many per source."""
 SETS = ("clean", "room", "noise", "bleed -6 dB", "line-out 0 dB")
 MINUTE_S = 60.0
-"""Measured length of each real recording, in seconds from its start."""
+"""Seconds of each real recording, from its start, that are measured."""
 BATCH, EPOCH_STEPS, RATE = 8, 50, 3e-3
 
 
@@ -71,7 +72,11 @@ def levers(action: str, names: tuple[str, ...], steps: int, takes: int, data: Pa
 
 
 def rendered(lever: Lever, cache: Path, data: Path, root: Path) -> tuple[Path, Path]:
-    """Render the missing scenes of a lever. Returns the folders of its validation scenes and of its training scenes."""
+    """Render the scenes of a lever that are missing in `root`.
+
+    Returns two folders: the one of the validation scenes, then the one of the training scenes. They are the same folder
+    if the lever has no training scenes of its own.
+    """
     spec = replace(FeatureSpec(), **lever.features)
     checks = root / lever.looks
     plain = Studio.opened(cache, data, spec)
@@ -89,7 +94,10 @@ def rendered(lever: Lever, cache: Path, data: Path, root: Path) -> tuple[Path, P
 
 
 def fitted(lever: Lever, steps: int, folder: Path, checks: Path, train: Path) -> None:
-    """Fit a lever's net and its gate into `folder`."""
+    """Fit the net of `lever` for `steps` steps, then its gate. Both are written into `folder`.
+
+    `checks` is the folder of the validation scenes, `train` the folder of the training scenes.
+    """
     from training.transcriber.fit import FitPlan, fit
     from training.transcriber.gate_fit import fit_gate_of
     from training.transcriber.net import LossWeights, NetConfig
@@ -117,7 +125,10 @@ def exported(folder: Path, checks: Path) -> Path:
 
 
 def measured(bundle: Path, cache: Path, data: Path, takes: int) -> dict[str, float]:
-    """Figures of a bundle on the first minute of each real recording, and on right-hand takes of the held-out piano."""
+    """Measure a bundle on the first minute of each real recording, and on `takes` right hands on the held-out piano.
+
+    Returns the name of each figure -> its value.
+    """
     opened = Bundle.open(bundle)
     real = [excerpt(take, MINUTE_S) for take in maps_takes(data / "maps-enstdkcl")]
     figures = figures_of("maps", compare(opened, real, None))

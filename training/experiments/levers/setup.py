@@ -1,4 +1,6 @@
-"""Definitions of the levers of the shipped transcriber. Each lever changes only the named part of `shipped`.
+"""Definitions of the levers. A lever is one change that was tried in the training of the transcriber.
+
+The lever `shipped` changes nothing. Each other lever differs from it only in the fields that its definition names.
 
 `python -m training levers` fits and measures the levers.
 """
@@ -24,8 +26,9 @@ class Lever:
 
     `net`, `features` and `loss` change fields of `NetConfig`, `FeatureSpec` and `LossWeights`. `without` names one
     change of the sound that all training scenes leave out: a name in `scenes.augment.CHANGES`, `DETUNE`, or `TIMBRE`,
-    which renders all scenes with one piano. `own` says whether the net reads the notes that the box sent. `sources`
-    lists the sources of the training scenes. `amount` multiplies the number of scenes per source of `shipped`.
+    which renders all scenes with one piano. `own` says whether the net also reads the notes that the box itself sent.
+    `sources` lists the sources of the training scenes. `amount` multiplies the number of scenes per source of
+    `shipped`.
     """
 
     name: str
@@ -42,16 +45,19 @@ class Lever:
 
     @property
     def looks(self) -> str:
-        """Name of the folder of the scenes. All levers with the shipped features share one folder."""
+        """Name of the folder of shared scenes. It is `shipped` for all levers that do not change the features."""
         return self.name if self.features else SHIPPED
 
     @property
     def own_scenes(self) -> bool:
-        """Whether the lever is fitted on its own training scenes instead of the shared ones."""
+        """True if the lever changes the training scenes, so that scenes are rendered for this lever alone.
+
+        False if the lever is fitted on the scenes in the folder `looks`, which several levers share.
+        """
         return bool(self.without) or self.amount != 1 or self.sources != SOURCES
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain data for the JSON file in the fit's folder."""
+        """Return all fields as plain data, for the JSON file in the folder of the fit."""
         return {f.name: getattr(self, f.name) for f in fields(self)} | {
             name: dict(getattr(self, name)) for name in ("net", "features", "loss")
         }

@@ -23,7 +23,7 @@ VELOCITY = 64
 
 @dataclass(frozen=True)
 class Decoding:
-    """How posteriors become notes.
+    """The numbers with which `decode` turns posteriors into notes.
 
     A key sounds in each frame where its posterior reaches `threshold`. Onsets move by `shift_s` seconds, ends by
     `end_shift_s` seconds.
@@ -34,12 +34,12 @@ class Decoding:
     end_shift_s: float = 0.0
 
     def save(self, folder: Path) -> None:
-        """Write it into the folder of the fit."""
+        """Write the decoding into `folder`, the folder of the fit."""
         (folder / "decoding.json").write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Decoding | None:
-        """The decoding that the folder of the fit holds, or None."""
+        """Return the decoding in `folder`, the folder of a fit, or None if there is none."""
         path = folder / "decoding.json"
         return cls(**json.loads(path.read_text())) if path.is_file() else None
 

@@ -1,4 +1,4 @@
-"""The figures of an older transcriber, and of those that are not fitted, on the same recordings."""
+"""Measures the older transcribers, the shipped transcriber and two pitch trackers on the same recordings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def figures_of_fit(
 
 
 def figures_of_given(family: str, cache: Path, data: Path, sets: Sequence[str], count: int, names: bool) -> str:
-    """The shipped transcriber or a pitch tracker on test sets."""
+    """Measure the shipped transcriber or a pitch tracker on the test sets. Returns the figures as text."""
     ears = _shipped() if family == "shipped" else _tracker(Pyin() if family == "pyin" else Neural())
     lines = [family]
     for which in sets:
@@ -68,7 +68,7 @@ def figures_of_given(family: str, cache: Path, data: Path, sets: Sequence[str], 
 
 
 def told(which: str, recordings: int, line: str, cpu_s: float, seconds: float) -> str:
-    """A line of figures for a set."""
+    """Return a line of text with the figures of the set `which`."""
     return f"{which} ({recordings} recordings, {seconds / 60:.0f} min): {line}; CPU {cpu_s / seconds:.4f} s/s"
 
 

@@ -190,7 +190,10 @@ class Fitted:
 
 
 def hear(models: list[keras.Model], chunks: Chunks, normal: Normal, levels: Levels, batch: int) -> Posteriors:
-    """The posteriors of these models, as `Fitted.posteriors` gives them. `batch` is a number of chunks."""
+    """Return the posteriors of a recording with `levels`, as in `Fitted.posteriors`, from the nets `models`.
+
+    `batch` is the number of chunks that a net processes at once.
+    """
     numbers = range(chunks.count(len(levels)))
     inside = [chunks.inside(len(levels), n) for n in numbers]
     x = np.stack([normal(chunks.cut(levels, n), i) for n, i in zip(numbers, inside, strict=True)])

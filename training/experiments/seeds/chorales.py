@@ -1,8 +1,11 @@
-"""The smallest seed: an embedding and three LSTMs that predict the next note or rest event of Bach's chorales.
+"""The smallest seed (early net that accompanies a melody). It predicts the next note or rest of Bach's chorales.
+
+The net is an embedding and three LSTMs.
 
 Each beat has four events: bass, tenor, alto and soprano, in this order. An event is a pitch class or a rest. During
 playing, the soprano's events come from the played melody. The melody is known only up to the step before, so a
-note that is struck on a beat arrives one beat late. The other three voices are sampled from the net.
+note that is struck on a beat arrives one beat late. The events of the other three voices are chosen from the
+probabilities that the net predicts.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ VOICES = 4
 """Number of voices of a chorale: soprano, alto, tenor and bass."""
 UNITS = (6, 12, 6)
 KEPT = (5, 95)
-"""Percentiles of chorale length in beats. A chorale outside them is left out of the fit."""
+"""Percentiles of the lengths of all chorales. A chorale that is shorter or longer than these is not used in the fit."""
 BEAT_STEPS = 4
 """Sixteenth steps per beat of a quarter note."""
 EPOCHS, BATCH, RATE = 120, 16, 2e-2
@@ -108,7 +111,7 @@ def beats_of(parts: list[list[tuple[float, float, int]]]) -> Array:
 
 
 def lengths_of(found: list[Array], number: int) -> Lengths:
-    """Lowest and highest kept number of beats, and the embedding width.
+    """Return the least and the greatest number of beats of a chorale in the fit, and the width of the embedding.
 
     The width is the fourth root of the number of events, rounded up.
     """
@@ -202,7 +205,7 @@ def fitted(cache: Path, fits: bool) -> tuple[ChoralesNet, dict[str, Any]]:
 def draw(setup: Chorale, logits: Array, rng: np.random.Generator) -> Array:
     """Choose the next event of a lower voice from logits [B, 13]. Returns ints 0..12, [B].
 
-    `setup.pick` takes the likeliest event, or draws from the top k, from the nucleus (top p), or from all events.
+    `setup.pick` says how: the likeliest event, or a random one of the top k, of the nucleus (top p), or of all events.
     """
     shares = softmax(logits / (setup.temperature if setup.pick == "temperature" else 1.0))
     if setup.pick == "greedy":
@@ -222,7 +225,10 @@ def draw(setup: Chorale, logits: Array, rng: np.random.Generator) -> Array:
 
 
 def play_chorales(setup: Chorale, net: ChoralesNet, songs: list[Song], seed: int = 1) -> list[Roll]:
-    """Play three voices that are struck on every beat and held until the next beat."""
+    """Play three lower voices to the melody of each song. Returns one roll for each song.
+
+    The keys are struck on every beat and held until the next beat.
+    """
     rng = np.random.default_rng(seed)
     starts = [np.flatnonzero(song.positions % BEAT_STEPS == 0) for song in songs]
     beats = max(map(len, starts))
@@ -244,9 +250,9 @@ def play_chorales(setup: Chorale, net: ChoralesNet, songs: list[Song], seed: int
 
 
 def known_melody(song: Song) -> Array:
-    """Most recent melody pitch class known at each step, [T]. `PAUSE` means that no note was heard for a beat.
+    """Return for each step the pitch class of the last melody note before this step, [T].
 
-    Each step knows the right hand only up to the step before.
+    It is `PAUSE` if no note was heard for a beat.
     """
     heard = melody_of(late(song.right_sounding))
     newest = np.maximum.accumulate(np.where(heard.any(axis=1), np.arange(len(heard)), -BEAT_STEPS - 1))

@@ -1,4 +1,7 @@
-"""Input data of the seeds: both hands as 88 keys on sixteenth steps, and random stretches of songs."""
+"""Makes the inputs and targets of the seeds, which are early nets that accompany a melody.
+
+Both hands are 88 keys on sixteenth steps. A fit uses random stretches of songs.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +30,14 @@ PAUSE = 12
 NOTHING = 255
 """Marks an unused slot of a chord. The loss ignores it."""
 LATELY = 32
-"""Steps after the right hand last sounded. Steps within them have loss weight 1."""
+"""A step has loss weight 1 if the right hand sounded at most this number of steps before it."""
 UNHEARD = 0.1
 """Loss weight of a step that comes more than `LATELY` steps after the right hand last sounded."""
 MOST_OWN = 0.8
-"""Share of the net's own prediction in the left-hand input at the end of a scheduled fit. The rest is the true hand."""
+"""In a fit with `both-scheduled`, the left-hand input is a mix of the net's own prediction and the true left hand.
+
+This is the share of the prediction at the end of the fit.
+"""
 HANDS_KEPT = ("right_sounding", "right_struck", "left_sounding", "left_struck")
 
 Array = npt.NDArray[Any]
@@ -152,7 +158,10 @@ def placed(positions: Array) -> Array:
 
 
 def late(hand: Array) -> Array:
-    """The input [T, ...] delayed by one step, with silence first. Each step then sees only the step before."""
+    """Return `hand` [T, ...] delayed by one step, with silence first.
+
+    So at each step the net sees only earlier steps.
+    """
     return np.concatenate([np.zeros_like(hand[:1]), hand[:-1]])
 
 
@@ -183,7 +192,7 @@ def chord_of(sounding: Array) -> Array:
 
 
 def chosen_before(chord: Array) -> Array:
-    """For each note of a chord, the notes that come before it, float32 [..., VOICES, 12]."""
+    """Return for each note of a chord the pitch classes of the notes that come before it, float32 [..., VOICES, 12]."""
     notes = (chord[..., None] == np.arange(12)).astype(np.float32)
     return np.cumsum(notes, axis=-2) - notes
 

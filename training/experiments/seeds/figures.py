@@ -1,4 +1,8 @@
-"""Figures of the seeds: the panel of each on the same held-out songs, a listening example, and a table of all."""
+"""Measures the left hands that the seeds play to the same held-out songs, and compares them in one table.
+
+A seed is an early net that accompanies a melody (`training.experiments.seeds`). Its figures are the panel of
+`training.playing_figures.panel`. A MIDI file with an example to listen to is written beside them.
+"""
 
 from __future__ import annotations
 
@@ -51,19 +55,19 @@ TICKS = 480
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A song that no fit has seen, with the piece it comes from."""
+    """A song on which no net was fitted, and the piece from which the song was made."""
 
     piece: Piece
     song: Song
 
     @property
     def right(self) -> Roll:
-        """The right hand that a seed accompanies."""
+        """The song's right hand as a roll on sixteenth steps. The measured net hears it and accompanies it."""
         return roll_of_keys(self.song.right_sounding, self.song.right_struck)
 
     @property
     def true(self) -> Roll:
-        """The left hand that was played."""
+        """The left hand that the pianist played in this song, as a roll on sixteenth steps."""
         return roll_of_keys(self.song.left_sounding, self.song.left_struck)
 
 
@@ -81,7 +85,7 @@ def held_out(cache: Path, most: int = MOST_SONGS) -> list[HeldOut]:
 
 
 def beside(name: str, pieces: list[HeldOut]) -> list[Roll]:
-    """Left hands of one comparison row: the true hand, the shipped model or a baseline."""
+    """Return the left hands of `pieces` for one row of `BESIDE`: the true hand, the shipped model or a baseline."""
     if name != "shipped":
         return [BASELINES[name](p.right, p.true, p.song.bar, STEPS_PER_QUARTER) for p in pieces]
     bundle = Bundle.open(default_bundle())
@@ -91,7 +95,10 @@ def beside(name: str, pieces: list[HeldOut]) -> list[Roll]:
 
 
 def judge(pieces: Sequence[HeldOut], hands: Sequence[Roll], folder: Path, about: dict[str, Any]) -> dict[str, float]:
-    """Return the panel's figures as means over the songs. Writes them and a listening example into `folder`."""
+    """Measure the left hands `hands`, one for each song in `pieces`. Returns the mean of each figure over the songs.
+
+    Writes these means, the facts `about` the configuration and a listening example into `folder`.
+    """
     rows = [
         panel(p.right, hand, p.true, p.song.positions, p.song.bar, STEPS_PER_QUARTER)
         for p, hand in zip(pieces, hands, strict=True)
@@ -115,7 +122,10 @@ def _shown(value: float) -> str:
 
 
 def write_example(path: Path, held: HeldOut, left: Roll) -> None:
-    """Write both hands of a song as a MIDI file of two tracks, from the melody's first bar on."""
+    """Write the song's right hand and the played hand `left` to `path`, a MIDI file of two tracks.
+
+    The file begins with the bar of the melody's first note.
+    """
     first = int(np.argmax(held.right.sounding.any(axis=1)))
     first -= int(held.song.positions[first])
     part = slice(max(0, first), max(0, first) + EXAMPLE_QUARTERS * STEPS_PER_QUARTER)
@@ -149,7 +159,7 @@ def track(name: str, hand: Roll, velocity: int) -> mido.MidiTrack:
 
 
 def measured(root: Path) -> dict[str, dict[str, Any]]:
-    """Saved panels of all configurations that have been played, in the table's order."""
+    """Read the saved figures of all configurations that have been measured. Returns name -> figures, in table order."""
     paths = {name: root / name / PANEL for name in ROWS}
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
 
@@ -157,7 +167,7 @@ def measured(root: Path) -> dict[str, dict[str, Any]]:
 def table(root: Path) -> str:
     """Markdown table with one line per measured configuration.
 
-    Raises UserError if there is none, or if the configurations were played over different songs.
+    Raises UserError if no configuration was measured, or if they were measured on different songs.
     """
     found = measured(root)
     if not found:

@@ -1,4 +1,7 @@
-"""Fits one seed on the songs of a split. Writes its weights, history, thresholds and CPU time into its folder."""
+"""Fits one seed, an early net that accompanies a melody, on the songs of a split.
+
+Writes the weights, the history of the loss, the thresholds and the CPU time into the folder of the fit.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,10 @@ def seed_folder(cache: Path, name: str) -> Path:
 
 
 def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_STEPS) -> tuple[SeedNet, Thresholds]:
-    """Fit on random stretches of these songs.
+    """Fit the net of `setup` on random stretches of the songs `found`, and write the fit into `folder`.
 
-    `setup.like` names a configuration to start from. It must have been fitted into a folder next to `folder`.
-    UserError is raised if it was not.
+    If `setup.like` names another configuration, its fitted weights are the initial weights. They are read from its
+    folder next to `folder`. Raises UserError if they are missing.
     """
     began = time.process_time()
     keras.utils.set_random_seed(1)

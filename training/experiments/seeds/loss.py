@@ -1,4 +1,7 @@
-"""Losses of the seeds. `training.experiments.seeds.data.targets` defines the layout of the targets."""
+"""Losses of the seeds, which are early nets that accompany a melody.
+
+`training.experiments.seeds.data.targets` defines the layout of the targets.
+"""
 
 from __future__ import annotations
 
@@ -89,13 +92,19 @@ def _sounding(setup: Seed, true: Tensor, logits: Tensor, melody: Tensor, noise: 
 
 
 def _distance(true: Tensor, sure: Tensor) -> Tensor:
-    """A false pitch class costs by its distance to the nearest true one. A missed pitch class costs its full weight."""
+    """Return a loss in which a false pitch class costs more, the further it is from the nearest true one.
+
+    A missed pitch class costs its full weight.
+    """
     nearest = ops.min(APART + (1.0 - true)[..., None, :], axis=-1)
     return ops.sum(sure * ops.minimum(nearest, 1.0) + true * (1.0 - sure), axis=-1)
 
 
 def _policy(true: Tensor, logits: Tensor, melody: Tensor, noise: Tensor) -> Tensor:
-    """Policy-gradient loss of two draws of the left hand (Williams 1992). Each draw is the baseline of the other."""
+    """Return the policy-gradient loss (Williams 1992) of two random left hands, chosen with the net's probabilities.
+
+    The reward of each left hand is the baseline of the other.
+    """
     draws = [ops.cast(noise[..., i : i + 12] < ops.sigmoid(logits), "float32") for i in (0, 12)]
     rewards = [reward(ops.stop_gradient(draw), true, melody) for draw in draws]
     return sum(

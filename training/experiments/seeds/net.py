@@ -1,4 +1,7 @@
-"""Nets of the seeds: a body and its heads. They run over whole sequences in a fit and step by step in playing."""
+"""Nets of the seeds, which are early nets that accompany a melody. A net is a body and its heads.
+
+A fit runs it over whole sequences. To play, it runs step by step.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +106,7 @@ class HistoryUser(layers.Layer):
 
 
 class SeedNet:
-    """Layers of one configuration, and the sequence and step models that share them."""
+    """The layers of one configuration. Its model for whole sequences and its model for single steps share them."""
 
     def __init__(self, setup: Seed) -> None:
         self.setup, self.layout = setup, Layout.of(setup)
@@ -140,7 +143,7 @@ class SeedNet:
         return {"conv": WINDOW_STEPS, "taps": 1 + max(TAPS), "history": 1 + max(TAPS)}[self.setup.body]
 
     def told(self, hidden: Tensor, chosen: Tensor | None) -> Tensor:
-        """Heads: hidden [B, T, units] → logits [B, T, width].
+        """Apply the heads to the body's output `hidden` [B, T, units]. Returns logits [B, T, width].
 
         The octave decoder multiplies each key's probability by that of its pitch class, then takes the logit.
         """
@@ -160,7 +163,7 @@ class SeedNet:
         return plain
 
     def over(self, x: Tensor) -> Tensor:
-        """Body over whole sequences: [B, T, F] → [B, T, units]."""
+        """Apply the body to whole sequences `x` [B, T, F]. Returns [B, T, units]."""
         y = self.embed(x)
         for layer in self.body:
             y = layer(y)

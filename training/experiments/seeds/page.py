@@ -1,4 +1,8 @@
-"""A web page to listen to the seeds. Each seed has an example, its piano roll and its panel."""
+"""Writes a web page on which a person can listen to the left hands that the seeds play.
+
+A seed is an early net that accompanies a melody (`training.experiments.seeds`). For each seed the page has the sound of
+one example, its piano roll, and its panel (the table of figures of `training.playing_figures.panel`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,11 @@ from training.playing_figures.listening import sounding, table
 
 
 def write_page(root: Path, names: list[str], out: Path, seconds: float = 45.0) -> Path:
-    """Write `index.html` into `out` with these fits of `root`, in this order. Raises UserError if there are none."""
+    """Write `index.html` and the sound files into the folder `out`. Returns the path of `index.html`.
+
+    `names` are the configurations to show, in this order. Their fits and figures are in `root`. `seconds` is the
+    length of each example. Raises UserError if `names` is empty.
+    """
     if not names:
         raise UserError("No seed has been fitted: run `python -m training seeds --action fit` first.")
     out.mkdir(parents=True, exist_ok=True)
@@ -29,7 +37,10 @@ def write_page(root: Path, names: list[str], out: Path, seconds: float = 45.0) -
 
 
 def hands_of(path: Path, seconds: float) -> tuple[list[Note], list[Note]]:
-    """Notes of the right and left hand of an example that end before `seconds`. A hand without a track has no notes."""
+    """Return the right hand's and the left hand's notes that end before `seconds`, from the MIDI file at `path`.
+
+    If the file has no track for a hand, the list of that hand is empty.
+    """
     notes = {part.name: part.notes for part in read_midi(path).parts}
     right, left = (
         [n for n in notes.get(name, ()) if (n.offset_s or n.onset_s) < seconds] for name in ("Right hand", "Left hand")

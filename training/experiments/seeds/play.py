@@ -1,4 +1,7 @@
-"""Plays songs with the seeds. Each step uses past steps only. Thresholds are fitted on training stretches first."""
+"""Plays left hands to songs with the seeds, which are early nets that accompany a melody.
+
+Each step uses past steps only. The thresholds of sounding and struck keys are first fitted on training stretches.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +145,7 @@ def _true_left(setup: Seed, songs: list[Song], steps: int) -> tuple[Array, Array
 
 
 class Decisions:
-    """Converts logits to keys."""
+    """Decides from the logits of a net which keys sound and which are struck."""
 
     def __init__(self, setup: Seed, net: SeedNet, thresholds: Thresholds, rng: np.random.Generator) -> None:
         self.setup, self.net, self.thresholds, self.rng = setup, net, thresholds, rng
@@ -209,7 +212,7 @@ class Decisions:
         return np.minimum((self.rng.random(shares.shape[:-1])[..., None] > edges).sum(axis=-1), PAUSE)
 
     def _mean_of_targets(self, logits: Array) -> Array:
-        """Logits of the mean of the probabilities that several earlier steps predicted for each step."""
+        """Return the logit of the mean of the probabilities that several earlier steps have predicted for each step."""
         at, width = self.net.layout.slices, self.net.layout.slices["struck.0"].stop
         total, number = np.zeros((len(logits), width)), np.zeros((len(logits), 1))
         for i, ahead in enumerate(self.setup.ahead):

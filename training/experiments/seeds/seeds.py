@@ -1,4 +1,6 @@
-"""`python -m training seeds` runs the experiments that led to the accompanist. Each is one configuration.
+"""`python -m training seeds` fits the seeds, plays with them and measures them.
+
+A seed is an early net that accompanies a melody (`training.experiments.seeds`). Each seed is one configuration.
 
     python -m training seeds --action fit                         # all seeds and their comparison rows
     python -m training seeds --action fit --family pitch-classes  # one seed; --family may be repeated
@@ -53,7 +55,7 @@ def seeds(action: str, families: tuple[str, ...], again: bool, most: int, cache:
 
 
 def _measure(name: str, fits: bool, most: int, cache: Path) -> None:
-    """Measure and print one row of the table."""
+    """Measure the row `name` of the table on up to `most` songs, and print its figures."""
     from training.experiments.seeds.figures import BESIDE as ABOUT
     from training.experiments.seeds.figures import beside, held_out, judge
 

@@ -1,6 +1,8 @@
-"""Configurations of the seeds: the net's input, its output, its body, and the fit.
+"""Configurations of the seeds, which are early nets that accompany a melody (`training.experiments.seeds`).
 
-`python -m training seeds` fits and plays them. A configuration changes only the named part of `pitch-classes`.
+A configuration sets the net's input, its output, its body and its fit. It differs from the configuration
+`pitch-classes` only in the fields that it names. `python -m training seeds` fits the configurations and plays with
+them.
 """
 
 from __future__ import annotations
@@ -11,7 +13,10 @@ from typing import Any
 from device.errors import UserError
 
 TAPS = (3, 7, 15, 31, 47, 63, 95, 127)
-"""Lags in steps before the newest known step. The target is 1, 2 or 4 beats, or 2, 3, 4, 6 or 8 bars of 4/4, later."""
+"""Distances in steps from the newest known step back to the earlier steps that the net reads.
+
+The net predicts the next step. The earlier steps lie 1, 2 or 4 beats, or 2, 3, 4, 6 or 8 bars of 4/4, before that.
+"""
 KINDS = ("keys", "classes", "octave", "voices", "notes")
 HANDS = ("right", "both-in", "both-out", "both", "both-scheduled")
 BODIES = ("gru", "lstm", "conv", "taps", "history")
@@ -21,7 +26,7 @@ PICKS = ("threshold", "softmax", "likeliest", "draw")
 
 @dataclass(frozen=True)
 class Seed:
-    """One configuration. Times are in steps of a sixteenth.
+    """One configuration of a net. Lengths and distances are in steps of a sixteenth note.
 
     `kind` is the format of input and output: 88 keys, 12 pitch classes, 12 pitch classes with an octave (a decoder of
     88 keys masked by the 12), 4 parallel voices, or the notes of a chord one after another.
@@ -75,12 +80,12 @@ class Seed:
 
     @property
     def fed(self) -> bool:
-        """Whether the net reads its own left hand in playing."""
+        """True if the net, when it plays, reads the left hand that it has played so far."""
         return self.hands in ("both-in", "both", "both-scheduled")
 
     @property
     def tells_right(self) -> bool:
-        """Whether the net also predicts the right hand."""
+        """True if the net also predicts the right hand."""
         return self.hands in ("both-out", "both", "both-scheduled")
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +95,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Chorale:
-    """One of four ways to sample from the fitted net of chorale events."""
+    """One of four ways to choose events from the probabilities of the net in `training.experiments.seeds.chorales`."""
 
     name: str
     about: str
