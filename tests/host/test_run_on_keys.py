@@ -61,7 +61,8 @@ def take(jack: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Take
 def test_ctrl_c_ends_it_in_silence(take: Take) -> None:
     assert take.status == 0, take.said
     kinds = [kind for _, kind, _, _ in take.received]
-    assert kinds.count("note_on") == kinds.count("note_off") > 0
+    # each release is sent twice at the end, since JACK may lose a cycle
+    assert kinds.count("note_off") >= kinds.count("note_on") > 0
     assert take.received[-1][1:] == ("control_change", 123, 0)
 
 

@@ -313,7 +313,7 @@ def test_a_hostile_calibration_or_settings_file_neither_ends_the_service_nor_hol
     put(box.settings)
     box.child.send_signal(signal.SIGHUP)
     box.wait_for("the settings stay as they were")
-    keys.play(right_hand(4))
+    keys.play(right_hand(8))
     assert struck(synth.received) > 4
     assert (box.status.state, box.status.pid) == ("playing", pid)
     keys.close()
