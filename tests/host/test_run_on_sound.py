@@ -97,7 +97,8 @@ def test_it_plays_and_ends_in_silence(take: Take) -> None:
             down.add(key)
             struck += 1
         elif kind == "note_off":
-            down.remove(key)
+            # the last releases are sent twice, because a JACK server may skip a cycle and lose its messages
+            down.discard(key)
     assert struck > 10
     assert not down
     assert take.received[-1][1:] == ("control_change", 123, 0)
