@@ -104,7 +104,7 @@ class Accompanist:
         self._activity.reset()
 
     def known_until_s(self, step: Step) -> float:
-        """Return the latest decision time, in stream seconds, that the plan for `step` may use."""
+        """Return a stream time in seconds. The plan for `step` uses only the heard notes decided at or before it."""
         return step.time_s - self._gap_steps * step.length_s
 
     def hear(self, note: Note) -> None:

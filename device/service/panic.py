@@ -43,9 +43,9 @@ def main(path: Path = DEFAULT_PATH) -> int:
 def silence_all(path: Path, folder: Path | None) -> list[str]:
     """Silence the ports that the settings in `path` name. Returns one sentence for each failure.
 
-    If the settings cannot be read, the port is taken from the last status in `folder`. All keys are then released on
-    channel 1. The other channels get only the silencing controllers, because all keys of all channels take two
-    seconds.
+    It releases every key of the channel in the settings. If the settings cannot be read, it takes the port from the
+    last status in `folder` and releases every key of channel 1. Then the other channels get only the silencing
+    controllers, because releasing all keys of all channels takes two seconds.
     """
     sentences: list[str] = []
     try:

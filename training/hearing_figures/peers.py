@@ -29,9 +29,9 @@ VARIANTS = {"Basic Pitch stock": (True, 11), "Basic Pitch tuned": (False, 5)}
 
 
 class BasicPitch:
-    """Basic Pitch's published .tflite and its own decoder. Both variants share one run of the network.
+    """Basic Pitch: its published .tflite, and its own decoder with the options of each of VARIANTS.
 
-    Raises UserError if Basic Pitch is not installed.
+    All variants decode the output of one run of the network. Raises UserError if Basic Pitch is not installed.
     """
 
     def __init__(self) -> None:

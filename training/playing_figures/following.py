@@ -201,7 +201,7 @@ def losses(on: Bools) -> list[int | None]:
 
 
 def scored(true: Array, told: Told, from_s: float) -> dict[str, Any]:
-    """The measures of one piece; beats from `from_s` on."""
+    """Return the scores of one piece. Only beats at or after `from_s` seconds are scored."""
     inside = told.time_s <= true[-1] + 0.5 * (true[-1] - true[-2])
     time_s, lock = told.time_s[inside], told.lock[inside]
     judged, given = true[true >= from_s], time_s[time_s >= from_s]
