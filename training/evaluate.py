@@ -128,6 +128,11 @@ def playing(
 @click.option("--pieces", default=40, show_default=True, help="Number of pieces of each corpus.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a constant of the clock.")
 @click.option("--timing-ms", default=20.0, show_default=True, help="Standard deviation of a note's timing.")
+@click.option(
+    "--performances",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Measure on the real performances of this folder instead.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
 def clock(
     cache: Path,
@@ -136,13 +141,19 @@ def clock(
     pieces: int,
     changes: tuple[str, ...],
     timing_ms: float,
+    performances: Path | None,
     json_path: Path | None,
 ) -> None:
-    """Measure the prediction of beats: steady playing, tempo ramps, and no count-in."""
+    """Measure the prediction of beats: steady playing, ramps, and no count-in; or real performances and peers."""
     from training.playing_figures.clock import evaluate_clock
     from training.playing_figures.constants import CLOCK, changed
 
     with changed(changes, CLOCK):
-        table = evaluate_clock(cache, corpora, split, pieces, timing_ms / 1000)
+        if performances is None:
+            table = evaluate_clock(cache, corpora, split, pieces, timing_ms / 1000)
+        else:
+            from training.playing_figures.following import evaluate_following
+
+            table = evaluate_following(performances, None)
     if json_path:
         json_path.write_text(json.dumps(table, indent=1))
