@@ -91,8 +91,8 @@ class Taps:
         return counted
 
 
-EVEN = 0.2
-"""Largest relative difference between the gaps of a count-in."""
+EVEN, EVEN_ANNOUNCED = 0.2, 0.4
+"""Largest relative difference between the gaps of a count-in, and of one that the player announced."""
 SAME_COUNT_S = 0.15
 """A key struck again within this time belongs to the same count: an echo, or a rolled chord."""
 LONGEST_COUNT_S, SHORTEST_COUNT_S = 2.5, 0.2
@@ -135,7 +135,7 @@ class EvenCounts:
 
     def _even(self, times: list[float]) -> list[float] | None:
         """The counts that end with the last of `times`; None if these are not even."""
-        n = self._wanted
+        n, limit = self._wanted, EVEN_ANNOUNCED if self._any_key else EVEN
         for heard in (n, n - 1):
             last = times[-heard:]
             if len(last) < heard or heard < min(n, 3):
@@ -144,7 +144,7 @@ class EvenCounts:
             unit = min(gaps, default=0.0)
             numbers = [round(gap / unit) if unit > 0 else 0 for gap in gaps]
             even = all(
-                abs(gap / number / unit - 1) <= EVEN for gap, number in zip(gaps, numbers, strict=True) if number
+                abs(gap / number / unit - 1) <= limit for gap, number in zip(gaps, numbers, strict=True) if number
             )
             if even and sum(numbers) == n - 1 and SHORTEST_COUNT_S <= unit <= LONGEST_COUNT_S:
                 places = [sum(numbers[:i]) for i in range(heard)]

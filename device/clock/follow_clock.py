@@ -12,9 +12,10 @@ import numpy as np
 
 from device.clock.count_in import CountIn, EvenCounts, Taps
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
-from device.clock.hypotheses import TEMPO_OCTAVES, USUAL_QUARTER_S, Bank, Hypotheses, ahead_of
+from device.clock.bank import GAP, GAP2, KIND, QUARTER_S, TICK, TIME, WEIGHT, Bank
+from device.clock.hypotheses import TEMPO_OCTAVES, USUAL_QUARTER_S, Hypotheses
 from device.clock.meter import Meter
-from device.clock.next_onset import QUARTER
+from device.clock.next_onset import FARTHEST, QUARTER
 from device.clock.rhythm import RECENT, SIZE_CLASSES, chord_class, interval_class
 from device.clock.step import ClockPulse, Step
 
@@ -32,6 +33,10 @@ HINT_OCTAVES = 0.1
 """Spread of the tempo around one that was given."""
 SAME_BEAT, SAME_TEMPO = 0.12, 0.2
 """Hypotheses whose beats differ by less, in beats, and whose tempi differ by less, relatively, tell the same beat."""
+ASKED, LEADING = 12, 12
+"""How many of the likeliest hypotheses may lead, and the most that lead together."""
+FEW = 4
+"""Steps whose times are worked out at once."""
 PATIENCE = 1.5
 """Standard deviations of the prediction for which an expected onset is waited for."""
 DELAYS = 2.0
@@ -79,6 +84,9 @@ class FollowClock:
         self._counting = self._wanted > 0
         self._taps = Taps()
         self._lead: Bank | None = None
+        self._tick0, self._time0_s, self._quarter_s = 0, 0.0, 1.0
+        self._awaited: list[float] | None = None
+        self._times: dict[int, float] = {}
         self._mass = 0.0
         self._mass_before = 0.5
         self._next: tuple[int, float] | None = None
@@ -140,7 +148,7 @@ class FollowClock:
         if self._next is None:
             self._next = self._following(lead, now_s)
         tick, at_s = self._next
-        step_s = float(lead.quarter_s[0]) * self._step_ticks / QUARTER
+        step_s = self._quarter_s * self._step_ticks / QUARTER
         at_s = max(at_s, now_s, self._told_s + LEAST_GAP * step_s)
         if at_s - LEAD_S > now_s:
             return None
@@ -199,29 +207,36 @@ class FollowClock:
         self._choose(now_s)
 
     def _choose(self, now_s: float) -> None:
-        """Choose the hypotheses that the steps are told by: those that most agree with; the likeliest comes first."""
+        """Choose the hypotheses that lead: those that most agree with. The likeliest of them comes first."""
         b, beat = self._hypotheses.bank, self._hypotheses.beat
         assert b is not None
-        x = b.tick + QUARTER * (now_s - b.time_s) / b.quarter_s
-        apart = x[:, None] - x
-        apart -= np.rint(apart / beat) * beat
-        tempo = np.log(b.quarter_s)
-        alike = (np.abs(apart) < SAME_BEAT * beat) & (np.abs(tempo[:, None] - tempo) < SAME_TEMPO)
-        mass = alike @ b.weight
-        best = int(np.argmax(mass))
+        quarter_s, weight = b.real[QUARTER_S], b.real[WEIGHT]
+        x = b.whole[TICK] + QUARTER * (now_s - b.real[TIME]) / quarter_s
+        tempo = np.log(quarter_s)
+        apart = x[:ASKED, None] - x
+        apart -= np.rint(apart * (1 / beat)) * beat
+        alike = (np.abs(apart) < SAME_BEAT * beat) & (np.abs(tempo[:ASKED, None] - tempo) < SAME_TEMPO)
+        mass = alike @ weight
+        best = int(mass.argmax())
+        alike = alike[best]
         self._mass = float(mass[best])
         self._mass_before += MASS_RATE * (self._mass - self._mass_before)
-        in_bar = x - x[best]
-        number = np.rint(in_bar / beat).astype(np.int64) % self._meter.beats_per_bar
-        votes = np.bincount(number[alike[best]], b.weight[alike[best]])
-        members = np.flatnonzero(alike[best] & (number == int(np.argmax(votes))))
-        lead = b.chosen(members[np.argsort(-b.weight[members], kind="stable")])
-        lead.weight = lead.weight / lead.weight.sum()
-        self._lead, self._next = lead, None
+        number = np.rint((x - x[best]) * (1 / beat)).astype(np.int64) % self._meter.beats_per_bar
+        votes = np.bincount(number[alike], weight[alike])
+        # the bank is in the order of the weights
+        members = np.flatnonzero(alike & (number == int(votes.argmax())))[:LEADING]
+        lead = b.chosen(members)
+        lead.real[WEIGHT] /= lead.real[WEIGHT].sum()
+        self._lead, self._next, self._awaited, self._times = lead, None, None, {}
+        self._tick0, self._time0_s, self._quarter_s = (
+            int(lead.whole[TICK, 0]),
+            float(lead.real[TIME, 0]),
+            float(lead.real[QUARTER_S, 0]),
+        )
 
     def _following(self, lead: Bank, now_s: float) -> tuple[int, float]:
-        """The next step that can be told: its tick, counted from the bar of the last onset, and its time."""
-        tick0, time0_s, tick_s = int(lead.tick[0]), float(lead.time_s[0]), float(lead.quarter_s[0]) / QUARTER
+        """The next step that is not too late: its tick, counted from the bar of the last onset, and its time."""
+        tick0, time0_s, tick_s = self._tick0, self._time0_s, self._quarter_s / QUARTER
         step, bar, beat = self._step_ticks, self._hypotheses.bar, self._hypotheses.beat
         tick = self._after_told(tick0, time0_s, tick_s, now_s) + step
         while True:
@@ -229,20 +244,38 @@ class FollowClock:
             if late_s <= (CATCH_UP * beat * tick_s if tick % beat == 0 or tick == tick0 else CATCH_UP_S):
                 break
             tick += step
+        if tick not in self._times:
+            self._times |= self._times_from(lead, tick)
+        return tick, self._times[tick]
+
+    def _times_from(self, lead: Bank, tick: int) -> dict[int, float]:
+        """The times of a few steps from `tick` on: the mean of the leading hypotheses, and a wait where an onset is
+        expected."""
+        tick0, tick_s, bar = self._tick0, self._quarter_s / QUARTER, self._hypotheses.bar
+        ticks = np.arange(tick, tick + FEW * self._step_ticks, self._step_ticks)[:, None]
+        times_s, quarters_s, weight = lead.real[TIME], lead.real[QUARTER_S], lead.real[WEIGHT]
         # the last onset of another hypothesis may lie in another bar
-        near = (tick - lead.tick) - QUARTER * (now_s - late_s - lead.time_s) / lead.quarter_s
-        quarters = ((tick - lead.tick) - np.rint(near / bar) * bar) / QUARTER
-        times_s, _, variance, _ = ahead_of(lead, np.maximum(quarters, 0.0))
-        times_s = times_s + np.minimum(quarters, 0.0) * lead.quarter_s
-        time_s = float(lead.weight @ times_s)
-        if tick > tick0:
-            gaps = (int(lead.gap[0]), int(lead.gap2[0]))
-            expected = self._hypotheses.expected(tick0, gaps, int(lead.kind[0]), tick - tick0)
-            if expected > EXPECTED:
-                sd_s = math.sqrt(float(lead.weight @ (variance + (times_s - time_s) ** 2)))
-                wait_s = max(0.0, PATIENCE * sd_s - DELAYS * self._delay_s)
-                time_s += min(wait_s, LONGEST_WAIT * beat * tick_s) * expected
-        return tick, time_s
+        near = (self._time0_s + (ticks - tick0) * tick_s - times_s) * QUARTER / quarters_s
+        ahead = ticks - lead.whole[TICK]
+        quarters = (ahead - np.rint((ahead - near) * (1 / bar)) * bar) * (1 / QUARTER)
+        times_s, variance = lead.ahead(quarters)
+        mean_s = times_s @ weight
+        times_s -= mean_s[:, None]
+        sd_s = np.sqrt((variance + times_s * times_s) @ weight)
+        out = {}
+        for step, time_s, wait_s in zip(ticks[:, 0].tolist(), mean_s.tolist(), sd_s.tolist(), strict=True):
+            out[step] = time_s
+            if tick0 < step <= tick0 + FARTHEST and (expected := self._expected(lead, step - tick0)) > EXPECTED:
+                wait_s = max(0.0, PATIENCE * wait_s - DELAYS * self._delay_s)
+                out[step] += min(wait_s, LONGEST_WAIT * self._hypotheses.beat * tick_s) * expected
+        return out
+
+    def _expected(self, lead: Bank, ahead: int) -> float:
+        """Probability that the next onset is `ahead` ticks after the last, if none came before."""
+        if self._awaited is None:
+            gaps = (int(lead.whole[GAP, 0]), int(lead.whole[GAP2, 0]))
+            self._awaited = self._hypotheses.awaited_after(self._tick0, int(lead.whole[KIND, 0]), gaps).tolist()
+        return self._awaited[ahead - 1]
 
     def _after_told(self, tick0: int, time0_s: float, tick_s: float, now_s: float) -> int:
         """The tick of the step told last, on the grid as it is now."""
@@ -260,7 +293,7 @@ class FollowClock:
         lead = self._lead
         assert lead is not None
         logit = LOCK_NOW * _logit(self._mass) + LOCK_BEFORE * _logit(self._mass_before) + LOCK_AT_EVEN
-        beats = (at_s - self._onset_s) * QUARTER / (float(lead.quarter_s[0]) * self._hypotheses.beat)
+        beats = (at_s - self._onset_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
         return math.exp(-max(0.0, beats - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
 
 

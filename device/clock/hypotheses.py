@@ -3,23 +3,48 @@
 Each hypothesis is a Kalman filter over the time of its tick and the length of a quarter (Reid, "An algorithm for
 tracking multiple targets", 1979; Cemgil and Kappen, "Monte Carlo methods for tempo tracking and rhythm quantization",
 2003). An onset splits each hypothesis by the place that the onset may have been meant for (`device.clock.next_onset`)
-and by the manner of playing: in time, flexible, free, uneven, or late. The constants of the manners are the maximum of
-the likelihood of 70 real performances whose beats are known.
+and by the manner of playing: in time, flexible, free, uneven, or late.
+
+The variances of the manners began as the maximum of the likelihood of the onsets of 70 real performances whose beats
+are known. They were then changed by hand, with the other constants, for the beats that are held on these performances
+and on the scores of POP909 that are played in time.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from device.clock.bank import (
+    GAP,
+    GAP2,
+    GAP3,
+    KIND,
+    LONGEST,
+    MANNER,
+    PLACE_VAR,
+    PP,
+    QUARTER_S,
+    RETURN,
+    TEMPO_VAR,
+    TICK,
+    TIME,
+    TP,
+    TT,
+    USUAL_S,
+    WAS_STRAY,
+    WEIGHT,
+    Bank,
+)
 from device.clock.meter import Meter
 from device.clock.next_onset import (
     FARTHEST,
+    GAP_TO_CLASS,
     QUARTER,
     SIXTEENTH,
     STRAIGHT,
+    TINY,
     UNIT,
     PieceRhythm,
     bar_ticks,
@@ -27,15 +52,11 @@ from device.clock.next_onset import (
     next_prior,
     sixteenths_of,
 )
-from device.clock.rhythm import Floats, Ints, previous_class
+from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
 
 JITTER_S = np.array([0.011, 0.018, 0.018, 0.022])
 """Standard deviation of an onset around its place, in seconds, by manner: in time, flexible, free, uneven."""
-TEMPO_VAR = np.array([0.008, 0.043, 0.12, 0.012]) ** 2
-"""Variance of the relative change of a quarter's length in one quarter, by manner."""
-PLACE_VAR = np.array([0.0125, 0.004, 0.087, 0.002]) ** 2
-"""Variance of the shift of all later places in one quarter, in quarters squared, by manner."""
-AT_FIRST = np.array([0.4, 0.25, 0.1, 0.25])
+AT_FIRST = np.array([0.5, 0.15, 0.05, 0.3])
 """Probability of each manner after a count-in."""
 MANNERS = len(TEMPO_VAR)
 STAYS = 0.975
@@ -44,12 +65,8 @@ LATE, LATE_BEAT = 0.03, 0.06
 """Probability that an onset off a beat, and on a beat, is late; all later places are late with it."""
 LATE_MEAN, LATE_SD = 0.042, 0.024
 """How late, in quarters."""
-RETURN = 0.3
-"""Rate per quarter at which the tempo returns to the usual tempo."""
-USUAL = 0.23
+USUAL = np.array([0.6, 0.23, 0.23, 0.6])
 """Rate per quarter at which the usual tempo follows the tempo."""
-LONGEST = 4.0
-"""Quarters of a gap after which the tempo is not less certain than before."""
 STRAY, STRAY_AGAIN = 0.004, 0.05
 """Probability of an onset that is on no place, and of another one after it."""
 ORNAMENT, ORNAMENT_S = 0.04, 0.09
@@ -62,14 +79,16 @@ TEMPO_SLIP = 1e-3
 """The same for half and double tempo, where no count-in gave the tempo."""
 KEPT = 48
 """Hypotheses kept after an onset."""
-WORKED_OUT = 100
+WORKED_OUT = 60
 """Pairs of hypothesis and place that are worked out for all manners."""
+LOOKED_AT = 1000
+"""Pairs of hypothesis and place whose prior is looked up."""
+FAR = 10.0
+"""Log weight below the likeliest pair at which a pair is not looked at."""
 NEAR, NEAR_FAR = 0.05, 0.1
 """Width of the first rough look at a place, in quarters, and its growth with each quarter of the gap."""
 NEGLIGIBLE = 1e-5
 """Weight relative to the likeliest hypothesis below which one is dropped."""
-SAME_TEMPO = 0.025
-"""Hypotheses of one place whose tempi differ by less, relatively, become one."""
 PULL, PULL_OCTAVES = 0.05, 0.3
 """Exponent at each onset of the prior of the tempo, and its spread around the counted or usual tempo. A rhythm that
 fits double tempo fits it every time it comes back, so the prior counts every time too."""
@@ -78,6 +97,14 @@ USUAL_QUARTER_S, TEMPO_OCTAVES = 0.62, 0.45
 HINT_WRONG = 0.1
 """Probability that a tempo that was given is not the tempo of the music."""
 SHORTEST_QUARTER_S = 0.1
+BEFORE = [TICK, GAP, GAP2]
+HALF_AND_DOUBLE = np.array([0.5, 2.0])
+FROM = np.array([0, 0, 0, 0, 0, 0, 0, 3, 3])[:, None]
+UNITS = np.array([6, 6, 6, 6, 6, 4, 4, 6, 6])[:, None]
+OFFSETS = np.array([-12, -6, 0, 6, 12, 0, 4, 3, 9])[:, None]
+"""Ticks of the places that are looked at around an onset: five sixteenths, two of triplets and two of thirty-seconds.
+A place is the greatest multiple of the unit that is not later than the onset less `FROM`, plus the offset."""
+TRIPLET_ROWS = slice(5, 7)
 DOWNBEAT = 0.4
 """Probability that the music begins one beat after the count-in."""
 FIRST_TEMPO_SD = 0.03
@@ -86,89 +113,37 @@ FIRST_TIME_S = 0.03
 """Standard deviation of the last count's time."""
 
 
-@dataclass
-class Bank:
-    """Hypotheses, one an entry of each array [n].
-
-    `tick` is the place in the bar of the last onset and `time_s` its time; `quarter_s` and `usual_s` are the length of
-    a quarter now and usually; (tt, tp, pp) is the covariance of time and quarter in s². `gap`, `gap2`, `gap3` are the
-    last three gaps in ticks; `stray` is 1 if the last onset was on no place.
-    """
-
-    tick: Ints
-    time_s: Floats
-    quarter_s: Floats
-    usual_s: Floats
-    tt: Floats
-    tp: Floats
-    pp: Floats
-    kind: Ints
-    manner: Ints
-    gap: Ints
-    gap2: Ints
-    gap3: Ints
-    stray: Ints
-    weight: Floats
-
-    def chosen(self, which: Ints) -> Bank:
-        """Some of them."""
-        return Bank(*(getattr(self, field.name)[which] for field in fields(self)))
-
-    def and_also(self, other: Bank) -> Bank:
-        """Both banks in one."""
-        return Bank(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
-
-
-def ahead_of(bank: Bank, quarters: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """(time, gain of the tempo, variance of the time, decay) at a place so many quarters after the last [n].
-
-    The tempo returns to the usual one exponentially.
-    """
-    decay = np.exp(-RETURN * quarters)
-    gain = (1 - decay) / RETURN
-    time_s = bank.time_s + bank.usual_s * quarters + (bank.quarter_s - bank.usual_s) * gain
-    until = np.minimum(quarters, LONGEST)
-    moved = bank.quarter_s**2 * until * (TEMPO_VAR[bank.manner] * quarters**2 / 3 + PLACE_VAR[bank.manner])
-    return time_s, gain, bank.tt + 2 * gain * bank.tp + gain**2 * bank.pp + moved, decay
-
-
 class Hypotheses:
     """The bank of one piece. `bank` is None until the first onset or the count-in."""
 
     def __init__(self, meter: Meter) -> None:
         self.bar, self.beat = bar_ticks(meter), beat_ticks(meter)
-        self.prior = next_prior(meter)
         self.piece = PieceRhythm(self.beat)
         self.bank: Bank | None = None
         self.counted = False
         """Whether a count-in gave the tempo."""
-        self.surprise = 0.0
-        """Running mean of the log density of an onset, in units of one a quarter: low if nothing fits."""
         self._rhythm = sixteenths_of(meter)
-        change = (1 - STAYS) / (MANNERS - 1)
-        self._turn = np.full((MANNERS, MANNERS), change) + np.eye(MANNERS) * (STAYS - change)
+        self._prior = next_prior(meter)
+        self._powers = next_prior(meter, RHYTHM)
+        self._melody = np.moveaxis(self._on_ticks(self._rhythm.interval**MELODY), (2, 3), (0, 1)).copy()
+        self._harmony = np.moveaxis(self._on_ticks(self._rhythm.chord**CHORD), (2, 3), (0, 1)).copy()
+        self._ways = Ways()
+        half = self.beat // 2
+        self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
         self._last_s = -math.inf
         self._opening: Floats | None = None
         self._tempo_s, self._octaves = 1.0, math.inf
 
     def start_counted(self, last_count_s: float, quarter_s: float) -> None:
         """The last count of a count-in was at `last_count_s`; the bar begins one beat later."""
-        one, same = np.ones(MANNERS), np.full(MANNERS, self.beat)
-        self.bank = Bank(
-            tick=(np.zeros(MANNERS, np.int64) - self.beat) % self.bar,
-            time_s=one * last_count_s,
-            quarter_s=one * quarter_s,
-            usual_s=one * quarter_s,
-            tt=one * FIRST_TIME_S**2,
-            tp=one * 0.0,
-            pp=one * (FIRST_TEMPO_SD * quarter_s) ** 2,
-            kind=np.zeros(MANNERS, np.int64),
+        self.bank = Bank.new(
+            last_count_s,
+            np.full(MANNERS, quarter_s),
+            tick=np.full(MANNERS, -self.beat % self.bar),
             manner=np.arange(MANNERS),
-            gap=same,
-            gap2=same,
-            gap3=same,
-            stray=np.zeros(MANNERS, np.int64),
-            weight=AT_FIRST.copy(),
+            weight=AT_FIRST,
+            variance=(FIRST_TIME_S**2, FIRST_TEMPO_SD**2),
+            gap=self.beat,
         )
         self._opening = self._first_prior()
         self.counted = True
@@ -176,64 +151,59 @@ class Hypotheses:
 
     def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
         """The first onset came at `onset_s`; quarters [m] are likely around `usual_s`, with a spread in octaves."""
-        told = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
+        given = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
         usual = np.exp(-0.5 * (np.log2(quarter_s / USUAL_QUARTER_S) / TEMPO_OCTAVES) ** 2)
-        weight = (1 - HINT_WRONG) * told / told.sum() + HINT_WRONG * usual / usual.sum()
+        weight = (1 - HINT_WRONG) * given / given.sum() + HINT_WRONG * usual / usual.sum()
         self._tempo_s, self._octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
         onset = self._rhythm.onset / self._rhythm.onset.sum()
-        quarters = np.repeat(quarter_s, len(onset))
-        n = len(quarters)
-        same = np.full(n, 2 * SIXTEENTH)
-        self.bank = Bank(
+        n = len(quarter_s) * len(onset)
+        self.bank = Bank.new(
+            onset_s,
+            np.repeat(quarter_s, len(onset)),
             tick=np.tile(np.arange(len(onset)) * SIXTEENTH, len(quarter_s)),
-            time_s=np.full(n, onset_s),
-            quarter_s=quarters,
-            usual_s=quarters.copy(),
-            tt=np.full(n, JITTER_S[0] ** 2),
-            tp=np.zeros(n),
-            pp=(FIRST_TEMPO_SD * quarters) ** 2,
-            kind=np.zeros(n, np.int64),
             manner=np.ones(n, np.int64),
-            gap=same,
-            gap2=same,
-            gap3=same,
-            stray=np.zeros(n, np.int64),
             weight=np.outer(weight, onset).ravel(),
+            variance=(JITTER_S[0] ** 2, FIRST_TEMPO_SD**2),
+            gap=2 * SIXTEENTH,
         )
 
     def hear(self, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]) -> None:
         """Take in an onset. `interval`: classes of the interval before and of this one. `chord`: keys of the onset
         before (less 1) and class of this one, see `device.clock.rhythm`."""
-        assert self.bank is not None
         old = self.bank
-        target, prior = self._places(old, onset_s, interval, chord)
-        some, parent = _likeliest(old, target, prior, onset_s)
-        split, missed = self._split(old.chosen(parent), target.ravel()[some], prior.ravel()[some], onset_s)
-        again = np.where(old.stray > 0, STRAY_AGAIN, missed)
-        stray = replace(old, stray=np.ones_like(old.stray), weight=old.weight * again * 2 / old.quarter_s)
+        assert old is not None
+        missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
+        missed_by = np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed)
+        stray = Bank(old.real.copy(), old.whole.copy())
+        stray.real[WEIGHT] *= missed_by * 2 / old.real[QUARTER_S]
+        stray.whole[WAS_STRAY] = 1
+        parent, target, prior = self._places(old, onset_s, interval, chord)
+        split = self._split(old.chosen(parent), target, prior * (1 - missed_by.take(parent)), onset_s)
         both = split.and_also(stray)
-        total = float(both.weight.sum())
-        if not total > 0:
+        if not float(both.real[WEIGHT].max()) > 0:
             return
-        both.weight = both.weight / total
-        self.surprise += 0.1 * (math.log(total * float(old.quarter_s @ old.weight)) - self.surprise)
-        self.bank = self._with_slips(_merged(both))
+        self.bank = self._with_slips(both.merged(NEGLIGIBLE, KEPT))
         self._learn()
         self._last_s = onset_s
 
-    def expected(self, tick: int, gaps: tuple[int, int], kind: int, ahead: int) -> float:
-        """Probability that the next onset is `ahead` ticks after `tick`, if none came more than a thirty-second before.
+    def awaited_after(self, tick: int, kind: int, gaps: tuple[int, int]) -> Floats:
+        """Probability that the next onset is 1, 2 ... ticks after an onset at `tick` of a `kind` of rhythm [FARTHEST].
 
-        `gaps` are the two gaps before `tick`, the later first.
+        Each is the probability if no onset came more than a thirty-second before. `gaps` are the two gaps before
+        `tick`, the later first.
         """
-        if not 1 <= ahead <= FARTHEST:
-            return 0.0
-        distance = np.arange(max(1, ahead - 2), FARTHEST + 1)
-        row = self.prior[kind, tick, previous_class(np.array((gaps[0] + 3) // SIXTEENTH)), distance - 1]
-        one = np.ones(1, np.int64)
-        row = self.piece.mixed(row, one * tick, one * gaps[0], one * gaps[1], distance)
-        total = float(row.sum())
-        return float(row[ahead - int(distance[0])]) / total if total > 0 else 0.0
+        row = self.piece.all_mixed(self._prior[kind, tick, GAP_TO_CLASS[gaps[0]]], tick, gaps)
+        left = row[::-1].cumsum()[::-1]
+        row[2:] /= np.maximum(left[:-2], TINY)
+        row[:2] /= left[0]
+        return row
+
+    def _on_ticks(self, table: Floats) -> Floats:
+        """A table by sixteenths of the bar as one by ticks; 1 between the sixteenths."""
+        out = np.ones((self.bar, *table.shape[1:]))
+        steps = np.minimum(np.arange(0, self.bar, SIXTEENTH) // SIXTEENTH, len(table) - 1)
+        out[::SIXTEENTH] = table[steps]
+        return out
 
     def _first_prior(self) -> Floats:
         """Prior of the first onset, by ticks after the last count less 1: on the downbeat, or on any place."""
@@ -248,144 +218,145 @@ class Hypotheses:
 
     def _places(
         self, b: Bank, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]
-    ) -> tuple[Ints, Floats]:
-        """Ticks that the onset may have been meant for, from the bar of the last onset, and their prior [9, n]."""
-        x = b.tick + QUARTER * (onset_s - b.time_s) / b.quarter_s
-        six = np.floor(x / 6).astype(np.int64) * 6
-        four = np.floor(x / 4).astype(np.int64) * 4
-        three = np.floor((x - 3) / 6).astype(np.int64) * 6 + 3
-        target = np.stack([six - 12, six - 6, six, six + 6, six + 12, four, four + 4, three, three + 6])
-        ahead = target - b.tick
-        valid = ahead > 0
-        valid[5:7] &= target[5:7] % SIXTEENTH != 0
-        ahead = np.clip(ahead, 1, FARTHEST)
+    ) -> tuple[Ints, Ints, Floats]:
+        """Places that the onset may have been meant for, after a rough look at their times.
+
+        Returns for each place [m] the hypothesis, the tick counted from the bar of its last onset, and its prior.
+        """
+        time_s, quarter_s, _, _, _, _, weight = b.real
+        since = onset_s - time_s
+        x = b.whole[TICK] + since * QUARTER / quarter_s
+        target = (np.floor((x - FROM) / UNITS) * UNITS + OFFSETS).astype(np.int64)
+        ahead = target - b.whole[TICK]
+        width = JITTER_S[-1] / quarter_s + NEAR + (NEAR_FAR / QUARTER) * np.minimum(ahead, LONGEST * QUARTER)
+        error = (target - x) / (QUARTER * width)
+        rough = np.log(weight + TINY) - 0.5 * error * error
+        rough[ahead <= 0] = -np.inf
+        rough[TRIPLET_ROWS] = np.where(target[TRIPLET_ROWS] % SIXTEENTH == 0, -np.inf, rough[TRIPLET_ROWS])
+        some = np.flatnonzero(rough > rough.max() - FAR)
+        if len(some) > LOOKED_AT:
+            some = some[np.argpartition(-rough.ravel()[some], LOOKED_AT)[:LOOKED_AT]]
+        parent = some % len(b)
+        target, ahead = target.take(some), np.minimum(ahead.take(some), FARTHEST)
+        prior = self._prior_of(b.whole, parent, target % self.bar, ahead, interval, chord)
+        rough = np.exp(rough.take(some)) * prior / width.take(some)
+        some = np.flatnonzero(rough > 1e-7 * rough.max())
+        if len(some) > WORKED_OUT:
+            some = some[np.argpartition(-rough[some], WORKED_OUT)[:WORKED_OUT]]
+        return parent.take(some), target.take(some), prior.take(some)
+
+    def _prior_of(
+        self, whole: Ints, parent: Ints, tick: Ints, ahead: Ints, interval: tuple[int, int], chord: tuple[int, int]
+    ) -> Floats:
+        """Prior of an onset at `tick` [m], so many ticks `ahead` of the last onset, by the hypotheses `parent` [m]."""
         if self._opening is None:
-            prior = self.prior[b.kind, b.tick, previous_class((b.gap + 3) // SIXTEENTH), ahead - 1] ** RHYTHM
-            prior = self.piece.mixed(prior, b.tick, b.gap, b.gap2, ahead)
+            row = (whole[KIND] * self.bar + whole[TICK]) * PREVIOUS_CLASSES + GAP_TO_CLASS.take(whole[GAP])
+            prior = self._powers.take((row * FARTHEST - 1).take(parent) + ahead)
+            prior = self.piece.mixed(prior, whole[BEFORE], parent, ahead)
         else:
             prior, self._opening = self._opening[ahead - 1], None
-        tick = target % self.bar
-        step = np.minimum(tick // SIXTEENTH, len(self._rhythm.onset) - 1)
-        distance = previous_class((ahead + 3) // SIXTEENTH)
-        melody = self._rhythm.interval[step, distance, interval[0], interval[1]] ** MELODY
-        harmony = self._rhythm.chord[step, distance, chord[0], chord[1]] ** CHORD
-        return target, np.where(valid, prior * np.where(tick % SIXTEENTH == 0, melody * harmony, 1.0), 0.0)
+        score = self._melody[interval] * self._harmony[chord]
+        return prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead))
 
-    def _split(self, b: Bank, target: Ints, prior: Floats, onset_s: float) -> tuple[Bank, float]:
-        """Each pair of hypothesis and place [m] in every manner [4, m]; the probability of an onset on no place."""
-        missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
-        prior = prior * (1 - np.where(b.stray > 0, STRAY_AGAIN, missed))
-        ticks = target - b.tick
-        tick = target % self.bar
-        quarters = ticks / QUARTER
-        manner = np.concatenate([np.repeat(np.arange(MANNERS), len(ticks)).reshape(MANNERS, -1), b.manner[None]])
-        is_late = (np.arange(MANNERS + 1) == MANNERS)[:, None]
-        late = np.where(tick % self.beat == 0, LATE_BEAT, LATE)
-        chance = np.where(is_late, late, (1 - late) * self._turn[manner, b.manner])
-        # the prediction: the tempo and the place have moved as the manner says
-        decay = np.exp(-RETURN * quarters)
-        gain = (1 - decay) / RETURN
-        time_s = b.time_s + b.usual_s * quarters + (b.quarter_s - b.usual_s) * gain
-        quarter_s = b.usual_s + (b.quarter_s - b.usual_s) * decay
-        square = b.quarter_s**2
-        bent = TEMPO_VAR[manner] * (square * np.minimum(quarters, LONGEST))
-        moved = PLACE_VAR[manner] * (square * np.minimum(quarters, LONGEST)) + is_late * LATE_SD**2 * square
-        pp = decay**2 * b.pp + bent
-        tp = decay * (b.tp + gain * b.pp) + bent * quarters / 2
-        tt = b.tt + 2 * gain * b.tp + gain**2 * b.pp + bent * quarters**2 / 3 + moved
-        # the correction by the onset
-        variance = tt + JITTER_S[manner] ** 2
-        error_s = onset_s - time_s - is_late * LATE_MEAN * b.quarter_s
-        density = np.exp(-0.5 * error_s**2 / variance) / np.sqrt(2 * math.pi * variance)
-        gain_t, gain_p = tt / variance, tp / variance
-        quarter_s = np.maximum(quarter_s + gain_p * error_s, SHORTEST_QUARTER_S)
-        pull = np.exp(-0.5 * PULL * (np.log2(quarter_s / self._tempo_s) / self._octaves) ** 2)
-        usual_s = b.usual_s * (quarter_s / b.usual_s) ** (1 - np.exp(-USUAL * quarters))
-
-        def row(values: Ints) -> Ints:
-            return np.asarray(np.broadcast_to(values, manner.shape), np.int64).ravel()
-
-        split = Bank(
-            tick=row(tick),
-            time_s=(onset_s - error_s * (1 - gain_t)).ravel(),
-            quarter_s=quarter_s.ravel(),
-            usual_s=usual_s.ravel(),
-            tt=(tt * (1 - gain_t)).ravel(),
-            tp=(tp * (1 - gain_t)).ravel(),
-            pp=(pp - gain_p * tp).ravel(),
-            kind=row(_kind_after(b.kind, tick, ticks)),
-            manner=manner.ravel(),
-            gap=row(np.clip(ticks, 1, FARTHEST)),
-            gap2=row(b.gap),
-            gap3=row(b.gap2),
-            stray=np.zeros(manner.size, np.int64),
-            weight=(b.weight * prior * chance * density * pull).ravel(),
-        )
-        return split, missed
+    def _split(self, b: Bank, target: Ints, prior: Floats, onset_s: float) -> Bank:
+        """The likely ones among all pairs of hypothesis and place [m] in every manner, each corrected by the onset."""
+        time_s, quarter_s, usual_s, tt, tp, pp, weight = b.real
+        manner, ways = b.whole[MANNER], self._ways
+        ticks, tick = target - b.whole[TICK], target % self.bar
+        quarters = ticks * (1 / QUARTER)
+        square = quarter_s * quarter_s
+        moved = square * np.minimum(quarters, LONGEST)
+        # the prediction, as if the tempo had not changed
+        rate = RETURN.take(manner)
+        decay = np.exp(-rate * quarters)
+        gain = (1 - decay) / rate
+        pull = quarter_s - usual_s
+        early = onset_s - time_s - usual_s * quarters - pull * gain
+        # the tempo and the place have moved as the manner says
+        tempo, place, jitter, chance = ways.table.take(manner + (tick % self.beat == 0) * MANNERS, 2)
+        variance = tempo * (moved * quarters * quarters * (1 / 3)) + place * moved
+        variance += tt + gain * (2 * tp + gain * pp)
+        variance[MANNERS] += LATE_SD**2 * square
+        total = variance + jitter
+        error = np.repeat(early[None], MANNERS + 1, 0)
+        error[MANNERS] -= LATE_MEAN * quarter_s
+        likely = np.exp(error * error / total * -0.5) / np.sqrt(total)
+        likely *= chance * (weight * prior * (2 * math.pi) ** -0.5)
+        # the correction by the onset, for those that are likely
+        flat = likely.ravel()
+        some = np.flatnonzero(flat > NEGLIGIBLE * flat.max())
+        if len(some) > 2 * KEPT:
+            some = some.take(np.argpartition(-flat.take(some), 2 * KEPT)[: 2 * KEPT])
+        way, pair = np.divmod(some, len(ticks))
+        out = b.chosen(pair)
+        manner = np.where(way == MANNERS, out.whole[MANNER], way)
+        _, _, usual_s, _, tp, pp, _ = out.real
+        decay, gain, moved, quarters, pull = np.array((decay, gain, moved, quarters, pull)).take(pair, 1)
+        error, variance, total, weight = np.array((error, variance, total, likely)).reshape(4, -1).take(some, 1)
+        bent = TEMPO_VAR.take(manner) * moved
+        tp = decay * (tp + gain * pp) + bent * quarters * 0.5
+        left, gain_p = 1 - variance / total, tp / total
+        now_s = np.maximum(usual_s + pull * decay + gain_p * error, SHORTEST_QUARTER_S)
+        octaves = np.log(now_s * (1 / self._tempo_s))
+        out.real[PP] = decay * decay * pp + bent - gain_p * tp
+        out.real[TIME] = onset_s - error * left
+        out.real[QUARTER_S] = now_s
+        out.real[USUAL_S] = usual_s * (now_s / usual_s) ** (1 - np.exp(quarters * -USUAL.take(manner)))
+        out.real[TT], out.real[TP] = variance * left, tp * left
+        out.real[WEIGHT] = weight * np.exp(octaves * octaves * (-0.5 * PULL / (math.log(2) * self._octaves) ** 2))
+        ticks, whole = ticks.take(pair), out.whole
+        whole[GAP3], whole[GAP2] = whole[GAP2], whole[GAP]
+        whole[GAP] = np.minimum(ticks, FARTHEST)
+        whole[TICK] = tick.take(pair)
+        whole[KIND] = _kind_after(whole[KIND], whole[TICK], ticks)
+        whole[MANNER], whole[WAS_STRAY] = manner, 0
+        return out
 
     def _with_slips(self, b: Bank) -> Bank:
         """The likeliest may be a few sixteenths off: copies of it, each with a small weight."""
-        i = int(np.argmax(b.weight))
-        if b.stray[i] or b.tick[i] % SIXTEENTH:
+        tick = int(b.whole[TICK, 0])
+        if b.whole[WAS_STRAY, 0] or tick % SIXTEENTH:
             return b
-        half = self.beat // 2
-        shift = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
-        copies = b.chosen(np.full(len(shift), i))
-        copies.tick = (copies.tick + shift) % self.bar
-        copies.weight = np.full(len(shift), SLIP * b.weight[i])
-        return b.and_also(copies) if self.counted else b.and_also(copies).and_also(self._other_tempi(b, i))
-
-    def _other_tempi(self, b: Bank, i: int) -> Bank:
-        """Hypothesis `i` read at half and at double tempo, each with a small weight."""
-        copies = b.chosen(np.array([i, i]))
-        factor = np.array([0.5, 2.0])
-        copies.quarter_s, copies.usual_s = copies.quarter_s * factor, copies.usual_s * factor
-        copies.pp, copies.tp = copies.pp * factor**2, copies.tp * factor
-        whole = int(copies.tick[0])
-        copies.tick = np.array([2 * whole, whole // (2 * SIXTEENTH) * SIXTEENTH]) % self.bar
-        copies.weight = np.full(2, TEMPO_SLIP * b.weight[i])
-        return copies
+        shift = self._slips
+        n = len(shift)
+        copies = b.chosen(np.zeros(n if self.counted else n + 2, np.int64))
+        copies.whole[TICK, :n] = (tick + shift) % self.bar
+        copies.real[WEIGHT] *= SLIP
+        if not self.counted:
+            # the same at half and at double tempo
+            copies.real[QUARTER_S : USUAL_S + 1, n:] *= HALF_AND_DOUBLE
+            copies.real[TP, n:] *= HALF_AND_DOUBLE
+            copies.real[PP, n:] *= HALF_AND_DOUBLE**2
+            copies.whole[TICK, n:] = 2 * tick % self.bar, tick // (2 * SIXTEENTH) * SIXTEENTH
+            copies.real[WEIGHT, n:] *= TEMPO_SLIP / SLIP
+        return b.and_also(copies)
 
     def _learn(self) -> None:
         """Count the last gap of the likeliest hypothesis."""
-        b = self.bank
-        assert b is not None
-        i = int(np.argmax(b.weight))
-        if not b.stray[i]:
-            gap = int(b.gap[i])
-            self.piece.learn(int(b.tick[i] - gap) % self.bar, (int(b.gap2[i]), int(b.gap3[i])), gap)
+        assert self.bank is not None
+        tick, _, _, gap, gap2, gap3, stray = self.bank.whole[:, 0].tolist()
+        if not stray:
+            self.piece.learn((tick - gap) % self.bar, (gap2, gap3), gap)
 
 
-def _likeliest(b: Bank, target: Ints, prior: Floats, onset_s: float) -> tuple[Ints, Ints]:
-    """Flat indices of the likeliest places after a rough look at their times, and the hypothesis of each."""
-    ahead = (target - b.tick) / QUARTER
-    error_s = onset_s - b.time_s - ahead * b.quarter_s
-    width_s = JITTER_S[-1] + b.quarter_s * (NEAR + NEAR_FAR * np.clip(ahead, 0.0, LONGEST))
-    rough = (b.weight * prior * np.exp(-0.5 * (error_s / width_s) ** 2) / width_s).ravel()
-    some = np.argsort(-rough)[:WORKED_OUT]
-    some = some[rough[some] > 1e-7 * rough[some[0]]]
-    return some, some % len(b.weight)
+class Ways:
+    """The ways in which an onset may follow the last: the manners, and late. A late onset keeps the manner before."""
+
+    def __init__(self) -> None:
+        change = (1 - STAYS) / (MANNERS - 1)
+        turn = np.full((MANNERS, MANNERS), change) + np.eye(MANNERS) * (STAYS - change)
+        chance = [np.vstack([turn * (1 - late), np.full(MANNERS, late)]) for late in (LATE, LATE_BEAT)]
+        fixed = [
+            np.tile(np.vstack([np.repeat(v[:, None], MANNERS, 1), v]), 2) for v in (TEMPO_VAR, PLACE_VAR, JITTER_S**2)
+        ]
+        self.table = np.array([*fixed, np.hstack(chance)])
+        """Variances of tempo, place and jitter, and probability [4, way, manner before; the same on a beat]."""
 
 
 def _kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
     """Kind of rhythm after an onset at `tick` that came `gap` ticks after one of `kind`."""
-    unit = UNIT[kind]
+    unit = UNIT.take(kind)
     between = tick % SIXTEENTH != 0
     stays = (kind > 0) & (tick % unit == 0) & (gap % unit == 0) & ((gap == unit) | between)
     opened = np.where(tick % 8 == 0, 1, np.where(tick % 4 == 0, 2, 3))
     return np.asarray(np.where(stays, kind, np.where(between, opened, STRAIGHT)))
-
-
-def _merged(b: Bank) -> Bank:
-    """The likeliest hypotheses, those that say nearly the same joined."""
-    order = np.argsort(-b.weight)[: 4 * KEPT]
-    order = order[b.weight[order] > NEGLIGIBLE * b.weight[order[0]]]
-    b = b.chosen(order)
-    cell = np.rint(np.log(b.quarter_s) / SAME_TEMPO).astype(np.int64) + 400
-    key = (((b.tick * 4 + b.kind) * 4 + b.manner) * 2 + b.stray) * 1000 + cell
-    _, first, where = np.unique(key, return_index=True, return_inverse=True)
-    weight = np.bincount(where.ravel(), b.weight)
-    kept = np.argsort(-weight)[:KEPT]
-    b = b.chosen(first[kept])
-    b.weight = weight[kept] / weight[kept].sum()
-    return b

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from device.clock.meter import Meter
-from device.clock.rhythm import NEXT_CLASSES, PREVIOUS_CLASSES, Floats, Ints, Rhythm, rhythm_of
+from device.clock.rhythm import NEXT_CLASSES, PREVIOUS_CLASSES, Floats, Ints, Rhythm, previous_class, rhythm_of
 
 QUARTER = 24
 """Ticks in a quarter note."""
@@ -44,6 +44,8 @@ GAP_EDGES = np.array([4, 5, 7, 10, 15, 21, 30])
 GAP_CLASSES = len(GAP_EDGES) + 1
 GAP_CLASS = np.searchsorted(GAP_EDGES, np.arange(FARTHEST + 1), side="right")
 """Class of a gap in ticks: 3 and less, 4, 6, 8, 12, 18, 24, more."""
+GAP_TO_CLASS = previous_class((np.arange(FARTHEST + 1) + 3) // SIXTEENTH)
+"""Class of a gap in ticks for the tables of scores."""
 TINY = 1e-9
 
 
@@ -72,11 +74,13 @@ def sixteenths_of(meter: Meter) -> Rhythm:
 
 
 @cache
-def next_prior(meter: Meter) -> Floats:
+def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
     """Probability of the next onset [kind, tick in the bar, previous class, ticks to the next less 1].
 
-    Rows of unreachable ticks are as any. Each row sums to about 1.
+    Rows of unreachable ticks are as any. Each row sums to about 1. The table is raised to `exponent`.
     """
+    if exponent != 1.0:
+        return np.asarray(next_prior(meter) ** exponent)
     bar, rhythm = bar_ticks(meter), sixteenths_of(meter)
     straight = _straight(bar, rhythm)
     ahead = np.arange(1, FARTHEST + 1)
@@ -101,38 +105,66 @@ class PieceRhythm:
     """The rhythm of the piece so far: two tables of gaps that decay, each mixed into the prior.
 
     The first table knows the place in the beat, the second the place and the two gaps before it. A table's share in
-    the prior rises with the number of onsets that its row has seen.
+    the prior rises with the number of onsets that its row has seen. The rows are kept multiplied by their share.
     """
 
     def __init__(self, beat: int) -> None:
         """`beat` is the felt beat in ticks."""
         self._beat = beat
-        self._by_place = np.zeros((beat, FARTHEST))
-        self._seen_place = np.zeros(beat)
-        self._by_gaps = np.zeros((beat, GAP_CLASSES, GAP_CLASSES, FARTHEST))
-        self._seen_gaps = np.zeros((beat, GAP_CLASSES, GAP_CLASSES))
+        self._place = _Rows(beat, PLACE_SHARE, PLACE_HALF, PLACE_DECAY)
+        self._gaps = _Rows(beat * GAP_CLASSES**2, GAPS_SHARE, GAPS_HALF, GAPS_DECAY)
 
-    def mixed(self, prior: Floats, tick: Ints, gap: Ints, gap_before: Ints, ahead: Ints) -> Floats:
-        """The `prior` of an onset `ahead` ticks after `tick`, mixed with the piece's own rhythm; shapes broadcast."""
-        place, first, second = tick % self._beat, GAP_CLASS[gap], GAP_CLASS[gap_before]
-        seen = self._seen_place[place]
-        share = PLACE_SHARE * seen / (seen + PLACE_HALF)
-        prior = (1 - share) * prior + share / (seen + TINY) * self._by_place[place, ahead - 1]
-        seen = self._seen_gaps[place, first, second]
-        share = GAPS_SHARE * seen / (seen + GAPS_HALF)
-        return np.asarray((1 - share) * prior + share / (seen + TINY) * self._by_gaps[place, first, second, ahead - 1])
+    def mixed(self, prior: Floats, before: Ints, parent: Ints, ahead: Ints) -> Floats:
+        """The `prior` [m] of an onset `ahead` ticks after the last, mixed with the piece's own rhythm.
+
+        `before` [3, n] has the place of the last onset and the two gaps before it, of each hypothesis; `parent` [m] is
+        the hypothesis.
+        """
+        place = before[0] % self._beat
+        gaps = GAP_CLASS.take(before[1:])
+        row = (place * GAP_CLASSES + gaps[0]) * GAP_CLASSES + gaps[1]
+        return self._gaps.mixed(self._place.mixed(prior, place, parent, ahead), row, parent, ahead)
+
+    def all_mixed(self, prior: Floats, tick: int, gaps: tuple[int, int]) -> Floats:
+        """The same for one place and all distances [FARTHEST]."""
+        place, row = self._row(tick, gaps)
+        prior = self._place.left[place] * prior + self._place.mix[place]
+        return np.asarray(self._gaps.left[row] * prior + self._gaps.mix[row])
 
     def learn(self, tick: int, gaps: tuple[int, int], ahead: int) -> None:
         """An onset came `ahead` ticks after `tick`; `gaps` are the two gaps before, the later first."""
-        place, first, second = tick % self._beat, int(GAP_CLASS[gaps[0]]), int(GAP_CLASS[gaps[1]])
-        self._by_place[place] *= PLACE_DECAY
-        self._seen_place[place] *= PLACE_DECAY
-        self._by_place[place, ahead - 1] += 1
-        self._seen_place[place] += 1
-        row = self._by_gaps[place, first, second]
-        row *= GAPS_DECAY
-        row[ahead - 1] += 1
-        self._seen_gaps[place, first, second] = self._seen_gaps[place, first, second] * GAPS_DECAY + 1
+        place, row = self._row(tick, gaps)
+        self._place.learn(place, ahead)
+        self._gaps.learn(row, ahead)
+
+    def _row(self, tick: int, gaps: tuple[int, int]) -> tuple[int, int]:
+        place = tick % self._beat
+        return place, (place * GAP_CLASSES + int(GAP_CLASS[gaps[0]])) * GAP_CLASSES + int(GAP_CLASS[gaps[1]])
+
+
+class _Rows:
+    """A table of gaps [row, gap in ticks less 1], each row multiplied by its share in the prior."""
+
+    def __init__(self, rows: int, share: float, half: float, decay: float) -> None:
+        self._share, self._half, self._decay = share, half, decay
+        self._seen = [0.0] * rows
+        self.left = np.ones(rows)
+        """The share that is left to the prior."""
+        self.mix = np.zeros((rows, FARTHEST))
+
+    def mixed(self, prior: Floats, row: Ints, parent: Ints, ahead: Ints) -> Floats:
+        """`prior` [m] mixed with the rows of the hypotheses [n]."""
+        prior = prior * self.left.take(row).take(parent)
+        prior += self.mix.take((row * FARTHEST - 1).take(parent) + ahead)
+        return prior
+
+    def learn(self, row: int, ahead: int) -> None:
+        """Count a gap of so many ticks."""
+        before = self._seen[row]
+        seen = self._seen[row] = before * self._decay + 1
+        self.mix[row] *= self._decay * (before + self._half) / (seen + self._half)
+        self.mix[row, ahead - 1] += self._share / (seen + self._half)
+        self.left[row] = 1 - self._share * seen / (seen + self._half)
 
 
 def _group(target: Ints, ahead: Ints, unit: int) -> Floats:
