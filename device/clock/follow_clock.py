@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 
+from device.clock.bank import GAP, GAP2, KIND, QUARTER_S, TICK, TIME, WEIGHT, Bank
 from device.clock.count_in import CountIn, EvenCounts, Taps
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
-from device.clock.bank import GAP, GAP2, KIND, QUARTER_S, TICK, TIME, WEIGHT, Bank
 from device.clock.hypotheses import TEMPO_OCTAVES, USUAL_QUARTER_S, Hypotheses
 from device.clock.meter import Meter
 from device.clock.next_onset import FARTHEST, QUARTER
@@ -237,7 +237,7 @@ class FollowClock:
     def _following(self, lead: Bank, now_s: float) -> tuple[int, float]:
         """The next step that is not too late: its tick, counted from the bar of the last onset, and its time."""
         tick0, time0_s, tick_s = self._tick0, self._time0_s, self._quarter_s / QUARTER
-        step, bar, beat = self._step_ticks, self._hypotheses.bar, self._hypotheses.beat
+        step, beat = self._step_ticks, self._hypotheses.beat
         tick = self._after_told(tick0, time0_s, tick_s, now_s) + step
         while True:
             late_s = now_s - time0_s - (tick - tick0) * tick_s

@@ -256,7 +256,7 @@ class Hypotheses:
         else:
             prior, self._opening = self._opening[ahead - 1], None
         score = self._melody[interval] * self._harmony[chord]
-        return prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead))
+        return np.asarray(prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead)))
 
     def _split(self, b: Bank, target: Ints, prior: Floats, onset_s: float) -> Bank:
         """The likely ones among all pairs of hypothesis and place [m] in every manner, each corrected by the onset."""
