@@ -64,12 +64,6 @@ class ChordNet:
         self._units = len(self._recurrent)
         self.reset()
 
-    @classmethod
-    def load(cls, path: Path = FILE) -> ChordNet:
-        """Read the weights' file."""
-        with np.load(path, allow_pickle=False) as data:
-            return cls({name: data[name] for name in data.files})
-
     def reset(self) -> None:
         """Forget the past."""
         self._state = np.zeros(self._units, np.float32)

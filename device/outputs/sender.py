@@ -23,8 +23,8 @@ MESSAGE_S = 0.001
 DRAIN_S = 0.1
 """Seconds between the last message and closing the port. MIDI systems deliver late, and closing would lose it."""
 SILENCED_TIMES = 2
-"""The releases at the end are sent so many times. A JACK server skips cycles when a client is late, and a skipped cycle
-loses its messages: on a busy machine a key hung once in ten ends."""
+"""How many times the releases at the end are sent. A JACK server skips a cycle when a client is late, and a skipped
+cycle loses its messages. A key would then stay down."""
 CLOSE_TIMEOUT_S = 0.6
 """Seconds that `close` waits for the thread at most."""
 SENSING_S = 0.2
