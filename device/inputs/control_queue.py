@@ -58,11 +58,11 @@ class ControlQueue:
         while not self._queue.empty():
             message, at_s = self._queue.get_nowait()
             ago_s = max(0.0, stream_time.wall(now_s) - at_s) if stream_time.known else 0.0
-            asked += [(action, max(0.0, now_s - ago_s)) for action in self._meant(message)]
+            asked += [(action, max(0.0, now_s - ago_s)) for action in self._meant(message, at_s)]
         return asked
 
-    def _meant(self, message: mido.Message | Asked) -> Iterable[Asked]:
+    def _meant(self, message: mido.Message | Asked, at_s: float) -> Iterable[Asked]:
         if not isinstance(message, mido.Message):
             return (message,)
         pulse = ClockPulse.of(message)
-        return self._controls.actions(message) if pulse is None else (pulse,)
+        return self._controls.actions(message, at_s) if pulse is None else (pulse,)

@@ -1,8 +1,8 @@
 """Turns MIDI messages of the player's switches and knobs into actions, as `[controls]` of the settings maps them.
 
-A controller counts as pressed from value 64 on and as released below it. Mapped to `hold`, it holds the keys while it
-is pressed. Mapped to `density` or `register`, its value sets the density or the register. A note or a program change
-steps to the next value instead.
+`device.settings.switch` finds the presses of a controller. Mapped to `hold`, it holds the keys while it is pressed.
+Mapped to `density` or `register`, its value sets the density or the register. A note or a program change steps to the
+next value instead.
 """
 
 from __future__ import annotations
@@ -14,28 +14,34 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from device.errors import UserError
 from device.settings.choices import HIGHEST_REGISTER, LEAST_DENSITY, LOWEST_REGISTER, MOST_DENSITY, STYLES, Style
+from device.settings.switch import Kind as SwitchKind
+from device.settings.switch import Switch
 
 if TYPE_CHECKING:
     import mido
 
 Kind: TypeAlias = Literal["cc", "note", "program"]
-PRESSED = 64
-"""Least controller value of a pressed switch. MIDI 1.0 sets it: 0 to 63 is off, 64 to 127 is on."""
 _TYPES: dict[str, Kind] = {"control_change": "cc", "note_on": "note", "note_off": "note", "program_change": "program"}
-_FORM = re.compile(r"(cc|note|program) +([0-9]{1,3})(?: +channel +([0-9]{1,2}))?")
+_FORM = re.compile(r"(cc|note|program) +([0-9]{1,3})(?: +channel +([0-9]{1,2}))?(?: +(inverted|latching))?")
+_WORDS: dict[str, tuple[str, ...]] = {"cc": ("inverted", "latching"), "note": ("latching",), "program": ()}
+"""The words that each kind of control may have after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A MIDI controller, note or program. `number` and `channel` count from 0. `channel` None means any channel."""
+    """A MIDI controller, note or program. `number` and `channel` count from 0. `channel` None means any channel.
+
+    `switch` is the kind of the switch; "" means that it is found out.
+    """
 
     kind: Kind
     number: int
     channel: int | None
+    switch: SwitchKind = ""
 
     @classmethod
     def parse(cls, text: str) -> Trigger:
-        """Return the trigger for a text such as "cc 64", "note 36" or "program 5 channel 2".
+        """Return the trigger for a text such as "cc 64", "cc 64 inverted", "note 36" or "program 5 channel 2".
 
         Programs and channels count from 1 in the text. Raises UserError for any other text.
         """
@@ -43,11 +49,13 @@ class Trigger:
         if match is not None:
             first = 1 if match[1] == "program" else 0
             number, channel = int(match[2]) - first, None if match[3] is None else int(match[3]) - 1
-            if 0 <= number < 128 and (channel is None or 0 <= channel < 16):
-                return cls(cast(Kind, match[1]), number, channel)
+            allowed = match[4] is None or match[4] in _WORDS[match[1]]
+            if 0 <= number < 128 and (channel is None or 0 <= channel < 16) and allowed:
+                return cls(cast(Kind, match[1]), number, channel, cast(SwitchKind, match[4] or ""))
         raise UserError(
             f'"{text}" is not a control: write "cc 0" to "cc 127", "note 0" to "note 127" or "program 1" to '
-            f'"program 128", with " channel 1" to " channel 16" after it if only that channel counts.'
+            f'"program 128", with " channel 1" to " channel 16" after it if only that channel counts, and " inverted" '
+            f'or " latching" at the end for a switch of that kind.'
         )
 
     def fits(self, message: mido.Message) -> bool:
@@ -141,11 +149,12 @@ ACTIONS = tuple(_PLAIN)
 
 
 class Controls:
-    """Keeps the set of pressed controllers. `mapping` maps names of `ACTIONS` to triggers."""
+    """Keeps the state of every switch. `mapping` maps names of `ACTIONS` to triggers."""
 
     def __init__(self, mapping: Mapping[str, Trigger]) -> None:
         self._mapping = dict(mapping)
-        self._pressed: set[str] = set()
+        self._switches: dict[tuple[str, int], Switch] = {}
+        """The switch of each action and each channel, counted from 0, that has sent a message."""
 
     def __bool__(self) -> bool:
         return bool(self._mapping)
@@ -154,30 +163,37 @@ class Controls:
         """Return whether `message` belongs to a control. Such a message is not part of the music."""
         return any(trigger.fits(message) for trigger in self._mapping.values())
 
-    def actions(self, message: mido.Message) -> list[Action]:
-        """Return the actions that `message` asks for."""
+    def actions(self, message: mido.Message, at_s: float | None = None) -> list[Action]:
+        """Return the actions that `message` asks for.
+
+        `at_s` is its time of arrival in monotonic seconds. None: the time is unknown.
+        """
         asked = [
-            self._action(name, trigger, message) for name, trigger in self._mapping.items() if trigger.fits(message)
+            self._action(name, trigger, message, at_s)
+            for name, trigger in self._mapping.items()
+            if trigger.fits(message)
         ]
         return [action for action in asked if action is not None]
 
-    def _action(self, name: str, trigger: Trigger, message: mido.Message) -> Action | None:
+    def _action(self, name: str, trigger: Trigger, message: mido.Message, at_s: float | None) -> Action | None:
         if trigger.kind == "note":
-            return _PLAIN[name] if message.type == "note_on" and message.velocity > 0 else None
+            struck = message.type == "note_on" and message.velocity > 0
+            return _PLAIN[name] if struck or trigger.switch == "latching" else None
         if trigger.kind == "program":
             return _PLAIN[name]
-        if name == "density":
-            return Density(LEAST_DENSITY * (MOST_DENSITY / LEAST_DENSITY) ** (message.value / 127))
-        if name == "register":
-            span = HIGHEST_REGISTER - LOWEST_REGISTER
-            return Register(LOWEST_REGISTER + round(span * message.value / 127))
-        return self._switched(name, message.value >= PRESSED)
-
-    def _switched(self, name: str, down: bool) -> Action | None:
-        """Return the action only if the state changes, because a pedal sends its value repeatedly."""
-        if down == (name in self._pressed):
+        if name in ("density", "register"):
+            return _turned(name, 127 - message.value if trigger.switch == "inverted" else message.value)
+        switch = self._switches.setdefault((name, message.channel), Switch(trigger.switch, trigger.number))
+        edge = switch.step(message.value, at_s)
+        if edge is None:
             return None
-        self._pressed ^= {name}
         if name == "hold":
-            return Hold(down)
-        return _PLAIN[name] if down else None
+            return Hold() if edge == "again" else Hold(edge == "pressed")
+        return None if edge == "released" and trigger.switch != "latching" else _PLAIN[name]
+
+
+def _turned(name: str, value: int) -> Density | Register:
+    """Return the action of a knob at `value`, 0 to 127."""
+    if name == "density":
+        return Density(LEAST_DENSITY * (MOST_DENSITY / LEAST_DENSITY) ** (value / 127))
+    return Register(LOWEST_REGISTER + round((HIGHEST_REGISTER - LOWEST_REGISTER) * value / 127))

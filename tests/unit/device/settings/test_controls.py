@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import mido
 import pytest
@@ -56,7 +59,80 @@ def asked(made: Controls, *messages: mido.Message) -> list[Action]:
 
 
 def test_a_pedal_acts_once_for_each_press() -> None:
-    assert asked(controls(arm="cc 66"), cc(66, 127), cc(66, 127), cc(66, 0), cc(66, 10), cc(66, 64)) == [Arm(), Arm()]
+    assert asked(controls(arm="cc 66"), cc(66, 127), cc(66, 0), cc(66, 10), cc(66, 64), cc(66, 64)) == [Arm(), Arm()]
+
+
+def test_a_message_that_is_repeated_at_once_is_no_press() -> None:
+    made = controls(arm="cc 66")
+    assert [made.actions(cc(66, value), at_s) for value, at_s in ((127, 1.0), (127, 1.02), (0, 1.5), (0, 1.51))] == [
+        [Arm()],
+        [],
+        [],
+        [],
+    ]
+
+
+PEDALS: dict[str, list[int]] = json.loads(
+    (Path(__file__).parents[3] / "fixtures" / "pedals.json").read_text(encoding="utf-8")
+)
+"""The values that each kind of switch sends for the presses that its name gives."""
+WORDS = {"latching": " latching", "inverted, up": " inverted", "inverted, rests": ""}
+"""What the settings must say for the switches that their values do not show. The others need no word."""
+NUMBERS = {"one": 1, "two": 2, "three": 3}
+
+
+def presses(name: str) -> int:
+    """Return the number of presses that the name of a case gives. A pedal that breathes at the half has none."""
+    found = re.search(r"(one|two|three)(?: slow)? press", name)
+    return NUMBERS[found[1]] if found else NUMBERS[name.rsplit(", ", 1)[1].split()[0]] if "presses" in name else 0
+
+
+@pytest.mark.parametrize("name", PEDALS)
+def test_every_press_of_every_kind_of_switch_counts_once(name: str) -> None:
+    word = next((word for begin, word in WORDS.items() if name.startswith(begin)), "")
+    taps = asked(controls(tap=f"cc 80{word}"), *(cc(80, value) for value in PEDALS[name]))
+    assert taps == [Tap()] * presses(name)
+
+
+@pytest.mark.parametrize("word", ["", " inverted"])
+def test_an_inverted_pedal_holds_while_the_foot_is_down(word: str) -> None:
+    made = controls(hold=f"cc 80{word}")
+    timed = [made.actions(cc(80, value), at_s) for value, at_s in ((0, 1.0), (127, 1.5), (0, 9.0), (127, 9.5))]
+    assert timed == [[Hold(True)], [Hold(False)], [Hold(True)], [Hold(False)]]
+
+
+def test_a_release_that_comes_first_does_not_turn_a_switch_round() -> None:
+    made = controls(hold="cc 80")
+    made.actions(cc(80, 0), 1.0)
+    assert [made.actions(cc(80, value), at_s) for value, at_s in ((127, 9.0), (0, 9.5))] == [
+        [Hold(True)],
+        [Hold(False)],
+    ]
+
+
+def test_the_zero_that_a_keyboard_sends_when_it_starts_is_no_press() -> None:
+    assert asked(controls(arm="cc 64"), cc(64, 0), cc(64, 0), cc(64, 127), cc(64, 0)) == [Arm()]
+
+
+def test_a_latching_switch_holds_while_it_is_on_and_one_of_a_fixed_value_turns_the_hold_over() -> None:
+    assert asked(controls(hold="cc 80 latching"), cc(80, 127), cc(80, 0)) == [Hold(True), Hold(False)]
+    assert asked(controls(hold="cc 80"), cc(80, 127), cc(80, 127), cc(80, 127)) == [Hold(True), Hold(), Hold()]
+
+
+def test_a_pad_that_latches_and_a_knob_that_is_inverted() -> None:
+    off = mido.Message("note_off", note=21)
+    assert asked(controls(tap="note 21 latching"), key(21), off, key(21)) == [Tap()] * 3
+    assert asked(controls(density="cc 20 channel 1 inverted"), cc(20, 0), cc(20, 127)) == [Density(2.0), Density(0.25)]
+
+
+def test_the_same_controller_of_two_channels_is_two_switches() -> None:
+    made = controls(tap="cc 80")
+    assert asked(made, cc(80, 127), cc(80, 127, 1), cc(80, 0), cc(80, 0, 1)) == [Tap(), Tap()]
+
+
+@given(kind=st.sampled_from(["", " inverted"]), values=st.lists(st.integers(49, 79), max_size=30))
+def test_a_pedal_that_trembles_at_the_half_presses_nothing(kind: str, values: list[int]) -> None:
+    assert asked(controls(tap=f"cc 66{kind}"), *(cc(66, value) for value in values)) == []
 
 
 def test_a_pedal_holds_while_it_is_down() -> None:
@@ -90,7 +166,20 @@ def test_one_control_may_do_two_things() -> None:
     assert asked(controls(tap="note 22", arm="note 22"), key(22)) == [Tap(), Arm()]
 
 
-@pytest.mark.parametrize("text", ["", "cc", "cc 128", "program 0", "note 5 channel 0", "note 5 channel 17", "knob 3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "cc",
+        "cc 128",
+        "program 0",
+        "note 5 channel 0",
+        "note 5 channel 17",
+        "knob 3",
+        "note 5 inverted",
+        "cc 5 soft",
+    ],
+)
 def test_what_is_no_control_is_refused_with_what_may_be_written(text: str) -> None:
     with pytest.raises(UserError, match=r"is not a control: write \"cc 0\""):
         Trigger.parse(text)

@@ -1,0 +1,76 @@
+"""Finds the presses of a foot switch or pedal in the values of its controller.
+
+Switches differ. A momentary switch sends 127 when it is pressed and 0 when it is released. An inverted one sends 0 and
+127. A latching one sends one message at each press, 127 and 0 in turn. Some send one fixed value at each press. A
+continuous pedal sends all values between 0 and 127 and may tremble around 64.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["", "inverted", "latching"]
+"""The word after a controller in the settings. "" means that the kind is found out from the values."""
+Edge: TypeAlias = Literal["pressed", "released", "again"]
+"""The meaning of a message. `again`: a further press of a switch that sends one fixed value and no release."""
+
+PRESSED = 64
+"""Least controller value of a pressed switch. MIDI 1.0 sets it: 0 to 63 is off, 64 to 127 is on."""
+TREMBLE = 16
+"""Controller values above and below PRESSED that a continuous pedal must pass before its state changes."""
+JUMP_FROM = 32
+"""A value from PRESSED on counts as pressed at once if the value before it was below this: a switch, not a tremble."""
+REPEAT_S = 0.08
+"""Seconds. The same value so soon after the last message is a repeated message. No foot presses twice so fast."""
+GUESS_S = 2.0
+"""Seconds. A switch that was at 0 for longer before its first 127 was at rest there, so it is not inverted."""
+RESET_TO_ZERO = frozenset(range(64, 70))
+"""Controllers of a keyboard's pedals. A keyboard sends 0 on them when it starts, so a first 0 is no press."""
+
+
+class Switch:
+    """The state of one switch. `kind` is its kind in the settings, `number` its controller, 0 to 127."""
+
+    def __init__(self, kind: Kind, number: int) -> None:
+        self._kind = kind
+        self._zero_may_press = kind == "" and number not in RESET_TO_ZERO
+        self._inverted = kind == "inverted"
+        self._guessed = False
+        self._down = False
+        self._last: int | None = None
+        self._last_s: float | None = None
+        self._fixed = True
+        """Whether all messages so far had the same value."""
+
+    def step(self, value: int, at_s: float | None = None) -> Edge | None:
+        """Take in a message with `value`, 0 to 127. Return its meaning; None if it changes nothing.
+
+        `at_s` is its time of arrival in seconds, of any clock that does not go back. None: the time is unknown.
+        """
+        last, last_s = self._last, self._last_s
+        self._last, self._last_s = value, at_s
+        ago_s = None if last_s is None or at_s is None else at_s - last_s
+        if value == last and ago_s is not None and ago_s < REPEAT_S:
+            return None
+        self._fixed = self._fixed and last in (None, value)
+        if self._kind == "latching":
+            return "again" if value == last else "pressed" if value >= PRESSED else "released"
+        if last is None and value == 0 and self._zero_may_press:
+            self._inverted = self._guessed = True
+        elif self._guessed and not self._fixed:
+            self._guessed = False
+            if ago_s is not None and ago_s > GUESS_S:
+                self._inverted = self._down = False
+        return self._edge(value, last)
+
+    def _edge(self, value: int, last: int | None) -> Edge | None:
+        if self._inverted:
+            value, last = 127 - value, None if last is None else 127 - last
+        jumped = value >= PRESSED and last is not None and last < JUMP_FROM
+        if not self._down and (value >= PRESSED + TREMBLE or jumped):
+            self._down = True
+            return "pressed"
+        if self._down and value <= PRESSED - TREMBLE:
+            self._down = False
+            return "released"
+        return "again" if self._down and self._fixed and self._kind == "" and last is not None else None
