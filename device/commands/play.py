@@ -14,6 +14,7 @@ import click
 from device.assemble import hearing_of, left_hand_of
 from device.bundles.bundle import Bundle, default_bundle
 from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
+from device.clock.map_fit import fits
 from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.commands.options import FiniteRange
@@ -21,6 +22,7 @@ from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
 from device.files.input_kind import is_midi
 from device.files.midi_file import MidiInput, read_midi, sent_notes
+from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.play import Progress, play_midi, play_sound
 from device.files.report import BundleName
@@ -119,7 +121,8 @@ class Request:
 @click.option(
     "--clock",
     type=click.Choice(FILE_MODES),
-    help="The beat: from the player, from --tempo, or from a .mid's own tempo map. [file for .mid, follow for sound]",
+    help="The beat: from the player, from --tempo, or from a .mid's own tempo map. "
+    "[follow for sound, and for a .mid whose notes do not fit its tempo map; else file]",
 )
 @click.option(
     "--tempo", type=float, metavar="BPM", help="Beats per minute of a fixed clock, or a hint for the follow clock."
@@ -229,6 +232,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
         raise UserError("--channel chooses a channel of a sound: leave it out for a .mid input.")
     source = read_midi(request.input)
     part = source.part(request.track).split(request.split or 0)
+    request, unfit = _followed_if_unfit(request, source, part)
     clock = _clock(request, request.clock or "file", source)
     outputs.check([request.input], renders=True)
     bundle = None if request.listen and request.bundle is None else _open(request)
@@ -237,9 +241,25 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, part.end_s) as progress:
         captured = how_captured(request.input) is not None
         performance = play_midi(engine, part, hop_s, progress, captured)
-    performance.warnings = [*source.warnings, *warnings_of(clock, request.meter)]
+    performance.warnings = [*source.warnings, *unfit, *warnings_of(clock, request.meter)]
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
+
+
+def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple[Request, list[str]]:
+    """Without --clock, a file whose tempo map does not fit its notes is followed, in its own metre. A sentence says so.
+
+    Any other request is returned unchanged, without a sentence.
+    """
+    onsets_s = [note.onset_s for note in part.notes if note.hand == "right"]
+    if request.clock is not None or fits(onsets_s, source.tempo_map):
+        return request, []
+    signed = Meter(*source.signatures[0][1:]) if source.signatures else None
+    sentence = (
+        f"The tempo map of {printable(source.path.name)} does not fit its notes, so the beat follows the notes: "
+        f"--clock file takes it from the map."
+    )
+    return replace(request, clock="follow", meter=request.meter or signed), [sentence]
 
 
 def _from_sound(request: Request, outputs: Outputs) -> Performance:

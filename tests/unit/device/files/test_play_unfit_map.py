@@ -1,0 +1,78 @@
+"""`lefthand play` on a MIDI file that was played without a click: it says so and follows the notes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from device.cli import main
+
+TICKS, TEMPO = 480, 84.0
+KEYS = (64, 67, 72, 67, 65, 69, 67, 65, 62, 67, 71, 69, 67, 64, 67, 72)
+LENGTHS = (1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 2.0)
+"""In quarters: two bars of 4/4."""
+SAID = "does not fit its notes"
+
+
+def save(path: Path, seconds_of_beat: float, free: float, signature: tuple[int, int] = (4, 4)) -> np.ndarray:
+    """Write 64 notes under 120 quarters a minute. Return the times of the beats as they were played, in seconds."""
+    rng = np.random.default_rng(1)
+    onsets = np.concatenate([[0.0], np.cumsum(np.resize(LENGTHS, 64))])
+    beats = np.arange(int(onsets[-1]) + 2)
+    lengths_s = seconds_of_beat * (1 + free * np.sin(beats / 7) + free / 3 * rng.normal(0, 1, len(beats)))
+    time_s = np.concatenate([[0.0], np.cumsum(lengths_s)[:-1]])
+    ticks = np.rint(np.interp(onsets, beats, time_s) * 2 * TICKS).astype(int)
+    conductor = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000)])
+    conductor.append(mido.MetaMessage("time_signature", numerator=signature[0], denominator=signature[1]))
+    track, last = mido.MidiTrack(), 0
+    for i, (on, off) in enumerate(zip(ticks[:-1], ticks[1:], strict=True)):
+        track.append(mido.Message("note_on", note=KEYS[i % len(KEYS)], velocity=70, time=int(on) - last))
+        track.append(mido.Message("note_off", note=KEYS[i % len(KEYS)], time=int(off - on) - 1))
+        last = int(off) - 1
+    mido.MidiFile(tracks=[conductor, track], ticks_per_beat=TICKS).save(path)
+    return time_s[beats <= onsets[-2]]
+
+
+def played(path: Path, *options: str) -> tuple[dict[str, object], bytes, str]:
+    """Return the report, the bytes of the left hand and the text on the terminal."""
+    report, hand = path.with_suffix(".json"), path.with_suffix(".hand.mid")
+    result = CliRunner().invoke(main, ["play", str(path), "--report", str(report), "--midi", str(hand), *options])
+    assert result.exit_code == 0, result.output
+    return json.loads(report.read_text()), hand.read_bytes(), result.output
+
+
+def test_a_file_played_without_a_click_is_followed_and_says_so(tmp_path: Path) -> None:
+    save(tmp_path / "free.mid", 60 / TEMPO, 0.03)
+    told, hand, output = played(tmp_path / "free.mid")
+    assert output.count(SAID) == 1 and SAID in " ".join(map(str, told["warnings"]))
+    asked, asked_hand, quiet = played(tmp_path / "free.mid", "--clock", "follow")
+    assert SAID not in quiet
+    assert told["beats"] == asked["beats"] and hand == asked_hand
+    by_map, _, quiet = played(tmp_path / "free.mid", "--clock", "file")
+    assert SAID not in quiet and by_map["beats"] != told["beats"]
+
+
+def test_a_file_whose_map_fits_is_played_by_its_map(tmp_path: Path) -> None:
+    save(tmp_path / "click.mid", 0.5, 0.0)
+    told, hand, output = played(tmp_path / "click.mid")
+    asked, asked_hand, _ = played(tmp_path / "click.mid", "--clock", "file")
+    assert SAID not in output and told["beats"] == asked["beats"] and hand == asked_hand
+
+
+@pytest.mark.parametrize(("signature", "beats"), [((3, 4), 3), ((6, 8), 2)])
+def test_a_followed_file_keeps_its_metre(tmp_path: Path, signature: tuple[int, int], beats: int) -> None:
+    save(tmp_path / "free.mid", 60 / TEMPO, 0.03, signature)
+    told, _, _ = played(tmp_path / "free.mid")
+    positions = {beat["position"] for beat in told["beats"]}  # type: ignore[attr-defined]
+    assert positions == set(range(beats))
+
+
+def test_a_tempo_is_a_hint_where_the_map_does_not_fit(tmp_path: Path) -> None:
+    save(tmp_path / "free.mid", 60 / TEMPO, 0.03)
+    _, _, output = played(tmp_path / "free.mid", "--tempo", "84")
+    assert SAID in output
