@@ -9,6 +9,10 @@ from training.playing_figures.panel import ROLL_BARS, TRIADS, Roll
 
 DECAY_BEATS = 4.0
 """Beats after which a heard sixteenth has the weight 1/e in the chord rule."""
+LEAD = 1.05
+"""The machine changes its chord if another fits better by this factor."""
+BASS, UPPER = 41, 52
+"""MIDI pitches F2 and E3: the lowest keys of the machine's bass and of its chords, which have an octave each."""
 LOWEST = 48
 """MIDI pitch C3. The baselines play each pitch class in the octave that begins here."""
 
@@ -47,12 +51,7 @@ def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
     """
     steps = len(right.sounding)
     sounding, struck = np.zeros_like(right.sounding), np.zeros_like(right.sounding)
-    heard = np.zeros(12)
-    memory = np.zeros((steps + 1, 12))
-    keep = np.exp(-1.0 / (DECAY_BEATS * steps_per_beat))
-    for step, classes in enumerate(right.pitch_classes):
-        heard = heard * keep + classes
-        memory[step + 1] = heard
+    memory = melody_before(right, steps_per_beat)
     unit = TRIADS / np.linalg.norm(TRIADS, axis=1, keepdims=True)
     for beat in range(0, steps, steps_per_beat):
         known = memory[beat]
@@ -60,6 +59,49 @@ def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
             keys = _keys(int(np.argmax(unit @ known)))
             sounding[beat : beat + steps_per_beat, keys] = True
             struck[beat, keys] = True
+    return Roll(sounding, struck)
+
+
+def melody_before(right: Roll, steps_per_beat: int) -> npt.NDArray[np.float64]:
+    """Return the weight of each pitch class of the melody before each step, [T + 1, 12]. See `DECAY_BEATS`."""
+    heard = np.zeros(12)
+    memory = np.zeros((len(right.sounding) + 1, 12))
+    keep = np.exp(-1.0 / (DECAY_BEATS * steps_per_beat))
+    for step, classes in enumerate(right.pitch_classes):
+        heard = heard * keep + classes
+        memory[step + 1] = heard
+    return memory
+
+
+def machine_oom_pah(right: Roll, positions: npt.NDArray[np.int64], bar: int, steps_per_beat: int) -> Roll:
+    """A machine's accompaniment: bass and chords in turn on the beats, on the chords of the causal chord rule.
+
+    A chord is chosen at each half bar (at each bar if it has no half on a beat) and kept unless another one fits better
+    by `LEAD`. The root is struck on the bar line, the fifth on the half bar, and the upper chord on the other beats.
+    """
+    steps = len(right.sounding)
+    memory = melody_before(right, steps_per_beat)
+    unit = TRIADS / np.linalg.norm(TRIADS, axis=1, keepdims=True)
+    half = bar // 2 if bar % (2 * steps_per_beat) == 0 else bar
+    sounding, struck = np.zeros_like(right.sounding), np.zeros_like(right.sounding)
+    triad = -1
+    for step in range(steps):
+        place = int(positions[step])
+        if place % half == 0 and memory[step].any():
+            fits = unit @ memory[step]
+            best = int(np.argmax(fits))
+            triad = best if triad < 0 or fits[best] > LEAD * fits[triad] else triad
+        if triad < 0 or place % steps_per_beat:
+            continue
+        root = BASS + (triad % 12 - BASS) % 12
+        if place % half == 0:
+            keys = [root if place == 0 or half == bar else root + 7 - 12 * (root + 7 > BASS + 11)]
+            length = steps_per_beat
+        else:
+            keys = [UPPER + (triad % 12 + tone - UPPER) % 12 for tone in (0, 4 if triad < 12 else 3, 7)]
+            length = steps_per_beat // 2
+        sounding[step : step + length, keys] = True
+        struck[step, keys] = True
     return Roll(sounding, struck)
 
 

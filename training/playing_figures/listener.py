@@ -5,6 +5,7 @@ The distance is the mean over the features of |ours - true| / s.d. over pieces, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -206,19 +207,31 @@ def windows(right: Roll, true: Roll, positions: Ints, bar: int) -> list[int]:
     return found
 
 
-def means_of(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int) -> dict[str, float] | None:
-    """A piece's features, means over its windows; None where there is no window."""
-    rows = [
-        features(right, hand, begin, bar)
+def rows_of_windows(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int) -> dict[int, dict[str, float]]:
+    """Return the features of each window that is judged, by its first step.
+
+    A window in which `hand` strikes fewer than `FEWEST_STRIKES` times is left out.
+    """
+    return {
+        begin: features(right, hand, begin, bar)
         for begin in windows(right, true, positions, bar)
         if hand.struck[begin : begin + WINDOW_BARS * bar].any(axis=1).sum() >= FEWEST_STRIKES
-    ]
+    }
+
+
+def mean_row(rows: Sequence[dict[str, float]]) -> dict[str, float] | None:
+    """Return the mean of each feature over the windows in which it has a value; None if there is no window."""
     if not rows:
         return None
     table = np.array([list(row.values()) for row in rows])
     kept = ~np.isnan(table)
     mean = np.where(kept, table, 0.0).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)
     return dict(zip(rows[0], np.where(kept.any(axis=0), mean, np.nan).tolist(), strict=True))
+
+
+def means_of(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int) -> dict[str, float] | None:
+    """Return a piece's features, means over its windows; None if there is no window."""
+    return mean_row(list(rows_of_windows(right, hand, true, positions, bar).values()))
 
 
 def distance(ours: list[dict[str, float] | None], true: list[dict[str, float] | None]) -> float:

@@ -149,8 +149,23 @@ def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]
     steps = grid_length(right, true)
     beats, kind = piece.meters[0][1:] if piece.meters else (4, 4)
     bar = max(STEPS_PER_QUARTER * 4 * beats // kind, 1)
-    positions = (np.arange(steps) - round(float(piece.downbeats[0]) * STEPS_PER_QUARTER)) % bar
+    positions = positions_of(piece, steps, bar)
     return roll_of(right, steps), roll_of(left, steps), roll_of(true, steps), positions, bar
+
+
+def positions_of(piece: Piece, steps: int, bar: int) -> Array:
+    """Return the position of each of `steps` steps since the bar line before it, [steps].
+
+    Before the first bar line and after the last one a bar has `bar` steps. A bar of another length between them keeps
+    its own length, so that a single bar in another metre moves no later bar line.
+    """
+    lines = np.unique(np.rint(np.asarray(piece.downbeats, np.float64) * STEPS_PER_QUARTER).astype(int))
+    if not len(lines):
+        return np.arange(steps) % bar
+    at = np.arange(steps)
+    before = np.searchsorted(lines, at, side="right") - 1
+    since = at - lines[np.maximum(before, 0)]
+    return np.where((before < 0) | (before == len(lines) - 1), since % bar, since)
 
 
 def recovery_beats(piece: Piece, net: Net, most: int = 32, steering: Steering = AS_THE_NET_PLAYS) -> float:

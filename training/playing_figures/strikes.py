@@ -7,6 +7,7 @@ measures count each strike.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ SHORT_STEPS = 1
 """A key is let go at once if it sounds for no more sixteenths than this."""
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 _CENTRED = TRIADS - TRIADS.mean(axis=1, keepdims=True)
 
 
@@ -30,6 +32,39 @@ def lengths_of(hand: Roll) -> list[tuple[int, int, int]]:
             end += 1
         found.append((int(step), int(key), int(end - step)))
     return found
+
+
+@dataclass(frozen=True)
+class ChordsByBeat:
+    """The chords of a left hand on the beats in which it and the true hands sound.
+
+    `starts` [beats] are the first steps of the beats. `triads` [beats] are indices in `TRIADS`: the triad nearest to
+    what the hand sounds in the beat. `right` [beats] says whether it is the triad of both true hands in the half bar.
+    """
+
+    starts: Ints
+    triads: Ints
+    right: npt.NDArray[np.bool_]
+
+
+def chords_by_beat(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int) -> ChordsByBeat:
+    """Compare the chord of each beat with that of both true hands. A bar without a half on a beat counts as a whole."""
+    beat = STEPS_PER_QUARTER
+    both = fold(right.sounding | true.sounding).astype(float)
+    own = fold(hand.sounding).astype(float)
+    half = bar // 2 if bar % (2 * beat) == 0 else bar
+    starts, triads, hits = [], [], []
+    for start in range(len(own) - beat + 1):
+        if positions[start] % beat:
+            continue
+        here = own[start : start + beat].sum(axis=0)
+        begin = max(0, start - int(positions[start]) % half)
+        there = both[begin : begin + half].sum(axis=0)
+        if here.any() and there.any():
+            starts.append(start)
+            triads.append(int(np.argmax(_CENTRED @ here)))
+            hits.append(triads[-1] == int(np.argmax(_CENTRED @ there)))
+    return ChordsByBeat(np.array(starts, np.int64), np.array(triads, np.int64), np.array(hits, bool))
 
 
 def strikes(right: Roll, hand: Roll, true: Roll, positions: npt.NDArray[np.int64], bar: int) -> dict[str, float]:
@@ -53,24 +88,10 @@ def strikes(right: Roll, hand: Roll, true: Roll, positions: npt.NDArray[np.int64
     number = classes.sum(axis=1)
     counts = (top >= 0) & (number > 0)
     consonance = (CONSONANCE[(top[:, None] - np.arange(12)) % 12] * classes).sum(axis=1) / np.maximum(number, 1)
-    beat = STEPS_PER_QUARTER
-    both = fold(right.sounding | true.sounding).astype(float)
-    own = fold(hand.sounding).astype(float)
-    half = bar // 2 if bar % (2 * beat) == 0 else bar
-    starts = [s for s in range(len(top) - beat + 1) if positions[s] % beat == 0]
-    right_chord, first, triads, inside, time = [], [], [], 0, 0
-    for start in starts:
-        here = own[start : start + beat].sum(axis=0)
-        begin = max(0, start - positions[start] % half)
-        there = both[begin : begin + half].sum(axis=0)
-        if not here.any() or not there.any():
-            continue
-        triad = int(np.argmax(_CENTRED @ here))
-        triads.append(triad)
-        right_chord.append(triad == int(np.argmax(_CENTRED @ there)))
-        if positions[start] == 0:
-            first.append(right_chord[-1])
-        melody = top[start : start + beat]
+    beats = chords_by_beat(right, hand, true, positions, bar)
+    inside, time = 0, 0
+    for start, triad in zip(beats.starts, beats.triads, strict=True):
+        melody = top[start : start + STEPS_PER_QUARTER]
         melody = melody[melody >= 0]
         inside += int(TRIADS[triad][melody % 12].sum())
         time += len(melody)
@@ -78,17 +99,21 @@ def strikes(right: Roll, hand: Roll, true: Roll, positions: npt.NDArray[np.int64
         "struck": _mean([value for value, _ in score]),
         "held": _mean(consonance[counts]),
         "gone": _mean([length <= SHORT_STEPS for length in harsh]),
-        "triad": _mean(right_chord),
-        "triad1": _mean(first),
+        "triad": _mean(beats.right),
+        "triad1": _mean(beats.right[positions[beats.starts] == 0]),
         "in_chord": inside / time if time else float("nan"),
-        "vendi": vendi(triads),
+        "vendi": vendi(beats.triads.tolist()),
     }
 
 
 def vendi(triads: list[int], length: int = 4) -> float:
-    """Vendi score (Friedman and Dieng, 2023) of successions of `length` triads: e to the entropy of the eigenvalues.
+    """Return the Vendi score of the successions of `length` triads in `triads`: how many different ones there are.
 
-    Two successions are alike by the share of places on which they agree. 1: all the same; their number: all different.
+    The score is exp(-sum_i l_i log l_i), where l_i are the eigenvalues of diag(sqrt p) K diag(sqrt p). p [n] are the
+    shares of the n different successions, and K [n, n] says how alike two of them are: the share of the places in which
+    they have the same triad. It is 1 if all are the same and n if all are different and equally frequent. Source:
+    Friedman and Dieng, "The Vendi Score: A Diversity Evaluation Metric for Machine Learning", TMLR 2023, the score with
+    probabilities. NaN if there are fewer than `length` triads.
     """
     rows = Counter(tuple(triads[i : i + length]) for i in range(0, len(triads) - length + 1, length))
     if not rows:
