@@ -137,7 +137,7 @@ listen: setup ## writes out/listen/index.html: left hands to listen to, with pia
 
 evaluate: setup peers ## measures the shipped .tflite files and Basic Pitch
 	$(BIN)/python -m training evaluate hearing --data $(DATA)
-	$(BIN)/python -m training evaluate playing --data $(DATA)
+	$(BIN)/python -m training evaluate playing
 
 peers: $(VENV)/.peers ## installs Basic Pitch for the comparison
 

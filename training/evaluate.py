@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from device.bundles.bundle import Bundle, default_bundle
 from device.settings.choices import STYLES, Steering, Style
 from training.hearing_figures.takes import QUIET, REAL, SETTINGS
 from training.playing_figures.by_ear import PLACES, Place
+from training.playing_figures.compared_hands import ROWS
 
 SETS = (REAL, *SETTINGS, QUIET)
 """Real recordings, the settings of `training.hearing_figures.takes`, and sound without a piano."""
@@ -69,9 +71,24 @@ def hearing(
     "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped bundle."
 )
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--corpus", type=click.Choice(["pop909", "lieder"]), default="pop909", show_default=True)
-@click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
-@click.option("--songs", type=int, help="Only the first N songs.")
+@click.option(
+    "--corpus",
+    "corpora",
+    multiple=True,
+    type=click.Choice(["lieder", "pop909"]),
+    default=("lieder", "pop909"),
+    show_default=True,
+)
+@click.option("--split", type=click.Choice(["valid", "test"]), default="valid", show_default=True)
+@click.option("--songs", type=int, help="Only N pieces of each corpus, spread over it (with --panel: the first N).")
+@click.option("--rows", multiple=True, type=click.Choice(list(ROWS)), help="Left hands to compare. Default: all.")
+@click.option(
+    "--net/--no-net", default=False, show_default=True, help="Train a net over both piano rolls to judge too."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the listener's parts and of the net.")
+@click.option(
+    "--panel", is_flag=True, help="Print the older panel instead, which counts what sounds in each sixteenth."
+)
 @click.option(
     "--latency-ms", default=0.0, show_default=True, help="Delay of a note's detection: 0 for MIDI, 60 for sound."
 )
@@ -84,14 +101,20 @@ def hearing(
     "--register", type=click.IntRange(-12, 12), default=0, show_default=True, help="Shift of its register in semitones."
 )
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a constant of the hand.")
-@click.option("--recovery/--no-recovery", default=True, show_default=True, help="Measure a jump of six semitones too.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
+@click.option(
+    "--recovery/--no-recovery", default=True, show_default=True, help="With --panel: measure a jump of six semitones."
+)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures there too, by corpus.")
 def playing(
     folder: Path,
     cache: Path,
-    corpus: str,
+    corpora: tuple[str, ...],
     split: str,
     songs: int | None,
+    rows: tuple[str, ...],
+    net: bool,
+    seed: int,
+    panel: bool,
     latency_ms: float,
     by_ear: Place | None,
     style: Style,
@@ -101,24 +124,43 @@ def playing(
     recovery: bool,
     json_path: Path | None,
 ) -> None:
-    """Measure the left hand on whole songs.
+    """Compare the left hand on whole pieces with the true one, with cheats and with machines.
 
-    It is compared with the true left hand, that one shifted in time, another song's, a held tonic and a causal chord
-    rule.
+    docs/figures.md explains the columns of the two tables.
     """
     from training.accompanist.data import HearingErrors
     from training.playing_figures.by_ear import Ear
+    from training.playing_figures.comparison import compare, pieces_of, show
     from training.playing_figures.constants import HAND, changed
-    from training.playing_figures.measure import evaluate_playing, from_keys
+    from training.playing_figures.measure import evaluate_playing, from_keys, play, right_hand_of
 
     bundle = Bundle.open(folder)
     gap = float(bundle.manifest.accompanist["gap_steps"])
     steering = Steering(style, density, register)
     listen = from_keys(HearingErrors(latency_s=latency_ms / 1000)) if by_ear is None else Ear(bundle, cache, by_ear)
+    tables = {}
     with changed(changes, HAND):
-        table = evaluate_playing(bundle.accompanist(), cache, corpus, split, songs, gap, listen, steering, recovery)
+        accompanist = bundle.accompanist()
+        for corpus in corpora:
+            if panel:
+                tables[corpus] = evaluate_playing(
+                    accompanist, cache, corpus, split, songs, gap, listen, steering, recovery
+                )
+                continue
+            pieces = pieces_of(cache, corpus, split, songs)
+            tables[corpus] = compare(
+                pieces,
+                rows or list(ROWS),
+                lambda piece, named: play(
+                    piece, right_hand_of(piece), accompanist, listen, gap, replace(steering, style=named)
+                ),
+                style,
+                net,
+                seed,
+            )
+            show(corpus, pieces, tables[corpus])
     if json_path:
-        json_path.write_text(json.dumps(table, indent=1))
+        json_path.write_text(json.dumps(tables, indent=1))
 
 
 @evaluate.command()

@@ -1,0 +1,246 @@
+"""Compares our left hand with the true one, with cheats and with machines, in one run on the same pieces.
+
+`python -m training evaluate playing` prints the table in Markdown, as it stands in docs/figures.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from device.clock.meter import Meter
+from device.errors import UserError
+from device.settings.choices import Style
+from training.corpora.pieces import HandLabel, Piece, load_pieces
+from training.playing_figures.compared_hands import (
+    LATE,
+    MACHINE,
+    NAMED_STYLES,
+    OURS,
+    ROWS,
+    TONIC,
+    TRUE,
+    ComparedHand,
+    JudgedPiece,
+    PlayStyle,
+    compared_hands,
+    judged_piece,
+)
+from training.playing_figures.listener import distance, mean_row, rows_of_windows
+from training.playing_figures.panel import STEPS_PER_QUARTER, panel
+from training.playing_figures.phrases import Again, phrases_again
+from training.playing_figures.roll_net import net_accuracy, picture
+from training.playing_figures.strikes import strikes
+from training.playing_figures.style_share import style_share
+from training.playing_figures.told_apart import accuracy
+
+LOTS = 5
+"""Draws of the halves of the pieces, for the true hand against itself. The table has the mean over these draws."""
+NET_ROWS = (TRUE, LATE, MACHINE, OURS)
+"""Rows on which the net over the piano rolls is trained. Each costs minutes."""
+
+COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
+    "What it strikes, and how far it is from a pianist": (
+        ("distance", "distance"),
+        ("accuracy", "told apart"),
+        ("net", "told apart by the net"),
+        ("struck", "struck"),
+        ("struck_share", "struck / true"),
+        ("held", "held"),
+        ("held_share", "held / true"),
+        ("gone", "gone"),
+        ("one_hand", "one hand"),
+        ("own_figure", "own figure"),
+    ),
+    "Its chords": (
+        ("triad", "chord"),
+        ("triad1", "first beat"),
+        ("again", "again"),
+        ("over_tonic", "agreement over tonic"),
+        ("in_chord", "note in chord"),
+        ("vendi", "Vendi"),
+        ("clash", "clash"),
+        ("ur", "UR"),
+        ("changes", "changes"),
+        ("stuck", "stuck"),
+        ("pcs", "PCS, sounding"),
+    ),
+}
+"""Titles of the two tables, and for each column the name of its figure and its heading."""
+SHARES = ("accuracy", "net")
+"""Figures that are printed in per cent."""
+
+Windows = dict[int, dict[str, float]]
+Pictures = dict[int, npt.NDArray[np.float32]]
+
+
+@dataclass
+class RowOfPieces:
+    """A row of the table while it is made. An entry of each list belongs to a piece.
+
+    `figures` are means over the piece, `windows` the listener's features of each window of this hand, `true_windows`
+    those of the true hand, `pictures` and `true_pictures` the same windows as piano rolls (only if the net is asked).
+    """
+
+    figures: list[dict[str, float]] = field(default_factory=list)
+    windows: list[Windows] = field(default_factory=list)
+    true_windows: list[Windows] = field(default_factory=list)
+    pictures: list[Pictures] = field(default_factory=list)
+    true_pictures: list[Pictures] = field(default_factory=list)
+    again: list[Again] = field(default_factory=list)
+
+    def add(self, name: str, judged: JudgedPiece, hand: ComparedHand, style: Style, net: bool) -> None:
+        """Measure the hand `name` of one piece. `style` is that of the row `ours`."""
+        right, true, positions, bar = judged.right, judged.true, judged.positions, judged.bar
+        figures = panel(right, hand.roll, true, positions, bar, STEPS_PER_QUARTER)
+        figures |= strikes(right, hand.roll, true, positions, bar)
+        figures["one_hand"] = float(hand.playable)
+        own = style if name == OURS else name
+        meter = judged.piece.meters[0][1:] if judged.piece.meters else (4, 4)
+        if own in NAMED_STYLES and Meter(*meter).listed:
+            figures["own_figure"] = style_share(own, hand.roll, positions, bar)
+        self.figures.append(figures)
+        self.windows.append(rows_of_windows(right, hand.roll, true, positions, bar))
+        self.true_windows.append(rows_of_windows(right, true, true, positions, bar))
+        self.again.append(phrases_again(right, hand.roll, true, positions, bar))
+        if net:
+            for pictures, roll in ((self.pictures, hand.roll), (self.true_pictures, true)):
+                pictures.append({begin: picture(right, roll, begin, bar) for begin in self.windows[-1]})
+
+    def means(self) -> dict[str, float]:
+        """Return the means over the pieces, and what is counted over all pieces together."""
+        names = {name for row in self.figures for name in row}
+        found = {name: _mean([row[name] for row in self.figures if name in row]) for name in sorted(names)}
+        beats = sum(again.beats for again in self.again)
+        more = sum(again.second - again.first for again in self.again)
+        return found | {"again": more / beats if beats else float("nan"), "again_beats": float(beats)}
+
+    def told_apart(self, is_true: bool, seed: int) -> dict[str, float]:
+        """Return the listener's distance and accuracy, and the net's accuracy if there are pictures.
+
+        The true hand is compared with itself: one half of each piece with the other half, drawn by lot.
+        """
+        draws = [
+            self._sides(np.random.default_rng([seed, lot]) if is_true else None)
+            for lot in range(LOTS if is_true else 1)
+        ]
+        found: dict[str, list[float]] = {"distance": [], "accuracy": [], "net": []}
+        for sides in draws:
+            x, y, groups, seen = _labelled(sides)
+            found["distance"].append(distance(*([mean_row(list(half.values())) for half in side] for side in sides)))
+            if len(y):
+                found["accuracy"].append(accuracy(x, y, groups, seed))
+        if self.pictures:
+            x, y, groups, seen = _labelled(draws[0])
+            pictures = [
+                (self.pictures if label == 0 else self.true_pictures)[piece][begin] for piece, begin, label in seen
+            ]
+            found["net"].append(net_accuracy(np.stack(pictures), y, groups, seed) if pictures else float("nan"))
+        return {name: _mean(values) for name, values in found.items()}
+
+    def _sides(self, lot: np.random.Generator | None) -> tuple[list[Windows], list[Windows]]:
+        """The windows of this hand and of the true one; with `lot`, of two halves of each piece's true hand."""
+        ours: list[Windows] = []
+        true: list[Windows] = []
+        for own, theirs in zip(self.windows, self.true_windows, strict=True):
+            begins = sorted(set(own) & set(theirs))
+            if lot is None:
+                sides = [begins, begins]
+            else:
+                sides = [begins[: len(begins) // 2], begins[len(begins) // 2 :]]
+                sides = sides if lot.random() < 0.5 else sides[::-1]
+            ours.append({begin: own[begin] for begin in sides[0]})
+            true.append({begin: theirs[begin] for begin in sides[1]})
+        return ours, true
+
+
+def _labelled(
+    sides: tuple[list[Windows], list[Windows]],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64], list[tuple[int, int, int]]]:
+    """Features [n, features], labels [n] (1: the second side), pieces [n], and (piece, first step, label) of each."""
+    seen = [
+        (piece, begin, label) for label, side in enumerate(sides) for piece, own in enumerate(side) for begin in own
+    ]
+    x = np.array([list(sides[label][piece][begin].values()) for piece, begin, label in seen], np.float64)
+    labels = np.array([label for _, _, label in seen], np.int64)
+    return x, labels, np.array([piece for piece, _, _ in seen], np.int64), seen
+
+
+def pieces_of(cache: Path, corpus: str, split: str, songs: int | None) -> list[Piece]:
+    """Return pieces with a left hand, spread evenly over the corpus if `songs` is fewer than there are.
+
+    Raises UserError if `cache` holds no pieces of the corpus.
+    """
+    found = [p for p in load_pieces(cache, corpus, split) if p.primary and len(p.of(HandLabel.LEFT))]
+    if not found:
+        raise UserError(f"No pieces of {corpus} in {cache / 'pieces'}: run `python -m training prepare` first.")
+    if songs is None or songs >= len(found):
+        return found
+    return [found[i] for i in np.unique(np.linspace(0, len(found) - 1, songs).astype(int))]
+
+
+def compare(
+    pieces: Sequence[Piece], rows: Sequence[str], play: PlayStyle, style: Style, net: bool = False, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Return the figures of each of `rows` (names in `ROWS`) on the same pieces: row, then figure, then value.
+
+    `style` is that of the row `ours`. `net` trains the net over the piano rolls too. `seed` draws the halves, the parts
+    of the cross-validation and the net's first weights.
+    """
+    judged = [judged_piece(piece) for piece in pieces]
+    library = [figure for each in judged for figure in each.figures]
+    wanted = [name for name in ROWS if name in rows or name in (TRUE, TONIC)]
+    table = {name: RowOfPieces() for name in wanted}
+    for each, other in zip(judged, [pieces[-1], *pieces[:-1]], strict=True):
+        for name, hand in compared_hands(each, wanted, play, style, other, library).items():
+            table[name].add(name, each, hand, style, net and name in NET_ROWS)
+    found = {name: row.means() | row.told_apart(name == TRUE, seed) for name, row in table.items() if row.figures}
+    for row in found.values():
+        for name in ("struck", "held"):
+            row[f"{name}_share"] = row[name] / found[TRUE][name]
+        row["over_tonic"] = row["agreement"] - found[TONIC]["agreement"]
+    return {name: found[name] for name in found if name in rows}
+
+
+def markdown(table: dict[str, dict[str, float]]) -> str:
+    """Return the comparison as two Markdown tables. A figure that has no value is a dash."""
+    parts = []
+    for title, columns in COLUMNS.items():
+        shown = [
+            (name, head) for name, head in columns if any(not np.isnan(row.get(name, np.nan)) for row in table.values())
+        ]
+        lines = [f"| {title} | " + " | ".join(head for _, head in shown) + " |", "|---" * (len(shown) + 1) + "|"]
+        for key, row in table.items():
+            cells = [_cell(name, row.get(name, float("nan"))) for name, _ in shown]
+            lines.append(f"| {ROWS[key]} | " + " | ".join(cells) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _cell(name: str, value: float) -> str:
+    if np.isnan(value):
+        return "-"
+    if name in SHARES:
+        return f"{100 * value:.0f} %"
+    return f"{value:.1f}" if name == "vendi" else f"{value:.3f}"
+
+
+def show(corpus: str, pieces: Sequence[Piece], table: dict[str, dict[str, float]]) -> None:
+    """Print the comparison on one corpus, and the number of beats behind the column `again`."""
+    click.echo(f"\n{corpus}, {len(pieces)} pieces\n\n{markdown(table)}")
+    beats = {int(row["again_beats"]) for row in table.values()}
+    click.echo(f"\nBeats in phrases that come again: {min(beats)} to {max(beats)}.")
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of the numbers among `values`; NaN if there is none."""
+    numbers = [value for value in values if not np.isnan(value)]
+    return float(np.mean(numbers)) if numbers else float("nan")
+
+
+__all__ = ["compare", "markdown", "pieces_of", "show"]

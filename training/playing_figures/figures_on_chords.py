@@ -1,0 +1,167 @@
+"""Puts the rhythm and the figure of one left hand on the chords of another.
+
+Two rows of the comparison are made in this way: the true figures of other pieces on our chords, and our figures on the
+true chords. They say how much of our distance from a pianist comes from the figures, and how much from the chords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from training.playing_figures.panel import STEPS_PER_QUARTER, TRIADS, Roll, fold
+from training.playing_figures.strikes import lengths_of
+
+FIGURE_BARS = 4
+"""Bars of a figure that is taken from another piece."""
+FEWEST_STRIKES = 2
+"""Strikes. A stretch of bars with fewer is no figure."""
+HEIGHT_OCTAVES = 12.0
+"""Semitones of the melody's height that weigh as much as one struck step of the bar in the search for a figure."""
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+_CENTRED = TRIADS - TRIADS.mean(axis=1, keepdims=True)
+_THIRDS = (3, 4)
+
+
+def half_bars(positions: Ints, bar: int) -> Ints:
+    """Return the number of the half bar of each step, [T]. A bar that has no half on a beat counts as a whole.
+
+    `positions` [T] are steps in the bar, and `bar` is the steps a bar.
+    """
+    half = bar // 2 if bar % (2 * STEPS_PER_QUARTER) == 0 else bar
+    return np.cumsum(positions % half == 0)
+
+
+def triads_of(sounding: npt.NDArray[np.bool_], positions: Ints, bar: int) -> Ints:
+    """Return the index in `TRIADS` of the nearest triad of each step's half bar, [T].
+
+    `sounding` [T, 128] are the keys that sound. A half bar in silence has the triad before it. It is -1 before any
+    sound.
+    """
+    classes = fold(sounding).astype(np.float64)
+    number = half_bars(positions, bar)
+    weight = np.zeros((int(number.max(initial=0)) + 1, 12))
+    np.add.at(weight, number, classes)
+    triads = np.full(len(weight), -1)
+    for i, row in enumerate(weight):
+        triads[i] = int(np.argmax(_CENTRED @ row)) if row.any() else (triads[i - 1] if i else -1)
+    return np.asarray(triads[number])
+
+
+def on_chord(key: int, own: int, wanted: int) -> int:
+    """Return `key`, which is played on the triad `own`, as it is played on the triad `wanted`.
+
+    It moves with the root, by at most 6 semitones. A third becomes the wanted triad's third. Other tones keep their
+    distance from the root.
+    """
+    moved = key + (wanted % 12 - own % 12 + 5) % 12 - 5
+    third = _THIRDS[own < 12]
+    if (key - own) % 12 == third:
+        moved += _THIRDS[wanted < 12] - third
+    return min(max(moved, 0), 127)
+
+
+def on_chords(hand: Roll, own: Ints, wanted: Ints) -> Roll:
+    """Return `hand` with the rhythm that it has, on the triads `wanted` [T] in place of its `own` [T].
+
+    A strike where either triad is -1 is left out.
+    """
+    moved = (
+        (step, on_chord(key, int(own[step]), int(wanted[step])), length)
+        for step, key, length in lengths_of(hand)
+        if own[step] >= 0 and wanted[step] >= 0
+    )
+    return roll_from(moved, len(hand.struck))
+
+
+def roll_from(rows: Iterable[tuple[int, int, int]], steps: int) -> Roll:
+    """Return the roll of `steps` steps with the notes (step, MIDI pitch, length in steps)."""
+    sounding, struck = np.zeros((steps, 128), bool), np.zeros((steps, 128), bool)
+    for step, key, length in rows:
+        if 0 <= step < steps:
+            sounding[step : step + length, key] = True
+            struck[step, key] = True
+    return Roll(sounding, struck)
+
+
+@dataclass(frozen=True)
+class TrueFigure:
+    """Four bars of a true left hand.
+
+    `context` describes the right hand over it, see `context_of`. `rows` are (step, MIDI pitch, length) from the first
+    bar line, and `triads` [steps] the true triads.
+    """
+
+    piece: str
+    bar: int
+    context: Floats
+    rows: list[tuple[int, int, int]]
+    triads: Ints
+
+
+def stretches(positions: Ints, bar: int, every: int = FIGURE_BARS) -> list[int]:
+    """Return the first steps of stretches of `FIGURE_BARS` whole bars, one at each `every`-th bar line or later."""
+    lines = [int(step) for step in np.flatnonzero(positions == 0)]
+    found, i = [], 0
+    while i + FIGURE_BARS < len(lines):
+        whole = all(b - a == bar for a, b in pairwise(lines[i : i + FIGURE_BARS + 1]))
+        if whole:
+            found.append(lines[i])
+        i += every if whole else 1
+    return found
+
+
+def context_of(right: Roll, begin: int, bar: int) -> Floats:
+    """Describe four bars of a right hand, [bar + 2].
+
+    The values are the share of the bars that strike each step, the height of the melody in octaves, and the share of
+    steps in which it sounds.
+    """
+    span = slice(begin, begin + FIGURE_BARS * bar)
+    struck = right.struck[span].any(axis=1).reshape(FIGURE_BARS, bar).mean(axis=0)
+    top = right.top[span]
+    heard = top >= 0
+    height = float(top[heard].mean()) if heard.any() else 72.0
+    return np.array([*struck, height / HEIGHT_OCTAVES, heard.mean()])
+
+
+def figures_of(piece: str, right: Roll, true: Roll, positions: Ints, bar: int) -> list[TrueFigure]:
+    """Return the figures of a piece's true left hand, one from every second bar on."""
+    triads = triads_of(right.sounding | true.sounding, positions, bar)
+    notes = lengths_of(true)
+    found = []
+    for begin in stretches(positions, bar, every=2):
+        end = begin + FIGURE_BARS * bar
+        rows = [(step - begin, key, length) for step, key, length in notes if begin <= step < end]
+        if len({step for step, _, _ in rows}) >= FEWEST_STRIKES:
+            found.append(TrueFigure(piece, bar, context_of(right, begin, bar), rows, triads[begin:end]))
+    return found
+
+
+def retrieved(
+    piece: str, right: Roll, positions: Ints, bar: int, wanted: Ints, library: Sequence[TrueFigure]
+) -> Roll | None:
+    """Return a left hand of other pieces' true figures, four bars at a time, on the triads `wanted` [T].
+
+    Each stretch gets the figure of another piece whose right hand is most like this one. None if no other piece in
+    `library` has the same length of a bar.
+    """
+    others = [figure for figure in library if figure.piece != piece and figure.bar == bar]
+    if not others:
+        return None
+    contexts = np.array([figure.context for figure in others])
+    rows: list[tuple[int, int, int]] = []
+    for begin in stretches(positions, bar):
+        far = ((contexts - context_of(right, begin, bar)) ** 2).sum(axis=1)
+        figure = others[int(np.argmin(far))]
+        for step, key, length in figure.rows:
+            chord = int(wanted[begin + step]) if begin + step < len(wanted) else -1
+            if chord >= 0:
+                rows.append((begin + step, on_chord(key, int(figure.triads[step]), chord), length))
+    return roll_from(rows, len(right.struck))

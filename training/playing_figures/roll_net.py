@@ -1,0 +1,81 @@
+"""A second listener that needs no features: a small convolutional net over the piano rolls of both hands.
+
+It needs Keras (`make setup`). It is trained and asked as `training.playing_figures.told_apart` is: cross-validated, and
+all windows of one piece in one part.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import numpy.typing as npt
+
+from training.playing_figures.listener import WINDOW_BARS
+from training.playing_figures.panel import Roll
+from training.playing_figures.told_apart import folds
+
+STEPS = 16 * WINDOW_BARS
+"""Sixteenths that the net sees: four bars of 4/4. A shorter window is filled with silence, a longer one is cut."""
+LOWEST, KEYS = 24, 84
+"""MIDI pitch of the lowest key that the net sees, and the number of keys: seven octaves from C1."""
+CHANNELS = 4
+"""Right hand sounding and struck, left hand sounding and struck."""
+FOLDS = 4
+"""Fewer than the other listener's ten: each part costs a training."""
+EPOCHS, BATCH = 24, 64
+MOST_MOVED = 5
+"""Semitones. Each window is learnt in a random key up to so far from its own, so that the key gives nothing away."""
+
+Pictures = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+def picture(right: Roll, hand: Roll, begin: int, bar: int) -> Pictures:
+    """Return the four bars of `bar` steps from step `begin` as the net sees them, [STEPS, KEYS, CHANNELS]."""
+    seen = np.zeros((STEPS, KEYS, CHANNELS), np.float32)
+    span, keys = slice(begin, begin + min(STEPS, WINDOW_BARS * bar)), slice(LOWEST, LOWEST + KEYS)
+    for channel, roll in enumerate((right.sounding, right.struck, hand.sounding, hand.struck)):
+        part = roll[span, keys]
+        seen[: len(part), :, channel] = part
+    return seen
+
+
+def net_accuracy(pictures: Pictures, y: Ints, groups: Ints, seed: int = 0) -> float:
+    """Return the share of windows that the net calls right after training on other pieces.
+
+    `pictures` [n, STEPS, KEYS, CHANNELS], `y` [n] is 1 for the true hand, `groups` [n] numbers the pieces. NaN with
+    fewer pieces than `FOLDS`.
+    """
+    if len(np.unique(groups)) < FOLDS:
+        return float("nan")
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    right = np.zeros(len(y), bool)
+    for learn, judge in folds(groups, FOLDS, seed):
+        keras.utils.set_random_seed(seed)
+        net = keras.Sequential(
+            [
+                keras.Input((STEPS, KEYS, CHANNELS)),
+                keras.layers.Conv2D(16, (4, 12), strides=(1, 3), activation="relu"),
+                keras.layers.MaxPooling2D((4, 2)),
+                keras.layers.Conv2D(32, (4, 3), activation="relu"),
+                keras.layers.GlobalAveragePooling2D(),
+                keras.layers.Dropout(0.3),
+                keras.layers.Dense(1),
+            ]
+        )
+        net.compile(keras.optimizers.Adam(2e-3), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+        rng = np.random.default_rng(seed)
+        for _ in range(EPOCHS):
+            order = rng.permutation(learn)
+            # only whole batches: another size would be compiled again
+            size = min(BATCH, len(order))
+            for first in range(0, len(order) - size + 1, size):
+                batch = order[first : first + size]
+                moved = np.roll(pictures[batch], int(rng.integers(-MOST_MOVED, MOST_MOVED + 1)), axis=2)
+                net.train_on_batch(moved, y[batch].astype(np.float32)[:, None])
+        logits = np.asarray(net.predict(pictures[judge], batch_size=BATCH, verbose=0))[:, 0]
+        right[judge] = (logits > 0) == (y[judge] == 1)
+    return float(right.mean())
