@@ -13,7 +13,7 @@ from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.activity import LISTEN_BEATS, Activity
 from device.left_hand.harmony import Chord, Harmony
-from device.left_hand.net_input import Listener, encode
+from device.left_hand.net_input import Listener, encode_step
 from device.left_hand.tonality import Tonality
 
 Array = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ class Net(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """Plan for the left hand at one step, made at least one step ahead. Probabilities are 0..1.
 
@@ -68,8 +68,8 @@ class Plan:
     """Tonic triad of the key that fits the notes so far; None before any note."""
     ahead: Array = field(default_factory=lambda: np.zeros(12, np.float32))
     """[12] a pitch class sounds in the left hand during the coming beat."""
-    fits: Array = field(default_factory=lambda: np.ones(12, np.float32))
-    """[12] a pitch class belongs to the chord, by `device.left_hand.progression`."""
+    triads: Array = field(default_factory=lambda: np.zeros(24, np.float32))
+    """[24] score of each triad, a logarithm, from `device.left_hand.progression`."""
     consonance: Array = field(default_factory=lambda: np.zeros(12, np.float32))
     """[12] consonance, -1 to 1, of a pitch class with the melody: expected on a beat, as heard after it."""
 
@@ -118,13 +118,13 @@ class Accompanist:
     def plan(self, step: Step) -> Plan:
         """Return the plan for `step`. Call it once for each step, in order."""
         known = self._listener.look(step, self.known_until_s(step))
-        out = self._net.step(x=encode(known)[0])
-        top, struck = int(known.top[0]), bool(known.onsets.any())
+        out = self._net.step(x=encode_step(known))
+        top, struck = known.top, any(known.onsets)
         chord = self._harmony.at(step, out["y_ahead"])
-        silent = self._activity.at(step, top >= 0, struck, float(known.age[0]))
+        silent = self._activity.at(step, top >= 0, struck, known.age)
         if self._listener.lowest_recent >= 0:
             self._lowest.append(self._listener.lowest_recent)
-        self._tonality.at(known.sounding[0])
+        self._tonality.at(known.sounding)
         bass, upper, many = (float(p) for p in out["y_strike"])
         return Plan(
             silent=silent or chord is None,
@@ -138,7 +138,7 @@ class Accompanist:
             top=top if top >= 0 else None,
             velocity=self._listener.velocity,
             lock=step.lock,
-            age_steps=float(known.age[0]),
+            age_steps=known.age,
             tonic=self._tonality.tonic(),
             ahead=out["y_ahead"],
         )

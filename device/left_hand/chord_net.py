@@ -1,6 +1,6 @@
-"""Which chord the coming beat has: a small recurrent net over beats, which hears the right hand alone.
+"""A small recurrent net that finds the chord of the coming beat from the right hand alone.
 
-It answers in the 12 major and 12 minor triads. It is called once a beat, so that numpy is quick enough for it.
+It knows the 12 major and the 12 minor triads. It runs once a beat, so numpy is fast enough for it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from device.left_hand.figure_bank import GROUPS, group_of
 
 FILE = Path(__file__).with_name("chord_net.npz")
 BEAT_INPUTS = 4 * 12 + 4 + len(GROUPS) + 2
-"""Durations, onsets, top key and held keys by pitch class; beat in the bar; metre; silence; bar line."""
+"""Number of inputs.
+
+By pitch class: durations, onsets, top key and held keys. Then the beat in the bar, the metre, silence and bar line.
+"""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
 def beat_inputs(first: Ints, end: Ints, pitch: Ints, now: int, beat: int, meter: Meter) -> Floats:
-    """The net's input at the beat that starts at step `now`, float32 [BEAT_INPUTS], from the beat before it.
+    """Return the net's input for the beat that begins at grid step `now`, float32 [BEAT_INPUTS].
 
-    `first`, `end` and `pitch` are the notes that sound in that beat, in steps; `beat` counts beats in the bar from 0.
+    It describes the beat before `now`. `first` and `end`, in grid steps, and `pitch`, in MIDI numbers, are the notes
+    that sound in that beat. `beat` is the number of the coming beat in its bar, from 0.
     """
     size = meter.steps_per_beat
     x = np.zeros(BEAT_INPUTS, np.float32)
@@ -54,10 +58,17 @@ def beat_inputs(first: Ints, end: Ints, pitch: Ints, now: int, beat: int, meter:
 
 
 class ChordNet:
-    """One GRU layer (Keras' `reset_after`) and one dense layer, in float32."""
+    """One GRU layer (with the `reset_after` of Keras) and one dense layer, in float32.
+
+    The products are computed with `einsum`. A matrix product of this size would start the threads of the BLAS library,
+    which cost more than they save and disturb the other threads of the box.
+    """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """`arrays` as `training.figure_bank.chords` writes them: kernel, recurrent, bias [2, 3 n], out, out_bias."""
+        """Take the arrays that `training.figure_bank.chords` writes.
+
+        With n units they are: kernel [BEAT_INPUTS, 3 n], recurrent [n, 3 n], bias [2, 3 n], out [n, 36], out_bias [36].
+        """
         self._kernel, self._recurrent, self._bias, self._out, self._out_bias = (
             arrays[name].astype(np.float32) for name in ("kernel", "recurrent", "bias", "out", "out_bias")
         )
@@ -69,15 +80,18 @@ class ChordNet:
         self._state = np.zeros(self._units, np.float32)
 
     def beat(self, x: Floats) -> tuple[Floats, Floats]:
-        """[BEAT_INPUTS] -> log-probabilities of the coming beat's triad [24] and of its melody's pitch class [12]."""
+        """Take the input of one beat, [BEAT_INPUTS], and return two arrays of log-probabilities.
+
+        The first is for the triad of the coming beat, [24]. The second is for the pitch class of the melody, [12].
+        """
         n = self._units
-        inside = x @ self._kernel + self._bias[0]
-        past = self._state @ self._recurrent + self._bias[1]
+        inside = np.einsum("i,ij->j", x, self._kernel) + self._bias[0]
+        past = np.einsum("i,ij->j", self._state, self._recurrent) + self._bias[1]
         keep = _sigmoid(inside[:n] + past[:n])
         reset = _sigmoid(inside[n : 2 * n] + past[n : 2 * n])
         new = np.tanh(inside[2 * n :] + reset * past[2 * n :])
         self._state = keep * self._state + (1 - keep) * new
-        logits = self._state @ self._out + self._out_bias
+        logits = np.einsum("i,ij->j", self._state, self._out) + self._out_bias
         return _log_share(logits[:24]), _log_share(logits[24:])
 
 
@@ -92,6 +106,6 @@ def _sigmoid(x: Floats) -> Floats:
 
 @cache
 def shipped_arrays() -> dict[str, npt.NDArray[Any]]:
-    """The weights of the package, read once."""
+    """Return the weights in the package. The file is read once."""
     with np.load(FILE, allow_pickle=False) as data:
         return {name: data[name] for name in data.files}

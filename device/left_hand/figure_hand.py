@@ -11,6 +11,7 @@ from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FigureBank
 from device.left_hand.figure_player import FigurePlayer, parts_of
 from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, keys_of
+from device.left_hand.progression import fits_of
 from device.left_hand.right_hand import RightHand
 from device.left_hand.voicing import Fingers
 
@@ -67,25 +68,32 @@ class FigureHand:
         """Keys struck at `step`, and keys let go at it."""
         assert plan.chord is not None
         hand = self._hand
-        lifted = hand.give_way(plan.ceiling)
-        lifted += hand.let_go([key for key in hand.down if self._until.get(key, 0) <= step.index])
-        lifted += hand.let_go([key for key in hand.down if self._wrong(key, plan.top, step.index)])
+        lifted: list[int] = []
+        for key in hand.down:
+            over = key >= plan.ceiling or self._until.get(key, 0) <= step.index
+            if over or self._wrong(key, plan.top, step.index):
+                lifted.append(key)
+        if lifted:
+            hand.let_go(lifted)
         context = self.right.context(step) if step.is_bar or self._base is None else None
         struck = self._player.at(step, context, self.right.opening, density)
         if struck is None:
             return [], lifted
-        likely = np.sqrt(np.maximum(plan.classes * plan.fits, 0.0))
         if step.is_beat:
             self._sounded = {key % 12 for key in hand.down}
+        notes = struck.notes
+        begins = struck.begins_bar or self._base is None
+        if not (notes or begins):
+            return [], lifted
+        likely = np.sqrt(np.maximum(plan.classes * fits_of(plan.triads), 0.0))
         top = None if step.is_beat else plan.top
         sounded = frozenset(self._sounded)
         ground = Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass)
         low = LOWEST + hand.register
-        if struck.begins_bar or self._base is None:
-            degree = struck.notes[0].degree if struck.notes else 0
+        if begins or self._base is None:
+            degree = notes[0].degree if notes else 0
             self._base = base_of(struck, degree, self._last_base, ground, hand.register)
             self._last_base = self._base
-        notes = struck.notes
         if plan.lock < LOST_LOCK:
             notes = notes[:1] if step.is_bar else ()
         elif plan.lock < THIN_LOCK and not step.is_beat:

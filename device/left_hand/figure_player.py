@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -52,13 +53,9 @@ class FigureStrike:
     lift: int
     anchor: int
     begins_bar: bool
-    highest: int
-    """The greatest height of the bar."""
 
 
-SILENT = FigureStrike((), 0, 0, False, 0)
-
-
+@cache
 def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
     """The groups of `GROUPS` that a bar is divided into; empty if there are none for it."""
     if steps_per_beat == 6:
@@ -72,6 +69,20 @@ def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
     if beats < 2:
         return ()
     return (2,) * (fours[0] // 4) + (1,) * fours[2] + (0,) * fours[1]
+
+
+@cache
+def part_at(steps_per_bar: int, steps_per_beat: int, position: int) -> tuple[int, int, int] | None:
+    """Return the part of the bar that a step lies in: its group, its first step in the bar, and its number.
+
+    Returns None if there are no figures for the metre.
+    """
+    first = 0
+    for number, group in enumerate(parts_of(steps_per_bar, steps_per_beat)):
+        if position < first + GROUPS[group][0]:
+            return group, first, number
+        first += GROUPS[group][0]
+    return None
 
 
 class FigurePlayer:
@@ -112,14 +123,10 @@ class FigurePlayer:
             self._rng = np.random.default_rng([self._seed, *opening])
             self._draw = self._rng.standard_normal(self._bank.manner_size)
         meter = step.meter
-        parts = parts_of(meter.steps_per_bar, meter.steps_per_beat)
-        if not parts:
+        part = part_at(meter.steps_per_bar, meter.steps_per_beat, step.position)
+        if part is None:
             return None
-        ends = np.cumsum([GROUPS[part][0] for part in parts])
-        number = int(np.searchsorted(ends, step.position, side="right"))
-        group = parts[number]
-        first = int(ends[number]) - GROUPS[group][0]
-        part = (group, first, number)
+        group, first, _ = part
         new = self._part != part or step.position == first
         self._part = part
         if new:
@@ -128,8 +135,7 @@ class FigurePlayer:
         bar = playing.excerpt.bars[playing.bar]
         within = step.position - first
         notes = tuple(note for note in bar if note.position == within)
-        highest = max((note.height for note in bar), default=0)
-        return FigureStrike(notes, playing.excerpt.lifts[playing.bar], playing.excerpt.anchor, new, highest)
+        return FigureStrike(notes, playing.excerpt.lifts[playing.bar], playing.excerpt.anchor, new)
 
     def _turn(self, rng: np.random.Generator, group: int, context: Floats | None, density: float) -> None:
         """Go on to the next bar, and choose a figure where one has to be chosen."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from device.clock.step import Step
-from device.left_hand.chord_names import NO_CHORD, label
+from device.left_hand.chord_names import label
 
 Array = npt.NDArray[np.float32]
 
@@ -22,6 +23,8 @@ CLEARLY = 1.05
 """Factor. A new chord must score more than this times the score of the current chord, so that it changes rarely."""
 SEVENTH = 1.0
 """Factor. A seventh is added if its probability is at least this times that of the least likely chord tone."""
+LEAST_SEVENTH = 0.12
+"""Least probability of a seventh that is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,11 @@ def chord_of(triad: int, ahead: Array) -> Chord:
     classes = [root, third, fifth]
     sevenths = [(root + 10) % 12] if minor else [(root + 10) % 12, (root + 11) % 12]
     likely = max(sevenths, key=lambda pc: float(ahead[pc]))
-    if ahead[likely] >= SEVENTH * max(float(ahead[classes].min()), 0.12):
+    if ahead[likely] >= SEVENTH * max(min(float(ahead[pc]) for pc in classes), LEAST_SEVENTH):
         classes.append(likely)
-    return Chord(tuple(classes), label(classes, root) if classes else NO_CHORD)
+    return _chord(tuple(classes))
+
+
+@cache
+def _chord(classes: tuple[int, ...]) -> Chord:
+    return Chord(classes, label(classes, classes[0]))

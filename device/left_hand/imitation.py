@@ -98,12 +98,14 @@ class Imitation:
         self._bar += step.is_bar
         self._steps.append((step.time_s, step.index, self._bar, step.position))
         new = False
-        for _, _, event in sorted(w for w in self._waiting if w[0] <= until_s):
+        ready = [w for w in self._waiting if w[0] <= until_s]
+        for _, _, event in sorted(ready):
             if isinstance(event, NoteEnded):
                 self._down.pop(event.pitch, None)
             elif not any(event.pitch - key in OWN_ECHOES for key in own):
                 new |= self._place(event)
-        self._waiting = [w for w in self._waiting if w[0] > until_s]
+        if ready:
+            self._waiting = [w for w in self._waiting if w[0] > until_s]
         if new:
             bars = sorted({struck.bar for struck in self._struck})[-BARS:]
             self._struck = [struck for struck in self._struck if struck.bar >= bars[0]]
@@ -125,6 +127,8 @@ class Imitation:
         It starts to play with two onsets within a bar, because a single note may be a chance. It stops when the next
         onset is overdue.
         """
+        if not self._struck:
+            return False
         bar = max(step.meter.steps_per_bar, 4 * step.meter.steps_per_beat)
         onsets = sorted({struck.index for struck in self._struck})
         if len(onsets) < 2 or (not self._playing and onsets[-2] < step.index - bar):

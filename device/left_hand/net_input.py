@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from device.clock.meter import LISTED
+from device.clock.meter import LISTED, Meter
 from device.clock.step import Step
 from device.events import Note, NoteEnded
 
@@ -19,8 +20,12 @@ ROUNDING_S = 1e-6
 """Seconds. Step times and note times are sums of floats, so a note this much after the limit still counts."""
 NEVER = 1e6
 """Steps. The age that stands for no onset so far."""
+AGE_STEPS = np.array([2.0, 8.0, 32.0], np.float32)
+"""Steps after which the inputs "age 2", "age 8" and "age 32" have fallen to 1/e."""
 MEMORY_STEPS = np.array([8.0, 64.0])
 """Steps after which a heard step has the weight 1/e: two beats show the chord, four bars of 4/4 show the key."""
+
+_DECAY = np.exp(-1.0 / MEMORY_STEPS)[:, None]
 
 PITCH_CHANNELS = ("onset", "sounding", "top", "lowest", "last", "recently", "lately")
 GLOBAL_NAMES = (
@@ -61,8 +66,8 @@ class Known(NamedTuple):
 def encode(known: Known) -> Array:
     """Return the net's input for T steps, float32 [T, INPUT_SIZE], every value in 0..1.
 
-    The columns are `PITCH_CHANNELS` by 12 pitch classes (channel after channel), then `GLOBAL_NAMES`. Training calls
-    it with whole pieces and the device with single steps, so both use the same encoding.
+    The columns are `PITCH_CHANNELS` by 12 pitch classes (channel after channel), then `GLOBAL_NAMES`. Training encodes
+    whole pieces with it. The device encodes single steps with `encode_step`, which returns the same numbers.
     """
     steps = len(known.top)
     pitch = np.zeros((steps, len(PITCH_CHANNELS), 12), np.float32)
@@ -79,8 +84,7 @@ def encode(known: Known) -> Array:
     rest[:, 1] = known.top >= 0
     rest[:, 2] = np.minimum(known.onsets.sum(axis=1), 4) / 4
     rest[:, 3] = np.minimum(known.sounding.sum(axis=1), 4) / 4
-    for column, scale in ((4, 2.0), (5, 8.0), (6, 32.0)):
-        rest[:, column] = np.exp(-np.clip(known.age, 0.0, NEVER) / scale)
+    rest[:, 4:7] = np.exp(-np.clip(known.age, 0.0, NEVER)[:, None] / AGE_STEPS)
     row = np.arange(steps)
     rest[row, 7 + np.minimum(known.position // known.steps_per_beat, 3)] = 1.0
     rest[row, 11 + np.minimum(known.position % known.steps_per_beat, 5)] = 1.0
@@ -88,9 +92,50 @@ def encode(known: Known) -> Array:
     return np.concatenate([pitch.reshape(steps, -1), rest], axis=1)
 
 
-def stack(known: Sequence[Known]) -> Known:
+class KnownStep(NamedTuple):
+    """The right hand as known when one step was planned: the fields of `Known`, without the axis T."""
+
+    onsets: list[int]
+    sounding: list[int]
+    top: int
+    lowest: int
+    last: int
+    age: float
+    position: int
+    steps_per_beat: int
+    meter: int
+    memory: Array
+
+
+def stack(known: Sequence[KnownStep]) -> Known:
     """Join T single steps into one `Known` with T rows."""
-    return Known(*(np.concatenate(column) for column in zip(*known, strict=True)))
+    kinds = (np.uint8, np.uint8, *[np.int16] * 3, np.float32, *[np.int16] * 2, np.int8, np.float32)
+    return Known(*(np.array(column, kind) for column, kind in zip(zip(*known, strict=True), kinds, strict=True)))
+
+
+def encode_step(known: KnownStep) -> Array:
+    """Return the row [INPUT_SIZE] that `encode` returns for this step. It takes a tenth of the time for one step."""
+    x = np.zeros(INPUT_SIZE, np.float32)
+    for pitch_class in range(12):
+        if known.onsets[pitch_class]:
+            x[pitch_class] = 1.0
+        if known.sounding[pitch_class]:
+            x[12 + pitch_class] = 1.0
+    for channel, pitch in ((2, known.top), (3, known.lowest), (4, known.last)):
+        if pitch >= 0:
+            x[12 * channel + pitch % 12] = 1.0
+    np.divide(known.memory, np.maximum(known.memory.max(axis=1, keepdims=True), 1e-6), out=x[60:84].reshape(2, 12))
+    height = max(known.top, known.last if known.top < 0 else 0)
+    rest = 12 * len(PITCH_CHANNELS)
+    x[rest] = min(max((height - 36) / 60, 0.0), 1.0)
+    x[rest + 1] = known.top >= 0
+    x[rest + 2] = min(sum(known.onsets), 4) / 4
+    x[rest + 3] = min(sum(known.sounding), 4) / 4
+    x[rest + 4 : rest + 7] = np.exp(np.float32(-min(max(known.age, 0.0), NEVER)) / AGE_STEPS)
+    x[rest + 7 + min(known.position // known.steps_per_beat, 3)] = 1.0
+    x[rest + 11 + min(known.position % known.steps_per_beat, 5)] = 1.0
+    x[rest + 17 + known.meter] = 1.0
+    return x
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +180,25 @@ class Listener:
         """Take in the end of a note. The end of an unknown note is ignored."""
         self._wait(ended.decided_s, None, ended)
 
-    def look(self, step: Step, until_s: float) -> Known:
-        """Return everything decided by `until_s` (stream seconds) as one row for `step`. Steps must come in order."""
-        ready = sorted(
-            (w for w in self._waiting if w.decided_s <= until_s + ROUNDING_S), key=lambda w: (w.decided_s, w.order)
-        )
-        self._waiting = [w for w in self._waiting if w.decided_s > until_s + ROUNDING_S]
+    def look(self, step: Step, until_s: float) -> KnownStep:
+        """Return everything decided by `until_s` (stream seconds) for `step`. Steps must come in order."""
+        heard = self._take_in(until_s + ROUNDING_S) if self._waiting else []
+        if heard:
+            self._last_onset_s = max(note.onset_s for note in heard)
+            together = [note.pitch for note in heard if note.onset_s >= self._last_onset_s - step.length_s / 2]
+            self._last = max(together)
+            self.lowest_recent = min(together)
+        if self._down:
+            self.lowest_recent = min(self._down)
+        return self._known(step, [note.pitch for note in heard])
+
+    def _take_in(self, limit_s: float) -> list[Note]:
+        """Take in everything decided by `limit_s` and return the notes in the order of their decisions."""
+        ready = [w for w in self._waiting if w.decided_s <= limit_s]
+        if not ready:
+            return []
+        ready.sort(key=lambda w: (w.decided_s, w.order))
+        self._waiting = [w for w in self._waiting if w.decided_s > limit_s]
         heard: list[Note] = []
         for waiting in ready:
             if waiting.note is not None:
@@ -149,38 +207,40 @@ class Listener:
                 self.velocity += (waiting.note.velocity - self.velocity) * (0.1 if self.velocity else 1.0)
             elif waiting.ended is not None and self._down.get(waiting.ended.pitch, np.inf) <= waiting.ended.onset_s:
                 del self._down[waiting.ended.pitch]
-        if heard:
-            self._last_onset_s = max(note.onset_s for note in heard)
-            together = [note.pitch for note in heard if note.onset_s >= self._last_onset_s - step.length_s / 2]
-            self._last = max(together)
-            self.lowest_recent = min(together)
-        if self._down:
-            self.lowest_recent = min(self._down)
-        return self._row(step, [note.pitch for note in heard])
+        return heard
 
-    def _row(self, step: Step, pitches: list[int]) -> Known:
-        onsets, sounding = np.zeros((1, 12), np.uint8), np.zeros((1, 12), np.uint8)
+    def _known(self, step: Step, pitches: list[int]) -> KnownStep:
+        onsets, sounding = [0] * 12, [0] * 12
         for pitch in pitches:
-            onsets[0, pitch % 12] += 1
+            onsets[pitch % 12] += 1
         for pitch in self._down:
-            sounding[0, pitch % 12] += 1
-        self._memory *= np.exp(-1.0 / MEMORY_STEPS)[:, None]
-        self._memory += np.minimum(onsets + sounding, 1)
+            sounding[pitch % 12] += 1
+        self._memory *= _DECAY
+        for pitch_class in range(12):
+            if onsets[pitch_class] or sounding[pitch_class]:
+                self._memory[:, pitch_class] += 1.0
         age = NEVER if self._last_onset_s is None else (step.time_s - self._last_onset_s) / step.length_s
-        name = str(step.meter)
-        return Known(
+        meter = step.meter
+        return KnownStep(
             onsets=onsets,
             sounding=sounding,
-            top=np.array([max(self._down, default=-1)], np.int16),
-            lowest=np.array([min(self._down, default=-1)], np.int16),
-            last=np.array([self._last], np.int16),
-            age=np.array([age], np.float32),
-            position=np.array([step.position], np.int16),
-            steps_per_beat=np.array([step.meter.steps_per_beat], np.int16),
-            meter=np.array([LISTED.index(name) if name in LISTED else len(LISTED)], np.int8),
-            memory=self._memory[None].astype(np.float32),
+            top=max(self._down, default=-1),
+            lowest=min(self._down, default=-1),
+            last=self._last,
+            age=age,
+            position=step.position,
+            steps_per_beat=meter.steps_per_beat,
+            meter=_number(meter),
+            memory=self._memory.astype(np.float32),
         )
 
     def _wait(self, decided_s: float, note: Note | None, ended: NoteEnded | None) -> None:
         self._waiting.append(_Waiting(decided_s, self._order, note, ended))
         self._order += 1
+
+
+@cache
+def _number(meter: Meter) -> int:
+    """Return the index of a metre in `LISTED`, or the length of `LISTED` for any other."""
+    name = str(meter)
+    return LISTED.index(name) if name in LISTED else len(LISTED)

@@ -33,7 +33,7 @@ class Strike:
     off_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Move:
     """Keys struck and released, and the pedal, at one step of the grid."""
 

@@ -144,17 +144,19 @@ class LeftHand:
         """Return the move of the hand at this step."""
         until_s = self._accompanist.known_until_s(step)
         self._figures.listen(step, until_s)
-        plan = self._progression.at(self._accompanist.plan(step), step, self._figures.right)
+        plan = self._accompanist.plan(step)
+        self._progression.at(plan, step, self._figures.right)
         plan = self._ending.at(plan, step)
         playing = self._imitation.at(step, until_s, self._fingers.down)
         if not self.armed or (playing and self.steering.yields):
-            plan = replace(plan, silent=True)
+            plan.silent = True
         move = self._moved(plan, step)
         if self._rests or plan.chord is None:
-            return replace(move, strikes=[])
-        new = plan.chord.name if plan.chord.name != self._label else None
+            move.strikes.clear()
+            return move
+        move.chord = plan.chord.name if plan.chord.name != self._label else None
         self._label = plan.chord.name
-        return replace(move, chord=new)
+        return move
 
     def _moved(self, plan: Plan, step: Step) -> Move:
         """Return the move for a plan, without the chord's name. A struck key is held until a later move releases it."""
@@ -163,11 +165,12 @@ class LeftHand:
         # after any silence the left hand starts on a beat
         self._rests = plan.silent or plan.chord is None or (self._rests and not step.is_beat)
         if self._rests:
-            plan = replace(plan, silent=True)
+            plan.silent = True
         self._steer()
-        gesture = self._gesture(plan, step)
-        if not self._rests and self._by_figure(step, gesture):
+        closes = self._closes(plan, step)
+        if not (self._rests or self._closed or self._texture.named) and self._figures.has(step.meter):
             return self._figure_move(plan, step)
+        gesture = CLOSING if closes else NOTHING if self._closed else self._texture.at(plan, step)
         self._figures.silence()
         if self._rests:
             self._label = None
@@ -183,13 +186,8 @@ class LeftHand:
         strikes = [Strike(step.time_s, key, velocity, None) for key in sorted(set(pressed))]
         return Move(None, strikes, sorted(before - set(self._fingers.down)), pedal)
 
-    def _by_figure(self, step: Step, gesture: Gesture) -> bool:
-        """Whether a figure of the bank is played, and no style by name, learned manner or last chord."""
-        closing = self._closed or gesture is CLOSING
-        return not self._texture.named and not closing and self._figures.has(step.meter)
-
     def _figure_move(self, plan: Plan, step: Step) -> Move:
-        """The move of a figure of the bank, without the chord's label."""
+        """Return the move of a figure of the bank, without the chord's name."""
         before = set(self._fingers.down)
         pressed, lifted = self._figures.at(step, plan, self.steering.density)
         velocity = self._velocity(plan, step)
@@ -202,19 +200,17 @@ class LeftHand:
         learned = manner.register if manner is not None and steering.style == "auto" else 0
         self._fingers.register = min(max(steering.register + learned, -12), 12)
 
-    def _gesture(self, plan: Plan, step: Step) -> Gesture:
-        """Return the gesture of the texture, or the closing chord at the last note, and nothing after that chord."""
+    def _closes(self, plan: Plan, step: Step) -> bool:
+        """Return whether the closing chord is struck at this step. Nothing follows it until the player goes on."""
         bar = max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat)
         if plan.silent or plan.age_steps < bar:
             self._closed = False
-            return self._texture.at(plan, step)
-        if self._closed:
-            return NOTHING
+            return False
         at_home = plan.tonic is not None and plan.top is not None and plan.top % 12 in plan.tonic.classes
-        if not (step.is_beat and at_home):
-            return self._texture.at(plan, step)
+        if self._closed or not (step.is_beat and at_home):
+            return False
         self._closed = True
-        return CLOSING
+        return True
 
     def _press(self, gesture: Gesture, plan: Plan) -> list[int]:
         """Move the fingers and return the MIDI pitches that they strike."""

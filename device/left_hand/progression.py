@@ -1,8 +1,6 @@
-"""The chord that holds, by the chord net and the accompanist together, and how likely each pitch class fits it."""
+"""Chooses the chord of each beat, from the chord net and the accompanist together."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +14,26 @@ from device.left_hand.right_hand import RightHand
 Floats = npt.NDArray[np.float32]
 
 AHEAD, BASS = 0.6, 0.2
-"""Weights on a beat of the accompanist's pitch classes and bass, beside the chord net's log-probability."""
-HEARD, CLASSES, MEMBER, HEARD_BASS = 0.8, 1.6, 1.0, 0.25
-"""Weights within a beat: chord net, the accompanist's pitch classes, a triad that has the melody's key, its bass.
+"""Weights at a beat, beside the log-probability of the chord net with weight 1.
 
-All were fitted by likelihood on validation pieces.
+They are for the pitch classes and for the bass that the accompanist expects.
+"""
+HEARD, CLASSES, MEMBER, HEARD_BASS = 0.8, 1.6, 1.0, 0.25
+"""Weights within a beat, when the beat's melody key is known.
+
+They are for the chord net, the accompanist's pitch classes, a triad that contains the melody's pitch class, and the
+accompanist's bass. All weights were fitted by likelihood on validation pieces.
 """
 STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = -0.6, -0.4, 0.7, 0.4
-"""A new chord has to be so much likelier (natural logarithm): on a bar line, its half, another beat, within a beat."""
+"""A new chord must score more than the present chord by this, in natural logarithms.
+
+The values are for a bar line, the half of a bar, another beat, and a step within a beat. A negative value makes a
+change likely even if the present chord scores a little more.
+"""
 LATER = (1, 2, 3)
-"""Steps after a beat on which the chord is chosen again, as the melody's key of the beat is heard then."""
+"""Steps after a beat at which the chord is chosen again, because the melody's key of the beat is heard then."""
 FLOOR = 0.02
-"""Added to a probability before its logarithm is taken."""
+"""Added to a probability before its logarithm is taken, so that a zero does not decide alone."""
 
 
 CONSONANCE = np.zeros((12, 12), np.float32)
@@ -39,28 +45,28 @@ for _melody in range(12):
 
 
 class Progression:
-    """Chooses a chord on every beat; it changes more readily where a bar or its half begins."""
+    """Keeps the chord that holds. The chord changes more readily at a bar line and at the half of a bar."""
 
     def __init__(self, net: ChordNet) -> None:
         self._net = net
         self.reset()
 
     def reset(self) -> None:
-        """No chord holds and nothing was heard."""
+        """Forget the chord and everything heard."""
         self._net.reset()
         self._triad, self._since = -1, 0
         self._heard: Floats = np.zeros(24, np.float32)
+        self._score: Floats = np.zeros(24, np.float32)
         self._chord: Chord | None = None
-        self._fits: Floats = np.ones(12, np.float32)
         self._expected: Floats = np.zeros(12, np.float32)
 
-    def at(self, plan: Plan, step: Step, right: RightHand) -> Plan:
-        """The plan for `step` with the chord that holds."""
+    def at(self, plan: Plan, step: Step, right: RightHand) -> None:
+        """Write the chord that holds at `step`, and what was found on the way, into `plan`."""
         if step.is_beat:
             self._since = 0
-            first, end, pitch = right.notes(step)
+            first, end, pitch = right.beat_before(step)
             self._heard, melody = self._net.beat(beat_inputs(first, end, pitch, step.index, step.beat, step.meter))
-            self._expected = np.asarray(np.exp(melody) @ CONSONANCE, np.float32)
+            self._expected = np.exp(melody) @ CONSONANCE
             score = self._heard + AHEAD * np.log(TRIADS @ plan.ahead / 3.0 + FLOOR)
             self._choose(score + BASS * _basses(plan), _stay(step), plan.ahead)
         else:
@@ -70,24 +76,30 @@ class Progression:
                 score = score + MEMBER * TRIADS[:, plan.top % 12]
                 self._choose(score + HEARD_BASS * _basses(plan), STAY_WITHIN, plan.ahead)
         if self._chord is None or plan.chord is None:
-            return plan
+            return
         # the melody's key of a beat is not heard yet when the beat is planned
-        consonance = self._expected if step.is_beat or plan.top is None else CONSONANCE[plan.top % 12]
-        return replace(plan, chord=self._chord, fits=self._fits, consonance=consonance)
+        plan.consonance = self._expected if step.is_beat or plan.top is None else CONSONANCE[plan.top % 12]
+        plan.chord, plan.triads = self._chord, self._score
 
     def _choose(self, score: Floats, stay: float, ahead: Floats) -> None:
-        """Take the triad of the greatest score, or keep the one that holds if that is not `stay` less likely."""
+        """Take the triad of the greatest score, or keep the present triad if the best one is not better by `stay`."""
         best = int(np.argmax(score))
         if self._triad < 0 or score[best] > score[self._triad] + stay:
             self._triad = best
-        share = np.exp(score - score.max())
-        self._fits = np.asarray((share / share.sum()) @ TRIADS, np.float32)
+        self._score = score
         self._chord = chord_of(self._triad, ahead)
 
 
+def fits_of(triads: Floats) -> Floats:
+    """Return the probability [12] that each pitch class belongs to the chord, from the triads' scores [24]."""
+    share = np.exp(triads - triads.max())
+    return np.asarray((share / share.sum()) @ TRIADS, np.float32)
+
+
 def _basses(plan: Plan) -> Floats:
-    """[24] the logarithm of the accompanist's probability that the root is the bass."""
-    return np.asarray(np.tile(np.log(plan.bass[:12] + FLOOR), 2), np.float32)
+    """Return for each triad [24] the logarithm of the accompanist's probability that its root is the bass."""
+    basses = np.log(plan.bass[:12] + FLOOR)
+    return np.concatenate((basses, basses))
 
 
 def _stay(step: Step) -> float:

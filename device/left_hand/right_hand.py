@@ -1,8 +1,13 @@
-"""How the right hand plays: a few numbers over the last bars, by which a left-hand figure is chosen."""
+"""Places the right hand's notes on the grid, and describes the last bars by a few numbers.
+
+A figure for the left hand is chosen by these numbers.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,26 +18,29 @@ from device.events import Note, NoteEnded
 CONTEXT_NAMES = ("strikes a beat", "keys a strike", "sounding", "off the beat", "odd steps", "height", "length", "leap")
 CONTEXT_SIZE = len(CONTEXT_NAMES)
 FEWEST_NOTES = 3
+"""Notes. Fewer notes do not describe a right hand."""
 OPENING = 8
-"""Keys that count as the opening of a piece."""
+"""Number of keys that count as the opening of a piece."""
 MEMORY_BARS = 8
-"""Bars over which the right hand is described."""
+"""Bars over which the right hand is described. An excerpt of the bank has as many."""
 SEEN_STEPS = 24 * MEMORY_BARS
-"""Steps that are remembered: eight bars of the longest usual bar."""
-
-SOUNDING = -1.0
-"""The end, in seconds, of a note whose end is not known yet."""
+"""Grid steps that are remembered: eight bars of the longest usual bar."""
+MOST_NOTES = 512
+"""Notes that are remembered: more than two hands play in eight bars."""
+RECENT_STEPS = 64
+"""Grid steps. The chord net uses only notes that began within this time, as in its training."""
 ROUNDING_S = 1e-6
+"""Seconds. Times are sums of floats, so a note this much later still counts."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
 def context_of(first: Ints, end: Ints, pitch: Ints, bars: float, size: int, beat: int) -> Floats:
-    """Describe a right hand's notes, float64 [CONTEXT_SIZE].
+    """Describe a right hand by the numbers of `CONTEXT_NAMES`, float64 [CONTEXT_SIZE].
 
-    `first` and `end` are steps from the beginning of a bar, `bars` how many bars of `size` steps they cover, `beat` the
-    steps of a felt beat. Zeros if there is no note.
+    `first` and `end` are grid steps from the beginning of a bar. `bars` is the number of bars that the notes cover,
+    `size` the steps in a bar and `beat` the steps in a felt beat. Returns zeros if there is no note.
     """
     if not len(first):
         return np.zeros(CONTEXT_SIZE)
@@ -56,8 +64,18 @@ def context_of(first: Ints, end: Ints, pitch: Ints, bars: float, size: int, beat
     )
 
 
+@dataclass(slots=True)
+class _Placed:
+    """A note on the grid. `end` is None while the key is down."""
+
+    onset_s: float
+    first: int
+    end: int | None
+    pitch: int
+
+
 class RightHand:
-    """Places the player's notes on the grid and describes the last bars; it uses only what was decided in time."""
+    """Places the player's notes on the grid. It uses only notes that were decided in time."""
 
     def __init__(self) -> None:
         self.reset()
@@ -65,14 +83,15 @@ class RightHand:
     def reset(self) -> None:
         """Forget everything."""
         self._waiting: list[tuple[float, Note | NoteEnded]] = []
-        self._steps: deque[tuple[float, int]] = deque(maxlen=SEEN_STEPS)
-        self._notes: deque[list[float]] = deque(maxlen=512)
+        self._times: deque[float] = deque(maxlen=SEEN_STEPS)
+        self._indices: deque[int] = deque(maxlen=SEEN_STEPS)
+        self._notes: deque[_Placed] = deque(maxlen=MOST_NOTES)
         self._bar = 0
         self.opening: list[int] = []
-        """The first keys struck, at most `OPENING`."""
+        """MIDI pitches of the first keys struck, at most `OPENING`."""
 
     def hear(self, note: Note) -> None:
-        """A note of the right hand was decided."""
+        """Take in a decided note. Notes of the left hand are ignored."""
         if note.hand != "right":
             return
         self._waiting.append((note.decided_s, note))
@@ -80,53 +99,79 @@ class RightHand:
             self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
 
     def end(self, ended: NoteEnded) -> None:
-        """A note ended."""
+        """Take in the end of a note."""
         self._waiting.append((ended.decided_s, ended))
 
     def at(self, step: Step, until_s: float) -> None:
-        """Take the next step of the grid, and what was decided by `until_s`."""
-        self._steps.append((step.time_s, step.index))
+        """Take the next step of the grid, and everything that was decided by `until_s` (stream seconds)."""
+        self._times.append(step.time_s)
+        self._indices.append(step.index)
         if step.is_bar:
             self._bar = step.index
+        if not self._waiting:
+            return
         limit_s = until_s + ROUNDING_S
-        for _, event in sorted((w for w in self._waiting if w[0] <= limit_s), key=lambda w: w[0]):
+        ready = sorted((w for w in self._waiting if w[0] <= limit_s), key=lambda w: w[0])
+        if not ready:
+            return
+        self._waiting = [w for w in self._waiting if w[0] > limit_s]
+        for _, event in ready:
             if isinstance(event, NoteEnded):
                 self._end(event)
                 continue
             if len(self.opening) < OPENING:
                 self.opening.append(event.pitch)
-            self._notes.append([event.onset_s, SOUNDING, float(event.pitch)])
-        self._waiting = [w for w in self._waiting if w[0] > limit_s]
+            self._notes.append(_Placed(event.onset_s, self._nearest(event.onset_s), None, event.pitch))
 
     def _end(self, ended: NoteEnded) -> None:
-        for row in reversed(self._notes):
-            if row[2] == ended.pitch and row[1] == SOUNDING and row[0] <= ended.onset_s + ROUNDING_S:
-                row[1] = ended.offset_s
+        for note in reversed(self._notes):
+            if note.pitch == ended.pitch and note.end is None and note.onset_s <= ended.onset_s + ROUNDING_S:
+                note.end = max(self._nearest(ended.offset_s), note.first + 1)
                 return
 
-    def notes(self, step: Step) -> tuple[Ints, Ints, Ints]:
-        """First step, end step and pitch of the notes known, in steps of the grid; what still sounds ends at `step`."""
-        rows = np.array(self._notes).reshape(-1, 3)
-        if not len(rows):
-            none = np.zeros(0, np.int64)
-            return none, none, none
-        times = np.array([time for time, _ in self._steps])
-        index = np.array([i for _, i in self._steps])
-        ends = np.where(rows[:, 1] == SOUNDING, step.time_s, rows[:, 1])
-        first = np.rint(np.interp(rows[:, 0], times, index)).astype(np.int64)
-        end = np.maximum(np.rint(np.interp(ends, times, index)).astype(np.int64), first + 1)
-        return first, end, rows[:, 2].astype(np.int64)
+    def _nearest(self, time_s: float) -> int:
+        """Return the index of the grid step nearest to a time, among the steps seen."""
+        times, indices = self._times, self._indices
+        after = bisect_right(times, time_s)
+        if after == 0:
+            return indices[0]
+        if after == len(times):
+            return indices[-1]
+        before_s, after_s = times[after - 1], times[after]
+        share = (time_s - before_s) / (after_s - before_s)
+        return round(indices[after - 1] + share * (indices[after] - indices[after - 1]))
+
+    def notes(self, step: Step, since: int) -> tuple[Ints, Ints, Ints]:
+        """Return first step, end step and pitch of the notes that began at grid step `since` or later.
+
+        A key that is still down ends at `step`, but not before the step after its first.
+        """
+        kept = [note for note in self._notes if note.first >= since]
+        first = np.array([note.first for note in kept], np.int64)
+        ends = [max(step.index, note.first + 1) if note.end is None else note.end for note in kept]
+        return first, np.array(ends, np.int64), np.array([note.pitch for note in kept], np.int64)
+
+    def beat_before(self, step: Step) -> tuple[Ints, Ints, Ints]:
+        """Return first step, end step and pitch of the notes that sound in the beat before `step`."""
+        begin, oldest = step.index - step.meter.steps_per_beat, step.index - RECENT_STEPS
+        rows: list[tuple[int, int, int]] = []
+        for note in reversed(self._notes):
+            if note.first < oldest:
+                break
+            end = max(step.index, note.first + 1) if note.end is None else note.end
+            if end > begin:
+                rows.append((note.first, end, note.pitch))
+        columns = np.array(rows[::-1], np.int64).reshape(-1, 3)
+        return columns[:, 0], columns[:, 1], columns[:, 2]
 
     def context(self, step: Step) -> Floats | None:
-        """The last eight bars up to this bar, [CONTEXT_SIZE]; None before three notes."""
-        if len(self._steps) < 2 or not self._notes:
-            return None
-        first, end, pitch = self.notes(step)
-        inside = first > self._steps[0][1]
-        first, end, pitch = first[inside], end[inside], pitch[inside]
-        if len(first) < FEWEST_NOTES:
+        """Describe the last eight bars up to this bar, [CONTEXT_SIZE]. Returns None before the third note."""
+        if len(self._times) < 2 or not self._notes:
             return None
         size, beat = step.meter.steps_per_bar, step.meter.steps_per_beat
+        first, end, pitch = self.notes(step, self._indices[0] + 1)
+        if len(first) < FEWEST_NOTES:
+            return None
         since = int(first.min()) - (int(first.min()) - self._bar) % size
         since = max(since, self._bar - MEMORY_BARS * size)
         kept = first >= since

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 import numpy as np
-import numpy.typing as npt
 
 from device.left_hand.chord_names import label
 from device.left_hand.harmony import Chord
@@ -21,6 +23,7 @@ MEMORY_STEPS = 256.0
 Old steps must fade, because a player who changes the key ends in the new key.
 """
 
+_DECAY = float(np.exp(-1.0 / MEMORY_STEPS))
 _ROTATED = np.array([np.roll(profile, root) for profile in PROFILES for root in range(12)])
 _ROTATED = (_ROTATED - _ROTATED.mean(axis=1, keepdims=True)) / _ROTATED.std(axis=1, keepdims=True)
 
@@ -34,17 +37,24 @@ class Tonality:
     def reset(self) -> None:
         """Forget everything heard."""
         self._sounded = np.zeros(12)
+        self._heard = False
 
-    def at(self, sounding: npt.NDArray[np.uint8]) -> None:
+    def at(self, sounding: Sequence[int]) -> None:
         """Take in one step. `sounding` [12] is the number of keys down of each pitch class."""
-        self._sounded *= np.exp(-1.0 / MEMORY_STEPS)
-        self._sounded += np.minimum(sounding, 1)
+        self._sounded *= _DECAY
+        for pitch_class, keys in enumerate(sounding):
+            if keys:
+                self._sounded[pitch_class] += 1.0
+                self._heard = True
 
     def tonic(self) -> Chord | None:
         """Return the tonic triad of the likeliest key; None before anything has sounded."""
-        if not self._sounded.any():
-            return None
-        key = int(np.argmax(_ROTATED @ self._sounded))
-        root, minor = key % 12, key >= 12
-        classes = (root, (root + (3 if minor else 4)) % 12, (root + 7) % 12)
-        return Chord(classes, label(list(classes), root))
+        return tonic_triad(int(np.argmax(_ROTATED @ self._sounded))) if self._heard else None
+
+
+@cache
+def tonic_triad(key: int) -> Chord:
+    """Return the tonic triad of a key: 0 to 11 are C major to B major, 12 to 23 are C minor to B minor."""
+    root, minor = key % 12, key >= 12
+    classes = (root, (root + (3 if minor else 4)) % 12, (root + 7) % 12)
+    return Chord(classes, label(list(classes), root))

@@ -13,7 +13,7 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Accompanist
-from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS, Listener, encode
+from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS, Listener, encode, encode_step
 from device.left_hand.performer import Strike
 from device.left_hand.player import LeftHand
 from device.left_hand.voicing import MOST_KEYS, WIDEST
@@ -110,7 +110,7 @@ def test_an_input_names_what_it_shows() -> None:
     listener, step = Listener(), grid(6, "3/4")[5]
     for event in note(step.plan_s - 0.25, 5.0, 64) + note(step.plan_s, 5.0, 67):
         listener.hear(event) if isinstance(event, Note) else listener.end(event)
-    x = encode(listener.look(step, step.plan_s))[0]
+    x = encode_step(listener.look(step, step.plan_s))
     pitch = {name: x[12 * i : 12 * i + 12] for i, name in enumerate(PITCH_CHANNELS)}
     plain = dict(zip(GLOBAL_NAMES, x[12 * len(PITCH_CHANNELS) :], strict=True))
     assert set(np.flatnonzero(pitch["sounding"])) == {4, 7}
