@@ -176,7 +176,7 @@ class Engine:
     def _play(self, player: Player, step: Step, now_s: float) -> list[Event]:
         events: list[Event] = []
         if step.is_beat:
-            events.append(Beat(step.time_s, now_s, step.beat, step.lock, beats_of_played_bar(step.meter)))
+            events.append(Beat(step.time_s, now_s, step.beat, step.lock, beats_of_played_bar(step.meter), step.doubt))
         move = player.play(self._played.at(step))
         if move.chord is not None:
             events.append(ChordChosen(step.time_s, move.chord))

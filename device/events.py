@@ -59,6 +59,24 @@ class NoteEnded:
     decided_s: float
 
 
+DoubtKind: TypeAlias = Literal["silence", "few onsets", "other tempo", "other place", "uneven", "count-in", "no pulses"]
+"""Why a clock is unsure of its beat: see `Doubt`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a clock is unsure of its beat.
+
+    "silence": no onset came for `beats` beats. "few onsets": the music has just begun. "other tempo" and "other place":
+    the onsets fit another tempo, or another place in the beat, as well. "uneven": they fit no steady beat well.
+    "count-in": they contradict the count-in. "no pulses": the MIDI clock has stopped to come. `beats` is None for all
+    kinds but "silence".
+    """
+
+    kind: DoubtKind
+    beats: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Beat:
     """A beat of the clock.
@@ -66,7 +84,7 @@ class Beat:
     `time_s` is the time of the beat. `predicted_at_s` is the earlier time at which the clock fixed it. `position`
     counts the beats of the bar from 0. `lock` is how surely the clock knows the beat: 0 means lost, 1 means sure.
     `bar_beats` is the number of beats in a bar as the left hand plays it. It differs from the signature's in 12/8 and
-    in 3/8, which are played as 6/8.
+    in 3/8, which are played as 6/8. `doubt` is why `lock` is low, or None if it is not.
     """
 
     time_s: float
@@ -74,6 +92,7 @@ class Beat:
     position: int
     lock: float
     bar_beats: int
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)

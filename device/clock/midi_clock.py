@@ -9,7 +9,8 @@ import numpy as np
 
 from device.clock.fixed_clock import FASTEST_BPM
 from device.clock.meter import Meter
-from device.clock.step import ClockPulse, Step
+from device.clock.step import DOUBTED, ClockPulse, Step
+from device.events import Doubt
 
 PULSES_PER_QUARTER = 24
 FASTEST_PULSE_S = 60.0 / FASTEST_BPM / PULSES_PER_QUARTER
@@ -105,7 +106,8 @@ class MidiClock:
             if time_s > max(now_s + LATEST * length_s, self._last_step_s):
                 position = self._next % self._meter.steps_per_bar
                 lock = self._lock(now_s, pulse_s)
-                self._planned.append(Step(self._index, time_s, length_s, position, self._meter, lock))
+                doubt = Doubt("no pulses") if lock < DOUBTED else None
+                self._planned.append(Step(self._index, time_s, length_s, position, self._meter, lock, doubt))
                 self._last_step_s = time_s
                 self._index += 1
             self._next += 1

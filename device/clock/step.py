@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from device.clock.meter import Meter
+from device.events import Doubt
 
 if TYPE_CHECKING:
     import mido
@@ -13,13 +14,17 @@ if TYPE_CHECKING:
 PulseKind: TypeAlias = Literal["clock", "start", "continue", "stop", "songpos"]
 KINDS: tuple[PulseKind, ...] = ("clock", "start", "continue", "stop", "songpos")
 
+DOUBTED = 0.5
+"""A clock gives the reason for a lock below this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of the grid.
 
     `time_s` is the predicted time of the step and `length_s` is the time since the step before, both in stream seconds.
-    `position` counts the steps of the bar from 0. `lock` is 0 (beat lost) to 1 (beat sure).
+    `position` counts the steps of the bar from 0. `lock` is 0 (beat lost) to 1 (beat sure). `doubt` is why `lock` is
+    low, or None if it is not.
     """
 
     index: int
@@ -28,6 +33,7 @@ class Step:
     position: int
     meter: Meter
     lock: float
+    doubt: Doubt | None = None
 
     @property
     def plan_s(self) -> float:

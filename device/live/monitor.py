@@ -15,14 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from device.engine import Engine
-from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
+from device.events import Beat, ChordChosen, Doubt, Event, Note, NoteEnded, NoteHeard, Send
 from device.inputs.source import Source
 from device.outputs.sender import Sender
 from device.ports.port import Port
 from device.status.faults import Faults
 from device.status.hop_times import HopTimes
 from device.status.moments import Moment, Moments
-from device.status.schema import NOTES_SHOWN, AudioStatus, HopStatus, MidiStatus, NoteStatus, SteeringStatus
+from device.status.schema import (
+    NOTES_SHOWN,
+    AudioStatus,
+    DoubtStatus,
+    HopStatus,
+    MidiStatus,
+    NoteStatus,
+    SteeringStatus,
+)
 from device.stream_time import StreamTime
 
 MOST_EVENTS = 1024
@@ -113,6 +121,7 @@ class Monitor:
                 "tempo": None if self._tempo is None else round(self._tempo, 1),
                 "beat": self._beat,
                 "lock": None if self._lock_on is None else round(self._lock_on, 3),
+                "doubt": None if self._doubt is None else DoubtStatus(self._doubt.kind, self._doubt.beats),
                 "chord": self._chord,
                 "steering": self._steering(),
                 "heard": [_shown(note, at_s, now_s) for at_s, note in self._heard],
@@ -155,6 +164,7 @@ class Monitor:
         self._tempo: float | None = None
         self._beat: int | None = None
         self._lock_on: float | None = None
+        self._doubt: Doubt | None = None
         self._chord: str | None = None
         self._beat_s: float | None = None
 
@@ -166,10 +176,10 @@ class Monitor:
                 self._played.append((at_s, (pitch, velocity, 1.0)))
             case ChordChosen(label=label):
                 self._chord = label
-            case Beat(position=position, lock=lock):
+            case Beat(position=position, lock=lock, doubt=doubt):
                 if self._beat_s is not None and at_s > self._beat_s:
                     self._tempo = 60.0 / (at_s - self._beat_s)
-                self._beat, self._lock_on, self._beat_s = position, lock, at_s
+                self._beat, self._lock_on, self._beat_s, self._doubt = position, lock, at_s, doubt
 
 
 def _moment(event: Event, stream_time: StreamTime) -> Moment | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from device.status.hop_times import LARGEST_SHARE
 from device.status.schema import NoteStatus, Status
-from device.status.text import METER_DB, bar, beat, note_name, trouble
+from device.status.text import METER_DB, bar, beat, doubt_in_words, note_name, trouble
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +55,8 @@ def drawn(found: tuple[Status, float] | str) -> Panel:
     table.add_row("level", _level(status))
     table.add_row("heard", _notes(status.heard, "bright_cyan"))
     table.add_row("beat", Text(_beats(status)))
+    if status.doubt is not None:
+        table.add_row("", Text(doubt_in_words(status.doubt), style="yellow"))
     table.add_row("chord", Text(status.chord or "-", style="bold"))
     table.add_row("played", _notes(status.played, "bright_green"))
     table.add_row("hop", _hop(status))
@@ -88,7 +91,7 @@ def _beats(status: Status) -> str:
     if status.beat is None:
         return "-"
     lock = "" if status.lock is None else f"  [{bar(status.lock, 0, 1, 10)}]"
-    return f"{beat(status)}{lock}"
+    return f"{beat(replace(status, doubt=None))}{lock}"
 
 
 def _hop(status: Status) -> Text:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from device.events import DoubtKind
 from device.status.decode import decode
 from device.system.untrusted_files import own_folder, read_small, replace_file
 
@@ -82,6 +83,14 @@ class SteeringStatus:
 
 
 @dataclass(frozen=True)
+class DoubtStatus:
+    """Why the lock is low. `beats` is the number of beats without an onset, None unless `kind` is "silence"."""
+
+    kind: DoubtKind
+    beats: int | None = None
+
+
+@dataclass(frozen=True)
 class NoteStatus:
     """A note heard or played. `age_s` is the time since its onset in seconds, negative for a note still to come."""
 
@@ -110,6 +119,8 @@ class Status:
     beat: int | None = None
     """Index of the current beat in the bar, from 0."""
     lock: float | None = None
+    doubt: DoubtStatus | None = None
+    """Why the lock is low. None if it is not, or if there is no beat."""
     chord: str | None = None
     steering: SteeringStatus | None = None
     """None if no session is open, or if the box only listens."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from device.status.schema import STALE_S, NoteStatus, Status
+from device.status.schema import STALE_S, DoubtStatus, NoteStatus, Status
 
 NOTES = 8
 """Number of notes in a line."""
 METER_DB = (-60.0, 0.0)
 """Levels in dBFS at the two ends of the level meter."""
+DOUBTS = {
+    "silence": "no onset for {beats} beats",
+    "few onsets": "too few onsets so far",
+    "other tempo": "the onsets fit another tempo as well",
+    "other place": "the onsets fit another place in the beat as well",
+    "uneven": "the onsets fit no steady beat",
+    "count-in": "the onsets contradict the count-in",
+    "no pulses": "the MIDI clock sends no pulses",
+}
+"""Why the lock is low, in words, by the kind of doubt."""
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -55,12 +65,18 @@ def one_line(status: Status) -> str:
 
 
 def beat(status: Status) -> str:
-    """Beat in the bar from 1, tempo in beats per minute, and how certain both are in percent."""
+    """Beat in the bar from 1, tempo in beats per minute, how certain both are in percent, and why they are not."""
     if status.beat is None:
         return "-"
     tempo = "" if status.tempo is None else f" at {status.tempo:.0f}"
     lock = "" if status.lock is None else f", lock {status.lock:.0%}"
-    return f"{status.beat + 1}{tempo}{lock}"
+    why = "" if status.doubt is None else f": {doubt_in_words(status.doubt)}"
+    return f"{status.beat + 1}{tempo}{lock}{why}"
+
+
+def doubt_in_words(doubt: DoubtStatus) -> str:
+    """Why the lock is low, such as "no onset for 6 beats"."""
+    return DOUBTS[doubt.kind].format(beats=doubt.beats)
 
 
 def steering(status: Status) -> str:

@@ -36,7 +36,7 @@ class Row:
 
 DEVICE_ROOMS = {
     "hearing": Row("settings", "errors events"),
-    "clock": Row("", "errors"),
+    "clock": Row("", "errors events"),
     "left_hand": Row("clock settings", "events"),
     "settings": Row("clock system", "errors events"),
     "ports": Row("", "errors printable"),
@@ -52,7 +52,7 @@ DEVICE_ROOMS = {
         "bundles calibration clock control hearing inputs live outputs ports recording settings status system",
         "assemble engine errors printable version",
     ),
-    "status": Row("system", "printable"),
+    "status": Row("system", "events printable"),
     "page": Row("control system", "errors"),
     "control": Row("settings status system", "errors"),
     "system": Row(),

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.clock.midi_clock import MidiClock
-from device.clock.step import ClockPulse, Step
+from device.clock.step import DOUBTED, ClockPulse, Step
 from device.engine import Engine
 from device.errors import ConfigError
-from device.events import Note, NoteHeard, Send
+from device.events import Doubt, Note, NoteHeard, Send
 from device.inputs.control_queue import ControlQueue
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
@@ -155,6 +155,7 @@ def test_without_pulses_there_is_no_grid_and_a_cable_that_is_pulled_fades_the_lo
     steps = steps_of(MidiClock(FOUR), [(1.0, START), *pulses(1.0, 8)], 9.0)
     assert {step.lock for step in steps if 2 < step.time_s < 5} == {1.0}
     assert steps[-1].time_s > 8 and steps[-1].lock < 0.01
+    assert all(step.doubt == (Doubt("no pulses") if step.lock < DOUBTED else None) for step in steps)
 
 
 def test_the_clock_s_messages_come_through_the_switches_only_where_they_are_asked_for() -> None:

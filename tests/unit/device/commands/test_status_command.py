@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner, Result
 
 from device.cli import main
 from device.commands import status
-from device.status.schema import FILE, AudioStatus, HopStatus, MidiStatus, NoteStatus, Status, write_status
-from device.status.text import bar, note_name, one_line
+from device.events import DoubtKind
+from device.status import live_view
+from device.status.schema import FILE, AudioStatus, DoubtStatus, HopStatus, MidiStatus, NoteStatus, Status, write_status
+from device.status.text import bar, doubt_in_words, note_name, one_line
 
 rich = pytest.importorskip("rich.console")
 
@@ -188,3 +191,21 @@ def test_a_meter_never_leaves_its_place() -> None:
 
 def test_a_line_of_a_box_that_has_heard_nothing_yet() -> None:
     assert "heard -" in one_line(Status("playing", "listening", "", os.getpid(), "1"))
+
+
+@pytest.mark.parametrize("kind", get_args(DoubtKind))
+def test_why_the_lock_is_low_is_said_in_words(run_dir: Path, kind: DoubtKind) -> None:
+    doubt = DoubtStatus(kind, 6 if kind == "silence" else None)
+    told(run_dir, replace(PLAYING, lock=0.31, doubt=doubt))
+    words = doubt_in_words(doubt)
+    assert f"3 at 96, lock 31%: {words}" in lefthand().stdout
+    assert json.loads(lefthand("--json").stdout)["doubt"] == {"kind": kind, "beats": doubt.beats}
+    console = rich.Console(file=io.StringIO(), width=100)
+    console.print(live_view.drawn((replace(PLAYING, lock=0.31, doubt=doubt), 0.0)))
+    assert words in console.file.getvalue()
+
+
+def test_a_silence_is_counted_in_beats_and_a_sure_lock_needs_no_words(run_dir: Path) -> None:
+    assert doubt_in_words(DoubtStatus("silence", 6)) == "no onset for 6 beats"
+    told(run_dir, PLAYING)
+    assert "lock 83%\n" in lefthand().stdout
