@@ -185,7 +185,8 @@ class Engine:
         if move.let_go:
             events += self._sending(self._performer.release(now_s, step.time_s, move.let_go))
         # a clock with a new grid may give steps that are already past: a note that late is worse than no note
-        in_time = [strike for strike in move.strikes if strike.due_s > now_s]
+        # a step that the clock held back for the player is given at its own time, and its notes are not late
+        in_time = [strike for strike in move.strikes if strike.due_s >= now_s]
         return events + self._sending(self._performer.strike(now_s, in_time))
 
     def _sending(self, sends: list[Send]) -> list[Event]:

@@ -5,6 +5,10 @@ The count-in gives the beat. The left hand does not answer its notes.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
+
 SAME_ONSET_S = 0.06
 """Notes closer than this many seconds are one onset.
 
@@ -85,3 +89,64 @@ class Taps:
         for time_s in times:
             counted.hear(time_s)
         return counted
+
+
+EVEN, EVEN_ANNOUNCED = 0.2, 0.4
+"""Largest relative difference between the gaps of a count-in, and of one that the player announced."""
+SAME_COUNT_S = 0.15
+"""A key struck again within this time belongs to the same count: an echo, or a rolled chord."""
+LONGEST_COUNT_S, SHORTEST_COUNT_S = 2.5, 0.2
+"""Limits of the time between two counts: 24 and 300 beats a minute."""
+MOST_BEFORE = 12
+"""A count-in is looked for until so many notes have been heard that belong to none."""
+
+
+class EvenCounts:
+    """Finds a count-in in what is played: the last `wanted` even onsets, on one key or chord.
+
+    One of the inner counts may be missing, if three or more were heard. With `any_key` even onsets on different keys
+    count as well. After `MOST_BEFORE` other notes nothing is a count-in any more.
+    """
+
+    def __init__(self, wanted: int, any_key: bool) -> None:
+        self._wanted = wanted
+        self._any_key = any_key
+        self._by_key: dict[int, list[float]] = {}
+        self._others = 0
+        self.counts: list[float] | None = None
+        """Times of the `wanted` counts once they have been found, a missing one filled in."""
+        self.maybe = True
+        """Whether the note heard last may still belong to a count-in."""
+
+    def hear(self, onset_s: float, pitch: int) -> bool:
+        """Take in a note; True if it completes the count-in."""
+        if self.counts is not None or self._others > MOST_BEFORE + self._wanted:
+            self.maybe = self.counts is not None and onset_s - self.counts[-1] < SAME_COUNT_S and pitch in self._by_key
+            return False
+        for key in (pitch, -1) if self._any_key else (pitch,):
+            times = self._by_key.setdefault(key, [])
+            if not times or onset_s - times[-1] >= SAME_COUNT_S:
+                times.append(onset_s)
+                self.counts = self.counts or self._even(times)
+        first = min(times[0] for times in self._by_key.values())
+        self.maybe = len(self._by_key[pitch]) > 1 or onset_s - first < SAME_COUNT_S or self._any_key
+        self._others += 1
+        return self.counts is not None
+
+    def _even(self, times: list[float]) -> list[float] | None:
+        """The counts that end with the last of `times`; None if these are not even."""
+        n, limit = self._wanted, EVEN_ANNOUNCED if self._any_key else EVEN
+        for heard in (n, n - 1):
+            last = times[-heard:]
+            if len(last) < heard or heard < min(n, 3):
+                continue
+            gaps = [later - earlier for earlier, later in pairwise(last)]
+            unit = min(gaps, default=0.0)
+            numbers = [round(gap / unit) if unit > 0 else 0 for gap in gaps]
+            even = all(
+                abs(gap / number / unit - 1) <= limit for gap, number in zip(gaps, numbers, strict=True) if number
+            )
+            if even and sum(numbers) == n - 1 and SHORTEST_COUNT_S <= unit <= LONGEST_COUNT_S:
+                places = [sum(numbers[:i]) for i in range(heard)]
+                return [float(np.interp(place, places, last)) for place in range(n)]
+        return None

@@ -1,272 +1,303 @@
-"""The clock that follows the player: it finds tempo and beat from the onsets of the right hand."""
+"""The clock that follows the player: it tells steps from a bank of hypotheses, in time or together with the player.
+
+A step is told when it is due. If an onset is likely at the step, the clock holds the step back for the onset, up to a
+limit; an onset that comes early brings its step forward. A time once told is never changed.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 
 import numpy as np
 
-from device.clock.count_in import SAME_ONSET_S, CountIn, Taps
+from device.clock.bank import GAP, GAP2, KIND, QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
+from device.clock.count_in import CountIn, EvenCounts, Taps
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
-from device.clock.grid import Grid, Line
+from device.clock.hypotheses import TEMPO_OCTAVES, USUAL_QUARTER_S, Hypotheses
 from device.clock.meter import Meter
+from device.clock.next_onset import FARTHEST, QUARTER
+from device.clock.rhythm import RECENT, SIZE_CLASSES, chord_class, interval_class
 from device.clock.step import ClockPulse, Step
-from device.clock.tempo_and_bar import TempoAndBar
 
+SAME_ONSET_S = 0.045
+"""Seconds: closer notes are one chord, whose first note is its onset."""
+LEAD_S = 0.016
+"""A step is told so many seconds before its time: one hop."""
+AUTOMATIC = 4
+"""Counts of a count-in that nobody announced."""
 FIRST_ONSETS = 5
-"""Without a count-in, the grid begins after this many onsets, even if it is unsure."""
-COUNTED_SD_S = 0.02
-"""Standard deviation, in seconds, of the onsets of a count-in around their beats."""
-HISTORY = 24
-"""Number of recent onsets that a new grid is fitted to."""
-FREE_DOUBT = 3e-4
-"""Probability at each onset that the current tempo and position are wrong. See `TempoAndBar`."""
-OTHER_READINGS = (0, 24, 14, 38, 10)
-"""Distances in tempo cells (24 per octave) to tempi that also fit a good grid: ratios 1, 2, 3/2, 3 and 4/3."""
-SWITCH_ODDS = 8.0
-"""The clock changes to another tempo or beat only if that is this many times more probable."""
-SAME_TEMPO_CELLS = 2
-"""Tempi at most this many tempo cells apart count as the same tempo."""
-LOST_FIT = 0.3
-"""If a smaller share of recent onsets than this lies on the grid, the clock searches again for tempo and bar.
-
-Above it, the clock trusts the count-in.
-"""
-TOLERANCE_S = 0.07
-"""A beat is good if it is at most this many seconds away from its predicted time."""
+"""Without a count-in the clock tells no step before so many onsets."""
+QUARTERS_S = np.exp(np.linspace(math.log(0.27), math.log(2.2), 40))
+"""Lengths of a quarter that are considered without a count-in."""
+HINT_OCTAVES = 0.1
+"""Spread of the tempo around one that was given."""
+SAME_BEAT, SAME_TEMPO = 0.12, 0.2
+"""Hypotheses whose beats differ by less, in beats, and whose tempi differ by less, relatively, tell the same beat."""
+ASKED, LEADING = 12, 12
+"""How many of the likeliest hypotheses may lead, and the most that lead together."""
+FEW = 4
+"""Steps whose times are worked out at once."""
+PATIENCE = 1.5
+"""Standard deviations of the prediction for which an expected onset is waited for."""
+DELAYS = 2.0
+"""The wait is shorter by so many times the delay of hearing: an onset that is known late is not worth waiting for."""
+LONGEST_WAIT = 0.2
+"""The longest wait, in beats."""
+EXPECTED = 0.3
+"""Probability of an onset at a step from which the clock waits for it."""
+CATCH_UP = 0.25
+"""A beat that was not told in time is told late by up to so many beats."""
+CATCH_UP_S = 0.03
+"""The same for a step that is no beat, in seconds."""
+AHEAD, BEHIND = 0.75, 1.5
+"""If the steps told are further ahead of the grid or behind it, in beats, the clock leaps to the grid."""
+LOCK_NOW, LOCK_BEFORE, LOCK_AT_EVEN = 0.35, 0.17, -1.21
+"""Logistic regression of beats held on 70 performances, with and without count-in."""
+MASS_RATE = 0.06
+"""Share of an onset in the running mean of the agreement."""
+LEAST_GAP = 0.25
+"""Two steps are at least so many steps apart."""
 SILENT_BEATS, FADE_BEATS = 4.0, 12.0
-"""Beats without an onset until the lock begins to fall, and further beats in which it falls by a factor of e."""
+"""Lock begins to fade after so many beats without an onset, and falls by e in so many more."""
 
 
 class FollowClock:
-    """A grid that follows the tempo of the player.
+    """A grid that follows the player.
 
-    A count-in of N onsets is N felt beats: the first step is the start of a bar, one beat after the last onset. With a
-    count-in of 0, the grid begins after a few onsets, and `lock` reports how sure it is. `tempo` is a hint in felt
-    beats a minute. A count-in of one onset gives a beat only together with this hint.
+    `count_in`: N even onsets are N felt beats, and a bar starts one beat after the last; None: four even onsets on one
+    key or chord are such a count-in, and anything else is music; 0: everything is music. `tempo` is a hint in felt
+    beats a minute; a count-in of one onset needs it.
     """
 
-    def __init__(self, meter: Meter, count_in: int = 4, tempo: float | None = None) -> None:
+    def __init__(self, meter: Meter, count_in: int | None = None, tempo: float | None = None) -> None:
         self._meter = meter
-        self._wanted = count_in
-        self._tempo = tempo
+        self._wanted = AUTOMATIC if count_in is None else count_in
+        self._automatic = count_in is None
         self._hint_s = None if tempo is None else beat_seconds(tempo)
         self.reset()
 
     def reset(self) -> None:
         """See `Clock.reset`."""
-        self._count_in = CountIn(self._wanted)
-        self._tempo_and_bar = TempoAndBar(self._meter, self._tempo)
-        self._grid: Grid | None = None
-        self._index = 0
-        self._next = 0
-        self._last_step_s = -math.inf
-        self._ready: deque[Step] = deque()
-        self._onsets: deque[float] = deque(maxlen=HISTORY)
-        self._certainty = 0.0
-        self._counted = False
+        self._hypotheses = Hypotheses(self._meter)
+        self._step_ticks = self._hypotheses.beat // self._meter.steps_per_beat
+        self._counts = EvenCounts(self._wanted, any_key=not self._automatic) if self._wanted > 1 else None
+        self._counting = self._wanted > 0
         self._taps = Taps()
+        self._lead: HypothesisBank | None = None
+        self._tick0, self._time0_s, self._quarter_s = 0, 0.0, 1.0
+        self._awaited: list[float] | None = None
+        self._times: dict[int, float] = {}
+        self._mass = 0.0
+        self._mass_before = 0.5
+        self._next: tuple[int, float] | None = None
+        self._index = 0
+        self._told_tick: int | None = None
+        self._told_s = -math.inf
+        self._delay_s = 0.0
+        self._forget_onsets()
+
+    def _forget_onsets(self) -> None:
+        self._onset_s = -math.inf
+        self._onsets = 0
+        self._pitches: frozenset[int] = frozenset()
+        self._recent: tuple[frozenset[int], ...] = ()
+        self._interval = 0
 
     @property
     def counting_in(self) -> bool:
         """See `Clock.counting_in`."""
-        return self._count_in.latest_is_part
+        return self._counting
 
     def tap(self, at_s: float) -> None:
         """See `Clock.tap`."""
-        while self._plan_s() < at_s:
-            self._give()
         counted = self._taps.tap(at_s)
         if counted is not None:
-            self._count_in = counted
-            self._tempo_and_bar = TempoAndBar(self._meter, self._tempo)
-            self._begin_counted(at_s)
+            self._counts = None
+            self._begin(counted, at_s)
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Does nothing: see `Clock.pulse`."""
-
-    def due(self, now_s: float) -> Step | None:
-        """See `Clock.due`."""
-        while self._plan_s() <= now_s:
-            self._give()
-        if self._ready and self._ready[0].plan_s <= now_s:
-            return self._ready.popleft()
-        return None
+        """Changes nothing: see `Clock.pulse`."""
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
         """See `Clock.hear`."""
-        while self._plan_s() < decided_s:
-            self._give()
-        if self._count_in.hear(onset_s):
-            if self._grid is None and self._count_in.complete:
-                self._begin_counted(decided_s)
+        if self._is_count(onset_s, decided_s, pitch):
             return
-        if not self._onsets or onset_s - self._onsets[-1] >= SAME_ONSET_S:
-            self._onsets.append(onset_s)
-        if self._grid is not None:
-            self._grid.hear(onset_s)
-            self._resume(decided_s)
-            if self._counted and self._grid.fit > LOST_FIT:
-                return
-            if self._counted:
-                self._counted = False
-                beat_s, position = self._reading()
-                self._tempo_and_bar.settle(self._grid.last_onset_s, beat_s, position, FREE_DOUBT)
-            self._tempo_and_bar.couple(self._grid.line.step_s if self._grid.fit > LOST_FIT else None)
-            self._tempo_and_bar.hear(self._grid.meant_s if self._grid.fit > LOST_FIT else onset_s, pitch)
-            self._reconsider(decided_s)
+        if onset_s - self._onset_s < SAME_ONSET_S:
+            self._pitches |= {pitch}
             return
-        self._tempo_and_bar.hear(onset_s, pitch)
-        if len(self._onsets) >= FIRST_ONSETS:
-            self._take_reading(decided_s, *self._best())
+        recent = (*self._recent, self._pitches)[-RECENT:]
+        fresh = all(pitch % 12 != known % 12 for heard in recent for known in heard)
+        before = self._interval
+        self._interval = interval_class(pitch - max(self._pitches)) if self._pitches else 0
+        keys = min(max(len(self._pitches), 1), SIZE_CLASSES) - 1
+        self._recent, self._pitches, self._onset_s = recent, frozenset({pitch}), onset_s
+        self._onsets += 1
+        self._delay_s += (decided_s - onset_s - self._delay_s) * (1.0 if self._onsets == 1 else 0.1)
+        if self._hypotheses.bank is None:
+            self._start_free(onset_s)
+            return
+        self._hypotheses.hear(onset_s, (before, self._interval), (keys, chord_class(1, int(fresh))))
+        if self._lead is not None or (self._onsets >= FIRST_ONSETS and not self._counting):
+            self._choose(decided_s)
 
-    def _coming_s(self, line: Line) -> float:
-        """Predicted time of the next step, in seconds."""
-        return max(line.at(self._next), self._last_step_s + 0.4 * line.step_s)
-
-    def _plan_s(self) -> float:
-        """Time, in seconds, at which the clock must give the next step."""
-        return (
-            math.inf if self._grid is None else self._coming_s(self._grid.line) - self._grid.line.length_s(self._next)
-        )
-
-    def _give(self) -> None:
-        assert self._grid is not None
-        line = self._grid.line
-        time_s = self._coming_s(line)
-        position = self._grid.position(self._next)
-        self._ready.append(Step(self._index, time_s, line.length_s(self._next), position, self._meter, self._lock()))
-        self._count_in.close()
-        self._last_step_s = time_s
+    def due(self, now_s: float) -> Step | None:
+        """See `Clock.due`."""
+        lead = self._lead
+        if lead is None:
+            return None
+        if self._next is None:
+            self._next = self._following(lead, now_s)
+        tick, at_s = self._next
+        step_s = self._quarter_s * self._step_ticks / QUARTER
+        at_s = max(at_s, now_s, self._told_s + LEAST_GAP * step_s)
+        if at_s - LEAD_S > now_s:
+            return None
+        position = (tick % self._hypotheses.bar) // self._step_ticks
+        step = Step(self._index, at_s, step_s, position, self._meter, self._lock(at_s))
         self._index += 1
-        self._next += 1
+        self._told_tick, self._told_s, self._next = tick % self._hypotheses.bar, at_s, None
+        self._counting = False
+        return step
 
-    def _lock(self) -> float:
-        """Probability that the next step has the right time and the right position in the bar."""
-        if self._grid is None:
-            return 0.0
-        line = self._grid.line
-        near = math.erf(TOLERANCE_S / math.sqrt(2 * line.variance(self._next)))
-        beats = (line.at(self._next) - self._grid.last_onset_s) / (line.step_s * self._meter.steps_per_beat)
-        fresh = math.exp(-max(0.0, beats - SILENT_BEATS) / FADE_BEATS)
-        return self._certainty * self._grid.certainty * near * min(1.0, self._grid.fit / 0.8) * fresh
+    def _is_count(self, onset_s: float, decided_s: float, pitch: int) -> bool:
+        """Whether a note belongs to a count-in, which begins the grid when it is complete."""
+        if self._wanted == 1 and self._index == 0 and self._lead is None:
+            counted = CountIn(1)
+            counted.hear(onset_s)
+            self._begin(counted, decided_s)
+            self._counting = True
+            return True
+        if self._counts is None or (self._index > 0 and self._counts.counts is None):
+            self._counting = False
+            return False
+        if self._counts.hear(onset_s, pitch):
+            counted = CountIn(self._wanted)
+            for time_s in self._counts.counts or ():
+                counted.hear(time_s)
+            self._begin(counted, decided_s)
+            self._counting = True
+            return True
+        self._counting = self._counts.maybe
+        return self._counts.counts is not None and self._counts.maybe
 
-    def _begin_counted(self, decided_s: float) -> None:
-        """End the count-in and begin the grid: a bar starts one beat after the last onset."""
-        count_in = self._count_in
-        if len(count_in.onsets) > 1:
-            beat_s = max(count_in.beat_s(), 60.0 / FASTEST_BPM)
+    def _start_free(self, onset_s: float) -> None:
+        """Any tempo and any place in the bar."""
+        usual_s, octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
+        if self._hint_s is not None:
+            usual_s, octaves = self._hint_s * QUARTER / self._hypotheses.beat, HINT_OCTAVES
+        self._hypotheses.start_free(onset_s, QUARTERS_S, usual_s, octaves)
+
+    def _begin(self, counted: CountIn, now_s: float) -> None:
+        """The count-in is over: one beat after its last onset a bar starts."""
+        if len(counted.onsets) > 1:
+            beat_s = max(counted.beat_s(), 60.0 / FASTEST_BPM)
         elif self._hint_s is not None:
             beat_s = self._hint_s
         else:
-            count_in.close()
+            self._counts = None
+            self._wanted = 0
+            self._start_free(counted.onsets[0])
             return
-        n = len(count_in.onsets)
-        start_s = count_in.next_beat_s(beat_s)
-        steps = self._meter.steps_per_beat
-        beat_sd_s = COUNTED_SD_S * math.sqrt(12 / (n * (n * n - 1)) if n > 1 else 1.0)
-        start_sd_s = math.hypot(COUNTED_SD_S / math.sqrt(n), beat_sd_s * (n + 1) / 2)
-        self._grid = Grid(self._meter, start_s, beat_s / steps, start_sd_s, beat_sd_s / steps)
-        self._counted = True
-        self._certainty = 1.0
-        self._next = 0
-        self._skip_past(decided_s)
+        start_s = counted.next_beat_s(beat_s)
+        self._hypotheses.start_counted(start_s - beat_s, beat_s * QUARTER / self._hypotheses.beat)
+        self._forget_onsets()
+        self._onset_s = counted.onsets[-1]
+        self._told_tick = (self._hypotheses.bar - self._step_ticks) % self._hypotheses.bar
+        self._told_s = max(self._told_s, start_s - beat_s / self._meter.steps_per_beat)
+        self._choose(now_s)
 
-    def _skip_past(self, decided_s: float) -> None:
-        """Continue with the first step that can still be planned one step ahead."""
-        assert self._grid is not None
-        line = self._grid.line
-        earliest_s = max(decided_s + line.step_s, self._last_step_s + 0.5 * line.step_s)
-        self._next = max(self._next, line.index + math.ceil((earliest_s - line.time_s) / line.step_s - 1e-9))
+    def _choose(self, now_s: float) -> None:
+        """Choose the hypotheses that lead: those that most agree with. The likeliest of them comes first."""
+        b, beat = self._hypotheses.bank, self._hypotheses.beat
+        assert b is not None
+        quarter_s, weight = b.real[QUARTER_S], b.real[WEIGHT]
+        x = b.whole[TICK] + QUARTER * (now_s - b.real[TIME]) / quarter_s
+        tempo = np.log(quarter_s)
+        apart = x[:ASKED, None] - x
+        apart -= np.rint(apart * (1 / beat)) * beat
+        alike = (np.abs(apart) < SAME_BEAT * beat) & (np.abs(tempo[:ASKED, None] - tempo) < SAME_TEMPO)
+        mass = alike @ weight
+        best = int(mass.argmax())
+        alike = alike[best]
+        self._mass = float(mass[best])
+        self._mass_before += MASS_RATE * (self._mass - self._mass_before)
+        number = np.rint((x - x[best]) * (1 / beat)).astype(np.int64) % self._meter.beats_per_bar
+        votes = np.bincount(number[alike], weight[alike])
+        # the bank is in the order of the weights
+        members = np.flatnonzero(alike & (number == int(votes.argmax())))[:LEADING]
+        lead = b.chosen(members)
+        lead.real[WEIGHT] /= lead.real[WEIGHT].sum()
+        self._lead, self._next, self._awaited, self._times = lead, None, None, {}
+        self._tick0, self._time0_s, self._quarter_s = (
+            int(lead.whole[TICK, 0]),
+            float(lead.real[TIME, 0]),
+            float(lead.real[QUARTER_S, 0]),
+        )
 
-    def _resume(self, decided_s: float) -> None:
-        """Choose the next step after the grid has jumped: not in the past, without a gap or a crowd of steps."""
-        assert self._grid is not None
-        line = self._grid.line
-        after_s = self._last_step_s + 0.5 * line.step_s
-        while line.at(self._next) < max(decided_s + 0.25 * line.step_s, after_s):
-            self._next += 1
-        while after_s > -math.inf and line.at(self._next - 1) >= max(decided_s + line.step_s, after_s):
-            self._next -= 1
-
-    def _reading(self) -> tuple[float, int]:
-        """Length of a beat in seconds, and position of the last onset in the bar, on the current grid."""
-        assert self._grid is not None
-        line = self._grid.line
-        position = self._grid.position(line.nearest(self._grid.last_onset_s))
-        return line.step_s * self._meter.steps_per_beat, position
-
-    def _support(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        """Probability [tempo cell, position in the bar]. Each value is the sum over a tempo cell and its neighbours."""
-        sums = np.cumsum(np.pad(self._tempo_and_bar.p, ((SAME_TEMPO_CELLS + 1, SAME_TEMPO_CELLS), (0, 0))), axis=0)
-        width = 2 * SAME_TEMPO_CELLS + 1
-        return np.asarray(sums[width:] - sums[:-width])
-
-    def _best(self) -> tuple[float, int]:
-        """The most probable beat length in seconds, and position of the last onset.
-
-        The place within the beat is chosen first, then the beat of the bar.
-        """
-        support = self._support()
-        steps = self._meter.steps_per_beat
-        in_beat = support.reshape(len(support), -1, steps).sum(axis=1)
-        if self._grid is not None and self._grid.fit > LOST_FIT:
-            own = np.argmin(np.abs(np.log(self._tempo_and_bar.beat_s / self._reading()[0])))
-            apart = np.abs(np.arange(len(support)) - own)
-            in_beat[~np.isin(apart, OTHER_READINGS)] = 0.0
-        cell, place = (int(i) for i in np.unravel_index(np.argmax(in_beat), in_beat.shape))
-        beat = int(np.argmax(support[cell, place::steps]))
-        return float(self._tempo_and_bar.beat_s[cell]), beat * steps + place
-
-    def _reconsider(self, decided_s: float) -> None:
-        """Change to another tempo or beat if it has become much more probable."""
-        assert self._grid is not None
-        beat_s, position = self._reading()
-        steps = self._meter.steps_per_beat
-        support = self._support()
-        cell = int(np.argmin(np.abs(np.log(self._tempo_and_bar.beat_s / beat_s))))
-        own = float(support[cell, position % steps :: steps].sum())
-        best_s, best = self._best()
-        best_cell = int(np.argmin(np.abs(np.log(self._tempo_and_bar.beat_s / best_s))))
-        other = float(support[best_cell, best % steps :: steps].sum())
-        self._certainty = own
-        if other > SWITCH_ODDS * own:
-            self._take_reading(decided_s, best_s, best)
-        elif other <= own and support[cell, best] > SWITCH_ODDS * support[cell, position]:
-            self._grid.bar_step -= best - position
-
-    def _take_reading(self, decided_s: float, beat_s: float, position: int) -> None:
-        """Begin a new grid. If the tempo was right and the grid fits, correct only the position in the bar."""
-        steps = self._meter.steps_per_beat
-        if self._grid is not None:
-            own_s, own = self._reading()
-            if abs(math.log2(own_s / beat_s)) < 0.1 and self._grid.fit > 0.5:
-                self._grid.bar_step -= position - own
-                return
-        time_s, step_s = self._laid_through(beat_s / steps)
-        self._grid = Grid(self._meter, time_s, step_s, 0.015, 0.01 * step_s, -position)
-        self._tempo_and_bar.doubt = FREE_DOUBT
-        self._tempo_and_bar.couple(None)
-        self._next = 0
-        self._skip_past(decided_s)
-        self._certainty = float(self._support().max())
-
-    def _laid_through(self, step_s: float) -> tuple[float, float]:
-        """Time of the step of the last onset, and length of a step, both in seconds.
-
-        Both come from a least-squares line through the last onsets. The onsets get their step numbers backwards from
-        the last one, each from the onset after it. So an error in the first guess `step_s` does not grow.
-        """
-        onsets = list(self._onsets)[::-1]
-        for _ in range(2):
-            numbers = [0]
-            for later, earlier in zip(onsets, onsets[1:], strict=False):
-                numbers.append(numbers[-1] - round((later - earlier) / step_s))
-            if len(set(numbers)) < 2:
+    def _following(self, lead: HypothesisBank, now_s: float) -> tuple[int, float]:
+        """The next step that is not too late: its tick, counted from the bar of the last onset, and its time."""
+        tick0, time0_s, tick_s = self._tick0, self._time0_s, self._quarter_s / QUARTER
+        step, beat = self._step_ticks, self._hypotheses.beat
+        tick = self._after_told(tick0, time0_s, tick_s, now_s) + step
+        while True:
+            late_s = now_s - time0_s - (tick - tick0) * tick_s
+            if late_s <= (CATCH_UP * beat * tick_s if tick % beat == 0 or tick == tick0 else CATCH_UP_S):
                 break
-            slope, start = np.polyfit(numbers, onsets, 1)
-            if abs(math.log2(slope / step_s)) > 0.1:
-                return onsets[0], step_s
-            step_s = float(slope)
-        return (float(start), step_s) if len(set(numbers)) > 1 else (onsets[0], step_s)
+            tick += step
+        if tick not in self._times:
+            self._times |= self._times_from(lead, tick)
+        return tick, self._times[tick]
+
+    def _times_from(self, lead: HypothesisBank, tick: int) -> dict[int, float]:
+        """The times of a few steps from `tick` on: the mean of the leading hypotheses, and a wait where an onset is
+        expected."""
+        tick0, tick_s, bar = self._tick0, self._quarter_s / QUARTER, self._hypotheses.bar
+        ticks = np.arange(tick, tick + FEW * self._step_ticks, self._step_ticks)[:, None]
+        times_s, quarters_s, weight = lead.real[TIME], lead.real[QUARTER_S], lead.real[WEIGHT]
+        # the last onset of another hypothesis may lie in another bar
+        near = (self._time0_s + (ticks - tick0) * tick_s - times_s) * QUARTER / quarters_s
+        ahead = ticks - lead.whole[TICK]
+        quarters = (ahead - np.rint((ahead - near) * (1 / bar)) * bar) * (1 / QUARTER)
+        times_s, variance = lead.ahead(quarters)
+        mean_s = times_s @ weight
+        times_s -= mean_s[:, None]
+        sd_s = np.sqrt((variance + times_s * times_s) @ weight)
+        out = {}
+        for step, time_s, wait_s in zip(ticks[:, 0].tolist(), mean_s.tolist(), sd_s.tolist(), strict=True):
+            out[step] = time_s
+            if tick0 < step <= tick0 + FARTHEST and (expected := self._expected(lead, step - tick0)) > EXPECTED:
+                wait_s = max(0.0, PATIENCE * wait_s - DELAYS * self._delay_s)
+                out[step] += min(wait_s, LONGEST_WAIT * self._hypotheses.beat * tick_s) * expected
+        return out
+
+    def _expected(self, lead: HypothesisBank, ahead: int) -> float:
+        """Probability that the next onset is `ahead` ticks after the last, if none came before."""
+        if self._awaited is None:
+            gaps = (int(lead.whole[GAP, 0]), int(lead.whole[GAP2, 0]))
+            self._awaited = self._hypotheses.awaited_after(self._tick0, int(lead.whole[KIND, 0]), gaps).tolist()
+        return self._awaited[ahead - 1]
+
+    def _after_told(self, tick0: int, time0_s: float, tick_s: float, now_s: float) -> int:
+        """The tick of the step told last, on the grid as it is now."""
+        step, bar, beat = self._step_ticks, self._hypotheses.bar, self._hypotheses.beat
+        if self._told_tick is not None:
+            there = tick0 + (self._told_s - time0_s) / tick_s
+            bars = round((there - self._told_tick) / bar)
+            if -BEHIND * beat <= self._told_tick + bars * bar - there <= AHEAD * beat:
+                return self._told_tick + bars * bar
+        earliest_s = max(now_s, self._told_s + LEAST_GAP * step * tick_s)
+        return math.floor((tick0 + (earliest_s - time0_s) / tick_s) / step) * step
+
+    def _lock(self, at_s: float) -> float:
+        """Probability that the next beat is held: a logistic function of how many hypotheses agree, now and so far."""
+        lead = self._lead
+        assert lead is not None
+        logit = LOCK_NOW * _logit(self._mass) + LOCK_BEFORE * _logit(self._mass_before) + LOCK_AT_EVEN
+        beats = (at_s - self._onset_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
+        return math.exp(-max(0.0, beats - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
+
+
+def _logit(share: float) -> float:
+    """Log odds of a share, which is kept off 0 and 1."""
+    share = min(max(share, 0.0), 1.0)
+    return math.log((share + 0.02) / (1.02 - share))

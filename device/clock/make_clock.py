@@ -18,8 +18,6 @@ from device.errors import UserError
 Mode: TypeAlias = Literal["follow", "fixed", "midi", "file"]
 FILE_MODES: tuple[Mode, ...] = ("follow", "fixed", "file")
 """Modes that can be used with a file as input."""
-FOLLOW_COUNT_IN = 4
-"""Default number of count-in onsets for the clock that follows the player."""
 DEFAULT_METER = Meter(4, 4)
 MOST_COUNT_IN = 16
 """Largest number of count-in onsets: four bars if each onset is a beat of 4/4."""
@@ -58,7 +56,7 @@ def make_clock(
     if count_in is not None and not 0 <= count_in <= MOST_COUNT_IN:
         raise UserError(f"A count-in of {count_in} onsets is out of range: give 0 to {MOST_COUNT_IN}.")
     if mode == "follow":
-        return FollowClock(meter or DEFAULT_METER, FOLLOW_COUNT_IN if count_in is None else count_in, tempo)
+        return FollowClock(meter or DEFAULT_METER, count_in, tempo)
     if mode == "fixed":
         if tempo is None:
             raise UserError("A fixed clock needs a tempo: give it in beats a minute with --tempo.")

@@ -82,8 +82,9 @@ class Clock(Protocol):
     """A source of tempo, beat and bar.
 
     Calls must come in the order of stream time: `hear` for each note when it is decided, then `due` until it returns
-    None. A step is fixed at its plan time, and only notes decided before that time influence it. So neither the length
-    of a hop nor its phase changes the grid.
+    None. A step is fixed when it is given, and only notes decided before influence it. A clock that knows its grid
+    gives a step at its plan time. The clock that follows gives it one hop before its time, or at its time if the step
+    was held back for the player.
     """
 
     @property

@@ -127,7 +127,12 @@ class Request:
 @click.option(
     "--tempo", type=float, metavar="BPM", help="Beats per minute of a fixed clock, or a hint for the follow clock."
 )
-@click.option("--count-in", type=int, metavar="N", help="The first N onsets are the count-in. [follow: 4, else 0]")
+@click.option(
+    "--count-in",
+    type=int,
+    metavar="N",
+    help="N even onsets are the count-in. [follow: four on one key, if there are any]",
+)
 @click.option("--meter", metavar="M", help="The metre, such as 3/4, unless the clock is the file's. [4/4]")
 @click.option("--style", type=click.Choice(STYLES), help="How the left hand plays. [auto]")
 @click.option(

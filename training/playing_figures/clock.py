@@ -118,7 +118,7 @@ def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
             event = next(events, None)
         while (step := clock.due(float(now_s))) is not None:
             # a beat that the clock gives after its time cannot be played, so it does not count
-            if step.is_beat and step.time_s > now_s:
+            if step.is_beat and step.time_s >= now_s:
                 beats.append(step)
     return beats
 

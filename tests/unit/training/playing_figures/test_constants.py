@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from device.clock import grid as the_grid
-from device.clock import grid_hypotheses as grid_filter
-from device.clock import tempo_and_bar as bar_filter
+from device.clock import bank, follow_clock
 from device.errors import UserError
 from device.left_hand import player
 from training.playing_figures.constants import CLOCK, HAND, changed, modules_of
@@ -31,16 +29,15 @@ def test_a_constant_is_as_before_after_an_error() -> None:
 
 
 def test_a_constant_of_two_files_is_named_with_its_file() -> None:
-    of_bar, of_grid = bar_filter.TIMING_S, grid_filter.TIMING_S
-    assert of_bar != of_grid and of_grid == the_grid.TIMING_S
-    names = [f"{module.__name__.rpartition('.')[2]}.TIMING_S" for module in [bar_filter, grid_filter]]
-    with pytest.raises(UserError) as refused, changed(["TIMING_S=0.5"], CLOCK):
+    in_clock, in_bank = follow_clock.SAME_TEMPO, bank.SAME_TEMPO
+    assert in_clock != in_bank
+    names = [f"{module.__name__.rpartition('.')[2]}.SAME_TEMPO" for module in (follow_clock, bank)]
+    with pytest.raises(UserError) as refused, changed(["SAME_TEMPO=0.5"], CLOCK):
         pass
     assert all(name in str(refused.value) for name in names)
     with changed([f"{names[1]}=0.5"], CLOCK):
-        assert of_bar == bar_filter.TIMING_S
-        assert grid_filter.TIMING_S == 0.5 and the_grid.TIMING_S == 0.5, "where it is defined, and where it is imported"
-    assert (of_bar, of_grid, of_grid) == (bar_filter.TIMING_S, grid_filter.TIMING_S, the_grid.TIMING_S)
+        assert (in_clock, 0.5) == (follow_clock.SAME_TEMPO, bank.SAME_TEMPO)
+    assert (in_clock, in_bank) == (follow_clock.SAME_TEMPO, bank.SAME_TEMPO)
 
 
 def test_a_package_stands_for_all_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

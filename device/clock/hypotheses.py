@@ -1,0 +1,371 @@
+"""The grid as a bank of hypotheses: the place in the bar of the last onset, a quarter's length, the manner of playing.
+
+Each hypothesis is a Kalman filter over the time of its tick and the length of a quarter (Reid, "An algorithm for
+tracking multiple targets", 1979; Cemgil and Kappen, "Monte Carlo methods for tempo tracking and rhythm quantization",
+2003). An onset splits each hypothesis by the place that the onset may have been meant for (`device.clock.next_onset`)
+and by the manner of playing: in time, flexible, free, uneven, or late.
+
+The variances of the manners began as the maximum of the likelihood of the onsets of 70 real performances whose beats
+are known. They were then changed by hand, with the other constants, for the beats that are held on these performances
+and on the scores of POP909 that are played in time.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from device.clock.bank import (
+    GAP,
+    GAP2,
+    GAP3,
+    KIND,
+    LONGEST,
+    MANNER,
+    PLACE_VAR,
+    PP,
+    QUARTER_S,
+    RETURN,
+    TEMPO_VAR,
+    TICK,
+    TIME,
+    TP,
+    TT,
+    USUAL_S,
+    WAS_STRAY,
+    WEIGHT,
+    HypothesisBank,
+)
+from device.clock.meter import Meter
+from device.clock.next_onset import (
+    FARTHEST,
+    GAP_TO_CLASS,
+    QUARTER,
+    SIXTEENTH,
+    STRAIGHT,
+    TINY,
+    UNIT,
+    PieceRhythm,
+    bar_ticks,
+    beat_ticks,
+    next_prior,
+    sixteenths_of,
+)
+from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
+
+JITTER_S = np.array([0.011, 0.018, 0.018, 0.022])
+"""Standard deviation of an onset around its place, in seconds, by manner: in time, flexible, free, uneven."""
+AT_FIRST = np.array([0.5, 0.15, 0.05, 0.3])
+"""Probability of each manner after a count-in."""
+MANNERS = len(TEMPO_VAR)
+STAYS = 0.975
+"""Probability that the manner is the same at the next onset."""
+LATE, LATE_BEAT = 0.03, 0.06
+"""Probability that an onset off a beat, and on a beat, is late; all later places are late with it."""
+LATE_MEAN, LATE_SD = 0.042, 0.024
+"""How late, in quarters."""
+USUAL = np.array([0.6, 0.23, 0.23, 0.6])
+"""Rate per quarter at which the usual tempo follows the tempo."""
+STRAY, STRAY_AGAIN = 0.004, 0.05
+"""Probability of an onset that is on no place, and of another one after it."""
+ORNAMENT, ORNAMENT_S = 0.04, 0.09
+"""Probability of such an onset when it follows the last onset within so many seconds."""
+RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
+"""Exponents of the three tables of scores. Successive onsets of a piece are not independent."""
+SLIP = 3e-5
+"""Weight of a copy of the likeliest hypothesis that is some sixteenths off."""
+TEMPO_SLIP = 1e-3
+"""The same for half and double tempo, where no count-in gave the tempo."""
+KEPT = 48
+"""Hypotheses kept after an onset."""
+WORKED_OUT = 60
+"""Pairs of hypothesis and place that are worked out for all manners."""
+LOOKED_AT = 1000
+"""Pairs of hypothesis and place whose prior is looked up."""
+FAR = 10.0
+"""Log weight below the likeliest pair at which a pair is not looked at."""
+NEAR, NEAR_FAR = 0.05, 0.1
+"""Width of the first rough look at a place, in quarters, and its growth with each quarter of the gap."""
+NEGLIGIBLE = 1e-5
+"""Weight relative to the likeliest hypothesis below which one is dropped."""
+PULL, PULL_OCTAVES = 0.05, 0.3
+"""Exponent at each onset of the prior of the tempo, and its spread around the counted or usual tempo. A rhythm that
+fits double tempo fits it every time it comes back, so the prior counts every time too."""
+USUAL_QUARTER_S, TEMPO_OCTAVES = 0.62, 0.45
+"""The usual length of a quarter, and the spread of the tempo around it without a count-in."""
+HINT_WRONG = 0.1
+"""Probability that a tempo that was given is not the tempo of the music."""
+SHORTEST_QUARTER_S = 0.1
+BEFORE = [TICK, GAP, GAP2]
+HALF_AND_DOUBLE = np.array([0.5, 2.0])
+FROM = np.array([0, 0, 0, 0, 0, 0, 0, 3, 3])[:, None]
+UNITS = np.array([6, 6, 6, 6, 6, 4, 4, 6, 6])[:, None]
+OFFSETS = np.array([-12, -6, 0, 6, 12, 0, 4, 3, 9])[:, None]
+"""Ticks of the places that are looked at around an onset: five sixteenths, two of triplets and two of thirty-seconds.
+A place is the greatest multiple of the unit that is not later than the onset less `FROM`, plus the offset."""
+TRIPLET_ROWS = slice(5, 7)
+DOWNBEAT = 0.4
+"""Probability that the music begins one beat after the count-in."""
+FIRST_TEMPO_SD = 0.03
+"""Relative standard deviation of the first tempo."""
+FIRST_TIME_S = 0.03
+"""Standard deviation of the last count's time."""
+
+
+class Hypotheses:
+    """The bank of one piece. `bank` is None until the first onset or the count-in."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.bar, self.beat = bar_ticks(meter), beat_ticks(meter)
+        self.piece: PieceRhythm | None = None
+        """The rhythm of the piece so far, only after a count-in: see `start_counted`."""
+        self.bank: HypothesisBank | None = None
+        self.counted = False
+        """Whether a count-in gave the tempo."""
+        self._rhythm = sixteenths_of(meter)
+        self._prior = next_prior(meter)
+        self._powers = next_prior(meter, RHYTHM)
+        self._melody = np.moveaxis(self._on_ticks(self._rhythm.interval**MELODY), (2, 3), (0, 1)).copy()
+        self._harmony = np.moveaxis(self._on_ticks(self._rhythm.chord**CHORD), (2, 3), (0, 1)).copy()
+        self._ways = Ways()
+        half = self.beat // 2
+        self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
+        self._last_s = -math.inf
+        self._opening: Floats | None = None
+        self._tempo_s, self._octaves = 1.0, math.inf
+
+    def start_counted(self, last_count_s: float, quarter_s: float) -> None:
+        """The last count of a count-in was at `last_count_s`; the bar begins one beat later.
+
+        From here on the rhythm of the piece is learned. It is learned on the grid of the likeliest hypothesis, so it
+        would hold the clock at half or double tempo if no count-in gave the tempo.
+        """
+        self.piece = PieceRhythm(self.beat)
+        self.bank = HypothesisBank.new(
+            last_count_s,
+            np.full(MANNERS, quarter_s),
+            tick=np.full(MANNERS, -self.beat % self.bar),
+            manner=np.arange(MANNERS),
+            weight=AT_FIRST,
+            variance=(FIRST_TIME_S**2, FIRST_TEMPO_SD**2),
+            gap=self.beat,
+        )
+        self._opening = self._first_prior()
+        self.counted = True
+        self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
+
+    def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
+        """The first onset came at `onset_s`; quarters [m] are likely around `usual_s`, with a spread in octaves."""
+        given = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
+        usual = np.exp(-0.5 * (np.log2(quarter_s / USUAL_QUARTER_S) / TEMPO_OCTAVES) ** 2)
+        weight = (1 - HINT_WRONG) * given / given.sum() + HINT_WRONG * usual / usual.sum()
+        self._tempo_s, self._octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
+        onset = self._rhythm.onset / self._rhythm.onset.sum()
+        n = len(quarter_s) * len(onset)
+        self.bank = HypothesisBank.new(
+            onset_s,
+            np.repeat(quarter_s, len(onset)),
+            tick=np.tile(np.arange(len(onset)) * SIXTEENTH, len(quarter_s)),
+            manner=np.ones(n, np.int64),
+            weight=np.outer(weight, onset).ravel(),
+            variance=(JITTER_S[0] ** 2, FIRST_TEMPO_SD**2),
+            gap=2 * SIXTEENTH,
+        )
+
+    def hear(self, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]) -> None:
+        """Take in an onset. `interval`: classes of the interval before and of this one. `chord`: keys of the onset
+        before (less 1) and class of this one, see `device.clock.rhythm`."""
+        old = self.bank
+        assert old is not None
+        missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
+        missed_by = np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed)
+        stray = HypothesisBank(old.real.copy(), old.whole.copy())
+        stray.real[WEIGHT] *= missed_by * 2 / old.real[QUARTER_S]
+        stray.whole[WAS_STRAY] = 1
+        parent, target, prior = self._places(old, onset_s, interval, chord)
+        split = self._split(old.chosen(parent), target, prior * (1 - missed_by.take(parent)), onset_s)
+        both = split.and_also(stray)
+        if not float(both.real[WEIGHT].max()) > 0:
+            return
+        self.bank = self._with_slips(both.merged(NEGLIGIBLE, KEPT))
+        self._learn()
+        self._last_s = onset_s
+
+    def awaited_after(self, tick: int, kind: int, gaps: tuple[int, int]) -> Floats:
+        """Probability that the next onset is 1, 2 ... ticks after an onset at `tick` of a `kind` of rhythm [FARTHEST].
+
+        Each is the probability if no onset came more than a thirty-second before. `gaps` are the two gaps before
+        `tick`, the later first.
+        """
+        row = self._prior[kind, tick, GAP_TO_CLASS[gaps[0]]]
+        row = row.copy() if self.piece is None else self.piece.all_mixed(row, tick, gaps)
+        left = row[::-1].cumsum()[::-1]
+        row[2:] /= np.maximum(left[:-2], TINY)
+        row[:2] /= left[0]
+        return row
+
+    def _on_ticks(self, table: Floats) -> Floats:
+        """A table by sixteenths of the bar as one by ticks; 1 between the sixteenths."""
+        out = np.ones((self.bar, *table.shape[1:]))
+        steps = np.minimum(np.arange(0, self.bar, SIXTEENTH) // SIXTEENTH, len(table) - 1)
+        out[::SIXTEENTH] = table[steps]
+        return out
+
+    def _first_prior(self) -> Floats:
+        """Prior of the first onset, by ticks after the last count less 1: on the downbeat, or on any place."""
+        ahead = np.arange(1, FARTHEST + 1)
+        target = (self.bar - self.beat + ahead) % self.bar
+        step = np.minimum(target // SIXTEENTH, len(self._rhythm.onset) - 1)
+        table = np.where(target % SIXTEENTH == 0, self._rhythm.onset[step] / self._rhythm.onset.sum(), 0.002)
+        table = table * 0.98 ** (ahead / SIXTEENTH) * np.where(ahead < self.beat // 4, 0.1, 1.0)
+        table = (1 - DOWNBEAT) * table / table.sum()
+        table[self.beat - 1] += DOWNBEAT
+        return np.asarray(table)
+
+    def _places(
+        self, b: HypothesisBank, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]
+    ) -> tuple[Ints, Ints, Floats]:
+        """Places that the onset may have been meant for, after a rough look at their times.
+
+        Returns for each place [m] the hypothesis, the tick counted from the bar of its last onset, and its prior.
+        """
+        time_s, quarter_s, _, _, _, _, weight = b.real
+        since = onset_s - time_s
+        x = b.whole[TICK] + since * QUARTER / quarter_s
+        target = (np.floor((x - FROM) / UNITS) * UNITS + OFFSETS).astype(np.int64)
+        ahead = target - b.whole[TICK]
+        width = JITTER_S[-1] / quarter_s + NEAR + (NEAR_FAR / QUARTER) * np.minimum(ahead, LONGEST * QUARTER)
+        error = (target - x) / (QUARTER * width)
+        rough = np.log(weight + TINY) - 0.5 * error * error
+        rough[ahead <= 0] = -np.inf
+        rough[TRIPLET_ROWS] = np.where(target[TRIPLET_ROWS] % SIXTEENTH == 0, -np.inf, rough[TRIPLET_ROWS])
+        some = np.flatnonzero(rough > rough.max() - FAR)
+        if len(some) > LOOKED_AT:
+            some = some[np.argpartition(-rough.ravel()[some], LOOKED_AT)[:LOOKED_AT]]
+        parent = some % len(b)
+        target, ahead = target.take(some), np.minimum(ahead.take(some), FARTHEST)
+        prior = self._prior_of(b.whole, parent, target % self.bar, ahead, interval, chord)
+        rough = np.exp(rough.take(some)) * prior / width.take(some)
+        some = np.flatnonzero(rough > 1e-7 * rough.max())
+        if len(some) > WORKED_OUT:
+            some = some[np.argpartition(-rough[some], WORKED_OUT)[:WORKED_OUT]]
+        return parent.take(some), target.take(some), prior.take(some)
+
+    def _prior_of(
+        self, whole: Ints, parent: Ints, tick: Ints, ahead: Ints, interval: tuple[int, int], chord: tuple[int, int]
+    ) -> Floats:
+        """Prior of an onset at `tick` [m], so many ticks `ahead` of the last onset, by the hypotheses `parent` [m]."""
+        if self._opening is None:
+            row = (whole[KIND] * self.bar + whole[TICK]) * PREVIOUS_CLASSES + GAP_TO_CLASS.take(whole[GAP])
+            prior = self._powers.take((row * FARTHEST - 1).take(parent) + ahead)
+            if self.piece is not None:
+                prior = self.piece.mixed(prior, whole[BEFORE], parent, ahead)
+        else:
+            prior, self._opening = self._opening[ahead - 1], None
+        score = self._melody[interval] * self._harmony[chord]
+        return np.asarray(prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead)))
+
+    def _split(self, b: HypothesisBank, target: Ints, prior: Floats, onset_s: float) -> HypothesisBank:
+        """The likely ones among all pairs of hypothesis and place [m] in every manner, each corrected by the onset."""
+        time_s, quarter_s, usual_s, tt, tp, pp, weight = b.real
+        manner, ways = b.whole[MANNER], self._ways
+        ticks, tick = target - b.whole[TICK], target % self.bar
+        quarters = ticks * (1 / QUARTER)
+        square = quarter_s * quarter_s
+        moved = square * np.minimum(quarters, LONGEST)
+        # the prediction, as if the tempo had not changed
+        rate = RETURN.take(manner)
+        decay = np.exp(-rate * quarters)
+        gain = (1 - decay) / rate
+        pull = quarter_s - usual_s
+        early = onset_s - time_s - usual_s * quarters - pull * gain
+        # the tempo and the place have moved as the manner says
+        tempo, place, jitter, chance = ways.table.take(manner + (tick % self.beat == 0) * MANNERS, 2)
+        variance = tempo * (moved * quarters * quarters * (1 / 3)) + place * moved
+        variance += tt + gain * (2 * tp + gain * pp)
+        variance[MANNERS] += LATE_SD**2 * square
+        total = variance + jitter
+        error = np.repeat(early[None], MANNERS + 1, 0)
+        error[MANNERS] -= LATE_MEAN * quarter_s
+        likely = np.exp(error * error / total * -0.5) / np.sqrt(total)
+        likely *= chance * (weight * prior * (2 * math.pi) ** -0.5)
+        # the correction by the onset, for those that are likely
+        flat = likely.ravel()
+        some = np.flatnonzero(flat > NEGLIGIBLE * flat.max())
+        if len(some) > 2 * KEPT:
+            some = some.take(np.argpartition(-flat.take(some), 2 * KEPT)[: 2 * KEPT])
+        way, pair = np.divmod(some, len(ticks))
+        out = b.chosen(pair)
+        manner = np.where(way == MANNERS, out.whole[MANNER], way)
+        _, _, usual_s, _, tp, pp, _ = out.real
+        decay, gain, moved, quarters, pull = np.array((decay, gain, moved, quarters, pull)).take(pair, 1)
+        error, variance, total, weight = np.array((error, variance, total, likely)).reshape(4, -1).take(some, 1)
+        bent = TEMPO_VAR.take(manner) * moved
+        tp = decay * (tp + gain * pp) + bent * quarters * 0.5
+        left, gain_p = 1 - variance / total, tp / total
+        now_s = np.maximum(usual_s + pull * decay + gain_p * error, SHORTEST_QUARTER_S)
+        octaves = np.log(now_s * (1 / self._tempo_s))
+        out.real[PP] = decay * decay * pp + bent - gain_p * tp
+        out.real[TIME] = onset_s - error * left
+        out.real[QUARTER_S] = now_s
+        out.real[USUAL_S] = usual_s * (now_s / usual_s) ** (1 - np.exp(quarters * -USUAL.take(manner)))
+        out.real[TT], out.real[TP] = variance * left, tp * left
+        out.real[WEIGHT] = weight * np.exp(octaves * octaves * (-0.5 * PULL / (math.log(2) * self._octaves) ** 2))
+        ticks, whole = ticks.take(pair), out.whole
+        whole[GAP3], whole[GAP2] = whole[GAP2], whole[GAP]
+        whole[GAP] = np.minimum(ticks, FARTHEST)
+        whole[TICK] = tick.take(pair)
+        whole[KIND] = _kind_after(whole[KIND], whole[TICK], ticks)
+        whole[MANNER], whole[WAS_STRAY] = manner, 0
+        return out
+
+    def _with_slips(self, b: HypothesisBank) -> HypothesisBank:
+        """The likeliest may be a few sixteenths off: copies of it, each with a small weight."""
+        tick = int(b.whole[TICK, 0])
+        if b.whole[WAS_STRAY, 0] or tick % SIXTEENTH:
+            return b
+        shift = self._slips
+        n = len(shift)
+        copies = b.chosen(np.zeros(n if self.counted else n + 2, np.int64))
+        copies.whole[TICK, :n] = (tick + shift) % self.bar
+        copies.real[WEIGHT] *= SLIP
+        if not self.counted:
+            # the same at half and at double tempo
+            copies.real[QUARTER_S : USUAL_S + 1, n:] *= HALF_AND_DOUBLE
+            copies.real[TP, n:] *= HALF_AND_DOUBLE
+            copies.real[PP, n:] *= HALF_AND_DOUBLE**2
+            copies.whole[TICK, n:] = 2 * tick % self.bar, tick // (2 * SIXTEENTH) * SIXTEENTH
+            copies.real[WEIGHT, n:] *= TEMPO_SLIP / SLIP
+        return b.and_also(copies)
+
+    def _learn(self) -> None:
+        """Count the last gap of the likeliest hypothesis."""
+        if self.bank is None or self.piece is None:
+            return
+        tick, _, _, gap, gap2, gap3, stray = self.bank.whole[:, 0].tolist()
+        if not stray:
+            self.piece.learn((tick - gap) % self.bar, (gap2, gap3), gap)
+
+
+class Ways:
+    """The ways in which an onset may follow the last: the manners, and late. A late onset keeps the manner before."""
+
+    def __init__(self) -> None:
+        change = (1 - STAYS) / (MANNERS - 1)
+        turn = np.full((MANNERS, MANNERS), change) + np.eye(MANNERS) * (STAYS - change)
+        chance = [np.vstack([turn * (1 - late), np.full(MANNERS, late)]) for late in (LATE, LATE_BEAT)]
+        fixed = [
+            np.tile(np.vstack([np.repeat(v[:, None], MANNERS, 1), v]), 2) for v in (TEMPO_VAR, PLACE_VAR, JITTER_S**2)
+        ]
+        self.table = np.array([*fixed, np.hstack(chance)])
+        """Variances of tempo, place and jitter, and probability [4, way, manner before; the same on a beat]."""
+
+
+def _kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
+    """Kind of rhythm after an onset at `tick` that came `gap` ticks after one of `kind`."""
+    unit = UNIT.take(kind)
+    between = tick % SIXTEENTH != 0
+    stays = (kind > 0) & (tick % unit == 0) & (gap % unit == 0) & ((gap == unit) | between)
+    opened = np.where(tick % 8 == 0, 1, np.where(tick % 4 == 0, 2, 3))
+    return np.asarray(np.where(stays, kind, np.where(between, opened, STRAIGHT)))

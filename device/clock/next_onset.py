@@ -1,0 +1,196 @@
+"""The prior of the next onset: how many ticks after the last onset a right hand plays again.
+
+The bar is divided into ticks, 24 a quarter note: a sixteenth is 6 ticks, a triplet eighth 8, a sextuplet's note 4, a
+thirty-second 3. The prior of straight rhythms comes from `device.clock.rhythm`, the tables counted from scores. The
+prior of the finer kinds is set by hand. `PieceRhythm` adds the rhythm of the piece itself, which it counts while the
+piece is played.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from device.clock.meter import Meter
+from device.clock.rhythm import NEXT_CLASSES, PREVIOUS_CLASSES, Floats, Ints, Rhythm, previous_class, rhythm_of
+
+QUARTER = 24
+"""Ticks in a quarter note."""
+SIXTEENTH = 6
+FARTHEST = 32 * SIXTEENTH
+"""Ticks: a longer wait for the next onset is as likely as this one."""
+STRAIGHT, TRIPLET, SEXTUPLET, SHORT = 0, 1, 2, 3
+"""Kinds of rhythm: sixteenths and longer, triplet eighths, sextuplets, thirty-seconds."""
+UNIT = np.array([6, 8, 4, 3])
+"""Ticks of one note of each kind."""
+OPENS = np.array([0.0, 0.008, 0.008, 0.012])
+"""Probability that an onset between the sixteenths opens a group of each kind, after a straight one."""
+GOES_ON = 0.85
+"""Probability that a group goes on after one of its notes."""
+UNIT_SHARE = 0.85
+"""Share of a group's onsets that follow the onset before by one note of the group; each further note is rarer."""
+BREAKS = 0.02
+"""Probability of a straight place that the group does not lead to, from inside a group."""
+BEYOND = 0.88
+"""Factor of each further sixteenth beyond the last class of the table."""
+
+
+PLACE_SHARE, PLACE_HALF, PLACE_DECAY = 0.7, 8.0, 0.98
+"""Largest share of the table by place, onsets at which it has half of that, weight that is left after an onset."""
+GAPS_SHARE, GAPS_HALF, GAPS_DECAY = 0.8, 5.0, 0.97
+"""The same for the table by place and gaps."""
+GAP_EDGES = np.array([4, 5, 7, 10, 15, 21, 30])
+GAP_CLASSES = len(GAP_EDGES) + 1
+GAP_CLASS = np.searchsorted(GAP_EDGES, np.arange(FARTHEST + 1), side="right")
+"""Class of a gap in ticks: 3 and less, 4, 6, 8, 12, 18, 24, more."""
+GAP_TO_CLASS = previous_class((np.arange(FARTHEST + 1) + 3) // SIXTEENTH)
+"""Class of a gap in ticks for the tables of scores."""
+TINY = 1e-9
+
+
+def bar_ticks(meter: Meter) -> int:
+    """Ticks in a bar."""
+    return meter.beats * 4 * QUARTER // meter.beat_type
+
+
+def beat_ticks(meter: Meter) -> int:
+    """Ticks in a felt beat."""
+    return bar_ticks(meter) // meter.beats_per_bar
+
+
+@cache
+def sixteenths_of(meter: Meter) -> Rhythm:
+    """The tables of `device.clock.rhythm` on the sixteenth notes of a bar, whatever the beat is."""
+    sixteenths = max(1, bar_ticks(meter) // SIXTEENTH)
+    if meter.listed:
+        return rhythm_of(meter)
+    same = {(16, 2): "4/4", (12, 8): "6/8", (6, 8): "6/8", (8, 2): "2/4", (12, 4): "3/4"}
+    base = "6/8" if meter.beat_type >= 8 and meter.beats % 3 == 0 else "4/4"
+    source = rhythm_of(Meter.parse(same.get((sixteenths, meter.beat_type), base)))
+    which = np.arange(sixteenths) % len(source.onset)
+    onset = source.onset[which]
+    return Rhythm(onset / onset.sum(), source.next[which], source.interval[which], source.chord[which])
+
+
+@cache
+def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
+    """Probability of the next onset [kind, tick in the bar, previous class, ticks to the next less 1].
+
+    Rows of unreachable ticks are as any. Each row sums to about 1. The table is raised to `exponent`.
+    """
+    if exponent != 1.0:
+        return np.asarray(next_prior(meter) ** exponent)
+    bar, rhythm = bar_ticks(meter), sixteenths_of(meter)
+    straight = _straight(bar, rhythm)
+    ahead = np.arange(1, FARTHEST + 1)
+    table = np.zeros((len(UNIT), bar, PREVIOUS_CLASSES, FARTHEST))
+    tick = np.arange(bar)
+    target = (tick[:, None] + ahead) % bar
+    on_sixteenth = target % SIXTEENTH == 0
+    for kind, unit in enumerate(UNIT):
+        if kind == STRAIGHT:
+            opening = np.zeros((bar, FARTHEST))
+            for other in (TRIPLET, SEXTUPLET, SHORT):
+                opening += OPENS[other] * _group(target, ahead, UNIT[other]) * (~on_sixteenth)
+            table[kind] = (1 - OPENS.sum()) * straight + opening[:, None]
+            continue
+        group = _group(target, ahead, int(unit))
+        leaves = np.where((tick % SIXTEENTH == 0)[:, None, None], straight, BREAKS * straight)
+        table[kind] = GOES_ON * group[:, None] + (1 - GOES_ON) * leaves
+    return table
+
+
+class PieceRhythm:
+    """The rhythm of the piece so far: two tables of gaps that decay, each mixed into the prior.
+
+    The first table knows the place in the beat, the second the place and the two gaps before it. A table's share in
+    the prior rises with the number of onsets that its row has seen. The rows are kept multiplied by their share.
+    """
+
+    def __init__(self, beat: int) -> None:
+        """`beat` is the felt beat in ticks."""
+        self._beat = beat
+        self._place = _Rows(beat, PLACE_SHARE, PLACE_HALF, PLACE_DECAY)
+        self._gaps = _Rows(beat * GAP_CLASSES**2, GAPS_SHARE, GAPS_HALF, GAPS_DECAY)
+
+    def mixed(self, prior: Floats, before: Ints, parent: Ints, ahead: Ints) -> Floats:
+        """The `prior` [m] of an onset `ahead` ticks after the last, mixed with the piece's own rhythm.
+
+        `before` [3, n] has the place of the last onset and the two gaps before it, of each hypothesis; `parent` [m] is
+        the hypothesis.
+        """
+        place = before[0] % self._beat
+        gaps = GAP_CLASS.take(before[1:])
+        row = (place * GAP_CLASSES + gaps[0]) * GAP_CLASSES + gaps[1]
+        return self._gaps.mixed(self._place.mixed(prior, place, parent, ahead), row, parent, ahead)
+
+    def all_mixed(self, prior: Floats, tick: int, gaps: tuple[int, int]) -> Floats:
+        """The same for one place and all distances [FARTHEST]."""
+        place, row = self._row(tick, gaps)
+        prior = self._place.left[place] * prior + self._place.mix[place]
+        return np.asarray(self._gaps.left[row] * prior + self._gaps.mix[row])
+
+    def learn(self, tick: int, gaps: tuple[int, int], ahead: int) -> None:
+        """An onset came `ahead` ticks after `tick`; `gaps` are the two gaps before, the later first."""
+        place, row = self._row(tick, gaps)
+        self._place.learn(place, ahead)
+        self._gaps.learn(row, ahead)
+
+    def _row(self, tick: int, gaps: tuple[int, int]) -> tuple[int, int]:
+        place = tick % self._beat
+        return place, (place * GAP_CLASSES + int(GAP_CLASS[gaps[0]])) * GAP_CLASSES + int(GAP_CLASS[gaps[1]])
+
+
+class _Rows:
+    """A table of gaps [row, gap in ticks less 1], each row multiplied by its share in the prior."""
+
+    def __init__(self, rows: int, share: float, half: float, decay: float) -> None:
+        self._share, self._half, self._decay = share, half, decay
+        self._seen = [0.0] * rows
+        self.left = np.ones(rows)
+        """The share that is left to the prior."""
+        self.mix = np.zeros((rows, FARTHEST))
+
+    def mixed(self, prior: Floats, row: Ints, parent: Ints, ahead: Ints) -> Floats:
+        """`prior` [m] mixed with the rows of the hypotheses [n]."""
+        prior = prior * self.left.take(row).take(parent)
+        prior += self.mix.take((row * FARTHEST - 1).take(parent) + ahead)
+        return prior
+
+    def learn(self, row: int, ahead: int) -> None:
+        """Count a gap of so many ticks."""
+        before = self._seen[row]
+        seen = self._seen[row] = before * self._decay + 1
+        self.mix[row] *= self._decay * (before + self._half) / (seen + self._half)
+        self.mix[row, ahead - 1] += self._share / (seen + self._half)
+        self.left[row] = 1 - self._share * seen / (seen + self._half)
+
+
+def _group(target: Ints, ahead: Ints, unit: int) -> Floats:
+    """Probability of each distance [tick, ahead] inside a group of notes of `unit` ticks."""
+    number = ahead // unit
+    weight = np.where(ahead % unit == 0, UNIT_SHARE * (1 - UNIT_SHARE) ** (np.minimum(number, 9) - 1.0), 0.0)
+    return np.asarray(weight * (target % unit == 0))
+
+
+def _straight(bar: int, rhythm: Rhythm) -> Floats:
+    """Table of the sixteenths [tick, previous class, ahead]; a tick between two takes the row of the earlier."""
+    out = np.zeros((bar, PREVIOUS_CLASSES, FARTHEST))
+    blind = (rhythm.next * rhythm.onset[:, None, None]).sum(axis=0) / rhythm.onset.sum()
+    table = 0.9 * rhythm.next + 0.1 * blind
+    metrical = rhythm.onset / rhythm.onset.mean()
+    for tick in range(bar):
+        step = tick // SIXTEENTH
+        for ahead in range(1, FARTHEST // SIXTEENTH + 1):
+            distance = (step + ahead) * SIXTEENTH - tick
+            if not 1 <= distance <= FARTHEST:
+                continue
+            if ahead < NEXT_CLASSES:
+                out[tick, :, distance - 1] = table[step, :, ahead - 1]
+            else:
+                place = float(metrical[(step + ahead) % len(metrical)])
+                out[tick, :, distance - 1] = (
+                    table[step, :, -1] * (1 - BEYOND) * BEYOND ** (ahead - NEXT_CLASSES) * place
+                )
+    return out
