@@ -132,7 +132,7 @@ train: setup ## fits both models from DATA=… (half a day on two cores; can be 
 export: setup ## converts both fits to int8, checks them in both runtimes, writes the bundle
 	$(BIN)/python -m export --transcriber .cache/fits/transcriber --accompanist .cache/fits/accompanist --out device/bundles/default
 
-listen: setup ## writes out/listen/index.html: left hands to listen to, with piano rolls and figures [INPUTS="my.mid recorded-run/"]
+listen: setup ## writes out/listen/index.html: left hands to listen to, with piano rolls and figures, and blind.html: a blind test [INPUTS="my.mid recorded-run/"]
 	$(BIN)/python -m training listen $(INPUTS)
 
 evaluate: setup peers ## measures the shipped .tflite files and Basic Pitch

@@ -172,11 +172,11 @@ def confusion(cases: list[Case]) -> str:
     return f"<table>{head}{rows}</table>"
 
 
-def page(title: str, parts: list[tuple[str, str]]) -> str:
-    """Return an HTML page. Each part is (heading, content in HTML)."""
+def page(title: str, parts: list[tuple[str, str]], style: str = "") -> str:
+    """Return an HTML page. Each part is (heading, content in HTML). `style` is added to the page's own style sheet."""
     body = "".join(f"<h2>{escape(head)}</h2>{content}" for head, content in parts)
-    head = f'<!doctype html><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
-    return f"{head}<h1>{escape(title)}</h1>{body}"
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}{style}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{escape(title)}</h1>{body}</body></html>'
 
 
 @click.command()

@@ -1,7 +1,8 @@
 """`python -m training listen` writes a page on which left hands can be heard and compared with the true one.
 
-The page shows a piano roll and a table of figures for each left hand. It takes three kinds of input: held-out pieces
-of the corpora, your own recordings or MIDI files, and the folders that `lefthand run --record` writes.
+The page shows piano rolls and a table of figures for each left hand. It takes three kinds of input: held-out pieces
+of the corpora, your own recordings or MIDI files, and the folders that `lefthand run --record` writes. From the
+held-out pieces it also makes a blind test: see `training.playing_figures.blind_test`.
 """
 
 from __future__ import annotations
@@ -9,81 +10,38 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
 import click
 import numpy as np
-import soundfile
 
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
-from device.events import Hand, Note, Send
+from device.events import Note, Send
 from device.files.midi_file import events, notes_of
-from device.files.mix import write_mix
 from device.files.performance import Performance
 from device.files.piano_roll import DPI, draw
 from device.recording.capture import KEYS, SOUND
 from training.accompanist.data import seconds_of
-from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
+from training.corpora.pieces import HandLabel, load_pieces
 from training.hearing_figures.report import page
+from training.playing_figures.blind_test import KEY, PAGE, Pair, by_chance, pair_of, score, write_blind_test
 from training.playing_figures.by_ear import Ear
-from training.playing_figures.measure import (
-    BY_MIDI,
-    SCORE_TEMPO,
-    play,
-    right_hand_of,
-    song_rolls,
-)
+from training.playing_figures.held_out import BY_KEYS, HeldOut, excerpt, held_out, write_ogg
+from training.playing_figures.measure import SCORE_TEMPO, song_rolls
 from training.playing_figures.panel import STEPS_PER_QUARTER, panel
+from training.playing_figures.roll_picture import STYLE, NamedHand, side_by_side
 
 SHOWN = ("pcs", "pcs_other", "clash", "coupling", "ur", "changes", "density", "agreement")
 """The figures of the panel that the page shows."""
-PLAIN_VELOCITY: dict[Hand, int] = {"left": 58, "right": 78}
-"""MIDI velocity of each hand's notes for which the corpus gives none (0)."""
 CORPORA = ("pop909", "lieder")
-
-
-def excerpt(notes: Sequence[Note], begin_s: float, until_s: float) -> list[Note]:
-    """The notes that begin from `begin_s` to `until_s`, in seconds from `begin_s`. No note ends after `until_s`."""
-    return [
-        replace(
-            note,
-            onset_s=note.onset_s - begin_s,
-            offset_s=min(note.offset_s or until_s, until_s) - begin_s,
-            decided_s=note.onset_s - begin_s,
-        )
-        for note in notes
-        if begin_s <= note.onset_s < until_s
-    ]
-
-
-def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
-    """Notes of the corpus as notes of the device, with times in seconds."""
-    onset = seconds_of(piece, notes["onset"].astype(np.float64), SCORE_TEMPO)
-    offset = seconds_of(piece, notes["onset"].astype(np.float64) + notes["duration"], SCORE_TEMPO)
-    return [
-        Note(float(on), float(off), int(pitch), int(velocity) or PLAIN_VELOCITY[hand], 1.0, float(on), hand)
-        for on, off, pitch, velocity in zip(onset, offset, notes["pitch"], notes["velocity"], strict=True)
-    ]
 
 
 def sounding(right: Sequence[Note], left: Sequence[Note], path: Path, title: str) -> str:
     """Write both hands as sound and as a piano roll to `path`, and return the HTML that shows them."""
-    whole = path.with_suffix(".wav")
-    write_mix(whole, None, right, left)
-    # in blocks of a second, because libsndfile's Vorbis encoder overflows its stack on a long piece in one call
-    with (
-        soundfile.SoundFile(whole) as both,
-        soundfile.SoundFile(
-            path.with_suffix(".ogg"), "w", both.samplerate, both.channels, format="OGG", subtype="VORBIS"
-        ) as file,
-    ):
-        for block in both.blocks(both.samplerate):
-            file.write(block)
-    whole.unlink()
+    write_ogg(right, left, path.with_suffix(".ogg"))
     sends: list[Send] = [
         send
         for note in left
@@ -111,33 +69,43 @@ def table(rows: dict[str, dict[str, float]]) -> str:
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
-def held_out(piece: Piece, bundle: Bundle, ear: Ear | None, folder: Path, seconds: float) -> str:
-    """The HTML of one held-out piece: the sound and roll of each left hand, and the panel of the whole piece.
+def shown(held: HeldOut, folder: Path, seconds: float) -> str:
+    """Return the HTML of one held-out piece, and write its sounds and pictures into `folder`.
 
-    The hands are none (the right hand alone), the true one, ours by MIDI, and ours by ear if `ear` is given.
+    It has the panel of the whole piece, our hand by MIDI beside the true one as piano rolls, and for each left hand the
+    sound and the roll of the first `seconds` seconds. The left hands are none, the true one, and ours.
     """
-    net, gap = bundle.accompanist(), float(bundle.manifest.accompanist["gap_steps"])
-    right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
-    begin_s = float(seconds_of(piece, right["onset"][:1].astype(np.float64), SCORE_TEMPO)[0])
+    piece = held.piece
+    begin_s = min((note.onset_s for note in held.right), default=0.0)
     until_s = begin_s + seconds
-    melody = excerpt(in_seconds(piece, right, "right"), begin_s, until_s)
     hands: dict[str, list[Note]] = {
         "right hand alone": [],
-        "true left hand": excerpt(in_seconds(piece, true, "left"), begin_s, until_s),
+        "true left hand": excerpt(held.true, begin_s, until_s),
     }
     rows: dict[str, dict[str, float]] = {}
-    for name, listen in (("ours by MIDI", BY_MIDI), ("ours by ear", ear)):
-        if listen is None:
-            continue
-        played = play(piece, right, net, listen, gap)
+    pictures = []
+    for name, played in held.ours.items():
         hands[name] = excerpt(notes_of(played.sends), begin_s, until_s)
-        roll, ours, truth, positions, bar = song_rolls(piece, played.notes)
-        rows.setdefault("true left hand", panel(roll, truth, truth, positions, bar, STEPS_PER_QUARTER))
-        rows[name] = panel(roll, ours, truth, positions, bar, STEPS_PER_QUARTER)
-    parts = [table(rows)]
+        right, ours, truth, positions, bar = song_rolls(piece, played.notes)
+        rows.setdefault("true left hand", panel(right, truth, truth, positions, bar, STEPS_PER_QUARTER))
+        rows[name] = panel(right, ours, truth, positions, bar, STEPS_PER_QUARTER)
+        if name == BY_KEYS:
+            both = [NamedHand(name, ours), NamedHand("true left hand", truth)]
+            lines = [int(step) for step in np.flatnonzero(positions == 0)]
+            pictures.append(
+                side_by_side(
+                    right,
+                    both,
+                    lines,
+                    lambda steps: seconds_of(piece, steps / STEPS_PER_QUARTER, SCORE_TEMPO) - begin_s,
+                    seconds,
+                )
+            )
+    parts = [table(rows), *pictures]
     for name, left in hands.items():
         path = folder / f"{piece.corpus}-{piece.name}-{name.replace(' ', '-')}"
-        parts.append(f"<h3>{name}</h3>{sounding(melody, left, path, f'{piece.name}: {name}')}")
+        sound = sounding(excerpt(held.right, begin_s, until_s), left, path, f"{piece.name}: {name}")
+        parts.append(f"<h3>{name}</h3>{sound}")
     return "".join(parts)
 
 
@@ -171,21 +139,46 @@ def own(source: Path, number: int, folder: Path, bundle: Path) -> str:
 @click.option("--pieces", default=3, show_default=True, help="Number of held-out pieces of each corpus.")
 @click.option("--seconds", default=45.0, show_default=True, help="Seconds of each piece that can be heard.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/listen"), show_default=True)
-def listen(inputs: tuple[Path, ...], folder: Path, cache: Path, pieces: int, seconds: float, out: Path) -> None:
-    """Write a page to listen to left hands.
+@click.option("--seed", default=0, show_default=True, help="Seed of the excerpts and of the order in the blind test.")
+@click.option(
+    "--answers", type=click.Path(path_type=Path, exists=True), help="Only count the right answers of this file."
+)
+def listen(
+    inputs: tuple[Path, ...],
+    folder: Path,
+    cache: Path,
+    pieces: int,
+    seconds: float,
+    out: Path,
+    seed: int,
+    answers: Path | None,
+) -> None:
+    """Write a page to listen to left hands, and a blind test.
 
-    The page holds held-out pieces and INPUTS of your own: .wav, .flac or .mid files, or folders of recorded runs.
+    The page holds held-out pieces and INPUTS of your own: .wav, .flac or .mid files, or folders of recorded runs. The
+    blind test asks which of two left hands is the pianist's; --answers counts the right answers of its file.
     """
+    if answers is not None:
+        right, questions = score(out / KEY, answers)
+        chance = by_chance(right, questions)
+        click.echo(f"{right} of {questions} right. Guessing gives as many or more with a probability of {chance:.2f}.")
+        return
     bundle = Bundle.open(folder)
     out.mkdir(parents=True, exist_ok=True)
     parts = [(str(source), own(source, i, out, folder)) for i, source in enumerate(inputs)]
     ear = Ear(bundle, cache) if (cache / "banks").is_dir() else None
+    pairs: list[Pair] = []
     for corpus in CORPORA:
         found = [p for p in load_pieces(cache, corpus, "test") if p.primary and len(p.of(HandLabel.LEFT))]
         for i in np.unique(np.linspace(0, len(found) - 1, min(pieces, len(found))).astype(int)):
-            parts.append((f"{corpus} {found[i].name}", held_out(found[i], bundle, ear, out, seconds)))
+            held = held_out(found[i], bundle, ear)
+            parts.append((held.name, shown(held, out, seconds)))
+            pairs += [] if (pair := pair_of(held, seed + len(pairs))) is None else [pair]
     if not parts:
         raise UserError(f"There are no held-out pieces in {cache}: run `python -m training prepare`, or name INPUTS.")
+    if pairs:
+        click.echo(f"{write_blind_test(pairs, out, seed)}")
+        parts.insert(0, ("Blind test", f'<p><a href="{PAGE}">Can you tell the pianist from the box?</a></p>'))
     index = out / "index.html"
-    index.write_text(page("Left hands to listen to", parts), encoding="utf-8")
+    index.write_text(page("Left hands to listen to", parts, STYLE), encoding="utf-8")
     click.echo(f"{index}")

@@ -34,6 +34,19 @@ def lengths_of(hand: Roll) -> list[tuple[int, int, int]]:
     return found
 
 
+def harsh_and_short(right: Roll, hand: Roll) -> list[tuple[int, int]]:
+    """Return (step, MIDI pitch) of the harsh strikes whose key is released within `SHORT_STEPS` sixteenths.
+
+    A strike is harsh if its `CONSONANCE` with the melody's highest key is below 0.
+    """
+    top = right.top
+    return [
+        (step, key)
+        for step, key, length in lengths_of(hand)
+        if length <= SHORT_STEPS and top[step] >= 0 and CONSONANCE[(top[step] - key) % 12] < 0
+    ]
+
+
 @dataclass(frozen=True)
 class ChordsByBeat:
     """The chords of a left hand on the beats in which it and the true hands sound.

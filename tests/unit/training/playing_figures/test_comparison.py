@@ -10,36 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from device.settings.choices import Style
+from device.settings.choices import Steering, Style
+from tests.unit.helpers.pieces import piece
 from training.corpora.pieces import HandLabel, Piece, as_notes, save_piece
 from training.evaluate import evaluate
 from training.playing_figures.compared_hands import ROWS
 from training.playing_figures.comparison import compare, markdown
 from training.playing_figures.measure import Performed, play, positions_of, right_hand_of
-
-BARS = 24
-NAMES = ("first", "second", "third")
-
-
-def piece(seed: int) -> Piece:
-    """A melody of random keys in C over a waltz-like left hand in 4/4 that strikes C and F by turns."""
-    rng = np.random.default_rng(seed)
-    rows = [(float(q), 1.0, int(rng.choice([72, 74, 76, 77, 79])), HandLabel.RIGHT) for q in range(4 * BARS)]
-    for bar in range(BARS):
-        root = (48, 53)[bar % 2]
-        rows.append((4.0 * bar, 1.0, root - 12, HandLabel.LEFT))
-        rows += [(4.0 * bar + q, 0.5, root + up, HandLabel.LEFT) for q in (1, 2, 3) for up in (4, 7)]
-    onset, duration, pitch, hand = zip(*rows, strict=True)
-    return Piece(
-        name=NAMES[seed],
-        corpus="lieder",
-        group=NAMES[seed],
-        work=NAMES[seed],
-        split="valid",
-        notes=as_notes(onset, duration, pitch, 0, hand),
-        meters=[(0.0, 4, 4)],
-        downbeats=4.0 * np.arange(BARS),
-    )
 
 
 class PlainNet:
@@ -60,8 +37,6 @@ class PlainNet:
 
 
 def played(piece: Piece, style: Style) -> Performed:
-    from device.settings.choices import Steering
-
     return play(piece, right_hand_of(piece), PlainNet(), steering=Steering(style))
 
 
