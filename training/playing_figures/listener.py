@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from training.playing_figures.melody_features import features_with_melody
 from training.playing_figures.panel import STEPS_PER_QUARTER, TRIADS, Roll, fold
 
 WINDOW_BARS = 4
@@ -40,7 +41,18 @@ def features(right: Roll, hand: Roll, begin: int, bar: int) -> dict[str, float]:
         **_lengths(hand, begin, on),
         **_line(on, low, high, bar),
         **_harmony(right.sounding[begin:end], sounding, bar),
+        "rhythm of 4 before": _four_bars_before(hand, begin, bar),
+        **features_with_melody(right, hand, begin, end, bar),
     }
+
+
+def _four_bars_before(hand: Roll, begin: int, bar: int) -> float:
+    """Return how alike the window's bars and those four bars before are in rhythm, as F1; NaN at the beginning."""
+    before = begin - WINDOW_BARS * bar
+    if before < 0:
+        return float("nan")
+    on = hand.struck[before : begin + WINDOW_BARS * bar].any(axis=1).reshape(2, WINDOW_BARS, bar)
+    return float(np.mean([_f1(a, b) for a, b in zip(on[0], on[1], strict=True)]))
 
 
 def _rhythm(on: Ints, bar: int) -> dict[str, float]:
