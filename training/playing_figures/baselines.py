@@ -1,4 +1,4 @@
-"""Left hands to compare ours with: the true one, the true one moved in time, a held tonic chord, a chord rule."""
+"""Makes left hands to compare ours with: the true one moved in time, a held tonic chord, chords by rule."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 
 
 
 def truth(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """The left hand as it was played."""
+    """Return the true left hand."""
     return true
 
 
 def rolled(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """The true left hand, played 8.5 bars late."""
+    """Return the true left hand, played `ROLL_BARS` (8.5) bars late."""
     return true.rolled(int(ROLL_BARS * bar))
 
 
 def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """The tonic triad of the whole melody's key: it is struck once and held to the end."""
+    """Return a hand that strikes the tonic triad of the whole melody's key once and holds it to the end."""
     durations = right.pitch_classes.sum(axis=0).astype(np.float64)
     fits = [np.corrcoef(np.roll(p, k), durations)[0, 1] for p in (MAJOR_PROFILE, MINOR_PROFILE) for k in range(12)]
     sounding = np.zeros_like(right.sounding)
@@ -44,9 +44,9 @@ def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
 
 
 def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """A left hand that strikes one triad on each beat.
+    """Return a left hand that strikes one triad on each beat.
 
-    The triad is the one that fits the melody best. The melody counts up to this beat, by the durations of its pitch
+    It is the triad that fits the melody best. The melody counts up to this beat, by the durations of its pitch
     classes. Older durations weigh less: see `DECAY_BEATS`.
     """
     steps = len(right.sounding)
@@ -74,7 +74,7 @@ def melody_before(right: Roll, steps_per_beat: int) -> npt.NDArray[np.float64]:
 
 
 def machine_oom_pah(right: Roll, positions: npt.NDArray[np.int64], bar: int, steps_per_beat: int) -> Roll:
-    """A machine's accompaniment: bass and chords in turn on the beats, on the chords of the causal chord rule.
+    """Return a machine's accompaniment: bass and chords in turn on the beats, on the chords of the causal rule.
 
     A chord is chosen at each half bar (at each bar if it has no half on a beat) and kept unless another one fits better
     by `LEAD`. The root is struck on the bar line, the fifth on the half bar, and the upper chord on the other beats.

@@ -1,4 +1,4 @@
-"""A page that plays our hand and the pianist's in random order and asks which one is the pianist's.
+"""Makes a page that plays our hand and the pianist's in random order and asks which one is the pianist's.
 
 The answers are a file to download. The key lies in a file of its own beside the page.
 """

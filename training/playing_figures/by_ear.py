@@ -28,14 +28,14 @@ TAIL_S = 2.0
 
 
 class Ear:
-    """The transcriber of `bundle` hears the held-out piano. Raises UserError if `cache` does not hold that piano."""
+    """Lets the transcriber of `bundle` hear the held-out piano. Raises UserError if `cache` holds no such piano."""
 
     def __init__(self, bundle: Bundle, cache: Path, place: Place = "room") -> None:
         self._bundle, self._place = bundle, place
         self._bank: Bank = load_bank(cache, HELD_OUT, "evaluate")
 
     def sound(self, piece: Piece, right: Notes, tempo: float) -> Samples:
-        """The sound of the right hand: float32 [samples] at `training.hearing_figures.takes.RATE` Hz."""
+        """Return the sound of the right hand, float32 [samples] at `training.hearing_figures.takes.RATE` Hz."""
         onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
         offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
         notes = [
@@ -47,7 +47,7 @@ class Ear:
         return audio if self._place == "clean" else in_room(audio, room_response(0.5, 3.0, rng))
 
     def __call__(self, piece: Piece, right: Notes, tempo: float) -> list[Note | NoteEnded]:
-        """The notes heard, in the order in which they were decided. A score is played at `tempo` quarters a minute."""
+        """Return the notes heard, in the order of decision. A score is played at `tempo` quarters a minute."""
         hearing = hearing_of(self._bundle)
         hops = Hops(RATE, hearing.spec.sample_rate, hearing.spec.hop)
         heard: list[Note | NoteEnded] = []

@@ -82,7 +82,7 @@ class ClockInput:
 def played(
     right: Notes, meter: Meter, first_quarter: float, way: Way, rng: np.random.Generator, timing_s: float
 ) -> ClockInput:
-    """A right hand from the bar at `first_quarter` on. The count-in comes before it, on one key.
+    """Return a right hand from the bar at `first_quarter` on. The count-in comes before it, on one key.
 
     `timing_s` is the standard deviation of the onsets in seconds.
     """
@@ -108,7 +108,7 @@ def played(
 
 
 def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
-    """The beats that the clock predicts, each planned one step ahead."""
+    """Return the beats that the clock predicts. Each is planned one step ahead."""
     beats: list[Step] = []
     events = iter(zip(music.onset_s, music.pitch, strict=True))
     event = next(events, None)
@@ -124,7 +124,7 @@ def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
 
 
 def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, float]:
-    """Three figures: `f`, `bar` and `lock`; empty if fewer than two true beats are judged.
+    """Return three figures: `f`, `bar` and `lock`; nothing if fewer than two true beats are judged.
 
     `f` is the F-measure of the beats. `bar` is the share of the beats found that have the right place in the bar.
     `lock` is the mean of how sure the clock is of the beat, from 0 (lost) to 1 (sure).
@@ -146,7 +146,7 @@ def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, floa
 
 
 def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
-    """The longest part in one metre: its start and end in quarters, and its metre. It starts with a bar."""
+    """Return start and end, in quarters, of the longest part in one metre, and the metre. It starts with a bar."""
     end = float((piece.notes["onset"] + piece.notes["duration"]).max())
     changes = [(float(q), meter_at(piece, float(q))) for q in piece.downbeats]
     parts = [(q, m) for i, (q, m) in enumerate(changes) if i == 0 or m != changes[i - 1][1]]
@@ -159,7 +159,7 @@ def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
 
 
 def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[ClockInput, Meter] | None:
-    """The piece's right hand played in `way`, and its metre.
+    """Return the piece's right hand as it is played in `way`, and its metre.
 
     None if the part is too short, if the clock does not know its metre, or if the piece has no bars.
     """

@@ -1,4 +1,4 @@
-"""The left hands of the comparison: the true one, cheats, machines, ours in every style, and mixtures of them."""
+"""Makes the left hands of the comparison: the true one, cheats, machines, ours in every style, and mixtures."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _played(judged: JudgedPiece, performed: Performed) -> ComparedHand:
 
 
 def _compared(judged: JudgedPiece, roll: Roll) -> ComparedHand:
-    """A hand on the grid, with the faults of its notes at the piece's tempo."""
+    """Return a hand on the grid with its faults at the piece's tempo."""
     notes = lengths_of(roll)
     if not notes:
         return ComparedHand(roll, True)

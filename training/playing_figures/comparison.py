@@ -144,7 +144,7 @@ class RowOfPieces:
         return {name: _mean(values) for name, values in found.items()}
 
     def _sides(self, lot: np.random.Generator | None) -> tuple[list[Windows], list[Windows]]:
-        """The windows of this hand and of the true one; with `lot`, of two halves of each piece's true hand."""
+        """Return the windows of this hand and of the true one; with `lot`, those of two halves of each true hand."""
         ours: list[Windows] = []
         true: list[Windows] = []
         for own, theirs in zip(self.windows, self.true_windows, strict=True):
@@ -162,7 +162,7 @@ class RowOfPieces:
 def _labelled(
     sides: tuple[list[Windows], list[Windows]],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64], list[tuple[int, int, int]]]:
-    """Features [n, features], labels [n] (1: the second side), pieces [n], and (piece, first step, label) of each."""
+    """Return features [n, features], labels [n] (1: the second side), pieces [n], and (piece, step, label) of each."""
     seen = [
         (piece, begin, label) for label, side in enumerate(sides) for piece, own in enumerate(side) for begin in own
     ]
@@ -238,7 +238,7 @@ def show(corpus: str, pieces: Sequence[Piece], table: dict[str, dict[str, float]
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The mean of the numbers among `values`; NaN if there is none."""
+    """Return the mean of the numbers among `values`; NaN if there is none."""
     numbers = [value for value in values if not np.isnan(value)]
     return float(np.mean(numbers)) if numbers else float("nan")
 

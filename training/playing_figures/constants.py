@@ -32,7 +32,7 @@ def modules_of(owners: Sequence[str]) -> list[ModuleType]:
 
 
 def numbers_of(module: ModuleType) -> dict[str, float]:
-    """The module's upper-case numbers by name."""
+    """Return the module's upper-case numbers by name."""
     return {
         name: value
         for name, value in vars(module).items()
@@ -41,7 +41,7 @@ def numbers_of(module: ModuleType) -> dict[str, float]:
 
 
 def places_of(name: str, modules: Sequence[ModuleType]) -> list[ModuleType]:
-    """The modules in which `name` is a number: those that define the constant, and those that import it.
+    """Return the modules in which `name` is a number: those that define the constant, and those that import it.
 
     `NAME` must have the same value in all of `modules`, or else it is more than one constant. `file.NAME` takes the
     value in the module with that file name, and stands for every module where the constant has this value. Raises
@@ -60,7 +60,7 @@ def places_of(name: str, modules: Sequence[ModuleType]) -> list[ModuleType]:
 
 
 def parse(change: str) -> tuple[str, float]:
-    """Name and value of `NAME=VALUE`; raises UserError if VALUE is not a number."""
+    """Return name and value of `NAME=VALUE`. Raises UserError if VALUE is not a number."""
     name, _, value = change.partition("=")
     try:
         return name, float(value)

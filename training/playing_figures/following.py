@@ -1,4 +1,4 @@
-"""How the clock follows people: its beats on real performances, beside causal and offline peers.
+"""Measures how the clock follows people: its beats on real performances, beside causal and offline peers.
 
 A folder of performances has for each ID: `ID.json`, `ID.rh.mid`, `ID.beats.csv`, and for the count-in and each dose of
 rubato (`flat` none, `r25` a quarter, `r50` half) `ID.ci.rh.mid`, `ID.DOSE.ci.rh.mid`, `ID.DOSE.beats.csv`. Only beats
@@ -47,7 +47,7 @@ WAYS = ("count-in", "no count-in", *DOSES)
 
 @dataclass(frozen=True)
 class Performed:
-    """One performance: in each way the right-hand notes (onset, pitch), and the true beats in their times."""
+    """A performance. For each way it has the right-hand notes (onset in seconds, MIDI pitch) and the true beats."""
 
     name: str
     meter: Meter
@@ -59,14 +59,14 @@ class Performed:
 
 @dataclass(frozen=True)
 class Told:
-    """Beats told in time, and the `lock` of each."""
+    """The times in seconds of beats that were given before they sounded, and the `lock` of each."""
 
     time_s: Array
     lock: Array
 
 
 def load_performances(folder: Path) -> list[Performed]:
-    """All performances of a folder, by name. Raises UserError if there is none."""
+    """Return all performances of a folder, by name. Raises UserError if there is none."""
     found = [_read(folder, path.name.removesuffix(".json")) for path in sorted(folder.glob("*.json"))]
     if not found:
         raise UserError(f"No performances in {folder}: give the folder that holds ID.json and ID.rh.mid.")
@@ -100,7 +100,7 @@ def _notes(path: Path) -> list[tuple[float, int]]:
 
 
 def followed(piece: Performed, way: str) -> Told:
-    """The beats that the clock gives in time when it gets the notes hop by hop, as from a MIDI port."""
+    """Return the beats that the clock gives in time. It gets the notes hop by hop, as from a MIDI port."""
     clock = FollowClock(piece.meter, 0 if way == "no count-in" else COUNT_IN)
     notes, beats = list(piece.notes[way]), []
     for hop in range(int((notes[-1][0] + 3.0) / HOP_S)):
@@ -116,13 +116,16 @@ def followed(piece: Performed, way: str) -> Told:
 
 
 def constant(piece: Performed) -> Array:
-    """Causal peer: the tempo of the taps for ever."""
+    """Return the beats of a causal peer that keeps the tempo of the taps."""
     tap_s = float(np.diff(piece.taps).mean())
     return np.asarray(piece.taps[-1] + tap_s * np.arange(1, int(piece.beats["count-in"][-1] / tap_s) + 2))
 
 
 def corrected(piece: Performed) -> Array:
-    """Causal peer: phase and period correction by .35 and .12 of each error within a quarter of a beat."""
+    """Return the beats of a causal peer that corrects its phase and its period.
+
+    It adds .35 and .12 of the error of each onset that lies within a quarter of a beat of a beat.
+    """
     onsets = _onsets(piece.notes["count-in"])
     beat_s, told, k = float(np.diff(piece.taps).mean()), [], 0
     next_s = piece.taps[-1] + beat_s
@@ -139,13 +142,13 @@ def corrected(piece: Performed) -> Array:
 
 
 def last_interval(piece: Performed) -> Array:
-    """Cheat: it is told every true beat once it is past, and predicts the last true interval again."""
+    """Return the beats of a cheat. It knows every past true beat, and predicts the last true interval again."""
     b = piece.beats["count-in"]
     return np.concatenate([b[:2], 2 * b[1:-1] - b[:-2]])
 
 
 def librosa_told(piece: Performed) -> Array:
-    """Offline peer: librosa's dynamic programming over all onsets, told the tempo of the taps."""
+    """Return the beats of an offline peer: librosa's dynamic programming over all onsets, given the taps' tempo."""
     import librosa
 
     rate, hop = 22050, 256
@@ -168,13 +171,13 @@ PEERS: dict[str, Callable[[Performed], Array]] = {
 
 
 def _onsets(notes: Sequence[tuple[float, int]]) -> Array:
-    """Onsets, a chord's first note for the chord."""
+    """Return the onsets in seconds. The first note of a chord stands for the chord."""
     times = np.array([onset_s for onset_s, _ in notes])
     return times[np.diff(times, prepend=-np.inf) > CHORD_S]
 
 
 def held(true: Array, told: Array) -> Bools:
-    """Whether each true beat is held; see the module."""
+    """Return whether each true beat is held, [beats]. The module's docstring says when it is."""
     gaps = np.diff(true)
     around = np.concatenate([gaps[:1], (gaps[:-1] + gaps[1:]) / 2, gaps[-1:]])
     low = true - np.minimum(np.diff(true, prepend=true[0] - around[0]), 1.2 * around) / 2
@@ -187,7 +190,7 @@ def held(true: Array, told: Array) -> Bools:
 
 
 def losses(on: Bools) -> list[int | None]:
-    """Of each loss, the beats until it ended; None: it never did."""
+    """Return the number of beats until each loss ended; None for a loss that never ended."""
     found: list[int | None] = []
     i = 0
     while i < len(on) - 1:
@@ -224,7 +227,7 @@ def scored(true: Array, told: Told, from_s: float) -> dict[str, Any]:
 
 
 def summed(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Means over pieces; losses and lock over all beats."""
+    """Return the means over pieces. Losses and lock are taken over the beats of all pieces together."""
     lost = [beats for row in rows for beats in row["losses"]]
     back = [beats for beats in lost if beats is not None]
     out = {name: float(np.mean([row[name] for row in rows])) for name in ("F70", "CMLt", "held")}
@@ -272,5 +275,5 @@ def evaluate_following(folder: Path, limit: int | None) -> dict[str, dict[str, f
 
 
 def _shift(piece: Performed, way: str) -> float:
-    """Seconds that the music of a way begins later than without a count-in."""
+    """Return by how many seconds the music of a way begins later than without a count-in."""
     return float(piece.beats[way][0] - piece.beats["no count-in"][0])

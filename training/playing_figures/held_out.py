@@ -1,4 +1,4 @@
-"""Held-out pieces with the left hands that are played to them, and excerpts of them as sound."""
+"""Plays our left hand to held-out pieces, and writes excerpts of both hands as sound."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ BY_KEYS = "ours by MIDI"
 
 
 def excerpt(notes: Sequence[Note], begin_s: float, until_s: float) -> list[Note]:
-    """The notes that begin from `begin_s` to `until_s`, in seconds from `begin_s`. No note ends after `until_s`."""
+    """Return the notes that begin between `begin_s` and `until_s`, in seconds from `begin_s`.
+
+    A note that is still down at `until_s` ends there.
+    """
     return [
         replace(
             note,
@@ -38,7 +41,7 @@ def excerpt(notes: Sequence[Note], begin_s: float, until_s: float) -> list[Note]
 
 
 def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
-    """Notes of the corpus as notes of the device, with times in seconds."""
+    """Return notes of the corpus as notes of the device, with times in seconds."""
     onset = seconds_of(piece, notes["onset"].astype(np.float64), SCORE_TEMPO)
     offset = seconds_of(piece, notes["onset"].astype(np.float64) + notes["duration"], SCORE_TEMPO)
     return [
@@ -63,7 +66,7 @@ def write_ogg(right: Sequence[Note], left: Sequence[Note], path: Path) -> None:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A held-out piece with the left hands that were played to it, whole. All notes are in seconds of the piece."""
+    """A held-out piece and the left hands that were played to it, in seconds from the piece's start."""
 
     piece: Piece
     right: list[Note]

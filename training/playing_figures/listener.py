@@ -1,6 +1,7 @@
-"""How far a left hand is from the true one, as one who listens would tell: features of windows of four bars.
+"""Measures how far a left hand is from the true one, by features of windows of four bars that a listener would hear.
 
-The distance is the mean over the features of |ours - true| / s.d. over pieces, each at most 3 (Cohen's d).
+The features describe rhythm, repetition, keys, lengths, line and chords. The distance is the mean over the features of
+|ours - true| / standard deviation over pieces (Cohen's d), each at most `MOST`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from training.playing_figures.panel import STEPS_PER_QUARTER, TRIADS, Roll, fold
 
 WINDOW_BARS = 4
 LISTEN_BARS = 2
-"""Bars at the beginning that are not judged: the box listens first."""
+"""Bars at the beginning that are not judged, because the box listens first."""
 MOST = 3.0
-"""No feature counts for more than so many standard deviations."""
+"""No feature counts for more than so many standard deviations, so that one feature does not decide alone."""
 FEWEST_STRIKES = 2
+"""A window with fewer strikes is not judged: most features have no value in it."""
 LONG_STEPS = 32
+"""Sixteenths. A note that is longer counts as so long."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,7 +31,7 @@ _CENTRED = TRIADS - TRIADS.mean(axis=1, keepdims=True)
 
 
 def features(right: Roll, hand: Roll, begin: int, bar: int) -> dict[str, float]:
-    """The features of the window of `WINDOW_BARS` bars of `bar` steps from step `begin`."""
+    """Return the features, by name, of the window of `WINDOW_BARS` bars of `bar` steps from step `begin`."""
     end = begin + WINDOW_BARS * bar
     struck, sounding = hand.struck[begin:end], hand.sounding[begin:end]
     on = np.flatnonzero(struck.any(axis=1))
@@ -96,7 +99,10 @@ def _again(struck: npt.NDArray[np.bool_], bar: int) -> dict[str, float]:
 
 
 def _shape(bar: npt.NDArray[np.bool_]) -> Ints:
-    """[steps] 0 for no strike, else height above the bar's lowest key in fourths, and the number of keys."""
+    """Return a number for each step of a bar, [steps]: 0 without a strike.
+
+    Another number stands for the height above the bar's lowest key, in fourths, and for how many keys are struck.
+    """
     on = bar.any(axis=1)
     low = bar.argmax(axis=1)
     base = low[on].min() if on.any() else 0
@@ -203,7 +209,7 @@ def _harmony(right: npt.NDArray[np.bool_], hand: npt.NDArray[np.bool_], bar: int
 
 
 def windows(right: Roll, true: Roll, positions: Ints, bar: int) -> list[int]:
-    """First steps of the windows that are judged: whole bars in which both hands play."""
+    """Return the first steps of the windows that are judged: whole bars in which both hands play."""
     lines = [int(s) for s in np.flatnonzero(positions == 0)][LISTEN_BARS:]
     found = []
     for i in range(0, len(lines) - WINDOW_BARS, WINDOW_BARS):
@@ -247,7 +253,10 @@ def means_of(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int) -> 
 
 
 def distance(ours: list[dict[str, float] | None], true: list[dict[str, float] | None]) -> float:
-    """The distance of a left hand from the true ones, by the pieces' features."""
+    """Return the distance of a left hand from the true one, from the features of the same pieces in both lists.
+
+    None stands for a piece without a window. NaN with fewer than two pieces.
+    """
     pairs = [(a, b) for a, b in zip(ours, true, strict=True) if a is not None and b is not None]
     if len(pairs) < 2:
         return float("nan")

@@ -60,7 +60,7 @@ def sounding(right: Sequence[Note], left: Sequence[Note], path: Path, title: str
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
-    """An HTML table of panels, with one line for each hand."""
+    """Return an HTML table of panels, with one line for each hand."""
     head = "".join(f"<th>{name}</th>" for name in SHOWN)
     body = "".join(
         f"<tr><th>{escape(hand)}</th>" + "".join(f"<td>{row[name]:.2f}</td>" for name in SHOWN) + "</tr>"
@@ -110,7 +110,9 @@ def shown(held: HeldOut, folder: Path, seconds: float) -> str:
 
 
 def own(source: Path, number: int, folder: Path, bundle: Path) -> str:
-    """The HTML of a file that `lefthand play` has played. A folder of `lefthand run --record` stands for its capture.
+    """Return the HTML of a file that `lefthand play` has played.
+
+    A folder of `lefthand run --record` stands for its capture.
 
     Raises UserError if the folder holds no capture, or if `lefthand play` fails.
     """

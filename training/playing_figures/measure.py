@@ -60,7 +60,7 @@ class Performed:
 
     @property
     def notes(self) -> Notes:
-        """The notes of the left hand, in quarters."""
+        """The notes of the left hand, with times in quarters."""
         return notes_of(self.sends, self.times, self.quarters)
 
 
@@ -72,7 +72,7 @@ The tempo counts only for a score.
 
 
 def from_keys(manner: HearingErrors, seed: int = 0) -> Listen:
-    """The right hand by MIDI, with the hearing errors `manner`."""
+    """Return a way to hear the right hand: by MIDI, with the hearing errors `manner`, which are drawn from `seed`."""
     return lambda piece, right, tempo: heard(piece, right, tempo, manner, np.random.default_rng(seed))
 
 
@@ -87,7 +87,7 @@ def play(
     gap_steps: float = 1.0,
     steering: Steering = AS_THE_NET_PLAYS,
 ) -> Performed:
-    """The left hand that the device plays to a right hand on the piece's own grid."""
+    """Return the left hand that the device plays to a right hand, on the piece's own grid."""
     return answer(piece, listen(piece, right, SCORE_TEMPO), net, gap_steps, steering)
 
 
@@ -98,7 +98,7 @@ def answer(
     gap_steps: float = 1.0,
     steering: Steering = AS_THE_NET_PLAYS,
 ) -> Performed:
-    """The left hand that the device plays to the right-hand notes `events`, in the order in which they were decided."""
+    """Return the left hand that the device plays to the notes `events`, in the order in which they were decided."""
     steps, quarters = grid_of(piece, SCORE_TEMPO)
     hand, performer = LeftHand(Accompanist(net, gap_steps), steering), Performer()
     hand.reset()
@@ -135,7 +135,7 @@ def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
 
 
 def right_hand_of(piece: Piece) -> Notes:
-    """The right hand as keys. A key that two voices strike together is struck once, and keeps the longer duration."""
+    """Return the right hand as keys. A key that two voices strike together is struck once, with the longer duration."""
     notes = piece.of(HandLabel.RIGHT)
     order = np.lexsort((-notes["duration"], notes["pitch"], notes["onset"]))
     notes = notes[order]
@@ -144,7 +144,9 @@ def right_hand_of(piece: Piece) -> Notes:
 
 
 def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]:
-    """The rolls of the right hand, `left` and the true left hand; the position of each step in its bar; steps a bar."""
+    """Return the rolls of the right hand, of `left` and of the true left hand, the position of each step since its bar
+    line [T], and the steps of a bar in the piece's first metre.
+    """
     right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
     steps = grid_length(right, true)
     beats, kind = piece.meters[0][1:] if piece.meters else (4, 4)
@@ -169,7 +171,7 @@ def positions_of(piece: Piece, steps: int, bar: int) -> Array:
 
 
 def recovery_beats(piece: Piece, net: Net, most: int = 32, steering: Steering = AS_THE_NET_PLAYS) -> float:
-    """Beats until the left hand fits again, after the right hand has jumped up by 6 semitones in the middle of a song.
+    """Return the beats until the left hand fits again, after the right hand has jumped up by 6 semitones in mid-song.
 
     It fits again when its PCS over 4 beats is at least four fifths of its PCS on the same beats without the jump.
     Returns `most` if this does not happen.
@@ -199,7 +201,7 @@ def _consonance_by_beat(top: Array, classes: Array, first: int, beats: int) -> A
 
 
 def one_hand(piece: Piece, played: Performed) -> bool:
-    """Whether one human hand could play the whole left hand under this right hand."""
+    """Return whether one human hand could play the whole left hand under this right hand."""
     right = right_hand_of(piece)
     on = seconds_of(piece, right["onset"].astype(np.float64), SCORE_TEMPO)
     off = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], SCORE_TEMPO)
@@ -286,6 +288,6 @@ def show(table: dict[str, dict[str, float]], songs: int) -> None:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The mean of the numbers among `values`; NaN if there is none."""
+    """Return the mean of the numbers among `values`; NaN if there is none."""
     numbers = [value for value in values if not np.isnan(value)]
     return float(np.mean(numbers)) if numbers else float("nan")

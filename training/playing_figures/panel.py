@@ -1,4 +1,4 @@
-"""Figures that judge a left hand beside a right hand, on a grid of sixteenths.
+"""Judges a left hand beside a right hand by what sounds in each step of a grid of sixteenths.
 
 Both hands are notes in quarters. m is the pitch class of the highest sounding right-hand note. L is the set of
 sounding left-hand pitch classes. Harmony is measured over the steps where the right hand sounds.
@@ -52,7 +52,7 @@ class Roll:
         return np.where(self.sounding.any(axis=1), highest, -1)
 
     def rolled(self, steps: int) -> Roll:
-        """The same hand played `steps` later. Its end moves to the beginning."""
+        """Return the same hand played `steps` later. Its end moves to the beginning."""
         return Roll(np.roll(self.sounding, steps, axis=0), np.roll(self.struck, steps, axis=0))
 
 
@@ -79,14 +79,17 @@ def roll_of(notes: Notes, steps: int) -> Roll:
 
 
 def grid_length(*hands: Notes) -> int:
-    """The number of steps that hold every note of all hands."""
+    """Return the number of steps that hold every note of all hands."""
     return 1 + max(
         (int(np.ceil((n["onset"] + n["duration"]).max() * STEPS_PER_QUARTER)) for n in hands if len(n)), default=0
     )
 
 
 def consonance(right: Roll, left: Roll, unisons: bool = True) -> float:
-    """PCS (pitch consonance score): how well the left hand agrees with the melody, -1 to 1.
+    """Return the PCS (pitch consonance score): how well the left hand agrees with the melody, -1 to 1.
+
+    It counts what sounds in each step. A hand that releases each harsh key at once therefore gets a better score than
+    it deserves: `training.playing_figures.strikes` counts strikes.
 
     Each step in which both hands sound has the mean `CONSONANCE` of L with m. The score is the mean over these steps,
     or NaN if there are none. `unisons` counts the left-hand notes with the melody's pitch class too.
@@ -105,21 +108,21 @@ def consonance(right: Roll, left: Roll, unisons: bool = True) -> float:
 
 
 def triads_by_beat(left: Roll, steps_per_beat: int) -> npt.NDArray[np.int64]:
-    """The index in `TRIADS` of the triad nearest to each beat's pitch-class durations; -1 for a silent beat."""
+    """Return the index in `TRIADS` of the triad nearest to each beat's pitch classes, [beats]; -1 for a silent beat."""
     beats = len(left.sounding) // steps_per_beat
     durations = left.pitch_classes[: beats * steps_per_beat].reshape(beats, steps_per_beat, 12).sum(axis=1)
     return np.where(durations.any(axis=1), np.argmax(durations @ TRIADS.T, axis=1), -1)
 
 
 def chord_changes(left: Roll, steps_per_beat: int) -> float:
-    """Changes of the nearest triad per beat, counted over pairs of neighbouring beats that both sound."""
+    """Return the changes of the nearest triad per beat, over pairs of neighbouring beats that both sound."""
     triads = triads_by_beat(left, steps_per_beat)
     both = (triads[1:] >= 0) & (triads[:-1] >= 0)
     return float((triads[1:] != triads[:-1])[both].mean()) if both.any() else 0.0
 
 
 def stuck(left: Roll) -> float:
-    """Share of steps in which the left hand sounds, but has neither changed nor been struck for more than 4 beats."""
+    """Return the share of steps in which the hand sounds, but did not change or strike for more than 4 beats."""
     same = np.zeros(len(left.sounding), bool)
     same[1:] = (left.sounding[1:] == left.sounding[:-1]).all(axis=1) & ~left.struck[1:].any(axis=1)
     run = 0
@@ -131,13 +134,13 @@ def stuck(left: Roll) -> float:
 
 
 def slots(struck: npt.NDArray[np.bool_], positions: npt.NDArray[np.int64], bar: int) -> npt.NDArray[np.float64]:
-    """The share of strokes at each step of the bar, [bar]; equal shares if nothing is struck."""
+    """Return the share of strokes at each step of the bar, [bar]; equal shares if nothing is struck."""
     counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
     return counts / counts.sum() if counts.sum() else np.full(bar, 1.0 / bar)
 
 
 def jensen_shannon(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
-    """Jensen-Shannon divergence in bits, 0 to 1."""
+    """Return the Jensen-Shannon divergence of two distributions in bits, 0 to 1."""
     middle = (p + q) / 2
 
     def against_middle(r: npt.NDArray[np.float64]) -> float:
@@ -148,7 +151,7 @@ def jensen_shannon(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> fl
 
 
 def f1(ours: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
-    """F1 of two arrays of flags of the same shape; 0 if they have no flag in common."""
+    """Return the F1 of two arrays of flags of the same shape; 0 if they have no flag in common."""
     hits = int((ours & true).sum())
     return 2 * hits / max(1, int(ours.sum()) + int(true.sum()))
 
@@ -156,7 +159,7 @@ def f1(ours: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
 def panel(
     right: Roll, left: Roll, true: Roll, positions: npt.NDArray[np.int64], bar: int, steps_per_beat: int
 ) -> dict[str, float]:
-    """All figures of one left hand beside one right hand. `true` is the left hand that a person played.
+    """Return all figures of one left hand beside one right hand. `true` is the left hand that a person played.
 
     `positions` [T] gives the step in the bar, and `bar` the steps a bar. `coupling` compares this hand with itself
     8.5 bars later.
@@ -191,14 +194,14 @@ def panel(
 
 
 def by_beat(hand: Roll, steps_per_beat: int, live: slice) -> npt.NDArray[np.bool_]:
-    """The pitch classes that sound within each beat of `live`, bool [beats, 12]."""
+    """Return the pitch classes that sound within each beat of `live`, bool [beats, 12]."""
     classes = hand.pitch_classes[live]
     beats = len(classes) // steps_per_beat
     return np.asarray(classes[: beats * steps_per_beat].reshape(beats, steps_per_beat, 12).any(axis=1))
 
 
 def first_bar(left: Roll, true: Roll, bar: int) -> float:
-    """F1 of the pitch classes in the first bar that this hand plays, against the true hand; NaN for silence."""
+    """Return the F1 of the pitch classes in the hand's first bar, against the true hand; NaN for silence."""
     onsets = np.flatnonzero(left.struck.any(axis=1))
     if not len(onsets):
         return float("nan")
@@ -207,6 +210,6 @@ def first_bar(left: Roll, true: Roll, bar: int) -> float:
 
 
 def span_of(heard: npt.NDArray[np.bool_]) -> slice:
-    """The steps from the first to the last one in which the right hand sounds."""
+    """Return the steps from the first to the last one in which the right hand sounds."""
     where = np.flatnonzero(heard)
     return slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0)

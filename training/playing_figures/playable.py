@@ -24,7 +24,7 @@ Rows = npt.NDArray[np.float64]
 
 
 def rows_of(sends: Sequence[Send]) -> Rows:
-    """The notes that messages make, [notes, 3]. A note without a note_off has an infinite offset."""
+    """Return the notes that messages make, [notes, 3]. A note without a note_off has an infinite offset."""
     down: dict[int, int] = {}
     rows: list[list[float]] = []
     for send in sorted(sends, key=lambda s: (s.due_s, s.kind != "note_off")):
@@ -37,7 +37,7 @@ def rows_of(sends: Sequence[Send]) -> Rows:
 
 
 def faults(left: Rows, right: Rows, known_after_s: float) -> list[str]:
-    """The faults that no hand can play, one word for each: `keys`, `span`, `crossing`, `leap`.
+    """Return one word for each fault that no hand can play: `keys`, `span`, `crossing`, `leap`.
 
     A right-hand key counts for `crossing` once it has been down for `known_after_s` seconds. The left hand cannot
     avoid a key that it does not know yet.

@@ -1,7 +1,7 @@
-"""A second listener that needs no features: a small convolutional net over the piano rolls of both hands.
+"""Trains a second listener that needs no features: a small convolutional net over the piano rolls of both hands.
 
-It needs Keras (`make setup`). It is trained and asked as `training.playing_figures.told_apart` is: cross-validated, and
-all windows of one piece in one part.
+It needs Keras, which `make setup` installs. It is trained and asked as `training.playing_figures.told_apart` is:
+cross-validated, with all windows of one piece in one part.
 """
 
 from __future__ import annotations

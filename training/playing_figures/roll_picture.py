@@ -79,7 +79,7 @@ def side_by_side(
 
 
 def _within(notes: Sequence[tuple[int, int, int]], to_seconds: Seconds, seconds: float) -> list[tuple[int, int, int]]:
-    """The notes that begin within the excerpt."""
+    """Return the notes that begin within the excerpt."""
     if not notes:
         return []
     begin = to_seconds(np.array([step for step, _, _ in notes], np.float64))

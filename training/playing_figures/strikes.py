@@ -1,7 +1,7 @@
-"""What a left hand strikes, on a grid of sixteenths: consonance, harsh strikes let go at once, right chords.
+"""Measures the strikes of a left hand on a grid of sixteenths: consonance, harsh strikes, and right chords.
 
-The panel counts what sounds in each sixteenth, so that letting go of a wrong key at once makes it better. These
-measures count each strike.
+The panel (`training.playing_figures.panel`) counts what sounds in each sixteenth. If a hand releases a wrong key at
+once, its score there rises. The measures here count each strike.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from training.playing_figures.panel import CONSONANCE, STEPS_PER_QUARTER, TRIADS, Roll, fold
 
 SHORT_STEPS = 1
-"""A key is let go at once if it sounds for no more sixteenths than this."""
+"""Sixteenths. A key that sounds no longer is released at once."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ _CENTRED = TRIADS - TRIADS.mean(axis=1, keepdims=True)
 
 
 def lengths_of(hand: Roll) -> list[tuple[int, int, int]]:
-    """(step, key, sixteenths that it sounds) of every strike, in order."""
+    """Return (step, MIDI pitch, sixteenths that it sounds) of every strike, in order."""
     found = []
     steps = len(hand.struck)
     for step, key in np.argwhere(hand.struck):
@@ -81,12 +81,17 @@ def chords_by_beat(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: in
 
 
 def strikes(right: Roll, hand: Roll, true: Roll, positions: npt.NDArray[np.int64], bar: int) -> dict[str, float]:
-    """Figures of one hand under a right hand; `positions` are steps in the bar, `bar` is its length.
+    """Return the figures of one hand under a right hand.
 
-    struck: mean consonance with the melody's highest key at the strike. held: the same over all steps, each key
-    counted until the hand's next strike. gone: share of harsh strikes let go at once. triad, triad1: share of beats,
-    and of first beats of a bar, on which this hand's triad is that of both true hands in the half bar. in_chord:
-    share of the melody's time on a tone of this hand's triad of the beat. vendi: `vendi` of its triads.
+    `positions` [T] are steps in the bar, and `bar` is the steps a bar. A figure without a value is NaN.
+
+    - `struck`: mean consonance (-1 to 1) of a key with the melody's highest key at its strike
+    - `held`: mean consonance over the steps, if each key counts at least until the hand's next strike
+    - `gone`: share of the harsh strikes (consonance -1) whose key is released within `SHORT_STEPS`
+    - `triad`, `triad1`: share of the beats, and of the first beats of a bar, on which the hand's triad is that of both
+      true hands in the half bar
+    - `in_chord`: share of the melody's time that is on a tone of the hand's triad of the beat (note-in-chord ratio)
+    - `vendi`: diversity of the hand's triads, see `vendi`
     """
     top = right.top
     rows = lengths_of(hand)

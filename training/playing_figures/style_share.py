@@ -1,4 +1,4 @@
-"""In how many bars a left hand plays the figure that its style's name promises."""
+"""Measures in how many bars a left hand plays the figure that its style's name promises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ LEAST_SOUNDING = 0.75
 
 
 def style_share(style: Style, hand: Roll, positions: npt.NDArray[np.int64], bar: int) -> float:
-    """Share of the bars with a strike in which the figure is the style's own; NaN where there is none."""
+    """Return the share of the bars in which the hand plays the style's own figure.
+
+    Only bars with a strike on the bar line count. NaN if there is none.
+    """
     lines = np.flatnonzero(positions == 0)
     found = []
     for begin in lines[lines + bar <= len(hand.struck)]:
@@ -46,7 +49,7 @@ def _is_figure(style: Style, struck: npt.NDArray[np.bool_], sounding: npt.NDArra
 
 
 def _bass_and_chord(bass: npt.NDArray[np.bool_], number: npt.NDArray[np.int64], low: npt.NDArray[np.int64]) -> bool:
-    """Whether single keys are struck where a bass belongs, and higher chords everywhere else."""
+    """Return whether single keys are struck where a bass belongs, and higher chords everywhere else."""
     return bool(
         (number[bass] == 1).all()
         and (~bass).any()

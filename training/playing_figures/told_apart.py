@@ -1,4 +1,4 @@
-"""A trained listener: it learns to tell a left hand from the true one, and is asked about pieces it has not learnt.
+"""Trains a listener to tell a left hand from the true one, and asks it about pieces that it has not learnt.
 
 It is a classifier two-sample test (Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR 2017): an
 accuracy of 50 % means that nobody can tell. The classifier is a logistic regression on the features of
