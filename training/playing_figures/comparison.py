@@ -18,7 +18,6 @@ from device.errors import UserError
 from device.settings.choices import Style
 from training.corpora.pieces import HandLabel, Piece, load_pieces
 from training.playing_figures.compared_hands import (
-    LATE,
     MACHINE,
     NAMED_STYLES,
     OURS,
@@ -41,7 +40,7 @@ from training.playing_figures.told_apart import accuracy
 
 LOTS = 5
 """Draws of the halves of the pieces, for the true hand against itself. The table has the mean over these draws."""
-NET_ROWS = (TRUE, LATE, MACHINE, OURS)
+NET_ROWS = (TRUE, MACHINE, OURS)
 """Rows on which the net over the piano rolls is trained. Each costs minutes."""
 
 COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
