@@ -1,4 +1,4 @@
-"""The left hand as it plays figures of the bank: keys struck, held for the figure's length, and let go."""
+"""Plays figures of the bank: strikes their keys, holds them for the figure's lengths, and releases them."""
 
 from __future__ import annotations
 
@@ -9,38 +9,50 @@ from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FigureBank
-from device.left_hand.figure_player import FigurePlayer, parts_of
-from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, keys_of
+from device.left_hand.figure_player import BASS_HEIGHT, FigurePlayer, FigureStrike, parts_of
+from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, keys_of, telling_key
 from device.left_hand.progression import fits_of
 from device.left_hand.right_hand import RightHand
 from device.left_hand.voicing import Fingers
 
 THIN_LOCK, LOST_LOCK = 0.6, 0.3
-"""Below the first nothing is struck off the beat, below the second only the bass of a bar."""
+"""Limits of the clock's trust in its beat, 0..1.
+
+Below the first, only beats are struck. Below the second, only the bass of a bar is struck.
+"""
 
 RUBS, HARSH = (1, 11), (2, 6, 10)
 """Semitones below the melody's highest key, without octaves, that clash, and that sound harsh."""
 RUB_STEPS, HARSH_STEPS = 1, 3
-"""Steps after its strike at which a key that clashes, or sounds harsh, is released under a melody that was heard."""
+"""Steps after its strike at which a key is released if it clashes, or sounds harsh, under a melody that was heard."""
+LEGATO = 0.6
+"""A key is held until the next strike if the figure's length is at least this share of the time until then."""
+BASS_LEGATO, SONG_BASS_LEGATO = 0.45, 0.0
+"""The same share for a bass and the time until the next bass. The second value is for songs: there
+every bass is held.
+"""
+TELLING = 2
+"""Pitch classes of a triad. A beat with fewer of them does not tell its chord."""
 
 
 class FigureHand:
-    """Turns figures into keys of `hand`, whose ledger it shares with the styles by name."""
+    """Turns figures into keys of `hand`. The named styles use the same `hand`."""
 
     def __init__(self, bank: FigureBank, hand: Fingers, seed: int = 0) -> None:
+        """`seed` is the seed of everything that is drawn at random."""
         self._hand = hand
         self.right = RightHand()
         self._player = FigurePlayer(bank, seed)
         self.reset()
 
     def reset(self) -> None:
-        """Nothing was heard or played."""
+        """Forget everything heard and played."""
         self.right.reset()
         self._player.reset()
         self.silence()
 
     def silence(self) -> None:
-        """No key of a figure is down."""
+        """Record that no key of a figure is down."""
         self._until: dict[int, int] = {}
         self._struck_at: dict[int, int] = {}
         self._sounded: set[int] = set()
@@ -49,30 +61,26 @@ class FigureHand:
         self._player.pause()
 
     def has(self, meter: Meter) -> bool:
-        """Whether there are figures for a metre."""
+        """Return whether there are figures for a metre."""
         return bool(parts_of(meter.steps_per_bar, meter.steps_per_beat))
 
     def hear(self, note: Note) -> None:
-        """A note of the right hand was decided."""
+        """Take in a decided note of the right hand."""
         self.right.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
-        """A note of the right hand ended."""
+        """Take in the end of a note."""
         self.right.end(ended)
 
     def listen(self, step: Step, until_s: float) -> None:
-        """Take in what was decided by `until_s`; once a step, whether the hand plays or not."""
+        """Take in what was decided by `until_s` (stream seconds). Call it at each step, also while the hand rests."""
         self.right.at(step, until_s)
 
     def at(self, step: Step, plan: Plan, density: float) -> tuple[list[int], list[int]]:
-        """Keys struck at `step`, and keys let go at it."""
+        """Return the MIDI pitches of the keys struck at `step`, and of the keys released at it."""
         assert plan.chord is not None
         hand = self._hand
-        lifted: list[int] = []
-        for key in hand.down:
-            over = key >= plan.ceiling or self._until.get(key, 0) <= step.index
-            if over or self._wrong(key, plan.top, step.index):
-                lifted.append(key)
+        lifted = [key for key in hand.down if self._is_over(key, plan, step.index)]
         if lifted:
             hand.let_go(lifted)
         context = self.right.context(step) if step.is_bar or self._base is None else None
@@ -89,7 +97,6 @@ class FigureHand:
         top = None if step.is_beat else plan.top
         sounded = frozenset(self._sounded)
         ground = Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass)
-        low = LOWEST + hand.register
         if begins or self._base is None:
             degree = notes[0].degree if notes else 0
             self._base = base_of(struck, degree, self._last_base, ground, hand.register)
@@ -100,22 +107,38 @@ class FigureHand:
             notes = ()
         if not notes:
             return [], lifted
-        keys = keys_of(notes, self._base, ground, low)
+        keys = keys_of(notes, self._base, ground, LOWEST + hand.register)
         if not keys:
             return [], lifted
+        if step.is_bar and plan.lock >= LOST_LOCK and struck.gap >= step.meter.steps_per_beat:
+            self._tell(keys, step.index, ground)
         lifted += hand.let_go(_in_the_way(hand.down, sorted(keys)))
         hand.press(sorted(keys))
         if not hand.reaches(step.time_s):
             hand.let_go(list(keys))
             return [], lifted
         for key, length in keys.items():
-            self._until[key] = step.index + length
+            bass = key == min(keys) and key <= self._base + BASS_HEIGHT
+            self._until[key] = step.index + held_steps(length, struck, bass)
             self._struck_at[key] = step.index
             self._sounded.add(key % 12)
         return sorted(keys), lifted
 
+    def _tell(self, keys: dict[int, int], now: int, ground: Ground) -> None:
+        """Add a key to `keys` if the beat would otherwise not tell its chord."""
+        sounding = [*keys, *(key for key in self._hand.down if self._until.get(key, 0) > now + 1)]
+        classes = {key % 12 for key in sounding} & set(ground.classes[:3])
+        if len(classes) < TELLING:
+            key = telling_key(min(sounding), max(keys), classes, ground)
+            if key is not None:
+                keys[key] = max(keys.values())
+
+    def _is_over(self, key: int, plan: Plan, now: int) -> bool:
+        """Return whether a key that is down is released at step `now`."""
+        return key >= plan.ceiling or self._until.get(key, 0) <= now or self._wrong(key, plan.top, now)
+
     def _wrong(self, key: int, top: int | None, now: int) -> bool:
-        """Whether a key that is down has to give way to the melody's highest key."""
+        """Return whether a key that is down must give way to the melody's highest key."""
         if top is None:
             return False
         interval = (top - key) % 12
@@ -123,8 +146,18 @@ class FigureHand:
         return (interval in RUBS and age >= RUB_STEPS) or (interval in HARSH and age >= HARSH_STEPS)
 
 
+def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:
+    """Return for how many steps a key is held, at least `length`."""
+    held = max(length, struck.gap) if length >= LEGATO * struck.gap else length
+    share = SONG_BASS_LEGATO if struck.song else BASS_LEGATO
+    return max(held, struck.bass_gap) if bass and held >= share * struck.bass_gap else held
+
+
 def _in_the_way(down: list[int], keys: list[int]) -> list[int]:
-    """Keys that have to be let go so that one hand can strike `keys`: struck again, out of reach, or too many."""
+    """Return the keys to release so that one hand can strike `keys`.
+
+    These are keys that are struck again, keys out of reach, and the lowest keys if there are too many.
+    """
     gone = [key for key in down if key in keys or max(keys) - key > WIDEST or key - min(keys) > WIDEST]
     stay = [key for key in down if key not in gone]
     while stay and len(stay) + len(keys) > MOST_KEYS:

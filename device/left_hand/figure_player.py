@@ -1,4 +1,4 @@
-"""Which figure is played: chosen by how the right hand plays, kept for a phrase, and read step by step."""
+"""Chooses a figure by the way in which the right hand plays, keeps it for a phrase, and reads it step by step."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Floats = npt.NDArray[np.float64]
 KEEP = 0.5
 """Probability that an excerpt is played again when its eight bars are over."""
 PHRASE_BARS = 4
-"""After so many bars a figure may be changed because the right hand plays in another way."""
+"""Bars after which a figure may change because the right hand plays in another way."""
 FAR = 1.5
-"""It is changed if its distance to the expected manner is so many times that of the nearest excerpt."""
+"""It changes if its distance from the expected manner is more than this times that of the fourth nearest excerpt."""
 NEAREST = 4
-"""The figure is drawn among so many of the nearest excerpts."""
+"""Number of nearest excerpts among which the figure is drawn."""
 SAME_PIECE = 0.7
 """Factor on the distance of an excerpt from the same piece as the one before."""
 QUARTER = 4
@@ -30,34 +30,42 @@ QUARTER = 4
 SONG_GROUP = (16, 4)
 """The metre in which songs have figures of their own."""
 ANCHOR = 12
-"""Index of the height in a manner, whose draw is the register's too."""
+"""Index of the height in a manner. The number drawn for it also sets the register."""
 STRIKES = 0
 """Index of the strikes a beat in a manner."""
 OCTAVE_OF_DENSITY = 1.2
-"""Twice the density asks for so many spreads more strikes a beat."""
+"""Spreads of strikes a beat that are added if the density doubles."""
+BASS_HEIGHT = 4
+"""Semitones. A note at most this far above its bar's lowest key is a bass note."""
 
 
 @dataclass(slots=True)
 class _Playing:
     number: int | None
-    """None for a figure drawn from the songs' statistics."""
+    """Number of the excerpt in the bank. None for a figure that was drawn from the statistics of songs."""
     excerpt: Excerpt
     bar: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FigureStrike:
-    """What a figure strikes at a step: its notes, and its bar's bass in semitones above `anchor`."""
+    """The notes of a figure at one step. Its bar's bass lies `lift` semitones above the MIDI pitch `anchor`."""
 
     notes: tuple[FigureNote, ...]
     lift: int
     anchor: int
     begins_bar: bool
+    song: bool
+    """Whether the figure was drawn from the statistics of songs."""
+    gap: int = 0
+    """Steps to the next strike of the bar, or to the end of the bar."""
+    bass_gap: int = 0
+    """Steps to the next bass of the bar, or to the end of the bar."""
 
 
 @cache
 def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
-    """The groups of `GROUPS` that a bar is divided into; empty if there are none for it."""
+    """Return the groups of `GROUPS` into which a bar is divided. Returns nothing if there are no figures for it."""
     if steps_per_beat == 6:
         return (3,) * (steps_per_bar // 12) if steps_per_bar % 12 == 0 else ()
     if steps_per_bar % QUARTER or steps_per_beat % QUARTER:
@@ -88,8 +96,8 @@ def part_at(steps_per_bar: int, steps_per_beat: int, position: int) -> tuple[int
 class FigurePlayer:
     """Reads one excerpt after another.
 
-    Everything that is drawn comes from `seed` and from the keys that the player struck before the first figure was
-    chosen: another piece gets another manner, and the same piece gets the same again.
+    The random numbers come from `seed` and from the first keys that the player struck. So another piece gets another
+    manner, and the same piece gets the same manner again.
     """
 
     def __init__(self, bank: FigureBank, seed: int = 0) -> None:
@@ -98,16 +106,16 @@ class FigurePlayer:
         self.reset()
 
     def reset(self) -> None:
-        """No figure is played, and what is drawn is drawn from the beginning."""
+        """Forget the figure. Draws begin again with the seed."""
         self._rng: np.random.Generator | None = None
         self._draw = np.zeros(self._bank.manner_size)
         self._playing: dict[int, _Playing] = {}
         self._part: tuple[int, int, int] | None = None
-        """Group, first step in the bar, and number of the part of the bar that is played."""
+        """The part of the bar that is played: its group, its first step in the bar, and its number."""
         self._density = 1.0
 
     def pause(self) -> None:
-        """The hand rests; the figure begins at its beginning afterwards."""
+        """Record that the hand rests. The figure starts from its beginning afterwards."""
         self._part = None
         for playing in self._playing.values():
             playing.bar = -1
@@ -115,9 +123,9 @@ class FigurePlayer:
     def at(
         self, step: Step, context: Floats | None, opening: Sequence[int], density: float = 1.0
     ) -> FigureStrike | None:
-        """What is struck at `step`; None if the metre has no figure.
+        """Return the strike at `step`. Returns None if there are no figures for the metre.
 
-        `context` describes the right hand, `opening` are the first keys that it struck.
+        `context` describes the right hand. `opening` holds the first keys that it struck. `density` is a factor.
         """
         if self._rng is None:
             self._rng = np.random.default_rng([self._seed, *opening])
@@ -135,10 +143,17 @@ class FigurePlayer:
         bar = playing.excerpt.bars[playing.bar]
         within = step.position - first
         notes = tuple(note for note in bar if note.position == within)
-        return FigureStrike(notes, playing.excerpt.lifts[playing.bar], playing.excerpt.anchor, new)
+        excerpt, gap, bass_gap = playing.excerpt, 0, 0
+        if notes:
+            later = [note for note in bar if note.position > within]
+            size = GROUPS[group][0]
+            gap = min((note.position for note in later), default=size) - within
+            bass_gap = min((note.position for note in later if note.height <= BASS_HEIGHT), default=size) - within
+        lift = excerpt.lifts[playing.bar]
+        return FigureStrike(notes, lift, excerpt.anchor, new, playing.number is None, gap, bass_gap)
 
     def _turn(self, rng: np.random.Generator, group: int, context: Floats | None, density: float) -> None:
-        """Go on to the next bar, and choose a figure where one has to be chosen."""
+        """Go on to the next bar, and choose a new figure if the old one is over or does not fit."""
         playing = self._playing.get(group)
         wanted, song = self._wanted(group, context, density)
         if playing is None:

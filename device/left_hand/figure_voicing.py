@@ -1,8 +1,8 @@
-"""A figure's notes put on a chord: which keys they are."""
+"""Finds the keys for the notes of a figure on a given chord."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,40 +15,50 @@ LOWEST, HIGHEST = 28, 67
 """E1 and G4: a left hand of the corpora lies between them."""
 WIDEST, MOST_KEYS = 16, 5
 BASS_HEIGHT = 4
-"""A note this high or lower above its bar's bass, in semitones, is a bass note: it keeps its degree of the chord."""
+"""Semitones. A note at most this far above its bar's bass is a bass note and keeps its degree of the chord."""
 OCTAVE = 12
 LIFT = 1.0
-"""Share of the figure's own bass line that is kept; the chords make the rest of it."""
+"""Share of the figure's own bass line that is kept. The chords decide the rest of the line."""
 ABOVE_BASS = 8
-"""A bass lies at least so many semitones below the lowest key of the right hand, or goes down an octave."""
+"""Semitones. A bass that is not so far below the right hand's lowest key goes down an octave."""
 NEAR = 0.3
-"""Cost of a semitone from the bass before, beside 1 for one from the figure's own place."""
+"""Cost of a semitone of distance from the bass before. A semitone from the figure's own place costs 1."""
 NOT_ROOT, NOT_ROOT_ASKED = (0.0, 8.0, 6.0), 0.3
-"""Semitones that a bass may move to be the root and not the third or fifth; factor if the figure has that degree."""
+"""Costs of the root, the third and the fifth as bass, and the factor if the figure itself has that degree there.
+
+All costs below count in semitones of distance.
+"""
 DEGREE = 2.5
-"""Semitones that a note may move to keep its degree of the chord."""
+"""Gain of a note that keeps its degree of the chord."""
 UNLIKELY = 6.0
-"""Semitones that an upper note may move for a tone that is e times as likely."""
+"""Gain of an upper note that is e times as likely."""
 UNLIKELY_BASS = 4.0
-"""Semitones that a bass may move for a bass that the accompanist finds e times as likely."""
+"""Gain of a bass that the accompanist finds e times as likely."""
 CONSONANT, CONSONANT_BASS = 16.0, 12.0
-"""Semitones that an upper note, and a bass, may move for one more of consonance with the melody."""
+"""Gain of an upper note, and of a bass, for each unit of consonance with the melody."""
 RUB_COST = 6.0
-"""Semitones that a note may move so as to be no semitone from a melody key that is heard."""
+"""Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
 STALE = 8.0
-"""Semitones that an upper note may move for a tone that has not sounded in this beat: so a beat tells its chord."""
+"""Cost of an upper note whose pitch class has sounded in this beat. So different tones tell the chord of a beat."""
+ROOM, LOW_ROOM, LOW = 3, 5, 48
+"""Semitones from the lowest key to a telling key: at least the second value if the lowest key is below the MIDI pitch
+`LOW`, because low thirds sound muddy, else the first.
+"""
+ABOVE, SPREAD = 4, 0.5
+"""A telling key lies about so many semitones above the strike's highest key. Cost of a semitone from there."""
 
 Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a figure is put on.
+    """The chord and the melody for which the keys are chosen.
 
     `classes` are the chord's pitch classes: root, third, fifth and perhaps seventh. `likely` [12] is the probability of
-    each pitch class, `consonance` [12] what is expected of it with the melody. `top` is the melody's highest key that
-    is known to sound, None for none. `ceiling` is the lowest key that belongs to the right hand. `sounded` holds the
-    pitch classes that the hand has played since the beat began. `basses` [13] is the probability of each bass.
+    each pitch class. `consonance` [12] is its expected consonance with the melody, -1 to 1. `top` is the melody's
+    highest key that is known to sound, or None. `ceiling` is the lowest key that belongs to the right hand. `sounded`
+    holds the pitch classes that the hand has played since the beat began. `basses` [13] is the probability of each
+    bass.
     """
 
     classes: Sequence[int]
@@ -61,10 +71,10 @@ class Ground:
 
 
 def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Ground, register: int = 0) -> int:
-    """The key on which a bar's bass lies.
+    """Return the MIDI pitch of a bar's bass.
 
-    It lies near the figure's own place and near the bass `before` it, on the root or on the figure's own `degree` of
-    the chord, and an octave lower if the bar has no room above it.
+    It lies near the figure's own place and near the bass `before`. It is the root or the figure's own `degree` of the
+    chord. It lies an octave lower if there is no room below the right hand. `register` is in semitones.
     """
     low = LOWEST + register
     target = max(struck.anchor + register + LIFT * struck.lift, low)
@@ -74,7 +84,7 @@ def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Groun
 
 
 def _bass(target: int | float, degree: int, before: int | None, ground: Ground, low: int) -> int:
-    """The root, or the third or fifth where the figure has it, near `target` and near the bass `before`."""
+    """Return the bass of least cost near `target` and `before`, from the key `low` on."""
     best, least = low, np.inf
     for key in range(low, min(HIGHEST, ground.ceiling - 1) + 1):
         place = [i for i, pitch_class in enumerate(ground.classes[:3]) if pitch_class == key % 12]
@@ -91,7 +101,7 @@ def _bass(target: int | float, degree: int, before: int | None, ground: Ground, 
 
 
 def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = LOWEST) -> dict[int, int]:
-    """Key -> length in steps, for the notes of one strike in a bar whose bass lies at `base`."""
+    """Return MIDI pitch -> length in steps for the notes of one strike, in a bar whose bass lies at `base`."""
     found: dict[int, int] = {}
     lowest: tuple[int, int] | None = None
     for note in sorted(notes, key=lambda n: n.height):
@@ -118,12 +128,34 @@ def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = L
     return found
 
 
+def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Ground) -> int | None:
+    """Return a further key that makes the chord clear. Returns None if no key of the triad is free and consonant.
+
+    `lowest` is the lowest key down, `highest` the highest key of the strike. `sounding` holds the pitch classes that
+    sound already.
+    """
+    best, least = None, np.inf
+    room = LOW_ROOM if lowest < LOW else ROOM
+    for key in range(lowest + room, min(lowest + WIDEST, ground.ceiling - 1, HIGHEST) + 1):
+        pitch_class = key % 12
+        consonance = float(ground.consonance[pitch_class])
+        if pitch_class not in ground.classes[:3] or pitch_class in sounding or consonance < 0.0:
+            continue
+        if ground.top is not None and (ground.top - key) % 12 in (1, 11):
+            continue
+        cost = SPREAD * abs(key - highest - ABOVE) - CONSONANT * consonance
+        cost -= UNLIKELY * float(np.log(ground.likely[pitch_class] + 0.02))
+        if cost < least:
+            best, least = key, cost
+    return best
+
+
 def _tone(classes: Sequence[int], degree: int) -> int:
     return classes[degree] if degree < 3 else classes[0]
 
 
 def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low: int) -> int | None:
-    """The chord tone near `target` that suits best."""
+    """Return the chord tone of least cost near `target`. Returns None if there is no room."""
     best, least = None, np.inf
     above = max(taken, default=low - 1)
     for key in range(max(low, target - 7, above + 1), min(target + 7, ground.ceiling - 1, HIGHEST) + 1):

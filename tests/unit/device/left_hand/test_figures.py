@@ -8,8 +8,9 @@ import pytest
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.left_hand.figure_bank import FILE, GROUPS, FigureNote, shipped_bank
-from device.left_hand.figure_player import FigurePlayer, parts_of
-from device.left_hand.figure_voicing import Ground, keys_of
+from device.left_hand.figure_hand import held_steps
+from device.left_hand.figure_player import FigurePlayer, FigureStrike, parts_of
+from device.left_hand.figure_voicing import Ground, keys_of, telling_key
 
 BANK_BYTES = 200_000
 
@@ -56,9 +57,9 @@ def test_after_reset_nothing_of_the_past_remains() -> None:
 @pytest.mark.parametrize("root", range(12))
 def test_a_figure_becomes_tones_of_the_chord_below_the_right_hand(root: int) -> None:
     classes = (root, (root + 4) % 12, (root + 7) % 12)
-    ground = Ground(classes, np.full(12, 0.3, np.float32), np.zeros(12, np.float32), None, 60)
+    under = Ground(classes, np.full(12, 0.3, np.float32), np.zeros(12, np.float32), None, 60)
     notes = [FigureNote(0, 4, 0, 0), FigureNote(0, 4, 7, 2), FigureNote(0, 4, 12, 0), FigureNote(0, 4, 16, 1)]
-    keys = keys_of(notes, 36 + root, ground)
+    keys = keys_of(notes, 36 + root, under)
     assert keys and all(key % 12 in classes and key < 60 for key in keys)
     assert max(keys) - min(keys) <= 16
 
@@ -66,5 +67,43 @@ def test_a_figure_becomes_tones_of_the_chord_below_the_right_hand(root: int) -> 
 def test_a_tone_that_is_expected_to_clash_is_not_chosen() -> None:
     consonance = np.ones(12, np.float32)
     consonance[4] = -1.0
-    ground = Ground((0, 4, 7), np.full(12, 0.3, np.float32), consonance, None, 72)
-    assert not {key % 12 for key in keys_of([FigureNote(0, 2, 16, 1)], 36, ground)} & {4}
+    under = Ground((0, 4, 7), np.full(12, 0.3, np.float32), consonance, None, 72)
+    assert not {key % 12 for key in keys_of([FigureNote(0, 2, 16, 1)], 36, under)} & {4}
+
+
+def ground(consonance: dict[int, float] | None = None, top: int | None = None, ceiling: int = 72) -> Ground:
+    heard = np.zeros(12, np.float32)
+    for pitch_class, value in (consonance or {}).items():
+        heard[pitch_class] = value
+    return Ground((0, 4, 7), np.full(12, 0.3, np.float32), heard, top, ceiling)
+
+
+def test_a_telling_key_is_a_missing_tone_of_the_triad_within_reach() -> None:
+    key = telling_key(48, 48, {0}, ground())
+    assert key is not None and key % 12 in (4, 7) and 48 < key <= 64
+    assert telling_key(48, 48, {0, 4, 7}, ground()) is None
+
+
+def test_a_telling_key_neither_clashes_nor_sounds_harsh_nor_crosses_the_right_hand() -> None:
+    key = telling_key(48, 48, {0}, ground({4: -1.0}))
+    assert key is not None and key % 12 == 7
+    key = telling_key(48, 48, {0}, ground(top=65))
+    assert key is not None and key % 12 == 7
+    assert telling_key(48, 48, {0}, ground(ceiling=50)) is None
+
+
+@pytest.mark.parametrize(
+    ("length", "gap", "bass_gap", "bass", "song", "held"),
+    [
+        (3, 4, 16, False, False, 4),
+        (2, 4, 16, False, False, 2),
+        (6, 4, 16, False, False, 6),
+        (4, 4, 8, True, False, 8),
+        (2, 4, 16, True, False, 2),
+        (1, 4, 16, True, True, 16),
+    ],
+)
+def test_keys_are_held_to_the_next_strike_where_the_figure_is_legato(
+    length: int, gap: int, bass_gap: int, bass: bool, song: bool, held: int
+) -> None:
+    assert held_steps(length, FigureStrike((), 0, 40, False, song, gap, bass_gap), bass) == held
