@@ -72,6 +72,8 @@ class Plan:
     """[24] score of each triad, a logarithm, from `device.left_hand.progression`."""
     consonance: Array = field(default_factory=lambda: np.zeros(12, np.float32))
     """[12] consonance, -1 to 1, of a pitch class with the melody: expected on a beat, as heard after it."""
+    ends: bool = False
+    """Whether the player has stopped: the left hand strikes its last chord on a beat, and nothing after it."""
 
 
 class Accompanist:
@@ -139,6 +141,7 @@ class Accompanist:
             velocity=self._listener.velocity,
             lock=step.lock,
             age_steps=known.age,
+            ends=self._activity.ends,
             tonic=self._tonality.tonic(),
             ahead=out["y_ahead"],
         )

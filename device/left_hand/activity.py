@@ -1,4 +1,4 @@
-"""Decides whether the left hand plays: it listens first, stops when the player stops, and starts on a beat."""
+"""Decides whether the left hand plays: it listens first, ends when the player stops, and starts on a beat."""
 
 from __future__ import annotations
 
@@ -7,15 +7,27 @@ from device.clock.step import Step
 LISTEN_BEATS = 4.0
 """Beats heard before the left hand starts. Without them the first chord is nearly always wrong."""
 STOP_BEATS = 2.0
-"""Beats. The left hand stops after the player has made no sound for this long."""
+"""Beats. The left hand ends after the player has made no sound for this long."""
+RING_BEATS = 4.0
+"""Beats. Its last chord is held for this long after that."""
+PAUSE_BEATS = 4.0
+"""Beats. After a rest this long the left hand listens again before it plays."""
+RETURN_BEATS = 0.75
+"""Beats that it then listens, from the step at which the first note is known. It enters on the next beat."""
 AWAKE_BEATS = 1.0
 """Beats. The left hand starts only if the player was heard within this time."""
 HOLD_BEATS = 8.0
 """Beats since the last onset. A key held longer than this no longer counts as playing."""
+LONGEST_HOLD_BEATS = 32.0
+"""Beats since the last onset. The last chord is held as long as the player holds a key, but no longer than this."""
 
 
 class Activity:
-    """Follows the player step by step. `silent` is the decision for the latest step."""
+    """Follows the player step by step. `silent` and `ends` are the decisions for the latest step.
+
+    `ends`: the player has stopped. The left hand strikes its last chord on the next beat and plays no other note.
+    `silent`: it plays nothing and holds nothing.
+    """
 
     def __init__(self, listen_beats: float = LISTEN_BEATS, stop_beats: float = STOP_BEATS) -> None:
         self._listen_beats, self._stop_beats = listen_beats, stop_beats
@@ -24,8 +36,11 @@ class Activity:
     def reset(self) -> None:
         """Listen again from the beginning."""
         self.silent = True
+        self.ends = False
         self._heard_beats: float | None = None
         self._quiet_beats = 0.0
+        self._paused = False
+        self._back_beats = 0.0
 
     def at(self, step: Step, sounds: bool, struck: bool, age_steps: float) -> bool:
         """Take the next step and return whether the left hand is silent at it.
@@ -38,10 +53,21 @@ class Activity:
             self._heard_beats = 0.0 if struck else None
         else:
             self._heard_beats += share
-        playing = struck or (sounds and age_steps * share <= HOLD_BEATS)
+        age_beats = age_steps * share
+        playing = struck or (sounds and age_beats <= HOLD_BEATS)
         self._quiet_beats = 0.0 if playing else self._quiet_beats + share
+        if self._quiet_beats >= PAUSE_BEATS:
+            self._paused, self._back_beats = True, 0.0
+        elif self._paused:
+            self._paused = self._back_beats < RETURN_BEATS
+            self._back_beats += share
         if self._quiet_beats + 2 * share >= self._stop_beats:
-            self.silent = True
-        elif self.silent and step.is_beat and self._heard_beats is not None:
-            self.silent = self._heard_beats < self._listen_beats or self._quiet_beats >= AWAKE_BEATS
+            self.ends = not self.silent
+            held = sounds and age_beats <= LONGEST_HOLD_BEATS
+            if self._quiet_beats >= self._stop_beats + RING_BEATS and not held:
+                self.silent, self.ends = True, False
+        elif step.is_beat and not self._paused and self._heard_beats is not None:
+            self.ends = False
+            if self.silent:
+                self.silent = self._heard_beats < self._listen_beats or self._quiet_beats >= AWAKE_BEATS
         return self.silent

@@ -27,6 +27,11 @@ class Ending:
         """Forget everything heard."""
         self._at_home = self._resting = False
 
+    @property
+    def at_home(self) -> bool:
+        """Whether the player's last known highest key is the tonic's root."""
+        return self._at_home
+
     def at(self, plan: Plan, step: Step) -> Plan:
         """Return `plan` unchanged, or with the tonic chord and with probability 0 for all other pitch classes."""
         if plan.top is not None:

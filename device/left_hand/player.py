@@ -97,6 +97,8 @@ class LeftHand:
         self._last_upper = -1
         self._rests = True
         self._closed = False
+        self._with_player = False
+        """Whether the closing chord ends when the player's last key goes up."""
 
     def hear(self, note: Note) -> None:
         """Take in a decided note of the player."""
@@ -154,6 +156,8 @@ class LeftHand:
         if self._rests or plan.chord is None:
             move.strikes.clear()
             return move
+        if self._closed and not move.strikes:
+            return move
         move.chord = plan.chord.name if plan.chord.name != self._label else None
         self._label = plan.chord.name
         return move
@@ -168,9 +172,12 @@ class LeftHand:
             plan.silent = True
         self._steer()
         closes = self._closes(plan, step)
-        if not (self._rests or self._closed or self._texture.named) and self._figures.has(step.meter):
+        over = self._closed or plan.ends
+        if not (self._rests or over or self._texture.named) and self._figures.has(step.meter):
             return self._figure_move(plan, step)
-        gesture = CLOSING if closes else NOTHING if self._closed else self._texture.at(plan, step)
+        if over and not closes and self._with_player and plan.top is None:
+            return Move(None, [], self._fingers.let_go(self._fingers.down), "up")
+        gesture = CLOSING if closes else NOTHING if over else self._texture.at(plan, step)
         self._figures.silence()
         if self._rests:
             self._label = None
@@ -201,15 +208,21 @@ class LeftHand:
         self._fingers.register = min(max(steering.register + learned, -12), 12)
 
     def _closes(self, plan: Plan, step: Step) -> bool:
-        """Return whether the closing chord is struck at this step. Nothing follows it until the player goes on."""
+        """Return whether the closing chord is struck at this step. Nothing follows it until the player goes on.
+
+        It is struck if the player holds a last note, or has stopped. In the first case it is held as long as the
+        player's note. The chord is the tonic if the last note suits it. `plan.chord` becomes the closing chord.
+        """
         bar = max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat)
-        if plan.silent or plan.age_steps < bar:
-            self._closed = False
+        if plan.silent or (plan.age_steps < bar and not plan.ends):
+            self._closed = self._with_player = False
             return False
-        at_home = plan.tonic is not None and plan.top is not None and plan.top % 12 in plan.tonic.classes
-        if self._closed or not (step.is_beat and at_home):
+        held_at_home = plan.tonic is not None and plan.top is not None and plan.top % 12 in plan.tonic.classes
+        if self._closed or not step.is_beat or not (held_at_home or plan.ends):
             return False
-        self._closed = True
+        if plan.tonic is not None and (held_at_home or self._ending.at_home):
+            plan.chord = plan.tonic
+        self._closed, self._with_player = True, plan.top is not None
         return True
 
     def _press(self, gesture: Gesture, plan: Plan) -> list[int]:
@@ -219,7 +232,7 @@ class LeftHand:
             self._fingers.let_go(self._fingers.down)
         else:
             self._fingers.let_go(self._doubtful(plan))
-        chord = plan.tonic if self._closed else plan.chord
+        chord = plan.chord
         assert chord is not None
         pressed: list[int] = []
         if gesture.bass:
@@ -238,8 +251,8 @@ class LeftHand:
         return pressed
 
     def _doubtful(self, plan: Plan) -> list[int]:
-        if self._closed:
-            return []
+        if self._closed or plan.ends:
+            return [] if self._with_player else [key for key in self._fingers.down if _rubs(plan.top, key)]
         if self.steering.style != "auto":
             return [key for key in self._fingers.down if _rubs(plan.top, key)]
         if self._texture.named:
