@@ -62,7 +62,9 @@ def engine_of(config: Config, bundle: Bundle) -> Engine:
 def clock_of(config: Config) -> Clock:
     """Build the clock that the settings select. Raises UserError if the settings do not fit together."""
     settings = config.clock
-    return make_clock(settings.mode, settings.tempo, settings.count_in, Meter.parse(settings.meter))
+    return make_clock(
+        settings.mode, settings.tempo, settings.count_in, Meter.parse(settings.meter), max_drift=settings.max_drift
+    )
 
 
 def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED) -> Hearing:

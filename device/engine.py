@@ -19,7 +19,7 @@ from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
 from device.left_hand.performer import Move, Performer
 from device.settings.choices import Steering
-from device.settings.controls import Action, Confidence, CountAgain, Tap
+from device.settings.controls import Action, Confidence, CountAgain, HoldTempo, Tap
 
 
 class Player(Protocol):
@@ -61,6 +61,7 @@ class Steered:
     hold: bool
     counting_in: bool
     steering: Steering
+    tempo_held: bool = False
 
 
 class Engine:
@@ -94,7 +95,7 @@ class Engine:
         player = self._player
         if player is None:
             return None
-        return Steered(player.armed, player.hold, self._clock.counting_in, player.steering)
+        return Steered(player.armed, player.hold, self._clock.counting_in, player.steering, self._clock.tempo_held)
 
     def reset(self) -> None:
         """Forget everything that was heard and played.
@@ -136,6 +137,9 @@ class Engine:
             return self.panic(now_s) if action.kind == "stop" else []
         if isinstance(action, Tap):
             self._clock.tap(now_s)
+            return []
+        if isinstance(action, HoldTempo):
+            self._clock.hold_tempo(not self._clock.tempo_held if action.on is None else action.on)
             return []
         if isinstance(action, Confidence):
             if self.hearing is not None:

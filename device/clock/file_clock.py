@@ -78,6 +78,14 @@ class FileClock:
     def tap(self, at_s: float) -> None:
         """Does nothing: the grid is known."""
 
+    @property
+    def tempo_held(self) -> bool:
+        """Always False: the tempo does not depend on the player."""
+        return False
+
+    def hold_tempo(self, on: bool) -> None:
+        """Does nothing: the tempo does not depend on the player."""
+
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """Does nothing: see `Clock.pulse`."""
 

@@ -71,6 +71,14 @@ class FixedClock:
         self._first = self._given - max(0, math.ceil((earliest_s - self._start_s) / self._step_s - 1e-9))
         self._next = self._given - self._first
 
+    @property
+    def tempo_held(self) -> bool:
+        """Always False: the tempo does not depend on the player."""
+        return False
+
+    def hold_tempo(self, on: bool) -> None:
+        """Does nothing: the tempo does not depend on the player."""
+
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """Does nothing: see `Clock.pulse`."""
 

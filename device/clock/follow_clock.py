@@ -10,14 +10,16 @@ import math
 
 import numpy as np
 
-from device.clock.bank import GAP, GAP2, KIND, QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
+from device.clock.bank import GAP, GAP2, KIND, QUARTER_S, TICK, TIME, USUAL_S, WEIGHT, HypothesisBank
 from device.clock.count_in import CountIn, EvenCounts, Taps
+from device.clock.doubts import SILENT_BEATS, Rivals, doubt_of
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
 from device.clock.hypotheses import TEMPO_OCTAVES, USUAL_QUARTER_S, Hypotheses
 from device.clock.meter import Meter
 from device.clock.next_onset import FARTHEST, QUARTER
 from device.clock.rhythm import RECENT, SIZE_CLASSES, chord_class, interval_class
-from device.clock.step import ClockPulse, Step
+from device.clock.step import DOUBTED, ClockPulse, Step
+from device.events import Doubt
 
 SAME_ONSET_S = 0.045
 """Seconds: closer notes are one chord, whose first note is its onset."""
@@ -57,8 +59,8 @@ MASS_RATE = 0.06
 """Share of an onset in the running mean of the agreement."""
 LEAST_GAP = 0.25
 """Two steps are at least so many steps apart."""
-SILENT_BEATS, FADE_BEATS = 4.0, 12.0
-"""Lock begins to fade after so many beats without an onset, and falls by e in so many more."""
+FADE_BEATS = 12.0
+"""After SILENT_BEATS without an onset the lock begins to fade, and falls by e in so many more beats."""
 
 
 class FollowClock:
@@ -66,11 +68,15 @@ class FollowClock:
 
     `count_in`: N even onsets are N felt beats, and a bar starts one beat after the last; None: four even onsets on one
     key or chord are such a count-in, and anything else is music; 0: everything is music. `tempo` is a hint in felt
-    beats a minute; a count-in of one onset needs it.
+    beats a minute; a count-in of one onset needs it. `max_drift` is the largest share by which the tempo may differ
+    from the counted or tapped one, or from `tempo` if there was no count-in; None: any.
     """
 
-    def __init__(self, meter: Meter, count_in: int | None = None, tempo: float | None = None) -> None:
-        self._meter = meter
+    def __init__(
+        self, meter: Meter, count_in: int | None = None, tempo: float | None = None, max_drift: float | None = None
+    ) -> None:
+        self._meter, self._max_drift = meter, max_drift
+        self.tempo_held = False
         self._wanted = AUTOMATIC if count_in is None else count_in
         self._automatic = count_in is None
         self._hint_s = None if tempo is None else beat_seconds(tempo)
@@ -89,6 +95,10 @@ class FollowClock:
         self._times: dict[int, float] = {}
         self._mass = 0.0
         self._mass_before = 0.5
+        self._rivals = Rivals()
+        self._counted_s: float | None = None
+        """Length in seconds of a quarter of the count-in or the taps."""
+        self._limit_tempo()
         self._next: tuple[int, float] | None = None
         self._index = 0
         self._told_tick: int | None = None
@@ -115,6 +125,30 @@ class FollowClock:
             self._counts = None
             self._begin(counted, at_s)
 
+    def hold_tempo(self, on: bool) -> None:
+        """See `Clock.hold_tempo`. A count-in or taps give a new tempo, which is then held."""
+        self.tempo_held = on
+        self._limit_tempo()
+        if self._lead is not None:
+            self._next, self._times = None, {}
+
+    def _limit_tempo(self) -> None:
+        """Give the limits of the tempo to the hypotheses."""
+        from_s = self._counted_s
+        if from_s is None and self._hint_s is not None:
+            from_s = self._hint_s * QUARTER / self._hypotheses.beat
+        if self.tempo_held and self._lead is not None:
+            low_s = high_s = self._quarter_s
+            self._hypotheses.counted = True
+        elif self._max_drift is not None and from_s is not None:
+            low_s, high_s = from_s / (1 + self._max_drift), from_s / max(1 - self._max_drift, 1e-3)
+        else:
+            low_s, high_s = 0.0, math.inf
+        self._hypotheses.limit(low_s, high_s)
+        if self._lead is not None:
+            tempi = self._lead.real[QUARTER_S : USUAL_S + 1]
+            np.clip(tempi, low_s, high_s, out=tempi)
+
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """Changes nothing: see `Clock.pulse`."""
 
@@ -137,8 +171,11 @@ class FollowClock:
             self._start_free(onset_s)
             return
         self._hypotheses.hear(onset_s, (before, self._interval), (keys, chord_class(1, int(fresh))))
-        if self._lead is not None or (self._onsets >= FIRST_ONSETS and not self._counting):
+        if self._lead is not None:
             self._choose(decided_s)
+        elif self._onsets >= FIRST_ONSETS and not self._counting:
+            self._choose(decided_s)
+            self._limit_tempo()
 
     def due(self, now_s: float) -> Step | None:
         """See `Clock.due`."""
@@ -153,7 +190,9 @@ class FollowClock:
         if at_s - LEAD_S > now_s:
             return None
         position = (tick % self._hypotheses.bar) // self._step_ticks
-        step = Step(self._index, at_s, step_s, position, self._meter, self._lock(at_s))
+        lock = self._lock(at_s)
+        doubt = self._doubt(at_s) if lock < DOUBTED else None
+        step = Step(self._index, at_s, step_s, position, self._meter, lock, doubt)
         self._index += 1
         self._told_tick, self._told_s, self._next = tick % self._hypotheses.bar, at_s, None
         self._counting = False
@@ -199,12 +238,14 @@ class FollowClock:
             self._start_free(counted.onsets[0])
             return
         start_s = counted.next_beat_s(beat_s)
-        self._hypotheses.start_counted(start_s - beat_s, beat_s * QUARTER / self._hypotheses.beat)
+        self._counted_s = self._quarter_s = beat_s * QUARTER / self._hypotheses.beat
+        self._hypotheses.start_counted(start_s - beat_s, self._counted_s)
         self._forget_onsets()
         self._onset_s = counted.onsets[-1]
         self._told_tick = (self._hypotheses.bar - self._step_ticks) % self._hypotheses.bar
         self._told_s = max(self._told_s, start_s - beat_s / self._meter.steps_per_beat)
         self._choose(now_s)
+        self._limit_tempo()
 
     def _choose(self, now_s: float) -> None:
         """Choose the hypotheses that lead: those that most agree with. The likeliest of them comes first."""
@@ -215,10 +256,12 @@ class FollowClock:
         tempo = np.log(quarter_s)
         apart = x[:ASKED, None] - x
         apart -= np.rint(apart * (1 / beat)) * beat
-        alike = (np.abs(apart) < SAME_BEAT * beat) & (np.abs(tempo[:ASKED, None] - tempo) < SAME_TEMPO)
+        same_tempo = np.abs(tempo[:ASKED, None] - tempo) < SAME_TEMPO
+        alike = (np.abs(apart) < SAME_BEAT * beat) & same_tempo
         mass = alike @ weight
         best = int(mass.argmax())
         alike = alike[best]
+        self._rivals.look(weight, alike, same_tempo[best])
         self._mass = float(mass[best])
         self._mass_before += MASS_RATE * (self._mass - self._mass_before)
         number = np.rint((x - x[best]) * (1 / beat)).astype(np.int64) % self._meter.beats_per_bar
@@ -293,8 +336,13 @@ class FollowClock:
         lead = self._lead
         assert lead is not None
         logit = LOCK_NOW * _logit(self._mass) + LOCK_BEFORE * _logit(self._mass_before) + LOCK_AT_EVEN
-        beats = (at_s - self._onset_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
-        return math.exp(-max(0.0, beats - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
+        return math.exp(-max(0.0, self._silent_beats(at_s) - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
+
+    def _silent_beats(self, at_s: float) -> float:
+        return (at_s - self._onset_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
+
+    def _doubt(self, at_s: float) -> Doubt:
+        return doubt_of(self._rivals, self._silent_beats(at_s), self._onsets, self._counted_s, self._quarter_s)
 
 
 def _logit(share: float) -> float:

@@ -134,6 +134,14 @@ class Hypotheses:
         self._last_s = -math.inf
         self._opening: Floats | None = None
         self._tempo_s, self._octaves = 1.0, math.inf
+        self._limits_s = (SHORTEST_QUARTER_S, math.inf)
+
+    def limit(self, shortest_s: float, longest_s: float) -> None:
+        """Keep every hypothesis's quarter within these lengths in seconds, from now on. Equal lengths fix the tempo."""
+        self._limits_s = (max(shortest_s, SHORTEST_QUARTER_S), longest_s)
+        if self.bank is not None:
+            tempi = self.bank.real[QUARTER_S : USUAL_S + 1]
+            np.clip(tempi, *self._limits_s, out=tempi)
 
     def start_counted(self, last_count_s: float, quarter_s: float) -> None:
         """The last count of a count-in was at `last_count_s`; the bar begins one beat later.
@@ -304,7 +312,7 @@ class Hypotheses:
         bent = TEMPO_VAR.take(manner) * moved
         tp = decay * (tp + gain * pp) + bent * quarters * 0.5
         left, gain_p = 1 - variance / total, tp / total
-        now_s = np.maximum(usual_s + pull * decay + gain_p * error, SHORTEST_QUARTER_S)
+        now_s = np.minimum(np.maximum(usual_s + pull * decay + gain_p * error, self._limits_s[0]), self._limits_s[1])
         octaves = np.log(now_s * (1 / self._tempo_s))
         out.real[PP] = decay * decay * pp + bent - gain_p * tp
         out.real[TIME] = onset_s - error * left

@@ -48,15 +48,18 @@ def make_clock(
     count_in: int | None = None,
     meter: Meter | None = None,
     file: TimedFile | None = None,
+    max_drift: float | None = None,
 ) -> Clock:
     """Build a clock of `mode`. None selects the default of the mode. Only mode "file" uses `file`.
+
+    Only mode "follow" uses `max_drift`, the largest share by which the tempo may differ from the count-in's.
 
     Raises UserError if the settings do not fit together.
     """
     if count_in is not None and not 0 <= count_in <= MOST_COUNT_IN:
         raise UserError(f"A count-in of {count_in} onsets is out of range: give 0 to {MOST_COUNT_IN}.")
     if mode == "follow":
-        return FollowClock(meter or DEFAULT_METER, count_in, tempo)
+        return FollowClock(meter or DEFAULT_METER, count_in, tempo, max_drift)
     if mode == "fixed":
         if tempo is None:
             raise UserError("A fixed clock needs a tempo: give it in beats a minute with --tempo.")
@@ -108,6 +111,14 @@ class CountedClock:
 
     def tap(self, at_s: float) -> None:
         """Does nothing: the beats of the file are known."""
+
+    @property
+    def tempo_held(self) -> bool:
+        """Always False: the tempo is that of the file."""
+        return False
+
+    def hold_tempo(self, on: bool) -> None:
+        """Does nothing: the tempo is that of the file."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """Does nothing: see `Clock.pulse`."""

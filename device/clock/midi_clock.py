@@ -69,6 +69,14 @@ class MidiClock:
     def tap(self, at_s: float) -> None:
         """Does nothing: the pulses give the tempo, and Start gives the bar."""
 
+    @property
+    def tempo_held(self) -> bool:
+        """Always False: the tempo does not depend on the player."""
+        return False
+
+    def hold_tempo(self, on: bool) -> None:
+        """Does nothing: the tempo does not depend on the player."""
+
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """See `Clock.pulse`."""
         self._plan(at_s)

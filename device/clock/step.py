@@ -104,6 +104,18 @@ class Clock(Protocol):
         """Take in a tempo tap at `at_s`. Four even taps are a count-in at any time, and a bar starts after them."""
         ...
 
+    @property
+    def tempo_held(self) -> bool:
+        """Whether the owner holds the tempo of a clock that would follow the player's tempo."""
+        ...
+
+    def hold_tempo(self, on: bool) -> None:
+        """Keep the present tempo from now on, or follow the player's tempo again.
+
+        The beats still follow the player, only their distance does not. Other clocks have a tempo of their own.
+        """
+        ...
+
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """Take in a message of a MIDI clock that came at `at_s`. Only a clock that follows MIDI clock uses it."""
         ...

@@ -11,7 +11,9 @@ from device.errors import UserError
 from device.system.paths import run_dir
 
 SWITCH = {"on": True, "off": False}
-ACTIONS = ("arm", "hold", "panic", "tap", "count-in")
+ACTIONS = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in")
+SWITCHES = ("arm", "hold", "hold-tempo")
+"""Actions after which "on" or "off" may come."""
 """What happens at once and is not kept."""
 SETTINGS = {
     "style": ("play", "style"),
@@ -35,8 +37,8 @@ NONE = "none"
 def do(action: str, value: str | None) -> None:
     """Steer the running box.
 
-    arm, hold, panic, tap and count-in act at once. "arm on" and "arm off" choose a state, and so do "hold on" and "hold
-    off"; without a word they change to the other state. style, density, register, confidence, tempo, clock and latency
+    arm, hold, panic, tap, hold-tempo and count-in act at once. After arm, hold and hold-tempo comes "on" or "off";
+    without a word they change to the other state. style, density, register, confidence, tempo, clock and latency
     need a value, which is kept: see `lefthand settings`. Without a value, style, density and register go to the next
     one, which is not kept.
 
@@ -54,9 +56,9 @@ def _request(action: str, value: str | None) -> dict[str, Any]:
         if action in SETTINGS and action not in ("style", "density", "register"):
             raise UserError(f'"{action}" needs a value: `lefthand do {action} VALUE`.')
         return {"do": action}
-    if action in ("arm", "hold") and value in SWITCH:
+    if action in SWITCHES and value in SWITCH:
         return {"do": action, "value": SWITCH[value]}
-    allowed = "on, off or nothing" if action in ("arm", "hold") else "nothing"
+    allowed = "on, off or nothing" if action in SWITCHES else "nothing"
     raise UserError(f'"{value}" cannot be used: after {action} comes {allowed}.')
 
 

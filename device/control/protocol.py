@@ -26,7 +26,7 @@ from device.settings.choices import (
     MOST_DENSITY,
     STYLES,
 )
-from device.settings.controls import Action, Arm, CountAgain, Density, Hold, Panic, Register, Restyle, Tap
+from device.settings.controls import Action, Arm, CountAgain, Density, Hold, HoldTempo, Panic, Register, Restyle, Tap
 from device.status.moments import Moment
 from device.status.schema import Status
 
@@ -34,7 +34,7 @@ SOCKET = "control"
 """Name of the socket in the run directory."""
 LONGEST_LINE = 8192
 """Bytes of a request. All settings together need less than half of that."""
-DOES = ("arm", "hold", "panic", "tap", "count-in", "style", "density", "register")
+DOES = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in", "style", "density", "register")
 """The names of the actions, in the order in which a page shows them."""
 REQUESTS = ("do", "set", "settings", "reset", "watch")
 
@@ -118,7 +118,8 @@ def _request(kind: str, data: dict[str, Any]) -> Request:
 def action_of(name: object, value: object = None) -> Action:
     """Return the action `name` of DOES. Raises UserError for an unknown name or a value that does not fit.
 
-    Without a value, "arm" and "hold" change to the other state, and "style", "density" and "register" to the next one.
+    Without a value, "arm", "hold" and "hold-tempo" change to the other state, and "style", "density" and "register" to
+    the next one.
     """
     plain: dict[str, Action] = {"panic": Panic(), "tap": Tap(), "count-in": CountAgain()}
     if not isinstance(name, str) or name not in DOES:
@@ -127,10 +128,10 @@ def action_of(name: object, value: object = None) -> Action:
         if value is not None:
             raise UserError(f'"{name}" takes no value: leave it out.')
         return plain[name]
-    if name in ("arm", "hold"):
+    if name in ("arm", "hold", "hold-tempo"):
         if value is not None and not isinstance(value, bool):
             raise UserError(f'"{name}" takes the value true or false.')
-        return Arm(value) if name == "arm" else Hold(value)
+        return Arm(value) if name == "arm" else Hold(value) if name == "hold" else HoldTempo(value)
     if name == "style":
         if value is not None and value not in STYLES:
             raise UserError(f"{_shown(value)} is no style: the styles are {', '.join(STYLES)}.")

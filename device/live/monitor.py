@@ -148,7 +148,9 @@ class Monitor:
             return None
         steering = now.steering
         return SteeringStatus(
-            now.armed, now.hold, now.counting_in, steering.style, round(steering.density, 3), steering.register
+            *(now.armed, now.hold, now.counting_in),
+            *(steering.style, round(steering.density, 3), steering.register),
+            tempo_held=now.tempo_held,
         )
 
     def _lateness_ms(self) -> float | None:

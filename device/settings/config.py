@@ -104,6 +104,7 @@ class ClockSettings:
     tempo: float | None = field(default=None, metadata={"low": 20, "high": 400, "unit": "beats a minute"})
     meter: str = "4/4"
     count_in: int | None = field(default=None, metadata={"low": 0, "high": 16, "unit": "onsets"})
+    max_drift: float | None = field(default=None, metadata={"low": 0, "high": 1, "unit": "of the tempo"})
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class ControlSettings:
     hold: str = ""
     panic: str = ""
     tap: str = ""
+    hold_tempo: str = ""
     style: str = ""
     style_auto: str = ""
     style_bass: str = ""

@@ -94,6 +94,16 @@ class Tap:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldTempo:
+    """Keep the present tempo if `on` is True, and follow the player's tempo again if it is False.
+
+    If `on` is None, change to the other of the two states.
+    """
+
+    on: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Restyle:
     """Change to the style `style`. If `style` is None, change to the next style."""
 
@@ -132,12 +142,13 @@ class Confidence:
     value: float
 
 
-Action: TypeAlias = Arm | Hold | Panic | Tap | Restyle | Density | Register | CountAgain | Confidence
+Action: TypeAlias = Arm | Hold | Panic | Tap | HoldTempo | Restyle | Density | Register | CountAgain | Confidence
 _PLAIN: dict[str, Action] = {
     "arm": Arm(),
     "hold": Hold(),
     "panic": Panic(),
     "tap": Tap(),
+    "hold_tempo": HoldTempo(),
     "style": Restyle(),
     "density": Density(),
     "register": Register(),

@@ -80,6 +80,7 @@ class SteeringStatus:
     style: str = "auto"
     density: float = 1.0
     register: int = 0
+    tempo_held: bool = False
 
 
 @dataclass(frozen=True)

@@ -80,14 +80,15 @@ def doubt_in_words(doubt: DoubtStatus) -> str:
 
 
 def steering(status: Status) -> str:
-    """How the left hand plays: armed or not, style, density and register."""
+    """How the left hand plays: armed or not, style, density and register, and whether the tempo is held."""
     now = status.steering
     if now is None:
         return "-"
     if not now.armed:
         return "not armed"
     held = ", holds its keys" if now.hold else ", waits for the count-in" if now.counting_in else ""
-    return f"{now.style}, density {now.density:.2f}, register {now.register:+d}{held}"
+    tempo = ", keeps the tempo" if now.tempo_held else ""
+    return f"{now.style}, density {now.density:.2f}, register {now.register:+d}{held}{tempo}"
 
 
 def lines(status: Status) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ function choices(id, texts, whole) {
 }
 pressed("arm", false, T.unarmed);
 pressed("hold", false, T.hold);
+pressed("tempo-hold", false, T.holdTempo);
 choices("style", T.styles, false);
 choices("density", T.densities, true);
 choices("register", T.registers, true);
@@ -69,14 +70,16 @@ function status(now) {
   at("message").textContent = steering && steering.counting_in ? T.counting : now.message;
   at("tempo").textContent = now.tempo === null ? "–" : Math.round(now.tempo);
   at("lock").value = now.lock ?? 0;
+  at("doubt").textContent = now.doubt ? T.doubts[now.doubt.kind].replace("{beats}", now.doubt.beats) : "";
   at("level").value = now.audio.level_db ?? FLOOR_DB;
   at("clip").hidden = !(now.audio.level_db > LOUD_DB);
   at("chord").textContent = now.chord ?? "–";
   if (now.state !== "playing") clear();
   if (now.beat !== null && now.beat >= beats) grow(now.beat + 1);
-  for (const id of ["arm", "hold", "tap", "count"]) at(id).disabled = !steering;
+  for (const id of ["arm", "hold", "tap", "tempo-hold", "count"]) at(id).disabled = !steering;
   pressed("arm", Boolean(steering && steering.armed), steering && steering.armed ? T.armed : T.unarmed);
   pressed("hold", Boolean(steering && steering.hold), steering && steering.hold ? T.held : T.hold);
+  pressed("tempo-hold", Boolean(steering && steering.tempo_held), steering && steering.tempo_held ? T.heldTempo : T.holdTempo);
   if (!steering) return;
   for (const id of ["style", "density", "register"])
     for (const input of at(id).querySelectorAll("input")) input.checked = input.value === String(steering[id]);
@@ -142,6 +145,6 @@ at("login").addEventListener("submit", async (event) => {
   at("code").value = "";
   if (answer && answer.ok) open();
 });
-for (const [id, body] of [["arm", {do: "arm"}], ["hold", {do: "hold"}], ["tap", {do: "tap"}], ["count", {do: "count-in"}], ["panic", {do: "panic"}]])
+for (const [id, body] of [["arm", {do: "arm"}], ["hold", {do: "hold"}], ["tap", {do: "tap"}], ["tempo-hold", {do: "hold-tempo"}], ["count", {do: "count-in"}], ["panic", {do: "panic"}]])
   at(id).addEventListener("click", () => order(body));
 open();

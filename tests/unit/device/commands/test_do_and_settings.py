@@ -15,7 +15,7 @@ from device.control.protocol import DOES
 from device.control.server import ControlServer
 from device.errors import UserError
 from device.settings.changes import Change, Wanted, read_changes, write_changes
-from device.settings.controls import Action, Arm, CountAgain, Hold, Panic, Restyle, Tap
+from device.settings.controls import Action, Arm, CountAgain, Hold, HoldTempo, Panic, Restyle, Tap
 from device.status.moments import Moments
 
 TEXT = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n[play]\nstyle = "block"\n'
@@ -70,11 +70,11 @@ def test_its_actions_are_those_of_the_socket() -> None:
 
 
 def test_each_action_reaches_the_box(orders: Orders) -> None:
-    for words in ("arm", "arm on", "arm off", "hold", "hold off", "panic", "tap", "count-in", "style"):
+    for words in ("arm", "arm on", "arm off", "hold", "hold off", "hold-tempo on", "panic", "tap", "count-in", "style"):
         result = ran("do", *words.split())
         assert result.exit_code == 0 and not result.output, result.output
     assert orders.acted == [
-        Arm(), Arm(True), Arm(False), Hold(), Hold(False), Panic(), Tap(), CountAgain(), Restyle(),
+        Arm(), Arm(True), Arm(False), Hold(), Hold(False), HoldTempo(True), Panic(), Tap(), CountAgain(), Restyle(),
     ]  # fmt: skip
 
 

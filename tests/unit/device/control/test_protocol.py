@@ -21,7 +21,7 @@ from device.control.protocol import (
     moments_line,
     parsed,
 )
-from device.settings.controls import Arm, CountAgain, Density, Hold, Panic, Register, Restyle, Tap
+from device.settings.controls import Arm, CountAgain, Density, Hold, HoldTempo, Panic, Register, Restyle, Tap
 from device.status.moments import MOST_MOMENTS, Moment, Moments
 
 
@@ -31,6 +31,8 @@ from device.status.moments import MOST_MOMENTS, Moment, Moments
         ('{"id": 1, "do": "arm"}', Do(Arm())),
         ('{"id": 1, "do": "arm", "value": false}', Do(Arm(False))),
         ('{"id": 1, "do": "hold", "value": true}', Do(Hold(True))),
+        ('{"id": 1, "do": "hold-tempo", "value": true}', Do(HoldTempo(True))),
+        ('{"id": 1, "do": "hold-tempo"}', Do(HoldTempo())),
         ('{"id": 1, "do": "panic"}', Do(Panic())),
         ('{"id": 1, "do": "tap"}', Do(Tap())),
         ('{"id": 1, "do": "count-in"}', Do(CountAgain())),

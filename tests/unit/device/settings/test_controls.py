@@ -274,7 +274,9 @@ def test_taps_begin_the_music_one_beat_after_the_fourth(mode: str) -> None:
         events += run(engine, at, at - 0.4) + engine.act(Tap(), at)
     events += run(engine, 5.0, 2.2)
     beats = [event for event in events if isinstance(event, Beat)]
-    assert [beat.time_s for beat in beats[:6]] == pytest.approx([2.6 + 0.4 * i for i in range(6)], abs=0.02)
+    # the clock that follows waits up to a fifth of a beat for the player, who plays nothing here
+    waits_s = 0.08 if mode == "follow" else 0.02
+    assert [beat.time_s for beat in beats[:6]] == pytest.approx([2.6 + 0.4 * i for i in range(6)], abs=waits_s)
     assert [beat.position for beat in beats[:6]] == [0, 1, 2, 0, 1, 2]
 
 
@@ -291,7 +293,8 @@ def test_taps_in_mid_music_set_a_new_tempo_and_time_goes_on_rising(mode: str) ->
     assert beats == sorted(set(beats))
     assert any(abs(b - a - 0.5) < 0.02 for a, b in zip(beats, beats[1:], strict=False))
     after = [at for at in beats if at >= 9.15]
-    assert after[:5] == pytest.approx([9.2 + 0.3 * i for i in range(5)], abs=0.03)
+    waits_s = 0.06 if mode == "follow" else 0.03
+    assert after[:5] == pytest.approx([9.2 + 0.3 * i for i in range(5)], abs=waits_s)
 
 
 # --- the engine
