@@ -124,10 +124,10 @@ def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
 
 
 def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, float]:
-    """Return three figures: `f`, `bar` and `lock`; nothing if fewer than two true beats are judged.
+    """Return four figures: `f`, `bar F`, `bar` and `lock`; nothing if fewer than two true beats are judged.
 
-    `f` is the F-measure of the beats. `bar` is the share of the beats found that have the right place in the bar.
-    `lock` is the mean of how sure the clock is of the beat, from 0 (lost) to 1 (sure).
+    `f` is the F-measure of the beats, and `bar F` that of the downbeats. `bar` is the share of the beats found that
+    have the right place in the bar. `lock` is the mean of how sure the clock is of the beat, from 0 (lost) to 1 (sure).
     """
     true = music.beat_s[way.judged_from :][: way.judged_beats]
     if len(true) < 2:
@@ -138,8 +138,11 @@ def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, floa
     near = np.array([int(np.argmin(np.abs(music.beat_s - t))) for t in found], np.int64)
     hit = np.abs(music.beat_s[near] - found) <= WINDOW_S if len(found) else np.zeros(0, bool)
     places = np.array([b.beat for b in inside], np.int64)
+    bars = true[music.position[way.judged_from :][: len(true)] == 0]
+    found_bars = found[places == 0]
     return {
         "f": float(mir_eval.beat.f_measure(true, found, WINDOW_S)) if len(found) else 0.0,
+        "bar F": float(mir_eval.beat.f_measure(bars, found_bars, WINDOW_S)) if len(bars) and len(found_bars) else 0.0,
         "bar": float((places[hit] == music.position[near[hit]]).mean()) if hit.any() else 0.0,
         "lock": float(np.mean([b.lock for b in inside])) if inside else 0.0,
     }
@@ -181,7 +184,7 @@ def evaluate_clock(
     Raises UserError if `cache` holds no pieces of a corpus.
     """
     table: dict[str, dict[str, float]] = {}
-    click.echo(f"{'':26s}{'pieces':>8s}{'beat F':>8s}{'median':>8s}{'>=.9':>7s}{'bar':>7s}{'lock':>7s}")
+    click.echo(f"{'':26s}{'pieces':>8s}{'beat F':>8s}{'median':>8s}{'>=.9':>7s}{'bar F':>7s}{'bar':>7s}{'lock':>7s}")
     for corpus in corpora:
         chosen = [piece for piece in load_pieces(cache, corpus, split) if piece.primary][:pieces]
         if not chosen:
@@ -195,11 +198,11 @@ def evaluate_clock(
                     row = judged(music, followed(music, FollowClock(meter, way.count_in)), way)
                     rows += [row] if row else []
             f = np.array([row["f"] for row in rows])
-            means: dict[str, Any] = {k: float(np.mean([row[k] for row in rows])) for k in ("f", "bar", "lock")}
+            means: dict[str, Any] = {k: float(np.mean([row[k] for row in rows])) for k in ("f", "bar F", "bar", "lock")}
             means |= {"pieces": len(rows), "median": float(np.median(f)), "good": float((f >= 0.9).mean())}
             table[f"{corpus}, {way.name}"] = means
             click.echo(
                 f"{corpus + ', ' + way.name:26s}{len(rows):8d}{means['f']:8.3f}{means['median']:8.3f}"
-                f"{means['good']:7.2f}{means['bar']:7.3f}{means['lock']:7.2f}"
+                f"{means['good']:7.2f}{means['bar F']:7.3f}{means['bar']:7.3f}{means['lock']:7.2f}"
             )
     return table

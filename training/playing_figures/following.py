@@ -3,8 +3,9 @@
 A folder of performances has for each ID: `ID.json`, `ID.rh.mid`, `ID.beats.csv`, and for the count-in and each dose of
 rubato (`flat` none, `r25` a quarter, `r50` half) `ID.ci.rh.mid`, `ID.DOSE.ci.rh.mid`, `ID.DOSE.beats.csv`. Only beats
 told before they sound count, from `FROM_S` on. F70 is `mir_eval`'s F-measure within 70 ms, CMLt its continuity at the
-correct level. A beat is held if exactly one told beat lies within half an interval of it, and that one within 17.5 % of
-an interval. A loss is two or more beats in a row that are not held; it ends when four in a row are held.
+correct level. "bar F" is the F-measure of the downbeats. A beat is held if exactly one told beat lies within half an
+interval of it, and that one within 17.5 % of an interval. A loss is two or more beats in a row that are not held; it
+ends when four in a row are held.
 """
 
 from __future__ import annotations
@@ -53,16 +54,20 @@ class Performed:
     meter: Meter
     notes: dict[str, list[tuple[float, int]]]
     beats: dict[str, Array]
+    bars: dict[str, Array]
+    """The true downbeats, which are among the beats."""
     taps: Array
     """Times of the count-in's taps, in the times of the way "count-in"."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """The times in seconds of beats that were given before they sounded, and the `lock` of each."""
+    """The times in seconds of beats that were given before they sounded, the `lock` of each, and those of downbeats."""
 
     time_s: Array
     lock: Array
+    bar_s: Array | None = None
+    """None for a peer that knows no bars."""
 
 
 def load_performances(folder: Path) -> list[Performed]:
@@ -76,18 +81,22 @@ def load_performances(folder: Path) -> list[Performed]:
 def _read(folder: Path, name: str) -> Performed:
     meta = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     shift = float(meta["ci_shift_s"])
-    played = _beats(folder / f"{name}.beats.csv")
+    played, bars = _beats(folder / f"{name}.beats.csv")
     notes = {"count-in": _notes(folder / f"{name}.ci.rh.mid"), "no count-in": _notes(folder / f"{name}.rh.mid")}
     beats = {"count-in": played + shift, "no count-in": played}
+    downbeats = {"count-in": bars + shift, "no count-in": bars}
     for dose in DOSES:
         notes[dose] = _notes(folder / f"{name}.{dose}.ci.rh.mid")
-        beats[dose] = _beats(folder / f"{name}.{dose}.beats.csv")
-    return Performed(name, Meter.parse(meta["play_meter"]), notes, beats, np.array(meta["ci_taps"], float))
+        beats[dose], downbeats[dose] = _beats(folder / f"{name}.{dose}.beats.csv")
+    meter = Meter.parse(meta["play_meter"])
+    return Performed(name, meter, notes, beats, downbeats, np.array(meta["ci_taps"], float))
 
 
-def _beats(path: Path) -> Array:
+def _beats(path: Path) -> tuple[Array, Array]:
+    """Return the times of all beats, and of the downbeats among them."""
     with path.open(encoding="utf-8") as lines:
-        return np.array([float(row["time"]) for row in csv.DictReader(lines)])
+        rows = [(float(row["time"]), row["is_downbeat"] == "1") for row in csv.DictReader(lines)]
+    return np.array([time_s for time_s, _ in rows]), np.array([time_s for time_s, bar in rows if bar])
 
 
 def _notes(path: Path) -> list[tuple[float, int]]:
@@ -110,9 +119,9 @@ def followed(piece: Performed, way: str) -> Told:
             clock.hear(onset_s, onset_s, pitch)
         while (step := clock.due(now_s)) is not None:
             if step.is_beat and step.time_s >= now_s:
-                beats.append((step.time_s, step.lock))
-    told = np.array(beats, float).reshape(-1, 2)
-    return Told(told[:, 0], told[:, 1])
+                beats.append((step.time_s, step.lock, step.is_bar))
+    told = np.array(beats, float).reshape(-1, 3)
+    return Told(told[:, 0], told[:, 1], told[told[:, 2] > 0, 0])
 
 
 def constant(piece: Performed) -> Array:
@@ -203,8 +212,11 @@ def losses(on: Bools) -> list[int | None]:
     return found
 
 
-def scored(true: Array, told: Told, from_s: float) -> dict[str, Any]:
-    """Return the scores of one piece. Only beats at or after `from_s` seconds are scored."""
+def scored(true: Array, told: Told, from_s: float, bars: Array | None = None) -> dict[str, Any]:
+    """Return the scores of one piece. Only beats at or after `from_s` seconds are scored.
+
+    With the true downbeats `bars`, and if downbeats were told, there is "bar F" too: their F-measure within 70 ms.
+    """
     inside = told.time_s <= true[-1] + 0.5 * (true[-1] - true[-2])
     time_s, lock = told.time_s[inside], told.lock[inside]
     judged, given = true[true >= from_s], time_s[time_s >= from_s]
@@ -217,6 +229,11 @@ def scored(true: Array, told: Told, from_s: float) -> dict[str, Any]:
         "minutes": float(true[-1] - from_s) / 60,
         "losses": losses(on[true >= from_s]),
     }
+    if bars is not None and told.bar_s is not None:
+        true_bars, told_bars = bars[bars >= from_s], told.bar_s[told.bar_s >= from_s]
+        told_bars = told_bars[told_bars <= true[-1] + 0.5 * (true[-1] - true[-2])]
+        some = len(true_bars) and len(told_bars)
+        row["bar F"] = float(mir_eval.beat.f_measure(true_bars, told_bars)) if some else 0.0
     if len(time_s):
         nearest = np.abs(time_s[:, None] - true).argmin(axis=1)
         gap = np.concatenate([np.diff(true)[:1], np.diff(true)])
@@ -231,7 +248,9 @@ def summed(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     lost = [beats for row in rows for beats in row["losses"]]
     back = [beats for beats in lost if beats is not None]
     out = {name: float(np.mean([row[name] for row in rows])) for name in ("F70", "CMLt", "held")}
+    of_bars = [row["bar F"] for row in rows if "bar F" in row]
     out |= {
+        **({"bar F": float(np.mean(of_bars))} if of_bars else {}),
         "loss/min": float(np.mean([len(row["losses"]) / row["minutes"] for row in rows])),
         "back": float(np.median(back)) if back else float("nan"),
         "never": float(np.mean([beats is None for beats in lost])) if lost else 0.0,
@@ -249,7 +268,7 @@ def evaluate_following(folder: Path, limit: int | None) -> dict[str, dict[str, f
     if limit is not None and limit < len(pieces):
         pieces = [pieces[i * len(pieces) // limit] for i in range(limit)]
     table: dict[str, dict[str, float]] = {}
-    columns = ("F70", "CMLt", "held", "loss/min", "back", "never", "AUC", "sure")
+    columns = ("F70", "CMLt", "held", "bar F", "loss/min", "back", "never", "AUC", "sure")
     click.echo(f"{'':34s}" + "".join(f"{name:>9s}" for name in columns))
 
     def show(name: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -257,7 +276,7 @@ def evaluate_following(folder: Path, limit: int | None) -> dict[str, dict[str, f
         click.echo(f"{name:34s}" + "".join(f"{table[name].get(c, float('nan')):9.3f}" for c in columns))
 
     for way in WAYS:
-        show(way, [scored(p.beats[way], followed(p, way), FROM_S + _shift(p, way)) for p in pieces])
+        show(way, [scored(p.beats[way], followed(p, way), FROM_S + _shift(p, way), p.bars[way]) for p in pieces])
     for name, peer in PEERS.items():
         try:
             told = [np.unique(peer(p)) for p in pieces]

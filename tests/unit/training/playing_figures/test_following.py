@@ -38,6 +38,19 @@ def test_true_beats_score_1_and_beats_between_them_score_nothing() -> None:
     assert (between["F70"], between["held"]) == (0.0, 0.0)
 
 
+def test_the_f_measure_of_the_bars_is_that_of_the_downbeats() -> None:
+    def bar_f(told_bars: np.ndarray) -> float:
+        told = Told(TRUE, np.ones(len(TRUE)), told_bars)
+        return float(scored(TRUE, told, 10.0, TRUE[::4])["bar F"])
+
+    assert bar_f(TRUE[::4]) == 1.0
+    assert bar_f(TRUE[1::4]) == 0.0
+    assert 0.6 < bar_f(TRUE[::2]) < 0.7
+    assert "bar F" not in scored(TRUE, given(TRUE), 10.0, TRUE[::4])
+    rows = [scored(TRUE, Told(TRUE, np.ones(len(TRUE)), TRUE[k::4]), 10.0, TRUE[::4]) for k in (0, 1)]
+    assert summed(rows)["bar F"] == 0.5
+
+
 def test_double_tempo_holds_no_beat_though_it_hits_every_one() -> None:
     double = scored(TRUE, given(10 + 0.25 * np.arange(80)), 10.0)
     assert double["F70"] > 0.6
