@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from device.bundles.bundle import Bundle
@@ -34,9 +34,14 @@ class Setup:
     engine: Engine
 
 
-def set_up(path: Path) -> Setup:
-    """Read the settings in the file `path`, check the models and build the engine. Raises UserError."""
+def set_up(path: Path, upbeat: float | None = None) -> Setup:
+    """Read the settings in the file `path`, check the models and build the engine. Raises UserError.
+
+    `upbeat`, in beats, takes the place of the file's [clock] upbeat unless it is None.
+    """
     config = read_config(path)
+    if upbeat is not None:
+        config = replace(config, clock=replace(config.clock, upbeat=upbeat))
     bundle = bundle_of(config)
     return Setup(config, bundle, engine_of(config, bundle))
 
@@ -63,7 +68,9 @@ def clock_of(config: Config) -> Clock:
     """Build the clock that the settings select. Raises UserError if the settings do not fit together."""
     settings = config.clock
     return make_clock(
-        settings.mode, settings.tempo, settings.count_in, Meter.parse(settings.meter), max_drift=settings.max_drift
+        *(settings.mode, settings.tempo, settings.count_in, Meter.parse(settings.meter)),
+        max_drift=settings.max_drift,
+        upbeat=settings.upbeat,
     )
 
 

@@ -105,11 +105,14 @@ class EvenCounts:
     """Finds a count-in in what is played: the last `wanted` even onsets, on one key or chord.
 
     One of the inner counts may be missing, if three or more were heard. With `any_key` even onsets on different keys
-    count as well. After `MOST_BEFORE` other notes nothing is a count-in any more.
+    count as well. After `MOST_BEFORE` other notes nothing is a count-in any more. With `goes_on` a count-in goes on as
+    long as its key is struck again at the next beat, and its last `wanted` counts count.
     """
 
-    def __init__(self, wanted: int, any_key: bool) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: int, any_key: bool, goes_on: bool = False) -> None:
+        self._wanted, self._goes_on = wanted, goes_on
+        self._key: int | None = None
+        """The key of the last count."""
         self._any_key = any_key
         self._by_key: dict[int, list[float]] = {}
         self._others = 0
@@ -120,6 +123,12 @@ class EvenCounts:
 
     def hear(self, onset_s: float, pitch: int) -> bool:
         """Take in a note; True if it completes the count-in."""
+        if self._goes_on and self.counts is not None and pitch == self._key:
+            gap_s = onset_s - self.counts[-1]
+            beat_s = (self.counts[-1] - self.counts[0]) / (len(self.counts) - 1)
+            if abs(gap_s / beat_s - 1) <= EVEN:
+                self.counts, self.maybe = [*self.counts[1:], onset_s], True
+                return True
         if self.counts is not None or self._others > MOST_BEFORE + self._wanted:
             self.maybe = self.counts is not None and onset_s - self.counts[-1] < SAME_COUNT_S and pitch in self._by_key
             return False
@@ -128,6 +137,7 @@ class EvenCounts:
             if not times or onset_s - times[-1] >= SAME_COUNT_S:
                 times.append(onset_s)
                 self.counts = self.counts or self._even(times)
+        self._key = pitch
         first = min(times[0] for times in self._by_key.values())
         self.maybe = len(self._by_key[pitch]) > 1 or onset_s - first < SAME_COUNT_S or self._any_key
         self._others += 1

@@ -37,16 +37,20 @@ class FileClock:
         tempos: Sequence[tuple[int, int]],
         signatures: Sequence[tuple[int, int, int]],
         end_tick: int,
+        first_bar: float = 0.0,
     ) -> FileClock:
         """Build the grid of a MIDI file, up to two bars after `end_tick`.
 
         `tempos` are (tick, microseconds per quarter) and `signatures` are (tick, beats, beat type), both in any order.
-        Before the first entry, the MIDI defaults apply: 120 quarters a minute and 4/4. Raises UserError for a file
-        that does not count in ticks per quarter, or that has more than MOST_BARS bars.
+        Before the first entry, the MIDI defaults apply: 120 quarters a minute and 4/4. `first_bar` is a place in the
+        file, in felt beats of its first metre, at which a bar begins. Raises UserError for a file that does not count
+        in ticks per quarter, or that has more than MOST_BARS bars.
         """
         if ticks_per_beat <= 0:
             raise UserError("The file counts in SMPTE frames, not in beats: use `--clock follow` or `--clock fixed`.")
-        return cls(TempoMap(ticks_per_beat, tempos), _bars(ticks_per_beat, _changes(signatures, end_tick), end_tick))
+        return cls(
+            TempoMap(ticks_per_beat, tempos), _bars(ticks_per_beat, _changes(signatures, end_tick), end_tick, first_bar)
+        )
 
     def steps(self) -> Iterator[Step]:
         """Give every step of the grid, in order."""
@@ -140,7 +144,7 @@ def _changes(signatures: Sequence[tuple[int, int, int]], end_tick: int) -> list[
     return sorted(({0: Meter(*DEFAULT_SIGNATURE)} | by_tick).items())
 
 
-def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int) -> list[_Bar]:
+def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int, first_bar: float = 0.0) -> list[_Bar]:
     """All bars. Pickups and parts of split bars are placed in the bar to which they belong.
 
     Raises UserError if there are more than MOST_BARS.
@@ -160,6 +164,11 @@ def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int) 
     cut: list[_Bar] = []
     for i, (tick, last, meter) in enumerate(spans):
         length = _bar_ticks(ticks_per_beat, meter)
+        if i == 0:
+            upbeat = round(first_bar * meter.steps_per_beat) * _step_ticks(ticks_per_beat, meter) % length
+            if 0 < upbeat < last:
+                cut.append(_Bar(meter, tick, upbeat, length - upbeat))
+                tick = upbeat
         while tick < last:
             until = tick + length if i == len(spans) - 1 else min(tick + length, last)
             cut.append(_Bar(meter, tick, until))
@@ -185,7 +194,7 @@ def _placed(ticks_per_beat: int, cut: list[_Bar]) -> list[_Bar]:
         lasts = bar.meter in {after if i + 1 < len(cut) else None, cut[i - 1].meter if i else None}
         as_signed = bar.length == full(bar.meter)
         if not placed:
-            if bar.length < full(after) and not (as_signed and lasts):
+            if not bar.offset and bar.length < full(after) and not (as_signed and lasts):
                 bar = _Bar(after, bar.start, bar.end, full(after) - bar.length)
             placed.append(bar)
             i += 1

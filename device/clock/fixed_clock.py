@@ -7,6 +7,7 @@ import math
 from device.clock.count_in import CountIn, Taps
 from device.clock.meter import Meter
 from device.clock.step import ClockPulse, Step
+from device.clock.upbeat import beats_to_bar, upbeat_of_counts
 from device.errors import UserError
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
@@ -28,7 +29,16 @@ class FixedClock:
     beat after the N-th onset. The clock skips steps that can no longer be planned one step ahead.
     """
 
-    def __init__(self, tempo: float, meter: Meter, count_in: int = 0) -> None:
+    def __init__(self, tempo: float, meter: Meter, count_in: int = 0, upbeat: float | None = None) -> None:
+        """`upbeat` is the length in felt beats of the music before its first bar.
+
+        None: as the number of counts suggests, see `device.clock.upbeat`.
+        """
+        if upbeat is None:
+            upbeat = upbeat_of_counts(count_in, meter.beats_per_bar)
+        bar_after = beats_to_bar(upbeat) if count_in else upbeat
+        self._first_position = round((1 if count_in else 0) * meter.steps_per_beat - bar_after * meter.steps_per_beat)
+        """Position of the first step of the grid, counted from the first bar."""
         self._step_s = beat_seconds(tempo) / meter.steps_per_beat
         self._meter = meter
         self._count_in = CountIn(count_in)
@@ -37,6 +47,7 @@ class FixedClock:
 
     def _begin(self) -> None:
         self._start_s: float | None = None
+        self._position0 = self._first_position
         self._next = 0
         self._first = 0
         """Index of the step at the start of the grid."""
@@ -63,7 +74,7 @@ class FixedClock:
         counted = self._taps.tap(at_s)
         if counted is None:
             return
-        self._count_in = counted
+        self._count_in, self._position0 = counted, 0
         beat_s = min(max(counted.beat_s(), 60.0 / FASTEST_BPM), 60.0 / SLOWEST_BPM)
         self._step_s = beat_s / self._meter.steps_per_beat
         self._start_s = counted.next_beat_s(beat_s)
@@ -90,7 +101,7 @@ class FixedClock:
             index=self._first + self._next,
             time_s=self._start_s + self._next * self._step_s,
             length_s=self._step_s,
-            position=self._next % self._meter.steps_per_bar,
+            position=(self._next + self._position0) % self._meter.steps_per_bar,
             meter=self._meter,
             lock=1.0,
         )

@@ -19,6 +19,7 @@ from device.clock.meter import Meter
 from device.clock.next_onset import FARTHEST, QUARTER
 from device.clock.rhythm import RECENT, SIZE_CLASSES, chord_class, interval_class
 from device.clock.step import DOUBTED, ClockPulse, Step
+from device.clock.upbeat import beats_to_bar, upbeat_of_counts
 from device.events import Doubt
 
 SAME_ONSET_S = 0.045
@@ -69,13 +70,19 @@ class FollowClock:
     `count_in`: N even onsets are N felt beats, and a bar starts one beat after the last; None: four even onsets on one
     key or chord are such a count-in, and anything else is music; 0: everything is music. `tempo` is a hint in felt
     beats a minute; a count-in of one onset needs it. `max_drift` is the largest share by which the tempo may differ
-    from the counted or tapped one, or from `tempo` if there was no count-in; None: any.
+    from the counted or tapped one, or from `tempo` if there was no count-in; None: any. `upbeat` is the length in felt
+    beats of the music before its first bar; None: as the number of counts suggests, or as the notes show.
     """
 
     def __init__(
-        self, meter: Meter, count_in: int | None = None, tempo: float | None = None, max_drift: float | None = None
+        self,
+        meter: Meter,
+        count_in: int | None = None,
+        tempo: float | None = None,
+        max_drift: float | None = None,
+        upbeat: float | None = None,
     ) -> None:
-        self._meter, self._max_drift = meter, max_drift
+        self._meter, self._max_drift, self._upbeat = meter, max_drift, upbeat
         self.tempo_held = False
         self._wanted = AUTOMATIC if count_in is None else count_in
         self._automatic = count_in is None
@@ -84,9 +91,12 @@ class FollowClock:
 
     def reset(self) -> None:
         """See `Clock.reset`."""
-        self._hypotheses = Hypotheses(self._meter)
+        self._hypotheses = Hypotheses(self._meter, self._upbeat)
         self._step_ticks = self._hypotheses.beat // self._meter.steps_per_beat
-        self._counts = EvenCounts(self._wanted, any_key=not self._automatic) if self._wanted > 1 else None
+        self._counts: EvenCounts | None = None
+        if self._wanted > 1:
+            goes_on = self._automatic and self._upbeat is not None
+            self._counts = EvenCounts(self._wanted, any_key=not self._automatic, goes_on=goes_on)
         self._counting = self._wanted > 0
         self._taps = Taps()
         self._lead: HypothesisBank | None = None
@@ -192,7 +202,7 @@ class FollowClock:
         position = (tick % self._hypotheses.bar) // self._step_ticks
         lock = self._lock(at_s)
         doubt = self._doubt(at_s) if lock < DOUBTED else None
-        step = Step(self._index, at_s, step_s, position, self._meter, lock, doubt)
+        step = Step(self._index, at_s, step_s, position, self._meter, lock, doubt, self._counted_s is not None)
         self._index += 1
         self._told_tick, self._told_s, self._next = tick % self._hypotheses.bar, at_s, None
         self._counting = False
@@ -238,14 +248,24 @@ class FollowClock:
             self._start_free(counted.onsets[0])
             return
         start_s = counted.next_beat_s(beat_s)
+        upbeat = self._upbeat_after(counted)
         self._counted_s = self._quarter_s = beat_s * QUARTER / self._hypotheses.beat
-        self._hypotheses.start_counted(start_s - beat_s, self._counted_s)
+        self._hypotheses.start_counted(start_s - beat_s, self._counted_s, upbeat)
         self._forget_onsets()
         self._onset_s = counted.onsets[-1]
-        self._told_tick = (self._hypotheses.bar - self._step_ticks) % self._hypotheses.bar
+        first = (1 - beats_to_bar(upbeat)) * self._hypotheses.beat
+        self._told_tick = (first - self._step_ticks) % self._hypotheses.bar
         self._told_s = max(self._told_s, start_s - beat_s / self._meter.steps_per_beat)
         self._choose(now_s)
         self._limit_tempo()
+
+    def _upbeat_after(self, counted: CountIn) -> float:
+        """Return the upbeat after a count-in in beats. Taps have none: the bar begins one beat after them."""
+        if self._counts is None and self._wanted != 1:
+            return 0.0
+        if self._upbeat is not None:
+            return self._upbeat
+        return upbeat_of_counts(len(counted.onsets), self._meter.beats_per_bar)
 
     def _choose(self, now_s: float) -> None:
         """Choose the hypotheses that lead: those that most agree with. The likeliest of them comes first."""

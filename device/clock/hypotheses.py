@@ -53,6 +53,7 @@ from device.clock.next_onset import (
     sixteenths_of,
 )
 from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
+from device.clock.upbeat import beats_to_bar
 
 JITTER_S = np.array([0.011, 0.018, 0.018, 0.022])
 """Standard deviation of an onset around its place, in seconds, by manner: in time, flexible, free, uneven."""
@@ -107,6 +108,8 @@ A place is the greatest multiple of the unit that is not later than the onset le
 TRIPLET_ROWS = slice(5, 7)
 DOWNBEAT = 0.4
 """Probability that the music begins one beat after the count-in."""
+UPBEAT = 0.9
+"""Probability that the music begins with the upbeat that was given."""
 FIRST_TEMPO_SD = 0.03
 """Relative standard deviation of the first tempo."""
 FIRST_TIME_S = 0.03
@@ -116,8 +119,10 @@ FIRST_TIME_S = 0.03
 class Hypotheses:
     """The bank of one piece. `bank` is None until the first onset or the count-in."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, upbeat: float | None = None) -> None:
+        """`upbeat` is the length in beats of the music before its first bar; None: unknown."""
         self.bar, self.beat = bar_ticks(meter), beat_ticks(meter)
+        self._upbeat = upbeat
         self.piece: PieceRhythm | None = None
         """The rhythm of the piece so far, only after a count-in: see `start_counted`."""
         self.bank: HypothesisBank | None = None
@@ -143,8 +148,8 @@ class Hypotheses:
             tempi = self.bank.real[QUARTER_S : USUAL_S + 1]
             np.clip(tempi, *self._limits_s, out=tempi)
 
-    def start_counted(self, last_count_s: float, quarter_s: float) -> None:
-        """The last count of a count-in was at `last_count_s`; the bar begins one beat later.
+    def start_counted(self, last_count_s: float, quarter_s: float, upbeat: float = 0.0) -> None:
+        """The last count of a count-in was at `last_count_s`; the bar begins one beat later, or after the upbeat.
 
         From here on the rhythm of the piece is learned. It is learned on the grid of the likeliest hypothesis, so it
         would hold the clock at half or double tempo if no count-in gave the tempo.
@@ -153,13 +158,13 @@ class Hypotheses:
         self.bank = HypothesisBank.new(
             last_count_s,
             np.full(MANNERS, quarter_s),
-            tick=np.full(MANNERS, -self.beat % self.bar),
+            tick=np.full(MANNERS, -beats_to_bar(upbeat) * self.beat % self.bar),
             manner=np.arange(MANNERS),
             weight=AT_FIRST,
             variance=(FIRST_TIME_S**2, FIRST_TEMPO_SD**2),
             gap=self.beat,
         )
-        self._opening = self._first_prior()
+        self._opening = self._first_prior(upbeat)
         self.counted = True
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
 
@@ -170,6 +175,10 @@ class Hypotheses:
         weight = (1 - HINT_WRONG) * given / given.sum() + HINT_WRONG * usual / usual.sum()
         self._tempo_s, self._octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
         onset = self._rhythm.onset / self._rhythm.onset.sum()
+        if self._upbeat is not None:
+            first = round((self.bar - self._upbeat * self.beat) / SIXTEENTH) % len(onset)
+            onset = (1 - UPBEAT) * onset
+            onset[first] += UPBEAT
         n = len(quarter_s) * len(onset)
         self.bank = HypothesisBank.new(
             onset_s,
@@ -220,15 +229,16 @@ class Hypotheses:
         out[::SIXTEENTH] = table[steps]
         return out
 
-    def _first_prior(self) -> Floats:
-        """Prior of the first onset, by ticks after the last count less 1: on the downbeat, or on any place."""
+    def _first_prior(self, upbeat: float) -> Floats:
+        """Prior of the first onset, by ticks after the last count less 1: at upbeat or downbeat, or on any place."""
         ahead = np.arange(1, FARTHEST + 1)
-        target = (self.bar - self.beat + ahead) % self.bar
+        target = (-beats_to_bar(upbeat) * self.beat + ahead) % self.bar
         step = np.minimum(target // SIXTEENTH, len(self._rhythm.onset) - 1)
         table = np.where(target % SIXTEENTH == 0, self._rhythm.onset[step] / self._rhythm.onset.sum(), 0.002)
         table = table * 0.98 ** (ahead / SIXTEENTH) * np.where(ahead < self.beat // 4, 0.1, 1.0)
-        table = (1 - DOWNBEAT) * table / table.sum()
-        table[self.beat - 1] += DOWNBEAT
+        likely = UPBEAT if upbeat else DOWNBEAT
+        table = (1 - likely) * table / table.sum()
+        table[round((beats_to_bar(upbeat) - upbeat) * self.beat) - 1] += likely
         return np.asarray(table)
 
     def _places(

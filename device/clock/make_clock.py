@@ -13,6 +13,7 @@ from device.clock.meter import Meter
 from device.clock.midi_clock import MidiClock
 from device.clock.step import Clock, ClockPulse, Step
 from device.clock.tempo_map import TempoMap
+from device.clock.upbeat import MOST_UPBEAT, beats_to_bar
 from device.errors import UserError
 
 Mode: TypeAlias = Literal["follow", "fixed", "midi", "file"]
@@ -37,6 +38,16 @@ class TimedFile(Protocol):
         ...
 
     @property
+    def first_tick(self) -> int:
+        """The tick at which the first note begins."""
+        ...
+
+    @property
+    def music_tick(self) -> int:
+        """The tick at which the first note after a count-in begins."""
+        ...
+
+    @property
     def end_tick(self) -> int:
         """The last tick of the file."""
         ...
@@ -49,21 +60,25 @@ def make_clock(
     meter: Meter | None = None,
     file: TimedFile | None = None,
     max_drift: float | None = None,
+    upbeat: float | None = None,
 ) -> Clock:
     """Build a clock of `mode`. None selects the default of the mode. Only mode "file" uses `file`.
 
-    Only mode "follow" uses `max_drift`, the largest share by which the tempo may differ from the count-in's.
+    Only mode "follow" uses `max_drift`, the largest share by which the tempo may differ from the count-in's. `upbeat`
+    is the length in felt beats of the music before its first bar; None: as the count-in, the notes or the file show.
 
     Raises UserError if the settings do not fit together.
     """
     if count_in is not None and not 0 <= count_in <= MOST_COUNT_IN:
         raise UserError(f"A count-in of {count_in} onsets is out of range: give 0 to {MOST_COUNT_IN}.")
+    if upbeat is not None and not 0 <= upbeat <= MOST_UPBEAT:
+        raise UserError(f"An upbeat of {upbeat:g} beats is out of range: give 0 to {MOST_UPBEAT:g}.")
     if mode == "follow":
-        return FollowClock(meter or DEFAULT_METER, count_in, tempo, max_drift)
+        return FollowClock(meter or DEFAULT_METER, count_in, tempo, max_drift, upbeat)
     if mode == "fixed":
         if tempo is None:
             raise UserError("A fixed clock needs a tempo: give it in beats a minute with --tempo.")
-        return FixedClock(tempo, meter or DEFAULT_METER, count_in or 0)
+        return FixedClock(tempo, meter or DEFAULT_METER, count_in or 0, upbeat)
     if mode == "midi":
         return MidiClock(meter or DEFAULT_METER)
     if file is None:
@@ -71,7 +86,15 @@ def make_clock(
     if tempo is not None or meter is not None:
         raise UserError("--clock file takes tempo and metre from the file: leave out --tempo and --meter.")
     tempo_map = file.tempo_map
-    clock = FileClock.from_map(tempo_map.ticks_per_beat, tempo_map.tempos, file.signatures, file.end_tick)
+    first_bar = 0.0
+    if upbeat is not None:
+        signed = Meter(*file.signatures[0][1:]) if file.signatures else DEFAULT_METER
+        beat_ticks = float(signed.beat_quarters * max(tempo_map.ticks_per_beat, 1))
+        if count_in:
+            first_bar = file.first_tick / beat_ticks + count_in - 1 + beats_to_bar(upbeat)
+        else:
+            first_bar = file.music_tick / beat_ticks + upbeat
+    clock = FileClock.from_map(tempo_map.ticks_per_beat, tempo_map.tempos, file.signatures, file.end_tick, first_bar)
     return CountedClock(clock, count_in) if count_in else clock
 
 

@@ -34,6 +34,8 @@ class Step:
     meter: Meter
     lock: float
     doubt: Doubt | None = None
+    counted: bool = True
+    """Whether a count-in, taps, a tempo or a file gave the beat; else the clock found it in the notes alone."""
 
     @property
     def plan_s(self) -> float:

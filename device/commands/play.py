@@ -17,6 +17,7 @@ from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.clock.map_fit import fits
 from device.clock.meter import Meter
 from device.clock.step import Clock
+from device.clock.upbeat import MOST_UPBEAT
 from device.commands.options import FiniteRange
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
@@ -73,6 +74,8 @@ class Request:
     confidence: float | None = None
     hears_itself: bool = False
     channel: int | None = None
+    upbeat: float | None = None
+    max_drift: float | None = None
     captured: Steering = AS_THE_NET_PLAYS
     """Steering of the left hand at the start of a captured run."""
 
@@ -108,6 +111,8 @@ class Request:
             tempo=how.tempo if self.tempo is None else self.tempo,
             count_in=how.count_in if self.count_in is None else self.count_in,
             meter=self.meter or Meter.parse(how.meter),
+            upbeat=how.upbeat if self.upbeat is None else self.upbeat,
+            max_drift=how.max_drift,
         )
 
 
@@ -132,6 +137,12 @@ class Request:
     type=int,
     metavar="N",
     help="N even onsets are the count-in. [follow: four on one key, if there are any]",
+)
+@click.option(
+    "--upbeat",
+    type=FiniteRange(0, MOST_UPBEAT),
+    metavar="BEATS",
+    help="The music begins so many beats before its first bar. [as the count-in, the notes or the file show]",
 )
 @click.option("--meter", metavar="M", help="The metre, such as 3/4, unless the clock is the file's. [4/4]")
 @click.option("--style", type=click.Choice(STYLES), help="How the left hand plays. [auto]")
@@ -186,6 +197,7 @@ def play(
     clock: Mode | None,
     tempo: float | None,
     count_in: int | None,
+    upbeat: float | None,
     meter: str | None,
     style: Style | None,
     density: float | None,
@@ -211,6 +223,7 @@ def play(
         *(input_, clock, tempo, count_in, metre, bundle, listen, sent, track, progress),
         *(style, density, register, split, confidence),
         channel=channel,
+        upbeat=upbeat,
     )
     check_present(input_)
     outputs, left_out = Outputs(midi, notes, audio, plot, report), list[str]()
@@ -295,7 +308,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
 
 
 def _clock(request: Request, mode: Mode, source: MidiInput | None) -> Clock:
-    return make_clock(mode, request.tempo, request.count_in, request.meter, source)
+    return make_clock(mode, request.tempo, request.count_in, request.meter, source, request.max_drift, request.upbeat)
 
 
 def _open(request: Request) -> Bundle:

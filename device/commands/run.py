@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from device.assemble import set_up
-from device.commands.options import settings_file
+from device.clock.upbeat import MOST_UPBEAT
+from device.commands.options import FiniteRange, settings_file
+from device.errors import UserError
 from device.recording.capture import DEFAULT_MB, MEGABYTE, Capture
 from device.service.journal import log_to_journal_or_stderr
 from device.system.account import leave_root
@@ -31,14 +33,22 @@ from device.system.paths import run_dir
     help="The recording ends at this size, and playing continues.",
 )
 @click.option(
+    "--upbeat",
+    type=FiniteRange(0, MOST_UPBEAT),
+    metavar="BEATS",
+    help="The music begins so many beats before its first bar. Takes the place of [clock] upbeat.",
+)
+@click.option(
     "--wait",
     is_flag=True,
     help="As a service: wait for missing ports and play when they are connected. SIGHUP reads the settings again.",
 )
-def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
+def run(path: Path, record: Path | None, record_mb: int, upbeat: float | None, wait: bool) -> None:
     """Play the left hand to a live right hand, until Ctrl-C."""
     log_to_journal_or_stderr()
     settings = path.absolute()
+    if wait and upbeat is not None:
+        raise UserError("--upbeat is for one run: with --wait, set [clock] upbeat in the settings.")
     capture = None if record is None else Capture(record.absolute(), record_mb * MEGABYTE)
     leave_root()
     if wait:
@@ -48,5 +58,5 @@ def run(path: Path, record: Path | None, record_mb: int, wait: bool) -> None:
     else:
         from device.service.foreground import run as run_live
 
-        setup = set_up(settings)
+        setup = set_up(settings, upbeat)
         run_live(setup.config, setup.engine, setup.bundle, capture)

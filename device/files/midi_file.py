@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ MOST_BYTES = 16_000_000
 """Largest MIDI file in bytes. An hour of a busy pianist has less than 1 MB, and a larger file takes long to read."""
 ALL_TRACKS = "all"
 """Value of `--track` for all tracks that are not drums."""
+FEWEST_COUNTS, UNEVEN = 3, 0.2
+"""A count-in at the beginning of a file has at least so many notes, whose distances differ by at most this share."""
 _SHORTEST_TICKS = 1
 """Shortest length of a written note in ticks. With 0 its note-off could come before its note-on."""
 _KEYS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
@@ -43,6 +46,26 @@ class MidiInput:
     """Tick at which the last note ends."""
     warnings: tuple[str, ...] = ()
     """A sentence that names the file and the flaws that were passed over, if it has any."""
+
+    @property
+    def first_tick(self) -> int:
+        """Tick at which the first note begins; 0 if there is none."""
+        return min((tick for tick, _ in self._struck), default=0)
+
+    @property
+    def music_tick(self) -> int:
+        """Tick of the first note after a count-in, which is FEWEST_COUNTS or more even notes on one key."""
+        struck = self._struck
+        run = list(itertools.takewhile(lambda note: note[1] == struck[0][1], struck))
+        gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(run)]
+        even = len(run) >= FEWEST_COUNTS and max(gaps) <= (1 + UNEVEN) * min(gaps)
+        return struck[len(run)][0] if even and len(run) < len(struck) else self.first_tick
+
+    @property
+    def _struck(self) -> list[tuple[int, int]]:
+        """(tick, pitch) of every note, in order."""
+        notes = {(note.onset_s, note.pitch) for part in self.parts if not part.drums for note in part.notes}
+        return [(self.tempo_map.tick(onset_s), pitch) for onset_s, pitch in sorted(notes)]
 
     def part(self, wanted: str | None = None) -> Part:
         """Return the part with notes that are not drums.

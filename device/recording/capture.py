@@ -41,6 +41,8 @@ class CaptureSettings:
     """The right hand's lowest pitch, as a MIDI number."""
     confidence: float = AS_FITTED
     """The confidence that a note needed to be accepted."""
+    max_drift: float | None = None
+    upbeat: float | None = None
 
 
 def how_captured(path: Path) -> CaptureSettings | None:
@@ -71,6 +73,7 @@ def _check(how: CaptureSettings, where: str) -> None:
     if unknown := set(how.steering) - {field.name for field in fields(Steering)}:
         raise TypeError(f"steering has no {sorted(unknown)[0]}")
     clock = {"mode": how.clock, "tempo": how.tempo, "meter": how.meter, "count_in": how.count_in}
+    clock |= {"max_drift": how.max_drift, "upbeat": how.upbeat}
     audio = {"hears_itself": how.hears_itself, "confidence": how.confidence}
     check_section(ClockSettings, "clock", {k: v for k, v in clock.items() if v is not None}, where)
     check_section(AudioSettings, "audio", audio, where)

@@ -80,6 +80,8 @@ def how_of(config: Config) -> CaptureSettings:
         tempo=config.clock.tempo,
         meter=config.clock.meter,
         count_in=config.clock.count_in,
+        max_drift=config.clock.max_drift,
+        upbeat=config.clock.upbeat,
         bundle=str(Path(config.play.bundle).resolve()) if config.play.bundle else "",
         hears_itself=config.audio.hears_itself,
         steering=dataclasses.asdict(config.play.steering),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from device.clock.meter import Meter
+from device.clock.upbeat import MOST_UPBEAT
 from device.errors import ConfigError, UserError
 from device.events import DRUM_CHANNEL
 from device.settings.changes import Tables, overlaid, read_changes
@@ -105,6 +106,7 @@ class ClockSettings:
     meter: str = "4/4"
     count_in: int | None = field(default=None, metadata={"low": 0, "high": 16, "unit": "onsets"})
     max_drift: float | None = field(default=None, metadata={"low": 0, "high": 1, "unit": "of the tempo"})
+    upbeat: float | None = field(default=None, metadata={"low": 0, "high": MOST_UPBEAT, "unit": "beats"})
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,13 @@ from device.settings.config import Config, parse_config, read_config
 
 EXAMPLE = Path(__file__).parents[4] / "docs" / "lefthand.toml"
 GOOD = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n'
-ABSENT = {("clock", "tempo"), ("clock", "max_drift"), ("clock", "count_in"), ("midi", "input_channel")} | {
-    (at, "latency_ms") for at in ("audio", "midi", "synth")
-}
+ABSENT = {
+    ("clock", "tempo"),
+    ("clock", "max_drift"),
+    ("clock", "upbeat"),
+    ("clock", "count_in"),
+    ("midi", "input_channel"),
+} | {(at, "latency_ms") for at in ("audio", "midi", "synth")}
 """Keys whose absence has a meaning that no value has."""
 
 
