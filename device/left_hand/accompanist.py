@@ -91,6 +91,8 @@ class Accompanist:
         self._activity = Activity(listen_beats)
         self._tonality = Tonality()
         self._lowest: deque[int] = deque(maxlen=CLEAR_STEPS)
+        self._first_s: float | None = None
+        """Onset in stream seconds of the first note since the left hand began to listen."""
 
     def reset(self) -> None:
         """Forget everything heard."""
@@ -100,10 +102,12 @@ class Accompanist:
         self._activity.reset()
         self._tonality.reset()
         self._lowest.clear()
+        self._first_s = None
 
     def listen_again(self) -> None:
         """Stay silent and listen for `listen_beats` beats before playing again, as at the start."""
         self._activity.reset()
+        self._first_s = None
 
     def known_until_s(self, step: Step) -> float:
         """Return a stream time in seconds. The plan for `step` uses only the heard notes decided at or before it."""
@@ -111,6 +115,8 @@ class Accompanist:
 
     def hear(self, note: Note) -> None:
         """Take in a decided note. Notes of the left hand are ignored."""
+        if self._first_s is None and note.hand == "right":
+            self._first_s = note.onset_s
         self._listener.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
@@ -123,7 +129,9 @@ class Accompanist:
         out = self._net.step(x=encode_step(known))
         top, struck = known.top, any(known.onsets)
         chord = self._harmony.at(step, out["y_ahead"])
-        silent = self._activity.at(step, top >= 0, struck, known.age)
+        since_s = 0.0 if self._first_s is None else step.time_s - self._first_s
+        before_beats = since_s / (step.length_s * step.meter.steps_per_beat)
+        silent = self._activity.at(step, top >= 0, struck, known.age, before_beats)
         if self._listener.lowest_recent >= 0:
             self._lowest.append(self._listener.lowest_recent)
         self._tonality.at(known.sounding)

@@ -6,6 +6,13 @@ from device.clock.step import Step
 
 LISTEN_BEATS = 4.0
 """Beats heard before the left hand starts. Without them the first chord is nearly always wrong."""
+LISTEN_BARS, MOST_LISTEN_BARS = 2.0, 4.0
+"""Bars heard before the left hand starts if no count-in gave the beat, and the bars after which it starts even if the
+clock is unsure of the beat. It then starts on a bar."""
+ALMOST = 0.25
+"""Share of a bar that may be missing, because the tempo of the first notes is known only later."""
+LEAST_LOCK = 0.25
+"""Least trust of the clock in such a beat, 0..1, for the left hand to start."""
 STOP_BEATS = 2.0
 """Beats. The left hand ends after the player has made no sound for this long."""
 RING_BEATS = 4.0
@@ -41,16 +48,18 @@ class Activity:
         self._quiet_beats = 0.0
         self._paused = False
         self._back_beats = 0.0
+        self._entered = False
 
-    def at(self, step: Step, sounds: bool, struck: bool, age_steps: float) -> bool:
+    def at(self, step: Step, sounds: bool, struck: bool, age_steps: float, before_beats: float = 0.0) -> bool:
         """Take the next step and return whether the left hand is silent at it.
 
         `sounds` is true if a right-hand key is known to be down. `struck` is true if an onset became known since
-        the step before. `age_steps` is the number of steps since the latest onset.
+        the step before. `age_steps` is the number of steps since the latest onset. `before_beats` is the number of
+        beats since the first onset, which counts if the clock found the beat in the notes alone.
         """
         share = 1.0 / step.meter.steps_per_beat
         if self._heard_beats is None:
-            self._heard_beats = 0.0 if struck else None
+            self._heard_beats = (0.0 if step.counted else before_beats) if struck else None
         else:
             self._heard_beats += share
         age_beats = age_steps * share
@@ -69,5 +78,13 @@ class Activity:
         elif step.is_beat and not self._paused and self._heard_beats is not None:
             self.ends = False
             if self.silent:
-                self.silent = self._heard_beats < self._listen_beats or self._quiet_beats >= AWAKE_BEATS
+                self.silent = not self._ready(step, self._heard_beats) or self._quiet_beats >= AWAKE_BEATS
+                self._entered = self._entered or not self.silent
         return self.silent
+
+    def _ready(self, step: Step, heard_beats: float) -> bool:
+        """Return whether enough was heard to start at this step."""
+        if self._entered or step.counted:
+            return heard_beats >= self._listen_beats
+        bars = heard_beats / step.meter.beats_per_bar + ALMOST
+        return step.is_bar and bars >= (LISTEN_BARS if step.lock >= LEAST_LOCK else MOST_LISTEN_BARS)

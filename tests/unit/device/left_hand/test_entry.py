@@ -1,0 +1,78 @@
+"""When the left hand enters: after a count-in as before, and without one after two bars, on a downbeat.
+
+The shipped left hand plays in a real engine, on the clock that follows, whose count-in is automatic.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from device.clock.follow_clock import FollowClock
+from device.clock.meter import Meter
+from device.engine import Engine
+from device.files.play import play_midi
+from device.left_hand.activity import LEAST_LOCK, MOST_LISTEN_BARS
+from tests.unit.helpers.plays import BEAT_S, HOP_S, TICKS, Struck, fresh_left_hand, midi
+
+ROOTS = (60, 65, 67, 60)
+FIGURES = {
+    "quarters and eighths": ((0, 1, 0), (1, 0.5, 4), (1.5, 0.5, 7), (2, 1, 12), (3, 1, 7)),
+    "half notes": ((0, 2, 0), (2, 1, 7), (3, 1, 4)),
+    "dotted": ((0, 1.5, 0), (1.5, 0.5, 4), (2, 1.5, 7), (3.5, 0.5, 4)),
+}
+
+
+def bars(number: int, figure: str, first: int = 0) -> list[Struck]:
+    return [
+        (round((4 * bar + place) * TICKS), round(length * TICKS) - 20, ROOTS[bar % 4] + 12 + above)
+        for bar in range(first, first + number)
+        for place, length, above in FIGURES[figure]
+    ]
+
+
+def entered(folder: Path, struck: list[Struck], count_in: int | None = None) -> tuple[float, list[float], list[float]]:
+    """Return the beat of the left hand's first note, the beats told as bars before it, and their lock."""
+    _, part = midi(folder / "right.mid", struck)
+    performance = play_midi(Engine(clock=FollowClock(Meter(4, 4), count_in), player=fresh_left_hand()), part, HOP_S)
+    first_s = min(send.due_s for send in performance.sends if send.kind == "note_on")
+    told = [beat for beat in performance.beats if beat.position == 0]
+    return (
+        first_s / BEAT_S,
+        [beat.time_s / BEAT_S for beat in told],
+        [beat.lock for beat in told if beat.time_s <= first_s],
+    )
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_without_a_count_in_it_listens_for_two_bars_and_enters_on_a_bar_of_the_clock(
+    tmp_path: Path, figure: str
+) -> None:
+    first, told_bars, lock = entered(tmp_path, bars(16, figure))
+    assert first >= 7.8
+    assert min(abs(first - bar) for bar in told_bars) < 0.2
+    bar_beats = told_bars[1] - told_bars[0]
+    assert first <= (MOST_LISTEN_BARS + 1) * max(bar_beats, 4)
+    assert lock[-1] >= LEAST_LOCK or first >= MOST_LISTEN_BARS * 4
+
+
+def test_where_the_clock_has_the_beat_that_is_a_downbeat_of_the_music_within_five_bars(tmp_path: Path) -> None:
+    first, _, lock = entered(tmp_path, bars(16, "dotted"))
+    assert abs(first - 4 * round(first / 4)) < 0.2
+    assert 7.8 <= first <= 20 and lock[-1] > 0.5
+
+
+def test_four_even_notes_on_one_key_are_a_count_in(tmp_path: Path) -> None:
+    counts = [(beat * TICKS, TICKS - 20, 79) for beat in range(4)]
+    first, told_bars, _ = entered(tmp_path, [*counts, *bars(12, "quarters and eighths", 1)])
+    assert told_bars[0] == pytest.approx(4, abs=0.1)
+    assert 7.8 <= first <= 10
+
+
+def test_four_even_notes_on_several_keys_are_music(tmp_path: Path) -> None:
+    """The first bar of this tune is four quarters: it is heard, and the left hand enters after two bars."""
+    opening = [(beat * TICKS, TICKS - 20, key) for beat, key in enumerate((72, 76, 79, 84))]
+    first, told_bars, _ = entered(tmp_path, [*opening, *bars(15, "quarters and eighths", 1)])
+    assert told_bars[0] > 3.8
+    assert 7.8 <= first <= 24
