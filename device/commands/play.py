@@ -13,6 +13,8 @@ import click
 
 from device.assemble import hearing_of, left_hand_of
 from device.bundles.bundle import Bundle, default_bundle
+from device.clock.follow_clock import FollowClock
+from device.clock.look_ahead import beats_before
 from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.clock.map_fit import fits
 from device.clock.meter import Meter
@@ -252,6 +254,8 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     part = source.part(request.track).split(request.split or 0)
     request, unfit = _followed_if_unfit(request, source, part)
     clock = _clock(request, request.clock or "file", source)
+    if unfit and isinstance(clock, FollowClock):
+        _look_ahead(clock, part)
     outputs.check([request.input], renders=True)
     bundle = None if request.listen and request.bundle is None else _open(request)
     engine = Engine(clock=clock, player=_left_hand(request, bundle))
@@ -278,6 +282,15 @@ def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple
         f"--clock file takes it from the map."
     )
     return replace(request, clock="follow", meter=request.meter or signed), [sentence]
+
+
+def _look_ahead(clock: FollowClock, part: Part) -> None:
+    """Give the clock the beat before the first note, unless the player counts in."""
+    notes = [(note.onset_s, note.pitch) for note in part.notes if note.hand == "right"]
+    taps = beats_before(clock, notes)
+    clock.reset()
+    for at_s in taps or ():
+        clock.tap(at_s)
 
 
 def _from_sound(request: Request, outputs: Outputs) -> Performance:

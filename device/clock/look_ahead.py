@@ -1,0 +1,72 @@
+"""Finds the first beats of a file that is followed, so that the clock has the beat from the first note on.
+
+A clock that follows needs some notes before it gives a beat. A file is known in advance: the clock hears it once, and
+its first beats are continued back to the first note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from device.clock.follow_clock import FollowClock
+from device.clock.step import Step
+
+HOP_S = 0.016
+"""Seconds between two looks at the clock: the device's hop."""
+LOOKED_AT_S = 60.0
+"""Seconds of the music that are looked at, from the first note on."""
+STEADY_BEATS, STEADY = 6, 0.2
+"""The first so many beats in a row whose lengths differ from their median by less than this share are continued."""
+NEAR, PULL = 0.2, 0.6
+"""An onset this near a beat, in beats, moves the beat by this share of its distance."""
+TAPS = 4
+
+
+def beats_before(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list[float] | None:
+    """Return four times in seconds, a beat apart, after which a bar begins at or before the first note.
+
+    `notes` are (onset in seconds, pitch), in order. `clock` is used and must be reset afterwards. None if the notes
+    begin with a count-in, or if the clock finds no steady beat.
+    """
+    beats = _beats(clock, notes)
+    steady = next((i for i in range(len(beats) - STEADY_BEATS) if _is_steady(beats[i : i + STEADY_BEATS + 1])), None)
+    if steady is None or beats[steady].counted:
+        return None
+    first_s = notes[0][0]
+    length_s = median(
+        later.time_s - earlier.time_s for earlier, later in pairwise(beats[steady : steady + STEADY_BEATS])
+    )
+    at_s, position = beats[steady].time_s, beats[steady].beat
+    while at_s - length_s > first_s - NEAR * length_s:
+        before_s = at_s - length_s
+        away_s = min((onset_s - before_s for onset_s, _ in notes if onset_s < at_s), key=abs, default=0.0)
+        if abs(away_s) < NEAR * length_s:
+            before_s += PULL * away_s
+        length_s += (at_s - before_s - length_s) / 2
+        at_s, position = before_s, position - 1
+    bar_s = at_s - position % beats[steady].meter.beats_per_bar * length_s
+    return [bar_s - i * length_s for i in range(TAPS, 0, -1)]
+
+
+def _beats(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list[Step]:
+    """Return the beats that the clock gives in the first LOOKED_AT_S seconds."""
+    waiting, beats = list(notes), list[Step]()
+    until_s = min(notes[0][0] + LOOKED_AT_S, notes[-1][0])
+    for hop in range(int(notes[0][0] / HOP_S), int(until_s / HOP_S) + 1):
+        now_s = hop * HOP_S
+        while waiting and waiting[0][0] <= now_s:
+            onset_s, pitch = waiting.pop(0)
+            clock.hear(onset_s, onset_s, pitch)
+        while (step := clock.due(now_s)) is not None:
+            if step.is_beat:
+                beats.append(step)
+    return beats
+
+
+def _is_steady(beats: Sequence[Step]) -> bool:
+    lengths_s = [later.time_s - earlier.time_s for earlier, later in pairwise(beats)]
+    usual_s = median(lengths_s)
+    in_order = all((b.beat - a.beat) % a.meter.beats_per_bar == 1 % a.meter.beats_per_bar for a, b in pairwise(beats))
+    return in_order and all(abs(length_s / usual_s - 1) < STEADY for length_s in lengths_s)
