@@ -65,10 +65,16 @@ UNSTATED = "0.0.0"
 
 The version in `IN_DEBIAN` is then used instead.
 """
-EXTRAS = ("live",)
+EXTRAS = ("live", "page")
 GROUPS = ("lefthand-flash",)
-UNITS = ("lefthand.service", "lefthand-synth.service")
-"""systemd units that start at boot. lefthand-synth.service ends at once if the settings ask for no synthesiser."""
+UNITS = (
+    *("lefthand.service", "lefthand-synth.service"),
+    *("lefthand-page.socket", "lefthand-poweroff.path", "lefthand-reboot.path"),
+)
+"""systemd units that start at boot. lefthand-synth.service ends at once if the settings ask for no synthesiser.
+
+lefthand-page.socket starts lefthand-page.service with the first browser.
+"""
 SIGNERS = "/etc/lefthand/allowed_signers"
 SPACE_OF_WHEELS = 6
 """Space that an installation needs on the Pi, as a multiple of the wheels' size.
@@ -100,6 +106,15 @@ class File:
 WITH_THE_SOFTWARE = (
     File("deploy/units/lefthand.service", "/etc/systemd/system/lefthand.service"),
     File("deploy/units/lefthand-synth.service", "/etc/systemd/system/lefthand-synth.service"),
+    *(
+        File(f"deploy/units/{name}", f"/etc/systemd/system/{name}")
+        for name in (
+            *("lefthand-page.socket", "lefthand-page.service", "lefthand-power@.service"),
+            *("lefthand-poweroff.path", "lefthand-reboot.path"),
+        )
+    ),
+    File("deploy/lefthand-page-settings", "/usr/local/lib/systemd/system-generators/lefthand-page-settings", "755"),
+    File("deploy/lefthand-page.avahi", "/etc/avahi/services/lefthand-page.service"),
     File("deploy/units/70-lefthand.rules", "/etc/udev/rules.d/70-lefthand.rules"),
     File("docs/lefthand.1", "/usr/local/share/man/man1/lefthand.1"),
     File("deploy/lefthand-slot", "/usr/local/sbin/lefthand-slot", "755"),

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import grp
 import pwd
+import shutil
 
 from .machine import Report, run
-from .places import STATE, USER
+from .places import PAGE_STATE, PAGE_USER, STATE, USER
 
 
 def make(groups: list[str], operator: str, report: Report) -> None:
     """Add what is missing of the service's accounts on this machine.
 
-    These are the system user `USER` with a group of the same name, and its membership in the group audio. Each name in
+    These are the system users `USER`, a member of the group audio, and `PAGE_USER`, with groups of the same names, and
+    the folder that `PAGE_USER` owns. Each name in
     `groups` becomes a system group, and the user `operator`, who runs the provisioning, becomes its member. (root needs
     no membership.) `report` prints each change.
     """
-    if not _user(USER) and report.change(f"add the system user {USER}"):
-        existing = ["--gid", USER] if _group(USER) else ["--user-group"]
-        options = ["--system", *existing, "--no-create-home", "--home-dir", str(STATE), "--shell", "/usr/sbin/nologin"]
-        run("useradd", *options, USER)
+    for user, home in ((USER, STATE), (PAGE_USER, PAGE_STATE)):
+        if not _user(user) and report.change(f"add the system user {user}"):
+            existing = ["--gid", user] if _group(user) else ["--user-group"]
+            options = ["--system", *existing, "--no-create-home", "--home-dir", str(home)]
+            run("useradd", *options, "--shell", "/usr/sbin/nologin", user)
+    if not PAGE_STATE.is_dir() and report.change(f"make {PAGE_STATE}"):
+        run("install", "-d", "-m", "700", "-o", PAGE_USER, "-g", PAGE_USER, str(PAGE_STATE))
     if not _is_member(USER, "audio") and report.change(f"let {USER} use sound and MIDI (group audio)"):
         run("usermod", "--append", "--groups", "audio", USER)
     for group in groups:
@@ -30,14 +35,17 @@ def make(groups: list[str], operator: str, report: Report) -> None:
 
 
 def remove(groups: list[str], user_too: bool, report: Report) -> None:
-    """Remove the `groups`. If `user_too` is true, also remove the service's user and its group."""
+    """Remove the `groups` and the page's account with its code. If `user_too` is true, also remove `USER`."""
     for group in groups:
         if _group(group) and report.change(f"remove the group {group}"):
             run("groupdel", group)
-    if user_too and _user(USER) and report.change(f"remove the user {USER}"):
-        run("userdel", USER)
-        if _group(USER):
-            run("groupdel", USER)
+    if PAGE_STATE.is_dir() and report.change(f"remove {PAGE_STATE}"):
+        shutil.rmtree(PAGE_STATE)
+    for user in (PAGE_USER, *([USER] if user_too else [])):
+        if _user(user) and report.change(f"remove the user {user}"):
+            run("userdel", user)
+            if _group(user):
+                run("groupdel", user)
 
 
 def _user(name: str) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from . import accounts, debian, files, service, software
-from .machine import Report, StepError, link, write
-from .places import CURRENT, SOFTWARE, TRIAL, complete, current
+from .machine import Report, StepError, link, run, write
+from .places import COMMAND, CURRENT, SOFTWARE, TRIAL, complete, current
 
 
 def apply(folder: Path, report: Report) -> None:
@@ -24,6 +24,16 @@ def apply(folder: Path, report: Report) -> None:
         software.prune({plan["release"], *before}, report)
     if not report.changes:
         report.say("nothing changed")
+    if not report.dry:
+        _introduce_the_page(report)
+
+
+def _introduce_the_page(report: Report) -> None:
+    """Print the addresses and the code of the page. The code is made if there is none."""
+    try:
+        report.say(run(str(COMMAND), "page", "--code").rstrip())
+    except StepError as failure:
+        report.say(f"the code of the page cannot be shown: {failure}")
 
 
 def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
@@ -49,6 +59,7 @@ def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
     if not why:
         TRIAL.unlink(missing_ok=True)
         report.say("  it is ready")
+        service.refresh(plan["units"], report)
         return
     if old is None or old == name:
         raise StepError(f"The service does not start: {why}\nSee `journalctl -u lefthand` there; then provision again.")
@@ -62,14 +73,16 @@ def _back(old: str, name: str, folder: Path, plan: dict[str, Any], report: Repor
     Always raises StepError, which says whether `old` runs again.
     """
     report.change(f"go back to {old}")
-    new = software.plan_of(name) or plan
+    new, before = software.plan_of(name) or plan, software.plan_of(old) or plan
     link(CURRENT, str(SOFTWARE / old))
-    files.remove_others(name, software.plan_of(old) or plan, report)
+    service.disable([unit for unit in new["units"] if unit not in before["units"]], report)
+    files.remove_others(name, before, report)
     files.install(old, folder, report)
     service.reload_units()
     why = service.restarted(new["ready_within_s"])
     if why:
         raise StepError(f"{old} is back, but does not start either: {why}\nSee `journalctl -u lefthand` there.")
+    service.refresh(before["units"], report)
     TRIAL.unlink(missing_ok=True)
     software.prune({old, *_others(name, old)[:1]}, report)
     raise StepError(f"{old} runs again: {name} did not start and was removed.")

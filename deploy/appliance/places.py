@@ -21,6 +21,8 @@ STATE = Path("/var/lib/lefthand")
 SETTINGS = Path("/etc/lefthand")
 """Folder of the files that belong to the owner of the box. /etc/lefthand.toml also belongs to the owner."""
 USER = "lefthand"
+PAGE_USER, PAGE_STATE = "lefthand-page", Path("/var/lib/lefthand-page")
+"""Account of the page's service, and the folder of its code, which only this account can read."""
 UNIT = "lefthand.service"
 
 

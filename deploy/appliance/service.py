@@ -40,6 +40,18 @@ def disable(units: Sequence[str], report: Report) -> None:
             succeeds("systemctl", "reset-failed", unit)
 
 
+def refresh(units: Sequence[str], report: Report) -> None:
+    """Start those of `units` that wait for something, sockets and paths, with their present files."""
+    waiting = [unit for unit in units if not unit.endswith(".service")]
+    if not waiting or not report.change(f"start {', '.join(waiting)}"):
+        return
+    # a socket cannot be opened again while its service runs
+    for unit in waiting:
+        if unit.endswith(".socket"):
+            succeeds("systemctl", "stop", unit.replace(".socket", ".service"))
+    run("systemctl", "restart", *waiting)
+
+
 def is_ready() -> bool:
     """Return True if the service has reported READY and runs."""
     return _show()["ActiveState"] == "active"

@@ -9,30 +9,51 @@ import socket
 import click
 
 from device.errors import missing_extra
-from device.system.paths import run_dir, state_dir
+from device.service.journal import log_to_journal_or_stderr
+from device.system.paths import PAGE_STATE, page_state_dir, run_dir
 
 
 @click.command()
 @click.option("--address", default="127.0.0.1", show_default=True, help='Address to serve at; "0.0.0.0" is all.')
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to serve at.")
 @click.option("--no-code", is_flag=True, help="Let everybody on the network use the page. Only for a closed network.")
-@click.option("--code", is_flag=True, help="Print the code and end.")
+@click.option("--code", is_flag=True, help="Print the addresses and the code, and end. On a box it needs sudo.")
 @click.option("--new-code", is_flag=True, help="Make a new code, which ends the access of all browsers, and print it.")
-def page(address: str, port: int, no_code: bool, code: bool, new_code: bool) -> None:
+@click.option("--service", is_flag=True, help="Serve on the socket that systemd passes.")
+def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, service: bool) -> None:
     """Serve the page beside a running `lefthand run --wait`, until Ctrl-C."""
     from device.page.access import Door, secret_of
 
-    if code or new_code:
-        click.echo(secret_of(state_dir(), new=new_code).code)
-        return
     try:
         from device.page.box_link import BoxLink
-        from device.page.server import application, serve
+        from device.page.box_page import become_its_account, introduction, run_service
+        from device.page.server import application, opened, serve
     except ModuleNotFoundError:
         raise missing_extra("tornado", "page") from None
-    secret = None if no_code else secret_of(state_dir())
+    if service:
+        log_to_journal_or_stderr()
+        run_service()
+        return
+    if code or new_code:
+        become_its_account()
+        made = secret_of(page_state_dir(), new=new_code).code
+        click.echo(_of_the_box(made) if PAGE_STATE.is_dir() else introduction(port, made))
+        return
+    secret = None if no_code else secret_of(page_state_dir())
     name = "localhost" if address.startswith("127.") else f"{socket.gethostname()}.local"
+    listeners = opened(address, port)
     click.echo(f"The page is at http://{name}:{port}" + ("" if secret is None else f", its code is {secret.code}"))
     link = BoxLink(run_dir())
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(application(Door(secret), link), link, address, port))
+        asyncio.run(serve(application(Door(secret), link), link, *listeners))
+
+
+def _of_the_box(code: str) -> str:
+    """Return what a person needs to open the page of this box."""
+    from device.page.box_page import introduction
+    from device.settings.config import DEFAULT_PATH, read_page
+
+    settings = read_page()
+    if not settings.enabled:
+        return f"The page is not served: [page] enabled is false in {DEFAULT_PATH}."
+    return introduction(settings.port, code if settings.code else None)

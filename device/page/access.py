@@ -58,7 +58,7 @@ def secret_of(folder: Path, new: bool = False) -> Secret:
             os.close(descriptor)
     except OSError as error:
         raise UserError(
-            f"The code of the page cannot be kept in {folder} ({error.strerror}): use the account that owns it."
+            f"The code of the page cannot be kept in {folder} ({error.strerror}): use sudo, or its own account."
         ) from None
     return made
 
@@ -69,6 +69,15 @@ class Door:
     def __init__(self, secret: Secret | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._secret, self._clock = secret, clock
         self._wrong: deque[float] = deque()
+
+    @property
+    def asks(self) -> bool:
+        """Whether browsers need the code."""
+        return self._secret is not None
+
+    def use(self, secret: Secret) -> None:
+        """Take another secret. Cookies of the one before are no longer accepted."""
+        self._secret = secret
 
     def opens(self, cookie: str | None) -> bool:
         """Whether a browser with this cookie may use the page."""

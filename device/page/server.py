@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from pathlib import Path
 from typing import Any
 
 import tornado.web
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
+from tornado.netutil import bind_sockets
 
 from device.errors import UserError
 from device.page.access import Door, host_is_ours
 from device.page.box_link import BoxLink
+from device.page.power import TARGETS, ask_for
 
 STATIC = Path(__file__).parent / "static"
 COOKIE = "lefthand"
@@ -134,6 +137,22 @@ class Order(Checked):
         self.finish(answer)
 
 
+class Power(Checked):
+    """Shuts down or restarts the box."""
+
+    def post(self) -> None:
+        """Check the body, such as {"power": "off"}, and ask systemd."""
+        what = self.body().get("power")
+        if what not in TARGETS:
+            raise tornado.web.HTTPError(400, reason="This cannot be asked")
+        try:
+            ask_for(what)
+        except UserError as error:
+            self.finish({"error": str(error)})
+            return
+        self.finish({"ok": True})
+
+
 class Stream(Checked):
     """Sends the stream of the box as server-sent events. The browser connects again by itself."""
 
@@ -172,12 +191,23 @@ def application(door: Door, link: BoxLink) -> tornado.web.Application:
         for path in sorted(STATIC.iterdir())
     ]
     own: list[Any] = [("/login", Login, parts), ("/order", Order, parts), ("/stream", Stream, parts)]
+    own.append(("/power", Power, parts))
     # one line a request would fill the journal
     return tornado.web.Application([*files, *own], log_function=lambda handler: None)
 
 
-async def serve(application: tornado.web.Application, link: BoxLink, address: str, port: int) -> None:
-    """Serve until the task is cancelled. Raises UserError if the port cannot be opened."""
+def opened(address: str, port: int) -> list[socket.socket]:
+    """Return the sockets that listen at `address` and `port`. Raises UserError if the port cannot be opened."""
+    try:
+        return bind_sockets(port, address)
+    except OSError as error:
+        raise UserError(
+            f"The page cannot be opened at {address} port {port} ({error.strerror}): choose another --port."
+        ) from None
+
+
+async def serve(application: tornado.web.Application, link: BoxLink, *listeners: socket.socket) -> None:
+    """Serve on listening sockets until the task is cancelled."""
     server = HTTPServer(
         application,
         max_body_size=LARGEST_BODY,
@@ -185,13 +215,8 @@ async def serve(application: tornado.web.Application, link: BoxLink, address: st
         idle_connection_timeout=SLOWEST_S,
         body_timeout=SLOWEST_S,
     )
-    try:
-        server.listen(port, address)
-    except OSError as error:
-        raise UserError(
-            f"The page cannot be opened at {address} port {port} ({error.strerror}): choose another --port."
-        ) from None
-    logging.getLogger("lefthand").info("the page is at port %d", port)
+    server.add_sockets(listeners)
+    logging.getLogger("lefthand").info("the page is at port %d", listeners[0].getsockname()[1])
     try:
         await link.run()
     finally:

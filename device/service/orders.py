@@ -97,7 +97,7 @@ class OwnerOrders:
         """See `device.control.server.Orders`."""
         for section, keys in wanted.items():
             for key in keys:
-                if (section, key) in FILE_ONLY or section == "controls":
+                if (section, key) in FILE_ONLY or section in ("controls", "page"):
                     raise ConfigError(f"[{section}] {key} is set in {self._path} only: edit that file.")
         tables = read_tables(self._path)
         self._change_to(tables, added(read_changes(self._path), wanted, tables))

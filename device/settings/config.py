@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import logging
 import tomllib
 from dataclasses import dataclass, field
@@ -167,6 +168,16 @@ class ControlSettings:
 
 
 @dataclass(frozen=True)
+class PageSettings:
+    """[page]: the page for a phone. An empty address means all addresses of the box."""
+
+    enabled: bool = True
+    address: str = ""
+    port: int = _between(1, 65_535, 80)
+    code: bool = True
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings of `lefthand run`."""
 
@@ -176,6 +187,7 @@ class Config:
     play: PlaySettings = field(default_factory=PlaySettings)
     synth: SynthSettings = field(default_factory=SynthSettings)
     controls: ControlSettings = field(default_factory=ControlSettings)
+    page: PageSettings = field(default_factory=PageSettings)
 
     @property
     def plays_midi(self) -> bool:
@@ -188,7 +200,16 @@ class Config:
         return not self.play.listen and self.play.sound != "midi"
 
 
-_Section = TypeVar("_Section", AudioSettings, MidiSettings, ClockSettings, PlaySettings, SynthSettings, ControlSettings)
+_Section = TypeVar(
+    "_Section",
+    AudioSettings,
+    MidiSettings,
+    ClockSettings,
+    PlaySettings,
+    SynthSettings,
+    ControlSettings,
+    PageSettings,
+)
 
 
 def read_config(path: Path = DEFAULT_PATH) -> Config:
@@ -206,6 +227,16 @@ def read_config(path: Path = DEFAULT_PATH) -> Config:
             log.warning("%s The changes are left out: `lefthand settings --reset` removes them.", error)
             return config
     return config_of(tables, str(path))
+
+
+def read_page(path: Path = DEFAULT_PATH) -> PageSettings:
+    """Return the section [page] of the file `path`. The other sections may be unusable. Raises ConfigError."""
+    table = read_tables(path).get("page", {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: page is not a section: write [page] above its keys.")
+    page = check_section(PageSettings, "page", table, str(path))
+    _check_page(page, str(path))
+    return page
 
 
 def read_tables(path: Path) -> Tables:
@@ -262,6 +293,7 @@ def config_of(tables: Tables, where: str) -> Config:
         play=_section(PlaySettings, "play", tables, where),
         synth=_section(SynthSettings, "synth", tables, where),
         controls=_section(ControlSettings, "controls", tables, where),
+        page=_section(PageSettings, "page", tables, where),
     )
     _check(config, where)
     return config
@@ -274,6 +306,7 @@ def _check(config: Config, where: str) -> None:
     except UserError as error:
         raise ConfigError(f"{where}: [clock] meter cannot be used: {error}") from None
     _check_controls(config, where)
+    _check_page(config.page, where)
     if config.clock.mode == "fixed" and config.clock.tempo is None:
         raise ConfigError(f'{where}: [clock] tempo is missing: mode = "fixed" needs 20 to 400 beats a minute.')
     if config.clock.mode == "midi" and not (config.midi.control or config.audio.is_midi):
@@ -299,6 +332,16 @@ def _check(config: Config, where: str) -> None:
         )
     if not config.midi.output and config.plays_midi:
         raise ConfigError(f"{where}: [midi] output is missing: name a MIDI port (`lefthand devices` lists them).")
+
+
+def _check_page(page: PageSettings, where: str) -> None:
+    try:
+        _ = page.address and ipaddress.ip_address(page.address)
+    except ValueError:
+        raise ConfigError(
+            f'{where}: [page] address = "{page.address}" cannot be used: it must be an address such as "192.168.1.5", '
+            f'or "" for all.'
+        ) from None
 
 
 def _check_controls(config: Config, where: str) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 NAME = "lefthand"
 SERVICE_STATE = Path("/var/lib") / NAME
 SERVICE_RUN = Path("/run") / NAME
+PAGE = "lefthand-page"
+"""Account of the page's service."""
+PAGE_STATE = Path("/var/lib") / PAGE
+PAGE_RUN = Path("/run") / PAGE
 
 SOUNDFONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
 SOUNDFONTS = ("FluidR3_GM.sf2", "TimGM6mb.sf2", "default-GM.sf3", "default-GM.sf2")
@@ -33,6 +37,11 @@ def state_dir() -> Path:
         return given
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return SERVICE_STATE if SERVICE_STATE.is_dir() else home / NAME
+
+
+def page_state_dir() -> Path:
+    """The folder of the page's code: that of the page's service if it exists, otherwise `state_dir`."""
+    return PAGE_STATE if "STATE_DIRECTORY" not in os.environ and PAGE_STATE.is_dir() else state_dir()
 
 
 def run_dir() -> Path | None:

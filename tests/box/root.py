@@ -29,8 +29,17 @@ PACKAGES = (
     # the sound system of the box, and the programs that play into it
     *("jackd2", "python3-jack-client"),
 )
-WHEELS = ("ai-edge-litert>=2.1", "tflite-runtime==2.14.0", "numpy>=1.26,<2", "mido>=1.3", "click>=8.2")
+WHEELS = (
+    "ai-edge-litert>=2.1",
+    "tflite-runtime==2.14.0",
+    "numpy>=1.26,<2",
+    "mido>=1.3",
+    "click>=8.2",
+    "segno>=1.6",
+    "tornado>=6.2",
+)
 """Packages for the box's Python 3.11 that Debian lacks or has in a version that is too old."""
+INSTALLED = ("lefthand", "ai-edge-litert", "segno", "tornado")
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_27_x86_64", "manylinux_2_28_x86_64", "any")
 PYTHON = "3.11"
 SETUP = """
@@ -102,7 +111,7 @@ def _install(root: Path, folder: Path) -> None:
             shutil.copy(wheel, wheels)
         inside = f"""
         python3 -m venv --system-site-packages /opt/lefthand/{name}
-        /opt/lefthand/{name}/bin/pip install --quiet --no-index --no-cache-dir --find-links /mnt lefthand ai-edge-litert
+        /opt/lefthand/{name}/bin/pip install --quiet --no-index --no-cache-dir --find-links /mnt {" ".join(INSTALLED)}
         """
         script = f"""
         mount -t tmpfs tmpfs {root}/opt

@@ -95,7 +95,7 @@ class Stage:
     def __init__(self, box: Box, config: str = KEYS) -> None:
         self.box = box
         self._begun: list[Process] = []
-        for unit in UNITS.glob("*.service"):
+        for unit in UNITS.glob("lefthand*"):
             box.write(f"{UNIT}/{unit.name}", unit.read_bytes())
         box.write(f"{UNIT}/jack.service", (HERE / "jack.service").read_bytes())
         self.drop_in("jack", (HERE / "jack.conf").read_text(), reload=False)

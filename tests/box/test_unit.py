@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from stage import KEYS, UNITS, Player, Stage
+from stage import KEYS, UNIT, UNITS, Player, Stage
 from systemd_box import HERE, until
 
 from tests.pace import within
@@ -33,8 +33,10 @@ def synth(stage: Stage) -> Player:
 def test_systemd_knows_every_key_and_is_content_with_the_hardening(
     stage: Stage, unit: str, figure: Callable[[str], None]
 ) -> None:
-    shipped = f"/tmp/{unit}"
+    shipped = f"/tmp/{unit.replace('@', '@reboot')}"
     stage.box.write(shipped, (UNITS / unit).read_bytes())
+    # a service that is started by a socket names it
+    stage.box.run("sh", "-c", f"cp {UNIT}/lefthand-page.socket /tmp")
     assert stage.box.run("sh", "-c", f"systemd-analyze verify --man=no {shipped} 2>&1") == ""
     security = (
         "systemd-analyze",

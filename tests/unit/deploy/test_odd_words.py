@@ -50,7 +50,8 @@ def test_answers_that_are_no_steps_are_left_out_and_words_of_a_box_are_printable
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_each_unit_limits_memory_and_loads_no_packages_of_its_account(unit: Path) -> None:
     lines = unit.read_text().splitlines()
-    assert "MemoryMax=512M" in lines
+    (limit,) = [line for line in lines if line.startswith("MemoryMax=")]
+    assert int(limit.removeprefix("MemoryMax=").removesuffix("M")) <= 512
     assert any(line.startswith("Environment=") and "PYTHONNOUSERSITE=1" in line.split() for line in lines)
 
 

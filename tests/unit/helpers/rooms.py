@@ -53,7 +53,7 @@ DEVICE_ROOMS = {
         "assemble engine errors printable version",
     ),
     "status": Row("system", "events printable"),
-    "page": Row("control system", "errors"),
+    "page": Row("control settings system", "errors"),
     "control": Row("settings status system", "errors"),
     "system": Row(),
     "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),

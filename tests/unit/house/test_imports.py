@@ -33,6 +33,7 @@ EXTRAS = {
     "systemd",
     "ai_edge_litert",
     "tflite_runtime",
+    "segno",
     "tornado",
 }
 PAGE_AT_ONCE = {"tornado"}

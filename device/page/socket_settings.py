@@ -1,0 +1,44 @@
+"""Gives the settings [page] to the socket unit of the page. systemd runs this as a generator: systemd.generator(7).
+
+    python -m device.page.socket_settings FOLDER [FOLDER FOLDER]
+
+writes FOLDER/lefthand-page.socket.d/settings.conf. systemd calls it at the start of the box and at each daemon-reload.
+If [page] cannot be used, the page is not served, and the sentence goes to the log.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from device.errors import ConfigError
+from device.settings.config import DEFAULT_PATH, PageSettings, read_page
+
+UNIT = "lefthand-page.socket"
+CLOSED = "[Unit]\n# this is never true\nConditionPathExists=!/\n"
+
+
+def drop_in(page: PageSettings) -> str:
+    """Return the text that changes the socket unit as `page` says."""
+    if not page.enabled:
+        return CLOSED
+    address = f"[{page.address}]" if ":" in page.address else page.address
+    listen = f"{address}:{page.port}" if address else str(page.port)
+    # the empty line removes the port of the unit
+    return f"[Socket]\nListenStream=\nListenStream={listen}\n"
+
+
+def main(folder: Path, settings: Path = DEFAULT_PATH) -> None:
+    """Write the file into `folder`."""
+    try:
+        text = drop_in(read_page(settings))
+    except ConfigError as error:
+        print(f"lefthand: {error} The page is not served.", file=sys.stderr)
+        text = CLOSED
+    place = folder / f"{UNIT}.d"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "settings.conf").write_text(text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
