@@ -9,6 +9,7 @@ from device.commands.group import Commands
 COMMANDS = {
     "provision": "deploy.provision:provision",
     "unprovision": "deploy.provision:unprovision",
+    "lock": "deploy.lock:lock",
     "keygen": "deploy.cli:keygen",
     "flash": "deploy.cli:flash",
     "rollback": "deploy.cli:rollback",

@@ -14,6 +14,7 @@ import click
 
 from deploy import payload
 from deploy.keys import DEFAULT_KEY, ensure_key, public_of, signers_line
+from deploy.lock import check, pins, read_lock
 from deploy.ownwheel import own_wheel
 from deploy.remote import Remote, connected
 from deploy.ssh import Host
@@ -49,7 +50,9 @@ def provision(host: str, dry_run: bool, key: Path, wheel: Path | None, limit_s: 
         own = wheel or own_wheel(CACHE)
         operator = remote.run("id", "-un").strip()
         packages, target = payload.packages(requirements(own, target, payload.EXTRAS), target)
-        wheels = closure(own, payload.EXTRAS, target, Downloads(CACHE))
+        locked = read_lock()
+        wheels = closure(own, payload.EXTRAS, target, Downloads(CACHE), pins(locked, target))
+        check(locked, target, [one for one in wheels if one.path != own])
         name = payload.release(wheels, target)
         plan = payload.plan(name, packages, wheels, probe["staged"], signers, operator, limit_s)
         if not dry_run and probe["current"] != name:

@@ -51,17 +51,20 @@ class Wheel:
         return str(parse_wheel_filename(self.path.name)[1])
 
 
-def closure(own: Path, extras: tuple[str, ...], target: Target, resolve: Resolve) -> list[Wheel]:
+def closure(
+    own: Path, extras: tuple[str, ...], target: Target, resolve: Resolve, pins: Sequence[str] = ()
+) -> list[Wheel]:
     """Return the wheel `own` and all wheels that it needs on `target`, sorted by name.
 
-    `extras` are the optional parts of `own` to install. `resolve` finds wheels for requirements. Distributions that the
-    target's own Python has already are left out. Raises UserError if no complete set of wheels is found.
+    `extras` are the optional parts of `own` to install. `resolve` finds wheels for requirements. `pins` are constraints
+    on versions. Distributions that the target's own Python has already are left out. Raises UserError if no complete
+    set of wheels is found.
     """
     direct = requirements(own, target, extras)
     wanted = [requirement for requirement in direct if not target.has(requirement)]
     # the system's distributions are part of the resolution, but they are not sent
     held = {canonicalize_name(requirement.name) for requirement in direct if target.has(requirement)}
-    constraints = sorted(f"{name}=={target.distributions[name]}" for name in held)
+    constraints = sorted({*pins, *(f"{name}=={target.distributions[name]}" for name in held)})
     for _ in range(TRIES):
         folder = resolve(wanted, constraints, target)
         found = {wheel.name: wheel for wheel in map(Wheel.of, sorted(folder.glob("*.whl")))}
@@ -109,10 +112,13 @@ def _walk(
 
 
 class Downloads:
-    """Downloads wheels from the registry that pip is configured for. `cache` holds a folder for each request."""
+    """Downloads wheels from the registry that pip is configured for. `cache` holds a folder for each request.
 
-    def __init__(self, cache: Path) -> None:
-        self._cache = cache
+    If `fresh` is true, the registry is asked even if the cache has an answer.
+    """
+
+    def __init__(self, cache: Path, fresh: bool = False) -> None:
+        self._cache, self._fresh = cache, fresh
 
     def __call__(self, wanted: Sequence[Requirement], constraints: Sequence[str], target: Target) -> Path:
         """Return a folder with wheels for `wanted`, and for everything that these need on `target`.
@@ -123,7 +129,7 @@ class Downloads:
         asked = [str(requirement) for requirement in wanted]
         key = hashlib.sha256("\n".join([*asked, "", *constraints, "", *target.platforms]).encode()).hexdigest()[:12]
         folder = self._cache / f"{target.arch}-cp{target.python[0]}{target.python[1]}-{key}"
-        if folder.is_dir():
+        if folder.is_dir() and not self._fresh:
             return folder
         half = folder.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
@@ -146,5 +152,6 @@ class Downloads:
                 f"The wheels for Python {target.python_version} on {target.arch} could not be downloaded ({said}): "
                 f"check that the package registry can be reached."
             )
+        shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
         return folder

@@ -55,11 +55,14 @@ def build(plan: dict[str, Any], staged: Path, folder: Path, report: Report) -> N
     place = SOFTWARE / name
     shutil.rmtree(place, ignore_errors=True)
     run("python3", "-m", "venv", "--system-site-packages", "--without-pip", str(place))
-    wheels = [str(WHEELS / wheel["file"]) for wheel in plan["wheels"]]
+    # pip compares the hash of each file again at the moment at which it installs the file
+    pinned = "".join(f"{WHEELS / wheel['file']} --hash=sha256:{wheel['sha256']}\n" for wheel in plan["wheels"])
+    listed = place / "wheels.txt"
+    listed.write_text(pinned)
     pip = (str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "--quiet")
     # The workstation has chosen exactly these wheels. pip must not look elsewhere and must not skip any.
-    exactly = ("--no-index", "--no-deps", "--ignore-installed", "--no-warn-script-location")
-    run(*pip, "install", *exactly, *wheels, settings={"PYTHONPATH": str(_pip())})
+    exactly = ("--no-index", "--no-deps", "--ignore-installed", "--no-warn-script-location", "--require-hashes")
+    run(*pip, "install", *exactly, "--requirement", str(listed), settings={"PYTHONPATH": str(_pip())})
     (place / FILES).mkdir(parents=True)
     for one in plan["files"]:
         shutil.copyfile(folder / "files" / one["source"], place / FILES / one["source"])
