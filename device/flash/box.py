@@ -68,6 +68,8 @@ def read_rules(path: Path) -> Rules:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Rules()
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply: give one number for each key.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error}): mend or remove it.") from None
     known = {field.name for field in fields(Rules)}

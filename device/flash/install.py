@@ -153,7 +153,7 @@ class Install:
         return report
 
     def _self_test(self, bundle: Path) -> list[str]:
-        return preflight(bundle, self._box.rules.slowest, self._box.rules.self_test_s)
+        return preflight(bundle, self._box.rules.slowest, self._box.rules.self_test_s, self._restarter.self_test)
 
     def _start(self, name: Name | None) -> Outcome:
         """Restart the service and watch whether it plays the bundle in slot `name`."""

@@ -1,6 +1,6 @@
-"""Restarts the service. This is the only step of a flash that needs root.
+"""Restarts the service, and asks systemd for the sandbox of the self-test. Only these steps of a flash need root.
 
-`Restarter` is created first. If the process is root, it forks a small process that can only restart the service, and
+`Restarter` is created first. If the process is root, it forks a small process that can only do these two things, and
 then gives up root for good. Only the service's account therefore reads the archive and its models, which come from
 outside.
 """
@@ -8,16 +8,22 @@ outside.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
+from dataclasses import asdict
 
 from device.errors import UserError
+from device.flash.preflight import Ran, Run, in_a_child
+from device.flash.sandbox import self_test
 from device.system.account import become, exists
 
 TIMEOUT_S = 30.0
 """Longest time in seconds for one command."""
+LENGTH = 4
+"""Bytes of the length of a message."""
 LONGEST_ANSWER = 1000
 """Bytes of a command's error message that are passed on."""
 
@@ -44,16 +50,31 @@ class Restarter:
         self._socket = ours
         become(account)
 
+    @property
+    def self_test(self) -> Run:
+        """The function that runs the self-test: in systemd's sandbox on a box, else as a child of this process."""
+        return in_a_child if self._socket is None else self._self_test
+
+    def _self_test(self, folder: str, slowest: float, limit_s: float) -> Ran:
+        try:
+            ran = json.loads(self._ask({"folder": folder, "slowest": slowest, "limit_s": limit_s}))
+        except (OSError, ValueError) as error:
+            raise UserError(f"The self-test cannot be run: the process that may start it is gone ({error}).") from None
+        return Ran(**ran)
+
+    def _ask(self, request: dict[str, object]) -> bytes:
+        """Send a request to the process that stays root, and return its answer. Raises OSError."""
+        assert self._socket is not None
+        _send(self._socket, json.dumps(request).encode())
+        return _receive(self._socket)
+
     def restart(self) -> None:
         """Restart the service without waiting for it. Raises UserError with the error message of the command."""
         if self._socket is None:
             said = _run(self._commands)
         else:
             try:
-                self._socket.sendall(b"r")
-                # the length comes first, so that a part of an answer is not taken for all of it
-                length = int.from_bytes(_exactly(self._socket, 2))
-                said = _exactly(self._socket, length).decode("utf-8", "replace")
+                said = self._ask({}).decode("utf-8", "replace")
             except OSError as error:
                 said = f"the process that may restart it is gone ({error})"
         if said:
@@ -61,7 +82,7 @@ class Restarter:
 
 
 def _serve(asked: socket.socket, commands: tuple[tuple[str, ...], ...]) -> None:
-    """Serve in the process that stays root: run `commands` once for every byte received, and do nothing else."""
+    """Serve in the process that stays root: run `commands` or a self-test for every request, nothing else."""
     status = 1
     try:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGTSTP):
@@ -71,9 +92,13 @@ def _serve(asked: socket.socket, commands: tuple[tuple[str, ...], ...]) -> None:
             os.dup2(nothing, stream)
         os.chdir("/")
         with contextlib.suppress(OSError):
-            while asked.recv(1):
-                said = _run(commands).encode()[:LONGEST_ANSWER]
-                asked.sendall(len(said).to_bytes(2) + said)
+            while True:
+                request = json.loads(_receive(asked))
+                if request:
+                    ran = self_test(str(request["folder"]), float(request["slowest"]), float(request["limit_s"]))
+                    _send(asked, json.dumps(asdict(ran)).encode())
+                else:
+                    _send(asked, _run(commands).encode()[:LONGEST_ANSWER])
         status = 0
     finally:
         # the fork must never return into the code of its parent process
@@ -94,6 +119,15 @@ def _run(commands: tuple[tuple[str, ...], ...]) -> str:
             said = " ".join(ran.stderr.split()) or f"{command[0]} exited with {ran.returncode}"
             said = said if ran.returncode else ""
     return said
+
+
+def _send(target: socket.socket, content: bytes) -> None:
+    # the length comes first, so that a part of a message is not taken for all of it
+    target.sendall(len(content).to_bytes(LENGTH) + content)
+
+
+def _receive(source: socket.socket) -> bytes:
+    return _exactly(source, int.from_bytes(_exactly(source, LENGTH)))
 
 
 def _exactly(source: socket.socket, count: int) -> bytes:

@@ -21,7 +21,7 @@ from systemd_box import Box, until
 
 from deploy.keys import ensure_key, signers_line
 from tests.pace import within
-from tests.ssh.bundles import SOUND, faulty, rewrite, variant
+from tests.ssh.bundles import AT_ONCE, SOUND, faulty, rewrite, variant
 
 GAP_S = 2.0
 RATE = 48_000
@@ -93,6 +93,54 @@ def test_a_good_bundle_plays_on_after_a_short_gap(
         if gap_s <= limit_s:
             break
     assert gap_s <= limit_s
+
+
+PROBE = """
+import os, socket, sys
+def tried(name, attempt):
+    try:
+        attempt()
+        print(name)
+    except (OSError, ValueError):
+        pass
+tried("signals the service", lambda: os.kill(int(sys.argv[1]), 0))
+tried("sees the service", lambda: open("/proc/" + sys.argv[1] + "/status"))
+tried("writes the slots", lambda: open("/var/lib/lefthand/bundles/x", "w"))
+tried("writes the software", lambda: open("/opt/lefthand/x", "w"))
+tried("writes into the system", lambda: open("/var/lib/x", "w"))
+tried("writes into the run directory", lambda: open("/run/lefthand/x", "w"))
+tried("", lambda: open("/var/tmp/stays", "w"))
+tried("reads a home", lambda: os.listdir("/home/pi"))
+tried("reads passwords", lambda: open("/etc/shadow"))
+tried("has a socket", lambda: socket.socket(socket.AF_UNIX))
+tried("has a network", lambda: socket.socket(socket.AF_INET))
+tried("becomes root", lambda: os.setuid(0))
+tried("has real time", lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)))
+print("nobody's account" if 61184 <= os.getuid() <= 65519 else os.getuid())
+print("reads the bundle" if os.listdir("/var/lib/lefthand/bundles") else "")
+"""
+
+
+def test_a_model_that_takes_over_its_self_test_can_do_no_harm(
+    stage: Stage, synth: Player, way: Ssh, key: Path, tmp_path: Path
+) -> None:
+    """Run a hostile program in the self-test's sandbox, then let a flash use the sandbox for a model that crashes."""
+    program = "exec(__import__('sys').argv.pop(1))"
+    pid = stage.box.main_pid()
+    asks = (
+        "import sys; from device.flash import sandbox as s; print('\\0'.join(s.in_sandbox(*sys.argv[1:], limit_s=20)))"
+    )
+    command = stage.box.run("/opt/lefthand/current/bin/python", "-I", "-c", asks, "/usr/bin/python3", "-c", program)
+    said = stage.box.run(*command.strip().split("\0"), PROBE, str(pid))
+    assert said.split("\n")[1:] == ["nobody's account", "reads the bundle", ""], said
+    assert not stage.box.path("/var/tmp/stays").exists(), "its own /var/tmp ends with it"
+    crashing = variant(tmp_path / "bundle", "crash", "2027-01-15T00:00:00Z")
+    faulty(crashing, "crash", AT_ONCE)
+    flashed = flash(way, crashing, key)
+    assert flashed.returncode == 2 and "self-test crashed (SIG" in flashed.stderr, flashed.stdout + flashed.stderr
+    journal = stage.box.run("journalctl", "--output=cat", "--no-pager", "--grep=device.flash.preflight", check=False)
+    assert "device.flash.preflight" in journal, "systemd started it"
+    assert stage.box.main_pid() == pid and synth.held()
 
 
 def test_a_bundle_that_is_bad_in_its_trial_is_flipped_back_and_the_box_plays(
