@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from deploy.flash import steps
+from deploy.signature_time import times_ms
 from device.cli import main
 
 ROOT = Path(__file__).parents[3]
@@ -57,3 +58,8 @@ def test_each_unit_limits_memory_and_loads_no_packages_of_its_account(unit: Path
 
 def test_the_lock_of_provisioning_is_where_only_root_may_write() -> None:
     assert 'Path("/run/lefthand-provision.lock")' in (ROOT / "deploy" / "appliance" / "__main__.py").read_text()
+
+
+def test_the_time_of_a_signature_s_check_can_be_measured() -> None:
+    found = times_ms(runs=3)
+    assert len(found) == 3 and all(one > 0 for one in found)
