@@ -105,8 +105,8 @@ fuzz: setup ## reads mutated files of every format that a person can hand over [
 soak: setup ## runs 10 minutes live, an hour of music and 10,000 faults; prints the table of docs/soak.md (half an hour)
 	$(BIN)/python -m tests.soak
 
-kills: setup ## kills a recording at 200 random moments: nothing older than a second may be missing (ten minutes)
-	$(BIN)/python -m tests.kills
+kills: setup ## kills a recording at random moments: nothing older than a second may be missing (ten minutes) [COUNT=200]
+	$(BIN)/python -m tests.kills --kills $(or $(COUNT),200)
 
 man: $(VENV)/.play ## writes the manual page docs/lefthand.1 from the help of the commands
 	$(BIN)/python -m deploy.manpage

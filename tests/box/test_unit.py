@@ -89,6 +89,17 @@ def test_one_process_of_the_service_s_own_user_without_any_capability(stage: Sta
     assert len(tasks) == 1
 
 
+def test_its_largest_memory_is_far_below_the_limit(
+    stage: Stage, synth: Player, figure: Callable[[str], None]
+) -> None:
+    synth.held()
+    told = stage.box.run("cat", f"/proc/{stage.box.main_pid()}/status")
+    largest_mb = int(told.split("VmHWM:")[1].split()[0]) / 1024
+    limit_mb = int(stage.box.show("MemoryMax")) / 2**20
+    figure(f"largest memory of the service: {largest_mb:.0f} MB of {limit_mb:.0f} MB")
+    assert largest_mb <= limit_mb / 2
+
+
 def test_folders_are_as_systemd_gives_them(stage: Stage, synth: Player) -> None:
     for folder in ("/var/lib/lefthand", "/run/lefthand"):
         assert stage.box.run("stat", "--format=%U:%G %a", folder).strip() == "lefthand:lefthand 755"
