@@ -226,7 +226,8 @@ def _cell(name: str, value: float) -> str:
         return "-"
     if name in SHARES:
         return f"{100 * value:.0f} %"
-    return f"{value:.1f}" if name == "vendi" else f"{value:.3f}"
+    # adding 0 turns a rounded -0.0 into 0.0
+    return f"{round(value, 1):.1f}" if name == "vendi" else f"{round(value, 3) + 0.0:.3f}"
 
 
 def show(corpus: str, pieces: Sequence[Piece], table: dict[str, dict[str, float]]) -> None:

@@ -70,6 +70,10 @@ def test_a_figure_without_a_value_is_a_dash() -> None:
     assert "| true hand | - | 1.000 |" in markdown({"true": {"gone": 1.0, "struck": math.nan}, "ours": {"struck": 0.5}})
 
 
+def test_a_tiny_loss_is_printed_as_zero() -> None:
+    assert "| 0.000 |" in markdown({"ours": {"over_tonic": -0.0001}})
+
+
 def test_a_bar_in_another_metre_moves_no_later_bar_line() -> None:
     lines = np.array([1.0, 5.0, 11.0, 15.0])
     notes = as_notes([0.0], [1.0], [60], 0, HandLabel.LEFT)
