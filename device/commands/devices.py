@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import click
 
 from device.ports.midi_ports import midi_inputs, midi_outputs
+from device.ports.port import Port, to_write
 from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
 
 
@@ -17,17 +19,36 @@ def devices() -> None:
 
 
 def listing() -> str:
-    """Every sound input with its channels and sample rates, and every MIDI port, as lines of text."""
+    """Every sound input with its channels and sample rates, and every MIDI port, as lines of text.
+
+    A line below a port shows the text for the settings. It has no number that may be another after the next start.
+    """
     with portaudio() as system:
         sounds = [(source, rates_of(system, source)) for source in sound_inputs(system)]
-    lines = [f"{source}  ({source.channels} channels; {_rates(rates)})" for source, rates in sounds]
+    inputs = [source for source, _ in sounds]
+    lines = [
+        line
+        for source, rates in sounds
+        for line in (f"{source}  ({source.channels} channels; {_rates(rates)})", *_written("input", source, inputs))
+    ]
     return "\n".join(
         [
             *_section("Sound inputs, for [audio] input", lines),
-            *_section("MIDI outputs, for [midi] output", [str(port) for port in midi_outputs()]),
-            *_section("MIDI inputs, for [midi] input", [str(port) for port in midi_inputs()]),
+            *_section("MIDI outputs, for [midi] output", _ports("output", midi_outputs())),
+            *_section("MIDI inputs, for [midi] input", _ports("input", midi_inputs())),
         ]
     )
+
+
+def _ports(key: str, ports: Sequence[Port]) -> list[str]:
+    return [line for port in ports for line in (str(port), *_written(key, port, ports))]
+
+
+def _written(key: str, port: Port, ports: Sequence[Port]) -> list[str]:
+    """Return the line for the settings, such as `output = "Piano"`."""
+    text = to_write(port, ports)
+    quoted = json.dumps(text, ensure_ascii=False)  # a basic string of TOML has the same quotes and escapes
+    return [f"    {key} = {quoted}"]
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:

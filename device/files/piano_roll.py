@@ -15,6 +15,7 @@ from device.files.performance import Performance
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
 
 WIDTH_PX, DPI = 1600, 100
 ROW_S = 20.0
@@ -169,7 +170,16 @@ def _header(figure: Figure, height: float, title: str, performance: Performance,
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    figure.text(_LEFT, 1 - 0.28 / height, title, fontsize=15, color=_INK, fontweight="bold", va="center")
+    if (font := _font_for(title)) is not None:
+        figure.text(
+            _LEFT,
+            1 - 0.28 / height,
+            title,
+            fontproperties=font,
+            color=_INK,
+            va="center",
+            parse_math=False,  # a dollar sign in the name of a file is no formula
+        )
     hands = {note.hand for note in performance.notes}
     told = "heard" if performance.kind == "audio" else "read"
     entries: list[Patch | Line2D] = [Patch(color=HEARD, label=f"right hand, {told}")]
@@ -193,3 +203,25 @@ def _header(figure: Figure, height: float, title: str, performance: Performance,
         labelcolor=_INK,
         handlelength=1.4,
     )
+
+
+def _font_for(title: str) -> FontProperties | None:
+    """Return a font that has every character of `title`: the usual one, else an installed one. None: there is none."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager
+    from matplotlib.ft2font import FT2Font
+
+    wanted = {ord(character) for character in title}
+    usual = FontProperties(size=15, weight="bold")
+    if wanted <= FT2Font(findfont(usual)).get_charmap().keys():
+        return usual
+    for entry in fontManager.ttflist:
+        # the font of last resort has a box for each character and no letters
+        if entry.name.startswith("Last Resort"):
+            continue
+        try:
+            characters = FT2Font(entry.fname).get_charmap()
+        except (OSError, RuntimeError):  # the list of fonts is older than the fonts
+            continue
+        if wanted <= characters.keys():
+            return FontProperties(fname=entry.fname, size=15)
+    return None

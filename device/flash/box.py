@@ -65,7 +65,7 @@ def this_box() -> Box:
 def read_rules(path: Path) -> Rules:
     """The rules in the file `path`. The defaults if there is no file. Raises ConfigError."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return Rules()
     except RecursionError:

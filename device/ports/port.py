@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -18,6 +19,11 @@ CLIENT = "lefthand"
 """Name of this program's clients in the MIDI system."""
 API_NAMES = {"JACK Audio Connection Kit": "JACK", "Jack": "JACK"}
 """PortAudio and RtMidi call JACK by different names. A port has this one name for it."""
+_NUMBERS = re.compile(r" *\(hw:\d+(?:,\d+)*\)| *\[\d{1,3}\](?= \()| +\d{1,3}:\d{1,2}(?= |$)")
+"""Numbers that ALSA gives in the order in which devices appear: "(hw:1,0)" of a sound card, "20:0" of a MIDI port.
+
+a2jmidid writes the number of a MIDI client as "[20] (capture)" into the name of its JACK port.
+"""
 
 
 @dataclass(frozen=True)
@@ -57,23 +63,55 @@ def fitting(wanted: str, things: Sequence[Thing], names: Callable[[Thing], Seque
     return exact or [thing for thing in things if wanted.casefold() in str(thing).casefold()]
 
 
+def bare(name: str) -> str:
+    """Return the name of a port without the numbers that change when the machine starts or a cable is plugged."""
+    return _NUMBERS.sub("", name).strip()
+
+
+def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
+    """Return all of `ports` that the text `wanted` can mean.
+
+    An exact name comes first, with or without its system. Then come the ports that have the same name apart from its
+    numbers, then those that contain `wanted`, then those that contain it apart from numbers.
+    """
+    exact = [port for port in ports if wanted in (port.name, str(port))]
+    without = bare(wanted)
+    if exact or not without:
+        return exact or fitting(wanted, ports, lambda port: (port.name, str(port)))
+    same = [port for port in ports if without in (bare(port.name), bare(f"{port.name} [{port.api}]"))]
+    return (
+        same
+        or [port for port in ports if wanted.casefold() in str(port).casefold()]
+        or [port for port in ports if without.casefold() in bare(str(port)).casefold()]
+    )
+
+
+def to_write(port: AnyPort, ports: Sequence[AnyPort]) -> str:
+    """Return the text for the settings that means `port` among `ports`, without its numbers if that is enough."""
+    without = bare(port.name)
+    for text in (without, f"{without} [{port.api}]", port.name):
+        if text and found(text, ports) == [port]:
+            return printable(text)
+    return str(port)
+
+
 def choose(wanted: str, ports: Sequence[AnyPort], kind: PortKind) -> AnyPort:
-    """Return the port that `wanted` names. An exact name wins; otherwise one port must match as in `fitting`.
+    """Return the port that `wanted` names. One port must match as in `found`.
 
     A name may include its system, as `lefthand devices` prints it: `tape [JACK]`. `kind` is the word for such a
     port in error messages. Raises UnavailableError if several ports match, with those ports listed. Raises
     UnavailableError if no port matches, with all present ports listed.
     """
-    found = fitting(wanted, ports, lambda port: (port.name, str(port)))
-    if len(found) == 1:
-        return found[0]
+    meant = found(wanted, ports)
+    if len(meant) == 1:
+        return meant[0]
     thing = f'{kind} "{wanted}"'
-    if found:
+    if meant:
         raise UnavailableError(
-            f'"{wanted}" could be more than one {kind}: write which one of {_listing(found)}.',
+            f'"{wanted}" could be more than one {kind}: write which one of {_listing(meant)}.',
             kind,
             wanted,
-            f"it could be any of {_listing(found)}; write which one in the settings",
+            f"it could be any of {_listing(meant)}; write which one in the settings",
         )
     there = f"there is {_listing(ports)}" if ports else f"there is no {kind} at all"
     raise UnavailableError(

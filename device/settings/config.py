@@ -242,7 +242,7 @@ def read_page(path: Path = DEFAULT_PATH) -> PageSettings:
 def read_tables(path: Path) -> Tables:
     """Return the TOML tables of the file `path`. Raises ConfigError if it cannot be read as TOML."""
     try:
-        text = read_small(path, follow=True).decode("utf-8")
+        text = read_small(path, follow=True).decode("utf-8-sig")  # editors on Windows begin it with a byte order mark
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist: copy docs/lefthand.toml there and edit it, or give --config FILE."

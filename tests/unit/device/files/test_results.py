@@ -13,6 +13,7 @@ import soundfile
 from device.errors import UserError
 from device.events import Beat, ChordChosen, Note, NoteEnded, NoteHeard, Send
 from device.files.performance import Performance
+from device.files.piano_roll import draw
 from device.files.report import BundleName, report, write_report
 from device.files.results import Outputs
 from device.files.sound_file import SoundFile
@@ -115,3 +116,15 @@ def test_a_machine_without_a_soundfont_is_told_what_to_install(monkeypatch: pyte
     monkeypatch.setattr(paths, "SOUNDFONT_FOLDERS", (Path("/nowhere"),))
     with pytest.raises(UserError, match="apt-get install timgm6mb-soundfont"):
         render.best_soundfont()
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"), [("\u6f14\u594f.mid: 3 notes", None), ("cost $5_$6.mid", True), ("caf\u00e9.mid", True)]
+)
+@pytest.mark.filterwarnings("error")
+def test_a_title_is_drawn_only_where_a_font_has_its_letters(tmp_path: Path, title: str, shown: bool | None) -> None:
+    figure = draw(performance(1.0), title)
+    figure.savefig(str(tmp_path / "roll.png"), format="png")
+    titles = [text.get_text() for text in figure.texts]
+    # a machine with a Chinese font shows the Chinese title too
+    assert titles == ([title] if shown else titles and [title])

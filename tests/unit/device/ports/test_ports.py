@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from device.errors import UserError
-from device.ports.port import Port, choose
+from device.ports.port import Port, SoundInput, choose, to_write
 
 PORTS = [
     Port("USB MIDI:USB MIDI MIDI 1 20:0", "ALSA", 0),
@@ -43,3 +43,53 @@ def test_a_missing_port_is_answered_with_what_is_there() -> None:
 def test_where_nothing_is_there_that_is_said() -> None:
     with pytest.raises(UserError, match="there is no MIDI output at all"):
         choose("piano", [], "MIDI output")
+
+
+AFTER_A_BOOT = [
+    Port("Digital Piano:Digital Piano MIDI 1 24:0", "ALSA", 0),
+    Port("Digital Piano 2:Digital Piano 2 MIDI 1 28:0", "ALSA", 1),
+    Port("a2j:Digital Piano [24] (capture): MIDI 1", "JACK", 0),
+    SoundInput("USB Audio CODEC: Audio (hw:2,0)", "ALSA", 2, 2, 48_000),
+    SoundInput("USB Audio CODEC: Audio #1 (hw:3,0)", "ALSA", 3, 2, 48_000),
+]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Digital Piano:Digital Piano MIDI 1 20:0", 0),
+        ("Digital Piano:Digital Piano MIDI 1 20:0 [ALSA]", 0),
+        ("Digital Piano:Digital Piano MIDI 1", 0),
+        ("digital piano 2 MIDI 1 20:0", 1),
+        ("a2j:Digital Piano [20] (capture): MIDI 1", 2),
+        ("USB Audio CODEC: Audio (hw:1,0)", 3),
+        ("USB Audio CODEC: Audio (hw:1,0) [ALSA]", 3),
+        ("USB Audio CODEC: Audio #1 (hw:1,0)", 4),
+    ],
+)
+def test_a_name_is_found_although_its_numbers_are_others_after_a_boot(written: str, meant: int) -> None:
+    assert choose(written, AFTER_A_BOOT, "MIDI output") is AFTER_A_BOOT[meant]
+
+
+def test_two_alike_are_told_apart_by_their_numbers_alone() -> None:
+    alike = [Port("Piano:Piano MIDI 1 20:0", "ALSA", 0), Port("Piano:Piano MIDI 1 24:0", "ALSA", 1)]
+    assert choose("Piano:Piano MIDI 1 24:0", alike, "MIDI output") is alike[1]
+    with pytest.raises(UserError, match="more than one MIDI output"):
+        choose("Piano:Piano MIDI 1 28:0", alike, "MIDI output")
+    assert [to_write(port, alike) for port in alike] == [port.name for port in alike]
+
+
+@pytest.mark.parametrize("wanted", ["20:0", "(hw:1,0)"])
+def test_a_number_alone_means_no_other_number(wanted: str) -> None:
+    with pytest.raises(UserError, match="There is no MIDI output"):
+        choose(wanted, AFTER_A_BOOT, "MIDI output")
+
+
+def test_what_the_listing_shows_for_the_settings_means_that_port_and_has_no_number_where_it_can() -> None:
+    for ports in (PORTS, AFTER_A_BOOT):
+        assert all(choose(to_write(port, ports), ports, "MIDI output") is port for port in ports)
+    assert [to_write(port, AFTER_A_BOOT) for port in AFTER_A_BOOT[:1] + AFTER_A_BOOT[3:4]] == [
+        "Digital Piano:Digital Piano MIDI 1",
+        "USB Audio CODEC: Audio",
+    ]
+    assert to_write(PORTS[4], PORTS) == "tape [JACK]"

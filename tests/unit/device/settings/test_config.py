@@ -30,6 +30,12 @@ def test_the_documented_example_is_a_valid_settings_file() -> None:
     assert (config.audio.input, config.midi.output) == ("USB Audio", "USB MIDI")
 
 
+def test_a_byte_order_mark_before_the_settings_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "bom.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert read_config(path) == parse_config(GOOD, "test")
+
+
 def test_every_key_is_documented_and_no_other() -> None:
     documented = tomllib.loads(_uncommented(EXAMPLE.read_text()))
     known = {f.name: {k.name for k in dataclasses.fields(f.default_factory)} for f in dataclasses.fields(Config)}
