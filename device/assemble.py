@@ -9,6 +9,7 @@ from pathlib import Path
 from device.bundles.bundle import Bundle
 from device.bundles.choice import open_current
 from device.bundles.ranges import check_gate
+from device.calibration.tuning_file import read_tuning
 from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
 from device.clock.step import Clock
@@ -58,10 +59,17 @@ def engine_of(config: Config, bundle: Bundle) -> Engine:
         logging.getLogger("lefthand").warning("%s", warning)
     return Engine(
         clock=clock,
-        hearing=None if config.audio.is_midi else hearing_of(bundle, config.play.split, config.audio.confidence),
+        hearing=None if config.audio.is_midi else _live_hearing(config, bundle),
         player=None if config.play.listen else left_hand_of(bundle, config.play.steering),
         hears_itself=config.audio.hears_itself,
     )
+
+
+def _live_hearing(config: Config, bundle: Bundle) -> Hearing:
+    """Build the hearing with the tuning of the settings, else with the stored one, which it then measures again."""
+    given = config.audio.tuning
+    tuning = read_tuning() if given is None else given
+    return hearing_of(bundle, config.play.split, config.audio.confidence, tuning, adapts=given is None)
 
 
 def clock_of(config: Config) -> Clock:
@@ -74,11 +82,14 @@ def clock_of(config: Config) -> Clock:
     )
 
 
-def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED) -> Hearing:
+def hearing_of(
+    bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED, tuning: float = 0.0, adapts: bool = False
+) -> Hearing:
     """Build the hearing with the transcriber, the thresholds and the features of the bundle.
 
     `split` is the lowest MIDI pitch of the right hand. `confidence`, between 0 and 1, makes the gate stricter or less
-    strict, see `device.hearing.gate.GateSpec.asked`. Raises BundleError if the delays of gate and transcriber differ.
+    strict, see `device.hearing.gate.GateSpec.asked`. `tuning`, in cents, and `adapts` are those of
+    `device.hearing.pipeline.Hearing`. Raises BundleError if the delays of gate and transcriber differ.
     """
     known = {field.name for field in fields(GateSpec)}
     settings = {name: value for name, value in bundle.manifest.gate.items() if name in known}
@@ -92,7 +103,7 @@ def hearing_of(bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED
             f"{bundle.path}: the gate's delay is {gate.delay_frames} frames, "
             f"the transcriber's {bundle.manifest.label_delay_frames}: export the bundle again."
         )
-    return Hearing(bundle.features, gate, bundle.transcriber(), split, confidence)
+    return Hearing(bundle.features, gate, bundle.transcriber(), split, confidence, tuning, adapts)
 
 
 def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS) -> LeftHand:

@@ -27,7 +27,7 @@ from device.files.input_kind import is_midi
 from device.files.midi_file import MidiInput, read_midi, sent_notes
 from device.files.midi_notes import Part
 from device.files.performance import Performance
-from device.files.play import Progress, play_midi, play_sound
+from device.files.play import Progress, measured_tuning, play_midi, play_sound
 from device.files.report import BundleName
 from device.files.results import Outputs
 from device.files.sound_file import SoundFile, check_present
@@ -78,6 +78,8 @@ class Request:
     channel: int | None = None
     upbeat: float | None = None
     max_drift: float | None = None
+    tuning: float | None = None
+    adapts: bool = False
     captured: Steering = AS_THE_NET_PLAYS
     """Steering of the left hand at the start of a captured run."""
 
@@ -99,6 +101,8 @@ class Request:
             captured=Steering(**how.steering),
             split=how.split if self.split is None else self.split,
             confidence=how.confidence if self.confidence is None else self.confidence,
+            tuning=how.tuning if self.tuning is None else self.tuning,
+            adapts=how.adapts and self.tuning is None,
         )
         if self.clock not in (None, how.clock):
             return request
@@ -168,6 +172,12 @@ class Request:
     type=FiniteRange(LEAST_CONFIDENCE, MOST_CONFIDENCE),
     help="Least confidence of a note: a high value hears fewer false notes, a low one misses fewer. [0.5]",
 )
+@click.option(
+    "--tuning",
+    type=FiniteRange(-100, 100),
+    metavar="CENTS",
+    help="Cents by which the piano of a sound is tuned above A4 = 440 Hz. [measured]",
+)
 @click.option("--bundle", type=_IN, metavar="DIR", help="The bundle of models. [the one shipped with lefthand]")
 @click.option("--listen", is_flag=True, help="Only listen, and play nothing.")
 @click.option(
@@ -206,6 +216,7 @@ def play(
     register: int | None,
     split: int | None,
     confidence: float | None,
+    tuning: float | None,
     bundle: Path | None,
     listen: bool,
     sent: Path | None,
@@ -226,6 +237,7 @@ def play(
         *(style, density, register, split, confidence),
         channel=channel,
         upbeat=upbeat,
+        tuning=tuning,
     )
     check_present(input_)
     outputs, left_out = Outputs(midi, notes, audio, plot, report), list[str]()
@@ -250,6 +262,8 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
         raise UserError("--sent names notes that a microphone hears again: leave it out for a .mid input.")
     if request.channel is not None:
         raise UserError("--channel chooses a channel of a sound: leave it out for a .mid input.")
+    if request.tuning is not None and how_captured(request.input) is None:
+        raise UserError("--tuning is that of a piano in a sound: leave it out for a .mid input.")
     source = read_midi(request.input)
     part = source.part(request.track).split(request.split or 0)
     request, unfit = _followed_if_unfit(request, source, part)
@@ -303,12 +317,15 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     outputs.check(inputs, renders=not request.listen)
     bundle = _open(request)
     hops = Hops(sound.rate, bundle.features.sample_rate, bundle.features.hop)
+    tuning = measured_tuning(sound, bundle.features) if request.tuning is None else request.tuning
     engine = Engine(
         clock=clock,
         hearing=hearing_of(
             bundle,
             SPLIT if request.split is None else request.split,
             AS_FITTED if request.confidence is None else request.confidence,
+            tuning,
+            request.adapts,
         ),
         player=_left_hand(request, bundle),
         hears_itself=request.hears_itself,
@@ -316,6 +333,11 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, sound.seconds) as progress:
         performance = play_sound(engine, sound, hops, sent, progress)
     performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
+    if tuning and request.tuning is None:
+        performance.warnings.append(
+            f"The piano of {printable(request.input.name)} is tuned {tuning:+.0f} cents from A4 = 440 Hz and is heard "
+            f"so: --tuning CENTS sets another tuning."
+        )
     outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
     return performance
 

@@ -42,6 +42,20 @@ def check_sound(machine: Machine, config: Config) -> Finding:
     return broken(name, f'"{port}" does not run at {audio.rate} Hz.', f"Set [audio] rate to one of {listing}.")
 
 
+def check_tuning(machine: Machine, config: Config) -> Finding:
+    """Show at which tuning of the piano the box hears: that of the settings, of the running box, or the stored one."""
+    name = "tuning"
+    if config.audio.is_midi:
+        return good(name, "not used: the right hand comes as MIDI")
+    if config.audio.tuning is not None:
+        return good(name, f"{config.audio.tuning:+.0f} cents from A4 = 440 Hz, as the settings say")
+    running = machine.status()
+    if running is not None and running[0].alive and running[0].audio.tuning_cents is not None:
+        return good(name, f"{running[0].audio.tuning_cents:+.0f} cents from A4 = 440 Hz, measured by the running box")
+    cents = machine.tuning()
+    return good(name, f"{cents:+.0f} cents from A4 = 440 Hz, as last measured" if cents else "in tune with A4 = 440 Hz")
+
+
 def check_output(machine: Machine, config: Config) -> Finding:
     """Check the MIDI output of the left hand."""
     if not config.plays_midi:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from device.doctor.checks_ports import check_input, check_output, check_permissions, check_sound, check_synth
+from device.doctor.checks_ports import (
+    check_input,
+    check_output,
+    check_permissions,
+    check_sound,
+    check_synth,
+    check_tuning,
+)
 from device.doctor.checks_software import check_bundle, check_latency, check_runtime, check_speed
 from device.doctor.checks_system import (
     check_clock,
@@ -38,7 +45,9 @@ def examine(machine: Machine, settings: Path) -> Iterator[Finding]:
     yield finding
     yield check_permissions(machine)
     if config is not None:
-        yield from (check(machine, config) for check in (check_sound, check_output, check_input, check_synth))
+        yield from (
+            check(machine, config) for check in (check_sound, check_tuning, check_output, check_input, check_synth)
+        )
     for check in (check_real_time, check_governor, check_power, check_memory, check_disk, check_clock, check_service):
         yield check(machine)
     if config is not None:

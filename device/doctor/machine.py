@@ -20,12 +20,13 @@ from device.bundles.choice import Choice, choose
 from device.bundles.slots import Slots
 from device.bundles.tflite import RuntimeName, available_runtimes
 from device.calibration.latency import Calibration, read_calibration
+from device.calibration.tuning_file import read_tuning
 from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
 from device.flash.preflight import preflight
 from device.ports.midi_ports import midi_inputs, midi_outputs
-from device.ports.port import Port, SoundInput
+from device.ports.port import Port, SoundInput, found
 from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
 from device.status.hop_times import HopTimes
 from device.status.schema import Status, read_status, status_age_s
@@ -112,18 +113,20 @@ class Machine:
         """The stored calibration. None if there is none."""
         return read_calibration()
 
+    def tuning(self) -> float:
+        """The stored tuning of the piano in cents above A4 = 440 Hz. 0 if there is none."""
+        return read_tuning()
+
     def sound_inputs(self, rates_for: str, channels: int) -> list[tuple[SoundInput, Sequence[int]]]:
         """Return all sound inputs, each with the sample rates in Hz at which it delivers `channels` channels.
 
-        The rates are looked up only for inputs whose names contain `rates_for` in upper or lower case. All other inputs
-        have an empty list of rates.
+        The rates are looked up only for inputs that the name `rates_for` can mean. All other inputs have an empty list
+        of rates.
         """
         with portaudio() as system:
             inputs = sound_inputs(system)
-            return [
-                (sound, rates_of(system, sound, channels) if rates_for.casefold() in str(sound).casefold() else ())
-                for sound in inputs
-            ]
+            meant = found(rates_for, inputs)
+            return [(sound, rates_of(system, sound, channels) if sound in meant else ()) for sound in inputs]
 
     def midi_outputs(self) -> list[Port]:
         """MIDI outputs that are connected."""

@@ -14,10 +14,13 @@ from device.files.midi_file import events
 from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.sound_file import SoundFile
-from device.hearing.features import Samples
+from device.hearing.features import FeatureSpec, Samples
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
+from device.hearing.tuning import TuningEstimate
 
+SCANNED_S = 60.0
+"""Seconds of a sound file from which its tuning is measured. Ten seconds of music are enough; some begin late."""
 Progress = Callable[[float], None]
 """A function that is called with the number of seconds of the input that are done."""
 LONGEST_TAIL_S = 2.0
@@ -53,6 +56,21 @@ class SentNotes:
             else:
                 hearing.note_off(pitch, at_s)
             self._told += 1
+
+
+def measured_tuning(sound: SoundFile, spec: FeatureSpec) -> float:
+    """Return the tuning in cents at which to hear `sound`: 0 if it is in tune, or if its tuning is not sure.
+
+    Only the beginning is read, see SCANNED_S. Raises UserError if the file is cut short.
+    """
+    hops = Hops(sound.rate, spec.sample_rate, spec.hop)
+    estimate = TuningEstimate(spec.sample_rate, spec.hop)
+    for block in sound.blocks():
+        for hop, _ in hops.push(block):
+            estimate.step(hop)
+        if hops.pushed_s > SCANNED_S:
+            break
+    return estimate.better(0.0) or 0.0
 
 
 def play_sound(

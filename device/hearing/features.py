@@ -22,6 +22,9 @@ Frames: TypeAlias = NDArray[np.float32]
 
 BATCH_FRAMES = 256
 """Number of frames that `Features.frames` transforms at once. It limits the memory and changes no value."""
+CENTS_PER_OCTAVE = 1200
+BANDS_A_HOP = 10
+"""Bands that are made in one hop when the tuning changes: the move then takes half a second, and no hop is late."""
 FULL_SCALE = np.array(1.0)
 """A 0-d array instead of a float. numpy would otherwise convert the float to an array on every hop."""
 
@@ -66,29 +69,48 @@ class _Bands:
     The spectra of all windows lie one after the other in one row, so one pass handles all of them.
     """
 
-    def __init__(self, spec: FeatureSpec) -> None:
+    def __init__(self, spec: FeatureSpec, cents: float = 0.0) -> None:
+        """`cents`: how far all bands are moved up. `ready` says whether the bands can be used."""
         self.windows = [asymmetric_window(n, f) for n, f in zip(spec.window_lengths, spec.window_falls, strict=True)]
         first = np.cumsum([0] + [n // 2 + 1 for n in spec.window_lengths]).tolist()
         self.places = [slice(2 * begin, 2 * end) for begin, end in itertools.pairwise(first)]
         self.width = int(first[-1])
+        self.shape = (spec.bins, spec.channels)
         # bin 3p + 1 is centred on key p; its two neighbours are a third of a semitone away
         centre = spec.lowest_hz * 2.0 ** ((np.arange(spec.bins) - 1) / spec.bins_per_octave)
-        parts: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
-        for band in centre:
-            for length, window, begin in zip(spec.window_lengths, self.windows, first, strict=False):
-                spacing = spec.sample_rate / length
-                half = max(band * (2.0 ** (0.5 / spec.bins_per_octave) - 1.0), spacing / 2)
-                # the power of FFT bin j is spread evenly over [j - 1/2, j + 1/2]
-                low, high = np.clip(np.array([band - half, band + half]) / spacing + 0.5, 0, length // 2 + 1)
-                bins = np.arange(math.floor(min(low, length // 2)), math.ceil(high), dtype=np.intp)
-                # Parseval's theorem, one-sided spectrum: the main lobe of a full-scale sine sums to 0 dBFS
-                gain = 4.0 / (length * float(np.sum(window**2)))
-                parts.append((begin + bins, gain * np.clip(np.minimum(bins + 1, high) - np.maximum(bins, low), 0, 1)))
-        self.shape = (spec.bins, spec.channels)
-        self.index = np.concatenate([bins for bins, _ in parts])
-        self.weight = np.concatenate([weight for _, weight in parts])
-        self.first = np.cumsum([0] + [len(bins) for bins, _ in parts[:-1]])
-        self._make_room(1)
+        if cents:
+            centre *= 2.0 ** (cents / CENTS_PER_OCTAVE)
+        self._spec, self._starts, self._centre = spec, first, centre
+        self._parts: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
+
+    @property
+    def ready(self) -> bool:
+        """Whether all bands are made."""
+        return len(self._parts) == self._spec.bins * self._spec.channels
+
+    def make(self, count: int) -> None:
+        """Make the next `count` bands. All of them take as long as several hops."""
+        done = len(self._parts) // self._spec.channels
+        for band in self._centre[done : done + count]:
+            self._parts += [self._overlap(band, channel) for channel in range(self._spec.channels)]
+        if self.ready:
+            self.index = np.concatenate([bins for bins, _ in self._parts])
+            self.weight = np.concatenate([weight for _, weight in self._parts])
+            self.first = np.cumsum([0] + [len(bins) for bins, _ in self._parts[:-1]])
+            self._make_room(1)
+
+    def _overlap(self, band: float, channel: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return the FFT bins of a window that the band around `band` Hz overlaps, and their weights."""
+        spec, window, length = self._spec, self.windows[channel], self._spec.window_lengths[channel]
+        spacing = spec.sample_rate / length
+        half = max(band * (2.0 ** (0.5 / spec.bins_per_octave) - 1.0), spacing / 2)
+        # the power of FFT bin j is spread evenly over [j - 1/2, j + 1/2]
+        low, high = np.clip(np.array([band - half, band + half]) / spacing + 0.5, 0, length // 2 + 1)
+        bins = np.arange(math.floor(min(low, length // 2)), math.ceil(high), dtype=np.intp)
+        # Parseval's theorem, one-sided spectrum: the main lobe of a full-scale sine sums to 0 dBFS
+        gain = 4.0 / (length * float(np.sum(window**2)))
+        weight = gain * np.clip(np.minimum(bins + 1, high) - np.maximum(bins, low), 0, 1)
+        return self._starts[channel] + bins, weight
 
     def _make_room(self, frames: int) -> None:
         """Allocate the buffers for `frames` frames. Allocation on every hop would take as long as the transforms."""
@@ -122,11 +144,27 @@ class Features:
     spoil later frames.
     """
 
-    def __init__(self, spec: FeatureSpec) -> None:
+    def __init__(self, spec: FeatureSpec, tuning: float = 0.0) -> None:
+        """`tuning`: cents by which the piano is tuned above A4 = 440 Hz, see `device.hearing.tuning`."""
         self.spec = spec
-        self._bands = _Bands(spec)
+        self._bands = _all_bands(spec, tuning)
+        self._coming: _Bands | None = None
         self._past = np.zeros(max(spec.window_lengths))
         self._floor, self._slope = np.array(10 ** (spec.floor_db / 10)), np.array(-10 / spec.floor_db)
+
+    def tune(self, tuning: float) -> None:
+        """Begin to move the bands to a piano that is tuned `tuning` cents above A4 = 440 Hz. The samples are kept."""
+        self._coming = _Bands(self.spec, tuning)
+
+    def tuned(self) -> bool:
+        """Make a few of the coming bands. Return whether they have come into use now. Call it once a hop."""
+        if self._coming is None:
+            return False
+        self._coming.make(BANDS_A_HOP)
+        if not self._coming.ready:
+            return False
+        self._bands, self._coming = self._coming, None
+        return True
 
     def reset(self) -> None:
         """Forget all samples."""
@@ -167,6 +205,12 @@ class Features:
         np.multiply(levels, self._slope, out=levels)
         np.add(levels, FULL_SCALE, out=levels)
         return np.minimum(levels, FULL_SCALE, out=levels).astype(np.float32)
+
+
+def _all_bands(spec: FeatureSpec, cents: float) -> _Bands:
+    bands = _Bands(spec, cents)
+    bands.make(spec.bins)
+    return bands
 
 
 def finite(values: NDArray[np.floating[Any]]) -> bool:

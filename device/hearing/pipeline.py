@@ -10,6 +10,7 @@ from device.hearing.gate import Gate, GateSpec
 from device.hearing.own_notes import OwnNotes
 from device.hearing.seams import Seams
 from device.hearing.transcriber import Stepper, Transcriber
+from device.hearing.tuning import TuningEstimate
 from device.settings.choices import AS_FITTED, SPLIT
 
 
@@ -23,11 +24,22 @@ class Hearing:
         model: Stepper,
         split: int = SPLIT,
         confidence: float = AS_FITTED,
+        tuning: float = 0.0,
+        adapts: bool = False,
     ) -> None:
-        """`gate` is the gate as fitted, `confidence` is what the owner asks of a note: see `GateSpec.asked`."""
+        """`gate` is the gate as fitted, `confidence` is what the owner asks of a note: see `GateSpec.asked`.
+
+        `tuning` is the number of cents by which the piano is tuned above A4 = 440 Hz. If the hearing `adapts`, it
+        measures the tuning and changes it when it is sure.
+        """
         self.spec = features
+        self.tuning = tuning
+        """Cents above A4 = 440 Hz at which the piano is heard now. A reset keeps it."""
+        self.adapts = adapts
+        self._tuned_to = tuning
         self._fitted = gate
-        self._features = Features(features)
+        self._features = Features(features, tuning)
+        self._estimate = TuningEstimate(features.sample_rate, features.hop)
         self._seams = Seams(features.hop)
         self._transcriber = Transcriber(model)
         self._gate = Gate(gate.asked(confidence), features.hop_s, split)
@@ -38,6 +50,7 @@ class Hearing:
     def reset(self) -> None:
         """Forget everything that was heard and sent."""
         self._features.reset()
+        self._estimate.reset()
         self._seams.reset()
         self._transcriber.reset()
         self._gate.reset()
@@ -83,9 +96,23 @@ class Hearing:
         self._hops += 1
         if self._seams.step(hop):
             self._gate.seam(self._seams.behind)
+        if self.adapts:
+            if self._estimate.step(hop):
+                self._tune()
+            # ringing keys look as if they were struck again when the bands move
+            if self._features.tuned():
+                self.tuning = self._tuned_to
+                self._gate.seam(0)
         end_s = self._hops * self.spec.hop_s
         posterior = self._transcriber.step(self._features.step(hop), self._own.frame(end_s))
         return self._gate.step(posterior, self._explained(end_s), now_s)
+
+    def _tune(self) -> None:
+        """Begin to move the front end if the piano is surely tuned elsewhere."""
+        tuning = self._estimate.better(self._tuned_to)
+        if tuning is not None:
+            self._tuned_to = tuning
+            self._features.tune(tuning)
 
     def _explained(self, end_s: float) -> set[int]:
         """MIDI pitches whose onset in the frame that the net describes may come from a note that the box sent."""

@@ -113,6 +113,7 @@ class Monitor:
                     rate=None if sound is None else sound.rate,
                     level_db=None if level_db is None else round(level_db, 1),
                     xruns=self._xruns_before + (0 if source is None else source.xruns),
+                    tuning_cents=None if self._engine is None or sound is None else self._tuning(self._engine),
                 ),
                 "midi": MidiStatus(
                     output=None if output is None else str(output),
@@ -152,6 +153,10 @@ class Monitor:
             *(steering.style, round(steering.density, 3), steering.register),
             tempo_held=now.tempo_held,
         )
+
+    @staticmethod
+    def _tuning(engine: Engine) -> float | None:
+        return None if engine.hearing is None else engine.hearing.tuning
 
     def _lateness_ms(self) -> float | None:
         late = [late_ms for sender in self._senders if (late_ms := sender.lateness_ms(99)) is not None]

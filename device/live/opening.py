@@ -173,7 +173,7 @@ class _Opening:
         source = self._open_keyboard(synth) if sound is None else self._open_sound(sound, tape)
         # the recording begins last: a port that fails to open would otherwise leave an empty recording
         if tape is not None:
-            tape.begin(source.rate)
+            tape.begin(source.rate, self._engine)
         calibration = read_calibration()
         if send is not None:
             self._begin_sending(send, midi_lead_s(config, calibration), config.midi.program)

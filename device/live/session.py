@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from device.calibration.tuning_file import TuningKeeper
 from device.errors import UnavailableError
 from device.live.loop import Loop
 from device.live.opening import Opened
@@ -24,6 +25,8 @@ class Session:
     def __init__(self, opened: Opened, moved: Callable[[], None] = lambda: None) -> None:
         self._opened = opened
         self._loop = Loop(opened, moved)
+        hearing = opened.engine.hearing
+        self._tuning = TuningKeeper(hearing.tuning) if hearing is not None and hearing.adapts else None
         opened.monitor.begin(opened.engine, opened.source, opened.output, opened.senders)
 
     @property
@@ -43,6 +46,7 @@ class Session:
         if self.failure is not None:
             raise self.failure
         opened = self._opened
+        self._keep_tuning()
         for watched in opened.watched:
             if not watched.present(watched.port):
                 name = str(watched.port)
@@ -72,6 +76,7 @@ class Session:
         opened = self._opened
         self.hush()
         self._loop.join(JOIN_S)
+        self._keep_tuning()
         opened.monitor.end()
         try:
             if opened.tape is not None:
@@ -81,3 +86,8 @@ class Session:
             opened.resources.close()
         if self._loop.alive:
             raise RuntimeError("the audio loop hangs")
+
+    def _keep_tuning(self) -> None:
+        hearing = self._opened.engine.hearing
+        if self._tuning is not None and hearing is not None:
+            self._tuning.keep(hearing.tuning)

@@ -43,6 +43,10 @@ class CaptureSettings:
     """The confidence that a note needed to be accepted."""
     max_drift: float | None = None
     upbeat: float | None = None
+    tuning: float = 0.0
+    """Cents above A4 = 440 Hz at which the piano was heard at the beginning."""
+    adapts: bool = False
+    """Whether the tuning was measured and followed during the run. Older recordings have no such field."""
 
 
 def how_captured(path: Path) -> CaptureSettings | None:
@@ -74,7 +78,9 @@ def _check(how: CaptureSettings, where: str) -> None:
         raise TypeError(f"steering has no {sorted(unknown)[0]}")
     clock = {"mode": how.clock, "tempo": how.tempo, "meter": how.meter, "count_in": how.count_in}
     clock |= {"max_drift": how.max_drift, "upbeat": how.upbeat}
-    audio = {"hears_itself": how.hears_itself, "confidence": how.confidence}
+    audio = {"hears_itself": how.hears_itself, "confidence": how.confidence, "tuning": how.tuning}
+    if not isinstance(how.adapts, bool):
+        raise TypeError("adapts must be true or false")
     check_section(ClockSettings, "clock", {k: v for k, v in clock.items() if v is not None}, where)
     check_section(AudioSettings, "audio", audio, where)
     check_section(PlaySettings, "play", {**how.steering, "split": how.split}, where)

@@ -31,11 +31,13 @@ class Tape:
         self._config, self._capture, self._hop_s, self._service = config, capture, hop_s, service
         self._recording: Recording | None = None
 
-    def begin(self, rate: int | None) -> None:
-        """Make the folder and start to record. `rate` is the sample rate in Hz; None for a keyboard."""
-        capture = self._capture
+    def begin(self, rate: int | None, engine: Engine) -> None:
+        """Make the folder and start to record what `engine` hears. `rate` is the rate in Hz; None for a keyboard."""
+        capture, how = self._capture, how_of(self._config)
+        if engine.hearing is not None:
+            how = dataclasses.replace(how, tuning=engine.hearing.tuning, adapts=engine.hearing.adapts)
         try:
-            self._recording = Recording(capture.folder, how_of(self._config), rate, self._hop_s, capture.most_bytes)
+            self._recording = Recording(capture.folder, how, rate, self._hop_s, capture.most_bytes)
         except UserError as error:
             self._tell(error)
 

@@ -67,6 +67,7 @@ class AudioSettings:
     latency_ms: float | None = _or_measured()
     hears_itself: bool = True
     confidence: float = _between(LEAST_CONFIDENCE, MOST_CONFIDENCE, AS_FITTED)
+    tuning: float | None = field(default=None, metadata={"low": -100, "high": 100, "unit": "cents"})
 
     @property
     def is_midi(self) -> bool:

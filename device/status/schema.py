@@ -50,6 +50,8 @@ class AudioStatus:
     """Highest peak in dBFS since the previous status."""
     xruns: int = 0
     """Number of lost input blocks since the box started."""
+    tuning_cents: float | None = None
+    """Cents above A4 = 440 Hz at which the piano is heard. None if no sound input is open."""
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ def lines(status: Status) -> list[tuple[str, str]]:
         ("input", midi.input or (f"{audio.port} at {audio.rate} Hz" if audio.port else "-")),
         ("output", midi.output or "-"),
         ("level", level),
+        ("tuning", "-" if audio.tuning_cents is None else f"{audio.tuning_cents:+.0f} cents from A4 = 440 Hz"),
         ("heard", notes_line(status.heard)),
         ("beat", beat(status)),
         ("chord", status.chord or "-"),

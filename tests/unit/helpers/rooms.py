@@ -71,7 +71,7 @@ DEVICE_FILES = {
     "__init__": Row(),
     "cli": Row("commands", "version"),
     "engine": Row("clock hearing left_hand settings", "events"),
-    "assemble": Row("bundles clock hearing left_hand settings", "engine errors"),
+    "assemble": Row("bundles calibration clock hearing left_hand settings", "engine errors"),
     "events": Row(),
     "errors": Row("", "printable"),
     "printable": Row(),

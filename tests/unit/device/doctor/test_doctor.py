@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -50,6 +51,7 @@ class Paper(Machine):
         self.versions = {"numpy": "1.26.4", "tflite-runtime": "2.14.0", "ai-edge-litert": "2.3.0"}
         self.found_runtimes: list[RuntimeName] = ["litert", "tflite"]
         self.told: tuple[Status, float] | None = None
+        self.tuned = 0.0
         self.measured: Calibration | None = Calibration("2026-10-01T10:00:00+00:00", round_trip_ms=31.0)
         self.inputs: list[tuple[SoundInput, Sequence[int]]] = [(CARD, (44_100, 48_000))]
         self.outputs, self.midi_in = [KEYS], [KEYS]
@@ -92,6 +94,9 @@ class Paper(Machine):
 
     def calibration(self) -> Calibration | None:
         return self.measured
+
+    def tuning(self) -> float:
+        return self.tuned
 
     def sound_inputs(self, rates_for: str, channels: int) -> list[tuple[SoundInput, Sequence[int]]]:
         return self.inputs
@@ -232,6 +237,17 @@ def test_an_input_in_use_is_broken_unless_it_is_the_box_that_uses_it(machine: Pa
     says(checks_ports.check_sound(machine, config()), "good", "in use by the running box")
 
 
+def test_the_tuning_is_shown_as_the_settings_the_running_box_or_the_file_have_it(machine: Paper) -> None:
+    says(checks_ports.check_tuning(machine, config()), "good", "in tune with A4 = 440 Hz")
+    machine.tuned = -38.4
+    says(checks_ports.check_tuning(machine, config()), "good", "-38 cents", "as last measured")
+    machine.told = status(audio=AudioStatus(str(CARD), 48_000, -20.0, 0, 12.0)), 0.2
+    says(checks_ports.check_tuning(machine, config()), "good", "+12 cents", "measured by the running box")
+    given = config()
+    wished = dataclasses.replace(given, audio=dataclasses.replace(given.audio, tuning=-50.0))
+    says(checks_ports.check_tuning(machine, wished), "good", "-50 cents", "as the settings say")
+
+
 def test_sound_without_its_package_names_the_extra(machine: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> list[tuple[SoundInput, Sequence[int]]]:
         raise missing_extra("pyaudio", "live")
@@ -365,7 +381,7 @@ def test_every_line_has_a_name_that_fits_and_a_sentence(machine: Paper, tmp_path
     (tmp_path / "box.toml").write_text('[audio]\ninput = "USB Audio"\n[midi]\noutput = "Piano"\n')
     findings = list(examine(machine, tmp_path / "box.toml"))
     assert all(len(finding.name) <= WIDTH and finding.text for finding in findings)
-    assert len({finding.name for finding in findings}) == len(findings) == 17
+    assert len({finding.name for finding in findings}) == len(findings) == 18
     assert [finding.name for finding in findings if finding.level != "good"] == []
 
 
@@ -376,7 +392,7 @@ def test_the_command_prints_a_line_a_check_and_ends_as_it_found(
     monkeypatch.setattr("device.doctor.machine.Machine", lambda: machine)
     arguments = ["doctor", "--config", str(tmp_path / "box.toml")]
     ran = CliRunner().invoke(main, arguments)
-    assert (ran.exit_code, len(ran.stdout.splitlines())) == (0, 17), ran.output
+    assert (ran.exit_code, len(ran.stdout.splitlines())) == (0, 18), ran.output
     machine.outputs = []
     ran = CliRunner().invoke(main, arguments)
     assert ran.exit_code == 1

@@ -21,6 +21,7 @@ ABSENT = {
     ("clock", "upbeat"),
     ("clock", "count_in"),
     ("midi", "input_channel"),
+    ("audio", "tuning"),
 } | {(at, "latency_ms") for at in ("audio", "midi", "synth")}
 """Keys whose absence has a meaning that no value has."""
 

@@ -1,0 +1,122 @@
+"""Measures from the sound how far the piano is tuned from A4 = 440 Hz.
+
+Every fourth hop, the peaks of a spectrum are found and their frequencies interpolated with a parabola (Smith and Serra
+1987). The distance of each peak from the nearest key is an angle, 100 cents to a turn. The angle of the weighted mean
+vector is the tuning (Dressler and Streich 2007), and its length, from 0 to 1, says how well the peaks agree. For piano
+the length is 0.25 and more, for voices and noise 0.1 and less. A steady hum is no peak: a peak must stand out of the
+lowest level of the last seconds (minimum statistics, Martin 2001).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.hearing.features import Samples
+
+DEAD_CENTS = 10.0
+"""A piano that is not further from 440 Hz than this is heard as in tune. The net was trained with such pianos."""
+STEP_CENTS = 8.0
+"""Least change of the estimate, in cents, after which the front end is moved again."""
+MOST_CENTS = 60.0
+"""Largest distance that is followed. Beyond 50 cents the nearest key is another one."""
+FLATTEST_CENTS = -50.0
+"""A first estimate lies from here to 100 cents above. Half a semitone flat and half a semitone sharp sound alike but
+for the names of the keys, so beyond it only the settings can help.
+"""
+
+_WINDOW = 4096
+"""Samples, 256 ms at 16 kHz. The keys above `_LOWEST_HZ` are then apart by three bins or more."""
+_EVERY = 4
+"""Hops between two spectra: 64 ms."""
+_LOWEST_HZ, _HIGHEST_HZ = 250.0, 2000.0
+"""Range of the peaks. Below, keys lie too close together; above, partials of strings are sharp."""
+_LEAST_DB, _BELOW_DB, _ABOVE_FLOOR_DB = -65.0, 40.0, 15.0
+"""A peak has this level in dBFS, is at most so far below the highest peak, and stands so far above the floor."""
+_FLOOR_RISE_DB = 0.064
+"""dB by which the floor rises from one spectrum to the next: 1 dB a second. It falls at once."""
+_FEWEST = 40
+"""Spectra with peaks, 2.6 s of sound, before an estimate is sure."""
+_LEAST_LENGTH = 0.22
+"""Least length of the mean vector of a sure estimate."""
+_FORGET = 1 - 1 / 1000
+"""Factor of the old sum at each spectrum: peaks of more than a minute ago count little."""
+_SILENCE = 1e-7
+"""Added to an amplitude before its logarithm is taken: -140 dBFS."""
+
+
+class TuningEstimate:
+    """The tuning of the piano in a stream of hops of `hop` samples at `rate` Hz."""
+
+    def __init__(self, rate: int, hop: int) -> None:
+        self._hz = rate / _WINDOW
+        self._first = round(_LOWEST_HZ / self._hz)
+        self._bins = slice(self._first - 1, round(_HIGHEST_HZ / self._hz) + 2)
+        self._window = np.hanning(_WINDOW)
+        self._gain = 2 / float(np.sum(self._window))
+        self._kept = math.ceil(_WINDOW / hop)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._past: deque[Samples] = deque(maxlen=self._kept)
+        self._floor: NDArray[np.float64] | None = None
+        self._sum, self._weight, self._hops = 0j, 0.0, 0
+        self.spectra = 0
+        """Number of spectra with peaks since the reset."""
+
+    def step(self, hop: Samples) -> bool:
+        """Take in [hop] samples from -1 to 1. Return whether the estimate may have changed."""
+        self._past.append(hop)
+        self._hops += 1
+        if self._hops % _EVERY or len(self._past) < self._kept:
+            return False
+        samples = np.concatenate(self._past)[-_WINDOW:]
+        return self._take(self._gain * np.abs(np.fft.rfft(samples * self._window))[self._bins])
+
+    def cents(self, used: float = 0.0) -> float | None:
+        """Return the tuning in cents above A4 = 440 Hz; None if it is not sure.
+
+        If the front end already uses a tuning `used` that is not 0, the answer is the one nearest to it.
+        """
+        if self.spectra < _FEWEST or not abs(self._sum) >= _LEAST_LENGTH * self._weight:
+            return None
+        turn = float(np.angle(self._sum)) / (2 * math.pi) * 100
+        lowest = used - 50 if used else FLATTEST_CENTS
+        cents = lowest + (turn - lowest) % 100
+        return cents if abs(cents) <= MOST_CENTS else None
+
+    def better(self, used: float) -> float | None:
+        """Return the tuning in cents that the front end should use instead of `used`; None if `used` is right."""
+        cents = self.cents(used)
+        if cents is None or abs(cents - used) <= (STEP_CENTS if used else DEAD_CENTS):
+            return None
+        return 0.0 if abs(cents) <= DEAD_CENTS else round(cents, 1)
+
+    def _take(self, amplitude: NDArray[np.float64]) -> bool:
+        """Add the peaks of a spectrum. `amplitude` has the bins of the range and one more on each side."""
+        if not math.isfinite(float(np.sum(amplitude))):
+            return False
+        level = 20 * np.log10(amplitude + _SILENCE)
+        self._floor = level.copy() if self._floor is None else np.minimum(self._floor + _FLOOR_RISE_DB, level)
+        inner = level[1:-1]
+        least = max(_LEAST_DB, float(inner.max()) - _BELOW_DB)
+        peaks = np.flatnonzero(
+            (inner > level[:-2])
+            & (inner >= level[2:])
+            & (inner > least)
+            & (inner > self._floor[1:-1] + _ABOVE_FLOOR_DB)
+        )
+        if not len(peaks):
+            return False
+        left, middle, right = level[peaks], level[peaks + 1], level[peaks + 2]
+        place = peaks + self._first + (left - right) / (2 * (left - 2 * middle + right))
+        turns = 12 * np.log2(place * self._hz / 440)
+        weight = middle - least
+        self._sum = self._sum * _FORGET + complex(np.sum(weight * np.exp(2j * np.pi * turns)))
+        self._weight = self._weight * _FORGET + float(np.sum(weight))
+        self.spectra += 1
+        return True

@@ -1,0 +1,106 @@
+"""The tuning of the piano is measured, the front end moves to it, and a piano in tune is heard as before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from device.assemble import hearing_of
+from device.hearing.features import Features, FeatureSpec
+from device.hearing.tuning import DEAD_CENTS, TuningEstimate
+from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
+
+HOP, RATE = 256, 16_000
+SECONDS = 24.0
+
+
+def detuned(samples: np.ndarray, cents: float) -> np.ndarray:
+    """Return `samples` played slower or faster, so that every frequency moves by `cents`."""
+    ratio = 2 ** (cents / 1200)
+    places = np.arange(int(len(samples) / ratio)) * ratio
+    moved = np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+    return moved[: len(moved) // HOP * HOP]
+
+
+def estimate_of(samples: np.ndarray) -> TuningEstimate:
+    estimate = TuningEstimate(RATE, HOP)
+    for hop in samples[: len(samples) // HOP * HOP].reshape(-1, HOP):
+        estimate.step(hop)
+    return estimate
+
+
+@pytest.mark.parametrize("cents", [-50, -40, -25, 0, 25, 40])
+def test_the_tuning_of_a_piano_is_measured(cents: float) -> None:
+    at_zero = estimate_of(demo(SECONDS)).cents()
+    moved = estimate_of(detuned(demo(SECONDS), cents)).cents()
+    assert at_zero is not None and moved is not None
+    assert abs(at_zero) < DEAD_CENTS and moved - at_zero == pytest.approx(cents, abs=3)
+
+
+def test_a_piano_in_tune_changes_nothing() -> None:
+    assert estimate_of(demo(SECONDS)).better(0.0) is None
+
+
+def test_a_piano_that_is_in_tune_again_is_heard_at_440() -> None:
+    assert estimate_of(demo(SECONDS)).better(-40.0) == 0.0
+
+
+@pytest.mark.parametrize("used", [-56.0, 44.0])
+def test_a_tuning_that_is_used_goes_on_where_it_was(used: float) -> None:
+    cents = estimate_of(detuned(demo(SECONDS), used)).cents(used)
+    assert cents is not None and cents == pytest.approx(used, abs=10)
+
+
+def test_noise_silence_a_hum_and_bad_samples_have_no_tuning() -> None:
+    seconds = np.arange(10 * RATE) / RATE
+    hum = sum(np.sin(2 * np.pi * 50 * n * seconds) / n for n in range(1, 20)).astype(np.float32) / 10  # type: ignore[union-attr]
+    noise = np.random.default_rng(0).normal(0, 0.1, len(seconds)).astype(np.float32)
+    for samples in (hum, noise, np.zeros_like(hum), np.full_like(hum, np.nan)):
+        assert estimate_of(samples).cents() is None
+
+
+@pytest.mark.parametrize("tuning", [-40.0, 30.0])
+def test_a_moved_front_end_sees_a_detuned_tone_as_the_usual_one_sees_a_tone_in_tune(tuning: float) -> None:
+    spec = FeatureSpec()
+    seconds = np.arange(2 * RATE) / RATE
+    ratio = 2 ** (tuning / 1200)
+    usual, moved, unmoved = (
+        features.frames(np.sin(2 * np.pi * 440 * r * seconds).astype(np.float32) * 0.3)[-20:, :, 0].argmax(axis=1)
+        for features, r in ((Features(spec), 1.0), (Features(spec, tuning), ratio), (Features(spec), ratio))
+    )
+    assert np.array_equal(usual, moved) and not np.array_equal(usual, unmoved)
+    tuned = Features(spec)
+    tuned.tune(tuning)
+    hops = 1
+    while not tuned.tuned():
+        hops += 1
+    assert hops > 10  # so few bands are made in a hop that no hop is late
+    samples = demo(1.0)
+    assert np.array_equal(tuned.frames(samples), Features(spec, tuning).frames(samples))
+
+
+def test_a_flat_piano_is_heard_as_well_as_one_in_tune() -> None:
+    wanted = notes(hear(hearing_of(bundle()), demo(SECONDS)))
+    flat, ratio = detuned(demo(SECONDS), -50), 2 ** (-50 / 1200)
+
+    def found(tuning: float) -> float:
+        heard = notes(hear(hearing_of(bundle(), tuning=tuning), flat))
+        # the flat sound is also slower
+        return share_found(wanted, [replace(note, onset_s=note.onset_s * ratio) for note in heard], 0.05)
+
+    assert found(-50.0) > 0.97 and found(0.0) < 0.9
+
+
+def test_a_live_hearing_finds_the_tuning_by_itself_and_keeps_it_at_a_reset() -> None:
+    hearing = hearing_of(bundle(), adapts=True)
+    hear(hearing, detuned(demo(10.0), -40))
+    assert hearing.tuning == pytest.approx(-40, abs=9)
+    hearing.reset()
+    assert hearing.tuning == pytest.approx(-40, abs=9)
+
+
+def test_a_live_hearing_of_a_piano_in_tune_hears_the_same_notes_as_one_that_does_not_measure() -> None:
+    first = hear(hearing_of(bundle(), adapts=True), demo(10.0))
+    assert first == hear(hearing_of(bundle()), demo(10.0)) and notes(first)
