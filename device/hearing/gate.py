@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.events import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
+from device.hearing.beeps import Beeps
 from device.hearing.spec import Spec
 from device.hearing.transcriber import FRAME, OFFSET, ONSET, VELOCITY
 
@@ -136,19 +137,23 @@ class Gate:
         self._stirs: deque[int] = deque()
         self._awake_until = -1
         self._rings = deque([self._none], RINGING_FRAMES)
+        self._doubted: dict[int, tuple[Note, int, int]] = {}
+        """Notes that may be beeps: the note, the frame in which it passed, and the last frame in which it waits."""
         self._held, self._held_keys = -1 - self._longest, self._none
 
     @property
     def pending(self) -> bool:
         """Whether at least one note has not ended."""
-        return bool(self._sounding)
+        return bool(self._sounding or self._doubted)
 
-    def step(self, posterior: NDArray[np.float32], own: set[int], now_s: float) -> list[NoteHeard | NoteEnded]:
+    def step(
+        self, posterior: NDArray[np.float32], own: set[int], now_s: float, beeps: Beeps | None = None
+    ) -> list[NoteHeard | NoteEnded]:
         """Take in the posteriors of one frame and return the notes that began or ended.
 
         `posterior` has the shape [88, 4], with the onset, frame, offset and velocity of each key. `own` holds the MIDI
         pitches that the box itself struck about then: an onset on one of them may be the sound of the box. `now_s`, in
-        seconds, becomes `decided_s` of the notes.
+        seconds, becomes `decided_s` of the notes. A note that `beeps` takes for a beep is left out.
         """
         self._frame += 1
         onset = posterior[:, ONSET]
@@ -159,6 +164,8 @@ class Gate:
         self._armed |= onset < self._rearm
         self._armed[passing] = False
         events: list[NoteHeard | NoteEnded] = list(self._ended(posterior, passing, now_s))
+        if self._doubted and beeps is not None:
+            events += self._no_longer_doubted(passing, now_s, beeps)
         for key in passing:
             labelled = self._frame - self._delays[key]
             onset_s = max((labelled + 0.5) * self._hop_s + self.spec.shift_s, 0.0)
@@ -166,9 +173,35 @@ class Gate:
             ours = pitch in own and likely < self.spec.own_threshold
             velocity = int(np.clip(np.rint(posterior[key, VELOCITY] * 127), 1, 127))
             hand: Hand = "own" if ours else "right" if pitch >= self._split else "left"
-            events.append(NoteHeard(Note(onset_s, None, pitch, velocity, self.spec.confidence(likely), now_s, hand)))
-            self._sounding[key] = (self._frame, onset_s)
-            self._quiet[key] = 0
+            note = Note(onset_s, None, pitch, velocity, self.spec.confidence(likely), now_s, hand)
+            waits = 0 if beeps is None or ours else beeps.waits(key, self._delays[key])
+            if waits:
+                self._doubted[key] = note, self._frame, self._frame + waits
+            elif waits == 0:
+                events.append(self._heard(key, note, self._frame, beeps))
+        return events
+
+    def _heard(self, key: int, note: Note, passed: int, beeps: Beeps | None) -> NoteHeard:
+        """Let `note` through, which passed in the frame `passed`."""
+        self._sounding[key] = (passed, note.onset_s)
+        self._quiet[key] = 0
+        if beeps is not None:
+            beeps.passed(key, self._frame - passed + self._delays[key])
+        return NoteHeard(note)
+
+    def _no_longer_doubted(self, passing: list[int], now_s: float, beeps: Beeps) -> list[NoteHeard | NoteEnded]:
+        """Return the notes that have waited long enough or whose key is struck again. Beeps are forgotten."""
+        events: list[NoteHeard | NoteEnded] = []
+        for key, (note, passed, until) in list(self._doubted.items()):
+            if beeps.is_beep(key, self._frame - passed + self._delays[key]):
+                del self._doubted[key]
+            elif self._frame >= until or key in passing:
+                del self._doubted[key]
+                events.append(self._heard(key, replace(note, decided_s=now_s), passed, beeps))
+                if key in passing:
+                    offset_s = max((self._frame - self._delays[key]) * self._hop_s, note.onset_s + self._hop_s)
+                    del self._sounding[key], self._quiet[key]
+                    events.append(NoteEnded(note.pitch, note.onset_s, offset_s, now_s))
         return events
 
     def seam(self, behind: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from device.events import NoteEnded, NoteHeard, Send
+from device.hearing.beeps import Beeps
 from device.hearing.features import Features, FeatureSpec, Samples
 from device.hearing.gate import Gate, GateSpec
 from device.hearing.own_notes import OwnNotes
@@ -41,6 +42,7 @@ class Hearing:
         self._features = Features(features, tuning)
         self._estimate = TuningEstimate(features.sample_rate, features.hop)
         self._seams = Seams(features.hop)
+        self._beeps = Beeps(features.sample_rate, features.hop)
         self._transcriber = Transcriber(model)
         self._gate = Gate(gate.asked(confidence), features.hop_s, split)
         self._own = OwnNotes()
@@ -52,6 +54,7 @@ class Hearing:
         self._features.reset()
         self._estimate.reset()
         self._seams.reset()
+        self._beeps.reset()
         self._transcriber.reset()
         self._gate.reset()
         self._own.reset()
@@ -103,9 +106,10 @@ class Hearing:
             if self._features.tuned():
                 self.tuning = self._tuned_to
                 self._gate.seam(0)
+        self._beeps.step(hop)
         end_s = self._hops * self.spec.hop_s
         posterior = self._transcriber.step(self._features.step(hop), self._own.frame(end_s))
-        return self._gate.step(posterior, self._explained(end_s), now_s)
+        return self._gate.step(posterior, self._explained(end_s), now_s, self._beeps)
 
     def _tune(self) -> None:
         """Begin to move the front end if the piano is surely tuned elsewhere."""

@@ -12,6 +12,7 @@ from device.hearing.gate import Gate, GateSpec
 from device.hearing.resample import Hops
 from device.hearing.seams import Seams
 from device.hearing.transcriber import FRAME, ONSET
+from device.system.paths import soundfonts
 from tests.unit.helpers.shipped import bundle, demo, hear, notes
 
 HOP, RATE = 256, 16_000
@@ -72,7 +73,9 @@ def tune(lost: float) -> np.ndarray:
     """
     pitches = [(60, 64, 67), (62, 65, 69), (59, 62, 67), (72,), (60, 65, 69), (74, 77), (64, 67, 72)]
     strikes = [Note(0.5 + 0.6 * i, 1.08 + 0.6 * i, p, 80, 1.0, 0.0, "right") for i in range(24) for p in pitches[i % 7]]
-    sound = render(strikes, 44_100).mean(axis=1, dtype=np.float32)
+    # the best installed soundfont differs from machine to machine; this one is a package of the project
+    font = next((font for font in soundfonts(".sf2") if font.name == "TimGM6mb.sf2"), None)
+    sound = render(strikes, 44_100, font).mean(axis=1, dtype=np.float32)
     places = list(range(44_100 * 2, len(sound) - 44_100, int(0.53 * 44_100)))
     places = [place for place in places if 0.1 < (place / 44_100 - 0.5) % 0.6 < 0.5]
     hops = Hops(44_100, RATE, HOP).push(0.5 * cut(sound, places, round(lost * 44_100)))

@@ -1,0 +1,165 @@
+"""Tells a metronome's beep from a note of a piano.
+
+A beep begins at once, keeps its level, and ends at once within 0.2 s. The string of a piano decays, and a damper needs
+longer to stop it. So a beep is known by its end: after a level that hardly falls, it falls by 20 dB within 25 ms. A
+note that has ended like this when the net reports it is no note. If the end may still come, the note waits for it: a
+tone without partials, a tone that falls already, and a key on which a beep was heard a short time ago.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from device.events import LOWEST_KEY
+from device.hearing.features import Samples
+
+LOWEST_BEEP = 60 - LOWEST_KEY
+"""Number of the lowest key that can be a beep, C4. Below, keys lie too close together for so short a window."""
+WATCHED_FRAMES = 14
+"""Frames from the onset, 0.22 s, in which a beep ends."""
+SHORT_S = 0.06
+"""Seconds. One beep that is this short makes the next notes of its key wait; longer ones must come twice."""
+FALLING_WAITS, PURE_WAITS = 2, 6
+"""Frames for which a note waits that falls already, and a tone without partials."""
+LEARNED_S = 60.0
+"""Seconds for which a key counts as that of a beep after the last beep."""
+
+_WINDOWS_S, _STRIDE_S = (0.02, 0.04), 0.005
+"""Seconds. The level of a tone is measured in such windows, at such distances.
+
+The long one tells neighbours apart. It is used only on the key of a beep, because short notes fall by so much in it.
+"""
+_END_DB, _END_S = 20.0, 0.005
+"""A beep falls by so many dB in so many seconds more than the window. 995 of 1000 notes of MAPS ENSTDkCl never do."""
+_STAY_DB, _STAY_S = 17.0, 0.02
+"""It stays so far down for so many seconds. Two strings a few hertz apart fall and rise again."""
+_PLATEAU_DB = 6.0
+"""dB below its highest level that a beep may be just before its end."""
+_FALLING_DB = 8.0
+"""A note that has fallen by so many dB below its peak may be a beep that ends now."""
+_PURE_DB = 24.0
+"""A tone whose second and third partials are both so much softer is not that of a string below C6."""
+_PURE_DB_PER_OCTAVE, _PURE_FROM = 12.0, 81 - LOWEST_KEY
+"""The partials of the highest strings are soft: from A5 on, the limit rises by so many dB an octave."""
+_ALIKE = 2
+"""Strides, 10 ms, by which the lengths of two beeps of one metronome differ at most."""
+_PURE_BESIDE_DB = 12.0
+"""Such a limit is lower by so many dB while a metronome is heard, because its next beep may come with a stroke."""
+_SILENCE = 1e-9
+"""Added to a power before its logarithm is taken: -90 dBFS."""
+
+
+class Beeps:
+    """Keeps the last sound, in hops of `hop` samples at `rate` Hz, and the keys on which beeps were heard."""
+
+    def __init__(self, rate: int, hop: int) -> None:
+        self._rate, self._hop = rate, hop
+        self._stride, self._stay = round(_STRIDE_S * rate), round(_STAY_S / _STRIDE_S)
+        self._learned_frames = round(LEARNED_S * rate / hop)
+        tapers = [np.hanning(round(seconds * rate) + 2)[1:-1] for seconds in _WINDOWS_S]
+        self._tapers = [2 * taper / np.sum(taper) for taper in tapers]
+        self._samples = np.arange((WATCHED_FRAMES + 3) * hop)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound and all beeps."""
+        self._past: NDArray[np.float32] = np.zeros(len(self._samples), np.float32)
+        self._frame = 0
+        self._watched: list[tuple[int, int]] = []
+        self._ends: dict[int, tuple[int, int, bool]] = {}
+        """Frame and length, in strides, of the last beep on each key, and whether the one before was as long."""
+        self._latest: int | None = None
+        """The frame of the last beep on any key."""
+
+    def step(self, hop: Samples) -> None:
+        """Take in [hop] samples from -1 to 1."""
+        self._past[: -self._hop] = self._past[self._hop :]
+        self._past[-self._hop :] = hop
+        self._frame += 1
+        while self._watched and self._frame - self._watched[0][1] >= WATCHED_FRAMES:
+            # a beep that passed, because it sounded together with a stroke, is known the next time
+            key, began = self._watched.pop(0)
+            self.is_beep(key, self._frame - began)
+
+    def waits(self, key: int, age: int) -> int | None:
+        """Return for how many frames a note must wait; None if it is a beep.
+
+        `key` counts from 0 for A0. The note began `age` frames ago.
+        """
+        if key < LOWEST_BEEP:
+            return 0
+        if self.is_beep(key, age):
+            return None
+        if learned := self._learned_waits(key, age):
+            return learned
+        track = self._track(key, age)
+        waits = FALLING_WAITS if track.max() - track[-1] >= _FALLING_DB else 0
+        return max(waits, PURE_WAITS) if self._pure(key, age, track) else waits
+
+    def is_beep(self, key: int, age: int) -> bool:
+        """Return whether a note that waits, which began `age` frames ago, has ended as a beep does."""
+        windows = _WINDOWS_S if self._learned_waits(key, 0) else _WINDOWS_S[:1]
+        for window, seconds in enumerate(windows):
+            end = self._ended(self._track(key, age, window=window), round((seconds + _END_S) / _STRIDE_S))
+            if end is not None:
+                self._learn(key, end)
+                return True
+        return False
+
+    def passed(self, key: int, age: int) -> None:
+        """A note has passed that began `age` frames ago. Its end is looked at, to know the next beep on this key."""
+        if key >= LOWEST_BEEP:
+            self._watched.append((key, self._frame - age))
+
+    def _learn(self, key: int, end: int) -> None:
+        frame, before, _ = self._ends.get(key, (None, 0, False))
+        twice = self._recent(frame) and abs(end - before) <= _ALIKE
+        self._ends[key] = self._frame, end, twice
+        if twice:
+            self._latest = self._frame
+
+    def _learned_waits(self, key: int, age: int) -> int:
+        """Return for how many frames a note on `key`, which began `age` frames ago, waits for the end of a beep."""
+        frame, length, twice = self._ends.get(key, (None, 0, False))
+        if not self._recent(frame) or not (twice or length * _STRIDE_S <= SHORT_S):
+            return 0
+        seconds = length * _STRIDE_S + _WINDOWS_S[-1] + _END_S + _STAY_S
+        return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
+
+    def _recent(self, frame: int | None) -> bool:
+        return frame is not None and self._frame - frame < self._learned_frames
+
+    def _ended(self, track: NDArray[np.float64], fall: int) -> int | None:
+        """Return the place from which a level that hardly fell has fallen within `fall` strides and stayed down."""
+        if len(track) <= fall + self._stay:
+            return None
+        highest = np.maximum.accumulate(track[::-1])[::-1]  # from each place to the end
+        before, after, later = track[:-fall], track[fall:], highest[fall:]
+        level = np.maximum.accumulate(track)[:-fall]
+        ended = (before >= level - _PLATEAU_DB) & (before - after >= _END_DB) & (before - later >= _STAY_DB)
+        places = np.flatnonzero((ended & (level > track.max() - 1))[: -self._stay])
+        return int(places[0]) if len(places) else None
+
+    def _track(self, key: int, age: int, partial: int = 1, window: int = 0) -> NDArray[np.float64]:
+        """Return the levels in dBFS of a partial of `key` since `age` frames ago, every 5 ms, in one of the windows."""
+        hz = partial * 440 * 2 ** ((key + LOWEST_KEY - 69) / 12)
+        if hz > 0.47 * self._rate:
+            return np.full(1, -math.inf)
+        taper = self._tapers[window]
+        length = min(len(self._past), age * self._hop + len(taper))
+        turned = self._past[-length:] * np.exp(-2j * np.pi * hz / self._rate * self._samples[:length])
+        # the last window ends at the newest sample
+        windows = sliding_window_view(turned, len(taper))[(length - len(taper)) % self._stride :: self._stride]
+        tone = windows @ taper
+        track: NDArray[np.float64] = 10 * np.log10(np.square(tone.real) + np.square(tone.imag) + _SILENCE)
+        return track
+
+    def _pure(self, key: int, age: int, track: NDArray[np.float64]) -> bool:
+        """Return whether the second and third partial are much softer than those of a string."""
+        softer = _PURE_DB - _PURE_BESIDE_DB * self._recent(self._latest)
+        softer += _PURE_DB_PER_OCTAVE * max(0, key - _PURE_FROM) / 12
+        return all(track.max() - self._track(key, age, partial).max() >= softer for partial in (2, 3))

@@ -1,0 +1,137 @@
+"""A metronome's beep is no note, and no note of a piano is taken for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from device.assemble import hearing_of, left_hand_of
+from device.clock.make_clock import make_clock
+from device.engine import Engine
+from device.events import LOWEST_KEY, Beat, Note
+from device.files.render import render
+from device.hearing.beeps import FALLING_WAITS, LOWEST_BEEP, WATCHED_FRAMES, Beeps
+from device.hearing.resample import Hops
+from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
+
+HOP, RATE = 256, 16_000
+SECONDS = 24.0
+A5 = 81 - LOWEST_KEY
+BEAT_S, FIRST_S = 0.6, 0.5
+"""The tempo of the demo and the time of its first count."""
+
+
+def beep(hz: float, seconds: float, level: float = 0.25) -> np.ndarray:
+    t = np.arange(int(seconds * RATE)) / RATE
+    edges = np.minimum(1, np.minimum(t, seconds - t) / 0.002)
+    return (level * edges * np.sin(2 * np.pi * hz * t)).astype(np.float32)
+
+
+def with_beeps(samples: np.ndarray, hz: float, seconds: float, late_s: float, until_s: float = 1e9) -> np.ndarray:
+    mixed, sound = samples.copy(), beep(hz, seconds)
+    for at in np.arange(FIRST_S + late_s, min(until_s, len(samples) / RATE - 1), BEAT_S):
+        begin = round(at * RATE)
+        mixed[begin : begin + len(sound)] += sound
+    return mixed
+
+
+def string(hz: float, decay_s: float = 0.5, seconds: float = 1.0) -> np.ndarray:
+    t = np.arange(int(seconds * RATE)) / RATE
+    partials = sum(np.sin(2 * np.pi * hz * n * t) / n**1.5 for n in (1, 2, 3, 4))
+    return (0.1 * partials * np.exp(-t / decay_s)).astype(np.float32)
+
+
+def verdict(sound: np.ndarray, frames: int, key: int = A5) -> int | None:
+    """Return what is said of a note of `key`, `frames` after its onset, if `sound` is what is heard."""
+    beeps = Beeps(RATE, HOP)
+    for hop in np.concatenate([sound, np.zeros(RATE, np.float32)])[: frames * HOP].reshape(-1, HOP):
+        beeps.step(hop)
+    return beeps.waits(key, frames)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.03, 0.06, 0.1])
+@pytest.mark.parametrize("hz", [440.0, 880.0, 1760.0])
+def test_a_tone_that_ends_at_once_is_a_beep(hz: float, seconds: float) -> None:
+    key = 81 - LOWEST_KEY + round(12 * np.log2(hz / 880))
+    assert verdict(beep(hz, seconds), WATCHED_FRAMES, key) is None
+
+
+@pytest.mark.parametrize("frames", [3, 6, WATCHED_FRAMES])
+@pytest.mark.parametrize("decay_s", [0.05, 0.2, 1.0])
+def test_a_string_that_rings_or_is_damped_is_none_and_does_not_wait(frames: int, decay_s: float) -> None:
+    waits = verdict(string(880.0, decay_s), frames)
+    assert waits is not None and waits <= FALLING_WAITS
+
+
+def test_a_pure_tone_waits_for_its_end_and_a_low_note_never_does() -> None:
+    sine = beep(880.0, 1.0)
+    waits = verdict(sine, 4)
+    assert waits is not None and waits > FALLING_WAITS
+    assert verdict(sine, 4, LOWEST_BEEP - 1) == 0
+
+
+def test_two_strings_that_beat_are_no_beep() -> None:
+    for hz in (3, 7, 15, 25, 40):
+        assert verdict(string(880.0, 1.0) + string(880.0 + hz, 1.0), WATCHED_FRAMES) is not None
+
+
+@pytest.mark.parametrize(
+    ("hz", "seconds", "late_s", "most"),
+    [
+        (880.0, 0.03, 0.0, 0),
+        (880.0, 0.03, 0.3, 0),
+        (1000.0, 0.05, 0.0, 0),
+        (1760.0, 0.03, 0.05, 1),
+        (1200.0, 0.03, 0.0, 0),
+    ],
+)
+def test_beeps_beside_a_piano_are_no_notes_and_no_note_is_lost(
+    hz: float, seconds: float, late_s: float, most: int
+) -> None:
+    wanted = notes(hear(hearing_of(bundle()), demo(SECONDS)))
+    found = notes(hear(hearing_of(bundle()), with_beeps(demo(SECONDS), hz, seconds, late_s)))
+    left = list(found)
+    for note in wanted:
+        near = [n for n in left if n.pitch == note.pitch and abs(n.onset_s - note.onset_s) < 0.05]
+        assert near, note
+        left.remove(near[0])
+    assert len(left) <= most
+
+
+def test_without_beeps_no_note_is_lost_or_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = notes(hear(hearing_of(bundle()), demo(SECONDS)))
+    monkeypatch.setattr(Beeps, "waits", lambda *_: 0)
+    assert heard == notes(hear(hearing_of(bundle()), demo(SECONDS)))
+
+
+@pytest.mark.parametrize("length_s", [0.04, 0.08])
+def test_short_equal_strokes_of_one_key_are_all_heard(length_s: float) -> None:
+    strikes = [Note(0.5 + 0.3 * i, 0.5 + 0.3 * i + length_s, 81, 80, 1.0, 0.0, "right") for i in range(20)]
+    sound = render(strikes, 44_100).mean(axis=1, dtype=np.float32) * 0.5
+    samples = np.concatenate([hop for hop, _ in Hops(44_100, RATE, HOP).push(sound)])
+    found = notes(hear(hearing_of(bundle()), samples))
+    assert share_found(strikes, found, 0.05) == 1.0
+
+
+def beats(samples: np.ndarray) -> list[float]:
+    engine = Engine(clock=make_clock("follow"), hearing=hearing_of(bundle()), player=left_hand_of(bundle()))
+    events = [
+        event
+        for i, hop in enumerate(samples[: len(samples) // HOP * HOP].reshape(-1, HOP))
+        for event in engine.step(hop, (i + 1) * HOP / RATE)
+    ]
+    return [event.time_s for event in events if isinstance(event, Beat)]
+
+
+def test_a_beep_or_a_hum_in_the_count_in_does_not_spoil_it() -> None:
+    samples = demo(8.0)
+    t = np.arange(len(samples)) / RATE
+    hum = sum(0.01 / n * np.sin(2 * np.pi * 50 * n * t) for n in range(1, 12)).astype(np.float32)  # type: ignore[union-attr]
+    wanted = beats(samples)
+    assert len(wanted) > 6
+    for spoilt in (
+        with_beeps(samples, 880.0, 0.03, 0.0, 3.0),
+        with_beeps(samples, 880.0, 0.03, 0.3, 3.0),
+        samples + hum,
+    ):
+        assert beats(spoilt)[:6] == pytest.approx(wanted[:6], abs=0.04)
