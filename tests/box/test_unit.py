@@ -89,9 +89,7 @@ def test_one_process_of_the_service_s_own_user_without_any_capability(stage: Sta
     assert len(tasks) == 1
 
 
-def test_its_largest_memory_is_far_below_the_limit(
-    stage: Stage, synth: Player, figure: Callable[[str], None]
-) -> None:
+def test_its_largest_memory_is_far_below_the_limit(stage: Stage, synth: Player, figure: Callable[[str], None]) -> None:
     synth.held()
     told = stage.box.run("cat", f"/proc/{stage.box.main_pid()}/status")
     largest_mb = int(told.split("VmHWM:")[1].split()[0]) / 1024
