@@ -6,9 +6,10 @@ from device.clock.step import Step
 
 LISTEN_BEATS = 4.0
 """Beats heard before the left hand starts. Without them the first chord is nearly always wrong."""
-LISTEN_BARS, MOST_LISTEN_BARS = 2.0, 4.0
-"""Bars heard before the left hand starts if no count-in gave the beat, and the bars after which it starts even if the
-clock is unsure of the beat. It then starts on a bar."""
+LISTEN_BARS, LONG_LISTEN_BARS, MOST_LISTEN_BARS = 2.0, 2.5, 4.0
+"""Bars heard before the left hand starts if no count-in gave the beat. It starts on a bar after the first, on any beat
+after the second (a clock that has just moved its bars may have left one out), and after the third even if the clock is
+unsure of the beat."""
 ALMOST = 0.25
 """Share of a bar that may be missing, because the tempo of the first notes is known only later."""
 LEAST_LOCK = 0.25
@@ -87,4 +88,6 @@ class Activity:
         if self._entered or step.counted:
             return heard_beats >= self._listen_beats
         bars = heard_beats / step.meter.beats_per_bar + ALMOST
-        return step.is_bar and bars >= (LISTEN_BARS if step.lock >= LEAST_LOCK else MOST_LISTEN_BARS)
+        if step.lock < LEAST_LOCK:
+            return bars >= MOST_LISTEN_BARS
+        return bars >= (LISTEN_BARS if step.is_bar else LONG_LISTEN_BARS)
