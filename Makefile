@@ -11,7 +11,7 @@ export LEFTHAND_DATA := $(DATA)
 export HOST BUNDLE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train export listen evaluate peers clean
+.PHONY: help setup demo demo-page screens test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,10 @@ $(VENV)/.play: pyproject.toml deploy/system-packages.sh
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[play]'
+	@touch $@
+
+$(VENV)/.page: $(VENV)/.play
+	$(BIN)/pip install --quiet --editable '.[play,page]'
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.play
@@ -40,13 +44,20 @@ demo: $(VENV)/.play ## plays the demo recording and writes both hands to out/dem
 	  --audio $(OUT)/demo/both-hands.wav --plot $(OUT)/demo/roll.png --report $(OUT)/demo/report.json
 	@deploy/after-demo.sh $(OUT)/demo
 
-test: setup ## runs all tests: unit, ssh (a real sshd), host (a real JACK server), box (systemd; needs root)
+demo-page: $(VENV)/.page ## opens the page of a box that hears the demo recording in a loop (no sound card needed)
+	$(BIN)/lefthand page --demo demo/right-hand.flac
+
+test: setup ## runs all tests: unit, browser (Chromium), ssh (a real sshd), host (a real JACK server), box (systemd; needs root)
 	$(MAKE) --no-print-directory --jobs=3 --output-sync=target unit ssh box-provision
+	$(MAKE) --no-print-directory browser
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target host-patient box-service
 	$(MAKE) --no-print-directory host-quiet
 
 unit: setup ## runs the tests that need no device
 	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile
+
+browser: setup ## runs the tests of the page in a real Chromium
+	$(REAL) tests/browser
 
 host: setup ## runs the tests of PortAudio and RtMidi against a real JACK server
 	$(REAL) tests/host
@@ -107,6 +118,9 @@ soak: setup ## runs 10 minutes live, an hour of music and 10,000 faults; prints 
 
 kills: setup ## kills a recording at random moments: nothing older than a second may be missing (ten minutes) [COUNT=200]
 	$(BIN)/python -m tests.kills --kills $(or $(COUNT),200)
+
+screens: setup ## writes the pictures of the page in docs/screens
+	$(BIN)/python -m tests.browser.screens
 
 man: $(VENV)/.play ## writes the manual page docs/lefthand.1 from the help of the commands
 	$(BIN)/python -m deploy.manpage

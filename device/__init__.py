@@ -5,7 +5,7 @@ The rooms are packages with one subject each. They form four groups:
 - The way of the sound: `hearing` -> `clock` -> `left_hand`. `engine.py` joins the three.
 - In and out: `ports`; `inputs` and `outputs` for live playing; `files` and `recording` for the disk.
 - The box: `settings`, `bundles`, `live`, `service`, `status`, `control`, `system`.
-- For its owner: `commands`, `doctor`, `calibration`, `flash`, `page`.
+- For its owner: `commands`, `doctor`, `calibration`, `flash`, `page`, `demo`.
 
 At the top is only what every room speaks (`events`, `errors`, `stream_time`, `version`), the engine, the file that
 builds it (`assemble`) and the command line (`cli`). `docs/architecture.md` says what each room takes in and gives out.

@@ -15,11 +15,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 UNIT = "unit"
-TIERS = (UNIT, "ssh", "host", "box", "pi")
+TIERS = (UNIT, "browser", "ssh", "host", "box", "pi")
 """Each tier is a folder here, and a marker that all its tests have."""
 TIER_OF_MARKER = {**{tier: tier for tier in TIERS}, "quiet": "host"}
-PROGRAMS = {"ssh": ("sshd", "ssh", "ssh-keygen"), "host": ("jackd",)}
-MODULES = {"host": ("pyaudio", "rtmidi", "jack", "soundfile", "soxr")}
+PROGRAMS = {"browser": ("chromium", "chromedriver"), "ssh": ("sshd", "ssh", "ssh-keygen"), "host": ("jackd",)}
+MODULES = {"browser": ("selenium", "tornado", "soundfile"), "host": ("pyaudio", "rtmidi", "jack", "soundfile", "soxr")}
 """Modules and programs that the tests of a tier need at import or start. The tiers box and pi check the rest."""
 SYSTEM_PATH = ":/usr/sbin:/sbin"
 """Debian installs sshd in these folders. Not every account has them in its PATH."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from pathlib import Path
 
 import click
 
+from device.commands.demo_box import demo_box, open_browser
 from device.errors import missing_extra
 from device.service.journal import log_to_journal_or_stderr
 from device.system.paths import PAGE_STATE, page_state_dir, run_dir
@@ -20,7 +22,13 @@ from device.system.paths import PAGE_STATE, page_state_dir, run_dir
 @click.option("--code", is_flag=True, help="Print the addresses and the code, and end. On a box it needs sudo.")
 @click.option("--new-code", is_flag=True, help="Make a new code, which ends the access of all browsers, and print it.")
 @click.option("--service", is_flag=True, help="Serve on the socket that systemd passes.")
-def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, service: bool) -> None:
+@click.option(
+    "--demo",
+    type=click.Path(path_type=Path),
+    metavar="SOUND",
+    help="Start a box that hears this file in a loop, and open its page in the browser. Needs no sound card.",
+)
+def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, service: bool, demo: Path | None) -> None:
     """Serve the page beside a running `lefthand run --wait`, until Ctrl-C."""
     from device.page.access import Door, secret_of
 
@@ -38,6 +46,15 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
         become_its_account()
         made = secret_of(page_state_dir(), new=new_code).code
         click.echo(_of_the_box(made) if PAGE_STATE.is_dir() else introduction(port, made))
+        return
+    if demo is not None:
+        with contextlib.suppress(KeyboardInterrupt), demo_box(demo) as folder:
+            link = BoxLink(folder)
+            shown = f"http://localhost:{port}"
+            listeners = opened("127.0.0.1", port)
+            click.echo(f"The page is at {shown}. The box hears {demo.name} in a loop. Ctrl-C ends both.")
+            open_browser(shown)
+            asyncio.run(serve(application(Door(None), link), link, *listeners))
         return
     secret = None if no_code else secret_of(page_state_dir())
     name = "localhost" if address.startswith("127.") else f"{socket.gethostname()}.local"

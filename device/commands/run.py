@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -43,18 +44,29 @@ from device.system.paths import run_dir
     is_flag=True,
     help="As a service: wait for missing ports and play when they are connected. SIGHUP reads the settings again.",
 )
-def run(path: Path, record: Path | None, record_mb: int, upbeat: float | None, wait: bool) -> None:
+@click.option(
+    "--demo",
+    type=click.Path(path_type=Path),
+    metavar="SOUND",
+    help="With --wait: hear this file in a loop, and open no sound input and no MIDI port.",
+)
+def run(path: Path, record: Path | None, record_mb: int, upbeat: float | None, wait: bool, demo: Path | None) -> None:
     """Play the left hand to a live right hand, until Ctrl-C."""
     log_to_journal_or_stderr()
     settings = path.absolute()
     if wait and upbeat is not None:
         raise UserError("--upbeat is for one run: with --wait, set [clock] upbeat in the settings.")
     capture = None if record is None else Capture(record.absolute(), record_mb * MEGABYTE)
+    if demo is not None and not wait:
+        raise click.UsageError("--demo needs --wait.")
+    sound = None if demo is None else demo.absolute()
     leave_root()
     if wait:
+        from device.demo.demo_opening import DemoOpener
         from device.service.daemon import Daemon
 
-        Daemon(lambda: set_up(settings), run_dir(), capture, settings).run()
+        opener = None if sound is None else partial(DemoOpener, sound)
+        Daemon(lambda: set_up(settings), run_dir(), capture, settings, opener).run()
     else:
         from device.service.foreground import run as run_live
 

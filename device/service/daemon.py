@@ -21,11 +21,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from device.assemble import Setup
 from device.bundles.bundle import Bundle
 from device.bundles.manifest import MANIFEST
 from device.control.server import ControlServer
+from device.engine import Engine
 from device.errors import PortKind, UnavailableError, UserError
 from device.live.monitor import Monitor, memory_mb, open_files
 from device.live.opening import Opened, Opener
@@ -38,7 +40,7 @@ from device.service.journal import FIELDS
 from device.service.orders import OwnerOrders
 from device.service.signals import Signals
 from device.service.systemd import Systemd
-from device.settings.config import DEFAULT_PATH
+from device.settings.config import DEFAULT_PATH, Config
 from device.status.faults import Fault
 from device.status.schema import BundleStatus, State, Status
 from device.status.writer import Reporter
@@ -61,12 +63,21 @@ PING_S = 0.25
 log = logging.getLogger("lefthand")
 
 
+class Opens(Protocol):
+    """Opens sessions: `device.live.opening.Opener`, or one that needs no ports."""
+
+    def open(self, config: Config, engine: Engine, hop_s: float, record: Capture | None = None) -> Opened:
+        """See `device.live.opening.Opener.open`."""
+        ...
+
+
 class Daemon:
     """Runs one session after another until SIGTERM.
 
     `make` reads the settings and builds the engine. It raises UserError if they cannot be used. `folder` is the folder
     of the status file and of the control socket, None for neither. `record` gives a new recording folder for each
-    session. `settings` is the settings file that clients of the control socket change.
+    session. `settings` is the settings file that clients of the control socket change. `opener`, if given, makes the
+    object that opens the sessions, from the monitor and a function that wakes the daemon.
     """
 
     def __init__(
@@ -75,11 +86,13 @@ class Daemon:
         folder: Path | None,
         record: Capture | None = None,
         settings: Path = DEFAULT_PATH,
+        opener: Callable[[Monitor, Callable[[], None]], Opens] | None = None,
     ) -> None:
         self._make, self._folder, self._record = make, folder, record
         self._notify, self._signals, self._monitor = Systemd(), Signals(), Monitor()
         self._outputs, self._inputs = MidiPorts(output=True), MidiPorts(output=False)
         self._monitor.faults.restore(json.loads(os.environ.pop(FAULTS_BEFORE, "{}")))
+        self._opener = None if opener is None else opener(self._monitor, self._signals.wake)
         self._setup: Setup | None = None
         self._said: tuple[State, str, str] = ("starting", "loading the models", _now())
         self._bundle = BundleStatus()
@@ -110,7 +123,9 @@ class Daemon:
         setup = self._setup
         try:
             record = None if self._record is None else self._record.next()
-            opener = Opener(self._outputs, self._inputs, self._monitor, self._signals.wake, service=True)
+            opener = self._opener or Opener(
+                self._outputs, self._inputs, self._monitor, self._signals.wake, service=True
+            )
             opened = opener.open(self._orders.config, setup.engine, setup.bundle.features.hop_s, record)
         except UnavailableError as error:
             self._wait(error)

@@ -115,7 +115,7 @@ function moment(m) {
 function ask() {
   if (stream) stream.close();
   at("login").hidden = false;
-  at("play").hidden = at("panic").hidden = at("away").hidden = true;
+  at("play").hidden = at("bar").hidden = at("away").hidden = true;
   at("code").focus();
 }
 
@@ -124,7 +124,7 @@ async function open() {
   try { allowed = (await post("/order", {settings: true})).status !== 401; } catch { away(true); setTimeout(open, 1000); return; }
   if (!allowed) { ask(); return; }
   at("login").hidden = true;
-  at("play").hidden = at("panic").hidden = false;
+  at("play").hidden = at("bar").hidden = false;
   stream = new EventSource("/stream");
   stream.onmessage = (event) => {
     const data = JSON.parse(event.data);

@@ -52,6 +52,7 @@ DEVICE_ROOMS = {
         "bundles calibration clock control hearing inputs live outputs ports recording settings status system",
         "assemble engine errors printable version",
     ),
+    "demo": Row("files hearing inputs live outputs ports recording settings", "engine errors stream_time"),
     "status": Row("system", "events printable"),
     "page": Row("control settings system", "errors"),
     "control": Row("settings status system", "errors"),
@@ -62,8 +63,8 @@ DEVICE_ROOMS = {
         "bundles calibration clock flash outputs ports settings status system", "assemble engine errors printable"
     ),
     "commands": Row(
-        "bundles calibration clock control doctor files flash hearing outputs page ports recording service settings "
-        "status system",
+        "bundles calibration clock control demo doctor files flash hearing outputs page ports recording service "
+        "settings status system",
         "assemble engine errors printable",
     ),
 }

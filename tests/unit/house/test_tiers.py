@@ -14,7 +14,7 @@ import pytest
 from tests import tiers
 
 ROOT = Path(__file__).parents[3]
-FEWEST_TESTS = {"unit": 2000, "ssh": 60, "host": 40, "box": 40}
+FEWEST_TESTS = {"unit": 2000, "browser": 10, "ssh": 60, "host": 40, "box": 40}
 """Fewest tests: a collection that finds fewer has missed folders."""
 
 
@@ -57,7 +57,7 @@ def test_without_arguments_every_tier_is_collected_and_the_unit_tier_runs() -> N
         (["tests"], "host and not quiet", {"host"}),
         (["tests"], "quiet", {"host"}),
         (["tests"], "not data", {"unit"}),
-        (["tests"], "not box and not pi", {"unit", "ssh", "host"}),
+        (["tests"], "not box and not pi", {"unit", "browser", "ssh", "host"}),
     ],
 )
 def test_a_tier_is_chosen_by_folder_or_marker(arguments: list[str], expression: str, chosen: set[str]) -> None:

@@ -1,0 +1,58 @@
+"""Starts a box of its own for `lefthand page --demo`. Its files are in a folder that is removed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+
+from device.demo.demo_opening import SETTINGS
+from device.files.sound_file import SoundFile
+
+END_S = 10.0
+"""Seconds to wait for the box to end. It needs about one."""
+NO_DISPLAY = "LEFTHAND_NO_BROWSER"
+"""Environment variable. If it is set, `lefthand page --demo` opens no browser."""
+
+
+@contextlib.contextmanager
+def demo_box(sound: Path) -> Iterator[Path]:
+    """Context manager: a box that hears `sound` in a loop. Yields its run directory. Raises UserError."""
+    SoundFile(sound)
+    with tempfile.TemporaryDirectory(prefix="lefthand-demo-") as name:
+        folder = Path(name)
+        settings = folder / "lefthand.toml"
+        settings.write_text(SETTINGS, encoding="utf-8")
+        run, state = folder / "run", folder / "state"
+        command = [sys.executable, "-m", "device.cli", "run", "--wait", "--demo", str(sound.absolute())]
+        box = subprocess.Popen(
+            [*command, "--config", str(settings)],
+            env={**os.environ, "RUNTIME_DIRECTORY": str(run), "STATE_DIRECTORY": str(state)},
+            # Ctrl-C reaches the whole group, and the box is ended below
+            start_new_session=True,
+        )
+        # as Ctrl-C does, so that the box ends too
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            yield run
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            box.terminate()
+            try:
+                box.wait(END_S)
+            except subprocess.TimeoutExpired:
+                box.kill()
+                box.wait()
+
+
+def open_browser(address: str) -> None:
+    """Open `address` in the browser of this machine, if there is one and NO_DISPLAY is not set."""
+    if not os.environ.get(NO_DISPLAY):
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(address)

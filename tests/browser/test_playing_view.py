@@ -1,0 +1,221 @@
+"""The playing view in Chromium, in front of a box that plays: each control with its effect on the box."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from chromium import Chromium
+from demo_site import DemoSite, until
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from device.status.schema import SteeringStatus
+
+
+def steering(site: DemoSite, holds: Callable[[SteeringStatus], bool], what: str) -> None:
+    site.until(lambda status: status.steering is not None and holds(status.steering), what)
+
+
+def test_a_wrong_code_is_refused_in_words_and_the_right_one_opens(site: DemoSite, browser: Chromium) -> None:
+    browser.open(site.address)
+    browser.shown("login")
+    assert not browser.at("play").is_displayed() and not browser.at("panic").is_displayed()
+    wrong = "000000" if site.code != "000000" else "111111"
+    browser.at("code").send_keys(wrong, Keys.ENTER)
+    browser.says("wrong", "wrong")
+    browser.at("code").send_keys(site.code, Keys.ENTER)
+    browser.shown("play")
+    browser.shown("panic")
+    (cookie,) = browser.driver.get_cookies()
+    assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
+    browser.driver.refresh()
+    browser.shown("play")
+
+
+def test_arm_and_hold_change_the_box_and_show_its_state(site: DemoSite, page: Chromium) -> None:
+    page.says("arm", "on")
+    page.press("arm")
+    steering(site, lambda now: not now.armed, "disarmed")
+    page.says("arm", "off")
+    assert page.at("arm").get_attribute("aria-pressed") == "false"
+    page.press("arm")
+    steering(site, lambda now: now.armed, "armed")
+    page.press("hold")
+    steering(site, lambda now: now.hold, "held")
+    until(lambda: page.at("hold").get_attribute("aria-pressed") == "true", "hold is shown")
+
+
+@pytest.mark.parametrize("style", ["bass", "block", "broken", "arpeggio", "oom-pah", "sustained"])
+def test_each_style_reaches_the_box_and_is_kept(site: DemoSite, page: Chromium, style: str) -> None:
+    page.choose("style", style)
+    steering(site, lambda now: now.style == style, style)
+    changed = site.asked({"settings": True})["settings"]["changed"]
+    assert [(change["key"], change["value"]) for change in changed] == [("style", style)]
+    checked = page.all("#style input:checked")
+    until(lambda: [box.get_attribute("value") for box in checked] == [style], f"{style} is chosen")
+
+
+def test_density_and_register_reach_the_box(site: DemoSite, page: Chromium) -> None:
+    page.choose("density", "2")
+    page.choose("register", "-12")
+    steering(site, lambda now: now.density == 2.0 and now.register == -12, "denser and lower")
+
+
+def test_a_count_in_is_asked_for_and_shown(site: DemoSite, page: Chromium) -> None:
+    page.press("count")
+    steering(site, lambda now: now.counting_in, "a count-in is awaited")
+    page.says("message", "count-in")
+
+
+def test_four_taps_give_the_tempo(site: DemoSite, page: Chromium) -> None:
+    # an empty count-in is ended by the player's own notes too, so the taps come at once and in the page's own time
+    page.press("count")
+    page.script("for (let i = 0; i < 4; i++) setTimeout(() => document.getElementById('tap').click(), 100 + i * 500);")
+    steering(site, lambda now: not now.counting_in, "the taps are the count-in")
+    site.until(lambda status: status.tempo is not None and status.beat is not None, "the beat goes on")
+
+
+def test_panic_ends_hold_and_takes_all_keys_of_the_box_from_the_screen(site: DemoSite, page: Chromium) -> None:
+    page.choose("style", "sustained")
+    until(lambda: page.all("#keys .played"), "the left hand plays")
+    page.press("hold")
+    steering(site, lambda now: now.hold, "held")
+    page.press("panic")
+    steering(site, lambda now: not now.hold, "the panic ended hold")
+    page.press("arm")
+    until(lambda: not page.all("#keys .played"), "no key of the left hand stays on the screen")
+
+
+def test_keys_beats_chord_and_level_are_those_of_the_box(site: DemoSite, page: Chromium) -> None:
+    seen: set[str] = set()
+
+    def both() -> bool:
+        seen.update(page.script("return [...document.querySelectorAll('#keys .heard, #keys .played')]"
+                                ".flatMap((key) => [...key.classList])"))  # fmt: skip
+        return {"heard", "played"} <= seen
+
+    until(both, "keys of both hands")
+    until(lambda: page.at("chord").text not in ("", "–"), "a chord")
+    until(lambda: page.at("tempo").text.isdigit(), "a tempo")
+    until(lambda: page.all("#beats .now-beat"), "a beat")
+    until(lambda: float(page.at("level").get_attribute("value") or -60) > -40, "a level")
+
+
+def test_two_browsers_show_the_same_and_the_last_one_wins(site: DemoSite, page: Chromium) -> None:
+    with Chromium() as other:
+        other.size(1024, 768)
+        other.open(site.address, site.cookie)
+        page.press("arm")
+        other.says("arm", "off")
+        other.press("arm")
+        page.says("arm", "on")
+        other.choose("style", "block")
+        until(lambda: page.all("#style input[value=block]:checked"), "both show the style")
+
+
+def test_the_page_is_killed_and_comes_back_by_itself(site: DemoSite, page: Chromium) -> None:
+    import signal
+
+    hops = site.until(lambda status: status.state == "playing", "playing").hop.count
+    site.end(site.page, signal.SIGKILL)
+    page.shown("away")
+    page.says("away", "restarting")
+    site.until(lambda status: status.hop.count > hops + 30, "the box plays on")
+    site.begin_page()
+    page.shown("away", False)
+    page.press("arm")
+    steering(site, lambda now: not now.armed, "the page steers again")
+
+
+def test_the_box_is_killed_and_the_page_says_so_until_it_is_back(site: DemoSite, page: Chromium) -> None:
+    import signal
+
+    site.end(site.box, signal.SIGKILL)
+    page.shown("away")
+    assert not page.all("#keys .heard, #keys .played")
+    site.begin_box()
+    page.shown("away", False)
+    site.until(lambda status: status.state == "playing", "the box plays again")
+
+
+def test_a_refusal_of_the_box_is_shown_in_its_words(site: DemoSite, page: Chromium) -> None:
+    page.script("order({do: 'dance'})")
+    page.says("error", "the actions are")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (844, 390), (1280, 800)])
+def test_nothing_is_cut_off_and_panic_is_always_there(page: Chromium, width: int, height: int) -> None:
+    page.size(width, height, phone=width < 1000)
+    try:
+        assert page.script("return document.documentElement.scrollWidth") <= width
+        assert page.script("return document.documentElement.scrollHeight > 0")
+        for part in ("0", "document.body.scrollHeight"):
+            page.script(f"window.scrollTo(0, {part})")
+            box = page.script("return document.getElementById('panic').getBoundingClientRect().toJSON()")
+            assert box["top"] >= 0 and box["bottom"] <= height and box["left"] >= 0 and box["right"] <= width
+        # the least size of a target by WCAG 2.2, 2.5.5
+        small = "return [...document.querySelectorAll('button, fieldset label')].filter((e) => e.offsetParent)"
+        sizes = page.script(small + ".map((e) => [e.id || e.textContent, e.offsetWidth, e.offsetHeight])")
+        assert not [size for size in sizes if min(size[1:]) < 44]
+    finally:
+        page.size(390, 844, phone=True)
+
+
+def test_everything_can_be_done_by_keyboard(site: DemoSite, browser: Chromium) -> None:
+    browser.open(site.address)
+    browser.shown("login")
+    keys = ActionChains(browser.driver)
+
+    def press(*which: str) -> None:
+        keys.send_keys(*which).perform()
+
+    def focus(wanted: str) -> None:
+        for _ in range(40):
+            if browser.script("return document.activeElement.id || document.activeElement.name") == wanted:
+                return
+            press(Keys.TAB)
+        raise AssertionError(f"{wanted} cannot be reached with the Tab key")
+
+    focus("code")
+    press(site.code, Keys.ENTER)
+    browser.shown("play")
+    focus("arm")
+    press(Keys.SPACE)
+    steering(site, lambda now: not now.armed, "disarmed by the space bar")
+    focus("style")
+    press(Keys.ARROW_RIGHT)
+    steering(site, lambda now: now.style == "bass", "the next style by the arrow key")
+    focus("panic")
+    outline = browser.script("return getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none", "the focus is not visible"
+    press(Keys.ENTER)
+
+
+def test_a_screen_reader_has_a_name_for_everything(page: Chromium) -> None:
+    for element in page.all("button, input, meter, [role=img], fieldset"):
+        if element.is_displayed():
+            assert element.accessible_name, element.get_attribute("outerHTML")
+    assert page.at("message").aria_role == "status" and page.at("away").get_attribute("role") == "alert"
+    assert page.script("return document.documentElement.lang") == "en"
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_is_refused_by_the_policy(site: DemoSite, page: Chromium) -> None:
+    until(lambda: page.all("#keys .heard"), "the page has worked for a while")
+    loaded = page.script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert loaded and all(name.startswith(site.address + "/") for name in loaded)
+    assert not [line for line in page.driver.get_log("browser") if line["level"] == "SEVERE"]
+
+
+def test_a_name_with_markup_is_shown_as_text(site: DemoSite, page: Chromium) -> None:
+    name = "<img src=x onerror=window.hit=1><b>piano</b>"
+    shown = page.script(
+        "status({state: 'waiting', message: arguments[0], tempo: null, beat: null, lock: null, chord: arguments[0], "
+        "audio: {level_db: null}, steering: null}); "
+        "return [document.getElementById('message').textContent, document.getElementById('chord').children.length];",
+        name,
+    )
+    assert shown == [name, 0]
+    time.sleep(0.2)
+    assert page.script("return window.hit === undefined")
