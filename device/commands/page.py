@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from device.commands.demo_box import demo_box, open_browser
 from device.errors import missing_extra
 from device.service.journal import log_to_journal_or_stderr
 from device.system.paths import PAGE_STATE, page_state_dir, run_dir
@@ -48,6 +47,9 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
         click.echo(_of_the_box(made) if PAGE_STATE.is_dir() else introduction(port, made))
         return
     if demo is not None:
+        # it imports the engine, which the page alone does not need
+        from device.commands.demo_box import demo_box, open_browser
+
         with contextlib.suppress(KeyboardInterrupt), demo_box(demo) as folder:
             link = BoxLink(folder)
             shown = f"http://localhost:{port}"

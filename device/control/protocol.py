@@ -7,7 +7,8 @@ A client sends a request with a number of its choice, and gets one answer with t
     {"id": 3, "settings": true}                     {"id": 3, "settings": {...}}
     {"id": 4, "reset": true}                        {"id": 4, "ok": true}
     {"id": 5, "watch": true}                        {"id": 5, "ok": true}, then {"status": ...} and {"moments": ...}
-    {"id": 6, "do": "dance"}                        {"id": 6, "error": "a sentence that names the remedy"}
+    {"id": 6, "look": "ports"}                      {"id": 6, "look": {...}}
+    {"id": 7, "do": "dance"}                        {"id": 7, "error": "a sentence that names the remedy"}
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ LONGEST_LINE = 8192
 """Bytes of a request. All settings together need less than half of that."""
 DOES = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in", "style", "density", "register")
 """The names of the actions, in the order in which a page shows them."""
-REQUESTS = ("do", "set", "settings", "reset", "watch")
+LOOKS = ("ports", "doctor")
+"""What can be looked at: the ports of the machine with what arrives there, and the findings of the doctor."""
+REQUESTS = ("do", "set", "settings", "reset", "watch", "look")
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,14 @@ class Subscribe:
     on: bool
 
 
-Request: TypeAlias = Do | Set | Ask | Reset | Subscribe
+@dataclass(frozen=True)
+class Look:
+    """Send what there is to see under `name`, one of LOOKS. It may take seconds."""
+
+    name: str
+
+
+Request: TypeAlias = Do | Set | Ask | Reset | Subscribe | Look
 
 
 class RequestError(UserError):
@@ -110,6 +120,10 @@ def _request(kind: str, data: dict[str, Any]) -> Request:
         return Do(action_of(given, data.get("value")))
     if kind == "set":
         return Set(_wanted(given))
+    if kind == "look":
+        if given not in LOOKS:
+            raise UserError(f"{_shown(given)} cannot be looked at: there is {' and '.join(LOOKS)}.")
+        return Look(str(given))
     if not isinstance(given, bool) or (not given and kind != "watch"):
         raise UserError(f'"{kind}" needs the value true.')
     return Subscribe(given) if kind == "watch" else Ask() if kind == "settings" else Reset()

@@ -23,6 +23,7 @@ from device.control.protocol import (
     SOCKET,
     Ask,
     Do,
+    Look,
     Request,
     RequestError,
     Reset,
@@ -46,6 +47,8 @@ BACKLOG = 64
 """Connections that wait to be accepted."""
 MOST_CHANGES = 16
 """Changes of settings that may wait for the disk. Further ones are refused with a sentence."""
+MOST_LOOKS = 4
+"""Requests to look at the machine that may wait. Each may take seconds."""
 MODE = 0o660
 """Rights of the socket: its user and its group."""
 TURN_S = 0.02
@@ -77,6 +80,10 @@ class Orders(Protocol):
         """Return the present settings as JSON values. Does not wait."""
         ...
 
+    def look(self, name: str) -> dict[str, Any]:
+        """Return what `name` of LOOKS shows, as JSON values. May take seconds."""
+        ...
+
 
 class ControlServer:
     """Serves clients on the socket in `folder` from construction until `close`.
@@ -93,6 +100,7 @@ class ControlServer:
         self._clients: dict[socket.socket, ClientLine] = {}
         self._latest: Status | None = None
         self._changes: queue.Queue[tuple[ClientLine, int, Request] | None] = queue.Queue(MOST_CHANGES)
+        self._looks: queue.Queue[tuple[ClientLine, int, Request] | None] = queue.Queue(MOST_LOOKS)
         self._done: queue.SimpleQueue[tuple[ClientLine, bytes]] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -101,7 +109,11 @@ class ControlServer:
         self._listener = self._open()
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), name=name, daemon=True)
-            for run, name in ((self._serve, "control"), (self._carry_out, "control changes"))
+            for run, name in (
+                (self._serve, "control"),
+                (lambda: self._carry_out(self._changes), "control changes"),
+                (lambda: self._carry_out(self._looks), "control looks"),
+            )
         ]
         if self._listener is not None:
             for thread in self._threads:
@@ -114,8 +126,9 @@ class ControlServer:
     def close(self) -> None:
         """Disconnect all clients and remove the socket."""
         self._closing.set()
-        with contextlib.suppress(queue.Full):
-            self._changes.put_nowait(None)
+        for waiting in (self._changes, self._looks):
+            with contextlib.suppress(queue.Full):
+                waiting.put_nowait(None)
         self._wake()
         for thread in self._threads:
             if thread.ident is not None:
@@ -264,6 +277,12 @@ class ControlServer:
                     except queue.Full:
                         raise UserError("Too many changes wait for the disk: try again in a moment.") from None
                     return
+                case Look():
+                    try:
+                        self._looks.put_nowait((client, number, request))
+                    except queue.Full:
+                        raise UserError("The box looks already: try again in a moment.") from None
+                    return
             client.send(line_of({"id": number, "ok": True}))
         except UserError as error:
             client.send(line_of({"id": number, "error": str(error)}))
@@ -276,17 +295,19 @@ class ControlServer:
         if on and self._latest is not None:
             client.show(status_line(self._latest))
 
-    # the thread that changes settings
+    # the threads that change settings and look at the machine
 
-    def _carry_out(self) -> None:
-        while (change := self._changes.get()) is not None and not self._closing.is_set():
-            client, number, request = change
+    def _carry_out(self, requests: queue.Queue[tuple[ClientLine, int, Request] | None]) -> None:
+        while (taken := requests.get()) is not None and not self._closing.is_set():
+            client, number, request = taken
+            answer: dict[str, Any] = {"id": number, "ok": True}
             try:
                 if isinstance(request, Set):
                     self._orders.change(request.wanted)
+                elif isinstance(request, Look):
+                    answer = {"id": number, "look": self._orders.look(request.name)}
                 else:
                     self._orders.reset()
-                answer: dict[str, Any] = {"id": number, "ok": True}
             except UserError as error:
                 answer = {"id": number, "error": str(error)}
             self._done.put((client, line_of(answer)))

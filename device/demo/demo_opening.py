@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from device.demo.looped_file import LoopedFile
 from device.engine import Engine
@@ -36,6 +37,12 @@ class DemoOpener:
     monitor: Monitor
     woken: Callable[[], None]
 
+    @property
+    def ports(self) -> dict[str, list[dict[str, Any]]]:
+        """The ports of the demo, as `device.ports.watch` lists those of a machine."""
+        sound = {"name": f"{self.path.name} [file]", "channels": 1, "level_db": None}
+        return {"sound_inputs": [sound], "midi_inputs": [], "midi_outputs": [{"name": str(NO_INSTRUMENT)}]}
+
     def open(self, config: Config, engine: Engine, hop_s: float, record: Capture | None = None) -> Opened:
         """See `Opener.open`. Raises UserError if the file cannot be read or the settings ask for MIDI input."""
         if engine.hearing is None:
@@ -54,7 +61,7 @@ class DemoOpener:
             None if tape is None else tape.sound,
         )
         if tape is not None:
-            tape.begin(source.rate)
+            tape.begin(source.rate, engine)
         with contextlib.ExitStack() as stack:
             queue = SendQueue(config.midi.channel - 1, config.midi.transpose)
             sender = Sender(queue, lambda message: None, stream_time, 0.0, lifetime.fail, STALL_S, self.monitor.faults)

@@ -14,6 +14,8 @@ AGAIN_S = 0.5
 """Seconds between two attempts to reach the box."""
 ANSWER_S = 5.0
 """Seconds to wait for an answer, as long as the commands wait."""
+LOOK_S = 100.0
+"""Seconds to wait for a look at the machine. The doctor takes the longest."""
 MOST_WAITING = 64
 """Lines that wait for one browser. A browser that is slower loses the oldest ones."""
 LONGEST_LINE = 2**20
@@ -50,6 +52,7 @@ class BoxLink:
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request of `device.control.protocol`, without its number, and return the answer."""
+        wait_s = LOOK_S if "look" in request else ANSWER_S
         if self._writer is None:
             return {"error": "away"}
         self._number += 1
@@ -57,7 +60,7 @@ class BoxLink:
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
             self._writer.write(line_of({**request, "id": number}))
-            return await asyncio.wait_for(answer, ANSWER_S)
+            return await asyncio.wait_for(answer, wait_s)
         except (OSError, TimeoutError):
             return {"error": "away"}
         finally:

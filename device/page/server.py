@@ -47,7 +47,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Server": "lefthand",
 }
-ASKS = {"do", "set", "settings", "reset"}
+ASKS = {"do", "set", "settings", "reset", "look"}
 """Requests that a browser may send to the box."""
 
 

@@ -5,8 +5,8 @@
                                              └──a port or input gone──────┘
     any of them ──SIGTERM──▶ stopping                  SIGHUP: new settings, a new session
 
-The process ends on SIGTERM, if the settings cannot be used at the start, and if any thread fails. After a failure
-systemd starts the process again.
+If the settings cannot be used at the start, the process waits without a session until the owner changes them. It ends
+on SIGTERM, if the models cannot be used, and if any thread fails. After a failure systemd starts the process again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from device.bundles.bundle import Bundle
 from device.bundles.manifest import MANIFEST
 from device.control.server import ControlServer
 from device.engine import Engine
-from device.errors import PortKind, UnavailableError, UserError
+from device.errors import ConfigError, PortKind, UnavailableError, UserError
 from device.live.monitor import Monitor, memory_mb, open_files
 from device.live.opening import Opened, Opener
 from device.live.session import Session
@@ -97,29 +97,44 @@ class Daemon:
         self._said: tuple[State, str, str] = ("starting", "loading the models", _now())
         self._bundle = BundleStatus()
         self._failure: Exception | None = None
-        self._orders = OwnerOrders(settings, self._renew)
+        self._orders = OwnerOrders(settings, self._renew, getattr(self._opener, "ports", None))
 
     def run(self) -> None:
-        """Play and wait until SIGTERM. Raises UserError for unusable settings, and any error that ended a thread."""
+        """Play and wait until SIGTERM. Raises UserError for unusable models, and any error that ended a thread."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._signals)
             stack.callback(self._notify.close)
             server = ControlServer(self._folder, self._orders, self._monitor.moments, self._fail)
             stack.callback(server.close)
+            stack.callback(self._orders.close)
             stack.callback(Reporter(self._folder, self._status, self._fail, server.publish).close)
             for ports in (self._outputs, self._inputs):
                 stack.callback(ports.close)
             stack.callback(self._tell, "stopping", "the last notes are released")
             stack.callback(self._notify.stopping)
             self._notify.status("loading the models")
-            self._take(self._make())
-            self._notify.ready()
+            self._begin()
             while not self._signals.stop:
                 self._play_once()
 
+    def _begin(self) -> None:
+        """Build the engine. While the settings cannot be used, say why and wait for other ones."""
+        try:
+            self._take(self._make())
+            self._notify.ready()
+        except ConfigError as error:
+            log.error("%s", error)
+            self._orders.refused(str(error))
+            self._notify.ready()
+            self._tell("waiting", str(error))
+            while self._setup is None and not self._signals.stop:
+                self._notify.alive()
+                self._pause(PING_S)
+
     def _play_once(self) -> None:
         """Open the ports and play one session until it ends. If a port is missing, wait for PROBE_S instead."""
-        assert self._setup is not None
+        if self._setup is None:
+            return
         setup = self._setup
         try:
             record = None if self._record is None else self._record.next()
@@ -175,6 +190,9 @@ class Daemon:
             log.info("the settings are read again")
         except UserError as error:
             log.error("the settings stay as they were: %s", error)
+            if self._setup is None:
+                self._orders.refused(str(error))
+                self._tell("waiting", str(error))
         finally:
             self._notify.ready()
 

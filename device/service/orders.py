@@ -21,6 +21,7 @@ from device.clock.step import UseClock
 from device.errors import ConfigError, UserError
 from device.inputs.control_queue import Asked
 from device.live.opening import Opened
+from device.service.looks import Looks
 from device.settings.changes import (
     Change,
     Tables,
@@ -46,10 +47,16 @@ class OwnerOrders:
     Any thread may call the methods.
     """
 
-    def __init__(self, path: Path, renew: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, renew: Callable[[], None], more_ports: dict[str, list[dict[str, Any]]] | None = None
+    ) -> None:
+        """`more_ports`: ports that the box has besides those of the machine, see `device.service.looks.Looks`."""
         self._path, self._renew = path, renew
+        self._looks = Looks(path, lambda: self._opened is not None, more_ports)
         self._lock = threading.Lock()
         self._config: Config | None = None
+        self._problem = ""
+        """Why the settings cannot be used; empty if they can."""
         self._opened: Opened | None = None
         self._pending: dict[type, Asked] = {}
         """Changes for the engine that came while no session was open, the last one of each kind."""
@@ -63,8 +70,16 @@ class OwnerOrders:
     def use(self, config: Config) -> None:
         """Take the settings with which an engine was built."""
         with self._lock:
-            self._config = config
+            self._config, self._problem = config, ""
             self._pending.clear()
+
+    def refused(self, sentence: str) -> None:
+        """Note that the settings cannot be used, and why. The owner can then change them."""
+        self._problem = sentence
+
+    def close(self) -> None:
+        """End the processes that look at the machine."""
+        self._looks.close()
 
     @contextmanager
     def playing(self, opened: Opened) -> Iterator[None]:
@@ -116,16 +131,21 @@ class OwnerOrders:
 
         return {
             "file": str(self._path),
-            "values": dataclasses.asdict(self.config),
+            "problem": self._problem,
+            "values": overlaid(tables, changes) if self._config is None else dataclasses.asdict(self._config),
             "changed": [shown(change) for change in changes if change.holds(tables)],
             "overtaken": [shown(change) for change in changes if not change.holds(tables)],
         }
 
+    def look(self, name: str) -> dict[str, Any]:
+        """See `device.control.server.Orders`."""
+        return self._looks.at(name)
+
     def _change_to(self, tables: Tables, changes: list[Change]) -> None:
         new = config_of(overlaid(tables, changes), "The settings")
         with self._lock:
-            old, self._config = self.config, new
-            for asked in _live(old, new):
+            old, self._config = self._config, new
+            for asked in () if old is None else _live(old, new):
                 if self._opened is None:
                     self._pending[type(asked)] = asked
                 elif not self._opened.controls.ask(asked, time.monotonic()):
@@ -140,7 +160,7 @@ class OwnerOrders:
                 f"says how full the disk is."
             ) from None
         finally:
-            if _at_rest(old) != _at_rest(new):
+            if old is None or self._problem or _at_rest(old) != _at_rest(new):
                 self._renew()
 
     def _set_leads(self, config: Config) -> None:

@@ -54,16 +54,16 @@ class Chromium:
         features = [{"name": "prefers-color-scheme", "value": name}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
-    def open(self, address: str, cookie: str | None = None) -> None:
+    def open(self, address: str, cookie: str | None = None, view: str = "play") -> None:
         """Open the page, as a browser that has given the code if its `cookie` is given."""
-        self.driver.get(f"{address}/icon.svg")
+        self.driver.get(f"{address.split('/#')[0]}/icon.svg")
         self.driver.delete_all_cookies()
         if cookie is not None:
             self.driver.add_cookie({"name": "lefthand", "value": cookie})
         self.driver.get_log("browser")
         self.driver.get(address)
         if cookie is not None:
-            self.shown("play")
+            self.shown(view)
 
     def at(self, id_: str) -> WebElement:
         """The element with this id."""

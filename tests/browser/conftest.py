@@ -28,9 +28,21 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
 @pytest.fixture
 def site(shared_site: DemoSite) -> DemoSite:
     """The box with the settings of its file, armed, and its page."""
-    shared_site.asked({"reset": True})
-    for name, value in (("arm", True), ("hold", False), ("style", "auto"), ("density", 1.0), ("register", 0)):
-        shared_site.asked({"do": name, "value": value})
+    from demo_site import until
+
+    from device.errors import UserError
+
+    def ready() -> bool:
+        try:
+            for name, value in (("arm", True), ("hold", False), ("style", "auto"), ("density", 1.0), ("register", 0)):
+                shared_site.asked({"do": name, "value": value})
+        except UserError:
+            # the test before began a new session
+            return False
+        return True
+
+    until(lambda: shared_site.asked({"reset": True}), "the changes are removed")
+    until(ready, "the box plays")
     return shared_site
 
 

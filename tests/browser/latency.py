@@ -61,6 +61,9 @@ class Refuses:
     def settings(self) -> dict[str, Any]:
         return {}
 
+    def look(self, name: str) -> dict[str, Any]:
+        return {}
+
 
 def latencies_ms(folder: Path, browser: Chromium, notes: int, seed: int = 1) -> dict[MomentKind, list[float]]:
     """Milliseconds from decided (heard) or due (played) to drawn, of `notes` notes of each kind."""

@@ -34,7 +34,10 @@ def main() -> None:
             browser.size(width, height, 1.0, phone)
             for scheme in ("dark", "light"):
                 browser.scheme(scheme)
+                browser.script("location.hash = 'play'")
                 picture(browser, f"play-{size}-{scheme}", only, "#keys .played")
+                browser.script("location.hash = 'setup'")
+                picture(browser, f"setup-{size}-{scheme}", only, "#inputs .lamp.on")
 
 
 def picture(browser: Chromium, name: str, only: str, when: str) -> None:

@@ -3,9 +3,11 @@ const T = window.TEXTS;
 const at = (id) => document.getElementById(id);
 const LOWEST = 21, KEYS = 88, BLACK = [1, 3, 6, 8, 10], FLOOR_DB = -60, LOUD_DB = -1;
 const keys = new Map(), waiting = new Map();
-let beats = 0, stream = null, errorTimer = 0;
+const VIEWS = ["play", "setup"], shows = {}, hides = {}, follows = [];
+let beats = 0, stream = null, errorTimer = 0, view = null;
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = T[element.dataset.text];
+for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", T[element.dataset.label]);
 document.title = T.title;
 at("keys").setAttribute("aria-label", T.keyboard);
 for (let pitch = LOWEST; pitch < LOWEST + KEYS; pitch++) {
@@ -35,13 +37,39 @@ async function post(path, body) {
   return fetch(path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)});
 }
 
-async function order(body) {
+// what the box answers; null if there is no answer, which is then on the screen already
+async function order(body, quiet = false) {
   try {
     const answer = await post("/order", body);
-    if (answer.status === 401) { ask(); return; }
+    if (answer.status === 401) { ask(); return null; }
     const said = await answer.json();
-    if (said.error && said.error !== "away") complain(T.refused + said.error);
+    if (!said.error) return said;
+    if (said.error !== "away" && !quiet) complain(T.refused + said.error);
   } catch { away(true); }
+  return null;
+}
+
+function show(name) {
+  if (view === name) return;
+  if (view && hides[view]) hides[view]();
+  view = name;
+  for (const each of VIEWS) at(each).hidden = each !== name;
+  for (const button of document.querySelectorAll("[data-view]"))
+    button.setAttribute("aria-current", button.dataset.view === name ? "page" : "false");
+  window.scrollTo(0, 0);
+  if (shows[name]) shows[name]();
+}
+for (const button of document.querySelectorAll("[data-view]"))
+  button.addEventListener("click", () => { location.hash = button.dataset.view; });
+window.addEventListener("hashchange", () => { if (view) show(wanted()); });
+
+function wanted() { return VIEWS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "play"; }
+
+function make(tag, text, name) {
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  if (name) element.className = name;
+  return element;
 }
 
 function complain(text) {
@@ -66,6 +94,7 @@ function pressed(id, on, text) { at(id).setAttribute("aria-pressed", on); at(id)
 
 function status(now) {
   away(false);
+  for (const follow of follows) follow(now);
   const steering = now.steering;
   at("message").textContent = steering && steering.counting_in ? T.counting : now.message;
   at("tempo").textContent = now.tempo === null ? "–" : Math.round(now.tempo);
@@ -115,7 +144,9 @@ function moment(m) {
 function ask() {
   if (stream) stream.close();
   at("login").hidden = false;
-  at("play").hidden = at("bar").hidden = at("away").hidden = true;
+  if (view && hides[view]) hides[view]();
+  view = null;
+  for (const each of [...VIEWS, "bar", "views", "away"]) at(each).hidden = true;
   at("code").focus();
 }
 
@@ -124,7 +155,8 @@ async function open() {
   try { allowed = (await post("/order", {settings: true})).status !== 401; } catch { away(true); setTimeout(open, 1000); return; }
   if (!allowed) { ask(); return; }
   at("login").hidden = true;
-  at("play").hidden = at("bar").hidden = false;
+  at("bar").hidden = at("views").hidden = false;
+  show(wanted());
   stream = new EventSource("/stream");
   stream.onmessage = (event) => {
     const data = JSON.parse(event.data);
@@ -137,14 +169,3 @@ async function open() {
     if (stream.readyState === EventSource.CLOSED) setTimeout(open, 1000);
   };
 }
-
-at("login").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const answer = await post("/login", {code: at("code").value}).catch(() => null);
-  at("wrong").textContent = !answer ? T.away : answer.status === 429 ? T.codeWait : answer.ok ? "" : T.codeWrong;
-  at("code").value = "";
-  if (answer && answer.ok) open();
-});
-for (const [id, body] of [["arm", {do: "arm"}], ["hold", {do: "hold"}], ["tap", {do: "tap"}], ["tempo-hold", {do: "hold-tempo"}], ["count", {do: "count-in"}], ["panic", {do: "panic"}]])
-  at(id).addEventListener("click", () => order(body));
-open();

@@ -41,6 +41,9 @@ class Orders:
     def settings(self) -> dict[str, Any]:
         return {"file": str(self.path)}
 
+    def look(self, name: str) -> dict[str, Any]:
+        return {"looked at": name}
+
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -17,7 +17,7 @@ import pytest
 from device.control import server as server_module
 from device.control.client import ControlClient
 from device.control.client_line import MOST_MISUNDERSTOOD, MOST_STREAM_BYTES, MOST_WAITING_BYTES
-from device.control.protocol import LONGEST_LINE, SOCKET
+from device.control.protocol import LONGEST_LINE, SOCKET, line_of
 from device.control.server import MOST_CHANGES, MOST_CLIENTS, ControlServer
 from device.errors import UserError
 from device.settings.changes import Wanted
@@ -38,6 +38,8 @@ class Recorded:
         self.resets = 0
         self.disk = threading.Event()
         self.disk.set()
+        self.eyes = threading.Event()
+        self.eyes.set()
         self.refusal = ""
 
     def act(self, action: Action) -> None:
@@ -56,6 +58,10 @@ class Recorded:
 
     def settings(self) -> dict[str, Any]:
         return {"values": {"play": {"style": "auto"}}}
+
+    def look(self, name: str) -> dict[str, Any]:
+        assert self.eyes.wait(PATIENCE_S)
+        return {"looked at": name}
 
 
 class Box:
@@ -314,3 +320,18 @@ def test_an_error_of_ours_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_without_a_box_the_client_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No box runs here"):
         ControlClient(tmp_path)
+
+
+def test_a_look_that_takes_long_holds_up_no_action_and_too_many_are_refused(box: Box) -> None:
+    box.orders.eyes.clear()
+    with ControlClient(box.folder) as slow, ControlClient(box.folder) as quick:
+        slow._socket.sendall(b"".join(line_of({"id": i, "look": "ports"}) for i in range(20)))
+        assert quick.ask({"do": "tap"})["ok"] and quick.ask({"set": {"play": {"style": "bass"}}})["ok"]
+        slow._socket.settimeout(PATIENCE_S)
+        assert "try again in a moment" in slow.next_line()["error"]
+        box.orders.eyes.set()
+        while "look" not in (line := slow.next_line()):
+            pass
+        assert line["look"] == {"looked at": "ports"}
+        with pytest.raises(UserError, match="there is ports and doctor"):
+            quick.ask({"look": "stars"})

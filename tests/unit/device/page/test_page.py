@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,9 @@ class Orders:
 
     def settings(self) -> dict[str, Any]:
         return {"values": {}}
+
+    def look(self, name: str) -> dict[str, Any]:
+        return {"looked at": name}
 
 
 class Site:
@@ -297,3 +302,12 @@ def test_the_code_stays_and_a_new_one_ends_the_cookies(tmp_path: Path) -> None:
     assert second.cookie != first.cookie and not Door(second).opens(first.cookie)
     (tmp_path / "page.json").write_text("damaged")
     assert not Door(secret_of(tmp_path)).opens(second.cookie)
+
+
+def test_the_process_of_the_page_loads_no_numpy_and_no_engine() -> None:
+    code = (
+        "import sys, device.commands.page, device.page.box_link, device.page.server\n"
+        "print([name for name in ('numpy', 'mido', 'device.engine', 'device.settings.config') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from device.bundles.manifest import MANIFEST
-from device.errors import ConfigError
 from device.hearing.features import FeatureSpec
 from device.recording.capture import Capture
 from device.service import daemon as daemon_module
@@ -162,10 +161,21 @@ def test_settings_that_cannot_be_used_leave_the_old_ones(service: Service, caplo
     assert service.stage.clients[1].got[0][0] == 0x84
 
 
-def test_settings_that_cannot_be_used_at_the_start_end_it(service: Service) -> None:
+def test_with_settings_that_cannot_be_used_it_waits_and_says_why_until_they_can(service: Service) -> None:
     service.text = "[midi]\nchannel = 17\n"
-    with Signals(), pytest.raises(ConfigError, match="from 1 to 16"):
-        service.daemon.run()
+
+    def act() -> None:
+        service.until("waiting", "from 1 to 16")
+        assert "from 1 to 16" in service.daemon._orders._problem
+        service.text = "[midi]\nchannel = 0\n"
+        os.kill(os.getpid(), signal.SIGHUP)
+        service.until("waiting", "channel = 0")
+        service.text = ""
+        os.kill(os.getpid(), signal.SIGHUP)
+        service.until("playing")
+        assert not service.daemon._orders._problem
+
+    service.run(act)
 
 
 def test_each_session_is_recorded_in_a_folder_of_its_own_until_the_size_is_reached(

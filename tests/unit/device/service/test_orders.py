@@ -222,3 +222,22 @@ def test_a_midi_clock_is_not_counted_in_again(owner: Owner) -> None:
 def test_a_change_is_kept_with_the_value_of_the_file(owner: Owner) -> None:
     owner.orders.change({"midi": {"latency_ms": 35.0}})
     assert read_changes(owner.path) == [Change("midi", "latency_ms", 35.0, 20)]
+
+
+def test_settings_that_cannot_be_used_are_shown_with_the_reason_and_can_be_changed(tmp_path: Path) -> None:
+    path = tmp_path / "lefthand.toml"
+    path.write_text("[midi]\nprogram = 5\n")
+    renewed: list[bool] = []
+    orders = OwnerOrders(path, lambda: renewed.append(True))
+    orders.refused("[audio] input is missing")
+    shown = orders.settings()
+    assert shown["problem"] == "[audio] input is missing" and shown["values"] == {"midi": {"program": 5}}
+    with pytest.raises(UserError, match="does not play"):
+        orders.act(Arm(True))
+    with pytest.raises(ConfigError, match="midi. output is missing"):
+        orders.change({"audio": {"input": "mic"}})
+    assert not renewed and orders.settings()["problem"]
+    orders.change({"audio": {"input": "mic"}, "midi": {"output": "synth"}})
+    assert renewed and read_config(path).audio.input == "mic"
+    orders.use(read_config(path))
+    assert not orders.settings()["problem"]

@@ -1,0 +1,168 @@
+"use strict";
+// The view for setting up: ports with what arrives there, settings, the doctor.
+const METERS = ["4/4", "3/4", "2/4", "6/8", "9/8", "12/8", "5/4", "7/8"], AGAIN_MS = 700;
+const USUAL = {"play.sound": "midi", "clock.mode": "follow", "clock.meter": "4/4", "midi.channel": 1, "play.split": 55};
+let looking = 0, touched = false, settings = null, latest = null;
+
+function options(id, texts) {
+  for (const [value, text] of Object.entries(texts)) {
+    const option = make("option", text);
+    option.value = value;
+    at(id).append(option);
+  }
+}
+options("sound", T.sounds);
+options("clock", T.clocks);
+options("meter", Object.fromEntries(METERS.map((meter) => [meter, meter])));
+
+shows.setup = async () => {
+  touched = false;
+  at("used").textContent = "";
+  const mine = ++looking;
+  await read();
+  while (mine === looking) {
+    const said = document.hidden ? null : await order({look: "ports"}, true);
+    if (mine !== looking) return;
+    if (said) ports(said.look);
+    await new Promise((done) => setTimeout(done, AGAIN_MS));
+  }
+};
+hides.setup = () => { looking++; };
+follows.push((now) => {
+  const came = latest === null || latest.state !== now.state || latest.message !== now.message;
+  latest = now;
+  if (view === "setup" && came) read();
+});
+
+async function read() {
+  const said = await order({settings: true}, true);
+  if (!said) return;
+  settings = said.settings;
+  const {values, problem, changed, overtaken, file} = settings;
+  at("problem").hidden = !problem;
+  at("problem").textContent = problem;
+  if (!touched) for (const field of document.querySelectorAll("#ports [name*='.']")) {
+    const [section, key] = field.name.split(".");
+    const value = (values[section] ?? {})[key];
+    if (field.tagName === "SELECT" && value && ![...field.options].some((option) => option.value === value))
+      field.append(new Option(value, value));
+    field.value = value ?? USUAL[field.name] ?? "";
+  }
+  const confidence = (values.audio ?? {}).confidence ?? 0.5;
+  if (document.activeElement !== at("confidence")) at("confidence").value = confidence;
+  at("confidence-says").textContent = T.confidenceSays(confidence);
+  at("file").textContent = changed.length + overtaken.length ? T.file(file) : T.nothingChanged(file);
+  const shown = (value) => (value === null ? T.absent : typeof value === "string" ? `"${value}"` : String(value));
+  at("changes").replaceChildren(
+    ...changed.map((c) => make("li", T.change(`[${c.section}] ${c.key}`, shown(c.value), shown(c.in_file)))),
+    ...overtaken.map((c) => make("li", T.overtaken(`[${c.section}] ${c.key}`), "notice")));
+  at("reset").disabled = !(changed.length + overtaken.length);
+}
+
+// a row of a list of ports, which stays the same element while the port is there, so that the choice and the focus stay
+function row(list, group, value, name, kind) {
+  let label = [...list.children].find((each) => each.dataset.value === value);
+  if (!label) {
+    label = make("label");
+    label.dataset.value = value;
+    const input = make("input");
+    input.type = "radio"; input.name = group; input.value = value;
+    label.append(input, make("span", name), make("small"));
+    if (kind === "sound") {
+      const meter = make("meter");
+      meter.min = -60; meter.max = 0; meter.high = -3; meter.optimum = -20;
+      meter.setAttribute("aria-label", T.level);
+      label.append(meter);
+    }
+    list.append(label);
+    input.checked = value === chosen(group);
+  }
+  return label;
+}
+
+function chosen(group) {
+  const {audio = {}, midi = {}} = settings ? settings.values : {};
+  // the settings may name a port by a part of its name, and the status has the name of the one that is open
+  if (group === "output") return (latest && latest.midi.output) ?? midi.output;
+  if (latest && latest.audio.port) return "sound:" + latest.audio.port;
+  return audio.input === "midi" ? "midi:" + midi.input : "sound:" + audio.input;
+}
+
+function ports(found) {
+  const seen = new Set(), open = latest ? [latest.audio.port, latest.midi.input, latest.midi.output] : [];
+  const said = (label, text, on) => {
+    const small = label.querySelector("small");
+    small.textContent = text;
+    small.classList.add("lamp");
+    small.classList.toggle("on", on);
+    seen.add(label);
+  };
+  for (const {name, level_db} of found.sound_inputs) {
+    const used = name === open[0] || isChosen("input", "sound:" + name), label = row(at("inputs"), "input", "sound:" + name, name, "sound");
+    const level = used && latest && latest.audio.level_db !== null ? latest.audio.level_db : level_db;
+    label.querySelector("meter").value = level ?? -60;
+    said(label, level === null ? T.closed : level > -50 ? T.arrives : T.quiet, level !== null && level > -50);
+  }
+  for (const {name, arrived} of found.midi_inputs) {
+    const used = name === open[1], label = row(at("inputs"), "input", "midi:" + name, name, "midi");
+    const recent = used && latest.heard.some((note) => note.age_s < 1);
+    said(label, arrived || recent ? T.arrives : T.quiet, arrived || recent);
+  }
+  for (const {name} of found.midi_outputs) {
+    const label = row(at("outputs"), "output", name, name, "midi");
+    said(label, name === open[2] || isChosen("output", name) ? T.inUse : "", name === open[2]);
+  }
+  for (const id of ["inputs", "outputs"]) {
+    for (const label of at(id).querySelectorAll("label")) if (!seen.has(label)) label.remove();
+    const none = at(id).querySelector(".empty");
+    if (none) none.remove();
+    if (!at(id).querySelector("label")) at(id).append(make("p", T.none, "empty"));
+  }
+}
+
+function isChosen(group, value) { return Boolean(latest && latest.state === "playing") && chosen(group) === value; }
+
+at("ports").addEventListener("input", () => { touched = true; at("used").textContent = ""; });
+at("ports").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const wanted = {};
+  const put = (section, key, value) => { (wanted[section] ??= {})[key] = value; };
+  for (const field of document.querySelectorAll("#ports [name*='.']")) {
+    const [section, key] = field.name.split(".");
+    const value = field.type === "number" ? (field.value === "" ? null : Number(field.value)) : field.value;
+    const was = (settings.values[section] ?? {})[key] ?? USUAL[field.name] ?? null;
+    if (value !== was) put(section, key, value);
+  }
+  const input = document.querySelector("#inputs :checked"), output = document.querySelector("#outputs :checked");
+  if (input && input.value === chosen("input")) {
+    // it is open already
+  } else if (input && input.value.startsWith("midi:")) {
+    put("audio", "input", "midi");
+    put("midi", "input", input.value.slice(5));
+  } else if (input) put("audio", "input", input.value.slice(6));
+  if (output && output.value !== chosen("output")) put("midi", "output", output.value);
+  if (!Object.keys(wanted).length || await order({set: wanted})) {
+    touched = false;
+    at("used").textContent = T.used;
+    read();
+  }
+});
+at("confidence").addEventListener("input", () => { at("confidence-says").textContent = T.confidenceSays(Number(at("confidence").value)); });
+at("confidence").addEventListener("change", async () => {
+  await order({set: {audio: {confidence: Number(at("confidence").value)}}});
+  read();
+});
+at("reset").addEventListener("click", async () => { touched = false; await order({reset: true}); read(); });
+at("examine").addEventListener("click", async () => {
+  at("examine").disabled = true;
+  at("findings").replaceChildren(make("li", T.examining));
+  const said = await order({look: "doctor"});
+  at("examine").disabled = false;
+  const order_ = ["broken", "notice", "good"];
+  const found = said ? said.look.findings.sort((a, b) => order_.indexOf(a.level) - order_.indexOf(b.level)) : [];
+  at("findings").replaceChildren(...found.map(({name, level, text, remedy}) => {
+    const item = make("li", undefined, level);
+    item.append(make("b", `${T.levels[level]}: ${name}`), text, make("em", remedy));
+    return item;
+  }));
+});

@@ -1,0 +1,119 @@
+"""Reports the ports of this machine again and again, with what arrives at the inputs, as lines of JSON.
+
+The box runs it as a process of its own: `python -m device.ports.watch [--open]`. So a driver that hangs or crashes does
+not touch the box. With --open each input is opened for a moment, which only a box that does not play may ask for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+import time
+from typing import Any
+
+from device.errors import UnavailableError
+from device.ports.drivers import quiet
+from device.ports.midi_ports import InputPort, midi_inputs, midi_outputs
+from device.ports.port import CLIENT, Port, SoundInput
+from device.ports.sound_inputs import portaudio, sound_inputs
+
+LISTEN_S = 0.4
+"""Seconds for which the inputs are open in each round."""
+REST_S = 0.3
+"""Seconds between two rounds. In this time another program can open the inputs."""
+BLOCK = 1024
+"""Samples that PortAudio delivers at once."""
+LEAST_DB = -60.0
+"""dBFS. Quieter sound is not shown."""
+
+
+class _Level:
+    """The highest peak of one sound input while it is open. `db` is None if the input cannot be opened."""
+
+    def __init__(self, system: Any, source: SoundInput) -> None:
+        import numpy as np
+        import pyaudio
+
+        self._peak = 0.0
+
+        def take(data: bytes, frames: int, times: object, status: int) -> tuple[None, int]:
+            block = np.frombuffer(data, np.float32)
+            peak = float(np.abs(block).max(initial=0.0))
+            self._peak = max(self._peak, peak) if math.isfinite(peak) else self._peak
+            return None, pyaudio.paContinue
+
+        self._stream: Any = None
+        with quiet(), contextlib.suppress(OSError, ValueError):
+            self._stream = system.open(
+                rate=source.default_rate,
+                channels=min(2, source.channels),
+                format=pyaudio.paFloat32,
+                input=True,
+                input_device_index=source.index,
+                frames_per_buffer=BLOCK,
+                stream_callback=take,
+            )
+
+    def db(self) -> float | None:
+        """Close the input and return its peak in dBFS, at least LEAST_DB."""
+        if self._stream is None:
+            return None
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        return round(max(LEAST_DB, 20 * math.log10(max(self._peak, 1e-9))), 1)
+
+
+class _Arrivals:
+    """Whether a message arrives at one MIDI input while it is open."""
+
+    def __init__(self, port: Port) -> None:
+        self.any = False
+        self._input: InputPort | None = None
+        with contextlib.suppress(UnavailableError):
+            self._input = InputPort(port)
+            self._input.start(self._take)
+
+    def _take(self, message: object, at_s: float) -> None:
+        self.any = True
+
+    def close(self) -> None:
+        if self._input is not None:
+            self._input.close()
+
+
+def look(opens: bool) -> dict[str, list[dict[str, Any]]]:
+    """Return the sound inputs, MIDI inputs and MIDI outputs. With `opens`, listen to all inputs for LISTEN_S.
+
+    Each has a "name" as the settings take it. A sound input has "level_db" (dBFS, None if it was not open), a MIDI
+    input has "arrived". The ports of this program are left out.
+    """
+    arrivals = [(port, _Arrivals(port) if opens else None) for port in midi_inputs() if CLIENT not in port.name]
+    with portaudio() as system:
+        levels = [(source, _Level(system, source) if opens else None) for source in sound_inputs(system)]
+        if opens:
+            time.sleep(LISTEN_S)
+        sounds = [
+            {"name": str(source), "channels": source.channels, "level_db": None if level is None else level.db()}
+            for source, level in levels
+        ]
+    inputs = [{"name": str(port), "arrived": arrived is not None and arrived.any} for port, arrived in arrivals]
+    for _, arrived in arrivals:
+        if arrived is not None:
+            arrived.close()
+    outputs = [{"name": str(port)} for port in midi_outputs() if CLIENT not in port.name]
+    return {"sound_inputs": sounds, "midi_inputs": inputs, "midi_outputs": outputs}
+
+
+def main() -> None:
+    """Print one line for each round until the reader has gone."""
+    opens = "--open" in sys.argv[1:]
+    with contextlib.suppress(BrokenPipeError):
+        while True:
+            print(json.dumps(look(opens)), flush=True)
+            time.sleep(REST_S)
+
+
+if __name__ == "__main__":
+    main()

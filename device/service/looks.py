@@ -1,0 +1,128 @@
+"""What the owner may look at besides the status: the ports that are there, and the findings of the doctor.
+
+Both ask drivers, which may take seconds or hang. So each is a process of its own with the lowest priority, and the box
+reads what it prints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from device.errors import UserError
+
+LEAVE_S = 5.0
+"""Seconds after the last question at which the process that looks at the ports ends."""
+FIRST_S = 20.0
+"""Seconds to wait for the first list of ports. On a Pi the process needs about two to start."""
+DOCTOR_S = 90.0
+"""Seconds to wait for the doctor. It measures the models for a few."""
+GENTLY = ("nice", "-n", "19")
+"""Runs a command with the lowest priority."""
+Ports = dict[str, list[dict[str, Any]]]
+
+
+class PortWatch:
+    """Keeps a process that lists the ports while somebody asks. Any thread may call the methods."""
+
+    def __init__(self, command: tuple[str, ...] = (sys.executable, "-m", "device.ports.watch")) -> None:
+        self._command = command
+        self._changed = threading.Condition()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._opens = False
+        self._latest: Ports | None = None
+        self._asked_s = 0.0
+
+    def ports(self, opens: bool) -> Ports:
+        """Return the newest list. `opens`: the inputs may be opened to see what arrives. Raises UserError."""
+        with self._changed:
+            self._asked_s = time.monotonic()
+            if self._child is None or opens != self._opens:
+                self._begin(opens)
+            child = self._child
+            self._changed.wait_for(lambda: self._latest is not None or self._child is not child, FIRST_S)
+            if self._latest is None:
+                raise UserError("The ports of this machine cannot be listed: `lefthand devices` says why.")
+            return self._latest
+
+    def close(self) -> None:
+        """End the process."""
+        with self._changed:
+            self._end()
+
+    def _begin(self, opens: bool) -> None:
+        self._end()
+        self._opens = opens
+        words = [*GENTLY, *self._command, *(["--open"] if opens else [])]
+        child = self._child = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        threading.Thread(target=self._read, args=(child,), name="ports", daemon=True).start()
+
+    def _end(self) -> None:
+        child, self._child, self._latest = self._child, None, None
+        if child is not None:
+            child.kill()
+            child.wait()
+        self._changed.notify_all()
+
+    def _read(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stdout is not None
+        with child.stdout as lines:
+            for line in lines:
+                with self._changed:
+                    if self._child is not child:
+                        return
+                    with contextlib.suppress(ValueError):
+                        self._latest = json.loads(line)
+                    self._changed.notify_all()
+                    if time.monotonic() - self._asked_s > LEAVE_S:
+                        break
+        with self._changed:
+            if self._child is child:
+                self._end()
+
+
+def doctor(settings: Path) -> dict[str, Any]:
+    """Return the findings of `lefthand doctor --json` for the settings file. Raises UserError."""
+    try:
+        ran = subprocess.run(
+            [*GENTLY, sys.executable, "-m", "device.cli", "doctor", "--json", "--config", str(settings)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=DOCTOR_S,
+            check=False,
+        )
+        found: dict[str, Any] = json.loads(ran.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        raise UserError("The doctor has given no answer: run `lefthand doctor` in a terminal.") from None
+    return found
+
+
+class Looks:
+    """Answers the requests `look` of the control socket, for the settings file `settings`.
+
+    `playing` returns whether a session is open. `more` is added to the list of ports, for a box with ports of its own.
+    """
+
+    def __init__(self, settings: Path, playing: Callable[[], bool], more: Ports | None = None) -> None:
+        self._settings, self._playing, self._more = settings, playing, more or {}
+        self._watch = PortWatch()
+
+    def at(self, name: str) -> dict[str, Any]:
+        """Return what there is to see under `name`, "ports" or "doctor". May take seconds. Raises UserError."""
+        if name == "doctor":
+            return doctor(self._settings)
+        ports = self._watch.ports(opens=not self._playing())
+        return {kind: [*found, *self._more.get(kind, [])] for kind, found in ports.items()}
+
+    def close(self) -> None:
+        """End the processes."""
+        self._watch.close()

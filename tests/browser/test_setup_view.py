@@ -1,0 +1,88 @@
+"""The view for setting up in Chromium: ports, settings, the doctor, and a box whose settings cannot be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import Chromium
+from demo_site import DemoSite, until
+
+
+@pytest.fixture
+def setup(page: Chromium) -> Iterator[Chromium]:
+    page.script("location.hash = 'setup'")
+    page.shown("setup")
+    yield page
+    page.script("location.hash = 'play'")
+
+
+def changed(site: DemoSite) -> dict[str, Any]:
+    changes = site.asked({"settings": True})["settings"]["changed"]
+    return {f"{change['section']}.{change['key']}": change["value"] for change in changes}
+
+
+def test_the_ports_are_there_with_the_level_of_the_one_in_use(site: DemoSite, setup: Chromium) -> None:
+    until(lambda: setup.all("#inputs label") and setup.all("#outputs label"), "the ports are listed")
+    assert "right-hand.flac" in setup.at("inputs").text and "no instrument" in setup.at("outputs").text
+    assert setup.all("#inputs input:checked") and setup.all("#outputs input:checked")
+    level = "return document.querySelector('#inputs label:has(:checked) meter').value"
+    until(lambda: float(setup.script(level)) > -40, "its level moves")
+    until(lambda: setup.all("#inputs label:has(:checked) .lamp.on"), "its lamp is on")
+    setup.shown("panic")
+
+
+def test_settings_are_stored_and_begin_a_new_session(site: DemoSite, setup: Chromium) -> None:
+    until(lambda: setup.at("channel").get_attribute("value") == "1", "the settings are shown")
+    since = site.until(lambda status: status.state == "playing", "playing").since
+    setup.script("const field = document.getElementById('channel'); field.value = 5; "
+                 "field.dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
+    setup.press("use")
+    setup.says("used", "Stored")
+    assert changed(site) == {"midi.channel": 5}
+    site.until(lambda status: status.since != since or status.state == "playing", "it plays again")
+    setup.says("changes", "[midi] channel is 5")
+    setup.press("reset")
+    until(lambda: changed(site) == {}, "the change is removed")
+
+
+def test_a_value_that_cannot_be_used_is_refused_in_the_words_of_the_box(site: DemoSite, setup: Chromium) -> None:
+    until(lambda: setup.at("channel").get_attribute("value") == "1", "the settings are shown")
+    setup.script("document.querySelector('#clock').value = 'fixed'")
+    setup.press("use")
+    setup.says("error", "tempo is missing")
+    assert changed(site) == {}
+
+
+def test_confidence_says_what_it_does_and_takes_effect(site: DemoSite, setup: Chromium) -> None:
+    until(lambda: "usual" in setup.at("confidence-says").text, "the sentence is shown")
+    setup.script("const field = document.getElementById('confidence'); field.value = 0.8; "
+                 "field.dispatchEvent(new Event('input')); field.dispatchEvent(new Event('change'))")  # fmt: skip
+    setup.says("confidence-says", "fewer false")
+    until(lambda: changed(site) == {"audio.confidence": 0.8}, "it is stored")
+
+
+def test_the_doctor_shows_its_findings_with_remedies(setup: Chromium) -> None:
+    setup.press("examine")
+    until(lambda: len(setup.all("#findings li b")) > 5, "the findings are shown")
+    levels = [item.get_attribute("class") for item in setup.all("#findings li")]
+    assert levels == sorted(levels, key=["broken", "notice", "good"].index)
+    assert all(item.text for item in setup.all("#findings li.broken"))
+
+
+def test_a_box_that_was_never_set_up_says_why_and_is_set_up_here(tmp_path: Path, browser: Chromium) -> None:
+    with DemoSite(tmp_path, settings="[midi]\nprogram = 5\n") as site:
+        site.until(lambda status: status.state == "waiting", "it waits")
+        browser.open(f"{site.address}/#setup", site.cookie, "setup")
+        browser.says("problem", "[audio] input is missing")
+        until(lambda: browser.all("#inputs label") and browser.all("#outputs label"), "the ports are listed")
+        for group in ("inputs", "outputs"):
+            browser.script("document.querySelector(arguments[0]).click()", f"#{group} label input")
+        browser.press("use")
+        site.until(lambda status: status.state == "playing", "it plays")
+        browser.shown("problem", False)
+        stored = json.loads((site.state / "changes.json").read_text())
+        assert {change["key"] for change in stored["files"][str(site.settings)]} == {"input", "output"}
