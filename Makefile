@@ -11,7 +11,7 @@ export LEFTHAND_DATA := $(DATA)
 export HOST BUNDLE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-page screens test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train export listen evaluate peers clean
+.PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -121,6 +121,9 @@ kills: setup ## kills a recording at random moments: nothing older than a second
 
 screens: setup ## writes the pictures of the page in docs/screens
 	$(BIN)/python -m tests.browser.screens
+
+flood: setup ## floods the page and the control socket of a playing box, and prints whether it noticed
+	$(BIN)/python -m tests.flood
 
 man: $(VENV)/.play ## writes the manual page docs/lefthand.1 from the help of the commands
 	$(BIN)/python -m deploy.manpage
