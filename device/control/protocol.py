@@ -8,7 +8,9 @@ A client sends a request with a number of its choice, and gets one answer with t
     {"id": 4, "reset": true}                        {"id": 4, "ok": true}
     {"id": 5, "watch": true}                        {"id": 5, "ok": true}, then {"status": ...} and {"moments": ...}
     {"id": 6, "look": "ports"}                      {"id": 6, "look": {...}}
-    {"id": 7, "do": "dance"}                        {"id": 7, "error": "a sentence that names the remedy"}
+    {"id": 7, "record": true}                       {"id": 7, "ok": true}
+    {"id": 8, "delete": "003"}                      {"id": 8, "ok": true}
+    {"id": 9, "do": "dance"}                        {"id": 9, "error": "a sentence that names the remedy"}
 """
 
 from __future__ import annotations
@@ -37,9 +39,10 @@ LONGEST_LINE = 8192
 """Bytes of a request. All settings together need less than half of that."""
 DOES = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in", "style", "density", "register")
 """The names of the actions, in the order in which a page shows them."""
-LOOKS = ("ports", "doctor")
-"""What can be looked at: the ports of the machine with what arrives there, and the findings of the doctor."""
-REQUESTS = ("do", "set", "settings", "reset", "watch", "look")
+LOOKS = ("ports", "doctor", "recordings", "system")
+"""What can be looked at: the ports of the machine with what arrives there, the findings of the doctor, the recordings,
+and the models with the last lines of the log."""
+REQUESTS = ("do", "set", "settings", "reset", "watch", "look", "record", "delete")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,21 @@ class Look:
     name: str
 
 
-Request: TypeAlias = Do | Set | Ask | Reset | Subscribe | Look
+@dataclass(frozen=True)
+class Record:
+    """Begin to record, or (`on` false) end it."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove the recording of this number for good."""
+
+    number: str
+
+
+Request: TypeAlias = Do | Set | Ask | Reset | Subscribe | Look | Record | Delete
 
 
 class RequestError(UserError):
@@ -124,8 +141,14 @@ def _request(kind: str, data: dict[str, Any]) -> Request:
         if given not in LOOKS:
             raise UserError(f"{_shown(given)} cannot be looked at: there is {' and '.join(LOOKS)}.")
         return Look(str(given))
-    if not isinstance(given, bool) or (not given and kind != "watch"):
+    if kind == "delete":
+        if not isinstance(given, str):
+            raise UserError('"delete" needs the number of a recording, such as "003".')
+        return Delete(given)
+    if not isinstance(given, bool) or (not given and kind not in ("watch", "record")):
         raise UserError(f'"{kind}" needs the value true.')
+    if kind == "record":
+        return Record(given)
     return Subscribe(given) if kind == "watch" else Ask() if kind == "settings" else Reset()
 
 

@@ -22,8 +22,10 @@ from device.control.client_line import ClientLine
 from device.control.protocol import (
     SOCKET,
     Ask,
+    Delete,
     Do,
     Look,
+    Record,
     Request,
     RequestError,
     Reset,
@@ -78,6 +80,14 @@ class Orders(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return the present settings as JSON values. Does not wait."""
+        ...
+
+    def record(self, on: bool) -> None:
+        """Begin or end a recording. Either begins a new session."""
+        ...
+
+    def delete(self, number: str) -> None:
+        """Remove a recording. May wait for the disk."""
         ...
 
     def look(self, name: str) -> dict[str, Any]:
@@ -271,7 +281,7 @@ class ControlServer:
                 case Ask():
                     client.send(line_of({"id": number, "settings": self._orders.settings()}))
                     return
-                case Set() | Reset():
+                case Set() | Reset() | Record() | Delete():
                     try:
                         self._changes.put_nowait((client, number, request))
                     except queue.Full:
@@ -306,6 +316,10 @@ class ControlServer:
                     self._orders.change(request.wanted)
                 elif isinstance(request, Look):
                     answer = {"id": number, "look": self._orders.look(request.name)}
+                elif isinstance(request, Record):
+                    self._orders.record(request.on)
+                elif isinstance(request, Delete):
+                    self._orders.delete(request.number)
                 else:
                     self._orders.reset()
             except UserError as error:

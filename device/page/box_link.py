@@ -39,6 +39,12 @@ class BoxLink:
         """Number of browsers that get the stream."""
         return len(self._browsers)
 
+    @property
+    def bundle(self) -> str | None:
+        """The folder of the bundle that plays, as the newest status has it; None if there is none."""
+        status = json.loads(self._latest).get("status", {})
+        return status.get("bundle", {}).get("path") or None
+
     def join(self) -> asyncio.Queue[bytes]:
         """Return the queue of a new browser, which begins with the newest status."""
         lines: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)

@@ -5,6 +5,7 @@ lefthand-poweroff.path and lefthand-reboot.path watch the folder. Only the accou
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from device.errors import UserError
@@ -12,6 +13,11 @@ from device.system.paths import PAGE_RUN
 
 TARGETS = {"off": "poweroff", "restart": "reboot"}
 """What a browser may ask for, and the name of the file."""
+
+
+def can_ask(folder: Path = PAGE_RUN) -> bool:
+    """Return whether a service serves the page here, for which systemd watches the folder."""
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def ask_for(what: str, folder: Path = PAGE_RUN) -> None:

@@ -7,7 +7,6 @@ process is smaller than with aiohttp, and about as small as with Starlette and u
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from pathlib import Path
@@ -19,12 +18,15 @@ from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 
 from device.errors import UserError
-from device.page.access import Door, host_is_ours
+from device.page.access import Door
 from device.page.box_link import BoxLink
-from device.page.power import TARGETS, ask_for
+from device.page.checked import COOKIE, Checked
+from device.page.power import TARGETS, ask_for, can_ask
+from device.page.recordings import RecordingFile
+from device.system.untrusted_files import read_small
 
+CARD = "MODEL_CARD.md"
 STATIC = Path(__file__).parent / "static"
-COOKIE = "lefthand"
 COOKIE_DAYS = 365
 LARGEST_BODY = 8192
 """Bytes of a request, the same as a line of the control socket has."""
@@ -33,62 +35,8 @@ SLOWEST_S = 10.0
 MOST_BROWSERS = 16
 KEEP_S = 5.0
 """Seconds after which an empty line keeps the stream open."""
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Server": "lefthand",
-}
-ASKS = {"do", "set", "settings", "reset", "look"}
+ASKS = {"do", "set", "settings", "reset", "look", "record", "delete"}
 """Requests that a browser may send to the box."""
-
-
-class Checked(tornado.web.RequestHandler):
-    """Checks Host, Origin and cookie of every request, and sets the headers of every answer."""
-
-    open_to_all = False
-
-    def initialize(self, door: Door, link: BoxLink) -> None:
-        """Take the parts of the server."""
-        self._door, self._link = door, link
-
-    def set_default_headers(self) -> None:
-        """Set the headers that restrict what a browser does with the answer."""
-        for name, value in HEADERS.items():
-            self.set_header(name, value)
-
-    def prepare(self) -> None:
-        """Refuse a request with a foreign Host or Origin, or without the cookie."""
-        host = self.request.host or ""
-        if not host_is_ours(host):
-            raise tornado.web.HTTPError(403, reason="This is not a name of the box")
-        origin = self.request.headers.get("Origin")
-        if self.request.method not in ("GET", "HEAD") and origin != f"http://{host}":
-            raise tornado.web.HTTPError(403, reason="This request comes from another site")
-        if not self.open_to_all and not self._door.opens(self.get_cookie(COOKIE)):
-            raise tornado.web.HTTPError(401, reason="The code is missing")
-
-    def write_error(self, status_code: int, **_: Any) -> None:
-        """Answer with the reason alone."""
-        self.finish({"error": self._reason})
-
-    def body(self) -> dict[str, Any]:
-        """The request's JSON object. Raises HTTPError."""
-        try:
-            data = json.loads(self.request.body)
-        except (ValueError, RecursionError):
-            data = None
-        if not isinstance(data, dict) or self.request.headers.get("Content-Type") != "application/json":
-            raise tornado.web.HTTPError(400, reason="A JSON object is needed")
-        return data
 
 
 class StaticFile(Checked):
@@ -140,6 +88,10 @@ class Order(Checked):
 class Power(Checked):
     """Shuts down or restarts the box."""
 
+    def get(self) -> None:
+        """Say whether this machine allows it."""
+        self.finish({"ok": can_ask()})
+
     def post(self) -> None:
         """Check the body, such as {"power": "off"}, and ask systemd."""
         what = self.body().get("power")
@@ -151,6 +103,22 @@ class Power(Checked):
             self.finish({"error": str(error)})
             return
         self.finish({"ok": True})
+
+
+class ModelCard(Checked):
+    """Sends the model card of the bundle that plays."""
+
+    def get(self) -> None:
+        """Send the text. Sends 404 if no bundle plays or it has no card that can be read."""
+        path = self._link.bundle
+        try:
+            if path is None:
+                raise FileNotFoundError
+            text = read_small(Path(path) / CARD)
+        except (OSError, ValueError):
+            raise tornado.web.HTTPError(404, reason="There is no model card") from None
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(text)
 
 
 class Stream(Checked):
@@ -192,6 +160,8 @@ def application(door: Door, link: BoxLink) -> tornado.web.Application:
     ]
     own: list[Any] = [("/login", Login, parts), ("/order", Order, parts), ("/stream", Stream, parts)]
     own.append(("/power", Power, parts))
+    own.append(("/card", ModelCard, parts))
+    own.append((r"/recording/([0-9]{3,6})/([a-z.]+)", RecordingFile, parts))
     # one line a request would fill the journal
     return tornado.web.Application([*files, *own], log_function=lambda handler: None)
 

@@ -35,15 +35,19 @@ from device.live.session import Session
 from device.ports.drivers import left_behind
 from device.ports.midi_ports import MidiPorts
 from device.recording.capture import Capture
+from device.recording.library import FOLDER, Library
 from device.service.foreground import WATCH_S, warm_up
 from device.service.journal import FIELDS
+from device.service.last_lines import LastLines
 from device.service.orders import OwnerOrders
 from device.service.signals import Signals
 from device.service.systemd import Systemd
+from device.service.tapes import Tapes
 from device.settings.config import DEFAULT_PATH, Config
 from device.status.faults import Fault
 from device.status.schema import BundleStatus, State, Status
 from device.status.writer import Reporter
+from device.system.paths import state_dir
 from device.version import VERSION
 
 PROBE_S = 1.0
@@ -88,7 +92,7 @@ class Daemon:
         settings: Path = DEFAULT_PATH,
         opener: Callable[[Monitor, Callable[[], None]], Opens] | None = None,
     ) -> None:
-        self._make, self._folder, self._record = make, folder, record
+        self._make, self._folder = make, folder
         self._notify, self._signals, self._monitor = Systemd(), Signals(), Monitor()
         self._outputs, self._inputs = MidiPorts(output=True), MidiPorts(output=False)
         self._monitor.faults.restore(json.loads(os.environ.pop(FAULTS_BEFORE, "{}")))
@@ -97,7 +101,12 @@ class Daemon:
         self._said: tuple[State, str, str] = ("starting", "loading the models", _now())
         self._bundle = BundleStatus()
         self._failure: Exception | None = None
-        self._orders = OwnerOrders(settings, self._renew, getattr(self._opener, "ports", None))
+        self._tapes = Tapes(
+            Library(state_dir() / FOLDER if record is None else record.folder), self._signals.wake, record
+        )
+        self._lines = LastLines()
+        more_ports = getattr(self._opener, "ports", None)
+        self._orders = OwnerOrders(settings, self._renew, self._tapes, more_ports, self._lines.shown)
 
     def run(self) -> None:
         """Play and wait until SIGTERM. Raises UserError for unusable models, and any error that ended a thread."""
@@ -107,6 +116,7 @@ class Daemon:
             server = ControlServer(self._folder, self._orders, self._monitor.moments, self._fail)
             stack.callback(server.close)
             stack.callback(self._orders.close)
+            stack.enter_context(self._lines)
             stack.callback(Reporter(self._folder, self._status, self._fail, server.publish).close)
             for ports in (self._outputs, self._inputs):
                 stack.callback(ports.close)
@@ -137,7 +147,7 @@ class Daemon:
             return
         setup = self._setup
         try:
-            record = None if self._record is None else self._record.next()
+            record = self._tapes.next()
             opener = self._opener or Opener(
                 self._outputs, self._inputs, self._monitor, self._signals.wake, service=True
             )
@@ -149,7 +159,8 @@ class Daemon:
         try:
             session.start()
             with self._orders.playing(opened):
-                while not self._signals.stop and self._setup is setup and not opened.outdated:
+                self._tapes.began(record)
+                while not self._ends(setup, opened, record):
                     self._tell("playing", _playing(opened))
                     session.check()
                     self._pause(WATCH_S)
@@ -161,8 +172,14 @@ class Daemon:
             self._wait(error)
         finally:
             session.close()
+            self._tapes.began(None)
         if left_behind() and not self._signals.stop:
             self._restart_process()
+
+    def _ends(self, setup: Setup, opened: Opened, record: Capture | None) -> bool:
+        """Whether a new session must begin, or none."""
+        changed = self._setup is not setup or self._tapes.on != (record is not None)
+        return self._signals.stop or changed or opened.outdated
 
     def _wait(self, error: UnavailableError) -> None:
         self._tell("waiting", error.waiting)
@@ -238,6 +255,7 @@ class Daemon:
             bundle=self._bundle,
             rss_mb=round(memory_mb(), 1),
             fds=open_files(),
+            recording=self._tapes.current,
             clients=self._outputs.clients + self._inputs.clients + self._monitor.connected,
             **self._monitor.shown(),
         )

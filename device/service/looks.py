@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UserError
+from device.version import VERSION
 
 LEAVE_S = 5.0
 """Seconds after the last question at which the process that looks at the ports ends."""
 FIRST_S = 20.0
 """Seconds to wait for the first list of ports. On a Pi the process needs about two to start."""
+SLOTS_S = 20.0
+"""Seconds to wait for the list of slots."""
 DOCTOR_S = 90.0
 """Seconds to wait for the doctor. It measures the models for a few."""
 GENTLY = ("nice", "-n", "19")
@@ -90,19 +93,19 @@ class PortWatch:
                 self._end()
 
 
-def doctor(settings: Path) -> dict[str, Any]:
-    """Return the findings of `lefthand doctor --json` for the settings file. Raises UserError."""
+def _printed(most_s: float, *words: str) -> dict[str, Any]:
+    """Return the JSON that `lefthand WORDS` prints. Raises UserError if it prints none within `most_s`."""
     try:
         ran = subprocess.run(
-            [*GENTLY, sys.executable, "-m", "device.cli", "doctor", "--json", "--config", str(settings)],
+            [*GENTLY, sys.executable, "-m", "device.cli", *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=DOCTOR_S,
+            timeout=most_s,
             check=False,
         )
         found: dict[str, Any] = json.loads(ran.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
-        raise UserError("The doctor has given no answer: run `lefthand doctor` in a terminal.") from None
+        raise UserError(f"There is no answer here: run `lefthand {words[0]}` in a terminal.") from None
     return found
 
 
@@ -110,16 +113,25 @@ class Looks:
     """Answers the requests `look` of the control socket, for the settings file `settings`.
 
     `playing` returns whether a session is open. `more` is added to the list of ports, for a box with ports of its own.
+    `lines` returns the last lines of the log.
     """
 
-    def __init__(self, settings: Path, playing: Callable[[], bool], more: Ports | None = None) -> None:
-        self._settings, self._playing, self._more = settings, playing, more or {}
+    def __init__(
+        self,
+        settings: Path,
+        playing: Callable[[], bool],
+        more: Ports | None = None,
+        lines: Callable[[], list[str]] = list,
+    ) -> None:
+        self._settings, self._playing, self._more, self._lines = settings, playing, more or {}, lines
         self._watch = PortWatch()
 
     def at(self, name: str) -> dict[str, Any]:
-        """Return what there is to see under `name`, "ports" or "doctor". May take seconds. Raises UserError."""
+        """Return what there is to see under "ports", "doctor" or "system". May take seconds. Raises UserError."""
         if name == "doctor":
-            return doctor(self._settings)
+            return _printed(DOCTOR_S, "doctor", "--json", "--config", str(self._settings))
+        if name == "system":
+            return {**_printed(SLOTS_S, "slot", "list", "--json"), "log": self._lines(), "version": VERSION}
         ports = self._watch.ports(opens=not self._playing())
         return {kind: [*found, *self._more.get(kind, [])] for kind, found in ports.items()}
 

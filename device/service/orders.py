@@ -21,7 +21,9 @@ from device.clock.step import UseClock
 from device.errors import ConfigError, UserError
 from device.inputs.control_queue import Asked
 from device.live.opening import Opened
+from device.recording.library import FOLDER, Library
 from device.service.looks import Looks
+from device.service.tapes import Tapes
 from device.settings.changes import (
     Change,
     Tables,
@@ -34,6 +36,7 @@ from device.settings.changes import (
 )
 from device.settings.config import Config, config_of, read_tables
 from device.settings.controls import Action, Confidence, CountAgain, Density, Register, Restyle
+from device.system.paths import state_dir
 
 FILE_ONLY = frozenset({("play", "bundle"), ("synth", "soundfont"), ("synth", "device")})
 """Keys that name files and devices of the machine. Only the settings file sets them, which root owns."""
@@ -48,11 +51,17 @@ class OwnerOrders:
     """
 
     def __init__(
-        self, path: Path, renew: Callable[[], None], more_ports: dict[str, list[dict[str, Any]]] | None = None
+        self,
+        path: Path,
+        renew: Callable[[], None],
+        tapes: Tapes | None = None,
+        more_ports: dict[str, list[dict[str, Any]]] | None = None,
+        lines: Callable[[], list[str]] = list,
     ) -> None:
-        """`more_ports`: ports that the box has besides those of the machine, see `device.service.looks.Looks`."""
+        """`tapes` keeps the recordings. See `device.service.looks.Looks` for `more_ports` and `lines`."""
         self._path, self._renew = path, renew
-        self._looks = Looks(path, lambda: self._opened is not None, more_ports)
+        self._tapes = Tapes(Library(state_dir() / FOLDER), lambda: None) if tapes is None else tapes
+        self._looks = Looks(path, lambda: self._opened is not None, more_ports, lines)
         self._lock = threading.Lock()
         self._config: Config | None = None
         self._problem = ""
@@ -139,7 +148,15 @@ class OwnerOrders:
 
     def look(self, name: str) -> dict[str, Any]:
         """See `device.control.server.Orders`."""
-        return self._looks.at(name)
+        return self._tapes.shown() if name == "recordings" else self._looks.at(name)
+
+    def record(self, on: bool) -> None:
+        """See `device.control.server.Orders`."""
+        self._tapes.record(on)
+
+    def delete(self, number: str) -> None:
+        """See `device.control.server.Orders`."""
+        self._tapes.library.delete(number, self._tapes.current)
 
     def _change_to(self, tables: Tables, changes: list[Change]) -> None:
         new = config_of(overlaid(tables, changes), "The settings")

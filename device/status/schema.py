@@ -143,6 +143,8 @@ class Status:
     fds: int = 0
     clients: int | None = None
     """Number of MIDI clients that the box has open."""
+    recording: str | None = None
+    """Number of the recording that is being made; None if there is none."""
     schema: int = SCHEMA
 
     @property

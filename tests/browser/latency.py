@@ -61,6 +61,10 @@ class Refuses:
     def settings(self) -> dict[str, Any]:
         return {}
 
+    def record(self, on: bool) -> None: ...
+
+    def delete(self, number: str) -> None: ...
+
     def look(self, name: str) -> dict[str, Any]:
         return {}
 

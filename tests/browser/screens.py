@@ -29,6 +29,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, DemoSite(Path(folder)) as site, Chromium() as browser:
         browser.open(site.address, site.cookie)
         browser.shown("away", False)
+        site.asked({"record": True})
+        time.sleep(SETTLED_S)
+        site.asked({"record": False})
         time.sleep(SETTLED_S)
         for size, (width, height, phone) in SIZES.items():
             browser.size(width, height, 1.0, phone)
@@ -38,6 +41,15 @@ def main() -> None:
                 picture(browser, f"play-{size}-{scheme}", only, "#keys .played")
                 browser.script("location.hash = 'setup'")
                 picture(browser, f"setup-{size}-{scheme}", only, "#inputs .lamp.on")
+                browser.script("location.hash = 'recordings'")
+                until(lambda: browser.all("#tapes button"), "the recording is listed")
+                if not browser.at("tape").is_displayed():
+                    browser.all("#tapes button")[0].click()
+                browser.says("tape-says", "played by the box")
+                browser.script("place(3); window.scrollTo(0, 0); document.activeElement.blur()")
+                picture(browser, f"recordings-{size}-{scheme}", only, "#tapes button")
+                browser.script("location.hash = 'system'")
+                picture(browser, f"box-{size}-{scheme}", only, "#slots li")
 
 
 def picture(browser: Chromium, name: str, only: str, when: str) -> None:

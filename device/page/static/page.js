@@ -3,7 +3,7 @@ const T = window.TEXTS;
 const at = (id) => document.getElementById(id);
 const LOWEST = 21, KEYS = 88, BLACK = [1, 3, 6, 8, 10], FLOOR_DB = -60, LOUD_DB = -1;
 const keys = new Map(), waiting = new Map();
-const VIEWS = ["play", "setup"], shows = {}, hides = {}, follows = [];
+const VIEWS = ["play", "setup", "recordings", "system"], shows = {}, hides = {}, follows = [];
 let beats = 0, stream = null, errorTimer = 0, view = null;
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = T[element.dataset.text];

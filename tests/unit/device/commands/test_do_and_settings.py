@@ -41,6 +41,10 @@ class Orders:
     def settings(self) -> dict[str, Any]:
         return {"file": str(self.path)}
 
+    def record(self, on: bool) -> None: ...
+
+    def delete(self, number: str) -> None: ...
+
     def look(self, name: str) -> dict[str, Any]:
         return {"looked at": name}
 

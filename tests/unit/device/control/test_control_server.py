@@ -38,6 +38,7 @@ class Recorded:
         self.resets = 0
         self.disk = threading.Event()
         self.disk.set()
+        self.tapes: list[Any] = []
         self.eyes = threading.Event()
         self.eyes.set()
         self.refusal = ""
@@ -58,6 +59,12 @@ class Recorded:
 
     def settings(self) -> dict[str, Any]:
         return {"values": {"play": {"style": "auto"}}}
+
+    def record(self, on: bool) -> None:
+        self.tapes.append(("record", on))
+
+    def delete(self, number: str) -> None:
+        self.tapes.append(("delete", number))
 
     def look(self, name: str) -> dict[str, Any]:
         assert self.eyes.wait(PATIENCE_S)
@@ -93,10 +100,13 @@ def test_an_action_a_change_a_reset_and_the_settings(box: Box) -> None:
         assert client.ask({"do": "tap"})["ok"]
         assert client.ask({"set": {"play": {"style": "bass"}}})["ok"]
         assert client.ask({"reset": True})["ok"]
+        assert client.ask({"record": True})["ok"] and client.ask({"record": False})["ok"]
+        assert client.ask({"delete": "003"})["ok"]
         assert client.ask({"settings": True})["settings"] == {"values": {"play": {"style": "auto"}}}
     assert box.orders.acted == [Arm(False), Tap()]
     assert box.orders.wanted == [{"play": {"style": "bass"}}]
     assert box.orders.resets == 1
+    assert box.orders.tapes == [("record", True), ("record", False), ("delete", "003")]
 
 
 def test_what_the_box_refuses_is_said_to_the_client(box: Box) -> None:
@@ -333,5 +343,5 @@ def test_a_look_that_takes_long_holds_up_no_action_and_too_many_are_refused(box:
         while "look" not in (line := slow.next_line()):
             pass
         assert line["look"] == {"looked at": "ports"}
-        with pytest.raises(UserError, match="there is ports and doctor"):
+        with pytest.raises(UserError, match="there is ports and doctor and recordings"):
             quick.ask({"look": "stars"})

@@ -43,6 +43,12 @@ class Orders:
     def settings(self) -> dict[str, Any]:
         return {"values": {}}
 
+    def record(self, on: bool) -> None:
+        self.asked.append(("record", on))
+
+    def delete(self, number: str) -> None:
+        self.asked.append(("delete", number))
+
     def look(self, name: str) -> dict[str, Any]:
         return {"looked at": name}
 

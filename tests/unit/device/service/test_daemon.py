@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from device.bundles.manifest import MANIFEST
+from device.errors import UserError
 from device.hearing.features import FeatureSpec
 from device.recording.capture import Capture
+from device.recording.library import Library
 from device.service import daemon as daemon_module
 from device.service.daemon import FAULTS_BEFORE, Daemon
 from device.service.signals import Signals
@@ -207,3 +209,38 @@ def test_a_process_started_anew_remembers_its_faults(tmp_path: Path, monkeypatch
     service = Service(Stage(1), tmp_path)
     assert service.daemon._monitor.faults.counts() == {"audio input lost": 2}
     assert FAULTS_BEFORE not in os.environ
+
+
+def test_the_owner_begins_and_ends_a_recording_while_the_box_runs(
+    service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = Library(tmp_path / "recordings")
+    service.daemon._tapes.library = library
+
+    def recording() -> str | None:
+        return None if service.status is None else service.status.recording
+
+    def act() -> None:
+        service.until("playing")
+        assert recording() is None
+        service.daemon._orders.record(True)
+        patiently(lambda: recording() == "001")
+        service.stage.play(20)
+        with pytest.raises(UserError, match="stop it first"):
+            service.daemon._orders.delete("001")
+        service.daemon._orders.record(False)
+        patiently(lambda: recording() is None and service.status is not None and service.status.state == "playing")
+        (made,) = service.daemon._orders.look("recordings")["recordings"]
+        assert made["number"] == "001" and made["seconds"] > 0
+        service.daemon._orders.delete("001")
+        assert service.daemon._orders.look("recordings")["recordings"] == []
+        assert any("playing" in line or "listening" in line for line in service.daemon._lines.shown())
+
+    with caplog.at_level(logging.INFO, "lefthand"):
+        service.run(act)
+
+
+def test_a_box_that_was_started_to_record_is_not_told_to_stop(tmp_path: Path, service: Service) -> None:
+    second = Service(service.stage, tmp_path, Capture(tmp_path / "takes"))
+    with pytest.raises(UserError, match="--record"):
+        second.daemon._orders.record(False)

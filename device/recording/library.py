@@ -1,0 +1,111 @@
+"""The recordings of a box: one folder with a numbered folder for each, which the owner can list and delete."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from device.errors import UserError
+from device.files.wav_header import read_wav_header
+from device.recording.capture import HOW, KEYS, NOTES, SENT, SOUND
+from device.recording.recorder import KEPT_FREE
+from device.system.durable_files import write_durably
+
+FOLDER = "recordings"
+"""Name of the folder in the state directory."""
+BEGAN = "began.txt"
+"""The file in a recording with the time at which it began. It exists only if the box knew the time."""
+FILES = (SOUND, KEYS, NOTES, SENT, HOW, BEGAN)
+"""All files that a recording can have."""
+_NUMBER = re.compile(r"[0-9]{3,6}")
+SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
+"""systemd-timesyncd makes this file when the clock is right. A Pi has no clock of its own."""
+BYTES_A_SECOND = 4 * 48_000
+"""Bytes of a second of sound at the usual rate. The other files are small beside it."""
+
+
+class Library:
+    """The recordings in `folder`, which may not exist yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def shown(self, current: str | None) -> dict[str, Any]:
+        """Return the recordings as JSON values, the newest first, and the seconds of sound for which there is room.
+
+        `current` is the number of the recording that is being made.
+        """
+        found = sorted(path.name for path in self._there() if _NUMBER.fullmatch(path.name))
+        return {
+            "folder": str(self.folder),
+            "current": current,
+            "recordings": [self._one(self.folder / name) for name in reversed(found)],
+            "room_s": self._room_s(),
+        }
+
+    def delete(self, number: str, current: str | None) -> None:
+        """Remove a recording for good. Raises UserError if there is none of this number, or if it is being made."""
+        folder = self.folder / number
+        if not _NUMBER.fullmatch(number) or not folder.is_dir() or folder.is_symlink():
+            raise UserError("There is no recording of this number.")
+        if number == current:
+            raise UserError(f"Recording {number} is being made: stop it first.")
+        try:
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
+            folder.rmdir()
+        except OSError as error:
+            raise UserError(f"Recording {number} cannot be removed ({error.strerror}): look into {folder}.") from None
+
+    def note_the_time(self, number: str) -> None:
+        """Keep the time at which a recording began, if this machine knows the time."""
+        if SYNCHRONIZED.parent.is_dir() and not SYNCHRONIZED.exists():
+            return
+        with contextlib.suppress(OSError):
+            write_durably(self.folder / number / BEGAN, datetime.now(UTC).isoformat(timespec="seconds").encode())
+
+    def _there(self) -> list[Path]:
+        try:
+            return [path for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]
+        except OSError:
+            return []
+
+    def _room_s(self) -> float:
+        above = next((path for path in (self.folder, *self.folder.parents) if path.is_dir()), Path("/"))
+        return max(0.0, (shutil.disk_usage(above).free - KEPT_FREE) / BYTES_A_SECOND)
+
+    def _one(self, folder: Path) -> dict[str, Any]:
+        sound = (folder / SOUND).exists()
+        began: str | None = None
+        with contextlib.suppress(OSError, ValueError):
+            began = datetime.fromisoformat((folder / BEGAN).read_text(encoding="ascii")).isoformat()
+        return {
+            "number": folder.name,
+            "sound": sound,
+            "seconds": round(_sound_s(folder / SOUND) if sound else _last_note_s(folder / NOTES), 1),
+            "began": began,
+            "bytes": sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
+        }
+
+
+def _sound_s(path: Path) -> float:
+    with contextlib.suppress(OSError):
+        header = read_wav_header(path)
+        if header is not None and header.rate > 0:
+            return header.frames / header.rate
+    return 0.0
+
+
+def _last_note_s(path: Path) -> float:
+    """The time of the last note that was decided, in seconds."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 400))
+            last = file.read().decode("ascii", "replace").splitlines()[-1]
+        return float(last.split(",")[5])
+    except (OSError, ValueError, IndexError):
+        return 0.0

@@ -1,0 +1,72 @@
+"""The views of the recordings and of the box in Chromium: record, look, listen, take along, delete; models and log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from chromium import Chromium
+from demo_site import DemoSite, until
+
+FETCH = """
+const [path, done] = arguments;
+fetch(path).then((answer) => answer.arrayBuffer()).then((data) => {
+  const bytes = new Uint8Array(data);
+  done([bytes.length, String.fromCharCode(...bytes.slice(0, 4))]);
+}, () => done(null));
+"""
+
+
+@pytest.fixture
+def view(page: Chromium) -> Chromium:
+    page.script("location.hash = 'recordings'")
+    page.shown("recordings")
+    return page
+
+
+def test_a_recording_is_made_shown_heard_taken_along_and_deleted(site: DemoSite, view: Chromium) -> None:
+    view.says("room", "hours of sound")
+    view.says("tapes", "no recording")
+    view.press("record")
+    site.until(lambda status: status.recording == "001", "it records")
+    view.says("record", "001")
+    site.until(lambda status: bool(status.played) and status.played[-1].age_s < 1, "the left hand plays into it")
+    view.press("record")
+    site.until(lambda status: status.recording is None and status.state == "playing", "it plays without recording")
+    until(lambda: view.all("#tapes button"), "the recording is listed")
+    view.all("#tapes button")[0].click()
+    view.says("tape-says", "played by the box")
+    heard, played, seconds = view.script("return [tape.heard.length, tape.played.length, tape.seconds]")
+    assert heard > 4 and played > 0 and seconds > 3
+    colours = view.script(
+        "const roll = document.getElementById('roll');"
+        "const data = roll.getContext('2d').getImageData(0, 0, roll.width, roll.height).data, seen = new Set();"
+        "for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) seen.add(data.slice(i, i + 3).join());"
+        "return [...seen]"
+    )
+    assert {"92,200,255", "255,180,84"} <= set(colours) or {"10,111,184", "181,91,0"} <= set(colours)
+    view.press("listen")
+    until(lambda: view.script("return position()") > 0.5, "the sound runs")
+    assert view.script("return document.getElementById('sounding').currentTime") > 0.3
+    view.press("listen")
+    assert not view.script("return tape.on")
+    length, head = view.driver.execute_async_script(FETCH, "/recording/001/capture.wav")
+    assert head == "RIFF" and length > 4 * 48_000
+    assert view.driver.execute_async_script(FETCH, "/recording/001/sent.mid")[1] == "MThd"
+    view.press("delete")
+    view.says("delete", "again")
+    view.press("delete")
+    view.says("tapes", "no recording")
+    assert not list(Path(site.state / "recordings").iterdir())
+
+
+def test_the_box_shows_its_models_their_card_its_version_and_its_log(site: DemoSite, page: Chromium) -> None:
+    page.script("location.hash = 'system'")
+    until(lambda: page.all("#slots li"), "the slots are listed")
+    page.says("slots", "plays now")
+    page.says("version", "lefthand 0.")
+    page.says("log", "listening to right-hand.flac")
+    page.all("summary")[0].click()
+    page.says("card", "transcriber")
+    # this page was not installed as a service, so it may not switch the machine off
+    assert not page.at("power").is_displayed()

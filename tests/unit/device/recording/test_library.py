@@ -1,0 +1,93 @@
+"""The list of recordings: lengths, dates, room, and what is deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from device.errors import UserError
+from device.recording import library as library_module
+from device.recording.library import Library
+
+RATE = 48_000
+ROW = "onset_s,offset_s,midi_pitch,velocity,confidence,decided_s,hand\n1.0,2.0,60,80,0.9,1.100000,right\n"
+
+
+def recording(folder: Path, number: str, sound_s: float | None = 2.0) -> Path:
+    made = folder / number
+    made.mkdir(parents=True)
+    (made / "capture.json").write_text("{}")
+    (made / "sent.mid").write_bytes(b"MThd")
+    (made / "notes.csv").write_text(ROW)
+    if sound_s is not None:
+        soundfile.write(made / "capture.wav", np.zeros(int(sound_s * RATE), np.float32), RATE, subtype="FLOAT")
+    else:
+        (made / "capture.mid").write_bytes(b"MThd")
+    return made
+
+
+def test_the_newest_comes_first_with_its_length_and_kind(tmp_path: Path) -> None:
+    recording(tmp_path, "001")
+    recording(tmp_path, "002", None)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "003").symlink_to(tmp_path / "001")
+    shown = Library(tmp_path).shown("002")
+    assert [(one["number"], one["sound"], one["seconds"]) for one in shown["recordings"]] == [
+        ("002", False, 1.1), ("001", True, 2.0)
+    ]  # fmt: skip
+    assert shown["current"] == "002" and shown["recordings"][1]["bytes"] > 2 * 4 * RATE
+    assert shown["room_s"] >= 0
+
+
+def test_a_recording_that_was_cut_off_has_the_length_of_its_sound(tmp_path: Path) -> None:
+    path = recording(tmp_path, "001") / "capture.wav"
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert Library(tmp_path).shown(None)["recordings"][0]["seconds"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_without_a_folder_there_is_no_recording(tmp_path: Path) -> None:
+    assert Library(tmp_path / "not" / "there").shown(None)["recordings"] == []
+
+
+def test_the_date_is_kept_only_where_the_machine_knows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording(tmp_path, "001")
+    recording(tmp_path, "002")
+    timesync = tmp_path / "timesync"
+    timesync.mkdir()
+    monkeypatch.setattr(library_module, "SYNCHRONIZED", timesync / "synchronized")
+    library = Library(tmp_path)
+    library.note_the_time("001")
+    (timesync / "synchronized").touch()
+    library.note_the_time("002")
+    second, first = library.shown(None)["recordings"]
+    assert first["began"] is None and second["began"].startswith("20")
+
+
+@pytest.mark.parametrize("number", ["002", "..", "", "001/../001", "link"])
+def test_only_a_recording_is_deleted(tmp_path: Path, number: str) -> None:
+    made = recording(tmp_path, "001")
+    (tmp_path / "link").symlink_to(made)
+    with pytest.raises(UserError, match="no recording"):
+        Library(tmp_path).delete(number, None)
+    assert (made / "capture.wav").exists()
+
+
+def test_a_recording_is_deleted_whole_but_not_while_it_is_made(tmp_path: Path) -> None:
+    made = recording(tmp_path, "001")
+    library = Library(tmp_path)
+    with pytest.raises(UserError, match="stop it first"):
+        library.delete("001", "001")
+    library.delete("001", None)
+    assert not made.exists()
+
+
+def test_a_file_that_is_not_ours_is_not_removed(tmp_path: Path) -> None:
+    made = recording(tmp_path, "001")
+    (made / "mine.txt").write_text("keep")
+    with pytest.raises(UserError, match="cannot be removed"):
+        Library(tmp_path).delete("001", None)
+    assert (made / "mine.txt").read_text() == "keep"
