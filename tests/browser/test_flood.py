@@ -6,10 +6,10 @@ import pytest
 
 from tests import flood
 
-SECONDS = 3.0
+SECONDS = 1.5
 
 
-@pytest.mark.parametrize("part", list(flood.PARTS))
+@pytest.mark.parametrize("part", [part for part in flood.PARTS if part != "quiet"])
 def test_the_box_loses_no_hop_and_the_page_answers_again(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flood, "MALFORMED", 500)
     row = flood.row_of(part, SECONDS)
