@@ -8,7 +8,7 @@ OUT := out
 REAL := $(BIN)/python -m pytest --reruns 1
 export LEFTHAND_DATA := $(DATA)
 # they reach the recipes through the environment, because the shell would read a quote in them
-export HOST BUNDLE
+export HOST BUNDLE HOTSPOT
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train export listen evaluate peers clean
@@ -104,8 +104,8 @@ doctor: $(VENV)/.deploy ## lists the problems of HOST=…
 keygen: $(VENV)/.deploy ## makes the key that signs bundles, if there is none
 	$(BIN)/python -m deploy keygen
 
-provision: $(VENV)/.deploy ## turns HOST=pi@host into the box, or updates it [DRY=1]
-	$(BIN)/python -m deploy provision --host "$$HOST" $(if $(DRY),--dry-run)
+provision: $(VENV)/.deploy ## turns HOST=pi@host into the box, or updates it [HOTSPOT=name] [DRY=1]
+	$(BIN)/python -m deploy provision --host "$$HOST" $(if $(HOTSPOT),--hotspot "$$HOTSPOT") $(if $(DRY),--dry-run)
 
 unprovision: $(VENV)/.deploy ## removes the box's software from HOST=pi@host and lists what it keeps [PURGE=1] [DRY=1]
 	$(BIN)/python -m deploy unprovision --host "$$HOST" $(if $(PURGE),--purge) $(if $(DRY),--dry-run)

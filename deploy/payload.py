@@ -113,6 +113,8 @@ WITH_THE_SOFTWARE = (
             *("lefthand-poweroff.path", "lefthand-reboot.path"),
         )
     ),
+    File("deploy/lefthand-hotspot.service", "/etc/systemd/system/lefthand-hotspot.service"),
+    File("deploy/lefthand-hotspot", "/usr/local/sbin/lefthand-hotspot", "755"),
     File("deploy/lefthand-page-settings", "/usr/local/lib/systemd/system-generators/lefthand-page-settings", "755"),
     File("deploy/lefthand-page.avahi", "/etc/avahi/services/lefthand-page.service"),
     File("deploy/units/70-lefthand.rules", "/etc/udev/rules.d/70-lefthand.rules"),
@@ -158,12 +160,14 @@ def plan(
     signers: str,
     operator: str,
     ready_within_s: float,
+    hotspot: str | None = None,
 ) -> dict[str, Any]:
     """Return the plan: a dict with everything that the code in `deploy.appliance` installs on the Pi.
 
     `name` is the name of the environment. `staged` is the folder into which the wheels are sent. `signers` is a line of
     allowed_signers, with the key whose bundles the box accepts. `operator` is the user who may send bundles.
-    `ready_within_s` is the number of seconds in which the service must report READY.
+    `ready_within_s` is the number of seconds in which the service must report READY. `hotspot` is the name of the box's
+    own access point, or None.
     """
     return {
         "schema": 1,
@@ -178,6 +182,7 @@ def plan(
         "lines": [{"target": SIGNERS, "mode": "644", "line": signers.strip(), "what": "the key of this workstation"}],
         "units": list(UNITS),
         "ready_within_s": ready_within_s,
+        "hotspot": hotspot,
     }
 
 

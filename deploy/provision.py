@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from deploy import payload
+from deploy.appliance.hotspot import NAME
 from deploy.keys import DEFAULT_KEY, ensure_key, public_of, signers_line
 from deploy.lock import check, pins, read_lock
 from deploy.ownwheel import own_wheel
@@ -40,8 +41,13 @@ _dry = click.option("--dry-run", is_flag=True, help="Show the changes without ma
 @click.option(
     "--ready-within", "limit_s", type=float, default=READY_WITHIN_S, show_default=True, help="Seconds until READY."
 )
-def provision(host: str, dry_run: bool, key: Path, wheel: Path | None, limit_s: float) -> None:
+@click.option("--hotspot", metavar="NAME", help="Open an access point of this name where there is no known network.")
+def provision(
+    host: str, dry_run: bool, key: Path, wheel: Path | None, limit_s: float, hotspot: str | None = None
+) -> None:
     """Install the box on a Raspberry Pi, or update the software there."""
+    if hotspot is not None and not NAME.fullmatch(hotspot):
+        raise UserError("The name of the access point has 2 to 32 letters, digits, spaces, dots or hyphens: change it.")
     with connected(Host(host)) as remote, _at_work(remote) as folder:
         probe = _probe(remote, folder)
         target = Target.of(probe, host)
@@ -54,7 +60,7 @@ def provision(host: str, dry_run: bool, key: Path, wheel: Path | None, limit_s: 
         wheels = closure(own, payload.EXTRAS, target, Downloads(CACHE), pins(locked, target))
         check(locked, target, [one for one in wheels if one.path != own])
         name = payload.release(wheels, target)
-        plan = payload.plan(name, packages, wheels, probe["staged"], signers, operator, limit_s)
+        plan = payload.plan(name, packages, wheels, probe["staged"], signers, operator, limit_s, hotspot)
         if not dry_run and probe["current"] != name:
             _send(remote, wheels, probe)
         _run(remote, folder, plan, ["apply"], dry_run, probe)

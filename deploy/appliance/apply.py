@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import accounts, debian, files, service, software
+from . import accounts, debian, files, hotspot, service, software
 from .machine import Report, StepError, link, run, write
 from .places import COMMAND, CURRENT, SOFTWARE, TRIAL, complete, current
 
@@ -18,6 +18,7 @@ def apply(folder: Path, report: Report) -> None:
     software.build(plan, Path(plan["staged"]), folder, report)
     files.settle_owners(plan, folder, report)
     _switch(plan, folder, report)
+    hotspot.settle(plan.get("hotspot"), report)
     if current() == plan["release"]:
         # one older environment is kept for going back
         before = _others(plan["release"])[:1]

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import accounts, debian, files, service
+from . import accounts, debian, files, hotspot, service
 from .machine import Report
 from .places import COMMAND, SETTINGS, SOFTWARE, STATE, current
 from .software import plan_of
@@ -19,11 +19,12 @@ def remove(folder: Path, purge: bool, report: Report) -> None:
     this machine, and the plan in `folder`, list everything that may have been installed.
     """
     plans = [*_plans(), files.plan_in(folder)]
-    service.disable(_all(plans, "units"), report)
+    service.disable([*_all(plans, "units"), hotspot.UNIT], report)
     for plan in plans:
         for one in plan["files"]:
             files.remove(Path(one["target"]), report)
     files.remove(COMMAND, report)
+    hotspot.remove(report)
     accounts.remove(_all(plans, "groups"), purge, report)
     owners = sorted({one["target"] for plan in plans for one in [*plan["first"], *plan["lines"]]})
     asked = sorted(set(_all(plans, "packages")))

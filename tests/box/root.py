@@ -28,6 +28,8 @@ PACKAGES = (
     *("timgm6mb-soundfont", "alsa-utils"),
     # the sound system of the box, and the programs that play into it
     *("jackd2", "python3-jack-client"),
+    # the network of a Raspberry Pi OS, for the box's own access point; SETUP keeps it off in the other tests
+    *("network-manager", "iproute2"),
 )
 WHEELS = (
     "ai-edge-litert>=2.1",
@@ -46,6 +48,8 @@ SETUP = """
 useradd --create-home --shell /bin/bash --groups audio,sudo pi
 echo 'pi ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/010_pi-nopasswd
 useradd --system --user-group --groups audio --home-dir /nonexistent --shell /usr/sbin/nologin lefthand
+systemctl disable --quiet NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service \
+    wpa_supplicant.service
 systemctl mask --quiet getty@tty1.service console-getty.service systemd-timesyncd.service apt-daily.timer \
     apt-daily-upgrade.timer e2scrub_all.timer dpkg-db-backup.timer
 echo box > /etc/hostname

@@ -21,6 +21,7 @@ OURS = (
     "find /etc /opt /usr/local /var/lib/lefthand /home/pi -xdev "
     "! -name '*.pyc' ! -name .sudo_as_admin_successful ! -type d"
 )
+HOTSPOT = "Left hand"
 QUICK_S = 20
 """Timeout in seconds for READY in the box. A start takes a second or two there."""
 DROP_IN = "[Service]\nEnvironment=ALSA_CONFIG_PATH=/etc/asound.none\n"
@@ -97,7 +98,7 @@ def before(bare: Box, work: Workstation) -> set[str]:
 def provisioned(bare: Box, work: Workstation, before: set[str]) -> str:
     """Provision for the first time and return the output."""
     bare.write(CONFIG, KEYS)
-    return work.provision()
+    return work.provision("--hotspot", HOTSPOT)
 
 
 def files(box: Box) -> set[str]:
@@ -128,10 +129,60 @@ def test_a_bare_machine_becomes_the_box_without_a_network(bare: Box, provisioned
     assert "it is ready" in provisioned
     assert "Debian packages" not in provisioned, "all of them are there, and apt-get is left alone"
     assert plays(bare)
-    for unit in ("lefthand.service", "lefthand-synth.service"):
+    for unit in ("lefthand.service", "lefthand-synth.service", "lefthand-page.socket", "lefthand-hotspot.service"):
         assert bare.show("UnitFileState", unit) == "enabled"
     assert bare.path(CONFIG).read_text() == KEYS, "the owner's settings stay"
     assert bare.run("lefthand", "--version").startswith("lefthand, version")
+
+
+def test_the_page_is_served_and_its_code_printed(bare: Box, provisioned: str) -> None:
+    code = bare.run("lefthand", "page", "--code").split("Its code is ")[1].split()[0]
+    assert "http://box.local" in provisioned and f"Its code is {code}" in provisioned and "█" in provisioned
+    reads = "import urllib.request; print(urllib.request.urlopen('http://localhost', timeout=50).status)"
+    assert bare.run("python3", "-c", reads).strip() == "200"
+    assert (
+        bare.run("ps", "-o", "user:20=", "-p", str(bare.main_pid("lefthand-page.service"))).strip() == "lefthand-page"
+    )
+    assert "_http._tcp" in bare.path("/etc/avahi/services/lefthand-page.service").read_text()
+    assert bare.show("ActiveState", "lefthand-poweroff.path") == "active"
+
+
+def test_away_from_home_a_cable_is_enough_and_without_a_network_the_box_opens_its_own(
+    bare: Box, provisioned: str
+) -> None:
+    """A real NetworkManager without a radio takes both profiles, and the decision to open the access point is made."""
+    said = provisioned.split("The box's own network is ")[1].splitlines()[0]
+    name, _, password = said.partition(", its password is ")
+    assert name == HOTSPOT and len(password) == 12
+    bare.run("systemctl", "start", "NetworkManager.service")
+    fields = ("802-11-wireless.mode", "802-11-wireless.ssid", "802-11-wireless-security.psk", "ipv4.method")
+    asked = ("nmcli", "--show-secrets", "--get-values", ",".join(fields), "connection", "show", "lefthand-hotspot")
+    assert bare.run(*asked).splitlines() == ["ap", HOTSPOT, password, "shared"]
+    bare.write("/etc/systemd/system/lefthand-hotspot.service.d/soon.conf", "[Service]\nEnvironment=WAIT=2\n")
+    bare.run("systemctl", "daemon-reload")
+
+    def decided() -> list[str]:
+        bare.run("systemctl", "restart", "lefthand-hotspot.service")
+        ended = ("inactive", "failed")
+        until("it has decided", lambda: bare.show("ActiveState", "lefthand-hotspot.service") in ended)
+        found = bare.run(
+            "journalctl", "--quiet", "--output=cat", f"_PID={bare.show('ExecMainPID', 'lefthand-hotspot.service')}"
+        )
+        return found.splitlines()
+
+    said_without = decided()
+    assert said_without[0] == "no known network within 2 s: the box opens its own", said_without
+    assert "No suitable device found" in said_without[1], "there is no radio here"
+    # a cable to a laptop, where nobody gives addresses
+    bare.run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "laptop")
+    bare.run("ip", "link", "set", "laptop", "up")
+    bare.run("nmcli", "device", "set", "cable", "managed", "yes", "autoconnect", "yes")
+    until("the box has an address", lambda: "169.254." in bare.run("ip", "-4", "address", "show", "cable"))
+    assert bare.run("nmcli", "-g", "GENERAL.CONNECTION", "device", "show", "cable").strip() == "lefthand-cable"
+    assert decided() == []
+    bare.run("ip", "link", "delete", "cable")
+    bare.run("systemctl", "stop", "NetworkManager.service")
+    bare.run("rm", "-r", "/etc/systemd/system/lefthand-hotspot.service.d")
 
 
 def test_the_operator_may_flash_and_the_service_may_play(bare: Box, provisioned: str) -> None:

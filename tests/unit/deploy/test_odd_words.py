@@ -25,7 +25,7 @@ def test_make_hands_a_host_and_a_bundle_with_quotes_on_unchanged(tmp_path: Path,
     shown = '\nshow:\n\t@printf "%s\\n" "$$HOST" $(if $(BUNDLE),"$$BUNDLE")\n'
     recipe.write_text("export HOST BUNDLE\n" + shown)
     text = (ROOT / "Makefile").read_text()
-    assert "export HOST BUNDLE\n" in text and "'$(HOST)'" not in text and "'$(BUNDLE)'" not in text
+    assert "export HOST BUNDLE HOTSPOT\n" in text and "'$(HOST)'" not in text and "'$(BUNDLE)'" not in text
     assert text.count('--host "$$HOST"') == 7
     # make itself takes $$ for a dollar
     given = odd.replace("$", "$$")
