@@ -23,7 +23,7 @@ from device.errors import BundleError, UserError
 from device.printable import printable
 from device.system.account import leave_root
 
-MODULE = "device.flash.preflight"
+MODULE = __name__
 CLEAN = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "HOME": "/"}
 """Environment of the process."""
 LIMIT_S = 60.0
