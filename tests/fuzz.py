@@ -26,9 +26,11 @@ import numpy as np
 import soundfile
 from click.testing import CliRunner
 
-from device.bundles.bundle import default_bundle
+from device.bundles.bundle import default_bundle, read_arrays
 from device.bundles.manifest import read_manifest
 from device.calibration.latency import Calibration, read_calibration
+from device.calibration.tuning_file import FILE as TUNING
+from device.calibration.tuning_file import read_tuning
 from device.cli import main as lefthand
 from device.errors import UserError
 from device.recording.capture import HOW, KEYS, CaptureSettings, how_captured
@@ -42,7 +44,16 @@ LONGEST_S = 20.0
 """Seconds of computing time that one file may take."""
 MOST_MB = 1000
 """Megabytes that the whole process may take."""
-SHARES = {"MIDI": 0.34, "TOML": 0.3, "manifest": 0.1, "capture": 0.1, "status": 0.08, "calibration": 0.04}
+SHARES = {
+    "MIDI": 0.32,
+    "TOML": 0.28,
+    "manifest": 0.1,
+    "golden arrays": 0.06,
+    "capture": 0.1,
+    "status": 0.06,
+    "calibration": 0.03,
+    "tuning": 0.02,
+}
 """Share of the files of each format; the rest is WAV and FLAC, half of each."""
 TOKENS = [b"[", b"]", b"{", b"}", b'"', b"=", b"null", b"1e999", b"-1", b"NaN", b"\x00", b"\x1b[2J", b"\xff", b"\n"]
 
@@ -119,6 +130,14 @@ def sound(kind: str) -> bytes:
     return held.getvalue()
 
 
+def arrays(random: Random) -> bytes:
+    """Return an archive of arrays such as golden.npz, packed or not."""
+    held = io.BytesIO()
+    given = {"features/samples": np.arange(300, dtype=np.float32), "transcriber/in/x": np.ones((2, 3), np.int8)}
+    (np.savez_compressed if random.random() < 0.5 else np.savez)(held, **given)
+    return held.getvalue()
+
+
 def capture(path: Path) -> str:
     (path.parent / KEYS).write_bytes(clean())
     told = refusal(lambda p: how_captured(p.parent / KEYS))(path)
@@ -136,6 +155,7 @@ def formats() -> list[Format]:
         Format("MIDI", lambda r: r.choice(FLAWS).make(r) if r.random() < 0.7 else clean(), "a.mid", play),
         Format("TOML", lambda r: r.choice([settings, plain]), "a.toml", refusal(read_config)),
         Format("manifest", lambda r: manifest, "manifest.json", refusal(lambda p: read_manifest(p.read_bytes()))),
+        Format("golden arrays", arrays, "golden.npz", refusal(lambda p: read_arrays(p.read_bytes(), p.name))),
         Format("capture", lambda r: json.dumps(how).encode(), HOW, capture),
         Format("status", lambda r: json.dumps(status).encode(), STATUS, refusal(lambda p: read_status(p.parent))),
         Format(
@@ -144,6 +164,7 @@ def formats() -> list[Format]:
             "calibration.json",
             refusal(lambda p: read_calibration(p.parent)),
         ),
+        Format("tuning", lambda r: b'{"schema": 1, "cents": -38.5}', TUNING, refusal(lambda p: read_tuning(p.parent))),
         Format("WAV", lambda r: sound("WAV"), "a.wav", play),
         Format("FLAC", lambda r: sound("FLAC"), "a.flac", play),
     ]

@@ -87,7 +87,7 @@ class Bundle:
         for name in (GOLDEN, CARD, *(model.file for model in manifest.models.values())):
             if name not in contents:
                 raise BundleError(f"{folder / MANIFEST} gives no sha256 for {name}, only for {sorted(contents)}.")
-        bundle = cls(folder, manifest, digest, contents, _read_arrays(contents[GOLDEN], str(folder / GOLDEN)))
+        bundle = cls(folder, manifest, digest, contents, read_arrays(contents[GOLDEN], str(folder / GOLDEN)))
         bundle._check_features()
         return bundle
 
@@ -175,7 +175,8 @@ def _read(folder: Path, name: str, digest: str | None = None) -> bytes:
     return content
 
 
-def _read_arrays(content: bytes, named: str) -> dict[str, NDArray[Any]]:
+def read_arrays(content: bytes, named: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the .npz file `content` by name. Raises BundleError, with the name `named`, if damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             entries = packed.infolist()
