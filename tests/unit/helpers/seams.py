@@ -116,7 +116,9 @@ class Pianist:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self.hearing = SimpleNamespace(spec=FeatureSpec(), pending=False, not_finite=0, lost=lambda: None)
+        self.hearing = SimpleNamespace(
+            spec=FeatureSpec(), pending=False, not_finite=0, lost=lambda: None, tuning=0.0, adapts=False
+        )
         self.hangs: threading.Event | None = None
         """If it is not None, the next hop lasts until it is set."""
         self.error: Exception | None = None
