@@ -16,7 +16,7 @@ import pytest
 from device.errors import ConfigError, UserError
 from device.page import box_page
 from device.page.access import Door, Secret
-from device.page.power import ask_for
+from device.page.power import ask_for, can_ask
 from device.page.socket_settings import CLOSED, drop_in, main
 from device.settings.config import PageSettings, read_page
 
@@ -111,3 +111,7 @@ def test_shutting_down_is_a_file_that_systemd_waits_for(tmp_path: Path) -> None:
     assert {Path(path).name for path in watched} == {path.name for path in tmp_path.iterdir()}
     with pytest.raises(UserError, match="cannot be shut down from the page"):
         ask_for("off", tmp_path / "nowhere")
+
+
+def test_the_buttons_are_offered_only_where_the_page_may_write_the_file(tmp_path: Path) -> None:
+    assert can_ask(tmp_path) and not can_ask(tmp_path / "no such folder")
