@@ -56,6 +56,8 @@ AHEAD, BEHIND = 0.75, 1.5
 """If the steps told are further ahead of the grid or behind it, in beats, the clock leaps to the grid."""
 LOCK_NOW, LOCK_BEFORE, LOCK_AT_EVEN = 0.35, 0.17, -1.21
 """Logistic regression of beats held on 70 performances, with and without count-in."""
+LOCK_AFTER_REST = -1.0
+"""Log odds that are added for a few onsets after a rest: the player may have breathed, and the bank agrees too soon."""
 MASS_RATE = 0.06
 """Share of an onset in the running mean of the agreement."""
 LEAST_GAP = 0.25
@@ -356,6 +358,8 @@ class FollowClock:
         lead = self._lead
         assert lead is not None
         logit = LOCK_NOW * _logit(self._mass) + LOCK_BEFORE * _logit(self._mass_before) + LOCK_AT_EVEN
+        if self._hypotheses.after_rest:
+            logit += LOCK_AFTER_REST
         return math.exp(-max(0.0, self._silent_beats(at_s) - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
 
     def _silent_beats(self, at_s: float) -> float:

@@ -43,12 +43,11 @@ from device.clock.next_onset import (
     GAP_TO_CLASS,
     QUARTER,
     SIXTEENTH,
-    STRAIGHT,
     TINY,
-    UNIT,
     PieceRhythm,
     bar_ticks,
     beat_ticks,
+    kind_after,
     next_prior,
     sixteenths_of,
 )
@@ -76,6 +75,9 @@ RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
 """Exponents of the three tables of scores. Successive onsets of a piece are not independent."""
 SLIP = 3e-5
 """Weight of a copy of the likeliest hypothesis that is some sixteenths off."""
+SLIP_AFTER_REST, REST, UNSURE_ONSETS = 2e-2, 2.2, 4
+"""The same for so many onsets after a gap of so many beats or more that ends off the beat: the player may have breathed
+or paused, and all that follows is late."""
 TEMPO_SLIP = 1e-3
 """The same for half and double tempo, where no count-in gave the tempo."""
 KEPT = 48
@@ -137,9 +139,15 @@ class Hypotheses:
         half = self.beat // 2
         self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
         self._last_s = -math.inf
+        self._unsure = 0
         self._opening: Floats | None = None
         self._tempo_s, self._octaves = 1.0, math.inf
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
+
+    @property
+    def after_rest(self) -> bool:
+        """Whether the last onsets followed a rest that ended off the beat, so that the grid may have slipped."""
+        return self._unsure > 0
 
     def limit(self, shortest_s: float, longest_s: float) -> None:
         """Keep every hypothesis's quarter within these lengths in seconds, from now on. Equal lengths fix the tempo."""
@@ -165,7 +173,7 @@ class Hypotheses:
             gap=self.beat,
         )
         self._opening = self._first_prior(upbeat)
-        self.counted = True
+        self.counted, self._unsure = True, 0
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
 
     def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
@@ -195,6 +203,8 @@ class Hypotheses:
         before (less 1) and class of this one, see `device.clock.rhythm`."""
         old = self.bank
         assert old is not None
+        rested = onset_s - self._last_s >= REST * self.beat / QUARTER * old.real[QUARTER_S, 0]
+        self._unsure = UNSURE_ONSETS if rested and self._last_s > -math.inf else self._unsure - 1
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
         missed_by = np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed)
         stray = HypothesisBank(old.real.copy(), old.whole.copy())
@@ -205,7 +215,10 @@ class Hypotheses:
         both = split.and_also(stray)
         if not float(both.real[WEIGHT].max()) > 0:
             return
-        self.bank = self._with_slips(both.merged(NEGLIGIBLE, KEPT))
+        bank = both.merged(NEGLIGIBLE, KEPT)
+        if rested and bank.whole[TICK, 0] % self.beat == 0 and not bank.whole[WAS_STRAY, 0]:
+            self._unsure = 0
+        self.bank = self._with_slips(bank)
         self._learn()
         self._last_s = onset_s
 
@@ -334,7 +347,7 @@ class Hypotheses:
         whole[GAP3], whole[GAP2] = whole[GAP2], whole[GAP]
         whole[GAP] = np.minimum(ticks, FARTHEST)
         whole[TICK] = tick.take(pair)
-        whole[KIND] = _kind_after(whole[KIND], whole[TICK], ticks)
+        whole[KIND] = kind_after(whole[KIND], whole[TICK], ticks)
         whole[MANNER], whole[WAS_STRAY] = manner, 0
         return out
 
@@ -347,14 +360,15 @@ class Hypotheses:
         n = len(shift)
         copies = b.chosen(np.zeros(n if self.counted else n + 2, np.int64))
         copies.whole[TICK, :n] = (tick + shift) % self.bar
-        copies.real[WEIGHT] *= SLIP
+        slip = SLIP_AFTER_REST if self._unsure > 0 else SLIP
+        copies.real[WEIGHT, :n] *= slip
         if not self.counted:
             # the same at half and at double tempo
             copies.real[QUARTER_S : USUAL_S + 1, n:] *= HALF_AND_DOUBLE
             copies.real[TP, n:] *= HALF_AND_DOUBLE
             copies.real[PP, n:] *= HALF_AND_DOUBLE**2
             copies.whole[TICK, n:] = 2 * tick % self.bar, tick // (2 * SIXTEENTH) * SIXTEENTH
-            copies.real[WEIGHT, n:] *= TEMPO_SLIP / SLIP
+            copies.real[WEIGHT, n:] *= TEMPO_SLIP
         return b.and_also(copies)
 
     def _learn(self) -> None:
@@ -378,12 +392,3 @@ class Ways:
         ]
         self.table = np.array([*fixed, np.hstack(chance)])
         """Variances of tempo, place and jitter, and probability [4, way, manner before; the same on a beat]."""
-
-
-def _kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
-    """Kind of rhythm after an onset at `tick` that came `gap` ticks after one of `kind`."""
-    unit = UNIT.take(kind)
-    between = tick % SIXTEENTH != 0
-    stays = (kind > 0) & (tick % unit == 0) & (gap % unit == 0) & ((gap == unit) | between)
-    opened = np.where(tick % 8 == 0, 1, np.where(tick % 4 == 0, 2, 3))
-    return np.asarray(np.where(stays, kind, np.where(between, opened, STRAIGHT)))

@@ -59,6 +59,15 @@ def beat_ticks(meter: Meter) -> int:
     return bar_ticks(meter) // meter.beats_per_bar
 
 
+def kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
+    """Kind of rhythm after an onset at `tick` that came `gap` ticks after one of `kind`."""
+    unit = UNIT.take(kind)
+    between = tick % SIXTEENTH != 0
+    stays = (kind > 0) & (tick % unit == 0) & (gap % unit == 0) & ((gap == unit) | between)
+    opened = np.where(tick % 8 == 0, 1, np.where(tick % 4 == 0, 2, 3))
+    return np.asarray(np.where(stays, kind, np.where(between, opened, STRAIGHT)))
+
+
 @cache
 def sixteenths_of(meter: Meter) -> Rhythm:
     """The tables of `device.clock.rhythm` on the sixteenth notes of a bar, whatever the beat is."""

@@ -1,0 +1,107 @@
+"""The following clock after a pause, a breath and a sudden new tempo, and with more notes than a hand can play."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.clock.follow_clock import LEAST_GAP, SAME_ONSET_S, FollowClock
+from device.clock.hypotheses import Hypotheses
+from device.clock.meter import Meter
+from device.clock.step import Step
+
+FOUR = Meter(4, 4)
+BEAT_S = 0.6
+TUNE = ((0.0, 72), (1.0, 74), (2.0, 76), (3.0, 77), (4.0, 79), (5.0, 77), (5.5, 76), (6.0, 74))
+"""Two bars: place in beats, and key. The last note is two beats long."""
+BEATS = 8 * 4
+"""Beats of the tune before the pause or the new tempo."""
+WITHIN = 8
+"""The true beat must be found again within so many beats: two bars."""
+
+
+def steps_of(notes: list[tuple[float, int]]) -> list[Step]:
+    """The steps of an automatic clock that hears the notes (time, key) at once, hop by hop."""
+    clock, waiting, steps = FollowClock(FOUR), list(notes), list[Step]()
+    for now_s in np.arange(0.0, notes[-1][0] + 1.0, 0.016):
+        while waiting and waiting[0][0] <= now_s:
+            onset_s, pitch = waiting.pop(0)
+            clock.hear(onset_s, onset_s, pitch)
+        while (step := clock.due(float(now_s))) is not None:
+            steps.append(step)
+    return steps
+
+
+def tune_that_changes(pause: float, beat_after_s: float) -> tuple[list[tuple[float, int]], float]:
+    """A count-in and the tune; after `BEATS` a pause in beats, and another tempo; and the first beat after it in s."""
+    notes = [(i * BEAT_S, 72) for i in range(4)]
+    start_s = 4 * BEAT_S
+    change_s = start_s + (BEATS + pause) * BEAT_S
+    for bar in range(BEATS // 8):
+        notes += [(start_s + (8 * bar + place) * BEAT_S, key) for place, key in TUNE]
+    for bar in range(4):
+        notes += [(change_s + (8 * bar + place) * beat_after_s, key + 5) for place, key in TUNE]
+    return notes, change_s
+
+
+CHANGES = [(0.5, 0.6), (1.5, 0.6), (3.5, 0.6), (0.0, 60 / 80), (0.0, 60 / 120), (0.0, 60 / 133)]
+
+
+@pytest.mark.parametrize(("pause", "beat_s"), CHANGES)
+def test_the_beat_is_found_again_within_two_bars(pause: float, beat_s: float) -> None:
+    notes, change_s = tune_that_changes(pause, beat_s)
+    beats = [s for s in steps_of(notes) if s.is_beat and s.time_s > change_s + WITHIN * beat_s - 0.1]
+    off = np.array([(s.time_s - change_s) / beat_s for s in beats])
+    assert len(beats) >= 3 * 8 - 2
+    assert np.abs(off - np.rint(off)).max() < 0.12
+
+
+@pytest.mark.parametrize("pause", [0.5, 1.5, 3.5])
+def test_after_a_pause_the_lock_is_low_until_the_beat_is_found(pause: float) -> None:
+    notes, change_s = tune_that_changes(pause, BEAT_S)
+    # the first beat after the note that comes late is told from this note
+    for step in steps_of(notes):
+        beats = (step.time_s - change_s) / BEAT_S
+        if step.is_beat and 0.2 < beats < WITHIN and abs(beats - round(beats)) > 0.17:
+            assert step.lock < 0.5, f"{beats:.2f} beats after the pause"
+
+
+def test_before_the_pause_the_lock_is_high() -> None:
+    notes, change_s = tune_that_changes(1.5, BEAT_S)
+    lock = [s.lock for s in steps_of(notes) if 6 < s.time_s < change_s - 2 * BEAT_S]
+    assert min(lock) > 0.5
+
+
+def test_a_storm_of_notes_is_joined_to_chords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The costly part runs once a chord, so 5,500 notes a second cost no more than a fast trill."""
+    heard: list[float] = []
+    hear = Hypotheses.hear
+
+    def counted(self: Hypotheses, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]) -> None:
+        heard.append(onset_s)
+        hear(self, onset_s, interval, chord)
+
+    monkeypatch.setattr(Hypotheses, "hear", counted)
+    rng = np.random.default_rng(3)
+    keys = rng.integers(21, 109, 5500).tolist()
+    steps_of([(i / 5500, key) for i, key in enumerate(keys)])
+    assert 10 < len(heard) <= 1 / SAME_ONSET_S
+    assert np.diff(heard).min() >= SAME_ONSET_S
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    gaps_s=st.lists(st.one_of(st.floats(0.05, 0.9), st.floats(0.9, 5.0)), min_size=5, max_size=40),
+    keys=st.lists(st.integers(48, 84), min_size=40, max_size=40),
+)
+def test_steps_come_in_order_and_keep_a_distance(gaps_s: list[float], keys: list[int]) -> None:
+    """A step that is held back or brought forward is given once, after the step before it, and not too close to it."""
+    onsets_s = np.cumsum(gaps_s).tolist()
+    counts = [(0.5 * i, 72) for i in range(4)]
+    steps = steps_of([*counts, *((1.5 + t, key) for t, key in zip(onsets_s, keys, strict=False))])
+    assert steps
+    for before, after in zip(steps, steps[1:], strict=False):
+        assert after.index == before.index + 1
+        assert after.time_s - before.time_s >= LEAST_GAP * after.length_s - 1e-9
