@@ -11,7 +11,7 @@ export LEFTHAND_DATA := $(DATA)
 export HOST BUNDLE HOTSPOT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train export listen evaluate peers clean
+.PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train parcel gpu-fit export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -145,6 +145,18 @@ train: setup ## fits both models from DATA=… (half a day on two cores; can be 
 	$(BIN)/python -m training hear --steps 6000 --net '{"later": [5, 3, 1, 0, 0, 0, 0, 0]}'
 	$(BIN)/python -m training gate
 	$(BIN)/python -m training play --steps 700
+
+parcel: setup ## packs pianos, pieces and noises for `make gpu-fit` on another machine (50 MB, in .cache/parcel)
+	$(BIN)/python -m training prepare --data $(DATA)
+	$(BIN)/python -m training banks --data $(DATA)
+	$(BIN)/python -m training parcel --data $(DATA)
+
+# needs python3 with jax for the GPU, and keras, scipy, soxr, soundfile, click and tqdm; no other part of this project
+gpu-fit: ## on a machine with a GPU: unpacks .cache/parcel, renders on all cores, fits into out/gpu-fit [BEGIN=sixteenth MINUTES=9]
+	KERAS_BACKEND=jax OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(or $(GPU_PYTHON),python3) -m training gpu-fit \
+	  --parcel .cache/parcel --begin $(or $(BEGIN),sixteenth) --minutes $(or $(MINUTES),9) --rate 0.005 --scenes 15360 \
+	  --net '{"width": 32, "mix": 40, "memory": 64, "later": [5, 3, 1, 0, 0, 0, 0, 0]}' \
+	  --loss '{"frame": 20, "offset": 0, "right": 2, "velocity": 15}'
 
 export: setup ## converts both fits to int8, checks them in both runtimes, writes the bundle
 	$(BIN)/python -m export --transcriber .cache/fits/transcriber --accompanist .cache/fits/accompanist --out device/bundles/default

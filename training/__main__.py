@@ -12,7 +12,11 @@ from device.commands.group import Commands
 COMMANDS = {
     "prepare": "training.corpora.prepare:prepare",
     "banks": "training.pianos.banks:banks",
+    "voices": "training.scenes.cache:voices",
     "scenes": "training.scenes.cache:scenes",
+    "parcel": "training.remote.parcel:parcel",
+    "stream": "training.remote.stream:stream",
+    "gpu-fit": "training.remote.fit:gpu_fit",
     "hear": "training.transcriber.hear:hear",
     "notes": "training.experiments.older_transcribers.notes:notes",
     "play": "training.accompanist.fit:accompany",

@@ -76,7 +76,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument("csound_piano1", "timgm", True, "sf_GMbank.sf2", 0),
     Instrument("csound_piano3", "timgm", True, "sf_GMbank.sf2", 2),
     Instrument("timgm_honky_tonk", "timgm", True, "TimGM6mb.sf2", 3),
-    *(Instrument(f"modal_{seed}", f"modal-{seed}", True, MODAL, seed, one_layer=False) for seed in range(1, 33)),
+    *(Instrument(f"modal_{seed}", f"modal-{seed}", True, MODAL, seed, one_layer=False) for seed in range(1, 65)),
     Instrument("rhodes", "rhodes", False, f"{_CC0}/005-Electric Piano 1.sfz"),
     Instrument("fluid_electric_grand", "fluid-cp70", False, "FluidR3_GM.sf2", 2),
     Instrument("fluid_rhodes", "fluid-rhodes", False, "FluidR3_GM.sf2", 4),
@@ -174,23 +174,29 @@ class SalamanderRenderer(Renderer):
         return np.asarray(shifted[: int(seconds * RATE)], np.float32)
 
 
-class _Darkened(Renderer):
-    """Gives the soft notes of a one-layer source a darker tone.
+def darkening(pitch: int, velocity: int) -> tuple[list[float], list[float]] | None:
+    """Return the filter (b, a) that darkens a one-layer source at `velocity`, or None where it would change nothing.
 
     The filter is a one-pole low-pass at f0 * 2^(1 + 5 v/127). This is 3.4 times the fundamental at velocity 20 and
     more than 20 times at velocity 100.
     """
+    cutoff = 440 * 2 ** ((pitch - 69) / 12) * 2 ** (1 + 5 * velocity / 127)
+    if cutoff > 0.45 * RATE:
+        return None
+    b, a = butter(1, cutoff, fs=RATE)
+    return b.tolist(), a.tolist()
+
+
+class _Darkened(Renderer):
+    """Gives the soft notes of a one-layer source a darker tone (see `darkening`)."""
 
     def __init__(self, inner: Renderer) -> None:
         self._inner = inner
 
     def note(self, pitch: int, velocity: int, seconds: float) -> Audio:
         audio = self._inner.note(pitch, velocity, seconds)
-        cutoff = 440 * 2 ** ((pitch - 69) / 12) * 2 ** (1 + 5 * velocity / 127)
-        if cutoff > 0.45 * RATE:
-            return audio
-        b, a = butter(1, cutoff, fs=RATE)
-        return np.asarray(lfilter(b, a, audio), np.float32)
+        dark = darkening(pitch, velocity)
+        return audio if dark is None else np.asarray(lfilter(*dark, audio), np.float32)
 
 
 def open_instrument(instrument: Instrument, data: Path, downloads: Path) -> Renderer | str:

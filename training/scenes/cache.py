@@ -7,7 +7,7 @@ continue later.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from training.pianos.banks import Bank, bank_names, load_bank
 from training.pianos.renderer import Audio
 from training.scenes.noise import load_clips
 from training.scenes.scene import GATE, KINDS, Scene, draw, draw_quiet
-from training.scenes.voices import utterances
+from training.scenes.voices import load_voices, record_voices, repeated, utterances
 
 INVENTED = "invented"
 """Corpus name of the scenes with random notes on all keys, at all densities. Some of them have noise and no notes."""
 QUIET = "quiet"
 """Corpus name of the scenes without notes. They have speech, recorded noises or mains hum."""
+VOICES_FOLDER = "voices"
+"""Folder of recorded utterances in the cache."""
 SOURCES = (*CORPORA, INVENTED, QUIET)
 
 
@@ -45,12 +47,14 @@ class Studio:
     """Renders scenes with the pianos `banks`, the recorded noises `clips` and these `features`.
 
     `without` names the one entry of `scene.COLOURS` (random changes of the sound) that is left out, or is empty.
+    `talk` are recorded voices. If there are none, espeak-ng speaks in the scenes of `QUIET`, and nobody in others.
     """
 
     banks: list[Bank]
     clips: list[Audio]
     features: Features
     without: str = ""
+    talk: list[Audio] = field(default_factory=list)
 
     @classmethod
     def opened(cls, cache: Path, data: Path, spec: FeatureSpec, without: str = "", only: str = "") -> Studio:
@@ -58,10 +62,11 @@ class Studio:
 
         If `only` is not empty, just the bank of that name is used.
 
-        `data` holds the recorded noises. `spec` describes the features. For `without`, see the class.
+        `data` holds the recorded noises. The folder `voices` in `cache` holds recorded voices, if it is there
+        (`python -m training voices`). `spec` describes the features. For `without`, see the class.
         """
         banks = [load_bank(cache, name) for name in bank_names(cache) if only in ("", name)]
-        return cls(banks, load_clips(data, "fit"), Features(spec), without)
+        return cls(banks, load_clips(data, "fit"), Features(spec), without, load_voices(cache / VOICES_FOLDER))
 
     def render(self, cache: Path, split: str, corpus: str, pieces: list[Piece], numbers: range, **drawn: Any) -> None:
         """Render those of the scenes `numbers` of a corpus that are missing in `cache`, and write them there.
@@ -90,8 +95,10 @@ class Studio:
         """
         rng = np.random.default_rng([seed, zlib.crc32(f"{split}/{corpus}".encode()), number])
         if corpus == QUIET:
-            return draw_quiet(rng, self.clips, utterances(rng, "fit"), self.features)
-        return draw(rng, pieces, self.banks, self.clips, self.features, split == GATE, kind, self.without)
+            voices = repeated(rng, self.talk) if self.talk else utterances(rng, "fit")
+            return draw_quiet(rng, self.clips, voices, self.features)
+        mild = split == GATE
+        return draw(rng, pieces, self.banks, self.clips, self.features, mild, kind, self.without, self.talk)
 
 
 def pieces_of(cache: Path, corpus: str, split: str) -> list[Piece]:
@@ -133,3 +140,10 @@ def scenes(
     for corpus in corpora or SOURCES:
         pieces = pieces_of(cache, corpus, split)
         studio.render(cache, split, corpus, pieces, range(first, first + count), seed=seed, kind=kind)
+
+
+@click.command()
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+def voices(cache: Path) -> None:
+    """Record spoken utterances into the cache, so that somebody talks in some scenes."""
+    record_voices(cache / VOICES_FOLDER)

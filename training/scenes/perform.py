@@ -11,6 +11,13 @@ from device.events import KEYS, LOWEST_KEY
 from training.corpora.pieces import HandLabel, Piece
 from training.scenes.render import Played
 
+LEVELS = (30.0, 98.0)
+"""Range of the velocity around which a piece is played."""
+SOFT_LEVELS = (16.0, 46.0)
+"""The same range for a piece that is played softly throughout."""
+SOFT = 0.25
+"""Probability that a piece is played softly throughout."""
+
 
 @dataclass(frozen=True)
 class PlayedScore:
@@ -111,7 +118,7 @@ def _dynamics(
     Pianists strike a melody harder than its accompaniment (Goebl, "Melody lead in piano performance: expressive device
     or artifact?", J. Acoust. Soc. Am. 110, 2001).
     """
-    level = rng.uniform(30, 98)
+    level = rng.uniform(*(SOFT_LEVELS if rng.random() < SOFT else LEVELS))
     swell = rng.uniform(0, 18) * np.sin(2 * np.pi * (onset / rng.uniform(4, 15) + rng.random()))
     chance = rng.normal(0, rng.uniform(3, 13), len(notes))
     under = np.where(_under_another(notes), -rng.uniform(0, 24), 0)

@@ -28,6 +28,12 @@ FADED = 7.0
 """Number of time constants after which a damped note is cut. Its level is -61 dB then."""
 
 
+OUT_OF_TUNE = 0.25
+"""Probability that a whole piano is out of tune."""
+OUT_OF_TUNE_CENTS = 45.0
+"""Largest distance in cents of such a piano from its pitch. At 50 cents nothing tells one key from the next."""
+
+
 class Played(NamedTuple):
     """A note as it is played: seconds of key-down and key-up, MIDI pitch, velocity 1 to 127."""
 
@@ -63,10 +69,12 @@ class RenderOptions:
     def drawn(cls, rng: np.random.Generator) -> RenderOptions:
         """Return random options.
 
-        Most pianos are within 10 cents of their pitch, as in Mobile-AMT's training; a few are not.
+        Most pianos are within 10 cents of their pitch, as in Mobile-AMT's training. Some are not: their pitch is
+        anywhere within `OUT_OF_TUNE_CENTS`.
         """
+        near, far = float(np.clip(rng.normal(0, 8), -25, 25)), float(rng.uniform(-1, 1) * OUT_OF_TUNE_CENTS)
         return cls(
-            detune_cents=float(np.clip(rng.normal(0, 8), -25, 25)),
+            detune_cents=far if rng.random() < OUT_OF_TUNE else near,
             key_cents=float(rng.choice([0.0, 1.5, 4.0], p=[0.5, 0.3, 0.2])),
             damping=float(np.exp(rng.uniform(np.log(0.6), np.log(1.8)))),
             key_db=float(rng.uniform(0, 1.5)),

@@ -53,7 +53,9 @@ DETUNE = "detune"
 COLOURS = (DETUNE, *CHANGES)
 """Names of all random changes of the sound. They make two scenes with the same notes and piano sound different."""
 SAMPLED = 3.0
-"""Factor by which the probability of a sampled acoustic piano exceeds that of an electric or computed one."""
+"""Factor by which the probability of a sampled acoustic piano exceeds that of an electric one."""
+COMPUTED = 0.5
+"""The same factor for a computed piano. There are many of these."""
 
 SCENE_NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
 
@@ -92,13 +94,14 @@ def draw(
     mild: bool = False,
     kind: str | None = None,
     without: str = "",
+    talk: list[Audio] | None = None,
 ) -> Scene:
     """Return a random scene from one of `pieces`, or from random notes if the list is empty.
 
     `mild` is true for scenes of the split `GATE`. `kind` is one of `KINDS`, or None for a random one. `without` names
-    the one of `COLOURS` that is left out, to measure its effect.
+    the one of `COLOURS` that is left out, to measure its effect. `talk` are recorded voices in the room.
     """
-    sound = draw_sound(rng, pieces, banks, clips, mild, kind, without)
+    sound = draw_sound(rng, pieces, banks, clips, mild, kind, without, talk)
     own = np.zeros((0, KEYS, 2), np.uint8) if sound.sent is None else own_frames(sound.sent, features.spec)
     levels = features.frames(sound.audio)
     return Scene(np.rint(levels * 255).astype(np.uint8), sound.notes, own)
@@ -112,6 +115,7 @@ def draw_sound(
     mild: bool = False,
     kind: str | None = None,
     without: str = "",
+    talk: list[Audio] | None = None,
 ) -> Sound:
     """Return the random sound from which `draw` computes features. If `mild` is true, it is changed little.
 
@@ -144,7 +148,7 @@ def draw_sound(
         hiss = rng.normal(0, 1, len(audio)).astype(np.float32)
         audio = with_noise(hiss * np.float32(1e-3), rng, -20.0, 0.5, clips)
     colour = Augmentation(strength=MILD if mild else 1.0)
-    audio = augment(audio, rng, colour.without(without) if without in CHANGES else colour, clips)
+    audio = augment(audio, rng, colour.without(without) if without in CHANGES else colour, clips, talk)
     return Sound(audio, _labels(heard.notes, rendered.end_s), sent)
 
 
@@ -167,11 +171,12 @@ def draw_quiet(rng: np.random.Generator, clips: list[Audio], voices: Iterator[Au
 def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
     """Return a random bank.
 
-    All banks of one timbre together have one weight: `SAMPLED` for a sampled acoustic piano, 1 for any other timbre.
+    All banks of one timbre together have one weight: `SAMPLED` for a sampled acoustic piano, `COMPUTED` for a computed
+    one, 1 for any other timbre.
     """
     timbres = [bank.timbre for bank in banks]
-    sampled = [bank.acoustic and not bank.timbre.startswith(MODAL) for bank in banks]
-    weight = np.array([(SAMPLED if own else 1.0) / timbres.count(t) for own, t in zip(sampled, timbres, strict=True)])
+    factors = [COMPUTED if bank.timbre.startswith(MODAL) else SAMPLED if bank.acoustic else 1.0 for bank in banks]
+    weight = np.array([factor / timbres.count(t) for factor, t in zip(factors, timbres, strict=True)])
     return banks[int(rng.choice(len(banks), p=weight / weight.sum()))]
 
 

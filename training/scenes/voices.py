@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from tqdm import tqdm
 
 from device.errors import UserError
 from training.pianos.renderer import RATE, Audio
@@ -29,6 +30,28 @@ TEXTS = (
     "The tea is ready, the window is open, and somebody is at the door, so let us stop for a while.",
     "Oh no, no, that was lovely, do go on, I only wanted to sit down here and listen.",
 )
+
+
+def record_voices(folder: Path, count: int = 96) -> None:
+    """Write `count` utterances of the voices for fits into `folder`. 96 are about eight minutes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    voices = utterances(np.random.default_rng(1), "fit")
+    for number in tqdm(range(count), desc="voices"):
+        soundfile.write(folder / f"{number:03d}.ogg", 0.1 * next(voices), RATE, format="OGG", subtype="VORBIS")
+
+
+def load_voices(folder: Path) -> list[Audio]:
+    """Return the recorded utterances (.ogg) of `folder`, float32 [samples] at 16 kHz, RMS 1 each; none if it is absent.
+
+    They take the place of espeak-ng on a machine without it. `record_voices` writes such a folder.
+    """
+    return [unit_rms(soundfile.read(path, dtype="float32")[0]) for path in sorted(folder.glob("*.ogg"))]
+
+
+def repeated(rng: np.random.Generator, voices: list[Audio]) -> Iterator[Audio]:
+    """Yield random ones of the utterances `voices` without end."""
+    while True:
+        yield voices[int(rng.integers(len(voices)))]
 
 
 def utterances(rng: np.random.Generator, fold: Fold) -> Iterator[Audio]:

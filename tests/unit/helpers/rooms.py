@@ -84,6 +84,7 @@ TRAINING_ROOMS = {
     "pianos": Row(),
     "scenes": Row("corpora pianos"),
     "transcriber": Row("scenes", "fitting note_scores"),
+    "remote": Row("corpora pianos scenes transcriber"),
     "accompanist": Row("corpora", "fitting"),
     "hearing_figures": Row("corpora pianos scenes transcriber", "note_scores"),
     "figure_bank": Row("accompanist corpora playing_figures"),

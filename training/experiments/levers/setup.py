@@ -123,8 +123,24 @@ _LEVERS = (
         Lever(name, about, expected, LATER_NET, without=name)
         for name, about, expected in zip(
             CHANGES,
-            ("no rooms", "no noise", "no microphones", "no clipping", "all as loud as they were rendered"),
-            ("worse in rooms", "worse in noise", "less on a real piano", "as good", "worse at other levels"),
+            (
+                "no rooms",
+                "nobody talks",
+                "no noise",
+                "no microphones",
+                "no clipping",
+                "no automatic gain",
+                "all as loud as they were rendered",
+            ),
+            (
+                "worse in rooms",
+                "worse where somebody talks",
+                "worse in noise",
+                "less on a real piano",
+                "as good",
+                "worse through a telephone",
+                "worse at other levels",
+            ),
             strict=True,
         )
     ),

@@ -22,7 +22,15 @@ from training.scenes.acoustics import (
     shelf_section,
     through_microphone,
 )
-from training.scenes.augment import CHANGES, Augmentation, at_peak, augment, overdriven, with_noise
+from training.scenes.augment import (
+    CHANGES,
+    Augmentation,
+    at_peak,
+    augment,
+    gain_controlled,
+    overdriven,
+    with_noise,
+)
 from training.scenes.noise import COLOURS, clip_noise, load_clips
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -68,8 +76,19 @@ def test_strength_zero_leaves_audio_alone(music: npt.NDArray[np.float32]) -> Non
 def test_what_is_left_out_does_not_happen(music: npt.NDArray[np.float32], name: str) -> None:
     never = dict.fromkeys(CHANGES, 0.0)
     alone = Augmentation(**(never | {name: 1.0}))
-    assert not np.array_equal(augment(music, np.random.default_rng(1), alone), music)
-    assert np.array_equal(augment(music, np.random.default_rng(1), alone.without(name)), music)
+    talk = [np.sin(np.arange(RATE, dtype=np.float32))]
+    assert not np.array_equal(augment(music, np.random.default_rng(1), alone, talk=talk), music)
+    assert np.array_equal(augment(music, np.random.default_rng(1), alone.without(name), talk=talk), music)
+
+
+def test_an_automatic_gain_raises_soft_passages_and_leaves_loud_ones(music: npt.NDArray[np.float32]) -> None:
+    for seed in range(20):
+        soft_later = np.concatenate([music, *[0.03 * music] * 4])
+        heard = gain_controlled(soft_later, np.random.default_rng(seed), 12.0)
+        assert 1.3 < rms(heard[-RATE:]) / rms(soft_later[-RATE:]) < 10 ** (12 / 20) + 0.01
+        loud = slice(RATE // 2 + RATE // 10, RATE // 2 + RATE // 5)
+        assert rms(heard[loud]) / rms(soft_later[loud]) < 1.6
+    assert np.array_equal(gain_controlled(np.zeros(RATE, np.float32), np.random.default_rng(1), 12.0), np.zeros(RATE))
 
 
 def test_the_input_is_not_written_to(music: npt.NDArray[np.float32]) -> None:

@@ -1,0 +1,381 @@
+"""`python -m training gpu-fit`: fits the transcriber on a GPU, where the parcel of `python -m training parcel` lies.
+
+The crops never leave the GPU: the scenes are kept there as bytes, and every step draws its batch from them. The scenes
+are replaced by new ones as fast as the cores render. The learning rate follows the clock, since a lent machine is lent
+for minutes and not for steps.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from device.errors import UserError
+from device.hearing.features import FeatureSpec
+from training.remote.parcel import unpack
+from training.remote.stream import FILE_SCENES, VALID_FILES, frames_of, row_bytes, start
+from training.transcriber.hear import asked_net, asked_weights, fit_named
+
+SHARD_SCENES = 960
+"""Scenes in one array on the GPU. It has less than 2^31 bytes, so 32 bits can address it."""
+CHUNK_STEPS = 20
+"""Steps that a GPU makes without a word from the processor. A processor makes 1: in a loop it convolves slowly."""
+FILES_A_CHUNK = 14
+"""Most files of scenes that move to the GPU after a chunk."""
+FIRST_SCENES = 320
+"""Scenes that must be there before the first step."""
+WARM_UP = 0.03
+"""Share of the time in which the learning rate rises to its peak."""
+LAST_RATE = 0.01
+"""Learning rate at the end, relative to its peak."""
+AVERAGE = 0.999
+"""Decay a step of the mean of the weights, which is what the fit returns (Polyak averaging)."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate over the time of a fit: a linear rise, then a cosine."""
+
+    peak: float
+    minutes: float
+
+    def at(self, elapsed_s: float) -> float:
+        """Return the learning rate after `elapsed_s` seconds of the fit."""
+        share = min(elapsed_s / (60 * self.minutes), 1.0)
+        if share < WARM_UP:
+            return self.peak * max(share / WARM_UP, 0.05)
+        fall = 0.5 * (1 + np.cos(np.pi * (share - WARM_UP) / (1 - WARM_UP)))
+        return self.peak * float(LAST_RATE + (1 - LAST_RATE) * fall)
+
+
+class Scenes:
+    """The scenes on the GPU, in arrays of `SHARD_SCENES`. The oldest are replaced first."""
+
+    def __init__(self, folder: Path, scenes: int, spec: FeatureSpec) -> None:
+        import jax
+        from jax import lax
+        from jax import numpy as jnp
+
+        self.folder, self.read = folder, 0
+        self._shape = (min(scenes, SHARD_SCENES), frames_of(spec), row_bytes(spec))
+        self._most = max(1, scenes // SHARD_SCENES)
+        self._new: Callable[[], Any] = lambda: jnp.zeros(self._shape, jnp.uint8)
+        self.shards: list[Any] = [self._new()]
+
+        def put(to: Any, rows: Any, at: int) -> Any:
+            return lax.dynamic_update_slice(to, rows, (at, 0, 0))
+
+        self._put: Callable[..., Any] = jax.jit(put, donate_argnums=0)
+
+    def take(self, most: int) -> int:
+        """Move up to `most` waiting files to the GPU. Returns their number."""
+        paths = sorted(self.folder.glob("train-*.npy"))[:most]
+        for path in paths:
+            held = self._shape[0]
+            shard, at = divmod(self.read, held)
+            shard %= self._most
+            if shard == len(self.shards):
+                self.shards.append(self._new())
+            self.shards[shard] = self._put(self.shards[shard], np.load(path), at)
+            self.read += FILE_SCENES
+            path.unlink()
+        return len(paths)
+
+    def shard(self, rng: np.random.Generator) -> tuple[Any, int]:
+        """Return one of the arrays at random, by the number of its scenes, and that number."""
+        held = self._shape[0]
+        filled = [held if self.read >= held * (i + 1) else self.read - held * i for i in range(len(self.shards))]
+        i = int(rng.choice(len(filled), p=np.array(filled) / sum(filled)))
+        return self.shards[i], filled[i]
+
+
+def batch_of(
+    shard: Any, scene: Any, first: Any, frames: int, spec: FeatureSpec, delays: NDArray[np.int64]
+) -> tuple[dict[str, Any], Any]:
+    """Return inputs {x, own} and targets of the crops that begin at frames `first` [batch] of the scenes `scene`.
+
+    `delays` [88] is the look-ahead of each key in frames: its targets come so much later. `first` is at least the
+    largest of them.
+    """
+    import jax
+    from jax import lax
+    from jax import numpy as jnp
+
+    from device.events import KEYS
+    from training.remote.stream import HEADS, OWN
+
+    most = int(delays.max())
+    size = (1, most + frames, shard.shape[2])
+    rows = jax.vmap(lambda i, f: lax.dynamic_slice(shard, (i, f - most, 0), size)[0])(scene, first)
+    values = rows.astype(jnp.float32) / 255
+    cut = [spec.bins * spec.channels, spec.bins * spec.channels + KEYS * HEADS]
+    x, wanted, own = jnp.split(values, cut, axis=2)
+    front = (values.shape[0], frames)
+    given = {
+        "x": x[:, most:].reshape(*front, spec.bins, spec.channels),
+        "own": own[:, most:].reshape(*front, KEYS, OWN),
+    }
+    wanted = wanted.reshape(values.shape[0], -1, KEYS, HEADS)
+    changes = [0, *(np.flatnonzero(np.diff(delays)) + 1).tolist(), KEYS]
+    parts = [
+        wanted[:, most - int(delays[low]) : most - int(delays[low]) + frames, low:high]
+        for low, high in itertools.pairwise(changes)
+    ]
+    return given, jnp.concatenate(parts, axis=2)
+
+
+class Trainer:
+    """The net, its optimiser, and the mean of its weights, all on the GPU."""
+
+    def __init__(
+        self, model: Any, batch: int, frames: int, spec: FeatureSpec, delays: NDArray[np.int64], weights: Any
+    ) -> None:
+        import jax
+        import keras
+        from jax import numpy as jnp
+
+        from training.transcriber.net import loss
+
+        self.model, self.steps = model, 0
+        self.chunk = 1 if jax.default_backend() == "cpu" else CHUNK_STEPS
+        self.adam = keras.optimizers.AdamW(1e-3, weight_decay=1e-3, clipnorm=1.0)
+        self.adam.build(model.trainable_variables)
+        rate = [v.path.endswith("learning_rate") for v in self.adam.variables].index(True)
+        values = {
+            "trained": [v.value for v in model.trainable_variables],
+            "others": [v.value for v in model.non_trainable_variables],
+            "adam": [v.value for v in self.adam.variables],
+        }
+        values["mean"] = [jnp.copy(v) for v in (*values["trained"], *values["others"])]
+        self.state = jax.tree.map(jnp.copy, values)
+        most, last = int(delays.max()), frames_of(spec) - frames
+
+        def error(trained: Any, others: Any, given: Any, wanted: Any, training: bool) -> Any:
+            logits, others = model.stateless_call(trained, others, given, training=training)
+            return loss(wanted, logits, weights), others
+
+        def step(carry: Any, key: Any, shard: Any, count: Any, learning_rate: Any) -> Any:
+            one, two = jax.random.split(key)
+            scene = jax.random.randint(one, (batch,), 0, count)
+            first = jax.random.randint(two, (batch,), most, last + 1)
+            given, wanted = batch_of(shard, scene, first, frames, spec, delays)
+            slope = jax.value_and_grad(lambda t: error(t, carry["others"], given, wanted, True), has_aux=True)
+            (value, others), gradients = slope(carry["trained"])
+            adam = list(carry["adam"])
+            adam[rate] = learning_rate
+            trained, adam = self.adam.stateless_apply(adam, gradients, carry["trained"])
+            now = [*trained, *others]
+            keep = jnp.minimum(AVERAGE, (1.0 + adam[0]) / (10.0 + adam[0])).astype(jnp.float32)
+            mean = [
+                (keep * m + (1 - keep) * v).astype(v.dtype) if jnp.issubdtype(v.dtype, jnp.floating) else v
+                for m, v in zip(carry["mean"], now, strict=True)
+            ]
+            return {"trained": trained, "others": others, "adam": adam, "mean": mean}, value
+
+        def chunk(state: Any, shard: Any, count: Any, seed: Any, learning_rate: Any) -> Any:
+            keys = jax.random.split(jax.random.key(seed), self.chunk)
+            state, values = jax.lax.scan(lambda s, k: step(s, k, shard, count, learning_rate), state, keys)
+            return state, jnp.mean(values)
+
+        def validate(mean: Any, shard: Any, scene: Any, first: Any) -> Any:
+            given, wanted = batch_of(shard, scene, first, frames, spec, delays)
+            count = len(model.trainable_variables)
+            return error(mean[:count], mean[count:], given, wanted, False)[0]
+
+        self._chunk = jax.jit(chunk, donate_argnums=0)
+        self._validate = jax.jit(validate)
+        self._batch, self._crops = batch, (most, last)
+
+    def advance(self, shard: Any, count: int, seed: int, learning_rate: float) -> Any:
+        """Make `chunk` steps. Returns their mean loss, which may still be being computed."""
+        self.state, value = self._chunk(self.state, shard, count, np.uint32(seed), np.float32(learning_rate))
+        self.steps += self.chunk
+        return value
+
+    def validation_loss(self, shard: Any) -> float:
+        """Return the loss of the mean weights over the scenes `shard`, two crops of each."""
+        scenes = shard.shape[0]
+        values = []
+        for first in self._crops:
+            for begin in range(0, scenes, self._batch):
+                chosen = np.arange(begin, min(begin + self._batch, scenes))
+                value = self._validate(self.state["mean"], shard, chosen, np.full(len(chosen), first))
+                values.append((value, len(chosen)))
+        return float(sum(float(v) * n for v, n in values) / sum(n for _, n in values))
+
+    def keep(self, folder: Path) -> None:
+        """Write all that a later call needs to go on."""
+        flat = {f"{name}-{i:03d}": np.asarray(v) for name, vs in self.state.items() for i, v in enumerate(vs)}
+        with (folder / "state.part").open("wb") as file:
+            np.savez(file, steps=self.steps, **flat)
+        (folder / "state.part").replace(folder / "state.npz")
+
+    def go_on(self, folder: Path) -> bool:
+        """Read what `keep` wrote, if there is any."""
+        from jax import numpy as jnp
+
+        if not (folder / "state.npz").is_file():
+            return False
+        with np.load(folder / "state.npz") as kept:
+            self.steps = int(kept["steps"])
+            self.state = {
+                name: [jnp.asarray(kept[f"{name}-{i:03d}"]) for i in range(len(values))]
+                for name, values in self.state.items()
+            }
+        return True
+
+    def write_weights(self, path: Path) -> None:
+        """Write the mean weights as Keras keeps them."""
+        variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
+        for variable, value in zip(variables, self.state["mean"], strict=True):
+            variable.assign(value)
+        self.model.save_weights(path)
+
+
+@click.command()
+@click.option("--parcel", "packed", type=click.Path(path_type=Path), help="Unpack this parcel into CACHE first.")
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/gpu-fit"), show_default=True)
+@click.option("--begin", help="Begin with the best weights of this fit in training/fits.")
+@click.option("--minutes", default=9.0, show_default=True, help="Minutes of the fit, without compilation.")
+@click.option("--batch", default=128, show_default=True)
+@click.option("--rate", default=4e-3, show_default=True, help="Peak learning rate.")
+@click.option("--scenes", default=7680, show_default=True, help="Scenes of 24 s on the GPU, 2 MB each.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--workers", default=max((os.cpu_count() or 2) - 2, 1), show_default=True, help="Processes that render.")
+@click.option("--modal", default=64, show_default=True, help="Computed pianos to render from the parcel.")
+@click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"width": 32}.')
+@click.option("--loss", "weights", default="{}", help='JSON changes to the weights of the heads, e.g. {"offset": 0}.')
+@click.option("--streamed", is_flag=True, help="`python -m training stream` runs already.")
+def gpu_fit(
+    packed: Path | None,
+    cache: Path,
+    out: Path,
+    begin: str | None,
+    minutes: float,
+    batch: int,
+    rate: float,
+    scenes: int,
+    seed: int,
+    workers: int,
+    modal: int,
+    changes: str,
+    weights: str,
+    streamed: bool,
+) -> None:
+    """Fit the transcriber on this machine's GPU, and render its scenes on all cores meanwhile.
+
+    Run it again to resume. OUT then holds best.weights.h5, config.json and history.csv, as a fit of `hear` does.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    began = time.monotonic()
+    if packed:
+        unpack(packed, cache, modal)
+        click.echo(f"unpacked in {time.monotonic() - began:.0f} s")
+    folder = cache / "stream"
+    if not streamed:
+        start(cache, folder, seed, workers)
+    out.mkdir(parents=True, exist_ok=True)
+    _fit(folder, out, begin, Schedule(rate, minutes), batch, scenes, seed, asked_net(changes), asked_weights(weights))
+    if not streamed:
+        (folder / "stop").touch()
+
+
+def _fit(
+    folder: Path,
+    out: Path,
+    begin: str | None,
+    schedule: Schedule,
+    batch: int,
+    scenes: int,
+    seed: int,
+    config: Any,
+    weights: Any,
+) -> None:
+    import keras
+    from jax import numpy as jnp
+
+    from training.transcriber.fit import CROP_FRAMES, about_fit
+    from training.transcriber.net import NetConfig, build_net, build_sequence
+    from training.transcriber.widen import widened
+
+    if keras.backend.backend() != "jax":
+        raise UserError("gpu-fit needs Keras on jax: run it with KERAS_BACKEND=jax.")
+    spec = FeatureSpec()
+    keras.utils.set_random_seed(seed)
+    first = fit_named(folder.parent, begin) if begin else None
+    begun = about_fit(first) if first else None
+    if first and begun:
+        net = widened(config, spec, NetConfig.from_dict(begun["net"]), first / "best.weights.h5")
+    else:
+        net = build_net(config, spec)
+    trainer = Trainer(build_sequence(net, CROP_FRAMES), batch, CROP_FRAMES, spec, config.delays(), weights)
+    resumed = trainer.go_on(out)
+    held = Scenes(folder, scenes, spec)
+    waited = time.monotonic()
+    while held.read < min(FIRST_SCENES, scenes) or len(list(folder.glob("valid-*.npy"))) < VALID_FILES:
+        if not held.take(8):
+            time.sleep(0.1)
+    valid = jnp.asarray(np.concatenate([np.load(path) for path in sorted(folder.glob("valid-*.npy"))]))
+    click.echo(f"{held.read} scenes after {time.monotonic() - waited:.0f} s")
+    history = out / "history.csv"
+    if not resumed:
+        history.write_text("minutes,steps,scenes,loss,val_loss\n")
+    click.echo(f"validation loss before: {trainer.validation_loss(valid):.4f}")
+    click.echo(f"validated {time.monotonic() - waited:.0f} s after the start of the net")
+    rng = np.random.default_rng([seed, trainer.steps])
+    best = float("inf")
+    elapsed = float(json.loads((out / "clock.json").read_text())["s"]) if resumed else 0.0
+    float(trainer.advance(*held.shard(rng), seed=int(rng.integers(2**31)), learning_rate=0.0))  # compiles
+    click.echo(f"compiled {time.monotonic() - waited:.0f} s after the start of the net")
+    values: list[Any] = []
+    last = time.monotonic()
+    told = elapsed
+    while elapsed < 60 * schedule.minutes:
+        value = trainer.advance(*held.shard(rng), int(rng.integers(2**31)), schedule.at(elapsed))
+        held.take(FILES_A_CHUNK)
+        values.append(value)
+        if len(values) > 1:
+            float(values[-2])  # one chunk computes while the next is being asked for, and no more
+        elapsed += time.monotonic() - last
+        last = time.monotonic()
+        if elapsed - told < min(30.0, 6 * schedule.minutes) and elapsed < 60 * schedule.minutes:
+            continue
+        lost = trainer.validation_loss(valid)
+        mean = float(np.mean([float(v) for v in values]))
+        values, told = [], elapsed
+        line = f"{elapsed / 60:.2f},{trainer.steps},{held.read},{mean:.4f},{lost:.4f}"
+        click.echo(line)
+        with history.open("a") as file:
+            file.write(line + "\n")
+        if lost < best:
+            best = lost
+            trainer.write_weights(out / "best.weights.h5")
+        trainer.keep(out)
+        (out / "clock.json").write_text(json.dumps({"s": elapsed}))
+        about = {
+            "net": config.to_dict(),
+            "features": spec.to_dict(),
+            "seed": seed,
+            "steps": trainer.steps,
+            "batch": batch,
+            "crop_frames": CROP_FRAMES,
+            "rate": schedule.peak,
+            "minutes": schedule.minutes,
+            "loss": asdict(weights),
+            "begun_from": begun,
+            "scenes": {"train": held.read, "valid": len(valid)},
+            "parameters": trainer.model.count_params(),
+        }
+        (out / "config.json").write_text(json.dumps(about, indent=1))
+        last = time.monotonic()
