@@ -52,8 +52,8 @@ LAST_NOTE_BEATS = 4
 
 The left hand then plays the tonic chord once and holds it.
 """
-CLOSING = Gesture(True, 2, lift=True)
-"""Gesture of the last chord: bass and two upper keys, after all keys are released."""
+CLOSING, CLOSING_BASS = Gesture(True, 2, lift=True), Gesture(True, 0, lift=True)
+"""Gesture of the last chord, after all keys are released: bass and two upper keys, or in the style "bass" the bass."""
 DENSITIES, REGISTERS = (0.5, 1.0, 2.0), (-12, 0, 12)
 """Values that a control without a value of its own steps through: density factors, and semitones."""
 _Choice = TypeVar("_Choice", Style, float, int)
@@ -177,7 +177,8 @@ class LeftHand:
             return self._figure_move(plan, step)
         if over and not closes and self._with_player and plan.top is None:
             return Move(None, [], self._fingers.let_go(self._fingers.down), "up")
-        gesture = CLOSING if closes else NOTHING if over else self._texture.at(plan, step)
+        last = CLOSING_BASS if self.steering.style == "bass" else CLOSING
+        gesture = last if closes else NOTHING if over else self._texture.at(plan, step)
         self._figures.silence()
         if self._rests:
             self._label = None
@@ -187,7 +188,7 @@ class LeftHand:
         if pressed and not self._fingers.reaches(step.time_s):
             self._fingers.let_go(pressed)
             pressed = []
-        self._closed = self._closed and bool(pressed or gesture is not CLOSING)
+        self._closed = self._closed and bool(pressed or not closes)
         pedal = gesture.pedal if pressed or gesture.pedal != "change" else None
         velocity = self._velocity(plan, step)
         strikes = [Strike(step.time_s, key, velocity, None) for key in sorted(set(pressed))]
