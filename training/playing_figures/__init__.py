@@ -1,6 +1,6 @@
 """Measures how well the device plays and follows the beat.
 
 In: pieces whose left hands are known.
-Out: figures of the left hand and of the clock, and a page to listen to.
-Begin at measure.py.
+Out: figures of the left hand and of the clock, a page to listen to, and a blind test.
+Begin at comparison.py.
 """
