@@ -57,7 +57,7 @@ unit: setup ## runs the tests that need no device
 	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile
 
 browser: setup ## runs the tests of the page in a real Chromium
-	$(REAL) tests/browser
+	$(REAL) tests/browser --numprocesses 2 --dist loadfile
 
 host: setup ## runs the tests of PortAudio and RtMidi against a real JACK server
 	$(REAL) tests/host

@@ -51,8 +51,13 @@ def test_arm_and_hold_change_the_box_and_show_its_state(site: DemoSite, page: Ch
 def test_each_style_reaches_the_box_and_is_kept(site: DemoSite, page: Chromium, style: str) -> None:
     page.choose("style", style)
     steering(site, lambda now: now.style == style, style)
-    changed = site.asked({"settings": True})["settings"]["changed"]
-    assert [(change["key"], change["value"]) for change in changed] == [("style", style)]
+
+    def kept() -> bool:
+        # the change takes effect before it is stored
+        changed = site.asked({"settings": True})["settings"]["changed"]
+        return [(change["key"], change["value"]) for change in changed] == [("style", style)]
+
+    until(kept, f"{style} is stored")
     checked = page.all("#style input:checked")
     until(lambda: [box.get_attribute("value") for box in checked] == [style], f"{style} is chosen")
 
