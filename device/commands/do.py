@@ -11,7 +11,7 @@ from device.errors import UserError
 from device.system.paths import run_dir
 
 SWITCH = {"on": True, "off": False}
-ACTIONS = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in")
+ACTIONS = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in", "variation", "fill", "ending")
 SWITCHES = ("arm", "hold", "hold-tempo")
 """Actions after which "on" or "off" may come."""
 """What happens at once and is not kept."""
@@ -38,9 +38,10 @@ def do(action: str, value: str | None) -> None:
     """Steer the running box.
 
     arm, hold, panic, tap, hold-tempo and count-in act at once. After arm, hold and hold-tempo comes "on" or "off";
-    without a word they change to the other state. style, density, register, confidence, tempo, clock and latency
-    need a value, which is kept: see `lefthand settings`. Without a value, style, density and register go to the next
-    one, which is not kept.
+    without a word they change to the other state. variation changes to the other variation of the style, fill plays
+    its fill, and ending plays the last chord at the next bar line and stops. style, density, register, confidence,
+    tempo, clock and latency need a value, which is kept: see `lefthand settings`. Without a value, style, density and
+    register go to the next one, which is not kept.
 
     A negative value comes after two dashes: lefthand do register -- -12
     """

@@ -40,11 +40,14 @@ from device.settings.choices import (
     AS_FITTED,
     AS_THE_NET_PLAYS,
     HIGHEST_REGISTER,
+    KEY_FORM,
+    KEYS,
     LEAST_CONFIDENCE,
     LEAST_DENSITY,
     LOWEST_REGISTER,
     MOST_CONFIDENCE,
     MOST_DENSITY,
+    MOST_SEED,
     SPLIT,
     STYLES,
     Steering,
@@ -80,13 +83,17 @@ class Request:
     max_drift: float | None = None
     tuning: float | None = None
     adapts: bool = False
+    variation: int | None = None
+    key: str | None = None
+    seed: int | None = None
     captured: Steering = AS_THE_NET_PLAYS
     """Steering of the left hand at the start of a captured run."""
 
     @property
     def steering(self) -> Steering:
         """The steering options that were given. For the others, the value of the captured run."""
-        asked = {"style": self.style, "density": self.density, "register": self.register}
+        asked: dict[str, object] = {"style": self.style, "density": self.density, "register": self.register}
+        asked |= {"variation": self.variation, "key": self.key, "seed": self.seed}
         return replace(self.captured, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
 
     def as_captured(self) -> Request:
@@ -152,6 +159,9 @@ class Request:
 )
 @click.option("--meter", metavar="M", help="The metre, such as 3/4, unless the clock is the file's. [4/4]")
 @click.option("--style", type=click.Choice(STYLES), help="How the left hand plays. [auto]")
+@click.option("--variation", type=click.IntRange(1, 2), metavar="N", help="Variation 1 or 2 of the style. [1]")
+@click.option("--key", metavar="KEY", help='The key of the music, such as "F major". [found in the music]')
+@click.option("--seed", type=click.IntRange(0, MOST_SEED), metavar="N", help="Seed of what is drawn at random. [0]")
 @click.option(
     "--density", type=FiniteRange(LEAST_DENSITY, MOST_DENSITY), help="How many notes the left hand plays. [1]"
 )
@@ -221,6 +231,9 @@ def play(
     listen: bool,
     sent: Path | None,
     channel: int | None,
+    variation: int | None,
+    key: str | None,
+    seed: int | None,
     track: str | None,
     force: bool,
     progress: bool | None,
@@ -238,6 +251,9 @@ def play(
         channel=channel,
         upbeat=upbeat,
         tuning=tuning,
+        variation=variation,
+        key=_checked_key(key),
+        seed=seed,
     )
     check_present(input_)
     outputs, left_out = Outputs(midi, notes, audio, plot, report), list[str]()
@@ -250,6 +266,13 @@ def play(
     click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}.")
     if unnamed:
         click.echo(f"Written: {', '.join(map(str, outputs.paths))}.")
+
+
+def _checked_key(key: str | None) -> str | None:
+    """Return `key`. Raises UserError if it is not a key."""
+    if key is not None and key and key not in KEYS:
+        raise UserError(f'--key "{printable(key)}" cannot be used: it must be {KEY_FORM}.')
+    return key
 
 
 def from_file(request: Request, outputs: Outputs) -> Performance:

@@ -29,7 +29,21 @@ from device.settings.choices import (
     MOST_DENSITY,
     STYLES,
 )
-from device.settings.controls import Action, Arm, CountAgain, Density, Hold, HoldTempo, Panic, Register, Restyle, Tap
+from device.settings.controls import (
+    Action,
+    Arm,
+    CountAgain,
+    Density,
+    Fill,
+    Finish,
+    Hold,
+    HoldTempo,
+    Panic,
+    Register,
+    Restyle,
+    Tap,
+    Vary,
+)
 from device.status.moments import Moment
 from device.status.schema import Status
 
@@ -37,7 +51,10 @@ SOCKET = "control"
 """Name of the socket in the run directory."""
 LONGEST_LINE = 8192
 """Bytes of a request. All settings together need less than half of that."""
-DOES = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in", "style", "density", "register")
+DOES = (
+    *("arm", "hold", "panic", "tap", "hold-tempo", "count-in"),
+    *("style", "density", "register", "variation", "fill", "ending"),
+)
 """The names of the actions, in the order in which a page shows them."""
 LOOKS = ("ports", "doctor", "recordings", "system")
 """What can be looked at: the ports of the machine with what arrives there, the findings of the doctor, the recordings,
@@ -159,6 +176,7 @@ def action_of(name: object, value: object = None) -> Action:
     the next one.
     """
     plain: dict[str, Action] = {"panic": Panic(), "tap": Tap(), "count-in": CountAgain()}
+    plain |= {"variation": Vary(), "fill": Fill(), "ending": Finish()}
     if not isinstance(name, str) or name not in DOES:
         raise UserError(f"{_shown(name)} is no action: the actions are {', '.join(DOES)}.")
     if name in plain:

@@ -104,6 +104,10 @@ class Accompanist:
         self._lowest.clear()
         self._first_s = None
 
+    def use_key(self, key: int | None) -> None:
+        """Take the key that the owner gave, 0 to 23, or None so that it is found in the music."""
+        self._tonality.key = key
+
     def listen_again(self) -> None:
         """Stay silent and listen for `listen_beats` beats before playing again, as at the start."""
         self._activity.reset()

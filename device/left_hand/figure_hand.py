@@ -76,7 +76,7 @@ class FigureHand:
         """Take in what was decided by `until_s` (stream seconds). Call it at each step, also while the hand rests."""
         self.right.at(step, until_s)
 
-    def at(self, step: Step, plan: Plan, density: float) -> tuple[list[int], list[int]]:
+    def at(self, step: Step, plan: Plan, density: float, variation: int = 1) -> tuple[list[int], list[int]]:
         """Return the MIDI pitches of the keys struck at `step`, and of the keys released at it."""
         assert plan.chord is not None
         hand = self._hand
@@ -84,7 +84,7 @@ class FigureHand:
         if lifted:
             hand.let_go(lifted)
         context = self.right.context(step) if step.is_bar or self._base is None else None
-        struck = self._player.at(step, context, self.right.opening, density)
+        struck = self._player.at(step, context, self.right.opening, density, variation)
         if struck is None:
             return [], lifted
         if step.is_beat:

@@ -112,7 +112,7 @@ class FigurePlayer:
         self._playing: dict[int, _Playing] = {}
         self._part: tuple[int, int, int] | None = None
         """The part of the bar that is played: its group, its first step in the bar, and its number."""
-        self._density = 1.0
+        self._density, self._variation = 1.0, 1
 
     def pause(self) -> None:
         """Record that the hand rests. The figure starts from its beginning afterwards."""
@@ -121,11 +121,12 @@ class FigurePlayer:
             playing.bar = -1
 
     def at(
-        self, step: Step, context: Floats | None, opening: Sequence[int], density: float = 1.0
+        self, step: Step, context: Floats | None, opening: Sequence[int], density: float = 1.0, variation: int = 1
     ) -> FigureStrike | None:
         """Return the strike at `step`. Returns None if there are no figures for the metre.
 
         `context` describes the right hand. `opening` holds the first keys that it struck. `density` is a factor.
+        A change of `density` or `variation` chooses another figure at the next bar.
         """
         if self._rng is None:
             self._rng = np.random.default_rng([self._seed, *opening])
@@ -138,7 +139,7 @@ class FigurePlayer:
         new = self._part != part or step.position == first
         self._part = part
         if new:
-            self._turn(self._rng, group, context, density)
+            self._turn(self._rng, group, context, density, variation)
         playing = self._playing[group]
         bar = playing.excerpt.bars[playing.bar]
         within = step.position - first
@@ -152,17 +153,19 @@ class FigurePlayer:
         lift = excerpt.lifts[playing.bar]
         return FigureStrike(notes, lift, excerpt.anchor, new, playing.number is None, gap, bass_gap)
 
-    def _turn(self, rng: np.random.Generator, group: int, context: Floats | None, density: float) -> None:
+    def _turn(
+        self, rng: np.random.Generator, group: int, context: Floats | None, density: float, variation: int
+    ) -> None:
         """Go on to the next bar, and choose a new figure if the old one is over or does not fit."""
         playing = self._playing.get(group)
         wanted, song = self._wanted(group, context, density)
         if playing is None:
             self._playing[group] = self._choose(rng, group, wanted, song, None)
-            self._density = density
+            self._density, self._variation = density, variation
             return
         playing.bar += 1
         over = playing.bar >= len(playing.excerpt.bars)
-        changed = density != self._density
+        changed = density != self._density or variation != self._variation
         if over and rng.random() < KEEP and not changed:
             playing.bar, over = 0, False
         far = False
@@ -173,7 +176,7 @@ class FigurePlayer:
             far = own > FAR * float(np.sort(distance)[NEAREST - 1])
         if over or far or changed:
             self._playing[group] = self._choose(rng, group, wanted, song, playing.number)
-            self._density = density
+            self._density, self._variation = density, variation
 
     def _wanted(self, group: int, context: Floats | None, density: float) -> tuple[Floats, bool]:
         mean = self._bank.average if context is None else context

@@ -19,8 +19,8 @@ from device.left_hand.performer import Move, Strike
 from device.left_hand.progression import Progression
 from device.left_hand.texture import SteeredTexture
 from device.left_hand.voicing import Fingers
-from device.settings.choices import AS_THE_NET_PLAYS, STYLES, Steering, Style
-from device.settings.controls import Action, Arm, Density, Hold, Panic, Register, Restyle
+from device.settings.choices import AS_THE_NET_PLAYS, KEYS, STYLES, Steering, Style
+from device.settings.controls import Action, Arm, Density, Fill, Finish, Hold, Panic, Register, Restyle, Vary
 
 UNDER_PLAYER = 0.78
 """The left hand's velocity as a share of the player's running mean."""
@@ -69,7 +69,7 @@ class LeftHand:
         self._accompanist, self._fingers, self._imitation = accompanist, Fingers(), Imitation()
         self._ending = Ending()
         self._texture = SteeredTexture()
-        self._figures = FigureHand(shipped_bank(), self._fingers)
+        self._figures = FigureHand(shipped_bank(), self._fingers, steering.seed)
         self._progression = Progression(ChordNet(shipped_arrays()))
         self.steering = steering
         self.armed = True
@@ -96,9 +96,11 @@ class LeftHand:
         self._label: str | None = None
         self._last_upper = -1
         self._rests = True
-        self._closed = False
+        self._closed = self._fill_asked = self._finishes = False
         self._with_player = False
         """Whether the closing chord ends when the player's last key goes up."""
+        self._stops_at: int | None = None
+        """Grid step at which the left hand stops after the ending that the player asked for."""
 
     def hear(self, note: Note) -> None:
         """Take in a decided note of the player."""
@@ -137,6 +139,12 @@ class LeftHand:
             case Register(semitones):
                 octave = _next(REGISTERS, steering.register) if semitones is None else semitones
                 self.steering = replace(steering, register=octave)
+            case Vary(number):
+                self.steering = replace(steering, variation=3 - steering.variation if number is None else number)
+            case Fill():
+                self._fill_asked = True
+            case Finish():
+                self._finishes = True
         released = not self.armed or isinstance(action, Panic)
         if released:
             self._forget_keys()
@@ -150,6 +158,8 @@ class LeftHand:
         self._progression.at(plan, step, self._figures.right)
         plan = self._ending.at(plan, step)
         playing = self._imitation.at(step, until_s, self._fingers.down)
+        if self._stops_at is not None and step.index >= self._stops_at:
+            self.armed, self._stops_at, self._closed = False, None, False
         if not self.armed or (playing and self.steering.yields):
             plan.silent = True
         move = self._moved(plan, step)
@@ -171,6 +181,7 @@ class LeftHand:
         if self._rests:
             plan.silent = True
         self._steer()
+        self._start_fill(step)
         closes = self._closes(plan, step)
         over = self._closed or plan.ends
         if not (self._rests or over or self._texture.named) and self._figures.has(step.meter):
@@ -197,7 +208,7 @@ class LeftHand:
     def _figure_move(self, plan: Plan, step: Step) -> Move:
         """Return the move of a figure of the bank, without the chord's name."""
         before = set(self._fingers.down)
-        pressed, lifted = self._figures.at(step, plan, self.steering.density)
+        pressed, lifted = self._figures.at(step, plan, self.steering.density, self.steering.variation)
         velocity = self._velocity(plan, step)
         strikes = [Strike(step.time_s, key, velocity, None) for key in pressed]
         return Move(None, strikes, sorted((before - set(self._fingers.down)) | set(lifted)), None)
@@ -205,8 +216,21 @@ class LeftHand:
     def _steer(self) -> None:
         steering, manner = self.steering, self._imitation.manner
         self._texture.style, self._texture.density, self._texture.manner = steering.style, steering.density, manner
+        key = KEYS.get(steering.key)
+        self._accompanist.use_key(key)
+        self._progression.key = key
+        self._texture.variation = 2 if steering.variation == 2 else 1
         learned = manner.register if manner is not None and steering.style == "auto" else 0
         self._fingers.register = min(max(steering.register + learned, -12), 12)
+
+    def _start_fill(self, step: Step) -> None:
+        """Begin or end a fill. A fill begins on a beat with at least two beats left in the bar."""
+        if step.is_bar:
+            self._texture.filling = False
+        meter = step.meter
+        left = meter.steps_per_bar - step.position
+        if self._fill_asked and step.is_beat and (step.is_bar or left >= 2 * meter.steps_per_beat):
+            self._fill_asked, self._texture.filling = False, True
 
     def _closes(self, plan: Plan, step: Step) -> bool:
         """Return whether the closing chord is struck at this step. Nothing follows it until the player goes on.
@@ -214,6 +238,15 @@ class LeftHand:
         It is struck if the player holds a last note, or has stopped. In the first case it is held as long as the
         player's note. The chord is the tonic if the last note suits it. `plan.chord` becomes the closing chord.
         """
+        if self._stops_at is not None:
+            self._closed = True
+            return False
+        if self._finishes and step.is_bar:
+            self._finishes, self._closed, self._with_player = False, not plan.silent, False
+            self._stops_at = step.index + (0 if plan.silent else step.meter.steps_per_bar)
+            if plan.tonic is not None:
+                plan.chord = plan.tonic
+            return self._closed
         bar = max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat)
         if plan.silent or (plan.age_steps < bar and not plan.ends):
             self._closed = self._with_player = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -44,17 +46,26 @@ for _melody in range(12):
         CONSONANCE[_melody, _class] = 1.0 if _interval in (0, 3, 4, 7, 8, 9) else 0.0 if _interval == 5 else -1.0
 
 
+KEY_FIRST, KEY_LATER, KEY_BEATS = 2.0, 0.3, 32.0
+"""Gain of a triad of the owner's key, in natural logarithms: at the beginning, later, and the beats in between.
+
+The first chords are the least certain, so the key counts most there. Later the music may have changed its key.
+"""
+
+
 class Progression:
     """Keeps the chord that holds. The chord changes more readily at a bar line and at the half of a bar."""
 
     def __init__(self, net: ChordNet) -> None:
         self._net = net
+        self.key: int | None = None
+        """The key that the owner gave: 0 to 11 are major, 12 to 23 minor. None: there is none."""
         self.reset()
 
     def reset(self) -> None:
         """Forget the chord and everything heard."""
         self._net.reset()
-        self._triad, self._since = -1, 0
+        self._triad, self._since, self._beats = -1, 0, 0
         self._heard: Floats = np.zeros(24, np.float32)
         self._score: Floats = np.zeros(24, np.float32)
         self._chord: Chord | None = None
@@ -64,6 +75,7 @@ class Progression:
         """Write the chord that holds at `step`, and what was found on the way, into `plan`."""
         if step.is_beat:
             self._since = 0
+            self._beats += 1
             first, end, pitch = right.beat_before(step)
             self._heard, melody = self._net.beat(beat_inputs(first, end, pitch, step.index, step.beat, step.meter))
             self._expected = np.exp(melody) @ CONSONANCE
@@ -83,11 +95,25 @@ class Progression:
 
     def _choose(self, score: Floats, stay: float, ahead: Floats) -> None:
         """Take the triad of the greatest score, or keep the present triad if the best one is not better by `stay`."""
+        if self.key is not None:
+            share = max(0.0, 1.0 - self._beats / KEY_BEATS)
+            score = score + (KEY_LATER + (KEY_FIRST - KEY_LATER) * share) * triads_of_key(self.key)
         best = int(np.argmax(score))
         if self._triad < 0 or score[best] > score[self._triad] + stay:
             self._triad = best
         self._score = score
         self._chord = chord_of(self._triad, ahead)
+
+
+@cache
+def triads_of_key(key: int) -> Floats:
+    """Return 1 for each triad [24] of a key, else 0. A minor key has its dominant as a major triad too."""
+    tonic, minor = key % 12, key >= 12
+    major_on, minor_on = ((3, 8, 10, 7), (0, 5, 7)) if minor else ((0, 5, 7), (2, 4, 9))
+    found = np.zeros(24, np.float32)
+    found[[(tonic + above) % 12 for above in major_on]] = 1.0
+    found[[12 + (tonic + above) % 12 for above in minor_on]] = 1.0
+    return found
 
 
 def fits_of(triads: Floats) -> Floats:

@@ -52,7 +52,7 @@ class Figure:
     """Plays one named style step by step, and keeps count of the steps since its figure began."""
 
     def __init__(self, style: Style) -> None:
-        """`style` is any style but "auto", which `device.left_hand.texture.Texture` plays."""
+        """`style` is one of `GRAIN`. `device.left_hand.patterns` has the bars of the later styles."""
         self.style = style
         self.reset()
 

@@ -8,8 +8,9 @@ from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 from device.left_hand.gesture import NOTHING, Gesture
 from device.left_hand.imitation import Manner
+from device.left_hand.patterns import VARIATIONS, PatternFigure, fill_of
 from device.left_hand.styles import Figure, begins_half, on_beats
-from device.settings.choices import Style
+from device.settings.choices import Style, Variation
 
 BASS_FROM, UPPER_FROM = 0.25, 0.18
 """Thresholds of the probability of a strike: for the bass, and for the upper keys."""
@@ -93,15 +94,20 @@ class Texture:
 class SteeredTexture:
     """Plays the chosen texture: a named style, or the player's own learned pattern, or else the net's texture.
 
-    `style`, `density` (a factor, 0.25 to 2) and `manner` may be changed at any time. A change takes effect at the next
-    step.
+    `style`, `variation`, `density` (a factor, 0.25 to 2), `filling` and `manner` may be changed at any time. A change
+    takes effect at the next step.
     """
 
     def __init__(self, style: Style = "auto", density: float = 1.0) -> None:
         self.style, self.density = style, density
+        self.variation: Variation = 1
+        self.filling = False
+        """Whether the fill of the style is played."""
         self.manner: Manner | None = None
         self._auto = Texture(density)
-        self._figure: Figure | None = None
+        self._figure: Figure | PatternFigure | None = None
+        self._chosen: tuple[Style, Variation] = (style, 1)
+        """Style and variation of `_figure`."""
         self._chord: tuple[int, ...] | None = None
 
     def reset(self) -> None:
@@ -111,15 +117,16 @@ class SteeredTexture:
 
     @property
     def named(self) -> bool:
-        """Whether a named style or a learned pattern decides which keys are held, and not the net."""
-        return self.style != "auto" or self.manner is not None
+        """Whether a named style, a fill or a learned pattern decides which keys are held, and not the net."""
+        return self.style != "auto" or self.filling or self.manner is not None
 
     def at(self, plan: Plan, step: Step) -> Gesture:
         """Return the gesture at this step."""
         if plan.silent or plan.chord is None:
             self._rest()
             return NOTHING
-        if self.style == "auto" and (self.manner is None or self.manner.meter != step.meter):
+        learned = self.manner is not None and self.manner.meter == step.meter
+        if self.style == "auto" and not self.filling and not learned:
             self._auto.density = self.density
             return self._auto.at(plan, step)
         chord = plan.chord.classes[:3]
@@ -132,15 +139,23 @@ class SteeredTexture:
             return replace(gesture, upper=0, tone=None)
         return gesture
 
-    def _source(self) -> Figure | Manner:
+    def _source(self) -> Figure | PatternFigure | Manner:
+        if self.filling:
+            return PatternFigure(self.style, fill_of(self.style))
         if self.style == "auto":
             assert self.manner is not None
             return self.manner
-        if self._figure is None or self._figure.style != self.style:
-            self._figure = Figure(self.style)
+        if self._figure is None or self._chosen != (self.style, self.variation):
+            self._figure, self._chosen = figure_of(self.style, self.variation), (self.style, self.variation)
         return self._figure
 
     def _rest(self) -> None:
         self._auto.reset()
         self._figure = None
         self._chord = None
+
+
+def figure_of(style: Style, variation: Variation) -> Figure | PatternFigure:
+    """Return the figure of a variation of a style. `style` is any style but "auto"."""
+    bars = VARIATIONS.get((style, variation))
+    return Figure(style) if bars is None else PatternFigure(style, bars)

@@ -32,6 +32,8 @@ class Tonality:
     """Counts how long each pitch class has sounded."""
 
     def __init__(self) -> None:
+        self.key: int | None = None
+        """The key that the owner gave: 0 to 11 are major, 12 to 23 minor. None: it is found in the music."""
         self.reset()
 
     def reset(self) -> None:
@@ -48,7 +50,9 @@ class Tonality:
                 self._heard = True
 
     def tonic(self) -> Chord | None:
-        """Return the tonic triad of the likeliest key; None before anything has sounded."""
+        """Return the tonic triad of the owner's key, or of the likeliest key. None before anything has sounded."""
+        if self.key is not None and self._heard:
+            return tonic_triad(self.key)
         return tonic_triad(int(np.argmax(_ROTATED @ self._sounded))) if self._heard else None
 
 

@@ -21,6 +21,11 @@ ROOM, LOW_ROOM, LOW = 3, 5, 48
 
 Low thirds sound muddy, so a bass below C3 needs more distance.
 """
+CHORD_ROOM, CROWDED = 10, 1.0
+"""Semitones of room for a chord above a bass, and the cost of each semitone that is missing below the right hand.
+
+Any ten semitones hold two tones of a triad.
+"""
 ROUNDING_S = 1e-6
 """Seconds. Step times are sums of floats, so this much is allowed for rounding."""
 MOVES = ((0.125, 12.0), (0.25, 24.0))
@@ -69,7 +74,12 @@ class Fingers:
         free = _keys(pitch_class, self._lowest, min(home + 12, ceiling - 1))
         if not free:
             return None, []
-        key = min(free, key=lambda k: NEAR * abs(k - self._last_bass) + HOME * abs(k - home))
+
+        def cost(k: int) -> float:
+            crowded = max(0, k + _room(k) + CHORD_ROOM - (ceiling - 1))
+            return NEAR * abs(k - self._last_bass) + HOME * abs(k - home) + CROWDED * crowded
+
+        key = min(free, key=cost)
         lifted = self.let_go([] if self.bass is None or self.bass == key else [self.bass])
         out_of_reach = [k for k in self.upper if not key + _room(key) <= k <= key + WIDEST]
         lifted += self.let_go(out_of_reach)
@@ -94,6 +104,11 @@ class Fingers:
             free = [key for key in _keys(pitch_class, low, top) if key not in pressed]
             if free:
                 pressed.append(min(free, key=lambda k: NEAR * abs(k - self._last_upper) + HOME * abs(k - home)))
+        missing = min(len(pitch_classes), MOST_KEYS - 1) - len(pressed)
+        if pressed and missing > 0:
+            # there is no room for a wanted tone: another key of the chord takes its place
+            others = sorted({key for pc in stay for key in _keys(pc, low, top)} - {*pressed, *staying})
+            pressed += sorted(others, key=lambda k: abs(k - pressed[0]))[:missing]
         self._hold(pressed)
         if pressed:
             self.upper = sorted({*self.upper, *staying})

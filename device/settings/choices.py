@@ -5,8 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-Style: TypeAlias = Literal["auto", "bass", "block", "broken", "arpeggio", "oom-pah", "sustained"]
+Style: TypeAlias = Literal[
+    "auto",
+    "bass",
+    "block",
+    "broken",
+    "arpeggio",
+    "oom-pah",
+    "sustained",
+    "waltz",
+    "ballad",
+    "march",
+    "swing",
+    "alberti",
+    "stride",
+    "pad",
+]
 STYLES: tuple[Style, ...] = get_args(Style)
+Variation: TypeAlias = Literal[1, 2]
+VARIATIONS: tuple[Variation, ...] = get_args(Variation)
 LEAST_DENSITY, MOST_DENSITY = 0.25, 2.0
 """Limits of the density, a factor on how much the left hand plays."""
 LOWEST_REGISTER, HIGHEST_REGISTER = -12, 12
@@ -15,6 +32,17 @@ AS_FITTED = 0.5
 """The confidence at which the gate uses the thresholds of the bundle unchanged."""
 LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.05, 0.95
 """Limits of the confidence that a note must have."""
+TONICS = ("C", "C#", "Db", "D", "D#", "Eb", "E", "F", "F#", "Gb", "G", "G#", "Ab", "A", "A#", "Bb", "B")
+_CLASSES = (0, 1, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 8, 9, 10, 10, 11)
+KEYS: dict[str, int] = {
+    f"{tonic} {mode}": pitch_class + first
+    for first, mode in ((0, "major"), (12, "minor"))
+    for tonic, pitch_class in zip(TONICS, _CLASSES, strict=True)
+}
+"""Name of a key -> its number: 0 to 11 are C major to B major, 12 to 23 are C minor to B minor."""
+KEY_FORM = 'a key such as "F major" or "C# minor", or "" so that the box finds it in the music'
+MOST_SEED = 2**31 - 1
+"""Largest seed of the random numbers."""
 SPLIT = 55
 """The lowest MIDI pitch of the right hand (G3) if the settings give no other."""
 
@@ -30,6 +58,12 @@ class Steering:
     density: float = 1.0
     register: int = 0
     yields: bool = True
+    variation: int = 1
+    """1 or 2: which variation of the style is played."""
+    key: str = ""
+    """A name of `KEYS`, or "" if the key is found in the music."""
+    seed: int = 0
+    """The seed of everything that is drawn at random."""
 
 
 AS_THE_NET_PLAYS = Steering()

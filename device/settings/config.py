@@ -18,11 +18,14 @@ from device.settings.changes import Tables, overlaid, read_changes
 from device.settings.choices import (
     AS_FITTED,
     HIGHEST_REGISTER,
+    KEY_FORM,
+    KEYS,
     LEAST_CONFIDENCE,
     LEAST_DENSITY,
     LOWEST_REGISTER,
     MOST_CONFIDENCE,
     MOST_DENSITY,
+    MOST_SEED,
     SPLIT,
     STYLES,
     Steering,
@@ -123,11 +126,16 @@ class PlaySettings:
     register: int = _between(LOWEST_REGISTER, HIGHEST_REGISTER, 0, "semitones")
     split: int = _between(0, 127, SPLIT)
     yields: bool = True
+    variation: int = _between(1, 2, 1)
+    key: str = field(default="", metadata={"key": True})
+    seed: int = _between(0, MOST_SEED, 0)
 
     @property
     def steering(self) -> Steering:
         """The steering with which the left hand starts."""
-        return Steering(self.style, self.density, self.register, self.yields)
+        return Steering(
+            *(self.style, self.density, self.register, self.yields, self.variation, self.key, self.seed),
+        )
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,16 @@ class ControlSettings:
     style_arpeggio: str = ""
     style_oom_pah: str = ""
     style_sustained: str = ""
+    style_waltz: str = ""
+    style_ballad: str = ""
+    style_march: str = ""
+    style_swing: str = ""
+    style_alberti: str = ""
+    style_stride: str = ""
+    style_pad: str = ""
+    variation: str = ""
+    fill: str = ""
+    ending: str = ""
     density: str = ""
     register: str = ""
     count_in: str = ""
@@ -387,6 +405,8 @@ def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
     if "channels" in key.metadata:
         several = isinstance(value, list) and bool(value) and all(map(_is_channel, value))
         return value == ALL_CHANNELS or several or _is_channel(value)
+    if "key" in key.metadata:
+        return value == "" or (isinstance(value, str) and value in KEYS)
     if hint is bool:
         return isinstance(value, bool)
     if "choices" in key.metadata:
@@ -402,6 +422,8 @@ def _allowed(key: dataclasses.Field[Any], hint: object) -> str:
     """Return the allowed values of a key in words."""
     if "channels" in key.metadata:
         return f'a channel from 1 to 16, several such as [1, 2], or "{ALL_CHANNELS}"'
+    if "key" in key.metadata:
+        return KEY_FORM
     if hint is bool:
         return "true or false"
     if "choices" in key.metadata:

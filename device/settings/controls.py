@@ -131,6 +131,23 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True)
+class Vary:
+    """Change to the other variation of the style, or to the variation `number`, 1 or 2."""
+
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Play the fill of the style up to the end of the bar, or in the next bar if less than two beats are left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Play the last chord at the next bar line, hold it for a bar, and stop."""
+
+
+@dataclass(frozen=True, slots=True)
 class CountAgain:
     """Release all keys and wait for a new count-in."""
 
@@ -142,7 +159,9 @@ class Confidence:
     value: float
 
 
-Action: TypeAlias = Arm | Hold | Panic | Tap | HoldTempo | Restyle | Density | Register | CountAgain | Confidence
+Action: TypeAlias = (
+    Arm | Hold | Panic | Tap | HoldTempo | Restyle | Density | Register | CountAgain | Confidence | Vary | Fill | Finish
+)
 _PLAIN: dict[str, Action] = {
     "arm": Arm(),
     "hold": Hold(),
@@ -153,6 +172,9 @@ _PLAIN: dict[str, Action] = {
     "density": Density(),
     "register": Register(),
     "count_in": CountAgain(),
+    "variation": Vary(),
+    "fill": Fill(),
+    "ending": Finish(),
     **{f"style_{style.replace('-', '_')}": Restyle(style) for style in STYLES},
 }
 ACTIONS = tuple(_PLAIN)

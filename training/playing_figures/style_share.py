@@ -32,20 +32,33 @@ def _is_figure(style: Style, struck: npt.NDArray[np.bool_], sounding: npt.NDArra
     number, low = struck[on].sum(axis=1), struck[on].argmax(axis=1)
     beat = STEPS_PER_QUARTER
     match style:
-        case "oom-pah":
+        case "oom-pah" | "waltz" | "march" | "stride":
             # a bar of twelve steps is 3/4 with one bass or 6/8 with two
             halves = {12: (12, 6), 2 * beat: (bar,)}.get(bar, (bar // 2 if bar % (2 * beat) == 0 else bar,))
+            halves = (bar, *halves) if style == "waltz" else halves
             return any(_bass_and_chord(on % half == 0, number, low) for half in halves)
-        case "broken" | "arpeggio":
-            return bool(len(on) >= 3 and (number == 1).all() and (np.diff(low) != 0).all() and low[0] == low.min())
+        case "broken" | "arpeggio" | "alberti" | "ballad" | "swing":
+            return bool(
+                len(on) >= 3 and (number == 1).all() and (np.diff(low) != 0).all() and _from_the_bass(on, low, bar)
+            )
         case "block":
             return bool((number >= 2).all())
-        case "sustained":
+        case "sustained" | "pad":
             return bool((number >= 2).all() and len(on) <= 2 and sounding.any(axis=1).mean() >= LEAST_SOUNDING)
         case "bass":
             return bool((number == 1).all() and len(on) <= bar // beat)
         case _:
             return False
+
+
+def _from_the_bass(on: npt.NDArray[np.int64], low: npt.NDArray[np.int64], bar: int) -> bool:
+    """Whether the bar, or each half of it, begins with its lowest key: a new chord may have a lower bass."""
+    if low[0] == low.min():
+        return True
+    if bar % 2:
+        return False
+    halves = [low[on < bar // 2], low[on >= bar // 2]]
+    return all(len(half) > 0 and half[0] == half.min() for half in halves)
 
 
 def _bass_and_chord(bass: npt.NDArray[np.bool_], number: npt.NDArray[np.int64], low: npt.NDArray[np.int64]) -> bool:

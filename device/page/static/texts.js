@@ -110,7 +110,7 @@ window.TEXTS = {
   overtaken: (name) => `${name} was changed in the file later, so the file counts.`,
   reset: "Remove all changes",
   absent: "nothing",
-  styles: {auto: "Auto", bass: "Bass", block: "Block", broken: "Broken", arpeggio: "Arpeggio", "oom-pah": "Oom-pah", sustained: "Sustained"},
+  styles: {auto: "Auto", bass: "Bass", block: "Block", broken: "Broken", arpeggio: "Arpeggio", "oom-pah": "Oom-pah", sustained: "Sustained", waltz: "Waltz", ballad: "Ballad", march: "March", swing: "Swing", alberti: "Alberti", stride: "Stride", pad: "Pad"},
   densities: {"0.5": "Less", "1": "Usual", "2": "More"},
   registers: {"-12": "Lower", "0": "Usual", "12": "Higher"},
 };

@@ -16,9 +16,10 @@ from device.events import Note, Send
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.performer import Performer
 from device.left_hand.player import LeftHand
-from device.left_hand.styles import Figure, depth
-from device.settings.choices import STYLES, Steering, Style
-from device.settings.controls import Arm, Density, Hold, Panic, Register, Restyle
+from device.left_hand.styles import depth
+from device.left_hand.texture import figure_of
+from device.settings.choices import STYLES, VARIATIONS, Steering, Style, Variation
+from device.settings.controls import Arm, Density, Fill, Finish, Hold, Panic, Register, Restyle, Vary
 from tests.unit.helpers.nets import EchoNet, FixedNet
 from training.playing_figures.playable import faults, rows_of
 
@@ -120,9 +121,9 @@ def test_the_others_leave_it_alone(style: Style) -> None:
     assert not [send for send in sends if send.kind == "control"]
 
 
-def figure(style: Style, meter: str, density: float = 1.0, bars: int = 2) -> list[str]:
+def figure(style: Style, meter: str, density: float = 1.0, bars: int = 2, variation: Variation = 1) -> list[str]:
     """A bar of a style once it is under way: B, a number for the n-th tone above it, c for a chord, - for none."""
-    made = Figure(style)
+    made = figure_of(style, variation)
     steps = grid(bars * Meter.parse(meter).steps_per_bar, meter)
     drawn = []
     for step in steps:
@@ -151,10 +152,93 @@ def figure(style: Style, meter: str, density: float = 1.0, bars: int = 2) -> lis
         ("oom-pah", "6/8", "B-c-c-b-c-c-"),
         ("oom-pah", "5/4", "B---c---c---c---c---"),
         ("sustained", "4/4", "Bc" + " -" * 15),
+        ("waltz", "3/4", "B---c---c---"),
+        ("waltz", "6/4", "B---c---c---B---c---c---"),
+        ("march", "4/4", "B---c---b---c---"),
+        ("march", "2/4", "B---c---"),
+        ("stride", "4/4", "B---c---b---c---"),
+        ("alberti", "4/4", "B-2-1-2-B-2-1-2-"),
+        ("alberti", "6/8", "B-2-1-B-2-1-"),
+        ("swing", "4/4", "B---1---2---3---"),
+        ("ballad", "3/4", "B---1---2---"),
+        ("pad", "4/4", "Bc" + " -" * 15),
+        ("waltz", "9/8", "B-----c-----c-----"),
     ],
 )
 def test_a_style_is_what_its_name_says(style: Style, meter: str, bar: str) -> None:
     assert figure(style, meter) == (bar.split() if " " in bar else list(bar))
+
+
+@pytest.mark.parametrize("style", NAMED)
+@pytest.mark.parametrize("meter", ["2/4", "3/4", "4/4"])
+def test_a_variation_is_another_bar(style: Style, meter: str) -> None:
+    first, second = (figure(style, meter, variation=variation) for variation in VARIATIONS)
+    assert first != second
+    assert len(first) == len(second) and "B" in first[0] and "B" in second[0]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_fill_lasts_to_the_end_of_the_bar(style: Style) -> None:
+    def struck(fill: bool) -> list[list[int]]:
+        hand, steps = LeftHand(Accompanist(FixedNet()), Steering(style)), grid(16 * 8)
+        hand.reset()
+        for note in melody(16 * 8, 0.125, 2, 72):
+            hand.hear(note)
+        moves = []
+        for step in steps:
+            if fill and step.index == 16 * 5 - 3:
+                hand.act(Fill())
+            moves.append([strike.pitch for strike in hand.play(step).strikes])
+        return moves
+
+    plain, filled = struck(False), struck(True)
+    assert filled[: 16 * 5] == plain[: 16 * 5]
+    assert filled[16 * 5 : 16 * 6] != plain[16 * 5 : 16 * 6]
+    if style != "auto":
+        assert [bool(keys) for keys in filled[16 * 6 :]] == [bool(keys) for keys in plain[16 * 6 :]]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_an_ending_is_a_chord_on_the_bar_line_and_then_silence(style: Style) -> None:
+    hand, steps = LeftHand(Accompanist(FixedNet()), Steering(style)), grid(16 * 10)
+    hand.reset()
+    for note in melody(16 * 10, 0.125, 2, 72):
+        hand.hear(note)
+    for step in steps[: 16 * 5 - 6]:
+        hand.play(step)
+    hand.act(Finish())
+    moves = [hand.play(step) for step in steps[16 * 5 - 6 :]]
+    last = moves[6]
+    assert len(last.strikes) >= 2
+    assert not [move for move in moves[7:] if move.strikes]
+    assert not hand.armed and not hand._fingers.down
+    assert {key for move in moves[7 : 6 + 17] for key in move.let_go} >= {strike.pitch for strike in last.strikes}
+    hand.act(Arm(True))
+    assert hand.armed
+
+
+def test_another_variation_is_another_figure_of_the_bank() -> None:
+    def notes(vary: bool) -> list[Send]:
+        class Varied(LeftHand):
+            def play(self, step: Step):  # type: ignore[no-untyped-def]
+                if vary and step.index == 100:
+                    self.act(Vary())
+                return super().play(step)
+
+        return played(Varied(Accompanist(FixedNet())), melody(240, 0.125, 1, 70), grid(240))
+
+    plain, varied = notes(False), notes(True)
+    early = [send for send in plain if send.due_s < 13.0]
+    assert early == [send for send in varied if send.due_s < 13.0] and plain != varied
+
+
+def test_the_seed_chooses_the_figures() -> None:
+    def notes(seed: int) -> list[Send]:
+        hand = LeftHand(Accompanist(FixedNet()), Steering(seed=seed))
+        return played(hand, melody(240, 0.125, 1, 70), grid(240))
+
+    assert notes(3) == notes(3)
+    assert any(notes(seed) != notes(3) for seed in (4, 5, 6))
 
 
 @pytest.mark.parametrize("style", NAMED)

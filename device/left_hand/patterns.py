@@ -1,0 +1,143 @@
+"""Bars of the named styles, written as text: two variations of each style, and a fill.
+
+A bar has one character for each grid step:
+
+    -  nothing            .  all keys are released
+    B  the root as bass   F  the fifth as bass
+    c  two upper keys     d  three upper keys, after all other keys are released
+    e  two upper keys above the bass, which stays down
+    C  bass and two upper keys    D  bass and three upper keys
+    1  2  3  one upper key: the first, second or third chord tone above the bass
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device.clock.step import Step
+from device.left_hand.figure_bank import GROUPS
+from device.left_hand.figure_player import part_at
+from device.left_hand.gesture import NOTHING, Gesture
+from device.left_hand.styles import depth, shift
+from device.settings.choices import Style, Variation
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """One variation of a style. Longer metres are made of these bars."""
+
+    four: str
+    three: str
+    six: str
+    """The bar of 6/8."""
+    two: str = ""
+    """The bar of 2/4. If it is empty, it is the first half of `four`."""
+
+    def bar(self, group: int) -> str:
+        """Return the bar of a group of `figure_bank.GROUPS`."""
+        return (self.two or self.four[: len(self.four) // 2], self.three, self.four, self.six)[group]
+
+
+VARIATIONS: dict[tuple[Style, Variation], Bars] = {
+    ("bass", 2): Bars("B-------F-------", "B-------F---", "B-----F-----"),
+    ("block", 2): Bars("C---C---C---C---", "C-------C---", "C---C-C---C-", "C-C-C-C-"),
+    ("broken", 2): Bars("B-1-2-1-B-1-2-1-", "B-1-2-1-2-1-", "B-2-1-B-2-1-"),
+    ("arpeggio", 2): Bars("B-3-2-1-B-3-2-1-", "B-3-2-1-2-3-", "B-3-2-1-2-3-"),
+    ("oom-pah", 2): Bars("B---c-c-F---c-c-", "B---c---c-c-", "B-c-c-F---c-"),
+    ("sustained", 2): Bars("C-------C-------", "C-------C---", "C-----C-----", "C---C---"),
+    ("waltz", 1): Bars("B---c-.-c-.-c-.-", "B---c-.-c-.-", "B-c-c-B-c-c-"),
+    ("waltz", 2): Bars("B---c-.-c-.-c-c-", "B---c-.-c-c-", "B-c-c-F-c-c-", "B---c-c-"),
+    ("ballad", 1): Bars("B---1---2---1---", "B---1---2---", "B---1-2---1-"),
+    ("ballad", 2): Bars("B-1-2---B-1-2---", "B-1-2---1---", "B-1-2-3-2-1-"),
+    ("march", 1): Bars("B-.-c-.-F-.-c-.-", "B-.-c-.-c-.-", "B---c-F---c-"),
+    ("march", 2): Bars("B-.-c-c-F-.-c-c-", "B-.-c-c-c-.-", "B---c-F-c-c-"),
+    ("swing", 1): Bars("B---1---2---3---", "B---1---2---", "B---1-2---3-"),
+    ("swing", 2): Bars("B---1--12---3--1", "B---1--12---", "B-1-2-3---1-"),
+    ("alberti", 1): Bars("B-2-1-2-B-2-1-2-", "B-2-1-2-1-2-", "B-2-1-B-2-1-"),
+    ("alberti", 2): Bars("B-1-2-1-B-1-2-1-", "B-1-2-1-2-1-", "B-1-2-B-1-2-"),
+    ("stride", 1): Bars("B---d---F---d---", "B---d---d---", "B-d-d-F-d-d-"),
+    ("stride", 2): Bars("B---d-d-F---d-d-", "B---d---d-d-", "B---d-F---d-"),
+    ("pad", 1): Bars("D---------------", "D-----------", "D-----------"),
+    ("pad", 2): Bars("D-------D-------", "D-------D---", "D-----D-----", "D---D---"),
+}
+"""The first variation of the six older styles is made by `styles.Figure`, in any metre."""
+CHORD_FILL = Bars("B---c---F-c-c-c-", "B---c-c-c-c-", "B-c-c-c-c-c-")
+RUN_FILL = Bars("B-1-2-3-2-3-2-1-", "B-1-2-3-2-1-", "B-1-2-3-2-1-")
+BASS_FILL = Bars("B---F---B-F-B-F-", "B---F-B-F-F-", "B-F-B-F-B-F-")
+_CHORDS = ("block", "oom-pah", "sustained", "waltz", "march", "stride", "pad")
+WITH_PEDAL: frozenset[Style] = frozenset({"sustained", "arpeggio", "ballad"})
+"""Styles whose pedal changes with each bass."""
+HELD: frozenset[Style] = frozenset({"block", "sustained", "pad"})
+"""Styles that strike the whole chord when a new chord begins. The others strike the bass."""
+ON_BEATS = 2
+"""The greatest depth of a beat, see `device.left_hand.styles`."""
+_GESTURES = {
+    "-": NOTHING,
+    ".": Gesture(False, 0, lift=True),
+    "B": Gesture(True, 0, lift=True),
+    "F": Gesture(True, 0, lift=True, fifth=True),
+    "c": Gesture(False, 2, lift=True),
+    "d": Gesture(False, 3, lift=True),
+    "e": Gesture(False, 2),
+    "C": Gesture(True, 2, lift=True),
+    "D": Gesture(True, 3, lift=True),
+    "1": Gesture(False, 1, tone=1),
+    "2": Gesture(False, 1, tone=2),
+    "3": Gesture(False, 1, tone=3),
+}
+_BASSES = "BFCD"
+
+
+def fill_of(style: Style) -> Bars:
+    """Return the fill of a style: chords, a run, or the bass alone."""
+    return CHORD_FILL if style in _CHORDS else BASS_FILL if style == "bass" else RUN_FILL
+
+
+class PatternFigure:
+    """Reads the bars of one variation step by step. It has no state, so a new chord never starts the bar again."""
+
+    def __init__(self, style: Style, bars: Bars) -> None:
+        self.style, self.bars = style, bars
+
+    def at(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Gesture:
+        """Return the gesture at `step`. A new chord strikes the bass, or the whole chord in the styles of `HELD`.
+
+        A density of 1/2 or 1/4 leaves out what lies between the beats, or between the halves of the bar. A density of
+        2 repeats the last upper keys on free half beats. Steps deeper than `deepest` are left out too.
+        """
+        cell = self._cell(step, density)
+        if depth(step) > min(deepest, _deepest(density)) and not new_chord:
+            return NOTHING if cell != "." else _GESTURES["."]
+        if new_chord and cell not in "BCD":
+            cell = self.bars.four[0] if self.style in HELD else "B"
+        gesture = _GESTURES[cell]
+        if self.style in WITH_PEDAL and gesture.any:
+            pedal = "change" if cell in _BASSES else "down"
+            return Gesture(gesture.bass, gesture.upper, gesture.tone, gesture.fifth, gesture.lift, pedal)  # type: ignore[arg-type]
+        return gesture
+
+    def _cell(self, step: Step, density: float) -> str:
+        meter = step.meter
+        part = part_at(meter.steps_per_bar, meter.steps_per_beat, step.position)
+        if part is None:
+            return self._plain(step)
+        group, first, _ = part
+        bar = self.bars.bar(group)
+        within = step.position - first
+        cell = bar[within]
+        if cell == "-" and shift(density) > 0 and depth(step) <= ON_BEATS + 1 and within % 2 == 0:
+            before = [c for c in bar[:within] if c not in "-."]
+            return before[-1] if before and before[-1] not in _BASSES else cell
+        return cell
+
+    def _plain(self, step: Step) -> str:
+        """Return the cell in a metre without bars of its own, such as 9/8: the first bar line, then the next beats."""
+        if step.is_bar:
+            return self.bars.four[0]
+        size = GROUPS[2][1]
+        return self.bars.four[size] if step.is_beat and self.bars.four[size] not in "-." else "-"
+
+
+def _deepest(density: float) -> int:
+    """Return the greatest depth that is struck at a density."""
+    return {-2: 1, -1: ON_BEATS}.get(shift(density), 4)

@@ -1,0 +1,33 @@
+"""`lefthand play --key`, `--seed` and `--variation` refuse what they cannot use."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from device.commands.play import _checked_key
+from device.errors import UserError
+from device.recording.capture import how_captured
+from device.recording.tape import how_of
+from device.settings.config import parse_config
+
+
+def test_a_key_is_taken_and_no_other_word() -> None:
+    assert _checked_key("F major") == "F major"
+    assert _checked_key("") == ""
+    assert _checked_key(None) is None
+    with pytest.raises(UserError, match="C# minor"):
+        _checked_key("F dur")
+
+
+def test_a_capture_keeps_key_seed_and_variation(tmp_path: Path) -> None:
+    ports = '[audio]\ninput = "midi"\n[midi]\ninput = "keys"\noutput = "synth"\n'
+    config = parse_config(ports + '[play]\nkey = "A minor"\nseed = 9\nvariation = 2\n', "it")
+    (tmp_path / "capture.json").write_text(json.dumps(dataclasses.asdict(how_of(config))))
+    (tmp_path / "capture.mid").write_bytes(b"")
+    how = how_captured(tmp_path / "capture.mid")
+    assert how is not None
+    assert (how.steering["key"], how.steering["seed"], how.steering["variation"]) == ("A minor", 9, 2)
