@@ -1,4 +1,4 @@
-"""The bank of left-hand figures: excerpts of eight bars from true left hands, without their pitches."""
+"""Reads the bank of left-hand figures: excerpts of eight bars from true left hands, without their pitches."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from device.clock.meter import Meter
 
 FILE = Path(__file__).with_name("figures.npz")
 GROUPS = ((8, 4), (12, 4), (16, 4), (12, 6))
-"""(steps in a bar, steps in a beat) of the metres that have figures of their own: 2/4, 3/4, 4/4, 6/8 and their like."""
+"""(steps in a bar, steps in a beat) of the metres that have figures of their own: 2/4, 3/4, 4/4 and 6/8."""
 MANNER_UNIT = 16.0
-"""Steps of the stored manners in a unit of spread."""
+"""Number of steps of a stored manner in one spread (standard deviation)."""
 CONTEXT_LIMIT = 3.0
-"""A right hand further from the mean than so many spreads counts as this far."""
+"""Spreads. A number of the right hand that lies further from the mean counts as this far."""
 OTHER_TONE = 4
-"""The degree of a note that is no tone of its chord."""
+"""Degree of a note that does not belong to its chord."""
 
 Floats = npt.NDArray[np.float64]
 
 
 class FigureNote(NamedTuple):
-    """One key of a figure: length in steps, height in semitones above the bar's bass, degree of the chord (0 to 4)."""
+    """One key of a figure.
+
+    `position` is the grid step in the bar. `length` is in grid steps. `height` is in semitones above the bar's bass.
+    `degree` is 0 for the root, 1 for the third, 2 for the fifth, 3 for the seventh, and `OTHER_TONE`.
+    """
 
     position: int
     length: int
@@ -36,7 +40,11 @@ class FigureNote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Eight bars, each a tuple of notes by position, and the semitones by which each bar's bass lies above `anchor`."""
+    """Bars of a left hand.
+
+    Each bar is a tuple of notes in the order of their positions. `lifts` gives for each bar the semitones from
+    `anchor`, a MIDI pitch, up to the bar's bass.
+    """
 
     bars: tuple[tuple[FigureNote, ...], ...]
     lifts: tuple[int, ...]
@@ -44,30 +52,31 @@ class Excerpt:
 
 
 def group_of(meter: Meter) -> int | None:
-    """Which of `GROUPS` a metre belongs to; None for one without figures of its own."""
+    """Return the index in `GROUPS` of a metre. Returns None for a metre without figures of its own."""
     key = (meter.steps_per_bar, meter.steps_per_beat)
     return GROUPS.index(key) if key in GROUPS else None
 
 
 class FigureBank:
-    """Excerpts by group, and a model of the manner that a left hand has beside a right hand.
+    """The excerpts, and a model of the manner of a left hand beside a given right hand.
 
-    There are two kinds of right hand, a piano's and a song's melody. For each kind the model is linear:
-    manner = inputs @ weights + offset + noise @ draw, in units of each number's spread.
+    A manner is a list of numbers that describe how a left hand plays. There are two kinds of right hand: that of a
+    piano piece and the melody of a song. For each kind the model is linear:
+    manner = inputs @ weights + offset + noise @ draw. Each number counts in units of its spread.
     """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """`arrays` as `training.figure_bank.build` writes them."""
+        """Take the arrays that `training.figure_bank.build` writes."""
         self._notes = arrays["notes"].astype(int)
         self._bar_ends = np.concatenate([[0], np.cumsum(arrays["bar_notes"].astype(int))])
         self._bars = arrays["bars"].astype(int)
         self._lifts, self._anchor = arrays["lifts"].astype(int), arrays["anchor"].astype(int)
         self.piece = arrays["piece"].astype(int)
-        """[excerpts] number of the piece that an excerpt is from."""
+        """[excerpts] number of the piece from which an excerpt was taken."""
         self.group = arrays["group"].astype(int)
         """[excerpts] index into `GROUPS`."""
         self.manner = arrays["manner"].astype(np.float64) / MANNER_UNIT
-        """[excerpts, manner] in units of spread."""
+        """[excerpts, manner_size] in units of spread."""
         self.arrays = arrays
         self._strikes = arrays["strikes"]
         self._middle, self._spread, self._gate = arrays["middle"], arrays["spread"], arrays["gate"]
@@ -75,7 +84,7 @@ class FigureBank:
 
     @property
     def manner_size(self) -> int:
-        """Numbers that describe a manner."""
+        """Number of numbers that describe a manner."""
         return int(self.manner.shape[1])
 
     @classmethod
@@ -86,17 +95,17 @@ class FigureBank:
 
     @property
     def average(self) -> Floats:
-        """The context of an average right hand."""
+        """The context of an average right hand, see `right_hand.CONTEXT_NAMES`."""
         return np.asarray(self._middle, np.float64)
 
     def strikes_a_beat(self, manner: Floats) -> float:
-        """The strikes a beat of a manner."""
+        """Return the number of strikes in a beat of a manner."""
         return float(2.0 ** (self._strikes[0] + self._strikes[1] * manner[0]))
 
     def expected(self, context: Floats, group: int, draw: Floats) -> tuple[Floats, bool]:
-        """The manner, [manner_size], for a right hand's `context`, and whether that is a song's melody.
+        """Return the manner [manner_size] for a right hand, and whether that right hand is the melody of a song.
 
-        `draw`: as many standard normals.
+        `context` describes the right hand. `draw` [manner_size] holds independent standard normal numbers.
         """
         near = np.clip((context - self._middle) / self._spread, -CONTEXT_LIMIT, CONTEXT_LIMIT)
         metre = np.zeros(len(GROUPS))
@@ -107,7 +116,7 @@ class FigureBank:
         return np.asarray(manner), bool(kind)
 
     def excerpt(self, number: int) -> Excerpt:
-        """One excerpt, ready to be played."""
+        """Return an excerpt that can be played."""
         bars = []
         for bar in self._bars[number]:
             rows = self._notes[self._bar_ends[bar] : self._bar_ends[bar + 1]]
@@ -117,5 +126,5 @@ class FigureBank:
 
 @cache
 def shipped_bank() -> FigureBank:
-    """The bank of the package, read once."""
+    """Return the bank in the package. The file is read once."""
     return FigureBank.load()

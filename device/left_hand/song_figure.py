@@ -1,4 +1,4 @@
-"""Figures for songs in 4/4, drawn from statistics: which sixteenths are struck, how high, how many keys, how long.
+"""Draws figures for songs in 4/4 from statistics of rhythm, height, number of keys and length.
 
 No bar of a song is stored. The tables hold only rhythms that many songs share, and how often they come.
 """
@@ -17,38 +17,38 @@ Floats = npt.NDArray[np.float64]
 BAR_STEPS, HALF_STEPS = 16, 8
 PHRASE_BARS = 4
 HEIGHTS = (0, 4, 7, 9, 12, 16, 19, 24)
-"""Semitones above the bass that a note may lie."""
+"""Heights that a note may have, in semitones above the bass."""
 DEGREES = (0, 1, 2, 2, 0, 1, 2, 0)
 """The degree of the chord at each of `HEIGHTS`."""
 PLACES = 5
-"""Kinds of place in the bar: bar line, middle, another beat, half a beat, any other."""
+"""Number of kinds of place in the bar: bar line, middle, another beat, half a beat, and any other."""
 RARE = 0.01
-"""Added to the count of a rhythm, so that one that was never seen has a logarithm."""
+"""Added to the count of a rhythm, so that a rhythm that was never seen has a logarithm."""
 ALIKE = 9.0
-"""How much more often a bar has a rhythm like its phrase's: e to this at full likeness."""
+"""Natural logarithm of how much more often a bar has exactly the rhythm of its phrase."""
 DENSITY_PULL = 6.0
-"""How strongly a rhythm's number of strikes is drawn to the number asked for."""
+"""Cost of a rhythm for each squared natural logarithm of its number of strikes over the wanted number."""
 CHANCE = 0.15
-"""Probability that a note lies elsewhere than at the same place of the bar before."""
+"""Probability that a note has another height than at the same place of the bar before."""
 HOLD = (0.25, 0.2)
 """Least quantile of the length, of a bass and of another note: a song's chord sounds through its beat."""
 FIFTHS = 0.45
-"""Share of bass strikes of two keys that have a fifth and no octave."""
+"""Share of the bass strikes of several keys in which the second key is a fifth, and not an octave."""
 LONGEST = 16
 
 
 def place_of(position: int) -> int:
-    """Which of `PLACES` a step of the bar is."""
+    """Return the kind of place, 0 to `PLACES` - 1, of a step of the bar."""
     if position % 8 == 0:
         return position // 8
     return 2 if position % 4 == 0 else 3 if position % 2 == 0 else 4
 
 
 class SongFigures:
-    """Draws phrases; all chance comes from the generator that is given."""
+    """Draws phrases. The random numbers come from the generator that the caller gives."""
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """`arrays` as `training.figure_bank.song_statistics` writes them."""
+        """Take the arrays that `training.figure_bank.song_statistics` writes."""
         self._struck = (np.arange(2**HALF_STEPS)[:, None] >> np.arange(HALF_STEPS) & 1).astype(float)
         self._log_count = np.log(arrays["song_count"].astype(float) + RARE)
         """[2, 256] how often a half bar, the first or the second, has each rhythm: bit n for a strike on step n."""
@@ -66,7 +66,10 @@ class SongFigures:
         self._number = number
 
     def draw(self, rng: np.random.Generator, strikes_a_beat: float, anchor_draw: float) -> Excerpt:
-        """Four bars with about so many strikes a beat; `anchor_draw`, a standard normal, gives the register."""
+        """Return four bars. `anchor_draw`, a standard normal number, gives the register.
+
+        A beat has about `strikes_a_beat` strikes.
+        """
         wanted = np.log((self._number + 0.5) / (2 * strikes_a_beat + 0.5))
         score = self._log_count - DENSITY_PULL * wanted**2
         centre = [_choice(rng, score[half]) for half in (0, 1)]
@@ -85,7 +88,7 @@ class SongFigures:
         return Excerpt(tuple(bars), (0,) * PHRASE_BARS, anchor)
 
     def _contour(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """A height, by its index, for every step of the bar."""
+        """Return an index in `HEIGHTS` for every step of the bar."""
         before, found = len(HEIGHTS), []
         for position in range(BAR_STEPS):
             before = int(rng.choice(len(HEIGHTS), p=self._height[place_of(position), before]))
@@ -112,6 +115,6 @@ class SongFigures:
 
 
 def _choice(rng: np.random.Generator, score: Floats) -> int:
-    """An index drawn with probability in proportion to e to `score`."""
+    """Draw an index. Its probability is in proportion to e to the power of its `score`."""
     share = np.exp(score - score.max())
     return int(rng.choice(len(share), p=share / share.sum()))

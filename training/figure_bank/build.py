@@ -1,7 +1,7 @@
-"""`python -m training figures`: build the bank of left-hand figures that the device plays from.
+"""`python -m training figures` builds the bank of left-hand figures that the device plays.
 
 The excerpts come from the Lieder (CC0) and Chopin (CC BY) alone. From POP909 come only the weights and spreads of the
-model of manners: how a left hand plays, given how the right hand plays.
+model of manners, which predicts how a left hand plays from how the right hand plays.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from training.figure_bank.corpus import LeftHandExcerpt, excerpts_of
 from training.figure_bank.song_statistics import song_statistics
 
 MOST_EXCERPTS = 1100
-"""Excerpts in the bank; the file has to stay below 200 kB."""
+"""Excerpts in the bank. With more, the file would exceed 200 kB."""
 DRAWS = 6000
-"""Right hands of each kind for which a left hand is drawn when the bank is chosen."""
+"""Number of right hands of each kind for which a left hand is drawn. The excerpts that are drawn most are kept."""
 RIDGE = 20.0
-"""Weight of the penalty on the model's weights, in excerpts."""
+"""Weight of the penalty on the model's weights, as a number of excerpts."""
 POP = "pop909"
 Floats = npt.NDArray[np.float64]
 
 
 def features_of(context: Floats, group: npt.NDArray[np.int64]) -> Floats:
-    """Standardised contexts [n, c] and groups [n] to inputs [n, 2 c + groups]: linear, squared, one for the metre."""
+    """Return the model's inputs [n, 2 c + groups] for standardised contexts [n, c] and groups [n].
+
+    They are the contexts, their squares, and a one in the column of the metre's group.
+    """
     return np.hstack([context, context**2, np.eye(len(GROUPS))[group]])
 
 
 def fit_bank(named: list[tuple[str, LeftHandExcerpt]], seed: int = 1) -> dict[str, npt.NDArray[np.generic]]:
-    """The bank's arrays from (corpus, excerpt) pairs."""
+    """Return the bank's arrays from pairs of corpus and excerpt."""
     excerpts = [excerpt for _, excerpt in named]
     song = np.array([corpus == POP for corpus, _ in named])
     names = np.array([excerpt.piece for excerpt in excerpts])
@@ -84,7 +87,7 @@ def fit_bank(named: list[tuple[str, LeftHandExcerpt]], seed: int = 1) -> dict[st
 
 
 def _gate(inputs: Floats, song: npt.NDArray[np.bool_]) -> Floats:
-    """Weights [inputs + 1] of the logistic regression that tells a song's melody from a piano's right hand."""
+    """Fit the logistic regression that tells a song's melody from a right hand of a piano. Returns [inputs + 1]."""
     from scipy.optimize import minimize
 
     x = np.hstack([inputs, np.ones((len(inputs), 1))])
@@ -100,7 +103,7 @@ def _gate(inputs: Floats, song: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _regression(inputs: Floats, targets: Floats, piece: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
-    """Weights, offset, and the lower triangle of the spread between pieces."""
+    """Return the weights, the offset, and the Cholesky factor of the covariance between pieces."""
     mean = inputs.mean(axis=0)
     x = inputs - mean
     w = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (targets - targets.mean(axis=0)))
@@ -112,7 +115,7 @@ def _regression(inputs: Floats, targets: Floats, piece: npt.NDArray[np.int64]) -
 
 
 def _pack(excerpts: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]:
-    """Bars that come more than once are stored once."""
+    """Return the excerpts as arrays. A bar that occurs more than once is stored once."""
     known: dict[bytes, int] = {}
     bars: list[npt.NDArray[np.uint8]] = []
     number = np.zeros((len(excerpts), len(excerpts[0].bars)), np.int16)

@@ -1,4 +1,4 @@
-"""`python -m training chords`: fit the net that says which chord the coming beat has."""
+"""`python -m training chords` fits the net that finds the chord of the coming beat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.figure_bank.corpus import CENTRED_TRIADS, on_grid
 BEATS = 192
 """Beats of a training example."""
 LATE = 0.5
-"""Share of pieces in which an onset of the last step before a beat is not known yet."""
+"""Share of training pieces in which an onset on the last step before a beat is not known yet, as on the device."""
 UNITS = 160
 
 Floats = npt.NDArray[np.float32]
@@ -28,8 +28,12 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Beats:
-    """A piece by its beats: inputs [beats, BEAT_INPUTS], the triad of each beat's half bar, -1 in silence, and the
-    pitch class of the right hand's highest key on the beat, -1 where it is silent."""
+    """The beats of a piece.
+
+    `x` [beats, BEAT_INPUTS] are the inputs of the net. `chord` [beats] is the triad of both hands in the beat's half
+    bar, or -1 in silence. `top` [beats] is the pitch class of the right hand's highest key on the beat, or -1 in
+    silence.
+    """
 
     x: Floats
     chord: npt.NDArray[np.int64]
@@ -37,7 +41,7 @@ class Beats:
 
 
 def beats_of(piece: Piece, rng: np.random.Generator, late: bool | None = None) -> Beats | None:
-    """The beats of a piece; None where a hand is missing."""
+    """Return the beats of a piece. Returns None if a hand has fewer than 16 notes."""
     right_notes, left_notes = right_hands(piece, rng), piece.of(HandLabel.LEFT)
     if len(right_notes) < 16 or len(left_notes) < 16:
         return None
@@ -71,7 +75,7 @@ def beats_of(piece: Piece, rng: np.random.Generator, late: bool | None = None) -
 
 
 def turned(piece: Beats, part: slice, by: int) -> tuple[Floats, Ints, Ints]:
-    """Some beats of a piece `by` semitones higher."""
+    """Return some beats of a piece, transposed up by `by` semitones: inputs, triads and highest pitch classes."""
     x, chord, top = piece.x[part], piece.chord[part], piece.top[part]
     moved = x.copy()
     for channel in range(4):
@@ -82,7 +86,7 @@ def turned(piece: Beats, part: slice, by: int) -> tuple[Floats, Ints, Ints]:
 
 
 def batches(pieces: list[Beats], batch: int, seed: int) -> Iterator[tuple[Floats, list[Ints]]]:
-    """Random stretches in random keys; past a piece's end the targets are -1."""
+    """Yield batches of random stretches in random keys. After the end of a piece the targets are -1."""
     rng = np.random.default_rng(seed)
     lengths = np.array([len(piece.x) for piece in pieces], float)
     while True:
@@ -96,7 +100,7 @@ def batches(pieces: list[Beats], batch: int, seed: int) -> Iterator[tuple[Floats
 
 
 def fit(train: list[Beats], valid: list[Beats], steps: int, seed: int, units: int = UNITS) -> dict[str, Floats]:
-    """The net's arrays after `steps` batches; the share of right chords is printed as it goes."""
+    """Fit the net with `steps` batches and return its arrays. Prints the share of right chords on the way."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
 
@@ -143,7 +147,7 @@ def fit(train: list[Beats], valid: list[Beats], steps: int, seed: int, units: in
 
 
 def read(cache: Path, split: str, seed: int) -> list[Beats]:
-    """All pieces of a split."""
+    """Return the beats of all pieces of a split."""
     rng = np.random.default_rng(seed)
     return [
         beats
@@ -159,7 +163,7 @@ def read(cache: Path, split: str, seed: int) -> list[Beats]:
 @click.option("--steps", default=2400, show_default=True, help="Batches of 32 stretches.")
 @click.option("--seed", default=1, show_default=True)
 def chords(cache: Path, out: Path, steps: int, seed: int) -> None:
-    """Fit the chord net on the prepared pieces and write its weights, in halves."""
+    """Fit the chord net on the prepared pieces and write its weights as 16-bit floats."""
     train, valid = read(cache, "train", seed), read(cache, "valid", seed)
     click.echo(f"{len(train)} pieces, {sum(len(p.x) for p in train)} beats; {len(valid)} for validation")
     arrays = fit(train, valid, steps, seed)

@@ -1,7 +1,8 @@
-"""True left hands as excerpts of eight bars: what the bank of figures is made of, and the statistics beside it.
+"""Cuts true left hands into excerpts of eight bars, for the bank of figures and for the statistics beside it.
 
-Every note becomes (position in the bar, length, height above the bar's lowest key, degree of the chord), all on the
-device's grid of steps. Pitch itself is left out: the device puts the figure on its own chords.
+A note becomes its position in the bar, its length, its height above the bar's lowest key and its degree of the chord.
+Positions and lengths are steps of the device's grid. The pitch is left out, because the device puts the figure on its
+own chords.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ BARS = 8
 HOP_BARS = 4
 """Bars from the start of one excerpt to the start of the next."""
 OFF_GRID = 0.2
-"""An onset further than this share of a step from the grid is off it."""
+"""Share of a step. An onset further than this from the nearest step is off the grid."""
 MOST_OFF_GRID = 0.1
 """An excerpt is left out if a larger share of its onsets is off the grid: triplets and 32nds."""
 MOST_EMPTY_BARS = 2
 """An excerpt is left out if more of its bars have no strike."""
 MOST_KEYS, WIDEST = 5, 16
-"""Keys of one strike, and semitones between its outer keys: one hand's limits."""
+"""Most keys of one strike, and most semitones between its outer keys. These are the limits of one hand."""
 LONGEST_STEPS = 48
-"""Lengths are cut to this, three bars of 4/4."""
+"""Steps. Longer notes are cut to this length, three bars of 4/4."""
 FIGURE_SIZE = 14
-"""Numbers that describe the manner of an excerpt, see `manner_of`."""
+"""Number of numbers that describe the manner of an excerpt, see `manner_of`."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -61,7 +62,7 @@ class LeftHandExcerpt:
 
 @dataclass(frozen=True)
 class HandOnGrid:
-    """A hand's notes on the grid: first step, end step, pitch, and whether the onset is off the grid."""
+    """The notes of a hand on the grid: first step, end step, MIDI pitch, and whether the onset is off the grid."""
 
     first: Ints
     end: Ints
@@ -83,7 +84,7 @@ def on_grid(notes: npt.NDArray[np.void], quarters: Floats) -> HandOnGrid:
 
 
 def excerpts_of(piece: Piece, rng: np.random.Generator) -> Iterator[LeftHandExcerpt]:
-    """The excerpts of a piece that lie on the grid, in order."""
+    """Yield the excerpts of a piece that lie on the grid, in order."""
     if len(piece.of(HandLabel.LEFT)) < 30:
         return
     steps, quarters = grid_of(piece)
@@ -141,7 +142,7 @@ def _excerpt(
 
 
 def _chord(left: HandOnGrid, right: HandOnGrid, start: int, length: int) -> int:
-    """The triad (0-11 major, 12-23 minor) that both hands' notes of these steps fit best."""
+    """Return the triad (0 to 11 major, 12 to 23 minor) that fits the notes of both hands in these steps best."""
     weight = np.zeros(12)
     for hand, share in ((left, 1.0), (right, 0.5)):
         overlap = np.minimum(hand.end, start + length) - np.maximum(hand.first, start)
@@ -157,7 +158,7 @@ def _degree(key: int, chord: int) -> int:
 
 
 def manner_of(bars: list[Ints], lows: list[int], size: int, beat: int) -> Floats:
-    """How a left hand plays, [FIGURE_SIZE]; keys are absolute pitches here.
+    """Describe how a left hand plays, [FIGURE_SIZE]. The heights in `bars` are MIDI pitches here.
 
     Strikes a beat (log2), keys a strike, shares of strikes of one and of three or more keys, off the beat and on odd
     steps, beats struck, length over the gap to the next strike, leap of the lowest key in semitones, bars with the

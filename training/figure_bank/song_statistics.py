@@ -1,4 +1,4 @@
-"""What POP909's left hands have in common: counts and probabilities alone, no bar of any song."""
+"""Counts what the left hands of POP909 have in common. The result holds probabilities alone, and no bar of a song."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from device.left_hand.song_figure import BAR_STEPS, HEIGHTS, PLACES, place_of
 from training.figure_bank.corpus import LeftHandExcerpt
 
 FEWEST_SONGS = 8
-"""A half bar's rhythm is kept if it comes in at least so many songs."""
+"""Songs. The rhythm of a half bar is kept if it occurs in at least so many."""
 DECILES = 10
 HALF = BAR_STEPS // 2
 SMOOTH = 0.5
 
 
 def song_statistics(songs: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]:
-    """The tables of `device.left_hand.song_figure.SongFigures` from the 4/4 excerpts of songs."""
+    """Return the tables of `device.left_hand.song_figure.SongFigures` from the excerpts of songs in 4/4."""
     rhythms: Counter[tuple[int, int]] = Counter()
     seen: dict[tuple[int, int], set[str]] = defaultdict(set)
     height = np.full((PLACES, len(HEIGHTS) + 1, len(HEIGHTS)), SMOOTH)
