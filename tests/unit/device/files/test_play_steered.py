@@ -43,7 +43,9 @@ def left_hand(path: Path, *options: str) -> list[tuple[int, int]]:
 
 def test_a_style_a_density_and_a_register_are_heard(both_hands: Path) -> None:
     bass = left_hand(both_hands, "--split", "55", "--style", "bass")
-    assert max(Counter(at for at, _ in bass).values()) == 1
+    struck = Counter(at for at, _ in bass)
+    # the last strike is the chord that closes the piece, when the player has stopped
+    assert all(keys == 1 for at, keys in struck.items() if at != max(struck))
     dense = left_hand(both_hands, "--split", "55", "--style", "bass", "--density", "2")
     low = left_hand(both_hands, "--split", "55", "--style", "bass", "--register", "-12")
     assert len(dense) > len(bass) > 0
