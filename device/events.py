@@ -67,10 +67,10 @@ DoubtKind: TypeAlias = Literal["silence", "few onsets", "other tempo", "other pl
 class Doubt:
     """Why a clock is unsure of its beat.
 
-    "silence": no onset came for `beats` beats. "few onsets": the music has just begun. "other tempo" and "other place":
-    the onsets fit another tempo, or another place in the beat, as well. "uneven": they fit no steady beat well.
-    "count-in": they contradict the count-in. "no pulses": the MIDI clock has stopped to come. `beats` is None for all
-    kinds but "silence".
+    `kind` has one of these values. "silence": no onset came for `beats` beats. "few onsets": the music has just begun.
+    "other tempo" and "other place": the onsets fit another tempo, or another place in the beat, about as well as the
+    present one. "uneven": they fit no steady beat well. "count-in": they contradict the count-in. "no pulses": no
+    pulses of a MIDI clock arrive any more. `beats` is None for all kinds but "silence".
     """
 
     kind: DoubtKind

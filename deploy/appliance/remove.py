@@ -56,7 +56,7 @@ def _purge(owners: list[str], report: Report) -> None:
 
 
 def _plans() -> list[dict[str, Any]]:
-    """Return the plans of all environments. The plan of the environment that runs comes first."""
+    """Return the removal plans of all environments. The first is that of the environment that runs this command."""
     names = [path.name for path in sorted(SOFTWARE.iterdir()) if path.is_dir()] if SOFTWARE.is_dir() else []
     names.sort(key=lambda name: name != current())
     return [plan for name in names if name != "current" and (plan := plan_of(name)) is not None]

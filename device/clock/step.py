@@ -114,7 +114,8 @@ class Clock(Protocol):
     def hold_tempo(self, on: bool) -> None:
         """Keep the present tempo from now on, or follow the player's tempo again.
 
-        The beats still follow the player, only their distance does not. Other clocks have a tempo of their own.
+        While the tempo is held, the beats may still move to where the player plays them, but the time between two beats
+        stays the same. A clock that does not take its tempo from the player ignores this call.
         """
         ...
 

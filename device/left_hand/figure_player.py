@@ -115,7 +115,7 @@ class FigurePlayer:
         self._density, self._variation = 1.0, 1
 
     def pause(self) -> None:
-        """Record that the hand rests. The figure starts from its beginning afterwards."""
+        """Remember that the left hand rests. The figure starts from its beginning when the hand plays again."""
         self._part = None
         for playing in self._playing.values():
             playing.bar = -1

@@ -94,7 +94,7 @@ class Progression:
         plan.chord, plan.triads = self._chord, self._score
 
     def _choose(self, score: Floats, stay: float, ahead: Floats) -> None:
-        """Take the triad of the greatest score, or keep the present triad if the best one is not better by `stay`."""
+        """Take the triad with the highest score. Keep the present triad if that score is less than `stay` above its own."""
         if self.key is not None:
             share = max(0.0, 1.0 - self._beats / KEY_BEATS)
             score = score + (KEY_LATER + (KEY_FIRST - KEY_LATER) * share) * triads_of_key(self.key)

@@ -1,4 +1,7 @@
-"""Decides who may use the page, by a code of six digits, the cookie of a browser that gave it, and the Host header."""
+"""Decides who may use the page.
+
+A browser must send the code of six digits once. Then it gets a cookie, which admits it from there on. A request must
+also name one of the host's own names in its Host header."""
 
 from __future__ import annotations
 

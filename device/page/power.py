@@ -21,7 +21,7 @@ def can_ask(folder: Path = PAGE_RUN) -> bool:
 
 
 def ask_for(what: str, folder: Path = PAGE_RUN) -> None:
-    """Ask systemd to do `what`, a key of TARGETS. Raises UserError where no service serves the page."""
+    """Ask systemd to do `what`, a key of TARGETS. Raises UserError if the page does not run as a service."""
     try:
         (folder / TARGETS[what]).write_bytes(b"")
     except OSError as error:

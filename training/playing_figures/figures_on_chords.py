@@ -81,7 +81,7 @@ def on_chords(hand: Roll, own: Ints, wanted: Ints) -> Roll:
 
 
 def roll_from(rows: Iterable[tuple[int, int, int]], steps: int) -> Roll:
-    """Return the roll of `steps` steps with the notes (step, MIDI pitch, length in steps)."""
+    """Return a piano roll of `steps` steps that holds `notes`, each (first step, MIDI pitch, length in steps)."""
     sounding, struck = np.zeros((steps, 128), bool), np.zeros((steps, 128), bool)
     for step, key, length in rows:
         if 0 <= step < steps:

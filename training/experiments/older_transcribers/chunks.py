@@ -43,7 +43,7 @@ class Chunks:
         return self.core + 2 * self.side
 
     def count(self, frames: int) -> int:
-        """The number of chunks of a recording of this many frames."""
+        """The number of chunks that cover a recording of this many frames. The last one may be padded."""
         return max(1, math.ceil(frames / self.core))
 
     def cut(self, recording: npt.NDArray[Any], number: int) -> npt.NDArray[Any]:

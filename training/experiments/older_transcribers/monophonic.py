@@ -43,7 +43,9 @@ def single_line(notes: list[Played]) -> list[Played]:
 
 
 def single_line_takes(cache: Path, count: int, seed: int = 7) -> list[Take]:
-    """Right hands of validation pieces on the held-out piano, without pedal, one note at a time.
+    """Recordings of the right hands of validation pieces, made with the held-out piano and without pedal.
+
+    Of each chord only the highest note is played, so that no two notes sound together.
 
     Raises UserError if `cache` holds no validation pieces.
     """

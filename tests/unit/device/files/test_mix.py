@@ -96,8 +96,11 @@ def test_the_memory_does_not_grow_with_the_length() -> None:
         from pathlib import Path
         import numpy as np, soundfile
         from device.events import Note
+        from device.files import render
         from device.files.mix import write_mix
         from device.files.sound_file import SoundFile
+        # the soundfont that the set-up installs: a larger one takes more memory, whatever the length of the music
+        render.soundfonts = lambda suffix: [Path("/usr/share/sounds/sf2/TimGM6mb.sf2")]
         minutes = int(sys.argv[1])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "in.wav"
