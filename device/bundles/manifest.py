@@ -79,7 +79,10 @@ class Manifest:
 
 
 def read_manifest(text: bytes, named: str = MANIFEST) -> Manifest:
-    """Return the manifest in `text`. Raises BundleError if it is not a manifest or needs a newer version of lefthand."""
+    """Return the manifest in `text`.
+
+    Raises BundleError if it is not a manifest or needs a newer version of lefthand.
+    """
     try:
         data = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The output files of `lefthand play`: checks in advance that they can be written, and writes them."""
+"""Checks in advance that `lefthand play` can write its output files, and writes them."""
 
 from __future__ import annotations
 
@@ -139,9 +139,9 @@ def _output(path: Path) -> Iterator[Path]:
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Return whether two paths lead to the same file: by their names, or through links of either kind.
+    """Return whether two paths lead to the same file: the paths are equal, or a symbolic or hard link joins them.
 
-    A device or pipe is never the same, because nothing in it is replaced.
+    Returns False for a device or a pipe, because writing to it twice overwrites nothing.
     """
     if one.exists() and other.exists():
         return one.is_file() and one.samefile(other)

@@ -50,10 +50,10 @@ Run: TypeAlias = Callable[[str, float, float], Ran]
 
 
 def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S, run: Run | None = None) -> list[str]:
-    """Run the self-test of the bundle in `folder` and return its lines.
+    """Run the self-test of the bundle in `folder` and return the lines that it prints.
 
-    `slowest` is the largest share of a hop's length that 99 of 100 hops may take, `limit_s` the longest time in
-    seconds. `run` runs the process, by default as a child of this one. Raises BundleError if the bundle is refused,
+    99 of 100 hops must be calculated within `slowest` times the length of a hop. The whole test must end within
+    `limit_s` seconds. `run` runs the process, by default as a child of this one. Raises BundleError if the bundle is refused,
     crashes or hangs.
     """
     ran = (run or in_a_child)(str(folder), slowest, limit_s)

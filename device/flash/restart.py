@@ -1,8 +1,8 @@
-"""Restarts the service, and asks systemd for the sandbox of the self-test. Only these steps of a flash need root.
+"""Takes the two steps of a flash that need root: it restarts the service, and it lets systemd start the self-test.
 
-`Restarter` is created first. If the process is root, it forks a small process that can only do these two things, and
-then gives up root for good. Only the service's account therefore reads the archive and its models, which come from
-outside.
+A flash is the installation of a bundle. `Restarter` is created before anything else. If the process is root, it forks a
+small process that keeps root and can only take these two steps. The process itself then changes to the service's
+account for good. So the archive and its models, which come from outside, are never read as root.
 """
 
 from __future__ import annotations

@@ -134,7 +134,11 @@ class Beeps:
         return frame is not None and self._frame - frame < self._learned_frames
 
     def _ended(self, track: NDArray[np.float64], fall: int) -> int | None:
-        """Return the place from which a level that hardly fell has fallen within `fall` strides and stayed down."""
+        """Return the index in `track` at which a beep ends, or None.
+
+        Up to there the level is nearly constant. Then it falls within `fall` strides and does not rise again. A stride
+        is the time between two levels of `track`.
+        """
         if len(track) <= fall + self._stay:
             return None
         highest = np.maximum.accumulate(track[::-1])[::-1]  # from each place to the end

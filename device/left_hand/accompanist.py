@@ -77,7 +77,10 @@ class Plan:
 
 
 class Accompanist:
-    """Takes notes of the right hand and makes one plan a step. No plan uses a note decided after `known_until_s`."""
+    """Takes notes of the right hand and makes one plan for each step, a sixteenth.
+
+    A plan uses only notes that the hearing had decided by the time `known_until_s`.
+    """
 
     def __init__(self, net: Net, gap_steps: float = GAP_STEPS, listen_beats: float = LISTEN_BEATS) -> None:
         """`gap_steps`, in steps, comes from the bundle's manifest. `listen_beats` is the first silence, in beats.

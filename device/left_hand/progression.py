@@ -94,7 +94,7 @@ class Progression:
         plan.chord, plan.triads = self._chord, self._score
 
     def _choose(self, score: Floats, stay: float, ahead: Floats) -> None:
-        """Take the triad with the highest score. Keep the present triad if that score is less than `stay` above its own."""
+        """Take the triad with the highest score. Keep the present one if that score is at most `stay` above its own."""
         if self.key is not None:
             share = max(0.0, 1.0 - self._beats / KEY_BEATS)
             score = score + (KEY_LATER + (KEY_FIRST - KEY_LATER) * share) * triads_of_key(self.key)
@@ -123,7 +123,7 @@ def fits_of(triads: Floats) -> Floats:
 
 
 def _basses(plan: Plan) -> Floats:
-    """Return for each triad [24] the logarithm of the accompanist's probability that its root is the bass."""
+    """Return, for each triad [24], the log probability that the net gives to the triad's root as the bass note."""
     basses = np.log(plan.bass[:12] + FLOOR)
     return np.concatenate((basses, basses))
 

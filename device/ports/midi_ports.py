@@ -118,7 +118,10 @@ def open_output(name: str) -> tuple[Any, Port]:
 
 
 def open_input(name: str) -> tuple[Any, Port]:
-    """Return a connected `rtmidi.MidiIn` and the port. Raises UnavailableError if `choose` or `connect_input` raises it."""
+    """Return a connected `rtmidi.MidiIn` and the port.
+
+    Raises UnavailableError if `choose` or `connect_input` raises it.
+    """
     return connect_input(choose(name, midi_inputs(), INPUT))
 
 

@@ -157,7 +157,7 @@ def merge_ties(rows: list[tuple[float, float, int, HandLabel, bool]]) -> list[tu
     """Join tied notes. Returns rows (onset, offset, pitch, hand).
 
     The fifth column of an input row says whether the note is tied to an earlier one. Verovio joins ties within a
-    voice, but not those that end in another voice, for example where a spine divides.
+    voice. This joins the others, which end in another voice.
     """
     merged: list[tuple[float, float, int, HandLabel]] = []
     ending: dict[tuple[float, int, HandLabel], int] = {}

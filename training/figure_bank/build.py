@@ -103,7 +103,10 @@ def _gate(inputs: Floats, song: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _regression(inputs: Floats, targets: Floats, piece: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
-    """Return the weights, the offset, and the Cholesky factor of the covariance between pieces."""
+    """Fit `targets` by a ridge regression on `inputs`.
+
+    Returns the weights, the offset, and the Cholesky factor of the covariance of the pieces' mean errors.
+    """
     mean = inputs.mean(axis=0)
     x = inputs - mean
     w = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ (targets - targets.mean(axis=0)))

@@ -175,10 +175,11 @@ class SalamanderRenderer(Renderer):
 
 
 def darkening(pitch: int, velocity: int) -> tuple[list[float], list[float]] | None:
-    """Return the filter (b, a) that darkens a one-layer source at `velocity`, or None where it would change nothing.
+    """Return the filter (b, a) that darkens a note at `velocity` of an instrument that was sampled at one velocity only.
 
-    The filter is a one-pole low-pass at f0 * 2^(1 + 5 v/127). This is 3.4 times the fundamental at velocity 20 and
-    more than 20 times at velocity 100.
+    The filter is a one-pole low-pass. Its cutoff is f0 * 2^(1 + 5 * velocity/127), where f0 is the frequency of the
+    note's fundamental: about 3.5 times f0 at velocity 20 and about 30 times at velocity 100. Returns None if the cutoff
+    lies above the audible part of the sound.
     """
     cutoff = 440 * 2 ** ((pitch - 69) / 12) * 2 ** (1 + 5 * velocity / 127)
     if cutoff > 0.45 * RATE:

@@ -44,7 +44,7 @@ def row_bytes(spec: FeatureSpec) -> int:
 
 
 def frames_of(spec: FeatureSpec) -> int:
-    """Return the frames of a scene."""
+    """Return the number of feature frames in a scene."""
     return int(SCENE_S * spec.sample_rate) // spec.hop
 
 

@@ -62,8 +62,9 @@ def shelf_section(frequency_hz: float, gain_db: float, high: bool) -> npt.NDArra
 def microphone(rng: np.random.Generator, strength: float = 1.0) -> npt.NDArray[np.float64]:
     """Return a random microphone as a filter of second-order sections [n, 6].
 
-    It has two to four peaks and shelves of up to 8 dB * `strength`, usually a high-pass (20 to 200 Hz) and sometimes a
-    low-pass (4 to 7.5 kHz), like the microphones of laptops and telephones.
+    It imitates the microphones of laptops and telephones. It has two to four peaks or shelves in all, each of which
+    raises or lowers the level by up to 8 dB * `strength`. Usually it has a high-pass (20 to 200 Hz) too, and sometimes
+    a low-pass (4 to 7.5 kHz).
     """
     sections = []
     for _ in range(rng.integers(2, 5)):

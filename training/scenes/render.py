@@ -1,6 +1,6 @@
 """Mixes the notes of a note bank into sound.
 
-Each note has its velocity and begins exactly at its sample. Dampers, pedal and detuning are imitated.
+Each note sounds as loud as its velocity and begins exactly at the sample of its onset. Dampers, pedal and detuning are imitated.
 """
 
 from __future__ import annotations
