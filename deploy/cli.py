@@ -137,7 +137,8 @@ def _slot() -> tuple[str, ...]:
 def _each(hosts: list[Host], one: Callable[[Host], None]) -> None:
     """Call `one` for all hosts at the same time.
 
-    If it fails for several hosts, prints all errors but the last, and raises the last one.
+    If it raises UserError for several hosts, prints all these errors but the last, and raises the last one. Any other
+    error is raised at once.
     """
     if not hosts:
         raise UserError("HOST is empty: give what you give to ssh, like pi@lefthand.local.")

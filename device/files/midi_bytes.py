@@ -72,7 +72,7 @@ class RawTrack:
 
 @dataclass
 class RawMidi:
-    """A MIDI file as it was read."""
+    """The parts of a MIDI file that lefthand uses, in ticks: notes, tempos and signatures. Flaws were passed over."""
 
     format: int
     ticks_per_beat: int

@@ -33,7 +33,7 @@ _MINOR_KEYS = ("Abm", "Ebm", "Bbm", "Fm", "Cm", "Gm", "Dm", "Am", "Em", "Bm", "F
 
 @dataclass(frozen=True)
 class MidiInput:
-    """A MIDI file's parts, for the right hand, and its tempo and metre, for `--clock file`."""
+    """The contents of a MIDI file: its parts, one or several of which are the right hand, its tempo and its metre."""
 
     path: Path
     tempo_map: TempoMap

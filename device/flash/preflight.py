@@ -53,8 +53,8 @@ def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S, 
     """Run the self-test of the bundle in `folder` and return the lines that it prints.
 
     99 of 100 hops must be calculated within `slowest` times the length of a hop. The whole test must end within
-    `limit_s` seconds. `run` runs the process, by default as a child of this one. Raises BundleError if the bundle is refused,
-    crashes or hangs.
+    `limit_s` seconds. `run` runs the process, by default as a child of this one. Raises BundleError if the
+    bundle is refused, crashes or hangs.
     """
     ran = (run or in_a_child)(str(folder), slowest, limit_s)
     if ran.code is None:

@@ -28,7 +28,9 @@ class Hearing:
         tuning: float = 0.0,
         adapts: bool = False,
     ) -> None:
-        """`gate` is the gate as fitted, `confidence` is what the owner asks of a note: see `GateSpec.asked`.
+        """`gate` holds the thresholds as they were fitted. `confidence` (0 to 1) moves them: see `GateSpec.asked`.
+
+        0.5 leaves them as they are. A higher value makes them stricter, a lower one less strict.
 
         `tuning` is the number of cents by which the piano is tuned above A4 = 440 Hz. If the hearing `adapts`, it
         measures the tuning and changes it when it is sure.

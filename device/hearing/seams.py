@@ -30,7 +30,10 @@ _SIDE = 200
 
 
 class Seams:
-    """Looks for seams in a stream of hops. A seam is found one hop later, when the sound behind it is known."""
+    """Looks for seams (places where a block of sound was lost) in a stream of hops.
+
+    A seam is reported `behind` hops later, when enough of the sound after it is known.
+    """
 
     def __init__(self, hop: int) -> None:
         """`hop`: samples in a hop."""

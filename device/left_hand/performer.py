@@ -73,10 +73,11 @@ class Performer:
         return frozenset(self._held)
 
     def strike(self, now_s: float, strikes: Iterable[Strike]) -> list[Send]:
-        """Return the note-ons of `strikes`. If a key is still down, its note-off comes first.
+        """Return the messages that `advance` would return, and then the note-ons of `strikes` in the order of their times.
 
-        If one key is struck twice at the same time, the first strike counts. A strike that is due before the last one
-        of its key is left out. The result also holds the messages that `advance` would return.
+        If a key is still down, its note-off comes before the note-on. But a strike that is due before the last strike
+        of a key that is still down, or less than SHORTEST_NOTE_S after it, is left out. A strike that is due before the
+        last note-off of its key is sent at the time of that note-off.
         """
         sends = self.advance(now_s)
         for strike in sorted(strikes, key=lambda s: s.due_s):

@@ -175,7 +175,7 @@ class SalamanderRenderer(Renderer):
 
 
 def darkening(pitch: int, velocity: int) -> tuple[list[float], list[float]] | None:
-    """Return the filter (b, a) that darkens a note at `velocity` of an instrument that was sampled at one velocity only.
+    """Return the filter (b, a) that darkens a note of an instrument that was sampled at one velocity only.
 
     The filter is a one-pole low-pass. Its cutoff is f0 * 2^(1 + 5 * velocity/127), where f0 is the frequency of the
     note's fundamental: about 3.5 times f0 at velocity 20 and about 30 times at velocity 100. Returns None if the cutoff

@@ -1,6 +1,7 @@
 """Mixes the notes of a note bank into sound.
 
-Each note sounds as loud as its velocity and begins exactly at the sample of its onset. Dampers, pedal and detuning are imitated.
+Each note sounds as loud as its velocity and begins exactly at the sample of its onset.
+Dampers, pedal and detuning are imitated.
 """
 
 from __future__ import annotations

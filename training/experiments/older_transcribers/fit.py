@@ -108,7 +108,10 @@ def optimiser(setup: NotesSetup) -> keras.optimizers.Optimizer:
 
 
 def rate_at(setup: NotesSetup, epoch: int, rate: float) -> float:
-    """The learning rate of an epoch (from 0). At each milestone the rate is multiplied by `gamma`."""
+    """Return the learning rate of `epoch` (from 0). `rate` is that of the epoch before.
+
+    The rate is multiplied by `gamma` if the epoch is a milestone, and stays the same otherwise.
+    """
     return rate * setup.gamma if epoch in setup.milestones else rate
 
 
