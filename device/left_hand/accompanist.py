@@ -121,7 +121,7 @@ class Accompanist:
         return step.time_s - self._gap_steps * step.length_s
 
     def hear(self, note: Note) -> None:
-        """Take in a decided note. Notes of the left hand are ignored."""
+        """Take in a note that was heard. Only notes of the right hand count."""
         if self._first_s is None and note.hand == "right":
             self._first_s = note.onset_s
         self._listener.hear(note)

@@ -30,7 +30,7 @@ _MISSING, _EXTRA = 1.0, 1.2
 
 
 def label(pitch_classes: Iterable[int], bass: int | None = None) -> str:
-    """Return the chord name (`C`, `Am`, `G7`) that fits a set of pitch classes 0..11 best; `-` for an empty set.
+    """Return the chord name (`C`, `Am`, `G7`) that fits a set of pitch classes 0..11 best; `-` if nothing sounds.
 
     A sounding note that the chord does not have costs a little more than a chord note that does not sound. A chord
     whose root is `bass` (a pitch class) costs half a note less.

@@ -73,7 +73,7 @@ class Performer:
         return frozenset(self._held)
 
     def strike(self, now_s: float, strikes: Iterable[Strike]) -> list[Send]:
-        """Return the messages that `advance` would return, and then the note-ons of `strikes` in the order of their times.
+        """Return the messages that `advance` would return, and then the note-ons of `strikes` by their times.
 
         If a key is still down, its note-off comes before the note-on. But a strike that is due before the last strike
         of a key that is still down, or less than SHORTEST_NOTE_S after it, is left out. A strike that is due before the

@@ -39,7 +39,7 @@ def left_behind() -> bool:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Send stderr to /dev/null. libasound and libjack write a line to stderr for every missing device."""
+    """Send stderr to /dev/null inside the `with` block: libasound and libjack write a line for each missing device."""
     saved = os.dup(2)
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 2)

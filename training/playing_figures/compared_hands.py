@@ -64,7 +64,7 @@ class JudgedPiece:
 
     @property
     def figures(self) -> list[TrueFigure]:
-        """The figures of the true left hand."""
+        """The musical figures (patterns of strikes) of the true left hand."""
         return figures_of(self.piece.name, self.right, self.true, self.positions, self.bar)
 
 

@@ -27,7 +27,7 @@ PLATEAU = 0.5
 
 
 def phases_of(setup: NotesSetup) -> tuple[Phase, ...]:
-    """Return the phases of a setup. Each phase is a net: with two phases, one for silence and one for pitches."""
+    """Return the names of the phases of a setup. One net is fitted for each phase."""
     return ("silence", "pitch") if setup.phases == 2 else ("pitch",)
 
 
