@@ -56,7 +56,7 @@ def check_features(spec: FeatureSpec) -> None:
 
 
 def check_gate(values: Mapping[str, Any]) -> None:
-    """Raise ValueError unless every value is a number or a list of 1 to 16 numbers, up to LARGEST_GATE above or below 0."""
+    """Raise ValueError unless every value is a number or a list of 1 to 16 numbers, at most LARGEST_GATE from 0."""
     for name, value in values.items():
         items: Sequence[object] = value if isinstance(value, list | tuple) else [value]
         if not 1 <= len(items) <= 16:

@@ -13,7 +13,8 @@ def room_response(rt60_s: float, direct_to_reverberant_db: float, rng: np.random
     """Return a room's impulse response, float32 [taps] at 16 kHz. The direct path is exactly 1 at tap 0.
 
     Early reflections come between 2 and 40 ms. Noise begins at a random time between 4 and 20 ms and decays by 60 dB in
-    `rt60_s`; its treble decays up to twice as fast, because air and walls absorb it. The energy after tap 0 is `direct_to_reverberant_db` below the direct path's.
+    `rt60_s`; its treble decays up to twice as fast, because air and walls absorb it. The energy after tap 0 is
+    `direct_to_reverberant_db` below the direct path's.
     """
     taps = int(max(rt60_s, 0.05) * RATE)
     time_s = np.arange(taps) / RATE
