@@ -10,7 +10,8 @@ from device.errors import PortKind, UserError
 from device.outputs.synth_link import is_synth
 from device.outputs.synth_process import find_soundfont
 from device.ports.port import INPUT, OUTPUT, SOUND, Port, choose
-from device.settings.config import DEFAULT_RATE, Config
+from device.settings.config import Config
+from device.settings.sections import DEFAULT_RATE
 
 
 def check_sound(machine: Machine, config: Config) -> Finding:

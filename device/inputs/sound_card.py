@@ -25,7 +25,7 @@ from device.inputs.source import Feed
 from device.ports.drivers import within_reason
 from device.ports.port import SOUND, choose
 from device.ports.sound_inputs import rates_of, sound_inputs
-from device.settings.config import DEFAULT_RATE, AudioSettings
+from device.settings.sections import DEFAULT_RATE, AudioSettings
 from device.status.faults import Faults
 from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo

@@ -17,7 +17,8 @@ from device.errors import UserError
 from device.outputs.alsa_cards import find_card, sound_cards
 from device.outputs.synth_link import SYNTH, Link, right_hand_channel
 from device.ports.midi_ports import MidiPorts, midi_systems
-from device.settings.config import Config, SynthSettings
+from device.settings.config import Config
+from device.settings.sections import SynthSettings
 from device.system.paths import soundfonts
 
 JACK = "jack"

@@ -17,7 +17,8 @@ from device.errors import ConfigError, UserError
 from device.page.access import Door, secret_of
 from device.page.box_link import BoxLink
 from device.page.server import application, serve
-from device.settings.config import PageSettings, read_page
+from device.settings.config import read_page
+from device.settings.sections import PageSettings
 from device.system.account import become, exists
 from device.system.paths import PAGE, SERVICE_RUN, page_state_dir
 

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from device.errors import ConfigError
-from device.settings.config import DEFAULT_PATH, PageSettings, read_page
+from device.settings.config import DEFAULT_PATH, read_page
+from device.settings.sections import PageSettings
 
 UNIT = "lefthand-page.socket"
 CLOSED = "[Unit]\n# this is never true\nConditionPathExists=!/\n"

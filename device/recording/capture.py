@@ -11,7 +11,7 @@ from typing import Any, Literal
 from device.clock.meter import Meter
 from device.errors import UserError
 from device.settings.choices import AS_FITTED, Steering
-from device.settings.config import AudioSettings, ClockSettings, PlaySettings, check_section
+from device.settings.sections import AudioSettings, ClockSettings, PlaySettings, check_section
 from device.system.untrusted_files import read_small
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"

@@ -8,192 +8,28 @@ import logging
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
 
 from device.clock.meter import Meter
-from device.clock.upbeat import MOST_UPBEAT
 from device.errors import ConfigError, UserError
-from device.events import DRUM_CHANNEL
 from device.settings.changes import Tables, overlaid, read_changes
-from device.settings.choices import (
-    AS_FITTED,
-    HIGHEST_REGISTER,
-    KEY_FORM,
-    KEYS,
-    LEAST_CONFIDENCE,
-    LEAST_DENSITY,
-    LOWEST_REGISTER,
-    MOST_CONFIDENCE,
-    MOST_DENSITY,
-    MOST_SEED,
-    SPLIT,
-    STYLES,
-    Steering,
-    Style,
-)
 from device.settings.controls import Trigger
+from device.settings.sections import (
+    AudioSettings,
+    ClockSettings,
+    ControlSettings,
+    MidiSettings,
+    PageSettings,
+    PlaySettings,
+    SynthSettings,
+    check_section,
+)
 from device.system.untrusted_files import read_small
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
-DEFAULT_RATE = 48_000
-"""Hz. If an input does not offer this rate, its nearest rate is used. Any other setting must be met exactly."""
 MOST_DEPTH = 8
 """Levels of nesting in a settings file. The settings need two: a section and a key."""
-ALL_CHANNELS = "all"
-"""Value of `[midi] input_channel` if every channel of the keyboard is the player's, channel 10 too."""
-MIDI_INPUT = "midi"
-"""Value of `[audio] input` if the right hand comes from a MIDI port."""
 
 log = logging.getLogger("lefthand")
-
-
-def _between(low: float, high: float, default: float, unit: str = "") -> Any:
-    return field(default=default, metadata={"low": low, "high": high, "unit": unit})
-
-
-def _or_measured() -> Any:
-    return field(default=None, metadata={"low": 0, "high": 500, "unit": "ms"})
-
-
-def _one_of(*choices: str) -> Any:
-    return field(default=choices[0], metadata={"choices": choices})
-
-
-@dataclass(frozen=True)
-class AudioSettings:
-    """[audio]: the sound input that hears the right hand."""
-
-    input: str = ""
-    rate: int = _between(8_000, 384_000, DEFAULT_RATE, "Hz")
-    channel: int = _between(1, 64, 1)
-    block: int = _between(32, 8192, 256, "samples")
-    latency_ms: float | None = _or_measured()
-    hears_itself: bool = True
-    confidence: float = _between(LEAST_CONFIDENCE, MOST_CONFIDENCE, AS_FITTED)
-    tuning: float | None = field(default=None, metadata={"low": -100, "high": 100, "unit": "cents"})
-
-    @property
-    def is_midi(self) -> bool:
-        """Whether the right hand comes from a MIDI port."""
-        return self.input == MIDI_INPUT
-
-
-@dataclass(frozen=True)
-class MidiSettings:
-    """[midi]: the output port of the left hand, and the input port of a right hand that plays on MIDI."""
-
-    output: str = ""
-    input: str = ""
-    channel: int = _between(1, 16, 1)
-    program: int = _between(0, 128, 0)
-    transpose: int = _between(-36, 36, 0, "semitones")
-    control: str = ""
-    latency_ms: float | None = _or_measured()
-    input_channel: int | str | list[int] | None = field(default=None, metadata={"channels": True})
-
-    @property
-    def input_channels(self) -> frozenset[int]:
-        """The player's channels, counted from 0. If none is set, all but channel 10, which carries drums."""
-        if self.input_channel is None:
-            return frozenset(range(16)) - {DRUM_CHANNEL}
-        if self.input_channel == ALL_CHANNELS:
-            return frozenset(range(16))
-        named = self.input_channel if isinstance(self.input_channel, list) else [self.input_channel]
-        return frozenset(int(channel) - 1 for channel in named)
-
-
-@dataclass(frozen=True)
-class ClockSettings:
-    """[clock]: the source of the beat, its tempo and its metre."""
-
-    mode: Literal["follow", "fixed", "midi"] = _one_of("follow", "fixed", "midi")
-    tempo: float | None = field(default=None, metadata={"low": 20, "high": 400, "unit": "beats a minute"})
-    meter: str = "4/4"
-    count_in: int | None = field(default=None, metadata={"low": 0, "high": 16, "unit": "onsets"})
-    max_drift: float | None = field(default=None, metadata={"low": 0, "high": 1, "unit": "of the tempo"})
-    upbeat: float | None = field(default=None, metadata={"low": 0, "high": MOST_UPBEAT, "unit": "beats"})
-
-
-@dataclass(frozen=True)
-class PlaySettings:
-    """[play]: the bundle, the sound and the style of the left hand."""
-
-    bundle: str = ""
-    listen: bool = False
-    sound: Literal["midi", "synth", "both"] = _one_of("midi", "synth", "both")
-    style: Style = _one_of(*STYLES)
-    density: float = _between(LEAST_DENSITY, MOST_DENSITY, 1.0)
-    register: int = _between(LOWEST_REGISTER, HIGHEST_REGISTER, 0, "semitones")
-    split: int = _between(0, 127, SPLIT)
-    yields: bool = True
-    variation: int = _between(1, 2, 1)
-    key: str = field(default="", metadata={"key": True})
-    seed: int = _between(0, MOST_SEED, 0)
-
-    @property
-    def steering(self) -> Steering:
-        """The steering with which the left hand starts."""
-        return Steering(
-            *(self.style, self.density, self.register, self.yields, self.variation, self.key, self.seed),
-        )
-
-
-@dataclass(frozen=True)
-class SynthSettings:
-    """[synth]: the synthesiser that runs on the box."""
-
-    device: str = ""
-    soundfont: str = ""
-    gain: float = _between(0, 10, 0.6)
-    latency_ms: float | None = _or_measured()
-    right_hand: bool = False
-
-
-@dataclass(frozen=True)
-class ControlSettings:
-    """[controls]: the player's switches and knobs. An empty text means that there is none."""
-
-    arm: str = ""
-    hold: str = ""
-    panic: str = ""
-    tap: str = ""
-    hold_tempo: str = ""
-    style: str = ""
-    style_auto: str = ""
-    style_bass: str = ""
-    style_block: str = ""
-    style_broken: str = ""
-    style_arpeggio: str = ""
-    style_oom_pah: str = ""
-    style_sustained: str = ""
-    style_waltz: str = ""
-    style_ballad: str = ""
-    style_march: str = ""
-    style_swing: str = ""
-    style_alberti: str = ""
-    style_stride: str = ""
-    style_pad: str = ""
-    variation: str = ""
-    fill: str = ""
-    ending: str = ""
-    density: str = ""
-    register: str = ""
-    count_in: str = ""
-
-    @property
-    def mapping(self) -> dict[str, Trigger]:
-        """Trigger of each control that is set. Raises UserError for a text that is not a control."""
-        return {name: Trigger.parse(text) for name, text in dataclasses.asdict(self).items() if text}
-
-
-@dataclass(frozen=True)
-class PageSettings:
-    """[page]: the page for a phone. An empty address means all addresses of the box."""
-
-    enabled: bool = True
-    address: str = ""
-    port: int = _between(1, 65_535, 80)
-    code: bool = True
 
 
 @dataclass(frozen=True)
@@ -217,18 +53,6 @@ class Config:
     def plays_synth(self) -> bool:
         """Whether the left hand goes to the synthesiser."""
         return not self.play.listen and self.play.sound != "midi"
-
-
-_Section = TypeVar(
-    "_Section",
-    AudioSettings,
-    MidiSettings,
-    ClockSettings,
-    PlaySettings,
-    SynthSettings,
-    ControlSettings,
-    PageSettings,
-)
 
 
 def read_config(path: Path = DEFAULT_PATH) -> Config:
@@ -306,13 +130,13 @@ def config_of(tables: Tables, where: str) -> Config:
             known = ", ".join(f"[{section}]" for section in sections)
             raise ConfigError(f"{where}: {name} is not a section: the sections are {known}.")
     config = Config(
-        audio=_section(AudioSettings, "audio", tables, where),
-        midi=_section(MidiSettings, "midi", tables, where),
-        clock=_section(ClockSettings, "clock", tables, where),
-        play=_section(PlaySettings, "play", tables, where),
-        synth=_section(SynthSettings, "synth", tables, where),
-        controls=_section(ControlSettings, "controls", tables, where),
-        page=_section(PageSettings, "page", tables, where),
+        audio=check_section(AudioSettings, "audio", tables.get("audio", {}), where),
+        midi=check_section(MidiSettings, "midi", tables.get("midi", {}), where),
+        clock=check_section(ClockSettings, "clock", tables.get("clock", {}), where),
+        play=check_section(PlaySettings, "play", tables.get("play", {}), where),
+        synth=check_section(SynthSettings, "synth", tables.get("synth", {}), where),
+        controls=check_section(ControlSettings, "controls", tables.get("controls", {}), where),
+        page=check_section(PageSettings, "page", tables.get("page", {}), where),
     )
     _check(config, where)
     return config
@@ -376,60 +200,3 @@ def _check_controls(config: Config, where: str) -> None:
         raise ConfigError(
             f'{where}: [controls] needs a MIDI port: name it with [midi] control, or use [audio] input = "midi".'
         )
-
-
-def check_section(kind: type[_Section], name: str, table: dict[str, Any], where: str) -> _Section:
-    """Return the values of `table` as the section `kind`. Raises ConfigError for a wrong key, type or range."""
-    return _section(kind, name, {name: table}, where)
-
-
-def _section(kind: type[_Section], name: str, tables: Tables, where: str) -> _Section:
-    table = tables.get(name, {})
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    hints = get_type_hints(kind)
-    for key, value in table.items():
-        if key not in fields:
-            raise ConfigError(f"{where}: [{name}] {key} is not a key: the keys are {', '.join(fields)}.")
-        allowed = _allowed(fields[key], hints[key])
-        if not _fits(value, fields[key], hints[key]):
-            shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else value
-            raise ConfigError(f"{where}: [{name}] {key} = {shown} cannot be used: it must be {allowed}.")
-    return kind(**table)
-
-
-def _is_channel(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 16
-
-
-def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
-    if "channels" in key.metadata:
-        several = isinstance(value, list) and bool(value) and all(map(_is_channel, value))
-        return value == ALL_CHANNELS or several or _is_channel(value)
-    if "key" in key.metadata:
-        return value == "" or (isinstance(value, str) and value in KEYS)
-    if hint is bool:
-        return isinstance(value, bool)
-    if "choices" in key.metadata:
-        return value in key.metadata["choices"]
-    if hint is str:
-        return isinstance(value, str)
-    whole = hint is int or hint == int | None
-    number = isinstance(value, int) if whole else isinstance(value, int | float)
-    return number and not isinstance(value, bool) and key.metadata["low"] <= value <= key.metadata["high"]
-
-
-def _allowed(key: dataclasses.Field[Any], hint: object) -> str:
-    """Return the allowed values of a key in words."""
-    if "channels" in key.metadata:
-        return f'a channel from 1 to 16, several such as [1, 2], or "{ALL_CHANNELS}"'
-    if "key" in key.metadata:
-        return KEY_FORM
-    if hint is bool:
-        return "true or false"
-    if "choices" in key.metadata:
-        return " or ".join(f'"{choice}"' for choice in key.metadata["choices"])
-    if hint is str:
-        return "a text in quotes"
-    kind = "a whole number" if hint is int or hint == int | None else "a number"
-    unit = f" {key.metadata['unit']}" if key.metadata["unit"] else ""
-    return f"{kind} from {key.metadata['low']} to {key.metadata['high']}{unit}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from device.commands.play import _checked_key
+from device.commands.play_request import checked_key
 from device.errors import UserError
 from device.recording.capture import how_captured
 from device.recording.tape import how_of
@@ -16,11 +16,11 @@ from device.settings.config import parse_config
 
 
 def test_a_key_is_taken_and_no_other_word() -> None:
-    assert _checked_key("F major") == "F major"
-    assert _checked_key("") == ""
-    assert _checked_key(None) is None
+    assert checked_key("F major") == "F major"
+    assert checked_key("") == ""
+    assert checked_key(None) is None
     with pytest.raises(UserError, match="C# minor"):
-        _checked_key("F dur")
+        checked_key("F dur")
 
 
 def test_a_capture_keeps_key_seed_and_variation(tmp_path: Path) -> None:

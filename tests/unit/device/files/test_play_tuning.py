@@ -11,7 +11,7 @@ import soundfile
 from click.testing import CliRunner
 
 from device.cli import main
-from device.commands.play import Request
+from device.commands.play_request import Request
 from device.files.play import measured_tuning
 from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec

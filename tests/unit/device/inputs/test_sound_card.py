@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from device.errors import UnavailableError, UserError
 from device.inputs import sound_card
 from device.inputs.sound_card import SoundSource
-from device.settings.config import AudioSettings
+from device.settings.sections import AudioSettings
 from device.stream_time import StreamTime
 
 pytest.importorskip("pyaudio")

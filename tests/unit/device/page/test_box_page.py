@@ -18,7 +18,8 @@ from device.page import box_page
 from device.page.access import Door, Secret
 from device.page.power import ask_for, can_ask
 from device.page.socket_settings import CLOSED, drop_in, main
-from device.settings.config import PageSettings, read_page
+from device.settings.config import read_page
+from device.settings.sections import PageSettings
 
 ROOT = Path(__file__).parents[4]
 PATIENCE_S = 60.0

@@ -1,0 +1,91 @@
+"""The options of `lefthand play`, completed with the settings of a captured run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from device.clock.make_clock import Mode
+from device.clock.meter import Meter
+from device.errors import UserError
+from device.printable import printable
+from device.recording.capture import how_captured
+from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, KEYS, Steering, Style
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of the command, except the files to write. None means the default."""
+
+    input: Path
+    clock: Mode | None
+    tempo: float | None
+    count_in: int | None
+    meter: Meter | None
+    bundle: Path | None
+    listen: bool
+    sent: Path | None
+    track: str | None
+    progress: bool | None
+    style: Style | None = None
+    density: float | None = None
+    register: int | None = None
+    split: int | None = None
+    confidence: float | None = None
+    hears_itself: bool = False
+    channel: int | None = None
+    upbeat: float | None = None
+    max_drift: float | None = None
+    tuning: float | None = None
+    adapts: bool = False
+    variation: int | None = None
+    key: str | None = None
+    seed: int | None = None
+    captured: Steering = AS_THE_NET_PLAYS
+    """Steering of the left hand at the start of a captured run."""
+
+    @property
+    def steering(self) -> Steering:
+        """The steering options that were given. For the others, the value of the captured run."""
+        asked: dict[str, object] = {"style": self.style, "density": self.density, "register": self.register}
+        asked |= {"variation": self.variation, "key": self.key, "seed": self.seed}
+        return replace(self.captured, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
+
+    def as_captured(self) -> Request:
+        """This request, with the settings of a captured run for missing options. Unchanged without a capture."""
+        how = how_captured(self.input)
+        if how is None:
+            return self
+        request = replace(
+            self,
+            bundle=self.bundle or (Path(how.bundle) if how.bundle else None),
+            hears_itself=how.hears_itself and not self.listen,
+            captured=Steering(**how.steering),
+            split=how.split if self.split is None else self.split,
+            confidence=how.confidence if self.confidence is None else self.confidence,
+            tuning=how.tuning if self.tuning is None else self.tuning,
+            adapts=how.adapts and self.tuning is None,
+        )
+        if self.clock not in (None, how.clock):
+            return request
+        if how.clock == "midi":
+            raise UserError(
+                f"{self.input} was played to a MIDI clock, which is not in the recording: choose --clock follow, "
+                f"or --clock fixed with its --tempo."
+            )
+        return replace(
+            request,
+            clock=how.clock,
+            tempo=how.tempo if self.tempo is None else self.tempo,
+            count_in=how.count_in if self.count_in is None else self.count_in,
+            meter=self.meter or Meter.parse(how.meter),
+            upbeat=how.upbeat if self.upbeat is None else self.upbeat,
+            max_drift=how.max_drift,
+        )
+
+
+def checked_key(key: str | None) -> str | None:
+    """Return `key`. Raises UserError if it is not a key."""
+    if key is not None and key and key not in KEYS:
+        raise UserError(f'--key "{printable(key)}" cannot be used: it must be {KEY_FORM}.')
+    return key
