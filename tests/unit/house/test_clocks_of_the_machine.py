@@ -11,6 +11,7 @@ DEVICE = Path(__file__).parents[3] / "device"
 OF_DAY = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 ONLY_SHOWN = {
     "service/daemon.py",
+    "recording/library.py",
     "bundles/slots.py",
     "status/schema.py",
     "calibration/measure.py",
