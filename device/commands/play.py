@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +29,7 @@ from device.files.midi_file import MidiInput, read_midi, sent_notes
 from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.play import Progress, measured_tuning, play_midi, play_sound
+from device.files.real_time import RealTime, at_once
 from device.files.report import BundleName
 from device.files.results import Outputs
 from device.files.sound_file import SoundFile, check_present
@@ -134,6 +135,7 @@ _OUT = click.Path(path_type=Path)
     help="The right hand's tracks in a .mid with several: a number or a name, several with commas, or all.",
 )
 @click.option("--force", is_flag=True, help="Without named outputs: replace the files that an earlier run wrote.")
+@click.option("--real-time", is_flag=True, help="Play at the speed of the recording, not as fast as possible.")
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar. [on a terminal]")
 def play(
     input_: Path,
@@ -162,6 +164,7 @@ def play(
     seed: int | None,
     track: str | None,
     force: bool,
+    real_time: bool,
     progress: bool | None,
 ) -> None:
     """Play the left hand to INPUT, a right hand as sound or .mid, as fast as possible.
@@ -180,6 +183,7 @@ def play(
         variation=variation,
         key=checked_key(key),
         seed=seed,
+        real_time=RealTime() if real_time else None,
     )
     check_present(input_)
     outputs, left_out = Outputs(midi, notes, audio, plot, report), list[str]()
@@ -187,7 +191,8 @@ def play(
     if unnamed:
         outputs, left_out = Outputs.beside(input_, force).possible(renders=True)
     performance = from_file(request.as_captured(), outputs)
-    for warning in [*performance.warnings, *left_out]:
+    late = [] if request.real_time is None else request.real_time.warnings
+    for warning in [*performance.warnings, *late, *left_out]:
         click.echo(f"lefthand: {warning}", err=True)
     click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}.")
     if unnamed:
@@ -218,7 +223,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
     with _progress(request, part.end_s) as progress:
         captured = how_captured(request.input) is not None
-        performance = play_midi(engine, part, hop_s, progress, captured)
+        performance = play_midi(engine, part, hop_s, progress, captured, _wait(request))
     performance.warnings = [*source.warnings, *unfit, *warnings_of(clock, request.meter)]
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
@@ -273,7 +278,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
         hears_itself=request.hears_itself,
     )
     with _progress(request, sound.seconds) as progress:
-        performance = play_sound(engine, sound, hops, sent, progress)
+        performance = play_sound(engine, sound, hops, sent, progress, _wait(request))
     performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
     if tuning and request.tuning is None:
         performance.warnings.append(
@@ -282,6 +287,10 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
         )
     outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
     return performance
+
+
+def _wait(request: Request) -> Callable[[float], None]:
+    return at_once if request.real_time is None else request.real_time.wait
 
 
 def _clock(request: Request, mode: Mode, source: MidiInput | None) -> Clock:

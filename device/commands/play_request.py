@@ -8,6 +8,7 @@ from pathlib import Path
 from device.clock.make_clock import Mode
 from device.clock.meter import Meter
 from device.errors import UserError
+from device.files.real_time import RealTime
 from device.printable import printable
 from device.recording.capture import how_captured
 from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, KEYS, Steering, Style
@@ -41,6 +42,7 @@ class Request:
     variation: int | None = None
     key: str | None = None
     seed: int | None = None
+    real_time: RealTime | None = None
     captured: Steering = AS_THE_NET_PLAYS
     """Steering of the left hand at the start of a captured run."""
 

@@ -1,4 +1,4 @@
-"""Runs the engine over a file as fast as the machine can: this is `lefthand play`."""
+"""Runs the engine over a file, as fast as the machine can or at the speed of the recording: `lefthand play`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from device.events import NoteEnded, NoteHeard
 from device.files.midi_file import events
 from device.files.midi_notes import Part
 from device.files.performance import Performance
+from device.files.real_time import at_once
 from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec, Samples
 from device.hearing.pipeline import Hearing
@@ -79,9 +80,11 @@ def play_sound(
     hops: Hops,
     sent: Sequence[tuple[int, float, float]] = (),
     progress: Progress = lambda _: None,
+    wait: Callable[[float], None] = at_once,
 ) -> Performance:
     """Run the engine over a sound file, and then over silence until no note is open. Return what it played.
 
+    `wait` is called before each hop with the hop's time in stream seconds, and returns when the hop may be played.
     `sent` holds (pitch, on, off) of the notes that the box sent. Raises ValueError if the engine has no hearing, and
     UserError if the file is cut short.
     """
@@ -92,6 +95,7 @@ def play_sound(
     hearing, now_s = engine.hearing, 0.0
 
     def step(hop: Samples | None, at_s: float, midi: Sequence[NoteHeard | NoteEnded] = ()) -> None:
+        wait(at_s)
         schedule.tell(hearing, at_s)
         _timed_step(engine, performance, hop, at_s, midi)
 
@@ -129,13 +133,19 @@ def end_input(
 
 
 def play_midi(
-    engine: Engine, part: Part, hop_s: float, progress: Progress = lambda _: None, captured: bool = False
+    engine: Engine,
+    part: Part,
+    hop_s: float,
+    progress: Progress = lambda _: None,
+    captured: bool = False,
+    wait: Callable[[float], None] = at_once,
 ) -> Performance:
     """Run the engine over the notes of a MIDI file, hop by hop, as if they came from a port. Return what it played.
 
     `hop_s` is the length of a hop in seconds. A silence of more than LONGEST_SILENCE_S is passed
     over, so that the run takes time for what sounds, and not for what is silent. A file that was `captured` is played
     as the box heard it. The left hand may go on for two bars, as it does when a player pauses.
+    `wait` is called before each hop, as in `play_sound`. It also waits through a silence that is passed over.
     """
     performance = Performance("midi", part.end_s, hop_s)
     told = events(part.notes)
@@ -143,6 +153,7 @@ def play_midi(
     while sent < len(told) or now_s < part.end_s + performance.two_bars_s:
         now_s = hop * hop_s
         hop += 1
+        wait(now_s)
         come: list[NoteHeard | NoteEnded] = []
         while sent < len(told) and _decided_s(told[sent]) <= now_s:
             come.append(told[sent])
