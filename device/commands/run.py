@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +41,7 @@ from device.system.paths import run_dir
     metavar="BEATS",
     help="The music begins so many beats before its first bar. Takes the place of [clock] upbeat.",
 )
+@click.option("--print", "prints", is_flag=True, help="Print each note as it is decided: time, name, velocity, hand.")
 @click.option(
     "--wait",
     is_flag=True,
@@ -50,12 +53,22 @@ from device.system.paths import run_dir
     metavar="SOUND",
     help="With --wait: hear this file in a loop, and open no sound input and no MIDI port.",
 )
-def run(path: Path, record: Path | None, record_mb: int, upbeat: float | None, wait: bool, demo: Path | None) -> None:
+def run(
+    path: Path,
+    record: Path | None,
+    record_mb: int,
+    upbeat: float | None,
+    prints: bool,
+    wait: bool,
+    demo: Path | None,
+) -> None:
     """Play the left hand to a live right hand, until Ctrl-C."""
     log_to_journal_or_stderr()
     settings = path.absolute()
     if wait and upbeat is not None:
         raise UserError("--upbeat is for one run: with --wait, set [clock] upbeat in the settings.")
+    if wait and prints:
+        raise UserError("--print is for a run in a terminal: with --wait, `lefthand status --watch` shows the notes.")
     capture = None if record is None else Capture(record.absolute(), record_mb * MEGABYTE)
     if demo is not None and not wait:
         raise click.UsageError("--demo needs --wait.")
@@ -71,4 +84,13 @@ def run(path: Path, record: Path | None, record_mb: int, upbeat: float | None, w
         from device.service.foreground import run as run_live
 
         setup = set_up(settings, upbeat)
-        run_live(setup.config, setup.engine, setup.bundle, capture)
+        run_live(setup.config, setup.engine, setup.bundle, capture, _print if prints else None)
+
+
+def _print(line: str) -> None:
+    """Print `line`. Raises OSError if the pipe is closed; what Python still holds for it is then thrown away."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise

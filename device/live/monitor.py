@@ -17,6 +17,7 @@ from typing import Any
 from device.engine import Engine
 from device.events import Beat, ChordChosen, Doubt, Event, Note, NoteEnded, NoteHeard, Send
 from device.inputs.source import Source
+from device.live.note_printer import NotePrinter
 from device.outputs.sender import Sender
 from device.ports.port import Port
 from device.status.faults import Faults
@@ -40,8 +41,9 @@ MOST_EVENTS = 1024
 class Monitor:
     """Values of the current session. After a session ends, its notes stay until the next session begins."""
 
-    def __init__(self, hop_s: float = 0.0) -> None:
-        self.hop_s = hop_s
+    def __init__(self, hop_s: float = 0.0, printer: NotePrinter | None = None) -> None:
+        """`hop_s` is the length of a hop in seconds. `printer` prints the notes as they are decided."""
+        self.hop_s, self._printer = hop_s, printer
         self.faults = Faults()
         self.hop_times = HopTimes()
         self.moments = Moments()
@@ -67,6 +69,8 @@ class Monitor:
 
     def take(self, events: Sequence[Event], stream_time: StreamTime) -> None:
         """Keep the notes heard, notes sent, beats and chords among `events`, with their wall-clock times."""
+        if self._printer is not None:
+            self._printer.take(events)
         for event in events:
             if (moment := _moment(event, stream_time)) is not None:
                 self.moments.add(moment)

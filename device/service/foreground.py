@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 
 from device.bundles.bundle import Bundle
 from device.engine import Engine
 from device.hearing.pipeline import silence
 from device.live.monitor import Monitor
+from device.live.note_printer import NotePrinter
 from device.live.opening import Opener
 from device.live.session import Session
 from device.ports.midi_ports import MidiPorts
@@ -24,16 +26,27 @@ WATCH_S = 1.0
 log = logging.getLogger("lefthand")
 
 
-def run(config: Config, engine: Engine, bundle: Bundle, record: Capture | None = None) -> None:
+def run(
+    config: Config,
+    engine: Engine,
+    bundle: Bundle,
+    record: Capture | None = None,
+    write: Callable[[str], object] | None = None,
+) -> None:
     """Play until SIGTERM or Ctrl-C. `record` is the place for a recording of the input, the notes and the messages.
 
+    `write` gets one line for each note as it is decided, in a thread of its own.
     Raises UserError if an input or port is missing, cannot be opened, or is lost.
     """
     hop_s = bundle.features.hop_s
-    outputs, inputs, monitor = MidiPorts(output=True), MidiPorts(output=False), Monitor(hop_s)
+    outputs, inputs = MidiPorts(output=True), MidiPorts(output=False)
     warm_up(engine)
     with contextlib.ExitStack() as stack:
         signals = stack.enter_context(Signals())
+        printer = None if write is None else NotePrinter(write)
+        if printer is not None:
+            stack.callback(_end_printing, printer)
+        monitor = Monitor(hop_s, printer)
         for ports in (outputs, inputs):
             stack.callback(ports.close)
         opened = Opener(outputs, inputs, monitor, signals.wake).open(config, engine, hop_s, record)
@@ -56,6 +69,12 @@ def warm_up(engine: Engine) -> None:
         for i in range(WARM_UP_HOPS):
             engine.hearing.step(silence(engine.hearing.spec), i * engine.hearing.spec.hop_s)
     engine.reset()
+
+
+def _end_printing(printer: NotePrinter) -> None:
+    printer.close()
+    if printer.left_out:
+        log.warning("%d notes were not printed, because the output of --print was too slow", printer.left_out)
 
 
 def _tell(monitor: Monitor) -> None:
