@@ -15,14 +15,32 @@ LEAST_SOUNDING = 0.75
 def style_share(style: Style, hand: Roll, positions: npt.NDArray[np.int64], bar: int) -> float:
     """Return the share of the bars in which the hand plays the style's own figure.
 
-    Only bars with a strike on the bar line count. NaN if there is none.
+    A bar counts as the style's own figure if this holds for all its strikes:
+
+    - oom-pah, march, stride: one key on the bar line and, if it is struck, on the half of the bar. There is at least
+      one other strike. Every other strike has two or more keys, all above the lowest of the single keys. A bar of 12
+      steps may have one bass (3/4) or two (6/8). A bar of 2/4, or of an odd number of beats, has one.
+    - waltz: the same, or the same with one bass in the whole bar.
+    - broken, arpeggio, alberti, ballad, swing: at least three strikes of one key, no key twice in a row. The bar
+      begins with its lowest key, or each half of it does with the half's, because a new chord may bring a lower bass.
+    - block: two or more keys at each strike.
+    - sustained, pad: one or two strikes of two or more keys, and some key sounds in `LEAST_SOUNDING` of the steps.
+    - bass: one key at each strike, and no more strikes than quarters in the bar.
+
+    The order of the chord's tones, the lengths of the keys, and the rhythm of the strikes between the basses are not
+    judged, so the share is an upper limit. A bar without a strike on the bar line is not judged, because the hand
+    rests there. The bar with the last strike is not judged, because it holds the closing chord. No fill is
+    asked for in this measure, so no bar has one. NaN if no bar is left.
+
+    `positions` [T] is the step of each step's bar, and `bar` the number of steps in a bar.
     """
     lines = np.flatnonzero(positions == 0)
+    struck_at = np.flatnonzero(hand.struck.any(axis=1))
+    last = int(struck_at[-1]) if len(struck_at) else 0
     found = []
-    for begin in lines[lines + bar <= len(hand.struck)]:
+    for begin in lines[lines + bar <= last]:
         struck, sounding = hand.struck[begin : begin + bar], hand.sounding[begin : begin + bar]
         if struck[0].any():
-            # a bar in which the hand comes in or comes to rest is not judged
             found.append(_is_figure(style, struck, sounding, bar))
     return float(np.mean(found)) if found else float("nan")
 

@@ -58,3 +58,19 @@ def test_oom_pah_is_known_by_its_bass_and_chords() -> None:
     _, played, positions = scene(bar)
     assert style_share("oom-pah", played, positions, 16) == 1.0
     assert style_share("block", played, positions, 16) == 0.0
+
+
+def test_the_bar_of_the_last_strike_is_not_judged() -> None:
+    bars = [(4.0 * bar + beat, 1.0, key) for bar in range(2) for beat, key in ((0, 40), (1, 52), (1, 55))]
+    closing = [(8.0, 4.0, key) for key in (40, 47, 52)]
+    positions = np.arange(STEPS) % 16
+    assert style_share("oom-pah", hand(bars + closing), positions, 16) == 1.0
+    assert np.isnan(style_share("oom-pah", hand(closing[:1]), np.arange(STEPS) % 64, 64))
+
+
+def test_a_bar_with_its_lowest_key_in_the_middle_of_a_half_is_not_broken() -> None:
+    rising = [(0.0, 1.0, 45), (1.0, 1.0, 52), (2.0, 1.0, 40), (3.0, 1.0, 47)]
+    falling = [(0.0, 1.0, 45), (1.0, 1.0, 40), (2.0, 1.0, 52), (3.0, 1.0, 47)]
+    for bar, share in ((rising, 1.0), (falling, 0.0)):
+        _, played, positions = scene(bar)
+        assert style_share("broken", played, positions, 16) == share
