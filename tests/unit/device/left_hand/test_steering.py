@@ -209,7 +209,8 @@ def test_an_ending_is_a_chord_on_the_bar_line_and_then_silence(style: Style) -> 
     hand.act(Finish())
     moves = [hand.play(step) for step in steps[16 * 5 - 6 :]]
     last = moves[6]
-    assert len(last.strikes) >= 2
+    # the style "bass" ends with its bass alone
+    assert len(last.strikes) >= (1 if style == "bass" else 2)
     assert not [move for move in moves[7:] if move.strikes]
     assert not hand.armed and not hand._fingers.down
     assert {key for move in moves[7 : 6 + 17] for key in move.let_go} >= {strike.pitch for strike in last.strikes}
