@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from device.clock.follow_clock import LEAST_GAP, SAME_ONSET_S, FollowClock
 from device.clock.hypotheses import Hypotheses
 from device.clock.meter import Meter
+from device.clock.next_onset import next_prior, sixteenths_of
+from device.clock.rhythm import rhythm_of
 from device.clock.step import Step
 
 FOUR = Meter(4, 4)
@@ -22,9 +24,9 @@ WITHIN = 8
 """The true beat must be found again within so many beats: two bars."""
 
 
-def steps_of(notes: list[tuple[float, int]]) -> list[Step]:
-    """The steps of an automatic clock that hears the notes (time, key) at once, hop by hop."""
-    clock, waiting, steps = FollowClock(FOUR), list(notes), list[Step]()
+def steps_of(notes: list[tuple[float, int]], clock: FollowClock | None = None) -> list[Step]:
+    """The steps of a clock, the automatic one if none is given. It hears the notes (time, key) at once, hop by hop."""
+    clock, waiting, steps = clock or FollowClock(FOUR), list(notes), list[Step]()
     for now_s in np.arange(0.0, notes[-1][0] + 1.0, 0.016):
         while waiting and waiting[0][0] <= now_s:
             onset_s, pitch = waiting.pop(0)
@@ -89,6 +91,24 @@ def test_a_storm_of_notes_is_joined_to_chords(monkeypatch: pytest.MonkeyPatch) -
     steps_of([(i / 5500, key) for i, key in enumerate(keys)])
     assert 10 < len(heard) <= 1 / SAME_ONSET_S
     assert np.diff(heard).min() >= SAME_ONSET_S
+
+
+@pytest.mark.parametrize("count_in", [None, 0, 4])
+@pytest.mark.parametrize("meter", ["4/4", "6/8", "7/8"])
+def test_the_tables_are_built_when_the_clock_is_made_and_none_while_it_runs(meter: str, count_in: int | None) -> None:
+    """A table takes tens of milliseconds, which is longer than a hop."""
+    tables = (next_prior, sixteenths_of, rhythm_of)
+    for table in tables:
+        table.cache_clear()
+    clock = FollowClock(Meter.parse(meter), count_in)
+    built = [table.cache_info().misses for table in tables]
+    assert built[0] == 2 and all(built)
+    keys = np.random.default_rng(3).integers(21, 109, 5500).tolist()
+    counts = [(BEAT_S * i, 72) for i in range(4)]
+    steps = steps_of([*counts, *((4 * BEAT_S + i / 5500, key) for i, key in enumerate(keys))], clock)
+    assert steps
+    clock.reset()
+    assert [table.cache_info().misses for table in tables] == built
 
 
 @settings(max_examples=25, deadline=None)
