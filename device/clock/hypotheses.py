@@ -76,8 +76,8 @@ RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
 SLIP = 3e-5
 """Weight of a copy of the likeliest hypothesis that is some sixteenths off."""
 SLIP_AFTER_REST, REST, UNSURE_ONSETS = 2e-2, 2.2, 4
-"""The same for so many onsets after a gap of so many beats or more that ends off the beat: the player may have breathed
-or paused, and all that follows is late."""
+"""The same for copies that put the end of a rest on a beat, for so many onsets after a rest of so many beats or more
+that ends off the beat: the player may have breathed or paused, and all that follows is late."""
 TEMPO_SLIP = 1e-3
 """The same for half and double tempo, where no count-in gave the tempo."""
 KEPT = 48
@@ -138,7 +138,7 @@ class Hypotheses:
         self._ways = Ways()
         half = self.beat // 2
         self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
-        self._last_s = -math.inf
+        self._last_s = self._rest_end_s = -math.inf
         self._unsure = 0
         self._opening: Floats | None = None
         self._tempo_s, self._octaves = 1.0, math.inf
@@ -205,6 +205,8 @@ class Hypotheses:
         assert old is not None
         rested = onset_s - self._last_s >= REST * self.beat / QUARTER * old.real[QUARTER_S, 0]
         self._unsure = UNSURE_ONSETS if rested and self._last_s > -math.inf else self._unsure - 1
+        if rested:
+            self._rest_end_s = onset_s
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
         missed_by = np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed)
         stray = HypothesisBank(old.real.copy(), old.whole.copy())
@@ -218,7 +220,7 @@ class Hypotheses:
         bank = both.merged(NEGLIGIBLE, KEPT)
         if rested and bank.whole[TICK, 0] % self.beat == 0 and not bank.whole[WAS_STRAY, 0]:
             self._unsure = 0
-        self.bank = self._with_slips(bank)
+        self.bank = self._with_slips(bank, onset_s)
         self._learn()
         self._last_s = onset_s
 
@@ -351,7 +353,7 @@ class Hypotheses:
         whole[MANNER], whole[WAS_STRAY] = manner, 0
         return out
 
-    def _with_slips(self, b: HypothesisBank) -> HypothesisBank:
+    def _with_slips(self, b: HypothesisBank, onset_s: float) -> HypothesisBank:
         """The likeliest may be a few sixteenths off: copies of it, each with a small weight."""
         tick = int(b.whole[TICK, 0])
         if b.whole[WAS_STRAY, 0] or tick % SIXTEENTH:
@@ -360,7 +362,10 @@ class Hypotheses:
         n = len(shift)
         copies = b.chosen(np.zeros(n if self.counted else n + 2, np.int64))
         copies.whole[TICK, :n] = (tick + shift) % self.bar
-        slip = SLIP_AFTER_REST if self._unsure > 0 else SLIP
+        slip = np.full(n, SLIP)
+        if self._unsure > 0:
+            sixteenths = (onset_s - self._rest_end_s) * QUARTER / (SIXTEENTH * b.real[QUARTER_S, 0])
+            slip[(tick - SIXTEENTH * round(sixteenths) + shift) % self.beat == 0] = SLIP_AFTER_REST
         copies.real[WEIGHT, :n] *= slip
         if not self.counted:
             # the same at half and at double tempo
