@@ -70,6 +70,17 @@ def test_after_a_pause_the_lock_is_low_until_the_beat_is_found(pause: float) -> 
             assert step.lock < 0.5, f"{beats:.2f} beats after the pause"
 
 
+@pytest.mark.parametrize("places", [(0, 1, 1.5, 4.25, 4.75, 6.25, 7.75), (0, 1, 1.5, 4.5, 4.75, 6.25, 7.75)])
+def test_a_written_rest_that_ends_off_the_beat_leaves_the_beat_as_it_is(places: tuple[float, ...]) -> None:
+    """Places in beats of two bars, which are repeated in strict time. A rest ends a sixteenth or an eighth too late."""
+    notes, start_s = [(i * BEAT_S, 72) for i in range(4)], 4 * BEAT_S
+    for bar in range(6):
+        notes += [(start_s + (8 * bar + place) * BEAT_S, 60 + int(place * 7) % 13) for place in places]
+    beats = np.array([(step.time_s - start_s) / BEAT_S for step in steps_of(notes) if step.is_beat])
+    assert len(beats) >= 6 * 8 - 2
+    assert np.abs(beats - np.rint(beats)).max() < 0.12
+
+
 def test_before_the_pause_the_lock_is_high() -> None:
     notes, change_s = tune_that_changes(1.5, BEAT_S)
     lock = [s.lock for s in steps_of(notes) if 6 < s.time_s < change_s - 2 * BEAT_S]
