@@ -64,6 +64,13 @@ def check_output(machine: Machine, config: Config) -> Finding:
     return _port("MIDI out", config.midi.output, machine.midi_outputs, OUTPUT)
 
 
+def check_heard(machine: Machine, config: Config) -> Finding:
+    """Check the MIDI output of the heard right hand, if the settings name one."""
+    if not config.midi.heard:
+        return good("MIDI heard", "not used: the heard notes are not sent")
+    return _port("MIDI heard", config.midi.heard, machine.midi_outputs, OUTPUT)
+
+
 def check_input(machine: Machine, config: Config) -> Finding:
     """Check the MIDI input of the right hand, if the settings use one."""
     if not config.audio.is_midi:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from device.doctor.checks_ports import (
+    check_heard,
     check_input,
     check_output,
     check_permissions,
@@ -46,7 +47,8 @@ def examine(machine: Machine, settings: Path) -> Iterator[Finding]:
     yield check_permissions(machine)
     if config is not None:
         yield from (
-            check(machine, config) for check in (check_sound, check_tuning, check_output, check_input, check_synth)
+            check(machine, config)
+            for check in (check_sound, check_tuning, check_output, check_heard, check_input, check_synth)
         )
     for check in (check_real_time, check_governor, check_power, check_memory, check_disk, check_clock, check_service):
         yield check(machine)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from device.events import Event, Send
 from device.live.opening import Opened
+from device.settings.controls import Panic
 from device.system.realtime import ask_for_fifo
 
 log = logging.getLogger("lefthand")
@@ -24,6 +25,7 @@ class Loop:
     def __init__(self, opened: Opened, moved: Callable[[], None]) -> None:
         self._engine, self._source, self._controls = opened.engine, opened.source, opened.controls
         self._time, self._senders, self._tape = opened.stream_time, opened.senders, opened.tape
+        self._heard, self._all_senders = opened.heard, opened.all_senders
         self._monitor, self._lifetime, self._moved = opened.monitor, opened.lifetime, moved
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         self._not_finite = 0
@@ -63,7 +65,9 @@ class Loop:
                     self._count_not_finite()
                     self.now_s = now_s
                     self._take(events, now_s)
-                    for sender in self._senders:
+                    if self._heard is not None and any(isinstance(action, Panic) for action, _ in asked):
+                        self._heard.panic(now_s)
+                    for sender in self._all_senders:
                         sender.alive()
                     self._moved()
         except Exception as error:  # raised again by `Session.check`
@@ -87,6 +91,8 @@ class Loop:
             sends = [event for event in events if isinstance(event, Send)]
             for sender in self._senders:
                 sender.put(sends)
+            if self._heard is not None:
+                self._heard.take(events, now_s)
             self._monitor.take(events, self._time)
         if self._tape is not None:
             self._tape.collect(events, now_s)

@@ -26,6 +26,7 @@ from device.inputs.keyboard import KeyboardSource
 from device.inputs.sound_card import SoundSource
 from device.inputs.source import Source
 from device.live.monitor import Monitor
+from device.outputs.heard_output import HeardOutput
 from device.outputs.send_queue import SendQueue
 from device.outputs.sender import Sender
 from device.outputs.silencing import silencing
@@ -104,6 +105,13 @@ class Opened:
     watched: Sequence[Watched]
     resources: contextlib.ExitStack
     """Closes all ports and threads, in reverse order of opening."""
+    heard: HeardOutput | None = None
+    """Sends the heard right hand, if the settings name a port for it."""
+
+    @property
+    def all_senders(self) -> list[Sender]:
+        """The senders of the left hand, then that of the heard right hand."""
+        return [*self.senders, *(() if self.heard is None else (self.heard.sender,))]
 
     @property
     def missing(self) -> str:
@@ -165,6 +173,7 @@ class _Opening:
         sound = self._look()
         # MIDI is opened first and closed last: see `MidiPorts`
         port, send = self._open_midi() if config.plays_midi else (None, None)
+        heard_port = self._connect(config.midi.heard, "heard right hand") if config.midi.heard else None
         synth = self._open_synth() if config.plays_synth else None
         if self._switch is not None:
             self._stack.callback(self._switch.close)
@@ -180,6 +189,7 @@ class _Opening:
         if synth is not None:
             # program 0 sends no program change: the synthesiser's service sets its sound, and may restart at any time
             self._begin_sending(synth.send, synth_lead_s(config, calibration), 0)
+        heard = None if heard_port is None else self._begin_heard(*heard_port)
         return Opened(
             engine=self._engine,
             monitor=self._opener.monitor,
@@ -194,6 +204,7 @@ class _Opening:
             tape=tape,
             watched=self._watched,
             resources=self._stack.pop_all(),
+            heard=heard,
         )
 
     def _look(self) -> Any | None:
@@ -208,7 +219,7 @@ class _Opening:
                 missing.append(error)
 
         # MIDI clients are opened before PortAudio: see `MidiPorts`
-        if config.plays_midi:
+        if config.plays_midi or config.midi.heard:
             outputs.refresh()
         if config.audio.is_midi or config.midi.control:
             inputs.refresh()
@@ -221,18 +232,29 @@ class _Opening:
             there(lambda: choose(config.audio.input, sound_inputs(system), SOUND))
         if config.plays_midi:
             there(lambda: choose(config.midi.output, outputs.ports(), OUTPUT))
+        if config.midi.heard:
+            there(lambda: choose(config.midi.heard, outputs.ports(), OUTPUT))
         if missing:
             raise UnavailableError.together(missing)
         return system
 
     def _open_midi(self) -> tuple[Port, Callable[[mido.Message], None]]:
-        outputs = self._opener.outputs
-        client, port = connect_output(choose(self._config.midi.output, outputs.ports(), OUTPUT))
-        self._stack.callback(client.delete)
-        self._watched.append(Watched(outputs.has, port, OUTPUT))
+        port, write = self._connect(self._config.midi.output, "left hand")
 
         def send(message: mido.Message) -> None:
             self._echoes.sent(message, time.monotonic())
+            write(message)
+
+        return port, send
+
+    def _connect(self, name: str, own_name: str) -> tuple[Port, Callable[[mido.Message], None]]:
+        """Open and watch the MIDI output `name`. Returns its port and a function that sends a message at once."""
+        outputs = self._opener.outputs
+        client, port = connect_output(choose(name, outputs.ports(), OUTPUT), own_name)
+        self._stack.callback(client.delete)
+        self._watched.append(Watched(outputs.has, port, OUTPUT))
+
+        def write(message: mido.Message) -> None:
             try:
                 client.send_message(message.bytes())
             except (OSError, RuntimeError) as error:
@@ -240,7 +262,7 @@ class _Opening:
                     f'"{port}" takes no more messages ({error}): connect it again.', OUTPUT, str(port)
                 ) from None
 
-        return port, send
+        return port, write
 
     def _open_synth(self) -> SynthFeed:
         synth = SynthFeed(self._config, self._faults)
@@ -257,6 +279,13 @@ class _Opening:
         sender = Sender(queue, send, self._time, lead_s, self._lifetime.fail, self._stall_s, self._faults, opening)
         self._stack.callback(sender.close)
         self._senders.append(sender)
+
+    def _begin_heard(self, port: Port, write: Callable[[mido.Message], None]) -> HeardOutput:
+        channel = self._config.midi.heard_channel - 1
+        opening = silencing(channel) if self._opener.service else []
+        heard = HeardOutput(port, channel, write, self._time, self._lifetime.fail, self._stall_s, opening)
+        self._stack.callback(heard.sender.close)
+        return heard
 
     @property
     def _stall_s(self) -> float:

@@ -27,7 +27,7 @@ class Session:
         self._loop = Loop(opened, moved)
         hearing = opened.engine.hearing
         self._tuning = TuningKeeper(hearing.tuning) if hearing is not None and hearing.adapts else None
-        opened.monitor.begin(opened.engine, opened.source, opened.output, opened.senders)
+        opened.monitor.begin(opened.engine, opened.source, opened.output, opened.all_senders)
 
     @property
     def failure(self) -> Exception | None:
@@ -55,20 +55,23 @@ class Session:
                 )
         if opened.foot_switch is not None:
             opened.foot_switch.check()
-        # only the MIDI port's sender, the first, is checked: a synthesiser that hangs does not end the session
-        if opened.output is not None and opened.senders[0].hangs:
-            name = str(opened.output)
-            raise UnavailableError(
-                f'"{name}" takes no more messages: connect it again and start again.',
-                OUTPUT,
-                name,
-                "it takes no more messages",
-            )
+        # only the MIDI ports' senders are checked: a synthesiser that hangs does not end the session
+        ports = [] if opened.output is None else [(opened.output, opened.senders[0])]
+        ports += [] if opened.heard is None else [(opened.heard.port, opened.heard.sender)]
+        for port, sender in ports:
+            if sender.hangs:
+                name = str(port)
+                raise UnavailableError(
+                    f'"{name}" takes no more messages: connect it again and start again.',
+                    OUTPUT,
+                    name,
+                    "it takes no more messages",
+                )
 
     def hush(self) -> None:
         """Release all keys. Nothing is heard or sent afterwards."""
         self._opened.lifetime.end()
-        for sender in self._opened.senders:
+        for sender in self._opened.all_senders:
             sender.close()
 
     def close(self) -> None:

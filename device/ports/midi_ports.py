@@ -125,9 +125,12 @@ def open_input(name: str) -> tuple[Any, Port]:
     return connect_input(choose(name, midi_inputs(), INPUT))
 
 
-def connect_output(port: Port) -> tuple[Any, Port]:
-    """Return a `rtmidi.MidiOut` connected to `port`, and `port`. Raises UnavailableError if it is gone or in use."""
-    return _open(_rtmidi().MidiOut, port, "left hand", OUTPUT)
+def connect_output(port: Port, own_name: str = "left hand") -> tuple[Any, Port]:
+    """Return a `rtmidi.MidiOut` connected to `port`, and `port`. Its own port is called `own_name`.
+
+    Raises UnavailableError if the port is gone or in use.
+    """
+    return _open(_rtmidi().MidiOut, port, own_name, OUTPUT)
 
 
 def connect_input(port: Port) -> tuple[Any, Port]:

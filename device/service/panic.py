@@ -43,9 +43,9 @@ def main(path: Path = DEFAULT_PATH) -> int:
 def silence_all(path: Path, folder: Path | None) -> list[str]:
     """Silence the ports that the settings in `path` name. Returns one sentence for each failure.
 
-    It releases every key of the channel in the settings. If the settings cannot be read, it takes the port from the
-    last status in `folder` and releases every key of channel 1. Then the other channels get only the silencing
-    controllers, because releasing all keys of all channels takes two seconds.
+    It releases every key of the channels in the settings, also at the port of the heard right hand. If the settings
+    cannot be read, it takes the port from the last status in `folder` and releases every key of channel 1. Then the
+    other channels get only the silencing controllers, because releasing all keys of all channels takes two seconds.
     """
     sentences: list[str] = []
     try:
@@ -55,6 +55,9 @@ def silence_all(path: Path, folder: Path | None) -> list[str]:
             from device.outputs.synth_link import right_hand_channel
 
             messages += controls_bytes(right_hand_channel(config.midi.channel - 1))
+        told = dict.fromkeys(ports, messages)
+        if config.midi.heard:
+            told[config.midi.heard] = told.get(config.midi.heard, []) + silencing_bytes(config.midi.heard_channel - 1)
     except UserError as error:
         sentences.append(str(error))
         from device.status.schema import read_status
@@ -62,8 +65,11 @@ def silence_all(path: Path, folder: Path | None) -> list[str]:
         status = read_status(folder)
         ports = [status.midi.output] if status is not None and status.midi.output else []
         others = [message for channel in range(1, CHANNELS) for message in controls_bytes(channel)]
-        messages = silencing_bytes(0) + others
-    threads = {port: threading.Thread(target=_silence, args=(port, messages, sentences), daemon=True) for port in ports}
+        told = dict.fromkeys(ports, silencing_bytes(0) + others)
+    threads = {
+        port: threading.Thread(target=_silence, args=(port, messages, sentences), daemon=True)
+        for port, messages in told.items()
+    }
     until_s = time.monotonic() + LIMIT_S
     for thread in threads.values():
         thread.start()

@@ -173,8 +173,23 @@ def _check(config: Config, where: str) -> None:
             f"{where}: [synth] right_hand = true cannot be used: "
             f'it needs [audio] input = "midi" and [play] sound = "synth" or "both".'
         )
+    _check_heard(config, where)
     if not config.midi.output and config.plays_midi:
         raise ConfigError(f"{where}: [midi] output is missing: name a MIDI port (`lefthand devices` lists them).")
+
+
+def _check_heard(config: Config, where: str) -> None:
+    midi = config.midi
+    if midi.heard and config.audio.is_midi:
+        raise ConfigError(
+            f'{where}: [midi] heard = "{midi.heard}" cannot be used: it sends what a sound input hears, and '
+            f'[audio] input = "midi" is MIDI already.'
+        )
+    if midi.heard and config.plays_midi and (midi.heard, midi.heard_channel) == (midi.output, midi.channel):
+        raise ConfigError(
+            f"{where}: [midi] heard_channel = {midi.heard_channel} cannot be used: the left hand has this channel of "
+            f"the same port, so give another one."
+        )
 
 
 def _check_page(page: PageSettings, where: str) -> None:

@@ -68,7 +68,7 @@ class AudioSettings:
 
 @dataclass(frozen=True)
 class MidiSettings:
-    """[midi]: the output port of the left hand, and the input port of a right hand that plays on MIDI."""
+    """[midi]: the output port of the left hand, the input port of a right hand on MIDI, and the port of a heard one."""
 
     output: str = ""
     input: str = ""
@@ -78,6 +78,8 @@ class MidiSettings:
     control: str = ""
     latency_ms: float | None = _or_measured()
     input_channel: int | str | list[int] | None = field(default=None, metadata={"channels": True})
+    heard: str = ""
+    heard_channel: int = _between(1, 16, 1)
 
     @property
     def input_channels(self) -> frozenset[int]:

@@ -31,6 +31,7 @@ from device.settings.config import Config, parse_config
 
 RATE, BLOCK = 16_000, 256
 CONFIG = parse_config(f'[audio]\ninput = "mic"\nrate = {RATE}\n[midi]\noutput = "synth"\n', "the test")
+HEARD = Port("expander", "ALSA", 1)
 MIC, SYNTH = SoundInput("mic", "ALSA", 0, 1, RATE), Port("synth", "ALSA", 0)
 STALL_S = 0.02
 PATIENCE_S = 60.0
@@ -77,7 +78,7 @@ class Card:
 
 
 class Ports:
-    """Stand-in for `MidiPorts` with one output."""
+    """Stand-in for `MidiPorts` with two outputs."""
 
     def __init__(self) -> None:
         self.there = True
@@ -86,7 +87,7 @@ class Ports:
     def refresh(self) -> None: ...
 
     def ports(self) -> list[Port]:
-        return [SYNTH] if self.there else []
+        return [SYNTH, HEARD] if self.there else []
 
     def has(self, port: Port) -> bool:
         return self.there
@@ -126,6 +127,8 @@ class Pianist:
         self.no_numbers = 0
         """Number of the next hops in which the transcriber returns NaN."""
         self.hops = 0
+        self.quiet = False
+        """If true, no note is heard."""
         self.steered = None
         self.acted: list[Any] = []
         self.reset()
@@ -156,7 +159,7 @@ class Pianist:
         if rng.random() < 0.1:
             events += self._performer.release(now_s, now_s, self._performer.held)
         note = Note(now_s, None, 72, 64, 1.0, now_s, "right")
-        return [NoteHeard(note), *events]
+        return events if self.quiet else [NoteHeard(note), *events]
 
     def act(self, action: Any, now_s: float) -> list[Event]:
         self.acted.append(action)
@@ -192,7 +195,7 @@ class Stage:
         opened.start()
         return opened
 
-    def connect(self, port: Port) -> tuple[Client, Port]:
+    def connect(self, port: Port, own_name: str = "") -> tuple[Client, Port]:
         self.clients.append(Client())
         return self.clients[-1], port
 

@@ -381,7 +381,7 @@ def test_every_line_has_a_name_that_fits_and_a_sentence(machine: Paper, tmp_path
     (tmp_path / "box.toml").write_text('[audio]\ninput = "USB Audio"\n[midi]\noutput = "Piano"\n')
     findings = list(examine(machine, tmp_path / "box.toml"))
     assert all(len(finding.name) <= WIDTH and finding.text for finding in findings)
-    assert len({finding.name for finding in findings}) == len(findings) == 18
+    assert len({finding.name for finding in findings}) == len(findings) == 19
     assert [finding.name for finding in findings if finding.level != "good"] == []
 
 
@@ -392,7 +392,7 @@ def test_the_command_prints_a_line_a_check_and_ends_as_it_found(
     monkeypatch.setattr("device.doctor.machine.Machine", lambda: machine)
     arguments = ["doctor", "--config", str(tmp_path / "box.toml")]
     ran = CliRunner().invoke(main, arguments)
-    assert (ran.exit_code, len(ran.stdout.splitlines())) == (0, 18), ran.output
+    assert (ran.exit_code, len(ran.stdout.splitlines())) == (0, 19), ran.output
     machine.outputs = []
     ran = CliRunner().invoke(main, arguments)
     assert ran.exit_code == 1

@@ -94,6 +94,16 @@ def test_the_synthesiser_is_silenced_where_it_plays(wires: dict[str, Wire], sett
     assert wires["synth"].let_go == wires["lefthand-synth"].let_go != set()
 
 
+@pytest.mark.parametrize(("port", "others"), [("expander", set()), ("synth", {2})])
+def test_the_port_of_the_heard_right_hand_is_silenced_too(
+    wires: dict[str, Wire], settings: Callable[..., Path], port: str, others: set[int]
+) -> None:
+    wires["expander"] = Wire()
+    assert panic(settings(SETTINGS + f'heard = "{port}"\nheard_channel = 6\n')).exit_code == 0
+    assert wires[port].let_go == {(channel, key) for channel in {5} | others for key in range(128)}
+    assert (2, 60) in wires["synth"].let_go
+
+
 def test_a_port_that_is_gone_is_one_sentence_and_no_failure_of_the_service(
     wires: dict[str, Wire], settings: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
