@@ -16,6 +16,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from device.errors import UserError
 from training.accompanist.data import GAP_STEPS, Sequence, sequences
 
 STRETCH = 192
@@ -24,6 +25,9 @@ FROM_START = 0.15
 """Share of examples that begin at the start of the piece."""
 UNHEARD = 0.1
 """Weight of a step in the loss if nothing was heard for two bars. The device is silent at such a step."""
+
+WARM_UP = 100
+"""Number of steps in which the learning rate rises to its peak. Larger first steps make the fit unstable."""
 
 Array = npt.NDArray[np.float32]
 
@@ -92,7 +96,7 @@ def fixed_stretches(pieces: list[Sequence], each: int = 3) -> tuple[Array, Array
 @click.option("--name", default="accompanist", show_default=True, help="Folder of the fit in CACHE/fits.")
 @click.option("--corpora", default="pop909,lieder,chopin", show_default=True)
 @click.option("--hearings", default=2, show_default=True, help="Hearings of each piece, each with other errors.")
-@click.option("--steps", default=2400, show_default=True)
+@click.option("--steps", default=2400, show_default=True, help="Training steps, more than 100.")
 @click.option("--epoch-steps", default=100, show_default=True, help="Steps between validations and checkpoints.")
 @click.option("--batch", default=32, show_default=True)
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
@@ -113,6 +117,11 @@ def accompany(
     changes: str,
 ) -> None:
     """Fit the accompanist on the prepared pieces. Run it again to resume a fit."""
+    if steps <= WARM_UP:
+        raise UserError(
+            f"--steps {steps} is too few: the learning rate rises for {WARM_UP} steps and falls after them, so give "
+            f"{WARM_UP + 1} or more."
+        )
     os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
 
@@ -129,7 +138,7 @@ def accompany(
     net = AccompanistNet(**options)
     model = sequence_model(net, STRETCH)
     schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, steps - 100, 0.01, warmup_target=rate, warmup_steps=100
+        rate / 20, steps - WARM_UP, 0.01, warmup_target=rate, warmup_steps=WARM_UP
     )
     model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss)
     about = {

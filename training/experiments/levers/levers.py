@@ -42,7 +42,7 @@ BATCH, EPOCH_STEPS, RATE = 8, 50, 3e-3
 
 
 @click.command()
-@click.option("--action", type=click.Choice(["measure", "table"]), required=True)
+@click.option("-a", "--action", type=click.Choice(["measure", "table"]), required=True)
 @click.option(
     "--lever", "names", type=click.Choice(list(LEVERS)), multiple=True, help="Lever to measure. Default: all."
 )

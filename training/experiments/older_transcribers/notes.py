@@ -40,7 +40,7 @@ class SeveralValues(click.Command):
         spread: list[str] = []
         option, alone = "", False
         for arg in [*args, "--"]:
-            if arg.startswith("--"):
+            if arg.startswith("--") or arg == "-a":
                 # an option without a value stays as it is, and click reports the error
                 spread += [option] if alone else []
                 option, alone = (arg, True) if arg in SEVERAL else ("", False)
@@ -52,7 +52,7 @@ class SeveralValues(click.Command):
 
 
 @click.command(cls=SeveralValues)
-@click.option("--action", type=click.Choice(ACTIONS), required=True)
+@click.option("-a", "--action", type=click.Choice(ACTIONS), required=True)
 @click.option("--family", type=click.Choice([*FITTED, *GIVEN]), default="cnn", show_default=True)
 @click.option("--phases", type=click.IntRange(1, 2), default=1, show_default=True, help="2: silence first, then pitch.")
 @click.option("--spectrum", "kind", type=click.Choice(KINDS), help="Default: cqt for the crnn, log for the others.")

@@ -27,7 +27,7 @@ BESIDE = ("truth", "shipped", "tonic", "rolled")
 
 
 @click.command()
-@click.option("--action", type=click.Choice(ACTIONS), required=True)
+@click.option("-a", "--action", type=click.Choice(ACTIONS), required=True)
 @click.option(
     "--family", "families", type=click.Choice([*BESIDE, *SEEDS, *CHORALES]), multiple=True, help="Default: all."
 )
