@@ -44,18 +44,21 @@ class Fingers:
         """Put both voices at their usual place, with no key down."""
         self.bass: int | None = None
         self.upper: list[int] = []
+        self.lingering: set[int] = set()
+        """Keys that the figure has released and that stay down for a moment, see `linger`."""
         self._last_bass, self._last_upper = BASS_HOME + self.register, UPPER_HOME + self.register
         self._centres: list[tuple[float, float]] = []
 
     @property
     def down(self) -> list[int]:
         """MIDI pitches of the keys that are down, lowest first."""
-        return sorted({*self.upper, *([] if self.bass is None else [self.bass])})
+        return sorted({*self.upper, *self.lingering, *([] if self.bass is None else [self.bass])})
 
     def let_go(self, keys: Iterable[int]) -> list[int]:
         """Release these keys and return those that were down, lowest first."""
         lifted = [key for key in set(keys) if key in self.down]
         self.upper = [key for key in self.upper if key not in lifted]
+        self.lingering.difference_update(lifted)
         if self.bass in lifted:
             self.bass = None
         return sorted(lifted)
@@ -63,6 +66,25 @@ class Fingers:
     def give_way(self, ceiling: int) -> list[int]:
         """Release every key that is not below `ceiling`, the right hand's lowest key. Returns the released keys."""
         return self.let_go([key for key in self.down if key >= ceiling])
+
+    def linger(self, keys: Iterable[int], time_s: float) -> list[int]:
+        """Keep released keys down at `time_s` if the hand can hold them with the others. Returns the keys kept.
+
+        They are part of `down`, but no voice has them, so they do not change which keys are pressed next.
+        """
+        kept = []
+        for key in keys:
+            held = {*self.down, key}
+            if len(held) > MOST_KEYS or max(held) - min(held) > WIDEST:
+                continue
+            self.lingering.add(key)
+            if self._is_far(time_s):
+                self.lingering.discard(key)
+            else:
+                kept.append(key)
+        if kept and any(t == time_s for t, _ in self._centres):
+            self._centres = [(t, c) for t, c in self._centres if t != time_s] + [(time_s, self._centre)]
+        return kept
 
     def press(self, keys: Sequence[int]) -> None:
         """Press these keys; what is in their way was let go before."""
@@ -134,20 +156,34 @@ class Fingers:
         return pressed, lifted
 
     def reaches(self, time_s: float) -> bool:
-        """Return whether the hand can reach its keys by `time_s` (stream seconds). If so, the place is recorded."""
+        """Return whether the hand can reach its keys by `time_s` (stream seconds). If so, the place is recorded.
+
+        Keys that linger are released if they keep the hand from its place, or if there are too many keys with them.
+        """
         down = self.down
         if not down:
             return True
-        centre = (down[0] + down[-1]) / 2
         self._centres = [(t, c) for t, c in self._centres if time_s - t <= MOVES[-1][0] + ROUNDING_S]
-        far = any(
-            time_s - t <= within + ROUNDING_S and abs(centre - c) > most
+        if len(down) > MOST_KEYS or down[-1] - down[0] > WIDEST or self._is_far(time_s):
+            self.lingering.clear()
+        far = self._is_far(time_s)
+        if not far and self.down:
+            self._centres.append((time_s, self._centre))
+        return not far
+
+    @property
+    def _centre(self) -> float:
+        """The middle between the outer keys that are down, a MIDI pitch."""
+        down = self.down
+        return (down[0] + down[-1]) / 2
+
+    def _is_far(self, time_s: float) -> bool:
+        """Return whether the keys that are down lie too far from the hand's last places."""
+        return any(
+            time_s - t <= within + ROUNDING_S and abs(self._centre - c) > most
             for t, c in self._centres
             for within, most in MOVES
         )
-        if not far:
-            self._centres.append((time_s, centre))
-        return not far
 
     @property
     def _lowest(self) -> int:
