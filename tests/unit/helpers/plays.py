@@ -16,6 +16,7 @@ from device.files.midi_file import MidiInput, read_midi
 from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.left_hand.player import LeftHand
+from device.settings.choices import AS_THE_NET_PLAYS
 from tests.unit.helpers.shipped import bundle
 
 HOP_S = 0.016
@@ -34,9 +35,11 @@ def left_hand() -> LeftHand:
 
 
 def fresh_left_hand() -> LeftHand:
-    """Return the left hand, reset as if it had heard nothing."""
-    left_hand().reset()
-    return left_hand()
+    """Return the left hand as it is at the start of a run: armed, not steered, and as if it had heard nothing."""
+    hand = left_hand()
+    hand.armed, hand.hold, hand.steering = True, False, AS_THE_NET_PLAYS
+    hand.reset()
+    return hand
 
 
 def gap_steps() -> float:
