@@ -209,7 +209,7 @@ def test_root_runs_no_model(
 ) -> None:
     planted(variant(tmp_path / "good", "good"), by=key)
     begun = subprocess.Popen(
-        stage.box.command("timeout", str(limit_s), "lefthand", *command.split()),
+        stage.box.command("timeout", "20", "lefthand", *command.split()),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
