@@ -17,6 +17,13 @@ RATE = 48_000
 PERIOD = 256
 
 
+def _forget_killed_servers() -> None:
+    """Remove the shared memory of servers that were killed, if no server runs: JACK has room for eight."""
+    if subprocess.run(["pgrep", "-x", "jackd"], capture_output=True).returncode:
+        for path in Path("/dev/shm").glob("jack*"):
+            path.unlink(missing_ok=True)
+
+
 class JackServer:
     """A JACK server without hardware at `rate` and PERIOD. Programs find it with the environment `env`."""
 
@@ -42,6 +49,7 @@ class JackServer:
         """Start the server and return when it is up."""
         mode = ["--realtime", "--realtime-priority", "70"] if _real_time_permitted() else ["--no-realtime"]
         dummy = ["-d", "dummy", "--rate", str(self._rate), "--period", str(PERIOD), "--capture", "2", "--playback", "2"]
+        _forget_killed_servers()
         # memory that is locked or shared with the server would count as memory of the box
         command = [
             "jackd",
