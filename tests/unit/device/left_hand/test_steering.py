@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,46 +13,17 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.events import Note, Send
 from device.left_hand.accompanist import Accompanist
-from device.left_hand.performer import Performer
 from device.left_hand.player import LeftHand
 from device.left_hand.styles import depth
 from device.left_hand.texture import figure_of
 from device.settings.choices import STYLES, VARIATIONS, Steering, Style, Variation
 from device.settings.controls import Arm, Density, Fill, Finish, Hold, Panic, Register, Restyle, Vary
 from tests.unit.helpers.nets import EchoNet, FixedNet
+from tests.unit.helpers.steps_and_tunes import grid, melody, played
 from training.playing_figures.playable import faults, rows_of
 
 METERS = ("2/4", "3/4", "4/4", "6/8", "5/4", "7/8", "2/2")
 NAMED = STYLES[1:]
-
-
-def grid(steps: int, meter: str = "4/4", step_s: float = 0.125, lock: float = 1.0) -> list[Step]:
-    felt = Meter.parse(meter)
-    return [Step(i, 1.0 + i * step_s, step_s, i % felt.steps_per_bar, felt, lock) for i in range(steps)]
-
-
-def melody(steps: int, step_s: float, seed: int, low: int = 60) -> list[Note]:
-    rng = np.random.default_rng(seed)
-    places = [i for i in range(0, steps, 2) if i % 4 == 0 or rng.random() < 0.4]
-    return [
-        Note(1.0 + i * step_s, 1.0 + (i + 1.7) * step_s, int(rng.integers(low, 84)), 80, 1.0, 1.0 + i * step_s, "right")
-        for i in places
-    ]
-
-
-def played(hand: LeftHand, notes: list[Note], steps: list[Step]) -> list[Send]:
-    """Turn the messages into whole notes, each passed on when it is decided."""
-    hand.reset()
-    performer, sends, waiting = Performer(), list[Send](), sorted(notes, key=lambda n: n.decided_s)
-    for step in steps:
-        while waiting and waiting[0].decided_s <= step.plan_s:
-            hand.hear(waiting.pop(0))
-        move = hand.play(step)
-        if move.pedal is not None:
-            sends += performer.pedal(step.plan_s, step.time_s, move.pedal)
-        sends += performer.release(step.plan_s, step.time_s, move.let_go)
-        sends += performer.strike(step.plan_s, move.strikes)
-    return sends + performer.finish(steps[-1].time_s + steps[-1].length_s)
 
 
 @settings(max_examples=40, deadline=None)
@@ -326,93 +296,6 @@ def test_controls_without_a_value_step_through() -> None:
         hand.act(Register())
         seen.append((hand.steering.density, hand.steering.register))
     assert seen == [(2.0, 12), (0.5, -12), (1.0, 0)]
-
-
-# --- the player's own left hand
-
-
-def both_hands(bars: int, pattern: dict[int, tuple[int, ...]], right_bars: int, step_s: float = 0.125) -> list[Note]:
-    """`bars` bars of a left hand (position to pitches, each held two steps), under a right hand of `right_bars`."""
-    left = [
-        Note(1 + (16 * bar + at) * step_s, 1 + (16 * bar + at + 1.8) * step_s, pitch, 60, 1.0, t, "left")
-        for bar in range(bars)
-        for at, pitches in pattern.items()
-        for pitch in pitches
-        for t in [1 + (16 * bar + at) * step_s]
-    ]
-    return left + melody(16 * right_bars, step_s, 4, 67)
-
-
-ALBERTI = {0: (36,), 2: (43,), 4: (40,), 6: (43,), 8: (36,), 10: (43,), 12: (40,), 14: (43,)}
-WALTZ_LIKE = {0: (41,), 4: (53, 57), 8: (41,), 12: (53, 57)}
-
-
-def positions(sends: list[Send], first: int) -> Counter[int]:
-    steps = [round((send.due_s - 1.0) / 0.125) for send in sends if send.kind == "note_on"]
-    return Counter(step % 16 for step in steps if step >= first)
-
-
-@pytest.mark.parametrize("pattern", [ALBERTI, WALTZ_LIKE])
-def test_it_goes_on_in_the_manner_of_the_player_s_left_hand(pattern: dict[int, tuple[int, ...]]) -> None:
-    hand = LeftHand(Accompanist(EchoNet(2)))
-    sends = played(hand, both_hands(4, pattern, 12), grid(16 * 12))
-    onsets = [send.due_s for send in sends if send.kind == "note_on"]
-    assert onsets[0] >= 1 + 64 * 0.125
-    assert onsets[0] <= 1 + 80 * 0.125
-    struck = positions(sends, 80)
-    assert set(pattern) <= set(struck)
-    assert all(at in pattern or at % 4 == 0 for at in struck)
-
-
-def test_it_goes_on_where_the_player_s_hand_lay() -> None:
-    def lowest(pattern: dict[int, tuple[int, ...]]) -> float:
-        sends = played(LeftHand(Accompanist(EchoNet(2))), both_hands(4, pattern, 12), grid(16 * 12))
-        return float(np.mean([send.pitch for send in sends if send.kind == "note_on"]))
-
-    assert lowest({at: tuple(p - 5 for p in pitches) for at, pitches in ALBERTI.items()}) < lowest(
-        {at: tuple(p + 12 for p in pitches) for at, pitches in ALBERTI.items()}
-    )
-
-
-def test_a_player_who_takes_over_again_is_left_alone() -> None:
-    again = [
-        replace(n, onset_s=n.onset_s + 12, offset_s=n.offset_s + 12, decided_s=n.decided_s + 12)  # type: ignore[operator]
-        for n in both_hands(3, WALTZ_LIKE, 3)
-        if n.hand == "left"
-    ]
-    hand = LeftHand(Accompanist(FixedNet()))
-    sends = played(hand, melody(16 * 16, 0.125, 4, 67) + again, grid(16 * 16))
-    onsets = [send.due_s for send in sends if send.kind == "note_on"]
-    assert any(at < 13 for at in onsets) and any(at > 20 for at in onsets)
-    assert not [at for at in onsets if 14.0 <= at <= 18.5]
-
-
-def test_one_who_wants_both_is_not_silenced() -> None:
-    hand = LeftHand(Accompanist(FixedNet()), Steering(yields=False))
-    sends = played(hand, both_hands(8, WALTZ_LIKE, 8), grid(16 * 8))
-    assert any(send.due_s < 6 for send in sends if send.kind == "note_on")
-
-
-def test_a_single_low_note_silences_nothing() -> None:
-    lone = Note(7.0, 7.3, 40, 70, 1.0, 7.0, "left")
-    with_it, without = (
-        played(LeftHand(Accompanist(FixedNet())), melody(160, 0.125, 4) + extra, grid(160)) for extra in ([lone], [])
-    )
-    assert with_it == without
-
-
-def test_what_may_be_its_own_sound_is_not_the_player_s() -> None:
-    """Octaves of its own keys, told as the left hand's at every step, change nothing."""
-    hand, steps = LeftHand(Accompanist(FixedNet()), Steering("sustained")), grid(160)
-    for note in melody(160, 0.125, 4):
-        hand.hear(note)
-    struck = 0
-    for step in steps:
-        struck += len(hand.play(step).strikes)
-        for key in list(hand._fingers.down):
-            at = step.time_s + 0.05
-            hand.hear(Note(at, at + 0.1, key - 12, 60, 1.0, at, "left"))
-    assert struck >= 9
 
 
 # --- its end
