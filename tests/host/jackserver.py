@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,11 @@ def _forget_killed_servers() -> None:
     """Remove the shared memory of servers that were killed, if no server runs: JACK has room for eight."""
     if subprocess.run(["pgrep", "-x", "jackd"], capture_output=True).returncode:
         for path in Path("/dev/shm").glob("jack*"):
-            path.unlink(missing_ok=True)
+            # a server keeps files and, in a newer JACK, a folder with its database
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 class JackServer:
