@@ -163,6 +163,24 @@ def playing(
         json_path.write_text(json.dumps(tables, indent=1))
 
 
+@evaluate.command("chords")
+@click.option(
+    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped bundle."
+)
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--split", type=click.Choice(["valid", "test"]), default="valid", show_default=True)
+@click.option("--songs", type=int, help="Only N pieces of each corpus, spread over it.")
+def found_chords(folder: Path, cache: Path, split: str, songs: int | None) -> None:
+    """Measure the chords that the device finds, each played as a full triad, beside cheats and a rule."""
+    from training.playing_figures.chord_bench import bench, show
+    from training.playing_figures.comparison import pieces_of
+
+    bundle = Bundle.open(folder)
+    for corpus in ("lieder", "pop909"):
+        pieces = pieces_of(cache, corpus, split, songs)
+        show(corpus, bench(pieces, bundle.accompanist(), float(bundle.manifest.accompanist["gap_steps"])))
+
+
 @evaluate.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)

@@ -1,10 +1,12 @@
-"""A small recurrent net that finds the chord of the coming beat from the right hand alone.
+"""A small recurrent net that finds the chord of the coming half beat from the right hand alone.
 
-It knows the 12 major and the 12 minor triads. It runs once a beat, so numpy is fast enough for it.
+It knows the 12 major and the 12 minor triads. It runs once each half beat, so numpy is fast enough for it. Its weights
+are the same for all keys: if the music is transposed, its answers are transposed and otherwise the same.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,48 +14,101 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device.clock.meter import Meter
+from device.clock.step import Step
 from device.left_hand.figure_bank import GROUPS, group_of
 
 FILE = Path(__file__).with_name("chord_net.npz")
-BEAT_INPUTS = 4 * 12 + 4 + len(GROUPS) + 2
-"""Number of inputs.
-
-By pitch class: durations, onsets, top key and held keys. Then the beat in the bar, the metre, silence and bar line.
-"""
+CHANNELS = ("duration", "on the half beat", "later", "highest", "lowest", "held", "recently", "lately")
+"""Inputs for each pitch class. They describe the half beat before; the last two describe the time before it."""
+HEARD = 6
+"""Number of the first `CHANNELS` that the half beat itself gives."""
+PLACE_NAMES = (
+    *(f"beat {n}" for n in range(4)),
+    *("half beat", "silent", "bar line", "half bar", "age"),
+    *(f"bar {n} of 4" for n in range(4)),
+    *(f"metre {size}/{beat}" for size, beat in GROUPS),
+)
+"""Inputs that do not depend on the pitch."""
+PLACES = len(PLACE_NAMES)
+MEMORY = np.exp(-1.0 / np.array([[16.0], [128.0]], np.float32))
+"""Factors for each half beat, after 8 and after 64 beats a pitch class weighs 1/e in "recently" and "lately"."""
+AGE = 8.0
+"""Half beats of silence after which the input "age" is 1/e."""
+HEADS = (("triads", 2), ("top", 1), ("hindsight", 2))
+"""Outputs and their numbers for each pitch class, see `Answer`."""
+DELAY = 4
+"""Half beats. "hindsight" is the triad that held so long before the coming half beat."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
-def beat_inputs(first: Ints, end: Ints, pitch: Ints, now: int, beat: int, meter: Meter) -> Floats:
-    """Return the net's input for the beat that begins at grid step `now`, float32 [BEAT_INPUTS].
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The net's answer at the start of a half beat, as log-probabilities.
 
-    It describes the beat before `now`. `first` and `end`, in grid steps, and `pitch`, in MIDI numbers, are the notes
-    that sound in that beat. `beat` is the number of the coming beat in its bar, from 0.
+    `triads` [24] is for the triad of the half bar in which the coming half beat lies. `top` [12] is for the pitch class
+    of the melody at the start of the half beat. `hindsight` [24] is for the triad that held `DELAY` half beats before.
     """
-    size = meter.steps_per_beat
-    x = np.zeros(BEAT_INPUTS, np.float32)
+
+    triads: Floats
+    top: Floats
+    hindsight: Floats
+
+
+def half_beat(step: Step) -> int:
+    """Return the number of grid steps in a half beat, at least 1."""
+    return max(step.meter.steps_per_beat // 2, 1)
+
+
+def half_bar(step: Step) -> int:
+    """Return the steps in a half bar. A bar that has no half on a quarter counts as a whole."""
+    bar = step.meter.steps_per_bar
+    return bar // 2 if bar % 8 == 0 else bar
+
+
+def heard_inputs(first: Ints, end: Ints, pitch: Ints, now: int, size: int) -> Floats:
+    """Describe the `size` grid steps before step `now`, float32 [HEARD, 12].
+
+    `first` and `end`, in grid steps, and `pitch`, in MIDI numbers, are the known notes that sound in these steps. A
+    note that is still down ends at `now` or later.
+    """
+    x = np.zeros((HEARD, 12), np.float32)
     start = now - size
-    overlap = np.minimum(end, now) - np.maximum(first, start)
-    on = overlap > 0
-    first, end, pitch, overlap = first[on], end[on], pitch[on], overlap[on]
-    classes = pitch % 12
-    if len(pitch):
-        np.add.at(x[0:12], classes, overlap / size)
-        x[12 + classes[first >= start]] = 1.0
-        for step in range(start, now):
-            sounding = pitch[(first <= step) & (end > step)]
-            if len(sounding):
-                x[24 + int(sounding.max()) % 12] += 1.0 / size
-        x[36 + classes[end >= now]] = 1.0
-        x[0:12] = np.minimum(x[0:12], 1.0)
-    x[48 + min(beat, 3)] = 1.0
-    group = group_of(meter)
+    for step in range(start, now):
+        keys = [int(p) for a, b, p in zip(first, end, pitch, strict=True) if a <= step < b]
+        for pitch_class in {key % 12 for key in keys}:
+            x[0, pitch_class] += 1.0 / size
+            if step == now - 1:
+                x[5, pitch_class] = 1.0
+        if keys:
+            x[3, max(keys) % 12] += 1.0 / size
+            x[4, min(keys) % 12] += 1.0 / size
+    for a, p in zip(first, pitch, strict=True):
+        # a note of the step before may not have been known at the half beat before
+        if start - 1 <= a < now:
+            x[1 if a == start else 2, p % 12] = 1.0
+    return x
+
+
+def place_inputs(step: Step, bar: int, silent: int) -> Floats:
+    """Describe the place of the half beat that begins at `step`, float32 [PLACES].
+
+    `bar` counts the bars from 0. `silent` is the number of half beats before `step` in which nothing sounded.
+    """
+    x = np.zeros(PLACES, np.float32)
+    x[min(step.beat, 3)] = 1.0
+    x[4:9] = (
+        float(not step.is_beat),
+        float(silent > 0),
+        float(step.is_bar),
+        float(step.position % half_bar(step) == 0),
+        np.exp(-silent / AGE),
+    )
+    x[9 + bar % 4] = 1.0
+    group = group_of(step.meter)
     if group is not None:
-        x[52 + group] = 1.0
-    x[52 + len(GROUPS)] = float(not len(pitch))
-    x[53 + len(GROUPS)] = float(beat == 0)
+        x[13 + group] = 1.0
     return x
 
 
@@ -67,32 +122,48 @@ class ChordNet:
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Take the arrays that `training.figure_bank.chords` writes.
 
-        With n units they are: kernel [BEAT_INPUTS, 3 n], recurrent [n, 3 n], bias [2, 3 n], out [n, 36], out_bias [36].
+        With n units for each pitch class they are: heard [12, CHANNELS, 3 n], past [12, n, 3 n], out [12, n, outputs],
+        place [PLACES, 3 n], bias [2, 3 n], out_bias [outputs]. The first axis is the interval from the pitch class that
+        is read to the one that is written.
         """
-        self._kernel, self._recurrent, self._bias, self._out, self._out_bias = (
-            arrays[name].astype(np.float32) for name in ("kernel", "recurrent", "bias", "out", "out_bias")
-        )
-        self._units = len(self._recurrent)
+        small = {name: array.astype(np.float32) for name, array in arrays.items()}
+        self._kernel, self._recurrent, self._out = (wide(small[name]) for name in ("heard", "past", "out"))
+        self._place = np.repeat(small["place"], 12, axis=1)
+        self._bias = np.repeat(small["bias"], 12, axis=1)
+        self._out_bias = np.repeat(small["out_bias"], 12)
+        self._size = len(self._recurrent)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
-        self._state = np.zeros(self._units, np.float32)
+        self._state = np.zeros(self._size, np.float32)
+        self._memory = np.zeros((2, 12), np.float32)
 
-    def beat(self, x: Floats) -> tuple[Floats, Floats]:
-        """Take the input of one beat, [BEAT_INPUTS], and return two arrays of log-probabilities.
-
-        The first is for the triad of the coming beat, [24]. The second is for the pitch class of the melody, [12].
-        """
-        n = self._units
-        inside = np.einsum("i,ij->j", x, self._kernel) + self._bias[0]
+    def at(self, heard: Floats, place: Floats) -> Answer:
+        """Return the answer for the coming half beat from `heard` [HEARD, 12] and `place` [PLACES]."""
+        self._memory = self._memory * MEMORY + heard[0]
+        memory = self._memory / np.maximum(self._memory.max(axis=1, keepdims=True), 1.0)
+        x = np.concatenate((heard, memory)).ravel()
+        n = self._size
+        inside = np.einsum("i,ij->j", x, self._kernel) + np.einsum("i,ij->j", place, self._place) + self._bias[0]
         past = np.einsum("i,ij->j", self._state, self._recurrent) + self._bias[1]
         keep = _sigmoid(inside[:n] + past[:n])
         reset = _sigmoid(inside[n : 2 * n] + past[n : 2 * n])
         new = np.tanh(inside[2 * n :] + reset * past[2 * n :])
         self._state = keep * self._state + (1 - keep) * new
         logits = np.einsum("i,ij->j", self._state, self._out) + self._out_bias
-        return _log_share(logits[:24]), _log_share(logits[24:])
+        return Answer(_log_share(logits[:24]), _log_share(logits[24:36]), _log_share(logits[36:60]))
+
+
+def wide(weights: Floats) -> Floats:
+    """Return the matrix [12 a, 12 b] of weights [12, a, b] that are the same for every pitch class.
+
+    Row 12 i + p reads input i of pitch class p. Column 12 j + q writes output j of pitch class q. The weight is that of
+    the interval from p up to q.
+    """
+    read, write = np.arange(12)[:, None], np.arange(12)[None]
+    table = weights[(write - read) % 12]
+    return np.ascontiguousarray(table.transpose(2, 0, 3, 1).reshape(12 * weights.shape[1], 12 * weights.shape[2]))
 
 
 def _log_share(logits: Floats) -> Floats:

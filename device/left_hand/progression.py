@@ -9,31 +9,33 @@ import numpy.typing as npt
 
 from device.clock.step import Step
 from device.left_hand.accompanist import Plan
-from device.left_hand.chord_net import ChordNet, beat_inputs
+from device.left_hand.chord_net import DELAY, Answer, ChordNet, half_beat, heard_inputs, place_inputs
 from device.left_hand.harmony import TRIADS, Chord, chord_of
+from device.left_hand.phrase_memory import PhraseMemory
 from device.left_hand.right_hand import RightHand
 
 Floats = npt.NDArray[np.float32]
 
-AHEAD, BASS = 0.6, 0.2
+AHEAD, BASS, RECALL = 1.0, 0.1, 1.6
 """Weights at a beat, beside the log-probability of the chord net with weight 1.
 
-They are for the pitch classes and for the bass that the accompanist expects.
+They are for the pitch classes and for the bass that the accompanist expects, and for the chord that the memory of
+phrases gives if it is sure.
 """
-HEARD, CLASSES, MEMBER, HEARD_BASS = 0.8, 1.6, 1.0, 0.25
-"""Weights within a beat, when the beat's melody key is known.
+CLASSES, MEMBER, HEARD_BASS = 0.6, 0.3, 0.2
+"""Weights within a beat, when the beat's melody key is known, beside those of the chord net and of the memory.
 
-They are for the chord net, the accompanist's pitch classes, a triad that contains the melody's pitch class, and the
-accompanist's bass. All weights were fitted by likelihood on validation pieces.
+They are for the accompanist's pitch classes, a triad that contains the melody's pitch class, and the accompanist's
+bass.
 """
-STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = -0.6, -0.4, 0.7, 0.4
+STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = -0.6, 0.0, 0.0, 0.2
 """A new chord must score more than the present chord by this, in natural logarithms.
 
 The values are for a bar line, the half of a bar, another beat, and a step within a beat. A negative value makes a
 change likely even if the present chord scores a little more.
 """
-LATER = (1, 2, 3)
-"""Steps after a beat at which the chord is chosen again, because the melody's key of the beat is heard then."""
+LATER = 3
+"""Steps after a beat up to which the chord is chosen again, because the melody's key of the beat is heard then."""
 FLOOR = 0.02
 """Added to a probability before its logarithm is taken, so that a zero does not decide alone."""
 
@@ -58,6 +60,7 @@ class Progression:
 
     def __init__(self, net: ChordNet) -> None:
         self._net = net
+        self._memory = PhraseMemory()
         self.key: int | None = None
         """The key that the owner gave: 0 to 11 are major, 12 to 23 minor. None: there is none."""
         self.reset()
@@ -65,26 +68,32 @@ class Progression:
     def reset(self) -> None:
         """Forget the chord and everything heard."""
         self._net.reset()
-        self._triad, self._since, self._beats = -1, 0, 0
-        self._heard: Floats = np.zeros(24, np.float32)
+        self._memory.reset()
+        self.triad = -1
+        """The triad that holds: 0 to 11 are major, 12 to 23 minor, -1 before the first."""
+        self._since, self._beats, self._bars, self._silent = 0, 0, -1, 0
+        self._answer: Answer | None = None
+        self._known: Floats = np.zeros(24, np.float32)
         self._score: Floats = np.zeros(24, np.float32)
         self._chord: Chord | None = None
         self._expected: Floats = np.zeros(12, np.float32)
 
     def at(self, plan: Plan, step: Step, right: RightHand) -> None:
         """Write the chord that holds at `step`, and what was found on the way, into `plan`."""
+        self._bars += step.is_bar
+        if step.position % half_beat(step) == 0:
+            self._known = self._ask(step, right)
         if step.is_beat:
             self._since = 0
             self._beats += 1
-            first, end, pitch = right.beat_before(step)
-            self._heard, melody = self._net.beat(beat_inputs(first, end, pitch, step.index, step.beat, step.meter))
-            self._expected = np.exp(melody) @ CONSONANCE
-            score = self._heard + AHEAD * np.log(TRIADS @ plan.ahead / 3.0 + FLOOR)
+            assert self._answer is not None
+            self._expected = np.exp(self._answer.top) @ CONSONANCE
+            score = self._known + AHEAD * np.log(TRIADS @ plan.ahead / 3.0 + FLOOR)
             self._choose(score + BASS * _basses(plan), _stay(step), plan.ahead)
-        else:
+        elif self._answer is not None:
             self._since += 1
-            if self._since in LATER and plan.top is not None:
-                score = HEARD * self._heard + CLASSES * np.log(TRIADS @ plan.classes / 3.0 + FLOOR)
+            if self._since <= LATER and plan.top is not None:
+                score = self._known + CLASSES * np.log(TRIADS @ plan.classes / 3.0 + FLOOR)
                 score = score + MEMBER * TRIADS[:, plan.top % 12]
                 self._choose(score + HEARD_BASS * _basses(plan), STAY_WITHIN, plan.ahead)
         if self._chord is None or plan.chord is None:
@@ -93,16 +102,35 @@ class Progression:
         plan.consonance = self._expected if step.is_beat or plan.top is None else CONSONANCE[plan.top % 12]
         plan.chord, plan.triads = self._chord, self._score
 
+    def _ask(self, step: Step, right: RightHand) -> Floats:
+        """Return the score [24] of each triad for the half bar of `step`, from the chord net and from the memory."""
+        now, size = step.index, half_beat(step)
+        first, end, pitch = right.sounding(step, now - size - 1)
+        heard = heard_inputs(first, end, pitch, now, size)
+        self._silent = 0 if heard[0].any() else self._silent + 1
+        self._answer = self._net.at(heard, place_inputs(step, max(self._bars, 0), self._silent))
+        # an onset of the last step may not be known yet, so the memory's half beats end a step earlier
+        strikes: dict[int, int] = {}
+        for at, key in zip(first.tolist(), pitch.tolist(), strict=True):
+            if now - size - 1 <= at < now - 1:
+                strikes[at - now + size + 1] = max(key, strikes.get(at - now + size + 1, 0))
+        self._memory.hear(sorted(strikes.items()), step.position * 64 + step.meter.steps_per_bar)
+        self._memory.learn(DELAY, self._answer.hindsight)
+        recalled = self._memory.recall()
+        return (
+            self._answer.triads if recalled is None else self._answer.triads + RECALL * recalled.sure * recalled.triads
+        )
+
     def _choose(self, score: Floats, stay: float, ahead: Floats) -> None:
         """Take the triad with the highest score. Keep the present one if that score is at most `stay` above its own."""
         if self.key is not None:
             share = max(0.0, 1.0 - self._beats / KEY_BEATS)
             score = score + (KEY_LATER + (KEY_FIRST - KEY_LATER) * share) * triads_of_key(self.key)
         best = int(np.argmax(score))
-        if self._triad < 0 or score[best] > score[self._triad] + stay:
-            self._triad = best
+        if self.triad < 0 or score[best] > score[self.triad] + stay:
+            self.triad = best
         self._score = score
-        self._chord = chord_of(self._triad, ahead)
+        self._chord = chord_of(self.triad, ahead)
 
 
 @cache

@@ -151,15 +151,18 @@ class RightHand:
         ends = [max(step.index, note.first + 1) if note.end is None else note.end for note in kept]
         return first, np.array(ends, np.int64), np.array([note.pitch for note in kept], np.int64)
 
-    def beat_before(self, step: Step) -> tuple[Ints, Ints, Ints]:
-        """Return first step, end step and pitch of the notes that sound in the beat before `step`."""
-        begin, oldest = step.index - step.meter.steps_per_beat, step.index - RECENT_STEPS
+    def sounding(self, step: Step, since: int) -> tuple[Ints, Ints, Ints]:
+        """Return first step, end step and pitch of the notes that sound between grid step `since` and `step`.
+
+        A key that is still down ends as in `notes`. Notes that began more than `RECENT_STEPS` before are left out.
+        """
+        oldest = step.index - RECENT_STEPS
         rows: list[tuple[int, int, int]] = []
         for note in reversed(self._notes):
             if note.first < oldest:
                 break
             end = max(step.index, note.first + 1) if note.end is None else note.end
-            if end > begin:
+            if end > since:
                 rows.append((note.first, end, note.pitch))
         columns = np.array(rows[::-1], np.int64).reshape(-1, 3)
         return columns[:, 0], columns[:, 1], columns[:, 2]

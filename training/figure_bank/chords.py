@@ -1,171 +1,237 @@
-"""`python -m training chords` fits the net that finds the chord of the coming beat."""
+"""`python -m training chords` fits the net that finds the chord of the coming half beat."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 import numpy.typing as npt
 
-from device.left_hand.chord_net import BEAT_INPUTS, FILE, beat_inputs
-from training.accompanist.data import grid_of, right_hands
-from training.corpora.pieces import HandLabel, Piece, load_pieces
-from training.figure_bank.corpus import CENTRED_TRIADS, on_grid
+from device.left_hand.chord_net import CHANNELS, DELAY, FILE, HEADS, PLACES
+from training.corpora.pieces import load_pieces
+from training.figure_bank.half_beats import HalfBeats, half_beats_of
 
-BEATS = 192
-"""Beats of a training example."""
-LATE = 0.5
-"""Share of training pieces in which an onset on the last step before a beat is not known yet, as on the device."""
-UNITS = 160
+FRAMES = 160
+"""Half beats of a training example."""
+VOICES = 0.3
+"""Share of the Lieder that are also read with the singer's voice as the right hand."""
+UNITS = 24
+"""Units for each pitch class."""
+FIT_HEADS = (*HEADS, ("left", 1))
+"""The heads that are fitted. "left" is the probability that a left hand sounds each pitch class in the coming beat.
+
+It helps the fit and is left out of the file.
+"""
+BATCH = 24
+HEAD_WEIGHTS = {"triads": 1.0, "top": 0.3, "left": 1.0, "hindsight": 0.5}
+"""Weights of the heads' losses."""
+PEAK, WARM_UP, LAST = 6e-3, 0.05, 0.02
+"""Highest rate of Adam, share of the steps that lead up to it, and the last rate as a share of it."""
+DECAY, CLIP = 1e-4, 1.0
+"""Weight decay, and the limit of the gradient's norm."""
+DROPPED = 0.15
+"""Share of the units that are left out at the dense layer in training."""
+REPORT = 100
+"""Batches between two lines of the log. The weights are stored then too."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Params = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Beats:
-    """The beats of a piece.
-
-    `x` [beats, BEAT_INPUTS] are the inputs of the net. `chord` [beats] is the triad of both hands in the beat's half
-    bar, or -1 in silence. `top` [beats] is the pitch class of the right hand's highest key on the beat, or -1 in
-    silence.
-    """
-
-    x: Floats
-    chord: npt.NDArray[np.int64]
-    top: npt.NDArray[np.int64]
-
-
-def beats_of(piece: Piece, rng: np.random.Generator, late: bool | None = None) -> Beats | None:
-    """Return the beats of a piece. Returns None if a hand has fewer than 16 notes."""
-    right_notes, left_notes = right_hands(piece, rng), piece.of(HandLabel.LEFT)
-    if len(right_notes) < 16 or len(left_notes) < 16:
-        return None
-    steps, quarters = grid_of(piece)
-    right, left = on_grid(right_notes, quarters), on_grid(left_notes, quarters)
-    late = bool(rng.random() < LATE) if late is None else late
-    weight = np.zeros((len(steps) + 1, 12), np.float32)
-    for hand, share in ((left, 1.0), (right, 0.5)):
-        roll = np.zeros((len(steps), 12), np.float32)
-        for a, b, pitch in zip(hand.first, hand.end, hand.pitch, strict=True):
-            roll[a:b, pitch % 12] = share
-        weight[1:] += np.cumsum(roll, axis=0)
-    order = np.argsort(right.first, kind="stable")
-    first, end, pitch = right.first[order], right.end[order], right.pitch[order]
-    rows, chords, tops = [], [], []
-    for step in steps:
-        if not step.is_beat:
-            continue
-        meter, now = step.meter, step.index
-        lo = np.searchsorted(first, now - 64)
-        hi = np.searchsorted(first, now - 1 if late else now)
-        rows.append(beat_inputs(first[lo:hi], end[lo:hi], pitch[lo:hi], now, step.beat, meter))
-        bar = meter.steps_per_bar
-        half = bar // 2 if bar % (2 * meter.steps_per_beat) == 0 else bar
-        begin = now - step.position % half
-        both = weight[min(max(begin, 0) + half, len(steps))] - weight[max(begin, 0)]
-        sounds = pitch[lo:][(first[lo:] <= now) & (end[lo:] > now)]
-        tops.append(int(sounds.max()) % 12 if len(sounds) else -1)
-        chords.append(int(np.argmax(CENTRED_TRIADS @ both)) if both.any() else -1)
-    return Beats(np.array(rows), np.array(chords), np.array(tops))
-
-
-def turned(piece: Beats, part: slice, by: int) -> tuple[Floats, Ints, Ints]:
-    """Return some beats of a piece, transposed up by `by` semitones: inputs, triads and highest pitch classes."""
-    x, chord, top = piece.x[part], piece.chord[part], piece.top[part]
-    moved = x.copy()
-    for channel in range(4):
-        columns = slice(12 * channel, 12 * channel + 12)
-        moved[:, columns] = np.roll(x[:, columns], by, axis=1)
-    chord = np.where(chord < 0, -1, (chord % 12 + by) % 12 + chord // 12 * 12)
-    return moved, chord, np.where(top < 0, -1, (top + by) % 12)
-
-
-def batches(pieces: list[Beats], batch: int, seed: int) -> Iterator[tuple[Floats, list[Ints]]]:
-    """Yield batches of random stretches in random keys. After the end of a piece the targets are -1."""
+def read(cache: Path, split: str, seed: int) -> list[HalfBeats]:
+    """Return the half beats of all pieces of a split."""
     rng = np.random.default_rng(seed)
-    lengths = np.array([len(piece.x) for piece in pieces], float)
+    found = []
+    for corpus in ("lieder", "chopin", "pop909"):
+        for piece in load_pieces(cache, corpus, split):
+            if not piece.primary:
+                continue
+            late = bool(split == "train" and rng.random() < 0.5)
+            voices = [False, True] if split == "train" and corpus == "lieder" and rng.random() < VOICES else [False]
+            found += [half for voice in voices if (half := half_beats_of(piece, late, voice)) is not None]
+    return found
+
+
+def batches(pieces: list[HalfBeats], batch: int, seed: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Yield batches of random stretches. After the end of a piece the targets are -1."""
+    rng = np.random.default_rng(seed)
+    lengths = np.array([len(piece.heard) for piece in pieces], float) ** 0.75
     while True:
-        xs = np.zeros((batch, BEATS, BEAT_INPUTS), np.float32)
-        chords, tops = np.full((batch, BEATS), -1), np.full((batch, BEATS), -1)
-        for row, i in enumerate(rng.choice(len(pieces), batch, p=lengths / lengths.sum())):
-            begin = int(rng.integers(max(1, len(pieces[i].x) - BEATS // 2))) if rng.random() < 0.6 else 0
-            x, chord, top = turned(pieces[i], slice(begin, begin + BEATS), int(rng.integers(12)))
-            xs[row, : len(x)], chords[row, : len(x)], tops[row, : len(x)] = x, chord, top
-        yield xs, [chords, tops]
+        chosen = rng.choice(len(pieces), batch, p=lengths / lengths.sum())
+        parts = []
+        for i in chosen:
+            begin = int(rng.integers(max(1, len(pieces[i].heard) - FRAMES // 2))) if rng.random() < 0.6 else 0
+            parts.append((pieces[i], slice(begin, begin + FRAMES)))
+        yield stack(parts)
 
 
-def fit(train: list[Beats], valid: list[Beats], steps: int, seed: int, units: int = UNITS) -> dict[str, Floats]:
-    """Fit the net with `steps` batches and return its arrays. Prints the share of right chords on the way."""
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    import keras
+def stack(parts: list[tuple[HalfBeats, slice]]) -> dict[str, npt.NDArray[Any]]:
+    """Return stretches of pieces as arrays [FRAMES, stretches, ...]."""
+    n = len(parts)
+    out: dict[str, npt.NDArray[Any]] = {
+        "heard": np.zeros((FRAMES, n, len(CHANNELS), 12), np.float32),
+        "place": np.zeros((FRAMES, n, PLACES), np.float32),
+        "triads": np.full((FRAMES, n), -1),
+        "top": np.full((FRAMES, n), -1),
+        "hindsight": np.full((FRAMES, n), -1),
+        "left": np.full((FRAMES, n, 12), -1.0, np.float32),
+    }
+    for row, (piece, part) in enumerate(parts):
+        size = len(piece.heard[part])
+        out["heard"][:size, row] = piece.heard[part]
+        out["place"][:size, row] = piece.place[part]
+        out["triads"][:size, row] = piece.triad[part]
+        out["top"][:size, row] = piece.top[part]
+        out["left"][:size, row] = piece.left[part]
+        out["hindsight"][DELAY:size, row] = piece.triad[part][: size - DELAY]
+    return out
 
-    keras.utils.set_random_seed(seed)
-    inputs = keras.Input((BEATS, BEAT_INPUTS))
-    hidden = keras.layers.Dropout(0.1)(inputs)
-    hidden = keras.layers.GRU(units, return_sequences=True, name="gru")(hidden)
-    hidden = keras.layers.Dropout(0.3)(hidden)
-    heads = [keras.layers.Dense(24, name="out")(hidden), keras.layers.Dense(12, name="top")(hidden)]
-    model = keras.Model(inputs, heads)
-    rate = keras.optimizers.schedules.CosineDecay(3e-4, steps, 0.02, warmup_target=4e-3, warmup_steps=steps // 10)
 
-    def loss(y: object, logits: object) -> object:
-        return keras.ops.mean(
-            keras.losses.sparse_categorical_crossentropy(y, logits, from_logits=True, ignore_class=-1)
-        )
+def first_params(units: int, seed: int) -> Params:
+    """Draw the weights with which the fit begins, in the form of `device.left_hand.chord_net.ChordNet`."""
+    rng = np.random.default_rng(seed)
+    outputs = sum(number for _, number in FIT_HEADS)
 
-    model.compile(
-        keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=1.0), loss=[loss, loss], loss_weights=[1.0, 0.5]
-    )
-    feed = batches(train, 32, seed)
-    x = np.zeros((len(valid), BEATS, BEAT_INPUTS), np.float32)
-    y, z = np.full((len(valid), BEATS), -1), np.full((len(valid), BEATS), -1)
-    for row, piece in enumerate(valid):
-        size = min(len(piece.x), BEATS)
-        x[row, :size], y[row, :size], z[row, :size] = piece.x[:BEATS], piece.chord[:BEATS], piece.top[:BEATS]
-    for at in range(steps):
-        value = model.train_on_batch(*next(feed))
-        if (at + 1) % 200 == 0 or at + 1 == steps:
-            chord, top = (np.asarray(out).argmax(axis=2) for out in model.predict(x, verbose=0))
-            right = float((chord == y)[y >= 0].mean()), float((top == z)[z >= 0].mean())
-            click.echo(f"{at + 1:6d}  loss {float(value[0]):.3f}  right on validation: chords {right[0]:.3f}, ")
-            click.echo(f"        the melody's next key {right[1]:.3f}")
-    kernel, recurrent, bias = model.get_layer("gru").get_weights()
-    out, out_bias = model.get_layer("out").get_weights()
-    top_out, top_bias = model.get_layer("top").get_weights()
+    def draw(*shape: int, fan_in: int) -> Floats:
+        return (rng.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
+
     return {
-        "kernel": kernel,
-        "recurrent": recurrent,
-        "bias": bias,
-        "out": np.hstack([out, top_out]),
-        "out_bias": np.concatenate([out_bias, top_bias]),
+        "heard": draw(12, len(CHANNELS), 3 * units, fan_in=4 * len(CHANNELS)),
+        "place": draw(PLACES, 3 * units, fan_in=PLACES),
+        "past": draw(12, units, 3 * units, fan_in=12 * units),
+        "bias": np.zeros((2, 3 * units), np.float32),
+        "out": draw(12, units, outputs, fan_in=12 * units),
+        "out_bias": np.zeros(outputs, np.float32),
     }
 
 
-def read(cache: Path, split: str, seed: int) -> list[Beats]:
-    """Return the beats of all pieces of a split."""
-    rng = np.random.default_rng(seed)
-    return [
-        beats
-        for corpus in ("lieder", "chopin", "pop909")
-        for piece in load_pieces(cache, corpus, split)
-        if piece.primary and (beats := beats_of(piece, rng, None if split == "train" else False)) is not None
-    ]
+def logits_of(params: Params, heard: Any, place: Any, keep: Any = None) -> Any:
+    """Return the logits [T, n, 72] of the net for n stretches. `keep` [n, 12 units] scales the units at the output."""
+    import jax
+    import jax.numpy as jnp
+
+    interval = (np.arange(12)[None] - np.arange(12)[:, None]) % 12
+
+    def wide(weights: Any) -> Any:
+        return weights[interval].transpose(2, 0, 3, 1).reshape(12 * weights.shape[1], 12 * weights.shape[2])
+
+    recurrent, out = wide(params["past"]), wide(params["out"])
+    bias = jnp.repeat(params["bias"], 12, axis=1)
+    steps, n = heard.shape[:2]
+    size = len(recurrent)
+    inside = heard.reshape(steps, n, -1) @ wide(params["heard"])
+    inside = inside + jnp.repeat(place @ params["place"], 12, axis=2) + bias[0]
+
+    def step(state: Any, x: Any) -> tuple[Any, Any]:
+        past = state @ recurrent + bias[1]
+        gates = jax.nn.sigmoid(x[:, : 2 * size] + past[:, : 2 * size])
+        new = jnp.tanh(x[:, 2 * size :] + gates[:, size:] * past[:, 2 * size :])
+        state = gates[:, :size] * state + (1 - gates[:, :size]) * new
+        return state, state
+
+    _, states = jax.lax.scan(step, jnp.zeros((n, size)), inside)
+    if keep is not None:
+        states = states * keep
+    return states @ out + jnp.repeat(params["out_bias"], 12)
+
+
+def losses(params: Params, batch: Params, keep: Any = None) -> Any:
+    """Return the weighted sum of the heads' losses, each a mean over the half beats that have a target."""
+    import jax
+    import jax.numpy as jnp
+
+    logits = logits_of(params, batch["heard"], batch["place"], keep)
+    total, begin = 0.0, 0
+    for name, number in FIT_HEADS:
+        part = logits[..., begin : begin + 12 * number]
+        begin += 12 * number
+        target = batch[name]
+        if name == "left":
+            cost = jnp.where(target >= 0, jnp.logaddexp(0.0, part) - target * part, 0.0).sum(axis=-1)
+            known = target[..., 0] >= 0
+        else:
+            known = target >= 0
+            share = jax.nn.log_softmax(part)
+            cost = -jnp.take_along_axis(share, jnp.maximum(target, 0)[..., None], axis=-1)[..., 0]
+        total = total + HEAD_WEIGHTS[name] * (cost * known).sum() / jnp.maximum(known.sum(), 1)
+    return total
+
+
+def fit(train: list[HalfBeats], valid: list[HalfBeats], steps: int, seed: int, out: Path, units: int = UNITS) -> Params:
+    """Fit the net with `steps` batches and return its arrays. The log has the shares of right chords on the way."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    import jax
+    import jax.numpy as jnp
+
+    def rate(at: Any) -> Any:
+        warm = at / (WARM_UP * steps)
+        cosine = LAST + (1 - LAST) * 0.5 * (1 + jnp.cos(jnp.pi * jnp.minimum(at / steps, 1.0)))
+        return PEAK * jnp.minimum(warm, cosine)
+
+    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    def update(params: Params, mean: Params, square: Params, at: Any, batch: Params, keep: Any) -> Any:
+        value, gradient = jax.value_and_grad(losses)(params, batch, keep)
+        norm = jnp.sqrt(sum((g**2).sum() for g in jax.tree.leaves(gradient)))
+        gradient = jax.tree.map(lambda g: g * jnp.minimum(1.0, CLIP / norm), gradient)
+        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
+        square = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g**2, square, gradient)
+        one, two, speed = 1 - 0.9**at, 1 - 0.999**at, rate(at)
+        params = jax.tree.map(
+            lambda p, m, s: p - speed * (m / one / (jnp.sqrt(s / two) + 1e-8) + DECAY * p), params, mean, square
+        )
+        return params, mean, square, value
+
+    answer = jax.jit(logits_of)
+    params = jax.tree.map(jnp.asarray, first_params(units, seed))
+    mean, square = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
+    feed, rng = batches(train, BATCH, seed), np.random.default_rng([seed, 1])
+    judged = stack([(piece, slice(0, FRAMES)) for piece in valid])
+    for at in range(1, steps + 1):
+        keep = (rng.random((BATCH, 12 * units)) >= DROPPED).astype(np.float32) / (1 - DROPPED)
+        params, mean, square, value = update(params, mean, square, float(at), next(feed), keep)
+        if at % REPORT == 0 or at == steps:
+            logits = np.asarray(answer(params, judged["heard"], judged["place"]))
+            click.echo(f"{at:6d}  loss {float(value):.3f}  right on validation: {_report(logits, judged)}")
+            store(params, out)
+    return {name: np.asarray(array) for name, array in params.items()}
+
+
+def _report(logits: Floats, judged: dict[str, npt.NDArray[Any]]) -> str:
+    triad, hindsight = logits[..., :24].argmax(axis=-1), logits[..., 36:60].argmax(axis=-1)
+    hit, known, place = triad == judged["triads"], judged["triads"] >= 0, judged["place"]
+    rows = {
+        "on beats": known & (place[..., 4] == 0),
+        "on bar lines": known & (place[..., 6] == 1),
+        "on later half beats": known & (place[..., 4] == 1),
+    }
+    words = [f"{name} {hit[rows[name]].mean():.3f}" for name in rows]
+    late = judged["hindsight"] >= 0
+    return ", ".join([*words, f"in hindsight {(hindsight == judged['hindsight'])[late].mean():.3f}"])
+
+
+def store(params: Params, out: Path) -> None:
+    """Write the weights as 16-bit floats."""
+    arrays = {name: np.asarray(array).astype(np.float16) for name, array in params.items()}
+    kept = sum(number for _, number in HEADS)
+    arrays |= {name: arrays[name][..., :kept] for name in ("out", "out_bias")}
+    np.savez_compressed(out, **arrays)
 
 
 @click.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
-@click.option("--steps", default=2400, show_default=True, help="Batches of 32 stretches.")
+@click.option("--steps", default=2400, show_default=True, help="Batches of stretches.")
+@click.option("--units", default=UNITS, show_default=True, help="Units for each pitch class.")
 @click.option("--seed", default=1, show_default=True)
-def chords(cache: Path, out: Path, steps: int, seed: int) -> None:
+def chords(cache: Path, out: Path, steps: int, units: int, seed: int) -> None:
     """Fit the chord net on the prepared pieces and write its weights as 16-bit floats."""
     train, valid = read(cache, "train", seed), read(cache, "valid", seed)
-    click.echo(f"{len(train)} pieces, {sum(len(p.x) for p in train)} beats; {len(valid)} for validation")
-    arrays = fit(train, valid, steps, seed)
-    np.savez_compressed(out, **{name: array.astype(np.float16) for name, array in arrays.items()})
+    click.echo(f"{len(train)} pieces, {sum(len(p.heard) for p in train)} half beats; {len(valid)} for validation")
+    store(fit(train, valid, steps, seed, out, units), out)
     click.echo(f"{out.stat().st_size / 1000:.0f} kB in {out.name}")

@@ -49,7 +49,7 @@ def test_a_doubtful_chord_is_one_of_the_key() -> None:
         progression = Progression(ChordNet(shipped_arrays()))
         progression.key = key
         progression._choose(score, 0.0, ahead)
-        chosen.append(progression._triad)
+        chosen.append(progression.triad)
     assert chosen[0] == 1 and triads_of_key(KEYS["C major"])[chosen[1]] == 1.0
 
 

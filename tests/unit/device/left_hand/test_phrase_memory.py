@@ -1,0 +1,79 @@
+"""The memory of phrases: a melody that comes again gets the chords that were found the first time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device.left_hand.phrase_memory import LEAST, MOST, PhraseMemory
+
+TUNE = (60, 62, 64, 60, 67, 65, 64, 62, 60, 64, 67, 72, 71, 67, 62, 59)
+CHORDS = (0, 0, 0, 0, 7, 7, 7, 7, 0, 0, 0, 0, 7, 7, 16, 16)
+"""The triad in each half beat of `TUNE`: 0 is C major, 7 is G major, 16 is E minor."""
+
+
+def sure_of(triad: int) -> np.ndarray:
+    found = np.full(24, -6.0, np.float32)
+    found[triad] = -0.1
+    return found
+
+
+def played(memory: PhraseMemory, tune: tuple[int, ...], up: int = 0, learn: bool = True) -> list[int | None]:
+    """Play a tune, one key a half beat, and return the chord that the memory gives for each following half beat."""
+    found: list[int | None] = []
+    for i, key in enumerate(tune):
+        memory.hear([(0, key + up)], i % 8)
+        if learn:
+            memory.learn(1, sure_of((CHORDS[i % len(CHORDS)] % 12 + up) % 12 + CHORDS[i % len(CHORDS)] // 12 * 12))
+        recalled = memory.recall()
+        found.append(None if recalled is None else int(np.argmax(recalled.triads)))
+    return found
+
+
+def test_the_second_time_the_chords_of_the_first_time_come_back() -> None:
+    memory = PhraseMemory()
+    assert played(memory, TUNE) == [None] * len(TUNE)
+    again = played(memory, TUNE, learn=False)
+    known = int(LEAST)
+    assert again[:known] == [None] * known
+    assert again[known:-1] == list(CHORDS[known + 1 :])
+
+
+def test_a_phrase_in_another_key_gets_its_chords_in_that_key() -> None:
+    memory = PhraseMemory()
+    played(memory, TUNE)
+    again = played(memory, TUNE, up=5, learn=False)
+    assert again[8:-1] == [(chord % 12 + 5) % 12 + chord // 12 * 12 for chord in CHORDS[9:]]
+
+
+def test_one_wrong_note_does_not_lose_a_phrase_for_good() -> None:
+    memory = PhraseMemory()
+    played(memory, TUNE)
+    wrong = (*TUNE[:9], 61, *TUNE[10:])
+    again = played(memory, (*wrong, *TUNE), learn=False)
+    assert again[-2] == CHORDS[-1]
+
+
+def test_another_melody_and_another_place_in_the_bar_are_not_the_phrase() -> None:
+    memory = PhraseMemory()
+    played(memory, TUNE)
+    assert set(played(memory, tuple(reversed(TUNE)), learn=False)) == {None}
+    shifted = PhraseMemory()
+    played(shifted, TUNE)
+    for i, key in enumerate(TUNE):
+        shifted.hear([(0, key)], (i + 3) % 8)
+        assert shifted.recall() is None
+
+
+def test_chords_that_were_never_found_are_not_recalled() -> None:
+    memory = PhraseMemory()
+    played(memory, TUNE, learn=False)
+    assert set(played(memory, TUNE, learn=False)) == {None}
+
+
+def test_the_oldest_half_is_forgotten_when_the_memory_is_full() -> None:
+    memory = PhraseMemory()
+    for _ in range(MOST // len(TUNE) + 2):
+        played(memory, TUNE)
+    assert played(memory, TUNE)[-2] == CHORDS[-1]
+    memory.reset()
+    assert set(played(memory, TUNE)) == {None}

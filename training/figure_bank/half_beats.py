@@ -1,0 +1,130 @@
+"""Makes the training data of the chord net: for each half beat what is heard before it, and which chord follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from device.left_hand.chord_net import HEARD, MEMORY, PLACES, half_bar, half_beat, place_inputs
+from training.accompanist.data import grid_of
+from training.corpora.pieces import HandLabel, Piece
+from training.figure_bank.corpus import CENTRED_TRIADS, HandOnGrid, on_grid
+
+FEWEST_NOTES = 16
+"""A piece with fewer notes in a hand is left out."""
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class HalfBeats:
+    """The half beats of a piece.
+
+    `heard` [n, CHANNELS, 12] and `place` [n, PLACES] are the inputs of the net. `triad` [n] is the triad of both hands
+    in the half bar, or -1 in silence. `top` [n] is the pitch class of the right hand's highest key at the start, or -1
+    in silence. `left` [n, 12] is 1 for each pitch class that the left hand sounds in the coming beat, else 0. `step`
+    [n] is the grid step.
+    """
+
+    name: str
+    heard: npt.NDArray[np.float16]
+    place: npt.NDArray[np.float16]
+    triad: npt.NDArray[np.int64]
+    top: npt.NDArray[np.int64]
+    left: npt.NDArray[np.int8]
+    step: npt.NDArray[np.int64]
+
+
+def half_beats_of(piece: Piece, late: bool = False, voice: bool = False) -> HalfBeats | None:
+    """Return the half beats of a piece. Returns None if a hand has fewer than `FEWEST_NOTES`.
+
+    With `late` an onset on the last step before a half beat is not known yet, as on the device that hears sound. With
+    `voice` the singer's voice is heard instead of the right hand.
+    """
+    notes = piece.of(HandLabel.VOICE if voice else HandLabel.RIGHT)
+    right_notes, left_notes = piece.of(HandLabel.RIGHT), piece.of(HandLabel.LEFT)
+    if min(len(notes), len(right_notes), len(left_notes)) < FEWEST_NOTES:
+        return None
+    steps, quarters = grid_of(piece)
+    total = len(steps)
+    heard = on_grid(notes, quarters)
+    keys, before = _keys(heard, total), _keys(heard, total, begin=1)
+    right, left = _keys(on_grid(right_notes, quarters), total), _keys(on_grid(left_notes, quarters), total)
+    now = np.array([s.index for s in steps if s.position % half_beat(s) == 0], np.int64)
+    both = _sums(_fold(right | left))
+    triads = np.full(len(now), -1)
+    tops = np.full(len(now), -1)
+    x = np.zeros((len(now), HEARD, 12), np.float32)
+    lefts = np.zeros((len(now), 12), np.int8)
+    places = np.zeros((len(now), PLACES), np.float32)
+    onsets = np.zeros((total + 1, 12), bool)
+    onsets[np.minimum(heard.first, total), heard.pitch % 12] = True
+    classes, classes_before = _fold(keys), _fold(before)
+    ends = [_outer(roll) for roll in (keys, before)]
+    folded_left = _fold(left)
+    bar, silent = -1, 0
+    for i, t in enumerate(now):
+        step = steps[t]
+        size = half_beat(step)
+        bar += step.is_bar
+        start = max(t - size, 0)
+        sounding = np.zeros((0, 12), bool) if t == 0 else classes[start:t].copy()
+        if t > 0:
+            highest, lowest = ends[0][0][start:t].copy(), ends[0][1][start:t].copy()
+            if late:
+                sounding[-1] = classes_before[t - 1]
+                highest[-1], lowest[-1] = ends[1][0][t - 1], ends[1][1][t - 1]
+            x[i, 0] = sounding.sum(axis=0) / size
+            x[i, 5] = sounding[-1]
+            for channel, pitches in ((3, highest), (4, lowest)):
+                np.add.at(x[i, channel], pitches[pitches >= 0] % 12, 1.0 / size)
+            until = t - 1 if late else t
+            if t - size >= 0 and until > t - size:
+                x[i, 1] = onsets[t - size]
+            later = onsets[max(t - size + 1, 0) : max(until, 0)].any(axis=0)
+            x[i, 2] = later | (onsets[t - size - 1] if t - size >= 1 else False)
+        silent = 0 if sounding.any() else silent + 1
+        places[i] = place_inputs(step, max(bar, 0), silent)
+        half = half_bar(step)
+        begin = max(t - step.position % half, 0)
+        there = both[min(begin + half, total)] - both[begin]
+        triads[i] = int(np.argmax(CENTRED_TRIADS @ there)) if there.any() else -1
+        tops[i] = ends[0][0][t] % 12 if ends[0][0][t] >= 0 else -1
+        lefts[i] = folded_left[t : t + step.meter.steps_per_beat].any(axis=0)
+    return HalfBeats(piece.name, with_memory(x).astype(np.float16), places.astype(np.float16), triads, tops, lefts, now)
+
+
+def with_memory(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the inputs [n, CHANNELS, 12] from those of the half beats alone, [n, HEARD, 12]."""
+    memory, rows = np.zeros((2, 12), np.float32), np.zeros((len(x), 2, 12), np.float32)
+    for i, heard in enumerate(x[:, 0]):
+        memory = memory * MEMORY + heard
+        rows[i] = memory / np.maximum(memory.max(axis=1, keepdims=True), 1.0)
+    return np.concatenate((x, rows), axis=1)
+
+
+def _keys(hand: HandOnGrid, total: int, begin: int = 0) -> Bools:
+    """Return which keys sound at each step, [steps, 128], each from `begin` steps after its onset."""
+    keys = np.zeros((total, 128), bool)
+    for a, b, pitch in zip(hand.first, hand.end, hand.pitch, strict=True):
+        keys[a + begin : b, pitch] = True
+    return keys
+
+
+def _fold(keys: Bools) -> Bools:
+    padded = np.zeros((len(keys), 132), bool)
+    padded[:, :128] = keys
+    return np.asarray(padded.reshape(len(keys), 11, 12).any(axis=1))
+
+
+def _sums(classes: Bools) -> npt.NDArray[np.float64]:
+    return np.vstack([np.zeros(12), np.cumsum(classes, axis=0)])
+
+
+def _outer(keys: Bools) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the highest and the lowest key at each step, -1 in silence."""
+    sounds = keys.any(axis=1)
+    highest = np.where(sounds, 127 - keys[:, ::-1].argmax(axis=1), -1)
+    return highest, np.where(sounds, keys.argmax(axis=1), -1)
