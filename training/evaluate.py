@@ -183,6 +183,17 @@ def found_chords(folder: Path, cache: Path, split: str, songs: int | None) -> No
 
 @evaluate.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@click.option("--songs", default=150, show_default=True, help="Only N pieces, spread over the corpus.")
+def touch(cache: Path, songs: int) -> None:
+    """Measure how hard the true left hands of POP909's training songs strike."""
+    from training.playing_figures.comparison import pieces_of
+    from training.playing_figures.touch_of_corpora import show, touch_of
+
+    show(touch_of(pieces_of(cache, "pop909", "train", songs)))
+
+
+@evaluate.command()
+@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--split", type=click.Choice(["valid", "test"]), default="test", show_default=True)
 @click.option("--corpus", "corpora", multiple=True, default=("pop909", "lieder"), show_default=True)
 @click.option("--pieces", default=40, show_default=True, help="Number of pieces of each corpus.")

@@ -18,16 +18,11 @@ from device.left_hand.imitation import Imitation
 from device.left_hand.performer import Move, Strike
 from device.left_hand.progression import Progression
 from device.left_hand.texture import SteeredTexture
+from device.left_hand.touch import Touch
 from device.left_hand.voicing import Fingers
 from device.settings.choices import AS_THE_NET_PLAYS, KEYS, STYLES, Steering, Style
 from device.settings.controls import Action, Arm, Density, Fill, Finish, Hold, Panic, Register, Restyle, Vary
 
-UNDER_PLAYER = 0.78
-"""The left hand's velocity as a share of the player's running mean."""
-BAR_ACCENT, BEAT_ACCENT = 1.12, 1.05
-"""Factors on the velocity: at the start of a bar, and on any other beat."""
-SOFTEST = 12
-"""Least MIDI velocity of the left hand."""
 LIKELY, LIKELY_DOUBLED, LIKELY_HARSH = 0.2, 0.26, 0.4
 """Least probability at which a pitch class is struck.
 
@@ -78,6 +73,7 @@ class LeftHand:
         self._texture = SteeredTexture()
         self._figures = FigureHand(shipped_bank(), self._fingers, steering.seed)
         self._progression = Progression(ChordNet(shipped_arrays()))
+        self._touch = Touch(steering.seed)
         self.steering = steering
         self.armed = True
         """Whether the left hand plays at all."""
@@ -94,6 +90,7 @@ class LeftHand:
         self._imitation.reset()
         self._figures.reset()
         self._progression.reset()
+        self._touch.reset()
         self._forget_keys()
 
     def _forget_keys(self) -> None:
@@ -235,16 +232,14 @@ class LeftHand:
             pressed = []
         self._closed = self._closed and bool(pressed or not closes)
         pedal = gesture.pedal if pressed or gesture.pedal != "change" else None
-        velocity = self._velocity(plan, step)
-        strikes = [Strike(step.time_s, key, velocity, None) for key in sorted(set(pressed))]
+        strikes = self._strikes(sorted(set(pressed)), plan, step)
         return Move(None, strikes, sorted(before - set(self._fingers.down)), pedal)
 
     def _figure_move(self, plan: Plan, step: Step) -> Move:
         """Return the move of a figure of the bank, without the chord's name."""
         before = set(self._fingers.down)
         pressed, lifted = self._figures.at(step, plan, self.steering.density, self.steering.variation)
-        velocity = self._velocity(plan, step)
-        strikes = [Strike(step.time_s, key, velocity, None) for key in pressed]
+        strikes = self._strikes(pressed, plan, step)
         return Move(None, strikes, sorted((before - set(self._fingers.down)) | set(lifted)), None)
 
     def _steer(self) -> None:
@@ -368,11 +363,10 @@ class LeftHand:
         fresh = sorted(set(wanted) - down, key=worth, reverse=True)
         return fresh[:MOST_UPPER] or sorted(wanted, key=worth, reverse=True)[:number]
 
-    @staticmethod
-    def _velocity(plan: Plan, step: Step) -> int:
-        accent = BAR_ACCENT if step.is_bar else BEAT_ACCENT if step.is_beat else 1.0
-        loudest = max(SOFTEST, int(plan.velocity) - 1)
-        return min(max(round(plan.velocity * UNDER_PLAYER * accent), SOFTEST), loudest, 127)
+    def _strikes(self, keys: Sequence[int], plan: Plan, step: Step) -> list[Strike]:
+        """Return the strikes of `keys` at `step`, with their velocities."""
+        velocities = self._touch.at(keys, plan, step)
+        return [Strike(step.time_s, key, velocity, None) for key, velocity in zip(keys, velocities, strict=True)]
 
 
 def _next(choices: Sequence[_Choice], now: _Choice) -> _Choice:
