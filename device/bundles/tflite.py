@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from device.errors import BundleError, UserError
-from device.hearing.features import finite
 
 RuntimeName: TypeAlias = Literal["litert", "tflite"]
 Float: TypeAlias = NDArray[np.float32]
@@ -98,7 +98,9 @@ class _Input:
     def __init__(self, spec: TensorSpec, index: int) -> None:
         self.spec, self.index = spec, index
         self._real = np.zeros(spec.shape, np.float32)
+        self._flat = self._real.reshape(-1)
         self._stored = self._real if not spec.quantised else np.zeros(spec.shape, spec.dtype)
+        self._quantised = spec.quantised
         if spec.quantised:
             limits = np.iinfo(self._stored.dtype)
             self._low, self._high, self._scale, self._zero = (
@@ -110,10 +112,12 @@ class _Input:
         """Return `values` as the tensor stores them, rounded and clipped. NaN and infinity become 0."""
         real = self._real
         np.copyto(real, np.asarray(values).reshape(real.shape))
-        if not finite(real):
+        # one sum of squares says whether all values are 0, and whether one is not finite
+        energy = float(np.dot(self._flat, self._flat))
+        if not math.isfinite(energy):
             np.copyto(real, 0.0, where=~np.isfinite(real))
-        if self.spec.quantised:
-            if not real.any():
+        if self._quantised:
+            if energy == 0:
                 return self._nothing
             np.divide(real, self._scale, out=real)
             np.rint(real, out=real)
@@ -129,16 +133,21 @@ class _Output:
 
     def __init__(self, spec: TensorSpec, index: int) -> None:
         self.spec, self.index = spec, index
-        self._scale, self._zero = np.array(spec.scale, np.float32), np.array(spec.zero_point, np.float32)
+        self._quantised = spec.quantised
+        self._table: Float | None = None
+        self._scale, self._zero = np.float32(spec.scale), np.float32(spec.zero_point)
+        if spec.quantised and np.dtype(spec.dtype).itemsize == 1:
+            # the real value of each of the numbers that the tensor can store, in the order of their unsigned bytes
+            stored = np.arange(256, dtype=np.uint8).view(spec.dtype)
+            self._table = (stored.astype(np.float32) - self._zero) * self._scale
 
     def real(self, stored: NDArray[Any]) -> Float:
         """Return the values `stored` in the tensor as real numbers, without the batch axis."""
-        if not self.spec.quantised:
+        if not self._quantised:
             return cast(Float, stored[0])
-        real = stored[0].astype(np.float32)
-        real -= self._zero
-        real *= self._scale
-        return cast(Float, real)
+        if self._table is not None:
+            return cast(Float, self._table.take(stored[0].view(np.uint8)))
+        return cast(Float, (stored[0].astype(np.float32) - self._zero) * self._scale)
 
 
 class StepModel:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from device.events import LOWEST_KEY
 from device.hearing.features import Samples
+from device.hearing.newest import Newest
 
 LOWEST_BEEP = 60 - LOWEST_KEY
 """Number of the lowest key that can be a beep, C4. Below, keys lie too close together for so short a window."""
@@ -49,6 +50,8 @@ _ALIKE = 2
 """Strides, 10 ms, by which the lengths of two beeps of one metronome differ at most."""
 _PURE_BESIDE_DB = 12.0
 """Such a limit is lower by so many dB while a metronome is heard, because its next beep may come with a stroke."""
+_TURNS = 64
+"""Samples whose exponentials are computed one by one. All others are products of two."""
 _SILENCE = 1e-9
 """Added to a power before its logarithm is taken: -90 dBFS."""
 
@@ -62,12 +65,13 @@ class Beeps:
         self._learned_frames = round(LEARNED_S * rate / hop)
         tapers = [np.hanning(round(seconds * rate) + 2)[1:-1] for seconds in _WINDOWS_S]
         self._tapers = [2 * taper / np.sum(taper) for taper in tapers]
-        self._samples = np.arange((WATCHED_FRAMES + 3) * hop)
+        self._past = Newest((WATCHED_FRAMES + 3) * hop, hop, np.float32)
+        self._longest = (WATCHED_FRAMES + 3) * hop
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound and all beeps."""
-        self._past: NDArray[np.float32] = np.zeros(len(self._samples), np.float32)
+        self._past.reset()
         self._frame = 0
         self._watched: list[tuple[int, int]] = []
         self._ends: dict[int, tuple[int, int, bool]] = {}
@@ -77,8 +81,7 @@ class Beeps:
 
     def step(self, hop: Samples) -> None:
         """Take in [hop] samples from -1 to 1."""
-        self._past[: -self._hop] = self._past[self._hop :]
-        self._past[-self._hop :] = hop
+        self._past.room()[:] = hop
         self._frame += 1
         while self._watched and self._frame - self._watched[0][1] >= WATCHED_FRAMES:
             # a beep that passed, because it sounded together with a stroke, is known the next time
@@ -154,12 +157,13 @@ class Beeps:
         if hz > 0.47 * self._rate:
             return np.full(1, -math.inf)
         taper = self._tapers[window]
-        length = min(len(self._past), age * self._hop + len(taper))
-        turned = self._past[-length:] * np.exp(-2j * np.pi * hz / self._rate * self._samples[:length])
+        length = min(self._longest, age * self._hop + len(taper))
+        past, turn = self._past.last(length), _turn(-2j * np.pi * hz / self._rate, length)
         # the last window ends at the newest sample
-        windows = sliding_window_view(turned, len(taper))[(length - len(taper)) % self._stride :: self._stride]
-        tone = windows @ taper
-        track: NDArray[np.float64] = 10 * np.log10(np.square(tone.real) + np.square(tone.imag) + _SILENCE)
+        first = (length - len(taper)) % self._stride
+        parts = (sliding_window_view(past * part, len(taper))[first :: self._stride] for part in (turn.real, turn.imag))
+        real, imaginary = (np.einsum("nt,t->n", windows, taper) for windows in parts)
+        track: NDArray[np.float64] = 10 * np.log10(np.square(real) + np.square(imaginary) + _SILENCE)
         return track
 
     def _pure(self, key: int, age: int, track: NDArray[np.float64]) -> bool:
@@ -167,3 +171,10 @@ class Beeps:
         softer = _PURE_DB - _PURE_BESIDE_DB * self._recent(self._latest)
         softer += _PURE_DB_PER_OCTAVE * max(0, key - _PURE_FROM) / 12
         return all(track.max() - self._track(key, age, partial).max() >= softer for partial in (2, 3))
+
+
+def _turn(angle: complex, length: int) -> NDArray[np.complex128]:
+    """Return e to the power of `angle` times 0, 1, ..., [length]: few exponentials and one product for each number."""
+    coarse = np.exp(angle * _TURNS * np.arange(-(-length // _TURNS)))
+    turns: NDArray[np.complex128] = np.multiply.outer(coarse, np.exp(angle * np.arange(_TURNS))).reshape(-1)
+    return turns[:length]

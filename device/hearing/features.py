@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from device.hearing.newest import Newest
 from device.hearing.spec import Spec
 
 Samples: TypeAlias = NDArray[np.float32]
@@ -94,10 +95,22 @@ class _Bands:
         for band in self._centre[done : done + count]:
             self._parts += [self._overlap(band, channel) for channel in range(self._spec.channels)]
         if self.ready:
-            self.index = np.concatenate([bins for bins, _ in self._parts])
-            self.weight = np.concatenate([weight for _, weight in self._parts])
-            self.first = np.cumsum([0] + [len(bins) for bins, _ in self._parts[:-1]])
+            self._order()
             self._make_room(1)
+
+    def _order(self) -> None:
+        """Put the bands of two FFT bins, more than half of all, before the others: one sum adds all of these pairs."""
+        counts = np.array([len(bins) for bins, _ in self._parts])
+        two, others = np.flatnonzero(counts == 2).tolist(), np.flatnonzero(counts != 2).tolist()
+        self._pairs = len(two)
+        ordered = [
+            (bins[i : i + 1], weight[i : i + 1]) for i in range(2) for bins, weight in (self._parts[k] for k in two)
+        ]
+        ordered += [self._parts[k] for k in others]
+        self.index = np.concatenate([bins for bins, _ in ordered])
+        self.weight = np.concatenate([weight for _, weight in ordered])
+        self.first = np.cumsum([0] + [counts[k] for k in others[:-1]])
+        self._places = np.argsort(two + others)
 
     def _overlap(self, band: float, channel: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Return the FFT bins of a window that the band around `band` Hz overlaps, and their weights."""
@@ -118,6 +131,7 @@ class _Bands:
         self._squares = np.empty((frames, 2 * self.width))
         self._power = np.empty((frames, self.width))
         self._overlaps = np.empty((frames, len(self.index)))
+        self._sums = np.empty((frames, len(self._parts)))
 
     def energy(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the energy of each frame in each band and window, [frames, bins, channels].
@@ -134,7 +148,10 @@ class _Bands:
         # every index is valid; mode "clip" avoids the extra copy that mode "raise" makes
         overlaps = self._power.take(self.index, axis=-1, out=self._overlaps, mode="clip")
         overlaps *= self.weight
-        return np.add.reduceat(overlaps, self.first, axis=-1).reshape(-1, *self.shape)
+        pairs, sums = self._pairs, self._sums
+        np.add(overlaps[:, :pairs], overlaps[:, pairs : 2 * pairs], out=sums[:, :pairs])
+        np.add.reduceat(overlaps[:, 2 * pairs :], self.first, axis=-1, out=sums[:, pairs:])
+        return sums.take(self._places, axis=-1).reshape(-1, *self.shape)
 
 
 class Features:
@@ -149,8 +166,11 @@ class Features:
         self.spec = spec
         self._bands = _all_bands(spec, tuning)
         self._coming: _Bands | None = None
-        self._past = np.zeros(max(spec.window_lengths))
-        self._floor, self._slope = np.array(10 ** (spec.floor_db / 10)), np.array(-10 / spec.floor_db)
+        self._longest = max(spec.window_lengths)
+        self._past = Newest(self._longest, spec.hop, np.float64)
+        self._floor = np.array(10 ** (spec.floor_db / 10))
+        self._depth = -np.log(self._floor[None])
+        """Natural logarithm of full scale over the floor: the level falls from 1 to exactly 0 over it."""
 
     def tune(self, tuning: float) -> None:
         """Begin to move the bands to a piano that is tuned `tuning` cents above A4 = 440 Hz. The samples are kept."""
@@ -168,7 +188,7 @@ class Features:
 
     def reset(self) -> None:
         """Forget all samples."""
-        self._past[:] = 0
+        self._past.reset()
 
     def step(self, hop: Samples) -> Frames:
         """Take in the next hop and return its frame: float32 levels of the shape [bins, channels].
@@ -178,9 +198,10 @@ class Features:
         """
         if hop.shape != (self.spec.hop,):
             raise ValueError(f"a hop has {self.spec.hop} samples, not {hop.shape}")
-        self._past[: -self.spec.hop] = self._past[self.spec.hop :]
-        self._past[-self.spec.hop :] = clean(hop)
-        frame: Frames = self._levels(self._past[None, :])[0]
+        room = self._past.room()
+        room[:] = hop
+        _limit(room)
+        frame: Frames = self._levels(self._past.last(self._longest)[None, :])[0]
         return frame
 
     def frames(self, samples: Samples) -> Frames:
@@ -189,10 +210,10 @@ class Features:
         They are the frames that `step` returns for the same hops after a reset. The samples kept by `step` stay as they
         are.
         """
-        past = np.concatenate([np.zeros(len(self._past)), clean(samples)])
+        past = np.concatenate([np.zeros(self._longest), clean(samples)])
         count = len(samples) // self.spec.hop
         out = np.empty((count, self.spec.bins, self.spec.channels), np.float32)
-        views = np.lib.stride_tricks.sliding_window_view(past, len(self._past))[self.spec.hop :: self.spec.hop]
+        views = np.lib.stride_tricks.sliding_window_view(past, self._longest)[self.spec.hop :: self.spec.hop]
         for i in range(0, count, BATCH_FRAMES):
             out[i : i + BATCH_FRAMES] = self._levels(views[i : min(i + BATCH_FRAMES, count)])
         return out
@@ -201,8 +222,9 @@ class Features:
         """Return the levels of each frame, [frames, bins, channels]. `past` has the form that `_Bands.energy` needs."""
         levels = self._bands.energy(past)
         np.maximum(levels, self._floor, out=levels)
-        np.log10(levels, out=levels)
-        np.multiply(levels, self._slope, out=levels)
+        # the natural logarithm takes two thirds of the time of log10
+        np.log(levels, out=levels)
+        np.divide(levels, self._depth, out=levels)
         np.add(levels, FULL_SCALE, out=levels)
         return np.minimum(levels, FULL_SCALE, out=levels).astype(np.float32)
 
@@ -226,10 +248,20 @@ def finite(values: NDArray[np.floating[Any]]) -> bool:
 def clean(samples: Samples) -> NDArray[np.float64]:
     """Samples as float64, limited to full scale (-1 to 1). Samples that are not finite become 0."""
     wide = samples.astype(np.float64)
-    if not finite(wide):
-        wide[~np.isfinite(wide)] = 0
-    np.maximum(wide, -FULL_SCALE, out=wide)
-    return np.minimum(wide, FULL_SCALE, out=wide)
+    _limit(wide)
+    return wide
+
+
+def _limit(samples: NDArray[np.float64]) -> None:
+    """Limit `samples` to full scale in place. Samples that are not finite become 0."""
+    energy = float(np.dot(samples, samples))
+    if energy <= 1:
+        # no sample can be beyond full scale, which saves two passes in most hops
+        return
+    if not math.isfinite(energy):
+        samples[~np.isfinite(samples)] = 0
+    np.maximum(samples, -FULL_SCALE, out=samples)
+    np.minimum(samples, FULL_SCALE, out=samples)
 
 
 def golden_input(spec: FeatureSpec, frames: int = 40) -> Samples:

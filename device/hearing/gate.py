@@ -136,7 +136,7 @@ class Gate:
         self._above = self._none
         self._stirs: deque[int] = deque()
         self._awake_until = -1
-        self._rings = deque([self._none], RINGING_FRAMES)
+        self._frames = deque([np.zeros(KEYS, np.float32)], RINGING_FRAMES)
         self._doubted: dict[int, tuple[Note, int, int]] = {}
         """Notes that may be beeps: the note, the frame in which it passed, and the last frame in which it waits."""
         self._held, self._held_keys = -1 - self._longest, self._none
@@ -160,9 +160,10 @@ class Gate:
         passing = self._passing(onset)
         if self._frame <= self._held + self._longest:
             passing = self._not_held(passing)
-        self._rings.append(posterior[:, FRAME] >= self.spec.release)
+        self._frames.append(posterior[:, FRAME])
         self._armed |= onset < self._rearm
-        self._armed[passing] = False
+        if passing:
+            self._armed[passing] = False
         events: list[NoteHeard | NoteEnded] = list(self._ended(posterior, passing, now_s))
         if self._doubted and beeps is not None:
             events += self._no_longer_doubted(passing, now_s, beeps)
@@ -210,7 +211,7 @@ class Gate:
         A key that rings there sounds as if it were struck. Its onsets are held back until the seam has passed.
         """
         self._held = self._frame - behind + HELD_FRAMES
-        self._held_keys = self._rings[0].copy()
+        self._held_keys = self._frames[0] >= self.spec.release
         self._held_keys[list(self._sounding)] = True
 
     def _not_held(self, passing: list[int]) -> list[int]:

@@ -75,6 +75,11 @@ class Hops:
         """Length of the sound pushed so far, in seconds."""
         return self._pushed / self.source_rate
 
+    @property
+    def needed_now(self) -> int:
+        """Number of source samples that are missing for the next hop."""
+        return self.needed(self._hops) - self._pushed
+
     def push(self, block: Float) -> list[tuple[Float, float]]:
         """Take in `block` (float32[n], any n) and return the hops that it completes, each with its `now_s`.
 
@@ -86,7 +91,7 @@ class Hops:
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
         self._source = np.concatenate([self._source, block.astype(np.float32, copy=False)])
         hops: list[tuple[Float, float]] = []
-        while (needed := self._needed(self._hops)) <= self._pushed:
+        while (needed := self.needed(self._hops)) <= self._pushed:
             hops.append((self._next(), needed / self.source_rate))
         done = self._centre(self._hops * self.hop) - self._ahead - self._first
         self._source, self._first = self._source[done:], self._first + done
@@ -95,9 +100,9 @@ class Hops:
     def flush(self) -> list[tuple[Float, float]]:
         """Push silence until every sample pushed so far lies in a hop, and return those hops."""
         wanted = math.ceil(self._pushed * self.model_rate / self.source_rate / self.hop)
-        return self.push(np.zeros(max(self._needed(wanted - 1) - self._pushed, 0), np.float32)) if wanted else []
+        return self.push(np.zeros(max(self.needed(wanted - 1) - self._pushed, 0), np.float32)) if wanted else []
 
-    def _needed(self, hop: int) -> int:
+    def needed(self, hop: int) -> int:
         """Number of source samples, from the first one, that hop number `hop` (from 0) needs."""
         return self._centre((hop + 1) * self.hop - 1) + self._ahead + 1
 
@@ -108,13 +113,22 @@ class Hops:
     def _next(self) -> Float:
         """Calculate the next hop."""
         first = self._hops * self.hop
+        begin = self._centre(first) - self._ahead - self._first
         self._hops += 1
         if self.source_rate == self.model_rate:
-            return self._source[first - self._first : first - self._first + self.hop].copy()
+            return self._source[begin : begin + self.hop].copy()
+        taps = self._filters.shape[1]
+        made: Float
+        if len(self._filters) == 1:
+            # every output sample lies on a source sample, so the samples around it are a view: nothing is copied
+            step = self._source.strides[0]
+            strides = (self.source_rate // self.model_rate * step, step)
+            around: Float = np.ndarray((self.hop, taps), np.float32, self._source, begin * step, strides)
+            made = np.einsum("nt,t->n", around, self._filters[0])
+            return made
         centre, rest = np.divmod(np.arange(first, first + self.hop) * self.source_rate, self.model_rate)
-        begin = centre - self._ahead - self._first
-        around = sliding_window_view(self._source, self._filters.shape[1])[begin]
-        made: Float = np.einsum("nt,nt->n", around, self._filters[rest * len(self._filters) // self.model_rate])
+        around = sliding_window_view(self._source, taps)[centre - self._ahead - self._first]
+        made = np.einsum("nt,nt->n", around, self._filters[rest * len(self._filters) // self.model_rate])
         return made
 
 

@@ -45,18 +45,22 @@ class Seams:
 
     def reset(self) -> None:
         """Forget all samples."""
-        self._past: NDArray[np.float32] = np.zeros(self._hop + 2 * self._first, np.float32)
+        self._tail: NDArray[np.float32] = np.zeros(len(_FOURTH) - 1 + self._hop, np.float32)
+        self._jumps = np.zeros(self._hop + 2 * self._first)
+        """Size of the fourth difference of the kept samples. The newest two samples have none yet."""
 
     def step(self, hop: Samples) -> bool:
         """Take in [hop] samples. Return whether the hop that came `behind` hops earlier holds a seam."""
-        self._past[: -self._hop] = self._past[self._hop :]
-        self._past[-self._hop :] = hop
-        jumps = np.abs(np.convolve(self._past, _FOURTH, "same"))
-        place = self._first + int(np.argmax(jumps[self._first : self._first + self._hop]))
+        tail, jumps, kept = self._tail, self._jumps, len(_FOURTH) - 1
+        tail[:kept] = tail[-kept:]
+        tail[kept:] = hop
+        jumps[: -self._hop] = jumps[self._hop :]
+        late = len(jumps) - kept // 2
+        np.abs(np.convolve(tail, _FOURTH, "valid"), out=jumps[late - self._hop : late])
+        place = self._first + int(jumps[self._first : self._first + self._hop].argmax())
         peak = float(jumps[place])
         if not peak > LEAST:
             return False
         before = jumps[place - _GUARD - _SIDE : place - _GUARD]
         after = jumps[place + _GUARD : place + _GUARD + _SIDE]
-        level = max(math.sqrt(float(np.mean(np.square(side)))) for side in (before, after))
-        return peak > JUMP * level
+        return peak > JUMP * math.sqrt(max(float(np.dot(before, before)), float(np.dot(after, after))) / _SIDE)

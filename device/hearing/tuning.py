@@ -75,7 +75,7 @@ class TuningEstimate:
         if self._hops % _EVERY or len(self._past) < self._kept:
             return False
         samples = np.concatenate(self._past)[-_WINDOW:]
-        return self._take(self._gain * np.abs(np.fft.rfft(samples * self._window))[self._bins])
+        return self._take(self._gain * np.abs(np.fft.rfft(samples * self._window)[self._bins]))
 
     def cents(self, used: float = 0.0) -> float | None:
         """Return the tuning in cents above A4 = 440 Hz; None if it is not sure.
