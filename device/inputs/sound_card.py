@@ -3,6 +3,9 @@
 PyAudio's callback is used instead of its blocking read, for two reasons. The callback takes each block out of the
 sound system at once, even while the engine is busy. PortAudio's blocking read on JACK (libportaudio 19.6) writes
 beyond its buffer.
+
+The callback wakes the loop only when a hop is complete. Several blocks make a hop, and each waking costs as much as a
+tenth of a hop.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import logging
 import math
 import queue
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +40,8 @@ WAIT_S = 0.1
 """Seconds that one `read` waits for a block."""
 DEAF_S = 1.0
 """Seconds. An input that gives no block for this long counts as gone."""
+SAMPLE_BYTES = 4
+"""Bytes of a float32 sample of one channel."""
 CLIPS = 0.9999
 """Share of full scale from which a block counts as clipped. Below 1, because converters stop just below full scale."""
 SILENT = 1e-6
@@ -69,11 +75,16 @@ class SoundSource:
         self._faults = Faults() if faults is None else faults
         self._time = stream_time
         self._keep = keep
-        self._queue: queue.Queue[tuple[bytes, float]] = queue.Queue(round(QUEUE_S * settings.rate / settings.block) + 1)
+        self._blocks: deque[tuple[bytes, float]] = deque()
+        self._most_blocks = round(QUEUE_S * settings.rate / settings.block) + 1
+        self._complete: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """One entry for each waiting block that completes a hop."""
+        self._arrived, self._told = 0, 0
+        """Numbers of samples that have arrived, and of hops that they complete. Only the callback uses them."""
         self._waited_s = 0.0
         self._xruns_to_tell = 1
         self._peak = 0.0
-        self.input_s = 0.0
+        self._input_samples = 0
         self._first = True
         self._check_channel()
         self.rate, self._stream = self._open(system, settings.rate)
@@ -95,31 +106,53 @@ class SoundSource:
             ) from None
 
     def read(self) -> list[Feed]:
-        """Wait for the next block, and return the hops that it completes, with their times.
+        """Wait for the block that completes the next hop, and return the hops that it completes, with their times.
 
-        The list is empty if no block comes within WAIT_S. Raises UnavailableError if the input has stopped.
+        The list is empty if no hop is complete within WAIT_S. Raises UnavailableError if the input has stopped.
         """
         try:
-            data, arrived_s = self._queue.get(timeout=WAIT_S)
+            self._complete.get(timeout=WAIT_S)
         except queue.Empty:
-            self._waited_s += WAIT_S
-            if self._waited_s >= DEAF_S or not self._runs():
-                raise UnavailableError(
-                    f'"{self.port}" gives no more sound: connect it again and start again.',
-                    SOUND,
-                    self._settings.input,
-                    "it gives no more sound",
-                ) from None
-            return []
+            if not self._blocks:
+                self._wait_longer()
+                return []
         self._waited_s = 0.0
-        block = np.frombuffer(data, np.float32).reshape(-1, self._settings.channel)[:, -1]
-        self._look_at(block)
+        samples, lost_s = [], 0.0
+        missing = self._hops.needed_now
+        while self._blocks and missing > 0:
+            data, arrived_s = self._blocks.popleft()
+            samples.append(np.frombuffer(data, np.float32))
+            count = len(samples[-1]) // self._settings.channel
+            missing -= count
+            self._input_samples += count
+            lost_s += self._time.arrived(self.input_s, arrived_s)
+        if not samples:
+            # the last wait ended just as the block came, so the last call took it
+            return []
+        sound = samples[0] if len(samples) == 1 else np.concatenate(samples)
+        if self._settings.channel > 1:
+            sound = sound.reshape(-1, self._settings.channel)[:, -1]
+        self._look_at(sound)
         if self._keep is not None:
-            self._keep(block)
-        hops = self._hops.push(block)
-        self.input_s = self._hops.pushed_s
-        self._log_losses(self._time.arrived(self.input_s, arrived_s))
-        return _feeds(hops)
+            self._keep(sound)
+        self._log_losses(lost_s)
+        return _feeds(self._hops.push(sound))
+
+    def _wait_longer(self) -> None:
+        """Count another wait without a block. Raises UnavailableError if the input has stopped."""
+        self._waited_s += WAIT_S
+        if self._waited_s >= DEAF_S or not self._runs():
+            raise UnavailableError(
+                f'"{self.port}" gives no more sound: connect it again and start again.',
+                SOUND,
+                self._settings.input,
+                "it gives no more sound",
+            )
+
+    @property
+    def input_s(self) -> float:
+        """Seconds of sound that were read."""
+        return self._input_samples / self.rate
 
     def finish(self) -> list[Feed]:
         """See `Source.finish`."""
@@ -216,10 +249,15 @@ class SoundSource:
             ask_for_fifo()
         if status:
             self.xruns += 1
-        try:
-            self._queue.put_nowait((data, time.monotonic()))
-        except queue.Full:
+        if len(self._blocks) >= self._most_blocks:
             self.xruns += 1
+            return None, 0
+        self._blocks.append((data, time.monotonic()))
+        self._arrived += len(data) // (SAMPLE_BYTES * self._settings.channel)
+        if self._arrived >= self._hops.needed(self._told):
+            while self._arrived >= self._hops.needed(self._told):
+                self._told += 1
+            self._complete.put(None)
         return None, 0
 
 

@@ -78,6 +78,34 @@ def test_hops_come_as_their_blocks_do() -> None:
     assert all(hop is not None and len(hop) == 256 and midi == [] for hop, _, midi in hops)
 
 
+def test_the_loop_is_woken_once_a_hop_and_not_once_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound_card, "WAIT_S", 0.01)
+    card, kept = Card(), []
+    mic = source(card, kept)
+    sound = np.linspace(-0.5, 0.5, 48_000, dtype=np.float32)
+    for start in range(0, len(sound), 256):
+        card.deliver(sound[start : start + 256])
+    hops, reads = [], 0
+    while len(hops) < 62:
+        read = mic.read()
+        assert len(read) == 1
+        hops += read
+        reads += 1
+    assert reads == 62
+    # no sample is lost or taken twice, and the rest is read when the input pauses
+    mic.read()
+    assert np.array_equal(np.concatenate(kept), sound)
+    assert mic.input_s == 1.0
+
+
+def test_a_block_longer_than_a_hop_wakes_the_loop_once() -> None:
+    card = Card()
+    mic = source(card, block=4096)
+    for _ in range(4):
+        card.deliver(np.zeros(4096))
+    assert [len(mic.read()) for _ in range(4)] == [5, 5, 5, 6]
+
+
 def test_the_chosen_channel_is_heard() -> None:
     card, kept = Card(), []
     mic = source(card, kept, channel=2)
