@@ -89,8 +89,9 @@ class Loop:
     def _take(self, events: list[Event], now_s: float) -> None:
         if events:
             sends = [event for event in events if isinstance(event, Send)]
-            for sender in self._senders:
-                sender.put(sends)
+            if sends:
+                for sender in self._senders:
+                    sender.put(sends)
             if self._heard is not None:
                 self._heard.take(events, now_s)
             self._monitor.take(events, self._time)

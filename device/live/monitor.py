@@ -38,6 +38,10 @@ MOST_EVENTS = 1024
 """Largest number of events kept between two status writes, 0.25 s apart. If more arrive, only the last are shown."""
 
 
+LOOK_S = 1.0
+"""Seconds between two looks at the lateness of the last messages, which are sorted for it."""
+
+
 class Monitor:
     """Values of the current session. After a session ends, its notes stay until the next session begins."""
 
@@ -59,6 +63,8 @@ class Monitor:
         self._output: Port | None = None
         self._senders: Sequence[Sender] = ()
         self._xruns_before = 0
+        self._shown_late_ms: float | None = None
+        self._looked_s = float("-inf")
         self._forget()
 
     # called by the audio loop
@@ -90,6 +96,7 @@ class Monitor:
             self._events.clear()
             self._forget()
             self._engine, self._source, self._output, self._senders = engine, source, output, senders
+            self._looked_s = float("-inf")
 
     def end(self) -> None:
         """Stop to show the session, which has closed its ports. Its notes and its xrun count are kept."""
@@ -98,6 +105,7 @@ class Monitor:
                 self._xruns_before += self._source.xruns
                 self.late_ms = self._lateness_ms()
             self._engine, self._source, self._output, self._senders = None, None, None, ()
+            self._looked_s = float("-inf")
             self._lose_the_beat()
 
     # called by the thread that writes the status
@@ -108,7 +116,9 @@ class Monitor:
             now_s = time.monotonic()
             while self._events:
                 self._fold(*self._events.popleft())
-            source, output, late_ms = self._source, self._output, self._lateness_ms()
+            if now_s - self._looked_s >= LOOK_S:
+                self._looked_s, self._shown_late_ms = now_s, self._lateness_ms()
+            source, output, late_ms = self._source, self._output, self._shown_late_ms
             level_db = None if source is None else source.level_db()
             sound = None if level_db is None else source
             return {

@@ -17,7 +17,8 @@ from device.stream_time import StreamTime
 from device.system.realtime import ask_for_fifo
 
 LONGEST_WAIT_S = 0.05
-"""Seconds. The stream time is read again at least this often, because its offset to the clock may have changed."""
+"""Seconds. While a message waits, the stream time is read again at least this often, because its offset to the clock
+may have changed. Without a message the thread sleeps until Active Sensing is due or the loop would count as stopped."""
 MESSAGE_S = 0.001
 """Seconds that a DIN cable needs for a message (3 bytes at 31250 baud)."""
 DRAIN_S = 0.1
@@ -86,8 +87,11 @@ class Sender:
         """Queue messages. The stream time must be known. Messages after `close` are dropped."""
         with self._changed:
             if not self._closing:
+                first_s = self._queue.next_due_s
                 self._queue.put(sends, time.monotonic())
-                self._changed.notify()
+                # a message behind the first one need not wake the thread
+                if self._queue.next_due_s != first_s:
+                    self._changed.notify()
 
     def alive(self) -> None:
         """Report that the loop has finished a hop. Stalls are looked for only after the first call."""
@@ -146,12 +150,14 @@ class Sender:
                 if now_s - self._sent_s >= SENSING_S:
                     return [mido.Message("active_sensing")]
                 due_s = self._queue.next_due_s
-                wait_s = min(LONGEST_WAIT_S, self._sent_s + SENSING_S - now_s)
+                wait_s = self._sent_s + SENSING_S - now_s
+                if not self._stalled:
+                    wait_s = min(wait_s, max(0.0, self._alive_s + self._stall_s - now_s))
                 if due_s is not None:
                     late_s = now_s - (self._time.wall(due_s) - self._lead_s)
                     if late_s >= 0:
                         return self._pop(late_s)
-                    wait_s = min(wait_s, -late_s)
+                    wait_s = min(wait_s, LONGEST_WAIT_S, -late_s)
                 self._changed.wait(wait_s)
         return None
 

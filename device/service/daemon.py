@@ -61,6 +61,8 @@ LOST: dict[PortKind, Fault] = {
     "MIDI control": "MIDI control lost",
 }
 """The fault that is counted when a port of this kind is lost."""
+LOOK_S = 1.0
+"""Seconds between two looks at the memory and the open files of the process, which the kernel has to count."""
 PING_S = 0.25
 """Seconds between two calls of `Systemd.alive` while waiting. Well below the watchdog's limit."""
 
@@ -101,6 +103,7 @@ class Daemon:
         self._said: tuple[State, str, str] = ("starting", "loading the models", _now())
         self._bundle = BundleStatus()
         self._failure: Exception | None = None
+        self._looked_s, self._used = float("-inf"), (0.0, 0)
         self._tapes = Tapes(
             Library(state_dir() / FOLDER if record is None else record.folder), self._signals.wake, record
         )
@@ -246,6 +249,10 @@ class Daemon:
 
     def _status(self) -> Status:
         state, message, since = self._said
+        if time.monotonic() - self._looked_s >= LOOK_S:
+            self._looked_s = time.monotonic()
+            self._used = round(memory_mb(), 1), open_files()
+        rss_mb, fds = self._used
         return Status(
             state=state,
             message=message,
@@ -253,8 +260,8 @@ class Daemon:
             pid=os.getpid(),
             version=VERSION,
             bundle=self._bundle,
-            rss_mb=round(memory_mb(), 1),
-            fds=open_files(),
+            rss_mb=rss_mb,
+            fds=fds,
             recording=self._tapes.current,
             clients=self._outputs.clients + self._inputs.clients + self._monitor.connected,
             **self._monitor.shown(),

@@ -40,10 +40,13 @@ def own_folder(path: Path) -> int:
     Makes the folder with the mode 0700 if it is missing. Raises PermissionError if it belongs to another account, or if
     other accounts may write into it.
     """
-    with contextlib.suppress(FileExistsError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700)
-    descriptor = os.open(path, _FOLDER)
+    try:
+        descriptor = os.open(path, _FOLDER)
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700)
+        descriptor = os.open(path, _FOLDER)
     found = os.fstat(descriptor)
     if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         os.close(descriptor)
@@ -54,8 +57,12 @@ def own_folder(path: Path) -> int:
 def replace_file(folder: int, name: str, content: bytes) -> None:
     """Replace the file `name` in the opened folder `folder` by `content`. A reader sees the old or the new file."""
     beside = f".{name}.new"
-    with contextlib.suppress(FileNotFoundError):
+    try:
+        descriptor = os.open(beside, _NEW, 0o644, dir_fd=folder)
+    except FileExistsError:
+        # left behind by a process that was killed, or put there by somebody else
         os.unlink(beside, dir_fd=folder)
-    with os.fdopen(os.open(beside, _NEW, 0o644, dir_fd=folder), "wb") as file:
+        descriptor = os.open(beside, _NEW, 0o644, dir_fd=folder)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)

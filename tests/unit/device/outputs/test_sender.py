@@ -67,6 +67,35 @@ def test_an_open_port_gets_active_sensing_before_300_ms_are_over(clock: Clock) -
     assert all(later - earlier < PERMITTED_S for earlier, later in pairwise([0.0, *sensed, 1.1]))
 
 
+def test_a_sender_without_messages_wakes_only_to_sense_and_to_look_for_a_stall(clock: Clock) -> None:
+    woken_s: set[float] = set()
+    wait = clock.waited
+
+    def waited(seconds: float) -> None:
+        woken_s.add(clock.now_s)
+        wait(seconds)
+
+    clock.waited = waited  # type: ignore[method-assign]
+    sender = started(Port(clock).send, stall_s=0.25)  # type: ignore[arg-type]
+    sender.alive()
+    clock.pass_until(1.0)
+    sender.close()
+    # five times for Active Sensing, once for the stall, and at the start
+    assert len(woken_s) <= 8
+
+
+def test_a_message_behind_the_first_one_does_not_wake_the_thread(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = started(Port(clock).send)
+    woken: list[float] = []
+    monkeypatch.setattr(type(sender._changed), "notify", lambda self: woken.append(clock.now_s))
+    sender.put([Send(50.0, 0, "note_on", 40, 64)])
+    sender.put([Send(60.0, 0, "note_off", 40, 0)])
+    assert len(woken) == 1
+    sender.put([Send(40.0, 0, "note_on", 41, 64)])
+    assert len(woken) == 2
+    sender.close()
+
+
 def test_notes_that_are_long_over_are_not_played_and_still_let_go(clock: Clock) -> None:
     port = Port(clock)
     sender = started(port.send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,11 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     write_status(tmp_path / "run", STATUS)
     assert read_status(tmp_path / "run") == STATUS
     assert STATUS.alive
+
+
+def test_the_file_holds_every_field_of_the_status(tmp_path: Path) -> None:
+    write_status(tmp_path, STATUS)
+    assert json.loads((tmp_path / FILE).read_text()) == asdict(STATUS)
 
 
 def test_there_is_none_before_the_first_and_after_the_last(tmp_path: Path) -> None:
