@@ -204,6 +204,18 @@ def touch(cache: Path, songs: int) -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Measure on the real performances of this folder instead.",
 )
+@click.option("--every", default=1, show_default=True, help="With --performances: take every so many of them.")
+@click.option(
+    "--rows",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --performances: keep the scores of single pieces in this file. A run that was cut goes on from there.",
+)
+@click.option(
+    "--hand/--no-hand", default=True, show_default=True, help="Play the left hand too: its places, or its evenness."
+)
+@click.option(
+    "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped bundle."
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
 def clock(
     cache: Path,
@@ -213,18 +225,26 @@ def clock(
     changes: tuple[str, ...],
     timing_ms: float,
     performances: Path | None,
+    every: int,
+    rows: Path | None,
+    hand: bool,
+    folder: Path,
     json_path: Path | None,
 ) -> None:
-    """Measure the prediction of beats: steady playing, ramps, and no count-in; or real performances and peers."""
+    """Measure the prediction of beats: steady playing, ramps, and no count-in; or real performances and peers.
+
+    docs/figures.md explains the columns of the tables.
+    """
     from training.playing_figures.clock import evaluate_clock
     from training.playing_figures.constants import CLOCK, changed
 
+    bundle = Bundle.open(folder) if hand else None
     with changed(changes, CLOCK):
         if performances is None:
-            table = evaluate_clock(cache, corpora, split, pieces, timing_ms / 1000)
+            table = evaluate_clock(cache, corpora, split, pieces, timing_ms / 1000, bundle)
         else:
-            from training.playing_figures.following import evaluate_following
+            from training.playing_figures.following_table import evaluate_following
 
-            table = evaluate_following(performances, None)
+            table = evaluate_following(performances, every, rows, bundle)
     if json_path:
         json_path.write_text(json.dumps(table, indent=1))

@@ -18,10 +18,17 @@ import mir_eval
 import numpy as np
 import numpy.typing as npt
 
+from device.assemble import left_hand_of
+from device.bundles.bundle import Bundle
 from device.clock.follow_clock import FollowClock
 from device.clock.meter import Meter
 from device.clock.step import Step
+from device.engine import Engine
 from device.errors import UserError
+from device.events import Note
+from device.files.midi_notes import Part
+from device.files.performance import Performance
+from device.files.play import play_midi
 from training.accompanist.data import meter_at
 from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 
@@ -41,6 +48,12 @@ TEMPI = (60.0, 132.0)
 """Lowest and highest tempo in felt beats a minute. The tempo is drawn evenly on a logarithmic scale."""
 RAMP, RAMP_BEATS = 0.15, 16
 """Relative change of the tempo, and the beats over which it changes."""
+HAND_PIECES = 20
+"""Steady takes of a corpus to which the left hand is played."""
+HELD_KEY_S, PLAIN_VELOCITY = 0.2, 72
+"""Seconds for which a key of a take is down, and its velocity."""
+FARTHEST_STEPS = 8
+"""Longest gap between two onsets of the left hand, in steps, whose evenness counts."""
 LEAST_ONSETS, LEAST_BEATS = 24, 24
 """A piece with fewer onsets or beats is left out: it is too short to judge."""
 
@@ -59,8 +72,9 @@ class Way:
     """The number of beats that are judged; None for all."""
 
 
+STEADY = Way("steady")
 WAYS = (
-    Way("steady"),
+    STEADY,
     Way("faster", ramp=RAMP, judged_from=16, judged_beats=RAMP_BEATS + 8),
     Way("slower", ramp=-RAMP, judged_from=16, judged_beats=RAMP_BEATS + 8),
     Way("no count-in", count_in=0, judged_from=8),
@@ -176,11 +190,40 @@ def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[ClockInput, Meter
     return (music, meter) if meter.listed and enough else None
 
 
+def uneven_by(onset_s: Array, step_s: float) -> list[float]:
+    """Return by how many seconds each gap between two onsets differs from the nearest number of steps of `step_s`."""
+    gaps = np.diff(onset_s)
+    steps = np.round(gaps / step_s)
+    return [float(x) for x in (gaps - steps * step_s)[(steps >= 1) & (steps <= FARTHEST_STEPS)]]
+
+
+def hand_spread_ms(takes: Sequence[tuple[ClockInput, Meter]], bundle: Bundle) -> float:
+    """Return the standard deviation in milliseconds of `uneven_by` over the left hands played to steady takes."""
+    uneven: list[float] = []
+    for music, meter in takes:
+        notes = tuple(
+            Note(float(t), float(t) + HELD_KEY_S, int(p), PLAIN_VELOCITY, 1.0, float(t), "right")
+            for t, p in zip(music.onset_s, music.pitch, strict=True)
+        )
+        part = Part(0, "", notes, False, float(music.onset_s[-1]) + HELD_KEY_S)
+        step_s = float(np.diff(music.beat_s).mean()) / meter.steps_per_beat
+        engine = Engine(clock=FollowClock(meter, COUNT_IN), player=left_hand_of(bundle))
+        uneven += uneven_by(onsets_of(play_midi(engine, part, HOP_S)), step_s)
+    return 1000 * float(np.std(uneven)) if uneven else float("nan")
+
+
+def onsets_of(played: Performance) -> Array:
+    """Return the times in seconds at which the left hand strikes keys, those of a chord once."""
+    return np.unique(np.round([send.due_s for send in played.sends if send.kind == "note_on"], 3))
+
+
 def evaluate_clock(
-    cache: Path, corpora: Sequence[str], split: str, pieces: int | None, timing_s: float
+    cache: Path, corpora: Sequence[str], split: str, pieces: int | None, timing_s: float, bundle: Bundle | None = None
 ) -> dict[str, dict[str, float]]:
     """Print and return the means over pieces, for each corpus and way.
 
+    With a `bundle` the left hand is played to the first `HAND_PIECES` of the steady takes, and its unevenness printed:
+    the standard deviation of the gaps between its onsets from the nearest number of true steps.
     Raises UserError if `cache` holds no pieces of a corpus.
     """
     table: dict[str, dict[str, float]] = {}
@@ -205,4 +248,9 @@ def evaluate_clock(
                 f"{corpus + ', ' + way.name:26s}{len(rows):8d}{means['f']:8.3f}{means['median']:8.3f}"
                 f"{means['good']:7.2f}{means['bar F']:7.3f}{means['bar']:7.3f}{means['lock']:7.2f}"
             )
+        if bundle is not None:
+            takes = [made for piece in chosen if (made := music_of(piece, STEADY, timing_s)) is not None][:HAND_PIECES]
+            spread = hand_spread_ms(takes, bundle)
+            table[f"{corpus}, steady"]["left hand's sd ms"] = spread
+            click.echo(f"{corpus}, steady, {len(takes)} pieces: gaps of the left hand have an s.d. of {spread:.1f} ms.")
     return table

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import mido
 import mir_eval
 import numpy as np
@@ -36,14 +37,11 @@ HELD = 0.175
 """Share of an interval."""
 RECOVERED = 4
 """Beats held in a row that end a loss."""
-AHEAD = 0.25
-"""Beats ahead at which a causal peer fixes a beat."""
-CHORD_S = 0.05
-"""Onsets closer than this many seconds are one chord."""
 COUNT_IN = 4
 """Onsets of the count-in that each performance begins with."""
 DOSES = ("flat", "r25", "r50")
-WAYS = ("count-in", "no count-in", *DOSES)
+NO_COUNT_IN = "no count-in"
+WAYS = ("count-in", *DOSES, NO_COUNT_IN, *(f"{NO_COUNT_IN}, {dose}" for dose in DOSES))
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,8 @@ class Told:
     lock: Array
     bar_s: Array | None = None
     """None for a peer that knows no bars."""
+    hop_ms: Array | None = None
+    """Computing time in milliseconds of the clock in each hop; None for a peer."""
 
 
 def load_performances(folder: Path) -> list[Performed]:
@@ -88,6 +88,8 @@ def _read(folder: Path, name: str) -> Performed:
     for dose in DOSES:
         notes[dose] = _notes(folder / f"{name}.{dose}.ci.rh.mid")
         beats[dose], downbeats[dose] = _beats(folder / f"{name}.{dose}.beats.csv")
+        alone = f"{NO_COUNT_IN}, {dose}"
+        notes[alone], beats[alone], downbeats[alone] = notes[dose][COUNT_IN:], beats[dose], downbeats[dose]
     meter = Meter.parse(meta["play_meter"])
     return Performed(name, meter, notes, beats, downbeats, np.array(meta["ci_taps"], float))
 
@@ -110,79 +112,24 @@ def _notes(path: Path) -> list[tuple[float, int]]:
 
 def followed(piece: Performed, way: str) -> Told:
     """Return the beats that the clock gives in time. It gets the notes hop by hop, as from a MIDI port."""
-    clock = FollowClock(piece.meter, 0 if way == "no count-in" else COUNT_IN)
-    notes, beats = list(piece.notes[way]), []
-    for hop in range(int((notes[-1][0] + 3.0) / HOP_S)):
-        now_s = hop * HOP_S
+    clock = FollowClock(piece.meter, 0 if way.startswith(NO_COUNT_IN) else COUNT_IN)
+    return told_to(clock, piece.notes[way])
+
+
+def told_to(clock: FollowClock, played: Sequence[tuple[float, int]]) -> Told:
+    """Return the beats that `clock` gives in time to the notes `played` (onset in seconds, MIDI pitch)."""
+    notes, beats, hop_ms = deque(played), [], []
+    for hop in range(int((played[-1][0] + 3.0) / HOP_S)):
+        now_s, began_s = hop * HOP_S, time.thread_time()
         while notes and notes[0][0] <= now_s:
-            onset_s, pitch = notes.pop(0)
+            onset_s, pitch = notes.popleft()
             clock.hear(onset_s, onset_s, pitch)
         while (step := clock.due(now_s)) is not None:
             if step.is_beat and step.time_s >= now_s:
                 beats.append((step.time_s, step.lock, step.is_bar))
+        hop_ms.append(1000 * (time.thread_time() - began_s))
     told = np.array(beats, float).reshape(-1, 3)
-    return Told(told[:, 0], told[:, 1], told[told[:, 2] > 0, 0])
-
-
-def constant(piece: Performed) -> Array:
-    """Return the beats of a causal peer that keeps the tempo of the taps."""
-    tap_s = float(np.diff(piece.taps).mean())
-    return np.asarray(piece.taps[-1] + tap_s * np.arange(1, int(piece.beats["count-in"][-1] / tap_s) + 2))
-
-
-def corrected(piece: Performed) -> Array:
-    """Return the beats of a causal peer that corrects its phase and its period.
-
-    It adds .35 and .12 of the error of each onset that lies within a quarter of a beat of a beat.
-    """
-    onsets = _onsets(piece.notes["count-in"])
-    beat_s, told, k = float(np.diff(piece.taps).mean()), [], 0
-    next_s = piece.taps[-1] + beat_s
-    while next_s < piece.beats["count-in"][-1] + beat_s:
-        while k < len(onsets) and onsets[k] < next_s - AHEAD * beat_s:
-            error_s = onsets[k] - (next_s - beat_s)
-            if abs(error_s) < AHEAD * beat_s:
-                next_s += 0.35 * error_s
-                beat_s = min(1.75, max(0.25, beat_s + 0.12 * error_s))
-            k += 1
-        told.append(next_s)
-        next_s += beat_s
-    return np.array(told)
-
-
-def last_interval(piece: Performed) -> Array:
-    """Return the beats of a cheat. It knows every past true beat, and predicts the last true interval again."""
-    b = piece.beats["count-in"]
-    return np.concatenate([b[:2], 2 * b[1:-1] - b[:-2]])
-
-
-def librosa_told(piece: Performed) -> Array:
-    """Return the beats of an offline peer: librosa's dynamic programming over all onsets, given the taps' tempo."""
-    import librosa
-
-    rate, hop = 22050, 256
-    onsets = _onsets(piece.notes["count-in"])
-    frames = np.arange(int((onsets[-1] + 2) * rate / hop)) * hop / rate
-    envelope = np.exp(-0.5 * ((frames[:, None] - onsets) / 0.012) ** 2).max(axis=1)
-    tempo = 60 / float(np.diff(piece.taps).mean())
-    _, beats = librosa.beat.beat_track(
-        onset_envelope=envelope, sr=rate, hop_length=hop, units="time", trim=False, start_bpm=tempo
-    )
-    return np.asarray(beats, float)
-
-
-PEERS: dict[str, Callable[[Performed], Array]] = {
-    "constant tempo (causal)": constant,
-    "phase and period (causal)": corrected,
-    "last interval (cheat)": last_interval,
-    "librosa, told tempo (offline)": librosa_told,
-}
-
-
-def _onsets(notes: Sequence[tuple[float, int]]) -> Array:
-    """Return the onsets in seconds. The first note of a chord stands for the chord."""
-    times = np.array([onset_s for onset_s, _ in notes])
-    return times[np.diff(times, prepend=-np.inf) > CHORD_S]
+    return Told(told[:, 0], told[:, 1], told[told[:, 2] > 0, 0], np.array(hop_ms))
 
 
 def held(true: Array, told: Array) -> Bools:
@@ -234,6 +181,8 @@ def scored(true: Array, told: Told, from_s: float, bars: Array | None = None) ->
         told_bars = told_bars[told_bars <= true[-1] + 0.5 * (true[-1] - true[-2])]
         some = len(true_bars) and len(told_bars)
         row["bar F"] = float(mir_eval.beat.f_measure(true_bars, told_bars)) if some else 0.0
+    if told.hop_ms is not None:
+        row |= {"ms": float(told.hop_ms.mean()), "worst": float(told.hop_ms.max()) / (1000 * HOP_S)}
     if len(time_s):
         nearest = np.abs(time_s[:, None] - true).argmin(axis=1)
         gap = np.concatenate([np.diff(true)[:1], np.diff(true)])
@@ -244,7 +193,10 @@ def scored(true: Array, told: Told, from_s: float, bars: Array | None = None) ->
 
 
 def summed(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the means over pieces. Losses and lock are taken over the beats of all pieces together."""
+    """Return the means over pieces. Losses and lock are taken over the beats of all pieces together.
+
+    "ms" is the clock's mean computing time a hop, and "worst" the largest share of a hop that it took.
+    """
     lost = [beats for row in rows for beats in row["losses"]]
     back = [beats for beats in lost if beats is not None]
     out = {name: float(np.mean([row[name] for row in rows])) for name in ("F70", "CMLt", "held")}
@@ -255,6 +207,8 @@ def summed(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         "back": float(np.median(back)) if back else float("nan"),
         "never": float(np.mean([beats is None for beats in lost])) if lost else 0.0,
     }
+    if all("ms" in row for row in rows):
+        out |= {"ms": float(np.mean([row["ms"] for row in rows])), "worst": max(row["worst"] for row in rows)}
     good, bad = (np.array([v for row in rows for v in row.get(k, ())]) for k in ("lock held", "lock lost"))
     if len(good) and len(bad) and np.ptp(np.concatenate([good, bad])) > 0:
         above = np.searchsorted(np.sort(bad), good, "left") + np.searchsorted(np.sort(bad), good, "right")
@@ -262,37 +216,6 @@ def summed(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return out
 
 
-def evaluate_following(folder: Path, limit: int | None) -> dict[str, dict[str, float]]:
-    """Print and return the measures of the clock in every way, and of the peers with the count-in."""
-    pieces = load_performances(folder)
-    if limit is not None and limit < len(pieces):
-        pieces = [pieces[i * len(pieces) // limit] for i in range(limit)]
-    table: dict[str, dict[str, float]] = {}
-    columns = ("F70", "CMLt", "held", "bar F", "loss/min", "back", "never", "AUC", "sure")
-    click.echo(f"{'':34s}" + "".join(f"{name:>9s}" for name in columns))
-
-    def show(name: str, rows: Sequence[dict[str, Any]]) -> None:
-        table[name] = summed(rows)
-        click.echo(f"{name:34s}" + "".join(f"{table[name].get(c, float('nan')):9.3f}" for c in columns))
-
-    for way in WAYS:
-        show(way, [scored(p.beats[way], followed(p, way), FROM_S + _shift(p, way), p.bars[way]) for p in pieces])
-    for name, peer in PEERS.items():
-        try:
-            told = [np.unique(peer(p)) for p in pieces]
-        except ImportError as error:
-            click.echo(f"{name}: left out, as {error.name} is not installed.")
-            continue
-        show(
-            name,
-            [
-                scored(p.beats["count-in"], Told(t, np.zeros(len(t))), FROM_S + _shift(p, "count-in"))
-                for p, t in zip(pieces, told, strict=True)
-            ],
-        )
-    return table
-
-
-def _shift(piece: Performed, way: str) -> float:
+def shift_s(piece: Performed, way: str) -> float:
     """Return by how many seconds the music of a way begins later than without a count-in."""
     return float(piece.beats[way][0] - piece.beats["no count-in"][0])

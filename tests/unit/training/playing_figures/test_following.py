@@ -9,22 +9,25 @@ import mido
 import numpy as np
 import pytest
 
+from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
-from training.playing_figures.following import (
-    PEERS,
-    WAYS,
-    Told,
-    constant,
-    evaluate_following,
-    held,
-    last_interval,
-    load_performances,
-    losses,
-    scored,
-    summed,
-)
+from training.playing_figures.followed_hand import place_errors
+from training.playing_figures.following import WAYS, Told, held, load_performances, losses, scored, summed
+from training.playing_figures.following_peers import PEERS, constant, last_interval
+from training.playing_figures.following_table import KeptRows, evaluate_following
 
 TRUE = 10 + 0.5 * np.arange(40)
+
+
+@pytest.fixture(autouse=True)
+def short_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of 3,000 notes instead of 55,000."""
+    monkeypatch.setattr("training.playing_figures.following_table.FLOOD_S", 0.5)
+
+
+@pytest.fixture
+def one_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.playing_figures.following_table.PEERS", {"constant": constant})
 
 
 def given(times: np.ndarray, lock: float = 1.0) -> Told:
@@ -117,12 +120,47 @@ def performance(folder: Path, name: str, tempo: float = 120.0) -> None:
 
 def test_the_clock_and_the_peers_hold_a_tune_in_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     performance(tmp_path, "tune")
-    table = evaluate_following(tmp_path, None)
+    table = evaluate_following(tmp_path)
     assert set(WAYS) <= set(table)
-    assert all(table[way]["held"] > 0.95 for way in WAYS if way != "no count-in")
+    assert all(table[way]["held"] > 0.95 for way in WAYS if not way.startswith("no count-in"))
+    assert 0 < table["count-in"]["ms"] < 16 * table["count-in"]["worst"]
+    assert 0 < table["flood"]["ms"] < 16 * table["flood"]["worst"]
     assert table["constant tempo (causal)"]["F70"] == pytest.approx(1.0)
     assert set(PEERS) & set(table) >= {"constant tempo (causal)", "last interval (cheat)"}
     assert "F70" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("one_peer")
+def test_the_left_hand_to_a_tune_in_time_is_near_its_places(tmp_path: Path) -> None:
+    performance(tmp_path, "tune")
+    table = evaluate_following(tmp_path, bundle=Bundle.open(default_bundle()))
+    hand = table["hand, count-in"]
+    assert hand["onsets"] > 20
+    assert hand["near"] > 0.9
+    assert hand["median ms"] < hand["chance ms"]
+
+
+def test_an_onset_belongs_to_a_place_of_its_kind() -> None:
+    told = TRUE + 0.03
+    third = told[4:20] + 0.25
+    assert place_errors(TRUE, told, third, 4, 0.0) == pytest.approx(np.full(16, 0.03))
+    slipped = place_errors(TRUE, TRUE + 0.25, TRUE[4:20] + 0.25, 4, 0.0)
+    assert slipped == pytest.approx(np.full(16, 0.25))
+
+
+@pytest.mark.usefixtures("one_peer")
+def test_a_run_that_was_cut_goes_on(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        performance(tmp_path, name)
+    rows = tmp_path / "rows.jsonl"
+    first = evaluate_following(tmp_path, every=2, rows=rows)
+    measured = len(rows.read_text().splitlines())
+    again = evaluate_following(tmp_path, every=2, rows=rows)
+    assert len(rows.read_text().splitlines()) == measured
+    assert {way: first[way]["F70"] for way in WAYS} == {way: again[way]["F70"] for way in WAYS}
+    evaluate_following(tmp_path, every=1, rows=rows)
+    assert len(rows.read_text().splitlines()) == measured * 3 // 2
+    assert KeptRows(rows).get("count-in", "c", dict)["F70"] > 0.9
 
 
 def test_the_constant_peer_loses_another_tempo_and_the_cheat_does_not(tmp_path: Path) -> None:
