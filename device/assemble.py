@@ -83,12 +83,17 @@ def clock_of(config: Config) -> Clock:
 
 
 def hearing_of(
-    bundle: Bundle, split: int = SPLIT, confidence: float = AS_FITTED, tuning: float = 0.0, adapts: bool = False
+    bundle: Bundle,
+    split: int = SPLIT,
+    confidence: float = AS_FITTED,
+    tuning: float = 0.0,
+    adapts: bool = False,
+    hears_beeps: bool = False,
 ) -> Hearing:
     """Build the hearing with the transcriber, the thresholds and the features of the bundle.
 
     `split` is the lowest MIDI pitch of the right hand. `confidence`, between 0 and 1, makes the gate stricter or less
-    strict, see `device.hearing.gate.GateSpec.asked`. `tuning`, in cents, and `adapts` are those of
+    strict, see `device.hearing.gate.GateSpec.asked`. `tuning`, in cents, `adapts` and `hears_beeps` are those of
     `device.hearing.pipeline.Hearing`. Raises BundleError if the delays of gate and transcriber differ.
     """
     known = {field.name for field in fields(GateSpec)}
@@ -103,7 +108,7 @@ def hearing_of(
             f"{bundle.path}: the gate's delay is {gate.delay_frames} frames, "
             f"the transcriber's {bundle.manifest.label_delay_frames}: export the bundle again."
         )
-    return Hearing(bundle.features, gate, bundle.transcriber(), split, confidence, tuning, adapts)
+    return Hearing(bundle.features, gate, bundle.transcriber(), split, confidence, tuning, adapts, hears_beeps)
 
 
 def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS) -> LeftHand:

@@ -264,16 +264,16 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     outputs.check(inputs, renders=not request.listen)
     bundle = _open(request)
     hops = Hops(sound.rate, bundle.features.sample_rate, bundle.features.hop)
-    tuning = measured_tuning(sound, bundle.features) if request.tuning is None else request.tuning
+    split = SPLIT if request.split is None else request.split
+    confidence = AS_FITTED if request.confidence is None else request.confidence
+    tuning = request.tuning
+    if tuning is None:
+        tuning = measured_tuning(
+            sound, bundle.features, lambda cents: hearing_of(bundle, split, confidence, cents, adapts=True)
+        )
     engine = Engine(
         clock=clock,
-        hearing=hearing_of(
-            bundle,
-            SPLIT if request.split is None else request.split,
-            AS_FITTED if request.confidence is None else request.confidence,
-            tuning,
-            request.adapts,
-        ),
+        hearing=hearing_of(bundle, split, confidence, tuning, request.adapts),
         player=_left_hand(request, bundle),
         hears_itself=request.hears_itself,
     )

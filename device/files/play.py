@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -18,7 +19,7 @@ from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec, Samples
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
-from device.hearing.tuning import TuningEstimate
+from device.hearing.tuning import HALF_CENTS, TuningEstimate
 
 SCANNED_S = 60.0
 """Seconds of a sound file from which its tuning is measured. Ten seconds of music are enough; some begin late."""
@@ -59,19 +60,32 @@ class SentNotes:
             self._told += 1
 
 
-def measured_tuning(sound: SoundFile, spec: FeatureSpec) -> float:
+def measured_tuning(sound: SoundFile, spec: FeatureSpec, hearing_at: Callable[[float], Hearing]) -> float:
     """Return the tuning in cents at which to hear `sound`: 0 if it is in tune, or if its tuning is not sure.
 
-    Only the beginning is read, see SCANNED_S. Raises UserError if the file is cut short.
+    `hearing_at` builds a hearing that adapts, from a tuning in cents. It hears a piano that is half a semitone off, and
+    tells flat from sharp by the names of the notes. Only the beginning is read, see SCANNED_S. Raises UserError if the
+    file is cut short.
     """
-    hops = Hops(sound.rate, spec.sample_rate, spec.hop)
     estimate = TuningEstimate(spec.sample_rate, spec.hop)
+    for hop, _ in _beginning(sound, spec):
+        estimate.step(hop)
+    tuning = estimate.better(0.0) or 0.0
+    if abs(abs(tuning) - 50) > HALF_CENTS:
+        return tuning
+    hearing = hearing_at(tuning)
+    for hop, now_s in _beginning(sound, spec):
+        hearing.step(hop, now_s)
+    # the smaller moves of a hearing that adapts are left out: the estimate is that of the whole beginning
+    return tuning if abs(hearing.tuning - tuning) < 50 else round(tuning + math.copysign(100, hearing.tuning), 1)
+
+
+def _beginning(sound: SoundFile, spec: FeatureSpec) -> Iterator[tuple[Samples, float]]:
+    hops = Hops(sound.rate, spec.sample_rate, spec.hop)
     for block in sound.blocks():
-        for hop, _ in hops.push(block):
-            estimate.step(hop)
+        yield from hops.push(block)
         if hops.pushed_s > SCANNED_S:
-            break
-    return estimate.better(0.0) or 0.0
+            return
 
 
 def play_sound(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from device.events import NoteEnded, NoteHeard, Send
@@ -11,7 +13,7 @@ from device.hearing.gate import Gate, GateSpec
 from device.hearing.own_notes import OwnNotes
 from device.hearing.seams import Seams
 from device.hearing.transcriber import Stepper, Transcriber
-from device.hearing.tuning import TuningEstimate
+from device.hearing.tuning import NAMED_NOTES, TuningEstimate, other_reading
 from device.settings.choices import AS_FITTED, SPLIT
 
 
@@ -27,6 +29,7 @@ class Hearing:
         confidence: float = AS_FITTED,
         tuning: float = 0.0,
         adapts: bool = False,
+        hears_beeps: bool = False,
     ) -> None:
         """`gate` holds the thresholds as they were fitted. `confidence` (0 to 1) moves them: see `GateSpec.asked`.
 
@@ -34,6 +37,8 @@ class Hearing:
 
         `tuning` is the number of cents by which the piano is tuned above A4 = 440 Hz. If the hearing `adapts`, it
         measures the tuning and changes it when it is sure.
+
+        With `hears_beeps` a metronome's beeps are notes like others. This is for measurements of what else changes.
         """
         self.spec = features
         self.tuning = tuning
@@ -44,11 +49,13 @@ class Hearing:
         self._features = Features(features, tuning)
         self._estimate = TuningEstimate(features.sample_rate, features.hop)
         self._seams = Seams(features.hop)
-        self._beeps = Beeps(features.sample_rate, features.hop)
+        self._beeps = None if hears_beeps else Beeps(features.sample_rate, features.hop)
         self._transcriber = Transcriber(model)
         self._gate = Gate(gate.asked(confidence), features.hop_s, split)
         self._own = OwnNotes()
         self._since_s = ((gate.delays() + 0.5) * features.hop_s).tolist()
+        self._struck: deque[int] = deque(maxlen=NAMED_NOTES)
+        """MIDI pitches of the last notes of the player, as they are named with the tuning of now."""
         self._hops = 0
 
     def reset(self) -> None:
@@ -56,10 +63,12 @@ class Hearing:
         self._features.reset()
         self._estimate.reset()
         self._seams.reset()
-        self._beeps.reset()
+        if self._beeps is not None:
+            self._beeps.reset()
         self._transcriber.reset()
         self._gate.reset()
         self._own.reset()
+        self._struck.clear()
         self._hops = 0
 
     def ask(self, confidence: float) -> None:
@@ -108,17 +117,33 @@ class Hearing:
             if self._features.tuned():
                 self.tuning = self._tuned_to
                 self._gate.seam(0)
-        self._beeps.step(hop)
+        if self._beeps is not None:
+            self._beeps.step(hop)
         end_s = self._hops * self.spec.hop_s
         posterior = self._transcriber.step(self._features.step(hop), self._own.frame(end_s))
-        return self._gate.step(posterior, self._explained(end_s), now_s, self._beeps)
+        events = self._gate.step(posterior, self._explained(end_s), now_s, self._beeps)
+        if self.adapts and self.tuning == self._tuned_to:
+            self._name(events)
+        return events
 
     def _tune(self) -> None:
         """Begin to move the front end if the piano is surely tuned elsewhere."""
         tuning = self._estimate.better(self._tuned_to)
         if tuning is not None:
-            self._tuned_to = tuning
-            self._features.tune(tuning)
+            self._move(tuning)
+
+    def _name(self, events: list[NoteHeard | NoteEnded]) -> None:
+        """Begin to move the front end by a semitone if the names of the last notes speak for it."""
+        new = [event.note.pitch for event in events if isinstance(event, NoteHeard) and event.note.hand != "own"]
+        self._struck.extend(new)
+        other = other_reading(self.tuning, self._struck) if new else None
+        if other is not None:
+            self._move(other)
+
+    def _move(self, tuning: float) -> None:
+        self._tuned_to = tuning
+        self._features.tune(tuning)
+        self._struck.clear()
 
     def _explained(self, end_s: float) -> set[int]:
         """MIDI pitches whose onset in the frame that the net describes may come from a note that the box sent."""

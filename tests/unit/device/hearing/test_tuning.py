@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from device.assemble import hearing_of
+from device.events import Note
+from device.files.render import render
 from device.hearing.features import Features, FeatureSpec
-from device.hearing.tuning import DEAD_CENTS, TuningEstimate
+from device.hearing.resample import Hops
+from device.hearing.tuning import DEAD_CENTS, TuningEstimate, other_reading
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
 
 HOP, RATE = 256, 16_000
@@ -45,6 +48,39 @@ def test_a_piano_in_tune_changes_nothing() -> None:
 
 def test_a_piano_that_is_in_tune_again_is_heard_at_440() -> None:
     assert estimate_of(demo(SECONDS)).better(-40.0) == 0.0
+
+
+def test_a_piano_half_a_semitone_off_is_first_taken_to_be_flat() -> None:
+    for cents in (-50.0, 50.0):
+        measured = estimate_of(detuned(demo(SECONDS), cents)).cents()
+        assert measured is not None and measured == pytest.approx(-50, abs=6)
+
+
+WHITE = [60, 62, 64, 65, 67, 69, 71, 72] * 3
+
+
+def test_white_keys_alone_tell_half_a_semitone_flat_from_sharp() -> None:
+    assert other_reading(-48.0, [pitch + 1 for pitch in WHITE]) == 52.0
+    assert other_reading(51.0, [pitch - 1 for pitch in WHITE]) == -49.0
+    for tuning, pitches in (
+        (-48.0, WHITE),  # the names are right as they are
+        (-30.0, [pitch + 1 for pitch in WHITE]),  # the tuning is not near to half a semitone
+        (-48.0, [pitch + 1 for pitch in WHITE][:20]),  # too few notes
+        (-48.0, [61] * 30),  # one key, as in a count-in
+        (-48.0, list(range(48, 96))),  # all keys alike
+    ):
+        assert other_reading(tuning, pitches) is None
+
+
+def test_a_live_hearing_moves_by_a_semitone_where_the_names_speak_for_it() -> None:
+    tune = [72, 74, 76, 77, 76, 74, 72, 79] * 4
+    strikes = [Note(0.35 * i, 0.35 * i + 0.25, pitch, 80, 1.0, 0.0, "right") for i, pitch in enumerate(tune)]
+    sound = render(strikes, 44_100).mean(axis=1, dtype=np.float32) * 0.5
+    hops = Hops(round(44_100 * 2 ** (48 / 1200)), RATE, HOP).push(sound)
+    hearing = hearing_of(bundle(), tuning=-52.0, adapts=True)
+    heard = notes(hear(hearing, np.concatenate([hop for hop, _ in hops])))
+    assert hearing.tuning == pytest.approx(48, abs=6)
+    assert [note.pitch for note in heard][-3:] == tune[-3:]
 
 
 @pytest.mark.parametrize("used", [-56.0, 44.0])
