@@ -11,6 +11,11 @@ from device.errors import UserError
 from device.settings.config import Config
 from device.status.hop_times import LARGEST_SHARE
 
+MODEL = "/proc/device-tree/model"
+"""File in which a Pi names its model, such as "Raspberry Pi Zero 2 W Rev 1.0"."""
+SLOW_MODEL = "Raspberry Pi Zero"
+"""Name of the boards that are too slow whatever else is done: their core runs at 1 GHz."""
+
 
 def check_runtime(machine: Machine) -> Finding:
     """Check that a TFLite runtime is installed and that it works with the installed numpy."""
@@ -44,7 +49,7 @@ def check_bundle(machine: Machine, config: Config | None) -> tuple[Finding, Bund
 
 
 def check_speed(machine: Machine, bundle: Bundle | None) -> Finding:
-    """Check how long the whole engine takes for a hop, by a measurement."""
+    """Check how long the whole engine takes for a hop, by a measurement in which each hop waits until it is due."""
     if bundle is None:
         return notice("speed", "Not measured without a bundle.")
     times, hop_ms = machine.hop_times(bundle), bundle.features.hop_s * 1e3
@@ -53,6 +58,9 @@ def check_speed(machine: Machine, bundle: Bundle | None) -> Finding:
         f"a hop of {hop_ms:.0f} ms takes {p50:.2f} ms, 99 of 100 within {p99:.2f} ms; {LARGEST_SHARE:.0%} are allowed"
     )
     if p99 > LARGEST_SHARE * hop_ms:
+        model = machine.read(MODEL) or ""
+        if SLOW_MODEL in model:
+            return broken("speed", f"A {SLOW_MODEL} is too slow for this bundle: {said}.", "Use a Pi 4 or a Pi 5.")
         remedy = "End other programs, see the lines on governor and power, or take a faster Pi."
         return broken("speed", f"This machine is too slow: {said}.", remedy)
     return good("speed", said)

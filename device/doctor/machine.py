@@ -31,12 +31,12 @@ from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
 from device.status.hop_times import HopTimes
 from device.status.schema import Status, read_status, status_age_s
 from device.system.paths import run_dir, state_dir
-from device.system.realtime import ask_for_fifo, settled
+from device.system.realtime import ask_for_fifo, paced, settled
 
 ANSWER_S = 5.0
 """Longest time in seconds for a program to answer."""
-MEASURED_S = 8.0
-"""Seconds of sound in which hops are timed."""
+MEASURED_S = 3.0
+"""Seconds of sound in which hops are timed. Each hop waits until it is due, so the measurement takes as long."""
 
 
 class Machine:
@@ -145,7 +145,7 @@ class Machine:
         preflight(bundle.path, slowest=float("inf"))
 
     def hop_times(self, bundle: Bundle) -> HopTimes:
-        """Time hops of the whole engine as in `lefthand run`: after a warm-up, without garbage collection."""
+        """Time hops of the whole engine as in `lefthand run`: after a warm-up, and each not before it is due."""
         engine = Engine(
             clock=make_clock("fixed", 100.0, 0, Meter.parse("4/4"), None),
             hearing=hearing_of(bundle),
@@ -158,11 +158,12 @@ class Machine:
         def measure() -> None:
             ask_for_fifo()
             warm_up = len(hops)
-            for i in range(warm_up + round(MEASURED_S / spec.hop_s)):
+            for i in range(warm_up):
+                engine.step(hops[i], (i + 1) * spec.hop_s)
+            for i in paced(round(MEASURED_S / spec.hop_s), spec.hop_s):
                 begun = time.perf_counter()
-                engine.step(hops[i % len(hops)], (i + 1) * spec.hop_s)
-                if i >= warm_up:
-                    times.add(time.perf_counter() - begun)
+                engine.step(hops[i % len(hops)], (warm_up + i + 1) * spec.hop_s)
+                times.add(time.perf_counter() - begun)
 
         with settled():
             thread = threading.Thread(target=measure)

@@ -76,7 +76,10 @@ def test_the_folder_holds_what_the_documents_say(toy_bundle: Bundle) -> None:
     assert sorted(path.name for path in toy_bundle.path.iterdir()) == sorted(FILES)
 
 
-def test_a_whole_bundle_opens_and_passes_its_self_test_in_both_runtimes(toy_bundle: Bundle) -> None:
+def test_a_whole_bundle_opens_and_passes_its_self_test_in_both_runtimes(
+    toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device.bundles.golden, "paced", lambda count, period_s: range(count))
     for runtime in ("litert", "tflite"):
         lines = verify(toy_bundle, runtime)
         assert [line.split()[0] for line in lines] == [
@@ -304,5 +307,21 @@ def test_missing_golden_vectors_are_refused(folder: Path, toy_bundle: Bundle) ->
 def test_a_device_too_slow_is_told_so(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     ticking = iter(range(10**6))
     monkeypatch.setattr(device.bundles.golden, "thread_time", lambda: next(ticking) * 0.0081)
-    with pytest.raises(BundleError, match=r"too slow .* 8\.1 ms of 16 ms, at most 50%"):
+    monkeypatch.setattr(device.bundles.golden, "paced", lambda count, period_s: range(count))
+    with pytest.raises(BundleError, match=r"too slow .* 8\.1 ms of 16 ms, at most 50% may be taken: use a faster Pi"):
         verify(toy_bundle)
+
+
+def test_the_self_test_waits_for_each_hop_unless_a_whole_hop_may_be_taken(
+    toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, float]] = []
+
+    def waits(count: int, period_s: float) -> range:
+        asked.append((count, period_s))
+        return range(count)
+
+    monkeypatch.setattr(device.bundles.golden, "paced", waits)
+    verify(toy_bundle, slowest=0.9)
+    verify(toy_bundle, slowest=1.0)
+    assert asked == [(device.bundles.golden.TIMED_HOPS, toy_bundle.features.hop_s)]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -15,10 +16,13 @@ from click.testing import CliRunner
 from device.bundles.bundle import Bundle, default_bundle
 from device.cli import main
 from device.doctor import checks_ports, checks_software, checks_system
+from device.doctor import machine as doctor_machine
 from device.doctor.examine import WIDTH, examine
+from device.doctor.machine import Machine
 from device.errors import BundleError, missing_extra
 from device.ports.port import Port, SoundInput
 from device.status.schema import AudioStatus
+from device.system import realtime
 from tests.unit.helpers.paper_machine import CARD, KEYS, MEMINFO, NO_SUCH_PID, Paper, config, says, status
 
 
@@ -79,6 +83,45 @@ def test_a_hop_may_take_a_quarter_of_its_length(machine: Paper, toy_bundle: Bund
     says(checks_software.check_speed(machine, toy_bundle), "good", "99 of 100 within")
     machine.hop_s = hop_s * 0.26
     says(checks_software.check_speed(machine, toy_bundle), "broken", "too slow", "25% are allowed")
+
+
+def test_a_zero_is_named_as_too_slow_with_the_boards_that_are_not(machine: Paper, toy_bundle: Bundle) -> None:
+    machine.files[checks_software.MODEL] = "Raspberry Pi Zero 2 W Rev 1.0"
+    machine.hop_s = toy_bundle.features.hop_s * 0.26
+    says(checks_software.check_speed(machine, toy_bundle), "broken", "A Raspberry Pi Zero is too slow", "Use a Pi 4")
+    machine.hop_s = toy_bundle.features.hop_s * 0.24
+    says(checks_software.check_speed(machine, toy_bundle), "good", "99 of 100 within")
+
+
+class Sleepy:
+    """A machine in simulated time, on which a hop that begins after a rest takes `cold_s` and any other `warm_s`."""
+
+    def __init__(self, warm_s: float, cold_s: float) -> None:
+        self.now_s, self._warm_s, self._cold_s, self._rested = 0.0, warm_s, cold_s, False
+
+    def now(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        self._rested = True
+
+    def step(self, *_: object) -> list[object]:
+        self.now_s += self._cold_s if self._rested else self._warm_s
+        self._rested = False
+        return []
+
+
+def test_hops_are_timed_after_a_rest_as_at_the_piano(toy_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = Sleepy(warm_s=0.0015, cold_s=0.0045)
+    engine = SimpleNamespace(step=slept.step)
+    monkeypatch.setattr(doctor_machine, "Engine", lambda **_: engine)
+    monkeypatch.setattr(doctor_machine, "time", SimpleNamespace(perf_counter=slept.now))
+    monkeypatch.setattr(doctor_machine, "paced", lambda count, s: realtime.paced(count, s, slept.now, slept.sleep))
+    times = Machine().hop_times(toy_bundle)
+    # the first hop follows the warm-up without a rest
+    assert times.count == round(doctor_machine.MEASURED_S / toy_bundle.features.hop_s)
+    assert times.percentile_ms(50) == pytest.approx(4.5, abs=0.11)
 
 
 def test_latencies_that_nobody_measured_are_noted(machine: Paper) -> None:
