@@ -18,6 +18,8 @@ from device.errors import BundleError
 from device.hearing.gate import GateSpec
 from device.hearing.pipeline import Hearing
 from device.left_hand.accompanist import Accompanist
+from device.left_hand.memory_file import read_memory
+from device.left_hand.phrase_memory import PhraseMemory
 from device.left_hand.player import LeftHand
 from device.settings.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.settings.config import Config, read_config
@@ -57,11 +59,13 @@ def engine_of(config: Config, bundle: Bundle) -> Engine:
     clock = clock_of(config)
     for warning in warnings_of(clock, Meter.parse(config.clock.meter)):
         logging.getLogger("lefthand").warning("%s", warning)
+    memory = read_memory() if config.play.memory and not config.play.listen else None
     return Engine(
         clock=clock,
         hearing=None if config.audio.is_midi else _live_hearing(config, bundle),
-        player=None if config.play.listen else left_hand_of(bundle, config.play.steering),
+        player=None if config.play.listen else left_hand_of(bundle, config.play.steering, memory),
         hears_itself=config.audio.hears_itself,
+        memory=memory,
     )
 
 
@@ -111,8 +115,8 @@ def hearing_of(
     return Hearing(bundle.features, gate, bundle.transcriber(), split, confidence, tuning, adapts, hears_beeps)
 
 
-def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS) -> LeftHand:
-    """Build the left hand with the accompanist of the bundle. It starts with `steering`.
+def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS, memory: PhraseMemory | None = None) -> LeftHand:
+    """Build the left hand with the accompanist of the bundle. It starts with `steering`, and with `memory` if given.
 
     Raises BundleError for a `gap_steps` below 1.
     """
@@ -122,4 +126,4 @@ def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS) -> LeftH
             f"{bundle.path}: the accompanist's gap_steps is {str(gap_steps)[:40]!r}, and must be 1 or more, at most "
             f"{MOST_GAP_STEPS}."
         )
-    return LeftHand(Accompanist(bundle.accompanist(), float(gap_steps)), steering)
+    return LeftHand(Accompanist(bundle.accompanist(), float(gap_steps)), steering, memory)

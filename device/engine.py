@@ -18,6 +18,7 @@ from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, 
 from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
 from device.left_hand.performer import Move, Performer
+from device.left_hand.phrase_memory import PhraseMemory
 from device.settings.choices import Steering
 from device.settings.controls import Action, Confidence, CountAgain, HoldTempo, Tap
 
@@ -74,11 +75,14 @@ class Engine:
         hearing: Hearing | None = None,
         player: Player | None = None,
         hears_itself: bool = False,
+        memory: PhraseMemory | None = None,
     ) -> None:
         """Without `hearing`, the right hand comes as MIDI notes. Without `player`, the engine only listens.
 
-        `hears_itself`: the sound of sent notes may come back through the input, as in a live performance.
+        `hears_itself`: the sound of sent notes may come back through the input, as in a live performance. `memory` is
+        the player's memory of phrases if it is kept between days.
         """
+        self.memory = memory
         self.hearing, self._clock, self._player = hearing, clock, player
         self._hears_itself = hears_itself
         self._performer = Performer()

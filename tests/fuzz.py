@@ -33,6 +33,9 @@ from device.calibration.tuning_file import FILE as TUNING
 from device.calibration.tuning_file import read_tuning
 from device.cli import main as lefthand
 from device.errors import UserError
+from device.left_hand.memory_file import FILE as PHRASES
+from device.left_hand.memory_file import read_memory
+from device.left_hand.phrase_memory import PhraseMemory
 from device.recording.capture import HOW, KEYS, CaptureSettings, how_captured
 from device.settings.config import read_config
 from device.status.schema import FILE as STATUS
@@ -151,6 +154,11 @@ def formats() -> list[Format]:
     how = asdict(CaptureSettings("follow", None, "4/4", 4, "", False))
     status = {"schema": 1, "pid": 5, "state": "playing", "beat": 1, "notes": [{"pitch": 60}], "faults": {"xruns": 1}}
     manifest = (default_bundle() / "manifest.json").read_bytes()
+    memory = PhraseMemory(keeps=True)
+    for i in range(40):
+        memory.hear([(0, 60 + i % 7)], i % 8)
+        memory.learn(4, np.full(24, -3.0, np.float32))
+    phrases = memory.packed()
     return [
         Format("MIDI", lambda r: r.choice(FLAWS).make(r) if r.random() < 0.7 else clean(), "a.mid", play),
         Format("TOML", lambda r: r.choice([settings, plain]), "a.toml", refusal(read_config)),
@@ -165,6 +173,7 @@ def formats() -> list[Format]:
             refusal(lambda p: read_calibration(p.parent)),
         ),
         Format("tuning", lambda r: b'{"schema": 1, "cents": -38.5}', TUNING, refusal(lambda p: read_tuning(p.parent))),
+        Format("phrases", lambda r: phrases, PHRASES, refusal(lambda p: read_memory(p.parent))),
         Format("WAV", lambda r: sound("WAV"), "a.wav", play),
         Format("FLAC", lambda r: sound("FLAC"), "a.flac", play),
     ]

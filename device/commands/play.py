@@ -37,7 +37,7 @@ from device.flash.preflight import preflight
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
 from device.printable import printable
-from device.recording.capture import how_captured
+from device.recording.capture import how_captured, memory_captured
 from device.settings.choices import (
     AS_FITTED,
     HIGHEST_REGISTER,
@@ -307,7 +307,11 @@ def _open(request: Request) -> Bundle:
 
 
 def _left_hand(request: Request, bundle: Bundle | None) -> Player | None:
-    return None if request.listen or bundle is None else left_hand_of(bundle, request.steering)
+    return (
+        None
+        if request.listen or bundle is None
+        else left_hand_of(bundle, request.steering, memory_captured(request.input))
+    )
 
 
 def _named(bundle: Bundle | None) -> BundleName | None:

@@ -5,6 +5,9 @@ The melody may come again in another key. Then the chords are transposed too.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +19,19 @@ MISSED = 0.3
 """Factor on the number of equal half beats if a half beat differs. So a wrong note does not lose the phrase."""
 LEAST = 4.0
 """Half beats with a new key that must have been equal before the memory is used."""
-SURE = 12.0
+SURE = 8.0
 """Equal half beats from which the memory counts in full."""
 NEAR = 2.0
 """A phrase counts too if it had at most so many equal half beats fewer than the best one."""
 
+KEPT = 4096
+"""Half beats that are packed: those of the last quarter of an hour or more."""
+MOST_BYTES = 512 * 2**10
+"""Bytes. A packed memory is smaller."""
+SCHEMA = 1
+"""Version of the packed form."""
+FINENESS, UNKNOWN = 16.0, 127
+"""Packed steps of a unit of log-probability, and the packed number of a chord that was never found."""
 FACTOR, MODULUS = 1_000_003, 2**61 - 1
 """Numbers of the hash of a half beat."""
 
@@ -42,11 +53,19 @@ class PhraseMemory:
     the same place in the bar. The interval is that from the key struck before, so the key of the music does not count.
     """
 
-    def __init__(self) -> None:
-        self.reset()
+    def __init__(self, keeps: bool = False) -> None:
+        self.keeps = keeps
+        """Whether a reset keeps the phrases, so that they can be stored between days."""
+        self._clear()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Begin a piece. Forget every phrase, unless the memory `keeps` them."""
+        if not self.keeps:
+            self._clear()
+        self._equal[:] = 0.0
+        self._last = -1
+
+    def _clear(self) -> None:
         self._marks: Ints = np.zeros(MOST, np.int64)
         self._pitches: Ints = np.zeros(MOST, np.int64)
         self._triads: Floats = np.zeros((MOST, 24), np.float32)
@@ -107,3 +126,37 @@ class PhraseMemory:
             by = int(self._pitches[n - 1] - self._pitches[i]) % 12
             found += weight * np.roll(self._triads[i + 1].reshape(2, 12), by, axis=1).ravel()
         return Recalled(found, min(best / SURE, 1.0))
+
+    def packed(self) -> bytes:
+        """Return the last phrases as JSON, to be stored."""
+        part = slice(max(0, self._size - KEPT), self._size)
+        triads = np.clip(np.rint(-FINENESS * self._triads[part]), 0, UNKNOWN - 1).astype(np.uint8)
+        triads[~self._known[part]] = UNKNOWN
+        columns = {"marks": self._marks[part].astype("<i8"), "pitches": self._pitches[part].astype("<i2")}
+        texts = {name: base64.b64encode(array.tobytes()).decode() for name, array in columns.items()}
+        texts["triads"] = base64.b64encode(triads.tobytes()).decode()
+        return json.dumps({"schema": SCHEMA, **texts}).encode() + b"\n"
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> PhraseMemory:
+        """Return the memory that was packed, which `keeps` its phrases. Raises ValueError if it is damaged."""
+        try:
+            data = json.loads(content)
+            if data["schema"] != SCHEMA:
+                raise ValueError(f"it is not of schema {SCHEMA}")
+            raw = [base64.b64decode(data[name], validate=True) for name in ("marks", "pitches", "triads")]
+            marks, pitches = np.frombuffer(raw[0], "<i8"), np.frombuffer(raw[1], "<i2")
+            triads = np.frombuffer(raw[2], np.uint8).reshape(-1, 24)
+        except (KeyError, TypeError, RecursionError, binascii.Error) as error:
+            raise ValueError(f"it is not a memory of phrases: {error}") from None
+        size = len(marks)
+        if not size == len(pitches) == len(triads) or size > KEPT:
+            raise ValueError("its columns do not fit together")
+        if size and not (pitches.min() >= -1 and pitches.max() <= 127 and triads.max() <= UNKNOWN):
+            raise ValueError("a number is out of range")
+        memory = cls(keeps=True)
+        memory._size = size
+        memory._marks[:size], memory._pitches[:size] = marks, pitches
+        memory._triads[:size] = triads / -FINENESS
+        memory._known[:size] = triads[:, 0] != UNKNOWN if size else False
+        return memory

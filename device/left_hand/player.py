@@ -16,6 +16,7 @@ from device.left_hand.figure_hand import FigureHand
 from device.left_hand.gesture import NOTHING, Gesture
 from device.left_hand.imitation import Imitation
 from device.left_hand.performer import Move, Strike
+from device.left_hand.phrase_memory import PhraseMemory
 from device.left_hand.progression import Progression
 from device.left_hand.texture import SteeredTexture
 from device.left_hand.touch import Touch
@@ -67,12 +68,15 @@ class LeftHand:
     `steering`, `armed` and `hold` may be changed at any time. A change takes effect at the next step.
     """
 
-    def __init__(self, accompanist: Accompanist, steering: Steering = AS_THE_NET_PLAYS) -> None:
+    def __init__(
+        self, accompanist: Accompanist, steering: Steering = AS_THE_NET_PLAYS, memory: PhraseMemory | None = None
+    ) -> None:
+        """`memory` is the memory of phrases that is kept from earlier pieces, if one is kept."""
         self._accompanist, self._fingers, self._imitation = accompanist, Fingers(), Imitation()
         self._ending = Ending()
         self._texture = SteeredTexture()
         self._figures = FigureHand(shipped_bank(), self._fingers, steering.seed)
-        self._progression = Progression(ChordNet(shipped_arrays()))
+        self._progression = Progression(ChordNet(shipped_arrays()), memory)
         self._touch = Touch(steering.seed)
         self.steering = steering
         self.armed = True

@@ -58,9 +58,10 @@ The first chords are the least certain, so the key counts most there. Later the 
 class Progression:
     """Keeps the chord that holds. The chord changes more readily at a bar line and at the half of a bar."""
 
-    def __init__(self, net: ChordNet) -> None:
+    def __init__(self, net: ChordNet, memory: PhraseMemory | None = None) -> None:
+        """`memory` is one that was kept from earlier pieces; None for one that forgets at each reset."""
         self._net = net
-        self._memory = PhraseMemory()
+        self._memory = PhraseMemory() if memory is None else memory
         self.key: int | None = None
         """The key that the owner gave: 0 to 11 are major, 12 to 23 minor. None: there is none."""
         self.reset()

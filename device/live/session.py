@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from device.calibration.tuning_file import TuningKeeper
 from device.errors import UnavailableError
+from device.left_hand.memory_file import keep_memory
 from device.live.loop import Loop
 from device.live.opening import Opened
 from device.ports.port import OUTPUT
@@ -80,6 +81,8 @@ class Session:
         self.hush()
         self._loop.join(JOIN_S)
         self._keep_tuning()
+        if opened.engine.memory is not None and not self._loop.alive:
+            keep_memory(opened.engine.memory)
         opened.monitor.end()
         try:
             if opened.tape is not None:

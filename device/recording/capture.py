@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 from device.clock.meter import Meter
 from device.errors import UserError
+from device.left_hand.phrase_memory import MOST_BYTES, PhraseMemory
 from device.settings.choices import AS_FITTED, Steering
 from device.settings.sections import AudioSettings, ClockSettings, PlaySettings, check_section
 from device.system.untrusted_files import read_small
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
-"""The files in the folder: sound or keys, notes heard, messages sent, settings."""
+MEMORY = "phrases.json"
+"""The files in the folder: sound or keys, notes heard, messages sent, settings, and the phrases known before."""
 OLD_EVENTS = ".told"
 """A file in which older versions kept the notes until the recording ended. Reading it could run foreign code."""
 MEGABYTE = 1_000_000
@@ -68,6 +70,20 @@ def how_captured(path: Path) -> CaptureSettings | None:
     except (OSError, ValueError, TypeError, RecursionError, UserError) as error:
         raise UserError(f"{beside} cannot be read ({error}): move {path.name} elsewhere to play it alone.") from None
     return how
+
+
+def memory_captured(path: Path) -> PhraseMemory | None:
+    """Return the phrases that the box knew when it recorded `path`; None if it kept none.
+
+    Raises UserError if their file cannot be read.
+    """
+    beside = path.parent / MEMORY
+    if path.name not in (SOUND, KEYS) or not beside.exists():
+        return None
+    try:
+        return PhraseMemory.unpacked(read_small(beside, MOST_BYTES))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{beside} cannot be read ({error}): move it away to play without them.") from None
 
 
 def _check(how: CaptureSettings, where: str) -> None:

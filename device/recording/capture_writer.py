@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from device.errors import UserError
 from device.events import Event, Note, NoteEnded, NoteHeard, Send
 from device.files import notes_csv
-from device.recording.capture import HOW, KEYS, NOTES, SENT, SOUND, CaptureSettings
+from device.recording.capture import HOW, KEYS, MEMORY, NOTES, SENT, SOUND, CaptureSettings
 from device.recording.folder import CaptureFolder, GrowingFile
 from device.recording.midi_writer import MidiWriter
 from device.recording.wav_writer import WavWriter
@@ -47,20 +47,24 @@ class CaptureWriter:
     One thread calls it, which may wait for the disk. Raises UserError if a file cannot be made, and later OSError.
     """
 
-    def __init__(self, folder: CaptureFolder, how: CaptureSettings, rate: int | None) -> None:
+    def __init__(
+        self, folder: CaptureFolder, how: CaptureSettings, rate: int | None, memory: bytes | None = None
+    ) -> None:
         self._folder, self._rate = folder, rate
         self._files: list[GrowingFile] = []
         self._open_notes: dict[tuple[int, float], int] = {}
         self._named = False
         self._synced_s = float("-inf")
         try:
-            self._begin(how)
+            self._begin(how, memory)
         except UserError:
             self._close()
             raise
 
-    def _begin(self, how: CaptureSettings) -> None:
+    def _begin(self, how: CaptureSettings, memory: bytes | None) -> None:
         rate = self._rate
+        if memory is not None:
+            self._create(MEMORY).append(memory)
         self._create(HOW).append(json.dumps(asdict(how), indent=1).encode() + b"\n")
         self._sound = None if rate is None else WavWriter(self._create(SOUND), rate)
         self._keys = MidiWriter(self._create(KEYS), "Right hand") if rate is None else None

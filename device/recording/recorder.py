@@ -73,10 +73,12 @@ class Recording:
         rate: int | None,
         hop_s: float,
         most_bytes: int = DEFAULT_MB * MEGABYTE,
+        memory: bytes | None = None,
     ) -> None:
+        """`memory` is the packed memory of phrases at the beginning, if one is kept."""
         self.folder = folder
         self._rate, self._hop_s = rate, hop_s
-        self._writer = CaptureWriter(CaptureFolder(folder), how, rate)
+        self._writer = CaptureWriter(CaptureFolder(folder), how, rate, memory)
         self._room = min(most_bytes, shutil.disk_usage(folder).free - KEPT_FREE)
         self._beats: deque[Beat] = deque(maxlen=BEATS_LOOKED_AT)
         self._error: str | None = None

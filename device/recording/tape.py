@@ -37,7 +37,8 @@ class Tape:
         if engine.hearing is not None:
             how = dataclasses.replace(how, tuning=engine.hearing.tuning, adapts=engine.hearing.adapts)
         try:
-            self._recording = Recording(capture.folder, how, rate, self._hop_s, capture.most_bytes)
+            memory = None if engine.memory is None else engine.memory.packed()
+            self._recording = Recording(capture.folder, how, rate, self._hop_s, capture.most_bytes, memory)
         except UserError as error:
             self._tell(error)
 

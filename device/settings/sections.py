@@ -119,6 +119,7 @@ class PlaySettings:
     variation: int = _between(1, 2, 1)
     key: str = field(default="", metadata={"key": True})
     seed: int = _between(0, MOST_SEED, 0)
+    memory: bool = False
 
     @property
     def steering(self) -> Steering:

@@ -37,16 +37,17 @@ class Row:
 DEVICE_ROOMS = {
     "hearing": Row("settings", "errors events"),
     "clock": Row("", "errors events"),
-    "left_hand": Row("clock settings", "events"),
+    "left_hand": Row("clock settings system", "events"),
     "settings": Row("clock system", "errors events"),
     "ports": Row("", "errors printable"),
     "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
     "files": Row("clock hearing system", "engine errors events printable"),
-    "recording": Row("clock files hearing inputs settings system", "engine errors events"),
+    "recording": Row("clock files hearing inputs left_hand settings system", "engine errors events"),
     "bundles": Row("hearing system", "errors version"),
     "live": Row(
-        "calibration inputs outputs ports recording settings status system", "engine errors events stream_time"
+        "calibration inputs left_hand outputs ports recording settings status system",
+        "engine errors events stream_time",
     ),
     "service": Row(
         "bundles calibration clock control hearing inputs live outputs ports recording settings status system",

@@ -115,6 +115,8 @@ class Client:
 class Pianist:
     """An engine that strikes at random through the real performer, and hangs or fails on request."""
 
+    memory = None
+
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self.hearing = SimpleNamespace(
