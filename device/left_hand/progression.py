@@ -16,19 +16,19 @@ from device.left_hand.right_hand import RightHand
 
 Floats = npt.NDArray[np.float32]
 
-AHEAD, BASS, RECALL = 1.0, 0.1, 1.6
+AHEAD, BASS, RECALL = 0.7, 0.14, 2.4
 """Weights at a beat, beside the log-probability of the chord net with weight 1.
 
 They are for the pitch classes and for the bass that the accompanist expects, and for the chord that the memory of
 phrases gives if it is sure.
 """
-CLASSES, MEMBER, HEARD_BASS = 0.6, 0.3, 0.2
+CLASSES, MEMBER, HEARD_BASS = 0.7, 0.5, 0.12
 """Weights within a beat, when the beat's melody key is known, beside those of the chord net and of the memory.
 
 They are for the accompanist's pitch classes, a triad that contains the melody's pitch class, and the accompanist's
 bass.
 """
-STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = -0.6, 0.0, 0.0, 0.2
+STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = 0.0, -0.3, 0.0, 0.25
 """A new chord must score more than the present chord by this, in natural logarithms.
 
 The values are for a bar line, the half of a bar, another beat, and a step within a beat. A negative value makes a
