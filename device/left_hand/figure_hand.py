@@ -8,7 +8,7 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Plan
-from device.left_hand.figure_bank import FigureBank
+from device.left_hand.figure_bank import FigureBank, FigureNote
 from device.left_hand.figure_player import BASS_HEIGHT, FigurePlayer, FigureStrike, parts_of
 from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, keys_of, telling_key
 from device.left_hand.progression import fits_of
@@ -18,19 +18,25 @@ from device.left_hand.voicing import Fingers
 THIN_LOCK, LOST_LOCK = 0.6, 0.3
 """Limits of the clock's trust in its beat, 0..1.
 
-Below the first, only beats are struck. Below the second, only the bass of a bar is struck.
+Below the first, only beats are struck. Below the second, only bass and fifth are struck, on the first beat of a bar.
 """
+THIN_HEIGHTS, THIN_DEGREES = (0, 7), (0, 2)
+"""Semitones above the bass, and degrees of the chord, of the keys that are struck when the beat is lost."""
 
 RUBS, HARSH = (1, 11), (2, 6, 10)
 """Semitones below the melody's highest key, without octaves, that clash, and that sound harsh."""
-RUB_STEPS, HARSH_STEPS = 1, 3
-"""Steps after its strike at which a key is released if it clashes, or sounds harsh, under a melody that was heard."""
-LEGATO = 0.6
-"""A key is held until the next strike if the figure's length is at least this share of the time until then."""
-BASS_LEGATO, SONG_BASS_LEGATO = 0.45, 0.0
-"""The same share for a bass and the time until the next bass. The second value is for songs: there
-every bass is held.
+RUB_STEPS, HARSH_STEPS, SONG_HARSH_STEPS = 1, 6, 3
+"""Steps after its strike at which a key is released if it clashes, or sounds harsh, under a melody that was heard.
+
+The last value is for figures of songs.
 """
+LEGATO = 0.5
+"""A key is held until the next strike if the figure's length is at least this share of the time until then.
+
+In figures of songs the lengths stay as they are, but a bass is held until the next bass.
+"""
+SHORTEST_STEPS = 2
+"""Grid steps, an eighth. No figure has a shorter key, because shorter keys sound like stutter."""
 TELLING = 2
 """Pitch classes of a triad. A beat with fewer of them does not tell its chord."""
 
@@ -56,6 +62,8 @@ class FigureHand:
         self._until: dict[int, int] = {}
         self._struck_at: dict[int, int] = {}
         self._sounded: set[int] = set()
+        self._song = False
+        """Whether the last keys came from a figure of songs."""
         self._base: int | None = None
         self._last_base: int | None = None
         self._player.pause()
@@ -96,13 +104,13 @@ class FigureHand:
         likely = np.sqrt(np.maximum(plan.classes * fits_of(plan.triads), 0.0))
         top = None if step.is_beat else plan.top
         sounded = frozenset(self._sounded)
-        ground = Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass)
+        ground = Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass, struck.song)
         if begins or self._base is None:
             degree = notes[0].degree if notes else 0
             self._base = base_of(struck, degree, self._last_base, ground, hand.register)
             self._last_base = self._base
         if plan.lock < LOST_LOCK:
-            notes = notes[:1] if step.is_bar else ()
+            notes = _thin(step) if step.is_bar else ()
         elif plan.lock < THIN_LOCK and not step.is_beat:
             notes = ()
         if not notes:
@@ -113,6 +121,7 @@ class FigureHand:
         if step.is_bar and plan.lock >= LOST_LOCK and struck.gap >= step.meter.steps_per_beat:
             self._tell(keys, step.index, ground)
         lifted += hand.let_go(_in_the_way(hand.down, sorted(keys)))
+        self._song = struck.song
         hand.press(sorted(keys))
         if not hand.reaches(step.time_s):
             hand.let_go(list(keys))
@@ -143,14 +152,22 @@ class FigureHand:
             return False
         interval = (top - key) % 12
         age = now - self._struck_at.get(key, now)
-        return (interval in RUBS and age >= RUB_STEPS) or (interval in HARSH and age >= HARSH_STEPS)
+        most = SONG_HARSH_STEPS if self._song else HARSH_STEPS
+        return (interval in RUBS and age >= RUB_STEPS) or (interval in HARSH and age >= most)
 
 
 def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:
     """Return for how many steps a key is held, at least `length`."""
-    held = max(length, struck.gap) if length >= LEGATO * struck.gap else length
-    share = SONG_BASS_LEGATO if struck.song else BASS_LEGATO
-    return max(held, struck.bass_gap) if bass and held >= share * struck.bass_gap else held
+    held = max(length, SHORTEST_STEPS)
+    if struck.song:
+        return max(held, struck.bass_gap) if bass else held
+    return max(held, struck.gap) if length >= LEGATO * struck.gap else held
+
+
+def _thin(step: Step) -> tuple[FigureNote, ...]:
+    """Return bass and fifth, held for a bar."""
+    size = step.meter.steps_per_bar
+    return tuple(FigureNote(0, size, height, degree) for height, degree in zip(THIN_HEIGHTS, THIN_DEGREES, strict=True))
 
 
 def _in_the_way(down: list[int], keys: list[int]) -> list[int]:

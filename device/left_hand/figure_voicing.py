@@ -23,23 +23,30 @@ ABOVE_BASS = 8
 """Semitones. A bass that is not so far below the right hand's lowest key goes down an octave."""
 NEAR = 0.3
 """Cost of a semitone of distance from the bass before. A semitone from the figure's own place costs 1."""
-NOT_ROOT, NOT_ROOT_ASKED = (0.0, 8.0, 6.0), 0.3
-"""Costs of the root, the third and the fifth as bass, and the factor if the figure itself has that degree there.
+NOT_ROOT, SONG_NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), (0.0, 16.0, 14.0), 0.3
+"""Costs of the root, the third and the fifth as bass, the same in songs, and the factor if the figure itself has that
+degree there.
 
-All costs below count in semitones of distance.
+All costs below count in semitones of distance. A song's left hand has another bass than the root less often.
 """
+RAISE, SONG_RAISE = 2, 3
+"""Semitones that are added to a figure's own place. The rooms that the right hand leaves pull it down again."""
+SIXTH = 12.0
+"""Cost of a sixth above the lowest key of a strike, in songs, whose left hands have hardly any."""
 DEGREE = 2.5
 """Gain of a note that keeps its degree of the chord."""
 UNLIKELY = 6.0
 """Gain of an upper note that is e times as likely."""
 UNLIKELY_BASS = 4.0
 """Gain of a bass that the accompanist finds e times as likely."""
-CONSONANT, CONSONANT_BASS = 16.0, 12.0
+CONSONANT, CONSONANT_BASS = 28.0, 20.0
 """Gain of an upper note, and of a bass, for each unit of consonance with the melody."""
 RUB_COST = 6.0
 """Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
 STALE = 8.0
 """Cost of an upper note whose pitch class has sounded in this beat. So different tones tell the chord of a beat."""
+SIXTHS = (8, 9)
+"""Semitones of the two sixths, without octaves."""
 ROOM, LOW_ROOM, LOW = 3, 5, 48
 """Semitones from the lowest key to a telling key: at least the second value if the lowest key is below the MIDI pitch
 `LOW`, because low thirds sound muddy, else the first.
@@ -58,7 +65,7 @@ class Ground:
     each pitch class. `consonance` [12] is its expected consonance with the melody, -1 to 1. `top` is the melody's
     highest key that is known to sound, or None. `ceiling` is the lowest key that belongs to the right hand. `sounded`
     holds the pitch classes that the hand has played since the beat began. `basses` [13] is the probability of each
-    bass.
+    bass. `song` says that the figure was drawn from the statistics of songs.
     """
 
     classes: Sequence[int]
@@ -68,6 +75,7 @@ class Ground:
     ceiling: int
     sounded: frozenset[int] = frozenset()
     basses: Array | None = None
+    song: bool = False
 
 
 def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Ground, register: int = 0) -> int:
@@ -77,7 +85,7 @@ def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Groun
     chord. It lies an octave lower if there is no room below the right hand. `register` is in semitones.
     """
     low = LOWEST + register
-    target = max(struck.anchor + register + LIFT * struck.lift, low)
+    target = max(struck.anchor + register + LIFT * struck.lift + (SONG_RAISE if struck.song else RAISE), low)
     while target > ground.ceiling - ABOVE_BASS and target - 12 >= low:
         target -= 12
     return _bass(target, degree, before, ground, low)
@@ -90,7 +98,8 @@ def _bass(target: int | float, degree: int, before: int | None, ground: Ground, 
         place = [i for i, pitch_class in enumerate(ground.classes[:3]) if pitch_class == key % 12]
         if not place:
             continue
-        cost = abs(key - target) + NOT_ROOT[place[0]] * (NOT_ROOT_ASKED if place[0] == degree else 1.0)
+        inverted = (SONG_NOT_ROOT if ground.song else NOT_ROOT)[place[0]]
+        cost = abs(key - target) + inverted * (NOT_ROOT_ASKED if place[0] == degree else 1.0)
         cost += 0.0 if before is None else NEAR * abs(key - before)
         cost -= CONSONANT_BASS * float(ground.consonance[key % 12])
         if ground.basses is not None:
@@ -162,7 +171,8 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
         pitch_class = key % 12
         if pitch_class not in ground.classes:
             continue
-        cost = abs(key - target) - UNLIKELY * float(np.log(ground.likely[pitch_class] + 0.02))
+        cost = SIXTH if ground.song and taken and (key - min(taken)) % 12 in SIXTHS else 0.0
+        cost += abs(key - target) - UNLIKELY * float(np.log(ground.likely[pitch_class] + 0.02))
         cost -= CONSONANT * float(ground.consonance[pitch_class])
         if _tone(ground.classes, degree) == pitch_class:
             cost -= DEGREE

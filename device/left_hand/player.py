@@ -56,8 +56,7 @@ SHORTEST_STEPS = 2
 """Grid steps, an eighth: a key is not released earlier after its strike, because shorter keys sound like stutter.
 
 A key that clashes by a semitone with the melody, that is struck again, or that one hand cannot hold is released at
-once. So are all keys if the hand rests. Keys of a figure of the bank have the lengths that a true left hand gave them:
-with this rule the lengths lay farther from a pianist's (songs: distance .79 instead of .74).
+once. So are all keys if the hand rests.
 """
 _Choice = TypeVar("_Choice", Style, float, int)
 
@@ -102,9 +101,7 @@ class LeftHand:
         self._fingers.reset()
         self._figures.silence()
         self._struck_at: dict[int, int] = {}
-        """MIDI pitch -> grid step of its latest strike. A key that a figure of the bank struck last has no entry."""
-        self._by_figure = False
-        """Whether a figure of the bank made the last move."""
+        """MIDI pitch -> grid step of its latest strike."""
         self._label: str | None = None
         self._last_upper = -1
         self._rests = True
@@ -197,10 +194,7 @@ class LeftHand:
         if not self._rests:
             kept = self._fingers.linger([key for key in move.let_go if self._is_young(key, plan, step)], step.time_s)
             move.let_go = [key for key in move.let_go if key not in kept]
-        for key in struck:
-            self._struck_at.pop(key, None)
-        if not self._by_figure:
-            self._struck_at.update(dict.fromkeys(struck, step.index))
+        self._struck_at.update(dict.fromkeys(struck, step.index))
         return move
 
     def _is_young(self, key: int, plan: Plan, step: Step) -> bool:
@@ -218,8 +212,7 @@ class LeftHand:
         self._start_fill(step)
         closes = self._closes(plan, step)
         over = self._closed or plan.ends
-        self._by_figure = not (self._rests or over or self._texture.named) and self._figures.has(step.meter)
-        if self._by_figure:
+        if not (self._rests or over or self._texture.named) and self._figures.has(step.meter):
             return self._figure_move(plan, step)
         if over and not closes and self._with_player and plan.top is None:
             return Move(None, [], self._fingers.let_go(self._fingers.down), "up")

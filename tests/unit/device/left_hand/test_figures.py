@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from device.clock.meter import Meter
 from device.clock.step import Step
+from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FILE, GROUPS, FigureNote, shipped_bank
-from device.left_hand.figure_hand import held_steps
+from device.left_hand.figure_hand import FigureHand, held_steps
 from device.left_hand.figure_player import FigurePlayer, FigureStrike, parts_of
 from device.left_hand.figure_voicing import Ground, keys_of, telling_key
+from device.left_hand.harmony import Chord
+from device.left_hand.voicing import Fingers
 
 BANK_BYTES = 200_000
 
@@ -96,10 +101,12 @@ def test_a_telling_key_neither_clashes_nor_sounds_harsh_nor_crosses_the_right_ha
     ("length", "gap", "bass_gap", "bass", "song", "held"),
     [
         (3, 4, 16, False, False, 4),
-        (2, 4, 16, False, False, 2),
+        (1, 4, 16, False, False, 2),
+        (1, 4, 16, False, True, 2),
+        (3, 4, 16, False, True, 3),
         (6, 4, 16, False, False, 6),
-        (4, 4, 8, True, False, 8),
-        (2, 4, 16, True, False, 2),
+        (4, 4, 8, True, False, 4),
+        (1, 4, 16, True, False, 2),
         (1, 4, 16, True, True, 16),
     ],
 )
@@ -107,3 +114,37 @@ def test_keys_are_held_to_the_next_strike_where_the_figure_is_legato(
     length: int, gap: int, bass_gap: int, bass: bool, song: bool, held: int
 ) -> None:
     assert held_steps(length, FigureStrike((), 0, 40, False, song, gap, bass_gap), bass) == held
+
+
+def test_in_a_song_two_keys_of_a_strike_are_no_sixth() -> None:
+    """The bass is the third, so the nearest consonant tone above the figure's place would be the root, a sixth up."""
+    notes = [FigureNote(0, 4, 0, 1), FigureNote(0, 4, 8, 0)]
+    plain = ground()
+    song = replace(plain, song=True)
+    assert [key - 40 for key in sorted(keys_of(notes, 40, plain))] == [0, 8]
+    assert all((key - 40) % 12 not in (8, 9) for key in keys_of(notes, 40, song))
+
+
+@pytest.mark.parametrize(("lock", "struck"), [(0.1, {0, 16}), (0.5, {0, 4, 8, 12, 16, 20, 24, 28})])
+def test_an_unsure_hand_thins_to_the_beats_and_a_lost_one_to_bass_and_fifth_on_the_bar(
+    lock: float, struck: set[int]
+) -> None:
+    fingers = Fingers()
+    hand = FigureHand(shipped_bank(), fingers)
+    felt = Meter.parse("4/4")
+    for i in range(32):
+        fingers_down = set(fingers.down)
+        step = Step(i, i * 0.125, 0.125, i % 16, felt, lock)
+        keys, _ = hand.at(step, c_major(lock), 1.0)
+        assert not keys or i in struck
+        if lock < 0.3 and i % 16 == 0:
+            assert {key % 12 for key in keys} == {0, 7}
+        if lock < 0.3 and i % 16:
+            assert set(fingers.down) == fingers_down
+
+
+def c_major(lock: float) -> Plan:
+    fits = np.full(13, 0.05, np.float32)
+    fits[[0, 4, 7]] = 0.6
+    chord = Chord((0, 4, 7), "C")
+    return Plan(False, chord, fits[:12], fits, 0.5, 0.5, 0.3, 72, None, 80.0, lock)
