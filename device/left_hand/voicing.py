@@ -141,7 +141,8 @@ class Fingers:
     ) -> tuple[list[int], list[int]]:
         """Press the `number`-th key (from 1) of these pitch classes above the bass, or the highest one with room.
 
-        The nearest other key is taken if that one is of a pitch class to `avoid`, or was struck last.
+        The nearest other key is taken if that one is of a pitch class to `avoid`, or was struck last. If there is room
+        for a single key above the bass, that key and the bass are struck in turn.
         Returns the key in a list, empty if there is no room at all, and the old upper keys, which are released.
         """
         lifted = self.let_go(self.upper)
@@ -149,6 +150,8 @@ class Fingers:
         ladder = sorted(key for pitch_class in pitch_classes for key in _keys(pitch_class, low, top))
         wanted = min(max(number, 1), len(ladder)) - 1
         last = lifted[-1:]
+        if len(ladder) == 1 and last == ladder and self.bass is not None:
+            return [self.bass], lifted
         free = [i for i, key in enumerate(ladder) if key % 12 not in avoid and key not in last]
         free = free or [i for i, key in enumerate(ladder) if key not in last] or list(range(len(ladder)))
         pressed = [ladder[min(free, key=lambda i: (abs(i - wanted), i))]] if free else []

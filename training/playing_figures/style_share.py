@@ -28,9 +28,9 @@ def style_share(style: Style, hand: Roll, positions: npt.NDArray[np.int64], bar:
     - bass: one key at each strike, and no more strikes than quarters in the bar.
 
     The order of the chord's tones, the lengths of the keys, and the rhythm of the strikes between the basses are not
-    judged, so the share is an upper limit. A bar without a strike on the bar line is not judged, because the hand
-    rests there. The bar with the last strike is not judged, because it holds the closing chord. No fill is
-    asked for in this measure, so no bar has one. NaN if no bar is left.
+    judged, so the share is an upper limit. A bar is not judged if its own bar line or the next one has no strike,
+    because the hand rests there: a closing chord comes before a rest. No fill is asked for in this measure, so no bar
+    has one. NaN if no bar is left.
 
     `positions` [T] is the step of each step's bar, and `bar` the number of steps in a bar.
     """
@@ -40,7 +40,7 @@ def style_share(style: Style, hand: Roll, positions: npt.NDArray[np.int64], bar:
     found = []
     for begin in lines[lines + bar <= last]:
         struck, sounding = hand.struck[begin : begin + bar], hand.sounding[begin : begin + bar]
-        if struck[0].any():
+        if struck[0].any() and hand.struck[begin + bar].any():
             found.append(_is_figure(style, struck, sounding, bar))
     return float(np.mean(found)) if found else float("nan")
 

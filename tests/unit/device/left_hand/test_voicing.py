@@ -85,3 +85,13 @@ def test_without_room_below_the_right_hand_nothing_is_pressed() -> None:
     hand = Fingers()
     assert hand.press_bass(0, LOWEST) == (None, [])
     assert hand.press_upper([4, 7], LOWEST) == ([], [])
+
+
+def test_a_tone_without_a_second_key_above_the_bass_takes_turns_with_the_bass() -> None:
+    """The right hand leaves room for the fifth alone, so a broken chord strikes fifth and bass in turn."""
+    fingers = Fingers()
+    bass, _ = fingers.press_bass(3, 50)
+    assert bass == 39
+    struck = [fingers.press_tone((3, 7, 10), number, 50)[0] for number in (2, 1, 2, 1)]
+    assert struck == [[46], [39], [46], [39]]
+    assert fingers.down in ([39], [39, 46])

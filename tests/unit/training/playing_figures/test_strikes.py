@@ -60,11 +60,14 @@ def test_oom_pah_is_known_by_its_bass_and_chords() -> None:
     assert style_share("block", played, positions, 16) == 0.0
 
 
-def test_the_bar_of_the_last_strike_is_not_judged() -> None:
-    bars = [(4.0 * bar + beat, 1.0, key) for bar in range(2) for beat, key in ((0, 40), (1, 52), (1, 55))]
-    closing = [(8.0, 4.0, key) for key in (40, 47, 52)]
+def test_a_bar_before_a_rest_and_the_bar_of_the_last_strike_are_not_judged() -> None:
+    figure = [(4.0 * bar + beat, 1.0, key) for bar in (0, 1, 4, 5) for beat, key in ((0, 40), (1, 52), (1, 55))]
+    closing = [(4.0 * bar, 4.0, key) for bar in (2, 6) for key in (40, 47, 52)]
     positions = np.arange(STEPS) % 16
-    assert style_share("oom-pah", hand(bars + closing), positions, 16) == 1.0
+    assert style_share("oom-pah", hand(figure + closing), positions, 16) == 1.0
+    # a closing chord after which the hand goes on at once is a bar without the figure
+    going_on = [(12.0 + beat, 1.0, key) for beat, key in ((0, 40), (1, 52), (1, 55))]
+    assert style_share("oom-pah", hand(figure + closing + going_on), positions, 16) == pytest.approx(5 / 6)
     assert np.isnan(style_share("oom-pah", hand(closing[:1]), np.arange(STEPS) % 64, 64))
 
 
