@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
 from device.bundles.bundle import Bundle, default_bundle
 from device.settings.choices import STYLES, Steering, Style
+from training.corpora.pieces import Piece
 from training.hearing_figures.takes import QUIET, REAL, SETTINGS
 from training.playing_figures.by_ear import PLACES, Place
 from training.playing_figures.compared_hands import ROWS
+from training.playing_figures.measure import Performed
 
 SETS = (REAL, *SETTINGS, QUIET)
 """Real recordings, the settings of `training.hearing_figures.takes`, and sound without a piano."""
@@ -89,6 +92,7 @@ def hearing(
 @click.option(
     "--panel", is_flag=True, help="Print the older panel instead, which counts what sounds in each sixteenth."
 )
+@click.option("--styles", is_flag=True, help="Print the share of bars with each named style's own figure instead.")
 @click.option(
     "--latency-ms", default=0.0, show_default=True, help="Delay of a note's detection: 0 for MIDI, 60 for sound."
 )
@@ -115,6 +119,7 @@ def playing(
     net: bool,
     seed: int,
     panel: bool,
+    styles: bool,
     latency_ms: float,
     by_ear: Place | None,
     style: Style,
@@ -130,7 +135,7 @@ def playing(
     """
     from training.accompanist.data import HearingErrors
     from training.playing_figures.by_ear import Ear
-    from training.playing_figures.comparison import compare, pieces_of, show
+    from training.playing_figures.comparison import compare, pieces_of, shares_of_styles, show, show_styles
     from training.playing_figures.constants import HAND, changed
     from training.playing_figures.measure import evaluate_playing, from_keys, play, right_hand_of
 
@@ -138,9 +143,14 @@ def playing(
     gap = float(bundle.manifest.accompanist["gap_steps"])
     steering = Steering(style, density, register)
     listen = from_keys(HearingErrors(latency_s=latency_ms / 1000)) if by_ear is None else Ear(bundle, cache, by_ear)
-    tables = {}
+    tables: dict[str, Any] = {}
     with changed(changes, HAND):
         accompanist = bundle.accompanist()
+
+        def played(piece: Piece, named: Style) -> Performed:
+            hand = replace(steering, style=named)
+            return play(piece, right_hand_of(piece), accompanist, listen, gap, hand)
+
         for corpus in corpora:
             if panel:
                 tables[corpus] = evaluate_playing(
@@ -148,16 +158,11 @@ def playing(
                 )
                 continue
             pieces = pieces_of(cache, corpus, split, songs)
-            tables[corpus] = compare(
-                pieces,
-                rows or list(ROWS),
-                lambda piece, named: play(
-                    piece, right_hand_of(piece), accompanist, listen, gap, replace(steering, style=named)
-                ),
-                style,
-                net,
-                seed,
-            )
+            if styles:
+                tables[corpus] = shares_of_styles(pieces, played)
+                show_styles(corpus, pieces, tables[corpus])
+                continue
+            tables[corpus] = compare(pieces, rows or list(ROWS), played, style, net, seed)
             show(corpus, pieces, tables[corpus])
     if json_path:
         json_path.write_text(json.dumps(tables, indent=1))

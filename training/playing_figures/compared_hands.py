@@ -70,10 +70,14 @@ class JudgedPiece:
 
 @dataclass(frozen=True)
 class ComparedHand:
-    """A left hand, and whether one human hand could play the whole of it."""
+    """A left hand, and whether one human hand could play the whole of it.
+
+    `ms_a_hop` is the CPU time that the device took, see `Performed`; NaN for a hand that the device did not play.
+    """
 
     roll: Roll
     playable: bool
+    ms_a_hop: float = float("nan")
 
 
 def judged_piece(piece: Piece) -> JudgedPiece:
@@ -132,7 +136,7 @@ def compared_hands(
 
 def _played(judged: JudgedPiece, performed: Performed) -> ComparedHand:
     steps = len(judged.right.struck)
-    return ComparedHand(roll_of(performed.notes, steps), one_hand(judged.piece, performed))
+    return ComparedHand(roll_of(performed.notes, steps), one_hand(judged.piece, performed), performed.ms_a_hop)
 
 
 def _compared(judged: JudgedPiece, roll: Roll) -> ComparedHand:

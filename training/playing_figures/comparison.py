@@ -31,7 +31,7 @@ from training.playing_figures.compared_hands import (
     judged_piece,
 )
 from training.playing_figures.listener import distance, mean_row, rows_of_windows
-from training.playing_figures.panel import STEPS_PER_QUARTER, panel
+from training.playing_figures.panel import STEPS_PER_QUARTER, panel, roll_of
 from training.playing_figures.phrases import Again, phrases_again
 from training.playing_figures.roll_net import net_accuracy, picture
 from training.playing_figures.strikes import strikes
@@ -68,6 +68,7 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
         ("changes", "changes"),
         ("stuck", "stuck"),
         ("pcs", "PCS, sounding"),
+        ("ms_a_hop", "ms a hop"),
     ),
 }
 """Titles of the two tables, and for each column the name of its figure and its heading."""
@@ -99,6 +100,7 @@ class RowOfPieces:
         figures = panel(right, hand.roll, true, positions, bar, STEPS_PER_QUARTER)
         figures |= strikes(right, hand.roll, true, positions, bar)
         figures["one_hand"] = float(hand.playable)
+        figures["ms_a_hop"] = hand.ms_a_hop
         own = style if name == OURS else name
         meter = judged.piece.meters[0][1:] if judged.piece.meters else (4, 4)
         if own in NAMED_STYLES and Meter(*meter).listed:
@@ -230,6 +232,29 @@ def _cell(name: str, value: float) -> str:
     return f"{round(value, 1):.1f}" if name == "vendi" else f"{round(value, 3) + 0.0:.3f}"
 
 
+def shares_of_styles(pieces: Sequence[Piece], play: PlayStyle) -> dict[Style, float]:
+    """Return for each named style the mean over `pieces` of the share of bars with its own figure, see `style_share`.
+
+    Pieces whose metre the device does not offer are left out.
+    """
+    listed = [piece for piece in pieces if Meter(*(piece.meters[0][1:] if piece.meters else (4, 4))).listed]
+    judged = [judged_piece(piece) for piece in listed]
+    found: dict[Style, float] = {}
+    for style in NAMED_STYLES:
+        rolls = [roll_of(play(each.piece, style).notes, len(each.right.struck)) for each in judged]
+        found[style] = _mean(
+            [style_share(style, roll, each.positions, each.bar) for roll, each in zip(rolls, judged, strict=True)]
+        )
+    return found
+
+
+def show_styles(corpus: str, pieces: Sequence[Piece], shares: dict[Style, float]) -> None:
+    """Print the shares of the styles, a line each."""
+    click.echo(f"\n{corpus}, {len(pieces)} pieces: share of bars with the style's own figure\n")
+    for style, share in shares.items():
+        click.echo(f"{style:10} {_cell('own_figure', share)}")
+
+
 def show(corpus: str, pieces: Sequence[Piece], table: dict[str, dict[str, float]]) -> None:
     """Print the comparison on one corpus, and the number of beats behind the column `again`."""
     click.echo(f"\n{corpus}, {len(pieces)} pieces\n\n{markdown(table)}")
@@ -243,4 +268,4 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(numbers)) if numbers else float("nan")
 
 
-__all__ = ["compare", "markdown", "pieces_of", "show"]
+__all__ = ["compare", "markdown", "pieces_of", "shares_of_styles", "show", "show_styles"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ SHIFT = 6
 """Semitones by which the right hand jumps up to measure the recovery. No two musical keys are farther apart than 6."""
 COLUMNS = 10
 """Figures in a line of the printed table."""
+HOP_S = 0.016
+"""Seconds of a hop: 256 samples at 16 kHz."""
 SCORE_TEMPO = 96.0
 """Quarters a minute at which scores are played."""
 KNOWN_AFTER_STEPS = 2.0
@@ -52,11 +55,19 @@ class Performed:
     """A left hand as the device sends it.
 
     `sends` are its messages. `times` [T] are the grid's steps in seconds, and `quarters` [T] the same in quarters.
+    `spent_s` is the CPU time, in seconds, that the accompanist and the hand took for all steps and notes.
     """
 
     sends: list[Send]
     times: Array
     quarters: Array
+    spent_s: float = float("nan")
+
+    @property
+    def ms_a_hop(self) -> float:
+        """CPU time of accompanist and hand in milliseconds, shared over the hops of the whole piece."""
+        hops = (self.times[-1] - self.times[0]) / HOP_S if len(self.times) > 1 else 0.0
+        return 1000.0 * self.spent_s / hops if hops else float("nan")
 
     @property
     def notes(self) -> Notes:
@@ -105,6 +116,7 @@ def answer(
     sends: list[Send] = []
     waiting = iter([*events, None])
     event = next(waiting)
+    begin_s = time.process_time()
     for step in steps:
         now_s = step.plan_s
         while event is not None and event.decided_s <= now_s:
@@ -114,7 +126,8 @@ def answer(
         sends += performer.release(now_s, step.time_s, move.let_go)
         sends += performer.strike(now_s, move.strikes)
     sends += performer.finish(steps[-1].time_s)
-    return Performed(sends, np.array([step.time_s for step in steps]), quarters)
+    spent_s = time.process_time() - begin_s
+    return Performed(sends, np.array([step.time_s for step in steps]), quarters, spent_s)
 
 
 def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:

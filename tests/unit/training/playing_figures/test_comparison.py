@@ -14,7 +14,7 @@ from device.settings.choices import Steering, Style
 from tests.unit.helpers.pieces import piece
 from training.corpora.pieces import HandLabel, Piece, as_notes, save_piece
 from training.evaluate import evaluate
-from training.playing_figures.compared_hands import ROWS
+from training.playing_figures.compared_hands import NAMED_STYLES, ROWS
 from training.playing_figures.comparison import compare, markdown
 from training.playing_figures.measure import Performed, play, positions_of, right_hand_of
 
@@ -91,6 +91,21 @@ def test_the_command_prints_the_rows_that_are_asked_for(tmp_path: Path) -> None:
     assert "| ours |" in told.output and "held tonic" not in told.output and "2 pieces" in told.output
     saved = json.loads((tmp_path / "table.json").read_text())["lieder"]
     assert set(saved) == {"true", "ours"} and saved["true"]["struck_share"] == 1.0
+
+
+def test_the_cost_is_measured_for_our_hands_alone(table: dict[str, dict[str, float]]) -> None:
+    assert table["ours"]["ms_a_hop"] > 0.0 and math.isnan(table["true"]["ms_a_hop"])
+
+
+def test_the_command_prints_the_share_of_each_style(tmp_path: Path) -> None:
+    for seed in range(2):
+        save_piece(tmp_path, piece(seed))
+    words = ["playing", "--cache", str(tmp_path), "--corpus", "lieder", "--styles"]
+    told = CliRunner().invoke(evaluate, [*words, "--json", str(tmp_path / "styles.json")], catch_exceptions=False)
+    assert told.exit_code == 0, told.output
+    saved = json.loads((tmp_path / "styles.json").read_text())["lieder"]
+    assert set(saved) == set(NAMED_STYLES) and saved["oom-pah"] > 0.8
+    assert f"oom-pah    {saved['oom-pah']:.3f}" in told.output
 
 
 def test_an_empty_cache_is_refused(tmp_path: Path) -> None:
