@@ -23,7 +23,6 @@ from device.clock.bank import (
     KIND,
     LONGEST,
     MANNER,
-    PLACE_VAR,
     PP,
     QUARTER_S,
     RETURN,
@@ -37,12 +36,14 @@ from device.clock.bank import (
     WEIGHT,
     HypothesisBank,
 )
+from device.clock.manners import JITTER_S, LATE_MEAN, LATE_SD, MANNERS, Ways
 from device.clock.meter import Meter
 from device.clock.next_onset import (
     FARTHEST,
     GAP_TO_CLASS,
     QUARTER,
     SIXTEENTH,
+    STRAIGHT,
     TINY,
     PieceRhythm,
     bar_ticks,
@@ -51,20 +52,12 @@ from device.clock.next_onset import (
     next_prior,
     sixteenths_of,
 )
+from device.clock.phase_votes import PhaseVotes
 from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
 from device.clock.upbeat import beats_to_bar
 
-JITTER_S = np.array([0.011, 0.018, 0.018, 0.022])
-"""Standard deviation of an onset around its place, in seconds, by manner: in time, flexible, free, uneven."""
 AT_FIRST = np.array([0.5, 0.15, 0.05, 0.3])
 """Probability of each manner after a count-in."""
-MANNERS = len(TEMPO_VAR)
-STAYS = 0.975
-"""Probability that the manner is the same at the next onset."""
-LATE, LATE_BEAT = 0.03, 0.06
-"""Probability that an onset off a beat, and on a beat, is late; all later places are late with it."""
-LATE_MEAN, LATE_SD = 0.042, 0.024
-"""How late, in quarters."""
 USUAL = np.array([0.6, 0.23, 0.23, 0.6])
 """Rate per quarter at which the usual tempo follows the tempo."""
 STRAY, STRAY_AGAIN = 0.004, 0.05
@@ -78,6 +71,12 @@ SLIP = 3e-5
 SLIP_AFTER_REST, REST, UNSURE_ONSETS = 2e-2, 2.2, 4
 """The same for copies that put the end of a rest on a beat, for so many onsets after a rest of so many beats or more
 that ends off the beat: the player may have breathed or paused, and all that follows is late."""
+VOTE, VOTE_MOST = 0.5, 7.0
+"""The weight of such a copy grows with `PhaseVotes`: exponent of the likelihood, and the most log weight it adds."""
+LEARN_FROM = 0.6
+"""The rhythm of the piece is learned while the likeliest place of the last onset has at least so much weight. A grid
+that has slipped would else learn the rhythm in a wrong place, and the right grid would look unlikely. After a rest it
+is learned too, because the copies that are added there take weight from it."""
 TEMPO_SLIP = 1e-3
 """The same for half and double tempo, where no count-in gave the tempo."""
 KEPT = 48
@@ -130,12 +129,14 @@ class Hypotheses:
         self.bank: HypothesisBank | None = None
         self.counted = False
         """Whether a count-in gave the tempo."""
-        self._rhythm = sixteenths_of(meter)
+        self._rhythm = rhythm = sixteenths_of(meter)
         self._prior = next_prior(meter)
         self._powers = next_prior(meter, RHYTHM)
         self._melody = np.moveaxis(self._on_ticks(self._rhythm.interval**MELODY), (2, 3), (0, 1)).copy()
         self._harmony = np.moveaxis(self._on_ticks(self._rhythm.chord**CHORD), (2, 3), (0, 1)).copy()
         self._ways = Ways()
+        tables = (np.moveaxis(self._on_ticks(table), (2, 3), (0, 1)) for table in (rhythm.interval, rhythm.chord))
+        self.votes = PhaseVotes(self.beat, self._prior[STRAIGHT], *tables)
         half = self.beat // 2
         self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
         self._last_s = self._rest_end_s = -math.inf
@@ -220,6 +221,7 @@ class Hypotheses:
         bank = both.merged(NEGLIGIBLE, KEPT)
         if rested and bank.whole[TICK, 0] % self.beat == 0 and not bank.whole[WAS_STRAY, 0]:
             self._unsure = 0
+        self.votes.hear(bank.whole[:, 0].tolist(), interval, chord)
         self.bank = self._with_slips(bank, onset_s)
         self._learn()
         self._last_s = onset_s
@@ -362,10 +364,12 @@ class Hypotheses:
         n = len(shift)
         copies = b.chosen(np.zeros(n if self.counted else n + 2, np.int64))
         copies.whole[TICK, :n] = (tick + shift) % self.bar
-        slip = np.full(n, SLIP)
+        votes = self.votes.by_shift.take(np.rint(shift / SIXTEENTH).astype(np.int64), mode="wrap")
+        slip = SLIP * np.exp(np.clip(VOTE * votes, 0.0, VOTE_MOST))
         if self._unsure > 0:
             sixteenths = (onset_s - self._rest_end_s) * QUARTER / (SIXTEENTH * b.real[QUARTER_S, 0])
-            slip[(tick - SIXTEENTH * round(sixteenths) + shift) % self.beat == 0] = SLIP_AFTER_REST
+            on_beat = (tick - SIXTEENTH * round(sixteenths) + shift) % self.beat == 0
+            slip[on_beat] = np.maximum(slip[on_beat], SLIP_AFTER_REST)
         copies.real[WEIGHT, :n] *= slip
         if not self.counted:
             # the same at half and at double tempo
@@ -377,23 +381,10 @@ class Hypotheses:
         return b.and_also(copies)
 
     def _learn(self) -> None:
-        """Count the last gap of the likeliest hypothesis."""
+        """Count the last gap of the likeliest hypothesis, if its place is likely enough."""
         if self.bank is None or self.piece is None:
             return
         tick, _, _, gap, gap2, gap3, stray = self.bank.whole[:, 0].tolist()
-        if not stray:
+        here = float(self.bank.real[WEIGHT] @ (self.bank.whole[TICK] == tick))
+        if not stray and (here > LEARN_FROM or self._unsure > 0):
             self.piece.learn((tick - gap) % self.bar, (gap2, gap3), gap)
-
-
-class Ways:
-    """The ways in which an onset may follow the last: the manners, and late. A late onset keeps the manner before."""
-
-    def __init__(self) -> None:
-        change = (1 - STAYS) / (MANNERS - 1)
-        turn = np.full((MANNERS, MANNERS), change) + np.eye(MANNERS) * (STAYS - change)
-        chance = [np.vstack([turn * (1 - late), np.full(MANNERS, late)]) for late in (LATE, LATE_BEAT)]
-        fixed = [
-            np.tile(np.vstack([np.repeat(v[:, None], MANNERS, 1), v]), 2) for v in (TEMPO_VAR, PLACE_VAR, JITTER_S**2)
-        ]
-        self.table = np.array([*fixed, np.hstack(chance)])
-        """Variances of tempo, place and jitter, and probability [4, way, manner before; the same on a beat]."""

@@ -1,0 +1,71 @@
+"""A slow second opinion about the place in the beat: would the music fit better if the grid were some sixteenths off?
+
+The bank of hypotheses forgets a hypothesis that is unlikely for a few onsets. So a grid that has slipped by half a beat
+stays, although every bar speaks a little against it. The votes add up this evidence over many onsets.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from device.clock.next_onset import FARTHEST, GAP_TO_CLASS, SIXTEENTH
+from device.clock.rhythm import Floats
+
+KEEPS = 0.97
+"""Share of the evidence that is left after one more onset: about 33 onsets count."""
+EXPONENT = 0.5
+"""Exponent of the tables of intervals and chords. Successive onsets of a piece are not independent."""
+UNLIKELY = 1e-5
+"""Least probability of a gap: one odd onset must not decide."""
+
+
+class PhaseVotes:
+    """The evidence of the last onsets for a grid that is some sixteenths off.
+
+    `by_shift` [sixteenths in a beat] is the log likelihood of the onsets if the grid were so many sixteenths later, in
+    any bar, less that of the grid as it is. So `by_shift[0]` is 0.
+    """
+
+    def __init__(self, beat: int, prior: Floats, melody: Floats, harmony: Floats) -> None:
+        """`beat` is the felt beat in ticks. `prior` [tick, class of the gap before, gap less 1] is that of straight
+        rhythms; `melody` and `harmony` [class before, class, tick, class of the gap] are the tables of scores."""
+        self._bar = len(prior)
+        self._prior = np.log(prior + UNLIKELY)
+        self._score = EXPONENT * np.log(melody), EXPONENT * np.log(harmony)
+        self._places = np.arange(0, self._bar, SIXTEENTH)
+        in_beat = beat // SIXTEENTH
+        self._in_beat = in_beat if in_beat and len(self._places) % in_beat == 0 else 1
+        self._evidence = np.zeros(len(self._places))
+        self._tick = 0
+        self.by_shift = np.zeros(self._in_beat)
+
+    @property
+    def against(self) -> float:
+        """The log likelihood of the likeliest place in the beat, less that of the present one; at least 0."""
+        return float(self.by_shift.max())
+
+    def hear(self, leader: list[int], interval: tuple[int, int], chord: tuple[int, int]) -> None:
+        """Take in the likeliest hypothesis after an onset: a column of `HypothesisBank.whole`.
+
+        `interval` and `chord` are the classes that `Hypotheses.hear` gets.
+        """
+        tick, _, _, gap, gap2, _, stray = leader
+        if stray:
+            return
+        before = (tick - gap) % self._bar
+        moved = (before - self._tick) % self._bar
+        if moved and gap < FARTHEST:
+            # another hypothesis leads, whose grid is off the grid before
+            self._evidence = np.roll(self._evidence, -round(moved / SIXTEENTH))
+        self._tick = tick
+        if before % SIXTEENTH == 0 and tick % SIXTEENTH == 0:
+            now, later = (before + self._places) % self._bar, (tick + self._places) % self._bar
+            melody, harmony = self._score
+            column = GAP_TO_CLASS[gap]
+            likely = self._prior[now, GAP_TO_CLASS[gap2], gap - 1]
+            self._evidence *= KEEPS
+            self._evidence += likely + melody[interval][later, column] + harmony[chord][later, column]
+            self._evidence -= self._evidence[0]
+        in_any_bar = np.exp(self._evidence - self._evidence.max()).reshape(-1, self._in_beat).sum(axis=0)
+        self.by_shift = np.log(in_any_bar + UNLIKELY)
+        self.by_shift -= self.by_shift[0]

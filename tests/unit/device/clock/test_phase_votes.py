@@ -1,0 +1,90 @@
+"""The votes of the last onsets for a grid that is some sixteenths off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.clock.bank import TICK, WEIGHT
+from device.clock.hypotheses import SLIP, Hypotheses
+from device.clock.meter import Meter
+from device.clock.next_onset import QUARTER, SIXTEENTH
+
+FOUR = Meter(4, 4)
+BAR = 4 * QUARTER
+PLACES = (0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 4.5, 5.0, 6.0)
+"""Two bars of plain music, in quarters."""
+BARS = 8
+IN_TIME = ((0, 0), (0, 0))
+
+
+def leaders(late: int) -> list[list[int]]:
+    """The likeliest hypothesis after each onset, if its grid is `late` ticks before the true one."""
+    ticks = [round((8 * bar + place) * QUARTER) for bar in range(BARS) for place in PLACES]
+    gaps = np.diff(ticks).tolist()
+    return [[(t + late) % BAR, 0, 0, gaps[i + 1], gaps[i], 0, 0] for i, t in enumerate(ticks[2:])]
+
+
+@pytest.mark.parametrize("late", [0, 6, 12, 18])
+def test_plain_music_votes_for_its_own_beat(late: int) -> None:
+    votes = Hypotheses(FOUR).votes
+    for leader in leaders(late):
+        votes.hear(leader, *IN_TIME)
+    assert int(votes.by_shift.argmax()) == -late // SIXTEENTH % 4
+    assert (votes.against > 2.0) == (late > 0)
+
+
+def test_the_votes_move_with_the_grid() -> None:
+    """If a hypothesis half a beat off takes the lead, the votes for it become the votes for the present grid."""
+    votes, halfway = Hypotheses(FOUR).votes, len(leaders(0)) // 2
+    for leader in leaders(12)[:halfway]:
+        votes.hear(leader, *IN_TIME)
+    assert votes.against > 1.0
+    for leader in leaders(0)[halfway : halfway + 3]:
+        votes.hear(leader, *IN_TIME)
+    assert votes.against == 0.0
+    assert votes.by_shift[2] < -1.0
+
+
+def test_a_stray_onset_has_no_vote() -> None:
+    votes = Hypotheses(FOUR).votes
+    for leader in leaders(12):
+        votes.hear(leader, *IN_TIME)
+    before = votes.by_shift.copy()
+    votes.hear([7, 0, 0, 12, 12, 12, 1], *IN_TIME)
+    assert (votes.by_shift == before).all()
+
+
+@pytest.mark.parametrize("late", [0.0, 0.5])
+def test_a_grid_half_a_beat_off_leaves_the_true_grid_a_larger_weight(late: float) -> None:
+    """The true place gets more than the weight of any copy that is some sixteenths off."""
+    bank, beat_s = Hypotheses(FOUR), 0.6
+    bank.start_counted(0.0, beat_s)
+    for bar in range(BARS):
+        for place in PLACES:
+            bank.hear((1 + late + 8 * bar + place) * beat_s, (0, 0), (0, 0))
+    assert bank.bank is not None
+    place = round(PLACES[-1] * QUARTER)
+    half_off = (place + round((0 if late else 0.5) * QUARTER)) % QUARTER
+    weight = bank.bank.real[WEIGHT, bank.bank.whole[TICK] % QUARTER == half_off].sum()
+    assert (weight > 20 * SLIP) == (late > 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    meter=st.sampled_from(["4/4", "3/4", "6/8", "2/2", "3/8", "7/8", "5/16", "4/32", "3/64"]),
+    gaps=st.lists(st.integers(1, 250), min_size=1, max_size=30),
+    off=st.lists(st.integers(0, 400), min_size=30, max_size=30),
+)
+def test_any_music_gives_finite_votes_and_none_for_its_own_place(meter: str, gaps: list[int], off: list[int]) -> None:
+    hypotheses = Hypotheses(Meter.parse(meter))
+    tick, before = 0, 12
+    for gap, jump in zip(gaps, off, strict=False):
+        tick = (tick + gap + (jump if jump > 300 else 0)) % hypotheses.bar
+        hypotheses.votes.hear([tick, 0, 0, min(gap, 192), before, 12, jump % 2], *IN_TIME)
+        before = min(gap, 192)
+        assert hypotheses.votes.by_shift[0] == 0.0
+        assert np.isfinite(hypotheses.votes.by_shift).all()
+        assert hypotheses.votes.against >= 0.0
