@@ -6,18 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from device.clock.manners import DRIFT, MANNERS, PLACE_VAR, RETURN, TEMPO_VAR, drifted
 from device.clock.rhythm import Floats, Ints
 
 TIME, QUARTER_S, USUAL_S, TT, TP, PP, WEIGHT = range(7)
 """Rows of `HypothesisBank.real`."""
 TICK, KIND, MANNER, GAP, GAP2, GAP3, WAS_STRAY = range(7)
 """Rows of `HypothesisBank.whole`."""
-TEMPO_VAR = np.array([0.008, 0.043, 0.12, 0.012]) ** 2
-"""Variance of the relative change of a quarter's length in one quarter, by manner."""
-PLACE_VAR = np.array([0.0125, 0.004, 0.087, 0.002]) ** 2
-"""Variance of the shift of all later places in one quarter, in quarters squared, by manner."""
-RETURN = np.array([0.3, 0.3, 0.3, 0.3])
-"""Rate per quarter at which the tempo returns to the usual tempo, by manner."""
 LONGEST = 4.0
 """Quarters of a gap after which the tempo is not less certain than before."""
 SAME_TEMPO = 0.025
@@ -74,11 +69,12 @@ class HypothesisBank:
         """
         time_s, quarter_s, usual_s, tt, tp, pp, _ = self.real
         manner = self.whole[MANNER]
-        rate = RETURN.take(manner)
-        gain = (1 - np.exp(-rate * quarters)) / rate
+        gain = (1 - np.exp(-RETURN * quarters)) / RETURN
         moved = TEMPO_VAR.take(manner) * (quarters * quarters / 3) + PLACE_VAR.take(manner)
         moved *= quarter_s * quarter_s * np.minimum(np.maximum(quarters, 0.0), LONGEST)
-        return time_s + usual_s * quarters + (quarter_s - usual_s) * gain, tt + gain * (2 * tp + gain * pp) + moved
+        mean_s = time_s + usual_s * quarters + (quarter_s - usual_s) * gain
+        mean_s += DRIFT.take(manner) * quarter_s * drifted(quarters)
+        return np.asarray(mean_s), tt + gain * (2 * tp + gain * pp) + moved
 
     def merged(self, negligible: float, most: int) -> HypothesisBank:
         """The likeliest `most` hypotheses, by weight. Those that say nearly the same are joined before.
@@ -87,7 +83,7 @@ class HypothesisBank:
         """
         b = self.chosen(np.argsort(-self.real[WEIGHT])[: 2 * most])
         whole = b.whole
-        key = (((whole[TICK] * 4 + whole[KIND]) * 4 + whole[MANNER]) * 2 + whole[WAS_STRAY]) * 1000
+        key = (((whole[TICK] * 4 + whole[KIND]) * MANNERS + whole[MANNER]) * 2 + whole[WAS_STRAY]) * 1000
         key += np.rint(np.log(b.real[QUARTER_S]) * (1 / SAME_TEMPO)).astype(np.int64) + 400
         order = np.argsort(key, kind="stable")
         key = key.take(order)

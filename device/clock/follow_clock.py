@@ -14,9 +14,10 @@ from device.clock.bank import GAP, GAP2, KIND, QUARTER_S, TICK, TIME, USUAL_S, W
 from device.clock.count_in import CountIn, EvenCounts, Taps
 from device.clock.doubts import SILENT_BEATS, Rivals, doubt_of
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
-from device.clock.hypotheses import TEMPO_OCTAVES, USUAL_QUARTER_S, Hypotheses
+from device.clock.hypotheses import Hypotheses
 from device.clock.meter import Meter
 from device.clock.next_onset import FARTHEST, QUARTER
+from device.clock.pace import TEMPO_OCTAVES, USUAL_QUARTER_S
 from device.clock.rhythm import RECENT, SIZE_CLASSES, chord_class, interval_class
 from device.clock.step import DOUBTED, ClockPulse, Step
 from device.clock.upbeat import beats_to_bar, upbeat_of_counts
@@ -30,7 +31,7 @@ AUTOMATIC = 4
 """Counts of a count-in that nobody announced."""
 FIRST_ONSETS = 5
 """Without a count-in the clock tells no step before so many onsets."""
-QUARTERS_S = np.exp(np.linspace(math.log(0.27), math.log(2.2), 40))
+QUARTERS_S = np.exp(np.linspace(math.log(0.19), math.log(2.2), 47))
 """Lengths of a quarter that are considered without a count-in."""
 HINT_OCTAVES = 0.1
 """Spread of the tempo around one that was given."""

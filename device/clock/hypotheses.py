@@ -3,11 +3,8 @@
 Each hypothesis is a Kalman filter over the time of its tick and the length of a quarter (Reid, "An algorithm for
 tracking multiple targets", 1979; Cemgil and Kappen, "Monte Carlo methods for tempo tracking and rhythm quantization",
 2003). An onset splits each hypothesis by the place that the onset may have been meant for (`device.clock.next_onset`)
-and by the manner of playing: in time, flexible, free, uneven, or late.
-
-The variances of the manners began as the maximum of the likelihood of the onsets of 70 real performances whose beats
-are known. They were then changed by hand, with the other constants, for the beats that are held on these performances
-and on the scores of POP909 that are played in time.
+and by the manner of playing (`device.clock.manners`), or late. The constants were changed by hand for the beats that
+are held on 70 real performances, and on the scores of POP909 that are played in time.
 """
 
 from __future__ import annotations
@@ -25,8 +22,6 @@ from device.clock.bank import (
     MANNER,
     PP,
     QUARTER_S,
-    RETURN,
-    TEMPO_VAR,
     TICK,
     TIME,
     TP,
@@ -36,7 +31,20 @@ from device.clock.bank import (
     WEIGHT,
     HypothesisBank,
 )
-from device.clock.manners import JITTER_S, LATE_MEAN, LATE_SD, MANNERS, Ways
+from device.clock.manners import (
+    AT_FIRST,
+    DRIFT,
+    DRIFTS,
+    JITTER_S,
+    LATE_MEAN,
+    LATE_SD,
+    MANNERS,
+    RETURN,
+    TEMPO_VAR,
+    USUAL,
+    Ways,
+    drifted,
+)
 from device.clock.meter import Meter
 from device.clock.next_onset import (
     FARTHEST,
@@ -52,14 +60,19 @@ from device.clock.next_onset import (
     next_prior,
     sixteenths_of,
 )
+from device.clock.pace import (
+    HINTED_OCTAVES,
+    PACE_OCTAVES,
+    PULL_PACE,
+    TEMPO_OCTAVES,
+    USUAL_QUARTER_S,
+    Pace,
+    first_weights,
+)
 from device.clock.phase_votes import PhaseVotes
 from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
 from device.clock.upbeat import beats_to_bar
 
-AT_FIRST = np.array([0.5, 0.15, 0.05, 0.3])
-"""Probability of each manner after a count-in."""
-USUAL = np.array([0.6, 0.23, 0.23, 0.6])
-"""Rate per quarter at which the usual tempo follows the tempo."""
 STRAY, STRAY_AGAIN = 0.004, 0.05
 """Probability of an onset that is on no place, and of another one after it."""
 ORNAMENT, ORNAMENT_S = 0.04, 0.09
@@ -87,17 +100,13 @@ LOOKED_AT = 1000
 """Pairs of hypothesis and place whose prior is looked up."""
 FAR = 10.0
 """Log weight below the likeliest pair at which a pair is not looked at."""
-NEAR, NEAR_FAR = 0.05, 0.1
+ROUGH_S, NEAR, NEAR_FAR = 0.022, 0.05, 0.1
 """Width of the first rough look at a place, in quarters, and its growth with each quarter of the gap."""
 NEGLIGIBLE = 1e-5
 """Weight relative to the likeliest hypothesis below which one is dropped."""
 PULL, PULL_OCTAVES = 0.05, 0.3
 """Exponent at each onset of the prior of the tempo, and its spread around the counted or usual tempo. A rhythm that
 fits double tempo fits it every time it comes back, so the prior counts every time too."""
-USUAL_QUARTER_S, TEMPO_OCTAVES = 0.62, 0.45
-"""The usual length of a quarter, and the spread of the tempo around it without a count-in."""
-HINT_WRONG = 0.1
-"""Probability that a tempo that was given is not the tempo of the music."""
 SHORTEST_QUARTER_S = 0.1
 BEFORE = [TICK, GAP, GAP2]
 HALF_AND_DOUBLE = np.array([0.5, 2.0])
@@ -143,6 +152,9 @@ class Hypotheses:
         self._unsure = 0
         self._opening: Floats | None = None
         self._tempo_s, self._octaves = 1.0, math.inf
+        self._pull = PULL
+        self._pace: Pace | None = None
+        """Only if no tempo was given."""
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
 
     @property
@@ -176,13 +188,15 @@ class Hypotheses:
         self._opening = self._first_prior(upbeat)
         self.counted, self._unsure = True, 0
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
+        self._pace, self._pull = None, PULL
 
     def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
         """The first onset came at `onset_s`; quarters [m] are likely around `usual_s`, with a spread in octaves."""
-        given = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
-        usual = np.exp(-0.5 * (np.log2(quarter_s / USUAL_QUARTER_S) / TEMPO_OCTAVES) ** 2)
-        weight = (1 - HINT_WRONG) * given / given.sum() + HINT_WRONG * usual / usual.sum()
-        self._tempo_s, self._octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
+        weight = first_weights(quarter_s, usual_s, octaves)
+        self._tempo_s, self._octaves, self._pull = USUAL_QUARTER_S, HINTED_OCTAVES, PULL
+        if octaves >= TEMPO_OCTAVES:
+            self._pace, self._octaves, self._pull = Pace(self.beat / QUARTER), PACE_OCTAVES, PULL_PACE
+        self._last_s = onset_s
         onset = self._rhythm.onset / self._rhythm.onset.sum()
         if self._upbeat is not None:
             first = round((self.bar - self._upbeat * self.beat) / SIXTEENTH) % len(onset)
@@ -208,6 +222,8 @@ class Hypotheses:
         self._unsure = UNSURE_ONSETS if rested and self._last_s > -math.inf else self._unsure - 1
         if rested:
             self._rest_end_s = onset_s
+        if self._pace is not None:
+            self._tempo_s = self._pace.hear(onset_s - self._last_s)
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
         missed_by = np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed)
         stray = HypothesisBank(old.real.copy(), old.whole.copy())
@@ -223,6 +239,7 @@ class Hypotheses:
             self._unsure = 0
         self.votes.hear(bank.whole[:, 0].tolist(), interval, chord)
         self.bank = self._with_slips(bank, onset_s)
+        self._ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
         self._learn()
         self._last_s = onset_s
 
@@ -270,7 +287,7 @@ class Hypotheses:
         x = b.whole[TICK] + since * QUARTER / quarter_s
         target = (np.floor((x - FROM) / UNITS) * UNITS + OFFSETS).astype(np.int64)
         ahead = target - b.whole[TICK]
-        width = JITTER_S[-1] / quarter_s + NEAR + (NEAR_FAR / QUARTER) * np.minimum(ahead, LONGEST * QUARTER)
+        width = ROUGH_S / quarter_s + NEAR + (NEAR_FAR / QUARTER) * np.minimum(ahead, LONGEST * QUARTER)
         error = (target - x) / (QUARTER * width)
         rough = np.log(weight + TINY) - 0.5 * error * error
         rough[ahead <= 0] = -np.inf
@@ -310,11 +327,10 @@ class Hypotheses:
         square = quarter_s * quarter_s
         moved = square * np.minimum(quarters, LONGEST)
         # the prediction, as if the tempo had not changed
-        rate = RETURN.take(manner)
-        decay = np.exp(-rate * quarters)
-        gain = (1 - decay) / rate
-        pull = quarter_s - usual_s
-        early = onset_s - time_s - usual_s * quarters - pull * gain
+        decay = np.exp(-RETURN * quarters)
+        gain = (1 - decay) / RETURN
+        pull, drift = quarter_s - usual_s, DRIFT.take(manner)
+        early = onset_s - time_s - usual_s * quarters - pull * gain - drift * quarter_s * drifted(quarters)
         # the tempo and the place have moved as the manner says
         tempo, place, jitter, chance = ways.table.take(manner + (tick % self.beat == 0) * MANNERS, 2)
         variance = tempo * (moved * quarters * quarters * (1 / 3)) + place * moved
@@ -334,7 +350,9 @@ class Hypotheses:
         out = b.chosen(pair)
         manner = np.where(way == MANNERS, out.whole[MANNER], way)
         _, _, usual_s, _, tp, pp, _ = out.real
-        decay, gain, moved, quarters, pull = np.array((decay, gain, moved, quarters, pull)).take(pair, 1)
+        grown = 1 + drift * np.minimum(quarters, DRIFTS)
+        decay, gain, moved, quarters, pull, grown = np.array((decay, gain, moved, quarters, pull, grown)).take(pair, 1)
+        usual_s = usual_s * grown
         error, variance, total, weight = np.array((error, variance, total, likely)).reshape(4, -1).take(some, 1)
         bent = TEMPO_VAR.take(manner) * moved
         tp = decay * (tp + gain * pp) + bent * quarters * 0.5
@@ -346,7 +364,7 @@ class Hypotheses:
         out.real[QUARTER_S] = now_s
         out.real[USUAL_S] = usual_s * (now_s / usual_s) ** (1 - np.exp(quarters * -USUAL.take(manner)))
         out.real[TT], out.real[TP] = variance * left, tp * left
-        out.real[WEIGHT] = weight * np.exp(octaves * octaves * (-0.5 * PULL / (math.log(2) * self._octaves) ** 2))
+        out.real[WEIGHT] = weight * np.exp(octaves * octaves * (-0.5 * self._pull / (math.log(2) * self._octaves) ** 2))
         ticks, whole = ticks.take(pair), out.whole
         whole[GAP3], whole[GAP2] = whole[GAP2], whole[GAP]
         whole[GAP] = np.minimum(ticks, FARTHEST)
