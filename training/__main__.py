@@ -27,6 +27,7 @@ COMMANDS = {
     "figures": "training.figure_bank.build:figures",
     "chords": "training.figure_bank.chords:chords",
     "rhythm": "training.rhythm:rhythm",
+    "beeps": "training.hearing_figures.beeps:beeps",
     "resamplers": "training.resamplers:resamplers",
     "report": "training.hearing_figures.report:report",
     "listen": "training.playing_figures.listening:listen",

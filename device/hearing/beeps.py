@@ -38,6 +38,11 @@ _END_DB, _END_S = 20.0, 0.005
 """A beep falls by so many dB in so many seconds more than the window. 995 of 1000 notes of MAPS ENSTDkCl never do."""
 _STAY_DB, _STAY_S = 17.0, 0.02
 """It stays so far down for so many seconds. Two strings a few hertz apart fall and rise again."""
+_KNOWN_END_DB, _KNOWN_STAY_DB, _KNOWN_STRIDES = 12.0, 10.0, 3
+"""Where a beep has ended twice, so many strides more or less, a smaller fall is enough.
+
+A key of the piano that has this tone as a partial may ring on below the beep.
+"""
 _PLATEAU_DB = 6.0
 """dB below its highest level that a beep may be just before its end."""
 _FALLING_DB = 8.0
@@ -107,11 +112,17 @@ class Beeps:
         """Return whether a note that waits, which began `age` frames ago, has ended as a beep does."""
         windows = _WINDOWS_S if self._learned_waits(key, 0) else _WINDOWS_S[:1]
         for window, seconds in enumerate(windows):
-            end = self._ended(self._track(key, age, window=window), round((seconds + _END_S) / _STRIDE_S))
+            fall = round((seconds + _END_S) / _STRIDE_S)
+            end = self._ended(self._track(key, age, window=window), fall, self._known_end(key))
             if end is not None:
                 self._learn(key, end)
                 return True
         return False
+
+    def rises(self, key: int, age: int) -> bool:
+        """Return whether the tone of `key` is louder now than `age` frames ago, as after a stroke."""
+        track = self._track(key, age)
+        return bool(track[-1] >= track[0])
 
     def passed(self, key: int, age: int) -> None:
         """A note has passed that began `age` frames ago. Its end is looked at, to know the next beep on this key."""
@@ -120,6 +131,8 @@ class Beeps:
 
     def _learn(self, key: int, end: int) -> None:
         frame, before, _ = self._ends.get(key, (None, 0, False))
+        if not end:
+            return  # the last part of a beep that was taken for one of its own
         twice = self._recent(frame) and abs(end - before) <= _ALIKE
         self._ends[key] = self._frame, end, twice
         if twice:
@@ -133,11 +146,16 @@ class Beeps:
         seconds = length * _STRIDE_S + _WINDOWS_S[-1] + _END_S + _STAY_S
         return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
 
+    def _known_end(self, key: int) -> int | None:
+        """Return the length of the beeps on `key`, in strides; None if no two of them were alike."""
+        frame, length, twice = self._ends.get(key, (None, 0, False))
+        return length if twice and self._recent(frame) else None
+
     def _recent(self, frame: int | None) -> bool:
         return frame is not None and self._frame - frame < self._learned_frames
 
-    def _ended(self, track: NDArray[np.float64], fall: int) -> int | None:
-        """Return the index in `track` at which a beep ends, or None.
+    def _ended(self, track: NDArray[np.float64], fall: int, known: int | None) -> int | None:
+        """Return the index in `track` at which a beep ends, or None. `known` is where the last ones on the key ended.
 
         Up to there the level is nearly constant. Then it falls within `fall` strides and does not rise again. A stride
         is the time between two levels of `track`.
@@ -147,7 +165,11 @@ class Beeps:
         highest = np.maximum.accumulate(track[::-1])[::-1]  # from each place to the end
         before, after, later = track[:-fall], track[fall:], highest[fall:]
         level = np.maximum.accumulate(track)[:-fall]
-        ended = (before >= level - _PLATEAU_DB) & (before - after >= _END_DB) & (before - later >= _STAY_DB)
+        falls, stays = np.full(len(before), _END_DB), np.full(len(before), _STAY_DB)
+        if known is not None:
+            there = slice(max(0, known - _KNOWN_STRIDES), known + _KNOWN_STRIDES + 1)
+            falls[there], stays[there] = _KNOWN_END_DB, _KNOWN_STAY_DB
+        ended = (before >= level - _PLATEAU_DB) & (before - after >= falls) & (before - later >= stays)
         places = np.flatnonzero((ended & (level > track.max() - 1))[: -self._stay])
         return int(places[0]) if len(places) else None
 

@@ -139,6 +139,7 @@ class Gate:
         self._frames = deque([np.zeros(KEYS, np.float32)], RINGING_FRAMES)
         self._doubted: dict[int, tuple[Note, int, int]] = {}
         """Notes that may be beeps: the note, the frame in which it passed, and the last frame in which it waits."""
+        self._click_until, self._click_keys = -1, self._none
         self._held, self._held_keys = -1 - self._longest, self._none
 
     @property
@@ -158,6 +159,8 @@ class Gate:
         self._frame += 1
         onset = posterior[:, ONSET]
         passing = self._passing(onset)
+        if beeps is not None:
+            passing = self._not_clicks(passing, beeps)
         if self._frame <= self._held + self._longest:
             passing = self._not_held(passing)
         self._frames.append(posterior[:, FRAME])
@@ -213,6 +216,21 @@ class Gate:
         self._held = self._frame - behind + HELD_FRAMES
         self._held_keys = self._frames[0] >= self.spec.release
         self._held_keys[list(self._sounding)] = True
+
+    def _not_clicks(self, passing: list[int], beeps: Beeps) -> list[int]:
+        """Return the keys of `passing` without those that only ring while a beep ends. A click may end it.
+
+        The net hears a click as a stroke of every ringing key, as it hears a seam. A stroke makes its key louder.
+        """
+        doubted = self._doubted.items()
+        if any(beeps.is_beep(key, self._frame - passed + self._delays[key]) for key, (_, passed, _) in doubted):
+            self._click_until, self._click_keys = self._frame + 1, self._rings[0].copy()
+            self._click_keys[list(self._sounding)] = True
+        if self._frame > self._click_until:
+            return passing
+        clicks = [key for key in passing if self._click_keys[key] and not beeps.rises(key, self._delays[key])]
+        self._armed[clicks] = False
+        return [key for key in passing if key not in clicks]
 
     def _not_held(self, passing: list[int]) -> list[int]:
         """Return the keys of `passing` that were not ringing at the last seam. The others must be armed again."""

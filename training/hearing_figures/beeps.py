@@ -1,0 +1,133 @@
+"""`python -m training beeps`: measures how many beeps of a metronome are heard as notes, and how many notes are lost.
+
+Beeps of many pitches and lengths, sine and square, are added to the demo recording and to a real piano. What the plain
+hearing hears without beeps is the truth. Three hearings are compared: one that hears beeps as notes, the device's, and
+a cheat that removes every short note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import soxr
+
+from device.assemble import hearing_of
+from device.bundles.bundle import Bundle, default_bundle
+from device.files.sound_file import SoundFile
+from device.hearing.features import Samples
+from training.hearing_figures.measure import listen
+from training.hearing_figures.takes import RATE, Take, excerpt, maps_takes
+from training.note_scores import Notes, matched
+
+PITCHES_HZ = (440.0, 660.0, 880.0, 1000.0, 1500.0, 2000.0)
+LENGTHS_S = (0.01, 0.03, 0.06, 0.12)
+LATE_S = (0.0, 0.17)
+"""Seconds from the first sound to the first beep: with the strokes, and between them."""
+EVERY_S = 0.6
+"""Seconds from beep to beep: the beat of the demo recording."""
+LEVEL = 0.4
+"""Peak of a beep as a share of the peak of the piano."""
+EDGE_S = 0.002
+"""Seconds in which a sine beep begins and ends, as in a metronome. A square one has no edges."""
+CHEAT_S = 0.15
+"""Seconds. The cheat removes every note that is shorter: the longest beep, and its echo in the net."""
+WITHIN_S = 0.05
+"""Seconds by which two onsets of the same note differ at most."""
+DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
+
+
+def beep(hz: float, seconds: float, square: bool) -> Samples:
+    """Return one beep with a peak of 1, float32 at `RATE`."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    if square:
+        # made at eight times the rate and filtered, as the input of a sound card is
+        fine = np.arange(8 * len(t)) / (8 * RATE)
+        wave = soxr.resample(np.sign(np.sin(2 * np.pi * hz * fine)), 8 * RATE, RATE)[: len(t)]
+        return np.asarray(wave, np.float32)
+    return np.asarray(np.minimum(1, np.minimum(t, seconds - t) / EDGE_S) * np.sin(2 * np.pi * hz * t), np.float32)
+
+
+def with_beeps(take: Take, sound: Samples, late_s: float) -> tuple[Take, int]:
+    """Return `take` with `sound` added every `EVERY_S` seconds, and the number of beeps."""
+    audio = take.audio.copy()
+    peak = np.float32(LEVEL * np.abs(audio).max())
+    times = np.arange(0.5 + late_s, len(audio) / RATE - 0.5, EVERY_S)
+    for at_s in times:
+        begin = round(at_s * RATE)
+        audio[begin : begin + len(sound)] += peak * sound
+    return Take(take.name, np.clip(audio, -1, 1), RATE, take.notes), len(times)
+
+
+def sounds_of(data: Path, seconds: float, count: int) -> Iterator[Take]:
+    """Yield the demo recording and the beginnings of `count` real ones, at `RATE`."""
+    demo = SoundFile(DEMO)
+    none = np.zeros((0, 4))
+    yield Take("demo", soxr.resample(demo.read()[: round(seconds * demo.rate)], demo.rate, RATE), RATE, none)
+    for take in maps_takes(data / "maps-enstdkcl")[:count]:
+        short = excerpt(take, seconds)
+        mono = short.audio if short.audio.ndim == 1 else short.audio.mean(axis=1)
+        yield Take(take.name, soxr.resample(mono, take.rate, RATE), RATE, none)
+
+
+class Count:
+    """False notes and lost notes of one hearing."""
+
+    def __init__(self) -> None:
+        self.false = self.lost = self.beeps = self.notes = 0
+
+    def add(self, found: Notes, truth: Notes, beeps: int) -> None:
+        """Compare the notes `found` with the `truth` of a sound with so many `beeps`."""
+        hits = len(matched(found, truth, WITHIN_S))
+        self.false += len(found) - hits
+        self.lost += len(truth) - hits
+        self.beeps += beeps
+        self.notes += len(truth)
+
+    def __str__(self) -> str:
+        return f"{100 * self.false / max(self.beeps, 1):.1f} / {100 * self.lost / max(self.notes, 1):.2f}"
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
+@click.option("--bundle", "folder", type=click.Path(path_type=Path), help="Bundle to measure, else the shipped one.")
+@click.option("--seconds", type=float, default=24.0, show_default=True, help="Seconds of each recording.")
+@click.option("--real", type=int, default=2, show_default=True, help="Number of recordings of a real piano.")
+def beeps(data: Path, folder: Path | None, seconds: float, real: int) -> None:
+    """Measure how many beeps of a metronome are heard as notes, and how many notes are lost by it.
+
+    Each cell has two figures: false notes for 100 beeps, and lost notes for 100 notes.
+    """
+    bundle = Bundle.open(folder or default_bundle())
+    plain, ours = hearing_of(bundle, hears_beeps=True), hearing_of(bundle)
+    takes = list(sounds_of(data, seconds, real))
+    truths = [listen(plain, take).notes for take in takes]
+    kinds = ("beeps are notes", "lefthand", f"cheat: no note under {CHEAT_S * 1000:.0f} ms")
+    click.echo("| beeps | " + " | ".join(kinds) + " |\n|---|" + "---|" * len(kinds))
+    quiet = [Count() for _ in kinds]
+    for take, truth in zip(takes, truths, strict=True):
+        _add(quiet, truth, listen(ours, take).notes, truth, 0)
+    click.echo("| none | " + " | ".join(map(str, quiet)) + " |")
+    by_pitch = {hz: [Count() for _ in kinds] for hz in PITCHES_HZ}
+    for square in (False, True):
+        for length_s in LENGTHS_S:
+            row = [Count() for _ in kinds]
+            for hz in PITCHES_HZ:
+                for late_s in LATE_S:
+                    for take, truth in zip(takes, truths, strict=True):
+                        spoilt, number = with_beeps(take, beep(hz, length_s, square), late_s)
+                        heard = listen(plain, spoilt).notes, listen(ours, spoilt).notes
+                        for counts in (row, by_pitch[hz]):
+                            _add(counts, *heard, truth, number)
+            name = f"{'square' if square else 'sine'}, {length_s * 1000:.0f} ms"
+            click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
+    for hz, row in by_pitch.items():
+        click.echo(f"| {hz:.0f} Hz | " + " | ".join(map(str, row)) + " |")
+
+
+def _add(counts: list[Count], plain: Notes, ours: Notes, truth: Notes, beeps: int) -> None:
+    long = plain[plain[:, 1] - plain[:, 0] >= CHEAT_S]
+    for count, found in zip(counts, (plain, ours, long), strict=True):
+        count.add(found, truth, beeps)
