@@ -69,7 +69,7 @@ EXTRAS = ("live", "page")
 GROUPS = ("lefthand-flash",)
 UNITS = (
     *("lefthand.service", "lefthand-synth.service"),
-    *("lefthand-page.socket", "lefthand-poweroff.path", "lefthand-reboot.path"),
+    *("lefthand-page.socket", "lefthand-poweroff.path", "lefthand-reboot.path", "lefthand-rollback.path"),
 )
 """systemd units that start at boot. lefthand-synth.service ends at once if the settings ask for no synthesiser.
 
@@ -111,6 +111,7 @@ WITH_THE_SOFTWARE = (
         for name in (
             *("lefthand-page.socket", "lefthand-page.service", "lefthand-power@.service"),
             *("lefthand-poweroff.path", "lefthand-reboot.path"),
+            *("lefthand-rollback.path", "lefthand-rollback.service"),
         )
     ),
     File("deploy/lefthand-hotspot.service", "/etc/systemd/system/lefthand-hotspot.service"),

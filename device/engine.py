@@ -20,7 +20,11 @@ from device.hearing.pipeline import Hearing
 from device.left_hand.performer import Move, Performer
 from device.left_hand.phrase_memory import PhraseMemory
 from device.settings.choices import Steering
-from device.settings.controls import Action, Confidence, CountAgain, HoldTempo, Tap
+from device.settings.controls import Action, Confidence, CountAgain, HoldTempo, PlayNote, Tap
+
+TRIED_KEYS, TRIED_VELOCITY, TRIED_S = (48, 52, 55, 60, 64, 67, 72), 80, 0.8
+"""The note with which the owner tries the output: the first of these MIDI pitches that is up, its velocity, and its
+length in seconds. The left hand has five fingers, so one of the keys is always up."""
 
 
 class Player(Protocol):
@@ -145,6 +149,8 @@ class Engine:
         if isinstance(action, HoldTempo):
             self._clock.hold_tempo(not self._clock.tempo_held if action.on is None else action.on)
             return []
+        if isinstance(action, PlayNote):
+            return self._sending(self._tried(now_s))
         if isinstance(action, Confidence):
             if self.hearing is not None:
                 self.hearing.ask(action.value)
@@ -159,6 +165,13 @@ class Engine:
         if self._player is not None and self._player.act(action):
             return self.panic(now_s)
         return []
+
+    def _tried(self, now_s: float) -> list[Send]:
+        key = next(key for key in TRIED_KEYS if key not in self.held)
+        return [
+            Send(now_s, now_s, "note_on", key, TRIED_VELOCITY),
+            Send(now_s + TRIED_S, now_s, "note_off", key, 0),
+        ]
 
     def finish(self, now_s: float) -> list[Event]:
         """Release all keys and the pedal at the end of the input."""

@@ -50,38 +50,51 @@ def calibrate(
     hearing: Hearing,
     before: Calibration | None,
     told: Callable[[str], None] = lambda line: None,
+    counted: Callable[[int, int], None] = lambda played, notes: None,
 ) -> Calibration:
     """Measure every output in use through the sound input. Other outputs keep their values from `before`.
 
     The function `told` is called with a line of text to show: before each measurement, and before one is made again.
+    `counted` is called after each note with the number of notes played and the number of all notes of the measurement.
     Raises UserError if an input or port cannot be opened, or if the notes are not heard reliably.
     """
     made = replace(before or Calibration(""), measured=datetime.now(UTC).isoformat(timespec="seconds"))
     if config.plays_midi:
         told(f"playing {len(PITCHES)} notes on {config.midi.output}: play nothing meanwhile")
-        trip = _measured(config, config.midi.output, hearing, told)
+        trip = _measured(config, config.midi.output, hearing, told, counted)
         made = replace(made, round_trip_ms=_ms(trip.seconds), spread_ms=_ms(trip.spread_s), leak_db=_db(trip))
     if config.plays_synth:
         told(f"playing {len(PITCHES)} notes on the synthesiser: play nothing meanwhile")
-        trip = _measured(config, SYNTH, hearing, told)
+        trip = _measured(config, SYNTH, hearing, told, counted)
         made = replace(
             made, synth_round_trip_ms=_ms(trip.seconds), synth_spread_ms=_ms(trip.spread_s), synth_leak_db=_db(trip)
         )
     return made
 
 
-def _measured(config: Config, output: str, hearing: Hearing, told: Callable[[str], None]) -> RoundTrip:
+def _measured(
+    config: Config,
+    output: str,
+    hearing: Hearing,
+    told: Callable[[str], None],
+    counted: Callable[[int, int], None],
+) -> RoundTrip:
     """Return the round trip of the first usable take."""
     for _ in range(TAKES - 1):
         try:
-            return measure(config, output, hearing)
+            return measure(config, output, hearing, counted)
         except DisturbedError as error:
             told(f"this take cannot be used, so the notes are played once more: {error}")
-    return measure(config, output, hearing)
+    return measure(config, output, hearing, counted)
 
 
-def measure(config: Config, output: str, hearing: Hearing) -> RoundTrip:
-    """Play the notes on `output` once, and return the round trip. Raises UserError as `evaluate` does."""
+def measure(
+    config: Config, output: str, hearing: Hearing, counted: Callable[[int, int], None] = lambda played, notes: None
+) -> RoundTrip:
+    """Play the notes on `output` once, and return the round trip. Raises UserError as `evaluate` does.
+
+    `counted` is that of `calibrate`. It is called when a note has ended, so that it delays none.
+    """
     take, levels, spec, stream_time = Listening(), _Levels(), hearing.spec, StreamTime()
     hearing.reset()
     channel = config.midi.channel - 1
@@ -117,6 +130,8 @@ def measure(config: Config, output: str, hearing: Hearing) -> RoundTrip:
                 if kind == "note_on":
                     take.sent.append((time.monotonic(), pitch))
                 send(mido.Message(kind, channel=channel, note=pitch, velocity=VELOCITY if kind == "note_on" else 0))
+                if kind == "note_off":
+                    counted(len(take.sent), len(PITCHES))
             for hop, at_s, _ in source.read():
                 assert hop is not None
                 for event in hearing.step(hop, at_s):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +25,8 @@ from device.system.paths import run_dir
 @click.option(
     "--input", "input_", metavar="NAME", help="Listen to this sound input instead. Needed if the right hand is MIDI."
 )
-def calibrate(path: Path, input_: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print lines of JSON, for programs.")
+def calibrate(path: Path, input_: str | None, as_json: bool) -> None:
     """Measure how late the left hand sounds, and store the result. Play nothing for 15 seconds.
 
     The command sends notes to the configured outputs and hears them through the configured input. The box uses the
@@ -32,18 +36,31 @@ def calibrate(path: Path, input_: str | None) -> None:
     from device.calibration.measure import calibrate as measure
 
     settings = path.absolute()
+    if as_json:
+        # the program that reads the lines ends this one: the keys are released first, as with Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     leave_root()
     config = _with_input(read_config(settings), input_)
     _check_idle()
     hearing = hearing_of(bundle_of(config))
-    made = measure(config, hearing, read_calibration(), click.echo)
+
+    def say(line: str) -> None:
+        click.echo(json.dumps({"said": line}) if as_json else line)
+
+    def count(played: int, notes: int) -> None:
+        if as_json:
+            click.echo(json.dumps({"played": played, "of": notes}))
+
+    made = measure(config, hearing, read_calibration(), say, count)
     try:
         kept = write_calibration(made)
     except OSError as error:
         raise UserError(f"{error.filename} cannot be written ({error.strerror}): run it with sudo.") from None
-    for line in _lines(made, config):
-        click.echo(line)
-    click.echo(printable(f"kept in {kept}; restart the box to use it"))
+    lines = _lines(made, config)
+    for line in [" ".join(lines)] if as_json else lines:
+        say(line)
+    if not as_json:
+        click.echo(printable(f"kept in {kept}; restart the box to use it"))
 
 
 def _with_input(config: Config, name: str | None) -> Config:
@@ -61,7 +78,8 @@ def _with_input(config: Config, name: str | None) -> Config:
 
 def _check_idle() -> None:
     status = read_status(run_dir())
-    if status is not None and status.alive and status.state == "playing":
+    # a box that runs this for its owner has closed its ports
+    if status is not None and status.alive and status.state == "playing" and status.pid != os.getppid():
         raise UserError(
             f"The box plays (process {status.pid}) and uses the input: run `sudo systemctl stop lefthand`, "
             f"calibrate, and start it again."

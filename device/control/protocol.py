@@ -10,7 +10,12 @@ A client sends a request with a number of its choice, and gets one answer with t
     {"id": 6, "look": "ports"}                      {"id": 6, "look": {...}}
     {"id": 7, "record": true}                       {"id": 7, "ok": true}
     {"id": 8, "delete": "003"}                      {"id": 8, "ok": true}
-    {"id": 9, "do": "dance"}                        {"id": 9, "error": "a sentence that names the remedy"}
+    {"id": 9, "note": "a MIDI output"}              {"id": 9, "ok": true}; "" is the output in use
+    {"id": 10, "calibrate": "a sound input"}        {"id": 10, "ok": true}; "" is the input in use
+    {"id": 11, "learn": "arm"}                      {"id": 11, "ok": true}
+    {"id": 12, "do": "dance"}                       {"id": 12, "error": "a sentence that names the remedy"}
+
+The progress and the result of "calibrate" and "learn" are in the status. With the value false they end what runs.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ from device.settings.choices import (
     STYLES,
 )
 from device.settings.controls import (
+    ACTIONS,
     Action,
     Arm,
     CountAgain,
@@ -59,7 +65,10 @@ DOES = (
 LOOKS = ("ports", "doctor", "recordings", "system")
 """What can be looked at: the ports of the machine with what arrives there, the findings of the doctor, the recordings,
 and the models with the last lines of the log."""
-REQUESTS = ("do", "set", "settings", "reset", "watch", "look", "record", "delete")
+REQUESTS = (
+    *("do", "set", "settings", "reset", "watch", "look", "record", "delete"),
+    *("note", "calibrate", "learn"),
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,28 @@ class Delete:
     number: str
 
 
-Request: TypeAlias = Do | Set | Ask | Reset | Subscribe | Look | Record | Delete
+@dataclass(frozen=True)
+class TryOutput:
+    """Play one note on the MIDI output `port`, or on the outputs in use if it is ""."""
+
+    port: str
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Begin to calibrate with the sound input `input_` ("": the one of the settings), or end it (None)."""
+
+    input_: str | None
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Wait for a press of the foot switch for the key `control` of [controls], or end the waiting (None)."""
+
+    control: str | None
+
+
+Request: TypeAlias = Do | Set | Ask | Reset | Subscribe | Look | Record | Delete | TryOutput | Calibrate | Learn
 
 
 class RequestError(UserError):
@@ -162,11 +192,28 @@ def _request(kind: str, data: dict[str, Any]) -> Request:
         if not isinstance(given, str):
             raise UserError('"delete" needs the number of a recording, such as "003".')
         return Delete(given)
+    if kind in ("note", "calibrate", "learn"):
+        return _errand(kind, given)
     if not isinstance(given, bool) or (not given and kind not in ("watch", "record")):
         raise UserError(f'"{kind}" needs the value true.')
     if kind == "record":
         return Record(given)
     return Subscribe(given) if kind == "watch" else Ask() if kind == "settings" else Reset()
+
+
+def _errand(kind: str, given: object) -> TryOutput | Calibrate | Learn:
+    if kind == "note":
+        if not isinstance(given, str):
+            raise UserError('"note" needs the name of a MIDI output, or "" for the output in use.')
+        return TryOutput(given)
+    ends = given is False
+    if kind == "calibrate":
+        if not ends and not isinstance(given, str):
+            raise UserError('"calibrate" needs the name of a sound input, "" for the one in use, or false to end it.')
+        return Calibrate(None if ends else str(given))
+    if not ends and given not in ACTIONS:
+        raise UserError(f"{_shown(given)} cannot be learnt: there is {', '.join(ACTIONS)}, and false to end it.")
+    return Learn(None if ends else str(given))
 
 
 def action_of(name: object, value: object = None) -> Action:

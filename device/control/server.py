@@ -22,8 +22,10 @@ from device.control.client_line import ClientLine
 from device.control.protocol import (
     SOCKET,
     Ask,
+    Calibrate,
     Delete,
     Do,
+    Learn,
     Look,
     Record,
     Request,
@@ -31,6 +33,7 @@ from device.control.protocol import (
     Reset,
     Set,
     Subscribe,
+    TryOutput,
     line_of,
     moments_line,
     parsed,
@@ -88,6 +91,18 @@ class Orders(Protocol):
 
     def delete(self, number: str) -> None:
         """Remove a recording. May wait for the disk."""
+        ...
+
+    def try_output(self, port: str) -> None:
+        """Play one note on a MIDI output, "" for the outputs in use. May take seconds."""
+        ...
+
+    def calibrate(self, input_: str | None) -> None:
+        """Begin to calibrate with a sound input, "" for the one of the settings. None ends it. Does not wait."""
+        ...
+
+    def learn(self, control: str | None) -> None:
+        """Begin to wait for a press of a foot switch for a key of [controls]. None ends it. Does not wait."""
         ...
 
     def look(self, name: str) -> dict[str, Any]:
@@ -281,13 +296,13 @@ class ControlServer:
                 case Ask():
                     client.send(line_of({"id": number, "settings": self._orders.settings()}))
                     return
-                case Set() | Reset() | Record() | Delete():
+                case Set() | Reset() | Record() | Delete() | Calibrate() | Learn():
                     try:
                         self._changes.put_nowait((client, number, request))
                     except queue.Full:
                         raise UserError("Too many changes wait for the disk: try again in a moment.") from None
                     return
-                case Look():
+                case Look() | TryOutput():
                     try:
                         self._looks.put_nowait((client, number, request))
                     except queue.Full:
@@ -320,6 +335,12 @@ class ControlServer:
                     self._orders.record(request.on)
                 elif isinstance(request, Delete):
                     self._orders.delete(request.number)
+                elif isinstance(request, TryOutput):
+                    self._orders.try_output(request.port)
+                elif isinstance(request, Calibrate):
+                    self._orders.calibrate(request.input_)
+                elif isinstance(request, Learn):
+                    self._orders.learn(request.control)
                 else:
                     self._orders.reset()
             except UserError as error:

@@ -166,6 +166,7 @@ class Monitor:
             *(now.armed, now.hold, now.counting_in),
             *(steering.style, round(steering.density, 3), steering.register),
             tempo_held=now.tempo_held,
+            variation=steering.variation,
         )
 
     @staticmethod

@@ -15,7 +15,7 @@ AGAIN_S = 0.5
 ANSWER_S = 5.0
 """Seconds to wait for an answer, as long as the commands wait."""
 LOOK_S = 100.0
-"""Seconds to wait for a look at the machine. The doctor takes the longest."""
+"""Seconds to wait for a look at the machine, and for a note. The doctor takes the longest."""
 MOST_WAITING = 64
 """Lines that wait for one browser. A browser that is slower loses the oldest ones."""
 LONGEST_LINE = 2**20
@@ -58,7 +58,7 @@ class BoxLink:
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request of `device.control.protocol`, without its number, and return the answer."""
-        wait_s = LOOK_S if "look" in request else ANSWER_S
+        wait_s = LOOK_S if {"look", "note"} & set(request) else ANSWER_S
         if self._writer is None:
             return {"error": "away"}
         self._number += 1

@@ -23,6 +23,7 @@ from device.page.box_link import BoxLink
 from device.page.checked import COOKIE, Checked
 from device.page.power import TARGETS, ask_for, can_ask
 from device.page.recordings import RecordingFile
+from device.page.rollback import Rollback, RollbackOrder
 from device.system.untrusted_files import read_small
 
 CARD = "MODEL_CARD.md"
@@ -35,7 +36,7 @@ SLOWEST_S = 10.0
 MOST_BROWSERS = 16
 KEEP_S = 5.0
 """Seconds after which an empty line keeps the stream open."""
-ASKS = {"do", "set", "settings", "reset", "look", "record", "delete"}
+ASKS = {"do", "set", "settings", "reset", "look", "record", "delete", "note", "calibrate", "learn"}
 """Requests that a browser may send to the box."""
 
 
@@ -160,6 +161,7 @@ def application(door: Door, link: BoxLink) -> tornado.web.Application:
     ]
     own: list[Any] = [("/login", Login, parts), ("/order", Order, parts), ("/stream", Stream, parts)]
     own.append(("/power", Power, parts))
+    own.append(("/rollback", RollbackOrder, {**parts, "rollback": Rollback()}))
     own.append(("/card", ModelCard, parts))
     own.append((r"/recording/([0-9]{3,6})/([a-z.]+)", RecordingFile, parts))
     # one line a request would fill the journal

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import signal
 import sys
-import time
+import threading
 from typing import Any
 
 from device.errors import UnavailableError
@@ -83,8 +84,10 @@ class _Arrivals:
             self._input.close()
 
 
-def look(opens: bool) -> dict[str, list[dict[str, Any]]]:
+def look(opens: bool, over: threading.Event | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return the sound inputs, MIDI inputs and MIDI outputs. With `opens`, listen to all inputs for LISTEN_S.
+
+    It listens no longer when `over` is set.
 
     Each has a "name" as the settings take it. A sound input has "level_db" (dBFS, None if it was not open), a MIDI
     input has "arrived". The ports of this program are left out.
@@ -93,7 +96,7 @@ def look(opens: bool) -> dict[str, list[dict[str, Any]]]:
     with portaudio() as system:
         levels = [(source, _Level(system, source) if opens else None) for source in sound_inputs(system)]
         if opens:
-            time.sleep(LISTEN_S)
+            (over or threading.Event()).wait(LISTEN_S)
         sounds = [
             {"name": str(source), "channels": source.channels, "level_db": None if level is None else level.db()}
             for source, level in levels
@@ -107,12 +110,15 @@ def look(opens: bool) -> dict[str, list[dict[str, Any]]]:
 
 
 def main() -> None:
-    """Print one line for each round until the reader has gone."""
+    """Print one line for each round until the reader has gone or SIGTERM comes."""
     opens = "--open" in sys.argv[1:]
+    over = threading.Event()
+    # a JACK client that is killed holds up the server, so a round is ended in good order before the process ends
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
     with contextlib.suppress(BrokenPipeError):
-        while True:
-            print(json.dumps(look(opens)), flush=True)
-            time.sleep(REST_S)
+        while not over.is_set():
+            print(json.dumps(look(opens, over)), flush=True)
+            over.wait(REST_S)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from device.ports.drivers import left_behind
 from device.ports.midi_ports import MidiPorts
 from device.recording.capture import Capture
 from device.recording.library import FOLDER, Library
+from device.service.errands import Errands
 from device.service.foreground import WATCH_S, warm_up
 from device.service.journal import FIELDS
 from device.service.last_lines import LastLines
@@ -109,7 +110,8 @@ class Daemon:
         )
         self._lines = LastLines()
         more_ports = getattr(self._opener, "ports", None)
-        self._orders = OwnerOrders(settings, self._renew, self._tapes, more_ports, self._lines.shown)
+        self._errands = Errands(settings, self._signals.wake, real=opener is None)
+        self._orders = OwnerOrders(settings, self._renew, self._tapes, more_ports, self._lines.shown, self._errands)
 
     def run(self) -> None:
         """Play and wait until SIGTERM. Raises UserError for unusable models, and any error that ended a thread."""
@@ -148,6 +150,10 @@ class Daemon:
         """Open the ports and play one session until it ends. If a port is missing, wait for PROBE_S instead."""
         if self._setup is None:
             return
+        if self._errands.calibrates:
+            self._tell("waiting", "calibrating: play nothing until it has ended")
+            self._errands.measure(self._turn)
+            return
         setup = self._setup
         try:
             record = self._tapes.next()
@@ -182,7 +188,13 @@ class Daemon:
     def _ends(self, setup: Setup, opened: Opened, record: Capture | None) -> bool:
         """Whether a new session must begin, or none."""
         changed = self._setup is not setup or self._tapes.on != (record is not None)
-        return self._signals.stop or changed or opened.outdated
+        return self._signals.stop or changed or opened.outdated or self._errands.calibrates
+
+    def _turn(self) -> bool:
+        """Wait for PING_S while something else has the ports. Return whether the process goes on."""
+        self._notify.alive()
+        self._pause(PING_S)
+        return not self._signals.stop
 
     def _wait(self, error: UnavailableError) -> None:
         self._tell("waiting", error.waiting)
@@ -263,6 +275,7 @@ class Daemon:
             rss_mb=rss_mb,
             fds=fds,
             recording=self._tapes.current,
+            errand=self._errands.status,
             clients=self._outputs.clients + self._inputs.clients + self._monitor.connected,
             **self._monitor.shown(),
         )

@@ -25,6 +25,10 @@ FIRST_S = 20.0
 """Seconds to wait for the first list of ports. On a Pi the process needs about two to start."""
 SLOTS_S = 20.0
 """Seconds to wait for the list of slots."""
+END_S = 5.0
+"""Seconds to wait until the process that looks at the ports has closed them."""
+TRY_S = 20.0
+"""Seconds to wait until a note was played on a port that is not in use."""
 DOCTOR_S = 90.0
 """Seconds to wait for the doctor. It measures the models for a few."""
 GENTLY = ("nice", "-n", "19")
@@ -72,8 +76,12 @@ class PortWatch:
     def _end(self) -> None:
         child, self._child, self._latest = self._child, None, None
         if child is not None:
-            child.kill()
-            child.wait()
+            child.terminate()
+            try:
+                child.wait(END_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
         self._changed.notify_all()
 
     def _read(self, child: subprocess.Popen[bytes]) -> None:
@@ -107,6 +115,22 @@ def _printed(most_s: float, *words: str) -> dict[str, Any]:
     except (OSError, ValueError, subprocess.TimeoutExpired):
         raise UserError(f"There is no answer here: run `lefthand {words[0]}` in a terminal.") from None
     return found
+
+
+def try_output(port: str, channel: int, program: int) -> None:
+    """Play one note on the MIDI output `port`, in a process of its own.
+
+    `channel` counts from 1. `program` 0 leaves the sound as it is. Raises UserError if the port cannot be opened.
+    """
+    words = (*GENTLY, sys.executable, "-m", "device.ports.one_note", port, str(channel), str(program))
+    try:
+        ran = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TRY_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        raise UserError(f'"{port}" takes no note: unplug it and plug it in again.') from None
+    if ran.returncode:
+        raise UserError((ran.stderr.strip().splitlines() or [f'"{port}" cannot be opened: connect it again.'])[-1])
 
 
 class Looks:

@@ -21,12 +21,15 @@ from device.clock.step import UseClock
 from device.errors import ConfigError, UserError
 from device.inputs.control_queue import Asked
 from device.live.opening import Opened
+from device.outputs.synth_link import SYNTH
 from device.recording.library import FOLDER, Library
-from device.service.looks import Looks
+from device.service.errands import Errands, Learnt
+from device.service.looks import Looks, try_output
 from device.service.tapes import Tapes
 from device.settings.changes import (
     Change,
     Tables,
+    Value,
     Wanted,
     added,
     in_file,
@@ -35,7 +38,7 @@ from device.settings.changes import (
     write_changes,
 )
 from device.settings.config import Config, config_of, read_tables
-from device.settings.controls import Action, Confidence, CountAgain, Density, Register, Restyle
+from device.settings.controls import Action, Confidence, CountAgain, Density, PlayNote, Register, Restyle
 from device.system.paths import state_dir
 
 FILE_ONLY = frozenset({("play", "bundle"), ("synth", "soundfont"), ("synth", "device")})
@@ -57,12 +60,14 @@ class OwnerOrders:
         tapes: Tapes | None = None,
         more_ports: dict[str, list[dict[str, Any]]] | None = None,
         lines: Callable[[], list[str]] = list,
+        errands: Errands | None = None,
     ) -> None:
         """`tapes` keeps the recordings. See `device.service.looks.Looks` for `more_ports` and `lines`."""
+        self._errands = Errands(path, lambda: None) if errands is None else errands
         self._path, self._renew = path, renew
         self._tapes = Tapes(Library(state_dir() / FOLDER), lambda: None) if tapes is None else tapes
-        self._looks = Looks(path, lambda: self._opened is not None, more_ports, lines)
-        self._lock = threading.Lock()
+        self._looks = Looks(path, lambda: self._opened is not None or self._errands.calibrates, more_ports, lines)
+        self._lock, self._changing = threading.Lock(), threading.Lock()
         self._config: Config | None = None
         self._problem = ""
         """Why the settings cannot be used; empty if they can."""
@@ -87,7 +92,8 @@ class OwnerOrders:
         self._problem = sentence
 
     def close(self) -> None:
-        """End the processes that look at the machine."""
+        """End the processes that look at the machine, and the errand."""
+        self._errands.close()
         self._looks.close()
 
     @contextmanager
@@ -121,14 +127,16 @@ class OwnerOrders:
         """See `device.control.server.Orders`."""
         for section, keys in wanted.items():
             for key in keys:
-                if (section, key) in FILE_ONLY or section in ("controls", "page"):
+                if (section, key) in FILE_ONLY or section == "page":
                     raise ConfigError(f"[{section}] {key} is set in {self._path} only: edit that file.")
-        tables = read_tables(self._path)
-        self._change_to(tables, added(read_changes(self._path), wanted, tables))
+        with self._changing:
+            tables = read_tables(self._path)
+            self._change_to(tables, added(read_changes(self._path), wanted, tables))
 
     def reset(self) -> None:
         """See `device.control.server.Orders`."""
-        self._change_to(read_tables(self._path), [])
+        with self._changing:
+            self._change_to(read_tables(self._path), [])
 
     def settings(self) -> dict[str, Any]:
         """See `device.control.server.Orders`."""
@@ -157,6 +165,51 @@ class OwnerOrders:
     def delete(self, number: str) -> None:
         """See `device.control.server.Orders`."""
         self._tapes.library.delete(number, self._tapes.current)
+
+    def try_output(self, port: str) -> None:
+        """See `device.control.server.Orders`."""
+        opened, config = self._opened, self._config
+        if opened is not None and port in ("", str(opened.output)):
+            if not opened.senders:
+                raise UserError("[play] listen = true plays nothing: there is no output to try.")
+            self.act(PlayNote())
+            return
+        if not port and config is None:
+            raise UserError("The settings cannot be used yet: choose the ports first, then try the output.")
+        for name in [port] if port or config is None else _outputs_of(config):
+            try_output(name, 1 if config is None else config.midi.channel, 0 if config is None else config.midi.program)
+
+    def calibrate(self, input_: str | None) -> None:
+        """See `device.control.server.Orders`."""
+        if input_ is None:
+            self._errands.end("calibration")
+            return
+        if self._config is None:
+            raise UserError("The settings cannot be used yet: choose the ports first, then calibrate.")
+        self._errands.calibrate(input_)
+        # the process that looks at the ports has sound inputs open
+        self._looks.close()
+
+    def learn(self, control: str | None) -> None:
+        """See `device.control.server.Orders`."""
+        if control is None:
+            self._errands.end("learning")
+            return
+        config = self._config
+        keyboard = config.midi.input if config is not None and config.audio.is_midi else ""
+        self._errands.learn(control, keyboard, lambda learnt: self._use_switch(control, learnt))
+
+    def _use_switch(self, control: str, learnt: Learnt) -> None:
+        """Store the switch that was pressed for the key `control` of [controls]. No other key keeps the same one."""
+        mapped = dataclasses.asdict(self.config.controls)
+        switch = learnt.control.rsplit(" latching", 1)[0]
+        same: dict[str, Value] = {
+            name: None for name, text in mapped.items() if text.rsplit(" latching", 1)[0] == switch
+        }
+        wanted: dict[str, dict[str, Value]] = {"controls": {**same, control: learnt.control}}
+        if not learnt.on_keyboard:
+            wanted["midi"] = {"control": learnt.port}
+        self.change(wanted)
 
     def _change_to(self, tables: Tables, changes: list[Change]) -> None:
         new = config_of(overlaid(tables, changes), "The settings")
@@ -189,6 +242,11 @@ class OwnerOrders:
         leads += [synth_lead_s(config, calibration)] if opened.synth is not None else []
         for sender, lead_s in zip(opened.senders, leads, strict=True):
             sender.lead(lead_s)
+
+
+def _outputs_of(config: Config) -> list[str]:
+    """Return the names of the MIDI ports on which the left hand plays, the synthesiser's last."""
+    return [*([config.midi.output] if config.plays_midi else []), *([SYNTH] if config.plays_synth else [])]
 
 
 def _live(old: Config, new: Config) -> Iterator[Asked]:

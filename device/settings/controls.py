@@ -153,6 +153,11 @@ class CountAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayNote:
+    """Play one note, so that the owner hears whether the output works."""
+
+
+@dataclass(frozen=True, slots=True)
 class Confidence:
     """Set the confidence, 0.05 to 0.95, that a note must have to be heard."""
 
@@ -160,7 +165,20 @@ class Confidence:
 
 
 Action: TypeAlias = (
-    Arm | Hold | Panic | Tap | HoldTempo | Restyle | Density | Register | CountAgain | Confidence | Vary | Fill | Finish
+    Arm
+    | Hold
+    | Panic
+    | Tap
+    | HoldTempo
+    | Restyle
+    | Density
+    | Register
+    | CountAgain
+    | Confidence
+    | Vary
+    | Fill
+    | Finish
+    | PlayNote
 )
 _PLAIN: dict[str, Action] = {
     "arm": Arm(),

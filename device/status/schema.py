@@ -83,6 +83,7 @@ class SteeringStatus:
     density: float = 1.0
     register: int = 0
     tempo_held: bool = False
+    variation: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,26 @@ class DoubtStatus:
 
     kind: DoubtKind
     beats: int | None = None
+
+
+ErrandKind: TypeAlias = Literal["calibration", "learning"]
+
+
+@dataclass(frozen=True)
+class ErrandStatus:
+    """What the box does for its owner besides playing, or what it did last.
+
+    "calibration" measures how late the outputs sound. "learning" waits for a press of a foot switch.
+    """
+
+    kind: ErrandKind
+    state: Literal["running", "done", "failed"]
+    text: str
+    """A sentence: what happens now, the result, or why it failed."""
+    done: int = 0
+    """Steps that are done, such as notes played."""
+    of: int = 0
+    """Number of all steps. 0 if it is not known."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +166,8 @@ class Status:
     """Number of MIDI clients that the box has open."""
     recording: str | None = None
     """Number of the recording that is being made; None if there is none."""
+    errand: ErrandStatus | None = None
+    """The last errand since the box started; None if there was none."""
     schema: int = SCHEMA
 
     @property

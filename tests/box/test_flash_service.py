@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 import os
 import re
 import subprocess
@@ -10,23 +10,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
-import soxr
+from page_in_box import add_page, ask, cookie_of
 from root import REPOSITORY
 from ssh import Ssh
 from stage import KEYS, Player, Stage
 from systemd_box import Box, until
+from tape_sound import TAPE, again_and_again
 
 from deploy.keys import ensure_key, signers_line
 from tests.pace import within
 from tests.ssh.bundles import AT_ONCE, SOUND, faulty, rewrite, variant
 
 GAP_S = 2.0
-RATE = 48_000
-TAPE, TAPE_S = "/opt/rig/tape.flac", 300
-"""Timeout in seconds, long enough for a flash on a machine that is busy with other work."""
 BUNDLES = "/var/lib/lefthand/bundles"
 
 
@@ -176,15 +172,6 @@ def sound(stage: Stage, synth: Player) -> Iterator[None]:
     stage.state("playing")
 
 
-def again_and_again(recording: Path) -> bytes:
-    """Write a FLAC file at RATE that repeats `recording` for TAPE_S seconds."""
-    samples, rate = soundfile.read(recording, dtype="float32")
-    samples = soxr.resample(samples, rate, RATE)
-    file = io.BytesIO()
-    soundfile.write(file, np.tile(samples, 1 + TAPE_S * RATE // len(samples)), RATE, format="FLAC", subtype="PCM_16")
-    return file.getvalue()
-
-
 def test_a_bundle_that_gives_no_numbers_on_sound_alone_is_flipped_back_and_the_box_hears(
     stage: Stage, sound: None, way: Ssh, key: Path, tmp_path: Path
 ) -> None:
@@ -199,6 +186,37 @@ def test_a_bundle_that_gives_no_numbers_on_sound_alone_is_flipped_back_and_the_b
     assert stage.state("playing")["bundle"] == before
     until("the box hears again", lambda: stage.status().get("heard"))
     assert "not_a_number" not in stage.state("playing")["faults"]
+
+
+def test_the_page_goes_back_to_the_models_before_and_says_how_it_went(
+    stage: Stage, synth: Player, way: Ssh, key: Path, tmp_path: Path
+) -> None:
+    """The page asks, and gets what `make rollback` gets: one bundle back, and a sentence where there is none."""
+    add_page(stage)
+    cookie = cookie_of(stage)
+    # the test of the deaf bundle has left a bad one in the other slot
+    flashed = flash(way, variant(tmp_path / "bundle", "newest", "2027-04-01T00:00:00Z"), key)
+    assert flashed.returncode == 0, flashed.stdout + flashed.stderr
+    before = stage.state("playing")["bundle"]["path"]
+    assert ask(stage, "rollback", {"rollback": True})[0] == 401
+    assert ask(stage, "rollback", {"rollback": "/tmp/models"}, cookie)[0] == 400
+
+    def over() -> str:
+        said = json.loads(ask(stage, "rollback", cookie=cookie)[1])
+        return str(said["text"]) if said["over"] else ""
+
+    def back() -> str:
+        assert json.loads(ask(stage, "rollback", {"rollback": True}, cookie)[1]) == {"ok": True}
+        return until("the rollback has ended", over, 200.0)
+
+    assert "plays again" in back()
+    after = stage.state("playing")["bundle"]["path"]
+    assert {before, after} == {f"{BUNDLES}/a", f"{BUNDLES}/b"}
+    synth.held()
+    stage.box.run("runuser", "-u", "lefthand", "--", "rm", f"{BUNDLES}/current")
+    assert "nothing to roll back to" in back()
+    facts = stage.box.run("stat", "-c", "%U %a", "/run/lefthand-rollback", "/run/lefthand-rollback/steps").splitlines()
+    assert facts == ["root 755", "root 644"]
 
 
 def test_who_may_flash_may_do_nothing_else_as_root(way: Ssh) -> None:

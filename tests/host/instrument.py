@@ -3,7 +3,8 @@
 It reads lines of JSON from stdin and answers each with one line:
 
     {"play": [[seconds, kind, note, velocity], ...]}    plays these messages to the end. The answer is the monotonic
-        seconds at which each was sent. Kinds such as `clock` and `start` ignore note and velocity.
+        seconds at which each was sent. Kinds such as `clock` and `start` ignore note and velocity, and
+        `control_change` takes controller and value in their place.
     {"received": true}    The answer is all received messages, as [monotonic seconds, kind, note, velocity]. A
         controller has the kind `control_change`, its number and its value.
 
@@ -57,6 +58,8 @@ def main() -> None:
 
 
 def _message(kind: str, note: int, velocity: int) -> mido.Message:
+    if kind == "control_change":
+        return mido.Message(kind, control=note, value=velocity)
     return mido.Message(kind, note=note, velocity=velocity) if kind.startswith("note") else mido.Message(kind)
 
 

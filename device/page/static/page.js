@@ -29,6 +29,7 @@ function choices(id, texts, whole) {
 pressed("arm", false, T.unarmed);
 pressed("hold", false, T.hold);
 pressed("tempo-hold", false, T.holdTempo);
+at("variation").textContent = T.variation(1);
 choices("style", T.styles, false);
 choices("density", T.densities, true);
 choices("register", T.registers, true);
@@ -105,9 +106,10 @@ function status(now) {
   at("chord").textContent = now.chord ?? "–";
   if (now.state !== "playing") clear();
   if (now.beat !== null && now.beat >= beats) grow(now.beat + 1);
-  for (const id of ["arm", "hold", "tap", "tempo-hold", "count"]) at(id).disabled = !steering;
+  for (const id of ["arm", "hold", "tap", "tempo-hold", "count", "fill", "variation", "ending"]) at(id).disabled = !steering;
   pressed("arm", Boolean(steering && steering.armed), steering && steering.armed ? T.armed : T.unarmed);
   pressed("hold", Boolean(steering && steering.hold), steering && steering.hold ? T.held : T.hold);
+  at("variation").textContent = T.variation(steering ? steering.variation : 1);
   pressed("tempo-hold", Boolean(steering && steering.tempo_held), steering && steering.tempo_held ? T.heldTempo : T.holdTempo);
   if (!steering) return;
   for (const id of ["style", "density", "register"])

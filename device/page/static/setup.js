@@ -2,6 +2,7 @@
 // The view for setting up: ports with what arrives there, settings, the doctor.
 const METERS = ["4/4", "3/4", "2/4", "6/8", "9/8", "12/8", "5/4", "7/8"], AGAIN_MS = 700;
 const USUAL = {"play.sound": "midi", "clock.mode": "follow", "clock.meter": "4/4", "midi.channel": 1, "play.split": 55};
+const reads = [], looks = [];
 let looking = 0, touched = false, settings = null, latest = null;
 
 function options(id, texts) {
@@ -23,7 +24,7 @@ shows.setup = async () => {
   while (mine === looking) {
     const said = document.hidden ? null : await order({look: "ports"}, true);
     if (mine !== looking) return;
-    if (said) ports(said.look);
+    if (said) { ports(said.look); for (const each of looks) each(said.look); }
     await new Promise((done) => setTimeout(done, AGAIN_MS));
   }
 };
@@ -57,6 +58,7 @@ async function read() {
     ...changed.map((c) => make("li", T.change(`[${c.section}] ${c.key}`, shown(c.value), shown(c.in_file)))),
     ...overtaken.map((c) => make("li", T.overtaken(`[${c.section}] ${c.key}`), "notice")));
   at("reset").disabled = !(changed.length + overtaken.length);
+  for (const each of reads) each(settings);
 }
 
 // a row of a list of ports, which stays the same element while the port is there, so that the choice and the focus stay

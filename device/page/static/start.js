@@ -6,6 +6,7 @@ at("login").addEventListener("submit", async (event) => {
   at("code").value = "";
   if (answer && answer.ok) open();
 });
-for (const [id, body] of [["arm", {do: "arm"}], ["hold", {do: "hold"}], ["tap", {do: "tap"}], ["tempo-hold", {do: "hold-tempo"}], ["count", {do: "count-in"}], ["panic", {do: "panic"}]])
+for (const [id, body] of [["arm", {do: "arm"}], ["hold", {do: "hold"}], ["tap", {do: "tap"}], ["tempo-hold", {do: "hold-tempo"}], ["count", {do: "count-in"}], ["fill", {do: "fill"}], ["variation", {do: "variation"}], ["ending", {do: "ending"}],
+  ["panic", {do: "panic"}]])
   at(id).addEventListener("click", () => order(body));
 open();

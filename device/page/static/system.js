@@ -6,6 +6,7 @@ let systems = 0;
 shows.system = async () => {
   const mine = ++systems;
   fetch("/card").then((answer) => (answer.ok ? answer.text() : "")).then((text) => { at("card").textContent = text; }).catch(() => {});
+  fetch("/rollback").then((answer) => (answer.ok ? answer.json() : {})).then((can) => { at("rollback").hidden = !can.ok; }).catch(() => {});
   fetch("/power").then((answer) => (answer.ok ? answer.json() : {})).then((can) => { at("power").hidden = !can.ok; }).catch(() => {});
   while (mine === systems) {
     const said = document.hidden ? null : await order({look: "system"}, true);
@@ -33,4 +34,31 @@ for (const id of ["restart", "off"]) at(id).addEventListener("click", async () =
   const answer = await post("/power", {power: id}).catch(() => null);
   const said = answer ? await answer.json() : {error: T.away};
   at("power-says").textContent = said.error ?? T.powerAsked;
+});
+
+// as long as systemd lets it run
+const MOST_ROLLBACK_MS = 300000;
+let wayBack = 0;
+at("rollback").addEventListener("click", async () => {
+  if (at("rollback").textContent !== T.rollbackSure) {
+    at("rollback").textContent = T.rollbackSure;
+    clearTimeout(wayBack);
+    wayBack = setTimeout(() => { at("rollback").textContent = T.rollback; }, 4000);
+    return;
+  }
+  at("rollback").textContent = T.rollback;
+  at("rollback").disabled = true;
+  at("rollback-says").textContent = T.rollbackBegins;
+  const answer = await post("/rollback", {rollback: true}).catch(() => null);
+  let said = answer ? await answer.json() : {error: T.away};
+  const until = Date.now() + MOST_ROLLBACK_MS;
+  while (!said.error && !said.over && Date.now() < until) {
+    await new Promise((done) => setTimeout(done, 500));
+    const now = await fetch("/rollback").catch(() => null);
+    if (now && now.status === 401) { ask(); break; }
+    if (now && now.ok) said = await now.json();
+    if (said.text) at("rollback-says").textContent = said.text;
+  }
+  if (said.error) at("rollback-says").textContent = said.error;
+  at("rollback").disabled = false;
 });

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from device.clock.make_clock import Mode, make_clock
 from device.clock.meter import Meter
 from device.clock.step import Step
-from device.engine import Engine
+from device.engine import TRIED_KEYS, TRIED_S, Engine
 from device.events import Note, NoteEnded, NoteHeard, Send
 from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.play import play_midi
 from device.left_hand.performer import Move, Strike
+from device.settings.controls import PlayNote
 from tests.unit.helpers.plays import (
     BEAT_S,
     HOP_S,
@@ -184,6 +185,19 @@ def test_what_is_not_the_right_hand_s_is_told_but_not_answered(folder: Path, han
     performance = play_midi(engine, Part(1, "", notes, drums=False, end_s=part.end_s), HOP_S)
     assert len(performance.notes) == len(notes) and source.parts
     assert not performance.sends and not clock.given
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_the_owner_s_note_is_played_beside_the_left_hand_on_a_key_that_is_up(folder: Path, down: bool) -> None:
+    engine = Engine(clock=make_clock("fixed", 120.0, None, Meter.parse("4/4")))
+    if down:
+        engine._performer.strike(0.0, [Strike(1.0, TRIED_KEYS[0], 70, None)])
+        engine._performer.advance(2.0)
+        assert TRIED_KEYS[0] in engine.held
+    on, off = engine.act(PlayNote(), 3.0)
+    assert isinstance(on, Send) and isinstance(off, Send)
+    assert (on.kind, on.due_s, on.pitch) == ("note_on", 3.0, TRIED_KEYS[1 if down else 0])
+    assert (off.kind, off.due_s, off.pitch) == ("note_off", 3.0 + TRIED_S, on.pitch)
 
 
 def test_panic_lets_go_of_every_key_at_once(folder: Path) -> None:

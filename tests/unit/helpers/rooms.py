@@ -55,7 +55,7 @@ DEVICE_ROOMS = {
     ),
     "demo": Row("files hearing inputs live outputs ports recording settings", "engine errors stream_time"),
     "status": Row("system", "events printable"),
-    "page": Row("control settings system", "errors"),
+    "page": Row("control settings system", "errors printable"),
     "control": Row("settings status system", "errors"),
     "system": Row(),
     "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),

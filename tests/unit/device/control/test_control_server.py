@@ -66,6 +66,15 @@ class Recorded:
     def delete(self, number: str) -> None:
         self.tapes.append(("delete", number))
 
+    def try_output(self, port: str) -> None:
+        self.tapes.append(("note", port))
+
+    def calibrate(self, input_: str | None) -> None:
+        self.tapes.append(("calibrate", input_))
+
+    def learn(self, control: str | None) -> None:
+        self.tapes.append(("learn", control))
+
     def look(self, name: str) -> dict[str, Any]:
         assert self.eyes.wait(PATIENCE_S)
         return {"looked at": name}
@@ -107,6 +116,25 @@ def test_an_action_a_change_a_reset_and_the_settings(box: Box) -> None:
     assert box.orders.wanted == [{"play": {"style": "bass"}}]
     assert box.orders.resets == 1
     assert box.orders.tapes == [("record", True), ("record", False), ("delete", "003")]
+
+
+def test_a_note_a_calibration_and_a_switch_that_is_learnt(box: Box) -> None:
+    asked = [("note", ""), ("note", "synth"), ("calibrate", "mic"), ("calibrate", ""), ("learn", "arm")]
+    with ControlClient(box.folder) as client:
+        for kind, value in asked:
+            assert client.ask({kind: value})["ok"]
+        for kind in ("calibrate", "learn"):
+            assert client.ask({kind: False})["ok"]
+        for request, words in (
+            ({"note": True}, "the name of a MIDI output"),
+            ({"calibrate": 1}, "the name of a sound input"),
+            ({"learn": "dance"}, "cannot be learnt: there is arm, "),
+            ({"learn": True}, "cannot be learnt"),
+        ):
+            with pytest.raises(UserError, match=words):
+                client.ask(request)
+    # two threads carry them out: a note may take seconds
+    assert sorted(box.orders.tapes, key=str) == sorted([*asked, ("calibrate", None), ("learn", None)], key=str)
 
 
 def test_what_the_box_refuses_is_said_to_the_client(box: Box) -> None:

@@ -49,6 +49,15 @@ class Orders:
     def delete(self, number: str) -> None:
         self.asked.append(("delete", number))
 
+    def try_output(self, port: str) -> None:
+        self.asked.append(("note", port))
+
+    def calibrate(self, input_: str | None) -> None:
+        self.asked.append(("calibrate", input_))
+
+    def learn(self, control: str | None) -> None:
+        self.asked.append(("learn", control))
+
     def look(self, name: str) -> dict[str, Any]:
         return {"looked at": name}
 
@@ -119,6 +128,9 @@ def test_an_order_reaches_the_box_and_its_refusal_the_browser(tmp_path: Path) ->
         assert json.loads((await site.ask("/order", {"do": "arm", "value": False})).body) == {"ok": True}
         assert (await site.ask("/order", {"set": {"play": {"style": "bass"}}})).code == 200
         assert site.orders.asked == [Arm(False), {"play": {"style": "bass"}}]
+        for request in ({"note": ""}, {"calibrate": "mic"}, {"learn": "arm"}):
+            assert json.loads((await site.ask("/order", request)).body) == {"ok": True}
+        assert sorted(site.orders.asked[2:]) == [("calibrate", "mic"), ("learn", "arm"), ("note", "")]
         assert b"the actions are" in (await site.ask("/order", {"do": "dance"})).body
 
     on_site(tmp_path, act)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from device.bundles.manifest import MANIFEST
+from device.control.client import ControlClient
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
 from device.recording.capture import Capture
@@ -244,3 +245,32 @@ def test_a_box_that_was_started_to_record_is_not_told_to_stop(tmp_path: Path, se
     second = Service(service.stage, tmp_path, Capture(tmp_path / "takes"))
     with pytest.raises(UserError, match="--record"):
         second.daemon._orders.record(False)
+
+
+def test_a_calibration_gets_the_ports_and_the_box_takes_them_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, open_then, seen = service.stage, [], threading.Event()
+
+    def measure(turn: Callable[[], bool]) -> None:
+        open_then.append(stage.card.active)
+        while not seen.is_set():
+            assert turn()
+        service.daemon._errands.end("calibration")
+
+    def act() -> None:
+        service.until("playing")
+        stage.play(3)
+        with ControlClient(service.folder / "run") as owner:
+            owner.ask({"calibrate": ""})
+        service.until("waiting", "calibrating")
+        seen.set()
+        service.until("playing")
+        stage.play(3)
+
+    monkeypatch.setattr(service.daemon._errands, "measure", measure)
+    service.run(act)
+    assert open_then == [False]
+    assert all(stage.struck_and_let_go(client) for client in stage.clients)
+    # a session before the calibration and one after it
+    assert len(stage.clients) == 2

@@ -14,10 +14,11 @@ from device.errors import ConfigError, UserError
 from device.inputs.control_queue import MOST_WAITING, ControlQueue
 from device.live.opening import Opened
 from device.service import orders as orders_module
+from device.service.errands import Errands, Learnt
 from device.service.orders import OwnerOrders
 from device.settings.changes import Change, read_changes
 from device.settings.config import read_config
-from device.settings.controls import Arm, Confidence, Controls, CountAgain, Density, Register, Restyle
+from device.settings.controls import Arm, Confidence, Controls, CountAgain, Density, PlayNote, Register, Restyle
 from device.stream_time import StreamTime
 
 TEXT = """
@@ -49,7 +50,7 @@ class Session:
         self.opened = cast(
             Opened,
             SimpleNamespace(
-                controls=self.controls, senders=self.senders, output=object(), synth=object() if synth else None
+                controls=self.controls, senders=self.senders, output="synth [JACK]", synth=object() if synth else None
             ),
         )
 
@@ -145,7 +146,8 @@ def test_what_is_changed_while_no_session_is_open_reaches_the_next_one(owner: Ow
         ({"play": {"mood": 1}}, "[play] mood is not a key"),
         ({"clock": {"tempo": None}}, "[clock] tempo is missing"),
         ({"play": {"bundle": "/tmp/x"}}, "is set in"),
-        ({"controls": {"arm": "cc 1"}}, "is set in"),
+        ({"controls": {"arm": "cc 1"}}, "[controls] needs a MIDI port"),
+        ({"page": {"code": False}}, "is set in"),
         ({"synth": {"soundfont": "/etc/shadow"}}, "is set in"),
     ],
 )
@@ -241,3 +243,67 @@ def test_settings_that_cannot_be_used_are_shown_with_the_reason_and_can_be_chang
     assert renewed and read_config(path).audio.input == "mic"
     orders.use(read_config(path))
     assert not orders.settings()["problem"]
+
+
+def test_a_note_goes_to_the_session_that_has_the_port_and_to_a_process_for_any_other(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+    monkeypatch.setattr(orders_module, "try_output", lambda *words: tried.append(words))
+    session = Session()
+    with owner.orders.playing(session.opened):
+        for port in ("", "synth [JACK]", "other"):
+            owner.orders.try_output(port)
+        assert session.asked == [PlayNote(), PlayNote()] and tried == [("other", 1, 0)]
+        session.senders.clear()
+        with pytest.raises(UserError, match="plays nothing"):
+            owner.orders.try_output("")
+    # without a session: the outputs of the settings
+    owner.orders.change({"play": {"sound": "both"}, "midi": {"channel": 3, "program": 5}})
+    owner.orders.try_output("")
+    assert tried[1:] == [("synth", 3, 5), ("lefthand-synth", 3, 5)]
+
+
+def test_a_box_that_was_never_set_up_tries_a_port_and_does_not_calibrate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+    monkeypatch.setattr(orders_module, "try_output", lambda *words: tried.append(words))
+    orders = OwnerOrders(tmp_path / "lefthand.toml", lambda: None)
+    orders.try_output("piano")
+    assert tried == [("piano", 1, 0)]
+    for order in (lambda: orders.try_output(""), lambda: orders.calibrate("")):
+        with pytest.raises(UserError, match="choose the ports first"):
+            order()
+
+
+class AtOnce(Errands):
+    """Learns `switch` at once."""
+
+    def __init__(self, switch: Learnt) -> None:
+        super().__init__(Path(), lambda: None)
+        self.switch, self.keyboard = switch, ""
+
+    def learn(self, control: str, keyboard: str, learnt: Any) -> None:
+        self.keyboard = keyboard
+        learnt(self.switch)
+
+
+@pytest.mark.parametrize(
+    ("switch", "kept"),
+    [
+        (Learnt("Pedal", "cc 80 latching", False), {"controls.tap": "cc 80 latching", "midi.control": "Pedal"}),
+        (Learnt("synth", "note 36", True), {"controls.tap": "note 36", "controls.arm": "cc 80"}),
+    ],
+)
+def test_a_switch_that_was_pressed_is_stored_and_means_one_thing(
+    owner: Owner, switch: Learnt, kept: dict[str, str]
+) -> None:
+    owner.path.write_text('[audio]\ninput = "midi"\n[midi]\ninput = "synth"\noutput = "synth"\n')
+    errands = AtOnce(switch)
+    orders = OwnerOrders(owner.path, lambda: None, errands=errands)
+    orders.use(read_config(owner.path))
+    orders.change({"controls": {"arm": "cc 80"}})
+    orders.learn("tap")
+    assert errands.keyboard == "synth"
+    assert {f"{change.section}.{change.key}": change.value for change in read_changes(owner.path)} == kept

@@ -1,0 +1,134 @@
+"""Finds which control a person presses: `python -m device.ports.next_press SECONDS [KEYBOARD]` prints one line of JSON.
+
+    {"port": "Foot Switch", "control": "cc 80 latching", "on_keyboard": false}
+
+It listens to every MIDI input for SECONDS at most and prints nothing if no control was pressed. KEYBOARD is the name of
+the player's own input. It is a process of its own. MIDI systems pass messages to several programs, so the box plays on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from device.errors import UnavailableError
+from device.ports.midi_ports import InputPort, midi_inputs
+from device.ports.port import CLIENT, Port, found, to_write
+
+if TYPE_CHECKING:
+    import mido
+
+MODE_MESSAGES = 120
+"""Lowest controller number that is no switch: 120 to 127 change the mode of an instrument."""
+RELEASE_S = 1.0
+"""Seconds within which a switch that sends a message at its release is let go. A later message is another press."""
+KINDS = {"control_change": "cc", "note_on": "note", "note_off": "note", "program_change": "program"}
+"""Kind of a MIDI message -> word in [controls]."""
+
+
+@dataclass(frozen=True)
+class Press:
+    """A message of a control: its port, the word for it in [controls], its value (0 to 127) and its time in seconds."""
+
+    port: Port
+    control: str
+    value: int
+    at_s: float
+
+
+def control_of(message: mido.Message) -> tuple[str, int] | None:
+    """Return the control that sent a message, such as "cc 64", and its value, 0 to 127. The value of a program is 0.
+
+    None if no switch sends such a message.
+    """
+    word = KINDS.get(message.type)
+    if word is None or (word == "cc" and message.control >= MODE_MESSAGES):
+        return None
+    if word == "cc":
+        return f"cc {message.control}", message.value
+    if word == "program":
+        return f"program {message.program + 1}", 0
+    return f"note {message.note}", message.velocity if message.type == "note_on" else 0
+
+
+def kind_of(values: list[tuple[int, float]]) -> str:
+    """Return the word after a control, "", " inverted" or " latching", from its values (0 to 127) and their times.
+
+    Two messages within RELEASE_S are a press and its release. A switch that is inverted sends 0 first. If the second
+    comes later, it is another press. A switch whose presses send different values is latching.
+    """
+    if len(values) < 2:
+        return ""
+    (first, first_s), (second, second_s) = values[:2]
+    if second_s - first_s <= RELEASE_S:
+        return " inverted" if first < second else ""
+    return " latching" if first != second else ""
+
+
+def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
+    """Return the first control that is pressed within `seconds`, as it is printed; None if there is none."""
+    heard: queue.SimpleQueue[Press] = queue.SimpleQueue()
+    struck: set[tuple[Port, str]] = set()
+    ports = [port for port in midi_inputs() if CLIENT not in port.name]
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            with contextlib.suppress(UnavailableError):
+                opened = InputPort(port)
+                stack.callback(opened.close)
+                opened.start(partial(_take, heard, struck, port))
+        pressed = _pressed(heard, time.monotonic() + seconds)
+    if not pressed:
+        return None
+    port = pressed[0].port
+    word = kind_of([(one.value, one.at_s) for one in pressed])
+    allowed = {"cc": (" inverted", " latching"), "note": (" latching",)}.get(pressed[0].control.split()[0], ())
+    return {
+        "port": to_write(port, ports),
+        "control": pressed[0].control + (word if word in allowed else ""),
+        "on_keyboard": bool(keyboard) and found(keyboard, ports) == [port],
+    }
+
+
+def _take(
+    heard: queue.SimpleQueue[Press],
+    struck: set[tuple[Port, str]],
+    port: Port,
+    message: mido.Message,
+    at_s: float,
+) -> None:
+    """Keep a message of a control; RtMidi calls this in its own thread. The release alone of a key is no press."""
+    told = control_of(message)
+    if told is None:
+        return
+    control, value = told
+    if value or not control.startswith("note"):
+        struck.add((port, control))
+    if (port, control) in struck:
+        heard.put(Press(port, control, value, at_s))
+
+
+def _pressed(heard: queue.SimpleQueue[Press], until_s: float) -> list[Press]:
+    """Return the first message and, if it comes before `until_s`, the next one of the same control."""
+    found_: list[Press] = []
+    while len(found_) < 2 and (left_s := until_s - time.monotonic()) > 0:
+        with contextlib.suppress(queue.Empty):
+            one = heard.get(timeout=left_s)
+            if not found_ or (one.port, one.control) == (found_[0].port, found_[0].control):
+                found_.append(one)
+                if one.control.startswith("program"):
+                    break
+    return found_
+
+
+if __name__ == "__main__":
+    # a JACK client that is killed holds up the server, so this process closes its ports when it is asked to end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if (pressed := listen(float(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "")) is not None:
+        print(json.dumps(pressed), flush=True)

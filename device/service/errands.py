@@ -1,0 +1,181 @@
+"""What the box does for its owner besides playing: it calibrates, and it learns which foot switch is pressed.
+
+Both ask drivers, which may hang or crash. So each is a process of its own, and the box reads what it prints. There is
+one errand at a time. Its progress and its result are in the status, so all pages show them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from device.errors import UserError
+from device.status.schema import ErrandKind, ErrandStatus
+
+LEARN_S = 15.0
+"""Seconds to wait for a press of the foot switch."""
+CALIBRATE_S = 120.0
+"""Seconds after which a calibration hangs. With both outputs and a second take of each it needs about 50."""
+END_S = 5.0
+"""Seconds to wait for a process to end before it is killed."""
+BEGINS = "the box closes its ports, then it plays notes: play nothing"
+PRESS = "press the switch and let it go; if nothing happens for two seconds, press it once more"
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """The switch that was pressed: its port, its text for [controls], and whether the port is the player's input."""
+
+    port: str
+    control: str
+    on_keyboard: bool
+
+
+class Errands:
+    """Runs the errands for the box whose settings file is `settings`. Any thread may call the methods.
+
+    `changed` is called when the box is to close its ports. `real` is false for a box without ports of its own.
+    """
+
+    def __init__(self, settings: Path, changed: Callable[[], None], real: bool = True) -> None:
+        self._settings, self._changed, self._real = settings, changed, real
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._input = ""
+        self.status: ErrandStatus | None = None
+        """The errand that runs, or the last one. None if there was none since the start."""
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether the box must leave its ports to the calibration."""
+        status = self.status
+        return status is not None and (status.kind, status.state) == ("calibration", "running")
+
+    def calibrate(self, input_: str) -> None:
+        """Begin to calibrate with the sound input `input_`, "" for that of the settings. Raises UserError."""
+        if not self._real:
+            raise UserError("A demo has no instrument that could be calibrated: start the box without --demo.")
+        self._begin("calibration", BEGINS)
+        self._input = input_
+        self._changed()
+
+    def learn(self, control: str, keyboard: str, learnt: Callable[[Learnt], None]) -> None:
+        """Wait for a press of the switch for the key `control` of [controls]. Raises UserError if an errand runs.
+
+        `keyboard` is the player's MIDI input, "" if there is none. `learnt` is called in another thread and stores the
+        switch. It may raise UserError.
+        """
+        self._begin("learning", PRESS)
+        threading.Thread(target=self._learn, args=(control, keyboard, learnt), name="learning", daemon=True).start()
+
+    def measure(self, turn: Callable[[], bool]) -> None:
+        """Calibrate now. The box has closed its ports, and calls this in its main thread.
+
+        `turn` is called again and again while the calibration runs. It waits for a moment and returns whether to go on.
+        """
+        words = ["-m", "device.cli", "calibrate", "--json", "--config", str(self._settings)]
+        child = self._started([*words, *(["--input", self._input] if self._input else [])])
+        reader = threading.Thread(target=self._follow, args=(child,), name="calibration", daemon=True)
+        reader.start()
+        until_s = time.monotonic() + CALIBRATE_S
+        try:
+            while child.poll() is None and time.monotonic() < until_s and self.calibrates and turn():
+                pass
+        finally:
+            hangs = child.poll() is None and time.monotonic() >= until_s
+            self._stop(child)
+            reader.join(END_S)
+            self._finish("calibration", self._verdict(child, hangs))
+
+    def end(self, kind: ErrandKind) -> None:
+        """End the errand if it is of this kind and runs."""
+        self._finish(kind, ErrandStatus(kind, "failed", "it was ended"))
+
+    def close(self) -> None:
+        """End the process of the errand."""
+        child = self._child
+        if child is not None:
+            self._stop(child)
+
+    def _begin(self, kind: ErrandKind, text: str) -> None:
+        with self._lock:
+            if self.status is not None and self.status.state == "running":
+                raise UserError(f"The {self.status.kind} runs: wait until it has ended, or end it.")
+            self.status = ErrandStatus(kind, "running", text)
+
+    def _finish(self, kind: ErrandKind, status: ErrandStatus) -> None:
+        """Replace the status of the errand `kind` that runs, and end its process."""
+        with self._lock:
+            if self.status is None or (self.status.kind, self.status.state) != (kind, "running"):
+                return
+            self.status = status
+        self.close()
+        self._changed()
+
+    def _started(self, words: list[str]) -> subprocess.Popen[bytes]:
+        child = self._child = subprocess.Popen(
+            [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        return child
+
+    def _stop(self, child: subprocess.Popen[bytes]) -> None:
+        """End a process. It releases its keys when it is asked to end."""
+        if child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(END_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _follow(self, child: subprocess.Popen[bytes]) -> None:
+        """Show what the calibration prints."""
+        assert child.stdout is not None
+        with contextlib.suppress(OSError, ValueError), child.stdout as lines:
+            for line in lines:
+                said: dict[str, Any] = json.loads(line)
+                with self._lock:
+                    if not self.calibrates or self.status is None:
+                        return
+                    text = said.get("said", self.status.text)
+                    done, of = said.get("played", 0 if "said" in said else self.status.done), said.get("of", 0)
+                    self.status = replace(self.status, text=text, done=done, of=of or self.status.of)
+
+    def _verdict(self, child: subprocess.Popen[bytes], hangs: bool) -> ErrandStatus:
+        """Return the result of a calibration that has ended."""
+        assert child.stderr is not None and self.status is not None
+        with child.stderr as errors:
+            said = errors.read().decode("utf-8", "replace").strip().splitlines()
+        if hangs:
+            return ErrandStatus("calibration", "failed", "It hangs: unplug the devices, plug them in, and try again.")
+        if child.returncode:
+            why = said[-1].removeprefix("lefthand: ") if said else "It has ended: see the last lines of the log."
+            return ErrandStatus("calibration", "failed", why)
+        return replace(self.status, state="done")
+
+    def _learn(self, control: str, keyboard: str, learnt: Callable[[Learnt], None]) -> None:
+        child = self._started(["-m", "device.ports.next_press", str(LEARN_S), keyboard])
+        said, _ = child.communicate()
+        try:
+            found = Learnt(**json.loads(said))
+        except (ValueError, TypeError):
+            why = "no switch was pressed: connect it, and begin again"
+            self._finish("learning", ErrandStatus("learning", "failed", why))
+            return
+        if self.status is None or self.status.state != "running":
+            return
+        try:
+            learnt(found)
+        except UserError as error:
+            self._finish("learning", ErrandStatus("learning", "failed", str(error)))
+            return
+        text = f"{control} is {found.control} on {found.port}"
+        self._finish("learning", ErrandStatus("learning", "done", text))

@@ -1,0 +1,229 @@
+"""The page in Chromium, in front of a service on a JACK server: what each control does to the messages at the ports."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rig import GRACE_S, HERE, Box, Instrument, Process, Service, down_after, until
+from scenes import Start, struck
+
+from device.calibration.latency import FILE
+from device.page.access import secret_of
+
+sys.path.append(str(HERE.parent / "browser"))
+
+if TYPE_CHECKING:
+    from chromium import Chromium
+
+BEAT_S = 0.4
+SETTINGS = """
+[audio]
+input = "midi"
+[midi]
+input = "keys out"
+output = "synth in"
+[clock]
+mode = "fixed"
+tempo = 150
+"""
+ARRANGER_STYLES = ("waltz", "ballad", "march", "swing", "alberti", "stride", "pad")
+SIXTEENTH_S = BEAT_S / 4
+LOST = ("Sound was lost", "too uncertain", "notes were heard")
+"""Words of a calibration that a busy machine has disturbed."""
+
+
+class Performance:
+    """A right hand that plays the same bar again and again, in a thread of its own."""
+
+    def __init__(self, keys: Instrument) -> None:
+        self._keys, self._over = keys, threading.Event()
+        self._thread = threading.Thread(target=self._play, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Performance:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(GRACE_S)
+
+    def _play(self) -> None:
+        bar = [
+            (i * BEAT_S + at_s, kind, key, 80 if kind == "note_on" else 0)
+            for i, key in enumerate((72, 76, 79, 76))
+            for at_s, kind in ((0.0, "note_on"), (0.8 * BEAT_S, "note_off"))
+        ]
+        bar.append((4 * BEAT_S, "note_off", 72, 0))
+        while not self._over.is_set():
+            self._keys.play(bar)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    from chromium import Chromium
+
+    with Chromium() as chromium:
+        chromium.size(390, 844, phone=True)
+        yield chromium
+
+
+@pytest.fixture
+def opened(jack: dict[str, str], browser: Chromium, service: Start, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts a service with these settings, and opens its page in the browser."""
+    pages: list[Process] = []
+
+    def start(settings: str, view: str = "play") -> Service:
+        from demo_site import free_port
+
+        box = service(settings)
+        box.wait_until("playing")
+        port = free_port()
+        folders = {"RUNTIME_DIRECTORY": str(box.run_dir), "STATE_DIRECTORY": str(tmp_path / "state")}
+        command = [sys.executable, "-m", "device.cli", "page", "--port", str(port)]
+        pages.append(Box(command, {**jack, **folders}, ready="The page is at"))
+        browser.open(f"http://localhost:{port}/#{view}", secret_of(tmp_path / "state").cookie, view)
+        browser.shown("away", False)
+        return box
+
+    yield start
+    for page in pages:
+        page.close()
+
+
+def test_the_controls_of_the_playing_view_change_what_is_played(
+    opened: Callable[..., Service], instrument: Callable[..., Instrument], browser: Chromium
+) -> None:
+    synth, keys = instrument("synth"), instrument("keys")
+    box = opened(SETTINGS)
+    with Performance(keys):
+        _control(browser, box, synth)
+
+
+def _control(browser: Chromium, box: Service, synth: Instrument) -> None:
+    """Use each control while a right hand plays."""
+
+    def steering(name: str, value: object) -> None:
+        until(lambda: box.status.steering is not None and getattr(box.status.steering, name) == value, GRACE_S, name)
+
+    def plays_on() -> None:
+        before = struck(synth.received)
+        until(lambda: struck(synth.received) > before, GRACE_S, "a note")
+
+    def times() -> list[float]:
+        return [at_s for at_s, kind, *_ in synth.received if kind == "note_on"]
+
+    plays_on()
+    for style in ARRANGER_STYLES:
+        browser.choose("style", style)
+        steering("style", style)
+        plays_on()
+    # a fill strikes at places in the bar at which the style itself strikes nothing
+    browser.choose("style", "march")
+    steering("style", "march")
+    plays_on()
+    begun = len(times())
+    until(lambda: len(times()) > begun + 24, GRACE_S, "three bars of the march")
+    usual = times()[begun + 4 :]
+    origin_s = usual[0]
+
+    def places(of: list[float]) -> set[int]:
+        return {round((at_s - origin_s) / SIXTEENTH_S) % 16 for at_s in of}
+
+    browser.press("fill")
+    until(lambda: places(times()[begun + 4 :]) - places(usual), GRACE_S, "a fill")
+    browser.press("variation")
+    steering("variation", 2)
+    browser.says("variation", "2")
+    browser.press("variation")
+    steering("variation", 1)
+    browser.press("ending")
+    steering("armed", False)
+    browser.says("arm", "off")
+    until(lambda: not down_after(synth.received), GRACE_S, "the last chord ends")
+    browser.press("arm")
+    plays_on()
+    browser.press("panic")
+    until(lambda: not down_after(synth.received), GRACE_S, "silence")
+
+
+def test_a_note_tries_an_output_and_a_foot_switch_is_learnt_by_pressing_it(
+    opened: Callable[..., Service], instrument: Callable[..., Instrument], browser: Chromium
+) -> None:
+    synth, keys = instrument("synth"), instrument("keys")
+    other, foot = instrument("other"), instrument("foot")
+    box = opened(SETTINGS, "setup")
+    row = "#outputs label[data-value^='{}'] input"
+    until(lambda: browser.all(row.format("synth")) and browser.all(row.format("other")), GRACE_S, "both are listed")
+    # the session has the port of the settings, and another process opens any other port
+    for name, receiver in (("synth", synth), ("other", other)):
+        browser.script("document.querySelector(arguments[0]).click()", row.format(name))
+        browser.press("note")
+        until(lambda receiver=receiver: struck(receiver.received) == 1, GRACE_S, f"a note on {name}")
+        until(lambda receiver=receiver: not down_after(receiver.received), GRACE_S, "its end")
+        browser.says("note-says", "was sent")
+    browser.script("const field = document.getElementById('upbeat'); field.value = 1; "
+                   "field.dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
+    browser.script("document.querySelector(arguments[0]).click()", row.format("synth"))
+    browser.press("use")
+    browser.says("changes", "[clock] upbeat is 1")
+    browser.script("document.getElementById('switch').value = 'arm'")
+    browser.press("learn")
+    browser.says("learn-says", "press the switch")
+
+    def pressed() -> bool:
+        # the process that waits for the press opens the ports a moment later
+        foot.play([(0.0, "control_change", 80, 127), (0.2, "control_change", 80, 0), (0.4, "control_change", 80, 0)])
+        return "cc 80" in browser.at("learn-says").text
+
+    until(pressed, GRACE_S, "the switch is learnt")
+    browser.says("switched", "Playing on and off: cc 80")
+    box.wait_until("playing")
+    until(lambda: box.status.steering is not None and box.status.steering.armed, GRACE_S, "armed")
+
+    def unarmed() -> bool:
+        # a new session opens the port of the switch; each press changes the state, and the status follows it later
+        foot.play([(0.0, "control_change", 80, 127), (0.1, "control_change", 80, 0), (0.7, "control_change", 80, 0)])
+        status = box.status
+        return status.steering is not None and not status.steering.armed
+
+    until(unarmed, GRACE_S, lambda: f"the switch works: {box.status}")
+    stored = json.loads((box.folder / "state" / "changes.json").read_text())["files"][str(box.settings)]
+    kept = {f"{change['section']}.{change['key']}": change["value"] for change in stored}
+    assert kept["controls.arm"] == "cc 80" and "foot" in kept["midi.control"]
+    browser.all("#switched button")[0].click()
+    until(lambda: not browser.all("#switched button"), GRACE_S, "it is forgotten")
+    box.wait_until("playing")
+    keys.close()
+
+
+def test_a_guided_calibration_takes_the_ports_and_gives_them_back(
+    opened: Callable[..., Service], begin: Callable[..., Process], browser: Chromium
+) -> None:
+    begin(str(HERE / "sounding.py"), "piano", "150").wait_for("ready")
+    box = opened('[audio]\ninput = "piano"\n[midi]\noutput = "piano"\n', "setup")
+    browser.says("calibrate", "Calibrate")
+    browser.press("calibrate")
+    box.wait_until("waiting", "calibrating")
+    browser.shown("calibrated")
+    until(lambda: float(browser.at("calibrated").get_attribute("value") or 0) >= 1, GRACE_S, "notes are counted")
+    browser.shown("calibrated", False)
+    box.wait_until("playing")
+    said = browser.at("calibration-says").text
+    if any(words in said for words in LOST):
+        assert not (box.folder / "state" / FILE).exists()
+        return
+    assert "MIDI: a note is heard" in said
+    kept = json.loads((box.folder / "state" / FILE).read_text())
+    assert 100 < kept["round_trip_ms"] < 300
+    # the owner ends another one, and the box plays again
+    browser.press("calibrate")
+    box.wait_until("waiting", "calibrating")
+    browser.press("calibrate")
+    browser.says("calibration-says", "it was ended")
+    box.wait_until("playing")
