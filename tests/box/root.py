@@ -30,6 +30,8 @@ PACKAGES = (
     *("jackd2", "python3-jack-client"),
     # the network of a Raspberry Pi OS, for the box's own access point; SETUP keeps it off in the other tests
     *("network-manager", "iproute2"),
+    # announces the page, and asks for it as another machine does; SETUP keeps it off in the other tests
+    *("avahi-daemon", "avahi-utils"),
 )
 WHEELS = (
     "ai-edge-litert>=2.1",
@@ -49,7 +51,7 @@ useradd --create-home --shell /bin/bash --groups audio,sudo pi
 echo 'pi ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/010_pi-nopasswd
 useradd --system --user-group --groups audio --home-dir /nonexistent --shell /usr/sbin/nologin lefthand
 systemctl disable --quiet NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service \
-    wpa_supplicant.service
+    wpa_supplicant.service avahi-daemon.service avahi-daemon.socket
 systemctl mask --quiet getty@tty1.service console-getty.service systemd-timesyncd.service apt-daily.timer \
     apt-daily-upgrade.timer e2scrub_all.timer dpkg-db-backup.timer
 echo box > /etc/hostname

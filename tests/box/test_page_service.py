@@ -6,33 +6,18 @@ import json
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from page_in_box import DEPLOY, PAGE, SOCKET, add_page, ask, cookie_of
 from stage import KEYS, SERVICE, Player, Stage
 from systemd_box import until
+from tape_sound import TAPE, again_and_again
 
 from tests.pace import within
 
-PAGE, SOCKET = "lefthand-page.service", "lefthand-page.socket"
-DEPLOY = Path(__file__).parents[2] / "deploy"
 WATCHDOG_S = 10.0
 MOST_MEMORY_MB = 40.0
-BROWSER = """
-import json, sys, urllib.request, urllib.error
-url, body, cookie = sys.argv[1], sys.argv[2], sys.argv[3]
-headers = {"Origin": url.rsplit("/", 1)[0], "Content-Type": "application/json", "Cookie": cookie}
-try:
-    request = urllib.request.Request(url, body.encode() or None, headers)
-    with urllib.request.urlopen(request, timeout=50) as answer:
-        print(json.dumps([answer.status, answer.read().decode(), answer.headers.get("Set-Cookie", "")]))
-except urllib.error.HTTPError as error:
-    print(json.dumps([error.code, error.read().decode(), ""]))
-except OSError as error:
-    print(json.dumps([0, str(error), ""]))
-"""
-"""A program that sends one request, as a browser would."""
 KNOCK = """
 import socket
 try:
@@ -45,16 +30,9 @@ except OSError as error:
 
 @pytest.fixture(scope="module")
 def stage(set_stage: Callable[..., Stage]) -> Stage:
-    """A box that plays, with the page's account and units as provisioning makes them."""
+    """A box that plays, with its page."""
     stage = set_stage(KEYS)
-    box = stage.box
-    box.run("useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin", "lefthand-page")
-    box.run("install", "-d", "-m", "700", "-o", "lefthand-page", "-g", "lefthand-page", "/var/lib/lefthand-page")
-    generator = "/usr/local/lib/systemd/system-generators/lefthand-page-settings"
-    box.write(generator, (DEPLOY / "lefthand-page-settings").read_bytes(), 0o755)
-    units = (SOCKET, "lefthand-poweroff.path", "lefthand-reboot.path")
-    box.run("systemctl", "daemon-reload")
-    box.run("systemctl", "enable", "--now", "--quiet", *units)
+    add_page(stage)
     stage.jack()
     return stage
 
@@ -69,21 +47,7 @@ def synth(stage: Stage) -> Player:
 
 @pytest.fixture(scope="module")
 def cookie(stage: Stage) -> str:
-    """The cookie of a browser that gave the code which root can read."""
-    said = stage.box.run("lefthand", "page", "--code")
-    assert "http://box.local" in said and "█" in said, said
-    code = said.split("Its code is ")[1].split()[0]
-    status, _, given = ask(stage, "login", {"code": code})
-    assert status == 200 and "HttpOnly" in given and "SameSite=Strict" in given
-    return given.split(";")[0]
-
-
-def ask(stage: Stage, path: str = "", body: Any = None, cookie: str = "", port: int = 80) -> tuple[int, str, str]:
-    """Send a request as the user `pi`. Return the status, the answer and the cookie. 0: there was no answer."""
-    url = f"http://localhost{'' if port == 80 else f':{port}'}/{path}"
-    words = [url, "" if body is None else json.dumps(body), cookie]
-    status, said, given = json.loads(stage.box.run("runuser", "-u", "pi", "--", "python3", "-c", BROWSER, *words))
-    return status, said, given
+    return cookie_of(stage)
 
 
 def armed(stage: Stage) -> bool | None:
@@ -170,6 +134,75 @@ def test_settings_move_the_port_and_close_the_page(stage: Stage, synth: Player) 
     assert "enabled is false" in stage.box.run("lefthand", "page", "--code")
     settle("")
     assert ask(stage)[0] == 200
+
+
+def recorded(stage: Stage, cookie: str) -> dict[str, Any]:
+    """Record until notes of both hands are there. Return the recording as the page lists it."""
+    assert "ok" in ask(stage, "order", {"record": True}, cookie)[1]
+
+    def number() -> str | None:
+        found: str | None = stage.status().get("recording")
+        return found
+
+    made = until("a recording is made", number)
+    until("both hands play", lambda: stage.status().get("heard") and stage.status().get("played"))
+    time.sleep(1.0)
+    assert "ok" in ask(stage, "order", {"record": False}, cookie)[1]
+    until("it is ended", lambda: stage.status().get("recording") is None)
+    listed = json.loads(ask(stage, "order", {"look": "recordings"}, cookie)[1])["look"]["recordings"]
+    (one,) = [one for one in listed if one["number"] == made]
+    assert one["seconds"] > 0 and one["bytes"] > 0
+    return dict(one)
+
+
+def test_the_page_s_account_reads_what_the_service_records_and_others_do_not(
+    stage: Stage, synth: Player, cookie: str
+) -> None:
+    keys = recorded(stage, cookie)
+    stage.box.write(TAPE, again_and_again(DEPLOY.parent / "demo" / "right-hand.flac"))
+    tape = stage.tape(TAPE)
+    stage.configure(KEYS.replace('input = "midi"', 'input = "tape"'))
+    stage.start()
+    stage.state("playing")
+    tape.say("")
+    sound = recorded(stage, cookie)
+    tape.close()
+    stage.configure(KEYS)
+    stage.start()
+    stage.state("playing")
+    assert not keys["sound"] and sound["sound"]
+    for one, files in ((keys, {"capture.mid": "MThd"}), (sound, {"capture.wav": "RIFF"})):
+        for name, begins in {**files, "sent.mid": "MThd", "notes.csv": "onset_s"}.items():
+            path = f"recording/{one['number']}/{name}"
+            assert ask(stage, path)[0] == 401
+            status, said, _ = ask(stage, path, cookie=cookie)
+            assert status == 200 and said.startswith(begins), (name, status, said[:80])
+        assert len(ask(stage, f"recording/{one['number']}/notes.csv", cookie=cookie)[1].splitlines()) > 1
+        folder = f"/var/lib/lefthand/recordings/{one['number']}"
+        refused = stage.box.run("runuser", "-u", "pi", "--", "ls", folder, check=False)
+        assert not refused, "another account reads it"
+        assert "ok" in ask(stage, "order", {"delete": one["number"]}, cookie)[1]
+        assert not stage.box.path(folder).exists()
+        assert ask(stage, f"recording/{one['number']}/notes.csv", cookie=cookie)[0] == 404
+
+
+def test_avahi_announces_the_page_to_the_network(stage: Stage, synth: Player) -> None:
+    box = stage.box
+    for words in ("add lan0 type veth peer name lan1", "set lan0 up", "set lan1 up"):
+        box.run("ip", "link", *words.split())
+    box.run("ip", "address", "add", "10.9.0.1/24", "dev", "lan0")
+    box.write("/etc/avahi/services/lefthand-page.service", (DEPLOY / "lefthand-page.avahi").read_bytes())
+    box.run("systemctl", "start", "avahi-daemon.service")
+    browse = ("avahi-browse", "--resolve", "--parsable", "--terminate", "--no-db-lookup", "_http._tcp")
+
+    def found() -> list[str]:
+        lines = box.run(*browse, check=False).splitlines()
+        return next((line.split(";") for line in lines if line.startswith("=;lan0;IPv4")), [])
+
+    announced = until("the page is resolved", found)
+    assert announced[3].replace("\\032", " ") == "Left hand on box"
+    assert announced[4:6] == ["_http._tcp", "local"] and announced[6:9] == ["box.local", "10.9.0.1", "80"]
+    box.run("systemctl", "stop", "avahi-daemon.service", "avahi-daemon.socket")
 
 
 def test_an_owner_may_shut_the_box_down_from_the_page(stage: Stage, synth: Player, cookie: str) -> None:
