@@ -3,8 +3,9 @@
     python -m tests.flood [--seconds N] [--seed N]
 
 The box is a real one that hears the demo recording in real time. It is started again for each part, so that each row
-of the table has its own times. The exit status is 1 if the box has lost a hop or ended, or if the page does not answer
-after a part.
+of the table has its own times. The exit status is 1 if the box has lost a hop or ended, if the page does not answer
+after a part, or if the 99th percentile of the time of a hop or of the lateness of a message is more than MOST_SLOWER
+times that of the quiet part.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ SLOW_CLIENTS = 300
 MALFORMED = 10_000
 MOST_SHORT_S = 1.0
 """Seconds by which the counted hops may be behind the clock: the age of the status file, and a pause of the machine."""
+MOST_SLOWER = 1.5
+"""Largest share of a percentile of a part in that of the quiet part of the same run."""
+FINEST_MS = {"hop": 0.05, "lateness": 0.1}
+"""Milliseconds by which two percentiles may differ for no reason: the bin of the hop times, and the time in which a
+thread of highest priority wakes up."""
 Flood = Callable[[DemoSite, float, Random], Awaitable[str]]
 
 
@@ -55,6 +61,15 @@ class Row:
     @property
     def good(self) -> bool:
         return self.xruns == 0 and self.short_s < MOST_SHORT_S and self.answers
+
+    def slower(self, quiet: Row) -> list[str]:
+        """Return a sentence for each percentile that is too high beside that of the quiet part."""
+        pairs = {"hop": (self.hop_p99_ms, quiet.hop_p99_ms), "lateness": (self.send_p99_ms, quiet.send_p99_ms)}
+        return [
+            f"{self.part}: {name} p99 is {now:.2f} ms, in the quiet part {before:.2f} ms"
+            for name, (now, before) in pairs.items()
+            if now is not None and before is not None and now > MOST_SLOWER * before + FINEST_MS[name]
+        ]
 
     def line(self) -> str:
         sent = "-" if self.send_p99_ms is None else f"{self.send_p99_ms:.2f}"
@@ -289,8 +304,10 @@ def main() -> None:
     for part in PARTS:
         rows.append(row_of(part, given.seconds, given.seed))
         print(rows[-1].line(), flush=True)
+    slower = [sentence for row in rows for sentence in row.slower(rows[0])]
+    print("\n".join(slower or [f"No percentile is more than {MOST_SLOWER:g} times that of the quiet part."]))
     print(idle(given.seconds))
-    sys.exit(0 if all(row.good for row in rows) else 1)
+    sys.exit(0 if all(row.good for row in rows) and not slower else 1)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests import flood
@@ -15,3 +17,15 @@ def test_the_box_loses_no_hop_and_the_page_answers_again(part: str, monkeypatch:
     row = flood.row_of(part, SECONDS)
     print(row.line())
     assert row.xruns == 0 and row.hops > 0 and row.answers
+
+
+def test_a_part_is_judged_by_the_quiet_part_of_the_same_run() -> None:
+    # the figures themselves depend on what else the machine does: `make flood` measures them
+    quiet = flood.Row("quiet", "nothing", 300, 0.0, 0, 1.0, 0.2, True)
+    assert not replace(quiet, part="requests", hop_p99_ms=1.5, send_p99_ms=0.4).slower(quiet)
+    assert not replace(quiet, part="requests", send_p99_ms=None).slower(quiet)
+    both = replace(quiet, part="requests", hop_p99_ms=1.6, send_p99_ms=0.45).slower(quiet)
+    assert both == [
+        "requests: hop p99 is 1.60 ms, in the quiet part 1.00 ms",
+        "requests: lateness p99 is 0.45 ms, in the quiet part 0.20 ms",
+    ]
