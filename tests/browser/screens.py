@@ -14,8 +14,11 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 from chromium import Chromium  # noqa: E402
 from demo_site import ROOT, DemoSite, until  # noqa: E402
 
+from device.system.paths import SERVICE_STATE  # noqa: E402
+
 FOLDER = ROOT / "docs" / "screens"
 SIZES = {"phone": (390, 844, True), "desktop": (1100, 800, False)}
+OWN_FOLDER = "const log = document.getElementById('log'); log.textContent = log.textContent.replaceAll(...arguments)"
 SETTLED_S = 12.0
 """Seconds after which the demo has counted in and both hands play."""
 
@@ -41,6 +44,8 @@ def main() -> None:
                 picture(browser, f"play-{size}-{scheme}", only, "#keys .played")
                 browser.script("location.hash = 'setup'")
                 picture(browser, f"setup-{size}-{scheme}", only, "#inputs .lamp.on")
+                browser.script("document.getElementById('calibrate').closest('section').scrollIntoView()")
+                picture(browser, f"calibration-{size}-{scheme}", only, "#learn")
                 browser.script("location.hash = 'recordings'")
                 until(lambda: browser.all("#tapes button"), "the recording is listed")
                 if not browser.at("tape").is_displayed():
@@ -49,6 +54,9 @@ def main() -> None:
                 browser.script("place(3); window.scrollTo(0, 0); document.activeElement.blur()")
                 picture(browser, f"recordings-{size}-{scheme}", only, "#tapes button")
                 browser.script("location.hash = 'system'")
+                # the log shows the folder of this run, where a box has its own
+                until(lambda: "captured" in browser.at("log").text, "the log is shown")
+                browser.script(OWN_FOLDER, str(site.state), str(SERVICE_STATE))
                 picture(browser, f"box-{size}-{scheme}", only, "#slots li")
 
 
