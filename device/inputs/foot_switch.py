@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from device.errors import UnavailableError
 from device.inputs.control_queue import ControlQueue
 from device.ports.midi_ports import InputPort, MidiPorts
 from device.ports.port import CONTROL, Port, choose
 from device.status.faults import Faults
+
+if TYPE_CHECKING:
+    import mido
 
 log = logging.getLogger("lefthand")
 
@@ -22,6 +27,7 @@ class FootSwitch:
     def __init__(self, wanted: str, inputs: MidiPorts, needed: bool, faults: Faults) -> None:
         self._wanted, self._inputs, self._needed, self._faults = wanted, inputs, needed, faults
         self._open: InputPort | None = None
+        self._take: Callable[[mido.Message, float], object] = lambda message, at_s: None
         self.missing = ""
         """The missing port in words; "" if no port is missing."""
         self.back = False
@@ -33,7 +39,7 @@ class FootSwitch:
             choose(self._wanted, self._inputs.ports(), CONTROL)
 
     def open(self, controls: ControlQueue, besides: Port | None = None) -> None:
-        """Open the port of the foot switch and pass its messages to `controls`.
+        """Open the port of the foot switch. After `start`, its messages are passed to `controls`.
 
         `besides` is the port of the player's keyboard; it is None if the player has no MIDI keyboard. If it is also the
         port of the foot switch, it is not opened here, because the keyboard's input opens it and passes the messages to
@@ -42,8 +48,12 @@ class FootSwitch:
         port = self._port()
         if port is None or port == besides:
             return
-        self._open = InputPort(port, controls.keeps_time)
-        self._open.start(controls.take)
+        self._open, self._take = InputPort(port, controls.keeps_time), controls.take
+
+    def start(self) -> None:
+        """Begin to take messages. Call it when every port is open: see `device.ports.midi_ports.MidiPorts`."""
+        if self._open is not None:
+            self._open.start(self._take)
 
     def check(self) -> None:
         """Check whether the port has gone or come back. Raises UnavailableError if it is needed and has gone."""

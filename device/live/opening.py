@@ -190,6 +190,8 @@ class _Opening:
             # program 0 sends no program change: the synthesiser's service sets its sound, and may restart at any time
             self._begin_sending(synth.send, synth_lead_s(config, calibration), 0)
         heard = None if heard_port is None else self._begin_heard(*heard_port)
+        if self._switch is not None:
+            self._switch.start()
         return Opened(
             engine=self._engine,
             monitor=self._opener.monitor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,33 @@ class InputPort:
             self._client.cancel_callback()
             self._client.close_port()
             self._client.delete()
+
+
+class PolledInput:
+    """An open MIDI input whose messages wait until they are asked for. Raises UnavailableError as `connect_input` does.
+
+    RtMidi calls no Python for it. So other ports may be opened and closed while messages arrive: see `MidiPorts`.
+    """
+
+    def __init__(self, port: Port) -> None:
+        self._client, self.port = connect_input(port)
+        self._client.ignore_types(sysex=True, timing=True, active_sense=True)
+
+    def messages(self) -> list[mido.Message]:
+        """Return the messages since the last call."""
+        from mido import Message
+
+        taken: list[mido.Message] = []
+        while (event := self._client.get_message()) is not None:
+            # an incomplete message: plugging in a cable can produce one
+            with contextlib.suppress(ValueError, IndexError):
+                taken.append(Message.from_bytes(event[0]))
+        return taken
+
+    def close(self) -> None:
+        """Close the port."""
+        self._client.close_port()
+        self._client.delete()
 
 
 class MidiPorts:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import queue
 import signal
 import sys
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from device.errors import UnavailableError
-from device.ports.midi_ports import InputPort, midi_inputs
+from device.ports.midi_ports import PolledInput, midi_inputs
 from device.ports.port import CLIENT, Port, found, to_write
 
 if TYPE_CHECKING:
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
 
 MODE_MESSAGES = 120
 """Lowest controller number that is no switch: 120 to 127 change the mode of an instrument."""
+POLL_S = 0.005
+"""Seconds between two looks at the inputs."""
 RELEASE_S = 1.0
 """Seconds within which a switch that sends a message at its release is let go. A later message is another press."""
 KINDS = {"control_change": "cc", "note_on": "note", "note_off": "note", "program_change": "program"}
@@ -74,16 +74,14 @@ def kind_of(values: list[tuple[int, float]]) -> str:
 
 def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
     """Return the first control that is pressed within `seconds`, as it is printed; None if there is none."""
-    heard: queue.SimpleQueue[Press] = queue.SimpleQueue()
-    struck: set[tuple[Port, str]] = set()
     ports = [port for port in midi_inputs() if CLIENT not in port.name]
     with contextlib.ExitStack() as stack:
+        polled = []
         for port in ports:
             with contextlib.suppress(UnavailableError):
-                opened = InputPort(port)
-                stack.callback(opened.close)
-                opened.start(partial(_take, heard, struck, port))
-        pressed = _pressed(heard, time.monotonic() + seconds)
+                polled.append(PolledInput(port))
+                stack.callback(polled[-1].close)
+        pressed = _pressed(polled, time.monotonic() + seconds)
     if not pressed:
         return None
     port = pressed[0].port
@@ -96,35 +94,24 @@ def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
     }
 
 
-def _take(
-    heard: queue.SimpleQueue[Press],
-    struck: set[tuple[Port, str]],
-    port: Port,
-    message: mido.Message,
-    at_s: float,
-) -> None:
-    """Keep a message of a control; RtMidi calls this in its own thread. The release alone of a key is no press."""
-    told = control_of(message)
-    if told is None:
-        return
-    control, value = told
-    if value or not control.startswith("note"):
-        struck.add((port, control))
-    if (port, control) in struck:
-        heard.put(Press(port, control, value, at_s))
+def _pressed(inputs: list[PolledInput], until_s: float) -> list[Press]:
+    """Return the first message and, if it comes before `until_s`, the next one of the same control.
 
-
-def _pressed(heard: queue.SimpleQueue[Press], until_s: float) -> list[Press]:
-    """Return the first message and, if it comes before `until_s`, the next one of the same control."""
-    found_: list[Press] = []
-    while len(found_) < 2 and (left_s := until_s - time.monotonic()) > 0:
-        with contextlib.suppress(queue.Empty):
-            one = heard.get(timeout=left_s)
-            if not found_ or (one.port, one.control) == (found_[0].port, found_[0].control):
-                found_.append(one)
-                if one.control.startswith("program"):
-                    break
-    return found_
+    The release alone of a key is no press.
+    """
+    pressed: list[Press] = []
+    while (now_s := time.monotonic()) < until_s:
+        for one in inputs:
+            for message in one.messages():
+                told = control_of(message)
+                if told is None or (not pressed and told[0].startswith("note") and not told[1]):
+                    continue
+                if not pressed or (one.port, told[0]) == (pressed[0].port, pressed[0].control):
+                    pressed.append(Press(one.port, *told, now_s))
+                if len(pressed) == 2 or told[0].startswith("program"):
+                    return pressed
+        time.sleep(POLL_S)
+    return pressed
 
 
 if __name__ == "__main__":

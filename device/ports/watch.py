@@ -16,7 +16,7 @@ from typing import Any
 
 from device.errors import UnavailableError
 from device.ports.drivers import quiet
-from device.ports.midi_ports import InputPort, midi_inputs, midi_outputs
+from device.ports.midi_ports import PolledInput, midi_inputs, midi_outputs
 from device.ports.port import CLIENT, Port, SoundInput
 from device.ports.sound_inputs import portaudio, sound_inputs
 
@@ -70,14 +70,13 @@ class _Arrivals:
     """Whether a message arrives at one MIDI input while it is open."""
 
     def __init__(self, port: Port) -> None:
-        self.any = False
-        self._input: InputPort | None = None
+        self._input: PolledInput | None = None
         with contextlib.suppress(UnavailableError):
-            self._input = InputPort(port)
-            self._input.start(self._take)
+            self._input = PolledInput(port)
 
-    def _take(self, message: object, at_s: float) -> None:
-        self.any = True
+    @property
+    def any(self) -> bool:
+        return self._input is not None and bool(self._input.messages())
 
     def close(self) -> None:
         if self._input is not None:

@@ -186,8 +186,10 @@ def test_a_note_tries_an_output_and_a_foot_switch_is_learnt_by_pressing_it(
     box.wait_until("playing")
     until(lambda: box.status.steering is not None and box.status.steering.armed, GRACE_S, "armed")
 
+    box.wait_until("playing", "playing on synth")
+
     def unarmed() -> bool:
-        # a new session opens the port of the switch; each press changes the state, and the status follows it later
+        # each press changes the state, and the status follows it later
         foot.play([(0.0, "control_change", 80, 127), (0.1, "control_change", 80, 0), (0.7, "control_change", 80, 0)])
         status = box.status
         return status.steering is not None and not status.steering.armed

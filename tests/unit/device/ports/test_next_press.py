@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
+import itertools
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import mido
@@ -13,7 +13,6 @@ import pytest
 from device.ports import next_press
 from device.ports.next_press import control_of, kind_of, listen
 from device.ports.port import Port
-from tests.unit.helpers.seams import patiently
 
 PORTS = [Port("Pedal 20:0", "ALSA", 0), Port("Piano 24:0", "ALSA", 1), Port("lefthand in", "ALSA", 2)]
 
@@ -51,55 +50,45 @@ def test_the_kind_of_a_switch(values: list[tuple[int, float]], word: str) -> Non
 
 
 class Inputs:
-    """Simulated MIDI inputs. `press` sends a message on one of them, `after_s` seconds after the one before."""
+    """Simulated MIDI inputs with a clock. `presses` are (port, message, seconds after the one before)."""
 
-    def __init__(self) -> None:
-        self.taken: dict[str, Callable[[mido.Message, float], object]] = {}
+    def __init__(self, presses: Sequence[tuple[str, mido.Message, float]]) -> None:
+        self.opened: list[str] = []
         self.closed: list[str] = []
-        self.now_s = time.monotonic()
+        self.now_s = 100.0
+        times = itertools.accumulate((after_s for *_, after_s in presses), initial=self.now_s)
+        next(times)
+        self.waiting = [(at_s, name, message) for at_s, (name, message, _) in zip(times, presses, strict=True)]
 
     def open(self, port: Port) -> Any:
-        inputs = self
+        self.opened.append(port.name)
 
-        class Opened:
-            def start(self, received: Callable[[mido.Message, float], object]) -> None:
-                inputs.taken[port.name] = received
+        def messages() -> list[mido.Message]:
+            come = [one for one in self.waiting if one[0] <= self.now_s and one[1] == port.name]
+            self.waiting = [one for one in self.waiting if one not in come]
+            return [message for *_, message in come]
 
-            def close(self) -> None:
-                inputs.closed.append(port.name)
+        return SimpleNamespace(port=port, messages=messages, close=lambda: self.closed.append(port.name))
 
-        return Opened()
-
-    def press(self, name: str, message: mido.Message, after_s: float = 0.2) -> None:
-        self.now_s += after_s
-        self.taken[name](message, self.now_s)
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
 
 
-@pytest.fixture
-def inputs(monkeypatch: pytest.MonkeyPatch) -> Inputs:
-    made = Inputs()
-    monkeypatch.setattr(next_press, "midi_inputs", lambda: PORTS)
-    monkeypatch.setattr(next_press, "InputPort", made.open)
-    return made
-
-
-def learnt(inputs: Inputs, *presses: tuple[str, mido.Message, float], seconds: float = 60.0) -> Any:
+def learnt(monkeypatch: pytest.MonkeyPatch, *presses: tuple[str, mido.Message, float]) -> Any:
     """What is printed after these presses."""
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(listen(seconds, "Piano")))
-    thread.start()
-    patiently(lambda: len(inputs.taken) == 2)
-    for press in presses:
-        inputs.press(*press)
-    thread.join()
-    assert inputs.closed == ["Piano 24:0", "Pedal 20:0"]
-    return found[0]
+    inputs = Inputs(presses)
+    monkeypatch.setattr(next_press, "midi_inputs", lambda: PORTS)
+    monkeypatch.setattr(next_press, "PolledInput", inputs.open)
+    monkeypatch.setattr(next_press, "time", SimpleNamespace(monotonic=lambda: inputs.now_s, sleep=inputs.sleep))
+    found = listen(15.0, "Piano")
+    assert inputs.opened == ["Pedal 20:0", "Piano 24:0"] and sorted(inputs.closed) == inputs.opened
+    return found
 
 
-def test_the_port_and_the_control_of_a_press_are_found_among_other_messages(inputs: Inputs) -> None:
+def test_the_port_and_the_control_of_a_press_are_found_among_other_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     pedal, key = "Pedal 20:0", "Piano 24:0"
     found = learnt(
-        inputs,
+        monkeypatch,
         (key, mido.Message("note_off", note=60), 0.1),  # the end of a key that was down before
         (key, mido.Message("pitchwheel", pitch=9), 0.1),
         (pedal, mido.Message("control_change", control=80, value=127), 0.1),
@@ -109,19 +98,17 @@ def test_the_port_and_the_control_of_a_press_are_found_among_other_messages(inpu
     assert found == {"port": "Pedal", "control": "cc 80 latching", "on_keyboard": False}
 
 
-def test_a_pad_of_the_player_s_own_keyboard_needs_no_other_port(inputs: Inputs) -> None:
+def test_a_pad_of_the_player_s_own_keyboard_needs_no_other_port(monkeypatch: pytest.MonkeyPatch) -> None:
     pad = mido.Message("note_on", note=36, velocity=99)
-    found = learnt(inputs, ("Piano 24:0", pad, 0.1), ("Piano 24:0", mido.Message("note_off", note=36), 0.2))
+    found = learnt(monkeypatch, ("Piano 24:0", pad, 0.1), ("Piano 24:0", mido.Message("note_off", note=36), 0.2))
     assert found == {"port": "Piano", "control": "note 36", "on_keyboard": True}
 
 
-def test_a_program_is_complete_at_once_and_one_message_is_enough_at_the_end(inputs: Inputs) -> None:
-    assert learnt(inputs, ("Pedal 20:0", mido.Message("program_change", program=4), 0.1))["control"] == "program 5"
-    inputs.taken.clear()
-    inputs.closed.clear()
+def test_a_program_is_complete_at_once_and_one_message_is_enough_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert learnt(monkeypatch, ("Pedal 20:0", mido.Message("program_change", program=4), 0.1))["control"] == "program 5"
     fixed = mido.Message("control_change", control=81, value=127)
-    assert learnt(inputs, ("Pedal 20:0", fixed, 0.1), seconds=0.5)["control"] == "cc 81"
+    assert learnt(monkeypatch, ("Pedal 20:0", fixed, 0.1))["control"] == "cc 81"
 
 
-def test_without_a_press_nothing_is_learnt(inputs: Inputs) -> None:
-    assert learnt(inputs, seconds=0.1) is None
+def test_without_a_press_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert learnt(monkeypatch) is None
