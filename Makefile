@@ -11,7 +11,7 @@ export LEFTHAND_DATA := $(DATA)
 export HOST BUNDLE HOTSPOT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak kills lint train parcel gpu-fit export listen evaluate peers clean
+.PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak cost pi-cost kills lint train parcel gpu-fit export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -115,6 +115,13 @@ fuzz: setup ## reads mutated files of every format that a person can hand over [
 
 soak: setup ## runs 10 minutes live, an hour of music and 10,000 faults; prints the table of docs/soak.md (half an hour)
 	$(BIN)/python -m tests.soak
+
+cost: setup ## measures the box live, beside a paced and a fast run over the same sound: % of a core, hops, threads [LASTS=60]
+	$(BIN)/python -m tests.cost --seconds $(or $(LASTS),60)
+
+pi-cost: setup ## counts the instructions of a hop on emulated aarch64, in both runtimes (five minutes)
+	deploy/system-packages.sh pi-cost
+	$(BIN)/python -m tests.pi_cost
 
 kills: setup ## kills a recording at random moments: nothing older than a second may be missing (ten minutes) [COUNT=200]
 	$(BIN)/python -m tests.kills --kills $(or $(COUNT),200)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing. usage: system-packages.sh {play|all|pi}
+# Installs the Debian packages that are missing. usage: system-packages.sh {play|all|pi|pi-cost}
 set -eu
 packages="python3-venv libsndfile1 timgm6mb-soundfont"
 # tinysoundfont asks for pyaudio, of which PyPI has no wheel for Linux
@@ -18,6 +18,10 @@ fi
 if [ "${1:-play}" = pi ]; then
     # the Debian arm64 that provisioning is tested on
     packages="qemu-system-arm qemu-user-static binfmt-support arch-test mmdebstrap cpio e2fsprogs kmod openssh-client"
+fi
+if [ "${1:-play}" = pi-cost ]; then
+    # the emulator that counts instructions
+    packages="qemu-user mmdebstrap gcc libc6-dev"
 fi
 command -v dpkg-query >/dev/null || { echo "This is no Debian: install the equivalents of: $packages"; exit 0; }
 missing=""

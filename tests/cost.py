@@ -1,0 +1,190 @@
+"""Measures the cost of the box: live, as a paced file and as a file at full speed, in the same run.
+
+    python -m tests.cost [--seconds N] [--profile FILE]
+
+prints two tables: the three runs side by side, and the live process thread by thread. A share is processor time over
+elapsed time, in per cent of one core. With --profile, py-spy samples the live process and writes its stacks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "host"), str(ROOT / "tests" / "unit")]
+
+THREAD_NAMES = ROOT / "tests" / "host" / "thread_names"
+"""A folder that gives each thread of a process its name."""
+SETTLE_S = 2.0
+"""Seconds of sound before the measurement. By then all code of a hop has run."""
+SAMPLES_A_S = 200
+"""Samples a second that py-spy takes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of the table: a share of one core in per cent, times of hops in ms, resident memory in MiB."""
+
+    name: str
+    share: float
+    p50_ms: float
+    p99_ms: float
+    rss_mb: float | None
+
+    def line(self) -> str:
+        rss = "" if self.rss_mb is None else f"{self.rss_mb:.1f}"
+        return f"| {self.name} | {self.share:.1f} | {self.p50_ms:.2f} | {self.p99_ms:.2f} | {rss} |"
+
+
+@dataclass(frozen=True)
+class Thread:
+    """Processor time in seconds and number of wakings of all threads with the same name so far."""
+
+    cpu_s: float
+    wakings: int
+
+
+def threads(pid: int) -> dict[str, Thread]:
+    """Return the threads of a process by name. The first thread is called main."""
+    found: dict[str, Thread] = defaultdict(lambda: Thread(0.0, 0))
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            name = "main" if task.name == str(pid) else (task / "comm").read_text().strip()
+            cpu_s = int((task / "schedstat").read_text().split()[0]) / 1e9
+            status = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines() if ":" in line)
+            before = found[name]
+            wakings = int(status["voluntary_ctxt_switches"])
+            found[name] = Thread(before.cpu_s + cpu_s, before.wakings + wakings)
+    return dict(found)
+
+
+def live(seconds: float, folder: Path, profile: Path | None) -> tuple[Run, list[str]]:
+    """Run the service on a JACK server for `seconds`, without a recording. Returns its row and a line per thread."""
+    import soundfile
+    from jackserver import RATE, JackServer
+    from rig import HERE, Instrument, Process, Service
+
+    from tests.soak import music
+
+    tape_file = folder / "tape.wav"
+    soundfile.write(tape_file, music(seconds + 2 * SETTLE_S + 2, RATE), RATE, subtype="FLOAT")
+    server = JackServer(folder, f"lefthand-cost-{os.getpid()}")
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        server.start()
+        stack.callback(Instrument("synth", server.env).close)
+        tape = Process([sys.executable, str(HERE / "tape.py"), str(tape_file)], server.env)
+        stack.callback(tape.close)
+        tape.wait_for("ready")
+        env = {**server.env, "PYTHONPATH": f"{THREAD_NAMES}:{ROOT}"}
+        box = Service('[audio]\ninput = "tape"\n[midi]\noutput = "synth in"\n', folder, env)
+        stack.callback(box.close)
+        box.wait_until("playing")
+        tape.say("play")
+        time.sleep(SETTLE_S)
+        pid = box.child.pid
+        with _sampled(pid, seconds, profile):
+            began_s, before = time.monotonic(), threads(pid)
+            time.sleep(seconds)
+            after, took_s = threads(pid), time.monotonic() - began_s
+        status = box.status
+    lines = []
+    none = Thread(0.0, 0)
+    spent = {name: thread.cpu_s - before.get(name, none).cpu_s for name, thread in after.items()}
+    for name in sorted(spent, key=lambda name: -spent[name]):
+        wakings = (after[name].wakings - before.get(name, none).wakings) / took_s
+        lines.append(f"| {name.removeprefix('py ')} | {100 * spent[name] / took_s:.2f} | {wakings:.0f} |")
+    share = 100 * sum(spent.values()) / took_s
+    return Run("live", share, status.hop.p50_ms, status.hop.p99_ms, status.rss_mb), lines
+
+
+@contextlib.contextmanager
+def _sampled(pid: int, seconds: float, profile: Path | None) -> Iterator[None]:
+    """Let py-spy sample the process, if a profile is asked for."""
+    if profile is None:
+        yield
+        return
+    spy = shutil.which("py-spy")
+    if spy is None:
+        raise SystemExit("py-spy is not installed: run `pip install py-spy`, or leave out --profile.")
+    command = [spy, "record", "--pid", str(pid), "--duration", str(round(seconds)), "--rate", str(SAMPLES_A_S)]
+    sampler = subprocess.Popen([*command, "--threads", "--format", "raw", "--output", str(profile), "--nonblocking"])
+    yield
+    sampler.wait()
+
+
+def play(seconds: float, folder: Path, paced: bool) -> Run:
+    """Play as much of the demo as `lefthand play` does, paced or at full speed, in a process of its own."""
+    import soundfile
+
+    from tests.soak import music
+
+    tape = folder / "play.wav"
+    soundfile.write(tape, music(seconds, 48_000), 48_000, subtype="FLOAT")
+    command = [sys.executable, "-m", "tests.cost", "--play", str(tape), *(["--paced"] if paced else [])]
+    said = subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=PIPE)
+    cpu_s, p50_ms, p99_ms, rss_mb = json.loads(said.stdout)
+    return Run("play, paced" if paced else "play, full speed", 100 * cpu_s / seconds, p50_ms, p99_ms, rss_mb)
+
+
+def _play(tape: Path, paced: bool) -> None:
+    """Play a file with the engine of a live run, and print the figures of a `Run` as JSON."""
+    import numpy as np
+
+    from device.assemble import engine_of
+    from device.files.play import play_sound
+    from device.files.real_time import RealTime, at_once
+    from device.files.sound_file import SoundFile
+    from device.hearing.resample import Hops
+    from device.live.monitor import memory_mb
+    from device.settings.config import parse_config
+    from device.system.realtime import ask_for_fifo, settled
+    from tests.unit.helpers.shipped import bundle
+
+    engine = engine_of(parse_config('[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n', "cost"), bundle())
+    ask_for_fifo()
+    sound = SoundFile(tape)
+    with settled():
+        hops = Hops(sound.rate, bundle().features.sample_rate, bundle().features.hop)
+        began_s = time.process_time()
+        performance = play_sound(engine, sound, hops, wait=RealTime().wait if paced else at_once)
+        cpu_s = time.process_time() - began_s
+    p50_ms, p99_ms = np.percentile(performance.hop_times_s, [50, 99]) * 1e3
+    print(json.dumps([cpu_s, float(p50_ms), float(p99_ms), memory_mb()]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--profile", type=Path)
+    parser.add_argument("--play", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--paced", action="store_true", help=argparse.SUPPRESS)
+    wanted = parser.parse_args()
+    if wanted.play is not None:
+        _play(wanted.play, wanted.paced)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        box, by_thread = live(wanted.seconds, folder, wanted.profile)
+        rows = [box, play(wanted.seconds, folder, paced=True), play(wanted.seconds, folder, paced=False)]
+    print("| run | % of a core | hop p50, ms | hop p99, ms | RSS, MB |\n|---|---|---|---|---|")
+    print("\n".join(row.line() for row in rows))
+    print("\n| thread, live | % of a core | wakings a second |\n|---|---|---|")
+    print("\n".join(by_thread))
+
+
+if __name__ == "__main__":
+    main()
