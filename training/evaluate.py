@@ -37,10 +37,23 @@ def evaluate() -> None:
 @click.option("--takes", default=24, show_default=True, help="Rendered right hands per set.")
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Measure Basic Pitch on the same sound too.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
+@click.option(
+    "--robustness", "ways", is_flag=True, help="Print instead what detuning, rooms, talk and other pianos cost."
+)
 def hearing(
-    folder: Path, data: Path, cache: Path, sets: tuple[str, ...], takes: int, peers: bool, json_path: Path | None
+    folder: Path,
+    data: Path,
+    cache: Path,
+    sets: tuple[str, ...],
+    takes: int,
+    peers: bool,
+    json_path: Path | None,
+    ways: bool,
 ) -> None:
     """Measure onsets, offsets, frames, delay and cost of the transcriber."""
+    if ways:
+        _robustness(Bundle.open(folder), cache, takes)
+        return
     from training.hearing_figures.measure import compare, false_notes, report
     from training.hearing_figures.peers import BasicPitch
     from training.hearing_figures.takes import quiet_takes, takes_of
@@ -67,6 +80,16 @@ def hearing(
             means[name]["lefthand"]["own_notes_a_minute"] = round(float(np.mean(compared.taken)), 2)
     if json_path:
         json_path.write_text(json.dumps(means, indent=1))
+
+
+def _robustness(bundle: Bundle, cache: Path, count: int) -> None:
+    from training.hearing_figures.robustness import HEADER, WAYS, measured, row
+
+    click.echo(HEADER)
+    clean = None
+    for name, scores in measured(bundle, cache, tuple(WAYS), count):
+        clean = scores if clean is None else clean
+        click.echo(row(name, scores, clean))
 
 
 @evaluate.command()

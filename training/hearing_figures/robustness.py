@@ -1,0 +1,184 @@
+"""Measures what the same right hands cost when they reach the device in a harder way: detuned, far, on other pianos.
+
+Each way renders the same pieces with the same strokes. So the difference to the clean takes is the cost of the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import soxr
+from scipy.signal import butter
+
+from device.assemble import hearing_of
+from device.bundles.bundle import Bundle
+from device.errors import UserError
+from training.corpora.pieces import HandLabel, Piece, load_pieces
+from training.hearing_figures.measure import listen
+from training.hearing_figures.takes import EXCERPT_S, HELD_OUT, RATE, Take
+from training.note_scores import Score, score
+from training.pianos.banks import load_bank
+from training.pianos.renderer import Audio
+from training.scenes.acoustics import in_room, room_response, shelf_section, through_microphone
+from training.scenes.augment import gain_controlled, with_noise
+from training.scenes.perform import perform
+from training.scenes.render import render
+from training.scenes.voices import utterances
+
+Change: TypeAlias = Callable[[Audio, np.random.Generator], Audio]
+"""Changes float32 [samples] at 16 kHz. Length and onsets stay the same."""
+
+FEWEST_NOTES = 10
+"""A piece with fewer notes in its excerpt is left out."""
+HALL_S, HALL_DB = 2.0, 0.0
+"""Reverberation time of the hall in seconds, and level of the direct sound above the reverberation in dB."""
+FAR_S, FAR_DB = 0.6, -6.0
+"""The same of a living room with the microphone 3 to 4 m away: the room is louder than the piano itself."""
+SPEECH_DB, NOISE_DB = 10.0, 20.0
+"""Level of the piano above the voice and above the noise in dB."""
+PHONE_GAIN_DB, PHONE_HZ = 18.0, 7_000.0
+"""Largest gain of the telephone's automatic level, and its cut-off in Hz."""
+LID_HZ, LID_DB = 1_500.0, -9.0
+"""Shelf of a closed lid: it takes so many dB from the treble above the frequency in Hz."""
+MOST_POINTS = 3.0
+"""Points of onset F1 that a way may cost."""
+
+
+def detuned(audio: Audio, cents: float) -> Audio:
+    """Return `audio` tuned `cents` higher. The times of the strokes move with it: see `Way.stretch`."""
+    return np.asarray(soxr.resample(audio, RATE, RATE / 2 ** (cents / 1200), "VHQ"), np.float32)
+
+
+def _hall(audio: Audio, rng: np.random.Generator) -> Audio:
+    return in_room(audio, room_response(HALL_S, HALL_DB, rng))
+
+
+def _far(audio: Audio, rng: np.random.Generator) -> Audio:
+    return in_room(audio, room_response(FAR_S, FAR_DB, rng))
+
+
+def _talk(audio: Audio, rng: np.random.Generator) -> Audio:
+    voices = utterances(rng, "evaluate")
+    said: list[Audio] = []
+    while sum(map(len, said)) < len(audio):
+        said.append(next(voices))
+    return with_noise(audio, rng, SPEECH_DB, 1.0, [np.concatenate(said)])
+
+
+def _noise(audio: Audio, rng: np.random.Generator) -> Audio:
+    return with_noise(audio, rng, NOISE_DB)
+
+
+def _phone(audio: Audio, rng: np.random.Generator) -> Audio:
+    cut = butter(4, PHONE_HZ, fs=RATE, output="sos")
+    return through_microphone(gain_controlled(audio, rng, PHONE_GAIN_DB), cut)
+
+
+def _lid(audio: Audio, rng: np.random.Generator) -> Audio:
+    return through_microphone(audio, shelf_section(LID_HZ, LID_DB, high=True)[None])
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way from the right hand to the device: the note bank, the detuning in cents, and a change of the sound.
+
+    `told` says that the settings of the box name the tuning. Half a semitone flat and half a semitone sharp sound alike
+    but for the names of the keys, so there the box must be told.
+    """
+
+    bank: str = HELD_OUT
+    cents: float = 0.0
+    change: Change | None = None
+    told: bool = False
+
+    @property
+    def stretch(self) -> float:
+        """Factor by which the detuning makes the take longer. A detuned take is played back faster or more slowly."""
+        return float(2 ** (-self.cents / 1200))
+
+
+CLEAN = "clean"
+WAYS: dict[str, Way] = {
+    CLEAN: Way(),
+    "25 cents flat": Way(cents=-25),
+    "25 cents sharp": Way(cents=25),
+    "50 cents flat, told": Way(cents=-50, told=True),
+    "50 cents sharp, told": Way(cents=50, told=True),
+    "hall, 2 s": Way(change=_hall),
+    "speech, 10 dB below": Way(change=_talk),
+    "far microphone": Way(change=_far),
+    "phone: level control, 7 kHz": Way(change=_phone),
+    "noise, 20 dB below": Way(change=_noise),
+    "lid closed": Way(change=_lid),
+    "honky-tonk": Way("timgm_honky_tonk"),
+    "electric piano, tines": Way("rhodes"),
+    "electric piano, FM": Way("timgm_electric1"),
+    "electric grand": Way("cp80"),
+}
+"""The ways by name. The banks other than the held-out piano have been heard by fits, with other pieces."""
+
+
+def takes(cache: Path, way: Way, count: int, seed: int = 7) -> list[Take]:
+    """Return `count` right hands of validation pieces on the way `way`. The strokes are the same for each way.
+
+    Raises UserError if `cache` holds no validation pieces, or not the bank of the way.
+    """
+    pieces = [piece for corpus in ("pop909", "lieder") for piece in load_pieces(cache, corpus, "valid")]
+    if not pieces:
+        raise UserError(f"No validation pieces in {cache}: run `python -m training prepare`.")
+    return [take for number in range(count) if (take := _take(cache, pieces, way, [seed, number])) is not None]
+
+
+def _take(cache: Path, pieces: list[Piece], way: Way, seed: list[int]) -> Take | None:
+    rng = np.random.default_rng(seed)
+    piece = pieces[int(rng.integers(len(pieces)))]
+    heard = perform(piece, rng, EXCERPT_S, (HandLabel.RIGHT,))
+    if len(heard.notes) < FEWEST_NOTES:
+        return None
+    bank = load_bank(cache, way.bank, "evaluate" if way.bank == HELD_OUT else "fit")
+    # the strokes and the change have generators of their own, so that one way's draws do not move another's
+    done = render(heard.notes, bank, EXCERPT_S, heard.pedal, rng=np.random.default_rng([*seed, 1]))
+    audio = done.audio
+    if way.cents:
+        audio = detuned(audio, way.cents)
+    if way.change is not None:
+        audio = way.change(audio, np.random.default_rng([*seed, 2]))
+    rows = [
+        (note.onset_s * way.stretch, end_s * way.stretch, note.pitch, note.velocity)
+        for note, end_s in zip(heard.notes, done.end_s, strict=True)
+    ]
+    return Take(piece.name, audio, RATE, np.array(rows, np.float64))
+
+
+def measured(bundle: Bundle, cache: Path, names: Sequence[str], count: int) -> Iterator[tuple[str, list[Score]]]:
+    """Yield the name of each way and the scores of its takes. The clean way comes first.
+
+    For each take the box is new: it measures the tuning itself while it hears, unless its settings tell it.
+    """
+    for name in (CLEAN, *(name for name in names if name != CLEAN)):
+        way = WAYS[name]
+        scores = []
+        for take in takes(cache, way, count):
+            hearing = hearing_of(bundle, tuning=way.cents if way.told else 0.0, adapts=not way.told)
+            scores.append(score(listen(hearing, take).notes, take.notes, len(take.audio) / take.rate))
+        yield name, scores
+
+
+HEADER = "| way | on@50 | cost | on@30 | prec. | recall | C4 up | offset |\n|---|---|---|---|---|---|---|---|"
+
+
+def row(name: str, scores: list[Score], clean: list[Score]) -> str:
+    """Return a row of the table as Markdown: means in per cent, and the points that the way costs against `clean`."""
+    shown = ("onset_50", "onset_30", "precision", "recall", "treble", "offset")
+
+    def mean(of: list[Score], field: str) -> float:
+        return 100 * float(np.mean([getattr(score, field) for score in of]))
+
+    first, *others = (f"{mean(scores, field):.1f}" for field in shown)
+    cost = mean(clean, "onset_50") - mean(scores, "onset_50")
+    mark = " **over**" if cost > MOST_POINTS else ""
+    return f"| {name} | {first} | {'' if name == CLEAN else f'{cost:.1f}{mark}'} | {' | '.join(others)} |"
