@@ -18,6 +18,7 @@ import numpy as np
 
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
+from device.files.midi_file import read_midi
 from training.corpora.pieces import HandLabel, Piece, load_pieces
 from training.experiments.seeds.data import Song, roll_of_keys, song_of
 from training.experiments.seeds.setup import CHORALES, SEEDS
@@ -159,9 +160,25 @@ def track(name: str, hand: Roll, velocity: int) -> mido.MidiTrack:
 
 
 def measured(root: Path) -> dict[str, dict[str, Any]]:
-    """Read the saved figures of all configurations that have been measured. Returns name -> figures, in table order."""
-    paths = {name: root / name / PANEL for name in ROWS}
+    """Read the saved figures of all configurations that have been measured. Returns name -> figures, in table order.
+
+    A configuration with another size (`Seed.changed`) follows the one that it was made from.
+    """
+    paths: dict[str, Path] = {}
+    for name in ROWS:
+        changed = sorted(path.name for path in root.glob(f"{name}@*"))
+        paths |= {own: root / own / PANEL for own in (name, *changed)}
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+
+
+def silent(root: Path) -> list[str]:
+    """Names of the measured rows whose example has no left-hand note, although they are not marked as silent."""
+    found = []
+    for name, row in measured(root).items():
+        if not row["about"].get("silent"):
+            parts = {part.name: part.notes for part in read_midi(root / name / EXAMPLE).parts}
+            found += [] if parts.get("Left hand") else [name]
+    return found
 
 
 def table(root: Path) -> str:
@@ -180,7 +197,8 @@ def table(root: Path) -> str:
     ]
     for name, row in found.items():
         about, figures = row["about"], row["figures"]
-        cells = [f"`{name}`", about["about"], f"{about['parameters']:,}" if "parameters" in about else ""]
+        told = f"{about['about']} (silent)" if about.get("silent") else about["about"]
+        cells = [f"`{name}`", told, f"{about['parameters']:,}" if "parameters" in about else ""]
         cells += [f"{about['cpu_s']:.0f}" if "cpu_s" in about else "", *(_shown(figures[key]) for key in SHOWN)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -18,13 +18,15 @@ from training.experiments.seeds.data import Song, SongStretches
 from training.experiments.seeds.loss import loss_of
 from training.experiments.seeds.net import SeedNet
 from training.experiments.seeds.play import Thresholds, fit_thresholds
-from training.experiments.seeds.setup import SEEDS, Seed
+from training.experiments.seeds.setup import Seed
 from training.fitting import feed
 
 BATCH_STEPS = 2048
 """Sixteenth steps of music per batch for any stretch length, so that every fit sees the same amount of music."""
 EPOCH_STEPS = 100
 WARM_UP = 50
+VALID_BATCHES = 8
+"""Batches of validation songs from which the validation loss is computed. They are the same in each epoch."""
 WEIGHTS, CONFIG, HISTORY = "seed.weights.h5", "config.json", "history.csv"
 
 
@@ -33,8 +35,13 @@ def seed_folder(cache: Path, name: str) -> Path:
     return cache / "fits" / "seeds" / name
 
 
-def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_STEPS) -> tuple[SeedNet, Thresholds]:
+def fit(
+    setup: Seed, found: list[Song], folder: Path, valid: list[Song], batch_steps: int = BATCH_STEPS
+) -> tuple[SeedNet, Thresholds]:
     """Fit the net of `setup` on random stretches of the songs `found`, and write the fit into `folder`.
+
+    After every `EPOCH_STEPS` steps the loss on stretches of the songs `valid` is computed. Both losses go into
+    `history.csv` and into TensorBoard's files in `folder / "tensorboard"`.
 
     If `setup.like` names another configuration, its fitted weights are the initial weights. They are read from its
     folder next to `folder`. Raises UserError if they are missing.
@@ -54,12 +61,15 @@ def fit(setup: Seed, found: list[Song], folder: Path, batch_steps: int = BATCH_S
         )
         model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss_of(setup))
         batches = feed(stretches.at, min(EPOCH_STEPS, setup.steps))
+        unheard = SongStretches(valid, setup, max(1, batch_steps // setup.stretch), seed=2)
         model.fit(
             batches,
             epochs=math.ceil(setup.steps / EPOCH_STEPS),
+            validation_data=feed(unheard.at, VALID_BATCHES),
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
                 keras.callbacks.CSVLogger(str(folder / HISTORY)),
+                keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
             ],
             verbose=2,
         )
@@ -87,7 +97,8 @@ def load(folder: Path) -> tuple[SeedNet, Thresholds]:
     """Load the net and thresholds of a fit from its folder. Raises UserError if there is no fit."""
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder.name} has not been fitted: run it with --action fit first.")
-    net = SeedNet(SEEDS[folder.name])
+    about = json.loads((folder / CONFIG).read_text())
+    net = SeedNet(Seed.from_dict(about))
     net.sequence().load_weights(str(folder / WEIGHTS))
-    thresholds: Thresholds = json.loads((folder / CONFIG).read_text())["thresholds"]
+    thresholds: Thresholds = about["thresholds"]
     return net, thresholds

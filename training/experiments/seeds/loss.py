@@ -21,6 +21,8 @@ STRUCK = 0.5
 """Loss weight of struck keys relative to sounding keys."""
 CONSONANCE_WEIGHT = 0.3
 """Weight of consonance with the melody relative to the binary cross-entropy."""
+DISTANCE_WEIGHT = 1.0
+"""Weight of the distance loss relative to the binary cross-entropy, where both are used. Both are near 1 at first."""
 STILL_BCE = 0.1
 """Weight of the binary cross-entropy in a reward-tuned fit. It keeps the policy close to its starting point."""
 
@@ -83,6 +85,8 @@ def _softmaxes(true: Tensor, logits: Tensor, pauses: bool) -> Tensor:
 def _sounding(setup: Seed, true: Tensor, logits: Tensor, melody: Tensor, noise: Tensor) -> Tensor:
     if setup.loss == "distance":
         return _distance(true, ops.sigmoid(logits))
+    if setup.loss == "bce-distance":
+        return _binary(true, logits) + DISTANCE_WEIGHT * _distance(true, ops.sigmoid(logits))
     if setup.loss == "consonance":
         fits = ops.sum(ops.matmul(melody, BILINEAR) * ops.sigmoid(logits), axis=-1)
         return _binary(true, logits) - CONSONANCE_WEIGHT * fits

@@ -117,14 +117,16 @@ class SeedNet:
         self.body: list[Any]
         if setup.body in ("gru", "lstm"):
             kind = layers.GRU if setup.body == "gru" else layers.LSTM
-            self.body = [kind(units, return_sequences=True, name="body")]
+            names = ("body", *(f"body_{i}" for i in range(1, setup.layers)))
+            self.body = [kind(units, return_sequences=True, name=name) for name in names]
         elif setup.body == "conv":
             self.body = [
-                layers.Conv1D(units, 3, dilation_rate=d, padding="causal", activation="relu") for d in DILATIONS
+                layers.Conv1D(units, 3, dilation_rate=d, padding="causal", activation="relu")
+                for d in DILATIONS * setup.layers
             ]
         else:
             own = EarlierSteps if setup.body == "taps" else HistoryUser
-            self.body = [own(units), layers.Dense(units, activation="relu")]
+            self.body = [own(units), *(layers.Dense(units, activation="relu") for _ in range(setup.layers))]
         self.mix = layers.Dense(units, activation="relu", name="mix")
         self.heads = layers.Dense(self._plain_width, bias_initializer=keras.initializers.Constant(RARE), name="heads")
         self.octave = layers.Dense(KEYS, name="octave")
@@ -140,7 +142,8 @@ class SeedNet:
     @property
     def window(self) -> int:
         """Number of steps, including the present one, that a body without a recurrent state sees."""
-        return {"conv": WINDOW_STEPS, "taps": 1 + max(TAPS), "history": 1 + max(TAPS)}[self.setup.body]
+        conv = 1 + self.setup.layers * (WINDOW_STEPS - 1)
+        return {"conv": conv, "taps": 1 + max(TAPS), "history": 1 + max(TAPS)}[self.setup.body]
 
     def told(self, hidden: Tensor, chosen: Tensor | None) -> Tensor:
         """Apply the heads to the body's output `hidden` [B, T, units]. Returns logits [B, T, width].
@@ -163,10 +166,14 @@ class SeedNet:
         return plain
 
     def over(self, x: Tensor) -> Tensor:
-        """Apply the body to whole sequences `x` [B, T, F]. Returns [B, T, units]."""
+        """Apply the body to whole sequences `x` [B, T, F]. Returns [B, T, units].
+
+        Each convolution has a skip connection: its output is added to its input (He et al. 2016). Without the skip
+        connections the five layers hardly learn.
+        """
         y = self.embed(x)
         for layer in self.body:
-            y = layer(y)
+            y = y + layer(y) if self.setup.body == "conv" else layer(y)
         return y
 
     def sequence(self) -> keras.Model:
@@ -201,12 +208,14 @@ class SeedNet:
         inputs: dict[str, Tensor] = {"x": x}
         outputs: dict[str, Tensor] = {}
         if self.setup.body in ("gru", "lstm"):
-            states = []
-            for i in range(2 if self.setup.body == "lstm" else 1):
-                states.append(keras.Input((self.setup.units,), batch_size=batch, name=f"state_{i}"))
-                inputs[f"state_{i}"] = states[-1]
-            hidden, after = self.body[0].cell(self.embed(x), states)
-            outputs |= {f"state_{i}": state for i, state in enumerate(after)}
+            each = 2 if self.setup.body == "lstm" else 1
+            hidden = self.embed(x)
+            for number, layer in enumerate(self.body):
+                names = [f"state_{each * number + i}" for i in range(each)]
+                states = [keras.Input((self.setup.units,), batch_size=batch, name=name) for name in names]
+                inputs |= dict(zip(names, states, strict=True))
+                hidden, after = layer.cell(hidden, states)
+                outputs |= dict(zip(names, after, strict=True))
         else:
             past = inputs["state_0"] = keras.Input((self.window, x.shape[-1]), batch_size=batch, name="state_0")
             outputs["state_0"] = ops.concatenate([past[:, 1:], x[:, None]], axis=1)

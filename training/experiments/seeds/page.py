@@ -1,16 +1,20 @@
 """Writes a web page on which a person can listen to the left hands that the seeds play.
 
-A seed is an early net that accompanies a melody (`training.experiments.seeds`). For each seed the page has the sound of
-one example, its piano roll, and its panel (the table of figures of `training.playing_figures.panel`).
+A seed is an early net that makes music (`training.experiments.seeds`). For each seed the page has the sound of one
+example, its piano roll and its figures. For a seed that accompanies a melody these are the panel of
+`training.playing_figures.panel`. A seed that reads its history also has the picture of where it reads.
 """
 
 from __future__ import annotations
 
+import base64
+from html import escape
 from pathlib import Path
 
 from device.errors import UserError
 from device.events import Note
 from device.files.midi_file import read_midi
+from training.experiments.music_generation import figures as diary
 from training.experiments.seeds.figures import EXAMPLE, measured
 from training.hearing_figures.report import page
 from training.playing_figures.listening import sounding, table
@@ -25,11 +29,17 @@ def write_page(root: Path, names: list[str], out: Path, seconds: float = 45.0) -
     if not names:
         raise UserError("No seed has been fitted: run `python -m training seeds --action fit` first.")
     out.mkdir(parents=True, exist_ok=True)
-    rows, parts = measured(root), []
+    played, written, parts = measured(root), diary.measured(root), []
     for name in names:
         right, left = hands_of(root / name / EXAMPLE, seconds)
-        about = f"<p>{rows[name]['about']['about']}</p>"
-        shown = table({name: rows[name]["figures"]})
+        row = played.get(name) or written[name]
+        about = f"<p>{escape(row['about']['about'])}</p>"
+        if name in played:
+            shown = table({name: row["figures"]})
+        else:
+            shown = "<p>" + ", ".join(f"{told} {row['figures'][key]:.2f}" for key, told in diary.SHOWN.items()) + "</p>"
+        for image in sorted((root / name).glob("*.png")):
+            shown += f'<img alt="" src="data:image/png;base64,{base64.b64encode(image.read_bytes()).decode()}">'
         parts.append((name, f"{about}{shown}{sounding(right, left, out / name, name)}"))
     index = out / "index.html"
     index.write_text(page("Left hands of the seeds", parts), encoding="utf-8")

@@ -119,18 +119,20 @@ def _fed(setup: Seed, net: SeedNet, decide: Decisions, songs: list[Song]) -> lis
     left = np.zeros((len(songs), net.left_width), np.float32)
     before = np.zeros((len(songs), net.left_width // 2), bool)
     true, warm = _true_left(setup, songs, right.shape[1])
-    told = np.zeros((*right.shape[:2], net.layout.width), np.float32)
+    played = np.zeros((2, *right.shape[:2], net.left_width // 2), bool)
     for step in range(right.shape[1]):
         out = model.predict_on_batch({"x": np.concatenate([right[:, step], left], axis=-1), **states})
         states = {name: out[name] for name in states}
-        told[:, step] = out["logits"]
-        sounding, struck = decide.sounding_and_struck(told[:, step])
+        sounding, struck = decide.sounding_and_struck(np.asarray(out["logits"]))
         struck = sounding & (struck | ~before)
+        # a decision may be drawn by chance, so the one that the net reads back is the one that is played
+        played[:, :, step] = np.array([sounding, struck]) & ~warm[:, step, None]
         left = np.concatenate([sounding, struck], axis=-1).astype(np.float32)
         left = np.where(warm[:, step, None], true[:, step], left)
         before = left[:, : before.shape[1]] > 0
-        told[:, step] = np.where(warm[:, step, None], NEVER, told[:, step])
-    return [decide.roll(row[: len(song.positions)], song) for row, song in zip(told, songs, strict=True)]
+    to_roll = roll_of_keys if setup.kind == "keys" else voiced
+    ends = [len(song.positions) for song in songs]
+    return [to_roll(played[0, i, :end], played[1, i, :end]) for i, end in enumerate(ends)]
 
 
 def _true_left(setup: Seed, songs: list[Song], steps: int) -> tuple[Array, Array]:
@@ -151,8 +153,15 @@ class Decisions:
         self.setup, self.net, self.thresholds, self.rng = setup, net, thresholds, rng
 
     def sounding_and_struck(self, logits: Array) -> tuple[Array, Array]:
-        """Sounding and struck, each bool [..., 12], or [..., 88] for a net of 88 keys."""
+        """Sounding and struck, each bool [..., 12], or [..., 88] for a net of 88 keys.
+
+        With `draw`, one random number for each key decides both: a key that is struck also sounds.
+        """
         at = self.net.layout.slices
+        if self.setup.pick == "draw":
+            chance = self.rng.random(logits[..., at["sounding.0"]].shape)
+            sounding = chance < sigmoid(logits[..., at["sounding.0"]])
+            return sounding, sounding & (chance < sigmoid(logits[..., at["struck.0"]]))
         sure = _likely(self.setup, logits[..., at["sounding.0"]])
         struck = sigmoid(logits[..., at["struck.0"]]) > self.thresholds["struck"]
         return sure > self.thresholds["sounding"], struck

@@ -1,85 +1,116 @@
 """`python -m training seeds` fits the seeds, plays with them and measures them.
 
-A seed is an early net that accompanies a melody (`training.experiments.seeds`). Each seed is one configuration.
+A seed is an early net that makes music. Most accompany a melody (`training.experiments.seeds`). The `mg-` families
+write songs for both hands (`training.experiments.music_generation`), and `bach` writes chorales
+(`training.experiments.bach`).
 
     python -m training seeds --action fit                         # all seeds and their comparison rows
     python -m training seeds --action fit --family pitch-classes  # one seed; --family may be repeated
+    python -m training seeds --action fit --family keys --units 128 --steps 1600    # a row of its own in the table
     python -m training seeds --action play                        # plays all fitted seeds again
     python -m training seeds --action table                       # prints all measured panels in Markdown
     python -m training seeds --action listen                      # writes a page with an example of each
+    python -m training seeds --action corpus                      # prints and draws the corpus of `bach`
+    python -m training seeds --action rows                        # writes the rows of all seeds into the docs
+    python -m training seeds --action generate --family mg-final --length 256 --midi song.mid
+    python -m training seeds --action generate --family bach --pick top-p --p 0.9 --start 3 --midi chorale.mid
 
-`training/experiments/seeds/setup.py` defines the configurations, and docs/experiments.md has the figures.
+The `setup.py` of each package defines the configurations, and docs/experiments.md has the figures.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 
+from device.errors import UserError
+from training.experiments.music_generation.setup import ENTRIES
 from training.experiments.seeds.setup import CHORALES, SEEDS
 
-ACTIONS = ("fit", "play", "table", "listen")
+ACTIONS = ("fit", "play", "table", "listen", "corpus", "generate", "rows")
 BESIDE = ("truth", "shipped", "tonic", "rolled")
+BACH, SONGS = "bach", "mg-truth"
+PICKS = ("greedy", "top-k", "top-p", "temperature")
+FAMILIES = (*BESIDE, *SEEDS, *CHORALES, BACH, SONGS, *ENTRIES)
 
 
 @click.command()
 @click.option("-a", "--action", type=click.Choice(ACTIONS), required=True)
-@click.option(
-    "--family", "families", type=click.Choice([*BESIDE, *SEEDS, *CHORALES]), multiple=True, help="Default: all."
-)
+@click.option("--family", "families", type=click.Choice(FAMILIES), multiple=True, help="Default: all.")
 @click.option("--again", is_flag=True, help="Fit again, even if a fit exists.")
+@click.option("--steps", type=click.IntRange(1), help="Batches of the fit. Default: the configuration's own.")
+@click.option("--units", type=click.IntRange(1), help="Width of the layers. Default: the configuration's own.")
+@click.option("--layers", type=click.IntRange(1), help="Recurrent layers. Default: the configuration's own.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Peak learning rate, likewise.")
 @click.option("--songs", "most", default=20, show_default=True, help="Number of held-out songs to accompany.")
+@click.option("--pick", type=click.Choice(PICKS), default="temperature", show_default=True, help="bach: next event.")
+@click.option("--k", type=click.IntRange(1), default=5, show_default=True, help="bach: events of top-k.")
+@click.option("--p", type=click.FloatRange(0, 1), default=0.9, show_default=True, help="bach: share of top-p.")
+@click.option("--temperature", type=float, default=1.0, show_default=True, help="bach: below 1 is less by chance.")
+@click.option("--start", default=0, show_default=True, help="bach: chorale whose beginning is continued.")
+@click.option("--length", type=click.IntRange(2), default=256, show_default=True, help="Sixteenths, or events of bach.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the random numbers of generate.")
+@click.option("--midi", type=click.Path(path_type=Path), help="File of generate. Default: OUT/FAMILY.mid.")
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/seeds"), show_default=True)
-def seeds(action: str, families: tuple[str, ...], again: bool, most: int, cache: Path, out: Path) -> None:
-    """Fit the seeds, play them over held-out songs and print their panels."""
+def seeds(
+    action: str,
+    families: tuple[str, ...],
+    again: bool,
+    steps: int | None,
+    units: int | None,
+    layers: int | None,
+    rate: float | None,
+    most: int,
+    pick: str,
+    k: int,
+    p: float,
+    temperature: float,
+    start: int,
+    length: int,
+    seed: int,
+    midi: Path | None,
+    cache: Path,
+    out: Path,
+) -> None:
+    """Fit the seeds, let them play or write songs, and print their figures."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    from training.experiments.seeds.figures import measured, table
+    from training.experiments.seeds import rows
 
-    root = cache / "fits" / "seeds"
-    chosen = families or (*BESIDE, *SEEDS, *CHORALES)
+    chosen = families or FAMILIES
     if action == "table":
-        click.echo(table(root))
+        click.echo(rows.tables(cache))
+    elif action == "corpus":
+        click.echo(rows.corpus(cache, out))
+    elif action == "rows":
+        from training.experiments.seed_table import write
+
+        click.echo(write(Path("docs")))
     elif action == "listen":
         from training.experiments.seeds.page import write_page
 
-        click.echo(f"{write_page(root, [name for name in measured(root) if name in chosen], out)}")
+        root = rows.root_of(cache)
+        click.echo(f"{write_page(root, [name for name in rows.all_measured(root) if name in chosen], out)}")
+    elif action == "generate":
+        if len(families) != 1 or families[0] not in (BACH, *ENTRIES):
+            raise UserError(
+                "--action generate takes one --family that writes songs: bach, or one that begins with mg-."
+            )
+        path = midi or out / f"{families[0]}.mid"
+        if families[0] == BACH:
+            from training.experiments.bach.net import Sampling
+
+            told = rows.generate_bach(cache, Sampling(pick, k, p, temperature), start, length, seed, path)
+        else:
+            told = rows.generate_song(cache, families[0], length, seed, path)
+        click.echo(told)
     else:
-        for name in chosen:
-            if action == "play" or again or name not in measured(root):
-                _measure(name, action == "fit", most, cache)
-
-
-def _measure(name: str, fits: bool, most: int, cache: Path) -> None:
-    """Measure the row `name` of the table on up to `most` songs, and print its figures."""
-    from training.experiments.seeds.figures import BESIDE as ABOUT
-    from training.experiments.seeds.figures import beside, held_out, judge
-
-    folder = cache / "fits" / "seeds" / name
-    pieces = held_out(cache, most)
-    about: dict[str, Any] = {"about": ABOUT.get(name, "")}
-    if name in BESIDE:
-        hands = beside(name, pieces)
-    elif name in SEEDS:
-        from training.experiments.seeds.fit import CONFIG, fit, load
-        from training.experiments.seeds.play import play
-
-        if fits:
-            from training.experiments.seeds.data import songs
-
-            fit(SEEDS[name], songs(cache, "train"), folder)
-        net, thresholds = load(folder)
-        hands = play(SEEDS[name], net, thresholds, [p.song for p in pieces])
-        about = json.loads((folder / CONFIG).read_text())
-    else:
-        from training.experiments.seeds.chorales import fitted, play_chorales
-
-        model, about = fitted(cache, fits)
-        about = {**about, **CHORALES[name].to_dict()}
-        hands = play_chorales(CHORALES[name], model, [p.song for p in pieces])
-    figures = judge(pieces, hands, folder, about)
-    click.echo(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))
+        changes = {"units": units, "layers": layers, "steps": steps, "rate": rate}
+        for family in chosen:
+            name, told = rows.measured_row(family, changes, action, again, most, cache)
+            if told:
+                click.echo(f"{name}: {told}")
+        if mute := rows.silent(rows.root_of(cache)):
+            click.echo(f"These rows should play, but their examples have no left-hand note: {', '.join(mute)}.")

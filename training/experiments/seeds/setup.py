@@ -7,7 +7,7 @@ them.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from device.errors import UserError
@@ -20,7 +20,7 @@ The net predicts the next step. The earlier steps lie 1, 2 or 4 beats, or 2, 3, 
 KINDS = ("keys", "classes", "octave", "voices", "notes")
 HANDS = ("right", "both-in", "both-out", "both", "both-scheduled")
 BODIES = ("gru", "lstm", "conv", "taps", "history")
-LOSSES = ("bce", "distance", "consonance", "reward")
+LOSSES = ("bce", "distance", "bce-distance", "consonance", "reward")
 PICKS = ("threshold", "softmax", "likeliest", "draw")
 
 
@@ -43,6 +43,10 @@ class Seed:
 
     `like` names the configuration whose weights the fit starts from. If `steps` is 0, the weights stay the same, and
     the other fields change only how they are played.
+
+    `layers` is the number of recurrent layers. A convolution repeats its five layers as often, and the bodies over
+    fixed lags have as many dense layers. `silent` marks a configuration that never plays: its answer to silence is
+    silence.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Seed:
     like: str = ""
     steps: int = 400
     rate: float = 3e-3
+    layers: int = 1
+    silent: bool = False
 
     def __post_init__(self) -> None:
         for field, known in (("kind", KINDS), ("hands", HANDS), ("body", BODIES), ("loss", LOSSES), ("pick", PICKS)):
@@ -75,8 +81,10 @@ class Seed:
             )
         if self.warm and not self.fed:
             raise UserError(f"{self.name}: only a net that reads its own left hand is warmed up.")
-        if self.kind != "classes" and (self.loss in ("distance", "consonance", "reward") or self.ahead != (1,)):
+        if self.kind != "classes" and (self.loss != "bce" or self.ahead != (1,)):
             raise UserError(f"{self.name}: such losses and targets further ahead go with pitch classes alone.")
+        if min(self.units, self.layers) < 1 or self.steps < 0 or self.rate <= 0:
+            raise UserError(f"{self.name}: units, layers and rate must be above 0, and steps at least 0.")
 
     @property
     def fed(self) -> bool:
@@ -91,6 +99,26 @@ class Seed:
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain data for the JSON file in the fit's folder."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, kept: dict[str, Any]) -> Seed:
+        """The configuration from the JSON file in the fit's folder, which also holds facts about the fit."""
+        own = {key: value for key, value in kept.items() if key in cls.__dataclass_fields__}
+        return cls(**{**own, "ahead": tuple(own["ahead"])})
+
+    def changed(self, **changes: float | None) -> Seed:
+        """The configuration with another number of steps, units or layers, or another rate. None changes nothing.
+
+        The name gets the changes, for example `keys@units=128,steps=1600`. Raises UserError if the configuration
+        plays the weights of another one, which have another size.
+        """
+        asked = {key: value for key, value in changes.items() if value is not None and value != getattr(self, key)}
+        if not asked:
+            return self
+        if self.like and not {"steps", "rate"} >= asked.keys():
+            raise UserError(f"{self.name} begins with the weights of {self.like}: it takes only --steps and --rate.")
+        told = ",".join(f"{key}={value:g}" for key, value in asked.items())
+        return replace(self, name=f"{self.name}@{told}", **asked)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -111,9 +139,12 @@ class Chorale:
 
 _SEEDS = (
     Seed("pitch-classes", "12 pitch classes; right hand in, left out; GRU; what the others differ from"),
+    Seed("pitch-classes-long", "12 pitch classes, 128 units, 1,600 steps", units=128, steps=1600),
+    Seed("two-layers", "12 pitch classes, two layers", layers=2),
     Seed("keys", "88 keys", kind="keys"),
+    Seed("keys-long", "88 keys, 128 units, 1,600 steps", kind="keys", units=128, steps=1600),
     Seed("octave", "12 + octave: a decoder of 88 keys masked by the 12", kind="octave"),
-    Seed("both-in", "both in, left out; its own left hand at playing", hands="both-in"),
+    Seed("both-in", "both in, left out; its own left hand at playing", hands="both-in", silent=True),
     Seed(
         "both-in-warm",
         "the same weights after 8 bars of the true hand",
@@ -122,10 +153,10 @@ _SEEDS = (
         like="both-in",
         steps=0,
     ),
-    Seed("both-in-keys", "both in, left out, in 88 keys", kind="keys", hands="both-in"),
+    Seed("both-in-keys", "both in, left out, in 88 keys", kind="keys", hands="both-in", silent=True),
     Seed("both-out", "right in, both out", hands="both-out"),
-    Seed("both", "both predicted, the melody thrown away for the played one", hands="both"),
-    Seed("both-scheduled", "the same with scheduled interpolation to the truth", hands="both-scheduled"),
+    Seed("both", "both predicted, the melody thrown away for the played one", hands="both", silent=True),
+    Seed("both-scheduled", "the same with scheduled interpolation to the truth", hands="both-scheduled", silent=True),
     Seed(
         "both-scheduled-warm",
         "the same weights after 8 bars of the true hand",
@@ -143,7 +174,7 @@ _SEEDS = (
     Seed("ahead-1-to-4", "targets one to four steps ahead, their mean is played", ahead=(1, 2, 3, 4)),
     Seed("no-position", "without the metrical position", position=False),
     Seed("no-transposition", "without x12 transposition", transpose=False),
-    Seed("conv", "causal Conv1D, dilated, a window of 63 steps", body="conv"),
+    Seed("conv", "causal Conv1D, dilated, residual, a window of 63 steps", body="conv"),
     Seed("lstm", "LSTM", body="lstm"),
     Seed("taps", "history taps 3, 7, 15, 31, 47, 63, 95, 127 steps back", body="taps", stretch=256, every=128),
     Seed("history", "history user: attention over those lags", body="history", stretch=256, every=128),
@@ -154,6 +185,7 @@ _SEEDS = (
         hands="both-scheduled",
         stretch=256,
         every=128,
+        silent=True,
     ),
     Seed("voices", "4 parallel voices, a softmax with a pause each", kind="voices", pick="likeliest"),
     Seed("voices-no-pause", "the same without the pause loss", kind="voices", pick="likeliest", pauses=False),
@@ -168,6 +200,7 @@ _SEEDS = (
         pauses=False,
     ),
     Seed("distance", "distance loss in place of BCE", loss="distance"),
+    Seed("bce-distance", "BCE and the distance loss together", loss="bce-distance"),
     Seed("consonance", "BCE and the bilinear consonance loss", loss="consonance"),
     Seed(
         "softmax", "softmax on the wanted hand in place of the threshold", pick="softmax", like="pitch-classes", steps=0
@@ -188,7 +221,33 @@ _CHORALES = (
     Chorale("chorales-temperature", "the same weights, temperature .8", pick="temperature"),
 )
 
-SEEDS: dict[str, Seed] = {seed.name: seed for seed in _SEEDS}
+_DRAWN = (
+    Seed("both-drawn", "both predicted; every key drawn with its probability, and read back", hands="both"),
+    Seed("both-softmax", "both predicted; softmax on the left hand in place of the threshold", hands="both"),
+    Seed("both-scheduled-drawn", "the scheduled interpolation, every key drawn", hands="both-scheduled"),
+    Seed("both-scheduled-warm-drawn", "the same after 8 bars of the true hand", hands="both-scheduled", warm=128),
+    Seed("both-in-drawn", "both in, left out, every key drawn", hands="both-in"),
+    Seed("both-in-warm-drawn", "the same after 8 bars of the true hand", hands="both-in", warm=128),
+    Seed("both-in-keys-drawn", "both in, left out, in 88 keys, every key drawn", kind="keys", hands="both-in"),
+    Seed(
+        "history-both-drawn",
+        "history user over both hands' past, every key drawn",
+        hands="both-scheduled",
+        body="history",
+        stretch=256,
+        every=128,
+    ),
+)
+"""Rows that play the weights of a silent row. The net's own decisions, drawn by chance, are read back."""
+
+
+def _played(seed: Seed) -> Seed:
+    """A row of `_DRAWN`: the weights of the row that its name begins with, and its way to decide."""
+    base, _, pick = seed.name.rpartition("-")
+    return replace(seed, like=base.removesuffix("-warm"), steps=0, pick={"drawn": "draw"}.get(pick, pick))
+
+
+SEEDS: dict[str, Seed] = {seed.name: seed for seed in (*_SEEDS, *map(_played, _DRAWN))}
 CHORALES: dict[str, Chorale] = {chorale.name: chorale for chorale in _CHORALES}
 CHORALE_FIT = "chorales"
 """Folder of the fit that all chorale configurations share."""

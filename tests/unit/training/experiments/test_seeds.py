@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import mido
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +20,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 
 from device.errors import UserError
-from training.__main__ import main
+from tests.unit.helpers.songs import CHANGED_FROM, STEPS, invented
 from training.experiments.seeds import chorales
 from training.experiments.seeds.chorales import (
     Lengths,
@@ -38,7 +34,6 @@ from training.experiments.seeds.chorales import (
 from training.experiments.seeds.data import (
     NOTHING,
     PAUSE,
-    Song,
     SongStretches,
     chord_of,
     chosen_before,
@@ -46,33 +41,16 @@ from training.experiments.seeds.data import (
     read,
     read_width,
     roll_of_keys,
-    songs,
     voices_of,
 )
-from training.experiments.seeds.figures import EXAMPLE, PANEL, SHOWN, track
+from training.experiments.seeds.figures import track
 from training.experiments.seeds.fit import fit, load
 from training.experiments.seeds.loss import loss_of, reward, target_slices
 from training.experiments.seeds.net import Layout, SeedNet
 from training.experiments.seeds.play import Decisions, fit_thresholds, held, play
-from training.experiments.seeds.seeds import seeds
 from training.experiments.seeds.setup import CHORALES, SEEDS, Chorale, Seed
-from training.playing_figures.panel import Roll
 
-STEPS = 40
-CHANGED_FROM = 24
 DOCS = (Path(__file__).parents[4] / "docs" / "experiments.md").read_text(encoding="utf-8")
-
-
-def invented(seed: int, changed: bool = False) -> Song:
-    """A melody above some chords; `changed` plays another melody from a step on."""
-    rng, other = np.random.default_rng(seed), np.random.default_rng(seed + 100)
-    keys = np.zeros((4, STEPS, 88), bool)
-    for step in range(STEPS):
-        top = int((other if changed and step >= CHANGED_FROM else rng).integers(45, 60))
-        keys[0, step, top] = keys[1, step, top] = True
-        keys[2, step, [15 + step // 16, 19 + step // 16]] = True
-        keys[3, step] = keys[2, step] if step % 4 == 0 else False
-    return Song(str(seed), keys[0], keys[1], keys[2], keys[3], np.arange(STEPS) % 16, 16)
 
 
 def small(name: str) -> Seed:
@@ -80,14 +58,14 @@ def small(name: str) -> Seed:
 
 
 @lru_cache
-def net_of(kind: str, hands: str, body: str, ahead: tuple[int, ...], position: bool) -> SeedNet:
+def net_of(kind: str, hands: str, body: str, ahead: tuple[int, ...], position: bool, layers: int) -> SeedNet:
     """The nets that configurations share, so that each is built once."""
     keras.utils.set_random_seed(3)
-    return SeedNet(Seed("", "", kind, hands, body, 4, 16, 8, ahead, position))
+    return SeedNet(Seed("", "", kind, hands, body, 4, 16, 8, ahead, position, layers=layers))
 
 
 def small_net(setup: Seed) -> SeedNet:
-    return net_of(setup.kind, setup.hands, setup.body, setup.ahead, setup.position)
+    return net_of(setup.kind, setup.hands, setup.body, setup.ahead, setup.position, setup.layers)
 
 
 NETS = (
@@ -99,12 +77,22 @@ NETS = (
     "ahead-1-to-4",
     "conv",
     "lstm",
+    "two-layers",
     "taps",
     "history",
 )
 """One configuration of each way to build a net, with those of chords below."""
 CHORDS = ("voices", "notes")
-LOSSES = ("voices-no-pause", "notes-no-pause", "distance", "consonance", "reward", "no-transposition", "both-out")
+LOSSES = (
+    "voices-no-pause",
+    "notes-no-pause",
+    "distance",
+    "bce-distance",
+    "consonance",
+    "reward",
+    "no-transposition",
+    "both-out",
+)
 
 
 @pytest.mark.parametrize("name", SEEDS)
@@ -181,26 +169,27 @@ def test_what_is_played_up_to_a_step_depends_on_what_was_heard_before_it(name: s
     assert first.sounding.shape == (STEPS, 128) and first.sounding.any()
 
 
-def test_a_seed_is_fitted_kept_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seed_is_fitted_kept_and_read_back(tmp_path: Path) -> None:
     setup = replace(small("pitch-classes"), steps=60, rate=0.02)
     found = [invented(1), invented(2)]
-    net, thresholds = fit(setup, found, tmp_path / setup.name, batch_steps=64)
+    net, thresholds = fit(setup, found, tmp_path / setup.name, found, batch_steps=64)
     x, y = SongStretches(found, setup, 4).at(0)
     assert float(loss_of(setup)(y, net.sequence().predict_on_batch(x))) < 7
-    assert (tmp_path / setup.name / "history.csv").is_file()
-    monkeypatch.setitem(SEEDS, setup.name, setup)
+    assert "val_loss" in (tmp_path / setup.name / "history.csv").read_text().splitlines()[0]
+    for part in ("train", "validation"):
+        assert list((tmp_path / setup.name / "tensorboard" / part).glob("events*"))
     again, kept = load(tmp_path / setup.name)
     assert kept == thresholds
     played = [play(setup, n, thresholds, found)[0].sounding for n in (net, again)]
     assert np.array_equal(*played) and played[0].any()
     tuned = replace(small("softmax"), steps=0)
-    fit(tuned, found, tmp_path / "softmax", batch_steps=64)
+    fit(tuned, found, tmp_path / "softmax", found, batch_steps=64)
     weights = [(tmp_path / name / "seed.weights.h5") for name in (setup.name, "softmax")]
     assert all(path.is_file() for path in weights)
     with pytest.raises(UserError, match="has not been fitted"):
         load(tmp_path / "lstm")
     with pytest.raises(UserError, match="fit that first, with --family keys"):
-        fit(replace(small("keys"), like="keys"), found, tmp_path / "other" / "keys")
+        fit(replace(small("keys"), like="keys"), found, tmp_path / "other" / "keys", found)
 
 
 @given(st.lists(st.integers(0, 87), max_size=7, unique=True))
@@ -325,75 +314,49 @@ def test_an_example_has_each_key_once_down_and_once_up() -> None:
     assert sum(m.type == "note_on" for m in messages) == song.left_struck.sum()
 
 
-def said(*arguments: object, code: int = 0) -> str:
-    ran = CliRunner().invoke(main, ["seeds", *map(str, arguments)], catch_exceptions=False)
-    assert ran.exit_code == code, ran.output
-    return ran.output
+DRAWN = [name for name, setup in SEEDS.items() if setup.fed and setup.pick != "threshold"]
 
 
-def keep(cache: Path, name: str, pcs: float, names: list[str]) -> None:
-    folder = cache / "fits" / "seeds" / name
-    folder.mkdir(parents=True)
-    figures = dict.fromkeys(SHOWN, pcs)
-    about = {"about": f"about {name}", "parameters": 1234, "cpu_s": 7.4}
-    (folder / PANEL).write_text(json.dumps({"about": about, "songs": names, "figures": figures}))
+def test_every_silent_row_has_a_row_that_plays_its_weights() -> None:
+    silent = {name for name, setup in SEEDS.items() if setup.silent}
+    assert silent == {"both", "both-in", "both-in-keys", "both-scheduled", "history-both"}
+    assert {SEEDS[name].like for name in DRAWN} == silent
 
 
-def test_the_table_says_what_was_measured_and_nothing_else(tmp_path: Path) -> None:
-    assert "No seed has been fitted" in said("--action", "table", "--cache", tmp_path, code=2)
-    keep(tmp_path, "lstm", 0.5126, ["780"])
-    keep(tmp_path, "truth", float("nan"), ["780"])
-    rows = said("--action", "table", "--cache", tmp_path).splitlines()
-    assert len(rows) == 4 and rows[2].startswith("| `truth` |") and rows[2].count("–") == len(SHOWN)
-    assert rows[3].startswith("| `lstm` | about lstm | 1,234 | 7 | 0.513 |")
-    keep(tmp_path, "gru", 0.5, ["781"])
-    assert "gru" not in said("--action", "table", "--cache", tmp_path)
-    keep(tmp_path, "conv", 0.5, ["781"])
-    assert "different songs" in said("--action", "table", "--cache", tmp_path, code=2)
+@pytest.mark.parametrize("name", ["both-drawn", "both-softmax", "both-in-keys-drawn", "history-both-drawn"])
+def test_a_net_that_draws_plays_out_of_silence_and_reads_what_it_played(name: str) -> None:
+    setup = small(name)
+    net, found = small_net(setup), [invented(1), invented(2)]
+    thresholds = {"sounding": 0.2 if setup.pick == "softmax" else 2.0, "struck": 2.0}
+    if setup.pick == "softmax":
+        thresholds = fit_thresholds(setup, net, SongStretches(found, setup, 2), 1)
+    first, again = (play(setup, net, thresholds, found)[0] for _ in range(2))
+    assert first.sounding[setup.warm :].any(axis=1).any() or setup.warm >= STEPS
+    assert np.array_equal(first.sounding, again.sounding)
 
 
-def test_without_pieces_the_fit_is_refused(tmp_path: Path) -> None:
-    assert "run `python -m training prepare` first" in said(
-        "--action", "fit", "--family", "truth", "--cache", tmp_path, code=2
-    )
-    with pytest.raises(UserError, match="prepare"):
-        songs(tmp_path, "train")
+def test_keys_are_drawn_as_often_as_the_net_says_and_a_struck_key_sounds() -> None:
+    setup = small("both-drawn")
+    decide = Decisions(setup, small_net(setup), {}, np.random.default_rng(0))
+    logits = np.zeros((4000, small_net(setup).layout.width), np.float32)
+    at = small_net(setup).layout.slices
+    logits[:, at["sounding.0"]], logits[:, at["struck.0"]] = np.log(0.3 / 0.7), np.log(0.1 / 0.9)
+    sounding, struck = decide.sounding_and_struck(logits)
+    assert sounding.mean() == pytest.approx(0.3, abs=0.01) and struck.mean() == pytest.approx(0.1, abs=0.01)
+    assert not (struck & ~sounding).any()
 
 
-def test_every_command_and_configuration_of_the_experiments_page_is_there() -> None:
-    commands = re.findall(r"python -m training seeds ([^`\n#|]+)", DOCS)
-    assert commands
-    for command in commands:
-        assert seeds.make_context("seeds", shlex.split(command)).params["action"]
-    table = DOCS.split("| configuration | what it is | weights |", 1)[1].split("\n\n", 1)[0]
-    named = re.findall(r"^\| `([a-z0-9-]+)` \|", table, re.MULTILINE)
-    assert set(named) >= {*SEEDS, *CHORALES}
-    assert set(named) <= {"truth", "shipped", "tonic", "rolled", *SEEDS, *CHORALES}
-
-
-def test_an_example_is_read_back_as_two_hands(tmp_path: Path) -> None:
-    from training.experiments.seeds.page import hands_of
-
-    song = invented(1)
-    file = mido.MidiFile(type=1, ticks_per_beat=480)
-    file.tracks.append(track("Right hand", roll_of_keys(song.right_sounding, song.right_struck), 78))
-    file.tracks.append(track("Left hand", Roll(np.zeros((STEPS, 128), bool), np.zeros((STEPS, 128), bool)), 58))
-    file.save(str(tmp_path / EXAMPLE))
-    right, left = hands_of(tmp_path / EXAMPLE, 2.0)
-    assert left == [] and len(right) == song.right_struck[:15].sum()
-
-
-@pytest.mark.parametrize("name", ["both-in", "both-in-keys", "history-both"])
+@pytest.mark.parametrize("name", ["both-in", "both-in-keys", "history-both", "two-layers"])
 def test_a_net_that_reads_its_own_hand_tells_step_by_step_what_it_tells_over_a_stretch(name: str) -> None:
     setup = small(name)
     net = small_net(setup)
     x, _ = SongStretches([invented(1), invented(2)], setup, 2).at(0)
-    whole = np.asarray(net.sequence().predict_on_batch({**x, "share": np.zeros((2, 1, 1), np.float32)}))
+    hands = ("right", "left") if setup.fed else ("right",)
+    zeros = {"share": np.zeros((2, 1, 1), np.float32)} if setup.fed else {}
+    whole = np.asarray(net.sequence().predict_on_batch({**x, **zeros}))
     model = net.step(2)
     states = {t.name: np.zeros(t.shape, np.float32) for t in model.inputs if t.name != "x"}
     for step in range(10):
-        out = model.predict_on_batch(
-            {"x": np.concatenate([x["right"][:, step], x["left"][:, step]], axis=-1), **states}
-        )
+        out = model.predict_on_batch({"x": np.concatenate([x[hand][:, step] for hand in hands], axis=-1), **states})
         states = {key: out[key] for key in states}
         np.testing.assert_allclose(out["logits"], whole[:, step], atol=1e-5)

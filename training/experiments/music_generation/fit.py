@@ -1,0 +1,84 @@
+"""Fits an entry of the diary, and keeps its weights, its history and its configuration in a folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from device.errors import UserError
+from training.experiments.music_generation.data import FRAGMENT, Fragments
+from training.experiments.music_generation.net import DiaryNet, loss_of
+from training.experiments.music_generation.setup import ENTRIES, Entry
+from training.experiments.seeds.data import Song
+from training.fitting import feed
+
+BATCH = {12: 4, 88: 2}
+"""Fragments in a batch, by the width of the vectors. 88 keys cost more time, so their batches are smaller."""
+EPOCH_STEPS = 50
+VALID_BATCHES = 12
+"""Batches of validation songs from which the validation loss is computed. They are the same in each epoch."""
+WEIGHTS, CONFIG, HISTORY = "diary.weights.h5", "config.json", "history.csv"
+
+
+def fit(
+    entry: Entry, found: list[Song], valid: list[Song], folder: Path, steps: int = FRAGMENT, batch: int | None = None
+) -> DiaryNet:
+    """Fit the net of `entry` on random fragments of `steps` sixteenths. Writes the fit into `folder`.
+
+    An entry with `like` has no fit of its own: it gets the weights from the folder beside. Raises UserError if they
+    are missing.
+    """
+    began, batch = time.process_time(), batch or BATCH[entry.width]
+    keras.utils.set_random_seed(1)
+    net = DiaryNet(entry)
+    folder.mkdir(parents=True, exist_ok=True)
+    about: dict[str, Any] = {**entry.to_dict(), "parameters": net.fit.count_params(), "songs": len(found)}
+    if entry.like:
+        weights = folder.parent / entry.like / WEIGHTS
+        if not weights.is_file():
+            raise UserError(f"{entry.name} uses the weights of {entry.like}: fit that first, --family {entry.like}.")
+        net.fit.load_weights(str(weights))
+        about["val_loss"] = json.loads((weights.parent / CONFIG).read_text())["val_loss"]
+    else:
+        batches = feed(Fragments(found, entry, batch, steps=steps).at, min(EPOCH_STEPS, entry.steps))
+        unheard = Fragments(valid, entry, batch, seed=2, steps=steps)
+        schedule = keras.optimizers.schedules.CosineDecay(entry.rate, entry.steps, 0.02)
+        net.fit.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss_of(entry))
+        history = net.fit.fit(
+            batches,
+            epochs=math.ceil(entry.steps / EPOCH_STEPS),
+            validation_data=feed(unheard.at, VALID_BATCHES),
+            callbacks=[
+                keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
+                keras.callbacks.CSVLogger(str(folder / HISTORY)),
+                keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+            ],
+            verbose=2,
+        ).history
+        about["val_loss"] = round(float(history["val_loss"][-1]), 4)
+    net.fit.save_weights(str(folder / WEIGHTS))
+    about["cpu_s"] = round(time.process_time() - began, 1)
+    (folder / CONFIG).write_text(json.dumps(about, indent=1))
+    return net
+
+
+def load(folder: Path) -> tuple[DiaryNet, dict[str, Any]]:
+    """Load a fit and the facts about it from its folder. Raises UserError if there is none."""
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"{folder.name} has not been fitted: run it with --action fit first.")
+    about = json.loads((folder / CONFIG).read_text())
+    own = {key: value for key, value in about.items() if key in Entry.__dataclass_fields__}
+    net = DiaryNet(Entry(**{**own, "units": tuple(own["units"])}))
+    net.fit.load_weights(str(folder / WEIGHTS))
+    return net, about
+
+
+def decoder_beside(folder: Path) -> DiaryNet | None:
+    """The fitted decoder from pitch classes to keys in the folder beside `folder`, or None if it was not fitted."""
+    own = folder.parent / "mg-decoder"
+    return load(own)[0] if (own / CONFIG).is_file() and "mg-decoder" in ENTRIES else None

@@ -1,0 +1,128 @@
+"""Writes songs for both hands from nothing with the diary's nets, and learns during the writing if an entry says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from device.events import KEYS, LOWEST_KEY
+from training.experiments.music_generation.data import inputs
+from training.experiments.music_generation.net import DiaryNet, loss_of
+from training.experiments.music_generation.setup import CLASSES, Entry
+
+BAR = 16
+"""Sixteenths of a bar: generated songs are in 4/4."""
+LOW_HAND, HIGH_HAND = 48, 60
+"""MIDI pitches of the octaves in which pitch classes are played if there is no decoder, one octave each hand."""
+
+Array = npt.NDArray[Any]
+
+
+def generate(net: DiaryNet, steps: int, songs: int = 1, seed: int = 1) -> Array:
+    """Write `songs` songs of `steps` sixteenths from silence, bool [songs, steps, width].
+
+    The net reads the whole song so far at each step. It is causal, so what follows in the arrays does not matter.
+    """
+    entry = net.entry
+    rng = np.random.default_rng(seed)
+    positions = np.tile(np.arange(steps) % BAR, (songs, 1))
+    known = np.zeros((songs, steps, entry.width), np.float32)
+    # every note and the pause may be drawn; the random numbers of past steps stay, so their notes are drawn again
+    x = inputs(entry, known, np.ones_like(known), positions, rng)
+    if entry.conditional:
+        x["allowed"][:] = 1.0
+    told = np.zeros((songs, steps, entry.width), bool)
+    learner = Learner(net) if entry.meta else None
+    for step in range(steps):
+        if learner and step:
+            learner.learn(x, told, step)
+        if entry.conditional:
+            notes = np.asarray(net.drawn.predict_on_batch(x))[:, step] > 0.5
+            told[:, step] = notes[..., : entry.width].any(axis=1)
+        else:
+            told[:, step] = drawn_apart(entry, np.asarray(net.fit.predict_on_batch(x))[:, step], rng)
+        if step + 1 < steps:
+            x["now"][:, step + 1] = told[:, step]
+    if learner:
+        learner.forget()
+    return told
+
+
+def drawn_apart(entry: Entry, voices: Array, rng: np.random.Generator) -> Array:
+    """Draw the notes of one step, bool [songs, width], from independent voices [songs, voices, width + 1]."""
+    if entry.head == "keys":
+        return np.asarray(rng.random(voices[:, 0, :-1].shape) < voices[:, 0, :-1])
+    edges = np.cumsum(voices, axis=-1)
+    at = (edges <= rng.random(edges.shape[:-1])[..., None] * edges[..., -1:]).sum(axis=-1)
+    return np.asarray(np.eye(entry.width + 1, dtype=bool)[np.minimum(at, entry.width)][..., :-1].any(axis=1))
+
+
+class Learner:
+    """Learning during generation: training steps on what was generated so far, before each new step.
+
+    `reset` begins every time with the fitted weights, `moving` goes on from where it is.
+    """
+
+    def __init__(self, net: DiaryNet) -> None:
+        self.net, self.entry = net, net.entry
+        net.fit.compile(keras.optimizers.Adam(self.entry.meta_rate), loss=loss_of(self.entry))
+        net.fit.optimizer.build(net.fit.trainable_variables)
+        self.fitted = [np.array(v.value) for v in net.fit.variables]
+        self.fresh = [np.array(v.value) for v in net.fit.optimizer.variables]
+
+    def learn(self, x: dict[str, Array], told: Array, step: int) -> None:
+        """Make the entry's training steps on the first `step` steps of the songs `told` [songs, T, width]."""
+        if self.entry.meta == "reset":
+            self.forget()
+        targets = np.zeros((*told.shape[:2], told.shape[2] + 1), np.float32)
+        targets[:, :step, :-1], targets[:, :step, -1] = told[:, :step], 1.0
+        for _ in range(self.entry.meta_steps):
+            self.net.fit.train_on_batch(x, targets)
+
+    def forget(self) -> None:
+        """Go back to the fitted weights."""
+        for variable, value in zip(self.net.fit.variables, self.fitted, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self.net.fit.optimizer.variables, self.fresh, strict=True):
+            variable.assign(value)
+
+
+def keys_of(told: Array, decoder: DiaryNet | None, seed: int = 1) -> Array:
+    """The 88 keys bool [songs, T, 88] of generated vectors.
+
+    Pitch classes go through the decoder: each key is drawn with its probability, and the likeliest key of each pitch
+    class sounds in any case. Without a decoder they sound in the octave from C3.
+    """
+    if told.shape[-1] == KEYS:
+        return told
+    pitch_class = (np.arange(KEYS) + LOWEST_KEY) % CLASSES
+    if decoder is None:
+        out = np.zeros((*told.shape[:2], KEYS), bool)
+        out[..., LOW_HAND - LOWEST_KEY : LOW_HAND - LOWEST_KEY + CLASSES] = told
+        return out
+    rng = np.random.default_rng(seed)
+    positions = np.tile(np.arange(told.shape[1]) % BAR, (len(told), 1))
+    x = inputs(decoder.entry, told, told, positions, rng)
+    sure = np.asarray(decoder.fit.predict_on_batch(x))[:, :, 0, :KEYS]
+    out = rng.random(sure.shape) < sure
+    for own in range(CLASSES):
+        columns = np.flatnonzero(pitch_class == own)
+        likeliest = columns[np.argmax(sure[..., columns], axis=-1)]
+        np.put_along_axis(
+            out,
+            likeliest[..., None],
+            np.take_along_axis(out, likeliest[..., None], -1) | told[..., own, None],
+            -1,
+        )
+    return np.asarray(out & told[..., pitch_class])
+
+
+def both_hands(keys: Array) -> tuple[Array, Array]:
+    """Divide keys [T, 88] into a right hand from middle C up and a left hand below it."""
+    split = HIGH_HAND - LOWEST_KEY
+    right, left = keys.copy(), keys.copy()
+    right[:, :split], left[:, split:] = False, False
+    return right, left

@@ -1,0 +1,115 @@
+"""Makes the table of all seeds, row by row, in docs/experiments.md from docs/seeds.tsv and the document's own tables.
+
+    python -m training seeds --action rows    # writes the table into docs/experiments.md
+
+A line of docs/seeds.tsv is: row, what the seed says, command, figure, picture, divided by tabs. In a figure, `@NAME`
+is a row of the table of the playing seeds, `%NAME` one of the diary's table, `^` the line above the Bach net's table,
+`^NAME` a row of that table, and `&NAME` a line of the class-room's figures. What has no figure there is `not measured`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from device.errors import UserError
+
+COUNTS = {"S0": 36, "S1": 27, "S2": 37, "S3": 25, "S4": 15, "C": 6}
+"""Number of rows of each of the five documents, and of the design card."""
+TITLES = {
+    "S0": "S0, the left hand's LSTM",
+    "S1": "S1, the CNN on spectrograms",
+    "S2": "S2, the CRNN on CQT",
+    "S3": "S3, MusicGeneration",
+    "S4": "S4, the Bach LSTM",
+    "C": "The design card",
+}
+BEGIN, END = "<!-- rows of the seeds: begin -->", "<!-- rows of the seeds: end -->"
+NOT_MEASURED = "not measured"
+T = ".venv/bin/python -m training "
+OTHERS = ("lefthand", "pip", "make", "ls")
+"""First words of commands that are not `python -m training`."""
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    """The rows of docs/seeds.tsv. Raises UserError if one is missing, doubled, out of order, or has not five fields."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    wanted = [f"{seed}-{number}" for seed, count in COUNTS.items() for number in range(1, count + 1)]
+    if [row[0] for row in rows] != wanted:
+        missing = sorted(set(wanted) - {row[0] for row in rows})
+        raise UserError(f"{path} has not the {len(wanted)} rows in order; missing: {', '.join(missing) or 'none'}.")
+    if wrong := [row[0] for row in rows if len(row) != 5 or not all(row)]:
+        raise UserError(f"{path}: {wrong[0]} has not five filled fields divided by tabs.")
+    return rows
+
+
+def cells_of(document: str, first: str) -> dict[str, dict[str, str]]:
+    """The Markdown table whose header begins with `first`: name of a row -> name of a column -> cell."""
+    found: dict[str, dict[str, str]] = {}
+    lines = document.splitlines()
+    for at, line in enumerate(lines):
+        if line.startswith(first):
+            header = [cell.strip() for cell in line.strip("|").split("|")]
+            for row in lines[at + 2 :]:
+                if not row.startswith("|"):
+                    break
+                cells = [cell.strip() for cell in row.strip().strip("|").split("|")]
+                found[cells[0].strip("`")] = dict(zip(header, cells, strict=False))
+            break
+    return found
+
+
+def figure(text: str, document: str) -> str:
+    """A figure with the values of the document's tables in place of its marks."""
+    playing = cells_of(document, "| configuration | what it is | weights |")
+    diary = cells_of(document, "| configuration | date |")
+    bach = cells_of(document, "| choice |")
+    lesson = cells_of(document, "| class-room |")
+
+    def told(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        if kind == "@" and name in playing:
+            row = playing[name]
+            return f"PCS {row['PCS']}, coupling {row['coupling']}, density {row['density']}"
+        if kind == "%" and name in diary:
+            row = diary[name]
+            return f"loss {row['loss']}, {row['notes a step']} notes a step, in scale {row['in scale']}"
+        if kind == "^" and not name:
+            above = re.search(r"^Bach's chorales as notes.*?: (.*?);", document, re.MULTILINE)
+            return above.group(1) if above else NOT_MEASURED
+        if kind == "^" and name in bach:
+            return f"as the event before: {bach[name]['as the event before']}"
+        if kind == "&" and name in lesson:
+            return lesson[name]["figure"]
+        return NOT_MEASURED
+
+    return re.sub(r"(?<!\w)([@%^&])([a-z0-9-]*)", told, text)
+
+
+def table(rows: list[list[str]], document: str) -> str:
+    """The table in Markdown, with a heading for each document."""
+    lines = []
+    for seed, title in TITLES.items():
+        own = [row for row in rows if row[0].rsplit("-", 1)[0] == seed]
+        lines += ["", f"**{title}** ({len(own)} rows)", "", "| row | the seed says | command | figure | picture |"]
+        lines += ["|---|---|---|---|---|"]
+        for name, says, command, text, picture in own:
+            lines.append(f"| {name} | {says} | `{command}` | {figure(text, document)} | {picture} |")
+    return "\n".join([*lines, ""])
+
+
+def filled(document: str, rows: list[list[str]]) -> str:
+    """The document with the table between its two marks. Raises UserError if the marks are missing."""
+    if document.count(BEGIN) != 1 or document.count(END) != 1:
+        raise UserError(f"docs/experiments.md needs the marks {BEGIN} and {END} once each.")
+    before, rest = document.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n{table(rows, before + after)}\n{END}{after}"
+
+
+def write(docs: Path) -> str:
+    """Write the table into docs/experiments.md. Returns a line that says how many rows have no figure."""
+    path, rows = docs / "experiments.md", read_rows(docs / "seeds.tsv")
+    text = filled(path.read_text(encoding="utf-8"), rows)
+    path.write_text(text, encoding="utf-8")
+    return f"{path}: {len(rows)} rows, {text.split(BEGIN)[1].count(NOT_MEASURED)} times {NOT_MEASURED!r}"
