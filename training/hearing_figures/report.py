@@ -19,6 +19,7 @@ import click
 import numpy as np
 
 from device.bundles.bundle import Bundle, default_bundle
+from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
 from device.hearing.gate import GateSpec
 from training.hearing_figures.cases import Case, case_of
@@ -39,9 +40,12 @@ from training.hearing_figures.trust import (
     uncertainty,
 )
 from training.note_scores import FRAME_S
+from training.transcriber.hear import fit_named
 
 SHOWN_S = 12.0
 """Seconds of a take in a picture of a piano roll or a spectrogram. They are few, so that each note can be seen."""
+SHIPPED_FIT = "sixteenth"
+"""Name of the fit in training/fits whose weights the shipped bundle holds."""
 STYLE = (
     "body{font:16px sans-serif;max-width:70em;margin:2em auto}img{max-width:100%}"
     "td,th{padding:.2em 1em;text-align:right}"
@@ -187,7 +191,7 @@ def page(title: str, parts: list[tuple[str, str]], style: str = "") -> str:
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
 @click.option("--on", "setting", type=click.Choice([REAL, *SETTINGS]), default="room", show_default=True)
 @click.option("--takes", default=8, show_default=True)
-@click.option("--fit", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
+@click.option("--fit", default=SHIPPED_FIT, show_default=True, help="A fit in CACHE/fits or training/fits.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/hearing.html"), show_default=True)
 def report(folder: Path, cache: Path, data: Path, setting: str, takes: int, fit: str, out: Path) -> None:
     """Write an HTML page with pictures of the notes that the transcriber hears and misses."""
@@ -195,8 +199,20 @@ def report(folder: Path, cache: Path, data: Path, setting: str, takes: int, fit:
     cases = [case_of(bundle, take) for take in takes_of(setting, bundle, cache, data, takes)[:takes]]
     hop_s = bundle.features.hop_s
     gate = GateSpec.from_dict({k: v for k, v in bundle.manifest.gate.items() if k in GateSpec.__dataclass_fields__})
-    history = cache / "fits" / fit / "history.csv"
-    parts = [("Learning curves", picture(learning_curves(history)))] if history.is_file() else []
+    left_out, parts = [], []
+    try:
+        fitted: Path | None = fit_named(cache, fit)
+    except UserError as error:
+        fitted = None
+        left_out.append(f"learning curves and doubt: {error}")
+    if fitted is not None and (fitted / "history.csv").is_file():
+        parts.append(("Learning curves", picture(learning_curves(fitted / "history.csv"))))
+    elif fitted is not None:
+        left_out.append(f"learning curves: {fitted} has no history.csv")
+    error_told = calibration_error(confidences(cases))
+    calibrated = (
+        "too few notes for a calibration error" if np.isnan(error_told) else f"calibration error {error_told:.3f}"
+    )
     parts += [
         ("Labels over the spectrogram", picture(labels_over_spectrogram(cases[0], hop_s), (9, 4))),
         ("Hits, misses and ghosts", picture(roll(cases[0]), (9, 7))),
@@ -204,16 +220,18 @@ def report(folder: Path, cache: Path, data: Path, setting: str, takes: int, fit:
         ("Ghosts by kind", picture(ghost_kinds(cases))),
         ("Frames", confusion(cases)),
         (
-            f"Reliability: calibration error {calibration_error(confidences(cases)):.3f}",
+            f"Reliability: {calibrated}",
             picture(reliability(cases), (6, 5)),
         ),
         ("Delay", picture(delays(cases))),
         ("F1 against look-ahead", picture(look_ahead(cases))),
         ("Missed against false notes", picture(curve(missed_against_false(cases, gate, hop_s)), (6, 4))),
     ]
-    if (cache / "fits" / fit / "config.json").is_file():
-        doubted = np.concatenate([doubts(case, cache / "fits" / fit) for case in cases])
+    if fitted is not None:
+        doubted = np.concatenate([doubts(case, fitted) for case in cases])
         parts.append(("Doubt: variance by Monte Carlo dropout beside the confidence", picture(uncertainty(doubted))))
+    if left_out:
+        parts.append(("Left out", "".join(f"<p>{escape(text)}</p>" for text in left_out)))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page(f"Hearing: {len(cases)} takes, {setting}", parts), encoding="utf-8")
-    click.echo(f"{out}")
+    click.echo("\n".join([f"{out}", *(f"left out: {text}" for text in left_out)]))

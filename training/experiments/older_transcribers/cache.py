@@ -23,6 +23,7 @@ from training.corpora.pieces import CORPORA, load_pieces
 from training.experiments.older_transcribers.chunks import Labels, check_alike, frame_labels
 from training.experiments.older_transcribers.monophonic import single_line_takes
 from training.experiments.older_transcribers.spectra import Levels, Spectrum
+from training.hearing_figures.datasets import DATASETS, dataset_takes
 from training.hearing_figures.takes import RATE, Take, maps_takes, right_hand_takes
 from training.note_scores import Notes
 from training.pianos.banks import bank_names, load_bank
@@ -32,7 +33,10 @@ from training.scenes.scene import draw_sound
 
 FIT_SETS = {"train": "train", "dev": "valid"}
 """Name of a set → the split of its pieces."""
-TEST_SETS = ("right", "mono", "maps")
+TEST_SETS = ("right", "mono", "maps", *DATASETS)
+SCENES = "scenes"
+CORPORA_OF_FITS = (SCENES, *DATASETS)
+"""Recordings that a family can be fitted on: the rendered scenes, or those of a data set."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,42 @@ def scene_takes(cache: Path, data: Path, which: str, count: int, seed: int) -> I
                 yield Take(name, kept["audio"].astype(np.float32) / 32767, RATE, kept["notes"])
 
 
-def test_takes(cache: Path, data: Path, which: str, count: int) -> list[Take]:
-    """The takes of a test set: `count` rendered ones, or all recordings of `maps`."""
+def root_of(cache: Path, corpus: str, folder: Path) -> Path:
+    """Folder of the spectrograms and fits of a corpus: `cache` for the scenes, a folder below it for a data set."""
+    if corpus == SCENES:
+        return cache
+    return cache / "corpora" / f"{corpus}-{zlib.crc32(str(folder.resolve()).encode()):08x}"
+
+
+def test_takes(cache: Path, data: Path, which: str, count: int, pairs: Path | None = None) -> list[Take]:
+    """The takes of a test set: `count` rendered ones, all recordings of `maps`, or the test split of a data set.
+
+    The data sets lie in `data`, one's own pairs in the folder `pairs`.
+    """
+    if which in DATASETS:
+        return list(dataset_takes(which, folder_of(which, data, pairs), "test", count))
     if which == "maps":
         return maps_takes(data / "maps-enstdkcl")
     return right_hand_takes(cache, count, "clean") if which == "right" else single_line_takes(cache, count)
+
+
+def folder_of(corpus: str, data: Path, pairs: Path | None) -> Path:
+    """Folder of a data set. Raises UserError if it is not there."""
+    if corpus == "pairs" and pairs is None:
+        raise UserError("--pairs FOLDER names the folder of NAME.wav or NAME.flac with NAME.mid.")
+    folder = pairs if corpus == "pairs" and pairs is not None else data / corpus
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}: download {corpus} there, or name another --data.")
+    return folder
+
+
+def process_dataset(root: Path, spectrum: Spectrum, corpus: str, folder: Path, tests: bool, most: int | None) -> None:
+    """Write the spectrograms of a data set: those of the fit with their statistics, or with `tests` the test split."""
+    for which, split in {corpus: "test"}.items() if tests else {"train": "train", "dev": "dev"}.items():
+        takes = dataset_takes(corpus, folder, split, most)
+        _process(root, spectrum, which, takes, f"{corpus} {split} {spectrum.name}")
+    if not tests:
+        write_statistics(root, spectrum)
 
 
 def process_fit(cache: Path, data: Path, spectrum: Spectrum, scenes: int, dev_scenes: int, seed: int) -> None:
@@ -111,10 +146,12 @@ def write_statistics(cache: Path, spectrum: Spectrum) -> None:
     (spectrum_folder(cache, spectrum, "train").parent / "levels.json").write_text(json.dumps(statistics))
 
 
-def process_test(cache: Path, data: Path, spectrum: Spectrum, sets: tuple[str, ...], count: int) -> None:
+def process_test(
+    cache: Path, data: Path, spectrum: Spectrum, sets: tuple[str, ...], count: int, pairs: Path | None = None
+) -> None:
     """Write the spectrograms of the test sets. A second call goes on where the first one stopped."""
     for which in sets:
-        _process(cache, spectrum, which, test_takes(cache, data, which, count), f"{which} {spectrum.name}")
+        _process(cache, spectrum, which, test_takes(cache, data, which, count, pairs), f"{which} {spectrum.name}")
 
 
 def _process(cache: Path, spectrum: Spectrum, which: str, takes: Iterator[Take] | list[Take], told: str) -> None:

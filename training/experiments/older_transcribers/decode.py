@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from device.errors import UserError
 from device.events import LOWEST_KEY
 from training.experiments.older_transcribers.chunks import NAMES, Labels, fold
 from training.experiments.older_transcribers.spectra import Spectrum
@@ -124,6 +125,16 @@ class FrameCount:
         self.errors = counted if self.errors is None else self.errors + counted
 
     @property
+    def precision(self) -> float:
+        """Share of the positive keys of all frames that are right. 1 if none is positive."""
+        return self.hits / (self.hits + self.ghosts) if self.hits + self.ghosts else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the sounding keys of all frames that are positive. 1 if none sounds."""
+        return self.hits / (self.hits + self.missed) if self.hits + self.missed else 1.0
+
+    @property
     def f1(self) -> float:
         """F1 of all keys in all frames."""
         total = 2 * self.hits + self.ghosts + self.missed
@@ -139,8 +150,25 @@ def frame_table(counts: list[FrameCount], allowed: Sequence[int]) -> str:
     lines = []
     for count in counts:
         right = ", ".join(f"<= {n} wrong keys {100 * count.accuracy(n):.1f} %" for n in allowed)
-        lines.append(f"  threshold {count.threshold:g}: frame F1 {100 * count.f1:.1f}; frames with {right}")
+        scores = f"frame F1 {100 * count.f1:.1f}, P {100 * count.precision:.1f}, R {100 * count.recall:.1f}"
+        lines.append(f"  threshold {count.threshold:g}: {scores}; frames with {right}")
     return "\n".join(lines)
+
+
+def average_precision(posteriors: list[npt.NDArray[np.float32]], labels: list[Labels]) -> float:
+    """Average precision of all keys in all frames, from 0 to 1: the area under the curve of precision and recall.
+
+    Thickstun et al. (ICLR 2017) score the prediction of notes on MusicNet with it. Raises UserError if no key sounds,
+    or if scikit-learn is not installed.
+    """
+    try:
+        from sklearn.metrics import average_precision_score
+    except ImportError:
+        raise UserError("The average precision needs scikit-learn: pip install 'lefthand[train]'.") from None
+    wanted = np.concatenate([array.ravel() for array in labels])
+    if not wanted.any():
+        raise UserError("No key sounds in these recordings, so there is no average precision.")
+    return float(average_precision_score(wanted, np.concatenate([array.ravel() for array in posteriors])))
 
 
 def note_line(found: list[Notes], wanted: list[Notes], seconds: list[float]) -> tuple[str, list[Score]]:

@@ -5,22 +5,35 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
+from device.hearing.gate import GateSpec
+from device.hearing.transcriber import FRAME
 from training.experiments.older_transcribers.cache import labels_of, load_recordings, test_takes
+from training.experiments.older_transcribers.chunks import frame_labels
 from training.experiments.older_transcribers.decode import (
     FrameCount,
     as_asked,
+    average_precision,
     decode,
     fit_decoding,
     frame_table,
     note_line,
 )
 from training.experiments.older_transcribers.monophonic import Neural, Pyin
+from training.hearing_figures.cases import case_of
+from training.hearing_figures.datasets import DATASETS
 from training.hearing_figures.measure import listen
 from training.hearing_figures.takes import Take
 from training.note_scores import Notes
+
+Posteriors: TypeAlias = npt.NDArray[np.float32]
+"""Probability that each key sounds in each frame, [frames, 88]."""
 
 
 def figures_of_fit(
@@ -39,9 +52,11 @@ def figures_of_fit(
     for which in sets:
         recordings = load_recordings(cache, spectrum, which)
         counts = [FrameCount(t) for t in thresholds]
-        found, began = [], time.process_time()
-        for recording, labels in zip(recordings, labels_of(recordings, spectrum, setup.names), strict=True):
+        found, told_all, began = [], [], time.process_time()
+        wanted_all = labels_of(recordings, spectrum, setup.names)
+        for recording, labels in zip(recordings, wanted_all, strict=True):
             posteriors = fitted.posteriors(recording.levels)
+            told_all.append(posteriors)
             for count in counts:
                 count.add(posteriors, labels)
             found.append(decode(posteriors, decoding, spectrum))
@@ -49,27 +64,76 @@ def figures_of_fit(
         seconds = [r.seconds for r in recordings]
         line = note_line(found, labelled, seconds)[0]
         lines += [told(which, len(recordings), line, time.process_time() - began, sum(seconds))]
+        lines += [f"  average precision of frames {100 * average_precision(told_all, wanted_all):.1f}"]
         lines += [frame_table(counts, allowed)]
     return "\n".join(lines)
 
 
-def figures_of_given(family: str, cache: Path, data: Path, sets: Sequence[str], count: int, names: bool) -> str:
-    """Measure the shipped transcriber or a pitch tracker on the test sets. Returns the figures as text."""
-    ears = _shipped() if family == "shipped" else _tracker(Pyin() if family == "pyin" else Neural())
+def figures_of_given(
+    family: str,
+    cache: Path,
+    data: Path,
+    sets: Sequence[str],
+    count: int,
+    names: bool,
+    thresholds: Sequence[float] = (0.5,),
+    pairs: Path | None = None,
+) -> str:
+    """Measure the shipped transcriber or a pitch tracker on the test sets. Returns the figures as text.
+
+    On a data set the frames of the shipped transcriber are scored too, as those of a fit are.
+    """
+    ears = ears_of(family)
     lines = [family]
     for which in sets:
-        takes, began = test_takes(cache, data, which, count), time.process_time()
+        takes, began = test_takes(cache, data, which, count, pairs), time.process_time()
         found = [as_asked(ears(take), names) for take in takes]
         spent = time.process_time() - began
         seconds = [len(take.audio) / take.rate for take in takes]
         line = note_line(found, [as_asked(take.notes, names) for take in takes], seconds)[0]
         lines.append(told(which, len(takes), line, spent, sum(seconds)))
+        if family == "shipped" and which in DATASETS and not names:
+            lines += _frames_of_shipped(takes, thresholds)
     return "\n".join(lines)
+
+
+def _frames_of_shipped(takes: list[Take], thresholds: Sequence[float]) -> list[str]:
+    """Average precision, precision and recall of the shipped transcriber's frame posteriors, one line each."""
+    bundle = Bundle.open(default_bundle())
+    hop_s, counts = bundle.features.hop_s, [FrameCount(t) for t in thresholds]
+    spec = {k: v for k, v in bundle.manifest.gate.items() if k in GateSpec.__dataclass_fields__}
+    delays = GateSpec.from_dict(spec).delays()
+    posteriors, labels = [], []
+    for take in takes:
+        posteriors.append(undelayed(case_of(bundle, take).posteriors[..., FRAME], delays))
+        # frame k of the device is the hop from k to k + 1 hops after the start
+        moved = take.notes - [hop_s / 2, hop_s / 2, 0, 0]
+        labels.append(frame_labels(moved, len(posteriors[-1]), hop_s, hop_s, False))
+        for count in counts:
+            count.add(posteriors[-1], labels[-1])
+    score = f"  average precision of frames {100 * average_precision(posteriors, labels):.1f}"
+    return [score, frame_table(counts, (0, 1, 2))]
+
+
+def undelayed(posteriors: Posteriors, delays: npt.NDArray[np.int64]) -> Posteriors:
+    """Move each key's posteriors [frames, 88] back by its delay in frames, so that they belong to their own frame."""
+    out = np.zeros_like(posteriors)
+    for key, late in enumerate(delays):
+        out[: len(out) - late, key] = posteriors[late:, key]
+    return out
 
 
 def told(which: str, recordings: int, line: str, cpu_s: float, seconds: float) -> str:
     """Return a line of text with the figures of the set `which`."""
     return f"{which} ({recordings} recordings, {seconds / 60:.0f} min): {line}; CPU {cpu_s / seconds:.4f} s/s"
+
+
+def ears_of(family: str) -> Callable[[Take], Notes]:
+    """Function from a take to its notes, of the shipped transcriber or a pitch tracker.
+
+    Raises UserError if the tracker's package is not installed.
+    """
+    return _shipped() if family == "shipped" else _tracker(Pyin() if family == "pyin" else Neural())
 
 
 def _shipped() -> Callable[[Take], Notes]:

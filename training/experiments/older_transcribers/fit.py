@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -146,6 +147,7 @@ def fit(
                 str(folder / f"{phase}.weights.h5"), watched, save_best_only=True, save_weights_only=True
             ),
             keras.callbacks.CSVLogger(str(folder / f"{phase}.csv")),
+            keras.callbacks.TensorBoard(str(folder / "tensorboard" / phase), write_graph=False),
         ]
         model.fit(
             ChunkFeed(setup, train, normal, phase, shuffle=True),
@@ -154,6 +156,13 @@ def fit(
             callbacks=[*kept, *(extra if phase == phases_of(setup)[-1] else ())],
             verbose=verbose,
         )
+
+
+def best_loss(folder: Path) -> float:
+    """The lowest validation loss of the last phase of the fit in `folder`, or its lowest loss if it has no other."""
+    with (folder / "pitch.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return min(float(row.get("val_loss") or row["loss"]) for row in rows)
 
 
 @dataclass

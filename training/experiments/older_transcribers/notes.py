@@ -5,6 +5,19 @@
     python -m training notes --action train-val        # fit, watched on the development scenes
     python -m training notes --action test --test-dev  # figures of that fit
 
+With `--corpus musicnet` or `maestro`, the fit uses that data set in DATA/musicnet or DATA/maestro, and with
+`--pairs FOLDER` one's own recordings: NAME.wav or NAME.flac, and NAME.mid. `--on musicnet` and the like measure there.
+
+    python -m training notes --action extract-cqt --pairs FOLDER       # the four steps of a fit on one's own pairs
+    python -m training notes --action midi-to-labels --pairs FOLDER
+    python -m training notes --action build-dataset --pairs FOLDER
+    python -m training notes --action train-model --pairs FOLDER --family crnn
+
+    python -m training notes --action report           # out/notes/index.html: all fits and the shipped one side by side
+    python -m training notes --action train-val --best sqlite:///.cache/notes/search.db    # the best of a search
+    python -m training notes --action classes --classes silence C E G    # the class-room experiment
+    python -m training notes --action umap
+
 `train` fits without the development scenes. `--family shipped`, `pyin` and `neural` have only the action `test`.
 docs/experiments.md has the figures.
 """
@@ -18,17 +31,27 @@ import click
 
 from device.errors import UserError
 from training.experiments.older_transcribers.cache import (
+    CORPORA_OF_FITS,
+    SCENES,
     TEST_SETS,
+    folder_of,
     load_recordings,
     load_statistics,
+    process_dataset,
     process_fit,
     process_test,
+    root_of,
+    test_takes,
 )
 from training.experiments.older_transcribers.setup import FITTED, GIVEN, OPTIMISERS, NotesSetup, fit_folder
 from training.experiments.older_transcribers.spectra import KINDS, Spectrum
 
-ACTIONS = ("train", "train-val", "test", "process-train", "process-test", "search")
-SEVERAL = ("--thresholds", "--allowed-errors", "--milestones", "--on")
+STEPS = ("extract-cqt", "midi-to-labels", "build-dataset", "train-model")
+"""The steps of a fit on one's own pairs (`--pairs`), each as an action of its own that shows what it made."""
+LESSONS = ("classes", "umap")
+"""Actions of the class-room experiment (`training.experiments.classroom`)."""
+ACTIONS = ("train", "train-val", "test", "process-train", "process-test", "search", "report", *STEPS, *LESSONS)
+SEVERAL = ("--thresholds", "--allowed-errors", "--milestones", "--on", "--classes")
 """Options that take several values, for instance `--thresholds 0.3 0.5`."""
 
 
@@ -76,11 +99,22 @@ class SeveralValues(click.Command):
 @click.option(
     "--on", "sets", type=click.Choice(TEST_SETS), multiple=True, help="Default: right, and maps if it is there."
 )
+@click.option("--corpus", type=click.Choice(CORPORA_OF_FITS), help="Recordings of the fit. Default: scenes, or pairs.")
+@click.option("--pairs", type=click.Path(path_type=Path), help="Folder of one's own NAME.wav or .flac with NAME.mid.")
 @click.option("--takes", default=12, show_default=True, help="Rendered recordings of a test set.")
-@click.option("--scenes", default=30, show_default=True, help="Training scenes of 24 s, of each corpus.")
+@click.option(
+    "--scenes",
+    default=30,
+    show_default=True,
+    help="Training scenes of 24 s of each corpus, or recordings of a data set.",
+)
 @click.option("--dev-scenes", default=6, show_default=True, help="Development scenes, of each corpus.")
 @click.option("--trials", default=20, show_default=True, help="Trials of a search.")
 @click.option("--storage", help="Optuna URL of a search: sqlite:///FILE, or a database for several machines.")
+@click.option("--best", help="Optuna URL of a study: train and test its best configuration.")
+@click.option("--trackers", is_flag=True, help="report: also pYIN and SwiftF0, which are slow.")
+@click.option("--classes", multiple=True, default=("silence", "C", "E", "G"), help="classes: silence, notes, keys.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/notes"), show_default=True)
 @click.option("--pruner", type=click.Choice(["median", "hyperband"]), default="median", show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--name", help="Folder of the fit in CACHE/fits/notes. Default: the configuration's name.")
@@ -109,11 +143,17 @@ def notes(
     sr: int,
     hop_length: int,
     sets: tuple[str, ...],
+    corpus: str | None,
+    pairs: Path | None,
     takes: int,
     scenes: int,
     dev_scenes: int,
     trials: int,
     storage: str | None,
+    best: str | None,
+    trackers: bool,
+    classes: tuple[str, ...],
+    out: Path,
     pruner: str,
     seed: int,
     name: str | None,
@@ -122,6 +162,14 @@ def notes(
 ) -> None:
     """Fit and measure older transcribers (CNN, CRNN, Transformer); measure two pitch trackers and the shipped one."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
+    if action in LESSONS:
+        from training.experiments.classroom.lesson import lesson
+
+        click.echo(lesson(action, classes, seed, out))
+        return
+    corpus = corpus or ("pairs" if pairs else SCENES)
+    if corpus != SCENES:
+        sets = sets or (corpus,)
     maps = (data / "maps-enstdkcl").is_dir()
     sets = sets or (("right", "maps") if maps else ("right",))
     if family in GIVEN:
@@ -129,8 +177,12 @@ def notes(
             raise UserError(f"--family {family} is not fitted: its only action is test.")
         from training.experiments.older_transcribers.figures import figures_of_given
 
-        click.echo(figures_of_given(family, cache, data, sets, takes, only_note_names))
+        click.echo(figures_of_given(family, cache, data, sets, takes, only_note_names, thresholds, pairs))
         return
+    folder_of_corpus = data if corpus == SCENES else folder_of(corpus, data, pairs)
+    cache = root_of(cache, corpus, folder_of_corpus)
+    if action in STEPS:
+        kind = kind or "cqt"
     spectrum = Spectrum(kind or ("cqt" if family == "crnn" else "log"), sr, hop_length, bins_per_octave)
     setup = NotesSetup(
         family=family,
@@ -149,10 +201,26 @@ def notes(
         workers=num_workers,
         seed=seed,
     )
-    if action == "process-train":
+    if best:
+        from training.experiments.older_transcribers.search import best_of
+
+        setup = best_of(best, setup)
+        spectrum, name = setup.spectrum, name or f"best-{setup.name}"
+    if action == "report":
+        from training.experiments.older_transcribers.report import write_report
+
+        found = [take for which in sets[:1] for take in test_takes(cache, data, which, takes, pairs)[:takes]]
+        click.echo(write_report(cache, found, trackers, out))
+    elif action in STEPS:
+        from training.experiments.older_transcribers.steps import run_step
+
+        click.echo(run_step(action, setup, folder_of_corpus, cache, corpus))
+    elif action == "process-train" and corpus != SCENES:
+        process_dataset(cache, spectrum, corpus, folder_of_corpus, tests=False, most=scenes)
+    elif action == "process-train":
         process_fit(cache, data, spectrum, scenes, dev_scenes, seed)
     elif action == "process-test":
-        process_test(cache, data, spectrum, sets, takes)
+        process_test(cache, data, spectrum, sets, takes, pairs)
     elif action in ("train", "train-val"):
         from training.experiments.older_transcribers.fit import fit
 

@@ -18,7 +18,7 @@ from training.experiments.older_transcribers.cache import (
 )
 from training.experiments.older_transcribers.chunks import frame_labels
 from training.experiments.older_transcribers.decode import FrameCount
-from training.experiments.older_transcribers.fit import Fitted, Normal, fit, hear
+from training.experiments.older_transcribers.fit import Fitted, Normal, best_loss, fit, hear
 from training.experiments.older_transcribers.setup import OPTIMISERS, NotesSetup
 from training.experiments.older_transcribers.spectra import Spectrum
 
@@ -27,6 +27,10 @@ RATES = (8_000, 16_000)
 """Sample rates in Hz to choose from."""
 HOPS_S = (0.016, 0.032)
 """Seconds between two frames to choose from."""
+BATCHES = (4, 8, 16)
+"""Chunks in a batch to choose from."""
+THRESHOLDS = tuple(t / 20 for t in range(1, 20))
+"""Thresholds of the posteriors, from which the best one counts."""
 BINS = (12, 24, 36)
 """Bins an octave to choose from."""
 KINDS_OF = {"cnn": ("log", "mel"), "crnn": ("cqt", "log"), "transformer": ("log", "mel")}
@@ -42,6 +46,7 @@ def suggest(trial: Any, setup: NotesSetup) -> NotesSetup:
         spectrum=Spectrum(kind, rate, hop, trial.suggest_categorical("bins_per_octave", BINS)),
         optimiser=trial.suggest_categorical("optimiser", OPTIMISERS),
         lr=trial.suggest_float("lr", 1e-4, 1e-2, log=True),
+        batch=trial.suggest_categorical("batch_size", BATCHES),
         c=trial.suggest_int("c", 2, 6),
     )
     if setup.family == "crnn":
@@ -49,14 +54,19 @@ def suggest(trial: Any, setup: NotesSetup) -> NotesSetup:
     return changed
 
 
-def frame_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[LabelledRecording]) -> float:
-    """F1 of all keys in all frames of `dev`, at a threshold of 0.5."""
-    count = FrameCount(0.5)
+def best_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[LabelledRecording]) -> float:
+    """F1 of all keys in all frames of `dev`, at the best of `THRESHOLDS`.
+
+    After a few epochs hardly any posterior reaches .5, so one fixed threshold would not tell a better net from a worse.
+    """
+    counts = [FrameCount(threshold) for threshold in THRESHOLDS]
     spectrum = setup.spectrum
     for recording in dev:
         labels = frame_labels(recording.notes, len(recording.levels), spectrum.hop_s, spectrum.window_s, setup.names)
-        count.add(hear(models, setup.chunks, normal, recording.levels, setup.batch), labels)
-    return count.f1
+        posteriors = hear(models, setup.chunks, normal, recording.levels, setup.batch)
+        for count in counts:
+            count.add(posteriors, labels)
+    return max(count.f1 for count in counts)
 
 
 class Watch(keras.callbacks.Callback):
@@ -100,15 +110,16 @@ def search(
         train, dev = (load_recordings(cache, chosen.spectrum, which) for which in ("train", "dev"))
         statistics = load_statistics(cache, chosen.spectrum)
         normal = Normal(*statistics)
-        watch = Watch(trial, lambda model: frame_f1([model], replace(chosen, phases=1), normal, dev))
+        watch = Watch(trial, lambda model: best_f1([model], replace(chosen, phases=1), normal, dev))
         folder = cache / "fits" / "notes" / "search" / f"{setup.family}-{trial.number:04d}"
         fit(chosen, train, dev, statistics, folder, extra=[watch], verbose=0)
         fitted = Fitted.load(folder)
-        return frame_f1(fitted.models, chosen, fitted.normal, dev)
+        trial.set_user_attr("val_loss", best_loss(folder))
+        return best_f1(fitted.models, chosen, fitted.normal, dev)
 
     pruners: dict[str, Any] = {"median": optuna.pruners.MedianPruner, "hyperband": optuna.pruners.HyperbandPruner}
     study = optuna.create_study(
-        study_name=f"notes-{setup.family}-{setup.width}",
+        study_name=study_name(setup),
         storage=storage,
         load_if_exists=True,
         direction="maximize",
@@ -119,10 +130,34 @@ def search(
     return study
 
 
+def study_name(setup: NotesSetup) -> str:
+    """Name of the study of a family with 88 keys or 12 names."""
+    return f"notes-{setup.family}-{setup.width}"
+
+
+def best_of(storage: str, setup: NotesSetup) -> NotesSetup:
+    """The best configuration of the study in `storage`, with the epochs, the patience and the seed of `setup`.
+
+    Raises UserError if there is no such study, or if it has no finished trial.
+    """
+    import optuna
+
+    try:
+        study = optuna.load_study(study_name=study_name(setup), storage=storage)
+        best = study.best_trial
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"--best {storage} has no finished trial of {study_name(setup)}: run --action search."
+        ) from error
+    # a study from before a parameter was searched has no value of it; then that of `setup` is used
+    params = {"batch_size": setup.batch, **best.params}
+    return suggest(optuna.trial.FixedTrial(params), setup)
+
+
 def told(study: Any) -> str:
-    """The number of trials so far, and the ten best as text."""
+    """The number of trials so far, and the ten best as text, with their validation loss."""
     done = sorted((t for t in study.trials if t.value is not None), key=lambda t: -float(t.value))
     cut = sum(t.state.name == "PRUNED" for t in study.trials)
-    lines = [f"{len(study.trials)} trials, {cut} cut short; frame F1 on dev, best first:"]
-    lines += [f"  {100 * t.value:.1f}  {t.params}" for t in done[:10]]
+    lines = [f"{len(study.trials)} trials, {cut} cut short; best frame F1 on dev, then validation loss, best first:"]
+    lines += [f"  {100 * t.value:.1f}  {t.user_attrs.get('val_loss', float('nan')):.4f}  {t.params}" for t in done[:10]]
     return "\n".join(lines)

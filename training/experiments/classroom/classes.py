@@ -1,0 +1,208 @@
+"""Compares classifiers of a few classes of sounds: a small net in one phase and in two, kNN and logistic regression.
+
+The net is an ensemble of nets with other first weights, so each probability has a mean and a variance. In two phases
+one net finds silence, and another one names the note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UserError
+from training.experiments.classroom.features import of_all
+from training.experiments.classroom.sounds import SILENCE, Sounds, make
+
+MEMBERS = 5
+"""Nets of the ensemble."""
+HIDDEN = 32
+"""Units of a net's hidden layer."""
+NEIGHBOURS = 5
+"""Neighbours of kNN."""
+TRAIN_EACH, TEST_EACH = 60, 40
+"""Sounds of each class to fit and to test."""
+UMAP = {"n_neighbors": 5, "min_dist": 0.01}
+"""Parameters of UMAP in the document."""
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The probabilities that a classifier gives to the test sounds: mean and variance, each [n, classes]."""
+
+    mean: Array
+    variance: Array
+
+    @property
+    def told(self) -> Array:
+        """The likeliest class of each sound, [n]."""
+        return np.asarray(np.argmax(self.mean, axis=1))
+
+
+def _sklearn() -> Any:
+    try:
+        import sklearn.linear_model
+        import sklearn.metrics
+        import sklearn.neighbors
+        import sklearn.neural_network
+        import sklearn.pipeline
+        import sklearn.preprocessing
+    except ImportError:
+        raise UserError("The class-room experiment needs scikit-learn: pip install 'lefthand[train]'.") from None
+    return sklearn
+
+
+def _net(seed: int) -> Any:
+    sk = _sklearn()
+    net = sk.neural_network.MLPClassifier((HIDDEN,), max_iter=400, random_state=seed)
+    return sk.pipeline.make_pipeline(sk.preprocessing.StandardScaler(), net)
+
+
+def _all_classes(fitted: Any, x: Array, classes: int) -> Array:
+    """Probabilities [n, classes]. A class that the classifier was not fitted on has probability 0."""
+    out = np.zeros((len(x), classes))
+    out[:, fitted.classes_] = fitted.predict_proba(x)
+    return out
+
+
+def one_phase(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
+    """An ensemble of nets that choose among all classes."""
+    told = [_all_classes(_net(seed).fit(x, y), test, len(names)) for seed in range(MEMBERS)]
+    return Judged(np.mean(told, axis=0), np.var(told, axis=0))
+
+
+def two_phases(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
+    """An ensemble of pairs of nets: one finds silence, the other names the note of what sounds.
+
+    Raises UserError if silence is not among the classes, or if only one other class is.
+    """
+    if SILENCE not in names or len(names) < 3:
+        raise UserError("Two phases need silence and at least two notes among the classes.")
+    quiet = names.index(SILENCE)
+    told = []
+    for seed in range(MEMBERS):
+        sounds = _all_classes(_net(seed).fit(x, (y != quiet).astype(int)), test, 2)[:, 1]
+        notes = _all_classes(_net(seed).fit(x[y != quiet], y[y != quiet]), test, len(names))
+        notes *= sounds[:, None]
+        notes[:, quiet] = 1 - sounds
+        told.append(notes)
+    return Judged(np.mean(told, axis=0), np.var(told, axis=0))
+
+
+def neighbours(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
+    """k nearest neighbours of scaled features. The variance is that of the vote of `NEIGHBOURS`."""
+    sk = _sklearn()
+    scaled = sk.pipeline.make_pipeline(
+        sk.preprocessing.StandardScaler(), sk.neighbors.KNeighborsClassifier(NEIGHBOURS)
+    ).fit(x, y)
+    mean = _all_classes(scaled, test, len(names))
+    return Judged(mean, mean * (1 - mean) / NEIGHBOURS)
+
+
+def logistic(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
+    """Logistic regression of scaled features. One fit has no variance: it is 0."""
+    sk = _sklearn()
+    scaled = sk.pipeline.make_pipeline(
+        sk.preprocessing.StandardScaler(), sk.linear_model.LogisticRegression(max_iter=1000)
+    ).fit(x, y)
+    mean = _all_classes(scaled, test, len(names))
+    return Judged(mean, np.zeros_like(mean))
+
+
+CLASSIFIERS: dict[str, tuple[str, Callable[..., Judged]]] = {
+    "net, one phase": ("cqt", one_phase),
+    "net, two phases": ("cqt", two_phases),
+    "kNN of CQT": ("cqt", neighbours),
+    "kNN of MFCC": ("mfcc", neighbours),
+    "logistic of MFCC": ("mfcc", logistic),
+    "kNN of LPC": ("lpc", neighbours),
+    "logistic of LPC": ("lpc", logistic),
+}
+"""Name -> (features, classifier)."""
+
+
+def confusion(classes: Array, told: Array, count: int) -> Array:
+    """Count of sounds of each class (row) that were taken for each class (column), int [classes, classes]."""
+    return np.asarray(_sklearn().metrics.confusion_matrix(classes, told, labels=list(range(count))))
+
+
+def compare(names: tuple[str, ...], train_each: int, test_each: int, seed: int) -> tuple[Sounds, dict[str, Judged]]:
+    """Fit all classifiers on some sounds and judge others. Returns the test sounds and what each classifier says."""
+    train, test = make(names, train_each, seed), make(names, test_each, seed + 1)
+    features = {kind: (of_all(kind, train.audio), of_all(kind, test.audio)) for kind in ("cqt", "mfcc", "lpc")}
+    found = {}
+    for name, (kind, judge) in CLASSIFIERS.items():
+        if judge is two_phases and (SILENCE not in names or len(names) < 3):
+            continue
+        x, unheard = features[kind]
+        found[name] = judge(x, train.classes, unheard, names)
+    return test, found
+
+
+def described(test: Sounds, found: dict[str, Judged]) -> str:
+    """Accuracy of every classifier, and the confusion matrix and reliability of each class of the first one."""
+    lines = [f"{len(test.classes)} test sounds of {', '.join(test.names)}; accuracy in per cent:"]
+    for name, judged in found.items():
+        lines.append(f"  {name}: {100 * float((judged.told == test.classes).mean()):.1f}")
+    first = next(iter(found))
+    matrix = confusion(test.classes, found[first].told, len(test.names))
+    width = max(map(len, test.names)) + 2
+    lines += ["", f"{first}: rows are what was played, columns what was heard"]
+    lines.append(" " * width + "".join(f"{name:>{width}}" for name in test.names))
+    lines += [
+        f"{name:>{width}}" + "".join(f"{n:>{width}}" for n in row) for name, row in zip(test.names, matrix, strict=True)
+    ]
+    lines += ["", "reliability of each class: share that is right when it is named, its mean probability, variance"]
+    for number, name in enumerate(test.names):
+        share, sure, variance = reliability(test.classes, found[first], number)
+        lines.append(f"  {name}: {share:.3f}, {sure:.3f}, {variance:.5f}")
+    return "\n".join(lines)
+
+
+def reliability(classes: Array, judged: Judged, number: int) -> tuple[float, float, float]:
+    """How far a class can be trusted when it is named: share right, mean probability, mean variance. nan if never."""
+    named = judged.told == number
+    if not named.any():
+        return float("nan"), float("nan"), float("nan")
+    return (
+        float((classes[named] == number).mean()),
+        float(judged.mean[named, number].mean()),
+        float(judged.variance[named, number].mean()),
+    )
+
+
+def embedded(features: Array, seed: int) -> Array:
+    """UMAP of features [n, k] in two dimensions, [n, 2], with a progress bar. Raises UserError without umap-learn."""
+    try:
+        import umap
+    except ImportError:
+        raise UserError("--action umap needs umap-learn: pip install 'lefthand[train]'.") from None
+    scaled = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-6)
+    return np.asarray(
+        umap.UMAP(**UMAP, random_state=seed, n_jobs=1, tqdm_kwds={"disable": False}).fit_transform(scaled)
+    )
+
+
+def write_page(test: Sounds, found: dict[str, Judged], path: Path) -> None:
+    """Write a page: the confusion matrix of each classifier, and reliability, variance and its CDF for each class."""
+    from training.experiments.classroom.pictures import cdf_of_variance, matrix_of, reliability_of
+    from training.hearing_figures.report import page, picture
+
+    parts = [
+        (
+            f"{name}: {100 * float((judged.told == test.classes).mean()):.1f} % right",
+            picture(matrix_of(confusion(test.classes, judged.told, len(test.names)), test.names), (5, 4)),
+        )
+        for name, judged in found.items()
+    ]
+    first = next(iter(found))
+    parts.append((f"Reliability by class: {first}", picture(reliability_of(test, found[first]), (8, 4))))
+    parts.append((f"Variance by class and its CDF: {first}", picture(cdf_of_variance(test, found[first]), (9, 4))))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(f"Classes: {', '.join(test.names)}", parts), encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Pictures of the class-room experiment: confusion, reliability by class, variance with its CDF, and UMAP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from training.experiments.classroom.classes import Array, Judged
+from training.experiments.classroom.sounds import Sounds
+
+BINS = 5
+"""Bins of a class's probabilities in the picture of reliability. Each holds as many sounds."""
+
+
+def matrix_of(matrix: Array, names: tuple[str, ...]) -> Callable[[Any], None]:
+    """Return the drawing of a confusion matrix: rows are what was played, columns what was heard."""
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.imshow(matrix, cmap="Blues")
+        for row, counts in enumerate(matrix.tolist()):
+            for column, count in enumerate(counts):
+                axes.text(column, row, str(count), ha="center", va="center", fontsize="small")
+        axes.set_xticks(range(len(names)), names, rotation=45)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xlabel="heard", ylabel="played")
+
+    return draw
+
+
+def reliability_of(test: Sounds, judged: Judged) -> Callable[[Any], None]:
+    """Return the drawing of the share of right ones against the probability, one line for each class."""
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color="grey", lw=0.8)
+        for number, name in enumerate(test.names):
+            order = np.argsort(judged.mean[:, number])
+            bins = np.array_split(order, BINS)
+            sure = [judged.mean[b, number].mean() for b in bins if len(b)]
+            right = [(test.classes[b] == number).mean() for b in bins if len(b)]
+            axes.plot(sure, right, ".-", label=name)
+        axes.set(xlabel="probability", ylabel="share of this class")
+        axes.legend(fontsize="small")
+
+    return draw
+
+
+def cdf_of_variance(test: Sounds, judged: Judged) -> Callable[[Any], None]:
+    """Return the drawing of each class's variance when it is named: its mean, and its distribution function."""
+
+    def draw(figure: Any) -> None:
+        bars, lines = figure.subplots(1, 2)
+        for number, name in enumerate(test.names):
+            own = np.sort(judged.variance[judged.told == number, number])
+            bars.bar(name, float(own.mean()) if len(own) else 0.0)
+            if len(own):
+                lines.plot(own, np.arange(1, len(own) + 1) / len(own), label=name)
+        bars.set(ylabel="mean variance")
+        lines.set(xlabel="variance of the probability", ylabel="share below")
+        lines.legend(fontsize="small")
+
+    return draw
+
+
+def map_of(points: Array, classes: Array, names: tuple[str, ...]) -> Callable[[Any], None]:
+    """Return the drawing of embedded sounds [n, 2], a colour for each class."""
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        for number, name in enumerate(names):
+            own = points[classes == number]
+            axes.plot(own[:, 0], own[:, 1], ".", ms=5, label=name)
+        axes.set(xticks=[], yticks=[])
+        axes.legend(fontsize="small")
+
+    return draw
