@@ -48,7 +48,7 @@ def test_features_have_their_sizes_and_differ_between_notes() -> None:
 
 def test_the_classifiers_are_compared_and_the_page_is_written(tmp_path: Path) -> None:
     told = lesson("classes", NAMES, 1, tmp_path, 12, 6)
-    lines = {line.split(": ")[0].strip(): line.split(": ")[1] for line in told.splitlines() if line.startswith("  ")}
+    lines = dict(line.strip().split(": ") for line in told.splitlines() if line.startswith("  ") and ": " in line)
     assert set(classes.CLASSIFIERS) <= set(lines)
     assert float(lines["net, one phase"]) > 60 and float(lines["net, two phases"]) > 60
     assert (tmp_path / "classes.html").read_text().count("<img") == len(classes.CLASSIFIERS) + 2
