@@ -29,7 +29,7 @@ EMBEDDING = 3
 OUTPUTS = 512
 """Size of the linear output, and so the largest vocabulary."""
 BATCH = 64
-EPOCHS, RATE = 400, 1e-2
+EPOCHS, RATE = 40, 1e-2
 HELD_BACK = 10
 """Every tenth chorale is held back, to compute the validation loss."""
 WEIGHTS, CONFIG = "bach.weights.h5", "config.json"
