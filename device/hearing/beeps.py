@@ -51,6 +51,8 @@ _PURE_DB = 24.0
 """A tone whose second and third partials are both so much softer is not that of a string below C6."""
 _PURE_DB_PER_OCTAVE, _PURE_FROM = 12.0, 81 - LOWEST_KEY
 """The partials of the highest strings are soft: from A5 on, the limit rises by so many dB an octave."""
+_SQUARE_DB = {3: 14.0, 5: 19.0}
+"""Most dB below the fundamental of these partials of a square wave, which has them 9.5 and 14 dB below it."""
 _ALIKE = 2
 """Strides, 10 ms, by which the lengths of two beeps of one metronome differ at most."""
 _PURE_BESIDE_DB = 12.0
@@ -119,8 +121,23 @@ class Beeps:
                 return True
         return False
 
+    @property
+    def beeping(self) -> bool:
+        """Whether beeps were heard a short time ago: two on one key, as long as each other."""
+        return self._recent(self._latest)
+
+    def clicks(self, key: int, age: int) -> bool:
+        """Return whether a beep on `key`, which began `age` frames ago, is a square wave, which ends with a click."""
+        fundamental = self._track(key, age).max()
+        return all(self._track(key, age, odd).max() >= fundamental - softer for odd, softer in _SQUARE_DB.items())
+
     def rises(self, key: int, age: int) -> bool:
-        """Return whether the tone of `key` is louder now than `age` frames ago, as after a stroke."""
+        """Return whether the tone of `key` is louder now than `age` frames ago, as after a stroke.
+
+        Below `LOWEST_BEEP` the answer is always yes: the window is too short to tell the keys apart.
+        """
+        if key < LOWEST_BEEP:
+            return True
         track = self._track(key, age)
         return bool(track[-1] >= track[0])
 
@@ -190,7 +207,7 @@ class Beeps:
 
     def _pure(self, key: int, age: int, track: NDArray[np.float64]) -> bool:
         """Return whether the second and third partial are much softer than those of a string."""
-        softer = _PURE_DB - _PURE_BESIDE_DB * self._recent(self._latest)
+        softer = _PURE_DB - _PURE_BESIDE_DB * self.beeping
         softer += _PURE_DB_PER_OCTAVE * max(0, key - _PURE_FROM) / 12
         return all(track.max() - self._track(key, age, partial).max() >= softer for partial in (2, 3))
 

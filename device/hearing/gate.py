@@ -208,24 +208,32 @@ class Gate:
                     events.append(NoteEnded(note.pitch, note.onset_s, offset_s, now_s))
         return events
 
-    def seam(self, behind: int) -> None:
+    def seam(self, behind: int, is_sure: bool = True) -> None:
         """Sound was lost in the frame that came `behind` frames before the newest one: see `device.hearing.seams`.
 
-        A key that rings there sounds as if it were struck. Its onsets are held back until the seam has passed.
+        A key that rings there sounds as if it were struck. Its onsets are held back until the seam has passed. If the
+        seam is not sure, they are held back only if the key does not become louder.
         """
-        self._held = self._frame - behind + HELD_FRAMES
-        self._held_keys = self._frames[0] >= self.spec.release
-        self._held_keys[list(self._sounding)] = True
+        if is_sure:
+            self._held, self._held_keys = self._frame - behind + HELD_FRAMES, self._ringing()
+        else:
+            self._click_until = self._frame - behind + HELD_FRAMES + self.spec.delay_frames
+            self._click_keys = self._ringing()
+
+    def _ringing(self) -> NDArray[np.bool_]:
+        """Return for each of the 88 keys whether it rang `RINGING_FRAMES` earlier or sounds."""
+        rings: NDArray[np.bool_] = self._frames[0] >= self.spec.release
+        rings[list(self._sounding)] = True
+        return rings
 
     def _not_clicks(self, passing: list[int], beeps: Beeps) -> list[int]:
-        """Return the keys of `passing` without those that only ring while a beep ends. A click may end it.
+        """Return the keys of `passing` without those that only ring, at a seam that is not sure or where a beep clicks.
 
-        The net hears a click as a stroke of every ringing key, as it hears a seam. A stroke makes its key louder.
+        The net hears a click as a stroke of every ringing key, but a stroke makes its key louder.
         """
-        doubted = self._doubted.items()
-        if any(beeps.is_beep(key, self._frame - passed + self._delays[key]) for key, (_, passed, _) in doubted):
-            self._click_until, self._click_keys = self._frame + 1, self._rings[0].copy()
-            self._click_keys[list(self._sounding)] = True
+        ages = [(key, self._frame - passed + self._delays[key]) for key, (_, passed, _) in self._doubted.items()]
+        if any(beeps.is_beep(key, age) and beeps.clicks(key, age) for key, age in ages):
+            self._click_until, self._click_keys = max(self._click_until, self._frame + 1), self._ringing()
         if self._frame > self._click_until:
             return passing
         clicks = [key for key in passing if self._click_keys[key] and not beeps.rises(key, self._delays[key])]

@@ -11,7 +11,7 @@ from device.hearing.beeps import Beeps
 from device.hearing.features import Features, FeatureSpec, Samples
 from device.hearing.gate import Gate, GateSpec
 from device.hearing.own_notes import OwnNotes
-from device.hearing.seams import Seams
+from device.hearing.seams import DOUBTFUL_JUMP, JUMP, Seams
 from device.hearing.transcriber import Stepper, Transcriber
 from device.hearing.tuning import NAMED_NOTES, TuningEstimate, other_reading
 from device.settings.choices import AS_FITTED, SPLIT
@@ -108,8 +108,11 @@ class Hearing:
         notes.
         """
         self._hops += 1
-        if self._seams.step(hop):
-            self._gate.seam(self._seams.behind)
+        jump = self._seams.step(hop)
+        # the edges of beeps are doubtful seams too, but no sound is lost there
+        beeping = self._beeps is not None and self._beeps.beeping
+        if jump > JUMP or (jump > DOUBTFUL_JUMP and not beeping):
+            self._gate.seam(self._seams.behind, is_sure=jump > JUMP)
         if self.adapts:
             if self._estimate.step(hop):
                 self._tune()

@@ -19,6 +19,8 @@ JUMP = 7.0
 Real piano reaches 5.6 in four minutes of MAPS ENSTDkCl, and the tune of the tests 5.3. A loss of 0.7 ms within
 sounding chords gives up to 128.
 """
+DOUBTFUL_JUMP = 5.0
+"""Least such ratio of a jump that may be a seam: then only keys that do not become louder are held back."""
 LEAST = 1e-4
 """Level of the fourth difference, as a share of full scale, below which a jump is too soft to be heard as a stroke."""
 _FOURTH = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
@@ -49,8 +51,11 @@ class Seams:
         self._jumps = np.zeros(self._hop + 2 * self._first)
         """Size of the fourth difference of the kept samples. The newest two samples have none yet."""
 
-    def step(self, hop: Samples) -> bool:
-        """Take in [hop] samples. Return whether the hop that came `behind` hops earlier holds a seam."""
+    def step(self, hop: Samples) -> float:
+        """Take in [hop] samples. Return the ratio of the jump in the hop that came `behind` hops earlier, see JUMP.
+
+        It is 0 where that hop is too soft.
+        """
         tail, jumps, kept = self._tail, self._jumps, len(_FOURTH) - 1
         tail[:kept] = tail[-kept:]
         tail[kept:] = hop
@@ -60,7 +65,8 @@ class Seams:
         place = self._first + int(jumps[self._first : self._first + self._hop].argmax())
         peak = float(jumps[place])
         if not peak > LEAST:
-            return False
+            return 0.0
         before = jumps[place - _GUARD - _SIDE : place - _GUARD]
         after = jumps[place + _GUARD : place + _GUARD + _SIDE]
-        return peak > JUMP * math.sqrt(max(float(np.dot(before, before)), float(np.dot(after, after))) / _SIDE)
+        level = math.sqrt(max(float(np.dot(before, before)), float(np.dot(after, after))) / _SIDE)
+        return peak / max(level, LEAST / JUMP)
