@@ -1,7 +1,6 @@
 """What the owner may look at besides the status: the ports that are there, and the findings of the doctor.
 
-Both ask drivers, which may take seconds or hang. So each is a process of its own with the lowest priority, and the box
-reads what it prints.
+Both ask drivers, which may take seconds or hang. So each is a process of its own, and the box reads what it prints.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ TRY_S = 20.0
 DOCTOR_S = 90.0
 """Seconds to wait for the doctor. It measures the models for a few."""
 GENTLY = ("nice", "-n", "19")
-"""Runs a command with the lowest priority."""
+"""Runs a command with the lowest priority. A JACK client is not run so, because the server waits for each client."""
 Ports = dict[str, list[dict[str, Any]]]
 
 
@@ -67,7 +66,7 @@ class PortWatch:
     def _begin(self, opens: bool) -> None:
         self._end()
         self._opens = opens
-        words = [*GENTLY, *self._command, *(["--open"] if opens else [])]
+        words = [*self._command, *(["--open"] if opens else [])]
         child = self._child = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -122,7 +121,7 @@ def try_output(port: str, channel: int, program: int) -> None:
 
     `channel` counts from 1. `program` 0 leaves the sound as it is. Raises UserError if the port cannot be opened.
     """
-    words = (*GENTLY, sys.executable, "-m", "device.ports.one_note", port, str(channel), str(program))
+    words = (sys.executable, "-m", "device.ports.one_note", port, str(channel), str(program))
     try:
         ran = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TRY_S, check=False
