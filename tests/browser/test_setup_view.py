@@ -86,3 +86,26 @@ def test_a_box_that_was_never_set_up_says_why_and_is_set_up_here(tmp_path: Path,
         browser.shown("problem", False)
         stored = json.loads((site.state / "changes.json").read_text())
         assert {change["key"] for change in stored["files"][str(site.settings)]} == {"input", "output"}
+
+
+def test_a_note_a_calibration_and_a_switch_are_asked_for_and_their_state_is_shown(
+    site: DemoSite, setup: Chromium
+) -> None:
+    until(lambda: setup.all("#outputs input:checked"), "the output is listed")
+    setup.press("note")
+    setup.says("note-says", "was sent")
+    setup.says("calibrate", "Calibrate")
+    setup.press("calibrate")
+    setup.says("error", "no instrument that could be calibrated")
+    setup.press("learn")
+    setup.says("learn-says", "press the switch")
+    setup.says("learn", "End")
+    setup.press("learn")
+    setup.says("learn-says", "it was ended")
+    # the progress of a calibration, as the status of a box with ports has it
+    setup.script(
+        "latest = {...latest, errand: {kind: 'calibration', state: 'running', text: 'playing', done: 3, of: 12}};"
+        "for (const follow of follows.slice(1)) follow(latest);"
+        "const bar = document.getElementById('calibrated'); window.seen = [bar.hidden, bar.value, bar.max]"
+    )
+    assert setup.script("return window.seen") == [False, 3, 12]

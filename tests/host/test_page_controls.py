@@ -1,4 +1,4 @@
-"""The page in Chromium, in front of a service on a JACK server: what each control does to the messages at the ports."""
+"""A service on a JACK server: what the controls of the page, and its orders, do to the messages at the ports."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rig import GRACE_S, HERE, Box, Instrument, Process, Service, down_after, un
 from scenes import Start, struck
 
 from device.calibration.latency import FILE
+from device.control.client import ControlClient
 from device.page.access import secret_of
 
 sys.path.append(str(HERE.parent / "browser"))
@@ -156,81 +157,71 @@ def _control(browser: Chromium, box: Service, synth: Instrument) -> None:
 
 
 def test_a_note_tries_an_output_and_a_foot_switch_is_learnt_by_pressing_it(
-    opened: Callable[..., Service], instrument: Callable[..., Instrument], browser: Chromium
+    service: Start, instrument: Callable[..., Instrument]
 ) -> None:
-    synth, keys = instrument("synth"), instrument("keys")
-    other, foot = instrument("other"), instrument("foot")
-    box = opened(SETTINGS, "setup")
-    row = "#outputs label[data-value^='{}'] input"
-    until(lambda: browser.all(row.format("synth")) and browser.all(row.format("other")), GRACE_S, "both are listed")
+    synth, other, foot = instrument("synth"), instrument("other"), instrument("foot")
+    instrument("keys")
+    box = service(SETTINGS)
+    box.wait_until("playing")
     # the session has the port of the settings, and another process opens any other port
-    for name, receiver in (("synth", synth), ("other", other)):
-        browser.script("document.querySelector(arguments[0]).click()", row.format(name))
-        browser.press("note")
+    for name, receiver in (("", synth), ("other in", other)):
+        asked(box, {"note": name})
         until(lambda receiver=receiver: struck(receiver.received) == 1, GRACE_S, f"a note on {name}")
         until(lambda receiver=receiver: not down_after(receiver.received), GRACE_S, "its end")
-        browser.says("note-says", "was sent")
-    browser.script("const field = document.getElementById('upbeat'); field.value = 1; "
-                   "field.dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
-    browser.script("document.querySelector(arguments[0]).click()", row.format("synth"))
-    browser.press("use")
-    browser.says("changes", "[clock] upbeat is 1")
-    browser.script("document.getElementById('switch').value = 'arm'")
-    browser.press("learn")
-    browser.says("learn-says", "press the switch")
+    asked(box, {"learn": "arm"})
 
     def pressed() -> bool:
         # the process that waits for the press opens the ports a moment later
         foot.play([(0.0, "control_change", 80, 127), (0.02, "control_change", 80, 0)])
         time.sleep(APART_S)
-        return "cc 80" in browser.at("learn-says").text
+        errand = box.status.errand
+        return errand is not None and errand.state == "done"
 
-    until(pressed, GRACE_S, "the switch is learnt")
-    browser.says("switched", "Playing on and off: cc 80")
+    until(pressed, GRACE_S, lambda: f"the switch is learnt: {box.status.errand}")
+    stored = json.loads((box.folder / "state" / "changes.json").read_text())["files"][str(box.settings)]
+    kept = {f"{change['section']}.{change['key']}": change["value"] for change in stored}
+    assert kept["controls.arm"].startswith("cc 80") and "foot" in kept["midi.control"]
     box.wait_until("playing")
-    until(lambda: box.status.steering is not None and box.status.steering.armed, GRACE_S, "armed")
-
-    box.wait_until("playing", "playing on synth")
 
     def unarmed() -> bool:
-        # each press changes the state, and the status follows it later
+        # a new session opens the port of the switch
         foot.play([(0.0, "control_change", 80, 127), (0.02, "control_change", 80, 0)])
         time.sleep(APART_S)
         status = box.status
         return status.steering is not None and not status.steering.armed
 
     until(unarmed, GRACE_S, lambda: f"the switch works: {box.status}")
-    stored = json.loads((box.folder / "state" / "changes.json").read_text())["files"][str(box.settings)]
-    kept = {f"{change['section']}.{change['key']}": change["value"] for change in stored}
-    assert kept["controls.arm"] == "cc 80" and "foot" in kept["midi.control"]
-    browser.all("#switched button")[0].click()
-    until(lambda: not browser.all("#switched button"), GRACE_S, "it is forgotten")
-    box.wait_until("playing")
-    keys.close()
 
 
-def test_a_guided_calibration_takes_the_ports_and_gives_them_back(
-    opened: Callable[..., Service], begin: Callable[..., Process], browser: Chromium
+def test_a_calibration_takes_the_ports_of_a_box_that_plays_and_gives_them_back(
+    service: Start, begin: Callable[..., Process]
 ) -> None:
     begin(str(HERE / "sounding.py"), "piano", "150").wait_for("ready")
-    box = opened('[audio]\ninput = "piano"\n[midi]\noutput = "piano"\n', "setup")
-    browser.says("calibrate", "Calibrate")
-    browser.press("calibrate")
-    box.wait_until("waiting", "calibrating")
-    browser.shown("calibrated")
-    until(lambda: float(browser.at("calibrated").get_attribute("value") or 0) >= 1, GRACE_S, "notes are counted")
-    browser.shown("calibrated", False)
+    box = service('[audio]\ninput = "piano"\n[midi]\noutput = "piano"\n')
     box.wait_until("playing")
-    said = browser.at("calibration-says").text
-    if any(words in said for words in LOST):
+    asked(box, {"calibrate": ""})
+    box.wait_until("waiting", "calibrating")
+    until(lambda: box.status.errand is not None and box.status.errand.done >= 1, GRACE_S, "notes are counted")
+    until(lambda: box.status.errand is not None and box.status.errand.state != "running", GRACE_S, "its end")
+    box.wait_until("playing")
+    errand = box.status.errand
+    assert errand is not None
+    if any(words in errand.text for words in LOST):
         assert not (box.folder / "state" / FILE).exists()
         return
-    assert "MIDI: a note is heard" in said
+    assert errand.state == "done" and "MIDI: a note is heard" in errand.text
     kept = json.loads((box.folder / "state" / FILE).read_text())
     assert 100 < kept["round_trip_ms"] < 300
     # the owner ends another one, and the box plays again
-    browser.press("calibrate")
+    asked(box, {"calibrate": ""})
     box.wait_until("waiting", "calibrating")
-    browser.press("calibrate")
-    browser.says("calibration-says", "it was ended")
+    asked(box, {"calibrate": False})
     box.wait_until("playing")
+    errand = box.status.errand
+    assert errand is not None and errand.text == "it was ended"
+
+
+def asked(box: Service, request: dict[str, object]) -> None:
+    """Send a request to the box, as the page does."""
+    with ControlClient(box.run_dir) as owner:
+        assert owner.ask(request)["ok"]
