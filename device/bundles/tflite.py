@@ -92,39 +92,42 @@ def _choose(runtime: RuntimeName | None) -> tuple[RuntimeName, Any]:
 class _Input:
     """An input tensor, with the buffers for quantising its values.
 
-    Its constants are 0-d arrays instead of floats. numpy would otherwise convert each float to an array on every step.
+    Its constants are whole arrays. numpy would convert a float to an array on every step, and repeat it for each value.
     """
 
     def __init__(self, spec: TensorSpec, index: int) -> None:
         self.spec, self.index = spec, index
-        self._real = np.zeros(spec.shape, np.float32)
-        self._flat = self._real.reshape(-1)
-        self._stored = self._real if not spec.quantised else np.zeros(spec.shape, spec.dtype)
+        self._stored = np.zeros(spec.shape, spec.dtype if spec.quantised else np.float32)
+        self._shape, self._flat = (self._stored.size,), self._stored.reshape(-1)
         self._quantised = spec.quantised
         if spec.quantised:
             limits = np.iinfo(self._stored.dtype)
+            self._real = np.zeros(self._shape, np.float32)
             self._low, self._high, self._scale, self._zero = (
-                np.array(value, np.float32) for value in (limits.min, limits.max, spec.scale, spec.zero_point)
+                np.full(self._shape, value, np.float32)
+                for value in (limits.min, limits.max, spec.scale, spec.zero_point)
             )
             self._nothing = np.full(spec.shape, spec.zero_point, spec.dtype)
 
     def store(self, values: ArrayLike) -> NDArray[Any]:
         """Return `values` as the tensor stores them, rounded and clipped. NaN and infinity become 0."""
-        real = self._real
-        np.copyto(real, np.asarray(values).reshape(real.shape))
+        given = np.asarray(values, np.float32).reshape(self._shape)
         # one sum of squares says whether all values are 0, and whether one is not finite
-        energy = float(np.dot(self._flat, self._flat))
+        energy = float(np.dot(given, given))
         if not math.isfinite(energy):
-            np.copyto(real, 0.0, where=~np.isfinite(real))
-        if self._quantised:
-            if energy == 0:
-                return self._nothing
-            np.divide(real, self._scale, out=real)
-            np.rint(real, out=real)
-            np.add(real, self._zero, out=real)
-            np.maximum(real, self._low, out=real)
-            np.minimum(real, self._high, out=real)
-            np.copyto(self._stored, real, casting="unsafe")
+            given = np.where(np.isfinite(given), given, np.float32(0))
+        if not self._quantised:
+            self._flat[...] = given
+            return self._stored
+        if energy == 0:
+            return self._nothing
+        real = self._real
+        np.divide(given, self._scale, real)
+        np.rint(real, real)
+        np.add(real, self._zero, real)
+        np.maximum(real, self._low, real)
+        np.minimum(real, self._high, real)
+        self._flat[...] = real
         return self._stored
 
 
