@@ -33,7 +33,11 @@ The last value is for figures of songs.
 LEGATO = 0.5
 """A key is held until the next strike if the figure's length is at least this share of the time until then.
 
-In figures of songs the lengths stay as they are, but a bass is held until the next bass.
+In figures of songs a bass is held until the next bass, and a key that does not belong to a new chord is released.
+"""
+OVER_STEPS = 1
+"""Steps for which a key of a song is held over the next strike, if its figure gives it exactly the time until then, or
+less than `SHORTEST_STEPS`. Exactly that time is rare in songs: 24 % of the keys.
 """
 SHORTEST_STEPS = 2
 """Grid steps, an eighth. No figure has a shorter key, because shorter keys sound like stutter."""
@@ -144,7 +148,10 @@ class FigureHand:
 
     def _is_over(self, key: int, plan: Plan, now: int) -> bool:
         """Return whether a key that is down is released at step `now`."""
-        return key >= plan.ceiling or self._until.get(key, 0) <= now or self._wrong(key, plan.top, now)
+        if key >= plan.ceiling or self._until.get(key, 0) <= now or self._wrong(key, plan.top, now):
+            return True
+        age = now - self._struck_at.get(key, now)
+        return self._song and age >= SHORTEST_STEPS and plan.chord is not None and key % 12 not in plan.chord.classes
 
     def _wrong(self, key: int, top: int | None, now: int) -> bool:
         """Return whether a key that is down must give way to the melody's highest key."""
@@ -160,6 +167,8 @@ def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:
     """Return for how many steps a key is held, at least `length`."""
     held = max(length, SHORTEST_STEPS)
     if struck.song:
+        over = length == struck.gap > SHORTEST_STEPS or length < SHORTEST_STEPS <= struck.gap
+        held = struck.gap + OVER_STEPS if over else held
         return max(held, struck.bass_gap) if bass else held
     return max(held, struck.gap) if length >= LEGATO * struck.gap else held
 

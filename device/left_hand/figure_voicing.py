@@ -23,7 +23,7 @@ ABOVE_BASS = 8
 """Semitones. A bass that is not so far below the right hand's lowest key goes down an octave."""
 NEAR = 0.3
 """Cost of a semitone of distance from the bass before. A semitone from the figure's own place costs 1."""
-NOT_ROOT, SONG_NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), (0.0, 16.0, 14.0), 0.3
+NOT_ROOT, SONG_NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), (0.0, 30.0, 28.0), 0.3
 """Costs of the root, the third and the fifth as bass, the same in songs, and the factor if the figure itself has that
 degree there.
 

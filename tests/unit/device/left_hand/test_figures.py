@@ -102,7 +102,10 @@ def test_a_telling_key_neither_clashes_nor_sounds_harsh_nor_crosses_the_right_ha
     [
         (3, 4, 16, False, False, 4),
         (1, 4, 16, False, False, 2),
-        (1, 4, 16, False, True, 2),
+        (1, 4, 16, False, True, 5),
+        (1, 1, 16, False, True, 2),
+        (4, 4, 16, False, True, 5),
+        (2, 2, 16, False, True, 2),
         (3, 4, 16, False, True, 3),
         (6, 4, 16, False, False, 6),
         (4, 4, 8, True, False, 4),
@@ -148,3 +151,14 @@ def c_major(lock: float) -> Plan:
     fits[[0, 4, 7]] = 0.6
     chord = Chord((0, 4, 7), "C")
     return Plan(False, chord, fits[:12], fits, 0.5, 0.5, 0.3, 72, None, 80.0, lock)
+
+
+def test_a_key_of_a_song_that_does_not_belong_to_a_new_chord_is_released() -> None:
+    """The bass of a song is held until the next bass, unless the chord changes. A root that both chords have stays."""
+    hand = FigureHand(shipped_bank(), Fingers())
+    hand._hand.press([48, 52])
+    hand._song = True
+    hand._until, hand._struck_at = {48: 99, 52: 99}, {48: 0, 52: 0}
+    f_major = replace(c_major(1.0), chord=Chord((5, 9, 0), "F"))
+    assert [key for key in (48, 52) if hand._is_over(key, f_major, 1)] == []
+    assert [key for key in (48, 52) if hand._is_over(key, f_major, 2)] == [52]
