@@ -20,11 +20,15 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 from device.errors import UserError
 from device.files.midi_file import read_midi
 from training.__main__ import main
+from training.experiments.older_transcribers.cache import LabelledRecording
+from training.experiments.older_transcribers.chunks import frame_labels
 from training.experiments.older_transcribers.decode import FrameCount, average_precision
 from training.experiments.older_transcribers.figures import undelayed
+from training.experiments.older_transcribers.fit import Normal
 from training.experiments.older_transcribers.report import confusion, reliability
-from training.experiments.older_transcribers.search import best_of, study_name, suggest, told
+from training.experiments.older_transcribers.search import best_f1, best_of, study_name, suggest, told
 from training.experiments.older_transcribers.setup import NotesSetup
+from training.experiments.older_transcribers.spectra import Spectrum
 from training.hearing_figures.datasets import dataset_takes, midi_notes
 
 RATE = 8_000
@@ -245,3 +249,23 @@ def test_the_best_of_a_study_is_fitted(tmp_path: Path) -> None:
     assert (best.lr, best.batch, best.c, best.phases, best.epochs) == (2e-3, 16, 3, 2, 7)
     assert (best.spectrum.kind, best.spectrum.hop) == ("log", 256)
     assert told(study).splitlines()[1].startswith("  40.0  0.1000  {")
+
+
+class Unsure:
+    """A net that gives .2 to the name C where the first bin is loud, and .05 elsewhere. It never reaches .5."""
+
+    def predict(self, x: dict[str, Any], **_: Any) -> Any:
+        share = np.full((*x["x"].shape[:2], 12), 0.05)
+        share[..., 0] = np.where(x["x"][..., 0] > 0, 0.2, 0.05)
+        return np.log(share / (1 - share))
+
+
+def test_a_search_judges_a_net_at_its_best_threshold() -> None:
+    setup = NotesSetup(spectrum=Spectrum("log", 8_000, 256, 12), names=True, batch_seconds=1.0)
+    notes = np.array([(0.5, 1.0, 60, 64), (1.5, 1.8, 72, 64)])
+    spectrum, frames = setup.spectrum, 90
+    labels = frame_labels(notes, frames, spectrum.hop_s, spectrum.window_s, True)
+    levels = np.zeros((frames, spectrum.bins), np.uint8)
+    levels[:, 0] = 255 * labels[:, 0]
+    dev = [LabelledRecording("a", levels, notes, frames * spectrum.hop_s)]
+    assert best_f1([Unsure()], setup, Normal(0.0, 1.0), dev) == 1.0
