@@ -26,7 +26,7 @@ HINT_WRONG = 0.1
 
 
 def first_weights(quarter_s: Floats, usual_s: float, octaves: float) -> Floats:
-    """Return the probabilities of lengths [m] of a quarter in seconds, if about `usual_s` was given with this spread."""
+    """Return the probabilities of lengths [m] of a quarter in seconds, if about `usual_s` was given."""
     given = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
     usual = np.exp(-0.5 * (np.log2(quarter_s / USUAL_QUARTER_S) / TEMPO_OCTAVES) ** 2)
     return np.asarray((1 - HINT_WRONG) * given / given.sum() + HINT_WRONG * usual / usual.sum())
