@@ -97,7 +97,7 @@ TRAINING_ROOMS = {
 TRAINING_FILES = {
     "__init__": Row(),
     "__main__": Row(),
-    "evaluate": Row("accompanist hearing_figures playing_figures"),
+    "evaluate": Row("accompanist corpora hearing_figures playing_figures"),
     "rhythm": Row("accompanist corpora"),
     "fitting": Row(),
     "note_scores": Row(),

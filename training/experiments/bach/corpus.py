@@ -137,7 +137,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Choice:
+class CorpusChoice:
     """The chorales of the fit, and what follows from their lengths: sequence length and width of the embedding."""
 
     kept: list[Chorale4]
@@ -147,7 +147,7 @@ class Choice:
     embedding: int
 
 
-def choose(found: list[Chorale4], tokens: int) -> Choice:
+def choose(found: list[Chorale4], tokens: int) -> CorpusChoice:
     """Choose the chorales of the fit: in 4/4, and neither among the shortest nor among the longest twentieth.
 
     The sequence is as long as the longest of them. The embedding has the fourth root of the number of tokens, rounded
@@ -160,10 +160,10 @@ def choose(found: list[Chorale4], tokens: int) -> Choice:
     least, most = (int(np.percentile(lengths, p)) for p in KEPT)
     kept = [chorale for chorale in four if least <= chorale.quarters <= most]
     sequence = max(len(chorale.moments()) for chorale in kept)
-    return Choice(kept, least, most, sequence, math.ceil(tokens**0.25))
+    return CorpusChoice(kept, least, most, sequence, math.ceil(tokens**0.25))
 
 
-def described(found: list[Chorale4], choice: Choice, all_tokens: Counter[str]) -> str:
+def described(found: list[Chorale4], choice: CorpusChoice, all_tokens: Counter[str]) -> str:
     """The figures of the corpus as text: metres, lengths, vocabulary, and what follows for the net."""
     metres = Counter(chorale.metres for chorale in found)
     lengths = np.array([chorale.quarters for chorale in found])
@@ -190,7 +190,7 @@ def count_tokens(found: list[Chorale4]) -> Counter[str]:
     return Counter(token_of(pitches) for chorale in found for pitches in chorale.moments())
 
 
-def drawn(found: list[Chorale4], choice: Choice, all_tokens: Counter[str]) -> Callable[[Any], None]:
+def drawn(found: list[Chorale4], choice: CorpusChoice, all_tokens: Counter[str]) -> Callable[[Any], None]:
     """Return the drawing of the corpus: lengths, metres, and how often each token occurs, by rank."""
 
     def draw(figure: Any) -> None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from keras import layers
 
 from device.errors import UserError
-from training.experiments.bach.corpus import Choice, Chorale4, Vocabulary, choose, count_tokens
+from training.experiments.bach.corpus import Chorale4, CorpusChoice, Vocabulary, choose, count_tokens
 
 UNITS = (6, 12, 6)
 DROPOUTS = (0.2, 0.3, 0.3)
@@ -130,7 +130,7 @@ def fit_bach(found: list[Chorale4], folder: Path, epochs: int = EPOCHS) -> Bach:
     """Fit on the kept chorales, and write weights, history, TensorBoard's files and vocabulary into `folder`."""
     began = time.process_time()
     keras.utils.set_random_seed(1)
-    choice: Choice = choose(found, len(count_tokens(found)))
+    choice: CorpusChoice = choose(found, len(count_tokens(found)))
     vocabulary = Vocabulary.of(choice.kept, OUTPUTS)
     events = padded([vocabulary.numbers(chorale) for chorale in choice.kept], choice.sequence)
     back = np.arange(len(events)) % HELD_BACK == HELD_BACK - 1

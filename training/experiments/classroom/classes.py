@@ -7,15 +7,14 @@ one net finds silence, and another one names the note.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from device.errors import UserError
 from training.experiments.classroom.features import of_all
+from training.experiments.classroom.judged import Array, Judged
 from training.experiments.classroom.sounds import SILENCE, Sounds, make
 
 MEMBERS = 5
@@ -28,21 +27,6 @@ TRAIN_EACH, TEST_EACH = 60, 40
 """Sounds of each class to fit and to test."""
 UMAP = {"n_neighbors": 5, "min_dist": 0.01}
 """Parameters of UMAP in the document."""
-
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The probabilities that a classifier gives to the test sounds: mean and variance, each [n, classes]."""
-
-    mean: Array
-    variance: Array
-
-    @property
-    def told(self) -> Array:
-        """The likeliest class of each sound, [n]."""
-        return np.asarray(np.argmax(self.mean, axis=1))
 
 
 def _sklearn() -> Any:

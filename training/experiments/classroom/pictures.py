@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.experiments.classroom.classes import Array, Judged
+from training.experiments.classroom.judged import Array, Judged
 from training.experiments.classroom.sounds import Sounds
 
 BINS = 5

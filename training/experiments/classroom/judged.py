@@ -1,0 +1,24 @@
+"""The answers of a classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The probabilities that a classifier gives to the test sounds: mean and variance, each [n, classes]."""
+
+    mean: Array
+    variance: Array
+
+    @property
+    def told(self) -> Array:
+        """The likeliest class of each sound, [n]."""
+        return np.asarray(np.argmax(self.mean, axis=1))
