@@ -28,7 +28,10 @@ class Package:
 
 
 def pack(bundle: Bundle, key: Path = DEFAULT_KEY) -> Package:
-    """Return the archive of an opened bundle, signed with `key`. Raises UserError if it cannot be signed."""
+    """Return a package of `bundle`: a tar archive with its files and a signature of its manifest by the key `key`.
+
+    Raises UserError if the manifest cannot be signed. Raises RuntimeError if it changed after the bundle was opened.
+    """
     manifest = (bundle.path / MANIFEST).read_bytes()
     if hashlib.sha256(manifest).hexdigest() != bundle.digest:
         raise RuntimeError(f"{bundle.path} changed while it was read")

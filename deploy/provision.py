@@ -73,7 +73,10 @@ def provision(
 @_dry
 @click.option("--purge", is_flag=True, help="Remove settings, keys, models and the service's account too.")
 def unprovision(host: str, dry_run: bool, purge: bool) -> None:
-    """Remove everything that provisioning installed on a Raspberry Pi, and list the things that stay."""
+    """Remove from a Raspberry Pi what provisioning installed, and print what stays.
+
+    Debian packages stay. Settings, keys, models and the service's account stay unless --purge is given.
+    """
     with connected(Host(host)) as remote, _at_work(remote) as folder:
         probe = _probe(remote, folder)
         plan = payload.plan("", list(payload.PACKAGES), [], probe["staged"], "", remote.run("id", "-un").strip(), 0)

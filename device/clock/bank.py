@@ -55,7 +55,10 @@ class HypothesisBank:
         return self.real.shape[1]
 
     def chosen(self, which: Ints) -> HypothesisBank:
-        """The hypotheses `which` [m], in this order."""
+        """Return a bank of the hypotheses with the indexes `which` [m], in this order.
+
+        An index may come more than once.
+        """
         return HypothesisBank(self.real.take(which, axis=1), self.whole.take(which, axis=1))
 
     def and_also(self, other: HypothesisBank) -> HypothesisBank:

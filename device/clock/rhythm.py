@@ -44,7 +44,10 @@ def next_class(steps: Ints) -> Ints:
 
 
 def previous_class(steps: Ints) -> Ints:
-    """Return the class (see `PREVIOUS_CLASSES`) of the distance from the previous onset in steps, at least 1."""
+    """Return the class, from 0, of the distance from the previous onset in steps (see `PREVIOUS_CLASSES`).
+
+    A distance below 1 counts as 1.
+    """
     return np.clip(steps, 1, PREVIOUS_CLASSES) - 1
 
 

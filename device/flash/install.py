@@ -173,7 +173,11 @@ class Install:
         return said is not None
 
     def _before(self) -> Name | None:
-        """The slot to roll back to. None for the shipped bundle. Raises UserError if the shipped bundle plays now."""
+        """Return the slot to roll back to: the one that is not active. Return None for the shipped bundle.
+
+        The shipped bundle is the choice if that slot is empty or if its bundle failed its trial.
+        Raises UserError if the shipped bundle plays now.
+        """
         active = self._slots.active()
         if active is None:
             raise UserError("The shipped bundle plays: there is nothing to roll back to; flash a bundle.")

@@ -97,7 +97,10 @@ class LeftHand:
         self._forget_keys()
 
     def _forget_keys(self) -> None:
-        """Record that all keys were released."""
+        """Record that all keys were released. The caller sends the releases.
+
+        Also forget the chord that was named, the closing chord, and a fill or an ending that was asked for.
+        """
         self._fingers.reset()
         self._figures.silence()
         self._struck_at: dict[int, int] = {}

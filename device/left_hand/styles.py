@@ -110,7 +110,11 @@ class Figure:
         return Gesture(False, 1, tone=rising[(number - 1) % 2])
 
     def _detached(self, step: Step, gesture: Gesture) -> Gesture:
-        """Release the chord half-way to the place of the next one."""
+        """Return `gesture`, or the release of all keys if it is time to end an oom-pah chord.
+
+        A chord ends two steps after it was struck, or one step after it in a compound metre. That is half-way to the
+        next strike of the style in 4/4 or 6/8. If something is struck earlier, no release is added.
+        """
         if gesture.any:
             self._chord_age = 0 if gesture.upper else None
         elif self._chord_age is not None:

@@ -43,7 +43,7 @@ class Touch:
     def at(self, keys: Sequence[int], plan: Plan, step: Step) -> list[int]:
         """Return the MIDI velocity of each of `keys`, MIDI pitches in rising order, struck together at `step`.
 
-        Each is softer than the running mean of the player's velocities.
+        Each is softer than the running mean of the player's velocities, except that none is softer than SOFTEST.
         """
         if not keys:
             return []

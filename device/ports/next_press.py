@@ -59,10 +59,12 @@ def control_of(message: mido.Message) -> tuple[str, int] | None:
 
 
 def kind_of(values: list[tuple[int, float]]) -> str:
-    """Return the word after a control, "", " inverted" or " latching", from its values (0 to 127) and their times.
+    """Return what is written after the control in [controls]: "", " inverted" or " latching".
 
-    Two messages within RELEASE_S are a press and its release. A switch that is inverted sends 0 first. If the second
-    comes later, it is another press. A switch whose presses send different values is latching.
+    `values` are the control's messages in order: value (0 to 127) and time in seconds. The first two decide. If the
+    second comes within RELEASE_S, the two are a press and its release. An inverted switch sends the lower value first.
+    If the second comes later, it is another press. The switch is latching if the two presses send different values.
+    With fewer than two messages the answer is "".
     """
     if len(values) < 2:
         return ""

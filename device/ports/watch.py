@@ -58,7 +58,10 @@ class _Level:
             )
 
     def db(self) -> float | None:
-        """Close the input and return its peak in dBFS, at least LEAST_DB."""
+        """Close the input and return the highest peak since it was opened, in dBFS, at least LEAST_DB.
+
+        None if the input could not be opened.
+        """
         if self._stream is None:
             return None
         with contextlib.suppress(OSError):

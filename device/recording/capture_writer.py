@@ -83,7 +83,10 @@ class CaptureWriter:
         self._sound.append(block)
 
     def collect(self, events: Sequence[Event]) -> None:
-        """Take in events of the engine."""
+        """Record the heard notes, the ends of notes and the sent messages among `events`. Ignore the others.
+
+        Rows of the notes file are written at once. MIDI messages wait until `reached` passes their time.
+        """
         for event in events:
             match event:
                 case NoteHeard(note):

@@ -77,7 +77,10 @@ class Errands:
         threading.Thread(target=self._learn, args=(control, keyboard, learnt), name="learning", daemon=True).start()
 
     def measure(self, turn: Callable[[], bool]) -> None:
-        """Calibrate now. The box has closed its ports, and calls this in its main thread.
+        """Measure how late the outputs sound, in a process of its own. The result goes to `status`.
+
+        The box has closed its ports, and calls this in its main thread. It returns when the calibration has ended or
+        is stopped. It is stopped after CALIBRATE_S.
 
         `turn` is called again and again while the calibration runs. It waits for a moment and returns whether to go on.
         """

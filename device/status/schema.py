@@ -74,7 +74,10 @@ class HopStatus:
 
 @dataclass(frozen=True)
 class SteeringStatus:
-    """How the left hand plays now, as the owner's last action left it. `counting_in`: a count-in is awaited."""
+    """How the left hand plays now, as the owner's last action left it.
+
+    `counting_in`: the player's count-in has not begun or is not complete, so the left hand does not answer yet.
+    """
 
     armed: bool = True
     hold: bool = False

@@ -107,7 +107,10 @@ def takes_of(name: str, bundle: Bundle, cache: Path, data: Path, count: int) -> 
 
 
 def excerpt(take: Take, seconds: float) -> Take:
-    """The first `seconds` of a take, with the notes that are struck and sent in them."""
+    """Return the first `seconds` of a take: its sound, its labelled notes and the notes that the device sent.
+
+    A note is kept if it begins in that time. A note that lasts longer ends at `seconds`.
+    """
     notes = take.notes[take.notes[:, 0] < seconds].copy()
     notes[:, 1] = np.minimum(notes[:, 1], seconds)
     sent = [(pitch, on_s, min(off_s, seconds)) for pitch, on_s, off_s in take.sent if on_s < seconds]
@@ -208,7 +211,10 @@ def quiet_takes(data: Path, minutes: float = 10.0, seed: int = 3) -> list[Take]:
 
 
 def _filled(sounds: Iterator[Samples], samples: int) -> Samples:
-    """Return `samples` samples: the `sounds` one after another, each scaled to an RMS of 1."""
+    """Return `samples` samples: sounds taken from `sounds` one after another, each scaled to an RMS of 1.
+
+    The last is cut. Raises StopIteration if the sounds end too early.
+    """
     parts: list[Samples] = []
     while sum(map(len, parts)) < samples:
         parts.append(unit_rms(next(sounds)))

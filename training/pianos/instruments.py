@@ -145,7 +145,10 @@ class SoundFontRenderer(Renderer):
 
 
 class SalamanderRenderer(Renderer):
-    """Plays Salamander's npm packages. A layer has one .ogg file every minor third; other keys are resampled."""
+    """Plays notes from the recorded samples in Salamander's npm packages. Each package is a layer: one loudness.
+
+    A layer has one .ogg file every minor third (3 semitones). Other keys are resampled from the nearest one.
+    """
 
     _NAME = re.compile(r"audio/([A-G]#?)(\d)v(\d+)\.ogg$")
     _STEPS = {"C": 0, "D#": 3, "F#": 6, "A": 9}

@@ -28,7 +28,7 @@ Seconds = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class NamedHand:
-    """A left hand on the grid and the heading over its piano roll."""
+    """A left hand on the grid of sixteenths, and the heading over its piano roll."""
 
     name: str
     hand: Roll

@@ -34,7 +34,11 @@ def kept_chorales(cache: Path) -> list[Chorale4]:
 
 
 def measure(cache: Path, fits: bool) -> dict[str, dict[str, float]]:
-    """Fit if asked, let the net write with each way to choose, and keep the figures and an example of each as MIDI."""
+    """Measure what the net writes with each of `PICKS`, and store the result. `fits`: train the net first.
+
+    Return the mean figures (see `figures`) by pick. The row "truth" has the figures of the chorales themselves.
+    The figures are stored in the file PANEL, and one example of each pick in a MIDI file.
+    """
     folder = bach_folder(cache)
     net = fit_bach(read_chorales(cache), folder) if fits else Bach.load(folder)
     chorales = kept_chorales(cache)

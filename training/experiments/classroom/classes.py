@@ -62,8 +62,10 @@ def one_phase(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged
 
 
 def two_phases(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
-    """An ensemble of pairs of nets: one finds silence, the other names the note of what sounds.
+    """Fit an ensemble of MEMBERS pairs of nets to `x` and `y`, and return what it says about the sounds `test`.
 
+    In each pair one net finds silence. The other is fitted without silence and names the note. Its probabilities are
+    multiplied by the probability that something sounds. The mean and variance are those over the pairs.
     Raises UserError if silence is not among the classes, or if only one other class is.
     """
     if SILENCE not in names or len(names) < 3:

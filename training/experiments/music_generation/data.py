@@ -57,7 +57,12 @@ class Fragments:
 
 
 def inputs(entry: Entry, known: Array, true: Array, positions: Array, rng: np.random.Generator) -> dict[str, Array]:
-    """The inputs of an entry's net from the `known` vectors [B, T, width] and the vectors to draw among, `true`.
+    """Return the inputs of the net of `entry`, an experiment of the diary, by name.
+
+    "now" is `known` [B, T, width]: the vectors that the net reads. "time" is the place in the bar. It is there if the
+    entry uses it. "allowed" marks the notes that may be drawn: those in `true` [B, T, width], or the pause if a step
+    has none. "noise" holds random numbers between 0 and 1, one for each voice. Both are there only if the entry is
+    conditional.
 
     `positions` [B, T] are the places in the bar of the steps that are predicted.
     """

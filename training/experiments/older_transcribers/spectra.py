@@ -87,7 +87,7 @@ class Spectrum:
         return semitones * self.bins_per_octave // 12
 
     def frames(self, samples: int) -> int:
-        """Frames of a recording of this many samples."""
+        """Return the number of frames in the spectrogram of a recording of `samples` samples."""
         return 1 + samples // self.hop
 
     def of(self, audio: Audio, rate: int) -> Levels:

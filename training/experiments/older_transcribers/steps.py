@@ -74,10 +74,13 @@ def midi_to_labels(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> 
 
 
 def build_dataset(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> str:
-    """Check that all spectrograms and labels have the same size, and write the sets of the fit and of the test.
+    """Check the labels of each recording against its spectrogram, and write the sets `train`, `dev` and test.
 
-    Returns the sizes of the sets. A picture of the first recording's labels over its spectrogram lies beside them.
-    Raises UserError if a step before this one is missing, or if sizes differ.
+    The labels of a recording have one row for each frame of its spectrogram. The test set has the name of `corpus`.
+    Also draws the first recording's labels over its spectrogram. Returns the sizes of the sets, the mean and deviation
+    of the levels, and the path of this picture. Raises UserError if a step before this one is missing, if the rows of
+    labels and the frames of a spectrogram differ in number, if the labels have a wrong width, or if they are not 0 and
+    1 in uint8.
     """
     place, spectrum = step_folder(root, setup.spectrum), setup.spectrum
     names = [path.stem for path in sorted((place / "labels").glob("*.npy"))]
