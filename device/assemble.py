@@ -97,8 +97,8 @@ def hearing_of(
     """Build the hearing with the transcriber, the thresholds and the features of the bundle.
 
     `split` is the lowest MIDI pitch of the right hand. `confidence`, between 0 and 1, makes the gate stricter or less
-    strict, see `device.hearing.gate.GateSpec.asked`. `tuning`, in cents, `adapts` and `hears_beeps` are those of
-    `device.hearing.pipeline.Hearing`. Raises BundleError if the delays of gate and transcriber differ.
+    strict, see `device.hearing.gate.GateSpec.asked`. `device.hearing.pipeline.Hearing` explains `tuning` (in cents),
+    `adapts` and `hears_beeps`. Raises BundleError if the delays of gate and transcriber differ.
     """
     known = {field.name for field in fields(GateSpec)}
     settings = {name: value for name, value in bundle.manifest.gate.items() if name in known}

@@ -23,8 +23,8 @@ from device.settings.choices import Steering
 from device.settings.controls import Action, Confidence, CountAgain, HoldTempo, PlayNote, Tap
 
 TRIED_KEYS, TRIED_VELOCITY, TRIED_S = (48, 52, 55, 60, 64, 67, 72), 80, 0.8
-"""The note with which the owner tries the output: the first of these MIDI pitches that is up, its velocity, and its
-length in seconds. The left hand has five fingers, so one of the keys is always up."""
+"""Note with which the owner tests the output: its MIDI pitch is the first of these that the left hand does not hold.
+Then its velocity, and its length in seconds. The left hand has five fingers, so one of the keys is always free."""
 
 
 class Player(Protocol):
@@ -83,8 +83,8 @@ class Engine:
     ) -> None:
         """Without `hearing`, the right hand comes as MIDI notes. Without `player`, the engine only listens.
 
-        `hears_itself`: the sound of sent notes may come back through the input, as in a live performance. `memory` is
-        the player's memory of phrases if it is kept between days.
+        `hears_itself` is true if the sound of sent notes may come back through the input, as in a live performance.
+        `memory` is the player's memory of phrases, if it is kept between days.
         """
         self.memory = memory
         self.hearing, self._clock, self._player = hearing, clock, player

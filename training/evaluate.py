@@ -199,7 +199,10 @@ def playing(
 @click.option("--split", type=click.Choice(["valid", "test"]), default="valid", show_default=True)
 @click.option("--songs", type=int, help="Only N pieces of each corpus, spread over it.")
 def found_chords(folder: Path, cache: Path, split: str, songs: int | None) -> None:
-    """Measure the chords that the device finds, each played as a full triad, beside cheats and a rule."""
+    """Measure the chords that the device finds, and compare them with cheats and a simple rule.
+
+    Each chord is played as a full triad.
+    """
     from training.playing_figures.chord_bench import bench, show
     from training.playing_figures.comparison import pieces_of
 
@@ -213,7 +216,7 @@ def found_chords(folder: Path, cache: Path, split: str, songs: int | None) -> No
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--songs", default=150, show_default=True, help="Only N pieces, spread over the corpus.")
 def touch(cache: Path, songs: int) -> None:
-    """Measure how hard the true left hands of POP909's training songs strike."""
+    """Measure how hard the real left hands in POP909's training songs strike the keys."""
     from training.playing_figures.comparison import pieces_of
     from training.playing_figures.touch_of_corpora import show, touch_of
 
@@ -259,8 +262,9 @@ def clock(
     folder: Path,
     json_path: Path | None,
 ) -> None:
-    """Measure the prediction of beats: steady playing, ramps, and no count-in; or real performances and peers.
+    """Measure how well the clock predicts beats: in steady playing, with changing tempo, and without a count-in.
 
+    With --performances, measure it on real performances, and compare it with other methods.
     docs/figures.md explains the columns of the tables.
     """
     from training.playing_figures.clock import evaluate_clock

@@ -22,7 +22,7 @@ from device.system.realtime import paced
 SLOWEST = 0.5
 """Share of a hop. Features and transcriber must finish within it in 99 of 100 hops."""
 TIMED_HOPS, TIMED_RUNS = 250, 3
-"""Hops in a timed run, which are 4 s at the piano, and the most runs. One run within the limit is enough."""
+"""Number of hops in a timed run (4 s at the piano), and the most runs. One run within the limit is enough."""
 
 
 def real(stored: NDArray[Any], spec: TensorSpec) -> Float:
@@ -53,9 +53,9 @@ def verify(bundle: Bundle, runtime: RuntimeName | None = None, slowest: float = 
     """Run the self-test of an opened bundle in the installed runtime. Returns one line for each check passed.
 
     `slowest` is a share of the length of a hop. In 99 of 100 hops, the features and the transcriber must need at most
-    this share of CPU time. Each hop waits until it is due, as at the piano. If `slowest` is 1 or more, a hop may take
-    longer than the next one is away, and the hops follow one another without a wait. `Bundle.open` has already checked
-    schema, sums and features. Raises BundleError for the first check that fails.
+    this share of CPU time. Each hop begins when it is due, as at the piano. If `slowest` is 1 or more, a hop may end
+    after the next one is due, so the hops follow one another without a wait. `Bundle.open` has already checked schema,
+    sums and features. Raises BundleError for the first check that fails.
     """
     manifest = bundle.manifest
     made = f"{manifest.name} {manifest.version}, schema {manifest.schema}, {manifest.created}"
@@ -117,10 +117,10 @@ def _check_speed(bundle: Bundle, model: StepModel, slowest: float) -> str:
 
 
 def hop_times(bundle: Bundle, model: StepModel, numbers: Iterable[int] = range(TIMED_HOPS)) -> list[float]:
-    """Return the CPU seconds of features and transcriber for each of the hops `numbers`, which begin as they come.
+    """Return the CPU time, in seconds, of features and transcriber in each hop of `numbers`.
 
-    Only CPU time of this thread counts, so other processes do not affect it. At the piano the loop has real-time
-    priority, so they do not affect it there either.
+    A hop begins when `numbers` yields its number. Only CPU time of this thread counts, so other processes do not change
+    it. At the piano the loop has real-time priority, so they do not delay it there either.
     """
     features = Features(bundle.features)
     inputs = golden_inputs(bundle, "transcriber", model)

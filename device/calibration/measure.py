@@ -54,8 +54,8 @@ def calibrate(
 ) -> Calibration:
     """Measure every output in use through the sound input. Other outputs keep their values from `before`.
 
-    The function `told` is called with a line of text to show: before each measurement, and before one is made again.
-    `counted` is called after each note with the number of notes played and the number of all notes of the measurement.
+    Returns the calibration. `told` is called with a line of text to show, before each measurement and before it is
+    repeated. `counted` is called after each note with the number of notes played and the number of all notes.
     Raises UserError if an input or port cannot be opened, or if the notes are not heard reliably.
     """
     made = replace(before or Calibration(""), measured=datetime.now(UTC).isoformat(timespec="seconds"))
@@ -93,7 +93,7 @@ def measure(
 ) -> RoundTrip:
     """Play the notes on `output` once, and return the round trip. Raises UserError as `evaluate` does.
 
-    `counted` is that of `calibrate`. It is called when a note has ended, so that it delays none.
+    `counted` is called as in `calibrate`: when a note has ended, so that the call delays no note.
     """
     take, levels, spec, stream_time = Listening(), _Levels(), hearing.spec, StreamTime()
     hearing.reset()

@@ -1,4 +1,4 @@
-"""The grid as a bank of hypotheses: the place in the bar of the last onset, a quarter's length, the manner of playing.
+"""Follows the player with many hypotheses: the last onset's place in the bar, a quarter's length, a manner of playing.
 
 Each hypothesis is a Kalman filter over the time of its tick and the length of a quarter (Reid, "An algorithm for
 tracking multiple targets", 1979; Cemgil and Kappen, "Monte Carlo methods for tempo tracking and rhythm quantization",
@@ -85,11 +85,11 @@ SLIP_AFTER_REST, REST, UNSURE_ONSETS = 2e-2, 2.2, 4
 """The same for copies that put the end of a rest on a beat, for so many onsets after a rest of so many beats or more
 that ends off the beat: the player may have breathed or paused, and all that follows is late."""
 VOTE, VOTE_MOST = 0.5, 7.0
-"""The weight of such a copy grows with `PhaseVotes`: exponent of the likelihood, and the most log weight it adds."""
+"""Exponent of the likelihood with which `PhaseVotes` raise the weight of such a copy, and the most log weight added."""
 LEARN_FROM = 0.6
-"""The rhythm of the piece is learned while the likeliest place of the last onset has at least so much weight. A grid
-that has slipped would else learn the rhythm in a wrong place, and the right grid would look unlikely. After a rest it
-is learned too, because the copies that are added there take weight from it."""
+"""Least weight of the likeliest place of the last onset at which the rhythm of the piece is learned. Else a grid that
+has slipped would learn the rhythm in a wrong place, and the right grid would seem unlikely. After a rest it is learned
+with less weight too, because the copies that are added there reduce the weight."""
 TEMPO_SLIP = 1e-3
 """The same for half and double tempo, where no count-in gave the tempo."""
 KEPT = 48
@@ -154,7 +154,7 @@ class Hypotheses:
         self._tempo_s, self._octaves = 1.0, math.inf
         self._pull = PULL
         self._pace: Pace | None = None
-        """Only if no tempo was given."""
+        """Expects a tempo from the gaps between onsets. It is None if a tempo was given."""
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
 
     @property

@@ -1,4 +1,4 @@
-"""The tempo that people take when they play so many onsets a second, for a clock that was told no tempo."""
+"""Expects a tempo from the number of onsets a second, for a clock that was given no tempo."""
 
 from __future__ import annotations
 
@@ -9,40 +9,43 @@ import numpy as np
 from device.clock.rhythm import Floats
 
 AT_ONE_SECOND, OF_GAP, OF_BEAT, PACE_OCTAVES = 1.88, 0.725, -0.78, 0.32
-"""Linear regression on 70 performances of the binary logarithm of the quarter in seconds: a constant, the factor of the
-mean binary logarithm of the gaps between onsets in seconds, that of the beat in quarters, and the spread in octaves."""
+"""Linear regression of log2 of a quarter in seconds, on 70 performances: a constant, the factor of the mean log2 of the
+gaps between onsets in seconds, the factor of the beat in quarters, and the spread in octaves."""
 ONSETS, LONGEST_GAP_S = 64, 3.0
-"""Gaps over which the mean goes, and the longest gap that counts."""
+"""Number of gaps in the running mean, and the longest gap that counts, in seconds."""
 LONGEST_S = 0.8
-"""No longer quarter is expected from the gaps: a tune of few onsets a beat is not a slow one."""
+"""Longest quarter, in seconds, that is expected from the gaps. A tune with few onsets a beat need not be slow."""
 USUAL_QUARTER_S, TEMPO_OCTAVES = 0.62, 0.6
-"""The usual length of a quarter, and the spread of the tempo around it before the first gap."""
+"""Usual length of a quarter in seconds, and the spread of the tempo around it, in octaves, before the first gap."""
 PULL_PACE = 0.1
-"""Exponent at each onset of the prior of the tempo, if no tempo was given."""
+"""Exponent with which the expected tempo is weighted at each onset, if no tempo was given."""
 HINTED_OCTAVES = 0.45
-"""The spread around the usual length in that prior, if a tempo was given: it may be half or twice that of the music."""
+"""Spread in octaves around a tempo that was given. It may be half or twice the tempo of the music."""
 HINT_WRONG = 0.1
 """Probability that a tempo that was given is not the tempo of the music."""
 
 
 def first_weights(quarter_s: Floats, usual_s: float, octaves: float) -> Floats:
-    """Return the probabilities of lengths [m] of a quarter in seconds, if about `usual_s` was given."""
+    """Return the probability of each length of a quarter in `quarter_s` [m], if about `usual_s` seconds was given.
+
+    `octaves` is the spread around the given length. With probability `HINT_WRONG` the usual length holds instead.
+    """
     given = np.exp(-0.5 * (np.log2(quarter_s / usual_s) / octaves) ** 2)
     usual = np.exp(-0.5 * (np.log2(quarter_s / USUAL_QUARTER_S) / TEMPO_OCTAVES) ** 2)
     return np.asarray((1 - HINT_WRONG) * given / given.sum() + HINT_WRONG * usual / usual.sum())
 
 
 class Pace:
-    """Expects a length of the quarter from the gaps between the onsets so far."""
+    """Computes the expected length of a quarter from the gaps between the onsets so far."""
 
     def __init__(self, beat: float) -> None:
-        """`beat` is the felt beat in quarters."""
+        """`beat` is the length of a felt beat in quarters."""
         self._beat = beat
         self._gaps, self._mean = 0, 0.0
         self._quarter_s = LONGEST_S
 
     def hear(self, gap_s: float) -> float:
-        """Take in the gap before an onset; return the expected length of a quarter in seconds."""
+        """Add the gap before an onset, in seconds, and return the expected length of a quarter in seconds."""
         if 0 < gap_s < LONGEST_GAP_S:
             self._gaps += 1
             self._mean += (math.log2(gap_s) - self._mean) / min(self._gaps, ONSETS)

@@ -1,7 +1,7 @@
-"""A slow second opinion about the place in the beat: would the music fit better if the grid were some sixteenths off?
+"""Checks slowly whether the music would fit better if the clock's grid were moved by some sixteenths.
 
 The bank of hypotheses forgets a hypothesis that is unlikely for a few onsets. So a grid that has slipped by half a beat
-stays, although every bar speaks a little against it. The votes add up this evidence over many onsets.
+stays, although each bar makes it a little less likely. The votes add up this evidence over many onsets.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ from device.clock.rhythm import Floats
 KEEPS = 0.97
 """Share of the evidence that is left after one more onset: about 33 onsets count."""
 EXPONENT = 0.5
-"""Exponent of the tables of intervals and chords. Successive onsets of a piece are not independent."""
+"""Exponent of the tables of intervals and chords. It is below 1 because successive onsets are not independent."""
 UNLIKELY = 1e-5
-"""Least probability of a gap: one odd onset must not decide."""
+"""Least probability of a gap, so that one unusual onset does not decide."""
 
 
 class PhaseVotes:
-    """The evidence of the last onsets for a grid that is some sixteenths off.
+    """Adds up how well the last onsets fit a grid that is moved by some sixteenths.
 
-    `by_shift` [sixteenths in a beat] is the log likelihood of the onsets if the grid were so many sixteenths later, in
-    any bar, less that of the grid as it is. So `by_shift[0]` is 0.
+    `by_shift` [sixteenths in a beat] is the log likelihood of the onsets if the grid were moved by so many sixteenths
+    (in any beat of the bar), minus that of the present grid. So `by_shift[0]` is 0.
     """
 
     def __init__(self, beat: int, prior: Floats, melody: Floats, harmony: Floats) -> None:
-        """`beat` is the felt beat in ticks. `prior` [tick, class of the gap before, gap less 1] is that of straight
-        rhythms; `melody` and `harmony` [class before, class, tick, class of the gap] are the tables of scores."""
+        """Take the length `beat` of a felt beat in ticks, and tables of probabilities.
+
+        `prior` [tick, class of the gap before, gap minus 1] is for straight rhythms. `melody` and `harmony` [class
+        before, class, tick, class of the gap] are measured in scores.
+        """
         self._bar = len(prior)
         self._prior = np.log(prior + UNLIKELY)
         self._score = EXPONENT * np.log(melody), EXPONENT * np.log(harmony)
@@ -41,13 +44,14 @@ class PhaseVotes:
 
     @property
     def against(self) -> float:
-        """The log likelihood of the likeliest place in the beat, less that of the present one; at least 0."""
+        """Return the log likelihood of the likeliest place in the beat, minus that of the present one. At least 0."""
         return float(self.by_shift.max())
 
     def hear(self, leader: list[int], interval: tuple[int, int], chord: tuple[int, int]) -> None:
-        """Take in the likeliest hypothesis after an onset: a column of `HypothesisBank.whole`.
+        """Add the evidence of an onset, with its place in the likeliest hypothesis `leader`.
 
-        `interval` and `chord` are the classes that `Hypotheses.hear` gets.
+        `leader` is a column of `HypothesisBank.whole`. `interval` and `chord` are the classes that `Hypotheses.hear`
+        gets.
         """
         tick, _, _, gap, gap2, _, stray = leader
         if stray:

@@ -15,7 +15,7 @@ A client sends a request with a number of its choice, and gets one answer with t
     {"id": 11, "learn": "arm"}                      {"id": 11, "ok": true}
     {"id": 12, "do": "dance"}                       {"id": 12, "error": "a sentence that names the remedy"}
 
-The progress and the result of "calibrate" and "learn" are in the status. With the value false they end what runs.
+The progress and the result of "calibrate" and "learn" are in the status. The value false stops them.
 """
 
 from __future__ import annotations
@@ -132,14 +132,14 @@ class TryOutput:
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Begin to calibrate with the sound input `input_` ("": the one of the settings), or end it (None)."""
+    """Begin to calibrate with the sound input `input_`, or stop calibrating if it is None. "" is the input in use."""
 
     input_: str | None
 
 
 @dataclass(frozen=True)
 class Learn:
-    """Wait for a press of the foot switch for the key `control` of [controls], or end the waiting (None)."""
+    """Wait for a press of the foot switch for the key `control` of [controls]. None stops the waiting."""
 
     control: str | None
 

@@ -94,15 +94,18 @@ class Orders(Protocol):
         ...
 
     def try_output(self, port: str) -> None:
-        """Play one note on a MIDI output, "" for the outputs in use. May take seconds."""
+        """Play one note on the MIDI output `port`, or on the outputs in use if it is "". May take seconds."""
         ...
 
     def calibrate(self, input_: str | None) -> None:
-        """Begin to calibrate with a sound input, "" for the one of the settings. None ends it. Does not wait."""
+        """Begin to calibrate with a sound input, and return at once. "" is the input in use. None stops calibrating."""
         ...
 
     def learn(self, control: str | None) -> None:
-        """Begin to wait for a press of a foot switch for a key of [controls]. None ends it. Does not wait."""
+        """Begin to wait for a foot switch, and return at once. None stops the waiting.
+
+        `control` is the key of [controls] under which the pressed switch is stored.
+        """
         ...
 
     def look(self, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from device.status.hop_times import LARGEST_SHARE
 MODEL = "/proc/device-tree/model"
 """File in which a Pi names its model, such as "Raspberry Pi Zero 2 W Rev 1.0"."""
 SLOW_MODEL = "Raspberry Pi Zero"
-"""Name of the boards that are too slow whatever else is done: their core runs at 1 GHz."""
+"""Beginning of the name of the boards that are always too slow, because their processor runs at 1 GHz."""
 
 
 def check_runtime(machine: Machine) -> Finding:
@@ -49,7 +49,7 @@ def check_bundle(machine: Machine, config: Config | None) -> tuple[Finding, Bund
 
 
 def check_speed(machine: Machine, bundle: Bundle | None) -> Finding:
-    """Check how long the whole engine takes for a hop, by a measurement in which each hop waits until it is due."""
+    """Check how long the whole engine takes for a hop. In the measurement, each hop begins when it is due."""
     if bundle is None:
         return notice("speed", "Not measured without a bundle.")
     times, hop_ms = machine.hop_times(bundle), bundle.features.hop_s * 1e3

@@ -36,7 +36,7 @@ from device.system.realtime import ask_for_fifo, paced, settled
 ANSWER_S = 5.0
 """Longest time in seconds for a program to answer."""
 MEASURED_S = 3.0
-"""Seconds of sound in which hops are timed. Each hop waits until it is due, so the measurement takes as long."""
+"""Seconds of sound in which hops are timed. Each hop begins when it is due, so the measurement takes as long."""
 
 
 class Machine:
@@ -145,7 +145,10 @@ class Machine:
         preflight(bundle.path, slowest=float("inf"))
 
     def hop_times(self, bundle: Bundle) -> HopTimes:
-        """Time hops of the whole engine as in `lefthand run`: after a warm-up, and each not before it is due."""
+        """Measure the time of hops of the whole engine, and return the times.
+
+        As in `lefthand run`, the engine is warmed up first, and each hop begins when it is due.
+        """
         engine = Engine(
             clock=make_clock("fixed", 100.0, 0, Meter.parse("4/4"), None),
             hearing=hearing_of(bundle),

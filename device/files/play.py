@@ -63,8 +63,8 @@ class SentNotes:
 def measured_tuning(sound: SoundFile, spec: FeatureSpec, hearing_at: Callable[[float], Hearing]) -> float:
     """Return the tuning in cents at which to hear `sound`: 0 if it is in tune, or if its tuning is not sure.
 
-    `hearing_at` builds a hearing that adapts, from a tuning in cents. It hears a piano that is half a semitone off, and
-    tells flat from sharp by the names of the notes. Only the beginning is read, see SCANNED_S. Raises UserError if the
+    `hearing_at` gets a tuning in cents and returns a hearing that adapts. If the piano is half a semitone off, the
+    names of the notes decide between flat and sharp. Only the beginning is read, see SCANNED_S. Raises UserError if the
     file is cut short.
     """
     estimate = TuningEstimate(spec.sample_rate, spec.hop)

@@ -39,9 +39,10 @@ _END_DB, _END_S = 20.0, 0.005
 _STAY_DB, _STAY_S = 17.0, 0.02
 """It stays so far down for so many seconds. Two strings a few hertz apart fall and rise again."""
 _KNOWN_END_DB, _KNOWN_STAY_DB, _KNOWN_STRIDES = 12.0, 10.0, 3
-"""Where a beep has ended twice, so many strides more or less, a smaller fall is enough.
+"""Least fall of the level in dB at which a beep ends, and least fall that stays, near the length of earlier beeps.
 
-A key of the piano that has this tone as a partial may ring on below the beep.
+They hold if two earlier beeps on the key had this length, within so many strides (the third value). They are smaller
+than elsewhere, because a piano key that has this tone as a partial may still ring below the beep.
 """
 _PLATEAU_DB = 6.0
 """dB below its highest level that a beep may be just before its end."""
@@ -52,13 +53,16 @@ _PURE_DB = 24.0
 _PURE_DB_PER_OCTAVE, _PURE_FROM = 12.0, 81 - LOWEST_KEY
 """The partials of the highest strings are soft: from A5 on, the limit rises by so many dB an octave."""
 _SQUARE_DB = {3: 14.0, 5: 19.0}
-"""Most dB below the fundamental of these partials of a square wave, which has them 9.5 and 14 dB below it."""
+"""Number of a partial -> most dB by which it may be softer than the fundamental in a square wave.
+
+In an exact square wave they are 9.5 and 14 dB softer.
+"""
 _ALIKE = 2
 """Strides, 10 ms, by which the lengths of two beeps of one metronome differ at most."""
 _PURE_BESIDE_DB = 12.0
 """Such a limit is lower by so many dB while a metronome is heard, because its next beep may come with a stroke."""
 _TURNS = 64
-"""Samples whose exponentials are computed one by one. All others are products of two."""
+"""Number of samples whose exponentials are computed one by one. All others are products of two exponentials."""
 _SILENCE = 1e-9
 """Added to a power before its logarithm is taken: -90 dBFS."""
 
@@ -123,7 +127,7 @@ class Beeps:
 
     @property
     def beeping(self) -> bool:
-        """Whether beeps were heard a short time ago: two on one key, as long as each other."""
+        """Return whether two beeps of the same length were heard on one key a short time ago."""
         return self._recent(self._latest)
 
     def clicks(self, key: int, age: int) -> bool:
@@ -164,7 +168,7 @@ class Beeps:
         return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
 
     def _known_end(self, key: int) -> int | None:
-        """Return the length of the beeps on `key`, in strides; None if no two of them were alike."""
+        """Return the length of the beeps on `key`, in strides. Return None if the last two differ in length."""
         frame, length, twice = self._ends.get(key, (None, 0, False))
         return length if twice and self._recent(frame) else None
 
@@ -172,10 +176,10 @@ class Beeps:
         return frame is not None and self._frame - frame < self._learned_frames
 
     def _ended(self, track: NDArray[np.float64], fall: int, known: int | None) -> int | None:
-        """Return the index in `track` at which a beep ends, or None. `known` is where the last ones on the key ended.
+        """Return the index in the levels `track` at which a beep ends, or None if no beep ends there.
 
-        Up to there the level is nearly constant. Then it falls within `fall` strides and does not rise again. A stride
-        is the time between two levels of `track`.
+        `known` is the index at which earlier beeps on the key ended, or None. A beep has a nearly constant level. Then
+        the level falls within `fall` strides and does not rise again. A stride is the time between two levels.
         """
         if len(track) <= fall + self._stay:
             return None
@@ -213,7 +217,7 @@ class Beeps:
 
 
 def _turn(angle: complex, length: int) -> NDArray[np.complex128]:
-    """Return e to the power of `angle` times 0, 1, ..., [length]: few exponentials and one product for each number."""
+    """Return exp(`angle` n) for n from 0 to `length` - 1, [length]. Few exponentials are computed, see _TURNS."""
     coarse = np.exp(angle * _TURNS * np.arange(-(-length // _TURNS)))
     turns: NDArray[np.complex128] = np.multiply.outer(coarse, np.exp(angle * np.arange(_TURNS))).reshape(-1)
     return turns[:length]

@@ -209,10 +209,11 @@ class Gate:
         return events
 
     def seam(self, behind: int, is_sure: bool = True) -> None:
-        """Sound was lost in the frame that came `behind` frames before the newest one: see `device.hearing.seams`.
+        """Hold back false onsets near a seam, a place at which sound was lost, see `device.hearing.seams`.
 
-        A key that rings there sounds as if it were struck. Its onsets are held back until the seam has passed. If the
-        seam is not sure, they are held back only if the key does not become louder.
+        The seam is `behind` frames before the newest one. A key that rings there sounds as if it were struck. Its
+        onsets are held back until the seam has passed. If `is_sure` is false, they are held back only if the key does
+        not become louder.
         """
         if is_sure:
             self._held, self._held_keys = self._frame - behind + HELD_FRAMES, self._ringing()
@@ -227,9 +228,10 @@ class Gate:
         return rings
 
     def _not_clicks(self, passing: list[int], beeps: Beeps) -> list[int]:
-        """Return the keys of `passing` without those that only ring, at a seam that is not sure or where a beep clicks.
+        """Return the keys of `passing` without those that only ring, if the sound clicks or may click.
 
-        The net hears a click as a stroke of every ringing key, but a stroke makes its key louder.
+        A seam that is not sure and the end of some beeps are clicks. The net hears a click as a stroke of every ringing
+        key, but only a real stroke makes its key louder.
         """
         ages = [(key, self._frame - passed + self._delays[key]) for key, (_, passed, _) in self._doubted.items()]
         if any(beeps.is_beep(key, age) and beeps.clicks(key, age) for key, age in ages):

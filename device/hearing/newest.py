@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 ROOM_HOPS = 32
-"""Hops that fit behind the kept samples. The samples are moved to the front once in so many hops."""
+"""Number of hops that fit behind the kept samples. The samples are moved to the front once in so many hops."""
 
 
 class Newest:
-    """The newest `count` samples of a stream of hops of `hop` samples. They are 0 before the first hop."""
+    """Keeps the newest `count` samples of a stream that comes in hops of `hop` samples. At first all are 0."""
 
     def __init__(self, count: int, hop: int, dtype: DTypeLike) -> None:
         self._count, self._hop = count, hop
@@ -25,7 +25,7 @@ class Newest:
         self._end = self._count
 
     def room(self) -> NDArray[Any]:
-        """Return the memory of the next hop, [hop]. The caller writes the samples there; they are the newest then."""
+        """Return the memory for the next hop, [hop]. The caller writes its samples there. Then they are the newest."""
         if self._end == len(self._memory):
             kept = self._count - self._hop
             self._memory[:kept] = self._memory[self._end - kept :]

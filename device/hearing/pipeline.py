@@ -35,10 +35,10 @@ class Hearing:
 
         0.5 leaves them as they are. A higher value makes them stricter, a lower one less strict.
 
-        `tuning` is the number of cents by which the piano is tuned above A4 = 440 Hz. If the hearing `adapts`, it
-        measures the tuning and changes it when it is sure.
+        `tuning` is the number of cents by which the piano is tuned above A4 = 440 Hz. If `adapts` is true, the tuning
+        is measured while sound comes, and is changed when the measurement is sure.
 
-        With `hears_beeps` a metronome's beeps are notes like others. This is for measurements of what else changes.
+        If `hears_beeps` is true, a metronome's beeps are notes like others. This is for measurements only.
         """
         self.spec = features
         self.tuning = tuning
@@ -55,7 +55,7 @@ class Hearing:
         self._own = OwnNotes()
         self._since_s = ((gate.delays() + 0.5) * features.hop_s).tolist()
         self._struck: deque[int] = deque(maxlen=NAMED_NOTES)
-        """MIDI pitches of the last notes of the player, as they are named with the tuning of now."""
+        """MIDI pitches of the player's last notes, as they are named with the present tuning."""
         self._hops = 0
 
     def reset(self) -> None:
@@ -136,7 +136,7 @@ class Hearing:
             self._move(tuning)
 
     def _name(self, events: list[NoteHeard | NoteEnded]) -> None:
-        """Begin to move the front end by a semitone if the names of the last notes speak for it."""
+        """Begin to move the front end by a semitone if the names of the last notes make this tuning likelier."""
         new = [event.note.pitch for event in events if isinstance(event, NoteHeard) and event.note.hand != "own"]
         self._struck.extend(new)
         other = other_reading(self.tuning, self._struck) if new else None

@@ -77,7 +77,7 @@ class Hops:
 
     @property
     def needed_now(self) -> int:
-        """Number of source samples that are missing for the next hop."""
+        """Return the number of source samples that are still needed for the next hop."""
         return self.needed(self._hops) - self._pushed
 
     def push(self, block: Float) -> list[tuple[Float, float]]:

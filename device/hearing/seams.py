@@ -20,7 +20,7 @@ Real piano reaches 5.6 in four minutes of MAPS ENSTDkCl, and the tune of the tes
 sounding chords gives up to 128.
 """
 DOUBTFUL_JUMP = 5.0
-"""Least such ratio of a jump that may be a seam: then only keys that do not become louder are held back."""
+"""Least ratio (see JUMP) at which a jump may be a seam. Then only keys that do not become louder are held back."""
 LEAST = 1e-4
 """Level of the fourth difference, as a share of full scale, below which a jump is too soft to be heard as a stroke."""
 _FOURTH = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
@@ -52,9 +52,9 @@ class Seams:
         """Size of the fourth difference of the kept samples. The newest two samples have none yet."""
 
     def step(self, hop: Samples) -> float:
-        """Take in [hop] samples. Return the ratio of the jump in the hop that came `behind` hops earlier, see JUMP.
+        """Add the samples of a hop, [hop]. Return the ratio (see JUMP) of the jump in the hop `behind` hops earlier.
 
-        It is 0 where that hop is too soft.
+        The ratio is 0 if that hop is too soft.
         """
         tail, jumps, kept = self._tail, self._jumps, len(_FOURTH) - 1
         tail[:kept] = tail[-kept:]

@@ -25,23 +25,23 @@ STEP_CENTS = 8.0
 MOST_CENTS = 60.0
 """Largest distance that is followed. Beyond 50 cents the nearest key is another one."""
 FLATTEST_CENTS = -54.0
-"""A first estimate lies from here to 100 cents above.
+"""Lowest first estimate in cents. The highest is 100 cents above it.
 
-Half a semitone flat and half a semitone sharp sound alike but for the names of the keys. The strings of an old piano
-sink, so such a piano is first taken to be flat. The estimate of a piano in tune is -4 to 5 cents (MAPS ENSTDkCl, two
-sampled pianos), so the range begins a little below 50.
+Half a semitone flat and half a semitone sharp sound alike, except for the names of the keys. The strings of an old
+piano become flat, so such a piano is first taken to be flat. The estimate of a piano in tune is -4 to 5 cents (MAPS
+ENSTDkCl, two sampled pianos), so the range begins a little below -50.
 """
 HALF_CENTS = 3.0
-"""Distance in cents from half a semitone within which a piano may be the other: flat in place of sharp, or sharp."""
+"""Greatest distance in cents from half a semitone at which a piano that seems flat may be sharp, or the reverse."""
 NAMED_NOTES = 48
-"""Number of last notes by which one of these two is preferred."""
+"""Number of last notes that decide between these two tunings."""
 _FEWEST_NAMED, _FEWEST_CLASSES = 24, 4
-"""Notes, and pitch classes among them, without which nothing is preferred. A count-in on one key says nothing."""
+"""Least number of notes, and of pitch classes among them, for a decision. A count-in on one key is not enough."""
 _WHITE, _NOT_WHITE = 0.85, 0.4
-"""Least share of white keys among names that are preferred, and most among names that are left for them.
+"""Least share of white keys in the names to which the tuning is changed, and most in the names before the change.
 
 Of 909 right hands of POP909, 48 notes each, 26 % are found in this way on a sharp piano, and 18 % are wrongly taken for
-those of a sharp piano on a flat one. So names say little, but nothing else in the sound says more.
+those of a sharp piano on a flat one. So names help little, but nothing else in the sound helps more.
 """
 _WHITE_CLASSES = frozenset({0, 2, 4, 5, 7, 9, 11})
 
@@ -66,10 +66,10 @@ _SILENCE = 1e-7
 
 
 def other_reading(tuning: float, pitches: Sequence[int]) -> float | None:
-    """Return the tuning in cents, a semitone away from `tuning`, that the last notes speak for; None if they do not.
+    """Return the tuning a semitone away from `tuning`, both in cents, if the last notes make it likelier, else None.
 
-    `pitches` are the MIDI pitches as they are named with `tuning`. Near half a semitone each name could as well be the
-    next key's. Music on white keys alone is common, and music a semitone above or below it is rare.
+    `pitches` are the MIDI pitches as they are named with `tuning`. Near half a semitone, each note may also be the next
+    key. Music on white keys alone is common, and music a semitone above or below it is rare.
     """
     if abs(abs(tuning) - 50) > HALF_CENTS or len(pitches) < _FEWEST_NAMED:
         return None

@@ -51,7 +51,7 @@ class FootSwitch:
         self._open, self._take = InputPort(port, controls.keeps_time), controls.take
 
     def start(self) -> None:
-        """Begin to take messages. Call it when every port is open: see `device.ports.midi_ports.MidiPorts`."""
+        """Begin to receive messages. Call it when every port is open: see `device.ports.midi_ports.MidiPorts`."""
         if self._open is not None:
             self._open.start(self._take)
 

@@ -151,7 +151,7 @@ class SoundSource:
 
     @property
     def input_s(self) -> float:
-        """Seconds of sound that were read."""
+        """Return the seconds of sound that were read so far."""
         return self._input_samples / self.rate
 
     def finish(self) -> list[Feed]:

@@ -21,23 +21,23 @@ FILE = Path(__file__).with_name("chord_net.npz")
 CHANNELS = ("duration", "on the half beat", "later", "highest", "lowest", "held", "recently", "lately")
 """Inputs for each pitch class. They describe the half beat before; the last two describe the time before it."""
 HEARD = 6
-"""Number of the first `CHANNELS` that the half beat itself gives."""
+"""Number of the first of `CHANNELS` that are computed from the half beat before alone."""
 PLACE_NAMES = (
     *(f"beat {n}" for n in range(4)),
     *("half beat", "silent", "bar line", "half bar", "age"),
     *(f"bar {n} of 4" for n in range(4)),
     *(f"metre {size}/{beat}" for size, beat in GROUPS),
 )
-"""Inputs that do not depend on the pitch."""
+"""Names of the inputs that do not depend on the pitch."""
 PLACES = len(PLACE_NAMES)
 MEMORY = np.exp(-1.0 / np.array([[16.0], [128.0]], np.float32))
-"""Factors for each half beat, after 8 and after 64 beats a pitch class weighs 1/e in "recently" and "lately"."""
+"""Factors of "recently" and "lately" in each half beat. They make a pitch class weigh 1/e after 8 and 64 beats."""
 AGE = 8.0
-"""Half beats of silence after which the input "age" is 1/e."""
+"""Number of half beats of silence after which the input "age" is 1/e."""
 HEADS = (("triads", 2), ("top", 1), ("hindsight", 2))
-"""Outputs and their numbers for each pitch class, see `Answer`."""
+"""Name of each output, and its number of values for each pitch class, see `Answer`."""
 DELAY = 4
-"""Half beats. "hindsight" is the triad that held so long before the coming half beat."""
+"""Half beats between the triad of "hindsight" and the coming half beat."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The net's answer at the start of a half beat, as log-probabilities.
+    """Holds the net's answer at the start of a half beat, as log-probabilities.
 
     `triads` [24] is for the triad of the half bar in which the coming half beat lies. `top` [12] is for the pitch class
     of the melody at the start of the half beat. `hindsight` [24] is for the triad that held `DELAY` half beats before.
@@ -62,13 +62,13 @@ def half_beat(step: Step) -> int:
 
 
 def half_bar(step: Step) -> int:
-    """Return the steps in a half bar. A bar that has no half on a quarter counts as a whole."""
+    """Return the number of grid steps in a half bar, or in the whole bar if its middle is not on a quarter."""
     bar = step.meter.steps_per_bar
     return bar // 2 if bar % 8 == 0 else bar
 
 
 def heard_inputs(first: Ints, end: Ints, pitch: Ints, now: int, size: int) -> Floats:
-    """Describe the `size` grid steps before step `now`, float32 [HEARD, 12].
+    """Return the inputs that describe the `size` grid steps before step `now`, float32 [HEARD, 12].
 
     `first` and `end`, in grid steps, and `pitch`, in MIDI numbers, are the known notes that sound in these steps. A
     note that is still down ends at `now` or later.
@@ -92,7 +92,7 @@ def heard_inputs(first: Ints, end: Ints, pitch: Ints, now: int, size: int) -> Fl
 
 
 def place_inputs(step: Step, bar: int, silent: int) -> Floats:
-    """Describe the place of the half beat that begins at `step`, float32 [PLACES].
+    """Return the inputs that describe the place of the half beat that begins at `step`, float32 [PLACES].
 
     `bar` counts the bars from 0. `silent` is the number of half beats before `step` in which nothing sounded.
     """

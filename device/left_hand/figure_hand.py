@@ -16,7 +16,7 @@ from device.left_hand.right_hand import RightHand
 from device.left_hand.voicing import Fingers
 
 THIN_LOCK, LOST_LOCK = 0.6, 0.3
-"""Limits of the clock's trust in its beat, 0..1.
+"""Limits of `Plan.lock`, the clock's trust in its beat, from 0 to 1.
 
 Below the first, only beats are struck. Below the second, only bass and fifth are struck, on the first beat of a bar.
 """
@@ -26,7 +26,7 @@ THIN_HEIGHTS, THIN_DEGREES = (0, 7), (0, 2)
 RUBS, HARSH = (1, 11), (2, 6, 10)
 """Semitones below the melody's highest key, without octaves, that clash, and that sound harsh."""
 RUB_STEPS, HARSH_STEPS, SONG_HARSH_STEPS = 1, 6, 3
-"""Steps after its strike at which a key is released if it clashes, or sounds harsh, under a melody that was heard.
+"""Steps after its strike at which a key is released if it clashes, or sounds harsh, with a melody that was heard.
 
 The last value is for figures of songs.
 """
@@ -67,7 +67,7 @@ class FigureHand:
         self._struck_at: dict[int, int] = {}
         self._sounded: set[int] = set()
         self._song = False
-        """Whether the last keys came from a figure of songs."""
+        """True if the last keys came from a figure of songs."""
         self._base: int | None = None
         self._last_base: int | None = None
         self._player.pause()
@@ -174,7 +174,7 @@ def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:
 
 
 def _thin(step: Step) -> tuple[FigureNote, ...]:
-    """Return bass and fifth, held for a bar."""
+    """Return a figure of two keys, the bass and the fifth above it, held for a bar."""
     size = step.meter.steps_per_bar
     return tuple(FigureNote(0, size, height, degree) for height, degree in zip(THIN_HEIGHTS, THIN_DEGREES, strict=True))
 

@@ -24,15 +24,16 @@ ABOVE_BASS = 8
 NEAR = 0.3
 """Cost of a semitone of distance from the bass before. A semitone from the figure's own place costs 1."""
 NOT_ROOT, SONG_NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), (0.0, 30.0, 28.0), 0.3
-"""Costs of the root, the third and the fifth as bass, the same in songs, and the factor if the figure itself has that
-degree there.
+"""Costs of the root, the third and the fifth as bass; the same in songs; and a factor on them if the figure has that
+degree as its bass.
 
-All costs below count in semitones of distance. A song's left hand has another bass than the root less often.
+All costs below count in semitones of distance. In songs, the bass is more often the root.
 """
 RAISE, SONG_RAISE = 2, 3
-"""Semitones that are added to a figure's own place. The rooms that the right hand leaves pull it down again."""
+"""Semitones that are added to a figure's own place; the same in songs. The right hand above often moves it down again.
+"""
 SIXTH = 12.0
-"""Cost of a sixth above the lowest key of a strike, in songs, whose left hands have hardly any."""
+"""Cost of a sixth above the lowest key of a strike, in songs. Real left hands in songs hardly ever have one."""
 DEGREE = 2.5
 """Gain of a note that keeps its degree of the chord."""
 UNLIKELY = 6.0
@@ -59,7 +60,7 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The chord and the melody for which the keys are chosen.
+    """Holds the chord and the melody for which the keys are chosen.
 
     `classes` are the chord's pitch classes: root, third, fifth and perhaps seventh. `likely` [12] is the probability of
     each pitch class. `consonance` [12] is its expected consonance with the melody, -1 to 1. `top` is the melody's

@@ -16,9 +16,9 @@ log = logging.getLogger("lefthand")
 
 
 def read_memory(folder: Path | None = None) -> PhraseMemory:
-    """Return the stored memory from `folder`, by default the state directory. It is empty if there is none.
+    """Read the memory from `folder`, by default the state directory, and return it. It is empty if there is no file.
 
-    If the file is damaged, one sentence goes to the log; the end of the next session replaces it.
+    If the file is damaged, a warning is logged, and the memory is empty. The next session's end replaces the file.
     """
     path = (state_dir() if folder is None else folder) / FILE
     try:
@@ -31,7 +31,10 @@ def read_memory(folder: Path | None = None) -> PhraseMemory:
 
 
 def keep_memory(memory: PhraseMemory, folder: Path | None = None) -> None:
-    """Write the memory. A power cut leaves the old or the new file. An error of the disk goes to the log."""
+    """Write the memory into `folder`, by default the state directory. An error of the disk is logged, not raised.
+
+    After a power cut, either the old or the new file is complete.
+    """
     path = (state_dir() if folder is None else folder) / FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,52 +14,52 @@ import numpy as np
 import numpy.typing as npt
 
 MOST = 8192
-"""Half beats that are remembered: more than half an hour at 120 beats a minute."""
+"""Number of half beats that are remembered: more than half an hour at 120 beats a minute."""
 MISSED = 0.3
-"""Factor on the number of equal half beats if a half beat differs. So a wrong note does not lose the phrase."""
+"""Factor on the number of equal half beats if a half beat differs. So one wrong note does not end the phrase."""
 LEAST = 4.0
-"""Half beats with a new key that must have been equal before the memory is used."""
+"""Number of half beats with a new key that must have been equal before the memory is used."""
 SURE = 8.0
-"""Equal half beats from which the memory counts in full."""
+"""Number of equal half beats from which the memory has its full weight."""
 NEAR = 2.0
-"""A phrase counts too if it had at most so many equal half beats fewer than the best one."""
+"""Other phrases count too if they have at most so many equal half beats fewer than the best one."""
 
 KEPT = 4096
-"""Half beats that are packed: those of the last quarter of an hour or more."""
+"""Number of half beats that are packed for the file: the last quarter of an hour or more."""
 MOST_BYTES = 512 * 2**10
-"""Bytes. A packed memory is smaller."""
+"""Limit on the bytes of a file of phrases. A packed memory is smaller."""
 SCHEMA = 1
 """Version of the packed form."""
 FINENESS, UNKNOWN = 16.0, 127
-"""Packed steps of a unit of log-probability, and the packed number of a chord that was never found."""
+"""Packed steps in a unit of log-probability, and the packed value for a chord that was never found."""
 FACTOR, MODULUS = 1_000_003, 2**61 - 1
-"""Numbers of the hash of a half beat."""
+"""Factor and modulus with which the hash of a half beat is computed."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
 class Recalled(NamedTuple):
-    """What the memory says of the coming half beat: log-probabilities of the triads [24], and how sure it is, 0..1."""
+    """Holds the memory's answer for the coming half beat: log-probabilities of the triads [24], and trust, 0 to 1."""
 
     triads: Floats
     sure: float
 
 
 class PhraseMemory:
-    """Keeps one entry for each half beat. An entry is described when its half beat is over.
+    """Keeps one entry for each half beat of the melody, with the chord that held in it.
 
     A half beat is equal to an earlier one if the melody strikes at the same steps, moves by the same intervals, and has
-    the same place in the bar. The interval is that from the key struck before, so the key of the music does not count.
+    the same place in the bar. Intervals are from one struck key to the next, so a transposed melody is equal too.
     """
 
     def __init__(self, keeps: bool = False) -> None:
         self.keeps = keeps
-        """Whether a reset keeps the phrases, so that they can be stored between days."""
+        """True if a reset keeps the phrases, so that they can be stored between days."""
         self._clear()
 
     def reset(self) -> None:
-        """Begin a piece. Forget every phrase, unless the memory `keeps` them."""
+        """Begin a new piece. Forget all phrases, unless `keeps` is true."""
         if not self.keeps:
             self._clear()
         self._equal[:] = 0.0
@@ -105,13 +105,13 @@ class PhraseMemory:
         self._size = half
 
     def learn(self, ago: int, triads: Floats) -> None:
-        """Keep the log-probabilities [24] of the triads that held `ago` half beats before the coming one."""
+        """Store the log-probabilities [24] of the triads for the half beat that is `ago` before the coming one."""
         at = self._size - ago
         if at >= 0:
             self._triads[at], self._known[at] = triads, True
 
     def recall(self) -> Recalled | None:
-        """Return the chord that followed when the melody was the same before. None if it was not."""
+        """Return the chord that followed when the melody was the same earlier, or None if it was never the same."""
         n = self._size
         if n < 2:
             return None
@@ -128,7 +128,7 @@ class PhraseMemory:
         return Recalled(found, min(best / SURE, 1.0))
 
     def packed(self) -> bytes:
-        """Return the last phrases as JSON, to be stored."""
+        """Return the last `KEPT` half beats as JSON, to be stored."""
         part = slice(max(0, self._size - KEPT), self._size)
         triads = np.clip(np.rint(-FINENESS * self._triads[part]), 0, UNKNOWN - 1).astype(np.uint8)
         triads[~self._known[part]] = UNKNOWN
@@ -139,7 +139,7 @@ class PhraseMemory:
 
     @classmethod
     def unpacked(cls, content: bytes) -> PhraseMemory:
-        """Return the memory that was packed, which `keeps` its phrases. Raises ValueError if it is damaged."""
+        """Return the memory that `packed` stored, with `keeps` true. Raises ValueError if `content` is damaged."""
         try:
             data = json.loads(content)
             if data["schema"] != SCHEMA:

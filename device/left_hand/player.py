@@ -53,7 +53,7 @@ CLOSING, CLOSING_BASS = Gesture(True, 2, lift=True), Gesture(True, 0, lift=True)
 DENSITIES, REGISTERS = (0.5, 1.0, 2.0), (-12, 0, 12)
 """Values that a control without a value of its own steps through: density factors, and semitones."""
 SHORTEST_STEPS = 2
-"""Grid steps, an eighth: a key is not released earlier after its strike, because shorter keys sound like stutter.
+"""Grid steps (an eighth) before which a key is not released after its strike. Shorter keys sound like stutter.
 
 A key that clashes by a semitone with the melody, that is struck again, or that one hand cannot hold is released at
 once. So are all keys if the hand rests.
@@ -70,7 +70,7 @@ class LeftHand:
     def __init__(
         self, accompanist: Accompanist, steering: Steering = AS_THE_NET_PLAYS, memory: PhraseMemory | None = None
     ) -> None:
-        """`memory` is the memory of phrases that is kept from earlier pieces, if one is kept."""
+        """`memory` is the memory of phrases from earlier pieces. None begins with an empty one."""
         self._accompanist, self._fingers, self._imitation = accompanist, Fingers(), Imitation()
         self._ending = Ending()
         self._texture = SteeredTexture()

@@ -17,16 +17,15 @@ from device.left_hand.right_hand import RightHand
 Floats = npt.NDArray[np.float32]
 
 AHEAD, BASS, RECALL = 0.7, 0.14, 2.4
-"""Weights at a beat, beside the log-probability of the chord net with weight 1.
+"""Weights in a chord's score at a beat. The log-probability of the chord net has weight 1.
 
-They are for the pitch classes and for the bass that the accompanist expects, and for the chord that the memory of
-phrases gives if it is sure.
+They are for the pitch classes and the bass that the accompanist expects, and for the chord from the memory of phrases.
 """
 CLASSES, MEMBER, HEARD_BASS = 0.7, 0.5, 0.12
-"""Weights within a beat, when the beat's melody key is known, beside those of the chord net and of the memory.
+"""Additional weights in a chord's score within a beat, when the beat's melody key is known.
 
-They are for the accompanist's pitch classes, a triad that contains the melody's pitch class, and the accompanist's
-bass.
+They are for the accompanist's pitch classes, for a triad that contains the melody's pitch class, and for the
+accompanist's bass.
 """
 STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = 0.0, -0.3, 0.0, 0.25
 """A new chord must score more than the present chord by this, in natural logarithms.
@@ -59,7 +58,7 @@ class Progression:
     """Keeps the chord that holds. The chord changes more readily at a bar line and at the half of a bar."""
 
     def __init__(self, net: ChordNet, memory: PhraseMemory | None = None) -> None:
-        """`memory` is one that was kept from earlier pieces; None for one that forgets at each reset."""
+        """`memory` holds phrases from earlier pieces. None begins with an empty memory that each reset clears."""
         self._net = net
         self._memory = PhraseMemory() if memory is None else memory
         self.key: int | None = None
@@ -71,7 +70,7 @@ class Progression:
         self._net.reset()
         self._memory.reset()
         self.triad = -1
-        """The triad that holds: 0 to 11 are major, 12 to 23 minor, -1 before the first."""
+        """Number of the present triad: 0 to 11 are major, 12 to 23 are minor, -1 is before the first."""
         self._since, self._beats, self._bars, self._silent = 0, 0, -1, 0
         self._answer: Answer | None = None
         self._known: Floats = np.zeros(24, np.float32)

@@ -1,6 +1,6 @@
-"""Gives each struck key its velocity, by the player's dynamics, the place in the bar and the place in the strike.
+"""Chooses how hard the left hand strikes each key: by the player's velocity, the place in the bar, and in the chord.
 
-All shares are means over the left hands of POP909, the only corpus of the training data whose notes have velocities.
+All values are means over the left hands of POP909, the only corpus of the training data whose notes have velocities.
 `python -m training evaluate touch` measures them again.
 """
 
@@ -16,28 +16,28 @@ from device.left_hand.accompanist import Plan
 UNDER_PLAYER = 0.81
 """The left hand's mean velocity as a share of the running mean of the player's."""
 ON_BAR, ON_HALF, ON_BEAT, OFF_BEAT = 1.04, 1.02, 1.04, 0.96
-"""Factors of a strike on the bar line, on the half of the bar, on another beat, and between the beats."""
+"""Factors on the velocity of a strike on the bar line, in the middle of the bar, on another beat, and between beats."""
 LOWEST_KEY, HIGHEST_KEY, INNER_KEY = 0.99, 1.01, 0.99
-"""Factors of the lowest, the highest and another key of a strike of two or more keys."""
+"""Factors on the velocity of the lowest, the highest and another key, if two or more keys are struck together."""
 SPREAD = 0.1
 """Standard deviation of a key's velocity around these means within a strike, as a share of the velocity."""
 MOST_SPREADS = 2.0
-"""A drawn difference is at most so many standard deviations."""
+"""Greatest random difference, in standard deviations."""
 UNSURE_LOCK, UNSURE = 0.6, 0.7
-"""Below the first value of `Plan.lock` the hand plays softer: by the second factor at a lock of 0."""
+"""Value of `Plan.lock` (the clock's trust in its beat) below which the hand plays softer, and the factor at 0."""
 SOFTEST, LOUDEST = 12, 127
 """Least and greatest MIDI velocity of the left hand."""
 
 
 class Touch:
-    """Draws the small differences between keys. The same seed gives the same velocities again."""
+    """Computes the velocities of struck keys, with small random differences. The same seed gives the same ones."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
         self.reset()
 
     def reset(self) -> None:
-        """Begin the draws again."""
+        """Begin the random differences again, from the seed."""
         self._rng = np.random.default_rng(self._seed)
 
     def at(self, keys: Sequence[int], plan: Plan, step: Step) -> list[int]:
@@ -57,7 +57,7 @@ class Touch:
 
 
 def accent(step: Step) -> float:
-    """Return the factor of a strike at this place in the bar."""
+    """Return the factor on the velocity of a strike at this place in the bar."""
     if step.is_bar:
         return ON_BAR
     if not step.is_beat:
@@ -66,12 +66,12 @@ def accent(step: Step) -> float:
 
 
 def place(index: int, number: int) -> float:
-    """Return the factor of the key `index`, from the lowest, of a strike of `number` keys."""
+    """Return the factor on the velocity of key `index` (0 is the lowest) if `number` keys are struck together."""
     if number == 1:
         return 1.0
     return LOWEST_KEY if index == 0 else HIGHEST_KEY if index == number - 1 else INNER_KEY
 
 
 def trust(lock: float) -> float:
-    """Return the factor for the clock's trust in its beat, 0 to 1."""
+    """Return the factor on the velocity for `lock`, the clock's trust in its beat, from 0 to 1."""
     return 1.0 if lock >= UNSURE_LOCK else UNSURE + (1.0 - UNSURE) * lock / UNSURE_LOCK

@@ -141,9 +141,9 @@ class Fingers:
     ) -> tuple[list[int], list[int]]:
         """Press the `number`-th key (from 1) of these pitch classes above the bass, or the highest one with room.
 
-        The nearest other key is taken if that one is of a pitch class to `avoid`, or was struck last. If there is room
+        If that key has a pitch class in `avoid`, or was struck last, the nearest other key is taken. If there is room
         for a single key above the bass, that key and the bass are struck in turn.
-        Returns the key in a list, empty if there is no room at all, and the old upper keys, which are released.
+        Returns a list with the key, empty if there is no room, and a list of the old upper keys, which are released.
         """
         lifted = self.let_go(self.upper)
         low, top = self._upper_room(ceiling)

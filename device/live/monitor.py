@@ -39,7 +39,7 @@ MOST_EVENTS = 1024
 
 
 LOOK_S = 1.0
-"""Seconds between two looks at the lateness of the last messages, which are sorted for it."""
+"""Seconds between two checks of how late the last messages were. A check sorts them, so it is not made on each hop."""
 
 
 class Monitor:

@@ -15,7 +15,7 @@ AGAIN_S = 0.5
 ANSWER_S = 5.0
 """Seconds to wait for an answer, as long as the commands wait."""
 LOOK_S = 100.0
-"""Seconds to wait for a look at the machine, and for a note. The doctor takes the longest."""
+"""Seconds to wait until the box has looked at the machine or played a note. The doctor takes the longest."""
 MOST_WAITING = 64
 """Lines that wait for one browser. A browser that is slower loses the oldest ones."""
 LONGEST_LINE = 2**20

@@ -1,5 +1,6 @@
-"""Lets the bundle before the present one play again, by a file for which systemd waits. The page has no right to do it.
+"""Asks systemd to play the bundle before the present one again. The page itself has no right to do this.
 
+The page writes a file for which systemd waits.
 lefthand-rollback.path watches the folder of the page. lefthand-rollback.service then runs `lefthand-slot rollback`, the
 same command as `make rollback`, and writes its steps into a folder that only root can write.
 """
@@ -24,24 +25,24 @@ from device.system.untrusted_files import read_small
 REQUEST = "rollback"
 """Name of the file for which systemd waits."""
 LAST = ("done", "refused")
-"""The names of the last step."""
+"""Names that the last step of a rollback can have."""
 
 
 class Rollback:
-    """Asks for the way back and reads its steps. `folder` is watched by systemd, `steps` is the file of the steps."""
+    """Asks for a rollback and reads its steps. systemd watches `folder`, and `steps` is the file of the steps."""
 
     def __init__(self, folder: Path = PAGE_RUN, steps: Path = ROLLBACK_STEPS) -> None:
         self._folder, self._steps = folder, steps
         self._before: tuple[int, int] | None = None
-        """The file of the steps at the time of the last request. Its steps are those of an earlier request."""
+        """Identifies the file of the steps at the time of the last request. It has the steps of an earlier request."""
 
     @property
     def possible(self) -> bool:
-        """Whether a service serves the page here, for which systemd watches the folder."""
+        """Return whether a rollback is possible: the page runs as a service, and systemd watches its folder."""
         return self._folder.is_dir() and os.access(self._folder, os.W_OK)
 
     def ask(self) -> None:
-        """Ask for it. Raises UserError if the page does not run as a service."""
+        """Ask for a rollback. Raises UserError if the page does not run as a service."""
         self._before = self._state()
         try:
             (self._folder / REQUEST).write_bytes(b"")
@@ -51,7 +52,7 @@ class Rollback:
             ) from None
 
     def said(self) -> dict[str, Any]:
-        """Return the last step as {"text": ..., "over": ...}. An empty text: nothing has happened yet."""
+        """Return the last step as {"text": ..., "over": ...}. The text is empty if nothing has happened yet."""
         if self._before is None or self._state() == self._before:
             return {"text": "", "over": False}
         text, over = "", False
@@ -73,7 +74,7 @@ class Rollback:
 
 
 class RollbackOrder(Checked):
-    """GET says whether it is possible and what has happened, POST asks for it."""
+    """Answers GET with whether a rollback is possible and its last step. POST asks for a rollback."""
 
     def initialize(self, door: Door, link: BoxLink, rollback: Rollback) -> None:  # type: ignore[override]
         """Take the parts of the server."""
@@ -81,11 +82,11 @@ class RollbackOrder(Checked):
         self._rollback = rollback
 
     def get(self) -> None:
-        """Send {"ok": whether it is possible} and the last step."""
+        """Send whether a rollback is possible, as "ok", and the last step."""
         self.finish({"ok": self._rollback.possible, **self._rollback.said()})
 
     def post(self) -> None:
-        """Ask for it. The body is {"rollback": true}."""
+        """Ask for a rollback. The body must be {"rollback": true}."""
         if self.body().get("rollback") is not True:
             raise tornado.web.HTTPError(400, reason="This cannot be asked")
         try:

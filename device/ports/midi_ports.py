@@ -50,9 +50,10 @@ class InputPort:
 
 
 class PolledInput:
-    """An open MIDI input whose messages wait until they are asked for. Raises UnavailableError as `connect_input` does.
+    """Opens a MIDI input whose messages wait until `messages` is called. Raises UnavailableError as `connect_input`.
 
-    RtMidi calls no Python for it. So other ports may be opened and closed while messages arrive: see `MidiPorts`.
+    RtMidi calls no Python code for this input. So other ports may be opened and closed while messages arrive, see
+    `MidiPorts`.
     """
 
     def __init__(self, port: Port) -> None:
@@ -60,7 +61,7 @@ class PolledInput:
         self._client.ignore_types(sysex=True, timing=True, active_sense=True)
 
     def messages(self) -> list[mido.Message]:
-        """Return the messages since the last call."""
+        """Return the messages that have arrived since the last call."""
         from mido import Message
 
         taken: list[mido.Message] = []

@@ -3,7 +3,8 @@
     {"port": "Foot Switch", "control": "cc 80 latching", "on_keyboard": false}
 
 It listens to every MIDI input for SECONDS at most and prints nothing if no control was pressed. KEYBOARD is the name of
-the player's own input. It is a process of its own. MIDI systems pass messages to several programs, so the box plays on.
+the player's own input. The command is a process of its own. MIDI systems send messages to several programs, so the box
+can go on playing.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     import mido
 
 MODE_MESSAGES = 120
-"""Lowest controller number that is no switch: 120 to 127 change the mode of an instrument."""
+"""Lowest controller number that is not a switch: 120 to 127 change the mode of an instrument."""
 POLL_S = 0.005
 """Seconds between two looks at the inputs."""
 RELEASE_S = 1.0
-"""Seconds within which a switch that sends a message at its release is let go. A later message is another press."""
+"""Longest time in seconds between a press and the message of its release. A later message is another press."""
 KINDS = {"control_change": "cc", "note_on": "note", "note_off": "note", "program_change": "program"}
 """Kind of a MIDI message -> word in [controls]."""
 
 
 @dataclass(frozen=True)
 class Press:
-    """A message of a control: its port, the word for it in [controls], its value (0 to 127) and its time in seconds."""
+    """Holds a message of a control: port, text of the control in [controls], value (0 to 127) and time in seconds."""
 
     port: Port
     control: str
@@ -46,7 +47,7 @@ class Press:
 def control_of(message: mido.Message) -> tuple[str, int] | None:
     """Return the control that sent a message, such as "cc 64", and its value, 0 to 127. The value of a program is 0.
 
-    None if no switch sends such a message.
+    Return None if no switch sends such a message.
     """
     word = KINDS.get(message.type)
     if word is None or (word == "cc" and message.control >= MODE_MESSAGES):
@@ -99,7 +100,7 @@ def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
 def _pressed(inputs: list[PolledInput], until_s: float) -> list[Press]:
     """Return the first message and, if it comes before `until_s`, the next one of the same control.
 
-    The release alone of a key is no press.
+    A release alone is not a press.
     """
     pressed: list[Press] = []
     while (now_s := time.monotonic()) < until_s:

@@ -2,8 +2,8 @@
 
     python -m device.ports.one_note PORT CHANNEL PROGRAM
 
-The owner hears by it whether an output works before it is chosen. It is a process of its own, so a driver that hangs or
-crashes does not touch the box. CHANNEL counts from 1. PROGRAM 0 leaves the sound as it is.
+The owner hears whether an output works before choosing it. The command is a process of its own, so a driver that hangs
+or crashes does not affect the box. CHANNEL counts from 1. PROGRAM 0 leaves the sound as it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ NOTE_ON, NOTE_OFF, PROGRAM = 0x90, 0x80, 0xC0
 
 
 def play(port: str, channel: int, program: int) -> None:
-    """Play the note and return when it has ended. Raises UserError if the port cannot be opened."""
+    """Play the note on `port`, and return when it has ended. Raises UserError if the port cannot be opened.
+
+    `channel` counts from 1. `program` 0 leaves the sound as it is.
+    """
     client, _ = open_output(port)
     if program:
         client.send_message([PROGRAM + channel - 1, program - 1])

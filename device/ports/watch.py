@@ -87,12 +87,12 @@ class _Arrivals:
 
 
 def look(opens: bool, over: threading.Event | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Return the sound inputs, MIDI inputs and MIDI outputs. With `opens`, listen to all inputs for LISTEN_S.
+    """Return the sound inputs, MIDI inputs and MIDI outputs. If `opens` is true, listen to all inputs for LISTEN_S.
 
-    It listens no longer when `over` is set.
+    Listening stops early when `over` is set.
 
-    Each has a "name" as the settings take it. A sound input has "level_db" (dBFS, None if it was not open), a MIDI
-    input has "arrived". The ports of this program are left out.
+    Each port has a "name" for the settings. A sound input also has "level_db" (dBFS, None if it was not open), and a
+    MIDI input "arrived". The ports of this program are left out.
     """
     arrivals = [(port, _Arrivals(port) if opens else None) for port in midi_inputs() if CLIENT not in port.name]
     with portaudio() as system:
@@ -112,7 +112,7 @@ def look(opens: bool, over: threading.Event | None = None) -> dict[str, list[dic
 
 
 def main() -> None:
-    """Print one line for each round until the reader has gone or SIGTERM comes."""
+    """Look at the ports again and again, and print one line each time, until the reader has gone or SIGTERM comes."""
     opens = "--open" in sys.argv[1:]
     over = threading.Event()
     # a JACK client that is killed holds up the server, so a round is ended in good order before the process ends

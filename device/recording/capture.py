@@ -73,7 +73,7 @@ def how_captured(path: Path) -> CaptureSettings | None:
 
 
 def memory_captured(path: Path) -> PhraseMemory | None:
-    """Return the phrases that the box knew when it recorded `path`; None if it kept none.
+    """Return the phrases that the box knew when it recorded the folder `path`, or None if it knew none.
 
     Raises UserError if their file cannot be read.
     """

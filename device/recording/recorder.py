@@ -75,7 +75,7 @@ class Recording:
         most_bytes: int = DEFAULT_MB * MEGABYTE,
         memory: bytes | None = None,
     ) -> None:
-        """`memory` is the packed memory of phrases at the beginning, if one is kept."""
+        """`memory` is the packed memory of phrases at the beginning of the recording, or None."""
         self.folder = folder
         self._rate, self._hop_s = rate, hop_s
         self._writer = CaptureWriter(CaptureFolder(folder), how, rate, memory)

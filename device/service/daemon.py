@@ -63,7 +63,7 @@ LOST: dict[PortKind, Fault] = {
 }
 """The fault that is counted when a port of this kind is lost."""
 LOOK_S = 1.0
-"""Seconds between two looks at the memory and the open files of the process, which the kernel has to count."""
+"""Seconds between two checks of the memory and the open files of the process. They cost the kernel time."""
 PING_S = 0.25
 """Seconds between two calls of `Systemd.alive` while waiting. Well below the watchdog's limit."""
 
@@ -191,7 +191,7 @@ class Daemon:
         return self._signals.stop or changed or opened.outdated or self._errands.calibrates
 
     def _turn(self) -> bool:
-        """Wait for PING_S while something else has the ports. Return whether the process goes on."""
+        """Wait for PING_S while the box does not have its ports. Return whether the process goes on."""
         self._notify.alive()
         self._pause(PING_S)
         return not self._signals.stop

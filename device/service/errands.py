@@ -1,7 +1,7 @@
-"""What the box does for its owner besides playing: it calibrates, and it learns which foot switch is pressed.
+"""Runs errands, which are the box's tasks besides playing: a calibration, or learning which foot switch is pressed.
 
-Both ask drivers, which may hang or crash. So each is a process of its own, and the box reads what it prints. There is
-one errand at a time. Its progress and its result are in the status, so all pages show them.
+Both use drivers, which may hang or crash. So each errand is a process of its own, and the box reads its output. There
+is one errand at a time. Its progress and its result are in the status, so all pages show them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from device.status.schema import ErrandKind, ErrandStatus
 LEARN_S = 15.0
 """Seconds to wait for a press of the foot switch."""
 CALIBRATE_S = 120.0
-"""Seconds after which a calibration hangs. With both outputs and a second take of each it needs about 50."""
+"""Seconds after which a calibration is stopped. With two outputs, each measured twice, it needs about 50."""
 END_S = 5.0
 """Seconds to wait for a process to end before it is killed."""
 BEGINS = "the box closes its ports, then it plays notes: play nothing"
@@ -32,7 +32,7 @@ PRESS = "press the switch and let it go; if nothing happens for two seconds, pre
 
 @dataclass(frozen=True)
 class Learnt:
-    """The switch that was pressed: its port, its text for [controls], and whether the port is the player's input."""
+    """Holds the switch that was pressed: port, text for [controls], and whether the port is the player's input."""
 
     port: str
     control: str
@@ -51,16 +51,19 @@ class Errands:
         self._child: subprocess.Popen[bytes] | None = None
         self._input = ""
         self.status: ErrandStatus | None = None
-        """The errand that runs, or the last one. None if there was none since the start."""
+        """Progress or result of the errand that runs, or of the last one. None if there was none since the start."""
 
     @property
     def calibrates(self) -> bool:
-        """Whether the box must leave its ports to the calibration."""
+        """Return whether the box must close its ports, because the calibration needs them."""
         status = self.status
         return status is not None and (status.kind, status.state) == ("calibration", "running")
 
     def calibrate(self, input_: str) -> None:
-        """Begin to calibrate with the sound input `input_`, "" for that of the settings. Raises UserError."""
+        """Begin to calibrate with the sound input `input_`, "" for that of the settings.
+
+        Raises UserError if the box is a demo, or if an errand runs.
+        """
         if not self._real:
             raise UserError("A demo has no instrument that could be calibrated: start the box without --demo.")
         self._begin("calibration", BEGINS)
@@ -99,11 +102,11 @@ class Errands:
             self._finish("calibration", self._verdict(child, hangs))
 
     def end(self, kind: ErrandKind) -> None:
-        """End the errand if it is of this kind and runs."""
+        """Stop the errand that runs if it is of the kind `kind`."""
         self._finish(kind, ErrandStatus(kind, "failed", "it was ended"))
 
     def close(self) -> None:
-        """End the process of the errand."""
+        """Stop the process of the errand, if one runs."""
         child = self._child
         if child is not None:
             self._stop(child)
@@ -115,7 +118,7 @@ class Errands:
             self.status = ErrandStatus(kind, "running", text)
 
     def _finish(self, kind: ErrandKind, status: ErrandStatus) -> None:
-        """Replace the status of the errand `kind` that runs, and end its process."""
+        """If an errand of the kind `kind` runs, replace its status by `status` and end its process."""
         with self._lock:
             if self.status is None or (self.status.kind, self.status.state) != (kind, "running"):
                 return
@@ -130,7 +133,7 @@ class Errands:
         return child
 
     def _stop(self, child: subprocess.Popen[bytes]) -> None:
-        """End a process. It releases its keys when it is asked to end."""
+        """Ask a process to end, so that it can release its keys. Kill it if it does not end in time."""
         if child.poll() is None:
             child.terminate()
             try:
@@ -140,7 +143,7 @@ class Errands:
                 child.wait()
 
     def _follow(self, child: subprocess.Popen[bytes]) -> None:
-        """Show what the calibration prints."""
+        """Copy the lines that the calibration prints into the status."""
         assert child.stdout is not None
         with contextlib.suppress(OSError, ValueError), child.stdout as lines:
             for line in lines:

@@ -1,6 +1,6 @@
-"""What the owner may look at besides the status: the ports that are there, and the findings of the doctor.
+"""Finds what the owner can see besides the status: the ports of the machine, and the findings of the doctor.
 
-Both ask drivers, which may take seconds or hang. So each is a process of its own, and the box reads what it prints.
+Both use drivers, which may take seconds or hang. So each is a process of its own, and the box reads its output.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ TRY_S = 20.0
 DOCTOR_S = 90.0
 """Seconds to wait for the doctor. It measures the models for a few."""
 GENTLY = ("nice", "-n", "19")
-"""Runs a command with the lowest priority. A JACK client is not run so, because the server waits for each client."""
+"""Words before a command that give it the lowest priority. JACK clients run without, because the server waits for each.
+"""
 Ports = dict[str, list[dict[str, Any]]]
 
 

@@ -92,7 +92,7 @@ class OwnerOrders:
         self._problem = sentence
 
     def close(self) -> None:
-        """End the processes that look at the machine, and the errand."""
+        """Stop the processes that look at the machine, and the errand."""
         self._errands.close()
         self._looks.close()
 
@@ -200,7 +200,7 @@ class OwnerOrders:
         self._errands.learn(control, keyboard, lambda learnt: self._use_switch(control, learnt))
 
     def _use_switch(self, control: str, learnt: Learnt) -> None:
-        """Store the switch that was pressed for the key `control` of [controls]. No other key keeps the same one."""
+        """Store the switch that was pressed under the key `control` of [controls], and remove it from other keys."""
         mapped = dataclasses.asdict(self.config.controls)
         switch = learnt.control.rsplit(" latching", 1)[0]
         same: dict[str, Value] = {

@@ -74,9 +74,9 @@ class HopStatus:
 
 @dataclass(frozen=True)
 class SteeringStatus:
-    """How the left hand plays now, as the owner's last action left it.
+    """Describes how the left hand plays now, after the owner's last action.
 
-    `counting_in`: the player's count-in has not begun or is not complete, so the left hand does not answer yet.
+    `counting_in` is true while the player's count-in is not complete. Until then the left hand does not play.
     """
 
     armed: bool = True
@@ -102,7 +102,7 @@ ErrandKind: TypeAlias = Literal["calibration", "learning"]
 
 @dataclass(frozen=True)
 class ErrandStatus:
-    """What the box does for its owner besides playing, or what it did last.
+    """Describes the present or last errand, a task of the box besides playing.
 
     "calibration" measures how late the outputs sound. "learning" waits for a press of a foot switch.
     """
@@ -110,9 +110,9 @@ class ErrandStatus:
     kind: ErrandKind
     state: Literal["running", "done", "failed"]
     text: str
-    """A sentence: what happens now, the result, or why it failed."""
+    """A sentence that describes the present step, the result, or the reason of a failure."""
     done: int = 0
-    """Steps that are done, such as notes played."""
+    """Number of steps that are done, such as played notes."""
     of: int = 0
     """Number of all steps. 0 if it is not known."""
 
@@ -170,7 +170,7 @@ class Status:
     recording: str | None = None
     """Number of the recording that is being made; None if there is none."""
     errand: ErrandStatus | None = None
-    """The last errand since the box started; None if there was none."""
+    """The present or last errand since the box started. None if there was none."""
     schema: int = SCHEMA
 
     @property

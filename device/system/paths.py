@@ -14,7 +14,7 @@ PAGE = "lefthand-page"
 PAGE_STATE = Path("/var/lib") / PAGE
 PAGE_RUN = Path("/run") / PAGE
 ROLLBACK_STEPS = Path("/run/lefthand-rollback/steps")
-"""The steps of the last rollback that the page asked for, one line of JSON each. Only root can write there."""
+"""File with the steps of the last rollback that the page asked for, one line of JSON each. Only root can write it."""
 
 SOUNDFONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
 SOUNDFONTS = ("FluidR3_GM.sf2", "TimGM6mb.sf2", "default-GM.sf3", "default-GM.sf2")

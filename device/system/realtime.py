@@ -40,10 +40,10 @@ def paced(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[int]:
-    """Yield 0 to `count` - 1, each when it is due: one every `period_s` seconds, as hops come at the piano.
+    """Yield 0 to `count` - 1, one every `period_s` seconds, as hops come at the piano.
 
-    A processor that has slept works more slowly at first, because its caches are cold and its clock is low. Hops that
-    are measured one after another take a third to a half of the time that they take at the piano. `now` returns
+    A processor that was idle works more slowly at first, because its caches are empty and its clock frequency is low.
+    Hops measured without pauses need only a third to a half of the time that they need at the piano. `now` returns
     monotonic seconds, `sleep` waits for seconds.
     """
     began_s = now()

@@ -2,9 +2,10 @@
 
     python -m training seeds --action rows    # writes the table into docs/experiments.md
 
-A line of docs/seeds.tsv is: row, what the seed says, command, figure, picture, divided by tabs. In a figure, `@NAME`
-is a row of the table of the playing seeds, `%NAME` one of the diary's table, `^` the line above the Bach net's table,
-`^NAME` a row of that table, and `&NAME` a line of the class-room's figures. What has no figure there is `not measured`.
+A line of docs/seeds.tsv has five fields, divided by tabs: row, what the seed says, command, figure, picture. A mark in
+the figure stands for values of another table: `@NAME` for a row of the table of the playing seeds, `%NAME` for one of
+the diary's table, `^` for the line above the Bach net's table, `^NAME` for a row of that table, and `&NAME` for a line
+of the class-room's figures. A mark without values there becomes `not measured`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ OTHERS = ("lefthand", "pip", "make", "ls")
 
 
 def read_rows(path: Path) -> list[list[str]]:
-    """The rows of docs/seeds.tsv. Raises UserError if one is missing, doubled, out of order, or has not five fields."""
+    """Read and return the rows of docs/seeds.tsv, each as a list of five fields.
+
+    Raises UserError if a row is missing, comes twice, is out of order, or does not have five filled fields.
+    """
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     wanted = [f"{seed}-{number}" for seed, count in COUNTS.items() for number in range(1, count + 1)]
     if [row[0] for row in rows] != wanted:
@@ -44,7 +48,10 @@ def read_rows(path: Path) -> list[list[str]]:
 
 
 def cells_of(document: str, first: str) -> dict[str, dict[str, str]]:
-    """The Markdown table whose header begins with `first`: name of a row -> name of a column -> cell."""
+    """Return the Markdown table whose header begins with `first`: name of a row -> name of a column -> cell.
+
+    It is empty if `document` has no such table.
+    """
     found: dict[str, dict[str, str]] = {}
     lines = document.splitlines()
     for at, line in enumerate(lines):
@@ -60,7 +67,7 @@ def cells_of(document: str, first: str) -> dict[str, dict[str, str]]:
 
 
 def figure(text: str, document: str) -> str:
-    """A figure with the values of the document's tables in place of its marks."""
+    """Return the text of a figure with values of the document's tables in place of its marks (see the module)."""
     playing = cells_of(document, "| configuration | what it is | weights |")
     diary = cells_of(document, "| configuration | date |")
     bach = cells_of(document, "| choice |")
@@ -87,7 +94,7 @@ def figure(text: str, document: str) -> str:
 
 
 def table(rows: list[list[str]], document: str) -> str:
-    """The table in Markdown, with a heading for each document."""
+    """Return the table of all seeds in Markdown, with a heading for each source document."""
     lines = []
     for seed, title in TITLES.items():
         own = [row for row in rows if row[0].rsplit("-", 1)[0] == seed]
@@ -99,7 +106,7 @@ def table(rows: list[list[str]], document: str) -> str:
 
 
 def filled(document: str, rows: list[list[str]]) -> str:
-    """The document with the table between its two marks. Raises UserError if the marks are missing."""
+    """Return the document with the table between its two marks. Raises UserError if they are not there once each."""
     if document.count(BEGIN) != 1 or document.count(END) != 1:
         raise UserError(f"docs/experiments.md needs the marks {BEGIN} and {END} once each.")
     before, rest = document.split(BEGIN)
@@ -108,7 +115,7 @@ def filled(document: str, rows: list[list[str]]) -> str:
 
 
 def write(docs: Path) -> str:
-    """Write the table into docs/experiments.md. Returns a line that says how many rows have no figure."""
+    """Write the table into docs/experiments.md. Return a line with the number of rows and of missing figures."""
     path, rows = docs / "experiments.md", read_rows(docs / "seeds.tsv")
     text = filled(path.read_text(encoding="utf-8"), rows)
     path.write_text(text, encoding="utf-8")

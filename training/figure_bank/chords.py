@@ -17,11 +17,11 @@ from training.corpora.pieces import load_pieces
 from training.figure_bank.half_beats import HalfBeats, half_beats_of
 
 FRAMES = 160
-"""Half beats of a training example."""
+"""Number of half beats in a training example."""
 VOICES = 0.3
 """Share of the Lieder that are also read with the singer's voice as the right hand."""
 UNITS = 24
-"""Units for each pitch class."""
+"""Number of the net's units for each pitch class."""
 FIT_HEADS = (*HEADS, ("left", 1))
 """The heads that are fitted. "left" is the probability that a left hand sounds each pitch class in the coming beat.
 
@@ -31,13 +31,13 @@ BATCH = 24
 HEAD_WEIGHTS = {"triads": 1.0, "top": 0.3, "left": 1.0, "hindsight": 0.5}
 """Weights of the heads' losses."""
 PEAK, WARM_UP, LAST = 6e-3, 0.05, 0.02
-"""Highest rate of Adam, share of the steps that lead up to it, and the last rate as a share of it."""
+"""Highest learning rate of Adam, share of the steps before it is reached, and last rate as a share of the highest."""
 DECAY, CLIP = 1e-4, 1.0
 """Weight decay, and the limit of the gradient's norm."""
 DROPPED = 0.15
-"""Share of the units that are left out at the dense layer in training."""
+"""Share of the units whose output is set to 0 before the dense layer in training (dropout)."""
 REPORT = 100
-"""Batches between two lines of the log. The weights are stored then too."""
+"""Number of batches between two lines of the log. The weights are stored at the same times."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -45,7 +45,7 @@ Params = dict[str, Any]
 
 
 def read(cache: Path, split: str, seed: int) -> list[HalfBeats]:
-    """Return the half beats of all pieces of a split."""
+    """Read the pieces of a split from `cache`, and return the half beats of each."""
     rng = np.random.default_rng(seed)
     found = []
     for corpus in ("lieder", "chopin", "pop909"):
@@ -59,7 +59,10 @@ def read(cache: Path, split: str, seed: int) -> list[HalfBeats]:
 
 
 def batches(pieces: list[HalfBeats], batch: int, seed: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """Yield batches of random stretches. After the end of a piece the targets are -1."""
+    """Yield batches of `batch` random stretches of `pieces`, as arrays by name (see `stack`), without end.
+
+    After the end of a piece the targets are -1.
+    """
     rng = np.random.default_rng(seed)
     lengths = np.array([len(piece.heard) for piece in pieces], float) ** 0.75
     while True:
@@ -72,7 +75,7 @@ def batches(pieces: list[HalfBeats], batch: int, seed: int) -> Iterator[dict[str
 
 
 def stack(parts: list[tuple[HalfBeats, slice]]) -> dict[str, npt.NDArray[Any]]:
-    """Return stretches of pieces as arrays [FRAMES, stretches, ...]."""
+    """Return stretches of pieces as arrays [FRAMES, stretches, ...] by name."""
     n = len(parts)
     out: dict[str, npt.NDArray[Any]] = {
         "heard": np.zeros((FRAMES, n, len(CHANNELS), 12), np.float32),
@@ -94,7 +97,7 @@ def stack(parts: list[tuple[HalfBeats, slice]]) -> dict[str, npt.NDArray[Any]]:
 
 
 def first_params(units: int, seed: int) -> Params:
-    """Draw the weights with which the fit begins, in the form of `device.left_hand.chord_net.ChordNet`."""
+    """Return random weights with which the fit begins, as arrays by name for `device.left_hand.chord_net.ChordNet`."""
     rng = np.random.default_rng(seed)
     outputs = sum(number for _, number in FIT_HEADS)
 
@@ -164,7 +167,7 @@ def losses(params: Params, batch: Params, keep: Any = None) -> Any:
 
 
 def fit(train: list[HalfBeats], valid: list[HalfBeats], steps: int, seed: int, out: Path, units: int = UNITS) -> Params:
-    """Fit the net with `steps` batches and return its arrays. The log has the shares of right chords on the way."""
+    """Fit the net with `steps` batches, store it in `out` and return its arrays. Log the share of right chords."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
     import jax.numpy as jnp
@@ -216,7 +219,7 @@ def _report(logits: Floats, judged: dict[str, npt.NDArray[Any]]) -> str:
 
 
 def store(params: Params, out: Path) -> None:
-    """Write the weights as 16-bit floats."""
+    """Write the weights to `out` as 16-bit floats."""
     arrays = {name: np.asarray(array).astype(np.float16) for name, array in params.items()}
     kept = sum(number for _, number in HEADS)
     arrays |= {name: arrays[name][..., :kept] for name in ("out", "out_bias")}

@@ -1,4 +1,4 @@
-"""Makes the training data of the chord net: for each half beat what is heard before it, and which chord follows."""
+"""Makes the training data of the chord net: the net's inputs before each half beat, and the chord that follows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class HalfBeats:
-    """The half beats of a piece.
+    """Holds the inputs and the targets of the net for the n half beats of a piece.
 
     `heard` [n, CHANNELS, 12] and `place` [n, PLACES] are the inputs of the net. `triad` [n] is the triad of both hands
     in the half bar, or -1 in silence. `top` [n] is the pitch class of the right hand's highest key at the start, or -1
@@ -97,7 +97,7 @@ def half_beats_of(piece: Piece, late: bool = False, voice: bool = False) -> Half
 
 
 def with_memory(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the inputs [n, CHANNELS, 12] from those of the half beats alone, [n, HEARD, 12]."""
+    """Return the inputs [n, CHANNELS, 12]: `x` [n, HEARD, 12], and the two that describe the time before."""
     memory, rows = np.zeros((2, 12), np.float32), np.zeros((len(x), 2, 12), np.float32)
     for i, heard in enumerate(x[:, 0]):
         memory = memory * MEMORY + heard
@@ -106,7 +106,7 @@ def with_memory(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _keys(hand: HandOnGrid, total: int, begin: int = 0) -> Bools:
-    """Return which keys sound at each step, [steps, 128], each from `begin` steps after its onset."""
+    """Return which keys sound at each step, bool [total, 128], each from `begin` steps after its onset."""
     keys = np.zeros((total, 128), bool)
     for a, b, pitch in zip(hand.first, hand.end, hand.pitch, strict=True):
         keys[a + begin : b, pitch] = True
@@ -124,7 +124,7 @@ def _sums(classes: Bools) -> npt.NDArray[np.float64]:
 
 
 def _outer(keys: Bools) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the highest and the lowest key at each step, -1 in silence."""
+    """Return the highest and the lowest sounding key at each step, as MIDI pitches, -1 in silence."""
     sounds = keys.any(axis=1)
     highest = np.where(sounds, 127 - keys[:, ::-1].argmax(axis=1), -1)
     return highest, np.where(sounds, keys.argmax(axis=1), -1)

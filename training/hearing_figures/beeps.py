@@ -35,7 +35,7 @@ EDGE_S = 0.002
 CHEAT_S = 0.15
 """Seconds. The cheat removes every note that is shorter: the longest beep, and its echo in the net."""
 WITHIN_S = 0.05
-"""Seconds by which two onsets of the same note differ at most."""
+"""Greatest difference, in seconds, between the onsets of a heard note and of the true note that it matches."""
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
 
 
@@ -73,13 +73,16 @@ def sounds_of(data: Path, seconds: float, count: int) -> Iterator[Take]:
 
 
 class Count:
-    """False notes and lost notes of one hearing."""
+    """Counts the false notes and the lost notes of one hearing."""
 
     def __init__(self) -> None:
         self.false = self.lost = self.beeps = self.notes = 0
 
     def add(self, found: Notes, truth: Notes, beeps: int) -> None:
-        """Compare the notes `found` with the `truth` of a sound with so many `beeps`."""
+        """Compare the notes `found` with the notes `truth`, and add the false and the lost ones to the counts.
+
+        `beeps` is the number of beeps in the sound.
+        """
         hits = len(matched(found, truth, WITHIN_S))
         self.false += len(found) - hits
         self.lost += len(truth) - hits

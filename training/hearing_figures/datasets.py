@@ -2,8 +2,8 @@
 
 MusicNet: Thickstun, Harchaoui and Kakade, "Learning Features of Music from Scratch", ICLR 2017 (arXiv 1611.09827).
 MAESTRO: Hawthorne et al., "Enabling Factorized Piano Music Modeling and Generation with the MAESTRO Dataset", ICLR
-2019. Neither is part of the project's data. Whoever has downloaded one can fit the older transcribers on it and measure
-the shipped one with it. The shipped weights are never fitted on them.
+2019. Neither is part of the project's data. A person who has downloaded one can fit the older transcribers on it, and
+measure the shipped transcriber with it. The shipped weights are never fitted on these data sets.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def dataset_takes(
 
 
 def _musicnet(folder: Path, split: str) -> list[tuple[Path, Path]]:
-    """Sound and labels of a split: {train,test}_{data/*.wav,labels/*.csv}.
+    """Return the paths of sound and labels of each recording of a split: {train,test}_{data/*.wav,labels/*.csv}.
 
     MusicNet has no development split: every seventh training recording is one.
     """
@@ -71,7 +71,10 @@ def _musicnet(folder: Path, split: str) -> list[tuple[Path, Path]]:
 
 
 def _csv_notes(path: Path) -> Notes:
-    """Labels of MusicNet, [n, 4]. The columns start_time and end_time are sample numbers at 44.1 kHz."""
+    """Read a file of MusicNet's labels. Return its notes, [n, 4]: onset and end in seconds, pitch, velocity.
+
+    In the file, the columns start_time and end_time are sample numbers at 44.1 kHz.
+    """
     rows = []
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
@@ -84,13 +87,16 @@ def _csv_notes(path: Path) -> Notes:
 
 
 def piano_alone(labels: Path) -> bool:
-    """True if a file of MusicNet's labels has notes of the piano alone. Only these suit a transcriber of pianos."""
+    """Return whether all notes in a file of MusicNet's labels are of a piano, which a piano transcriber needs."""
     with labels.open(newline="") as file:
         return {row["instrument"] for row in csv.DictReader(file)} == {str(PIANO)}
 
 
 def _maestro(folder: Path, split: str) -> list[tuple[Path, Path]]:
-    """Sound and MIDI of a split, from maestro-vN.csv, or else from maestro-vN.json. `dev` is its validation split."""
+    """Return the paths of sound and MIDI of each recording of a split. `dev` is MAESTRO's validation split.
+
+    They are read from maestro-vN.csv, or from maestro-vN.json if there is no such file.
+    """
     tables = sorted([*folder.glob("maestro-v*.csv"), *folder.glob("maestro-v*.json")], key=lambda path: path.suffix)
     if not tables:
         raise UserError(f"{folder} has neither maestro-vN.csv nor maestro-vN.json: it is not MAESTRO's folder.")
@@ -108,7 +114,10 @@ def _maestro(folder: Path, split: str) -> list[tuple[Path, Path]]:
 
 
 def _rows_of(table: object) -> list[dict[str, str]]:
-    """Rows of MAESTRO's JSON: a list of rows (version 1), or columns that map row numbers to values (later)."""
+    """Return the rows of MAESTRO's JSON, each as column -> value.
+
+    Version 1 has a list of rows. Later versions have columns that map row numbers to values.
+    """
     if isinstance(table, list):
         return table
     columns: dict[str, dict[str, str]] = dict(table) if isinstance(table, dict) else {}
@@ -117,11 +126,11 @@ def _rows_of(table: object) -> list[dict[str, str]]:
 
 
 def _own_pairs(folder: Path, split: str) -> list[tuple[Path, Path]]:
-    """Sound and MIDI of a split of one's own pairs: files of the same name.
+    """Return the paths of sound and MIDI of a split of one's own pairs, which are files of the same name.
 
-    The pairs are ordered by a checksum of their names, so the same folder is always split in the same way, and not
-    by the alphabet. With at least three pairs no split is empty. Raises UserError if a sound has no MIDI file, or if
-    there are fewer than three pairs.
+    The pairs are ordered by a checksum of their names. So the same folder is always split in the same way, but not by
+    the alphabet. With three pairs or more no split is empty. Raises UserError if a sound has no MIDI file, or if there
+    are fewer than three pairs.
     """
     sounds = sorted([*folder.glob("*.wav"), *folder.glob("*.flac")])
     pairs = [(sound, sound.with_suffix(".mid")) for sound in sounds]
@@ -136,7 +145,10 @@ def _own_pairs(folder: Path, split: str) -> list[tuple[Path, Path]]:
 
 
 def midi_notes(path: Path) -> Notes:
-    """The notes of a MIDI file, [n, 4]: onset and end in seconds, pitch, velocity. A note ends when its key goes up."""
+    """Return the notes of a MIDI file, [n, 4]: onset and end in seconds, pitch, velocity.
+
+    A note ends when its key goes up.
+    """
     notes = [note for part in read_midi(path).parts for note in part.notes]
     end_s = max((note.offset_s or note.onset_s for note in notes), default=0.0)
     rows = [(n.onset_s, n.offset_s if n.offset_s is not None else end_s, n.pitch, n.velocity) for n in notes]

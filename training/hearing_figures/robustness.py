@@ -1,6 +1,7 @@
-"""Measures what the same right hands cost when they reach the device in a harder way: detuned, far, on other pianos.
+"""Measures how much worse the device hears right hands that are detuned, far away or on other pianos.
 
-Each way renders the same pieces with the same strokes. So the difference to the clean takes is the cost of the way.
+A way is one such condition. Each way renders the same pieces with the same strokes. So the difference between its
+figures and those of the clean takes is the cost of the way.
 """
 
 from __future__ import annotations
@@ -30,26 +31,26 @@ from training.scenes.render import render
 from training.scenes.voices import utterances
 
 Change: TypeAlias = Callable[[Audio, np.random.Generator], Audio]
-"""Changes float32 [samples] at 16 kHz. Length and onsets stay the same."""
+"""A function that changes a sound, float32 [samples] at 16 kHz. Length and onsets stay the same."""
 
 FEWEST_NOTES = 10
 """A piece with fewer notes in its excerpt is left out."""
 HALL_S, HALL_DB = 2.0, 0.0
 """Reverberation time of the hall in seconds, and level of the direct sound above the reverberation in dB."""
 FAR_S, FAR_DB = 0.6, -6.0
-"""The same of a living room with the microphone 3 to 4 m away: the room is louder than the piano itself."""
+"""The same two values for a living room with the microphone 3 to 4 m away: the room is louder than the piano itself."""
 SPEECH_DB, NOISE_DB = 10.0, 20.0
 """Level of the piano above the voice and above the noise in dB."""
 PHONE_GAIN_DB, PHONE_HZ = 18.0, 7_000.0
 """Largest gain of the telephone's automatic level, and its cut-off in Hz."""
 LID_HZ, LID_DB = 1_500.0, -9.0
-"""Shelf of a closed lid: it takes so many dB from the treble above the frequency in Hz."""
+"""Effect of a closed lid: the frequency in Hz above which it changes the level, and the change in dB."""
 MOST_POINTS = 3.0
-"""Points of onset F1 that a way may cost."""
+"""Most points (hundredths) of onset F1 that a way may cost."""
 
 
 def detuned(audio: Audio, cents: float) -> Audio:
-    """Return `audio` tuned `cents` higher. The times of the strokes move with it: see `Way.stretch`."""
+    """Return `audio` tuned `cents` higher. The times of the strokes change too: see `Way.stretch`."""
     return np.asarray(soxr.resample(audio, RATE, RATE / 2 ** (cents / 1200), "VHQ"), np.float32)
 
 
@@ -84,10 +85,10 @@ def _lid(audio: Audio, rng: np.random.Generator) -> Audio:
 
 @dataclass(frozen=True)
 class Way:
-    """A way from the right hand to the device: the note bank, the detuning in cents, and a change of the sound.
+    """Describes how the right hand reaches the device: the note bank, the detuning in cents, a change of the sound.
 
-    `told` says that the settings of the box name the tuning. Half a semitone flat and half a semitone sharp sound alike
-    but for the names of the keys, so there the box must be told.
+    If `told` is true, the settings of the box contain the tuning. Half a semitone flat and half a semitone sharp sound
+    alike, except for the names of the keys. So the box cannot measure these two reliably.
     """
 
     bank: str = HELD_OUT
@@ -97,7 +98,10 @@ class Way:
 
     @property
     def stretch(self) -> float:
-        """Factor by which the detuning makes the take longer. A detuned take is played back faster or more slowly."""
+        """Return the factor by which detuning makes the take longer.
+
+        A detuned take is played back faster or more slowly.
+        """
         return float(2 ** (-self.cents / 1200))
 
 
@@ -123,7 +127,7 @@ WAYS: dict[str, Way] = {
 
 
 def takes(cache: Path, way: Way, count: int, seed: int = 7) -> list[Take]:
-    """Return `count` right hands of validation pieces on the way `way`. The strokes are the same for each way.
+    """Return takes of up to `count` right hands of validation pieces, changed by `way`. All ways have the same strokes.
 
     Raises UserError if `cache` holds no validation pieces, or not the bank of the way.
     """
@@ -157,7 +161,7 @@ def _take(cache: Path, pieces: list[Piece], way: Way, seed: list[int]) -> Take |
 def measured(bundle: Bundle, cache: Path, names: Sequence[str], count: int) -> Iterator[tuple[str, list[Score]]]:
     """Yield the name of each way and the scores of its takes. The clean way comes first.
 
-    For each take the box is new: it measures the tuning itself while it hears, unless its settings tell it.
+    For each take a new box hears the sound. It measures the tuning while it hears, unless its settings contain it.
     """
     for name in (CLEAN, *(name for name in names if name != CLEAN)):
         way = WAYS[name]

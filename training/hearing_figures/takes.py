@@ -211,9 +211,9 @@ def quiet_takes(data: Path, minutes: float = 10.0, seed: int = 3) -> list[Take]:
 
 
 def _filled(sounds: Iterator[Samples], samples: int) -> Samples:
-    """Return `samples` samples: sounds taken from `sounds` one after another, each scaled to an RMS of 1.
+    """Join sounds from `sounds` one after another, each scaled to an RMS of 1, and return `samples` samples.
 
-    The last is cut. Raises StopIteration if the sounds end too early.
+    The last sound is cut. Raises StopIteration if there are too few sounds.
     """
     parts: list[Samples] = []
     while sum(map(len, parts)) < samples:

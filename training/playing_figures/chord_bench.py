@@ -1,7 +1,7 @@
-"""Measures the chords that the device finds, without its figures: each chord is played as a full triad on its beat.
+"""Measures the chords that the device finds. Each chord is played as a full triad on its beat.
 
-So the figures do not depend on which keys the left hand strikes. The bench runs in a minute, because it needs neither
-sound nor figures. `python -m training evaluate chords` prints it.
+So the results do not depend on which keys the left hand strikes. The bench runs in a minute, because it needs neither
+sound nor the device's accompaniment figures. `python -m training evaluate chords` prints it.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Found:
-    """The triads that the device holds on the grid of sixteenths, [T], -1 for none.
+    """Holds the triads that the device finds at T sixteenth steps, each [T], -1 for none.
 
-    `on_beat` is the triad that was chosen on the beat, held through the beat. `at_step` is the triad of each step.
+    `on_beat` is the triad that was chosen on the beat, repeated for all its steps. `at_step` is the triad at each step.
     """
 
     on_beat: Ints
@@ -52,7 +52,7 @@ class Found:
 
 
 def found_chords(piece: Piece, net: Net, gap_steps: float, steps: int) -> Found:
-    """Return the chords that the device finds for the right hand of a piece, heard by MIDI."""
+    """Return the chords that the device finds at `steps` sixteenth steps, from the right hand of a piece as MIDI."""
     accompanist, right, progression = Accompanist(net, gap_steps), RightHand(), Progression(ChordNet(shipped_arrays()))
     accompanist.reset()
     on_beat, at_step = np.full(steps, -1), np.full(steps, -1)
@@ -122,7 +122,7 @@ def dominant_as_tonic(judged: JudgedPiece, hand: Roll) -> float:
 
 
 def figures_of(judged: JudgedPiece, hand: Roll) -> dict[str, float]:
-    """Return the figures of one hand, by `COLUMNS`, but for the column `again`."""
+    """Return the figures of one hand, for all of `COLUMNS` except `again`."""
     right, true, positions, bar = judged.right, judged.true, judged.positions, judged.bar
     row = strikes(right, hand, true, positions, bar)
     agreement = panel(right, hand, true, positions, bar, STEPS_PER_QUARTER)["agreement"]

@@ -51,7 +51,7 @@ RAMP, RAMP_BEATS = 0.15, 16
 HAND_PIECES = 20
 """Steady takes of a corpus to which the left hand is played."""
 HELD_KEY_S, PLAIN_VELOCITY = 0.2, 72
-"""Seconds for which a key of a take is down, and its velocity."""
+"""Seconds for which each key of a take is held down, and its MIDI velocity."""
 FARTHEST_STEPS = 8
 """Longest gap between two onsets of the left hand, in steps, whose evenness counts."""
 LEAST_ONSETS, LEAST_BEATS = 24, 24
@@ -191,14 +191,17 @@ def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[ClockInput, Meter
 
 
 def uneven_by(onset_s: Array, step_s: float) -> list[float]:
-    """Return by how many seconds each gap between two onsets differs from the nearest number of steps of `step_s`."""
+    """Return the seconds by which each gap between two onsets differs from the nearest whole multiple of `step_s`."""
     gaps = np.diff(onset_s)
     steps = np.round(gaps / step_s)
     return [float(x) for x in (gaps - steps * step_s)[(steps >= 1) & (steps <= FARTHEST_STEPS)]]
 
 
 def hand_spread_ms(takes: Sequence[tuple[ClockInput, Meter]], bundle: Bundle) -> float:
-    """Return the standard deviation in milliseconds of `uneven_by` over the left hands played to steady takes."""
+    """Let the left hand of `bundle` play to steady takes, and return how uneven its onsets are.
+
+    The result is the standard deviation of `uneven_by` over all takes, in milliseconds.
+    """
     uneven: list[float] = []
     for music, meter in takes:
         notes = tuple(
@@ -213,17 +216,17 @@ def hand_spread_ms(takes: Sequence[tuple[ClockInput, Meter]], bundle: Bundle) ->
 
 
 def onsets_of(played: Performance) -> Array:
-    """Return the times in seconds at which the left hand strikes keys, those of a chord once."""
+    """Return the times in seconds at which the left hand strikes. Keys that are struck together count once."""
     return np.unique(np.round([send.due_s for send in played.sends if send.kind == "note_on"], 3))
 
 
 def evaluate_clock(
     cache: Path, corpora: Sequence[str], split: str, pieces: int | None, timing_s: float, bundle: Bundle | None = None
 ) -> dict[str, dict[str, float]]:
-    """Print and return the means over pieces, for each corpus and way.
+    """Print and return the mean measures of the clock over pieces, for each corpus and each way to play them.
 
-    With a `bundle` the left hand is played to the first `HAND_PIECES` of the steady takes, and its unevenness printed:
-    the standard deviation of the gaps between its onsets from the nearest number of true steps.
+    With a `bundle`, the left hand also plays to the first `HAND_PIECES` steady takes, and its unevenness is printed
+    (see `hand_spread_ms`).
     Raises UserError if `cache` holds no pieces of a corpus.
     """
     table: dict[str, dict[str, float]] = {}

@@ -249,7 +249,7 @@ def shares_of_styles(pieces: Sequence[Piece], play: PlayStyle) -> dict[Style, fl
 
 
 def show_styles(corpus: str, pieces: Sequence[Piece], shares: dict[Style, float]) -> None:
-    """Print the shares of the styles, a line each."""
+    """Print the share of each style on a line of its own."""
     click.echo(f"\n{corpus}, {len(pieces)} pieces: share of bars with the style's own figure\n")
     for style, share in shares.items():
         click.echo(f"{style:10} {_cell('own_figure', share)}")

@@ -1,7 +1,8 @@
-"""The left hand that the device plays with people: how near its onsets are to where they belong.
+"""Measures how near the onsets of the device's left hand are to their places in the beat, when people play with it.
 
-An onset belongs to a place of the grid, which the beats around it tell: the third sixteenth of a beat, say. Its error
-is the time to the nearest true place of this kind. Chance is the same for onsets anywhere, on a grid of another tempo.
+The place of an onset, such as the third sixteenth of a beat, follows from the device's beats around it. Its error is
+the time to the nearest true place of this kind. "Chance" is the same error for evenly spread onsets and a grid of
+another tempo.
 """
 
 from __future__ import annotations
@@ -21,27 +22,30 @@ from training.playing_figures.clock import onsets_of
 from training.playing_figures.following import COUNT_IN, DOSES, NO_COUNT_IN, Array, Performed
 
 OTHER_TEMPO = 0.913
-"""The tempo of chance's grid, relative to the median true beat."""
+"""Distance between two beats of the grid of "chance", as a share of the median true beat."""
 
 
 def file_of(folder: Path, name: str, way: str) -> Path:
-    """Return the MIDI file of a performance in a way that has one of its own."""
+    """Return the path of the MIDI file in which the performance `name` is played in the way `way`.
+
+    The way must be one that has a file: with a count-in, without one, or one of DOSES.
+    """
     dose = f".{way}" if way in DOSES else ""
     return folder / (f"{name}.rh.mid" if way == NO_COUNT_IN else f"{name}{dose}.ci.rh.mid")
 
 
 def hand_on(path: Path, piece: Performed, way: str, bundle: Bundle) -> Performance:
-    """Return what the device plays to the right hand in the MIDI file `path`."""
+    """Let the device play to the right hand in the MIDI file `path`, and return its performance."""
     clock = FollowClock(piece.meter, 0 if way == NO_COUNT_IN else COUNT_IN)
     engine = Engine(clock=clock, player=left_hand_of(bundle))
     return play_midi(engine, read_midi(path).part(None).split(0), bundle.features.hop_s)
 
 
 def place_errors(true: Array, told: Array, onset_s: Array, steps: int, from_s: float) -> Array:
-    """Return the seconds from each onset to the nearest true place of its kind.
+    """Return the distance in seconds from each onset to the nearest true place of its kind, see the module.
 
-    `true` and `told` are the beats in seconds, `steps` the steps of a beat. Onsets before `from_s`, after the last true
-    beat and outside the beats told are left out.
+    `true` are the true beats and `told` the device's beats, in seconds. `steps` is the number of steps in a beat.
+    Onsets before `from_s`, after the last true beat, or outside the beats `told` are left out.
     """
     onset_s = onset_s[(onset_s >= from_s) & (onset_s <= true[-1])]
     if len(onset_s) < 2 or len(told) < 2 or len(true) < 2:
@@ -55,7 +59,10 @@ def place_errors(true: Array, told: Array, onset_s: Array, steps: int, from_s: f
 
 
 def hand_errors(folder: Path, piece: Performed, way: str, bundle: Bundle, from_s: float) -> dict[str, list[float]]:
-    """Return the errors in seconds of the left hand that the device plays to a performance, and those of chance."""
+    """Let the device play to a performance, and return the errors of its onsets from `from_s` on, in seconds.
+
+    The result has the errors of the left hand as "hand", and those of chance as "chance".
+    """
     played = hand_on(file_of(folder, piece.name, way), piece, way, bundle)
     told = np.array([beat.time_s for beat in played.beats if beat.predicted_at_s <= beat.time_s])
     true, steps = piece.beats[way], piece.meter.steps_per_beat

@@ -117,7 +117,7 @@ def followed(piece: Performed, way: str) -> Told:
 
 
 def told_to(clock: FollowClock, played: Sequence[tuple[float, int]]) -> Told:
-    """Return the beats that `clock` gives in time to the notes `played` (onset in seconds, MIDI pitch)."""
+    """Return the beats that `clock` predicts in time from the notes `played` (onset in seconds, MIDI pitch)."""
     notes, beats, hop_ms = deque(played), [], []
     for hop in range(int((played[-1][0] + 3.0) / HOP_S)):
         now_s, began_s = hop * HOP_S, time.thread_time()

@@ -1,8 +1,9 @@
-"""The peers of the clock that follows people: causal ones, a cheat, and ones that see the whole right hand.
+"""Tracks the beats of people with other methods ("peers"), to compare the device's clock with them.
 
-A causal peer gets the four taps of the count-in, and fixes each beat a quarter of a beat before it comes. The two peers
-of madmom are its dynamic Bayesian network (Böck, Krebs, Widmer, "A multi-model approach to beat tracking considering
-heterogeneous music styles", 2014): as a forward filter, and offline with the tempo. Every onset counts alike.
+A causal peer knows only the past. It gets the four taps of the count-in, and fixes each beat a quarter of a beat before
+it comes. An offline peer reads the whole right hand. The cheat knows the past true beats. Two peers use madmom's
+dynamic Bayesian network (Böck, Krebs, Widmer, "A multi-model approach to beat tracking considering heterogeneous music
+styles", 2014): one as a causal filter, one offline with the tempo. They count every onset alike.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import numpy as np
 from training.playing_figures.following import Array, Performed
 
 AHEAD = 0.25
-"""Beats ahead at which a causal peer fixes a beat."""
+"""Time before a beat at which a causal peer fixes it, as a share of a beat."""
 CHORD_S = 0.05
 """Onsets closer than this many seconds are one chord."""
 FRAMES = 100
-"""Frames a second of the activations that madmom gets."""
+"""Number of frames a second in madmom's input, which has one value (activation) in each frame."""
 WIDTH_S, STRONG, FLOOR = 0.02, 0.9, 0.02
-"""Width of an onset in these activations, its height, and the height without an onset."""
+"""Width of an onset in these activations in seconds, its height, and the height without an onset."""
 LIVE, TOLD_TEMPO = (0.6, 1.67), (0.67, 1.5)
 """Tempi that madmom considers, as multiples of the taps' tempo: as a forward filter, and offline."""
 
@@ -110,7 +111,10 @@ def _activations(onsets: Array) -> Array:
 
 
 def _dbn(slowest: float, fastest: float, online: bool = False) -> Any:
-    """Return madmom's tracker. madmom 0.16.1 needs names that newer versions of Python and NumPy lack."""
+    """Return madmom's tracker for tempi from `slowest` to `fastest`. If `online` is true, it is a causal filter.
+
+    madmom 0.16.1 needs names that newer versions of Python and NumPy lack, so they are added first.
+    """
     for name, kind in (("float", float), ("int", int), ("object", object), ("complex", complex), ("bool", bool)):
         if name not in vars(np):
             setattr(np, name, kind)

@@ -1,4 +1,7 @@
-"""Prints how the clock follows people: every way to play each performance, the peers, the left hand, and the cost."""
+"""Prints how well the clock follows people: in each way of playing, beside other methods, with the left hand's errors.
+
+It also prints the computing time of the clock.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +38,15 @@ COLUMNS = ("F70", "CMLt", "held", "bar F", "loss/min", "back", "never", "AUC", "
 HAND_WAYS = ("count-in", *DOSES, NO_COUNT_IN)
 """Ways that have a MIDI file of their own, from which the left hand is played."""
 NEAR_S = 0.07
-"""An onset of the left hand this near to its place counts as near."""
+"""Greatest distance, in seconds, between an onset of the left hand and its place at which it counts as near."""
 FLOOD, FLOOD_S = 5500, 10.0
-"""Notes a second of a flood, and how long it lasts: more than any hand or any port sends."""
+"""Notes a second in a test with far too many notes, and its length in seconds. No hand or port sends so many."""
 
 Row = dict[str, Any]
 
 
 class KeptRows:
-    """Scores of single pieces, kept in a file of one JSON object a line, so that a run that was cut goes on."""
+    """Keeps the scores of single pieces in a file, one JSON object a line, so that a run that was cut can go on."""
 
     def __init__(self, path: Path | None) -> None:
         """`path` is the file, which need not exist; None keeps nothing."""
@@ -67,10 +70,11 @@ class KeptRows:
 def evaluate_following(
     folder: Path, every: int = 1, rows: Path | None = None, bundle: Bundle | None = None
 ) -> dict[str, dict[str, float]]:
-    """Print and return the measures of the clock in every way, of the peers, of the left hand, and the cost.
+    """Print and return the measures of the clock in each way of playing, and of the peers (see `following_peers`).
 
-    `every` takes every so many performances. `rows` is a file in which the rows of single pieces are kept. Without a
-    `bundle` no left hand is played. Raises UserError if the folder has no performances.
+    Also prints the errors of the left hand and the computing time. With `every` n, only each n-th performance is used.
+    `rows` is a file in which the rows of single pieces are kept. Without a `bundle` no left hand is played. Raises
+    UserError if the folder has no performances.
     """
     pieces = load_performances(folder)[::every]
     kept, table = KeptRows(rows), dict[str, dict[str, float]]()
@@ -106,7 +110,7 @@ def _show(table: dict[str, dict[str, float]], name: str, rows: Sequence[Row]) ->
 def _show_hand(
     table: dict[str, dict[str, float]], kept: KeptRows, folder: Path, pieces: Sequence[Performed], bundle: Bundle
 ) -> None:
-    """Print how far the left hand's onsets are from the places that they are meant for."""
+    """Print how far the left hand's onsets are from their true places, as computed by `hand_errors`."""
     click.echo(f"{'left hand':34s}{'onsets':>9s}{'median':>9s}{'<70 ms':>9s}{'chance':>9s}{'<70 ms':>9s}")
     for way in HAND_WAYS:
         rows = [
@@ -134,7 +138,10 @@ def _show_hand(
 
 
 def _show_flood(table: dict[str, dict[str, float]]) -> None:
-    """Print what the clock costs if far too many notes come. The first clock builds the tables, so it is not judged."""
+    """Print the computing time of the clock if far too many notes come, see FLOOD.
+
+    The first clock builds tables for all clocks, so its time does not count.
+    """
     notes = [(i / FLOOD, 48 + 7 * i % 48) for i in range(int(FLOOD * FLOOD_S))]
     for _ in range(2):
         hop_ms = told_to(FollowClock(DEFAULT_METER), notes).hop_ms

@@ -65,7 +65,7 @@ class Performed:
 
     @property
     def ms_a_hop(self) -> float:
-        """CPU time of accompanist and hand in milliseconds, shared over the hops of the whole piece."""
+        """Return the CPU time of accompanist and hand in milliseconds, divided by the hops of the whole piece."""
         hops = (self.times[-1] - self.times[0]) / HOP_S if len(self.times) > 1 else 0.0
         return 1000.0 * self.spent_s / hops if hops else float("nan")
 

@@ -1,4 +1,4 @@
-"""Measures how hard true left hands strike: by the place in the bar and the place in the strike.
+"""Measures how hard the left hands of real songs strike, by the place in the bar and the place in the chord.
 
 The means of a corpus stand in `device.left_hand.touch`.
 """
@@ -20,7 +20,7 @@ LEAST_SPREAD = 2.0
 
 
 def touch_of(pieces: Sequence[Piece]) -> dict[str, float]:
-    """Return mean shares of the velocity of the left hands of `pieces`.
+    """Return mean ratios of MIDI velocities in the left hands of `pieces`, by name.
 
     - `under`: the mean velocity of the left hand over that of the right hand
     - `bar`, `half`, `beat`, `off`: a strike on the bar line, on the half of the bar, on another quarter, or between
@@ -61,7 +61,7 @@ def touch_of(pieces: Sequence[Piece]) -> dict[str, float]:
 
 
 def _place(position: int, bar: int) -> str:
-    """Return the kind of a position in a bar of `bar` sixteenths."""
+    """Return the kind of the step `position` in a bar of `bar` sixteenths: "bar", "half", "beat" or "off"."""
     if position == 0:
         return "bar"
     if position % STEPS_PER_QUARTER:
@@ -70,6 +70,6 @@ def _place(position: int, bar: int) -> str:
 
 
 def show(touch: dict[str, float]) -> None:
-    """Print the shares, a line each."""
+    """Print each ratio on a line of its own."""
     for name, value in touch.items():
         click.echo(f"{name:8} {value:.3f}")

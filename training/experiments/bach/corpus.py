@@ -44,18 +44,18 @@ class Chorale4:
 
     @property
     def quarters(self) -> int:
-        """Length in quarter notes, rounded up."""
+        """Return the length in quarter notes, rounded up. A chorale without notes has length 0."""
         return math.ceil((self.notes[:, 1] + self.notes[:, 2]).max()) if len(self.notes) else 0
 
     def moments(self) -> list[tuple[int, ...]]:
-        """The sounding pitches from each moment on at which a note begins or ends, from the lowest up."""
+        """Return the MIDI pitches that sound after each moment at which a note begins or ends, the lowest first."""
         on, off, pitch = self.notes[:, 1], self.notes[:, 1] + self.notes[:, 2], self.notes[:, 3].astype(int)
         edges = np.unique(np.concatenate([on, off]).round(6))[:-1]
         return [tuple(sorted(set(pitch[(on <= at + 1e-6) & (off > at + 1e-6)].tolist()))) for at in edges]
 
 
 def read_chorales(cache: Path) -> list[Chorale4]:
-    """All chorales of music21's corpus. The first call parses them (about two minutes) and keeps them in the cache.
+    """Return all chorales of music21's corpus. The first call parses them for two minutes and stores them in `cache`.
 
     Raises UserError if music21 is not installed.
     """
@@ -97,7 +97,7 @@ def _parse() -> list[Chorale4]:
 
 
 def token_of(pitches: tuple[int, ...]) -> str:
-    """The token of some sounding pitches: `rest`, a note with its octave (`C4`), or a chord's pitch classes (`0.4.7`).
+    """Return the token of the MIDI pitches that sound: `rest`, a note (`C4`), or a chord's pitch classes (`0.4.7`).
 
     The first pitch class of a chord is its lowest note, and the others follow in ascending order from there.
     """
@@ -112,14 +112,14 @@ def token_of(pitches: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokens by number, and for each the pitches that stand for it most often in the corpus."""
+    """Holds all tokens, ordered by their numbers, and for each token its most frequent MIDI pitches in the corpus."""
 
     tokens: list[str]
     pitches: dict[str, tuple[int, ...]]
 
     @classmethod
     def of(cls, found: list[Chorale4], most: int) -> Vocabulary:
-        """The `most` - 2 commonest tokens of some chorales, after `PADDING` and `UNKNOWN`."""
+        """Return the vocabulary of the chorales `found`: `PADDING`, `UNKNOWN` and the `most` - 2 commonest tokens."""
         count: Counter[str] = Counter()
         voicings: dict[str, Counter[tuple[int, ...]]] = {}
         for chorale in found:
@@ -131,14 +131,17 @@ class Vocabulary:
         return cls([PADDING, UNKNOWN, *kept], {token: voicings[token].most_common(1)[0][0] for token in kept})
 
     def numbers(self, chorale: Chorale4) -> Array:
-        """The token numbers of a chorale, int32 [moments]."""
+        """Return the token numbers of a chorale, int32 [moments]. A token outside the vocabulary has number 1."""
         at = {token: number for number, token in enumerate(self.tokens)}
         return np.array([at.get(token_of(pitches), 1) for pitches in chorale.moments()], np.int32)
 
 
 @dataclass(frozen=True)
 class CorpusChoice:
-    """The chorales of the fit, and what follows from their lengths: sequence length and width of the embedding."""
+    """Holds the chorales of the fit, their least and greatest length in quarters, and two sizes of the net.
+
+    `sequence` is the number of tokens in a sequence. `embedding` is the width of the embedding.
+    """
 
     kept: list[Chorale4]
     least_quarters: int
@@ -150,8 +153,9 @@ class CorpusChoice:
 def choose(found: list[Chorale4], tokens: int) -> CorpusChoice:
     """Choose the chorales of the fit: in 4/4, and neither among the shortest nor among the longest twentieth.
 
-    The sequence is as long as the longest of them. The embedding has the fourth root of the number of tokens, rounded
-    up (a rule of thumb from Google's developers' blog, "Introducing TensorFlow Feature Columns", 2017).
+    The sequence is as long as the longest of them. The width of the embedding is the fourth root of the number of
+    tokens, rounded up (a rule of thumb from Google's developers' blog, "Introducing TensorFlow Feature Columns", 2017).
+    Raises UserError if no chorale is in 4/4.
     """
     four = [chorale for chorale in found if chorale.metres == METRE]
     if not four:
@@ -164,7 +168,7 @@ def choose(found: list[Chorale4], tokens: int) -> CorpusChoice:
 
 
 def described(found: list[Chorale4], choice: CorpusChoice, all_tokens: Counter[str]) -> str:
-    """The figures of the corpus as text: metres, lengths, vocabulary, and what follows for the net."""
+    """Return the figures of the corpus as text: metres, lengths, vocabulary, and the sizes of the net."""
     metres = Counter(chorale.metres for chorale in found)
     lengths = np.array([chorale.quarters for chorale in found])
     total, notes = sum(all_tokens.values()), sum("." not in t and t != REST for t in all_tokens)
@@ -186,12 +190,15 @@ def described(found: list[Chorale4], choice: CorpusChoice, all_tokens: Counter[s
 
 
 def count_tokens(found: list[Chorale4]) -> Counter[str]:
-    """How often each token occurs in some chorales."""
+    """Return how often each token occurs in the chorales `found`."""
     return Counter(token_of(pitches) for chorale in found for pitches in chorale.moments())
 
 
 def drawn(found: list[Chorale4], choice: CorpusChoice, all_tokens: Counter[str]) -> Callable[[Any], None]:
-    """Return the drawing of the corpus: lengths, metres, and how often each token occurs, by rank."""
+    """Return a function that draws the corpus: lengths, metres, and how often each token occurs, by rank.
+
+    The function gets a figure of matplotlib and draws three diagrams in it.
+    """
 
     def draw(figure: Any) -> None:
         lengths, metres, ranks = figure.subplots(1, 3)

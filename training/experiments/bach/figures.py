@@ -1,4 +1,4 @@
-"""Measures what the Bach net writes with each way to choose the next token, beside the chorales themselves."""
+"""Measures the music of the Bach net for each way to choose the next token, and compares it with real chorales."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from training.experiments.bach.net import PICKS, Bach, Sampling, fit_bach
 
 FAMILY = "bach"
 LENGTH = 64
-"""Events of a measured piece, with its start."""
+"""Number of events of a measured piece, including its start. An event is a note, a chord or a rest."""
 PIECES = 4
-"""Measured pieces for each way to choose."""
+"""Number of pieces that are measured for each way to choose the next token."""
 PANEL = "panel.json"
 SHOWN = {"different": "different events", "repeated": "as the event before", "longest_repeat": "longest repeat"}
 
 
 def bach_folder(cache: Path) -> Path:
-    """Folder of the fit."""
+    """Return the folder of the fit."""
     return cache / "fits" / "seeds" / FAMILY
 
 
 def kept_chorales(cache: Path) -> list[Chorale4]:
-    """The chorales of the fit, in the order of the corpus."""
+    """Return the chorales of the fit, in the order of the corpus."""
     found = read_chorales(cache)
     return choose(found, len(count_tokens(found))).kept
 
 
 def measure(cache: Path, fits: bool) -> dict[str, dict[str, float]]:
-    """Measure what the net writes with each of `PICKS`, and store the result. `fits`: train the net first.
+    """Measure the music that the net writes with each of `PICKS`, and store the result.
 
-    Return the mean figures (see `figures`) by pick. The row "truth" has the figures of the chorales themselves.
+    If `fits` is true, the net is fitted first. Returns the mean figures (see `figures`) of each pick by its name. The
+    row "truth" has the figures of real chorales.
     The figures are stored in the file PANEL, and one example of each pick in a MIDI file.
     """
     folder = bach_folder(cache)
@@ -61,7 +62,10 @@ def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def table(cache: Path) -> str:
-    """Markdown table: a line for the chorales and one for each way to choose. Raises UserError if not measured."""
+    """Return a Markdown table: a line for the chorales and one for each way to choose the next token.
+
+    Raises UserError if nothing was measured before.
+    """
     path = bach_folder(cache) / PANEL
     if not path.is_file():
         raise UserError("The Bach net has not been fitted: run `python -m training seeds --action fit --family bach`.")

@@ -1,4 +1,4 @@
-"""Writes music with the Bach net: continues a start sequence, and writes it as MIDI with its figures."""
+"""Continues the beginning of a chorale with the Bach net, writes the result as MIDI, and computes its figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.experiments.bach.corpus import Chorale4
 from training.experiments.bach.net import Bach, Sampling
 
 START = 16
-"""Events of a chorale that a generated piece begins with."""
+"""Number of events of a chorale with which a generated piece begins. An event is a note, a chord or a rest."""
 TICKS = 480
 EVENT_TICKS = TICKS // 2
 """MIDI ticks of an event: an eighth, the commonest distance between two events of a chorale."""
@@ -20,7 +20,7 @@ TEMPO = 84
 
 
 def generated(net: Bach, chorales: list[Chorale4], start: int, length: int, sampling: Sampling, seed: int) -> list[str]:
-    """Continue the first `START` events of chorale number `start` up to `length` events. Returns tokens.
+    """Continue the first `START` events of chorale number `start` up to `length` events. Return all tokens.
 
     Raises UserError if there is no such chorale, or if the length is not above `START`.
     """
@@ -33,7 +33,10 @@ def generated(net: Bach, chorales: list[Chorale4], start: int, length: int, samp
 
 
 def figures(tokens: list[str]) -> dict[str, float]:
-    """Figures of the generated tokens after the start: different tokens, share of repeated tokens, longest repeat."""
+    """Return figures of the tokens after the first `START`, which the net has generated.
+
+    They are the number of different tokens, the share of tokens equal to the one before, and the longest repeat.
+    """
     own = tokens[START:]
     same = [a == b for a, b in zip(own, own[1:], strict=False)]
     longest = run = 0

@@ -40,9 +40,11 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Sampling:
-    """The way to choose the next token: the likeliest, or a random one of the top k, of the nucleus p, or of all.
+    """Describes the way to choose the next token.
 
-    `temperature` divides the logits in every case but `greedy`. Raises UserError if a value is not allowed.
+    `pick` "greedy" takes the likeliest token. The other ways draw a token by its probability: "top-k" among the `k`
+    likeliest, "top-p" among the likeliest that together reach the probability `p`, and "temperature" among all.
+    `temperature` divides the logits in every case but "greedy". Raises UserError if a value is not allowed.
     """
 
     pick: str = "temperature"
@@ -57,7 +59,7 @@ class Sampling:
             raise UserError("--k must be at least 1, --p above 0 and at most 1, and --temperature above 0.")
 
     def shares(self, logits: Array) -> Array:
-        """The probability of each token, from the logits of the net [tokens]. They add up to 1."""
+        """Return the probability of each token, [tokens], from the logits of the net [tokens]. The sum is 1."""
         if self.pick == "greedy":
             return np.eye(len(logits))[np.argmax(logits)]
         z = (logits - logits.max()).astype(np.float64) / self.temperature
@@ -72,7 +74,7 @@ class Sampling:
 
 
 def build(tokens: int, embedding: int = EMBEDDING) -> keras.Model:
-    """The net: token numbers [B, T] to logits [B, T, OUTPUTS]. Padding (number 0) is masked.
+    """Return a new net, from token numbers [B, T] to logits [B, T, OUTPUTS]. Padding (number 0) is masked.
 
     Raises UserError if the vocabulary is larger than the output.
     """
@@ -86,7 +88,10 @@ def build(tokens: int, embedding: int = EMBEDDING) -> keras.Model:
 
 
 def padded(numbers: list[Array], sequence: int) -> Array:
-    """Token numbers of several chorales, int32 [chorales, sequence]. Zeros fill the rest of each row."""
+    """Return the token numbers of several chorales in one array, int32 [chorales, sequence].
+
+    Zeros fill the rest of each row. A chorale with more than `sequence` tokens is cut.
+    """
     out = np.zeros((len(numbers), sequence), np.int32)
     for row, own in zip(out, numbers, strict=True):
         row[: len(own)] = own[:sequence]
@@ -95,7 +100,7 @@ def padded(numbers: list[Array], sequence: int) -> Array:
 
 @dataclass
 class Bach:
-    """A fitted net, its vocabulary, and what is known about its fit."""
+    """Holds a fitted net, its vocabulary, and the facts about its fit."""
 
     model: keras.Model
     vocabulary: Vocabulary
@@ -103,7 +108,7 @@ class Bach:
 
     @classmethod
     def load(cls, folder: Path) -> Bach:
-        """Load the fit in `folder`. Raises UserError if there is none."""
+        """Load and return the fit in `folder`. Raises UserError if there is none."""
         if not (folder / CONFIG).is_file():
             raise UserError(f"There is no fit in {folder}: run `python -m training seeds --action fit --family bach`.")
         about = json.loads((folder / CONFIG).read_text())
@@ -113,7 +118,10 @@ class Bach:
         return cls(model, Vocabulary(about["tokens"], pitches), about)
 
     def continued(self, start: list[int], length: int, sampling: Sampling, seed: int = 1) -> list[int]:
-        """Continue the token numbers `start` up to `length` tokens. Padding and `UNKNOWN` are never chosen."""
+        """Continue the token numbers `start` up to `length` tokens, and return all of them.
+
+        Padding and `UNKNOWN` are never chosen. The same `seed` gives the same tokens.
+        """
         rng = np.random.default_rng(seed)
         numbers = np.zeros((1, length), np.int32)
         numbers[0, : len(start)] = start
@@ -127,7 +135,10 @@ class Bach:
 
 
 def fit_bach(found: list[Chorale4], folder: Path, epochs: int = EPOCHS) -> Bach:
-    """Fit on the kept chorales, and write weights, history, TensorBoard's files and vocabulary into `folder`."""
+    """Fit a net on those of the chorales `found` that `choose` keeps, and return it.
+
+    Its weights, its history, TensorBoard's files and the vocabulary are written into `folder`.
+    """
     began = time.process_time()
     keras.utils.set_random_seed(1)
     choice: CorpusChoice = choose(found, len(count_tokens(found)))

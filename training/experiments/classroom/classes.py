@@ -1,7 +1,7 @@
 """Compares classifiers of a few classes of sounds: a small net in one phase and in two, kNN and logistic regression.
 
-The net is an ensemble of nets with other first weights, so each probability has a mean and a variance. In two phases
-one net finds silence, and another one names the note.
+The net is an ensemble of nets with different initial weights, so each probability has a mean and a variance. In one
+phase, a net chooses among all classes. In two phases, one net finds silence, and another one names the note.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from training.experiments.classroom.judged import Array, Judged
 from training.experiments.classroom.sounds import SILENCE, Sounds, make
 
 MEMBERS = 5
-"""Nets of the ensemble."""
+"""Number of nets in the ensemble."""
 HIDDEN = 32
-"""Units of a net's hidden layer."""
+"""Number of units in a net's hidden layer."""
 NEIGHBOURS = 5
-"""Neighbours of kNN."""
+"""Number of neighbours that vote in kNN (k nearest neighbours)."""
 TRAIN_EACH, TEST_EACH = 60, 40
-"""Sounds of each class to fit and to test."""
+"""Number of sounds of each class in the fit, and in the test."""
 UMAP = {"n_neighbors": 5, "min_dist": 0.01}
 """Parameters of UMAP in the document."""
 
@@ -49,20 +49,26 @@ def _net(seed: int) -> Any:
 
 
 def _all_classes(fitted: Any, x: Array, classes: int) -> Array:
-    """Probabilities [n, classes]. A class that the classifier was not fitted on has probability 0."""
+    """Return the probabilities [n, classes] of the classifier `fitted` for the features `x` [n, features].
+
+    A class on which the classifier was not fitted has probability 0.
+    """
     out = np.zeros((len(x), classes))
     out[:, fitted.classes_] = fitted.predict_proba(x)
     return out
 
 
 def one_phase(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
-    """An ensemble of nets that choose among all classes."""
+    """Fit an ensemble of MEMBERS nets to the features `x` and classes `y`, and return its answers for `test`.
+
+    Each net chooses among all classes. The mean and variance are those over the nets.
+    """
     told = [_all_classes(_net(seed).fit(x, y), test, len(names)) for seed in range(MEMBERS)]
     return Judged(np.mean(told, axis=0), np.var(told, axis=0))
 
 
 def two_phases(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
-    """Fit an ensemble of MEMBERS pairs of nets to `x` and `y`, and return what it says about the sounds `test`.
+    """Fit an ensemble of MEMBERS pairs of nets to `x` and `y`, and return its answers for the features `test`.
 
     In each pair one net finds silence. The other is fitted without silence and names the note. Its probabilities are
     multiplied by the probability that something sounds. The mean and variance are those over the pairs.
@@ -82,7 +88,10 @@ def two_phases(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judge
 
 
 def neighbours(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
-    """k nearest neighbours of scaled features. The variance is that of the vote of `NEIGHBOURS`."""
+    """Fit k nearest neighbours to the scaled features `x` and classes `y`, and return their answers for `test`.
+
+    The variance is that of the vote of `NEIGHBOURS` neighbours.
+    """
     sk = _sklearn()
     scaled = sk.pipeline.make_pipeline(
         sk.preprocessing.StandardScaler(), sk.neighbors.KNeighborsClassifier(NEIGHBOURS)
@@ -92,7 +101,10 @@ def neighbours(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judge
 
 
 def logistic(x: Array, y: Array, test: Array, names: tuple[str, ...]) -> Judged:
-    """Logistic regression of scaled features. One fit has no variance: it is 0."""
+    """Fit a logistic regression to the scaled features `x` and classes `y`, and return its answers for `test`.
+
+    There is one fit only, so the variance is 0.
+    """
     sk = _sklearn()
     scaled = sk.pipeline.make_pipeline(
         sk.preprocessing.StandardScaler(), sk.linear_model.LogisticRegression(max_iter=1000)
@@ -110,16 +122,23 @@ CLASSIFIERS: dict[str, tuple[str, Callable[..., Judged]]] = {
     "kNN of LPC": ("lpc", neighbours),
     "logistic of LPC": ("lpc", logistic),
 }
-"""Name -> (features, classifier)."""
+"""Name of a classifier -> the name of its features, and the function that fits it and returns its answers."""
 
 
 def confusion(classes: Array, told: Array, count: int) -> Array:
-    """Count of sounds of each class (row) that were taken for each class (column), int [classes, classes]."""
+    """Return the confusion matrix, int [count, count].
+
+    Row i, column j is the number of sounds of class i that the classifier took for class j.
+    """
     return np.asarray(_sklearn().metrics.confusion_matrix(classes, told, labels=list(range(count))))
 
 
 def compare(names: tuple[str, ...], train_each: int, test_each: int, seed: int) -> tuple[Sounds, dict[str, Judged]]:
-    """Fit all classifiers on some sounds and judge others. Returns the test sounds and what each classifier says."""
+    """Fit all classifiers on new sounds and test them on others.
+
+    Returns the test sounds, and the answers of each classifier by its name. Two phases are left out if silence or a
+    second note is not among the classes `names`.
+    """
     train, test = make(names, train_each, seed), make(names, test_each, seed + 1)
     features = {kind: (of_all(kind, train.audio), of_all(kind, test.audio)) for kind in ("cqt", "mfcc", "lpc")}
     found = {}
@@ -132,7 +151,7 @@ def compare(names: tuple[str, ...], train_each: int, test_each: int, seed: int) 
 
 
 def described(test: Sounds, found: dict[str, Judged]) -> str:
-    """Accuracy of every classifier, and the confusion matrix and reliability of each class of the first one."""
+    """Return a text: the accuracy of each classifier, and the first one's confusion matrix and reliability by class."""
     lines = [f"{len(test.classes)} test sounds of {', '.join(test.names)}; accuracy in per cent:"]
     for name, judged in found.items():
         lines.append(f"  {name}: {100 * float((judged.told == test.classes).mean()):.1f}")
@@ -152,7 +171,10 @@ def described(test: Sounds, found: dict[str, Judged]) -> str:
 
 
 def reliability(classes: Array, judged: Judged, number: int) -> tuple[float, float, float]:
-    """How far a class can be trusted when it is named: share right, mean probability, mean variance. nan if never."""
+    """Return how far class `number` can be trusted: share that is right, mean probability, mean variance.
+
+    Only the sounds count that the classifier took for this class. All three values are nan if there are none.
+    """
     named = judged.told == number
     if not named.any():
         return float("nan"), float("nan"), float("nan")
@@ -164,7 +186,10 @@ def reliability(classes: Array, judged: Judged, number: int) -> tuple[float, flo
 
 
 def embedded(features: Array, seed: int) -> Array:
-    """UMAP of features [n, k] in two dimensions, [n, 2], with a progress bar. Raises UserError without umap-learn."""
+    """Map features [n, k] to two dimensions with UMAP, and return the points [n, 2]. Shows a progress bar.
+
+    Raises UserError if umap-learn is not installed.
+    """
     try:
         import umap
     except ImportError:
@@ -176,7 +201,11 @@ def embedded(features: Array, seed: int) -> Array:
 
 
 def write_page(test: Sounds, found: dict[str, Judged], path: Path) -> None:
-    """Write a page: the confusion matrix of each classifier, and reliability, variance and its CDF for each class."""
+    """Write a web page with pictures of the test to `path`.
+
+    It has the confusion matrix of each classifier. For each class it has the reliability, the variance and the
+    distribution function of the variance, all from the first classifier.
+    """
     from training.experiments.classroom.pictures import cdf_of_variance, matrix_of, reliability_of
     from training.hearing_figures.report import page, picture
 

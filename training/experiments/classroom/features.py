@@ -1,4 +1,4 @@
-"""Features of short sounds: a constant-Q spectrum, MFCC, and the coefficients of linear prediction."""
+"""Computes features of short sounds: a constant-Q spectrum, MFCC, and the coefficients of linear prediction."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def _librosa() -> Any:
 
 
 def cqt(audio: Array) -> Array:
-    """Levels of a constant-Q spectrum from C2 in semitones, averaged over the sound, float32 [60]."""
+    """Return the levels of a constant-Q spectrum, averaged over the sound, float32 [60]: one each semitone from C2."""
     power = np.abs(_librosa().cqt(audio, sr=RATE, hop_length=HOP, fmin=65.406, n_bins=60)) ** 2
     return np.maximum(10 * np.log10(power.mean(axis=1) + 1e-10), FLOOR_DB).astype(np.float32)
 
 
 def mfcc(audio: Array) -> Array:
-    """Mel-frequency cepstral coefficients: mean and deviation over the frames, float32 [2 * MFCC]."""
+    """Return the mean and deviation of the mel-frequency cepstral coefficients over the frames, float32 [2 * MFCC]."""
     found = _librosa().feature.mfcc(y=audio, sr=RATE, n_mfcc=MFCC, hop_length=HOP, n_fft=2048)
     return np.concatenate([found.mean(axis=1), found.std(axis=1)]).astype(np.float32)
 
 
 def lpc(audio: Array) -> Array:
-    """Coefficients of the linear prediction (Burg's method) without the leading 1, then the level in dB.
+    """Return the coefficients of the linear prediction (Burg's method) without the leading 1, then the level in dB.
 
     The result is float32 [LPC_ORDER + 1].
     """
@@ -58,5 +58,5 @@ FEATURES: dict[str, Callable[[Array], Array]] = {"cqt": cqt, "mfcc": mfcc, "lpc"
 
 
 def of_all(name: str, audio: Array) -> Array:
-    """One kind of feature for all sounds [n, samples], float32 [n, features], with a progress bar."""
+    """Return one kind of feature for all sounds [n, samples], float32 [n, features]. Shows a progress bar."""
     return np.stack([FEATURES[name](sound) for sound in tqdm(audio, desc=name)])

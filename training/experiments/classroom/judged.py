@@ -1,4 +1,4 @@
-"""The answers of a classifier."""
+"""Holds the answers of a classifier."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Judged:
-    """The probabilities that a classifier gives to the test sounds: mean and variance, each [n, classes]."""
+    """Holds the probabilities that a classifier gives to n test sounds: mean and variance, each [n, classes]."""
 
     mean: Array
     variance: Array
 
     @property
     def told(self) -> Array:
-        """The likeliest class of each sound, [n]."""
+        """Return the number of the likeliest class of each sound, [n]."""
         return np.asarray(np.argmax(self.mean, axis=1))

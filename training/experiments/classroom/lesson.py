@@ -20,7 +20,7 @@ from training.experiments.classroom.sounds import make
 def lesson(
     action: str, classes: tuple[str, ...], seed: int, out: Path, train: int = TRAIN_EACH, test: int = TEST_EACH
 ) -> str:
-    """Compare the classifiers of `classes`, or draw UMAP of their features. Returns figures and the page's path."""
+    """Compare the classifiers on `classes`, or draw UMAP of their features. Return the figures and the page's path."""
     from training.hearing_figures.report import page, picture
 
     if action == "classes":

@@ -1,4 +1,7 @@
-"""Pictures of the class-room experiment: confusion, reliability by class, variance with its CDF, and UMAP."""
+"""Draws the class-room experiment: confusion, reliability by class, variance with its distribution, and UMAP.
+
+Each function returns another function, which gets a figure of matplotlib and draws in it.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from training.experiments.classroom.judged import Array, Judged
 from training.experiments.classroom.sounds import Sounds
 
 BINS = 5
-"""Bins of a class's probabilities in the picture of reliability. Each holds as many sounds."""
+"""Number of bins of a class's probabilities in the picture of reliability. All bins hold as many sounds."""
 
 
 def matrix_of(matrix: Array, names: tuple[str, ...]) -> Callable[[Any], None]:
-    """Return the drawing of a confusion matrix: rows are what was played, columns what was heard."""
+    """Return a function that draws a confusion matrix. Rows are the played classes, columns the heard ones."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -31,7 +34,7 @@ def matrix_of(matrix: Array, names: tuple[str, ...]) -> Callable[[Any], None]:
 
 
 def reliability_of(test: Sounds, judged: Judged) -> Callable[[Any], None]:
-    """Return the drawing of the share of right ones against the probability, one line for each class."""
+    """Return a function that draws one line for each class: its true share of the sounds against its probability."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -49,7 +52,10 @@ def reliability_of(test: Sounds, judged: Judged) -> Callable[[Any], None]:
 
 
 def cdf_of_variance(test: Sounds, judged: Judged) -> Callable[[Any], None]:
-    """Return the drawing of each class's variance when it is named: its mean, and its distribution function."""
+    """Return a function that draws the variance of each class's probability: mean and distribution function.
+
+    Only the sounds count that the classifier took for this class.
+    """
 
     def draw(figure: Any) -> None:
         bars, lines = figure.subplots(1, 2)
@@ -66,7 +72,7 @@ def cdf_of_variance(test: Sounds, judged: Judged) -> Callable[[Any], None]:
 
 
 def map_of(points: Array, classes: Array, names: tuple[str, ...]) -> Callable[[Any], None]:
-    """Return the drawing of embedded sounds [n, 2], a colour for each class."""
+    """Return a function that draws the sounds at `points` [n, 2], with a colour for each class."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()

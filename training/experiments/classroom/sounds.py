@@ -14,7 +14,7 @@ from device.errors import UserError
 RATE = 16_000
 """Sample rate in Hz."""
 SECONDS = 0.5
-"""Length of a sound."""
+"""Length of a sound in seconds."""
 SILENCE = "silence"
 NAMES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 OCTAVES = (3, 4, 5)
@@ -22,14 +22,14 @@ OCTAVES = (3, 4, 5)
 NOISE_DB = (-60.0, -25.0)
 """Level of the noise in dB below full scale, drawn for each sound."""
 PARTIALS = 12
-"""Partials of a note."""
+"""Number of partials (sine tones) in a note."""
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Sounds:
-    """Sounds [n, samples] in float32 at `RATE`, and the number of the class of each, [n]."""
+    """Holds n sounds [n, samples] in float32 at `RATE`, the number of the class of each, [n], and the class names."""
 
     audio: Array
     classes: Array
@@ -37,7 +37,7 @@ class Sounds:
 
 
 def pitches_of(name: str) -> list[int]:
-    """MIDI pitches of a class: `C4` or `F#4` is one key, `C` that note in `OCTAVES`, and `silence` none.
+    """Return the MIDI pitches of a class: `C4` or `F#4` is one key, `C` that note in `OCTAVES`, and `silence` none.
 
     Raises UserError if the name is none of these.
     """
@@ -52,7 +52,9 @@ def pitches_of(name: str) -> list[int]:
 
 
 def note(pitch: int, rng: np.random.Generator) -> Array:
-    """One struck string, float32 [samples]: slightly inharmonic partials that decay, the higher the faster.
+    """Return the sound of one struck string, float32 [samples].
+
+    It has slightly inharmonic partials that decay. Higher partials decay faster.
 
     The partials of a stiff string lie at n f sqrt(1 + B n^2) (Fletcher 1964). Brightness, decay, tuning and onset are
     drawn by chance.
@@ -71,7 +73,7 @@ def note(pitch: int, rng: np.random.Generator) -> Array:
 
 
 def make(names: tuple[str, ...], each: int, seed: int) -> Sounds:
-    """`each` sounds of every class, in random order, with noise. The same seed gives the same sounds.
+    """Return `each` sounds of every class, in random order, with noise. The same seed gives the same sounds.
 
     Raises UserError if there are fewer than two classes, or if two are the same.
     """

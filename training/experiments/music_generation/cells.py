@@ -1,4 +1,4 @@
-"""Recurrent cells of the diary that Keras does not have: several delays, and one input fed several times."""
+"""Defines recurrent cells of the diary that Keras does not have: several delays, and one input fed several times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tensor = Any
 
 
 class LatencyCell(layers.Layer):
-    """LSTM cell whose gates read its outputs of `DELAYS` steps ago, and not only that of the step before.
+    """An LSTM cell whose gates read its outputs of `DELAYS` steps ago, and not only that of the step before.
 
     Its state is the memory [B, units] and its last outputs, newest first [B, max(DELAYS) * units].
     """
@@ -38,10 +38,11 @@ class LatencyCell(layers.Layer):
 
 
 class RepeatCell(layers.Layer):
-    """LSTM cell that gets the same input several times in one step, with the probability so far.
+    """An LSTM cell that gets the same input several times in one step, with each note's probability so far.
 
-    It gives one distribution over the notes and a pause each time, [B, times * (width + 1)]. The probability that a
-    note has been drawn by then is p + (1 - p) p_i, and is the additional input of the next time.
+    Each time i, the cell returns probabilities p_i of the notes and of a pause; all times together are
+    [B, times * (width + 1)]. The probability that a note has been drawn so far becomes p + (1 - p) p_i. It is an
+    additional input of the next time.
     """
 
     def __init__(self, units: int, times: int, width: int, **options: Any) -> None:
@@ -68,5 +69,5 @@ class RepeatCell(layers.Layer):
 
 
 def recurrent(cell: keras.layers.Layer) -> keras.layers.Layer:
-    """A layer that runs a cell over whole sequences."""
+    """Return a layer that runs a cell over whole sequences."""
     return layers.RNN(cell, return_sequences=True)

@@ -1,4 +1,4 @@
-"""Fragments of songs as the diary's nets read them: both hands together, one vector for each sixteenth."""
+"""Cuts songs into fragments for the diary's nets. A fragment has one vector of both hands for each sixteenth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.experiments.music_generation.setup import CLASSES, Entry
 from training.experiments.seeds.data import SLOTS, Song, fold, placed
 
 FRAGMENT = 256
-"""Steps of a fragment."""
+"""Number of steps in a fragment."""
 EVERY = 32
 """Steps from the start of one fragment to the next: two bars of 16 sixteenths."""
 
@@ -19,12 +19,12 @@ Array = npt.NDArray[Any]
 
 
 def hands(song: Song) -> Array:
-    """The keys of both hands that sound at each step, bool [T, 88]."""
+    """Return the keys of both hands that sound at each step, bool [T, 88]."""
     return np.asarray(song.right_sounding | song.left_sounding)
 
 
 class Fragments:
-    """Random fragments of songs. The same (seed, step) always returns the same batch."""
+    """Makes batches of random fragments of songs. The same (seed, step) always gives the same batch."""
 
     def __init__(self, found: list[Song], entry: Entry, batch: int, seed: int = 1, steps: int = FRAGMENT) -> None:
         self.entry, self.batch, self.seed, self.steps = entry, batch, seed, steps
@@ -39,7 +39,10 @@ class Fragments:
             begin = end
 
     def at(self, step: int) -> tuple[dict[str, Array], Array]:
-        """Return batch number `step`: the net's inputs, and the targets [B, T, width + 1] with the weight behind."""
+        """Return batch number `step`: the net's inputs by name, and the targets [B, T, width + 1].
+
+        The last column of the targets is the weight of the step: 1 inside the song, 0 outside.
+        """
         rng = np.random.default_rng([self.seed, step])
         chosen = np.array([self.windows[i] for i in rng.integers(len(self.windows), size=self.batch)])
         # the input starts one step earlier, so the first target may follow the silence before the song
@@ -76,7 +79,10 @@ def inputs(entry: Entry, known: Array, true: Array, positions: Array, rng: np.ra
 
 
 def allowed_of(true: Array) -> Array:
-    """The notes that may be drawn in the fit, float32 [..., width + 1]: the true ones, or else the pause."""
+    """Return a mask of the notes that may be drawn in the fit, float32 [..., width + 1].
+
+    They are the true notes. Where there are none, only the pause may be drawn, which is the last column.
+    """
     return np.concatenate([true, ~true.any(axis=-1, keepdims=True)], axis=-1).astype(np.float32)
 
 

@@ -1,4 +1,7 @@
-"""Figures of the songs that the diary's nets write, beside those of real songs, and the table of all entries."""
+"""Measures the songs that the diary's nets write, compares them with real songs, and makes the table of all entries.
+
+An entry is one experiment of the diary. The history user is a net that chooses which earlier steps it reads.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ Array = npt.NDArray[Any]
 
 
 def song_figures(keys: Array) -> dict[str, float]:
-    """Figures of a song, bool [T, 88]: what the diary complains about, in numbers.
+    """Return figures of a song, bool [T, 88], for the faults that the diary names.
 
     `notes` is the mean number of sounding keys, `silent` the share of steps without any. `in_scale` is the share of
     sounding pitch classes in the major scale that fits 4 bars best, `same` the share of steps equal to the step
@@ -93,9 +96,10 @@ def write_song(keys: Array, path: Path) -> None:
 def measure(
     entry: Entry, folder: Path, found: list[Song] | None, valid: list[Song], steps: int = STEPS
 ) -> dict[str, Any]:
-    """Fit `entry` on the songs `found` (None: use the fit in `folder`), let it write songs and measure them.
+    """Fit `entry` on the songs `found`, let it write songs, and return the figures of these songs.
 
-    Writes figures, the first song as MIDI, and the picture of the history user's reading into `folder`.
+    If `found` is None, the fit in `folder` is used. Writes figures, the first song as MIDI, and a picture of the steps
+    that the history user reads into `folder`.
     """
     net = fit(entry, found, valid, folder) if found is not None else load(folder)[0]
     about = json.loads((folder / "config.json").read_text())
@@ -110,7 +114,7 @@ def measure(
 
 
 def decoded(net: DiaryNet, song: Song, steps: int) -> Array:
-    """The keys bool [steps, 88] that the decoder gives for a real song's pitch classes."""
+    """Return the keys, bool [steps, 88], that the decoder chooses for the pitch classes of a real song."""
     classes = fold(hands(song)[None, :steps].astype(np.uint8)).astype(bool)
     padded = np.zeros((1, steps, 12), bool)
     padded[:, : classes.shape[1]] = classes
@@ -118,7 +122,7 @@ def decoded(net: DiaryNet, song: Song, steps: int) -> Array:
 
 
 def measure_truth(folder: Path, valid: list[Song], steps: int = STEPS) -> dict[str, Any]:
-    """Measure real songs in the same way: the first `SONGS` validation songs, from the first note on."""
+    """Measure the first `SONGS` validation songs as `measure` does, from their first note on. Return the figures."""
     songs = []
     for song in valid[:SONGS]:
         keys = hands(song)
@@ -129,7 +133,10 @@ def measure_truth(folder: Path, valid: list[Song], steps: int = STEPS) -> dict[s
 
 
 def kept(folder: Path, keys: Array, about: dict[str, Any]) -> dict[str, Any]:
-    """Write the means of the figures of some songs [songs, T, 88], and the first one as MIDI. Returns the figures."""
+    """Compute the mean figures of the songs `keys` [songs, T, 88], and return them.
+
+    Writes the figures with the facts `about` the songs, and the first song as MIDI, into `folder`.
+    """
     rows = [song_figures(own) for own in keys]
     figures = {name: _mean([row[name] for row in rows]) for name in SHOWN}
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +155,7 @@ def _mean(values: list[float]) -> float:
 
 
 def coefficients(net: DiaryNet, song: Song, steps: int = STEPS) -> Array:
-    """The shares with which the history user reads each lag at each step of a real song, [steps, lags]."""
+    """Return the share with which the history user reads each of `LAGS` at each step of a real song, [steps, lags]."""
     keys = hands(song)[:steps]
     own = keys if net.entry.width != 12 else fold(keys.astype(np.uint8)).astype(bool)
     x = inputs(net.entry, own[None], own[None], song.positions[None, : len(own)], np.random.default_rng(0))
@@ -156,7 +163,10 @@ def coefficients(net: DiaryNet, song: Song, steps: int = STEPS) -> Array:
 
 
 def reading(net: DiaryNet, song: Song, path: Path) -> None:
-    """Draw where the history user reads in a real song: the share of each lag over the steps, above the piano roll."""
+    """Draw which earlier steps the history user reads in a real song, and write the picture to `path`.
+
+    The upper part has the share of each of `LAGS` at each step. The lower part is the piano roll.
+    """
     from matplotlib.figure import Figure
 
     shares = coefficients(net, song)
@@ -173,7 +183,10 @@ def reading(net: DiaryNet, song: Song, path: Path) -> None:
 
 
 def measured(root: Path) -> dict[str, dict[str, Any]]:
-    """The saved figures of all measured entries, in the diary's order. A changed entry follows its own."""
+    """Read and return the saved figures of all measured entries by name, in the diary's order.
+
+    An entry with changed values (`Entry.changed`) follows the entry that it was made from.
+    """
     found: dict[str, dict[str, Any]] = {}
     for name in (TRUTH, *ENTRIES):
         for path in [root / name / PANEL, *sorted(root.glob(f"{name}@*/{PANEL}"))]:
@@ -183,7 +196,7 @@ def measured(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def table(root: Path) -> str:
-    """Markdown table with one line per measured entry: the diary's verdict, then our figures.
+    """Return a Markdown table with one line for each measured entry: the diary's verdict, then our figures.
 
     Raises UserError if none was measured.
     """

@@ -18,20 +18,20 @@ from training.experiments.seeds.data import Song
 from training.fitting import feed
 
 BATCH = {12: 4, 88: 2}
-"""Fragments in a batch, by the width of the vectors. 88 keys cost more time, so their batches are smaller."""
+"""Number of fragments in a batch, by the width of the vectors. 88 keys cost more time, so their batches are smaller."""
 EPOCH_STEPS = 50
 VALID_BATCHES = 12
-"""Batches of validation songs from which the validation loss is computed. They are the same in each epoch."""
+"""Number of batches of validation songs for the validation loss. They are the same in each epoch."""
 WEIGHTS, CONFIG, HISTORY = "diary.weights.h5", "config.json", "history.csv"
 
 
 def fit(
     entry: Entry, found: list[Song], valid: list[Song], folder: Path, steps: int = FRAGMENT, batch: int | None = None
 ) -> DiaryNet:
-    """Fit the net of `entry` on random fragments of `steps` sixteenths. Writes the fit into `folder`.
+    """Fit the net of `entry` on random fragments of `steps` sixteenths, write it into `folder`, and return it.
 
-    An entry with `like` has no fit of its own: it gets the weights from the folder beside. Raises UserError if they
-    are missing.
+    An entry with `like` is not fitted. It gets the weights of the entry `like` from the folder of that name next to
+    `folder`. Raises UserError if they are missing.
     """
     began, batch = time.process_time(), batch or BATCH[entry.width]
     keras.utils.set_random_seed(1)
@@ -68,7 +68,7 @@ def fit(
 
 
 def load(folder: Path) -> tuple[DiaryNet, dict[str, Any]]:
-    """Load a fit and the facts about it from its folder. Raises UserError if there is none."""
+    """Load a fit from its folder. Return the net and the facts about the fit. Raises UserError if there is none."""
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder.name} has not been fitted: run it with --action fit first.")
     about = json.loads((folder / CONFIG).read_text())
@@ -79,6 +79,9 @@ def load(folder: Path) -> tuple[DiaryNet, dict[str, Any]]:
 
 
 def decoder_beside(folder: Path) -> DiaryNet | None:
-    """The fitted decoder from pitch classes to keys in the folder beside `folder`, or None if it was not fitted."""
+    """Return the fitted decoder from pitch classes to keys, or None if it was not fitted.
+
+    It is read from its folder next to `folder`.
+    """
     own = folder.parent / "mg-decoder"
     return load(own)[0] if (own / CONFIG).is_file() and "mg-decoder" in ENTRIES else None

@@ -14,17 +14,18 @@ from training.experiments.music_generation.net import DiaryNet, loss_of
 from training.experiments.music_generation.setup import CLASSES, Entry
 
 BAR = 16
-"""Sixteenths of a bar: generated songs are in 4/4."""
+"""Number of sixteenths in a bar. Generated songs are in 4/4."""
 LOW_HAND, HIGH_HAND = 48, 60
-"""MIDI pitches of the octaves in which pitch classes are played if there is no decoder, one octave each hand."""
+"""Lowest MIDI pitches of the octaves in which pitch classes are played if there is no decoder, one octave each hand."""
 
 Array = npt.NDArray[Any]
 
 
 def generate(net: DiaryNet, steps: int, songs: int = 1, seed: int = 1) -> Array:
-    """Write `songs` songs of `steps` sixteenths from silence, bool [songs, steps, width].
+    """Write songs from silence, and return the notes of each step, bool [songs, steps, width].
 
-    The net reads the whole song so far at each step. It is causal, so what follows in the arrays does not matter.
+    `songs` is the number of songs, and `steps` the length of each in sixteenths. At each step the net reads the whole
+    song so far. The net is causal: later steps in its input arrays do not change the result.
     """
     entry = net.entry
     rng = np.random.default_rng(seed)
@@ -52,7 +53,11 @@ def generate(net: DiaryNet, steps: int, songs: int = 1, seed: int = 1) -> Array:
 
 
 def drawn_apart(entry: Entry, voices: Array, rng: np.random.Generator) -> Array:
-    """Draw the notes of one step, bool [songs, width], from independent voices [songs, voices, width + 1]."""
+    """Draw the notes of one step and return them, bool [songs, width].
+
+    `voices` [songs, voices, width + 1] are the probabilities of each voice; the last column is the pause. The voices
+    are drawn independently.
+    """
     if entry.head == "keys":
         return np.asarray(rng.random(voices[:, 0, :-1].shape) < voices[:, 0, :-1])
     edges = np.cumsum(voices, axis=-1)
@@ -61,9 +66,9 @@ def drawn_apart(entry: Entry, voices: Array, rng: np.random.Generator) -> Array:
 
 
 class Learner:
-    """Learning during generation: training steps on what was generated so far, before each new step.
+    """Trains the net during generation, on the steps generated so far, before each new step.
 
-    `reset` begins every time with the fitted weights, `moving` goes on from where it is.
+    If `Entry.meta` is "reset", each time begins with the fitted weights. If "moving", the changes are kept.
     """
 
     def __init__(self, net: DiaryNet) -> None:
@@ -91,10 +96,10 @@ class Learner:
 
 
 def keys_of(told: Array, decoder: DiaryNet | None, seed: int = 1) -> Array:
-    """The 88 keys bool [songs, T, 88] of generated vectors.
+    """Return the piano keys, bool [songs, T, 88], of the generated vectors `told` [songs, T, width].
 
-    Pitch classes go through the decoder: each key is drawn with its probability, and the likeliest key of each pitch
-    class sounds in any case. Without a decoder they sound in the octave from C3.
+    Vectors of 88 keys are returned as they are. For pitch classes the decoder gives each key a probability. Each key is
+    drawn with it, and the likeliest key of each pitch class always sounds. Without a decoder they sound from C3 up.
     """
     if told.shape[-1] == KEYS:
         return told
@@ -121,7 +126,7 @@ def keys_of(told: Array, decoder: DiaryNet | None, seed: int = 1) -> Array:
 
 
 def both_hands(keys: Array) -> tuple[Array, Array]:
-    """Divide keys [T, 88] into a right hand from middle C up and a left hand below it."""
+    """Divide keys [T, 88] into two hands, and return the right hand from middle C up and the left hand below it."""
     split = HIGH_HAND - LOWEST_KEY
     right, left = keys.copy(), keys.copy()
     right[:, :split], left[:, split:] = False, False

@@ -1,4 +1,7 @@
-"""Nets of the diary's experiments: a body that makes features from the past, and a head that makes probabilities."""
+"""Builds the nets of the diary's experiments.
+
+A net has a body, which makes features from the past, and a head, which makes probabilities of notes from them.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,11 @@ RARE = -3.0
 
 
 class DiaryNet:
-    """The layers of an entry. Its models share them.
+    """Builds the net of an entry, as up to three models that share their layers.
 
-    `fit` gives the distributions of all voices [B, T, voices, width + 1]; the last column is the pause. With the head
-    of single keys there is one voice, and the pause is 0. `drawn` gives the notes that a conditional head has drawn,
-    in the same shape, and `read` the coefficients with which the history user reads the history [B, T, lags].
+    `fit` returns the probabilities of all voices [B, T, voices, width + 1]; the last column is the pause. With the head
+    of single keys there is one voice, and the pause is 0. `drawn` returns the notes that a conditional head has drawn,
+    in the same shape. `read` returns the shares with which the history user reads earlier steps, [B, T, lags].
     """
 
     def __init__(self, entry: Entry) -> None:
@@ -59,7 +62,7 @@ class DiaryNet:
         return [causal(now, lag) for lag in LAGS] if self.entry.history else []
 
     def _body(self, now: Tensor, extra: list[Tensor]) -> Tensor:
-        """Features [B, T, units] of the past up to and with `now`."""
+        """Return features [B, T, units] of the past, including the step `now`."""
         entry, units = self.entry, self.entry.units
         if entry.body == "latency":
             return recurrent(LatencyCell(units[0]))(ops.concatenate([now, *extra], axis=-1))
@@ -95,10 +98,11 @@ class DiaryNet:
         return ops.pad(sure, ((0, 0), (0, 0), (0, 1)))[:, :, None]
 
     def _conditional(self, features: Tensor, allowed: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Distributions and drawn notes of all voices. Each voice knows the notes that were drawn before it.
+        """Return the probabilities and the drawn notes of all voices, each [B, T, voices, width + 1].
 
-        A note is drawn from the voice's distribution among the `allowed` ones: in the fit the true notes, so that the
-        next voice learns with a right note before it; in generation all notes and the pause.
+        Each voice reads the notes of the voices before it. Its own note is drawn by its probabilities, among the
+        `allowed` notes. In the fit these are the true notes, so that the next voice learns after a right note. In
+        generation they are all notes and the pause.
         """
         entry = self.entry
         already = ops.zeros_like(allowed[..., : entry.width])
@@ -115,21 +119,25 @@ class DiaryNet:
 
 
 def draw(shares: Tensor, noise: Tensor) -> Tensor:
-    """Draw one column of `shares` [..., n], in proportion to them, with `noise` [...] from 0 to 1. One-hot [..., n]."""
+    """Draw one column of `shares` [..., n] with a probability in proportion to it. Return it one-hot, [..., n].
+
+    `noise` [...] holds a random number from 0 to 1 for each draw.
+    """
     edges = ops.cumsum(shares, axis=-1)
     at = ops.sum(ops.cast(edges <= noise[..., None] * edges[..., -1:], "int32"), axis=-1)
     return ops.one_hot(ops.minimum(at, shares.shape[-1] - 1), shares.shape[-1], dtype="float32")
 
 
 def spread(classes: Tensor) -> Tensor:
-    """Spread pitch classes [..., 12] over the 88 keys [..., 88]: each key gets the value of its pitch class."""
+    """Return the values of 88 keys [..., 88]: each key gets the value of its pitch class in `classes` [..., 12]."""
     return ops.concatenate([classes[..., LOWEST_CLASS:], *[classes] * 7, classes[..., :1]], axis=-1)
 
 
 def sounding(voices: Tensor, crutch: bool) -> Tensor:
-    """Probability that at least one voice has drawn each note, [..., width], from `voices` [..., voices, width + 1].
+    """Return the probability p that at least one voice draws each note, [..., width].
 
-    It grows by (1 - p) p_i for each voice. `crutch` stops the gradient through 1 - p.
+    `voices` [..., voices, width + 1] are the probabilities p_i of each voice. Each voice adds (1 - p) p_i to p. If
+    `crutch` is true, the gradient through 1 - p is stopped.
     """
     sure = ops.zeros_like(voices[..., 0, :-1])
     for voice in range(voices.shape[-2]):
@@ -139,9 +147,10 @@ def sounding(voices: Tensor, crutch: bool) -> Tensor:
 
 
 def loss_of(entry: Entry) -> Any:
-    """Return the loss (targets [B, T, width + 1], voices) → nats a step, averaged over the steps inside the songs.
+    """Return the loss function of `entry`. It gets targets [B, T, width + 1] and the probabilities of the voices.
 
-    It is the binary cross-entropy of all notes. The pause loss adds that of the song's pauses: all voices pause.
+    The loss is in nats a step, averaged over the steps inside the songs. It is the binary cross-entropy of all notes.
+    The pause loss, if the entry has it, adds that of the pauses. The net predicts a pause if all voices pause.
     """
 
     def binary(true: Tensor, sure: Tensor) -> Tensor:

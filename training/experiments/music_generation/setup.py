@@ -1,4 +1,4 @@
-"""Configurations of the diary's experiments. Each has its date, and the diary's own verdict beside our figures."""
+"""Defines the configurations of the diary's experiments. Each has its date and the verdict that the diary gives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOICE_UNITS = 40
 
 @dataclass(frozen=True)
 class Entry:
-    """One experiment of the diary.
+    """Describes one experiment of the diary.
 
     `width` is 88 keys or 12 pitch classes. `body` makes features from the past: LSTMs of `units` (with `history`, they
     also read the vectors at `LAGS`), the history user, the capsules, or an LSTM with several delays. `head` makes
@@ -69,22 +69,22 @@ class Entry:
 
     @property
     def voice_count(self) -> int:
-        """Number of distributions that the net gives for a step. One for the head of single keys."""
+        """Return the number of distributions that the net gives for a step. It is 1 for the head of single keys."""
         return 1 if self.head == "keys" else self.voices
 
     @property
     def conditional(self) -> bool:
-        """True if the net draws the notes of a step itself, each depending on those before it."""
+        """Return whether the net draws the notes of a step itself, so that each note depends on those before it."""
         return self.head.startswith("conditional")
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain data for the JSON file in the fit's folder."""
+        """Return all fields as plain data, for the JSON file in the fit's folder."""
         return asdict(self)
 
     def changed(self, **changes: Any) -> Entry:
-        """The entry with other values of some fields. None changes nothing. `units` sets the width of all its LSTMs.
+        """Return the entry with other values of some fields. None changes nothing. `units` sets all LSTMs' width.
 
-        The name gets the changes. Raises UserError if the entry uses the weights of another one.
+        The changes are added to the name. Raises UserError if the entry uses the weights of another one.
         """
         asked = {key: value for key, value in changes.items() if value is not None}
         layers, units = asked.pop("layers", None), asked.pop("units", None)

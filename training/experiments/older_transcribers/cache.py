@@ -36,7 +36,7 @@ FIT_SETS = {"train": "train", "dev": "valid"}
 TEST_SETS = ("right", "mono", "maps", *DATASETS)
 SCENES = "scenes"
 CORPORA_OF_FITS = (SCENES, *DATASETS)
-"""Recordings that a family can be fitted on: the rendered scenes, or those of a data set."""
+"""Names of the collections of recordings on which a family can be fitted: the rendered scenes, or a data set."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +87,17 @@ def scene_takes(cache: Path, data: Path, which: str, count: int, seed: int) -> I
 
 
 def root_of(cache: Path, corpus: str, folder: Path) -> Path:
-    """Folder of the spectrograms and fits of a corpus: `cache` for the scenes, a folder below it for a data set."""
+    """Return the folder of a corpus's spectrograms and fits: `cache` for the scenes, else a folder below it."""
     if corpus == SCENES:
         return cache
     return cache / "corpora" / f"{corpus}-{zlib.crc32(str(folder.resolve()).encode()):08x}"
 
 
 def test_takes(cache: Path, data: Path, which: str, count: int, pairs: Path | None = None) -> list[Take]:
-    """The takes of a test set: `count` rendered ones, all recordings of `maps`, or the test split of a data set.
+    """Return the takes (recordings with their true notes) of the test set `which`.
 
-    The data sets lie in `data`, one's own pairs in the folder `pairs`.
+    They are `count` rendered takes, all recordings of `maps`, or up to `count` of the test split of a data set. The
+    data sets are in the folder `data`, and one's own pairs of sound and MIDI in the folder `pairs`.
     """
     if which in DATASETS:
         return list(dataset_takes(which, folder_of(which, data, pairs), "test", count))
@@ -106,7 +107,7 @@ def test_takes(cache: Path, data: Path, which: str, count: int, pairs: Path | No
 
 
 def folder_of(corpus: str, data: Path, pairs: Path | None) -> Path:
-    """Folder of a data set. Raises UserError if it is not there."""
+    """Return the folder of a data set. Raises UserError if there is no such folder."""
     if corpus == "pairs" and pairs is None:
         raise UserError("--pairs FOLDER names the folder of NAME.wav or NAME.flac with NAME.mid.")
     folder = pairs if corpus == "pairs" and pairs is not None else data / corpus
@@ -116,7 +117,10 @@ def folder_of(corpus: str, data: Path, pairs: Path | None) -> Path:
 
 
 def process_dataset(root: Path, spectrum: Spectrum, corpus: str, folder: Path, tests: bool, most: int | None) -> None:
-    """Write the spectrograms of a data set: those of the fit with their statistics, or with `tests` the test split."""
+    """Write the spectrograms of a data set below `root`, of up to `most` recordings in each split.
+
+    If `tests` is true, they are those of the test split. Else they are those of the fit, with their statistics.
+    """
     for which, split in {corpus: "test"}.items() if tests else {"train": "train", "dev": "dev"}.items():
         takes = dataset_takes(corpus, folder, split, most)
         _process(root, spectrum, which, takes, f"{corpus} {split} {spectrum.name}")

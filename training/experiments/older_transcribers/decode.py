@@ -126,12 +126,18 @@ class FrameCount:
 
     @property
     def precision(self) -> float:
-        """Share of the positive keys of all frames that are right. 1 if none is positive."""
+        """Return the precision, 0 to 1: the share of the keys predicted in all frames that sound.
+
+        It is 1 if no key is predicted.
+        """
         return self.hits / (self.hits + self.ghosts) if self.hits + self.ghosts else 1.0
 
     @property
     def recall(self) -> float:
-        """Share of the sounding keys of all frames that are positive. 1 if none sounds."""
+        """Return the recall, 0 to 1: the share of the keys sounding in all frames that are predicted.
+
+        It is 1 if no key sounds.
+        """
         return self.hits / (self.hits + self.missed) if self.hits + self.missed else 1.0
 
     @property
@@ -156,7 +162,7 @@ def frame_table(counts: list[FrameCount], allowed: Sequence[int]) -> str:
 
 
 def average_precision(posteriors: list[npt.NDArray[np.float32]], labels: list[Labels]) -> float:
-    """Average precision of all keys in all frames, from 0 to 1: the area under the curve of precision and recall.
+    """Return the average precision of all keys in all frames, 0 to 1: the area under the precision-recall curve.
 
     Thickstun et al. (ICLR 2017) score the prediction of notes on MusicNet with it. Raises UserError if no key sounds,
     or if scikit-learn is not installed.

@@ -81,7 +81,8 @@ def figures_of_given(
 ) -> str:
     """Measure the shipped transcriber or a pitch tracker on the test sets. Returns the figures as text.
 
-    On a data set the frames of the shipped transcriber are scored too, as those of a fit are.
+    If `names` is true, only the note names count, not the octaves. Else, on a data set, the text also has the scores of
+    the shipped transcriber in single frames, at each of `thresholds`.
     """
     ears = ears_of(family)
     lines = [family]
@@ -98,7 +99,10 @@ def figures_of_given(
 
 
 def _frames_of_shipped(takes: list[Take], thresholds: Sequence[float]) -> list[str]:
-    """Average precision, precision and recall of the shipped transcriber's frame posteriors, one line each."""
+    """Return lines of text: the shipped transcriber's average precision, and its precision and recall by threshold.
+
+    They are computed from the probabilities of all keys in all frames of `takes`.
+    """
     bundle = Bundle.open(default_bundle())
     hop_s, counts = bundle.features.hop_s, [FrameCount(t) for t in thresholds]
     spec = {k: v for k, v in bundle.manifest.gate.items() if k in GateSpec.__dataclass_fields__}
@@ -116,7 +120,10 @@ def _frames_of_shipped(takes: list[Take], thresholds: Sequence[float]) -> list[s
 
 
 def undelayed(posteriors: Posteriors, delays: npt.NDArray[np.int64]) -> Posteriors:
-    """Move each key's posteriors [frames, 88] back by its delay in frames, so that they belong to their own frame."""
+    """Move each key's posteriors back by its delay in frames, and return them, [frames, 88].
+
+    A transcriber reports a frame some frames later. After the move, each row belongs to its own frame.
+    """
     out = np.zeros_like(posteriors)
     for key, late in enumerate(delays):
         out[: len(out) - late, key] = posteriors[late:, key]
@@ -129,7 +136,7 @@ def told(which: str, recordings: int, line: str, cpu_s: float, seconds: float) -
 
 
 def ears_of(family: str) -> Callable[[Take], Notes]:
-    """Function from a take to its notes, of the shipped transcriber or a pitch tracker.
+    """Return a function that gets a take and returns the notes heard in it by the shipped transcriber or a tracker.
 
     Raises UserError if the tracker's package is not installed.
     """

@@ -159,7 +159,10 @@ def fit(
 
 
 def best_loss(folder: Path) -> float:
-    """The lowest validation loss of the last phase of the fit in `folder`, or its lowest loss if it has no other."""
+    """Return the lowest validation loss in the last phase of the fit in `folder`.
+
+    If the fit has no validation loss, return its lowest training loss.
+    """
     with (folder / "pitch.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     return min(float(row.get("val_loss") or row["loss"]) for row in rows)

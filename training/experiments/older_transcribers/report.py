@@ -42,7 +42,7 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 
 
 def names_of(notes: Notes, frames: int) -> npt.NDArray[np.bool_]:
-    """The note names that sound in each frame of `FRAME_S` seconds, bool [frames, 12]."""
+    """Return which of the 12 note names sound in each frame of `FRAME_S` seconds, bool [frames, 12]."""
     out = np.zeros((frames, 12), bool)
     for on, off, pitch, _ in notes:
         first = int(on / FRAME_S)
@@ -51,11 +51,11 @@ def names_of(notes: Notes, frames: int) -> npt.NDArray[np.bool_]:
 
 
 def confusion(wanted: npt.NDArray[np.bool_], heard: npt.NDArray[np.bool_]) -> Matrix:
-    """Confusion of 12 names and silence, [13, 13], from names [frames, 12]: rows are played, columns are heard.
+    """Return the confusion matrix of 12 note names and silence, [13, 13]. Rows are played, columns are heard.
 
-    A name that is played and heard counts on the diagonal. The names of a frame that are missed and those that are
-    false are confused with each other in equal shares. A missed name without a false one was heard as silence, and a
-    false one without a missed one was heard in silence.
+    `wanted` and `heard` are the played and the heard names, [frames, 12]. A name that is played and heard counts on the
+    diagonal. If a frame has missed names and false names, these are paired in equal shares. A missed name without a
+    false one counts as heard as silence. A false name without a missed one counts as heard in silence.
     """
     out = np.zeros((13, 13))
     out[range(12), range(12)] = (wanted & heard).sum(axis=0)
@@ -70,21 +70,25 @@ def confusion(wanted: npt.NDArray[np.bool_], heard: npt.NDArray[np.bool_]) -> Ma
 
 
 def reliability(matrix: Matrix) -> list[float | None]:
-    """Share of the frames in which a name is heard that are right, for each name. None if it is heard too rarely."""
+    """Return for each of the 12 names the share of the frames in which it is heard that are right.
+
+    The share is None for a name that is heard in fewer than `FEWEST_FRAMES` frames.
+    """
     heard = matrix[:, :12].sum(axis=0)
     return [float(matrix[i, i] / heard[i]) if heard[i] >= FEWEST_FRAMES else None for i in range(12)]
 
 
 def fits_in(root: Path) -> list[Path]:
-    """Folders of all fits below `root` that can be loaded."""
+    """Return the folders of all fits below `root` that can be loaded."""
     found = sorted((root / "fits" / "notes").glob("*/setup.json"))
     return [path.parent for path in found if (path.parent / "pitch.weights.h5").is_file()]
 
 
 def systems_of(root: Path, trackers: bool) -> tuple[dict[str, Callable[[Take], Notes]], list[str]]:
-    """Name -> function from a take to its notes, for all fits, the shipped one and the trackers; and what is left out.
+    """Return all systems by name, and a line of text for each system that is left out.
 
-    A tracker whose package is not installed is left out.
+    A system is a function that gets a take and returns the heard notes. There is one for each fit, one for the shipped
+    transcriber, and one for each pitch tracker if `trackers` is true. A tracker without its package is left out.
     """
     from training.experiments.older_transcribers.fit import Fitted
 
@@ -107,7 +111,10 @@ def systems_of(root: Path, trackers: bool) -> tuple[dict[str, Callable[[Take], N
 
 
 def curves(folders: list[Path]) -> Callable[[Any], None]:
-    """Return the drawing of the losses of all fits over one another: validation loss, or loss where there is none."""
+    """Return a function that draws the losses of all fits in one diagram of a matplotlib figure.
+
+    It draws the validation loss, or the training loss of a fit without a validation loss.
+    """
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -123,7 +130,7 @@ def curves(folders: list[Path]) -> Callable[[Any], None]:
 
 
 def matrix_picture(matrix: Matrix) -> Callable[[Any], None]:
-    """Return the drawing of a confusion matrix. Each row is scaled to its sum; the numbers are per cent."""
+    """Return a function that draws a confusion matrix. The numbers are in per cent of the sum of their row."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -139,7 +146,7 @@ def matrix_picture(matrix: Matrix) -> Callable[[Any], None]:
 
 
 def roll_picture(wanted: Notes, heard: Notes) -> Callable[[Any], None]:
-    """Return the drawing of the original in yellow under the prediction in blue."""
+    """Return a function that draws a piano roll: the original notes in yellow under the heard notes in blue."""
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -154,7 +161,7 @@ def roll_picture(wanted: Notes, heard: Notes) -> Callable[[Any], None]:
 
 
 def write_midi(wanted: Notes, heard: Notes, path: Path) -> None:
-    """Write the original and the prediction as two tracks of a MIDI file, at 1,000 ticks a second."""
+    """Write the original and the heard notes as two tracks of a MIDI file, at 1,000 ticks a second."""
     file = mido.MidiFile(type=1, ticks_per_beat=500)
     for name, notes in (("original", wanted), ("prediction", heard)):
         edges = [(round(1000 * off), 0, "note_off", int(pitch), 0) for _, off, pitch, _ in notes]
@@ -168,7 +175,7 @@ def write_midi(wanted: Notes, heard: Notes, path: Path) -> None:
 
 
 def write_report(root: Path, takes: list[Take], trackers: bool, out: Path) -> str:
-    """Write index.html and the MIDI files into `out`. Returns its path and what was left out.
+    """Write index.html and the MIDI files into `out`. Return the path of the page and the systems left out, as text.
 
     Raises UserError if there are no takes.
     """

@@ -28,9 +28,9 @@ RATES = (8_000, 16_000)
 HOPS_S = (0.016, 0.032)
 """Seconds between two frames to choose from."""
 BATCHES = (4, 8, 16)
-"""Chunks in a batch to choose from."""
+"""Batch sizes, in chunks of a recording, among which the search chooses."""
 THRESHOLDS = tuple(t / 20 for t in range(1, 20))
-"""Thresholds of the posteriors, from which the best one counts."""
+"""Thresholds of the posteriors (probabilities of keys). A net is judged at the best of them."""
 BINS = (12, 24, 36)
 """Bins an octave to choose from."""
 KINDS_OF = {"cnn": ("log", "mel"), "crnn": ("cqt", "log"), "transformer": ("log", "mel")}
@@ -55,9 +55,9 @@ def suggest(trial: Any, setup: NotesSetup) -> NotesSetup:
 
 
 def best_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[LabelledRecording]) -> float:
-    """F1 of all keys in all frames of `dev`, at the best of `THRESHOLDS`.
+    """Return the F1 of all keys in all frames of the recordings `dev`, 0 to 1, at the best of `THRESHOLDS`.
 
-    After a few epochs hardly any posterior reaches .5, so one fixed threshold would not tell a better net from a worse.
+    After a few epochs hardly any posterior reaches .5. So one fixed threshold would give good and bad nets the same F1.
     """
     counts = [FrameCount(threshold) for threshold in THRESHOLDS]
     spectrum = setup.spectrum
@@ -131,12 +131,12 @@ def search(
 
 
 def study_name(setup: NotesSetup) -> str:
-    """Name of the study of a family with 88 keys or 12 names."""
+    """Return the name of the study (a search in Optuna) for the family of `setup`, with 88 keys or 12 names."""
     return f"notes-{setup.family}-{setup.width}"
 
 
 def best_of(storage: str, setup: NotesSetup) -> NotesSetup:
-    """The best configuration of the study in `storage`, with the epochs, the patience and the seed of `setup`.
+    """Return the best configuration of the study in `storage`, with the epochs, patience and seed of `setup`.
 
     Raises UserError if there is no such study, or if it has no finished trial.
     """
@@ -155,7 +155,7 @@ def best_of(storage: str, setup: NotesSetup) -> NotesSetup:
 
 
 def told(study: Any) -> str:
-    """The number of trials so far, and the ten best as text, with their validation loss."""
+    """Return a text: the number of trials so far, and the ten best with frame F1, validation loss and parameters."""
     done = sorted((t for t in study.trials if t.value is not None), key=lambda t: -float(t.value))
     cut = sum(t.state.name == "PRUNED" for t in study.trials)
     lines = [f"{len(study.trials)} trials, {cut} cut short; best frame F1 on dev, then validation loss, best first:"]

@@ -1,7 +1,7 @@
-"""The four steps from one's own pairs of sound and MIDI to a fitted net, each with a report of what it made.
+"""Runs the four steps from one's own pairs of sound and MIDI to a fitted net. Each returns a report of its results.
 
-extract-cqt: sound to spectrograms. midi-to-labels: MIDI to labels in the same frames. build-dataset: both to chunks,
-with the check that they have the same size. train-model: chunks to a fitted net.
+extract-cqt makes spectrograms from sound. midi-to-labels makes labels in the same frames from MIDI. build-dataset makes
+chunks from both, and checks that they have the same size. train-model fits a net on the chunks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SHOWN_S = 12.0
 
 
 def run_step(action: str, setup: NotesSetup, folder: Path, root: Path, corpus: str) -> str:
-    """Run one of the four steps on the recordings in `folder`. Everything is kept below `root`. Returns a report."""
+    """Run one of the four steps on the recordings in `folder`, and store the results below `root`. Return a report."""
     return {
         "extract-cqt": extract_cqt,
         "midi-to-labels": midi_to_labels,
@@ -42,12 +42,15 @@ def run_step(action: str, setup: NotesSetup, folder: Path, root: Path, corpus: s
 
 
 def step_folder(root: Path, spectrum: Spectrum) -> Path:
-    """Folder of the single steps: cqt/NAME.npy [frames, bins] and labels/NAME.npy [frames, keys], both uint8."""
+    """Return the folder of the single steps. It has cqt/NAME.npy [frames, bins] and labels/NAME.npy [frames, keys].
+
+    Both arrays are uint8.
+    """
     return root / "steps" / spectrum.name
 
 
 def extract_cqt(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> str:
-    """Turn the sound of every recording into a spectrogram. Returns a line for each with its size."""
+    """Compute the spectrogram of every recording and store it. Return a line of text for each, with its size."""
     out, lines = step_folder(root, setup.spectrum) / "cqt", []
     for split in SPLITS:
         for take in dataset_takes(corpus, folder, split):
@@ -58,7 +61,7 @@ def extract_cqt(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> str
 
 
 def midi_to_labels(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> str:
-    """Turn the MIDI of every recording into labels in the frames of its spectrogram. Returns a line for each.
+    """Make labels from the MIDI of every recording, in the frames of its spectrogram. Return a line for each.
 
     Raises UserError if the spectrograms have not been made.
     """
@@ -74,7 +77,7 @@ def midi_to_labels(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> 
 
 
 def build_dataset(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> str:
-    """Check the labels of each recording against its spectrogram, and write the sets `train`, `dev` and test.
+    """Check the labels of each recording against its spectrogram, and write the sets for fit, development and test.
 
     The labels of a recording have one row for each frame of its spectrogram. The test set has the name of `corpus`.
     Also draws the first recording's labels over its spectrogram. Returns the sizes of the sets, the mean and deviation
@@ -105,7 +108,10 @@ def build_dataset(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> s
 
 
 def train_model(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> str:
-    """Fit the family on the built data set, watched on `dev`. Returns the folder of the fit and its best loss."""
+    """Fit the family of `setup` on the data set that `build_dataset` wrote, with the validation set `dev`.
+
+    Returns a line of text with the folder of the fit and its best loss.
+    """
     from training.experiments.older_transcribers.fit import best_loss, fit
 
     spectrum = setup.spectrum

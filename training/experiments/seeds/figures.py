@@ -172,7 +172,7 @@ def measured(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def silent(root: Path) -> list[str]:
-    """Names of the measured rows whose example has no left-hand note, although they are not marked as silent."""
+    """Return the names of the measured rows whose example has no left-hand note, although they should play."""
     found = []
     for name, row in measured(root).items():
         if not row["about"].get("silent"):

@@ -26,7 +26,7 @@ BATCH_STEPS = 2048
 EPOCH_STEPS = 100
 WARM_UP = 50
 VALID_BATCHES = 8
-"""Batches of validation songs from which the validation loss is computed. They are the same in each epoch."""
+"""Number of batches of validation songs for the validation loss. They are the same in each epoch."""
 WEIGHTS, CONFIG, HISTORY = "seed.weights.h5", "config.json", "history.csv"
 
 

@@ -153,7 +153,7 @@ class Decisions:
         self.setup, self.net, self.thresholds, self.rng = setup, net, thresholds, rng
 
     def sounding_and_struck(self, logits: Array) -> tuple[Array, Array]:
-        """Sounding and struck, each bool [..., 12], or [..., 88] for a net of 88 keys.
+        """Return which notes sound and which are struck, each bool [..., 12], or [..., 88] for a net of 88 keys.
 
         With `draw`, one random number for each key decides both: a key that is struck also sounds.
         """

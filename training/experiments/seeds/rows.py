@@ -20,17 +20,17 @@ __all__ = ["silent"]
 
 
 def root_of(cache: Path) -> Path:
-    """Folder with one folder for each fit and its figures."""
+    """Return the folder that holds one folder for each fit and its figures."""
     return cache / "fits" / "seeds"
 
 
 def all_measured(root: Path) -> list[str]:
-    """Names of all measured rows of which there is an example to hear, in the order of the tables."""
+    """Return the names of all measured rows that have an example to hear, in the order of the tables."""
     return [*measured(root), *diary.measured(root)]
 
 
 def tables(cache: Path) -> str:
-    """All tables that have rows, in Markdown, with an empty line between two. Raises UserError if there is none."""
+    """Return all tables that have rows, in Markdown, divided by empty lines. Raises UserError if there is none."""
     root, found = root_of(cache), []
     if measured(root) or not diary.measured(root):
         found.append(table(root))
@@ -44,7 +44,9 @@ def tables(cache: Path) -> str:
 def measured_row(
     family: str, changes: dict[str, Any], action: str, again: bool, most: int, cache: Path
 ) -> tuple[str, str]:
-    """Fit (`action` fit) and measure a row, with `changes` of its size. Returns its name and its figures as text.
+    """Measure a row, with `changes` of its size. If `action` is "fit", fit it first. Return its name and its figures.
+
+    The figures are text.
 
     The text is empty if the row was measured before, unless `again` is true or the action is `play`.
     """
@@ -97,7 +99,7 @@ def _measure(row: Any, name: str, fits: bool, most: int, cache: Path) -> dict[st
 
 
 def corpus(cache: Path, out: Path) -> str:
-    """Figures of the Bach corpus as text. Their picture is written to `out`."""
+    """Return the figures of the Bach corpus as text. Write their picture, corpus.png, into the folder `out`."""
     from matplotlib.figure import Figure
 
     from training.experiments.bach.corpus import choose, count_tokens, described, drawn, read_chorales
@@ -113,7 +115,10 @@ def corpus(cache: Path, out: Path) -> str:
 
 
 def generate_bach(cache: Path, sampling: Any, start: int, length: int, seed: int, path: Path) -> str:
-    """Continue chorale `start` of those of the fit up to `length` events, and write it to `path`. Returns a line."""
+    """Continue chorale number `start` of the fit up to `length` events, and write it as MIDI to `path`.
+
+    Returns a text with all tokens, the path and the number of notes.
+    """
     from training.experiments.bach.generate import generated, write_midi
     from training.experiments.bach.net import Bach
 
@@ -124,7 +129,10 @@ def generate_bach(cache: Path, sampling: Any, start: int, length: int, seed: int
 
 
 def generate_song(cache: Path, name: str, length: int, seed: int, path: Path) -> str:
-    """Let a fitted net of the diary write a song of `length` sixteenths from nothing to `path`. Returns a line."""
+    """Let the fitted net `name` of the diary write a song of `length` sixteenths from silence, as MIDI to `path`.
+
+    Returns a line of text about the song.
+    """
     from training.experiments.music_generation.fit import decoder_beside, load
     from training.experiments.music_generation.generate import generate, keys_of
 

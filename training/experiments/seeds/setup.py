@@ -102,15 +102,18 @@ class Seed:
 
     @classmethod
     def from_dict(cls, kept: dict[str, Any]) -> Seed:
-        """The configuration from the JSON file in the fit's folder, which also holds facts about the fit."""
+        """Return the configuration from the content of the JSON file in the fit's folder.
+
+        Other keys of the file, which are facts about the fit, are ignored.
+        """
         own = {key: value for key, value in kept.items() if key in cls.__dataclass_fields__}
         return cls(**{**own, "ahead": tuple(own["ahead"])})
 
     def changed(self, **changes: float | None) -> Seed:
-        """The configuration with another number of steps, units or layers, or another rate. None changes nothing.
+        """Return the configuration with another number of steps, units or layers, or another rate.
 
-        The name gets the changes, for example `keys@units=128,steps=1600`. Raises UserError if the configuration
-        plays the weights of another one, which have another size.
+        None changes nothing. The changes are added to the name, as in `keys@units=128,steps=1600`. Raises
+        UserError if the configuration plays the weights of another one, which have another size.
         """
         asked = {key: value for key, value in changes.items() if value is not None and value != getattr(self, key)}
         if not asked:
@@ -242,7 +245,10 @@ _DRAWN = (
 
 
 def _played(seed: Seed) -> Seed:
-    """A row of `_DRAWN`: the weights of the row that its name begins with, and its way to decide."""
+    """Return a row of `_DRAWN` with its two missing fields, which follow from its name.
+
+    The name begins with the row whose weights it plays, and ends with the way to decide.
+    """
     base, _, pick = seed.name.rpartition("-")
     return replace(seed, like=base.removesuffix("-warm"), steps=0, pick={"drawn": "draw"}.get(pick, pick))
 
