@@ -359,7 +359,7 @@ class FollowClock:
         lead = self._lead
         assert lead is not None
         logit = LOCK_NOW * _logit(self._mass) + LOCK_BEFORE * _logit(self._mass_before) + LOCK_AT_EVEN
-        if self._hypotheses.after_rest:
+        if self._hypotheses.rest.in_doubt:
             logit += LOCK_AFTER_REST
         return math.exp(-max(0.0, self._silent_beats(at_s) - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
 

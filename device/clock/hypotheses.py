@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from device.clock.after_rest import AfterRest
 from device.clock.bank import (
     GAP,
     GAP2,
@@ -81,9 +82,6 @@ RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
 """Exponents of the three tables of scores. Successive onsets of a piece are not independent."""
 SLIP = 3e-5
 """Weight of a copy of the likeliest hypothesis that is some sixteenths off."""
-SLIP_AFTER_REST, REST, UNSURE_ONSETS = 2e-2, 2.2, 4
-"""The same for copies that put the end of a rest on a beat, for so many onsets after a rest of so many beats or more
-that ends off the beat: the player may have breathed or paused, and all that follows is late."""
 VOTE, VOTE_MOST = 0.5, 7.0
 """Exponent of the likelihood with which `PhaseVotes` raise the weight of such a copy, and the most log weight added."""
 LEARN_FROM = 0.6
@@ -148,19 +146,14 @@ class Hypotheses:
         self.votes = PhaseVotes(self.beat, self._prior[STRAIGHT], *tables)
         half = self.beat // 2
         self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
-        self._last_s = self._rest_end_s = -math.inf
-        self._unsure = 0
+        self._last_s = -math.inf
+        self.rest = AfterRest(self.beat)
         self._opening: Floats | None = None
         self._tempo_s, self._octaves = 1.0, math.inf
         self._pull = PULL
         self._pace: Pace | None = None
         """Expects a tempo from the gaps between onsets. It is None if a tempo was given."""
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
-
-    @property
-    def after_rest(self) -> bool:
-        """Whether the last onsets followed a rest that ended off the beat, so that the grid may have slipped."""
-        return self._unsure > 0
 
     def limit(self, shortest_s: float, longest_s: float) -> None:
         """Keep every hypothesis's quarter within these lengths in seconds, from now on. Equal lengths fix the tempo."""
@@ -186,7 +179,8 @@ class Hypotheses:
             gap=self.beat,
         )
         self._opening = self._first_prior(upbeat)
-        self.counted, self._unsure = True, 0
+        self.counted = True
+        self.rest.forget()
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
         self._pace, self._pull = None, PULL
 
@@ -218,10 +212,6 @@ class Hypotheses:
         before (less 1) and class of this one, see `device.clock.rhythm`."""
         old = self.bank
         assert old is not None
-        rested = onset_s - self._last_s >= REST * self.beat / QUARTER * old.real[QUARTER_S, 0]
-        self._unsure = UNSURE_ONSETS if rested and self._last_s > -math.inf else self._unsure - 1
-        if rested:
-            self._rest_end_s = onset_s
         if self._pace is not None:
             self._tempo_s = self._pace.hear(onset_s - self._last_s)
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
@@ -235,9 +225,11 @@ class Hypotheses:
         if not float(both.real[WEIGHT].max()) > 0:
             return
         bank = both.merged(NEGLIGIBLE, KEPT)
-        if rested and bank.whole[TICK, 0] % self.beat == 0 and not bank.whole[WAS_STRAY, 0]:
-            self._unsure = 0
-        self.votes.hear(bank.whole[:, 0].tolist(), interval, chord)
+        leader = bank.whole[:, 0].tolist()
+        beats = (onset_s - self._last_s) * QUARTER / (self.beat * old.real[QUARTER_S, 0])
+        place = None if leader[WAS_STRAY] else leader[TICK]
+        self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]))
+        self.votes.hear(leader, interval, chord)
         self.bank = self._with_slips(bank, onset_s)
         self._ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
         self._learn()
@@ -384,10 +376,7 @@ class Hypotheses:
         copies.whole[TICK, :n] = (tick + shift) % self.bar
         votes = self.votes.by_shift.take(np.rint(shift / SIXTEENTH).astype(np.int64), mode="wrap")
         slip = SLIP * np.exp(np.clip(VOTE * votes, 0.0, VOTE_MOST))
-        if self._unsure > 0:
-            sixteenths = (onset_s - self._rest_end_s) * QUARTER / (SIXTEENTH * b.real[QUARTER_S, 0])
-            on_beat = (tick - SIXTEENTH * round(sixteenths) + shift) % self.beat == 0
-            slip[on_beat] = np.maximum(slip[on_beat], SLIP_AFTER_REST)
+        slip = np.maximum(slip, self.rest.least_weights(onset_s, tick, float(b.real[QUARTER_S, 0]), shift))
         copies.real[WEIGHT, :n] *= slip
         if not self.counted:
             # the same at half and at double tempo
@@ -404,5 +393,5 @@ class Hypotheses:
             return
         tick, _, _, gap, gap2, gap3, stray = self.bank.whole[:, 0].tolist()
         here = float(self.bank.real[WEIGHT] @ (self.bank.whole[TICK] == tick))
-        if not stray and (here > LEARN_FROM or self._unsure > 0):
+        if not stray and (here > LEARN_FROM or self.rest.in_doubt):
             self.piece.learn((tick - gap) % self.bar, (gap2, gap3), gap)

@@ -39,6 +39,7 @@ class PhaseVotes:
         in_beat = beat // SIXTEENTH
         self._in_beat = in_beat if in_beat and len(self._places) % in_beat == 0 else 1
         self._evidence = np.zeros(len(self._places))
+        self._played = np.zeros(self._in_beat)
         self._tick = 0
         self.by_shift = np.zeros(self._in_beat)
 
@@ -46,6 +47,12 @@ class PhaseVotes:
     def against(self) -> float:
         """Return the log likelihood of the likeliest place in the beat, minus that of the present one. At least 0."""
         return float(self.by_shift.max())
+
+    def share_of(self, tick: int) -> float:
+        """The share of the last onsets that had the same place in the beat as `tick`; 0 between the sixteenths."""
+        place, off = divmod(tick, SIXTEENTH)
+        total = float(self._played.sum())
+        return 0.0 if off or not total else float(self._played[place % self._in_beat]) / total
 
     def hear(self, leader: list[int], interval: tuple[int, int], chord: tuple[int, int]) -> None:
         """Add the evidence of an onset, with its place in the likeliest hypothesis `leader`.
@@ -61,7 +68,11 @@ class PhaseVotes:
         if moved and gap < FARTHEST:
             # another hypothesis leads, whose grid is off the grid before
             self._evidence = np.roll(self._evidence, -round(moved / SIXTEENTH))
+            self._played = np.roll(self._played, round(moved / SIXTEENTH))
         self._tick = tick
+        if tick % SIXTEENTH == 0:
+            self._played *= KEEPS
+            self._played[tick // SIXTEENTH % self._in_beat] += 1
         if before % SIXTEENTH == 0 and tick % SIXTEENTH == 0:
             now, later = (before + self._places) % self._bar, (tick + self._places) % self._bar
             melody, harmony = self._score

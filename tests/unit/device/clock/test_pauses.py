@@ -81,6 +81,26 @@ def test_a_written_rest_that_ends_off_the_beat_leaves_the_beat_as_it_is(places: 
     assert np.abs(beats - np.rint(beats)).max() < 0.12
 
 
+PLAIN = (0, 1, 1.5, 2, 3, 3.5, 4, 5, 5.5, 6)
+OFF_THE_BEAT = (0.5, 1.5, 2, 2.5, 3.5, 4.5, 5.5, 6)
+FROM_AN_EIGHTH_ON = (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4.5, 5, 5.5, 6.5, 7, 7.5)
+
+
+@pytest.mark.parametrize("after", [(OFF_THE_BEAT,) * 4, (FROM_AN_EIGHTH_ON, PLAIN, PLAIN, PLAIN)])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rest_that_ends_where_the_tune_often_has_notes_leaves_the_beat_as_it_is(
+    after: tuple[tuple[float, ...], ...], seed: int
+) -> None:
+    """Twice two bars with eighths off the beat, and a rest of two beats and a half. What follows is in strict time."""
+    keys = np.random.default_rng(seed)
+    notes, start_s = [(i * BEAT_S, 72) for i in range(4)], 4 * BEAT_S
+    for bar, places in enumerate((PLAIN, PLAIN, *after)):
+        notes += [(start_s + (8 * bar + place) * BEAT_S, int(keys.integers(60, 74))) for place in places]
+    beats = np.array([(step.time_s - start_s) / BEAT_S for step in steps_of(notes) if step.is_beat])
+    assert len(beats) >= 6 * 8 - 3
+    assert np.abs(beats - np.rint(beats)).max() < 0.12
+
+
 def test_before_the_pause_the_lock_is_high() -> None:
     notes, change_s = tune_that_changes(1.5, BEAT_S)
     lock = [s.lock for s in steps_of(notes) if 6 < s.time_s < change_s - 2 * BEAT_S]

@@ -57,6 +57,20 @@ def test_a_stray_onset_has_no_vote() -> None:
     assert (votes.by_shift == before).all()
 
 
+def test_the_share_of_a_place_in_the_beat_is_counted_on_the_grid_as_it_is_now() -> None:
+    votes, halfway = Hypotheses(FOUR).votes, len(leaders(0)) // 2
+    assert votes.share_of(0) == 0.0
+    for leader in leaders(12)[:halfway]:
+        votes.hear(leader, *IN_TIME)
+    assert votes.share_of(12) == pytest.approx(7 / 9, abs=0.05)
+    assert votes.share_of(0) == pytest.approx(2 / 9, abs=0.05)
+    for leader in leaders(0)[halfway:]:
+        votes.hear(leader, *IN_TIME)
+        # the grid has moved by half a beat, and the onsets before it are counted where they lie on it now
+        assert votes.share_of(0) > 0.7
+    assert votes.share_of(6) == votes.share_of(8) == 0.0
+
+
 @pytest.mark.parametrize("late", [0.0, 0.5])
 def test_a_grid_half_a_beat_off_leaves_the_true_grid_a_larger_weight(late: float) -> None:
     """The true place gets more than the weight of any copy that is some sixteenths off."""
