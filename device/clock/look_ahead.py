@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
+
 from device.clock.follow_clock import FollowClock
 from device.clock.step import Step
 
@@ -22,6 +24,10 @@ STEADY_BEATS, STEADY = 6, 0.2
 NEAR, PULL = 0.2, 0.6
 """An onset this near a beat, in beats, moves the beat by this share of its distance."""
 TAPS = 4
+SLOW_S, HALVES, QUARTERS, PLACE = 0.95, 0.55, 0.35, 0.15
+"""A beat longer than so many seconds is two beats if at least this share of its halves has an onset, and at most that
+share of its quarters. An onset counts within this share of a beat. Quarter notes are likelier than slow eighths.
+"""
 
 
 def beats_before(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list[float] | None:
@@ -39,6 +45,8 @@ def beats_before(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list
         later.time_s - earlier.time_s for earlier, later in pairwise(beats[steady : steady + STEADY_BEATS])
     )
     at_s, position = beats[steady].time_s, beats[steady].beat
+    if length_s > SLOW_S and _are_two(beats[steady:], [onset_s for onset_s, _ in notes]):
+        length_s, position = length_s / 2, position * 2
     while at_s - length_s > first_s - NEAR * length_s:
         before_s = at_s - length_s
         away_s = min((onset_s - before_s for onset_s, _ in notes if onset_s < at_s), key=abs, default=0.0)
@@ -63,6 +71,18 @@ def _beats(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list[Step]
             if step.is_beat:
                 beats.append(step)
     return beats
+
+
+def _are_two(beats: Sequence[Step], onsets_s: Sequence[float]) -> bool:
+    """Return whether the clock gave only every second beat: nearly all halves have an onset, and few quarters."""
+    times_s, onsets = np.array([step.time_s for step in beats]), np.array(onsets_s)
+    lengths_s = np.diff(times_s)
+
+    def share(place: float) -> float:
+        away_s = np.abs(times_s[:-1, None] + place * lengths_s[:, None] - onsets)
+        return float(np.mean(away_s.min(axis=1) < PLACE * lengths_s))
+
+    return share(1 / 2) >= HALVES and max(share(1 / 4), share(3 / 4)) <= QUARTERS
 
 
 def _is_steady(beats: Sequence[Step]) -> bool:
