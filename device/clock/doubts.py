@@ -1,4 +1,4 @@
-"""Finds the reason for a low lock of the clock that follows the player."""
+"""Finds why the clock that follows the player is unsure of its beat, so that its `lock` is low."""
 
 from __future__ import annotations
 

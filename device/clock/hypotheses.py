@@ -54,11 +54,13 @@ from device.clock.next_onset import (
     SIXTEENTH,
     STRAIGHT,
     TINY,
+    UPBEAT,
     PieceRhythm,
     bar_ticks,
     beat_ticks,
     kind_after,
     next_prior,
+    opening_prior,
     sixteenths_of,
 )
 from device.clock.pace import (
@@ -114,10 +116,6 @@ OFFSETS = np.array([-12, -6, 0, 6, 12, 0, 4, 3, 9])[:, None]
 """Ticks of the places that are looked at around an onset: five sixteenths, two of triplets and two of thirty-seconds.
 A place is the greatest multiple of the unit that is not later than the onset less `FROM`, plus the offset."""
 TRIPLET_ROWS = slice(5, 7)
-DOWNBEAT = 0.4
-"""Probability that the music begins one beat after the count-in."""
-UPBEAT = 0.9
-"""Probability that the music begins with the upbeat that was given."""
 FIRST_TEMPO_SD = 0.03
 """Relative standard deviation of the first tempo."""
 FIRST_TIME_S = 0.03
@@ -163,10 +161,12 @@ class Hypotheses:
             np.clip(tempi, *self._limits_s, out=tempi)
 
     def start_counted(self, last_count_s: float, quarter_s: float, upbeat: float = 0.0) -> None:
-        """The last count of a count-in was at `last_count_s`; the bar begins one beat later, or after the upbeat.
+        """Start the bank at a count-in. Its last count was at `last_count_s`.
 
-        From here on the rhythm of the piece is learned. It is learned on the grid of the likeliest hypothesis, so it
-        would hold the clock at half or double tempo if no count-in gave the tempo.
+        `quarter_s` is the counted quarter in seconds. `upbeat` is in beats. The first full bar begins floor(`upbeat`) +
+        1 beats after the last count. From here on the rhythm of the piece is learned, on the grid of the likeliest
+        hypothesis. Without a count-in that grid may have half or double the tempo, and the learned rhythm would keep
+        the clock there. So `start_free` does not start this learning.
         """
         self.piece = PieceRhythm(self.beat)
         self.bank = HypothesisBank.new(
@@ -178,7 +178,7 @@ class Hypotheses:
             variance=(FIRST_TIME_S**2, FIRST_TEMPO_SD**2),
             gap=self.beat,
         )
-        self._opening = self._first_prior(upbeat)
+        self._opening = opening_prior(self._rhythm.onset, self.bar, self.beat, upbeat)
         self.counted = True
         self.rest.forget()
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
@@ -254,18 +254,6 @@ class Hypotheses:
         steps = np.minimum(np.arange(0, self.bar, SIXTEENTH) // SIXTEENTH, len(table) - 1)
         out[::SIXTEENTH] = table[steps]
         return out
-
-    def _first_prior(self, upbeat: float) -> Floats:
-        """Prior of the first onset, by ticks after the last count less 1: at upbeat or downbeat, or on any place."""
-        ahead = np.arange(1, FARTHEST + 1)
-        target = (-beats_to_bar(upbeat) * self.beat + ahead) % self.bar
-        step = np.minimum(target // SIXTEENTH, len(self._rhythm.onset) - 1)
-        table = np.where(target % SIXTEENTH == 0, self._rhythm.onset[step] / self._rhythm.onset.sum(), 0.002)
-        table = table * 0.98 ** (ahead / SIXTEENTH) * np.where(ahead < self.beat // 4, 0.1, 1.0)
-        likely = UPBEAT if upbeat else DOWNBEAT
-        table = (1 - likely) * table / table.sum()
-        table[round((beats_to_bar(upbeat) - upbeat) * self.beat) - 1] += likely
-        return np.asarray(table)
 
     def _places(
         self, b: HypothesisBank, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]

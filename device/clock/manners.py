@@ -64,6 +64,7 @@ class Ways:
         """
         turn = np.full((MANNERS, MANNERS), (1 - STAYS) / (SLOWING - 1))
         turn[np.diag_indices(SLOWING)] = STAYS
+        turn[:, SLOWING:] = (1 - STAYS) / SLOWING
         turn[UNEVEN, SLOWING:] += STAYS
         turn[SLOWING:] = 0
         self.any = _table(turn)

@@ -14,6 +14,7 @@ import numpy as np
 
 from device.clock.meter import Meter
 from device.clock.rhythm import NEXT_CLASSES, PREVIOUS_CLASSES, Floats, Ints, Rhythm, previous_class, rhythm_of
+from device.clock.upbeat import beats_to_bar
 
 QUARTER = 24
 """Ticks in a quarter note."""
@@ -47,6 +48,10 @@ GAP_CLASS = np.searchsorted(GAP_EDGES, np.arange(FARTHEST + 1), side="right")
 GAP_TO_CLASS = previous_class((np.arange(FARTHEST + 1) + 3) // SIXTEENTH)
 """Class of a gap in ticks for the tables of scores."""
 TINY = 1e-9
+DOWNBEAT = 0.4
+"""Probability that the music begins one beat after the count-in."""
+UPBEAT = 0.9
+"""Probability that the music begins with the upbeat that was given."""
 
 
 def bar_ticks(meter: Meter) -> int:
@@ -108,6 +113,22 @@ def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
         leaves = np.where((tick % SIXTEENTH == 0)[:, None, None], straight, BREAKS * straight)
         table[kind] = GOES_ON * group[:, None] + (1 - GOES_ON) * leaves
     return table
+
+
+def opening_prior(onset: Floats, bar: int, beat: int, upbeat: float) -> Floats:
+    """Prior of the first onset, by ticks after the last count less 1: at upbeat or downbeat, or on any place.
+
+    `onset` has the probability of an onset on each sixteenth of a bar; `bar`, `beat` are in ticks, `upbeat` in beats.
+    """
+    ahead = np.arange(1, FARTHEST + 1)
+    target = (-beats_to_bar(upbeat) * beat + ahead) % bar
+    step = np.minimum(target // SIXTEENTH, len(onset) - 1)
+    table = np.where(target % SIXTEENTH == 0, onset[step] / onset.sum(), 0.002)
+    table = table * 0.98 ** (ahead / SIXTEENTH) * np.where(ahead < beat // 4, 0.1, 1.0)
+    likely = UPBEAT if upbeat else DOWNBEAT
+    table = (1 - likely) * table / table.sum()
+    table[round((beats_to_bar(upbeat) - upbeat) * beat) - 1] += likely
+    return np.asarray(table)
 
 
 class PieceRhythm:

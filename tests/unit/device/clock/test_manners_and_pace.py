@@ -9,10 +9,11 @@ import pytest
 from device.clock.follow_clock import FollowClock
 from device.clock.manners import FLEXIBLE, MANNERS, SLOWING, UNEVEN, Ways, drifted
 from device.clock.meter import Meter
-from device.clock.pace import Pace
+from device.clock.pace import LONGEST_S, Pace
 
 FOUR = Meter(4, 4)
 HOP_S = 0.016
+TUNE = (60, 62, 64, 65, 67, 65, 64, 62)
 BROKEN_CHORDS = (60, 64, 67, 72, 76, 67, 72, 76)
 
 
@@ -35,12 +36,12 @@ def test_the_tempo_goes_on_changing_through_a_rest_of_four_beats(change: float) 
     worst = []
     for seed in range(8):
         even_s = np.array(sorted([*beats_s, *((beats_s[4:-1] + beats_s[5:]) / 2)]))
-        onsets_s = np.sort(even_s + np.random.default_rng(seed).normal(0, 0.015, len(even_s)))
+        onsets_s = np.sort(even_s + np.random.default_rng(seed).normal(0, 0.02, len(even_s)))
         onsets_s = onsets_s[(onsets_s < rest_s + 0.05) | (onsets_s > back_s - 0.05)]
-        told_s = beats_told(FollowClock(FOUR, 4), [(float(t), 60 + i % 5) for i, t in enumerate(onsets_s)])
+        told_s = beats_told(FollowClock(FOUR, 4), [(float(t), TUNE[i % 8]) for i, t in enumerate(onsets_s)])
         resting_s = told_s[(told_s > rest_s - 0.1) & (told_s < back_s + 0.1)]
         worst.append(max(float(np.abs(beats_s - t).min()) for t in resting_s))
-    assert np.median(worst) < 0.07
+    assert np.median(worst) < 0.05
 
 
 @pytest.mark.parametrize("beat_s", [0.36, 0.6, 1.0])
@@ -60,7 +61,7 @@ def test_the_pace_of_quick_notes_is_a_quick_quarter_and_few_notes_are_no_slow_on
     for _ in range(20):
         quick_s, slow_s, long_s = quick.hear(0.08), slow.hear(0.9), long_beat.hear(0.08)
     assert 0.25 < quick_s < 0.45
-    assert slow_s == 0.8
+    assert slow_s == LONGEST_S
     assert long_s < quick_s
     assert quick.hear(30.0) == quick_s
 
