@@ -119,6 +119,9 @@ class SeedNet:
             kind = layers.GRU if setup.body == "gru" else layers.LSTM
             names = ("body", *(f"body_{i}" for i in range(1, setup.layers)))
             self.body = [kind(units, return_sequences=True, name=name) for name in names]
+            for layer in self.body[1:]:
+                # `step` calls the cells in one model, in which no two may have the same name
+                layer.cell.name = f"{layer.name}_cell"
         elif setup.body == "conv":
             self.body = [
                 layers.Conv1D(units, 3, dilation_rate=d, padding="causal", activation="relu")

@@ -17,6 +17,7 @@ from device.errors import ConfigError, UserError
 from device.page import box_page
 from device.page.access import Door, Secret
 from device.page.power import ask_for, can_ask
+from device.page.rollback import Rollback
 from device.page.socket_settings import CLOSED, drop_in, main
 from device.settings.config import read_page
 from device.settings.sections import PageSettings
@@ -106,6 +107,7 @@ def test_what_is_printed_names_the_host_the_addresses_and_the_code(monkeypatch: 
 def test_shutting_down_is_a_file_that_systemd_waits_for(tmp_path: Path) -> None:
     ask_for("off", tmp_path)
     ask_for("restart", tmp_path)
+    Rollback(tmp_path).ask()
     watched = {
         path.read_text().split("PathChanged=")[1].split()[0] for path in (ROOT / "deploy" / "units").glob("*.path")
     }

@@ -13,7 +13,8 @@ from training.experiments.older_transcribers.notes import notes
 TEXT = (Path(__file__).parents[4] / "docs" / "experiments.md").read_text(encoding="utf-8")
 COMMANDS = sorted(set(re.findall(r"python -m training notes ([^`\n#|]+)", TEXT)))
 
-ROWS = sorted(set(re.findall(r"\| `(--[^`]+)` \|", TEXT)))
+# the table "Seed by seed" quotes what the documents ask for, not commands of ours
+ROWS = sorted(set(re.findall(r"\| `(--[^`]+)` \|", TEXT.partition("## Seed by seed")[0])))
 
 
 def test_there_are_commands() -> None:
