@@ -75,7 +75,12 @@ def batches(pieces: list[HalfBeats], batch: int, seed: int) -> Iterator[dict[str
 
 
 def stack(parts: list[tuple[HalfBeats, slice]]) -> dict[str, npt.NDArray[Any]]:
-    """Return stretches of pieces as arrays [FRAMES, stretches, ...] by name."""
+    """Return stretches of pieces as one batch: arrays [FRAMES, stretches, ...] by name.
+
+    Each part is a piece and a slice of at most FRAMES half beats. `heard` and `place` are the net's inputs.
+    They are filled up with 0. The other arrays are targets. They are filled up with -1, which stands for no
+    target. The target `hindsight` is the triad DELAY half beats earlier.
+    """
     n = len(parts)
     out: dict[str, npt.NDArray[Any]] = {
         "heard": np.zeros((FRAMES, n, len(CHANNELS), 12), np.float32),

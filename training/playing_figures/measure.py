@@ -131,7 +131,11 @@ def answer(
 
 
 def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
-    """Turn messages into notes in quarters. `times` and `quarters` give the grid's steps in both units."""
+    """Return the notes that the messages `sends` play, with onsets and durations in quarters.
+
+    `times` [T] are the grid's steps in seconds, and `quarters` [T] are the same steps in quarters. A note
+    without a note-off is left out.
+    """
     on: dict[int, Send] = {}
     rows: list[tuple[float, float, int]] = []
     for send in sorted(sends, key=lambda s: (s.due_s, s.kind != "note_off")):

@@ -68,10 +68,11 @@ class LogisticListener:
 
 
 def accuracy(x: Floats, y: Ints, groups: Ints, seed: int = 0) -> float:
-    """Return the share of windows that a listener calls right which has not learnt from their piece.
+    """Return the share of windows, 0 to 1, that a `LogisticListener` judges rightly.
 
-    `x` [n, features] are windows, `y` [n] is 1 for the true hand, and `groups` [n] numbers the pieces. NaN with fewer
-    than two pieces.
+    The listener has not learned from the pieces that it judges. `x` [n, features] are windows, `y` [n] is 1
+    for the true hand, and `groups` [n] numbers the pieces. `seed` divides the pieces into parts. NaN with
+    fewer than two pieces.
     """
     if len(np.unique(groups)) < 2:
         return float("nan")

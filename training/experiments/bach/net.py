@@ -59,7 +59,11 @@ class Sampling:
             raise UserError("--k must be at least 1, --p above 0 and at most 1, and --temperature above 0.")
 
     def shares(self, logits: Array) -> Array:
-        """Return the probability of each token, [tokens], from the logits of the net [tokens]. The sum is 1."""
+        """Return the probability [tokens] that each token is chosen next, from the net's `logits` [tokens].
+
+        The probabilities add up to 1. "greedy" gives 1 to the likeliest token. "top-k" and "top-p" give 0 to
+        the tokens that they leave out.
+        """
         if self.pick == "greedy":
             return np.eye(len(logits))[np.argmax(logits)]
         z = (logits - logits.max()).astype(np.float64) / self.temperature

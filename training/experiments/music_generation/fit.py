@@ -1,4 +1,8 @@
-"""Fits an entry of the diary, and keeps its weights, its history and its configuration in a folder."""
+"""Fits the net of one experiment (`Entry`) from the MusicGeneration diary, and keeps it in a folder.
+
+The folder holds the weights, the history and the configuration. An entry with `like` is not fitted: it copies
+the weights of another entry.
+"""
 
 from __future__ import annotations
 

@@ -53,10 +53,11 @@ def generate(net: DiaryNet, steps: int, songs: int = 1, seed: int = 1) -> Array:
 
 
 def drawn_apart(entry: Entry, voices: Array, rng: np.random.Generator) -> Array:
-    """Draw the notes of one step and return them, bool [songs, width].
+    """Draw the notes of one step, bool [songs, width], from voices that do not know each other's notes.
 
-    `voices` [songs, voices, width + 1] are the probabilities of each voice; the last column is the pause. The voices
-    are drawn independently.
+    `voices` [songs, voices, width + 1] are the probabilities from the net. The last column is the pause. Each
+    voice draws one note or the pause. With the head "keys" there is one voice, and each key is drawn by
+    itself.
     """
     if entry.head == "keys":
         return np.asarray(rng.random(voices[:, 0, :-1].shape) < voices[:, 0, :-1])

@@ -139,7 +139,10 @@ def process_fit(cache: Path, data: Path, spectrum: Spectrum, scenes: int, dev_sc
 
 
 def write_statistics(cache: Path, spectrum: Spectrum) -> None:
-    """Write the mean and standard deviation of all levels of `train` into the cache."""
+    """Write the mean and standard deviation of the levels of all training recordings into the cache.
+
+    The file levels.json holds one pair for all bins and recordings. The deviation is at least 1.
+    """
     total = np.zeros(3)
     for recording in load_recordings(cache, spectrum, "train"):
         counts = np.bincount(recording.levels.ravel(), minlength=256)
