@@ -10,7 +10,7 @@ from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FigureBank, FigureNote
 from device.left_hand.figure_player import BASS_HEIGHT, FigurePlayer, FigureStrike, parts_of
-from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, keys_of, telling_key
+from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, is_minor, keys_of, telling_key
 from device.left_hand.progression import fits_of
 from device.left_hand.right_hand import RightHand
 from device.left_hand.voicing import Fingers
@@ -41,8 +41,20 @@ less than `SHORTEST_STEPS`. Exactly that time is rare in songs: 24 % of the keys
 """
 SHORTEST_STEPS = 2
 """Grid steps, an eighth. No figure has a shorter key, because shorter keys sound like stutter."""
-TELLING = 2
-"""Pitch classes of a triad. A beat with fewer of them does not tell its chord."""
+TELLING, TELLING_MINOR = 2, 3
+"""Pitch classes of a triad. A beat with fewer of them does not tell its chord.
+
+The second value is for a minor triad, and only for the key that is added an eighth after the beat.
+"""
+TELLING_GAP, SONG_TELLING_GAP = 1.0, 0.5
+"""Beats. A key is added to a strike if the next strike is at least this far away. The second value is for songs."""
+LATER_STEPS, LATER_KEYS = 2, 2
+"""A key may be added so many steps after a beat, an eighth, if the figure has at most so many keys on the beat.
+
+The melody's key of the beat is known by then, so the added key can be consonant with it.
+"""
+SONG_TELLING_STEPS = 8
+"""Steps after its strike up to which a key of a song stays down because no other key has its tone of the triad."""
 
 
 class FigureHand:
@@ -68,6 +80,8 @@ class FigureHand:
         self._sounded: set[int] = set()
         self._song = False
         """True if the last keys came from a figure of songs."""
+        self._next, self._beat_keys = 0, 0
+        """Grid step of the strike after the latest beat's strike, and the keys that the figure had on that beat."""
         self._base: int | None = None
         self._last_base: int | None = None
         self._player.pause()
@@ -104,11 +118,8 @@ class FigureHand:
         notes = struck.notes
         begins = struck.begins_bar or self._base is None
         if not (notes or begins):
-            return [], lifted
-        likely = np.sqrt(np.maximum(plan.classes * fits_of(plan.triads), 0.0))
-        top = None if step.is_beat else plan.top
-        sounded = frozenset(self._sounded)
-        ground = Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass, struck.song)
+            return ([], lifted) if struck.song else self._later(step, plan, lifted)
+        ground = self._ground(step, plan, struck.song)
         if begins or self._base is None:
             degree = notes[0].degree if notes else 0
             self._base = base_of(struck, degree, self._last_base, ground, hand.register)
@@ -122,11 +133,18 @@ class FigureHand:
         keys = keys_of(notes, self._base, ground, LOWEST + hand.register)
         if not keys:
             return [], lifted
-        if step.is_bar and plan.lock >= LOST_LOCK and struck.gap >= step.meter.steps_per_beat:
+        if step.is_beat:
+            self._next, self._beat_keys = step.index + struck.gap, len(keys)
+        if plan.lock >= LOST_LOCK and _is_told(step, struck):
             self._tell(keys, step.index, ground)
+        over = [key for key in hand.down if self._until.get(key, 0) <= step.index]
+        if _in_the_way(hand.down, sorted(keys)):
+            lifted += hand.let_go(over)
         lifted += hand.let_go(_in_the_way(hand.down, sorted(keys)))
         self._song = struck.song
         hand.press(sorted(keys))
+        if over and not hand.reaches(step.time_s):
+            lifted += hand.let_go([key for key in over if key not in keys])
         if not hand.reaches(step.time_s):
             hand.let_go(list(keys))
             return [], lifted
@@ -137,6 +155,13 @@ class FigureHand:
             self._sounded.add(key % 12)
         return sorted(keys), lifted
 
+    def _ground(self, step: Step, plan: Plan, song: bool) -> Ground:
+        """Return what the keys struck at `step` are chosen for. On a beat the melody's key is not known yet."""
+        assert plan.chord is not None
+        likely = np.sqrt(np.maximum(plan.classes * fits_of(plan.triads), 0.0))
+        top, sounded = None if step.is_beat else plan.top, frozenset(self._sounded)
+        return Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass, song)
+
     def _tell(self, keys: dict[int, int], now: int, ground: Ground) -> None:
         """Add a key to `keys` if the beat would otherwise not tell its chord."""
         sounding = [*keys, *(key for key in self._hand.down if self._until.get(key, 0) > now + 1)]
@@ -146,12 +171,50 @@ class FigureHand:
             if key is not None:
                 keys[key] = max(keys.values())
 
+    def _later(self, step: Step, plan: Plan, lifted: list[int]) -> tuple[list[int], list[int]]:
+        """Return the key added an eighth after a beat that does not tell its chord, and the keys released at `step`.
+
+        The keys of the beat are released for it, as in a broken chord. Those of a bar line stay.
+        """
+        hand, after = self._hand, step.position % step.meter.steps_per_beat
+        down = hand.down
+        if after != LATER_STEPS or not down or plan.lock < THIN_LOCK or self._beat_keys > LATER_KEYS:
+            return [], lifted
+        struck_now = max(self._struck_at.get(key, 0) for key in down) == step.index - after
+        if not struck_now or self._next - step.index < SHORTEST_STEPS:
+            return [], lifted
+        ground = self._ground(step, plan, False)
+        classes = {key % 12 for key in down} & set(ground.classes[:3])
+        if len(classes) >= (TELLING_MINOR if is_minor(ground.classes) else TELLING) or len(down) >= MOST_KEYS:
+            return [], lifted
+        key = telling_key(min(down), max(down), classes, ground)
+        if key is None or key in down:
+            return [], lifted
+        gone = hand.let_go(down) if step.position > LATER_STEPS else []
+        hand.press([key])
+        if not hand.reaches(step.time_s):
+            hand.let_go([key])
+            hand.press(gone)
+            return [], lifted
+        self._until[key], self._struck_at[key] = self._next, step.index
+        self._sounded.add(key % 12)
+        return [key], lifted + gone
+
     def _is_over(self, key: int, plan: Plan, now: int) -> bool:
         """Return whether a key that is down is released at step `now`."""
-        if key >= plan.ceiling or self._until.get(key, 0) <= now or self._wrong(key, plan.top, now):
-            return True
         age = now - self._struck_at.get(key, now)
+        if key >= plan.ceiling or self._wrong(key, plan.top, now):
+            return True
+        if self._until.get(key, 0) <= now and not self._is_needed(key, plan, age):
+            return True
         return self._song and age >= SHORTEST_STEPS and plan.chord is not None and key % 12 not in plan.chord.classes
+
+    def _is_needed(self, key: int, plan: Plan, age: int) -> bool:
+        """Return whether a key of a song stays down, `age` steps after its strike, so that its chord stays clear."""
+        if not self._song or age >= SONG_TELLING_STEPS or plan.chord is None:
+            return False
+        others = {other % 12 for other in self._hand.down if other != key}
+        return key % 12 in plan.chord.classes[:3] and key % 12 not in others
 
     def _wrong(self, key: int, top: int | None, now: int) -> bool:
         """Return whether a key that is down must give way to the melody's highest key."""
@@ -161,6 +224,14 @@ class FigureHand:
         age = now - self._struck_at.get(key, now)
         most = SONG_HARSH_STEPS if self._song else HARSH_STEPS
         return (interval in RUBS and age >= RUB_STEPS) or (interval in HARSH and age >= most)
+
+
+def _is_told(step: Step, struck: FigureStrike) -> bool:
+    """Return whether a strike at `step` must tell its chord: on the bar line, and in pieces on the half of the bar."""
+    meter = step.meter
+    half = meter.steps_per_bar // 2 if meter.beats_per_bar % 2 == 0 and not struck.song else meter.steps_per_bar
+    gap = SONG_TELLING_GAP if struck.song else TELLING_GAP
+    return step.position % half == 0 and struck.gap >= gap * meter.steps_per_beat
 
 
 def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:

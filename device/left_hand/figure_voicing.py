@@ -40,12 +40,20 @@ UNLIKELY = 6.0
 """Gain of an upper note that is e times as likely."""
 UNLIKELY_BASS = 4.0
 """Gain of a bass that the accompanist finds e times as likely."""
-CONSONANT, CONSONANT_BASS = 28.0, 20.0
-"""Gain of an upper note, and of a bass, for each unit of consonance with the melody."""
+CONSONANT, SONG_CONSONANT, CONSONANT_BASS = 20.0, 40.0, 20.0
+"""Gain of an upper note, of the same in songs, and of a bass, for each unit of consonance with the melody."""
 RUB_COST = 6.0
 """Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
 STALE = 8.0
 """Cost of an upper note whose pitch class has sounded in this beat. So different tones tell the chord of a beat."""
+TELLS, TELLS_MINOR = (0.0, 4.0, 2.0), (4.0, 8.0, 4.0)
+"""Gain of the root, the third and the fifth if none has sounded in this beat, in major and in minor.
+
+It does not hold in songs. A minor triad is not known before all three sound: without its root or its fifth it may be
+part of a major triad.
+"""
+TELLING_THIRD = 4.0
+"""Gain of the third as a telling key, because the third says whether the triad is major or minor."""
 SIXTHS = (8, 9)
 """Semitones of the two sixths, without octaves."""
 ROOM, LOW_ROOM, LOW = 3, 5, 48
@@ -153,11 +161,17 @@ def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Gr
             continue
         if ground.top is not None and (ground.top - key) % 12 in (1, 11):
             continue
-        cost = SPREAD * abs(key - highest - ABOVE) - CONSONANT * consonance
+        cost = SPREAD * abs(key - highest - ABOVE) - (SONG_CONSONANT if ground.song else CONSONANT) * consonance
         cost -= UNLIKELY * float(np.log(ground.likely[pitch_class] + 0.02))
+        cost -= TELLING_THIRD if pitch_class == ground.classes[1] else 0.0
         if cost < least:
             best, least = key, cost
     return best
+
+
+def is_minor(classes: Sequence[int]) -> bool:
+    """Return whether a chord has a minor third. `classes` are its pitch classes: root, third, fifth."""
+    return (classes[1] - classes[0]) % 12 == 3
 
 
 def _tone(classes: Sequence[int], degree: int) -> int:
@@ -174,11 +188,13 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
             continue
         cost = SIXTH if ground.song and taken and (key - min(taken)) % 12 in SIXTHS else 0.0
         cost += abs(key - target) - UNLIKELY * float(np.log(ground.likely[pitch_class] + 0.02))
-        cost -= CONSONANT * float(ground.consonance[pitch_class])
+        cost -= (SONG_CONSONANT if ground.song else CONSONANT) * float(ground.consonance[pitch_class])
         if _tone(ground.classes, degree) == pitch_class:
             cost -= DEGREE
         if pitch_class in ground.sounded or any(other % 12 == pitch_class for other in taken):
             cost += STALE
+        elif pitch_class in ground.classes[:3] and not ground.song:
+            cost -= (TELLS_MINOR if is_minor(ground.classes) else TELLS)[list(ground.classes).index(pitch_class)]
         if ground.top is not None:
             cost += RUB_COST if (ground.top - key) % 12 in (1, 11) else 0.0
         if cost < least:

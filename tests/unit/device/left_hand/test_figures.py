@@ -162,3 +162,43 @@ def test_a_key_of_a_song_that_does_not_belong_to_a_new_chord_is_released() -> No
     f_major = replace(c_major(1.0), chord=Chord((5, 9, 0), "F"))
     assert [key for key in (48, 52) if hand._is_over(key, f_major, 1)] == []
     assert [key for key in (48, 52) if hand._is_over(key, f_major, 2)] == [52]
+
+
+def keys_of_two_bars(*classes: int) -> list[list[int]]:
+    """Play a figure with two low keys on each half of the bar. Returns the keys struck at each step."""
+    hand = FigureHand(shipped_bank(), Fingers())
+    bar = tuple(FigureNote(at, 8, height, degree) for at in (0, 8) for height, degree in ((0, 0), (7, 2)))
+    strikes = {note.position: tuple(n for n in bar if n.position == note.position) for note in bar}
+
+    def at(step: Step, *_: object) -> FigureStrike:
+        return FigureStrike(strikes.get(step.position, ()), 0, 40, step.is_bar, False, 8, 8)
+
+    hand._player.at = at  # type: ignore[method-assign, assignment]
+    plan = replace(c_major(1.0), chord=Chord(classes, "of the test"), top=classes[0] + 72)
+    felt = Meter.parse("4/4")
+    steps = [Step(i, i * 0.125, 0.125, i % 16, felt, 1.0) for i in range(32)]
+    return [hand.at(step, plan, 1.0)[0] for step in steps]
+
+
+def test_a_minor_triad_is_complete_an_eighth_after_the_half_of_the_bar() -> None:
+    struck = keys_of_two_bars(9, 0, 4)
+    for half in range(0, 32, 8):
+        told = {key % 12 for key in struck[half] + struck[half + 2]}
+        assert told == {9, 0, 4}
+        assert struck[half + 2], "the third key comes after the beat, when the melody is known"
+
+
+def test_two_tones_of_a_major_triad_need_no_further_key() -> None:
+    struck = keys_of_two_bars(0, 4, 7)
+    assert all(struck[half] and not struck[half + 2] for half in range(0, 32, 8))
+
+
+def test_a_key_of_a_song_stays_while_no_other_key_has_its_tone() -> None:
+    hand, plan = FigureHand(shipped_bank(), Fingers()), c_major(1.0)
+    hand._hand.press([48, 52])
+    hand._song = True
+    hand._until, hand._struck_at = {48: 4, 52: 4}, {48: 0, 52: 0}
+    assert not hand._is_over(52, plan, 5)
+    hand._hand.press([64])
+    assert hand._is_over(52, plan, 5), "another key has the tone now"
+    assert hand._is_over(48, plan, 8), "no key is held for longer than half a bar for this reason"
