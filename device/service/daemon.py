@@ -256,6 +256,8 @@ class Daemon:
         if self._said[:2] == (state, message):
             return
         self._said = (state, message, _now())
+        # another state has other ports open, so the next status counts the open files again
+        self._looked_s = float("-inf")
         self._notify.status(message)
         log.info("%s", message, extra={FIELDS: {"LEFTHAND_STATE": state}})
 

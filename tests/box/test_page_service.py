@@ -170,6 +170,7 @@ def test_the_page_s_account_reads_what_the_service_records_and_others_do_not(
     stage.configure(KEYS)
     stage.start()
     stage.state("playing")
+    until("the page has the box again", lambda: "look" in ask(stage, "order", {"look": "recordings"}, cookie)[1])
     assert not keys["sound"] and sound["sound"]
     for one, files in ((keys, {"capture.mid": "MThd"}), (sound, {"capture.wav": "RIFF"})):
         for name, begins in {**files, "sent.mid": "MThd", "notes.csv": "onset_s"}.items():
