@@ -137,7 +137,7 @@ class CountedClock:
 
     @property
     def tempo_held(self) -> bool:
-        """Always False: the tempo is that of the file."""
+        """Always False: nobody can hold the tempo of this clock, because the file sets the tempo."""
         return False
 
     def hold_tempo(self, on: bool) -> None:

@@ -39,7 +39,11 @@ def begins_half(step: Step) -> bool:
 
 
 def on_beats(step: Step) -> int:
-    """Return the greatest grain that strikes nothing between the beats."""
+    """Return the greatest grain with which a style strikes nothing between the beats.
+
+    The grain is the greatest depth at which a style strikes: see the table at the top of this file. The result is 1 in
+    a compound metre (such as 6/8), because depth 2 there includes the thirds of a beat. It is 2 in every other metre.
+    """
     return 1 if step.meter.compound else 2
 
 

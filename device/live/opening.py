@@ -325,7 +325,11 @@ class _Opening:
         return sound
 
     def _watch_jack(self, port: Port) -> None:
-        """Watch the JACK client behind `port`: if it ends, the stream does not fail but continues with silence."""
+        """Add the JACK client behind `port` to the ports that the session checks.
+
+        The check is needed because the sound stream does not fail when the client ends. The stream goes on with
+        silence. Nothing is added if `port` is not on JACK, or if the package JACK-Client is missing.
+        """
         if port.api != "JACK":
             return
         try:

@@ -42,7 +42,10 @@ class Rollback:
         return self._folder.is_dir() and os.access(self._folder, os.W_OK)
 
     def ask(self) -> None:
-        """Ask for a rollback. Raises UserError if the page does not run as a service."""
+        """Ask systemd for a rollback, by writing the file for which systemd waits.
+
+        Raises UserError if the file cannot be written, for example because the page does not run as a service.
+        """
         self._before = self._state()
         try:
             (self._folder / REQUEST).write_bytes(b"")

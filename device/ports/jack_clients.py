@@ -10,10 +10,13 @@ from device.ports.port import CLIENT, Port
 
 
 class JackClients:
-    """Asks the JACK server for its clients. Create and close this object while no sound input is open.
+    """Asks the JACK server whether a given client still has sound outputs.
 
-    Raises ImportError if the package JACK-Client is missing. Only a sound input on JACK needs that package. On the
-    box, sound comes from ALSA.
+    Create this object before the sound input is opened, and close it after the sound input is closed. `has` may be
+    called while the sound input is open.
+
+    Raises ImportError if the package JACK-Client is missing. Only a sound input on JACK needs that package. On the box,
+    sound comes from ALSA.
     """
 
     def __init__(self) -> None:

@@ -62,7 +62,11 @@ def quarters_at(seconds: Array, beat_s: Array) -> Array:
 
 
 def cover(beat_s: Array, end_s: float) -> tuple[Array, int]:
-    """Extend the beats at their first and last interval to cover 0 s to `end_s`.
+    """Return `beat_s` with beats added before and after it, from about 0 s to `end_s` or later.
+
+    The beats added before repeat the first interval. The beats added after repeat the last interval. If `beat_s` begins
+    more than half an interval after 0 s, beats are added at the start until the first beat lies at most half an
+    interval before or after 0 s. Otherwise none is added there.
 
     Returns the beats in seconds, and the number of beats that were added at the start.
     """

@@ -48,10 +48,12 @@ Purpose = Literal["fit", "evaluate"]
 
 @dataclass(frozen=True)
 class Bank:
-    """A rendered instrument.
+    """An instrument of which every key was rendered as sound, at each of V velocities.
 
-    `samples` int16 [88, V, samples]. `level_db` float64 [88, V]: RMS of the first 250 ms in dB below full scale.
-    `sounding_s` float64 [88, V]: seconds until the held note has faded by 55 dB, or until the bank's note ends.
+    `velocities` float64 [V]: the MIDI velocities. `samples` int16 [88, V, samples]: one note for each key and velocity,
+    at 16 kHz. `level_db` float64 [88, V]: RMS of the first 250 ms in dB relative to full scale (0 or negative).
+    `sounding_s` float64 [88, V]: seconds until the held note has faded by 55 dB from its peak, or until the samples
+    end.
     """
 
     name: str
