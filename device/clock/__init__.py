@@ -1,6 +1,6 @@
-"""Finds the beat: turns onsets into a grid of sixteenths.
+"""Finds the beat: turns onsets (the starts of notes) into a grid of sixteenth notes.
 
 In: onsets, taps, the pulses of a MIDI clock, or the tempo map of a MIDI file.
-Out: the next Step with its time, one step before it is due; one hop before in the clock that follows the player.
-Begin at step.py.
+Out: the next Step with its time, one step before it is due. The clock that follows the player gives it one hop before.
+Read step.py first.
 """

@@ -1,4 +1,4 @@
-"""The doubt after a rest: the grid may have slipped if the rest ended off the beat.
+"""Estimates, after a rest that ended off the beat, how likely it is that the clock's grid has slipped.
 
 The player may have breathed or paused, so that all that follows is late. Or the rest is written so, and the player is
 on time. A rest is more likely to be written if the music so far often had notes at the place where the rest ends.
@@ -14,18 +14,18 @@ from device.clock.next_onset import QUARTER, SIXTEENTH
 from device.clock.rhythm import Floats, Ints
 
 REST, UNSURE_ONSETS = 2.2, 4
-"""A rest has so many beats or more, and the grid is in doubt for so many onsets after it."""
+"""Least length of a rest in beats, and the number of onsets after it for which the grid is in doubt."""
 AFTER_REST = 2e-2
 """Weight of a copy of the likeliest hypothesis that puts the end of a rest on a beat."""
 AFTER_WRITTEN_REST, WRITTEN = 2e-3, 0.2
-"""The same if at least this share of the last onsets had the place in the beat at which the rest ends."""
+"""The weight of such a copy if at least WRITTEN of the last onsets had the place in the beat at which the rest ends."""
 
 
 class AfterRest:
-    """Whether the grid is in doubt after a rest, and how likely each slip is."""
+    """Remembers whether the grid is in doubt after a rest, and gives the weights of hypotheses with a moved grid."""
 
     def __init__(self, beat: int) -> None:
-        """`beat` is the felt beat in ticks."""
+        """Start without a doubt. `beat` is the length of a felt beat in ticks."""
         self._beat = beat
         self._end_s, self._left, self._weight = -math.inf, 0, AFTER_REST
 
@@ -35,13 +35,13 @@ class AfterRest:
         return self._left > 0
 
     def forget(self) -> None:
-        """A count-in has given the grid."""
+        """End the doubt, because a count-in has given the grid."""
         self._left = 0
 
     def hear(self, onset_s: float, gap_beats: float, tick: int | None, share: float) -> None:
-        """Take in an onset, so many beats after the last one; infinite if there was none.
+        """Use an onset at `onset_s` seconds, `gap_beats` beats after the last onset (infinite if there was none).
 
-        `tick` is its place in the bar by the likeliest hypothesis, or None if it is on no place. `share` is the share
+        `tick` is its place in the bar in the likeliest hypothesis, or None if it is on no place. `share` is the share
         of the last onsets that had this place in the beat.
         """
         if not REST <= gap_beats < math.inf:
@@ -52,9 +52,10 @@ class AfterRest:
         self._weight = AFTER_WRITTEN_REST if tick is not None and share >= WRITTEN else AFTER_REST
 
     def least_weights(self, onset_s: float, tick: int, quarter_s: float, shift: Ints) -> Floats:
-        """Return the least weights [n] of copies of a hypothesis whose grid is `shift` [n] ticks later.
+        """Return the least weights [n] for copies of a hypothesis whose grid is moved by `shift` [n] ticks.
 
-        `tick` is the place of the last onset by the hypothesis, and `quarter_s` its quarter in seconds.
+        A weight is above 0 only while the grid is in doubt, and if the copy puts the end of the rest on a beat. `tick`
+        is the place of the last onset, at `onset_s`, in the hypothesis, and `quarter_s` its quarter note in seconds.
         """
         if not self.in_doubt:
             return np.zeros(len(shift))

@@ -1,4 +1,4 @@
-"""The hypotheses of the clock as arrays: where the last onset lies in the bar, and how long a quarter is."""
+"""Keeps the clock's hypotheses as arrays: where in the bar the last onset lies, and how long a quarter note is."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from device.clock.manners import DRIFT, MANNERS, PLACE_VAR, RETURN, TEMPO_VAR, d
 from device.clock.rhythm import Floats, Ints
 
 TIME, QUARTER_S, USUAL_S, TT, TP, PP, WEIGHT = range(7)
-"""Rows of `HypothesisBank.real`."""
+"""Indexes of the rows of `HypothesisBank.real`."""
 TICK, KIND, MANNER, GAP, GAP2, GAP3, WAS_STRAY = range(7)
-"""Rows of `HypothesisBank.whole`."""
+"""Indexes of the rows of `HypothesisBank.whole`."""
 LONGEST = 4.0
-"""Quarters of a gap after which the tempo is not less certain than before."""
+"""In a gap longer than this many quarter notes, the uncertainty of the tempo grows no further."""
 SAME_TEMPO = 0.025
-"""Hypotheses of one place whose tempi differ by less, relatively, become one."""
+"""Two hypotheses with the same place become one if their tempi differ by less than about this share."""
 
 
 @dataclass
 class HypothesisBank:
-    """Hypotheses, one a column of two arrays.
+    """Keeps n hypotheses about the last onset. Each one is a column of two arrays.
 
-    `real` [7, n] has the time of the last onset in seconds, the length of a quarter now and usually in seconds, the
-    covariance of time and quarter (time-time, time-quarter, quarter-quarter) in s², and the weight. `whole` [7, n] has
-    the place of the last onset in ticks of the bar, the kind of rhythm, the manner of playing, the last three gaps in
-    ticks, and 1 if the last onset was on no place.
+    `real` [7, n] has the time of the last onset in seconds, the length of a quarter note now and usually in seconds,
+    the covariance of time and quarter (time-time, time-quarter, quarter-quarter) in s², and the weight (probability).
+    `whole` [7, n] has the place of the last onset in ticks of the bar, the kind of rhythm, the manner of playing, the
+    last three gaps between onsets in ticks, and 1 if the last onset was on no place of the grid (else 0).
     """
 
     real: Floats
@@ -43,8 +43,11 @@ class HypothesisBank:
         variance: tuple[float, float],
         gap: int,
     ) -> HypothesisBank:
-        """Hypotheses [n] about an onset at `time_s`. `variance` is that of the time in s², and of the quarter relative
-        to its square; all gaps before are `gap` ticks."""
+        """Return a bank of n hypotheses about an onset at `time_s` seconds. The other arrays have one value for each.
+
+        `variance` has the variance of the time in s², and that of the quarter note relative to its square. All gaps
+        before the onset are set to `gap` ticks.
+        """
         zero, n = np.zeros(len(tick)), len(tick)
         time_var, tempo_var = variance
         real = (zero + time_s, quarter_s, quarter_s, zero + time_var, zero, tempo_var * quarter_s**2, weight)
@@ -62,13 +65,14 @@ class HypothesisBank:
         return HypothesisBank(self.real.take(which, axis=1), self.whole.take(which, axis=1))
 
     def and_also(self, other: HypothesisBank) -> HypothesisBank:
-        """Both banks in one."""
+        """Return a bank with the hypotheses of both banks, those of this one first."""
         return HypothesisBank(np.concatenate((self.real, other.real), 1), np.concatenate((self.whole, other.whole), 1))
 
     def ahead(self, quarters: Floats) -> tuple[Floats, Floats]:
-        """Time in seconds, and its variance in s², of places so many quarters after the last onset [..., n].
+        """Predict when places come that lie `quarters` [..., n] quarter notes after the last onset of each hypothesis.
 
-        The tempo returns to the usual one exponentially.
+        Return the times in seconds and their variances in s², both [..., n]. The tempo returns to the usual one
+        exponentially.
         """
         time_s, quarter_s, usual_s, tt, tp, pp, _ = self.real
         manner = self.whole[MANNER]
@@ -80,9 +84,10 @@ class HypothesisBank:
         return np.asarray(mean_s), tt + gain * (2 * tp + gain * pp) + moved
 
     def merged(self, negligible: float, most: int) -> HypothesisBank:
-        """The likeliest `most` hypotheses, by weight. Those that say nearly the same are joined before.
+        """Return the likeliest `most` hypotheses, the one with the largest weight first. The weights sum to 1.
 
-        Hypotheses with less than `negligible` times the greatest weight are dropped. The weights then sum to 1.
+        Hypotheses that say nearly the same are joined before. Those with less than `negligible` times the greatest
+        weight are dropped.
         """
         b = self.chosen(np.argsort(-self.real[WEIGHT])[: 2 * most])
         whole = b.whole

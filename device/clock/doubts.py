@@ -10,11 +10,11 @@ import numpy.typing as npt
 from device.events import Doubt
 
 FEW_ONSETS = 12
-"""Without a count-in, the reason for a low lock before this number of onsets is that there are few."""
+"""Without a count-in, a lock that is low before this number of onsets is explained by too few onsets."""
 SILENT_BEATS = 4.0
-"""Beats without an onset after which the silence is the reason."""
+"""After this many beats without an onset, a low lock is explained by the silence."""
 RIVAL = 0.1
-"""Least share of the weight of hypotheses that disagree, for them to be the reason."""
+"""Hypotheses that disagree are the reason for a low lock if they have at least this share of the weight."""
 OTHER_TEMPO = 0.2
 """A tempo that differs by this share contradicts the count-in."""
 
@@ -23,22 +23,29 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Rivals:
-    """The weights of the hypotheses that disagree with the leading ones, by what they say instead."""
+    """Holds the weight of the hypotheses that disagree with the leading ones.
+
+    `tempo` is the weight of those with another tempo. `place` is that of those with the same tempo and another place.
+    """
 
     def __init__(self) -> None:
         self.tempo = self.place = 0.0
 
     def look(self, weight: Floats, alike: Bools, same_tempo: Bools) -> None:
-        """Take the weights [n] of all hypotheses, and whether [n] each one agrees, and agrees on the tempo."""
+        """Update `tempo` and `place` from all n hypotheses.
+
+        `weight` [n] has their weights. `alike` [n] says whether each one agrees, and `same_tempo` [n] whether its tempo
+        agrees.
+        """
         of_tempo, agreed = float(weight @ same_tempo), float(weight @ alike)
         self.tempo, self.place = 1.0 - of_tempo, of_tempo - agreed
 
 
 def doubt_of(rivals: Rivals, silent_beats: float, onsets: int, counted_s: float | None, beat_s: float) -> Doubt:
-    """Return why the lock is low.
+    """Return the reason why the lock is low.
 
-    `silent_beats` is the number of beats since the last onset, `onsets` the number of onsets so far. `counted_s` is the
-    beat of the count-in in seconds, None without one, and `beat_s` the present beat.
+    `silent_beats` is the number of beats since the last onset, and `onsets` the number of onsets so far. `counted_s` is
+    a quarter note of the count-in in seconds, or None without a count-in. `beat_s` is a quarter note now, in seconds.
     """
     if silent_beats >= SILENT_BEATS:
         return Doubt("silence", math.floor(silent_beats))

@@ -14,9 +14,9 @@ from device.errors import UserError
 
 DEFAULT_SIGNATURE = (4, 4)
 BARS_AFTER_END = 2
-"""Bars, as they are played, that the grid continues after the end of the file, so that the left hand can finish."""
+"""Number of bars that the grid continues after the end of the file, so that the left hand can finish."""
 MOST_BARS = 100_000
-"""Largest number of bars of a file: two days of 4/4 at 120 quarters a minute. More would fill the memory."""
+"""Largest number of bars of a file: two days of 4/4 at 120 quarter notes a minute. More would fill the memory."""
 
 
 class FileClock:
@@ -39,12 +39,13 @@ class FileClock:
         end_tick: int,
         first_bar: float = 0.0,
     ) -> FileClock:
-        """Build the grid of a MIDI file, up to two bars after `end_tick`.
+        """Return a clock with the grid of a MIDI file, up to two bars after `end_tick`.
 
-        `tempos` are (tick, microseconds per quarter) and `signatures` are (tick, beats, beat type), both in any order.
-        Before the first entry, the MIDI defaults apply: 120 quarters a minute and 4/4. `first_bar` is a place in the
-        file, in felt beats of its first metre, at which a bar begins. Raises UserError for a file that does not count
-        in ticks per quarter, or that has more than MOST_BARS bars.
+        `tempos` are (tick, microseconds per quarter note) and `signatures` are (tick, beats, beat type), both in any
+        order. Before the first of them, the MIDI defaults apply: 120 quarter notes a minute and 4/4. `first_bar` is a
+        place in the file, in felt beats of its first metre, at which a bar begins. Raises UserError for a file that
+        does not count in ticks per quarter note, that has an impossible time signature, or that has more than MOST_BARS
+        bars.
         """
         if ticks_per_beat <= 0:
             raise UserError("The file counts in SMPTE frames, not in beats: use `--clock follow` or `--clock fixed`.")
@@ -53,7 +54,7 @@ class FileClock:
         )
 
     def steps(self) -> Iterator[Step]:
-        """Give every step of the grid, in order."""
+        """Yield every step of the grid, in order, from the start of the file."""
         ticks_per_beat, before_s, index = self._tempo_map.ticks_per_beat, 0.0, 0
         for bar in self._bars:
             for position, tick in bar.steps(ticks_per_beat):
@@ -68,7 +69,7 @@ class FileClock:
 
     @property
     def warnings(self) -> list[str]:
-        """One sentence for each metre of which the clock uses only the beats."""
+        """One sentence for each metre of the file that the left hand was not trained on. See `Meter.warning`."""
         return [warning for meter in dict.fromkeys(bar.meter for bar in self._bars) if (warning := meter.warning)]
 
     @property
@@ -109,7 +110,8 @@ class FileClock:
 
 @dataclass(frozen=True)
 class _Bar:
-    """A bar or a part of a bar, from tick `start` to `end`. It starts `offset` ticks after the start of the bar."""
+    """Describes a bar or a part of a bar, from tick `start` to `end`. It starts `offset` ticks after the start of the
+    bar."""
 
     meter: Meter
     start: Fraction
@@ -138,14 +140,17 @@ def _bar_ticks(ticks_per_beat: int, meter: Meter) -> Fraction:
 
 
 def _changes(signatures: Sequence[tuple[int, int, int]], end_tick: int) -> list[tuple[int, Meter]]:
-    """Metres up to `end_tick`, sorted by tick. The last signature of a tick counts. 4/4 applies before the first."""
+    """Return (tick, metre) for every change of metre up to `end_tick`, sorted by tick.
+
+    The last signature of a tick counts. 4/4 applies before the first. Raises UserError for an impossible signature.
+    """
     known = sorted((signature for signature in signatures if signature[0] <= end_tick), key=lambda s: s[0])
     by_tick = {tick: Meter(beats, beat_type) for tick, beats, beat_type in known}
     return sorted(({0: Meter(*DEFAULT_SIGNATURE)} | by_tick).items())
 
 
 def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int, first_bar: float = 0.0) -> list[_Bar]:
-    """All bars. Pickups and parts of split bars are placed in the bar to which they belong.
+    """Return all bars. Pickups and parts of split bars are placed in the bar to which they belong.
 
     Raises UserError if there are more than MOST_BARS.
     """
@@ -177,7 +182,7 @@ def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int, 
 
 
 def _placed(ticks_per_beat: int, cut: list[_Bar]) -> list[_Bar]:
-    """The bars after every bar of an unusual length has been placed.
+    """Return the bars of `cut`, with every bar of an unusual length placed in the bar to which it belongs.
 
     Such a bar becomes a pickup, a part of a split bar, or a shortened bar in the metre of its neighbours. A whole bar
     stays as it is if its metre is listed, or if a neighbour bar has the same metre.
@@ -214,7 +219,10 @@ def _placed(ticks_per_beat: int, cut: list[_Bar]) -> list[_Bar]:
 
 
 def _parts(cut: list[_Bar], first: int, full: Fraction) -> list[_Bar]:
-    """The two or more bars of `cut` from index `first` that are together exactly `full` ticks long, or no bars."""
+    """Return the two or more bars of `cut` from index `first` that are together exactly `full` ticks long.
+
+    Return an empty list if there are none.
+    """
     total = Fraction(0)
     for after in range(first, len(cut)):
         total += cut[after].length

@@ -14,7 +14,7 @@ SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
 
 
 def beat_seconds(tempo: float) -> float:
-    """Length in seconds of a felt beat at `tempo` beats a minute. Raises UserError outside 20 to 400."""
+    """Return the length in seconds of a felt beat at `tempo` beats a minute. Raises UserError outside 20 to 400."""
     if not SLOWEST_BPM <= tempo <= FASTEST_BPM:
         raise UserError(
             f"A tempo of {tempo:g} is out of range: give {SLOWEST_BPM:g} to {FASTEST_BPM:g} beats a minute."
@@ -23,16 +23,17 @@ def beat_seconds(tempo: float) -> float:
 
 
 class FixedClock:
-    """A grid at `tempo` felt beats a minute (dotted quarters in 6/8).
+    """Gives the steps of a grid at a constant tempo: `tempo` felt beats a minute (dotted quarters in 6/8).
 
     Without a count-in, the first heard onset is the start of a bar. With a count-in of N onsets, the bar starts one
-    beat after the N-th onset. The clock skips steps that can no longer be planned one step ahead.
+    beat after the N-th onset. An upbeat moves the bar to a later beat. Four even taps give a new tempo and a new start.
+    The clock skips steps that can no longer be planned one step ahead. Raises UserError for a tempo outside 20 to 400.
     """
 
     def __init__(self, tempo: float, meter: Meter, count_in: int = 0, upbeat: float | None = None) -> None:
-        """`upbeat` is the length in felt beats of the music before its first bar.
+        """Set the tempo. `upbeat` is the length in felt beats of the music before its first bar.
 
-        None: as the number of counts suggests, see `device.clock.upbeat`.
+        If it is None, the number of counts decides: see `device.clock.upbeat`.
         """
         if upbeat is None:
             upbeat = upbeat_of_counts(count_in, meter.beats_per_bar)
@@ -50,7 +51,7 @@ class FixedClock:
         self._position0 = self._first_position
         self._next = 0
         self._first = 0
-        """Index of the step at the start of the grid."""
+        """Index of the step at the start of the grid: not 0 if taps start the grid again."""
         self._given = 0
         self._last_s = -math.inf
         self._taps = Taps()
@@ -70,7 +71,7 @@ class FixedClock:
         self._next = max(0, math.ceil((decided_s - self._start_s) / self._step_s) + 1)
 
     def tap(self, at_s: float) -> None:
-        """See `Clock.tap`. The clock keeps the tapped tempo."""
+        """Handle a tempo tap: see `Clock.tap`. Four even taps set the tempo, limited to 20 to 400 beats a minute."""
         counted = self._taps.tap(at_s)
         if counted is None:
             return

@@ -1,7 +1,7 @@
-"""The clock that follows the player: it tells steps from a bank of hypotheses, in time or together with the player.
+"""Follows the player: a clock that finds the steps from many hypotheses, in time or together with the player.
 
-A step is told when it is due. If an onset is likely at the step, the clock holds the step back for the onset, up to a
-limit; an onset that comes early brings its step forward. A time once told is never changed.
+A step is given when it is due. If an onset is likely at the step, the clock holds the step back for the onset, up to a
+limit; an onset that comes early brings its step forward. The time of a step that was given is never changed.
 """
 
 from __future__ import annotations
@@ -26,41 +26,43 @@ from device.events import Doubt
 SAME_ONSET_S = 0.045
 """Seconds: closer notes are one chord, whose first note is its onset."""
 LEAD_S = 0.016
-"""A step is told so many seconds before its time: one hop."""
+"""A step is given this many seconds before its time: one hop."""
 AUTOMATIC = 4
-"""Counts of a count-in that nobody announced."""
+"""Number of counts in a count-in that nobody announced."""
 FIRST_ONSETS = 5
-"""Without a count-in the clock tells no step before so many onsets."""
+"""Without a count-in the clock gives no step before this number of onsets."""
 QUARTERS_S = np.exp(np.linspace(math.log(0.19), math.log(2.2), 47))
-"""Lengths of a quarter that are considered without a count-in."""
+"""Lengths of a quarter note, in seconds, that are considered without a count-in."""
 HINT_OCTAVES = 0.1
-"""Spread of the tempo around one that was given."""
+"""Spread in octaves of the probable tempo around a tempo that was given."""
 SAME_BEAT, SAME_TEMPO = 0.12, 0.2
-"""Hypotheses whose beats differ by less, in beats, and whose tempi differ by less, relatively, tell the same beat."""
+"""Two hypotheses agree if their beats differ by less than SAME_BEAT beats and their tempi by less than the share
+SAME_TEMPO."""
 ASKED, LEADING = 12, 12
-"""How many of the likeliest hypotheses may lead, and the most that lead together."""
+"""Number of the likeliest hypotheses that may lead, and the largest number of hypotheses that lead together."""
 FEW = 4
-"""Steps whose times are worked out at once."""
+"""Number of steps whose times are computed at once."""
 PATIENCE = 1.5
-"""Standard deviations of the prediction for which an expected onset is waited for."""
+"""The clock waits for an expected onset for this many standard deviations of the predicted time."""
 DELAYS = 2.0
 """The wait is shorter by so many times the delay of hearing: an onset that is known late is not worth waiting for."""
 LONGEST_WAIT = 0.2
 """The longest wait, in beats."""
 EXPECTED = 0.3
-"""Probability of an onset at a step from which the clock waits for it."""
+"""The clock waits for an onset at a step if the onset has at least this probability."""
 CATCH_UP = 0.25
-"""A beat that was not told in time is told late by up to so many beats."""
+"""A beat that was not given in time is given late, by up to this many beats. Beyond that it is skipped."""
 CATCH_UP_S = 0.03
-"""The same for a step that is no beat, in seconds."""
+"""The same limit in seconds for a step that is not a beat."""
 AHEAD, BEHIND = 0.75, 1.5
-"""If the steps told are further ahead of the grid or behind it, in beats, the clock leaps to the grid."""
+"""If the given steps are more than AHEAD beats before the grid or BEHIND beats after it, the clock leaps to the grid.
+"""
 LOCK_NOW, LOCK_BEFORE, LOCK_AT_EVEN = 0.35, 0.17, -1.21
-"""Logistic regression of beats held on 70 performances, with and without count-in."""
+"""Logistic regression of beats held on 70 performances, with and without count-in: two factors and a constant."""
 LOCK_AFTER_REST = -1.0
 """Log odds that are added for a few onsets after a rest: the player may have breathed, and the bank agrees too soon."""
 MASS_RATE = 0.06
-"""Share of an onset in the running mean of the agreement."""
+"""Weight of each onset in the running mean of the agreement between hypotheses."""
 LEAST_GAP = 0.25
 """Two steps are at least so many steps apart."""
 FADE_BEATS = 12.0
@@ -68,13 +70,14 @@ FADE_BEATS = 12.0
 
 
 class FollowClock:
-    """A grid that follows the player.
+    """Gives the steps of a grid that follows the player.
 
     `count_in`: N even onsets are N felt beats, and a bar starts one beat after the last; None: four even onsets on one
     key or chord are such a count-in, and anything else is music; 0: everything is music. `tempo` is a hint in felt
-    beats a minute; a count-in of one onset needs it. `max_drift` is the largest share by which the tempo may differ
-    from the counted or tapped one, or from `tempo` if there was no count-in; None: any. `upbeat` is the length in felt
-    beats of the music before its first bar; None: as the number of counts suggests, or as the notes show.
+    beats a minute, without which one onset is no count-in. It raises UserError outside 20 to 400. `max_drift` is the
+    largest share by which the tempo may differ from the counted or tapped one, or from `tempo` if there was no
+    count-in; None: any. `upbeat` is the length in felt beats of the music before its first bar; None: as the counts or
+    the notes suggest.
     """
 
     def __init__(
@@ -146,7 +149,8 @@ class FollowClock:
             self._next, self._times = None, {}
 
     def _limit_tempo(self) -> None:
-        """Give the limits of the tempo to the hypotheses."""
+        """Send the shortest and longest allowed quarter note to the hypotheses. A held tempo allows only the present
+        one."""
         from_s = self._counted_s
         if from_s is None and self._hint_s is not None:
             from_s = self._hint_s * QUARTER / self._hypotheses.beat
@@ -212,7 +216,7 @@ class FollowClock:
         return step
 
     def _is_count(self, onset_s: float, decided_s: float, pitch: int) -> bool:
-        """Whether a note belongs to a count-in, which begins the grid when it is complete."""
+        """Return whether a note belongs to a count-in. When the count-in is complete, the grid begins."""
         if self._wanted == 1 and self._index == 0 and self._lead is None:
             counted = CountIn(1)
             counted.hear(onset_s)
@@ -233,14 +237,16 @@ class FollowClock:
         return self._counts.counts is not None and self._counts.maybe
 
     def _start_free(self, onset_s: float) -> None:
-        """Any tempo and any place in the bar."""
+        """Start the hypotheses without a count-in: any place in the bar, and any tempo near the hint or the usual one.
+        """
         usual_s, octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
         if self._hint_s is not None:
             usual_s, octaves = self._hint_s * QUARTER / self._hypotheses.beat, HINT_OCTAVES
         self._hypotheses.start_free(onset_s, QUARTERS_S, usual_s, octaves)
 
     def _begin(self, counted: CountIn, now_s: float) -> None:
-        """The count-in is over: one beat after its last onset a bar starts."""
+        """Start the grid after a count-in: a bar or an upbeat follows. One count without a tempo hint is taken for
+        music."""
         if len(counted.onsets) > 1:
             beat_s = max(counted.beat_s(), 60.0 / FASTEST_BPM)
         elif self._hint_s is not None:
@@ -301,7 +307,8 @@ class FollowClock:
         )
 
     def _following(self, lead: HypothesisBank, now_s: float) -> tuple[int, float]:
-        """The next step that is not too late: its tick, counted from the bar of the last onset, and its time."""
+        """Return the next step that is not too late: its tick, counted from the bar of the last onset, and its time in
+        seconds."""
         tick0, time0_s, tick_s = self._tick0, self._time0_s, self._quarter_s / QUARTER
         step, beat = self._step_ticks, self._hypotheses.beat
         tick = self._after_told(tick0, time0_s, tick_s, now_s) + step
@@ -315,8 +322,10 @@ class FollowClock:
         return tick, self._times[tick]
 
     def _times_from(self, lead: HypothesisBank, tick: int) -> dict[int, float]:
-        """The times of a few steps from `tick` on: the mean of the leading hypotheses, and a wait where an onset is
-        expected."""
+        """Return the times in seconds of a few steps from `tick` on, by tick.
+
+        A time is the mean of the leading hypotheses, and a wait where an onset is expected.
+        """
         tick0, tick_s, bar = self._tick0, self._quarter_s / QUARTER, self._hypotheses.bar
         ticks = np.arange(tick, tick + FEW * self._step_ticks, self._step_ticks)[:, None]
         times_s, quarters_s, weight = lead.real[TIME], lead.real[QUARTER_S], lead.real[WEIGHT]
@@ -337,14 +346,14 @@ class FollowClock:
         return out
 
     def _expected(self, lead: HypothesisBank, ahead: int) -> float:
-        """Probability that the next onset is `ahead` ticks after the last, if none came before."""
+        """Return the probability that the next onset is `ahead` ticks after the last, if none came before."""
         if self._awaited is None:
             gaps = (int(lead.whole[GAP, 0]), int(lead.whole[GAP2, 0]))
             self._awaited = self._hypotheses.awaited_after(self._tick0, int(lead.whole[KIND, 0]), gaps).tolist()
         return self._awaited[ahead - 1]
 
     def _after_told(self, tick0: int, time0_s: float, tick_s: float, now_s: float) -> int:
-        """The tick of the step told last, on the grid as it is now."""
+        """Return the tick of the last given step, on the grid as it is now. If that is too far off, the clock leaps."""
         step, bar, beat = self._step_ticks, self._hypotheses.bar, self._hypotheses.beat
         if self._told_tick is not None:
             there = tick0 + (self._told_s - time0_s) / tick_s
@@ -355,7 +364,11 @@ class FollowClock:
         return math.floor((tick0 + (earliest_s - time0_s) / tick_s) / step) * step
 
     def _lock(self, at_s: float) -> float:
-        """Probability that the next beat is held: a logistic function of how many hypotheses agree, now and so far."""
+        """Return the probability that the beat is right: a logistic function of how many hypotheses agree, now and so
+        far.
+
+        It fades in a long silence.
+        """
         lead = self._lead
         assert lead is not None
         logit = LOCK_NOW * _logit(self._mass) + LOCK_BEFORE * _logit(self._mass_before) + LOCK_AT_EVEN
@@ -371,6 +384,6 @@ class FollowClock:
 
 
 def _logit(share: float) -> float:
-    """Log odds of a share, which is kept off 0 and 1."""
+    """Return the log odds of a share, which is first moved away from 0 and 1."""
     share = min(max(share, 0.0), 1.0)
     return math.log((share + 0.02) / (1.02 - share))

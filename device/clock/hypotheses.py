@@ -1,10 +1,11 @@
 """Follows the player with many hypotheses: the last onset's place in the bar, a quarter's length, a manner of playing.
 
-Each hypothesis is a Kalman filter over the time of its tick and the length of a quarter (Reid, "An algorithm for
+Each hypothesis is a Kalman filter over the time of its tick and the length of a quarter note (Reid, "An algorithm for
 tracking multiple targets", 1979; Cemgil and Kappen, "Monte Carlo methods for tempo tracking and rhythm quantization",
-2003). An onset splits each hypothesis by the place that the onset may have been meant for (`device.clock.next_onset`)
-and by the manner of playing (`device.clock.manners`), or late. The constants were changed by hand for the beats that
-are held on 70 real performances, and on the scores of POP909 that are played in time.
+2003). At each onset, a hypothesis splits into several: one for each place that the onset may have been meant for
+(`device.clock.next_onset`), in each manner of playing (`device.clock.manners`) or as a late note. The constants were
+changed by hand for the beats that are held on 70 real performances, and on the scores of POP909 that are played in
+time.
 """
 
 from __future__ import annotations
@@ -77,13 +78,16 @@ from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
 from device.clock.upbeat import beats_to_bar
 
 STRAY, STRAY_AGAIN = 0.004, 0.05
-"""Probability of an onset that is on no place, and of another one after it."""
+"""Probability that an onset is on no place of the grid, and the same if the onset before was on none."""
 ORNAMENT, ORNAMENT_S = 0.04, 0.09
-"""Probability of such an onset when it follows the last onset within so many seconds."""
+"""Probability that an onset is on no place if it follows the last onset within ORNAMENT_S seconds."""
 RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
-"""Exponents of the three tables of scores. Successive onsets of a piece are not independent."""
+"""Exponents of the three probability tables that were counted from scores.
+
+They are below 1 because successive onsets of a piece are not independent.
+"""
 SLIP = 3e-5
-"""Weight of a copy of the likeliest hypothesis that is some sixteenths off."""
+"""Weight of a copy of the likeliest hypothesis whose grid is moved by some sixteenth notes."""
 VOTE, VOTE_MOST = 0.5, 7.0
 """Exponent of the likelihood with which `PhaseVotes` raise the weight of such a copy, and the most log weight added."""
 LEARN_FROM = 0.6
@@ -91,19 +95,19 @@ LEARN_FROM = 0.6
 has slipped would learn the rhythm in a wrong place, and the right grid would seem unlikely. After a rest it is learned
 with less weight too, because the copies that are added there reduce the weight."""
 TEMPO_SLIP = 1e-3
-"""The same for half and double tempo, where no count-in gave the tempo."""
+"""Weight of a copy of the likeliest hypothesis at half or double tempo, where no count-in gave the tempo."""
 KEPT = 48
-"""Hypotheses kept after an onset."""
+"""Largest number of hypotheses that are kept after an onset."""
 WORKED_OUT = 60
-"""Pairs of hypothesis and place that are worked out for all manners."""
+"""Largest number of pairs of hypothesis and place that are computed for all manners of playing."""
 LOOKED_AT = 1000
-"""Pairs of hypothesis and place whose prior is looked up."""
+"""Largest number of pairs of hypothesis and place whose prior probability is looked up."""
 FAR = 10.0
-"""Log weight below the likeliest pair at which a pair is not looked at."""
+"""A pair is skipped if its log weight is lower than that of the likeliest pair by more than this."""
 ROUGH_S, NEAR, NEAR_FAR = 0.022, 0.05, 0.1
 """Width of the first rough look at a place, in quarters, and its growth with each quarter of the gap."""
 NEGLIGIBLE = 1e-5
-"""Weight relative to the likeliest hypothesis below which one is dropped."""
+"""A hypothesis is dropped if its weight is less than this share of the greatest weight."""
 PULL, PULL_OCTAVES = 0.05, 0.3
 """Exponent at each onset of the prior of the tempo, and its spread around the counted or usual tempo. A rhythm that
 fits double tempo fits it every time it comes back, so the prior counts every time too."""
@@ -123,10 +127,11 @@ FIRST_TIME_S = 0.03
 
 
 class Hypotheses:
-    """The bank of one piece. `bank` is None until the first onset or the count-in."""
+    """Holds the hypotheses about one piece of music in `bank`, which is None until the first onset or the count-in."""
 
     def __init__(self, meter: Meter, upbeat: float | None = None) -> None:
-        """`upbeat` is the length in beats of the music before its first bar; None: unknown."""
+        """Prepare the tables of `meter`. `upbeat` is the length in felt beats of the music before its first bar; None:
+        unknown."""
         self.bar, self.beat = bar_ticks(meter), beat_ticks(meter)
         self._upbeat = upbeat
         self.piece: PieceRhythm | None = None
@@ -154,19 +159,22 @@ class Hypotheses:
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
 
     def limit(self, shortest_s: float, longest_s: float) -> None:
-        """Keep every hypothesis's quarter within these lengths in seconds, from now on. Equal lengths fix the tempo."""
+        """Keep the quarter note of every hypothesis within these lengths in seconds, from now on.
+
+        Equal lengths fix the tempo. Lengths below 0.1 s are not used.
+        """
         self._limits_s = (max(shortest_s, SHORTEST_QUARTER_S), longest_s)
         if self.bank is not None:
             tempi = self.bank.real[QUARTER_S : USUAL_S + 1]
             np.clip(tempi, *self._limits_s, out=tempi)
 
     def start_counted(self, last_count_s: float, quarter_s: float, upbeat: float = 0.0) -> None:
-        """Start the bank at a count-in. Its last count was at `last_count_s`.
+        """Start the bank after a count-in whose last count was at `last_count_s` seconds.
 
-        `quarter_s` is the counted quarter in seconds. `upbeat` is in beats. The first full bar begins floor(`upbeat`) +
-        1 beats after the last count. From here on the rhythm of the piece is learned, on the grid of the likeliest
-        hypothesis. Without a count-in that grid may have half or double the tempo, and the learned rhythm would keep
-        the clock there. So `start_free` does not start this learning.
+        `quarter_s` is the counted quarter note in seconds. `upbeat` is in felt beats. The first full bar begins
+        floor(`upbeat`) + 1 beats after the last count. From here on the rhythm of the piece is learned, on the grid of
+        the likeliest hypothesis. Without a count-in that grid may have half or double the tempo, and the learned rhythm
+        would keep the clock there. So `start_free` does not start this learning.
         """
         self.piece = PieceRhythm(self.beat)
         self.bank = HypothesisBank.new(
@@ -185,7 +193,11 @@ class Hypotheses:
         self._pace, self._pull = None, PULL
 
     def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
-        """The first onset came at `onset_s`; quarters [m] are likely around `usual_s`, with a spread in octaves."""
+        """Start the bank without a count-in, at the first onset, which came at `onset_s` seconds.
+
+        `quarter_s` [m] are the possible lengths of a quarter note in seconds. Those near `usual_s` are likely, with a
+        spread of `octaves`. The onset may have any place in the bar.
+        """
         weight = first_weights(quarter_s, usual_s, octaves)
         self._tempo_s, self._octaves, self._pull = USUAL_QUARTER_S, HINTED_OCTAVES, PULL
         if octaves >= TEMPO_OCTAVES:
@@ -208,8 +220,11 @@ class Hypotheses:
         )
 
     def hear(self, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]) -> None:
-        """Take in an onset. `interval`: classes of the interval before and of this one. `chord`: keys of the onset
-        before (less 1) and class of this one, see `device.clock.rhythm`."""
+        """Update the bank with an onset at `onset_s` seconds. If no hypothesis can explain the onset, nothing changes.
+
+        `interval`: classes of the interval before and of this one. `chord`: keys of the onset before (less 1) and class
+        of this one, see `device.clock.rhythm`. The bank must have been started.
+        """
         old = self.bank
         assert old is not None
         if self._pace is not None:
@@ -236,10 +251,11 @@ class Hypotheses:
         self._last_s = onset_s
 
     def awaited_after(self, tick: int, kind: int, gaps: tuple[int, int]) -> Floats:
-        """Probability that the next onset is 1, 2 ... ticks after an onset at `tick` of a `kind` of rhythm [FARTHEST].
+        """Return the probability that the next onset is 1, 2 ... ticks after an onset at `tick` of a `kind` of rhythm
+        [FARTHEST].
 
-        Each is the probability if no onset came more than a thirty-second before. `gaps` are the two gaps before
-        `tick`, the later first.
+        Each is the probability if no onset came more than a thirty-second note before. `gaps` are the two gaps before
+        `tick` in ticks, the later first.
         """
         row = self._prior[kind, tick, GAP_TO_CLASS[gaps[0]]]
         row = row.copy() if self.piece is None else self.piece.all_mixed(row, tick, gaps)
@@ -249,7 +265,8 @@ class Hypotheses:
         return row
 
     def _on_ticks(self, table: Floats) -> Floats:
-        """A table by sixteenths of the bar as one by ticks; 1 between the sixteenths."""
+        """Return a table with one row for each tick of the bar, from one with a row for each sixteenth; 1 between
+        sixteenths."""
         out = np.ones((self.bar, *table.shape[1:]))
         steps = np.minimum(np.arange(0, self.bar, SIXTEENTH) // SIXTEENTH, len(table) - 1)
         out[::SIXTEENTH] = table[steps]
@@ -258,9 +275,10 @@ class Hypotheses:
     def _places(
         self, b: HypothesisBank, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]
     ) -> tuple[Ints, Ints, Floats]:
-        """Places that the onset may have been meant for, after a rough look at their times.
+        """Find the places that the onset may have been meant for, by a rough look at their times.
 
-        Returns for each place [m] the hypothesis, the tick counted from the bar of its last onset, and its prior.
+        Return for each place [m] the hypothesis, the tick counted from the bar of its last onset, and its prior
+        probability.
         """
         time_s, quarter_s, _, _, _, _, weight = b.real
         since = onset_s - time_s
@@ -287,7 +305,10 @@ class Hypotheses:
     def _prior_of(
         self, whole: Ints, parent: Ints, tick: Ints, ahead: Ints, interval: tuple[int, int], chord: tuple[int, int]
     ) -> Floats:
-        """Prior of an onset at `tick` [m], so many ticks `ahead` of the last onset, by the hypotheses `parent` [m]."""
+        """Return the probability [m] of an onset at `tick` [m] before its time is known.
+
+        `ahead` [m] is the number of ticks since the last onset, and `parent` [m] the number of the hypothesis.
+        """
         if self._opening is None:
             row = (whole[KIND] * self.bar + whole[TICK]) * PREVIOUS_CLASSES + GAP_TO_CLASS.take(whole[GAP])
             prior = self._powers.take((row * FARTHEST - 1).take(parent) + ahead)
@@ -299,7 +320,10 @@ class Hypotheses:
         return np.asarray(prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead)))
 
     def _split(self, b: HypothesisBank, target: Ints, prior: Floats, onset_s: float) -> HypothesisBank:
-        """The likely ones among all pairs of hypothesis and place [m] in every manner, each corrected by the onset."""
+        """Return the likely hypotheses among all pairs of hypothesis and place [m] in every manner of playing.
+
+        The time of the onset corrects the tempo and the place of each.
+        """
         time_s, quarter_s, usual_s, tt, tp, pp, weight = b.real
         manner, ways = b.whole[MANNER], self._ways
         ticks, tick = target - b.whole[TICK], target % self.bar
@@ -354,7 +378,11 @@ class Hypotheses:
         return out
 
     def _with_slips(self, b: HypothesisBank, onset_s: float) -> HypothesisBank:
-        """The likeliest may be a few sixteenths off: copies of it, each with a small weight."""
+        """Return the bank with copies of the likeliest hypothesis, each with a small weight, for the case that it is
+        wrong.
+
+        The grids of the copies are moved by some sixteenths. Without a count-in, two more have half and double tempo.
+        """
         tick = int(b.whole[TICK, 0])
         if b.whole[WAS_STRAY, 0] or tick % SIXTEENTH:
             return b

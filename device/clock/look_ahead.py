@@ -1,7 +1,7 @@
 """Finds the first beats of a file that is followed, so that the clock has the beat from the first note on.
 
-A clock that follows needs some notes before it gives a beat. A file is known in advance: the clock hears it once, and
-its first beats are continued back to the first note.
+A clock that follows the player needs some notes before it gives a beat. But the notes of a file are known in advance.
+So the clock hears the first minute once, and its first beats are continued back to the first note.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from device.clock.follow_clock import FollowClock
 from device.clock.step import Step
 
 HOP_S = 0.016
-"""Seconds between two looks at the clock: the device's hop."""
+"""Seconds between two calls of `due`: one hop of the device."""
 LOOKED_AT_S = 60.0
-"""Seconds of the music that are looked at, from the first note on."""
+"""The beats are searched in this many seconds of music from the first note on."""
 STEADY_BEATS, STEADY = 6, 0.2
-"""The first so many beats in a row whose lengths differ from their median by less than this share are continued."""
+"""The first STEADY_BEATS beats in a row are continued whose lengths all differ from their median by less than STEADY.
+
+STEADY is a share of the median.
+"""
 NEAR, PULL = 0.2, 0.6
-"""An onset this near a beat, in beats, moves the beat by this share of its distance."""
+"""If an onset is nearer to a beat than NEAR beats, the beat moves towards it by the share PULL of the distance."""
 TAPS = 4
 SLOW_S, HALVES, QUARTERS, PLACE = 0.95, 0.55, 0.35, 0.15
 """A beat longer than so many seconds is two beats if at least this share of its halves has an onset, and at most that
@@ -31,10 +34,10 @@ share of its quarters. An onset counts within this share of a beat. Quarter note
 
 
 def beats_before(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list[float] | None:
-    """Return four times in seconds, a beat apart, after which a bar begins at or before the first note.
+    """Return four times in seconds, a beat apart. A bar begins one beat after the last, at or before the first note.
 
-    `notes` are (onset in seconds, pitch), in order. `clock` is used and must be reset afterwards. None if the notes
-    begin with a count-in, or if the clock finds no steady beat.
+    `notes` are (onset in seconds, pitch), in order. The function plays them to `clock`, which must be reset afterwards.
+    It returns None if the notes begin with a count-in, or if the clock finds no steady beat.
     """
     beats = _beats(clock, notes)
     steady = next((i for i in range(len(beats) - STEADY_BEATS) if _is_steady(beats[i : i + STEADY_BEATS + 1])), None)
@@ -74,7 +77,7 @@ def _beats(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list[Step]
 
 
 def _are_two(beats: Sequence[Step], onsets_s: Sequence[float]) -> bool:
-    """Return whether the clock gave only every second beat: nearly all halves have an onset, and few quarters."""
+    """Return whether each beat in `beats` is really two beats: nearly all halves have an onset, and few quarters do."""
     times_s, onsets = np.array([step.time_s for step in beats]), np.array(onsets_s)
     lengths_s = np.diff(times_s)
 

@@ -18,14 +18,14 @@ from device.errors import UserError
 
 Mode: TypeAlias = Literal["follow", "fixed", "midi", "file"]
 FILE_MODES: tuple[Mode, ...] = ("follow", "fixed", "file")
-"""Modes that can be used with a file as input."""
+"""Clock modes that can be used if the input is a file."""
 DEFAULT_METER = Meter(4, 4)
 MOST_COUNT_IN = 16
 """Largest number of count-in onsets: four bars if each onset is a beat of 4/4."""
 
 
 class TimedFile(Protocol):
-    """The part of a MIDI file that a file clock needs. `device.files.midi_file.MidiInput` provides it."""
+    """Describes what a file clock needs of a MIDI file. `device.files.midi_file.MidiInput` provides it."""
 
     @property
     def tempo_map(self) -> TempoMap:
@@ -62,12 +62,15 @@ def make_clock(
     max_drift: float | None = None,
     upbeat: float | None = None,
 ) -> Clock:
-    """Build a clock of `mode`. None selects the default of the mode. Only mode "file" uses `file`.
+    """Return a new clock of `mode`: one that follows the player, has a fixed tempo, follows MIDI clock, or follows a
+    file.
 
-    Only mode "follow" uses `max_drift`, the largest share by which the tempo may differ from the count-in's. `upbeat`
-    is the length in felt beats of the music before its first bar; None: as the count-in, the notes or the file show.
+    `tempo` is in felt beats a minute. `count_in` is the number of onsets that count in. None selects the default of the
+    mode. Only mode "file" uses `file`. Only mode "follow" uses `max_drift`, the largest share by which the tempo may
+    differ from the count-in's. `upbeat` is the length in felt beats of the music before its first bar; None: as the
+    count-in, the notes or the file show.
 
-    Raises UserError if the settings do not fit together.
+    Raises UserError if the settings do not fit together or are out of range, or if the file has no usable beats.
     """
     if count_in is not None and not 0 <= count_in <= MOST_COUNT_IN:
         raise UserError(f"A count-in of {count_in} onsets is out of range: give 0 to {MOST_COUNT_IN}.")
@@ -99,7 +102,10 @@ def make_clock(
 
 
 def warnings_of(clock: Clock, meter: Meter | None) -> list[str]:
-    """One sentence for each metre of which the clock uses only the beats."""
+    """Return one sentence for each metre of which the left hand uses only the beats, as a list, which may be empty.
+
+    The metres are those of the file if `clock` plays a file, else `meter`.
+    """
     if isinstance(clock, CountedClock):
         clock = clock.inner
     if isinstance(clock, FileClock):
@@ -108,7 +114,10 @@ def warnings_of(clock: Clock, meter: Meter | None) -> list[str]:
 
 
 class CountedClock:
-    """A file clock that gives no steps during a count-in. Its first step is the first beat after the last onset."""
+    """Gives the steps of a file clock, but none during a count-in.
+
+    Its first step is the first beat after the last onset of the count-in.
+    """
 
     def __init__(self, inner: FileClock, count_in: int) -> None:
         self.inner = inner

@@ -12,7 +12,7 @@ import numpy as np
 from device.clock.rhythm import Floats, Ints
 
 IN_TIME, FLEXIBLE, FREE, UNEVEN, SLOWING, QUICKENING, STRICT = range(7)
-"""Numbers of the manners. In `UNEVEN` and the last three, the onsets are uneven and the tempo is even."""
+"""Numbers of the manners. In `UNEVEN` and the three after it, the onsets are uneven and the tempo is even."""
 MANNERS = 7
 TEMPO_VAR = np.array([0.008, 0.043, 0.12, 0.012, 0.006, 0.006, 0.002]) ** 2
 """Variance of the relative change of a quarter's length in one quarter, by manner."""
@@ -23,9 +23,9 @@ JITTER_S = np.array([0.011, 0.018, 0.018, 0.022, 0.02, 0.02, 0.02])
 DRIFT = np.array([0.0, 0.0, 0.0, 0.0, 0.01, -0.01, 0.0])
 """Steady relative change of a quarter's length in each quarter (drift), by manner."""
 DRIFTS = 8.0
-"""Quarters without an onset after which the tempo drifts no further."""
+"""The tempo drifts no further after this many quarter notes without an onset."""
 RETURN = 0.3
-"""Rate per quarter at which the tempo returns to the usual tempo."""
+"""Rate per quarter note at which the tempo returns exponentially to the usual tempo."""
 USUAL = np.array([0.6, 0.23, 0.23, 0.6, 0.6, 0.6, 0.6])
 """Rate per quarter at which the usual tempo follows the tempo, by manner."""
 AT_FIRST = np.array([0.5, 0.15, 0.05, 0.25, 0.0, 0.0, 0.05])
@@ -36,13 +36,15 @@ TURNS_TO = np.array([1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
 """Relative probability of each manner if the manner changes. Slowing, quickening and strict playing only follow uneven
 playing or each other, and only these follow them. Else the clock would take free changes of tempo for a drift."""
 STEADY, STEADY_RATE = 0.25, 0.03
-"""A player counts as steady if the running mean of the probability of the last four manners is above the first value.
-Each onset has the second value as its weight in the mean. With freely changing tempo, the mean is below .16 at three
-quarters of the onsets. With a constant tempo and 20 ms of random timing, it is above .34 at three quarters."""
+"""A player counts as steady if the running mean of the probability of the last four manners is above STEADY.
+
+Each onset has the weight STEADY_RATE in the mean. With freely changing tempo, the mean is below .16 at three quarters
+of the onsets. With a constant tempo and 20 ms of random timing, it is above .34 at three quarters.
+"""
 AT_FIRST_STEADY = 0.5
 """Value of this mean at the beginning."""
 LATE, LATE_BEAT = 0.03, 0.06
-"""Probability that an onset off a beat, and one on a beat, is late. Then all later places are late too."""
+"""Probability that an onset is late: off a beat, and on a beat. All later places are then late too."""
 LATE_MEAN, LATE_SD = 0.042, 0.024
 """Mean and standard deviation of the delay of such an onset, in quarters."""
 
@@ -58,7 +60,7 @@ class Ways:
         turn[SLOWING:, :UNEVEN] = turn[:UNEVEN, SLOWING:] = 0
         turn = (1 - STAYS) * turn / turn.sum(0) + STAYS * np.eye(MANNERS)
         self.steady = _table(turn)
-        """Variances of tempo, place and jitter, and probability, [4, ways, 2 * MANNERS].
+        """Table for a steady player, [4, ways, 2 * MANNERS]: variances of tempo, place and jitter, and probability.
 
         The columns are the manner before, first for an onset off a beat, then for one on a beat.
         """
@@ -68,7 +70,7 @@ class Ways:
         turn[UNEVEN, SLOWING:] += STAYS
         turn[SLOWING:] = 0
         self.any = _table(turn)
-        """The same for a player who is not steady. Then drifts and strict playing only turn to uneven playing."""
+        """Such a table for a player who is not steady. Drifts and strict playing then only turn to uneven playing."""
         self._share = AT_FIRST_STEADY
 
     @property
@@ -77,7 +79,7 @@ class Ways:
         return self.steady if self._share > STEADY else self.any
 
     def hear(self, weight: Floats, manner: Ints) -> None:
-        """Change the running mean after an onset, from the weights [n] and manners [n] of all hypotheses."""
+        """Update the estimate of how steady the player is, from the weights [n] and manners [n] of all hypotheses."""
         self._share += STEADY_RATE * (float(weight @ (manner >= UNEVEN)) - self._share)
 
 

@@ -36,16 +36,18 @@ PLACES: dict[float, float] = {
     **dict.fromkeys((1 / 6, 5 / 6), 0.01),
     **dict.fromkeys((1 / 8, 3 / 8, 5 / 8, 7 / 8), 0.005),
 }
-"""Places in a quarter at which notes begin, and about how many of 1 do so: eighths, sixteenths, triplets, sextuplets
-and thirty-seconds. The numbers need not add up to 1."""
+"""Maps a place in a quarter note (0 to 1) to the approximate share of notes that begin there.
+
+The places are eighths, sixteenths, triplets, sextuplets and thirty-seconds. The shares need not add up to 1.
+"""
 
 Floats = npt.NDArray[np.float64]
 
 
 def fits(onsets_s: Sequence[float], tempo_map: TempoMap) -> bool:
-    """Whether the notes at `onsets_s` (seconds, any order) lie on the beats and divisions of the tempo map.
+    """Return whether the notes at `onsets_s` (seconds, any order) lie on the beats and divisions of the tempo map.
 
-    True for fewer than LEAST_ONSETS onsets, and for a file that does not count in ticks per quarter.
+    The answer is True for fewer than LEAST_ONSETS onsets, and for a file that does not count in ticks per quarter note.
     """
     onset_s = np.unique(np.asarray(onsets_s, np.float64))
     onset_s = onset_s[np.diff(onset_s, prepend=-np.inf) > CHORD_S]
@@ -55,9 +57,10 @@ def fits(onsets_s: Sequence[float], tempo_map: TempoMap) -> bool:
 
 
 def fit(onset_s: Floats, tempo_map: TempoMap) -> float:
-    """The mean log likelihood ratio of onsets [n] in seconds: notes on the places of the map against notes anywhere.
+    """Return how well onsets `onset_s` [n], in seconds, fit the map: the mean log likelihood ratio.
 
-    The likelihood of a note is a mixture of normal distributions around PLACES. The best of TIMINGS_S counts.
+    It compares notes on the places of the map with notes anywhere. The likelihood of a note is a mixture of normal
+    distributions around PLACES. The best result among TIMINGS_S counts.
     """
     resolution = tempo_map.ticks_per_beat
     quarter = np.array([tempo_map.tick(at_s) for at_s in onset_s.tolist()], np.float64) / resolution

@@ -1,4 +1,4 @@
-"""Metres: the number of felt beats and grid steps in a bar."""
+"""Describes metres (time signatures): the number of felt beats and grid steps in a bar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LISTED = ("2/4", "3/4", "4/4", "6/8")
 """The metres that the accompanist was trained on."""
 
 LARGEST = 64
-"""Largest number of beats in a bar, and largest note value. No printed music goes beyond."""
+"""Largest number of beats in a bar, and largest note value (the lower number). No printed music goes beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Meter:
 
     @classmethod
     def parse(cls, text: str) -> Meter:
-        """The metre written as `text`, such as `"3/4"`; raises UserError if the text is not a metre."""
+        """Return the metre written as `text`, such as `"3/4"`. Raises UserError if the text is not a metre."""
         match = re.fullmatch(r"\s*([0-9]{1,3})\s*/\s*([0-9]{1,3})\s*", text)
         if match is None:
             raise UserError(f"{text!r} is not a metre: write beats/note value, such as 3/4 or 6/8.")
@@ -58,10 +58,10 @@ class Meter:
 
     @property
     def played(self) -> Meter:
-        """The metre in which the left hand plays the same steps.
+        """The metre in which the left hand plays the same steps. Most metres are played as they are.
 
         12/8 is played as two bars of 6/8, 3/8 as half a bar of 6/8, 2/2 as 4/4, 4/2 as two bars of 4/4, and 3/2 by its
-        six quarters. 6/16 is played as 6/8, with a step of half the length. Any other metre is played as it is.
+        six quarters. 6/16 is played as 6/8, with a step of half the length.
         """
         if self.compound:
             return Meter(6, 8) if self.beats % 6 == 0 else self
@@ -74,7 +74,8 @@ class Meter:
 
     @property
     def warning(self) -> str | None:
-        """One sentence for a metre of which the clock uses only the beats. None for a metre that is played well."""
+        """A sentence that says that the left hand uses only the beats of this metre. None for a metre that is played
+        well."""
         if self.played.listed:
             return None
         return (
@@ -83,7 +84,7 @@ class Meter:
 
     @property
     def steps_per_beat(self) -> int:
-        """Grid steps in a felt beat: 6 if it is dotted, 2 in 3/8, 8 in 2/2, else 4."""
+        """Number of grid steps in a felt beat: 6 if it is dotted, 2 in 3/8, 8 in 2/2, else 4."""
         if self.compound:
             return 6
         if self.beats == 3 and self.beat_type >= 8:
@@ -92,12 +93,12 @@ class Meter:
 
     @property
     def beats_per_bar(self) -> int:
-        """Felt beats in a bar: 2 in 6/8, 3 in 9/8, 4 in 12/8, else the notated beats."""
+        """Number of felt beats in a bar: 2 in 6/8, 3 in 9/8, 4 in 12/8, else the notated beats."""
         return self.beats // 3 if self.compound else self.beats
 
     @property
     def steps_per_bar(self) -> int:
-        """Grid steps in a bar."""
+        """Number of grid steps in a bar."""
         return self.beats_per_bar * self.steps_per_beat
 
     @property

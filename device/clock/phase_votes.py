@@ -12,7 +12,7 @@ from device.clock.next_onset import FARTHEST, GAP_TO_CLASS, SIXTEENTH
 from device.clock.rhythm import Floats
 
 KEEPS = 0.97
-"""Share of the evidence that is left after one more onset: about 33 onsets count."""
+"""Share of the old evidence that is kept at one more onset, so that about the last 33 onsets count."""
 EXPONENT = 0.5
 """Exponent of the tables of intervals and chords. It is below 1 because successive onsets are not independent."""
 UNLIKELY = 1e-5
@@ -20,17 +20,17 @@ UNLIKELY = 1e-5
 
 
 class PhaseVotes:
-    """Adds up how well the last onsets fit a grid that is moved by some sixteenths.
+    """Measures how much better or worse the last onsets would fit a grid that is moved by some sixteenth notes.
 
     `by_shift` [sixteenths in a beat] is the log likelihood of the onsets if the grid were moved by so many sixteenths
     (in any beat of the bar), minus that of the present grid. So `by_shift[0]` is 0.
     """
 
     def __init__(self, beat: int, prior: Floats, melody: Floats, harmony: Floats) -> None:
-        """Take the length `beat` of a felt beat in ticks, and tables of probabilities.
+        """Start without evidence. `beat` is the length of a felt beat in ticks. The others are tables of probabilities.
 
         `prior` [tick, class of the gap before, gap minus 1] is for straight rhythms. `melody` and `harmony` [class
-        before, class, tick, class of the gap] are measured in scores.
+        before, class, tick, class of the gap] are counted from scores.
         """
         self._bar = len(prior)
         self._prior = np.log(prior + UNLIKELY)
@@ -49,16 +49,19 @@ class PhaseVotes:
         return float(self.by_shift.max())
 
     def share_of(self, tick: int) -> float:
-        """The share of the last onsets that had the same place in the beat as `tick`; 0 between the sixteenths."""
+        """Return the share, 0 to 1, of the last onsets that had the same place in the beat as `tick`.
+
+        It is 0 for a tick between two sixteenth notes, and before the first onset.
+        """
         place, off = divmod(tick, SIXTEENTH)
         total = float(self._played.sum())
         return 0.0 if off or not total else float(self._played[place % self._in_beat]) / total
 
     def hear(self, leader: list[int], interval: tuple[int, int], chord: tuple[int, int]) -> None:
-        """Add the evidence of an onset, with its place in the likeliest hypothesis `leader`.
+        """Add the evidence of an onset whose place is that of the likeliest hypothesis, `leader`.
 
-        `leader` is a column of `HypothesisBank.whole`. `interval` and `chord` are the classes that `Hypotheses.hear`
-        gets.
+        `leader` is a column of `HypothesisBank.whole`. If it puts the onset on no place, nothing changes. `interval`
+        and `chord` are the classes that `Hypotheses.hear` gets.
         """
         tick, _, _, gap, gap2, _, stray = leader
         if stray:

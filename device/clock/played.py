@@ -9,13 +9,16 @@ from device.clock.step import Step
 
 
 class PlayedSteps:
-    """Gives each step its place in the metre that is played, such as 6/8 for 12/8 and for 3/8 (see `Meter.played`)."""
+    """Computes the place of each step in the metre that is played, such as 6/8 for 12/8 and 3/8.
+
+    `Meter.played` lists these metres.
+    """
 
     def __init__(self) -> None:
         self._meter: Meter | None = None
         self._position = 0
         self._passed = 0
-        """Steps of the earlier bars that belong to the present played bar."""
+        """Number of steps of the earlier bars that belong to the present played bar."""
 
     def at(self, step: Step) -> Step:
         """Return `step` in the metre that is played. Call it once for each step, in order."""

@@ -1,4 +1,4 @@
-"""The interface of a clock: it gives the time of each step of the grid before that step comes."""
+"""Defines what every clock offers: it gives the time of each step of the grid before that step comes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ PulseKind: TypeAlias = Literal["clock", "start", "continue", "stop", "songpos"]
 KINDS: tuple[PulseKind, ...] = ("clock", "start", "continue", "stop", "songpos")
 
 DOUBTED = 0.5
-"""A clock gives the reason for a lock below this."""
+"""If the lock of a step is below this, the clock also gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the grid.
+    """Describes one step of the grid, usually a sixteenth note.
 
-    `time_s` is the predicted time of the step and `length_s` is the time since the step before, both in stream seconds.
-    `position` counts the steps of the bar from 0. `lock` is 0 (beat lost) to 1 (beat sure). `doubt` is why `lock` is
-    low, or None if it is not.
+    `index` counts all steps from 0, and `position` counts the steps of the bar from 0. `time_s` is the predicted time
+    of the step and `length_s` is the length of a step, both in stream seconds. `lock` says how sure the beat is, from 0
+    (lost) to 1 (sure). `doubt` is the reason for a low `lock`, or None.
     """
 
     index: int
@@ -35,39 +35,39 @@ class Step:
     lock: float
     doubt: Doubt | None = None
     counted: bool = True
-    """Whether a count-in, taps, a tempo or a file gave the beat; else the clock found it in the notes alone."""
+    """Whether a count-in, taps, a tempo or a file gave the beat. False if the clock found it in the notes alone."""
 
     @property
     def plan_s(self) -> float:
-        """Time at which this step is planned, one step ahead, in stream seconds."""
+        """Time at which the left hand plans this step, one step length before `time_s`, in stream seconds."""
         return self.time_s - self.length_s
 
     @property
     def is_beat(self) -> bool:
-        """Whether a felt beat begins here."""
+        """Whether a felt beat (the beat to which people tap) begins at this step."""
         return self.position % self.meter.steps_per_beat == 0
 
     @property
     def beat(self) -> int:
-        """The felt beat of the bar that this step lies in, from 0."""
+        """Number of the felt beat of the bar in which this step lies, from 0."""
         return self.position // self.meter.steps_per_beat
 
     @property
     def is_bar(self) -> bool:
-        """Whether a bar begins here."""
+        """Whether a bar begins at this step."""
         return self.position == 0
 
 
 @dataclass(frozen=True, slots=True)
 class ClockPulse:
-    """A message of a MIDI clock. `sixteenths` is the song position of a `songpos` message, else 0."""
+    """A message of a MIDI clock. `sixteenths` is the song position of a `songpos` message, and 0 for other kinds."""
 
     kind: PulseKind
     sixteenths: int = 0
 
     @classmethod
     def of(cls, message: mido.Message) -> ClockPulse | None:
-        """The pulse in `message`, or None if the message has another type."""
+        """Return the pulse in `message`, or None if the message is not one of a MIDI clock."""
         if message.type not in KINDS:
             return None
         return cls(message.type, message.pos if message.type == "songpos" else 0)
@@ -75,18 +75,18 @@ class ClockPulse:
 
 @dataclass(frozen=True, slots=True)
 class UseClock:
-    """The owner has chosen another clock, which takes the place of the present one."""
+    """Says that the owner has chosen `clock`, which replaces the present clock."""
 
     clock: Clock
 
 
 class Clock(Protocol):
-    """A source of tempo, beat and bar.
+    """Finds or knows tempo, beat and bar, and gives the steps of the grid. Every clock has these methods.
 
     Calls must come in the order of stream time: `hear` for each note when it is decided, then `due` until it returns
-    None. A step is fixed when it is given, and only notes decided before influence it. A clock that knows its grid
-    gives a step at its plan time. The clock that follows gives it one hop before its time, or at its time if the step
-    was held back for the player.
+    None. A step does not change after `due` has returned it, and only notes decided before influence it. A clock that
+    knows its grid gives a step at its plan time. The clock that follows the player gives it one hop before its time, or
+    at its time if it waited for the player.
     """
 
     @property
@@ -99,16 +99,23 @@ class Clock(Protocol):
         ...
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
-        """Take in the onset of a right-hand note that was decided at `decided_s` >= `onset_s`."""
+        """Use a right-hand note that began at `onset_s` and was recognised at `decided_s`, both in stream seconds.
+
+        `decided_s` is never before `onset_s`. `pitch` is the MIDI pitch of the note.
+        """
         ...
 
     def tap(self, at_s: float) -> None:
-        """Take in a tempo tap at `at_s`. Four even taps are a count-in at any time, and a bar starts after them."""
+        """Use a tempo tap at `at_s` stream seconds.
+
+        Four even taps are a count-in at any time, and a bar starts after them. A clock whose beats do not depend on the
+        player ignores taps.
+        """
         ...
 
     @property
     def tempo_held(self) -> bool:
-        """Whether the owner holds the tempo of a clock that would follow the player's tempo."""
+        """Whether the owner keeps the tempo constant in a clock that would else follow the player's tempo."""
         ...
 
     def hold_tempo(self, on: bool) -> None:
@@ -120,16 +127,16 @@ class Clock(Protocol):
         ...
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Take in a message of a MIDI clock that came at `at_s`. Only a clock that follows MIDI clock uses it."""
+        """Use a message of a MIDI clock that came at `at_s` stream seconds. Only a `MidiClock` uses it."""
         ...
 
     def due(self, now_s: float) -> Step | None:
-        """The next step if its plan time has come, else None.
+        """Return the next step if its time to be given has come, else None. `now_s` is in stream seconds.
 
-        Each step is returned once. Indices and times increase.
+        Each step is returned once. Indexes and times increase.
         """
         ...
 
     def reset(self) -> None:
-        """Forget all heard notes and all given steps."""
+        """Forget all heard notes, taps and given steps, and start again with index 0."""
         ...

@@ -8,17 +8,20 @@ from fractions import Fraction
 from itertools import pairwise
 
 DEFAULT_US_PER_QUARTER = 500_000
-"""Default tempo of MIDI in microseconds per quarter: 120 quarters a minute, if the file has no tempo."""
+"""Tempo of a MIDI file that names none, in microseconds per quarter note: 120 quarter notes a minute."""
 TICKS_PER_BEAT = 960
-"""Ticks per quarter in MIDI files that this project writes from sound: at 120 quarters a minute, about 0.5 ms each."""
+"""Ticks per quarter note in MIDI files that this project writes from sound.
+
+At 120 quarter notes a minute, a tick is about 0.5 ms.
+"""
 
 
 class TempoMap:
-    """Converts ticks from tick 0 to seconds and back. A quarter has `ticks_per_beat` ticks.
+    """Converts ticks from tick 0 to seconds and back. A quarter note has `ticks_per_beat` ticks.
 
-    `tempos` are (tick, microseconds per quarter) in any order, and the last one of each tick counts. A negative
-    `ticks_per_beat` is an SMPTE division of MIDI: the high byte is minus the frame rate, and the low byte is the number
-    of ticks per frame. Tempos have no effect then.
+    `tempos` are (tick, microseconds per quarter note) in any order. The last one of each tick counts. A tempo of 0 or
+    less is ignored. A negative `ticks_per_beat` is an SMPTE division of MIDI: the high byte is minus the frame rate,
+    and the low byte is the number of ticks per frame. Tempos have no effect then.
     """
 
     def __init__(self, ticks_per_beat: int, tempos: Sequence[tuple[int, int]] = ()) -> None:
@@ -36,12 +39,12 @@ class TempoMap:
             self._seconds.append(self._seconds[-1] + (later - tick) * rate)
 
     def seconds(self, tick: int | Fraction) -> float:
-        """Time of `tick` in seconds."""
+        """Return the time of `tick` in seconds. Tick 0 is at 0 s."""
         i = bisect_right(self._ticks, tick) - 1
         return self._seconds[i] + float(tick - self._ticks[i]) * self._s_per_tick[i]
 
     def tick(self, seconds: float) -> int:
-        """Tick that is nearest to `seconds`, which must be 0 or more."""
+        """Return the tick that is nearest to `seconds`, which must be 0 or more."""
         i = max(0, bisect_right(self._seconds, seconds) - 1)
         return max(0, self._ticks[i] + round((seconds - self._seconds[i]) / self._s_per_tick[i]))
 

@@ -1,4 +1,7 @@
-"""Where the first bar begins if the music begins with an upbeat: all lengths are in felt beats."""
+"""Finds where the first bar begins if the music begins with an upbeat (notes before the first bar).
+
+All lengths are in felt beats, the beats to which people tap.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ def beats_to_bar(upbeat: float) -> int:
 
 
 def upbeat_of_counts(counts: int, beats_per_bar: int) -> float:
-    """Return the upbeat that a number of counts suggests: seven counts in 4/4 and an upbeat of a beat are two bars.
+    """Return the upbeat, in beats, that a number of counts suggests. `beats_per_bar` is the number of beats in a bar.
 
-    0 for a number of whole bars, for fewer counts than a bar and one beat have, and where the rest is more than half a
-    bar.
+    Counts and upbeat together fill whole bars: seven counts in 4/4 suggest an upbeat of one beat. The result is 0 for
+    whole bars of counts, for no more counts than a bar has beats, and if more than half a bar would be missing.
     """
     rest = -counts % beats_per_bar
     return float(rest) if counts > beats_per_bar and 2 * rest <= beats_per_bar else 0.0
