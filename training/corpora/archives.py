@@ -11,9 +11,11 @@ from device.errors import UserError
 
 
 def corpus_folder(data: Path, cache: Path, archive: str) -> Path:
-    """Return `data/ARCHIVE` if it is a folder, else unpack `data/ARCHIVE.tar.xz` into `cache/unpacked/ARCHIVE`.
+    """Return the folder that holds the corpus `archive`, and unpack the archive if that is needed.
 
-    Raises UserError if `data` holds neither.
+    The folder is `data/ARCHIVE` if it exists. Otherwise it is `cache/unpacked/ARCHIVE`, into which
+    `data/ARCHIVE.tar.xz` is unpacked the first time. Raises UserError if neither of them exists and `data` holds no
+    such archive.
     """
     folder, packed, unpacked = data / archive, data / f"{archive}.tar.xz", cache / "unpacked" / archive
     if folder.is_dir():

@@ -21,10 +21,11 @@ def bar_length(meters: list[Meter], quarter: float) -> float:
 
 
 def full_bars(starts: list[float], end: float, meters: list[Meter]) -> npt.NDArray[np.float64]:
-    """Return the downbeats in quarters. `starts` are the starts of consecutive measures; the last one stops at `end`.
+    """Return the quarters at which full bars start (the downbeats), float [bars].
 
-    A first measure that is shorter than its meter is a pickup and has no downbeat. A repeat sign can divide a bar into
-    two short measures; the second of them has no downbeat.
+    `starts` are the starts of consecutive measures in quarters; the last measure stops at `end`. A first measure that
+    is shorter than its meter is a pickup and has no downbeat. A repeat sign can divide a bar into two short measures;
+    the second of them has no downbeat.
     """
     downbeats: list[float] = []
     filled = 0.0

@@ -1,7 +1,8 @@
-"""Chopin's first editions in Humdrum (github.com/pl-wnifc/humdrum-chopin-first-editions), read through Verovio.
+"""Reads Chopin's first editions in Humdrum (github.com/pl-wnifc/humdrum-chopin-first-editions) through Verovio.
 
-The lowest staff (spine 0) is the left hand and the next one the right hand. In op. 74 the staff above them is the
-voice. Strings, orchestra and grace notes (which have no duration) are left out. Repeats are not unfolded.
+The lowest staff (spine 0) is the left hand, and the next one is the right hand. In op. 74, which are songs, the staff
+above them is the voice. Strings, orchestra and grace notes (which have no duration) are left out. Repeats are not
+unfolded.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ EXCLUDED_OPERA = frozenset(
 """Opus numbers that are kept out of training: mazurkas, études, preludes and op. 66. MAPS, a test set, holds them."""
 
 EXCLUDED_STEMS = ("MEG",)
-"""The mazurka à Émile Gaillard has no opus number, and its second edition has no title record."""
+"""File names that begin with these letters are kept out of training, because the files cannot be recognised otherwise.
+
+The mazurka à Émile Gaillard has no opus number, and its second edition has no title record.
+"""
 
 EXCLUDED_TITLE = re.compile(r"\b(ma[sz]o?urkas?|etudes?|preludes?|praludi(?:um|en))\b")
 TITLE_RECORD = re.compile(r"^!!!(?:OTL|PTL|AGN|rism-genre|rism-title)[^:\n]*:(.*)$", re.MULTILINE)
@@ -38,13 +42,16 @@ SONGS_COMPOSER = "Chopin,_Frédéric"
 """OpenScore Lieder holds op. 74 too, under this composer. The shared name puts both copies into one split."""
 
 SEPARATE_072 = {"marche": "002", "001": "003", "002": "004", "003": "005"}
-"""Op.
+"""Maps the number of a piece in the separate edition of op. 72 to its number in the full edition.
 
-72's march and écossaises were also printed separately. This dict maps their numbers to those in the full edition.
+The march and the écossaises of op. 72 were also printed separately.
 """
 
 TIMED = re.compile(r"(?:^|\t)(?![^\t]*[qQ])[^\w\t]*\d[^\t]*[a-gA-Gr]")
-"""A kern token with a duration: digits, then a pitch or r. No note of its chord has the mark of a grace note."""
+"""Matches a line with a kern token that has a duration: digits, then a pitch or r (rest).
+
+The token must not have q or Q, the marks of grace notes.
+"""
 
 SHARP_FLAT = {"#": 1, "-": -1}
 MEI = "{http://www.music-encoding.org/ns/mei}"
@@ -52,7 +59,10 @@ XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
 
 def work_of(stem: str) -> str:
-    """Return the opus of an edition: '025_7' and '025' -> '025', '072sep' -> '072', 'GDC-1c-Sam' -> 'GDC'."""
+    """Return the opus of an edition from its file name: '025_7' and '025' -> '025', 'GDC-1c-Sam' -> 'GDC'.
+
+    Raises ValueError if the name begins with neither three digits nor a letter.
+    """
     found = re.match(r"\d{3}|[A-Za-z]+", stem)
     if found is None:
         raise ValueError(f"{stem}.krn is not named as the first editions are: OPUS-EDITION-PUBLISHER-NUMBER.krn")
@@ -60,7 +70,10 @@ def work_of(stem: str) -> str:
 
 
 def movement_of(stem: str) -> str:
-    """Return opus and movement number ('009/002'), the same for all editions. A single piece has number 1."""
+    """Return opus and movement number ('009/002') from a file name. They are the same for all editions.
+
+    A single piece has number 1. Raises ValueError if the file is not named as the first editions are.
+    """
     number = re.search(r"-(\d{3}|marche)\b", stem)
     section = re.match(r"\d{3}_(\d+)(?=-)", stem)
     part = number.group(1) if number else f"{int(section.group(1)):03d}" if section else "001"
@@ -84,10 +97,10 @@ def is_excluded(stem: str, text: str = "") -> bool:
 
 
 def edition_files(root: Path) -> list[Path]:
-    """Return the files that training may use.
+    """Return the paths of the files that training may use, sorted.
 
-    Excluded works and parts of string players are left out. A score with strings is left out if its piano part has a
-    file of its own.
+    Excluded works and the separate parts of string players are left out. A score with strings is left out if its piano
+    part has a file of its own.
     """
     paths = sorted(root.glob("**/kern/*.krn"))
     with_piano_part = {path.stem.removesuffix("-piano") for path in paths if path.stem.endswith("-piano")}
@@ -101,7 +114,7 @@ def edition_files(root: Path) -> list[Path]:
 
 
 def primary_files(paths: list[Path]) -> set[Path]:
-    """Return one edition of each movement: the first by name."""
+    """Return the paths of one edition for each movement: the first by file name."""
     first: dict[str, Path] = {}
     for path in sorted(paths):
         first.setdefault(movement_of(path.stem), path)
@@ -109,7 +122,11 @@ def primary_files(paths: list[Path]) -> set[Path]:
 
 
 def read_edition(path: Path, primary: bool = True) -> Piece:
-    """Read one Humdrum file. Raises ValueError if it has fewer than two staves of notes or is excluded."""
+    """Read one Humdrum file and return it as a piece. `primary` is stored in the piece.
+
+    Raises ValueError if the work is excluded, if Verovio cannot read the file, or if it has fewer than two staves of
+    notes.
+    """
     text = path.read_text("utf-8", "replace")
     if is_excluded(path.stem, text):
         raise ValueError(f"{path.name} is a mazurka, étude, prelude or op. 66, which are kept out of training")
@@ -187,7 +204,10 @@ def staves(mei: ElementTree.Element) -> dict[str, int]:
 
 
 def token_of(lines: list[str], identifier: str) -> str:
-    """Return the Humdrum token for a Verovio id: 'note-L22F1S2' is line 22, field 1, note 2 of the chord."""
+    """Return the Humdrum token for a Verovio id: 'note-L22F1S2' is line 22, field 1, note 2 of the chord.
+
+    Raises ValueError if the id names no place in a Humdrum file.
+    """
     found = re.match(r"note-L(\d+)F(\d+)(?:S(\d+))?", identifier)
     if found is None:
         raise ValueError(f"Verovio names a note {identifier}, which is no place in a Humdrum file")
@@ -196,7 +216,10 @@ def token_of(lines: list[str], identifier: str) -> str:
 
 
 def pitch_of(token: str) -> int:
-    """MIDI pitch of a **kern note: c is middle C, cc the octave above, C the octave below (humdrum.org/rep/kern)."""
+    """Return the MIDI pitch of a kern note: c is middle C, cc the octave above, C the octave below.
+
+    Source: humdrum.org/rep/kern. Raises ValueError if the token has no pitch.
+    """
     found = re.search(r"([a-g]+|[A-G]+)([#-]*)", token)
     if found is None:
         raise ValueError(f"the kern token {token} has no pitch")
@@ -207,9 +230,10 @@ def pitch_of(token: str) -> int:
 
 
 def hands(numbers: list[int], sung: bool) -> dict[int, HandLabel]:
-    """Return the label of each staff number. `numbers` is sorted from the top.
+    """Return a dict from staff number to hand: the last is the left hand, the one before it the right hand.
 
-    The result is empty if there are fewer than two numbers.
+    `numbers` is sorted from the top staff. If `sung` is true, the staff above the right hand is the voice. The result
+    is empty if there are fewer than two numbers.
     """
     if len(numbers) < 2:
         return {}
@@ -226,7 +250,11 @@ def line_of(identifier: str) -> int:
 
 
 def meters_of(lines: list[str], measures: list[tuple[int, float]]) -> list[Meter]:
-    """Return the meters from the Humdrum lines `*M...`. Each starts with the bar of the next note or rest."""
+    """Return the meters from the Humdrum lines `*M...`, or 4/4 from quarter 0 if there are none.
+
+    A meter holds from the start of the bar in which the next note or rest stands. `measures` are (line, quarter) of the
+    bar starts.
+    """
     meters: list[Meter] = []
     pending: tuple[int, int] | None = None
     for number, line in enumerate(lines, 1):

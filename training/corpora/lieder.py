@@ -1,7 +1,7 @@
-"""OpenScore Lieder (github.com/OpenScore/Lieder): songs for voice and two-staff piano in MusicXML, read by partitura.
+"""Reads OpenScore Lieder (github.com/OpenScore/Lieder), songs for voice and piano in MusicXML, with partitura.
 
-The piano's upper staff is the right hand and its lower staff the left hand. Every other part is the voice. Ties are
-merged. Grace notes, which have no duration, are left out. Repeats are not unfolded.
+The piano's upper staff is the right hand and its lower staff is the left hand. The part of every other instrument or
+singer is the voice. Ties are merged. Grace notes, which have no duration, are left out. Repeats are not unfolded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ARCHIVE = "openscore-lieder"
 
 
 class NoPianoError(ValueError):
-    """A score without a two-staff part, such as a part song."""
+    """Raised for a score in which no part has two staves, such as a part song."""
 
 
 def song_files(root: Path) -> list[Path]:
@@ -39,7 +39,7 @@ def place_of(path: Path) -> tuple[str, str]:
 
 
 def read_song(path: Path) -> Piece:
-    """Read one `.mxl` or `.musicxml` file. Raises NoPianoError if no part has two staves."""
+    """Read one `.mxl` or `.musicxml` file and return it as a piece. Raises NoPianoError if no part has two staves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         score = partitura.load_musicxml(str(path))
@@ -67,17 +67,20 @@ def read_song(path: Path) -> Piece:
 
 
 def is_piano(part: Part) -> bool:
-    """Whether the part has a second staff."""
+    """Return whether the part has notes on a second staff."""
     return max(note.staff or 1 for note in part.notes_tied) > 1
 
 
 def quarters(part: Part, ticks: list[int]) -> Any:
-    """Convert ticks to quarters since the part's first tick. A pickup counts."""
+    """Convert ticks to quarters since the part's first tick, float [ticks]. The time of a pickup counts."""
     return part.quarter_map(np.array(ticks, np.float64)) - part.quarter_map(part.first_point.t)
 
 
 def rows(part: Part, hand: HandLabel | None = None) -> Any:
-    """Return [n, 4]: onset and duration in quarters, sounding pitch, hand. The staff decides if `hand` is None."""
+    """Return the notes of a part, float [n, 4]: onset and duration in quarters, sounding pitch, hand.
+
+    If `hand` is None, notes on the first staff are the right hand's and all others the left hand's.
+    """
     shift = transposition_of(part)
     notes = [note for note in part.notes_tied if isinstance(note, Note) and not isinstance(note, GraceNote)]
     onset = quarters(part, [note.start.t for note in notes])
@@ -95,7 +98,7 @@ def transposition_of(part: Part) -> int:
 
 
 def meters_of(part: Part) -> list[Meter]:
-    """Meters of the part, the first one at quarter 0."""
+    """Return the meters of the part, sorted by time; 4/4 from quarter 0 if the part has none."""
     found = sorted(part.iter_all(TimeSignature), key=lambda signature: signature.start.t)
     meters: list[Meter] = [
         (float(quarters(part, [item.start.t])[0]), int(item.beats), int(item.beat_type)) for item in found

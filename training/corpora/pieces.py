@@ -1,4 +1,7 @@
-"""The form of a piece that both models are trained on: notes with hands, bars, and beat times if it was performed."""
+"""Defines a piece: notes with their hands, bars, and the times of the beats if somebody performed it.
+
+Every corpus is converted to this form. The project's models learn from it.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ SPLITS = ("train", "valid", "test")
 
 
 class HandLabel(IntEnum):
-    """Who plays a note."""
+    """Says who plays a note: the pianist's right or left hand, a singer, or an unknown hand of the pianist."""
 
     RIGHT = 0
     LEFT = 1
     VOICE = 2
     OTHER = 3
-    """The pianist plays the note; the hand is not known."""
+    """The pianist plays the note, but it is not known with which hand."""
 
 
 NOTE_DTYPE = np.dtype(
@@ -39,12 +42,12 @@ Notes = npt.NDArray[Any]
 """A structured array of notes [n] with at least the fields of `BARE_NOTE_DTYPE`."""
 
 Meter = tuple[float, int, int]
-"""(quarter from which it holds, beats in a bar, beat type)."""
+"""A meter: (quarter from which it holds, number of beats in a bar, note value of a beat). 4 means quarter notes."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One movement, song or edition, unquantised.
+    """One movement, song or edition. The times of its notes are not rounded to a grid.
 
     `notes` is sorted by onset, then pitch. `downbeats` are the quarters at which full bars start; after a pickup the
     first is above 0. `beat_s` is the time in seconds of each quarter 0, 1, 2 ..., or None for a score.
@@ -65,7 +68,7 @@ class Piece:
     title: str = ""
 
     def of(self, *hands: HandLabel) -> Notes:
-        """Return the notes of these hands, in order."""
+        """Return the notes of the given hands, in the order of the piece."""
         return self.notes[np.isin(self.notes["hand"], hands)]
 
     def seconds(self, quarters: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -87,12 +90,15 @@ def as_notes(
 
 
 def piece_path(cache: Path, corpus: str, name: str) -> Path:
-    """Return the path of the piece in a cache folder."""
+    """Return the path of the file in `cache` that holds the piece: pieces/CORPUS/NAME.npz."""
     return cache / "pieces" / corpus / f"{name}.npz"
 
 
 def save_piece(cache: Path, piece: Piece) -> Path:
-    """Write the piece atomically: a reader finds all of it or nothing."""
+    """Write a piece into the cache folder and return the path of its file.
+
+    The file is written in one step, so that a reader finds all of it or nothing.
+    """
     path = piece_path(cache, piece.corpus, piece.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -114,7 +120,7 @@ def save_piece(cache: Path, piece: Piece) -> Path:
 
 
 def load_piece(path: Path, split: str | None = None) -> Piece | None:
-    """Read one piece. Returns None if `split` is given and the piece belongs to another one."""
+    """Read one piece from its file. Returns None if `split` is given and the piece is in another split."""
     with np.load(path, allow_pickle=False) as data:
         name, corpus, group, work, own_split, title = (str(text) for text in data["text"])
         if split is not None and split != own_split:
@@ -136,6 +142,9 @@ def load_piece(path: Path, split: str | None = None) -> Piece | None:
 
 
 def load_pieces(cache: Path, corpus: str, split: str | None = None) -> list[Piece]:
-    """Return all cached pieces of a corpus, by name. Empty if `prepare` has not run."""
+    """Return the cached pieces of a corpus, sorted by name; with `split`, only those of this split.
+
+    The list is empty if `python -m training prepare` has not run.
+    """
     paths = sorted((cache / "pieces" / corpus).glob("*.npz"))
     return [piece for path in paths if (piece := load_piece(path, split)) is not None]

@@ -1,7 +1,7 @@
-"""POP909 (github.com/music-x-lab/POP909-Dataset): pop songs played on a keyboard, with beats.
+"""Reads POP909 (github.com/music-x-lab/POP909-Dataset): pop songs played on a keyboard, with the times of beats.
 
 The track MELODY is the right hand. The track PIANO holds both hands: its notes below middle C and below the sounding
-melody are the left hand, the others are `HandLabel.OTHER`. The track BRIDGE, a second melody, is left out.
+melody are the left hand, and its other notes get `HandLabel.OTHER`. The track BRIDGE, a second melody, is left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def song_files(root: Path) -> list[Path]:
 
 
 def read_song(midi: Path) -> Piece:
-    """Read one song from `NNN/NNN.mid` and the `beat_midi.txt` beside it."""
+    """Read one song from `NNN/NNN.mid` and the `beat_midi.txt` beside it, and return it as a piece."""
     score: Any = symusic.Score(str(midi), ttype="second")
     tracks = {track.name: track.notes.numpy() for track in score.tracks}
     melody, piano = tracks["MELODY"], tracks["PIANO"]
@@ -79,9 +79,11 @@ def cover(beat_s: Array, end_s: float) -> tuple[Array, int]:
 
 
 def bars(table: Array, before: int, n_quarters: int) -> tuple[Array, list[Meter]]:
-    """Return bar starts (quarters) and meters from `beat_midi.txt`: seconds, start of a half bar, start of a bar.
+    """Return the quarters at which bars start, and the meters, from the table of `beat_midi.txt`.
 
-    If the half bars have three beats, the song has three beats in a bar, and the second column marks its bars.
+    A row of `table` is a beat: its time in seconds, whether it starts a half bar, whether it starts a bar. If the half
+    bars have three beats, the song has three beats in a bar, and the second column marks its bars. `before` is the
+    number of quarters added at the start. After the last row, bars go on up to `n_quarters`.
     """
     half = np.flatnonzero(table[:, 1] > 0)
     full = np.flatnonzero(table[:, 2] > 0)
@@ -99,7 +101,10 @@ def bars(table: Array, before: int, n_quarters: int) -> tuple[Array, list[Meter]
 
 
 def is_left(piano: dict[str, Any], melody: dict[str, Any]) -> npt.NDArray[np.bool_]:
-    """Mark the piano notes below middle C and below every melody note that sounds at their onset."""
+    """Return which piano notes belong to the left hand, bool [notes].
+
+    They are below middle C and below every melody note that sounds at their onset.
+    """
     left = piano["pitch"] < MIDDLE_C
     starts, ends, pitches = melody["time"], melody["time"] + melody["duration"], melody["pitch"]
     for index in np.flatnonzero(left):

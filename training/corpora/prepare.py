@@ -1,4 +1,4 @@
-"""`python -m training prepare`: read the published corpora into one `.npz` per piece."""
+"""`python -m training prepare` reads the published corpora and writes one `.npz` file for each piece."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE_TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class Job:
-    """One file, by name, and the function that reads it."""
+    """Names one file to read, and holds the function that reads it and returns a piece."""
 
     name: str
     read: Callable[[], Piece]
@@ -64,7 +64,11 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def prepare_corpus(corpus: str, data: Path, cache: Path) -> dict[str, str]:
-    """Cache every piece that is not cached yet. Returns the reason for each file that could not be read."""
+    """Read every piece of a corpus that is not in the cache yet, and write it there.
+
+    Returns a dict from the name of each file that could not be read to the reason. Raises UserError if `data` holds no
+    such corpus.
+    """
     failed: dict[str, str] = {}
     jobs = jobs_of(corpus, corpus_folder(data, cache, reader_of(corpus).ARCHIVE))
     for job in tqdm(jobs, desc=corpus, unit="piece"):
@@ -80,7 +84,7 @@ def prepare_corpus(corpus: str, data: Path, cache: Path) -> dict[str, str]:
 
 
 def summary(pieces: list[Piece]) -> str:
-    """Return one line per split: its number of pieces, how many are primary editions, and the notes of each hand."""
+    """Return text with one line for each split: pieces, primary editions, groups, and the notes of each hand."""
     lines = []
     for split in SPLITS:
         chosen = [piece for piece in pieces if piece.split == split]

@@ -1,4 +1,7 @@
-"""Assigns pieces to splits. Only the composer, work or number decides, so the splits are the same in every run."""
+"""Assigns pieces to the splits train, valid and test.
+
+Only the composer, the work or the number decides, so the splits are the same in every run.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def split_of_name(name: str) -> str:
 
 
 def split_of_song(number: int) -> str:
-    """Return the split of POP909's song with this number."""
+    """Return the split of the POP909 song with this number: 'train', 'valid' or 'test'."""
     if number in POP909_TEST:
         return "test"
     return "valid" if number in POP909_VALID else "train"

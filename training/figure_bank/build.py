@@ -1,7 +1,8 @@
-"""`python -m training figures` builds the bank of left-hand figures that the device plays.
+"""`python -m training figures` builds the bank of left-hand figures (short patterns) that the device plays.
 
-The excerpts come from the Lieder (CC0) and Chopin (CC BY) alone. From POP909 come only the weights and spreads of the
-model of manners, which predicts how a left hand plays from how the right hand plays.
+The bank holds excerpts from the Lieder (CC0) and Chopin (CC BY) alone. No notes come from POP909: it gives only
+statistics of its songs, and weights and spreads of a model. The model predicts from the right hand in what manner a
+left hand plays.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MOST_EXCERPTS = 1100
 DRAWS = 6000
 """Number of right hands of each kind for which a left hand is drawn. The excerpts that are drawn most are kept."""
 RIDGE = 20.0
-"""Weight of the penalty on the model's weights, as a number of excerpts."""
+"""Strength of the penalty on large weights in the fit of the model. A larger value makes the weights smaller."""
 POP = "pop909"
 Floats = npt.NDArray[np.float64]
 
@@ -30,13 +31,18 @@ Floats = npt.NDArray[np.float64]
 def features_of(context: Floats, group: npt.NDArray[np.int64]) -> Floats:
     """Return the model's inputs [n, 2 c + groups] for standardised contexts [n, c] and groups [n].
 
-    They are the contexts, their squares, and a one in the column of the metre's group.
+    A context describes a right hand in numbers. A group is a number for the metre. The inputs are the contexts, their
+    squares, and a one in the column of the group.
     """
     return np.hstack([context, context**2, np.eye(len(GROUPS))[group]])
 
 
 def fit_bank(named: list[tuple[str, LeftHandExcerpt]], seed: int = 1) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the bank's arrays from pairs of corpus and excerpt."""
+    """Fit the model of manners, choose excerpts, and return all arrays of the bank's file by name.
+
+    `named` holds pairs of corpus and excerpt. Left hands are drawn from the model with `seed`. The excerpts from piano
+    music that are nearest to these draws most often are kept. The statistics of the songs are in the result too.
+    """
     excerpts = [excerpt for _, excerpt in named]
     song = np.array([corpus == POP for corpus, _ in named])
     names = np.array([excerpt.piece for excerpt in excerpts])
@@ -87,7 +93,10 @@ def fit_bank(named: list[tuple[str, LeftHandExcerpt]], seed: int = 1) -> dict[st
 
 
 def _gate(inputs: Floats, song: npt.NDArray[np.bool_]) -> Floats:
-    """Fit the logistic regression that tells a song's melody from a right hand of a piano. Returns [inputs + 1]."""
+    """Fit a logistic regression that tells a song's melody from the right hand of piano music.
+
+    Returns its weights [inputs + 1]; the last one is the constant.
+    """
     from scipy.optimize import minimize
 
     x = np.hstack([inputs, np.ones((len(inputs), 1))])
@@ -118,7 +127,7 @@ def _regression(inputs: Floats, targets: Floats, piece: npt.NDArray[np.int64]) -
 
 
 def _pack(excerpts: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the excerpts as arrays. A bar that occurs more than once is stored once."""
+    """Return the excerpts as arrays by name. A bar that occurs more than once is stored once."""
     known: dict[bytes, int] = {}
     bars: list[npt.NDArray[np.uint8]] = []
     number = np.zeros((len(excerpts), len(excerpts[0].bars)), np.int16)

@@ -1,4 +1,4 @@
-"""`python -m training chords` fits the net that finds the chord of the coming half beat."""
+"""`python -m training chords` fits the neural net that predicts the chord of the coming half beat."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ VOICES = 0.3
 UNITS = 24
 """Number of the net's units for each pitch class."""
 FIT_HEADS = (*HEADS, ("left", 1))
-"""The heads that are fitted. "left" is the probability that a left hand sounds each pitch class in the coming beat.
+"""The heads (groups of outputs) that are fitted, each with its number of outputs for a pitch class.
 
-It helps the fit and is left out of the file.
+"left" is the probability that a left hand sounds each pitch class in the coming beat. This head helps the fit and is
+left out of the file.
 """
 BATCH = 24
 HEAD_WEIGHTS = {"triads": 1.0, "top": 0.3, "left": 1.0, "hindsight": 0.5}
@@ -45,7 +46,11 @@ Params = dict[str, Any]
 
 
 def read(cache: Path, split: str, seed: int) -> list[HalfBeats]:
-    """Read the pieces of a split from `cache`, and return the half beats of each."""
+    """Read the primary pieces of a split from `cache`, and return the training data of each (see `HalfBeats`).
+
+    In the split "train", some pieces are read with late onsets, and some Lieder a second time with the voice as the
+    right hand. `seed` draws which.
+    """
     rng = np.random.default_rng(seed)
     found = []
     for corpus in ("lieder", "chopin", "pop909"):
@@ -120,7 +125,10 @@ def first_params(units: int, seed: int) -> Params:
 
 
 def logits_of(params: Params, heard: Any, place: Any, keep: Any = None) -> Any:
-    """Return the logits [T, n, 72] of the net for n stretches. `keep` [n, 12 units] scales the units at the output."""
+    """Return the net's outputs [T, n, 72] before the softmax, for T half beats of n stretches.
+
+    `keep` [n, 12 units] scales the output of each unit; it is used for dropout.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -172,7 +180,11 @@ def losses(params: Params, batch: Params, keep: Any = None) -> Any:
 
 
 def fit(train: list[HalfBeats], valid: list[HalfBeats], steps: int, seed: int, out: Path, units: int = UNITS) -> Params:
-    """Fit the net with `steps` batches, store it in `out` and return its arrays. Log the share of right chords."""
+    """Fit the net with `steps` batches, and return its weights as arrays by name.
+
+    Every `REPORT` batches it prints the loss and the share of right chords in the pieces `valid`, and writes the
+    weights to `out`.
+    """
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
     import jax.numpy as jnp
@@ -224,7 +236,7 @@ def _report(logits: Floats, judged: dict[str, npt.NDArray[Any]]) -> str:
 
 
 def store(params: Params, out: Path) -> None:
-    """Write the weights to `out` as 16-bit floats."""
+    """Write the weights to the file `out` as 16-bit floats, without the head "left"."""
     arrays = {name: np.asarray(array).astype(np.float16) for name, array in params.items()}
     kept = sum(number for _, number in HEADS)
     arrays |= {name: arrays[name][..., :kept] for name in ("out", "out_bias")}

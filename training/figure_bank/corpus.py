@@ -1,8 +1,8 @@
 """Cuts true left hands into excerpts of eight bars, for the bank of figures and for the statistics beside it.
 
-A note becomes its position in the bar, its length, its height above the bar's lowest key and its degree of the chord.
-Positions and lengths are steps of the device's grid. The pitch is left out, because the device puts the figure on its
-own chords.
+A note is stored as its position in the bar, its length, its height above the bar's lowest key, and the tone of the
+chord that it is. Positions and lengths are steps of the device's grid. The pitch is left out, because the device puts
+the figure on its own chords.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OFF_GRID = 0.2
 MOST_OFF_GRID = 0.1
 """An excerpt is left out if a larger share of its onsets is off the grid: triplets and 32nds."""
 MOST_EMPTY_BARS = 2
-"""An excerpt is left out if more of its bars have no strike."""
+"""An excerpt is left out if it has more bars than this without a strike."""
 MOST_KEYS, WIDEST = 5, 16
 """Most keys of one strike, and most semitones between its outer keys. These are the limits of one hand."""
 LONGEST_STEPS = 48
@@ -62,7 +62,11 @@ class LeftHandExcerpt:
 
 @dataclass(frozen=True)
 class HandOnGrid:
-    """The notes of a hand on the grid: first step, end step, MIDI pitch, and whether the onset is off the grid."""
+    """The notes of a hand on the grid, each array [notes].
+
+    `first` and `end` are the steps at which the note begins and ends. `pitch` is its MIDI pitch. `off` says whether its
+    onset is far from every step (more than `OFF_GRID`).
+    """
 
     first: Ints
     end: Ints
@@ -84,7 +88,12 @@ def on_grid(notes: npt.NDArray[np.void], quarters: Floats) -> HandOnGrid:
 
 
 def excerpts_of(piece: Piece, rng: np.random.Generator) -> Iterator[LeftHandExcerpt]:
-    """Yield the excerpts of a piece that lie on the grid, in order."""
+    """Yield the excerpts of a piece's left hand, in order of time.
+
+    A stretch of eight bars is left out if its metre changes or is not one of the device's, if a hand has too few notes,
+    if too many notes are off the grid, or if too many bars are empty. A piece with fewer than 30 left-hand notes yields
+    nothing. `rng` is passed to `right_hands`.
+    """
     if len(piece.of(HandLabel.LEFT)) < 30:
         return
     steps, quarters = grid_of(piece)
@@ -158,12 +167,15 @@ def _degree(key: int, chord: int) -> int:
 
 
 def manner_of(bars: list[Ints], lows: list[int], size: int, beat: int) -> Floats:
-    """Describe how a left hand plays, [FIGURE_SIZE]. The heights in `bars` are MIDI pitches here.
+    """Return numbers that describe how a left hand plays, float [FIGURE_SIZE].
 
-    Strikes a beat (log2), keys a strike, shares of strikes of one and of three or more keys, off the beat and on odd
-    steps, beats struck, length over the gap to the next strike, leap of the lowest key in semitones, bars with the
-    rhythm of the bar before, share of steps without sound, octaves among the intervals, height of the mean key, and
-    lengths of one step.
+    `bars` and `lows` are the notes and the lowest key of each bar; heights in `bars` are MIDI pitches here. `size` is
+    the steps a bar and `beat` the steps a beat.
+    The numbers are, in order: strikes a beat (log2), keys a strike, shares of the strikes with one key, with three or
+    more keys, off the beat, and on odd steps, share of the beats that are struck, length of a key over the gap to the
+    next strike, leap of the lowest key in semitones, share of the bars with the rhythm of the bar before, share of the
+    steps without sound, share of octaves among the intervals, mean MIDI pitch, and share of the notes that last one
+    step.
     """
     rows = np.concatenate([np.column_stack([bar[:, 0] + i * size, bar[:, 1:]]) for i, bar in enumerate(bars)])
     strikes = np.unique(rows[:, 0])

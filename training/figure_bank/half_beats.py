@@ -20,12 +20,12 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class HalfBeats:
-    """Holds the inputs and the targets of the net for the n half beats of a piece.
+    """Holds the inputs and the targets of the chord net for the n half beats of one piece.
 
-    `heard` [n, CHANNELS, 12] and `place` [n, PLACES] are the inputs of the net. `triad` [n] is the triad of both hands
-    in the half bar, or -1 in silence. `top` [n] is the pitch class of the right hand's highest key at the start, or -1
-    in silence. `left` [n, 12] is 1 for each pitch class that the left hand sounds in the coming beat, else 0. `step`
-    [n] is the grid step.
+    `heard` [n, CHANNELS, 12] and `place` [n, PLACES] are the inputs of the net. The other arrays are targets. `triad`
+    [n] is the triad that fits both hands best in the half bar, or -1 in silence. `top` [n] is the pitch class of the
+    right hand's highest key at the start of the half beat, or -1 in silence. `left` [n, 12] is 1 for each pitch class
+    that the left hand sounds in the coming beat, else 0. `step` [n] is the grid step at which the half beat starts.
     """
 
     name: str
@@ -38,10 +38,11 @@ class HalfBeats:
 
 
 def half_beats_of(piece: Piece, late: bool = False, voice: bool = False) -> HalfBeats | None:
-    """Return the half beats of a piece. Returns None if a hand has fewer than `FEWEST_NOTES`.
+    """Return the net's inputs and targets for the half beats of a piece.
 
-    With `late` an onset on the last step before a half beat is not known yet, as on the device that hears sound. With
-    `voice` the singer's voice is heard instead of the right hand.
+    Returns None if a hand that is used has fewer than `FEWEST_NOTES` notes. With `late`, the inputs do not have a note
+    yet that begins in the last step before the half beat, as on a device that hears sound. With `voice`, the singer's
+    voice is the input in place of the right hand.
     """
     notes = piece.of(HandLabel.VOICE if voice else HandLabel.RIGHT)
     right_notes, left_notes = piece.of(HandLabel.RIGHT), piece.of(HandLabel.LEFT)
@@ -97,7 +98,10 @@ def half_beats_of(piece: Piece, late: bool = False, voice: bool = False) -> Half
 
 
 def with_memory(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the inputs [n, CHANNELS, 12]: `x` [n, HEARD, 12], and the two that describe the time before."""
+    """Return the inputs [n, CHANNELS, 12]: `x` [n, HEARD, 12], and two channels more that sum up earlier half beats.
+
+    The two channels are fading sums of the first channel of `x`, each divided by its largest value if that is above 1.
+    """
     memory, rows = np.zeros((2, 12), np.float32), np.zeros((len(x), 2, 12), np.float32)
     for i, heard in enumerate(x[:, 0]):
         memory = memory * MEMORY + heard

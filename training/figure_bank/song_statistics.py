@@ -1,4 +1,7 @@
-"""Counts what the left hands of POP909 have in common. The result holds probabilities alone, and no bar of a song."""
+"""Counts what the left hands of POP909 have in common, for the device's song figures.
+
+The result holds counts and probabilities alone, and no bar of a song.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,19 @@ from device.left_hand.song_figure import BAR_STEPS, HEIGHTS, PLACES, place_of
 from training.figure_bank.corpus import LeftHandExcerpt
 
 FEWEST_SONGS = 8
-"""Songs. The rhythm of a half bar is kept if it occurs in at least so many."""
+"""The rhythm of a half bar is kept if it occurs in at least this many songs."""
 DECILES = 10
 HALF = BAR_STEPS // 2
 SMOOTH = 0.5
 
 
 def song_statistics(songs: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the tables of `device.left_hand.song_figure.SongFigures` from the excerpts of songs in 4/4."""
+    """Return the tables of `device.left_hand.song_figure.SongFigures`, as arrays by name, from excerpts in 4/4.
+
+    The tables are: how often each rhythm of a half bar occurs, probabilities of the height of a strike and of its
+    number of keys, deciles of a key's length over the gap to the next strike, and the mean and the spread of a song's
+    lowest keys.
+    """
     rhythms: Counter[tuple[int, int]] = Counter()
     seen: dict[tuple[int, int], set[str]] = defaultdict(set)
     height = np.full((PLACES, len(HEIGHTS) + 1, len(HEIGHTS)), SMOOTH)
