@@ -48,9 +48,9 @@ def read_rows(path: Path) -> list[list[str]]:
 
 
 def cells_of(document: str, first: str) -> dict[str, dict[str, str]]:
-    """Return the Markdown table whose header begins with `first`: name of a row -> name of a column -> cell.
+    """Return the cells of the Markdown table whose header begins with `first`: row name -> column name -> cell.
 
-    It is empty if `document` has no such table.
+    The dict is empty if `document` has no such table.
     """
     found: dict[str, dict[str, str]] = {}
     lines = document.splitlines()
@@ -67,7 +67,10 @@ def cells_of(document: str, first: str) -> dict[str, dict[str, str]]:
 
 
 def figure(text: str, document: str) -> str:
-    """Return the text of a figure with values of the document's tables in place of its marks (see the module)."""
+    """Return the text of a figure, in which values of the document's tables replace the marks.
+
+    The head of this file explains the marks. A mark without a value becomes `not measured`.
+    """
     playing = cells_of(document, "| configuration | what it is | weights |")
     diary = cells_of(document, "| configuration | date |")
     bach = cells_of(document, "| choice |")
@@ -106,7 +109,10 @@ def table(rows: list[list[str]], document: str) -> str:
 
 
 def filled(document: str, rows: list[list[str]]) -> str:
-    """Return the document with the table between its two marks. Raises UserError if they are not there once each."""
+    """Return the document with the table of all seeds between its two marks.
+
+    Raises UserError if either mark is missing or comes twice.
+    """
     if document.count(BEGIN) != 1 or document.count(END) != 1:
         raise UserError(f"docs/experiments.md needs the marks {BEGIN} and {END} once each.")
     before, rest = document.split(BEGIN)
@@ -115,7 +121,11 @@ def filled(document: str, rows: list[list[str]]) -> str:
 
 
 def write(docs: Path) -> str:
-    """Write the table into docs/experiments.md. Return a line with the number of rows and of missing figures."""
+    """Write the table of all seeds into experiments.md in the folder `docs`.
+
+    Returns a line with the number of rows and of missing figures. Raises UserError if the rows in seeds.tsv are faulty,
+    or if the document lacks a mark of the table.
+    """
     path, rows = docs / "experiments.md", read_rows(docs / "seeds.tsv")
     text = filled(path.read_text(encoding="utf-8"), rows)
     path.write_text(text, encoding="utf-8")

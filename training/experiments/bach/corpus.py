@@ -24,7 +24,7 @@ from device.errors import UserError
 PADDING = "padding"
 """Token that fills a sequence up to the length of the longest one. The loss ignores it. Its number is 0."""
 UNKNOWN = "other"
-"""Token of a chord that is too rare for the vocabulary. Its number is 1. It is never generated."""
+"""Token of a chord that is too rare for the vocabulary. Its number is 1. The net never chooses it."""
 REST = "rest"
 NAMES = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
 KEPT = (5, 95)
@@ -37,7 +37,10 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Chorale4:
-    """A chorale: its `notes` [n, 4] (part from the bass up, onset and duration in quarters, MIDI pitch) and metres."""
+    """Holds a chorale: its notes and its metres.
+
+    `notes` is [n, 4]: part from the bass up, onset and duration in quarter notes, MIDI pitch.
+    """
 
     notes: Array
     metres: str

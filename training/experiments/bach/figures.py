@@ -23,12 +23,15 @@ SHOWN = {"different": "different events", "repeated": "as the event before", "lo
 
 
 def bach_folder(cache: Path) -> Path:
-    """Return the folder of the fit."""
+    """Return the path of the folder for the fit of the Bach net."""
     return cache / "fits" / "seeds" / FAMILY
 
 
 def kept_chorales(cache: Path) -> list[Chorale4]:
-    """Return the chorales of the fit, in the order of the corpus."""
+    """Return the chorales that the fit uses, in the order of the corpus.
+
+    Raises UserError if music21 is not installed, or if no chorale is in 4/4.
+    """
     found = read_chorales(cache)
     return choose(found, len(count_tokens(found))).kept
 

@@ -52,9 +52,10 @@ def figures(tokens: list[str]) -> dict[str, float]:
 
 
 def write_midi(tokens: list[str], pitches: dict[str, tuple[int, ...]], path: Path) -> int:
-    """Write tokens as a MIDI file, one eighth each. A token that comes again is held. Returns the number of notes.
+    """Write tokens as a MIDI file, one eighth each. Return the number of notes.
 
-    `pitches` gives the keys of each token. A token without keys (a rest, or an unknown chord) is silent.
+    A token that equals the one before is held, not struck again. `pitches` gives the MIDI pitches of each token. A
+    token without pitches (a rest, or an unknown chord) is silent.
     """
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS)
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(TEMPO))])

@@ -1,7 +1,7 @@
-"""The net of the Bach document: an embedding of 3, LSTMs of 6, 12 and 6, and a linear output of 512.
+"""Builds and fits the net of the Bach document: an embedding of 3, LSTMs of 6, 12 and 6, and a linear output of 512.
 
-The dropouts behind the LSTMs are .2, .3 and .3. The net is fitted on whole chorales, in batches of 64, without a state
-that passes from batch to batch.
+The dropouts behind the LSTMs are .2, .3 and .3. The net is fitted on whole chorales, in batches of 64. No state passes
+from one batch to the next.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ Array = npt.NDArray[Any]
 class Sampling:
     """Describes the way to choose the next token.
 
-    `pick` "greedy" takes the likeliest token. The other ways draw a token by its probability: "top-k" among the `k`
-    likeliest, "top-p" among the likeliest that together reach the probability `p`, and "temperature" among all.
+    If `pick` is "greedy", the likeliest token is taken. The other ways draw a token by its probability: "top-k" among
+    the `k` likeliest, "top-p" among the likeliest that together reach the probability `p`, and "temperature" among all.
     `temperature` divides the logits in every case but "greedy". Raises UserError if a value is not allowed.
     """
 
@@ -124,7 +124,7 @@ class Bach:
     def continued(self, start: list[int], length: int, sampling: Sampling, seed: int = 1) -> list[int]:
         """Continue the token numbers `start` up to `length` tokens, and return all of them.
 
-        Padding and `UNKNOWN` are never chosen. The same `seed` gives the same tokens.
+        `PADDING` and `UNKNOWN` are never chosen. The same `seed` gives the same tokens.
         """
         rng = np.random.default_rng(seed)
         numbers = np.zeros((1, length), np.int32)

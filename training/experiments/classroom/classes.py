@@ -1,4 +1,4 @@
-"""Compares classifiers of a few classes of sounds: a small net in one phase and in two, kNN and logistic regression.
+"""Compares classifiers of short sounds: a small net in one phase and in two, kNN and logistic regression.
 
 The net is an ensemble of nets with different initial weights, so each probability has a mean and a variance. In one
 phase, a net chooses among all classes. In two phases, one net finds silence, and another one names the note.
@@ -26,7 +26,7 @@ NEIGHBOURS = 5
 TRAIN_EACH, TEST_EACH = 60, 40
 """Number of sounds of each class in the fit, and in the test."""
 UMAP = {"n_neighbors": 5, "min_dist": 0.01}
-"""Parameters of UMAP in the document."""
+"""Parameters of UMAP, as in the document that asks for this experiment."""
 
 
 def _sklearn() -> Any:
@@ -134,10 +134,11 @@ def confusion(classes: Array, told: Array, count: int) -> Array:
 
 
 def compare(names: tuple[str, ...], train_each: int, test_each: int, seed: int) -> tuple[Sounds, dict[str, Judged]]:
-    """Fit all classifiers on new sounds and test them on others.
+    """Fit all classifiers on new sounds, and test them on others.
 
     Returns the test sounds, and the answers of each classifier by its name. Two phases are left out if silence or a
-    second note is not among the classes `names`.
+    second note is not among the classes `names`. Raises UserError if fewer than two classes are given, if two are the
+    same or one is unknown, or if scikit-learn or librosa is not installed.
     """
     train, test = make(names, train_each, seed), make(names, test_each, seed + 1)
     features = {kind: (of_all(kind, train.audio), of_all(kind, test.audio)) for kind in ("cqt", "mfcc", "lpc")}
@@ -203,7 +204,7 @@ def embedded(features: Array, seed: int) -> Array:
 def write_page(test: Sounds, found: dict[str, Judged], path: Path) -> None:
     """Write a web page with pictures of the test to `path`.
 
-    It has the confusion matrix of each classifier. For each class it has the reliability, the variance and the
+    The page has the confusion matrix of each classifier. For each class it has the reliability, the variance and the
     distribution function of the variance, all from the first classifier.
     """
     from training.experiments.classroom.pictures import cdf_of_variance, matrix_of, reliability_of

@@ -1,4 +1,7 @@
-"""Computes features of short sounds: a constant-Q spectrum, MFCC, and the coefficients of linear prediction."""
+"""Computes features of short sounds: a constant-Q spectrum, MFCC, and the coefficients of linear prediction.
+
+Every function raises UserError if librosa is not installed.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,19 @@ def _librosa() -> Any:
 
 
 def cqt(audio: Array) -> Array:
-    """Return the levels of a constant-Q spectrum, averaged over the sound, float32 [60]: one each semitone from C2."""
+    """Return the levels of a constant-Q spectrum of `audio`, averaged over the sound, float32 [60].
+
+    There is one value for each semitone from C2.
+    """
     power = np.abs(_librosa().cqt(audio, sr=RATE, hop_length=HOP, fmin=65.406, n_bins=60)) ** 2
     return np.maximum(10 * np.log10(power.mean(axis=1) + 1e-10), FLOOR_DB).astype(np.float32)
 
 
 def mfcc(audio: Array) -> Array:
-    """Return the mean and deviation of the mel-frequency cepstral coefficients over the frames, float32 [2 * MFCC]."""
+    """Return the mel-frequency cepstral coefficients of `audio`, float32 [2 * MFCC].
+
+    First come their means over the frames, then their standard deviations.
+    """
     found = _librosa().feature.mfcc(y=audio, sr=RATE, n_mfcc=MFCC, hop_length=HOP, n_fft=2048)
     return np.concatenate([found.mean(axis=1), found.std(axis=1)]).astype(np.float32)
 
@@ -58,5 +67,8 @@ FEATURES: dict[str, Callable[[Array], Array]] = {"cqt": cqt, "mfcc": mfcc, "lpc"
 
 
 def of_all(name: str, audio: Array) -> Array:
-    """Return one kind of feature for all sounds [n, samples], float32 [n, features]. Shows a progress bar."""
+    """Return one kind of feature for all sounds [n, samples], float32 [n, features].
+
+    `name` is a key of `FEATURES`. A progress bar is shown.
+    """
     return np.stack([FEATURES[name](sound) for sound in tqdm(audio, desc=name)])

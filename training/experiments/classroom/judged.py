@@ -1,4 +1,4 @@
-"""Holds the answers of a classifier."""
+"""Defines `Judged`, the answers of a classifier to test sounds."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Judged:
 
     @property
     def told(self) -> Array:
-        """Return the number of the likeliest class of each sound, [n]."""
+        """Return the number of the likeliest class of each sound, int [n]."""
         return np.asarray(np.argmax(self.mean, axis=1))

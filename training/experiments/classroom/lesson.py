@@ -20,7 +20,12 @@ from training.experiments.classroom.sounds import make
 def lesson(
     action: str, classes: tuple[str, ...], seed: int, out: Path, train: int = TRAIN_EACH, test: int = TEST_EACH
 ) -> str:
-    """Compare the classifiers on `classes`, or draw UMAP of their features. Return the figures and the page's path."""
+    """Run the action "classes" or "umap", write its web page into the folder `out`, and return a text.
+
+    "classes" compares the classifiers on `classes`, and its text has their figures and the path of the page. Any other
+    action draws the sounds in two dimensions with UMAP, and its text has the path and the number of sounds. Raises
+    UserError if a class is not allowed, or if umap-learn is needed and not installed.
+    """
     from training.hearing_figures.report import page, picture
 
     if action == "classes":

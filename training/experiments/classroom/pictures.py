@@ -14,7 +14,7 @@ from training.experiments.classroom.judged import Array, Judged
 from training.experiments.classroom.sounds import Sounds
 
 BINS = 5
-"""Number of bins of a class's probabilities in the picture of reliability. All bins hold as many sounds."""
+"""Number of groups of equal size into which the picture of reliability divides the sounds by probability."""
 
 
 def matrix_of(matrix: Array, names: tuple[str, ...]) -> Callable[[Any], None]:
@@ -34,7 +34,10 @@ def matrix_of(matrix: Array, names: tuple[str, ...]) -> Callable[[Any], None]:
 
 
 def reliability_of(test: Sounds, judged: Judged) -> Callable[[Any], None]:
-    """Return a function that draws one line for each class: its true share of the sounds against its probability."""
+    """Return a function that draws how far the probabilities can be trusted, with one line for each class.
+
+    A line shows the true share of the class among the sounds against the probability that the classifier gives it.
+    """
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()

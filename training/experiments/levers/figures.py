@@ -1,4 +1,4 @@
-"""Figures of each measured lever (one change in training), and the Markdown table that compares the levers."""
+"""Collects the figures of each measured lever (one change in training), and makes the Markdown table of all."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def figures_of(name: str, compared: Comparison) -> dict[str, float]:
 
 
 def table(root: Path) -> str:
-    """Markdown table of all measured levers.
+    """Return a Markdown table of all measured levers. It has only its head if no lever was measured.
 
-    Columns: change, expected effect, number of weights, lowest validation loss, and the figures in `COLUMNS`.
+    The columns are: change, expected effect, number of weights, lowest validation loss, and the figures in `COLUMNS`.
     """
     rows = []
     for name, lever in LEVERS.items():

@@ -1,4 +1,4 @@
-"""Definitions of the levers. A lever is one change that was tried in the training of the transcriber.
+"""Defines the levers. A lever is one change that was tried in the training of the transcriber.
 
 The lever `shipped` changes nothing. Each other lever differs from it only in the fields that its definition names.
 
@@ -22,7 +22,7 @@ ONE_PIANO = "splendid"
 
 @dataclass(frozen=True)
 class Lever:
-    """One change of the transcriber, with the effect that was expected before the measurement.
+    """Describes one change of the transcriber, and the effect that was expected before the measurement.
 
     `net`, `features` and `loss` change fields of `NetConfig`, `FeatureSpec` and `LossWeights`. `without` names one
     change of the sound that all training scenes leave out: a name in `scenes.augment.CHANGES`, `DETUNE`, or `TIMBRE`,
@@ -45,14 +45,17 @@ class Lever:
 
     @property
     def looks(self) -> str:
-        """Name of the folder of shared scenes. It is `shipped` for all levers that do not change the features."""
+        """Return the name of the folder of scenes that the lever shares with others.
+
+        It is the lever's own name if the lever changes the features, else `shipped`.
+        """
         return self.name if self.features else SHIPPED
 
     @property
     def own_scenes(self) -> bool:
-        """True if the lever changes the training scenes, so that scenes are rendered for this lever alone.
+        """Return whether the lever changes the training scenes, so that scenes are rendered for this lever alone.
 
-        False if the lever is fitted on the scenes in the folder `looks`, which several levers share.
+        If not, the lever is fitted on the scenes in the folder `looks`, which several levers share.
         """
         return bool(self.without) or self.amount != 1 or self.sources != SOURCES
 

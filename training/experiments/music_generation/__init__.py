@@ -1,7 +1,8 @@
-"""The experiments of a diary about generating piano music, each as one configuration: from one LSTM to the final model.
+"""Repeats the experiments of a diary about generating piano music, each as one configuration.
 
-The diary is one of the documents that the project began from (FortsAndMills, MusicGeneration). Its nets predict the
-next sixteenth of both hands from the past ones, and write songs from nothing. They do not accompany a player.
+The diary is one of the documents that the project began from (FortsAndMills, MusicGeneration). Its first net is one
+LSTM. Its nets predict the next sixteenth of both hands from the past ones, and write songs from nothing. They do not
+accompany a player.
 `python -m training seeds --family mg-NAME` runs them. The configurations are in setup.py.
 
 In: songs on a grid of sixteenth steps.

@@ -1,4 +1,7 @@
-"""Defines recurrent cells of the diary that Keras does not have: several delays, and one input fed several times."""
+"""Defines two recurrent cells that the diary (see setup.py) uses and Keras does not have.
+
+One reads its outputs after several delays. The other reads the same input several times in a step.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Tensor = Any
 class LatencyCell(layers.Layer):
     """An LSTM cell whose gates read its outputs of `DELAYS` steps ago, and not only that of the step before.
 
-    Its state is the memory [B, units] and its last outputs, newest first [B, max(DELAYS) * units].
+    Its state has two parts: the memory [B, units], and the last outputs, newest first, [B, max(DELAYS) * units].
     """
 
     def __init__(self, units: int, **options: Any) -> None:
@@ -38,11 +41,11 @@ class LatencyCell(layers.Layer):
 
 
 class RepeatCell(layers.Layer):
-    """An LSTM cell that gets the same input several times in one step, with each note's probability so far.
+    """An LSTM cell that reads the same input `times` times in one step, and gives probabilities each time.
 
-    Each time i, the cell returns probabilities p_i of the notes and of a pause; all times together are
-    [B, times * (width + 1)]. The probability that a note has been drawn so far becomes p + (1 - p) p_i. It is an
-    additional input of the next time.
+    Each time i, the cell returns probabilities p_i of the notes and of a pause. All times together are [B, times *
+    (width + 1)]. The probability p that a note has been drawn so far becomes p + (1 - p) p_i. The cell reads this
+    probability too, the next time.
     """
 
     def __init__(self, units: int, times: int, width: int, **options: Any) -> None:
@@ -69,5 +72,5 @@ class RepeatCell(layers.Layer):
 
 
 def recurrent(cell: keras.layers.Layer) -> keras.layers.Layer:
-    """Return a layer that runs a cell over whole sequences."""
+    """Return a layer that runs a cell over whole sequences and returns its output at every step."""
     return layers.RNN(cell, return_sequences=True)

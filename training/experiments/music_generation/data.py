@@ -1,4 +1,7 @@
-"""Cuts songs into fragments for the diary's nets. A fragment has one vector of both hands for each sixteenth."""
+"""Cuts songs into fragments for the diary's nets (see setup.py), and makes batches of them.
+
+A fragment has one vector for each sixteenth, with the notes of both hands.
+"""
 
 from __future__ import annotations
 
@@ -60,12 +63,12 @@ class Fragments:
 
 
 def inputs(entry: Entry, known: Array, true: Array, positions: Array, rng: np.random.Generator) -> dict[str, Array]:
-    """Return the inputs of the net of `entry`, an experiment of the diary, by name.
+    """Return the inputs of the net of `entry` (one experiment of the diary), by name.
 
-    "now" is `known` [B, T, width]: the vectors that the net reads. "time" is the place in the bar. It is there if the
-    entry uses it. "allowed" marks the notes that may be drawn: those in `true` [B, T, width], or the pause if a step
-    has none. "noise" holds random numbers between 0 and 1, one for each voice. Both are there only if the entry is
-    conditional.
+    "now" is `known` [B, T, width]: the vectors that the net reads. "time" is the place in the bar, if the entry uses
+    it. "allowed" marks the notes that may be drawn: those in `true` [B, T, width], or the pause if a step has none.
+    "noise" holds random numbers between 0 and 1, one for each voice. "allowed" and "noise" are there only if the entry
+    is conditional.
 
     `positions` [B, T] are the places in the bar of the steps that are predicted.
     """
@@ -81,7 +84,7 @@ def inputs(entry: Entry, known: Array, true: Array, positions: Array, rng: np.ra
 def allowed_of(true: Array) -> Array:
     """Return a mask of the notes that may be drawn in the fit, float32 [..., width + 1].
 
-    They are the true notes. Where there are none, only the pause may be drawn, which is the last column.
+    It is 1 for the notes in `true`. At a step without a note it is 1 only for the pause, the last column.
     """
     return np.concatenate([true, ~true.any(axis=-1, keepdims=True)], axis=-1).astype(np.float32)
 

@@ -23,11 +23,11 @@ from training.experiments.seeds.data import Song, fold, roll_of_keys
 from training.experiments.seeds.figures import TICKS, track
 
 STEPS = 256
-"""Sixteenths of a generated song: 16 bars."""
+"""Length of a generated song in sixteenths: 16 bars."""
 SONGS = 4
-"""Generated songs of an entry that does not learn during generation. An entry that learns writes one."""
+"""Number of songs that an entry writes if its net does not learn during generation. Otherwise it writes one."""
 TEMPO = 96
-"""Quarter notes a minute of a generated song."""
+"""Tempo of a generated song in quarter notes a minute."""
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 """Pitch classes of C major, to find the scale that the notes of a stretch fit best."""
 STRETCH = 64
@@ -84,7 +84,7 @@ def song_figures(keys: Array) -> dict[str, float]:
 
 
 def write_song(keys: Array, path: Path) -> None:
-    """Write keys [T, 88] as a MIDI file of two tracks: from middle C up, and below it."""
+    """Write keys [T, 88] as a MIDI file of two tracks: the keys from middle C up, and those below."""
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
     file.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(TEMPO))]))
     for name, hand in zip(("Right hand", "Left hand"), both_hands(keys), strict=True):
@@ -96,10 +96,10 @@ def write_song(keys: Array, path: Path) -> None:
 def measure(
     entry: Entry, folder: Path, found: list[Song] | None, valid: list[Song], steps: int = STEPS
 ) -> dict[str, Any]:
-    """Fit `entry` on the songs `found`, let it write songs, and return the figures of these songs.
+    """Fit `entry` (an experiment) on the songs `found`, let it write songs, and return the figures of these songs.
 
-    If `found` is None, the fit in `folder` is used. Writes figures, the first song as MIDI, and a picture of the steps
-    that the history user reads into `folder`.
+    If `found` is None, the fit in `folder` is used. UserError is raised if a fit is needed and missing. The figures,
+    the first song as MIDI, and a picture of the steps that the history user reads are written into `folder`.
     """
     net = fit(entry, found, valid, folder) if found is not None else load(folder)[0]
     about = json.loads((folder / "config.json").read_text())
@@ -122,7 +122,10 @@ def decoded(net: DiaryNet, song: Song, steps: int) -> Array:
 
 
 def measure_truth(folder: Path, valid: list[Song], steps: int = STEPS) -> dict[str, Any]:
-    """Measure the first `SONGS` validation songs as `measure` does, from their first note on. Return the figures."""
+    """Measure the first `SONGS` songs of `valid`, from their first note on, as `measure` does with written songs.
+
+    All are cut to the length of the shortest, and to `steps`. Returns the figures, and writes them into `folder`.
+    """
     songs = []
     for song in valid[:SONGS]:
         keys = hands(song)
@@ -135,7 +138,7 @@ def measure_truth(folder: Path, valid: list[Song], steps: int = STEPS) -> dict[s
 def kept(folder: Path, keys: Array, about: dict[str, Any]) -> dict[str, Any]:
     """Compute the mean figures of the songs `keys` [songs, T, 88], and return them.
 
-    Writes the figures with the facts `about` the songs, and the first song as MIDI, into `folder`.
+    The figures with the facts `about` the songs, and the first song as MIDI, are written into `folder`.
     """
     rows = [song_figures(own) for own in keys]
     figures = {name: _mean([row[name] for row in rows]) for name in SHOWN}
@@ -155,7 +158,10 @@ def _mean(values: list[float]) -> float:
 
 
 def coefficients(net: DiaryNet, song: Song, steps: int = STEPS) -> Array:
-    """Return the share with which the history user reads each of `LAGS` at each step of a real song, [steps, lags]."""
+    """Return how much the history user (a net) reads each of the earlier steps `LAGS` at each step of a real song.
+
+    The shares are [steps, lags].
+    """
     keys = hands(song)[:steps]
     own = keys if net.entry.width != 12 else fold(keys.astype(np.uint8)).astype(bool)
     x = inputs(net.entry, own[None], own[None], song.positions[None, : len(own)], np.random.default_rng(0))
@@ -163,7 +169,7 @@ def coefficients(net: DiaryNet, song: Song, steps: int = STEPS) -> Array:
 
 
 def reading(net: DiaryNet, song: Song, path: Path) -> None:
-    """Draw which earlier steps the history user reads in a real song, and write the picture to `path`.
+    """Draw which earlier steps the history user (a net) reads in a real song, and write the picture to `path`.
 
     The upper part has the share of each of `LAGS` at each step. The lower part is the piano roll.
     """
@@ -183,7 +189,7 @@ def reading(net: DiaryNet, song: Song, path: Path) -> None:
 
 
 def measured(root: Path) -> dict[str, dict[str, Any]]:
-    """Read and return the saved figures of all measured entries by name, in the diary's order.
+    """Read and return the saved figures of all measured entries, by the entry's name, in the diary's order.
 
     An entry with changed values (`Entry.changed`) follows the entry that it was made from.
     """

@@ -83,9 +83,9 @@ def load(folder: Path) -> tuple[DiaryNet, dict[str, Any]]:
 
 
 def decoder_beside(folder: Path) -> DiaryNet | None:
-    """Return the fitted decoder from pitch classes to keys, or None if it was not fitted.
+    """Return the fitted net that turns pitch classes into keys, or None if it was not fitted.
 
-    It is read from its folder next to `folder`.
+    It is read from its own folder next to `folder`.
     """
     own = folder.parent / "mg-decoder"
     return load(own)[0] if (own / CONFIG).is_file() and "mg-decoder" in ENTRIES else None

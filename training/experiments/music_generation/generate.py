@@ -1,4 +1,7 @@
-"""Writes songs for both hands from nothing with the diary's nets, and learns during the writing if an entry says so."""
+"""Writes songs for both hands, from silence, with the diary's nets (see setup.py).
+
+If an experiment says so, its net goes on learning from the song while it writes it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ def generate(net: DiaryNet, steps: int, songs: int = 1, seed: int = 1) -> Array:
     """Write songs from silence, and return the notes of each step, bool [songs, steps, width].
 
     `songs` is the number of songs, and `steps` the length of each in sixteenths. At each step the net reads the whole
-    song so far. The net is causal: later steps in its input arrays do not change the result.
+    song so far. If the entry learns during generation, the net is trained before each step, and gets its fitted weights
+    back at the end. The same `seed` gives the same random numbers.
     """
     entry = net.entry
     rng = np.random.default_rng(seed)
@@ -55,9 +59,8 @@ def generate(net: DiaryNet, steps: int, songs: int = 1, seed: int = 1) -> Array:
 def drawn_apart(entry: Entry, voices: Array, rng: np.random.Generator) -> Array:
     """Draw the notes of one step, bool [songs, width], from voices that do not know each other's notes.
 
-    `voices` [songs, voices, width + 1] are the probabilities from the net. The last column is the pause. Each
-    voice draws one note or the pause. With the head "keys" there is one voice, and each key is drawn by
-    itself.
+    `voices` [songs, voices, width + 1] are the probabilities from the net. The last column is the pause. Each voice
+    draws one note or the pause. If `entry.head` is "keys", there is one voice, and each key is drawn by itself.
     """
     if entry.head == "keys":
         return np.asarray(rng.random(voices[:, 0, :-1].shape) < voices[:, 0, :-1])
@@ -69,7 +72,7 @@ def drawn_apart(entry: Entry, voices: Array, rng: np.random.Generator) -> Array:
 class Learner:
     """Trains the net during generation, on the steps generated so far, before each new step.
 
-    If `Entry.meta` is "reset", each time begins with the fitted weights. If "moving", the changes are kept.
+    If `Entry.meta` is "reset", each training begins with the fitted weights. If it is "moving", the changes are kept.
     """
 
     def __init__(self, net: DiaryNet) -> None:
@@ -80,7 +83,10 @@ class Learner:
         self.fresh = [np.array(v.value) for v in net.fit.optimizer.variables]
 
     def learn(self, x: dict[str, Array], told: Array, step: int) -> None:
-        """Make the entry's training steps on the first `step` steps of the songs `told` [songs, T, width]."""
+        """Train the net on the first `step` steps of the songs `told` [songs, T, width].
+
+        `x` has the net's inputs. The entry says how many training steps are made.
+        """
         if self.entry.meta == "reset":
             self.forget()
         targets = np.zeros((*told.shape[:2], told.shape[2] + 1), np.float32)
@@ -89,7 +95,7 @@ class Learner:
             self.net.fit.train_on_batch(x, targets)
 
     def forget(self) -> None:
-        """Go back to the fitted weights."""
+        """Give the net its fitted weights again, and reset the optimiser."""
         for variable, value in zip(self.net.fit.variables, self.fitted, strict=True):
             variable.assign(value)
         for variable, value in zip(self.net.fit.optimizer.variables, self.fresh, strict=True):
@@ -99,8 +105,9 @@ class Learner:
 def keys_of(told: Array, decoder: DiaryNet | None, seed: int = 1) -> Array:
     """Return the piano keys, bool [songs, T, 88], of the generated vectors `told` [songs, T, width].
 
-    Vectors of 88 keys are returned as they are. For pitch classes the decoder gives each key a probability. Each key is
-    drawn with it, and the likeliest key of each pitch class always sounds. Without a decoder they sound from C3 up.
+    Vectors of 88 keys are returned as they are. For pitch classes the decoder gives each key a probability, by which
+    the key is drawn. The likeliest key of each wanted pitch class always sounds. Without a decoder the pitch classes
+    sound in the octave from C3.
     """
     if told.shape[-1] == KEYS:
         return told

@@ -1,6 +1,6 @@
-"""Builds the nets of the diary's experiments.
+"""Builds the nets of the diary's experiments (see setup.py).
 
-A net has a body, which makes features from the past, and a head, which makes probabilities of notes from them.
+A net has a body, which makes features from the past, and a head, which makes probabilities of notes from the features.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ Tensor = Any
 LOWEST_CLASS = 9
 """Pitch class of A0, the lowest of the 88 keys."""
 RARE = -3.0
-"""Initial bias of the probabilities of single keys, a logit. It is negative because few keys sound at a time."""
+"""Initial bias of the probabilities of single keys, as a logit. It is negative because few keys sound at a time."""
 
 
 class DiaryNet:
-    """Builds the net of an entry, as up to three models that share their layers.
+    """Builds the net of an entry (one experiment), as up to three models that share their layers.
 
-    `fit` returns the probabilities of all voices [B, T, voices, width + 1]; the last column is the pause. With the head
-    of single keys there is one voice, and the pause is 0. `drawn` returns the notes that a conditional head has drawn,
-    in the same shape. `read` returns the shares with which the history user reads earlier steps, [B, T, lags].
+    The model `fit` returns the probabilities of all voices [B, T, voices, width + 1]; the last column is the pause.
+    With the head of single keys there is one voice, and the pause is 0. `drawn` returns the notes that a conditional
+    head has drawn, in the same shape. `read` returns the shares with which the history user reads earlier steps, [B, T,
+    lags].
     """
 
     def __init__(self, entry: Entry) -> None:

@@ -1,4 +1,7 @@
-"""Defines the configurations of the diary's experiments. Each has its date and the verdict that the diary gives."""
+"""Defines the configurations of the diary's experiments. Each has its date and the verdict that the diary gives.
+
+The diary is a document from which the project began. It tells of nets that write piano music for both hands.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,8 @@ class Entry:
     def changed(self, **changes: Any) -> Entry:
         """Return the entry with other values of some fields. None changes nothing. `units` sets all LSTMs' width.
 
-        The changes are added to the name. Raises UserError if the entry uses the weights of another one.
+        The changes are added to the name. Raises UserError if the entry uses the weights of another one, if its body
+        has a fixed number of layers that would change, or if a new value is not allowed.
         """
         asked = {key: value for key, value in changes.items() if value is not None}
         layers, units = asked.pop("layers", None), asked.pop("units", None)

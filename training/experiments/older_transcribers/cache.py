@@ -1,8 +1,9 @@
 """Makes recordings for the older transcribers and keeps their sound and spectrograms in CACHE/notes.
 
-There are five sets. `train` and `dev` are scenes of training and validation pieces on the pianos of a fit, with mild
-rooms and noise. `right` holds right hands on the held-out piano, and `mono` the same, one note at a time. `maps` holds
-real recordings. `right`, `mono` and `maps` serve only to measure.
+A set is a group of recordings. `train` and `dev` are scenes (rendered recordings) of training and validation pieces.
+They use the pianos of the fit, with mild rooms and noise. `right` holds right hands on a piano that no fit uses, and
+`mono` holds the same, one note at a time. `maps` holds real recordings. `right`, `mono` and `maps` serve only to
+measure. A data set is written below a folder of its own.
 """
 
 from __future__ import annotations
@@ -36,12 +37,16 @@ FIT_SETS = {"train": "train", "dev": "valid"}
 TEST_SETS = ("right", "mono", "maps", *DATASETS)
 SCENES = "scenes"
 CORPORA_OF_FITS = (SCENES, *DATASETS)
-"""Names of the collections of recordings on which a family can be fitted: the rendered scenes, or a data set."""
+"""Names of the collections of recordings on which a net can be fitted: the rendered scenes, or a data set."""
 
 
 @dataclass(frozen=True)
 class LabelledRecording:
-    """A recording: its `levels` [frames, bins], its labels `notes` [n, 4] and its length `seconds`."""
+    """Holds a recording's spectrogram and its true notes.
+
+    `levels` is [frames, bins]. `notes` is [n, 4]: onset and end in seconds, MIDI pitch, velocity. `seconds` is the
+    length of the recording.
+    """
 
     name: str
     levels: Levels
@@ -50,20 +55,21 @@ class LabelledRecording:
 
 
 def sound_path(cache: Path, which: str, name: str) -> Path:
-    """The file that holds the sound of a scene."""
+    """Return the path of the file that holds the sound of the scene `name` of the set `which`."""
     return cache / "notes" / "sound" / which / f"{name}.npz"
 
 
 def spectrum_folder(cache: Path, spectrum: Spectrum, which: str) -> Path:
-    """The folder that holds the spectrograms of a set."""
+    """Return the path of the folder that holds the spectrograms of the set `which`."""
     return cache / "notes" / spectrum.name / which
 
 
 def scene_takes(cache: Path, data: Path, which: str, count: int, seed: int) -> Iterator[Take]:
-    """Yield `count` scenes of each corpus with pieces in the cache, and as many invented ones.
+    """Yield `count` rendered scenes for each corpus that has pieces in the cache, and as many of invented music.
 
-    A scene that was drawn before is read from the cache. Recorded noises are mixed in if the data folder holds them.
-    Raises UserError if `cache` holds no note banks or no pieces.
+    `which` is `train` or `dev`. A scene that was made before is read from the cache. A new one is stored there.
+    Recorded noises are mixed in if the data folder holds them. Raises UserError if `cache` holds no note banks or no
+    pieces.
     """
     split = FIT_SETS[which]
     banks = [load_bank(cache, name) for name in bank_names(cache)]
@@ -87,7 +93,7 @@ def scene_takes(cache: Path, data: Path, which: str, count: int, seed: int) -> I
 
 
 def root_of(cache: Path, corpus: str, folder: Path) -> Path:
-    """Return the folder of a corpus's spectrograms and fits: `cache` for the scenes, else a folder below it."""
+    """Return the folder for a corpus's spectrograms and fits: `cache` for the scenes, else a folder below `cache`."""
     if corpus == SCENES:
         return cache
     return cache / "corpora" / f"{corpus}-{zlib.crc32(str(folder.resolve()).encode()):08x}"
@@ -96,8 +102,9 @@ def root_of(cache: Path, corpus: str, folder: Path) -> Path:
 def test_takes(cache: Path, data: Path, which: str, count: int, pairs: Path | None = None) -> list[Take]:
     """Return the takes (recordings with their true notes) of the test set `which`.
 
-    They are `count` rendered takes, all recordings of `maps`, or up to `count` of the test split of a data set. The
-    data sets are in the folder `data`, and one's own pairs of sound and MIDI in the folder `pairs`.
+    For `right` and `mono` they are up to `count` rendered recordings, and for `maps` all real recordings. For a data
+    set they are up to `count` recordings of its test split. The data sets are in the folder `data`, and one's own pairs
+    of sound and MIDI in the folder `pairs`. Raises UserError if the folder of a data set is missing.
     """
     if which in DATASETS:
         return list(dataset_takes(which, folder_of(which, data, pairs), "test", count))
@@ -107,7 +114,10 @@ def test_takes(cache: Path, data: Path, which: str, count: int, pairs: Path | No
 
 
 def folder_of(corpus: str, data: Path, pairs: Path | None) -> Path:
-    """Return the folder of a data set. Raises UserError if there is no such folder."""
+    """Return the folder of a data set: `pairs` for one's own recordings, else the folder `corpus` in `data`.
+
+    Raises UserError if there is no such folder, or if `corpus` is "pairs" and no folder `pairs` is given.
+    """
     if corpus == "pairs" and pairs is None:
         raise UserError("--pairs FOLDER names the folder of NAME.wav or NAME.flac with NAME.mid.")
     folder = pairs if corpus == "pairs" and pairs is not None else data / corpus
@@ -119,7 +129,8 @@ def folder_of(corpus: str, data: Path, pairs: Path | None) -> Path:
 def process_dataset(root: Path, spectrum: Spectrum, corpus: str, folder: Path, tests: bool, most: int | None) -> None:
     """Write the spectrograms of a data set below `root`, of up to `most` recordings in each split.
 
-    If `tests` is true, they are those of the test split. Else they are those of the fit, with their statistics.
+    If `tests` is true, the recordings of the test split are written. Otherwise those of the splits for training and
+    development are written, with the mean and deviation of the training levels.
     """
     for which, split in {corpus: "test"}.items() if tests else {"train": "train", "dev": "dev"}.items():
         takes = dataset_takes(corpus, folder, split, most)
@@ -129,9 +140,10 @@ def process_dataset(root: Path, spectrum: Spectrum, corpus: str, folder: Path, t
 
 
 def process_fit(cache: Path, data: Path, spectrum: Spectrum, scenes: int, dev_scenes: int, seed: int) -> None:
-    """Write sound and spectrograms of `train` and `dev`, and the mean and deviation of `train`.
+    """Write sound and spectrograms of the sets `train` and `dev`, and the mean and deviation of the levels of `train`.
 
-    A second call goes on where the first one stopped.
+    `scenes` and `dev_scenes` are the numbers of scenes of each corpus. Files that exist are kept, so a second call goes
+    on where the first one stopped. Raises UserError if `cache` holds no note banks or no pieces.
     """
     for which, count in (("train", scenes), ("dev", dev_scenes)):
         _process(cache, spectrum, which, scene_takes(cache, data, which, count, seed), f"{which} {spectrum.name}")
@@ -141,7 +153,8 @@ def process_fit(cache: Path, data: Path, spectrum: Spectrum, scenes: int, dev_sc
 def write_statistics(cache: Path, spectrum: Spectrum) -> None:
     """Write the mean and standard deviation of the levels of all training recordings into the cache.
 
-    The file levels.json holds one pair for all bins and recordings. The deviation is at least 1.
+    The file levels.json holds one mean and one deviation for all bins and recordings. The deviation is at least 1.
+    Raises UserError if there are no training spectrograms.
     """
     total = np.zeros(3)
     for recording in load_recordings(cache, spectrum, "train"):
@@ -156,7 +169,10 @@ def write_statistics(cache: Path, spectrum: Spectrum) -> None:
 def process_test(
     cache: Path, data: Path, spectrum: Spectrum, sets: tuple[str, ...], count: int, pairs: Path | None = None
 ) -> None:
-    """Write the spectrograms of the test sets. A second call goes on where the first one stopped."""
+    """Write the spectrograms of the test sets `sets`. A second call goes on where the first one stopped.
+
+    `count` limits the recordings of a set, as in `test_takes`. Raises UserError if the recordings of a set are missing.
+    """
     for which in sets:
         _process(cache, spectrum, which, test_takes(cache, data, which, count, pairs), f"{which} {spectrum.name}")
 
@@ -171,14 +187,14 @@ def _process(cache: Path, spectrum: Spectrum, which: str, takes: Iterator[Take] 
 
 
 def save_recording(path: Path, spectrum: Spectrum, take: Take) -> None:
-    """Write a take's spectrogram and labels."""
+    """Write the file `path` with a take's spectrogram, its true notes, its length in seconds and its name."""
     seconds = np.array(len(take.audio) / take.rate)
     levels = spectrum.of(take.audio, take.rate)
     _write(path, levels=levels, notes=take.notes, seconds=seconds, name=np.array(take.name))
 
 
 def _write(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    """Write a file under another name and rename it, so that a reader never finds half a file."""
+    """Write arrays into a file under another name, then rename the file, so that a reader never finds half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     with part.open("wb") as file:
@@ -187,7 +203,10 @@ def _write(path: Path, **arrays: npt.NDArray[Any]) -> None:
 
 
 def load_recordings(cache: Path, spectrum: Spectrum, which: str) -> list[LabelledRecording]:
-    """The recordings of a set. Raises UserError if `process-train` or `process-test` has not made them."""
+    """Load and return all recordings of the set `which`, in the order of their file names.
+
+    Raises UserError if `process-train` or `process-test` has not made them.
+    """
     paths = sorted(spectrum_folder(cache, spectrum, which).glob("*.npz"))
     if not paths:
         action = "process-train" if which in FIT_SETS else "process-test"
@@ -202,7 +221,7 @@ def load_recordings(cache: Path, spectrum: Spectrum, which: str) -> list[Labelle
 
 
 def load_statistics(cache: Path, spectrum: Spectrum) -> tuple[float, float]:
-    """Mean and standard deviation of all training levels: one pair for all bins and recordings.
+    """Return the mean and the standard deviation of all training levels: one pair for all bins and recordings.
 
     Raises UserError if `process-train` has not made them.
     """
@@ -214,7 +233,10 @@ def load_statistics(cache: Path, spectrum: Spectrum) -> tuple[float, float]:
 
 
 def labels_of(recordings: list[LabelledRecording], spectrum: Spectrum, names: bool) -> list[Labels]:
-    """The labels of every recording. Raises UserError if labels or spectrograms have a wrong shape, type or range."""
+    """Compute and return the labels of every recording, each [frames, 88 keys], or 12 note names if `names` is true.
+
+    Raises UserError if labels have a wrong shape, type or range, or if a spectrogram has a wrong length.
+    """
     labels = [frame_labels(r.notes, len(r.levels), spectrum.hop_s, spectrum.window_s, names) for r in recordings]
     width = labels[0].shape[1]
     check_alike(zip((r.name for r in recordings), labels, (len(r.levels) for r in recordings), strict=True), width)

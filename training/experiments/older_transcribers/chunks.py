@@ -15,39 +15,51 @@ from device.events import KEYS, LOWEST_KEY
 from training.note_scores import Notes
 
 OVERLAP = 0.07
-"""Share of a chunk's core length that it also sees on either side, so that its edges have context."""
+"""Share of a chunk's core by which the chunk extends beyond its core on either side, so that the edges have context."""
 NAMES = 12
 """Number of note names: the pitch classes from C."""
 
 Labels = npt.NDArray[np.uint8]
-"""[frames, 88 keys or 12 names]: 1 if the frame's window meets a note, else 0."""
+"""Array of labels, [frames, 88 keys or 12 names]: 1 if the frame's window meets a note of the key or name, else 0."""
 
 
 @dataclass(frozen=True)
 class Chunks:
-    """Lengths in frames: the `core` that a chunk gives results for, and the `side` of context before and after it."""
+    """Says how a recording is cut into chunks. Both lengths are in frames.
+
+    A net gives results for the `core` of a chunk. It also reads `side` frames of context before and after the core.
+    """
 
     core: int
     side: int
 
     @classmethod
     def of_seconds(cls, seconds: float, hop_s: float) -> Chunks:
-        """Chunks with a core of this many seconds, and 7 % of it on either side."""
+        """Return chunks with a core of `seconds`, and 7 % of the core on either side.
+
+        `hop_s` is the number of seconds from one frame to the next.
+        """
         core = max(1, round(seconds / hop_s))
         # calculated in whole hundredths, because the rounding error of a float could add a frame
         return cls(core, math.ceil(round(100 * OVERLAP) * core / 100))
 
     @property
     def frames(self) -> int:
-        """The number of frames of a chunk: its core and the overlap on both sides."""
+        """Return the number of frames of a chunk: its core and the overlap on both sides."""
         return self.core + 2 * self.side
 
     def count(self, frames: int) -> int:
-        """The number of chunks that cover a recording of this many frames. The last one may be padded."""
+        """Return the number of chunks, at least 1, that cover a recording of `frames` frames.
+
+        The last chunk may reach beyond the end of the recording.
+        """
         return max(1, math.ceil(frames / self.core))
 
     def cut(self, recording: npt.NDArray[Any], number: int) -> npt.NDArray[Any]:
-        """Cut chunk `number` [self.frames, ...] from a recording [frames, ...]. Frames outside it are zero."""
+        """Return chunk `number`, [self.frames, ...], of a recording [frames, ...].
+
+        Frames outside the recording are zero.
+        """
         first = number * self.core - self.side
         low, high = max(first, 0), min(first + self.frames, len(recording))
         out = np.zeros((self.frames, *recording.shape[1:]), recording.dtype)
@@ -55,25 +67,32 @@ class Chunks:
         return out
 
     def inside(self, frames: int, number: int) -> npt.NDArray[np.bool_]:
-        """[self.frames]: true for each frame of chunk `number` inside a recording of `frames`. The rest is padding."""
+        """Return which frames of chunk `number` lie inside a recording of `frames` frames, bool [self.frames].
+
+        The other frames are padding.
+        """
         at = number * self.core - self.side + np.arange(self.frames)
         return (at >= 0) & (at < frames)
 
     def answers(self, frames: int, number: int) -> npt.NDArray[np.bool_]:
-        """[self.frames]: true for each frame that chunk `number` gives a result for: its core, without padding."""
+        """Return for which frames of chunk `number` the net's result is used, bool [self.frames].
+
+        They are the frames of the core that lie inside a recording of `frames` frames.
+        """
         at = np.arange(self.frames)
         return self.inside(frames, number) & (at >= self.side) & (at < self.side + self.core)
 
     def join(self, chunks: npt.NDArray[Any], frames: int) -> npt.NDArray[Any]:
-        """Join the cores of all chunks [chunks, self.frames, ...] of a recording into [frames, ...]."""
+        """Join the cores of all chunks [chunks, self.frames, ...] of a recording, and return them as [frames, ...]."""
         cores = chunks[:, self.side : self.side + self.core]
         return np.concatenate(list(cores))[:frames]
 
 
 def frame_labels(notes: Notes, frames: int, hop_s: float, window_s: float, names: bool) -> Labels:
-    """Label each frame of a recording with keys, or with note names if `names` is true.
+    """Return the labels of a recording's frames, [frames, 88 keys], or 12 note names if `names` is true.
 
-    A label is 1 if the frame's window overlaps the note. The window of frame k is centred k hops after the start.
+    A label is 1 if the frame's window overlaps a note of that key or name, else 0. The window of frame k is centred k
+    hops after the start of the recording.
     """
     out = np.zeros((frames, NAMES if names else KEYS), np.uint8)
     for onset, offset, pitch, _ in notes:
@@ -97,7 +116,10 @@ def check_alike(labels: Iterable[tuple[str, Labels, int]], width: int) -> None:
 
 
 def fold(notes: Notes) -> Notes:
-    """Move all notes into the octave from C4. Of notes on one name within 50 ms, only the first stays."""
+    """Return the notes moved into the octave from C4, in the order of their onsets.
+
+    Of notes with the same name that begin within 50 ms, only the first is kept.
+    """
     table = notes[np.argsort(notes[:, 0], kind="stable")].copy()
     table[:, 2] = 60 + table[:, 2] % NAMES
     last: dict[float, float] = {}

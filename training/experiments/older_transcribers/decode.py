@@ -1,4 +1,7 @@
-"""Turns an older transcriber's posteriors into notes, and scores its frames, and its notes by mir_eval."""
+"""Turns an older transcriber's posteriors (probabilities that keys sound) into notes, and scores frames and notes.
+
+mir_eval's rules decide which notes are right.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ VELOCITY = 64
 
 @dataclass(frozen=True)
 class Decoding:
-    """The numbers with which `decode` turns posteriors into notes.
+    """Holds the numbers with which `decode` turns posteriors (probabilities that keys sound) into notes.
 
     A key sounds in each frame where its posterior reaches `threshold`. Onsets move by `shift_s` seconds, ends by
     `end_shift_s` seconds.
@@ -35,22 +38,24 @@ class Decoding:
     end_shift_s: float = 0.0
 
     def save(self, folder: Path) -> None:
-        """Write the decoding into `folder`, the folder of the fit."""
+        """Write these numbers into the file decoding.json in `folder`, the folder of the fit."""
         (folder / "decoding.json").write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Decoding | None:
-        """Return the decoding in `folder`, the folder of a fit, or None if there is none."""
+        """Read and return the numbers saved in `folder`, the folder of a fit, or None if nothing was saved there."""
         path = folder / "decoding.json"
         return cls(**json.loads(path.read_text())) if path.is_file() else None
 
 
 def decode(posteriors: npt.NDArray[np.float32], decoding: Decoding, spectrum: Spectrum) -> Notes:
-    """Turn posteriors [frames, keys or names] into notes. Names become pitches in the octave from C4.
+    """Turn posteriors [frames, keys or names] into notes, and return them in the order of their onsets.
 
-    This inverts the rule of the labels. A note begins at the end of the first positive frame's window; the time at
-    which the posterior crosses the threshold is interpolated between frames. A note ends at the start of the last
-    positive frame's window.
+    A note is [onset and end in seconds, MIDI pitch, velocity]. Note names become pitches in the octave from C4.
+
+    A key sounds while its posterior reaches the threshold. A note begins at the end of the first such frame's window,
+    at the interpolated time at which the posterior crosses the threshold. A note ends at the start of the last such
+    frame's window. This inverts the rule of the labels.
     """
     frames, keys = posteriors.shape
     on = np.zeros((frames + 2, keys), bool)
@@ -71,16 +76,17 @@ def decode(posteriors: npt.NDArray[np.float32], decoding: Decoding, spectrum: Sp
 
 
 def as_asked(notes: Notes, names: bool) -> Notes:
-    """Labels or found notes in the form that is scored. With `names` they are folded into one octave."""
+    """Return notes in the form that is scored: folded into one octave if `names` is true, else unchanged."""
     return fold(notes) if names else notes
 
 
 def fit_decoding(
     heard: list[npt.NDArray[np.float32]], wanted: list[Notes], thresholds: Sequence[float], spectrum: Spectrum
 ) -> tuple[Decoding, float]:
-    """Return the threshold with the best onset F1 at 50 ms, and that F1.
+    """Return the decoding with the best onset F1 at 50 ms on the recordings, and this F1, 0 to 1.
 
-    The decoding corrects onsets and ends by their median errors.
+    `heard` has the posteriors of each recording, and `wanted` its true notes. For each of `thresholds`, onsets and ends
+    are first moved by their median errors.
     """
     best, best_f1 = Decoding(), -1.0
     for threshold in thresholds:
@@ -99,14 +105,18 @@ def fit_decoding(
 
 
 def onset_f1(found: Notes, wanted: Notes, tolerance_s: float = 0.05) -> float:
-    """F1 of notes by pitch and onset, 0 to 1; 1 if there are no notes at all."""
+    """Return the F1 of the `found` notes, 0 to 1: the harmonic mean of precision and recall.
+
+    A note is right if its pitch is right and its onset within `tolerance_s` seconds. F1 is 1 if there are no notes at
+    all.
+    """
     total = len(found) + len(wanted)
     return 2 * len(matched(found, wanted, tolerance_s)) / total if total else 1.0
 
 
 @dataclass
 class FrameCount:
-    """Counts of right and wrong keys in all frames of some recordings, at one threshold."""
+    """Counts the right, false and missed keys in all frames of some recordings, at one threshold."""
 
     threshold: float
     hits: int = 0
@@ -116,7 +126,7 @@ class FrameCount:
     """Number of frames with 0, 1, 2, ... wrong keys."""
 
     def add(self, posteriors: npt.NDArray[np.float32], labels: Labels) -> None:
-        """Add the counts of a recording."""
+        """Compare a recording's `posteriors` with its `labels`, both [frames, keys], and add to the counts."""
         on, wanted = posteriors >= self.threshold, labels.astype(bool)
         self.hits += int((on & wanted).sum())
         self.ghosts += int((on & ~wanted).sum())
@@ -142,17 +152,17 @@ class FrameCount:
 
     @property
     def f1(self) -> float:
-        """F1 of all keys in all frames."""
+        """Return the F1 of all keys in all frames, 0 to 1. It is 1 if no key sounds and none is predicted."""
         total = 2 * self.hits + self.ghosts + self.missed
         return 2 * self.hits / total if total else 1.0
 
     def accuracy(self, allowed: int) -> float:
-        """Share of frames with at most `allowed` wrong keys."""
+        """Return the share of frames, 0 to 1, with at most `allowed` wrong keys. It is 0 if nothing was counted."""
         return float(self.errors[: allowed + 1].sum() / self.errors.sum()) if self.errors is not None else 0.0
 
 
 def frame_table(counts: list[FrameCount], allowed: Sequence[int]) -> str:
-    """The frame figures as text, with a line for each threshold."""
+    """Return the scores of single frames as text, with a line for each threshold."""
     lines = []
     for count in counts:
         right = ", ".join(f"<= {n} wrong keys {100 * count.accuracy(n):.1f} %" for n in allowed)
@@ -178,7 +188,7 @@ def average_precision(posteriors: list[npt.NDArray[np.float32]], labels: list[La
 
 
 def note_line(found: list[Notes], wanted: list[Notes], seconds: list[float]) -> tuple[str, list[Score]]:
-    """A line with the means over recordings in per cent, and the score of each recording."""
+    """Return a line of text with the mean scores over all recordings in per cent, and the score of each recording."""
     scores = [score(f, w, s) for f, w, s in zip(found, wanted, seconds, strict=True)]
     columns = (
         ("on@50", "onset_50"),

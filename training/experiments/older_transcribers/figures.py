@@ -39,7 +39,11 @@ Posteriors: TypeAlias = npt.NDArray[np.float32]
 def figures_of_fit(
     folder: Path, cache: Path, sets: Sequence[str], thresholds: Sequence[float], allowed: Sequence[int]
 ) -> str:
-    """Measure one fitted model on the test sets. Threshold and time shifts come from the development recordings."""
+    """Measure one fitted net on the test sets `sets`, and return the figures as text.
+
+    The threshold and the time shifts of its notes are fitted on the development recordings, and saved in `folder`.
+    Raises UserError if there is no fit in `folder`, or if recordings have not been processed.
+    """
     from training.experiments.older_transcribers.fit import Fitted
 
     fitted = Fitted.load(folder)
@@ -131,14 +135,14 @@ def undelayed(posteriors: Posteriors, delays: npt.NDArray[np.int64]) -> Posterio
 
 
 def told(which: str, recordings: int, line: str, cpu_s: float, seconds: float) -> str:
-    """Return a line of text with the figures of the set `which`."""
+    """Return a line of text with the figures `line` of the set `which`, and the CPU seconds per second of sound."""
     return f"{which} ({recordings} recordings, {seconds / 60:.0f} min): {line}; CPU {cpu_s / seconds:.4f} s/s"
 
 
 def ears_of(family: str) -> Callable[[Take], Notes]:
-    """Return a function that gets a take and returns the notes heard in it by the shipped transcriber or a tracker.
+    """Return a function that gets a take (a recording) and returns the notes that a transcriber or tracker hears in it.
 
-    Raises UserError if the tracker's package is not installed.
+    `family` is "shipped", "pyin" or "neural". Raises UserError if the tracker's package is not installed.
     """
     return _shipped() if family == "shipped" else _tracker(Pyin() if family == "pyin" else Neural())
 

@@ -34,21 +34,22 @@ def phases_of(setup: NotesSetup) -> tuple[Phase, ...]:
 
 @dataclass(frozen=True)
 class Normal:
-    """Mean and standard deviation of all training levels, to normalise levels with."""
+    """Holds the mean and standard deviation of all training levels, and normalises levels with them."""
 
     mean: float
     deviation: float
 
     def __call__(self, levels: Levels, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-        """Levels normalised around 0, float32 [frames, bins]. Padding becomes 0."""
+        """Return levels [frames, bins] normalised around 0, float32. Frames of padding (not `inside`) become 0."""
         x = (levels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.deviation)
         return np.asarray(x * inside[:, None], np.float32)
 
 
 def phase_target(labels: Labels, answers: npt.NDArray[np.bool_], phase: Phase, phases: int) -> tuple[Any, Any]:
-    """Targets [frames, keys] (silence: [frames, 1]) and weights [frames] of a chunk.
+    """Return the targets and the weights [frames] of a chunk.
 
-    With two phases the pitch net learns only from frames in which something sounds: the other net handles silence.
+    The targets are [frames, keys], or [frames, 1] in the phase "silence". There the target is 1 in a frame in which
+    something sounds. With two phases the pitch net learns only from such frames, because the other net handles silence.
     """
     sounds = labels.any(axis=1)
     if phase == "silence":
@@ -58,7 +59,10 @@ def phase_target(labels: Labels, answers: npt.NDArray[np.bool_], phase: Phase, p
 
 
 class ChunkFeed(keras.utils.PyDataset):
-    """Batches of chunks, shuffled if asked: inputs {x, inside}, targets and weights."""
+    """Gives Keras batches of chunks: the inputs `x` and `inside`, then the targets and the weights.
+
+    `x` has levels [batch, frames, bins], and `inside` is 0 for padding. The chunks are shuffled if `shuffle` is true.
+    """
 
     def __init__(
         self, setup: NotesSetup, recordings: list[LabelledRecording], normal: Normal, phase: Phase, shuffle: bool
@@ -75,7 +79,7 @@ class ChunkFeed(keras.utils.PyDataset):
         return -(-len(self._places) // self._setup.batch)
 
     def on_epoch_end(self) -> None:
-        """Shuffle the chunks for the next epoch."""
+        """Shuffle the chunks for the next epoch, if shuffling was asked for."""
         if self._rng is not None:
             self._rng.shuffle(self._places)
 
@@ -95,14 +99,14 @@ class ChunkFeed(keras.utils.PyDataset):
 
 
 def build_phase(setup: NotesSetup, phase: Phase) -> keras.Model:
-    """The net of a phase. The net for silence is half as wide."""
+    """Build and return a new net for the phase `phase`. The net for silence has half as many channels in each layer."""
     if phase == "silence":
         return build(setup.family, setup.chunks.frames, setup.spectrum.bins, 1, max(1, setup.c // 2))
     return build(setup.family, setup.chunks.frames, setup.spectrum.bins, setup.width, setup.c)
 
 
 def optimiser(setup: NotesSetup) -> keras.optimizers.Optimizer:
-    """The optimiser that the setup names, with gradients clipped to a norm of 1."""
+    """Return the optimiser that `setup` names. It clips gradients to a norm of 1."""
     made = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}[setup.optimiser]
     extra = {"momentum": 0.9, "nesterov": True} if setup.optimiser == "sgd" else {}
     return getattr(keras.optimizers, made)(setup.lr, clipnorm=1.0, **extra)
@@ -170,7 +174,7 @@ def best_loss(folder: Path) -> float:
 
 @dataclass
 class Fitted:
-    """The nets of a fit, one for each phase, and the normalisation of their levels."""
+    """Holds the nets of a fit, one for each phase, and the normalisation of the levels that they read."""
 
     setup: NotesSetup
     normal: Normal
@@ -191,23 +195,24 @@ class Fitted:
         return cls(setup, Normal(*about["statistics"]), models)
 
     def posteriors(self, levels: Levels) -> Posteriors:
-        """The posteriors [frames, keys] of a whole recording [frames, bins], from its chunks.
+        """Return the probability that each key sounds in each frame of a recording, float32 [frames, keys].
 
-        With two phases, a posterior is the probability that something sounds, times the probability that this key
-        sounds if something does.
+        `levels` [frames, bins] is the whole recording. With two phases, the probability that something sounds is
+        multiplied by the probability that this key sounds if something does.
         """
         return hear(self.models, self.setup.chunks, self.normal, levels, self.setup.batch)
 
     @property
     def parameters(self) -> int:
-        """The number of weights of all nets."""
+        """Return the number of weights of all nets together."""
         return sum(model.count_params() for model in self.models)
 
 
 def hear(models: list[keras.Model], chunks: Chunks, normal: Normal, levels: Levels, batch: int) -> Posteriors:
-    """Return the posteriors of a recording with `levels`, as in `Fitted.posteriors`, from the nets `models`.
+    """Return the probability that each key sounds in each frame of a recording, float32 [frames, keys].
 
-    `batch` is the number of chunks that a net processes at once.
+    `levels` [frames, bins] is the whole recording. It is cut into `chunks`, and the outputs of all nets `models` are
+    multiplied. `batch` is the number of chunks that a net processes at once.
     """
     numbers = range(chunks.count(len(levels)))
     inside = [chunks.inside(len(levels), n) for n in numbers]

@@ -1,4 +1,4 @@
-"""Two pitch trackers for one note at a time, to compare with: probabilistic YIN, and the net SwiftF0."""
+"""Finds notes with two pitch trackers that hear one note at a time: probabilistic YIN, and the net SwiftF0."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from training.scenes.render import Played, render
 TOGETHER_S = 0.05
 """Seconds. Notes struck within this time are one chord."""
 LOWEST_HZ, HIGHEST_HZ = 46.875, 2093.75
-"""Lowest and highest frequency of SwiftF0, F#1 to C7. pYIN gets the same range, so that both can be compared."""
+"""Lowest and highest frequency in Hz that SwiftF0 finds, F#1 to C7.
+
+pYIN gets the same range, so that both can be compared.
+"""
 YIN_WINDOW, YIN_HOP = 2048, 256
 """Samples of a pYIN window, and from one window to the next."""
 SHORTEST_S = 0.06
@@ -29,7 +32,10 @@ VELOCITY = 64
 
 
 def single_line(notes: list[Played]) -> list[Played]:
-    """One note at a time: the highest note of each chord, released when the next one is struck."""
+    """Return a line of one note at a time. Of each chord only the highest note is kept.
+
+    A note ends at the latest when the next one is struck.
+    """
     line: list[Played] = []
     for note in sorted(notes):
         if line and note.onset_s - line[-1].onset_s < TOGETHER_S:
@@ -43,11 +49,10 @@ def single_line(notes: list[Played]) -> list[Played]:
 
 
 def single_line_takes(cache: Path, count: int, seed: int = 7) -> list[Take]:
-    """Recordings of the right hands of validation pieces, made with the held-out piano and without pedal.
+    """Return up to `count` recordings with their true notes: right hands of validation pieces on the held-out piano.
 
-    Of each chord only the highest note is played, so that no two notes sound together.
-
-    Raises UserError if `cache` holds no validation pieces.
+    Of each chord only the highest note is played, and the pedal is not used, so that no two notes sound together. An
+    excerpt with fewer than ten notes is left out. Raises UserError if `cache` holds no validation pieces.
     """
     bank = load_bank(cache, HELD_OUT, "evaluate")
     pieces = [p for corpus in ("pop909", "lieder") for p in load_pieces(cache, corpus, "valid")]
@@ -66,7 +71,11 @@ def single_line_takes(cache: Path, count: int, seed: int = 7) -> list[Take]:
 
 
 def notes_of_pitches(times_s: npt.NDArray[np.float64], pitches: npt.NDArray[np.float64], hop_s: float) -> Notes:
-    """Turn a track of MIDI pitches [frames] into notes: each stretch of one rounded pitch is a note. NaN is silence."""
+    """Return the notes in a track of MIDI pitches [frames]: each stretch of one rounded pitch is a note.
+
+    NaN is silence. A stretch shorter than `SHORTEST_S` is left out. A note is [onset and end in seconds, pitch,
+    velocity].
+    """
     rounded = np.where(np.isnan(pitches), -1, np.rint(np.nan_to_num(pitches))).astype(int)
     changes = np.flatnonzero(np.diff(rounded)) + 1
     notes = [
@@ -78,7 +87,10 @@ def notes_of_pitches(times_s: npt.NDArray[np.float64], pitches: npt.NDArray[np.f
 
 
 class Pyin:
-    """Probabilistic YIN (Mauch and Dixon 2014) from librosa. Raises UserError if librosa is not installed."""
+    """Hears notes with probabilistic YIN (Mauch and Dixon 2014) from librosa.
+
+    Raises UserError if librosa is not installed.
+    """
 
     def __init__(self) -> None:
         try:
@@ -88,7 +100,10 @@ class Pyin:
         self._librosa = librosa
 
     def notes(self, audio: Samples, rate: int) -> Notes:
-        """The notes of `audio`, float32 [samples] at `rate` Hz."""
+        """Return the notes [n, 4] heard in `audio`, float32 [samples] at `rate` Hz.
+
+        A note is [onset and end in seconds, MIDI pitch, velocity].
+        """
         hertz, _, _ = self._librosa.pyin(
             audio, sr=rate, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, frame_length=YIN_WINDOW, hop_length=YIN_HOP
         )
@@ -97,7 +112,7 @@ class Pyin:
 
 
 class Neural:
-    """SwiftF0, a convolutional pitch tracker that divides its track into notes itself.
+    """Hears notes with SwiftF0, a convolutional net that tracks the pitch and divides its track into notes itself.
 
     Raises UserError if swift-f0 is not installed.
     """
@@ -110,7 +125,10 @@ class Neural:
         self._package, self._detector = swift_f0, swift_f0.SwiftF0(threads=1)
 
     def notes(self, audio: Samples, rate: int) -> Notes:
-        """The notes of `audio`, float32 [samples] at `rate` Hz."""
+        """Return the notes [n, 4] heard in `audio`, float32 [samples] at `rate` Hz.
+
+        A note is [onset and end in seconds, MIDI pitch, velocity].
+        """
         found = self._package.segment_notes(self._detector.detect(audio, rate))
         rows = [(n.start, n.end, round(69 + 12 * np.log2(n.pitch_hz / 440)), VELOCITY) for n in found]
         return np.array(rows, np.float64).reshape(-1, 4)

@@ -1,7 +1,7 @@
-"""The older transcribers' nets: a CNN, a CRNN and a small Transformer, from [frames, bins] to logits [frames, keys].
+"""Builds the older transcribers' nets: a CNN, a CRNN and a small Transformer, from [frames, bins] to [frames, keys].
 
-Each net sees a whole chunk, past and future. `inside` is 0 for a frame of padding. Padding does not influence the
-other frames: it is zero in convolutions, and the GRU and the attention skip it.
+The outputs are logits. Each net sees a whole chunk, past and future. `inside` is 0 for a frame of padding. Padding does
+not influence the other frames: it is zero in convolutions, and the GRU and the attention skip it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from keras import layers, ops
 Tensor: TypeAlias = Any
 
 HEADS = 4
-"""Attention heads of the Transformer."""
+"""Number of attention heads of the Transformer."""
 DROPOUT = 0.2
 """Share of values that dropout sets to 0 in training."""
 POSITIVE = -3.0
@@ -23,10 +23,10 @@ POSITIVE = -3.0
 
 
 def build(family: str, frames: int, bins: int, width: int, c: int) -> keras.Model:
-    """Build the net of a family: inputs {x, inside}, output logits [batch, frames, width].
+    """Build and return the net of a family. Its inputs are {x, inside}, its output logits [batch, frames, width].
 
-    x [batch, frames, bins] are levels around 0. inside [batch, frames] is 1, or 0 for padding. `c` multiplies the
-    width of every layer.
+    x [batch, frames, bins] are levels around 0. inside [batch, frames] is 1, or 0 for padding. `c` multiplies the width
+    of every layer.
     """
     x = keras.Input((frames, bins), name="x")
     inside = keras.Input((frames,), name="inside")
@@ -43,13 +43,13 @@ def _convolve(y: Tensor, inside: Tensor, width: int, kernel: tuple[int, int], st
 
 
 def _flat(y: Tensor, width: int) -> Tensor:
-    """Reduce [batch, frames, bins, channels] to [batch, frames, width]."""
+    """Reduce [batch, frames, bins, channels] to [batch, frames, width], and return the result."""
     y = ops.reshape(y, (-1, y.shape[1], y.shape[2] * y.shape[3]))
     return layers.Dropout(DROPOUT)(layers.Dense(width, activation="relu")(y))
 
 
 def _cnn(y: Tensor, inside: Tensor, c: int) -> Tensor:
-    """Three convolutions. Their kernels of 3, 5 and 3 frames see four frames on either side."""
+    """Apply three convolutions and return their output. Kernels of 3, 5 and 3 frames see four frames on either side."""
     y = _convolve(y, inside, c, (3, 5), 2)
     y = _convolve(y, inside, 2 * c, (5, 5), 2)
     y = _convolve(y, inside, 4 * c, (3, 3), 1)
@@ -64,13 +64,16 @@ def _stem(y: Tensor, inside: Tensor, c: int) -> Tensor:
 
 
 def _crnn(y: Tensor, inside: Tensor, c: int) -> Tensor:
-    """Convolutions, then a GRU in both directions that skips padding."""
+    """Apply convolutions, then a GRU in both directions that skips padding. Return the output."""
     y = _stem(y, inside, c)
     return layers.Bidirectional(layers.GRU(16 * c, return_sequences=True))(y, mask=ops.cast(inside, "bool"))
 
 
 def _transformer(y: Tensor, inside: Tensor, c: int) -> Tensor:
-    """Convolutions, then two layers of self-attention (norm first) over the frames that are not padding."""
+    """Apply convolutions, then two layers of self-attention (norm first). Return the output.
+
+    The attention reads only frames that are not padding.
+    """
     y = _stem(y, inside, c)
     frames, units = y.shape[1], y.shape[2]
     y = y + ops.convert_to_tensor(positions(frames, units))
@@ -85,6 +88,6 @@ def _transformer(y: Tensor, inside: Tensor, c: int) -> Tensor:
 
 
 def positions(frames: int, units: int) -> np.ndarray[Any, Any]:
-    """Sinusoidal positions (Vaswani et al. 2017), float32 [frames, units]."""
+    """Return sinusoidal codes of the frames' positions (Vaswani et al. 2017), float32 [frames, units]."""
     at = np.arange(frames)[:, None] / 10_000 ** (np.arange(0, units, 2) / units)
     return np.concatenate([np.sin(at), np.cos(at)], axis=1)[:, :units].astype(np.float32)

@@ -56,10 +56,10 @@ SEVERAL = ("--thresholds", "--allowed-errors", "--milestones", "--on", "--classe
 
 
 class SeveralValues(click.Command):
-    """A command whose options in `SEVERAL` take all values up to the next option."""
+    """A click command whose options in `SEVERAL` accept all values up to the next option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Turn `--on a b` into `--on a --on b`, which click can read."""
+        """Turn arguments like `--on a b` into `--on a --on b`, then let click parse them. Return what click returns."""
         spread: list[str] = []
         option, alone = "", False
         for arg in [*args, "--"]:

@@ -30,13 +30,13 @@ FRAME_S = 0.032
 FEWEST_FRAMES = 30
 """Least number of frames in which a name must be heard before its reliability is stated."""
 EXCERPT_S = 30.0
-"""Seconds of each recording."""
+"""Seconds of each recording that the page compares."""
 SHOWN_S = 12.0
 """Seconds in a picture of notes."""
 ORIGINAL, HEARD = "#f2b705", "#1c4fd6"
 """Yellow for the original and blue for the prediction, as the document asks."""
 UNFITTED = Decoding(threshold=0.3)
-"""Decoding of a fit that was never tested, so that it has no decoding of its own."""
+"""The numbers that turn probabilities into notes for a fit that was never tested, and so has none of its own."""
 
 Matrix: TypeAlias = npt.NDArray[np.float64]
 

@@ -37,7 +37,10 @@ KINDS_OF = {"cnn": ("log", "mel"), "crnn": ("cqt", "log"), "transformer": ("log"
 
 
 def suggest(trial: Any, setup: NotesSetup) -> NotesSetup:
-    """Let the trial choose a configuration of `setup`'s family: its spectrum, its optimiser, its rate and its width."""
+    """Let the trial choose a configuration of `setup`'s family, and return it.
+
+    The trial chooses the spectrum, the optimiser, the learning rate and the width.
+    """
     rate = trial.suggest_categorical("sr", RATES)
     hop = round(trial.suggest_categorical("hop_s", HOPS_S) * rate)
     kind = trial.suggest_categorical("spectrum", KINDS_OF[setup.family])
@@ -70,14 +73,17 @@ def best_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[Labe
 
 
 class Watch(keras.callbacks.Callback):
-    """Reports the score to the trial after each epoch, and stops the trial if the pruner asks for it."""
+    """Reports the score of the net to the trial after each epoch.
+
+    It raises TrialPruned, which stops the trial, if the pruner asks for it.
+    """
 
     def __init__(self, trial: Any, value: Callable[[Any], float]) -> None:
         super().__init__()
         self._trial, self._value = trial, value
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Report the score of this epoch. Raises TrialPruned if the pruner stops the trial."""
+        """Report the net's score after this epoch to the trial. Raises TrialPruned if the pruner stops the trial."""
         import optuna
 
         self._trial.report(self._value(self.model), epoch)
@@ -95,9 +101,9 @@ def search(
     storage: str | None,
     pruner: str,
 ) -> Any:
-    """Run `trials` trials of the study `notes-FAMILY-WIDTH`. Machines with the same `storage` URL share the study.
+    """Run `trials` trials of the study `notes-FAMILY-WIDTH`, and return the study (Optuna's record of the trials).
 
-    Raises UserError if Optuna is not installed.
+    Machines with the same `storage` URL share the study. Raises UserError if Optuna is not installed.
     """
     try:
         import optuna

@@ -1,4 +1,4 @@
-"""One configuration of `python -m training notes`: its family, its input and its fit."""
+"""Defines a configuration of `python -m training notes`: the family of its net, its input and its fit."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ OPTIMISERS = ("adam", "adamw", "rmsprop", "sgd")
 
 @dataclass(frozen=True)
 class NotesSetup:
-    """A configuration. `c` multiplies the width of every layer. With 2 `phases` another net finds silence first.
+    """Holds one configuration of an older transcriber and its fit.
 
-    Raises UserError if a value is not allowed.
+    `c` multiplies the width of every layer. With 2 `phases` another net finds silence first. If `names` is true, the
+    net names 12 pitch classes in place of 88 keys. Raises UserError if a value is not allowed.
     """
 
     family: str = "cnn"
@@ -56,30 +57,33 @@ class NotesSetup:
 
     @property
     def width(self) -> int:
-        """The number of columns of the labels: keys or names."""
+        """Return the number of columns of the labels: 88 keys or 12 names."""
         return NAMES if self.names else KEYS
 
     @property
     def chunks(self) -> Chunks:
-        """The chunks that recordings are cut into."""
+        """Return the lengths of the chunks into which recordings are cut."""
         return Chunks.of_seconds(self.batch_seconds, self.spectrum.hop_s)
 
     @property
     def name(self) -> str:
-        """The name of the fit's folder if the user gives none."""
+        """Return the name that the fit's folder has if the user gives none."""
         phases = "-two-phases" if self.phases == 2 else ""
         return f"{self.family}-{self.spectrum.name}-{self.width}{phases}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The configuration as a dict, to write into the fit's folder."""
+        """Return the configuration as a dict, to write into the fit's folder."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> NotesSetup:
-        """The configuration from a dict that was read from the fit's folder."""
+        """Return the configuration from a dict that was read from the fit's folder."""
         return cls(**{**d, "spectrum": Spectrum(**d["spectrum"]), "milestones": tuple(d["milestones"])})
 
 
 def fit_folder(cache: Path, name: str, dev: bool) -> Path:
-    """The folder of a fit. `dev` selects the fit of `train-val`, which watched the development recordings."""
+    """Return the path of the folder of a fit.
+
+    `dev` selects the fit of the action `train-val`, which watched the development recordings.
+    """
     return cache / "fits" / "notes" / (f"{name}-dev" if dev else name)

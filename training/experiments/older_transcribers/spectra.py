@@ -1,4 +1,4 @@
-"""Spectrograms for the older transcribers: log-frequency, constant-Q and mel. Each covers a whole recording.
+"""Makes spectrograms for the older transcribers: log-frequency, constant-Q and mel. Each covers a whole recording.
 
 Frame k is centred k hops after the first sample. The shipped transcriber reads other features: see
 `device.hearing.features`.
@@ -19,23 +19,23 @@ from training.pianos.renderer import Audio
 KINDS = ("log", "cqt", "mel")
 
 LOWEST_HZ = 27.5
-"""Lowest frequency: A0, the lowest key."""
+"""Lowest frequency of a spectrogram in Hz: A0, the lowest key of the piano."""
 OCTAVES = 8
-"""Most octaves of a spectrogram, from A0."""
+"""Greatest number of octaves of a spectrogram, counted from A0."""
 WINDOW_S = 0.128
 """Seconds of the analysis window of `log` and `mel`. The labels use it for `cqt` too."""
 FLOOR_DB = -100.0
-"""Decibels below full scale that become level 0."""
+"""Sound level in dB below full scale that becomes level 0. Softer sound becomes 0 too."""
 MOST_MELS = 229
 """Most bands of a mel spectrogram, as in Hawthorne et al. (2018). With more, the lowest bands are empty."""
 
 Levels = npt.NDArray[np.uint8]
-"""[frames, bins]: 0 is `FLOOR_DB`, 255 is 0 dB."""
+"""Array of sound levels, [frames, bins]: 0 is `FLOOR_DB`, 255 is 0 dB."""
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """The way a recording becomes a spectrogram. `sample_rate` is in Hz, `hop` in samples.
+    """Says how a recording becomes a spectrogram. `sample_rate` is in Hz, `hop` in samples.
 
     Raises UserError if a value is not allowed.
     """
@@ -57,29 +57,30 @@ class Spectrum:
 
     @property
     def name(self) -> str:
-        """The name of the spectrograms' folder in the cache."""
+        """Return the name of the spectrograms' folder in the cache."""
         return f"{self.kind}-{self.sample_rate}-{self.hop}-{self.bins_per_octave}"
 
     @property
     def window(self) -> int:
-        """Samples of the analysis window, an even number."""
+        """Return the length of the analysis window in samples, an even number."""
         return 2 * round(WINDOW_S * self.sample_rate / 2)
 
     @property
     def window_s(self) -> float:
-        """Seconds of the analysis window."""
+        """Return the length of the analysis window in seconds."""
         return self.window / self.sample_rate
 
     @property
     def hop_s(self) -> float:
-        """Seconds between two frames."""
+        """Return the time between two frames in seconds."""
         return self.hop / self.sample_rate
 
     @property
     def bins(self) -> int:
-        """Bins of a frame: whole semitones from A0, up to eight octaves or to 0.45 of the sample rate.
+        """Return the number of bins of a frame.
 
-        A mel spectrogram has up to `MOST_MELS` bands.
+        They cover whole semitones from A0, up to eight octaves or to 0.45 of the sample rate. A mel spectrogram has up
+        to `MOST_MELS` bands instead.
         """
         if self.kind == "mel":
             return min(MOST_MELS, 8 * self.bins_per_octave)
@@ -91,7 +92,7 @@ class Spectrum:
         return 1 + samples // self.hop
 
     def of(self, audio: Audio, rate: int) -> Levels:
-        """Levels [frames, bins] of `audio`, float32 [samples] at `rate` Hz.
+        """Return the spectrogram of `audio`, float32 [samples] at `rate` Hz: levels uint8 [frames, bins].
 
         Raises UserError if the kind needs librosa and librosa is not installed.
         """
@@ -104,7 +105,10 @@ class Spectrum:
 
 
 def _log_frequency(y: Audio, spectrum: Spectrum) -> npt.NDArray[np.float64]:
-    """Power [frames, bins] at log-spaced frequencies, interpolated in dB in an STFT of twice the window's length."""
+    """Return the power of `y` at frequencies with equal ratios, [frames, bins].
+
+    It is interpolated in dB in a short-time Fourier transform of twice the window's length.
+    """
     window, frames = spectrum.window, spectrum.frames(len(y))
     hann = np.hanning(window + 1)[:-1]
     padded = np.concatenate([np.zeros(window // 2), y, np.zeros(window)])

@@ -1,11 +1,11 @@
-"""The smallest seed (early net that accompanies a melody). It predicts the next note or rest of Bach's chorales.
+"""Fits the smallest seed (early net that accompanies a melody) on Bach's chorales, and plays with it.
 
-The net is an embedding and three LSTMs.
+The net is an embedding and three LSTMs. It predicts the next note or rest of a chorale.
 
 Each beat has four events: bass, tenor, alto and soprano, in this order. An event is a pitch class or a rest. During
-playing, the soprano's events come from the played melody. The melody is known only up to the step before, so a
-note that is struck on a beat arrives one beat late. The events of the other three voices are chosen from the
-probabilities that the net predicts.
+playing, the soprano's events come from the played melody. The melody is known only up to the step before, so a note
+that is struck on a beat arrives one beat late. The events of the other three voices are chosen from the probabilities
+that the net predicts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Array = npt.NDArray[Any]
 
 PADDING = 0
 LOWER, MELODY = 1, 14
-"""Number of the first event of the lower voices and of the melody. Each range has 12 pitch classes, then a rest."""
+"""Number of the first event of the lower voices, and of the melody. Each range has 12 pitch classes, then a rest."""
 EVENTS = 27
 VOICES = 4
 """Number of voices of a chorale: soprano, alto, tenor and bass."""
@@ -47,7 +47,7 @@ EPOCHS, BATCH, RATE = 120, 16, 2e-2
 
 @dataclass(frozen=True)
 class Lengths:
-    """Sizes of the corpus and of the net, computed from the lengths of the chorales."""
+    """Holds the sizes of the corpus and of the net, computed from the lengths of the chorales."""
 
     chorales: int
     in_four: int
@@ -58,14 +58,18 @@ class Lengths:
 
     @property
     def sequence(self) -> int:
-        """Number of events of the longest kept chorale. Shorter chorales are padded to this length."""
+        """Return the number of events of the longest chorale that the fit uses.
+
+        Shorter chorales are padded to this length.
+        """
         return VOICES * self.most_beats
 
 
 def chorales(cache: Path) -> list[Array]:
-    """The 4/4 chorales of music21's corpus. Each is [beats, 4] pitch classes from the bass up, with `PAUSE` for a rest.
+    """Return the 4/4 chorales of four voices in music21's corpus, each uint8 [beats, 4].
 
-    Raises UserError if music21 is not installed.
+    They have pitch classes from the bass up, and `PAUSE` for a rest. The first call writes them into a file in `cache`.
+    Raises UserError if they are not in the file and music21 is not installed.
     """
     path = cache / "steps" / "seeds-chorales.npz"
     if not path.exists():
@@ -95,13 +99,13 @@ def _read() -> tuple[list[Array], int]:
 
 
 def _notes(part: Any) -> list[tuple[float, float, int]]:
-    """Notes of a part as (onset, duration, MIDI pitch). Times are in quarter notes."""
+    """Return the notes of a part as (onset, duration, MIDI pitch). Times are in quarter notes."""
     flat = part.flatten().notes
     return [(float(n.offset), float(n.quarterLength), int(n.pitches[-1].midi)) for n in flat if n.quarterLength > 0]
 
 
 def beats_of(parts: list[list[tuple[float, float, int]]]) -> Array:
-    """Pitch class that sounds in each part on each beat, uint8 [beats, parts]. `PAUSE` is a rest."""
+    """Return the pitch class that sounds in each part on each beat, uint8 [beats, parts]. `PAUSE` is a rest."""
     beats = max((math.ceil(on + long) for part in parts for on, long, _ in part), default=0)
     voices = np.full((beats, len(parts)), PAUSE, np.uint8)
     for column, part in enumerate(parts):
@@ -111,9 +115,10 @@ def beats_of(parts: list[list[tuple[float, float, int]]]) -> Array:
 
 
 def lengths_of(found: list[Array], number: int) -> Lengths:
-    """Return the least and the greatest number of beats of a chorale in the fit, and the width of the embedding.
+    """Return the sizes of the corpus and of the net.
 
-    The width is the fourth root of the number of events, rounded up.
+    They include the least and the greatest number of beats of a chorale in the fit. The width of the embedding is the
+    fourth root of the number of events, rounded up. `number` is the number of all chorales, in any metre.
     """
     beats = [len(chorale) for chorale in found]
     least, most = (int(np.percentile(beats, p)) for p in KEPT)
@@ -122,14 +127,17 @@ def lengths_of(found: list[Array], number: int) -> Lengths:
 
 
 def events_of(voices: Array, sequence: int, shift: int = 0) -> Array:
-    """Convert voices [beats, 4] to events, int32 [sequence]. `shift` transposes them by semitones."""
+    """Convert voices [beats, 4] to the numbers of their events, int32 [sequence], and return them.
+
+    `shift` transposes them by semitones. Zeros fill the rest, and voices beyond `sequence` events are cut.
+    """
     moved = np.where(voices == PAUSE, PAUSE, (voices.astype(int) + shift) % 12)
     events = (moved + np.array([LOWER, LOWER, LOWER, MELODY])).ravel()[:sequence]
     return np.pad(events, (0, sequence - len(events))).astype(np.int32)
 
 
 class ChoralesNet:
-    """Embedding, LSTMs of `UNITS`, and a softmax over the next event."""
+    """Holds the layers of the net: an embedding, LSTMs of `UNITS`, and logits of the next event."""
 
     def __init__(self, embedding: int) -> None:
         self.embed = layers.Embedding(EVENTS, embedding)
@@ -142,7 +150,11 @@ class ChoralesNet:
         self.sequence = keras.Model(events, self.out(y), name="chorales")
 
     def step(self, batch: int) -> keras.Model:
-        """Model of one event: {event [B], two states per layer} → logits [B, EVENTS] and the next states."""
+        """Build and return a model that reads one event and predicts the next one.
+
+        Its inputs are event [B] and two states per layer. Its outputs are logits [B, EVENTS] and the next states.
+        `batch` is B.
+        """
         event = keras.Input((), batch_size=batch, dtype="int32", name="event")
         inputs: dict[str, Any] = {"event": event}
         outputs: dict[str, Any] = {}
@@ -157,7 +169,11 @@ class ChoralesNet:
 
 
 def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int = EPOCHS) -> ChoralesNet:
-    """Fit on all kept chorales. Each epoch transposes every chorale to a random key."""
+    """Fit a new net on those chorales `found` that have an allowed length, and return it.
+
+    In each epoch every chorale is transposed to a random key. The weights and facts about the fit are written into
+    `folder`.
+    """
     began = time.process_time()
     keras.utils.set_random_seed(1)
     net = ChoralesNet(lengths.embedding)
@@ -184,9 +200,9 @@ def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int
 
 
 def fitted(cache: Path, fits: bool) -> tuple[ChoralesNet, dict[str, Any]]:
-    """Load the fit that all sampling methods share, with its configuration.
+    """Load the fit that all sampling methods share. Return its net and the facts about the fit.
 
-    If the fit is missing, it is fitted first when `fits` is true. Otherwise UserError is raised.
+    If the fit is missing and `fits` is true, the net is fitted first. If `fits` is false, UserError is raised.
     """
     folder = cache / "fits" / "seeds" / CHORALE_FIT
     if not (folder / "config.json").is_file():
@@ -203,9 +219,10 @@ def fitted(cache: Path, fits: bool) -> tuple[ChoralesNet, dict[str, Any]]:
 
 
 def draw(setup: Chorale, logits: Array, rng: np.random.Generator) -> Array:
-    """Choose the next event of a lower voice from logits [B, 13]. Returns ints 0..12, [B].
+    """Choose the next event of a lower voice from logits [B, 13]. Return integers 0 to 12, [B]; 12 is a rest.
 
-    `setup.pick` says how: the likeliest event, or a random one of the top k, of the nucleus (top p), or of all events.
+    `setup.pick` says how. "greedy" takes the likeliest event. The other ways draw one by chance: "top-k" among the k
+    likeliest, "top-p" among the likeliest that together reach the probability p, and "temperature" among all.
     """
     shares = softmax(logits / (setup.temperature if setup.pick == "temperature" else 1.0))
     if setup.pick == "greedy":
@@ -225,9 +242,9 @@ def draw(setup: Chorale, logits: Array, rng: np.random.Generator) -> Array:
 
 
 def play_chorales(setup: Chorale, net: ChoralesNet, songs: list[Song], seed: int = 1) -> list[Roll]:
-    """Play three lower voices to the melody of each song. Returns one roll for each song.
+    """Play three lower voices to the melody of each song. Return one roll of the left hand for each song.
 
-    The keys are struck on every beat and held until the next beat.
+    The keys are struck on every beat and held until the next beat. The same `seed` gives the same notes.
     """
     rng = np.random.default_rng(seed)
     starts = [np.flatnonzero(song.positions % BEAT_STEPS == 0) for song in songs]
@@ -250,9 +267,9 @@ def play_chorales(setup: Chorale, net: ChoralesNet, songs: list[Song], seed: int
 
 
 def known_melody(song: Song) -> Array:
-    """Return for each step the pitch class of the last melody note before this step, [T].
+    """Return for each step of a song the pitch class of the last melody note before this step, [T].
 
-    It is `PAUSE` if no note was heard for a beat.
+    It is `PAUSE` if no melody note sounded in the beat before this step.
     """
     heard = melody_of(late(song.right_sounding))
     newest = np.maximum.accumulate(np.where(heard.any(axis=1), np.arange(len(heard)), -BEAT_STEPS - 1))
@@ -261,7 +278,10 @@ def known_melody(song: Song) -> Array:
 
 
 def on_beats(told: Array, starts: Array, steps: int) -> Roll:
-    """Convert voices [beats, 3] to a roll. `starts` gives the step at which each beat begins."""
+    """Convert voices [beats, 3] to a left hand, and return it as a roll of `steps` steps.
+
+    `starts` gives the step at which each beat begins.
+    """
     classes, struck = np.zeros((2, steps, 12), bool)
     ends = np.append(starts[1:], steps)
     for voices, first, end in zip(told, starts, ends, strict=False):

@@ -46,7 +46,10 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Song:
-    """A piece on sixteenth steps: four bool [T, 88] arrays, and each step's position [T] in a bar of `bar` steps."""
+    """Holds a piece on sixteenth steps: four bool [T, 88] arrays, and each step's position [T] in a bar of `bar` steps.
+
+    For each hand one array says which keys sound at a step, and one which keys are struck.
+    """
 
     name: str
     right_sounding: Array
@@ -58,7 +61,7 @@ class Song:
 
 
 def song_of(piece: Piece) -> Song:
-    """Convert a piece to a song. Pitches outside the piano's 88 keys are left out."""
+    """Convert a piece to a song, and return it. Pitches outside the piano's 88 keys are left out."""
     right, left, _, positions, bar = song_rolls(piece, piece.of(HandLabel.LEFT))
     hands = [_keys(keys) for roll in (right, left) for keys in (roll.sounding, roll.struck)]
     return Song(piece.name, hands[0], hands[1], hands[2], hands[3], positions, bar)
@@ -69,7 +72,10 @@ def _keys(roll: Array) -> Array:
 
 
 def roll_of_keys(sounding: Array, struck: Array) -> Roll:
-    """Convert [T, 88] arrays to the panel's roll of 128 pitches. A key that starts to sound counts as struck."""
+    """Convert arrays [T, 88] to a `Roll`, which has all 128 MIDI pitches, and return it.
+
+    A key that starts to sound counts as struck. A strike of a key that does not sound is left out.
+    """
     wide = [np.zeros((len(sounding), 128), bool) for _ in range(2)]
     before = np.vstack([np.zeros((1, KEYS), bool), sounding[:-1]])
     wide[0][:, LOWEST_KEY : LOWEST_KEY + KEYS] = sounding
@@ -79,7 +85,7 @@ def roll_of_keys(sounding: Array, struck: Array) -> Roll:
 
 @lru_cache(maxsize=2)
 def songs(cache: Path, split: str, corpus: str = "pop909") -> list[Song]:
-    """Songs of a split. They are kept in a file in the cache.
+    """Return the songs of a split. The first call makes them from the pieces and keeps them in a file in the cache.
 
     Raises UserError if the pieces have not been prepared.
     """
@@ -123,7 +129,7 @@ def _write(path: Path, found: list[Song]) -> None:
 
 
 def fold(keys: Array) -> Array:
-    """Fold keys [..., 88] to pitch classes [..., 12]. Each takes the highest value of its keys."""
+    """Return keys [..., 88] folded to pitch classes [..., 12]. Each class has the highest value of its keys."""
     padded = np.zeros((*keys.shape[:-1], 108), keys.dtype)
     first = LOWEST_KEY % 12
     padded[..., first : first + KEYS] = keys
@@ -131,7 +137,7 @@ def fold(keys: Array) -> Array:
 
 
 def octaves(keys: Array) -> Array:
-    """Reduce keys bool [..., 88] to octaves from C0, bool [..., 9]. True means that a key of the octave sounds."""
+    """Return which octaves from C0 have a sounding key, bool [..., 9], from the keys bool [..., 88]."""
     padded = np.zeros((*keys.shape[:-1], 108), keys.dtype)
     first = LOWEST_KEY % 12
     padded[..., first : first + KEYS] = keys
@@ -139,7 +145,7 @@ def octaves(keys: Array) -> Array:
 
 
 def read(kind: str, sounding: Array, struck: Array) -> Array:
-    """Convert a hand [..., 88] to the input of a net of this kind, float32 [..., read_width(kind)]."""
+    """Return a hand, two arrays [..., 88], as the input of a net of this kind, float32 [..., read_width(kind)]."""
     if kind == "keys":
         parts = [sounding, struck]
     else:
@@ -148,12 +154,12 @@ def read(kind: str, sounding: Array, struck: Array) -> Array:
 
 
 def read_width(kind: str) -> int:
-    """Number of inputs per hand and step for a net of this kind."""
+    """Return the number of inputs per hand and step for a net of this kind."""
     return {"keys": 2 * KEYS, "octave": 33}.get(kind, 24)
 
 
 def placed(positions: Array) -> Array:
-    """One-hot positions in the bar, float32 [..., SLOTS]."""
+    """Return positions in the bar in one-hot form (a 1 at the position, else 0), float32 [..., SLOTS]."""
     return np.asarray(np.eye(SLOTS, dtype=np.float32)[positions % SLOTS])
 
 
@@ -166,14 +172,17 @@ def late(hand: Array) -> Array:
 
 
 def voices_of(sounding: Array) -> Array:
-    """Pitch classes of the `VOICES` lowest keys of [..., 88], uint8 [..., VOICES]. Missing voices are `PAUSE`."""
+    """Return the pitch classes of the `VOICES` lowest keys of [..., 88], uint8 [..., VOICES].
+
+    Missing voices are `PAUSE`.
+    """
     first = np.argsort(~sounding, axis=-1, kind="stable")[..., :VOICES]
     there = np.take_along_axis(sounding, first, -1)
     return np.where(there, (first + LOWEST_KEY) % 12, PAUSE).astype(np.uint8)
 
 
 def chord_of(sounding: Array) -> Array:
-    """Like `voices_of`, but each pitch class appears once, uint8 [..., VOICES].
+    """Return the pitch classes of the lowest keys of [..., 88], each class only once, uint8 [..., VOICES].
 
     The lowest key comes first. One `PAUSE` follows the last note, and `NOTHING` fills the rest.
     """
@@ -198,7 +207,7 @@ def chosen_before(chord: Array) -> Array:
 
 
 class SongStretches:
-    """Random stretches of songs. The same (seed, step) always returns the same batch."""
+    """Makes batches of random stretches of songs. The same seed and step always give the same batch."""
 
     def __init__(self, found: list[Song], setup: Seed, batch: int, seed: int = 1) -> None:
         self.setup, self.batch, self.seed = setup, batch, seed
@@ -213,7 +222,10 @@ class SongStretches:
             begin = end
 
     def at(self, step: int) -> tuple[dict[str, Array], Array]:
-        """Return batch number `step`: the net's inputs and their targets."""
+        """Return batch number `step`: the net's inputs by name, and their targets [B, T, ...].
+
+        The last axis of the targets is as in `targets`.
+        """
         rng = np.random.default_rng([self.seed, step])
         chosen = rng.integers(len(self.windows), size=self.batch)
         shift = rng.integers(-6, 6, self.batch) if self.setup.transpose else np.zeros(self.batch, int)
@@ -242,13 +254,16 @@ class SongStretches:
 
 
 def _moved(keys: Array, shift: Array) -> Array:
-    """Transpose each row of [B, T, 88] by its number of semitones."""
+    """Return keys [B, T, 88], each row transposed by its number of semitones in `shift` [B], from -6 to 6.
+
+    Notes that leave the keyboard are dropped.
+    """
     wide = np.pad(keys, ((0, 0), (0, 0), (6, 6)))
     return np.stack([row[:, 6 - by : 6 - by + KEYS] for row, by in zip(wide, shift, strict=True)])
 
 
 def targets(setup: Seed, hands: dict[str, Array], inside: Array, steps: int, rng: Rng) -> Array:
-    """The targets for `training.experiments.seeds.loss`, float32 [B, steps, ...].
+    """Return the targets for `training.experiments.seeds.loss`, float32 [B, steps, ...].
 
     The last axis has the targets of the heads, in the order of the heads. The melody [12], the noise for two draws [24]
     and the step's weight [1] follow.
@@ -280,10 +295,13 @@ def targets(setup: Seed, hands: dict[str, Array], inside: Array, steps: int, rng
 
 
 def melody_of(right: Array) -> Array:
-    """Pitch class of the highest key, one-hot [..., 12]. All zeros in silence."""
+    """Return the pitch class of the highest sounding key in one-hot form, bool [..., 12].
+
+    All 12 values are false in silence.
+    """
     top = KEYS - 1 - np.argmax(right[..., ::-1], axis=-1)
     return np.eye(12, dtype=bool)[(top + LOWEST_KEY) % 12] & right.any(axis=-1)[..., None]
 
 
 BILINEAR = np.array([[CONSONANCE[(i - j) % 12] for j in range(12)] for i in range(12)], np.float32)
-"""Consonance of a melody pitch class (row) with a left-hand pitch class (column)."""
+"""Consonance of a melody pitch class (row) with a left-hand pitch class (column), [12, 12]."""

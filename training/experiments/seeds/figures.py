@@ -56,25 +56,25 @@ TICKS = 480
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A song on which no net was fitted, and the piece from which the song was made."""
+    """Holds a song on which no net was fitted, and the piece from which the song was made."""
 
     piece: Piece
     song: Song
 
     @property
     def right(self) -> Roll:
-        """The song's right hand as a roll on sixteenth steps. The measured net hears it and accompanies it."""
+        """Return the song's right hand as a roll on sixteenth steps. The measured net hears and accompanies it."""
         return roll_of_keys(self.song.right_sounding, self.song.right_struck)
 
     @property
     def true(self) -> Roll:
-        """The left hand that the pianist played in this song, as a roll on sixteenth steps."""
+        """Return the left hand that the pianist played in this song, as a roll on sixteenth steps."""
         return roll_of_keys(self.song.left_sounding, self.song.left_struck)
 
 
 @lru_cache(maxsize=2)
 def held_out(cache: Path, most: int = MOST_SONGS) -> list[HeldOut]:
-    """Up to `most` evenly spaced songs of the validation split. Every configuration gets the same songs.
+    """Return up to `most` evenly spaced songs of the validation split. Every configuration gets the same songs.
 
     Raises UserError if the pieces have not been prepared.
     """
@@ -113,7 +113,10 @@ def judge(pieces: Sequence[HeldOut], hands: Sequence[Roll], folder: Path, about:
 
 
 def _mean(values: list[float]) -> float:
-    """Mean over the songs that have the figure. NaN if no song has it, for example because nothing was played."""
+    """Return the mean over the songs that have the figure.
+
+    It is NaN if no song has it, for example because nothing was played.
+    """
     there = [value for value in values if not np.isnan(value)]
     return float(np.mean(there)) if there else float("nan")
 
@@ -182,7 +185,7 @@ def silent(root: Path) -> list[str]:
 
 
 def table(root: Path) -> str:
-    """Markdown table with one line per measured configuration.
+    """Return a Markdown table with one line for each measured configuration.
 
     Raises UserError if no configuration was measured, or if they were measured on different songs.
     """

@@ -1,6 +1,6 @@
 """Fits one seed, an early net that accompanies a melody, on the songs of a split.
 
-Writes the weights, the history of the loss, the thresholds and the CPU time into the folder of the fit.
+The fit writes the weights, the history of the loss, the thresholds and the CPU time into its folder.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ WEIGHTS, CONFIG, HISTORY = "seed.weights.h5", "config.json", "history.csv"
 
 
 def seed_folder(cache: Path, name: str) -> Path:
-    """Folder of a configuration's fit."""
+    """Return the folder for the fit of the configuration `name`."""
     return cache / "fits" / "seeds" / name
 
 
 def fit(
     setup: Seed, found: list[Song], folder: Path, valid: list[Song], batch_steps: int = BATCH_STEPS
 ) -> tuple[SeedNet, Thresholds]:
-    """Fit the net of `setup` on random stretches of the songs `found`, and write the fit into `folder`.
+    """Fit the net of `setup` on random stretches of the songs `found`. Return the net and its thresholds.
 
-    After every `EPOCH_STEPS` steps the loss on stretches of the songs `valid` is computed. Both losses go into
-    `history.csv` and into TensorBoard's files in `folder / "tensorboard"`.
+    The fit is written into `folder`. After every `EPOCH_STEPS` steps the loss on stretches of the songs `valid` is
+    computed. Both losses go into `history.csv` and into TensorBoard's files in `folder / "tensorboard"`.
 
     If `setup.like` names another configuration, its fitted weights are the initial weights. They are read from its
     folder next to `folder`. Raises UserError if they are missing.
@@ -94,7 +94,7 @@ def begin_with(setup: Seed, model: keras.Model, weights: Path) -> None:
 
 
 def load(folder: Path) -> tuple[SeedNet, Thresholds]:
-    """Load the net and thresholds of a fit from its folder. Raises UserError if there is no fit."""
+    """Load and return the net and thresholds of the fit in `folder`. Raises UserError if there is no fit."""
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder.name} has not been fitted: run it with --action fit first.")
     about = json.loads((folder / CONFIG).read_text())

@@ -1,4 +1,4 @@
-"""Losses of the seeds, which are early nets that accompany a melody.
+"""Defines the losses of the seeds, which are early nets that accompany a melody.
 
 `training.experiments.seeds.data.targets` defines the layout of the targets.
 """
@@ -33,7 +33,10 @@ A_SEMITONE = (np.isclose(APART, 1 / 6)).astype(np.float32)
 
 
 def loss_of(setup: Seed) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the loss function (targets, logits) → mean over steps, weighted by each step's weight."""
+    """Return the loss function of `setup`. It gets targets and logits, both [B, T, ...].
+
+    It returns the mean loss over the steps, weighted by each step's weight.
+    """
     layout = Layout.of(setup)
     at = target_slices(setup, layout)
 
@@ -57,7 +60,10 @@ def loss_of(setup: Seed) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def target_slices(setup: Seed, layout: Layout) -> dict[str, slice]:
-    """Slices of the targets' last axis: one per head, then the melody, the noise and the weight."""
+    """Return the place of each kind of target in the targets' last axis, by name.
+
+    There is one slice for each head, then the slices of the melody, the noise and the weight.
+    """
     at, first = {}, 0
     sizes = {n: VOICES if n.startswith(("voices", "notes")) else s.stop - s.start for n, s in layout.slices.items()}
     for name, size in {**sizes, "melody": 12, "noise": 24, "weight": 1}.items():
@@ -67,12 +73,15 @@ def target_slices(setup: Seed, layout: Layout) -> dict[str, slice]:
 
 
 def _binary(true: Tensor, logits: Tensor) -> Tensor:
-    """Binary cross-entropy summed over keys, [B, T]."""
+    """Return the binary cross-entropy summed over keys, [B, T]."""
     return ops.sum(ops.softplus(logits) - true * logits, axis=-1)
 
 
 def _softmaxes(true: Tensor, logits: Tensor, pauses: bool) -> Tensor:
-    """Cross-entropy of `VOICES` softmaxes, [B, T]. Voices whose target is a pause are left out if `pauses` is false."""
+    """Return the cross-entropy summed over `VOICES` softmaxes, [B, T].
+
+    If `pauses` is false, voices whose target is a pause are left out.
+    """
     total = 0.0
     for voice in range(VOICES):
         wanted, told = true[..., voice], logits[..., 13 * voice : 13 * (voice + 1)]
@@ -96,18 +105,18 @@ def _sounding(setup: Seed, true: Tensor, logits: Tensor, melody: Tensor, noise: 
 
 
 def _distance(true: Tensor, sure: Tensor) -> Tensor:
-    """Return a loss in which a false pitch class costs more, the further it is from the nearest true one.
+    """Return a loss [B, T] in which a false pitch class costs more, the further it is from the nearest true one.
 
-    A missed pitch class costs its full weight.
+    `sure` is the net's probability of each pitch class. A missed pitch class costs its full weight.
     """
     nearest = ops.min(APART + (1.0 - true)[..., None, :], axis=-1)
     return ops.sum(sure * ops.minimum(nearest, 1.0) + true * (1.0 - sure), axis=-1)
 
 
 def _policy(true: Tensor, logits: Tensor, melody: Tensor, noise: Tensor) -> Tensor:
-    """Return the policy-gradient loss (Williams 1992) of two random left hands, chosen with the net's probabilities.
+    """Return the policy-gradient loss (Williams 1992), [B, T], of two left hands drawn by the net's probabilities.
 
-    The reward of each left hand is the baseline of the other.
+    From the reward of each left hand, the reward of the other one is subtracted.
     """
     draws = [ops.cast(noise[..., i : i + 12] < ops.sigmoid(logits), "float32") for i in (0, 12)]
     rewards = [reward(ops.stop_gradient(draw), true, melody) for draw in draws]
@@ -118,10 +127,10 @@ def _policy(true: Tensor, logits: Tensor, melody: Tensor, noise: Tensor) -> Tens
 
 
 def reward(left: Tensor, true: Tensor, melody: Tensor) -> Tensor:
-    """Reward of each step, [B, T]: mean consonance with the melody, minus 1 for a clash, plus agreement.
+    """Return the reward of each step, [B, T]: mean consonance with the melody, minus 1 for a clash, plus agreement.
 
     A clash is a left-hand pitch class one semitone from the melody. Agreement is the F1 of the pitch classes with the
-    true hand, so a rest where the true hand plays has agreement 0.
+    true hand, so a rest where the true hand plays has agreement 0. If both rest, it is 1.
     """
     count = ops.sum(left, axis=-1)
     consonance = ops.sum(ops.matmul(melody, BILINEAR) * left, axis=-1) / ops.maximum(count, 1.0)

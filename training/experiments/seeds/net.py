@@ -1,6 +1,6 @@
-"""Nets of the seeds, which are early nets that accompany a melody. A net is a body and its heads.
+"""Builds the nets of the seeds, which are early nets that accompany a melody. A net is a body and its heads.
 
-A fit runs it over whole sequences. To play, it runs step by step.
+A fit runs the net over whole sequences. To play, the net can run step by step.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ RARE = -2.0
 
 @dataclass(frozen=True)
 class Layout:
-    """Position of each head in the last axis of a net's output: head name -> slice."""
+    """Holds the place of each head in the last axis of a net's output (head name -> slice), and the `width` of all."""
 
     slices: dict[str, slice]
     width: int
 
     @classmethod
     def of(cls, setup: Seed) -> Layout:
-        """Layout of a configuration. Heads are named NAME.I, with I the index into `setup.ahead`, from 0."""
+        """Return the layout of a configuration. Heads are named NAME.I, with I the index into `setup.ahead`, from 0."""
         classes = KEYS if setup.kind == "keys" else 12
         named: list[tuple[str, int]] = []
         for i in range(len(setup.ahead)):
@@ -54,12 +54,12 @@ class Layout:
 
 
 def causal(y: Tensor, lag: int) -> Tensor:
-    """Delay [B, T, C] by `lag` steps. The first `lag` steps are zero."""
+    """Return `y` [B, T, C] delayed by `lag` steps. The first `lag` steps are zero."""
     return ops.pad(y, ((0, 0), (lag, 0), (0, 0)))[:, : -lag or None]
 
 
 class EarlierSteps(layers.Layer):
-    """One dense layer over each step and the earlier steps at the lags `TAPS`."""
+    """A dense layer that reads each step and the earlier steps at the lags `TAPS`."""
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(**options)
@@ -74,7 +74,10 @@ class EarlierSteps(layers.Layer):
 
 
 class HistoryUser(layers.Layer):
-    """Attention of each step over itself and the earlier steps at the lags `TAPS`. Each lag has its own bias."""
+    """A layer in which each step attends to itself and to the earlier steps at the lags `TAPS`.
+
+    Each lag has its own bias.
+    """
 
     def __init__(self, units: int, **options: Any) -> None:
         super().__init__(**options)
@@ -106,7 +109,10 @@ class HistoryUser(layers.Layer):
 
 
 class SeedNet:
-    """The layers of one configuration. Its model for whole sequences and its model for single steps share them."""
+    """Holds the layers of one configuration, and builds models from them.
+
+    The model for whole sequences and the model for single steps share the layers.
+    """
 
     def __init__(self, setup: Seed) -> None:
         self.setup, self.layout = setup, Layout.of(setup)
@@ -144,14 +150,18 @@ class SeedNet:
 
     @property
     def window(self) -> int:
-        """Number of steps, including the present one, that a body without a recurrent state sees."""
+        """Return the number of steps, including the present one, that a body without a recurrent state reads.
+
+        Raises KeyError for a body with a recurrent state ("gru" or "lstm").
+        """
         conv = 1 + self.setup.layers * (WINDOW_STEPS - 1)
         return {"conv": conv, "taps": 1 + max(TAPS), "history": 1 + max(TAPS)}[self.setup.body]
 
     def told(self, hidden: Tensor, chosen: Tensor | None) -> Tensor:
-        """Apply the heads to the body's output `hidden` [B, T, units]. Returns logits [B, T, width].
+        """Apply the heads to the body's output `hidden` [B, T, units]. Return logits [B, T, width].
 
-        The octave decoder multiplies each key's probability by that of its pitch class, then takes the logit.
+        The octave decoder multiplies each key's probability by that of its pitch class, then takes the logit. Only a
+        net of chords reads `chosen`, the notes that come before each note.
         """
         hidden = self.mix(hidden)
         plain = self.heads(hidden)
@@ -169,7 +179,7 @@ class SeedNet:
         return plain
 
     def over(self, x: Tensor) -> Tensor:
-        """Apply the body to whole sequences `x` [B, T, F]. Returns [B, T, units].
+        """Apply the body to whole sequences `x` [B, T, F]. Return its output [B, T, units].
 
         Each convolution has a skip connection: its output is added to its input (He et al. 2016). Without the skip
         connections the five layers hardly learn.
@@ -180,7 +190,10 @@ class SeedNet:
         return y
 
     def sequence(self) -> keras.Model:
-        """Model for a fit: inputs of `training.experiments.seeds.data.SongStretches` → logits [B, T, width]."""
+        """Return the model for whole sequences, with logits [B, T, width]. The first call builds it.
+
+        Its inputs are those of `training.experiments.seeds.data.SongStretches`.
+        """
         if self._sequence is not None:
             return self._sequence
         setup = self.setup
@@ -202,11 +215,17 @@ class SeedNet:
         return self._sequence
 
     def own_left(self, logits: Tensor) -> Tensor:
-        """The net's own left hand in the format of its input, with probabilities in place of decisions."""
+        """Return the left hand that the net predicts, in the format of its input, [B, T, inputs of a hand].
+
+        It has probabilities in place of decisions.
+        """
         return ops.sigmoid(logits[..., : self.left_width])
 
     def step(self, batch: int) -> keras.Model:
-        """Model for playing with feedback: {x [B, F], states} → logits [B, width] and the next states."""
+        """Build and return a model of one step, for a net that reads what it has played.
+
+        Its inputs are x [B, F] and the states, its outputs logits [B, width] and the next states. `batch` is B.
+        """
         x = keras.Input((self.right_width + self.left_width,), batch_size=batch, name="x")
         inputs: dict[str, Tensor] = {"x": x}
         outputs: dict[str, Tensor] = {}

@@ -21,10 +21,10 @@ from training.playing_figures.listening import sounding, table
 
 
 def write_page(root: Path, names: list[str], out: Path, seconds: float = 45.0) -> Path:
-    """Write `index.html` and the sound files into the folder `out`. Returns the path of `index.html`.
+    """Write `index.html` and the sound files into the folder `out`. Return the path of `index.html`.
 
-    `names` are the configurations to show, in this order. Their fits and figures are in `root`. `seconds` is the
-    length of each example. Raises UserError if `names` is empty.
+    `names` are the configurations to show, in this order. Their fits and figures are in `root`. `seconds` is the length
+    of each example. Raises UserError if `names` is empty.
     """
     if not names:
         raise UserError("No seed has been fitted: run `python -m training seeds --action fit` first.")

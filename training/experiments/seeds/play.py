@@ -38,20 +38,20 @@ NEVER = -30.0
 
 
 def sigmoid(logits: Array) -> Array:
-    """Probabilities, float32."""
+    """Return the probabilities that belong to logits, float32 in the same shape."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30, 30))), np.float32)
 
 
 def softmax(logits: Array) -> Array:
-    """Probabilities over the last axis."""
+    """Return probabilities from logits, in the same shape. They add up to 1 over the last axis."""
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
 def fit_thresholds(setup: Seed, net: SeedNet, stretches: SongStretches, batches: int = 4) -> Thresholds:
-    """Fit the thresholds of sounding and struck keys on some training stretches.
+    """Find the thresholds of sounding and struck keys on some training stretches, and return them by name.
 
-    Above each threshold, the net has as many sounding or struck keys as the true left hand.
+    As many of the net's keys lie above a threshold as keys of the true left hand sound, or are struck.
     """
     found: dict[str, list[Array]] = {"sounding": [], "struck": [], "sounds": [], "strikes": [], "weight": []}
     at = target_slices(setup, net.layout)
@@ -88,7 +88,10 @@ def _as_many(sure: Array, true: Array) -> float:
 
 
 def play(setup: Seed, net: SeedNet, thresholds: Thresholds, songs: list[Song], seed: int = 1) -> list[Roll]:
-    """Play a left hand to each song's right hand. Each step knows the right hand only up to the step before."""
+    """Play a left hand to each song's right hand, and return the left hands as rolls.
+
+    Each step knows the right hand only up to the step before. The same `seed` gives the same notes.
+    """
     decide = Decisions(setup, net, thresholds, np.random.default_rng(seed))
     if setup.fed:
         return _fed(setup, net, decide, songs)
@@ -98,7 +101,10 @@ def play(setup: Seed, net: SeedNet, thresholds: Thresholds, songs: list[Song], s
 
 
 def side_by_side(setup: Seed, net: SeedNet, songs: list[Song]) -> Array:
-    """The net's input from all right hands, float32 [songs, T, ...]. Shorter songs are padded with zeros."""
+    """Return the net's input from the right hands of all songs, float32 [songs, T, ...].
+
+    Shorter songs are padded with zeros.
+    """
     right = np.zeros((len(songs), max(len(song.positions) for song in songs), net.right_width), np.float32)
     for row, song in zip(right, songs, strict=True):
         row[: len(song.positions)] = right_of(setup, song)
@@ -106,13 +112,19 @@ def side_by_side(setup: Seed, net: SeedNet, songs: list[Song]) -> Array:
 
 
 def right_of(setup: Seed, song: Song) -> Array:
-    """The net's input from the right hand at each step, [T, ...]."""
+    """Return the net's input from a song's right hand at each step, [T, ...].
+
+    It has the right hand of the step before, and the step's position in the bar if the net reads it.
+    """
     known = read(setup.kind, late(song.right_sounding), late(song.right_struck))
     return np.concatenate([known, placed(song.positions)], axis=-1) if setup.position else known
 
 
 def _fed(setup: Seed, net: SeedNet, decide: Decisions, songs: list[Song]) -> list[Roll]:
-    """Play all songs in one batch, step by step. The net reads each step's left hand at the next step."""
+    """Play all songs in one batch, step by step, and return their left hands as rolls.
+
+    The net reads each step's left hand at the next step.
+    """
     right = side_by_side(setup, net, songs)
     model = net.step(len(songs))
     states = {t.name: np.zeros(t.shape, np.float32) for t in model.inputs if t.name != "x"}
@@ -136,7 +148,10 @@ def _fed(setup: Seed, net: SeedNet, decide: Decisions, songs: list[Song]) -> lis
 
 
 def _true_left(setup: Seed, songs: list[Song], steps: int) -> tuple[Array, Array]:
-    """True left hands as net input [songs, T, ...], and bool [songs, T]: the steps at which the net reads them."""
+    """Return the true left hands as net input, and the steps at which the net reads them in place of its own.
+
+    The first array is float32 [songs, T, ...], the second bool [songs, T].
+    """
     true = np.zeros((len(songs), steps, read_width(setup.kind)), np.float32)
     warm = np.zeros((len(songs), steps), bool)
     for row, within, song in zip(true, warm, songs, strict=True):
@@ -167,7 +182,10 @@ class Decisions:
         return sure > self.thresholds["sounding"], struck
 
     def roll(self, logits: Array, song: Song) -> Roll:
-        """Convert a song's logits [T, width] to a left hand. For `notes`, use the output of `chord`."""
+        """Convert a song's logits [T, width] to a left hand, and return it as a roll.
+
+        For the kind `notes`, `logits` must be the output of `chord`.
+        """
         setup, at = self.setup, self.net.layout.slices
         if len(setup.ahead) > 1:
             logits = self._mean_of_targets(logits)
@@ -190,9 +208,10 @@ class Decisions:
         return voiced(sounding, struck)
 
     def chord(self, right: Array) -> Array:
-        """Choose the notes of each chord one after another, from right hands [songs, T, ...].
+        """Choose the notes of each chord one after another, from the right hands [songs, T, ...].
 
-        Returns [songs, T, width], whose first `VOICES` numbers are pitch classes or `PAUSE`.
+        Returns [songs, T, width]. The first `VOICES` numbers are pitch classes or `PAUSE`, the others are the net's
+        logits.
         """
         chosen = np.zeros((*right.shape[:2], VOICES, 12), np.float32)
         notes = np.full((*right.shape[:2], VOICES), PAUSE)
@@ -236,7 +255,10 @@ class Decisions:
 
 
 def held(classes: Array, positions: Array, steps: int) -> Array:
-    """Hold pitch classes [T, 12] so that they change only every `steps` steps of the bar."""
+    """Return pitch classes [T, 12] that change only every `steps` steps of the bar.
+
+    Between these steps the last ones are held.
+    """
     if steps == 1:
         return classes
     last = np.maximum.accumulate(np.where(positions % steps == 0, np.arange(len(classes)), -1))
@@ -244,7 +266,7 @@ def held(classes: Array, positions: Array, steps: int) -> Array:
 
 
 def voiced(classes: Array, struck: Array) -> Roll:
-    """Place pitch classes [T, 12] in the octave from C3."""
+    """Return a roll in which the sounding and the `struck` pitch classes, both [T, 12], lie in the octave from C3."""
     keys = np.zeros((2, len(classes), KEYS), bool)
     first = LOWEST - LOWEST_KEY
     keys[0, :, first : first + 12], keys[1, :, first : first + 12] = classes, struck
@@ -252,7 +274,10 @@ def voiced(classes: Array, struck: Array) -> Roll:
 
 
 def _by_octave(classes: Array, struck: Array, keys: Array) -> Roll:
-    """Place each wanted pitch class on its likeliest key below middle C."""
+    """Return a roll in which each wanted pitch class lies on its likeliest key below middle C.
+
+    `classes` and `struck` are [T, 12], and `keys` [T, 88] has the logits of the keys.
+    """
     sounding, hit = np.zeros((2, len(classes), KEYS), bool)
     for pitch_class in range(12):
         own = np.arange((pitch_class - LOWEST_KEY) % 12, 60 - LOWEST_KEY, 12)

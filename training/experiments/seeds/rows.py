@@ -44,11 +44,10 @@ def tables(cache: Path) -> str:
 def measured_row(
     family: str, changes: dict[str, Any], action: str, again: bool, most: int, cache: Path
 ) -> tuple[str, str]:
-    """Measure a row, with `changes` of its size. If `action` is "fit", fit it first. Return its name and its figures.
+    """Measure a row, with `changes` of its size, and return its name and its figures as text.
 
-    The figures are text.
-
-    The text is empty if the row was measured before, unless `again` is true or the action is `play`.
+    If `action` is "fit", the net is fitted first. Then a row that was measured before is left as it is, and the text is
+    empty, unless `again` is true. `most` limits the number of songs. Raises UserError if a fit is needed and missing.
     """
     root, row = root_of(cache), _configured(family, changes)
     name = row if isinstance(row, str) else row.name
@@ -129,9 +128,9 @@ def generate_bach(cache: Path, sampling: Any, start: int, length: int, seed: int
 
 
 def generate_song(cache: Path, name: str, length: int, seed: int, path: Path) -> str:
-    """Let the fitted net `name` of the diary write a song of `length` sixteenths from silence, as MIDI to `path`.
+    """Let the net `name` of the diary (`music_generation`) write a song of `length` sixteenths as MIDI to `path`.
 
-    Returns a line of text about the song.
+    The song begins from silence. Returns a line of text about the song. Raises UserError if the net was not fitted.
     """
     from training.experiments.music_generation.fit import decoder_beside, load
     from training.experiments.music_generation.generate import generate, keys_of

@@ -1,4 +1,4 @@
-"""Configurations of the seeds, which are early nets that accompany a melody (`training.experiments.seeds`).
+"""Defines the configurations of the seeds, early nets that accompany a melody (`training.experiments.seeds`).
 
 A configuration sets the net's input, its output, its body and its fit. It differs from the configuration
 `pitch-classes` only in the fields that it names. `python -m training seeds` fits the configurations and plays with
@@ -88,16 +88,16 @@ class Seed:
 
     @property
     def fed(self) -> bool:
-        """True if the net, when it plays, reads the left hand that it has played so far."""
+        """Return whether the net, when it plays, reads the left hand that it has played so far."""
         return self.hands in ("both-in", "both", "both-scheduled")
 
     @property
     def tells_right(self) -> bool:
-        """True if the net also predicts the right hand."""
+        """Return whether the net also predicts the right hand."""
         return self.hands in ("both-out", "both", "both-scheduled")
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain data for the JSON file in the fit's folder."""
+        """Return all fields as plain data, for the JSON file in the fit's folder."""
         return asdict(self)
 
     @classmethod
@@ -126,7 +126,7 @@ class Seed:
 
 @dataclass(frozen=True)
 class Chorale:
-    """One of four ways to choose events from the probabilities of the net in `training.experiments.seeds.chorales`."""
+    """Describes one of four ways to choose events from the probabilities of the net in `seeds/chorales.py`."""
 
     name: str
     about: str
@@ -136,7 +136,7 @@ class Chorale:
     temperature: float = 0.8
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain data for the JSON file in the fit's folder."""
+        """Return all fields as plain data, for the JSON file in the fit's folder."""
         return asdict(self)
 
 
