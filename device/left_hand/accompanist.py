@@ -28,9 +28,11 @@ class Net(Protocol):
     """The part of `device.bundles.tflite.StepModel` that the accompanist uses."""
 
     def step(self, *, x: Array) -> dict[str, Array]:
-        """Run one step: x [INPUT_SIZE] -> y_chord [12], y_ahead [12], y_bass [13], y_strike [3].
+        """Run the net for one step and return its outputs by name, as probabilities.
 
-        The last value of y_bass is the probability of no bass.
+        `x` [INPUT_SIZE] describes the right hand. The outputs: y_chord [12], the pitch classes that sound in the left
+        hand; y_ahead [12], those of the coming beat; y_bass [13], the lowest pitch class, with the probability of no
+        bass as its last value; y_strike [3], strikes of the bass, of upper keys, and of two or more upper keys.
         """
         ...
 
@@ -41,7 +43,7 @@ class Net(Protocol):
 
 @dataclass(slots=True)
 class Plan:
-    """Plan for the left hand at one step, made at least one step ahead. Probabilities are 0..1.
+    """Holds the plan for the left hand at one step, made at least one step ahead. Probabilities are 0..1.
 
     `ceiling` is the lowest key of the right hand in the last `CLEAR_STEPS` steps, or 128 before the first note.
     `top` is the highest key that is down, or None. `velocity` is the running mean of the player's velocities.
@@ -67,7 +69,7 @@ class Plan:
     tonic: Chord | None = None
     """Tonic triad of the key that fits the notes so far; None before any note."""
     ahead: Array = field(default_factory=lambda: np.zeros(12, np.float32))
-    """[12] a pitch class sounds in the left hand during the coming beat."""
+    """[12] probability that each pitch class sounds in the left hand during the coming beat."""
     triads: Array = field(default_factory=lambda: np.zeros(24, np.float32))
     """[24] score of each triad, a logarithm, from `device.left_hand.progression`."""
     consonance: Array = field(default_factory=lambda: np.zeros(12, np.float32))
@@ -79,13 +81,15 @@ class Plan:
 class Accompanist:
     """Takes notes of the right hand and makes one plan for each step, a sixteenth.
 
-    A plan uses only notes that the hearing had decided by the time `known_until_s`.
+    A plan uses only notes that the hearing had decided by the time that `known_until_s` returns.
     """
 
     def __init__(self, net: Net, gap_steps: float = GAP_STEPS, listen_beats: float = LISTEN_BEATS) -> None:
-        """`gap_steps`, in steps, comes from the bundle's manifest. `listen_beats` is the first silence, in beats.
+        """Set up an accompanist that plans with `net`.
 
-        Raises ValueError if `gap_steps` is less than 1.
+        `gap_steps` is the least time, in steps, from the newest note that a plan uses to the planned step. It comes
+        from the bundle's manifest. `listen_beats` is the time, in beats, for which the left hand listens before it
+        plays. Raises ValueError if `gap_steps` is less than 1.
         """
         if gap_steps < 1.0:
             raise ValueError(f"gap_steps is {gap_steps}, and must be 1 or more")
@@ -98,7 +102,7 @@ class Accompanist:
         """Onset in stream seconds of the first note since the left hand began to listen."""
 
     def reset(self) -> None:
-        """Forget everything heard."""
+        """Forget everything heard, and set the net to its start. The key that the owner gave is kept."""
         self._net.reset()
         self._listener.reset()
         self._harmony.reset()
@@ -108,30 +112,36 @@ class Accompanist:
         self._first_s = None
 
     def use_key(self, key: int | None) -> None:
-        """Take the key that the owner gave, 0 to 23, or None so that it is found in the music."""
+        """Set the key of the music that the owner gave. With None, the key is found in the music.
+
+        The keys 0 to 11 are C major to B major, and 12 to 23 are C minor to B minor.
+        """
         self._tonality.key = key
 
     def listen_again(self) -> None:
-        """Stay silent and listen for `listen_beats` beats before playing again, as at the start."""
+        """Make the left hand silent until it has listened again, as at the start. The notes heard are not forgotten."""
         self._activity.reset()
         self._first_s = None
 
     def known_until_s(self, step: Step) -> float:
-        """Return a stream time in seconds. The plan for `step` uses only the heard notes decided at or before it."""
+        """Return the time, in stream seconds, by which a note must be decided if the plan for `step` is to use it."""
         return step.time_s - self._gap_steps * step.length_s
 
     def hear(self, note: Note) -> None:
-        """Take in a note that was heard. Only notes of the right hand count."""
+        """Store a note of the right hand for the plans. A note of the left hand is ignored."""
         if self._first_s is None and note.hand == "right":
             self._first_s = note.onset_s
         self._listener.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
-        """Take in the end of a note."""
+        """Store the end of a note for the plans. The end of an unknown note is ignored."""
         self._listener.end(ended)
 
     def plan(self, step: Step) -> Plan:
-        """Return the plan for `step`. Call it once for each step, in order."""
+        """Run the net on what is known of the right hand, and return the plan for `step`.
+
+        Call it once for each step, in order, because the net remembers the steps before.
+        """
         known = self._listener.look(step, self.known_until_s(step))
         out = self._net.step(x=encode_step(known))
         top, struck = known.top, any(known.onsets)

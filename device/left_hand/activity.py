@@ -13,15 +13,15 @@ unsure of the beat."""
 ALMOST = 0.25
 """Share of a bar that may be missing, because the tempo of the first notes is known only later."""
 LEAST_LOCK = 0.25
-"""Least trust of the clock in such a beat, 0..1, for the left hand to start."""
+"""Least trust of the clock in its beat, 0..1, at which the left hand starts before `MOST_LISTEN_BARS` bars."""
 STOP_BEATS = 2.0
 """Beats. The left hand ends after the player has made no sound for this long."""
 RING_BEATS = 4.0
-"""Beats. Its last chord is held for this long after that."""
+"""Beats. The last chord is held for this long after the left hand has ended."""
 PAUSE_BEATS = 4.0
 """Beats. After a rest this long the left hand listens again before it plays."""
 RETURN_BEATS = 0.75
-"""Beats that it then listens, from the step at which the first note is known. It enters on the next beat."""
+"""Beats for which the left hand listens after such a rest, from the first known note. It enters on the next beat."""
 AWAKE_BEATS = 1.0
 """Beats. The left hand starts only if the player was heard within this time."""
 HOLD_BEATS = 8.0
@@ -34,7 +34,7 @@ class Activity:
     """Follows the player step by step. `silent` and `ends` are the decisions for the latest step.
 
     `ends`: the player has stopped. The left hand strikes its last chord on the next beat and plays no other note.
-    `silent`: it plays nothing and holds nothing.
+    `silent`: the left hand plays nothing and holds nothing.
     """
 
     def __init__(self, listen_beats: float = LISTEN_BEATS, stop_beats: float = STOP_BEATS) -> None:
@@ -42,7 +42,7 @@ class Activity:
         self.reset()
 
     def reset(self) -> None:
-        """Listen again from the beginning."""
+        """Forget the player. The left hand is silent and listens from the beginning."""
         self.silent = True
         self.ends = False
         self._heard_beats: float | None = None
@@ -52,7 +52,7 @@ class Activity:
         self._entered = False
 
     def at(self, step: Step, sounds: bool, struck: bool, age_steps: float, before_beats: float = 0.0) -> bool:
-        """Take the next step and return whether the left hand is silent at it.
+        """Follow the player to the next step, and return whether the left hand is silent at it.
 
         `sounds` is true if a right-hand key is known to be down. `struck` is true if an onset became known since
         the step before. `age_steps` is the number of steps since the latest onset. `before_beats` is the number of
@@ -84,7 +84,7 @@ class Activity:
         return self.silent
 
     def _ready(self, step: Step, heard_beats: float) -> bool:
-        """Return whether enough was heard to start at this step."""
+        """Return whether `heard_beats`, the beats heard so far, are enough for the left hand to start at `step`."""
         if self._entered or step.counted:
             return heard_beats >= self._listen_beats
         bars = heard_beats / step.meter.beats_per_bar + ALMOST

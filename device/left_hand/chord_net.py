@@ -113,14 +113,14 @@ def place_inputs(step: Step, bar: int, silent: int) -> Floats:
 
 
 class ChordNet:
-    """One GRU layer (with the `reset_after` of Keras) and one dense layer, in float32.
+    """Runs the chord net: one GRU layer (with the `reset_after` of Keras) and one dense layer, in float32.
 
     The products are computed with `einsum`. A matrix product of this size would start the threads of the BLAS library,
     which cost more than they save and disturb the other threads of the box.
     """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Take the arrays that `training.figure_bank.chords` writes.
+        """Build the net from the arrays that `training.figure_bank.chords` writes. Raises KeyError if one is missing.
 
         With n units for each pitch class they are: heard [12, CHANNELS, 3 n], past [12, n, 3 n], out [12, n, outputs],
         place [PLACES, 3 n], bias [2, 3 n], out_bias [outputs]. The first axis is the interval from the pitch class that
@@ -135,12 +135,16 @@ class ChordNet:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Forget the music so far: set the state of the GRU and the memory of pitch classes to zero."""
         self._state = np.zeros(self._size, np.float32)
         self._memory = np.zeros((2, 12), np.float32)
 
     def at(self, heard: Floats, place: Floats) -> Answer:
-        """Return the answer for the coming half beat from `heard` [HEARD, 12] and `place` [PLACES]."""
+        """Add the half beat that has just ended to the net's state, and return the answer for the coming half beat.
+
+        `heard` [HEARD, 12] describes the half beat that has ended, see `heard_inputs`. `place` [PLACES] describes the
+        place of the coming one, see `place_inputs`.
+        """
         self._memory = self._memory * MEMORY + heard[0]
         memory = self._memory / np.maximum(self._memory.max(axis=1, keepdims=True), 1.0)
         x = np.concatenate((heard, memory)).ravel()
@@ -177,6 +181,6 @@ def _sigmoid(x: Floats) -> Floats:
 
 @cache
 def shipped_arrays() -> dict[str, npt.NDArray[Any]]:
-    """Return the weights in the package. The file is read once."""
+    """Read the weights of the chord net from the package and return them by name. The file is read only once."""
     with np.load(FILE, allow_pickle=False) as data:
         return {name: data[name] for name in data.files}

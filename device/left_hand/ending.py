@@ -24,16 +24,19 @@ class Ending:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything heard."""
+        """Forget what the player did: nothing points to a last note."""
         self._at_home = self._resting = False
 
     @property
     def at_home(self) -> bool:
-        """Whether the player's last known highest key is the tonic's root."""
+        """Whether the player's last known highest key was the root of the tonic chord, in any octave."""
         return self._at_home
 
     def at(self, plan: Plan, step: Step) -> Plan:
-        """Return `plan` unchanged, or with the tonic chord and with probability 0 for all other pitch classes."""
+        """Return `plan` itself, or a copy with the tonic chord if the player may have played the last note.
+
+        In the copy all other pitch classes have probability 0. Call it once for each step, in order.
+        """
         if plan.top is not None:
             self._at_home = plan.tonic is not None and plan.top % 12 == plan.tonic.root
         beats = plan.age_steps / step.meter.steps_per_beat

@@ -16,7 +16,7 @@ FILE = Path(__file__).with_name("figures.npz")
 GROUPS = ((8, 4), (12, 4), (16, 4), (12, 6))
 """(steps in a bar, steps in a beat) of the metres that have figures of their own: 2/4, 3/4, 4/4 and 6/8."""
 MANNER_UNIT = 16.0
-"""Number of steps of a stored manner in one spread (standard deviation)."""
+"""Manners are stored as whole numbers. So many units are one spread (standard deviation)."""
 CONTEXT_LIMIT = 3.0
 """Spreads. A number of the right hand that lies further from the mean counts as this far."""
 OTHER_TONE = 4
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class FigureNote(NamedTuple):
-    """One key of a figure.
+    """Holds one key of a figure: when it is struck, how long it is held, and how high it lies.
 
     `position` is the grid step in the bar. `length` is in grid steps. `height` is in semitones above the bar's bass.
     `degree` is 0 for the root, 1 for the third, 2 for the fifth, 3 for the seventh, and `OTHER_TONE`.
@@ -40,7 +40,7 @@ class FigureNote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Bars of a left hand.
+    """Holds the bars of one excerpt from a left hand, without their chords.
 
     Each bar is a tuple of notes in the order of their positions. `lifts` gives for each bar the semitones from
     `anchor`, a MIDI pitch, up to the bar's bass.
@@ -58,7 +58,7 @@ def group_of(meter: Meter) -> int | None:
 
 
 class FigureBank:
-    """The excerpts, and a model of the manner of a left hand beside a given right hand.
+    """Holds the excerpts, and a model of the manner of a left hand beside a given right hand.
 
     A manner is a list of numbers that describe how a left hand plays. There are two kinds of right hand: that of a
     piano piece and the melody of a song. For each kind the model is linear:
@@ -66,7 +66,10 @@ class FigureBank:
     """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Take the arrays that `training.figure_bank.build` writes."""
+        """Build the bank from the arrays that `training.figure_bank.build` writes.
+
+        Raises KeyError if an array is missing.
+        """
         self._notes = arrays["notes"].astype(int)
         self._bar_ends = np.concatenate([[0], np.cumsum(arrays["bar_notes"].astype(int))])
         self._bars = arrays["bars"].astype(int)
@@ -84,28 +87,29 @@ class FigureBank:
 
     @property
     def manner_size(self) -> int:
-        """Number of numbers that describe a manner."""
+        """How many numbers describe one manner."""
         return int(self.manner.shape[1])
 
     @classmethod
     def load(cls, path: Path = FILE) -> FigureBank:
-        """Read a bank's file."""
+        """Read the bank from the file `path` and return it. Raises OSError if the file cannot be read."""
         with np.load(path, allow_pickle=False) as data:
             return cls({name: data[name] for name in data.files})
 
     @property
     def average(self) -> Floats:
-        """The context of an average right hand, see `right_hand.CONTEXT_NAMES`."""
+        """The numbers that describe an average right hand, one for each of `right_hand.CONTEXT_NAMES`."""
         return np.asarray(self._middle, np.float64)
 
     def strikes_a_beat(self, manner: Floats) -> float:
-        """Return the number of strikes in a beat of a manner."""
+        """Return how often a left hand of this `manner` [manner_size] strikes in one beat."""
         return float(2.0 ** (self._strikes[0] + self._strikes[1] * manner[0]))
 
     def expected(self, context: Floats, group: int, draw: Floats) -> tuple[Floats, bool]:
         """Return the manner [manner_size] for a right hand, and whether that right hand is the melody of a song.
 
-        `context` describes the right hand. `draw` [manner_size] holds independent standard normal numbers.
+        `context` describes the right hand by the numbers of `right_hand.CONTEXT_NAMES`. `group` is the index of the
+        metre in `GROUPS`. `draw` [manner_size] holds independent standard normal numbers.
         """
         near = np.clip((context - self._middle) / self._spread, -CONTEXT_LIMIT, CONTEXT_LIMIT)
         metre = np.zeros(len(GROUPS))
@@ -116,7 +120,7 @@ class FigureBank:
         return np.asarray(manner), bool(kind)
 
     def excerpt(self, number: int) -> Excerpt:
-        """Return an excerpt that can be played."""
+        """Return the bars and notes of an excerpt. `number` is its index in the bank."""
         bars = []
         for bar in self._bars[number]:
             rows = self._notes[self._bar_ends[bar] : self._bar_ends[bar + 1]]
@@ -126,5 +130,5 @@ class FigureBank:
 
 @cache
 def shipped_bank() -> FigureBank:
-    """Return the bank in the package. The file is read once."""
+    """Read the bank of figures from the package and return it. The file is read only once."""
     return FigureBank.load()

@@ -42,7 +42,7 @@ less than `SHORTEST_STEPS`. Exactly that time is rare in songs: 24 % of the keys
 SHORTEST_STEPS = 2
 """Grid steps, an eighth. No figure has a shorter key, because shorter keys sound like stutter."""
 TELLING, TELLING_MINOR = 2, 3
-"""Pitch classes of a triad. A beat with fewer of them does not tell its chord.
+"""Pitch classes of a triad. A beat with fewer of them does not make its chord clear.
 
 The second value is for a minor triad, and only for the key that is added an eighth after the beat.
 """
@@ -58,23 +58,23 @@ SONG_TELLING_STEPS = 8
 
 
 class FigureHand:
-    """Turns figures into keys of `hand`. The named styles use the same `hand`."""
+    """Strikes and releases keys of `hand` as figures of the bank ask. The named styles use the same `hand`."""
 
     def __init__(self, bank: FigureBank, hand: Fingers, seed: int = 0) -> None:
-        """`seed` is the seed of everything that is drawn at random."""
+        """Read figures from `bank` and press their keys with `hand`. `seed` is the seed of all random choices."""
         self._hand = hand
         self.right = RightHand()
         self._player = FigurePlayer(bank, seed)
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything heard and played."""
+        """Forget everything heard and played. The random choices begin again with the seed."""
         self.right.reset()
         self._player.reset()
         self.silence()
 
     def silence(self) -> None:
-        """Record that no key of a figure is down."""
+        """Record that no key of a figure is down. The figure starts from its beginning when the hand plays again."""
         self._until: dict[int, int] = {}
         self._struck_at: dict[int, int] = {}
         self._sounded: set[int] = set()
@@ -87,23 +87,30 @@ class FigureHand:
         self._player.pause()
 
     def has(self, meter: Meter) -> bool:
-        """Return whether there are figures for a metre."""
+        """Return whether the bank has figures for the metre `meter`."""
         return bool(parts_of(meter.steps_per_bar, meter.steps_per_beat))
 
     def hear(self, note: Note) -> None:
-        """Take in a decided note of the right hand."""
+        """Store a decided note of the right hand. `listen` puts it on the grid."""
         self.right.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
-        """Take in the end of a note."""
+        """Store the end of a note. `listen` puts it on the grid."""
         self.right.end(ended)
 
     def listen(self, step: Step, until_s: float) -> None:
-        """Take in what was decided by `until_s` (stream seconds). Call it at each step, also while the hand rests."""
+        """Put the notes and ends that were decided by `until_s` (stream seconds) on the grid.
+
+        Call it at each step, also while the hand rests.
+        """
         self.right.at(step, until_s)
 
     def at(self, step: Step, plan: Plan, density: float, variation: int = 1) -> tuple[list[int], list[int]]:
-        """Return the MIDI pitches of the keys struck at `step`, and of the keys released at it."""
+        """Strike and release keys at `step`. Return the MIDI pitches struck, and the MIDI pitches released.
+
+        `plan.chord` must not be None. `density` is a factor on the number of strikes. A change of `density` or
+        `variation` chooses another figure. Nothing is struck if the hand cannot reach the keys in time.
+        """
         assert plan.chord is not None
         hand = self._hand
         lifted = [key for key in hand.down if self._is_over(key, plan, step.index)]
@@ -156,14 +163,20 @@ class FigureHand:
         return sorted(keys), lifted
 
     def _ground(self, step: Step, plan: Plan, song: bool) -> Ground:
-        """Return what the keys struck at `step` are chosen for. On a beat the melody's key is not known yet."""
+        """Return the chord and the melody for which the keys at `step` are chosen.
+
+        On a beat the melody's key is not known yet, so `top` is None.
+        """
         assert plan.chord is not None
         likely = np.sqrt(np.maximum(plan.classes * fits_of(plan.triads), 0.0))
         top, sounded = None if step.is_beat else plan.top, frozenset(self._sounded)
         return Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass, song)
 
     def _tell(self, keys: dict[int, int], now: int, ground: Ground) -> None:
-        """Add a key to `keys` if the beat would otherwise not tell its chord."""
+        """Add a key to `keys` if the chord of this strike would otherwise not be clear.
+
+        `keys` maps a MIDI pitch to a length in steps. `now` is the number of the grid step.
+        """
         sounding = [*keys, *(key for key in self._hand.down if self._until.get(key, 0) > now + 1)]
         classes = {key % 12 for key in sounding} & set(ground.classes[:3])
         if len(classes) < TELLING:
@@ -172,9 +185,11 @@ class FigureHand:
                 keys[key] = max(keys.values())
 
     def _later(self, step: Step, plan: Plan, lifted: list[int]) -> tuple[list[int], list[int]]:
-        """Return the key added an eighth after a beat that does not tell its chord, and the keys released at `step`.
+        """Add a key an eighth after a beat whose chord is not clear. Return the keys struck and released.
 
-        The keys of the beat are released for it, as in a broken chord. Those of a bar line stay.
+        The first list has at most the one key. The second list begins with `lifted`, the keys released already. The
+        keys of the beat are released for the new key, as in a broken chord. Those of a bar line stay down. Keys are
+        MIDI pitches.
         """
         hand, after = self._hand, step.position % step.meter.steps_per_beat
         down = hand.down
@@ -201,7 +216,11 @@ class FigureHand:
         return [key], lifted + gone
 
     def _is_over(self, key: int, plan: Plan, now: int) -> bool:
-        """Return whether a key that is down is released at step `now`."""
+        """Return whether a key that is down must be released at step `now`.
+
+        It must if its time is over, if the right hand needs the place, or if it clashes with the melody or (in songs)
+        with the chord.
+        """
         age = now - self._struck_at.get(key, now)
         if key >= plan.ceiling or self._wrong(key, plan.top, now):
             return True
@@ -210,14 +229,21 @@ class FigureHand:
         return self._song and age >= SHORTEST_STEPS and plan.chord is not None and key % 12 not in plan.chord.classes
 
     def _is_needed(self, key: int, plan: Plan, age: int) -> bool:
-        """Return whether a key of a song stays down, `age` steps after its strike, so that its chord stays clear."""
+        """Return whether a key must stay down because no other key has its tone of the triad.
+
+        `age` is the number of steps since the key was struck. The result is always False for a figure that is not of
+        songs.
+        """
         if not self._song or age >= SONG_TELLING_STEPS or plan.chord is None:
             return False
         others = {other % 12 for other in self._hand.down if other != key}
         return key % 12 in plan.chord.classes[:3] and key % 12 not in others
 
     def _wrong(self, key: int, top: int | None, now: int) -> bool:
-        """Return whether a key that is down must give way to the melody's highest key."""
+        """Return whether a key that is down clashes, or sounds harsh for too long, with the melody's highest key `top`.
+
+        `now` is the number of the grid step. The result is False if `top` is None.
+        """
         if top is None:
             return False
         interval = (top - key) % 12
@@ -227,7 +253,11 @@ class FigureHand:
 
 
 def _is_told(step: Step, struck: FigureStrike) -> bool:
-    """Return whether a strike at `step` must tell its chord: on the bar line, and in pieces on the half of the bar."""
+    """Return whether the strike at `step` must make its chord clear.
+
+    It must on the bar line, and in figures of pieces also on the half of the bar, if the next strike is far enough
+    away.
+    """
     meter = step.meter
     half = meter.steps_per_bar // 2 if meter.beats_per_bar % 2 == 0 and not struck.song else meter.steps_per_bar
     gap = SONG_TELLING_GAP if struck.song else TELLING_GAP
@@ -235,7 +265,10 @@ def _is_told(step: Step, struck: FigureStrike) -> bool:
 
 
 def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:
-    """Return for how many steps a key is held, at least `length`."""
+    """Return for how many steps a key is held, at least `length`, the figure's own length in steps.
+
+    It may be held up to the next strike. In songs, `bass` keys are held up to the next bass.
+    """
     held = max(length, SHORTEST_STEPS)
     if struck.song:
         over = length == struck.gap > SHORTEST_STEPS or length < SHORTEST_STEPS <= struck.gap
@@ -251,7 +284,7 @@ def _thin(step: Step) -> tuple[FigureNote, ...]:
 
 
 def _in_the_way(down: list[int], keys: list[int]) -> list[int]:
-    """Return the keys to release so that one hand can strike `keys`.
+    """Return the MIDI pitches of `down`, the keys held now, to release so that one hand can strike `keys`.
 
     These are keys that are struck again, keys out of reach, and the lowest keys if there are too many.
     """

@@ -20,7 +20,7 @@ KEEP = 0.5
 PHRASE_BARS = 4
 """Bars after which a figure may change because the right hand plays in another way."""
 FAR = 1.5
-"""It changes if its distance from the expected manner is more than this times that of the fourth nearest excerpt."""
+"""The figure changes if it lies more than this times as far from the expected manner as the fourth nearest excerpt."""
 NEAREST = 4
 """Number of nearest excerpts among which the figure is drawn."""
 SAME_PIECE = 0.7
@@ -49,7 +49,7 @@ class _Playing:
 
 @dataclass(frozen=True, slots=True)
 class FigureStrike:
-    """The notes of a figure at one step. Its bar's bass lies `lift` semitones above the MIDI pitch `anchor`."""
+    """Holds the notes of a figure at one step. The bar's bass lies `lift` semitones above the MIDI pitch `anchor`."""
 
     notes: tuple[FigureNote, ...]
     lift: int
@@ -65,7 +65,10 @@ class FigureStrike:
 
 @cache
 def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
-    """Return the groups of `GROUPS` into which a bar is divided. Returns nothing if there are no figures for it."""
+    """Divide a bar into parts that have figures, and return the index in `GROUPS` of each part, in order.
+
+    Returns an empty tuple if there are no figures for the metre.
+    """
     if steps_per_beat == 6:
         return (3,) * (steps_per_bar // 12) if steps_per_bar % 12 == 0 else ()
     if steps_per_bar % QUARTER or steps_per_beat % QUARTER:
@@ -81,9 +84,9 @@ def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
 
 @cache
 def part_at(steps_per_bar: int, steps_per_beat: int, position: int) -> tuple[int, int, int] | None:
-    """Return the part of the bar that a step lies in: its group, its first step in the bar, and its number.
+    """Return the part of the bar in which the step `position` lies, or None if there are no figures for the metre.
 
-    Returns None if there are no figures for the metre.
+    The part is given by its index in `GROUPS`, its first step in the bar, and its number from 0.
     """
     first = 0
     for number, group in enumerate(parts_of(steps_per_bar, steps_per_beat)):
@@ -94,7 +97,7 @@ def part_at(steps_per_bar: int, steps_per_beat: int, position: int) -> tuple[int
 
 
 class FigurePlayer:
-    """Reads one excerpt after another.
+    """Chooses one figure after another for the right hand, and reads its notes step by step.
 
     The random numbers come from `seed` and from the first keys that the player struck. So another piece gets another
     manner, and the same piece gets the same manner again.
@@ -106,7 +109,7 @@ class FigurePlayer:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the figure. Draws begin again with the seed."""
+        """Forget the figure. The random numbers begin again with the seed."""
         self._rng: np.random.Generator | None = None
         self._draw = np.zeros(self._bank.manner_size)
         self._playing: dict[int, _Playing] = {}
@@ -125,8 +128,8 @@ class FigurePlayer:
     ) -> FigureStrike | None:
         """Return the strike at `step`. Returns None if there are no figures for the metre.
 
-        `context` describes the right hand. `opening` holds the first keys that it struck. `density` is a factor.
-        A change of `density` or `variation` chooses another figure at the next bar.
+        `context` describes the right hand. `opening` holds the first keys that it struck. `density` is a factor
+        on the strikes in a beat. A change of `density` or `variation` chooses another figure at the next bar.
         """
         if self._rng is None:
             self._rng = np.random.default_rng([self._seed, *opening])

@@ -45,7 +45,7 @@ CONSONANT, SONG_CONSONANT, CONSONANT_BASS = 20.0, 40.0, 20.0
 RUB_COST = 6.0
 """Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
 STALE = 8.0
-"""Cost of an upper note whose pitch class has sounded in this beat. So different tones tell the chord of a beat."""
+"""Cost of an upper note whose pitch class has sounded in this beat. So the tones of a beat differ."""
 TELLS, TELLS_MINOR = (0.0, 4.0, 2.0), (4.0, 8.0, 4.0)
 """Gain of the root, the third and the fifth if none has sounded in this beat, in major and in minor.
 
@@ -53,15 +53,19 @@ It does not hold in songs. A minor triad is not known before all three sound: wi
 part of a major triad.
 """
 TELLING_THIRD = 4.0
-"""Gain of the third as a telling key, because the third says whether the triad is major or minor."""
+"""Gain of the third as the key that `telling_key` adds, because the third says whether the triad is major or minor."""
 SIXTHS = (8, 9)
 """Semitones of the two sixths, without octaves."""
 ROOM, LOW_ROOM, LOW = 3, 5, 48
-"""Semitones from the lowest key to a telling key: at least the second value if the lowest key is below the MIDI pitch
-`LOW`, because low thirds sound muddy, else the first.
+"""Least distance in semitones from the lowest key to the key that `telling_key` adds.
+
+The second value holds if the lowest key is below the MIDI pitch `LOW`, because low thirds sound muddy.
 """
 ABOVE, SPREAD = 4, 0.5
-"""A telling key lies about so many semitones above the strike's highest key. Cost of a semitone from there."""
+"""The key that `telling_key` adds lies about so many semitones above the strike's highest key.
+
+The second value is the cost of each semitone from there.
+"""
 
 Array = npt.NDArray[np.float32]
 
@@ -101,7 +105,10 @@ def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Groun
 
 
 def _bass(target: int | float, degree: int, before: int | None, ground: Ground, low: int) -> int:
-    """Return the bass of least cost near `target` and `before`, from the key `low` on."""
+    """Return the MIDI pitch of the bass of least cost near `target` and `before`, not below the key `low`.
+
+    It is a tone of the triad. The figure asks for the tone with number `degree`. Returns `low` if there is no room.
+    """
     best, least = low, np.inf
     for key in range(low, min(HIGHEST, ground.ceiling - 1) + 1):
         place = [i for i, pitch_class in enumerate(ground.classes[:3]) if pitch_class == key % 12]
@@ -119,7 +126,11 @@ def _bass(target: int | float, degree: int, before: int | None, ground: Ground, 
 
 
 def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = LOWEST) -> dict[int, int]:
-    """Return MIDI pitch -> length in steps for the notes of one strike, in a bar whose bass lies at `base`."""
+    """Choose the keys for the notes of one strike. Returns MIDI pitch -> length in steps.
+
+    `base` is the MIDI pitch of the bar's bass. `low` is the lowest key that may be used. A note without room is left
+    out.
+    """
     found: dict[int, int] = {}
     lowest: tuple[int, int] | None = None
     for note in sorted(notes, key=lambda n: n.height):
@@ -147,10 +158,10 @@ def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = L
 
 
 def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Ground) -> int | None:
-    """Return a further key that makes the chord clear. Returns None if no key of the triad is free and consonant.
+    """Return one more key that makes the chord clear. Returns None if no key of the triad is free and consonant.
 
-    `lowest` is the lowest key down, `highest` the highest key of the strike. `sounding` holds the pitch classes that
-    sound already.
+    `lowest` is the lowest key down, `highest` the highest key of the strike. All keys are MIDI pitches. `sounding`
+    holds the pitch classes that sound already.
     """
     best, least = None, np.inf
     room = LOW_ROOM if lowest < LOW else ROOM
@@ -179,7 +190,10 @@ def _tone(classes: Sequence[int], degree: int) -> int:
 
 
 def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low: int) -> int | None:
-    """Return the chord tone of least cost near `target`. Returns None if there is no room."""
+    """Return the chord tone of least cost near the MIDI pitch `target`, as a MIDI pitch, or None if there is no room.
+
+    The figure asks for the tone with number `degree`. The key lies above all keys of `taken`, and not below `low`.
+    """
     best, least = None, np.inf
     above = max(taken, default=low - 1)
     for key in range(max(low, target - 7, above + 1), min(target + 7, ground.ceiling - 1, HIGHEST) + 1):

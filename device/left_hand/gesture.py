@@ -1,4 +1,4 @@
-"""The hand's action at one step."""
+"""Describes what the hand does at one step: the keys that it strikes or releases, and the pedal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Pedal: TypeAlias = Literal["up", "down", "change"]
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """Keys struck at one step. `bass`: the bass key is struck. `upper`: number of keys struck above it, 0 to 4."""
+    """Says what is struck at one step. `bass`: the bass key is struck. `upper`: number of keys above it, 0 to 4."""
 
     bass: bool
     upper: int

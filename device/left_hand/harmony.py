@@ -29,7 +29,7 @@ LEAST_SEVENTH = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Chord:
-    """Pitch classes of a chord, 0..11 with the root first, and its name."""
+    """Holds the pitch classes of a chord, 0..11 with the root first, and its name."""
 
     classes: tuple[int, ...]
     name: str
@@ -46,12 +46,15 @@ class Harmony:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the current chord."""
+        """Forget the current chord: there is none until the next beat."""
         self.chord: Chord | None = None
         self._triad = -1
 
     def at(self, step: Step, ahead: Array) -> Chord | None:
-        """Return the chord for `step`. `ahead` [12]: probability that each pitch class sounds in the next beat."""
+        """Return the chord for `step`, a new one only on a beat. Returns None before the first beat.
+
+        `ahead` [12] is the probability that each pitch class sounds in the next beat.
+        """
         if step.is_beat:
             scores = TRIADS @ ahead
             best = int(np.argmax(scores))
@@ -62,7 +65,7 @@ class Harmony:
 
 
 def chord_of(triad: int, ahead: Array) -> Chord:
-    """A triad (0 to 11 major, 12 to 23 minor), with its seventh if `ahead` [12] makes that likely."""
+    """Return the chord of a triad (0 to 11 major, 12 to 23 minor), with a seventh if `ahead` [12] makes it likely."""
     root, minor = triad % 12, triad >= 12
     third, fifth = (root + (3 if minor else 4)) % 12, (root + 7) % 12
     classes = [root, third, fifth]

@@ -34,7 +34,7 @@ OWN_ECHOES = (0, 12, -12, 19, 24)
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """The usual bar of a left hand.
+    """Holds the pattern that the player's left hand usually plays in a bar.
 
     `cells` gives the gesture for each step of the bar. `register` is the distance from the usual place in semitones.
     """
@@ -64,7 +64,7 @@ class _Struck:
 
 
 class Imitation:
-    """Takes notes of the player's left hand. `manner` is the learned pattern, None until enough bars were heard."""
+    """Listens to the player's left hand. `manner` is the pattern learned from it, None until enough bars were heard."""
 
     def __init__(self) -> None:
         self.reset()
@@ -81,17 +81,17 @@ class Imitation:
         self._playing = False
 
     def hear(self, note: Note) -> None:
-        """Take in a decided note below the split."""
+        """Store a decided note below the split, the limit between the hands. `at` uses it."""
         self._wait(note.decided_s, note)
         if note.offset_s is not None:
             self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
 
     def end(self, ended: NoteEnded) -> None:
-        """Take in the end of a note of either hand."""
+        """Store the end of a note of either hand. `at` uses it."""
         self._wait(ended.decided_s, ended)
 
     def at(self, step: Step, until_s: float, own: Collection[int] = ()) -> bool:
-        """Return whether the player's left hand plays at `step`.
+        """Return whether the player's left hand plays at `step`. When it stops, learn its pattern, `manner`.
 
         Only notes decided by `until_s` (stream seconds) count. `own` holds the MIDI pitches that the box holds down.
         """
@@ -122,7 +122,7 @@ class Imitation:
         return True
 
     def _plays(self, step: Step) -> bool:
-        """Return whether the player's left hand plays at `step`.
+        """Return whether the notes placed so far show that the player's left hand plays at `step`.
 
         It starts to play with two onsets within a bar, because a single note may be a chance. It stops when the next
         onset is overdue.

@@ -38,9 +38,9 @@ INPUT_SIZE = 12 * len(PITCH_CHANNELS) + len(GLOBAL_NAMES)
 
 
 class Known(NamedTuple):
-    """The right hand as known when T steps were planned. Each array has T rows.
+    """Holds what was known of the right hand when each of T steps was planned. Each array has T rows.
 
-    Pitches are MIDI numbers, -1 where there is none. `position` counts steps in the bar.
+    Pitches are MIDI numbers, -1 where there is none. `position` is the number of the step in its bar.
     """
 
     onsets: npt.NDArray[np.uint8]
@@ -93,7 +93,7 @@ def encode(known: Known) -> Array:
 
 
 class KnownStep(NamedTuple):
-    """The right hand as known when one step was planned: the fields of `Known`, without the axis T."""
+    """Holds what was known of the right hand when one step was planned: the fields of `Known` for a single step."""
 
     onsets: list[int]
     sounding: list[int]
@@ -156,7 +156,7 @@ class Listener:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all notes heard, and those that wait."""
         self._waiting: list[_Waiting] = []
         self._order = 0
         self._down: dict[int, float] = {}
@@ -169,7 +169,7 @@ class Listener:
         """Running mean of the heard MIDI velocities, 0 before the first note."""
 
     def hear(self, note: Note) -> None:
-        """Take in a note of the right hand. Other notes are ignored."""
+        """Store a note of the right hand until `look` may use it. A note of the left hand is ignored."""
         if note.hand != "right":
             return
         self._wait(note.decided_s, note, None)
@@ -177,11 +177,14 @@ class Listener:
             self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
 
     def end(self, ended: NoteEnded) -> None:
-        """Take in the end of a note. The end of an unknown note is ignored."""
+        """Store the end of a note until `look` may use it. The end of an unknown note is ignored."""
         self._wait(ended.decided_s, None, ended)
 
     def look(self, step: Step, until_s: float) -> KnownStep:
-        """Return everything decided by `until_s` (stream seconds) for `step`. Steps must come in order."""
+        """Return what is known of the right hand for `step`: everything decided by `until_s` (stream seconds).
+
+        Call it once for each step, in order, because each call lets the memory fade.
+        """
         heard = self._take_in(until_s + ROUNDING_S) if self._waiting else []
         if heard:
             self._last_onset_s = max(note.onset_s for note in heard)
@@ -193,7 +196,10 @@ class Listener:
         return self._known(step, [note.pitch for note in heard])
 
     def _take_in(self, limit_s: float) -> list[Note]:
-        """Take in everything decided by `limit_s` and return the notes in the order of their decisions."""
+        """Use the notes and ends that were decided by `limit_s` (stream seconds), so that they wait no longer.
+
+        Returns the notes in the order of their decisions.
+        """
         ready = [w for w in self._waiting if w.decided_s <= limit_s]
         if not ready:
             return []

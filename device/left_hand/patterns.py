@@ -24,7 +24,7 @@ from device.settings.choices import Style, Variation
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """One variation of a style. Longer metres are made of these bars."""
+    """Holds the bars of one variation of a style, as text. Bars of longer metres are put together from them."""
 
     four: str
     three: str
@@ -34,7 +34,7 @@ class Bars:
     """The bar of 2/4. If it is empty, it is the first half of `four`."""
 
     def bar(self, group: int) -> str:
-        """Return the bar of a group of `figure_bank.GROUPS`."""
+        """Return the text of the bar for a metre: `group` is its index in `figure_bank.GROUPS`."""
         return (self.two or self.four[: len(self.four) // 2], self.three, self.four, self.six)[group]
 
 
@@ -89,12 +89,12 @@ _BASSES = "BFCD"
 
 
 def fill_of(style: Style) -> Bars:
-    """Return the fill of a style: chords, a run, or the bass alone."""
+    """Return the bars of the fill of a style: chords, a run, or the bass alone."""
     return CHORD_FILL if style in _CHORDS else BASS_FILL if style == "bass" else RUN_FILL
 
 
 class PatternFigure:
-    """Reads the bars of one variation step by step. It has no state, so a new chord never starts the bar again."""
+    """Plays the bars of one variation step by step. It has no state, so a new chord never starts the bar again."""
 
     def __init__(self, style: Style, bars: Bars) -> None:
         self.style, self.bars = style, bars
@@ -103,7 +103,8 @@ class PatternFigure:
         """Return the gesture at `step`. A new chord strikes the bass, or the whole chord in the styles of `HELD`.
 
         A density of 1/2 or 1/4 leaves out what lies between the beats, or between the halves of the bar. A density of
-        2 repeats the last upper keys on free half beats. Steps deeper than `deepest` are left out too.
+        2 repeats the last upper keys on free half beats. Steps deeper than `deepest` (see `styles.depth`) are left
+        out too.
         """
         cell = self._cell(step, density)
         if depth(step) > min(deepest, _deepest(density)) and not new_chord:
@@ -139,5 +140,5 @@ class PatternFigure:
 
 
 def _deepest(density: float) -> int:
-    """Return the greatest depth that is struck at a density."""
+    """Return the greatest depth (see `styles.depth`) of a step that is struck at this density."""
     return {-2: 1, -1: ON_BEATS}.get(shift(density), 4)

@@ -22,7 +22,7 @@ PEDAL_AFTER_S = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One key press. Times are in stream seconds, `pitch` and `velocity` are MIDI numbers.
+    """Describes one key press. Times are in stream seconds, `pitch` and `velocity` are MIDI numbers.
 
     The key is pressed at `due_s` and released at `off_s`. If `off_s` is None, it is held until it is released.
     """
@@ -35,7 +35,7 @@ class Strike:
 
 @dataclass(slots=True)
 class Move:
-    """Keys struck and released, and the pedal, at one step of the grid."""
+    """Holds what the hand does at one step of the grid: the keys struck and released, and the pedal."""
 
     chord: str | None
     """Name of a new chord. None: the chord has not changed, or there is none."""
@@ -69,11 +69,11 @@ class Performer:
 
     @property
     def held(self) -> frozenset[int]:
-        """MIDI pitches whose note-on has left and whose note-off has not."""
+        """The MIDI pitches of the keys whose note-on was sent and whose note-off was not."""
         return frozenset(self._held)
 
     def strike(self, now_s: float, strikes: Iterable[Strike]) -> list[Send]:
-        """Return the messages that `advance` would return, and then the note-ons of `strikes` by their times.
+        """Strike keys. Return the messages that `advance` would return, and then those of `strikes` by their times.
 
         If a key is still down, its note-off comes before the note-on. But a strike that is due before the last strike
         of a key that is still down, or less than SHORTEST_NOTE_S after it, is left out. A strike that is due before the
@@ -102,7 +102,10 @@ class Performer:
         return self.advance(now_s)
 
     def pedal(self, now_s: float, due_s: float, wanted: Pedal) -> list[Send]:
-        """Move the sustain pedal for a strike at `due_s`. A press waits until it is due; `advance` then sends it."""
+        """Move the sustain pedal for a strike at `due_s`. Returns the message that lifts the pedal, or an empty list.
+
+        A press waits until it is due. `advance` then returns its message.
+        """
         sends: list[Send] = []
         if wanted != "down":
             self._pedal_due_s = None
@@ -123,14 +126,20 @@ class Performer:
         return sorted(sends, key=lambda send: send.due_s)
 
     def finish(self, now_s: float) -> list[Send]:
-        """End every note at its planned end, or now if it has none. Lift the pedal. The ledger is empty afterwards."""
+        """End every note at its planned end, or now if it has none, and lift the pedal. Returns the messages.
+
+        No key is down afterwards.
+        """
         sends = [self._let_go(now_s, pitch) for pitch in list(self._held)]
         self._pedal_due_s = None
         sends += self._lift(now_s, now_s)
         return sorted(sends, key=lambda send: send.due_s)
 
     def panic(self, now_s: float) -> list[Send]:
-        """Return a note-off for every note of the ledger now, and lift the pedal. The ledger is empty afterwards."""
+        """End every note now, or at its start if that is still to come, and lift the pedal. Returns the messages.
+
+        No key is down afterwards.
+        """
         for held in self._held.values():
             held.off_s = None
         return self.finish(now_s)

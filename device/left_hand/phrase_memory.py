@@ -47,7 +47,7 @@ class Recalled(NamedTuple):
 
 
 class PhraseMemory:
-    """Keeps one entry for each half beat of the melody, with the chord that held in it.
+    """Remembers each half beat of the melody, with the chord that held in it.
 
     A half beat is equal to an earlier one if the melody strikes at the same steps, moves by the same intervals, and has
     the same place in the bar. Intervals are from one struck key to the next, so a transposed melody is equal too.
@@ -75,10 +75,10 @@ class PhraseMemory:
         self._last = -1
 
     def hear(self, onsets: list[tuple[int, int]], place: int) -> None:
-        """Add the half beat that is over.
+        """Add the half beat of the melody that has just ended. If the memory is full, forget its older half.
 
-        `onsets` holds the step since its start and the MIDI pitch of the highest key of each strike, in order. `place`
-        is a number for its place in the bar and the metre.
+        `onsets` has one pair for each strike, in order: the step since the half beat began, and the MIDI pitch of the
+        highest key. `place` is a number that stands for the half beat's place in the bar and for the metre.
         """
         mark, before = place, self._last
         for step, pitch in onsets:
@@ -105,13 +105,19 @@ class PhraseMemory:
         self._size = half
 
     def learn(self, ago: int, triads: Floats) -> None:
-        """Store the log-probabilities [24] of the triads for the half beat that is `ago` before the coming one."""
+        """Store the log-probabilities [24] of the triads for an earlier half beat. If it is not remembered, do nothing.
+
+        `ago` is the number of half beats from that one to the coming one.
+        """
         at = self._size - ago
         if at >= 0:
             self._triads[at], self._known[at] = triads, True
 
     def recall(self) -> Recalled | None:
-        """Return the chord that followed when the melody was the same earlier, or None if it was never the same."""
+        """Return the chord that followed when the melody was the same earlier, moved to the present key.
+
+        Returns None if the melody was not the same before, or not for long enough.
+        """
         n = self._size
         if n < 2:
             return None

@@ -1,4 +1,4 @@
-"""The left hand as the engine uses it: turns plans into strikes, according to the steering."""
+"""Plays the left hand for the engine: turns plans into strikes, as the owner's settings (the steering) ask."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _Choice = TypeVar("_Choice", Style, float, int)
 
 
 class LeftHand:
-    """Takes notes of both hands of the player and returns, step by step, the keys to strike and to release.
+    """Hears the notes of both hands of the player and returns, step by step, the keys to strike and to release.
 
     `steering`, `armed` and `hold` may be changed at any time. A change takes effect at the next step.
     """
@@ -70,7 +70,7 @@ class LeftHand:
     def __init__(
         self, accompanist: Accompanist, steering: Steering = AS_THE_NET_PLAYS, memory: PhraseMemory | None = None
     ) -> None:
-        """`memory` is the memory of phrases from earlier pieces. None begins with an empty one."""
+        """Play what `accompanist` plans. `memory` holds phrases of earlier pieces. None begins with an empty memory."""
         self._accompanist, self._fingers, self._imitation = accompanist, Fingers(), Imitation()
         self._ending = Ending()
         self._texture = SteeredTexture()
@@ -115,7 +115,7 @@ class LeftHand:
         """Grid step at which the left hand stops after the ending that the player asked for."""
 
     def hear(self, note: Note) -> None:
-        """Take in a decided note of the player."""
+        """Store a decided note of the player: one of the left hand for imitation, any other for the plans."""
         if note.hand == "left":
             self._imitation.hear(note)
         else:
@@ -123,7 +123,7 @@ class LeftHand:
             self._figures.hear(note)
 
     def end(self, ended: NoteEnded) -> None:
-        """Take in the end of a note."""
+        """Store the end of a note of either hand."""
         self._accompanist.end(ended)
         self._imitation.end(ended)
         self._figures.end(ended)
@@ -163,7 +163,7 @@ class LeftHand:
         return released
 
     def play(self, step: Step) -> Move:
-        """Return the move of the hand at this step."""
+        """Return what the hand does at `step`. Call it once for each step, in order."""
         until_s = self._accompanist.known_until_s(step)
         self._figures.listen(step, until_s)
         plan = self._accompanist.plan(step)
@@ -236,7 +236,7 @@ class LeftHand:
         return Move(None, strikes, sorted(before - set(self._fingers.down)), pedal)
 
     def _figure_move(self, plan: Plan, step: Step) -> Move:
-        """Return the move of a figure of the bank, without the chord's name."""
+        """Return the move at `step` as a figure of the bank asks for it, without the name of the chord."""
         before = set(self._fingers.down)
         pressed, lifted = self._figures.at(step, plan, self.steering.density, self.steering.variation)
         strikes = self._strikes(pressed, plan, step)
@@ -289,7 +289,7 @@ class LeftHand:
         return True
 
     def _press(self, gesture: Gesture, plan: Plan) -> list[int]:
-        """Move the fingers and return the MIDI pitches that they strike."""
+        """Press and release fingers as `gesture` asks. Return the MIDI pitches that are struck."""
         self._fingers.give_way(plan.ceiling)
         if gesture.lift:
             self._fingers.let_go(self._fingers.down)

@@ -58,7 +58,7 @@ class Progression:
     """Keeps the chord that holds. The chord changes more readily at a bar line and at the half of a bar."""
 
     def __init__(self, net: ChordNet, memory: PhraseMemory | None = None) -> None:
-        """`memory` holds phrases from earlier pieces. None begins with an empty memory that each reset clears."""
+        """Find chords with `net`. `memory` holds phrases of earlier pieces. None: an empty one that a reset clears."""
         self._net = net
         self._memory = PhraseMemory() if memory is None else memory
         self.key: int | None = None
@@ -66,7 +66,7 @@ class Progression:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the chord and everything heard."""
+        """Forget the chord and the music heard, and the memory of phrases too unless it is kept between days."""
         self._net.reset()
         self._memory.reset()
         self.triad = -1
@@ -79,7 +79,11 @@ class Progression:
         self._expected: Floats = np.zeros(12, np.float32)
 
     def at(self, plan: Plan, step: Step, right: RightHand) -> None:
-        """Write the chord that holds at `step`, and what was found on the way, into `plan`."""
+        """Choose the chord that holds at `step`, and write it into `plan`, with `triads` and `consonance`.
+
+        `right` has the notes of the right hand. Call it once for each step. Nothing is written if `plan` has no chord
+        yet.
+        """
         self._bars += step.is_bar
         if step.position % half_beat(step) == 0:
             self._known = self._ask(step, right)
@@ -103,7 +107,10 @@ class Progression:
         plan.chord, plan.triads = self._chord, self._score
 
     def _ask(self, step: Step, right: RightHand) -> Floats:
-        """Return the score [24] of each triad for the half bar of `step`, from the chord net and from the memory."""
+        """Return the score [24] of each triad for the half bar of `step`, from the chord net and from the memory.
+
+        It also adds the half beat that has ended to the memory.
+        """
         now, size = step.index, half_beat(step)
         first, end, pitch = right.sounding(step, now - size - 1)
         heard = heard_inputs(first, end, pitch, now, size)
@@ -122,7 +129,10 @@ class Progression:
         )
 
     def _choose(self, score: Floats, stay: float, ahead: Floats) -> None:
-        """Take the triad with the highest score. Keep the present one if that score is at most `stay` above its own."""
+        """Make the triad with the highest score the present one, if its lead is more than `stay`.
+
+        `score` [24] and `stay` are natural logarithms. `ahead` [12] decides whether the chord gets a seventh.
+        """
         if self.key is not None:
             share = max(0.0, 1.0 - self._beats / KEY_BEATS)
             score = score + (KEY_LATER + (KEY_FIRST - KEY_LATER) * share) * triads_of_key(self.key)
@@ -135,7 +145,7 @@ class Progression:
 
 @cache
 def triads_of_key(key: int) -> Floats:
-    """Return 1 for each triad [24] of a key, else 0. A minor key has its dominant as a major triad too."""
+    """Return an array [24]: 1 for each triad of a key, else 0. A minor key also has its dominant as a major triad."""
     tonic, minor = key % 12, key >= 12
     major_on, minor_on = ((3, 8, 10, 7), (0, 5, 7)) if minor else ((0, 5, 7), (2, 4, 9))
     found = np.zeros(24, np.float32)

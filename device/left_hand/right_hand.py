@@ -37,10 +37,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def context_of(first: Ints, end: Ints, pitch: Ints, bars: float, size: int, beat: int) -> Floats:
-    """Describe a right hand by the numbers of `CONTEXT_NAMES`, float64 [CONTEXT_SIZE].
+    """Return the numbers of `CONTEXT_NAMES` that describe a right hand, float64 [CONTEXT_SIZE].
 
-    `first` and `end` are grid steps from the beginning of a bar. `bars` is the number of bars that the notes cover,
-    `size` the steps in a bar and `beat` the steps in a felt beat. Returns zeros if there is no note.
+    `first` and `end` are the grid steps of the notes, counted from the beginning of a bar, and `pitch` their MIDI
+    numbers. `bars` is the number of bars that the notes cover, `size` the steps in a bar and `beat` the steps in a felt
+    beat. Returns zeros if there is no note.
     """
     if not len(first):
         return np.zeros(CONTEXT_SIZE)
@@ -66,7 +67,7 @@ def context_of(first: Ints, end: Ints, pitch: Ints, bars: float, size: int, beat
 
 @dataclass(slots=True)
 class _Placed:
-    """A note on the grid. `end` is None while the key is down."""
+    """Holds a note on the grid. `end` is None while the key is down."""
 
     onset_s: float
     first: int
@@ -81,7 +82,7 @@ class RightHand:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all notes, those that wait too, and all steps."""
         self._waiting: list[tuple[float, Note | NoteEnded]] = []
         self._times: deque[float] = deque(maxlen=SEEN_STEPS)
         self._indices: deque[int] = deque(maxlen=SEEN_STEPS)
@@ -91,7 +92,7 @@ class RightHand:
         """MIDI pitches of the first keys struck, at most `OPENING`."""
 
     def hear(self, note: Note) -> None:
-        """Take in a decided note. Notes of the left hand are ignored."""
+        """Store a decided note until `at` puts it on the grid. A note of the left hand is ignored."""
         if note.hand != "right":
             return
         self._waiting.append((note.decided_s, note))
@@ -99,11 +100,14 @@ class RightHand:
             self.end(NoteEnded(note.pitch, note.onset_s, note.offset_s, max(note.offset_s, note.decided_s)))
 
     def end(self, ended: NoteEnded) -> None:
-        """Take in the end of a note."""
+        """Store the end of a note until `at` puts it on the grid."""
         self._waiting.append((ended.decided_s, ended))
 
     def at(self, step: Step, until_s: float) -> None:
-        """Take the next step of the grid, and everything that was decided by `until_s` (stream seconds)."""
+        """Add the next step of the grid, and place on the grid what was decided by `until_s` (stream seconds).
+
+        Call it once for each step, in order.
+        """
         self._times.append(step.time_s)
         self._indices.append(step.index)
         if step.is_bar:
@@ -142,7 +146,7 @@ class RightHand:
         return round(indices[after - 1] + share * (indices[after] - indices[after - 1]))
 
     def notes(self, step: Step, since: int) -> tuple[Ints, Ints, Ints]:
-        """Return first step, end step and pitch of the notes that began at grid step `since` or later.
+        """Return three arrays: first step, end step and MIDI pitch of the notes that began at step `since` or later.
 
         A key that is still down ends at `step`, but not before the step after its first.
         """
@@ -152,7 +156,7 @@ class RightHand:
         return first, np.array(ends, np.int64), np.array([note.pitch for note in kept], np.int64)
 
     def sounding(self, step: Step, since: int) -> tuple[Ints, Ints, Ints]:
-        """Return first step, end step and pitch of the notes that sound between grid step `since` and `step`.
+        """Return three arrays: first step, end step and MIDI pitch of the notes that sound from step `since` to `step`.
 
         A key that is still down ends as in `notes`. Notes that began more than `RECENT_STEPS` before are left out.
         """
@@ -168,7 +172,10 @@ class RightHand:
         return columns[:, 0], columns[:, 1], columns[:, 2]
 
     def context(self, step: Step) -> Floats | None:
-        """Describe the last eight bars up to this bar, [CONTEXT_SIZE]. Returns None before the third note."""
+        """Return the numbers [CONTEXT_SIZE] that describe the right hand in the last eight bars up to `step`.
+
+        Returns None if there are fewer than `FEWEST_NOTES` notes.
+        """
         if len(self._times) < 2 or not self._notes:
             return None
         size, beat = step.meter.steps_per_bar, step.meter.steps_per_beat

@@ -45,10 +45,10 @@ def place_of(position: int) -> int:
 
 
 class SongFigures:
-    """Draws phrases. The random numbers come from the generator that the caller gives."""
+    """Draws phrases of four bars for a left hand in a song, at random."""
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Take the arrays that `training.figure_bank.song_statistics` writes."""
+        """Prepare the tables from the arrays that `training.figure_bank.song_statistics` writes."""
         self._struck = (np.arange(2**HALF_STEPS)[:, None] >> np.arange(HALF_STEPS) & 1).astype(float)
         self._log_count = np.log(arrays["song_count"].astype(float) + RARE)
         """[2, 256] how often a half bar, the first or the second, has each rhythm: bit n for a strike on step n."""
@@ -66,9 +66,10 @@ class SongFigures:
         self._number = number
 
     def draw(self, rng: np.random.Generator, strikes_a_beat: float, anchor_draw: float) -> Excerpt:
-        """Return four bars. `anchor_draw`, a standard normal number, gives the register.
+        """Draw a figure of four bars with the random generator `rng`, and return it.
 
-        A beat has about `strikes_a_beat` strikes.
+        A beat has about `strikes_a_beat` strikes. `anchor_draw`, a standard normal number, decides how high the bass
+        lies.
         """
         wanted = np.log((self._number + 0.5) / (2 * strikes_a_beat + 0.5))
         score = self._log_count - DENSITY_PULL * wanted**2
@@ -88,7 +89,7 @@ class SongFigures:
         return Excerpt(tuple(bars), (0,) * PHRASE_BARS, anchor)
 
     def _contour(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Return an index in `HEIGHTS` for every step of the bar."""
+        """Draw a height for every step of the bar. Returns indices in `HEIGHTS`, int64 [BAR_STEPS]."""
         before, found = len(HEIGHTS), []
         for position in range(BAR_STEPS):
             before = int(rng.choice(len(HEIGHTS), p=self._height[place_of(position), before]))

@@ -22,7 +22,10 @@ CHORD_KEYS = 2
 
 
 def depth(step: Step) -> int:
-    """Return the depth of a step in its bar, 0 to 4."""
+    """Return the depth of a step in its bar: 0 at the bar line, 1 at the half of the bar, up to 4 between.
+
+    The table at the top of this file has all depths.
+    """
     meter = step.meter
     if step.is_bar:
         return 0
@@ -34,7 +37,10 @@ def depth(step: Step) -> int:
 
 
 def begins_half(step: Step) -> bool:
-    """Whether a bar or the second half of one begins here: a new chord begins a figure again only there."""
+    """Return whether a bar or the second half of a bar begins at `step`.
+
+    A new chord makes a figure begin again only there.
+    """
     return depth(step) <= 1
 
 
@@ -48,7 +54,11 @@ def on_beats(step: Step) -> int:
 
 
 def shift(density: float) -> int:
-    """Return the number that a density adds to the grain of a style, -2 to 1."""
+    """Return the number, -2 to 1, that a density adds to the grain of a style.
+
+    The grain is the greatest depth at which a style strikes. The number is the rounded logarithm of `density` to base
+    2.
+    """
     return round(math.log2(min(max(density, LEAST_DENSITY), MOST_DENSITY)))
 
 
@@ -61,14 +71,18 @@ class Figure:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything played."""
+        """Forget what was played: the figure begins again with a bass."""
         self._since: int | None = None
         """Steps since the figure began with a bass. None: it has not begun."""
         self._chord_age: int | None = None
         """Steps since the chord of the oom-pah style was struck. None: the chord is not down."""
 
     def at(self, step: Step, new_chord: bool, density: float, deepest: int = 4) -> Gesture:
-        """Return the gesture at `step`. `new_chord` starts the figure again. The grain is at most `deepest`."""
+        """Return the gesture at `step`. Call it once for each step, in order.
+
+        `new_chord` starts the figure again. `density` is a factor on the number of strikes. Steps whose depth is
+        greater than `deepest` are not struck, unless the figure starts there.
+        """
         if self._since is not None:
             self._since += 1
         grain = min(max(self._grain(step) + shift(density), 0), deepest)
@@ -82,7 +96,10 @@ class Figure:
         return gesture
 
     def _grain(self, step: Step) -> int:
-        """The style's grain; block chords come on every beat of a bar that has no half."""
+        """Return the grain of the style: the greatest depth at which it strikes.
+
+        Block chords come on every beat of a bar that has an odd number of beats.
+        """
         whole = self.style == "block" and step.meter.beats_per_bar % 2 == 1
         return on_beats(step) if whole else GRAIN[self.style]
 
@@ -130,7 +147,7 @@ class Figure:
 
 
 def _unit(step: Step, grain: int) -> int:
-    """Return the number of steps between two strikes of a grain."""
+    """Return the number of steps between two strikes of a style that strikes down to the depth `grain`."""
     if grain >= 4:
         return 1
     return 2 if grain == 3 or (grain == 2 and step.meter.compound) else step.meter.steps_per_beat

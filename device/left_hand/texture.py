@@ -30,7 +30,7 @@ Below the first, strikes come only on beats. Below the second, only the bass is 
 
 
 class _Voice:
-    """Strikes at steps with a high probability, on average as often as the probabilities add up to."""
+    """Decides when the bass, or the upper keys, are struck: on average as often as the probabilities add up to."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
@@ -53,13 +53,16 @@ class Texture:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything played."""
+        """Forget everything played, and the strikes that are owed."""
         self._bass, self._upper = _Voice(BASS_FROM), _Voice(UPPER_FROM)
         self._since: int | None = None
         self._chord: tuple[int, ...] = ()
 
     def at(self, plan: Plan, step: Step) -> Gesture:
-        """Return the gesture at this step."""
+        """Return what is struck at `step`, by the probabilities of `plan`.
+
+        If `plan` is silent or has no chord, strike nothing and forget what was played.
+        """
         if plan.silent or plan.chord is None:
             self.reset()
             return NOTHING
@@ -111,7 +114,7 @@ class SteeredTexture:
         self._chord: tuple[int, ...] | None = None
 
     def reset(self) -> None:
-        """Forget everything played and learned."""
+        """Forget everything played, and the learned pattern."""
         self.manner = None
         self._rest()
 
@@ -121,7 +124,11 @@ class SteeredTexture:
         return self.style != "auto" or self.filling or self.manner is not None
 
     def at(self, plan: Plan, step: Step) -> Gesture:
-        """Return the gesture at this step."""
+        """Return what the chosen texture strikes at `step`.
+
+        If `plan` is silent or has no chord, strike nothing and begin again. Where the clock is unsure of its beat, the
+        hand strikes less, see `THIN_LOCK`.
+        """
         if plan.silent or plan.chord is None:
             self._rest()
             return NOTHING
@@ -156,6 +163,6 @@ class SteeredTexture:
 
 
 def figure_of(style: Style, variation: Variation) -> Figure | PatternFigure:
-    """Return the figure of a variation of a style. `style` is any style but "auto"."""
+    """Return the object that plays a variation of a style, step by step. `style` is any style but "auto"."""
     bars = VARIATIONS.get((style, variation))
     return Figure(style) if bars is None else PatternFigure(style, bars)

@@ -29,7 +29,7 @@ _ROTATED = (_ROTATED - _ROTATED.mean(axis=1, keepdims=True)) / _ROTATED.std(axis
 
 
 class Tonality:
-    """Counts how long each pitch class has sounded."""
+    """Finds the key of the music by how long each pitch class has sounded."""
 
     def __init__(self) -> None:
         self.key: int | None = None
@@ -37,12 +37,12 @@ class Tonality:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything heard."""
+        """Forget everything heard. The key that the owner gave is kept."""
         self._sounded = np.zeros(12)
         self._heard = False
 
     def at(self, sounding: Sequence[int]) -> None:
-        """Take in one step. `sounding` [12] is the number of keys down of each pitch class."""
+        """Count the pitch classes that sound at one step. `sounding` [12] is the number of keys down for each."""
         self._sounded *= _DECAY
         for pitch_class, keys in enumerate(sounding):
             if keys:

@@ -57,7 +57,7 @@ class Touch:
 
 
 def accent(step: Step) -> float:
-    """Return the factor on the velocity of a strike at this place in the bar."""
+    """Return the factor on the velocity of a strike at `step`. It depends on the place in the bar."""
     if step.is_bar:
         return ON_BAR
     if not step.is_beat:

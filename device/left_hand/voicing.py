@@ -41,7 +41,7 @@ class Fingers:
         self.reset()
 
     def reset(self) -> None:
-        """Put both voices at their usual place, with no key down."""
+        """Record that no key is down, and put the bass and the upper keys back to their usual places."""
         self.bass: int | None = None
         self.upper: list[int] = []
         self.lingering: set[int] = set()
@@ -87,11 +87,14 @@ class Fingers:
         return kept
 
     def press(self, keys: Sequence[int]) -> None:
-        """Press these keys; what is in their way was let go before."""
+        """Record these MIDI pitches as upper keys that are down. The caller first releases the keys in their way."""
         self.upper = sorted({*self.upper, *keys})
 
     def press_bass(self, pitch_class: int, ceiling: int) -> tuple[int | None, list[int]]:
-        """Press a new bass. Returns its key, or None if there is no room, and the keys released for it."""
+        """Press a bass key of this pitch class below `ceiling`, and release the old bass and keys out of reach.
+
+        Returns the MIDI pitch of the bass, or None if there is no room, and a list of the MIDI pitches released.
+        """
         home = BASS_HOME + self.register
         free = _keys(pitch_class, self._lowest, min(home + 12, ceiling - 1))
         if not free:
@@ -112,9 +115,11 @@ class Fingers:
     def press_upper(
         self, pitch_classes: Sequence[int], ceiling: int, stay: Sequence[int] = ()
     ) -> tuple[list[int], list[int]]:
-        """Press upper keys as far as there is room. Returns the keys pressed and the old upper keys released.
+        """Press an upper key for each pitch class if there is room. Returns the keys pressed and the old ones released.
 
-        An old upper key stays down if its pitch class is in `stay`, is not struck again, and a finger is free for it.
+        All keys are MIDI pitches. Those pressed lie below `ceiling`. An old upper key stays down if its pitch class is
+        in `stay`, is not struck again, and a finger is free for it. If a tone has no room, another key of `stay` is
+        pressed.
         """
         staying = [key for key in self.upper if key % 12 in stay and key % 12 not in pitch_classes]
         staying = staying[: max(0, MOST_KEYS - 1 - len(pitch_classes))]
@@ -141,9 +146,9 @@ class Fingers:
     ) -> tuple[list[int], list[int]]:
         """Press the `number`-th key (from 1) of these pitch classes above the bass, or the highest one with room.
 
-        If that key has a pitch class in `avoid`, or was struck last, the nearest other key is taken. If there is room
-        for a single key above the bass, that key and the bass are struck in turn.
-        Returns a list with the key, empty if there is no room, and a list of the old upper keys, which are released.
+        If that key has a pitch class in `avoid`, or was struck last, the nearest other key is pressed. If there is room
+        for a single key above the bass, that key and the bass are struck in turn. Returns a list with the key (empty if
+        there is no room), and a list of the old upper keys, which are released. Keys are MIDI pitches below `ceiling`.
         """
         lifted = self.let_go(self.upper)
         low, top = self._upper_room(ceiling)
