@@ -1,4 +1,4 @@
-"""`python -m deploy`: the workstation's commands for the box, over SSH."""
+"""`python -m deploy` runs the workstation's commands that install and control the box over SSH."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS = {
     "logs": "deploy.cli:logs",
     "doctor": "deploy.cli:doctor",
 }
-"""name -> module:function of the click command, which is imported when it is called."""
+"""Maps the name of each command to module:function. The module is imported when the command is called."""
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="deploy")

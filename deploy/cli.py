@@ -110,7 +110,10 @@ def doctor(hosts: tuple[str, ...]) -> None:
 
 
 def _show(hosts: list[Host], words: list[str]) -> None:
-    """Run the command `words` on one host after the other and show its output. Exits with the highest exit status."""
+    """Run the command `words` on one host after the other and show its output.
+
+    Ends the program with the highest exit status. Raises UserError if a host cannot be reached.
+    """
     worst = 0
     for host in hosts:
         if len(hosts) > 1:
@@ -125,7 +128,7 @@ def _show(hosts: list[Host], words: list[str]) -> None:
 def _all(hosts: tuple[str, ...]) -> list[str]:
     """Return the names of all hosts, each once.
 
-    make passes `--host "a b"` for two hosts, so a value is split at spaces.
+    The Makefile passes `--host "a b"` for two hosts, so a value is split at spaces.
     """
     return list(dict.fromkeys(name for host in hosts for name in host.split()))
 
@@ -135,10 +138,10 @@ def _slot() -> tuple[str, ...]:
 
 
 def _each(hosts: list[Host], one: Callable[[Host], None]) -> None:
-    """Call `one` for all hosts at the same time.
+    """Call the function `one` for all hosts at the same time.
 
-    If it raises UserError for several hosts, prints all these errors but the last, and raises the last one. Any other
-    error is raised at once.
+    If the function raises UserError for several hosts, all these errors but the last are printed, and the last one is
+    raised. Any other error is raised at once. Raises UserError if there are no hosts.
     """
     if not hosts:
         raise UserError("HOST is empty: give what you give to ssh, like pi@lefthand.local.")
@@ -179,7 +182,10 @@ class _Told:
             sys.stdout.flush()
 
     def step(self, host: Host, step: str, facts: dict[str, Any]) -> None:
-        """Print the name of a step that the box has reported, and its text in `facts`."""
+        """Print the name of a step that the box has reported, and its text in `facts`.
+
+        Nothing is printed for the step "have" if the box has no bytes of the bundle yet.
+        """
         if step != "have" or facts.get("bytes"):
             self.line(host, f"{step:<10} {facts['said']}")
 

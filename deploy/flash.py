@@ -130,7 +130,11 @@ class Flash:
             pass  # ssh reports the end of the connection
 
     def _ended(self, code: int, said: str) -> Exception:
-        """Return the error for a connection that ended with status `code` and the text `said`, without a result."""
+        """Return the error (to be raised) for a connection that ended without a result.
+
+        `code` is the exit status of ssh, and `said` is its error output. The error is UserError if a further attempt is
+        useless, else CutError.
+        """
         if code == NO_CONNECTION or code < 0:
             if not self._there and not self._received and _for_good(said):
                 return self.host.unreachable(said)
@@ -147,7 +151,10 @@ class Flash:
         return CutError("the box ended without a last word")
 
     def _ask(self) -> dict[str, Any]:
-        """Ask the box for the result of the new bundle's trial, because the connection was cut during it."""
+        """Ask the box for the result of the new bundle's trial, because the connection was cut during it.
+
+        Returns the facts of the last step. Raises UserError if the box plays another bundle or does not answer.
+        """
         until_s = time.monotonic() + ASK_S
         wanted = self.package.bundle.digest
         while time.monotonic() < until_s:
@@ -186,7 +193,10 @@ def _for_good(said: str) -> bool:
 
 
 def steps(stream: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the box's steps. Other lines, such as the greeting of a login, are ignored."""
+    """Yield each step that the box reports in the lines `stream`, as a dict with the texts `step` and `said`.
+
+    A step is a line of JSON. Other lines, such as the greeting of a login, are ignored.
+    """
     for line in stream:
         try:
             told = json.loads(line)
@@ -220,7 +230,10 @@ class _Reader(threading.Thread):
 
 
 def ask(host: Host, *words: str, slot: tuple[str, ...] = SLOT) -> subprocess.CompletedProcess[str]:
-    """Run `lefthand slot WORDS` on `host`. Raises UserError if the host cannot be reached or denies access."""
+    """Run the box's command for flashing with the arguments `words` on `host`.
+
+    Returns the ended process with its output as text. Raises UserError if the host cannot be reached or denies access.
+    """
     ran = host.run(*slot, *words)
     if ran.returncode == NO_CONNECTION:
         raise host.unreachable(ran.stderr)

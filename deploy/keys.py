@@ -14,9 +14,10 @@ DEFAULT_KEY = Path("~/.config/lefthand/flash_key").expanduser()
 
 
 def ensure_key(path: Path = DEFAULT_KEY) -> Path:
-    """Make the private key at `path` if it is missing.
+    """Make the private key at `path` if it is missing. Returns `path`.
 
-    Returns `path`. The public key is at the same path with `.pub`.
+    The public key is at the same path with `.pub`. Raises UserError if only the public key is missing, or if ssh-keygen
+    fails.
     """
     if path.is_file():
         if not public_of(path).is_file():
@@ -45,7 +46,7 @@ def signers_line(path: Path = DEFAULT_KEY) -> str:
 def sign(message: bytes, key: Path) -> bytes:
     """Return the signature of `message` with the private key at `key`, as ASCII text.
 
-    Raises UserError without a key.
+    Raises UserError if there is no such key, or if ssh-keygen fails.
     """
     if not key.is_file():
         raise UserError(

@@ -41,7 +41,10 @@ def read_lock(path: Path = FILE) -> Locked:
 
 
 def pins(locked: Locked, target: Target) -> list[str]:
-    """Return pip's constraints for `target`, one version for each distribution. Raises UserError if it has no list."""
+    """Return pip's constraints for `target`: one line `name==version` for each distribution.
+
+    Raises UserError if the list has no entry for the target's system.
+    """
     system = system_of(target)
     if system not in locked:
         known = ", ".join(sorted(locked))

@@ -77,7 +77,10 @@ def page() -> str:
 
 
 def _command(command: click.Command, name: str) -> Iterator[str]:
-    """Yield the lines of the manual page for a command and its subcommands. Each has its own subsection."""
+    """Yield the lines of the manual page for a command and its subcommands.
+
+    Each command has its own subsection, with its help and its options.
+    """
     arguments = [
         parameter.make_metavar(click.Context(command)) for parameter in command.params if _positional(parameter)
     ]
@@ -104,7 +107,7 @@ def _positional(parameter: click.Parameter) -> bool:
 
 
 def _text(text: str) -> str:
-    """Escape text so that troff does not change it."""
+    """Return `text` on one line, with escapes so that troff does not change it."""
     plain = " ".join(text.split()).replace("\\", r"\e").replace("-", r"\-").replace("`", "")
     return rf"\&{plain}" if plain.startswith((".", "'")) else plain
 

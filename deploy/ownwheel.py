@@ -22,9 +22,9 @@ With one fixed time the bytes of the wheel depend on its contents alone.
 
 
 def own_wheel(cache: Path) -> Path:
-    """Return the wheel of this checkout.
+    """Return the path of the wheel of this checkout, which lies in the folder `cache`.
 
-    It is built if its sources have changed. Raises UserError if the build fails.
+    The wheel is built if its sources have changed. Raises UserError if the build fails.
     """
     folder = cache / "own" / _digest()
     for kept in folder.glob("*.whl"):

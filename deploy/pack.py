@@ -23,7 +23,7 @@ class Package:
 
     @property
     def id(self) -> str:
-        """The SHA-256 of `content` in hexadecimal."""
+        """Identifies the archive: the SHA-256 of `content` in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
 

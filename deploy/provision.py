@@ -88,7 +88,7 @@ def unprovision(host: str, dry_run: bool, purge: bool) -> None:
 
 @contextmanager
 def _at_work(remote: Remote) -> Iterator[str]:
-    """Make a temporary folder on the Pi for the scripts. It is removed afterwards."""
+    """Make a temporary folder on the Pi for the scripts, and yield its path. It is removed afterwards."""
     folder = remote.run("mktemp", "-d", "/tmp/lefthand-XXXXXXXX").strip()
     try:
         yield folder
@@ -98,7 +98,10 @@ def _at_work(remote: Remote) -> Iterator[str]:
 
 
 def _probe(remote: Remote, folder: str) -> dict[str, Any]:
-    """Return facts about the Pi. Raises UserError if it does not run Debian with systemd."""
+    """Return facts about the Pi (see `appliance.probe`). The scripts are first sent to `folder`.
+
+    Raises UserError if the Pi has no Python 3.11 or newer, or if it does not run Debian with systemd.
+    """
     if not remote.succeeds("python3", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"):
         raise UserError(
             f"{remote.name} has no Python 3.11 or newer: write Raspberry Pi OS Bookworm or Trixie (64-bit) on its card."
@@ -131,9 +134,10 @@ def _send(remote: Remote, wheels: list[Wheel], probe: dict[str, Any]) -> None:
 def _run(
     remote: Remote, folder: str, plan: dict[str, Any], words: list[str], dry_run: bool, probe: dict[str, Any]
 ) -> None:
-    """Run the command `words` of `deploy.appliance` on the Pi as root.
+    """Run the command `words` of `deploy.appliance` on the Pi as root, and show its output.
 
-    A dry run does not need root. It runs as root only if sudo asks for no password.
+    A dry run does not need root. It runs as root only if sudo asks for no password. Raises UserError if the command
+    fails.
     """
     remote.put(payload.scripts(plan), folder)
     free = probe["root"] or remote.succeeds("sudo", "-n", "true")

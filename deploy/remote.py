@@ -32,9 +32,9 @@ class Remote:
         return [ssh, *self._shared, *(["-t"] if tty else []), *rest]
 
     def run(self, *words: str) -> str:
-        """Run the command `words` on the host.
+        """Run the command `words` on the host and return its stdout.
 
-        Returns its stdout. Raises UserError with its error output if it fails.
+        Raises UserError with the command's error output if it fails, or if the host cannot be reached.
         """
         ran = subprocess.run(
             self.command(*words),
@@ -50,15 +50,19 @@ class Remote:
         return ran.stdout
 
     def succeeds(self, *words: str) -> bool:
-        """Run the command `words` on the host. Returns True if it exits with 0."""
+        """Run the command `words` on the host. Returns True if it exits with 0.
+
+        Raises UserError if the host cannot be reached.
+        """
         ran = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, check=False)
         self._judge(ran.returncode, ran.stderr.decode(errors="replace"))
         return ran.returncode == 0
 
     def show(self, *words: str, tty: bool = False) -> int:
-        """Run the command `words`, show its output and return its exit status.
+        """Run the command `words` on the host, show its output and return its exit status.
 
-        With `tty` it has a terminal, on which it can ask for a password.
+        If `tty` is true, the command has a terminal, on which it can ask for a password. Raises UserError if the
+        connection is lost.
         """
         with_input = None if tty else subprocess.DEVNULL
         ran = subprocess.run(self.command(*words, tty=tty), stdin=with_input, check=False)
@@ -68,10 +72,10 @@ class Remote:
     def put(
         self, files: Mapping[str, Path | bytes], folder: str, progress: Callable[[int], object] | None = None
     ) -> None:
-        """Write `files` (name -> path or content) into `folder` on the host, which is created.
+        """Write `files` (name -> path or content) into `folder` on the host. The folder is created if it is missing.
 
-        `progress` is called with the number of bytes sent since the last call. If the connection is lost, the files
-        that have arrived remain there, and the last of them may be incomplete.
+        `progress` is called with the number of bytes sent since the last call. Raises UserError if this fails. If the
+        connection is lost, the files that have arrived remain there, and the last of them may be incomplete.
         """
         unpack = f"mkdir -p {shlex.quote(folder)} && tar -x -C {shlex.quote(folder)} --no-same-owner"
         with subprocess.Popen(
@@ -103,7 +107,10 @@ class Remote:
 
 @contextlib.contextmanager
 def connected(host: Host) -> Iterator[Remote]:
-    """Yield a connection to `host`. It is opened when its first command runs."""
+    """Yield a connection to `host`, and close it after the `with` block.
+
+    It is opened when its first command runs.
+    """
     # The path of a socket must be short, and $TMPDIR can be long.
     with tempfile.TemporaryDirectory(prefix="lefthand-", dir="/tmp") as folder:  # noqa: S108
         remote = Remote(host, Path(folder) / "ssh")
@@ -114,7 +121,7 @@ def connected(host: Host) -> Iterator[Remote]:
 
 
 class _Counted(io.RawIOBase):
-    """Passes written bytes on to a stream, and reports their number."""
+    """Passes written bytes on to the stream `to`, and calls `progress` with their number."""
 
     def __init__(self, to: IO[bytes], progress: Callable[[int], object]) -> None:
         self._to, self._progress = to, progress

@@ -1,4 +1,7 @@
-"""`python -m export`: turns the best weights of the fits into a bundle that a device can run."""
+"""`python -m export` turns the best weights of the fits into a bundle that a device can run.
+
+A fit is one training run of a net. A bundle is the folder of models that a device loads.
+"""
 
 from __future__ import annotations
 

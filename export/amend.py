@@ -1,4 +1,7 @@
-"""`python -m export.amend` adds measured figures, or a gate that was fitted again, to a bundle that exists already."""
+"""`python -m export.amend` adds measured figures, or a gate that was fitted again, to a bundle that exists already.
+
+The gate turns the transcriber's outputs into notes. Its section holds thresholds.
+"""
 
 from __future__ import annotations
 

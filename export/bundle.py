@@ -32,7 +32,7 @@ DEFAULT_TOLERANCE = Tolerance()
 
 @dataclass(frozen=True)
 class Naming:
-    """Those entries of the manifest that the caller of the export chooses, such as name and version."""
+    """Holds those entries of the manifest that the caller of the export chooses, such as name and version."""
 
     name: str
     version: str
@@ -58,7 +58,10 @@ class Made:
 
 
 def kept(folder: Path, name: str) -> Made:
-    """Return the model `name` of the bundle in `folder` without any change, to put it into another bundle."""
+    """Return the model `name` of the bundle in `folder` without any change, to put it into another bundle.
+
+    Raises BundleError if there is no valid bundle in `folder`.
+    """
     bundle = Bundle.open(folder)
     manifest = bundle.manifest
     return Made(

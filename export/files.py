@@ -10,7 +10,10 @@ from device.errors import UserError
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object from a file. Raises UserError if the file is missing or holds anything else."""
+    """Return the JSON object in the file `path` as a dict.
+
+    Raises UserError if the file is missing or holds anything else.
+    """
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -32,7 +32,10 @@ It is greater than 1 because the kernels for another processor may differ more.
 
 
 def stored(values: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
-    """Convert real values [steps, ...] to the type of the tensor `spec` with its scale, rounded and clipped."""
+    """Return the real values [steps, ...] in the type of the tensor `spec`.
+
+    For an int8 tensor they are divided by its scale, rounded and clipped. For a float tensor only the type changes.
+    """
     if not spec.quantised:
         return values.astype(spec.dtype)
     limits = np.iinfo(spec.dtype)
@@ -41,7 +44,10 @@ def stored(values: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
 
 
 def feature_vectors(spec: FeatureSpec) -> dict[str, NDArray[Any]]:
-    """Return the fixed sound and its feature frames, by the names that they have in golden.npz."""
+    """Return the fixed sound and its feature frames as a dict.
+
+    The keys are the names that these arrays have in golden.npz.
+    """
     samples = golden_input(spec)
     return {GOLDEN_SAMPLES: samples, GOLDEN_FRAMES: Features(spec).frames(samples)}
 

@@ -1,4 +1,4 @@
-"""Collects everything that the export needs from the fits of the two models.
+"""Collects everything that the export needs from the fits (training runs) of the two models.
 
 For each model these are the step model, inputs of real music for calibration and comparison, and entries of the
 manifest.
@@ -67,7 +67,7 @@ def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
 def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, int]:
     """Return the transcriber of the fit in the folder `fit`, its features, and its look-ahead in frames.
 
-    The inputs for calibration and comparison are scenes in `cache`.
+    The inputs for calibration and comparison are scenes in `cache`. Raises UserError if weights or scenes are missing.
     """
     from training.scenes.cache import load_scenes
     from training.transcriber.net import NetConfig, build_step
@@ -106,6 +106,7 @@ def accompanist_part(fit: Path, cache: Path) -> ModelPart:
     """Return the accompanist of the fit in the folder `fit`.
 
     The inputs for calibration and comparison are pieces in `cache`, processed by the same listener as on the device.
+    Raises UserError if weights or pieces are missing.
     """
     from training.accompanist.fit import load_net
     from training.accompanist.net import step_model
@@ -122,7 +123,10 @@ def accompanist_part(fit: Path, cache: Path) -> ModelPart:
 
 
 def _piece_rolls(cache: Path, corpora: list[str], split: str, seed: int, count: int, steps: int) -> list[Roll]:
-    """Return the inputs of the first `steps` steps of `count` pieces, with equally many pieces of each corpus."""
+    """Return the inputs of the first `steps` steps of `count` pieces, with equally many pieces of each corpus.
+
+    Shorter pieces are left out. Raises UserError if no piece is long enough.
+    """
     from training.accompanist.data import sequences
 
     rolls: list[Roll] = []

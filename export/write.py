@@ -39,7 +39,8 @@ def write_bundle(
 
     `contents` holds the .tflite files and golden.npz, by file name. The card and all sums are made here. If `out` holds
     a bundle already, it is replaced after the written bundle has passed its self-test in every runtime. If the
-    self-test fails, BundleError is raised and `out` stays as it was.
+    self-test fails, BundleError is raised and `out` stays as it was. Raises UserError if `out` holds files that are no
+    bundle.
     """
     if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise UserError(f"{out} holds files that are not a bundle: name another folder.")
@@ -79,7 +80,8 @@ def _swap(incoming: Path, out: Path, old: Path) -> None:
 def rewrite(folder: Path, runtimes: tuple[RuntimeName, ...], **changes: Any) -> list[str]:
     """Set the manifest's entries `changes` in the bundle in `folder`, and write its card again.
 
-    The models stay unchanged. Returns the lines of text that the self-tests have printed.
+    The models stay unchanged. Returns the lines of text that the self-tests have printed. Raises BundleError if a
+    self-test fails.
     """
     bundle = Bundle.open(folder)
     kept = {GOLDEN, *(model.file for model in bundle.manifest.models.values())}

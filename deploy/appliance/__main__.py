@@ -1,6 +1,7 @@
-"""`python3 -m appliance probe | apply FOLDER | remove FOLDER [--purge]`.
+"""Runs on the Pi: `python3 -m appliance probe | apply FOLDER | remove FOLDER [--purge]`.
 
-`apply` and `remove` need root or --dry-run.
+`probe` prints facts about the Pi. `apply` installs the box from the plan in FOLDER. `remove` removes the box. `apply`
+and `remove` need root or --dry-run.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from .probe import probe
 from .remove import remove
 
 LOCK = Path("/run/lefthand-provision.lock")
-"""Only root can write to /run. In /run/lock every account could make this file first and hold it."""
+"""Path of the file that is locked during a change of this machine.
+
+It lies in /run, where only root can write. In /run/lock every account could make this file first and hold the lock.
+"""
 
 
 def main() -> int:
@@ -58,7 +62,10 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the lock of this machine. Raises StepError if another process has it."""
+    """Hold the lock on `LOCK` during a `with` block, so that only one process changes this machine.
+
+    Raises StepError if another process holds the lock.
+    """
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as lock:
         try:

@@ -11,12 +11,12 @@ from .places import PAGE_STATE, PAGE_USER, STATE, USER
 
 
 def make(groups: list[str], operator: str, report: Report) -> None:
-    """Add what is missing of the service's accounts on this machine.
+    """Add the accounts, groups and folder of the service that this machine lacks.
 
-    These are the system users `USER`, a member of the group audio, and `PAGE_USER`, with groups of the same names, and
-    the folder that `PAGE_USER` owns. Each name in
-    `groups` becomes a system group, and the user `operator`, who runs the provisioning, becomes its member. (root needs
-    no membership.) `report` prints each change.
+    The accounts are the system users `USER`, a member of the group audio, and `PAGE_USER`, with groups of the same
+    names. The folder is `PAGE_STATE`, which `PAGE_USER` owns. Each name in `groups` becomes a system group, and the
+    user `operator`, who runs the provisioning, becomes its member. (root needs no membership.) `report` prints each
+    change. Raises StepError if a command fails.
     """
     for user, home in ((USER, STATE), (PAGE_USER, PAGE_STATE)):
         if not _user(user) and report.change(f"add the system user {user}"):
@@ -35,7 +35,11 @@ def make(groups: list[str], operator: str, report: Report) -> None:
 
 
 def remove(groups: list[str], user_too: bool, report: Report) -> None:
-    """Remove the `groups` and the page's account with its code. If `user_too` is true, also remove `USER`."""
+    """Remove the groups named in `groups`, and the user `PAGE_USER` with its folder `PAGE_STATE`.
+
+    If `user_too` is true, also remove the user `USER`. `report` prints each change. Raises StepError if a command
+    fails.
+    """
     for group in groups:
         if _group(group) and report.change(f"remove the group {group}"):
             run("groupdel", group)

@@ -1,4 +1,7 @@
-"""Applies the plan of provisioning to this machine. Each step changes only the things that differ from the plan."""
+"""Applies the plan of provisioning to this machine. Each step changes only the things that differ from the plan.
+
+The plan is the file plan.json from the workstation. It lists packages, wheels and files.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ from .places import COMMAND, CURRENT, SOFTWARE, TRIAL, complete, current
 
 
 def apply(folder: Path, report: Report) -> None:
-    """Apply the plan in `folder`. Raises StepError if a step fails; the software that ran before then still runs."""
+    """Install what the plan in `folder` lists, and run the service from it. Print every change.
+
+    If the new software does not start, the software that ran before is started again. Raises StepError if a step fails.
+    In a dry run the changes are only printed.
+    """
     plan = files.plan_in(folder)
     debian.install(plan["packages"], report)
     accounts.make(plan["groups"], plan["operator"], report)
@@ -30,7 +37,10 @@ def apply(folder: Path, report: Report) -> None:
 
 
 def _introduce_the_page(report: Report) -> None:
-    """Print the addresses and the code of the page. The code is made if there is none."""
+    """Print the web addresses of the box's page, and the code that opens the page.
+
+    The code is made if there is none. If this fails, the reason is printed, and no error is raised.
+    """
     try:
         report.say(run(str(COMMAND), "page", "--code").rstrip())
     except StepError as failure:
@@ -38,9 +48,10 @@ def _introduce_the_page(report: Report) -> None:
 
 
 def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
-    """Run the service from the environment that `plan` names.
+    """Install the files of the environment that `plan` names, and run the service from this environment.
 
-    If the service does not start, go back to the environment that ran before, and raise StepError.
+    An environment is one version of the software in its own folder. Nothing is restarted if nothing has changed and the
+    service is ready. If the service does not start, go back to the environment that ran before, and raise StepError.
     """
     name, old = plan["release"], _proven()
     unproven = TRIAL.exists()
@@ -71,7 +82,8 @@ def _switch(plan: dict[str, Any], folder: Path, report: Report) -> None:
 def _back(old: str, name: str, folder: Path, plan: dict[str, Any], report: Report) -> None:
     """Run the service from the environment `old` again, because it did not start from the environment `name`.
 
-    Always raises StepError, which says whether `old` runs again.
+    The files of `old` are installed again. If the service then becomes ready, the environment `name` is removed. Always
+    raises StepError, which says whether `old` runs again.
     """
     report.change(f"go back to {old}")
     new, before = software.plan_of(name) or plan, software.plan_of(old) or plan

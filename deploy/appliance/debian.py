@@ -24,7 +24,10 @@ def missing(packages: list[str]) -> list[str]:
 
 
 def install(packages: list[str], report: Report) -> None:
-    """Install those of `packages` that are missing. If none is missing, no network is needed."""
+    """Install those of the Debian packages `packages` that are missing. If none is missing, no network is needed.
+
+    Raises StepError if apt or dpkg fails.
+    """
     lacking = missing(packages)
     if not lacking or not report.change(f"install the Debian packages {', '.join(lacking)}"):
         return

@@ -1,7 +1,8 @@
 """Installs the files outside the environment's folder.
 
-The files of one kind belong to an environment and change with it: systemd units, rules and helper scripts. The files of
-the other kind belong to the owner of the box: settings and keys. They are written only once.
+An environment is one version of the software in its own folder in /opt/lefthand. Some files belong to an environment
+and change with it: systemd units, rules and helper scripts. The other files belong to the owner of the box: settings
+and keys. They are written only once.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ CHECKED_IN = Path("/run")
 def install(name: str, folder: Path, report: Report) -> bool:
     """Install the files of the environment `name`. Returns True if anything changed or would change.
 
-    The files are copied from the environment's folder. In a dry run that folder may not exist yet; then they are read
-    from `folder`, to which the workstation sent them.
+    The link `COMMAND` is made too. The files are copied from the environment's folder. In a dry run that folder may not
+    exist yet; then they are read from `folder`, to which the workstation sent them. Raises StepError if a file is
+    missing, or if its check rejects it.
     """
     plan = plan_of(name) or plan_in(folder)
     source = SOFTWARE / name / FILES
@@ -71,7 +73,10 @@ def settle_owners(plan: dict[str, Any], folder: Path, report: Report) -> None:
 
 
 def remove_others(old: str | None, new: dict[str, Any], report: Report) -> None:
-    """Remove the files that belong to the environment `old` but not to the plan `new`."""
+    """Remove from this machine the files that the environment `old` installed and that the plan `new` does not list.
+
+    If `old` is None, nothing is removed.
+    """
     staying = {one["target"] for one in new["files"]}
     for one in (plan_of(old) or {"files": []})["files"] if old else []:
         if one["target"] not in staying:
@@ -79,13 +84,13 @@ def remove_others(old: str | None, new: dict[str, Any], report: Report) -> None:
 
 
 def remove(path: Path, report: Report) -> None:
-    """Remove a file or link if it exists."""
+    """Remove the file or link `path` if it exists, and print this. In a dry run, only print it."""
     if (path.exists() or path.is_symlink()) and report.change(f"remove {path}"):
         path.unlink()
 
 
 def plan_in(folder: Path) -> dict[str, Any]:
-    """Return the plan that the workstation sent to `folder`."""
+    """Return the plan that the workstation sent to `folder`: the dict in the file plan.json."""
     plan: dict[str, Any] = json.loads((folder / "plan.json").read_text())
     return plan
 

@@ -15,13 +15,16 @@ PROFILES = Path("/etc/NetworkManager/system-connections")
 CABLE, HOTSPOT = PROFILES / "lefthand-cable.nmconnection", PROFILES / "lefthand-hotspot.nmconnection"
 UNIT = "lefthand-hotspot.service"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,30}[A-Za-z0-9]")
-"""Names that every phone shows as they are. A name in the air has at most 32 bytes."""
+"""Pattern of the names that an access point may have: every phone shows them unchanged.
+
+The standard for wireless networks allows at most 32 bytes.
+"""
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Letters and digits that are not confused when they are read aloud."""
+"""Characters of the password: letters and digits that a reader does not confuse with each other."""
 LENGTH = 12
-"""Characters of the password, which is 59 bits. WPA2 needs at least 8 characters."""
+"""Number of characters of the password. 12 characters are 59 bits. WPA2 needs at least 8 characters."""
 MODE = 0o600
-"""NetworkManager ignores a profile that other accounts can read."""
+"""File permissions of a profile. NetworkManager ignores a profile that other accounts can read."""
 CABLE_TEXT = """\
 # A cable: the address comes from a router, and beside it the box has one of its own (169.254.x.x) for a laptop.
 [connection]
@@ -38,7 +41,10 @@ dhcp-timeout=2147483647
 method=auto
 may-fail=true
 """
-"""The priority is above that of NetworkManager's own profile (-999) and below that of a person's (0)."""
+"""Text of the profile for a cable.
+
+Its priority is above that of NetworkManager's own profile (-999) and below that of a person's profile (0).
+"""
 HOTSPOT_TEXT = """\
 # The access point of the box. lefthand-hotspot.service opens it if there is no network a minute after the start.
 [connection]
@@ -67,9 +73,10 @@ method=link-local
 
 
 def settle(name: str | None, report: Report) -> None:
-    """Install the profile of the cable, and with a `name` that of the access point. Print its name and password.
+    """Install the profile of the cable and, if `name` is given, a profile of an access point with this name.
 
-    Without a name an access point of an earlier run stays. Raises StepError if there is no NetworkManager for it.
+    Prints the name and password of the access point, if there is one. If `name` is None, the access point of an earlier
+    run stays. Without NetworkManager nothing is installed, and StepError is raised if `name` is given.
     """
     if not PROFILES.parent.is_dir():
         if name is not None:
@@ -92,7 +99,7 @@ def settle(name: str | None, report: Report) -> None:
 
 
 def remove(report: Report) -> None:
-    """Remove both profiles."""
+    """Remove the profiles of the cable and of the access point, and let NetworkManager forget them."""
     there = [path for path in (CABLE, HOTSPOT) if path.exists() and report.change(f"remove {path}")]
     for path in there:
         path.unlink()
@@ -118,7 +125,10 @@ def _install(path: Path, text: str, report: Report) -> bool:
 
 
 def _value(key: str) -> str | None:
-    """Return a value of the access point's profile, or None if there is none that can be read."""
+    """Return the value of `key` in the access point's profile.
+
+    Returns None if there is no such profile or key, or if the profile cannot be read.
+    """
     try:
         text = (content(HOTSPOT) or b"").decode("utf-8", "replace")
     except PermissionError:

@@ -33,7 +33,11 @@ class Report:
 
 
 def run(*command: str, timeout_s: float | None = None, settings: dict[str, str] | None = None) -> str:
-    """Return the stdout of `command`. Raises StepError with the end of its error output if it fails."""
+    """Run `command` and return its stdout. Raises StepError if it fails, is missing or takes too long.
+
+    The error quotes the end of the command's error output. `timeout_s` is the longest time in seconds, or None for no
+    limit. `settings` are additional environment variables.
+    """
     try:
         ran = subprocess.run(
             command,
@@ -61,7 +65,7 @@ def _shown(command: tuple[str, ...]) -> str:
 
 
 def succeeds(*command: str) -> bool:
-    """Return True if `command` exits with 0."""
+    """Run `command`. Returns True if it exits with 0, and False if it fails or is not installed."""
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
@@ -83,7 +87,10 @@ def sha256(path: Path) -> str:
 
 
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file atomically. It survives a power cut right afterwards."""
+    """Write `data` to the file `path` with the permissions `mode`, in one step.
+
+    After a power cut the file holds either its old or its new content. The folder is created if it is missing.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The temporary name has a dot, because sudo ignores files in sudoers.d with a dot in their name.
     part = path.with_name(f".{path.name}.lefthand-part")
@@ -97,7 +104,7 @@ def write(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def link(path: Path, target: str) -> None:
-    """Make `path` a symlink to `target` in one step."""
+    """Make `path` a symlink to `target` in one step. A file or link that is there already is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.lefthand-part")
     part.unlink(missing_ok=True)

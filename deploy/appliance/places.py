@@ -1,4 +1,4 @@
-"""Paths and names on the Pi."""
+"""Names the paths, accounts and systemd units of the box on the Pi."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTINGS = Path("/etc/lefthand")
 """Folder of the files that belong to the owner of the box. /etc/lefthand.toml also belongs to the owner."""
 USER = "lefthand"
 PAGE_USER, PAGE_STATE = "lefthand-page", Path("/var/lib/lefthand-page")
-"""Account of the page's service, and the folder of its code, which only this account can read."""
+"""Account of the page's service, and the folder of the page's code. Only this account can read the folder."""
 UNIT = "lefthand.service"
 
 

@@ -56,7 +56,10 @@ def _purge(owners: list[str], report: Report) -> None:
 
 
 def _plans() -> list[dict[str, Any]]:
-    """Return the removal plans of all environments. The first is that of the environment that runs this command."""
+    """Return the plans (dicts) from which the environments on this machine were built.
+
+    The first is that of the environment from which the service runs. Environments without a readable plan are left out.
+    """
     names = [path.name for path in sorted(SOFTWARE.iterdir()) if path.is_dir()] if SOFTWARE.is_dir() else []
     names.sort(key=lambda name: name != current())
     return [plan for name in names if name != "current" and (plan := plan_of(name)) is not None]

@@ -26,14 +26,17 @@ def reload_units() -> None:
 
 
 def enable(units: Sequence[str], report: Report) -> None:
-    """Make the units start at boot."""
+    """Make systemd start the units at boot. `report` prints each change. Raises StepError if systemctl fails."""
     for unit in units:
         if not succeeds("systemctl", "is-enabled", "--quiet", unit) and report.change(f"enable {unit}"):
             run("systemctl", "enable", "--quiet", unit)
 
 
 def disable(units: Sequence[str], report: Report) -> None:
-    """Stop the units, and do not start them at boot."""
+    """Stop those of `units` that are installed, and do not start them at boot.
+
+    `report` prints each change. Raises StepError if systemctl fails.
+    """
     for unit in units:
         if succeeds("systemctl", "cat", unit) and report.change(f"stop and disable {unit}"):
             run("systemctl", "disable", "--quiet", "--now", unit)
@@ -41,7 +44,10 @@ def disable(units: Sequence[str], report: Report) -> None:
 
 
 def refresh(units: Sequence[str], report: Report) -> None:
-    """Start those of `units` that wait for something, sockets and paths, with their present files."""
+    """Restart those of `units` that are no services (sockets and paths), so that they use their present files.
+
+    A service whose socket is restarted is stopped first. Raises StepError if systemctl fails.
+    """
     waiting = [unit for unit in units if not unit.endswith(".service")]
     if not waiting or not report.change(f"start {', '.join(waiting)}"):
         return
@@ -89,7 +95,10 @@ def restarted(limit_s: float) -> str:
 
 
 def last_words() -> str:
-    """Return the last lines that the service itself logged. systemd's lines about the service are left out."""
+    """Return the last lines that the service itself logged, as the end of an error message.
+
+    systemd's lines about the service are left out. Returns "" if the service logged nothing.
+    """
     said = run("journalctl", f"_SYSTEMD_UNIT={UNIT}", "--no-pager", "--quiet", "--output=cat", f"--lines={LAST_WORDS}")
     return "; its last words:\n" + "\n".join(f"    {line}" for line in said.splitlines()) if said.strip() else ""
 

@@ -110,7 +110,10 @@ def _keep(file: str, digest: str, staged: Path) -> None:
 
 
 def _pip() -> Path:
-    """Return the wheel of pip that python3-venv installs. pip runs from it, so environments need no own pip."""
+    """Return the path of the wheel of pip that python3-venv installs. Raises StepError if there is none.
+
+    pip runs from this wheel, so environments need no pip of their own.
+    """
     found = sorted(PIP.parent.glob(PIP.name))
     if not found:
         raise StepError(f"There is no {PIP}, which python3-venv should have brought: `apt install python3-pip-whl`.")

@@ -11,7 +11,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 
 def model_of(content: bytes) -> Any:
-    """Parse the content of a .tflite file into objects (`schema.ModelT`), which can be changed."""
+    """Return the content of a .tflite file as objects (`schema.ModelT`), which can be changed."""
     return flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
 
 
@@ -33,7 +33,7 @@ def content_of(model: Any) -> bytes:
 
 
 def code_of(model: Any, operator: Any) -> int:
-    """Return the `schema.BuiltinOperator` of an operator."""
+    """Return the number in `schema.BuiltinOperator` that says which kind of operator `operator` is."""
     code = model.operatorCodes[operator.opcodeIndex]
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
@@ -80,9 +80,9 @@ def operator(model: Any, code: int, version: int, inputs: list[int], output: int
 
 
 def _opcode(model: Any, builtin: int, version: int) -> int:
-    """Return the index of an operator's code in the model, in this version or a later one.
+    """Return the index of the operator code `builtin` in the model's list of operator codes.
 
-    Adds the code if it is missing.
+    The code is added to the list if it is missing. Its version becomes at least `version`.
     """
     for i, code in enumerate(model.operatorCodes):
         if code.builtinCode == builtin:

@@ -1,4 +1,4 @@
-"""Keeps the memory of a GRU in floats, while the rest of the model is int8.
+"""Keeps the memory of a GRU (a recurrent layer) in floats, while the rest of the model is int8.
 
 The next memory of a GRU is z h + (1 - z) n, with memory h, update gate z and candidate n. If z is near 1, a step
 changes the memory by less than half of an int8 unit, and rounding to int8 would undo every such change. So the next
@@ -22,9 +22,10 @@ FROM_INT8 = 2
 
 
 def in_floats(content: bytes) -> tuple[bytes, list[str]]:
-    """Change the .tflite step model `content` so that its memories are floats. Returns the file and their state names.
+    """Change the .tflite step model `content` so that its memories are floats.
 
-    A state h counts as a memory if its next value is z h + (1 - z) n, where z is the output of a sigmoid.
+    Returns the changed file, and the names of the states that are now floats. A state h counts as a memory if its next
+    value is z h + (1 - z) n, where z is the output of a sigmoid. Without such a state the file is returned unchanged.
     """
     model = model_of(content)
     graph, signature = model.subgraphs[0], model.signatureDefs[0]

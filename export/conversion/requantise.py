@@ -19,9 +19,10 @@ FROM_INT8 = 2
 
 
 def requantise(content: bytes) -> tuple[bytes, list[str]]:
-    """Give every output `next_*` the quantisation of the input `state_*`.
+    """Give the output of each state the same int8 scale and zero point as its input.
 
-    Returns the file and the changed outputs' names.
+    A state's input is named `state_*`, its output `next_*`. Returns the .tflite file and the names of the changed
+    outputs. If no output needs a change, the file is returned as it was.
     """
     model = model_of(content)
     graph, signature = model.subgraphs[0], model.signatureDefs[0]

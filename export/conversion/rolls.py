@@ -17,7 +17,7 @@ from device.errors import UserError
 
 Array: TypeAlias = NDArray[np.float32]
 Inputs: TypeAlias = Mapping[str, Array]
-"""One step's inputs without the states, with or without the batch axis of 1."""
+"""Inputs of one step by name, without the states, with or without the batch axis of 1."""
 Roll: TypeAlias = Iterable[Inputs]
 """Inputs of consecutive steps. The model's states are zero before the first one."""
 

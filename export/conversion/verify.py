@@ -50,7 +50,12 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The comparison of one output in one runtime with the float model."""
+    """Says how well one output of the int8 model in one runtime agrees with the float model.
+
+    `error` is the relative error over all steps, `first_third` and `last_third` are those of parts of the steps.
+    `decisions` is the share of values on the same side of the threshold, `yes` the share of common yeses (see
+    `Tolerance`).
+    """
 
     runtime: RuntimeName
     output: str
@@ -100,7 +105,10 @@ def compare(
 
 
 def check(agreements: list[Agreement], tolerance: Tolerance) -> None:
-    """Raise UserError if a model differs by more than `tolerance`. The error names the first such output."""
+    """Raise UserError if an output in `agreements` differs from the float model by more than `tolerance`.
+
+    The error names the first such output.
+    """
     for a in agreements:
         floor = tolerance.error / 4
         if not a.error <= tolerance.error:
