@@ -1,6 +1,6 @@
-"""Measures how well the device hears.
+"""Measures how well the device hears notes.
 
-In: takes: recordings with known notes.
-Out: figures of note accuracy, kinds of mistakes, and the report page.
+In: takes, which are recordings whose notes are known.
+Out: figures of note accuracy, the kinds of mistakes, and a report page.
 Begin at measure.py.
 """

@@ -1,8 +1,8 @@
-"""`python -m training beeps`: measures how many beeps of a metronome are heard as notes, and how many notes are lost.
+"""`python -m training beeps` measures how many beeps of a metronome are heard as notes, and how many notes are lost.
 
-Beeps of many pitches and lengths, sine and square, are added to the demo recording and to a real piano. What the plain
-hearing hears without beeps is the truth. Three hearings are compared: one that hears beeps as notes, the device's, and
-a cheat that removes every short note.
+Beeps of many pitches and lengths, sine and square, are added to the demo recording and to recordings of a real piano.
+The true notes are those that a transcriber without protection against beeps hears in the same sound without beeps.
+Three kinds of hearing are compared: that transcriber, the device's, and a cheat that removes every short note.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from training.note_scores import Notes, matched
 PITCHES_HZ = (440.0, 660.0, 880.0, 1000.0, 1500.0, 2000.0)
 LENGTHS_S = (0.01, 0.03, 0.06, 0.12)
 LATE_S = (0.0, 0.17)
-"""Seconds from the first sound to the first beep: with the strokes, and between them."""
+"""Seconds by which the beeps are moved: 0 puts them on the strokes of the demo, 0.17 between the strokes."""
 EVERY_S = 0.6
 """Seconds from beep to beep: the beat of the demo recording."""
 LEVEL = 0.4
 """Peak of a beep as a share of the peak of the piano."""
 EDGE_S = 0.002
-"""Seconds in which a sine beep begins and ends, as in a metronome. A square one has no edges."""
+"""Seconds in which a sine beep grows at its start and fades at its end. A square beep starts and ends at once."""
 CHEAT_S = 0.15
-"""Seconds. The cheat removes every note that is shorter: the longest beep, and its echo in the net."""
+"""Seconds. The cheat removes every note that is shorter than this: the longest beep plus its echo in the net."""
 WITHIN_S = 0.05
 """Greatest difference, in seconds, between the onsets of a heard note and of the true note that it matches."""
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
@@ -51,7 +51,10 @@ def beep(hz: float, seconds: float, square: bool) -> Samples:
 
 
 def with_beeps(take: Take, sound: Samples, late_s: float) -> tuple[Take, int]:
-    """Return `take` with `sound` added every `EVERY_S` seconds, and the number of beeps."""
+    """Add the beep `sound` to a take every `EVERY_S` seconds, and return the new take and the number of beeps.
+
+    The first beep comes at 0.5 s + `late_s`.
+    """
     audio = take.audio.copy()
     peak = np.float32(LEVEL * np.abs(audio).max())
     times = np.arange(0.5 + late_s, len(audio) / RATE - 0.5, EVERY_S)
@@ -62,7 +65,10 @@ def with_beeps(take: Take, sound: Samples, late_s: float) -> tuple[Take, int]:
 
 
 def sounds_of(data: Path, seconds: float, count: int) -> Iterator[Take]:
-    """Yield the demo recording and the beginnings of `count` real ones, at `RATE`."""
+    """Yield the first `seconds` of the demo recording and of `count` recordings of a real piano, as takes at `RATE`.
+
+    The takes are mono and have no labels. Raises UserError if `data` holds no recordings.
+    """
     demo = SoundFile(DEMO)
     none = np.zeros((0, 4))
     yield Take("demo", soxr.resample(demo.read()[: round(seconds * demo.rate)], demo.rate, RATE), RATE, none)
@@ -73,7 +79,10 @@ def sounds_of(data: Path, seconds: float, count: int) -> Iterator[Take]:
 
 
 class Count:
-    """Counts the false notes and the lost notes of one hearing."""
+    """Counts the false notes and the lost notes of one kind of hearing.
+
+    As text it is "A / B": false notes for 100 beeps, and lost notes for 100 true notes.
+    """
 
     def __init__(self) -> None:
         self.false = self.lost = self.beeps = self.notes = 0

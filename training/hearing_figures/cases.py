@@ -34,7 +34,10 @@ class Case:
 
 
 def case_of(bundle: Bundle, take: Take) -> Case:
-    """Stream `take` hop by hop through the transcriber and the gate of `bundle`, and keep every frame."""
+    """Stream `take` in small pieces (hops) through the transcriber and the gate of `bundle`, and return the case.
+
+    The case keeps the input and the output of every frame.
+    """
     heard = listen(hearing_of(bundle), take)
     spec = bundle.features
     features, transcriber, own = Features(spec), Transcriber(bundle.transcriber()), OwnNotes()

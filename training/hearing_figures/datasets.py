@@ -1,4 +1,4 @@
-"""Reads recordings with labels in the published layout of public data sets, and one's own pairs of sound and MIDI.
+"""Reads recordings with labels: public data sets in their published layout, or one's own pairs of sound and MIDI.
 
 MusicNet: Thickstun, Harchaoui and Kakade, "Learning Features of Music from Scratch", ICLR 2017 (arXiv 1611.09827).
 MAESTRO: Hawthorne et al., "Enabling Factorized Piano Music Modeling and Generation with the MAESTRO Dataset", ICLR
@@ -31,7 +31,7 @@ VELOCITY = 64
 PIANO = 1
 """MusicNet's number of the piano (General MIDI, from 1)."""
 SHARES = {"dev": 0.15, "test": 0.15}
-"""Share of one's own pairs in each split. The rest is for the fit."""
+"""Share of one's own pairs in each split. The rest of the pairs is for training."""
 
 
 def dataset_takes(
@@ -58,7 +58,8 @@ def dataset_takes(
 def _musicnet(folder: Path, split: str) -> list[tuple[Path, Path]]:
     """Return the paths of sound and labels of each recording of a split: {train,test}_{data/*.wav,labels/*.csv}.
 
-    MusicNet has no development split: every seventh training recording is one.
+    MusicNet has no development split, so every seventh training recording belongs to `dev`. Raises UserError if a file
+    of labels is missing.
     """
     kept = "test" if split == "test" else "train"
     sounds = sorted((folder / f"{kept}_data").glob("*.wav"))
@@ -71,9 +72,10 @@ def _musicnet(folder: Path, split: str) -> list[tuple[Path, Path]]:
 
 
 def _csv_notes(path: Path) -> Notes:
-    """Read a file of MusicNet's labels. Return its notes, [n, 4]: onset and end in seconds, pitch, velocity.
+    """Read a file of MusicNet's labels and return its notes, [n, 4]: onset and end in seconds, pitch, velocity.
 
-    In the file, the columns start_time and end_time are sample numbers at 44.1 kHz.
+    In the file, the columns start_time and end_time are sample numbers at 44.1 kHz. Raises UserError if a column is
+    missing or a value is no number.
     """
     rows = []
     with path.open(newline="") as file:
@@ -87,7 +89,7 @@ def _csv_notes(path: Path) -> Notes:
 
 
 def piano_alone(labels: Path) -> bool:
-    """Return whether all notes in a file of MusicNet's labels are of a piano, which a piano transcriber needs."""
+    """Return whether all notes in a file of MusicNet's labels are played by a piano."""
     with labels.open(newline="") as file:
         return {row["instrument"] for row in csv.DictReader(file)} == {str(PIANO)}
 
@@ -95,7 +97,8 @@ def piano_alone(labels: Path) -> bool:
 def _maestro(folder: Path, split: str) -> list[tuple[Path, Path]]:
     """Return the paths of sound and MIDI of each recording of a split. `dev` is MAESTRO's validation split.
 
-    They are read from maestro-vN.csv, or from maestro-vN.json if there is no such file.
+    The names are read from maestro-vN.csv, or from maestro-vN.json if there is no such file. Raises UserError if both
+    tables, a column or a named file are missing.
     """
     tables = sorted([*folder.glob("maestro-v*.csv"), *folder.glob("maestro-v*.json")], key=lambda path: path.suffix)
     if not tables:
@@ -147,7 +150,8 @@ def _own_pairs(folder: Path, split: str) -> list[tuple[Path, Path]]:
 def midi_notes(path: Path) -> Notes:
     """Return the notes of a MIDI file, [n, 4]: onset and end in seconds, pitch, velocity.
 
-    A note ends when its key goes up.
+    A note ends when its key goes up. The pedal does not count. A note whose key never goes up ends with the file's last
+    note.
     """
     notes = [note for part in read_midi(path).parts for note in part.notes]
     end_s = max((note.offset_s or note.onset_s for note in notes), default=0.0)

@@ -28,9 +28,9 @@ BINS = 15
 OCTAVE_NOTES = 300
 """Least number of notes in an octave. An octave with fewer is left out of the calibration error: its bins are small."""
 FEWEST_HITS = 10
-"""Least number of hits in a take from which its velocity error is computed. Scale and offset are fitted to them."""
+"""Least number of hits in a take for which its velocity error is computed. Scale and offset are fitted to the hits."""
 LATE_S = 0.15
-"""Seconds. The lateness of a note is measured if it is this near to a label, even if it is too far for a hit."""
+"""Seconds. The delay of a heard note is measured if it lies this near to a label, even if it is too far for a hit."""
 SOFT, MIDDLE = 30, 45
 """MIDI velocities that divide strokes into soft, middle and loud ones."""
 BACK_S = (-0.05, 0.3)
@@ -51,7 +51,7 @@ class Heard:
 
 
 def listen(hearing: Hearing, take: Take) -> Heard:
-    """Reset `hearing`, stream a take through it, and return the notes heard.
+    """Reset `hearing`, stream a take through it, and return the notes that the player is heard to play.
 
     During the take, `hearing` also gets the notes that the device sent, each at the time at which it was sent.
     """
@@ -87,7 +87,7 @@ class Result:
     audio_s: float
 
     def row(self) -> str:
-        """A line of the table: means over recordings in per cent, and CPU seconds per second of sound."""
+        """Return a line of the table: means over the recordings in per cent, and CPU seconds per second of sound."""
         means = [100 * float(np.mean([getattr(s, f.name) for s in self.scores])) for f in fields(Score)]
         return " ".join(f"{m:7.1f}" for m in means) + f" {self.cpu_s / self.audio_s:8.4f}"
 
@@ -98,9 +98,10 @@ HEADER = " ".join([" " * 20, *(f"{column:>7}" for column in COLUMNS), f"{'CPU/s'
 
 @dataclass
 class Comparison:
-    """The results of our transcriber and of Basic Pitch's variants on the same takes.
+    """Holds the results of our transcriber and of Basic Pitch's variants on the same takes.
 
-    `results` maps the name of a system to its result. All other fields describe our transcriber only.
+    `results` maps the name of a system to its result. All other fields describe our transcriber only. A hit is a heard
+    note whose onset lies within 50 ms of a label of the same pitch.
     """
 
     results: dict[str, Result] = field(default_factory=dict)
@@ -109,7 +110,10 @@ class Comparison:
     confidence: list[tuple[float, bool, int]] = field(default_factory=list)
     """(confidence, whether it is a hit, MIDI pitch) of every note that the gate let through."""
     velocity: list[tuple[float, float]] = field(default_factory=list)
-    """For each take, two mean errors of the hits' velocities: ours, and that of the median as a guess for each."""
+    """For each take, two mean errors of the hits' velocities: that of our velocities, and that of one constant guess.
+
+    The guess is the median of the labelled velocities.
+    """
     late: list[tuple[float, float]] = field(default_factory=list)
     """(labelled velocity, heard minus labelled onset in seconds) of each note heard within `LATE_S` of its label."""
     found: list[tuple[float, float]] = field(default_factory=list)
@@ -121,11 +125,11 @@ class Comparison:
     false: list[float] = field(default_factory=list)
     """For each take: the number of false notes per minute. A false note is one that the player did not play."""
     taken: list[float] = field(default_factory=list)
-    """For each take in which the device plays: its own notes that were heard as the player's, per minute."""
+    """For each take in which the device plays: how many notes a minute of its own were heard as the player's."""
 
 
 def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> Comparison:
-    """Measure the transcriber of `bundle` on `takes`. If `peer` is given, measure Basic Pitch on them too."""
+    """Return the figures of the transcriber of `bundle` on `takes`, and those of Basic Pitch if `peer` is given."""
     compared = Comparison()
     # loaded once, like the peer's model, because the device loads it only when it starts
     hearing = hearing_of(bundle)
@@ -190,7 +194,7 @@ def velocity_error(found: npt.NDArray[np.float64], wanted: npt.NDArray[np.float6
 
 
 def ends(found: Notes, wanted: Notes) -> float:
-    """-1 if the note `found` ends too soon for the label `wanted` (both [4]), 1 if it ends too late, else 0.
+    """Return -1 if the note `found` ends too soon for the label `wanted` (both [4]), 1 if it ends too late, else 0.
 
     The allowed error is 50 ms or a fifth of the label's length, whichever is longer.
     """
@@ -273,7 +277,10 @@ def _peer_notes(peer: BasicPitch, take: Take) -> dict[str, tuple[Notes, float]]:
 
 
 def report(title: str, compared: Comparison) -> str:
-    """Return a table of the figures as text for the terminal."""
+    """Return the figures of a comparison as text for the terminal.
+
+    It is a table, and a line for each other figure that has a value.
+    """
     lines = [title, HEADER, *(f"{name:20s} {result.row()}" for name, result in compared.results.items())]
     if compared.delays_s:
         d = 1000 * np.array(compared.delays_s)

@@ -1,7 +1,7 @@
-"""Runs Basic Pitch (Spotify), another transcriber, to compare ours with it. `make peers` installs it.
+"""Runs Basic Pitch (by Spotify), another transcriber, so that ours can be compared with it. `make peers` installs it.
 
-It runs in two variants. The variant `stock` has its own default options. The variant `tuned` has the option melodia off
-and a shortest note of 58 ms.
+Basic Pitch runs in two variants. The variant `stock` has its default options. The variant `tuned` has the option
+melodia off and a shortest note of 58 ms.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from device.hearing.features import Samples
 from training.note_scores import Notes
 
 RATE = 22_050
-"""Sample rate in Hz that its network was trained at."""
+"""Sample rate in Hz of the sound with which the network of Basic Pitch was trained."""
 WINDOW = 43_844
-"""Samples that the network reads at once."""
+"""Number of samples that the network reads at once."""
 OVERLAP = 30 * 256
 """Samples that two windows share: 30 frames of 256 samples."""
 FRAME_RATE = 86
-"""Frames a second, as its own decoder counts them."""
+"""Frames a second, as Basic Pitch's own decoder counts them."""
 VARIANTS = {"Basic Pitch stock": (True, 11), "Basic Pitch tuned": (False, 5)}
-"""Name → (whether the melodia trick is on, shortest note in frames of 11.6 ms)."""
+"""Maps the name of a variant to (whether the option melodia is on, shortest note in frames of 11.6 ms)."""
 
 
 class BasicPitch:
-    """Basic Pitch: its published .tflite, and its own decoder with the options of each of VARIANTS.
+    """Runs Basic Pitch: its published .tflite network, and its own decoder with the options of each of VARIANTS.
 
     All variants decode the output of one run of the network. Raises UserError if Basic Pitch is not installed.
     """
@@ -49,9 +49,10 @@ class BasicPitch:
         self._input = next(iter(self._run.get_input_details()))
 
     def notes(self, audio: Samples, rate: int) -> tuple[dict[str, Notes], float]:
-        """Return the notes of each variant, and the CPU seconds of the network plus the slower of the two decodings.
+        """Return the notes of each variant by name, and the CPU seconds that were used.
 
-        `audio` is float32 [samples] at `rate` Hz.
+        Notes are [n, 4]: onset and end in seconds, MIDI pitch, velocity. The CPU time is that of the network plus the
+        slower of the two decodings. `audio` is float32 [samples] at `rate` Hz.
         """
         import soxr
 

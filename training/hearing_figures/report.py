@@ -43,7 +43,7 @@ from training.note_scores import FRAME_S
 from training.transcriber.hear import fit_named
 
 SHOWN_S = 12.0
-"""Seconds of a take in a picture of a piano roll or a spectrogram. They are few, so that each note can be seen."""
+"""Seconds of a take that a piano roll or a spectrogram shows: few enough that each note can be seen."""
 SHIPPED_FIT = "sixteenth"
 """Name of the fit in training/fits whose weights the shipped bundle holds."""
 STYLE = (
@@ -53,7 +53,7 @@ STYLE = (
 
 
 def picture(draw: Callable[[Any], None], size: tuple[float, float] = (9, 3.2)) -> str:
-    """An <img> of the matplotlib figure that `draw` fills. `size` is its width and height in inches."""
+    """Let `draw` fill a matplotlib figure, and return it as an HTML <img>. `size` is its width and height in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
@@ -64,7 +64,10 @@ def picture(draw: Callable[[Any], None], size: tuple[float, float] = (9, 3.2)) -
 
 
 def learning_curves(history: Path) -> Callable[[Any], None]:
-    """Return the drawing of the loss in each epoch, from `history`, the CSV file that Keras writes."""
+    """Return a function that draws the training and validation loss of each epoch into a matplotlib figure.
+
+    `history` is the CSV file that Keras writes.
+    """
     rows = list(csv.DictReader(history.open()))
 
     def draw(figure: Any) -> None:
@@ -78,7 +81,11 @@ def learning_curves(history: Path) -> Callable[[Any], None]:
 
 
 def labels_over_spectrogram(case: Case, hop_s: float) -> Callable[[Any], None]:
-    """Return the drawing of a take's spectrogram (from the long window) with the start and end of each label."""
+    """Return a function that draws a take's spectrogram with its labels into a matplotlib figure.
+
+    The spectrogram is the one from the long window. A line runs from the start of each label to its end. `hop_s` is the
+    length of a frame in seconds.
+    """
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -93,7 +100,10 @@ def labels_over_spectrogram(case: Case, hop_s: float) -> Callable[[Any], None]:
 
 
 def roll(case: Case) -> Callable[[Any], None]:
-    """Three piano rolls: hits, missed labels and ghosts; the notes played; the notes heard."""
+    """Return a function that draws three piano rolls of a take into a matplotlib figure.
+
+    They show: hits, missed labels and ghosts; the notes played; the notes heard.
+    """
 
     def draw(figure: Any) -> None:
         both, original, ours = figure.subplots(3, sharex=True, sharey=True)
@@ -119,7 +129,10 @@ def roll(case: Case) -> Callable[[Any], None]:
 
 
 def by_pitch(cases: list[Case]) -> Callable[[Any], None]:
-    """A picture of the number of hits, missed labels and ghosts at each pitch."""
+    """Return a function that draws the number of hits, missed labels and ghosts at each pitch.
+
+    It draws into the matplotlib figure that it is given.
+    """
     count = np.zeros((3, KEYS))
     for case in cases:
         for row, notes in enumerate(
@@ -144,7 +157,7 @@ def by_pitch(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def ghost_kinds(cases: list[Case]) -> Callable[[Any], None]:
-    """A picture of the number of ghosts of each kind."""
+    """Return a function that draws the number of ghosts of each kind into a matplotlib figure."""
     kinds = sum((case.judged.kinds for case in cases), Counter[str]())
 
     def draw(figure: Any) -> None:
@@ -156,7 +169,7 @@ def ghost_kinds(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def confusion(cases: list[Case]) -> str:
-    """Return an HTML table of counts over all keys and all frames of 10 ms.
+    """Return an HTML table of counts over all keys and all short frames of time (of `FRAME_S` seconds).
 
     It counts how often a key that sounds, or a silent key, was heard as sounding or as silent.
     """
@@ -177,7 +190,10 @@ def confusion(cases: list[Case]) -> str:
 
 
 def page(title: str, parts: list[tuple[str, str]], style: str = "") -> str:
-    """Return an HTML page. Each part is (heading, content in HTML). `style` is added to the page's own style sheet."""
+    """Return an HTML page as text. Each part is (heading, content in HTML).
+
+    `style` is added to the page's own style sheet.
+    """
     body = "".join(f"<h2>{escape(head)}</h2>{content}" for head, content in parts)
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}{style}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{escape(title)}</h1>{body}</body></html>'

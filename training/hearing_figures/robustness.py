@@ -1,7 +1,7 @@
 """Measures how much worse the device hears right hands that are detuned, far away or on other pianos.
 
-A way is one such condition. Each way renders the same pieces with the same strokes. So the difference between its
-figures and those of the clean takes is the cost of the way.
+A way is one such condition, such as a far microphone. Each way renders the same pieces with the same strokes. So the
+difference between its figures and those of the way "clean" is what the condition costs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ FEWEST_NOTES = 10
 HALL_S, HALL_DB = 2.0, 0.0
 """Reverberation time of the hall in seconds, and level of the direct sound above the reverberation in dB."""
 FAR_S, FAR_DB = 0.6, -6.0
-"""The same two values for a living room with the microphone 3 to 4 m away: the room is louder than the piano itself."""
+"""Reverberation time in seconds and level of the direct sound in dB, for a microphone 3 to 4 m away in a living room.
+
+The reverberation is louder than the direct sound.
+"""
 SPEECH_DB, NOISE_DB = 10.0, 20.0
 """Level of the piano above the voice and above the noise in dB."""
 PHONE_GAIN_DB, PHONE_HZ = 18.0, 7_000.0
@@ -46,11 +49,14 @@ PHONE_GAIN_DB, PHONE_HZ = 18.0, 7_000.0
 LID_HZ, LID_DB = 1_500.0, -9.0
 """Effect of a closed lid: the frequency in Hz above which it changes the level, and the change in dB."""
 MOST_POINTS = 3.0
-"""Most points (hundredths) of onset F1 that a way may cost."""
+"""Largest drop of the onset F1, in points (hundredths), that is accepted for a way. The table marks a larger one."""
 
 
 def detuned(audio: Audio, cents: float) -> Audio:
-    """Return `audio` tuned `cents` higher. The times of the strokes change too: see `Way.stretch`."""
+    """Return `audio` tuned `cents` higher, as a recording that is played faster.
+
+    Its length and the times of the strokes change too: see `Way.stretch`.
+    """
     return np.asarray(soxr.resample(audio, RATE, RATE / 2 ** (cents / 1200), "VHQ"), np.float32)
 
 
@@ -87,8 +93,9 @@ def _lid(audio: Audio, rng: np.random.Generator) -> Audio:
 class Way:
     """Describes how the right hand reaches the device: the note bank, the detuning in cents, a change of the sound.
 
-    If `told` is true, the settings of the box contain the tuning. Half a semitone flat and half a semitone sharp sound
-    alike, except for the names of the keys. So the box cannot measure these two reliably.
+    If `told` is true, the settings of the device contain the detuning. Otherwise the device must measure it. Half a
+    semitone flat and half a semitone sharp sound alike, except for the names of the keys, so that the device cannot
+    measure these two reliably.
     """
 
     bank: str = HELD_OUT
@@ -98,10 +105,7 @@ class Way:
 
     @property
     def stretch(self) -> float:
-        """Return the factor by which detuning makes the take longer.
-
-        A detuned take is played back faster or more slowly.
-        """
+        """Return the factor by which detuning makes the take longer: above 1 if it is flat, below 1 if it is sharp."""
         return float(2 ** (-self.cents / 1200))
 
 
@@ -123,13 +127,14 @@ WAYS: dict[str, Way] = {
     "electric piano, FM": Way("timgm_electric1"),
     "electric grand": Way("cp80"),
 }
-"""The ways by name. The banks other than the held-out piano have been heard by fits, with other pieces."""
+"""The ways by name. Training has used the banks other than the held-out piano, with other pieces."""
 
 
 def takes(cache: Path, way: Way, count: int, seed: int = 7) -> list[Take]:
     """Return takes of up to `count` right hands of validation pieces, changed by `way`. All ways have the same strokes.
 
-    Raises UserError if `cache` holds no validation pieces, or not the bank of the way.
+    An excerpt with fewer than `FEWEST_NOTES` notes is left out. Raises UserError if `cache` holds no validation pieces,
+    or not the note bank of the way.
     """
     pieces = [piece for corpus in ("pop909", "lieder") for piece in load_pieces(cache, corpus, "valid")]
     if not pieces:
@@ -161,7 +166,8 @@ def _take(cache: Path, pieces: list[Piece], way: Way, seed: list[int]) -> Take |
 def measured(bundle: Bundle, cache: Path, names: Sequence[str], count: int) -> Iterator[tuple[str, list[Score]]]:
     """Yield the name of each way and the scores of its takes. The clean way comes first.
 
-    For each take a new box hears the sound. It measures the tuning while it hears, unless its settings contain it.
+    Each take is heard by a transcriber that has just started. It measures the tuning while it hears, unless its
+    settings contain the tuning.
     """
     for name in (CLEAN, *(name for name in names if name != CLEAN)):
         way = WAYS[name]

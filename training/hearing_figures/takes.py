@@ -37,7 +37,7 @@ RATE = 16_000
 EXCERPT_S = 30.0
 """Seconds of a rendered take."""
 HELD_OUT = "salamander"
-"""Name of the piano that is left out of all training, so that figures show how well an unknown piano is heard."""
+"""Name of the piano that no training uses, so that figures show how well an unknown piano is heard."""
 
 Sent = list[tuple[int, float, float]]
 """Notes that the device has sent: MIDI pitch, start and end in seconds."""
@@ -45,11 +45,11 @@ Sent = list[tuple[int, float, float]]
 
 @dataclass(frozen=True)
 class Bleed:
-    """The way in which the left hand that the device sends comes back into its microphone or input.
+    """Describes how the left hand that the device plays comes back into its own microphone or input.
 
     `below_db` is its level below the player in dB. `late_s` is the range of its delay in seconds. `in_room` says
-    whether it comes through the air of a room. `ours` says whether the bundle plays the left hand; if not, it is the
-    piece's own left hand.
+    whether it comes through the air of a room. `ours` says whether the device's models play the left hand; if not, it
+    is the piece's own left hand.
     """
 
     below_db: float
@@ -88,7 +88,10 @@ class Take:
 
 
 def maps_takes(folder: Path) -> list[Take]:
-    """Every .flac of a folder, with the labels from the .tsv beside it. Raises UserError if there is none."""
+    """Return a take of every .flac in a folder, sorted by name. The labels come from the .tsv beside it.
+
+    Raises UserError if there is no .flac.
+    """
     paths = sorted(folder.glob("*.flac"))
     if not paths:
         raise UserError(f"There are no recordings (.flac with .tsv) in {folder}.")
@@ -100,7 +103,10 @@ def maps_takes(folder: Path) -> list[Take]:
 
 
 def takes_of(name: str, bundle: Bundle, cache: Path, data: Path, count: int) -> list[Take]:
-    """The takes for `bundle`: the real recordings in `data` if `name` is `REAL`, else right hands in that setting."""
+    """Return the takes of the setting `name`: the real recordings in `data` if it is `REAL`, else rendered right hands.
+
+    Raises UserError if the recordings or the pieces are missing.
+    """
     if name == REAL:
         return maps_takes(data / "maps-enstdkcl")
     return right_hand_takes(cache, count, name, bundle=bundle)
@@ -118,9 +124,10 @@ def excerpt(take: Take, seconds: float) -> Take:
 
 
 def right_hand_takes(cache: Path, count: int, setting: str, seed: int = 7, bundle: Bundle | None = None) -> list[Take]:
-    """Right hands of validation pieces on the held-out piano, in one of `SETTINGS`.
+    """Return up to `count` takes: right hands of validation pieces on the held-out piano, in one of `SETTINGS`.
 
-    `bundle` plays the left hand in the settings with `ours`. Raises UserError if `cache` holds no validation pieces.
+    Excerpts with fewer than 10 notes are left out. `bundle` plays the left hand in the settings with `ours`. Raises
+    UserError if `cache` holds no validation pieces, and ValueError if such a setting has no `bundle`.
     """
     bank = load_bank(cache, HELD_OUT, "evaluate")
     pieces = [p for corpus in ("pop909", "lieder") for p in load_pieces(cache, corpus, "valid")]
@@ -188,9 +195,9 @@ The level is random, with equal probability everywhere between them.
 
 
 def quiet_takes(data: Path, minutes: float = 10.0, seed: int = 3) -> list[Take]:
-    """Takes without a piano, `minutes` in all.
+    """Return four takes without a piano, `minutes` long in all. A quarter of the time belongs to each.
 
-    A quarter each is noise clips that no fit has heard, voices of espeak-ng, mains hum, and silence.
+    They are noise clips that no training has used, voices of espeak-ng, mains hum, and silence.
     """
     rng = np.random.default_rng(seed)
     samples = int(minutes * 60 / 4 * RATE)

@@ -1,4 +1,4 @@
-"""Draws pictures that show how far heard notes can be trusted.
+"""Draws pictures that show how far one can trust the notes that the transcriber hears.
 
 They show the confidence, the delay, the share of missed notes against false notes, and the net's doubt (the variance
 over runs with dropout).
@@ -33,11 +33,15 @@ PASSES = 16
 DROPPED = 0.1
 """Share of values that dropout sets to 0 in each run."""
 DOUBTED_S = 12.0
-"""Seconds of a take that each of the `PASSES` runs processes. They are few, because the runs are slow."""
+"""Seconds of a take that each of the `PASSES` runs processes. The time is short because the runs are slow."""
 
 
 def reliability(cases: list[Case]) -> Callable[[Any], None]:
-    """A picture of the share of heard notes that are correct at each confidence, for all notes and for each octave."""
+    """Return a function that draws the share of heard notes that are correct at each confidence.
+
+    It draws into the matplotlib figure that it is given: a line for all notes, and one for each octave with enough
+    notes.
+    """
     rows = confidences(cases)
 
     def draw(figure: Any) -> None:
@@ -57,7 +61,7 @@ def reliability(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def confidences(cases: list[Case]) -> list[tuple[float, bool, int]]:
-    """(confidence, whether it is a hit, MIDI pitch) of every note heard."""
+    """Return (confidence, whether it is a hit, MIDI pitch) of every note heard in `cases`."""
     rows = []
     for case in cases:
         hits = {j for _, j in case.judged.hits}
@@ -67,7 +71,10 @@ def confidences(cases: list[Case]) -> list[tuple[float, bool, int]]:
 
 
 def delays(cases: list[Case]) -> Callable[[Any], None]:
-    """A picture of the delays in ms from the labelled onsets of correct notes to their decisions."""
+    """Return a function that draws a histogram of the delays of the hits into a matplotlib figure.
+
+    A delay is the time in ms from the labelled onset to the transcriber's decision.
+    """
     late = [1000 * (case.heard.decided_s[j] - case.take.notes[i, 0]) for case in cases for i, j in case.judged.hits]
 
     def draw(figure: Any) -> None:
@@ -79,7 +86,10 @@ def delays(cases: list[Case]) -> Callable[[Any], None]:
 
 
 def missed_against_false(cases: list[Case], gate: GateSpec, hop_s: float) -> list[tuple[float, float, float]]:
-    """For each of `CONFIDENCES`: the confidence, the share of missed labels, and the false notes a minute."""
+    """Return (confidence, share of missed labels, false notes a minute) for each of `CONFIDENCES`.
+
+    For each value, the gate of the transcriber decides again which notes it reports.
+    """
     points = []
     for confidence in CONFIDENCES:
         trial = gate.asked(confidence)
@@ -97,7 +107,10 @@ def missed_against_false(cases: list[Case], gate: GateSpec, hop_s: float) -> lis
 
 
 def curve(points: list[tuple[float, float, float]]) -> Callable[[Any], None]:
-    """A picture of the points of `missed_against_false`, with a mark at the shipped setting."""
+    """Return a function that draws missed labels against false notes into a matplotlib figure.
+
+    `points` come from `missed_against_false`. The shipped setting is marked.
+    """
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -113,7 +126,10 @@ def curve(points: list[tuple[float, float, float]]) -> Callable[[Any], None]:
 
 
 def look_ahead(cases: list[Case]) -> Callable[[Any], None]:
-    """A picture of the onset F1 when a hit counts only if it is decided within a given delay after its onset."""
+    """Return a function that draws the onset F1 against the longest delay that is allowed into a matplotlib figure.
+
+    A hit counts only if the transcriber decided it within this delay after the labelled onset.
+    """
     late_ms = np.array(
         [1000 * (case.heard.decided_s[j] - case.take.notes[i, 0]) for case in cases for i, j in case.judged.hits]
     )
@@ -134,11 +150,11 @@ def _notes(cases: list[Case]) -> tuple[list[Any], list[Any]]:
 
 
 def doubts(case: Case, fit: Path) -> npt.NDArray[np.float64]:
-    """The doubt of the float net of `fit` about each note heard in the first `DOUBTED_S` seconds, [notes, 3].
+    """Return the doubt of a net about each note heard in the first `DOUBTED_S` seconds, float [notes, 3].
 
-    The columns are the confidence, whether the note is a hit, and a variance. The variance is that of the onset
-    posterior's peak over `PASSES` runs. Each run drops a random tenth of the inputs to the net's memory and heads
-    (Monte Carlo dropout: Gal and Ghahramani 2016).
+    `fit` is the folder with the net's weights. The columns are the confidence, whether the note is a hit, and a
+    variance. The variance is that of the peak of the onset's probability over `PASSES` runs. Each run drops a random
+    tenth of the inputs to the net's memory and heads (Monte Carlo dropout: Gal and Ghahramani 2016).
     """
     import keras
 
@@ -172,7 +188,11 @@ def doubts(case: Case, fit: Path) -> npt.NDArray[np.float64]:
 
 
 def uncertainty(doubted: npt.NDArray[np.float64]) -> Callable[[Any], None]:
-    """A picture of the variance from `doubts` against the confidence, and its distribution for hits and false notes."""
+    """Return a function that draws two pictures of `doubts` into a matplotlib figure.
+
+    One shows the variance against the confidence. The other shows how the variance is distributed for hits and for
+    false notes.
+    """
 
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
