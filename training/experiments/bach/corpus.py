@@ -51,7 +51,10 @@ class Chorale4:
         return math.ceil((self.notes[:, 1] + self.notes[:, 2]).max()) if len(self.notes) else 0
 
     def moments(self) -> list[tuple[int, ...]]:
-        """Return the MIDI pitches that sound after each moment at which a note begins or ends, the lowest first."""
+        """Return what sounds after each moment at which a note begins or ends.
+
+        There is one tuple of MIDI pitches for each moment, the lowest pitch first.
+        """
         on, off, pitch = self.notes[:, 1], self.notes[:, 1] + self.notes[:, 2], self.notes[:, 3].astype(int)
         edges = np.unique(np.concatenate([on, off]).round(6))[:-1]
         return [tuple(sorted(set(pitch[(on <= at + 1e-6) & (off > at + 1e-6)].tolist()))) for at in edges]

@@ -37,11 +37,11 @@ def kept_chorales(cache: Path) -> list[Chorale4]:
 
 
 def measure(cache: Path, fits: bool) -> dict[str, dict[str, float]]:
-    """Measure the music that the net writes with each of `PICKS`, and store the result.
+    """Measure the music that the net writes with each of `PICKS` (ways to choose the next token), and store the result.
 
-    If `fits` is true, the net is fitted first. Returns the mean figures (see `figures`) of each pick by its name. The
-    row "truth" has the figures of real chorales.
-    The figures are stored in the file PANEL, and one example of each pick in a MIDI file.
+    If `fits` is true, the net is fitted first. Returns the mean figures (see `generate.figures`) of each pick by its
+    name. The row "truth" has the figures of real chorales. The figures are stored in the file PANEL, and one example of
+    each pick in a MIDI file. Raises UserError if there is no fit, or if music21 is not installed.
     """
     folder = bach_folder(cache)
     net = fit_bach(read_chorales(cache), folder) if fits else Bach.load(folder)

@@ -94,7 +94,7 @@ def rendered(lever: Lever, cache: Path, data: Path, root: Path) -> tuple[Path, P
 
 
 def fitted(lever: Lever, steps: int, folder: Path, checks: Path, train: Path) -> None:
-    """Fit the net of `lever` for `steps` steps, then its gate. Both are written into `folder`.
+    """Fit the net of `lever` for `steps` steps, then its gate, and write both into `folder`.
 
     `checks` is the folder of the validation scenes, `train` the folder of the training scenes.
     """
@@ -127,7 +127,7 @@ def exported(folder: Path, checks: Path) -> Path:
 def measured(bundle: Path, cache: Path, data: Path, takes: int) -> dict[str, float]:
     """Measure a bundle on the first minute of each real recording, and on `takes` right hands on the held-out piano.
 
-    Returns the name of each figure -> its value.
+    A bundle is a folder with exported models. Returns each figure's value by its name.
     """
     opened = Bundle.open(bundle)
     real = [excerpt(take, MINUTE_S) for take in maps_takes(data / "maps-enstdkcl")]

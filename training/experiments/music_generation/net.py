@@ -101,9 +101,9 @@ class DiaryNet:
     def _conditional(self, features: Tensor, allowed: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return the probabilities and the drawn notes of all voices, each [B, T, voices, width + 1].
 
-        Each voice reads the notes of the voices before it. Its own note is drawn by its probabilities, among the
-        `allowed` notes. In the fit these are the true notes, so that the next voice learns after a right note. In
-        generation they are all notes and the pause.
+        Each voice reads the notes of the voices before it, and draws its own note by its probabilities, among the
+        `allowed` notes. In the fit the true notes are allowed, so that the next voice learns after a right note. In
+        generation all notes and the pause are allowed.
         """
         entry = self.entry
         already = ops.zeros_like(allowed[..., : entry.width])

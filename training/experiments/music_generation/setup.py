@@ -87,8 +87,8 @@ class Entry:
     def changed(self, **changes: Any) -> Entry:
         """Return the entry with other values of some fields. None changes nothing. `units` sets all LSTMs' width.
 
-        The changes are added to the name. Raises UserError if the entry uses the weights of another one, if its body
-        has a fixed number of layers that would change, or if a new value is not allowed.
+        The changes are added to the name. Raises UserError if the entry uses the weights of another one, if `layers` is
+        given for a body with a fixed number of layers, or if a new value is not allowed.
         """
         asked = {key: value for key, value in changes.items() if value is not None}
         layers, units = asked.pop("layers", None), asked.pop("units", None)

@@ -136,7 +136,7 @@ class FrameCount:
 
     @property
     def precision(self) -> float:
-        """Return the precision, 0 to 1: the share of the keys predicted in all frames that sound.
+        """Return the precision, 0 to 1: the share of the predicted keys that really sound, over all frames.
 
         It is 1 if no key is predicted.
         """
@@ -144,7 +144,7 @@ class FrameCount:
 
     @property
     def recall(self) -> float:
-        """Return the recall, 0 to 1: the share of the keys sounding in all frames that are predicted.
+        """Return the recall, 0 to 1: the share of the sounding keys that are predicted, over all frames.
 
         It is 1 if no key sounds.
         """

@@ -83,10 +83,11 @@ def figures_of_given(
     thresholds: Sequence[float] = (0.5,),
     pairs: Path | None = None,
 ) -> str:
-    """Measure the shipped transcriber or a pitch tracker on the test sets. Returns the figures as text.
+    """Measure the shipped transcriber or a pitch tracker on the test sets `sets`. Return the figures as text.
 
-    If `names` is true, only the note names count, not the octaves. Else, on a data set, the text also has the scores of
-    the shipped transcriber in single frames, at each of `thresholds`.
+    If `names` is true, only the note names count, not the octaves. Otherwise, on a data set, the text also has the
+    scores of the shipped transcriber in single frames, at each of `thresholds`. Raises UserError if a tracker's package
+    or the recordings of a set are missing.
     """
     ears = ears_of(family)
     lines = [family]
@@ -124,9 +125,10 @@ def _frames_of_shipped(takes: list[Take], thresholds: Sequence[float]) -> list[s
 
 
 def undelayed(posteriors: Posteriors, delays: npt.NDArray[np.int64]) -> Posteriors:
-    """Move each key's posteriors back by its delay in frames, and return them, [frames, 88].
+    """Return the posteriors (probabilities of keys) [frames, 88], with each key moved back by its delay in frames.
 
-    A transcriber reports a frame some frames later. After the move, each row belongs to its own frame.
+    A transcriber reports a frame some frames later. After the move, each row belongs to its own frame. The last rows,
+    for which no report came, are 0.
     """
     out = np.zeros_like(posteriors)
     for key, late in enumerate(delays):

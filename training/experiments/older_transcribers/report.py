@@ -1,7 +1,8 @@
 """Writes a page that compares all fits of the older transcribers, the shipped one and two pitch trackers in pictures.
 
-It has the learning curves of all fits, and for each system a confusion matrix of 12 note names and silence, how
-reliable each name is, and the notes heard in blue over the original in yellow. Both are written as MIDI too.
+The page has the learning curves of all fits. For each system it has a confusion matrix of 12 note names and silence,
+how reliable each name is, and the heard notes in blue over the original in yellow. The heard and the original notes are
+written as MIDI too.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ def suggest(trial: Any, setup: NotesSetup) -> NotesSetup:
 def best_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[LabelledRecording]) -> float:
     """Return the F1 of all keys in all frames of the recordings `dev`, 0 to 1, at the best of `THRESHOLDS`.
 
-    After a few epochs hardly any posterior reaches .5. So one fixed threshold would give good and bad nets the same F1.
+    After a few epochs hardly any probability of a key reaches .5. So one fixed threshold would give good and bad nets
+    the same F1.
     """
     counts = [FrameCount(threshold) for threshold in THRESHOLDS]
     spectrum = setup.spectrum

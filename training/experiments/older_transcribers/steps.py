@@ -1,4 +1,4 @@
-"""Runs the four steps from one's own pairs of sound and MIDI to a fitted net. Each returns a report of its results.
+"""Runs the four steps from one's own pairs of sound and MIDI to a fitted net. Each step returns a report as text.
 
 extract-cqt makes spectrograms from sound. midi-to-labels makes labels in the same frames from MIDI. build-dataset makes
 chunks from both, and checks that they have the same size. train-model fits a net on the chunks.

@@ -240,7 +240,10 @@ class Decisions:
         return np.minimum((self.rng.random(shares.shape[:-1])[..., None] > edges).sum(axis=-1), PAUSE)
 
     def _mean_of_targets(self, logits: Array) -> Array:
-        """Return the logit of the mean of the probabilities that several earlier steps have predicted for each step."""
+        """Return logits in which the predictions of several earlier steps for the same step are averaged, [T, width].
+
+        Their probabilities are averaged, and the logit of the mean replaces the first prediction.
+        """
         at, width = self.net.layout.slices, self.net.layout.slices["struck.0"].stop
         total, number = np.zeros((len(logits), width)), np.zeros((len(logits), 1))
         for i, ahead in enumerate(self.setup.ahead):
