@@ -1,7 +1,8 @@
 """Decides who may use the page.
 
-A browser must send the code of six digits once. Then it gets a cookie, which admits it from there on. A request must
-also name one of the host's own names in its Host header."""
+A browser must send the code of six digits once. Then it gets a cookie, and the page accepts the cookie from then on. A
+request must also name one of the host's own names in its Host header.
+"""
 
 from __future__ import annotations
 
@@ -24,25 +25,30 @@ from device.system.untrusted_files import own_folder, read_small, replace_file
 FILE = "page.json"
 DIGITS = 6
 MOST_WRONG = 5
-"""Wrong tries in WINDOW_S, counted over all clients. At this rate half of all codes take more than two months."""
+"""Wrong codes that all clients together may send in WINDOW_S. At this rate half of all codes take more than two
+months."""
 WINDOW_S = 60.0
 
 
 @dataclass(frozen=True)
 class Secret:
-    """The code, and the key from which the cookie is made. A new code comes with a new key, which ends all cookies."""
+    """Holds the code, and the key from which the cookie is made. A new code has a new key, so old cookies end."""
 
     code: str
     key: str
 
     @property
     def cookie(self) -> str:
-        """The value of the cookie of a browser that gave the code."""
+        """Return the cookie that a browser gets for the right code: 64 hexadecimal digits."""
         return hmac.new(self.key.encode(), b"lefthand page", hashlib.sha256).hexdigest()
 
 
 def secret_of(folder: Path, new: bool = False) -> Secret:
-    """Return the secret kept in `folder`. Makes one if there is none, or if `new`. Raises UserError."""
+    """Return the code and the key that are stored in `folder`.
+
+    If none can be used there, or if `new` is true, a new code and key are made and stored. Raises UserError if the file
+    cannot be read or written.
+    """
     try:
         if not new:
             try:
@@ -67,7 +73,7 @@ def secret_of(folder: Path, new: bool = False) -> Secret:
 
 
 class Door:
-    """Checks codes and cookies. `secret` None: everybody on the network may use the page."""
+    """Checks codes and cookies of browsers. If `secret` is None, everybody on the network may use the page."""
 
     def __init__(self, secret: Secret | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._secret, self._clock = secret, clock
@@ -75,26 +81,29 @@ class Door:
 
     @property
     def asks(self) -> bool:
-        """Whether browsers need the code."""
+        """Return whether browsers need the code."""
         return self._secret is not None
 
     def use(self, secret: Secret) -> None:
-        """Take another secret. Cookies of the one before are no longer accepted."""
+        """Use `secret` from now on. Codes and cookies of the secret before are no longer accepted."""
         self._secret = secret
 
     def opens(self, cookie: str | None) -> bool:
-        """Whether a browser with this cookie may use the page."""
+        """Return whether a browser that sends this cookie may use the page. None means that it sends none."""
         return self._secret is None or hmac.compare_digest((cookie or "").encode(), self._secret.cookie.encode())
 
     @property
     def waits(self) -> bool:
-        """Whether too many wrong codes came in the last minute. No code is then looked at."""
+        """Return whether too many wrong codes came in the last minute. While it is true, no code may be checked."""
         while self._wrong and self._clock() - self._wrong[0] >= WINDOW_S:
             self._wrong.popleft()
         return len(self._wrong) >= MOST_WRONG
 
     def cookie_for(self, code: str) -> str | None:
-        """Return the cookie for a right code, None for a wrong one, which is counted. Ask `waits` first."""
+        """Return the cookie if `code` is right. Otherwise count a wrong code and return None.
+
+        This method does not limit the tries, so the caller checks `waits` first.
+        """
         if self._secret is not None and hmac.compare_digest(code.encode(), self._secret.code.encode()):
             return self._secret.cookie
         self._wrong.append(self._clock())
@@ -102,9 +111,10 @@ class Door:
 
 
 def host_is_ours(host: str) -> bool:
-    """Whether the Host header names this machine: one of its names, or an address.
+    """Return whether the Host header names this machine, by one of its names or by an IP address.
 
-    A page of another site that points its name here (DNS rebinding) sends its own name.
+    A foreign site can make its own name point to this machine (DNS rebinding). Its requests then name that site as
+    host, and the result is False.
     """
     name = host.rsplit(":", 1)[0] if host.count(":") == 1 or host.startswith("[") and "]:" in host else host
     name = name.strip("[]").lower().rstrip(".")

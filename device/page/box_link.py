@@ -1,4 +1,4 @@
-"""The page's one connection to the box. It passes the stream to all browsers and their orders to the box."""
+"""Keeps the page's one connection to the box, which sends the stream to all browsers and their orders to the box."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from device.control.protocol import SOCKET, line_of
 AGAIN_S = 0.5
 """Seconds between two attempts to reach the box."""
 ANSWER_S = 5.0
-"""Seconds to wait for an answer, as long as the commands wait."""
+"""Seconds to wait for an answer of the box. The commands of `lefthand` wait as long."""
 LOOK_S = 100.0
-"""Seconds to wait until the box has looked at the machine or played a note. The doctor takes the longest."""
+"""Seconds to wait until the box has looked at the machine or played a note. `lefthand doctor` takes the longest."""
 MOST_WAITING = 64
-"""Lines that wait for one browser. A browser that is slower loses the oldest ones."""
+"""Lines that may wait for one browser. If a browser is slower, it loses the oldest ones."""
 LONGEST_LINE = 2**20
-"""Bytes of a line from the box. A status has a few thousand."""
+"""Most bytes of one line from the box. A line with a status has a few thousand."""
 AWAY = line_of({"away": True})
 
 
 class BoxLink:
-    """Keeps the connection to the box whose run directory is `folder`, and tries again when it is lost."""
+    """Keeps the connection to the box whose run directory is `folder`. If the connection is lost, it is made again.
+
+    The run directory has the control socket. If `folder` is None, the box can never be reached.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._path = None if folder is None else str(folder / SOCKET)
@@ -36,28 +39,32 @@ class BoxLink:
 
     @property
     def browsers(self) -> int:
-        """Number of browsers that get the stream."""
+        """Return the number of browsers that get the stream."""
         return len(self._browsers)
 
     @property
     def bundle(self) -> str | None:
-        """The folder of the bundle that plays, as the newest status has it; None if there is none."""
+        """Return the folder of the models that play, as the newest status names it. None if there is none."""
         status = json.loads(self._latest).get("status", {})
         return status.get("bundle", {}).get("path") or None
 
     def join(self) -> asyncio.Queue[bytes]:
-        """Return the queue of a new browser, which begins with the newest status."""
+        """Make and return the queue of lines for a new browser. The newest status is its first line."""
         lines: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
         lines.put_nowait(self._latest)
         self._browsers.add(lines)
         return lines
 
     def leave(self, lines: asyncio.Queue[bytes]) -> None:
-        """Forget a browser."""
+        """Send no more lines to the queue `lines`, because its browser has gone."""
         self._browsers.discard(lines)
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send a request of `device.control.protocol`, without its number, and return the answer."""
+        """Send the box a request of `device.control.protocol` and return its answer.
+
+        The method adds the request's number. If the box cannot be reached or does not answer in time, the answer is
+        {"error": "away"}.
+        """
         wait_s = LOOK_S if {"look", "note"} & set(request) else ANSWER_S
         if self._writer is None:
             return {"error": "away"}
@@ -73,7 +80,7 @@ class BoxLink:
             self._answers.pop(number, None)
 
     async def run(self) -> None:
-        """Keep the connection until the task is cancelled."""
+        """Connect to the box, read its lines, and connect again after a loss, until the task is cancelled."""
         while True:
             with contextlib.suppress(OSError, ValueError):
                 await self._connected()

@@ -1,4 +1,4 @@
-"""The page as a service of the box: the socket that systemd passes, the watchdog, and what is printed about it.
+"""Runs the page as a service of the box: uses systemd's socket, reports to the watchdog, prints the addresses.
 
 systemd opens the port. So the process needs neither root nor a network of its own.
 """
@@ -23,7 +23,7 @@ from device.system.account import become, exists
 from device.system.paths import PAGE, SERVICE_RUN, page_state_dir
 
 FIRST_PASSED = 3
-"""The first descriptor that systemd passes: sd_listen_fds(3)."""
+"""Number of the first file descriptor that systemd passes: sd_listen_fds(3)."""
 LOOK_S = 2.0
 """Seconds between two reports to the watchdog, whose limit is 10 s, and between two looks for a new code."""
 
@@ -41,7 +41,11 @@ def passed_socket() -> socket.socket:
 
 
 def run_service() -> None:
-    """Serve the page on the socket from systemd until SIGTERM."""
+    """Serve the page on the socket from systemd until SIGTERM.
+
+    If the settings [page] cannot be used, the page asks for the code. Raises UserError if systemd passes no socket or
+    the code cannot be stored.
+    """
     listener = passed_socket()
     try:
         settings = read_page()
@@ -58,7 +62,7 @@ async def _serve(door: Door, link: BoxLink, listener: socket.socket) -> None:
 
 
 async def _keep(door: Door) -> None:
-    """Report to systemd that the page answers, and take a new code when one was made."""
+    """Report to systemd that the page answers, and use a new code when one was made. Repeats this every LOOK_S."""
     _notify("READY=1")
     while True:
         if door.asks:
@@ -69,7 +73,7 @@ async def _keep(door: Door) -> None:
 
 
 def _notify(words: str) -> None:
-    """Send one report: sd_notify(3)."""
+    """Send one report to systemd: sd_notify(3). If that fails, or no systemd listens, nothing happens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -79,13 +83,13 @@ def _notify(words: str) -> None:
 
 
 def become_its_account() -> None:
-    """If this process is root on a box, continue as the account of the page, which owns the code."""
+    """If this process is root on a box, go on as the account of the page, which owns the code. Else do nothing."""
     if os.geteuid() == 0 and exists(PAGE):
         become(PAGE)
 
 
 def addresses() -> list[str]:
-    """Return the addresses of this machine, as `hostname -I` prints them. Empty if it has none."""
+    """Return the IP addresses of this machine, as `hostname -I` prints them. The list is empty if there are none."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         ran = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False, timeout=5)
         return ran.stdout.split()
@@ -93,7 +97,10 @@ def addresses() -> list[str]:
 
 
 def introduction(port: int, code: str | None) -> str:
-    """Return the lines that a person needs to open the page: its addresses, the code, and a QR code of the address."""
+    """Return the text that a person needs to open the page: its addresses, the code, and a QR code of one address.
+
+    `code` None means that the page asks for no code. Without the package segno there is no QR code.
+    """
     shown = [f"{socket.gethostname()}.local", *(f"[{one}]" if ":" in one else one for one in addresses())]
     end = "" if port == 80 else f":{port}"
     lines = [f"The page is at {' or '.join(f'http://{one}{end}' for one in shown)}"]

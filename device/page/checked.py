@@ -1,4 +1,4 @@
-"""What every request to the page has to pass: the Host, the Origin and the cookie."""
+"""Checks every request to the page: the headers Host and Origin, and the cookie."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ HEADERS = {
 
 
 class Checked(tornado.web.RequestHandler):
-    """Checks Host, Origin and cookie of every request, and sets the headers of every answer."""
+    """Checks Host, Origin and cookie of every request, and sets the headers of every answer.
+
+    A subclass with `open_to_all` true does not check the cookie.
+    """
 
     open_to_all = False
 
     def initialize(self, door: Door, link: BoxLink) -> None:
-        """Take the parts of the server."""
+        """Keep the door, which checks cookies, and the link to the box for the methods of this request."""
         self._door, self._link = door, link
 
     def set_default_headers(self) -> None:
@@ -42,7 +45,7 @@ class Checked(tornado.web.RequestHandler):
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        """Refuse a request with a foreign Host or Origin, or without the cookie."""
+        """Refuse a request with a foreign Host or Origin (error 403), or without the cookie (error 401)."""
         host = self.request.host or ""
         if not host_is_ours(host):
             raise tornado.web.HTTPError(403, reason="This is not a name of the box")
@@ -53,11 +56,11 @@ class Checked(tornado.web.RequestHandler):
             raise tornado.web.HTTPError(401, reason="The code is missing")
 
     def write_error(self, status_code: int, **_: Any) -> None:
-        """Answer with the reason alone."""
+        """Answer with {"error": the reason} and nothing else."""
         self.finish({"error": self._reason})
 
     def body(self) -> dict[str, Any]:
-        """The request's JSON object. Raises HTTPError."""
+        """Return the JSON object in the request. Raises HTTPError 400 if there is none or its media type differs."""
         try:
             data = json.loads(self.request.body)
         except (ValueError, RecursionError):

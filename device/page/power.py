@@ -1,6 +1,7 @@
-"""Shuts down or restarts the box, by a file for which systemd waits. The page itself has no right to do either.
+"""Shuts down or restarts the box, by writing a file for which systemd waits. The page has no right to do either.
 
-lefthand-poweroff.path and lefthand-reboot.path watch the folder. Only the account of the page may write there.
+The units lefthand-poweroff.path and lefthand-reboot.path watch the folder. Only the account of the page may write
+there.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from device.errors import UserError
 from device.system.paths import PAGE_RUN
 
 TARGETS = {"off": "poweroff", "restart": "reboot"}
-"""What a browser may ask for, and the name of the file."""
+"""What a browser may ask for -> the name of the file for which systemd waits."""
 
 
 def can_ask(folder: Path = PAGE_RUN) -> bool:
-    """Return whether a service serves the page here, for which systemd watches the folder."""
+    """Return whether this page can shut the box down: `folder`, which systemd watches, exists and can be written."""
     return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def ask_for(what: str, folder: Path = PAGE_RUN) -> None:
-    """Ask systemd to do `what`, a key of TARGETS. Raises UserError if the page does not run as a service."""
+    """Ask systemd to do `what`, which is "off" or "restart". Raises UserError if the file cannot be written."""
     try:
         (folder / TARGETS[what]).write_bytes(b"")
     except OSError as error:

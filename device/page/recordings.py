@@ -1,4 +1,4 @@
-"""Sends the files of a recording to a browser, whole or the part that it asks for."""
+"""Sends the files of a recording to a browser, whole or only the part of a file that the browser asks for."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from device.page.box_link import BoxLink
 from device.page.checked import Checked
 
 KINDS = {"capture.wav": "audio/wav", "capture.mid": "audio/midi", "sent.mid": "audio/midi", "notes.csv": "text/csv"}
-"""The files that a browser may have, with their media types."""
+"""The files of a recording that a browser may get, with their media types."""
 CHUNK = 64 * 1024
 """Bytes that are read at once."""
 _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{0,15})")
 
 
 class RecordingFile(Checked):
-    """GET /recording/NUMBER/FILE. With ?save the browser stores the file."""
+    """Answers GET /recording/NUMBER/FILE with that file. With ?save in the address, the browser stores the file."""
 
     async def get(self, number: str, name: str) -> None:
-        """Send the file."""
+        """Send the file `name` of the recording `number`, or the part that the header Range names.
+
+        Raises HTTPError 404 if the file cannot be read, 416 if there is no such part, and 503 if the box is away.
+        """
         if name not in KINDS:
             raise tornado.web.HTTPError(404, reason="There is no such file")
         folder = await folder_of(self._link)
@@ -47,7 +50,11 @@ class RecordingFile(Checked):
                 await self.flush()
 
     def _range(self, size: int) -> tuple[int, int]:
-        """Return the first and last byte to send, and set the status."""
+        """Return the positions of the first and the last byte to send. Without a usable header Range, send all.
+
+        For a part of the file, the status and the header of the answer are set. Raises HTTPError 416 if there is no
+        such part.
+        """
         asked = _RANGE.fullmatch(self.request.headers.get("Range", ""))
         if asked is None:
             return 0, size - 1
@@ -61,7 +68,7 @@ class RecordingFile(Checked):
 
 
 async def folder_of(link: BoxLink) -> Path:
-    """Return the folder of the recordings, as the box names it. Raises HTTPError."""
+    """Ask the box for the folder of the recordings and return it. Raises HTTPError 503 if the box is away."""
     said = await link.ask({"look": "recordings"})
     folder = said.get("look", {}).get("folder")
     if not isinstance(folder, str):
@@ -70,7 +77,7 @@ async def folder_of(link: BoxLink) -> Path:
 
 
 def _opened(folder: Path, number: str, name: str) -> int:
-    """Open a file of a recording for reading. Follows no link. Raises OSError."""
+    """Open a file of a recording and return its descriptor. Raises OSError, also if it is a link or no plain file."""
     inside = os.open(folder / number, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=inside)

@@ -1,4 +1,4 @@
-"""Asks systemd to play the bundle before the present one again. The page itself has no right to do this.
+"""Asks systemd to go back to the bundle of models that played before. The page itself has no right to do this.
 
 The page writes a file for which systemd waits.
 lefthand-rollback.path watches the folder of the page. lefthand-rollback.service then runs `lefthand-slot rollback`, the
@@ -25,11 +25,14 @@ from device.system.untrusted_files import read_small
 REQUEST = "rollback"
 """Name of the file for which systemd waits."""
 LAST = ("done", "refused")
-"""Names that the last step of a rollback can have."""
+"""Names of a step that ends a rollback."""
 
 
 class Rollback:
-    """Asks for a rollback and reads its steps. systemd watches `folder`, and `steps` is the file of the steps."""
+    """Asks for a rollback, the return to the models that played before, and reads how far it is.
+
+    systemd watches `folder`. `steps` is the file into which the rollback writes its steps.
+    """
 
     def __init__(self, folder: Path = PAGE_RUN, steps: Path = ROLLBACK_STEPS) -> None:
         self._folder, self._steps = folder, steps
@@ -38,7 +41,7 @@ class Rollback:
 
     @property
     def possible(self) -> bool:
-        """Return whether a rollback is possible: the page runs as a service, and systemd watches its folder."""
+        """Return whether a rollback can be asked for: the folder that systemd watches exists and can be written."""
         return self._folder.is_dir() and os.access(self._folder, os.W_OK)
 
     def ask(self) -> None:
@@ -55,7 +58,10 @@ class Rollback:
             ) from None
 
     def said(self) -> dict[str, Any]:
-        """Return the last step as {"text": ..., "over": ...}. The text is empty if nothing has happened yet."""
+        """Return the last step of the rollback that was asked for, as {"text": ..., "over": ...}.
+
+        "text" is a sentence, empty if there is no step yet. "over" is true if the rollback has ended, well or not.
+        """
         if self._before is None or self._state() == self._before:
             return {"text": "", "over": False}
         text, over = "", False
@@ -77,19 +83,25 @@ class Rollback:
 
 
 class RollbackOrder(Checked):
-    """Answers GET with whether a rollback is possible and its last step. POST asks for a rollback."""
+    """Answers requests for a rollback, which is the return to the models that played before.
+
+    GET says whether a rollback is possible and what its last step was. POST begins one.
+    """
 
     def initialize(self, door: Door, link: BoxLink, rollback: Rollback) -> None:  # type: ignore[override]
-        """Take the parts of the server."""
+        """Keep the parts of the server that the methods need, with the one `rollback` of all requests."""
         super().initialize(door, link)
         self._rollback = rollback
 
     def get(self) -> None:
-        """Send whether a rollback is possible, as "ok", and the last step."""
+        """Send {"ok": whether a rollback is possible, "text": the last step, "over": whether it has ended}."""
         self.finish({"ok": self._rollback.possible, **self._rollback.said()})
 
     def post(self) -> None:
-        """Ask for a rollback. The body must be {"rollback": true}."""
+        """Ask for a rollback and send {"ok": true}, or {"error": a sentence} if it is not possible.
+
+        Raises HTTPError 400 if the body is not {"rollback": true}.
+        """
         if self.body().get("rollback") is not True:
             raise tornado.web.HTTPError(400, reason="This cannot be asked")
         try:

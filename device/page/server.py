@@ -1,4 +1,4 @@
-"""The web server of the page, with Tornado.
+"""Serves the page and its requests over HTTP, with the web server Tornado.
 
 Tornado is one package, with wheels for arm64 and in Debian. It limits the time and the size of a request. With it the
 process is smaller than with aiohttp, and about as small as with Starlette and uvicorn.
@@ -30,23 +30,23 @@ CARD = "MODEL_CARD.md"
 STATIC = Path(__file__).parent / "static"
 COOKIE_DAYS = 365
 LARGEST_BODY = 8192
-"""Bytes of a request, the same as a line of the control socket has."""
+"""Most bytes of a request. A request on the control socket has the same limit."""
 SLOWEST_S = 10.0
-"""Seconds within which a request must have come."""
+"""Seconds after which a request that has not come whole is given up."""
 MOST_BROWSERS = 16
 KEEP_S = 5.0
-"""Seconds after which an empty line keeps the stream open."""
+"""If the stream has no line for this many seconds, an empty one is sent to keep the connection."""
 ASKS = {"do", "set", "settings", "reset", "look", "record", "delete", "note", "calibrate", "learn"}
 """Requests that a browser may send to the box."""
 
 
 class StaticFile(Checked):
-    """One of the page's own files, which hold nothing secret."""
+    """Sends one of the page's own files. They hold nothing secret, so no cookie is needed."""
 
     open_to_all = True
 
     def initialize(self, door: Door, link: BoxLink, content: bytes, kind: str) -> None:  # type: ignore[override]
-        """Take the file's content and media type."""
+        """Keep the parts of the server, and the content and the media type of the file."""
         super().initialize(door, link)
         self._content, self._kind = content, kind
 
@@ -57,12 +57,15 @@ class StaticFile(Checked):
 
 
 class Login(Checked):
-    """Takes the code and gives the cookie."""
+    """Takes the code from a browser and gives it the cookie."""
 
     open_to_all = True
 
     def post(self) -> None:
-        """Check the code in the body."""
+        """Check the code in the body, such as {"code": "123456"}. If it is right, set the cookie and send {"ok": true}.
+
+        Raises HTTPError 401 for a wrong code, and 429 after too many wrong codes.
+        """
         code = self.body().get("code")
         if self._door.waits:
             raise tornado.web.HTTPError(429, reason="Too many wrong codes")
@@ -74,10 +77,13 @@ class Login(Checked):
 
 
 class Order(Checked):
-    """Passes a request to the box and its answer to the browser."""
+    """Passes a request from a browser to the box, and the answer of the box to the browser."""
 
     async def post(self) -> None:
-        """Send the body to the box."""
+        """Send the JSON object in the body to the box, and the box's answer to the browser.
+
+        Raises HTTPError 400 if a browser may not ask this: its keys must be in ASKS, or "value".
+        """
         data = self.body()
         if set(data) - {"value"} - ASKS:
             raise tornado.web.HTTPError(400, reason="This cannot be asked")
@@ -87,14 +93,17 @@ class Order(Checked):
 
 
 class Power(Checked):
-    """Shuts down or restarts the box."""
+    """Shuts down or restarts the box when a browser asks for it."""
 
     def get(self) -> None:
-        """Say whether this machine allows it."""
+        """Send {"ok": true} if the box can be shut down from this page, otherwise {"ok": false}."""
         self.finish({"ok": can_ask()})
 
     def post(self) -> None:
-        """Check the body, such as {"power": "off"}, and ask systemd."""
+        """Shut down the box for {"power": "off"}, or restart it for {"power": "restart"}, and send {"ok": true}.
+
+        If it is not possible, {"error": a sentence} is sent. Raises HTTPError 400 for any other body.
+        """
         what = self.body().get("power")
         if what not in TARGETS:
             raise tornado.web.HTTPError(400, reason="This cannot be asked")
@@ -107,10 +116,10 @@ class Power(Checked):
 
 
 class ModelCard(Checked):
-    """Sends the model card of the bundle that plays."""
+    """Sends the model card, a text that describes the models that play."""
 
     def get(self) -> None:
-        """Send the text. Sends 404 if no bundle plays or it has no card that can be read."""
+        """Send the text. Raises HTTPError 404 if no models play or they have no card that can be read."""
         path = self._link.bundle
         try:
             if path is None:
@@ -123,10 +132,13 @@ class ModelCard(Checked):
 
 
 class Stream(Checked):
-    """Sends the stream of the box as server-sent events. The browser connects again by itself."""
+    """Sends what happens on the box as server-sent events, a stream of lines over HTTP.
+
+    If the connection is lost, the browser connects again by itself.
+    """
 
     async def get(self) -> None:
-        """Send lines until the browser has gone."""
+        """Send lines until the browser has gone. Raises HTTPError 503 if MOST_BROWSERS get the stream already."""
         if self._link.browsers >= MOST_BROWSERS:
             raise tornado.web.HTTPError(503, reason="Too many browsers")
         self.set_header("Content-Type", "text/event-stream")
@@ -148,7 +160,7 @@ class Stream(Checked):
 
 
 def application(door: Door, link: BoxLink) -> tornado.web.Application:
-    """Return the page for browsers that `door` lets in, with the box at `link`."""
+    """Return the web application of the page. `door` checks the browsers, `link` is the connection to the box."""
     parts = {"door": door, "link": link}
     kinds = {".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
     files = [
@@ -179,7 +191,7 @@ def opened(address: str, port: int) -> list[socket.socket]:
 
 
 async def serve(application: tornado.web.Application, link: BoxLink, *listeners: socket.socket) -> None:
-    """Serve on listening sockets until the task is cancelled."""
+    """Serve on the sockets `listeners`, and keep the connection `link` to the box, until the task is cancelled."""
     server = HTTPServer(
         application,
         max_body_size=LARGEST_BODY,

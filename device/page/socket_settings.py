@@ -2,8 +2,8 @@
 
     python -m device.page.socket_settings FOLDER [FOLDER FOLDER]
 
-writes FOLDER/lefthand-page.socket.d/settings.conf. systemd calls it at the start of the box and at each daemon-reload.
-If [page] cannot be used, the page is not served, and the sentence goes to the log.
+It writes FOLDER/lefthand-page.socket.d/settings.conf. systemd calls it at the start of the box and at each
+daemon-reload. If [page] cannot be used, the page is not served, and the log says why.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ CLOSED = "[Unit]\n# this is never true\nConditionPathExists=!/\n"
 
 
 def drop_in(page: PageSettings) -> str:
-    """Return the text that changes the socket unit as `page` says."""
+    """Return the lines for systemd that change the socket unit as `page` says.
+
+    The unit then listens at the address and port in `page`, or nowhere if the page is not enabled.
+    """
     if not page.enabled:
         return CLOSED
     address = f"[{page.address}]" if ":" in page.address else page.address
@@ -30,7 +33,11 @@ def drop_in(page: PageSettings) -> str:
 
 
 def main(folder: Path, settings: Path = DEFAULT_PATH) -> None:
-    """Write the file into `folder`."""
+    """Write the lines for the socket unit into `folder`. `settings` is the settings file of the box.
+
+    If the settings cannot be used, a sentence goes to stderr, and the lines close the page. Raises OSError if the file
+    cannot be written.
+    """
     try:
         text = drop_in(read_page(settings))
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""`lefthand run --wait`, the command of the service: waits for missing ports and plays when they are connected.
+"""Runs `lefthand run --wait`, the command of the service: waits for missing ports and plays when they are connected.
 
     starting ──models verified and warm──▶ waiting ──all ports there──▶ playing
                                              ▲                            │
@@ -71,20 +71,21 @@ log = logging.getLogger("lefthand")
 
 
 class Opens(Protocol):
-    """Opens sessions: `device.live.opening.Opener`, or one that needs no ports."""
+    """Opens sessions. This is `device.live.opening.Opener`, or a class for a demo that needs no ports."""
 
     def open(self, config: Config, engine: Engine, hop_s: float, record: Capture | None = None) -> Opened:
-        """See `device.live.opening.Opener.open`."""
+        """Open the ports and return the session that uses them. See `device.live.opening.Opener.open`."""
         ...
 
 
 class Daemon:
-    """Runs one session after another until SIGTERM.
+    """Runs one session after another until SIGTERM. In a session the ports are open and the box plays.
 
-    `make` reads the settings and builds the engine. It raises UserError if they cannot be used. `folder` is the folder
-    of the status file and of the control socket, None for neither. `record` gives a new recording folder for each
-    session. `settings` is the settings file that clients of the control socket change. `opener`, if given, makes the
-    object that opens the sessions, from the monitor and a function that wakes the daemon.
+    `make` reads the settings and builds the engine. It raises ConfigError if the settings cannot be used, and another
+    UserError if the models cannot. `folder` is the folder of the status file and of the control socket, None for
+    neither. `record` gives a new recording folder for each session. `settings` is the settings file. Clients of the
+    control socket can change settings, but this file stays as it is. `opener`, if given, makes the object that opens
+    the sessions, from the monitor and a function that wakes the daemon.
     """
 
     def __init__(
@@ -114,7 +115,10 @@ class Daemon:
         self._orders = OwnerOrders(settings, self._renew, self._tapes, more_ports, self._lines.shown, self._errands)
 
     def run(self) -> None:
-        """Play and wait until SIGTERM. Raises UserError for unusable models, and any error that ended a thread."""
+        """Play, and wait for missing ports, until SIGTERM.
+
+        Raises UserError if the models cannot be used. If a thread fails, its error is raised here.
+        """
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._signals)
             stack.callback(self._notify.close)
@@ -133,7 +137,7 @@ class Daemon:
                 self._play_once()
 
     def _begin(self) -> None:
-        """Build the engine. While the settings cannot be used, say why and wait for other ones."""
+        """Build the engine. If the settings cannot be used, report why and wait for other settings or SIGTERM."""
         try:
             self._take(self._make())
             self._notify.ready()
@@ -147,7 +151,11 @@ class Daemon:
                 self._pause(PING_S)
 
     def _play_once(self) -> None:
-        """Open the ports and play one session until it ends. If a port is missing, wait for PROBE_S instead."""
+        """Open the ports and play one session until it ends. If a port is missing, wait for PROBE_S instead.
+
+        Without an engine it returns at once. If the owner has asked for a calibration, that runs instead. If PortAudio
+        still holds a driver that is gone, the process is replaced at the end.
+        """
         if self._setup is None:
             return
         if self._errands.calibrates:
@@ -186,12 +194,16 @@ class Daemon:
             self._restart_process()
 
     def _ends(self, setup: Setup, opened: Opened, record: Capture | None) -> bool:
-        """Whether a new session must begin, or none."""
+        """Return whether the present session must end.
+
+        It ends on SIGTERM, after new settings, when a recording begins or ends, when a missing port is connected again,
+        and for a calibration.
+        """
         changed = self._setup is not setup or self._tapes.on != (record is not None)
         return self._signals.stop or changed or opened.outdated or self._errands.calibrates
 
     def _turn(self) -> bool:
-        """Wait for PING_S while the box does not have its ports. Return whether the process goes on."""
+        """Wait for at most PING_S while a calibration uses the ports. Return False after SIGTERM, otherwise True."""
         self._notify.alive()
         self._pause(PING_S)
         return not self._signals.stop
@@ -206,7 +218,10 @@ class Daemon:
             self._pause(min(left_s, PING_S))
 
     def _pause(self, seconds: float) -> None:
-        """Wait at most `seconds` for a signal or an error. Raises the error; reads the settings again after SIGHUP."""
+        """Wait at most `seconds` for a signal, an error or a call of `wake`.
+
+        If a thread has failed, its error is raised. After SIGHUP the settings are read again.
+        """
         self._signals.wait(seconds)
         if self._failure is not None:
             raise self._failure
@@ -252,7 +267,7 @@ class Daemon:
     # reports to the log, systemd and the status file
 
     def _tell(self, state: State, message: str) -> None:
-        """Log a state and message and send the message to systemd. Does nothing if both are the same as before."""
+        """Log a state and its message, and send the message to systemd. If both are as before, do nothing."""
         if self._said[:2] == (state, message):
             return
         self._said = (state, message, _now())
@@ -293,7 +308,7 @@ class Daemon:
 
 
 def _playing(opened: Opened) -> str:
-    """The input, the outputs and a missing port of a session, as a sentence."""
+    """Return a sentence with the input, the outputs and, if one is missing, the missing port of a session."""
     heard = f"listening to {opened.source.port}"
     on = [str(opened.output)] if opened.output is not None else []
     on += ["the synthesiser"] if opened.synth is not None else []

@@ -1,7 +1,7 @@
 """Runs errands, which are the box's tasks besides playing: a calibration, or learning which foot switch is pressed.
 
-Both use drivers, which may hang or crash. So each errand is a process of its own, and the box reads its output. There
-is one errand at a time. Its progress and its result are in the status, so all pages show them.
+Both use drivers, which may hang or crash. So each errand is a process of its own, and the box reads its output. Only
+one errand runs at a time. The status has its progress and its result, so all pages show them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ PRESS = "press the switch and let it go; if nothing happens for two seconds, pre
 
 @dataclass(frozen=True)
 class Learnt:
-    """Holds the switch that was pressed: port, text for [controls], and whether the port is the player's input."""
+    """Describes the foot switch that was pressed.
+
+    `port` is the name of its MIDI port. `control` is its text for [controls], such as "cc 80". `on_keyboard` is true if
+    the port is the player's own MIDI input.
+    """
 
     port: str
     control: str
@@ -42,7 +46,8 @@ class Learnt:
 class Errands:
     """Runs the errands for the box whose settings file is `settings`. Any thread may call the methods.
 
-    `changed` is called when the box is to close its ports. `real` is false for a box without ports of its own.
+    `changed` is called when a calibration begins and when an errand ends, so that the box closes or opens its ports.
+    `real` is false for a demo, which has no ports of its own.
     """
 
     def __init__(self, settings: Path, changed: Callable[[], None], real: bool = True) -> None:
@@ -60,9 +65,10 @@ class Errands:
         return status is not None and (status.kind, status.state) == ("calibration", "running")
 
     def calibrate(self, input_: str) -> None:
-        """Begin to calibrate with the sound input `input_`, "" for that of the settings.
+        """Ask for a calibration with the sound input `input_`. "" is the input that the settings name.
 
-        Raises UserError if the box is a demo, or if an errand runs.
+        The method returns at once. The box then closes its ports and calls `measure`. Raises UserError if the box is a
+        demo, or if an errand runs.
         """
         if not self._real:
             raise UserError("A demo has no instrument that could be calibrated: start the box without --demo.")
@@ -71,21 +77,23 @@ class Errands:
         self._changed()
 
     def learn(self, control: str, keyboard: str, learnt: Callable[[Learnt], None]) -> None:
-        """Wait for a press of the switch for the key `control` of [controls]. Raises UserError if an errand runs.
+        """Begin to wait for a press of the foot switch for the key `control` of [controls], and return at once.
 
-        `keyboard` is the player's MIDI input, "" if there is none. `learnt` is called in another thread and stores the
-        switch. It may raise UserError.
+        Raises UserError if an errand runs. `keyboard` is the name of the player's MIDI input, "" if there is none.
+        After the press, another thread calls `learnt` with the switch, which it stores. If `learnt` raises UserError,
+        the errand fails and the status shows the sentence.
         """
         self._begin("learning", PRESS)
         threading.Thread(target=self._learn, args=(control, keyboard, learnt), name="learning", daemon=True).start()
 
     def measure(self, turn: Callable[[], bool]) -> None:
-        """Measure how late the outputs sound, in a process of its own. The result goes to `status`.
+        """Run the calibration, which measures how late the outputs sound. The result goes to `status`.
 
-        The box has closed its ports, and calls this in its main thread. It returns when the calibration has ended or
-        is stopped. It is stopped after CALIBRATE_S.
+        The box calls this in its main thread, after it has closed its ports. The method returns when the calibration
+        has ended or is stopped. After CALIBRATE_S it is stopped.
 
-        `turn` is called again and again while the calibration runs. It waits for a moment and returns whether to go on.
+        While the calibration runs, `turn` is called again and again. It waits for a moment, and returns False to stop
+        the calibration.
         """
         words = ["-m", "device.cli", "calibrate", "--json", "--config", str(self._settings)]
         child = self._started([*words, *(["--input", self._input] if self._input else [])])
@@ -102,7 +110,7 @@ class Errands:
             self._finish("calibration", self._verdict(child, hangs))
 
     def end(self, kind: ErrandKind) -> None:
-        """Stop the errand that runs if it is of the kind `kind`."""
+        """Stop the running errand, which then counts as failed, if its kind is `kind`. Otherwise do nothing."""
         self._finish(kind, ErrandStatus(kind, "failed", "it was ended"))
 
     def close(self) -> None:
@@ -118,7 +126,7 @@ class Errands:
             self.status = ErrandStatus(kind, "running", text)
 
     def _finish(self, kind: ErrandKind, status: ErrandStatus) -> None:
-        """If an errand of the kind `kind` runs, replace its status by `status` and end its process."""
+        """If an errand of the kind `kind` runs, replace its status by `status`, end its process and call `changed`."""
         with self._lock:
             if self.status is None or (self.status.kind, self.status.state) != (kind, "running"):
                 return
@@ -156,7 +164,10 @@ class Errands:
                     self.status = replace(self.status, text=text, done=done, of=of or self.status.of)
 
     def _verdict(self, child: subprocess.Popen[bytes], hangs: bool) -> ErrandStatus:
-        """Return the result of a calibration that has ended."""
+        """Return the final status of a calibration whose process has ended: "done", or "failed" with the reason.
+
+        `hangs` means that the process did not end in time.
+        """
         assert child.stderr is not None and self.status is not None
         with child.stderr as errors:
             said = errors.read().decode("utf-8", "replace").strip().splitlines()

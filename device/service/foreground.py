@@ -1,4 +1,4 @@
-"""`lefthand run`: one session in the foreground, which ends with an error if a port is missing."""
+"""Runs `lefthand run`: plays one session in the foreground, and ends with an error if a port is missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from device.service.signals import Signals
 from device.settings.config import Config
 
 WARM_UP_HOPS = 32
-"""Hops to process before the session. The first steps of a model are slow, because its memory is not yet mapped."""
+"""Number of hops (short blocks of sound) that the models process before the session. Their first steps are slow,
+because their memory is not yet mapped."""
 WATCH_S = 1.0
 """Seconds between two checks that the ports are still connected."""
 
@@ -33,10 +34,11 @@ def run(
     record: Capture | None = None,
     write: Callable[[str], object] | None = None,
 ) -> None:
-    """Play until SIGTERM or Ctrl-C. `record` is the place for a recording of the input, the notes and the messages.
+    """Play until SIGTERM, SIGHUP or Ctrl-C.
 
-    `write` gets one line for each note as it is decided, in a thread of its own.
-    Raises UserError if an input or port is missing, cannot be opened, or is lost.
+    `record`, if given, is the place for a recording of the input, the heard notes and the sent messages. `write`, if
+    given, is called in a thread of its own with one line of text for each note that is decided. Raises UserError if an
+    input or port is missing, cannot be opened, or is lost.
     """
     hop_s = bundle.features.hop_s
     outputs, inputs = MidiPorts(output=True), MidiPorts(output=False)
@@ -64,7 +66,7 @@ def run(
 
 
 def warm_up(engine: Engine) -> None:
-    """Run the models on WARM_UP_HOPS hops of silence, then reset the engine."""
+    """Run the models on WARM_UP_HOPS hops (blocks) of silence, then reset the engine. Without models, only reset it."""
     if engine.hearing is not None:
         for i in range(WARM_UP_HOPS):
             engine.hearing.step(silence(engine.hearing.spec), i * engine.hearing.spec.hop_s)

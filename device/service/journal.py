@@ -22,7 +22,7 @@ _PRIORITIES = (
 
 
 def log_to_journal_or_stderr() -> None:
-    """Set up the log of `lefthand run`."""
+    """Send the log of `lefthand run` to the journal if systemd reads stderr, otherwise to stderr."""
     send = _journal() if _stderr_is_the_journal() else None
     if send is None:
         log_to_stderr()
@@ -34,21 +34,21 @@ def log_to_journal_or_stderr() -> None:
 
 
 def log_to_stderr() -> None:
-    """Set up the log of a program whose stderr a person reads."""
+    """Send the log to stderr for a person to read. Each line begins with `lefthand: `."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PrintableFormatter("lefthand: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 class PrintableFormatter(logging.Formatter):
-    """Formats a record as printable text: one line, and one more for each line of a traceback."""
+    """Formats a log record as printable text: one line, and one more for each line of a traceback."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Return the line of `record`."""
+        """Return the text of `record` as one line without control characters."""
         return printable(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
-        """Return the lines of a traceback."""
+        """Return the traceback of the error `ei` as text, with no control characters except line ends."""
         return "\n".join(map(printable, super().formatException(ei).splitlines()))
 
 
@@ -60,7 +60,7 @@ class JournalHandler(logging.Handler):
         self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one record to the journal. An error of the journal does not end the program."""
+        """Send one log record to the journal. If the journal fails, the program goes on."""
         priority = next((p for level, p in _PRIORITIES if record.levelno >= level), syslog.LOG_DEBUG)
         fields: dict[str, object] = getattr(record, FIELDS, {})
         try:
@@ -76,7 +76,7 @@ class JournalHandler(logging.Handler):
 
 
 def _stderr_is_the_journal() -> bool:
-    """Whether stderr is the stream that $JOURNAL_STREAM names by its device and inode numbers."""
+    """Return whether stderr is the stream that $JOURNAL_STREAM names by its device and inode numbers."""
     try:
         there = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Keeps the last lines of the log for the owner's page. The box has no right to read the journal."""
+"""Keeps the last lines of the log in memory for the owner's page, because the box may not read the journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ MOST_LINES = 60
 
 
 class LastLines(logging.Handler):
-    """Context manager: keeps the last MOST_LINES lines that the program logs, from information on."""
+    """Keeps the last MOST_LINES lines of the log whose level is INFO or higher.
+
+    It is a context manager and keeps lines only while it is active.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -27,9 +30,9 @@ class LastLines(logging.Handler):
         logging.getLogger("lefthand").removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
+        """Format one log record and keep the text. The oldest is dropped if there are too many."""
         self._lines.append(self.format(record))
 
     def shown(self) -> list[str]:
-        """Return the lines, oldest first. Any thread may call this."""
+        """Return the kept lines, the oldest first. Any thread may call this."""
         return list(self._lines)

@@ -1,6 +1,7 @@
-"""Finds what the owner can see besides the status: the ports of the machine, and the findings of the doctor.
+"""Finds what the owner can see besides the status, such as the ports and the findings of `lefthand doctor`.
 
-Both use drivers, which may take seconds or hang. So each is a process of its own, and the box reads its output.
+Looking at them uses drivers, which may take seconds or hang. So each look is a process of its own, and the box reads
+what it prints.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from device.errors import UserError
 from device.version import VERSION
 
 LEAVE_S = 5.0
-"""Seconds after the last question at which the process that looks at the ports ends."""
+"""The process that looks at the ports ends when nobody has asked for this many seconds."""
 FIRST_S = 20.0
 """Seconds to wait for the first list of ports. On a Pi the process needs about two to start."""
 SLOTS_S = 20.0
-"""Seconds to wait for the list of slots."""
+"""Seconds to wait for the list of slots, which are the two places for the models."""
 END_S = 5.0
 """Seconds to wait until the process that looks at the ports has closed them."""
 TRY_S = 20.0
-"""Seconds to wait until a note was played on a port that is not in use."""
+"""Seconds to wait until one note was played on a MIDI port that the box does not use."""
 DOCTOR_S = 90.0
-"""Seconds to wait for the doctor. It measures the models for a few."""
+"""Seconds to wait for `lefthand doctor`. For a few of them it measures the speed of the models."""
 GENTLY = ("nice", "-n", "19")
-"""Words before a command that give it the lowest priority. JACK clients run without, because the server waits for each.
-"""
+"""Words before a command that give it the lowest priority. Programs that use the sound server JACK run without them,
+because JACK waits for each of its programs."""
 Ports = dict[str, list[dict[str, Any]]]
 
 
 class PortWatch:
-    """Keeps a process that lists the ports while somebody asks. Any thread may call the methods."""
+    """Runs a process that lists the ports, as long as somebody asks for them. Any thread may call the methods."""
 
     def __init__(self, command: tuple[str, ...] = (sys.executable, "-m", "device.ports.watch")) -> None:
         self._command = command
@@ -48,7 +49,11 @@ class PortWatch:
         self._asked_s = 0.0
 
     def ports(self, opens: bool) -> Ports:
-        """Return the newest list. `opens`: the inputs may be opened to see what arrives. Raises UserError."""
+        """Return the newest list of ports: for each kind of port, a list of JSON objects with one for each port.
+
+        If `opens` is true, the process may open the inputs to see what arrives. If it was started otherwise, it is
+        started anew. Raises UserError if no list comes within FIRST_S.
+        """
         with self._changed:
             self._asked_s = time.monotonic()
             if self._child is None or opens != self._opens:
@@ -60,7 +65,7 @@ class PortWatch:
             return self._latest
 
     def close(self) -> None:
-        """End the process."""
+        """End the process that lists the ports, if it runs, and wait until it has ended."""
         with self._changed:
             self._end()
 
@@ -102,7 +107,10 @@ class PortWatch:
 
 
 def _printed(most_s: float, *words: str) -> dict[str, Any]:
-    """Return the JSON that `lefthand WORDS` prints. Raises UserError if it prints none within `most_s`."""
+    """Run `lefthand WORDS` and return the JSON object that it prints.
+
+    Raises UserError if it cannot be run, prints no JSON, or needs more than `most_s` seconds.
+    """
     try:
         ran = subprocess.run(
             [*GENTLY, sys.executable, "-m", "device.cli", *words],
@@ -120,7 +128,8 @@ def _printed(most_s: float, *words: str) -> dict[str, Any]:
 def try_output(port: str, channel: int, program: int) -> None:
     """Play one note on the MIDI output `port`, in a process of its own.
 
-    `channel` counts from 1. `program` 0 leaves the sound as it is. Raises UserError if the port cannot be opened.
+    `channel` counts from 1. `program` is the number of the sound; 0 keeps the present sound. Raises UserError if the
+    port cannot be opened or does not answer within TRY_S.
     """
     words = (sys.executable, "-m", "device.ports.one_note", port, str(channel), str(program))
     try:
@@ -134,10 +143,10 @@ def try_output(port: str, channel: int, program: int) -> None:
 
 
 class Looks:
-    """Answers the requests `look` of the control socket, for the settings file `settings`.
+    """Answers the requests "look" of the control socket, for the box whose settings file is `settings`.
 
-    `playing` returns whether a session is open. `more` is added to the list of ports, for a box with ports of its own.
-    `lines` returns the last lines of the log.
+    `playing` returns whether the box uses its ports now. The inputs are then not opened to see what arrives. `more` is
+    added to the list of ports, for a demo with ports of its own. `lines` returns the last lines of the log.
     """
 
     def __init__(
@@ -151,7 +160,11 @@ class Looks:
         self._watch = PortWatch()
 
     def at(self, name: str) -> dict[str, Any]:
-        """Return what there is to see under "ports", "doctor" or "system". May take seconds. Raises UserError."""
+        """Return what the owner sees under `name`, as JSON values. May take seconds.
+
+        "doctor" gives the findings of `lefthand doctor`. "system" gives the slots of the models, the last lines of the
+        log and the version. Any other name gives the ports. Raises UserError if there is no answer in time.
+        """
         if name == "doctor":
             return _printed(DOCTOR_S, "doctor", "--json", "--config", str(self._settings))
         if name == "system":
@@ -160,5 +173,5 @@ class Looks:
         return {kind: [*found, *self._more.get(kind, [])] for kind, found in ports.items()}
 
     def close(self) -> None:
-        """End the processes."""
+        """End the process that lists the ports."""
         self._watch.close()

@@ -1,7 +1,7 @@
 """Carries out what clients of the control socket ask: actions, and changes of settings.
 
-A change is checked as the settings file is. What can take effect at once goes to the running session; anything else
-begins a new session with new settings. Then the change is stored.
+A change is checked with the same rules as the settings file. If it can take effect at once, the running session gets
+it. Any other change begins a new session with new settings. The change is also stored.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ from device.settings.controls import Action, Confidence, CountAgain, Density, Pl
 from device.system.paths import state_dir
 
 FILE_ONLY = frozenset({("play", "bundle"), ("synth", "soundfont"), ("synth", "device")})
-"""Keys that name files and devices of the machine. Only the settings file sets them, which root owns."""
+"""Keys that name files and devices of the machine. Clients cannot set them. Only the settings file can, which root
+owns."""
 
 log = logging.getLogger("lefthand")
 
 
 class OwnerOrders:
-    """Carries out orders for the box whose settings file is `path`. `renew` begins a session with new settings.
+    """Carries out orders for the box whose settings file is `path`. Any thread may call the methods.
 
-    Any thread may call the methods.
+    `renew` makes the box read the settings again and begin a new session.
     """
 
     def __init__(
@@ -77,18 +78,21 @@ class OwnerOrders:
 
     @property
     def config(self) -> Config:
-        """The settings that count now. Valid after `use`."""
+        """Return the settings that count now. There are none before the first call of `use`."""
         assert self._config is not None
         return self._config
 
     def use(self, config: Config) -> None:
-        """Take the settings with which an engine was built."""
+        """Use `config` as the settings that count now, because an engine was built with them.
+
+        Changes that waited for the next session are forgotten, because the engine already has them.
+        """
         with self._lock:
             self._config, self._problem = config, ""
             self._pending.clear()
 
     def refused(self, sentence: str) -> None:
-        """Note that the settings cannot be used, and why. The owner can then change them."""
+        """Keep `sentence`, which says why the settings cannot be used. Clients see it and can change the settings."""
         self._problem = sentence
 
     def close(self) -> None:
@@ -98,7 +102,10 @@ class OwnerOrders:
 
     @contextmanager
     def playing(self, opened: Opened) -> Iterator[None]:
-        """Context manager: the session `opened` takes the orders."""
+        """Context manager: while it is active, orders go to the session `opened`.
+
+        At the start, the session gets the changes that waited for it.
+        """
         with self._lock:
             self._opened = opened
             for asked in self._pending.values():
@@ -200,7 +207,10 @@ class OwnerOrders:
         self._errands.learn(control, keyboard, lambda learnt: self._use_switch(control, learnt))
 
     def _use_switch(self, control: str, learnt: Learnt) -> None:
-        """Store the switch that was pressed under the key `control` of [controls], and remove it from other keys."""
+        """Store the switch that was pressed under the key `control` of [controls], and remove it from other keys.
+
+        Raises UserError if the change is refused or cannot be stored.
+        """
         mapped = dataclasses.asdict(self.config.controls)
         switch = learnt.control.rsplit(" latching", 1)[0]
         same: dict[str, Value] = {
@@ -250,7 +260,7 @@ def _outputs_of(config: Config) -> list[str]:
 
 
 def _live(old: Config, new: Config) -> Iterator[Asked]:
-    """Yield what brings a running engine from the settings `old` to `new`."""
+    """Yield the changes that bring a running engine from the settings `old` to `new` without a new session."""
     if old.play.style != new.play.style:
         yield Restyle(new.play.style)
     if old.play.density != new.play.density:
@@ -264,7 +274,10 @@ def _live(old: Config, new: Config) -> Iterator[Asked]:
 
 
 def _at_rest(config: Config) -> Config:
-    """Return `config` without the settings that take effect in a running session. The others need a new session."""
+    """Return a copy of `config` in which the settings that a running session can change have their default values.
+
+    If two results differ, the change needs a new session.
+    """
     plain = Config()
     clock = config.clock if config.clock.mode == "midi" else plain.clock
     play = dataclasses.replace(

@@ -1,7 +1,7 @@
 """Releases every key from outside the box's process: `lefthand panic`, for use after the box died with keys held.
 
-The module does not know which keys are held, so it releases all of them. The service runs this module directly as its
-last act. It imports only what it needs, because held keys sound until it has finished.
+This program does not know which keys are held, so it releases all of them. The service runs it as its last act. It
+imports only what it needs, because held keys sound until it has finished.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from device.settings.config import DEFAULT_PATH, Config, read_config
 from device.system.paths import run_dir
 
 LIMIT_S = 0.8
-"""Seconds for all ports together. With the start of Python that is about one second in all."""
+"""Seconds in which all ports together must be silent. With the start of Python it takes about one second in all."""
 MESSAGE_S, DRAIN_S = 0.001, 0.1
 """Seconds per message on a DIN cable, and seconds for the MIDI system to pass it on. Closing earlier loses messages."""
 TIMES = 2
@@ -32,8 +32,10 @@ FAILED = 2
 
 
 def main(path: Path = DEFAULT_PATH) -> int:
-    """Silence everything and print each failure. Returns the exit status. It is always 0 when the service
-    runs this as its last command."""
+    """Release all keys, print a sentence for each failure, and return the exit status: 0, or FAILED after a failure.
+
+    When the service runs this as its last command, the status is always 0.
+    """
     sentences = silence_all(path, run_dir())
     for sentence in sentences:
         print(f"lefthand: {printable(sentence)}", file=sys.stderr)
@@ -41,11 +43,12 @@ def main(path: Path = DEFAULT_PATH) -> int:
 
 
 def silence_all(path: Path, folder: Path | None) -> list[str]:
-    """Silence the ports that the settings in `path` name. Returns one sentence for each failure.
+    """Release the keys at the ports that the settings file `path` names. Return one sentence for each failure.
 
-    It releases every key of the channels in the settings, also at the port of the heard right hand. If the settings
-    cannot be read, it takes the port from the last status in `folder` and releases every key of channel 1. Then the
-    other channels get only the silencing controllers, because releasing all keys of all channels takes two seconds.
+    Every key of the channels in the settings is released, also at the port to which the heard right hand is sent. If
+    the settings cannot be read, the port comes from the last status in `folder`, and every key of channel 1 is
+    released. The other channels then get only the controllers that mean silence, because releasing all their keys takes
+    two seconds.
     """
     sentences: list[str] = []
     try:

@@ -17,7 +17,10 @@ WANTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Signals:
-    """Context manager for the main thread. While active, SIGTERM, SIGINT and SIGHUP only set `stop` or `reload`."""
+    """Catches SIGTERM, SIGINT and SIGHUP, which then only set `stop` or `reload` to true.
+
+    It is a context manager for the main thread. At the end, the handlers from before count again.
+    """
 
     def __init__(self) -> None:
         self.stop = False
@@ -42,12 +45,15 @@ class Signals:
         os.close(write)
 
     def wake(self) -> None:
-        """Make `wait` return. Any thread may call this."""
+        """Make `wait` return at once in the main thread. Any thread may call this."""
         with contextlib.suppress(OSError):
             os.write(self._write, b"\0")
 
     def wait(self, seconds: float) -> None:
-        """Wait until a signal arrives or `wake` is called, for at most `seconds`."""
+        """Wait until a signal arrives or `wake` is called, for at most `seconds`.
+
+        If a signal has arrived, `stop` or `reload` is set to true.
+        """
         if not select.select([self._read], [], [], max(0.0, seconds))[0]:
             return
         with contextlib.suppress(BlockingIOError):

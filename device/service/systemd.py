@@ -1,7 +1,7 @@
 """Reports to systemd: ready, alive, reloading, stopping, and the state as text (protocol: sd_notify(3)).
 
 Each report is one datagram of lines to the socket that $NOTIFY_SOCKET names. One socket stays open, because the audio
-loop sends the watchdog ping and must not wait. Without $NOTIFY_SOCKET nothing is sent.
+loop, which must not wait, sends the signs of life for the watchdog. Without $NOTIFY_SOCKET nothing is sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from device.printable import printable
 LONGEST_US = 300_000
 """Longest time in microseconds that a send may wait while systemd does not read."""
 PINGS_A_LIMIT = 4
-"""Pings per watchdog limit, the time after which systemd restarts a silent process. Spare pings allow for delays."""
+"""Pings, which are signs of life, in each watchdog limit. After that limit systemd restarts a silent process, so spare
+pings allow for delays."""
 
 
 class Systemd:
@@ -34,16 +35,16 @@ class Systemd:
         self._pinged_s = float("-inf")
 
     def ready(self) -> None:
-        """Report that the models are verified and warmed up."""
+        """Report that the process is ready, or has read its settings again."""
         self._tell("READY=1")
 
     def status(self, text: str) -> None:
-        """Send the status line that `systemctl status` shows. Only printable text is sent."""
+        """Send `text` as the line that `systemctl status` shows, without control characters."""
         # a line feed would begin another message, such as WATCHDOG=trigger
         self._tell(f"STATUS={printable(text)}")
 
     def alive(self) -> None:
-        """Ping the watchdog if the last ping is older than a ping period. Called after every finished hop."""
+        """Send the watchdog a sign of life, unless the last one is younger than a quarter of the watchdog limit."""
         now_s = time.monotonic()
         if now_s - self._pinged_s >= self._period_s:
             self._pinged_s = now_s
@@ -59,7 +60,7 @@ class Systemd:
         self._tell("STOPPING=1")
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket. Later reports are not sent."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -71,7 +72,7 @@ class Systemd:
 
 
 def _watchdog_s() -> float:
-    """systemd's watchdog limit in seconds. Infinite if there is no watchdog for this process."""
+    """Return systemd's watchdog limit in seconds. It is infinite if there is no watchdog for this process."""
     try:
         if int(os.environ.get("WATCHDOG_PID", os.getpid())) == os.getpid():
             return int(os.environ["WATCHDOG_USEC"]) / 1e6

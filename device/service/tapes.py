@@ -1,4 +1,4 @@
-"""Whether the box records, and into which recording of its library."""
+"""Decides whether the box records its sessions, and into which recording of its library."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from device.recording.capture import Capture
 from device.recording.library import Library
 
 MOST_BYTES = 2**50
-"""A recording that the owner began ends when the disk is nearly full, and at no other size."""
+"""Size limit in bytes of a recording that the owner began. It is never reached: the recording ends when the disk is
+nearly full."""
 
 
 class Tapes:
-    """The recordings in `library`. `changed` is called when the box is to begin or end one.
+    """Keeps whether the box records. `library` holds the recordings. `changed` is called when `on` was set.
 
-    `always`: a box that was started to record into this capture. The owner can then not end it.
+    `always` is given if the box was started to record each session into it. The owner can then not end the recording.
     """
 
     def __init__(self, library: Library, changed: Callable[[], None], always: Capture | None = None) -> None:
@@ -27,24 +28,24 @@ class Tapes:
         """The number of the recording that is being made."""
 
     def next(self) -> Capture | None:
-        """Return the place for the recording of a new session; None if it is not recorded."""
+        """Return a new capture, the place for the recording of the next session. None if it is not recorded."""
         if not self.on:
             return None
         return (self._always or Capture(self.library.folder, MOST_BYTES)).next()
 
     def began(self, capture: Capture | None) -> None:
-        """Note that a session records into `capture`, or into nothing."""
+        """Note that a session has begun to record into `capture`. None means that nothing is recorded any more."""
         self.current = None if capture is None else capture.folder.name
         if self.current is not None and self._always is None:
             self.library.note_the_time(self.current)
 
     def record(self, on: bool) -> None:
-        """Begin or end a recording. Raises UserError if the box was started with --record."""
+        """Begin a recording if `on` is true, else end it. Raises UserError if the box was started with --record."""
         if self._always is not None:
             raise UserError("The box was started with --record and records each session: start it without.")
         self.on = on
         self._changed()
 
     def shown(self) -> dict[str, Any]:
-        """See `Library.shown`."""
+        """Return the list of recordings, the present one and the free room, as JSON values. See `Library.shown`."""
         return self.library.shown(self.current)
