@@ -63,7 +63,8 @@ class Flash:
     def run(self) -> dict[str, Any]:
         """Send the bundle and wait until the box plays it. Returns the facts of the last step that the box reported.
 
-        Raises UserError with the box's message if it does not play the bundle.
+        A cut connection is opened again. Raises UserError with the reason if the box cannot be reached or does not play
+        the bundle.
         """
         tries = 0
         cut_s: float | None = None

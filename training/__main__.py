@@ -1,4 +1,4 @@
-"""`python -m training COMMAND`: everything that happens on the workstation before export.
+"""`python -m training COMMAND` runs everything that happens on the workstation before the export.
 
 Commands are in the same module as the code that they use. They are imported when called, so `--help` needs no Keras.
 """
@@ -33,7 +33,7 @@ COMMANDS = {
     "listen": "training.playing_figures.listening:listen",
     "demo": "training.demo:demo",
 }
-"""name -> module:function of the click command."""
+"""Maps the name of each command to module:function. The module is imported when the command is called."""
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="training")

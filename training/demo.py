@@ -47,7 +47,10 @@ class Written:
 
 
 def read_score(text: str) -> list[Written]:
-    """Read the chords of a score in the format of `demo/right-hand.txt`. Raises ValueError if a bar is not full."""
+    """Return the chords of a score in the format of `demo/right-hand.txt`, in the order of time.
+
+    Raises ValueError if a bar is not full, or if a token is not a key name with a length.
+    """
     written: list[Written] = []
     at = 0.0
     for token in _tokens(text):
@@ -63,7 +66,10 @@ def read_score(text: str) -> list[Written]:
 
 
 def perform(score: list[Written], tempo: float = TEMPO, seed: int = SEED) -> list[Note]:
-    """Play `score` at `tempo` beats a minute with small errors of time and velocity. The `seed` sets the errors."""
+    """Return the notes of `score`, played at `tempo` beats a minute with small errors of time and velocity.
+
+    The same `seed` gives the same errors.
+    """
     rng = np.random.default_rng(seed)
     notes: list[Note] = []
     for chord in score:
@@ -79,7 +85,10 @@ def perform(score: list[Written], tempo: float = TEMPO, seed: int = SEED) -> lis
 
 
 def record(notes: list[Note], soundfont: Path = SOUNDFONT) -> NDArray[np.float32]:
-    """Play `notes` on the soundfont's piano: float32 [n] at `RATE`, mono."""
+    """Play `notes` on the soundfont's piano. Returns the sound: float32 [n], mono, at `RATE` samples a second.
+
+    The last part is faded out, and the loudest sample is `PEAK`.
+    """
     last_s = max(note.offset_s or note.onset_s for note in notes)
     whole: NDArray[np.float32] = render(notes, RATE, soundfont).mean(axis=1, dtype=np.float32)
     sound = whole[: round((last_s + TAIL_S) * RATE)]

@@ -1,4 +1,4 @@
-"""`python -m training evaluate`: every figure that the documents state."""
+"""`python -m training evaluate` measures every figure that the documents state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from training.playing_figures.compared_hands import ROWS
 from training.playing_figures.measure import Performed
 
 SETS = (REAL, *SETTINGS, QUIET)
-"""Real recordings, the settings of `training.hearing_figures.takes`, and sound without a piano."""
+"""Names of the sets of sound on which hearing is measured.
+
+They are real recordings, the settings of `training.hearing_figures.takes`, and sound without a piano.
+"""
 
 
 @click.group()

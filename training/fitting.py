@@ -12,9 +12,10 @@ Batch = tuple[Any, Any]
 
 
 class feed(keras.utils.PyDataset):  # noqa: N801 - read as a verb where it is used
-    """Gives Keras each batch by its number in the whole fit.
+    """Gives Keras each batch of a fit by the batch's number in the whole fit.
 
-    So a resumed fit gets the batches that would have come next.
+    So a resumed fit gets the batches that would have come next. `at` returns the batch with a number. An epoch has
+    `epoch_steps` batches.
     """
 
     def __init__(self, at: Callable[[int], Batch], epoch_steps: int) -> None:
@@ -33,7 +34,11 @@ class feed(keras.utils.PyDataset):  # noqa: N801 - read as a verb where it is us
 
 
 def callbacks(folder: Path, patience: int, batches: feed) -> list[Any]:
-    """Return callbacks for best and last checkpoint, history, TensorBoard's files in `folder`, and early stopping."""
+    """Return the callbacks of Keras for a fit in `folder`.
+
+    They store the best and the last weights, the history, TensorBoard's files, and a backup from which a stopped fit is
+    resumed. They end the fit after `patience` epochs without improvement.
+    """
     return [
         keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
         keras.callbacks.BackupAndRestore(str(folder / "backup")),

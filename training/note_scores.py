@@ -11,7 +11,7 @@ import numpy.typing as npt
 from device.events import MIDDLE_C
 
 Notes = npt.NDArray[np.float64]
-"""[notes, 4]: onset (s), offset (s), MIDI pitch, velocity."""
+"""Array [notes, 4] with the columns onset (s), offset (s), MIDI pitch and velocity."""
 
 SHORTEST_S = 0.01
 FRAME_S = 0.01
@@ -19,14 +19,19 @@ FRAME_S = 0.01
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one recording, each from 0 to 1."""
+    """Holds the scores of one recording, each from 0 (worst) to 1 (best).
+
+    A found note is right if its pitch is right and its onset is near enough. `onset_50` and `onset_30` are the F1 (the
+    harmonic mean of precision and recall) for a limit of 50 and of 30 ms. `precision` and `recall` belong to 50 ms.
+    `frame` is the F1 over all pairs of a pitch and 10 ms.
+    """
 
     onset_50: float
     onset_30: float
     precision: float
     recall: float
     treble: float
-    """Onset F1 at 50 ms of notes from middle C up."""
+    """Onset F1 at 50 ms of the notes from middle C up."""
     offset: float
     """F1 with onsets at 50 ms and offsets within 20 % or 50 ms."""
     frame: float
@@ -35,7 +40,7 @@ class Score:
 
 
 def score(found: Notes, wanted: Notes, seconds: float) -> Score:
-    """Compare the notes `found` with the labels `wanted` of a recording of this many `seconds`."""
+    """Return the scores of the notes `found` in a recording of length `seconds`. `wanted` are the true notes."""
     p, r, f50 = _onsets(found, wanted, 0.05)
     if len(found) and len(wanted):
         offset = mir_eval.transcription.precision_recall_f1_overlap(*_shape(wanted), *_shape(found))[2]

@@ -1,4 +1,4 @@
-"""`python -m training resamplers`: compares the device's resampler with streaming libraries.
+"""`python -m training resamplers` compares the device's resampler with streaming libraries.
 
 The figures are latency, cost and frequency band.
 """
@@ -30,7 +30,10 @@ Hop: TypeAlias = tuple[Samples, float]
 
 
 def _soxr(quality: str | None) -> Callable[[int, int], Stream]:
-    """Return soxr's engine of this quality, or its variable-rate engine if `quality` is None."""
+    """Return a function (rate, model rate) -> stream that starts soxr's engine of this quality.
+
+    If `quality` is None, it starts soxr's variable-rate engine. A stream turns a chunk of samples into resampled ones.
+    """
 
     def begin(rate: int, model_rate: int) -> Stream:
         import soxr
@@ -61,14 +64,18 @@ LIBRARIES = {
 
 
 def ours(rate: int, spec: FeatureSpec) -> Callable[[Samples], list[Hop]]:
-    """Return the device's own resampler."""
+    """Return the device's own resampler: a function that turns samples at `rate` into hops.
+
+    A hop is a block of `spec.hop` samples at the models' rate, with a time in seconds.
+    """
     return Hops(rate, spec.sample_rate, spec.hop).push
 
 
 def chunked(begin: Callable[[int, int], Stream], rate: int, spec: FeatureSpec) -> Callable[[Samples], list[Hop]]:
     """Return a function that resamples sound with a library's stream, chunk by chunk.
 
-    It returns hops, each with the time in seconds at which its last chunk arrived.
+    It returns hops. A hop is a block of `spec.hop` resampled samples, with the time in seconds at which the last chunk
+    that it needs arrived.
     """
     stream = begin(rate, spec.sample_rate)
 
@@ -85,7 +92,10 @@ def chunked(begin: Callable[[int, int], Stream], rate: int, spec: FeatureSpec) -
 
 
 def level_db(make: Callable[[], Callable[[Samples], list[Hop]]], hz: float, rate: int) -> float:
-    """Return the output level in dB of a full-scale sine of `hz`, after the filter has settled."""
+    """Return the output level in dB of a full-scale sine of `hz`, after the filter has settled.
+
+    `make` returns a new resampler. `rate` is the sample rate of the sine.
+    """
     sine = np.sin(2 * np.pi * hz * np.arange(rate) / rate).astype(np.float32)
     out = np.concatenate([hop for hop, _ in make()(sine)])[len(sine) // 20 :].astype(np.float64)
     return float(20 * np.log10(np.sqrt(2 * np.mean(out**2)) + 1e-12))

@@ -47,11 +47,17 @@ OFF_GRID_STEPS = 0.2
 
 Counts = npt.NDArray[np.float64]
 Sounded = tuple[int, int, int, int, int]
-"""An onset: number of its step in the piece, position in the bar, top pitch, size class, chord class."""
+"""An onset: number of its step in the piece, position in the bar, top pitch, size class, chord class.
+
+See `device.clock.rhythm` for the classes. They count the keys of the onset and its new pitch classes.
+"""
 
 
 def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
-    """Yield the lines of a piece. A line is a run of right-hand onsets that are all in `meter` and on the grid."""
+    """Yield the lines of a piece. A line is a run of right-hand onsets that are all in `meter` and near a grid step.
+
+    A line is a list of `Sounded`. If several onsets have the same nearest step, only the highest is kept.
+    """
     steps, quarters = grid_of(piece)
     right = piece.of(HandLabel.RIGHT)
     if not len(right) or not len(quarters):
@@ -83,7 +89,10 @@ def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
 
 
 def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Counts]:
-    """Return the counts of `onset`, `next`, `interval` and `chord`, in the shapes of `device.clock.rhythm.Rhythm`."""
+    """Count the right-hand onsets of `pieces` in bars of `meter`. Returns four arrays of counts.
+
+    They are `onset`, `next`, `interval` and `chord`, in the shapes of `device.clock.rhythm.Rhythm`.
+    """
     size = meter.steps_per_bar
     onset = np.zeros(size)
     following = np.zeros((size, PREVIOUS_CLASSES, NEXT_CLASSES))
@@ -102,7 +111,7 @@ def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Co
 
 
 def tables(counts: tuple[Counts, Counts, Counts, Counts]) -> dict[str, npt.NDArray[np.float32]]:
-    """Turn counts into probabilities.
+    """Turn the four arrays of counts into probabilities. Returns them by name, as float32 of the same shapes.
 
     `interval` is a ratio to a uniform guess. `chord` is a ratio to the probability over all positions.
     """

@@ -18,7 +18,7 @@ from export.conversion.graph import code_of, constant, content_of, model_of, ope
 
 _OP = schema.BuiltinOperator
 FROM_INT8 = 2
-"""The first version of DEQUANTIZE that takes int8."""
+"""The first version of the operator DEQUANTIZE that accepts int8."""
 
 
 def in_floats(content: bytes) -> tuple[bytes, list[str]]:

@@ -102,7 +102,7 @@ def grid_of(piece: Piece, tempo: float = 96.0) -> tuple[list[Step], npt.NDArray[
 
 
 def meter_at(piece: Piece, quarter: float) -> Meter:
-    """Return the time signature at `quarter`."""
+    """Return the time signature at the position `quarter` of the piece. It is 4/4 if the piece states none."""
     held = [(beats, kind) for start, beats, kind in piece.meters if start <= quarter + 1e-3]
     beats, kind = held[-1] if held else (4, 4)
     return Meter(beats, kind)
@@ -148,7 +148,11 @@ def heard(piece: Piece, right: Notes, tempo: float, manner: HearingErrors, rng: 
 
 
 def listen(steps: Iterable[Step], events: list[Note | NoteEnded], gap_steps: int = GAP_STEPS) -> Known:
-    """Return the state of the device's listener at each of `steps`, after it has received the `events` up to then."""
+    """Return what the device knows of the right hand at each of `steps`, after the `events` up to then.
+
+    The device's own `Listener` computes it. A step is planned `gap_steps` steps before it begins, so later events are
+    unknown.
+    """
     listener = Listener()
     for event in events:
         listener.hear(event) if isinstance(event, Note) else listener.end(event)
@@ -200,7 +204,10 @@ def right_hands(piece: Piece, rng: Rng) -> Notes:
 
 @dataclass(frozen=True)
 class Sequence:
-    """A piece on its grid: inputs `x` uint8 [T, INPUT_SIZE], which are multiplied by 255, and targets."""
+    """A piece on its grid of T steps, as inputs and targets of the net.
+
+    `x` uint8 [T, INPUT_SIZE] are the inputs (0 to 1) times 255.
+    """
 
     name: str
     corpus: str
@@ -209,7 +216,10 @@ class Sequence:
 
 
 def jump(right: Notes, left: Notes, rng: Rng) -> tuple[Notes, Notes]:
-    """Return both hands, transposed from a random quarter on. So the net learns to follow a player who changes key."""
+    """Return both hands, transposed by the same number of semitones from a random place on.
+
+    So the net learns to follow a player who changes key.
+    """
     where = rng.uniform(right["onset"][0], right["onset"][-1])
     by = int(rng.integers(1, 12))
     moved = []

@@ -33,7 +33,11 @@ Array = npt.NDArray[np.float32]
 
 
 def stretch(sequence: Sequence, first: int) -> tuple[Array, Array]:
-    """Return x [STRETCH, INPUT_SIZE] and the loss's target [STRETCH, 29]. Steps after the piece's end have weight 0."""
+    """Return a training example: the inputs and targets of `sequence` from step `first` on.
+
+    The inputs are float32 [STRETCH, INPUT_SIZE]. The targets [STRETCH, 29] have the form that `loss` takes. Their last
+    value is the weight of the step, which is 0 after the piece's end.
+    """
     part = slice(first, first + STRETCH)
     raw, targets = sequence.x[part], sequence.targets
     x = np.zeros((STRETCH, raw.shape[1]), np.float32)
@@ -49,7 +53,10 @@ def stretch(sequence: Sequence, first: int) -> tuple[Array, Array]:
 
 
 def heard_lately(x: Array) -> npt.NDArray[np.bool_]:
-    """Mark the steps at which a right-hand key is down, or an onset came within the last two bars of four beats."""
+    """Return for each step, as bool, whether the right hand was heard a short time ago.
+
+    It was if a right-hand key is down, or if an onset came within the last two bars of four beats.
+    """
     from device.left_hand.net_input import GLOBAL_NAMES, PITCH_CHANNELS
 
     plain = x[:, 12 * len(PITCH_CHANNELS) :]
@@ -84,7 +91,10 @@ class Stretches:
 
 
 def fixed_stretches(pieces: list[Sequence], each: int = 3) -> tuple[Array, Array]:
-    """Return `each` fixed stretches of every piece, for validation."""
+    """Return `each` fixed stretches of every piece, for validation.
+
+    The result is the pair of inputs [N, STRETCH, INPUT_SIZE] and targets [N, STRETCH, 29].
+    """
     rows = [
         stretch(piece, int(first)) for piece in pieces for first in np.linspace(0, max(0, len(piece.x) - STRETCH), each)
     ]

@@ -31,7 +31,7 @@ class FloatStep:
 
     @classmethod
     def of_fit(cls, folder: Path, which: str = "best") -> FloatStep:
-        """Load the net from the folder of a fit."""
+        """Return the step of the net that was fitted in `folder`, with the weights `which`: "best" or "last"."""
         from training.accompanist.fit import load_net
 
         return cls(load_net(folder, which))

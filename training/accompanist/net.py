@@ -38,7 +38,10 @@ def width(size: Size) -> int:
 
 @keras.saving.register_keras_serializable("lefthand")
 class TiedDense(keras.layers.Layer):
-    """A dense layer [..., width(inputs)] -> [..., width(outputs)] that commutes with transposition."""
+    """A dense layer [..., width(inputs)] -> [..., width(outputs)] that treats all transpositions alike.
+
+    If the pitch classes of the input are rotated by some semitones, those of the output are rotated in the same way.
+    """
 
     def __init__(self, inputs: Size, outputs: Size, **options: Any) -> None:
         super().__init__(**options)
@@ -61,7 +64,7 @@ class TiedDense(keras.layers.Layer):
         return {**super().get_config(), "inputs": self.inputs, "outputs": self.outputs}
 
     def matrix(self) -> tuple[Tensor, Tensor]:
-        """Expand the tied weights to a kernel [width(inputs), width(outputs)] and a bias."""
+        """Return the layer as a plain matrix: a kernel [width(inputs), width(outputs)] and a bias [width(outputs)]."""
         pitch_in, pitch_out = self.inputs[0], self.outputs[0]
         turned = ops.transpose(ops.take(self.by_interval, _INTERVAL, axis=2), (0, 2, 1, 3))
         upper = ops.concatenate(
@@ -97,7 +100,10 @@ class TiedGru(keras.layers.Layer):
         return {**super().get_config(), "size": self.size}
 
     def matrices(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return input kernel and bias, state kernel and bias. The three gates are side by side."""
+        """Return input kernel, input bias, state kernel and state bias as plain matrices.
+
+        Each holds the gates update, reset and new side by side on its last axis.
+        """
         joined: list[Tensor] = []
         for maps in (self.from_input, self.from_state):
             kernels, biases = zip(*(part.matrix() for part in maps), strict=True)
@@ -134,10 +140,10 @@ class TiedGru(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lefthand")
 class AccompanistNet(keras.Model):
-    """The net. It maps x [B, T, INPUT_SIZE] to the heads chord, ahead, bass and strike, each [B, T, ...].
+    """Maps x [B, T, INPUT_SIZE] to its outputs chord, ahead, bass and strike, each [B, T, ...].
 
     A call begins with a state of zeros. `advance` begins with a given state and also returns the last state. To run one
-    step, call it with T = 1.
+    step, call `advance` with T = 1.
     """
 
     def __init__(
@@ -166,9 +172,9 @@ class AccompanistNet(keras.Model):
         return width(self.size)
 
     def advance(self, x: Tensor, state: Tensor, training: bool = False) -> tuple[dict[str, Tensor], Tensor]:
-        """Run over x [B, T, INPUT_SIZE] from `state` [B, state_size].
+        """Run the net over x [B, T, INPUT_SIZE] from `state` [B, state_size].
 
-        Returns the outputs by head, and the last state.
+        Returns the outputs by name (chord, ahead, bass, strike), and the last state.
         """
         embedded = self.drop(ops.relu(self.embed(x)), training=training)
         states, last = self.gru(embedded, state)
@@ -186,10 +192,10 @@ class AccompanistNet(keras.Model):
 
 
 def loss(true: Tensor, predicted: Tensor) -> Tensor:
-    """Return the sum of all heads' cross-entropies, [B, T], times the weight of each step.
+    """Return the error of each step, [B, T]: the weighted sum of the outputs' cross-entropies, times the step's weight.
 
-    `true` [B, T, 29]: chord, ahead (shares), bass as a class 0..12, strikes, weight. `predicted` [B, T, 40]:
-    the heads of `AccompanistNet` side by side.
+    `true` [B, T, 29]: chord, ahead (shares), bass as a class 0..12, strikes, weight. `predicted` [B, T, 40]: the
+    outputs of `AccompanistNet` side by side.
     """
     sure = ops.clip(predicted, 1e-6, 1 - 1e-6)
 
@@ -206,7 +212,10 @@ def loss(true: Tensor, predicted: Tensor) -> Tensor:
 
 
 def sequence_model(net: AccompanistNet, steps: int) -> keras.Model:
-    """Return the model for a fit. It maps x [B, steps, INPUT_SIZE] to the heads, concatenated to [B, steps, 40]."""
+    """Return the model for a fit.
+
+    It maps x [B, steps, INPUT_SIZE] to the net's four outputs, concatenated to [B, steps, 40].
+    """
     x = keras.Input((steps, INPUT_SIZE), name="x")
     outputs = net(x)
     return keras.Model(x, keras.layers.Concatenate(axis=-1)([outputs[name] for name in HEADS]))
@@ -224,7 +233,7 @@ def step_model(net: AccompanistNet) -> keras.Model:
 
 
 class _Step(keras.layers.Layer):
-    """One call of `advance` with T = 1."""
+    """Runs the net for one step: it calls `AccompanistNet.advance` with T = 1."""
 
     def __init__(self, net: AccompanistNet, **options: Any) -> None:
         super().__init__(**options)

@@ -50,10 +50,11 @@ Purpose = Literal["fit", "evaluate"]
 class Bank:
     """An instrument of which every key was rendered as sound, at each of V velocities.
 
-    `velocities` float64 [V]: the MIDI velocities. `samples` int16 [88, V, samples]: one note for each key and velocity,
-    at 16 kHz. `level_db` float64 [88, V]: RMS of the first 250 ms in dB relative to full scale (0 or negative).
-    `sounding_s` float64 [88, V]: seconds until the held note has faded by 55 dB from its peak, or until the samples
-    end.
+    `timbre` names the recording of which it was made. `acoustic` is false for an electric piano. A bank that is
+    `heldout` is for evaluation only. `velocities` float64 [V]: the MIDI velocities. `samples` int16 [88, V, samples]:
+    one note for each key and velocity, at 16 kHz. `level_db` float64 [88, V]: RMS of the first 250 ms in dB relative to
+    full scale (0 or negative). `sounding_s` float64 [88, V]: seconds until the held note has faded by 55 dB from its
+    peak, or until the samples end.
     """
 
     name: str
@@ -97,7 +98,10 @@ def render_bank(
     folder: Path,
     seconds: float = NOTE_S,
 ) -> None:
-    """Render every key and velocity with `note(pitch, velocity, seconds)` and write the bank into `folder`."""
+    """Render every key and velocity with `note(pitch, velocity, seconds)` and write the bank into `folder`.
+
+    Raises UserError if all notes are silent.
+    """
     length = int(seconds * RATE)
     shape = (KEYS, len(instrument.velocities), length)
     audio = np.zeros(shape, np.float32)
@@ -176,7 +180,10 @@ def load_bank(cache: Path, name: str, purpose: Purpose = "fit") -> Bank:
 
 
 def bank_names(cache: Path, purpose: Purpose = "fit") -> list[str]:
-    """Return the names of the banks in `cache`: the held-out ones for "evaluate", all others for "fit"."""
+    """Return the sorted names of the note banks in `cache`.
+
+    These are the held-out banks if `purpose` is "evaluate", and all others if it is "fit".
+    """
     names = sorted(path.stem for path in (cache / "banks").glob("*.json"))
     abouts = {name: _about(cache, name) for name in names}
     return [name for name, about in abouts.items() if about and about["heldout"] == (purpose == "evaluate")]

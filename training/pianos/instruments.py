@@ -38,11 +38,12 @@ SF2_FOLDER = Path("/usr/share/sounds/sf2")
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One bank to render.
+    """An instrument of which a note bank is rendered.
 
     `timbre` names the recording that the bank comes from. Banks of one timbre are never split into training and test.
-    `program` is the preset of a soundfont, or the seed of a modal piano.
+    `source` is a file or package, or `MODAL`. `program` is the preset of a soundfont, or the seed of a modal piano.
     `one_layer` marks a source whose spectrum does not change with velocity. Its soft notes are low-pass filtered.
+    `heldout` marks an instrument for evaluation only. `velocities` are the MIDI velocities to render.
     """
 
     name: str
@@ -96,7 +97,10 @@ def _mono(left: Audio, right: Audio, channel: Channel) -> Audio:
 
 
 class SfzRenderer(Renderer):
-    """An SFZ instrument played by sfizz. The amplitude grows with the square of velocity (amp_veltrack 100)."""
+    """Plays the notes of an SFZ instrument with sfizz. Raises UserError if the file cannot be played.
+
+    The amplitude grows with the square of velocity (amp_veltrack 100).
+    """
 
     _SUSTAIN_OF_ONE = re.compile(r"ampeg_sustain=1(?=\s)")
 
@@ -125,7 +129,7 @@ class SfzRenderer(Renderer):
 
 
 class SoundFontRenderer(Renderer):
-    """An SF2 preset played by TinySoundFont."""
+    """Plays the notes of one preset (`program`) of an SF2 soundfont with TinySoundFont."""
 
     def __init__(self, path: Path, program: int, channel: Channel) -> None:
         import tinysoundfont

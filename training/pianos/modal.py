@@ -36,17 +36,18 @@ A4 = 69
 
 @dataclass(frozen=True, slots=True)
 class PianoDesign:
-    """The parameters of one piano.
+    """The parameters of one computed piano.
 
-    - `bass_inharmonicity`, `treble_inharmonicity`: added to the logarithms of the two asymptotes of B.
+    - `bass_inharmonicity`, `treble_inharmonicity`: added to the logarithms of the two asymptotes of the inharmonicity B
+      (see `inharmonicity`).
     - `stretch`: the octave type kappa in the bass.
     - `unison_cents`: standard deviation of a string's detuning within its unison.
     - `sustain`: factor of every decay time. `aftersound`: imbalance between the strings of a unison.
     - `felt_ms`: time of the hammer on the string at middle C and velocity 80. `felt_law`: how fast that time shortens
       with velocity. `dynamics`: how fast the level grows with velocity.
     - `strike`: the hammer's position as a fraction of a bass string's length.
-    - `board_hz`: the soundboard radiates little below this frequency. `tilt_db`: its slope in dB per octave above
-      1 kHz. `board_loss`: its loss factor.
+    - `board_hz`: the soundboard radiates little below this frequency. `tilt_db`: its slope in dB per octave above 1
+      kHz. `board_loss`: its loss factor.
     - `knock_db`: level of the blow's own noise in dB relative to the tone of a middle key.
     - `uneven`: spread of the hammers' felt and level from key to key.
     """
@@ -92,11 +93,11 @@ class PianoDesign:
 
 
 def inharmonicity(pitch: float | Floats, design: PianoDesign) -> Floats:
-    """Return B of the strings of MIDI `pitch`, in f_n = n f0 sqrt(1 + B n^2).
+    """Return the inharmonicity B of the strings of MIDI `pitch`: how much a string's stiffness raises its partials.
 
-    B is the sum of two exponentials, for bass and treble bridge. The mean parameters are from Rigaud, David and Daudet,
-    "A parametric model and estimation techniques for the inharmonicity and tuning of the piano", J. Acoust. Soc. Am.
-    133 (2013).
+    Partial n has the frequency f_n = n f0 sqrt(1 + B n^2). B is the sum of two exponentials, for bass and treble
+    bridge. The mean parameters are from Rigaud, David and Daudet, "A parametric model and estimation techniques for the
+    inharmonicity and tuning of the piano", J. Acoust. Soc. Am. 133 (2013).
     """
     at = np.asarray(pitch, np.float64)
     bass = np.exp(-8.47e-2 * at - 5.82 + design.bass_inharmonicity)
@@ -158,7 +159,10 @@ def _unison(hz: Floats, alone: Floats, taken: Floats, cents: Floats, struck: Flo
 
 
 def ring(rates: Complexes, weights: Complexes, samples: int) -> Floats:
-    """Return Re sum_j weights_j exp(rates_j t), [samples] at 16 kHz, from two short tables of exponentials."""
+    """Return a sum of decaying oscillations: Re sum_j weights_j exp(rates_j t), float64 [samples] at 16 kHz.
+
+    `rates` are complex, in 1/s. The sum is computed from two short tables of exponentials.
+    """
     blocks = -(-samples // BLOCK)
     coarse = np.exp(np.outer(np.arange(blocks) * (BLOCK / RATE), rates))
     fine = np.exp(np.outer(rates, np.arange(BLOCK) / RATE))
@@ -169,7 +173,7 @@ def ring(rates: Complexes, weights: Complexes, samples: int) -> Floats:
 
 
 class ModalRenderer(Renderer):
-    """The piano of one seed. The same note always has the same samples."""
+    """Renders the notes of the computed piano of one seed. The same note always has the same samples."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

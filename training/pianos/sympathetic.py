@@ -30,10 +30,10 @@ SLOPE_DB = -4.0
 def open_strings(seed: int) -> Audio:
     """Return the response of all strings of the piano of `seed` to an impulse at the bridge.
 
-    float32 [samples] of energy 1. Every partial of every string is a mode with its own decay
-    (`training.pianos.modal.decay_rates`) and its own phase, because the strings meet the bridge at different places.
-    Lehtonen, Penttinen, Rauhala and Valimaki, "Analysis and modeling of piano sustain-pedal effects", J. Acoust. Soc.
-    Am. 122, 2007, measure such a resonance, which is longer in the bass.
+    The response is float32 [samples] at 16 kHz, with energy 1. Every partial of every string is a mode with its own
+    decay (`training.pianos.modal.decay_rates`) and its own phase, because the strings meet the bridge at different
+    places. Lehtonen, Penttinen, Rauhala and Valimaki, "Analysis and modeling of piano sustain-pedal effects", J.
+    Acoust. Soc. Am. 122, 2007, measure such a resonance, which is longer in the bass.
     """
     design, rng = PianoDesign.drawn(seed), np.random.default_rng([seed, 2])
     first = first_partials(design)

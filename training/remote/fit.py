@@ -1,8 +1,8 @@
-"""`python -m training gpu-fit`: fits the transcriber on a GPU, where the parcel of `python -m training parcel` lies.
+"""`python -m training gpu-fit` fits the transcriber on a GPU, on a machine to which a parcel was copied.
 
-The crops never leave the GPU: the scenes are kept there as bytes, and every step draws its batch from them. The scenes
-are replaced by new ones as fast as the cores render. The learning rate follows the clock, since a lent machine is lent
-for minutes and not for steps.
+A parcel is the folder that `python -m training parcel` packs. The training examples never leave the GPU: scenes are
+kept there as bytes, and every step draws its batch from them. The scenes are replaced by new ones as fast as the cores
+render. The learning rate depends on the time and not on the number of steps, since a machine is lent for minutes.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from training.transcriber.hear import asked_net, asked_weights, fit_named
 SHARD_SCENES = 960
 """Scenes in one array on the GPU. It has less than 2^31 bytes, so 32 bits can address it."""
 CHUNK_STEPS = 20
-"""Steps that a GPU makes without a word from the processor. A processor makes 1: in a loop it convolves slowly."""
+"""Number of steps that a GPU makes in one call. Without a GPU it is 1: in a loop a processor convolves slowly."""
 FILES_A_CHUNK = 14
-"""Most files of scenes that move to the GPU after a chunk."""
+"""Largest number of files of scenes that are moved to the GPU after each call of `Trainer.advance`."""
 FIRST_SCENES = 320
-"""Scenes that must be there before the first step."""
+"""Number of scenes that must be on the GPU before the first step."""
 WARM_UP = 0.03
 """Share of the time in which the learning rate rises to its peak."""
 LAST_RATE = 0.01
 """Learning rate at the end, relative to its peak."""
 AVERAGE = 0.999
-"""Decay a step of the mean of the weights, which is what the fit returns (Polyak averaging)."""
+"""Decay per step of the running mean of the weights. The fit returns this mean (Polyak averaging)."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate over the time of a fit: a linear rise, then a cosine."""
+    """Sets the learning rate over the `minutes` of a fit: a linear rise to `peak`, then a cosine."""
 
     peak: float
     minutes: float
@@ -59,7 +59,7 @@ class Schedule:
 
 
 class Scenes:
-    """The scenes on the GPU, in arrays of `SHARD_SCENES`. The oldest are replaced first."""
+    """Keeps scenes on the GPU, in arrays of `SHARD_SCENES` scenes. New scenes replace the oldest."""
 
     def __init__(self, folder: Path, scenes: int, spec: FeatureSpec) -> None:
         import jax
@@ -78,7 +78,7 @@ class Scenes:
         self._put: Callable[..., Any] = jax.jit(put, donate_argnums=0)
 
     def take(self, most: int) -> int:
-        """Move up to `most` waiting files to the GPU. Returns their number."""
+        """Move up to `most` files of scenes to the GPU and delete them. Returns the number of files moved."""
         paths = sorted(self.folder.glob("train-*.npy"))[:most]
         for path in paths:
             held = self._shape[0]
@@ -92,7 +92,10 @@ class Scenes:
         return len(paths)
 
     def shard(self, rng: np.random.Generator) -> tuple[Any, int]:
-        """Return one of the arrays at random, by the number of its scenes, and that number."""
+        """Return a random one of the arrays, and the number of scenes in it.
+
+        An array with more scenes is chosen more often.
+        """
         held = self._shape[0]
         filled = [held if self.read >= held * (i + 1) else self.read - held * i for i in range(len(self.shards))]
         i = int(rng.choice(len(filled), p=np.array(filled) / sum(filled)))
@@ -135,7 +138,7 @@ def batch_of(
 
 
 class Trainer:
-    """The net, its optimiser, and the mean of its weights, all on the GPU."""
+    """Fits the net. The net, its optimiser and the mean of its weights are all on the GPU."""
 
     def __init__(
         self, model: Any, batch: int, frames: int, spec: FeatureSpec, delays: NDArray[np.int64], weights: Any
@@ -197,7 +200,10 @@ class Trainer:
         self._batch, self._crops = batch, (most, last)
 
     def advance(self, shard: Any, count: int, seed: int, learning_rate: float) -> Any:
-        """Make `chunk` steps. Returns their mean loss, which may still be being computed."""
+        """Make `chunk` training steps on scenes of `shard`. Returns their mean loss.
+
+        The GPU may still be computing the loss when this returns.
+        """
         self.state, value = self._chunk(self.state, shard, count, np.uint32(seed), np.float32(learning_rate))
         self.steps += self.chunk
         return value
@@ -214,14 +220,14 @@ class Trainer:
         return float(sum(float(v) * n for v, n in values) / sum(n for _, n in values))
 
     def keep(self, folder: Path) -> None:
-        """Write all that a later call needs to go on."""
+        """Write the state of the fit into `folder`, so that `go_on` can resume the fit."""
         flat = {f"{name}-{i:03d}": np.asarray(v) for name, vs in self.state.items() for i, v in enumerate(vs)}
         with (folder / "state.part").open("wb") as file:
             np.savez(file, steps=self.steps, **flat)
         (folder / "state.part").replace(folder / "state.npz")
 
     def go_on(self, folder: Path) -> bool:
-        """Read what `keep` wrote, if there is any."""
+        """Read the state that `keep` wrote into `folder`. Returns False if there is none."""
         from jax import numpy as jnp
 
         if not (folder / "state.npz").is_file():
@@ -235,7 +241,7 @@ class Trainer:
         return True
 
     def write_weights(self, path: Path) -> None:
-        """Write the mean weights as Keras keeps them."""
+        """Write the mean weights to the file `path` in Keras' format. The model then has these weights too."""
         variables = [*self.model.trainable_variables, *self.model.non_trainable_variables]
         for variable, value in zip(variables, self.state["mean"], strict=True):
             variable.assign(value)

@@ -35,7 +35,7 @@ QUALITY = 0.35
 GAP = RATE // 20
 """Samples of silence (50 ms) between two notes in a file. They keep the codec's noise of one note out of the next."""
 FADE = RATE // 50
-"""Samples of the fade at the end of a note that the parcel cuts where it has become silent."""
+"""Number of samples of the fade at the end of an unpacked note. The parcel cuts a note where it becomes silent."""
 SIZE_MB = 50.0
 """Size in MB above which the command says that the parcel is large."""
 
@@ -119,7 +119,10 @@ def darker(note: Layer, pitch: int, velocity: int, softer: int) -> Layer:
 
 
 def at_level(note: Layer, level_db: float) -> Layer:
-    """Return `note` float32 [samples], scaled to a RMS of `level_db` over its first 250 ms (dB below full scale)."""
+    """Return `note` float32 [samples], scaled to an RMS of `level_db` over its first 250 ms.
+
+    `level_db` is relative to full scale (0 or negative). Silence stays silence.
+    """
     # a bank's level is the mean over LEVEL_S even where the note ends sooner
     power = float(np.sum(note[: int(LEVEL_S * RATE)].astype(np.float64) ** 2)) / int(LEVEL_S * RATE)
     return note * np.float32(10 ** (level_db / 20) / np.sqrt(power)) if power > 0 else note

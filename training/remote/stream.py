@@ -25,21 +25,21 @@ from training.scenes.scene import SCENE_S, Scene, targets
 FILE_SCENES = 16
 """Scenes in a file."""
 WAITING = 40
-"""Files that may wait for the fit. More would be older scenes."""
+"""Largest number of files that wait for the fit. With more, the fit would get older scenes."""
 HEADS = 4
 OWN = 2
 SHARES = {"lieder": 0.32, "chopin": 0.28, "pop909": 0.2, INVENTED: 0.12, QUIET: 0.08}
 """Share of each corpus in the scenes."""
 BLEED = 0.2
-"""Probability that the box's left hand is audible whatever `scene.KINDS` says. Our own notes are worth more scenes."""
+"""Probability that a scene is forced to have the box's left hand in it. All other scenes follow `scene.KINDS`."""
 VALID_FILES = 6
-"""Files of scenes from validation pieces. They are rendered first, and stay."""
+"""Number of files of scenes from validation pieces. They are rendered first, and are not deleted."""
 
 Rows = npt.NDArray[np.uint8]
 
 
 def row_bytes(spec: FeatureSpec) -> int:
-    """Return the bytes of a frame in a row: features, the targets of the heads, and the notes that the box sent."""
+    """Return the number of bytes of one frame: features, targets, and the notes that the box sent."""
     return spec.bins * spec.channels + KEYS * (HEADS + OWN)
 
 
@@ -49,9 +49,9 @@ def frames_of(spec: FeatureSpec) -> int:
 
 
 def rows(scene: Scene, spec: FeatureSpec) -> Rows:
-    """Return a scene as bytes [frames, row_bytes]. All its values are 0 to 1, times 255.
+    """Return a scene as bytes, uint8 [frames, row_bytes]: features, targets and the box's notes side by side.
 
-    The targets have no look-ahead. The fit shifts them.
+    All values are 0 to 1, times 255. The targets have no look-ahead. The fit shifts them.
     """
     frames = frames_of(spec)
     wanted = np.rint(targets(scene.notes, 0, frames, 0, spec.hop_s) * 255).astype(np.uint8)
@@ -96,7 +96,10 @@ def _scene(studio: Studio, pieces: dict[str, dict[str, list[Piece]]], split: str
 
 
 def start(cache: Path, folder: Path, seed: int, workers: int) -> list[multiprocessing.process.BaseProcess]:
-    """Start `workers` processes that render into `folder`. Call it before jax starts its threads."""
+    """Start `workers` processes that render scenes into `folder` until `folder`/stop exists. Returns the processes.
+
+    Call this before jax starts its threads. Raises UserError if `cache` lacks pieces or noises.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stop").unlink(missing_ok=True)
     studio = Studio.opened(cache, cache, FeatureSpec())

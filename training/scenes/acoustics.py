@@ -39,7 +39,11 @@ def in_room(audio: Audio, response: Audio) -> Audio:
 
 
 def peak_section(frequency_hz: float, gain_db: float, q: float) -> npt.NDArray[np.float64]:
-    """Return a peaking equaliser [6] = b0 b1 b2 1 a1 a2 (R. Bristow-Johnson, Audio EQ Cookbook)."""
+    """Return a filter that raises or lowers the level around `frequency_hz` by `gain_db` (a peaking equaliser).
+
+    The filter is an array of six coefficients b0 b1 b2 1 a1 a2. `q` is large for a narrow peak. The formula is from R.
+    Bristow-Johnson, Audio EQ Cookbook.
+    """
     gain, angle = 10 ** (gain_db / 40), 2 * np.pi * frequency_hz / RATE
     alpha = np.sin(angle) / (2 * q)
     section = np.array([1 + alpha * gain, -2 * np.cos(angle), 1 - alpha * gain,
@@ -48,7 +52,11 @@ def peak_section(frequency_hz: float, gain_db: float, q: float) -> npt.NDArray[n
 
 
 def shelf_section(frequency_hz: float, gain_db: float, high: bool) -> npt.NDArray[np.float64]:
-    """Return a shelf filter of slope 1 [6] = b0 b1 b2 1 a1 a2 (R. Bristow-Johnson, Audio EQ Cookbook)."""
+    """Return a filter that changes the level by `gain_db` on one side of `frequency_hz` (a shelf of slope 1).
+
+    The side is above if `high` is true, else below. The filter is an array of six coefficients b0 b1 b2 1 a1 a2. The
+    formula is from R. Bristow-Johnson, Audio EQ Cookbook.
+    """
     gain, angle = 10 ** (gain_db / 40), 2 * np.pi * frequency_hz / RATE
     # The high shelf is the low shelf with the opposite sign of every cosine, of b1 and of a1.
     sign = -1 if high else 1

@@ -29,11 +29,12 @@ GAIN_BLOCK = RATE // 200
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How often and how strongly audio is changed.
+    """Says how often and how strongly audio is changed.
 
-    Each probability holds for one call of `augment`. A value is chosen uniformly from its range (RT60 on a logarithmic
-    scale). `strength` multiplies every probability, and moves the harsher end of each range towards the milder one.
-    With strength 0 nothing changes, with strength 1 the probabilities and ranges hold as they are written.
+    Each probability holds for one call of `augment`. A value is chosen uniformly from its range (for `rt60_s`, the
+    seconds in which a room's sound decays by 60 dB, on a logarithmic scale). `strength` multiplies every probability,
+    and moves the harsher end of each range towards the milder one. With strength 0 nothing changes, with strength 1 the
+    probabilities and ranges hold as they are written. Raises ValueError if `strength` is not between 0 and 1.
     """
 
     room: float = 0.6
@@ -63,11 +64,11 @@ class Augmentation:
             raise ValueError(f"strength is {self.strength}, not between 0 and 1")
 
     def scaled(self, strength: float) -> Augmentation:
-        """Return a copy with another `strength`, 0 to 1."""
+        """Return a copy with another `strength`, 0 to 1. Raises ValueError for any other number."""
         return replace(self, strength=strength)
 
     def without(self, name: str) -> Augmentation:
-        """Return a copy in which one of `CHANGES` never happens."""
+        """Return a copy in which the change `name`, one of `CHANGES`, never happens."""
         never: dict[str, Any] = {name: 0.0}
         return replace(self, **never)
 
@@ -117,7 +118,10 @@ def augment(
 def with_noise(
     audio: Audio, rng: np.random.Generator, snr_db: float, clip_share: float = 0.0, clips: list[Audio] | None = None
 ) -> Audio:
-    """Return `audio` with noise of one kind, whose level is `snr_db` below the RMS of `audio`."""
+    """Return `audio` with noise of one kind, whose level is `snr_db` below the RMS of `audio`.
+
+    The noise is one of the recordings `clips` with the probability `clip_share`, else it is computed.
+    """
     if clips and rng.random() < clip_share:
         noise = clip_noise(len(audio), clips, rng)
     else:

@@ -34,7 +34,10 @@ SOURCES = (*CORPORA, INVENTED, QUIET)
 
 
 def load_scenes(cache: Path, split: str) -> list[Scene]:
-    """Return all scenes of a split that are in `cache`. Their features are memory-mapped."""
+    """Return all scenes of a split that are in `cache`. The list is empty if there are none.
+
+    The features of the scenes are memory-mapped.
+    """
     scenes = []
     for path in sorted((cache / "scenes" / split).glob("*/*.npz")):
         with np.load(path, allow_pickle=False) as data:

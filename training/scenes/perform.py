@@ -21,10 +21,11 @@ SOFT = 0.25
 
 @dataclass(frozen=True)
 class PlayedScore:
-    """`notes` sorted by onset, and `pedal` spans (down, up) in seconds.
+    """A part of a piece as it was played.
 
-    The other fields are the first quarter of the piece, the seconds per quarter and the transposition in semitones.
-    With them the other hand can be performed to match.
+    `notes` are sorted by onset. `pedal` holds spans (down, up) in seconds. The other fields are the first quarter (a
+    position in the piece), the seconds per quarter and the transposition in semitones. With them the other hand can be
+    performed to match.
     """
 
     notes: list[Played]
@@ -42,10 +43,10 @@ def perform(
     like: PlayedScore | None = None,
     pedalled: float = 0.45,
 ) -> PlayedScore:
-    """Play `seconds` of the piece from a random place.
+    """Play `seconds` of the piece from a random place. Returns the played notes and the pedal.
 
     `hands` are the hands to play. If `like` is another performance, its place, tempo and key are used. `pedalled` is
-    the probability that the pedal is used.
+    the probability that the pedal is used. The result has no notes if the hands rest there.
     """
     notes = piece.of(*hands)
     if like is None:
@@ -102,7 +103,10 @@ def invent(rng: np.random.Generator, seconds: float) -> PlayedScore:
 
 
 def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
-    """Return the share of its written length for which each key is held: legato, detached or staccato."""
+    """Return the share of its written length for which each key is held, float64 [count], 0.2 to 1.05.
+
+    All shares lie around one random value: connected (legato), detached, or short (staccato).
+    """
     typical = float(rng.choice([0.97, 0.85, 0.55], p=[0.55, 0.3, 0.15]))
     return np.asarray(np.clip(rng.normal(typical, 0.08, count), 0.2, 1.05))
 
@@ -131,7 +135,7 @@ def _dynamics(
 
 
 def _under_another(notes: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
-    """Mark the notes that are struck while a higher one sounds."""
+    """Return for each note, as bool [notes], whether a higher note sounds when the note is struck."""
     ends = notes["onset"] + notes["duration"]
     sounds = (notes["onset"][None, :] <= notes["onset"][:, None]) & (ends[None, :] > notes["onset"][:, None])
     return np.asarray((sounds & (notes["pitch"][None, :] > notes["pitch"][:, None])).any(axis=1))

@@ -90,11 +90,11 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """`audio` float32 mono [samples] at 16 kHz.
+    """The sound of notes, and the ends of these notes.
 
-    `damped_s` float64 [notes]: the second at which each note's damper fell (the pedal delays it) or its string was
-    struck again. `end_s` float64 [notes]: the second at which the key went up, without regard to the pedal. It is
-    earlier if the string was struck again or had already faded by 55 dB.
+    `audio` is float32 mono [samples] at 16 kHz. `damped_s` float64 [notes]: the second at which each note's damper fell
+    (the pedal delays it) or its string was struck again. `end_s` float64 [notes]: the second at which the key went up,
+    without regard to the pedal. It is earlier if the string was struck again or had already faded by 55 dB.
     """
 
     audio: npt.NDArray[np.float32]
@@ -149,10 +149,11 @@ def render(
     options: RenderOptions | None = None,
     rng: np.random.Generator | None = None,
 ) -> Rendered:
-    """Render `notes` with `bank` for `seconds`; spans of `pedal` are (down, up) in seconds.
+    """Render `notes` with the sounds of `bank`. Returns the sound, `seconds` long, and the ends of the notes.
 
-    A note begins exactly at the sample of its onset. A note that begins before 0 is audible from 0 on. `rng` sets each
-    key's own tuning and level if `options` ask for them.
+    `pedal` holds the spans (down, up) in seconds in which the pedal is down. A note begins exactly at the sample of its
+    onset. A note that begins before 0 is audible from 0 on. `rng` sets each key's own tuning and level if `options` ask
+    for them.
     """
     options = options or RenderOptions()
     rng = rng or np.random.default_rng(0)

@@ -34,10 +34,11 @@ KINDS = {"both": 0.5, "right": 0.17, "bleed": 0.33}
 and the box's own left hand ("bleed")."""
 
 GATE = "gate"
-"""Name of the split on which the gate is fitted.
+"""Name of the split on which the gate is fitted. The gate turns the transcriber's outputs into notes.
 
-Its scenes come from validation pieces. They are changed mildly, as in a quiet home, and the box does not play in
-them."""
+The scenes of this split come from validation pieces. They are changed mildly, as in a quiet home, and the box does not
+play in them.
+"""
 MILD = 0.4
 """Strength (0 to 1) of the augmentation in the scenes of the split `GATE`."""
 WIRED = 0.5
@@ -64,8 +65,8 @@ SCENE_NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"),
 class Scene:
     """A training example of the transcriber.
 
-    `features` uint8 [frames, bins, channels] are levels times 255. `notes` are the notes to find. `own` uint8 [frames,
-    88, 2] are the notes that the box sent, or it is empty if there are none.
+    `features` uint8 [frames, bins, channels] are levels times 255. `notes` are the notes to find, of type `SCENE_NOTE`.
+    `own` uint8 [frames, 88, 2] are the notes that the box sent. `own` has no frames if the box sent none.
     """
 
     features: npt.NDArray[np.uint8]
@@ -181,7 +182,7 @@ def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
 
 
 def _with_rest(heard: PlayedScore, rng: np.random.Generator) -> PlayedScore:
-    """Remove the player's notes in a random span of a few seconds, in which only the box is audible."""
+    """Return `heard` without the player's notes in a random span of 3 to 9 s, in which only the box is audible."""
     begin = float(rng.uniform(0, SCENE_S))
     end = begin + float(rng.uniform(3, 9))
     return replace(heard, notes=[note for note in heard.notes if not begin <= note.onset_s < end])

@@ -49,7 +49,7 @@ def load_voices(folder: Path) -> list[Audio]:
 
 
 def repeated(rng: np.random.Generator, voices: list[Audio]) -> Iterator[Audio]:
-    """Yield random ones of the utterances `voices` without end."""
+    """Yield without end: each time a random one of the recorded utterances `voices`."""
     while True:
         yield voices[int(rng.integers(len(voices)))]
 

@@ -48,9 +48,11 @@ class FitPlan:
 
 
 def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float, told: bool) -> tuple[dict[str, Any], Any]:
-    """Return the inputs {x, own} and the target of `CROP_FRAMES` frames of a scene, from frame `first` on.
+    """Return a training example: inputs {x, own} and target of `CROP_FRAMES` frames of a scene, from frame `first` on.
 
-    `own` holds the notes that the box sent. If `told` is false, it is all zeros, as if the box had sent none.
+    x is [frames, bins, channels], own [frames, 88, 2], the target [frames, 88, 4]. own holds the notes that the box
+    sent. If `told` is false, own is all zeros, as if the box had sent none. `delays` [88] is the look-ahead of each
+    key.
     """
     stop = first + CROP_FRAMES
     x = scene.features[first:stop].astype(np.float32) / 255
@@ -86,7 +88,10 @@ class Crops:
 def fixed_crops(
     scenes: list[Scene], delays: NDArray[np.int64], spec: FeatureSpec, own: bool = True, each: int = 2
 ) -> tuple[dict[str, Any], Any]:
-    """Return `each` fixed crops of every scene, for validation."""
+    """Return `each` fixed crops of every scene, for validation.
+
+    The result is inputs {x, own} and targets, each [crops, frames, ...].
+    """
     rows = [
         crop(scene, int(first), delays, spec.hop_s, own)
         for scene in scenes
@@ -106,9 +111,10 @@ def about_fit(folder: Path) -> dict[str, Any]:
 
 
 def fit(plan: FitPlan, train: list[Scene], valid: list[Scene], folder: Path, first: Path | None = None) -> keras.Model:
-    """Fit a net into `folder`, or resume the fit there.
+    """Fit a net as `plan` says and store the fit in `folder`, or resume the fit there. Returns the fitted model.
 
-    If `first` is given, the weights in that file are the initial weights.
+    If `first` is given, it is the folder of another fit, whose best weights are the initial weights. Raises UserError
+    if the net of `plan` cannot begin with these.
     """
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(plan.seed)

@@ -43,7 +43,10 @@ STRUCK_S = 0.010
 In the development recordings the labels lie 10 ms before the sound (median of all notes).
 """
 WAKE = 0.93
-"""Value of `GateSpec.wake`. The command prints its effect on sound without a piano."""
+"""Posterior (0 to 1) of an onset that is sure enough to wake the gate (`GateSpec.wake`).
+
+While the gate sleeps, it lets only such onsets pass. The command prints the effect on sound without a piano.
+"""
 FEWEST = 150
 """An octave with fewer validation notes than this gets the threshold that is fitted on the notes of all octaves."""
 
@@ -52,7 +55,10 @@ Confidence = npt.NDArray[np.float64]
 
 
 def pass_gate(posteriors: Posteriors, spec: GateSpec, hop_s: float) -> tuple[Notes, Confidence]:
-    """Return the notes that pass the gate, and their confidence, for posteriors [frames, 88, 4] of one recording."""
+    """Return the notes that pass the gate `spec`, [notes, 4], and the confidence of each, 0 to 1 [notes].
+
+    `posteriors` [frames, 88, 4] are the net's outputs for one recording. A note without an end ends with the recording.
+    """
     gate = Gate(spec, hop_s, LOWEST_KEY)
     found: list[list[float]] = []
     open_at: dict[int, int] = {}
@@ -69,7 +75,7 @@ def pass_gate(posteriors: Posteriors, spec: GateSpec, hop_s: float) -> tuple[Not
 
 
 def labels(scene: Scene) -> Notes:
-    """Return the notes of a scene in the form that `score` takes."""
+    """Return the true notes of a scene as an array [notes, 4], in the form that `score` takes."""
     return np.column_stack(
         [scene.notes[name].astype(np.float64) for name in ("onset_s", "offset_s", "pitch", "velocity")]
     )
@@ -129,7 +135,10 @@ def missed_and_false(heard: list[Posteriors], wanted: list[Notes], spec: GateSpe
 
 
 def fit_endings(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec, hop_s: float) -> GateSpec:
-    """Return the gate `spec` with the release that gives the best ends of notes."""
+    """Return the gate `spec` with the values `release` and `offset` that give the best ends of notes.
+
+    `heard` are the net's outputs for each recording, and `wanted` its true notes.
+    """
     trials = [replace(spec, release=r, offset=o) for r in RELEASES for o in OFFSETS]
     ends = [np.mean([_ends(pass_gate(p, t, hop_s)[0], n) for p, n in zip(heard, wanted, strict=True)]) for t in trials]
     # A real piano resounds longer than these scenes. Of equally good gates, the one that ends notes sooner is chosen.
@@ -189,7 +198,11 @@ def gate(cache: Path, name: str, false_notes: float | None) -> None:
 
 
 def fit_gate_of(folder: Path, cache: Path, false_notes: float | None = None) -> None:
-    """Fit the gate of the fit in `folder` on the scenes in `cache`; see `gate`."""
+    """Fit the gate of the fit in `folder` on the scenes in `cache`, print its scores, and write gate.json there.
+
+    `false_notes` is the largest number of false notes per minute, or None for the best onset F1. Raises UserError if
+    there are no scenes, or if no threshold has so few false notes.
+    """
     from training.transcriber.net import NetConfig, build_net, build_sequence
 
     about = json.loads((folder / "config.json").read_text())
@@ -218,7 +231,7 @@ def fit_gate_of(folder: Path, cache: Path, false_notes: float | None = None) -> 
 
 
 def posteriors(model: Any, scene: Scene) -> Posteriors:
-    """Return the float model's posteriors [frames, 88, 4] for a whole scene."""
+    """Return the outputs of the float model for a whole scene: posteriors (0 to 1), float32 [frames, 88, 4]."""
     frames = len(scene.features)
     own = scene.own.astype(np.float32) / 255 if len(scene.own) else np.zeros((frames, 88, 2), np.float32)
     logits = model.predict_on_batch({"x": scene.features[None].astype(np.float32) / 255, "own": own[None]})[0]

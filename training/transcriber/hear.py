@@ -1,4 +1,4 @@
-"""`python -m training hear`: fits the transcriber on the cached scenes."""
+"""`python -m training hear` fits the transcriber on the cached scenes."""
 
 from __future__ import annotations
 

@@ -35,7 +35,11 @@ BINS_PER_KEY = 3
 
 @dataclass(frozen=True)
 class NetConfig:
-    """The shape of the transcriber's net."""
+    """The shape of the transcriber's net.
+
+    `width` is the number of channels of the trunk, and `blocks` the number of its convolutions after the first. `mix`
+    is the number of channels after the mix, and `memory` the number of units of the GRU.
+    """
 
     harmonics: tuple[int, ...] = (-12, 0, 12, 19, 24, 28, 31, 34, 36)
     """Semitones from a key to the partials in its input: the suboctave, the key itself, partials 2 to 8."""
@@ -55,12 +59,15 @@ class NetConfig:
         return GateSpec(delay_frames=self.delay_frames, later=self.later).delays()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the values for `config.json`."""
+        """Return the values as a dict for `config.json`."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> NetConfig:
-        """Build from the values in `config.json`."""
+        """Return the config with the values `d`, which `to_dict` has written to `config.json`.
+
+        Raises TypeError for an unknown name.
+        """
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d.items()}
         return cls(**values)
 
@@ -89,7 +96,7 @@ def product(x: Tensor, kernel: Tensor, single: bool) -> Tensor:
 
 
 def side_by_side(parts: list[Tensor]) -> Tensor:
-    """Concatenate the parts' channels, five parts at a time.
+    """Return the tensors `parts`, concatenated on their last axis, five at a time.
 
     XNNPACK, which runs the exported model, cannot concatenate more than five at once. Slower kernels would then run.
     """
@@ -99,7 +106,10 @@ def side_by_side(parts: list[Tensor]) -> Tensor:
 
 
 class TranscriberNet(keras.layers.Layer):
-    """The net, as the module's docstring describes it. It maps frames and states to logits and next states."""
+    """The transcriber's net: it maps frames and states to logits and next states.
+
+    See the docstring of this module for its parts.
+    """
 
     def __init__(self, config: NetConfig, spec: FeatureSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -136,7 +146,7 @@ class TranscriberNet(keras.layers.Layer):
         self.built = True
 
     def zero_states(self, batch: int) -> dict[str, Tensor]:
-        """Return the states before the first frame."""
+        """Return the states before the first frame: tensors of zeros [batch, ...], by name."""
         c, spec = self.config, self.spec
         semitones = (spec.bins // BINS_PER_KEY, BINS_PER_KEY * spec.channels)
         states = {"state_frames": ops.zeros((batch, 2, *semitones))}
@@ -180,7 +190,10 @@ class TranscriberNet(keras.layers.Layer):
         return y
 
     def _remember(self, gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Run a GRU (Cho et al. 2014, reset after the product) over the frames. All keys share its weights."""
+        """Run a GRU (Cho et al. 2014, reset after the product) over the frames. All keys share its weights.
+
+        Returns the memory after each frame [batch, frames, 88, units], and the memory after the last frame.
+        """
 
         units, single = self.config.memory, gates.shape[1] == 1
         kernel, bias = self.gates_memory.kernel, self.gates_memory.bias
