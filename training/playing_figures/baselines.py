@@ -1,4 +1,8 @@
-"""Makes left hands to compare ours with: the true one moved in time, a held tonic chord, chords by rule."""
+"""Makes left hands to compare ours with: the true one moved in time, a held chord, and chords chosen by rule.
+
+`Roll` is a hand on a grid of steps. Each function of `BASELINES` gets the rolls of the right hand and of the true left
+hand, the steps a bar and the steps a beat, and returns a roll.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,11 @@ import numpy.typing as npt
 from training.playing_figures.panel import ROLL_BARS, TRIADS, Roll
 
 DECAY_BEATS = 4.0
-"""Beats after which a heard sixteenth has the weight 1/e in the chord rule."""
+"""Beats after which a heard sixteenth note weighs only 1/e of its first weight in the chord rule."""
 LEAD = 1.05
-"""The machine changes its chord if another fits better by this factor."""
+"""The machine changes its chord only if another chord fits better by this factor."""
 BASS, UPPER = 41, 52
-"""MIDI pitches F2 and E3: the lowest keys of the machine's bass and of its chords, which have an octave each."""
+"""MIDI pitches F2 and E3: the lowest keys of the machine's bass and of its chords. Each has one octave of keys."""
 LOWEST = 48
 """MIDI pitch C3. The baselines play each pitch class in the octave that begins here."""
 
@@ -22,7 +26,7 @@ MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 
 
 
 def truth(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """Return the true left hand."""
+    """Return the true left hand, unchanged."""
     return true
 
 
@@ -32,7 +36,10 @@ def rolled(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
 
 
 def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """Return a hand that strikes the tonic triad of the whole melody's key once and holds it to the end."""
+    """Return a hand that strikes one chord once and holds it to the end.
+
+    It is the tonic triad (home chord) of the key that fits the whole melody best.
+    """
     durations = right.pitch_classes.sum(axis=0).astype(np.float64)
     fits = [np.corrcoef(np.roll(p, k), durations)[0, 1] for p in (MAJOR_PROFILE, MINOR_PROFILE) for k in range(12)]
     sounding = np.zeros_like(right.sounding)
@@ -44,10 +51,9 @@ def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
 
 
 def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
-    """Return a left hand that strikes one triad on each beat.
+    """Return a left hand that strikes one triad on each beat: the triad that fits the melody before this beat best.
 
-    It is the triad that fits the melody best. The melody counts up to this beat, by the durations of its pitch
-    classes. Older durations weigh less: see `DECAY_BEATS`.
+    Each pitch class of the melody counts by its duration. Older notes weigh less: see `DECAY_BEATS`.
     """
     steps = len(right.sounding)
     sounding, struck = np.zeros_like(right.sounding), np.zeros_like(right.sounding)
@@ -63,7 +69,10 @@ def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
 
 
 def melody_before(right: Roll, steps_per_beat: int) -> npt.NDArray[np.float64]:
-    """Return the weight of each pitch class of the melody before each step, [T + 1, 12]. See `DECAY_BEATS`."""
+    """Return the weight of each pitch class of the melody before each step, float [T + 1, 12].
+
+    The weight is the time that the pitch class sounded. Older time weighs less: see `DECAY_BEATS`.
+    """
     heard = np.zeros(12)
     memory = np.zeros((len(right.sounding) + 1, 12))
     keep = np.exp(-1.0 / (DECAY_BEATS * steps_per_beat))
@@ -74,10 +83,11 @@ def melody_before(right: Roll, steps_per_beat: int) -> npt.NDArray[np.float64]:
 
 
 def machine_oom_pah(right: Roll, positions: npt.NDArray[np.int64], bar: int, steps_per_beat: int) -> Roll:
-    """Return a machine's accompaniment: bass and chords in turn on the beats, on the chords of the causal rule.
+    """Return a machine's accompaniment: a bass key and a chord in turn on the beats.
 
-    A chord is chosen at each half bar (at each bar if it has no half on a beat) and kept unless another one fits better
-    by `LEAD`. The root is struck on the bar line, the fifth on the half bar, and the upper chord on the other beats.
+    The machine chooses a chord at each half bar (at each bar if it has no half on a beat) from the melody before it. It
+    keeps the chord unless another one fits better by `LEAD`. It strikes the root on the bar line, the fifth on the half
+    bar, and the upper chord on the other beats. `positions` [T] are steps in the bar, and `bar` is the steps a bar.
     """
     steps = len(right.sounding)
     memory = melody_before(right, steps_per_beat)

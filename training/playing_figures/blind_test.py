@@ -1,6 +1,6 @@
-"""Makes a page that plays our hand and the pianist's in random order and asks which one is the pianist's.
+"""Makes a page that plays the device's left hand and the pianist's in random order and asks which one is the pianist's.
 
-The answers are a file to download. The key lies in a file of its own beside the page.
+The page offers the answers as a file to download. The key (the right answers) lies in another file beside the page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAGE, KEY, ANSWERS = "blind.html", "blind-key.json", "blind-answers.json"
 BLIND_S = 20.0
 """Seconds of an excerpt: five to ten bars, so that a figure can be heard to go on or to change."""
 FEWEST_NOTES = 8
-"""Notes. An excerpt in which either left hand has fewer is not asked about."""
+"""Least number of notes in each left hand of an excerpt. The test has no question about an excerpt with fewer."""
 
 Side: TypeAlias = Literal["a", "b"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -44,10 +44,10 @@ class Pair:
 
 
 def excerpt_begin(bars_s: Sequence[float], ours: Sequence[Note], true: Sequence[Note], seed: int) -> float | None:
-    """Return the second, on a bar line, at which an excerpt of `BLIND_S` begins, drawn by `seed`.
+    """Return the time in seconds at which an excerpt of `BLIND_S` begins, drawn by `seed`; None if none fits.
 
-    Both left hands have begun by then, since the box listens first and its silence would give it away. None if there is
-    no such excerpt.
+    An excerpt begins on a bar line. Both left hands have begun by then, since the device listens first and its silence
+    would show which hand is its own. Both have at least `FEWEST_NOTES` notes in the excerpt.
     """
     if not ours or not true:
         return None
@@ -62,19 +62,19 @@ def excerpt_begin(bars_s: Sequence[float], ours: Sequence[Note], true: Sequence[
 
 
 def order_of(pairs: int, seed: int) -> list[Side]:
-    """Return the side of each pair on which the pianist's hand is, drawn by `seed`."""
+    """Return for each pair the side, "a" or "b", on which the pianist's hand is. The sides are drawn by `seed`."""
     return [SIDES[int(side)] for side in np.random.default_rng([seed, pairs]).integers(0, 2, pairs)]
 
 
 def sound_name(number: int, side: Side) -> str:
-    """Return the file name of one hand of the question `number`, counted from 1. It says nothing about who plays."""
+    """Return the file name of one hand of the question `number`, counted from 1. The name does not show who plays."""
     return f"blind-{number}-{side}.ogg"
 
 
 def write_key(folder: Path, pianist: Sequence[Side], pieces: Sequence[str], seed: int) -> str:
-    """Write the key beside the sounds in `folder`, and return the test's number.
+    """Write the key (the right answers) beside the sounds in `folder`, and return the test's number.
 
-    The number is a hash of the sounds, so that it fits one test only and says nothing about the answers.
+    The number is a hash of the sounds, so that it fits one test only and does not show the answers.
     """
     digest = hashlib.sha256()
     for number in range(1, len(pianist) + 1):
@@ -92,7 +92,10 @@ def write_key(folder: Path, pianist: Sequence[Side], pieces: Sequence[str], seed
 
 
 def blind_page(test: str, pairs: int) -> str:
-    """Return the page of the test number `test` with `pairs` questions. It holds no word about the answers."""
+    """Return the HTML page of the test number `test` with `pairs` questions.
+
+    The page does not contain the right answers.
+    """
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Which is the pianist?</title>'
         f"<style>{_STYLE}</style></head><body><h1>Which is the pianist?</h1>"
@@ -137,10 +140,10 @@ form.addEventListener("submit", (event) => {{
 
 
 def pair_of(held: HeldOut, seed: int) -> Pair | None:
-    """Return one question of the blind test; None if the piece has no excerpt in which both left hands play.
+    """Return one question of the blind test, or None if the piece has no excerpt in which both left hands play.
 
-    A score has no velocities. In a piece from a score our left hand has the same velocity as the true one gets, so that
-    the loudness does not give either away.
+    A score has no velocities. In a piece from a score our left hand gets the same velocity as the true one, so that the
+    loudness does not show which is which.
     """
     ours = notes_of(held.ours[BY_KEYS].sends)
     if held.piece.beat_s is None:
@@ -165,7 +168,10 @@ def write_blind_test(pairs: Sequence[Pair], folder: Path, seed: int) -> Path:
 
 
 def score(key_path: Path, answers_path: Path) -> tuple[int, int]:
-    """Return the number of right answers and of questions. Raises UserError if a file cannot be used."""
+    """Return the number of right answers and the number of questions.
+
+    Raises UserError if a file cannot be read, holds no answers, or belongs to another test.
+    """
     key, given = _read(key_path), _read(answers_path)
     if key.get("test") != given.get("test"):
         raise UserError(f"{answers_path} answers another test than that of {key_path}: name the answers to this test.")

@@ -1,4 +1,7 @@
-"""Plays a piece's right hand on the held-out piano, with or without a room, and returns the notes that are heard."""
+"""Plays a piece's right hand on the held-out piano, with or without a room, and returns the notes that are heard.
+
+The held-out piano is recorded, and no training uses it.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,20 @@ TAIL_S = 2.0
 
 
 class Ear:
-    """Lets the transcriber of `bundle` hear the held-out piano. Raises UserError if `cache` holds no such piano."""
+    """Renders right hands on the held-out piano, and lets the transcriber of `bundle` hear them.
+
+    Raises UserError if `cache` holds no such piano.
+    """
 
     def __init__(self, bundle: Bundle, cache: Path, place: Place = "room") -> None:
         self._bundle, self._place = bundle, place
         self._bank: Bank = load_bank(cache, HELD_OUT, "evaluate")
 
     def sound(self, piece: Piece, right: Notes, tempo: float) -> Samples:
-        """Return the sound of the right hand, float32 [samples] at `training.hearing_figures.takes.RATE` Hz."""
+        """Return the sound of the right hand, float32 [samples] at `training.hearing_figures.takes.RATE` Hz.
+
+        A score is played at `tempo` quarters a minute.
+        """
         onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
         offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
         notes = [
@@ -47,7 +56,10 @@ class Ear:
         return audio if self._place == "clean" else in_room(audio, room_response(0.5, 3.0, rng))
 
     def __call__(self, piece: Piece, right: Notes, tempo: float) -> list[Note | NoteEnded]:
-        """Return the notes heard, in the order of decision. A score is played at `tempo` quarters a minute."""
+        """Return the notes heard, and the ends of notes, in the order in which the transcriber reported them.
+
+        A score is played at `tempo` quarters a minute.
+        """
         hearing = hearing_of(self._bundle)
         hops = Hops(RATE, hearing.spec.sample_rate, hearing.spec.hop)
         heard: list[Note | NoteEnded] = []

@@ -1,7 +1,7 @@
 """Measures the chords that the device finds. Each chord is played as a full triad on its beat.
 
-So the results do not depend on which keys the left hand strikes. The bench runs in a minute, because it needs neither
-sound nor the device's accompaniment figures. `python -m training evaluate chords` prints it.
+So the results do not depend on which keys the left hand strikes. The test runs in a minute, because it needs neither
+sound nor the device's accompaniment figures. `python -m training evaluate chords` prints its results.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Found:
-    """Holds the triads that the device finds at T sixteenth steps, each [T], -1 for none.
+    """Holds the triads that the device finds at T sixteenth steps, each array [T]. -1 means that there is none.
 
-    `on_beat` is the triad that was chosen on the beat, repeated for all its steps. `at_step` is the triad at each step.
+    `on_beat` is the triad that was chosen on the beat, repeated for all its steps. `at_step` is the triad at each step,
+    which may correct the one of the beat.
     """
 
     on_beat: Ints
@@ -52,7 +53,10 @@ class Found:
 
 
 def found_chords(piece: Piece, net: Net, gap_steps: float, steps: int) -> Found:
-    """Return the chords that the device finds at `steps` sixteenth steps, from the right hand of a piece as MIDI."""
+    """Return the chords that the device finds at `steps` sixteenth steps of a piece.
+
+    The device gets the piece's right hand as MIDI. `net` and `gap_steps` are those of the bundle's accompanist.
+    """
     accompanist, right, progression = Accompanist(net, gap_steps), RightHand(), Progression(ChordNet(shipped_arrays()))
     accompanist.reset()
     on_beat, at_step = np.full(steps, -1), np.full(steps, -1)
@@ -91,7 +95,7 @@ def as_hand(triads: Ints, positions: Ints) -> Roll:
 
 
 def hands_of(judged: JudgedPiece, net: Net, gap_steps: float) -> dict[str, Roll]:
-    """Return the left hands of the bench by their names. `CHEATS` use the true hand or the whole melody."""
+    """Return the left hands of the test by name. Those in `CHEATS` are made from the true hand or the whole melody."""
     right, true, positions, bar = judged.right, judged.true, judged.positions, judged.bar
     steps = len(right.sounding)
     chords = triads_of(right.sounding | true.sounding, positions, bar)
@@ -111,7 +115,10 @@ def hands_of(judged: JudgedPiece, net: Net, gap_steps: float) -> dict[str, Roll]
 
 
 def dominant_as_tonic(judged: JudgedPiece, hand: Roll) -> float:
-    """Return the share of the beats with the dominant of the melody's key on which the hand has the tonic."""
+    """Return how often the hand has the tonic (home chord) where the true chord is the dominant (chord on the fifth).
+
+    The result is a share of the beats with the dominant of the melody's key; NaN if there is no such beat.
+    """
     right, true, positions, bar = judged.right, judged.true, judged.positions, judged.bar
     key = int(np.argmax(TRIADS @ tonic(right, true, bar, STEPS_PER_QUARTER).pitch_classes[0]))
     dominant = (key % 12 + 7) % 12
@@ -122,7 +129,7 @@ def dominant_as_tonic(judged: JudgedPiece, hand: Roll) -> float:
 
 
 def figures_of(judged: JudgedPiece, hand: Roll) -> dict[str, float]:
-    """Return the figures of one hand, for all of `COLUMNS` except `again`."""
+    """Return the figures of one hand by name, for all of `COLUMNS` except `again`."""
     right, true, positions, bar = judged.right, judged.true, judged.positions, judged.bar
     row = strikes(right, hand, true, positions, bar)
     agreement = panel(right, hand, true, positions, bar, STEPS_PER_QUARTER)["agreement"]
@@ -137,7 +144,11 @@ def figures_of(judged: JudgedPiece, hand: Roll) -> dict[str, float]:
 
 
 def bench(pieces: Sequence[Piece], net: Net, gap_steps: float) -> dict[str, dict[str, float]]:
-    """Return the means over pieces of each hand's figures. `again` is counted over all pieces together."""
+    """Return for each hand the means of its figures over the pieces: hand, then figure, then value.
+
+    `over tonic` is the agreement minus that of the held tonic. `again` is counted over all pieces together: how many
+    more chords are right when a phrase comes again, per beat.
+    """
     rows: dict[str, list[dict[str, float]]] = {}
     gained: dict[str, list[tuple[int, int]]] = {}
     for judged in map(judged_piece, pieces):
@@ -157,7 +168,7 @@ def bench(pieces: Sequence[Piece], net: Net, gap_steps: float) -> dict[str, dict
 
 
 def show(corpus: str, table: dict[str, dict[str, float]], echo: Callable[[str], None] = click.echo) -> None:
-    """Print the table in Markdown."""
+    """Print the table of `bench` in Markdown, with `corpus` as its heading."""
     echo(f"\n| {corpus} | " + " | ".join(COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
     for name, row in table.items():
         title = f"cheat: {name}" if name in CHEATS else name

@@ -1,8 +1,8 @@
 """Measures the clock that follows the player: how many beats it predicts within 70 ms, before they sound.
 
-The right hands of test pieces are played at a drawn tempo. Each note is some milliseconds early or late, because a
-player is not exact. The clock gets each onset as late as the device would: by the delay of the hearing. The score is
-the beat F-measure of `mir_eval`.
+The right hands of test pieces are played at a tempo that is drawn. Each note is some milliseconds early or late,
+because a player is not exact. The clock gets each onset as late as it would on the device: after the delay of the
+hearing. The score is the beat F-measure of `mir_eval`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Array = npt.NDArray[np.float64]
 WINDOW_S = 0.07
 """Seconds. A predicted beat is a hit this near a true beat: the usual window of the beat F-measure."""
 HOP_S = 0.016
-"""Seconds between two looks at the clock: the device's hop."""
+"""Seconds between two questions to the clock. The device also works in such steps (hops)."""
 SECONDS = 60.0
 """Seconds that are played from each piece."""
 COUNT_IN = 4
@@ -49,18 +49,18 @@ TEMPI = (60.0, 132.0)
 RAMP, RAMP_BEATS = 0.15, 16
 """Relative change of the tempo, and the beats over which it changes."""
 HAND_PIECES = 20
-"""Steady takes of a corpus to which the left hand is played."""
+"""Number of pieces of a corpus, played steadily, to which the left hand is played."""
 HELD_KEY_S, PLAIN_VELOCITY = 0.2, 72
 """Seconds for which each key of a take is held down, and its MIDI velocity."""
 FARTHEST_STEPS = 8
-"""Longest gap between two onsets of the left hand, in steps, whose evenness counts."""
+"""Longest gap between two onsets of the left hand, in steps, that counts when its evenness is measured."""
 LEAST_ONSETS, LEAST_BEATS = 24, 24
 """A piece with fewer onsets or beats is left out: it is too short to judge."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way to play right hands to the clock."""
+    """Describes a way to play right hands to the clock: count-in, change of tempo, and which beats are judged."""
 
     name: str
     count_in: int = COUNT_IN
@@ -83,7 +83,10 @@ WAYS = (
 
 @dataclass(frozen=True)
 class ClockInput:
-    """The input of the clock, onsets in seconds with their MIDI pitches in order of time, and the true beats."""
+    """The onsets that the clock gets, and the beats that it should find.
+
+    `onset_s` are seconds, in order of time, and `pitch` are their MIDI pitches.
+    """
 
     onset_s: Array
     pitch: npt.NDArray[np.int64]
@@ -96,9 +99,10 @@ class ClockInput:
 def played(
     right: Notes, meter: Meter, first_quarter: float, way: Way, rng: np.random.Generator, timing_s: float
 ) -> ClockInput:
-    """Return a right hand from the bar at `first_quarter` on. The count-in comes before it, on one key.
+    """Return a right hand as it is played to the clock, from the bar at `first_quarter` on, with its true beats.
 
-    `timing_s` is the standard deviation of the onsets in seconds.
+    The count-in comes before it, on one key. The tempo is drawn from `rng`. `timing_s` is the standard deviation of the
+    errors of the onsets in seconds.
     """
     beat_q = float(meter.beat_quarters)
     tempo = float(np.exp(rng.uniform(*np.log(TEMPI))))
@@ -122,7 +126,7 @@ def played(
 
 
 def followed(music: ClockInput, clock: FollowClock) -> list[Step]:
-    """Return the beats that the clock predicts. Each is planned one step ahead."""
+    """Return the beats that the clock predicts for this input, as steps. A beat that it gives too late is left out."""
     beats: list[Step] = []
     events = iter(zip(music.onset_s, music.pitch, strict=True))
     event = next(events, None)
@@ -163,7 +167,10 @@ def judged(music: ClockInput, beats: Sequence[Step], way: Way) -> dict[str, floa
 
 
 def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
-    """Return start and end, in quarters, of the longest part in one metre, and the metre. It starts with a bar."""
+    """Return start and end, in quarters, of the longest part of a piece in one metre, and the metre.
+
+    The part starts with the last bar line before the right hand begins in it.
+    """
     end = float((piece.notes["onset"] + piece.notes["duration"]).max())
     changes = [(float(q), meter_at(piece, float(q))) for q in piece.downbeats]
     parts = [(q, m) for i, (q, m) in enumerate(changes) if i == 0 or m != changes[i - 1][1]]
@@ -178,7 +185,7 @@ def longest_stretch(piece: Piece) -> tuple[float, float, Meter]:
 def music_of(piece: Piece, way: Way, timing_s: float) -> tuple[ClockInput, Meter] | None:
     """Return the piece's right hand as it is played in `way`, and its metre.
 
-    None if the part is too short, if the clock does not know its metre, or if the piece has no bars.
+    Returns None if the part is too short, if the clock does not know its metre, or if the piece has no bars.
     """
     if not len(piece.downbeats):
         return None
@@ -225,9 +232,9 @@ def evaluate_clock(
 ) -> dict[str, dict[str, float]]:
     """Print and return the mean measures of the clock over pieces, for each corpus and each way to play them.
 
-    With a `bundle`, the left hand also plays to the first `HAND_PIECES` steady takes, and its unevenness is printed
-    (see `hand_spread_ms`).
-    Raises UserError if `cache` holds no pieces of a corpus.
+    The result maps "CORPUS, WAY" to figures by name. With a `bundle`, the left hand also plays to the first
+    `HAND_PIECES` pieces, and its unevenness is measured (see `hand_spread_ms`). Raises UserError if `cache` holds no
+    pieces of a corpus.
     """
     table: dict[str, dict[str, float]] = {}
     click.echo(f"{'':26s}{'pieces':>8s}{'beat F':>8s}{'median':>8s}{'>=.9':>7s}{'bar F':>7s}{'bar':>7s}{'lock':>7s}")

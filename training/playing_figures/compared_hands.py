@@ -1,4 +1,8 @@
-"""Makes the left hands of the comparison: the true one, cheats, machines, ours in every style, and mixtures."""
+"""Makes the left hands of the comparison: the true one, cheats, machines, ours in every style, and mixtures.
+
+A cheat is a hand that could not accompany a player, because it knows what comes. A mixture has the figures (patterns of
+strikes) of one hand on the chords of another.
+"""
 
 from __future__ import annotations
 
@@ -51,9 +55,10 @@ PlayStyle: TypeAlias = Callable[[Piece, Style], Performed]
 
 @dataclass(frozen=True)
 class JudgedPiece:
-    """A piece on the grid of sixteenths.
+    """A piece on the grid of sixteenths, T steps long.
 
-    `right` and `true` are its hands, `positions` [T] are steps in the bar, and `bar` is the steps a bar.
+    `right` and `true` are its right hand and its true left hand. `positions` [T] are steps in the bar, and `bar` is the
+    number of steps a bar.
     """
 
     piece: Piece
@@ -64,7 +69,7 @@ class JudgedPiece:
 
     @property
     def figures(self) -> list[TrueFigure]:
-        """The musical figures (patterns of strikes) of the true left hand."""
+        """Return the musical figures (patterns of strikes) of the true left hand."""
         return figures_of(self.piece.name, self.right, self.true, self.positions, self.bar)
 
 
@@ -72,7 +77,8 @@ class JudgedPiece:
 class ComparedHand:
     """A left hand, and whether one human hand could play the whole of it.
 
-    `ms_a_hop` is the CPU time that the device took, see `Performed`; NaN for a hand that the device did not play.
+    `ms_a_hop` is the CPU time in ms that the device took, see `Performed`. It is NaN for a hand that the device did not
+    play.
     """
 
     roll: Roll
@@ -81,7 +87,7 @@ class ComparedHand:
 
 
 def judged_piece(piece: Piece) -> JudgedPiece:
-    """Put a piece on the grid."""
+    """Return a piece with both hands rounded to the grid of sixteenths."""
     right, _, true, positions, bar = song_rolls(piece, piece.of(HandLabel.LEFT))
     return JudgedPiece(piece, right, true, positions, bar)
 
@@ -96,8 +102,9 @@ def compared_hands(
 ) -> dict[str, ComparedHand]:
     """Return the left hands `rows` under this piece's right hand, by their names in `ROWS`.
 
-    `other` is the piece whose hand is the row `OTHER`. `library` holds true figures of all pieces. The row `RETRIEVED`
-    is missing if no other piece has the same length of a bar.
+    `play` makes the device's left hand, and `ours_style` is the style of the row `OURS`. `other` is the piece whose
+    hand is the row `OTHER`. `library` holds true figures of all pieces. The row `RETRIEVED` is missing if no other
+    piece has bars of the same length.
     """
     piece, right, true, positions, bar = judged.piece, judged.right, judged.true, judged.positions, judged.bar
     steps = len(right.struck)
@@ -140,7 +147,7 @@ def _played(judged: JudgedPiece, performed: Performed) -> ComparedHand:
 
 
 def _compared(judged: JudgedPiece, roll: Roll) -> ComparedHand:
-    """Return a hand on the grid with its faults at the piece's tempo."""
+    """Return a hand on the grid, and whether one human hand could play it at the piece's tempo."""
     notes = lengths_of(roll)
     if not notes:
         return ComparedHand(roll, True)

@@ -39,9 +39,12 @@ from training.playing_figures.style_share import style_share
 from training.playing_figures.told_apart import accuracy
 
 LOTS = 5
-"""Draws of the halves of the pieces, for the true hand against itself. The table has the mean over these draws."""
+"""How many times the pieces are divided into halves at random, for the true hand against itself.
+
+The table shows the mean over these divisions.
+"""
 NET_ROWS = (TRUE, MACHINE, OURS)
-"""Rows on which the net over the piano rolls is trained. Each costs minutes."""
+"""Rows that the net over the piano rolls judges too. It is trained for each of them, which takes minutes."""
 
 COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     "What it strikes, and how far it is from a pianist": (
@@ -81,10 +84,12 @@ Pictures = dict[int, npt.NDArray[np.float32]]
 
 @dataclass
 class RowOfPieces:
-    """A row of the table while it is made. An entry of each list belongs to a piece.
+    """Collects the measurements of one left hand, piece by piece, for a row of the table.
 
-    `figures` are means over the piece, `windows` the listener's features of each window of this hand, `true_windows`
-    those of the true hand, `pictures` and `true_pictures` the same windows as piano rolls (only if the net is asked).
+    Each list has one value a piece. `figures` are means over the piece. `windows` are the listener's features of each
+    window (four bars) of this hand, and `true_windows` those of the true hand. `pictures` and `true_pictures` are the
+    same windows as piano rolls; they are empty unless the net is used. `again` counts the right chords in phrases that
+    come again.
     """
 
     figures: list[dict[str, float]] = field(default_factory=list)
@@ -95,7 +100,10 @@ class RowOfPieces:
     again: list[Again] = field(default_factory=list)
 
     def add(self, name: str, judged: JudgedPiece, hand: ComparedHand, style: Style, net: bool) -> None:
-        """Measure the hand `name` of one piece. `style` is that of the row `ours`."""
+        """Measure one piece's left hand, which belongs to the row `name`, and add the results to the lists.
+
+        `style` is the style of the row `ours`. `net` also keeps pictures for the net.
+        """
         right, true, positions, bar = judged.right, judged.true, judged.positions, judged.bar
         figures = panel(right, hand.roll, true, positions, bar, STEPS_PER_QUARTER)
         figures |= strikes(right, hand.roll, true, positions, bar)
@@ -114,7 +122,10 @@ class RowOfPieces:
                 pictures.append({begin: picture(right, roll, begin, bar) for begin in self.windows[-1]})
 
     def means(self) -> dict[str, float]:
-        """Return the means over the pieces, and what is counted over all pieces together."""
+        """Return the mean of each figure over the pieces, by name. `again` is counted over all pieces together.
+
+        It says how many more chords are right when a phrase comes again, per beat.
+        """
         names = {name for row in self.figures for name in row}
         found = {name: _mean([row[name] for row in self.figures if name in row]) for name in sorted(names)}
         beats = sum(again.beats for again in self.again)
@@ -122,9 +133,10 @@ class RowOfPieces:
         return found | {"again": more / beats if beats else float("nan"), "again_beats": float(beats)}
 
     def told_apart(self, is_true: bool, seed: int) -> dict[str, float]:
-        """Return the listener's distance and accuracy, and the net's accuracy if there are pictures.
+        """Return how well listeners tell this hand from the true one: `distance`, `accuracy`, and `net`.
 
-        The true hand is compared with itself: one half of each piece with the other half, drawn by lot.
+        `accuracy` is that of the listener with features. `net` is that of the net; NaN without pictures. If `is_true`,
+        the true hand is compared with itself: one half of each piece with the other half, drawn by `seed`.
         """
         draws = [
             self._sides(np.random.default_rng([seed, lot]) if is_true else None)
@@ -145,7 +157,10 @@ class RowOfPieces:
         return {name: _mean(values) for name, values in found.items()}
 
     def _sides(self, lot: np.random.Generator | None) -> tuple[list[Windows], list[Windows]]:
-        """Return the windows of this hand and of the true one; with `lot`, those of two halves of each true hand."""
+        """Return the windows of this hand and those of the true hand, piece by piece.
+
+        With `lot`, return the windows of the two halves of this hand and of the true one instead, drawn from `lot`.
+        """
         ours: list[Windows] = []
         true: list[Windows] = []
         for own, theirs in zip(self.windows, self.true_windows, strict=True):
@@ -163,7 +178,10 @@ class RowOfPieces:
 def _labelled(
     sides: tuple[list[Windows], list[Windows]],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64], list[tuple[int, int, int]]]:
-    """Return features [n, features], labels [n] (1: the second side), pieces [n], and (piece, step, label) of each."""
+    """Return features [n, features], labels [n], numbers of pieces [n], and n tuples (piece, step, label).
+
+    A label is 0 for the first side and 1 for the second.
+    """
     seen = [
         (piece, begin, label) for label, side in enumerate(sides) for piece, own in enumerate(side) for begin in own
     ]
@@ -209,7 +227,7 @@ def compare(
 
 
 def markdown(table: dict[str, dict[str, float]]) -> str:
-    """Return the comparison as two Markdown tables. A figure that has no value is a dash."""
+    """Return the comparison as two Markdown tables. A dash stands for a figure without a value."""
     parts = []
     for title, columns in COLUMNS.items():
         shown = [
@@ -249,7 +267,7 @@ def shares_of_styles(pieces: Sequence[Piece], play: PlayStyle) -> dict[Style, fl
 
 
 def show_styles(corpus: str, pieces: Sequence[Piece], shares: dict[Style, float]) -> None:
-    """Print the share of each style on a line of its own."""
+    """Print the share of bars with the style's own figure, for each style on a line of its own."""
     click.echo(f"\n{corpus}, {len(pieces)} pieces: share of bars with the style's own figure\n")
     for style, share in shares.items():
         click.echo(f"{style:10} {_cell('own_figure', share)}")

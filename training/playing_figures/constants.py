@@ -1,4 +1,4 @@
-"""Changes constants of the device for the length of a block.
+"""Changes constants of the device for the length of a `with` block, to measure what other values would do.
 
 The shipped values were chosen in this way, on validation pieces.
 """
@@ -14,9 +14,9 @@ from types import ModuleType
 from device.errors import UserError
 
 HAND = ("device.left_hand",)
-"""Modules or packages that decide the left hand."""
+"""Names of the modules or packages that decide what the left hand plays."""
 CLOCK = ("device.clock",)
-"""Modules or packages of the clock that follows the player."""
+"""Names of the modules or packages of the clock that follows the player."""
 
 
 def modules_of(owners: Sequence[str]) -> list[ModuleType]:
@@ -32,7 +32,7 @@ def modules_of(owners: Sequence[str]) -> list[ModuleType]:
 
 
 def numbers_of(module: ModuleType) -> dict[str, float]:
-    """Return the module's upper-case numbers by name."""
+    """Return the module's constants that are numbers (with upper-case names), by name."""
     return {
         name: value
         for name, value in vars(module).items()
