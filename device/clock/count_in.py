@@ -1,4 +1,4 @@
-"""The count-in: the first onsets of a performance, or four tempo taps.
+"""Finds the count-in: the first onsets of a performance, or four tempo taps.
 
 The count-in gives the beat. The left hand does not answer its notes.
 """
@@ -19,11 +19,14 @@ TAPS = 4
 LONGEST_S = 3.0
 """A tap more than this many seconds after the last one starts a new series: 3 s a beat is 20 beats a minute."""
 UNEVEN = 0.35
-"""A tap also starts a new series if its interval differs by more than this share from the interval before."""
+"""A tap also starts a new series if its interval differs by more than this share from the interval before.
+
+The tap before it then belongs to the new series too.
+"""
 
 
 class CountIn:
-    """Collects the first `wanted` onsets. 0 means no count-in."""
+    """Collects the times in seconds of the first `wanted` onsets. If `wanted` is 0, there is no count-in."""
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
@@ -37,11 +40,14 @@ class CountIn:
 
     @property
     def latest_is_part(self) -> bool:
-        """Whether the last note belonged to the count-in. Before the first note: whether the first note will."""
+        """Whether the last note belonged to the count-in. Before the first note: whether there is a count-in."""
         return self._latest_is_part
 
     def hear(self, onset_s: float) -> bool:
-        """Take in a note. Returns True if it belongs to the count-in, as a new beat or close to a known beat."""
+        """Handle a note at `onset_s` seconds. Return True if it belongs to the count-in.
+
+        It belongs if it is a new count, or close in time to a known one.
+        """
         beside = any(abs(onset_s - known) < SAME_ONSET_S for known in self.onsets)
         if not beside and not self.complete:
             self.onsets.append(onset_s)
@@ -55,13 +61,16 @@ class CountIn:
         self._latest_is_part = False
 
     def beat_s(self) -> float:
-        """Length of a beat in seconds: the slope of the least-squares line through the onsets (two or more)."""
+        """Return the length of a beat in seconds: the slope of the least-squares line through two or more onsets."""
         n = len(self.onsets)
         middle = (n - 1) / 2
         return sum((i - middle) * t for i, t in enumerate(self.onsets)) / (n * (n * n - 1) / 12)
 
     def next_beat_s(self, beat_s: float) -> float:
-        """Time of the beat after the last onset, on the line of slope `beat_s` through the onsets (one or more)."""
+        """Return the time in seconds of the beat after the last onset.
+
+        The beat lies on the line of slope `beat_s` (seconds a beat) that fits the onsets (one or more) best.
+        """
         n = len(self.onsets)
         return sum(self.onsets) / n + beat_s * (n + 1) / 2
 
@@ -73,7 +82,7 @@ class Taps:
         self._times: list[float] = []
 
     def tap(self, at_s: float) -> CountIn | None:
-        """Take in a tap. Returns the last four taps as a count-in if they keep a beat, else None."""
+        """Add a tap at `at_s` seconds. Return the last four taps as a count-in if they keep a beat, else None."""
         times = self._times
         if times and not 0 < at_s - times[-1] <= LONGEST_S:
             times.clear()
@@ -92,21 +101,21 @@ class Taps:
 
 
 EVEN, EVEN_ANNOUNCED = 0.2, 0.4
-"""Largest relative difference between the gaps of a count-in, and of one that the player announced."""
+"""Largest relative difference between the gaps of a count-in: one found in the playing, and one that is announced."""
 SAME_COUNT_S = 0.15
 """A key struck again within this time belongs to the same count: an echo, or a rolled chord."""
 LONGEST_COUNT_S, SHORTEST_COUNT_S = 2.5, 0.2
 """Limits of the time between two counts: 24 and 300 beats a minute."""
 MOST_BEFORE = 12
-"""A count-in is looked for until so many notes have been heard that belong to none."""
+"""After about this many notes that belong to no count-in, no count-in is looked for any more."""
 
 
 class EvenCounts:
-    """Finds a count-in in what is played: the last `wanted` even onsets, on one key or chord.
+    """Finds a count-in in the played notes: the last `wanted` even onsets, on one key or chord.
 
     One of the inner counts may be missing, if three or more were heard. With `any_key` even onsets on different keys
-    count as well. After `MOST_BEFORE` other notes nothing is a count-in any more. With `goes_on` a count-in goes on as
-    long as its key is struck again at the next beat, and its last `wanted` counts count.
+    count as well. After about `MOST_BEFORE` other notes no count-in is found any more. With `goes_on` a count-in goes
+    on as long as its key is struck again at the next beat, and its last `wanted` counts count.
     """
 
     def __init__(self, wanted: int, any_key: bool, goes_on: bool = False) -> None:
@@ -117,12 +126,12 @@ class EvenCounts:
         self._by_key: dict[int, list[float]] = {}
         self._others = 0
         self.counts: list[float] | None = None
-        """Times of the `wanted` counts once they have been found, a missing one filled in."""
+        """Times in seconds of the `wanted` counts, with a missing one filled in. None until they have been found."""
         self.maybe = True
         """Whether the note heard last may still belong to a count-in."""
 
     def hear(self, onset_s: float, pitch: int) -> bool:
-        """Take in a note; True if it completes the count-in."""
+        """Handle a note at `onset_s` seconds. Return True if it completes the count-in or goes on with it."""
         if self._goes_on and self.counts is not None and pitch == self._key:
             gap_s = onset_s - self.counts[-1]
             beat_s = (self.counts[-1] - self.counts[0]) / (len(self.counts) - 1)
@@ -144,7 +153,7 @@ class EvenCounts:
         return self.counts is not None
 
     def _even(self, times: list[float]) -> list[float] | None:
-        """The counts that end with the last of `times`; None if these are not even."""
+        """Return the times of the `wanted` counts that end with the last of `times`. None if the times are not even."""
         n, limit = self._wanted, EVEN_ANNOUNCED if self._any_key else EVEN
         for heard in (n, n - 1):
             last = times[-heard:]

@@ -92,10 +92,10 @@ class FileClock:
         """Does nothing: the tempo does not depend on the player."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Does nothing: see `Clock.pulse`."""
+        """Does nothing: this clock does not follow MIDI clock."""
 
     def due(self, now_s: float) -> Step | None:
-        """See `Clock.due`."""
+        """Return the next step if it is time to give it, else None: see `Clock.due`."""
         step = self._next
         if step is None or step.plan_s > now_s:
             return None
@@ -103,15 +103,14 @@ class FileClock:
         return step
 
     def reset(self) -> None:
-        """See `Clock.reset`."""
+        """Forget all heard notes and given steps: see `Clock.reset`."""
         self._coming = self.steps()
         self._next = next(self._coming, None)
 
 
 @dataclass(frozen=True)
 class _Bar:
-    """Describes a bar or a part of a bar, from tick `start` to `end`. It starts `offset` ticks after the start of the
-    bar."""
+    """A bar or a part of a bar, from tick `start` to `end`, which begins `offset` ticks after the start of the bar."""
 
     meter: Meter
     start: Fraction

@@ -58,11 +58,11 @@ class FixedClock:
 
     @property
     def counting_in(self) -> bool:
-        """See `Clock.counting_in`."""
+        """Whether the left hand must not answer the last note: see `Clock.counting_in`."""
         return self._count_in.latest_is_part
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
-        """See `Clock.hear`."""
+        """Use the start of a right-hand note: see `Clock.hear`."""
         self._count_in.hear(onset_s)
         if self._start_s is not None or not self._count_in.complete:
             return
@@ -92,10 +92,10 @@ class FixedClock:
         """Does nothing: the tempo does not depend on the player."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Does nothing: see `Clock.pulse`."""
+        """Does nothing: this clock does not follow MIDI clock."""
 
     def due(self, now_s: float) -> Step | None:
-        """See `Clock.due`."""
+        """Return the next step if it is time to give it, else None: see `Clock.due`."""
         if self._start_s is None:
             return None
         step = Step(
@@ -114,7 +114,7 @@ class FixedClock:
         return step
 
     def reset(self) -> None:
-        """See `Clock.reset`."""
+        """Forget all heard notes and given steps: see `Clock.reset`."""
         self._count_in = CountIn(self._count_in.wanted)
         self._step_s = self._set_step_s
         self._begin()

@@ -36,8 +36,7 @@ QUARTERS_S = np.exp(np.linspace(math.log(0.19), math.log(2.2), 47))
 HINT_OCTAVES = 0.1
 """Spread in octaves of the probable tempo around a tempo that was given."""
 SAME_BEAT, SAME_TEMPO = 0.12, 0.2
-"""Two hypotheses agree if their beats differ by less than SAME_BEAT beats and their tempi by less than the share
-SAME_TEMPO."""
+"""Two hypotheses agree if their beats differ by less (in beats) and their tempi differ by less (relatively)."""
 ASKED, LEADING = 12, 12
 """Number of the likeliest hypotheses that may lead, and the largest number of hypotheses that lead together."""
 FEW = 4
@@ -96,7 +95,7 @@ class FollowClock:
         self.reset()
 
     def reset(self) -> None:
-        """See `Clock.reset`."""
+        """Forget all heard notes and given steps: see `Clock.reset`."""
         self._hypotheses = Hypotheses(self._meter, self._upbeat)
         self._step_ticks = self._hypotheses.beat // self._meter.steps_per_beat
         self._counts: EvenCounts | None = None
@@ -131,26 +130,25 @@ class FollowClock:
 
     @property
     def counting_in(self) -> bool:
-        """See `Clock.counting_in`."""
+        """Whether the left hand must not answer the last note: see `Clock.counting_in`."""
         return self._counting
 
     def tap(self, at_s: float) -> None:
-        """See `Clock.tap`."""
+        """Use a tempo tap: see `Clock.tap`."""
         counted = self._taps.tap(at_s)
         if counted is not None:
             self._counts = None
             self._begin(counted, at_s)
 
     def hold_tempo(self, on: bool) -> None:
-        """See `Clock.hold_tempo`. A count-in or taps give a new tempo, which is then held."""
+        """Keep the present tempo, or that of a later count-in or taps; or follow again: see `Clock.hold_tempo`."""
         self.tempo_held = on
         self._limit_tempo()
         if self._lead is not None:
             self._next, self._times = None, {}
 
     def _limit_tempo(self) -> None:
-        """Send the shortest and longest allowed quarter note to the hypotheses. A held tempo allows only the present
-        one."""
+        """Send the shortest and longest allowed quarter note to the hypotheses. Both are equal if the tempo is held."""
         from_s = self._counted_s
         if from_s is None and self._hint_s is not None:
             from_s = self._hint_s * QUARTER / self._hypotheses.beat
@@ -167,10 +165,10 @@ class FollowClock:
             np.clip(tempi, low_s, high_s, out=tempi)
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Changes nothing: see `Clock.pulse`."""
+        """Does nothing: this clock does not follow MIDI clock."""
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
-        """See `Clock.hear`."""
+        """Use the start of a right-hand note: see `Clock.hear`."""
         if self._is_count(onset_s, decided_s, pitch):
             return
         if onset_s - self._onset_s < SAME_ONSET_S:
@@ -195,7 +193,7 @@ class FollowClock:
             self._limit_tempo()
 
     def due(self, now_s: float) -> Step | None:
-        """See `Clock.due`."""
+        """Return the next step if it is time to give it, else None: see `Clock.due`."""
         lead = self._lead
         if lead is None:
             return None
@@ -237,16 +235,14 @@ class FollowClock:
         return self._counts.counts is not None and self._counts.maybe
 
     def _start_free(self, onset_s: float) -> None:
-        """Start the hypotheses without a count-in: any place in the bar, and any tempo near the hint or the usual one.
-        """
+        """Start without a count-in: any place in the bar, and any tempo near the hint or the usual one."""
         usual_s, octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
         if self._hint_s is not None:
             usual_s, octaves = self._hint_s * QUARTER / self._hypotheses.beat, HINT_OCTAVES
         self._hypotheses.start_free(onset_s, QUARTERS_S, usual_s, octaves)
 
     def _begin(self, counted: CountIn, now_s: float) -> None:
-        """Start the grid after a count-in: a bar or an upbeat follows. One count without a tempo hint is taken for
-        music."""
+        """Start the grid after a count-in. One count without a tempo hint is taken for music instead."""
         if len(counted.onsets) > 1:
             beat_s = max(counted.beat_s(), 60.0 / FASTEST_BPM)
         elif self._hint_s is not None:
@@ -307,8 +303,7 @@ class FollowClock:
         )
 
     def _following(self, lead: HypothesisBank, now_s: float) -> tuple[int, float]:
-        """Return the next step that is not too late: its tick, counted from the bar of the last onset, and its time in
-        seconds."""
+        """Return the next step that is not too late: its tick, from the bar of the last onset, and time in seconds."""
         tick0, time0_s, tick_s = self._tick0, self._time0_s, self._quarter_s / QUARTER
         step, beat = self._step_ticks, self._hypotheses.beat
         tick = self._after_told(tick0, time0_s, tick_s, now_s) + step
@@ -364,8 +359,7 @@ class FollowClock:
         return math.floor((tick0 + (earliest_s - time0_s) / tick_s) / step) * step
 
     def _lock(self, at_s: float) -> float:
-        """Return the probability that the beat is right: a logistic function of how many hypotheses agree, now and so
-        far.
+        """Return the probability that the beat is right: how many hypotheses agree, now and so far (logistic function).
 
         It fades in a long silence.
         """

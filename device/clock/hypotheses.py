@@ -82,18 +82,15 @@ STRAY, STRAY_AGAIN = 0.004, 0.05
 ORNAMENT, ORNAMENT_S = 0.04, 0.09
 """Probability that an onset is on no place if it follows the last onset within ORNAMENT_S seconds."""
 RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
-"""Exponents of the three probability tables that were counted from scores.
-
-They are below 1 because successive onsets of a piece are not independent.
-"""
+"""Exponents of the three tables counted from scores. Below 1, because successive onsets are not independent."""
 SLIP = 3e-5
 """Weight of a copy of the likeliest hypothesis whose grid is moved by some sixteenth notes."""
 VOTE, VOTE_MOST = 0.5, 7.0
 """Exponent of the likelihood with which `PhaseVotes` raise the weight of such a copy, and the most log weight added."""
 LEARN_FROM = 0.6
-"""Least weight of the likeliest place of the last onset at which the rhythm of the piece is learned. Else a grid that
-has slipped would learn the rhythm in a wrong place, and the right grid would seem unlikely. After a rest it is learned
-with less weight too, because the copies that are added there reduce the weight."""
+"""The rhythm of the piece is learned if the likeliest place of the last onset has this weight. Else a grid that has
+slipped would learn the rhythm in a wrong place. After a rest it is learned with less weight too, because the copies
+that are added there reduce the weight."""
 TEMPO_SLIP = 1e-3
 """Weight of a copy of the likeliest hypothesis at half or double tempo, where no count-in gave the tempo."""
 KEPT = 48
@@ -109,8 +106,8 @@ ROUGH_S, NEAR, NEAR_FAR = 0.022, 0.05, 0.1
 NEGLIGIBLE = 1e-5
 """A hypothesis is dropped if its weight is less than this share of the greatest weight."""
 PULL, PULL_OCTAVES = 0.05, 0.3
-"""Exponent at each onset of the prior of the tempo, and its spread around the counted or usual tempo. A rhythm that
-fits double tempo fits it every time it comes back, so the prior counts every time too."""
+"""Exponent of the prior probability of the tempo at each onset, and its spread in octaves around the expected tempo. A
+rhythm that fits double tempo fits it every time it comes back, so the prior counts every time too."""
 SHORTEST_QUARTER_S = 0.1
 BEFORE = [TICK, GAP, GAP2]
 HALF_AND_DOUBLE = np.array([0.5, 2.0])
@@ -130,8 +127,7 @@ class Hypotheses:
     """Holds the hypotheses about one piece of music in `bank`, which is None until the first onset or the count-in."""
 
     def __init__(self, meter: Meter, upbeat: float | None = None) -> None:
-        """Prepare the tables of `meter`. `upbeat` is the length in felt beats of the music before its first bar; None:
-        unknown."""
+        """Prepare the tables. `upbeat` is the length in felt beats of the music before its first bar; None: unknown."""
         self.bar, self.beat = bar_ticks(meter), beat_ticks(meter)
         self._upbeat = upbeat
         self.piece: PieceRhythm | None = None
@@ -159,10 +155,8 @@ class Hypotheses:
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
 
     def limit(self, shortest_s: float, longest_s: float) -> None:
-        """Keep the quarter note of every hypothesis within these lengths in seconds, from now on.
-
-        Equal lengths fix the tempo. Lengths below 0.1 s are not used.
-        """
+        """Keep each quarter note between these lengths in seconds from now on, never below 0.1 s. Equal ones fix the
+        tempo."""
         self._limits_s = (max(shortest_s, SHORTEST_QUARTER_S), longest_s)
         if self.bank is not None:
             tempi = self.bank.real[QUARTER_S : USUAL_S + 1]
@@ -172,9 +166,8 @@ class Hypotheses:
         """Start the bank after a count-in whose last count was at `last_count_s` seconds.
 
         `quarter_s` is the counted quarter note in seconds. `upbeat` is in felt beats. The first full bar begins
-        floor(`upbeat`) + 1 beats after the last count. From here on the rhythm of the piece is learned, on the grid of
-        the likeliest hypothesis. Without a count-in that grid may have half or double the tempo, and the learned rhythm
-        would keep the clock there. So `start_free` does not start this learning.
+        floor(`upbeat`) + 1 beats after the last count. From here on the rhythm of the piece is learned. Without a
+        count-in the grid may have half or double the tempo, and the learned rhythm would keep the clock there.
         """
         self.piece = PieceRhythm(self.beat)
         self.bank = HypothesisBank.new(
@@ -193,10 +186,10 @@ class Hypotheses:
         self._pace, self._pull = None, PULL
 
     def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
-        """Start the bank without a count-in, at the first onset, which came at `onset_s` seconds.
+        """Start the bank without a count-in, at the first onset at `onset_s` seconds, which may have any place in the
+        bar.
 
-        `quarter_s` [m] are the possible lengths of a quarter note in seconds. Those near `usual_s` are likely, with a
-        spread of `octaves`. The onset may have any place in the bar.
+        `quarter_s` [m] are possible quarter notes in seconds; those near `usual_s`, within about `octaves`, are likely.
         """
         weight = first_weights(quarter_s, usual_s, octaves)
         self._tempo_s, self._octaves, self._pull = USUAL_QUARTER_S, HINTED_OCTAVES, PULL
@@ -220,7 +213,7 @@ class Hypotheses:
         )
 
     def hear(self, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]) -> None:
-        """Update the bank with an onset at `onset_s` seconds. If no hypothesis can explain the onset, nothing changes.
+        """Update the bank with an onset at `onset_s` seconds. If no hypothesis explains the onset, nothing changes.
 
         `interval`: classes of the interval before and of this one. `chord`: keys of the onset before (less 1) and class
         of this one, see `device.clock.rhythm`. The bank must have been started.
@@ -251,11 +244,10 @@ class Hypotheses:
         self._last_s = onset_s
 
     def awaited_after(self, tick: int, kind: int, gaps: tuple[int, int]) -> Floats:
-        """Return the probability that the next onset is 1, 2 ... ticks after an onset at `tick` of a `kind` of rhythm
-        [FARTHEST].
+        """Return the probability that the next onset is 1, 2 ... ticks after one at `tick` of rhythm `kind` [FARTHEST].
 
-        Each is the probability if no onset came more than a thirty-second note before. `gaps` are the two gaps before
-        `tick` in ticks, the later first.
+        Each is the probability if no onset came more than a thirty-second before. `gaps` are the two gaps before
+        `tick`, the later first.
         """
         row = self._prior[kind, tick, GAP_TO_CLASS[gaps[0]]]
         row = row.copy() if self.piece is None else self.piece.all_mixed(row, tick, gaps)
@@ -265,8 +257,7 @@ class Hypotheses:
         return row
 
     def _on_ticks(self, table: Floats) -> Floats:
-        """Return a table with one row for each tick of the bar, from one with a row for each sixteenth; 1 between
-        sixteenths."""
+        """Return a table with a row for each tick of the bar, from one for each sixteenth; 1 between sixteenths."""
         out = np.ones((self.bar, *table.shape[1:]))
         steps = np.minimum(np.arange(0, self.bar, SIXTEENTH) // SIXTEENTH, len(table) - 1)
         out[::SIXTEENTH] = table[steps]
@@ -305,10 +296,8 @@ class Hypotheses:
     def _prior_of(
         self, whole: Ints, parent: Ints, tick: Ints, ahead: Ints, interval: tuple[int, int], chord: tuple[int, int]
     ) -> Floats:
-        """Return the probability [m] of an onset at `tick` [m] before its time is known.
-
-        `ahead` [m] is the number of ticks since the last onset, and `parent` [m] the number of the hypothesis.
-        """
+        """Return the probability of an onset at `tick` [m], `ahead` [m] ticks after the last, by the hypotheses
+        `parent` [m]."""
         if self._opening is None:
             row = (whole[KIND] * self.bar + whole[TICK]) * PREVIOUS_CLASSES + GAP_TO_CLASS.take(whole[GAP])
             prior = self._powers.take((row * FARTHEST - 1).take(parent) + ahead)
@@ -320,10 +309,7 @@ class Hypotheses:
         return np.asarray(prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead)))
 
     def _split(self, b: HypothesisBank, target: Ints, prior: Floats, onset_s: float) -> HypothesisBank:
-        """Return the likely hypotheses among all pairs of hypothesis and place [m] in every manner of playing.
-
-        The time of the onset corrects the tempo and the place of each.
-        """
+        """Return the likely pairs of hypothesis and place [m], in every manner of playing, corrected by the onset."""
         time_s, quarter_s, usual_s, tt, tp, pp, weight = b.real
         manner, ways = b.whole[MANNER], self._ways
         ticks, tick = target - b.whole[TICK], target % self.bar
@@ -378,11 +364,7 @@ class Hypotheses:
         return out
 
     def _with_slips(self, b: HypothesisBank, onset_s: float) -> HypothesisBank:
-        """Return the bank with copies of the likeliest hypothesis, each with a small weight, for the case that it is
-        wrong.
-
-        The grids of the copies are moved by some sixteenths. Without a count-in, two more have half and double tempo.
-        """
+        """Add copies of the likeliest hypothesis that are off by some sixteenths, or in tempo, with small weights."""
         tick = int(b.whole[TICK, 0])
         if b.whole[WAS_STRAY, 0] or tick % SIXTEENTH:
             return b
@@ -404,7 +386,7 @@ class Hypotheses:
         return b.and_also(copies)
 
     def _learn(self) -> None:
-        """Count the last gap of the likeliest hypothesis, if its place is likely enough."""
+        """Count the last gap of the likeliest hypothesis in the piece's rhythm, if its place is likely enough."""
         if self.bank is None or self.piece is None:
             return
         tick, _, _, gap, gap2, gap3, stray = self.bank.whole[:, 0].tolist()

@@ -62,8 +62,7 @@ def make_clock(
     max_drift: float | None = None,
     upbeat: float | None = None,
 ) -> Clock:
-    """Return a new clock of `mode`: one that follows the player, has a fixed tempo, follows MIDI clock, or follows a
-    file.
+    """Return a new clock: it follows the player, keeps a tempo, follows MIDI clock, or follows a file (see `Mode`).
 
     `tempo` is in felt beats a minute. `count_in` is the number of onsets that count in. None selects the default of the
     mode. Only mode "file" uses `file`. Only mode "follow" uses `max_drift`, the largest share by which the tempo may
@@ -125,7 +124,7 @@ class CountedClock:
         self.reset()
 
     def reset(self) -> None:
-        """See `Clock.reset`."""
+        """Forget all heard notes and given steps: see `Clock.reset`."""
         self.inner.reset()
         self._count_in = CountIn(self._wanted)
         self._heard_s = 0.0
@@ -133,11 +132,11 @@ class CountedClock:
 
     @property
     def counting_in(self) -> bool:
-        """See `Clock.counting_in`."""
+        """Whether the left hand must not answer the last note: see `Clock.counting_in`."""
         return self._count_in.latest_is_part
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
-        """See `Clock.hear`."""
+        """Use the start of a right-hand note: see `Clock.hear`."""
         if self._count_in.hear(onset_s):
             self._heard_s = max(self._heard_s, onset_s)
 
@@ -153,10 +152,10 @@ class CountedClock:
         """Does nothing: the tempo is that of the file."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Does nothing: see `Clock.pulse`."""
+        """Does nothing: this clock does not follow MIDI clock."""
 
     def due(self, now_s: float) -> Step | None:
-        """See `Clock.due`."""
+        """Return the next step if it is time to give it, else None: see `Clock.due`."""
         while (step := self.inner.due(now_s)) is not None:
             half_s = step.length_s / 2
             if self._begun or (self._count_in.complete and step.is_beat and step.time_s > self._heard_s + half_s):

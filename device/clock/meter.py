@@ -74,8 +74,7 @@ class Meter:
 
     @property
     def warning(self) -> str | None:
-        """A sentence that says that the left hand uses only the beats of this metre. None for a metre that is played
-        well."""
+        """A sentence saying that the left hand uses only the beats of this metre; None if the metre is played well."""
         if self.played.listed:
             return None
         return (

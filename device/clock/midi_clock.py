@@ -1,4 +1,4 @@
-"""A clock that follows MIDI clock: 24 pulses per quarter note, Start, Stop, Continue and the song position."""
+"""Follows MIDI clock: another device sends 24 pulses per quarter note, Start, Stop, Continue and the song position."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ WINDOW = 12
 LEAST = 3
 """Smallest number of pulses to which a line can be fitted."""
 LATE = 0.5
-"""A pulse later than predicted by more than this share of a pulse interval is set aside.
+"""A pulse is set aside if it is late by more than this share of a pulse interval.
 
 If the next pulse follows within the same share, both were delayed on the way and the old line is kept. If it follows
 later, the tempo has changed, and a new line begins with these two pulses.
 """
 PULSES_PER_SIXTEENTH = PULSES_PER_QUARTER // 4
 LATEST = 0.4
-"""A step must be planned at least this share of its length before its time, or it is skipped."""
+"""A step is skipped if less than this share of its length is left before its time."""
 FADE_S = 0.5
 """Without pulses the grid continues, and the lock falls by a factor of e in this many seconds."""
 
 
 class MidiClock:
-    """The grid of the device that sends the pulses: six pulses are a sixteenth, and Start begins the first bar.
+    """Gives the steps of a grid that follows another device: six pulses are a sixteenth, Start begins the first bar.
 
     If the pulses come without a Start, because the box was plugged in later, the first onset of the player begins a bar
-    on the nearest pulse. Stop ends the grid. Continue resumes it at the same position.
+    on the nearest pulse. Stop ends the grid. Continue resumes it at the same position, or at a song position sent
+    before.
     """
 
     counting_in = False
@@ -46,7 +47,7 @@ class MidiClock:
         self.reset()
 
     def reset(self) -> None:
-        """See `Clock.reset`."""
+        """Forget all heard notes and given steps: see `Clock.reset`."""
         self._line = PulseLine()
         self._number = -1
         """Number of the last pulse, counted from 0 at the start of the first bar."""
@@ -59,7 +60,7 @@ class MidiClock:
         self._last_step_s = -math.inf
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
-        """See `Clock.hear`."""
+        """Begin a bar with this note if pulses come without a Start, else do nothing: see `Clock.hear`."""
         if self._runs or self._told or not self._line.known:
             return
         last_s, pulse_s = self._line.fit()
@@ -78,7 +79,7 @@ class MidiClock:
         """Does nothing: the tempo does not depend on the player."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """See `Clock.pulse`."""
+        """Use a message of a MIDI clock: see `Clock.pulse`."""
         self._plan(at_s)
         if pulse.kind == "clock":
             self._tick(at_s)
@@ -97,7 +98,7 @@ class MidiClock:
             self._begin()
 
     def due(self, now_s: float) -> Step | None:
-        """See `Clock.due`."""
+        """Return the next step if it is time to give it, else None: see `Clock.due`."""
         self._plan(now_s)
         return self._planned.popleft() if self._planned else None
 
@@ -138,7 +139,7 @@ class MidiClock:
 
 
 class PulseLine:
-    """A least-squares line through the times of pulses, in seconds.
+    """Fits a least-squares line to the times of pulses, in seconds, and finds changes of the tempo.
 
     Delayed pulses are counted, but the line is fitted without them.
     """
@@ -156,16 +157,19 @@ class PulseLine:
 
     @property
     def certainty(self) -> float:
-        """Number of pulses on the line / `WINDOW`, 0 to 1."""
+        """Share of `WINDOW` that the pulses on the line fill, from 0 to 1."""
         return len(self._on) / WINDOW
 
     @property
     def known(self) -> bool:
-        """Whether enough pulses have come for a line."""
+        """Whether enough pulses (3) have come for a line."""
         return len(self._on) >= LEAST
 
     def tick(self, at_s: float) -> bool:
-        """Take in the pulse that came at `at_s` seconds. Returns whether this pulse starts a new line."""
+        """Add the pulse that came at `at_s` seconds.
+
+        Return True if a new line starts, because the tempo has changed.
+        """
         self._count += 1
         self.last_s = at_s
         if self.known:
@@ -183,7 +187,10 @@ class PulseLine:
         return False
 
     def fit(self) -> tuple[float, float]:
-        """Return the time that the line gives for the last pulse, and the pulse interval, in s. It must be `known`."""
+        """Return the time at which the line puts the last pulse, and the pulse interval, both in seconds.
+
+        Use it only if `known` is true.
+        """
         counts, times = np.asarray(self._on).T
         slope, due_s = np.polyfit(counts - self._count, times, 1)
         return float(due_s), max(float(slope), FASTEST_PULSE_S)

@@ -1,8 +1,8 @@
-"""The prior of the next onset: how many ticks after the last onset a right hand plays again.
+"""Gives prior probabilities of the next onset: how many ticks after the last onset a right hand plays again.
 
 The bar is divided into ticks, 24 a quarter note: a sixteenth is 6 ticks, a triplet eighth 8, a sextuplet's note 4, a
-thirty-second 3. The prior of straight rhythms comes from `device.clock.rhythm`, the tables counted from scores. The
-prior of the finer kinds is set by hand. `PieceRhythm` adds the rhythm of the piece itself, which it counts while the
+thirty-second 3. The probabilities of straight rhythms come from `device.clock.rhythm`, the tables counted from scores.
+Those of the finer kinds are set by hand. `PieceRhythm` adds the rhythm of the piece itself, which it counts while the
 piece is played.
 """
 
@@ -20,7 +20,7 @@ QUARTER = 24
 """Ticks in a quarter note."""
 SIXTEENTH = 6
 FARTHEST = 32 * SIXTEENTH
-"""Ticks: a longer wait for the next onset is as likely as this one."""
+"""Longest gap in ticks that the tables have. A longer wait for the next onset is as likely as this one."""
 STRAIGHT, TRIPLET, SEXTUPLET, SHORT = 0, 1, 2, 3
 """Kinds of rhythm: sixteenths and longer, triplet eighths, sextuplets, thirty-seconds."""
 UNIT = np.array([6, 8, 4, 3])
@@ -28,19 +28,25 @@ UNIT = np.array([6, 8, 4, 3])
 OPENS = np.array([0.0, 0.008, 0.008, 0.012])
 """Probability that an onset between the sixteenths opens a group of each kind, after a straight one."""
 GOES_ON = 0.85
-"""Probability that a group goes on after one of its notes."""
+"""Probability that a group of triplets, sextuplets or thirty-seconds goes on after one of its notes."""
 UNIT_SHARE = 0.85
-"""Share of a group's onsets that follow the onset before by one note of the group; each further note is rarer."""
+"""Share of a group's onsets that follow the onset before by one note of the group.
+
+Each further note of distance is rarer, by one minus this share.
+"""
 BREAKS = 0.02
-"""Probability of a straight place that the group does not lead to, from inside a group."""
+"""Factor of the probability of a straight rhythm if the onset before was inside a group and between the sixteenths."""
 BEYOND = 0.88
-"""Factor of each further sixteenth beyond the last class of the table."""
+"""Factor of the probability for each further sixteenth beyond the last class of the table."""
 
 
 PLACE_SHARE, PLACE_HALF, PLACE_DECAY = 0.7, 8.0, 0.98
-"""Largest share of the table by place, onsets at which it has half of that, weight that is left after an onset."""
+"""Settings of the table by place: its largest share, the number of onsets at half of that share, and its decay.
+
+The decay is the share of the old counts that is left after one more onset.
+"""
 GAPS_SHARE, GAPS_HALF, GAPS_DECAY = 0.8, 5.0, 0.97
-"""The same for the table by place and gaps."""
+"""The same settings for the table by place and gaps."""
 GAP_EDGES = np.array([4, 5, 7, 10, 15, 21, 30])
 GAP_CLASSES = len(GAP_EDGES) + 1
 GAP_CLASS = np.searchsorted(GAP_EDGES, np.arange(FARTHEST + 1), side="right")
@@ -55,17 +61,17 @@ UPBEAT = 0.9
 
 
 def bar_ticks(meter: Meter) -> int:
-    """Ticks in a bar."""
+    """Return the number of ticks (24 a quarter note) in a bar."""
     return meter.beats * 4 * QUARTER // meter.beat_type
 
 
 def beat_ticks(meter: Meter) -> int:
-    """Ticks in a felt beat."""
+    """Return the number of ticks (24 a quarter note) in a felt beat."""
     return bar_ticks(meter) // meter.beats_per_bar
 
 
 def kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
-    """Kind of rhythm after an onset at `tick` that came `gap` ticks after one of `kind`."""
+    """Return the kind of rhythm after each onset at `tick` that came `gap` ticks after one of `kind`, all [n]."""
     unit = UNIT.take(kind)
     between = tick % SIXTEENTH != 0
     stays = (kind > 0) & (tick % unit == 0) & (gap % unit == 0) & ((gap == unit) | between)
@@ -75,7 +81,10 @@ def kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
 
 @cache
 def sixteenths_of(meter: Meter) -> Rhythm:
-    """The tables of `device.clock.rhythm` on the sixteenth notes of a bar, whatever the beat is."""
+    """Return the probability tables of `device.clock.rhythm` with one row for each sixteenth note of a bar.
+
+    A metre without tables of its own borrows those of a similar metre.
+    """
     sixteenths = max(1, bar_ticks(meter) // SIXTEENTH)
     if meter.listed:
         return rhythm_of(meter)
@@ -89,9 +98,10 @@ def sixteenths_of(meter: Meter) -> Rhythm:
 
 @cache
 def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
-    """Probability of the next onset [kind, tick in the bar, previous class, ticks to the next less 1].
+    """Return the probability of the next onset [kind, tick in the bar, previous class, ticks to the next less 1].
 
-    Rows of unreachable ticks are as any. Each row sums to about 1. The table is raised to `exponent`.
+    The kind and the class of the gap before are those of the last onset. Each row sums to about 1; then every number is
+    raised to the power `exponent`. Rows of ticks that cannot occur have no meaning.
     """
     if exponent != 1.0:
         return np.asarray(next_prior(meter) ** exponent)
@@ -116,9 +126,10 @@ def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
 
 
 def opening_prior(onset: Floats, bar: int, beat: int, upbeat: float) -> Floats:
-    """Prior of the first onset, by ticks after the last count less 1: at upbeat or downbeat, or on any place.
+    """Return the probability of the first onset after a count-in [FARTHEST], by ticks after the last count less 1.
 
-    `onset` has the probability of an onset on each sixteenth of a bar; `bar`, `beat` are in ticks, `upbeat` in beats.
+    The onset at the upbeat or downbeat is the likeliest, and any other place is possible. `onset` has the probability
+    of an onset on each sixteenth of a bar; `bar` and `beat` are in ticks, and `upbeat` is in beats.
     """
     ahead = np.arange(1, FARTHEST + 1)
     target = (-beats_to_bar(upbeat) * beat + ahead) % bar
@@ -132,23 +143,23 @@ def opening_prior(onset: Floats, bar: int, beat: int, upbeat: float) -> Floats:
 
 
 class PieceRhythm:
-    """The rhythm of the piece so far: two tables of gaps that decay, each mixed into the prior.
+    """Learns the rhythm of the piece while it is played: two tables of gaps that decay, each mixed into the prior.
 
-    The first table knows the place in the beat, the second the place and the two gaps before it. A table's share in
-    the prior rises with the number of onsets that its row has seen. The rows are kept multiplied by their share.
+    The first table knows the place in the beat, the second the place and the two gaps before it. A table's share in the
+    prior rises with the number of onsets that its row has seen. The rows are kept multiplied by their share.
     """
 
     def __init__(self, beat: int) -> None:
-        """`beat` is the felt beat in ticks."""
+        """Start with empty tables. `beat` is the length of a felt beat in ticks."""
         self._beat = beat
         self._place = _Rows(beat, PLACE_SHARE, PLACE_HALF, PLACE_DECAY)
         self._gaps = _Rows(beat * GAP_CLASSES**2, GAPS_SHARE, GAPS_HALF, GAPS_DECAY)
 
     def mixed(self, prior: Floats, before: Ints, parent: Ints, ahead: Ints) -> Floats:
-        """The `prior` [m] of an onset `ahead` ticks after the last, mixed with the piece's own rhythm.
+        """Return `prior` [m], the probability of an onset `ahead` [m] ticks after the last, mixed with learned rhythm.
 
-        `before` [3, n] has the place of the last onset and the two gaps before it, of each hypothesis; `parent` [m] is
-        the hypothesis.
+        `before` [3, n] has the place of the last onset and the two gaps before it, of each hypothesis, in ticks.
+        `parent` [m] is the number of the hypothesis.
         """
         place = before[0] % self._beat
         gaps = GAP_CLASS.take(before[1:])
@@ -156,13 +167,16 @@ class PieceRhythm:
         return self._gaps.mixed(self._place.mixed(prior, place, parent, ahead), row, parent, ahead)
 
     def all_mixed(self, prior: Floats, tick: int, gaps: tuple[int, int]) -> Floats:
-        """The same for one place and all distances [FARTHEST]."""
+        """Return `prior` [FARTHEST], the probability of each gap after `tick`, mixed with the learned rhythm.
+
+        `gaps` are the two gaps before `tick` in ticks, the later first.
+        """
         place, row = self._row(tick, gaps)
         prior = self._place.left[place] * prior + self._place.mix[place]
         return np.asarray(self._gaps.left[row] * prior + self._gaps.mix[row])
 
     def learn(self, tick: int, gaps: tuple[int, int], ahead: int) -> None:
-        """An onset came `ahead` ticks after `tick`; `gaps` are the two gaps before, the later first."""
+        """Count an onset that came `ahead` ticks after `tick`. `gaps` are the gaps before `tick`, the later first."""
         place, row = self._row(tick, gaps)
         self._place.learn(place, ahead)
         self._gaps.learn(row, ahead)
@@ -173,23 +187,23 @@ class PieceRhythm:
 
 
 class _Rows:
-    """A table of gaps [row, gap in ticks less 1], each row multiplied by its share in the prior."""
+    """Keeps a table of gaps [row, gap in ticks less 1], each row multiplied by its share in the prior."""
 
     def __init__(self, rows: int, share: float, half: float, decay: float) -> None:
         self._share, self._half, self._decay = share, half, decay
         self._seen = [0.0] * rows
         self.left = np.ones(rows)
-        """The share that is left to the prior."""
+        """The share, for each row, that is left to the prior."""
         self.mix = np.zeros((rows, FARTHEST))
 
     def mixed(self, prior: Floats, row: Ints, parent: Ints, ahead: Ints) -> Floats:
-        """`prior` [m] mixed with the rows of the hypotheses [n]."""
+        """Return `prior` [m] mixed with the rows `row` [n] of the hypotheses; `parent` [m] chooses among these."""
         prior = prior * self.left.take(row).take(parent)
         prior += self.mix.take((row * FARTHEST - 1).take(parent) + ahead)
         return prior
 
     def learn(self, row: int, ahead: int) -> None:
-        """Count a gap of so many ticks."""
+        """Count a gap of `ahead` ticks in the row `row`."""
         before = self._seen[row]
         seen = self._seen[row] = before * self._decay + 1
         self.mix[row] *= self._decay * (before + self._half) / (seen + self._half)
@@ -198,14 +212,17 @@ class _Rows:
 
 
 def _group(target: Ints, ahead: Ints, unit: int) -> Floats:
-    """Probability of each distance [tick, ahead] inside a group of notes of `unit` ticks."""
+    """Return the probability of each distance [tick, ahead] inside a group of notes that are `unit` ticks long."""
     number = ahead // unit
     weight = np.where(ahead % unit == 0, UNIT_SHARE * (1 - UNIT_SHARE) ** (np.minimum(number, 9) - 1.0), 0.0)
     return np.asarray(weight * (target % unit == 0))
 
 
 def _straight(bar: int, rhythm: Rhythm) -> Floats:
-    """Table of the sixteenths [tick, previous class, ahead]; a tick between two takes the row of the earlier."""
+    """Return the table of straight rhythms [tick, previous class, ahead minus 1], from the tables by sixteenths.
+
+    A tick between two sixteenths takes the row of the earlier.
+    """
     out = np.zeros((bar, PREVIOUS_CLASSES, FARTHEST))
     blind = (rhythm.next * rhythm.onset[:, None, None]).sum(axis=0) / rhythm.onset.sum()
     table = 0.9 * rhythm.next + 0.1 * blind

@@ -1,4 +1,4 @@
-"""Probabilities of the rhythm of a right hand: of the next onset and its interval, by position in the bar.
+"""Gives probabilities of a right hand's rhythm: of the next onset and its interval, by position in the bar.
 
 The tables are counted from right hands (`python -m training rhythm`). An onset at position k, `n` steps before the next
 one, gives two factors:
@@ -24,22 +24,31 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 NEXT_CLASSES = 17
-"""Classes of the distance to the next onset: 1 to 16 steps, and more."""
+"""Number of classes of the distance to the next onset: 1 to 16 grid steps, and more."""
 PREVIOUS_CLASSES = 5
-"""Classes of the distance from the onset before: 1, 2, 3, 4 steps, and more."""
+"""Number of classes of the distance from the onset before: 1, 2, 3, 4 grid steps, and more."""
 INTERVAL_CLASSES = 5
-"""Classes of melodic intervals: repeated, step up, step down, leap up, leap down. A step is 1 or 2 semitones."""
+"""Number of classes of melodic intervals: repeated, step up, step down, leap up, leap down.
+
+A step is 1 or 2 semitones here.
+"""
 
 SIZE_CLASSES = 4
-"""Classes of chord sizes: 1, 2, 3 keys, and more."""
+"""Number of classes of chord sizes: 1, 2, 3 keys, and more."""
 FRESH_CLASSES = 3
-"""Classes of the number of fresh pitch classes: 0, 1, and more. Fresh: in none of the last `RECENT` onsets."""
+"""Number of classes of how many pitch classes of an onset are fresh: 0, 1, and more.
+
+A pitch class is fresh if none of the last `RECENT` onsets had it.
+"""
 RECENT = 4
 """Number of onsets that are remembered to find fresh pitch classes."""
 
 
 def next_class(steps: Ints) -> Ints:
-    """Return the class of the distance to the next onset in steps (see `NEXT_CLASSES`). Below 1 counts as 1."""
+    """Return the class, from 0, of the distance to the next onset in steps. Below 1 counts as 1.
+
+    The classes are those of `NEXT_CLASSES`.
+    """
     return np.clip(steps, 1, NEXT_CLASSES) - 1
 
 
@@ -52,20 +61,20 @@ def previous_class(steps: Ints) -> Ints:
 
 
 def interval_class(semitones: int) -> int:
-    """Return the class (see `INTERVAL_CLASSES`) of a melodic interval in semitones, positive upwards."""
+    """Return the class, 0 to 4, of a melodic interval in semitones, positive upwards (see `INTERVAL_CLASSES`)."""
     if semitones == 0:
         return 0
     return (1 if semitones > 0 else 2) + (2 if abs(semitones) > 2 else 0)
 
 
 def chord_class(keys: int, fresh: int) -> int:
-    """Return the class of a chord of `keys` keys, with `fresh` pitch classes that were not heard recently."""
+    """Return the class, 0 to 11, of a chord of `keys` keys, with `fresh` pitch classes that were not heard recently."""
     return (min(keys, SIZE_CLASSES) - 1) * FRESH_CLASSES + min(fresh, FRESH_CLASSES - 1)
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """Probabilities for one metre of S steps a bar.
+    """Holds the probabilities of a rhythm for one metre with S steps a bar.
 
     `onset` [S]: probability that an onset has this position.
     `next` [S, previous class, next class]: probability of the distance to the next onset.
@@ -83,7 +92,7 @@ class Rhythm:
 
 @cache
 def rhythm_of(meter: Meter) -> Rhythm:
-    """The tables of a metre.
+    """Return the tables of a metre. They are read from `rhythm.npz` and kept.
 
     A metre that is played as a trained one uses the tables of that one: they are repeated for a longer bar and averaged
     over the parts for a shorter bar. Any other metre uses the mean beat of 6/8 (if its beats are dotted) or of 4/4.

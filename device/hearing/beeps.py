@@ -1,9 +1,10 @@
-"""Tells a metronome's beep from a note of a piano.
+"""Distinguishes a metronome's beep from a note of a piano.
 
 A beep begins at once, keeps its level, and ends at once within 0.2 s. The string of a piano decays, and a damper needs
-longer to stop it. So a beep is known by its end: after a level that hardly falls, it falls by 20 dB within 25 ms. A
-note that has ended like this when the net reports it is no note. If the end may still come, the note waits for it: a
-tone without partials, a tone that falls already, and a key on which a beep was heard a short time ago.
+longer to stop it. So a beep is recognised by its end: after a level that hardly falls, it falls by 20 dB within 25 ms.
+If a note has ended like this when the net reports it, it is a beep. In three cases a note is held back for some frames,
+because such an end may still come: for a tone without partials, for a tone that already falls, and for a key on which a
+beep was heard a short time ago.
 """
 
 from __future__ import annotations
@@ -21,23 +22,24 @@ from device.hearing.newest import Newest
 LOWEST_BEEP = 60 - LOWEST_KEY
 """Number of the lowest key that can be a beep, C4. Below, keys lie too close together for so short a window."""
 WATCHED_FRAMES = 14
-"""Frames from the onset, 0.22 s, in which a beep ends."""
+"""Number of frames from the onset in which a beep ends: 0.22 s."""
 SHORT_S = 0.06
-"""Seconds. One beep that is this short makes the next notes of its key wait; longer ones must come twice."""
+"""One beep of at most this many seconds makes the next notes of its key wait. Longer beeps must come twice."""
 FALLING_WAITS, PURE_WAITS = 2, 6
-"""Frames for which a note waits that falls already, and a tone without partials."""
+"""Number of frames for which a tone that already falls is held back, and the same for a tone without partials."""
 LEARNED_S = 60.0
-"""Seconds for which a key counts as that of a beep after the last beep."""
+"""After a beep on a key, later notes of that key are suspected for this many seconds."""
 
 _WINDOWS_S, _STRIDE_S = (0.02, 0.04), 0.005
-"""Seconds. The level of a tone is measured in such windows, at such distances.
+"""Lengths of the two windows in which the level of a tone is measured, and the time between two levels, in seconds.
 
-The long one tells neighbours apart. It is used only on the key of a beep, because short notes fall by so much in it.
+The long window separates neighbouring keys. It is used only on the key of a beep, because short notes fall by so much
+in it.
 """
 _END_DB, _END_S = 20.0, 0.005
-"""A beep falls by so many dB in so many seconds more than the window. 995 of 1000 notes of MAPS ENSTDkCl never do."""
+"""A beep falls by _END_DB within the window and _END_S seconds. 995 of 1000 notes of MAPS ENSTDkCl never do."""
 _STAY_DB, _STAY_S = 17.0, 0.02
-"""It stays so far down for so many seconds. Two strings a few hertz apart fall and rise again."""
+"""A beep then stays down by _STAY_DB for _STAY_S seconds. Two strings a few hertz apart fall and rise again."""
 _KNOWN_END_DB, _KNOWN_STAY_DB, _KNOWN_STRIDES = 12.0, 10.0, 3
 """Least fall of the level in dB at which a beep ends, and least fall that stays, near the length of earlier beeps.
 
@@ -49,18 +51,18 @@ _PLATEAU_DB = 6.0
 _FALLING_DB = 8.0
 """A note that has fallen by so many dB below its peak may be a beep that ends now."""
 _PURE_DB = 24.0
-"""A tone whose second and third partials are both so much softer is not that of a string below C6."""
+"""A tone is no string below C6 if its second and third partials are both this many dB softer than the tone."""
 _PURE_DB_PER_OCTAVE, _PURE_FROM = 12.0, 81 - LOWEST_KEY
-"""The partials of the highest strings are soft: from A5 on, the limit rises by so many dB an octave."""
+"""The limit _PURE_DB rises by this many dB an octave from A5 on, because the partials of high strings are soft."""
 _SQUARE_DB = {3: 14.0, 5: 19.0}
 """Number of a partial -> most dB by which it may be softer than the fundamental in a square wave.
 
 In an exact square wave they are 9.5 and 14 dB softer.
 """
 _ALIKE = 2
-"""Strides, 10 ms, by which the lengths of two beeps of one metronome differ at most."""
+"""Largest difference in length between two beeps of one metronome, in strides: 10 ms."""
 _PURE_BESIDE_DB = 12.0
-"""Such a limit is lower by so many dB while a metronome is heard, because its next beep may come with a stroke."""
+"""The limit _PURE_DB is lower by this while a metronome is heard, because its next beep may come with a stroke."""
 _TURNS = 64
 """Number of samples whose exponentials are computed one by one. All others are products of two exponentials."""
 _SILENCE = 1e-9
@@ -68,7 +70,10 @@ _SILENCE = 1e-9
 
 
 class Beeps:
-    """Keeps the last sound, in hops of `hop` samples at `rate` Hz, and the keys on which beeps were heard."""
+    """Recognises beeps.
+
+    It keeps the last sound, in hops of `hop` samples at `rate` Hz, and the keys with recent beeps.
+    """
 
     def __init__(self, rate: int, hop: int) -> None:
         self._rate, self._hop = rate, hop
@@ -91,7 +96,10 @@ class Beeps:
         """The frame of the last beep on any key."""
 
     def step(self, hop: Samples) -> None:
-        """Take in [hop] samples from -1 to 1."""
+        """Add the samples of a hop, [hop], from -1 to 1.
+
+        Look again for beeps among the notes that passed 14 frames ago.
+        """
         self._past.room()[:] = hop
         self._frame += 1
         while self._watched and self._frame - self._watched[0][1] >= WATCHED_FRAMES:
@@ -100,7 +108,7 @@ class Beeps:
             self.is_beep(key, self._frame - began)
 
     def waits(self, key: int, age: int) -> int | None:
-        """Return for how many frames a note must wait; None if it is a beep.
+        """Return for how many frames a note must be held back, 0 for none. Return None if it is a beep.
 
         `key` counts from 0 for A0. The note began `age` frames ago.
         """
@@ -115,7 +123,10 @@ class Beeps:
         return max(waits, PURE_WAITS) if self._pure(key, age, track) else waits
 
     def is_beep(self, key: int, age: int) -> bool:
-        """Return whether a note that waits, which began `age` frames ago, has ended as a beep does."""
+        """Return whether the note on `key` that began `age` frames ago has ended as a beep does.
+
+        A beep is remembered, so that the next one on this key is recognised sooner.
+        """
         windows = _WINDOWS_S if self._learned_waits(key, 0) else _WINDOWS_S[:1]
         for window, seconds in enumerate(windows):
             fall = round((seconds + _END_S) / _STRIDE_S)
@@ -146,7 +157,10 @@ class Beeps:
         return bool(track[-1] >= track[0])
 
     def passed(self, key: int, age: int) -> None:
-        """A note has passed that began `age` frames ago. Its end is looked at, to know the next beep on this key."""
+        """Remember a note on `key` that passed as a note of the piano and began `age` frames ago.
+
+        Its end is checked later. If it was a beep, the next beep on this key is recognised.
+        """
         if key >= LOWEST_BEEP:
             self._watched.append((key, self._frame - age))
 
@@ -160,7 +174,10 @@ class Beeps:
             self._latest = self._frame
 
     def _learned_waits(self, key: int, age: int) -> int:
-        """Return for how many frames a note on `key`, which began `age` frames ago, waits for the end of a beep."""
+        """Return for how many frames a note on `key`, which began `age` frames ago, waits for the end of a beep.
+
+        It is 0 if no beep was heard on `key` a short time ago.
+        """
         frame, length, twice = self._ends.get(key, (None, 0, False))
         if not self._recent(frame) or not (twice or length * _STRIDE_S <= SHORT_S):
             return 0
@@ -168,7 +185,10 @@ class Beeps:
         return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
 
     def _known_end(self, key: int) -> int | None:
-        """Return the length of the beeps on `key`, in strides. Return None if the last two differ in length."""
+        """Return the length of the beeps on `key`, in strides.
+
+        Return None if there were no two recent ones of one length.
+        """
         frame, length, twice = self._ends.get(key, (None, 0, False))
         return length if twice and self._recent(frame) else None
 
@@ -195,7 +215,11 @@ class Beeps:
         return int(places[0]) if len(places) else None
 
     def _track(self, key: int, age: int, partial: int = 1, window: int = 0) -> NDArray[np.float64]:
-        """Return the levels in dBFS of a partial of `key` since `age` frames ago, every 5 ms, in one of the windows."""
+        """Return the levels in dBFS of a partial of `key` in the last `age` frames, one every 5 ms.
+
+        `window` is the index of the window in _WINDOWS_S. A partial near or above half the sample rate gives one level
+        of minus infinity.
+        """
         hz = partial * 440 * 2 ** ((key + LOWEST_KEY - 69) / 12)
         if hz > 0.47 * self._rate:
             return np.full(1, -math.inf)
@@ -217,7 +241,7 @@ class Beeps:
 
 
 def _turn(angle: complex, length: int) -> NDArray[np.complex128]:
-    """Return exp(`angle` n) for n from 0 to `length` - 1, [length]. Few exponentials are computed, see _TURNS."""
+    """Return exp(`angle` n) for n from 0 to `length` - 1, [length], with few exponentials (see _TURNS)."""
     coarse = np.exp(angle * _TURNS * np.arange(-(-length // _TURNS)))
     turns: NDArray[np.complex128] = np.multiply.outer(coarse, np.exp(angle * np.arange(_TURNS))).reshape(-1)
     return turns[:length]

@@ -20,7 +20,7 @@ class Newest:
         self._end = count
 
     def reset(self) -> None:
-        """Forget all samples."""
+        """Forget all samples: all become 0."""
         self._memory[:] = 0
         self._end = self._count
 

@@ -1,4 +1,4 @@
-"""Keeps the notes that the box itself has sent, so that their sound is not taken for notes of the player.
+"""Remembers the notes that the box itself has sent, so that their sound is not taken for notes of the player.
 
 "Own" means: sent by the box. The transcriber gets the own notes as its second input. The gate uses them to mark an
 onset on a key that the box has just struck.
@@ -21,7 +21,7 @@ FORGET_S = 2.0
 
 
 class OwnNotes:
-    """Keeps the notes that the box sent, and gives the transcriber its input about them for every frame."""
+    """Remembers the notes that the box sent, and computes the transcriber's input about them for every frame."""
 
     def __init__(self) -> None:
         self.reset()
@@ -31,10 +31,10 @@ class OwnNotes:
         self._notes: list[tuple[int, float, float]] = []
         """(MIDI pitch, on, off) of every recent note, in seconds. Off is infinite while the note sounds."""
         self._ringing: set[int] | None = None
-        """Keys that were released while the sustain pedal was down; None while it is up."""
+        """Keys that were released while the sustain pedal was down. None while the pedal is up."""
 
     def sent(self, send: Send) -> None:
-        """Take in a message that the box sent.
+        """Update the notes with a message that the box sent: note-on, note-off or sustain pedal. Others are ignored.
 
         A key released while the pedal is down sounds until the pedal goes up or the key is struck again.
         """
@@ -55,12 +55,12 @@ class OwnNotes:
             self._ringing.add(send.pitch)
 
     def note_on(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
-        """A note sounds from `on_s` to `off_s`. Keys outside the piano's 88 are ignored."""
+        """Add a note that sounds from `on_s` to `off_s`, in seconds. Keys outside the piano's 88 are ignored."""
         if LOWEST_KEY <= pitch < LOWEST_KEY + KEYS:
             self._notes.append((pitch, on_s, off_s))
 
     def note_off(self, pitch: int, off_s: float) -> None:
-        """All notes that sound on `pitch` end at `off_s`."""
+        """End all notes that sound on `pitch` at the time `off_s`, in seconds."""
         self._notes = [
             (p, on, off_s) if p == pitch and off == float("inf") else (p, on, off) for p, on, off in self._notes
         ]
@@ -84,9 +84,9 @@ class OwnNotes:
         return out
 
     def struck(self, now_s: float, since_s: Sequence[float], before_s: float, after_s: float) -> set[int]:
-        """MIDI pitches that the box struck near the time `now_s - since_s[key]`, with `since_s` [88].
+        """Return the MIDI pitches that the box struck near the time `now_s - since_s[key]`, in seconds.
 
-        Near: at most `before_s` seconds before that time or `after_s` seconds after it.
+        `since_s` [88] has a value for each key. Near: at most `before_s` before that time or `after_s` after it.
         """
         return {
             pitch for pitch, on, _ in self._notes if -before_s <= on - now_s + since_s[pitch - LOWEST_KEY] <= after_s

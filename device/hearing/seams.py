@@ -1,7 +1,7 @@
 """Finds seams: places where sound was lost and the rest was joined, so that the wave jumps from one sample to the next.
 
-A jump has energy in all bands at once, as a hammer's stroke has, and the net hears it as a new stroke of every ringing
-key. But a stroke builds up over milliseconds and goes on. A jump lasts as long as the filter of the resampler.
+A jump has energy at all frequencies at once, as a hammer's stroke has. So the net hears it as a new stroke of every
+ringing key. But a stroke builds up over milliseconds and goes on. A jump lasts only as long as the resampler's filter.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ from numpy.typing import NDArray
 from device.hearing.features import Samples
 
 JUMP = 7.0
-"""Least ratio of the peak of the fourth difference to its level on both sides.
+"""Least ratio at which a jump is surely a seam: peak of the fourth difference / its level on both sides.
 
-Real piano reaches 5.6 in four minutes of MAPS ENSTDkCl, and the tune of the tests 5.3. A loss of 0.7 ms within
-sounding chords gives up to 128.
+Real piano reaches 5.6 in four minutes of MAPS ENSTDkCl, and the tune of the tests 5.3. A loss of 0.7 ms within sounding
+chords gives up to 128.
 """
 DOUBTFUL_JUMP = 5.0
-"""Least ratio (see JUMP) at which a jump may be a seam. Then only keys that do not become louder are held back."""
+"""Least ratio (see JUMP) at which a jump may be a seam.
+
+Then the onset of a ringing key is held back only if the key does not become louder.
+"""
 LEAST = 1e-4
-"""Level of the fourth difference, as a share of full scale, below which a jump is too soft to be heard as a stroke."""
+"""Least peak of the fourth difference, as a share of full scale, that can be heard as a stroke."""
 _FOURTH = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
 """Weights of the fourth difference. It suppresses the partials of a piano, which are strong below 2 kHz."""
 _GUARD = 24
-"""Samples on each side of the peak that the filter of the resampler smears it over."""
+"""Number of samples on each side of the peak over which the resampler's filter smears it."""
 _SIDE = 200
-"""Samples that give the level on each side: 12.5 ms at 16 kHz, shorter than the decay of any stroke."""
+"""Number of samples that give the level on each side: 12.5 ms at 16 kHz, shorter than the decay of any stroke."""
 
 
 class Seams:
@@ -38,7 +41,7 @@ class Seams:
     """
 
     def __init__(self, hop: int) -> None:
-        """`hop`: samples in a hop."""
+        """Start with silence. `hop` is the number of samples in a hop."""
         self._hop = hop
         self.behind = math.ceil((_GUARD + _SIDE) / hop)
         """Number of hops by which a seam is found late: 1 with the hop of the models."""
@@ -52,9 +55,9 @@ class Seams:
         """Size of the fourth difference of the kept samples. The newest two samples have none yet."""
 
     def step(self, hop: Samples) -> float:
-        """Add the samples of a hop, [hop]. Return the ratio (see JUMP) of the jump in the hop `behind` hops earlier.
+        """Add the samples of a hop, [hop]. Return the ratio (see JUMP) of the jump in the hop `behind` hops before.
 
-        The ratio is 0 if that hop is too soft.
+        The ratio is 0 if the largest jump of that hop is too soft.
         """
         tail, jumps, kept = self._tail, self._jumps, len(_FOURTH) - 1
         tail[:kept] = tail[-kept:]
