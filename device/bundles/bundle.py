@@ -30,13 +30,22 @@ from device.hearing.features import Features, FeatureSpec
 
 MANIFEST_SUM = "manifest.sha256"
 LARGEST_FILE = 64 * 2**20
-"""Bytes. Any model that a Pi can run within a hop is far smaller. The limit keeps a wrong file from filling memory."""
+"""Largest allowed size of one file in bytes. A model that is fast enough for a Pi is far smaller.
+
+The limit keeps a wrong file from filling the memory.
+"""
 LARGEST_BUNDLE = 64 * 2**20
-"""Bytes of all files together, and of all golden arrays together, which are packed. A bundle has about one million."""
+"""Largest allowed size in bytes of all files of a bundle together, and of all unpacked arrays of golden.npz.
+
+A bundle has about one million bytes.
+"""
 MOST_ARRAYS = 256
-"""Arrays of golden.npz. A bundle has about thirty."""
+"""Largest allowed number of arrays in golden.npz. A bundle has about thirty."""
 FEATURE_TOLERANCE = 1e-4
-"""Share of full scale. The last bits of a transform differ between numpy 1 and 2, and between x86 and ARM."""
+"""Largest allowed difference between computed and stored features, as a share of full scale.
+
+The last bits of a transform differ between numpy 1 and 2, and between x86 and ARM.
+"""
 GOLDEN_SAMPLES, GOLDEN_FRAMES = "features/samples", "features/frames"
 
 
@@ -47,7 +56,7 @@ def default_bundle() -> Path:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle. Use `open` to get one."""
+    """Holds the checked contents of a bundle: manifest, files and golden arrays. `Bundle.open` makes one."""
 
     path: Path
     manifest: Manifest
@@ -58,7 +67,7 @@ class Bundle:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], signers: Path | None = None) -> Bundle:
-        """Open the bundle in the folder `path` and check every byte of it.
+        """Open the bundle in the folder `path`, check every byte of it, and return it.
 
         With `signers`, one of the keys in that file must have signed the bundle. The signature is checked before any
         value of the manifest is used. Raises BundleError for a bundle that this device cannot or should not run. The
@@ -93,7 +102,10 @@ class Bundle:
 
     @property
     def features(self) -> FeatureSpec:
-        """Parameters of the transcriber's features, from the manifest. Raises BundleError if they do not fit."""
+        """Return the parameters by which sound is turned into the input of the transcriber.
+
+        They come from the manifest. Raises BundleError if they are not valid.
+        """
         try:
             spec = FeatureSpec.from_dict(self.manifest.features)
             check_features(spec)
@@ -102,17 +114,24 @@ class Bundle:
         return spec
 
     def transcriber(self, runtime: RuntimeName | None = None) -> StepModel:
-        """Return a new transcriber in its start state."""
+        """Return a new copy of the transcriber, the model that finds notes in sound. All its states are zero.
+
+        Raises BundleError or UserError as `model` does.
+        """
         return self.model("transcriber", runtime)
 
     def accompanist(self, runtime: RuntimeName | None = None) -> StepModel:
-        """Return a new accompanist in its start state."""
+        """Return a new copy of the accompanist, the model for the left hand. All its states are zero.
+
+        Raises BundleError or UserError as `model` does.
+        """
         return self.model("accompanist", runtime)
 
     def model(self, name: str, runtime: RuntimeName | None = None) -> StepModel:
-        """Return a new step model by its name in the manifest.
+        """Return a new step model by its name in the manifest. `runtime` forces one of the two TFLite runtimes.
 
-        Raises BundleError if its tensors differ from those in the manifest.
+        Raises BundleError if the model cannot be loaded or its tensors differ from those in the manifest. Raises
+        UserError if the runtime is not installed.
         """
         spec = self.manifest.models[name]
         model = StepModel(self.contents[spec.file], runtime=runtime)
@@ -154,7 +173,11 @@ def manifest_sum(text: bytes) -> bytes:
 
 
 def _read(folder: Path, name: str, digest: str | None = None) -> bytes:
-    """Return the bytes of one file of the bundle. Raises BundleError if its sha256 is not `digest`, if given."""
+    """Return the bytes of the file `name` of the bundle in `folder`.
+
+    Raises BundleError if the file is missing, unreadable, too large, not a plain file or outside the folder, or if its
+    sha256 is not `digest` (None skips this last check).
+    """
     if name in ("", ".", "..") or name != Path(name).name or not name.isprintable() or "\\" in name:
         raise BundleError(f"{folder / MANIFEST} names the file {name!r}, a bundle's files lie in its own folder.")
     path = folder / name
@@ -176,7 +199,10 @@ def _read(folder: Path, name: str, digest: str | None = None) -> bytes:
 
 
 def read_arrays(content: bytes, named: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays of the .npz file `content` by name. Raises BundleError, with the name `named`, if damaged."""
+    """Return the arrays of the .npz file `content` by name.
+
+    Raises BundleError, with the file name `named`, if the file is damaged or unpacks to too much.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             entries = packed.infolist()

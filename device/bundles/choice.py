@@ -15,16 +15,17 @@ log = logging.getLogger("lefthand")
 
 @dataclass(frozen=True)
 class Choice:
-    """The bundle to play, and the reasons why other bundles that come before it are refused, one sentence each."""
+    """Holds the bundle to play, and one sentence for each bundle that was refused before it, with the reason."""
 
     bundle: Bundle
     refused: tuple[str, ...] = ()
 
 
 def open_current(slots: Slots | None = None) -> Bundle:
-    """Open the bundle to play, as `choose` does. The log names each bundle that is refused.
+    """Open and return the bundle that plays now. Log the reason for each bundle that is refused.
 
-    A trial that was cut short is ended first, so that the bundle before it plays again.
+    If a trial of a new bundle was cut short, the trial is ended first, so that the earlier bundle plays again. If that
+    cannot be written to the disk, a warning is logged. Raises BundleError if not even the shipped bundle can be used.
     """
     slots = slots or Slots()
     _end_a_trial_cut_short(slots)
@@ -35,10 +36,10 @@ def open_current(slots: Slots | None = None) -> Bundle:
 
 
 def choose(slots: Slots) -> Choice:
-    """Open the bundle of the active slot. Changes nothing.
+    """Return the bundle of the active slot, opened, or a replacement if that bundle is refused. Changes nothing.
 
-    If it is damaged or not signed by a key that this box trusts, the bundle in the other slot is opened if its trial
-    was good, and else the shipped one.
+    A bundle is refused if it is damaged or not signed by a key that this box trusts. Then the bundle in the other slot
+    is opened if it passed its trial, and else the shipped one. Raises BundleError if not even that can be used.
     """
     active = slots.active()
     if active is None:

@@ -1,7 +1,8 @@
-"""Golden vectors: inputs and outputs of the models, recorded at export. Every device must reproduce the outputs.
+"""Checks that the models of a bundle give the recorded outputs on this device, and that they are fast enough.
 
-The inputs of a model are kept as its tensors store them, and its outputs as real numbers. Each is one array
-[steps, ...] named `MODEL/in/NAME` or `MODEL/out/RUNTIME/NAME`.
+Golden vectors are inputs and outputs of the models, recorded when the bundle was exported. Every device must reproduce
+the outputs. The inputs of a model are kept as its tensors store them, and its outputs as real numbers. Each is one
+array [steps, ...] named `MODEL/in/NAME` or `MODEL/out/RUNTIME/NAME`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from device.hearing.features import Features
 from device.system.realtime import paced
 
 SLOWEST = 0.5
-"""Share of a hop. Features and transcriber must finish within it in 99 of 100 hops."""
+"""Largest share of a hop's length that features and transcriber together may take in 99 of 100 hops."""
 TIMED_HOPS, TIMED_RUNS = 250, 3
-"""Number of hops in a timed run (4 s at the piano), and the most runs. One run within the limit is enough."""
+"""Number of hops in a timed run (4 s at the piano), and largest number of runs. One run within the limit is enough."""
 
 
 def real(stored: NDArray[Any], spec: TensorSpec) -> Float:
@@ -33,7 +34,10 @@ def real(stored: NDArray[Any], spec: TensorSpec) -> Float:
 
 
 def run(model: StepModel, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Float]:
-    """Reset the model and return its outputs [steps, ...] for stored inputs [steps, ...]."""
+    """Run the model step by step from its start state. Return its outputs by name, each float32[steps, ...].
+
+    `inputs` holds an array [steps, ...] of stored values for the name of each input.
+    """
     model.reset()
     steps = len(next(iter(inputs.values())))
     fed = {name: real(stored, model.inputs[name]) for name, stored in inputs.items()}
@@ -73,7 +77,10 @@ def verify(bundle: Bundle, runtime: RuntimeName | None = None, slowest: float = 
 
 
 def golden_inputs(bundle: Bundle, name: str, model: StepModel) -> dict[str, NDArray[Any]]:
-    """Return the stored inputs of one model's golden vectors. Raises BundleError if any is missing."""
+    """Return the stored inputs of the model `name` from the bundle's golden vectors: an array [steps, ...] by name.
+
+    Raises BundleError if an input is missing or if their numbers of steps differ.
+    """
     inputs = {tensor: bundle.golden.get(f"{name}/in/{tensor}") for tensor in model.inputs}
     given = {tensor: stored for tensor, stored in inputs.items() if stored is not None}
     if len(given) < len(inputs) or len({len(stored) for stored in given.values()}) != 1:
@@ -120,7 +127,8 @@ def hop_times(bundle: Bundle, model: StepModel, numbers: Iterable[int] = range(T
     """Return the CPU time, in seconds, of features and transcriber in each hop of `numbers`.
 
     A hop begins when `numbers` yields its number. Only CPU time of this thread counts, so other processes do not change
-    it. At the piano the loop has real-time priority, so they do not delay it there either.
+    it. At the piano the loop has real-time priority, so they do not delay it there either. Raises BundleError if the
+    transcriber returns a value that is not finite, or if golden inputs are missing.
     """
     features = Features(bundle.features)
     inputs = golden_inputs(bundle, "transcriber", model)

@@ -22,7 +22,7 @@ MODELS = ("transcriber", "accompanist")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model: its file, every tensor of its signature, and the tolerance of its golden outputs for each runtime."""
+    """Describes one model: its file, its tensors, and how exact its golden outputs must be in each runtime."""
 
     file: str
     tensors: tuple[TensorSpec, ...]
@@ -35,7 +35,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class DataSource:
-    """A data set from which a model was trained."""
+    """Describes a data set from which a model was trained: its name, origin, licence and use."""
 
     name: str
     source: str
@@ -45,7 +45,10 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A bundle's manifest. A frame is one hop of `hop` samples at `sample_rate` Hz."""
+    """Describes a bundle: its versions, models, records and files.
+
+    A frame is one hop of `hop` samples at `sample_rate` Hz.
+    """
 
     schema: int
     name: str
@@ -79,9 +82,10 @@ class Manifest:
 
 
 def read_manifest(text: bytes, named: str = MANIFEST) -> Manifest:
-    """Return the manifest in `text`.
+    """Return the manifest in `text`. Errors name the file `named`.
 
-    Raises BundleError if it is not a manifest or needs a newer version of lefthand.
+    Raises BundleError if `text` is not a manifest of this schema, lacks a model, holds a value out of range, or needs a
+    newer version of lefthand.
     """
     try:
         data = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
@@ -133,7 +137,10 @@ def _check_ranges(manifest: Manifest) -> None:
 
 
 class MisfitError(Exception):
-    """A value that does not fit its key. The message names both."""
+    """Raised when a manifest lacks a key, has an unknown key, or has a value of the wrong type.
+
+    The message names the key.
+    """
 
 
 def _no_constant(name: str) -> float:

@@ -1,4 +1,4 @@
-"""The ranges of the values in a manifest. A value outside them would take memory or time without end."""
+"""Checks that the values in a manifest are in range. A value out of range could take memory or time without end."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from typing import Any
 from device.hearing.features import FeatureSpec
 
 LONGEST_TEXT = 200
-"""Characters of a name, a version, a time or a commit."""
+"""Largest number of characters of a name, a version, a time or a commit."""
 MOST_FILES = 32
-"""Files of a bundle. It has about seven."""
+"""Largest number of files, and of models, in a bundle. A bundle has about seven files."""
 _RATE, _HOP, _WINDOW = (8_000, 384_000), (16, 8_192), (16, 65_536)
-"""Hz, and samples."""
+"""Lowest and highest allowed values: of the sample rate in Hz, and of the hop and a window in samples."""
 _BINS, _BINS_PER_OCTAVE = (1, 4_096), (1, 1_200)
 MOST_WINDOWS = 16
 LARGEST_GATE = 1e6
-"""Any number of the gate is far smaller: thresholds are below 10, times below a minute."""
+"""Largest absolute value that a number of the gate may have.
+
+Real ones are far smaller: thresholds are below 10, times below a minute.
+"""
 
 
 def check_number(name: str, value: object, low: float, high: float, whole: bool = False) -> None:
-    """Raise ValueError unless `value` is a number from `low` to `high`."""
+    """Raise ValueError unless `value` is a number from `low` to `high`, and a whole number if `whole` is true.
+
+    The error names the value `name`. True and False do not count as numbers.
+    """
     kind = int if whole else int | float
     if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
         raise ValueError(

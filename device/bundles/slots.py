@@ -37,7 +37,10 @@ NAMES: tuple[Name, ...] = get_args(Name)
 CURRENT, TRIAL, VERDICTS, LOCK, INCOMING = "current", "trial.json", "verdicts.json", "lock", "incoming-"
 NEWEST = "newest.json"
 LOCK_WAIT_S = 2.0
-"""Seconds. A starting daemon holds the lock for less than this while it looks for a trial that was cut short."""
+"""Seconds to wait for the lock.
+
+A starting daemon holds the lock for less than this while it looks for a trial that was cut short.
+"""
 LOCK_MODE = 0o600
 """Only the service's account may open the lock. Members of lefthand-flash use it through lefthand-slot."""
 SHORT = 12
@@ -45,14 +48,15 @@ SHORT = 12
 
 
 class LockedError(UserError):
-    """Another process is changing the slots."""
+    """Raised when another process is changing the slots."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A running trial of the bundle in `slot`.
+    """Describes a running trial: the bundle in `slot` plays, and has not yet shown that it works.
 
-    `before` is the slot that was active before it, or None for the shipped bundle. `began` is an ISO 8601 time in UTC.
+    `before` is the slot that was active before the trial, or None for the shipped bundle. `began` is an ISO 8601 time
+    in UTC.
     """
 
     slot: Name
@@ -62,7 +66,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Result of a trial of the bundle `id`. `why` is the reason, `at` is the ISO 8601 time in UTC."""
+    """Holds the result of a trial. `id` is the first 12 hex digits of the sha256 of the bundle's manifest.
+
+    `good` says whether the bundle passed, `why` is the reason, and `at` is the ISO 8601 time in UTC.
+    """
 
     id: str
     good: bool
@@ -71,7 +78,7 @@ class Verdict:
 
 
 class Slots:
-    """The slots in the folder `root`. `shipped` is the folder of the bundle that plays if no slot is active.
+    """Manages the slots in the folder `root`. `shipped` is the folder of the bundle that plays if no slot is active.
 
     `signers` is the file of the keys that may sign the bundle of a slot. The shipped bundle needs no signature, because
     it belongs to the software.
@@ -87,14 +94,14 @@ class Slots:
         return self.shipped if name is None else self.root / name
 
     def open(self, name: Name | None) -> Bundle:
-        """Open the bundle in a slot, signature included. None means the shipped bundle.
+        """Open, check and return the bundle in a slot, signature included. None means the shipped bundle.
 
-        Raises UserError if it is damaged or not signed, or if the signature cannot be checked.
+        Raises UserError if the bundle is missing, damaged or not signed, or if the signature cannot be checked.
         """
         return Bundle.open(self.folder(name), None if name is None else self.signers)
 
     def active(self) -> Name | None:
-        """Return the slot that `current` names, or None if the shipped bundle plays."""
+        """Return the active slot, to which the link bundles/current points; None if the shipped bundle plays."""
         try:
             target = os.fspath((self.root / CURRENT).readlink())
         except OSError:
@@ -102,7 +109,7 @@ class Slots:
         return next((name for name in NAMES if name == target and self.folder(name).is_dir()), None)
 
     def inactive(self) -> Name:
-        """Return the slot that may be filled, an empty one if there is one."""
+        """Return a slot that is not active and may therefore be filled. An empty slot comes first."""
         active = self.active()
         free = [name for name in NAMES if name != active]
         return next((name for name in free if not self.folder(name).exists()), free[0])
@@ -112,9 +119,10 @@ class Slots:
         return self.folder(self.active())
 
     def fill(self, name: Name, bundle: Path) -> None:
-        """Move the folder `bundle` into the slot `name`. Its files must already be synced to the disk.
+        """Move the folder `bundle` into the slot `name`, in place of the bundle there.
 
-        Raises ValueError if the slot is the active one.
+        The new files must already be synced to the disk. Raises ValueError if the slot is the active one, and OSError
+        if the disk refuses the change.
         """
         if name == self.active():
             raise ValueError(f"slot {name} plays")
@@ -126,14 +134,20 @@ class Slots:
         durable_files.discard(old)
 
     def switch(self, name: Name | None) -> None:
-        """Point `current` at a slot, or remove it for the shipped bundle (None)."""
+        """Make the slot `name` the active one. None makes the shipped bundle play.
+
+        Raises OSError if the disk refuses the change.
+        """
         if name is None:
             durable_files.unlink(self.root / CURRENT)
         else:
             durable_files.point(self.root / CURRENT, name)
 
     def begin_trial(self, name: Name) -> Trial:
-        """Switch to the slot `name` and write the marker of its trial."""
+        """Start a trial of the bundle in the slot `name` and return it.
+
+        Writes the marker of the trial and makes the slot active. Raises OSError if the disk refuses the change.
+        """
         trial = Trial(name, self.active(), _now())
         durable_files.write_durably(self.root / TRIAL, json.dumps(asdict(trial)).encode())
         self.switch(name)
@@ -149,7 +163,7 @@ class Slots:
         return trial if trial.slot in NAMES and trial.before in (*NAMES, None) else None
 
     def mark_good(self, why: str) -> None:
-        """End the trial with success. Its slot stays active."""
+        """End the running trial as passed, for the reason `why`. Its slot stays active. Does nothing without trial."""
         if (trial := self.trial()) is not None:
             self._record(trial.slot, True, why)
             durable_files.unlink(self.root / TRIAL)
@@ -182,7 +196,10 @@ class Slots:
         return str(created)
 
     def keep_newest(self, created: str) -> None:
-        """Keep the creation time of a bundle that passed its trial. Older ones are then refused."""
+        """Store `created`, the ISO 8601 creation time of a bundle that passed its trial.
+
+        Older bundles are then refused. Raises OSError if the disk refuses it.
+        """
         durable_files.write_durably(self.root / NEWEST, json.dumps({"created": created}).encode())
 
     def verdict(self, name: Name) -> Verdict | None:
@@ -194,7 +211,10 @@ class Slots:
         return verdict if verdict.id == self.id(name) else None
 
     def id(self, name: Name | None) -> str | None:
-        """Return the first digits of the sha256 of a slot's manifest. They name the bundle and are not checked here."""
+        """Return the first 12 hex digits of the sha256 of a slot's manifest, or None if there is no bundle.
+
+        They name the bundle and are not checked here.
+        """
         try:
             with (self.folder(name) / MANIFEST_SUM).open("rb") as file:
                 return file.read(SHORT).decode("ascii", "replace")
@@ -203,7 +223,10 @@ class Slots:
 
     @contextlib.contextmanager
     def locked(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
-        """Hold the lock of the slots. Raises LockedError if another process still holds it after `wait_s` seconds."""
+        """Hold the lock of the slots while the `with` block runs. Make the folder of the slots if it is missing.
+
+        Raises LockedError if another process still holds the lock after `wait_s` seconds.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, LOCK_MODE)
         try:
@@ -246,7 +269,7 @@ class Slots:
         return "the shipped bundle" if name is None else f"slot {name}"
 
     def _close_to_others(self, descriptor: int) -> None:
-        """Take the lock's file away from other accounts. Who may open the file may hold the lock for ever."""
+        """Forbid other accounts to open the lock's file: a process that opens it could hold the lock for ever."""
         found = os.fstat(descriptor)
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != LOCK_MODE:
             os.fchmod(descriptor, LOCK_MODE)

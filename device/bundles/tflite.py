@@ -1,4 +1,4 @@
-"""One adapter for TFLite step models: inputs and states go in, outputs and next states come out."""
+"""Runs TFLite models step by step in one of two runtimes, and keeps their states between the steps."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PACKAGES: dict[RuntimeName, str] = {"litert": "ai-edge-litert", "tflite": "tflit
 STATE, NEXT = "state_", "next_"
 """Prefixes of the names of a state and of its next value."""
 SAME_SCALE = 1e-5
-"""Relative. Two scales may differ by this much if two kernels computed them from the same floats."""
+"""Largest relative difference of two scales that count as equal. Two kernels may compute them a little differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Form of a tensor: `shape` includes the batch axis of 1, and `dtype` is a numpy name.
+    """Describes a tensor: `shape` includes the batch axis of 1, and `dtype` is a numpy name.
 
     The real value is scale * (stored - zero_point). `scale` is 0 for a tensor that is not quantised.
     """
@@ -58,7 +58,7 @@ class TensorSpec:
 
 
 class Interpreter(Protocol):
-    """The methods that this module uses of both runtimes' interpreters."""
+    """Lists the methods of an interpreter that this module uses. The interpreters of both runtimes have them."""
 
     def allocate_tensors(self) -> None: ...
     def invoke(self) -> None: ...
@@ -90,9 +90,9 @@ def _choose(runtime: RuntimeName | None) -> tuple[RuntimeName, Any]:
 
 
 class _Input:
-    """An input tensor, with the buffers for quantising its values.
+    """Describes an input tensor and holds the arrays that are needed to quantise its values.
 
-    Its constants are whole arrays. numpy would convert a float to an array on every step, and repeat it for each value.
+    The constants are whole arrays, because numpy would convert a float to an array on every step.
     """
 
     def __init__(self, spec: TensorSpec, index: int) -> None:
@@ -110,7 +110,10 @@ class _Input:
             self._nothing = np.full(spec.shape, spec.zero_point, spec.dtype)
 
     def store(self, values: ArrayLike) -> NDArray[Any]:
-        """Return `values` as the tensor stores them, rounded and clipped. NaN and infinity become 0."""
+        """Return `values` as the tensor stores them, rounded and clipped. NaN and infinity become 0.
+
+        The next call overwrites the returned array. Raises ValueError if the number of values does not fit the tensor.
+        """
         given = np.asarray(values, np.float32).reshape(self._shape)
         # one sum of squares says whether all values are 0, and whether one is not finite
         energy = float(np.dot(given, given))
@@ -132,7 +135,7 @@ class _Input:
 
 
 class _Output:
-    """An output tensor."""
+    """Turns the stored values of an output tensor into real numbers."""
 
     def __init__(self, spec: TensorSpec, index: int) -> None:
         self.spec, self.index = spec, index
@@ -145,7 +148,7 @@ class _Output:
             self._table = (stored.astype(np.float32) - self._zero) * self._scale
 
     def real(self, stored: NDArray[Any]) -> Float:
-        """Return the values `stored` in the tensor as real numbers, without the batch axis."""
+        """Return the values `stored` in the tensor as real numbers, float32, without the batch axis of 1."""
         if not self._quantised:
             return cast(Float, stored[0])
         if self._table is not None:
@@ -154,7 +157,7 @@ class _Output:
 
 
 class StepModel:
-    """A streaming model that runs step by step. It keeps its states between steps as the tensors store them.
+    """Runs a streaming model step by step. It keeps the model's states between steps, as the tensors store them.
 
     Each input of the signature named `state_NAME` is a state, and each output named `next_NAME` is its next value: it
     becomes the input `state_NAME` of the next step. All other inputs and outputs belong to the caller.
@@ -163,7 +166,7 @@ class StepModel:
     def __init__(
         self, model: bytes | str | os.PathLike[str], *, runtime: RuntimeName | None = None, threads: int = 1
     ) -> None:
-        """`model` is a .tflite file or its bytes. `runtime` forces one of the two runtimes. `threads` counts threads.
+        """Load `model`, a .tflite file or its bytes. `runtime` forces one of two runtimes, with `threads` threads.
 
         Raises BundleError if `model` is not a step model, and UserError if the runtime is not installed.
         """
@@ -200,7 +203,7 @@ class StepModel:
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
-        """Every input, state, output and next state by its name."""
+        """Return the form of every input, state, output and next state by its name."""
         return {**self.inputs, **self.states, **self.outputs, **self.next_states}
 
     def reset(self) -> None:
@@ -209,10 +212,11 @@ class StepModel:
             self._interpreter.set_tensor(state.index, state.store(np.zeros(state.spec.shape, np.float32)))
 
     def step(self, **inputs: ArrayLike) -> dict[str, Float]:
-        """Run one step. Outputs are real numbers, float32, without the batch axis of 1; `inputs` may have that axis.
+        """Run one step and return the outputs by name. The states move on to their next values.
 
-        Raises TypeError if an input is missing or unknown, ValueError if one does not fit its tensor, and BundleError
-        if the runtime refuses to run the model.
+        Outputs are real numbers, float32, without the batch axis of 1; `inputs` may have that axis. Raises TypeError if
+        an input is missing or unknown, ValueError if one does not fit its tensor, and BundleError if the runtime
+        refuses to run the model.
         """
         if inputs.keys() != self._inputs.keys():
             raise TypeError(f"The model takes {sorted(self._inputs)}, not {sorted(inputs)}.")

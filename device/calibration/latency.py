@@ -18,14 +18,14 @@ SCHEMA = 1
 """Version of the file's format."""
 FILE = "calibration.json"
 LONGEST_MS = 1000.0
-"""Milliseconds. A round trip longer than this is taken as an error in the file."""
+"""Longest believable round trip in milliseconds. A longer one counts as an error in the file."""
 
 log = logging.getLogger("lefthand")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The measured delay and level of the box's own notes. A value is None if it was not measured."""
+    """Holds the measured delay and level of the box's own notes. A value is None if it was not measured."""
 
     measured: str
     """Time of the measurement, ISO 8601, UTC."""
@@ -44,7 +44,8 @@ class Calibration:
 def read_calibration(folder: Path | None = None) -> Calibration | None:
     """Return the last calibration from `folder` (by default the state directory); None if there is none.
 
-    A damaged file is renamed, one sentence goes to the log, and None is returned.
+    A file that cannot be read or is damaged also gives None, with one sentence in the log. A damaged file is renamed to
+    calibration.json.bad.
     """
     path = (state_dir() if folder is None else folder) / FILE
     try:
@@ -74,7 +75,11 @@ def write_calibration(calibration: Calibration, folder: Path | None = None) -> P
 
 
 def midi_lead_s(config: Config, calibration: Calibration | None) -> float:
-    """Return the seconds by which a message to [midi] output leaves before its due time."""
+    """Return the seconds by which a message to [midi] output leaves before its due time.
+
+    This is the sum of latency_ms in [midi] and [audio] if the settings give one of them, else the measured round trip,
+    and 0 if nothing was measured.
+    """
     if config.midi.latency_ms is not None or config.audio.latency_ms is not None:
         return _sum_s(config.midi.latency_ms, config.audio.latency_ms)
     if calibration is None:
@@ -83,7 +88,11 @@ def midi_lead_s(config: Config, calibration: Calibration | None) -> float:
 
 
 def synth_lead_s(config: Config, calibration: Calibration | None) -> float:
-    """Return the seconds by which a message to the synthesiser leaves before its due time."""
+    """Return the seconds by which a message to the synthesiser leaves before its due time.
+
+    This is the measured round trip, unless it is missing or the settings give latency_ms in [synth]. Then it is the sum
+    of latency_ms in [synth] and [audio].
+    """
     if config.synth.latency_ms is None and calibration is not None and calibration.synth_round_trip_ms is not None:
         return _sum_s(calibration.synth_round_trip_ms)
     return _sum_s(config.synth.latency_ms, config.audio.latency_ms)

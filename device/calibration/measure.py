@@ -79,7 +79,10 @@ def _measured(
     told: Callable[[str], None],
     counted: Callable[[int, int], None],
 ) -> RoundTrip:
-    """Return the round trip of the first usable take."""
+    """Measure up to TAKES times and return the first round trip during which not too much sound was lost.
+
+    Raises DisturbedError if sound was lost in every attempt, and UserError as `measure` does.
+    """
     for _ in range(TAKES - 1):
         try:
             return measure(config, output, hearing, counted)
@@ -91,9 +94,10 @@ def _measured(
 def measure(
     config: Config, output: str, hearing: Hearing, counted: Callable[[int, int], None] = lambda played, notes: None
 ) -> RoundTrip:
-    """Play the notes on `output` once, and return the round trip. Raises UserError as `evaluate` does.
+    """Play the notes on `output` once, listen to them, and return the round trip.
 
-    `counted` is called as in `calibrate`: when a note has ended, so that the call delays no note.
+    `counted` is called as in `calibrate`: when a note has ended, so that the call delays no note. Raises UserError if a
+    port cannot be opened, and errors as `evaluate` does.
     """
     take, levels, spec, stream_time = Listening(), _Levels(), hearing.spec, StreamTime()
     hearing.reset()
@@ -143,7 +147,7 @@ def measure(
 
 
 def _plan(hop_s: float) -> list[tuple[float, str, int]]:
-    """Return the messages as (seconds, kind, pitch), in order of time.
+    """Return the messages as (seconds, kind, pitch) in order of time. The kind is note_on or note_off.
 
     Each note lies a little later within its hop than the note before. The median then averages out the hop length.
     """
@@ -161,7 +165,7 @@ class _Levels:
         self._sum, self._count = 0.0, 0
 
     def take(self, block: NDArray[np.float32]) -> None:
-        """Add a block, float32[n]."""
+        """Add a block of samples, float32[n], to the measurement."""
         self._sum += float(np.dot(block, block))
         self._count += len(block)
 

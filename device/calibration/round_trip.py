@@ -28,7 +28,7 @@ SILENCE = 1e-6
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """The result of one measurement."""
+    """Holds the result of one measurement: the delay of the notes, their spread, their level and their number."""
 
     seconds: float
     """Median time from sending a note to its heard onset."""
@@ -44,27 +44,27 @@ class RoundTrip:
 
 @dataclass
 class Listening:
-    """The events of one take. All times are seconds of the same clock."""
+    """Collects what was sent and what was heard in one attempt to measure. All times are seconds of the same clock."""
 
     sent: list[tuple[float, int]] = field(default_factory=list)
     """(time, pitch) of each sent note-on."""
     heard: list[tuple[float, int]] = field(default_factory=list)
     """(onset, pitch) of each heard note."""
     levels: list[tuple[float, float]] = field(default_factory=list)
-    """(time, root mean square of the sound from the previous entry up to this time)."""
+    """(time, root mean square of the sound between the time before and this time)."""
     xruns: int = 0
     """Number of losses of sound during the take."""
 
 
 class DisturbedError(UserError):
-    """The take cannot be used because sound was lost."""
+    """Raised when a measurement cannot be used because sound was lost."""
 
 
 def evaluate(take: Listening, port: str) -> RoundTrip:
-    """Return the round trip of `take`, heard on `port`.
+    """Compute and return the round trip from `take`. `port` is the name of the sound input, for the error texts.
 
-    Raises UserError if too few notes were heard or the spread is too large. Raises DisturbedError if sound was lost
-    on its way into the machine; another take may then succeed.
+    Raises UserError if too few notes were heard or the spread is too large. Raises DisturbedError if sound was lost on
+    its way into the machine; another attempt may then succeed.
     """
     trips = [trip for at_s, pitch in take.sent if (trip := _trip(at_s, pitch, take.heard)) is not None]
     leak_db = _leak_db(take)
@@ -101,7 +101,10 @@ def _trip(at_s: float, pitch: int, heard: Sequence[tuple[float, int]]) -> float 
 
 
 def _leak_db(take: Listening) -> float:
-    """Return the median of the peak levels after each note, in dB above the median level before the first note."""
+    """Return how much louder the input was after the notes than before them, in dB; 0 if no levels are known.
+
+    This compares the median of the peak levels after each note with the median level before the first note.
+    """
     first_s = take.sent[0][0]
     before = [level for at_s, level in take.levels if at_s <= first_s]
     after = []

@@ -41,7 +41,10 @@ def read_tuning(folder: Path | None = None) -> float:
 
 
 def write_tuning(cents: float, folder: Path | None = None) -> None:
-    """Write the tuning in cents. A power cut leaves one of both files. Raises OSError if the disk refuses it."""
+    """Write the tuning in cents to `folder`, by default the state directory.
+
+    A power cut leaves either the new file or the old one. Raises OSError if the disk refuses it.
+    """
     path = (state_dir() if folder is None else folder) / FILE
     write_durably(path, json.dumps({"schema": SCHEMA, "cents": cents}).encode() + b"\n")
 
@@ -54,7 +57,10 @@ class TuningKeeper:
         self._fails = False
 
     def keep(self, tuning: float) -> None:
-        """Write `tuning` if it is not the stored one. An error of the disk goes to the log once."""
+        """Write `tuning` if it differs from the stored one.
+
+        If the disk refuses it, log that once and write nothing more.
+        """
         if tuning == self._stored or self._fails:
             return
         try:

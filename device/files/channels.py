@@ -45,7 +45,7 @@ _LOUD, _SOFT = 90.0, 10.0
 
 @dataclass(frozen=True)
 class ChannelChoice:
-    """How the channels of a file become one.
+    """Describes how the channels of a file are made into one.
 
     `channel` is the number of the channel that is used alone, counted from 0, and `why` is the reason. Both are None if
     the mean of all channels is used. `shift_s` is the delay between the channels in seconds, if it is the reason.
@@ -72,10 +72,10 @@ class ChannelChoice:
 
 
 class ChannelComparison:
-    """Compares the channels of a file, block by block."""
+    """Compares the channels of a file block by block, to find channels that cancel or are shifted in time."""
 
     def __init__(self, rate: int, channels: int) -> None:
-        """`rate` in Hz."""
+        """Prepare to compare `channels` channels with `rate` samples a second."""
         self._rate, self._channels = rate, channels
         self._size = 1 << round(np.log2(SEGMENT_S * rate))
         self._window = np.hanning(self._size).astype(np.float32)[:, None]
@@ -88,14 +88,17 @@ class ChannelComparison:
         self._levels: list[NDArray[Any]] = []
 
     def add(self, block: NDArray[np.float32]) -> None:
-        """Take in [n, channels] samples. Samples that are not finite count as 0."""
+        """Add the samples `block` of shape [n, channels] to the comparison. Samples that are not finite count as 0."""
         self._rest = np.concatenate([self._rest, np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)])
         while len(self._rest) >= self._size:
             self._segment(self._rest[: self._size])
             self._rest = self._rest[self._size :]
 
     def choice(self) -> ChannelChoice:
-        """Return the decision about everything that was added."""
+        """Return how the channels of all added samples become one.
+
+        This is their mean, or one channel alone if the channels cancel or are shifted in time.
+        """
         if len(self._rest) and not self._levels:
             self._segment(np.concatenate([self._rest, np.zeros((self._size - len(self._rest), self._channels))]))
         if not self._levels or not self._power.any():

@@ -42,7 +42,7 @@ _BLANK = " \t\r\n\0"
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """A note message at `tick`; `velocity` is 0 if the key goes up. `channel` counts from 0."""
+    """Holds one note message. At `tick` a key goes down, or up if `velocity` is 0. `channel` counts from 0."""
 
     tick: int
     channel: int
@@ -52,7 +52,7 @@ class Struck:
 
 @dataclass(frozen=True, slots=True)
 class Silenced:
-    """All notes of `channel` end at `tick`, or the notes of every channel if it is None."""
+    """Says that all notes of `channel` end at `tick`. If `channel` is None, the notes of every channel end."""
 
     tick: int
     channel: int | None
@@ -60,7 +60,7 @@ class Silenced:
 
 @dataclass
 class RawTrack:
-    """The messages of one track that matter, in order, with absolute ticks."""
+    """Holds those messages of one track that begin or end notes, in order, with ticks from the start of the file."""
 
     name: str = ""
     messages: list[Struck | Silenced] = field(default_factory=list)
@@ -72,7 +72,10 @@ class RawTrack:
 
 @dataclass
 class RawMidi:
-    """The parts of a MIDI file that lefthand uses, in ticks: notes, tempos and signatures. Flaws were passed over."""
+    """Holds the parts of a MIDI file that lefthand uses, in ticks: notes, tempos and signatures.
+
+    Flaws were passed over.
+    """
 
     format: int
     ticks_per_beat: int
@@ -83,7 +86,7 @@ class RawMidi:
     signatures: list[tuple[int, int, int]] = field(default_factory=list)
     """(tick, beats in a bar, beat type)."""
     keys: list[tuple[int, int, bool]] = field(default_factory=list)
-    """(tick, sharps or minus flats, whether it is minor)."""
+    """(tick, number of sharps or minus the number of flats, whether the key is minor)."""
     flaws: dict[str, None] = field(default_factory=dict)
     """Each kind of flaw that was passed over, in words."""
     messages: int = 0
@@ -93,13 +96,14 @@ class RawMidi:
 
 
 class _CutError(Exception):
-    """The bytes of a track end within a message."""
+    """Raised when the bytes of a track end within a message."""
 
 
 def parse(data: bytes) -> RawMidi:
-    """Read the bytes of a MIDI file.
+    """Read the bytes of a MIDI file and return its notes, tempos and signatures.
 
-    Raises UserError if nothing can be read. Its text goes after the name of the file: "is not a MIDI file".
+    Raises UserError if nothing can be read or there are too many notes. The text of the error is meant to follow the
+    name of the file, such as "is not a MIDI file".
     """
     start = data.find(b"MThd", 0, HEADER_WITHIN)
     if start < 0:
@@ -124,7 +128,10 @@ def _is_chunk(data: bytes, at: int) -> bool:
 
 
 def _tracks(data: bytes, at: int, midi: RawMidi) -> Iterator[tuple[int, int | None]]:
-    """Give (first byte, end as declared) of each track. The end is None if the declared length cannot be right."""
+    """Yield (first byte, end as declared) of each track. The end is None if the declared length cannot be right.
+
+    Such a length is also noted in the flaws of `midi`.
+    """
     while at + 8 <= len(data):
         declared = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
         fits = _is_chunk(data, declared)
@@ -142,7 +149,7 @@ def _tracks(data: bytes, at: int, midi: RawMidi) -> Iterator[tuple[int, int | No
 
 
 class _Track:
-    """Reads one track from byte `first` on, to `declared`, or to its end-of-track message if that is None."""
+    """Reads one track from byte `first` to byte `declared`. If `declared` is None, its end-of-track message ends it."""
 
     def __init__(self, data: bytes, first: int, declared: int | None, midi: RawMidi) -> None:
         self._data, self._at, self._midi = data, first, midi
@@ -232,9 +239,10 @@ class _Track:
             self._at += _SYSTEM_DATA_BYTES.get(status, 0)
 
     def _content(self, kind: int) -> bytes:
-        """Read a length and as many bytes. `kind` is the type of a meta event, or _SYSEX or _ESCAPE.
+        """Read a length and that many bytes, and return the bytes.
 
-        If no message follows there, the length is wrong. The content then ends where messages begin again.
+        `kind` is the type of a meta event, or _SYSEX or _ESCAPE. If no message follows the bytes, the length is wrong.
+        The content then ends where messages begin again. Raises _CutError if the track ends earlier.
         """
         size = 0
         for _ in range(_LONGEST_NUMBER):

@@ -33,7 +33,7 @@ _MINOR_KEYS = ("Abm", "Ebm", "Bbm", "Fm", "Cm", "Gm", "Dm", "Am", "Em", "Bm", "F
 
 @dataclass(frozen=True)
 class MidiInput:
-    """The contents of a MIDI file: its parts, one or several of which are the right hand, its tempo and its metre."""
+    """Holds the contents of a MIDI file: its tempo, metre and parts. One or several parts are the right hand."""
 
     path: Path
     tempo_map: TempoMap
@@ -49,12 +49,15 @@ class MidiInput:
 
     @property
     def first_tick(self) -> int:
-        """Tick at which the first note begins; 0 if there is none."""
+        """Return the tick at which the first note begins; 0 if there is none."""
         return min((tick for tick, _ in self._struck), default=0)
 
     @property
     def music_tick(self) -> int:
-        """Tick of the first note after a count-in, which is FEWEST_COUNTS or more even notes on one key."""
+        """Return the tick of the first note after a count-in, or of the first note of all without one.
+
+        A count-in is FEWEST_COUNTS or more even notes on one key at the beginning.
+        """
         struck = self._struck
         run = list(itertools.takewhile(lambda note: note[1] == struck[0][1], struck))
         gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(run)]
@@ -63,16 +66,16 @@ class MidiInput:
 
     @property
     def _struck(self) -> list[tuple[int, int]]:
-        """(tick, pitch) of every note, in order."""
+        """Return (tick, pitch) of every note that is not of the drums, in order."""
         notes = {(note.onset_s, note.pitch) for part in self.parts if not part.drums for note in part.notes}
         return [(self.tempo_map.tick(onset_s), pitch) for onset_s, pitch in sorted(notes)]
 
     def part(self, wanted: str | None = None) -> Part:
-        """Return the part with notes that are not drums.
+        """Return the part that is the right hand: the only part with notes that are not drums, or what `wanted` names.
 
-        `wanted` selects one of several by its number or name, or several, such as "1,2,5", or all ("all"). Several are
-        played as one hand. Raises UserError if no part has notes, if `wanted` does not name exactly one part each
-        time, or if the part is too long to be played.
+        `wanted` names one part by its number or name, or several, such as "1,2,5", or all ("all"). Several are played
+        as one hand. Raises UserError if no part has notes, if there are several and `wanted` is None, if a name in
+        `wanted` does not fit exactly one part, or if the part is too long to be played.
         """
         playable = [part for part in self.parts if not part.drums]
         if not playable:
@@ -90,7 +93,10 @@ class MidiInput:
         return part
 
     def _chosen(self, playable: list[Part], wanted: str) -> list[Part]:
-        """Return the parts that `wanted` names: one name as a whole, "all", or several names with commas."""
+        """Return the parts that `wanted` names: one name as a whole, "all", or several names with commas.
+
+        Raises UserError if a name does not fit exactly one part.
+        """
         if wanted == ALL_TRACKS and not _named(playable, wanted):
             return playable
         whole = _named(playable, wanted)
@@ -161,7 +167,7 @@ def _conductor(raw: RawMidi) -> list[tuple[int, mido.MetaMessage]]:
 
 
 def events(notes: Sequence[Note]) -> list[NoteHeard | NoteEnded]:
-    """Return the events that a hearing would give for `notes`, ordered by time; at equal times ends come first."""
+    """Return the events that the hearing would report for `notes`, ordered by time; at equal times ends come first."""
     told: list[tuple[float, int, NoteHeard | NoteEnded]] = []
     for note in notes:
         told.append((note.onset_s, 1, NoteHeard(note)))
@@ -193,13 +199,19 @@ def write_midi(path: Path, sends: Sequence[Send], like: MidiInput | None = None,
 
 
 def sent_notes(path: Path) -> list[tuple[int, float, float]]:
-    """Return (pitch, on, off) in seconds of every note in a file of the box's sent messages, ordered by onset."""
+    """Return (pitch, on, off) of every note in a MIDI file of messages that the box sent, ordered by onset.
+
+    Times are seconds. Raises UserError as `read_midi` does.
+    """
     notes = [note for part in read_midi(path).parts if not part.drums for note in part.notes]
     return sorted(((n.pitch, n.onset_s, n.offset_s or n.onset_s) for n in notes), key=lambda n: (n[1], n[0]))
 
 
 def notes_of(sends: Sequence[Send], hand: Hand = "left") -> list[Note]:
-    """Return the notes that the messages `sends` play, ordered by onset. Each note ends at its note-off."""
+    """Return the notes that the messages `sends` play, ordered by onset, as notes of `hand`.
+
+    Each note ends at its note-off or when its key is struck again. `offset_s` of a note without an end is None.
+    """
     down: dict[int, Send] = {}
     notes: list[Note] = []
 
@@ -246,12 +258,18 @@ def ringing_notes(sends: Sequence[Send]) -> list[Note]:
 
 
 def _in_order(sends: Sequence[Send]) -> list[Send]:
-    """Sort by due time. At equal times other messages come before note-ons; otherwise the order of sending stays."""
+    """Return `sends` sorted by due time.
+
+    At equal times other messages come before note-ons; otherwise the order of sending stays.
+    """
     return sorted(sends, key=lambda s: (s.due_s, s.kind == "note_on"))
 
 
 def _messages(sends: Sequence[Send], tempo_map: TempoMap) -> list[tuple[int, mido.Message]]:
-    """Return (tick, message). Every note lasts at least one tick and ends before its key is struck again."""
+    """Return (tick, MIDI message) for the messages `sends`, in order of time.
+
+    Every note lasts at least one tick and ends before its key is struck again.
+    """
     timed: list[tuple[int, int, mido.Message]] = []
     for send in sends:
         if send.kind == "control":

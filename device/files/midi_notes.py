@@ -1,4 +1,4 @@
-"""Makes notes of the messages of a MIDI file: which key is down from when to when, on which tracks and channels."""
+"""Turns the messages of a MIDI file into notes: which key is down from when to when, on which tracks and channels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Stretch: TypeAlias = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Part:
-    """The notes of one track, of one channel if the file has a single track, or of several tracks together."""
+    """Holds the notes of one track, of one channel if the file has a single track, or of several tracks together."""
 
     number: int
     name: str
@@ -51,9 +51,10 @@ class Part:
 
 
 def parts_of(tracks: Sequence[RawTrack], tempo_map: TempoMap) -> list[Part]:
-    """Return the tracks with notes, numbered from 0 as in the file. A single track gives its channels, from 1.
+    """Return one part for each track with notes, numbered from 0 as in the file.
 
-    Channel 10 is drums, unless it is one of many channels that are used alike.
+    If there is a single track, return one part for each of its channels instead, numbered from 1. Channel 10 is drums,
+    unless it is one of many channels that are used alike.
     """
     silenced = [m for track in tracks for m in track.messages if isinstance(m, Silenced)]
     voices = [_stretches(track, silenced, tempo_map) for track in tracks]
@@ -106,7 +107,7 @@ def united(notes: Iterable[Note]) -> list[Note]:
 
 
 def check_playable(part: Part, path: object) -> None:
-    """Raise UserError if the part is longer than LONGEST_S or has more than MOST_NOTES notes."""
+    """Raise UserError, which names `path`, if the part is longer than LONGEST_S or has more than MOST_NOTES notes."""
     if part.end_s > LONGEST_S:
         raise UserError(
             f"{path} lasts {part.end_s / 3600:.0f} hours, and at most {LONGEST_S / 3600:.0f} are played: cut it."
@@ -123,7 +124,7 @@ def _part(number: int, name: str, notes: list[Note], drums: bool) -> Part:
 
 
 def _notes(stretches: Sequence[Stretch], tempo_map: TempoMap) -> list[Note]:
-    """Return the notes within the piano's range."""
+    """Return the notes of `stretches` within the piano's range, as a keyboard would play them (see `united`)."""
     return united(
         Note(onset_s, tempo_map.seconds(off), pitch, velocity, 1.0, onset_s, "right")
         for on, off, pitch, velocity in stretches

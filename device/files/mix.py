@@ -38,7 +38,8 @@ def write_mix(path: Path, sound: SoundFile | None, right: Sequence[Note], left: 
 
     With `sound`, that recording is the right hand, unchanged, and the left hand's level is adjusted to it. Without
     `sound`, both hands are rendered and scaled to nearly full scale. A mix that would clip is scaled down. Temporary
-    data of 8 bytes a frame lies in the folder of `path`. Raises UserError if a WAV file cannot hold the mix.
+    data of 8 bytes a frame lies in the folder of `path`. Raises UserError if a WAV file cannot hold the mix, or if the
+    soundfont or tinysoundfont is missing or unusable.
     """
     rate = RATE if sound is None else sound.rate
     block = _FRAMES_A_BLOCK * max(1, int(_LOUDNESS_S * rate))
@@ -57,7 +58,7 @@ def write_mix(path: Path, sound: SoundFile | None, right: Sequence[Note], left: 
 
 @dataclass
 class _Rendered:
-    """Rendered blocks of `block` frames, in the open file `room`. A block in which nothing sounds is not stored."""
+    """Stores rendered blocks of `block` frames in the open file `room`. A block in which nothing sounds is left out."""
 
     room: IO[bytes]
     block: int
@@ -86,7 +87,7 @@ class _Rendered:
         return np.frombuffer(self.room.read(self.block * 8), np.float32).reshape(-1, 2)
 
     def loudness(self) -> float:
-        """Return the loudness of everything; full scale is 1."""
+        """Return the loudness of all blocks, silent ones included; full scale is 1."""
         silent = (len(self.sounding) - sum(self.sounding)) * _FRAMES_A_BLOCK
         return _loudness(self.levels + array("f", bytes(4 * silent)))
 

@@ -25,19 +25,25 @@ def header() -> str:
 
 
 def row(note: Note) -> tuple[str, int]:
-    """Return the row of a note, and the place in it of `offset_s`, which is as long as any `offset(seconds)`."""
+    """Return the line for `note`, and the index in that line at which the field offset_s begins.
+
+    That field has a fixed width, so the text of `offset` can overwrite it later, when the note has ended.
+    """
     onset = f"{note.onset_s:.{_DIGITS}f},"
     rest = f",{note.pitch},{note.velocity},{note.confidence:.4f},{note.decided_s:.{_DIGITS}f},{note.hand}\n"
     return onset + offset(note.offset_s) + rest, len(onset)
 
 
 def offset(seconds: float | None) -> str:
-    """Return `offset_s` for `row`: spaces for a note that has not ended."""
+    """Return the text of the field offset_s with a fixed width: the seconds, or spaces if `seconds` is None."""
     return " " * _WIDTH if seconds is None else f"{seconds:{_WIDTH}.{_DIGITS}f}"
 
 
 def write_notes(path: Path, notes: Sequence[Note]) -> None:
-    """Write `notes`, sorted by the time of decision. `offset_s` is empty for a note that has not ended."""
+    """Write `notes` to the file `path`, sorted by the time of decision.
+
+    offset_s is empty for a note that has not ended.
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(COLUMNS)

@@ -20,10 +20,10 @@ Kind: TypeAlias = Literal["audio", "midi"]
 
 @dataclass
 class Performance:
-    """Events in the order in which they left the engine. `input_s` is the length of the input in seconds.
+    """Collects the events of a run in the order in which they left the engine.
 
-    Notes that were decided after the input's end are left out. Therefore a recording that is cut gives the same
-    notes as the whole recording up to that time.
+    `input_s` is the input's length in seconds. Notes that were decided after the input's end are left out. Therefore a
+    recording that is cut gives the same notes as the whole recording up to that time.
     """
 
     kind: Kind
@@ -39,12 +39,12 @@ class Performance:
 
     @property
     def notes(self) -> list[Note]:
-        """Every heard note, with its offset if that was heard too."""
+        """Return every heard note, with its offset if that was heard too."""
         return list(self._notes.values())
 
     @property
     def two_bars_s(self) -> float:
-        """Length of two bars as played, in seconds, from the last beats; UNKNOWN_BARS_S before the second beat."""
+        """Return the length of two bars in seconds, from the last beats; UNKNOWN_BARS_S before the second beat."""
         latest = self.beats[-BEATS_LOOKED_AT:]
         if len(latest) < 2:
             return UNKNOWN_BARS_S
@@ -52,7 +52,10 @@ class Performance:
         return 2 * beat_s * latest[-1].bar_beats
 
     def close(self) -> None:
-        """Cut the left hand two bars after the input's end: drop later note-ons, and move later messages there."""
+        """Cut the left hand two bars after the input's end.
+
+        Later note-ons are dropped, and other later messages are moved to that time.
+        """
         latest_s = self.input_s + self.two_bars_s
         self.sends = [
             send if send.due_s <= latest_s else replace(send, due_s=latest_s)
@@ -62,11 +65,11 @@ class Performance:
 
     @property
     def end_s(self) -> float:
-        """Time in seconds at which both the input and the left hand have ended."""
+        """Return the time in seconds at which both the input and the left hand have ended."""
         return max([self.input_s, *(send.due_s for send in self.sends)])
 
     def collect(self, events: Iterable[Event]) -> None:
-        """Add events of the engine."""
+        """Add the notes, beats, chords and sent messages among `events` of the engine. Ignore other events."""
         for event in events:
             match event:
                 case NoteHeard(note):

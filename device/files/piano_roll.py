@@ -206,7 +206,7 @@ def _header(figure: Figure, height: float, title: str, performance: Performance,
 
 
 def _font_for(title: str) -> FontProperties | None:
-    """Return a font that has every character of `title`: the usual one, else an installed one. None: there is none."""
+    """Return a font that has every character of `title`: the usual font, else an installed one, else None."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager
     from matplotlib.ft2font import FT2Font
 

@@ -30,9 +30,14 @@ LONGEST_TAIL_S = 2.0
 LONGEST_SILENCE_S = 60.0
 """Seconds. The middle of a longer silence of a MIDI file is passed over: the left hand has stopped long before."""
 _STAYS_S = 30.0
-"""Seconds of such a silence that are played at its beginning. A beat of ten seconds has three beats in it."""
+"""Seconds that are played at the beginning of a silence that is passed over. A beat of ten seconds fits in three times.
+
+"""
 _RETURNS_S = 10.0
-"""Seconds of such a silence that are played at its end, so that the clock has steps before the next note."""
+"""Seconds that are played at the end of a silence that is passed over.
+
+The clock then has steps before the next note.
+"""
 _SHORTEST_SENT_S = 0.02
 """Shortest length of a sent note in seconds, so that its end comes after its start."""
 _Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
@@ -40,7 +45,7 @@ _Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
 
 
 class SentNotes:
-    """The notes that the box is assumed to have sent. The hearing gets each one at its time, as in a live run."""
+    """Passes to the hearing the notes that the box is assumed to have sent, each at its time, as in a live run."""
 
     def __init__(self, notes: Sequence[tuple[int, float, float]]) -> None:
         """`notes` holds (pitch, on, off), with times in seconds of the input."""
@@ -50,7 +55,7 @@ class SentNotes:
         self._told = 0
 
     def tell(self, hearing: Hearing, now_s: float) -> None:
-        """Pass to `hearing` the messages sent since the last call, up to `now_s`."""
+        """Pass to `hearing` the note-ons and note-offs that were due since the last call, up to `now_s` seconds."""
         while self._told < len(self._messages) and self._messages[self._told][0] <= now_s:
             at_s, is_on, pitch = self._messages[self._told]
             if is_on:
@@ -96,11 +101,11 @@ def play_sound(
     progress: Progress = lambda _: None,
     wait: Callable[[float], None] = at_once,
 ) -> Performance:
-    """Run the engine over a sound file, and then over silence until no note is open. Return what it played.
+    """Run the engine over a sound file, and then over silence until no note is open. Return the events of the run.
 
     `wait` is called before each hop with the hop's time in stream seconds, and returns when the hop may be played.
-    `sent` holds (pitch, on, off) of the notes that the box sent. Raises ValueError if the engine has no hearing, and
-    UserError if the file is cut short.
+    `progress` is called with the seconds that are done. `sent` holds (pitch, on, off) of the notes that the box sent.
+    Raises ValueError if the engine has no hearing, and UserError if the file is cut short.
     """
     if engine.hearing is None:
         raise ValueError("an engine without hearing cannot play from sound")
@@ -154,12 +159,12 @@ def play_midi(
     captured: bool = False,
     wait: Callable[[float], None] = at_once,
 ) -> Performance:
-    """Run the engine over the notes of a MIDI file, hop by hop, as if they came from a port. Return what it played.
+    """Run the engine over the notes of a MIDI file, hop by hop, as if they came from a port.
 
-    `hop_s` is the length of a hop in seconds. A silence of more than LONGEST_SILENCE_S is passed
-    over, so that the run takes time for what sounds, and not for what is silent. A file that was `captured` is played
-    as the box heard it. The left hand may go on for two bars, as it does when a player pauses.
-    `wait` is called before each hop, as in `play_sound`. It also waits through a silence that is passed over.
+    Return the events of the run. `hop_s` is the length of a hop in seconds. The middle of a silence of more than
+    LONGEST_SILENCE_S is passed over, so that it takes no time. With `captured`, no silence is passed over, because the
+    file is a recording of the box. The left hand may go on for two bars, as it does when a player pauses. `wait` is
+    called before each hop, as in `play_sound`. It also waits through a silence that is passed over.
     """
     performance = Performance("midi", part.end_s, hop_s)
     told = events(part.notes)

@@ -22,7 +22,10 @@ class RealTime:
         """Most seconds by which a hop was started after it was due. 0 if the machine kept up."""
 
     def wait(self, at_s: float) -> None:
-        """Return when `at_s` seconds of the recording have passed. A hop that is late already is not held back."""
+        """Return when `at_s` seconds of the recording have passed.
+
+        If they have passed already, return at once and keep the delay in `behind_s` if it is the longest so far.
+        """
         now_s = self._now()
         if self._zero_s is None:
             self._zero_s = now_s
@@ -34,7 +37,7 @@ class RealTime:
 
     @property
     def warnings(self) -> list[str]:
-        """One sentence if the machine was more than BEHIND_S late, else none."""
+        """Return a list with one sentence if the machine was more than BEHIND_S late, else an empty list."""
         if self.behind_s <= BEHIND_S:
             return []
         return [
@@ -44,4 +47,4 @@ class RealTime:
 
 
 def at_once(at_s: float) -> None:
-    """Do not wait: the run goes as fast as the machine can."""
+    """Return without waiting, so that the run goes as fast as the machine can."""

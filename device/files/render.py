@@ -43,9 +43,9 @@ def best_soundfont() -> Path:
 
 
 class Rendering:
-    """Renders `notes` at `rate` Hz, from time 0. Open notes sound until the last note-off.
+    """Renders `notes` as piano sound at `rate` Hz, from time 0. Open notes sound until the last note-off.
 
-    Raises UserError if the soundfont or tinysoundfont is missing or unusable.
+    The sound is made by `blocks`, which can be used once.
     """
 
     def __init__(self, notes: Sequence[Note], rate: int, soundfont: Path | None = None) -> None:
@@ -65,7 +65,10 @@ class Rendering:
         self.frames = round((last_s + TAIL_S) * rate)
 
     def blocks(self, size: int) -> Iterator[Stereo | None]:
-        """Yield float32[n, 2] with n = `size`, less for the last block; None for a block in which nothing sounds."""
+        """Yield float32[n, 2] with n = `size`, less for the last block; None for a block in which nothing sounds.
+
+        Raises UserError if the soundfont or tinysoundfont is missing or unusable.
+        """
         if not self.frames:
             return
         synth = _synth(self._rate, self._soundfont or best_soundfont())
@@ -95,7 +98,7 @@ class Rendering:
 def render(notes: Sequence[Note], rate: int, soundfont: Path | None = None) -> Stereo:
     """Return `notes` played on a piano at `rate` Hz as float32[n, 2], from time 0. Without notes n is 0.
 
-    Raises UserError as `Rendering` does.
+    Raises UserError if the soundfont or tinysoundfont is missing or unusable.
     """
     rendering = Rendering(notes, rate, soundfont)
     out = np.zeros((rendering.frames, 2), np.float32)

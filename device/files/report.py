@@ -18,7 +18,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class BundleName:
-    """The name, version and checksum of the models that played."""
+    """Names the models that played, by the name, version and checksum of their bundle."""
 
     name: str
     version: str
@@ -27,7 +27,10 @@ class BundleName:
 
 
 def report(performance: Performance, bundle: BundleName | None) -> dict[str, Any]:
-    """Return the report as it is written. `bundle` is None if no model took part."""
+    """Return the report of `performance` as a dictionary, in the form of docs/report.schema.json.
+
+    `bundle` is None if no model took part.
+    """
     took_ms = np.asarray(performance.hop_times_s) * 1e3
     hands = Counter(note.hand for note in performance.notes)
     return {
@@ -72,7 +75,7 @@ def report(performance: Performance, bundle: BundleName | None) -> dict[str, Any
 
 
 def write_report(path: Path, performance: Performance, bundle: BundleName | None) -> None:
-    """Write the report as JSON."""
+    """Write the report of `performance` as JSON to the file `path`. `bundle` is None if no model took part."""
     path.write_text(json.dumps(report(performance, bundle), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 

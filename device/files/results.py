@@ -21,7 +21,7 @@ from device.files.sound_file import SoundFile
 
 @dataclass(frozen=True)
 class Outputs:
-    """The path of each output file; None for a file that is not wanted."""
+    """Holds the path of each output file; None for a file that is not wanted."""
 
     midi: Path | None = None
     notes: Path | None = None
@@ -48,12 +48,15 @@ class Outputs:
 
     @property
     def paths(self) -> list[Path]:
-        """The paths of all files that will be written."""
+        """Return the paths of all files that will be written."""
         every = (self.midi, self.notes, self.audio, self.plot, self.report)
         return [path for path in every if path is not None]
 
     def possible(self, renders: bool) -> tuple[Outputs, list[str]]:
-        """Return these outputs without those whose package is missing, and a sentence for each that is left out."""
+        """Return these outputs without those whose package is missing, and a sentence for each that is left out.
+
+        `renders` says that the mix needs a synthesiser and a soundfont. Without them, the mix is left out too.
+        """
         outputs, sentences = self, []
         for name in ("audio", "plot"):
             path = getattr(self, name)

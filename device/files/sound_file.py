@@ -36,7 +36,7 @@ _ESTIMATED = ("MP3", "OGG")
 
 
 class SoundFile:
-    """A sound file in a format that libsndfile reads: WAV, FLAC, and in recent versions MP3, Ogg and more.
+    """Reads a sound file in a format that libsndfile knows: WAV, FLAC, and in recent versions MP3, Ogg and more.
 
     The content decides the format, not the name. `channel`, from 1, is heard alone. Without it, the channels are
     averaged unless they cancel or are shifted in time; then the better channel is heard alone. `warnings` says so, and
@@ -163,9 +163,9 @@ class SoundFile:
 
 
 class _Part:
-    """The bytes of an open file from `start`, `size` of them, as a file of its own. soundfile reads it.
+    """Lets soundfile read `size` bytes of an open file, from the byte `start` on, as a file of its own.
 
-    The bits `cleared`, (place of the byte, mask), read as 0.
+    The bits in `cleared`, (place of the byte, mask), read as 0.
     """
 
     def __init__(self, file: BinaryIO, start: int, size: int, cleared: Sequence[tuple[int, int]] = ()) -> None:
@@ -222,7 +222,7 @@ def _flac_frames(path: Path) -> int | None:
 
 
 def soundfile_of(extra: str) -> soundfile:
-    """Return the package soundfile. Raises UserError if it is missing, with the `extra` that installs it."""
+    """Return the package soundfile. Raises UserError if it is missing; the error names the `extra` that installs it."""
     try:
         import soundfile
     except ImportError:

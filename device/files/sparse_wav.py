@@ -22,7 +22,8 @@ _FULL_SCALE = 32_767
 class SparseWav:
     """Writes `frames` frames at `rate` Hz into the file `path`. Frames that are never written are silent.
 
-    Raises UserError if a WAV file cannot hold so much, and OSError if the disk refuses.
+    Use it in a `with` statement, whose end completes the file. Raises UserError if a WAV file cannot hold so much, and
+    OSError if the disk refuses.
     """
 
     def __init__(self, path: Path, rate: int, frames: int) -> None:

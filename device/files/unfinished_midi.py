@@ -1,4 +1,4 @@
-"""Reads MIDI files that nobody finished: a recording writes its last track as the notes come.
+"""Repairs MIDI files that nobody finished: a recording writes its last track as the notes come.
 
 Until the end, the length of that track is UNKNOWN_LENGTH. After a power cut the file may end within a message, or with
 zeros.
@@ -17,9 +17,10 @@ _LONGEST_NUMBER = 4
 
 
 def complete(content: bytes) -> bytes:
-    """Return the MIDI file `content`. If its last track has no length, it ends after its last whole event.
+    """Return the MIDI file `content` with a proper end, if its last track has no length yet.
 
-    Any other content is returned unchanged.
+    That track is cut after its last whole event and gets its length and an end. Any other content is returned
+    unchanged.
     """
     position = 0
     while position + _HEAD <= len(content):

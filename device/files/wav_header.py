@@ -17,7 +17,10 @@ _IN_DS64 = 0xFFFFFFFF
 _TAGS = (b"TAG", b"ID3", b"APETAGEX")
 """Beginnings of the tags that music programs append to a file of any kind."""
 _LEAST_SOUND = 512
-"""Bytes. Less than this after the data is filling or a tag. It is 3 ms of stereo sound with 16 bits at 44.1 kHz."""
+"""Fewest bytes after the data that can be sound. Fewer are filling or a tag.
+
+This is 3 ms of stereo sound with 16 bits at 44.1 kHz.
+"""
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _SUBTYPES = {
     (_PCM, 8): "PCM_U8",
@@ -34,7 +37,7 @@ _SUBTYPES = {
 
 @dataclass(frozen=True)
 class WavHeader:
-    """The sound data of a WAV file: `held` bytes from byte `start`. The header gives `stated` bytes."""
+    """Describes the sound data of a WAV file: `held` bytes from byte `start` on. The header says `stated` bytes."""
 
     start: int
     stated: int
@@ -47,12 +50,12 @@ class WavHeader:
 
     @property
     def wrong(self) -> bool:
-        """Whether the header's length differs from the data by a frame or more."""
+        """Return whether the header's length differs from the data by a frame or more."""
         return self.frame_bytes > 0 and abs(self.stated - self.held) >= self.frame_bytes
 
     @property
     def frames(self) -> int:
-        """Number of whole frames in the data."""
+        """Return the number of whole frames in the data."""
         return self.held // self.frame_bytes if self.frame_bytes else 0
 
 

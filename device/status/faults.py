@@ -1,4 +1,4 @@
-"""Names and counts of faults: errors that did not end the run."""
+"""Names and counts the faults: errors that did not end the run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
 class Faults:
-    """The number of times that each fault happened. Any thread may add to the counts."""
+    """Counts how often each fault happened. Any thread may add to the counts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,6 +48,6 @@ class Faults:
             return self._counts[name]
 
     def counts(self) -> dict[str, int]:
-        """Counts by name, without faults that never happened."""
+        """Return the counts by name, without faults that never happened."""
         with self._lock:
             return dict(self._counts.items())

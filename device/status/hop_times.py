@@ -1,4 +1,4 @@
-"""Processing times of hops, and the limit for them."""
+"""Counts the processing times of hops (short blocks of sound), and sets a limit for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LARGEST_SHARE = 0.25
 
 
 class HopTimes:
-    """Histogram of hop processing times in bins of BIN_MS milliseconds. Its size does not grow with time."""
+    """Counts hops by their processing time, in bins of BIN_MS milliseconds. Its size does not grow with time."""
 
     BIN_MS = 0.05
     BINS = 4000
@@ -28,11 +28,11 @@ class HopTimes:
 
     @property
     def count(self) -> int:
-        """Number of hops so far."""
+        """Return the number of hops so far."""
         return self._count
 
     def percentile_ms(self, percent: float) -> float:
-        """Time in ms within which `percent` of the hops lie: the upper edge of their bin. 0 without hops."""
+        """Return the time in ms within which `percent` of the hops lie: the upper edge of their bin. 0 without hops."""
         if not self._count:
             return 0.0
         sums = np.cumsum(np.frombuffer(self._counts, np.int64))

@@ -1,4 +1,4 @@
-"""The live view of `lefthand status --watch`, drawn with rich."""
+"""Draws the live view of `lefthand status --watch` with rich."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Look = Callable[[], tuple[Status, float] | str]
 
 
 def show(look: Look, console: Console | None = None, wait: Callable[[float], None] = time.sleep) -> None:
-    """Draw the status that `look` returns, every LOOK_S seconds, until KeyboardInterrupt."""
+    """Draw the status that `look` returns, every LOOK_S seconds, until KeyboardInterrupt, which is passed on."""
     from rich.live import Live
 
     with Live(drawn(look()), console=console, auto_refresh=False, screen=console is None) as live:
@@ -40,7 +40,10 @@ def show(look: Look, console: Console | None = None, wait: Callable[[float], Non
 
 
 def drawn(found: tuple[Status, float] | str) -> Panel:
-    """One picture of a status, or of the sentence that explains why there is none."""
+    """Return a picture of a status, or of the sentence that explains why there is none.
+
+    `found` is that sentence, or the status and the age of its file in seconds.
+    """
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""Notes, beats and chords as they happen, for whoever watches the box."""
+"""Passes notes, beats and chords, as they happen, to whoever watches the box."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ MomentKind: TypeAlias = Literal["heard", "heard_end", "played", "played_end", "b
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One event. `at_s` is its time in monotonic seconds. A note that is still to be played has a later time.
+    """Describes one event: a note that begins or ends, a beat or a chord. `at_s` is its time in monotonic seconds.
 
-    `pitch` and `velocity` are those of a note, `beat` is the beat of the bar from 0, `lock` is its certainty from 0 to
-    1, `tempo` is in beats a minute, and `chord` is the chord's name. Fields that the kind does not need are None.
+    A note that is still to be played has a time in the future. `pitch` and `velocity` are those of a note, `beat` is
+    the beat of the bar from 0, `lock` is its certainty from 0 to 1, and `chord` is the chord's name. Fields that the
+    kind does not need are None.
     """
 
     kind: MomentKind
@@ -30,7 +31,10 @@ class Moment:
 
 
 class Moments:
-    """A bounded list. The audio loop adds without waiting, and one other thread takes out."""
+    """Keeps the moments that are not read yet, at most MOST_MOMENTS.
+
+    The audio loop adds moments without waiting, and one other thread reads them.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[Moment] = deque(maxlen=MOST_MOMENTS)
@@ -40,7 +44,7 @@ class Moments:
         self._waiting.append(moment)
 
     def taken(self) -> list[Moment]:
-        """Take out all moments."""
+        """Return all waiting moments, oldest first, and remove them from the list."""
         found = []
         while self._waiting:
             found.append(self._waiting.popleft())

@@ -1,4 +1,4 @@
-"""The status file of the running box, which `lefthand status` and `lefthand doctor` read.
+"""Defines, writes and reads the status file of the running box, for `lefthand status` and `lefthand doctor`.
 
 The file is `status.json` in the run directory. The box replaces it atomically every PERIOD_S seconds and removes it at
 a normal end. `Status` is its schema.
@@ -34,7 +34,7 @@ State: TypeAlias = Literal["starting", "waiting", "playing", "stopping"]
 
 @dataclass(frozen=True)
 class BundleStatus:
-    """The models: the folder of their bundle, and the first 12 hex digits of the SHA-256 of its manifest."""
+    """Names the models: the folder of their bundle, and the first 12 hex digits of the SHA-256 of its manifest."""
 
     path: str = ""
     id: str = ""
@@ -42,7 +42,7 @@ class BundleStatus:
 
 @dataclass(frozen=True)
 class AudioStatus:
-    """The sound input. `port`, `rate` (Hz) and `level_db` are None if no sound input is open."""
+    """Describes the sound input. `port`, `rate` (Hz) and `level_db` are None if no sound input is open."""
 
     port: str | None = None
     rate: int | None = None
@@ -56,7 +56,7 @@ class AudioStatus:
 
 @dataclass(frozen=True)
 class MidiStatus:
-    """Names of the open MIDI ports. None for a port that is not open."""
+    """Holds the names of the open MIDI ports. None for a port that is not open."""
 
     output: str | None = None
     input: str | None = None
@@ -64,7 +64,10 @@ class MidiStatus:
 
 @dataclass(frozen=True)
 class HopStatus:
-    """Number of hops, and the engine's median and 99th percentile time in ms for a hop of `length_ms`."""
+    """Describes how long the engine takes for a hop, which is a block of sound of `length_ms`.
+
+    `count` is the number of hops, and the other fields are the median and the 99th percentile in ms.
+    """
 
     count: int = 0
     p50_ms: float = 0.0
@@ -91,7 +94,10 @@ class SteeringStatus:
 
 @dataclass(frozen=True)
 class DoubtStatus:
-    """Why the lock is low. `beats` is the number of beats without an onset, None unless `kind` is "silence"."""
+    """Says why the lock is low, which means that the box is not sure of the beat.
+
+    `beats` is the number of beats without an onset, None unless `kind` is "silence".
+    """
 
     kind: DoubtKind
     beats: int | None = None
@@ -119,7 +125,10 @@ class ErrandStatus:
 
 @dataclass(frozen=True)
 class NoteStatus:
-    """A note heard or played. `age_s` is the time since its onset in seconds, negative for a note still to come."""
+    """Describes a note heard or played.
+
+    `age_s` is the time since its onset in seconds, negative for a note still to come.
+    """
 
     pitch: int
     velocity: int
@@ -129,7 +138,7 @@ class NoteStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything that the box reports about itself."""
+    """Holds everything that the box reports about itself."""
 
     state: State
     message: str
@@ -175,7 +184,7 @@ class Status:
 
     @property
     def alive(self) -> bool:
-        """Whether the process that wrote the status still exists."""
+        """Return whether the process that wrote the status still exists."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -186,7 +195,7 @@ class Status:
 
 
 def write_status(folder: Path, status: Status) -> None:
-    """Replace the file in `folder`. Makes the folder if it is missing.
+    """Write `status` to status.json in `folder`, in place of the old file. Makes the folder if it is missing.
 
     Raises OSError, also if the folder belongs to another account: that account could put a link in place of the file.
     """
@@ -199,7 +208,10 @@ def write_status(folder: Path, status: Status) -> None:
 
 
 def read_status(folder: Path | None) -> Status | None:
-    """The last status in the run directory `folder`. None if there is no file or folder, or it cannot be read."""
+    """Return the last status in the run directory `folder`.
+
+    Returns None if there is no file or folder, or if the file cannot be read or is not a status of this schema.
+    """
     if folder is None:
         return None
     try:
@@ -209,7 +221,7 @@ def read_status(folder: Path | None) -> Status | None:
 
 
 def parsed_status(data: Any) -> Status | None:
-    """The status that was written as the JSON value `data`. None if it is not a status of this schema."""
+    """Return the status that was written as the JSON value `data`. None if it is not a status of this schema."""
     try:
         status: Status = decode(Status, data)
     except (ValueError, RecursionError):
@@ -218,7 +230,7 @@ def parsed_status(data: Any) -> Status | None:
 
 
 def status_age_s(folder: Path | None) -> float | None:
-    """Age in seconds of the status file in `folder`. None if there is no file. At least 0."""
+    """Return the age in seconds, at least 0, of the status file in `folder`. None if there is no file."""
     try:
         return None if folder is None else max(0.0, time.time() - (folder / FILE).lstat().st_mtime)
     except OSError:
@@ -226,6 +238,6 @@ def status_age_s(folder: Path | None) -> float | None:
 
 
 def remove_status(folder: Path) -> None:
-    """Remove the file, because the box has ended."""
+    """Remove status.json from `folder`, because the box has ended. An error of the disk is ignored."""
     with contextlib.suppress(OSError):
         (folder / FILE).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A status as lines of text."""
+"""Turns a status into lines of text."""
 
 from __future__ import annotations
 
@@ -22,24 +22,27 @@ NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def note_name(pitch: int) -> str:
-    """The name of a MIDI pitch: 60 is C4."""
+    """Return the name of a MIDI pitch: 60 is C4."""
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def notes_line(notes: list[NoteStatus]) -> str:
-    """Names of the last NOTES notes, oldest first."""
+    """Return the names of the last NOTES notes as one line, oldest first; "-" if there is none."""
     return " ".join(note_name(note.pitch) for note in notes[-NOTES:]) or "-"
 
 
 def bar(value: float, low: float, high: float, width: int = 20) -> str:
-    """A meter of `width` characters: "#" from `low` up to `value`, "." from there to `high`."""
+    """Return a meter of `width` characters: "#" from `low` up to `value`, "." from there to `high`."""
     share = min(max((value - low) / (high - low), 0.0), 1.0)
     filled = round(share * width)
     return "#" * filled + "." * (width - filled)
 
 
 def trouble(status: Status, age_s: float) -> str | None:
-    """Why the status is out of date, as a sentence. None if it is current. `age_s` is the file's age in seconds."""
+    """Return a sentence that says why the status is out of date; None if it is current.
+
+    `age_s` is the age of the status file in seconds.
+    """
     if not status.alive:
         return f"The box has ended (process {status.pid}) and left its last status, {age_s:.0f} s old."
     if age_s > STALE_S:
@@ -48,7 +51,7 @@ def trouble(status: Status, age_s: float) -> str | None:
 
 
 def one_line(status: Status) -> str:
-    """The values that matter while playing, as one line for a terminal without a live view."""
+    """Return the values that matter while playing, as one line for a terminal without a live view."""
     parts = [f"{status.state}: {status.message}"]
     if status.state == "playing":
         level = "-" if status.audio.level_db is None else f"{status.audio.level_db:.0f} dB"
@@ -65,7 +68,11 @@ def one_line(status: Status) -> str:
 
 
 def beat(status: Status) -> str:
-    """Beat in the bar from 1, tempo in beats per minute, how certain both are in percent, and why they are not."""
+    """Return the beat in the bar from 1, with tempo, lock and doubt if they are known; "-" without a beat.
+
+    The tempo is in beats per minute. The lock says in percent how certain the beat is, and the doubt says why it is
+    not.
+    """
     if status.beat is None:
         return "-"
     tempo = "" if status.tempo is None else f" at {status.tempo:.0f}"
@@ -75,12 +82,15 @@ def beat(status: Status) -> str:
 
 
 def doubt_in_words(doubt: DoubtStatus) -> str:
-    """Why the lock is low, such as "no onset for 6 beats"."""
+    """Return why the lock is low, such as "no onset for 6 beats"."""
     return DOUBTS[doubt.kind].format(beats=doubt.beats)
 
 
 def steering(status: Status) -> str:
-    """How the left hand plays: armed or not, style, density and register, and whether the tempo is held."""
+    """Return in words how the left hand plays: armed or not, style, density, register, and whether the tempo is held.
+
+    Returns "-" if that is not known.
+    """
     now = status.steering
     if now is None:
         return "-"
@@ -92,7 +102,7 @@ def steering(status: Status) -> str:
 
 
 def lines(status: Status) -> list[tuple[str, str]]:
-    """The whole status as pairs of name and value."""
+    """Return the whole status as pairs of name and value."""
     audio, midi, hop = status.audio, status.midi, status.hop
     level = "-"
     if audio.level_db is not None:

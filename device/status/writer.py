@@ -1,4 +1,4 @@
-"""The thread that writes the status file. It may wait for the disk, because no other thread waits for it."""
+"""Writes the status file in a thread of its own. It may wait for the disk, because no other thread waits for it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ log = logging.getLogger("lefthand")
 
 
 class Reporter:
-    """Writes the status that `status` returns into `folder`, from construction until `close`.
+    """Writes the status that `status` returns into `folder` every PERIOD_S seconds, from construction until `close`.
 
     If the file cannot be written, or if `folder` is None, one warning is logged. `failed` is called with any other
-    error.
+    error, and the writing ends.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ LOCKED_BYTES = 64 * 2**20
 
 
 def exists(account: str) -> bool:
-    """Whether this machine has the account `account`."""
+    """Return whether this machine has the account `account`."""
     try:
         pwd.getpwnam(account)
     except KeyError:
@@ -25,7 +25,11 @@ def exists(account: str) -> bool:
 
 
 def become(account: str) -> None:
-    """Give up root for good and continue as `account`."""
+    """Give up root for good and continue as `account`.
+
+    The home folder and the working folder become "/", and new files are not writable for others. Raises KeyError if
+    there is no such account, and OSError if this process may not change accounts.
+    """
     user = pwd.getpwnam(account)
     os.initgroups(account, user.pw_gid)
     os.setgid(user.pw_gid)

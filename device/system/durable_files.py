@@ -1,4 +1,4 @@
-"""File changes that survive a power cut: after it, each change is either complete or not made at all.
+"""Changes files so that a power cut does no harm: after it, each change is either complete or not made at all.
 
 All functions raise OSError if the disk refuses the change.
 """
@@ -15,7 +15,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def sync_folder(folder: Path) -> None:
-    """Write the names in `folder` to the disk."""
+    """Write the names of the files in `folder` to the disk, so that they survive a power cut."""
     descriptor = os.open(folder, _FOLDER)
     try:
         os.fsync(descriptor)
@@ -52,7 +52,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def point(link: Path, target: str) -> None:
-    """Make the symbolic link `link` point to `target`."""
+    """Make the symbolic link `link` point to `target`. An old link is replaced."""
     beside = link.with_name(f".{link.name}.new")
     beside.unlink(missing_ok=True)
     beside.symlink_to(target)
@@ -61,7 +61,7 @@ def point(link: Path, target: str) -> None:
 
 
 def unlink(path: Path) -> None:
-    """Remove a file or link. Does nothing if it does not exist."""
+    """Remove a file or link. Does nothing if `path` does not exist."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
         sync_folder(path.parent)
@@ -76,7 +76,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove the file, link or whole folder at `path`. Does nothing if it does not exist."""
+    """Remove the file, link or whole folder at `path`. Does nothing if there is none."""
     if path.is_symlink() or path.is_file():
         unlink(path)
     elif path.exists():

@@ -1,4 +1,4 @@
-"""Folders of the box: those that systemd gives the service, otherwise those of the user."""
+"""Finds the folders of the box: those that systemd gives the service, otherwise those of the user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOUNDFONTS = ("FluidR3_GM.sf2", "TimGM6mb.sf2", "default-GM.sf3", "default-GM.sf
 
 
 def soundfonts(*suffixes: str) -> list[Path]:
-    """Installed soundfonts with one of the suffixes (".sf2", ".sf3"). The best is first, unknown ones are last."""
+    """Return the installed soundfonts with one of the suffixes (".sf2", ".sf3"), the best first, unknown ones last."""
     ranks = {name: rank for rank, name in enumerate(SOUNDFONTS)}
     found = [path for folder in SOUNDFONT_FOLDERS if folder.is_dir() for path in folder.iterdir()]
     fitting = [path for path in found if path.suffix in suffixes and path.is_file()]
@@ -30,10 +30,10 @@ def soundfonts(*suffixes: str) -> list[Path]:
 
 
 def state_dir() -> Path:
-    """The folder that survives a reboot. It holds the slots of bundles and the calibration.
+    """Return the folder that survives a reboot. It holds the slots of bundles and the calibration.
 
-    It is systemd's $STATE_DIRECTORY, or the service's folder if that exists, otherwise $XDG_STATE_HOME/lefthand.
-    The folder may not exist yet.
+    It is systemd's $STATE_DIRECTORY, or the service's folder if that exists, otherwise $XDG_STATE_HOME/lefthand. The
+    folder may not exist yet.
     """
     if given := _first("STATE_DIRECTORY"):
         return given
@@ -42,12 +42,12 @@ def state_dir() -> Path:
 
 
 def page_state_dir() -> Path:
-    """The folder of the page's code: that of the page's service if it exists, otherwise `state_dir`."""
+    """Return the folder of the page's code: that of the page's service if it exists, otherwise `state_dir`."""
     return PAGE_STATE if "STATE_DIRECTORY" not in os.environ and PAGE_STATE.is_dir() else state_dir()
 
 
 def run_dir() -> Path | None:
-    """The folder of the running box's status. It may not exist yet.
+    """Return the folder of the running box's status. It may not exist yet.
 
     It is systemd's $RUNTIME_DIRECTORY, or the service's folder if that exists. Otherwise it is in a folder that belongs
     to this account: $XDG_RUNTIME_DIR/lefthand, or `run` in the state folder at home. None if there is no such folder. A
@@ -74,7 +74,7 @@ def _first(variable: str) -> Path | None:
 
 
 def _is_own(folder: Path) -> bool:
-    """Whether `folder` exists, belongs to this account, and no other account may write into it."""
+    """Return whether `folder` exists, belongs to this account, and no other account may write into it."""
     try:
         found = folder.stat()
     except OSError:

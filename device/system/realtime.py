@@ -17,7 +17,7 @@ SWITCH_S = 0.0005
 
 @contextlib.contextmanager
 def settled() -> Iterator[None]:
-    """Context manager that turns garbage collection off and makes thread switches fast.
+    """Turn garbage collection off and make thread switches fast while the `with` block runs.
 
     A full collection takes 10 to 20 ms. Enter after everything is loaded, so that loaded objects are never collected.
     """
@@ -55,7 +55,10 @@ def paced(
 
 
 def ask_for_fifo() -> bool:
-    """Run only the calling thread under SCHED_FIFO. Returns False if that is not permitted."""
+    """Give real-time priority (SCHED_FIFO) to the calling thread alone.
+
+    Returns False if that is not permitted, else True.
+    """
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
     except OSError:

@@ -1,7 +1,7 @@
 """Reads and writes files in places where another account or a broken program may have put something else.
 
-A link could lead to a file of this account, a pipe could block without end, and a large file could fill the memory.
-All functions raise OSError.
+A link could lead to a file of this account, a pipe could block without end, and a large file could fill the memory. All
+functions raise OSError if they meet such a thing, or if the disk refuses.
 """
 
 from __future__ import annotations
