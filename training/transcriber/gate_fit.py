@@ -198,7 +198,7 @@ def gate(cache: Path, name: str, false_notes: float | None) -> None:
 
 
 def fit_gate_of(folder: Path, cache: Path, false_notes: float | None = None) -> None:
-    """Fit the gate of the fit in `folder` on the scenes in `cache`, print its scores, and write gate.json there.
+    """Fit the gate of the fit in `folder` on the scenes in `cache`. Print its scores, and write `folder`/gate.json.
 
     `false_notes` is the largest number of false notes per minute, or None for the best onset F1. Raises UserError if
     there are no scenes, or if no threshold has so few false notes.
