@@ -1,4 +1,4 @@
-"""The other end of the control socket, for commands that wait for each answer."""
+"""Connects to the control socket of the running box. It is for commands that wait for each answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ ANSWER_S = 5.0
 
 
 class ControlClient:
-    """A connection to the box whose run directory is `folder`. Raises UserError if no box answers there."""
+    """Holds a connection to the box whose run directory is `folder`.
+
+    It can be used as a context manager, which closes the connection. Raises UserError if no box answers in `folder`, if
+    this account may not use the socket, or if `folder` is None.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         if folder is None:
@@ -58,7 +62,11 @@ class ControlClient:
         self._socket.close()
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a request and return its answer. Raises UserError with the box's sentence if it refuses."""
+        """Send a request and return its answer, a JSON object. The method adds the request's number.
+
+        Lines of the stream that come before the answer are lost. Raises UserError if the box refuses, with its
+        sentence, if it ends the connection, or if it sends nothing for ANSWER_S.
+        """
         self._number += 1
         self._socket.settimeout(ANSWER_S)
         try:
@@ -74,9 +82,10 @@ class ControlClient:
             return answer
 
     def newest(self, kind: str, seconds: float) -> Any:
-        """Return the newest value of the stream under the key `kind`, such as "status", after `watch` was asked for.
+        """Return the newest value of the stream under the key `kind`, such as "status". Older values are dropped.
 
-        Waits at most `seconds` for one. Raises UserError if none comes or the box ends.
+        Call `ask` with {"watch": true} before. The method waits at most `seconds`. Raises UserError if no value comes
+        in that time or the box ends.
         """
         self._socket.settimeout(seconds)
         found: Any = None
@@ -91,11 +100,14 @@ class ControlClient:
         return found
 
     def _waits(self) -> bool:
-        """Whether a line has come that was not read."""
+        """Return whether a line, or a part of one, has come that was not yet read."""
         return bool(self._unread) or bool(select.select([self._socket], [], [], 0)[0])
 
     def next_line(self) -> dict[str, Any]:
-        """Return the next line of the stream. Raises UserError if none comes in time, or when the box ends."""
+        """Return the next line from the box, a JSON object.
+
+        Raises UserError if no whole line comes within the time limit of the last call, or when the box ends.
+        """
         while b"\n" not in self._unread:
             try:
                 more = self._socket.recv(65536)

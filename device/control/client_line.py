@@ -1,4 +1,4 @@
-"""One client of the control socket, with what it has sent and what waits for it. Both are bounded."""
+"""Holds what one client of the control socket has sent, and what waits to be sent to it. Both are bounded."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from device.control.protocol import LONGEST_LINE, line_of
 
 CHUNK = 4096
-"""Bytes that are read at once."""
+"""Most bytes that are read at once."""
 REQUESTS_A_TURN = 8
-"""Requests that one client may have carried out in a turn."""
+"""Most requests of one client that are carried out before the other clients have their turn."""
 MOST_WAITING_BYTES = 256 * 1024
-"""A client for which more waits does not read, and is disconnected."""
+"""Most bytes that may wait for one client. If there are more, the client does not read and is disconnected."""
 MOST_STREAM_BYTES = 64 * 1024
-"""If more waits for a client, lines of the stream are left out. A reader that is slow for a moment misses a picture."""
+"""If more bytes wait for a client, lines of the stream are left out. So a client that is slow for a moment only misses
+some of them."""
 MOST_MISUNDERSTOOD = 10
-"""Requests in a row that cannot be understood. Such a client speaks another language and is disconnected."""
+"""After so many requests in a row that cannot be understood, a client is disconnected. It speaks another language."""
 
 
 class ClientLine:
-    """The connection to one client. Only the server's thread uses it."""
+    """Handles the connection to one client. Only the server's thread uses it."""
 
     def __init__(self, peer: socket.socket) -> None:
         self.socket = peer
@@ -35,16 +36,19 @@ class ClientLine:
 
     @property
     def waiting(self) -> bool:
-        """Whether bytes wait to be sent."""
+        """Return whether bytes wait to be sent to the client."""
         return bool(self._out)
 
     @property
     def has_request(self) -> bool:
-        """Whether a whole request has been received and not been taken."""
+        """Return whether a whole request has come that `requests` has not returned yet."""
         return b"\n" in self._in
 
     def receive(self) -> None:
-        """Read what the client has sent. A line that is too long ends the connection."""
+        """Read what the client has sent, without waiting.
+
+        If the client has gone, `over` becomes true. If a line is too long, the client is refused.
+        """
         try:
             data = self.socket.recv(CHUNK)
         except (BlockingIOError, InterruptedError):
@@ -59,7 +63,7 @@ class ClientLine:
             self.refuse(f"A request has at most {LONGEST_LINE} bytes.")
 
     def requests(self) -> Iterator[bytes]:
-        """Take out the next requests, REQUESTS_A_TURN at most."""
+        """Remove the oldest requests, at most REQUESTS_A_TURN, and yield each as the bytes of one line."""
         for _ in range(REQUESTS_A_TURN):
             if not self.has_request:
                 return
@@ -68,33 +72,39 @@ class ClientLine:
                 yield line
 
     def send(self, line: bytes) -> None:
-        """Queue an answer. A client for which too much waits is disconnected."""
+        """Add an answer to what waits to be sent. If too much waits, disconnect the client."""
         self._out += line
         if len(self._out) > MOST_WAITING_BYTES:
             self.over = True
 
     def show(self, line: bytes) -> None:
-        """Queue a line of the stream, or leave it out if too much waits."""
+        """Add a line of the stream to what waits to be sent. If too much waits, leave the line out."""
         if len(self._out) <= MOST_STREAM_BYTES:
             self._out += line
 
     def refuse(self, sentence: str) -> None:
-        """Queue a last sentence. The connection ends when it is sent."""
+        """Add an error as the last answer and forget all unread requests. The connection ends when it is sent."""
         self.send(line_of({"id": None, "error": sentence}))
         self._in, self._ends = b"", True
 
     def misunderstood(self) -> None:
-        """Count a request that could not be understood."""
+        """Count a request that could not be understood.
+
+        After MOST_MISUNDERSTOOD of them in a row, the client is refused.
+        """
         self._misunderstood += 1
         if self._misunderstood >= MOST_MISUNDERSTOOD:
             self.refuse(f"{MOST_MISUNDERSTOOD} requests in a row could not be understood: the connection ends.")
 
     def understood(self) -> None:
-        """Begin to count again."""
+        """Note that a request was understood, and count misunderstood requests from 0 again."""
         self._misunderstood = 0
 
     def flush(self) -> None:
-        """Send what the client takes without waiting."""
+        """Send as many of the waiting bytes as the client takes without waiting.
+
+        If the client has gone, or the last answer after `refuse` is sent, `over` becomes true.
+        """
         try:
             while self._out:
                 sent = self.socket.send(self._out)

@@ -1,4 +1,4 @@
-"""The language of the control socket: one JSON object a line, in UTF-8.
+"""Defines and reads the requests of the control socket. Each line is one JSON object in UTF-8.
 
 A client sends a request with a number of its choice, and gets one answer with that number:
 
@@ -15,7 +15,7 @@ A client sends a request with a number of its choice, and gets one answer with t
     {"id": 11, "learn": "arm"}                      {"id": 11, "ok": true}
     {"id": 12, "do": "dance"}                       {"id": 12, "error": "a sentence that names the remedy"}
 
-The progress and the result of "calibrate" and "learn" are in the status. The value false stops them.
+The status shows the progress and the result of "calibrate" and "learn". The value false stops either.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ from device.status.schema import Status
 SOCKET = "control"
 """Name of the socket in the run directory."""
 LONGEST_LINE = 8192
-"""Bytes of a request. All settings together need less than half of that."""
+"""Most bytes of a request. All settings together need less than half of that."""
 DOES = (
     *("arm", "hold", "panic", "tap", "hold-tempo", "count-in"),
     *("style", "density", "register", "variation", "fill", "ending"),
 )
 """The names of the actions, in the order in which a page shows them."""
 LOOKS = ("ports", "doctor", "recordings", "system")
-"""What can be looked at: the ports of the machine with what arrives there, the findings of the doctor, the recordings,
-and the models with the last lines of the log."""
+"""Names after "look": the ports of the machine with what arrives there, the findings of `lefthand doctor`, the
+recordings, and the models with the last lines of the log."""
 REQUESTS = (
     *("do", "set", "settings", "reset", "watch", "look", "record", "delete"),
     *("note", "calibrate", "learn"),
@@ -73,73 +73,82 @@ REQUESTS = (
 
 @dataclass(frozen=True)
 class Do:
-    """Carry out an action now."""
+    """Asks the box to carry out an action now."""
 
     action: Action
 
 
 @dataclass(frozen=True)
 class Set:
-    """Change settings, and keep them."""
+    """Asks the box to change settings, and to keep the changes."""
 
     wanted: Wanted
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Send the present settings."""
+    """Asks the box to send its present settings."""
 
 
 @dataclass(frozen=True)
 class Reset:
-    """Remove all changes of the settings."""
+    """Asks the box to remove all changes of the settings, so that the settings file alone counts."""
 
 
 @dataclass(frozen=True)
 class Subscribe:
-    """Send the status and the moments from now on, or (`on` false) no longer."""
+    """Asks the box to send its status and its moments from now on. If `on` is false, the box stops sending them.
+
+    A moment is one event, such as a note, a beat or a chord.
+    """
 
     on: bool
 
 
 @dataclass(frozen=True)
 class Look:
-    """Send what there is to see under `name`, one of LOOKS. It may take seconds."""
+    """Asks the box to send what it shows under `name`, one of LOOKS. The answer may take seconds."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Record:
-    """Begin to record, or (`on` false) end it."""
+    """Asks the box to begin a recording, or to end it if `on` is false."""
 
     on: bool
 
 
 @dataclass(frozen=True)
 class Delete:
-    """Remove the recording of this number for good."""
+    """Asks the box to remove the recording `number`, such as "003", for good."""
 
     number: str
 
 
 @dataclass(frozen=True)
 class TryOutput:
-    """Play one note on the MIDI output `port`, or on the outputs in use if it is ""."""
+    """Asks the box to play one note on the MIDI output `port`, or on the outputs in use if it is ""."""
 
     port: str
 
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Begin to calibrate with the sound input `input_`, or stop calibrating if it is None. "" is the input in use."""
+    """Asks the box to measure how late its outputs sound, with the sound input `input_`. "" is the input in use.
+
+    If `input_` is None, the box stops measuring.
+    """
 
     input_: str | None
 
 
 @dataclass(frozen=True)
 class Learn:
-    """Wait for a press of the foot switch for the key `control` of [controls]. None stops the waiting."""
+    """Asks the box to wait for a press of a foot switch, and to store the switch under `control`, a key of [controls].
+
+    If `control` is None, the box stops waiting.
+    """
 
     control: str | None
 
@@ -148,7 +157,7 @@ Request: TypeAlias = Do | Set | Ask | Reset | Subscribe | Look | Record | Delete
 
 
 class RequestError(UserError):
-    """A request that cannot be understood. `number` is its number, None if it has none that can be read."""
+    """Says why a request cannot be understood. `number` is the request's number, None if it cannot be read."""
 
     def __init__(self, sentence: str, number: int | None) -> None:
         super().__init__(sentence)
@@ -156,7 +165,7 @@ class RequestError(UserError):
 
 
 def parsed(line: bytes) -> tuple[int, Request]:
-    """Return the number and the request in a line. Raises RequestError."""
+    """Return the number and the request in a line. Raises RequestError if the line is no request."""
     try:
         data = json.loads(line)
     except (ValueError, RecursionError):
@@ -217,10 +226,10 @@ def _errand(kind: str, given: object) -> TryOutput | Calibrate | Learn:
 
 
 def action_of(name: object, value: object = None) -> Action:
-    """Return the action `name` of DOES. Raises UserError for an unknown name or a value that does not fit.
+    """Return the action that is called `name` in DOES, for the value of a request.
 
     Without a value, "arm", "hold" and "hold-tempo" change to the other state, and "style", "density" and "register" to
-    the next one.
+    the next one. Raises UserError for an unknown name or a value that does not fit.
     """
     plain: dict[str, Action] = {"panic": Panic(), "tap": Tap(), "count-in": CountAgain()}
     plain |= {"variation": Vary(), "fill": Fill(), "ending": Finish()}
@@ -268,19 +277,19 @@ def _shown(value: object) -> str:
 
 
 def line_of(data: Mapping[str, Any]) -> bytes:
-    """Return a JSON object as a line."""
+    """Return a JSON object as one line of UTF-8, with a line feed at the end."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def status_line(status: Status) -> bytes:
-    """Return the line of the stream that carries a status."""
+    """Return the line of the stream that sends `status`."""
     return line_of({"status": asdict(status)})
 
 
 def moments_line(moments: Iterable[Moment], now_s: float) -> bytes:
-    """Return the line of the stream that carries moments.
+    """Return the line of the stream that sends `moments`, which are events such as notes, beats and chords.
 
-    `in_s` of a moment is its time in seconds after `now_s`, negative for the past. Fields that are None are left out.
+    "in_s" of a moment is its time in seconds after `now_s`, negative for the past. Fields that are None are left out.
     """
     shown = []
     for moment in moments:

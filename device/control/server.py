@@ -1,7 +1,8 @@
-"""The daemon's end of the control socket: a thread that serves a bounded number of clients.
+"""Serves the control socket of the box: one thread answers a bounded number of clients.
 
-The audio loop never waits for it. Actions go into the loop's bounded queue, and the stream comes from a bounded list.
-Changes of settings wait for the disk, so a second thread carries them out, one after another.
+The audio loop never waits for this thread. Actions go into the loop's bounded queue, and events for the stream come
+from a bounded list. Changes of settings wait for the disk, so a second thread carries them out, one after another. A
+third thread carries out requests that look at the machine, which may take seconds.
 """
 
 from __future__ import annotations
@@ -47,50 +48,52 @@ from device.status.schema import Status
 from device.system.untrusted_files import own_folder
 
 MOST_CLIENTS = 16
-"""Clients at the same time. The page needs one, for any number of browsers; each `lefthand do` one for a moment."""
+"""Most clients at the same time. The page needs one, for any number of browsers. Each `lefthand do` needs one for a
+moment."""
 BACKLOG = 64
-"""Connections that wait to be accepted."""
+"""Most connections that wait to be accepted."""
 MOST_CHANGES = 16
-"""Changes of settings that may wait for the disk. Further ones are refused with a sentence."""
+"""Most changes of settings that may wait for the disk. Any further one is refused with a sentence."""
 MOST_LOOKS = 4
-"""Requests to look at the machine that may wait. Each may take seconds."""
+"""Most requests to look at the machine that may wait. Each may take seconds."""
 MODE = 0o660
-"""Rights of the socket: its user and its group."""
+"""Rights of the socket's file: its user and its group may read and write, others may not."""
 TURN_S = 0.02
-"""Seconds between two looks at the moments while somebody watches. A note is on its way after 10 ms on average."""
+"""Seconds between two looks for new events while a client watches. So an event waits 10 ms on average."""
 REST_S = 0.005
-"""Seconds of rest after a turn in which a client sent something. So a flood leaves the processor to the audio loop."""
+"""Seconds of rest after a turn in which a client sent something. So even a flood of requests leaves the processor to
+the audio loop."""
 JOIN_S = 0.5
-"""Seconds to wait for the threads at the end."""
+"""Seconds that `close` waits for each thread to end."""
 
 log = logging.getLogger("lefthand")
 
 
 class Orders(Protocol):
-    """Carries out what clients ask. All methods raise UserError with a sentence for the client."""
+    """Carries out what clients ask. Each method raises UserError with a sentence for the client if it refuses."""
 
     def act(self, action: Action) -> None:
-        """Pass an action to the audio loop. Does not wait."""
+        """Send an action to the audio loop, which carries it out later. Does not wait."""
         ...
 
     def change(self, wanted: Wanted) -> None:
-        """Check changes of settings, let them take effect and store them. May wait for the disk."""
+        """Check changes of settings, make them count, and store them. May wait for the disk."""
         ...
 
     def reset(self) -> None:
-        """Remove all changes of settings. May wait for the disk."""
+        """Remove all changes of settings, so that the settings file alone counts. May wait for the disk."""
         ...
 
     def settings(self) -> dict[str, Any]:
-        """Return the present settings as JSON values. Does not wait."""
+        """Return the present settings, and what differs from the settings file, as JSON values."""
         ...
 
     def record(self, on: bool) -> None:
-        """Begin or end a recording. Either begins a new session."""
+        """Begin a recording if `on` is true, otherwise end it. Either begins a new session."""
         ...
 
     def delete(self, number: str) -> None:
-        """Remove a recording. May wait for the disk."""
+        """Remove the recording `number`. May wait for the disk."""
         ...
 
     def try_output(self, port: str) -> None:
@@ -98,32 +101,35 @@ class Orders(Protocol):
         ...
 
     def calibrate(self, input_: str | None) -> None:
-        """Begin to calibrate with a sound input, and return at once. "" is the input in use. None stops calibrating."""
+        """Begin to measure how late the outputs sound, with the sound input `input_`, and return at once.
+
+        "" is the input in use. None stops the measurement.
+        """
         ...
 
     def learn(self, control: str | None) -> None:
-        """Begin to wait for a foot switch, and return at once. None stops the waiting.
+        """Begin to wait for a press of a foot switch, and return at once. None stops the waiting.
 
         `control` is the key of [controls] under which the pressed switch is stored.
         """
         ...
 
     def look(self, name: str) -> dict[str, Any]:
-        """Return what `name` of LOOKS shows, as JSON values. May take seconds."""
+        """Return what is seen under `name`, one of LOOKS, as JSON values. May take seconds."""
         ...
 
 
 class ControlServer:
     """Serves clients on the socket in `folder` from construction until `close`.
 
-    If the socket cannot be opened, one warning is logged and the box plays without it. `failed` is called with any
-    other error of the threads.
+    `orders` carries out what they ask. The events for the stream come from `moments`. If the socket cannot be opened,
+    one warning is logged and the box plays without it. If a thread fails, `failed` is called with the error.
     """
 
     def __init__(
         self, folder: Path | None, orders: Orders, moments: Moments, failed: Callable[[Exception], None]
     ) -> None:
-        """Without a `folder` there is no socket."""
+        """Open the socket and start the threads. If `folder` is None, there is no socket and no thread."""
         self._folder, self._orders, self._moments, self._failed = folder, orders, moments, failed
         self._clients: dict[socket.socket, ClientLine] = {}
         self._latest: Status | None = None
@@ -148,7 +154,10 @@ class ControlServer:
                 thread.start()
 
     def publish(self, status: Status) -> None:
-        """Send `status` to all who watch. Any thread may call this. Only the newest status is kept."""
+        """Keep `status` as the newest status, which is soon sent to all clients that watch.
+
+        Any thread may call this. A status that was not sent yet is replaced.
+        """
         self._latest = status
 
     def close(self) -> None:
@@ -251,7 +260,10 @@ class ControlServer:
         ready.register(peer, selectors.EVENT_READ)
 
     def _look_after(self, ready: selectors.BaseSelector, client: ClientLine) -> None:
-        """Send what waits for a client, choose what to wait for, and forget a client that is over."""
+        """Send what waits for `client`, and choose what `ready` waits for: its next bytes, or room to send.
+
+        A client whose connection is over is closed and forgotten.
+        """
         client.flush()
         if client.over:
             ready.unregister(client.socket)
@@ -264,7 +276,10 @@ class ControlServer:
         ready.modify(client.socket, events or selectors.EVENT_WRITE)
 
     def _show(self, shown: Status | None) -> Status | None:
-        """Send the newest status, if it is new, and the moments to all who watch. Returns the newest status."""
+        """Send the new events, and the status if it is newer than `shown`, to all clients that watch.
+
+        Return the newest status, or None if nobody watches.
+        """
         watching = [client for client in self._clients.values() if client.watches]
         if not watching:
             return None

@@ -1,4 +1,4 @@
-"""Checks of `lefthand doctor` for ports: the sound input and its rates, MIDI ports, the synthesiser."""
+"""Checks ports for `lefthand doctor`: the sound input, its tuning, the MIDI ports and the synthesiser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from device.settings.sections import DEFAULT_RATE
 
 
 def check_sound(machine: Machine, config: Config) -> Finding:
-    """Check the sound input that the settings name: its presence, its channels and its sample rate."""
+    """Check that the sound input in the settings is connected and has their channel and sample rate."""
     audio, name = config.audio, "sound"
     if audio.is_midi:
         return good(name, "not used: the right hand comes as MIDI")
@@ -44,7 +44,10 @@ def check_sound(machine: Machine, config: Config) -> Finding:
 
 
 def check_tuning(machine: Machine, config: Config) -> Finding:
-    """Show at which tuning of the piano the box hears: that of the settings, of the running box, or the stored one."""
+    """Report by how many cents the piano is tuned above A4 = 440 Hz, as far as the box knows. It is never a fault.
+
+    The number comes from the settings, else from the running box, else from the last measurement that was stored.
+    """
     name = "tuning"
     if config.audio.is_midi:
         return good(name, "not used: the right hand comes as MIDI")
@@ -58,28 +61,28 @@ def check_tuning(machine: Machine, config: Config) -> Finding:
 
 
 def check_output(machine: Machine, config: Config) -> Finding:
-    """Check the MIDI output of the left hand."""
+    """Check that the left hand's MIDI output is connected, if the settings use one."""
     if not config.plays_midi:
         return good("MIDI out", "not used: the settings send no MIDI")
     return _port("MIDI out", config.midi.output, machine.midi_outputs, OUTPUT)
 
 
 def check_heard(machine: Machine, config: Config) -> Finding:
-    """Check the MIDI output of the heard right hand, if the settings name one."""
+    """Check that the MIDI output for the heard right hand is connected, if the settings name one."""
     if not config.midi.heard:
         return good("MIDI heard", "not used: the heard notes are not sent")
     return _port("MIDI heard", config.midi.heard, machine.midi_outputs, OUTPUT)
 
 
 def check_input(machine: Machine, config: Config) -> Finding:
-    """Check the MIDI input of the right hand, if the settings use one."""
+    """Check that the right hand's MIDI input is connected, if the settings use one."""
     if not config.audio.is_midi:
         return good("MIDI in", "not used: the right hand comes as sound")
     return _port("MIDI in", config.midi.input, machine.midi_inputs, INPUT)
 
 
 def check_synth(machine: Machine, config: Config) -> Finding:
-    """Check FluidSynth and its soundfont, and that it runs."""
+    """Check that FluidSynth is installed, has a soundfont and runs, if the settings use the synthesiser."""
     name = "synth"
     if not config.plays_synth:
         return good(name, "not used: the settings play no synthesiser")
@@ -96,7 +99,7 @@ def check_synth(machine: Machine, config: Config) -> Finding:
 
 
 def check_permissions(machine: Machine) -> Finding:
-    """Check that this account may use ALSA's devices."""
+    """Check that this account may read and write the sound devices in /dev/snd. None there is a notice."""
     devices = machine.find("/dev/snd/*")
     nodes = [path for path in devices if not path.endswith(("by-id", "by-path"))]
     if not nodes:

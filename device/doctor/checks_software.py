@@ -1,4 +1,4 @@
-"""Checks of `lefthand doctor` for software: runtime, bundle, speed on this machine, and calibration."""
+"""Checks software for `lefthand doctor`: the runtime of the models, the models, their speed, and the calibration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLOW_MODEL = "Raspberry Pi Zero"
 
 
 def check_runtime(machine: Machine) -> Finding:
-    """Check that a TFLite runtime is installed and that it works with the installed numpy."""
+    """Check that a runtime for TFLite models is installed and works with the installed numpy."""
     numpy, found = machine.version("numpy") or "none", machine.runtimes()
     if not found:
         return broken("runtime", "No TFLite runtime is installed.", "Run `pip install ai-edge-litert`.")
@@ -34,7 +34,10 @@ def check_runtime(machine: Machine) -> Finding:
 
 
 def check_bundle(machine: Machine, config: Config | None) -> tuple[Finding, Bundle | None]:
-    """Check checksums and golden vectors of the bundle that would play. Returns the bundle if they are right."""
+    """Check the bundle (folder of models) that would play: its checksums, and its outputs for known inputs.
+
+    Return the finding and the bundle; None in its place if it cannot be used.
+    """
     try:
         choice = machine.bundle(config.play.bundle if config is not None else "")
         bundle = choice.bundle
@@ -49,7 +52,11 @@ def check_bundle(machine: Machine, config: Config | None) -> tuple[Finding, Bund
 
 
 def check_speed(machine: Machine, bundle: Bundle | None) -> Finding:
-    """Check how long the whole engine takes for a hop. In the measurement, each hop begins when it is due."""
+    """Check how long the whole engine takes for one hop, a short block of sound. Without a bundle, give a notice.
+
+    It is a fault if more than one hop in a hundred takes longer than LARGEST_SHARE of its length. As in a live run,
+    each hop begins when it is due, so the check takes a few seconds.
+    """
     if bundle is None:
         return notice("speed", "Not measured without a bundle.")
     times, hop_ms = machine.hop_times(bundle), bundle.features.hop_s * 1e3
@@ -67,7 +74,7 @@ def check_speed(machine: Machine, bundle: Bundle | None) -> Finding:
 
 
 def check_latency(machine: Machine, config: Config) -> Finding:
-    """Check that the latency of the outputs is known, from a calibration or from the settings."""
+    """Check that a calibration or the settings say how late the outputs sound. If not, give a notice."""
     measured = machine.calibration()
     leads = [f"MIDI {midi_lead_s(config, measured) * 1e3:.0f} ms"] if config.plays_midi else []
     leads += [f"synthesiser {synth_lead_s(config, measured) * 1e3:.0f} ms"] if config.plays_synth else []

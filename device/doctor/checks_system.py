@@ -1,4 +1,4 @@
-"""Checks of `lefthand doctor` for the machine: real time, processor, power, memory, disk, clock, service."""
+"""Checks the machine for `lefthand doctor`: real time, processor, power, memory, disk, clock and service."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ BUILT = 2026
 GOVERNORS = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
 UNDERVOLTAGE, CAPPED, SLOWED, HOT = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-"""Bits of get_throttled for the state now: low voltage, capped speed, throttled, soft temperature limit."""
+"""Bits of get_throttled for the present state: low voltage, capped speed, throttled, soft temperature limit."""
 BEFORE = 16
-"""Shift of the same bits that say that the state has occurred since the start."""
+"""Number of bits by which the same bits are shifted left where they say that the state has occurred since the start."""
 
 
 def check_real_time(machine: Machine) -> Finding:
-    """Check that the audio loop may have real-time priority."""
+    """Check that a thread of this account may have real-time priority. If not, give a notice."""
     if machine.real_time():
         return good("real time", "threads may have real-time priority")
     return notice(
@@ -32,7 +32,7 @@ def check_real_time(machine: Machine) -> Finding:
 
 
 def check_governor(machine: Machine) -> Finding:
-    """Check that the frequency governor does not keep the processor at its lowest speed."""
+    """Check that the kernel does not keep the processor at its lowest speed, the setting "powersave"."""
     found = {machine.read(path) for path in machine.find(GOVERNORS)} - {None}
     if not found:
         return good("governor", "the processor's speed is not governed by Linux here")
@@ -47,7 +47,10 @@ def check_governor(machine: Machine) -> Finding:
 
 
 def check_power(machine: Machine) -> Finding:
-    """Check what a Raspberry Pi reports about its power supply and temperature."""
+    """Check what a Raspberry Pi reports about its power supply and temperature.
+
+    It is a fault if it is slowed down now, and a notice if it was since its start. Other machines report nothing.
+    """
     said = machine.read(THROTTLED) or machine.ask("vcgencmd", "get_throttled")
     try:
         bits = int((said or "").rpartition("=")[2], 16)
@@ -62,7 +65,7 @@ def check_power(machine: Machine) -> Finding:
 
 
 def check_memory(machine: Machine) -> Finding:
-    """Check the free memory."""
+    """Check that enough memory is free: too little is a fault, rather little is a notice."""
     said = machine.read("/proc/meminfo") or ""
     lines = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
     try:
@@ -73,7 +76,7 @@ def check_memory(machine: Machine) -> Finding:
 
 
 def check_disk(machine: Machine) -> Finding:
-    """Check the free space on the disk of bundles and recordings."""
+    """Check that enough space is free on the disk of models and recordings: too little is a fault."""
     folder = machine.state_dir()
     free_mb = machine.free_bytes(folder) // 2**20
     remedy = f"Remove old recordings, or see `sudo du -xh {folder} | sort -h | tail`."
@@ -81,7 +84,7 @@ def check_disk(machine: Machine) -> Finding:
 
 
 def check_clock(machine: Machine) -> Finding:
-    """Check the system clock. Playing does not use it, but the logs do."""
+    """Check that the system clock is right. If not, give a notice: the logs use the clock, playing does not."""
     now = machine.now()
     shown = now.strftime("%Y-%m-%d %H:%M UTC")
     remedy = "Connect the network once, or run `sudo timedatectl set-time 'YYYY-MM-DD HH:MM'`."
@@ -93,7 +96,7 @@ def check_clock(machine: Machine) -> Finding:
 
 
 def check_service(machine: Machine) -> Finding:
-    """Check the service if it is installed, and the status of the running box."""
+    """Check that the service runs, if it is installed, and that the running box reports its status."""
     told = machine.status()
     said = machine.ask("systemctl", "show", "lefthand.service", "--property=LoadState,ActiveState,NRestarts,Result")
     unit = dict(line.split("=", 1) for line in (said or "").splitlines() if "=" in line)

@@ -1,4 +1,4 @@
-"""`lefthand doctor`: runs all checks. A fault that can cause others is checked first."""
+"""Runs all checks of `lefthand doctor`. A fault that can cause others is checked first."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ WIDTH = 11
 
 
 def examine(machine: Machine, settings: Path) -> Iterator[Finding]:
-    """Run the checks and yield each finding. `settings` is the settings file of the box."""
+    """Run the checks and yield the finding of each, as soon as it is done.
+
+    `settings` is the settings file of the box. If it cannot be used, that is the first finding, and the checks that
+    need settings are left out.
+    """
     config: Config | None = None
     try:
         config = read_config(settings)

@@ -1,4 +1,4 @@
-"""The result of one check of `lefthand doctor`."""
+"""Defines the result of one check of `lefthand doctor`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ Level: TypeAlias = Literal["good", "notice", "broken"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: `name` of the check, `text` with its result, `remedy` if the result is not good."""
+    """Holds the result of one check: one line of the report.
+
+    `name` is the check, `text` its result, and `remedy` what to do about it. `remedy` may be empty.
+    """
 
     name: str
     level: Level
@@ -20,21 +23,21 @@ class Finding:
     remedy: str = ""
 
     def line(self, width: int) -> str:
-        """The finding as a line of text, with the name padded to `width` characters."""
+        """Return the finding as one line of text, with the name padded to `width` characters."""
         mark = {"good": "ok ", "notice": "-- ", "broken": "NOT"}[self.level]
         return printable(f"{mark} {self.name:<{width}}  {self.text}" + (f" {self.remedy}" if self.remedy else ""))
 
 
 def good(name: str, text: str) -> Finding:
-    """A finding that needs no action."""
+    """Return a finding that needs no action."""
     return Finding(name, "good", text)
 
 
 def notice(name: str, text: str, remedy: str = "") -> Finding:
-    """A finding that does not stop the box, but that its owner should know."""
+    """Return a finding that does not keep the box from playing, but that its owner should know."""
     return Finding(name, "notice", text, remedy)
 
 
 def broken(name: str, text: str, remedy: str = "") -> Finding:
-    """A finding that keeps the box from playing, or from playing on time."""
+    """Return a finding that keeps the box from playing, or from playing on time."""
     return Finding(name, "broken", text, remedy)

@@ -1,4 +1,4 @@
-"""Access of `lefthand doctor` to the machine: its checks read everything through this class."""
+"""Gives `lefthand doctor` access to the machine. Its checks read everything through one class."""
 
 from __future__ import annotations
 
@@ -40,21 +40,24 @@ MEASURED_S = 3.0
 
 
 class Machine:
-    """The machine that runs this program. Tests replace it by a subclass."""
+    """Answers questions about the machine that runs this program. Tests replace this class by a subclass."""
 
     def read(self, path: str) -> str | None:
-        """Text of a small file without surrounding blanks. None if it cannot be read."""
+        """Return the text of a small file, without spaces and line feeds at its ends. None if it cannot be read."""
         try:
             return Path(path).read_text(encoding="utf-8", errors="replace").strip("\0 \n")
         except OSError:
             return None
 
     def find(self, pattern: str) -> list[str]:
-        """Paths that match the glob `pattern`, which begins with /."""
+        """Return the sorted paths of all files that match the glob `pattern`, which begins with /."""
         return sorted(str(path) for path in Path("/").glob(pattern.removeprefix("/")))
 
     def ask(self, *command: str) -> str | None:
-        """Output of a program. None if the program is missing or fails."""
+        """Run a program and return what it prints, without blanks at the ends.
+
+        None if the program is missing, fails, or needs longer than ANSWER_S.
+        """
         if shutil.which(command[0]) is None:
             return None
         try:
@@ -64,26 +67,26 @@ class Machine:
         return ran.stdout.strip() if ran.returncode == 0 else None
 
     def has_program(self, name: str) -> bool:
-        """Whether the program `name` is installed."""
+        """Return whether the program `name` is installed."""
         return shutil.which(name) is not None
 
     def version(self, package: str) -> str | None:
-        """Version of an installed Python package. None if it is not installed."""
+        """Return the version of an installed Python package. None if it is not installed."""
         try:
             return metadata.version(package)
         except metadata.PackageNotFoundError:
             return None
 
     def runtimes(self) -> list[RuntimeName]:
-        """TFLite runtimes that can be imported."""
+        """Return the names of the runtimes for TFLite models that can be imported."""
         return available_runtimes()
 
     def may_use(self, path: str) -> bool:
-        """Whether this account may read and write the file `path`."""
+        """Return whether this account may read and write the file `path`."""
         return os.access(path, os.R_OK | os.W_OK)
 
     def real_time(self) -> bool:
-        """Whether a thread may have real-time priority."""
+        """Return whether a thread of this account may have real-time priority."""
         given: list[bool] = []
         thread = threading.Thread(target=lambda: given.append(ask_for_fifo()))
         thread.start()
@@ -91,30 +94,33 @@ class Machine:
         return given[0]
 
     def free_bytes(self, folder: Path) -> int:
-        """Free bytes on the disk of `folder`, which may not exist yet."""
+        """Return how many bytes are free on the disk of `folder`.
+
+        If the folder does not exist yet, the nearest folder above it counts.
+        """
         while not folder.exists():
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
     def state_dir(self) -> Path:
-        """Folder of the bundles and the calibration. It may not exist yet."""
+        """Return the folder of the models and the calibration. It may not exist yet."""
         return state_dir()
 
     def now(self) -> datetime:
-        """Time of the system clock, in UTC."""
+        """Return the time of the system clock, in UTC."""
         return datetime.now(UTC)
 
     def status(self) -> tuple[Status, float] | None:
-        """Status of the running box and its age in seconds. None if there is none."""
+        """Return the status of the running box and its age in seconds. None if there is no status."""
         status, age_s = read_status(run_dir()), status_age_s(run_dir())
         return None if status is None or age_s is None else (status, age_s)
 
     def calibration(self) -> Calibration | None:
-        """The stored calibration. None if there is none."""
+        """Return the stored calibration. None if there is none."""
         return read_calibration()
 
     def tuning(self) -> float:
-        """The stored tuning of the piano in cents above A4 = 440 Hz. 0 if there is none."""
+        """Return the stored tuning of the piano in cents above A4 = 440 Hz. 0 if there is none."""
         return read_tuning()
 
     def sound_inputs(self, rates_for: str, channels: int) -> list[tuple[SoundInput, Sequence[int]]]:
@@ -129,25 +135,32 @@ class Machine:
             return [(sound, rates_of(system, sound, channels) if sound in meant else ()) for sound in inputs]
 
     def midi_outputs(self) -> list[Port]:
-        """MIDI outputs that are connected."""
+        """Return the MIDI outputs that are connected."""
         return midi_outputs()
 
     def midi_inputs(self) -> list[Port]:
-        """MIDI inputs that are connected."""
+        """Return the MIDI inputs that are connected."""
         return midi_inputs()
 
     def bundle(self, path: str) -> Choice:
-        """Open the bundle in `path`, or the one that plays if `path` is empty. Raises UserError."""
+        """Open the bundle (folder of models) in `path`, or the one that plays if `path` is empty.
+
+        Return it, and the reasons why others were refused. Raises UserError if none can be opened.
+        """
         return Choice(Bundle.open(path)) if path else choose(Slots())
 
     def self_test(self, bundle: Bundle) -> None:
-        """Run the self-test of `bundle` in a process of its own, without a limit of speed. Raises BundleError."""
+        """Check that the models in `bundle` give the outputs they should, in a process of its own.
+
+        They may be slow. Raises BundleError if they fail.
+        """
         preflight(bundle.path, slowest=float("inf"))
 
     def hop_times(self, bundle: Bundle) -> HopTimes:
-        """Measure the time of hops of the whole engine, and return the times.
+        """Measure and return the times that the whole engine takes for hops, which are short blocks of sound.
 
-        As in `lefthand run`, the engine is warmed up first, and each hop begins when it is due.
+        As in `lefthand run`, the engine is warmed up first, and each hop begins when it is due. It takes MEASURED_S and
+        the time of the warm-up.
         """
         engine = Engine(
             clock=make_clock("fixed", 100.0, 0, Meter.parse("4/4"), None),
