@@ -1,7 +1,7 @@
-"""Puts the rhythm and the figure of one left hand on the chords of another.
+"""Puts the rhythm and the figure (pattern of strikes) of one left hand on the chords of another.
 
 Two rows of the comparison are made in this way: the true figures of other pieces on our chords, and our figures on the
-true chords. They say how much of our distance from a pianist comes from the figures, and how much from the chords.
+true chords. They show how much of our distance from a pianist comes from the figures, and how much from the chords.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from training.playing_figures.panel import STEPS_PER_QUARTER, TRIADS, Roll, fold
 from training.playing_figures.strikes import lengths_of
 
 FIGURE_BARS = 4
-"""Bars of a figure that is taken from another piece."""
+"""Length in bars of a figure of a true left hand."""
 FEWEST_STRIKES = 2
-"""Strikes. A stretch of bars with fewer is no figure."""
+"""A stretch of bars with fewer steps that are struck than this is not used as a figure."""
 HEIGHT_OCTAVES = 12.0
-"""Semitones of the melody's height that weigh as much as one struck step of the bar in the search for a figure."""
+"""Semitones in the unit of the melody's height in the search for a similar figure.
+
+A difference of so many semitones weighs as much as one step of the bar that only one of the two right hands strikes.
+"""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -30,7 +33,7 @@ _THIRDS = (3, 4)
 
 
 def half_bars(positions: Ints, bar: int) -> Ints:
-    """Return the number of the half bar of each step, [T]. A bar that has no half on a beat counts as a whole.
+    """Return the number of the half bar of each step, int [T]. A bar that has no half on a beat counts as one half bar.
 
     `positions` [T] are steps in the bar, and `bar` is the steps a bar.
     """
@@ -39,10 +42,10 @@ def half_bars(positions: Ints, bar: int) -> Ints:
 
 
 def triads_of(sounding: npt.NDArray[np.bool_], positions: Ints, bar: int) -> Ints:
-    """Return the index in `TRIADS` of the nearest triad of each step's half bar, [T].
+    """Return for each step the index in `TRIADS` of the triad nearest to what sounds in its half bar, int [T].
 
-    `sounding` [T, 128] are the keys that sound. A half bar in silence has the triad before it. It is -1 before any
-    sound.
+    `sounding` [T, 128] are the keys that sound. A silent half bar gets the triad of the half bar before it. The index
+    is -1 before any sound. `positions` [T] are steps in the bar, and `bar` is the steps a bar.
     """
     classes = fold(sounding).astype(np.float64)
     number = half_bars(positions, bar)
@@ -55,10 +58,10 @@ def triads_of(sounding: npt.NDArray[np.bool_], positions: Ints, bar: int) -> Int
 
 
 def on_chord(key: int, own: int, wanted: int) -> int:
-    """Return `key`, which is played on the triad `own`, as it is played on the triad `wanted`.
+    """Return the MIDI pitch that takes the place of `key` if the triad is `wanted` instead of `own`.
 
-    It moves with the root, by at most 6 semitones. A third becomes the wanted triad's third. Other tones keep their
-    distance from the root.
+    The key moves with the root, by at most 6 semitones. A third becomes the wanted triad's third. Other tones keep
+    their distance from the root. The result lies from 0 to 127.
     """
     moved = key + (wanted % 12 - own % 12 + 5) % 12 - 5
     third = _THIRDS[own < 12]
@@ -68,9 +71,9 @@ def on_chord(key: int, own: int, wanted: int) -> int:
 
 
 def on_chords(hand: Roll, own: Ints, wanted: Ints) -> Roll:
-    """Return `hand` with the rhythm that it has, on the triads `wanted` [T] in place of its `own` [T].
+    """Return `hand` in the same rhythm, on the triads `wanted` [T] in place of its `own` triads [T].
 
-    A strike where either triad is -1 is left out.
+    A strike at a step where either triad is -1 is left out.
     """
     moved = (
         (step, on_chord(key, int(own[step]), int(wanted[step])), length)
@@ -81,7 +84,10 @@ def on_chords(hand: Roll, own: Ints, wanted: Ints) -> Roll:
 
 
 def roll_from(rows: Iterable[tuple[int, int, int]], steps: int) -> Roll:
-    """Return a piano roll of `steps` steps that holds `notes`, each (first step, MIDI pitch, length in steps)."""
+    """Return a piano roll of `steps` steps that holds the notes `rows`, each (first step, MIDI pitch, length in steps).
+
+    Notes that begin outside the roll are left out.
+    """
     sounding, struck = np.zeros((steps, 128), bool), np.zeros((steps, 128), bool)
     for step, key, length in rows:
         if 0 <= step < steps:
@@ -94,8 +100,8 @@ def roll_from(rows: Iterable[tuple[int, int, int]], steps: int) -> Roll:
 class TrueFigure:
     """Four bars of a true left hand.
 
-    `context` describes the right hand over it, see `context_of`. `rows` are (step, MIDI pitch, length) from the first
-    bar line, and `triads` [steps] the true triads.
+    `context` describes the right hand over these bars, see `context_of`. `rows` are notes (step, MIDI pitch, length in
+    steps), counted from the first bar line. `triads` [steps] are the true triads as indices in `TRIADS`.
     """
 
     piece: str
@@ -106,7 +112,10 @@ class TrueFigure:
 
 
 def stretches(positions: Ints, bar: int, every: int = FIGURE_BARS) -> list[int]:
-    """Return the first steps of stretches of `FIGURE_BARS` whole bars, one at each `every`-th bar line or later."""
+    """Return the first steps of stretches of `FIGURE_BARS` whole bars.
+
+    A stretch begins `every` bar lines after the one before, or later if bars of another length are in the way.
+    """
     lines = [int(step) for step in np.flatnonzero(positions == 0)]
     found, i = [], 0
     while i + FIGURE_BARS < len(lines):
@@ -118,10 +127,10 @@ def stretches(positions: Ints, bar: int, every: int = FIGURE_BARS) -> list[int]:
 
 
 def context_of(right: Roll, begin: int, bar: int) -> Floats:
-    """Describe four bars of a right hand, [bar + 2].
+    """Return numbers that describe four bars of a right hand from step `begin` on, float [bar + 2].
 
-    The values are the share of the bars that strike each step, the height of the melody in octaves, and the share of
-    steps in which it sounds.
+    They are the share of the bars that strike each step, the height of the melody in octaves, and the share of the
+    steps in which the melody sounds.
     """
     span = slice(begin, begin + FIGURE_BARS * bar)
     struck = right.struck[span].any(axis=1).reshape(FIGURE_BARS, bar).mean(axis=0)
@@ -132,7 +141,10 @@ def context_of(right: Roll, begin: int, bar: int) -> Floats:
 
 
 def figures_of(piece: str, right: Roll, true: Roll, positions: Ints, bar: int) -> list[TrueFigure]:
-    """Return the figures of a piece's true left hand, one from every second bar on."""
+    """Return the figures of a piece's true left hand: four bars each, one from every second bar on.
+
+    A figure with fewer than `FEWEST_STRIKES` struck steps is left out.
+    """
     triads = triads_of(right.sounding | true.sounding, positions, bar)
     notes = lengths_of(true)
     found = []
@@ -147,10 +159,10 @@ def figures_of(piece: str, right: Roll, true: Roll, positions: Ints, bar: int) -
 def retrieved(
     piece: str, right: Roll, positions: Ints, bar: int, wanted: Ints, library: Sequence[TrueFigure]
 ) -> Roll | None:
-    """Return a left hand of other pieces' true figures, four bars at a time, on the triads `wanted` [T].
+    """Return a left hand made of other pieces' true figures, four bars at a time, on the triads `wanted` [T].
 
-    Each stretch gets the figure of another piece whose right hand is most like this one. None if no other piece in
-    `library` has the same length of a bar.
+    Each stretch gets the figure in `library` whose right hand is most like the one here. Returns None if no other piece
+    in `library` has bars of the same length.
     """
     others = [figure for figure in library if figure.piece != piece and figure.bar == bar]
     if not others:

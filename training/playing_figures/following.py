@@ -1,11 +1,12 @@
-"""Measures how the clock follows people: its beats on real performances, beside causal and offline peers.
+"""Measures how well the clock follows people, by its beats on real performances. Other trackers are scored alike.
 
-A folder of performances has for each ID: `ID.json`, `ID.rh.mid`, `ID.beats.csv`, and for the count-in and each dose of
-rubato (`flat` none, `r25` a quarter, `r50` half) `ID.ci.rh.mid`, `ID.DOSE.ci.rh.mid`, `ID.DOSE.beats.csv`. Only beats
-told before they sound count, from `FROM_S` on. F70 is `mir_eval`'s F-measure within 70 ms, CMLt its continuity at the
-correct level. "bar F" is the F-measure of the downbeats. A beat is held if exactly one told beat lies within half an
-interval of it, and that one within 17.5 % of an interval. A loss is two or more beats in a row that are not held; it
-ends when four in a row are held.
+A folder of performances has for each ID: `ID.json`, `ID.rh.mid` and `ID.beats.csv`. For the performance with a count-in
+it has `ID.ci.rh.mid`. Each dose of rubato (free timing: `flat` none, `r25` a quarter, `r50` half) has
+`ID.DOSE.ci.rh.mid` and `ID.DOSE.beats.csv`.
+Only beats that the clock gives before they sound count, from `FROM_S` on. F70 is `mir_eval`'s F-measure within 70 ms,
+and CMLt is its continuity at the correct level. "bar F" is the F-measure of the downbeats. A true beat is held if
+exactly one beat of the clock lies within half an interval of it, and that one lies within 17.5 % of an interval. A loss
+is two or more beats in a row that are not held. It ends when four in a row are held.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ Bools = npt.NDArray[np.bool_]
 FROM_S = 5.0
 HOP_S = 0.016
 HELD = 0.175
-"""Share of an interval."""
+"""Greatest distance between a held beat and the clock's beat, as a share of the interval between beats."""
 RECOVERED = 4
-"""Beats held in a row that end a loss."""
+"""Number of beats in a row that must be held to end a loss."""
 COUNT_IN = 4
 """Onsets of the count-in that each performance begins with."""
 DOSES = ("flat", "r25", "r50")
@@ -46,7 +47,11 @@ WAYS = ("count-in", *DOSES, NO_COUNT_IN, *(f"{NO_COUNT_IN}, {dose}" for dose in 
 
 @dataclass(frozen=True)
 class Performed:
-    """A performance. For each way it has the right-hand notes (onset in seconds, MIDI pitch) and the true beats."""
+    """A performance by a person, in several ways such as with a count-in or without one.
+
+    `notes` maps each way to the right-hand notes (onset in seconds, MIDI pitch), `beats` to the times of the true
+    beats, and `bars` to the true downbeats.
+    """
 
     name: str
     meter: Meter
@@ -55,19 +60,23 @@ class Performed:
     bars: dict[str, Array]
     """The true downbeats, which are among the beats."""
     taps: Array
-    """Times of the count-in's taps, in the times of the way "count-in"."""
+    """Times in seconds of the taps of the count-in, on the time line of the way "count-in"."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """The times in seconds of beats that were given before they sounded, the `lock` of each, and those of downbeats."""
+    """The beats that a clock or another tracker gave before they sounded.
+
+    `time_s` are their times in seconds. `lock` says how sure the clock was of each, from 0 to 1. `bar_s` are the times
+    of the downbeats.
+    """
 
     time_s: Array
     lock: Array
     bar_s: Array | None = None
-    """None for a peer that knows no bars."""
+    """None for a tracker that knows no bars."""
     hop_ms: Array | None = None
-    """Computing time in milliseconds of the clock in each hop; None for a peer."""
+    """Computing time in milliseconds of the clock in each hop (16 ms); None for another tracker."""
 
 
 def load_performances(folder: Path) -> list[Performed]:
@@ -111,7 +120,10 @@ def _notes(path: Path) -> list[tuple[float, int]]:
 
 
 def followed(piece: Performed, way: str) -> Told:
-    """Return the beats that the clock gives in time. It gets the notes hop by hop, as from a MIDI port."""
+    """Return the beats that the clock gives in time for a performance in one way.
+
+    The clock gets the notes in small steps of time (hops), as from a MIDI port.
+    """
     clock = FollowClock(piece.meter, 0 if way.startswith(NO_COUNT_IN) else COUNT_IN)
     return told_to(clock, piece.notes[way])
 
@@ -133,7 +145,7 @@ def told_to(clock: FollowClock, played: Sequence[tuple[float, int]]) -> Told:
 
 
 def held(true: Array, told: Array) -> Bools:
-    """Return whether each true beat is held, [beats]. The module's docstring says when it is."""
+    """Return for each true beat whether it is held, bool [beats]. The module's docstring says when a beat is held."""
     gaps = np.diff(true)
     around = np.concatenate([gaps[:1], (gaps[:-1] + gaps[1:]) / 2, gaps[-1:]])
     low = true - np.minimum(np.diff(true, prepend=true[0] - around[0]), 1.2 * around) / 2
@@ -146,7 +158,10 @@ def held(true: Array, told: Array) -> Bools:
 
 
 def losses(on: Bools) -> list[int | None]:
-    """Return the number of beats until each loss ended; None for a loss that never ended."""
+    """Return for each loss the number of beats until it ended, or None if it never ended.
+
+    `on` [beats] says which beats are held. The module's docstring says what a loss is.
+    """
     found: list[int | None] = []
     i = 0
     while i < len(on) - 1:
@@ -160,9 +175,11 @@ def losses(on: Bools) -> list[int | None]:
 
 
 def scored(true: Array, told: Told, from_s: float, bars: Array | None = None) -> dict[str, Any]:
-    """Return the scores of one piece. Only beats at or after `from_s` seconds are scored.
+    """Return the scores of one piece by name. Only beats at or after `from_s` seconds are scored.
 
-    With the true downbeats `bars`, and if downbeats were told, there is "bar F" too: their F-measure within 70 ms.
+    "bar F" is among them only if the true downbeats `bars` are given and the tracker gives downbeats. "ms" and "worst"
+    are there only if the computing time is known. "lock held" and "lock lost" are lists: the `lock` of the good beats
+    and of the others.
     """
     inside = told.time_s <= true[-1] + 0.5 * (true[-1] - true[-2])
     time_s, lock = told.time_s[inside], told.lock[inside]
@@ -193,9 +210,11 @@ def scored(true: Array, told: Told, from_s: float, bars: Array | None = None) ->
 
 
 def summed(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the means over pieces. Losses and lock are taken over the beats of all pieces together.
+    """Return figures over all pieces by name. F70, CMLt, "held", "bar F" and "loss/min" are means over the pieces.
 
-    "ms" is the clock's mean computing time a hop, and "worst" the largest share of a hop that it took.
+    "back" is the median number of beats until a loss ends, and "never" the share of losses that do not end. "ms" is the
+    clock's mean computing time a hop, and "worst" the largest share of a hop that it took. "AUC" says how well `lock`
+    tells good beats from others, and "sure" is the share of the others with a `lock` above 0.5.
     """
     lost = [beats for row in rows for beats in row["losses"]]
     back = [beats for beats in lost if beats is not None]
@@ -217,5 +236,5 @@ def summed(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def shift_s(piece: Performed, way: str) -> float:
-    """Return by how many seconds the music of a way begins later than without a count-in."""
+    """Return how many seconds later the music of a way begins than the music of the way "no count-in"."""
     return float(piece.beats[way][0] - piece.beats["no count-in"][0])

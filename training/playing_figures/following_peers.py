@@ -1,9 +1,9 @@
 """Tracks the beats of people with other methods ("peers"), to compare the device's clock with them.
 
 A causal peer knows only the past. It gets the four taps of the count-in, and fixes each beat a quarter of a beat before
-it comes. An offline peer reads the whole right hand. The cheat knows the past true beats. Two peers use madmom's
+it comes. An offline peer reads the whole right hand. The cheat knows the true beats of the past. Two peers use madmom's
 dynamic Bayesian network (Böck, Krebs, Widmer, "A multi-model approach to beat tracking considering heterogeneous music
-styles", 2014): one as a causal filter, one offline with the tempo. They count every onset alike.
+styles", 2014): one as a causal filter, one offline. These two give every onset the same weight.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ import numpy as np
 from training.playing_figures.following import Array, Performed
 
 AHEAD = 0.25
-"""Time before a beat at which a causal peer fixes it, as a share of a beat."""
+"""How long before a beat a causal peer fixes it, as a share of a beat."""
 CHORD_S = 0.05
 """Onsets closer than this many seconds are one chord."""
 FRAMES = 100
 """Number of frames a second in madmom's input, which has one value (activation) in each frame."""
 WIDTH_S, STRONG, FLOOR = 0.02, 0.9, 0.02
-"""Width of an onset in these activations in seconds, its height, and the height without an onset."""
+"""Width in seconds of an onset in madmom's input, its height, and the value of the input without an onset."""
 LIVE, TOLD_TEMPO = (0.6, 1.67), (0.67, 1.5)
-"""Tempi that madmom considers, as multiples of the taps' tempo: as a forward filter, and offline."""
+"""Lowest and highest tempo that madmom considers, as multiples of the taps' tempo: as a causal filter, and offline."""
 
 
 def constant(piece: Performed) -> Array:
-    """Return the beats of a causal peer that keeps the tempo of the taps."""
+    """Return the beats in seconds of a causal peer that keeps the tempo of the taps."""
     tap_s = float(np.diff(piece.taps).mean())
     return np.asarray(piece.taps[-1] + tap_s * np.arange(1, int(piece.beats["count-in"][-1] / tap_s) + 2))
 
 
 def corrected(piece: Performed) -> Array:
-    """Return the beats of a causal peer that corrects its phase and its period.
+    """Return the beats in seconds of a causal peer that corrects its phase and its period.
 
-    It adds .35 and .12 of the error of each onset that lies within a quarter of a beat of a beat.
+    Each onset within a quarter of a beat of a beat has an error. The peer adds .35 of it to the next beat and .12 of it
+    to the period.
     """
     onsets = _onsets(piece.notes["count-in"])
     beat_s, told, k = float(np.diff(piece.taps).mean()), [], 0
@@ -57,13 +58,19 @@ def corrected(piece: Performed) -> Array:
 
 
 def last_interval(piece: Performed) -> Array:
-    """Return the beats of a cheat. It knows every past true beat, and predicts the last true interval again."""
+    """Return the beats in seconds of a cheat.
+
+    It knows every past true beat, and predicts the last true interval again.
+    """
     b = piece.beats["count-in"]
     return np.concatenate([b[:2], 2 * b[1:-1] - b[:-2]])
 
 
 def librosa_told(piece: Performed) -> Array:
-    """Return the beats of an offline peer: librosa's dynamic programming over all onsets, given the taps' tempo."""
+    """Return the beats in seconds that librosa finds offline, by dynamic programming over all onsets.
+
+    It is given the taps' tempo.
+    """
     import librosa
 
     rate, hop = 22050, 256
@@ -78,7 +85,10 @@ def librosa_told(piece: Performed) -> Array:
 
 
 def forward(piece: Performed) -> Array:
-    """Return the beats of madmom's network as a causal filter over the taps and the onsets."""
+    """Return the beats in seconds of madmom's network as a causal filter over the taps and the onsets.
+
+    Raises ImportError if madmom is not installed.
+    """
     tap_s = float(np.diff(piece.taps).mean())
     onsets = np.concatenate([piece.taps, _music(piece)])
     dbn = _dbn(LIVE[0] * 60 / tap_s, LIVE[1] * 60 / tap_s, online=True)
@@ -94,7 +104,10 @@ def forward(piece: Performed) -> Array:
 
 
 def told_tempo(piece: Performed) -> Array:
-    """Return the beats of madmom's network over all onsets, given the taps' tempo."""
+    """Return the beats in seconds of madmom's network, offline over all onsets. It is given the taps' tempo.
+
+    Raises ImportError if madmom is not installed.
+    """
     tempo = 60 / float(np.diff(piece.taps).mean())
     return np.asarray(_dbn(TOLD_TEMPO[0] * tempo, TOLD_TEMPO[1] * tempo)(_activations(_music(piece))), float)
 
@@ -136,6 +149,6 @@ PEERS: dict[str, Callable[[Performed], Array]] = {
 
 
 def _onsets(notes: Sequence[tuple[float, int]]) -> Array:
-    """Return the onsets in seconds. The first note of a chord stands for the chord."""
+    """Return the onsets in seconds, sorted. Notes of one chord (closer than `CHORD_S`) count as one onset."""
     times = np.array([onset_s for onset_s, _ in notes])
     return times[np.diff(times, prepend=-np.inf) > CHORD_S]

@@ -1,6 +1,6 @@
-"""Prints how well the clock follows people: in each way of playing, beside other methods, with the left hand's errors.
+"""Prints how well the clock follows people: in each way of playing, and beside other methods.
 
-It also prints the computing time of the clock.
+It also prints the errors of the left hand's onsets and the computing time of the clock.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from training.playing_figures.following_peers import PEERS
 
 COLUMNS = ("F70", "CMLt", "held", "bar F", "loss/min", "back", "never", "AUC", "sure", "ms", "worst")
 HAND_WAYS = ("count-in", *DOSES, NO_COUNT_IN)
-"""Ways that have a MIDI file of their own, from which the left hand is played."""
+"""Ways of playing that have a MIDI file of their own. The device's left hand plays to this file."""
 NEAR_S = 0.07
 """Greatest distance, in seconds, between an onset of the left hand and its place at which it counts as near."""
 FLOOD, FLOOD_S = 5500, 10.0
@@ -46,10 +46,13 @@ Row = dict[str, Any]
 
 
 class KeptRows:
-    """Keeps the scores of single pieces in a file, one JSON object a line, so that a run that was cut can go on."""
+    """Keeps the scores of single pieces in a file, so that a run that was stopped can go on.
+
+    Each line is a JSON object.
+    """
 
     def __init__(self, path: Path | None) -> None:
-        """`path` is the file, which need not exist; None keeps nothing."""
+        """Read the scores that the file `path` holds, if it exists. With None, nothing is written to a file."""
         self._path, self._rows = path, dict[tuple[str, str], Row]()
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
@@ -57,7 +60,10 @@ class KeptRows:
                 self._rows[row.pop("row"), row.pop("piece")] = row
 
     def get(self, name: str, piece: str, measure: Callable[[], Row]) -> Row:
-        """Return the row `name` of a piece: the kept one, or what `measure` returns, which is then kept."""
+        """Return the scores of a piece in the row `name`.
+
+        They come from the file, or else from `measure`; then they are added to the file.
+        """
         if (name, piece) not in self._rows:
             row = measure()
             self._rows[name, piece] = row
@@ -72,9 +78,10 @@ def evaluate_following(
 ) -> dict[str, dict[str, float]]:
     """Print and return the measures of the clock in each way of playing, and of the peers (see `following_peers`).
 
-    Also prints the errors of the left hand and the computing time. With `every` n, only each n-th performance is used.
-    `rows` is a file in which the rows of single pieces are kept. Without a `bundle` no left hand is played. Raises
-    UserError if the folder has no performances.
+    The result maps a row to figures by name. The errors of the left hand and the computing time are printed too. With
+    `every` n, only each n-th performance is used. `rows` is a file in which the scores of single pieces are kept.
+    Without a `bundle` no left hand is played. A peer that is not installed is left out. Raises UserError if the folder
+    has no performances.
     """
     pieces = load_performances(folder)[::every]
     kept, table = KeptRows(rows), dict[str, dict[str, float]]()
@@ -110,7 +117,7 @@ def _show(table: dict[str, dict[str, float]], name: str, rows: Sequence[Row]) ->
 def _show_hand(
     table: dict[str, dict[str, float]], kept: KeptRows, folder: Path, pieces: Sequence[Performed], bundle: Bundle
 ) -> None:
-    """Print how far the left hand's onsets are from their true places, as computed by `hand_errors`."""
+    """Print how far the left hand's onsets are from their true places (see `hand_errors`), and add this to `table`."""
     click.echo(f"{'left hand':34s}{'onsets':>9s}{'median':>9s}{'<70 ms':>9s}{'chance':>9s}{'<70 ms':>9s}")
     for way in HAND_WAYS:
         rows = [
@@ -138,7 +145,7 @@ def _show_hand(
 
 
 def _show_flood(table: dict[str, dict[str, float]]) -> None:
-    """Print the computing time of the clock if far too many notes come, see FLOOD.
+    """Print the computing time of the clock when far too many notes come (see FLOOD), and add it to `table`.
 
     The first clock builds tables for all clocks, so its time does not count.
     """

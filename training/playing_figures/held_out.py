@@ -1,4 +1,4 @@
-"""Plays our left hand to held-out pieces, and writes excerpts of both hands as sound."""
+"""Plays our left hand to held-out pieces (pieces that no training uses), and writes excerpts of both hands as sound."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def excerpt(notes: Sequence[Note], begin_s: float, until_s: float) -> list[Note]
 
 
 def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
-    """Return notes of the corpus as notes of the device, with times in seconds."""
+    """Return notes of the corpus as the device's `Note` objects of the hand `hand`, with times in seconds."""
     onset = seconds_of(piece, notes["onset"].astype(np.float64), SCORE_TEMPO)
     offset = seconds_of(piece, notes["onset"].astype(np.float64) + notes["duration"], SCORE_TEMPO)
     return [
@@ -51,7 +51,7 @@ def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
 
 
 def write_ogg(right: Sequence[Note], left: Sequence[Note], path: Path) -> None:
-    """Write the sound of both hands to the Ogg Vorbis file `path`."""
+    """Write the sound of both hands to the Ogg Vorbis file `path`. A .wav file beside it is made and deleted."""
     whole = path.with_suffix(".wav")
     write_mix(whole, None, right, left)
     # in blocks of a second, because libsndfile's Vorbis encoder overflows its stack on a long piece in one call
@@ -66,22 +66,25 @@ def write_ogg(right: Sequence[Note], left: Sequence[Note], path: Path) -> None:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A held-out piece and the left hands that were played to it, in seconds from the piece's start."""
+    """A held-out piece and the left hands that belong to it.
+
+    `right` and `true` are the notes of the right hand and of the true left hand, in seconds from the piece's start.
+    """
 
     piece: Piece
     right: list[Note]
     true: list[Note]
     ours: dict[str, Performed]
-    """Our left hands, by the way in which the right hand was heard."""
+    """Our left hands, by the way in which the device got the right hand: by MIDI or by ear."""
 
     @property
     def name(self) -> str:
-        """Corpus and name of the piece."""
+        """Return the names of the corpus and of the piece, with a space between them."""
         return f"{self.piece.corpus} {self.piece.name}"
 
 
 def held_out(piece: Piece, bundle: Bundle, ear: Ear | None) -> HeldOut:
-    """Play our left hand to a held-out piece, by MIDI, and by ear if `ear` is given."""
+    """Play our left hand to a piece by MIDI, and by ear if `ear` is given. Return the piece with all its left hands."""
     net, gap = bundle.accompanist(), float(bundle.manifest.accompanist["gap_steps"])
     right = right_hand_of(piece)
     ways: dict[str, Listen | None] = {BY_KEYS: BY_MIDI, "ours by ear": ear}

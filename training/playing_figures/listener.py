@@ -1,7 +1,7 @@
 """Measures how far a left hand is from the true one, by features of windows of four bars that a listener would hear.
 
 The features describe rhythm, repetition, keys, lengths, line and chords. The distance is the mean over the features of
-|ours - true| / standard deviation over pieces (Cohen's d), each at most `MOST`.
+|ours - true| / standard deviation over pieces (Cohen's d). Each term is at most `MOST`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from training.playing_figures.panel import STEPS_PER_QUARTER, TRIADS, Roll, fold
 
 WINDOW_BARS = 4
 LISTEN_BARS = 2
-"""Bars at the beginning that are not judged, because the box listens first."""
+"""Bars at the beginning that are not judged, because the device only listens in them."""
 MOST = 3.0
-"""No feature counts for more than so many standard deviations, so that one feature does not decide alone."""
+"""Greatest difference of a feature in standard deviations.
+
+A greater one counts as this, so that no feature decides alone.
+"""
 FEWEST_STRIKES = 2
-"""A window with fewer strikes is not judged: most features have no value in it."""
+"""A window in which the hand strikes fewer times is not judged: most features have no value in it."""
 LONG_STEPS = 32
-"""Sixteenths. A note that is longer counts as so long."""
+"""Greatest length of a note in sixteenths. A longer note counts as this long."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -31,7 +34,10 @@ _CENTRED = TRIADS - TRIADS.mean(axis=1, keepdims=True)
 
 
 def features(right: Roll, hand: Roll, begin: int, bar: int) -> dict[str, float]:
-    """Return the features, by name, of the window of `WINDOW_BARS` bars of `bar` steps from step `begin`."""
+    """Return the features of one window by name. A feature without a value is NaN.
+
+    The window is `WINDOW_BARS` bars of `bar` steps, from step `begin` on.
+    """
     end = begin + WINDOW_BARS * bar
     struck, sounding = hand.struck[begin:end], hand.sounding[begin:end]
     on = np.flatnonzero(struck.any(axis=1))
@@ -50,7 +56,10 @@ def features(right: Roll, hand: Roll, begin: int, bar: int) -> dict[str, float]:
 
 
 def _four_bars_before(hand: Roll, begin: int, bar: int) -> float:
-    """Return how alike the window's bars and those four bars before are in rhythm, as F1; NaN at the beginning."""
+    """Return how alike in rhythm the window and the four bars before it are, as an F1 of 0 to 1.
+
+    The result is NaN if there are no four bars before.
+    """
     before = begin - WINDOW_BARS * bar
     if before < 0:
         return float("nan")
@@ -99,9 +108,10 @@ def _again(struck: npt.NDArray[np.bool_], bar: int) -> dict[str, float]:
 
 
 def _shape(bar: npt.NDArray[np.bool_]) -> Ints:
-    """Return a number for each step of a bar, [steps]: 0 without a strike.
+    """Return a number for each step of a bar, int [steps]. It is 0 for a step without a strike.
 
-    Another number stands for the height above the bar's lowest key, in fourths, and for how many keys are struck.
+    Otherwise it stands for the height above the bar's lowest key, in units of four semitones, and for how many keys are
+    struck.
     """
     on = bar.any(axis=1)
     low = bar.argmax(axis=1)
@@ -209,7 +219,11 @@ def _harmony(right: npt.NDArray[np.bool_], hand: npt.NDArray[np.bool_], bar: int
 
 
 def windows(right: Roll, true: Roll, positions: Ints, bar: int) -> list[int]:
-    """Return the first steps of the windows that are judged: whole bars in which both hands play."""
+    """Return the first steps of the windows that are judged.
+
+    They are four whole bars in which the right hand sounds for more than 0.4 of the steps and the true left hand
+    strikes often enough.
+    """
     lines = [int(s) for s in np.flatnonzero(positions == 0)][LISTEN_BARS:]
     found = []
     for i in range(0, len(lines) - WINDOW_BARS, WINDOW_BARS):
@@ -226,7 +240,7 @@ def windows(right: Roll, true: Roll, positions: Ints, bar: int) -> list[int]:
 
 
 def rows_of_windows(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int) -> dict[int, dict[str, float]]:
-    """Return the features of each window that is judged, by its first step.
+    """Return the features of each window that is judged, as a dict from its first step to the features.
 
     A window in which `hand` strikes fewer than `FEWEST_STRIKES` times is left out.
     """
@@ -248,14 +262,15 @@ def mean_row(rows: Sequence[dict[str, float]]) -> dict[str, float] | None:
 
 
 def means_of(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int) -> dict[str, float] | None:
-    """Return a piece's features, means over its windows; None if there is no window."""
+    """Return the mean of each feature over the windows of a piece, by name; None if there is no window."""
     return mean_row(list(rows_of_windows(right, hand, true, positions, bar).values()))
 
 
 def distance(ours: list[dict[str, float] | None], true: list[dict[str, float] | None]) -> float:
-    """Return the distance of a left hand from the true one, from the features of the same pieces in both lists.
+    """Return the distance of a left hand from the true one, 0 or more. The module's docstring defines it.
 
-    None stands for a piece without a window. NaN with fewer than two pieces.
+    Both lists hold the features of the same pieces. None stands for a piece without a window. The result is NaN with
+    fewer than two pieces.
     """
     pairs = [(a, b) for a, b in zip(ours, true, strict=True) if a is not None and b is not None]
     if len(pairs) < 2:
