@@ -13,13 +13,13 @@ from device.settings.controls import Action, Controls
 from device.stream_time import StreamTime
 
 Asked: TypeAlias = Action | ClockPulse | UseClock
-"""What `Engine.act` carries out."""
+"""What the queue gives to `Engine.act`: an action, a pulse of a MIDI clock, or a new clock."""
 MOST_WAITING = 256
 """Messages. A knob that is turned sends a few dozen messages in a hop at most, so this leaves room."""
 
 
 class ControlQueue:
-    """Collects the messages of `controls` from all ports. With `keeps_time` it also collects MIDI clock messages."""
+    """Collects MIDI messages of the switches in `controls`. With `keeps_time` it also collects MIDI clock messages."""
 
     def __init__(self, controls: Controls, keeps_time: bool = False) -> None:
         self._controls = controls
@@ -30,7 +30,8 @@ class ControlQueue:
     def take(self, message: mido.Message, at_s: float) -> bool:
         """Queue `message` if it is a control or clock message, and return whether it is one.
 
-        `at_s` is its time of arrival in monotonic seconds. A full queue drops it. Any thread may call this.
+        `at_s` is its time of arrival in monotonic seconds. If the queue is full, the message is lost, but the result is
+        the same. Any thread may call this.
         """
         if not (self._controls.takes(message) or (self.keeps_time and message.type in KINDS)):
             return False
@@ -50,9 +51,10 @@ class ControlQueue:
         return True
 
     def asked(self, stream_time: StreamTime, now_s: float) -> list[tuple[Asked, float]]:
-        """Return the actions, clock pulses and clocks since the last call, each with its time in stream seconds.
+        """Empty the queue. Return its actions, clock pulses and new clocks, each with its time in stream seconds.
 
-        The loop calls this at `now_s` of stream time.
+        `now_s` is the present stream time in seconds. `stream_time` converts the times of arrival. Only the loop calls
+        this.
         """
         asked: list[tuple[Asked, float]] = []
         while not self._queue.empty():

@@ -19,7 +19,7 @@ _Key: TypeAlias = tuple[str, int, int]
 
 @dataclass
 class _Sent:
-    """A message that was sent, and how often it came back."""
+    """Holds a message that was sent, and how often it came back."""
 
     at_s: float
     key: _Key
@@ -52,7 +52,7 @@ class Echoes:
                     self._times[key[1]] = 0
 
     def is_echo(self, message: mido.Message, at_s: float) -> bool:
-        """Return whether `message`, received at `at_s`, equals a remembered message.
+        """Return whether `message`, received at `at_s`, equals a remembered message, and count this echo if it does.
 
         The channel is not compared, because some keyboards echo on a channel of their own.
         """
@@ -73,7 +73,7 @@ class Echoes:
 
 
 def _key(message: mido.Message) -> _Key | None:
-    """Return a key that is equal for equal note messages; None for other messages.
+    """Return a tuple that is equal for equal note messages; None for other messages.
 
     The velocity of a note-off is left out, because keyboards replace it by a value of their own.
     """

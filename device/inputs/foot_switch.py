@@ -1,4 +1,7 @@
-"""The foot switch's own port, `[midi] control`. The box plays on without it, unless the port also brings the clock."""
+"""Reads the foot switch at its own port, `[midi] control`.
+
+The box plays on without it, unless it also brings the clock.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ log = logging.getLogger("lefthand")
 
 
 class FootSwitch:
-    """The MIDI input for controls, chosen by the name `wanted` from `inputs`.
+    """Opens and watches the MIDI input of the foot switch: the port among `inputs` that the name `wanted` selects.
 
-    If the port is not `needed`, it may be missing, be unplugged and come back.
+    If the port is not `needed`, it may be missing, be unplugged and come back. `faults` counts its losses.
     """
 
     def __init__(self, wanted: str, inputs: MidiPorts, needed: bool, faults: Faults) -> None:
@@ -43,7 +46,8 @@ class FootSwitch:
 
         `besides` is the port of the player's keyboard; it is None if the player has no MIDI keyboard. If it is also the
         port of the foot switch, it is not opened here, because the keyboard's input opens it and passes the messages to
-        `controls`. If the port of the foot switch is missing and not needed, nothing is opened.
+        `controls`. If the port of the foot switch is missing and not needed, nothing is opened. Raises UnavailableError
+        if the port cannot be chosen although it is needed, or cannot be opened.
         """
         port = self._port()
         if port is None or port == besides:
@@ -56,7 +60,10 @@ class FootSwitch:
             self._open.start(self._take)
 
     def check(self) -> None:
-        """Check whether the port has gone or come back. Raises UnavailableError if it is needed and has gone."""
+        """Set `missing` if the port has gone, and `back` if a missing port has come back.
+
+        Raises UnavailableError if the port is needed and has gone.
+        """
         if self.missing:
             self.back = self._port() is not None
         elif self._open is not None and not self._inputs.has(self._open.port):
@@ -70,12 +77,16 @@ class FootSwitch:
             self.missing = gone.thing
 
     def close(self) -> None:
-        """Close the port."""
+        """Close the port, if it is open."""
         if self._open is not None:
             self._open.close()
 
     def _port(self) -> Port | None:
-        """Return the port. If it is not needed and cannot be chosen, set `missing` and return None."""
+        """Return the port that the settings name.
+
+        If it is not needed and cannot be chosen, set `missing` and return None. Raises UnavailableError if it is needed
+        and cannot be chosen.
+        """
         try:
             return choose(self._wanted, self._inputs.ports(), CONTROL)
         except UnavailableError as error:

@@ -27,10 +27,11 @@ TICKS = TempoMap(TICKS_PER_BEAT)
 TICK_S = TICKS.seconds(1)
 
 MOST_MESSAGES = 4096
-"""Messages. A MIDI cable needs more than a second to carry this many."""
+"""Most messages that wait. A MIDI cable needs more than a second to carry this many."""
 
 _Told: TypeAlias = tuple[float, int, float, int, NoteHeard | NoteEnded]
-"""(time, 0 for an end or 1 for an onset, the note's onset time, pitch, event). The first four give the order."""
+"""A note event with its order: (time, 0 for an end or 1 for an onset, the note's onset time, pitch, event). Times are
+in seconds. The first four give the order."""
 
 
 _APART_TICKS = math.floor(UNISON_S / TICK_S) + 1
@@ -41,7 +42,10 @@ ALL_BUT_DRUMS = frozenset(range(16)) - {DRUM_CHANNEL}
 
 @dataclass
 class _Key:
-    """A key that was struck at tick `began`. `held` counts, for each channel, the strikes that were not released."""
+    """Holds a key that was struck at tick `began`.
+
+    `held` counts, for each channel, the strikes that were not released.
+    """
 
     began: int
     note: Note
@@ -51,10 +55,10 @@ class _Key:
 
 
 class Keys:
-    """Turns MIDI messages into notes.
+    """Turns MIDI messages into notes of the player.
 
-    Strikes of one key within UNISON_S, from any channel, are one note. It ends when each of them was released, or when
-    the key is struck again later. A note lasts at least _APART_TICKS.
+    Strikes of one key within UNISON_S, from any channel, are one note. This note ends when each of the strikes was
+    released, or when the key is struck again later. A note lasts at least _APART_TICKS.
     """
 
     def __init__(self, split: int = 0, channels: Collection[int] = ALL_BUT_DRUMS) -> None:
@@ -66,9 +70,10 @@ class Keys:
         self._now_s = 0.0
 
     def step(self, messages: Sequence[tuple[mido.Message, float]], now_s: float) -> list[NoteHeard | NoteEnded]:
-        """Return the note events of `messages`, each with its stream seconds, from the previous step until `now_s`.
+        """Return the note events from the previous step until `now_s`, in seconds of stream time.
 
-        The order is that of a file: by time, ends before onsets, low keys before high keys.
+        `messages` are new MIDI messages, each with its stream time in seconds. The order of the result is that of a
+        file: by time, ends before onsets, low keys before high keys.
         """
         for message, time_s in messages:
             self._tick = max(self._tick, math.floor(time_s / TICK_S))
@@ -120,7 +125,10 @@ class Keys:
         self._told.append((onset_s, 1, onset_s, pitch, NoteHeard(note)))
 
     def _release(self, pitches: Iterable[int], channel: int | None = -1) -> None:
-        """End the notes of the keys that no channel holds any more. First `channel` lets go; None: every channel."""
+        """Release `channel` on the keys `pitches`, and end the notes of those keys that no channel holds any more.
+
+        If `channel` is None, every channel is released. With -1 none is: only the notes without a holder end.
+        """
         for pitch in pitches:
             key = self._keys[pitch]
             if channel is None:
@@ -147,8 +155,9 @@ def is_of(message: mido.Message, channels: Collection[int]) -> bool:
 class KeyboardSource:
     """Reads the player's messages from the MIDI input `port`, in hops of `hop_s` seconds, after `start`.
 
-    `echoes` recognises messages that only come back from the keyboard; they are dropped. `through` receives every
-    other message of `channels` at once, in RtMidi's thread. Raises UnavailableError if `port` has gone.
+    `echoes` recognises messages that only come back from the keyboard; they are dropped. Messages of a switch go to
+    `controls`. `through` receives every other message of `channels` at once, in RtMidi's thread. Raises
+    UnavailableError if `port` has gone or is in use.
     """
 
     rate = None
@@ -187,7 +196,7 @@ class KeyboardSource:
 
     @property
     def input_s(self) -> float:
-        """Seconds since the start, in whole hops."""
+        """Return the seconds since the start, in whole hops."""
         return self._hops * self._hop_s
 
     def level_db(self) -> float | None:
@@ -195,7 +204,10 @@ class KeyboardSource:
         return None
 
     def read(self) -> list[Feed]:
-        """Wait for the end of the next hop, and return it with the player's notes in it."""
+        """Wait for the end of the next hop.
+
+        Return a list with this one hop, which has no samples, and the player's notes in it.
+        """
         self._hops += 1
         now_s = self.input_s
         time.sleep(max(0.0, self._start_s + now_s - time.monotonic()))
@@ -208,12 +220,12 @@ class KeyboardSource:
         return [(None, now_s, self._keys.step(messages, now_s))]
 
     def finish(self) -> list[Feed]:
-        """Close the port, and end the notes whose keys are still down."""
+        """Close the port, and end the notes whose keys are still down. Return a list with the events of these ends."""
         self.close()
         return [(None, *self._keys.finish())]
 
     def silence(self) -> list[Feed]:
-        """See `Source.silence`."""
+        """Return an empty list, because silence adds nothing to a keyboard's input."""
         return []
 
     def close(self) -> None:
@@ -221,7 +233,10 @@ class KeyboardSource:
         self._input.close()
 
     def _received(self, message: mido.Message, now_s: float) -> None:
-        """Take a message; RtMidi calls this in its own thread."""
+        """Pass a message to the controls, or drop it as an echo, or queue it as music and pass it on to `through`.
+
+        RtMidi calls this in its own thread. `now_s` is the monotonic time of arrival in seconds.
+        """
         if self._controls is not None and self._controls.take(message, now_s):
             return
         if not self._echoes.is_echo(message, now_s):

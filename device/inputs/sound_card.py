@@ -51,11 +51,11 @@ log = logging.getLogger("lefthand")
 
 
 class SoundSource:
-    """Reads the input that `settings` names, after `start`. `system` is the PyAudio instance.
+    """Reads the sound input that `settings` names, after `start`. `system` is the PyAudio instance.
 
-    `stream_time` receives the arrival time of each block. `keep`, if given, receives each block (float32[n], full
-    scale at 1). `faults` counts clipped and non-finite blocks. Raises UnavailableError if the input cannot be
-    chosen or opened.
+    `model_rate` (Hz) and `hop` (samples) are those of the models. `stream_time` receives the arrival time of each
+    block. `keep`, if given, receives each block (float32[n], full scale at 1). `faults` counts clipped and non-finite
+    blocks. Raises UnavailableError if the input cannot be chosen or opened, and UserError if its rate cannot be used.
     """
 
     def __init__(
@@ -155,12 +155,12 @@ class SoundSource:
         return self._input_samples / self.rate
 
     def finish(self) -> list[Feed]:
-        """See `Source.finish`."""
+        """Close the stream, and return the last hops, made of the samples that were not returned yet."""
         self.close()
         return _feeds(self._hops.flush())
 
     def silence(self) -> list[Feed]:
-        """See `Source.silence`."""
+        """Return the hops that one hop of silence completes after `finish`, with their times."""
         return _feeds(self._hops.push(np.zeros(self._hops.hop, np.float32)))
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class SoundSource:
         within_reason(end)
 
     def level_db(self) -> float | None:
-        """See `Source.level_db`."""
+        """Return the highest peak of the sound since the last call, in dBFS, at least -120."""
         peak, self._peak = self._peak, 0.0
         return 20 * math.log10(max(peak, SILENT))
 
@@ -198,9 +198,10 @@ class SoundSource:
             raise UnavailableError(f"{sentence}{self.port.channels}.", SOUND, self._settings.input)
 
     def _open(self, system: Any, rate: int) -> tuple[int, Any]:
-        """Open a stream, and return its rate in Hz and the stream.
+        """Open a stream, which does not run yet. Return its rate in Hz and the stream.
 
-        If the card refuses `rate` and `rate` is only the default, the nearest rate that the card offers is used.
+        If the card refuses `rate` and `rate` is only the default, the nearest rate that the card offers is used. Raises
+        UnavailableError if the input cannot be opened or does not run at a rate that the settings demand.
         """
         import pyaudio
 
@@ -243,7 +244,10 @@ class SoundSource:
             self._xruns_to_tell = 2 * self.xruns
 
     def _callback(self, data: bytes, frames: int, times: object, status: int) -> tuple[None, int]:
-        """Queue the block; PortAudio calls this in its own thread."""
+        """Queue the block `data`, or count an xrun if the queue is full. PortAudio calls this in its own thread.
+
+        Returns the pair that asks PortAudio to go on.
+        """
         if self._first:
             self._first = False
             ask_for_fifo()

@@ -1,4 +1,4 @@
-"""The interface that a live run needs from an input. Sound inputs and keyboards implement it."""
+"""Defines the interface that a live run needs from an input. Sound inputs and keyboards implement it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from device.hearing.features import Samples
 from device.ports.port import Port
 
 Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
-"""The arguments of `Engine.step`: a hop of samples or None, its time in stream seconds, and MIDI notes."""
+"""The arguments of `Engine.step`: a hop of samples or None, its time in stream seconds, and note events from MIDI."""
 
 
 class Source(Protocol):
-    """An open input. Only one thread calls it at a time."""
+    """Delivers the live input of the player, in hops. Only one thread calls it at a time."""
 
     @property
     def port(self) -> Port:
-        """The port that the input reads."""
+        """Return the port that the input reads."""
         ...
 
     @property
     def rate(self) -> int | None:
-        """Sample rate in Hz; None for a keyboard."""
+        """Return the sample rate in Hz; None for a keyboard."""
         ...
 
     @property
     def xruns(self) -> int:
-        """Number of times that input was lost."""
+        """Return how many times a part of the input was lost."""
         ...
 
     @property
     def input_s(self) -> float:
-        """Seconds of input so far."""
+        """Return the seconds of input that were read so far."""
         ...
 
     def level_db(self) -> float | None:
@@ -44,17 +44,23 @@ class Source(Protocol):
         ...
 
     def read(self) -> list[Feed]:
-        """Wait a short time for more input, and return it. Raises UnavailableError if the input has gone."""
+        """Wait a short time for more input, and return its hops; an empty list if none came.
+
+        Raises UnavailableError if the input has gone.
+        """
         ...
 
     def finish(self) -> list[Feed]:
-        """Close the input, and return the input that was read but not returned yet. `input_s` does not change."""
+        """Close the input, and return the rest: input that was received but not returned yet.
+
+        `input_s` does not change.
+        """
         ...
 
     def silence(self) -> list[Feed]:
-        """Return what one hop of silence after `finish` adds; nothing for a keyboard."""
+        """Return the hops that one hop of silence adds after `finish`; an empty list for a keyboard."""
         ...
 
     def close(self) -> None:
-        """Close the input, without returning the rest."""
+        """Close the input. Input that was not returned yet is lost."""
         ...

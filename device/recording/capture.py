@@ -1,4 +1,4 @@
-"""The folder that holds a recorded live run and its settings, so that `lefthand play` repeats the run exactly."""
+"""Describes a capture: the folder of a recorded live run, which `lefthand play` can repeat exactly."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MEMORY = "phrases.json"
 OLD_EVENTS = ".told"
 """A file in which older versions kept the notes until the recording ended. Reading it could run foreign code."""
 MEGABYTE = 1_000_000
-"""Bytes."""
+"""Number of bytes in a megabyte."""
 DEFAULT_MB = 1000
 """Size limit of a recording in megabytes. It holds an hour and a half of sound at 48 kHz."""
 
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """The settings of a run that `play` needs to repeat it."""
+    """Holds the settings of a recorded run that `lefthand play` needs to repeat it."""
 
     clock: Literal["follow", "fixed", "midi"]
     tempo: float | None
@@ -38,7 +38,7 @@ class CaptureSettings:
     """The folder of the models; "" for the models that came with lefthand."""
     hears_itself: bool
     steering: dict[str, Any] = field(default_factory=dict)
-    """The fields of `device.left_hand.player.Steering` at the beginning."""
+    """The fields of `device.settings.choices.Steering` at the beginning of the run, by name."""
     split: int = 0
     """The right hand's lowest pitch, as a MIDI number."""
     confidence: float = AS_FITTED
@@ -52,9 +52,9 @@ class CaptureSettings:
 
 
 def how_captured(path: Path) -> CaptureSettings | None:
-    """Return the settings of the run that recorded `path`; None if `path` is not part of a capture.
+    """Return the settings of the run that recorded the file `path`; None if `path` is not part of a capture.
 
-    Raises UserError if the settings file cannot be read.
+    Raises UserError if the settings file beside it cannot be read, or if an older version never finished the recording.
     """
     beside = path.parent / HOW
     if path.name not in (SOUND, KEYS) or not beside.exists():
@@ -73,7 +73,7 @@ def how_captured(path: Path) -> CaptureSettings | None:
 
 
 def memory_captured(path: Path) -> PhraseMemory | None:
-    """Return the phrases that the box knew when it recorded the folder `path`, or None if it knew none.
+    """Return the phrases that the box knew when it recorded the file `path`; None if none are stored beside it.
 
     Raises UserError if their file cannot be read.
     """
@@ -87,7 +87,10 @@ def memory_captured(path: Path) -> PhraseMemory | None:
 
 
 def _check(how: CaptureSettings, where: str) -> None:
-    """Raise UserError if a value could not stand in a settings file, and TypeError if it is of another kind."""
+    """Raise UserError if a value in `how` is not allowed in a settings file, and TypeError if it is of a wrong kind.
+
+    `where` names the file in the error message.
+    """
     if not isinstance(how.bundle, str) or not isinstance(how.steering, dict):
         raise TypeError("bundle must be a text and steering an object")
     if unknown := set(how.steering) - {field.name for field in fields(Steering)}:
@@ -105,13 +108,16 @@ def _check(how: CaptureSettings, where: str) -> None:
 
 @dataclass(frozen=True)
 class Capture:
-    """The folder to record into, and the largest size in bytes."""
+    """Names the folder to record into and the largest size of the recording in bytes."""
 
     folder: Path
     most_bytes: int = DEFAULT_MB * MEGABYTE
 
     def next(self) -> Capture:
-        """Return a capture in a new folder inside this one. Its size limit is the number of bytes that are left."""
+        """Return a Capture for a new numbered folder inside this one.
+
+        Its size limit is the limit of this one, less the bytes of all files that this folder already holds.
+        """
         used = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
         folder = next(path for i in itertools.count(1) if not (path := self.folder / f"{i:03d}").exists())
         return Capture(folder, max(0, self.most_bytes - used))

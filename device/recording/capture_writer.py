@@ -1,8 +1,8 @@
 """Writes the files of a capture, each in its final format, as the input and the events come.
 
-At any moment the files on the disk can be read and lack at most the last second: that is the longest time between two
-calls of `step` plus SYNC_S plus LAG_S. Nothing is rewritten or removed at the end, so the end takes as long for a long
-recording as for a short one.
+A capture is the folder of one recorded live run. At any moment the files on the disk can be read. They lack at most the
+last second: the longest time between two calls of `CaptureWriter.step`, plus SYNC_S, plus LAG_S. Nothing is rewritten
+or removed at the end, so the end takes as long for a long recording as for a short one.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ LAG_S = 0.25
 
 @dataclass(frozen=True)
 class InputEnd:
-    """The events that the engine gave after the input's end, the input's length, and the time of the last message.
+    """Holds what the end of a recording needs: the last events, the input's length, and the latest time of a message.
 
-    Both times are in seconds. Notes that were decided after the input's end are left out, as in `Performance`.
+    The engine gave `events` after the input had ended. Notes in them that were decided after the input's end are not
+    recorded, as in `Performance`. `input_s` and `latest_s` are in seconds from the start of the input. Note-ons that
+    are due at `latest_s` or later are left out.
     """
 
     events: Sequence[Event]
@@ -42,9 +44,11 @@ class InputEnd:
 
 
 class CaptureWriter:
-    """Makes the files of a capture in `folder`. `rate` is the sample rate in Hz; None for a keyboard.
+    """Makes the files of a capture in `folder` and writes into them.
 
-    One thread calls it, which may wait for the disk. Raises UserError if a file cannot be made, and later OSError.
+    `rate` is the sample rate in Hz; None for a keyboard. `how` holds the settings to store. `memory` is the content of
+    the file of phrases; None writes no such file. Only one thread may use this object, and it may wait for the disk.
+    The constructor raises UserError if a file cannot be made. The methods raise OSError if the disk refuses.
     """
 
     def __init__(
@@ -77,7 +81,10 @@ class CaptureWriter:
         return self._files[-1]
 
     def sound(self, block: NDArray[np.float32]) -> None:
-        """Take in a block of the input, float32[n]. All events up to the block's start must have been taken in."""
+        """Append a block of the input, float32[n], to the sound, and write the messages that are due before the block.
+
+        Before this call, pass all events up to the block's start to `collect`.
+        """
         assert self._sound is not None and self._rate is not None
         self.reached(self._sound.samples / self._rate)
         self._sound.append(block)
@@ -97,19 +104,29 @@ class CaptureWriter:
                     self._sent.put([event])
 
     def reached(self, now_s: float) -> None:
-        """Take in that all events up to the stream time `now_s`, in seconds, have come."""
+        """Write the MIDI messages that no later event can precede. All events up to `now_s` must have come.
+
+        `now_s` is in seconds from the start of the input. A message of the left hand is written LAG_S after it is due.
+        """
         self._sent.until(now_s - LAG_S)
         if self._keys is not None:
             self._keys.until(now_s)
 
     def step(self, at_s: float) -> None:
-        """Write everything to the disk if SYNC_S have passed since the last time. `at_s` is a monotonic time."""
+        """Write everything to the disk if at least SYNC_S seconds have passed since the last time.
+
+        `at_s` is the present time in seconds, of a clock that does not go back. Raises OSError if the disk refuses.
+        """
         if at_s - self._synced_s >= SYNC_S:
             self._synced_s = at_s
             self._sync()
 
     def end(self, ending: InputEnd | None) -> None:
-        """Finish all files, write them to the disk and close them. Without `ending` the recording is only cut here."""
+        """Write all that waits, finish all files and close them.
+
+        With `ending`, the events after the input's end are recorded first. Without it the recording ends with what has
+        come. Raises OSError if the disk refuses; the files are closed even then.
+        """
         try:
             if ending is not None:
                 self.collect([event for event in ending.events if not _is_late(event, ending.input_s)])
@@ -160,7 +177,7 @@ def _is_late(event: Event, input_s: float) -> bool:
 
 
 def key_messages(note: Note) -> list[Send]:
-    """Return the note-on and, if the note has ended, the note-off of a keyboard's `note`."""
+    """Return the MIDI messages of a keyboard's `note`: its note-on, then its note-off if the note has ended."""
     messages = [Send(note.onset_s, note.onset_s, "note_on", note.pitch, note.velocity)]
     if note.offset_s is not None:
         messages.append(Send(note.offset_s, note.offset_s, "note_off", note.pitch, 0))

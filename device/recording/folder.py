@@ -1,6 +1,6 @@
-"""The folder of a capture, and its files, which only grow. All are held open, so that nobody can exchange one by name.
+"""Makes the folder of a recording and its files, which only grow. They stay open, so nobody can exchange one by name.
 
-All methods raise OSError if the disk refuses.
+All methods raise OSError if the disk refuses, unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class GrowingFile:
-    """A new file. Its content is appended in memory until `flush` gives it to the system and `sync` to the disk."""
+    """Collects the content of a new file in memory. `flush` gives it to the system, `sync` writes it to the disk.
+
+    `descriptor` is the descriptor of the open, empty file.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -32,11 +35,11 @@ class GrowingFile:
         return self._flushed + len(self._waiting)
 
     def append(self, content: bytes | bytearray | memoryview) -> None:
-        """Append `content`."""
+        """Append `content`, only in memory at first."""
         self._waiting += content
 
     def patch(self, offset: int, content: bytes) -> None:
-        """Replace the bytes from `offset` on, all of which were appended before, by `content`."""
+        """Put `content` in place of the bytes from `offset` on. All of these bytes must have been appended before."""
         flushed = min(len(content), max(0, self._flushed - offset))
         if flushed:
             self._patches.append((offset, content[:flushed]))
@@ -64,12 +67,12 @@ class GrowingFile:
             self._unsynced = False
 
     def close(self) -> None:
-        """Close the file, without `sync`."""
+        """Close the file. Content that was not flushed is lost."""
         os.close(self._descriptor)
 
 
 class CaptureFolder:
-    """A folder for a capture, which is made if it does not exist.
+    """Opens the folder `path` for a recording, and makes it if it does not exist.
 
     Raises UserError if it cannot be made, is a link, or belongs to another account: the owner of a folder can remove
     and exchange its files.
@@ -97,7 +100,10 @@ class CaptureFolder:
             raise _unwritable(self.path, error) from None
 
     def sync(self) -> None:
-        """Write the names of the files, and of the folders that were made, to the disk."""
+        """Write the names of the files, and of the folders that were made, to the disk.
+
+        They then survive a power cut.
+        """
         os.fsync(self._descriptor)
         while self._made:
             descriptor = os.open(self._made[0].parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""The recordings of a box: one folder with a numbered folder for each, which the owner can list and delete."""
+"""Lists and deletes the recordings of a box. Each has a numbered folder, and all these folders lie in one folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from device.recording.recorder import KEPT_FREE
 from device.system.durable_files import write_durably
 
 FOLDER = "recordings"
-"""Name of the folder in the state directory."""
+"""Name of the folder of all recordings. It lies in the state directory."""
 BEGAN = "began.txt"
 """The file in a recording with the time at which it began. It exists only if the box knew the time."""
 FILES = (SOUND, KEYS, NOTES, SENT, HOW, MEMORY, BEGAN)
@@ -29,15 +29,17 @@ BYTES_A_SECOND = 4 * 48_000
 
 
 class Library:
-    """The recordings in `folder`, which may not exist yet."""
+    """Lists and deletes the recordings in `folder`, which may not exist yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def shown(self, current: str | None) -> dict[str, Any]:
-        """Return the recordings as JSON values, the newest first, and the seconds of sound for which there is room.
+        """Return the recordings, the newest first, and the seconds of sound for which the disk has room.
 
-        `current` is the number of the recording that is being made.
+        The result is a dict of JSON values: "folder", "current", "recordings" and "room_s". Each recording has its
+        number, length in seconds, size in bytes, time of beginning (None if unknown), and whether it holds sound.
+        `current` is the number of the recording that is being made, or None.
         """
         found = sorted(path.name for path in self._there() if _NUMBER.fullmatch(path.name))
         return {
@@ -48,7 +50,10 @@ class Library:
         }
 
     def delete(self, number: str, current: str | None) -> None:
-        """Remove a recording for good. Raises UserError if there is none of this number, or if it is being made."""
+        """Remove the recording `number` for good. `current` is the number of the recording that is being made, or None.
+
+        Raises UserError if no recording has this number, if it is being made, or if the disk refuses.
+        """
         folder = self.folder / number
         if not _NUMBER.fullmatch(number) or not folder.is_dir() or folder.is_symlink():
             raise UserError("There is no recording of this number.")
@@ -62,7 +67,10 @@ class Library:
             raise UserError(f"Recording {number} cannot be removed ({error.strerror}): look into {folder}.") from None
 
     def note_the_time(self, number: str) -> None:
-        """Keep the time at which a recording began, if this machine knows the time."""
+        """Write the present time into the folder of the recording `number`, as the time at which it began.
+
+        Nothing is written if the clock of this machine is not set yet, or if the disk refuses.
+        """
         if SYNCHRONIZED.parent.is_dir() and not SYNCHRONIZED.exists():
             return
         with contextlib.suppress(OSError):
@@ -101,7 +109,7 @@ def _sound_s(path: Path) -> float:
 
 
 def _last_note_s(path: Path) -> float:
-    """The time of the last note that was decided, in seconds."""
+    """Return the time in seconds of the last note in the notes file `path`; 0 if there is none or it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 400))

@@ -1,4 +1,7 @@
-"""Writes messages into a MIDI file as they come. `device.files.unfinished_midi` reads the file before its end."""
+"""Writes MIDI messages into a MIDI file as they come.
+
+`device.files.unfinished_midi` can read a file that has no end yet.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from device.recording.folder import GrowingFile
 
 TICKS = TempoMap(TICKS_PER_BEAT)
 _OFF, _CONTROL, _ON = range(3)
-"""Order of the messages of one tick."""
+"""Order of the messages of one tick: note-offs, control changes, note-ons."""
 
 
 class MidiWriter:
     """Writes a tempo track and a note track, called `name`, into `file`.
 
-    Messages come in any order. `until` writes those whose time has come, in the order of `write_midi`: every note lasts
-    at least one tick and ends before its key is struck again.
+    Messages may be given in any order. They wait until `until` or `end` writes them, sorted by time. As in
+    `write_midi`, every note lasts at least one tick and ends before its key is struck again.
     """
 
     def __init__(self, file: GrowingFile, name: str) -> None:
@@ -43,7 +46,10 @@ class MidiWriter:
         file.append(_event(0, mido.MetaMessage("track_name", name=name).bytes()))
 
     def put(self, sends: Iterable[Send]) -> None:
-        """Take in messages. One that is due before the last `until` is written at that time."""
+        """Queue messages to be written.
+
+        A message that is due before the time of the last `until` is written at that time.
+        """
         for send in sends:
             heapq.heappush(self._waiting, (send.due_s, send.kind == "note_on", next(self._numbers), send))
 
@@ -56,9 +62,10 @@ class MidiWriter:
         self._write(self._least_tick)
 
     def end(self, latest_s: float | None = None) -> None:
-        """Write all messages, release the keys that are down, and end the track.
+        """Write all messages that wait, release the keys that are down, and end the track.
 
-        If `latest_s` is given, note-ons that are due then or later are left out, and other messages are moved there.
+        If `latest_s` is given, in seconds, note-ons that are due then or later are left out, and other messages due
+        later are moved to this time.
         """
         while self._waiting:
             due_s, is_on, _, send = heapq.heappop(self._waiting)
@@ -71,7 +78,7 @@ class MidiWriter:
         self._file.append(END_OF_TRACK)
 
     def seal(self) -> None:
-        """Write the length of the track, after `end`. The track itself must be on the disk before."""
+        """Write the length of the track into the file, after `end`. The track itself must be on the disk before."""
         length = self._file.size - self._length_at - 4
         if length < UNKNOWN_LENGTH:
             self._file.patch(self._length_at, length.to_bytes(4))
@@ -105,7 +112,7 @@ class MidiWriter:
 
 
 def _event(delta: int, message: Iterable[int]) -> bytes:
-    """A message after `delta` ticks, as a MIDI file holds it."""
+    """Return the bytes of a MIDI file for `message`, which comes `delta` ticks after the message before it."""
     digits = [delta & 0x7F]
     while delta := delta >> 7:
         digits.append(0x80 | delta & 0x7F)

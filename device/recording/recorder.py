@@ -42,7 +42,7 @@ log = logging.getLogger("lefthand")
 
 
 class _Tail(Performance):
-    """Also keeps the events, in their order."""
+    """Keeps all events after the input's end, in their order, besides what `Performance` collects."""
 
     def __init__(self, kind: Kind, input_s: float, hop_s: float, beats: Iterable[Beat]) -> None:
         super().__init__(kind, input_s, hop_s, beats=list(beats))
@@ -55,7 +55,8 @@ class _Tail(Performance):
 
 
 _Item: TypeAlias = NDArray[np.float32] | tuple[Sequence[Event], float] | None
-"""A block; events with the stream time of their hop; or None, which only wakes the thread."""
+"""One entry of the thread's queue: a block; events with the stream time of their hop; or None, which only wakes the
+thread."""
 
 
 class Recording:
@@ -75,7 +76,11 @@ class Recording:
         most_bytes: int = DEFAULT_MB * MEGABYTE,
         memory: bytes | None = None,
     ) -> None:
-        """`memory` is the packed memory of phrases at the beginning of the recording, or None."""
+        """Make the files in `folder` and start the thread that writes them.
+
+        `how` holds the settings to store. `memory` is the packed memory of phrases at the beginning of the recording,
+        or None.
+        """
         self.folder = folder
         self._rate, self._hop_s = rate, hop_s
         self._writer = CaptureWriter(CaptureFolder(folder), how, rate, memory)
@@ -92,12 +97,18 @@ class Recording:
         self._thread.start()
 
     def sound(self, block: NDArray[np.float32]) -> None:
-        """Record a block of captured sound, float32[n]. Nothing is recorded if it is full or has failed."""
+        """Queue a block of captured sound, float32[n], for the thread.
+
+        It is dropped if the recording is full or has failed.
+        """
         if self._keep(block, block.nbytes):
             self._written += len(block)
 
     def collect(self, events: Sequence[Event], now_s: float) -> None:
-        """Record events of the engine. `now_s` is the stream time of their hop in seconds."""
+        """Queue events of the engine for the thread. They are dropped if the recording is full or has failed.
+
+        `now_s` is the time of their hop in seconds from the start of the input.
+        """
         if events and self._keep((events, now_s), EVENT_BYTES * len(events)):
             self._beats.extend(event for event in events if isinstance(event, Beat))
         self._now_s = now_s
@@ -128,11 +139,11 @@ class Recording:
         log.warning("the recording in %s ends early (%s); playing goes on", self.folder, why)
 
     def finish(self, engine: Engine, source: Source, now_s: float) -> None:
-        """End the input in the same way as the end of a file, and then end the files.
+        """Close the input `source`, record what `engine` still decides, and end the files.
 
-        So the engine decides the notes that it has heard only in part, and ends the notes that still sound.
-
-        `now_s` is the stream time of the last hop in seconds. Raises UserError as `close` does.
+        As at the end of a file, the engine decides the notes that it has heard only in part and ends the notes that
+        still sound. If the recording is full or has failed before, only the files are ended. `now_s` is the time of the
+        last hop in seconds. Raises UserError as `close` does.
         """
         if self._over:
             input_s = source.input_s if self._rate is None else self._written / self._rate
@@ -151,7 +162,10 @@ class Recording:
         return _Tail("midi" if self._rate is None else "audio", input_s, self._hop_s, self._beats)
 
     def close(self, ending: InputEnd | None = None) -> None:
-        """End the files. Raises UserError if the recording ended early because the disk failed or was too slow."""
+        """End the files, and wait at most CLOSE_S for the disk. Without `ending` the recording is cut here.
+
+        Raises UserError if the recording ended early because the disk failed or was too slow.
+        """
         self._ending = ending
         self._done.set()
         with contextlib.suppress(queue.Full):
@@ -164,7 +178,10 @@ class Recording:
             raise UserError(f"{self.folder / name} ends early ({self._error}): record to another disk.")
 
     def _run(self) -> None:
-        """Write what comes until the end. This runs in its own thread, because a disk may be slow."""
+        """Write all blocks and events that come, then end the files. The thread runs this, because a disk may be slow.
+
+        It raises no error: an error ends the recording and goes to the log, and `close` raises it as UserError.
+        """
         try:
             self._write()
         except Exception as error:

@@ -1,4 +1,7 @@
-"""Records a session. An error of the recording does not stop a service from playing."""
+"""Records a session, which lasts from the opening to the closing of the ports.
+
+If a recording fails, a service plays on.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,10 @@ log = logging.getLogger("lefthand")
 
 
 class Tape:
-    """A recording into `capture`, from `begin` to `end`. `hop_s` is the length of a hop in seconds.
+    """Makes one recording in the folder of `capture`, from `begin` to `end`. `hop_s` is the length of a hop in seconds.
 
-    If a recording fails, a `service` only writes the error to the log. Otherwise UserError is raised.
+    If the recording fails and `service` is True, the error only goes to the log. Otherwise `begin` or `end` raises
+    UserError.
     """
 
     def __init__(self, config: Config, capture: Capture, hop_s: float, service: bool) -> None:
@@ -32,7 +36,11 @@ class Tape:
         self._recording: Recording | None = None
 
     def begin(self, rate: int | None, engine: Engine) -> None:
-        """Make the folder and start to record what `engine` hears. `rate` is the rate in Hz; None for a keyboard."""
+        """Make the folder and start the recording. `rate` is the sample rate in Hz of the sound; None for a keyboard.
+
+        The settings, and the tuning and the memory of phrases that `engine` has now, are stored with it. Raises
+        UserError if the recording cannot start, unless this is a service.
+        """
         capture, how = self._capture, how_of(self._config)
         if engine.hearing is not None:
             how = dataclasses.replace(how, tuning=engine.hearing.tuning, adapts=engine.hearing.adapts)
@@ -43,20 +51,24 @@ class Tape:
             self._tell(error)
 
     def sound(self, block: NDArray[np.float32]) -> None:
-        """Record a block of sound, float32[n]."""
+        """Record a block of sound, float32[n]. Does nothing if no recording runs."""
         if self._recording is not None:
             self._recording.sound(block)
 
     def collect(self, events: Sequence[Event], now_s: float) -> None:
-        """Record events of the engine. Call it after each hop; `now_s` is the hop's stream time in seconds."""
+        """Record events of the engine; does nothing if no recording runs. Call it after each hop.
+
+        `now_s` is the time of the hop in seconds from the start of the input.
+        """
         if self._recording is not None:
             self._recording.collect(events, now_s)
 
     def end(self, engine: Engine, source: Source, now_s: float, whole: bool) -> None:
-        """End the recording, after the left hand is silent.
+        """End the recording; does nothing if no recording runs. Call it when the left hand is silent.
 
         If `whole` is True, the engine still decides the notes that it has heard only in part, and they are recorded.
-        Otherwise the recording is cut here.
+        Otherwise the recording is cut here. `now_s` is the time of the last hop in seconds. Raises UserError if the
+        recording has failed, unless this is a service.
         """
         recording, self._recording = self._recording, None
         if recording is None:

@@ -19,15 +19,18 @@ UNKNOWN_SIZE, UNKNOWN_SIZE_64 = 0xFFFFFFFF, 2**62
 """Sizes in bytes that mean "unknown". libsndfile cannot open an RF64 file of more than 2**63 bytes."""
 SAMPLE_BYTES = 4
 LARGEST_RIFF = 2**32 - 2**20
-"""Bytes of samples in a RIFF file. Its 32-bit sizes end at 4 GiB, and the header is part of the size."""
+"""Most bytes of samples in a RIFF file here. Its 32-bit sizes end at 4 GiB, and the header is part of the size."""
 _FLOAT = 3
-"""WAVE_FORMAT_IEEE_FLOAT."""
+"""The code WAVE_FORMAT_IEEE_FLOAT of a WAV header: the samples are floating-point numbers."""
 _DS64_BYTES = 28
 _FORMAT_BYTES = 18
 
 
 class WavWriter:
-    """Writes mono sound at `rate` Hz into `file`."""
+    """Writes mono sound at `rate` Hz as a WAV file of 32-bit float samples into `file`.
+
+    The header is appended at once.
+    """
 
     def __init__(self, file: GrowingFile, rate: int) -> None:
         self._file, self._rate = file, rate
@@ -39,7 +42,7 @@ class WavWriter:
         file.append(header)
 
     def append(self, block: NDArray[np.float32]) -> None:
-        """Append a block, float32[n]."""
+        """Append a block of samples, float32[n]. If the file grows beyond 4 GiB, its header becomes that of RF64."""
         content = np.ascontiguousarray(block, "<f4")
         self.samples += len(content)
         if not self._is_rf64 and self._bytes > LARGEST_RIFF:
@@ -48,7 +51,10 @@ class WavWriter:
         self._file.append(content.tobytes())
 
     def seal(self) -> None:
-        """Write the sizes into the header. The samples must be on the disk before."""
+        """Write the final sizes into the header, at the end of a recording.
+
+        All samples must be on the disk before. Otherwise a power cut could leave a header that counts missing samples.
+        """
         if self._is_rf64:
             self._file.patch(0, self._header(UNKNOWN_SIZE, self._bytes))
         else:
@@ -59,7 +65,10 @@ class WavWriter:
         return self.samples * SAMPLE_BYTES
 
     def _header(self, size: int, size_64: int | None) -> bytes:
-        """The header for `size` bytes of samples. With `size_64` it is RF64's, and `size` must be UNKNOWN_SIZE."""
+        """Return the header, as bytes, for `size` bytes of samples.
+
+        If `size_64` is given, it is the true size, the header is that of RF64, and `size` must be UNKNOWN_SIZE.
+        """
         layout = struct.pack("<HHIIHHH", _FLOAT, 1, self._rate, self._rate * SAMPLE_BYTES, SAMPLE_BYTES, 32, 0)
         head = 12 + 8 + _DS64_BYTES + 8 + _FORMAT_BYTES + 8
         if size_64 is None:

@@ -1,4 +1,4 @@
-"""The settings that the owner changed on the running box. They take precedence over the settings file.
+"""Stores the settings that the owner changed on the running box. They take precedence over the settings file.
 
 Each change keeps the value that the settings file had for that key. If the file has another value now, the owner edited
 the file later, and the file wins. So the later change wins without a clock, which the box does not have.
@@ -25,7 +25,7 @@ SCHEMA = 1
 Value: TypeAlias = str | int | float | bool | None
 """Value of a setting. None: the key is absent."""
 Wanted: TypeAlias = Mapping[str, Mapping[str, Value]]
-"""section -> key -> the new value."""
+"""Maps each section to its keys, and each key to its new value."""
 Tables: TypeAlias = Mapping[str, Any]
 """The settings file as TOML tables."""
 
@@ -34,7 +34,7 @@ log = logging.getLogger("lefthand")
 
 @dataclass(frozen=True)
 class Change:
-    """A key that the owner changed. `was` is the value of the settings file at that time."""
+    """Holds one key that the owner changed, and its new value. `was` is the value in the settings file at that time."""
 
     section: str
     key: str
@@ -43,23 +43,23 @@ class Change:
 
     @property
     def name(self) -> str:
-        """The key for a message, such as `[play] style`."""
+        """Return the key as messages name it, such as `[play] style`."""
         return f"[{self.section}] {self.key}"
 
     def holds(self, tables: Tables) -> bool:
-        """Whether the settings file `tables` still has the value that it had when the change was made."""
+        """Return whether the change still counts: the file `tables` has the same value as when the change was made."""
         return in_file(tables, self.section, self.key) == self.was
 
 
 def in_file(tables: Tables, section: str, key: str) -> Value:
-    """Return the value of a key in the settings file. None if it is absent."""
+    """Return the value of `key` in `section` of the settings file. None if it is absent, or is a list or a table."""
     table = tables.get(section)
     value = table.get(key) if isinstance(table, dict) else None
     return value if isinstance(value, str | int | float | bool) else None
 
 
 def overlaid(tables: Tables, changes: Iterable[Change]) -> dict[str, Any]:
-    """Return `tables` with every change that still holds."""
+    """Return a copy of `tables` that has the new value of every change that still counts."""
     mixed: dict[str, Any] = copy.deepcopy(dict(tables))
     for change in changes:
         if not change.holds(tables):
@@ -73,7 +73,10 @@ def overlaid(tables: Tables, changes: Iterable[Change]) -> dict[str, Any]:
 
 
 def added(changes: Iterable[Change], wanted: Wanted, tables: Tables) -> list[Change]:
-    """Return `changes` with those of `wanted`. A key that gets the value of the settings file is no change."""
+    """Return those of `changes` that still count, together with the new values of `wanted`.
+
+    If a key gets back the value that the settings file has, its change is removed.
+    """
     kept = {(change.section, change.key): change for change in changes if change.holds(tables)}
     for section, keys in wanted.items():
         for key, value in keys.items():
@@ -85,10 +88,10 @@ def added(changes: Iterable[Change], wanted: Wanted, tables: Tables) -> list[Cha
 
 
 def read_changes(settings: Path, folder: Path | None = None) -> list[Change]:
-    """Return the stored changes of the settings file `settings`.
+    """Return the stored changes of the settings file `settings`; an empty list if there are none.
 
-    They lie in `folder`, by default the state directory. A damaged file is renamed and counts as empty, and one
-    sentence goes to the log.
+    They are read from `folder`, by default the state directory. A file that cannot be read counts as empty, and one
+    sentence goes to the log. A damaged file is renamed, too.
     """
     path = _path(folder)
     try:
@@ -108,8 +111,9 @@ def read_changes(settings: Path, folder: Path | None = None) -> list[Change]:
 
 
 def write_changes(settings: Path, changes: Iterable[Change], folder: Path | None = None) -> None:
-    """Store `changes` of the settings file `settings`. A power cut leaves the old file or the new one.
+    """Replace the stored changes of the settings file `settings` by `changes`.
 
+    A power cut leaves the old file or the new. `folder` is the folder of the store, by default the state directory.
     Raises OSError if the file cannot be written.
     """
     path = _path(folder)

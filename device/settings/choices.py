@@ -29,7 +29,7 @@ LEAST_DENSITY, MOST_DENSITY = 0.25, 2.0
 LOWEST_REGISTER, HIGHEST_REGISTER = -12, 12
 """Limits of the register, in semitones above the left hand's usual place."""
 AS_FITTED = 0.5
-"""The confidence at which the gate uses the thresholds of the bundle unchanged."""
+"""The confidence at which a note must reach exactly the thresholds that are stored with the models."""
 LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.05, 0.95
 """Limits of the confidence that a note must have."""
 TONICS = ("C", "C#", "Db", "D", "D#", "Eb", "E", "F", "F#", "Gb", "G", "G#", "Ab", "A", "A#", "Bb", "B")
@@ -39,7 +39,7 @@ KEYS: dict[str, int] = {
     for first, mode in ((0, "major"), (12, "minor"))
     for tonic, pitch_class in zip(TONICS, _CLASSES, strict=True)
 }
-"""Name of a key -> its number: 0 to 11 are C major to B major, 12 to 23 are C minor to B minor."""
+"""Maps the name of a musical key to its number: 0 to 11 are C major to B major, 12 to 23 are C minor to B minor."""
 KEY_FORM = 'a key such as "F major" or "C# minor", or "" so that the box finds it in the music'
 MOST_SEED = 2**31 - 1
 """Largest seed of the random numbers."""
@@ -49,9 +49,9 @@ SPLIT = 55
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """How the left hand plays. `density` is 0.25 to 2, `register` is in semitones from -12 to 12.
+    """Holds the owner's choices of how the left hand plays. `density` is 0.25 to 2, `register` is -12 to 12 semitones.
 
-    `yields`: the left hand is silent while the player's own left hand plays.
+    If `yields` is True, the left hand of the box is silent while the player's own left hand plays.
     """
 
     style: Style = "auto"
@@ -67,4 +67,4 @@ class Steering:
 
 
 AS_THE_NET_PLAYS = Steering()
-"""The steering that changes nothing of what the net plans."""
+"""The steering that changes nothing in what the neural net plans."""

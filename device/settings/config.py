@@ -1,4 +1,4 @@
-"""The settings of the live box: one TOML file, every key described in docs/lefthand.toml."""
+"""Reads and checks the settings of the live box, which are one TOML file. docs/lefthand.toml describes every key."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from device.system.untrusted_files import read_small
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
 MOST_DEPTH = 8
-"""Levels of nesting in a settings file. The settings need two: a section and a key."""
+"""Most levels of nesting in a settings file. The settings need two: a section and a key."""
 
 log = logging.getLogger("lefthand")
 
 
 @dataclass(frozen=True)
 class Config:
-    """All settings of `lefthand run`."""
+    """Holds all settings of `lefthand run`, one field for each section of the file."""
 
     audio: AudioSettings = field(default_factory=AudioSettings)
     midi: MidiSettings = field(default_factory=MidiSettings)
@@ -46,12 +46,12 @@ class Config:
 
     @property
     def plays_midi(self) -> bool:
-        """Whether the left hand goes to [midi] output."""
+        """True if the left hand plays on the MIDI port of `[midi] output`."""
         return not self.play.listen and self.play.sound != "synth"
 
     @property
     def plays_synth(self) -> bool:
-        """Whether the left hand goes to the synthesiser."""
+        """True if the left hand plays on the synthesiser."""
         return not self.play.listen and self.play.sound != "midi"
 
 
@@ -73,7 +73,10 @@ def read_config(path: Path = DEFAULT_PATH) -> Config:
 
 
 def read_page(path: Path = DEFAULT_PATH) -> PageSettings:
-    """Return the section [page] of the file `path`. The other sections may be unusable. Raises ConfigError."""
+    """Return the section [page] of the file `path`, without changes made on the running box.
+
+    Errors in the other sections do not matter. Raises ConfigError if the file or this section cannot be used.
+    """
     table = read_tables(path).get("page", {})
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: page is not a section: write [page] above its keys.")
@@ -83,7 +86,10 @@ def read_page(path: Path = DEFAULT_PATH) -> PageSettings:
 
 
 def read_tables(path: Path) -> Tables:
-    """Return the TOML tables of the file `path`. Raises ConfigError if it cannot be read as TOML."""
+    """Return the TOML tables of the file `path`, unchecked.
+
+    Raises ConfigError if it is missing or is not TOML in UTF-8.
+    """
     try:
         text = read_small(path, follow=True).decode("utf-8-sig")  # editors on Windows begin it with a byte order mark
     except FileNotFoundError:
@@ -96,7 +102,7 @@ def read_tables(path: Path) -> Tables:
 
 
 def parse_config(text: str, where: str) -> Config:
-    """Return the settings in `text`. Errors name the text as `where`. Raises ConfigError."""
+    """Return the settings in the TOML text `text`. Raises ConfigError, whose message names the text as `where`."""
     return config_of(_parsed(text, where), where)
 
 
@@ -123,7 +129,10 @@ def _check_depth(tables: Tables) -> None:
 
 
 def config_of(tables: Tables, where: str) -> Config:
-    """Return the settings in TOML tables. Errors name the tables as `where`. Raises ConfigError."""
+    """Return the settings in the TOML tables `tables`.
+
+    Raises ConfigError, whose message names the tables as `where`.
+    """
     sections = {f.name: f.default_factory for f in dataclasses.fields(Config)}
     for name, table in tables.items():
         if name not in sections or not isinstance(table, dict):
@@ -143,7 +152,7 @@ def config_of(tables: Tables, where: str) -> Config:
 
 
 def _check(config: Config, where: str) -> None:
-    """Check the rules that concern more than one key. Raises ConfigError."""
+    """Check the rules that concern more than one key or the form of a text. Raises ConfigError."""
     try:
         Meter.parse(config.clock.meter)
     except UserError as error:

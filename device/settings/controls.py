@@ -1,8 +1,8 @@
 """Turns MIDI messages of the player's switches and knobs into actions, as `[controls]` of the settings maps them.
 
-`device.settings.switch` finds the presses of a controller. Mapped to `hold`, it holds the keys while it is pressed.
-Mapped to `density` or `register`, its value sets the density or the register. A note or a program change steps to the
-next value instead.
+A controller that is mapped to `hold` holds the keys while it is pressed: `device.settings.switch` finds the presses.
+The value of a controller that is mapped to `density` or `register` sets the density or the register. A note or a
+program change that is mapped to them steps to the next value instead.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _WORDS: dict[str, tuple[str, ...]] = {"cc": ("inverted", "latching"), "note": ("
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A MIDI controller, note or program. `number` and `channel` count from 0. `channel` None means any channel.
+    """Names the MIDI controller, note or program that triggers an action. `number` and `channel` count from 0.
 
-    `switch` is the kind of the switch; "" means that it is found out.
+    If `channel` is None, every channel counts. `switch` is the kind of the switch; "" means that it is found out.
     """
 
     kind: Kind
@@ -59,7 +59,7 @@ class Trigger:
         )
 
     def fits(self, message: mido.Message) -> bool:
-        """Return whether `message` belongs to this control."""
+        """Return whether `message` has the kind, the number and the channel of this trigger."""
         if _TYPES.get(message.type) != self.kind or self.channel not in (None, message.channel):
             return False
         number = {"cc": "control", "note": "note", "program": "program"}[self.kind]
@@ -68,16 +68,16 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Start playing if `on` is True, stop if it is False. If `on` is None, change to the other of the two states."""
+    """Asks the left hand to play if `on` is True, to stop if it is False, and to change between both if it is None."""
 
     on: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Hold the keys that are down if `on` is True, and play on if it is False.
+    """Asks the left hand to hold the keys that are down if `on` is True, and to play on if it is False.
 
-    If `on` is None, change to the other of the two states.
+    If `on` is None, it changes to the other of the two states.
     """
 
     on: bool | None = None
@@ -85,19 +85,19 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Panic:
-    """Release all keys now and listen again before playing."""
+    """Asks the left hand to release all keys now, and to listen again before it plays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """One press of the control that taps the tempo."""
+    """Reports one tap of the tempo: the player presses a control on the beat."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldTempo:
-    """Keep the present tempo if `on` is True, and follow the player's tempo again if it is False.
+    """Asks the clock to keep the present tempo if `on` is True, and to follow the player's tempo again if it is False.
 
-    If `on` is None, change to the other of the two states.
+    If `on` is None, it changes to the other of the two states.
     """
 
     on: bool | None = None
@@ -200,7 +200,10 @@ ACTIONS = tuple(_PLAIN)
 
 
 class Controls:
-    """Keeps the state of every switch. `mapping` maps names of `ACTIONS` to triggers."""
+    """Turns MIDI messages into actions and keeps the state of every switch.
+
+    `mapping` maps names of `ACTIONS` to triggers.
+    """
 
     def __init__(self, mapping: Mapping[str, Trigger]) -> None:
         self._mapping = dict(mapping)
@@ -215,7 +218,7 @@ class Controls:
         return any(trigger.fits(message) for trigger in self._mapping.values())
 
     def actions(self, message: mido.Message, at_s: float | None = None) -> list[Action]:
-        """Return the actions that `message` asks for.
+        """Return the actions that `message` asks for; an empty list if there are none.
 
         `at_s` is its time of arrival in monotonic seconds. None: the time is unknown.
         """
@@ -244,7 +247,7 @@ class Controls:
 
 
 def _turned(name: str, value: int) -> Density | Register:
-    """Return the action of a knob at `value`, 0 to 127."""
+    """Return the action for a knob at `value`, 0 to 127: a Density if `name` is "density", otherwise a Register."""
     if name == "density":
         return Density(LEAST_DENSITY * (MOST_DENSITY / LEAST_DENSITY) ** (value / 127))
     return Register(LOWEST_REGISTER + round((HIGHEST_REGISTER - LOWEST_REGISTER) * value / 127))

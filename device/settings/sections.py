@@ -1,4 +1,4 @@
-"""The sections of the settings file: their keys, with defaults and allowed values, and the check of a section."""
+"""Defines and checks the sections of the settings file: their keys, with defaults and allowed values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from device.settings.choices import (
 from device.settings.controls import Trigger
 
 DEFAULT_RATE = 48_000
-"""Hz. If an input does not offer this rate, its nearest rate is used. Any other setting must be met exactly."""
+"""Hz. If an input does not offer this rate, its nearest rate is used. Any other rate in the settings must be met
+exactly."""
 ALL_CHANNELS = "all"
 """Value of `[midi] input_channel` if every channel of the keyboard is the player's, channel 10 too."""
 MIDI_INPUT = "midi"
@@ -49,7 +50,7 @@ def _one_of(*choices: str) -> Any:
 
 @dataclass(frozen=True)
 class AudioSettings:
-    """[audio]: the sound input that hears the right hand."""
+    """Holds the section [audio]: the sound input that hears the right hand."""
 
     input: str = ""
     rate: int = _between(8_000, 384_000, DEFAULT_RATE, "Hz")
@@ -62,13 +63,13 @@ class AudioSettings:
 
     @property
     def is_midi(self) -> bool:
-        """Whether the right hand comes from a MIDI port."""
+        """True if the right hand comes from a MIDI port."""
         return self.input == MIDI_INPUT
 
 
 @dataclass(frozen=True)
 class MidiSettings:
-    """[midi]: the output port of the left hand, the input port of a right hand on MIDI, and the port of a heard one."""
+    """Holds the section [midi]: the ports of the left hand, of a MIDI keyboard, and for heard notes."""
 
     output: str = ""
     input: str = ""
@@ -83,7 +84,10 @@ class MidiSettings:
 
     @property
     def input_channels(self) -> frozenset[int]:
-        """The player's channels, counted from 0. If none is set, all but channel 10, which carries drums."""
+        """Return the player's MIDI channels, counted from 0.
+
+        If none is set, all but channel 10, which carries drums.
+        """
         if self.input_channel is None:
             return frozenset(range(16)) - {DRUM_CHANNEL}
         if self.input_channel == ALL_CHANNELS:
@@ -94,7 +98,7 @@ class MidiSettings:
 
 @dataclass(frozen=True)
 class ClockSettings:
-    """[clock]: the source of the beat, its tempo and its metre."""
+    """Holds the section [clock]: the source of the beat, its tempo and its metre."""
 
     mode: Literal["follow", "fixed", "midi"] = _one_of("follow", "fixed", "midi")
     tempo: float | None = field(default=None, metadata={"low": 20, "high": 400, "unit": "beats a minute"})
@@ -106,7 +110,7 @@ class ClockSettings:
 
 @dataclass(frozen=True)
 class PlaySettings:
-    """[play]: the bundle, the sound and the style of the left hand."""
+    """Holds the section [play]: the models, the sound and the style of the left hand."""
 
     bundle: str = ""
     listen: bool = False
@@ -123,7 +127,7 @@ class PlaySettings:
 
     @property
     def steering(self) -> Steering:
-        """The steering with which the left hand starts."""
+        """Return the steering with which the left hand starts."""
         return Steering(
             *(self.style, self.density, self.register, self.yields, self.variation, self.key, self.seed),
         )
@@ -131,7 +135,7 @@ class PlaySettings:
 
 @dataclass(frozen=True)
 class SynthSettings:
-    """[synth]: the synthesiser that runs on the box."""
+    """Holds the section [synth]: the synthesiser that runs on the box."""
 
     device: str = ""
     soundfont: str = ""
@@ -142,7 +146,10 @@ class SynthSettings:
 
 @dataclass(frozen=True)
 class ControlSettings:
-    """[controls]: the player's switches and knobs. An empty text means that there is none."""
+    """Holds the section [controls]: the switch or knob for each action.
+
+    An empty text means that the action has none.
+    """
 
     arm: str = ""
     hold: str = ""
@@ -173,13 +180,16 @@ class ControlSettings:
 
     @property
     def mapping(self) -> dict[str, Trigger]:
-        """Trigger of each control that is set. Raises UserError for a text that is not a control."""
+        """Return the trigger of each control that is set, by its key.
+
+        Raises UserError for a text that is not a control.
+        """
         return {name: Trigger.parse(text) for name, text in dataclasses.asdict(self).items() if text}
 
 
 @dataclass(frozen=True)
 class PageSettings:
-    """[page]: the page for a phone. An empty address means all addresses of the box."""
+    """Holds the section [page]: the web page for a phone. An empty address means all addresses of the box."""
 
     enabled: bool = True
     address: str = ""
@@ -200,7 +210,11 @@ _Section = TypeVar(
 
 
 def check_section(kind: type[_Section], name: str, table: dict[str, Any], where: str) -> _Section:
-    """Return the values of `table` as the section `kind`. Raises ConfigError for a wrong key, type or range."""
+    """Return the section `kind` with the values of `table`.
+
+    Raises ConfigError for an unknown key or a value not allowed. The error message names the section `name` and the
+    file `where`.
+    """
     fields = {f.name: f for f in dataclasses.fields(kind)}
     hints = get_type_hints(kind)
     for key, value in table.items():
@@ -235,7 +249,7 @@ def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
 
 
 def _allowed(key: dataclasses.Field[Any], hint: object) -> str:
-    """Return the allowed values of a key in words."""
+    """Return the allowed values of `key` in words, for an error message."""
     if "channels" in key.metadata:
         return f'a channel from 1 to 16, several such as [1, 2], or "{ALL_CHANNELS}"'
     if "key" in key.metadata:

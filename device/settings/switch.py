@@ -29,7 +29,10 @@ RESET_TO_ZERO = frozenset(range(64, 70))
 
 
 class Switch:
-    """The state of one switch. `kind` is its kind in the settings, `number` its controller, 0 to 127."""
+    """Follows one switch from the values it sends.
+
+    `kind` is its kind in the settings, `number` its controller, 0 to 127.
+    """
 
     def __init__(self, kind: Kind, number: int) -> None:
         self._kind = kind
@@ -43,7 +46,7 @@ class Switch:
         """Whether all messages so far had the same value."""
 
     def step(self, value: int, at_s: float | None = None) -> Edge | None:
-        """Take in a message with `value`, 0 to 127. Return its meaning; None if it changes nothing.
+        """Return what a message with `value`, 0 to 127, means: "pressed", "released", "again", or None for no change.
 
         `at_s` is its time of arrival in seconds, of any clock that does not go back. None: the time is unknown.
         """
