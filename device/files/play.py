@@ -30,9 +30,7 @@ LONGEST_TAIL_S = 2.0
 LONGEST_SILENCE_S = 60.0
 """Seconds. The middle of a longer silence of a MIDI file is passed over: the left hand has stopped long before."""
 _STAYS_S = 30.0
-"""Seconds that are played at the beginning of a silence that is passed over. A beat of ten seconds fits in three times.
-
-"""
+"""Seconds that are played at the beginning of a silence that is passed over. This has room for three slow beats."""
 _RETURNS_S = 10.0
 """Seconds that are played at the end of a silence that is passed over.
 

@@ -89,7 +89,7 @@ def doubt_in_words(doubt: DoubtStatus) -> str:
 def steering(status: Status) -> str:
     """Return in words how the left hand plays: armed or not, style, density, register, and whether the tempo is held.
 
-    Returns "-" if that is not known.
+    Returns "-" if no session is open or the box only listens.
     """
     now = status.steering
     if now is None:

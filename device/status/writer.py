@@ -1,4 +1,4 @@
-"""Writes the status file in a thread of its own. It may wait for the disk, because no other thread waits for it."""
+"""Writes the status file in a thread of its own, which may wait for the disk: no other thread waits for it."""
 
 from __future__ import annotations
 
