@@ -25,12 +25,12 @@ from device.settings.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.settings.config import Config, read_config
 
 MOST_GAP_STEPS = 64
-"""Sixteenths: four bars of 4/4. The shipped accompanist has a gap of one."""
+"""Largest gap, in sixteenths: four bars of 4/4. The shipped accompanist has a gap of one."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """The settings of a run, and the models and the engine that the settings select."""
+    """Holds the settings of a run, and the models and the engine that the settings select."""
 
     config: Config
     bundle: Bundle
@@ -38,9 +38,10 @@ class Setup:
 
 
 def set_up(path: Path, upbeat: float | None = None) -> Setup:
-    """Read the settings in the file `path`, check the models and build the engine. Raises UserError.
+    """Read the settings in the file `path`, check the models and build the engine.
 
-    `upbeat`, in beats, takes the place of the file's [clock] upbeat unless it is None.
+    `upbeat`, in beats, takes the place of the file's [clock] upbeat unless it is None. Raises UserError if the settings
+    or the models cannot be used.
     """
     config = read_config(path)
     if upbeat is not None:
@@ -50,12 +51,19 @@ def set_up(path: Path, upbeat: float | None = None) -> Setup:
 
 
 def bundle_of(config: Config) -> Bundle:
-    """Open the bundle that the settings name, or the one of the slots that plays. Raises BundleError."""
+    """Open and return the bundle (the folder of the models) that the settings name, or else the one in use on this box.
+
+    Raises BundleError if it cannot be used.
+    """
     return Bundle.open(config.play.bundle) if config.play.bundle else open_current()
 
 
 def engine_of(config: Config, bundle: Bundle) -> Engine:
-    """Build the engine that the settings select, with the models of `bundle`. Logs a warning for an untrained metre."""
+    """Build and return the engine that the settings select, with the models of `bundle`.
+
+    Logs a warning for a metre that the models were not trained on. Raises UserError if the settings do not fit
+    together, and BundleError if the bundle cannot be used.
+    """
     clock = clock_of(config)
     for warning in warnings_of(clock, Meter.parse(config.clock.meter)):
         logging.getLogger("lefthand").warning("%s", warning)
@@ -70,7 +78,10 @@ def engine_of(config: Config, bundle: Bundle) -> Engine:
 
 
 def _live_hearing(config: Config, bundle: Bundle) -> Hearing:
-    """Build the hearing with the tuning of the settings, else with the stored one, which it then measures again."""
+    """Build the hearing of a live run with the tuning in the settings.
+
+    If the settings have none, it starts with the tuning stored on the box and then measures and follows it.
+    """
     given = config.audio.tuning
     tuning = read_tuning() if given is None else given
     return hearing_of(bundle, config.play.split, config.audio.confidence, tuning, adapts=given is None)
@@ -98,7 +109,8 @@ def hearing_of(
 
     `split` is the lowest MIDI pitch of the right hand. `confidence`, between 0 and 1, makes the gate stricter or less
     strict, see `device.hearing.gate.GateSpec.asked`. `device.hearing.pipeline.Hearing` explains `tuning` (in cents),
-    `adapts` and `hears_beeps`. Raises BundleError if the delays of gate and transcriber differ.
+    `adapts` and `hears_beeps`. Raises BundleError if the bundle's gate settings cannot be used, or if the delays of
+    gate and transcriber differ.
     """
     known = {field.name for field in fields(GateSpec)}
     settings = {name: value for name, value in bundle.manifest.gate.items() if name in known}
@@ -118,7 +130,7 @@ def hearing_of(
 def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS, memory: PhraseMemory | None = None) -> LeftHand:
     """Build the left hand with the accompanist of the bundle. It starts with `steering`, and with `memory` if given.
 
-    Raises BundleError for a `gap_steps` below 1.
+    Raises BundleError if the bundle's `gap_steps` is not a number from 1 to MOST_GAP_STEPS.
     """
     gap_steps = bundle.manifest.accompanist.get("gap_steps")
     if not isinstance(gap_steps, int | float) or not 1 <= gap_steps <= MOST_GAP_STEPS:

@@ -28,9 +28,9 @@ Then its velocity, and its length in seconds. The left hand has five fingers, so
 
 
 class Player(Protocol):
-    """Decides the left hand: `device.left_hand.player.LeftHand`.
+    """Defines what the engine needs of the left hand: `device.left_hand.player.LeftHand` implements it.
 
-    `armed`, `hold` and `steering` are how the owner's actions have left it.
+    `armed`, `hold` and `steering` show what the owner's actions have set.
     """
 
     armed: bool
@@ -38,11 +38,11 @@ class Player(Protocol):
     steering: Steering
 
     def hear(self, note: Note) -> None:
-        """Take in a note of either hand of the player."""
+        """Add a note of either hand of the player to what the left hand knows."""
         ...
 
     def end(self, ended: NoteEnded) -> None:
-        """Take in the end of a note."""
+        """Note that a heard note has ended."""
         ...
 
     def act(self, action: Action) -> bool:
@@ -50,17 +50,17 @@ class Player(Protocol):
         ...
 
     def play(self, step: Step) -> Move:
-        """Return the move of the left hand at this step."""
+        """Return what the left hand does at this step."""
         ...
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget everything that was heard and played, as the engine's `reset` asks."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Steered:
-    """How the owner's actions have left the engine. `counting_in`: the next note belongs to a count-in."""
+    """Holds what the owner's actions have set. `counting_in`: the next note belongs to a count-in."""
 
     armed: bool
     hold: bool
@@ -94,12 +94,12 @@ class Engine:
 
     @property
     def held(self) -> frozenset[int]:
-        """Left-hand keys that are down."""
+        """Return the MIDI pitches of the left-hand keys that are down."""
         return self._performer.held
 
     @property
     def steered(self) -> Steered | None:
-        """How the owner's actions have left the engine; None if it only listens. Any thread may read it."""
+        """Return what the owner's actions have set; None if the engine only listens. Any thread may read it."""
         player = self._player
         if player is None:
             return None
@@ -118,7 +118,11 @@ class Engine:
                 part.reset()
 
     def step(self, hop: Samples | None, now_s: float, midi: Sequence[NoteHeard | NoteEnded] = ()) -> list[Event]:
-        """Process one hop of samples, complete at `now_s` seconds, and the MIDI notes since the last hop."""
+        """Process one hop and return the events in it: heard notes, beats, chords and messages to send.
+
+        `hop` holds the samples that are complete at `now_s` seconds of stream time, or is None. `midi` holds the note
+        events from MIDI since the last hop.
+        """
         events: list[Event] = []
         for heard in [*midi, *(self.hearing.step(hop, now_s) if self.hearing and hop is not None else ())]:
             events.append(heard)
@@ -138,7 +142,7 @@ class Engine:
         """Carry out a control action, a message of a MIDI clock or a change of the clock, at `now_s` seconds.
 
         A new clock begins as after a reset, and so does the left hand, which keeps its steering. Returns the messages
-        that release keys and pedal, if the action asks for that.
+        that the action causes: those that release keys and pedal, or a note to try the output; else an empty list.
         """
         if isinstance(action, ClockPulse):
             self._clock.pulse(action, now_s)
@@ -174,11 +178,11 @@ class Engine:
         ]
 
     def finish(self, now_s: float) -> list[Event]:
-        """Release all keys and the pedal at the end of the input."""
+        """Return the messages that release all keys and the pedal at the end of the input, at `now_s` seconds."""
         return self._sending(self._performer.finish(now_s))
 
     def panic(self, now_s: float) -> list[Event]:
-        """Release all keys and the pedal immediately."""
+        """Return the messages that release all keys and the pedal immediately, at `now_s` seconds."""
         return self._sending(self._performer.panic(now_s))
 
     def _take_in(self, heard: NoteHeard | NoteEnded) -> None:

@@ -1,4 +1,4 @@
-"""Errors whose messages are shown to the user."""
+"""Defines the errors whose messages are shown to the user."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ConfigError(UserError):
 
 
 class UnavailableError(UserError):
-    """An input or port that is not available now but may be later. The service waits for it.
+    """Reports an input or port that is not available now but may be later. The service waits for it.
 
     `kind` and `name` identify the port. `why` is the reason; without it, the whole sentence is the reason.
     """
@@ -49,26 +49,26 @@ class UnavailableError(UserError):
 
     @property
     def thing(self) -> str:
-        """The port for a message: its kind, and its name in quotes."""
+        """Return the port as messages name it: its kind, and its name in quotes."""
         return f'{self.kind} "{self.name}"'
 
     @property
     def waiting(self) -> str:
-        """Text that names every port that is waited for, and the reason."""
+        """Return a text that names every port that is waited for, and the reason."""
         return "waiting for " + "; and for ".join(self._parts)
 
     @classmethod
     def together(cls, errors: Sequence[UnavailableError]) -> UnavailableError:
-        """Join several errors (at least one) into one error."""
+        """Join several errors (at least one) into one error and return it. Raises IndexError if there are none."""
         whole = cls(" ".join(map(str, errors)), errors[0].kind, errors[0].name)
         whole._parts = [part for error in errors for part in error._parts]
         return whole
 
 
 class BundleError(UserError):
-    """A model bundle that this device refuses to run."""
+    """Reports a model bundle (the folder of the models) that this device refuses to run."""
 
 
 def missing_extra(package: str, extra: str) -> UserError:
-    """Build the error for an optional `package` that is not installed but is part of `extra`."""
+    """Return the error for an optional `package` that is not installed but is part of `extra`."""
     return UserError(f"{package} is not installed: run `pip install 'lefthand[{extra}]'` to get it.")

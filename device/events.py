@@ -1,4 +1,4 @@
-"""Events that the parts of the engine exchange: heard notes, beats, chords and messages to send.
+"""Defines the events that parts of the engine exchange: heard notes, beats, chords and messages to send.
 
 Every time is in seconds of stream time, counted in samples from the start of the input.
 """
@@ -26,10 +26,10 @@ Hand: TypeAlias = Literal["right", "left", "own"]
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A note that was heard.
+    """Describes a note that was heard.
 
-    `decided_s` is the time at which the note was known: source samples read so far / source rate when the note left
-    the gate. For MIDI input it is the time of the message. `offset_s` is the time at which the key went up, even if the
+    `decided_s` is the time at which the note was known: source samples read so far / source rate when the note left the
+    gate. For MIDI input it is the time of the message. `offset_s` is the time at which the key went up, even if the
     pedal is down. It is None while the key is still down.
     """
 
@@ -44,14 +44,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class NoteHeard:
-    """A note's onset was decided."""
+    """Reports that a note's onset was decided."""
 
     note: Note
 
 
 @dataclass(frozen=True, slots=True)
 class NoteEnded:
-    """The note on `pitch` that began at `onset_s` ended; `decided_s` as for `Note`."""
+    """Reports that the note on `pitch` that began at `onset_s` ended at `offset_s`; `decided_s` is as in `Note`."""
 
     pitch: int
     onset_s: float
@@ -65,7 +65,7 @@ DoubtKind: TypeAlias = Literal["silence", "few onsets", "other tempo", "other pl
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why a clock is unsure of its beat.
+    """Says why a clock is unsure of its beat.
 
     `kind` has one of these values. "silence": no onset came for `beats` beats. "few onsets": the music has just begun.
     "other tempo" and "other place": the onsets fit another tempo, or another place in the beat, about as well as the
@@ -97,7 +97,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class ChordChosen:
-    """The left hand's harmony from `time_s` on, as a chord label such as `C`, `Am` or `G7`."""
+    """Reports the left hand's harmony from `time_s` on, as a chord label such as `C`, `Am` or `G7`."""
 
     time_s: float
     label: str

@@ -1,4 +1,4 @@
-"""Converts stream seconds to the monotonic time of the machine."""
+"""Converts seconds of the input stream to the monotonic time of the machine."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class StreamTime:
 
     @property
     def known(self) -> bool:
-        """Whether a block has arrived."""
+        """True if a block has arrived, so that times can be converted."""
         return self._offset_s is not None
 
     def arrived(self, stream_s: float, at_s: float) -> float:
-        """Take in the arrival, at monotonic time `at_s`, of the block that ends at `stream_s`.
+        """Learn from the block that ends at `stream_s` and arrived at monotonic time `at_s`, both in seconds.
 
         Returns the seconds of sound that were found to be lost, usually 0.
         """

@@ -1,4 +1,4 @@
-"""Version of the device software. It is compared with the `min_device_version` of a bundle."""
+"""Holds the version of the device software. It is compared with the `min_device_version` of a bundle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ VERSION = "0.2.0"
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """Return the numbers of a version, so that two versions can be compared. "1.10.2" gives (1, 10, 2).
+    """Return the numbers of a version as a tuple, so that two versions can be compared. "1.10.2" gives (1, 10, 2).
 
     Raises ValueError if the text is not made of numbers separated by dots.
     """

@@ -39,12 +39,16 @@ class DemoOpener:
 
     @property
     def ports(self) -> dict[str, list[dict[str, Any]]]:
-        """The ports of the demo, as `device.ports.watch` lists those of a machine."""
+        """Return the ports of the demo, in the form in which `device.ports.watch.look` returns those of a machine."""
         sound = {"name": f"{self.path.name} [file]", "channels": 1, "level_db": None}
         return {"sound_inputs": [sound], "midi_inputs": [], "midi_outputs": [{"name": str(NO_INSTRUMENT)}]}
 
     def open(self, config: Config, engine: Engine, hop_s: float, record: Capture | None = None) -> Opened:
-        """See `Opener.open`. Raises UserError if the file cannot be read or the settings ask for MIDI input."""
+        """Open a session on the sound file, without ports, and reset `engine`.
+
+        `hop_s` is the length of a hop in seconds. `record` is the place for a recording. Raises UserError if the file
+        cannot be read or the settings ask for MIDI input.
+        """
         if engine.hearing is None:
             raise UserError('The demo plays to a recording: [audio] input = "midi" cannot be used with it.')
         engine.reset()

@@ -1,4 +1,4 @@
-"""A sound file in place of the sound input. It is played in real time, again and again."""
+"""Plays a sound file in place of the sound input, in real time, again and again."""
 
 from __future__ import annotations
 
@@ -58,11 +58,14 @@ class LoopedFile:
         self._due_s = math.inf
 
     def start(self) -> None:
-        """See `Source.start`."""
+        """Start the time of the first block: it is due after its own length."""
         self._due_s = self._clock() + BLOCK / self._rate
 
     def read(self) -> list[Feed]:
-        """Wait until the next block is due, and return the hops that it completes."""
+        """Wait until the next block is due, and return the hops that it completes.
+
+        The list is empty if the block is not due within LONGEST_WAIT_S or completes no hop.
+        """
         wait_s = self._due_s - self._clock()
         if wait_s > 0:
             self._sleep(min(wait_s, LONGEST_WAIT_S))
@@ -80,20 +83,20 @@ class LoopedFile:
         return [(hop, now_s, []) for hop, now_s in hops]
 
     def finish(self) -> list[Feed]:
-        """See `Source.finish`."""
+        """Return the last hops, made of the samples that were not returned yet."""
         return [(hop, now_s, []) for hop, now_s in self._hops.flush()]
 
     def silence(self) -> list[Feed]:
-        """See `Source.silence`."""
+        """Return the hops that one hop of silence completes after `finish`, with their times."""
         return [(hop, now_s, []) for hop, now_s in self._hops.push(np.zeros(self._hops.hop, np.float32))]
 
     def level_db(self) -> float | None:
-        """See `Source.level_db`."""
+        """Return the highest peak of the sound since the last call, in dBFS, at least -120."""
         peak, self._peak = self._peak, 0.0
         return 20 * math.log10(max(peak, SILENT))
 
     def close(self) -> None:
-        """See `Source.close`. Nothing is open."""
+        """Do nothing, because nothing is open."""
 
     def _lose(self, now_s: float) -> None:
         """Drop the blocks that have waited for more than QUEUE_S at `now_s`."""

@@ -40,7 +40,10 @@ def check_age(slots: Slots, manifest: Manifest, digest: str) -> None:
 
 
 def newest_here(slots: Slots) -> str | None:
-    """Creation time of the newest bundle that passed a trial here or plays now. None if none can be read."""
+    """Return the creation time, as text, of the newest bundle that passed a trial here or plays now.
+
+    None if none can be read.
+    """
     good = [name for name in NAMES if (verdict := slots.verdict(name)) is not None and verdict.good]
     folders = [slots.current(), *(slots.folder(name) for name in good)]
     times = [slots.newest(), *(_created(folder / MANIFEST) for folder in folders)]
@@ -49,7 +52,10 @@ def newest_here(slots: Slots) -> str | None:
 
 
 def made_at(created: str) -> datetime:
-    """The time `created` of a manifest. Raises BundleError if it is not a time."""
+    """Return the time `created` of a manifest, in UTC if the text has no zone.
+
+    Raises BundleError if it is not a time.
+    """
     try:
         when = datetime.fromisoformat(created)
         return when if when.tzinfo is not None else when.replace(tzinfo=UTC)

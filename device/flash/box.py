@@ -26,7 +26,10 @@ SYSTEMCTL, UNIT = "/usr/bin/systemctl", "lefthand.service"
 
 @dataclass(frozen=True)
 class Rules:
-    """Limits of a flash. The largest value of each is 3600. The keys are explained at the top of this module."""
+    """Holds the limits of a flash, which is the installation of a bundle. The largest value of each is 3600.
+
+    The keys are explained at the top of this module.
+    """
 
     slowest: float = 0.5
     upload_s: float = 900.0
@@ -38,7 +41,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Box:
-    """The paths and commands of one box (a Pi that runs the device) that the flashing of a bundle uses."""
+    """Holds the paths and commands of one box (a Pi that runs the device) that the installation of a bundle uses."""
 
     slots: Slots
     run: Path
@@ -51,7 +54,10 @@ class Box:
 
 
 def this_box() -> Box:
-    """This machine as `deploy` provisions it. Raises ConfigError."""
+    """Return the paths and commands of this machine, as `deploy` sets it up.
+
+    Raises ConfigError as `read_rules` does.
+    """
     return Box(
         slots=Slots(SERVICE_STATE / "bundles"),
         run=SERVICE_RUN,
@@ -63,7 +69,10 @@ def this_box() -> Box:
 
 
 def read_rules(path: Path) -> Rules:
-    """The rules in the file `path`. The defaults if there is no file. Raises ConfigError."""
+    """Return the rules in the file `path`; the defaults if there is no file.
+
+    Raises ConfigError if the file cannot be read, or for an unknown key or a value not allowed.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

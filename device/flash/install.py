@@ -30,7 +30,7 @@ ARCHIVE, UNPACKED = "archive.tar", "bundle"
 
 
 class Tell(Protocol):
-    """Receives a report of each step: its short name, a sentence, and more values by name."""
+    """Receives a report of each step: its short name, a sentence, and more values by name. It returns nothing."""
 
     def __call__(self, step: str, said: str, **facts: object) -> None: ...
 
@@ -64,7 +64,11 @@ class Install:
             self._try(name, created)
 
     def rollback(self) -> None:
-        """Switch back to the bundle that played before the current one. Raises UserError if there is none."""
+        """Switch back to the bundle that played before the current one, test it and restart the service.
+
+        If it fails its self-test, the bundle that was shipped with the device is used. Raises UserError if there is
+        nothing to switch back to, or if the chosen bundle does not play.
+        """
         with self._slots.locked():
             recovered = self._recover()
             name = self._slots.active() if recovered else self._before()
@@ -143,7 +147,10 @@ class Install:
         )
 
     def _keep_age(self, created: str, report: Outcome) -> Outcome:
-        """Keep the time `created` of a bundle that plays, if none so new has passed a trial before."""
+        """Store the time `created` of a bundle that plays, if it is newer than all that have passed a trial.
+
+        Returns `report`, changed to a failure if the disk refuses.
+        """
         newest = self._slots.newest()
         try:
             if newest is None or made_at(created) > made_at(newest):
@@ -156,7 +163,10 @@ class Install:
         return preflight(bundle, self._box.rules.slowest, self._box.rules.self_test_s, self._restarter.self_test)
 
     def _start(self, name: Name | None) -> Outcome:
-        """Restart the service and watch whether it plays the bundle in slot `name`."""
+        """Restart the service and return the outcome: whether it plays the bundle in slot `name`, and why.
+
+        If the restart fails, the outcome is bad. `name` None means the shipped bundle.
+        """
         wanted = self._slots.id(name) or ""
         began_s = now()
         try:

@@ -25,7 +25,7 @@ from device.system.account import leave_root
 
 MODULE = __name__
 CLEAN = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "HOME": "/"}
-"""Environment of the process."""
+"""Environment variables of the process."""
 LIMIT_S = 60.0
 """Longest time in seconds for the self-test."""
 MOST_MEMORY = 2**30
@@ -38,7 +38,10 @@ LONGEST_SENTENCE = 1000
 
 @dataclass(frozen=True)
 class Ran:
-    """A finished self-test: its exit status, None after too long a time; how it ended, in words; and its output."""
+    """Holds the result of a self-test: its exit status, how it ended in words, and its output.
+
+    The exit status is None if the test took too long.
+    """
 
     code: int | None
     how: str
@@ -46,7 +49,7 @@ class Ran:
 
 
 Run: TypeAlias = Callable[[str, float, float], Ran]
-"""Function (folder, slowest, limit in seconds) that runs the self-test."""
+"""Type of a function (folder, slowest, limit in seconds) that runs the self-test and returns its result."""
 
 
 def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S, run: Run | None = None) -> list[str]:
@@ -73,7 +76,10 @@ def preflight(folder: Path, slowest: float = SLOWEST, limit_s: float = LIMIT_S, 
 
 
 def in_a_child(folder: str, slowest: float, limit_s: float) -> Ran:
-    """Run the self-test as a child of this process, with limits of memory and time."""
+    """Run the self-test as a child of this process, with limits of memory and time, and return its result.
+
+    The child is killed after `limit_s` seconds; the result then has no exit status.
+    """
     command = [sys.executable, "-I", "-m", MODULE, folder, str(slowest)]
     child = subprocess.Popen(
         command,

@@ -35,8 +35,9 @@ def receive(stream: int, archive: Path, digest: str, size: int, have: Callable[[
     """Read from the descriptor `stream` until the file `archive` has `size` bytes, and write them to the disk.
 
     `digest` is the SHA-256 of the whole archive in hex. `have` is called with the number of bytes that are already in
-    the file, before the first byte is read. Raises UserError if the connection is cut, or if the rest does not arrive
-    within `limit_s` seconds. Raises BundleError and removes the file if the digest differs.
+    the file, before the first byte is read. A file longer than `size` is emptied first. Raises UserError if the
+    connection is cut, or if the rest does not arrive within `limit_s` seconds. Raises BundleError and removes the file
+    if the digest differs. Raises OSError if the disk refuses.
     """
     descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:

@@ -52,7 +52,10 @@ class Restarter:
 
     @property
     def self_test(self) -> Run:
-        """The function that runs the self-test: in systemd's sandbox on a box, else as a child of this process."""
+        """Return the function that runs the self-test.
+
+        On a box it runs the test in systemd's sandbox, else as a child of this process.
+        """
         return in_a_child if self._socket is None else self._self_test
 
     def _self_test(self, folder: str, slowest: float, limit_s: float) -> Ran:
@@ -63,7 +66,10 @@ class Restarter:
         return Ran(**ran)
 
     def _ask(self, request: dict[str, object]) -> bytes:
-        """Send a request to the process that stays root, and return its answer. Raises OSError."""
+        """Send a request to the process that stays root, and return its answer.
+
+        Raises OSError if that process is gone.
+        """
         assert self._socket is not None
         _send(self._socket, json.dumps(request).encode())
         return _receive(self._socket)
@@ -82,7 +88,10 @@ class Restarter:
 
 
 def _serve(asked: socket.socket, commands: tuple[tuple[str, ...], ...]) -> None:
-    """Serve in the process that stays root: run `commands` or a self-test for every request, nothing else."""
+    """Serve requests in the process that stays root: each runs `commands` or a self-test, nothing else.
+
+    Never returns.
+    """
     status = 1
     try:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGTSTP):

@@ -70,7 +70,11 @@ def in_sandbox(*program: str, limit_s: float) -> list[str]:
 
 
 def self_test(folder: str, slowest: float, limit_s: float) -> Ran:
-    """Run the self-test of the bundle in `folder` in the sandbox. The result has no `code` after `limit_s` seconds."""
+    """Run the self-test of the bundle in `folder` in the sandbox, and return its result.
+
+    If it takes longer than `limit_s` seconds, the result has no exit status. If the sandbox cannot be made, the exit
+    status is 1.
+    """
     if not _PLAIN.fullmatch(folder):
         return Ran(1, "exit status 1", f"{folder[:100]} is not a folder of a bundle")
     command = in_sandbox(sys.executable, "-I", "-m", MODULE, folder, str(slowest), limit_s=limit_s)
@@ -92,7 +96,10 @@ def self_test(folder: str, slowest: float, limit_s: float) -> Ran:
 
 
 def judged(code: int, told: str, said: str) -> Ran:
-    """Return the result from the exit status of systemd-run, from what it `told` on stderr and the test's output."""
+    """Return the result of a self-test from what systemd-run reported.
+
+    `code` is the exit status of systemd-run, `told` its text on stderr, and `said` the output of the test.
+    """
     result = re.search(r"Finished with result: ([\w-]+)", told)
     if result is None:
         return Ran(1, "systemd gives it no sandbox, " + " ".join(told.split())[-300:], "")

@@ -21,7 +21,7 @@ NOT_A_NUMBER: Fault = "not_a_number"
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a trial: whether the bundle plays, and why it passed or failed."""
+    """Holds the result of a trial: whether the bundle plays, and why it passed or failed."""
 
     good: bool
     why: str
@@ -35,7 +35,7 @@ def now() -> float:
 
 
 def started(pid: int) -> float | None:
-    """Start time of a process in seconds since boot. None if the process is gone."""
+    """Return the start time of a process in seconds since boot; None if the process is gone."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -45,10 +45,10 @@ def started(pid: int) -> float | None:
 
 
 def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Outcome:
-    """Watch the service until it is clear whether it plays the bundle with the id `wanted`.
+    """Watch the service until it is clear whether it plays the bundle with the id `wanted`, and return the outcome.
 
     `run` is the folder of its status file. `began_s` is the time of the restart by `now`. The status of a process that
-    started earlier is ignored.
+    started earlier is ignored. `rules` limit how long this takes.
     """
     watcher = _Watcher(wanted, rules, began_s)
     while True:
@@ -59,7 +59,10 @@ def watch(run: Path, wanted: str, rules: Rules, began_s: float) -> Outcome:
 
 
 def _written(run: Path) -> int:
-    """Modification time of the status file in ns, which changes even if the content does not. -1 without a file."""
+    """Return the time of the last write of the status file in ns; -1 if there is no file.
+
+    This time changes even if the content does not.
+    """
     try:
         return (run / FILE).lstat().st_mtime_ns
     except OSError:
@@ -67,7 +70,7 @@ def _written(run: Path) -> int:
 
 
 class _Watcher:
-    """State of one trial. It follows the first new process that writes a status."""
+    """Keeps the state of one trial. It follows the first new process that writes a status."""
 
     def __init__(self, wanted: str, rules: Rules, began_s: float) -> None:
         self._wanted, self._rules, self._began_s = wanted, rules, began_s
@@ -79,7 +82,10 @@ class _Watcher:
         self._changed_s = began_s
 
     def see(self, status: Status | None, written: int, now_s: float) -> Outcome | None:
-        """Take in `status`, written at `written` (ns) and read at `now_s`. Returns None until the outcome is known."""
+        """Judge the trial by `status`, written at `written` (ns) and read at `now_s`.
+
+        Returns None until the outcome is known.
+        """
         if status is None or (status.pid != self._pid and not self._is_new(status.pid)):
             return self._absent(now_s)
         if self._pid is None:
@@ -139,7 +145,10 @@ class _Watcher:
         return Outcome(True, f"up for {self._rules.waiting_s:g} s, {status.message}", self._gap_s)
 
     def _stuck(self, status: Status, now_s: float) -> Outcome | None:
-        """Fail if the service needs more than `start_s` plus twice the real time of the trial's `hops` hops."""
+        """Return a failure if the service needs too long for the trial's hops, else None.
+
+        The limit is `start_s` plus twice the real time of these hops.
+        """
         length_s = max(status.hop.length_ms, 1.0) / 1e3
         if now_s - self._began_s > self._rules.start_s + 2 * self._rules.hops * length_s:
             return self._bad(f"it is too slow: {status.hop.count} hops in {now_s - self._began_s:.0f} s")

@@ -19,8 +19,8 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 def unpack(archive: Path, folder: Path) -> list[str]:
     """Unpack `archive` into the new folder `folder`, write it to the disk and return the names of its files.
 
-    Raises BundleError unless every member is a plain file with a plain name at the top of the archive, and each
-    name occurs once.
+    Raises BundleError unless the tar file is whole, every member is a plain file with a plain name at the top of the
+    archive, and each name occurs once. Raises OSError if the folder exists or the disk refuses.
     """
     folder.mkdir(mode=0o755)
     names: list[str] = []

@@ -1,4 +1,4 @@
-"""The audio loop: passes each hop to the engine and the engine's messages to the senders."""
+"""Runs the audio loop, which passes each hop to the engine and the engine's messages to the senders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger("lefthand")
 
 
 class Loop:
-    """The thread that processes hops until the session `opened` is over.
+    """Runs the thread that processes hops until the session `opened` is over.
 
     The thread has real-time priority if the system permits it. It calls `moved` after each finished hop. An error in
     the thread ends the session.
@@ -44,7 +44,7 @@ class Loop:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread has started and has not ended."""
+        """True if the thread has started and has not ended."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
@@ -74,7 +74,7 @@ class Loop:
             self._lifetime.fail(error)
 
     def _tell_losses(self) -> None:
-        """Tell the hearing that the source has lost sound since the last call."""
+        """Report to the hearing that the source has lost sound since the last call. Does nothing if none was lost."""
         if self._source.xruns > self._xruns:
             self._xruns = self._source.xruns
             if self._engine.hearing is not None:

@@ -1,4 +1,4 @@
-"""Collects what the status shows.
+"""Collects the values that the status of the box shows.
 
 The audio loop adds events and hop times without waiting. The status thread, which may wait, turns them into the fields
 of `Status`.
@@ -43,10 +43,16 @@ LOOK_S = 1.0
 
 
 class Monitor:
-    """Values of the current session. After a session ends, its notes stay until the next session begins."""
+    """Collects the values of the current session.
+
+    After a session ends, its notes stay until the next session begins.
+    """
 
     def __init__(self, hop_s: float = 0.0, printer: NotePrinter | None = None) -> None:
-        """`hop_s` is the length of a hop in seconds. `printer` prints the notes as they are decided."""
+        """Start without a session. `hop_s` is the length of a hop in seconds.
+
+        `printer` prints the notes as they are decided.
+        """
         self.hop_s, self._printer = hop_s, printer
         self.faults = Faults()
         self.hop_times = HopTimes()
@@ -74,7 +80,10 @@ class Monitor:
         self.hop_times.add(seconds)
 
     def take(self, events: Sequence[Event], stream_time: StreamTime) -> None:
-        """Keep the notes heard, notes sent, beats and chords among `events`, with their wall-clock times."""
+        """Keep the notes heard, notes sent, beats and chords among `events`, with their times on the machine's clock.
+
+        `stream_time` converts the times. The events also go to the note printer and to those who watch the box.
+        """
         if self._printer is not None:
             self._printer.take(events)
         for event in events:
@@ -91,7 +100,10 @@ class Monitor:
     # called by the session
 
     def begin(self, engine: Engine, source: Source, output: Port | None, senders: Sequence[Sender]) -> None:
-        """Start to show a session that has opened these ports."""
+        """Show from now on the session that uses this engine and these ports.
+
+        The notes of the session before are removed.
+        """
         with self._lock:
             self._events.clear()
             self._forget()
@@ -99,7 +111,7 @@ class Monitor:
             self._looked_s = float("-inf")
 
     def end(self) -> None:
-        """Stop to show the session, which has closed its ports. Its notes and its xrun count are kept."""
+        """End the display of the session, which has closed its ports. Its notes and its xrun count are kept."""
         with self._lock:
             if self._source is not None:
                 self._xruns_before += self._source.xruns
@@ -111,7 +123,7 @@ class Monitor:
     # called by the thread that writes the status
 
     def shown(self) -> dict[str, Any]:
-        """The fields of `Status` that depend on the session, by name."""
+        """Return the fields of `Status` that depend on the session, as a dict by name."""
         with self._lock:
             now_s = time.monotonic()
             while self._events:
@@ -153,7 +165,7 @@ class Monitor:
 
     @property
     def connected(self) -> int:
-        """Number of MIDI clients that the session has open."""
+        """Return the number of MIDI clients that the session has open."""
         keyboard = self._source is not None and self._source.rate is None
         return int(keyboard) + len(self._senders)
 
@@ -205,7 +217,10 @@ class Monitor:
 
 
 def _moment(event: Event, stream_time: StreamTime) -> Moment | None:
-    """The event for those who watch. None for messages other than notes, and for the box's own notes that it heard."""
+    """Return the event as a Moment, for those who watch the box; None for an event that is not shown.
+
+    Not shown are control messages, and notes that the box heard from its own left hand.
+    """
     match event:
         case NoteHeard(Note(hand=hand, onset_s=onset_s, pitch=pitch, velocity=velocity)) if hand != "own":
             return Moment("heard", stream_time.wall(onset_s), pitch, velocity)
@@ -223,14 +238,14 @@ def _moment(event: Event, stream_time: StreamTime) -> Moment | None:
 
 
 def memory_mb() -> float:
-    """Resident memory of this process in MiB, without the memory that a JACK server shares with all its clients."""
+    """Return the resident memory of this process in MiB, without memory that a JACK server shares with its clients."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     kilobytes = {words[0]: int(words[1]) for words in lines if words[0] in ("RssAnon:", "RssFile:")}
     return sum(kilobytes.values()) / 1024
 
 
 def open_files() -> int:
-    """Number of open file descriptors of this process."""
+    """Return the number of open file descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 

@@ -35,7 +35,7 @@ class NotePrinter:
         self._thread.start()
 
     def take(self, events: Sequence[Event]) -> None:
-        """Queue a line for each note among `events`. The audio loop calls this."""
+        """Queue a line for each note that is heard or will be played among `events`. The audio loop calls this."""
         for event in events:
             if (line := line_of(event)) is None:
                 continue
@@ -45,7 +45,7 @@ class NotePrinter:
                 self.left_out += 1
 
     def close(self) -> None:
-        """Print what waits, for at most CLOSE_S."""
+        """Print the lines that wait, for at most CLOSE_S seconds, and end the thread."""
         self._closing.set()
         self._thread.join(CLOSE_S)
 
@@ -61,7 +61,10 @@ class NotePrinter:
 
 
 def line_of(event: Event) -> str | None:
-    """Return the line of a note, without a line feed. None for the box's own sound and for all that is no note."""
+    """Return the line for a note that was heard or will be played, without a line feed; None for any other event.
+
+    Notes that the box heard from its own left hand give None, too.
+    """
     match event:
         case NoteHeard(note) if note.hand != "own":
             return _line(note.onset_s, note.pitch, note.velocity, note.hand)

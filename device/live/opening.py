@@ -1,4 +1,4 @@
-"""Opens everything that the settings name for one session, or says what is missing.
+"""Opens everything that the settings name for one session, or raises an error that names what is missing.
 
 PyAudio's callback ─▶ queue ─▶ the loop: hops ─▶ engine ─▶ Sends ─▶ sender: each at its time ─▶ MIDI port
 RtMidi's callback ─▶ queue ─────────▲
@@ -49,10 +49,13 @@ log = logging.getLogger("lefthand")
 
 
 class Lifetime:
-    """Whether a session still runs, and the first error of any of its threads. Any thread may call the methods."""
+    """Keeps whether a session still runs, and the first error of any of its threads.
+
+    Any thread may call the methods.
+    """
 
     def __init__(self, woken: Callable[[], None]) -> None:
-        """`woken` is called once, by the thread that failed."""
+        """Begin the session. The thread that fails first calls `woken`, once."""
         self._woken = woken
         self._over = threading.Event()
         self.failure: Exception | None = None
@@ -60,7 +63,7 @@ class Lifetime:
 
     @property
     def over(self) -> bool:
-        """Whether the session has ended."""
+        """True if the session has ended."""
         return self._over.is_set()
 
     def end(self) -> None:
@@ -77,7 +80,7 @@ class Lifetime:
 
 @dataclass(frozen=True)
 class Watched:
-    """An open port that may be unplugged. `present` returns whether the port is connected now."""
+    """Holds an open port that may be unplugged. `present` returns whether the port is connected now."""
 
     present: Callable[[Port], bool]
     port: Port
@@ -86,7 +89,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything that one session has open. `Session` starts and closes it, `Loop` reads and writes it."""
+    """Holds everything that one session has open. `Session` starts and closes it, `Loop` reads and writes it."""
 
     engine: Engine
     monitor: Monitor
@@ -110,17 +113,17 @@ class Opened:
 
     @property
     def all_senders(self) -> list[Sender]:
-        """The senders of the left hand, then that of the heard right hand."""
+        """Return the senders of the left hand, then the sender of the heard right hand if there is one."""
         return [*self.senders, *(() if self.heard is None else (self.heard.sender,))]
 
     @property
     def missing(self) -> str:
-        """Name of the port that is not connected and that the session plays without. Empty if nothing is missing."""
+        """Return the foot switch's port in words if it is missing and the session plays without it, else ""."""
         return "" if self.foot_switch is None else self.foot_switch.missing
 
     @property
     def outdated(self) -> bool:
-        """Whether the missing port is connected now, so that a new session would open it."""
+        """True if the missing port is connected now, so that a new session would open it."""
         return self.foot_switch is not None and self.foot_switch.back
 
 
@@ -140,11 +143,11 @@ class Opener:
     service: bool = False
 
     def open(self, config: Config, engine: Engine, hop_s: float, record: Capture | None = None) -> Opened:
-        """Open every port that `config` names, and reset `engine`.
+        """Open every port that `config` names, reset `engine` and return what is open.
 
         `hop_s` is the length of a hop in seconds. `record` is the place for a recording of the input and the sent
-        messages. Raises UnavailableError if a port is missing or cannot be opened. All other ports are then closed
-        again.
+        messages. Raises UnavailableError if a port is missing or cannot be opened, and UserError if a package is
+        missing or the recording cannot start. All other ports are then closed again.
         """
         engine.reset()
         with contextlib.ExitStack() as stack:
@@ -154,7 +157,7 @@ class Opener:
 
 
 class _Opening:
-    """One call of `Opener.open`. `stack` closes everything that is open so far."""
+    """Carries out one call of `Opener.open`. `stack` closes everything that is open so far."""
 
     def __init__(
         self, opener: Opener, config: Config, engine: Engine, hop_s: float, stack: contextlib.ExitStack
@@ -210,7 +213,10 @@ class _Opening:
         )
 
     def _look(self) -> Any | None:
-        """Raise UnavailableError that names every missing port. Returns PyAudio for a sound input, None for MIDI."""
+        """Check that every port is present. Return PyAudio for a sound input, None for MIDI.
+
+        Raises UnavailableError that names every missing port.
+        """
         config, missing, system = self._config, [], None
         outputs, inputs = self._opener.outputs, self._opener.inputs
 
@@ -250,7 +256,10 @@ class _Opening:
         return port, send
 
     def _connect(self, name: str, own_name: str) -> tuple[Port, Callable[[mido.Message], None]]:
-        """Open and watch the MIDI output `name`. Returns its port and a function that sends a message at once."""
+        """Open and watch the MIDI output `name`. Return its port and a function that sends a message at once.
+
+        Raises UnavailableError if the port cannot be opened. The function raises it if the port takes no message.
+        """
         outputs = self._opener.outputs
         client, port = connect_output(choose(name, outputs.ports(), OUTPUT), own_name)
         self._stack.callback(client.delete)
@@ -295,7 +304,10 @@ class _Opening:
         return STALL_S if audio.is_midi else max(STALL_S, STALL_BLOCKS * audio.block / audio.rate)
 
     def _foot_switch(self) -> FootSwitch | None:
-        """The foot switch that the settings name. A service needs it only if its port also carries the clock."""
+        """Return the foot switch that the settings name; None if they name none.
+
+        A service needs it only if its port also carries the clock.
+        """
         config = self._config
         if not config.midi.control:
             return None

@@ -1,7 +1,7 @@
-"""One session: from open ports to closed ports.
+"""Runs one session, which lasts from open ports to closed ports.
 
-The loop runs the engine and the senders send its messages. The owner of the session calls `check` once a second. A
-failure in any thread ends the session. At every end all keys are released.
+The loop runs the engine and the senders send its messages. The owner of the session calls `Session.check` once a
+second. A failure in any thread ends the session. At every end all keys are released.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Session:
 
     @property
     def failure(self) -> Exception | None:
-        """The error that ended the session, None if there is none."""
+        """Return the error that ended the session; None if there is none."""
         return self._opened.lifetime.failure
 
     def start(self) -> None:
@@ -43,7 +43,10 @@ class Session:
         self._loop.start()
 
     def check(self) -> None:
-        """Raise the error that ended the session: UnavailableError for a lost port, another exception for a failure."""
+        """Raise the error that ended the session, or UnavailableError if a port has gone or takes no more messages.
+
+        This also stores the tuning that the hearing has measured.
+        """
         if self.failure is not None:
             raise self.failure
         opened = self._opened
@@ -70,13 +73,17 @@ class Session:
                 )
 
     def hush(self) -> None:
-        """Release all keys. Nothing is heard or sent afterwards."""
+        """Release all keys and end the session. Nothing is heard or sent afterwards, but the ports stay open."""
         self._opened.lifetime.end()
         for sender in self._opened.all_senders:
             sender.close()
 
     def close(self) -> None:
-        """Release all keys, then close everything. Raises RuntimeError if the loop does not end within JOIN_S."""
+        """Release all keys, store tuning and phrases, end the recording and close everything.
+
+        Raises RuntimeError if the loop does not end within JOIN_S, and UserError if a recording has failed, unless this
+        is a service.
+        """
         opened = self._opened
         self.hush()
         self._loop.join(JOIN_S)

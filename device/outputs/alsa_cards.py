@@ -15,7 +15,7 @@ _CARD = re.compile(r"^\s*(\d+)\s+\[(\S+)\s*\]:\s*(.*)$")
 
 @dataclass(frozen=True)
 class Card:
-    """A sound card: its number since this boot, its id and its name."""
+    """Holds a sound card's number since this boot, its id and its name."""
 
     number: int
     id: str
@@ -43,10 +43,10 @@ def sound_cards(path: Path = CARDS) -> list[Card]:
 
 
 def find_card(wanted: str, cards: list[Card]) -> Card | None:
-    """Return the card with the id `wanted`. If there is none, return the only card that `fitting`
-    finds.
+    """Return the card that the text `wanted` means; None if there is none.
 
-    Returns None if `fitting` finds none. Raises UserError, which lists the cards, if it finds several.
+    A card with exactly this id comes first. Otherwise it is the only card whose text contains `wanted`, in capital or
+    small letters. Raises UserError, which lists the cards, if several fit.
     """
     found = fitting(wanted, cards, lambda card: (card.id,))
     if len(found) > 1:

@@ -55,6 +55,9 @@ class HeardOutput:
             self.sender.put(sends)
 
     def panic(self, now_s: float) -> None:
-        """Release all keys that are down. A note that the player still holds is not struck again."""
+        """Release all keys that this output holds down. A note that the player still holds is not struck again.
+
+        `now_s` is the present stream time in seconds.
+        """
         self.sender.put([Send(now_s, now_s, "note_off", pitch, 0) for pitch in sorted(self._down)])
         self._down.clear()

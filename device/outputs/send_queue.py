@@ -41,17 +41,20 @@ class SendQueue:
 
     @property
     def down(self) -> frozenset[int]:
-        """The keys whose note-on was given and whose note-off was not, as MIDI numbers after transposition."""
+        """Return the keys whose note-on was given and whose note-off was not, as MIDI numbers after transposition."""
         return frozenset(self._down)
 
     @property
     def next_due_s(self) -> float | None:
-        """Due time of the next message in seconds of stream time; None if no message waits."""
+        """Return the due time of the next message in seconds of stream time; None if no message waits."""
         return self._queue[0][0] if self._queue else None
 
     @property
     def next_put_s(self) -> float:
-        """Time at which the next message was put in, as given to `put`."""
+        """Return the time at which the next message was put in, as given to `put`.
+
+        Raises IndexError if no message waits.
+        """
         return self._queue[0][3]
 
     def put(self, sends: Iterable[Send], put_s: float = 0.0) -> None:
@@ -66,10 +69,10 @@ class SendQueue:
             heapq.heappush(self._queue, (send.due_s, next(self._order), send, put_s))
 
     def pop(self, too_late: bool = False) -> list[mido.Message]:
-        """Take out the next message.
+        """Take out the next message and return it as a list of MIDI messages. Raises IndexError if no message waits.
 
-        Returns no MIDI message, one, or two if a key that is down must be released before its next note-on. With
-        `too_late` a note-on is left out and only releases its key, because the note would sound at a wrong time.
+        The list is empty, or has one message, or two if a key that is down must be released before its next note-on.
+        With `too_late` a note-on is left out and only releases its key, because the note would sound at a wrong time.
         """
         _, _, send, _ = heapq.heappop(self._queue)
         if send.kind == "control":
@@ -86,7 +89,10 @@ class SendQueue:
         return messages
 
     def let_go(self) -> list[mido.Message]:
-        """Drop all waiting messages. Return a note-off for every key that is down, and release a pressed pedal."""
+        """Drop all waiting messages.
+
+        Return a note-off for every key that is down, and a message that lifts a pressed pedal.
+        """
         self._queue.clear()
         messages = [self._off(key) for key in sorted(self._down)]
         if self._sustained:
@@ -95,9 +101,9 @@ class SendQueue:
         return messages
 
     def panic(self) -> list[mido.Message]:
-        """Do the same as `let_go`, then add All Notes Off (CC 123).
+        """Drop all waiting messages. Return the messages of `let_go`, and then All Notes Off (CC 123).
 
-        `let_go` adds a note-off for each key, because many instruments ignore CC 123.
+        The note-offs of `let_go` are needed because many instruments ignore CC 123.
         """
         return [*self.let_go(), self._message("control_change", control=ALL_NOTES_OFF, value=0)]
 

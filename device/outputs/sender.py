@@ -84,7 +84,7 @@ class Sender:
         self._thread.start()
 
     def put(self, sends: Iterable[Send]) -> None:
-        """Queue messages. The stream time must be known. Messages after `close` are dropped."""
+        """Queue messages of the left hand. The stream time must be known. After `close` they are dropped."""
         with self._changed:
             if not self._closing:
                 first_s = self._queue.next_due_s
@@ -103,7 +103,7 @@ class Sender:
 
     @property
     def hangs(self) -> bool:
-        """True if the port has accepted no message for HUNG_S."""
+        """True if the port has accepted no message for HUNG_S seconds."""
         return time.monotonic() - self._sent_s > HUNG_S
 
     def lateness_ms(self, percent: float) -> float | None:
@@ -141,7 +141,7 @@ class Sender:
             self._failed(error)
 
     def _next(self) -> list[mido.Message] | None:
-        """Wait for the next messages to send; return None when the sender is closing."""
+        """Wait for the next messages and return them as a list to send at once; return None when the sender closes."""
         with self._changed:
             while not self._closing:
                 now_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""The messages that silence an instrument, whichever keys it holds."""
+"""Builds the messages that silence an instrument, whichever keys it holds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _NOTE_OFF, _CONTROL_CHANGE = 0x80, 0xB0
 
 
 def silencing(channel: int) -> list[mido.Message]:
-    """Return the messages that silence `channel` (0 to 15): a note-off for each key, then the controllers.
+    """Return the MIDI messages that silence `channel` (0 to 15): a note-off for each key, then three controllers.
 
-    The note-offs are needed because many instruments ignore the controllers.
+    The controllers are pedal up, All Notes Off and All Sound Off. Many instruments ignore them, so the note-offs are
+    needed.
     """
     import mido
 
@@ -24,10 +25,16 @@ def silencing(channel: int) -> list[mido.Message]:
 
 
 def silencing_bytes(channel: int) -> list[tuple[int, int, int]]:
-    """Return the messages of `silencing` as bytes, for callers that cannot wait for the import of mido."""
+    """Return the messages of `silencing` as tuples of three bytes.
+
+    They serve callers that cannot wait for the import of mido.
+    """
     return [(_NOTE_OFF | channel, key, 0) for key in range(128)] + controls_bytes(channel)
 
 
 def controls_bytes(channel: int) -> list[tuple[int, int, int]]:
-    """Return only the controllers of `silencing_bytes`: pedal up, All Notes Off and All Sound Off."""
+    """Return only the three controllers of `silencing_bytes`, as tuples of three bytes.
+
+    They are pedal up, All Notes Off and All Sound Off.
+    """
     return [(_CONTROL_CHANGE | channel, number, 0) for number in CONTROLS]

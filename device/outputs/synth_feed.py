@@ -25,9 +25,10 @@ log = logging.getLogger("lefthand")
 
 
 class SynthFeed:
-    """The open MIDI source. Any thread may call `send` and `through`.
+    """Sends MIDI messages to the synthesiser from an open MIDI source. Any thread may call `send` and `through`.
 
-    Create and close it while no sound input is open, like every MIDI client (see `MidiPorts`).
+    Create and close it while no sound input is open, like every MIDI client (see `MidiPorts`). Without a MIDI system
+    the synthesiser stays silent. `faults` counts messages that could not be sent.
     """
 
     def __init__(self, config: Config, faults: Faults) -> None:
@@ -41,7 +42,7 @@ class SynthFeed:
 
     @property
     def clients(self) -> int:
-        """The number of open clients of the MIDI system."""
+        """Return the number of open clients of the MIDI system: 0 or 1."""
         return int(self._client is not None)
 
     def send(self, message: mido.Message) -> None:
@@ -50,7 +51,10 @@ class SynthFeed:
             self._write(message)
 
     def through(self, message: mido.Message) -> None:
-        """Send a message of the player at once, on the right hand's channel."""
+        """Send a message of the player at once, on the right hand's channel.
+
+        Only types of THROUGH are sent, and nothing from the drum channel.
+        """
         if message.type not in THROUGH or message.channel == DRUM_CHANNEL:
             return
         moved = message.copy(channel=self._right)
@@ -62,7 +66,7 @@ class SynthFeed:
             self._write(moved)
 
     def let_go(self) -> None:
-        """Release the player's keys, because the keyboard has gone and will send no note-offs."""
+        """Release the player's keys and pedal, because the keyboard has gone and will send no note-offs."""
         with self._lock:
             for note in sorted(self._down):
                 self._write(mido.Message("note_off", channel=self._right, note=note, velocity=0))
@@ -71,7 +75,7 @@ class SynthFeed:
                 self._write(message)
 
     def close(self) -> None:
-        """Release the player's keys, and close the client."""
+        """Release the player's keys and pedal, and close the client."""
         if self._client is not None:
             self.let_go()
             client, self._client = self._client, None

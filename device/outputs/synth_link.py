@@ -20,21 +20,27 @@ SOURCE = "to the synth"
 SYNTH = "lefthand-synth"
 """Part of the name of the synthesiser's MIDI port. ALSA and JACK add words of their own."""
 TIMEOUT_S = 5.0
-"""Seconds that the command which joins two ports may take."""
+"""Most seconds that the command which joins two ports may take."""
 _ADDRESS = re.compile(r"(\d+:\d+)$")
 
 log = logging.getLogger("lefthand")
 
 
 class Link:
-    """Joins sources and targets that are not joined yet. Tests may replace `join_ports` by `join`."""
+    """Joins the box's MIDI source to the synthesiser's port, and remembers the joined pairs.
+
+    `join` replaces `join_ports` in tests.
+    """
 
     def __init__(self, join: Callable[[Port, Port], bool] | None = None) -> None:
         self._join = join_ports if join is None else join
         self._joined: set[tuple[Port, Port]] = set()
 
     def step(self, sources: Sequence[Port], targets: Sequence[Port]) -> None:
-        """Join each pair of present ports that is not joined. A pair that vanished and came back is joined again."""
+        """Join each source of the box to each port of the synthesiser on the same system, unless they are joined.
+
+        `sources` and `targets` are the ports present now. A pair that vanished and came back is joined again.
+        """
         pairs = {
             (source, target)
             for source in sources
@@ -64,7 +70,10 @@ def right_hand_channel(left: int) -> int:
 
 
 def join_ports(source: Port, target: Port) -> bool:
-    """Connect two ports of other programs. Return False if that is not possible now."""
+    """Connect the output `source` to the input `target`. Return True if they are connected, False if that fails now.
+
+    The reason goes to the log. Raises subprocess.TimeoutExpired if the command takes longer than TIMEOUT_S.
+    """
     command = connecting(source, target)
     if command is None:
         return False
@@ -80,7 +89,7 @@ def join_ports(source: Port, target: Port) -> bool:
 
 
 def connecting(source: Port, target: Port) -> list[str] | None:
-    """Return the command that connects the two ports; None if an ALSA port has no address."""
+    """Return the command, as a list of words, that connects the two ports; None if an ALSA port has no address."""
     if source.api == "JACK":
         return [_tool(source.api)[0], source.name, target.name]
     addresses = [_ADDRESS.search(port.name) for port in (source, target)]

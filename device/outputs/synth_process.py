@@ -71,7 +71,7 @@ def run_synth(config: Config, stop: threading.Event) -> None:
 
 
 def arguments(config: Config, output: str, soundfont: Path) -> list[str]:
-    """Return FluidSynth's arguments for `output`, which is a value of `_wait_for_output`."""
+    """Return FluidSynth's command-line arguments for the sound output `output`, which `_wait_for_output` returned."""
     # an audio interface often has one clock for input and output, so both use the same rate
     rate = RATE if config.audio.is_midi else min(config.audio.rate, 96_000)
     settings = {
@@ -93,7 +93,7 @@ def arguments(config: Config, output: str, soundfont: Path) -> list[str]:
 
 
 def programs(config: Config) -> str:
-    """Return the lines for FluidSynth's shell that select the sound of both hands."""
+    """Return the lines for FluidSynth's shell that select the sound of both hands; "" if the settings select none."""
     if not config.midi.program:
         return ""
     left = config.midi.channel - 1
@@ -101,9 +101,9 @@ def programs(config: Config) -> str:
 
 
 def find_soundfont(wanted: str) -> Path:
-    """Return the file `wanted`, or the best installed soundfont if `wanted` is empty.
+    """Return the path of the soundfont `wanted`, or of the best installed soundfont if `wanted` is empty.
 
-    Raises UserError if the file is missing, or if no soundfont is installed, with the package to install.
+    Raises UserError if the file is missing or no soundfont is installed. The message names the remedy.
     """
     if wanted:
         path = Path(wanted)
@@ -116,7 +116,7 @@ def find_soundfont(wanted: str) -> Path:
 
 
 def _wait_for_output(settings: SynthSettings, stop: threading.Event) -> str | None:
-    """Wait for the output and return its driver's name for it; return None if `stop` comes first."""
+    """Wait for the sound output and return its name for FluidSynth; return None if `stop` is set first."""
     told = False
     while (output := _output(settings)) is None:
         if not told:
@@ -134,7 +134,7 @@ def _output(settings: SynthSettings) -> str | None:
 
     The result is JACK or an ALSA device. If the settings give an ALSA device, which has a colon in its name, it is
     returned without a check. If they name a sound card, its ALSA device is returned. If they name nothing, the default
-    device of ALSA is returned, provided that there is a sound card.
+    device of ALSA is returned, provided that there is a sound card. Raises UserError if several cards fit the name.
     """
     if settings.device == JACK:
         return JACK

@@ -27,12 +27,15 @@ class JackClients:
             self._client = jack.Client(f"{CLIENT} watch", no_start_server=True)
 
     def has(self, port: Port) -> bool:
-        """Return whether the client that PortAudio calls `port` has outputs now; True if no server runs."""
+        """Return whether the JACK client with the name of `port` has sound outputs now.
+
+        The result is always True if no JACK server ran when this object was created.
+        """
         if self._client is None:
             return True
         return bool(self._client.get_ports(f"^{re.escape(port.name)}:", is_audio=True, is_output=True))
 
     def close(self) -> None:
-        """Disconnect from the server."""
+        """Disconnect from the JACK server."""
         if self._client is not None:
             within_reason(self._client.close)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class InputPort:
-    """An open MIDI input.
+    """Opens the MIDI input `port`. Its messages are passed on after `start`.
 
-    MIDI clock messages are received only if `clock` is true. System-exclusive messages and Active Sensing are
-    always ignored. Raises UnavailableError if `port` has gone or is in use.
+    MIDI clock messages are received only if `clock` is true. System-exclusive messages and Active Sensing are always
+    ignored. Raises UnavailableError if `port` has gone or is in use.
     """
 
     def __init__(self, port: Port, clock: bool = False) -> None:
@@ -78,12 +78,12 @@ class PolledInput:
 
 
 class MidiPorts:
-    """The present MIDI ports of one direction. The list is empty before the first `refresh`.
+    """Lists the MIDI ports of one direction that are present. The list is empty before the first `refresh`.
 
-    This object polls because RtMidi does not report a port that is unplugged. It keeps one client for each MIDI
-    system, because a new client for each poll would use up the system's clients. Create and close no client while
-    PortAudio's callback runs on JACK, because that is a deadlock: the server waits for the callback, the callback
-    waits for the interpreter lock, and the thread that creates the client holds that lock.
+    This object polls because RtMidi does not report a port that is unplugged. It keeps one client for each MIDI system,
+    because a new client for each poll would use up the system's clients. Create and close no client while PortAudio's
+    callback runs on JACK, because that is a deadlock: the server waits for the callback, the callback waits for the
+    interpreter lock, and the thread that creates the client holds that lock.
     """
 
     def __init__(self, output: bool) -> None:
@@ -92,7 +92,7 @@ class MidiPorts:
 
     @property
     def clients(self) -> int:
-        """The number of open clients."""
+        """Return the number of open clients: one for each MIDI system that runs."""
         return len(self._clients)
 
     def refresh(self) -> None:
@@ -132,43 +132,52 @@ class MidiPorts:
 
 
 def midi_outputs() -> list[Port]:
-    """Return the MIDI output ports of every MIDI system that runs."""
+    """Return the MIDI output ports of every MIDI system that runs. Raises UserError if python-rtmidi is missing."""
     return _ports(_rtmidi().MidiOut)
 
 
 def midi_inputs() -> list[Port]:
-    """Return the MIDI input ports of every MIDI system that runs."""
+    """Return the MIDI input ports of every MIDI system that runs. Raises UserError if python-rtmidi is missing."""
     return _ports(_rtmidi().MidiIn)
 
 
 def open_output(name: str) -> tuple[Any, Port]:
-    """Return a connected `rtmidi.MidiOut` and its port. Raises UnavailableError as `choose` and `connect_output` do."""
+    """Open the MIDI output that `name` selects, and return its connected `rtmidi.MidiOut` and its port.
+
+    Raises UnavailableError if not exactly one port fits `name`, or if the port is gone or in use.
+    """
     return connect_output(choose(name, midi_outputs(), OUTPUT))
 
 
 def open_input(name: str) -> tuple[Any, Port]:
-    """Return a connected `rtmidi.MidiIn` and the port.
+    """Open the MIDI input that `name` selects, and return its connected `rtmidi.MidiIn` and its port.
 
-    Raises UnavailableError if `choose` or `connect_input` raises it.
+    Raises UnavailableError if not exactly one port fits `name`, or if the port is gone or in use.
     """
     return connect_input(choose(name, midi_inputs(), INPUT))
 
 
 def connect_output(port: Port, own_name: str = "left hand") -> tuple[Any, Port]:
-    """Return a `rtmidi.MidiOut` connected to `port`, and `port`. Its own port is called `own_name`.
+    """Return an `rtmidi.MidiOut` that is connected to `port`, and `port`.
 
-    Raises UnavailableError if the port is gone or in use.
+    Other programs see this client's own port as `own_name`. Raises UnavailableError if `port` is gone or in use.
     """
     return _open(_rtmidi().MidiOut, port, own_name, OUTPUT)
 
 
 def connect_input(port: Port) -> tuple[Any, Port]:
-    """Return a `rtmidi.MidiIn` connected to `port`, and `port`. Raises UnavailableError if it is gone or in use."""
+    """Return an `rtmidi.MidiIn` that is connected to `port`, and `port`.
+
+    Raises UnavailableError if `port` is gone or in use.
+    """
     return _open(_rtmidi().MidiIn, port, "right hand", INPUT)
 
 
 def midi_class(output: bool) -> Callable[..., Any]:
-    """Return RtMidi's client class for outputs (`output` true) or inputs."""
+    """Return RtMidi's client class for outputs (`output` true) or inputs.
+
+    Raises UserError if python-rtmidi is missing.
+    """
     kind: Callable[..., Any] = _rtmidi().MidiOut if output else _rtmidi().MidiIn
     return kind
 
@@ -206,7 +215,10 @@ def _open(kind: Callable[..., Any], port: Port, own_name: str, word: PortKind) -
 
 
 def midi_systems() -> list[tuple[int, str]]:
-    """Return (number, name) of each MIDI system that RtMidi was built for."""
+    """Return (number, name) of each MIDI system that RtMidi was built for.
+
+    Raises UserError if python-rtmidi is missing.
+    """
     rtmidi = _rtmidi()
     named = [(api, str(rtmidi.get_api_display_name(api))) for api in rtmidi.get_compiled_api()]
     return [(api, API_NAMES.get(name, name)) for api, name in named]

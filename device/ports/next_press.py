@@ -31,7 +31,7 @@ POLL_S = 0.005
 RELEASE_S = 1.0
 """Longest time in seconds between a press and the message of its release. A later message is another press."""
 KINDS = {"control_change": "cc", "note_on": "note", "note_off": "note", "program_change": "program"}
-"""Kind of a MIDI message -> word in [controls]."""
+"""Maps the type of a MIDI message to the word for it in [controls]."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,11 @@ def kind_of(values: list[tuple[int, float]]) -> str:
 
 
 def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
-    """Return the first control that is pressed within `seconds`, as it is printed; None if there is none."""
+    """Return the first control that is pressed within `seconds`, as a dict to print; None if there is none.
+
+    The dict has "port" and "control", as the settings write them, and "on_keyboard": whether the port is the one that
+    `keyboard` names.
+    """
     ports = [port for port in midi_inputs() if CLIENT not in port.name]
     with contextlib.ExitStack() as stack:
         polled = []
@@ -98,9 +102,9 @@ def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
 
 
 def _pressed(inputs: list[PolledInput], until_s: float) -> list[Press]:
-    """Return the first message and, if it comes before `until_s`, the next one of the same control.
+    """Return the first message of a press and, if it comes before `until_s`, the next message of the same control.
 
-    A release alone is not a press.
+    The list is empty if nothing was pressed. A release alone is not a press. `until_s` is in monotonic seconds.
     """
     pressed: list[Press] = []
     while (now_s := time.monotonic()) < until_s:

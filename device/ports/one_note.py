@@ -24,9 +24,9 @@ NOTE_ON, NOTE_OFF, PROGRAM = 0x90, 0x80, 0xC0
 
 
 def play(port: str, channel: int, program: int) -> None:
-    """Play the note on `port`, and return when it has ended. Raises UserError if the port cannot be opened.
+    """Play the note on the MIDI output that `port` names, and return when it has ended.
 
-    `channel` counts from 1. `program` 0 leaves the sound as it is.
+    `channel` counts from 1. `program` 0 leaves the sound as it is. Raises UserError if the port cannot be opened.
     """
     client, _ = open_output(port)
     if program:

@@ -1,4 +1,4 @@
-"""The ports of this machine, and how a name in the settings selects one of them."""
+"""Describes the ports of this machine, and finds the one that a name in the settings selects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ a2jmidid writes the number of a MIDI client as "[20] (capture)" into the name of
 
 @dataclass(frozen=True)
 class Port:
-    """A MIDI port or a sound input. `api` is its system (ALSA or JACK), which gives it `name` and `index`.
+    """Names a MIDI port or a sound input. `api` is its system (ALSA or JACK), which gives it `name` and `index`.
 
     `name` may hold any character, because another program can choose it. The text of a port is printable.
     """
@@ -43,7 +43,7 @@ class Port:
 
 @dataclass(frozen=True)
 class SoundInput(Port):
-    """A sound input, with its number of channels and its default sample rate in Hz."""
+    """Names a sound input, with its number of channels and its default sample rate in Hz."""
 
     channels: int
     default_rate: int
@@ -69,10 +69,11 @@ def bare(name: str) -> str:
 
 
 def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
-    """Return all of `ports` that the text `wanted` can mean.
+    """Return all of `ports` that the text `wanted` can mean; an empty list if there are none.
 
-    An exact name comes first, with or without its system. Then come the ports that have the same name apart from its
-    numbers, then those that contain `wanted`, then those that contain it apart from numbers.
+    Four rules are tried in turn, and the first that fits any port decides. The port has exactly this name, with or
+    without its system; the same name apart from its numbers; a name that contains `wanted`; or one that contains
+    `wanted` apart from numbers.
     """
     exact = [port for port in ports if wanted in (port.name, str(port))]
     without = bare(wanted)
@@ -87,7 +88,7 @@ def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
 
 
 def to_write(port: AnyPort, ports: Sequence[AnyPort]) -> str:
-    """Return the text for the settings that means `port` among `ports`, without its numbers if that is enough."""
+    """Return the text that selects `port` among `ports` in the settings, without its numbers if that is enough."""
     without = bare(port.name)
     for text in (without, f"{without} [{port.api}]", port.name):
         if text and found(text, ports) == [port]:
@@ -96,11 +97,11 @@ def to_write(port: AnyPort, ports: Sequence[AnyPort]) -> str:
 
 
 def choose(wanted: str, ports: Sequence[AnyPort], kind: PortKind) -> AnyPort:
-    """Return the port that `wanted` names. One port must match as in `found`.
+    """Return the one port of `ports` that the text `wanted` selects by the rules of `found`.
 
-    A name may include its system, as `lefthand devices` prints it: `tape [JACK]`. `kind` is the word for such a
-    port in error messages. Raises UnavailableError if several ports match, with those ports listed. Raises
-    UnavailableError if no port matches, with all present ports listed.
+    `wanted` may include the system, as `lefthand devices` prints it: `tape [JACK]`. `kind` is the word for such a port
+    in error messages. Raises UnavailableError if several ports match, with those ports listed, or if none matches, with
+    all present ports listed.
     """
     meant = found(wanted, ports)
     if len(meant) == 1:

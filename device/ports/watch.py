@@ -31,7 +31,7 @@ LEAST_DB = -60.0
 
 
 class _Level:
-    """The highest peak of one sound input while it is open. `db` is None if the input cannot be opened."""
+    """Measures the highest peak of one sound input while it is open. If it cannot be opened, `db` returns None."""
 
     def __init__(self, system: Any, source: SoundInput) -> None:
         import numpy as np
@@ -70,7 +70,7 @@ class _Level:
 
 
 class _Arrivals:
-    """Whether a message arrives at one MIDI input while it is open."""
+    """Finds out whether a message arrives at one MIDI input while it is open."""
 
     def __init__(self, port: Port) -> None:
         self._input: PolledInput | None = None
@@ -87,12 +87,12 @@ class _Arrivals:
 
 
 def look(opens: bool, over: threading.Event | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Return the sound inputs, MIDI inputs and MIDI outputs. If `opens` is true, listen to all inputs for LISTEN_S.
+    """Return the present ports, in lists under "sound_inputs", "midi_inputs" and "midi_outputs".
 
-    Listening stops early when `over` is set.
-
-    Each port has a "name" for the settings. A sound input also has "level_db" (dBFS, None if it was not open), and a
-    MIDI input "arrived". The ports of this program are left out.
+    If `opens` is true, listen to all inputs for LISTEN_S, or until `over` is set. Each port is a dict with a "name" for
+    the settings. A sound input also has "channels" and "level_db" (dBFS, None if it was not open). A MIDI input also
+    has "arrived": whether a message came. The ports of this program are left out. Raises UserError if pyaudio or
+    python-rtmidi is missing.
     """
     arrivals = [(port, _Arrivals(port) if opens else None) for port in midi_inputs() if CLIENT not in port.name]
     with portaudio() as system:
