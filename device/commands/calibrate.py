@@ -1,4 +1,4 @@
-"""`lefthand calibrate`: measures the latency of the outputs."""
+"""Runs `lefthand calibrate`, which measures how late the outputs sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts a box of its own for `lefthand page --demo`. Its files are in a folder that is removed at the end."""
+"""Starts a box for `lefthand page --demo`. Its files are in a temporary folder, which is removed at the end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from device.demo.demo_opening import SETTINGS
 from device.files.sound_file import SoundFile
 
 END_S = 10.0
-"""Seconds to wait for the box to end. It needs about one."""
+"""Seconds to wait for the box to end before it is killed. It needs about one."""
 NO_DISPLAY = "LEFTHAND_NO_BROWSER"
-"""Environment variable. If it is set, `lefthand page --demo` opens no browser."""
+"""Name of an environment variable. If it is set, `lefthand page --demo` opens no browser."""
 
 
 @contextlib.contextmanager
 def demo_box(sound: Path) -> Iterator[Path]:
-    """Context manager: a box that hears `sound` in a loop. Yields its run directory. Raises UserError."""
+    """Context manager: runs a box that hears the file `sound` in a loop, and yields the box's run directory.
+
+    At the end the box is stopped and its files are removed. Raises UserError if the file cannot be used.
+    """
     SoundFile(sound)
     with tempfile.TemporaryDirectory(prefix="lefthand-demo-") as name:
         folder = Path(name)
@@ -52,7 +55,7 @@ def demo_box(sound: Path) -> Iterator[Path]:
 
 
 def open_browser(address: str) -> None:
-    """Open `address` in the browser of this machine, if there is one and NO_DISPLAY is not set."""
+    """Open `address` in the browser of this machine. If it has none, or NO_DISPLAY is set, do nothing."""
     if not os.environ.get(NO_DISPLAY):
         with contextlib.suppress(webbrowser.Error):
             webbrowser.open(address)

@@ -1,4 +1,4 @@
-"""`lefthand devices`: lists the port names that the settings can use."""
+"""Runs `lefthand devices`, which lists the port names that the settings can use."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def devices() -> None:
 
 
 def listing() -> str:
-    """Every sound input with its channels and sample rates, and every MIDI port, as lines of text.
+    """Return lines of text with each sound input, its channels and sample rates, and each MIDI port.
 
-    A line below a port shows the text for the settings. It has no number that may be another after the next start.
+    Below a port is the line that names it in the settings. That line leaves out numbers that may change at the next
+    start.
     """
     with portaudio() as system:
         sounds = [(source, rates_of(system, source)) for source in sound_inputs(system)]
@@ -45,7 +46,7 @@ def _ports(key: str, ports: Sequence[Port]) -> list[str]:
 
 
 def _written(key: str, port: Port, ports: Sequence[Port]) -> list[str]:
-    """Return the line for the settings, such as `output = "Piano"`."""
+    """Return the line that names `port` in the settings, such as `output = "Piano"`, in a list of its own."""
     text = to_write(port, ports)
     quoted = json.dumps(text, ensure_ascii=False)  # a basic string of TOML has the same quotes and escapes
     return [f"    {key} = {quoted}"]

@@ -1,4 +1,4 @@
-"""`lefthand do`: steers the running box."""
+"""Runs `lefthand do`, which sends one action or one change of a setting to the running box."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from device.system.paths import run_dir
 
 SWITCH = {"on": True, "off": False}
 ACTIONS = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in", "variation", "fill", "ending")
+"""Actions that happen at once and are not kept."""
 SWITCHES = ("arm", "hold", "hold-tempo")
-"""Actions after which "on" or "off" may come."""
-"""What happens at once and is not kept."""
+"""Actions after which the word "on" or "off" may come."""
 SETTINGS = {
     "style": ("play", "style"),
     "density": ("play", "density"),
@@ -24,11 +24,12 @@ SETTINGS = {
     "clock": ("clock", "mode"),
     "latency": ("midi", "latency_ms"),
 }
-"""Settings that are kept: name -> section and key of the settings file."""
+"""Settings that are kept: the word after `lefthand do` -> section and key of the settings file."""
 TEXTS = frozenset({"style", "clock"})
 WHOLE = frozenset({"register"})
 NONE = "none"
-"""The word for a setting without a value: an unset tempo, or the latency that `lefthand calibrate` measured."""
+"""The word that removes the value of a setting. Then there is no tempo, or the latency is the one that `lefthand
+calibrate` measured."""
 
 
 @click.command("do")

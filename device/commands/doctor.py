@@ -1,4 +1,4 @@
-"""`lefthand doctor`: checks the box and prints a remedy for each fault."""
+"""Runs `lefthand doctor`, which checks the box and prints a remedy for each fault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from device.commands.options import settings_file
 from device.system.account import leave_root
 
 BROKEN = 1
-"""Exit status if a check has found a fault that keeps the box from playing."""
+"""Exit status if a check has found a fault that keeps the box from playing, or from playing on time."""
 
 
 @click.command()

@@ -1,4 +1,7 @@
-"""A click group that imports a command only when it is used, so that each needs only its own packages."""
+"""Defines a group of click commands. It imports a command only when that command is used.
+
+So each command needs only its own packages.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from device.errors import UserError
 
 
 class Commands(click.Group):
-    """A group of click commands. `places` maps the name of each command to its module and function.
+    """Holds a group of click commands. `places` maps the name of each command to its module and function.
 
-    The two are separated by a colon, as in "device.commands.play:play". A UserError ends the program with its exit code
-    and one sentence on stderr, which begins with `speaker`.
+    A place has a colon between the two, as in "device.commands.play:play". If a command raises UserError, the program
+    ends with the exit code of the error, and prints `speaker` and the error's sentence on stderr.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], speaker: str, **options: Any) -> None:

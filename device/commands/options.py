@@ -1,4 +1,4 @@
-"""Command-line options that several commands share."""
+"""Defines command-line options that several commands share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from device.settings.config import DEFAULT_PATH
 
 
 class FiniteRange(click.FloatRange):
-    """A range of numbers. NaN lies in no range, though click takes it: each comparison with it is false."""
+    """Accepts a number in a range, as click's FloatRange does, but not NaN ("not a number").
+
+    FloatRange accepts NaN, because each comparison with NaN is false.
+    """
 
     name = "float range"
 
@@ -25,9 +28,9 @@ class FiniteRange(click.FloatRange):
 
 
 def settings_file(told: str) -> Callable[[Any], Any]:
-    """Return the option `--config FILE`, which passes the file as the parameter `path` to the command.
+    """Return a decorator that adds the option `--config FILE` to a command.
 
-    `told` is the text that `--help` shows for the option.
+    The command gets FILE as its parameter `path`. `told` is the text that `--help` shows for the option.
     """
     return click.option(
         "--config",

@@ -1,4 +1,4 @@
-"""`lefthand page`: the page for a phone or tablet."""
+"""Runs `lefthand page`, which serves the page for a phone or tablet."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
 
 
 def _of_the_box(code: str) -> str:
-    """Return what a person needs to open the page of this box."""
+    """Return the text that a person needs to open the page that the service serves: addresses, code and QR code.
+
+    If the settings turn the page off, the text says so. Raises ConfigError if the settings [page] cannot be used.
+    """
     from device.page.box_page import introduction
     from device.settings.config import DEFAULT_PATH, read_page
 

@@ -1,4 +1,4 @@
-"""`lefthand panic`: releases every key at the MIDI output."""
+"""Runs `lefthand panic`, which releases every key at the MIDI output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lefthand play INPUT`: plays the left hand to a file."""
+"""Runs `lefthand play INPUT`, which plays the left hand to a file."""
 
 from __future__ import annotations
 
@@ -200,7 +200,10 @@ def play(
 
 
 def from_file(request: Request, outputs: Outputs) -> Performance:
-    """Play to the file of `request` and write `outputs`. Raises UserError if the input or an option is unusable."""
+    """Play the left hand to the file of `request`, write the files in `outputs`, and return the performance.
+
+    Raises UserError if the input or an option cannot be used.
+    """
     return _from_midi(request, outputs) if is_midi(request.input) else _from_sound(request, outputs)
 
 
@@ -230,9 +233,10 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
 
 
 def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple[Request, list[str]]:
-    """Without --clock, a file whose tempo map does not fit its notes is followed, in its own metre. A sentence says so.
+    """Return the request and sentences for the user; change the request if the tempo map does not fit the notes.
 
-    Any other request is returned unchanged, without a sentence.
+    The beat then follows the notes, in the file's own metre, and one sentence says so. With --clock, or if the map
+    fits, the request stays the same and there is no sentence.
     """
     onsets_s = [note.onset_s for note in part.notes if note.hand == "right"]
     if request.clock is not None or fits(onsets_s, source.tempo_map):
@@ -246,7 +250,10 @@ def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple
 
 
 def _look_ahead(clock: FollowClock, part: Part) -> None:
-    """Give the clock the beat before the first note, unless the player counts in."""
+    """Find the beats before the first note of `part`, and tap them on `clock`.
+
+    If the player counts in or no steady beat is found, the clock is only reset.
+    """
     notes = [(note.onset_s, note.pitch) for note in part.notes if note.hand == "right"]
     taps = beats_before(clock, notes)
     clock.reset()
@@ -298,7 +305,10 @@ def _clock(request: Request, mode: Mode, source: MidiInput | None) -> Clock:
 
 
 def _open(request: Request) -> Bundle:
-    """Open the bundle. One that is not the shipped one passes its self-test first, in a process with limits."""
+    """Open and return the bundle (folder of models): the one in the request, or else the shipped one.
+
+    A bundle in the request must first pass its self-test, in a process with limits. Raises UserError if it fails.
+    """
     if request.bundle is None:
         return Bundle.open(default_bundle())
     # how fast it is does not matter for a file
@@ -322,7 +332,11 @@ def _named(bundle: Bundle | None) -> BundleName | None:
 
 @contextlib.contextmanager
 def _progress(request: Request, seconds: float) -> Iterator[Progress]:
-    """A progress bar on stderr, if the option asks for one or stderr is a terminal."""
+    """Context manager: yields a function that shows how many of `seconds` seconds are done.
+
+    It draws a progress bar on stderr if the option asks for one, or if stderr is a terminal. Otherwise it does nothing.
+    Raises UserError if the option asks for a bar and the package tqdm is missing.
+    """
     watched = sys.stderr.isatty() and find_spec("tqdm") is not None
     wanted = watched if request.progress is None else request.progress
     if not wanted:

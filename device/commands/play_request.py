@@ -1,4 +1,7 @@
-"""The options of `lefthand play`, completed with the settings of a captured run."""
+"""Holds the options of `lefthand play`, and adds the settings of a captured run.
+
+A captured run is one that `lefthand run --record` has recorded with its settings.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, KEYS, Steering, 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of the command, except the files to write. None means the default."""
+    """Holds the options of `lefthand play`, except the files to write. None means the default."""
 
     input: Path
     clock: Mode | None
@@ -44,17 +47,24 @@ class Request:
     seed: int | None = None
     real_time: RealTime | None = None
     captured: Steering = AS_THE_NET_PLAYS
-    """Steering of the left hand at the start of a captured run."""
+    """How the left hand was steered at the start of a captured run. Without one, the models' own choice."""
 
     @property
     def steering(self) -> Steering:
-        """The steering options that were given. For the others, the value of the captured run."""
+        """Return how the left hand is steered: its style, density, register, variation, key and seed.
+
+        An option that was not given has the value of the captured run.
+        """
         asked: dict[str, object] = {"style": self.style, "density": self.density, "register": self.register}
         asked |= {"variation": self.variation, "key": self.key, "seed": self.seed}
         return replace(self.captured, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
 
     def as_captured(self) -> Request:
-        """This request, with the settings of a captured run for missing options. Unchanged without a capture."""
+        """Return a copy in which missing options have the settings with which the input was recorded.
+
+        If the input is not part of a captured run, the same request is returned. Raises UserError if the settings of
+        the run cannot be read, or if its beat came from a MIDI clock.
+        """
         how = how_captured(self.input)
         if how is None:
             return self
@@ -87,7 +97,7 @@ class Request:
 
 
 def checked_key(key: str | None) -> str | None:
-    """Return `key`. Raises UserError if it is not a key."""
+    """Return `key`, the musical key in an option. Raises UserError if it is no key. None and "" are allowed."""
     if key is not None and key and key not in KEYS:
         raise UserError(f'--key "{printable(key)}" cannot be used: it must be {KEY_FORM}.')
     return key

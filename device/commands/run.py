@@ -1,4 +1,4 @@
-"""`lefthand run`: plays live."""
+"""Runs `lefthand run`, which plays the left hand to a live right hand."""
 
 from __future__ import annotations
 
@@ -88,7 +88,10 @@ def run(
 
 
 def _print(line: str) -> None:
-    """Print `line`. Raises OSError if the pipe is closed; what Python still holds for it is then thrown away."""
+    """Print `line` at once. Raises BrokenPipeError if the reader of a pipe has gone.
+
+    Then what Python still holds for the pipe is thrown away, so that it causes no second error at the end.
+    """
     try:
         print(line, flush=True)
     except BrokenPipeError:

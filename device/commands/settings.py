@@ -1,4 +1,4 @@
-"""`lefthand settings`: what the owner changed on the running box."""
+"""Runs `lefthand settings`, which lists or removes what the owner changed on the running box."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ def _shown(value: Value) -> str:
 
 
 def _reset(path: Path) -> None:
-    """Let the running box remove the changes, so that they end at once. Without a box, remove them here."""
+    """Remove all changes of the settings, and print a sentence.
+
+    If a box runs with this settings file, it removes them, so that they end at once. Otherwise they are removed from
+    the disk here. Raises UserError if they cannot be removed.
+    """
     folder = run_dir()
     if folder is not None and (folder / SOCKET).exists():
         with ControlClient(folder) as box:

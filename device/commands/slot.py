@@ -1,4 +1,4 @@
-"""`lefthand slot`: lists and changes the bundles on this box. `python -m deploy` runs it over SSH."""
+"""Runs `lefthand slot`, which lists and changes the models on this box. `python -m deploy` calls it over SSH."""
 
 from __future__ import annotations
 
@@ -69,7 +69,10 @@ def rollback(site: Any) -> None:
 
 
 def contents(slots: Slots) -> dict[str, Any]:
-    """The slots, the slot on trial and whether a flash is running, as `lefthand slot list --json` prints them."""
+    """Return the slots (places for models), the slot on trial and whether a flash runs, as JSON values.
+
+    A flash installs new models and tries them. `lefthand slot list --json` prints these values.
+    """
     active = slots.active()
     trial = slots.trial()
     found = []
@@ -103,13 +106,20 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 
 def _ignore_the_keyboard() -> None:
-    """Ignore the signals that keys of a terminal send. A trial that is stopped by Ctrl-C would be undone."""
+    """Ignore the signals that keys of a terminal send, such as Ctrl-C.
+
+    If Ctrl-C stopped the trial of new models, it would be undone.
+    """
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)
 
 
 def _run(site: Any, work: Any, tell: Tell) -> None:
-    """Run `work` and print its steps on stdout. Exits with the error's status, mostly 2, if it is refused."""
+    """Call `work` with an object that installs models, and send each step to `tell`.
+
+    If it is refused or fails, one step "refused" is printed as JSON, and the program exits with the status of the
+    error, mostly 2.
+    """
     from device.flash.box import this_box
     from device.flash.install import Install
     from device.flash.restart import Restarter

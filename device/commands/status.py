@@ -1,4 +1,4 @@
-"""`lefthand status`: prints the status of the running box."""
+"""Runs `lefthand status`, which prints the status of the running box."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from device.system.paths import run_dir
 DEAD = 1
 """Exit status if the box has died or hangs."""
 PERIODS = 4
-"""Periods of the status to wait for one over the control socket. A box that sends none within them may hang."""
+"""Periods of the status to wait for a status over the control socket. If none comes in that time, the box may hang."""
 AGAIN_S = 5.0
-"""Seconds to read the file after the control socket has failed. A box that hangs would hold up each attempt."""
+"""After the control socket has failed, the file is read for so many seconds. A box that hangs would delay each new
+attempt."""
 WIDTH = 8
 """Width of the column of names, in characters."""
 
@@ -53,7 +54,7 @@ def status(ctx: click.Context, watch: bool, as_json: bool) -> None:
 
 
 def _read() -> tuple[Status, float]:
-    """The status and its age in seconds. Raises UserError if no box runs."""
+    """Return the status from its file and its age in seconds. Raises UserError if no box runs."""
     folder = run_dir()
     told = read_status(folder)
     if told is None:
@@ -69,7 +70,7 @@ def _as_json(told: Status, age_s: float) -> str:
 
 
 def _watch(as_json: bool) -> None:
-    """Show the status until Ctrl-C. Waits for the box if it does not run."""
+    """Show the status again and again until Ctrl-C. If no box runs, say so and wait for one."""
     look = _Look()
     drawn = sys.stdout.isatty() and not as_json and find_spec("rich") is not None
     try:
@@ -86,7 +87,7 @@ def _watch(as_json: bool) -> None:
 
 
 class _Look:
-    """Looks at the status again and again: over the control socket, or at the file where the socket cannot be used."""
+    """Reads the status again and again: over the control socket, or from the file if the socket cannot be used."""
 
     def __init__(self) -> None:
         self._box: ControlClient | None = None
@@ -94,20 +95,23 @@ class _Look:
         """Monotonic time of the next attempt to use the socket."""
 
     def __call__(self) -> tuple[Status, float] | str:
-        """The newest status and its age in seconds, or a sentence that explains why there is none."""
+        """Return the newest status and its age in seconds, or a sentence that says why there is none."""
         try:
             return self._streamed() or _read()
         except UserError as error:
             return str(error)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection to the control socket, if there is one."""
         if self._box is not None:
             self._box.close()
             self._box = None
 
     def _streamed(self) -> tuple[Status, float] | None:
-        """The next status of the stream. None if the box cannot be reached that way or has sent none in time."""
+        """Return the next status from the control socket, with the age 0.
+
+        None if the box cannot be reached over the socket or sends no status in time. Then the socket rests for AGAIN_S.
+        """
         if time.monotonic() < self._again_s:
             return None
         try:
@@ -129,7 +133,11 @@ def _print(
     period_s: float = 1.0,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Print one line per `period_s`. A sentence about a fault is printed once, until it changes."""
+    """Print the status as one line every `period_s` seconds, without end. `look` returns the status or a sentence.
+
+    A sentence about a fault is printed once, until it changes. `wait` sleeps for a number of seconds. If `as_json` is
+    true, each line is JSON and no sentence is printed.
+    """
     said = ""
     while True:
         found = look()

@@ -1,4 +1,4 @@
-"""`lefthand synth`: the command of the unit lefthand-synth."""
+"""Runs `lefthand synth`, the command of the service lefthand-synth, which plays the synthesiser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lefthand verify`: checks a bundle."""
+"""Runs `lefthand verify`, which checks a bundle (folder of models)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def verify(bundle: Path, signers: Path | None) -> None:
 
 
 def _signed(folder: Path, signers: Path | None) -> str:
-    """The signer of the bundle, in words. Raises UserError if a required signature is missing or wrong."""
+    """Return, in words, who has signed the bundle, or why that was not checked.
+
+    Raises UserError if a required signature is missing or wrong.
+    """
     if not (folder / MANIFEST).is_file():
         # `Bundle.open` reports a missing manifest with a better sentence
         return "not checked"
