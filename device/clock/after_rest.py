@@ -18,7 +18,7 @@ REST, UNSURE_ONSETS = 2.2, 4
 AFTER_REST = 2e-2
 """Weight of a copy of the likeliest hypothesis that puts the end of a rest on a beat."""
 AFTER_WRITTEN_REST, WRITTEN = 2e-3, 0.2
-"""The weight of such a copy if at least WRITTEN of the last onsets had the place in the beat at which the rest ends."""
+"""The weight of such a copy if at least the share WRITTEN of the last onsets was at the rest's end in the beat."""
 
 
 class AfterRest:

@@ -44,9 +44,9 @@ FEW = 4
 PATIENCE = 1.5
 """The clock waits for an expected onset for this many standard deviations of the predicted time."""
 DELAYS = 2.0
-"""The wait is shorter by so many times the delay of hearing: an onset that is known late is not worth waiting for."""
+"""The wait is shorter by this many times the delay of hearing: waiting is useless if the onset is known late."""
 LONGEST_WAIT = 0.2
-"""The longest wait, in beats."""
+"""Longest wait for an onset, in beats."""
 EXPECTED = 0.3
 """The clock waits for an onset at a step if the onset has at least this probability."""
 CATCH_UP = 0.25

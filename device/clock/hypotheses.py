@@ -88,9 +88,11 @@ SLIP = 3e-5
 VOTE, VOTE_MOST = 0.5, 7.0
 """Exponent of the likelihood with which `PhaseVotes` raise the weight of such a copy, and the most log weight added."""
 LEARN_FROM = 0.6
-"""The rhythm of the piece is learned if the likeliest place of the last onset has this weight. Else a grid that has
-slipped would learn the rhythm in a wrong place. After a rest it is learned with less weight too, because the copies
-that are added there reduce the weight."""
+"""The rhythm of the piece is learned only if the likeliest place of the last onset has more weight than this.
+
+Else a grid that has slipped would learn the rhythm in a wrong place. After a rest it is learned with less weight too,
+because the copies that are added there reduce the weight.
+"""
 TEMPO_SLIP = 1e-3
 """Weight of a copy of the likeliest hypothesis at half or double tempo, where no count-in gave the tempo."""
 KEPT = 48

@@ -29,7 +29,7 @@ class TimedFile(Protocol):
 
     @property
     def tempo_map(self) -> TempoMap:
-        """The map from ticks to seconds."""
+        """Converts ticks to seconds and back."""
         ...
 
     @property

@@ -1,8 +1,8 @@
 """Turns samples into log-frequency frames. The device and the training use this one implementation.
 
-On every hop, several asymmetric windows that end at the newest sample are transformed. Each window rises slowly and
-falls fast, so the newest samples have the most weight. The energy is summed in log-frequency bands, three per semitone,
-in dBFS.
+A frame has the level of the sound in each band of frequencies. On every hop, several asymmetric windows that end at the
+newest sample are transformed. Each window rises slowly and falls fast, so the newest samples have the most weight. The
+energy is summed in log-frequency bands, three per semitone, in dBFS.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Samples: TypeAlias = NDArray[np.float32]
 Frames: TypeAlias = NDArray[np.float32]
 
 BATCH_FRAMES = 256
-"""Number of frames that `Features.frames` transforms at once. It limits the memory and changes no value."""
+"""`Features.frames` transforms this many frames at once. The number limits the memory and changes no value."""
 CENTS_PER_OCTAVE = 1200
 BANDS_A_HOP = 10
-"""Bands that are made in one hop when the tuning changes: the move then takes half a second, and no hop is late."""
+"""Number of bands made in one hop when the tuning changes. All of them take half a second, and no hop is late."""
 FULL_SCALE = np.array(1.0)
-"""A 0-d array instead of a float. numpy would otherwise convert the float to an array on every hop."""
+"""Full scale, 1, as a 0-d array. numpy would otherwise convert a float to an array on every hop."""
 
 
 @dataclass(frozen=True)
 class FeatureSpec(Spec):
-    """All settings that decide the value of a feature. The manifest of the bundle stores them."""
+    """Holds all settings that decide the value of a feature. The manifest of the bundle stores them."""
 
     sample_rate: int = 16_000
     hop: int = 256
@@ -42,7 +42,10 @@ class FeatureSpec(Spec):
     lowest_hz: float = 27.5
     bins_per_octave: int = 36
     bins: int = 294
-    """98 semitones from A0, three bins each: the 88 keys, and above them harmonics up to 8 kHz."""
+    """Number of bands: 98 semitones from A0, three each.
+
+    They hold the 88 keys, and above them harmonics up to 8 kHz.
+    """
     floor_db: float = -100.0
 
     @property
@@ -57,7 +60,7 @@ class FeatureSpec(Spec):
 
 
 def asymmetric_window(length: int, fall: int) -> NDArray[np.float64]:
-    """A half Hann rise of `length - fall` samples, then a half Hann fall of `fall` samples."""
+    """Return a window [`length`] of weights from 0 to 1: a half Hann rise, then a half Hann fall of `fall` samples."""
     rise = length - fall
     up = 0.5 - 0.5 * np.cos(np.pi * (np.arange(rise) + 0.5) / rise)
     down = 0.5 + 0.5 * np.cos(np.pi * (np.arange(fall) + 0.5) / fall)
@@ -65,13 +68,14 @@ def asymmetric_window(length: int, fall: int) -> NDArray[np.float64]:
 
 
 class _Bands:
-    """Energy of every window in log-frequency bands. A band is a weighted sum of the FFT bins that it overlaps.
+    """Computes the energy of every window in log-frequency bands.
 
-    The spectra of all windows lie one after the other in one row, so one pass handles all of them.
+    A band is a weighted sum of the FFT bins that it overlaps. The spectra of all windows lie one after the other in one
+    row, so one pass handles all of them.
     """
 
     def __init__(self, spec: FeatureSpec, cents: float = 0.0) -> None:
-        """`cents`: how far all bands are moved up. `ready` says whether the bands can be used."""
+        """Prepare the windows. All bands are moved up by `cents`. They can be used when `ready` is true."""
         self.windows = [asymmetric_window(n, f) for n, f in zip(spec.window_lengths, spec.window_falls, strict=True)]
         first = np.cumsum([0] + [n // 2 + 1 for n in spec.window_lengths]).tolist()
         self.places = [slice(2 * begin, 2 * end) for begin, end in itertools.pairwise(first)]
@@ -90,7 +94,7 @@ class _Bands:
         return len(self._parts) == self._spec.bins * self._spec.channels
 
     def make(self, count: int) -> None:
-        """Make the next `count` bands. All of them take as long as several hops."""
+        """Make the next `count` bands of every window. To make all of them takes as long as several hops."""
         done = len(self._parts) // self._spec.channels
         for band in self._centre[done : done + count]:
             self._parts += [self._overlap(band, channel) for channel in range(self._spec.channels)]
@@ -99,7 +103,7 @@ class _Bands:
             self._make_room(1)
 
     def _order(self) -> None:
-        """Put the bands of two FFT bins, more than half of all, before the others: one sum adds all of these pairs."""
+        """Put the bands with two FFT bins, more than half of all, first, so that one sum adds all of these pairs."""
         counts = np.array([len(bins) for bins, _ in self._parts])
         two, others = np.flatnonzero(counts == 2).tolist(), np.flatnonzero(counts != 2).tolist()
         self._pairs = len(two)
@@ -155,14 +159,14 @@ class _Bands:
 
 
 class Features:
-    """Streaming front end: takes one hop of samples and returns one frame.
+    """Turns a stream of sound into frames: each hop of samples gives one frame.
 
     A sample that is not finite counts as 0. A sample beyond full scale counts as full scale. So a bad sample cannot
     spoil later frames.
     """
 
     def __init__(self, spec: FeatureSpec, tuning: float = 0.0) -> None:
-        """`tuning`: cents by which the piano is tuned above A4 = 440 Hz, see `device.hearing.tuning`."""
+        """Make all bands. `tuning` is the number of cents by which the piano is tuned above A4 = 440 Hz."""
         self.spec = spec
         self._bands = _all_bands(spec, tuning)
         self._coming: _Bands | None = None
@@ -170,14 +174,20 @@ class Features:
         self._past = Newest(self._longest, spec.hop, np.float64)
         self._floor = np.array(10 ** (spec.floor_db / 10))
         self._depth = -np.log(self._floor[None])
-        """Natural logarithm of full scale over the floor: the level falls from 1 to exactly 0 over it."""
+        """Natural logarithm of full scale over the floor. A level falls by 1 from full scale to the floor."""
 
     def tune(self, tuning: float) -> None:
-        """Begin to move the bands to a piano that is tuned `tuning` cents above A4 = 440 Hz. The samples are kept."""
+        """Begin to move the bands to a piano that is tuned `tuning` cents above A4 = 440 Hz. The samples are kept.
+
+        Each call of `tuned` then makes some of the bands.
+        """
         self._coming = _Bands(self.spec, tuning)
 
     def tuned(self) -> bool:
-        """Make a few of the coming bands. Return whether they have come into use now. Call it once a hop."""
+        """Make some of the bands that `tune` asked for. Call it once a hop.
+
+        Return True only in the call that makes the last of them, after which they are used.
+        """
         if self._coming is None:
             return False
         self._coming.make(BANDS_A_HOP)
@@ -191,10 +201,10 @@ class Features:
         self._past.reset()
 
     def step(self, hop: Samples) -> Frames:
-        """Take in the next hop and return its frame: float32 levels of the shape [bins, channels].
+        """Add the next hop and return its frame: float32 levels of the shape [bins, channels].
 
-        `hop` holds `spec.hop` float32 samples from -1 to 1. Level 0 stands for `floor_db` and lower, level 1 for
-        0 dBFS. Raises ValueError for a hop of another length.
+        `hop` holds `spec.hop` float32 samples from -1 to 1. Level 0 stands for `floor_db` and lower, level 1 for 0
+        dBFS. Raises ValueError for a hop of another length.
         """
         if hop.shape != (self.spec.hop,):
             raise ValueError(f"a hop has {self.spec.hop} samples, not {hop.shape}")
@@ -236,7 +246,7 @@ def _all_bands(spec: FeatureSpec, cents: float) -> _Bands:
 
 
 def finite(values: NDArray[np.floating[Any]]) -> bool:
-    """Whether all values are finite numbers, and small enough that the sum of their squares is finite too.
+    """Return whether all values are finite numbers, and small enough that the sum of their squares is finite too.
 
     The sum of squares is NaN or infinite if one value is. It costs a fraction of `numpy.isfinite` on every value. The
     cost matters because every hop calls this function.
@@ -246,7 +256,7 @@ def finite(values: NDArray[np.floating[Any]]) -> bool:
 
 
 def clean(samples: Samples) -> NDArray[np.float64]:
-    """Samples as float64, limited to full scale (-1 to 1). Samples that are not finite become 0."""
+    """Return the samples as float64, limited to full scale (-1 to 1). Samples that are not finite become 0."""
     wide = samples.astype(np.float64)
     _limit(wide)
     return wide
@@ -265,7 +275,10 @@ def _limit(samples: NDArray[np.float64]) -> None:
 
 
 def golden_input(spec: FeatureSpec, frames: int = 40) -> Samples:
-    """Fixed samples for the fingerprint in the manifest: a decaying harmonic tone, a glide and a click."""
+    """Return fixed samples, `frames` hops long, whose features are a fingerprint in the manifest.
+
+    They are a decaying harmonic tone, a glide and a click, as float32.
+    """
     t = np.arange(frames * spec.hop) / spec.sample_rate
     tone = sum(np.sin(2 * np.pi * 220 * h * t) / h for h in range(1, 9)) * np.exp(-3 * t) * 0.2
     glide = 0.05 * np.sin(2 * np.pi * (100 * t + 2000 * t**2))

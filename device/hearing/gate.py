@@ -29,17 +29,20 @@ from device.hearing.spec import Spec
 from device.hearing.transcriber import FRAME, OFFSET, ONSET, VELOCITY
 
 OCTAVES = 8
-"""Threshold regions: A0 to G#1, A1 to G#2, ..., A7 to C8."""
+"""Number of regions of keys, each with its own threshold: A0 to G#1, A1 to G#2, ..., A7 to C8."""
 
 HELD_FRAMES = 4
-"""Frames after a seam in which the onset of a ringing key is not a stroke."""
+"""For this many frames after a seam (a place where sound was lost), the onset of a ringing key is not a stroke."""
 RINGING_FRAMES = 4
-"""A key rings at a seam if it rang so many frames earlier. A key that was struck just before the seam did not."""
+"""A key rings at a seam if it already rang this many frames earlier, so it was not struck just before the seam."""
 
 
 @dataclass(frozen=True)
 class GateSpec(Spec):
-    """Settings that turn posteriors into notes. Export fits them on validation data; the manifest stores them."""
+    """Holds the settings that turn posteriors into notes.
+
+    The export of a model fits them on validation data, and the manifest stores them.
+    """
 
     onset: tuple[float, ...] = (0.5,) * OCTAVES
     """Onset threshold of each octave from A0, a posterior from 0 to 1."""
@@ -49,11 +52,11 @@ class GateSpec(Spec):
     """A note ends when its frame posterior stays below this value for `release_frames` frames."""
     release_frames: int = 2
     offset: float = 2.0
-    """A note ends at once when its offset posterior reaches this. A value above 1 disables the rule."""
+    """A note ends at once when its offset posterior reaches this value. A value above 1 disables the rule."""
     shortest_frames: int = 2
     """Shortest length of a note, in frames, unless the key is struck again."""
     delay_frames: int = 3
-    """Delay of the net, in frames: its output describes the frame this many frames ago."""
+    """Delay of the net in frames: its output describes what sounded this many frames ago."""
     later: tuple[int, ...] = (0,) * OCTAVES
     """Additional delay of each octave, in frames. The net needs longer to tell low notes apart."""
     shift_s: float = 0.0
@@ -62,9 +65,9 @@ class GateSpec(Spec):
     Fitted as the median difference between labelled and detected onsets, minus 10 ms from key stroke to sound.
     """
     own_before_s: float = 0.25
-    """An onset at most this many seconds after a note-on of the box for the same key counts as the box's sound."""
+    """An onset at most this many seconds after the box struck the same key counts as the sound of the box."""
     own_after_s: float = 0.05
-    """An onset at most this many seconds before a note-on of the box for the same key counts as the box's sound."""
+    """An onset at most this many seconds before the box struck the same key counts as the sound of the box."""
     own_threshold: float = 0.95
     """An onset on a key that the box struck still counts as the player's if its posterior reaches this value."""
     wake: float = 0.0
@@ -81,15 +84,16 @@ class GateSpec(Spec):
     """Slope and offset of a linear map from the log-odds of a posterior to those of a true note (Platt 1999)."""
 
     def confidence(self, posterior: float) -> float:
-        """Probability, 0 to 1, that a note that passed with this onset posterior was really played."""
+        """Return the probability, 0 to 1, that a note that passed with this onset posterior was really played."""
         slope, offset = self.reliability
         p = min(max(posterior, 1e-6), 1 - 1e-6)
         return 1 / (1 + math.exp(-(slope * math.log(p / (1 - p)) + offset)))
 
     def asked(self, confidence: float) -> GateSpec:
-        """A copy of this gate that is stricter or less strict.
+        """Return a copy of these settings with stricter thresholds, or less strict ones. 0.5 changes nothing.
 
-        The odds of every threshold are multiplied by the odds of `confidence` (between 0 and 1). 0.5 changes nothing.
+        The odds of every threshold, and of `wake`, are multiplied by the odds of `confidence` (between 0 and 1, not 0
+        or 1).
         """
         odds = confidence / (1 - confidence)
 
@@ -108,10 +112,16 @@ class GateSpec(Spec):
 
 
 class Gate:
-    """Finds starts and ends of notes in the transcriber's probabilities (posteriors), frame by frame."""
+    """Decides from the posteriors of the net, frame by frame, where notes start and end.
+
+    A posterior is a number from 0 to 1 that the net gives for a key in a frame.
+    """
 
     def __init__(self, spec: GateSpec, hop_s: float, split: int) -> None:
-        """`hop_s`: seconds between two frames. `split`: the lowest MIDI pitch of the right hand."""
+        """Start with no notes.
+
+        `hop_s` is the time between two frames in seconds, `split` the right hand's lowest MIDI pitch.
+        """
         self._hop_s, self._split = hop_s, split
         self.use(spec)
         self._delays = spec.delays().tolist()
@@ -121,14 +131,17 @@ class Gate:
         self.reset()
 
     def use(self, spec: GateSpec) -> None:
-        """Use the thresholds of `spec` from now on, which has the same delays. Notes that sound are kept."""
+        """Use the thresholds of `spec` from now on.
+
+        Its delays must be those of the present settings. Sounding notes are kept.
+        """
         self.spec = spec
         self._thresholds = spec.thresholds()
         self._asleep = np.maximum(self._thresholds, np.float32(spec.wake))
         self._rearm = np.float32(spec.rearm) * self._thresholds
 
     def reset(self) -> None:
-        """Forget all notes."""
+        """Forget all notes and fall asleep: then only sure onsets, or several onsets in a short time, wake the gate."""
         self._frame = -1
         self._armed = np.ones(KEYS, bool)
         self._sounding: dict[int, tuple[int, float]] = {}
@@ -138,23 +151,27 @@ class Gate:
         self._awake_until = -1
         self._frames = deque([np.zeros(KEYS, np.float32)], RINGING_FRAMES)
         self._doubted: dict[int, tuple[Note, int, int]] = {}
-        """Notes that may be beeps: the note, the frame in which it passed, and the last frame in which it waits."""
+        """Notes that are held back because they may be beeps.
+
+        Each key has the note, the frame in which it passed, and the last frame in which it waits.
+        """
         self._click_until, self._click_keys = -1, self._none
         self._held, self._held_keys = -1 - self._longest, self._none
 
     @property
     def pending(self) -> bool:
-        """Whether at least one note has not ended."""
+        """Whether at least one note still sounds, or is held back because it may be a beep."""
         return bool(self._sounding or self._doubted)
 
     def step(
         self, posterior: NDArray[np.float32], own: set[int], now_s: float, beeps: Beeps | None = None
     ) -> list[NoteHeard | NoteEnded]:
-        """Take in the posteriors of one frame and return the notes that began or ended.
+        """Add the posteriors of one frame and return the notes that began or ended.
 
         `posterior` has the shape [88, 4], with the onset, frame, offset and velocity of each key. `own` holds the MIDI
-        pitches that the box itself struck about then: an onset on one of them may be the sound of the box. `now_s`, in
-        seconds, becomes `decided_s` of the notes. A note that `beeps` takes for a beep is left out.
+        pitches that the box itself struck about then: an onset on one of them becomes a note of the hand "own", unless
+        its posterior is very high. `now_s`, in seconds, becomes `decided_s` of the notes. A note that `beeps`
+        recognises as a beep is left out, and one that may be a beep comes some frames later.
         """
         self._frame += 1
         onset = posterior[:, ONSET]
@@ -186,7 +203,7 @@ class Gate:
         return events
 
     def _heard(self, key: int, note: Note, passed: int, beeps: Beeps | None) -> NoteHeard:
-        """Let `note` through, which passed in the frame `passed`."""
+        """Return the start of `note`, which passed in the frame `passed`, and keep the note as one that sounds."""
         self._sounding[key] = (passed, note.onset_s)
         self._quiet[key] = 0
         if beeps is not None:
@@ -194,7 +211,10 @@ class Gate:
         return NoteHeard(note)
 
     def _no_longer_doubted(self, passing: list[int], now_s: float, beeps: Beeps) -> list[NoteHeard | NoteEnded]:
-        """Return the notes that have waited long enough or whose key is struck again. Beeps are forgotten."""
+        """Return the starts of notes that need not wait any longer, and the ends of those whose key is struck again.
+
+        A note has waited long enough, or its key is struck again. Notes that were beeps are forgotten.
+        """
         events: list[NoteHeard | NoteEnded] = []
         for key, (note, passed, until) in list(self._doubted.items()):
             if beeps.is_beep(key, self._frame - passed + self._delays[key]):
@@ -228,7 +248,7 @@ class Gate:
         return rings
 
     def _not_clicks(self, passing: list[int], beeps: Beeps) -> list[int]:
-        """Return the keys of `passing` without those that only ring, if the sound clicks or may click.
+        """Return the keys of `passing` without those that only ring, if there is a click in the sound.
 
         A seam that is not sure and the end of some beeps are clicks. The net hears a click as a stroke of every ringing
         key, but only a real stroke makes its key louder.
@@ -243,13 +263,16 @@ class Gate:
         return [key for key in passing if key not in clicks]
 
     def _not_held(self, passing: list[int]) -> list[int]:
-        """Return the keys of `passing` that were not ringing at the last seam. The others must be armed again."""
+        """Return the keys of `passing` that were not ringing at the last seam.
+
+        The others give no note until they are armed again.
+        """
         held = [key for key in passing if self._held_keys[key] and self._frame <= self._held + self._delays[key]]
         self._armed[held] = False
         return [key for key in passing if key not in held]
 
     def _passing(self, onset: NDArray[np.float32]) -> list[int]:
-        """Numbers of the keys, 0 for A0, whose onset posterior in `onset` [88] passes."""
+        """Return the numbers of the keys, 0 for A0, whose onset posterior in `onset` [88] passes."""
         above = onset >= self._thresholds
         # in most frames no onset reaches its threshold: the rest can be skipped
         if not above.any():
@@ -277,7 +300,7 @@ class Gate:
         return self._frame <= self._awake_until
 
     def _ended(self, posterior: NDArray[np.float32], passing: list[int], now_s: float) -> list[NoteEnded]:
-        """Notes that end now: they have faded, their damper was heard, or their key is struck again."""
+        """Return the notes that end now: they have faded, their damper was heard, or their key is struck again."""
         ended: list[NoteEnded] = []
         if not self._sounding:
             return ended

@@ -1,4 +1,4 @@
-"""Turns a hop of samples into notes: features, then transcriber, then gate."""
+"""Turns hops of samples into notes: features, then transcriber, then gate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from device.settings.choices import AS_FITTED, SPLIT
 
 
 class Hearing:
-    """Hears one stream. Note times are counted in hops from the first hop."""
+    """Turns one stream of sound into the notes of the player. Note times are counted in hops from the first hop."""
 
     def __init__(
         self,
@@ -31,9 +31,11 @@ class Hearing:
         adapts: bool = False,
         hears_beeps: bool = False,
     ) -> None:
-        """`gate` holds the thresholds as they were fitted. `confidence` (0 to 1) moves them: see `GateSpec.asked`.
+        """Make all parts. `features` and `gate` are the fitted settings of the net `model`.
 
-        0.5 leaves them as they are. A higher value makes them stricter, a lower one less strict.
+        `split` is the lowest MIDI pitch of the right hand. `confidence` (between 0 and 1) moves the thresholds of
+        `gate`: see `GateSpec.asked`. 0.5 leaves them as they are. A higher value makes them stricter, a lower one less
+        strict.
 
         `tuning` is the number of cents by which the piano is tuned above A4 = 440 Hz. If `adapts` is true, the tuning
         is measured while sound comes, and is changed when the measurement is sure.
@@ -42,7 +44,7 @@ class Hearing:
         """
         self.spec = features
         self.tuning = tuning
-        """Cents above A4 = 440 Hz at which the piano is heard now. A reset keeps it."""
+        """Cents above A4 = 440 Hz at which the piano is heard now. A reset keeps this value."""
         self.adapts = adapts
         self._tuned_to = tuning
         self._fitted = gate
@@ -59,7 +61,7 @@ class Hearing:
         self._hops = 0
 
     def reset(self) -> None:
-        """Forget everything that was heard and sent."""
+        """Forget everything that was heard and sent, and count hops from 0. The tuning is kept."""
         self._features.reset()
         self._estimate.reset()
         self._seams.reset()
@@ -72,12 +74,15 @@ class Hearing:
         self._hops = 0
 
     def ask(self, confidence: float) -> None:
-        """Ask another confidence of the notes from now on, between 0 and 1. Notes that sound are kept."""
+        """Make the thresholds of notes stricter or less strict from now on. Notes that sound are kept.
+
+        `confidence` is between 0 and 1; 0.5 stands for the fitted thresholds.
+        """
         self._gate.use(self._fitted.asked(confidence))
 
     @property
     def pending(self) -> bool:
-        """Whether at least one heard note has not ended."""
+        """Whether at least one note still sounds, or is held back because it may be a beep."""
         return self._gate.pending
 
     @property
@@ -86,26 +91,26 @@ class Hearing:
         return self._transcriber.not_finite
 
     def sent(self, send: Send) -> None:
-        """Take in a message that the box sent. Its sound may come back through the input and is not the player's."""
+        """Remember a message that the box sent. Its sound may come back through the input and is not the player's."""
         self._own.sent(send)
 
     def note_on(self, pitch: int, on_s: float, off_s: float = float("inf")) -> None:
-        """The box sounds a note from `on_s` to `off_s`, in seconds of stream time."""
+        """Remember that the box sounds a note from `on_s` to `off_s`, in seconds of stream time."""
         self._own.note_on(pitch, on_s, off_s)
 
     def note_off(self, pitch: int, off_s: float) -> None:
-        """The note that the box sounds on `pitch` ends at `off_s`."""
+        """Remember that the note that the box sounds on `pitch` ends at `off_s`, in seconds of stream time."""
         self._own.note_off(pitch, off_s)
 
     def lost(self) -> None:
-        """The input reports that it lost sound just now. Onsets of ringing keys are held back for a moment."""
+        """Hold back onsets of ringing keys for a moment, because the input reports that it lost sound just now."""
         self._gate.seam(0)
 
     def step(self, hop: Samples, now_s: float) -> list[NoteHeard | NoteEnded]:
-        """Take in the next hop of samples, and return the notes that began or ended.
+        """Hear the next hop of samples, and return the notes that began or ended.
 
         `now_s` is the time of the source, in seconds, at which the samples were complete. It becomes `decided_s` of the
-        notes.
+        notes. Raises ValueError for a hop of another length.
         """
         self._hops += 1
         jump = self._seams.step(hop)
@@ -130,13 +135,13 @@ class Hearing:
         return events
 
     def _tune(self) -> None:
-        """Begin to move the front end if the piano is surely tuned elsewhere."""
+        """Begin to move the bands if the measured tuning is sure and differs enough from the present one."""
         tuning = self._estimate.better(self._tuned_to)
         if tuning is not None:
             self._move(tuning)
 
     def _name(self, events: list[NoteHeard | NoteEnded]) -> None:
-        """Begin to move the front end by a semitone if the names of the last notes make this tuning likelier."""
+        """Begin to move the bands by a semitone if the names of the last notes make this tuning likelier."""
         new = [event.note.pitch for event in events if isinstance(event, NoteHeard) and event.note.hand != "own"]
         self._struck.extend(new)
         other = other_reading(self.tuning, self._struck) if new else None
@@ -149,7 +154,7 @@ class Hearing:
         self._struck.clear()
 
     def _explained(self, end_s: float) -> set[int]:
-        """MIDI pitches whose onset in the frame that the net describes may come from a note that the box sent."""
+        """Return the MIDI pitches whose onset in the present frame may come from a note that the box sent."""
         gate = self._gate.spec
         return self._own.struck(end_s, self._since_s, gate.own_before_s, gate.own_after_s)
 

@@ -34,7 +34,7 @@ PASS, STOP = 0.9, 1.025
 """End of the pass band and start of the stop band, as shares of half the lower rate: 7.2 and 8.2 kHz at 16 kHz."""
 ATTENUATION_DB = 80.0
 FINEST = 2_000
-"""Largest number of filter phases. A rate that needs more is approximated to a 2,000th of a sample."""
+"""Largest number of filter phases. If a rate needs more, places are rounded to a 2,000th of a sample."""
 Float = NDArray[np.float32]
 
 
@@ -77,14 +77,14 @@ class Hops:
 
     @property
     def needed_now(self) -> int:
-        """Return the number of source samples that are still needed for the next hop."""
+        """Number of source samples that are still needed for the next hop."""
         return self.needed(self._hops) - self._pushed
 
     def push(self, block: Float) -> list[tuple[Float, float]]:
-        """Take in `block` (float32[n], any n) and return the hops that it completes, each with its `now_s`.
+        """Add `block` (float32[n], any n) and return the hops that it completes, each with its `now_s`.
 
-        `now_s` is in seconds: the number of source samples up to the last one that the hop needs / source rate.
-        Samples that are not finite count as 0.
+        `now_s` is in seconds: the number of source samples up to the last one that the hop needs / source rate. Samples
+        that are not finite count as 0.
         """
         self._pushed += len(block)
         if not finite(block):
@@ -103,15 +103,15 @@ class Hops:
         return self.push(np.zeros(max(self.needed(wanted - 1) - self._pushed, 0), np.float32)) if wanted else []
 
     def needed(self, hop: int) -> int:
-        """Number of source samples, from the first one, that hop number `hop` (from 0) needs."""
+        """Return the number of source samples, from the first one, that hop number `hop` (from 0) needs."""
         return self._centre((hop + 1) * self.hop - 1) + self._ahead + 1
 
     def _centre(self, sample: int) -> int:
-        """Number of the last source sample at or before `sample`, which is counted at the rate of the model."""
+        """Return the number of the last source sample at or before `sample`, which counts at the model's rate."""
         return sample * self.source_rate // self.model_rate
 
     def _next(self) -> Float:
-        """Calculate the next hop."""
+        """Calculate and return the next hop, float32[hop]."""
         first = self._hops * self.hop
         begin = self._centre(first) - self._ahead - self._first
         self._hops += 1

@@ -19,10 +19,10 @@ ONSET, FRAME, OFFSET, VELOCITY = range(4)
 
 
 class Stepper(Protocol):
-    """Runs a step model: `device.bundles.tflite.StepModel`, or a float model in training."""
+    """Runs a model one step at a time: `device.bundles.tflite.StepModel`, or a float model in training."""
 
     def step(self, **inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """Run one step. The states of the model are kept inside."""
+        """Run the model on one step of inputs and return its outputs, both arrays by name. It remembers its states."""
         ...
 
     def reset(self) -> None:
@@ -31,7 +31,7 @@ class Stepper(Protocol):
 
 
 class Transcriber:
-    """Turns a frame of sound, and the notes that the box has sent, into posteriors.
+    """Turns frames of sound, and the notes that the box has sent, into posteriors, by a neural net.
 
     The net gives four numbers from 0 to 1 for each key. The first three are probabilities: `ONSET` that a note begins,
     `FRAME` that a note sounds, and `OFFSET` that a note ends. The fourth, `VELOCITY`, is the MIDI velocity / 127.
@@ -43,7 +43,7 @@ class Transcriber:
         """Number of frames since the reset for which the net returned NaN or infinity."""
 
     def reset(self) -> None:
-        """Forget all frames."""
+        """Forget all frames, and count from 0 the frames for which the net returns NaN or infinity."""
         self._model.reset()
         self.not_finite = 0
 

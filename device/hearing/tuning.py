@@ -1,10 +1,10 @@
 """Measures from the sound how far the piano is tuned from A4 = 440 Hz.
 
 Every fourth hop, the peaks of a spectrum are found and their frequencies interpolated with a parabola (Smith and Serra
-1987). The distance of each peak from the nearest key is an angle, 100 cents to a turn. The angle of the weighted mean
-vector is the tuning (Dressler and Streich 2007), and its length, from 0 to 1, says how well the peaks agree. For piano
-the length is 0.25 and more, for voices and noise 0.1 and less. A steady hum is no peak: a peak must stand out of the
-lowest level of the last seconds (minimum statistics, Martin 2001).
+1987). The distance of each peak from the nearest key is taken as an angle, 100 cents to a turn. The angle of the
+weighted mean vector is the tuning (Dressler and Streich 2007), and its length, from 0 to 1, says how well the peaks
+agree. For piano the length is 0.25 and more, for voices and noise 0.1 and less. A steady hum is no peak: a peak must
+stand out of the lowest level of the last seconds (minimum statistics, Martin 2001).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from device.hearing.features import Samples
 
 DEAD_CENTS = 10.0
-"""A piano that is not further from 440 Hz than this is heard as in tune. The net was trained with such pianos."""
+"""Up to this distance from 440 Hz, a piano counts as in tune. The net was trained with such pianos."""
 STEP_CENTS = 8.0
 """Least change of the estimate, in cents, after which the front end is moved again."""
 MOST_CENTS = 60.0
-"""Largest distance that is followed. Beyond 50 cents the nearest key is another one."""
+"""Largest distance from 440 Hz that can be estimated. Beyond 50 cents the nearest key is another one."""
 FLATTEST_CENTS = -54.0
 """Lowest first estimate in cents. The highest is 100 cents above it.
 
@@ -46,30 +46,30 @@ those of a sharp piano on a flat one. So names help little, but nothing else in 
 _WHITE_CLASSES = frozenset({0, 2, 4, 5, 7, 9, 11})
 
 _WINDOW = 4096
-"""Samples, 256 ms at 16 kHz. The keys above `_LOWEST_HZ` are then apart by three bins or more."""
+"""Number of samples in a spectrum: 256 ms at 16 kHz. Keys above `_LOWEST_HZ` are then three bins or more apart."""
 _EVERY = 4
-"""Hops between two spectra: 64 ms."""
+"""Number of hops from one spectrum to the next: 64 ms."""
 _LOWEST_HZ, _HIGHEST_HZ = 250.0, 2000.0
 """Range of the peaks. Below, keys lie too close together; above, partials of strings are sharp."""
 _LEAST_DB, _BELOW_DB, _ABOVE_FLOOR_DB = -65.0, 40.0, 15.0
-"""A peak has this level in dBFS, is at most so far below the highest peak, and stands so far above the floor."""
+"""Least level of a peak in dBFS, most dB below the highest peak, and least dB above the floor."""
 _FLOOR_RISE_DB = 0.064
-"""dB by which the floor rises from one spectrum to the next: 1 dB a second. It falls at once."""
+"""The floor rises by at most this many dB from one spectrum to the next: 1 dB a second. It falls at once."""
 _FEWEST = 40
-"""Spectra with peaks, 2.6 s of sound, before an estimate is sure."""
+"""An estimate is not sure before this many spectra with peaks: 2.6 s of sound."""
 _LEAST_LENGTH = 0.22
 """Least length of the mean vector of a sure estimate."""
 _FORGET = 1 - 1 / 1000
-"""Factor of the old sum at each spectrum: peaks of more than a minute ago count little."""
+"""The old sum is multiplied by this at each spectrum, so that peaks of more than a minute ago count little."""
 _SILENCE = 1e-7
 """Added to an amplitude before its logarithm is taken: -140 dBFS."""
 
 
 def other_reading(tuning: float, pitches: Sequence[int]) -> float | None:
-    """Return the tuning a semitone away from `tuning`, both in cents, if the last notes make it likelier, else None.
+    """Return a tuning in cents, a semitone from `tuning`, if the last notes make it likelier, else None.
 
-    `pitches` are the MIDI pitches as they are named with `tuning`. Near half a semitone, each note may also be the next
-    key. Music on white keys alone is common, and music a semitone above or below it is rare.
+    `pitches` are the MIDI pitches of these notes, as they are named with `tuning`. Near half a semitone, each note may
+    also be the next key. Music on white keys alone is common, and music a semitone above or below it is rare.
     """
     if abs(abs(tuning) - 50) > HALF_CENTS or len(pitches) < _FEWEST_NAMED:
         return None
@@ -86,7 +86,7 @@ def _white(classes: Sequence[int]) -> float:
 
 
 class TuningEstimate:
-    """The tuning of the piano in a stream of hops of `hop` samples at `rate` Hz."""
+    """Measures the tuning of the piano in a stream of hops of `hop` samples at `rate` Hz."""
 
     def __init__(self, rate: int, hop: int) -> None:
         self._hz = rate / _WINDOW
@@ -106,7 +106,7 @@ class TuningEstimate:
         """Number of spectra with peaks since the reset."""
 
     def step(self, hop: Samples) -> bool:
-        """Take in [hop] samples from -1 to 1. Return whether the estimate may have changed."""
+        """Add the samples of a hop, [hop], from -1 to 1. Return whether the estimate may have changed."""
         self._past.append(hop)
         self._hops += 1
         if self._hops % _EVERY or len(self._past) < self._kept:
@@ -115,7 +115,7 @@ class TuningEstimate:
         return self._take(self._gain * np.abs(np.fft.rfft(samples * self._window)[self._bins]))
 
     def cents(self, used: float = 0.0) -> float | None:
-        """Return the tuning in cents above A4 = 440 Hz; None if it is not sure.
+        """Return the tuning in cents above A4 = 440 Hz. None if it is not sure, or more than 60 cents away.
 
         If the front end already uses a tuning `used` that is not 0, the answer is the one nearest to it.
         """
@@ -127,14 +127,20 @@ class TuningEstimate:
         return cents if abs(cents) <= MOST_CENTS else None
 
     def better(self, used: float) -> float | None:
-        """Return the tuning in cents that the front end should use instead of `used`; None if `used` is right."""
+        """Return the tuning in cents to be used instead of `used`.
+
+        None if `used` is good enough, or no estimate is sure.
+        """
         cents = self.cents(used)
         if cents is None or abs(cents - used) <= (STEP_CENTS if used else DEAD_CENTS):
             return None
         return 0.0 if abs(cents) <= DEAD_CENTS else round(cents, 1)
 
     def _take(self, amplitude: NDArray[np.float64]) -> bool:
-        """Add the peaks of a spectrum. `amplitude` has the bins of the range and one more on each side."""
+        """Add the peaks of a spectrum. Return False if it has none or is not finite.
+
+        `amplitude` has the bins of the range and one more on each side.
+        """
         if not math.isfinite(float(np.sum(amplitude))):
             return False
         level = 20 * np.log10(amplitude + _SILENCE)
