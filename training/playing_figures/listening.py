@@ -35,7 +35,7 @@ from training.playing_figures.panel import STEPS_PER_QUARTER, panel
 from training.playing_figures.roll_picture import STYLE, NamedHand, side_by_side
 
 SHOWN = ("pcs", "pcs_other", "clash", "coupling", "ur", "changes", "density", "agreement")
-"""The figures of the panel that the page shows."""
+"""Names of the figures that the page shows for each left hand."""
 CORPORA = ("pop909", "lieder")
 
 
@@ -60,7 +60,10 @@ def sounding(right: Sequence[Note], left: Sequence[Note], path: Path, title: str
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
-    """Return an HTML table of panels, with one line for each hand."""
+    """Return an HTML table with one line for each left hand and one column for each of `SHOWN`.
+
+    `rows` maps the name of a hand to its figures (see `panel`).
+    """
     head = "".join(f"<th>{name}</th>" for name in SHOWN)
     body = "".join(
         f"<tr><th>{escape(hand)}</th>" + "".join(f"<td>{row[name]:.2f}</td>" for name in SHOWN) + "</tr>"
@@ -110,11 +113,11 @@ def shown(held: HeldOut, folder: Path, seconds: float) -> str:
 
 
 def own(source: Path, number: int, folder: Path, bundle: Path) -> str:
-    """Return the HTML of a file that `lefthand play` has played.
+    """Let `lefthand play` play to the recording or MIDI file `source`, and return the HTML that shows the result.
 
-    A folder of `lefthand run --record` stands for its capture.
-
-    Raises UserError if the folder holds no capture, or if `lefthand play` fails.
+    The sound, the picture and the MIDI file are written into `folder`. If `source` is a folder of `lefthand run
+    --record`, its recorded input is used. Raises UserError if the folder holds no recorded input, or if `lefthand play`
+    fails.
     """
     if source.is_dir():
         captured = [source / name for name in (SOUND, KEYS) if (source / name).is_file()]

@@ -1,4 +1,4 @@
-"""Measures the accompanist on whole songs, by the left hand that the device would play."""
+"""Measures the device's left hand on whole songs, and prints its figures beside those of other left hands."""
 
 from __future__ import annotations
 
@@ -54,8 +54,9 @@ Array = npt.NDArray[Any]
 class Performed:
     """A left hand as the device sends it.
 
-    `sends` are its messages. `times` [T] are the grid's steps in seconds, and `quarters` [T] the same in quarters.
-    `spent_s` is the CPU time, in seconds, that the accompanist and the hand took for all steps and notes.
+    `sends` are its MIDI messages. `times` [T] are the times of the grid's steps in seconds, and `quarters` [T] are the
+    same steps in quarters. `spent_s` is the CPU time, in seconds, that the accompanist and the hand took for all steps
+    and notes.
     """
 
     sends: list[Send]
@@ -65,13 +66,16 @@ class Performed:
 
     @property
     def ms_a_hop(self) -> float:
-        """Return the CPU time of accompanist and hand in milliseconds, divided by the hops of the whole piece."""
+        """Return the CPU time of accompanist and hand in milliseconds for each hop (16 ms) of the piece.
+
+        NaN if the piece has no length or the CPU time is not known.
+        """
         hops = (self.times[-1] - self.times[0]) / HOP_S if len(self.times) > 1 else 0.0
         return 1000.0 * self.spent_s / hops if hops else float("nan")
 
     @property
     def notes(self) -> Notes:
-        """The notes of the left hand, with times in quarters."""
+        """Return the notes of the left hand, with times in quarters."""
         return notes_of(self.sends, self.times, self.quarters)
 
 
@@ -83,7 +87,10 @@ The tempo counts only for a score.
 
 
 def from_keys(manner: HearingErrors, seed: int = 0) -> Listen:
-    """Return a way to hear the right hand: by MIDI, with the hearing errors `manner`, which are drawn from `seed`."""
+    """Return a function that lets the device get the right hand by MIDI, as if it had been heard with errors.
+
+    The errors are of the kinds `manner`, and `seed` draws them. With `HearingErrors()` there are none.
+    """
     return lambda piece, right, tempo: heard(piece, right, tempo, manner, np.random.default_rng(seed))
 
 
@@ -98,7 +105,10 @@ def play(
     gap_steps: float = 1.0,
     steering: Steering = AS_THE_NET_PLAYS,
 ) -> Performed:
-    """Return the left hand that the device plays to a right hand, on the piece's own grid."""
+    """Return the left hand that the device plays to a right hand, on the piece's own grid.
+
+    `listen` decides how the device gets the right hand: by MIDI or by ear.
+    """
     return answer(piece, listen(piece, right, SCORE_TEMPO), net, gap_steps, steering)
 
 
@@ -109,7 +119,10 @@ def answer(
     gap_steps: float = 1.0,
     steering: Steering = AS_THE_NET_PLAYS,
 ) -> Performed:
-    """Return the left hand that the device plays to the notes `events`, in the order in which they were decided."""
+    """Return the left hand that the device plays to the right-hand notes `events`, on the piece's own grid.
+
+    `events` must be in the order of `decided_s`, the time at which the device knows each of them.
+    """
     steps, quarters = grid_of(piece, SCORE_TEMPO)
     hand, performer = LeftHand(Accompanist(net, gap_steps), steering), Performer()
     hand.reset()
@@ -152,7 +165,10 @@ def notes_of(sends: Sequence[Send], times: Array, quarters: Array) -> Notes:
 
 
 def right_hand_of(piece: Piece) -> Notes:
-    """Return the right hand as keys. A key that two voices strike together is struck once, with the longer duration."""
+    """Return the notes of the right hand, sorted. A key that two voices strike together is struck once.
+
+    The note then has the longer duration of the two.
+    """
     notes = piece.of(HandLabel.RIGHT)
     order = np.lexsort((-notes["duration"], notes["pitch"], notes["onset"]))
     notes = notes[order]
@@ -161,8 +177,10 @@ def right_hand_of(piece: Piece) -> Notes:
 
 
 def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]:
-    """Return the rolls of the right hand, of `left` and of the true left hand, the position of each step since its bar
-    line [T], and the steps of a bar in the piece's first metre.
+    """Return three rolls, of the right hand, of `left` and of the true left hand, then `positions` and `bar`.
+
+    `positions` [T] is the position of each step since its bar line. `bar` is the number of steps of a bar in the
+    piece's first metre.
     """
     right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
     steps = grid_length(right, true)
@@ -173,7 +191,7 @@ def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]
 
 
 def positions_of(piece: Piece, steps: int, bar: int) -> Array:
-    """Return the position of each of `steps` steps since the bar line before it, [steps].
+    """Return the position of each of `steps` steps since the bar line before it, int [steps].
 
     Before the first bar line and after the last one a bar has `bar` steps. A bar of another length between them keeps
     its own length, so that a single bar in another metre moves no later bar line.
@@ -190,8 +208,8 @@ def positions_of(piece: Piece, steps: int, bar: int) -> Array:
 def recovery_beats(piece: Piece, net: Net, most: int = 32, steering: Steering = AS_THE_NET_PLAYS) -> float:
     """Return the beats until the left hand fits again, after the right hand has jumped up by 6 semitones in mid-song.
 
-    It fits again when its PCS over 4 beats is at least four fifths of its PCS on the same beats without the jump.
-    Returns `most` if this does not happen.
+    The left hand fits again when its PCS (see `panel.consonance`) over 4 beats is at least four fifths of its PCS on
+    the same beats without the jump. Returns `most` if this does not happen within `most` beats.
     """
     right = right_hand_of(piece)
     middle = float(np.median(right["onset"]))
@@ -218,7 +236,7 @@ def _consonance_by_beat(top: Array, classes: Array, first: int, beats: int) -> A
 
 
 def one_hand(piece: Piece, played: Performed) -> bool:
-    """Return whether one human hand could play the whole left hand under this right hand."""
+    """Return whether one human hand could play the whole left hand, below the piece's right hand."""
     right = right_hand_of(piece)
     on = seconds_of(piece, right["onset"].astype(np.float64), SCORE_TEMPO)
     off = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], SCORE_TEMPO)
@@ -237,10 +255,10 @@ def evaluate_playing(
     steering: Steering = AS_THE_NET_PLAYS,
     recovery: bool = True,
 ) -> dict[str, dict[str, float]]:
-    """Print and return the panel on a corpus, for our left hand, the true one and the baselines: means over songs.
+    """Print and return the mean figures of our left hand, the true one and the baselines over the songs of a corpus.
 
-    `recovery` also measures the jump of six semitones, which takes longer than all the rest. Raises UserError if
-    `cache` holds no pieces of the corpus.
+    The result maps a hand to figures by name. `recovery` also measures how fast the left hand follows a jump of six
+    semitones, which takes longer than all the rest. Raises UserError if `cache` holds no pieces of the corpus.
     """
     pieces = [piece for piece in load_pieces(cache, corpus, split) if piece.primary and len(piece.of(HandLabel.LEFT))][
         :songs

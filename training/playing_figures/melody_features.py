@@ -1,4 +1,7 @@
-"""Features of the listener that need both hands: meeting the melody, the bass under both hands, and phrase ends."""
+"""Computes the listener's features that need both hands.
+
+They are how the left hand meets the melody, its bass under both hands, and how it plays at the ends of phrases.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from training.playing_figures.panel import CONSONANCE, STEPS_PER_QUARTER, TRIADS
 LONG_BEATS, LONG_GAPS = 1.5, 2.0
 """A phrase ends with a right-hand note that lasts this many beats and this many times the window's median gap."""
 MOST_STRIKES = 6.0
-"""Strikes of the left hand for one of the right hand: a higher ratio counts as this one."""
+"""Greatest ratio of left-hand strikes to right-hand strikes. A higher ratio counts as this one."""
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -50,7 +53,10 @@ def features_with_melody(right: Roll, hand: Roll, begin: int, end: int, bar: int
 
 
 def _bass(right: Roll, hand: Roll, begin: int, end: int, bar: int) -> dict[str, float]:
-    """The lowest key of each bar in the triad that both hands make, and whether it is struck on the bar line."""
+    """Return how often each bar's lowest key is the root, third or fifth of the triad that both hands make.
+
+    The result also has the share of the bars in which this key is struck on the bar line.
+    """
     parts, on_line = [], []
     for line in range(begin, end, bar):
         struck = hand.struck[line : line + bar]
@@ -72,7 +78,7 @@ def _bass(right: Roll, hand: Roll, begin: int, end: int, bar: int) -> dict[str, 
 
 
 def _phrase_ends(melody: Bools, own: Bools, sounds: Bools) -> dict[str, float]:
-    """How the hand plays under the last, long notes of phrases."""
+    """Return features of how the hand plays under the last, long notes of phrases, by name."""
     beat = STEPS_PER_QUARTER
     at = np.flatnonzero(melody)
     gaps = np.diff(np.append(at, len(melody)))

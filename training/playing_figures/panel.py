@@ -1,7 +1,8 @@
 """Judges a left hand beside a right hand by what sounds in each step of a grid of sixteenths.
 
-Both hands are notes in quarters. m is the pitch class of the highest sounding right-hand note. L is the set of
-sounding left-hand pitch classes. Harmony is measured over the steps where the right hand sounds.
+Both hands are notes in quarters. In the docstrings, m is the pitch class of the highest sounding right-hand note, and L
+is the set of sounding left-hand pitch classes. A pitch class is a note name without its octave, 0 (C) to 11 (B).
+Harmony is measured over the steps where the right hand sounds.
 """
 
 from __future__ import annotations
@@ -19,10 +20,16 @@ OVERLAP = 0.05
 STUCK_STEPS = 16
 """Sixteenths (4 beats) after which an unchanged chord counts as stuck."""
 ROLL_BARS = 8.5
-"""Bars by which a left hand is moved to break its fit with the right hand. The half bar breaks its metre too."""
+"""Bars by which a left hand is moved in time, so that it no longer fits the right hand.
+
+The half bar makes it leave the metre too.
+"""
 
 CONSONANCE = np.full(12, -1.0)
-"""Score of each interval (m - l) mod 12: 1 for unison, thirds, fifth and sixths, 0 for the fourth, -1 for the rest."""
+"""Score of each interval (m - l) mod 12 between the melody m and a left-hand pitch class l, [12].
+
+It is 1 for unison, thirds, fifth and sixths, 0 for the fourth, and -1 for the rest.
+"""
 CONSONANCE[[0, 3, 4, 7, 8, 9]] = 1.0
 CONSONANCE[5] = 0.0
 
@@ -35,38 +42,42 @@ for _root in range(12):
 
 @dataclass(frozen=True)
 class Roll:
-    """A hand on the grid: `sounding` and `struck` are bool [T, 128]."""
+    """The keys of one hand on a grid of T sixteenth steps. Both arrays are bool [T, 128], with one column a MIDI pitch.
+
+    `sounding` says which keys sound in each step, and `struck` which are struck in it.
+    """
 
     sounding: npt.NDArray[np.bool_]
     struck: npt.NDArray[np.bool_]
 
     @property
     def pitch_classes(self) -> npt.NDArray[np.bool_]:
-        """Sounding pitch classes, bool [T, 12]."""
+        """Return which pitch classes sound in each step, bool [T, 12]."""
         return fold(self.sounding)
 
     @property
     def top(self) -> npt.NDArray[np.int64]:
-        """The highest sounding MIDI pitch, [T]; -1 in silence."""
+        """Return the highest sounding MIDI pitch in each step, int [T]; -1 in silence."""
         highest = 127 - np.argmax(self.sounding[:, ::-1], axis=1)
         return np.where(self.sounding.any(axis=1), highest, -1)
 
     def rolled(self, steps: int) -> Roll:
-        """Return the same hand played `steps` later. Its end moves to the beginning."""
+        """Return the same hand played `steps` later. What would come after the end is moved to the beginning."""
         return Roll(np.roll(self.sounding, steps, axis=0), np.roll(self.struck, steps, axis=0))
 
 
 def fold(keys: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Turn flags of pitches [T, 128] into flags of pitch classes [T, 12]."""
+    """Return flags of pitch classes, bool [T, 12], from flags of pitches [T, 128]."""
     padded = np.zeros((len(keys), 132), bool)
     padded[:, :128] = keys
     return np.asarray(padded.reshape(len(keys), 11, 12).any(axis=1))
 
 
 def roll_of(notes: Notes, steps: int) -> Roll:
-    """Put notes on a grid of `steps` sixteenths.
+    """Return notes on a grid of `steps` sixteenths.
 
-    A note is struck at the nearest step. It sounds in every step that it reaches.
+    A note is struck at the nearest step. It sounds in every step in which it lasts for at least `OVERLAP` of the step.
+    Notes that begin outside the grid are left out.
     """
     sounding, struck = np.zeros((steps, 128), bool), np.zeros((steps, 128), bool)
     start = np.rint(notes["onset"].astype(np.float64) * STEPS_PER_QUARTER).astype(int)
@@ -79,7 +90,7 @@ def roll_of(notes: Notes, steps: int) -> Roll:
 
 
 def grid_length(*hands: Notes) -> int:
-    """Return the number of steps that hold every note of all hands."""
+    """Return the number of sixteenth steps that are needed to hold every note of all hands."""
     return 1 + max(
         (int(np.ceil((n["onset"] + n["duration"]).max() * STEPS_PER_QUARTER)) for n in hands if len(n)), default=0
     )
@@ -88,11 +99,10 @@ def grid_length(*hands: Notes) -> int:
 def consonance(right: Roll, left: Roll, unisons: bool = True) -> float:
     """Return the PCS (pitch consonance score): how well the left hand agrees with the melody, -1 to 1.
 
-    It counts what sounds in each step. A hand that releases each harsh key at once therefore gets a better score than
-    it deserves: `training.playing_figures.strikes` counts strikes.
-
-    Each step in which both hands sound has the mean `CONSONANCE` of L with m. The score is the mean over these steps,
-    or NaN if there are none. `unisons` counts the left-hand notes with the melody's pitch class too.
+    Each step in which both hands sound has the mean `CONSONANCE` of L with m. The PCS is the mean over these steps, or
+    NaN if there are none. If `unisons` is false, left-hand notes with the melody's pitch class do not count.
+    The PCS counts what sounds in each step. A hand that releases each harsh key at once therefore gets a better PCS
+    than it deserves. `training.playing_figures.strikes` counts strikes instead.
     """
     top, classes = right.top, left.pitch_classes
     interval = (top[:, None] - np.arange(12)) % 12
@@ -115,14 +125,17 @@ def triads_by_beat(left: Roll, steps_per_beat: int) -> npt.NDArray[np.int64]:
 
 
 def chord_changes(left: Roll, steps_per_beat: int) -> float:
-    """Return the changes of the nearest triad per beat, over pairs of neighbouring beats that both sound."""
+    """Return the changes of the nearest triad per beat, over pairs of neighbouring beats that both sound.
+
+    The result is a share, 0 to 1; it is 0 if there is no such pair.
+    """
     triads = triads_by_beat(left, steps_per_beat)
     both = (triads[1:] >= 0) & (triads[:-1] >= 0)
     return float((triads[1:] != triads[:-1])[both].mean()) if both.any() else 0.0
 
 
 def stuck(left: Roll) -> float:
-    """Return the share of steps in which the hand sounds, but did not change or strike for more than 4 beats."""
+    """Return the share of all steps in which the hand sounds, but has not changed or struck for more than 4 beats."""
     same = np.zeros(len(left.sounding), bool)
     same[1:] = (left.sounding[1:] == left.sounding[:-1]).all(axis=1) & ~left.struck[1:].any(axis=1)
     run = 0
@@ -134,7 +147,7 @@ def stuck(left: Roll) -> float:
 
 
 def slots(struck: npt.NDArray[np.bool_], positions: npt.NDArray[np.int64], bar: int) -> npt.NDArray[np.float64]:
-    """Return the share of strokes at each step of the bar, [bar]; equal shares if nothing is struck."""
+    """Return the share of the struck steps at each place in the bar, float [bar]; equal shares if nothing is struck."""
     counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
     return counts / counts.sum() if counts.sum() else np.full(bar, 1.0 / bar)
 
@@ -151,7 +164,10 @@ def jensen_shannon(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> fl
 
 
 def f1(ours: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
-    """Return the F1 of two arrays of flags of the same shape; 0 if they have no flag in common."""
+    """Return the F1 score, 0 to 1, of the flags `ours` against the flags `true`, two arrays of the same shape.
+
+    It is 0 if no flag is set in both.
+    """
     hits = int((ours & true).sum())
     return 2 * hits / max(1, int(ours.sum()) + int(true.sum()))
 
@@ -159,10 +175,10 @@ def f1(ours: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
 def panel(
     right: Roll, left: Roll, true: Roll, positions: npt.NDArray[np.int64], bar: int, steps_per_beat: int
 ) -> dict[str, float]:
-    """Return all figures of one left hand beside one right hand. `true` is the left hand that a person played.
+    """Return all figures of one left hand beside one right hand, by name. `true` is the left hand that a person played.
 
-    `positions` [T] gives the step in the bar, and `bar` the steps a bar. `coupling` compares this hand with itself
-    8.5 bars later.
+    `positions` [T] gives the step in the bar, and `bar` the steps a bar. `coupling` is how much the PCS falls if this
+    hand is played 8.5 bars later.
     """
     heard = right.top >= 0
     interval = (right.top[:, None] - np.arange(12)) % 12
@@ -201,7 +217,10 @@ def by_beat(hand: Roll, steps_per_beat: int, live: slice) -> npt.NDArray[np.bool
 
 
 def first_bar(left: Roll, true: Roll, bar: int) -> float:
-    """Return the F1 of the pitch classes in the hand's first bar, against the true hand; NaN for silence."""
+    """Return the F1 of the pitch classes in one bar from the hand's first strike on, against those of the true hand.
+
+    NaN if the hand strikes nothing.
+    """
     onsets = np.flatnonzero(left.struck.any(axis=1))
     if not len(onsets):
         return float("nan")

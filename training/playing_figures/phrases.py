@@ -1,6 +1,6 @@
-"""Measures whether a phrase that comes again is accompanied better than the first time.
+"""Measures whether a left hand accompanies a phrase better when the phrase comes again.
 
-A left hand that remembers the chords that it found in hindsight has more right chords the second time.
+A left hand that remembers the chords that it recognised afterwards has more right chords the second time.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from training.playing_figures.strikes import chords_by_beat
 PHRASE_BARS = 2
 """Bars that must be the same, in pitch and rhythm, to count as a phrase that comes again."""
 FEWEST_STRIKES = 3
-"""Two bars in which the right hand strikes fewer times are no phrase: long notes and rests are alike everywhere."""
+"""Two bars with fewer steps that the right hand strikes are no phrase: long notes and rests are alike everywhere."""
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Again:
-    """Beats of the phrases that come again, on which the left hand sounds both times.
+    """Counts the right chords of a left hand in phrases that come again.
 
-    `beats` is their number. `first` and `second` are the numbers of right chords the first and the second time.
+    `first` and `second` are the numbers of right chords the first and the second time. `beats` is the number of beats
+    that are compared: those on which the left hand sounds both times.
     """
 
     beats: int
@@ -62,7 +63,7 @@ def phrases_again(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int
     """Count the right chords of `hand` in the phrases of the right hand that come again, both times.
 
     A chord is right if it is the triad of both true hands in the half bar, as in `training.playing_figures.strikes`. A
-    beat counts only if the hand sounds on it both times, so that the silence in which the box listens first is no
+    beat counts only if the hand sounds on it both times, so that the silence in which the device listens first is no
     mistake of the first time.
     """
     beats = chords_by_beat(right, hand, true, positions, bar)

@@ -1,4 +1,4 @@
-"""Finds the strokes of a left hand that one human hand could not play."""
+"""Finds the places in a left hand that one human hand could not play."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ The centre lies half-way between the lowest and the highest key.
 """
 
 Rows = npt.NDArray[np.float64]
-"""[notes, 3]: onset and offset in seconds, MIDI pitch."""
+"""Notes as an array [notes, 3]: onset and offset in seconds, MIDI pitch."""
 
 
 def rows_of(sends: Sequence[Send]) -> Rows:
-    """Return the notes that messages make, [notes, 3]. A note without a note_off has an infinite offset."""
+    """Return the notes that the messages `sends` play, [notes, 3]: onset and offset in seconds, MIDI pitch.
+
+    A note without a note_off has an infinite offset.
+    """
     down: dict[int, int] = {}
     rows: list[list[float]] = []
     for send in sorted(sends, key=lambda s: (s.due_s, s.kind != "note_off")):
@@ -37,10 +40,11 @@ def rows_of(sends: Sequence[Send]) -> Rows:
 
 
 def faults(left: Rows, right: Rows, known_after_s: float) -> list[str]:
-    """Return one word for each fault that no hand can play: `keys`, `span`, `crossing`, `leap`.
+    """Return one word for each thing that no hand can play: `keys`, `span`, `crossing` or `leap`.
 
-    A right-hand key counts for `crossing` once it has been down for `known_after_s` seconds. The left hand cannot
-    avoid a key that it does not know yet.
+    `keys` means too many keys down, `span` keys too far apart, `crossing` a left-hand key at or above a right-hand key,
+    and `leap` a move too far in too short a time. A right-hand key counts for `crossing` once it has been down for
+    `known_after_s` seconds, since the left hand cannot avoid a key that it does not know yet.
     """
     found: list[str] = []
     centres: list[tuple[float, float]] = []

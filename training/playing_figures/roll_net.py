@@ -1,7 +1,7 @@
 """Trains a second listener that needs no features: a small convolutional net over the piano rolls of both hands.
 
-It needs Keras, which `make setup` installs. It is trained and asked as `training.playing_figures.told_apart` is:
-cross-validated, with all windows of one piece in one part.
+It needs Keras, which `make setup` installs. It is trained and tested as in `training.playing_figures.told_apart`:
+cross-validated, with all windows of one piece in the same part.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ STEPS = 16 * WINDOW_BARS
 LOWEST, KEYS = 24, 84
 """MIDI pitch of the lowest key that the net sees, and the number of keys: seven octaves from C1."""
 CHANNELS = 4
-"""Right hand sounding and struck, left hand sounding and struck."""
+"""Number of values for each key and step: right hand sounding and struck, left hand sounding and struck."""
 FOLDS = 4
-"""Fewer than the other listener's ten: each part costs a training."""
+"""Number of parts of the cross-validation. The other listener has ten, but each part costs a training of the net."""
 EPOCHS, BATCH = 20, 64
 MOST_MOVED = 5
-"""Semitones. Each window is learnt in a random key up to so far from its own, so that the key gives nothing away."""
+"""Greatest number of semitones by which a window is moved at random in training, so that its key shows nothing."""
 
 Pictures = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
 def picture(right: Roll, hand: Roll, begin: int, bar: int) -> Pictures:
-    """Return the four bars of `bar` steps from step `begin` as the net sees them, [STEPS, KEYS, CHANNELS]."""
+    """Return four bars of both hands as the input of the net, float32 [STEPS, KEYS, CHANNELS].
+
+    They are the bars of `bar` steps from step `begin` on.
+    """
     seen = np.zeros((STEPS, KEYS, CHANNELS), np.float32)
     span, keys = slice(begin, begin + min(STEPS, WINDOW_BARS * bar)), slice(LOWEST, LOWEST + KEYS)
     for channel, roll in enumerate((right.sounding, right.struck, hand.sounding, hand.struck)):
@@ -42,10 +45,10 @@ def picture(right: Roll, hand: Roll, begin: int, bar: int) -> Pictures:
 
 
 def net_accuracy(pictures: Pictures, y: Ints, groups: Ints, seed: int = 0) -> float:
-    """Return the share of windows that the net calls right after training on other pieces.
+    """Return the share of windows, 0 to 1, that the net assigns rightly after training on other pieces.
 
-    `pictures` [n, STEPS, KEYS, CHANNELS], `y` [n] is 1 for the true hand, `groups` [n] numbers the pieces. NaN with
-    fewer pieces than `FOLDS`.
+    `pictures` is [n, STEPS, KEYS, CHANNELS]. `y` [n] is 1 for the true hand and 0 for the other, and `groups` [n]
+    numbers the pieces. NaN with fewer pieces than `FOLDS`.
     """
     if len(np.unique(groups)) < FOLDS:
         return float("nan")

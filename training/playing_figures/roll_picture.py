@@ -1,4 +1,7 @@
-"""Draws two left hands side by side as piano rolls in SVG, with the harsh strikes marked that are released at once."""
+"""Draws left hands side by side as piano rolls in SVG.
+
+Harsh strikes whose key is released at once are marked.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,11 @@ class NamedHand:
 def side_by_side(
     right: Roll, hands: Sequence[NamedHand], lines: Sequence[int], to_seconds: Seconds, seconds: float
 ) -> str:
-    """Return a <figure> with a piano roll for each of `hands` over the right hand, and a sentence about the marks.
+    """Return an HTML <figure> with a piano roll of each of `hands` beside the right hand's notes.
 
-    `lines` are the first steps of bars. Notes outside the first `seconds` seconds are left out. A note is drawn on the
-    grid of sixteenths, on which it is judged.
+    The caption explains the marks. `lines` are the first steps of bars. `to_seconds` turns steps into seconds. Notes
+    that begin outside the first `seconds` seconds are left out. A note is drawn on the grid of sixteenths, on which it
+    is judged.
     """
     notes = {named.name: lengths_of(named.hand) for named in hands}
     melody = lengths_of(right)

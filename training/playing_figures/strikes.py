@@ -15,7 +15,7 @@ import numpy.typing as npt
 from training.playing_figures.panel import CONSONANCE, STEPS_PER_QUARTER, TRIADS, Roll, fold
 
 SHORT_STEPS = 1
-"""Sixteenths. A key that sounds no longer is released at once."""
+"""Sixteenths. A key that sounds for at most this long is released at once."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -49,10 +49,11 @@ def harsh_and_short(right: Roll, hand: Roll) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class ChordsByBeat:
-    """The chords of a left hand on the beats in which it and the true hands sound.
+    """The chords of a left hand on the beats in which this hand and the true hands sound.
 
     `starts` [beats] are the first steps of the beats. `triads` [beats] are indices in `TRIADS`: the triad nearest to
-    what the hand sounds in the beat. `right` [beats] says whether it is the triad of both true hands in the half bar.
+    what the hand sounds in the beat. `right` [beats] says whether this triad is that of both true hands in the half
+    bar.
     """
 
     starts: Ints
@@ -61,7 +62,11 @@ class ChordsByBeat:
 
 
 def chords_by_beat(right: Roll, hand: Roll, true: Roll, positions: Ints, bar: int) -> ChordsByBeat:
-    """Compare the chord of each beat with that of both true hands. A bar without a half on a beat counts as a whole."""
+    """Return the chords of `hand` by beat, each compared with the triad of both true hands in the half bar.
+
+    A bar without a half on a beat counts as a whole. `positions` [T] are steps in the bar, and `bar` is the steps a
+    bar.
+    """
     beat = STEPS_PER_QUARTER
     both = fold(right.sounding | true.sounding).astype(float)
     own = fold(hand.sounding).astype(float)

@@ -70,7 +70,7 @@ def _is_figure(style: Style, struck: npt.NDArray[np.bool_], sounding: npt.NDArra
 
 
 def _from_the_bass(on: npt.NDArray[np.int64], low: npt.NDArray[np.int64], bar: int) -> bool:
-    """Whether the bar, or each half of it, begins with its lowest key: a new chord may have a lower bass."""
+    """Return whether the bar, or each half of it, begins with its lowest key: a new chord may have a lower bass."""
     if low[0] == low.min():
         return True
     if bar % 2:

@@ -1,8 +1,8 @@
-"""Trains a listener to tell a left hand from the true one, and asks it about pieces that it has not learnt.
+"""Trains a classifier to tell a left hand from the true one, and tests it on pieces that it has not learnt from.
 
 It is a classifier two-sample test (Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR 2017): an
-accuracy of 50 % means that nobody can tell. The classifier is a logistic regression on the features of
-`training.playing_figures.listener` and their squares.
+accuracy of 50 % means that the classifier cannot tell. The classifier, called the listener, is a logistic regression on
+the features of `training.playing_figures.listener` and their squares.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 FOLDS = 10
-"""Parts into which the pieces are dealt. Each part is judged by a listener that has learnt from the other parts."""
+"""Number of parts into which the pieces are divided. Each part is judged by a listener that learnt from the others."""
 PENALTY = 25.0
 """Weight of the sum of squared coefficients against the sum of the windows' losses. It keeps some hundred windows from
 being learnt by heart with twice as many coefficients as there are features."""
 LARGEST = 4.0
-"""No standardised feature counts for more than so many standard deviations."""
+"""Greatest value of a standardised feature, in standard deviations. A greater one counts as this."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
 def folds(groups: Ints, number: int = FOLDS, seed: int = 0) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the indices to learn from and those to judge. All windows of one piece (`groups` [n]) are in one part."""
+    """Yield for each part the indices of the windows to learn from and of those to judge.
+
+    `groups` [n] is the number of each window's piece. All windows of one piece are in the same part, which `seed`
+    draws.
+    """
     order = np.random.default_rng(seed).permutation(np.unique(groups))
     part = {int(piece): i % number for i, piece in enumerate(order)}
     parts = np.array([part[int(piece)] for piece in groups])
@@ -70,9 +74,9 @@ class LogisticListener:
 def accuracy(x: Floats, y: Ints, groups: Ints, seed: int = 0) -> float:
     """Return the share of windows, 0 to 1, that a `LogisticListener` judges rightly.
 
-    The listener has not learned from the pieces that it judges. `x` [n, features] are windows, `y` [n] is 1
-    for the true hand, and `groups` [n] numbers the pieces. `seed` divides the pieces into parts. NaN with
-    fewer than two pieces.
+    The listener has not learned from the pieces that it judges. `x` [n, features] are windows, `y` [n] is 1 for the
+    true hand, and `groups` [n] numbers the pieces. `seed` divides the pieces into parts. NaN with fewer than two
+    pieces.
     """
     if len(np.unique(groups)) < 2:
         return float("nan")

@@ -1,6 +1,6 @@
 """Measures how hard the left hands of real songs strike, by the place in the bar and the place in the chord.
 
-The means of a corpus stand in `device.left_hand.touch`.
+The device's constants in `device.left_hand.touch` are such means of a corpus.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from training.corpora.pieces import HandLabel, Piece
 from training.playing_figures.panel import STEPS_PER_QUARTER
 
 LEAST_SPREAD = 2.0
-"""Velocities. A left hand whose standard deviation is smaller was not recorded from a keyboard."""
+"""Least standard deviation of the MIDI velocities of a left hand that is used.
+
+One with a smaller deviation was not recorded from a keyboard.
+"""
 
 
 def touch_of(pieces: Sequence[Piece]) -> dict[str, float]:
