@@ -16,9 +16,10 @@ POP909_TEST = range(820, 910)
 
 
 def split_of_name(name: str) -> str:
-    """Return 'test' if the name's SHA-256 is in the lowest tenth of its range, 'valid' in the next one, else 'train'.
+    """Return the split of a name: 'test' for about a tenth of all names, 'valid' for another tenth, else 'train'.
 
-    The name is converted to Unicode form NFC first, because some systems unpack archives with decomposed names.
+    The name's SHA-256 decides: its lowest tenth is 'test', and the next tenth is 'valid'. The name is converted to
+    Unicode form NFC first, because some systems unpack archives with decomposed names.
     """
     digest = hashlib.sha256(unicodedata.normalize("NFC", name).encode()).digest()
     share = int.from_bytes(digest[:8], "big") / 2**64

@@ -21,7 +21,10 @@ from training.figure_bank.song_statistics import song_statistics
 MOST_EXCERPTS = 1100
 """Excerpts in the bank. With more, the file would exceed 200 kB."""
 DRAWS = 6000
-"""Number of right hands of each kind for which a left hand is drawn. The excerpts that are drawn most are kept."""
+"""Number of right hands of each kind (songs, piano music) for which a left hand is drawn at random.
+
+The excerpts nearest to these draws most often are kept.
+"""
 RIDGE = 20.0
 """Strength of the penalty on large weights in the fit of the model. A larger value makes the weights smaller."""
 POP = "pop909"

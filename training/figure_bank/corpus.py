@@ -34,7 +34,7 @@ MOST_KEYS, WIDEST = 5, 16
 LONGEST_STEPS = 48
 """Steps. Longer notes are cut to this length, three bars of 4/4."""
 FIGURE_SIZE = 14
-"""Number of numbers that describe the manner of an excerpt, see `manner_of`."""
+"""How many numbers describe the manner of an excerpt, see `manner_of`."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

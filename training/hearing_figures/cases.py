@@ -1,4 +1,4 @@
-"""Runs the transcriber over takes (recordings with known notes), and keeps everything that a report draws."""
+"""Runs the transcriber over takes (recordings with known notes), and keeps all data that the report page draws."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Case:
     frames: npt.NDArray[np.float32]
     """Levels of the spectrum, [frames, bins, channels]."""
     own: npt.NDArray[np.float32]
-    """The notes that the device itself played, in the form of the transcriber's input `own`, [frames, 88, 2]."""
+    """The notes that the device itself played, as the transcriber's input `own`, float [frames, 88 keys, 2]."""
     posteriors: Posteriors
 
 

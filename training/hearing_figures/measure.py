@@ -108,7 +108,7 @@ class Comparison:
     delays_s: list[float] = field(default_factory=list)
     """The decision time minus the labelled onset of each hit, in seconds."""
     confidence: list[tuple[float, bool, int]] = field(default_factory=list)
-    """(confidence, whether it is a hit, MIDI pitch) of every note that the gate let through."""
+    """(confidence, whether it is a hit, MIDI pitch) of every note that the transcriber reported."""
     velocity: list[tuple[float, float]] = field(default_factory=list)
     """For each take, two mean errors of the hits' velocities: that of our velocities, and that of one constant guess.
 

@@ -124,9 +124,10 @@ def _activations(onsets: Array) -> Array:
 
 
 def _dbn(slowest: float, fastest: float, online: bool = False) -> Any:
-    """Return madmom's tracker for tempi from `slowest` to `fastest`. If `online` is true, it is a causal filter.
+    """Return madmom's tracker for tempi from `slowest` to `fastest` beats a minute. If `online`, it is a causal filter.
 
-    madmom 0.16.1 needs names that newer versions of Python and NumPy lack, so they are added first.
+    madmom 0.16.1 needs names that newer versions of Python and NumPy lack, so this function adds them first. Raises
+    ImportError if madmom is not installed.
     """
     for name, kind in (("float", float), ("int", int), ("object", object), ("complex", complex), ("bool", bool)):
         if name not in vars(np):
