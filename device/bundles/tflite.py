@@ -203,7 +203,7 @@ class StepModel:
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
-        """Return the form of every input, state, output and next state by its name."""
+        """Return the shape, type and scaling of every input, state, output and next state, by name."""
         return {**self.inputs, **self.states, **self.outputs, **self.next_states}
 
     def reset(self) -> None:

@@ -2,5 +2,5 @@
 
 In: hops (blocks of a fixed number of samples), and the notes that the box has sent.
 Out: NoteHeard and NoteEnded.
-Read pipeline.py first.
+Begin at pipeline.py.
 """

@@ -35,7 +35,8 @@ class Ending:
     def at(self, plan: Plan, step: Step) -> Plan:
         """Return `plan` itself, or a copy with the tonic chord if the player may have played the last note.
 
-        In the copy all other pitch classes have probability 0. Call it once for each step, in order.
+        In the copy all pitch classes outside the tonic chord have probability 0. A pitch class is a key regardless of
+        its octave. Call it once for each step, in order.
         """
         if plan.top is not None:
             self._at_home = plan.tonic is not None and plan.top % 12 == plan.tonic.root

@@ -41,7 +41,10 @@ class Judged:
 
 
 def judge(found: Notes, wanted: Notes) -> Judged:
-    """Match the notes `found` in a take with its labels `wanted`, sort the ghosts into kinds, and return the result."""
+    """Match the notes `found` in a take with its labels `wanted`, and return hits, misses and ghosts.
+
+    A ghost is a found note that matches no label. The ghosts of each kind are counted.
+    """
     hits = matched(found, wanted, TOLERANCE_S)
     of_labels, of_found = {i for i, _ in hits}, {j for _, j in hits}
     missed = [i for i in range(len(wanted)) if i not in of_labels]

@@ -53,7 +53,7 @@ class Found:
 
 
 def found_chords(piece: Piece, net: Net, gap_steps: float, steps: int) -> Found:
-    """Return the chords that the device finds at `steps` sixteenth steps of a piece.
+    """Return the chords that the device finds in the first `steps` sixteenths of a piece.
 
     The device gets the piece's right hand as MIDI. `net` and `gap_steps` are those of the bundle's accompanist.
     """

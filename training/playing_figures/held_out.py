@@ -41,7 +41,10 @@ def excerpt(notes: Sequence[Note], begin_s: float, until_s: float) -> list[Note]
 
 
 def in_seconds(piece: Piece, notes: Notes, hand: Hand) -> list[Note]:
-    """Return notes of the corpus as the device's `Note` objects of the hand `hand`, with times in seconds."""
+    """Convert notes of the corpus to the device's `Note` objects, with times in seconds.
+
+    All notes are marked as notes of the hand `hand`. A note without a velocity gets the one of `PLAIN_VELOCITY`.
+    """
     onset = seconds_of(piece, notes["onset"].astype(np.float64), SCORE_TEMPO)
     offset = seconds_of(piece, notes["onset"].astype(np.float64) + notes["duration"], SCORE_TEMPO)
     return [

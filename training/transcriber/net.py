@@ -108,7 +108,8 @@ def side_by_side(parts: list[Tensor]) -> Tensor:
 class TranscriberNet(keras.layers.Layer):
     """The transcriber's net: it maps frames and states to logits and next states.
 
-    See the docstring of this module for its parts.
+    The states are what the net remembers of earlier frames. The sigmoid of a logit is a number from 0 to 1. See the
+    docstring of this module for the parts of the net.
     """
 
     def __init__(self, config: NetConfig, spec: FeatureSpec, **kwargs: Any) -> None:

@@ -75,7 +75,10 @@ def seeds(
     cache: Path,
     out: Path,
 ) -> None:
-    """Fit the seeds, let them play or write songs, and print their figures."""
+    """Fit early nets that make music, let them play or write songs, and print their figures.
+
+    Such a net is called a seed. `--action` chooses what is done.
+    """
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from training.experiments.seeds import rows
 
