@@ -1,1 +1,4 @@
-"""Code that runs on the workstation and installs the box, updates it and sends it models, all over SSH."""
+"""Installs the box, updates it and sends it models, all over SSH. Runs on the workstation.
+
+The package `deploy.appliance` runs on the box: provisioning sends it there.
+"""

@@ -166,9 +166,10 @@ class PulseLine:
         return len(self._on) >= LEAST
 
     def tick(self, at_s: float) -> bool:
-        """Add the pulse that came at `at_s` seconds.
+        """Add the pulse that came at `at_s` seconds. Return True if a new line begins.
 
-        Return True if a new line starts, because the tempo has changed.
+        A new line begins with the last two pulses if both came late and were not merely delayed: see `LATE`. The other
+        device has then become slower or has paused. Any other late pulse is counted, but the line is fitted without it.
         """
         self._count += 1
         self.last_s = at_s

@@ -130,7 +130,11 @@ class ChannelComparison:
         return bool(np.sum(weak * octaves) > CANCELS * np.sum(octaves))
 
     def _shift_s(self) -> float:
-        """Return the delay in seconds between the two channels that differ most; 0 if none is shifted."""
+        """Return the longest delay between any two channels, in seconds; 0 if no channel is late.
+
+        A delay counts only if it is at least `LEAST_SHIFT_S` and if the channels are alike at this delay: see `ALIKE`.
+        With more than `COMPARED` channels the result is 0.
+        """
         worst = 0.0
         for (one, other), cross in self._cross.items():
             scale = np.sqrt(np.sum(self._power[:, one]) * np.sum(self._power[:, other]))

@@ -370,7 +370,7 @@ class LeftHand:
 
 
 def _next(choices: Sequence[_Choice], now: _Choice) -> _Choice:
-    """Return the choice after `now`, or the first one if `now` is not among the choices."""
+    """Return the choice after `now`. The first one follows the last, and a `now` that is no choice."""
     return choices[(choices.index(now) + 1) % len(choices)] if now in choices else choices[0]
 
 

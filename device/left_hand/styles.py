@@ -22,9 +22,10 @@ CHORD_KEYS = 2
 
 
 def depth(step: Step) -> int:
-    """Return the depth of a step in its bar: 0 at the bar line, 1 at the half of the bar, up to 4 between.
+    """Return the depth of a step in its bar, from 0 at the bar line to 4 at the weakest steps.
 
-    The table at the top of this file has all depths.
+    The table at the top of this file has all depths. Depth 1 needs a beat in the middle of the bar, so 3/4 has no step
+    of depth 1.
     """
     meter = step.meter
     if step.is_bar:

@@ -29,7 +29,10 @@ RUNTIMES: tuple[RuntimeName, ...] = ("litert", "tflite")
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Largest allowed difference between an int8 model and its float model over a whole roll-out."""
+    """Holds the limits of the difference between an int8 model and its float model.
+
+    The difference is measured over all steps of the roll-outs. A roll-out is a run of a model over consecutive steps.
+    """
 
     error: float = 0.15
     """Largest allowed relative L2 error of an output over all steps."""

@@ -37,7 +37,10 @@ def reader_of(corpus: str) -> Any:
 
 
 def jobs_of(corpus: str, root: Path) -> list[Job]:
-    """Return one job for each file of a corpus. Primary editions come first."""
+    """Return one job for each usable file of a corpus. Primary editions come first.
+
+    Only the corpus "chopin" has several editions of a movement. One of them is the primary one.
+    """
     reader = reader_of(corpus)
     if corpus != "chopin":
         return [Job(path.stem, partial(reader.read_song, path)) for path in reader.song_files(root)]

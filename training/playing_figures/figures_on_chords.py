@@ -159,10 +159,12 @@ def figures_of(piece: str, right: Roll, true: Roll, positions: Ints, bar: int) -
 def retrieved(
     piece: str, right: Roll, positions: Ints, bar: int, wanted: Ints, library: Sequence[TrueFigure]
 ) -> Roll | None:
-    """Return a left hand made of other pieces' true figures, four bars at a time, on the triads `wanted` [T].
+    """Return a left hand made of other pieces' true figures, four bars at a time, on wanted triads.
 
-    Each stretch gets the figure in `library` whose right hand is most like the one here. Returns None if no other piece
-    in `library` has bars of the same length.
+    `wanted` [T] holds the triad of each step as an index in `TRIADS`, or -1 for no triad and no strike. Each stretch of
+    four bars gets the figure in `library` whose own right hand is most like `right` in these bars. `positions` [T] are
+    steps in the bar, and `bar` is the steps a bar. Returns None if no other piece than `piece` has bars of the same
+    length in `library`.
     """
     others = [figure for figure in library if figure.piece != piece and figure.bar == bar]
     if not others:

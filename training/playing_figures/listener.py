@@ -108,10 +108,11 @@ def _again(struck: npt.NDArray[np.bool_], bar: int) -> dict[str, float]:
 
 
 def _shape(bar: npt.NDArray[np.bool_]) -> Ints:
-    """Return a number for each step of a bar, int [steps]. It is 0 for a step without a strike.
+    """Return a number for what is struck at each step of a bar, int [steps]. It is 0 for no strike.
 
-    Otherwise it stands for the height above the bar's lowest key, in units of four semitones, and for how many keys are
-    struck.
+    `bar` [steps, keys] is true where a key is struck. The number combines how many keys are struck (at most 3 count)
+    with the distance from the bar's lowest struck key to the step's lowest struck key. The distance is counted in units
+    of four semitones, at most 4 units.
     """
     on = bar.any(axis=1)
     low = bar.argmax(axis=1)

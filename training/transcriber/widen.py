@@ -52,10 +52,11 @@ def _placed(old: NDArray[np.float32], new: NDArray[np.float32], places: list[Pla
 
 
 def _places(path: str, narrow: NetConfig, config: NetConfig) -> list[Places | None]:
-    """Return the indices at which the narrow net's values of one variable are written into the wide net's variable.
+    """Return where the narrow net's values of one variable are written in the wide net's variable.
 
     `path` names the variable. `narrow` and `config` are the shapes of the narrow and of the wide net. The list has one
-    entry for each axis of the variable. An entry is None if both variables have the same length on that axis.
+    entry for each axis of the variable. An entry holds the new index of each old index. An entry is None for an axis
+    that no widening makes longer.
     """
     width, mix = _spread(narrow.width, config.width), _spread(narrow.mix, config.mix)
     memory, gates = _spread(narrow.memory, config.memory), _spread(narrow.memory, config.memory, 3)

@@ -96,7 +96,8 @@ def rendered(lever: Lever, cache: Path, data: Path, root: Path) -> tuple[Path, P
 def fitted(lever: Lever, steps: int, folder: Path, checks: Path, train: Path) -> None:
     """Fit the net of `lever` for `steps` steps, then its gate, and write both into `folder`.
 
-    `checks` is the folder of the validation scenes, `train` the folder of the training scenes.
+    The gate turns the net's outputs into notes. `train` is the folder of the training scenes. `checks` is the folder of
+    the validation scenes, and of the scenes on which the gate is fitted.
     """
     from training.transcriber.fit import FitPlan, fit
     from training.transcriber.gate_fit import fit_gate_of
