@@ -141,9 +141,9 @@ class Engine:
     def act(self, action: Action | ClockPulse | UseClock, now_s: float) -> list[Event]:
         """Carry out a control action, a message of a MIDI clock or a change of the clock, at `now_s` seconds.
 
-        A new clock begins as after a reset, and so does the left hand. The left hand keeps its steering, which is how the
-        owner chose that it plays. Returns the messages that the action causes: those that release keys and pedal, or a
-        note to try the output; else an empty list.
+        A new clock begins as after a reset, and so does the left hand. The left hand keeps its steering, which is how
+        the owner chose that it plays. Returns the messages that the action causes: those that release keys and pedal,
+        or a note to try the output; else an empty list.
         """
         if isinstance(action, ClockPulse):
             self._clock.pulse(action, now_s)

@@ -115,7 +115,11 @@ class LeftHand:
         """Grid step at which the left hand stops after the ending that the player asked for."""
 
     def hear(self, note: Note) -> None:
-        """Store a decided note of the player: one of the left hand for imitation, any other for the plans."""
+        """Store a note of the player after the box decided that it was played.
+
+        A note of the left hand goes to the imitation. Any other note goes to the accompanist, which makes the plans,
+        and to the figures.
+        """
         if note.hand == "left":
             self._imitation.hear(note)
         else:

@@ -136,8 +136,14 @@ def test_settings_move_the_port_and_close_the_page(stage: Stage, synth: Player) 
     assert ask(stage)[0] == 200
 
 
+def until_linked(stage: Stage, cookie: str) -> None:
+    """Wait until the page has the box again, which it looks for from time to time after the box was started."""
+    until("the page has the box", lambda: '"look"' in ask(stage, "order", {"look": "recordings"}, cookie)[1])
+
+
 def recorded(stage: Stage, cookie: str) -> dict[str, Any]:
     """Record until notes of both hands are there. Return the recording as the page lists it."""
+    until_linked(stage, cookie)
     assert "ok" in ask(stage, "order", {"record": True}, cookie)[1]
 
     def number() -> str | None:
@@ -170,7 +176,7 @@ def test_the_page_s_account_reads_what_the_service_records_and_others_do_not(
     stage.configure(KEYS)
     stage.start()
     stage.state("playing")
-    until("the page has the box again", lambda: "look" in ask(stage, "order", {"look": "recordings"}, cookie)[1])
+    until_linked(stage, cookie)
     assert not keys["sound"] and sound["sound"]
     for one, files in ((keys, {"capture.mid": "MThd"}), (sound, {"capture.wav": "RIFF"})):
         for name, begins in {**files, "sent.mid": "MThd", "notes.csv": "onset_s"}.items():

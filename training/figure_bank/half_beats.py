@@ -110,7 +110,10 @@ def with_memory(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _keys(hand: HandOnGrid, total: int, begin: int = 0) -> Bools:
-    """Return which keys sound at each step, bool [total, 128], each from `begin` steps after its onset."""
+    """Return which keys sound at each step, bool [total, 128].
+
+    The first `begin` steps of each note count as silent, so with `begin` = 1 a key does not sound at its onset.
+    """
     keys = np.zeros((total, 128), bool)
     for a, b, pitch in zip(hand.first, hand.end, hand.pitch, strict=True):
         keys[a + begin : b, pitch] = True

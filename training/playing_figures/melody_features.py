@@ -21,9 +21,10 @@ _CENTRED = TRIADS - TRIADS.mean(axis=1, keepdims=True)
 
 
 def features_with_melody(right: Roll, hand: Roll, begin: int, end: int, bar: int) -> dict[str, float]:
-    """Return the features, by name, of the steps from `begin` to `end`, which are whole bars of `bar` steps.
+    """Return numbers, by name, that say how the left hand `hand` fits the right hand `right`.
 
-    A feature without a value is NaN.
+    They describe the steps from `begin` up to, but without, `end`. These are whole bars of `bar` steps. A number that
+    cannot be computed is NaN.
     """
     melody, own = right.struck[begin:end].any(axis=1), hand.struck[begin:end].any(axis=1)
     top = right.top[begin:end]
