@@ -14,6 +14,7 @@ from pathlib import Path
 
 from device.demo.demo_opening import SETTINGS
 from device.files.sound_file import SoundFile
+from device.system.child import end_child
 
 END_S = 10.0
 """Seconds to wait for the box to end before it is killed. It needs about one."""
@@ -46,12 +47,7 @@ def demo_box(sound: Path) -> Iterator[Path]:
             yield run
         finally:
             signal.signal(signal.SIGTERM, before)
-            box.terminate()
-            try:
-                box.wait(END_S)
-            except subprocess.TimeoutExpired:
-                box.kill()
-                box.wait()
+            end_child(box, END_S)
 
 
 def open_browser(address: str) -> None:

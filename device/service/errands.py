@@ -19,6 +19,7 @@ from typing import Any
 
 from device.errors import UserError
 from device.status.schema import ErrandKind, ErrandStatus
+from device.system.child import end_child
 
 LEARN_S = 15.0
 """Seconds to wait for a press of the foot switch."""
@@ -105,7 +106,7 @@ class Errands:
                 pass
         finally:
             hangs = child.poll() is None and time.monotonic() >= until_s
-            self._stop(child)
+            end_child(child, END_S)
             reader.join(END_S)
             self._finish("calibration", self._verdict(child, hangs))
 
@@ -117,7 +118,7 @@ class Errands:
         """Stop the process of the errand, if one runs."""
         child = self._child
         if child is not None:
-            self._stop(child)
+            end_child(child, END_S)
 
     def _begin(self, kind: ErrandKind, text: str) -> None:
         with self._lock:
@@ -139,16 +140,6 @@ class Errands:
             [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         return child
-
-    def _stop(self, child: subprocess.Popen[bytes]) -> None:
-        """Ask a process to end, so that it can release its keys. Kill it if it does not end in time."""
-        if child.poll() is None:
-            child.terminate()
-            try:
-                child.wait(END_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
 
     def _follow(self, child: subprocess.Popen[bytes]) -> None:
         """Copy the lines that the calibration prints into the status."""

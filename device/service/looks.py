@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UserError
+from device.system.child import end_child
 from device.version import VERSION
 
 LEAVE_S = 5.0
@@ -81,12 +82,7 @@ class PortWatch:
     def _end(self) -> None:
         child, self._child, self._latest = self._child, None, None
         if child is not None:
-            child.terminate()
-            try:
-                child.wait(END_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            end_child(child, END_S)
         self._changed.notify_all()
 
     def _read(self, child: subprocess.Popen[bytes]) -> None:
