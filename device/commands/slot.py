@@ -24,7 +24,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @click.group()
 def slot() -> None:
-    """The bundles on this box: two slots, one of them current."""
+    """Manage the bundles of this box. The box has two slots for bundles and plays one of them."""
 
 
 @slot.command("list")

@@ -179,6 +179,8 @@ class KeyboardSource:
         self._through = through
         self.xruns = 0
         """Number of messages dropped because the queue was full."""
+        self._lost = False
+        """True after a drop, until all keys were released: the release of a key may be among the dropped messages."""
         self._hop_s = hop_s
         self._echoes = echoes
         self._queue: queue.Queue[tuple[mido.Message, float]] = queue.Queue(MOST_MESSAGES)
@@ -206,7 +208,8 @@ class KeyboardSource:
     def read(self) -> list[Feed]:
         """Wait for the end of the next hop.
 
-        Return a list with this one hop, which has no samples, and the player's notes in it.
+        Return a list with this one hop, which has no samples, and the player's notes in it. If messages were dropped,
+        all notes end with this hop.
         """
         self._hops += 1
         now_s = self.input_s
@@ -217,6 +220,9 @@ class KeyboardSource:
         messages = []
         while self._waiting and self._waiting[0][1] <= now_s:
             messages.append(self._waiting.popleft())
+        if self._lost:
+            self._lost = False
+            messages.append((mido.Message("reset"), now_s))
         return [(None, now_s, self._keys.step(messages, now_s))]
 
     def finish(self) -> list[Feed]:
@@ -246,3 +252,4 @@ class KeyboardSource:
                 self._queue.put_nowait((message, now_s - self._start_s))
             except queue.Full:
                 self.xruns += 1
+                self._lost = True

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 import mido
 import pytest
@@ -12,10 +15,14 @@ from hypothesis import strategies as st
 
 from device.events import NoteEnded, NoteHeard
 from device.files.midi_file import events, read_midi
+from device.inputs import keyboard
+from device.inputs.echoes import Echoes
 from device.inputs.keyboard import Keys
 from device.recording.capture import CaptureSettings
 from device.recording.capture_writer import CaptureWriter
+from device.ports.port import Port
 from device.recording.folder import CaptureFolder
+from device.stream_time import StreamTime
 
 HOP_S = 0.016
 HOW = CaptureSettings(clock="fixed", tempo=100.0, meter="4/4", count_in=None, bundle="", hears_itself=True)
@@ -67,6 +74,41 @@ def test_drums_and_keys_beyond_the_piano_are_not_heard() -> None:
     drum = mido.Message("note_on", channel=9, note=60)
     low, high = mido.Message("note_on", note=20), mido.Message("note_on", note=109)
     assert Keys().step([(drum, 0.001), (low, 0.002), (high, 0.003)], HOP_S) == []
+
+
+class _Port:
+    """A MIDI input without a driver: the test calls `send`."""
+
+    def __init__(self, port: Port, clock: bool) -> None:
+        self.port = port
+
+    def start(self, received: Callable[[mido.Message, float], None]) -> None:
+        self.send = received
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_flood_beyond_the_queue_is_counted_and_leaves_no_key_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyboard, "InputPort", _Port)
+    source = keyboard.KeyboardSource(Port("keys", "ALSA", 0), HOP_S, StreamTime(), Echoes())
+    source.start()
+    port = cast(Any, source)._input
+    began_s = time.monotonic()
+    too_many = 1000
+    for at in range(keyboard.MOST_MESSAGES + too_many):
+        kind = "note_on" if at < keyboard.MOST_MESSAGES else "note_off"
+        port.send(mido.Message(kind, note=21 + at % 88, velocity=64), began_s)
+    assert source.xruns == too_many
+    told = [event for _, _, events in (*source.read(), *source.read()) for event in events]
+    heard = [event for event in told if isinstance(event, NoteHeard)]
+    ended = [event for event in told if isinstance(event, NoteEnded)]
+    assert {event.note.pitch for event in heard} == {event.pitch for event in ended} == set(range(21, 109))
+    port.send(mido.Message("note_on", note=60, velocity=64), time.monotonic())
+    source.read()
+    again = [event for _, _, events in source.read() for event in events]
+    assert source.xruns == too_many
+    assert not any(isinstance(event, NoteEnded) for event in again)
 
 
 def _plain(event: NoteHeard | NoteEnded) -> tuple[object, ...]:
