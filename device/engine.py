@@ -99,7 +99,10 @@ class Engine:
 
     @property
     def steered(self) -> Steered | None:
-        """Return what the owner's actions have set; None if the engine only listens. Any thread may read it."""
+        """Return the state that the owner's actions have set, such as armed and hold. None if the engine only listens.
+
+        Any thread may read it.
+        """
         player = self._player
         if player is None:
             return None

@@ -113,7 +113,8 @@ def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Co
 def tables(counts: tuple[Counts, Counts, Counts, Counts]) -> dict[str, npt.NDArray[np.float32]]:
     """Turn the four arrays of counts into probabilities. Returns them by name, as float32 of the same shapes.
 
-    `interval` is a ratio to a uniform guess. `chord` is a ratio to the probability over all positions.
+    `interval` is a ratio to a uniform guess. `chord` gives how much more probable a kind of chord is at one position of
+    the bar than at any position.
     """
     onset, following, interval, chord = (_smoothed(table) for table in counts)
     anywhere = counts[3].sum(axis=(0, 1)) + 1.0

@@ -43,7 +43,7 @@ class HypothesisBank:
         variance: tuple[float, float],
         gap: int,
     ) -> HypothesisBank:
-        """Return a bank of n hypotheses about an onset at `time_s` seconds. The other arrays have one value for each.
+        """Return a bank of n hypotheses about an onset at `time_s` seconds. Each array argument has n values.
 
         `variance` has the variance of the time in s², and that of the quarter note relative to its square. All gaps
         before the onset are set to `gap` ticks.

@@ -68,7 +68,7 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
 
 
 def _of_the_box(code: str) -> str:
-    """Return the text that a person needs to open the page that the service serves: addresses, code and QR code.
+    """Return the text that a person needs to open the page that the service serves: addresses, access code and QR code.
 
     If the settings turn the page off, the text says so. Raises ConfigError if the settings [page] cannot be used.
     """

@@ -138,10 +138,10 @@ class _Bands:
         self._sums = np.empty((frames, len(self._parts)))
 
     def energy(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the energy of each frame in each band and window, [frames, bins, channels].
+        """Return the energy in each frame, band and window: [frames, bands, windows].
 
-        `past` has one row for each frame: the samples up to the end of that frame, as many as the longest window
-        has. A sine at full scale has the energy 1.
+        `past` has one row for each frame: the samples up to the end of that frame, as many as the longest window has. A
+        sine at full scale has the energy 1.
         """
         if len(past) != len(self._power):
             self._make_room(len(past))

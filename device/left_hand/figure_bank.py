@@ -61,8 +61,8 @@ class FigureBank:
     """Holds the excerpts, and a model of the manner of a left hand beside a given right hand.
 
     A manner is a list of numbers that describe how a left hand plays. There are two kinds of right hand: that of a
-    piano piece and the melody of a song. For each kind the model is linear:
-    manner = inputs @ weights + offset + noise @ draw. Each number counts in units of its spread.
+    piano piece and the melody of a song. For each kind the model is linear: manner = inputs @ weights + offset + noise
+    @ draw. Each number of a manner is divided by its standard deviation over the excerpts.
     """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:

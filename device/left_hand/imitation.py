@@ -93,7 +93,8 @@ class Imitation:
     def at(self, step: Step, until_s: float, own: Collection[int] = ()) -> bool:
         """Return whether the player's left hand plays at `step`. When it stops, store its pattern in `manner`.
 
-        Only notes that were decided before `until_s` (stream seconds) count. `own` holds the MIDI pitches that the box holds down.
+        Only notes that were decided before `until_s` (stream seconds) count. `own` holds the MIDI pitches that the box
+        holds down.
         """
         self._bar += step.is_bar
         self._steps.append((step.time_s, step.index, self._bar, step.position))

@@ -124,7 +124,7 @@ class Density:
 class Register:
     """Move the left hand to `semitones` above its usual place, from -12 to 12.
 
-    If `semitones` is None, change to the next octave.
+    If `semitones` is None, the left hand moves up to the next octave. After the highest octave comes the lowest.
     """
 
     semitones: int | None = None

@@ -40,7 +40,7 @@ def show(look: Look, console: Console | None = None, wait: Callable[[float], Non
 
 
 def drawn(found: tuple[Status, float] | str) -> Panel:
-    """Return a picture of a status, or of the sentence that explains why there is none.
+    """Return a panel for the terminal that shows a status. Without a status it shows the sentence that explains why.
 
     `found` is that sentence, or the status and the age of its file in seconds.
     """

@@ -1,11 +1,12 @@
-"""Makes the table of all seeds, row by row, in docs/experiments.md from docs/seeds.tsv and the document's own tables.
+"""Makes the table of all seeds in docs/experiments.md, from docs/seeds.tsv and the other tables of that document.
 
     python -m training seeds --action rows    # writes the table into docs/experiments.md
 
-A line of docs/seeds.tsv has five fields, divided by tabs: row, what the seed says, command, figure, picture. A mark in
-the figure stands for values of another table: `@NAME` for a row of the table of the playing seeds, `%NAME` for one of
-the diary's table, `^` for the line above the Bach net's table, `^NAME` for a row of that table, and `&NAME` for a line
-of the class-room's figures. A mark without values there becomes `not measured`.
+A seed is one of the documents from which the project began. A line of docs/seeds.tsv has five fields, divided by tabs:
+row, what the seed says, command, result in numbers, picture. A mark in the fourth field stands for values of another
+table: `@NAME` for a row of the table of the playing seeds, `%NAME` for one of the diary's table, `^` for the line above
+the Bach net's table, `^NAME` for a row of that table, and `&NAME` for a line of the class-room's figures. A mark
+without values there becomes `not measured`.
 """
 
 from __future__ import annotations

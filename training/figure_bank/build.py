@@ -156,7 +156,7 @@ def _pack(excerpts: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]
 @click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 def figures(cache: Path, out: Path, seed: int) -> None:
-    """Build the bank of figures from the prepared pieces of the training split."""
+    """Build the bank of left-hand figures, such as bass and chords, from the prepared pieces of the training split."""
     rng = np.random.default_rng(seed)
     named = [
         (corpus, excerpt)

@@ -46,10 +46,10 @@ Params = dict[str, Any]
 
 
 def read(cache: Path, split: str, seed: int) -> list[HalfBeats]:
-    """Read the primary pieces of a split from `cache`, and return the training data of each (see `HalfBeats`).
+    """Read the pieces of a split from `cache`, and return the training data of each (see `HalfBeats`).
 
-    In the split "train", some pieces are read with late onsets, and some Lieder a second time with the voice as the
-    right hand. `seed` draws which.
+    Other versions of a piece that is there already are left out. In the split "train", some pieces are read with late
+    onsets, and some Lieder a second time with the voice as the right hand. `seed` draws which.
     """
     rng = np.random.default_rng(seed)
     found = []

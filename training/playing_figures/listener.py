@@ -220,10 +220,10 @@ def _harmony(right: npt.NDArray[np.bool_], hand: npt.NDArray[np.bool_], bar: int
 
 
 def windows(right: Roll, true: Roll, positions: Ints, bar: int) -> list[int]:
-    """Return the first steps of the windows that are judged.
+    """Return the first step of each window that is judged.
 
-    They are four whole bars in which the right hand sounds for more than 0.4 of the steps and the true left hand
-    strikes often enough.
+    A window is four whole bars. The right hand sounds in more than 0.4 of its steps, and the true left hand strikes
+    often enough.
     """
     lines = [int(s) for s in np.flatnonzero(positions == 0)][LISTEN_BARS:]
     found = []

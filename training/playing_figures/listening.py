@@ -75,8 +75,9 @@ def table(rows: dict[str, dict[str, float]]) -> str:
 def shown(held: HeldOut, folder: Path, seconds: float) -> str:
     """Return the HTML of one held-out piece, and write its sounds and pictures into `folder`.
 
-    It has the panel of the whole piece, our hand by MIDI beside the true one as piano rolls, and for each left hand the
-    sound and the roll of the first `seconds` seconds. The left hands are none, the true one, and ours.
+    It has the panel of the whole piece, and two piano rolls side by side: the true left hand, and ours when the right
+    hand comes as MIDI. For each left hand it has the sound and the roll of the first `seconds` seconds. The left hands
+    are none, the true one, and ours.
     """
     piece = held.piece
     begin_s = min((note.onset_s for note in held.right), default=0.0)

@@ -217,9 +217,9 @@ def by_beat(hand: Roll, steps_per_beat: int, live: slice) -> npt.NDArray[np.bool
 
 
 def first_bar(left: Roll, true: Roll, bar: int) -> float:
-    """Return the F1 of the pitch classes in one bar from the hand's first strike on, against those of the true hand.
+    """Return the F1 of the hand's pitch classes against those of the true hand, in the bar after the hand enters.
 
-    NaN if the hand strikes nothing.
+    It begins at the hand's first strike and lasts `bar` steps. NaN if the hand strikes nothing.
     """
     onsets = np.flatnonzero(left.struck.any(axis=1))
     if not len(onsets):

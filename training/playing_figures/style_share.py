@@ -80,7 +80,13 @@ def _from_the_bass(on: npt.NDArray[np.int64], low: npt.NDArray[np.int64], bar: i
 
 
 def _bass_and_chord(bass: npt.NDArray[np.bool_], number: npt.NDArray[np.int64], low: npt.NDArray[np.int64]) -> bool:
-    """Return whether single keys are struck where a bass belongs, and higher chords everywhere else."""
+    """Return whether one bar is bass and chord.
+
+    A single key must be struck at each step of a bass, and a higher chord at every other strike.
+
+    `bass` [strikes] says whether the style has a bass at the step of the strike. `number` has the keys of each strike,
+    and `low` its lowest pitch.
+    """
     return bool(
         (number[bass] == 1).all()
         and (~bass).any()

@@ -104,9 +104,10 @@ def frame_labels(notes: Notes, frames: int, hop_s: float, window_s: float, names
 
 
 def check_alike(labels: Iterable[tuple[str, Labels, int]], width: int) -> None:
-    """Raise UserError if labels have a wrong shape, type or range.
+    """Raise UserError if an array of labels has a wrong shape, type or range.
 
-    `labels` gives (recording, array, frames of its spectrogram). `width` is the number of keys or names.
+    `labels` gives for each recording its name, its array, and the number of frames of its spectrogram. `width` is the
+    number of columns: one for each piano key, or one for each of the 12 note names.
     """
     for name, array, frames in labels:
         if array.shape != (frames, width):

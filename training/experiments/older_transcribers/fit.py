@@ -174,7 +174,10 @@ def best_loss(folder: Path) -> float:
 
 @dataclass
 class Fitted:
-    """Holds the nets of a fit, one for each phase, and the normalisation of the levels that they read."""
+    """Holds the nets of a fit, and the normalisation of the levels that they read.
+
+    There is one net, or one that finds silence and one that finds the pitches.
+    """
 
     setup: NotesSetup
     normal: Normal

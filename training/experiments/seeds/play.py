@@ -121,9 +121,9 @@ def right_of(setup: Seed, song: Song) -> Array:
 
 
 def _fed(setup: Seed, net: SeedNet, decide: Decisions, songs: list[Song]) -> list[Roll]:
-    """Play all songs in one batch, step by step, and return their left hands as rolls.
+    """Play all songs in one batch, step by step, and return the left hands that the net plays, as rolls.
 
-    The net reads each step's left hand at the next step.
+    At each step the net reads the left hand that it played at the step before.
     """
     right = side_by_side(setup, net, songs)
     model = net.step(len(songs))

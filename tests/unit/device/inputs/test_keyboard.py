@@ -18,9 +18,9 @@ from device.files.midi_file import events, read_midi
 from device.inputs import keyboard
 from device.inputs.echoes import Echoes
 from device.inputs.keyboard import Keys
+from device.ports.port import Port
 from device.recording.capture import CaptureSettings
 from device.recording.capture_writer import CaptureWriter
-from device.ports.port import Port
 from device.recording.folder import CaptureFolder
 from device.stream_time import StreamTime
 
