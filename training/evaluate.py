@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from device.bundles.bundle import Bundle, default_bundle
+from device.errors import UserError
 from device.settings.choices import STYLES, Steering, Style
 from training.corpora.pieces import Piece
 from training.hearing_figures.takes import QUIET, REAL, SETTINGS
@@ -245,6 +246,9 @@ def touch(cache: Path, songs: int) -> None:
     help="With --performances: keep the scores of single pieces in this file. A run that was cut goes on from there.",
 )
 @click.option(
+    "--sound", is_flag=True, help="With --performances: let the transcriber hear them on the held-out piano, too."
+)
+@click.option(
     "--hand/--no-hand", default=True, show_default=True, help="Play the left hand too: its places, or its evenness."
 )
 @click.option(
@@ -261,21 +265,30 @@ def clock(
     performances: Path | None,
     every: int,
     rows: Path | None,
+    sound: bool,
     hand: bool,
     folder: Path,
     json_path: Path | None,
 ) -> None:
     """Measure how well the clock predicts beats: in steady playing, with changing tempo, and without a count-in.
 
-    With --performances, measure it on real performances, and compare it with other methods.
+    With --performances, measure it on real performances, and compare it with other methods. With --sound, compare it
+    instead with the same clock that hears the performances from sound.
     docs/figures.md explains the columns of the tables.
     """
     from training.playing_figures.clock import evaluate_clock
     from training.playing_figures.constants import CLOCK, changed
 
-    bundle = Bundle.open(folder) if hand else None
+    if sound and performances is None:
+        raise UserError("--sound renders real performances: name their folder with --performances.")
+    bundle = Bundle.open(folder) if hand or sound else None
     with changed(changes, CLOCK):
-        if performances is None:
+        if performances is not None and sound:
+            from training.playing_figures.followed_by_ear import evaluate_by_ear
+
+            assert bundle is not None
+            table = evaluate_by_ear(performances, cache, bundle, every, rows)
+        elif performances is None:
             table = evaluate_clock(cache, corpora, split, pieces, timing_ms / 1000, bundle)
         else:
             from training.playing_figures.following_table import evaluate_following

@@ -5,6 +5,7 @@ The held-out piano is recorded, and no training uses it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -47,23 +48,36 @@ class Ear:
         """
         onset = seconds_of(piece, right["onset"].astype(np.float64), tempo)
         offset = seconds_of(piece, right["onset"].astype(np.float64) + right["duration"], tempo)
-        notes = [
-            Played(float(on), float(off), int(pitch), int(velocity) or PLAIN_VELOCITY)
-            for on, off, pitch, velocity in zip(onset, offset, right["pitch"], right["velocity"], strict=True)
-        ]
+        return self.sound_of(
+            [
+                Played(float(on), float(off), int(pitch), int(velocity) or PLAIN_VELOCITY)
+                for on, off, pitch, velocity in zip(onset, offset, right["pitch"], right["velocity"], strict=True)
+            ]
+        )
+
+    def sound_of(self, notes: Sequence[Played]) -> Samples:
+        """Return the sound of `notes`, float32 [samples] at `training.hearing_figures.takes.RATE` Hz."""
         rng = np.random.default_rng(5)
-        audio = render(notes, self._bank, float(offset.max(initial=0.0)) + TAIL_S, rng=rng).audio
+        end_s = max((note.offset_s for note in notes), default=0.0)
+        audio = render(notes, self._bank, end_s + TAIL_S, rng=rng).audio
         return audio if self._place == "clean" else in_room(audio, room_response(0.5, 3.0, rng))
 
-    def __call__(self, piece: Piece, right: Notes, tempo: float) -> list[Note | NoteEnded]:
+    def heard_in(self, audio: Samples) -> list[Note | NoteEnded]:
         """Return the notes heard, and the ends of notes, in the order in which the transcriber reported them.
 
-        A score is played at `tempo` quarters a minute.
+        `audio` is float32 [samples] at `training.hearing_figures.takes.RATE` Hz.
         """
         hearing = hearing_of(self._bundle)
         hops = Hops(RATE, hearing.spec.sample_rate, hearing.spec.hop)
         heard: list[Note | NoteEnded] = []
-        for hop, now_s in [*hops.push(self.sound(piece, right, tempo)), *hops.flush()]:
+        for hop, now_s in [*hops.push(audio), *hops.flush()]:
             for event in hearing.step(hop, now_s):
                 heard.append(event.note if isinstance(event, NoteHeard) else event)
         return heard
+
+    def __call__(self, piece: Piece, right: Notes, tempo: float) -> list[Note | NoteEnded]:
+        """Return the notes heard in the sound of the right hand, as `heard_in` does.
+
+        A score is played at `tempo` quarters a minute.
+        """
+        return self.heard_in(self.sound(piece, right, tempo))

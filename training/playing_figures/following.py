@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import mido
 import mir_eval
@@ -31,6 +31,8 @@ from device.errors import UserError
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Decided: TypeAlias = tuple[float, float, int]
+"""A note: its onset and the time at which it was decided, in seconds, and its MIDI pitch."""
 
 FROM_S = 5.0
 HOP_S = 0.016
@@ -125,17 +127,24 @@ def followed(piece: Performed, way: str) -> Told:
     The clock gets the notes in small steps of time (hops), as from a MIDI port.
     """
     clock = FollowClock(piece.meter, 0 if way.startswith(NO_COUNT_IN) else COUNT_IN)
-    return told_to(clock, piece.notes[way])
+    return told_to(clock, at_once(piece.notes[way]))
 
 
-def told_to(clock: FollowClock, played: Sequence[tuple[float, int]]) -> Told:
-    """Return the beats that `clock` predicts in time from the notes `played` (onset in seconds, MIDI pitch)."""
+def at_once(notes: Sequence[tuple[float, int]]) -> list[Decided]:
+    """Return `notes` (onset in seconds, MIDI pitch) as a MIDI keyboard sends them: decided at their onset."""
+    return [(onset_s, onset_s, pitch) for onset_s, pitch in notes]
+
+
+def told_to(clock: FollowClock, played: Sequence[Decided]) -> Told:
+    """Return the beats that `clock` predicts in time from the notes `played`, which are in the order of decision.
+
+    There are none if no note is played.
+    """
     notes, beats, hop_ms = deque(played), [], []
-    for hop in range(int((played[-1][0] + 3.0) / HOP_S)):
+    for hop in range(int((played[-1][1] + 3.0) / HOP_S) if played else 0):
         now_s, began_s = hop * HOP_S, time.thread_time()
-        while notes and notes[0][0] <= now_s:
-            onset_s, pitch = notes.popleft()
-            clock.hear(onset_s, onset_s, pitch)
+        while notes and notes[0][1] <= now_s:
+            clock.hear(*notes.popleft())
         while (step := clock.due(now_s)) is not None:
             if step.is_beat and step.time_s >= now_s:
                 beats.append((step.time_s, step.lock, step.is_bar))

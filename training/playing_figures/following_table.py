@@ -25,6 +25,7 @@ from training.playing_figures.following import (
     WAYS,
     Performed,
     Told,
+    at_once,
     followed,
     load_performances,
     scored,
@@ -151,7 +152,7 @@ def _show_flood(table: dict[str, dict[str, float]]) -> None:
     """
     notes = [(i / FLOOD, 48 + 7 * i % 48) for i in range(int(FLOOD * FLOOD_S))]
     for _ in range(2):
-        hop_ms = told_to(FollowClock(DEFAULT_METER), notes).hop_ms
+        hop_ms = told_to(FollowClock(DEFAULT_METER), at_once(notes)).hop_ms
     assert hop_ms is not None
     playing = hop_ms[: int(FLOOD_S / HOP_S)]
     table["flood"] = {"ms": float(playing.mean()), "worst": float(playing.max()) / (1000 * HOP_S)}

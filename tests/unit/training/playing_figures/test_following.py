@@ -86,8 +86,8 @@ def test_lock_is_judged_on_beats_held_and_not_held() -> None:
     assert summed([scored(TRUE, Told(some, 1 - lock), 10.0)])["sure"] == 1.0
 
 
-def performance(folder: Path, name: str, tempo: float = 120.0) -> None:
-    """A tune of eighths in time, with four taps before it, in the form of a folder of performances."""
+def performance(folder: Path, name: str, tempo: float = 120.0, lowest: int = 60) -> None:
+    """A tune of eighths in time from `lowest` on, with four taps before it, in the form of a folder of performances."""
     beat_s, beats = 60 / tempo, 48
     shift = 4 * beat_s
     taps = [i * beat_s for i in range(4)]
@@ -97,7 +97,7 @@ def performance(folder: Path, name: str, tempo: float = 120.0) -> None:
     def midi(path: Path, first: float, counted: bool) -> None:
         file, track = mido.MidiFile(), mido.MidiTrack()
         file.tracks.append(track)
-        tune = [(first + 0.5 * i * beat_s, (60, 62, 64, 65, 67, 65, 64, 62)[i % 8]) for i in range(2 * beats)]
+        tune = [(first + 0.5 * i * beat_s, lowest + (0, 2, 4, 5, 7, 5, 4, 2)[i % 8]) for i in range(2 * beats)]
         last = 0
         for time_s, pitch in [*((t, 72) for t in taps if counted), *tune]:
             tick = round(mido.second2tick(time_s, file.ticks_per_beat, 500_000))
