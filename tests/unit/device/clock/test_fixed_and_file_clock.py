@@ -235,3 +235,17 @@ def test_any_map_gives_a_grid_of_rising_steps(
     assert given_out == [s for s in clock.steps() if s.plan_s <= now_s]
     clock.reset()
     assert clock.due(1e9) == steps_of(clock)[0]
+
+
+@pytest.mark.parametrize("ticks_per_beat", [1, 3, 7, 480, 961])
+@pytest.mark.parametrize("signature", [(7, 8), (4, 4), (2, 2), (3, 8)])
+def test_the_steps_of_a_file_are_exact_where_a_step_is_no_whole_number_of_ticks(
+    ticks_per_beat: int, signature: tuple[int, int]
+) -> None:
+    clock = FileClock.from_map(ticks_per_beat, [(0, 500_000)], [(0, *signature)], 5_000 * ticks_per_beat)
+    steps = list(clock.steps())
+    meter = Meter(*signature)
+    assert [step.index for step in steps] == list(range(len(steps))) and len(steps) > 5_000
+    assert [step.position for step in steps[: 2 * meter.steps_per_bar]] == 2 * list(range(meter.steps_per_bar))
+    for step in steps[::997]:
+        assert step.time_s == pytest.approx(float(step.index * meter.step_quarters / 2), abs=1e-9)
