@@ -39,7 +39,7 @@ class DemoOpener:
 
     @property
     def ports(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the ports of the demo, in the form in which `device.ports.watch.look` returns those of a machine."""
+        """Return the ports of the demo, in the form that `device.ports.watch` prints."""
         sound = {"name": f"{self.path.name} [file]", "channels": 1, "level_db": None}
         return {"sound_inputs": [sound], "midi_inputs": [], "midi_outputs": [{"name": str(NO_INSTRUMENT)}]}
 

@@ -1,4 +1,4 @@
-"""Checks whether a JACK client that gives sound is still there. PortAudio does not report that a client has ended."""
+"""Reports which JACK clients give sound. PortAudio does not report that a client has ended or has come."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from device.ports.port import CLIENT, Port
 
 
 class JackClients:
-    """Asks the JACK server whether a given client still has sound outputs.
+    """Asks the JACK server which clients have sound outputs.
 
-    Create this object before the sound input is opened, and close it after the sound input is closed. `has` may be
-    called while the sound input is open.
+    Create this object before the sound input is opened, and close it after the sound input is closed. The other methods
+    may be called while the sound input is open.
 
     Raises ImportError if the package JACK-Client is missing. Only a sound input on JACK needs that package. On the box,
     sound comes from ALSA.
@@ -34,6 +34,12 @@ class JackClients:
         if self._client is None:
             return True
         return bool(self._client.get_ports(f"^{re.escape(port.name)}:", is_audio=True, is_output=True))
+
+    def sources(self) -> frozenset[str]:
+        """Return the names of all clients that have sound outputs now. Empty if no JACK server runs."""
+        if self._client is None:
+            return frozenset()
+        return frozenset(port.name.split(":")[0] for port in self._client.get_ports(is_audio=True, is_output=True))
 
     def close(self) -> None:
         """Disconnect from the JACK server."""
