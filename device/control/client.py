@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from device.control.protocol import SOCKET, line_of
+from device.control.protocol import LONGEST_ANSWER, SOCKET, line_of
 from device.errors import UserError
 
 ANSWER_S = 5.0
@@ -106,7 +106,8 @@ class ControlClient:
     def next_line(self) -> dict[str, Any]:
         """Return the next line from the box, a JSON object.
 
-        Raises UserError if no whole line comes within the time limit of the last call, or when the box ends.
+        Raises UserError if no whole line comes within the time limit of the last call, if it is longer than
+        LONGEST_ANSWER or no JSON object, or when the box ends.
         """
         while b"\n" not in self._unread:
             try:
@@ -119,6 +120,17 @@ class ControlClient:
             if not more:
                 raise UserError("The box has ended the connection: see `lefthand status`.")
             self._unread += more
+            if len(self._unread) > LONGEST_ANSWER and b"\n" not in self._unread[:LONGEST_ANSWER]:
+                raise _foreign()
         line, self._unread = self._unread.split(b"\n", 1)
-        data: dict[str, Any] = json.loads(line)
+        try:
+            data = json.loads(line)
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict):
+            raise _foreign()
         return data
+
+
+def _foreign() -> UserError:
+    return UserError("The box has sent what is no answer: restart it with `sudo systemctl restart lefthand`.")

@@ -21,7 +21,7 @@ The status shows the progress and the result of "calibrate" and "learn". The val
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -57,6 +57,8 @@ SOCKET = "control"
 """Name of the socket in the run directory."""
 LONGEST_LINE = 8192
 """Most bytes of a request. All settings together need less than half of that."""
+LONGEST_ANSWER = 2**20
+"""Most bytes of one line from the box. A line with a status has a few thousand."""
 DOES = (
     *("arm", "hold", "panic", "tap", "hold-tempo", "count-in"),
     *("style", "density", "register", "variation", "fill", "ending"),
@@ -175,6 +177,8 @@ def parsed(line: bytes) -> tuple[int, Request]:
     number = data.pop("id", None)
     if not isinstance(number, int) or isinstance(number, bool) or not -(2**53) < number < 2**53:
         raise RequestError('A request needs a number of its own, such as "id": 1.', None)
+    if not all(map(str.isprintable, _texts(data))):
+        raise RequestError("A request has texts of one line without control characters.", number)
     kinds = [kind for kind in REQUESTS if kind in data]
     if len(kinds) != 1:
         raise RequestError(f"A request has one of {', '.join(REQUESTS)}.", number)
@@ -182,6 +186,19 @@ def parsed(line: bytes) -> tuple[int, Request]:
         return number, _request(kinds[0], data)
     except UserError as error:
         raise RequestError(str(error), number) from None
+
+
+def _texts(data: object) -> Iterator[str]:
+    """Yield every text in the JSON value `data`, the keys of objects included."""
+    waiting = [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
 
 
 def _request(kind: str, data: dict[str, Any]) -> Request:
@@ -277,8 +294,11 @@ def _shown(value: object) -> str:
 
 
 def line_of(data: Mapping[str, Any]) -> bytes:
-    """Return a JSON object as one line of UTF-8, with a line feed at the end."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    """Return a JSON object as one line of UTF-8, with a line feed at the end.
+
+    A date of a settings file becomes a text. A character that UTF-8 does not have becomes "?".
+    """
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace") + b"\n"
 
 
 def status_line(status: Status) -> bytes:

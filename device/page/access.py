@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import json
 import os
+import re
 import secrets
 import socket
 import time
@@ -24,6 +25,7 @@ from device.system.untrusted_files import own_folder, read_small, replace_file
 
 FILE = "page.json"
 DIGITS = 6
+_CODE = re.compile(f"[0-9]{{{DIGITS}}}")
 MOST_WRONG = 5
 """Wrong codes that all clients together may send in WINDOW_S. At this rate half of all codes take more than two
 months."""
@@ -53,9 +55,9 @@ def secret_of(folder: Path, new: bool = False) -> Secret:
         if not new:
             try:
                 data = json.loads(read_small(folder / FILE))
-                if isinstance(data["code"], str) and isinstance(data["key"], str) and len(data["code"]) == DIGITS:
+                if _CODE.fullmatch(data["code"]) and data["key"].isascii():
                     return Secret(data["code"], data["key"])
-            except (FileNotFoundError, ValueError, KeyError, TypeError):
+            except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 pass
         made = Secret(f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}", secrets.token_hex(32))
         descriptor = own_folder(folder)
@@ -104,7 +106,8 @@ class Door:
 
         This method does not limit the tries, so the caller checks `waits` first.
         """
-        if self._secret is not None and hmac.compare_digest(code.encode(), self._secret.code.encode()):
+        given = code.encode("utf-8", "replace")
+        if self._secret is not None and hmac.compare_digest(given, self._secret.code.encode()):
             return self._secret.cookie
         self._wrong.append(self._clock())
         return None

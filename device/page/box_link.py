@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from device.control.protocol import SOCKET, line_of
+from device.control.protocol import LONGEST_ANSWER, SOCKET, line_of
 
 AGAIN_S = 0.5
 """Seconds between two attempts to reach the box."""
@@ -18,8 +18,6 @@ LOOK_S = 100.0
 """Seconds to wait until the box has looked at the machine or played a note. `lefthand doctor` takes the longest."""
 MOST_WAITING = 64
 """Lines that may wait for one browser. If a browser is slower, it loses the oldest ones."""
-LONGEST_LINE = 2**20
-"""Most bytes of one line from the box. A line with a status has a few thousand."""
 AWAY = line_of({"away": True})
 
 
@@ -90,7 +88,7 @@ class BoxLink:
     async def _connected(self) -> None:
         if self._path is None:
             return
-        reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST_LINE)
+        reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST_ANSWER)
         self._writer = writer
         try:
             writer.write(line_of({"id": 0, "watch": True}))
@@ -100,9 +98,16 @@ class BoxLink:
             writer.close()
 
     def _take(self, line: bytes) -> None:
-        data = json.loads(line)
+        """Pass on a line of the box. Raises ValueError if it is not one, which ends the connection."""
+        try:
+            data = json.loads(line)
+        except RecursionError:
+            data = None
+        if not isinstance(data, dict) or not isinstance(data.get("status", {}), dict):
+            raise ValueError("it is no line of the box")
         if "id" in data:
-            waiting = self._answers.get(data["id"])
+            number = data["id"]
+            waiting = self._answers.get(number) if isinstance(number, int) else None
             if waiting is not None and not waiting.done():
                 waiting.set_result(data)
             return

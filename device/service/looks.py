@@ -133,7 +133,8 @@ def try_output(port: str, channel: int, program: int) -> None:
         ran = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TRY_S, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        # ValueError: a settings file can name a port that no command line can hold
         raise UserError(f'"{port}" takes no note: unplug it and plug it in again.') from None
     if ran.returncode:
         raise UserError((ran.stderr.strip().splitlines() or [f'"{port}" cannot be opened: connect it again.'])[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -138,3 +139,17 @@ def test_moments_that_nobody_reads_are_bounded_and_the_newest_stay() -> None:
     taken = moments.taken()
     assert len(taken) == MOST_MOMENTS and taken[-1].at_s == MOST_MOMENTS + 9
     assert moments.taken() == []
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\nb", "\x1b[2J", "\ud800", "\u202eforged"])
+@pytest.mark.parametrize("request_", ['"note": %s', '"calibrate": %s', '"set": {"midi": {"heard": %s}}', "%s: true"])
+def test_a_text_with_control_characters_is_refused(request_: str, text: str) -> None:
+    line = '{"id": 1, ' + request_ % json.dumps(text) + "}"
+    with pytest.raises(RequestError, match="one line without control characters") as refused:
+        parsed(line.encode())
+    assert refused.value.number == 1
+
+
+def test_every_value_that_a_settings_file_can_hold_becomes_a_line() -> None:
+    line = line_of({"values": {"day": date(2027, 1, 2), "text": "a\ud800b"}})
+    assert json.loads(line) == {"values": {"day": "2027-01-02", "text": "a?b"}}

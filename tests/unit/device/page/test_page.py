@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,8 +16,9 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
+from device.control.protocol import SOCKET
 from device.control.server import ControlServer
-from device.page.access import MOST_WRONG, WINDOW_S, Door, host_is_ours, secret_of
+from device.page.access import FILE, MOST_WRONG, WINDOW_S, Door, host_is_ours, secret_of
 from device.page.box_link import MOST_WAITING, BoxLink
 from device.page.server import LARGEST_BODY, application
 from device.settings.controls import Arm
@@ -169,6 +171,63 @@ def test_the_code_gives_a_cookie_and_wrong_codes_are_limited_over_all_browsers(t
         assert (await site.ask("/login", {"code": site.secret.code}, Cookie=None)).code == 429
 
     on_site(tmp_path, act)
+
+
+def test_a_code_that_is_no_text_of_utf_8_counts_as_a_wrong_one(tmp_path: Path) -> None:
+    async def act(site: Site) -> None:
+        for _ in range(MOST_WRONG):
+            assert (await site.ask("/login", {"code": "\ud800"}, Cookie=None)).code == 401
+        assert (await site.ask("/login", {"code": "\ud800"}, Cookie=None)).code == 429
+
+    on_site(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 60_000,
+        '{"code": "\\u001bc\\u001bc\\u001bc", "key": "ab"}',
+        '{"code": "12345", "key": "ab"}',
+        '{"code": "123456", "key": "\\ud800"}',
+        '{"code": 123456, "key": "ab"}',
+        '{"code": "123456", "key": 5}',
+        "[1]",
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_damaged_code_is_replaced_by_a_new_one(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    (folder / FILE).write_text(text)
+    made = secret_of(folder)
+    assert re.fullmatch("[0-9]{6}", made.code) and len(made.cookie) == 64
+    assert secret_of(folder) == made
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b"5", b'{"id": [1]}', b'{"status": 7}'], ids=lambda line: line[:12])
+def test_a_line_that_no_box_sends_ends_the_connection_and_not_the_page(tmp_path: Path, line: bytes) -> None:
+    async def act() -> None:
+        connections = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
+            writer.write(line + b"\n")
+            writer.write_eof()
+            await reader.read()
+            writer.close()
+
+        (tmp_path / "run").mkdir()
+        async with await asyncio.start_unix_server(serve, tmp_path / "run" / SOCKET):
+            link = BoxLink(tmp_path / "run")
+            running = asyncio.create_task(link.run())
+            async with asyncio.timeout(PATIENCE_S):
+                while connections < 2 and not running.done():
+                    await asyncio.sleep(0.05)
+            assert not running.done() and link.bundle is None
+            running.cancel()
+
+    asyncio.run(act())
 
 
 def test_the_limit_ends_after_a_minute() -> None:
