@@ -33,6 +33,7 @@ from device.settings.changes import (
     Wanted,
     added,
     in_file,
+    is_file_only,
     overlaid,
     read_changes,
     write_changes,
@@ -40,10 +41,6 @@ from device.settings.changes import (
 from device.settings.config import Config, config_of, read_tables
 from device.settings.controls import Action, Confidence, CountAgain, Density, PlayNote, Register, Restyle
 from device.system.paths import state_dir
-
-FILE_ONLY = frozenset({("play", "bundle"), ("synth", "soundfont"), ("synth", "device")})
-"""Keys that name files and devices of the machine. Clients cannot set them. Only the settings file can, which root
-owns."""
 
 log = logging.getLogger("lefthand")
 
@@ -134,7 +131,7 @@ class OwnerOrders:
         """See `device.control.server.Orders`."""
         for section, keys in wanted.items():
             for key in keys:
-                if (section, key) in FILE_ONLY or section == "page":
+                if is_file_only(section, key):
                     raise ConfigError(f"[{section}] {key} is set in {self._path} only: edit that file.")
         with self._changing:
             tables = read_tables(self._path)

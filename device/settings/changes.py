@@ -21,6 +21,10 @@ from device.system.untrusted_files import read_small
 FILE = "changes.json"
 SCHEMA = 1
 """Version of the file's format."""
+FILE_ONLY = frozenset({("play", "bundle"), ("synth", "soundfont"), ("synth", "device")})
+"""Keys that name files and devices of the machine. Only the settings file can set them, because root owns it."""
+FILE_ONLY_SECTION = "page"
+"""Only the settings file can set the keys of this section."""
 
 Value: TypeAlias = str | int | float | bool | None
 """Value of a setting. None: the key is absent."""
@@ -51,6 +55,15 @@ class Change:
         return in_file(tables, self.section, self.key) == self.was
 
 
+def is_file_only(section: str, key: str) -> bool:
+    """Return whether only the settings file, which root owns, can set `key` in `section`.
+
+    The store of the changes belongs to the service's account. So a change of such a key could lead the box to models
+    that nobody has signed.
+    """
+    return section == FILE_ONLY_SECTION or (section, key) in FILE_ONLY
+
+
 def in_file(tables: Tables, section: str, key: str) -> Value:
     """Return the value of `key` in `section` of the settings file. None if it is absent, or is a list or a table."""
     table = tables.get(section)
@@ -59,12 +72,16 @@ def in_file(tables: Tables, section: str, key: str) -> Value:
 
 
 def overlaid(tables: Tables, changes: Iterable[Change]) -> dict[str, Any]:
-    """Return a copy of `tables` that has the new value of every change that still counts."""
+    """Return a copy of `tables` that has the new value of every change that still counts.
+
+    A section that is no table in the file stays as it is.
+    """
     mixed: dict[str, Any] = copy.deepcopy(dict(tables))
     for change in changes:
-        if not change.holds(tables):
+        table = mixed.get(change.section, {})
+        if not change.holds(tables) or not isinstance(table, dict):
             continue
-        table = mixed.setdefault(change.section, {})
+        mixed[change.section] = table
         if change.value is None:
             table.pop(change.key, None)
         else:
@@ -95,7 +112,7 @@ def read_changes(settings: Path, folder: Path | None = None) -> list[Change]:
     """
     path = _path(folder)
     try:
-        return [Change(**change) for change in _files(path).get(str(settings.absolute()), [])]
+        return [_stored(change) for change in _files(path).get(str(settings.absolute()), [])]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -119,7 +136,7 @@ def write_changes(settings: Path, changes: Iterable[Change], folder: Path | None
     path = _path(folder)
     try:
         files = _files(path)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         files = {}
     files[str(settings.absolute())] = [asdict(change) for change in changes]
     files = {name: kept for name, kept in files.items() if kept}
@@ -128,6 +145,25 @@ def write_changes(settings: Path, changes: Iterable[Change], folder: Path | None
 
 def _path(folder: Path | None) -> Path:
     return (state_dir() if folder is None else folder) / FILE
+
+
+def _stored(data: dict[str, Any]) -> Change:
+    """Return the change that was stored as `data`.
+
+    Raises TypeError or ValueError if the running box could not have stored it.
+    """
+    change = Change(**data)
+    for name in (change.section, change.key):
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is no name")
+    for value in (change.value, change.was):
+        if not isinstance(value, Value):
+            raise TypeError(f"{value!r} is no value of a setting")
+    if isinstance(change.value, str) and not change.value.isprintable():
+        raise ValueError(f"{change.value!r} is not printable")
+    if is_file_only(change.section, change.key):
+        raise ValueError(f"{change.name} is set in the settings file only")
+    return change
 
 
 def _files(path: Path) -> dict[str, list[dict[str, Any]]]:

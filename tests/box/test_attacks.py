@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stage import KEYS, SERVICE, Stage
+from stage import CONFIG, KEYS, SERVICE, Stage
 from systemd_box import until
 
 from deploy.keys import ensure_key, sign, signers_line
@@ -165,6 +165,23 @@ def test_a_bundle_that_nobody_signed_is_not_played(stage: Stage, planted: Callab
     assert stage.box.show("NRestarts") == "0", stage.box.messages()
     assert status["bundle"]["path"].endswith("/device/bundles/default"), status["bundle"]
     assert any("is not signed" in said and "Another bundle plays instead" in said for said in stage.box.messages())
+
+
+def test_a_bundle_that_the_service_s_account_names_in_its_changes_is_not_played(
+    stage: Stage, planted: Callable[..., None], tmp_path: Path
+) -> None:
+    planted(variant(tmp_path / "bundle", "unsigned"), "b", good=True)
+    changes = "/var/lib/lefthand/changes.json"
+    named = {"section": "play", "key": "bundle", "value": f"{BUNDLES}/b"}
+    stage.box.write(changes, json.dumps({"schema": 1, "files": {CONFIG: [named]}}))
+    stage.box.run("chown", "lefthand:lefthand", changes)
+    try:
+        stage.start()
+        status = stage.state("waiting")
+        assert status["bundle"]["path"].endswith("/device/bundles/default"), status["bundle"]
+        assert any("changes.json is damaged" in said for said in stage.box.messages())
+    finally:
+        stage.box.run("rm", "-f", changes, f"{changes}.bad")
 
 
 def test_a_bundle_that_a_stranger_signed_gives_way_to_the_good_one_in_the_other_slot(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from device.errors import ConfigError
 from device.settings.changes import FILE, Change, added, overlaid, read_changes, write_changes
 from device.settings.config import read_config
 from device.system import durable_files
@@ -120,3 +121,62 @@ def test_a_change_that_the_file_has_overtaken_is_forgotten_with_the_next_change(
     tables = {"play": {"style": "arpeggio"}}
     assert overlaid(tables, changes) == tables
     assert added(changes, {"play": {"density": 2.0}}, tables) == [Change("play", "density", 2.0)]
+
+
+def stored(settings: Path, *changes: object) -> Path:
+    """Write a store by hand, as a program that has become the service's account could."""
+    path = settings.parent / "state" / FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"schema": 1, "files": {str(settings): list(changes)}}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("play", "bundle", "/tmp/unsigned"),
+        ("synth", "soundfont", "/tmp/large.sf2"),
+        ("synth", "device", "hw:0"),
+        ("page", "code", False),
+    ],
+)
+def test_a_store_cannot_set_what_only_root_s_file_may_set(
+    settings: Path, section: str, key: str, value: str | bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = read_config(settings)
+    path = stored(settings, {"section": section, "key": key, "value": value})
+    assert read_config(settings) == plain
+    assert "is damaged and is kept as changes.json.bad" in caplog.text and not path.exists()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"section": [], "key": "style", "value": "bass"},
+        {"section": "play", "key": {}, "value": "bass"},
+        {"section": "play", "key": "style", "value": ["bass"]},
+        {"section": "play", "key": "style", "value": "bass", "was": {}},
+        {"section": "midi", "key": "heard", "value": "\ud800"},
+        {"section": "midi", "key": "heard", "value": "a\x1b[2J"},
+        7,
+    ],
+    ids=str,
+)
+def test_a_store_of_odd_types_is_put_aside_and_the_file_counts(settings: Path, odd: object) -> None:
+    path = stored(settings, odd)
+    assert read_config(settings).play.style == "block"
+    assert not path.exists() and path.with_name(f"{FILE}.bad").exists()
+
+
+def test_a_deeply_nested_store_is_replaced_by_the_next_change(settings: Path) -> None:
+    path = stored(settings)
+    path.write_text("[" * 60_000)
+    write_changes(settings, [Change("play", "style", "bass", "block")])
+    assert read_config(settings).play.style == "bass"
+
+
+def test_a_section_that_is_no_table_is_refused_with_a_sentence_despite_a_change(settings: Path) -> None:
+    write_changes(settings, [Change("play", "style", "bass")])
+    settings.write_text("play = 3\n")
+    with pytest.raises(ConfigError, match="play is not a section"):
+        read_config(settings)
