@@ -54,7 +54,7 @@ test: setup ## runs all tests: unit, browser (Chromium, Firefox), ssh (a real ss
 	$(MAKE) --no-print-directory host-quiet
 
 unit: setup ## runs the tests that need no device
-	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile --durations 20
 
 browser: setup ## runs the tests of the page in a real Chromium and Firefox
 	$(REAL) tests/browser --numprocesses 2 --dist loadfile
