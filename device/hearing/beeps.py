@@ -4,7 +4,7 @@ A beep begins at once, keeps its level, and ends at once within 0.2 s. The strin
 longer to stop it. So a beep is recognised by its end: after a level that hardly falls, it falls by 20 dB within 25 ms.
 If a note has ended like this when the net reports it, it is a beep. In three cases a note is held back for some frames,
 because such an end may still come: for a tone without partials, for a tone that already falls, and for a key on which a
-beep was heard a short time ago.
+beep was heard a short time ago. A tone without partials is heard as soon as it decays as a string does.
 """
 
 from __future__ import annotations
@@ -24,9 +24,15 @@ LOWEST_BEEP = 60 - LOWEST_KEY
 WATCHED_FRAMES = 14
 """Number of frames from the onset in which a beep ends: 0.22 s."""
 SHORT_S = 0.06
-"""One beep of at most this many seconds makes the next notes of its key wait. Longer beeps must come twice."""
+"""One beep of at most this many seconds makes the next notes of its key wait.
+
+A longer one does so if it is a pure tone, or if it comes twice.
+"""
 FALLING_WAITS, PURE_WAITS = 2, 6
-"""Number of frames for which a tone that already falls is held back, and the same for a tone without partials."""
+"""Number of frames for which a tone that already falls is held back, and the same for a tone without partials.
+
+A tone without partials that keeps its level waits until it decays, or until the longest beep would have ended.
+"""
 LEARNED_S = 60.0
 """After a beep on a key, later notes of that key are suspected for this many seconds."""
 
@@ -43,7 +49,7 @@ _STAY_DB, _STAY_S = 17.0, 0.02
 _KNOWN_END_DB, _KNOWN_STAY_DB, _KNOWN_STRIDES = 12.0, 10.0, 3
 """Least fall of the level in dB at which a beep ends, and least fall that stays, near the length of earlier beeps.
 
-They hold if two earlier beeps on the key had this length, within so many strides (the third value). They are smaller
+They hold near the length of a sure beep on the key, within so many strides (the third value). They are smaller
 than elsewhere, because a piano key that has this tone as a partial may still ring below the beep.
 """
 _PLATEAU_DB = 6.0
@@ -61,6 +67,17 @@ In an exact square wave they are 9.5 and 14 dB softer.
 """
 _ALIKE = 2
 """Largest difference in length between two beeps of one metronome, in strides: 10 ms."""
+_SQUARE_CENTS = (-40, -20, 0, 20, 40)
+"""Distances from the key, in cents, at which partials of a square wave are looked for. A beep is tuned to no key."""
+_FLAT_DB, _FLAT_STRIDES = 1.5, 6
+"""A tone keeps its level if it stays within so many dB of its highest level, and for at least so many strides."""
+_STEADY_DB = 0.6
+"""A pure tone that stays within so many dB of its highest level waits longest. Strings decay by so much in 0.1 s."""
+_STEEP_DB, _STEEP_STRIDES = 3.0, 4
+"""A tone that falls by more than this within so many strides (20 ms) may be at the end of a beep. No string decays so.
+"""
+_RISE_DB, _OTHERS_DB = 12.0, 3.0
+"""If a tone rises by _RISE_DB at its onset, a partial that rises by less than _OTHERS_DB belongs to another note."""
 _PURE_BESIDE_DB = 12.0
 """The limit _PURE_DB is lower by this while a metronome is heard, because its next beep may come with a stroke."""
 _TURNS = 64
@@ -91,9 +108,14 @@ class Beeps:
         self._frame = 0
         self._watched: list[tuple[int, int]] = []
         self._ends: dict[int, tuple[int, int, bool]] = {}
-        """Frame and length, in strides, of the last beep on each key, and whether the one before was as long."""
+        """Frame and length, in strides, of the last beep on each key, and whether it is sure.
+
+        It is sure if it was a pure tone, or if the beep before it was as long.
+        """
         self._latest: int | None = None
         """The frame of the last beep on any key."""
+        self._found: dict[int, int] = {}
+        """Frame in which the last beep on each key began. It stays a beep, and its length is learned only once."""
 
     def step(self, hop: Samples) -> None:
         """Add the samples of a hop, [hop], from -1 to 1.
@@ -119,20 +141,28 @@ class Beeps:
         if learned := self._learned_waits(key, age):
             return learned
         track = self._track(key, age)
-        waits = FALLING_WAITS if track.max() - track[-1] >= _FALLING_DB else 0
-        return max(waits, PURE_WAITS) if self._pure(key, age, track) else waits
+        waits = FALLING_WAITS if _falls(track) else 0
+        if _decays(track) or not self._pure(key, age, track):
+            return waits
+        return max(PURE_WAITS, WATCHED_FRAMES - age) if _is_steady(track) else PURE_WAITS
 
     def is_beep(self, key: int, age: int) -> bool:
         """Return whether the note on `key` that began `age` frames ago has ended as a beep does.
 
         A beep is remembered, so that the next one on this key is recognised sooner.
         """
+        if self._found.get(key) == self._frame - age:
+            return True
         windows = _WINDOWS_S if self._learned_waits(key, 0) else _WINDOWS_S[:1]
         for window, seconds in enumerate(windows):
             fall = round((seconds + _END_S) / _STRIDE_S)
-            end = self._ended(self._track(key, age, window=window), fall, self._known_end(key))
+            track, known = self._track(key, age, window=window), self._known_end(key)
+            end = self._ended(track, fall, known)
+            if end is None and known is None and window == 0:
+                end = self._ended_flat(key, age, track, fall)
             if end is not None:
-                self._learn(key, end)
+                self._found[key] = self._frame - age
+                self._learn(key, end, self._pure(key, age, self._track(key, age)))
                 return True
         return False
 
@@ -144,7 +174,21 @@ class Beeps:
     def clicks(self, key: int, age: int) -> bool:
         """Return whether a beep on `key`, which began `age` frames ago, is a square wave, which ends with a click."""
         fundamental = self._track(key, age).max()
-        return all(self._track(key, age, odd).max() >= fundamental - softer for odd, softer in _SQUARE_DB.items())
+        return all(
+            max(self._track(key, age, odd, cents=cents).max() for cents in _SQUARE_CENTS) >= fundamental - softer
+            for odd, softer in _SQUARE_DB.items()
+        )
+
+    def decays(self, key: int, age: int, waited: int) -> bool:
+        """Return whether the note on `key` that began `age` frames ago decays as a string does.
+
+        It then need not wait any longer. It has been held back for `waited` frames. The answer is no if a beep was
+        heard on `key` a short time ago.
+        """
+        if self._learned_waits(key, 0):
+            return False
+        track = self._track(key, age)
+        return _decays(track) or (waited >= PURE_WAITS and not (_is_steady(track) or _falls(track)))
 
     def rises(self, key: int, age: int) -> bool:
         """Return whether the tone of `key` is louder now than `age` frames ago, as after a stroke.
@@ -164,12 +208,12 @@ class Beeps:
         if key >= LOWEST_BEEP:
             self._watched.append((key, self._frame - age))
 
-    def _learn(self, key: int, end: int) -> None:
+    def _learn(self, key: int, end: int, pure: bool) -> None:
         frame, before, _ = self._ends.get(key, (None, 0, False))
         if not end:
             return  # the last part of a beep that was taken for one of its own
         twice = self._recent(frame) and abs(end - before) <= _ALIKE
-        self._ends[key] = self._frame, end, twice
+        self._ends[key] = self._frame, end, twice or pure
         if twice:
             self._latest = self._frame
 
@@ -178,19 +222,16 @@ class Beeps:
 
         It is 0 if no beep was heard on `key` a short time ago.
         """
-        frame, length, twice = self._ends.get(key, (None, 0, False))
-        if not self._recent(frame) or not (twice or length * _STRIDE_S <= SHORT_S):
+        frame, length, sure = self._ends.get(key, (None, 0, False))
+        if not self._recent(frame) or not (sure or length * _STRIDE_S <= SHORT_S):
             return 0
         seconds = length * _STRIDE_S + _WINDOWS_S[-1] + _END_S + _STAY_S
         return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
 
     def _known_end(self, key: int) -> int | None:
-        """Return the length of the beeps on `key`, in strides.
-
-        Return None if there were no two recent ones of one length.
-        """
-        frame, length, twice = self._ends.get(key, (None, 0, False))
-        return length if twice and self._recent(frame) else None
+        """Return the length of the beeps on `key`, in strides. Return None if no sure one was heard lately."""
+        frame, length, sure = self._ends.get(key, (None, 0, False))
+        return length if sure and self._recent(frame) else None
 
     def _recent(self, frame: int | None) -> bool:
         return frame is not None and self._frame - frame < self._learned_frames
@@ -214,13 +255,23 @@ class Beeps:
         places = np.flatnonzero((ended & (level > track.max() - 1))[: -self._stay])
         return int(places[0]) if len(places) else None
 
-    def _track(self, key: int, age: int, partial: int = 1, window: int = 0) -> NDArray[np.float64]:
+    def _ended_flat(self, key: int, age: int, track: NDArray[np.float64], fall: int) -> int | None:
+        """Return the index in `track` at which a pure tone ends that has kept its level, or None.
+
+        It may fall by less than other beeps, because a string that rings on the same key may be heard below it.
+        """
+        begin, end = _plateau(track)
+        if end - begin < _FLAT_STRIDES or len(track) - end < fall or not self._pure(key, age, track):
+            return None
+        return self._ended(track, fall, end - 1)
+
+    def _track(self, key: int, age: int, partial: int = 1, window: int = 0, cents: float = 0.0) -> NDArray[np.float64]:
         """Return the levels in dBFS of a partial of `key` in the last `age` frames, one every 5 ms.
 
-        `window` is the index of the window in _WINDOWS_S. A partial near or above half the sample rate gives one level
-        of minus infinity.
+        The tone is tuned `cents` above the key. `window` is the index of the window in _WINDOWS_S. A partial near or
+        above half the sample rate gives one level of minus infinity.
         """
-        hz = partial * 440 * 2 ** ((key + LOWEST_KEY - 69) / 12)
+        hz = partial * 440 * 2 ** ((key + LOWEST_KEY - 69 + cents / 100) / 12)
         if hz > 0.47 * self._rate:
             return np.full(1, -math.inf)
         taper = self._tapers[window]
@@ -234,10 +285,53 @@ class Beeps:
         return track
 
     def _pure(self, key: int, age: int, track: NDArray[np.float64]) -> bool:
-        """Return whether the second and third partial are much softer than those of a string."""
+        """Return whether the partials are much softer than those of a string: the second, and the third or a square's.
+
+        A square wave has no even partials. The end of a beep is a click, so the partials are measured before it. A
+        partial that was as loud before the onset belongs to another note.
+        """
         softer = _PURE_DB - _PURE_BESIDE_DB * self.beeping
         softer += _PURE_DB_PER_OCTAVE * max(0, key - _PURE_FROM) / 12
-        return all(track.max() - self._track(key, age, partial).max() >= softer for partial in (2, 3))
+        begin, end = _plateau(track)
+        if end < len(track):
+            end = max(begin + 1, end - _STEEP_STRIDES)
+        rises = track.max() - track[0] >= _RISE_DB
+
+        def below(partial: int) -> float:
+            levels = self._track(key, age, partial)
+            if len(levels) < len(track):
+                return math.inf
+            level = levels[begin:end].max()
+            return math.inf if rises and level - levels[0] < _OTHERS_DB else track.max() - level
+
+        return below(2) >= softer and (below(3) >= softer or self.clicks(key, age))
+
+
+def _plateau(track: NDArray[np.float64], within_db: float = _FLAT_DB) -> tuple[int, int]:
+    """Return the first index at which the levels `track` are within `within_db` of the highest, and the index after."""
+    near = track >= track.max() - within_db
+    begin = int(near.argmax())
+    after = np.flatnonzero(~near[begin:])
+    return begin, begin + int(after[0]) if len(after) else len(track)
+
+
+def _is_steady(track: NDArray[np.float64]) -> bool:
+    """Return whether a tone with the levels `track` has kept its level until now."""
+    return _plateau(track, _STEADY_DB)[1] == len(track)
+
+
+def _falls(track: NDArray[np.float64]) -> bool:
+    """Return whether a tone with the levels `track` has fallen by so much that it may be a beep that ends now."""
+    return bool(track.max() - track[-1] >= _FALLING_DB)
+
+
+def _decays(track: NDArray[np.float64]) -> bool:
+    """Return whether a tone with the levels `track` has begun to decay slowly, as a string does."""
+    if len(track) <= _STEEP_STRIDES:
+        return False
+    earlier, latest, highest = track[-1 - _STEEP_STRIDES], track[-1], track.max()
+    has_begun = track.argmax() < len(track) - 1 - _STEEP_STRIDES and earlier < highest - _FLAT_DB
+    return bool(has_begun and earlier - latest < _STEEP_DB and not _falls(track))
 
 
 def _turn(angle: complex, length: int) -> NDArray[np.complex128]:

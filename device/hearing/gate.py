@@ -217,9 +217,10 @@ class Gate:
         """
         events: list[NoteHeard | NoteEnded] = []
         for key, (note, passed, until) in list(self._doubted.items()):
-            if beeps.is_beep(key, self._frame - passed + self._delays[key]):
+            age = self._frame - passed + self._delays[key]
+            if beeps.is_beep(key, age):
                 del self._doubted[key]
-            elif self._frame >= until or key in passing:
+            elif self._frame >= until or key in passing or beeps.decays(key, age, self._frame - passed):
                 del self._doubted[key]
                 events.append(self._heard(key, replace(note, decided_s=now_s), passed, beeps))
                 if key in passing:

@@ -83,6 +83,29 @@ def test_a_pure_tone_waits_for_its_end_and_a_low_note_never_does() -> None:
     assert verdict(sine, 4, LOWEST_BEEP - 1) == 0
 
 
+@pytest.mark.parametrize("make", [beep, square])
+def test_a_pure_tone_that_keeps_its_level_waits_until_it_ends_or_decays(make: Make) -> None:
+    t = np.arange(RATE) / RATE
+    assert verdict(make(880.0, 1.0), 4, A5) == WATCHED_FRAMES - 4
+    beeps = Beeps(RATE, HOP)
+    fading = (make(880.0, 1.0) * np.exp(-3 * t)).astype(np.float32)
+    for hop in fading[: 8 * HOP].reshape(-1, HOP):
+        beeps.step(hop)
+    assert beeps.decays(A5, 8, waited=4)
+
+
+def test_a_beep_is_learned_once_however_often_it_is_looked_at() -> None:
+    beeps = Beeps(RATE, HOP)
+    for hop in np.concatenate([beep(880.0, 0.1), np.zeros(RATE, np.float32)])[: 12 * HOP].reshape(-1, HOP):
+        beeps.step(hop)
+    assert beeps.is_beep(A5, 12) and beeps.is_beep(A5, 12) and not beeps.beeping
+
+
+@pytest.mark.parametrize(("hz", "late_s", "make"), [(880.0, 0.3, square), (880.0, 0.17, beep), (1500.0, 0.17, beep)])
+def test_the_first_long_beeps_are_no_notes(hz: float, late_s: float, make: Make) -> None:
+    left_over(demo(4.0), with_beeps(demo(4.0), hz, 0.12, late_s, make=make), 1)
+
+
 def test_two_strings_that_beat_are_no_beep() -> None:
     for hz in (3, 7, 15, 25, 40):
         assert verdict(string(880.0, 1.0) + string(880.0 + hz, 1.0), WATCHED_FRAMES) is not None
