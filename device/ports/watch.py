@@ -38,6 +38,8 @@ BLOCK = 1024
 """Samples that PortAudio delivers at once."""
 LEAST_DB = -60.0
 """dBFS. Quieter sound is not shown."""
+CLOSED_S = 30.0
+"""Seconds to wait at the end for drivers that close slowly. If one hangs, the box kills the process before that."""
 RENEW_S = 10.0
 """Seconds after which everything is opened again if the package JACK-Client is missing. New sound inputs on JACK are
 then seen in no other way."""
@@ -133,7 +135,7 @@ class PortLooks:
         """
         there = self._ports()
         if there != self._there:
-            self.close()
+            self._close_inputs()
             self._open()
             # what this program has opened is not counted
             self._there = self._ports()
@@ -155,6 +157,20 @@ class PortLooks:
         return {"sound_inputs": sounds, "midi_inputs": inputs, "midi_outputs": outputs}
 
     def close(self) -> None:
+        """Close everything, and wait at most CLOSED_S until that is done.
+
+        A JACK client of a process that ends without closing it holds the server up for as much as a minute.
+        """
+        self._close_inputs()
+        for ports in (self._inputs, self._outputs):
+            ports.close()
+        if self._jack is not None:
+            self._jack.close()
+        until_s = time.monotonic() + CLOSED_S
+        while left_behind() and time.monotonic() < until_s:
+            time.sleep(REST_S / 10)
+
+    def _close_inputs(self) -> None:
         """Close all inputs. The sound inputs are closed first: see `MidiPorts`."""
         self._stack.close()
         self._arrivals, self._levels, self._system, self._there = [], [], None, None

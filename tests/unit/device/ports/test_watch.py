@@ -55,6 +55,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
         def refresh(self) -> None: ...
 
+        def close(self) -> None:
+            machine.done.append("-lists")
+
         def ports(self) -> list[Port]:
             return list(machine.midi)
 
@@ -94,7 +97,7 @@ def test_inputs_on_jack_stay_open_and_a_card_is_open_for_a_moment_of_each_round(
         assert looks.step() == found
         assert machine.taken() == ["+USB card", "-USB card"]
     looks.close()
-    assert machine.taken() == ["-tape", "-PortAudio", "-keys"]
+    assert machine.taken() == ["-tape", "-PortAudio", "-keys", "-lists", "-lists"]
 
 
 def test_a_port_that_comes_or_goes_is_seen_and_sound_is_closed_before_midi_is_opened(machine: Machine) -> None:
