@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from rig import GRACE_S, HERE, Box, Instrument, Process, Service, down_after, until
+from rig import GRACE_S, HERE, Box, Instrument, Process, Service, down_after, measured, until
 from scenes import Start, struck
 
 from device.calibration.latency import FILE
-from device.control.client import ControlClient
 from device.page.access import secret_of
 
 sys.path.append(str(HERE.parent / "browser"))
@@ -34,10 +33,15 @@ output = "synth in"
 mode = "fixed"
 tempo = 150
 """
+OTHER_STYLES = ("bass", "block", "broken", "arpeggio", "oom-pah", "sustained")
 ARRANGER_STYLES = ("waltz", "ballad", "march", "swing", "alberti", "stride", "pad")
 SIXTEENTH_S = BEAT_S / 4
 APART_S = 1.5
 """Seconds between two presses of a foot. A release that comes more than a second after the press is another press."""
+EARLY_S = 0.02
+"""A frame of the screen, and the millisecond to which browsers round their clocks."""
+NOTES = 24
+"""Notes of the right hand whose way to the screen is timed."""
 LOST = ("Sound was lost", "too uncertain", "notes were heard")
 """Words of a calibration that a busy machine has disturbed."""
 
@@ -107,6 +111,28 @@ def test_the_controls_of_the_playing_view_change_what_is_played(
     box = opened(SETTINGS)
     with Performance(keys):
         _control(browser, box, synth)
+    # a new count-in is tapped, where the box follows the player
+    browser.script("location.hash = 'setup'")
+    browser.shown("setup")
+    until(lambda: browser.at("clock").get_attribute("value") == "fixed", GRACE_S, "the settings are shown")
+    change = "const field = document.getElementById(arguments[0]); field.value = arguments[1];"
+    change += "field.dispatchEvent(new Event('input', {bubbles: true}))"
+    browser.script(change, "clock", "follow")
+    browser.script(change, "clock-tempo", "")
+    browser.press("use")
+    browser.says("used", "Stored")
+    browser.script("location.hash = 'play'")
+    browser.shown("play")
+    browser.press("count")
+    until(lambda: box.status.steering is not None and box.status.steering.counting_in, GRACE_S, "a count-in")
+    browser.says("message", "count-in")
+    browser.script(
+        "for (let i = 0; i < 4; i++) setTimeout(() => document.getElementById('tap').click(), 100 + i * 500)"
+    )
+    until(lambda: box.status.steering is not None and not box.status.steering.counting_in, GRACE_S, "the taps count")
+    for on in (True, False):
+        browser.press("tempo-hold")
+        until(lambda on=on: box.status.steering is not None and box.status.steering.tempo_held is on, GRACE_S, "held")
 
 
 def _control(browser: Chromium, box: Service, synth: Instrument) -> None:
@@ -123,7 +149,7 @@ def _control(browser: Chromium, box: Service, synth: Instrument) -> None:
         return [at_s for at_s, kind, *_ in synth.received if kind == "note_on"]
 
     plays_on()
-    for style in ARRANGER_STYLES:
+    for style in (*OTHER_STYLES, *ARRANGER_STYLES):
         browser.choose("style", style)
         steering("style", style)
         plays_on()
@@ -146,6 +172,18 @@ def _control(browser: Chromium, box: Service, synth: Instrument) -> None:
     browser.says("variation", "2")
     browser.press("variation")
     steering("variation", 1)
+    for density in ("0.5", "2", "1"):
+        browser.choose("density", density)
+        steering("density", float(density))
+    lowest = min(key for _, kind, key, _ in synth.received if kind == "note_on")
+    browser.choose("register", "-12")
+    steering("register", -12)
+    until(lambda: any(key < lowest for _, kind, key, _ in synth.received if kind == "note_on"), GRACE_S, "lower keys")
+    browser.choose("register", "0")
+    steering("register", 0)
+    for on in (True, False):
+        browser.press("hold")
+        steering("hold", on)
     browser.press("ending")
     steering("armed", False)
     browser.says("arm", "off")
@@ -157,71 +195,168 @@ def _control(browser: Chromium, box: Service, synth: Instrument) -> None:
 
 
 def test_a_note_tries_an_output_and_a_foot_switch_is_learnt_by_pressing_it(
-    service: Start, instrument: Callable[..., Instrument]
+    opened: Callable[..., Service], instrument: Callable[..., Instrument], browser: Chromium
 ) -> None:
+    from chromium import Chromium
+
     synth, other, foot = instrument("synth"), instrument("other"), instrument("foot")
     instrument("keys")
-    box = service(SETTINGS)
-    box.wait_until("playing")
+    box = opened(SETTINGS, "setup")
     # the session has the port of the settings, and another process opens any other port
-    for name, receiver in (("", synth), ("other in", other)):
-        asked(box, {"note": name})
+    for name, receiver in (("synth in", synth), ("other in", other)):
+        browser.says("outputs", name)
+        next(label for label in browser.all("#outputs label") if name in label.text).click()
+        browser.press("note")
         until(lambda receiver=receiver: struck(receiver.received) == 1, GRACE_S, f"a note on {name}")
         until(lambda receiver=receiver: not down_after(receiver.received), GRACE_S, "its end")
-    asked(box, {"learn": "arm"})
+        browser.says("note-says", "was sent")
+    browser.press("learn")
+    browser.says("learn-says", "press the switch")
 
-    def pressed() -> bool:
-        # the process that waits for the press opens the ports a moment later
+    def pressed(holds: Callable[[], bool]) -> bool:
+        # the process that waits for the press, or a new session, opens the port a moment later
         foot.play([(0.0, "control_change", 80, 127), (0.02, "control_change", 80, 0)])
         time.sleep(APART_S)
-        errand = box.status.errand
-        return errand is not None and errand.state == "done"
+        return holds()
 
-    until(pressed, GRACE_S, lambda: f"the switch is learnt: {box.status.errand}")
+    def armed() -> bool | None:
+        steering = box.status.steering
+        return None if steering is None else steering.armed
+
+    learnt = lambda: box.status.errand is not None and box.status.errand.state == "done"  # noqa: E731
+    until(lambda: pressed(learnt), GRACE_S, lambda: f"the switch is learnt: {box.status.errand}")
+    browser.says("learn-says", "cc 80")
+    browser.says("switched", "Playing on and off: cc 80")
     stored = json.loads((box.folder / "state" / "changes.json").read_text())["files"][str(box.settings)]
     kept = {f"{change['section']}.{change['key']}": change["value"] for change in stored}
     assert kept["controls.arm"].startswith("cc 80") and "foot" in kept["midi.control"]
     box.wait_until("playing")
+    # two phones and the switch: the last one wins, and all follow
+    browser.script("location.hash = 'play'")
+    with Chromium() as phone:
+        phone.size(390, 844, phone=True)
+        phone.open(browser.driver.current_url.split("#")[0], secret_of(box.folder / "state").cookie)
+        until(lambda: pressed(lambda: armed() is False), GRACE_S, lambda: f"the switch works: {box.status}")
+        for view in (browser, phone):
+            view.says("arm", "off")
+        for view, follows in ((browser, phone), (phone, browser)):
+            view.press("arm")
+            until(lambda: armed() is True, GRACE_S, "armed by a phone")
+            follows.says("arm", "on")
+            if view is browser:
+                until(lambda: pressed(lambda: armed() is False), GRACE_S, "disarmed by the switch")
+                follows.says("arm", "off")
 
-    def unarmed() -> bool:
-        # a new session opens the port of the switch
-        foot.play([(0.0, "control_change", 80, 127), (0.02, "control_change", 80, 0)])
-        time.sleep(APART_S)
-        status = box.status
-        return status.steering is not None and not status.steering.armed
 
-    until(unarmed, GRACE_S, lambda: f"the switch works: {box.status}")
+def test_ports_that_vanish_and_come_back_are_followed_by_an_open_page(
+    opened: Callable[..., Service], instrument: Callable[..., Instrument], browser: Chromium
+) -> None:
+    synth, keys, other = instrument("synth"), instrument("keys"), instrument("other")
+    box = opened(SETTINGS, "setup")
+
+    def listed(name: str, there: bool) -> None:
+        # one call, because a label may go between two
+        texts = "return [...document.querySelectorAll('#ports .list label')].map((label) => label.textContent).join()"
+        until(lambda: (name in browser.script(texts)) == there, GRACE_S, f"{name} is {'' if there else 'not '}listed")
+
+    for name in ("keys out", "other out", "synth in", "other in"):
+        listed(name, True)
+    # a port that the box does not use
+    other.close()
+    listed("other out", False)
+    listed("other in", False)
+    instrument("other")
+    listed("other out", True)
+    # the port that the left hand plays on: the box waits, says so, and takes it back
+    synth.close()
+    box.wait_until("waiting")
+    listed("synth in", False)
+    browser.script("location.hash = 'play'")
+    browser.says("message", "synth in")
+    # while the box waits, the inputs are open, and what arrives is seen
+    browser.script("location.hash = 'setup'")
+    seen = "return document.querySelector('#inputs label[data-value*=\"keys out\"] .lamp.on') !== null"
+
+    def arrives() -> bool:
+        keys.play([(0.0, "note_on", 60, 80), (0.1, "note_off", 60, 0)])
+        return bool(browser.script(seen))
+
+    until(arrives, GRACE_S, "the lamp of the keyboard")
+    again = instrument("synth")
+    box.wait_until("playing")
+    browser.script("location.hash = 'play'")
+    browser.says("message", "playing on synth in")
+    with Performance(keys):
+        until(lambda: struck(again.received) > 0, GRACE_S, "a note of the left hand")
 
 
 def test_a_calibration_takes_the_ports_of_a_box_that_plays_and_gives_them_back(
-    service: Start, begin: Callable[..., Process]
+    opened: Callable[..., Service], begin: Callable[..., Process], browser: Chromium
 ) -> None:
     begin(str(HERE / "sounding.py"), "piano", "150").wait_for("ready")
-    box = service('[audio]\ninput = "piano"\n[midi]\noutput = "piano"\n')
-    box.wait_until("playing")
-    asked(box, {"calibrate": ""})
+    box = opened('[audio]\ninput = "piano"\n[midi]\noutput = "piano"\n', "setup")
+    # the page is asked in the view, and shows the notes that are played
+    browser.press("calibrate")
     box.wait_until("waiting", "calibrating")
-    until(lambda: box.status.errand is not None and box.status.errand.done >= 1, GRACE_S, "notes are counted")
+    progress = "const bar = document.getElementById('calibrated'); return bar.hidden ? 0 : bar.value"
+    until(lambda: browser.script(progress) >= 1, GRACE_S, "the progress is shown")
     until(lambda: box.status.errand is not None and box.status.errand.state != "running", GRACE_S, "its end")
     box.wait_until("playing")
     errand = box.status.errand
     assert errand is not None
     if any(words in errand.text for words in LOST):
         assert not (box.folder / "state" / FILE).exists()
+        browser.says("calibration-says", "did not work")
         return
     assert errand.state == "done" and "MIDI: a note is heard" in errand.text
+    browser.says("calibration-says", "a note is heard")
     kept = json.loads((box.folder / "state" / FILE).read_text())
     assert 100 < kept["round_trip_ms"] < 300
     # the owner ends another one, and the box plays again
-    asked(box, {"calibrate": ""})
+    browser.press("calibrate")
     box.wait_until("waiting", "calibrating")
-    asked(box, {"calibrate": False})
+    browser.says("calibrate", "End")
+    browser.press("calibrate")
     box.wait_until("playing")
-    errand = box.status.errand
-    assert errand is not None and errand.text == "it was ended"
+    browser.says("calibration-says", "it was ended")
 
 
-def asked(box: Service, request: dict[str, object]) -> None:
-    """Send a request to the box, as the page does."""
-    with ControlClient(box.run_dir) as owner:
-        assert owner.ask(request)["ok"]
+def test_every_note_reaches_the_screen(
+    opened: Callable[..., Service], instrument: Callable[..., Instrument], browser: Chromium
+) -> None:
+    """How long it takes depends on the machine: it is printed, and `python -m tests.browser.latency` judges it."""
+    from latency import LOWEST, WATCH
+
+    synth, keys = instrument("synth"), instrument("keys")
+    opened(SETTINGS)
+    # each pitch once, so that each first drawing of a key belongs to one note
+    pitches = [60 + i for i in range(NOTES)]
+    gestures = [
+        (i * BEAT_S / 2 + at_s, kind, pitch, 80)
+        for i, pitch in enumerate(pitches)
+        for at_s, kind in ((0.0, "note_on"), (0.4 * BEAT_S, "note_off"))
+    ]
+    browser.script(WATCH)
+    to_wall_s = time.time() - time.monotonic()
+    sent = dict(zip(pitches, keys.play(gestures)[::2], strict=True))
+
+    def drawn_s(kind: str) -> dict[int, float]:
+        """Return the monotonic seconds at which each key was last drawn, by pitch."""
+        found = browser.script("return window.drawn")
+        return {
+            int(slot.removeprefix(kind)) + LOWEST: at_ms / 1000 - to_wall_s
+            for slot, at_ms in found.items()
+            if slot.startswith(kind)
+        }
+
+    until(lambda: set(pitches) <= set(drawn_s("heard")), GRACE_S, "all notes that were heard")
+    struck_once = {key for _, kind, key, _ in synth.received if kind == "note_on"}
+    until(lambda: struck_once <= set(drawn_s("played")), GRACE_S, "all keys of the left hand")
+    late_s = {"heard": [drawn_s("heard")[pitch] - at_s for pitch, at_s in sent.items()], "played": []}
+    for pitch, at_s in drawn_s("played").items():
+        before = [m[0] for m in synth.received if m[1:3] == ("note_on", pitch) and m[0] < at_s + EARLY_S]
+        assert before, "a key of the left hand was drawn before it was struck"
+        late_s["played"].append(at_s - before[-1])
+    for kind, late in late_s.items():
+        p95_s = sorted(late)[int(0.95 * (len(late) - 1))]
+        measured(f"{kind}: from the MIDI port to the screen, 95 % of {len(late)} notes within", p95_s)
