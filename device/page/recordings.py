@@ -12,7 +12,13 @@ import tornado.web
 from device.page.box_link import BoxLink
 from device.page.checked import Checked
 
-KINDS = {"capture.wav": "audio/wav", "capture.mid": "audio/midi", "sent.mid": "audio/midi", "notes.csv": "text/csv"}
+KINDS = {
+    "capture.wav": "audio/wav",
+    "capture.mid": "audio/midi",
+    "sent.mid": "audio/midi",
+    "notes.csv": "text/csv",
+    "beats.csv": "text/csv",
+}
 """The files of a recording that a browser may get, with their media types."""
 CHUNK = 64 * 1024
 """Bytes that are read at once."""

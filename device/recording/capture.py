@@ -16,8 +16,8 @@ from device.settings.sections import AudioSettings, ClockSettings, PlaySettings,
 from device.system.untrusted_files import read_small
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
-MEMORY = "phrases.json"
-"""The files in the folder: sound or keys, notes heard, messages sent, settings, and the phrases known before."""
+MEMORY, BEATS = "phrases.json", "beats.csv"
+"""The files in the folder: sound or keys, notes heard, messages sent, settings, the phrases known before, beats."""
 OLD_EVENTS = ".told"
 """A file in which older versions kept the notes until the recording ended. Reading it could run foreign code."""
 MEGABYTE = 1_000_000

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError
-from device.events import Event, Note, NoteEnded, NoteHeard, Send
+from device.events import Beat, Event, Note, NoteEnded, NoteHeard, Send
 from device.files import notes_csv
-from device.recording.capture import HOW, KEYS, MEMORY, NOTES, SENT, SOUND, CaptureSettings
+from device.recording.capture import BEATS, HOW, KEYS, MEMORY, NOTES, SENT, SOUND, CaptureSettings
 from device.recording.folder import CaptureFolder, GrowingFile
 from device.recording.midi_writer import MidiWriter
 from device.recording.wav_writer import WavWriter
@@ -27,6 +27,8 @@ SYNC_S = 0.5
 """Seconds between two times at which everything is written to the disk."""
 LAG_S = 0.25
 """Seconds that a message waits for messages that are due before it. The engine rarely decides one later than that."""
+BEAT_COLUMNS = ("time_s", "position", "lock")
+"""Columns of the file of beats: see `Beat` for their meaning."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class CaptureWriter:
         self._sent = MidiWriter(self._create(SENT), "Left hand")
         self._notes = self._create(NOTES)
         self._notes.append(notes_csv.header().encode())
+        self._beats = self._create(BEATS)
+        self._beats.append(f"{','.join(BEAT_COLUMNS)}\n".encode())
 
     def _create(self, name: str) -> GrowingFile:
         self._files.append(self._folder.create(name))
@@ -90,9 +94,9 @@ class CaptureWriter:
         self._sound.append(block)
 
     def collect(self, events: Sequence[Event]) -> None:
-        """Record the heard notes, the ends of notes and the sent messages among `events`. Ignore the others.
+        """Record the heard notes, the ends of notes, the beats and the sent messages among `events`. Ignore the others.
 
-        Rows of the notes file are written at once. MIDI messages wait until `reached` passes their time.
+        Rows of notes and beats are written at once. MIDI messages wait until `reached` passes their time.
         """
         for event in events:
             match event:
@@ -100,6 +104,8 @@ class CaptureWriter:
                     self._heard(note)
                 case NoteEnded(pitch, onset_s, offset_s):
                     self._ended(pitch, onset_s, offset_s)
+                case Beat(time_s=time_s, position=position, lock=lock):
+                    self._beats.append(f"{time_s:.3f},{position},{float(lock):.3f}\n".encode())
                 case Send():
                     self._sent.put([event])
 

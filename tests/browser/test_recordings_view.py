@@ -36,8 +36,11 @@ def test_a_recording_is_made_shown_heard_taken_along_and_deleted(site: DemoSite,
     until(lambda: view.all("#tapes button"), "the recording is listed")
     view.all("#tapes button")[0].click()
     view.says("tape-says", "played by the box")
-    heard, played, seconds = view.script("return [tape.heard.length, tape.played.length, tape.seconds]")
+    heard, played, beats, seconds = view.script(
+        "return [tape.heard.length, tape.played.length, tape.beats.map((beat) => beat.first), tape.seconds]"
+    )
     assert heard > 4 and played > 0 and seconds > 3
+    assert len(beats) > 4 and 0 < sum(beats) < len(beats)
     colours = view.script(
         "const roll = document.getElementById('roll');"
         "const data = roll.getContext('2d').getImageData(0, 0, roll.width, roll.height).data, seen = new Set();"

@@ -29,7 +29,7 @@ async function list() {
   const rows = recordings.map((one) => {
     const key = JSON.stringify([one, current]), there = [...at("tapes").children].find((row) => row.dataset.key === key);
     if (there) return there;
-    const date = one.began ? new Date(one.began).toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"}) : "";
+    const date = one.began ? new Date(one.began).toLocaleString(T.language, {dateStyle: "medium", timeStyle: "short"}) : "";
     const row = make("li", T.tape(one.number, date, clock(one.seconds), (one.bytes / 1e6).toFixed(1)));
     row.dataset.key = key;
     row.dataset.number = one.number;
@@ -48,7 +48,7 @@ async function list() {
 async function openTape(one) {
   shut();
   const path = `/recording/${one.number}/`;
-  tape = {...one, heard: [], played: [], from: 0, begun: 0, on: false};
+  tape = {...one, heard: [], played: [], beats: [], from: 0, begun: 0, on: false};
   const mine = tape;
   at("tape").hidden = false;
   at("tape-name").textContent = one.number;
@@ -69,8 +69,10 @@ async function openTape(one) {
       return answer;
     }));
     const heard = heardNotes(await notes.text()), played = midiNotes(await sent.arrayBuffer());
+    // recordings of older versions have no file of beats
+    const told = await fetch(path + "beats.csv"), beats = told.ok ? beatTimes(await told.text()) : [];
     if (tape !== mine) return;
-    Object.assign(tape, {heard, played});
+    Object.assign(tape, {heard, played, beats});
     // by MIDI there is no sound of the right hand, so both hands are rendered
     tape.hands = new Hands(one.sound ? played : [...heard, ...played].sort((a, b) => a.onset - b.onset));
     if (one.sound) at("sounding").src = path + "capture.wav";
@@ -97,7 +99,7 @@ function place(seconds) {
   if (document.activeElement !== at("seek") || tape.on) at("seek").value = seconds;
   at("position").textContent = `${clock(seconds)} / ${clock(tape.seconds)}`;
   pressed("listen", tape.on, tape.on ? T.pause : T.listen);
-  drawRoll(at("roll"), tape.heard, tape.played, Math.max(1, tape.seconds), seconds);
+  drawRoll(at("roll"), tape, seconds);
 }
 
 async function listen() {
@@ -118,7 +120,7 @@ async function listen() {
     if (now >= mine.seconds || (mine.sound && at("sounding").ended)) { pause(); mine.from = 0; place(0); return; }
     at("seek").value = now;
     at("position").textContent = `${clock(now)} / ${clock(mine.seconds)}`;
-    drawRoll(at("roll"), mine.heard, mine.played, Math.max(1, mine.seconds), now);
+    drawRoll(at("roll"), mine, now);
     setTimeout(follow, 100);
   };
   place(position());

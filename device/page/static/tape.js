@@ -14,6 +14,12 @@ function heardNotes(csv) {
   return notes;
 }
 
+// beats.csv: time_s, position in the bar from 0, lock
+function beatTimes(csv) {
+  return csv.split("\n").slice(1).map((line) => line.split(",")).filter((cells) => cells.length >= 3)
+    .map(([time, position]) => ({time: Number(time), first: Number(position) === 0}));
+}
+
 // A MIDI file as a recording writes it: one tempo for the whole file, whole status bytes or running status. A file that was cut off
 // is read as far as it goes.
 function midiNotes(buffer) {
@@ -98,7 +104,8 @@ class Hands {
   }
 }
 
-function drawRoll(canvas, heard, played, seconds, position) {
+function drawRoll(canvas, {heard, played, beats, seconds: length}, position) {
+  const seconds = Math.max(1, length);
   const scale = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
   canvas.width = width * scale; canvas.height = height * scale;
   const context = canvas.getContext("2d"), colours = getComputedStyle(document.documentElement);
@@ -107,6 +114,8 @@ function drawRoll(canvas, heard, played, seconds, position) {
   const low = Math.min(48, ...pitches) - 2, high = Math.max(72, ...pitches) + 2, step = height / (high - low);
   context.fillStyle = colours.getPropertyValue("--line");
   for (let pitch = low - low % 12 + 12; pitch < high; pitch += 12) context.fillRect(0, height - (pitch - low) * step, width, 1);
+  // a bar begins with a line over the whole height, the other beats have a short one
+  for (const {time, first} of beats) context.fillRect(time / seconds * width, first ? 0 : height - 10, first ? 1.5 : 1, height);
   for (const [notes, name] of [[heard, "--heard"], [played, "--played"]]) {
     context.fillStyle = colours.getPropertyValue(name);
     for (const note of notes)

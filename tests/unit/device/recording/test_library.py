@@ -22,6 +22,7 @@ def recording(folder: Path, number: str, sound_s: float | None = 2.0) -> Path:
     (made / "capture.json").write_text("{}")
     (made / "sent.mid").write_bytes(b"MThd")
     (made / "notes.csv").write_text(ROW)
+    (made / "beats.csv").write_text("time_s,position,lock\n1.000,0,0.900\n")
     if sound_s is not None:
         soundfile.write(made / "capture.wav", np.zeros(int(sound_s * RATE), np.float32), RATE, subtype="FLOAT")
     else:

@@ -139,6 +139,9 @@ def test_play_of_a_capture_gives_the_same_wherever_the_run_was_stopped(samples: 
     write_midi(tmp_path / "again.mid", again.sends)
     assert sent_notes(tmp_path / "again.mid") == sent_notes(capture / "sent.mid")
     assert bool(notes) == (samples > 15_000)
+    beats = [line.split(",") for line in (capture / "beats.csv").read_text().splitlines()[1:]]
+    same = [[f"{beat.time_s:.3f}", str(beat.position), f"{beat.lock:.3f}"] for beat in again.beats]
+    assert beats == same[: len(beats)] and (beats or samples < 15_000)
 
 
 def test_the_settings_of_a_run_are_found_beside_its_capture_alone(tmp_path: Path) -> None:
