@@ -21,6 +21,7 @@ from device.errors import UserError
 from device.page.access import Door
 from device.page.box_link import BoxLink
 from device.page.checked import COOKIE, Checked
+from device.page.languages import TEXTS, Texts, languages_in
 from device.page.power import TARGETS, ask_for, can_ask
 from device.page.recordings import RecordingFile
 from device.page.rollback import Rollback, RollbackOrder
@@ -159,8 +160,11 @@ class Stream(Checked):
             self._link.leave(lines)
 
 
-def application(door: Door, link: BoxLink) -> tornado.web.Application:
-    """Return the web application of the page. `door` checks the browsers, `link` is the connection to the box."""
+def application(door: Door, link: BoxLink, static: Path = STATIC) -> tornado.web.Application:
+    """Return the web application of the page. `door` checks the browsers, `link` is the connection to the box.
+
+    `static` is the folder of the page's own files.
+    """
     parts = {"door": door, "link": link}
     kinds = {".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
     files = [
@@ -169,9 +173,11 @@ def application(door: Door, link: BoxLink) -> tornado.web.Application:
             StaticFile,
             {**parts, "content": path.read_bytes(), "kind": kinds[path.suffix]},
         )
-        for path in sorted(STATIC.iterdir())
+        for path in sorted(static.iterdir())
+        if not path.name.startswith("texts.")
     ]
     own: list[Any] = [("/login", Login, parts), ("/order", Order, parts), ("/stream", Stream, parts)]
+    own.append((f"/{TEXTS}", Texts, {**parts, "languages": languages_in(static)}))
     own.append(("/power", Power, parts))
     own.append(("/rollback", RollbackOrder, {**parts, "rollback": Rollback()}))
     own.append(("/card", ModelCard, parts))

@@ -9,6 +9,7 @@ let beats = 0, stream = null, errorTimer = 0, view = null;
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = T[element.dataset.text];
 for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", T[element.dataset.label]);
 document.title = T.title;
+document.documentElement.lang = T.language;
 at("keys").setAttribute("aria-label", T.keyboard);
 for (let pitch = LOWEST; pitch < LOWEST + KEYS; pitch++) {
   const key = document.createElement("span");

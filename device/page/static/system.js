@@ -16,9 +16,14 @@ shows.system = async () => {
 };
 hides.system = () => { systems++; };
 
+function day(text) {
+  const date = new Date(text ?? "");
+  return isNaN(date) ? text ?? "?" : date.toLocaleDateString(T.language, {dateStyle: "medium"});
+}
+
 function system({slots, version, log}) {
   at("slots").replaceChildren(...slots.map((one) => {
-    const item = make("li", one.id ? T.slot(one.slot, one.name ?? "?", one.version ?? "?", one.created ?? "?") : T.empty(one.slot), one.current ? "good" : "");
+    const item = make("li", one.id ? T.slot(one.slot, one.name ?? "?", one.version ?? "?", day(one.created)) : T.empty(one.slot), one.current ? "good" : "");
     if (one.current) item.append(make("b", T.playing));
     if (one.why) item.append(make("em", one.why));
     return item;
