@@ -5,7 +5,7 @@
 The box is a real one that hears the demo recording in real time. It is started again for each part, so that each row
 of the table has its own times. The exit status is 1 if the box has lost a hop or ended, if the page does not answer
 after a part, or if the 99th percentile of the time of a hop or of the lateness of a message is more than MOST_SLOWER
-times that of the quiet part.
+times that of the quiet part, or if the page without a browser takes more than MOST_IDLE_MIB or MOST_IDLE_SHARE.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ MOST_SLOWER = 1.5
 FINEST_MS = {"hop": 0.05, "lateness": 0.1}
 """Milliseconds by which two percentiles may differ for no reason: the bin of the hop times, and the time in which a
 thread of highest priority wakes up."""
+MOST_IDLE_MIB = 40.0
+"""MiB of resident memory of the page without a browser."""
+MOST_IDLE_SHARE = 0.02
+"""Share of one core that the page takes without a browser, beside a box that plays."""
 Flood = Callable[[DemoSite, float, Random], Awaitable[str]]
 
 
@@ -275,8 +279,19 @@ async def _answers(site: DemoSite) -> bool:
     return False
 
 
-def idle(seconds: float) -> str:
-    """Memory and processor time of a page without a browser, beside a box that plays."""
+@dataclass(frozen=True)
+class Idle:
+    """The resident memory of a page without a browser in MiB, and the share of a core that it takes."""
+
+    mib: float
+    share: float
+
+    def line(self) -> str:
+        return f"The page without a browser: {self.mib:.1f} MiB resident, {100 * self.share:.2f} % of a core."
+
+
+def idle(seconds: float) -> Idle:
+    """Measure a page without a browser, beside a box that plays."""
     with tempfile.TemporaryDirectory() as folder, DemoSite(Path(folder)) as site:
         site.until(lambda status: status.state == "playing", "the demo plays")
         assert site.page is not None
@@ -285,7 +300,7 @@ def idle(seconds: float) -> str:
         share = (_cpu_s(pid) - before_s) / (time.monotonic() - began_s)
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
         kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-        return f"The page without a browser: {kilobytes / 1024:.1f} MiB resident, {100 * share:.2f} % of a core."
+        return Idle(kilobytes / 1024, share)
 
 
 def _cpu_s(pid: int) -> float:
@@ -306,8 +321,10 @@ def main() -> None:
         print(rows[-1].line(), flush=True)
     slower = [sentence for row in rows for sentence in row.slower(rows[0])]
     print("\n".join(slower or [f"No percentile is more than {MOST_SLOWER:g} times that of the quiet part."]))
-    print(idle(given.seconds))
-    sys.exit(0 if all(row.good for row in rows) and not slower else 1)
+    alone = idle(given.seconds)
+    print(alone.line())
+    small = alone.mib <= MOST_IDLE_MIB and alone.share <= MOST_IDLE_SHARE
+    sys.exit(0 if all(row.good for row in rows) and not slower and small else 1)
 
 
 if __name__ == "__main__":

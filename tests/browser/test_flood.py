@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from tests import flood
+from tests.pace import within
 
 SECONDS = 1.5
+IDLE_S = 4.0
 
 
 @pytest.mark.parametrize("part", [part for part in flood.PARTS if part != "quiet"])
@@ -17,6 +19,14 @@ def test_the_box_loses_no_hop_and_the_page_answers_again(part: str, monkeypatch:
     row = flood.row_of(part, SECONDS)
     print(row.line())
     assert row.xruns == 0 and row.hops > 0 and row.answers
+
+
+def test_without_a_browser_the_page_is_small_and_nearly_idle() -> None:
+    found = flood.idle(IDLE_S)
+    print(found.line())
+    assert found.mib <= flood.MOST_IDLE_MIB
+    # a slower machine takes longer for the same work
+    assert found.share <= within(flood.MOST_IDLE_SHARE)
 
 
 def test_a_part_is_judged_by_the_quiet_part_of_the_same_run() -> None:
