@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from device.left_hand.phrase_memory import MOST_BYTES, PhraseMemory
-from device.system.durable_files import write_durably
+from device.system.durable_files import PRIVATE, write_durably
 from device.system.paths import state_dir
 from device.system.untrusted_files import read_small
 
@@ -33,11 +33,11 @@ def read_memory(folder: Path | None = None) -> PhraseMemory:
 def keep_memory(memory: PhraseMemory, folder: Path | None = None) -> None:
     """Write the memory into `folder`, by default the state directory. An error of the disk is logged, not raised.
 
-    After a power cut, either the old or the new file is complete.
+    After a power cut, either the old or the new file is complete. Other accounts may not read what the player played.
     """
     path = (state_dir() if folder is None else folder) / FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, memory.packed())
+        write_durably(path, memory.packed(), PRIVATE)
     except OSError as error:
         log.warning("the phrases of this session cannot be stored (%s).", error.strerror)

@@ -10,6 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
+READABLE, PRIVATE = 0o644, 0o640
+"""Permissions of a file that every account may read, and of one that only its account and its group may read."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -23,11 +25,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a new file to the disk, in place of one of that name. Its name is safe only after `sync_folder`."""
+def write(path: Path, content: bytes, mode: int = READABLE) -> None:
+    """Write a new file to the disk, in place of one of that name. Its name is safe only after `sync_folder`.
+
+    `mode` holds its permissions, from which the umask may take some.
+    """
     # a file that is already there could be a link to another
     path.unlink(missing_ok=True)
-    descriptor = os.open(path, _NEW, 0o644)
+    descriptor = os.open(path, _NEW, mode)
     try:
         left = memoryview(content)
         while left:
@@ -37,12 +42,15 @@ def write(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace the file `path` by `content`, and make its folder. The content is on the disk when this returns."""
+def write_durably(path: Path, content: bytes, mode: int = READABLE) -> None:
+    """Replace the file `path` by `content`, and make its folder. The content is on the disk when this returns.
+
+    `mode` holds the permissions of the file, from which the umask may take some.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
-        write(beside, content)
+        write(beside, content, mode)
         beside.replace(path)
     except OSError:
         beside.unlink(missing_ok=True)

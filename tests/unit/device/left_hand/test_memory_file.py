@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +130,12 @@ def test_the_same_memory_gives_the_same_notes() -> None:
     after = kept.packed()
     assert sends(PhraseMemory.unpacked(after)) == sends(PhraseMemory.unpacked(after))
     assert len(after) > 2 * len(PhraseMemory(keeps=True).packed())
+
+
+def test_other_accounts_may_not_read_what_the_player_played(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        keep_memory(learnt(), tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o640
