@@ -18,6 +18,8 @@ MANIFEST = "manifest.json"
 GOLDEN = "golden.npz"
 CARD = "MODEL_CARD.md"
 MODELS = ("transcriber", "accompanist")
+LARGEST_MANIFEST = 2**20
+"""Largest allowed size of manifest.json in bytes. That of the shipped bundle has about 48,000."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,11 @@ class Manifest:
 def read_manifest(text: bytes, named: str = MANIFEST) -> Manifest:
     """Return the manifest in `text`. Errors name the file `named`.
 
-    Raises BundleError if `text` is not a manifest of this schema, lacks a model, holds a value out of range, or needs a
-    newer version of lefthand.
+    Raises BundleError if `text` is too large or is not a manifest of this schema, lacks a model, holds a value out of
+    range, or needs a newer version of lefthand.
     """
+    if len(text) > LARGEST_MANIFEST:
+        raise BundleError(f"{named} has {len(text)} bytes, but at most {LARGEST_MANIFEST} are allowed.")
     try:
         data = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

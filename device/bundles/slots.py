@@ -21,7 +21,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -29,8 +29,10 @@ from typing import Any, Literal, TypeAlias, get_args
 from device.bundles.bundle import MANIFEST_SUM, Bundle, default_bundle
 from device.bundles.signature import SIGNERS
 from device.errors import UserError
+from device.printable import printable
 from device.system import durable_files
 from device.system.paths import state_dir
+from device.system.untrusted_files import read_small
 
 Name: TypeAlias = Literal["a", "b"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -208,6 +210,9 @@ class Slots:
             verdict = Verdict(**_read_json(self.root / VERDICTS).get(name, {}))
         except TypeError:
             return None
+        if not all(isinstance(text, str) for text in (verdict.id, verdict.why, verdict.at)):
+            return None
+        verdict = replace(verdict, good=verdict.good is True, why=printable(verdict.why), at=printable(verdict.at))
         return verdict if verdict.id == self.id(name) else None
 
     def id(self, name: Name | None) -> str | None:
@@ -216,8 +221,7 @@ class Slots:
         They name the bundle and are not checked here.
         """
         try:
-            with (self.folder(name) / MANIFEST_SUM).open("rb") as file:
-                return file.read(SHORT).decode("ascii", "replace")
+            return printable(read_small(self.folder(name) / MANIFEST_SUM)[:SHORT].decode("ascii", "replace"))
         except OSError:
             return None
 
@@ -299,7 +303,7 @@ def _now() -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file of the slots, or an empty one if the file is missing or damaged."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_small(path))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -10,8 +10,10 @@ from device.commands.options import settings_file
 from device.control.client import ControlClient
 from device.control.protocol import SOCKET
 from device.errors import UserError
+from device.printable import printable
 from device.settings.changes import Change, Value, in_file, read_changes, write_changes
 from device.settings.config import read_tables
+from device.system.account import leave_root
 from device.system.paths import run_dir
 
 
@@ -20,13 +22,16 @@ from device.system.paths import run_dir
 @click.option("--reset", is_flag=True, help="Remove all changes, so that the settings file alone counts.")
 def settings(path: Path, reset: bool) -> None:
     """List the settings that were changed on the running box and differ from the settings file."""
+    path = path.absolute()
+    # the changes belong to the service's account, so root does not read or write them
+    leave_root()
     if reset:
         _reset(path)
         return
     tables = read_tables(path)
     changes = read_changes(path)
     for change in changes:
-        click.echo(_line(change, in_file(tables, change.section, change.key), path))
+        click.echo(printable(_line(change, in_file(tables, change.section, change.key), path)))
     if not changes:
         click.echo(f"Nothing differs from {path}.")
 

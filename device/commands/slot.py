@@ -12,12 +12,14 @@ from typing import Any
 
 import click
 
+from device.bundles.manifest import LARGEST_MANIFEST, MANIFEST
 from device.bundles.slots import NAMES, LockedError, Slots
 from device.errors import UserError
 from device.flash.install import Tell
 from device.flash.unpack import LARGEST_ARCHIVE
 from device.printable import printable
 from device.system.account import leave_root
+from device.system.untrusted_files import read_small
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -86,7 +88,7 @@ def contents(slots: Slots) -> dict[str, Any]:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        text = json.loads((folder / "manifest.json").read_bytes())
+        text = json.loads(read_small(folder / MANIFEST, LARGEST_MANIFEST))
         return {key: printable(str(text[key])) for key in ("name", "version", "created")}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}

@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from device.bundles.bundle import default_bundle
-from device.bundles.manifest import MANIFEST
+from device.bundles.manifest import LARGEST_MANIFEST, MANIFEST
 from device.bundles.signature import SIGNATURE, SIGNERS, check_signature
+from device.errors import BundleError
 from device.flash.preflight import preflight
 from device.printable import printable
+from device.system.untrusted_files import read_small
 
 
 @click.command()
@@ -42,4 +44,8 @@ def _signed(folder: Path, signers: Path | None) -> str:
         return "none: flashing signs it"
     if signers is None and not SIGNERS.is_file():
         return f"present, but not checked: give --signers, because {SIGNERS} does not exist"
-    return f"good, by {check_signature((folder / MANIFEST).read_bytes(), folder / SIGNATURE, signers or SIGNERS)}"
+    try:
+        manifest = read_small(folder / MANIFEST, LARGEST_MANIFEST)
+    except OSError as error:
+        raise BundleError(f"{folder / MANIFEST} cannot be read ({error.strerror}): this is no bundle.") from None
+    return f"good, by {check_signature(manifest, folder / SIGNATURE, signers or SIGNERS)}"

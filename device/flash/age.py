@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from device.bundles.bundle import Bundle
-from device.bundles.manifest import MANIFEST, Manifest, read_manifest
+from device.bundles.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, read_manifest
 from device.bundles.slots import NAMES, SHORT, Slots
 from device.errors import BundleError
+from device.system.untrusted_files import read_small
 
 MOST_AHEAD = timedelta(days=366)
 """Longest time by which a bundle may be made after the box's clock and after the shipped bundle. A Pi without a network
@@ -65,7 +66,7 @@ def made_at(created: str) -> datetime:
 
 def _created(path: Path) -> str | None:
     try:
-        created = read_manifest(path.read_bytes(), str(path)).created
+        created = read_manifest(read_small(path, LARGEST_MANIFEST), str(path)).created
         made_at(created)
     except (OSError, BundleError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ from device.errors import UserError
 from device.files.wav_header import read_wav_header
 from device.recording.capture import BEATS, HOW, KEYS, MEMORY, NOTES, SENT, SOUND
 from device.recording.recorder import KEPT_FREE
-from device.system.durable_files import write_durably
+from device.system.durable_files import PRIVATE, write_durably
+from device.system.untrusted_files import read_small
 
 FOLDER = "recordings"
 """Name of the folder of all recordings. It lies in the state directory."""
@@ -74,7 +76,8 @@ class Library:
         if SYNCHRONIZED.parent.is_dir() and not SYNCHRONIZED.exists():
             return
         with contextlib.suppress(OSError):
-            write_durably(self.folder / number / BEGAN, datetime.now(UTC).isoformat(timespec="seconds").encode())
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            write_durably(self.folder / number / BEGAN, now.encode(), PRIVATE)
 
     def _there(self) -> list[Path]:
         try:
@@ -87,17 +90,32 @@ class Library:
         return max(0.0, (shutil.disk_usage(above).free - KEPT_FREE) / BYTES_A_SECOND)
 
     def _one(self, folder: Path) -> dict[str, Any]:
-        sound = (folder / SOUND).exists()
         began: str | None = None
         with contextlib.suppress(OSError, ValueError):
-            began = datetime.fromisoformat((folder / BEGAN).read_text(encoding="ascii")).isoformat()
+            began = datetime.fromisoformat(read_small(folder / BEGAN).decode("ascii")).isoformat()
+        files = _plain_files(folder)
+        sound = SOUND in files
+        seconds = _sound_s(folder / SOUND) if sound else _last_note_s(folder / NOTES) if NOTES in files else 0.0
         return {
             "number": folder.name,
             "sound": sound,
-            "seconds": round(_sound_s(folder / SOUND) if sound else _last_note_s(folder / NOTES), 1),
+            "seconds": round(seconds, 1),
             "began": began,
-            "bytes": sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
+            "bytes": sum(files.values()),
         }
+
+
+def _plain_files(folder: Path) -> dict[str, int]:
+    """Return the name of each plain file in `folder` and its size in bytes. Links and pipes are left out.
+
+    The result is empty if this account may not read the folder, or if it was just deleted.
+    """
+    sizes: dict[str, int] = {}
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False):
+                sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+    return sizes
 
 
 def _sound_s(path: Path) -> float:

@@ -12,7 +12,6 @@ on SIGTERM, if the models cannot be used, and if any thread fails. After a failu
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -24,8 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from device.assemble import Setup
-from device.bundles.bundle import Bundle
-from device.bundles.manifest import MANIFEST
+from device.bundles.slots import SHORT
 from device.control.server import ControlServer
 from device.engine import Engine
 from device.errors import ConfigError, PortKind, UnavailableError, UserError
@@ -248,7 +246,7 @@ class Daemon:
         self._setup = setup
         self._orders.use(setup.config)
         self._monitor.hop_s = setup.bundle.features.hop_s
-        self._bundle = _named(setup.bundle)
+        self._bundle = BundleStatus(str(setup.bundle.path), setup.bundle.digest[:SHORT])
 
     def _restart_process(self) -> None:
         """Replace this process by a new run of the same command.
@@ -315,11 +313,6 @@ def _playing(opened: Opened) -> str:
     words = f"{heard}, playing on {' and '.join(on)}" if on else heard
     missing = opened.missing
     return f"{words}; without {missing}, which is not connected" if missing else words
-
-
-def _named(bundle: Bundle) -> BundleStatus:
-    digest = hashlib.sha256((bundle.path / MANIFEST).read_bytes()).hexdigest()
-    return BundleStatus(str(bundle.path), digest[:12])
 
 
 def _now() -> str:

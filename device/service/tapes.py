@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from device.recording.library import Library
 MOST_BYTES = 2**50
 """Size limit in bytes of a recording that the owner began. It is never reached: the recording ends when the disk is
 nearly full."""
+
+log = logging.getLogger("lefthand")
 
 
 class Tapes:
@@ -28,10 +31,23 @@ class Tapes:
         """The number of the recording that is being made."""
 
     def next(self) -> Capture | None:
-        """Return a new capture, the place for the recording of the next session. None if it is not recorded."""
+        """Return a new capture, the place for the recording of the next session. None if it is not recorded.
+
+        If this account may not use the folder of the recordings, one sentence goes to the log and nothing is recorded.
+        Raises UserError instead if the box was started to record each session.
+        """
         if not self.on:
             return None
-        return (self._always or Capture(self.library.folder, MOST_BYTES)).next()
+        capture = self._always or Capture(self.library.folder, MOST_BYTES)
+        try:
+            return capture.next()
+        except OSError as error:
+            refused = UserError(f"{capture.folder} cannot be used ({error.strerror}): nothing is recorded.")
+        if self._always is not None:
+            raise refused
+        log.error("%s", refused)
+        self.on = False
+        return None
 
     def began(self, capture: Capture | None) -> None:
         """Note that a session has begun to record into `capture`. None means that nothing is recorded any more."""

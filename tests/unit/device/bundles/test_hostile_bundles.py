@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -19,11 +20,16 @@ import pytest
 
 from device.bundles.bundle import LARGEST_BUNDLE, Bundle, default_bundle, manifest_sum
 from device.errors import BundleError, UserError
+from device.printable import printable
 from device.recording.capture import how_captured
 
 ROOT = Path(__file__).parents[4]
 MEMORY = 2**30
 """Bytes of data that the attacked process may have. A good bundle takes a twentieth."""
+
+PATIENCE_S = 120.0
+"""Seconds after which a command counts as held up."""
+EVIL = "\x1b[2J\x1b[31m\nforged"
 
 
 def hostile(folder: Path, change: Callable[[dict[str, Any]], None], files: dict[str, bytes] | None = None) -> Path:
@@ -48,6 +54,7 @@ def lefthand(*words: object) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE_S,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY)),
     )
 
@@ -162,3 +169,51 @@ def test_a_captures_settings_of_deep_nesting_are_a_sentence(tmp_path: Path) -> N
     (tmp_path / "capture.json").write_text("[" * 30_000)
     with pytest.raises(UserError, match=r"capture\.json cannot be read"):
         how_captured(tmp_path / "capture.wav")
+
+
+def test_a_manifest_without_end_is_a_sentence(tmp_path: Path) -> None:
+    folder = hostile(tmp_path / "bundle", nothing)
+    with (folder / "manifest.json").open("wb") as manifest:
+        manifest.truncate(2**40)
+    (folder / "manifest.json.sig").write_text("signed")
+    (tmp_path / "signers").write_text("nobody")
+    for more in ([], ["--signers", tmp_path / "signers"]):
+        ran = lefthand("verify", folder, *more)
+        assert ran.returncode == 2 and "manifest.json" in ran.stderr and "Traceback" not in ran.stderr, ran.stderr
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless link", "large", "deep"])
+def test_odd_files_of_the_slots_hold_up_nobody_who_lists_them(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    slots = tmp_path / "bundles"
+    (slots / "a").mkdir(parents=True)
+    for path in (*(slots / name for name in ("trial.json", "verdicts.json", "newest.json")),
+                 slots / "a" / "manifest.sha256", slots / "a" / "manifest.json"):  # fmt: skip
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "endless link":
+            path.symlink_to("/dev/zero")
+        elif kind == "deep":
+            path.write_text("[" * 60_000)
+        else:
+            with path.open("wb") as file:
+                file.truncate(2**40)
+    ran = lefthand("slot", "list", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert [entry["slot"] for entry in json.loads(ran.stdout)["slots"]] == ["a", "b", "shipped"]
+
+
+def test_words_that_somebody_put_into_a_slot_are_listed_as_printable_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    folder = tmp_path / "bundles" / "a"
+    folder.mkdir(parents=True)
+    (folder / "manifest.sha256").write_text(EVIL)
+    verdict = {"id": printable(EVIL[:12]), "good": True, "why": EVIL, "at": EVIL}
+    (folder.parent / "verdicts.json").write_text(json.dumps({"a": verdict, "b": {**verdict, "why": [EVIL]}}))
+    ran = lefthand("slot", "list")
+    assert ran.returncode == 0 and "good: " in ran.stdout, ran.stderr
+    assert all(line.isprintable() for line in ran.stdout.splitlines()) and len(ran.stdout.splitlines()) == 3

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from device.cli import main
+from device.commands import settings as settings_module
 from device.commands.do import ACTIONS, SETTINGS
 from device.control.protocol import DOES
 from device.control.server import ControlServer
@@ -133,6 +134,27 @@ def test_settings_lists_what_differs_and_what_a_later_edit_has_ended(path: Path)
         f'[play] style = "bass"; {path} has "block"',
         f'[midi] output = "synth"; {path} was edited later, so the change to "other" is over',
     ]
+
+
+def test_what_another_program_left_in_the_store_is_shown_as_printable_text(path: Path) -> None:
+    write_changes(path, [Change("play", "x\x1b[2J\nforged", "bass", "\x1b[31m")])
+    output = ran("settings", "--config", str(path)).output
+    assert len(output.splitlines()) == 1 and output[:-1].isprintable()
+
+
+def test_root_becomes_the_service_s_account_before_it_reads_the_store(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_changes(path, [Change("play", "style", "bass", "block")])
+    read: list[bool] = []
+    left: list[None] = []
+    monkeypatch.setattr(settings_module, "leave_root", lambda: left.append(None))
+    monkeypatch.setattr(settings_module, "read_changes", lambda path: read.append(bool(left)) or [])
+    monkeypatch.setattr(settings_module, "write_changes", lambda path, changes: read.append(bool(left)))
+    for words in ((), ("--reset",)):
+        left.clear()
+        assert ran("settings", "--config", str(path), *words).exit_code == 0
+    assert read == [True, True]
 
 
 def test_reset_with_and_without_a_box(orders: Orders, path: Path) -> None:

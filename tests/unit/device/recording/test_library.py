@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import soundfile
 
 from device.errors import UserError
 from device.recording import library as library_module
+from device.recording.capture import Capture
 from device.recording.library import Library
+from device.service.tapes import Tapes
 
 RATE = 48_000
 ROW = "onset_s,offset_s,midi_pitch,velocity,confidence,decided_s,hand\n1.0,2.0,60,80,0.9,1.100000,right\n"
@@ -92,3 +95,50 @@ def test_a_file_that_is_not_ours_is_not_removed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be removed"):
         Library(tmp_path).delete("001", None)
     assert (made / "mine.txt").read_text() == "keep"
+
+
+def test_a_recording_that_may_not_be_read_or_that_is_odd_leaves_the_others_listed(tmp_path: Path) -> None:
+    recording(tmp_path, "001")
+    shut = recording(tmp_path, "002")
+    odd = tmp_path / "003"
+    odd.mkdir()
+    for name in ("capture.wav", "notes.csv", "began.txt"):
+        os.mkfifo(odd / name)
+    linked = tmp_path / "004"
+    linked.mkdir()
+    for name in ("capture.wav", "notes.csv", "began.txt"):
+        (linked / name).symlink_to("/dev/zero")
+    child = os.fork()
+    if child == 0:
+        # root reads every folder
+        status = 1
+        try:
+            shut.chmod(0)
+            tmp_path.chmod(0o755)
+            if os.geteuid() == 0:
+                for above in (tmp_path.parent, tmp_path.parent.parent):
+                    above.chmod(0o755)
+                os.chown(shut, 0, 0)
+                os.setuid(65534)
+            shown = Library(tmp_path).shown(None)["recordings"]
+            seconds = {one["number"]: (one["seconds"], one["bytes"] > 0) for one in shown}
+            status = 0 if seconds == {
+                "001": (2.0, True), "002": (0.0, False), "003": (0.0, False), "004": (0.0, False)
+            } else 2  # fmt: skip
+        finally:
+            os._exit(status)
+    try:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        shut.chmod(0o700)
+
+
+def test_a_folder_that_cannot_be_used_ends_no_session(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # a name that is too long is refused by the system as a folder of another account is
+    folder = tmp_path / ("x" * 300)
+    tapes = Tapes(Library(folder), lambda: None)
+    tapes.record(True)
+    assert tapes.next() is None and not tapes.on
+    assert "cannot be used" in caplog.text
+    with pytest.raises(UserError, match="cannot be used"):
+        Tapes(Library(folder), lambda: None, Capture(folder)).next()

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from device.bundles.manifest import MANIFEST
 from device.control.client import ControlClient
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
@@ -33,7 +32,6 @@ class Service:
 
     def __init__(self, stage: Stage, folder: Path, record: Capture | None = None) -> None:
         self.stage, self.folder = stage, folder
-        (folder / MANIFEST).write_text("{}")
         self.text = ""
         self.daemon = Daemon(self._make, folder / "run", record)
         self.daemon._outputs = stage.outputs  # type: ignore[assignment]
@@ -41,7 +39,7 @@ class Service:
 
     def _make(self) -> Any:
         config = parse_config(self.text, "the test") if self.text else CONFIG
-        bundle = SimpleNamespace(path=self.folder, features=FeatureSpec())
+        bundle = SimpleNamespace(path=self.folder, digest="0" * 64, features=FeatureSpec())
         return SimpleNamespace(config=config, bundle=bundle, engine=self.stage.pianist)
 
     @property
