@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -118,7 +117,7 @@ def _show(hosts: list[Host], words: list[str]) -> None:
     for host in hosts:
         if len(hosts) > 1:
             click.echo(f"{host.name}:")
-        code = subprocess.run(host.argv(*words), check=False).returncode
+        code = host.show(*words)
         if code == NO_CONNECTION:
             raise UserError(f"{host.name} cannot be reached: try `ssh {host.name}` by itself first.")
         worst = max(worst, code)

@@ -32,6 +32,9 @@ BUSY_S = 60.0
 ASK_S = 180.0
 """Seconds for which the box is asked for the result, if the connection was cut after the whole bundle had arrived."""
 
+LONGEST_S = 1e6
+"""Seconds. A pause of the playing is far shorter."""
+
 Say = Callable[[str, dict[str, Any]], None]
 Advance = Callable[[int, int], None]
 
@@ -166,14 +169,17 @@ class Flash:
             try:
                 found = json.loads(ran.stdout)
                 busy, slots = found["busy"], found["slots"]
-            except (ValueError, RecursionError, KeyError, TypeError):
+                entry: dict[str, Any] = next(
+                    (slot for slot in slots if slot["id"] and wanted.startswith(slot["id"])), {}
+                )
+                plays = bool(entry.get("current") and entry.get("good"))
+                name, why = (printable(str(entry.get(key, ""))) for key in ("slot", "why"))
+            except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
                 raise UserError(f"{self.host.name} answers with something else than its slots: see its logs.") from None
             if busy:
                 continue
-            entry = next((slot for slot in slots if slot["id"] and wanted.startswith(slot["id"])), None)
-            if entry is not None and entry["current"] and entry.get("good"):
-                return {"step": "done", "said": f"slot {entry['slot']} plays: {entry['why']}", **entry}
-            why = entry.get("why") if entry is not None else None
+            if plays:
+                return {"step": "done", "said": f"slot {name} plays: {why}"}
             raise UserError(
                 f"{self.host.name} plays another bundle ({why or 'the flash was cut short there'}): flash again, and "
                 f"see `make slots` and `make logs`."
@@ -196,15 +202,23 @@ def _for_good(said: str) -> bool:
 def steps(stream: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Yield each step that the box reports in the lines `stream`, as a dict with the texts `step` and `said`.
 
-    A step is a line of JSON. Other lines, such as the greeting of a login, are ignored.
+    A step is a line of JSON. It may have `bytes`, a whole number, and `gap_s`, in seconds or None. Other lines, such as
+    the greeting of a login, are ignored.
     """
     for line in stream:
         try:
             told = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(told, dict) and isinstance(told.get("step"), str) and isinstance(told.get("said"), str):
+        if isinstance(told, dict) and _is_step(told):
             yield {**told, "step": printable(told["step"]), "said": printable(told["said"])}
+
+
+def _is_step(told: dict[str, Any]) -> bool:
+    there, gap_s = told.get("bytes", 0), told.get("gap_s")
+    texts = isinstance(told.get("step"), str) and isinstance(told.get("said"), str)
+    counted = isinstance(there, int) and there >= 0 and ("bytes" in told or told.get("step") != "have")
+    return texts and counted and (gap_s is None or (isinstance(gap_s, int | float) and abs(gap_s) < LONGEST_S))
 
 
 def _last_line(said: str) -> str:

@@ -22,10 +22,21 @@ from deploy.ssh import Host
 from deploy.target import Target
 from deploy.wheels import Downloads, Wheel, closure, requirements
 from device.errors import UserError
+from device.printable import printable
 
 CACHE = payload.ROOT / ".cache" / "wheels"
 READY_WITHIN_S = 60.0
 """Seconds in which the service must report READY after its start. Otherwise the installation has failed."""
+
+KINDS: dict[str, Any] = {
+    **dict.fromkeys(("arch", "system", "staged"), str),
+    **dict.fromkeys(("bits", "free"), int),
+    **dict.fromkeys(("python", "glibc", "missing"), list),
+    **dict.fromkeys(("distributions", "wheels"), dict),
+    **dict.fromkeys(("apt", "systemd", "root"), bool),
+    "current": str | None,
+}
+"""Kind of each fact about a Pi that the provisioning uses."""
 
 _host = click.option("--host", required=True, metavar="USER@HOST", help="A host as for ssh.")
 _dry = click.option("--dry-run", is_flag=True, help="Show the changes without making them.")
@@ -108,9 +119,35 @@ def _probe(remote: Remote, folder: str) -> dict[str, Any]:
         )
     remote.put(payload.scripts({}), folder)
     words = ("python3", "-m", "appliance", "probe", *payload.PACKAGES)
-    probe: dict[str, Any] = json.loads(remote.run("sh", "-c", f"cd {folder} && {shlex.join(words)}"))
+    probe = facts(remote.run("sh", "-c", f"cd {folder} && {shlex.join(words)}"), remote.name)
     if not (probe["apt"] and probe["systemd"]):
         raise UserError(f"{remote.name} is not a Debian with systemd: write Raspberry Pi OS Lite (64-bit) on its card.")
+    return probe
+
+
+def facts(said: str, host: str) -> dict[str, Any]:
+    """Return the facts about `host` that `appliance.probe` has printed as the text `said`.
+
+    Raises UserError if they are not what it prints.
+    """
+    try:
+        found = json.loads(said)
+        for name, kind in KINDS.items():
+            if not isinstance(found[name], kind):
+                raise TypeError(name)
+        for name in ("arch", "system", "staged"):
+            found[name] = printable(found[name])
+        numbers = [*found["python"], *found["glibc"]]
+        texts = [*found["missing"], *found["distributions"].values(), *found["wheels"].values(), found["current"] or ""]
+        if len(numbers) != 4 or not all(isinstance(number, int) for number in numbers):
+            raise TypeError("python and glibc")
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("texts")
+    except (ValueError, RecursionError, KeyError, TypeError):
+        raise UserError(
+            f"{host} answers with something else than facts about itself: try `ssh {host}` first."
+        ) from None
+    probe: dict[str, Any] = found
     return probe
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from deploy.ssh import NO_CONNECTION, Host
+from deploy.ssh import NO_CONNECTION, Host, shown
 from device.errors import UserError
 
 CHUNK = 1 << 16
@@ -61,13 +61,13 @@ class Remote:
     def show(self, *words: str, tty: bool = False) -> int:
         """Run the command `words` on the host, show its output and return its exit status.
 
-        If `tty` is true, the command has a terminal, on which it can ask for a password. Raises UserError if the
-        connection is lost.
+        If `tty` is true, the command has a terminal, on which it can ask for a password. Otherwise each line becomes
+        printable text. Raises UserError if the connection is lost.
         """
-        with_input = None if tty else subprocess.DEVNULL
-        ran = subprocess.run(self.command(*words, tty=tty), stdin=with_input, check=False)
-        self._judge(ran.returncode, "the connection was lost")
-        return ran.returncode
+        command = self.command(*words, tty=tty)
+        code = subprocess.run(command, check=False).returncode if tty else shown(command)
+        self._judge(code, "the connection was lost")
+        return code
 
     def put(
         self, files: Mapping[str, Path | bytes], folder: str, progress: Callable[[int], object] | None = None

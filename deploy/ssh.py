@@ -9,12 +9,17 @@ import subprocess
 from dataclasses import dataclass
 from typing import IO
 
+import click
+
 from device.errors import UserError
+from device.printable import printable
 
 OPTIONS = "LEFTHAND_SSH"
 """Environment variable with further options of ssh, in shell syntax: `-F file -p 2222`."""
 NO_CONNECTION = 255
 """Exit status of ssh if it has no connection. Every other status is that of the remote command."""
+LONGEST_LINE = 1 << 16
+"""Bytes of a line of a host that are shown at once. The rest follows as another line."""
 _ALIVE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=15")
 _PLAUSIBLE = re.compile(r"[A-Za-z0-9_][\w.@:%+\[\]/-]*")
 
@@ -46,6 +51,10 @@ class Host:
         out, err = (output.decode("utf-8", "replace") for output in (ran.stdout, ran.stderr))
         return subprocess.CompletedProcess(ran.args, ran.returncode, out, err)
 
+    def show(self, *words: str) -> int:
+        """Run the command `words` on the host, print its output line by line, and return its exit status."""
+        return shown(self.argv(*words))
+
     def popen(self, *words: str, stderr: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start the command `words` on the host, with pipes to its three standard streams."""
         return subprocess.Popen(self.argv(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
@@ -55,3 +64,17 @@ class Host:
         lines = [line for line in said.splitlines() if line.strip()]
         why = lines[-1].strip() if lines else "ssh gave no reason"
         return UserError(f"{self.name} cannot be reached ({why}): try `ssh {self.name}` by itself first.")
+
+
+def shown(command: list[str]) -> int:
+    """Run the local `command` without input, print its output and errors as printable lines, return its exit status.
+
+    A host that is not yours could otherwise send codes that the terminal obeys.
+    """
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        while line := process.stdout.readline(LONGEST_LINE):
+            click.echo(printable(line.decode("utf-8", "replace").rstrip("\r\n")))
+    return process.returncode

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
-from deploy.flash import steps
+from deploy.appliance.probe import probe
+from deploy.flash import Flash, steps
+from deploy.provision import KINDS, facts
 from deploy.signature_time import times_ms
+from deploy.ssh import Host, shown
 from device.cli import main
+from device.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 UNITS = sorted((ROOT / "deploy" / "units").glob("*.service"))
@@ -44,8 +49,69 @@ def test_a_number_that_is_none_is_refused(tmp_path: Path, option: str, number: s
 def test_answers_that_are_no_steps_are_left_out_and_words_of_a_box_are_printable() -> None:
     deep = b"[" * 100_000
     good = json.dumps({"step": "done\x1b[2J", "said": "slot a\nplays", "gap_s": 0.5}).encode()
-    found = list(steps([deep, b"{", b"3", b'{"step": 3, "said": []}', b"Welcome to the box", good]))
+    no_steps = [b"{", b"3", b'{"step": 3, "said": []}', b"Welcome to the box"]
+    odd = [
+        {"bytes": "x"},
+        {"bytes": -5},
+        {"bytes": None},
+        {},
+        {"bytes": 1, "gap_s": "long"},
+        {"bytes": 1, "gap_s": 1e99},
+    ]
+    no_steps += [json.dumps({"step": "have", "said": "", **more}).encode() for more in odd]
+    found = list(steps([deep, *no_steps, good]))
     assert found == [{"step": "done?[2J", "said": "slot a plays", "gap_s": 0.5}]
+
+
+REFUSED = ["[" * 100_000, "{", "3", "[]", "{}"]
+
+
+@pytest.mark.parametrize("said", REFUSED, ids=lambda said: said[:9])
+def test_facts_that_are_none_are_a_sentence(said: str) -> None:
+    with pytest.raises(UserError, match="^pi answers with something else than facts"):
+        facts(said, "pi")
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("odd", [{"a": [1]}, [[]], 3.5], ids=str)
+def test_facts_of_odd_types_are_a_sentence_and_their_words_are_printable(name: str, odd: object) -> None:
+    good = json.loads(probe([]))
+    assert facts(json.dumps({**good, "system": "Debian\x1b[2J\n"}), "pi") == {**good, "system": "Debian?[2J"}
+    with pytest.raises(UserError, match="^pi answers with something else than facts"):
+        facts(json.dumps({**good, name: odd}), "pi")
+
+
+def slots_of(**more: object) -> dict[str, object]:
+    return {"busy": False, "slots": [{"slot": "a", "id": "0" * 12, "current": True, "good": True, "why": "", **more}]}
+
+
+ANSWERS = [[], {"busy": False, "slots": 3}, {"busy": False, "slots": ["x"]}, slots_of(id=7), {"busy": 0, "slots": [[]]}]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=str)
+def test_odd_slots_after_a_cut_are_a_sentence(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+    with pytest.raises(UserError, match="answers with something else than its slots"):
+        asked(monkeypatch, answer)
+
+
+def test_the_words_of_a_slot_after_a_cut_are_printable(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = asked(monkeypatch, slots_of(slot="a\x1b[2J", why="\nplayed"))
+    assert found == {"step": "done", "said": "slot a?[2J plays: played"}
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, answer: object) -> dict[str, object]:
+    """Return the end of a flash whose connection was cut, if the box lists `answer` as its slots."""
+    monkeypatch.setattr("deploy.flash.PAUSE_S", 0.0)
+    ended = subprocess.CompletedProcess((), 0, json.dumps(answer), "")
+    monkeypatch.setattr(Host, "run", lambda *_: ended)
+    package = SimpleNamespace(bundle=SimpleNamespace(digest="0" * 64))
+    return Flash(Host("pi"), package, print, print)._ask()  # type: ignore[arg-type]
+
+
+def test_the_output_of_a_host_is_shown_as_printable_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["sh", "-c", "printf 'a\\033[2Jb\\r\\nc'; printf '\\033]0;title\\a\\n' >&2; exit 3"]
+    assert shown(words) == 3
+    assert capsys.readouterr().out == "a?[2Jb\nc?]0;title?\n"
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
