@@ -51,6 +51,7 @@ from device.settings.choices import (
     STYLES,
     Style,
 )
+from device.system.account import is_root_of_a_box
 
 _IN = click.Path(path_type=Path)
 _OUT = click.Path(path_type=Path)
@@ -307,10 +308,16 @@ def _clock(request: Request, mode: Mode, source: MidiInput | None) -> Clock:
 def _open(request: Request) -> Bundle:
     """Open and return the bundle (folder of models): the one in the request, or else the shipped one.
 
-    A bundle in the request must first pass its self-test, in a process with limits. Raises UserError if it fails.
+    A bundle in the request must first pass its self-test, in a process with limits. Raises UserError if it fails, or if
+    this process is root on a box: the service's account can write a recording, and so name any bundle in it.
     """
     if request.bundle is None:
         return Bundle.open(default_bundle())
+    if is_root_of_a_box():
+        raise UserError(
+            f"Root runs no models of {request.bundle}: copy {request.input} into a folder of yours and play it "
+            f"without sudo."
+        )
     # how fast it is does not matter for a file
     preflight(request.bundle.resolve(), slowest=float("inf"))
     return Bundle.open(request.bundle)

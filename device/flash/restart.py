@@ -24,6 +24,8 @@ TIMEOUT_S = 30.0
 """Longest time in seconds for one command."""
 LENGTH = 4
 """Bytes of the length of a message."""
+LONGEST_MESSAGE = 2**20
+"""Bytes of a message. The longest one holds the output of a self-test, whose length is limited."""
 LONGEST_ANSWER = 1000
 """Bytes of a command's error message that are passed on."""
 
@@ -136,7 +138,10 @@ def _send(target: socket.socket, content: bytes) -> None:
 
 
 def _receive(source: socket.socket) -> bytes:
-    return _exactly(source, int.from_bytes(_exactly(source, LENGTH)))
+    length = int.from_bytes(_exactly(source, LENGTH))
+    if length > LONGEST_MESSAGE:
+        raise OSError("its message is too long")
+    return _exactly(source, length)
 
 
 def _exactly(source: socket.socket, count: int) -> bytes:

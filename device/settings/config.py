@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import logging
+import string
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,9 @@ from device.system.untrusted_files import read_small
 DEFAULT_PATH = Path("/etc/lefthand.toml")
 MOST_DEPTH = 8
 """Most levels of nesting in a settings file. The settings need two: a section and a key."""
+
+INTERFACE = f"{string.ascii_letters}{string.digits}._-"
+"""Characters of the name of a network interface, such as "eth0"."""
 
 log = logging.getLogger("lefthand")
 
@@ -203,6 +207,9 @@ def _check_heard(config: Config, where: str) -> None:
 
 def _check_page(page: PageSettings, where: str) -> None:
     try:
+        # the module takes any text for the name of an interface after "%", and systemd gets the address as a line
+        if page.address.partition("%")[2].strip(INTERFACE):
+            raise ValueError("an interface has no such name")
         _ = page.address and ipaddress.ip_address(page.address)
     except ValueError:
         raise ConfigError(

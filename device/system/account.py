@@ -39,13 +39,18 @@ def become(account: str) -> None:
     os.chdir("/")
 
 
+def is_root_of_a_box() -> bool:
+    """Return whether this process is root on a machine that has the service's account."""
+    return os.geteuid() == 0 and exists(NAME)
+
+
 def leave_root() -> None:
     """If this process is root on a box, continue as the service's account, with the same limits as the service.
 
     Does nothing for other accounts, and on a machine without the service's account. Call this before the first file of
     the service is read. A relative path has no meaning afterwards.
     """
-    if os.geteuid() != 0 or not exists(NAME):
+    if not is_root_of_a_box():
         return
     limits = ((resource.RLIMIT_RTPRIO, REAL_TIME_PRIORITY), (resource.RLIMIT_MEMLOCK, LOCKED_BYTES))
     for limit, wanted in limits:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from root import REPOSITORY
 from stage import CONFIG, KEYS, SERVICE, Stage
 from systemd_box import until
 
@@ -238,6 +239,20 @@ def test_root_runs_no_model(
     begun.terminate()
     said = begun.communicate(timeout=60)[0]
     assert users == {"lefthand"}, (users, said)
+
+
+def test_root_runs_no_models_that_a_recording_names(stage: Stage, planted: Callable[..., None], tmp_path: Path) -> None:
+    planted(variant(tmp_path / "bundle", "unsigned"), "b")
+    how = {"clock": "fixed", "tempo": 100.0, "meter": "4/4", "count_in": None, "hears_itself": True}
+    folder = "/var/lib/lefthand/recordings/001"
+    stage.box.write(f"{folder}/capture.json", json.dumps({**how, "bundle": f"{BUNDLES}/b"}))
+    stage.box.write(f"{folder}/capture.wav", (REPOSITORY / "demo" / "right-hand.flac").read_bytes())
+    stage.box.run("chown", "-R", "lefthand:lefthand", "/var/lib/lefthand/recordings")
+    try:
+        code, said = by_hand(stage, "root", "play", f"{folder}/capture.wav", "--midi", "/tmp/left.mid")
+        assert code == 2 and "Root runs no models" in said, said
+    finally:
+        stage.box.run("rm", "-r", "/var/lib/lefthand/recordings")
 
 
 # what one account leaves for others

@@ -221,9 +221,20 @@ def test_the_page_goes_back_to_the_models_before_and_says_how_it_went(
 
 def test_who_may_flash_may_do_nothing_else_as_root(way: Ssh) -> None:
     helper = "/usr/local/sbin/lefthand-slot"
-    for words in ("true", helper, f"{helper} --help", "systemctl stop lefthand"):
-        refused = way.run(f"sudo -n {words}")
-        assert refused.returncode != 0 and "sudo:" in refused.stderr, words
+    for words in (
+        *("true", helper, f"{helper} --help", "systemctl stop lefthand", "-s", "-i", "-e /etc/lefthand.toml"),
+        *(f"{helper} list --json x", f"{helper} rollback x", f"{helper} verify /tmp", f"{helper}x list"),
+        *(f"-u lefthand {helper} list", f"-u '#0' -g shadow {helper} list", f"-u '#-1' {helper} list"),
+        *(f"PYTHONPATH=/tmp {helper} list", f"LD_PRELOAD=/tmp/x {helper} list", f"-E {helper} list"),
+        *(f"--preserve-env=PYTHONPATH {helper} list", f"-D /tmp {helper} list", f"-R /tmp {helper} list"),
+        *(f"sh -c '{helper} list'", f"env {helper} list", "/tmp/lefthand-slot list", "lefthand slot list"),
+    ):
+        refused = way.run(f"ln -sf {helper} /tmp/lefthand-slot; sudo -n {words}")
+        assert refused.returncode != 0 and "sudo:" in refused.stderr, (words, refused.stdout, refused.stderr)
+    # the command itself refuses what sudo cannot tell from a digest and a size
+    for words in ("../../x 5", "--help", f"{'0' * 64} 5 6", "$(id) 5"):
+        odd = way.run(f"sudo -n {helper} receive {words}")
+        assert (odd.returncode == 0) == (words == "--help") and "uid=" not in odd.stdout + odd.stderr, odd
     listed = way.run("PYTHONPATH=/tmp LD_PRELOAD=/tmp/x sudo -n /usr/local/sbin/lefthand-slot list --json")
     assert listed.returncode == 0, listed.stderr
 

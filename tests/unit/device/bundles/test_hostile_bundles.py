@@ -17,11 +17,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from device.bundles.bundle import LARGEST_BUNDLE, Bundle, default_bundle, manifest_sum
+from device.cli import main
 from device.errors import BundleError, UserError
 from device.printable import printable
 from device.recording.capture import how_captured
+from device.system import account
 
 ROOT = Path(__file__).parents[4]
 MEMORY = 2**30
@@ -217,3 +220,18 @@ def test_words_that_somebody_put_into_a_slot_are_listed_as_printable_text(
     ran = lefthand("slot", "list")
     assert ran.returncode == 0 and "good: " in ran.stdout, ran.stderr
     assert all(line.isprintable() for line in ran.stdout.splitlines()) and len(ran.stdout.splitlines()) == 3
+
+
+def test_root_of_a_box_runs_no_models_that_a_recording_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = hostile(tmp_path / "bundle", nothing)
+    how = {"clock": "fixed", "tempo": 100.0, "meter": "4/4", "count_in": None, "hears_itself": True}
+    (tmp_path / "capture.json").write_text(json.dumps({**how, "bundle": str(folder)}))
+    shutil.copy(ROOT / "demo" / "right-hand.flac", tmp_path / "capture.wav")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(account, "exists", lambda name: True)
+    opened: list[object] = []
+    monkeypatch.setattr(Bundle, "open", lambda *arguments: opened.append(arguments))
+    for words in ([tmp_path / "capture.wav"], [ROOT / "demo" / "right-hand.flac", "--bundle", folder]):
+        ran = CliRunner().invoke(main, ["play", *map(str, words)])
+        assert ran.exit_code == 2 and "Root runs no models" in ran.stderr, ran.output
+    assert not opened

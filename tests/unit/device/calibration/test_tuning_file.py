@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,23 @@ def test_a_damaged_file_counts_as_none_and_is_named(
     (tmp_path / FILE).write_text(text)
     assert read_tuning(tmp_path) == 0.0
     assert FILE in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless link", "gigabyte"])
+def test_a_file_that_is_no_small_plain_file_is_refused_at_once(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if kind == "pipe":
+        os.mkfifo(tmp_path / FILE)
+    elif kind == "endless link":
+        (tmp_path / FILE).symlink_to("/dev/zero")
+    else:
+        with (tmp_path / FILE).open("wb") as file:
+            file.truncate(2**30)
+    assert read_tuning(tmp_path) == 0.0
+    assert FILE in caplog.text
+    write_tuning(-20.0, tmp_path)
+    assert read_tuning(tmp_path) == -20.0
 
 
 @pytest.mark.parametrize(("line", "tuning", "adapts"), [("", -38.5, True), ("tuning = 12\n", 12.0, False)])

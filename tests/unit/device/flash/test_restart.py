@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from device.errors import UserError
+from device.flash import restart
 from device.flash.restart import Restarter
 
 ROOT = Path(__file__).parents[4]
@@ -58,3 +60,11 @@ def test_root_is_given_up_and_the_service_is_started_by_root(tmp_path: Path) -> 
 def test_a_box_that_is_not_provisioned_is_told_so() -> None:
     with pytest.raises(UserError, match="There is no account nobody-of-ours here: provision this box first"):
         Restarter((), "nobody-of-ours")
+
+
+def test_no_message_is_longer_than_a_megabyte() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall((2**32 - 1).to_bytes(4))
+        with pytest.raises(OSError, match="too long"):
+            restart._receive(theirs)

@@ -112,6 +112,30 @@ def test_a_capture_holds_the_phrases_that_were_known_at_its_beginning(tmp_path: 
         memory_captured(tmp_path / "with" / KEYS)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "endless link", "gigabyte", "deep", "odd types"])
+def test_hostile_phrases_hold_up_neither_a_start_nor_a_capture(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / FILE
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "endless link":
+        path.symlink_to("/dev/zero")
+    elif kind == "gigabyte":
+        with path.open("wb") as file:
+            file.truncate(2**30)
+    else:
+        odd = {"schema": 1, "marks": {"a": 1}, "pitches": [], "triads": 5}
+        path.write_text("[" * 100_000 if kind == "deep" else json.dumps(odd))
+    assert recalled(read_memory(tmp_path)) == [None] * len(TUNE)
+    assert "the phrases are learnt again" in caplog.text
+    assert FILE == MEMORY
+    with pytest.raises(UserError, match="cannot be read"):
+        memory_captured(tmp_path / KEYS)
+    keep_memory(learnt(), tmp_path)
+    assert recalled(read_memory(tmp_path)) == recalled(learnt())
+
+
 def test_the_same_memory_gives_the_same_notes() -> None:
     half_beat_s = 0.3
     times = [1.0 + half_beat_s * i for i in range(48)]

@@ -80,7 +80,18 @@ def test_the_page_works_beside_other_sections_that_cannot_be_used(tmp_path: Path
     assert read_page(tmp_path / "lefthand.toml") == PageSettings(port=81)
 
 
-@pytest.mark.parametrize("line", ["address = 'box.local'", "address = 3", "code = 1", "port = 70000", "name = ''"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "address = 'box.local'",
+        'address = "fe80::1%a\\n]:80\\nService=x"',
+        "address = 'fe80::1%a]:80'",
+        "address = 3",
+        "code = 1",
+        "port = 70000",
+        "name = ''",
+    ],
+)
 def test_a_wrong_key_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "lefthand.toml").write_text(f"[page]\n{line}\n")
     with pytest.raises(ConfigError, match=rf"\[page\] {line.split()[0]}"):
