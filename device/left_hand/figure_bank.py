@@ -21,7 +21,8 @@ CONTEXT_LIMIT = 3.0
 """Spreads. A number of the right hand that lies further from the mean counts as this far."""
 OTHER_TONE = 4
 """Degree of a note that does not belong to its chord."""
-
+MOST_STEPS = 64
+"""More grid steps than a bar of `GROUPS` has. With it the number of a bar and a step in it are kept as one number."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -82,6 +83,8 @@ class FigureBank:
         """[excerpts, manner_size] in units of spread."""
         self.arrays = arrays
         self._strikes = arrays["strikes"]
+        self.uneven, self.varied = _irregularity(arrays)
+        """[excerpts] how irregular an excerpt is, see `_irregularity`."""
         self._middle, self._spread, self._gate = arrays["middle"], arrays["spread"], arrays["gate"]
         self._weights, self._offset, self._noise = arrays["weights"], arrays["offset"], arrays["noise"]
 
@@ -126,6 +129,23 @@ class FigureBank:
             rows = self._notes[self._bar_ends[bar] : self._bar_ends[bar + 1]]
             bars.append(tuple(FigureNote(*(int(x) for x in row)) for row in rows))
         return Excerpt(tuple(bars), tuple(int(x) for x in self._lifts[number]), int(self._anchor[number]))
+
+
+def _irregularity(arrays: dict[str, npt.NDArray[Any]]) -> tuple[Floats, Floats]:
+    """Return two numbers from 0 to 1 for each excerpt, each an array [excerpts].
+
+    The first is the share of strikes that have another number of keys than the strike before in the same bar. The
+    second is the number of different bars divided by the number of bars.
+    """
+    notes, size, bars = (arrays[name].astype(int) for name in ("notes", "bar_notes", "bars"))
+    number, bar = len(size), np.repeat(np.arange(len(size)), size)
+    places, keys = np.unique(bar * MOST_STEPS + notes[:, 0], return_counts=True)
+    strike_bar = places // MOST_STEPS
+    same = strike_bar[1:] == strike_bar[:-1]
+    pairs = np.bincount(strike_bar[1:][same], minlength=number)[bars].sum(axis=1)
+    unlike = np.bincount(strike_bar[1:][same], (keys[1:] != keys[:-1])[same], minlength=number)[bars].sum(axis=1)
+    varied = (1 + (np.diff(np.sort(bars, axis=1), axis=1) > 0).sum(axis=1)) / bars.shape[1]
+    return unlike / np.maximum(pairs, 1), varied
 
 
 @cache

@@ -25,35 +25,38 @@ THIN_HEIGHTS, THIN_DEGREES = (0, 7), (0, 2)
 
 RUBS, HARSH = (1, 11), (2, 6, 10)
 """Semitones below the melody's highest key, without octaves, that clash, and that sound harsh."""
-RUB_STEPS, HARSH_STEPS, SONG_HARSH_STEPS = 1, 6, 3
+RUB_STEPS, SONG_RUB_STEPS, HARSH_STEPS, SONG_HARSH_STEPS = 2, 1, 6, 3
 """Steps after its strike at which a key is released if it clashes, or sounds harsh, with a melody that was heard.
 
-The last value is for figures of songs.
+The first two values are for a clash, and the second of each pair is for figures of songs.
 """
 LEGATO = 0.5
 """A key is held until the next strike if the figure's length is at least this share of the time until then.
 
 In figures of songs a bass is held until the next bass, and a key that does not belong to a new chord is released.
 """
-OVER_STEPS = 1
-"""Steps for which a key of a song is held over the next strike, if its figure gives it exactly the time until then, or
-less than `SHORTEST_STEPS`. Exactly that time is rare in songs: 24 % of the keys.
+OVER_STEPS, REST_STEPS = 1, 1
+"""Steps for which a key of a song is held over the next strike, or released before it.
+
+In songs a key is rarely held exactly until the next strike: 20 % of the keys. If its figure gives it exactly this time,
+it is held over for a time of `SHORTEST_STEPS`, and released before for a longer one. A key of less than
+`SHORTEST_STEPS` is held over too.
 """
 SHORTEST_STEPS = 2
 """Grid steps, an eighth. No figure has a shorter key, because shorter keys sound like stutter."""
 TELLING, TELLING_MINOR = 2, 3
 """Pitch classes of a triad. A beat with fewer of them does not make its chord clear.
 
-The second value is for a minor triad, and only for the key that is added an eighth after the beat.
+The second value is for a minor triad in figures of pieces: two of its tones belong to a major triad too.
 """
-TELLING_GAP, SONG_TELLING_GAP = 1.0, 0.5
+TELLING_GAP, SONG_TELLING_GAP = 0.5, 0.5
 """Beats. A key is added to a strike if the next strike is at least this far away. The second value is for songs."""
 LATER_STEPS, LATER_KEYS = 2, 2
 """A key may be added so many steps after a beat, an eighth, if the figure has at most so many keys on the beat.
 
 The melody's key of the beat is known by then, so the added key can be consonant with it.
 """
-SONG_TELLING_STEPS = 8
+SONG_TELLING_STEPS = 2
 """Steps after its strike up to which a key of a song stays down because no other key has its tone of the triad."""
 
 
@@ -179,7 +182,8 @@ class FigureHand:
         """
         sounding = [*keys, *(key for key in self._hand.down if self._until.get(key, 0) > now + 1)]
         classes = {key % 12 for key in sounding} & set(ground.classes[:3])
-        if len(classes) < TELLING:
+        least = TELLING_MINOR if is_minor(ground.classes) and not ground.song else TELLING
+        if len(classes) < least:
             key = telling_key(min(sounding), max(keys), classes, ground)
             if key is not None:
                 keys[key] = max(keys.values())
@@ -248,20 +252,18 @@ class FigureHand:
             return False
         interval = (top - key) % 12
         age = now - self._struck_at.get(key, now)
-        most = SONG_HARSH_STEPS if self._song else HARSH_STEPS
-        return (interval in RUBS and age >= RUB_STEPS) or (interval in HARSH and age >= most)
+        rub, harsh = (SONG_RUB_STEPS, SONG_HARSH_STEPS) if self._song else (RUB_STEPS, HARSH_STEPS)
+        return (interval in RUBS and age >= rub) or (interval in HARSH and age >= harsh)
 
 
 def _is_told(step: Step, struck: FigureStrike) -> bool:
     """Return whether the strike at `step` must make its chord clear.
 
-    It must on the bar line, and in figures of pieces also on the half of the bar, if the next strike is far enough
-    away.
+    It must on the bar line, and in figures of pieces on every beat, if the next strike is far enough away.
     """
     meter = step.meter
-    half = meter.steps_per_bar // 2 if meter.beats_per_bar % 2 == 0 and not struck.song else meter.steps_per_bar
     gap = SONG_TELLING_GAP if struck.song else TELLING_GAP
-    return step.position % half == 0 and struck.gap >= gap * meter.steps_per_beat
+    return (step.is_bar if struck.song else step.is_beat) and struck.gap >= gap * meter.steps_per_beat
 
 
 def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:
@@ -271,9 +273,12 @@ def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:
     """
     held = max(length, SHORTEST_STEPS)
     if struck.song:
-        over = length == struck.gap > SHORTEST_STEPS or length < SHORTEST_STEPS <= struck.gap
-        held = struck.gap + OVER_STEPS if over else held
-        return max(held, struck.bass_gap) if bass else held
+        if bass and struck.bass_gap > struck.gap:
+            return max(held, struck.bass_gap)
+        if held == struck.gap > SHORTEST_STEPS:
+            return struck.gap - REST_STEPS
+        over = length < SHORTEST_STEPS <= struck.gap or length == struck.gap == SHORTEST_STEPS
+        return struck.gap + OVER_STEPS if over else held
     return max(held, struck.gap) if length >= LEGATO * struck.gap else held
 
 

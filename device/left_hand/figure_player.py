@@ -25,6 +25,16 @@ NEAREST = 4
 """Number of nearest excerpts among which the figure is drawn."""
 SAME_PIECE = 0.7
 """Factor on the distance of an excerpt from the same piece as the one before."""
+UNEVEN, VARIED = 3.0, 2.0
+"""Distance that is added for an excerpt whose strikes always change their number of keys, or whose bars all differ.
+
+Left hands in piano music mostly repeat one bar with few changes. Without this the hand would sound restless.
+"""
+ORDER = (0, 1, 0, 3)
+"""Numbers of the excerpt's bars in the order in which they are played, again and again.
+
+So the first bar comes again two bars later, as in most accompaniments.
+"""
 QUARTER = 4
 """Steps in a quarter. The figures of simple metres are counted in quarters, so 2/2 has those of 4/4."""
 SONG_GROUP = (16, 4)
@@ -144,7 +154,8 @@ class FigurePlayer:
         if new:
             self._turn(self._rng, group, context, density, variation)
         playing = self._playing[group]
-        bar = playing.excerpt.bars[playing.bar]
+        number = playing.bar if playing.number is None else ORDER[playing.bar % len(ORDER)]
+        bar = playing.excerpt.bars[number]
         within = step.position - first
         notes = tuple(note for note in bar if note.position == within)
         excerpt, gap, bass_gap = playing.excerpt, 0, 0
@@ -153,7 +164,7 @@ class FigurePlayer:
             size = GROUPS[group][0]
             gap = min((note.position for note in later), default=size) - within
             bass_gap = min((note.position for note in later if note.height <= BASS_HEIGHT), default=size) - within
-        lift = excerpt.lifts[playing.bar]
+        lift = excerpt.lifts[number]
         return FigureStrike(notes, lift, excerpt.anchor, new, playing.number is None, gap, bass_gap)
 
     def _turn(
@@ -199,6 +210,7 @@ class FigurePlayer:
         if before is not None:
             distance = np.where(self._bank.piece[there] == self._bank.piece[before], SAME_PIECE * distance, distance)
             distance = np.where(there == before, np.inf, distance)
+        distance = distance + UNEVEN * self._bank.uneven[there] + VARIED * self._bank.varied[there]
         near = np.argsort(distance, kind="stable")[:NEAREST]
         number = int(there[near[rng.integers(len(near))]])
         return _Playing(number, self._bank.excerpt(number))

@@ -40,8 +40,8 @@ UNLIKELY = 6.0
 """Gain of an upper note that is e times as likely."""
 UNLIKELY_BASS = 4.0
 """Gain of a bass that the accompanist finds e times as likely."""
-CONSONANT, SONG_CONSONANT, CONSONANT_BASS = 20.0, 40.0, 20.0
-"""Gain of an upper note, of the same in songs, and of a bass, for each unit of consonance with the melody."""
+CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 40.0, 35.0, 20.0
+"""Gain of an upper note, and of a bass, for each unit of consonance with the melody; each also in songs."""
 RUB_COST = 6.0
 """Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
 STALE = 8.0
@@ -117,7 +117,7 @@ def _bass(target: int | float, degree: int, before: int | None, ground: Ground, 
         inverted = (SONG_NOT_ROOT if ground.song else NOT_ROOT)[place[0]]
         cost = abs(key - target) + inverted * (NOT_ROOT_ASKED if place[0] == degree else 1.0)
         cost += 0.0 if before is None else NEAR * abs(key - before)
-        cost -= CONSONANT_BASS * float(ground.consonance[key % 12])
+        cost -= (SONG_CONSONANT_BASS if ground.song else CONSONANT_BASS) * float(ground.consonance[key % 12])
         if ground.basses is not None:
             cost -= UNLIKELY_BASS * float(np.log(ground.basses[key % 12] + 0.02))
         if cost < least:
