@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 from device.errors import UserError
 
@@ -84,11 +85,7 @@ class Meter:
     @property
     def steps_per_beat(self) -> int:
         """Number of grid steps in a felt beat: 6 if it is dotted, 2 in 3/8, 8 in 2/2, else 4."""
-        if self.compound:
-            return 6
-        if self.beats == 3 and self.beat_type >= 8:
-            return 2
-        return max(4, 16 // self.beat_type)
+        return _steps_per_beat(self.beats, self.beat_type)
 
     @property
     def beats_per_bar(self) -> int:
@@ -109,3 +106,13 @@ class Meter:
     def step_quarters(self) -> Fraction:
         """Length of a grid step in quarter notes."""
         return self.beat_quarters / self.steps_per_beat
+
+
+@cache
+def _steps_per_beat(beats: int, beat_type: int) -> int:
+    """Return `Meter.steps_per_beat`. It is asked for many times at each step, so it is computed once for a metre."""
+    if Meter(beats, beat_type).compound:
+        return 6
+    if beats == 3 and beat_type >= 8:
+        return 2
+    return max(4, 16 // beat_type)

@@ -127,8 +127,9 @@ class ChordNet:
         is read to the one that is written.
         """
         small = {name: array.astype(np.float32) for name, array in arrays.items()}
-        self._kernel, self._recurrent, self._out = (wide(small[name]) for name in ("heard", "past", "out"))
-        self._place = np.repeat(small["place"], 12, axis=1)
+        heard, self._recurrent, self._out = (wide(small[name]) for name in ("heard", "past", "out"))
+        self._kernel = np.concatenate((heard, np.repeat(small["place"], 12, axis=1)))
+        """[12 CHANNELS + PLACES, 36 n] weights of all inputs, so that one product serves both kinds."""
         self._bias = np.repeat(small["bias"], 12, axis=1)
         self._out_bias = np.repeat(small["out_bias"], 12)
         self._size = len(self._recurrent)
@@ -147,12 +148,12 @@ class ChordNet:
         """
         self._memory = self._memory * MEMORY + heard[0]
         memory = self._memory / np.maximum(self._memory.max(axis=1, keepdims=True), 1.0)
-        x = np.concatenate((heard, memory)).ravel()
+        x = np.concatenate((heard.ravel(), memory.ravel(), place))
         n = self._size
-        inside = np.einsum("i,ij->j", x, self._kernel) + np.einsum("i,ij->j", place, self._place) + self._bias[0]
+        inside = np.einsum("i,ij->j", x, self._kernel) + self._bias[0]
         past = np.einsum("i,ij->j", self._state, self._recurrent) + self._bias[1]
-        keep = _sigmoid(inside[:n] + past[:n])
-        reset = _sigmoid(inside[n : 2 * n] + past[n : 2 * n])
+        gates = _sigmoid(inside[: 2 * n] + past[: 2 * n])
+        keep, reset = gates[:n], gates[n:]
         new = np.tanh(inside[2 * n :] + reset * past[2 * n :])
         self._state = keep * self._state + (1 - keep) * new
         logits = np.einsum("i,ij->j", self._state, self._out) + self._out_bias

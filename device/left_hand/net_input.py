@@ -116,11 +116,9 @@ def stack(known: Sequence[KnownStep]) -> Known:
 def encode_step(known: KnownStep) -> Array:
     """Return the row [INPUT_SIZE] that `encode` returns for this step. It takes a tenth of the time for one step."""
     x = np.zeros(INPUT_SIZE, np.float32)
-    for pitch_class in range(12):
-        if known.onsets[pitch_class]:
+    for pitch_class, keys in enumerate((*known.onsets, *known.sounding)):
+        if keys:
             x[pitch_class] = 1.0
-        if known.sounding[pitch_class]:
-            x[12 + pitch_class] = 1.0
     for channel, pitch in ((2, known.top), (3, known.lowest), (4, known.last)):
         if pitch >= 0:
             x[12 * channel + pitch % 12] = 1.0
@@ -222,9 +220,9 @@ class Listener:
         for pitch in self._down:
             sounding[pitch % 12] += 1
         self._memory *= _DECAY
-        for pitch_class in range(12):
-            if onsets[pitch_class] or sounding[pitch_class]:
-                self._memory[:, pitch_class] += 1.0
+        heard = [pitch_class for pitch_class in range(12) if onsets[pitch_class] or sounding[pitch_class]]
+        if heard:
+            self._memory[:, heard] += 1.0
         age = NEVER if self._last_onset_s is None else (step.time_s - self._last_onset_s) / step.length_s
         meter = step.meter
         return KnownStep(

@@ -47,10 +47,12 @@ def context_of(first: Ints, end: Ints, pitch: Ints, bars: float, size: int, beat
         return np.zeros(CONTEXT_SIZE)
     strikes = np.unique(first)
     total = max(int(bars * size), 1)
-    sounds = np.zeros(total, bool)
-    for a, b in zip(first, end, strict=True):
-        sounds[max(a, 0) : b] = True
-    highest = np.array([pitch[first == s].max() for s in strikes])
+    # at each step the number of notes that have begun, less the number of those that have ended
+    begun = np.bincount(np.clip(first, 0, total), minlength=total + 1)
+    ended = np.bincount(np.clip(end, 0, total), minlength=total + 1)
+    sounds = np.cumsum(begun - ended)[:total] > 0
+    order = np.lexsort((pitch, first))
+    highest = pitch[order][np.append(np.flatnonzero(np.diff(first[order])), len(first) - 1)]
     return np.array(
         [
             np.log2(len(strikes) / (total / beat) + 0.05),

@@ -44,10 +44,10 @@ class Tonality:
     def at(self, sounding: Sequence[int]) -> None:
         """Count the pitch classes that sound at one step. `sounding` [12] is the number of keys down for each."""
         self._sounded *= _DECAY
-        for pitch_class, keys in enumerate(sounding):
-            if keys:
-                self._sounded[pitch_class] += 1.0
-                self._heard = True
+        down = [pitch_class for pitch_class, keys in enumerate(sounding) if keys]
+        if down:
+            self._sounded[down] += 1.0
+            self._heard = True
 
     def tonic(self) -> Chord | None:
         """Return the tonic triad of the owner's key, or of the likeliest key. None before anything has sounded."""

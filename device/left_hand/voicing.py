@@ -56,12 +56,15 @@ class Fingers:
 
     def let_go(self, keys: Iterable[int]) -> list[int]:
         """Release these keys and return those that were down, lowest first."""
-        lifted = [key for key in set(keys) if key in self.down]
+        wanted = set(keys)
+        if not wanted:
+            return []
+        lifted = [key for key in self.down if key in wanted]
         self.upper = [key for key in self.upper if key not in lifted]
         self.lingering.difference_update(lifted)
         if self.bass in lifted:
             self.bass = None
-        return sorted(lifted)
+        return lifted
 
     def give_way(self, ceiling: int) -> list[int]:
         """Release every key that is not below `ceiling`, the right hand's lowest key. Returns the released keys."""
