@@ -85,6 +85,8 @@ class FigureBank:
         self._strikes = arrays["strikes"]
         self.uneven, self.varied = _irregularity(arrays)
         """[excerpts] how irregular an excerpt is, see `_irregularity`."""
+        self.rests = arrays["bar_notes"][self._bars] == 0
+        """[excerpts, bars] whether nothing is struck in a bar of an excerpt."""
         self._middle, self._spread, self._gate = arrays["middle"], arrays["spread"], arrays["gate"]
         self._weights, self._offset, self._noise = arrays["weights"], arrays["offset"], arrays["noise"]
 

@@ -13,6 +13,7 @@ from device.left_hand.figure_player import BASS_HEIGHT, FigurePlayer, FigureStri
 from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, is_minor, keys_of, telling_key
 from device.left_hand.progression import fits_of
 from device.left_hand.right_hand import RightHand
+from device.left_hand.styles import begins_half
 from device.left_hand.voicing import Fingers
 
 THIN_LOCK, LOST_LOCK = 0.6, 0.3
@@ -126,6 +127,9 @@ class FigureHand:
         if step.is_beat:
             self._sounded = {key % 12 for key in hand.down}
         notes = struck.notes
+        if self._base is None and begins_half(step) and not notes:
+            # the hand enters on a bar line or on the half of a bar, also where its figure has no strike
+            notes = (FigureNote(step.position, step.meter.steps_per_beat, 0, 0),)
         begins = struck.begins_bar or self._base is None
         if not (notes or begins):
             return ([], lifted) if struck.song else self._later(step, plan, lifted)

@@ -33,7 +33,8 @@ Left hands in piano music mostly repeat one bar with few changes. Without this t
 ORDER = (0, 1, 0, 3)
 """Numbers of the excerpt's bars in the order in which they are played, again and again.
 
-So the first bar comes again two bars later, as in most accompaniments.
+So the first bar comes again two bars later, as in most accompaniments. An excerpt with a silent bar among them is not
+chosen, because the hand would rest too often.
 """
 QUARTER = 4
 """Steps in a quarter. The figures of simple metres are counted in quarters, so 2/2 has those of 4/4."""
@@ -211,6 +212,7 @@ class FigurePlayer:
             distance = np.where(self._bank.piece[there] == self._bank.piece[before], SAME_PIECE * distance, distance)
             distance = np.where(there == before, np.inf, distance)
         distance = distance + UNEVEN * self._bank.uneven[there] + VARIED * self._bank.varied[there]
+        distance = np.where(self._bank.rests[there][:, ORDER].any(axis=1), np.inf, distance)
         near = np.argsort(distance, kind="stable")[:NEAREST]
         number = int(there[near[rng.integers(len(near))]])
         return _Playing(number, self._bank.excerpt(number))

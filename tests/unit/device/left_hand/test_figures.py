@@ -242,6 +242,14 @@ def test_regular_excerpts_are_chosen_rather_than_irregular_ones() -> None:
     assert bank.varied[chosen].mean() < bank.varied[there].mean()
 
 
+def test_no_excerpt_is_chosen_that_would_leave_a_bar_silent() -> None:
+    assert shipped_bank().rests.any(), "the bank has such excerpts"
+    for pitch in range(40, 80):
+        strikes = read(FigurePlayer(shipped_bank()), "3/4", (pitch,), bars=4)
+        for bar in range(4):
+            assert any(strike.notes for strike in strikes[12 * bar : 12 * bar + 12])  # type: ignore[attr-defined]
+
+
 def test_an_excerpt_that_repeats_one_bar_of_single_keys_is_the_most_regular() -> None:
     bank = shipped_bank()
     for number in np.flatnonzero(bank.uneven == 0.0)[:20]:
@@ -249,3 +257,15 @@ def test_an_excerpt_that_repeats_one_bar_of_single_keys_is_the_most_regular() ->
             keys = [sum(note.position == at for note in bar) for at in sorted({note.position for note in bar})]
             assert len(set(keys)) <= 1
     assert float(bank.varied.max()) == 1.0 and float(bank.varied.min()) > 0.0
+
+
+def test_a_hand_that_enters_where_its_figure_has_no_strike_plays_the_bass() -> None:
+    hand = FigureHand(shipped_bank(), Fingers())
+    hand._player.at = lambda step, *_: FigureStrike((), 0, 40, False, False)  # type: ignore[method-assign, assignment]
+    felt = Meter.parse("4/4")
+    struck = [hand.at(Step(i, i * 0.125, 0.125, i % 16, felt, 1.0), c_major(1.0), 1.0)[0] for i in range(8, 16)]
+    assert len(struck[0]) == 1 and struck[0][0] % 12 in (0, 4, 7)
+    assert not any(struck[1:2] + struck[3:])
+    again = FigureHand(shipped_bank(), Fingers())
+    again._player.at = hand._player.at  # type: ignore[method-assign]
+    assert not again.at(Step(4, 0.5, 0.125, 4, felt, 1.0), c_major(1.0), 1.0)[0], "not on another beat"
