@@ -28,6 +28,7 @@ COMMANDS = {
     "chords": "training.figure_bank.chords:chords",
     "rhythm": "training.rhythm:rhythm",
     "beeps": "training.hearing_figures.beeps:beeps",
+    "tuning": "training.hearing_figures.tuning:tuning",
     "resamplers": "training.resamplers:resamplers",
     "report": "training.hearing_figures.report:report",
     "listen": "training.playing_figures.listening:listen",

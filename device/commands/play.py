@@ -276,9 +276,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     confidence = AS_FITTED if request.confidence is None else request.confidence
     tuning = request.tuning
     if tuning is None:
-        tuning = measured_tuning(
-            sound, bundle.features, lambda cents: hearing_of(bundle, split, confidence, cents, adapts=True)
-        )
+        tuning = measured_tuning(sound, bundle.features, lambda cents: hearing_of(bundle, split, confidence, cents))
     engine = Engine(
         clock=clock,
         hearing=hearing_of(bundle, split, confidence, tuning, request.adapts),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
@@ -19,7 +18,7 @@ from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec, Samples
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
-from device.hearing.tuning import HALF_CENTS, TuningEstimate
+from device.hearing.tuning import HALF_CENTS, TuningEstimate, other_reading
 
 SCANNED_S = 60.0
 """Seconds of a sound file from which its tuning is measured. Ten seconds of music are enough; some begin late."""
@@ -66,9 +65,9 @@ class SentNotes:
 def measured_tuning(sound: SoundFile, spec: FeatureSpec, hearing_at: Callable[[float], Hearing]) -> float:
     """Return the tuning in cents at which to hear `sound`: 0 if it is in tune, or if its tuning is not sure.
 
-    `hearing_at` gets a tuning in cents and returns a hearing that adapts. If the piano is half a semitone off, the
-    names of the notes decide between flat and sharp. Only the beginning is read, see SCANNED_S. Raises UserError if the
-    file is cut short.
+    `hearing_at` gets a tuning in cents and returns a hearing that keeps it. If the piano is about half a semitone off,
+    the names of the notes decide between flat and sharp. Only the beginning is read, see SCANNED_S. Raises UserError if
+    the file is cut short.
     """
     estimate = TuningEstimate(spec.sample_rate, spec.hop)
     for hop, _ in _beginning(sound, spec):
@@ -77,10 +76,9 @@ def measured_tuning(sound: SoundFile, spec: FeatureSpec, hearing_at: Callable[[f
     if abs(abs(tuning) - 50) > HALF_CENTS:
         return tuning
     hearing = hearing_at(tuning)
-    for hop, now_s in _beginning(sound, spec):
-        hearing.step(hop, now_s)
-    # the smaller moves of a hearing that adapts are left out: the estimate is that of the whole beginning
-    return tuning if abs(hearing.tuning - tuning) < 50 else round(tuning + math.copysign(100, hearing.tuning), 1)
+    events = [event for hop, now_s in _beginning(sound, spec) for event in hearing.step(hop, now_s)]
+    other = other_reading(tuning, [event.note.pitch for event in events if isinstance(event, NoteHeard)])
+    return tuning if other is None else other
 
 
 def _beginning(sound: SoundFile, spec: FeatureSpec) -> Iterator[tuple[Samples, float]]:

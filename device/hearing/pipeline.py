@@ -13,7 +13,7 @@ from device.hearing.gate import Gate, GateSpec
 from device.hearing.own_notes import OwnNotes
 from device.hearing.seams import DOUBTFUL_JUMP, JUMP, Seams
 from device.hearing.transcriber import Stepper, Transcriber
-from device.hearing.tuning import NAMED_NOTES, TuningEstimate, other_reading
+from device.hearing.tuning import CLEAR_ODDS, NAMED_NOTES, TuningEstimate, other_reading
 from device.settings.choices import AS_FITTED, SPLIT
 
 
@@ -144,7 +144,7 @@ class Hearing:
         """Begin to move the bands by a semitone if the names of the last notes make this tuning likelier."""
         new = [event.note.pitch for event in events if isinstance(event, NoteHeard) and event.note.hand != "own"]
         self._struck.extend(new)
-        other = other_reading(self.tuning, self._struck) if new else None
+        other = other_reading(self.tuning, self._struck, CLEAR_ODDS) if new else None
         if other is not None:
             self._move(other)
 
