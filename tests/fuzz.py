@@ -3,7 +3,8 @@
     python -m tests.fuzz [--count N] [--seed N]
 
 prints one table, format by format, and exits with status 1 if a file ends in a traceback, in a message with a control
-character or of several lines, or after more than LONGEST_S seconds, or if the process takes more than MOST_MB.
+character or of several lines, or after more than LONGEST_S seconds, or if the process takes more than MOST_MB. Ctrl-C
+ends it with the table so far.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import io
 import json
 import logging
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -21,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
+from threading import Event
 
 import numpy as np
 import soundfile
@@ -58,6 +61,8 @@ SHARES = {
     "tuning": 0.02,
 }
 """Share of the files of each format; the rest is WAV and FLAC, half of each."""
+TURNS = 200
+"""Each format is tried in so many turns."""
 TOKENS = [b"[", b"]", b"{", b"}", b'"', b"=", b"null", b"1e999", b"-1", b"NaN", b"\x00", b"\x1b[2J", b"\xff", b"\n"]
 
 
@@ -199,16 +204,22 @@ def attempt(kind: Format, content: bytes, folder: Path) -> None:
         kind.faults.append(f"{took_s:.1f} s\n{content[:400]!r}")
 
 
-def run(count: int, seed: int) -> list[Format]:
-    """Try `count` files, and return the formats with what was found."""
+def run(count: int, seed: int, stop: Event | None = None) -> list[Format]:
+    """Try `count` files, or fewer if `stop` is set, and return the formats with what was found.
+
+    The formats take turns, so that a run that ends early has tried all of them.
+    """
     found = formats()
     rest = (1.0 - sum(SHARES.values())) / 2
+    randoms = {kind.name: Random(f"{seed} {kind.name}") for kind in found}
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
-        for kind in found:
-            random = Random(f"{seed} {kind.name}")
-            for _ in range(max(1, round(count * SHARES.get(kind.name, rest)))):
-                attempt(kind, mutated(kind.intact(random), random), Path(folder))
+        for turn in range(1, TURNS + 1):
+            for kind in found:
+                until = max(1, round(count * SHARES.get(kind.name, rest)) * turn // TURNS)
+                while kind.tried < until and not (stop and stop.is_set()):
+                    random = randoms[kind.name]
+                    attempt(kind, mutated(kind.intact(random), random), Path(folder))
     logging.disable(logging.NOTSET)
     return found
 
@@ -226,7 +237,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    found = run(options.count, options.seed)
+    stop = Event()
+    # the commands under test catch a KeyboardInterrupt themselves
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    found = run(options.count, options.seed, stop)
     print("\n".join(table(found)))
     used_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(f"\n{used_mb:.0f} MB at most")
