@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 from tests.fuzz import formats, run
 
 
@@ -18,3 +20,9 @@ def test_the_intact_files_are_all_read(tmp_path_factory) -> None:  # type: ignor
         path = tmp_path_factory.mktemp("intact") / kind.file
         path.write_bytes(kind.intact(Random(1)))
         assert kind.read(path) == "", kind.name
+
+
+def test_a_run_that_is_stopped_tells_what_it_tried() -> None:
+    stop = Event()
+    stop.set()
+    assert sum(kind.tried for kind in run(1000, 1, stop)) == 0
