@@ -2,7 +2,8 @@
 
 The audio loop never waits for this thread. Actions go into the loop's bounded queue, and events for the stream come
 from a bounded list. Changes of settings wait for the disk, so a second thread carries them out, one after another. A
-third thread carries out requests that look at the machine, which may take seconds.
+third thread carries out requests that look at the machine, which may take seconds, and a fourth one plays notes to try
+an output.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ MOST_CHANGES = 16
 """Most changes of settings that may wait for the disk. Any further one is refused with a sentence."""
 MOST_LOOKS = 4
 """Most requests to look at the machine that may wait. Each may take seconds."""
+MOST_NOTES = 4
+"""Most notes to try an output that may wait. They do not wait behind a look, which may take more than a minute."""
 MODE = 0o660
 """Rights of the socket's file: its user and its group may read and write, others may not."""
 TURN_S = 0.02
@@ -135,6 +138,7 @@ class ControlServer:
         self._latest: Status | None = None
         self._changes: queue.Queue[tuple[ClientLine, int, Request] | None] = queue.Queue(MOST_CHANGES)
         self._looks: queue.Queue[tuple[ClientLine, int, Request] | None] = queue.Queue(MOST_LOOKS)
+        self._notes: queue.Queue[tuple[ClientLine, int, Request] | None] = queue.Queue(MOST_NOTES)
         self._done: queue.SimpleQueue[tuple[ClientLine, bytes]] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -147,6 +151,7 @@ class ControlServer:
                 (self._serve, "control"),
                 (lambda: self._carry_out(self._changes), "control changes"),
                 (lambda: self._carry_out(self._looks), "control looks"),
+                (lambda: self._carry_out(self._notes), "control notes"),
             )
         ]
         if self._listener is not None:
@@ -163,7 +168,7 @@ class ControlServer:
     def close(self) -> None:
         """Disconnect all clients and remove the socket."""
         self._closing.set()
-        for waiting in (self._changes, self._looks):
+        for waiting in (self._changes, self._looks, self._notes):
             with contextlib.suppress(queue.Full):
                 waiting.put_nowait(None)
         self._wake()
@@ -320,7 +325,13 @@ class ControlServer:
                     except queue.Full:
                         raise UserError("Too many changes wait for the disk: try again in a moment.") from None
                     return
-                case Look() | TryOutput():
+                case TryOutput():
+                    try:
+                        self._notes.put_nowait((client, number, request))
+                    except queue.Full:
+                        raise UserError("Too many notes wait to be played: try again in a moment.") from None
+                    return
+                case Look():
                     try:
                         self._looks.put_nowait((client, number, request))
                     except queue.Full:

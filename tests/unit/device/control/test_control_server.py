@@ -392,6 +392,7 @@ def test_a_look_that_takes_long_holds_up_no_action_and_too_many_are_refused(box:
     with ControlClient(box.folder) as slow, ControlClient(box.folder) as quick:
         slow._socket.sendall(b"".join(line_of({"id": i, "look": "ports"}) for i in range(20)))
         assert quick.ask({"do": "tap"})["ok"] and quick.ask({"set": {"play": {"style": "bass"}}})["ok"]
+        assert quick.ask({"note": ""})["ok"]
         slow._socket.settimeout(PATIENCE_S)
         assert "try again in a moment" in slow.next_line()["error"]
         box.orders.eyes.set()
