@@ -15,10 +15,9 @@ import json
 import math
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from device.errors import UnavailableError
 from device.ports.drivers import left_behind, quiet
@@ -107,6 +106,34 @@ class _Arrivals:
             self._input.close()
 
 
+class _Ending:
+    """Waits for SIGTERM. A handler that sets an event could interrupt the wait for that event and block for ever."""
+
+    def __init__(self) -> None:
+        self._came = False
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def is_set(self) -> bool:
+        self._came = self._came or signal.SIGTERM in signal.sigpending()
+        return self._came
+
+    def wait(self, timeout: float) -> bool:
+        self._came = self._came or signal.sigtimedwait({signal.SIGTERM}, timeout) is not None
+        return self._came
+
+
+class Over(Protocol):
+    """Says whether this process is to end, as `threading.Event` does."""
+
+    def is_set(self) -> bool:
+        """Return whether it is to end."""
+        ...
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for `timeout` seconds, or until it is to end. Return whether it is to end."""
+        ...
+
+
 class PortLooks:
     """Looks at the ports again and again with `step`, and keeps open between two looks what may stay open.
 
@@ -114,8 +141,8 @@ class PortLooks:
     missing.
     """
 
-    def __init__(self, opens: bool, over: threading.Event) -> None:
-        """`over` is set when this process is to end. Then no further port is opened."""
+    def __init__(self, opens: bool, over: Over) -> None:
+        """When `over` is set, this process is to end. Then no further port is opened."""
         self._opens, self._over = opens, over
         self._inputs, self._outputs = MidiPorts(output=False), MidiPorts(output=True)
         self._jack: JackClients | None = None
@@ -226,9 +253,8 @@ def _of_others(ports: MidiPorts) -> list[Port]:
 
 def main() -> None:
     """Look at the ports again and again, and print one line each time, until the reader has gone or SIGTERM comes."""
-    over = threading.Event()
     # a JACK client that is killed holds up the server, so all ports are closed before the process ends
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    over = _Ending()
     looks = PortLooks("--open" in sys.argv[1:], over)
     with contextlib.closing(looks), contextlib.suppress(BrokenPipeError):
         # PortAudio shows no new inputs while it still closes an old one, so the box starts another process

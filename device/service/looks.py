@@ -26,7 +26,7 @@ FIRST_S = 20.0
 """Seconds to wait for the first list of ports. On a Pi the process needs about two to start."""
 SLOTS_S = 20.0
 """Seconds to wait for the list of slots, which are the two places for the models."""
-END_S = 20.0
+END_S = 10.0
 """Seconds to wait until the process that looks at the ports has closed them. Then it is killed, which holds up a JACK
 server for as much as a minute, so the limit is long enough for a busy machine."""
 TRY_S = 20.0
