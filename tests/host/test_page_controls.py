@@ -360,3 +360,26 @@ def test_every_note_reaches_the_screen(
     for kind, late in late_s.items():
         p95_s = sorted(late)[int(0.95 * (len(late) - 1))]
         measured(f"{kind}: from the MIDI port to the screen, 95 % of {len(late)} notes within", p95_s)
+
+
+def test_a_right_hand_that_came_by_midi_is_recorded_and_rendered(
+    opened: Callable[..., Service], instrument: Callable[..., Instrument], browser: Chromium
+) -> None:
+    synth, keys = instrument("synth"), instrument("keys")
+    box = opened(SETTINGS, "recordings")
+    browser.press("record")
+    until(lambda: box.status.recording == "001" and box.status.state == "playing", GRACE_S, "it records")
+    before = struck(synth.received)
+    with Performance(keys):
+        until(lambda: struck(synth.received) > before + 4, GRACE_S, "the left hand plays into it")
+    browser.press("record")
+    until(lambda: box.status.recording is None, GRACE_S, "it does not record")
+    until(lambda: browser.all("#tapes button"), GRACE_S, "the recording is listed")
+    browser.all("#tapes button")[0].click()
+    browser.says("tape-says", "played by the box")
+    hands = "return [tape.sound, tape.heard.length > 3, tape.played.length > 3, tape.beats.length > 3]"
+    assert browser.script(hands) == [False, True, True, True]
+    # the browser renders both hands, which costs the box nothing
+    browser.press("listen")
+    until(lambda: browser.script("return position() > 0.5 && tape.hands.next > 0"), GRACE_S, "it sounds")
+    browser.press("listen")

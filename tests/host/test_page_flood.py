@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
+from jackserver import PERIOD, RATE
 from rig import GRACE_S, HERE, Box, Ensemble, Service, until
 from scenes import SOUND
 
@@ -24,6 +27,9 @@ from tests import flood
 SETTINGS = f'{SOUND}[clock]\nmode = "fixed"\ntempo = 100\n[play]\nstyle = "arpeggio"\n'
 SECONDS = 5.0
 """Length of the quiet part, and of the flood of requests."""
+BLOCK_MS = 1e3 * PERIOD / RATE
+"""Milliseconds of a block of the JACK server."""
+WAKE_S = 0.005
 TRIES = 2
 """Another program may stop the machine for a moment in one run. A flood that slows the box down does it in each."""
 
@@ -52,7 +58,16 @@ def noticed(ensemble: Ensemble, env: dict[str, str], sound: Path, folder: Path) 
         tape.say("")
         until(lambda: box.status.send_p99_ms is not None, GRACE_S, "the left hand plays")
         target = Target(port, secret_of(folder / "state").cookie, box.run_dir)
-        quiet = _row("quiet", flood.quiet, target, box)
+        late_s: list[float] = []
+
+        async def nothing(target: Target, seconds: float, random: Random) -> str:
+            end_s = time.monotonic() + seconds
+            while (now_s := time.monotonic()) < end_s:
+                await asyncio.sleep(WAKE_S)
+                late_s.append(time.monotonic() - now_s - WAKE_S)
+            return "nothing"
+
+        quiet = _row("quiet", nothing, target, box)
         rows = [quiet, _row("requests", flood.requests, target, box)]
         rows.append(_row("malformed messages", flood.malformed_messages, target, box))
         for row in rows:
@@ -60,7 +75,12 @@ def noticed(ensemble: Ensemble, env: dict[str, str], sound: Path, folder: Path) 
         assert box.child.poll() is None, "the box has ended"
         with ControlClient(box.run_dir) as owner:
             assert owner.ask({"do": "panic"})["ok"]
+        busy_ms = 1e3 * float(np.percentile(late_s, 99))
+        print(f"in the quiet part a thread woke up {busy_ms:.1f} ms late (p99), a block is {BLOCK_MS:.1f} ms")
         lost = [f"{row.part}: blocks were lost: {row.xruns}" for row in rows if row.xruns > quiet.xruns]
+        if busy_ms > BLOCK_MS:
+            # other programs fill the processor, so threads of the box wait for each other, see docs/page.md
+            lost = []
         return [*lost, *(sentence for row in rows for sentence in row.slower(quiet))]
     finally:
         page.close()
