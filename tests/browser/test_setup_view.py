@@ -49,6 +49,19 @@ def test_settings_are_stored_and_begin_a_new_session(site: DemoSite, setup: Chro
     until(lambda: changed(site) == {}, "the change is removed")
 
 
+def test_a_key_that_was_changed_in_the_file_later_is_shown(site: DemoSite, setup: Chromium) -> None:
+    before = site.settings.read_text(encoding="utf-8")
+    site.asked({"set": {"midi": {"channel": 7}}})
+    try:
+        # [midi] is the last section of the demo's file
+        site.settings.write_text(f"{before}channel = 3\n", encoding="utf-8")
+        setup.script("location.hash = 'play'")
+        setup.script("location.hash = 'setup'")
+        setup.says("changes", "[midi] channel was changed in the file later")
+    finally:
+        site.settings.write_text(before, encoding="utf-8")
+
+
 def test_a_value_that_cannot_be_used_is_refused_in_the_words_of_the_box(site: DemoSite, setup: Chromium) -> None:
     until(lambda: setup.at("channel").get_attribute("value") == "1", "the settings are shown")
     setup.script("document.querySelector('#clock').value = 'fixed'")
