@@ -114,6 +114,16 @@ def test_every_test_that_the_page_on_security_names_is_there() -> None:
         assert quote.strip(" .") in SAID, quote
 
 
+def test_every_test_that_the_page_on_the_page_names_is_there() -> None:
+    text = (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
+    rows = re.findall(r"((?:\w+/)+test_\w+\.py) ((?:`test_\w+`(?:, )?)+)", text)
+    assert len(rows) > 40
+    for path, names in rows:
+        source = (ROOT / "tests" / path).read_text(encoding="utf-8")
+        for name in re.findall(r"`(test_\w+)`", names):
+            assert f"def {name}(" in source, f"{path}: {name}"
+
+
 def test_what_the_box_says_of_a_fault_it_says() -> None:
     text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
     for quote in re.findall(r'"([^"]+)"', text):
