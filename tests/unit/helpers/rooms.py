@@ -44,7 +44,7 @@ DEVICE_ROOMS = {
     "outputs": Row("ports settings status system", "errors events stream_time"),
     "files": Row("clock hearing system", "engine errors events printable"),
     "recording": Row("clock files hearing inputs left_hand settings system", "engine errors events"),
-    "bundles": Row("hearing system", "errors version"),
+    "bundles": Row("hearing system", "errors printable version"),
     "live": Row(
         "calibration inputs left_hand outputs ports recording settings status system",
         "engine errors events stream_time",
