@@ -229,7 +229,9 @@ def test_who_may_flash_may_do_nothing_else_as_root(way: Ssh) -> None:
         *(f"--preserve-env=PYTHONPATH {helper} list", f"-D /tmp {helper} list", f"-R /tmp {helper} list"),
         *(f"sh -c '{helper} list'", f"env {helper} list", "/tmp/lefthand-slot list", "lefthand slot list"),
     ):
-        refused = way.run(f"ln -sf {helper} /tmp/lefthand-slot; sudo -n {words}")
+        refused = way.run(
+            f"printf id > /tmp/lefthand-slot; chmod +x /tmp/lefthand-slot; PYTHONPATH=/tmp sudo -n {words}"
+        )
         assert refused.returncode != 0 and "sudo:" in refused.stderr, (words, refused.stdout, refused.stderr)
     # the command itself refuses what sudo cannot tell from a digest and a size
     for words in ("../../x 5", "--help", f"{'0' * 64} 5 6", "$(id) 5"):
