@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import webbrowser
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from device.demo.demo_opening import SETTINGS
 from device.files.sound_file import SoundFile
-from device.system.child import end_child
+from device.system.child import end_child, python_module
 
 END_S = 10.0
 """Seconds to wait for the box to end before it is killed. It needs about one."""
@@ -34,7 +33,7 @@ def demo_box(sound: Path) -> Iterator[Path]:
         settings = folder / "lefthand.toml"
         settings.write_text(SETTINGS, encoding="utf-8")
         run, state = folder / "run", folder / "state"
-        command = [sys.executable, "-m", "device.cli", "run", "--wait", "--demo", str(sound.absolute())]
+        command = python_module("device.cli", "run", "--wait", "--demo", str(sound.absolute()))
         box = subprocess.Popen(
             [*command, "--config", str(settings)],
             env={**os.environ, "RUNTIME_DIRECTORY": str(run), "STATE_DIRECTORY": str(state)},

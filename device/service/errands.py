@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from typing import Any
 
 from device.errors import UserError
 from device.status.schema import ErrandKind, ErrandStatus
-from device.system.child import end_child
+from device.system.child import end_child, python_module
 
 LEARN_S = 15.0
 """Seconds to wait for a press of the foot switch."""
@@ -96,8 +95,8 @@ class Errands:
         While the calibration runs, `turn` is called again and again. It waits for a moment, and returns False to stop
         the calibration.
         """
-        words = ["-m", "device.cli", "calibrate", "--json", "--config", str(self._settings)]
-        child = self._started([*words, *(["--input", self._input] if self._input else [])])
+        words = ["calibrate", "--json", "--config", str(self._settings)]
+        child = self._started("device.cli", *words, *(["--input", self._input] if self._input else []))
         reader = threading.Thread(target=self._follow, args=(child,), name="calibration", daemon=True)
         reader.start()
         until_s = time.monotonic() + CALIBRATE_S
@@ -135,9 +134,9 @@ class Errands:
         self.close()
         self._changed()
 
-    def _started(self, words: list[str]) -> subprocess.Popen[bytes]:
+    def _started(self, module: str, *words: str) -> subprocess.Popen[bytes]:
         child = self._child = subprocess.Popen(
-            [sys.executable, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            python_module(module, *words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         return child
 
@@ -170,7 +169,7 @@ class Errands:
         return replace(self.status, state="done")
 
     def _learn(self, control: str, keyboard: str, learnt: Callable[[Learnt], None]) -> None:
-        child = self._started(["-m", "device.ports.next_press", str(LEARN_S), keyboard])
+        child = self._started("device.ports.next_press", str(LEARN_S), keyboard)
         said, _ = child.communicate()
         try:
             found = Learnt(**json.loads(said))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UserError
-from device.system.child import end_child
+from device.system.child import end_child, python_module
 from device.version import VERSION
 
 LEAVE_S = 5.0
@@ -42,7 +41,7 @@ Ports = dict[str, list[dict[str, Any]]]
 class PortWatch:
     """Runs a process that lists the ports, as long as somebody asks for them. Any thread may call the methods."""
 
-    def __init__(self, command: tuple[str, ...] = (sys.executable, "-m", "device.ports.watch")) -> None:
+    def __init__(self, command: tuple[str, ...] = tuple(python_module("device.ports.watch"))) -> None:
         self._command = command
         self._changed = threading.Condition()
         self._child: subprocess.Popen[bytes] | None = None
@@ -110,7 +109,7 @@ def _printed(most_s: float, *words: str) -> dict[str, Any]:
     """
     try:
         ran = subprocess.run(
-            [*GENTLY, sys.executable, "-m", "device.cli", *words],
+            [*GENTLY, *python_module("device.cli", *words)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=most_s,
@@ -128,7 +127,7 @@ def try_output(port: str, channel: int, program: int) -> None:
     `channel` counts from 1. `program` is the number of the sound; 0 keeps the present sound. Raises UserError if the
     port cannot be opened or does not answer within TRY_S.
     """
-    words = (sys.executable, "-m", "device.ports.one_note", port, str(channel), str(program))
+    words = python_module("device.ports.one_note", port, str(channel), str(program))
     try:
         ran = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TRY_S, check=False

@@ -69,7 +69,7 @@ def drawn(found: tuple[Status, float] | str) -> Panel:
     table.add_row("", Text(wrong or status.message, style="bold red" if wrong else ""))
     colour = "red" if wrong else COLOURS[status.state]
     title = f"lefthand {status.version}: {'gone' if wrong else status.state}"
-    return Panel(table, title=title, border_style=colour)
+    return Panel(table, title=Text(title), border_style=colour)
 
 
 def _level(status: Status) -> Text:

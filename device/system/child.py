@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+
+
+def python_module(module: str, *words: str) -> list[str]:
+    """Return the command line that runs the Python module `module` with the arguments `words`.
+
+    Nothing in the working folder is imported (-P). There, another account or a program that has broken out could have
+    left a module of any name.
+    """
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 def end_child(child: subprocess.Popen[bytes], wait_s: float) -> None:

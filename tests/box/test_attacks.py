@@ -276,8 +276,17 @@ def test_packages_in_the_account_s_own_folder_are_not_loaded(stage: Stage, idle:
     version = box.run("python3", "-c", "import sys; print('python%d.%d' % sys.version_info[:2])").strip()
     planted = f"{home}/.local/lib/{version}/site-packages/usercustomize.py"
     box.write(planted, f"open('{home}/loaded', 'w').close()\n")
+    # the box runs other programs of its own too, and this is their working folder
+    for module in ("device/__init__", "json", "click"):
+        box.write(f"{home}/{module}.py", f"open('{home}/loaded', 'w').close()\n")
     box.run("chown", "-R", "lefthand:lefthand", home)
     stage.start()
     stage.state("waiting")
+    look = (
+        "from pathlib import Path; import device.control.client as client; client.ANSWER_S = 60.0\n"
+        "with client.ControlClient(Path('/run/lefthand')) as box: print(*box.ask({'look': 'system'})['look'])"
+    )
+    said = box.run("/opt/lefthand/current/bin/python", "-I", "-c", look, check=False)
+    box.run("rm", "-r", f"{home}/.local", f"{home}/device", f"{home}/json.py", f"{home}/click.py")
     assert not box.path(f"{home}/loaded").exists()
-    box.run("rm", "-r", f"{home}/.local")
+    assert "slots" in said, said

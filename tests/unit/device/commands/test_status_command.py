@@ -152,6 +152,7 @@ def test_the_live_view_shows_what_matters_at_the_piano() -> None:
 def test_the_live_view_says_when_the_box_is_gone() -> None:
     assert "gone" in drawn((replace(PLAYING, pid=NO_SUCH_PID), 4.0))
     assert "hangs" in drawn((PLAYING, 9.0))
+    assert "lefthand [/x]: playing" in drawn((replace(PLAYING, version="[/x]"), 0.1)), "no markup of rich"
     assert "No box" in drawn("No box runs here.")
 
 

@@ -39,7 +39,7 @@ class Owner:
         begin = subprocess.Popen
 
         def started(words: list[str], **how: int) -> subprocess.Popen[bytes]:
-            self.words.append(words[1:])
+            self.words.append(words[words.index("-m") :])
             return begin([sys.executable, "-c", self.code], **{**how, "stdin": subprocess.PIPE})  # type: ignore[call-overload,no-any-return]
 
         monkeypatch.setattr(errands_module.subprocess, "Popen", started)
