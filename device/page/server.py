@@ -106,7 +106,7 @@ class Power(Checked):
         If it is not possible, {"error": a sentence} is sent. Raises HTTPError 400 for any other body.
         """
         what = self.body().get("power")
-        if what not in TARGETS:
+        if not isinstance(what, str) or what not in TARGETS:
             raise tornado.web.HTTPError(400, reason="This cannot be asked")
         try:
             ask_for(what)

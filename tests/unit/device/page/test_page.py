@@ -289,6 +289,14 @@ def test_what_is_no_order_is_refused(tmp_path: Path, body: Any, headers: dict[st
     on_site(tmp_path, act)
 
 
+@pytest.mark.parametrize("what", [None, [], {}, 1, "halt", "../off"], ids=str)
+def test_no_other_word_shuts_the_box_down(tmp_path: Path, what: Any) -> None:
+    async def act(site: Site) -> None:
+        assert (await site.ask("/power", {"power": what})).code == 400
+
+    on_site(tmp_path, act)
+
+
 def test_a_body_that_is_too_large_is_refused(tmp_path: Path) -> None:
     async def act(site: Site) -> None:
         assert (await site.ask("/order", "x" * (LARGEST_BODY + 1))).code in (400, 413, 599)
