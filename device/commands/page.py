@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from device.errors import missing_extra
+from device.printable import printable
 from device.service.journal import log_to_journal_or_stderr
 from device.system.paths import PAGE_STATE, page_state_dir, run_dir
 
@@ -54,7 +55,7 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
             link = BoxLink(folder)
             shown = f"http://localhost:{port}"
             listeners = opened("127.0.0.1", port)
-            click.echo(f"The page is at {shown}. The box hears {demo.name} in a loop. Ctrl-C ends both.")
+            click.echo(printable(f"The page is at {shown}. The box hears {demo.name} in a loop. Ctrl-C ends both."))
             open_browser(shown)
             asyncio.run(serve(application(Door(None), link), link, *listeners))
         return

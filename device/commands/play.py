@@ -194,10 +194,10 @@ def play(
     performance = from_file(request.as_captured(), outputs)
     late = [] if request.real_time is None else request.real_time.warnings
     for warning in [*performance.warnings, *late, *left_out]:
-        click.echo(f"lefthand: {warning}", err=True)
+        click.echo(printable(f"lefthand: {warning}"), err=True)
     click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}.")
     if unnamed:
-        click.echo(f"Written: {', '.join(map(str, outputs.paths))}.")
+        click.echo(printable(f"Written: {', '.join(map(str, outputs.paths))}."))
 
 
 def from_file(request: Request, outputs: Outputs) -> Performance:

@@ -33,7 +33,7 @@ def settings(path: Path, reset: bool) -> None:
     for change in changes:
         click.echo(printable(_line(change, in_file(tables, change.section, change.key), path)))
     if not changes:
-        click.echo(f"Nothing differs from {path}.")
+        click.echo(printable(f"Nothing differs from {path}."))
 
 
 def _line(change: Change, now: Value, path: Path) -> str:
@@ -60,10 +60,10 @@ def _reset(path: Path) -> None:
             answer = box.ask({"settings": True})["settings"]
             if answer["file"] == str(path):
                 box.ask({"reset": True})
-                click.echo(f"The changes are removed: {path} counts.")
+                click.echo(printable(f"The changes are removed: {path} counts."))
                 return
     try:
         write_changes(path, [])
     except OSError as error:
         raise UserError(f"The changes cannot be removed ({error.strerror}): run this with sudo.") from None
-    click.echo(f"The changes are removed: {path} counts.")
+    click.echo(printable(f"The changes are removed: {path} counts."))

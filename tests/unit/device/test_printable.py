@@ -10,11 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import mido
+import numpy as np
 import pytest
+import soundfile
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device.bundles.slots import Slots
+from device.cli import main
 from device.commands.slot import contents
 from device.doctor.finding import broken
 from device.errors import UnavailableError, UserError
@@ -112,3 +116,13 @@ def test_the_manifest_of_a_slot_is_listed_as_printable_text(tmp_path: Path) -> N
 
 def test_a_finding_of_the_doctor_is_one_line() -> None:
     assert not CONTROL.search(broken("sound", EVIL, EVIL).line(10))
+
+
+def test_the_name_of_a_sound_file_is_printable_in_warnings_and_in_what_was_written(tmp_path: Path) -> None:
+    tone = 0.3 * np.sin(np.arange(2 * 16_000) * 0.1)
+    path = tmp_path / "a\x1b[2Jb\nforged.wav"
+    soundfile.write(path, np.stack([tone, -tone], 1), 16_000)
+    ran = CliRunner().invoke(main, ["play", str(path)], color=True)
+    assert "cancel each other out" in ran.stderr and "Written: " in ran.stdout, ran.output
+    assert all(line.isprintable() for line in ran.output.splitlines())
+    assert sum("forged" in line for line in ran.output.splitlines()) == 2
