@@ -90,7 +90,7 @@ class Meter:
     @property
     def beats_per_bar(self) -> int:
         """Number of felt beats in a bar: 2 in 6/8, 3 in 9/8, 4 in 12/8, else the notated beats."""
-        return self.beats // 3 if self.compound else self.beats
+        return _beats_per_bar(self.beats, self.beat_type)
 
     @property
     def steps_per_bar(self) -> int:
@@ -116,3 +116,9 @@ def _steps_per_beat(beats: int, beat_type: int) -> int:
     if beats == 3 and beat_type >= 8:
         return 2
     return max(4, 16 // beat_type)
+
+
+@cache
+def _beats_per_bar(beats: int, beat_type: int) -> int:
+    """Return `Meter.beats_per_bar`, computed once for a metre."""
+    return beats // 3 if Meter(beats, beat_type).compound else beats

@@ -52,6 +52,7 @@ class Excerpt:
     anchor: int
 
 
+@cache
 def group_of(meter: Meter) -> int | None:
     """Return the index in `GROUPS` of a metre. Returns None for a metre without figures of its own."""
     key = (meter.steps_per_bar, meter.steps_per_beat)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -109,20 +110,18 @@ def _bass(target: int | float, degree: int, before: int | None, ground: Ground, 
 
     It is a tone of the triad. The figure asks for the tone with number `degree`. Returns `low` if there is no room.
     """
-    best, least = low, np.inf
-    for key in range(low, min(HIGHEST, ground.ceiling - 1) + 1):
-        place = [i for i, pitch_class in enumerate(ground.classes[:3]) if pitch_class == key % 12]
-        if not place:
-            continue
-        inverted = (SONG_NOT_ROOT if ground.song else NOT_ROOT)[place[0]]
-        cost = abs(key - target) + inverted * (NOT_ROOT_ASKED if place[0] == degree else 1.0)
-        cost += 0.0 if before is None else NEAR * abs(key - before)
-        cost -= (SONG_CONSONANT_BASS if ground.song else CONSONANT_BASS) * float(ground.consonance[key % 12])
+    found: list[tuple[float, int]] = []
+    for place, pitch_class in enumerate(ground.classes[:3]):
+        inverted = (SONG_NOT_ROOT if ground.song else NOT_ROOT)[place]
+        fixed = inverted * (NOT_ROOT_ASKED if place == degree else 1.0)
+        fixed -= (SONG_CONSONANT_BASS if ground.song else CONSONANT_BASS) * float(ground.consonance[pitch_class])
         if ground.basses is not None:
-            cost -= UNLIKELY_BASS * float(np.log(ground.basses[key % 12] + 0.02))
-        if cost < least:
-            best, least = key, cost
-    return best
+            fixed -= UNLIKELY_BASS * log(float(ground.basses[pitch_class]) + 0.02)
+        first = low + (pitch_class - low) % 12
+        for key in range(first, min(HIGHEST, ground.ceiling - 1) + 1, 12):
+            near = 0.0 if before is None else NEAR * abs(key - before)
+            found.append((fixed + abs(key - target) + near, key))
+    return min(found)[1] if found else low
 
 
 def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = LOWEST) -> dict[int, int]:
@@ -173,7 +172,7 @@ def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Gr
         if ground.top is not None and (ground.top - key) % 12 in (1, 11):
             continue
         cost = SPREAD * abs(key - highest - ABOVE) - (SONG_CONSONANT if ground.song else CONSONANT) * consonance
-        cost -= UNLIKELY * float(np.log(ground.likely[pitch_class] + 0.02))
+        cost -= UNLIKELY * log(float(ground.likely[pitch_class]) + 0.02)
         cost -= TELLING_THIRD if pitch_class == ground.classes[1] else 0.0
         if cost < least:
             best, least = key, cost
@@ -201,7 +200,7 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
         if pitch_class not in ground.classes:
             continue
         cost = SIXTH if ground.song and taken and (key - min(taken)) % 12 in SIXTHS else 0.0
-        cost += abs(key - target) - UNLIKELY * float(np.log(ground.likely[pitch_class] + 0.02))
+        cost += abs(key - target) - UNLIKELY * log(float(ground.likely[pitch_class]) + 0.02)
         cost -= (SONG_CONSONANT if ground.song else CONSONANT) * float(ground.consonance[pitch_class])
         if _tone(ground.classes, degree) == pitch_class:
             cost -= DEGREE

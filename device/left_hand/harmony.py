@@ -70,8 +70,9 @@ def chord_of(triad: int, ahead: Array) -> Chord:
     third, fifth = (root + (3 if minor else 4)) % 12, (root + 7) % 12
     classes = [root, third, fifth]
     sevenths = [(root + 10) % 12] if minor else [(root + 10) % 12, (root + 11) % 12]
-    likely = max(sevenths, key=lambda pc: float(ahead[pc]))
-    if ahead[likely] >= SEVENTH * max(min(float(ahead[pc]) for pc in classes), LEAST_SEVENTH):
+    expected = ahead.tolist()
+    likely = max(sevenths, key=expected.__getitem__)
+    if expected[likely] >= SEVENTH * max(min(expected[root], expected[third], expected[fifth]), LEAST_SEVENTH):
         classes.append(likely)
     return _chord(tuple(classes))
 
