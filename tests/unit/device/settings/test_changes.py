@@ -99,7 +99,7 @@ def test_after_a_power_cut_while_writing_the_old_changes_are_there(
     old = [Change("play", "style", "bass", "block")]
     write_changes(settings, old)
 
-    def cut(path: Path, content: bytes) -> None:
+    def cut(path: Path, content: bytes, mode: int) -> None:
         path.write_bytes(content[: len(content) // 2])
         raise KeyboardInterrupt
 
