@@ -33,7 +33,6 @@ output = "synth in"
 mode = "fixed"
 tempo = 150
 """
-OTHER_STYLES = ("bass", "block", "broken", "arpeggio", "oom-pah", "sustained")
 ARRANGER_STYLES = ("waltz", "ballad", "march", "swing", "alberti", "stride", "pad")
 SIXTEENTH_S = BEAT_S / 4
 APART_S = 1.5
@@ -149,7 +148,7 @@ def _control(browser: Chromium, box: Service, synth: Instrument) -> None:
         return [at_s for at_s, kind, *_ in synth.received if kind == "note_on"]
 
     plays_on()
-    for style in (*OTHER_STYLES, *ARRANGER_STYLES):
+    for style in ARRANGER_STYLES:
         browser.choose("style", style)
         steering("style", style)
         plays_on()

@@ -25,7 +25,7 @@ from device.page.access import secret_of
 from tests import flood
 
 SETTINGS = f'{SOUND}[clock]\nmode = "fixed"\ntempo = 100\n[play]\nstyle = "arpeggio"\n'
-SECONDS = 5.0
+SECONDS = 4.0
 """Length of the quiet part, and of the flood of requests."""
 BLOCK_MS = 1e3 * PERIOD / RATE
 """Milliseconds of a block of the JACK server."""
