@@ -50,7 +50,7 @@ TELLING, TELLING_MINOR = 2, 3
 
 The second value is for a minor triad in figures of pieces: two of its tones belong to a major triad too.
 """
-TELLING_GAP, SONG_TELLING_GAP = 0.5, 0.5
+TELLING_GAP, SONG_TELLING_GAP = 1.0, 0.5
 """Beats. A key is added to a strike if the next strike is at least this far away. The second value is for songs."""
 LATER_STEPS, LATER_KEYS = 2, 2
 """A key may be added so many steps after a beat, an eighth, if the figure has at most so many keys on the beat.
