@@ -10,11 +10,13 @@ import math
 
 import numpy as np
 
-from device.clock.bank import GAP, GAP2, KIND, QUARTER_S, TICK, TIME, USUAL_S, WEIGHT, HypothesisBank
+from device.clock.bank import GAP, GAP2, KIND, MANNER, QUARTER_S, TICK, TIME, USUAL_S, WEIGHT, HypothesisBank
 from device.clock.count_in import CountIn, EvenCounts, Taps
 from device.clock.doubts import SILENT_BEATS, Rivals, doubt_of
+from device.clock.even_steps import EvenSteps
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
 from device.clock.hypotheses import Hypotheses
+from device.clock.manners import QUICKENING, SLOWING
 from device.clock.meter import Meter
 from device.clock.next_onset import FARTHEST, QUARTER
 from device.clock.pace import TEMPO_OCTAVES, USUAL_QUARTER_S
@@ -42,7 +44,10 @@ ASKED, LEADING = 12, 12
 FEW = 4
 """Number of steps whose times are computed at once."""
 PATIENCE = 1.5
-"""The clock waits for an expected onset for this many standard deviations of the predicted time."""
+"""The clock waits for an expected onset for this many standard deviations of the predicted time. It does not wait for a
+player who keeps an even tempo: single onsets of such a player are uneven, and the left hand would copy this."""
+CHANGING = 0.2
+"""A steady player's tempo is even if slowing and quickening have less weight than this in the leading hypotheses."""
 DELAYS = 2.0
 """The wait is shorter by this many times the delay of hearing: waiting is useless if the onset is known late."""
 LONGEST_WAIT = 0.2
@@ -118,6 +123,7 @@ class FollowClock:
         self._index = 0
         self._told_tick: int | None = None
         self._told_s = -math.inf
+        self._even, self._is_even = EvenSteps(), False
         self._delay_s = 0.0
         self._forget_onsets()
 
@@ -201,7 +207,10 @@ class FollowClock:
             self._next = self._following(lead, now_s)
         tick, at_s = self._next
         step_s = self._quarter_s * self._step_ticks / QUARTER
-        at_s = max(at_s, now_s, self._told_s + LEAST_GAP * step_s)
+        if self._told_tick is not None and self._is_even:
+            at_s = self._even.at(at_s, (tick - self._told_tick) % self._hypotheses.bar * self._quarter_s / QUARTER)
+        even_s = at_s
+        at_s = max(even_s, now_s, self._told_s + LEAST_GAP * step_s)
         if at_s - LEAD_S > now_s:
             return None
         position = (tick % self._hypotheses.bar) // self._step_ticks
@@ -210,6 +219,7 @@ class FollowClock:
         step = Step(self._index, at_s, step_s, position, self._meter, lock, doubt, self._counted_s is not None)
         self._index += 1
         self._told_tick, self._told_s, self._next = tick % self._hypotheses.bar, at_s, None
+        self._even.give(even_s)
         self._counting = False
         return step
 
@@ -295,6 +305,8 @@ class FollowClock:
         members = np.flatnonzero(alike & (number == int(votes.argmax())))[:LEADING]
         lead = b.chosen(members)
         lead.real[WEIGHT] /= lead.real[WEIGHT].sum()
+        changing = lead.real[WEIGHT] @ ((lead.whole[MANNER] == SLOWING) | (lead.whole[MANNER] == QUICKENING))
+        self._is_even = self._hypotheses.ways.is_steady and float(changing) < CHANGING
         self._lead, self._next, self._awaited, self._times = lead, None, None, {}
         self._tick0, self._time0_s, self._quarter_s = (
             int(lead.whole[TICK, 0]),
@@ -336,7 +348,7 @@ class FollowClock:
         for step, time_s, wait_s in zip(ticks[:, 0].tolist(), mean_s.tolist(), sd_s.tolist(), strict=True):
             out[step] = time_s
             if tick0 < step <= tick0 + FARTHEST and (expected := self._expected(lead, step - tick0)) > EXPECTED:
-                wait_s = max(0.0, PATIENCE * wait_s - DELAYS * self._delay_s)
+                wait_s = max(0.0, (0.0 if self._is_even else PATIENCE) * wait_s - DELAYS * self._delay_s)
                 out[step] += min(wait_s, LONGEST_WAIT * self._hypotheses.beat * tick_s) * expected
         return out
 

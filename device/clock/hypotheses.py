@@ -142,7 +142,7 @@ class Hypotheses:
         self._powers = next_prior(meter, RHYTHM)
         self._melody = np.moveaxis(self._on_ticks(self._rhythm.interval**MELODY), (2, 3), (0, 1)).copy()
         self._harmony = np.moveaxis(self._on_ticks(self._rhythm.chord**CHORD), (2, 3), (0, 1)).copy()
-        self._ways = Ways()
+        self.ways = Ways()
         tables = (np.moveaxis(self._on_ticks(table), (2, 3), (0, 1)) for table in (rhythm.interval, rhythm.chord))
         self.votes = PhaseVotes(self.beat, self._prior[STRAIGHT], *tables)
         half = self.beat // 2
@@ -243,7 +243,7 @@ class Hypotheses:
         self.rest.hear(onset_s, beats, place, share, counted_gap)
         self.votes.hear(leader, interval, chord)
         self.bank = self._with_slips(bank, onset_s)
-        self._ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
+        self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
         self._learn()
         self._last_s = onset_s
 
@@ -315,7 +315,7 @@ class Hypotheses:
     def _split(self, b: HypothesisBank, target: Ints, prior: Floats, onset_s: float) -> HypothesisBank:
         """Return the likely pairs of hypothesis and place [m], in every manner of playing, corrected by the onset."""
         time_s, quarter_s, usual_s, tt, tp, pp, weight = b.real
-        manner, ways = b.whole[MANNER], self._ways
+        manner, ways = b.whole[MANNER], self.ways
         ticks, tick = target - b.whole[TICK], target % self.bar
         quarters = ticks * (1 / QUARTER)
         square = quarter_s * quarter_s

@@ -74,9 +74,14 @@ class Ways:
         self._share = AT_FIRST_STEADY
 
     @property
+    def is_steady(self) -> bool:
+        """Whether the player, as heard so far, keeps an even tempo."""
+        return self._share > STEADY
+
+    @property
     def table(self) -> Floats:
         """Return the table for the player as heard so far: `steady` or `any`."""
-        return self.steady if self._share > STEADY else self.any
+        return self.steady if self.is_steady else self.any
 
     def hear(self, weight: Floats, manner: Ints) -> None:
         """Update the estimate of how steady the player is, from the weights [n] and manners [n] of all hypotheses."""

@@ -66,6 +66,14 @@ def test_a_hand_that_is_20_ms_off_is_followed_within_70_ms() -> None:
     assert max(from_truth(steps_of(played(FollowClock(FOUR, 4), list(onsets_s))), 1 + 0.5 * np.arange(4, 60))) < 0.07
 
 
+def test_the_steps_are_more_even_than_the_onsets_of_a_player_who_keeps_time() -> None:
+    onsets_s = np.array(counted_in(0.5, (0.0, 0.5), 80))
+    onsets_s += np.random.default_rng(6).normal(0, 0.02, len(onsets_s))
+    steps = [s.time_s for s in steps_of(played(FollowClock(FOUR, 4), list(onsets_s)))]
+    half_beats = np.diff(steps[32::2])
+    assert np.std(half_beats) < 0.4 * np.std(np.diff(onsets_s[32:]))
+
+
 @pytest.mark.parametrize("change", [0.15, -0.15])
 def test_a_ramp_is_followed_and_the_lock_held(change: float) -> None:
     beats = np.arange(-4, 44)
