@@ -178,7 +178,11 @@ def _paired(messages: Sequence[Struck], silenced: Sequence[int], end: int, pitch
 
 
 def _drum_channel(voices: Sequence[dict[int, list[Stretch]]]) -> int | None:
-    """Return the channel of the drums: channel 10, or None if it is one of many channels that are used alike."""
+    """Return the channel of the drums, counted from 0, or None if no channel is that of drums.
+
+    It is channel 9, which players call channel 10. It is none if there are at least `ALIKE_CHANNELS` others, and it has
+    about as many notes as they have, at about the same pitches.
+    """
     pitches: dict[int, list[int]] = defaultdict(list)
     for by_channel in voices:
         for channel, stretches in by_channel.items():

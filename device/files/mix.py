@@ -1,7 +1,8 @@
 """Mixes both hands into one sound file. The memory does not grow with the length of the input.
 
 The left hand is rendered once, into a temporary file without a name. A first pass over both hands finds their loudness,
-a second one the peak of their sum, and a third one writes the mix. Passages in which nothing sounds are skipped.
+a second one the peak of their sum, and a third one writes the mix. A passage in which nothing
+sounds costs no work; it stays in the mix.
 """
 
 from __future__ import annotations

@@ -106,9 +106,10 @@ def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Groun
 
 
 def _bass(target: int | float, degree: int, before: int | None, ground: Ground, low: int) -> int:
-    """Return the MIDI pitch of the bass of least cost near `target` and `before`, not below the key `low`.
+    """Return the MIDI pitch of the bass: the tone of the triad with the least cost, not below the key `low`.
 
-    It is a tone of the triad. The figure asks for the tone with number `degree`. Returns `low` if there is no room.
+    A key far from `target` or from `before` costs more. The figure asks for the tone of the triad with number `degree`,
+    so this tone costs less than the others. Returns `low` if there is no room.
     """
     found: list[tuple[float, int]] = []
     for place, pitch_class in enumerate(ground.classes[:3]):

@@ -121,8 +121,8 @@ class Fingers:
         """Press an upper key for each pitch class if there is room. Returns the keys pressed and the old ones released.
 
         All keys are MIDI pitches. Those pressed lie below `ceiling`. An old upper key stays down if its pitch class is
-        in `stay`, is not struck again, and a finger is free for it. If a tone has no room, another key of `stay` is
-        pressed.
+        in `stay`, is not struck again, and a finger is free for it. If a pitch class has no room, the nearest free key
+        of any pitch class in `stay` is pressed in its place.
         """
         staying = [key for key in self.upper if key % 12 in stay and key % 12 not in pitch_classes]
         staying = staying[: max(0, MOST_KEYS - 1 - len(pitch_classes))]

@@ -135,8 +135,10 @@ class RowOfPieces:
     def told_apart(self, is_true: bool, seed: int) -> dict[str, float]:
         """Return how well listeners tell this hand from the true one: `distance`, `accuracy`, and `net`.
 
-        `accuracy` is that of the listener with features. `net` is that of the net; NaN without pictures. If `is_true`,
-        the true hand is compared with itself: one half of each piece with the other half, drawn by `seed`.
+        `distance` is the mean distance of the features, in standard deviations; 0 if the hands are alike. `accuracy` is
+        the share of windows that the listener with features judges right. `net` is that of the net; NaN without
+        pictures. If `is_true`, the true hand is compared with itself: one half of each piece with the other half, drawn
+        by `seed`.
         """
         draws = [
             self._sides(np.random.default_rng([seed, lot]) if is_true else None)
