@@ -43,7 +43,7 @@ def test_it_is_ready_without_ports_says_what_it_waits_for_and_plays_once_they_co
     measured("ports there to playing", back_s)
     assert back_s < within(BACK_S)
     keys.play(right_hand(8))
-    assert struck(synth.received) > 1
+    assert struck(synth.received) > 0
     assert silenced_before_the_first_note(synth.received)
     until(lambda: [note.pitch for note in box.status.heard[-2:]] == [76, 79], GRACE_S, "the last notes in the status")
     status = box.status
@@ -313,7 +313,7 @@ def test_a_hostile_calibration_or_settings_file_neither_ends_the_service_nor_hol
     box.child.send_signal(signal.SIGHUP)
     box.wait_for("the settings stay as they were")
     keys.play(right_hand(8))
-    assert struck(synth.received) > 1
+    assert struck(synth.received) > 0
     assert (box.status.state, box.status.pid) == ("playing", pid)
     keys.close()
     synth.close()

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # each worker has one core, so the threads of the numeric libraries would only wait for each other
+    for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(threads, "1")
+
 from device.bundles.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
