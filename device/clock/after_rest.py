@@ -1,8 +1,7 @@
 """Estimates, after a rest that ended off the beat, how likely it is that the clock's grid has slipped.
 
 The player may have breathed or paused, so that all that follows is late. Or the rest is written so, and the player is
-on time. A rest is more likely to be written if the music so far often had notes at the place where the rest ends. The
-player may also come in late after a count-in, off the beat that was counted. Then the counted beat is in doubt too.
+on time. A rest is more likely to be written if the music so far often had notes at the place where the rest ends.
 """
 
 from __future__ import annotations
@@ -20,11 +19,6 @@ AFTER_REST = 2e-2
 """Weight of a copy of the likeliest hypothesis that puts the end of a rest on a beat."""
 AFTER_WRITTEN_REST, WRITTEN = 2e-3, 0.2
 """The weight of such a copy if at least the share WRITTEN of the last onsets was at the rest's end in the beat."""
-AT_OPENING = 0.1
-"""Weight of a copy that puts the first onset after a count-in on a beat, if that onset comes later than counted."""
-UNLEARNED = 10
-"""Number of onsets after such a late opening from which no rhythm is learned. A rhythm that was learned at a wrong
-place would keep the clock there."""
 
 
 class AfterRest:
@@ -33,43 +27,29 @@ class AfterRest:
     def __init__(self, beat: int) -> None:
         """Start without a doubt. `beat` is the length of a felt beat in ticks."""
         self._beat = beat
-        self._end_s, self._left, self._weight, self._unlearned = -math.inf, 0, AFTER_REST, 0
+        self._end_s, self._left, self._weight = -math.inf, 0, AFTER_REST
 
     @property
     def in_doubt(self) -> bool:
         """Whether the last onsets followed a rest that ended off the beat."""
         return self._left > 0
 
-    @property
-    def may_learn(self) -> bool:
-        """Whether the rhythm may be learned. It is False for some onsets after a late opening off the beat."""
-        return self._unlearned <= 0
-
     def forget(self) -> None:
         """End the doubt, because a count-in has given the grid."""
-        self._left = self._unlearned = 0
+        self._left = 0
 
-    def hear(
-        self, onset_s: float, gap_beats: float, tick: int | None, share: float, counted_gap: int | None = None
-    ) -> None:
+    def hear(self, onset_s: float, gap_beats: float, tick: int | None, share: float) -> None:
         """Use an onset at `onset_s` seconds, `gap_beats` beats after the last onset (infinite if there was none).
 
         `tick` is its place in the bar in the likeliest hypothesis, or None if it is on no place. `share` is the share
-        of the last onsets that had this place in the beat. `counted_gap` is given for the first onset after a count-in:
-        the ticks since the last count. An onset before the beat that follows the last count is an upbeat.
+        of the last onsets that had this place in the beat.
         """
-        on_beat = tick is not None and tick % self._beat == 0
-        self._unlearned -= 1
-        if counted_gap is not None:
-            late = counted_gap > self._beat
-            self._weight = AT_OPENING if late else AFTER_WRITTEN_REST
-            self._unlearned = UNLEARNED if late and not on_beat else 0
-        elif REST <= gap_beats < math.inf:
-            self._weight = AFTER_WRITTEN_REST if tick is not None and share >= WRITTEN else AFTER_REST
-        else:
+        if not REST <= gap_beats < math.inf:
             self._left -= 1
             return
-        self._end_s, self._left = onset_s, 0 if on_beat else UNSURE_ONSETS
+        self._end_s = onset_s
+        self._left = 0 if tick is not None and tick % self._beat == 0 else UNSURE_ONSETS
+        self._weight = AFTER_WRITTEN_REST if tick is not None and share >= WRITTEN else AFTER_REST
 
     def least_weights(self, onset_s: float, tick: int, quarter_s: float, shift: Ints) -> Floats:
         """Return the least weights [n] for copies of a hypothesis whose grid is moved by `shift` [n] ticks.

@@ -386,8 +386,6 @@ class FollowClock:
         return (at_s - self._onset_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
 
     def _doubt(self, at_s: float) -> Doubt:
-        if not self._hypotheses.rest.may_learn:
-            return Doubt("count-in")
         return doubt_of(self._rivals, self._silent_beats(at_s), self._onsets, self._counted_s, self._quarter_s)
 
 

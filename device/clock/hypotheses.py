@@ -224,7 +224,6 @@ class Hypotheses:
         assert old is not None
         if self._pace is not None:
             self._tempo_s = self._pace.hear(onset_s - self._last_s)
-        opens = self._opening is not None
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
         missed_by = np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed)
         stray = HypothesisBank(old.real.copy(), old.whole.copy())
@@ -239,8 +238,7 @@ class Hypotheses:
         leader = bank.whole[:, 0].tolist()
         beats = (onset_s - self._last_s) * QUARTER / (self.beat * old.real[QUARTER_S, 0])
         place = None if leader[WAS_STRAY] else leader[TICK]
-        share, counted_gap = self.votes.share_of(leader[TICK]), leader[GAP] if opens else None
-        self.rest.hear(onset_s, beats, place, share, counted_gap)
+        self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]))
         self.votes.hear(leader, interval, chord)
         self.bank = self._with_slips(bank, onset_s)
         self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
@@ -395,5 +393,5 @@ class Hypotheses:
             return
         tick, _, _, gap, gap2, gap3, stray = self.bank.whole[:, 0].tolist()
         here = float(self.bank.real[WEIGHT] @ (self.bank.whole[TICK] == tick))
-        if not stray and self.rest.may_learn and (here > LEARN_FROM or self.rest.in_doubt):
+        if not stray and (here > LEARN_FROM or self.rest.in_doubt):
             self.piece.learn((tick - gap) % self.bar, (gap2, gap3), gap)
