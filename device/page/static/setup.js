@@ -20,8 +20,10 @@ shows.setup = async () => {
   touched = false;
   at("used").textContent = "";
   const mine = ++looking;
-  await read();
+  let known = await read();
   while (mine === looking) {
+    // the box may have been away for a moment
+    if (!known) known = await read();
     const said = document.hidden ? null : await order({look: "ports"}, true);
     if (mine !== looking) return;
     if (said) { ports(said.look); for (const each of looks) each(said.look); }
@@ -37,7 +39,7 @@ follows.push((now) => {
 
 async function read() {
   const said = await order({settings: true}, true);
-  if (!said) return;
+  if (!said) return false;
   settings = said.settings;
   const {values, problem, changed, overtaken, file} = settings;
   at("problem").hidden = !problem;
@@ -59,6 +61,7 @@ async function read() {
     ...overtaken.map((c) => make("li", T.overtaken(`[${c.section}] ${c.key}`), "notice")));
   at("reset").disabled = !(changed.length + overtaken.length);
   for (const each of reads) each(settings);
+  return true;
 }
 
 // a row of a list of ports, which stays the same element while the port is there, so that the choice and the focus stay
