@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -21,8 +22,21 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def exported_toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `tests/unit/helpers/toys.py` exports. Do not write there."""
-    folder = tmp_path_factory.mktemp("toys")
+    """The folder that `tests/unit/helpers/toys.py` exports, once for all workers. Do not write there."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, exported = shared / "toys", shared / "toys.exported"
+    with (shared / "toys.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not exported.exists():
+            _export_toys(folder)
+            exported.touch()
+    return folder
+
+
+def _export_toys(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     ran = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "unit" / "helpers" / "toys.py"), str(folder)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -31,7 +45,6 @@ def exported_toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-4000:]
-    return folder
 
 
 @pytest.fixture(scope="session")
