@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import socket
@@ -359,32 +358,6 @@ def test_an_error_of_ours_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_without_a_box_the_client_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No box runs here"):
         ControlClient(tmp_path)
-
-
-class FalseBox:
-    """A program that has taken the place of the box: it sends `said` to one client, whatever that asks."""
-
-    def __init__(self, folder: Path, said: bytes) -> None:
-        folder.mkdir()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(folder / SOCKET))
-        self._listener.listen()
-        threading.Thread(target=self._serve, args=(said,), daemon=True).start()
-
-    def _serve(self, said: bytes) -> None:
-        peer, _ = self._listener.accept()
-        with contextlib.suppress(OSError), self._listener, peer:
-            while True:
-                peer.sendall(said)
-
-
-@pytest.mark.parametrize(
-    "said", [b"x" * 65536, b"[" * 100_000 + b"\n", b"no\n", b"[1]\n", b"\xff\n"], ids=lambda said: repr(said[:4])
-)
-def test_a_client_takes_no_foreign_words_for_an_answer_and_ends(tmp_path: Path, said: bytes) -> None:
-    FalseBox(tmp_path / "run", said)
-    with ControlClient(tmp_path / "run") as client, pytest.raises(UserError, match="sent what is no answer"):
-        client.ask({"settings": True})
 
 
 def test_a_look_that_takes_long_holds_up_no_action_and_too_many_are_refused(box: Box) -> None:
