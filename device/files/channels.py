@@ -1,23 +1,29 @@
 """Decides how a file of several channels becomes one: the mean of the channels, or one channel alone.
 
-The mean is right for most recordings. It is wrong in two cases. If a channel is inverted, the channels cancel. If the
-microphones are far apart, one channel is later than the other, and the mean has gaps in its spectrum (a comb filter).
-The averaged spectra of the channels and their cross-spectra show both (Welch 1967; Knapp and Carter 1976).
+The mean is right for most recordings. It is wrong if a channel is inverted or later than another, because the mean then
+has gaps in its spectrum. It is also wrong if a channel holds only a loud noise, or is clipped. The averaged spectra of
+the channels and their cross-spectra show the delays (Welch 1967; Knapp and Carter 1976).
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Why: TypeAlias = Literal["asked", "cancel", "shifted"]
+Why: TypeAlias = Literal["asked", "cancel", "weak", "shifted", "noise", "clipped"]
 
 SEGMENT_S = 0.37
 """Seconds of one transformed segment, about. Delays of up to a fifth of it are found: 25 m of air."""
+STRETCH_SEGMENTS = 27
+"""Segments of one stretch, about 10 s. Each stretch is judged alone, because a plug may be mended during a recording,
+and because two recorders drift apart."""
+LEAST_SHARE = 0.2
+"""Share of the sound's energy. A fault in stretches that hold less of it is left alone."""
 LOWEST_HZ, HIGHEST_HZ = 60.0, 5_000.0
 """Band in Hz that is compared. It holds the fundamentals and the strongest partials of a piano's right hand."""
 WEAK_DB = -7.0
@@ -28,7 +34,12 @@ Sound in only one of two channels gives -6 dB, which does not count as weak.
 RANGE_DB = 50.0
 """Decibels. Frequencies further below the strongest one are left out, because they hold noise."""
 CANCELS = 0.35
-"""Share of the frequencies with sound. If the mean is weak at more of them, the channels cancel."""
+"""Share of the frequencies with sound. If the mean is weak at more of them, it is not used."""
+INVERTED = 0.8
+"""A weak mean is weak because channels cancel, if its power is below this share of that of channels without relation.
+
+Otherwise the mean is weak because most channels are silent.
+"""
 LEAST_SHIFT_S = 0.0002
 """Seconds. The first gap of a mean with a shorter delay lies above 2.5 kHz, where it does no harm."""
 ALIKE, MORE_ALIKE = 0.3, 0.1
@@ -38,9 +49,25 @@ One channel counts as later than the other if their correlation at some delay is
 than their correlation without a delay by at least `MORE_ALIKE`.
 """
 COMPARED = 8
-"""Largest number of channels that are compared in pairs. More channels are compared with the mean only."""
+"""Largest number of channels that are compared in pairs. Of more channels, each is compared with the first only."""
+STEADY = 1.25
+"""Ratio of the power of the loud segments to that of the soft ones. A channel below this ratio holds a steady noise.
+
+White noise and hum give a ratio of 1.0 to 1.1, and a piano's notes one of 2 or more, because they decay.
+"""
+LOUD_NOISE = 0.01
+"""Power of a steady noise in one channel relative to the music in another, from which on the mean is not used."""
+CLIPPED, CLEANER = 0.0005, 0.1
+"""Share of the samples at the very peak from which on a channel is clipped, and the factor by which the share in
+another channel must be lower."""
+_AT_PEAK = 0.9995
+"""Samples above this share of the peak are at the peak."""
+AS_STRONG = 1e-3
+"""Least power of the music in the channel that replaces a clipped one, relative to it."""
 _LOUD, _SOFT = 90.0, 10.0
 """Percentiles of the segments' power. Their difference is the power of the music without that of a steady noise."""
+
+Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,107 +76,254 @@ class ChannelChoice:
 
     `channel` is the number of the channel that is used alone, counted from 0, and `why` is the reason. Both are None if
     the mean of all channels is used. `shift_s` is the delay between the channels in seconds, if it is the reason.
+    `worse` is the number of the channel that is noisy or clipped, if that is the reason.
     """
 
     channel: int | None = None
     why: Why | None = None
     shift_s: float = 0.0
+    worse: int = 0
 
     def mono(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return one channel made from `block`, which has the shape [samples, channels]."""
+        """Return one channel made from `block`, which has the shape [samples, channels].
+
+        Samples of a mean that are not finite count as 0, so that one broken channel does not silence the others.
+        """
         if self.channel is not None:
             return block[:, self.channel]
-        return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        if block.shape[1] == 1:
+            return block[:, 0]
+        mean: NDArray[np.float32] = _finite(block).mean(axis=1, dtype=np.float32)
+        return mean
 
     def sentence(self, name: str) -> str | None:
         """Return a warning about the file `name`; None if there is nothing to report."""
         if self.channel is None or self.why in (None, "asked"):
             return None
         instead = f"channel {self.channel + 1} alone is heard (--channel N chooses another)"
-        if self.why == "cancel":
-            return f"The channels of {name} cancel each other out, as if one were inverted: {instead}."
+        match self.why:
+            case "cancel":
+                return f"The channels of {name} cancel each other out, as if one were inverted: {instead}."
+            case "weak":
+                return f"The mean of the channels of {name} is much weaker than one of them: {instead}."
+            case "noise":
+                return f"Channel {self.worse + 1} of {name} holds a steady noise and no music: {instead}."
+            case "clipped":
+                return f"Channel {self.worse + 1} of {name} is clipped: {instead}."
         return f"The channels of {name} are {self.shift_s * 1e3:.1f} ms apart in time: {instead}."
 
 
+@dataclass
+class _Stretch:
+    """Holds sums over the segments of one stretch. A bin is a frequency of the transform."""
+
+    power: Floats
+    """[bins, channels] power of each channel."""
+    mean: Floats
+    """[bins] power of the mean of the channels."""
+    cross: dict[tuple[int, int], NDArray[np.complex128]]
+    """Cross-spectrum [bins] of each compared pair of channels."""
+    segments: int = 0
+
+    @classmethod
+    def empty(cls, bins: int, channels: int, pairs: Sequence[tuple[int, int]]) -> _Stretch:
+        return cls(np.zeros((bins, channels)), np.zeros(bins), {pair: np.zeros(bins, np.complex128) for pair in pairs})
+
+
+@dataclass
+class _Peak:
+    """Counts the samples at the peak of each channel."""
+
+    highest: Floats
+    count: Floats
+    samples: int = field(default=0)
+
+    def add(self, block: NDArray[np.floating[Any]]) -> None:
+        size = np.abs(block)
+        highest = np.maximum(self.highest, size.max(axis=0, initial=0.0))
+        self.count[highest * _AT_PEAK > self.highest] = 0
+        self.highest = highest
+        self.count += np.sum((size >= highest * _AT_PEAK) & (size > 0), axis=0)
+        self.samples += len(block)
+
+    def share(self) -> Floats:
+        """Return the share of the samples at the peak, [channels]."""
+        return self.count / max(self.samples, 1)
+
+
 class ChannelComparison:
-    """Compares the channels of a file block by block, to find channels that cancel or are shifted in time."""
+    """Compares the channels of a file block by block, to find channels whose mean would lose or spoil the music."""
 
     def __init__(self, rate: int, channels: int) -> None:
         """Prepare to compare `channels` channels with `rate` samples a second."""
         self._rate, self._channels = rate, channels
         self._size = 1 << round(np.log2(SEGMENT_S * rate))
+        hz = np.fft.rfftfreq(self._size, 1 / rate)
+        self._band = (hz >= LOWEST_HZ) & (hz <= HIGHEST_HZ)
         self._window = np.hanning(self._size).astype(np.float32)[:, None]
         self._rest = np.zeros((0, channels), np.float32)
-        bins = self._size // 2 + 1
-        self._power = np.zeros((bins, channels))
-        self._mean = np.zeros(bins)
-        self._pairs = list(itertools.combinations(range(channels), 2)) if channels <= COMPARED else []
-        self._cross = {pair: np.zeros(bins, np.complex128) for pair in self._pairs}
+        self._pairs = list(itertools.combinations(range(channels), 2))
+        if channels > COMPARED:
+            self._pairs = [(0, other) for other in range(1, channels)]
+        self._stretches: list[_Judged] = []
+        self._open = self._empty()
         self._levels: list[NDArray[Any]] = []
+        self._peak = _Peak(np.zeros(channels), np.zeros(channels))
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Add the samples `block` of shape [n, channels] to the comparison. Samples that are not finite count as 0."""
-        self._rest = np.concatenate([self._rest, np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)])
+        block = _finite(block)
+        self._peak.add(block)
+        self._rest = np.concatenate([self._rest, block])
         while len(self._rest) >= self._size:
             self._segment(self._rest[: self._size])
             self._rest = self._rest[self._size :]
 
     def choice(self) -> ChannelChoice:
-        """Return how the channels of all added samples become one.
-
-        This is their mean, or one channel alone if the channels cancel or are shifted in time.
-        """
+        """Return how the channels of all added samples become one: their mean, or one channel alone."""
         if len(self._rest) and not self._levels:
             self._segment(np.concatenate([self._rest, np.zeros((self._size - len(self._rest), self._channels))]))
-        if not self._levels or not self._power.any():
+        if self._open.segments:
+            self._judge()
+        total = sum(judged.energy for judged in self._stretches)
+        if not total:
             return ChannelChoice()
-        if self._cancel():
-            return ChannelChoice(self._better(), "cancel")
-        shift_s = self._shift_s()
-        return ChannelChoice(self._better(), "shifted", shift_s) if shift_s else ChannelChoice()
+        if noisy := self._noisy():
+            return noisy
+        shifted = [judged for judged in self._stretches if judged.shift_s]
+        if sum(judged.energy for judged in shifted) > LEAST_SHARE * total:
+            return ChannelChoice(self._better(), "shifted", max(shifted, key=lambda judged: judged.energy).shift_s)
+        for why in ("cancel", "weak"):
+            if sum(judged.energy for judged in self._stretches if judged.weak == why) > LEAST_SHARE * total:
+                return ChannelChoice(self._better(), why)
+        return self._clipped() or ChannelChoice()
+
+    def _empty(self) -> _Stretch:
+        return _Stretch.empty(self._size // 2 + 1, self._channels, self._pairs)
 
     def _segment(self, samples: NDArray[np.floating[Any]]) -> None:
+        samples = samples - samples.mean(axis=0)
         spectra = np.fft.rfft(samples * self._window, axis=0)
-        self._power += np.abs(spectra) ** 2
-        self._mean += np.abs(spectra.mean(axis=1)) ** 2
-        for (one, other), cross in self._cross.items():
+        stretch = self._open
+        stretch.power += np.abs(spectra) ** 2
+        stretch.mean += np.abs(spectra.mean(axis=1)) ** 2
+        for (one, other), cross in stretch.cross.items():
             cross += spectra[:, one] * np.conj(spectra[:, other])
+        stretch.segments += 1
         self._levels.append(np.mean(np.square(samples, dtype=np.float64), axis=0))
+        if stretch.segments == STRETCH_SEGMENTS:
+            self._judge()
 
-    def _cancel(self) -> bool:
-        """Return whether the channels cancel each other: their mean is weak at many of the frequencies with sound."""
+    def _judge(self) -> None:
+        """Judge the open stretch and begin the next one."""
+        stretch, self._open = self._open, self._empty()
+        alike = {pair: self._correlation(stretch, pair) for pair in self._pairs}
+        self._stretches.append(
+            _Judged(
+                energy=float(stretch.power.sum()),
+                weak=self._weak(stretch),
+                shift_s=max((self._shift_s(correlation) for correlation in alike.values()), default=0.0),
+                alike={pair: abs(float(correlation[0])) for pair, correlation in alike.items()},
+            )
+        )
+
+    def _weak(self, stretch: _Stretch) -> Why | None:
+        """Return why the mean of the channels is weak at many of the frequencies with sound; None if it is not."""
         hz = np.fft.rfftfreq(self._size, 1 / self._rate)
-        strongest = self._power.max(axis=1)
-        sound = (hz >= LOWEST_HZ) & (hz <= HIGHEST_HZ)
+        strongest, sound = stretch.power.max(axis=1), self._band.copy()
         sound &= strongest > strongest[sound].max(initial=0.0) * 10 ** (-RANGE_DB / 10)
         if not sound.any():
-            return False
-        weak = self._mean[sound] < strongest[sound] * 10 ** (WEAK_DB / 10)
+            return None
+        weak = stretch.mean[sound] < strongest[sound] * 10 ** (WEAK_DB / 10)
         # a bin counts by its width in octaves, so that high frequencies do not decide alone
         octaves = 1 / hz[sound]
-        return bool(np.sum(weak * octaves) > CANCELS * np.sum(octaves))
+        if np.sum(weak * octaves) <= CANCELS * np.sum(octaves):
+            return None
+        unrelated = stretch.power[sound][weak].sum() / self._channels**2
+        return "cancel" if stretch.mean[sound][weak].sum() < INVERTED * unrelated else "weak"
 
-    def _shift_s(self) -> float:
-        """Return the longest delay between any two channels, in seconds; 0 if no channel is late.
+    def _correlation(self, stretch: _Stretch, pair: tuple[int, int]) -> Floats:
+        """Return the correlation of two channels at every delay in samples, negative delays at the end.
+
+        Each frequency counts by its amplitude, not its power. Then a few long tones, which are alike at many delays, do
+        not decide alone.
+        """
+        both = np.sqrt(stretch.power[:, pair[0]] * stretch.power[:, pair[1]])[self._band]
+        scale = np.sqrt(both).sum()
+        if scale <= 0:
+            return np.zeros(self._size)
+        weighted = np.zeros(self._size // 2 + 1, np.complex128)
+        weighted[self._band] = stretch.cross[pair][self._band] / np.sqrt(np.maximum(both, np.finfo(np.float64).tiny))
+        return np.asarray(np.fft.irfft(weighted) * self._size / 2 / scale, np.float64)
+
+    def _shift_s(self, correlation: Floats) -> float:
+        """Return the delay between two channels in seconds; 0 if none of them is late.
 
         A delay counts only if it is at least `LEAST_SHIFT_S` and if the channels are alike at this delay: see `ALIKE`.
-        With more than `COMPARED` channels the result is 0.
         """
-        worst = 0.0
-        for (one, other), cross in self._cross.items():
-            scale = np.sqrt(np.sum(self._power[:, one]) * np.sum(self._power[:, other]))
-            if scale <= 0:
-                continue
-            correlation = np.fft.irfft(cross) * self._size / 2 / scale
-            lag = int(np.argmax(np.abs(correlation)))
-            lag -= self._size if lag > self._size // 2 else 0
-            shift_s = abs(lag) / self._rate
-            peak, middle = abs(correlation[lag]), max(correlation[0], 0.0)
-            if shift_s >= max(worst, LEAST_SHIFT_S) and peak >= ALIKE and peak >= middle + MORE_ALIKE:
-                worst = shift_s
-        return worst
+        lag = int(np.argmax(np.abs(correlation)))
+        peak, middle = abs(correlation[lag]), abs(correlation[0])
+        shift_s = (min(lag, self._size - lag)) / self._rate
+        late = shift_s >= LEAST_SHIFT_S and peak >= ALIKE and peak >= middle + MORE_ALIKE
+        return shift_s if late else 0.0
+
+    def _noisy(self) -> ChannelChoice | None:
+        """Return the choice if a channel holds only a steady and loud noise, and another one music; else None."""
+        loud, soft = self._loud_and_soft()
+        steady = (loud <= STEADY * soft) & (loud > 0)
+        music = np.where(steady, 0.0, loud - soft)
+        if not steady.any() or not music.any():
+            return None
+        worse = int(np.argmax(np.where(steady, loud, 0.0)))
+        player = int(np.argmax(music))
+        noisy = loud[worse] > LOUD_NOISE * music[player] and self._alike(worse, player) < ALIKE
+        return ChannelChoice(player, "noise", worse=worse) if noisy else None
+
+    def _clipped(self) -> ChannelChoice | None:
+        """Return the choice if a channel is clipped and another one holds the same music unclipped; else None."""
+        share = self._peak.share()
+        worse = int(np.argmax(share))
+        if share[worse] < CLIPPED:
+            return None
+        loud, soft = self._loud_and_soft()
+        strength = loud - soft
+        clean = [
+            channel
+            for channel in range(self._channels)
+            if share[channel] < CLEANER * share[worse]
+            and strength[channel] > AS_STRONG * strength[worse]
+            and self._alike(channel, worse) >= ALIKE
+        ]
+        if not clean:
+            return None
+        return ChannelChoice(max(clean, key=lambda channel: float(strength[channel])), "clipped", worse=worse)
+
+    def _alike(self, one: int, other: int) -> float:
+        """Return the correlation of two channels without a delay, in the stretch with the most energy."""
+        loudest = max(self._stretches, key=lambda judged: judged.energy)
+        return loudest.alike.get((min(one, other), max(one, other)), 0.0)
 
     def _better(self) -> int:
         """Return the channel, from 0, with the most sound above its own steady noise."""
+        loud, soft = self._loud_and_soft()
+        return int(np.argmax(loud - soft))
+
+    def _loud_and_soft(self) -> tuple[Floats, Floats]:
+        """Return the power of the loud and of the soft segments of each channel, [channels]."""
         levels = np.stack(self._levels)
-        return int(np.argmax(np.percentile(levels, _LOUD, axis=0) - np.percentile(levels, _SOFT, axis=0)))
+        loud, soft = np.percentile(levels, (_LOUD, _SOFT), axis=0)
+        return loud, soft
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Holds what was found in a stretch: its energy, why its mean is weak, a delay, the correlation of each pair."""
+
+    energy: float
+    weak: Why | None
+    shift_s: float
+    alike: dict[tuple[int, int], float]
+
+
+def _finite(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
