@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
 from device.files.channels import ChannelChoice, ChannelComparison
-from device.files.wav_header import WavHeader, is_cut_wav, read_wav_header
+from device.files.wav_header import WavHeader, is_cut_wav, read_wav_header, right_length
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class SoundFile:
         self.path = path
         self.warnings: list[str] = []
         check_present(path)
-        self._header = _wrong_header(path)
+        self._header = _own_header(path)
+        self._right_length = right_length(path)
         self._flac_frames = _flac_frames(path)
         try:
             with self._open() as file:
@@ -68,7 +69,8 @@ class SoundFile:
             raise UserError(f"{path} has {self.channels} channels: give --channel a number from 1 to {self.channels}.")
         self._choice = ChannelChoice() if channel is None else ChannelChoice(channel - 1, "asked")
         self.frames: int = stated
-        wrong = self._look(stated) or self._header is not None
+        wrong = self._look(stated) or self._right_length is not None
+        wrong = wrong or (self._header is not None and self._header.wrong)
         if self.frames <= 0:
             raise UserError(f"{path} holds no sound: record it again, or give another file.")
         if wrong:
@@ -135,13 +137,16 @@ class SoundFile:
 
         header = self._header
         with self.path.open("rb") as raw:
-            if header is not None and header.subtype is not None:
+            if header is not None:
                 data = _Part(raw, header.start, header.frames * header.frame_bytes)
                 form = {"format": "RAW", "subtype": header.subtype, "endian": "LITTLE"}
                 with Stream(data, samplerate=header.rate, channels=header.channels, **form) as file:
                     yield file
             elif self._flac_frames is not None:
                 with Stream(_Part(raw, 0, self.path.stat().st_size, _FLAC_TOTAL)) as file:
+                    yield file
+            elif self._right_length is not None:
+                with Stream(_Part(raw, 0, self.path.stat().st_size, replaced=self._right_length)) as file:
                     yield file
             else:
                 with Stream(str(self.path)) as file:
@@ -165,12 +170,20 @@ class SoundFile:
 class _Part:
     """Lets soundfile read `size` bytes of an open file, from the byte `start` on, as a file of its own.
 
-    The bits in `cleared`, (place of the byte, mask), read as 0.
+    The bits in `cleared`, (place of the byte, mask), read as 0. `replaced` is a place and the bytes to read there.
     """
 
-    def __init__(self, file: BinaryIO, start: int, size: int, cleared: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        start: int,
+        size: int,
+        cleared: Sequence[tuple[int, int]] = (),
+        replaced: tuple[int, bytes] = (0, b""),
+    ) -> None:
         self._file, self._start, self._size, self._at = file, start, size, 0
         self._cleared = cleared
+        self._replaced = {replaced[0] + i: byte for i, byte in enumerate(replaced[1])}
 
     def seek(self, offset: int, whence: int = 0) -> int:
         self._at = offset + (0, self._at, self._size)[whence]
@@ -186,6 +199,9 @@ class _Part:
         for place, mask in self._cleared:
             if 0 <= place - self._at < len(data):
                 data[place - self._at] &= ~mask & 0xFF
+        for place, byte in self._replaced.items():
+            if 0 <= place - self._at < len(data):
+                data[place - self._at] = byte
         self._at += len(data)
         return bytes(data)
 
@@ -205,10 +221,10 @@ def check_present(path: Path) -> None:
         raise UserError(f"{path} is empty: record it again, or give another file.")
 
 
-def _wrong_header(path: Path) -> WavHeader | None:
-    """Return the header of a WAV file whose length is wrong; None for every other file."""
+def _own_header(path: Path) -> WavHeader | None:
+    """Return the header of a WAV file that libsndfile does not read in full; None for every other file."""
     header = read_wav_header(path)
-    return header if header is not None and header.wrong else None
+    return header if header is not None and (header.wrong or not header.known) and header.subtype is not None else None
 
 
 def _flac_frames(path: Path) -> int | None:

@@ -1,17 +1,22 @@
-"""Finds the sound data of a WAV file, also where the header gives a wrong length.
+"""Finds the sound data of a sound file, also where the header gives a wrong length.
 
 A recorder writes the length into the header when it starts or when it stops. If it writes to a pipe or is killed, the
 length stays a placeholder: 0, 0x7FFFF000, 0x80000000 or 0xFFFFFFFF. A counter of 32 bits wraps at 4 GiB.
+
+libsndfile believes such a length. So the samples of a WAV file are read without its help, and the header of a
+compressed WAV, an AIFF or a CAF file is read with the right length in the place of the wrong one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 _HEADS = (b"RIFF", b"RF64", b"BW64")
 """First four bytes of a little-endian WAV file. In RF64 and BW64 the lengths of 64 bits are in the chunk "ds64"."""
+_UNKNOWN_HEAD = b"BW64"
+"""Head of a file that libsndfile does not know, although it differs from RF64 in these four bytes alone."""
 _IN_DS64 = 0xFFFFFFFF
 """Length in an RF64 file that refers to the chunk "ds64"."""
 _TAGS = (b"TAG", b"ID3", b"APETAGEX")
@@ -22,6 +27,8 @@ _LEAST_SOUND = 512
 This is 3 ms of stereo sound with 16 bits at 44.1 kHz.
 """
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+_LEFT_ALIGNED = {3: 24, 4: 32}
+"""Bits of the whole container of a sample, by its bytes. Smaller samples fill its upper bits, so it is read whole."""
 _SUBTYPES = {
     (_PCM, 8): "PCM_U8",
     (_PCM, 16): "PCM_16",
@@ -47,6 +54,8 @@ class WavHeader:
     subtype: str | None
     """Sample format as soundfile names it; None for a format whose data this module does not read."""
     frame_bytes: int
+    known: bool = True
+    """Whether libsndfile knows the kind of file."""
 
     @property
     def wrong(self) -> bool:
@@ -72,12 +81,43 @@ def read_wav_header(path: Path) -> WavHeader | None:
             position += 8
             if name == b"data":
                 stated = long_length if head[:4] != b"RIFF" and length == _IN_DS64 else length
-                return _header(file, position, stated, size, form)
+                return _header(file, position, stated, size, form, head[:4] != _UNKNOWN_HEAD)
             if name == b"fmt ":
                 form = file.read(min(length, 40))
             elif name == b"ds64":
                 long_length = int.from_bytes(file.read(16)[8:], "little")
             position += length + length % 2
+    return None
+
+
+def right_length(path: Path) -> tuple[int, bytes] | None:
+    """Return (place, bytes): the length of the sound data as the header should have it, and where it stands.
+
+    Returns None if the header is right, or if `path` is not an AIFF, a CAF or a compressed WAV file.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
+            return _right_chunk(file, 12, size, b"SSND", 4)
+        if head[:4] == b"caff":
+            return _right_chunk(file, 8, size, b"data", 8)
+    wav = read_wav_header(path)
+    if wav is None or not wav.wrong or wav.subtype is not None:
+        return None
+    return wav.start - 4, min(wav.held, 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width: int) -> tuple[int, bytes] | None:
+    """Return what `right_length` does for a file of big-endian chunks, whose lengths have `width` bytes."""
+    head = 4 + width
+    while position + head <= size:
+        name, length = _chunk(file, position, width, "big")
+        start, end = position + head, position + head + length
+        if name == wanted:
+            right = end <= size and _ends_well(file, end + (length % 2 if width == 4 else 0), size, width, "big")
+            return None if right else (position + 4, min(size - start, (1 << 8 * width) - 1).to_bytes(width, "big"))
+        position = end + (length % 2 if width == 4 else 0)
     return None
 
 
@@ -88,11 +128,15 @@ def is_cut_wav(path: Path) -> bool:
     return head[:4] in _HEADS and head[8:] == b"WAVE"[: len(head[8:])] and read_wav_header(path) is None
 
 
-def _header(file: BinaryIO, start: int, stated: int, size: int, form: bytes) -> WavHeader:
+def _header(file: BinaryIO, start: int, stated: int, size: int, form: bytes, known: bool) -> WavHeader:
     tag, channels = int.from_bytes(form[:2], "little"), int.from_bytes(form[2:4], "little")
     if tag == _EXTENSIBLE:
         tag = int.from_bytes(form[24:26], "little")
-    bits = int.from_bytes(form[14:16], "little")
+    bits, frame_bytes = int.from_bytes(form[14:16], "little"), int.from_bytes(form[12:14], "little")
+    frame_bytes = frame_bytes or channels * bits // 8
+    if tag == _PCM and channels:
+        # 20 bits lie in 3 bytes, and 24 bits may lie in 4
+        bits = _LEFT_ALIGNED.get(frame_bytes // channels, bits)
     end = start + stated
     right = end <= size and _ends_well(file, end + stated % 2, size)
     return WavHeader(
@@ -102,25 +146,30 @@ def _header(file: BinaryIO, start: int, stated: int, size: int, form: bytes) -> 
         rate=int.from_bytes(form[4:8], "little"),
         channels=channels,
         subtype=_SUBTYPES.get((tag, bits)),
-        frame_bytes=channels * bits // 8,
+        frame_bytes=frame_bytes,
+        known=known,
     )
 
 
-def _ends_well(file: BinaryIO, position: int, size: int) -> bool:
+def _ends_well(
+    file: BinaryIO, position: int, size: int, width: int = 4, order: Literal["little", "big"] = "little"
+) -> bool:
     """Return whether the file holds nothing but chunks, a tag or a little filling from `position` on."""
     file.seek(position)
     if file.read(8).startswith(_TAGS):
         return True
     while position + _LEAST_SOUND <= size:
-        name, length = _chunk(file, position)
-        if not all(0x20 <= byte < 0x7F for byte in name) or position + 8 + length > size:
+        name, length = _chunk(file, position, width, order)
+        if not all(0x20 <= byte < 0x7F for byte in name) or position + 4 + width + length > size:
             return False
-        position += 8 + length + length % 2
+        position += 4 + width + length + (length % 2 if width == 4 else 0)
     return True
 
 
-def _chunk(file: BinaryIO, position: int) -> tuple[bytes, int]:
-    """Return the name of the chunk at `position` and its length in bytes."""
+def _chunk(
+    file: BinaryIO, position: int, width: int = 4, order: Literal["little", "big"] = "little"
+) -> tuple[bytes, int]:
+    """Return the name of the chunk at `position` and its length in bytes, a number of `width` bytes."""
     file.seek(position)
-    head = file.read(8)
-    return head[:4], int.from_bytes(head[4:], "little")
+    head = file.read(4 + width)
+    return head[:4], int.from_bytes(head[4:], order)

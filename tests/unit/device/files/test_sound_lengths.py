@@ -1,0 +1,83 @@
+"""Lengths in the headers of RF64, BW64, compressed WAV, AIFF and CAF files, and samples in larger containers."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from device.files.sound_file import SoundFile
+
+RATE = 44_100
+
+
+def tone(seconds: float = 0.5) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * 440 * np.arange(int(RATE * seconds)) / RATE)).astype(np.float32)
+
+
+def wav64(path: Path, head: bytes, stated: int) -> Path:
+    """Write `tone` as a 64-bit WAV whose chunk "ds64" states `stated` bytes of data."""
+    data = np.rint(tone() * 32767).astype("<i2").tobytes()
+    lengths = b"ds64" + struct.pack("<IQQQI", 28, stated + 72, stated, stated // 2, 0)
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    body = b"WAVE" + lengths + form + b"data" + struct.pack("<I", 0xFFFFFFFF) + data
+    path.write_bytes(head + struct.pack("<I", 0xFFFFFFFF) + body)
+    return path
+
+
+@pytest.mark.parametrize("head", [b"RF64", b"BW64"])
+@pytest.mark.parametrize("stated", [2 * (RATE // 2), 0, 1000, 1 << 40])
+def test_a_wav_of_64_bit_lengths_is_read_to_its_end(tmp_path: Path, head: bytes, stated: int) -> None:
+    sound = SoundFile(wav64(tmp_path / "a.wav", head, stated))
+    assert np.allclose(sound.read(), tone(), atol=1e-4)
+    assert len(sound.warnings) == (0 if stated == 2 * (RATE // 2) else 1)
+
+
+@pytest.mark.parametrize("stated", [0, 1000, 0xFFFFFFFF])
+@pytest.mark.parametrize("subtype", ["IMA_ADPCM", "MS_ADPCM", "GSM610"])
+def test_a_compressed_wav_with_a_wrong_length_is_read_to_its_end(tmp_path: Path, subtype: str, stated: int) -> None:
+    soundfile.write(tmp_path / "whole.wav", tone(), RATE, subtype=subtype)
+    data = (tmp_path / "whole.wav").read_bytes()
+    at = data.index(b"data") + 4
+    (tmp_path / "a.wav").write_bytes(data[:at] + struct.pack("<I", stated) + data[at + 4 :])
+    whole, wrong = SoundFile(tmp_path / "whole.wav"), SoundFile(tmp_path / "a.wav")
+    assert np.array_equal(wrong.read(), whole.read())
+    assert len(wrong.warnings) == 1 and whole.warnings == []
+
+
+@pytest.mark.parametrize(("suffix", "chunk", "width"), [("aiff", b"SSND", 4), ("caf", b"data", 8)])
+@pytest.mark.parametrize("stated", [0, 1004, -1])
+def test_an_aiff_or_caf_with_a_wrong_length_is_read_to_its_end(
+    tmp_path: Path, suffix: str, chunk: bytes, width: int, stated: int
+) -> None:
+    soundfile.write(tmp_path / f"whole.{suffix}", tone(), RATE, format=suffix.upper(), subtype="PCM_16")
+    data = (tmp_path / f"whole.{suffix}").read_bytes()
+    at = data.index(chunk) + 4
+    (tmp_path / f"a.{suffix}").write_bytes(data[:at] + stated.to_bytes(width, "big", signed=True) + data[at + width :])
+    whole, wrong = SoundFile(tmp_path / f"whole.{suffix}"), SoundFile(tmp_path / f"a.{suffix}")
+    assert np.array_equal(wrong.read(), whole.read())
+    assert len(wrong.warnings) == 1 and whole.warnings == []
+
+
+@pytest.mark.parametrize(("suffix", "form"), [("aiff", "AIFF"), ("caf", "CAF")])
+def test_a_cut_aiff_or_caf_is_read_to_its_end_and_said(tmp_path: Path, suffix: str, form: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, tone(), RATE, format=form, subtype="PCM_16")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    sound = SoundFile(path)
+    assert sound.frames > 0.45 * RATE / 2 and len(sound.warnings) == 1
+    assert np.allclose(sound.read(), tone()[: sound.frames], atol=1e-4)
+
+
+@pytest.mark.parametrize("stated", [None, 0])
+def test_24_bits_in_a_container_of_32_are_read_as_they_lie(tmp_path: Path, stated: int | None) -> None:
+    data = (np.rint(tone() * 0x7FFFFF).astype("<i4") * 256).tobytes()
+    form = struct.pack("<HHIIHH", 1, 1, RATE, 4 * RATE, 4, 24)
+    size = len(data) if stated is None else stated
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", size) + data
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", size + 36) + body)
+    assert np.allclose(SoundFile(tmp_path / "a.wav").read(), tone(), atol=1e-4)
