@@ -20,8 +20,10 @@ MOST_CHANGES = 10_000
 """Largest number of tempos, of time signatures and of key signatures that are kept. Later ones are left out."""
 HEADER_WITHIN = 64 * 1024
 """Bytes in which the header may begin, because a container (RIFF, MacBinary) may stand before it."""
+_HEADER_BYTES = 6
+"""Bytes of a header's content. A later version of the format may add some."""
 MOST_SEARCHES = 500
-"""Number of times that the reader looks for the next message after a wrong length. More would take too long."""
+"""Number of times that the reader looks for the next message after a wrong length, which takes time."""
 SEARCHED_BYTES = 1024
 """Bytes in which the next message is looked for after a wrong length. A longer text is rare in a MIDI file."""
 _SURE_MESSAGES = 4
@@ -30,12 +32,16 @@ _LONGEST_NUMBER = 4
 """Bytes of the longest variable-length number that MIDI allows."""
 _DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+_SYSTEM = frozenset({0xF1, 0xF2, 0xF3, 0xF6, 0xF8, 0xFA, 0xFB, 0xFC, 0xFE})
+"""System messages that MIDI defines. They do not belong into a file, and some programs write them into one."""
 _META, _SYSEX, _ESCAPE, _SYSEX_END = 0xFF, 0xF0, 0xF7, 0xF7
 _NAME, _END, _TEMPO, _SIGNATURE, _KEY = 0x03, 0x2F, 0x51, 0x58, 0x59
 _SIZES = {0x00: 2, 0x20: 1, 0x21: 1, _END: 0, _TEMPO: 3, 0x54: 5, _SIGNATURE: 4, _KEY: 2}
 """Bytes of each meta event that has a fixed size."""
 _TEXTS = range(0x01, 0x10)
 _RESET = b"\xff"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""Byte order marks of UTF-16."""
 _BLANK = " \t\r\n\0"
 """Characters that are cut off at both ends of a name."""
 
@@ -105,7 +111,7 @@ def parse(data: bytes) -> RawMidi:
     Raises UserError if nothing can be read or there are too many notes. The text of the error is meant to follow the
     name of the file, such as "is not a MIDI file".
     """
-    start = data.find(b"MThd", 0, HEADER_WITHIN)
+    start = _header_at(data)
     if start < 0:
         raise UserError("is not a MIDI file")
     if len(data) < start + 14:
@@ -120,6 +126,17 @@ def parse(data: bytes) -> RawMidi:
     if not midi.tracks:
         raise UserError("has no track")
     return midi
+
+
+def _header_at(data: bytes) -> int:
+    """Return the byte at which the header begins: the first one that a chunk follows, else the first; -1 for none."""
+    first = at = data.find(b"MThd", 0, HEADER_WITHIN)
+    while at >= 0:
+        size = int.from_bytes(data[at + 4 : at + 8], "big")
+        if size >= _HEADER_BYTES and _is_chunk(data, at + 8 + size):
+            return at
+        at = data.find(b"MThd", at + 4, HEADER_WITHIN)
+    return first
 
 
 def _is_chunk(data: bytes, at: int) -> bool:
@@ -318,17 +335,32 @@ class _Track:
                     at += 2
                     if kind == _END:
                         return size == 0
-                    if kind >= 0x80 or size >= 0x80 or size < _SIZES.get(kind, 0):
+                    if kind >= 0x80 or size >= 0x80:
+                        return False
+                    # a short event is a flaw that some programs write, or its length is wrong
+                    if size < _SIZES.get(kind, 0) and not self._is_status_next(at + size):
                         return False
                 elif status in (_SYSEX, _ESCAPE):
                     size = data[at]
                     at += 1
+                elif status in _SYSTEM:
+                    size = _SYSTEM_DATA_BYTES.get(status, 0)
                 else:
                     return False
                 at += size
             except IndexError:
                 return False
         return at <= self._end
+
+    def _is_status_next(self, at: int) -> bool:
+        """Return whether a delta time and a status byte stand at byte `at`, or the track ends there."""
+        if at >= self._end:
+            return at == self._end
+        for _ in range(_LONGEST_NUMBER - 1):
+            if self._data[at] < 0x80:
+                break
+            at += 1
+        return self._data[at] < 0x80 <= self._data[at + 1]
 
     def _meta(self, kind: int, content: bytes) -> None:
         midi, tick = self._midi, self._tick
@@ -360,9 +392,9 @@ def _is_text(content: bytes) -> bool:
 
 
 def name_of(content: bytes) -> str:
-    """Return the text of a name, which is in UTF-8 or else in Latin-1, without control characters."""
+    """Return the text of a name, without control characters: in UTF-8, in UTF-16 after its mark, or else in Latin-1."""
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16") if content[:2] in _UTF_16 else content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     return printable(text.strip(_BLANK))

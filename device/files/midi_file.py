@@ -12,7 +12,7 @@ import mido
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
 from device.events import SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
-from device.files.midi_bytes import RawMidi, parse
+from device.files.midi_bytes import RawMidi, Struck, parse
 from device.files.midi_notes import Part, check_playable, parts_of, together
 from device.files.sound_file import check_present
 from device.files.unfinished_midi import complete
@@ -123,7 +123,9 @@ def _listing(parts: list[Part]) -> str:
 
 
 def read_midi(path: Path) -> MidiInput:
-    """Read a MIDI file of type 0 or 1, as far as it can be read. A recording that nobody finished is read to its end.
+    """Read a MIDI file of type 0 or 1, or of type 2 with one piece, as far as it can be read.
+
+    A recording that nobody finished is read to its end.
 
     Raises UserError if it is missing or empty, is not such a file, or is too large for a right hand.
     """
@@ -137,7 +139,8 @@ def read_midi(path: Path) -> MidiInput:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): copy it again.") from None
     has_frames, ticks_per_frame = raw.ticks_per_beat < 0, raw.ticks_per_beat & 0xFF
-    if (raw.format == 2 and len(raw.tracks) > 1) or raw.ticks_per_beat == 0 or (has_frames and not ticks_per_frame):
+    pieces = sum(any(isinstance(message, Struck) for message in track.messages) for track in raw.tracks)
+    if (raw.format == 2 and pieces > 1) or raw.ticks_per_beat == 0 or (has_frames and not ticks_per_frame):
         raise UserError(f"{path} is a MIDI file of a kind without one common time: export it as type 0 or 1.")
     tempo_map = TempoMap(raw.ticks_per_beat, raw.tempos)
     parts = parts_of(raw.tracks, tempo_map)

@@ -25,7 +25,7 @@ def complete(content: bytes) -> bytes:
     position = 0
     while position + _HEAD <= len(content):
         kind, length = content[position : position + 4], int.from_bytes(content[position + 4 : position + _HEAD])
-        if kind == b"MTrk" and length == UNKNOWN_LENGTH:
+        if kind == b"MTrk" and length == UNKNOWN_LENGTH and content.find(b"MTrk", position + _HEAD) < 0:
             track = content[position + _HEAD :]
             track = track[: _whole_events(track)] + END_OF_TRACK
             return content[:position] + b"MTrk" + len(track).to_bytes(4) + track

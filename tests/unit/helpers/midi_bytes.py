@@ -89,7 +89,7 @@ def body(timed: Timed, end: bytes = END, running: bool = False) -> bytes:
     found, last, status = b"", 0, -1
     for tick, event in timed:
         found += number(tick - last)
-        found += event[1:] if running and event[0] == status else event
+        found += event[1:] if running and event[0] == status < 0xF0 else event
         status, last = event[0], tick
     return found + (b"\x00" + end if end else b"")
 

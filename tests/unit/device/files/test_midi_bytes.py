@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from device.cli import main
 from device.errors import UserError
+from device.events import Note
 from device.files import midi_bytes
 from device.files.midi_file import read_midi
 from tests.unit.helpers.midi_bytes import (
@@ -32,6 +33,8 @@ from tests.unit.helpers.midi_bytes import (
     number,
     off,
     on,
+    riff,
+    sysex,
     tune,
     with_event,
 )
@@ -45,6 +48,11 @@ def notes_of(path: Path, content: bytes, track: str | None = None) -> list[tuple
     return [(n.pitch, n.onset_s, n.offset_s or -1.0) for n in part.notes]
 
 
+def read(path: Path, content: bytes) -> tuple[Note, ...]:
+    path.write_bytes(content)
+    return read_midi(path).part().notes
+
+
 def true_notes() -> list[tuple[int, float, float]]:
     return [(key, at / 480 * BEAT_S, (at + length) / 480 * BEAT_S) for at, length, key in TUNE]
 
@@ -54,6 +62,49 @@ def true_notes() -> list[tuple[int, float, float]]:
 def test_a_flaw_in_something_else_costs_no_note(tmp_path: Path, flaw: Flaw, seed: int) -> None:
     content = flaw.make(Random(seed))
     assert notes_of(tmp_path / "a.mid", content) == [pytest.approx(note) for note in true_notes()]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_several_flaws_in_one_file_cost_no_note(tmp_path: Path, seed: int) -> None:
+    """Flaws follow each other, so the event after a flaw has one too."""
+    random = Random(seed)
+    beside = [meta(0x51), meta(0x51, b"\x09\x27"), meta(0x54, b"\0\0"), meta(0x58), meta(0x59, b"\0")]
+    beside += [meta(0x59, b"\xf0\x00"), meta(0x60, b"abc"), meta(0x01, b"hello"), sysex(b"\x7e\x7f\x09"), meta(0x00)]
+    beside += [b"\xf8", b"\xfe", b"\xf6", b"\xf1\x10", b"\xf7\x02\xf3\x01", meta(0x7F, b"abc"), b"\xe0\x00\x40"]
+    events = random.sample(beside, random.randint(2, 7))
+    flawed = [(480 * random.choice([0, 0, 1, 5]), event) for event in events]
+    timed = sorted([*flawed, *tune()], key=lambda timed: timed[0])
+    first = [(0, TEMPO), (0, FOUR_FOUR)]
+    running = random.random() < 0.5
+    content = header(1, 0) + chunk(body([*first, *timed], running=running))
+    if seed % 2:
+        conducted = chunk(body([*first, *((0, event) for event in events)]))
+        content = header(2) + conducted + chunk(body(timed, running=running))
+    kept = [(n.pitch, n.onset_s) for n in read(tmp_path / "a.mid", content)]
+    assert kept == [pytest.approx((pitch, on_s), abs=0.002) for pitch, on_s, _ in true_notes()]
+
+
+@pytest.mark.parametrize("declared", [0xFFFFFFFF, 0])
+def test_every_track_may_have_a_placeholder_for_its_length(tmp_path: Path, declared: int) -> None:
+    tracks = [body([(0, TEMPO), (0, FOUR_FOUR)]), body(tune())]
+    content = header(2) + b"".join(chunk(content, size=declared) for content in tracks)
+    assert notes_of(tmp_path / "a.mid", content) == [pytest.approx(note) for note in true_notes()]
+
+
+def test_type_2_with_one_piece_is_read_and_with_two_refused_in_a_sentence(tmp_path: Path) -> None:
+    one = header(3, 2) + conductor() + chunk(body(tune())) + chunk(END)
+    assert notes_of(tmp_path / "a.mid", one) == [pytest.approx(note) for note in true_notes()]
+    (tmp_path / "a.mid").write_bytes(header(2, 2) + chunk(body(tune())) * 2)
+    with pytest.raises(UserError, match="without one common time: export it as type 0 or 1"):
+        read_midi(tmp_path / "a.mid")
+
+
+def test_the_name_of_a_header_within_a_container_is_no_header(tmp_path: Path) -> None:
+    title = b"LIST" + (20).to_bytes(4, "little") + b"INFOINAM" + (8).to_bytes(4, "little") + b"MThd" + bytes(4)
+    content = riff(clean())
+    assert notes_of(tmp_path / "a.rmi", content[:12] + title + content[12:]) == [
+        pytest.approx(note) for note in true_notes()
+    ]
 
 
 def test_no_file_with_a_flaw_asks_for_an_option_that_was_not_given(tmp_path: Path) -> None:
@@ -95,9 +146,10 @@ def test_other_names_of_midi_files_are_read(tmp_path: Path, suffix: str) -> None
     assert result.exit_code == 0 and "32 notes read" in result.stdout
 
 
-def test_names_are_read_as_utf_8_and_else_as_latin_1() -> None:
+def test_names_are_read_as_utf_8_or_utf_16_and_else_as_latin_1() -> None:
     assert midi_bytes.name_of("Rechte Hände 右手".encode()) == "Rechte Hände 右手"
     assert midi_bytes.name_of("Hände".encode("latin-1")) == "Hände"
+    assert midi_bytes.name_of("Вторая рука".encode("utf-16")) == "Вторая рука"
     assert midi_bytes.name_of(b"\xef\xbb\xbf right\x00\x1b[2J\x07") == "right??[2J?"
 
 
@@ -149,7 +201,7 @@ def test_a_file_of_too_many_notes_is_refused_before_it_fills_the_memory(tmp_path
     [
         header(1, 0, ticks=0) + clean()[14:],
         header(2, 1, ticks=0xE200) + clean()[14:],
-        header(2, 2) + clean()[14:],
+        header(2, 2) + chunk(body(tune())) * 2,
         header(1, 0),
         header(1, 0)[:9],
         b"MTrk" + clean()[18:],
