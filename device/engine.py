@@ -8,12 +8,13 @@ MIDI notes ───────────▲
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from device.clock.played import PlayedSteps, beats_of_played_bar
-from device.clock.step import Clock, ClockPulse, Step, UseClock
+from device.clock.step import Clock, ClockPulse, KnownGrid, Step, UseClock
 from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
@@ -135,6 +136,18 @@ class Engine:
                 events += self._play(self._player, step, now_s)
             events += self._sending(self._performer.advance(now_s))
         return events
+
+    @property
+    def idle_until_s(self) -> float:
+        """The time in stream seconds before which `step` returns nothing, if it gets neither a hop nor a note.
+
+        It is minus infinity if this is not known, because the clock follows the player.
+        """
+        if self._player is None:
+            return math.inf
+        if not isinstance(self._clock, KnownGrid):
+            return -math.inf
+        return min(self._clock.next_due_s, self._performer.next_due_s)
 
     def skip(self, until_s: float) -> None:
         """Pass over a stretch, up to `until_s` seconds, in which nothing is heard and nothing is played."""

@@ -99,6 +99,11 @@ class FileClock:
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """Does nothing: this clock does not follow MIDI clock."""
 
+    @property
+    def next_due_s(self) -> float:
+        """Return the time before which no step is due: see `KnownGrid.next_due_s`."""
+        return math.inf if self._next is None else self._next.plan_s
+
     def due(self, now_s: float) -> Step | None:
         """Return the next step if it is time to give it, else None: see `Clock.due`."""
         step = self._next

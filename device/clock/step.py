@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from device.clock.meter import Meter
 from device.events import Doubt
@@ -78,6 +78,16 @@ class UseClock:
     """Says that the owner has chosen `clock`, which replaces the present clock."""
 
     clock: Clock
+
+
+@runtime_checkable
+class KnownGrid(Protocol):
+    """Defines what a clock offers besides the methods of `Clock` if it knows its grid in advance."""
+
+    @property
+    def next_due_s(self) -> float:
+        """Return the time in stream seconds before which `due` returns None; infinity if it returns no more steps."""
+        ...
 
 
 class Clock(Protocol):

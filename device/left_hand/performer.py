@@ -7,6 +7,7 @@ and off, and their due times never decrease.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -71,6 +72,13 @@ class Performer:
     def held(self) -> frozenset[int]:
         """The MIDI pitches of the keys whose note-on was sent and whose note-off was not."""
         return frozenset(self._held)
+
+    @property
+    def next_due_s(self) -> float:
+        """The time in stream seconds before which `advance` returns no message, if no key is struck or released."""
+        ends = [held.off_s for held in self._held.values() if held.off_s is not None]
+        pedal = [] if self._pedal_due_s is None else [self._pedal_due_s]
+        return min([*ends, *pedal], default=math.inf) - self._lead_s
 
     def strike(self, now_s: float, strikes: Iterable[Strike]) -> list[Send]:
         """Strike keys. Return the messages that `advance` would return, and then those of `strikes` by their times.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from device.clock.file_clock import FileClock
 from device.clock.make_clock import make_clock
-from device.clock.step import Step
+from device.clock.step import Clock, Step
 from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard
 from device.files.midi_notes import Part
@@ -199,6 +200,36 @@ def test_a_cut_midi_input_changes_no_note_on_before_the_cut(kept: int) -> None:
 def test_a_midi_input_is_over_two_bars_after_its_last_note() -> None:
     performance = play_midi(engine(None), right_hand(*np.arange(0.5, 8.0, 0.5)), HOP_S)
     assert max(send.due_s for send in performance.sends) <= performance.input_s + 2 * 4 * 0.5
+
+
+@dataclass
+class GridThatKeepsQuiet:
+    """A known grid that does not tell when its next step is due, so that the engine runs every hop."""
+
+    inner: FileClock
+    counting_in: bool = False
+
+    def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
+        """The grid is known."""
+
+    def due(self, now_s: float) -> Step | None:
+        return self.inner.due(now_s)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hops_without_work_are_left_out_and_nothing_is_changed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    onsets_s = np.cumsum(rng.choice([0.1, 0.25, 0.9, 7.0, 31.0, 65.0], 40)).tolist()
+    tempos = [(0, 500_000), (2_000, 700_000 + seed), (5_000, 250_000)]
+
+    def played(quiet: bool) -> Performance:
+        grid = FileClock.from_map(480, tempos, [(0, 4, 4), (3_840, 6, 8)], end_tick=int(onsets_s[-1] * 1_000))
+        clock = cast(Clock, GridThatKeepsQuiet(grid)) if quiet else grid
+        return play_midi(Engine(clock=clock, player=EveryBeat()), right_hand(*onsets_s), HOP_S)
+
+    every, busy = played(quiet=True), played(quiet=False)
+    assert (busy.sends, busy.beats, busy.notes, busy.chords) == (every.sends, every.beats, every.notes, every.chords)
+    assert len(every.sends) > 50 and len(busy.hop_times_s) < 0.5 * len(every.hop_times_s)
 
 
 def test_a_silence_of_hours_takes_no_time_and_changes_nothing_before_it() -> None:
