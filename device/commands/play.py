@@ -197,7 +197,8 @@ def play(
         click.echo(printable(f"lefthand: {warning}"), err=True)
     click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}.")
     if unnamed:
-        click.echo(printable(f"Written: {', '.join(map(str, outputs.paths))}."))
+        written = [str(path) for path in outputs.paths if path not in performance.left_out]
+        click.echo(printable(f"Written: {', '.join(written)}."))
 
 
 def from_file(request: Request, outputs: Outputs) -> Performance:

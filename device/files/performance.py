@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable, MutableSequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
@@ -35,6 +36,8 @@ class Performance:
     hop_times_s: MutableSequence[float] = field(default_factory=lambda: array("d"))
     """Seconds of computing time of the engine for each hop."""
     warnings: list[str] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
+    """Outputs that were not written; `warnings` says why."""
     _notes: dict[tuple[int, float], Note] = field(default_factory=dict)
 
     @property

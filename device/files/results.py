@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,11 @@ from device.files.replacing import replacing
 from device.files.report import BundleName, write_report
 from device.files.sound_file import SoundFile
 
+LONGEST_UNNAMED_MIX_S = 2 * 3600.0
+"""Longest mix in seconds that is written without being named. An hour takes 0.6 GB and ten seconds or more."""
+LONGEST_NAME = 255
+"""Bytes of the longest name of a file on Linux."""
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -28,6 +33,8 @@ class Outputs:
     audio: Path | None = None
     plot: Path | None = None
     report: Path | None = None
+    unnamed: bool = False
+    """Whether the command names no output. A mix of more than LONGEST_UNNAMED_MIX_S is then left out."""
 
     @classmethod
     def beside(cls, source: Path, force: bool) -> Outputs:
@@ -36,9 +43,10 @@ class Outputs:
         Raises UserError if one of them exists already, unless `force` is true.
         """
         outputs = cls(
-            midi=source.with_name(f"{source.stem}.left-hand.mid"),
-            audio=source.with_name(f"{source.stem}.both-hands.wav"),
-            plot=source.with_name(f"{source.stem}.roll.png"),
+            midi=_beside(source, ".left-hand.mid"),
+            audio=_beside(source, ".both-hands.wav"),
+            plot=_beside(source, ".roll.png"),
+            unnamed=True,
         )
         there = [str(path) for path in outputs.paths if path.exists() or path.is_symlink()]
         if there and not force:
@@ -74,6 +82,8 @@ class Outputs:
         `renders` says that the mix needs a synthesiser and a soundfont, because a hand must be rendered.
         """
         for path in self.paths:
+            if len(os.fsencode(path.name)) > LONGEST_NAME:
+                raise UserError(f"{path} cannot be written: its name is too long, so give a shorter one.")
             if path.is_dir() or not path.parent.is_dir():
                 raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
             if not os.access(path.resolve().parent, os.W_OK):
@@ -93,29 +103,55 @@ class Outputs:
         sound: SoundFile | None = None,
         like: MidiInput | None = None,
     ) -> None:
-        """Write every wanted file. The input is `sound` or `like`. Raises UserError if a file cannot be written.
+        """Write every wanted file. The input is `sound` or `like`.
 
-        Each file replaces an old one only when it is complete.
+        Each file replaces an old one only when it is complete. An unnamed mix that is too long is left out, and
+        `performance` gets a warning and its path in `left_out`. Raises UserError with a sentence for each file that
+        cannot be written, after the other files are written.
         """
-        if self.notes is not None:
-            with _output(self.notes) as path:
-                write_notes(path, performance.notes)
-        if self.midi is not None:
-            with _output(self.midi) as path:
-                write_midi(path, performance.sends, like, tempo=_tempo(performance))
-        if self.report is not None:
-            with _output(self.report) as path:
-                write_report(path, performance, bundle)
-        if self.audio is not None:
+
+        def midi(path: Path) -> None:
+            write_midi(path, performance.sends, like, tempo=_tempo(performance))
+
+        def audio(path: Path) -> None:
             from device.files.mix import write_mix
 
-            with _output(self.audio) as path:
-                write_mix(path, sound, performance.notes, ringing_notes(performance.sends))
-        if self.plot is not None:
+            write_mix(path, sound, performance.notes, ringing_notes(performance.sends))
+
+        def plot(path: Path) -> None:
             from device.files.piano_roll import write_plot
 
-            with _output(self.plot) as path:
-                write_plot(path, performance, title)
+            write_plot(path, performance, title)
+
+        writers: list[tuple[Path | None, Callable[[Path], None]]] = [
+            (self.notes, lambda path: write_notes(path, performance.notes)),
+            (self.midi, midi),
+            (self.report, lambda path: write_report(path, performance, bundle)),
+            (self.audio, audio),
+            (self.plot, plot),
+        ]
+        failed: list[str] = []
+        for wanted, write in writers:
+            if wanted is None or (wanted == self.audio and self._leaves_out_mix(performance)):
+                continue
+            try:
+                with _output(wanted) as path:
+                    write(path)
+            except UserError as error:
+                failed.append(str(error))
+        if failed:
+            raise UserError(" ".join(failed))
+
+    def _leaves_out_mix(self, performance: Performance) -> bool:
+        """Return whether the mix is left out because nobody named it and it is long. `performance` is then told."""
+        if not self.unnamed or self.audio is None or performance.end_s <= LONGEST_UNNAMED_MIX_S:
+            return False
+        performance.left_out.append(self.audio)
+        performance.warnings.append(
+            f"{self.audio} is left out, because it would last {performance.end_s / 3600:.1f} hours: "
+            f"--audio OUT.wav writes it."
+        )
+        return True
 
     def _check_packages(self, renders: bool) -> None:
         """Raise UserError if a package for one of the files is missing."""
@@ -128,6 +164,14 @@ class Outputs:
 
                 _need("tinysoundfont")
                 best_soundfont()
+
+
+def _beside(source: Path, ending: str) -> Path:
+    """Return the path beside `source` with its stem and another ending. A stem that is too long is cut."""
+    stem = source.stem
+    while len(os.fsencode(stem + ending)) > LONGEST_NAME:
+        stem = stem[:-1]
+    return source.with_name(stem + ending)
 
 
 @contextlib.contextmanager

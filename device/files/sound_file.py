@@ -207,14 +207,21 @@ class _Part:
 
 
 def check_present(path: Path) -> None:
-    """Raise UserError unless `path` is a readable file that is not empty."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: give a .wav, .flac or .mid file.")
+    """Raise UserError unless `path` is a readable file that is not empty.
+
+    A pipe or a device is refused, because an input is read more than once.
+    """
     try:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: give a .wav, .flac or .mid file.")
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is a pipe or a device: save its content in a file and give that file.")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: check the name.") from None
+    except ValueError:  # a zero in the name
+        raise UserError(f"{path} cannot be the name of a file: check the name.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
     if empty:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,37 @@ def test_the_unnamed_outputs_lie_beside_the_input_and_never_over_a_file(tmp_path
     with pytest.raises(UserError, match=r"my\.roll\.png exists already: give --force"):
         Outputs.beside(source, force=False)
     assert Outputs.beside(source, force=True) == outputs
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".mid", "é" * 123 + ".wav", "音" * 83 + ".mid"])
+def test_the_outputs_beside_an_input_of_a_long_name_have_names_that_fit(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(OLD)
+    outputs = Outputs.beside(tmp_path / name, force=False)
+    outputs.check([tmp_path / name], renders=False)
+    for path in outputs.paths:
+        path.write_bytes(OLD)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_named_output_whose_name_is_too_long_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="its name is too long, so give a shorter one"):
+        Outputs(midi=tmp_path / f"{'x' * 260}.mid").check([], renders=False)
+
+
+def test_one_output_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
+    outputs = every(tmp_path)
+    (tmp_path / "mix.wav").mkdir()
+    with pytest.raises(UserError, match=r"mix\.wav cannot be written"):
+        outputs.write(performance(), BUNDLE, "")
+    assert all((tmp_path / name).is_file() for kind, name in EVERY.items() if kind != "audio")
+
+
+def test_a_mix_of_hours_that_nobody_named_is_left_out_and_said(tmp_path: Path) -> None:
+    long = replace(performance(), input_s=3 * 3600.0)
+    Outputs.beside(tmp_path / "my.mid", force=False).write(long, BUNDLE, "")
+    assert {path.name for path in tmp_path.iterdir()} == {"my.left-hand.mid", "my.roll.png"}
+    assert long.left_out == [tmp_path / "my.both-hands.wav"]
+    assert "both-hands.wav is left out, because it would last 3.0 hours: --audio" in long.warnings[-1]
 
 
 @pytest.mark.parametrize(("package", "left"), [("matplotlib", "roll.png"), ("tinysoundfont", "both-hands.wav")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import soundfile
 
 from device.errors import UserError
-from device.files.sound_file import SoundFile
+from device.files.sound_file import SoundFile, check_present
 
 RATE = 44_100
 
@@ -162,3 +163,12 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         SoundFile(tmp_path / "gone.wav")
     with pytest.raises(UserError, match="is a folder"):
         SoundFile(tmp_path)
+
+
+def test_a_pipe_a_device_and_an_impossible_name_are_refused_at_once_in_a_sentence(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path, why in ((tmp_path / "pipe.wav", "is a pipe or a device"), (Path("/dev/zero"), "is a pipe or a device")):
+        with pytest.raises(UserError, match=f"{path} {why}: save its content in a file"):
+            check_present(path)
+    with pytest.raises(UserError, match="File name too long"):
+        check_present(tmp_path / ("x" * 300))
