@@ -72,7 +72,7 @@ class Outputs:
                 if path is not None:
                     replace(Outputs(), **{name: path})._check_packages(renders)
             except UserError as error:
-                outputs = replace(outputs, **{name: None})
+                outputs = replace(outputs, audio=None) if name == "audio" else replace(outputs, plot=None)
                 sentences.append(f"{path} is left out. {error}")
         return outputs, sentences
 
