@@ -22,8 +22,8 @@ class Meter:
 
     A felt beat is the beat to which people tap: three notated beats in 6/8, 9/8 and 12/8, and the notated beat in every
     other metre. The clock counts and reports felt beats. A step of the grid is a sixteenth if the beat is a quarter or
-    longer, and in 3/8 and the compound eighth metres. The left hand may play a metre as another one: see `played`.
-    Raises UserError for numbers that are not a metre.
+    longer, and in 2/8, 3/8, 4/8, 8/8 and the compound eighth metres. The left hand may play a metre as another one: see
+    `played`. Raises UserError for numbers that are not a metre.
     """
 
     beats: int
@@ -62,12 +62,17 @@ class Meter:
         """The metre in which the left hand plays the same steps. Most metres are played as they are.
 
         12/8 is played as two bars of 6/8, 3/8 as half a bar of 6/8, 2/2 as 4/4, 4/2 as two bars of 4/4, and 3/2 by its
-        six quarters. 6/16 is played as 6/8, with a step of half the length.
+        six quarters. 6/16 is played as 6/8, with a step of half the length. 6/4, 9/4 and 12/4 are played as bars of
+        3/4, 2/8 and 4/8 as 2/4, and 8/8 as 4/4.
         """
         if self.compound:
             return Meter(6, 8) if self.beats % 6 == 0 else self
         if self.beats == 3 and self.beat_type >= 8:
             return Meter(6, 8)
+        if _eighths_in_pairs(self.beats, self.beat_type):
+            return Meter(4 if self.beats == 8 else 2, 4)
+        if self.beat_type == 4 and self.beats > 3 and self.beats % 3 == 0:
+            return Meter(3, 4)
         quarters = self.beats * 4 // self.beat_type
         if self.beat_type > 2 or quarters > LARGEST:
             return self
@@ -84,7 +89,7 @@ class Meter:
 
     @property
     def steps_per_beat(self) -> int:
-        """Number of grid steps in a felt beat: 6 if it is dotted, 2 in 3/8, 8 in 2/2, else 4."""
+        """Number of grid steps in a felt beat: 6 if it is dotted, 2 in 2/8, 3/8, 4/8 and 8/8, 8 in 2/2, else 4."""
         return _steps_per_beat(self.beats, self.beat_type)
 
     @property
@@ -108,12 +113,17 @@ class Meter:
         return self.beat_quarters / self.steps_per_beat
 
 
+def _eighths_in_pairs(beats: int, beat_type: int) -> bool:
+    """Return whether two beats of the metre are a quarter in a metre of quarters: 2/8, 4/8 and 8/8."""
+    return beat_type == 8 and beats in (2, 4, 8)
+
+
 @cache
 def _steps_per_beat(beats: int, beat_type: int) -> int:
     """Return `Meter.steps_per_beat`. It is asked for many times at each step, so it is computed once for a metre."""
     if Meter(beats, beat_type).compound:
         return 6
-    if beats == 3 and beat_type >= 8:
+    if (beats == 3 and beat_type >= 8) or _eighths_in_pairs(beats, beat_type):
         return 2
     return max(4, 16 // beat_type)
 

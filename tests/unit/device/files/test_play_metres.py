@@ -52,8 +52,12 @@ def played(path: Path, *options: str) -> tuple[list[dict[str, float]], list[tupl
         ((2, 1, 1, 1, 1), (3, 8), (6, 8), 0.25, 3),
         ((2, 2, 1, 1, 2), (2, 2), (4, 4), 1.0, 2),
         ((2, 2, 1, 1, 2), (4, 2), (4, 4), 1.0, 4),
+        ((2, 2, 1, 1), (6, 4), (3, 4), 0.5, 6),
+        ((2, 1, 1), (4, 8), (2, 4), 0.25, 4),
+        ((2, 1, 1), (2, 8), (2, 4), 0.25, 2),
+        ((2, 2, 1, 1, 2), (8, 8), (4, 4), 0.25, 8),
     ],
-    ids=["12/8", "3/8", "2/2", "4/2"],
+    ids=["12/8", "3/8", "2/2", "4/2", "6/4", "4/8", "2/8", "8/8"],
 )
 def test_the_left_hand_is_the_same_and_the_beat_is_the_signature_s(
     tmp_path: Path, groups: tuple[int, ...], signed: tuple[int, int], alike: tuple[int, int], beat_s: float, beats: int
