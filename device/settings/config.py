@@ -92,16 +92,23 @@ def read_page(path: Path = DEFAULT_PATH) -> PageSettings:
 def read_tables(path: Path) -> Tables:
     """Return the TOML tables of the file `path`, unchecked.
 
-    Raises ConfigError if it is missing or is not TOML in UTF-8.
+    Raises ConfigError if it is missing or is not TOML in UTF-8, or in UTF-16 with a byte order mark.
     """
     try:
-        text = read_small(path, follow=True).decode("utf-8-sig")  # editors on Windows begin it with a byte order mark
+        content = read_small(path, follow=True)
+        # editors on Windows begin a file with a byte order mark
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist: copy docs/lefthand.toml there and edit it, or give --config FILE."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): give a TOML file in UTF-8.") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path} is a folder: give a TOML file in UTF-8.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): give a TOML file in UTF-8.") from None
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path} is not in UTF-8 in line {line}: save it in UTF-8.") from None
     return _parsed(text, str(path))
 
 

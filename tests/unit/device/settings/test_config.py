@@ -37,6 +37,22 @@ def test_a_byte_order_mark_before_the_settings_is_passed_over(tmp_path: Path) ->
     assert read_config(path) == parse_config(GOOD, "test")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_settings_in_utf_16_are_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "notepad.toml"
+    path.write_bytes(f"\ufeff{GOOD}".replace("\n", "\r\n").encode(encoding))
+    assert read_config(path) == parse_config(GOOD, "test")
+
+
+def test_settings_in_another_encoding_and_a_folder_are_refused_in_plain_words(tmp_path: Path) -> None:
+    path = tmp_path / "latin.toml"
+    path.write_bytes('[midi]\noutput = "Höhe"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin\.toml is not in UTF-8 in line 2: save it in UTF-8\."):
+        read_config(path)
+    with pytest.raises(ConfigError, match=f"{tmp_path} is a folder: give a TOML file"):
+        read_config(tmp_path)
+
+
 def test_every_key_is_documented_and_no_other() -> None:
     documented = tomllib.loads(_uncommented(EXAMPLE.read_text()))
     known = {f.name: {k.name for k in dataclasses.fields(f.default_factory)} for f in dataclasses.fields(Config)}
