@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -71,20 +72,29 @@ def bare(name: str) -> str:
 def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
     """Return all of `ports` that the text `wanted` can mean; an empty list if there are none.
 
-    Four rules are tried in turn, and the first that fits any port decides. The port has exactly this name, with or
+    Four rules are tried in turn, and the first that fits any port decides. A letter with an accent is the same as one
+    character and as two, because systems write it differently. The port has exactly this name, with or
     without its system; the same name apart from its numbers; a name that contains `wanted`; or one that contains
     `wanted` apart from numbers.
     """
-    exact = [port for port in ports if wanted in (port.name, str(port))]
+    wanted = _composed(wanted)
+    exact = [port for port in ports if wanted in (_composed(port.name), _composed(str(port)))]
     without = bare(wanted)
     if exact or not without:
         return exact or fitting(wanted, ports, lambda port: (port.name, str(port)))
-    same = [port for port in ports if without in (bare(port.name), bare(f"{port.name} [{port.api}]"))]
+    bares = [bare(_composed(port.name)) for port in ports]
+    systems = [bare(_composed(f"{port.name} [{port.api}]")) for port in ports]
+    same = [port for port, *names in zip(ports, bares, systems, strict=True) if without in names]
     return (
         same
-        or [port for port in ports if wanted.casefold() in str(port).casefold()]
-        or [port for port in ports if without.casefold() in bare(str(port)).casefold()]
+        or [port for port in ports if wanted.casefold() in _composed(str(port)).casefold()]
+        or [port for port in ports if without.casefold() in bare(_composed(str(port))).casefold()]
     )
+
+
+def _composed(text: str) -> str:
+    """Return `text` with each letter and its accent as one character, where there is one."""
+    return unicodedata.normalize("NFC", text)
 
 
 def to_write(port: AnyPort, ports: Sequence[AnyPort]) -> str:

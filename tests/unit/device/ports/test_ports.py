@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from device.errors import UserError
@@ -77,6 +79,14 @@ def test_two_alike_are_told_apart_by_their_numbers_alone() -> None:
     with pytest.raises(UserError, match="more than one MIDI output"):
         choose("Piano:Piano MIDI 1 28:0", alike, "MIDI output")
     assert [to_write(port, alike) for port in alike] == [port.name for port in alike]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("there", ["NFC", "NFD"])
+@pytest.mark.parametrize("wanted", ["étude 20:0", "ÉTUDE", "étude [ALSA]", "étude 24:0"])
+def test_an_accent_is_the_same_as_one_character_and_as_two(wanted: str, there: str, form: str) -> None:
+    ports = [Port(unicodedata.normalize(there, name), "ALSA", i) for i, name in enumerate(("étude 24:0", "etude 28:0"))]
+    assert choose(unicodedata.normalize(form, wanted), ports, "MIDI input") == ports[0]
 
 
 @pytest.mark.parametrize("wanted", ["20:0", "(hw:1,0)"])
