@@ -242,7 +242,9 @@ class Controls:
         if edge is None:
             return None
         if name == "hold":
-            return Hold() if edge == "again" else Hold(edge == "pressed")
+            return Hold() if edge == "again" else Hold(edge != "released")
+        if edge == "bounced":
+            return None
         return None if edge == "released" and trigger.switch != "latching" else _PLAIN[name]
 
 

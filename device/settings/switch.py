@@ -11,8 +11,12 @@ from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["", "inverted", "latching"]
 """The word after a controller in the settings. "" means that the kind is found out from the values."""
-Edge: TypeAlias = Literal["pressed", "released", "again"]
-"""The meaning of a message. `again`: a further press of a switch that sends one fixed value and no release."""
+Edge: TypeAlias = Literal["pressed", "released", "again", "bounced"]
+"""The meaning of a message.
+
+`again`: a further press of a switch that sends one fixed value and no release. `bounced`: the contact closed again
+within BOUNCE_S of the last change, so the switch is down and the foot has not pressed again.
+"""
 
 PRESSED = 64
 """Least controller value of a pressed switch. MIDI 1.0 sets it: 0 to 63 is off, 64 to 127 is on."""
@@ -22,6 +26,8 @@ JUMP_FROM = 32
 """A value from PRESSED on counts as pressed at once if the value before it was below this: a switch, not a tremble."""
 REPEAT_S = 0.08
 """Seconds. The same value so soon after the last message is a repeated message. No foot presses twice so fast."""
+BOUNCE_S = 0.03
+"""Seconds. A worn contact opens and closes for up to 20 ms. A foot that presses again needs 50 ms or more."""
 GUESS_S = 2.0
 """Seconds. A switch that was at 0 for longer before its first 127 was at rest there, so it is not inverted."""
 RESET_TO_ZERO = frozenset(range(64, 70))
@@ -42,6 +48,8 @@ class Switch:
         self._down = False
         self._last: int | None = None
         self._last_s: float | None = None
+        self._changed_s: float | None = None
+        """Time at which the switch was last pressed or released."""
         self._fixed = True
         """Whether all messages so far had the same value."""
 
@@ -62,9 +70,15 @@ class Switch:
             self._inverted = self._guessed = True
         elif self._guessed and not self._fixed:
             self._guessed = False
-            if ago_s is not None and ago_s > GUESS_S:
+            # a small value after the first 0 comes from a pedal that rests there, and not from a switch
+            if (ago_s is not None and ago_s > GUESS_S) or value < JUMP_FROM:
                 self._inverted = self._down = False
-        return self._edge(value, last)
+        edge = self._edge(value, last)
+        if edge not in ("pressed", "released"):
+            return edge
+        changed_s, self._changed_s = self._changed_s, at_s
+        bounced = changed_s is not None and at_s is not None and at_s - changed_s < BOUNCE_S
+        return "bounced" if bounced and edge == "pressed" else edge
 
     def _edge(self, value: int, last: int | None) -> Edge | None:
         if self._inverted:

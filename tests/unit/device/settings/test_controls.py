@@ -110,6 +110,31 @@ def test_a_release_that_comes_first_does_not_turn_a_switch_round() -> None:
     ]
 
 
+def test_a_contact_that_bounces_is_one_press_and_holds_as_long_as_the_foot_is_down() -> None:
+    taps, holds = controls(tap="cc 80"), controls(hold="cc 80")
+    counted, states, at_s = 0, list[bool](), 1.0
+    for _ in range(3):
+        for value, later_s in ((127, 0.4), (0, 0.003), (127, 0.004), (0, 0.3), (127, 0.003), (0, 0.004)):
+            at_s += later_s
+            counted += len(taps.actions(cc(80, value), at_s))
+            states += [action.on is True for action in holds.actions(cc(80, value), at_s) if isinstance(action, Hold)]
+    assert counted == 3
+    assert states == [True, False] * 9
+
+
+def test_two_quick_presses_of_a_foot_are_two() -> None:
+    made = controls(tap="cc 80")
+    timed = [made.actions(cc(80, value), at_s) for value, at_s in ((127, 1.0), (0, 1.06), (127, 1.12), (0, 1.2))]
+    assert timed == [[Tap()], [], [Tap()], []]
+
+
+def test_a_pedal_that_rests_at_small_values_is_not_turned_round() -> None:
+    made = controls(hold="cc 80")
+    values = ((0, 1.0), (1, 1.2), (0, 1.4), (2, 1.6), (127, 2.0), (1, 2.5), (127, 3.0))
+    timed = [made.actions(cc(80, value), at_s) for value, at_s in values]
+    assert timed[1:] == [[], [], [], [Hold(True)], [Hold(False)], [Hold(True)]]
+
+
 def test_the_zero_that_a_keyboard_sends_when_it_starts_is_no_press() -> None:
     assert asked(controls(arm="cc 64"), cc(64, 0), cc(64, 0), cc(64, 127), cc(64, 0)) == [Arm()]
 
