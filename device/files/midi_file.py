@@ -74,12 +74,19 @@ class MidiInput:
         """Return the part that is the right hand: the only part with notes that are not drums, or what `wanted` names.
 
         `wanted` names one part by its number or name, or several, such as "1,2,5", or all ("all"). Several are played
-        as one hand. Raises UserError if no part has notes, if there are several and `wanted` is None, if a name in
+        as one hand. Drums are a right hand only if there are no other notes and `wanted` names them. Raises UserError
+        if no part has notes, if there are several and `wanted` is None, if a name in
         `wanted` does not fit exactly one part, or if the part is too long to be played.
         """
         playable = [part for part in self.parts if not part.drums]
+        if not playable and self.parts and wanted is None:
+            raise UserError(
+                f"{self.path} has notes on channel 10 alone, which is that of drums: give another file, or --track all "
+                f"if they are a right hand."
+            )
+        playable = playable or list(self.parts)
         if not playable:
-            raise UserError(f"{self.path} holds no notes (channel 10 is never a right hand): give another file.")
+            raise UserError(f"{self.path} holds no notes: give another file.")
         if wanted is not None:
             part = together(self._chosen(playable, printable(wanted.strip()).casefold()))
         elif len(playable) == 1:

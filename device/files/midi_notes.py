@@ -25,6 +25,9 @@ ALIKE_NOTES, ALIKE_PITCH = 4.0, 12
 """Channel 10 is used like the others if its number of notes differs from their median by this factor at most, and its
 median pitch from theirs by this number of semitones at most."""
 
+_ROUNDING_S = 1e-6
+"""Seconds. Two times that are computed from ticks may be so much farther apart than the ticks are."""
+
 Stretch: TypeAlias = tuple[int, int, int, int]
 """(tick at which a key goes down, tick at which it goes up, pitch, velocity) of one strike of one voice."""
 
@@ -95,7 +98,7 @@ def united(notes: Iterable[Note]) -> list[Note]:
         up_s: list[float] = []
         for note in of_key:
             release_s = note.onset_s if note.offset_s is None else note.offset_s
-            if strikes and note.onset_s - strikes[-1].onset_s <= UNISON_S:
+            if strikes and note.onset_s - strikes[-1].onset_s <= UNISON_S + _ROUNDING_S:
                 up_s[-1] = max(up_s[-1], release_s)
             else:
                 strikes.append(note)

@@ -68,12 +68,16 @@ def test_channels_of_a_single_track_are_chosen_from_like_tracks(tmp_path: Path) 
     assert [n.pitch for n in read_midi(path).part("4").notes] == [48]
 
 
-def test_drums_are_never_a_right_hand(tmp_path: Path) -> None:
+def test_drums_are_a_right_hand_only_if_they_are_alone_and_named(tmp_path: Path) -> None:
     drums = named("kit", note(36, channel=9))
     both = save(tmp_path / "both.mid", [], drums, named("RH", note(72)))
     assert read_midi(both).part().name == "RH"
-    with pytest.raises(UserError, match="channel 10 is never a right hand"):
-        read_midi(save(tmp_path / "drums.mid", [], drums)).part()
+    alone = read_midi(save(tmp_path / "drums.mid", [], drums))
+    with pytest.raises(UserError, match="notes on channel 10 alone, which is that of drums: .* --track all"):
+        alone.part()
+    assert [n.pitch for n in alone.part("all").notes] == [n.pitch for n in alone.part("kit").notes] == [36]
+    with pytest.raises(UserError, match="holds no notes: give another file"):
+        read_midi(save(tmp_path / "empty.mid", [])).part("all")
     with pytest.raises(UserError, match="no track 'kit'"):
         read_midi(both).part("kit")
 

@@ -41,7 +41,7 @@ def ordered(notes: list[tuple[int, int, int, int]]) -> Timed:
     return [(tick, event) for tick, _, event in sorted(timed, key=lambda t: t[:2])]
 
 
-@pytest.mark.parametrize("ticks_later", [0, 3, 7])
+@pytest.mark.parametrize("ticks_later", [0, 3, 7, 8])
 @pytest.mark.parametrize("way", ["one channel", "two channels", "two tracks", "two tracks of one channel"])
 def test_every_key_struck_twice_at_one_instant_is_there_once(tmp_path: Path, way: str, ticks_later: int) -> None:
     other = 1 if way in ("two channels", "two tracks") else 0
