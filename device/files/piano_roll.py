@@ -52,14 +52,16 @@ def draw(performance: Performance, title: str) -> Figure:
     except ImportError:
         raise missing_extra("matplotlib", "play") from None
     played = notes_of(performance.sends)
+    heard = performance.notes
     end_s = max(1.0, performance.end_s)
     rows = min(MOST_ROWS, math.ceil(end_s / ROW_S))
     row_s = float(math.ceil(end_s / rows)) if rows > 1 else end_s
-    lowest, highest = _range([*performance.notes, *played])
+    lowest, highest = _range([*heard, *played])
     roll_in = max(_LOWEST_ROLL_IN, (highest - lowest + 1) * _SEMITONE_IN)
     row_in = _LABELS_IN + roll_in + _GAP_IN + _STRIP_IN + _BETWEEN_IN
     height = _TOP_IN + rows * row_in + _BOTTOM_IN - _BETWEEN_IN
     figure = Figure(figsize=(WIDTH_PX / DPI, height))
+    bars = _bars(heard, played, rows, row_s, end_s)
     for row in range(rows):
         span = (row * row_s, (row + 1) * row_s)
         top = height - _TOP_IN - row * row_in - _LABELS_IN
@@ -68,7 +70,7 @@ def draw(performance: Performance, title: str) -> Figure:
         strip = figure.add_axes((_LEFT, (strip_top - _STRIP_IN) / height, _WIDTH, _STRIP_IN / height), sharex=roll)
         _keyboard(roll, lowest, highest)
         _beats(roll, performance.beats, span)
-        _notes(roll, performance.notes, played, span, end_s)
+        _notes(roll, bars[row])
         _chords(roll, performance.chords, span, highest)
         _lock(strip, performance.beats, span, end_s)
         roll.set_xlim(*span)
@@ -106,18 +108,30 @@ def _beats(axes: Axes, beats: Sequence[Beat], span: tuple[float, float]) -> None
     axes.set_ylim(*edges)
 
 
-def _notes(axes: Axes, heard: Sequence[Note], played: Sequence[Note], span: tuple[float, float], end_s: float) -> None:
-    """Draw a bar from onset to offset for each note, open notes to the end. Louder notes have stronger colours."""
+def _bars(
+    heard: Sequence[Note], played: Sequence[Note], rows: int, row_s: float, end_s: float
+) -> list[list[tuple[Note, float, str]]]:
+    """Return for each row of `row_s` seconds its bars: (note, time at which the bar ends, colour).
+
+    Open notes end at `end_s`. A bar that goes on in the next row is in both.
+    """
+    colours = {"right": HEARD, "left": OTHER, "own": OWN}
+    coloured = [(note, colours[note.hand]) for note in heard] + [(note, PLAYED) for note in played]
+    bars: list[list[tuple[Note, float, str]]] = [[] for _ in range(rows)]
+    for note, colour in coloured:
+        until = max(end_s if note.offset_s is None else note.offset_s, note.onset_s + _SHORTEST_BAR_S)
+        for row in range(max(int(note.onset_s / row_s), 0), min(int(until / row_s), rows - 1) + 1):
+            bars[row].append((note, until, colour))
+    return bars
+
+
+def _notes(axes: Axes, bars: Sequence[tuple[Note, float, str]]) -> None:
+    """Draw the bars of a row. Louder notes have stronger colours."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
 
-    colours = {"right": HEARD, "left": OTHER, "own": OWN}
-    coloured = [(note, colours[note.hand]) for note in heard] + [(note, PLAYED) for note in played]
     boxes, faces = [], []
-    for note, colour in coloured:
-        until = max(end_s if note.offset_s is None else note.offset_s, note.onset_s + _SHORTEST_BAR_S)
-        if note.onset_s > span[1] or until < span[0]:
-            continue
+    for note, until, colour in bars:
         low, high = note.pitch - _NOTE_HEIGHT / 2, note.pitch + _NOTE_HEIGHT / 2
         boxes.append([(note.onset_s, low), (until, low), (until, high), (note.onset_s, high)])
         faces.append(to_rgba(colour, 0.45 + 0.55 * note.velocity / 127))
