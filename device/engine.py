@@ -89,6 +89,7 @@ class Engine:
         """
         self.memory = memory
         self.hearing, self._clock, self._player = hearing, clock, player
+        self._grid = _known_grid(clock)
         self._hears_itself = hears_itself
         self._performer = Performer()
         self._played = PlayedSteps()
@@ -145,9 +146,9 @@ class Engine:
         """
         if self._player is None:
             return math.inf
-        if not isinstance(self._clock, KnownGrid):
+        if self._grid is None:
             return -math.inf
-        return min(self._clock.next_due_s, self._performer.next_due_s)
+        return min(self._grid.next_due_s, self._performer.next_due_s)
 
     def skip(self, until_s: float) -> None:
         """Pass over a stretch, up to `until_s` seconds, in which nothing is heard and nothing is played."""
@@ -178,7 +179,7 @@ class Engine:
             return []
         if isinstance(action, CountAgain | UseClock):
             if isinstance(action, UseClock):
-                self._clock = action.clock
+                self._clock, self._grid = action.clock, _known_grid(action.clock)
             self._clock.reset()
             if self._player is not None:
                 self._player.reset()
@@ -236,3 +237,8 @@ class Engine:
             for send in sends:
                 self.hearing.sent(send)
         return list(sends)
+
+
+def _known_grid(clock: Clock) -> KnownGrid | None:
+    """Return `clock` if it knows its grid in advance, else None. The check is too slow to be made at each hop."""
+    return clock if isinstance(clock, KnownGrid) else None
