@@ -14,6 +14,13 @@ WINDOW_S = 0.25
 """Seconds within which an echo arrives. This covers the cable and the keyboard's delay with a margin."""
 
 
+LEAST_ALTERED = 2
+"""Number of sent notes in a row that must come back with another velocity before such notes are taken for echoes.
+
+One may be the player, who strikes the same key as the box.
+"""
+
+
 _Key: TypeAlias = tuple[str, int, int]
 
 
@@ -24,13 +31,17 @@ class _Sent:
     at_s: float
     key: _Key
     came_back: int = 0
+    altered: bool = False
+    """Whether it came back with another velocity."""
 
 
 class Echoes:
     """Remembers each sent note message for `window_s` seconds, and recognises it whenever it comes back.
 
     An echo may come back more than once, through two cables or a keyboard with two ports. A note-off is recognised as
-    often as the note-on of its key came back, and at least once, so that the player's own release is not lost.
+    often as the note-on of its key came back, and at least once, so that the player's own release is not lost. Some
+    keyboards send notes back with another velocity: see LEAST_ALTERED.
+
     Both methods may be called from any thread. Times are monotonic seconds.
     """
 
@@ -40,6 +51,10 @@ class Echoes:
         self._sent: deque[_Sent] = deque()
         self._times: dict[int, int] = {}
         """Number of times that the latest note-on of each key came back."""
+        self._altered = 0
+        """Number of sent notes in a row that came back with another velocity."""
+        self._players: set[int] = set()
+        """Keys that the box had just struck, and whose other note-on was passed on as the player's."""
 
     def sent(self, message: mido.Message, at_s: float) -> None:
         """Remember `message`, which is sent at `at_s`. Only note messages are remembered."""
@@ -59,17 +74,38 @@ class Echoes:
         key = _key(message)
         with self._lock:
             self._forget(at_s)
+            if key is not None and key[0] == _OFF and key[1] in self._players:
+                # the note-on of this key was passed on, so its note-off is too
+                self._players.discard(key[1])
+                return False
             for sent in self._sent:
                 if sent.key == key and (key[0] == _ON or sent.came_back < max(1, self._times.get(key[1], 1))):
                     sent.came_back += 1
                     if key[0] == _ON:
                         self._times[key[1]] = max(self._times.get(key[1], 0), sent.came_back)
                     return True
-        return False
+            return key is not None and key[0] == _ON and self._is_altered(key)
+
+    def _is_altered(self, key: _Key) -> bool:
+        """Return whether the note-on `key` is an echo with another velocity than was sent."""
+        sent = next((sent for sent in self._sent if sent.key[:2] == key[:2]), None)
+        if sent is None or (sent.came_back and not sent.altered):
+            # a keyboard that sends back what it receives does not alter it: this is the player
+            return False
+        self._altered += not sent.altered
+        sent.altered = True
+        if self._altered <= LEAST_ALTERED:
+            self._players.add(key[1])
+            return False
+        sent.came_back += 1
+        self._times[key[1]] = max(self._times.get(key[1], 0), sent.came_back)
+        return True
 
     def _forget(self, at_s: float) -> None:
         while self._sent and self._sent[0].at_s < at_s - self._window_s:
-            self._sent.popleft()
+            sent = self._sent.popleft()
+            if sent.key[0] == _ON and not sent.altered:
+                self._altered = 0
 
 
 def _key(message: mido.Message) -> _Key | None:

@@ -43,6 +43,33 @@ def test_a_note_off_comes_back_in_either_form() -> None:
     assert echoes.is_echo(on(41, velocity=0), 1.0)
 
 
+def test_a_keyboard_that_changes_the_velocity_is_found_out_and_no_key_stays_down() -> None:
+    echoes, down, passed = Echoes(), set[int](), 0
+    for i, key in enumerate((40, 47, 52, 43, 47, 55, 40, 40)):
+        at_s = 1.0 + 0.4 * i
+        echoes.sent(on(key, velocity=70 + i), at_s)
+        if not echoes.is_echo(on(key, velocity=64, channel=3), at_s + 0.02):
+            passed += 1
+            down.add(key)
+        echoes.sent(off(key), at_s + 0.3)
+        if not echoes.is_echo(off(key), at_s + 0.32):
+            down.discard(key)
+    assert passed == 2 and not down
+
+
+def test_a_player_who_doubles_one_key_of_the_box_is_heard_with_its_release() -> None:
+    echoes = Echoes()
+    for i in range(6):
+        at_s = 1.0 + i
+        echoes.sent(on(40), at_s)
+        assert echoes.is_echo(on(40), at_s + 0.01)
+        if i % 2:
+            assert not echoes.is_echo(on(40, velocity=100), at_s + 0.1)
+            assert not echoes.is_echo(off(40), at_s + 0.3)
+        echoes.sent(off(40), at_s + 0.5)
+        assert echoes.is_echo(off(40), at_s + 0.51)
+
+
 def test_another_key_another_velocity_or_another_time_is_the_player() -> None:
     echoes = Echoes(window_s=0.25)
     echoes.sent(on(40), 1.0)
