@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.settings.choices import STYLES, Steering, Style
 from training.corpora.pieces import Piece
-from training.hearing_figures.takes import QUIET, REAL, SETTINGS
+from training.hearing_figures.datasets import DATASETS
+from training.hearing_figures.takes import QUIET, REAL, SETTINGS, Take
 from training.playing_figures.by_ear import PLACES, Place
 from training.playing_figures.compared_hands import ROWS
 from training.playing_figures.measure import Performed
@@ -22,7 +24,8 @@ from training.playing_figures.measure import Performed
 SETS = (REAL, *SETTINGS, QUIET)
 """Names of the sets of sound on which hearing is measured.
 
-They are real recordings, the settings of `training.hearing_figures.takes`, and sound without a piano.
+They are real recordings, the settings of `training.hearing_figures.takes`, and sound without a piano. Data sets that
+the user has downloaded, and one's own pairs of sound and MIDI, are measured only if they are named.
 """
 
 
@@ -37,8 +40,22 @@ def evaluate() -> None:
 )
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--on", "sets", multiple=True, type=click.Choice(SETS), help="Default: all.")
-@click.option("--takes", default=24, show_default=True, help="Rendered right hands per set.")
+@click.option(
+    "--on", "sets", multiple=True, type=click.Choice((*SETS, *DATASETS)), help="Default: all but the last three."
+)
+@click.option("--takes", default=24, show_default=True, help="Rendered right hands, or recordings of a data set.")
+@click.option("--pairs", type=click.Path(path_type=Path), help="--on pairs: folder of NAME.wav or .flac and NAME.mid.")
+@click.option("--piano-only", is_flag=True, help="--on musicnet: leave out recordings with other instruments.")
+@click.option("--frames", "scores_frames", is_flag=True, help="Score single frames too, as on the data sets.")
+@click.option(
+    "--threshold",
+    "thresholds",
+    type=click.FloatRange(0, 1),
+    multiple=True,
+    default=(0.2, 0.3, 0.4, 0.5, 0.6),
+    show_default=True,
+    help="Probability from which a key counts as sounding in a frame.",
+)
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Measure Basic Pitch on the same sound too.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the means there too.")
 @click.option(
@@ -50,18 +67,33 @@ def hearing(
     cache: Path,
     sets: tuple[str, ...],
     takes: int,
+    pairs: Path | None,
+    piano_only: bool,
+    scores_frames: bool,
+    thresholds: tuple[float, ...],
     peers: bool,
     json_path: Path | None,
     ways: bool,
 ) -> None:
-    """Measure onsets, offsets, frames, delay and cost of the transcriber."""
+    """Measure onsets, offsets, frames, delay and cost of the transcriber.
+
+    `--on musicnet` and `--on maestro` measure the test split of a data set that lies in DATA/musicnet or DATA/maestro
+    in its published layout, and `--on pairs` that of one's own recordings. There, and with --frames, the average
+    precision of all keys in all frames is printed too, as MusicNet's paper does, and precision and recall at each
+    threshold.
+    """
     if ways:
         _robustness(Bundle.open(folder), cache, takes)
         return
+    from training.hearing_figures.datasets import dataset_takes, folder_of
+    from training.hearing_figures.frame_scores import frames_of_bundle
     from training.hearing_figures.measure import compare, false_notes, report
     from training.hearing_figures.peers import BasicPitch
     from training.hearing_figures.takes import quiet_takes, takes_of
 
+    for name in sets:
+        if name in DATASETS:
+            folder_of(name, data, pairs)
     bundle = Bundle.open(folder)
     peer = BasicPitch() if peers else None
     means: dict[str, dict[str, dict[str, float]]] = {}
@@ -71,17 +103,29 @@ def hearing(
             click.echo(f"\nfalse notes a minute: {wrong}, together {np.mean(list(wrong.values())):.2f}")
             means[name] = {"lefthand": {k: round(v, 2) for k, v in wrong.items()}}
             continue
-        chosen = takes_of(name, bundle, cache, data, takes)
+
+        def read(name: str = name) -> Iterable[Take]:
+            if name in DATASETS:
+                return dataset_takes(name, folder_of(name, data, pairs), "test", takes, piano_only)
+            return takes_of(name, bundle, cache, data, takes)
+
+        compared = compare(bundle, read(), peer)
         title = "real piano (MAPS ENSTDkCl), all notes" if name == REAL else f"right hands, held-out piano, {name}"
-        compared = compare(bundle, chosen, peer)
+        if name in DATASETS:
+            title = f"{name}, test split, {len(compared.false)} recordings, all notes"
         click.echo(f"\n{report(title, compared)}")
         means[name] = {
             system: {k: round(float(np.mean([getattr(s, k) for s in r.scores])), 4) for k in vars(r.scores[0])}
             for system, r in compared.results.items()
         }
-        means[name]["lefthand"] |= {"delay_ms_median": round(1000 * float(np.median(compared.delays_s)), 1)}
+        if compared.delays_s:
+            means[name]["lefthand"]["delay_ms_median"] = round(1000 * float(np.median(compared.delays_s)), 1)
         if compared.taken:
             means[name]["lefthand"]["own_notes_a_minute"] = round(float(np.mean(compared.taken)), 2)
+        if scores_frames or name in DATASETS:
+            frames = frames_of_bundle(bundle, read(), thresholds)
+            click.echo(frames.told())
+            means[name]["frames"] = frames.to_dict()
     if json_path:
         json_path.write_text(json.dumps(means, indent=1))
 

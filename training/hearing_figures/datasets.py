@@ -55,6 +55,19 @@ def dataset_takes(
         yield Take(sound.stem, mono, rate, notes[notes[:, 0] < len(mono) / rate])
 
 
+def folder_of(corpus: str, data: Path, pairs: Path | None) -> Path:
+    """Return the folder of a data set: `pairs` for one's own recordings, else the folder `corpus` in `data`.
+
+    Raises UserError if there is no such folder, or if `corpus` is "pairs" and no folder `pairs` is given.
+    """
+    if corpus == "pairs" and pairs is None:
+        raise UserError("--pairs FOLDER names the folder of NAME.wav or NAME.flac with NAME.mid.")
+    folder = pairs if corpus == "pairs" and pairs is not None else data / corpus
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}: download {corpus} there, or name another --data.")
+    return folder
+
+
 def _musicnet(folder: Path, split: str) -> list[tuple[Path, Path]]:
     """Return the paths of sound and labels of each recording of a split: {train,test}_{data/*.wav,labels/*.csv}.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -128,8 +129,11 @@ class Comparison:
     """For each take in which the device plays: how many notes a minute of its own were heard as the player's."""
 
 
-def compare(bundle: Bundle, takes: list[Take], peer: BasicPitch | None) -> Comparison:
-    """Return the figures of the transcriber of `bundle` on `takes`, and those of Basic Pitch if `peer` is given."""
+def compare(bundle: Bundle, takes: Iterable[Take], peer: BasicPitch | None) -> Comparison:
+    """Return the figures of the transcriber of `bundle` on `takes`, and those of Basic Pitch if `peer` is given.
+
+    Each take is read when its turn comes.
+    """
     compared = Comparison()
     # loaded once, like the peer's model, because the device loads it only when it starts
     hearing = hearing_of(bundle)

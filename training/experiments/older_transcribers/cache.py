@@ -21,10 +21,11 @@ from tqdm import tqdm
 
 from device.errors import UserError
 from training.corpora.pieces import CORPORA, load_pieces
-from training.experiments.older_transcribers.chunks import Labels, check_alike, frame_labels
+from training.experiments.older_transcribers.chunks import check_alike
 from training.experiments.older_transcribers.monophonic import single_line_takes
 from training.experiments.older_transcribers.spectra import Levels, Spectrum
-from training.hearing_figures.datasets import DATASETS, dataset_takes
+from training.hearing_figures.datasets import DATASETS, dataset_takes, folder_of
+from training.hearing_figures.frame_scores import Labels, frame_labels
 from training.hearing_figures.takes import RATE, Take, maps_takes, right_hand_takes
 from training.note_scores import Notes
 from training.pianos.banks import bank_names, load_bank
@@ -111,19 +112,6 @@ def test_takes(cache: Path, data: Path, which: str, count: int, pairs: Path | No
     if which == "maps":
         return maps_takes(data / "maps-enstdkcl")
     return right_hand_takes(cache, count, "clean") if which == "right" else single_line_takes(cache, count)
-
-
-def folder_of(corpus: str, data: Path, pairs: Path | None) -> Path:
-    """Return the folder of a data set: `pairs` for one's own recordings, else the folder `corpus` in `data`.
-
-    Raises UserError if there is no such folder, or if `corpus` is "pairs" and no folder `pairs` is given.
-    """
-    if corpus == "pairs" and pairs is None:
-        raise UserError("--pairs FOLDER names the folder of NAME.wav or NAME.flac with NAME.mid.")
-    folder = pairs if corpus == "pairs" and pairs is not None else data / corpus
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}: download {corpus} there, or name another --data.")
-    return folder
 
 
 def process_dataset(root: Path, spectrum: Spectrum, corpus: str, folder: Path, tests: bool, most: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Cuts recordings into chunks that overlap, joins chunks again, and labels each frame."""
+"""Cuts recordings into chunks that overlap, joins chunks again, and checks the labels of their frames."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UserError
-from device.events import KEYS, LOWEST_KEY
+from training.hearing_figures.frame_scores import NAMES, Labels
 from training.note_scores import Notes
 
 OVERLAP = 0.07
 """Share of a chunk's core by which the chunk extends beyond its core on either side, so that the edges have context."""
-NAMES = 12
-"""Number of note names: the pitch classes from C."""
-
-Labels = npt.NDArray[np.uint8]
-"""Array of labels, [frames, 88 keys or 12 names]: 1 if the frame's window meets a note of the key or name, else 0."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +81,6 @@ class Chunks:
         """Join the cores of all chunks [chunks, self.frames, ...] of a recording, and return them as [frames, ...]."""
         cores = chunks[:, self.side : self.side + self.core]
         return np.concatenate(list(cores))[:frames]
-
-
-def frame_labels(notes: Notes, frames: int, hop_s: float, window_s: float, names: bool) -> Labels:
-    """Return the labels of a recording's frames, [frames, 88 keys], or 12 note names if `names` is true.
-
-    A label is 1 if the frame's window overlaps a note of that key or name, else 0. The window of frame k is centred k
-    hops after the start of the recording.
-    """
-    out = np.zeros((frames, NAMES if names else KEYS), np.uint8)
-    for onset, offset, pitch, _ in notes:
-        first = math.floor((onset - window_s / 2) / hop_s) + 1
-        last = math.ceil((offset + window_s / 2) / hop_s) - 1
-        column = int(pitch) % NAMES if names else int(pitch) - LOWEST_KEY
-        out[max(first, 0) : max(last + 1, 0), column] = 1
-    return out
 
 
 def check_alike(labels: Iterable[tuple[str, Labels, int]], width: int) -> None:

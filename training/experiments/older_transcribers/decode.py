@@ -1,4 +1,4 @@
-"""Turns an older transcriber's posteriors (probabilities that keys sound) into notes, and scores frames and notes.
+"""Turns an older transcriber's posteriors (probabilities that keys sound) into notes, and scores the notes.
 
 mir_eval's rules decide which notes are right.
 """
@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from device.errors import UserError
 from device.events import LOWEST_KEY
-from training.experiments.older_transcribers.chunks import NAMES, Labels, fold
+from training.experiments.older_transcribers.chunks import fold
 from training.experiments.older_transcribers.spectra import Spectrum
+from training.hearing_figures.frame_scores import NAMES
 from training.note_scores import Notes, Score, matched, score
 
 SHORTEST_S = 0.03
@@ -112,79 +112,6 @@ def onset_f1(found: Notes, wanted: Notes, tolerance_s: float = 0.05) -> float:
     """
     total = len(found) + len(wanted)
     return 2 * len(matched(found, wanted, tolerance_s)) / total if total else 1.0
-
-
-@dataclass
-class FrameCount:
-    """Counts the right, false and missed keys in all frames of some recordings, at one threshold."""
-
-    threshold: float
-    hits: int = 0
-    ghosts: int = 0
-    missed: int = 0
-    errors: npt.NDArray[np.int64] | None = None
-    """Number of frames with 0, 1, 2, ... wrong keys."""
-
-    def add(self, posteriors: npt.NDArray[np.float32], labels: Labels) -> None:
-        """Compare a recording's `posteriors` with its `labels`, both [frames, keys], and add to the counts."""
-        on, wanted = posteriors >= self.threshold, labels.astype(bool)
-        self.hits += int((on & wanted).sum())
-        self.ghosts += int((on & ~wanted).sum())
-        self.missed += int((~on & wanted).sum())
-        counted = np.bincount((on ^ wanted).sum(axis=1), minlength=labels.shape[1] + 1)
-        self.errors = counted if self.errors is None else self.errors + counted
-
-    @property
-    def precision(self) -> float:
-        """Return the precision, 0 to 1: the share of the predicted keys that really sound, over all frames.
-
-        It is 1 if no key is predicted.
-        """
-        return self.hits / (self.hits + self.ghosts) if self.hits + self.ghosts else 1.0
-
-    @property
-    def recall(self) -> float:
-        """Return the recall, 0 to 1: the share of the sounding keys that are predicted, over all frames.
-
-        It is 1 if no key sounds.
-        """
-        return self.hits / (self.hits + self.missed) if self.hits + self.missed else 1.0
-
-    @property
-    def f1(self) -> float:
-        """Return the F1 of all keys in all frames, 0 to 1. It is 1 if no key sounds and none is predicted."""
-        total = 2 * self.hits + self.ghosts + self.missed
-        return 2 * self.hits / total if total else 1.0
-
-    def accuracy(self, allowed: int) -> float:
-        """Return the share of frames, 0 to 1, with at most `allowed` wrong keys. It is 0 if nothing was counted."""
-        return float(self.errors[: allowed + 1].sum() / self.errors.sum()) if self.errors is not None else 0.0
-
-
-def frame_table(counts: list[FrameCount], allowed: Sequence[int]) -> str:
-    """Return the scores of single frames as text, with a line for each threshold."""
-    lines = []
-    for count in counts:
-        right = ", ".join(f"<= {n} wrong keys {100 * count.accuracy(n):.1f} %" for n in allowed)
-        scores = f"frame F1 {100 * count.f1:.1f}, P {100 * count.precision:.1f}, R {100 * count.recall:.1f}"
-        lines.append(f"  threshold {count.threshold:g}: {scores}; frames with {right}")
-    return "\n".join(lines)
-
-
-def average_precision(posteriors: list[npt.NDArray[np.float32]], labels: list[Labels]) -> float:
-    """Return the average precision of all keys in all frames, 0 to 1: the area under the precision-recall curve.
-
-    Thickstun et al. (ICLR 2017) score the prediction of notes on MusicNet with it. Raises UserError if no key sounds,
-    or if scikit-learn is not installed.
-    """
-    try:
-        from sklearn.metrics import average_precision_score
-    except ImportError:
-        raise UserError("The average precision needs scikit-learn: pip install 'lefthand[train]'.") from None
-    wanted = np.concatenate([array.ravel() for array in labels])
-    if not wanted.any():
-        raise UserError("No key sounds in these recordings, so there is no average precision.")
-    return float(average_precision_score(wanted, np.concatenate([array.ravel() for array in posteriors])))
 
 
 def note_line(found: list[Notes], wanted: list[Notes], seconds: list[float]) -> tuple[str, list[Score]]:

@@ -5,35 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
 
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
-from device.hearing.gate import GateSpec
-from device.hearing.transcriber import FRAME
 from training.experiments.older_transcribers.cache import labels_of, load_recordings, test_takes
-from training.experiments.older_transcribers.chunks import frame_labels
-from training.experiments.older_transcribers.decode import (
-    FrameCount,
-    as_asked,
-    average_precision,
-    decode,
-    fit_decoding,
-    frame_table,
-    note_line,
-)
+from training.experiments.older_transcribers.decode import as_asked, decode, fit_decoding, note_line
 from training.experiments.older_transcribers.monophonic import Neural, Pyin
-from training.hearing_figures.cases import case_of
 from training.hearing_figures.datasets import DATASETS
+from training.hearing_figures.frame_scores import FrameCount, average_precision, frame_table, frames_of_bundle
 from training.hearing_figures.measure import listen
 from training.hearing_figures.takes import Take
 from training.note_scores import Notes
-
-Posteriors: TypeAlias = npt.NDArray[np.float32]
-"""Probability that each key sounds in each frame, [frames, 88]."""
 
 
 def figures_of_fit(
@@ -99,41 +81,8 @@ def figures_of_given(
         line = note_line(found, [as_asked(take.notes, names) for take in takes], seconds)[0]
         lines.append(told(which, len(takes), line, spent, sum(seconds)))
         if family == "shipped" and which in DATASETS and not names:
-            lines += _frames_of_shipped(takes, thresholds)
+            lines.append(frames_of_bundle(Bundle.open(default_bundle()), takes, thresholds).told())
     return "\n".join(lines)
-
-
-def _frames_of_shipped(takes: list[Take], thresholds: Sequence[float]) -> list[str]:
-    """Return lines of text: the shipped transcriber's average precision, and its precision and recall by threshold.
-
-    They are computed from the probabilities of all keys in all frames of `takes`.
-    """
-    bundle = Bundle.open(default_bundle())
-    hop_s, counts = bundle.features.hop_s, [FrameCount(t) for t in thresholds]
-    spec = {k: v for k, v in bundle.manifest.gate.items() if k in GateSpec.__dataclass_fields__}
-    delays = GateSpec.from_dict(spec).delays()
-    posteriors, labels = [], []
-    for take in takes:
-        posteriors.append(undelayed(case_of(bundle, take).posteriors[..., FRAME], delays))
-        # frame k of the device is the hop from k to k + 1 hops after the start
-        moved = take.notes - [hop_s / 2, hop_s / 2, 0, 0]
-        labels.append(frame_labels(moved, len(posteriors[-1]), hop_s, hop_s, False))
-        for count in counts:
-            count.add(posteriors[-1], labels[-1])
-    score = f"  average precision of frames {100 * average_precision(posteriors, labels):.1f}"
-    return [score, frame_table(counts, (0, 1, 2))]
-
-
-def undelayed(posteriors: Posteriors, delays: npt.NDArray[np.int64]) -> Posteriors:
-    """Return the posteriors (probabilities of keys) [frames, 88], with each key moved back by its delay in frames.
-
-    A transcriber reports a frame some frames later. After the move, each row belongs to its own frame. The last rows,
-    for which no report came, are 0.
-    """
-    out = np.zeros_like(posteriors)
-    for key, late in enumerate(delays):
-        out[: len(out) - late, key] = posteriors[late:, key]
-    return out
 
 
 def told(which: str, recordings: int, line: str, cpu_s: float, seconds: float) -> str:

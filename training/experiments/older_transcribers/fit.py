@@ -15,13 +15,12 @@ import numpy.typing as npt
 
 from device.errors import UserError
 from training.experiments.older_transcribers.cache import LabelledRecording, labels_of
-from training.experiments.older_transcribers.chunks import Chunks, Labels
+from training.experiments.older_transcribers.chunks import Chunks
 from training.experiments.older_transcribers.nets import build
 from training.experiments.older_transcribers.setup import NotesSetup
 from training.experiments.older_transcribers.spectra import Levels
+from training.hearing_figures.frame_scores import Labels, Posteriors
 
-Posteriors = npt.NDArray[np.float32]
-"""Probability that each key or name sounds, 0 to 1: [frames, 88 keys or 12 names]."""
 Phase = Literal["silence", "pitch"]
 PLATEAU = 0.5
 """Factor by which the learning rate is multiplied after a plateau of the validation loss."""

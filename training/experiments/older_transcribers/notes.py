@@ -34,7 +34,6 @@ from training.experiments.older_transcribers.cache import (
     CORPORA_OF_FITS,
     SCENES,
     TEST_SETS,
-    folder_of,
     load_recordings,
     load_statistics,
     process_dataset,
@@ -45,6 +44,7 @@ from training.experiments.older_transcribers.cache import (
 )
 from training.experiments.older_transcribers.setup import FITTED, GIVEN, OPTIMISERS, NotesSetup, fit_folder
 from training.experiments.older_transcribers.spectra import KINDS, Spectrum
+from training.hearing_figures.datasets import folder_of
 
 STEPS = ("extract-cqt", "midi-to-labels", "build-dataset", "train-model")
 """The steps of a fit on one's own pairs (`--pairs`), each as an action of its own that shows what it made."""

@@ -16,11 +16,10 @@ from training.experiments.older_transcribers.cache import (
     load_statistics,
     process_fit,
 )
-from training.experiments.older_transcribers.chunks import frame_labels
-from training.experiments.older_transcribers.decode import FrameCount
 from training.experiments.older_transcribers.fit import Fitted, Normal, best_loss, fit, hear
 from training.experiments.older_transcribers.setup import OPTIMISERS, NotesSetup
 from training.experiments.older_transcribers.spectra import Spectrum
+from training.hearing_figures.frame_scores import FrameCount, frame_labels
 
 PRUNERS = ("median", "hyperband")
 RATES = (8_000, 16_000)

@@ -8,8 +8,9 @@ from typing import Any
 
 from device.errors import UserError
 from device.events import KEYS
-from training.experiments.older_transcribers.chunks import NAMES, Chunks
+from training.experiments.older_transcribers.chunks import Chunks
 from training.experiments.older_transcribers.spectra import Spectrum
+from training.hearing_figures.frame_scores import NAMES
 
 FITTED = ("cnn", "crnn", "transformer")
 """Families that this command fits."""

@@ -20,10 +20,11 @@ from training.experiments.older_transcribers.cache import (
     load_statistics,
     process_dataset,
 )
-from training.experiments.older_transcribers.chunks import Labels, check_alike, frame_labels
+from training.experiments.older_transcribers.chunks import check_alike
 from training.experiments.older_transcribers.setup import NotesSetup, fit_folder
 from training.experiments.older_transcribers.spectra import Spectrum
 from training.hearing_figures.datasets import dataset_takes
+from training.hearing_figures.frame_scores import Labels, frame_labels
 
 SPLITS = ("train", "dev", "test")
 PICTURE = "labels-over-cqt.png"

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.errors import UserError
-from training.experiments.older_transcribers.chunks import NAMES, Chunks, check_alike, fold, frame_labels
+from training.experiments.older_transcribers.chunks import Chunks, check_alike, fold
+from training.hearing_figures.frame_scores import NAMES, frame_labels
 
 HOP_S, WINDOW_S = 0.016, 0.128
 

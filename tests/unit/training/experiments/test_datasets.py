@@ -21,15 +21,13 @@ from device.errors import UserError
 from device.files.midi_file import read_midi
 from training.__main__ import main
 from training.experiments.older_transcribers.cache import LabelledRecording
-from training.experiments.older_transcribers.chunks import frame_labels
-from training.experiments.older_transcribers.decode import FrameCount, average_precision
-from training.experiments.older_transcribers.figures import undelayed
 from training.experiments.older_transcribers.fit import Normal
 from training.experiments.older_transcribers.report import confusion, reliability
 from training.experiments.older_transcribers.search import best_f1, best_of, study_name, suggest, told
 from training.experiments.older_transcribers.setup import NotesSetup
 from training.experiments.older_transcribers.spectra import Spectrum
 from training.hearing_figures.datasets import dataset_takes, midi_notes
+from training.hearing_figures.frame_scores import FrameCount, average_precision, frame_labels, undelayed
 
 RATE = 8_000
 READS = ("--sr", "8000", "--hop-length", "256", "--bins-per-octave", "12", "--spectrum", "log", "--batch-seconds", "1")
@@ -176,6 +174,33 @@ def test_a_family_is_fitted_and_tested_on_musicnet(data: Path, tmp_path: Path) -
 def test_the_shipped_transcriber_is_measured_on_a_data_set(data: Path, tmp_path: Path) -> None:
     line = said("--action", "test", "--family", "shipped", "--on", "maestro", "--data", data, "--cache", tmp_path)
     assert "maestro (1 recordings" in line and "average precision of frames" in line
+
+
+def test_evaluate_hearing_measures_notes_and_frames_of_the_data_sets(data: Path, tmp_path: Path) -> None:
+    asked = ["evaluate", "hearing", "--data", str(data), "--no-peers", "--piano-only", "--threshold", "0.4"]
+    sets = ["--on", "musicnet", "--on", "maestro", "--on", "pairs", "--pairs", str(data / "own")]
+    ran = CliRunner().invoke(main, [*asked, *sets, "--json", str(tmp_path / "means.json")], catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    means = json.loads((tmp_path / "means.json").read_text())
+    assert set(means) == {"musicnet", "maestro", "pairs"}
+    for name, figures in means.items():
+        assert f"{name}, test split, 1 recordings, all notes" in ran.output
+        assert 0 < figures["frames"]["average_precision"] <= 1
+        assert f"average precision of frames {100 * figures['frames']['average_precision']:.1f}" in ran.output
+        assert set(figures["frames"]) == {"average_precision", "precision at 0.4", "recall at 0.4"}
+        assert 0 <= figures["lefthand"]["onset_50"] <= 1
+    # the three notes are sines, and the transcriber hears the frames of most of them
+    assert means["musicnet"]["frames"]["average_precision"] > 0.5
+    both = CliRunner().invoke(main, [*asked[:-3], "--threshold", "0.4", "--on", "musicnet"], catch_exceptions=False)
+    assert "musicnet, test split, 2 recordings" in both.output
+    missing = CliRunner().invoke(main, ["evaluate", "hearing", "--on", "maestro", "--data", str(tmp_path)])
+    assert missing.exit_code == 2 and "There is no folder" in missing.output and "download maestro" in missing.output
+
+
+def test_a_note_beyond_the_keys_of_a_piano_labels_no_key() -> None:
+    notes = np.array([(0.0, 0.1, 20, 64), (0.0, 0.1, 109, 64), (0.0, 0.1, 21, 64)])
+    labels = frame_labels(notes, 10, 0.016, 0.016, names=False)
+    assert np.flatnonzero(labels.any(axis=0)).tolist() == [0]
 
 
 def test_average_precision_is_the_share_of_right_ones_among_the_likelier() -> None:

@@ -22,12 +22,12 @@ from training.experiments.older_transcribers.cache import (
     spectrum_folder,
     write_statistics,
 )
-from training.experiments.older_transcribers.chunks import frame_labels
-from training.experiments.older_transcribers.decode import Decoding, FrameCount, decode, fit_decoding, onset_f1
+from training.experiments.older_transcribers.decode import Decoding, decode, fit_decoding, onset_f1
 from training.experiments.older_transcribers.fit import phase_target, rate_at
 from training.experiments.older_transcribers.nets import build, positions
 from training.experiments.older_transcribers.setup import FITTED, NotesSetup
 from training.experiments.older_transcribers.spectra import Spectrum
+from training.hearing_figures.frame_scores import FrameCount, frame_labels
 from training.hearing_figures.takes import Take
 
 DATA = Path(os.environ.get("LEFTHAND_DATA", "../shared/data"))
