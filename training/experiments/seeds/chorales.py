@@ -27,6 +27,7 @@ from device.errors import UserError
 from training.experiments.seeds.data import PAUSE, Song, late, melody_of
 from training.experiments.seeds.play import softmax, voiced
 from training.experiments.seeds.setup import CHORALE_FIT, Chorale
+from training.fitting import feed
 from training.playing_figures.panel import Roll
 
 Array = npt.NDArray[Any]
@@ -43,6 +44,8 @@ KEPT = (5, 95)
 BEAT_STEPS = 4
 """Sixteenth steps per beat of a quarter note."""
 EPOCHS, BATCH, RATE = 120, 16, 2e-2
+HELD_BACK = 10
+"""Every tenth chorale that is used is for the validation loss. The net is not fitted on it."""
 
 
 @dataclass(frozen=True)
@@ -168,32 +171,64 @@ class ChoralesNet:
         return keras.Model(inputs, outputs, name="chorales_step")
 
 
+class ChoraleBatches:
+    """Makes the batches of a fit. In each epoch every chorale comes once, transposed to a random key.
+
+    The same `step` always gives the same batch.
+    """
+
+    def __init__(self, found: list[Array], sequence: int) -> None:
+        self.found, self.sequence = found, sequence
+        self.count = math.ceil(len(found) / BATCH)
+
+    def at(self, step: int) -> tuple[Array, Array]:
+        """Return batch number `step` of the whole fit: the events [B, T - 1] and the events that follow them."""
+        epoch, number = divmod(step, self.count)
+        rng = np.random.default_rng([1, epoch])
+        shifts = rng.integers(12, size=len(self.found))
+        chosen = rng.permutation(len(self.found))[number * BATCH : (number + 1) * BATCH]
+        events = np.stack([events_of(self.found[i], self.sequence, int(shifts[i])) for i in chosen])
+        return events[:, :-1], events[:, 1:]
+
+
 def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int = EPOCHS) -> ChoralesNet:
     """Fit a new net on those chorales `found` that have an allowed length, and return it.
 
-    In each epoch every chorale is transposed to a random key. The weights and facts about the fit are written into
-    `folder`.
+    In each epoch every chorale is transposed to a random key. Every tenth chorale is held back, and the loss on these,
+    in their own keys, is computed after each epoch. The weights, both losses, TensorBoard's files and facts about the
+    fit are written into `folder`.
     """
     began = time.process_time()
     keras.utils.set_random_seed(1)
     net = ChoralesNet(lengths.embedding)
-    rng = np.random.default_rng(1)
     kept = [c for c in found if lengths.least_beats <= len(c) <= lengths.most_beats]
+    back = [c for number, c in enumerate(kept) if number % HELD_BACK == HELD_BACK - 1]
+    made = ChoraleBatches([c for number, c in enumerate(kept) if number % HELD_BACK != HELD_BACK - 1], lengths.sequence)
     net.sequence.compile(
-        keras.optimizers.Adam(RATE, clipnorm=1.0),
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, epochs * made.count), clipnorm=1.0),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING),
     )
-    for epoch in range(epochs):
-        events = np.stack([events_of(c, lengths.sequence, int(rng.integers(12))) for c in kept])
-        net.sequence.optimizer.learning_rate = RATE * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
-        net.sequence.fit(events[:, :-1], events[:, 1:], batch_size=BATCH, verbose=2 if epoch % 20 == 19 else 0)
+    unheard = np.stack([events_of(c, lengths.sequence) for c in back]) if back else None
+    batches = feed(made.at, made.count)
     folder.mkdir(parents=True, exist_ok=True)
+    history = net.sequence.fit(
+        batches,
+        epochs=epochs,
+        validation_data=(unheard[:, :-1], unheard[:, 1:]) if unheard is not None else None,
+        callbacks=[
+            keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
+            keras.callbacks.CSVLogger(str(folder / "history.csv")),
+            keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+        ],
+        verbose=0,
+    ).history
     net.sequence.save_weights(str(folder / "chorales.weights.h5"))
     about = {
         "parameters": net.sequence.count_params(),
         "cpu_s": round(time.process_time() - began, 1),
         **{name: getattr(lengths, name) for name in lengths.__dataclass_fields__},
         "sequence": lengths.sequence,
+        **{name: round(float(values[-1]), 4) for name, values in history.items() if "loss" in name},
     }
     (folder / "config.json").write_text(json.dumps(about, indent=1))
     return net

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable
@@ -288,14 +289,40 @@ def test_a_voice_is_drawn_from_what_its_sampling_allows(pick: str) -> None:
 
 
 def test_chorales_are_learnt_and_played_without_knowing_what_comes(tmp_path: Path) -> None:
-    found = [np.tile([[0, 4, 7, 0], [7, 11, 2, 7]], (6, 1)).astype(np.uint8) for _ in range(4)]
-    net = fit_chorales(found, Lengths(4, 4, 4, 12, 12, 3), tmp_path, epochs=1)
+    found = [np.tile([[0, 4, 7, 0], [7, 11, 2, 7]], (6, 1)).astype(np.uint8) for _ in range(20)]
+    net = fit_chorales(found, Lengths(20, 20, 20, 12, 12, 3), tmp_path, epochs=2)
     about = json.loads((tmp_path / "config.json").read_text())
+    with (tmp_path / "history.csv").open() as file:
+        losses = list(csv.DictReader(file))
+    assert len(losses) == 2 and float(losses[1]["loss"]) < float(losses[0]["loss"])
+    assert about["val_loss"] == pytest.approx(float(losses[1]["val_loss"]), abs=1e-4)
+    assert all(list((tmp_path / "tensorboard" / part).glob("events*")) for part in ("train", "validation"))
     assert about["sequence"] == 48 and about["parameters"] == net.sequence.count_params()
     pair = [invented(1), invented(1, changed=True)]
     first, other = play_chorales(CHORALES["chorales-greedy"], net, pair)
     assert np.array_equal(first.sounding[: CHANGED_FROM + 1], other.sounding[: CHANGED_FROM + 1])
     assert chorales.known_melody(pair[0]).shape == (STEPS,)
+
+
+def test_an_epoch_has_every_chorale_once_in_some_key() -> None:
+    # a transposition moves no rest, so the places of the rests tell which chorale it is
+    bits = np.arange(12)
+    found = [
+        np.where((number >> bits) & 1, PAUSE, 5).astype(np.uint8).reshape(3, 4) for number in range(chorales.BATCH + 4)
+    ]
+    made = chorales.ChoraleBatches(found, 13)
+    assert made.count == 2
+    keys: set[int] = set()
+    for epoch in range(2):
+        parts = [made.at(2 * epoch + number)[0] for number in range(2)]
+        assert [len(part) for part in parts] == [chorales.BATCH, 4]
+        events = np.concatenate(parts).reshape(-1, 3, 4) - np.array([1, 1, 1, chorales.MELODY])
+        numbers = ((events == PAUSE).reshape(-1, 12) @ (1 << bits)).tolist()
+        assert sorted(numbers) == list(range(chorales.BATCH + 4))
+        keys |= set(events[events != PAUSE].tolist())
+    assert len(keys) > 6
+    again = chorales.ChoraleBatches(found, 13).at(3)[0]
+    assert np.array_equal(parts[1], again) and not np.array_equal(made.at(1)[0], again)
 
 
 def test_an_example_has_each_key_once_down_and_once_up() -> None:
