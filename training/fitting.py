@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,16 @@ class feed(keras.utils.PyDataset):  # noqa: N801 - read as a verb where it is us
     def follow(self, epoch: int, _: Any = None) -> None:
         """Set the number of the current epoch, also in a resumed fit."""
         self.epoch = epoch
+
+
+def divided(steps: int, most: int) -> tuple[int, int]:
+    """Return the number of epochs, and of batches in each, that make up a fit of `steps` batches.
+
+    An epoch has at most `most` batches, and all have the same number. So the fit may be longer by fewer batches than it
+    has epochs.
+    """
+    epochs = math.ceil(steps / most)
+    return epochs, math.ceil(steps / epochs)
 
 
 def callbacks(folder: Path, patience: int, batches: feed) -> list[Any]:

@@ -22,8 +22,8 @@ from training.experiments.music_generation.setup import ENTRIES, LAGS, Entry
 from training.experiments.seeds.data import Song, fold, roll_of_keys
 from training.experiments.seeds.figures import TICKS, track
 
-STEPS = 256
-"""Length of a generated song in sixteenths: 16 bars."""
+STEPS = 128
+"""Length of a measured song in sixteenths: 8 bars. The time to write a song grows with the square of its length."""
 SONGS = 4
 """Number of songs that an entry writes if its net does not learn during generation. Otherwise it writes one."""
 TEMPO = 96

@@ -7,7 +7,6 @@ the weights of another entry.
 from __future__ import annotations
 
 import json
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,13 @@ from training.experiments.music_generation.data import FRAGMENT, Fragments
 from training.experiments.music_generation.net import DiaryNet, loss_of
 from training.experiments.music_generation.setup import ENTRIES, Entry
 from training.experiments.seeds.data import Song
-from training.fitting import feed
+from training.fitting import divided, feed
 
-BATCH = {12: 4, 88: 2}
+BATCH = {12: 16, 88: 8}
 """Number of fragments in a batch, by the width of the vectors. 88 keys cost more time, so their batches are smaller."""
-EPOCH_STEPS = 50
-VALID_BATCHES = 12
+EPOCH_STEPS = 20
+"""Most batches between two computations of the validation loss."""
+VALID_BATCHES = 6
 """Number of batches of validation songs for the validation loss. They are the same in each epoch."""
 WEIGHTS, CONFIG, HISTORY = "diary.weights.h5", "config.json", "history.csv"
 
@@ -49,13 +49,14 @@ def fit(
         net.fit.load_weights(str(weights))
         about["val_loss"] = json.loads((weights.parent / CONFIG).read_text())["val_loss"]
     else:
-        batches = feed(Fragments(found, entry, batch, steps=steps).at, min(EPOCH_STEPS, entry.steps))
+        epochs, epoch_steps = divided(entry.steps, EPOCH_STEPS)
+        batches = feed(Fragments(found, entry, batch, steps=steps).at, epoch_steps)
         unheard = Fragments(valid, entry, batch, seed=2, steps=steps)
         schedule = keras.optimizers.schedules.CosineDecay(entry.rate, entry.steps, 0.02)
         net.fit.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), loss=loss_of(entry))
         history = net.fit.fit(
             batches,
-            epochs=math.ceil(entry.steps / EPOCH_STEPS),
+            epochs=epochs,
             validation_data=feed(unheard.at, VALID_BATCHES),
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),

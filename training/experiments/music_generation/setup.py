@@ -21,6 +21,8 @@ HEADS = ("keys", "voices", "conditional", "conditional-lstm", "repeat")
 METAS = ("", "reset", "moving")
 VOICE_UNITS = 40
 """Units of the LSTM of one voice, in the final model."""
+SHORT_STEPS = 60
+"""Number of batches of a fit of 12 pitch classes. A fit of 88 keys has 40 batches of half as many fragments."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Entry:
     meta_rate: float = 1e-4
     meta_steps: int = 1
     like: str = ""
-    steps: int = 150
+    steps: int = 40
     rate: float = 1e-2
 
     def __post_init__(self) -> None:
@@ -132,6 +134,7 @@ _ENTRIES = (
         body="repeat",
         head="repeat",
         time=False,
+        steps=SHORT_STEPS,
     ),
     Entry(
         "mg-latency",
@@ -254,7 +257,7 @@ _ENTRIES = (
         **_CONDITIONAL,
         head="conditional-lstm",
         crutch=True,
-        steps=400,
+        steps=SHORT_STEPS,
     ),
     Entry(
         "mg-final-moving",
@@ -276,7 +279,7 @@ _ENTRIES = (
         **_CONDITIONAL,
         head="conditional",
         crutch=True,
-        steps=400,
+        steps=SHORT_STEPS,
     ),
     Entry(
         "mg-final-7",
@@ -286,7 +289,7 @@ _ENTRIES = (
         **{**_CONDITIONAL, "voices": 7},
         head="conditional-lstm",
         crutch=True,
-        steps=400,
+        steps=SHORT_STEPS,
     ),
     Entry(
         "mg-pause-loss",
@@ -296,7 +299,7 @@ _ENTRIES = (
         **_CONDITIONAL,
         head="conditional-lstm",
         pause=True,
-        steps=400,
+        steps=SHORT_STEPS,
     ),
 )
 

@@ -190,12 +190,16 @@ def _write(path: Path, **arrays: npt.NDArray[Any]) -> None:
     part.replace(path)
 
 
-def load_recordings(cache: Path, spectrum: Spectrum, which: str) -> list[LabelledRecording]:
+def load_recordings(cache: Path, spectrum: Spectrum, which: str, most: int | None = None) -> list[LabelledRecording]:
     """Load and return all recordings of the set `which`, in the order of their file names.
+
+    `most` leaves out the scenes with this number or a higher one, which an earlier run may have made.
 
     Raises UserError if `process-train` or `process-test` has not made them.
     """
     paths = sorted(spectrum_folder(cache, spectrum, which).glob("*.npz"))
+    if most is not None:
+        paths = [path for path in paths if int(path.stem.rpartition("-")[2]) < most]
     if not paths:
         action = "process-train" if which in FIT_SETS else "process-test"
         raise UserError(f"There are no {which} spectrograms {spectrum.name} in {cache}: run with --action {action}.")

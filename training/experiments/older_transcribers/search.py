@@ -113,7 +113,9 @@ def search(
     def objective(trial: Any) -> float:
         chosen = suggest(trial, setup)
         process_fit(cache, data, chosen.spectrum, scenes, dev_scenes, setup.seed)
-        train, dev = (load_recordings(cache, chosen.spectrum, which) for which in ("train", "dev"))
+        # every trial gets as many scenes, also with a spectrum of which an earlier run has made more
+        train = load_recordings(cache, chosen.spectrum, "train", scenes)
+        dev = load_recordings(cache, chosen.spectrum, "dev", dev_scenes)
         statistics = load_statistics(cache, chosen.spectrum)
         normal = Normal(*statistics)
         watch = Watch(trial, lambda model: best_f1([model], replace(chosen, phases=1), normal, dev))

@@ -6,7 +6,6 @@ The fit writes the weights, the history of the loss, the thresholds and the CPU 
 from __future__ import annotations
 
 import json
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from training.experiments.seeds.loss import loss_of
 from training.experiments.seeds.net import SeedNet
 from training.experiments.seeds.play import Thresholds, fit_thresholds
 from training.experiments.seeds.setup import Seed
-from training.fitting import feed
+from training.fitting import divided, feed
 
 BATCH_STEPS = 2048
 """Sixteenth steps of music per batch for any stretch length, so that every fit sees the same amount of music."""
@@ -60,11 +59,12 @@ def fit(
             setup.rate / 20, setup.steps - warm, 0.02, warmup_target=setup.rate, warmup_steps=warm
         )
         model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss_of(setup))
-        batches = feed(stretches.at, min(EPOCH_STEPS, setup.steps))
+        epochs, epoch_steps = divided(setup.steps, EPOCH_STEPS)
+        batches = feed(stretches.at, epoch_steps)
         unheard = SongStretches(valid, setup, max(1, batch_steps // setup.stretch), seed=2)
         model.fit(
             batches,
-            epochs=math.ceil(setup.steps / EPOCH_STEPS),
+            epochs=epochs,
             validation_data=feed(unheard.at, VALID_BATCHES),
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),

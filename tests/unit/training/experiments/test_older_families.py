@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,7 @@ def test_optuna_tries_configurations_and_a_storage_is_shared(cache: Path, monkey
     monkeypatch.setattr(notes_search, "KINDS_OF", {"cnn": ("log",)})
     url = f"sqlite:///{cache / 'study.db'}"
     chosen = ("--action", "search", "--storage", url, "--cache", cache, "--num-epochs", 1, "--only-note-names")
+    chosen = (*chosen, "--scenes", 99, "--dev-scenes", 99)
     assert "1 trials" in said(*chosen, "--trials", 1, "--batch-seconds", 2)
     assert "1 trials" in said(*chosen, "--trials", 0, "--pruner", "hyperband")
 
@@ -216,3 +218,13 @@ def test_a_real_recording_has_labels_alike_its_spectrogram(tmp_path: Path) -> No
 def test_without_recordings_the_real_piano_is_refused(tmp_path: Path) -> None:
     told = said("--action", "process-test", "--on", "maps", "--cache", tmp_path, "--data", tmp_path, code=2)
     assert "no recordings" in told
+
+
+def test_scenes_of_an_earlier_and_larger_run_are_left_out(tmp_path: Path) -> None:
+    for corpus in ("pop909", "invented"):
+        for number in range(4):
+            path = spectrum_folder(tmp_path, SPECTRUM, "train") / f"{corpus}-{number:05d}.npz"
+            save_recording(path, SPECTRUM, replace(sines(number), name=f"{corpus}-{number:05d}"))
+    names = {r.name for r in load_recordings(tmp_path, SPECTRUM, "train", 2)}
+    assert names == {"pop909-00000", "pop909-00001", "invented-00000", "invented-00001"}
+    assert len(load_recordings(tmp_path, SPECTRUM, "train")) == 8
