@@ -97,11 +97,14 @@ class ChunkFeed(keras.utils.PyDataset):
         return x, inside.astype(np.float32), targets, weights
 
 
-def build_phase(setup: NotesSetup, phase: Phase) -> keras.Model:
-    """Build and return a new net for the phase `phase`. The net for silence has half as many channels in each layer."""
+def build_phase(setup: NotesSetup, phase: Phase, dropping: bool = False) -> keras.Model:
+    """Build and return a new net for the phase `phase`. The net for silence has half as many channels in each layer.
+
+    If `dropping` is true, dropout stays on when the net listens.
+    """
     if phase == "silence":
-        return build(setup.family, setup.chunks.frames, setup.spectrum.bins, 1, max(1, setup.c // 2))
-    return build(setup.family, setup.chunks.frames, setup.spectrum.bins, setup.width, setup.c)
+        return build(setup.family, setup.chunks.frames, setup.spectrum.bins, 1, max(1, setup.c // 2), dropping)
+    return build(setup.family, setup.chunks.frames, setup.spectrum.bins, setup.width, setup.c, dropping)
 
 
 def optimiser(setup: NotesSetup) -> keras.optimizers.Optimizer:
@@ -183,15 +186,18 @@ class Fitted:
     models: list[keras.Model]
 
     @classmethod
-    def load(cls, folder: Path) -> Fitted:
-        """Load the fit in `folder`. Raises UserError if there is none."""
+    def load(cls, folder: Path, dropping: bool = False) -> Fitted:
+        """Load the fit in `folder`. If `dropping` is true, dropout stays on, so each run gives another answer.
+
+        Raises UserError if there is no fit.
+        """
         if not (folder / "setup.json").is_file() or not (folder / "pitch.weights.h5").is_file():
             raise UserError(f"There is no fit in {folder}: run with --action train or train-val first.")
         about = json.loads((folder / "setup.json").read_text())
         setup = NotesSetup.from_dict(about["setup"])
         models = []
         for phase in phases_of(setup):
-            model = build_phase(setup, phase)
+            model = build_phase(setup, phase, dropping)
             model.load_weights(folder / f"{phase}.weights.h5")
             models.append(model)
         return cls(setup, Normal(*about["statistics"]), models)

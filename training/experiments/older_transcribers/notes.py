@@ -15,6 +15,7 @@ With `--corpus musicnet` or `maestro`, the fit uses that data set in DATA/musicn
 
     python -m training notes --action report           # out/notes/index.html: all fits and the shipped one side by side
     python -m training notes --action train-val --best sqlite:///.cache/notes/search.db    # the best of a search
+    python -m training notes --action doubt --members 5      # one net, Monte Carlo dropout and an ensemble
     python -m training notes --action classes --classes silence C E G    # the class-room experiment
     python -m training notes --action umap
 
@@ -50,7 +51,18 @@ STEPS = ("extract-cqt", "midi-to-labels", "build-dataset", "train-model")
 """The steps of a fit on one's own pairs (`--pairs`), each as an action of its own that shows what it made."""
 LESSONS = ("classes", "umap")
 """Actions of the class-room experiment (`training.experiments.classroom`)."""
-ACTIONS = ("train", "train-val", "test", "process-train", "process-test", "search", "report", *STEPS, *LESSONS)
+ACTIONS = (
+    "train",
+    "train-val",
+    "test",
+    "process-train",
+    "process-test",
+    "search",
+    "report",
+    "doubt",
+    *STEPS,
+    *LESSONS,
+)
 SEVERAL = ("--thresholds", "--allowed-errors", "--milestones", "--on", "--classes")
 """Options that take several values, for instance `--thresholds 0.3 0.5`."""
 
@@ -113,6 +125,7 @@ class SeveralValues(click.Command):
 @click.option("--storage", help="Optuna URL of a search: sqlite:///FILE, or a database for several machines.")
 @click.option("--best", help="Optuna URL of a study: train and test its best configuration.")
 @click.option("--trackers", is_flag=True, help="report: also pYIN and SwiftF0, which are slow.")
+@click.option("--members", type=click.IntRange(2), default=5, show_default=True, help="doubt: nets of the ensemble.")
 @click.option("--classes", multiple=True, default=("silence", "C", "E", "G"), help="classes: silence, notes, keys.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/notes"), show_default=True)
 @click.option("--pruner", type=click.Choice(["median", "hyperband"]), default="median", show_default=True)
@@ -152,6 +165,7 @@ def notes(
     storage: str | None,
     best: str | None,
     trackers: bool,
+    members: int,
     classes: tuple[str, ...],
     out: Path,
     pruner: str,
@@ -211,6 +225,10 @@ def notes(
 
         found = [take for which in sets[:1] for take in test_takes(cache, data, which, takes, pairs)[:takes]]
         click.echo(write_report(cache, found, trackers, out))
+    elif action == "doubt":
+        from training.experiments.older_transcribers.doubt import measure_doubt
+
+        click.echo("\n\n".join(measure_doubt(setup, cache, which, members, out) for which in sets))
     elif action in STEPS:
         from training.experiments.older_transcribers.steps import run_step
 
