@@ -5,8 +5,9 @@
 A seed is one of the documents from which the project began. A line of docs/seeds.tsv has five fields, divided by tabs:
 row, what the seed says, command, result in numbers, picture. A mark in the fourth field stands for values of another
 table: `@NAME` for a row of the table of the playing seeds, `%NAME` for one of the diary's table, `^` for the line above
-the Bach net's table, `^NAME` for a row of that table, and `&NAME` for a line of the class-room's figures. A mark
-without values there becomes `not measured`.
+the Bach net's table, `^NAME` for a row of that table, `&NAME` for a line of the class-room's figures, `~ensemble`
+for the table of doubt, and `~best` for the table of the search's best fit. A mark without values there becomes `not
+measured`.
 """
 
 from __future__ import annotations
@@ -28,9 +29,6 @@ TITLES = {
 }
 BEGIN, END = "<!-- rows of the seeds: begin -->", "<!-- rows of the seeds: end -->"
 NOT_MEASURED = "not measured"
-T = ".venv/bin/python -m training "
-OTHERS = ("lefthand", "pip", "make", "ls")
-"""First words of commands that are not `python -m training`."""
 
 
 def read_rows(path: Path) -> list[list[str]]:
@@ -76,6 +74,8 @@ def figure(text: str, document: str) -> str:
     diary = cells_of(document, "| configuration | date |")
     bach = cells_of(document, "| choice |")
     lesson = cells_of(document, "| class-room |")
+    fits = cells_of(document, "| fit |")
+    doubts = {name.split()[0].strip(","): row for name, row in cells_of(document, "| way |").items()}
 
     def told(match: re.Match[str]) -> str:
         kind, name = match.groups()
@@ -92,9 +92,15 @@ def figure(text: str, document: str) -> str:
             return f"as the event before: {bach[name]['as the event before']}"
         if kind == "&" and name in lesson:
             return lesson[name]["figure"]
+        if kind == "~" and name in doubts:
+            error = {way: row["calibration error"] for way, row in doubts.items()}
+            return f"calibration error {error[name]}; one net {error['one']}, dropout {error['dropout']}"
+        if kind == "~" and name in fits:
+            shown = {fit: f"on@50 {row['on@50']}, frame {row['frame']}" for fit, row in fits.items()}
+            return f"{shown[name]}; made by hand: {shown['hand-made']}"
         return NOT_MEASURED
 
-    return re.sub(r"(?<!\w)([@%^&])([a-z0-9-]*)", told, text)
+    return re.sub(r"(?<!\w)([@%^&~])([a-z0-9-]*)", told, text)
 
 
 def table(rows: list[list[str]], document: str) -> str:

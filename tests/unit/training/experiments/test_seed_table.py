@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import tomllib
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 
+from device.cli import main as lefthand
 from device.errors import UserError
-from training.experiments.older_transcribers.notes import notes
-from training.experiments.seed_table import COUNTS, NOT_MEASURED, OTHERS, figure, filled, read_rows, table
-from training.experiments.seeds.seeds import seeds
+from training.__main__ import main as training
+from training.experiments.classroom.classes import UMAP
+from training.experiments.older_transcribers import notes as notes_command
+from training.experiments.older_transcribers.chunks import OVERLAP
+from training.experiments.seed_table import COUNTS, NOT_MEASURED, figure, filled, read_rows, table
 
-DOCS = Path(__file__).parents[4] / "docs"
+ROOT = Path(__file__).parents[4]
+DOCS = ROOT / "docs"
 DOCUMENT = (DOCS / "experiments.md").read_text(encoding="utf-8")
 ROWS = read_rows(DOCS / "seeds.tsv")
 
@@ -24,14 +32,66 @@ def test_no_row_is_missing_and_the_page_has_what_the_script_writes() -> None:
         assert f"\n| {name} | " in DOCUMENT
 
 
-def test_the_command_of_every_row_exists() -> None:
-    for row in ROWS:
-        first, *arguments = shlex.split(row[2])
-        if first in ("seeds", "notes") and "--help" not in arguments:
-            command = seeds if first == "seeds" else notes
-            assert command.make_context(first, arguments).params["action"], row
-        else:
-            assert first in (*OTHERS, "notes", "listen", "levers", "evaluate", "play"), row
+def parsed(group: click.Command, arguments: list[str]) -> dict[str, Any]:
+    """Parse arguments as the real command line does, down to the last subcommand, and return its values.
+
+    Nothing is run. `--help` returns no values. Raises click.ClickException for a command, an option or a value that
+    there is not.
+    """
+    command, context = group, click.Context(group)
+    while isinstance(command, click.Group):
+        name, found, arguments = command.resolve_command(context, arguments)
+        assert name is not None and found is not None
+        # no group here has options of its own
+        command, context = found, click.Context(found, info_name=name, parent=context)
+    try:
+        return dict(command.make_context(context.info_name, list(arguments)).params)
+    except click.exceptions.Exit:
+        return {}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the files that the rows name as the user's own, and with the repository's demo."""
+    for name in ("my.wav", "my.flac", "demo/right-hand.flac"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "FOLDER").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_the_command_of_every_row_parses(row: list[str], files: None) -> None:
+    first, *arguments = shlex.split(row[2])
+    if first == "pip":
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        named = re.search(r"\[(.*)\]", arguments[-1])
+        assert arguments[0] == "install" and named and set(named[1].split(",")) <= set(extras)
+    elif first == "make":
+        assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), row
+    elif first == "ls":
+        assert arguments and all((ROOT / name).exists() for name in arguments)
+    else:
+        words = arguments if first == "lefthand" else [first, *arguments]
+        values = parsed(lefthand if first == "lefthand" else training, words)
+        if first in ("seeds", "notes", "levers") and "--help" not in arguments:
+            assert values["action"], row
+
+
+def test_a_command_that_is_not_there_does_not_parse() -> None:
+    for wrong in ("notes -a no-action", "seeds -a fit --family none", "play --stepz 6", "evaluate nothing", "nothing"):
+        with pytest.raises(click.ClickException):
+            parsed(training, shlex.split(wrong))
+    with pytest.raises(click.ClickException):
+        parsed(lefthand, ["play", "--confidence", "0.7"])
+
+
+def test_figures_that_the_rows_state_of_the_code_are_true() -> None:
+    figures = {row[0]: row[3] for row in ROWS}
+    assert figures["S1-4"] == f"{len(notes_command.ACTIONS)} actions"
+    assert figures["S1-22"] == f"{OVERLAP:.2f} on each side".removeprefix("0")
+    assert f"n_neighbors {UMAP['n_neighbors']}, min_dist {UMAP['min_dist']:g}".replace("0.", ".") == figures["S2-24"]
+    assert (ROOT / figures["S1-1"].removeprefix("cited in ")).read_text().count("1611.09827") == 1
 
 
 def test_a_missing_doubled_or_broken_row_is_named(tmp_path: Path) -> None:
@@ -58,3 +118,11 @@ def test_a_figure_is_that_of_the_pages_table() -> None:
     assert figure("on@50 3; now @conv", page) == "on@50 3; now PCS 0.6, coupling 0.2, density 1.4"
     assert figure("&knn", page) == "91 %" and figure("%mg-final", page) == NOT_MEASURED
     assert "| S4-12 |" in table(ROWS, page)
+    assert figure("~ensemble", page) == figure("~best", page) == NOT_MEASURED
+    page += (
+        "\n| way | nets | calibration error |\n|---|---|---|\n| one net | 1 | .05 |\n| dropout, 8 runs | 1 | .04 |\n"
+        "| ensemble of 5 | 5 | .03 |\n\n"
+        "| fit | on@50 | frame |\n|---|---|---|\n| `hand-made` | 1 | 2 |\n| `best` | 3 | 4 |\n"
+    )
+    assert figure("~ensemble", page) == "calibration error .03; one net .05, dropout .04"
+    assert figure("~best", page) == "on@50 3, frame 4; made by hand: on@50 1, frame 2"
