@@ -52,7 +52,7 @@ class Belief:
     cpu_s: float
 
 
-def members_of(setup: NotesSetup, cache: Path, count: int, verbose: int = 2) -> list[Path]:
+def members_of(setup: NotesSetup, cache: Path, count: int) -> list[Path]:
     """Return the folders of `count` fits of `setup` that differ in their seed. Fit those that are missing.
 
     The first is the fit of `--action train-val`. Raises UserError if the recordings of the fit were not processed.
@@ -63,7 +63,7 @@ def members_of(setup: NotesSetup, cache: Path, count: int, verbose: int = 2) -> 
         folder = fit_folder(cache, f"{setup.name}-seed-{own.seed}" if number else setup.name, dev=True)
         if not (folder / "pitch.weights.h5").is_file():
             train, dev = (load_recordings(cache, setup.spectrum, which) for which in ("train", "dev"))
-            fit(own, train, dev, load_statistics(cache, setup.spectrum), folder, verbose=verbose)
+            fit(own, train, dev, load_statistics(cache, setup.spectrum), folder)
         folders.append(folder)
     return folders
 
@@ -182,15 +182,17 @@ def drawn(
     return draw
 
 
-def measure_doubt(setup: NotesSetup, cache: Path, which: str, members: int, out: Path, verbose: int = 2) -> str:
+def measure_doubt(setup: NotesSetup, cache: Path, which: str, most: int, members: int, out: Path) -> str:
     """Compare one net, dropout and an ensemble of `members` nets on the set `which`, and return a table in Markdown.
+
+    Only the first `most` recordings of the set are used.
 
     The table, a reliability diagram and the distribution of the variance are written to doubt.html in `out`. Nets that
     are missing are fitted. Raises UserError if recordings have not been processed.
     """
-    recordings = load_recordings(cache, setup.spectrum, which)
+    recordings = load_recordings(cache, setup.spectrum, which)[:most]
     labels = np.concatenate(labels_of(recordings, setup.spectrum, setup.names))
-    folders = members_of(setup, cache, members, verbose)
+    folders = members_of(setup, cache, members)
     nets = [Fitted.load(folder) for folder in folders]
     dropping = Fitted.load(folders[0], dropping=True)
     beliefs = {

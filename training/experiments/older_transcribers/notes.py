@@ -113,7 +113,7 @@ class SeveralValues(click.Command):
 )
 @click.option("--corpus", type=click.Choice(CORPORA_OF_FITS), help="Recordings of the fit. Default: scenes, or pairs.")
 @click.option("--pairs", type=click.Path(path_type=Path), help="Folder of one's own NAME.wav or .flac with NAME.mid.")
-@click.option("--takes", default=12, show_default=True, help="Rendered recordings of a test set.")
+@click.option("--takes", default=12, show_default=True, help="Rendered recordings of a test set; doubt: of any set.")
 @click.option(
     "--scenes",
     default=30,
@@ -228,7 +228,7 @@ def notes(
     elif action == "doubt":
         from training.experiments.older_transcribers.doubt import measure_doubt
 
-        click.echo("\n\n".join(measure_doubt(setup, cache, which, members, out) for which in sets))
+        click.echo("\n\n".join(measure_doubt(setup, cache, which, takes, members, out) for which in sets))
     elif action in STEPS:
         from training.experiments.older_transcribers.steps import run_step
 
