@@ -18,6 +18,7 @@ COMMANDS = {
     "stream": "training.remote.stream:stream",
     "gpu-fit": "training.remote.fit:gpu_fit",
     "hear": "training.transcriber.hear:hear",
+    "average": "training.transcriber.average:average",
     "notes": "training.experiments.older_transcribers.notes:notes",
     "play": "training.accompanist.fit:accompany",
     "seeds": "training.experiments.seeds.seeds:seeds",

@@ -103,10 +103,10 @@ def fixed_crops(
 def about_fit(folder: Path) -> dict[str, Any]:
     """Return the description of the fit in `folder`. Its first entry is the name of the fit.
 
-    If the fit began with the weights of another fit, the description of that fit is an entry too.
+    If the fit began with the weights of another fit, or is an average of fits, their descriptions are entries too.
     """
     about: dict[str, Any] = json.loads((folder / "config.json").read_text())
-    told = ("net", "seed", "steps", "batch", "rate", "loss", "scenes", "begun_from")
+    told = ("net", "seed", "steps", "batch", "rate", "loss", "scenes", "begun_from", "averaged")
     return {"name": folder.name, **{key: about[key] for key in told if key in about}}
 
 
