@@ -126,8 +126,13 @@ WAYS: dict[str, Way] = {
     "electric piano, tines": Way("rhodes"),
     "electric piano, FM": Way("timgm_electric1"),
     "electric grand": Way("cp80"),
+    "church organ": Way("timgm_organ"),
+    "strings": Way("timgm_strings"),
 }
-"""The ways by name. Training has used the banks other than the held-out piano, with other pieces."""
+"""The ways by name.
+
+Training has used the pianos other than the held-out one, with other pieces. It has used no organ and no strings.
+"""
 
 
 def takes(cache: Path, way: Way, count: int, seed: int = 7) -> list[Take]:
@@ -148,7 +153,7 @@ def _take(cache: Path, pieces: list[Piece], way: Way, seed: list[int]) -> Take |
     heard = perform(piece, rng, EXCERPT_S, (HandLabel.RIGHT,))
     if len(heard.notes) < FEWEST_NOTES:
         return None
-    bank = load_bank(cache, way.bank, "evaluate" if way.bank == HELD_OUT else "fit")
+    bank = load_bank(cache, way.bank, "evaluate")
     # the strokes and the change have generators of their own, so that one way's draws do not move another's
     done = render(heard.notes, bank, EXCERPT_S, heard.pedal, rng=np.random.default_rng([*seed, 1]))
     audio = done.audio

@@ -58,6 +58,8 @@ class Instrument:
 
 
 SALAMANDER_LAYERS = (2, 5, 8, 11, 14, 16)
+SALAMANDER = "@audio-samples/piano-velocity"
+"""Beginning of the names of Salamander's npm packages. The number of the layer follows."""
 _CC0 = "pianos-cc0/gm"
 MODAL = "modal"
 """Value of `Instrument.source` for computed pianos."""
@@ -82,8 +84,11 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument("fluid_electric_grand", "fluid-cp70", False, "FluidR3_GM.sf2", 2),
     Instrument("fluid_rhodes", "fluid-rhodes", False, "FluidR3_GM.sf2", 4),
     Instrument("timgm_electric1", "timgm-electric", False, "TimGM6mb.sf2", 4),
+    # No piano: these two measure what the box makes of such a sound, and no fit hears them.
+    Instrument("timgm_organ", "timgm-organ", False, "TimGM6mb.sf2", 19, one_layer=False, heldout=True),
+    Instrument("timgm_strings", "timgm-strings", False, "TimGM6mb.sf2", 48, one_layer=False, heldout=True),
     Instrument(
-        "salamander", "salamander", True, "@audio-samples/piano-velocity", one_layer=False, heldout=True,
+        "salamander", "salamander", True, SALAMANDER, one_layer=False, heldout=True,
         # Layer n of Salamander's 16 was struck at about MIDI velocity 8 n.
         velocities=tuple(min(127, 8 * layer) for layer in SALAMANDER_LAYERS),
     ),
@@ -209,7 +214,7 @@ class _Darkened(Renderer):
 
 def open_instrument(instrument: Instrument, data: Path, downloads: Path) -> Renderer | str:
     """Return a renderer for `instrument`, or one line that names the missing source and its origin."""
-    if instrument.heldout:
+    if instrument.source == SALAMANDER:
         found = {layer: sorted(downloads.glob(f"*piano-velocity{layer}-*.tgz")) for layer in SALAMANDER_LAYERS}
         missing = [layer for layer, files in found.items() if not files]
         if missing:
