@@ -91,8 +91,19 @@ def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, in
 
     calibration = rolls("train", CALIBRATION_ROLLS, CALIBRATION_STEPS)
     check = rolls("valid", CHECK_ROLLS, CHECK_STEPS)
+    if _has_own(check) and not _has_own(calibration):
+        # the range of what the net makes of them would be that of silence, and int8 would cut it off
+        raise UserError(
+            f"The scenes for calibration in {cache} hold no notes that the box sent, those for the comparison do: "
+            "run `python -m training scenes --kind bleed`, and for --corpus chopin, lieder and pop909."
+        )
     thresholds = {"y": (0.5, 0.5, 0.5, NO_DECISION)}
     return ModelPart("transcriber", model, calibration, check, section, training, thresholds), spec, net.delay_frames
+
+
+def _has_own(rolls: list[Roll]) -> bool:
+    """Return True if the box sent a note in any of the roll-outs."""
+    return any(step["own"].any() for roll in rolls for step in roll)
 
 
 def _scene_steps(scene: Any) -> Iterator[Inputs]:
