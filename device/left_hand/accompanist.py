@@ -73,7 +73,7 @@ class Plan:
     triads: Array = field(default_factory=lambda: np.zeros(24, np.float32))
     """[24] score of each triad, a logarithm, from `device.left_hand.progression`."""
     consonance: Array = field(default_factory=lambda: np.zeros(12, np.float32))
-    """[12] consonance, -1 to 1, of a pitch class with the melody: expected on a beat, as heard after it."""
+    """[12] consonance, -1 to 1, that each pitch class is expected to have with the melody's key at this step."""
     ends: bool = False
     """Whether the player has stopped: the left hand strikes its last chord on a beat, and nothing after it."""
 

@@ -1,6 +1,6 @@
-"""Remembers the chords that were found in hindsight, and finds them again if the melody comes again.
+"""Remembers the melody, and the chords that were found in hindsight, and finds both if the melody comes again.
 
-The melody may come again in another key. Then the chords are transposed too.
+The melody may come again in another key. Then its next keys and the chords are transposed too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ SURE = 8.0
 """Number of equal half beats from which the memory has its full weight."""
 NEAR = 2.0
 """Other phrases count too if they have at most so many equal half beats fewer than the best one."""
+LEAST_OF_MELODY, HALF_SURE_OF_MELODY = 1.0, 1.5
+"""Numbers of half beats with a new key that must have been equal: before the memory expects the melody's next keys, and
+before it is trusted as much as the chord net's guess."""
+STEPS = 4
+"""Grid steps of a half beat whose keys are remembered. The half beat of each metre in use is at most so long."""
 
 KEPT = 4096
 """Number of half beats that are packed for the file: the last quarter of an hour or more."""
@@ -32,6 +37,8 @@ SCHEMA = 1
 """Version of the packed form."""
 FINENESS, UNKNOWN = 16.0, 127
 """Packed steps in a unit of log-probability, and the packed value for a chord that was never found."""
+NO_KEY, KEY_UNKNOWN = -1, -2
+"""Stand for a grid step at which the melody strikes no key, and for one of which that is not known."""
 FACTOR, MODULUS = 1_000_003, 2**61 - 1
 """Factor and modulus with which the hash of a half beat is computed."""
 
@@ -43,6 +50,18 @@ class Recalled(NamedTuple):
     """Holds the memory's answer for the coming half beat: log-probabilities of the triads [24], and trust, 0 to 1."""
 
     triads: Floats
+    sure: float
+
+
+class NextKeys(NamedTuple):
+    """Holds what the memory expects of the melody in the next two half beats.
+
+    `struck` [2 size, 12] is the probability that a key of each pitch class is struck at each grid step, where `size` is
+    the number of steps of a half beat. The rest of a row up to 1 is the probability that no key is struck there. `sure`
+    is the trust in it, 0 to 1.
+    """
+
+    struck: Floats
     sure: float
 
 
@@ -70,6 +89,7 @@ class PhraseMemory:
         self._pitches: Ints = np.zeros(MOST, np.int64)
         self._triads: Floats = np.zeros((MOST, 24), np.float32)
         self._known = np.zeros(MOST, bool)
+        self._keys: npt.NDArray[np.int8] = np.full((MOST, STEPS), NO_KEY, np.int8)
         self._equal: Floats = np.zeros(MOST, np.float32)
         self._size = 0
         self._last = -1
@@ -96,11 +116,15 @@ class PhraseMemory:
         self._equal[n] = 0.0
         self._marks[n], self._pitches[n] = mark, self._last
         self._known[n] = False
+        self._keys[n] = NO_KEY
+        for step, pitch in onsets:
+            if step < STEPS:
+                self._keys[n, step] = pitch
         self._size = n + 1
 
     def _forget_half(self) -> None:
         half = MOST // 2
-        for array in (self._marks, self._pitches, self._triads, self._known, self._equal):
+        for array in (self._marks, self._pitches, self._triads, self._known, self._keys, self._equal):
             array[:half] = array[half:].copy()
         self._size = half
 
@@ -133,12 +157,43 @@ class PhraseMemory:
             found += weight * np.roll(self._triads[i + 1].reshape(2, 12), by, axis=1).ravel()
         return Recalled(found, min(best / SURE, 1.0))
 
+    def next_keys(self, size: int) -> NextKeys | None:
+        """Return the keys that followed when the melody was the same earlier, moved to the present key.
+
+        Call it when the coming half beat begins one step after the end of the last one that was heard, as the left hand
+        does: the keys of the step in between may not be known yet. `size` is the number of steps of a half beat.
+        Returns None if the melody was not the same before.
+        """
+        n = self._size
+        if n < 2:
+            return None
+        equal = np.where(self._keys[1:n, 0] != KEY_UNKNOWN, self._equal[: n - 1], 0.0)
+        best = float(equal.max())
+        if best < LEAST_OF_MELODY:
+            return None
+        near = np.flatnonzero(equal >= max(best - NEAR, LEAST_OF_MELODY))
+        weights = equal[near] / equal[near].sum()
+        moved = self._pitches[n - 1] - self._pitches[near]
+        struck = np.zeros((2 * size, 12), np.float32)
+        for step in range(2 * size):
+            # a remembered half beat begins a step before the half beat on the grid
+            later, place = divmod(step + 1, size)
+            entry = near + 1 + later
+            keys = np.where(entry < n, self._keys[np.minimum(entry, n - 1), min(place, STEPS - 1)], NO_KEY)
+            found = keys >= 0
+            np.add.at(struck[step], (keys + moved)[found] % 12, weights[found])
+        return NextKeys(struck, best / (best + HALF_SURE_OF_MELODY))
+
     def packed(self) -> bytes:
         """Return the last `KEPT` half beats as JSON, to be stored."""
         part = slice(max(0, self._size - KEPT), self._size)
         triads = np.clip(np.rint(-FINENESS * self._triads[part]), 0, UNKNOWN - 1).astype(np.uint8)
         triads[~self._known[part]] = UNKNOWN
-        columns = {"marks": self._marks[part].astype("<i8"), "pitches": self._pitches[part].astype("<i2")}
+        columns = {
+            "marks": self._marks[part].astype("<i8"),
+            "pitches": self._pitches[part].astype("<i2"),
+            "keys": self._keys[part],
+        }
         texts = {name: base64.b64encode(array.tobytes()).decode() for name, array in columns.items()}
         texts["triads"] = base64.b64encode(triads.tobytes()).decode()
         return json.dumps({"schema": SCHEMA, **texts}).encode() + b"\n"
@@ -153,16 +208,23 @@ class PhraseMemory:
             raw = [base64.b64decode(data[name], validate=True) for name in ("marks", "pitches", "triads")]
             marks, pitches = np.frombuffer(raw[0], "<i8"), np.frombuffer(raw[1], "<i2")
             triads = np.frombuffer(raw[2], np.uint8).reshape(-1, 24)
-        except (KeyError, TypeError, RecursionError, binascii.Error) as error:
+            # files of earlier versions have no column of keys
+            keys = np.frombuffer(base64.b64decode(data.get("keys", ""), validate=True), np.int8).reshape(-1, STEPS)
+        except (AttributeError, KeyError, TypeError, RecursionError, binascii.Error) as error:
             raise ValueError(f"it is not a memory of phrases: {error}") from None
         size = len(marks)
         if not size == len(pitches) == len(triads) or size > KEPT:
             raise ValueError("its columns do not fit together")
+        if len(keys) not in (0, size):
+            raise ValueError("its columns do not fit together")
+        if len(keys) and not (keys.min() >= KEY_UNKNOWN):
+            raise ValueError("a number is out of range")
         if size and not (pitches.min() >= -1 and pitches.max() <= 127 and triads.max() <= UNKNOWN):
             raise ValueError("a number is out of range")
         memory = cls(keeps=True)
         memory._size = size
         memory._marks[:size], memory._pitches[:size] = marks, pitches
+        memory._keys[:size] = keys if len(keys) else KEY_UNKNOWN
         memory._triads[:size] = triads / -FINENESS
         memory._known[:size] = triads[:, 0] != UNKNOWN if size else False
         return memory

@@ -11,7 +11,7 @@ from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 from device.left_hand.chord_net import DELAY, Answer, ChordNet, half_beat, heard_inputs, place_inputs
 from device.left_hand.harmony import TRIADS, Chord, chord_of
-from device.left_hand.phrase_memory import PhraseMemory
+from device.left_hand.phrase_memory import NextKeys, PhraseMemory
 from device.left_hand.right_hand import RightHand
 
 Floats = npt.NDArray[np.float32]
@@ -47,6 +47,15 @@ for _melody in range(12):
         CONSONANCE[_melody, _class] = 1.0 if _interval in (0, 3, 4, 7, 8, 9) else 0.0 if _interval == 5 else -1.0
 
 
+GUESS_BETWEEN = 0.5
+"""Weight of the chord net's guess of the melody's key on a half beat between beats. The key that sounds gets the rest.
+"""
+SPAN, WHILE_HELD = 4, 0.5
+"""Steps of the melody, a beat, that count for a key that is struck now if the memory expects them, and their weight.
+
+The melody's key at the strike itself has the rest of the weight. A key sounds on while the melody moves.
+"""
+
 KEY_FIRST, KEY_LATER, KEY_BEATS = 2.0, 0.3, 32.0
 """Gain of a triad of the owner's key, in natural logarithms: at the beginning, later, and the beats in between.
 
@@ -73,6 +82,7 @@ class Progression:
         """Number of the present triad: 0 to 11 are major, 12 to 23 are minor, -1 is before the first."""
         self._since, self._beats, self._bars, self._silent = 0, 0, -1, 0
         self._answer: Answer | None = None
+        self._next_keys: NextKeys | None = None
         self._known: Floats = np.zeros(24, np.float32)
         self._score: Floats = np.zeros(24, np.float32)
         self._chord: Chord | None = None
@@ -87,11 +97,11 @@ class Progression:
         self._bars += step.is_bar
         if step.position % half_beat(step) == 0:
             self._known = self._ask(step, right)
+            assert self._answer is not None
+            self._expected = np.exp(self._answer.top) @ CONSONANCE
         if step.is_beat:
             self._since = 0
             self._beats += 1
-            assert self._answer is not None
-            self._expected = np.exp(self._answer.top) @ CONSONANCE
             score = self._known + AHEAD * np.log(TRIADS @ plan.ahead / 3.0 + FLOOR)
             self._choose(score + BASS * _basses(plan), _stay(step), plan.ahead)
         elif self._answer is not None:
@@ -102,9 +112,27 @@ class Progression:
                 self._choose(score + HEARD_BASS * _basses(plan), STAY_WITHIN, plan.ahead)
         if self._chord is None or plan.chord is None:
             return
-        # the melody's key of a beat is not heard yet when the beat is planned
-        plan.consonance = self._expected if step.is_beat or plan.top is None else CONSONANCE[plan.top % 12]
+        plan.consonance = self._consonance(step, plan.top)
         plan.chord, plan.triads = self._chord, self._score
+
+    def _consonance(self, step: Step, top: int | None) -> Floats:
+        """Return the consonance [12] of each pitch class with the melody's key that is expected at `step`, -1 to 1.
+
+        That key is not heard yet. `top` is the melody's key just before, a MIDI pitch, or None in silence. The chord
+        net guesses the key at each half beat. If a phrase comes again, the memory knows the keys of the next beat.
+        """
+        within = step.position % half_beat(step)
+        now = self._expected if top is None else CONSONANCE[top % 12]
+        guess = 1.0 if step.is_beat else GUESS_BETWEEN if within == 0 else 0.0
+        likely = now + guess * (self._expected - now)
+        if self._next_keys is None:
+            return np.asarray(likely, np.float32)
+        rows = []
+        for struck in self._next_keys.struck[within : within + SPAN]:
+            now = struck @ CONSONANCE + (1.0 - struck.sum()) * now
+            rows.append(now)
+        known = WHILE_HELD * np.mean(rows, axis=0) + (1.0 - WHILE_HELD) * rows[0]
+        return np.asarray(likely + self._next_keys.sure * (known - likely), np.float32)
 
     def _ask(self, step: Step, right: RightHand) -> Floats:
         """Return the score [24] of each triad for the half bar of `step`, from the chord net and from the memory.
@@ -123,6 +151,7 @@ class Progression:
                 strikes[at - now + size + 1] = max(key, strikes.get(at - now + size + 1, 0))
         self._memory.hear(sorted(strikes.items()), step.position * 64 + step.meter.steps_per_bar)
         self._memory.learn(DELAY, self._answer.hindsight)
+        self._next_keys = self._memory.next_keys(size)
         recalled = self._memory.recall()
         return (
             self._answer.triads if recalled is None else self._answer.triads + RECALL * recalled.sure * recalled.triads

@@ -85,12 +85,24 @@ def test_a_damaged_file_is_named_in_the_log_and_replaced(
     assert recalled(read_memory(tmp_path)) == recalled(learnt())
 
 
-@pytest.mark.parametrize("name", ["marks", "pitches", "triads"])
+@pytest.mark.parametrize("name", ["marks", "pitches", "triads", "keys"])
 def test_columns_that_do_not_fit_together_are_refused(name: str) -> None:
     data = json.loads(learnt().packed())
     data[name] = data[name][: len(data[name]) // 8 * 4]
     with pytest.raises(ValueError, match="do not fit together|not a memory|buffer size|cannot reshape"):
         PhraseMemory.unpacked(json.dumps(data).encode())
+
+
+def test_a_memory_without_keys_of_an_earlier_version_still_knows_its_chords() -> None:
+    data = json.loads(learnt().packed())
+    del data["keys"]
+    old, new = PhraseMemory.unpacked(json.dumps(data).encode()), PhraseMemory.unpacked(learnt().packed())
+    for memory in (old, new):
+        for i, key in enumerate(TUNE[:6]):
+            memory.hear([(0, key)], i % 8)
+    assert old.recall() is not None and new.recall() is not None
+    assert old.next_keys(2) is None and new.next_keys(2) is not None
+    assert recalled(PhraseMemory.unpacked(old.packed())) == recalled(old)
 
 
 def test_a_full_disk_is_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

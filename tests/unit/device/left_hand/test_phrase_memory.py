@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from device.left_hand.phrase_memory import LEAST, MOST, PhraseMemory
 
@@ -77,3 +78,50 @@ def test_the_oldest_half_is_forgotten_when_the_memory_is_full() -> None:
     assert played(memory, TUNE)[-2] == CHORDS[-1]
     memory.reset()
     assert set(played(memory, TUNE)) == {None}
+
+
+STEPS_PER_HALF_BEAT = 2
+
+
+def expected(memory: PhraseMemory, tune: tuple[int | None, ...], up: int = 0) -> list[int | None]:
+    """Play a tune, one key on each half beat, and return the pitch class that the memory expects on the next one.
+
+    A half beat of the memory begins a step early, so a key on the half beat has the step 1.
+    """
+    found: list[int | None] = []
+    for i, key in enumerate(tune):
+        memory.hear([] if key is None else [(1, key + up)], i % 8)
+        keys = memory.next_keys(STEPS_PER_HALF_BEAT)
+        found.append(int(np.argmax(keys.struck[0])) if keys is not None and keys.struck[0].any() else None)
+    return found
+
+
+@pytest.mark.parametrize("up", [0, 5])
+def test_a_phrase_that_comes_again_tells_its_next_keys_in_its_key(up: int) -> None:
+    memory = PhraseMemory()
+    assert expected(memory, TUNE) == [None] * len(TUNE)
+    again = expected(memory, TUNE, up)
+    assert again[2:-1] == [(key + up) % 12 for key in TUNE[3:]]
+
+
+def test_the_keys_of_the_next_beat_are_expected_at_their_steps() -> None:
+    memory = PhraseMemory()
+    expected(memory, TUNE)
+    expected(memory, TUNE[:6])
+    keys = memory.next_keys(STEPS_PER_HALF_BEAT)
+    assert keys is not None and 0.5 < keys.sure < 1.0
+    assert [int(np.argmax(row)) for row in keys.struck[::2]] == [TUNE[6] % 12, TUNE[7] % 12]
+    assert not keys.struck[1::2].any(), "nothing is struck between the half beats"
+
+
+def test_where_the_phrase_strikes_no_key_none_is_expected() -> None:
+    memory = PhraseMemory()
+    rests = tuple(None if i % 4 == 3 else key for i, key in enumerate(TUNE))
+    expected(memory, rests)
+    assert expected(memory, rests)[4:-1] == [None if key is None else key % 12 for key in rests[5:]]
+
+
+def test_another_melody_has_no_expected_keys() -> None:
+    memory = PhraseMemory()
+    expected(memory, TUNE)
+    assert set(expected(memory, (61, 66, 63, 70, 59, 68))) == {None}
