@@ -165,7 +165,8 @@ def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Gr
     """
     best, least = None, np.inf
     room = LOW_ROOM if lowest < LOW else ROOM
-    for key in range(lowest + room, min(lowest + WIDEST, ground.ceiling - 1, HIGHEST) + 1):
+    # a lower key that is held now is released if the strike is too far above it, and the added key would stay
+    for key in range(max(lowest + room, highest - WIDEST), min(lowest + WIDEST, ground.ceiling - 1, HIGHEST) + 1):
         pitch_class = key % 12
         consonance = float(ground.consonance[pitch_class])
         if pitch_class not in ground.classes[:3] or pitch_class in sounding or consonance < 0.0:

@@ -89,6 +89,12 @@ def test_a_telling_key_is_a_missing_tone_of_the_triad_within_reach() -> None:
     assert telling_key(48, 48, {0, 4, 7}, ground()) is None
 
 
+@pytest.mark.parametrize("highest", range(58, 68))
+def test_a_telling_key_is_in_reach_of_the_highest_key_of_a_strike_far_above(highest: int) -> None:
+    key = telling_key(40, highest, {0}, ground({4: 1.0}))
+    assert key is None or highest - 16 <= key <= 56
+
+
 def test_a_telling_key_neither_clashes_nor_sounds_harsh_nor_crosses_the_right_hand() -> None:
     key = telling_key(48, 48, {0}, ground({4: -1.0}))
     assert key is not None and key % 12 == 7
