@@ -48,7 +48,7 @@ SHORTEST_STEPS = 2
 TELLING, TELLING_MINOR = 2, 3
 """Pitch classes of a triad. A beat with fewer of them does not make its chord clear.
 
-The second value is for a minor triad in figures of pieces: two of its tones belong to a major triad too.
+The second value is for a minor triad: two of its tones belong to a major triad too.
 """
 TELLING_GAP, SONG_TELLING_GAP = 1.0, 0.5
 """Beats. A key is added to a strike if the next strike is at least this far away. The second value is for songs."""
@@ -186,7 +186,7 @@ class FigureHand:
         """
         sounding = [*keys, *(key for key in self._hand.down if self._until.get(key, 0) > now + 1)]
         classes = {key % 12 for key in sounding} & set(ground.classes[:3])
-        least = TELLING_MINOR if is_minor(ground.classes) and not ground.song else TELLING
+        least = TELLING_MINOR if is_minor(ground.classes) else TELLING
         if len(classes) < least:
             key = telling_key(min(sounding), max(keys), classes, ground)
             if key is not None:

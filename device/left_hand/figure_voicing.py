@@ -41,7 +41,7 @@ UNLIKELY = 6.0
 """Gain of an upper note that is e times as likely."""
 UNLIKELY_BASS = 4.0
 """Gain of a bass that the accompanist finds e times as likely."""
-CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 40.0, 35.0, 20.0
+CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 20.0, 35.0, 20.0
 """Gain of an upper note, and of a bass, for each unit of consonance with the melody; each also in songs."""
 RUB_COST = 6.0
 """Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
@@ -50,8 +50,7 @@ STALE = 8.0
 TELLS, TELLS_MINOR = (0.0, 4.0, 2.0), (4.0, 8.0, 4.0)
 """Gain of the root, the third and the fifth if none has sounded in this beat, in major and in minor.
 
-It does not hold in songs. A minor triad is not known before all three sound: without its root or its fifth it may be
-part of a major triad.
+A minor triad is not known before all three sound: without its root or its fifth it may be part of a major triad.
 """
 TELLING_THIRD = 4.0
 """Gain of the third as the key that `telling_key` adds, because the third says whether the triad is major or minor."""
@@ -208,7 +207,7 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
             cost -= DEGREE
         if pitch_class in ground.sounded or any(other % 12 == pitch_class for other in taken):
             cost += STALE
-        elif pitch_class in ground.classes[:3] and not ground.song:
+        elif pitch_class in ground.classes[:3]:
             cost -= (TELLS_MINOR if is_minor(ground.classes) else TELLS)[list(ground.classes).index(pitch_class)]
         if ground.top is not None:
             cost += RUB_COST if (ground.top - key) % 12 in (1, 11) else 0.0

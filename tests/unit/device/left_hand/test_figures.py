@@ -76,6 +76,12 @@ def test_a_tone_that_is_expected_to_clash_is_not_chosen() -> None:
     assert not {key % 12 for key in keys_of([FigureNote(0, 2, 16, 1)], 36, under)} & {4}
 
 
+@pytest.mark.parametrize("song", [False, True])
+def test_the_third_of_a_minor_chord_is_preferred_to_a_root_that_is_about_as_near(song: bool) -> None:
+    minor = Ground((0, 3, 7), np.full(12, 0.3, np.float32), np.zeros(12, np.float32), None, 72, song=song)
+    assert list(keys_of([FigureNote(0, 2, 14, 0)], 36, minor)) == [51]
+
+
 def ground(consonance: dict[int, float] | None = None, top: int | None = None, ceiling: int = 72) -> Ground:
     heard = np.zeros(12, np.float32)
     for pitch_class, value in (consonance or {}).items():
