@@ -239,7 +239,7 @@ class Hypotheses:
         beats = (onset_s - self._last_s) * QUARTER / (self.beat * old.real[QUARTER_S, 0])
         place = None if leader[WAS_STRAY] else leader[TICK]
         self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]))
-        self.votes.hear(leader, interval, chord)
+        self.votes.hear(leader, interval, chord, onset_s, float(bank.real[QUARTER_S, 0]) / QUARTER)
         self.bank = self._with_slips(bank, onset_s)
         self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
         self._learn()

@@ -40,7 +40,7 @@ class PhaseVotes:
         self._in_beat = in_beat if in_beat and len(self._places) % in_beat == 0 else 1
         self._evidence = np.zeros(len(self._places))
         self._played = np.zeros(self._in_beat)
-        self._tick = 0
+        self._tick, self._onset_s = 0, 0.0
         self.by_shift = np.zeros(self._in_beat)
 
     @property
@@ -57,11 +57,13 @@ class PhaseVotes:
         total = float(self._played.sum())
         return 0.0 if off or not total else float(self._played[place % self._in_beat]) / total
 
-    def hear(self, leader: list[int], interval: tuple[int, int], chord: tuple[int, int]) -> None:
-        """Add the evidence of an onset whose place is that of the likeliest hypothesis, `leader`.
+    def hear(
+        self, leader: list[int], interval: tuple[int, int], chord: tuple[int, int], onset_s: float, tick_s: float
+    ) -> None:
+        """Add the evidence of an onset at `onset_s` seconds. Its place is that of the likeliest hypothesis, `leader`.
 
-        `leader` is a column of `HypothesisBank.whole`. If it puts the onset on no place, nothing changes. `interval`
-        and `chord` are the classes that `Hypotheses.hear` gets.
+        `leader` is a column of `HypothesisBank.whole`, and `tick_s` is its tick in seconds. If it puts the onset on no
+        place, nothing changes. `interval` and `chord` are the classes that `Hypotheses.hear` gets.
         """
         tick, _, _, gap, gap2, _, stray = leader
         if stray:
@@ -69,10 +71,12 @@ class PhaseVotes:
         before = (tick - gap) % self._bar
         moved = (before - self._tick) % self._bar
         if moved and gap < FARTHEST:
-            # another hypothesis leads, whose grid is off the grid before
+            # another hypothesis leads: its grid is off the grid before, or the one before had only left an onset out
+            ahead = (onset_s - self._onset_s) / tick_s
+            moved = SIXTEENTH * round((tick - self._tick - ahead) / SIXTEENTH) % self._bar
             self._evidence = np.roll(self._evidence, -round(moved / SIXTEENTH))
             self._played = np.roll(self._played, round(moved / SIXTEENTH))
-        self._tick = tick
+        self._tick, self._onset_s = tick, onset_s
         if tick % SIXTEENTH == 0:
             self._played *= KEEPS
             self._played[tick // SIXTEENTH % self._in_beat] += 1
