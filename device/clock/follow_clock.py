@@ -183,7 +183,8 @@ class FollowClock:
         recent = (*self._recent, self._pitches)[-RECENT:]
         fresh = all(pitch % 12 != known % 12 for heard in recent for known in heard)
         before = self._interval
-        self._interval = interval_class(pitch - max(self._pitches)) if self._pitches else 0
+        semitones = pitch - max(self._pitches) if self._pitches else 0
+        self._interval = interval_class(semitones)
         keys = min(max(len(self._pitches), 1), SIZE_CLASSES) - 1
         self._recent, self._pitches, self._onset_s = recent, frozenset({pitch}), onset_s
         self._onsets += 1
@@ -191,7 +192,7 @@ class FollowClock:
         if self._hypotheses.bank is None:
             self._start_free(onset_s)
             return
-        self._hypotheses.hear(onset_s, (before, self._interval), (keys, chord_class(1, int(fresh))))
+        self._hypotheses.hear(onset_s, (before, self._interval), (keys, chord_class(1, int(fresh))), semitones)
         if self._lead is not None:
             self._choose(decided_s)
         elif self._onsets >= FIRST_ONSETS and not self._counting:

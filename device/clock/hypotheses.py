@@ -4,8 +4,7 @@ Each hypothesis is a Kalman filter over the time of its tick and the length of a
 tracking multiple targets", 1979; Cemgil and Kappen, "Monte Carlo methods for tempo tracking and rhythm quantization",
 2003). At each onset, a hypothesis splits into several: one for each place that the onset may have been meant for
 (`device.clock.next_onset`), in each manner of playing (`device.clock.manners`) or as a late note. The constants were
-changed by hand for the beats that are held on 70 real performances, and on the scores of POP909 that are played in
-time.
+changed by hand for the beats that are held on 70 real performances, and on POP909 played in time.
 """
 
 from __future__ import annotations
@@ -61,6 +60,7 @@ from device.clock.next_onset import (
     beat_ticks,
     kind_after,
     next_prior,
+    on_ticks,
     opening_prior,
     sixteenths_of,
 )
@@ -74,6 +74,7 @@ from device.clock.pace import (
     first_weights,
 )
 from device.clock.phase_votes import PhaseVotes
+from device.clock.piece_melody import PieceMelody
 from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
 from device.clock.upbeat import beats_to_bar
 
@@ -133,23 +134,25 @@ class Hypotheses:
         self.bar, self.beat = bar_ticks(meter), beat_ticks(meter)
         self._upbeat = upbeat
         self.piece: PieceRhythm | None = None
-        """The rhythm of the piece so far, only after a count-in: see `start_counted`."""
+        self.intervals: PieceMelody | None = None
+        """The rhythm and the melody of the piece so far, only after a count-in: see `start_counted`."""
         self.bank: HypothesisBank | None = None
         self.counted = False
         """Whether a count-in gave the tempo."""
         self._rhythm = rhythm = sixteenths_of(meter)
         self._prior = next_prior(meter)
         self._powers = next_prior(meter, RHYTHM)
-        self._melody = np.moveaxis(self._on_ticks(self._rhythm.interval**MELODY), (2, 3), (0, 1)).copy()
-        self._harmony = np.moveaxis(self._on_ticks(self._rhythm.chord**CHORD), (2, 3), (0, 1)).copy()
+        self._melody = on_ticks(self._rhythm.interval**MELODY, self.bar).copy()
+        self._harmony = on_ticks(self._rhythm.chord**CHORD, self.bar).copy()
         self.ways = Ways()
-        tables = (np.moveaxis(self._on_ticks(table), (2, 3), (0, 1)) for table in (rhythm.interval, rhythm.chord))
+        tables = (on_ticks(table, self.bar) for table in (rhythm.interval, rhythm.chord))
         self.votes = PhaseVotes(self.beat, self._prior[STRAIGHT], *tables)
         half = self.beat // 2
         self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
         self._last_s = -math.inf
         self.rest = AfterRest(self.beat)
         self._opening: Floats | None = None
+        self._of_melody: Floats | None = None
         self._tempo_s, self._octaves = 1.0, math.inf
         self._pull = PULL
         self._pace: Pace | None = None
@@ -168,10 +171,10 @@ class Hypotheses:
         """Start the bank after a count-in whose last count was at `last_count_s` seconds.
 
         `quarter_s` is the counted quarter note in seconds. `upbeat` is in felt beats. The first full bar begins
-        floor(`upbeat`) + 1 beats after the last count. From here on the rhythm of the piece is learned. Without a
+        floor(`upbeat`) + 1 beats after the last count. From here on the clock learns rhythm and melody. Without a
         count-in the grid may have half or double the tempo, and the learned rhythm would keep the clock there.
         """
-        self.piece = PieceRhythm(self.beat)
+        self.piece, self.intervals = PieceRhythm(self.beat), PieceMelody(self.beat)
         self.bank = HypothesisBank.new(
             last_count_s,
             np.full(MANNERS, quarter_s),
@@ -214,24 +217,28 @@ class Hypotheses:
             gap=2 * SIXTEENTH,
         )
 
-    def hear(self, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]) -> None:
+    def hear(
+        self, onset_s: float, interval: tuple[int, int], chord: tuple[int, int], semitones: int = 0, stray: float = 0.0
+    ) -> None:
         """Update the bank with an onset at `onset_s` seconds. If no hypothesis explains the onset, nothing changes.
 
-        `interval`: classes of the interval before and of this one. `chord`: keys of the onset before (less 1) and class
-        of this one, see `device.clock.rhythm`. The bank must have been started.
+        `interval`: classes of the interval before and of this one (`semitones`). `chord`: keys of the onset before
+        (less 1) and class of this one, see `device.clock.rhythm`. `stray`: least probability that the onset is on no
+        place. The bank must have been started.
         """
         old = self.bank
         assert old is not None
         if self._pace is not None:
             self._tempo_s = self._pace.hear(onset_s - self._last_s)
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
-        missed_by = np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed)
-        stray = HypothesisBank(old.real.copy(), old.whole.copy())
-        stray.real[WEIGHT] *= missed_by * 2 / old.real[QUARTER_S]
-        stray.whole[WAS_STRAY] = 1
+        missed_by = np.maximum(np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed), stray)
+        strays = HypothesisBank(old.real.copy(), old.whole.copy())
+        strays.real[WEIGHT] *= missed_by * 2 / old.real[QUARTER_S]
+        strays.whole[WAS_STRAY] = 1
+        self._of_melody = None if self.intervals is None else self.intervals.factor(interval[0], semitones)
         parent, target, prior = self._places(old, onset_s, interval, chord)
         split = self._split(old.chosen(parent), target, prior * (1 - missed_by.take(parent)), onset_s)
-        both = split.and_also(stray)
+        both = split.and_also(strays)
         if not float(both.real[WEIGHT].max()) > 0:
             return
         bank = both.merged(NEGLIGIBLE, KEPT)
@@ -242,7 +249,7 @@ class Hypotheses:
         self.votes.hear(leader, interval, chord, onset_s, float(bank.real[QUARTER_S, 0]) / QUARTER)
         self.bank = self._with_slips(bank, onset_s)
         self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
-        self._learn()
+        self._learn(interval[0], semitones)
         self._last_s = onset_s
 
     def awaited_after(self, tick: int, kind: int, gaps: tuple[int, int]) -> Floats:
@@ -257,13 +264,6 @@ class Hypotheses:
         row[2:] /= np.maximum(left[:-2], TINY)
         row[:2] /= left[0]
         return row
-
-    def _on_ticks(self, table: Floats) -> Floats:
-        """Return a table with a row for each tick of the bar, from one for each sixteenth; 1 between sixteenths."""
-        out = np.ones((self.bar, *table.shape[1:]))
-        steps = np.minimum(np.arange(0, self.bar, SIXTEENTH) // SIXTEENTH, len(table) - 1)
-        out[::SIXTEENTH] = table[steps]
-        return out
 
     def _places(
         self, b: HypothesisBank, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]
@@ -307,6 +307,8 @@ class Hypotheses:
                 prior = self.piece.mixed(prior, whole[BEFORE], parent, ahead)
         else:
             prior, self._opening = self._opening[ahead - 1], None
+        if self._of_melody is not None:
+            prior *= self._of_melody.take(tick % self.beat)
         score = self._melody[interval] * self._harmony[chord]
         return np.asarray(prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead)))
 
@@ -387,11 +389,12 @@ class Hypotheses:
             copies.real[WEIGHT, n:] *= TEMPO_SLIP
         return b.and_also(copies)
 
-    def _learn(self) -> None:
-        """Count the last gap of the likeliest hypothesis in the piece's rhythm, if its place is likely enough."""
-        if self.bank is None or self.piece is None:
+    def _learn(self, before: int, semitones: int) -> None:
+        """Count the last gap and interval of the likeliest hypothesis, if its place is likely enough."""
+        if self.bank is None or self.piece is None or self.intervals is None:
             return
         tick, _, _, gap, gap2, gap3, stray = self.bank.whole[:, 0].tolist()
         here = float(self.bank.real[WEIGHT] @ (self.bank.whole[TICK] == tick))
         if not stray and (here > LEARN_FROM or self.rest.in_doubt):
             self.piece.learn((tick - gap) % self.bar, (gap2, gap3), gap)
+            self.intervals.learn(tick, before, semitones, self.votes.against)

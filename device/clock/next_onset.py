@@ -96,6 +96,17 @@ def sixteenths_of(meter: Meter) -> Rhythm:
     return Rhythm(onset / onset.sum(), source.next[which], source.interval[which], source.chord[which])
 
 
+def on_ticks(table: Floats, bar: int) -> Floats:
+    """Return a table [sixteenth, class of the gap, a, b] as [a, b, tick of the bar, class of the gap].
+
+    `bar` is in ticks. Ticks between sixteenths get 1.
+    """
+    out = np.ones((bar, *table.shape[1:]))
+    steps = np.minimum(np.arange(0, bar, SIXTEENTH) // SIXTEENTH, len(table) - 1)
+    out[::SIXTEENTH] = table[steps]
+    return np.moveaxis(out, (2, 3), (0, 1))
+
+
 @cache
 def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
     """Return the probability of the next onset [kind, tick in the bar, previous class, ticks to the next less 1].

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -112,9 +114,9 @@ def test_a_storm_of_notes_is_joined_to_chords(monkeypatch: pytest.MonkeyPatch) -
     heard: list[float] = []
     hear = Hypotheses.hear
 
-    def counted(self: Hypotheses, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]) -> None:
+    def counted(self: Hypotheses, onset_s: float, *others: Any) -> None:
         heard.append(onset_s)
-        hear(self, onset_s, interval, chord)
+        hear(self, onset_s, *others)
 
     monkeypatch.setattr(Hypotheses, "hear", counted)
     rng = np.random.default_rng(3)
