@@ -22,6 +22,7 @@ from device.clock.next_onset import FARTHEST, QUARTER
 from device.clock.pace import TEMPO_OCTAVES, USUAL_QUARTER_S
 from device.clock.rhythm import RECENT, SIZE_CLASSES, chord_class, interval_class
 from device.clock.step import DOUBTED, ClockPulse, Step
+from device.clock.trills import Trills
 from device.clock.upbeat import beats_to_bar, upbeat_of_counts
 from device.events import Doubt
 
@@ -133,6 +134,7 @@ class FollowClock:
         self._pitches: frozenset[int] = frozenset()
         self._recent: tuple[frozenset[int], ...] = ()
         self._interval = 0
+        self._trills = Trills()
 
     @property
     def counting_in(self) -> bool:
@@ -188,11 +190,12 @@ class FollowClock:
         keys = min(max(len(self._pitches), 1), SIZE_CLASSES) - 1
         self._recent, self._pitches, self._onset_s = recent, frozenset({pitch}), onset_s
         self._onsets += 1
+        stray = self._trills.hear(onset_s, pitch)
         self._delay_s += (decided_s - onset_s - self._delay_s) * (1.0 if self._onsets == 1 else 0.1)
         if self._hypotheses.bank is None:
             self._start_free(onset_s)
             return
-        self._hypotheses.hear(onset_s, (before, self._interval), (keys, chord_class(1, int(fresh))), semitones)
+        self._hypotheses.hear(onset_s, (before, self._interval), (keys, chord_class(1, int(fresh))), semitones, stray)
         if self._lead is not None:
             self._choose(decided_s)
         elif self._onsets >= FIRST_ONSETS and not self._counting:

@@ -224,14 +224,14 @@ class Hypotheses:
 
         `interval`: classes of the interval before and of this one (`semitones`). `chord`: keys of the onset before
         (less 1) and class of this one, see `device.clock.rhythm`. `stray`: least probability that the onset is on no
-        place. The bank must have been started.
+        place, used only after a count-in. The bank must have been started.
         """
         old = self.bank
         assert old is not None
         if self._pace is not None:
             self._tempo_s = self._pace.hear(onset_s - self._last_s)
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
-        missed_by = np.maximum(np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed), stray)
+        missed_by = np.maximum(np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed), stray if self.counted else 0.0)
         strays = HypothesisBank(old.real.copy(), old.whole.copy())
         strays.real[WEIGHT] *= missed_by * 2 / old.real[QUARTER_S]
         strays.whole[WAS_STRAY] = 1
