@@ -71,12 +71,24 @@ def beat_ticks(meter: Meter) -> int:
 
 
 def kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
-    """Return the kind of rhythm after each onset at `tick` that came `gap` ticks after one of `kind`, all [n]."""
-    unit = UNIT.take(kind)
+    """Return the kind of rhythm after each onset at `tick` that came `gap` ticks after one of `kind`, all [n].
+
+    Every `gap` is at least 0.
+    """
+    # the result depends on the tick in its quarter, and on the gap in a quarter and whether it is shorter than that
+    short = np.minimum(gap, gap % QUARTER + QUARTER)
+    return _kinds_after().take((kind * QUARTER + tick % QUARTER) * (2 * QUARTER) + short)
+
+
+@cache
+def _kinds_after() -> Ints:
+    """Return the table of `kind_after`, [kind, tick in a quarter, gap in ticks], for gaps below two quarters."""
+    kind, tick, gap = np.ix_(np.arange(len(UNIT)), np.arange(QUARTER), np.arange(2 * QUARTER))
+    unit = UNIT[kind]
     between = tick % SIXTEENTH != 0
     stays = (kind > 0) & (tick % unit == 0) & (gap % unit == 0) & ((gap == unit) | between)
     opened = np.where(tick % 8 == 0, 1, np.where(tick % 4 == 0, 2, 3))
-    return np.asarray(np.where(stays, kind, np.where(between, opened, STRAIGHT)))
+    return np.where(stays, kind, np.where(between, opened, STRAIGHT))
 
 
 @cache
