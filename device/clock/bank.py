@@ -17,6 +17,13 @@ LONGEST = 4.0
 """In a gap longer than this many quarter notes, the uncertainty of the tempo grows no further."""
 SAME_TEMPO = 0.025
 """Two hypotheses with the same place become one if their tempi differ by less than about this share."""
+SAME = np.array([4 * MANNERS * 2, MANNERS * 2, 2, 0, 0, 0, 1]) * 1000
+"""Factors of the rows of `HypothesisBank.whole` in a number that hypotheses share if tick, kind, manner and stray agree.
+
+The tempo is added to the number. Rounded as in `merged`, it is always between -400 and 600.
+"""
+BY_MANNER = np.array((TEMPO_VAR, PLACE_VAR, DRIFT))
+"""Variance of the tempo, variance of the place, and drift, by manner [3, MANNERS]."""
 
 
 @dataclass
@@ -75,13 +82,28 @@ class HypothesisBank:
         exponentially.
         """
         time_s, quarter_s, usual_s, tt, tp, pp, _ = self.real
-        manner = self.whole[MANNER]
-        gain = (1 - np.exp(-RETURN * quarters)) / RETURN
-        moved = TEMPO_VAR.take(manner) * (quarters * quarters / 3) + PLACE_VAR.take(manner)
-        moved *= quarter_s * quarter_s * np.minimum(np.maximum(quarters, 0.0), LONGEST)
-        mean_s = time_s + usual_s * quarters + (quarter_s - usual_s) * gain
-        mean_s += DRIFT.take(manner) * quarter_s * drifted(quarters)
-        return np.asarray(mean_s), tt + gain * (2 * tp + gain * pp) + moved
+        tempo_var, place_var, drift = BY_MANNER.take(self.whole[MANNER], 1)
+        gain = np.exp(-RETURN * quarters)
+        np.subtract(1, gain, out=gain)
+        gain /= RETURN
+        moved = quarters * quarters
+        moved /= 3
+        moved *= tempo_var
+        moved += place_var
+        longest = np.maximum(quarters, 0.0)
+        np.minimum(longest, LONGEST, out=longest)
+        longest *= quarter_s * quarter_s
+        moved *= longest
+        mean_s = usual_s * quarters
+        mean_s += time_s
+        mean_s += (quarter_s - usual_s) * gain
+        mean_s += drift * quarter_s * drifted(quarters)
+        variance = gain * pp
+        variance += 2 * tp
+        variance *= gain
+        variance += tt
+        variance += moved
+        return mean_s, variance
 
     def merged(self, negligible: float, most: int) -> HypothesisBank:
         """Return the likeliest `most` hypotheses, the one with the largest weight first. The weights sum to 1.
@@ -89,17 +111,19 @@ class HypothesisBank:
         Hypotheses that say nearly the same are joined before. Those with less than `negligible` times the greatest
         weight are dropped.
         """
-        b = self.chosen(np.argsort(-self.real[WEIGHT])[: 2 * most])
-        whole = b.whole
-        key = (((whole[TICK] * 4 + whole[KIND]) * MANNERS + whole[MANNER]) * 2 + whole[WAS_STRAY]) * 1000
-        key += np.rint(np.log(b.real[QUARTER_S]) * (1 / SAME_TEMPO)).astype(np.int64) + 400
-        order = np.argsort(key, kind="stable")
+        key = np.rint(np.log(self.real[QUARTER_S]) * (1 / SAME_TEMPO)).astype(np.int64)
+        key += SAME @ self.whole
+        likeliest = (-self.real[WEIGHT]).argsort()[: 2 * most]
+        order = likeliest.take(key.take(likeliest).argsort(kind="stable"))
         key = key.take(order)
-        begins = np.concatenate(([0], np.flatnonzero(key[1:] != key[:-1]) + 1))
-        weight = np.add.reduceat(b.real[WEIGHT].take(order), begins)
-        top = np.argsort(-weight)[:most]
-        weight = weight.take(top)
-        some = int(np.searchsorted(-weight, -negligible * weight[0]))
-        b = b.chosen(order.take(begins.take(top[:some])))
-        b.real[WEIGHT] = weight[:some] * (1 / weight[:some].sum())
+        is_new = np.ones(len(key), np.bool_)
+        np.not_equal(key[1:], key[:-1], out=is_new[1:])
+        begins = is_new.nonzero()[0]
+        # weights below 0 are in rising order, the likeliest hypothesis first
+        minus = -np.add.reduceat(self.real[WEIGHT].take(order), begins)
+        top = minus.argsort()[:most]
+        minus = minus.take(top)
+        minus = minus[: minus.searchsorted(negligible * minus[0])]
+        b = self.chosen(order.take(begins.take(top[: len(minus)])))
+        np.multiply(minus, 1 / minus.sum(), out=b.real[WEIGHT])
         return b
