@@ -114,11 +114,13 @@ rhythm that fits double tempo fits it every time it comes back, so the prior cou
 SHORTEST_QUARTER_S = 0.1
 BEFORE = [TICK, GAP, GAP2]
 HALF_AND_DOUBLE = np.array([0.5, 2.0])
-FROM = np.array([0, 0, 0, 0, 0, 0, 0, 3, 3])[:, None]
-UNITS = np.array([6, 6, 6, 6, 6, 4, 4, 6, 6])[:, None]
-OFFSETS = np.array([-12, -6, 0, 6, 12, 0, 4, 3, 9])[:, None]
+FROM = np.array([0.0, 0.0, 3.0])[:, None]
+UNITS = np.array([6.0, 4.0, 6.0])[:, None]
+ROWS = np.array([0, 0, 0, 0, 0, 1, 1, 2, 2])
+OFFSETS = np.array([-12.0, -6.0, 0.0, 6.0, 12.0, 0.0, 4.0, 3.0, 9.0])[:, None]
 """Ticks of the places that are looked at around an onset: five sixteenths, two of triplets and two of thirty-seconds.
-A place is the greatest multiple of the unit that is not later than the onset less `FROM`, plus the offset."""
+A place is the greatest multiple of the unit that is not later than the onset less `FROM`, plus the offset. `ROWS` says
+which `FROM` and which unit belong to each offset."""
 TRIPLET_ROWS = slice(5, 7)
 FIRST_TEMPO_SD = 0.03
 """Relative standard deviation of the first tempo."""
@@ -231,14 +233,14 @@ class Hypotheses:
         if self._pace is not None:
             self._tempo_s = self._pace.hear(onset_s - self._last_s)
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
-        missed_by = np.maximum(np.where(old.whole[WAS_STRAY] > 0, STRAY_AGAIN, missed), stray if self.counted else 0.0)
-        strays = HypothesisBank(old.real.copy(), old.whole.copy())
-        strays.real[WEIGHT] *= missed_by * 2 / old.real[QUARTER_S]
-        strays.whole[WAS_STRAY] = 1
+        least = stray if self.counted else 0.0
+        missed_by = np.maximum(np.where(old.whole[WAS_STRAY], STRAY_AGAIN, missed), least)
         self._of_melody = None if self.intervals is None else self.intervals.factor(interval[0], semitones)
         parent, target, prior = self._places(old, onset_s, interval, chord)
         split = self._split(old.chosen(parent), target, prior * (1 - missed_by.take(parent)), onset_s)
-        both = split.and_also(strays)
+        both, placed = split.and_also(old), len(split)
+        both.real[WEIGHT, placed:] *= missed_by * 2 / old.real[QUARTER_S]
+        both.whole[WAS_STRAY, placed:] = 1
         if not float(both.real[WEIGHT].max()) > 0:
             return
         bank = both.merged(NEGLIGIBLE, KEPT)
@@ -273,26 +275,39 @@ class Hypotheses:
         Return for each place [m] the hypothesis, the tick counted from the bar of its last onset, and its prior
         probability.
         """
-        time_s, quarter_s, _, _, _, _, weight = b.real
-        since = onset_s - time_s
-        x = b.whole[TICK] + since * QUARTER / quarter_s
-        target = (np.floor((x - FROM) / UNITS) * UNITS + OFFSETS).astype(np.int64)
-        ahead = target - b.whole[TICK]
-        width = ROUGH_S / quarter_s + NEAR + (NEAR_FAR / QUARTER) * np.minimum(ahead, LONGEST * QUARTER)
-        error = (target - x) / (QUARTER * width)
-        rough = np.log(weight + TINY) - 0.5 * error * error
-        rough[ahead <= 0] = -np.inf
-        rough[TRIPLET_ROWS] = np.where(target[TRIPLET_ROWS] % SIXTEENTH == 0, -np.inf, rough[TRIPLET_ROWS])
-        some = np.flatnonzero(rough > rough.max() - FAR)
+        quarter_s, tick = b.real[QUARTER_S], b.whole[TICK].astype(np.float64)
+        x = tick + (onset_s - b.real[TIME]) * QUARTER / quarter_s
+        # the places are whole numbers of ticks, kept as floats
+        begins = np.floor((x - FROM) / UNITS)
+        begins *= UNITS
+        place = begins.take(ROWS, 0)
+        place += OFFSETS
+        off = place - x
+        is_out = place <= tick
+        is_out[TRIPLET_ROWS] |= place[TRIPLET_ROWS] % SIXTEENTH == 0
+        place -= tick
+        width = np.minimum(place, LONGEST * QUARTER)
+        width *= NEAR_FAR / QUARTER
+        width += ROUGH_S / quarter_s + NEAR
+        off /= QUARTER * width
+        rough = off * -0.5
+        rough *= off
+        rough += np.log(b.real[WEIGHT] + TINY)
+        rough[is_out] = -np.inf
+        flat = rough.ravel()
+        some = (flat > flat.max() - FAR).nonzero()[0]
         if len(some) > LOOKED_AT:
-            some = some[np.argpartition(-rough.ravel()[some], LOOKED_AT)[:LOOKED_AT]]
+            some = some[(-flat[some]).argpartition(LOOKED_AT)[:LOOKED_AT]]
         parent = some % len(b)
-        target, ahead = target.take(some), np.minimum(ahead.take(some), FARTHEST)
-        prior = self._prior_of(b.whole, parent, target % self.bar, ahead, interval, chord)
-        rough = np.exp(rough.take(some)) * prior / width.take(some)
-        some = np.flatnonzero(rough > 1e-7 * rough.max())
+        ahead = place.take(some).astype(np.int64)
+        target = ahead + b.whole[TICK].take(parent)
+        prior = self._prior_of(b.whole, parent, target % self.bar, np.minimum(ahead, FARTHEST), interval, chord)
+        rough = np.exp(flat.take(some))
+        rough *= prior
+        rough /= width.take(some)
+        some = (rough > 1e-7 * rough.max()).nonzero()[0]
         if len(some) > WORKED_OUT:
-            some = some[np.argpartition(-rough[some], WORKED_OUT)[:WORKED_OUT]]
+            some = some[(-rough[some]).argpartition(WORKED_OUT)[:WORKED_OUT]]
         return parent.take(some), target.take(some), prior.take(some)
 
     def _prior_of(
