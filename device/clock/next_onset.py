@@ -77,7 +77,7 @@ def kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
     """
     # the result depends on the tick in its quarter, and on the gap in a quarter and whether it is shorter than that
     short = np.minimum(gap, gap % QUARTER + QUARTER)
-    return _kinds_after().take((kind * QUARTER + tick % QUARTER) * (2 * QUARTER) + short)
+    return np.asarray(_kinds_after().take((kind * QUARTER + tick % QUARTER) * (2 * QUARTER) + short))
 
 
 @cache
@@ -88,7 +88,7 @@ def _kinds_after() -> Ints:
     between = tick % SIXTEENTH != 0
     stays = (kind > 0) & (tick % unit == 0) & (gap % unit == 0) & ((gap == unit) | between)
     opened = np.where(tick % 8 == 0, 1, np.where(tick % 4 == 0, 2, 3))
-    return np.where(stays, kind, np.where(between, opened, STRAIGHT))
+    return np.asarray(np.where(stays, kind, np.where(between, opened, STRAIGHT)))
 
 
 @cache
