@@ -18,9 +18,9 @@ LONGEST = 4.0
 SAME_TEMPO = 0.025
 """Two hypotheses with the same place become one if their tempi differ by less than about this share."""
 SAME = np.array([4 * MANNERS * 2, MANNERS * 2, 2, 0, 0, 0, 1]) * 1000
-"""Factors of the rows of `HypothesisBank.whole` in a number that hypotheses share if tick, kind, manner and stray agree.
+"""Factors of the rows of `HypothesisBank.whole` in a number. Hypotheses share it if tick, kind, manner and stray agree.
 
-The tempo is added to the number. Rounded as in `merged`, it is always between -400 and 600.
+The tempo is added to it. Rounded as in `merged`, the tempo is always between -400 and 600.
 """
 BY_MANNER = np.array((TEMPO_VAR, PLACE_VAR, DRIFT))
 """Variance of the tempo, variance of the place, and drift, by manner [3, MANNERS]."""
@@ -82,7 +82,7 @@ class HypothesisBank:
         exponentially.
         """
         time_s, quarter_s, usual_s, tt, tp, pp, _ = self.real
-        tempo_var, place_var, drift = BY_MANNER.take(self.whole[MANNER], 1)
+        tempo_var, place_var, drift = BY_MANNER.take(self.whole[MANNER], axis=1)
         gain = np.exp(-RETURN * quarters)
         np.subtract(1, gain, out=gain)
         gain /= RETURN
