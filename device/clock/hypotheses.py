@@ -17,7 +17,6 @@ from device.clock.after_rest import AfterRest
 from device.clock.bank import (
     GAP,
     GAP2,
-    GAP3,
     KIND,
     LONGEST,
     MANNER,
@@ -26,7 +25,6 @@ from device.clock.bank import (
     TICK,
     TIME,
     TP,
-    TT,
     USUAL_S,
     WAS_STRAY,
     WEIGHT,
@@ -34,17 +32,9 @@ from device.clock.bank import (
 )
 from device.clock.manners import (
     AT_FIRST,
-    DRIFT,
-    DRIFTS,
     JITTER_S,
-    LATE_MEAN,
-    LATE_SD,
     MANNERS,
-    RETURN,
-    TEMPO_VAR,
-    USUAL,
     Ways,
-    drifted,
 )
 from device.clock.meter import Meter
 from device.clock.next_onset import (
@@ -58,7 +48,6 @@ from device.clock.next_onset import (
     PieceRhythm,
     bar_ticks,
     beat_ticks,
-    kind_after,
     next_prior,
     on_ticks,
     opening_prior,
@@ -76,6 +65,7 @@ from device.clock.pace import (
 from device.clock.phase_votes import PhaseVotes
 from device.clock.piece_melody import PieceMelody
 from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
+from device.clock.split import ExpectedTempo, split
 from device.clock.upbeat import beats_to_bar
 
 STRAY, STRAY_AGAIN = 0.004, 0.05
@@ -329,58 +319,9 @@ class Hypotheses:
 
     def _split(self, b: HypothesisBank, target: Ints, prior: Floats, onset_s: float) -> HypothesisBank:
         """Return the likely pairs of hypothesis and place [m], in every manner of playing, corrected by the onset."""
-        time_s, quarter_s, usual_s, tt, tp, pp, weight = b.real
-        manner, ways = b.whole[MANNER], self.ways
-        ticks, tick = target - b.whole[TICK], target % self.bar
-        quarters = ticks * (1 / QUARTER)
-        square = quarter_s * quarter_s
-        moved = square * np.minimum(quarters, LONGEST)
-        # the prediction, as if the tempo had not changed
-        decay = np.exp(-RETURN * quarters)
-        gain = (1 - decay) / RETURN
-        pull, drift = quarter_s - usual_s, DRIFT.take(manner)
-        early = onset_s - time_s - usual_s * quarters - pull * gain - drift * quarter_s * drifted(quarters)
-        # the tempo and the place have moved as the manner says
-        tempo, place, jitter, chance = ways.table.take(manner + (tick % self.beat == 0) * MANNERS, 2)
-        variance = tempo * (moved * quarters * quarters * (1 / 3)) + place * moved
-        variance += tt + gain * (2 * tp + gain * pp)
-        variance[MANNERS] += LATE_SD**2 * square
-        total = variance + jitter
-        error = np.repeat(early[None], MANNERS + 1, 0)
-        error[MANNERS] -= LATE_MEAN * quarter_s
-        likely = np.exp(error * error / total * -0.5) / np.sqrt(total)
-        likely *= chance * (weight * prior * (2 * math.pi) ** -0.5)
-        # the correction by the onset, for those that are likely
-        flat = likely.ravel()
-        some = np.flatnonzero(flat > NEGLIGIBLE * flat.max())
-        if len(some) > 2 * KEPT:
-            some = some.take(np.argpartition(-flat.take(some), 2 * KEPT)[: 2 * KEPT])
-        way, pair = np.divmod(some, len(ticks))
-        out = b.chosen(pair)
-        manner = np.where(way == MANNERS, out.whole[MANNER], way)
-        _, _, usual_s, _, tp, pp, _ = out.real
-        grown = 1 + drift * np.minimum(quarters, DRIFTS)
-        decay, gain, moved, quarters, pull, grown = np.array((decay, gain, moved, quarters, pull, grown)).take(pair, 1)
-        usual_s = usual_s * grown
-        error, variance, total, weight = np.array((error, variance, total, likely)).reshape(4, -1).take(some, 1)
-        bent = TEMPO_VAR.take(manner) * moved
-        tp = decay * (tp + gain * pp) + bent * quarters * 0.5
-        left, gain_p = 1 - variance / total, tp / total
-        now_s = np.minimum(np.maximum(usual_s + pull * decay + gain_p * error, self._limits_s[0]), self._limits_s[1])
-        octaves = np.log(now_s * (1 / self._tempo_s))
-        out.real[PP] = decay * decay * pp + bent - gain_p * tp
-        out.real[TIME] = onset_s - error * left
-        out.real[QUARTER_S] = now_s
-        out.real[USUAL_S] = usual_s * (now_s / usual_s) ** (1 - np.exp(quarters * -USUAL.take(manner)))
-        out.real[TT], out.real[TP] = variance * left, tp * left
-        out.real[WEIGHT] = weight * np.exp(octaves * octaves * (-0.5 * self._pull / (math.log(2) * self._octaves) ** 2))
-        ticks, whole = ticks.take(pair), out.whole
-        whole[GAP3], whole[GAP2] = whole[GAP2], whole[GAP]
-        whole[GAP] = np.minimum(ticks, FARTHEST)
-        whole[TICK] = tick.take(pair)
-        whole[KIND] = kind_after(whole[KIND], whole[TICK], ticks)
-        whole[MANNER], whole[WAS_STRAY] = manner, 0
-        return out
+        tempo = ExpectedTempo(self._tempo_s, self._octaves, self._pull, *self._limits_s)
+        grid = (self.bar, self.beat)
+        return split(b, target, prior, onset_s, self.ways.table, grid, tempo, NEGLIGIBLE, 2 * KEPT)
 
     def _with_slips(self, b: HypothesisBank, onset_s: float) -> HypothesisBank:
         """Add copies of the likeliest hypothesis that are off by some sixteenths, or in tempo, with small weights."""

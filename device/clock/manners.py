@@ -28,6 +28,7 @@ RETURN = 0.3
 """Rate per quarter note at which the tempo returns exponentially to the usual tempo."""
 USUAL = np.array([0.6, 0.23, 0.23, 0.6, 0.6, 0.6, 0.6])
 """Rate per quarter at which the usual tempo follows the tempo, by manner."""
+TEMPO_AND_USUAL = np.array((TEMPO_VAR, USUAL))
 AT_FIRST = np.array([0.5, 0.15, 0.05, 0.25, 0.0, 0.0, 0.05])
 """Probability of each manner after a count-in."""
 STAYS = 0.975
