@@ -119,7 +119,7 @@ def split(
     some = (flat > negligible * flat.max()).nonzero()[0]
     if len(some) > most:
         some = some.take((-flat.take(some)).argpartition(most)[:most])
-    way, pair = np.divmod(some, m)
+    way, pair = some // m, some % m
     np.multiply(usual_s, 1 + drift * np.minimum(quarters, DRIFTS), out=usual_now)
     np.multiply(pull, decay, out=ahead_s)
     ahead_s += usual_now
