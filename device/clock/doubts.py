@@ -23,22 +23,34 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Rivals:
-    """Holds the weight of the hypotheses that disagree with the leading ones.
-
-    `tempo` is the weight of those with another tempo. `place` is that of those with the same tempo and another place.
-    """
+    """Holds the weight of the hypotheses that disagree with the leading ones."""
 
     def __init__(self) -> None:
-        self.tempo = self.place = 0.0
+        self._last: tuple[Floats, Bools, Bools] | None = None
 
     def look(self, weight: Floats, alike: Bools, same_tempo: Bools) -> None:
-        """Update `tempo` and `place` from all n hypotheses.
+        """Keep all n hypotheses for `tempo` and `place`. These are computed only if the lock is low.
 
         `weight` [n] has their weights. `alike` [n] says whether each one agrees, and `same_tempo` [n] whether its tempo
         agrees.
         """
-        of_tempo, agreed = float(weight @ same_tempo), float(weight @ alike)
-        self.tempo, self.place = 1.0 - of_tempo, of_tempo - agreed
+        self._last = weight, alike, same_tempo
+
+    @property
+    def tempo(self) -> float:
+        """Return the weight of the hypotheses with another tempo."""
+        if self._last is None:
+            return 0.0
+        weight, _, same_tempo = self._last
+        return 1.0 - float(weight @ same_tempo)
+
+    @property
+    def place(self) -> float:
+        """Return the weight of the hypotheses with the same tempo and another place."""
+        if self._last is None:
+            return 0.0
+        weight, alike, same_tempo = self._last
+        return float(weight @ same_tempo) - float(weight @ alike)
 
 
 def doubt_of(rivals: Rivals, silent_beats: float, onsets: int, counted_s: float | None, beat_s: float) -> Doubt:
