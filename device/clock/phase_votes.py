@@ -33,9 +33,13 @@ class PhaseVotes:
         before, class, tick, class of the gap] are counted from scores.
         """
         self._bar = len(prior)
-        self._prior = np.log(prior + UNLIKELY)
-        self._score = EXPONENT * np.log(melody), EXPONENT * np.log(harmony)
+        self._prior = np.log(prior + UNLIKELY).transpose(1, 2, 0).copy()
+        self._melody, self._harmony = (
+            (EXPONENT * np.log(table)).transpose(0, 1, 3, 2).copy() for table in (melody, harmony)
+        )
         self._places = np.arange(0, self._bar, SIXTEENTH)
+        self._moved = (np.arange(self._bar)[:, None] + self._places) % self._bar
+        """[tick, places] the place of each tick in a grid that is moved by so many sixteenths."""
         in_beat = beat // SIXTEENTH
         self._in_beat = in_beat if in_beat and len(self._places) % in_beat == 0 else 1
         self._evidence = np.zeros(len(self._places))
@@ -81,13 +85,17 @@ class PhaseVotes:
             self._played *= KEEPS
             self._played[tick // SIXTEENTH % self._in_beat] += 1
         if before % SIXTEENTH == 0 and tick % SIXTEENTH == 0:
-            now, later = (before + self._places) % self._bar, (tick + self._places) % self._bar
-            melody, harmony = self._score
+            now, later = self._moved[before], self._moved[tick]
             column = GAP_TO_CLASS[gap]
-            likely = self._prior[now, GAP_TO_CLASS[gap2], gap - 1]
+            likely = self._prior[GAP_TO_CLASS[gap2], gap - 1].take(now)
+            likely += self._melody[interval][column].take(later)
+            likely += self._harmony[chord][column].take(later)
             self._evidence *= KEEPS
-            self._evidence += likely + melody[interval][later, column] + harmony[chord][later, column]
+            self._evidence += likely
             self._evidence -= self._evidence[0]
-        in_any_bar = np.exp(self._evidence - self._evidence.max()).reshape(-1, self._in_beat).sum(axis=0)
-        self.by_shift = np.log(in_any_bar + UNLIKELY)
+        share = self._evidence - self._evidence.max()
+        np.exp(share, out=share)
+        self.by_shift = np.add.reduce(share.reshape(-1, self._in_beat), 0)
+        self.by_shift += UNLIKELY
+        np.log(self.by_shift, out=self.by_shift)
         self.by_shift -= self.by_shift[0]
