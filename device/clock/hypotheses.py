@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from device.clock.after_rest import AfterRest
+from device.clock.after_rest import REST, AfterRest
 from device.clock.bank import (
     GAP,
     GAP2,
@@ -102,7 +102,6 @@ PULL, PULL_OCTAVES = 0.05, 0.3
 """Exponent of the prior probability of the tempo at each onset, and its spread in octaves around the expected tempo. A
 rhythm that fits double tempo fits it every time it comes back, so the prior counts every time too."""
 SHORTEST_QUARTER_S = 0.1
-BEFORE = [TICK, GAP, GAP2]
 HALF_AND_DOUBLE = np.array([0.5, 2.0])
 FROM = np.array([0.0, 0.0, 3.0])[:, None]
 UNITS = np.array([6.0, 4.0, 6.0])[:, None]
@@ -141,6 +140,7 @@ class Hypotheses:
         self.votes = PhaseVotes(self.beat, self._prior[STRAIGHT], *tables)
         half = self.beat // 2
         self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
+        self._slipped = np.rint(self._slips / SIXTEENTH).astype(np.int64)
         self._last_s = -math.inf
         self.rest = AfterRest(self.beat)
         self._opening: Floats | None = None
@@ -237,7 +237,7 @@ class Hypotheses:
         leader = bank.whole[:, 0].tolist()
         beats = (onset_s - self._last_s) * QUARTER / (self.beat * old.real[QUARTER_S, 0])
         place = None if leader[WAS_STRAY] else leader[TICK]
-        self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]))
+        self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]) if beats >= REST else 0.0)
         self.votes.hear(leader, interval, chord, onset_s, float(bank.real[QUARTER_S, 0]) / QUARTER)
         self.bank = self._with_slips(bank, onset_s)
         self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
@@ -309,7 +309,7 @@ class Hypotheses:
             row = (whole[KIND] * self.bar + whole[TICK]) * PREVIOUS_CLASSES + GAP_TO_CLASS.take(whole[GAP])
             prior = self._powers.take((row * FARTHEST - 1).take(parent) + ahead)
             if self.piece is not None:
-                prior = self.piece.mixed(prior, whole[BEFORE], parent, ahead)
+                prior = self.piece.mixed(prior, whole[TICK], whole[GAP : GAP2 + 1], parent, ahead)
         else:
             prior, self._opening = self._opening[ahead - 1], None
         if self._of_melody is not None:
@@ -329,21 +329,24 @@ class Hypotheses:
         if b.whole[WAS_STRAY, 0] or tick % SIXTEENTH:
             return b
         shift = self._slips
-        n = len(shift)
-        copies = b.chosen(np.zeros(n if self.counted else n + 2, np.int64))
-        copies.whole[TICK, :n] = (tick + shift) % self.bar
-        votes = self.votes.by_shift.take(np.rint(shift / SIXTEENTH).astype(np.int64), mode="wrap")
-        slip = SLIP * np.exp(np.clip(VOTE * votes, 0.0, VOTE_MOST))
-        slip = np.maximum(slip, self.rest.least_weights(onset_s, tick, float(b.real[QUARTER_S, 0]), shift))
-        copies.real[WEIGHT, :n] *= slip
+        at, n = len(b), len(b) + len(shift)
+        which = np.zeros(n if self.counted else n + 2, np.int64)
+        which[:at] = np.arange(at)
+        both = b.chosen(which)
+        both.whole[TICK, at:n] = (tick + shift) % self.bar
+        votes = VOTE * self.votes.by_shift.take(self._slipped, mode="wrap")
+        slip = SLIP * np.exp(np.minimum(np.maximum(votes, 0.0), VOTE_MOST))
+        if self.rest.in_doubt:
+            slip = np.maximum(slip, self.rest.least_weights(onset_s, tick, float(b.real[QUARTER_S, 0]), shift))
+        both.real[WEIGHT, at:n] *= slip
         if not self.counted:
             # the same at half and at double tempo
-            copies.real[QUARTER_S : USUAL_S + 1, n:] *= HALF_AND_DOUBLE
-            copies.real[TP, n:] *= HALF_AND_DOUBLE
-            copies.real[PP, n:] *= HALF_AND_DOUBLE**2
-            copies.whole[TICK, n:] = 2 * tick % self.bar, tick // (2 * SIXTEENTH) * SIXTEENTH
-            copies.real[WEIGHT, n:] *= TEMPO_SLIP
-        return b.and_also(copies)
+            both.real[QUARTER_S : USUAL_S + 1, n:] *= HALF_AND_DOUBLE
+            both.real[TP, n:] *= HALF_AND_DOUBLE
+            both.real[PP, n:] *= HALF_AND_DOUBLE**2
+            both.whole[TICK, n:] = 2 * tick % self.bar, tick // (2 * SIXTEENTH) * SIXTEENTH
+            both.real[WEIGHT, n:] *= TEMPO_SLIP
+        return both
 
     def _learn(self, before: int, semitones: int) -> None:
         """Count the last gap and interval of the likeliest hypothesis, if its place is likely enough."""

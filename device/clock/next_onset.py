@@ -178,15 +178,18 @@ class PieceRhythm:
         self._place = _Rows(beat, PLACE_SHARE, PLACE_HALF, PLACE_DECAY)
         self._gaps = _Rows(beat * GAP_CLASSES**2, GAPS_SHARE, GAPS_HALF, GAPS_DECAY)
 
-    def mixed(self, prior: Floats, before: Ints, parent: Ints, ahead: Ints) -> Floats:
+    def mixed(self, prior: Floats, tick: Ints, gaps: Ints, parent: Ints, ahead: Ints) -> Floats:
         """Return `prior` [m], the probability of an onset `ahead` [m] ticks after the last, mixed with learned rhythm.
 
-        `before` [3, n] has the place of the last onset and the two gaps before it, of each hypothesis, in ticks.
-        `parent` [m] is the number of the hypothesis.
+        `tick` [n] is the place of the last onset of each hypothesis and `gaps` [2, n] are the two gaps before it, the
+        later first, all in ticks. `parent` [m] is the number of the hypothesis.
         """
-        place = before[0] % self._beat
-        gaps = GAP_CLASS.take(before[1:])
-        row = (place * GAP_CLASSES + gaps[0]) * GAP_CLASSES + gaps[1]
+        place = tick % self._beat
+        later, earlier = GAP_CLASS.take(gaps)
+        row = place * GAP_CLASSES
+        row += later
+        row *= GAP_CLASSES
+        row += earlier
         return self._gaps.mixed(self._place.mixed(prior, place, parent, ahead), row, parent, ahead)
 
     def all_mixed(self, prior: Floats, tick: int, gaps: tuple[int, int]) -> Floats:
@@ -221,8 +224,12 @@ class _Rows:
 
     def mixed(self, prior: Floats, row: Ints, parent: Ints, ahead: Ints) -> Floats:
         """Return `prior` [m] mixed with the rows `row` [n] of the hypotheses; `parent` [m] chooses among these."""
-        prior = prior * self.left.take(row).take(parent)
-        prior += self.mix.take((row * FARTHEST - 1).take(parent) + ahead)
+        row = row.take(parent)
+        prior = prior * self.left.take(row)
+        row *= FARTHEST
+        row += ahead
+        row -= 1
+        prior += self.mix.take(row)
         return prior
 
     def learn(self, row: int, ahead: int) -> None:
