@@ -20,7 +20,7 @@ from device.clock.manners import QUICKENING, SLOWING
 from device.clock.meter import Meter
 from device.clock.next_onset import FARTHEST, QUARTER
 from device.clock.pace import TEMPO_OCTAVES, USUAL_QUARTER_S
-from device.clock.rhythm import RECENT, SIZE_CLASSES, chord_class, interval_class
+from device.clock.rhythm import RECENT, SIZE_CLASSES, Floats, chord_class, interval_class
 from device.clock.step import DOUBTED, ClockPulse, Step
 from device.clock.trills import Trills
 from device.clock.upbeat import beats_to_bar, upbeat_of_counts
@@ -112,7 +112,7 @@ class FollowClock:
         self._taps = Taps()
         self._lead: HypothesisBank | None = None
         self._tick0, self._time0_s, self._quarter_s = 0, 0.0, 1.0
-        self._awaited: list[float] | None = None
+        self._awaited: Floats | None = None
         self._times: dict[int, float] = {}
         self._mass = 0.0
         self._mass_before = 0.5
@@ -120,7 +120,8 @@ class FollowClock:
         self._counted_s: float | None = None
         """Length in seconds of a quarter of the count-in or the taps."""
         self._limit_tempo()
-        self._next: tuple[int, float] | None = None
+        self._next: tuple[int, float, float] | None = None
+        """Tick of the next step, its even time and the earliest time at which it may be given, in seconds."""
         self._index = 0
         self._told_tick: int | None = None
         self._told_s = -math.inf
@@ -207,16 +208,17 @@ class FollowClock:
         lead = self._lead
         if lead is None:
             return None
-        if self._next is None:
-            self._next = self._following(lead, now_s)
-        tick, at_s = self._next
         step_s = self._quarter_s * self._step_ticks / QUARTER
-        if self._told_tick is not None and self._is_even:
-            at_s = self._even.at(at_s, (tick - self._told_tick) % self._hypotheses.bar * self._quarter_s / QUARTER)
-        even_s = at_s
-        at_s = max(even_s, now_s, self._told_s + LEAST_GAP * step_s)
+        if self._next is None:
+            tick, even_s = self._following(lead, now_s)
+            if self._told_tick is not None and self._is_even:
+                gap_s = (tick - self._told_tick) % self._hypotheses.bar * self._quarter_s / QUARTER
+                even_s = self._even.at(even_s, gap_s)
+            self._next = tick, even_s, max(even_s, self._told_s + LEAST_GAP * step_s)
+        tick, even_s, at_s = self._next
         if at_s - LEAD_S > now_s:
             return None
+        at_s = max(at_s, now_s)
         position = (tick % self._hypotheses.bar) // self._step_ticks
         lock = self._lock(at_s)
         doubt = self._doubt(at_s) if lock < DOUBTED else None
@@ -294,9 +296,13 @@ class FollowClock:
         x = b.whole[TICK] + QUARTER * (now_s - b.real[TIME]) / quarter_s
         tempo = np.log(quarter_s)
         apart = x[:ASKED, None] - x
-        apart -= np.rint(apart * (1 / beat)) * beat
+        whole = apart * (1 / beat)
+        np.rint(whole, out=whole)
+        whole *= beat
+        apart -= whole
         same_tempo = np.abs(tempo[:ASKED, None] - tempo) < SAME_TEMPO
-        alike = (np.abs(apart) < SAME_BEAT * beat) & same_tempo
+        alike = np.abs(apart) < SAME_BEAT * beat
+        alike &= same_tempo
         mass = alike @ weight
         best = int(mass.argmax())
         alike = alike[best]
@@ -306,7 +312,7 @@ class FollowClock:
         number = np.rint((x - x[best]) * (1 / beat)).astype(np.int64) % self._meter.beats_per_bar
         votes = np.bincount(number[alike], weight[alike])
         # the bank is in the order of the weights
-        members = np.flatnonzero(alike & (number == int(votes.argmax())))[:LEADING]
+        members = (alike & (number == int(votes.argmax()))).nonzero()[0][:LEADING]
         lead = b.chosen(members)
         lead.real[WEIGHT] /= lead.real[WEIGHT].sum()
         changing = lead.real[WEIGHT] @ ((lead.whole[MANNER] == SLOWING) | (lead.whole[MANNER] == QUICKENING))
@@ -360,8 +366,8 @@ class FollowClock:
         """Return the probability that the next onset is `ahead` ticks after the last, if none came before."""
         if self._awaited is None:
             gaps = (int(lead.whole[GAP, 0]), int(lead.whole[GAP2, 0]))
-            self._awaited = self._hypotheses.awaited_after(self._tick0, int(lead.whole[KIND, 0]), gaps).tolist()
-        return self._awaited[ahead - 1]
+            self._awaited = self._hypotheses.awaited_after(self._tick0, int(lead.whole[KIND, 0]), gaps)
+        return float(self._awaited[ahead - 1])
 
     def _after_told(self, tick0: int, time0_s: float, tick_s: float, now_s: float) -> int:
         """Return the tick of the last given step, on the grid as it is now. If that is too far off, the clock leaps."""
