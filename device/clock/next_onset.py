@@ -124,28 +124,43 @@ def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
     """Return the probability of the next onset [kind, tick in the bar, previous class, ticks to the next less 1].
 
     The kind and the class of the gap before are those of the last onset. Each row sums to about 1; then every number is
-    raised to the power `exponent`. Rows of ticks that cannot occur have no meaning.
+    raised to the power `exponent`. Rows of ticks that cannot occur stay 0: they are never written, so they need no
+    memory.
     """
-    if exponent != 1.0:
-        return np.asarray(next_prior(meter) ** exponent)
     bar, rhythm = bar_ticks(meter), sixteenths_of(meter)
+    table = np.zeros((len(UNIT), bar, PREVIOUS_CLASSES, FARTHEST))
+    if exponent != 1.0:
+        for kind, occurs in enumerate(_occurring(bar)):
+            table[kind, occurs] = next_prior(meter)[kind, occurs] ** exponent
+        return table
     straight = _straight(bar, rhythm)
     ahead = np.arange(1, FARTHEST + 1)
-    table = np.zeros((len(UNIT), bar, PREVIOUS_CLASSES, FARTHEST))
     tick = np.arange(bar)
     target = (tick[:, None] + ahead) % bar
     on_sixteenth = target % SIXTEENTH == 0
-    for kind, unit in enumerate(UNIT):
+    for kind, (unit, occurs) in enumerate(zip(UNIT, _occurring(bar), strict=True)):
         if kind == STRAIGHT:
             opening = np.zeros((bar, FARTHEST))
             for other in (TRIPLET, SEXTUPLET, SHORT):
                 opening += OPENS[other] * _group(target, ahead, UNIT[other]) * (~on_sixteenth)
-            table[kind] = (1 - OPENS.sum()) * straight + opening[:, None]
+            table[kind, occurs] = ((1 - OPENS.sum()) * straight + opening[:, None])[occurs]
             continue
         group = _group(target, ahead, int(unit))
         leaves = np.where((tick % SIXTEENTH == 0)[:, None, None], straight, BREAKS * straight)
-        table[kind] = GOES_ON * group[:, None] + (1 - GOES_ON) * leaves
+        table[kind, occurs] = (GOES_ON * group[:, None] + (1 - GOES_ON) * leaves)[occurs]
     return table
+
+
+def _occurring(bar: int) -> list[Ints]:
+    """Return for each kind of rhythm the ticks at which a last onset of this kind can lie, in a bar of `bar` ticks.
+
+    A kind is kept on the multiples of its unit (`kind_after`), and copies of hypotheses are moved by sixteenths. If the
+    bar is no multiple of both, any tick can occur.
+    """
+    tick = np.arange(bar)
+    if bar % (2 * SIXTEENTH):
+        return [tick] * len(UNIT)
+    return [tick[(tick % SIXTEENTH == 0) | (tick % unit == 0)] for unit in UNIT]
 
 
 def opening_prior(onset: Floats, bar: int, beat: int, upbeat: float) -> Floats:

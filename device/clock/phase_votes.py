@@ -33,13 +33,14 @@ class PhaseVotes:
         before, class, tick, class of the gap] are counted from scores.
         """
         self._bar = len(prior)
-        self._prior = np.log(prior + UNLIKELY).transpose(1, 2, 0).copy()
+        every = 1 if self._bar % SIXTEENTH else SIXTEENTH
+        self._prior = np.log(prior[::every] + UNLIKELY).transpose(1, 2, 0).copy()
         self._melody, self._harmony = (
-            (EXPONENT * np.log(table)).transpose(0, 1, 3, 2).copy() for table in (melody, harmony)
+            (EXPONENT * np.log(table[:, :, ::every])).transpose(0, 1, 3, 2).copy() for table in (melody, harmony)
         )
         self._places = np.arange(0, self._bar, SIXTEENTH)
-        self._moved = (np.arange(self._bar)[:, None] + self._places) % self._bar
-        """[tick, places] the place of each tick in a grid that is moved by so many sixteenths."""
+        self._moved = (np.arange(self._bar)[:, None] + self._places) % self._bar // every
+        """[tick, places] the index in the tables of each tick, in a grid that is moved by so many sixteenths."""
         in_beat = beat // SIXTEENTH
         self._in_beat = in_beat if in_beat and len(self._places) % in_beat == 0 else 1
         self._evidence = np.zeros(len(self._places))
