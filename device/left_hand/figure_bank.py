@@ -72,7 +72,7 @@ class FigureBank:
 
         Raises KeyError if an array is missing.
         """
-        self._notes = arrays["notes"].astype(int)
+        self._notes = arrays["notes"]
         self._bar_ends = np.concatenate([[0], np.cumsum(arrays["bar_notes"].astype(int))])
         self._bars = arrays["bars"].astype(int)
         self._lifts, self._anchor = arrays["lifts"].astype(int), arrays["anchor"].astype(int)
