@@ -75,8 +75,9 @@ def heard_inputs(first: Ints, end: Ints, pitch: Ints, now: int, size: int) -> Fl
     """
     x = np.zeros((HEARD, 12), np.float32)
     start = now - size
+    notes = list(zip(first.tolist(), end.tolist(), pitch.tolist(), strict=True))
     for step in range(start, now):
-        keys = [int(p) for a, b, p in zip(first, end, pitch, strict=True) if a <= step < b]
+        keys = [p for a, b, p in notes if a <= step < b]
         for pitch_class in {key % 12 for key in keys}:
             x[0, pitch_class] += 1.0 / size
             if step == now - 1:
@@ -84,7 +85,7 @@ def heard_inputs(first: Ints, end: Ints, pitch: Ints, now: int, size: int) -> Fl
         if keys:
             x[3, max(keys) % 12] += 1.0 / size
             x[4, min(keys) % 12] += 1.0 / size
-    for a, p in zip(first, pitch, strict=True):
+    for a, _, p in notes:
         # a note of the step before may not have been known at the half beat before
         if start - 1 <= a < now:
             x[1 if a == start else 2, p % 12] = 1.0
@@ -147,16 +148,24 @@ class ChordNet:
         place of the coming one, see `place_inputs`.
         """
         self._memory = self._memory * MEMORY + heard[0]
-        memory = self._memory / np.maximum(self._memory.max(axis=1, keepdims=True), 1.0)
+        memory = self._memory / np.maximum(np.maximum.reduce(self._memory, 1, keepdims=True), 1.0)
         x = np.concatenate((heard.ravel(), memory.ravel(), place))
         n = self._size
-        inside = np.einsum("i,ij->j", x, self._kernel) + self._bias[0]
-        past = np.einsum("i,ij->j", self._state, self._recurrent) + self._bias[1]
+        inside = np.einsum("i,ij->j", x, self._kernel)
+        inside += self._bias[0]
+        past = np.einsum("i,ij->j", self._state, self._recurrent)
+        past += self._bias[1]
         gates = _sigmoid(inside[: 2 * n] + past[: 2 * n])
         keep, reset = gates[:n], gates[n:]
-        new = np.tanh(inside[2 * n :] + reset * past[2 * n :])
-        self._state = keep * self._state + (1 - keep) * new
-        logits = np.einsum("i,ij->j", self._state, self._out) + self._out_bias
+        new = reset * past[2 * n :]
+        new += inside[2 * n :]
+        np.tanh(new, out=new)
+        new *= 1 - keep
+        keep *= self._state
+        keep += new
+        self._state = keep
+        logits = np.einsum("i,ij->j", self._state, self._out)
+        logits += self._out_bias
         return Answer(_log_share(logits[:24]), _log_share(logits[24:36]), _log_share(logits[36:60]))
 
 
@@ -172,12 +181,17 @@ def wide(weights: Floats) -> Floats:
 
 
 def _log_share(logits: Floats) -> Floats:
-    logits = logits - logits.max()
-    return np.asarray(logits - np.log(np.exp(logits).sum()), np.float32)
+    logits = logits - np.maximum.reduce(logits)
+    logits -= np.log(np.add.reduce(np.exp(logits)))
+    return logits
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x), np.float32)
+    x = 0.5 * x
+    np.tanh(x, out=x)
+    x *= 0.5
+    x += 0.5
+    return x
 
 
 @cache
