@@ -173,16 +173,15 @@ class PhraseMemory:
             return None
         near = np.flatnonzero(equal >= max(best - NEAR, LEAST_OF_MELODY))
         weights = equal[near] / equal[near].sum()
-        moved = self._pitches[n - 1] - self._pitches[near]
-        struck = np.zeros((2 * size, 12), np.float32)
-        for step in range(2 * size):
-            # a remembered half beat begins a step before the half beat on the grid
-            later, place = divmod(step + 1, size)
-            entry = near + 1 + later
-            keys = np.where(entry < n, self._keys[np.minimum(entry, n - 1), min(place, STEPS - 1)], NO_KEY)
-            found = keys >= 0
-            np.add.at(struck[step], (keys + moved)[found] % 12, weights[found])
-        return NextKeys(struck, best / (best + HALF_SURE_OF_MELODY))
+        # a remembered half beat begins a step before the half beat on the grid
+        steps = np.arange(2 * size)
+        later, place = np.divmod(steps + 1, size)
+        entry = near + 1 + later[:, None]
+        keys = self._keys[np.minimum(entry, n - 1), np.minimum(place, STEPS - 1)[:, None]]
+        classes = (keys + (self._pitches[n - 1] - self._pitches[near])) % 12
+        gains = np.where((entry < n) & (keys >= 0), weights, 0.0)
+        struck = np.bincount((steps[:, None] * 12 + classes).ravel(), weights=gains.ravel(), minlength=24 * size)
+        return NextKeys(np.asarray(struck.reshape(-1, 12), np.float32), best / (best + HALF_SURE_OF_MELODY))
 
     def packed(self) -> bytes:
         """Return the last `KEPT` half beats as JSON, to be stored."""
