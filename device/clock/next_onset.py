@@ -130,7 +130,7 @@ def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
     bar, rhythm = bar_ticks(meter), sixteenths_of(meter)
     table = np.zeros((len(UNIT), bar, PREVIOUS_CLASSES, FARTHEST))
     if exponent != 1.0:
-        for kind, occurs in enumerate(_occurring(bar)):
+        for kind, occurs in enumerate(_occurring(meter)):
             table[kind, occurs] = next_prior(meter)[kind, occurs] ** exponent
         return table
     straight = _straight(bar, rhythm)
@@ -138,7 +138,7 @@ def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
     tick = np.arange(bar)
     target = (tick[:, None] + ahead) % bar
     on_sixteenth = target % SIXTEENTH == 0
-    for kind, (unit, occurs) in enumerate(zip(UNIT, _occurring(bar), strict=True)):
+    for kind, (unit, occurs) in enumerate(zip(UNIT, _occurring(meter), strict=True)):
         if kind == STRAIGHT:
             opening = np.zeros((bar, FARTHEST))
             for other in (TRIPLET, SEXTUPLET, SHORT):
@@ -151,14 +151,14 @@ def next_prior(meter: Meter, exponent: float = 1.0) -> Floats:
     return table
 
 
-def _occurring(bar: int) -> list[Ints]:
-    """Return for each kind of rhythm the ticks at which a last onset of this kind can lie, in a bar of `bar` ticks.
+def _occurring(meter: Meter) -> list[Ints]:
+    """Return for each kind of rhythm the ticks of the bar at which a last onset of this kind can lie.
 
-    A kind is kept on the multiples of its unit (`kind_after`), and copies of hypotheses are moved by sixteenths. If the
-    bar is no multiple of both, any tick can occur.
+    A kind is kept on the multiples of its unit (`kind_after`), and copies of hypotheses are moved by sixteenths. If
+    half a beat is no whole number of sixteenths, any tick can occur.
     """
-    tick = np.arange(bar)
-    if bar % (2 * SIXTEENTH):
+    tick = np.arange(bar_ticks(meter))
+    if beat_ticks(meter) % (2 * SIXTEENTH):
         return [tick] * len(UNIT)
     return [tick[(tick % SIXTEENTH == 0) | (tick % unit == 0)] for unit in UNIT]
 
