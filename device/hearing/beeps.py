@@ -4,7 +4,8 @@ A beep begins at once, keeps its level, and ends at once within 0.2 s. The strin
 longer to stop it. So a beep is recognised by its end: after a level that hardly falls, it falls by 20 dB within 25 ms.
 If a note has ended like this when the net reports it, it is a beep. In three cases a note is held back for some frames,
 because such an end may still come: for a tone without partials, for a tone that already falls, and for a key on which a
-beep was heard a short time ago. A tone without partials is heard as soon as it decays as a string does.
+beep was heard a short time ago. A tone without partials is heard as soon as it decays as a string does. After many
+notes without a beep, only the third case is left, because no metronome is running.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ FALLING_WAITS, PURE_WAITS = 2, 6
 """Number of frames for which a tone that already falls is held back, and the same for a tone without partials.
 
 A tone without partials that keeps its level waits until it decays, or until the longest beep would have ended.
+"""
+TRUSTED_NOTES = 24
+"""After so many notes in a row that were no beeps, a note waits no longer only because it has no partials or falls.
+
+So a piano without a metronome is late only at its beginning. If a metronome starts later, its first beep becomes a
+note. Its end is seen, and the next ones are recognised.
 """
 LEARNED_S = 60.0
 """After a beep on a key, later notes of that key are suspected for this many seconds."""
@@ -107,6 +114,8 @@ class Beeps:
         self._past.reset()
         self._frame = 0
         self._watched: list[tuple[int, int]] = []
+        self._strings = 0
+        """Number of notes since the last beep whose end was looked for and not found."""
         self._ends: dict[int, tuple[int, int, bool]] = {}
         """Frame and length, in strides, of the last beep on each key, and whether it is sure.
 
@@ -127,7 +136,8 @@ class Beeps:
         while self._watched and self._frame - self._watched[0][1] >= WATCHED_FRAMES:
             # a beep that passed, because it sounded together with a stroke, is known the next time
             key, began = self._watched.pop(0)
-            self.is_beep(key, self._frame - began)
+            if not self.is_beep(key, self._frame - began):
+                self._strings += 1
 
     def waits(self, key: int, age: int) -> int | None:
         """Return for how many frames a note must be held back, 0 for none. Return None if it is a beep.
@@ -140,6 +150,8 @@ class Beeps:
             return None
         if learned := self._learned_waits(key, age):
             return learned
+        if self._strings >= TRUSTED_NOTES:
+            return 0
         track = self._track(key, age)
         waits = FALLING_WAITS if _falls(track) else 0
         if _decays(track) or not self._pure(key, age, track):
@@ -161,6 +173,7 @@ class Beeps:
             if end is None and known is None and window == 0:
                 end = self._ended_flat(key, age, track, fall)
             if end is not None:
+                self._strings = 0
                 self._found[key] = self._frame - age
                 self._learn(key, end, self._pure(key, age, self._track(key, age)))
                 return True

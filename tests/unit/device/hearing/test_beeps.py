@@ -12,7 +12,7 @@ from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.events import LOWEST_KEY, Beat, Note
 from device.files.render import render
-from device.hearing.beeps import FALLING_WAITS, LOWEST_BEEP, WATCHED_FRAMES, Beeps
+from device.hearing.beeps import FALLING_WAITS, LOWEST_BEEP, TRUSTED_NOTES, WATCHED_FRAMES, Beeps
 from device.hearing.resample import Hops
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
 
@@ -81,6 +81,38 @@ def test_a_pure_tone_waits_for_its_end_and_a_low_note_never_does() -> None:
     waits = verdict(sine, 4)
     assert waits is not None and waits > FALLING_WAITS
     assert verdict(sine, 4, LOWEST_BEEP - 1) == 0
+
+
+def after_strings(count: int) -> Beeps:
+    """Return what has heard `count` strings, the notes of a piano, and no beep."""
+    beeps = Beeps(RATE, HOP)
+    for _ in range(count):
+        for frame, hop in enumerate(string(880.0)[: (WATCHED_FRAMES + 6) * HOP].reshape(-1, HOP)):
+            beeps.step(hop)
+            if frame == 5:
+                beeps.passed(A5, 6)
+    return beeps
+
+
+def test_after_many_strings_no_tone_waits_until_a_beep_was_heard() -> None:
+    def waits(beeps: Beeps) -> int | None:
+        for hop in beep(880.0, 1.0)[: 4 * HOP].reshape(-1, HOP):
+            beeps.step(hop)
+        return beeps.waits(A5, 4)
+
+    few, many = after_strings(TRUSTED_NOTES - 1), after_strings(TRUSTED_NOTES)
+    assert waits(few) and waits(many) == 0
+    many.passed(A5, 4)
+    for hop in np.zeros(WATCHED_FRAMES * HOP, np.float32).reshape(-1, HOP):
+        many.step(hop)
+    assert waits(many), "the tone ended at once, so it was a beep"
+
+
+def test_a_metronome_that_starts_in_mid_piece_gives_few_notes() -> None:
+    """The piano was trusted, so its first beeps pass. They are learned, and the others are no notes."""
+    samples = np.concatenate([demo(SECONDS), demo(SECONDS / 2)])
+    assert sum(note.pitch >= 60 for note in notes(hear(hearing_of(bundle()), demo(SECONDS)))) > TRUSTED_NOTES
+    left_over(samples, with_beeps(samples, 880.0, 0.05, SECONDS + 0.17), 2)
 
 
 @pytest.mark.parametrize("make", [beep, square])
