@@ -18,7 +18,7 @@ from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
 from device.clock.hypotheses import Hypotheses
 from device.clock.manners import QUICKENING, SLOWING
 from device.clock.meter import Meter
-from device.clock.next_onset import FARTHEST, QUARTER
+from device.clock.next_onset import FARTHEST, QUARTER, counted_as
 from device.clock.pace import TEMPO_OCTAVES, USUAL_QUARTER_S
 from device.clock.rhythm import RECENT, SIZE_CLASSES, Floats, chord_class, interval_class
 from device.clock.step import DOUBTED, ClockPulse, Step
@@ -102,7 +102,7 @@ class FollowClock:
 
     def reset(self) -> None:
         """Forget all heard notes and given steps: see `Clock.reset`."""
-        self._hypotheses = Hypotheses(self._meter, self._upbeat)
+        self._hypotheses = Hypotheses(counted_as(self._meter), self._upbeat)
         self._step_ticks = self._hypotheses.beat // self._meter.steps_per_beat
         self._counts: EvenCounts | None = None
         if self._wanted > 1:

@@ -70,6 +70,21 @@ def beat_ticks(meter: Meter) -> int:
     return bar_ticks(meter) // meter.beats_per_bar
 
 
+def counted_as(meter: Meter) -> Meter:
+    """Return the metre in whose ticks the clock counts `meter`. It has longer notes if those of `meter` are too short.
+
+    Half a beat must be a whole number of sixteenths, and a step of the grid a whole number of ticks. So 5/16 is counted
+    as 5/8, and 3/32 as 3/8. The felt beats and the steps are the same, and a tempo is always given in felt beats.
+    """
+    for beat_type in (meter.beat_type >> halvings for halvings in range(meter.beat_type.bit_length())):
+        longer = Meter(meter.beats, beat_type)
+        same = (longer.beats_per_bar, longer.steps_per_beat) == (meter.beats_per_bar, meter.steps_per_beat)
+        beat = beat_ticks(longer)
+        if same and beat % (2 * SIXTEENTH) == 0 and beat % longer.steps_per_beat == 0:
+            return longer
+    return meter
+
+
 def kind_after(kind: Ints, tick: Ints, gap: Ints) -> Ints:
     """Return the kind of rhythm after each onset at `tick` that came `gap` ticks after one of `kind`, all [n].
 

@@ -206,3 +206,25 @@ def test_four_even_onsets_on_one_key_or_chord_are_a_count_in(counts: list[tuple[
     beats = [s for s in steps if s.is_beat]
     assert [s.beat for s in beats] == [i % 4 for i in range(len(beats))]
     assert max(from_truth(steps, last_s + 0.6 * np.arange(1, 17))) < 0.05
+
+
+@pytest.mark.parametrize("meter", ["3/32", "1/64", "5/16", "7/16", "9/32", "6/32", "12/64", "2/16", "1/1", "7/2"])
+@pytest.mark.parametrize("count_in", [4, 0])
+def test_a_metre_of_short_or_long_notes_has_all_its_steps_in_order(meter: str, count_in: int) -> None:
+    beat_s, signed = 0.6, Meter.parse(meter)
+    steps = steps_of(played(FollowClock(signed, count_in, tempo=100.0), counted_in(beat_s, (0.0, 0.5), 24)))
+    assert len(steps) > 30
+    assert {step.meter for step in steps} == {signed}
+    assert {step.position for step in steps} <= set(range(signed.steps_per_bar))
+    ahead = [(b.position - a.position) % signed.steps_per_bar for a, b in pairwise(steps)]
+    assert ahead.count(1 % signed.steps_per_bar) > 0.75 * len(ahead)
+
+
+def test_the_same_music_in_shorter_notes_has_the_same_steps() -> None:
+    def places(meter: str) -> list[tuple[float, int]]:
+        clock = FollowClock(Meter.parse(meter), 4)
+        return [(step.time_s, step.position) for step in steps_of(played(clock, counted_in(0.6, (0.0, 0.5), 24)))]
+
+    assert len(places("6/8")) > 100
+    assert places("6/16") == places("6/32") == places("6/8")
+    assert places("5/16") == places("5/8")
