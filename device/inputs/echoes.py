@@ -15,9 +15,10 @@ WINDOW_S = 0.25
 
 
 LEAST_ALTERED = 2
-"""Number of sent notes in a row that must come back with another velocity before such notes are taken for echoes.
+"""Number of sent notes that come back with another velocity before such notes are taken for echoes.
 
-One may be the player, who strikes the same key as the box.
+They must follow each other, but a note that comes back unchanged may lie between them: it may have had the keyboard's
+velocity by chance. One may be the player, who strikes the same key as the box.
 """
 
 
@@ -52,7 +53,7 @@ class Echoes:
         self._times: dict[int, int] = {}
         """Number of times that the latest note-on of each key came back."""
         self._altered = 0
-        """Number of sent notes in a row that came back with another velocity."""
+        """Number of sent notes that came back with another velocity since the last one that did not come back."""
         self._players: set[int] = set()
         """Keys that the box had just struck, and whose other note-on was passed on as the player's."""
 
@@ -80,15 +81,20 @@ class Echoes:
                 return False
             for sent in self._sent:
                 if sent.key == key and (key[0] == _ON or sent.came_back < max(1, self._times.get(key[1], 1))):
-                    sent.came_back += 1
                     if key[0] == _ON:
-                        self._times[key[1]] = max(self._times.get(key[1], 0), sent.came_back)
+                        if sent.altered and not sent.came_back:
+                            # the other note-on was the player's, for this is the echo
+                            sent.altered, self._altered = False, 0
+                        self._times[key[1]] = max(self._times.get(key[1], 0), sent.came_back + 1)
+                    sent.came_back += 1
                     return True
             return key is not None and key[0] == _ON and self._is_altered(key)
 
     def _is_altered(self, key: _Key) -> bool:
         """Return whether the note-on `key` is an echo with another velocity than was sent."""
-        sent = next((sent for sent in self._sent if sent.key[:2] == key[:2]), None)
+        of_key = [sent for sent in self._sent if sent.key[:2] == key[:2]]
+        # one that has not come back yet, or the first if all have: an echo may come twice
+        sent = next((sent for sent in of_key if not sent.came_back and not sent.altered), of_key[0] if of_key else None)
         if sent is None or (sent.came_back and not sent.altered):
             # a keyboard that sends back what it receives does not alter it: this is the player
             return False
@@ -104,7 +110,7 @@ class Echoes:
     def _forget(self, at_s: float) -> None:
         while self._sent and self._sent[0].at_s < at_s - self._window_s:
             sent = self._sent.popleft()
-            if sent.key[0] == _ON and not sent.altered:
+            if sent.key[0] == _ON and not sent.altered and not sent.came_back:
                 self._altered = 0
 
 

@@ -57,6 +57,35 @@ def test_a_keyboard_that_changes_the_velocity_is_found_out_and_no_key_stays_down
     assert passed == 2 and not down
 
 
+def test_a_velocity_that_is_right_by_chance_does_not_end_the_knowledge_that_a_keyboard_changes_it() -> None:
+    echoes, passed = Echoes(), []
+    for i in range(24):
+        at_s = 1.0 + 0.4 * i
+        echoes.sent(on(40 + i % 5, velocity=64 if i % 4 == 3 else 70), at_s)
+        if not echoes.is_echo(on(40 + i % 5, velocity=64), at_s + 0.02):
+            passed.append(i)
+    assert passed == [0, 1]
+
+
+def test_fast_repeats_of_one_key_do_not_end_the_knowledge_that_a_keyboard_changes_the_velocity() -> None:
+    echoes, passed, at_s = Echoes(), [], 1.0
+    for i, later_s in enumerate((0.4, 0.4, 0.4, 0.4, 0.15, 0.15, 0.4, 0.4, 0.15, 0.4)):
+        at_s += later_s
+        echoes.sent(on(40, velocity=70), at_s)
+        if not echoes.is_echo(on(40, velocity=64), at_s + 0.02):
+            passed.append(i)
+    assert passed == [0, 1]
+
+
+def test_a_player_who_is_faster_than_the_echo_is_heard_every_time() -> None:
+    echoes = Echoes()
+    for i in range(6):
+        at_s = 1.0 + i
+        echoes.sent(on(40), at_s)
+        assert not echoes.is_echo(on(40, velocity=100), at_s + 0.005)
+        assert echoes.is_echo(on(40), at_s + 0.01)
+
+
 def test_a_player_who_doubles_one_key_of_the_box_is_heard_with_its_release() -> None:
     echoes = Echoes()
     for i in range(6):
