@@ -15,7 +15,8 @@ Edge: TypeAlias = Literal["pressed", "released", "again", "bounced"]
 """The meaning of a message.
 
 `again`: a further press of a switch that sends one fixed value and no release. `bounced`: the contact closed again
-within BOUNCE_S of the last change, so the switch is down and the foot has not pressed again.
+within BOUNCE_S of the last change, so the switch is down and the foot has not pressed again. A latching switch has no
+`bounced`: the messages of its bounces have no meaning.
 """
 
 PRESSED = 64
@@ -65,7 +66,7 @@ class Switch:
             return None
         self._fixed = self._fixed and last in (None, value)
         if self._kind == "latching":
-            return "again" if value == last else "pressed" if value >= PRESSED else "released"
+            return "again" if value == last else self._toggled(value, at_s)
         if last is None and value == 0 and self._zero_may_press:
             self._inverted = self._guessed = True
         elif self._guessed and not self._fixed:
@@ -79,6 +80,13 @@ class Switch:
         changed_s, self._changed_s = self._changed_s, at_s
         bounced = changed_s is not None and at_s is not None and at_s - changed_s < BOUNCE_S
         return "bounced" if bounced and edge == "pressed" else edge
+
+    def _toggled(self, value: int, at_s: float | None) -> Edge | None:
+        """Return the edge of a latching switch, or None if its contact bounces: it then ends where it first went."""
+        if self._changed_s is not None and at_s is not None and at_s - self._changed_s < BOUNCE_S:
+            return None
+        self._changed_s = at_s
+        return "pressed" if value >= PRESSED else "released"
 
     def _edge(self, value: int, last: int | None) -> Edge | None:
         if self._inverted:

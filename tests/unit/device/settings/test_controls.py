@@ -122,6 +122,17 @@ def test_a_contact_that_bounces_is_one_press_and_holds_as_long_as_the_foot_is_do
     assert states == [True, False] * 9
 
 
+def test_a_latching_contact_that_bounces_is_one_press_each_way() -> None:
+    taps, holds = controls(tap="cc 80 latching"), controls(hold="cc 80 latching")
+    counted, states, at_s = 0, list[bool | None](), 1.0
+    for value, later_s in ((127, 0.4), (0, 0.003), (127, 0.004), (0, 0.3), (127, 0.003), (0, 0.004)) * 3:
+        at_s += later_s
+        counted += len(taps.actions(cc(80, value), at_s))
+        states += [action.on for action in holds.actions(cc(80, value), at_s) if isinstance(action, Hold)]
+    assert counted == 6
+    assert states == [True, False] * 3
+
+
 def test_two_quick_presses_of_a_foot_are_two() -> None:
     made = controls(tap="cc 80")
     timed = [made.actions(cc(80, value), at_s) for value, at_s in ((127, 1.0), (0, 1.06), (127, 1.12), (0, 1.2))]
