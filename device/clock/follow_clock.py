@@ -60,8 +60,7 @@ CATCH_UP = 0.25
 CATCH_UP_S = 0.03
 """The same limit in seconds for a step that is not a beat."""
 AHEAD, BEHIND = 0.75, 1.5
-"""If the given steps are more than AHEAD beats before the grid or BEHIND beats after it, the clock leaps to the grid.
-"""
+"""The clock leaps to the grid if the given steps are more than AHEAD beats before it or BEHIND beats after it."""
 LOCK_NOW, LOCK_BEFORE, LOCK_AT_EVEN = 0.35, 0.17, -1.21
 """Logistic regression of beats held on 70 performances, with and without count-in: two factors and a constant."""
 LOCK_AFTER_REST = -1.0
@@ -147,6 +146,7 @@ class FollowClock:
         counted = self._taps.tap(at_s)
         if counted is not None:
             self._counts = None
+            self._hypotheses.forget_grid()
             self._begin(counted, at_s)
 
     def hold_tempo(self, on: bool) -> None:
@@ -274,8 +274,7 @@ class FollowClock:
         self._hypotheses.start_counted(start_s - beat_s, self._counted_s, upbeat)
         self._forget_onsets()
         self._onset_s = counted.onsets[-1]
-        first = (1 - beats_to_bar(upbeat)) * self._hypotheses.beat
-        self._told_tick = (first - self._step_ticks) % self._hypotheses.bar
+        self._told_tick = (self._hypotheses.beat * (1 - beats_to_bar(upbeat)) - self._step_ticks) % self._hypotheses.bar
         self._told_s = max(self._told_s, start_s - beat_s / self._meter.steps_per_beat)
         self._choose(now_s)
         self._limit_tempo()
@@ -284,9 +283,8 @@ class FollowClock:
         """Return the upbeat after a count-in in beats. Taps have none: the bar begins one beat after them."""
         if self._counts is None and self._wanted != 1:
             return 0.0
-        if self._upbeat is not None:
-            return self._upbeat
-        return upbeat_of_counts(len(counted.onsets), self._meter.beats_per_bar)
+        given = self._upbeat
+        return upbeat_of_counts(len(counted.onsets), self._meter.beats_per_bar) if given is None else given
 
     def _choose(self, now_s: float) -> None:
         """Choose the hypotheses that lead: those that most agree with. The likeliest of them comes first."""
@@ -318,11 +316,8 @@ class FollowClock:
         changing = lead.real[WEIGHT] @ ((lead.whole[MANNER] == SLOWING) | (lead.whole[MANNER] == QUICKENING))
         self._is_even = self._hypotheses.ways.is_steady and float(changing) < CHANGING
         self._lead, self._next, self._awaited, self._times = lead, None, None, {}
-        self._tick0, self._time0_s, self._quarter_s = (
-            int(lead.whole[TICK, 0]),
-            float(lead.real[TIME, 0]),
-            float(lead.real[QUARTER_S, 0]),
-        )
+        self._tick0, self._time0_s = int(lead.whole[TICK, 0]), float(lead.real[TIME, 0])
+        self._quarter_s = float(lead.real[QUARTER_S, 0])
 
     def _following(self, lead: HypothesisBank, now_s: float) -> tuple[int, float]:
         """Return the next step that is not too late: its tick, from the bar of the last onset, and time in seconds."""

@@ -182,6 +182,11 @@ class Hypotheses:
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
         self._pace, self._pull = None, PULL
 
+    def forget_grid(self) -> None:
+        """Forget how the last onsets fit the grid, and when they were. Call it when the player taps another grid."""
+        self.votes.forget()
+        self._last_s = -math.inf
+
     def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
         """Start the bank without a count-in, at the first onset at `onset_s` seconds, which may have any place in the
         bar.

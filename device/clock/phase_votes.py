@@ -43,6 +43,10 @@ class PhaseVotes:
         """[tick, places] the index in the tables of each tick, in a grid that is moved by so many sixteenths."""
         in_beat = beat // SIXTEENTH
         self._in_beat = in_beat if in_beat and len(self._places) % in_beat == 0 else 1
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the evidence, because the player has given another grid."""
         self._evidence = np.zeros(len(self._places))
         self._played = np.zeros(self._in_beat)
         self._tick, self._onset_s = 0, 0.0

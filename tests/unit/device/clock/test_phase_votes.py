@@ -53,6 +53,20 @@ def test_the_votes_move_with_the_grid() -> None:
     assert votes.by_shift[2] < -1.0
 
 
+def test_taps_end_the_evidence_and_the_rest_before_them() -> None:
+    """The player taps because the grid was wrong, so what fitted it before must not move the new one."""
+    hypotheses, beat_s = Hypotheses(FOUR), 0.6
+    hypotheses.start_counted(0.0, beat_s)
+    for place in (1.5 + 8 * bar + place for bar in range(BARS) for place in PLACES):
+        hypotheses.hear(place * beat_s, *IN_TIME)
+    assert hypotheses.votes.against > 1.0 and hypotheses.votes.share_of(12) > 0.5
+    hypotheses.forget_grid()
+    hypotheses.start_counted(72.5 * beat_s, beat_s)
+    assert hypotheses.votes.against == hypotheses.votes.share_of(12) == 0.0
+    hypotheses.hear(74.0 * beat_s, *IN_TIME)
+    assert not hypotheses.rest.in_doubt
+
+
 def test_a_stray_onset_has_no_vote() -> None:
     votes = Hypotheses(FOUR).votes
     vote(votes, leaders(12))
