@@ -22,6 +22,11 @@ SEGMENT_S = 0.37
 STRETCH_SEGMENTS = 27
 """Segments of one stretch, about 10 s. Each stretch is judged alone, because a plug may be mended during a recording,
 and because two recorders drift apart."""
+ENOUGH_SEGMENTS = STRETCH_SEGMENTS // 2
+"""Least number of segments in the last stretch. With fewer, it is judged only if it is the only one.
+
+In a few segments, two channels with a reverberation of their own are alike at some delay by chance.
+"""
 LEAST_SHARE = 0.2
 """Share of the sound's energy. A fault in stretches that hold less of it is left alone."""
 LOWEST_HZ, HIGHEST_HZ = 60.0, 5_000.0
@@ -183,7 +188,7 @@ class ChannelComparison:
         """Return how the channels of all added samples become one: their mean, or one channel alone."""
         if len(self._rest) and not self._levels:
             self._segment(np.concatenate([self._rest, np.zeros((self._size - len(self._rest), self._channels))]))
-        if self._open.segments:
+        if self._open.segments >= (ENOUGH_SEGMENTS if self._stretches else 1):
             self._judge()
         total = sum(judged.energy for judged in self._stretches)
         if not total:

@@ -54,6 +54,14 @@ def same(sound: SoundFile, samples: np.ndarray) -> bool:
     return bool(np.allclose(sound.read(), samples, atol=1e-5))
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_loud_last_second_of_a_reverberant_recording_does_not_decide_alone(tmp_path: Path, seed: int) -> None:
+    dry = music(11.0, seed) * np.where(np.arange(11 * RATE) < 10 * RATE, 0.4, 1.0)
+    both = [hall(dry, 10 * seed + side) - 0.7 * dry for side in (1, 2)]
+    sound = heard(tmp_path / "hall.wav", *both)
+    assert sound.warnings == [] and same(sound, (both[0] + both[1]) / 2)
+
+
 def test_channels_that_are_alike_are_averaged(tmp_path: Path) -> None:
     a, noise = music(), 0.001 * np.random.default_rng(0).normal(size=4 * RATE)
     for other in (a, 0.5 * a, a + noise, np.zeros_like(a), noise, hall(a, 3), delayed(a, 3)):
