@@ -21,8 +21,11 @@ HEADS = ("keys", "voices", "conditional", "conditional-lstm", "repeat")
 METAS = ("", "reset", "moving")
 VOICE_UNITS = 40
 """Units of the LSTM of one voice, in the final model."""
-SHORT_STEPS = 60
-"""Number of batches of a fit of 12 pitch classes. A fit of 88 keys has 40 batches of half as many fragments."""
+KEY_STEPS, CLASS_STEPS = 160, 240
+"""Number of batches of a fit of 88 keys and of one of 12 pitch classes. A batch of 88 keys has half as many fragments.
+
+All fits together take about 16 CPU minutes.
+"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Entry:
     meta_rate: float = 1e-4
     meta_steps: int = 1
     like: str = ""
-    steps: int = 40
+    steps: int = KEY_STEPS
     rate: float = 1e-2
 
     def __post_init__(self) -> None:
@@ -134,7 +137,7 @@ _ENTRIES = (
         body="repeat",
         head="repeat",
         time=False,
-        steps=SHORT_STEPS,
+        steps=CLASS_STEPS,
     ),
     Entry(
         "mg-latency",
@@ -257,7 +260,7 @@ _ENTRIES = (
         **_CONDITIONAL,
         head="conditional-lstm",
         crutch=True,
-        steps=SHORT_STEPS,
+        steps=CLASS_STEPS,
     ),
     Entry(
         "mg-final-moving",
@@ -279,7 +282,7 @@ _ENTRIES = (
         **_CONDITIONAL,
         head="conditional",
         crutch=True,
-        steps=SHORT_STEPS,
+        steps=CLASS_STEPS,
     ),
     Entry(
         "mg-final-7",
@@ -289,7 +292,7 @@ _ENTRIES = (
         **{**_CONDITIONAL, "voices": 7},
         head="conditional-lstm",
         crutch=True,
-        steps=SHORT_STEPS,
+        steps=CLASS_STEPS,
     ),
     Entry(
         "mg-pause-loss",
@@ -299,7 +302,7 @@ _ENTRIES = (
         **_CONDITIONAL,
         head="conditional-lstm",
         pause=True,
-        steps=SHORT_STEPS,
+        steps=CLASS_STEPS,
     ),
 )
 

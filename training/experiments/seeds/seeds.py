@@ -12,7 +12,7 @@ write songs for both hands (`training.experiments.music_generation`), and `bach`
     python -m training seeds --action listen                      # writes a page with an example of each
     python -m training seeds --action corpus                      # prints and draws the corpus of `bach`
     python -m training seeds --action rows                        # writes the rows of all seeds into the docs
-    python -m training seeds --action generate --family mg-final --length 256 --midi song.mid
+    python -m training seeds --action generate --family mg-final-heads --length 256 --midi song.mid
     python -m training seeds --action generate --family bach --pick top-p --p 0.9 --start 3 --midi chorale.mid
 
 The `setup.py` of each package defines the configurations, and docs/experiments.md has the figures.
