@@ -79,6 +79,7 @@ class Sender:
         self._late_s: deque[float] = deque(maxlen=4096)
         self._alive_s = NEVER_S
         self._stalled = False
+        self._stalled_since_s = NEVER_S
         self._sent_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
         self._thread.start()
@@ -172,8 +173,11 @@ class Sender:
 
     def _has_stalled(self, now_s: float) -> bool:
         """Return True once for each stall: at the first call after the loop has stopped."""
-        stalled = now_s - self._alive_s > self._stall_s
-        new, self._stalled = stalled and not self._stalled, stalled
-        if new:
-            self._faults.count("stalls")
-        return new
+        alive_s = self._alive_s
+        self._stalled = now_s - alive_s > self._stall_s
+        # the loop may have run for a few hops and stopped again while this thread slept: that is a second stall
+        if not self._stalled or alive_s == self._stalled_since_s:
+            return False
+        self._stalled_since_s = alive_s
+        self._faults.count("stalls")
+        return True

@@ -11,6 +11,7 @@ import pytest
 from device.events import Send
 from device.outputs import sender as sender_module
 from device.outputs.sender import SILENCED_TIMES
+from device.status.faults import Faults
 from tests.unit.helpers.sender_time import LEAST_WAIT_S, PATIENCE_S, Clock, Port, patiently, simulated, started
 
 PERMITTED_S = 0.3
@@ -126,4 +127,23 @@ def test_a_port_that_takes_nothing_any_more_is_noticed(clock: Clock) -> None:
     clock.sleep(0.3)
     assert sender.hangs
     let.set()
+    sender.close()
+
+
+def test_a_loop_that_stops_twice_while_the_thread_is_busy_has_stalled_twice(clock: Clock) -> None:
+    port, faults = Port(clock), Faults()
+
+    def slow(message: mido.Message) -> None:
+        port.send(message)
+        if port.notes[1:] == [("note_off", 40)]:
+            # while the thread releases the key of the first stall, the loop runs for a hop and stops again
+            sender.alive()
+            clock.now_s += 0.2
+
+    sender = started(slow, stall_s=0.05, faults=faults)  # type: ignore[arg-type]
+    sender.put([Send(0.0, 0, "note_on", 40, 64)])
+    patiently(lambda: port.notes)
+    sender.alive()
+    clock.pass_until(0.3)
+    patiently(lambda: faults["stalls"] == 2)
     sender.close()
