@@ -27,7 +27,7 @@ from tests.unit.helpers.seams import FAULTS, Stage, fault, patiently, seams
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.integers(0, 2**32), st.lists(st.sampled_from(FAULTS), min_size=1, max_size=12))
 def test_after_any_faults_in_any_order_no_note_hangs_and_the_next_session_plays(seed: int, kinds: list[str]) -> None:
     stage = Stage(seed)

@@ -16,7 +16,7 @@ SEEDS = [instrument.program for instrument in INSTRUMENTS if instrument.source =
 Floats = npt.NDArray[np.float64]
 
 
-@pytest.fixture(scope="module", params=SEEDS[::8])
+@pytest.fixture(scope="module", params=SEEDS[::16])
 def piano(request: pytest.FixtureRequest) -> ModalRenderer:
     return ModalRenderer(request.param)
 
