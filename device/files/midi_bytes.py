@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from device.errors import UserError
 from device.events import ENDS_NOTES
-from device.printable import printable
+from device.files.midi_names import names_of
 
 MOST_MESSAGES = 400_000
 """Largest number of note messages in a file. Two hours of a busy pianist are 100,000. More would fill the memory."""
@@ -40,10 +40,6 @@ _SIZES = {0x00: 2, 0x20: 1, 0x21: 1, _END: 0, _TEMPO: 3, 0x54: 5, _SIGNATURE: 4,
 """Bytes of each meta event that has a fixed size."""
 _TEXTS = range(0x01, 0x10)
 _RESET = b"\xff"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-"""Byte order marks of UTF-16."""
-_BLANK = " \t\r\n\0"
-"""Characters that are cut off at both ends of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +65,8 @@ class RawTrack:
     """Holds those messages of one track that begin or end notes, in order, with ticks from the start of the file."""
 
     name: str = ""
+    raw_name: bytes = b""
+    """The name as it stands in the file."""
     messages: list[Struck | Silenced] = field(default_factory=list)
     last_tick: int = 0
     """Tick of the last channel message."""
@@ -125,6 +123,8 @@ def parse(data: bytes) -> RawMidi:
         midi.tracks.append(_Track(data, first, declared, midi).read())
     if not midi.tracks:
         raise UserError("has no track")
+    for track, name in zip(midi.tracks, names_of([track.raw_name for track in midi.tracks]), strict=True):
+        track.name = name
     return midi
 
 
@@ -366,8 +366,8 @@ class _Track:
         midi, tick = self._midi, self._tick
         if kind == _END:
             self._track.end_tick, self._ended = tick, True
-        elif kind == _NAME and not self._track.name:
-            self._track.name = name_of(content)
+        elif kind == _NAME and not self._track.raw_name:
+            self._track.raw_name = content
         elif kind == _TEMPO and len(midi.tempos) < MOST_CHANGES:
             if len(content) >= 3 and any(content[:3]):
                 midi.tempos.append((tick, int.from_bytes(content[:3], "big")))
@@ -389,12 +389,3 @@ class _Track:
 def _is_text(content: bytes) -> bool:
     """Return whether these bytes may be a text: none is a control character, except spaces, line ends and zeros."""
     return all(byte >= 32 or byte in b"\t\r\n\0" for byte in content)
-
-
-def name_of(content: bytes) -> str:
-    """Return the text of a name, without control characters: in UTF-8, in UTF-16 after its mark, or else in Latin-1."""
-    try:
-        text = content.decode("utf-16") if content[:2] in _UTF_16 else content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    return printable(text.strip(_BLANK))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from device.cli import main
 from device.errors import UserError
 from device.events import Note
-from device.files import midi_bytes
+from device.files.midi_bytes import Struck, parse
 from device.files.midi_file import read_midi
 from tests.unit.helpers.midi_bytes import (
     END,
@@ -146,13 +146,6 @@ def test_other_names_of_midi_files_are_read(tmp_path: Path, suffix: str) -> None
     assert result.exit_code == 0 and "32 notes read" in result.stdout
 
 
-def test_names_are_read_as_utf_8_or_utf_16_and_else_as_latin_1() -> None:
-    assert midi_bytes.name_of("Rechte Hände 右手".encode()) == "Rechte Hände 右手"
-    assert midi_bytes.name_of("Hände".encode("latin-1")) == "Hände"
-    assert midi_bytes.name_of("Вторая рука".encode("utf-16")) == "Вторая рука"
-    assert midi_bytes.name_of(b"\xef\xbb\xbf right\x00\x1b[2J\x07") == "right??[2J?"
-
-
 def test_a_track_is_found_by_its_name_in_utf_8(tmp_path: Path) -> None:
     tracks = [[(0, meta(0x03, name.encode())), *tune()] for name in ("Rechte Hände", "左手")]
     content = header(3) + conductor() + b"".join(chunk(body(timed)) for timed in tracks)
@@ -250,15 +243,13 @@ def test_damaged_bytes_give_notes_or_a_sentence(
                 content[place:] = content[: random.randint(1, 40)] if random.random() < 0.2 else content[place:]
         content = content or bytearray(b"MThd")
     try:
-        midi = midi_bytes.parse(bytes(content))
+        midi = parse(bytes(content))
     except UserError:
         return
     for track in midi.tracks:
         ticks = [message.tick for message in track.messages]
         assert ticks == sorted(ticks) and track.end_tick >= 0
-        assert all(
-            0 <= m.velocity <= 127 and 0 <= m.pitch <= 127 for m in track.messages if isinstance(m, midi_bytes.Struck)
-        )
+        assert all(0 <= m.velocity <= 127 and 0 <= m.pitch <= 127 for m in track.messages if isinstance(m, Struck))
     assert all(us > 0 for _, us in midi.tempos)
 
 
