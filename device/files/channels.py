@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Why: TypeAlias = Literal["asked", "cancel", "weak", "shifted", "noise", "clipped"]
+Why: TypeAlias = Literal["asked", "cancel", "weak", "shifted", "noise", "clipped", "sum"]
 
 SEGMENT_S = 0.37
 """Seconds of one transformed segment, about. Delays of up to a fifth of it are found: 25 m of air."""
@@ -27,6 +27,11 @@ ENOUGH_SEGMENTS = STRETCH_SEGMENTS // 2
 
 In a few segments, two channels with a reverberation of their own are alike at some delay by chance.
 """
+FEW_SEGMENTS, MORE_CANCELS, MORE_SHIFTED = 3, 0.7, 0.75
+"""With fewer segments than this in a whole file, a second or less, more of the sound must cancel (see `CANCELS`), and
+two channels must be more alike at a delay (see `ALIKE`)."""
+LEVELS = 4
+"""Number of parts of a segment whose levels are kept for a short file, because a few whole segments look steady."""
 LEAST_SHARE = 0.2
 """Share of the sound's energy. A fault in stretches that hold less of it is left alone."""
 LOWEST_HZ, HIGHEST_HZ = 60.0, 5_000.0
@@ -53,8 +58,13 @@ ALIKE, MORE_ALIKE = 0.3, 0.1
 One channel counts as later than the other if their correlation at some delay is at least `ALIKE`, and if it is greater
 than their correlation without a delay by at least `MORE_ALIKE`.
 """
-COMPARED = 8
-"""Largest number of channels that are compared in pairs. Of more channels, each is compared with the first only."""
+COMPARED, REFERENCES = 8, 2
+"""Largest number of channels that are compared in pairs. Of more channels, each is compared with the first two only."""
+ODD = 0.6
+"""The correlation of a sum and a difference of two microphones has two peaks, at a delay and at its negative.
+
+Their signs differ. The smaller peak has at least this share of the greater one.
+"""
 STEADY = 1.25
 """Ratio of the power of the loud segments to that of the soft ones. A channel below this ratio holds a steady noise.
 
@@ -81,7 +91,8 @@ class ChannelChoice:
 
     `channel` is the number of the channel that is used alone, counted from 0, and `why` is the reason. Both are None if
     the mean of all channels is used. `shift_s` is the delay between the channels in seconds, if it is the reason.
-    `worse` is the number of the channel that is noisy or clipped, if that is the reason.
+    `worse` is the number of the channel that is noisy or clipped, if that is the reason. With the reason "sum", one
+    channel is the sum of a left and a right channel and the other their difference. Their mean is the left channel.
     """
 
     channel: int | None = None
@@ -103,6 +114,11 @@ class ChannelChoice:
 
     def sentence(self, name: str) -> str | None:
         """Return a warning about the file `name`; None if there is nothing to report."""
+        if self.why == "sum":
+            return (
+                f"One channel of {name} is the sum of two microphones and the other their difference: their mean, "
+                f"which is one of the microphones, is heard (--channel N chooses another)."
+            )
         if self.channel is None or self.why in (None, "asked"):
             return None
         instead = f"channel {self.channel + 1} alone is heard (--channel N chooses another)"
@@ -169,7 +185,7 @@ class ChannelComparison:
         self._rest = np.zeros((0, channels), np.float32)
         self._pairs = list(itertools.combinations(range(channels), 2))
         if channels > COMPARED:
-            self._pairs = [(0, other) for other in range(1, channels)]
+            self._pairs = [(one, other) for one in range(REFERENCES) for other in range(one + 1, channels)]
         self._stretches: list[_Judged] = []
         self._open = self._empty()
         self._levels: list[NDArray[Any]] = []
@@ -193,15 +209,17 @@ class ChannelComparison:
         total = sum(judged.energy for judged in self._stretches)
         if not total:
             return ChannelChoice()
-        if noisy := self._noisy():
-            return noisy
+        if spoilt := self._noisy() or self._clipped():
+            return spoilt
+        if sum(judged.energy for judged in self._stretches if judged.is_sum) > LEAST_SHARE * total:
+            return ChannelChoice(why="sum")
         shifted = [judged for judged in self._stretches if judged.shift_s]
         if sum(judged.energy for judged in shifted) > LEAST_SHARE * total:
             return ChannelChoice(self._better(), "shifted", max(shifted, key=lambda judged: judged.energy).shift_s)
         for why in ("cancel", "weak"):
             if sum(judged.energy for judged in self._stretches if judged.weak == why) > LEAST_SHARE * total:
                 return ChannelChoice(self._better(), why)
-        return self._clipped() or ChannelChoice()
+        return ChannelChoice()
 
     def _empty(self) -> _Stretch:
         return _Stretch.empty(self._size // 2 + 1, self._channels, self._pairs)
@@ -215,19 +233,22 @@ class ChannelComparison:
         for (one, other), cross in stretch.cross.items():
             cross += spectra[:, one] * np.conj(spectra[:, other])
         stretch.segments += 1
-        self._levels.append(np.mean(np.square(samples, dtype=np.float64), axis=0))
+        parts = samples.reshape(LEVELS, -1, self._channels)
+        self._levels.append(np.mean(np.square(parts, dtype=np.float64), axis=1))
         if stretch.segments == STRETCH_SEGMENTS:
             self._judge()
 
     def _judge(self) -> None:
         """Judge the open stretch and begin the next one."""
         stretch, self._open = self._open, self._empty()
+        is_few = stretch.segments < FEW_SEGMENTS
         alike = {pair: self._correlation(stretch, pair) for pair in self._pairs}
         self._stretches.append(
             _Judged(
                 energy=float(stretch.power.sum()),
                 weak=self._weak(stretch),
-                shift_s=max((self._shift_s(correlation) for correlation in alike.values()), default=0.0),
+                shift_s=max((self._shift_s(correlation, is_few) for correlation in alike.values()), default=0.0),
+                is_sum=self._channels == 2 and self._is_sum(alike[0, 1]),
                 alike={pair: abs(float(correlation[0])) for pair, correlation in alike.items()},
             )
         )
@@ -242,7 +263,8 @@ class ChannelComparison:
         weak = stretch.mean[sound] < strongest[sound] * 10 ** (WEAK_DB / 10)
         # a bin counts by its width in octaves, so that high frequencies do not decide alone
         octaves = 1 / hz[sound]
-        if np.sum(weak * octaves) <= CANCELS * np.sum(octaves):
+        enough = MORE_CANCELS if stretch.segments < FEW_SEGMENTS else CANCELS
+        if np.sum(weak * octaves) <= enough * np.sum(octaves):
             return None
         unrelated = stretch.power[sound][weak].sum() / self._channels**2
         return "cancel" if stretch.mean[sound][weak].sum() < INVERTED * unrelated else "weak"
@@ -261,15 +283,25 @@ class ChannelComparison:
         weighted[self._band] = stretch.cross[pair][self._band] / np.sqrt(np.maximum(both, np.finfo(np.float64).tiny))
         return np.asarray(np.fft.irfft(weighted) * self._size / 2 / scale, np.float64)
 
-    def _shift_s(self, correlation: Floats) -> float:
+    def _is_sum(self, correlation: Floats) -> bool:
+        """Return whether one of two channels is the sum of two microphones and the other their difference: see `ODD`.
+
+        The microphones are apart. Otherwise the two channels are alike at no delay.
+        """
+        lag = int(np.argmax(np.abs(correlation)))
+        peak, opposite = correlation[lag], -correlation[-lag]
+        return bool(self._shift_s(correlation) and opposite * np.sign(peak) >= ODD * abs(peak))
+
+    def _shift_s(self, correlation: Floats, is_few: bool = False) -> float:
         """Return the delay between two channels in seconds; 0 if none of them is late.
 
         A delay counts only if it is at least `LEAST_SHIFT_S` and if the channels are alike at this delay: see `ALIKE`.
+        `is_few` says that there are few segments, see `FEW_SEGMENTS`.
         """
         lag = int(np.argmax(np.abs(correlation)))
         peak, middle = abs(correlation[lag]), abs(correlation[0])
         shift_s = (min(lag, self._size - lag)) / self._rate
-        late = shift_s >= LEAST_SHIFT_S and peak >= ALIKE and peak >= middle + MORE_ALIKE
+        late = shift_s >= LEAST_SHIFT_S and peak >= (MORE_SHIFTED if is_few else ALIKE) and peak >= middle + MORE_ALIKE
         return shift_s if late else 0.0
 
     def _noisy(self) -> ChannelChoice | None:
@@ -306,7 +338,11 @@ class ChannelComparison:
     def _alike(self, one: int, other: int) -> float:
         """Return the correlation of two channels without a delay, in the stretch with the most energy."""
         loudest = max(self._stretches, key=lambda judged: judged.energy)
-        return loudest.alike.get((min(one, other), max(one, other)), 0.0)
+        pair = min(one, other), max(one, other)
+        if one == other or pair in loudest.alike:
+            return loudest.alike.get(pair, 1.0)
+        # both are compared with the first channels
+        return max(loudest.alike[first, pair[0]] * loudest.alike[first, pair[1]] for first in range(REFERENCES))
 
     def _better(self) -> int:
         """Return the channel, from 0, with the most sound above its own steady noise."""
@@ -316,17 +352,24 @@ class ChannelComparison:
     def _loud_and_soft(self) -> tuple[Floats, Floats]:
         """Return the power of the loud and of the soft segments of each channel, [channels]."""
         levels = np.stack(self._levels)
+        if len(levels) >= ENOUGH_SEGMENTS:
+            levels = levels.mean(axis=1)
+        levels = levels.reshape(-1, self._channels)
         loud, soft = np.percentile(levels, (_LOUD, _SOFT), axis=0)
         return loud, soft
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """Holds what was found in a stretch: its energy, why its mean is weak, a delay, the correlation of each pair."""
+    """Holds what was found in a stretch: its energy, why its mean is weak, a delay, the correlation of each pair.
+
+    `is_sum` says that one of two channels is a sum and the other a difference.
+    """
 
     energy: float
     weak: Why | None
     shift_s: float
+    is_sum: bool
     alike: dict[tuple[int, int], float]
 
 

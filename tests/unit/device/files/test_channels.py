@@ -203,3 +203,44 @@ def test_silence_and_a_few_samples_are_read(tmp_path: Path) -> None:
     assert same(heard(tmp_path / "a.wav", silence, silence), silence)
     few = np.array([0.5, 0.25, 0.1])
     assert same(heard(tmp_path / "a.wav", few, few), few)
+
+
+def room(sound: np.ndarray, seed: int, wet: float) -> np.ndarray:
+    """The sound with a long reverberation of its own, much louder than in `hall`."""
+    tail = np.random.default_rng(seed).normal(size=RATE) * np.exp(-6 * np.arange(RATE) / RATE)
+    size = len(sound) + RATE
+    return sound + wet * np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(tail, size), size)[: len(sound)]
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8, 1.2, 1.6, 2.0])
+def test_a_short_file_with_much_reverberation_is_averaged(tmp_path: Path, seconds: float) -> None:
+    for seed in range(8):
+        a = music(2.0, seed)[: int(seconds * RATE)]
+        assert heard(tmp_path / "a.wav", room(a, 10 * seed, 0.02), room(a, 10 * seed + 1, 0.02)).warnings == []
+
+
+def test_an_inverted_or_late_channel_of_a_short_file_is_found(tmp_path: Path) -> None:
+    a = music(1.0)
+    assert "cancel" in heard(tmp_path / "a.wav", a[: RATE // 3], -0.8 * a[: RATE // 3]).warnings[0]
+    assert "9.5 ms apart" in heard(tmp_path / "a.wav", a, 0.8 * delayed(hall(a, 2), 419)).warnings[0]
+
+
+@pytest.mark.parametrize("spoilt", [0, 1, 5])
+def test_a_channel_of_noise_or_clipping_among_many_is_left_out(tmp_path: Path, spoilt: int) -> None:
+    a = music()
+    channels = [(0.5 + 0.05 * number) * hall(a, number) for number in range(10)]
+    clipped, noise = np.clip(12 * channels[spoilt], -1, 1), 0.3 * np.random.default_rng(0).normal(size=len(a))
+    for bad, words in ((clipped, "is clipped"), (noise, "holds a steady noise")):
+        (warning,) = heard(tmp_path / "a.wav", *channels[:spoilt], bad, *channels[spoilt + 1 :]).warnings
+        assert f"Channel {spoilt + 1} of" in warning and words in warning
+        assert f"channel {spoilt + 1} alone" not in warning
+
+
+@pytest.mark.parametrize("ms", [1.0, 9.5])
+def test_the_sum_and_the_difference_of_two_microphones_are_named(tmp_path: Path, ms: float) -> None:
+    left, right = hall(music(), 1), hall(delayed(music(), round(ms * RATE / 1000)), 2)
+    for channels in ((left + right, left - right), (left - right, left + right)):
+        sound = heard(tmp_path / "a.wav", *channels)
+        assert same(sound, left)
+        (warning,) = sound.warnings
+        assert "is the sum of two microphones and the other their difference" in warning
