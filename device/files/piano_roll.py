@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +30,10 @@ _BLACK_KEYS = frozenset({1, 3, 6, 8, 10})
 _LOCK_COLOURS = ("#f1f2f5", "#c9dfcc", "#3d9a5b")
 
 _SEMITONE_IN, _LOWEST_ROLL_IN = 0.06, 2.4
-_TOP_IN, _BOTTOM_IN, _LABELS_IN, _GAP_IN, _STRIP_IN, _BETWEEN_IN = 0.72, 0.5, 0.32, 0.07, 0.15, 0.28
+_TOP_IN, _BOTTOM_IN, _LABELS_IN, _GAP_IN, _STRIP_IN, _BETWEEN_IN = 0.72, 0.5, 0.36, 0.07, 0.15, 0.28
 _LEFT, _WIDTH = 0.045, 0.94
+_CHORD_PT, _CHORD_LINE_PT, _CHORD_GAP_PT, _CHORD_LINES = 10, 12.5, 4, 2
+"""Names of chords: size, distance of the two lines and least gap between names, in points; number of lines."""
 _NOTE_HEIGHT, _SHORTEST_BAR_S = 0.86, 0.03
 
 
@@ -141,21 +144,42 @@ def _notes(axes: Axes, bars: Sequence[tuple[Note, float, str]]) -> None:
 
 
 def _chords(axes: Axes, chords: Sequence[ChordChosen], span: tuple[float, float], highest: int) -> None:
-    """Write each change of chord above its time. A label that would overlap the previous label is left out."""
-    room = (span[1] - span[0]) / 55
-    label, free_from = "", span[0]
+    """Write each change of chord above its time.
+
+    A label that would overlap the one before it stands a line higher. If it overlaps there too, it is left out.
+    """
+    second_px = WIDTH_PX * _WIDTH / (span[1] - span[0])
+    label, free_from = "", [span[0]] * _CHORD_LINES
     for chord in chords:
         if chord.time_s >= span[1]:
             break
         if chord.time_s < span[0] or chord.label == label:
             label = chord.label if chord.time_s < span[0] else label
             continue
-        if chord.time_s >= free_from:
-            axes.text(
-                chord.time_s, highest + 1.0, chord.label, color=_INK, fontsize=10, fontweight="bold", clip_on=False
-            )
-            free_from = chord.time_s + room
         label = chord.label
+        line = next((line for line in range(_CHORD_LINES) if chord.time_s >= free_from[line]), None)
+        if line is None:
+            continue
+        axes.annotate(
+            label,
+            (chord.time_s, highest + 1.0),
+            xytext=(0, line * _CHORD_LINE_PT),
+            textcoords="offset points",
+            color=_INK,
+            fontsize=_CHORD_PT,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+        free_from[line] = chord.time_s + (_width_pt(label) + _CHORD_GAP_PT) * DPI / 72 / second_px
+
+
+@functools.cache
+def _width_pt(label: str) -> float:
+    """Return the width of the name of a chord in points (1/72 inch)."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    return float(TextPath((0, 0), label, size=_CHORD_PT, prop=FontProperties(weight="bold")).get_extents().x1)
 
 
 def _lock(axes: Axes, beats: Sequence[Beat], span: tuple[float, float], end_s: float) -> None:

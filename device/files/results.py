@@ -107,8 +107,11 @@ class Outputs:
 
         Each file replaces an old one only when it is complete. An unnamed mix that is too long is left out, and
         `performance` gets a warning and its path in `left_out`. Raises UserError with a sentence for each file that
-        cannot be written, after the other files are written.
+        cannot be written, after the other files are written. The report is written last, because it holds these
+        sentences too.
         """
+
+        failed: list[str] = []
 
         def midi(path: Path) -> None:
             write_midi(path, performance.sends, like, tempo=_tempo(performance))
@@ -123,14 +126,16 @@ class Outputs:
 
             write_plot(path, performance, title)
 
+        def warnings() -> list[str]:
+            return [*performance.warnings, *failed]
+
         writers: list[tuple[Path | None, Callable[[Path], None]]] = [
             (self.notes, lambda path: write_notes(path, performance.notes)),
             (self.midi, midi),
-            (self.report, lambda path: write_report(path, performance, bundle)),
             (self.audio, audio),
             (self.plot, plot),
+            (self.report, lambda path: write_report(path, replace(performance, warnings=warnings()), bundle)),
         ]
-        failed: list[str] = []
         for wanted, write in writers:
             if wanted is None or (wanted == self.audio and self._leaves_out_mix(performance)):
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 from pathlib import Path
 
@@ -107,6 +109,30 @@ def test_both_hands_are_rendered_where_there_is_no_recording(tmp_path: Path) -> 
     right, _ = soundfile.read(tmp_path / "right.wav")
     assert np.max(np.abs(right)) > 0.5
     assert len(both) > len(right)
+
+
+def test_the_names_of_chords_never_overlap_in_the_picture() -> None:
+    done = performance()
+    done.chords = [ChordChosen(1.0 + 0.15 * i, f"Bbmaj7/{'CDEFGAB'[i % 7]}") for i in range(20)]
+    done.chords += [ChordChosen(5.0 + 0.5 * i, ("C", "Am")[i % 2]) for i in range(3)]
+    figure = draw(done, "")
+    figure.savefig(io.BytesIO(), format="png")
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) > 10
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert all(box.y1 < figure.bbox.height - 70 for box in boxes), "no name lies over the heading"
+
+
+def test_the_report_holds_the_warning_about_an_output_that_was_not_written(tmp_path: Path) -> None:
+    done = performance()
+    done.collect([Send(3 * 3600.0, 3 * 3600.0, "note_off", 50, 0)])
+    unnamed = Outputs(audio=tmp_path / "mix.wav", report=tmp_path / "report.json", unnamed=True)
+    unnamed.write(done, BUNDLE, "")
+    assert "mix.wav is left out" in json.loads((tmp_path / "report.json").read_text())["warnings"][0]
+    outputs = Outputs(plot=tmp_path / "missing" / "roll.png", report=tmp_path / "report.json")
+    with pytest.raises(UserError, match="cannot be written"):
+        outputs.write(performance(), BUNDLE, "")
+    assert "roll.png cannot be written" in json.loads((tmp_path / "report.json").read_text())["warnings"][0]
 
 
 def test_a_machine_without_a_soundfont_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
