@@ -12,16 +12,21 @@ import mido
 _ON, _OFF = "on", "off"
 WINDOW_S = 0.25
 """Seconds within which an echo arrives. This covers the cable and the keyboard's delay with a margin."""
+LATEST_S = 2.0
+"""Seconds within which a late echo arrives, as from a program or a network that delays it."""
+LATE_WITHIN_S = 0.06
+"""Largest difference, in seconds, between the delays of two late echoes that follow each other."""
+LEAST_LATE = 2
+"""Number of sent notes that come back after WINDOW_S, with one delay, before such notes are taken for echoes.
 
-
+Pitch and velocity must be those that were sent. A player who repeats a key of the box has another velocity or delay.
+"""
 LEAST_ALTERED = 2
 """Number of sent notes that come back with another velocity before such notes are taken for echoes.
 
 They must follow each other, but a note that comes back unchanged may lie between them: it may have had the keyboard's
 velocity by chance. One may be the player, who strikes the same key as the box.
 """
-
-
 _Key: TypeAlias = tuple[str, int, int]
 
 
@@ -41,7 +46,8 @@ class Echoes:
 
     An echo may come back more than once, through two cables or a keyboard with two ports. A note-off is recognised as
     often as the note-on of its key came back, and at least once, so that the player's own release is not lost. Some
-    keyboards send notes back with another velocity: see LEAST_ALTERED.
+    keyboards send notes back with another velocity: see LEAST_ALTERED. Later than `window_s` and up to LATEST_S, notes
+    are echoes if several come back unchanged after the same time: see LEAST_LATE.
 
     Both methods may be called from any thread. Times are monotonic seconds.
     """
@@ -54,6 +60,12 @@ class Echoes:
         """Number of times that the latest note-on of each key came back."""
         self._altered = 0
         """Number of sent notes that came back with another velocity since the last one that did not come back."""
+        self._old: deque[_Sent] = deque()
+        """Messages that did not come back within the window, and that may come back late."""
+        self._late, self._delay_s = 0, 0.0
+        """Number of late echoes in a row that had one delay, and the delay of the last of them in seconds."""
+        self._late_down: set[int] = set()
+        """Keys whose note-on came back late and was dropped."""
         self._players: set[int] = set()
         """Keys that the box had just struck, and whose other note-on was passed on as the player's."""
 
@@ -88,7 +100,32 @@ class Echoes:
                         self._times[key[1]] = max(self._times.get(key[1], 0), sent.came_back + 1)
                     sent.came_back += 1
                     return True
-            return key is not None and key[0] == _ON and self._is_altered(key)
+            if key is None:
+                return False
+            return self._is_late(key, at_s) or (key[0] == _ON and self._is_altered(key))
+
+    def _is_late(self, key: _Key, at_s: float) -> bool:
+        """Return whether the message `key`, received at `at_s`, is a late echo, and count it."""
+        if key[0] == _OFF and key[1] not in self._late_down:
+            return False
+        same = [sent for sent in self._old if sent.key == key and not sent.came_back]
+        if not same:
+            return False
+        sent = min(same, key=lambda sent: abs(at_s - sent.at_s - self._delay_s))
+        delay_s = at_s - sent.at_s
+        is_steady = self._late > 0 and abs(delay_s - self._delay_s) <= LATE_WITHIN_S
+        if key[0] == _OFF:
+            if is_steady:
+                sent.came_back += 1
+                self._late_down.discard(key[1])
+            return is_steady
+        sent.came_back += 1
+        self._late, self._delay_s = self._late + 1 if is_steady else 1, delay_s
+        if self._late <= LEAST_LATE:
+            self._players.add(key[1])
+            return False
+        self._late_down.add(key[1])
+        return True
 
     def _is_altered(self, key: _Key) -> bool:
         """Return whether the note-on `key` is an echo with another velocity than was sent."""
@@ -110,8 +147,15 @@ class Echoes:
     def _forget(self, at_s: float) -> None:
         while self._sent and self._sent[0].at_s < at_s - self._window_s:
             sent = self._sent.popleft()
-            if sent.key[0] == _ON and not sent.altered and not sent.came_back:
+            if sent.came_back or sent.altered:
+                continue
+            if sent.key[0] == _ON:
                 self._altered = 0
+            self._old.append(sent)
+        while self._old and self._old[0].at_s < at_s - LATEST_S:
+            sent = self._old.popleft()
+            if sent.key[0] == _ON and not sent.came_back:
+                self._late = 0
 
 
 def _key(message: mido.Message) -> _Key | None:

@@ -120,3 +120,43 @@ def test_without_a_keyboard_nothing_piles_up() -> None:
     for i in range(10_000):
         echoes.sent(mido.Message("note_on", note=60, velocity=64), i * 0.1)
     assert len(echoes._sent) < 5
+
+
+@pytest.mark.parametrize("late_s", [0.3, 0.7, 1.9])
+def test_notes_that_come_back_late_and_unchanged_are_echoes_from_the_third_on(late_s: float) -> None:
+    echoes, passed, down = Echoes(), [], set[int]()
+    messages = []
+    for i in range(12):
+        at_s, key = 1.0 + 0.25 * i, 40 + i % 5
+        messages += [(at_s, 0, on(key, 60 + 3 * i)), (at_s + 0.2, 0, off(key))]
+        jitter_s = 0.01 * (i % 3)
+        messages += [(at_s + late_s + jitter_s, 1, on(key, 60 + 3 * i)), (at_s + 0.2 + late_s, 1, off(key))]
+    for at_s, comes, message in sorted(messages, key=lambda timed: timed[:2]):
+        if not comes:
+            echoes.sent(message, at_s)
+        elif not echoes.is_echo(message, at_s):
+            passed.append(message.type)
+            (down.add if message.type == "note_on" else down.discard)(message.note)
+    assert passed.count("note_on") == 2 and not down
+
+
+def test_a_player_who_repeats_the_keys_of_the_box_is_heard() -> None:
+    """His velocities differ from those of the box, or his delays from each other."""
+    velocities, delays = Echoes(), Echoes()
+    for i in range(12):
+        at_s, key = 1.0 + 0.5 * i, 40 + i % 5
+        velocities.sent(on(key, 60 + i), at_s)
+        delays.sent(on(key, 60 + i), at_s)
+        assert not velocities.is_echo(on(key, 61 + i), at_s + 0.4)
+        assert not delays.is_echo(on(key, 60 + i), at_s + 0.3 + 0.1 * (i % 2))
+        assert not velocities.is_echo(off(key), at_s + 0.45) and not delays.is_echo(off(key), at_s + 0.45)
+
+
+def test_late_echoes_that_stop_coming_are_forgotten() -> None:
+    echoes = Echoes()
+    for i in range(3):
+        echoes.sent(on(40, 60 + i), 1.0 + i)
+        assert echoes.is_echo(on(40, 60 + i), 1.6 + i) == (i == 2)
+    echoes.sent(on(40, 90), 4.0)  # does not come back
+    echoes.sent(on(43, 91), 7.0)
+    assert not echoes.is_echo(on(43, 91), 7.6)
