@@ -33,6 +33,8 @@ _SURE = ("WAV", "WAVEX", "RF64", "RAW")
 """Formats that hold as much sound as libsndfile reports. `read_wav_header` checks their headers."""
 _ESTIMATED = ("MP3", "OGG")
 """Formats whose header need not give the length. libsndfile estimates it, so a difference is no fault of the file."""
+_FLOATS = ("FLOAT", "DOUBLE")
+"""Subtypes whose samples may lie beyond full scale without being clipped, as in the exports of many programs."""
 
 
 class SoundFile:
@@ -40,7 +42,8 @@ class SoundFile:
 
     The content decides the format, not the name. `channel`, from 1, is heard alone. Without it, the channels are
     averaged unless they cancel or are shifted in time; then the better channel is heard alone. `warnings` says so, and
-    says where the header gives a wrong length: the sound is then read to the end of the file.
+    says where the header gives a wrong length: the sound is then read to the end of the file. Samples in floating point
+    that go beyond full scale make the whole sound softer, so that nothing is clipped.
 
     Raises UserError if the file is missing, empty, not a sound file, without frames, or if its sample rate or `channel`
     is out of range. Raises UserError if soundfile is not installed.
@@ -58,6 +61,7 @@ class SoundFile:
                 self.rate: int = file.samplerate
                 self.channels: int = file.channels
                 self._format: str = file.format
+                self._floats = file.subtype in _FLOATS
                 stated = file.frames if self._flac_frames is None else self._flac_frames
         except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError):
             raise self._unreadable() from None
@@ -69,6 +73,7 @@ class SoundFile:
             raise UserError(f"{path} has {self.channels} channels: give --channel a number from 1 to {self.channels}.")
         self._choice = ChannelChoice() if channel is None else ChannelChoice(channel - 1, "asked")
         self.frames: int = stated
+        self._gain = 1.0
         wrong = self._look(stated) or self._right_length is not None
         wrong = wrong or (self._header is not None and self._header.wrong)
         if self.frames <= 0:
@@ -89,7 +94,8 @@ class SoundFile:
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
         """Yield the samples as float32[n] with n <= `size`, full scale at 1."""
         for block in self._all_channels(size):
-            yield self._choice.mono(block)
+            mono = self._choice.mono(block)
+            yield mono if self._gain == 1 else mono * np.float32(self._gain)
 
     def read(self) -> NDArray[np.float32]:
         """Return all samples at once, float32[frames]."""
@@ -98,16 +104,19 @@ class SoundFile:
     def _look(self, stated: int) -> bool:
         """Read the file once if its length or its channels must be found out. Return whether `stated` is wrong."""
         compared = self.channels > 1 and self._choice.channel is None
-        if self._format in _SURE and not compared:
+        if self._format in _SURE and not compared and not self._floats:
             return False
         comparison = ChannelComparison(self.rate, self.channels) if compared else None
-        self.frames = 0
+        self.frames, peak = 0, 1.0
         for block in self._all_channels(BLOCK):
             self.frames += len(block)
+            if self._floats:
+                peak = max(peak, float(np.abs(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)).max()))
             if comparison is not None:
                 comparison.add(block)
         if comparison is not None:
             self._choice = comparison.choice()
+        self._gain = 1 / peak
         return self.frames != stated and self._format not in _ESTIMATED
 
     def _all_channels(self, size: int) -> Iterator[NDArray[np.float32]]:

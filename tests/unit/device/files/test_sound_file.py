@@ -172,3 +172,16 @@ def test_a_pipe_a_device_and_an_impossible_name_are_refused_at_once_in_a_sentenc
             check_present(path)
     with pytest.raises(UserError, match="File name too long"):
         check_present(tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize(("subtype", "channels"), [("FLOAT", 1), ("DOUBLE", 1), ("FLOAT", 2)])
+def test_a_float_file_beyond_full_scale_is_made_softer_and_not_clipped(
+    tmp_path: Path, subtype: str, channels: int
+) -> None:
+    samples = np.stack([8 * tone()] * channels, axis=1).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 44_100, subtype=subtype)
+    sound = SoundFile(tmp_path / "a.wav").read()
+    assert np.abs(sound).max() == pytest.approx(1.0)
+    assert np.allclose(sound, samples[:, 0] / np.abs(samples).max(), atol=1e-6)
+    soundfile.write(tmp_path / "b.wav", samples / 80, 44_100, subtype=subtype)
+    assert np.allclose(SoundFile(tmp_path / "b.wav").read(), samples[:, 0] / 80, atol=1e-6)
