@@ -240,6 +240,12 @@ def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple
     The beat then follows the notes, in the file's own metre, and one sentence says so. With --clock, or if the map
     fits, the request stays the same and there is no sentence.
     """
+    if request.clock is None and source.tempo_map.ticks_per_beat < 0:
+        sentence = (
+            f"{printable(source.path.name)} counts in SMPTE frames and has no beats, so the beat follows the notes: "
+            f"--clock fixed --tempo BPM sets it."
+        )
+        return replace(request, clock="follow"), [sentence]
     onsets_s = [note.onset_s for note in part.notes if note.hand == "right"]
     if request.clock is not None or fits(onsets_s, source.tempo_map):
         return request, []
@@ -278,9 +284,12 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     tuning = request.tuning
     if tuning is None:
         tuning = measured_tuning(sound, bundle.features, lambda cents: hearing_of(bundle, split, confidence, cents))
+    hearing = hearing_of(bundle, split, confidence, tuning, request.adapts)
+    if how_captured(request.input) is None:
+        hearing.limit(sound.rate)
     engine = Engine(
         clock=clock,
-        hearing=hearing_of(bundle, split, confidence, tuning, request.adapts),
+        hearing=hearing,
         player=_left_hand(request, bundle),
         hears_itself=request.hears_itself,
     )

@@ -33,6 +33,8 @@ OCTAVES = 8
 
 HELD_FRAMES = 4
 """For this many frames after a seam (a place where sound was lost), the onset of a ringing key is not a stroke."""
+_NEVER = 2.0
+"""Threshold of a key that is not heard. No posterior reaches it."""
 RINGING_FRAMES = 4
 """A key rings at a seam if it already rang this many frames earlier, so it was not struck just before the seam."""
 
@@ -123,6 +125,7 @@ class Gate:
         `hop_s` is the time between two frames in seconds, `split` the right hand's lowest MIDI pitch.
         """
         self._hop_s, self._split = hop_s, split
+        self._keys = KEYS
         self.use(spec)
         self._delays = spec.delays().tolist()
         self._longest = max(self._delays)
@@ -137,8 +140,14 @@ class Gate:
         """
         self.spec = spec
         self._thresholds = spec.thresholds()
+        self._thresholds[self._keys :] = _NEVER
         self._asleep = np.maximum(self._thresholds, np.float32(spec.wake))
         self._rearm = np.float32(spec.rearm) * self._thresholds
+
+    def limit(self, keys: int) -> None:
+        """Hear only the lowest `keys` keys from now on, at most 88."""
+        self._keys = max(0, min(KEYS, keys))
+        self.use(self.spec)
 
     def reset(self) -> None:
         """Forget all notes and fall asleep: then only sure onsets, or several onsets in a short time, wake the gate."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
 
-from device.events import NoteEnded, NoteHeard, Send
+from device.events import LOWEST_KEY, NoteEnded, NoteHeard, Send
 from device.hearing.beeps import Beeps
 from device.hearing.features import Features, FeatureSpec, Samples
 from device.hearing.gate import Gate, GateSpec
@@ -15,6 +16,13 @@ from device.hearing.seams import DOUBTFUL_JUMP, JUMP, Seams
 from device.hearing.transcriber import Stepper, Transcriber
 from device.hearing.tuning import CLEAR_ODDS, NAMED_NOTES, TuningEstimate, other_reading
 from device.settings.choices import AS_FITTED, SPLIT
+
+HIGHEST_SHARE = 0.34
+"""Share of the sample rate of an input up to which a fundamental is heard.
+
+A sound of 8 kHz, as of a telephone, ends between 3.4 and 4 kHz. There, a stroke of any key looks like a stroke of the
+highest one. From 16 kHz on, the keys up to C8 are heard.
+"""
 
 
 class Hearing:
@@ -79,6 +87,11 @@ class Hearing:
         `confidence` is between 0 and 1; 0.5 stands for the fitted thresholds.
         """
         self._gate.use(self._fitted.asked(confidence))
+
+    def limit(self, rate: int) -> None:
+        """Leave out the keys that an input of `rate` Hz cannot hold well, see HIGHEST_SHARE."""
+        highest = 69 + 12 * math.log2(HIGHEST_SHARE * rate / 440)
+        self._gate.limit(math.floor(highest) - LOWEST_KEY + 1)
 
     @property
     def pending(self) -> bool:

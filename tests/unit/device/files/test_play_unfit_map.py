@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -106,3 +107,13 @@ def test_a_tempo_is_a_hint_where_the_map_does_not_fit(tmp_path: Path) -> None:
     save(tmp_path / "free.mid", 60 / TEMPO, 0.03)
     _, _, output = played(tmp_path / "free.mid", "--tempo", "84")
     assert SAID in output
+
+
+def test_a_file_in_smpte_frames_is_followed_and_says_so(tmp_path: Path) -> None:
+    save(tmp_path / "frames.mid", 60 / TEMPO, 0.0)
+    content = bytearray((tmp_path / "frames.mid").read_bytes())
+    content[12:14] = (-24 & 0xFF, 40)  # 24 frames of 40 ticks: as many as at 120 quarters of 480 ticks a minute
+    (tmp_path / "frames.mid").write_bytes(content)
+    told, hand, output = played(tmp_path / "frames.mid")
+    assert output.count("counts in SMPTE frames") == 1 and told["beats"]
+    assert any(message.type == "note_on" for track in mido.MidiFile(file=io.BytesIO(hand)).tracks for message in track)

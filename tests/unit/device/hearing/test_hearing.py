@@ -271,3 +271,15 @@ def test_a_key_released_under_the_pedal_sounds_until_the_pedal_is_up_or_the_key_
 
     assert held(0.55)[5:] == [{48, 52}] * 7
     assert held(2.0) == [set(), *[{48}] * 3, *[{48, 52}] * 4, {52}, {52}, set(), set()]
+
+
+def test_the_edge_of_a_sound_of_8_khz_is_no_high_note() -> None:
+    samples, rate = recording()
+    wanted = notes(hear(hearing_of(bundle()), demo(8.0)))
+    narrow = np.concatenate([hop for hop, _ in Hops(rate, 8_000, HOP).push(samples[: 8 * rate])])
+    wide = np.concatenate([hop for hop, _ in Hops(8_000, RATE, HOP).push(narrow)])
+    assert len(notes(hear(hearing_of(bundle()), wide))) > len(wanted), "strokes are heard as high notes too"
+    hearing = hearing_of(bundle())
+    hearing.limit(8_000)
+    hearing.ask(0.5)
+    assert share_found(wanted, notes(hear(hearing, wide)), 0.05) == 1.0
