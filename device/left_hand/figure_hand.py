@@ -188,7 +188,7 @@ class FigureHand:
         classes = {key % 12 for key in sounding} & set(ground.classes[:3])
         least = TELLING_MINOR if is_minor(ground.classes) else TELLING
         if len(classes) < least:
-            key = telling_key(min(sounding), max(keys), classes, ground)
+            key = telling_key(min(sounding), max(keys), classes, ground, LOWEST + self._hand.register)
             if key is not None:
                 keys[key] = max(keys.values())
 
@@ -210,7 +210,7 @@ class FigureHand:
         classes = {key % 12 for key in down} & set(ground.classes[:3])
         if len(classes) >= (TELLING_MINOR if is_minor(ground.classes) else TELLING) or len(down) >= MOST_KEYS:
             return [], lifted
-        key = telling_key(min(down), max(down), classes, ground)
+        key = telling_key(min(down), max(down), classes, ground, LOWEST + hand.register)
         if key is None or key in down:
             return [], lifted
         gone = hand.let_go(down) if step.position > LATER_STEPS else []

@@ -37,8 +37,8 @@ SIXTH = 12.0
 """Cost of a sixth above the lowest key of a strike, in songs. Real left hands in songs hardly ever have one."""
 DEGREE = 2.5
 """Gain of a note that keeps its degree of the chord."""
-UNLIKELY = 6.0
-"""Gain of an upper note that is e times as likely."""
+UNLIKELY, SONG_UNLIKELY = 15.0, 6.0
+"""Gain of an upper note that is e times as likely; the same in songs."""
 UNLIKELY_BASS = 4.0
 """Gain of a bass that the accompanist finds e times as likely."""
 CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 20.0, 35.0, 20.0
@@ -62,9 +62,14 @@ ROOM, LOW_ROOM, LOW = 3, 5, 48
 The second value holds if the lowest key is below the MIDI pitch `LOW`, because low thirds sound muddy.
 """
 ABOVE, SPREAD = 4, 0.5
-"""The key that `telling_key` adds lies about so many semitones above the strike's highest key.
+"""The key that `telling_key` adds lies about so many semitones above the strike's highest key, if there is room.
 
 The second value is the cost of each semitone from there.
+"""
+BELOW, FURTHEST_BELOW = 5.0, 12
+"""Additional cost of a key that `telling_key` adds below the lowest key, and how far below it may lie, in semitones.
+
+Such a key is added if a low right hand leaves no room above, or if no tone above is as consonant.
 """
 
 Array = npt.NDArray[np.float32]
@@ -156,16 +161,19 @@ def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = L
     return found
 
 
-def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Ground) -> int | None:
+def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Ground, low: int = LOWEST) -> int | None:
     """Return one more key that makes the chord clear. Returns None if no key of the triad is free and consonant.
 
     `lowest` is the lowest key down, `highest` the highest key of the strike. All keys are MIDI pitches. `sounding`
-    holds the pitch classes that sound already.
+    holds the pitch classes that sound already. `low` is the lowest key that may be used.
     """
     best, least = None, np.inf
     room = LOW_ROOM if lowest < LOW else ROOM
+    room_below = LOW_ROOM if lowest - LOW_ROOM < LOW else ROOM
     # a lower key that is held now is released if the strike is too far above it, and the added key would stay
-    for key in range(max(lowest + room, highest - WIDEST), min(lowest + WIDEST, ground.ceiling - 1, HIGHEST) + 1):
+    above = range(max(lowest + room, highest - WIDEST), min(lowest + WIDEST, ground.ceiling - 1, HIGHEST) + 1)
+    below = range(max(low, highest - WIDEST, lowest - FURTHEST_BELOW), lowest - room_below + 1)
+    for key in (*above, *below):
         pitch_class = key % 12
         consonance = float(ground.consonance[pitch_class])
         if pitch_class not in ground.classes[:3] or pitch_class in sounding or consonance < 0.0:
@@ -173,7 +181,8 @@ def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Gr
         if ground.top is not None and (ground.top - key) % 12 in (1, 11):
             continue
         cost = SPREAD * abs(key - highest - ABOVE) - (SONG_CONSONANT if ground.song else CONSONANT) * consonance
-        cost -= UNLIKELY * log(float(ground.likely[pitch_class]) + 0.02)
+        cost -= (SONG_UNLIKELY if ground.song else UNLIKELY) * log(float(ground.likely[pitch_class]) + 0.02)
+        cost += BELOW if key < lowest else 0.0
         cost -= TELLING_THIRD if pitch_class == ground.classes[1] else 0.0
         if cost < least:
             best, least = key, cost
@@ -201,7 +210,8 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
         if pitch_class not in ground.classes:
             continue
         cost = SIXTH if ground.song and taken and (key - min(taken)) % 12 in SIXTHS else 0.0
-        cost += abs(key - target) - UNLIKELY * log(float(ground.likely[pitch_class]) + 0.02)
+        cost += abs(key - target)
+        cost -= (SONG_UNLIKELY if ground.song else UNLIKELY) * log(float(ground.likely[pitch_class]) + 0.02)
         cost -= (SONG_CONSONANT if ground.song else CONSONANT) * float(ground.consonance[pitch_class])
         if _tone(ground.classes, degree) == pitch_class:
             cost -= DEGREE

@@ -105,7 +105,15 @@ def test_a_telling_key_neither_clashes_nor_sounds_harsh_nor_crosses_the_right_ha
     assert key is not None and key % 12 == 7
     key = telling_key(48, 48, {0}, ground(top=65))
     assert key is not None and key % 12 == 7
-    assert telling_key(48, 48, {0}, ground(ceiling=50)) is None
+    key = telling_key(48, 48, {0}, ground(ceiling=54))
+    assert key is not None and key < 54
+
+
+def test_a_telling_key_lies_below_the_strike_if_a_low_right_hand_leaves_no_room_above() -> None:
+    assert telling_key(48, 48, {0}, ground(ceiling=50)) == 40
+    assert telling_key(48, 48, {0}, ground(ceiling=50), low=42) == 43
+    assert telling_key(48, 48, {0}, ground(ceiling=50), low=44) is None
+    assert telling_key(48, 60, {0}, ground(ceiling=50), low=28) is None, "one hand cannot reach from 60 to 43"
 
 
 @pytest.mark.parametrize(
