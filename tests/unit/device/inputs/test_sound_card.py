@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from device.errors import UnavailableError, UserError
+from device.hearing.resample import Hops
 from device.inputs import sound_card
 from device.inputs.sound_card import SoundSource
 from device.settings.sections import AudioSettings
@@ -29,6 +30,7 @@ class Card:
         self.deliver: Callable[..., object] = lambda *_: None
         self.opened: dict[str, Any] = {}
         self.closed = False
+        self.only_rate = 48_000
 
     def get_device_count(self) -> int:
         return 1
@@ -40,12 +42,12 @@ class Card:
         return {"name": "ALSA"}
 
     def is_format_supported(self, rate: float, **_: object) -> bool:
-        if rate != 48_000:
+        if rate != self.only_rate:
             raise ValueError("Invalid sample rate")
         return True
 
     def open(self, **settings: Any) -> Card:
-        if settings["rate"] != 48_000:
+        if settings["rate"] != self.only_rate:
             raise OSError("Invalid sample rate")
         self.opened = settings
         callback = settings["stream_callback"]
@@ -68,7 +70,7 @@ def source(card: Card, kept: list[NDArray[np.float32]] | None = None, **settings
 
 def test_hops_come_as_their_blocks_do() -> None:
     card = Card()
-    mic = source(card)
+    mic = source(card, block=480)
     hops = []
     for _ in range(20):
         card.deliver(np.zeros(480))
@@ -81,10 +83,10 @@ def test_hops_come_as_their_blocks_do() -> None:
 def test_the_loop_is_woken_once_a_hop_and_not_once_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_card, "WAIT_S", 0.01)
     card, kept = Card(), []
-    mic = source(card, kept)
+    mic = source(card, kept, block=480)
     sound = np.linspace(-0.5, 0.5, 48_000, dtype=np.float32)
-    for start in range(0, len(sound), 256):
-        card.deliver(sound[start : start + 256])
+    for start in range(0, len(sound), 480):
+        card.deliver(sound[start : start + 480])
     hops, reads = [], 0
     while len(hops) < 62:
         read = mic.read()
@@ -98,6 +100,52 @@ def test_the_loop_is_woken_once_a_hop_and_not_once_a_block(monkeypatch: pytest.M
     assert mic.input_s == 1.0
 
 
+@pytest.mark.parametrize(("block", "each"), [(256, 1), (128, 1), (768, 1), (1536, 2)])
+def test_each_hop_is_complete_at_the_end_of_a_block(block: int, each: int) -> None:
+    card, kept = Card(), []
+    mic = source(card, kept, block=block)
+    sound = np.linspace(-0.5, 0.5, 48_000, dtype=np.float32)
+    hops, came_at = [], []
+    for end in range(block, 20 * 768, block):
+        card.deliver(sound[end - block : end])
+        if not mic._complete.empty():
+            hops.append(mic.read())
+            came_at.append(end)
+    assert {len(read) for read in hops[1:]} == {each}
+    assert set(np.diff(came_at)) == {768 * each}
+    # all that the last block gave is needed by the last hop: no hop waits for a part of a block that it does not need
+    heard = np.concatenate(kept)
+    assert hops[-1][-1][1] * 48_000 == pytest.approx(len(heard), abs=1e-6)
+    # only the beginning of the stream is left out, and what is kept gives the same hops as a file
+    assert np.array_equal(heard, sound[came_at[-1] - len(heard) : came_at[-1]])
+    assert 0 <= came_at[-1] - len(heard) < block
+    from_file = Hops(48_000, 16_000, 256).push(heard)
+    assert [now_s for read in hops for _, now_s, _ in read] == [now_s for _, now_s in from_file]
+    for hop, (other, _) in zip((hop for read in hops for hop, _, _ in read), from_file, strict=True):
+        assert np.array_equal(hop, other)
+
+
+def test_only_the_wanted_channel_of_the_first_samples_is_left_out() -> None:
+    card, kept = Card(), []
+    mic = source(card, kept, channel=2, block=768)
+    for start in (0, 768):
+        second = np.arange(start, start + 768, dtype=np.float32) * 1e-4
+        card.deliver(np.stack([-second, second], axis=1))
+    assert len(mic.read()) == 1
+    assert np.array_equal(kept[0], np.arange(1536 - len(kept[0]), 1536, dtype=np.float32) * np.float32(1e-4))
+
+
+def test_at_a_rate_without_whole_hops_all_sound_is_heard() -> None:
+    card, kept = Card(), []
+    card.only_rate = 44_100
+    mic = source(card, kept)
+    sound = np.linspace(-0.5, 0.5, 4 * 256, dtype=np.float32)
+    for start in range(0, len(sound), 256):
+        card.deliver(sound[start : start + 256])
+    assert len(mic.read()) == 1
+    assert np.array_equal(np.concatenate(kept), sound)
+
+
 def test_a_block_longer_than_a_hop_wakes_the_loop_once() -> None:
     card = Card()
     mic = source(card, block=4096)
@@ -108,7 +156,7 @@ def test_a_block_longer_than_a_hop_wakes_the_loop_once() -> None:
 
 def test_the_chosen_channel_is_heard() -> None:
     card, kept = Card(), []
-    mic = source(card, kept, channel=2)
+    mic = source(card, kept, channel=2, block=480)
     card.deliver(np.array([[0.1, 0.5], [0.2, 0.6]]))
     mic.read()
     assert card.opened["channels"] == 2
