@@ -1,10 +1,11 @@
 """Measures from the sound how far the piano is tuned from A4 = 440 Hz.
 
 Every fourth hop, the peaks of a spectrum are found and their frequencies interpolated with a parabola (Smith and Serra
-1987). The distance of each peak from the nearest key is taken as an angle, 100 cents to a turn. The angle of the
-weighted mean vector is the tuning (Dressler and Streich 2007), and its length, from 0 to 1, says how well the peaks
-agree. For piano the length is 0.25 and more, for voices and noise 0.1 and less. A steady hum is no peak: a peak must
-stand out of the lowest level of the last seconds (minimum statistics, Martin 2001).
+1987). When a sure estimate is a minute old, every 16th hop is enough, and a spectrum then counts four times. The
+distance of each peak from the nearest key is taken as an angle, 100 cents to a turn. The angle of the weighted mean
+vector is the tuning (Dressler and Streich 2007), and its length, from 0 to 1, says how well the peaks agree. For piano
+the length is 0.25 and more, for voices and noise 0.1 and less. A steady hum is no peak: a peak must stand out of the
+lowest level of the last seconds (minimum statistics, Martin 2001).
 """
 
 from __future__ import annotations
@@ -52,8 +53,13 @@ _WHITE_CLASSES = frozenset({0, 2, 4, 5, 7, 9, 11})
 
 _WINDOW = 4096
 """Number of samples in a spectrum: 256 ms at 16 kHz. Keys above `_LOWEST_HZ` are then three bins or more apart."""
-_EVERY = 4
-"""Number of hops from one spectrum to the next: 64 ms."""
+_EVERY, _EVERY_SETTLED = 4, 16
+"""Numbers of hops from one spectrum to the next: 64 ms, and 256 ms when the estimate has settled.
+
+A spectrum takes as long as a third of a paced hop, and a piano's tuning does not change within a minute.
+"""
+_SETTLED = 937
+"""A sure estimate has settled after this many spectra with peaks: a minute of sound."""
 _LOWEST_HZ, _HIGHEST_HZ = 250.0, 2000.0
 """Range of the peaks. Below, keys lie too close together; above, partials of strings are sharp."""
 _LEAST_DB, _BELOW_DB, _ABOVE_FLOOR_DB = -65.0, 40.0, 15.0
@@ -109,6 +115,9 @@ class TuningEstimate:
         self._past: deque[Samples] = deque(maxlen=self._kept)
         self._floor: NDArray[np.float64] | None = None
         self._sum, self._weight, self._hops = 0j, 0.0, 0
+        self._every = _EVERY
+        self._last = (math.ceil(self._kept / _EVERY) - 1) * _EVERY
+        """Number of the hop of the last spectrum. At first, that of the one before the first."""
         self.spectra = 0
         """Number of spectra with peaks since the reset."""
 
@@ -116,17 +125,25 @@ class TuningEstimate:
         """Add the samples of a hop, [hop], from -1 to 1. Return whether the estimate may have changed."""
         self._past.append(hop)
         self._hops += 1
-        if self._hops % _EVERY or len(self._past) < self._kept:
+        if self._hops % self._every or len(self._past) < self._kept:
             return False
+        counts, self._last = (self._hops - self._last) // _EVERY, self._hops
         samples = np.concatenate(self._past)[-_WINDOW:]
-        return self._take(self._gain * np.abs(np.fft.rfft(samples * self._window)[self._bins]))
+        has_peaks = self._take(self._gain * np.abs(np.fft.rfft(samples * self._window)[self._bins]), counts)
+        self._every = _EVERY_SETTLED if self.spectra >= _SETTLED and self._agrees else _EVERY
+        return has_peaks
+
+    @property
+    def _agrees(self) -> bool:
+        """Whether the peaks agree well enough for a sure estimate."""
+        return bool(abs(self._sum) >= _LEAST_LENGTH * self._weight)
 
     def cents(self, used: float = 0.0) -> float | None:
         """Return the tuning in cents above A4 = 440 Hz. None if it is not sure, or more than 60 cents away.
 
         If the front end already uses a tuning `used` that is not 0, the answer is the one nearest to it.
         """
-        if self.spectra < _FEWEST or not abs(self._sum) >= _LEAST_LENGTH * self._weight:
+        if self.spectra < _FEWEST or not self._agrees:
             return None
         turn = float(np.angle(self._sum)) / (2 * math.pi) * 100
         lowest = used - 50 if used else FLATTEST_CENTS
@@ -143,15 +160,15 @@ class TuningEstimate:
             return None
         return 0.0 if abs(cents) <= DEAD_CENTS else round(cents, 1)
 
-    def _take(self, amplitude: NDArray[np.float64]) -> bool:
+    def _take(self, amplitude: NDArray[np.float64], counts: int) -> bool:
         """Add the peaks of a spectrum. Return False if it has none or is not finite.
 
-        `amplitude` has the bins of the range and one more on each side.
+        `amplitude` has the bins of the range and one more on each side. The spectrum counts as `counts` spectra.
         """
         if not math.isfinite(float(np.sum(amplitude))):
             return False
         level = 20 * np.log10(amplitude + _SILENCE)
-        self._floor = level.copy() if self._floor is None else np.minimum(self._floor + _FLOOR_RISE_DB, level)
+        self._floor = level.copy() if self._floor is None else np.minimum(self._floor + counts * _FLOOR_RISE_DB, level)
         inner = level[1:-1]
         least = max(_LEAST_DB, float(inner.max()) - _BELOW_DB)
         peaks = np.flatnonzero(
@@ -166,7 +183,8 @@ class TuningEstimate:
         place = peaks + self._first + (left - right) / (2 * (left - 2 * middle + right))
         turns = 12 * np.log2(place * self._hz / 440)
         weight = middle - least
-        self._sum = self._sum * _FORGET + complex(np.sum(weight * np.exp(2j * np.pi * turns)))
-        self._weight = self._weight * _FORGET + float(np.sum(weight))
+        kept = _FORGET**counts
+        self._sum = self._sum * kept + counts * complex(np.sum(weight * np.exp(2j * np.pi * turns)))
+        self._weight = self._weight * kept + counts * float(np.sum(weight))
         self.spectra += 1
         return True

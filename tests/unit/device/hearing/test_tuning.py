@@ -10,6 +10,7 @@ import pytest
 from device.assemble import hearing_of
 from device.events import Note
 from device.files.render import render
+from device.hearing import tuning
 from device.hearing.features import Features, FeatureSpec
 from device.hearing.resample import Hops
 from device.hearing.tuning import DEAD_CENTS, TuningEstimate, other_reading
@@ -64,7 +65,7 @@ def test_white_keys_tell_half_a_semitone_flat_from_sharp() -> None:
     assert other_reading(51.0, [pitch - 1 for pitch in WHITE]) == -49.0
     assert other_reading(50.0, [pitch + 1 for pitch in WHITE]) == -50.0  # D at -50 rather than D flat at 50
     assert other_reading(50.0, [pitch + 1 for pitch in WHITE], least_odds=4.0) is None
-    for tuning, pitches in (
+    for used, pitches in (
         (-48.0, WHITE),  # the names are right as they are
         (-30.0, [pitch + 1 for pitch in WHITE]),  # the tuning is not near to half a semitone
         (-45.0, [pitch + 3 for pitch in WHITE]),  # five cents within half a semitone count more than one black key
@@ -72,7 +73,7 @@ def test_white_keys_tell_half_a_semitone_flat_from_sharp() -> None:
         (-48.0, [61] * 30),  # one key, as in a count-in
         (-50.0, list(range(48, 96))),  # all keys alike: old strings are flat
     ):
-        assert other_reading(tuning, pitches) is None
+        assert other_reading(used, pitches) is None
     assert other_reading(50.0, list(range(48, 96))) == -50.0
 
 
@@ -144,3 +145,29 @@ def test_a_live_hearing_finds_the_tuning_by_itself_and_keeps_it_at_a_reset() -> 
 def test_a_live_hearing_of_a_piano_in_tune_hears_the_same_notes_as_one_that_does_not_measure() -> None:
     first = hear(hearing_of(bundle(), adapts=True), demo(10.0))
     assert first == hear(hearing_of(bundle()), demo(10.0)) and notes(first)
+
+
+def test_a_settled_estimate_takes_a_quarter_of_the_spectra_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = np.tile(detuned(demo(SECONDS), 20.0), 5)
+    seldom = estimate_of(sound)
+    monkeypatch.setattr(tuning, "_EVERY_SETTLED", tuning._EVERY)
+    often = estimate_of(sound)
+    after = (often.spectra - tuning._SETTLED) / (seldom.spectra - tuning._SETTLED)
+    assert after == pytest.approx(4, abs=0.3)
+    assert seldom.cents() == pytest.approx(often.cents(), abs=1)
+
+
+def test_a_settled_estimate_follows_another_piano_as_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_tune, sharp = np.tile(demo(SECONDS), 4), np.tile(detuned(demo(SECONDS), 30.0), 4)
+
+    def noticed_s() -> float:
+        estimate = estimate_of(in_tune)
+        assert estimate.spectra >= tuning._SETTLED and estimate.better(0.0) is None
+        for number, hop in enumerate(sharp[: len(sharp) // HOP * HOP].reshape(-1, HOP)):
+            if estimate.step(hop) and estimate.better(0.0) is not None:
+                return number * HOP / RATE
+        raise AssertionError("the other piano was never noticed")
+
+    seldom_s = noticed_s()
+    monkeypatch.setattr(tuning, "_EVERY_SETTLED", tuning._EVERY)
+    assert seldom_s == pytest.approx(noticed_s(), abs=3)
