@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from device.events import LOWEST_KEY
@@ -112,6 +111,8 @@ class Beeps:
     def reset(self) -> None:
         """Forget all sound and all beeps."""
         self._past.reset()
+        self._tracks: dict[tuple[int, int, int, int, float], NDArray[np.float64]] = {}
+        """Results of `_track` in this frame, by its arguments. Several checks of a note ask for the same one."""
         self._frame = 0
         self._watched: list[tuple[int, int]] = []
         self._strings = 0
@@ -132,6 +133,7 @@ class Beeps:
         Look again for beeps among the notes that passed 14 frames ago.
         """
         self._past.room()[:] = hop
+        self._tracks.clear()
         self._frame += 1
         while self._watched and self._frame - self._watched[0][1] >= WATCHED_FRAMES:
             # a beep that passed, because it sounded together with a stroke, is known the next time
@@ -284,6 +286,14 @@ class Beeps:
         The tone is tuned `cents` above the key. `window` is the index of the window in _WINDOWS_S. A partial near or
         above half the sample rate gives one level of minus infinity.
         """
+        asked = key, age, partial, window, cents
+        track = self._tracks.get(asked)
+        if track is None:
+            track = self._tracks[asked] = self._measured(*asked)
+        return track
+
+    def _measured(self, key: int, age: int, partial: int, window: int, cents: float) -> NDArray[np.float64]:
+        """Measure and return what `_track` returns."""
         hz = partial * 440 * 2 ** ((key + LOWEST_KEY - 69 + cents / 100) / 12)
         if hz > 0.47 * self._rate:
             return np.full(1, -math.inf)
@@ -291,10 +301,20 @@ class Beeps:
         length = min(self._longest, age * self._hop + len(taper))
         past, turn = self._past.last(length), _turn(-2j * np.pi * hz / self._rate, length)
         # the last window ends at the newest sample
-        first = (length - len(taper)) % self._stride
-        parts = (sliding_window_view(past * part, len(taper))[first :: self._stride] for part in (turn.real, turn.imag))
-        real, imaginary = (np.einsum("nt,t->n", windows, taper) for windows in parts)
-        track: NDArray[np.float64] = 10 * np.log10(np.square(real) + np.square(imaginary) + _SILENCE)
+        count, first = divmod(length - len(taper), self._stride)
+        shape = count + 1, len(taper)
+
+        def energy(part: NDArray[np.float64]) -> NDArray[np.float64]:
+            turned = past * part
+            # a view of every window: numpy's own function for it takes as long as the sums
+            step = turned.itemsize
+            windows: NDArray[np.float64] = np.ndarray(
+                shape, turned.dtype, turned, first * step, (self._stride * step, step)
+            )
+            summed: NDArray[np.float64] = np.einsum("nt,t->n", windows, taper)
+            return summed * summed
+
+        track: NDArray[np.float64] = 10 * np.log10(energy(turn.real) + energy(turn.imag) + _SILENCE)
         return track
 
     def _pure(self, key: int, age: int, track: NDArray[np.float64]) -> bool:
