@@ -28,6 +28,7 @@ COMMANDS = {
     "figures": "training.figure_bank.build:figures",
     "chords": "training.figure_bank.chords:chords",
     "rhythm": "training.rhythm:rhythm",
+    "gaps": "training.beat_gaps:gaps",
     "beeps": "training.hearing_figures.beeps:beeps",
     "tuning": "training.hearing_figures.tuning:tuning",
     "resamplers": "training.resamplers:resamplers",

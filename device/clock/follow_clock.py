@@ -188,15 +188,15 @@ class FollowClock:
         before = self._interval
         semitones = pitch - max(self._pitches) if self._pitches else 0
         self._interval = interval_class(semitones)
-        keys = min(max(len(self._pitches), 1), SIZE_CLASSES) - 1
+        chord = min(max(len(self._pitches), 1), SIZE_CLASSES) - 1, chord_class(1, int(fresh))
         self._recent, self._pitches, self._onset_s = recent, frozenset({pitch}), onset_s
         self._onsets += 1
         stray = self._trills.hear(onset_s, pitch)
         self._delay_s += (decided_s - onset_s - self._delay_s) * (1.0 if self._onsets == 1 else 0.1)
         if self._hypotheses.bank is None:
-            self._start_free(onset_s)
+            self._start_free(onset_s, pitch)
             return
-        self._hypotheses.hear(onset_s, (before, self._interval), (keys, chord_class(1, int(fresh))), semitones, stray)
+        self._hypotheses.hear(onset_s, (before, self._interval), chord, semitones, stray, pitch)
         if self._lead is not None:
             self._choose(decided_s)
         elif self._onsets >= FIRST_ONSETS and not self._counting:
@@ -250,12 +250,12 @@ class FollowClock:
         self._counting = self._counts.maybe
         return self._counts.counts is not None and self._counts.maybe
 
-    def _start_free(self, onset_s: float) -> None:
+    def _start_free(self, onset_s: float, pitch: int = 0) -> None:
         """Start without a count-in: any place in the bar, and any tempo near the hint or the usual one."""
         usual_s, octaves = USUAL_QUARTER_S, TEMPO_OCTAVES
         if self._hint_s is not None:
             usual_s, octaves = self._hint_s * QUARTER / self._hypotheses.beat, HINT_OCTAVES
-        self._hypotheses.start_free(onset_s, QUARTERS_S, usual_s, octaves)
+        self._hypotheses.start_free(onset_s, QUARTERS_S, usual_s, octaves, pitch)
 
     def _begin(self, counted: CountIn, now_s: float) -> None:
         """Start the grid after a count-in. One count without a tempo hint is taken for music instead."""

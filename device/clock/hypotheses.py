@@ -20,16 +20,15 @@ from device.clock.bank import (
     KIND,
     LONGEST,
     MANNER,
-    PP,
     QUARTER_S,
     TICK,
     TIME,
-    TP,
     USUAL_S,
     WAS_STRAY,
     WEIGHT,
     HypothesisBank,
 )
+from device.clock.beat_gaps import BeatGaps
 from device.clock.manners import (
     AT_FIRST,
     JITTER_S,
@@ -53,6 +52,7 @@ from device.clock.next_onset import (
     opening_prior,
     sixteenths_of,
 )
+from device.clock.other_tempo import half_and_double, near_tempo
 from device.clock.pace import (
     HINTED_OCTAVES,
     PACE_OCTAVES,
@@ -84,8 +84,6 @@ LEARN_FROM = 0.6
 Else a grid that has slipped would learn the rhythm in a wrong place. After a rest it is learned with less weight too,
 because the copies that are added there reduce the weight.
 """
-TEMPO_SLIP = 1e-3
-"""Weight of a copy of the likeliest hypothesis at half or double tempo, where no count-in gave the tempo."""
 KEPT = 48
 """Largest number of hypotheses that are kept after an onset."""
 WORKED_OUT = 60
@@ -101,8 +99,10 @@ NEGLIGIBLE = 1e-5
 PULL, PULL_OCTAVES = 0.05, 0.3
 """Exponent of the prior probability of the tempo at each onset, and its spread in octaves around the expected tempo. A
 rhythm that fits double tempo fits it every time it comes back, so the prior counts every time too."""
+PULL_GAPS = 0.2
+"""The same exponent for the tempo that the times between onsets suggest. It is used if the player is not steady: the
+rhythm of a steady player shows the tempo better."""
 SHORTEST_QUARTER_S = 0.1
-HALF_AND_DOUBLE = np.array([0.5, 2.0])
 FROM = np.array([0.0, 0.0, 3.0])[:, None]
 UNITS = np.array([6.0, 4.0, 6.0])[:, None]
 ROWS = np.array([0, 0, 0, 0, 0, 1, 1, 2, 2])
@@ -123,7 +123,7 @@ class Hypotheses:
     def __init__(self, meter: Meter, upbeat: float | None = None) -> None:
         """Prepare the tables. `upbeat` is the length in felt beats of the music before its first bar; None: unknown."""
         self.bar, self.beat = bar_ticks(meter), beat_ticks(meter)
-        self._upbeat = upbeat
+        self._upbeat, self._meter = upbeat, meter
         self.piece: PieceRhythm | None = None
         self.intervals: PieceMelody | None = None
         """The rhythm and the melody of the piece so far, only after a count-in: see `start_counted`."""
@@ -148,7 +148,8 @@ class Hypotheses:
         self._tempo_s, self._octaves = 1.0, math.inf
         self._pull = PULL
         self._pace: Pace | None = None
-        """Expects a tempo from the gaps between onsets. It is None if a tempo was given."""
+        self._gaps: BeatGaps | None = None
+        """They expect a tempo from the times between onsets. They are None if a tempo was given."""
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
 
     def limit(self, shortest_s: float, longest_s: float) -> None:
@@ -180,14 +181,14 @@ class Hypotheses:
         self.counted = True
         self.rest.forget()
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
-        self._pace, self._pull = None, PULL
+        self._pace, self._gaps, self._pull = None, None, PULL
 
     def forget_grid(self) -> None:
         """Forget how the last onsets fit the grid, and when they were. Call it when the player taps another grid."""
         self.votes.forget()
         self._last_s = -math.inf
 
-    def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float) -> None:
+    def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float, pitch: int = 0) -> None:
         """Start the bank without a count-in, at the first onset at `onset_s` seconds, which may have any place in the
         bar.
 
@@ -197,6 +198,8 @@ class Hypotheses:
         self._tempo_s, self._octaves, self._pull = USUAL_QUARTER_S, HINTED_OCTAVES, PULL
         if octaves >= TEMPO_OCTAVES:
             self._pace, self._octaves, self._pull = Pace(self.beat / QUARTER), PACE_OCTAVES, PULL_PACE
+            self._gaps = BeatGaps(self._meter, self.beat / QUARTER)
+            self._gaps.hear(onset_s, pitch)
         self._last_s = onset_s
         onset = self._rhythm.onset / self._rhythm.onset.sum()
         if self._upbeat is not None:
@@ -215,7 +218,13 @@ class Hypotheses:
         )
 
     def hear(
-        self, onset_s: float, interval: tuple[int, int], chord: tuple[int, int], semitones: int = 0, stray: float = 0.0
+        self,
+        onset_s: float,
+        interval: tuple[int, int],
+        chord: tuple[int, int],
+        semitones: int = 0,
+        stray: float = 0.0,
+        pitch: int = 0,
     ) -> None:
         """Update the bank with an onset at `onset_s` seconds. If no hypothesis explains the onset, nothing changes.
 
@@ -227,6 +236,11 @@ class Hypotheses:
         assert old is not None
         if self._pace is not None:
             self._tempo_s = self._pace.hear(onset_s - self._last_s)
+        if self._gaps is not None:
+            self._gaps.hear(onset_s, pitch)
+            self._pull = PULL_PACE
+            if self._gaps.beat_s is not None and not self.ways.is_steady:
+                self._tempo_s, self._pull = self._gaps.beat_s * QUARTER / self.beat, PULL_GAPS
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
         least = stray if self.counted else 0.0
         missed_by = np.maximum(np.where(old.whole[WAS_STRAY], STRAY_AGAIN, missed), least)
@@ -335,7 +349,7 @@ class Hypotheses:
             return b
         shift = self._slips
         at, n = len(b), len(b) + len(shift)
-        which = np.zeros(n if self.counted else n + 2, np.int64)
+        which = np.zeros(n, np.int64)
         which[:at] = np.arange(at)
         both = b.chosen(which)
         both.whole[TICK, at:n] = (tick + shift) % self.bar
@@ -345,12 +359,10 @@ class Hypotheses:
             slip = np.maximum(slip, self.rest.least_weights(onset_s, tick, float(b.real[QUARTER_S, 0]), shift))
         both.real[WEIGHT, at:n] *= slip
         if not self.counted:
-            # the same at half and at double tempo
-            both.real[QUARTER_S : USUAL_S + 1, n:] *= HALF_AND_DOUBLE
-            both.real[TP, n:] *= HALF_AND_DOUBLE
-            both.real[PP, n:] *= HALF_AND_DOUBLE**2
-            both.whole[TICK, n:] = 2 * tick % self.bar, tick // (2 * SIXTEENTH) * SIXTEENTH
-            both.real[WEIGHT, n:] *= TEMPO_SLIP
+            both = both.and_also(half_and_double(b, self.bar))
+            if self._gaps is not None and self._pull == PULL_GAPS:
+                others = near_tempo(b, self._tempo_s, self.beat)
+                both = both if others is None else both.and_also(others)
         return both
 
     def _learn(self, before: int, semitones: int) -> None:

@@ -99,6 +99,7 @@ TRAINING_FILES = {
     "__main__": Row(),
     "evaluate": Row("accompanist corpora hearing_figures playing_figures"),
     "rhythm": Row("accompanist corpora"),
+    "beat_gaps": Row("corpora playing_figures"),
     "fitting": Row(),
     "note_scores": Row(),
     "demo": Row(),
