@@ -52,7 +52,13 @@ The second value is for a minor triad: two of its tones belong to a major triad 
 """
 TELLING_GAP, SONG_TELLING_GAP = 1.0, 0.5
 """Beats. A key is added to a strike if the next strike is at least this far away. The second value is for songs."""
-LATER_STEPS, LATER_KEYS = 2, 2
+TELLING_BETWEEN = 2
+"""Steps. A key is added to a strike between two beats if the next strike is at least this far away.
+
+Only minor triads get such a key, because only they need three tones. Songs get none. The melody's key of the beat is
+known by then.
+"""
+LATER_STEPS, LATER_KEYS = 2, 3
 """A key may be added so many steps after a beat, an eighth, if the figure has at most so many keys on the beat.
 
 The melody's key of the beat is known by then, so the added key can be consonant with it.
@@ -151,6 +157,8 @@ class FigureHand:
             self._next, self._beat_keys = step.index + struck.gap, len(keys)
         if plan.lock >= LOST_LOCK and _is_told(step, struck):
             self._tell(keys, step.index, ground)
+        elif not (step.is_beat or struck.song) and struck.gap >= TELLING_BETWEEN and is_minor(ground.classes):
+            self._tell_between(keys, ground)
         over = [key for key in hand.down if self._until.get(key, 0) <= step.index]
         if _in_the_way(hand.down, sorted(keys)):
             lifted += hand.let_go(over)
@@ -189,6 +197,17 @@ class FigureHand:
         least = TELLING_MINOR if is_minor(ground.classes) else TELLING
         if len(classes) < least:
             key = telling_key(min(sounding), max(keys), classes, ground, LOWEST + self._hand.register)
+            if key is not None:
+                keys[key] = max(keys.values())
+
+    def _tell_between(self, keys: dict[int, int], ground: Ground) -> None:
+        """Add a key to `keys`, a strike between two beats, if the beat does not have all tones of its minor triad yet.
+
+        `keys` maps a MIDI pitch to a length in steps.
+        """
+        classes = (self._sounded | {key % 12 for key in keys}) & set(ground.classes[:3])
+        if len(classes) < TELLING_MINOR:
+            key = telling_key(min(keys), max(keys), classes, ground, LOWEST + self._hand.register)
             if key is not None:
                 keys[key] = max(keys.values())
 

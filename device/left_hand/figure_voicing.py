@@ -45,8 +45,8 @@ CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 20.0, 35.
 """Gain of an upper note, and of a bass, for each unit of consonance with the melody; each also in songs."""
 RUB_COST = 6.0
 """Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
-STALE = 8.0
-"""Cost of an upper note whose pitch class has sounded in this beat. So the tones of a beat differ."""
+STALE, SONG_STALE = 20.0, 8.0
+"""Cost of an upper note whose pitch class has sounded in this beat, so that its tones differ; the same in songs."""
 TELLS, TELLS_MINOR = (0.0, 4.0, 2.0), (4.0, 8.0, 4.0)
 """Gain of the root, the third and the fifth if none has sounded in this beat, in major and in minor.
 
@@ -69,7 +69,8 @@ The second value is the cost of each semitone from there.
 BELOW, FURTHEST_BELOW = 5.0, 12
 """Additional cost of a key that `telling_key` adds below the lowest key, and how far below it may lie, in semitones.
 
-Such a key is added if a low right hand leaves no room above, or if no tone above is as consonant.
+Such a key is added if a low right hand leaves no room above, or if no tone above is as consonant. Songs get none: there
+it did not make more chords clear.
 """
 
 Array = npt.NDArray[np.float32]
@@ -141,7 +142,7 @@ def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = L
         target = base + note.height
         if lowest is not None and note.height - lowest[1] == 12:
             key: int | None = lowest[0] + 12
-        elif note.height <= BASS_HEIGHT and lowest is None:
+        elif note.height <= BASS_HEIGHT and lowest is None and not _is_repeated(base, ground):
             key = (
                 base
                 if note.height == 0 and base % 12 in ground.classes
@@ -161,6 +162,14 @@ def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = L
     return found
 
 
+def _is_repeated(base: int, ground: Ground) -> bool:
+    """Return whether the bar's bass `base`, a MIDI pitch, has sounded in this beat, so that another tone tells more.
+
+    On a beat, and in songs, a bass may be repeated.
+    """
+    return ground.top is not None and not ground.song and base % 12 in ground.sounded
+
+
 def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Ground, low: int = LOWEST) -> int | None:
     """Return one more key that makes the chord clear. Returns None if no key of the triad is free and consonant.
 
@@ -173,7 +182,7 @@ def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Gr
     # a lower key that is held now is released if the strike is too far above it, and the added key would stay
     above = range(max(lowest + room, highest - WIDEST), min(lowest + WIDEST, ground.ceiling - 1, HIGHEST) + 1)
     below = range(max(low, highest - WIDEST, lowest - FURTHEST_BELOW), lowest - room_below + 1)
-    for key in (*above, *below):
+    for key in above if ground.song else (*above, *below):
         pitch_class = key % 12
         consonance = float(ground.consonance[pitch_class])
         if pitch_class not in ground.classes[:3] or pitch_class in sounding or consonance < 0.0:
@@ -216,7 +225,7 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
         if _tone(ground.classes, degree) == pitch_class:
             cost -= DEGREE
         if pitch_class in ground.sounded or any(other % 12 == pitch_class for other in taken):
-            cost += STALE
+            cost += SONG_STALE if ground.song else STALE
         elif pitch_class in ground.classes[:3]:
             cost -= (TELLS_MINOR if is_minor(ground.classes) else TELLS)[list(ground.classes).index(pitch_class)]
         if ground.top is not None:

@@ -113,6 +113,7 @@ def test_a_telling_key_lies_below_the_strike_if_a_low_right_hand_leaves_no_room_
     assert telling_key(48, 48, {0}, ground(ceiling=50)) == 40
     assert telling_key(48, 48, {0}, ground(ceiling=50), low=42) == 43
     assert telling_key(48, 48, {0}, ground(ceiling=50), low=44) is None
+    assert telling_key(48, 48, {0}, replace(ground(ceiling=50), song=True)) is None
     assert telling_key(48, 60, {0}, ground(ceiling=50), low=28) is None, "one hand cannot reach from 60 to 43"
 
 
@@ -205,6 +206,35 @@ def test_a_minor_triad_is_complete_on_the_bar_line_and_on_the_half_of_the_bar() 
     struck = keys_of_two_bars(9, 0, 4)
     for half in range(0, 32, 8):
         assert {key % 12 for key in struck[half]} == {9, 0, 4}
+
+
+def classes_of_a_beat(song: bool, *classes: int) -> set[int]:
+    """Play one low key on the second beat and one an eighth later. Returns the pitch classes of the beat."""
+    hand = FigureHand(shipped_bank(), Fingers())
+    notes = {at: (FigureNote(at, 2, height, degree),) for at, height, degree in ((4, 0, 0), (6, 7, 2))}
+
+    def at(step: Step, *_: object) -> FigureStrike:
+        return FigureStrike(notes.get(step.position, ()), 0, 40, step.is_bar, song, 2, 2)
+
+    hand._player.at = at  # type: ignore[method-assign, assignment]
+    plan = replace(c_major(1.0), chord=Chord(classes, "of the test"), top=classes[0] + 72)
+    steps = [Step(i, i * 0.125, 0.125, i, Meter.parse("4/4"), 1.0) for i in range(4, 8)]
+    return {key % 12 for step in steps for key in hand.at(step, plan, 1.0)[0]}
+
+
+def test_a_strike_between_two_beats_completes_a_minor_triad_in_pieces() -> None:
+    assert classes_of_a_beat(False, 9, 0, 4) == {9, 0, 4}
+    assert len(classes_of_a_beat(False, 0, 4, 7)) == 2, "two tones tell a major triad"
+    assert len(classes_of_a_beat(True, 9, 0, 4)) == 2, "songs get no such key"
+
+
+def test_a_bass_that_has_sounded_in_the_beat_gives_way_to_another_tone_in_pieces() -> None:
+    again = [FigureNote(2, 2, 0, 0)]
+    known = replace(ground(top=72), sounded=frozenset({0}))
+    assert {key % 12 for key in keys_of(again, 36, known)} <= {4, 7}
+    assert list(keys_of(again, 36, replace(known, song=True))) == [36]
+    assert list(keys_of(again, 36, replace(known, top=None))) == [36], "on a beat"
+    assert list(keys_of(again, 36, replace(known, sounded=frozenset()))) == [36]
 
 
 def test_two_tones_of_a_major_triad_need_no_further_key() -> None:
