@@ -64,10 +64,13 @@ def test_the_factors_are_positive_and_finite(onsets: list[tuple[int, int]], semi
 
 @pytest.mark.parametrize("figure", [True, False])
 def test_a_figure_finds_its_place_again_after_a_slip(figure: bool) -> None:
-    """Sixteenths without a gap slip by one place. A figure brings the grid back, repeated notes do not."""
+    """Sixteenths without a gap slip by one place. A figure brings the grid back, repeated notes do not.
+
+    It takes many beats, because the player has been strict and the steady grid holds the old place.
+    """
     hypotheses, beat_s = Hypotheses(Meter(4, 4)), 0.6
     hypotheses.start_counted(-beat_s, beat_s)
-    pitches = FIGURE * 60 if figure else (60,) * 240
+    pitches = FIGURE * 120 if figure else (60,) * 480
     gaps = [beat_s / 4] * len(pitches)
     gaps[100] += beat_s / 4
     onset_s, before, own = 0.0, 0, []
