@@ -16,8 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.events import LOWEST_KEY
+from device.hearing.beep_trains import BeepTrains, Tone
 from device.hearing.features import Samples
 from device.hearing.newest import Newest
+from device.hearing.tone_levels import (
+    FLAT_STRIDES,
+    STEEP_STRIDES,
+    amplitudes,
+    decays,
+    falls,
+    hz_of,
+    is_steady,
+    mean_turns,
+    plateau,
+)
 
 LOWEST_BEEP = 60 - LOWEST_KEY
 """Number of the lowest key that can be a beep, C4. Below, keys lie too close together for so short a window."""
@@ -60,8 +72,6 @@ than elsewhere, because a piano key that has this tone as a partial may still ri
 """
 _PLATEAU_DB = 6.0
 """dB below its highest level that a beep may be just before its end."""
-_FALLING_DB = 8.0
-"""A note that has fallen by so many dB below its peak may be a beep that ends now."""
 _PURE_DB = 24.0
 """A tone is no string below C6 if its second and third partials are both this many dB softer than the tone."""
 _PURE_DB_PER_OCTAVE, _PURE_FROM = 12.0, 81 - LOWEST_KEY
@@ -71,23 +81,32 @@ _SQUARE_DB = {3: 14.0, 5: 19.0}
 
 In an exact square wave they are 9.5 and 14 dB softer.
 """
+_SHARED = 0.42
+"""The fifth partial counts below this share of the sample rate. The filter of the resampler weakens it above."""
 _ALIKE = 2
 """Largest difference in length between two beeps of one metronome, in strides: 10 ms."""
 _SQUARE_CENTS = (-40, -20, 0, 20, 40)
 """Distances from the key, in cents, at which partials of a square wave are looked for. A beep is tuned to no key."""
-_FLAT_DB, _FLAT_STRIDES = 1.5, 6
-"""A tone keeps its level if it stays within so many dB of its highest level, and for at least so many strides."""
-_STEADY_DB = 0.6
-"""A pure tone that stays within so many dB of its highest level waits longest. Strings decay by so much in 0.1 s."""
-_STEEP_DB, _STEEP_STRIDES = 3.0, 4
-"""A tone that falls by more than this within so many strides (20 ms) may be at the end of a beep. No string decays so.
-"""
 _RISE_DB, _OTHERS_DB = 12.0, 3.0
 """If a tone rises by _RISE_DB at its onset, a partial that rises by less than _OTHERS_DB belongs to another note."""
 _PURE_BESIDE_DB = 12.0
 """The limit _PURE_DB is lower by this while a metronome is heard, because its next beep may come with a stroke."""
-_TURNS = 64
-"""Number of samples whose exponentials are computed one by one. All others are products of two exponentials."""
+_LEAST_STEP, _RINGS, _LOUDER = 0.7, 0.7, 2.0
+"""Three ratios of amplitudes for a beep that is predicted, see `Beeps._steps_down`.
+
+The tone becomes smaller by at least _LEAST_STEP of the earlier beeps and at most its inverse. The key was struck too if
+its tone is then more than _RINGS of the beep, and _LOUDER times as strong as before the beep.
+"""
+_TOGETHER_S = 0.045
+"""A beep is taken for a note that begins within so many seconds of it, about three frames of the net."""
+_AFTER_S = 0.012
+"""Seconds after the predicted end of a beep within which the net hears its click. The prediction has its own margin."""
+_STROKE_DB = 2.0
+"""A stroke makes its key louder by at least this. At the click of a beep, a smaller rise is no stroke."""
+_PLATEAU_SHARE = 0.5
+"""A beep begins where its tone is within this share of its greatest amplitude."""
+_HIGHEST = 0.47
+"""Highest frequency of a tone that is measured, as a share of the sample rate."""
 _SILENCE = 1e-9
 """Added to a power before its logarithm is taken: -90 dBFS."""
 
@@ -106,11 +125,13 @@ class Beeps:
         self._tapers = [2 * taper / np.sum(taper) for taper in tapers]
         self._past = Newest((WATCHED_FRAMES + 3) * hop, hop, np.float32)
         self._longest = (WATCHED_FRAMES + 3) * hop
+        self._trains = BeepTrains(rate)
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound and all beeps."""
         self._past.reset()
+        self._trains.reset()
         self._tracks: dict[tuple[int, int, int, int, float], NDArray[np.float64]] = {}
         """Results of `_track` in this frame, by its arguments. Several checks of a note ask for the same one."""
         self._frame = 0
@@ -155,10 +176,10 @@ class Beeps:
         if self._strings >= TRUSTED_NOTES:
             return 0
         track = self._track(key, age)
-        waits = FALLING_WAITS if _falls(track) else 0
-        if _decays(track) or not self._pure(key, age, track):
+        waits = FALLING_WAITS if falls(track) else 0
+        if decays(track) or not self._pure(key, age, track):
             return waits
-        return max(PURE_WAITS, WATCHED_FRAMES - age) if _is_steady(track) else PURE_WAITS
+        return max(PURE_WAITS, WATCHED_FRAMES - age) if is_steady(track) else PURE_WAITS
 
     def is_beep(self, key: int, age: int) -> bool:
         """Return whether the note on `key` that began `age` frames ago has ended as a beep does.
@@ -178,12 +199,58 @@ class Beeps:
                 self._strings = 0
                 self._found[key] = self._frame - age
                 self._learn(key, end, self._pure(key, age, self._track(key, age)))
+                if window == 0 and end:
+                    self._remember(key, age, end, fall)
                 return True
-        return False
+        if stepped := self._steps_down(key, age):
+            self._found[key] = self._frame - age
+        return stepped
+
+    def ends(self, age: int) -> bool:
+        """Return whether a predicted square beep ended about `age` frames ago, with a click that looks like strokes."""
+        at = (self._frame - age) * self._hop
+        since = at - round(_AFTER_S * self._rate)
+        beeps = (self._trains.expected(key, since, at) for key in self._trains.keys)
+        return any(beep is not None and beep[1].clicks for beep in beeps)
+
+    def _remember(self, key: int, age: int, end: int, fall: int) -> None:
+        """Add the beep on `key`, which ended at the index `end` of its levels, to the trains of beeps."""
+        tone = self._tone(hz_of(key), age)
+        hz = hz_of(key) + mean_turns(tone[max(0, end - STEEP_STRIDES) : end + 1]) / _STRIDE_S
+        tone = self._tone(hz, age)
+        step = abs(tone[end] - tone[end + fall])
+        at = self._frame * self._hop - (len(tone) - 1 - end) * self._stride
+        length = (end - plateau(np.abs(tone), _PLATEAU_SHARE * np.abs(tone).max())[0]) * self._stride
+        self._trains.add(key, at, Tone(hz, float(step), float(length), self.clicks(key, age)))
+
+    def _steps_down(self, key: int, age: int) -> bool:
+        """Return whether the tone of `key` becomes smaller at the predicted end of a beep, by as much as the beeps do.
+
+        The note on `key` began `age` frames ago. If the key rings on louder than before and about as loud as the beep,
+        it was struck too, so the answer is no.
+        """
+        now, fall = self._frame * self._hop, round((_WINDOWS_S[0] + _END_S) / _STRIDE_S)
+        began = now - age * self._hop
+        expected = self._trains.expected(key, began, now - (fall + self._stay) * self._stride)
+        if expected is None:
+            return False
+        at, beep = expected
+        if abs(at - beep.length - began) > _TOGETHER_S * self._rate:
+            return False
+        tone = self._tone(beep.hz, age)
+        place = len(tone) - 1 - round((now - at) / self._stride)
+        places = [p for p in range(place - _KNOWN_STRIDES, place + _KNOWN_STRIDES + 1) if 0 <= p < len(tone) - fall]
+        if not places:
+            return False
+        steps = [abs(tone[p] - tone[p + fall]) for p in places]
+        end = places[int(np.argmax(steps))]
+        rests = abs(tone[min(end + fall + 1, len(tone) - 1)])
+        struck = rests > _RINGS * beep.step and rests > _LOUDER * abs(tone[0])
+        return bool(not struck and _LEAST_STEP <= max(steps) / beep.step <= 1 / _LEAST_STEP)
 
     @property
     def beeping(self) -> bool:
-        """Return whether two beeps of the same length were heard on one key a short time ago."""
+        """Whether two beeps of the same length were heard on one key a short time ago."""
         return self._recent(self._latest)
 
     def clicks(self, key: int, age: int) -> bool:
@@ -192,6 +259,7 @@ class Beeps:
         return all(
             max(self._track(key, age, odd, cents=cents).max() for cents in _SQUARE_CENTS) >= fundamental - softer
             for odd, softer in _SQUARE_DB.items()
+            if odd == 3 or odd * hz_of(key) < _SHARED * self._rate
         )
 
     def decays(self, key: int, age: int, waited: int) -> bool:
@@ -203,17 +271,17 @@ class Beeps:
         if self._learned_waits(key, 0):
             return False
         track = self._track(key, age)
-        return _decays(track) or (waited >= PURE_WAITS and not (_is_steady(track) or _falls(track)))
+        return decays(track) or (waited >= PURE_WAITS and not (is_steady(track) or falls(track)))
 
     def rises(self, key: int, age: int) -> bool:
-        """Return whether the tone of `key` is louder now than `age` frames ago, as after a stroke.
-
-        Below `LOWEST_BEEP` the answer is always yes: the window is too short to tell the keys apart.
-        """
-        if key < LOWEST_BEEP:
-            return True
+        """Return whether the tone of `key` is louder now than `age` frames ago. Keys below `LOWEST_BEEP` always are."""
         track = self._track(key, age)
-        return bool(track[-1] >= track[0])
+        return key < LOWEST_BEEP or bool(track[-1] >= track[0])
+
+    def is_struck(self, key: int, age: int) -> bool:
+        """Return whether the tone of `key` became louder by a stroke in the last `age` frames, at any place in them."""
+        track = self._track(key, age)
+        return key < LOWEST_BEEP or bool(track[-4:].max() >= track[:4].min() + _STROKE_DB)
 
     def passed(self, key: int, age: int) -> None:
         """Remember a note on `key` that passed as a note of the piano and began `age` frames ago.
@@ -262,11 +330,11 @@ class Beeps:
         highest = np.maximum.accumulate(track[::-1])[::-1]  # from each place to the end
         before, after, later = track[:-fall], track[fall:], highest[fall:]
         level = np.maximum.accumulate(track)[:-fall]
-        falls, stays = np.full(len(before), _END_DB), np.full(len(before), _STAY_DB)
+        least, stays = np.full(len(before), _END_DB), np.full(len(before), _STAY_DB)
         if known is not None:
             there = slice(max(0, known - _KNOWN_STRIDES), known + _KNOWN_STRIDES + 1)
-            falls[there], stays[there] = _KNOWN_END_DB, _KNOWN_STAY_DB
-        ended = (before >= level - _PLATEAU_DB) & (before - after >= falls) & (before - later >= stays)
+            least[there], stays[there] = _KNOWN_END_DB, _KNOWN_STAY_DB
+        ended = (before >= level - _PLATEAU_DB) & (before - after >= least) & (before - later >= stays)
         places = np.flatnonzero((ended & (level > track.max() - 1))[: -self._stay])
         return int(places[0]) if len(places) else None
 
@@ -275,8 +343,8 @@ class Beeps:
 
         It may fall by less than other beeps, because a string that rings on the same key may be heard below it.
         """
-        begin, end = _plateau(track)
-        if end - begin < _FLAT_STRIDES or len(track) - end < fall or not self._pure(key, age, track):
+        begin, end = plateau(track)
+        if end - begin < FLAT_STRIDES or len(track) - end < fall or not self._pure(key, age, track):
             return None
         return self._ended(track, fall, end - 1)
 
@@ -294,28 +362,20 @@ class Beeps:
 
     def _measured(self, key: int, age: int, partial: int, window: int, cents: float) -> NDArray[np.float64]:
         """Measure and return what `_track` returns."""
-        hz = partial * 440 * 2 ** ((key + LOWEST_KEY - 69 + cents / 100) / 12)
-        if hz > 0.47 * self._rate:
+        hz = partial * hz_of(key + cents / 100)
+        if hz > _HIGHEST * self._rate:
             return np.full(1, -math.inf)
+        tone = self._tone(hz, age, window)
+        return np.asarray(10 * np.log10(np.square(tone.real) + np.square(tone.imag) + _SILENCE), np.float64)
+
+    def _tone(self, hz: float, age: int, window: int = 0) -> NDArray[np.complex128]:
+        """Return the complex amplitudes of a tone of `hz` Hz in the last `age` frames, one every 5 ms.
+
+        `window` is the index of the window in _WINDOWS_S.
+        """
         taper = self._tapers[window]
-        length = min(self._longest, age * self._hop + len(taper))
-        past, turn = self._past.last(length), _turn(-2j * np.pi * hz / self._rate, length)
-        # the last window ends at the newest sample
-        count, first = divmod(length - len(taper), self._stride)
-        shape = count + 1, len(taper)
-
-        def energy(part: NDArray[np.float64]) -> NDArray[np.float64]:
-            turned = past * part
-            # a view of every window: numpy's own function for it takes as long as the sums
-            step = turned.itemsize
-            windows: NDArray[np.float64] = np.ndarray(
-                shape, turned.dtype, turned, first * step, (self._stride * step, step)
-            )
-            summed: NDArray[np.float64] = np.einsum("nt,t->n", windows, taper)
-            return summed * summed
-
-        track: NDArray[np.float64] = 10 * np.log10(energy(turn.real) + energy(turn.imag) + _SILENCE)
-        return track
+        past = self._past.last(min(self._longest, age * self._hop + len(taper)))
+        return amplitudes(past, hz / self._rate, taper, self._stride)
 
     def _pure(self, key: int, age: int, track: NDArray[np.float64]) -> bool:
         """Return whether the partials are much softer than those of a string: the second, and the third or a square's.
@@ -325,9 +385,9 @@ class Beeps:
         """
         softer = _PURE_DB - _PURE_BESIDE_DB * self.beeping
         softer += _PURE_DB_PER_OCTAVE * max(0, key - _PURE_FROM) / 12
-        begin, end = _plateau(track)
+        begin, end = plateau(track)
         if end < len(track):
-            end = max(begin + 1, end - _STEEP_STRIDES)
+            end = max(begin + 1, end - STEEP_STRIDES)
         rises = track.max() - track[0] >= _RISE_DB
 
         def below(partial: int) -> float:
@@ -338,37 +398,3 @@ class Beeps:
             return math.inf if rises and level - levels[0] < _OTHERS_DB else track.max() - level
 
         return below(2) >= softer and (below(3) >= softer or self.clicks(key, age))
-
-
-def _plateau(track: NDArray[np.float64], within_db: float = _FLAT_DB) -> tuple[int, int]:
-    """Return the first index at which the levels `track` are within `within_db` of the highest, and the index after."""
-    near = track >= track.max() - within_db
-    begin = int(near.argmax())
-    after = np.flatnonzero(~near[begin:])
-    return begin, begin + int(after[0]) if len(after) else len(track)
-
-
-def _is_steady(track: NDArray[np.float64]) -> bool:
-    """Return whether a tone with the levels `track` has kept its level until now."""
-    return _plateau(track, _STEADY_DB)[1] == len(track)
-
-
-def _falls(track: NDArray[np.float64]) -> bool:
-    """Return whether a tone with the levels `track` has fallen by so much that it may be a beep that ends now."""
-    return bool(track.max() - track[-1] >= _FALLING_DB)
-
-
-def _decays(track: NDArray[np.float64]) -> bool:
-    """Return whether a tone with the levels `track` has begun to decay slowly, as a string does."""
-    if len(track) <= _STEEP_STRIDES:
-        return False
-    earlier, latest, highest = track[-1 - _STEEP_STRIDES], track[-1], track.max()
-    has_begun = track.argmax() < len(track) - 1 - _STEEP_STRIDES and earlier < highest - _FLAT_DB
-    return bool(has_begun and earlier - latest < _STEEP_DB and not _falls(track))
-
-
-def _turn(angle: complex, length: int) -> NDArray[np.complex128]:
-    """Return exp(`angle` n) for n from 0 to `length` - 1, [length], with few exponentials (see _TURNS)."""
-    coarse = np.exp(angle * _TURNS * np.arange(-(-length // _TURNS)))
-    turns: NDArray[np.complex128] = np.multiply.outer(coarse, np.exp(angle * np.arange(_TURNS))).reshape(-1)
-    return turns[:length]

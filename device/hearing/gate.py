@@ -33,6 +33,8 @@ OCTAVES = 8
 
 HELD_FRAMES = 4
 """For this many frames after a seam (a place where sound was lost), the onset of a ringing key is not a stroke."""
+CLICK_FRAMES = 2
+"""For this many frames after the end of a square beep was found, the net may hear its click as strokes."""
 _NEVER = 2.0
 """Threshold of a key that is not heard. No posterior reaches it."""
 RINGING_FRAMES = 4
@@ -164,7 +166,7 @@ class Gate:
 
         Each key has the note, the frame in which it passed, and the last frame in which it waits.
         """
-        self._click_until, self._click_keys = -1, self._none
+        self._click_until, self._click_keys, self._beep_until = -1, self._none, -1
         self._held, self._held_keys = -1 - self._longest, self._none
 
     @property
@@ -265,7 +267,13 @@ class Gate:
         """
         ages = [(key, self._frame - passed + self._delays[key]) for key, (_, passed, _) in self._doubted.items()]
         if any(beeps.is_beep(key, age) and beeps.clicks(key, age) for key, age in ages):
-            self._click_until, self._click_keys = max(self._click_until, self._frame + 1), self._ringing()
+            self._beep_until = self._frame + CLICK_FRAMES
+        ended = [key for key in passing if self._frame <= self._beep_until or beeps.ends(self._delays[key])]
+        if ended:
+            rings = self._ringing()
+            clicks = [key for key in ended if rings[key] and not beeps.is_struck(key, self._delays[key])]
+            self._armed[clicks] = False
+            passing = [key for key in passing if key not in clicks]
         if self._frame > self._click_until:
             return passing
         clicks = [key for key in passing if self._click_keys[key] and not beeps.rises(key, self._delays[key])]

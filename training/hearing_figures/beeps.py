@@ -16,6 +16,8 @@ import soxr
 
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
+from device.events import Note
+from device.files.render import render
 from device.files.sound_file import SoundFile
 from device.hearing.features import Samples
 from training.hearing_figures.measure import listen
@@ -36,6 +38,8 @@ CHEAT_S = 0.15
 """Seconds. The cheat removes every note that is shorter than this: the longest beep plus its echo in the net."""
 WITHIN_S = 0.05
 """Greatest difference, in seconds, between the onsets of a heard note and of the true note that it matches."""
+STROKES, STROKE_S = 24, 0.06
+"""Number and length in seconds of the strokes of a piano that repeats one key."""
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
 
 
@@ -76,6 +80,19 @@ def sounds_of(data: Path, seconds: float, count: int) -> Iterator[Take]:
         short = excerpt(take, seconds)
         mono = short.audio if short.audio.ndim == 1 else short.audio.mean(axis=1)
         yield Take(take.name, soxr.resample(mono, take.rate, RATE), RATE, none)
+
+
+def repeated(hz: float) -> Take:
+    """Return a piano that strikes the key nearest to `hz` evenly: short strokes, one every `EVERY_S` seconds.
+
+    No stroke is a beep. The strokes are of 60 ms, and each is at the time of a beep of `with_beeps`.
+    """
+    pitch = round(69 + 12 * np.log2(hz / 440))
+    times = 0.5 + EVERY_S * np.arange(STROKES)
+    notes = [Note(at_s, at_s + STROKE_S, pitch, 80, 1.0, 0.0, "right") for at_s in times]
+    audio = 0.5 * render(notes, RATE).mean(axis=1, dtype=np.float32)
+    labels = np.array([[note.onset_s, at_s + STROKE_S, pitch, 80] for note, at_s in zip(notes, times, strict=True)])
+    return Take(f"one key, {hz:.0f} Hz", audio, RATE, labels)
 
 
 class Count:
@@ -122,6 +139,13 @@ def beeps(data: Path, folder: Path | None, seconds: float, real: int) -> None:
     for take, truth in zip(takes, truths, strict=True):
         _add(quiet, truth, listen(ours, take).notes, truth, 0)
     click.echo("| none | " + " | ".join(map(str, quiet)) + " |")
+    for late_s, name in ((None, "none, one key repeated evenly"), (EVERY_S / 2, "sine, 60 ms, between its strokes")):
+        row = [Count() for _ in kinds]
+        for hz in PITCHES_HZ:
+            take = repeated(hz)
+            spoilt, number = (take, 0) if late_s is None else with_beeps(take, beep(hz, 0.06, False), late_s)
+            _add(row, listen(plain, spoilt).notes, listen(ours, spoilt).notes, listen(plain, take).notes, number)
+        click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
     by_pitch = {hz: [Count() for _ in kinds] for hz in PITCHES_HZ}
     for square in (False, True):
         for length_s in LENGTHS_S:

@@ -200,6 +200,14 @@ def test_short_equal_strokes_of_one_key_are_all_heard(length_s: float) -> None:
     assert share_found(strikes, found, 0.05) == 1.0
 
 
+def test_a_player_who_repeats_the_key_of_the_metronome_between_its_beeps_is_heard() -> None:
+    strikes = [Note(0.8 + BEAT_S * i, 0.86 + BEAT_S * i, 81, 80, 1.0, 0.0, "right") for i in range(16)]
+    sound = render(strikes, 44_100).mean(axis=1, dtype=np.float32) * 0.5
+    samples = np.concatenate([hop for hop, _ in Hops(44_100, RATE, HOP).push(sound)])
+    found = notes(hear(hearing_of(bundle()), with_beeps(samples, 880.0, 0.06, 0.0)))
+    assert share_found(strikes, found, 0.05) == 1.0
+
+
 def beats(samples: np.ndarray) -> list[float]:
     engine = Engine(clock=make_clock("follow"), hearing=hearing_of(bundle()), player=left_hand_of(bundle()))
     events = [
