@@ -42,14 +42,15 @@ class SoundFile:
 
     The content decides the format, not the name. `channel`, from 1, is heard alone. Without it, the channels are
     averaged unless they cancel or are shifted in time; then the better channel is heard alone. `warnings` says so, and
-    says where the header gives a wrong length: the sound is then read to the end of the file. Samples in floating point
-    that go beyond full scale make the whole sound softer, so that nothing is clipped.
+    says where the header gives a wrong length: the sound is then read to the end of the file. If what is heard goes
+    beyond full scale, as samples in floating point can, the whole sound is made softer, so that nothing is clipped. The
+    samples of a capture stay as they were heard: `is_capture` says that the file is one.
 
     Raises UserError if the file is missing, empty, not a sound file, without frames, or if its sample rate or `channel`
     is out of range. Raises UserError if soundfile is not installed.
     """
 
-    def __init__(self, path: Path, channel: int | None = None) -> None:
+    def __init__(self, path: Path, channel: int | None = None, is_capture: bool = False) -> None:
         self.path = path
         self.warnings: list[str] = []
         check_present(path)
@@ -61,7 +62,7 @@ class SoundFile:
                 self.rate: int = file.samplerate
                 self.channels: int = file.channels
                 self._format: str = file.format
-                self._floats = file.subtype in _FLOATS
+                self._floats = file.subtype in _FLOATS and not is_capture
                 stated = file.frames if self._flac_frames is None else self._flac_frames
         except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError):
             raise self._unreadable() from None
@@ -107,16 +108,19 @@ class SoundFile:
         if self._format in _SURE and not compared and not self._floats:
             return False
         comparison = ChannelComparison(self.rate, self.channels) if compared else None
-        self.frames, peak = 0, 1.0
+        choices = [self._choice, *(ChannelChoice(at) for at in range(self.channels) if compared and self._floats)]
+        peaks = np.ones(len(choices))
+        self.frames = 0
         for block in self._all_channels(BLOCK):
             self.frames += len(block)
             if self._floats:
-                peak = max(peak, float(np.abs(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)).max()))
+                peaks = np.maximum(peaks, [_peak(choice.mono(block)) for choice in choices])
             if comparison is not None:
                 comparison.add(block)
         if comparison is not None:
             self._choice = comparison.choice()
-        self._gain = 1 / peak
+        channel = self._choice.channel
+        self._gain = 1 / float(peaks[0 if channel is None or len(choices) == 1 else 1 + channel])
         return self.frames != stated and self._format not in _ESTIMATED
 
     def _all_channels(self, size: int) -> Iterator[NDArray[np.float32]]:
@@ -213,6 +217,11 @@ class _Part:
                 data[place - self._at] = byte
         self._at += len(data)
         return bytes(data)
+
+
+def _peak(samples: NDArray[np.float32]) -> float:
+    """Return the greatest amplitude of `samples`. Samples that are no numbers, or infinite, count as 0."""
+    return float(np.abs(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)).max())
 
 
 def check_present(path: Path) -> None:

@@ -185,3 +185,4 @@ def test_a_float_file_beyond_full_scale_is_made_softer_and_not_clipped(
     assert np.allclose(sound, samples[:, 0] / np.abs(samples).max(), atol=1e-6)
     soundfile.write(tmp_path / "b.wav", samples / 80, 44_100, subtype=subtype)
     assert np.allclose(SoundFile(tmp_path / "b.wav").read(), samples[:, 0] / 80, atol=1e-6)
+    assert np.array_equal(SoundFile(tmp_path / "a.wav", 1, is_capture=True).read(), samples[:, 0].astype(np.float32))

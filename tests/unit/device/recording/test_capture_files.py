@@ -128,7 +128,7 @@ def test_a_recording_beyond_four_gigabytes_is_read_to_its_last_sample(sealed: bo
     if sealed:
         writer.seal()
     file.flush()
-    assert SoundFile(tmp_path / "long.wav").frames == samples + 2
+    assert SoundFile(tmp_path / "long.wav", is_capture=True).frames == samples + 2
     import soundfile
 
     with soundfile.SoundFile(str(tmp_path / "long.wav")) as read:
