@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
 from device.files.channels import ChannelChoice, ChannelComparison
+from device.files.float_peaks import FloatPeaks
 from device.files.wav_header import WavHeader, is_cut_wav, read_wav_header, right_length
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 
@@ -42,9 +43,10 @@ class SoundFile:
 
     The content decides the format, not the name. `channel`, from 1, is heard alone. Without it, the channels are
     averaged unless they cancel or are shifted in time; then the better channel is heard alone. `warnings` says so, and
-    says where the header gives a wrong length: the sound is then read to the end of the file. If what is heard goes
-    beyond full scale, as samples in floating point can, the whole sound is made softer, so that nothing is clipped. The
-    samples of a capture stay as they were heard: `is_capture` says that the file is one.
+    says where the header gives a wrong length: the sound is then read to the end of the file. Samples in floating point
+    that go beyond full scale make the whole sound softer, so that nothing of what is heard is clipped, except single
+    wrong samples that are far louder than all others. The samples of a capture stay as they were heard: `is_capture`
+    says that the file is one.
 
     Raises UserError if the file is missing, empty, not a sound file, without frames, or if its sample rate or `channel`
     is out of range. Raises UserError if soundfile is not installed.
@@ -96,7 +98,10 @@ class SoundFile:
         """Yield the samples as float32[n] with n <= `size`, full scale at 1."""
         for block in self._all_channels(size):
             mono = self._choice.mono(block)
-            yield mono if self._gain == 1 else mono * np.float32(self._gain)
+            if self._floats:
+                mono = mono * np.float32(self._gain)
+                np.clip(mono, -1, 1, out=mono, where=np.isfinite(mono))
+            yield mono
 
     def read(self) -> NDArray[np.float32]:
         """Return all samples at once, float32[frames]."""
@@ -108,19 +113,18 @@ class SoundFile:
         if self._format in _SURE and not compared and not self._floats:
             return False
         comparison = ChannelComparison(self.rate, self.channels) if compared else None
-        choices = [self._choice, *(ChannelChoice(at) for at in range(self.channels) if compared and self._floats)]
-        peaks = np.ones(len(choices))
+        peaks = FloatPeaks(self.rate, self.channels) if self._floats else None
         self.frames = 0
         for block in self._all_channels(BLOCK):
             self.frames += len(block)
-            if self._floats:
-                peaks = np.maximum(peaks, [_peak(choice.mono(block)) for choice in choices])
+            if peaks is not None:
+                peaks.add(block)
             if comparison is not None:
                 comparison.add(block)
         if comparison is not None:
             self._choice = comparison.choice()
-        channel = self._choice.channel
-        self._gain = 1 / float(peaks[0 if channel is None or len(choices) == 1 else 1 + channel])
+        if peaks is not None:
+            self._gain = 1 / peaks.peak(self._choice)
         return self.frames != stated and self._format not in _ESTIMATED
 
     def _all_channels(self, size: int) -> Iterator[NDArray[np.float32]]:
@@ -217,11 +221,6 @@ class _Part:
                 data[place - self._at] = byte
         self._at += len(data)
         return bytes(data)
-
-
-def _peak(samples: NDArray[np.float32]) -> float:
-    """Return the greatest amplitude of `samples`. Samples that are no numbers, or infinite, count as 0."""
-    return float(np.abs(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)).max())
 
 
 def check_present(path: Path) -> None:

@@ -186,3 +186,20 @@ def test_a_float_file_beyond_full_scale_is_made_softer_and_not_clipped(
     soundfile.write(tmp_path / "b.wav", samples / 80, 44_100, subtype=subtype)
     assert np.allclose(SoundFile(tmp_path / "b.wav").read(), samples[:, 0] / 80, atol=1e-6)
     assert np.array_equal(SoundFile(tmp_path / "a.wav", 1, is_capture=True).read(), samples[:, 0].astype(np.float32))
+
+
+@pytest.mark.parametrize("channel", [None, 1])
+def test_a_channel_that_is_not_heard_makes_no_other_softer(tmp_path: Path, channel: int | None) -> None:
+    music = (tone(8) * np.exp(-4 * (np.arange(8 * RATE) / RATE % 0.5))).astype(np.float32)
+    noise = 3000 * np.random.default_rng(0).standard_normal(len(music)).astype(np.float32)
+    sound = SoundFile(saved(tmp_path / "a.wav", np.stack([music, noise], axis=1), "FLOAT"), channel)
+    assert np.allclose(sound.read(), music, atol=1e-6)
+
+
+@pytest.mark.parametrize("gain", [1.0, 8.0])
+def test_a_few_wrong_samples_do_not_make_a_float_file_silent(tmp_path: Path, gain: float) -> None:
+    samples = gain * tone()
+    samples[[5_000, 15_000]] = 1e6, -np.inf
+    sound = SoundFile(saved(tmp_path / "a.wav", samples, "FLOAT")).read()
+    assert np.abs(sound[np.isfinite(sound)]).max() <= 1 and np.abs(sound[6_000:14_000]).max() > 0.09
+    assert not np.isfinite(sound[15_000])  # the resampler makes it 0, not a click
