@@ -272,8 +272,7 @@ def _look_ahead(clock: FollowClock, part: Part) -> None:
 def _from_sound(request: Request, outputs: Outputs) -> Performance:
     if request.track is not None:
         raise UserError("--track chooses a track of a .mid input: leave it out for sound.")
-    is_capture = how_captured(request.input) is not None
-    sound = SoundFile(request.input, request.channel, is_capture)
+    sound = SoundFile(request.input, request.channel, is_capture=how_captured(request.input) is not None)
     sent = [] if request.sent is None else sent_notes(request.sent)
     clock = _clock(request, request.clock or "follow", None)
     inputs = [request.input] if request.sent is None else [request.input, request.sent]
@@ -286,8 +285,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     if tuning is None:
         tuning = measured_tuning(sound, bundle.features, lambda cents: hearing_of(bundle, split, confidence, cents))
     hearing = hearing_of(bundle, split, confidence, tuning, request.adapts)
-    if not is_capture:
-        hearing.limit(sound.rate)
+    hearing.limit(sound.rate)
     engine = Engine(
         clock=clock,
         hearing=hearing,

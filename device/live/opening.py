@@ -334,6 +334,7 @@ class _Opening:
         keep = None if tape is None else tape.sound
         sound = SoundSource(system, self._config.audio, spec.sample_rate, spec.hop, self._time, keep, self._faults)
         self._stack.callback(sound.close)
+        self._engine.hearing.limit(sound.rate)
         return sound
 
     def _watch_jack(self, port: Port) -> None:

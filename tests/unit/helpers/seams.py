@@ -122,6 +122,7 @@ class Pianist:
         self.hearing = SimpleNamespace(
             spec=FeatureSpec(), pending=False, not_finite=0, lost=lambda: None, tuning=0.0, adapts=False
         )
+        self.hearing.limit = lambda rate: setattr(self.hearing, "limited_to", rate)
         self.hangs: threading.Event | None = None
         """If it is not None, the next hop lasts until it is set."""
         self.error: Exception | None = None

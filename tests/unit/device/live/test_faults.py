@@ -54,6 +54,15 @@ def test_each_fault_alone(kind: str) -> None:
         assert open_files() == files
 
 
+def test_the_hearing_knows_the_rate_of_the_input_in_a_live_run_too() -> None:
+    """An input of 8 kHz holds no high notes, in a file as live."""
+    stage = Stage(2)
+    with seams(stage):
+        opened = stage.open()
+        assert stage.pianist.hearing.limited_to == stage.config.audio.rate
+        opened.close()
+
+
 def test_a_loop_that_hangs_is_silenced_by_the_sender_while_it_hangs() -> None:
     stage = Stage(3)
     with seams(stage):
