@@ -240,16 +240,16 @@ def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple
     The beat then follows the notes, in the file's own metre, and one sentence says so. With --clock, or if the map
     fits, the request stays the same and there is no sentence.
     """
+    signed = Meter(*source.signatures[0][1:]) if source.signatures else None
     if request.clock is None and source.tempo_map.ticks_per_beat < 0:
         sentence = (
             f"{printable(source.path.name)} counts in SMPTE frames and has no beats, so the beat follows the notes: "
             f"--clock fixed --tempo BPM sets it."
         )
-        return replace(request, clock="follow"), [sentence]
+        return replace(request, clock="follow", meter=request.meter or signed), [sentence]
     onsets_s = [note.onset_s for note in part.notes if note.hand == "right"]
     if request.clock is not None or fits(onsets_s, source.tempo_map):
         return request, []
-    signed = Meter(*source.signatures[0][1:]) if source.signatures else None
     sentence = (
         f"The tempo map of {printable(source.path.name)} does not fit its notes, so the beat follows the notes: "
         f"--clock file takes it from the map."

@@ -109,11 +109,21 @@ def test_a_tempo_is_a_hint_where_the_map_does_not_fit(tmp_path: Path) -> None:
     assert SAID in output
 
 
-def test_a_file_in_smpte_frames_is_followed_and_says_so(tmp_path: Path) -> None:
-    save(tmp_path / "frames.mid", 60 / TEMPO, 0.0)
-    content = bytearray((tmp_path / "frames.mid").read_bytes())
+def save_in_frames(path: Path, signature: tuple[int, int] = (4, 4)) -> None:
+    save(path, 60 / TEMPO, 0.0, signature)
+    content = bytearray(path.read_bytes())
     content[12:14] = (-24 & 0xFF, 40)  # 24 frames of 40 ticks: as many as at 120 quarters of 480 ticks a minute
-    (tmp_path / "frames.mid").write_bytes(content)
+    path.write_bytes(content)
+
+
+def test_a_file_in_smpte_frames_is_followed_and_says_so(tmp_path: Path) -> None:
+    save_in_frames(tmp_path / "frames.mid")
     told, hand, output = played(tmp_path / "frames.mid")
     assert output.count("counts in SMPTE frames") == 1 and told["beats"]
     assert any(message.type == "note_on" for track in mido.MidiFile(file=io.BytesIO(hand)).tracks for message in track)
+
+
+def test_a_file_in_smpte_frames_has_the_metre_of_its_time_signature(tmp_path: Path) -> None:
+    save_in_frames(tmp_path / "frames.mid", (3, 4))
+    told, _, _ = played(tmp_path / "frames.mid")
+    assert {beat["position"] for beat in told["beats"]} == {0, 1, 2}  # type: ignore[attr-defined]
