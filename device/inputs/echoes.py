@@ -91,6 +91,9 @@ class Echoes:
                 # the note-on of this key was passed on, so its note-off is too
                 self._players.discard(key[1])
                 return False
+            if key is not None and self._late > LEAST_LATE and self._is_steady(key, at_s):
+                # else a later strike of the same key would be taken for the one that comes back
+                return self._is_late(key, at_s)
             for sent in self._sent:
                 if sent.key == key and (key[0] == _ON or sent.came_back < max(1, self._times.get(key[1], 1))):
                     if key[0] == _ON:
@@ -103,6 +106,13 @@ class Echoes:
             if key is None:
                 return False
             return self._is_late(key, at_s) or (key[0] == _ON and self._is_altered(key))
+
+    def _is_steady(self, key: _Key, at_s: float) -> bool:
+        """Return whether the message `key`, received at `at_s`, has the delay of the late echoes before it."""
+        awaited_s = at_s - self._delay_s
+        return any(
+            sent.key == key and not sent.came_back and abs(sent.at_s - awaited_s) <= LATE_WITHIN_S for sent in self._old
+        )
 
     def _is_late(self, key: _Key, at_s: float) -> bool:
         """Return whether the message `key`, received at `at_s`, is a late echo, and count it."""

@@ -160,3 +160,18 @@ def test_late_echoes_that_stop_coming_are_forgotten() -> None:
     echoes.sent(on(40, 90), 4.0)  # does not come back
     echoes.sent(on(43, 91), 7.0)
     assert not echoes.is_echo(on(43, 91), 7.6)
+
+
+def test_a_late_echo_is_not_taken_for_that_of_a_later_strike_of_its_key() -> None:
+    echoes, passed, messages = Echoes(), [], []
+    for i in range(24):
+        # a key that is struck again 0.3 s later, while the echo of its first strike is still on its way
+        at_s, key = 1.0 + 0.6 * (i // 2) + 0.3 * (i % 2), 40 if i < 6 and i % 2 else 41 + i // 2
+        for late_s in (0.0, 0.5):
+            messages += [(at_s + late_s, late_s, on(key, 60)), (at_s + 0.1 + late_s, late_s, off(key))]
+    for at_s, late_s, message in sorted(messages, key=lambda timed: timed[:2]):
+        if not late_s:
+            echoes.sent(message, at_s)
+        elif not echoes.is_echo(message, at_s):
+            passed.append(message.type)
+    assert passed == ["note_on", "note_off"] * 2
