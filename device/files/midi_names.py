@@ -51,6 +51,8 @@ _COMMON_KANJI = frozenset(
     "右左手主旋律伴奏歌声音楽曲琴笛太鼓弦低高打管和副大小一二三四五日月花桜春夏秋冬夜空愛恋風雪君私人生心"
 )
 """Kanji of instruments, parts and titles."""
+_AFTER_KANA = frozenset("\uff70\uff9e\uff9f")
+"""Marks of half the width that stand after a kana only: a long vowel, and the two marks of voiced sounds."""
 _PUNCTUATION = frozenset("\u00a1\u00a9\u00aa\u00ab\u00ae\u00b0\u00b4\u00b7\u00ba\u00bb\u00bf–—‘’“”„…•™€")
 """Characters beyond ASCII, other than letters, that are usual in names in Latin letters."""
 _OPENING = frozenset("«„“‘’¡¿")
@@ -140,9 +142,9 @@ def _western(text: str) -> Iterator[float]:
     """Judge a text in Latin letters: letters with accents stand beside plain letters, or are words like "à"."""
     for character, beside in _beyond_ascii(text):
         if character in _PUNCTUATION:
-            # only a bracket stands directly before a letter
-            is_odd = beside[1].isalpha() and character not in _OPENING
-            yield _bits(0.0005 if is_odd else 0.05, len(_PUNCTUATION))
+            # only a bracket stands directly before a letter, and two such characters seldom stand side by side
+            is_odd = (beside[1].isalpha() and character not in _OPENING) or not _PUNCTUATION.isdisjoint(beside)
+            yield _bits(0.0005 if is_odd else 0.1, len(_PUNCTUATION))
         elif not ("\xc0" <= character <= "\xff" or character in "ŠšŽžŸŒœ") or not character.isalpha():
             yield _RARE
         elif _is_in_word(beside):
@@ -173,7 +175,10 @@ def _japanese(text: str) -> Iterator[float]:
     for character, beside in _beyond_ascii(text):
         lead = character.encode("shift_jis", "replace")[0]
         if "\uff61" <= character <= "\uff9f":  # a kana of half the width
-            yield _RARE if _is_in_word(beside) else _bits(0.3, 63)
+            if _is_in_word(beside) or (character in _AFTER_KANA and beside[0].isascii()):
+                yield _RARE
+            else:
+                yield _bits(0.003 if beside.isascii() else 0.3, 63)
         elif "\u3041" <= character <= "\u30fe":
             yield _bits(0.5, 170)
         elif character in _COMMON_KANJI:

@@ -45,6 +45,11 @@ def test_one_short_name_is_enough_if_it_is_a_usual_one(encoding: str, name: str)
     assert names_of([name.encode(encoding)]) == [name]
 
 
+@pytest.mark.parametrize("name", ["© 1999 by the author", "Violino 1°", "Nº 5", "Piano – left", "L’amour", "«Air»"])
+def test_a_sign_alone_in_a_western_name_is_no_kana(name: str) -> None:
+    assert names_of([name.encode("cp1252")]) == [name]
+
+
 def test_a_letter_that_cannot_be_decoded_is_a_question_mark() -> None:
     assert names_of(["鼓".encode("gbk"), b"Piano \x81"]) == ["??", "Piano ?"]
     assert names_of(["เปียโน".encode("cp874")])[0].strip("?") == ""
