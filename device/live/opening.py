@@ -168,6 +168,8 @@ class _Opening:
         self._time, self._echoes = StreamTime(), Echoes()
         self._controls = ControlQueue(Controls(config.controls.mapping), config.clock.mode == "midi")
         self._switch = self._foot_switch()
+        self._rate = config.audio.rate
+        """Samples a second of the sound input. If it refuses the default rate, it gets another one."""
         self._watched: list[Watched] = []
         self._senders: list[Sender] = []
 
@@ -301,7 +303,7 @@ class _Opening:
     @property
     def _stall_s(self) -> float:
         audio = self._config.audio
-        return STALL_S if audio.is_midi else max(STALL_S, STALL_BLOCKS * audio.block / audio.rate)
+        return STALL_S if audio.is_midi else max(STALL_S, STALL_BLOCKS * audio.block / self._rate)
 
     def _foot_switch(self) -> FootSwitch | None:
         """Return the foot switch that the settings name; None if they name none.
@@ -334,6 +336,7 @@ class _Opening:
         keep = None if tape is None else tape.sound
         sound = SoundSource(system, self._config.audio, spec.sample_rate, spec.hop, self._time, keep, self._faults)
         self._stack.callback(sound.close)
+        self._rate = sound.rate
         self._engine.hearing.limit(sound.rate)
         return sound
 

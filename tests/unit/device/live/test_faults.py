@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,12 +19,14 @@ from device.assemble import hearing_of
 from device.errors import PortKind, UnavailableError
 from device.events import Send
 from device.hearing.transcriber import Transcriber
+from device.live import opening
 from device.live.monitor import open_files
 from device.outputs.send_queue import MOST_WAITING, SendQueue
 from device.service.daemon import LOST
+from device.settings.sections import DEFAULT_RATE
 from device.status.faults import FAULTS as FAULT_NAMES
 from device.status.schema import Status
-from tests.unit.helpers.seams import FAULTS, Stage, fault, patiently, seams
+from tests.unit.helpers.seams import CONFIG, FAULTS, Card, Stage, fault, patiently, seams
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
 
 
@@ -52,6 +55,29 @@ def test_each_fault_alone(kind: str) -> None:
         for _ in range(5):
             fault(stage, kind)
         assert open_files() == files
+
+
+def test_long_blocks_of_an_input_that_gets_another_rate_than_the_default_are_no_stall(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(2, replace(CONFIG, audio=replace(CONFIG.audio, rate=DEFAULT_RATE, block=2048)))
+
+    def open_at_8_khz(**settings: Any) -> Card:
+        if settings["rate"] != 8_000:
+            raise OSError(-9997, "Invalid sample rate")
+        return Card.open(stage.card, **settings)
+
+    def is_8_khz(rate: float, **_: object) -> bool:
+        return rate == 8_000
+
+    stage.card.open = open_at_8_khz  # type: ignore[method-assign]
+    stage.card.is_format_supported = is_8_khz  # type: ignore[method-assign]
+    with seams(stage):
+        monkeypatch.setattr(opening, "STALL_BLOCKS", 4)
+        opened = stage.open()
+        assert stage.pianist.hearing.limited_to == 8_000
+        assert {sender._stall_s for sender in opened._opened.all_senders} == {4 * 2048 / 8_000}
+        opened.close()
 
 
 def test_the_hearing_knows_the_rate_of_the_input_in_a_live_run_too() -> None:
