@@ -22,6 +22,8 @@ CLEAR_BITS = 4.0
 """Base-2 logarithm of the ratio of two likelihoods from which on the likelier encoding is taken."""
 UNKNOWN_BITS = -8.3
 """Least mean likelihood of a byte of a letter, as a base-2 logarithm. Below it, the text is in none of the scripts."""
+JUDGED_BYTES = 20_000
+"""Most bytes of names by which an encoding is judged: it takes 0.05 s. A name that would exceed them is not judged."""
 REPLACED = "?"
 """Stands for a letter that cannot be decoded."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -102,7 +104,11 @@ def _decoded(content: bytes, encoding: str | None) -> str:
 def _likeliest(contents: Sequence[bytes]) -> str | None:
     """Return the encoding that is clearly likelier than all others for these names; None if there is none."""
     # each name counts once: a song repeats the names of its instruments
-    different = list(dict.fromkeys(contents))
+    different, size = [], 0
+    for content in dict.fromkeys(contents):
+        if size + len(content) <= JUDGED_BYTES:
+            different.append(content)
+            size += len(content)
     found = sorted(((_likelihood(different, encoding), encoding) for encoding in _MODELS), reverse=True)
     (best, encoding), (second, _) = found[:2]
     return encoding if best > -math.inf and best - second >= CLEAR_BITS else None

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from device.errors import UserError
+from device.files import midi_names
 from device.files.midi_file import read_midi
-from device.files.midi_names import names_of
+from device.files.midi_names import JUDGED_BYTES, _likelihood, names_of
 from tests.unit.helpers.midi_bytes import body, chunk, conductor, header, meta, tune
 
 
@@ -53,6 +54,20 @@ def test_a_sign_alone_in_a_western_name_is_no_kana(name: str) -> None:
 def test_a_letter_that_cannot_be_decoded_is_a_question_mark() -> None:
     assert names_of(["鼓".encode("gbk"), b"Piano \x81"]) == ["??", "Piano ?"]
     assert names_of(["เปียโน".encode("cp874")])[0].strip("?") == ""
+
+
+def test_megabytes_of_names_are_judged_by_a_small_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = []
+
+    def likelihood(contents: list[bytes], encoding: str) -> float:
+        judged.append(sum(map(len, contents)))
+        return _likelihood(contents, encoding)
+
+    monkeypatch.setattr(midi_names, "_likelihood", likelihood)
+    names = [f"トラック{number}".encode("cp932") for number in range(5_000)]
+    assert names_of([*names, "ピアノ".encode("cp932") * 1_000_000])[4_999] == "トラック4999"
+    assert max(judged) <= JUDGED_BYTES
+    assert names_of([b"\xe9" * 1_000_000]) == ["?" * 1_000_000]
 
 
 def test_a_track_is_found_by_its_name_in_shift_jis(tmp_path: Path) -> None:
