@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import mido
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from device.errors import UserError
@@ -79,6 +79,7 @@ def test_messages_written_as_they_come_are_those_of_a_file_that_is_written_at_on
 
 @given(st.binary(max_size=60))
 def test_a_track_without_a_length_ends_before_anything_that_is_not_an_event(tail: bytes) -> None:
+    assume(b"MTrk" not in tail)  # another track follows: `device.files.midi_bytes` reads such a file as it is
     head = b"MThd" + (6).to_bytes(4) + b"\0\1\0\1\3\xc0" + b"MTrk" + b"\xff" * 4
     note = b"\x10\x90\x3c\x40\x10\x80\x3c\x00"
     whole = unfinished_midi.complete(head + note + tail)
