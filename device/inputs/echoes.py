@@ -105,7 +105,12 @@ class Echoes:
                     return True
             if key is None:
                 return False
-            return self._is_late(key, at_s) or (key[0] == _ON and self._is_altered(key))
+            if self._is_late(key, at_s) or (key[0] == _ON and self._is_altered(key)):
+                return True
+            if key[0] == _ON:
+                # the key is down as the player's, so the next note-off is not dropped as a late one
+                self._late_down.discard(key[1])
+            return False
 
     def _is_steady(self, key: _Key, at_s: float) -> bool:
         """Return whether the message `key`, received at `at_s`, has the delay of the late echoes before it."""

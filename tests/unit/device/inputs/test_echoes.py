@@ -175,3 +175,13 @@ def test_a_late_echo_is_not_taken_for_that_of_a_later_strike_of_its_key() -> Non
         elif not echoes.is_echo(message, at_s):
             passed.append(message.type)
     assert passed == ["note_on", "note_off"] * 2
+
+
+def test_a_player_who_strikes_the_key_of_a_late_echo_may_release_it_when_the_echo_would() -> None:
+    echoes = Echoes()
+    for i in range(3):
+        echoes.sent(on(41 + i, 60), 1.0 + i)
+        assert echoes.is_echo(on(41 + i, 60), 1.9 + i) == (i == 2)
+    echoes.sent(off(43), 3.5)
+    assert not echoes.is_echo(on(43, 80), 4.0)
+    assert not echoes.is_echo(off(43), 4.4), "the key of the player would stay down"
