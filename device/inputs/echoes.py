@@ -45,7 +45,8 @@ class Echoes:
     """Remembers each sent note message for `window_s` seconds, and recognises it whenever it comes back.
 
     An echo may come back more than once, through two cables or a keyboard with two ports. A note-off is recognised as
-    often as the note-on of its key came back, and at least once, so that the player's own release is not lost. Some
+    often as the note-on of its key came back, so that the player's own release is not lost. It is recognised at least
+    once if the player does not hold the key. Some
     keyboards send notes back with another velocity: see LEAST_ALTERED. Later than `window_s` and up to LATEST_S, notes
     are echoes if several come back unchanged after the same time: see LEAST_LATE.
 
@@ -66,6 +67,8 @@ class Echoes:
         """Number of late echoes in a row that had one delay, and the delay of the last of them in seconds."""
         self._late_down: set[int] = set()
         """Keys whose note-on came back late and was dropped."""
+        self._down: set[int] = set()
+        """Keys whose last note-on was passed on as the player's, and whose note-off was not passed on yet."""
         self._players: set[int] = set()
         """Keys that the box had just struck, and whose other note-on was passed on as the player's."""
 
@@ -85,32 +88,40 @@ class Echoes:
         The channel is not compared, because some keyboards echo on a channel of their own.
         """
         key = _key(message)
-        with self._lock:
-            self._forget(at_s)
-            if key is not None and key[0] == _OFF and key[1] in self._players:
-                # the note-on of this key was passed on, so its note-off is too
-                self._players.discard(key[1])
-                return False
-            if key is not None and self._late > LEAST_LATE and self._is_steady(key, at_s):
-                # else a later strike of the same key would be taken for the one that comes back
-                return self._is_late(key, at_s)
-            for sent in self._sent:
-                if sent.key == key and (key[0] == _ON or sent.came_back < max(1, self._times.get(key[1], 1))):
-                    if key[0] == _ON:
-                        if sent.altered and not sent.came_back:
-                            # the other note-on was the player's, for this is the echo
-                            sent.altered, self._altered = False, 0
-                        self._times[key[1]] = max(self._times.get(key[1], 0), sent.came_back + 1)
-                    sent.came_back += 1
-                    return True
-            if key is None:
-                return False
-            if self._is_late(key, at_s) or (key[0] == _ON and self._is_altered(key)):
-                return True
-            if key[0] == _ON:
-                # the key is down as the player's, so the next note-off is not dropped as a late one
-                self._late_down.discard(key[1])
+        if key is None:
             return False
+        with self._lock:
+            is_echo = self._comes_back(key, at_s)
+            if not is_echo:
+                (self._down.add if key[0] == _ON else self._down.discard)(key[1])
+            return is_echo
+
+    def _comes_back(self, key: _Key, at_s: float) -> bool:
+        """Return whether the message `key`, received at `at_s`, is an echo, and count it if it is."""
+        self._forget(at_s)
+        if key[0] == _OFF and key[1] in self._players:
+            # the note-on of this key was passed on, so its note-off is too
+            self._players.discard(key[1])
+            return False
+        if self._late > LEAST_LATE and self._is_steady(key, at_s):
+            # else a later strike of the same key would be taken for the one that comes back
+            return self._is_late(key, at_s)
+        least = 0 if key[1] in self._down else 1
+        for sent in self._sent:
+            if sent.key == key and (key[0] == _ON or sent.came_back < max(least, self._times.get(key[1], 1))):
+                if key[0] == _ON:
+                    if sent.altered and not sent.came_back:
+                        # the other note-on was the player's, for this is the echo
+                        sent.altered, self._altered = False, 0
+                    self._times[key[1]] = max(self._times.get(key[1], 0), sent.came_back + 1)
+                sent.came_back += 1
+                return True
+        if self._is_late(key, at_s) or (key[0] == _ON and self._is_altered(key)):
+            return True
+        if key[0] == _ON:
+            # the key is down as the player's, so the next note-off is not dropped as a late one
+            self._late_down.discard(key[1])
+        return False
 
     def _is_steady(self, key: _Key, at_s: float) -> bool:
         """Return whether the message `key`, received at `at_s`, has the delay of the late echoes before it."""

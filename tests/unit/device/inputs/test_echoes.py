@@ -185,3 +185,11 @@ def test_a_player_who_strikes_the_key_of_a_late_echo_may_release_it_when_the_ech
     echoes.sent(off(43), 3.5)
     assert not echoes.is_echo(on(43, 80), 4.0)
     assert not echoes.is_echo(off(43), 4.4), "the key of the player would stay down"
+
+
+def test_a_player_on_a_keyboard_without_echoes_releases_a_key_just_after_the_box() -> None:
+    echoes = Echoes()
+    echoes.sent(on(48, 60), 1.0)
+    assert not echoes.is_echo(on(48, 80), 2.0)
+    echoes.sent(off(48), 2.5)
+    assert not echoes.is_echo(off(48), 2.6), "the key of the player would stay down"
