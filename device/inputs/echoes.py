@@ -67,8 +67,8 @@ class Echoes:
         """Number of late echoes in a row that had one delay, and the delay of the last of them in seconds."""
         self._late_down: set[int] = set()
         """Keys whose note-on came back late and was dropped."""
-        self._down: set[int] = set()
-        """Keys whose last note-on was passed on as the player's, and whose note-off was not passed on yet."""
+        self._down: set[tuple[int, int]] = set()
+        """Keys, each with a channel, whose note-on was passed on as the player's and whose note-off was not yet."""
         self._players: set[int] = set()
         """Keys that the box had just struck, and whose other note-on was passed on as the player's."""
 
@@ -91,13 +91,17 @@ class Echoes:
         if key is None:
             return False
         with self._lock:
-            is_echo = self._comes_back(key, at_s)
+            down = (key[1], message.channel)
+            is_echo = self._comes_back(key, at_s, down in self._down)
             if not is_echo:
-                (self._down.add if key[0] == _ON else self._down.discard)(key[1])
+                (self._down.add if key[0] == _ON else self._down.discard)(down)
             return is_echo
 
-    def _comes_back(self, key: _Key, at_s: float) -> bool:
-        """Return whether the message `key`, received at `at_s`, is an echo, and count it if it is."""
+    def _comes_back(self, key: _Key, at_s: float, is_down: bool) -> bool:
+        """Return whether the message `key`, received at `at_s`, is an echo, and count it if it is.
+
+        `is_down`: the player holds this key, on the channel of the message.
+        """
         self._forget(at_s)
         if key[0] == _OFF and key[1] in self._players:
             # the note-on of this key was passed on, so its note-off is too
@@ -106,7 +110,7 @@ class Echoes:
         if self._late > LEAST_LATE and self._is_steady(key, at_s):
             # else a later strike of the same key would be taken for the one that comes back
             return self._is_late(key, at_s)
-        least = 0 if key[1] in self._down else 1
+        least = 0 if is_down else 1
         for sent in self._sent:
             if sent.key == key and (key[0] == _ON or sent.came_back < max(least, self._times.get(key[1], 1))):
                 if key[0] == _ON:
