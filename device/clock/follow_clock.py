@@ -12,10 +12,11 @@ import numpy as np
 
 from device.clock.bank import GAP, GAP2, KIND, MANNER, QUARTER_S, TICK, TIME, USUAL_S, WEIGHT, HypothesisBank
 from device.clock.count_in import CountIn, EvenCounts, Taps
-from device.clock.doubts import SILENT_BEATS, Rivals, doubt_of
+from device.clock.doubts import Rivals, doubt_of
 from device.clock.even_steps import EvenSteps
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
 from device.clock.hypotheses import Hypotheses
+from device.clock.lock import lock_of
 from device.clock.manners import QUICKENING, SLOWING
 from device.clock.meter import Meter
 from device.clock.next_onset import FARTHEST, QUARTER, counted_as
@@ -61,16 +62,10 @@ CATCH_UP_S = 0.03
 """The same limit in seconds for a step that is not a beat."""
 AHEAD, BEHIND = 0.75, 1.5
 """The clock leaps to the grid if the given steps are more than AHEAD beats before it or BEHIND beats after it."""
-LOCK_NOW, LOCK_BEFORE, LOCK_AT_EVEN = 0.35, 0.17, -1.21
-"""Logistic regression of beats held on 70 performances, with and without count-in: two factors and a constant."""
-LOCK_AFTER_REST = -1.0
-"""Log odds that are added for a few onsets after a rest: the player may have breathed, and the bank agrees too soon."""
 MASS_RATE = 0.06
 """Weight of each onset in the running mean of the agreement between hypotheses."""
 LEAST_GAP = 0.25
 """Two steps are at least so many steps apart."""
-FADE_BEATS = 12.0
-"""After SILENT_BEATS without an onset the lock begins to fade, and falls by e in so many more beats."""
 
 
 class FollowClock:
@@ -376,25 +371,12 @@ class FollowClock:
         return math.floor((tick0 + (earliest_s - time0_s) / tick_s) / step) * step
 
     def _lock(self, at_s: float) -> float:
-        """Return the probability that the beat is right: how many hypotheses agree, now and so far (logistic function).
-
-        It fades in a long silence.
-        """
-        lead = self._lead
-        assert lead is not None
-        logit = LOCK_NOW * _logit(self._mass) + LOCK_BEFORE * _logit(self._mass_before) + LOCK_AT_EVEN
-        if self._hypotheses.rest.in_doubt:
-            logit += LOCK_AFTER_REST
-        return math.exp(-max(0.0, self._silent_beats(at_s) - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
+        in_doubt, steady = self._hypotheses.rest.in_doubt, self._hypotheses.steady
+        tempo = 0.0 if self._counted_s is None else math.log(self._quarter_s / self._counted_s)
+        return lock_of(self._mass, self._mass_before, in_doubt, self._silent_beats(at_s), steady, tempo)
 
     def _silent_beats(self, at_s: float) -> float:
         return (at_s - self._onset_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
 
     def _doubt(self, at_s: float) -> Doubt:
         return doubt_of(self._rivals, self._silent_beats(at_s), self._onsets, self._counted_s, self._quarter_s)
-
-
-def _logit(share: float) -> float:
-    """Return the log odds of a share, which is first moved away from 0 and 1."""
-    share = min(max(share, 0.0), 1.0)
-    return math.log((share + 0.02) / (1.02 - share))

@@ -144,7 +144,7 @@ class Hypotheses:
         self._slipped = np.rint(self._slips / SIXTEENTH).astype(np.int64)
         self._last_s = -math.inf
         self.rest = AfterRest(self.beat)
-        self._steady: SteadyGrid | None = None
+        self.steady: SteadyGrid | None = None
         """The grid without bends, only after a count-in."""
         self._opening: Floats | None = None
         self._of_melody: Floats | None = None
@@ -183,7 +183,7 @@ class Hypotheses:
         self._opening = opening_prior(self._rhythm.onset, self.bar, self.beat, upbeat)
         self.counted = True
         first = -beats_to_bar(upbeat) * self.beat % self.bar
-        self._steady = SteadyGrid(self.bar, self.beat, last_count_s, first, quarter_s)
+        self.steady = SteadyGrid(self.bar, self.beat, last_count_s, first, quarter_s)
         self.rest.forget()
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
         self._pace, self._gaps, self._pull = None, None, PULL
@@ -264,9 +264,9 @@ class Hypotheses:
         self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]) if beats >= REST else 0.0)
         self.votes.hear(leader, interval, chord, onset_s, float(bank.real[QUARTER_S, 0]) / QUARTER)
         self.bank = self._with_slips(bank, onset_s)
-        if self._steady is not None:
-            self._steady.hear(bank, onset_s, self._limits_s)
-            self.bank = self._steady.offered_to(self.bank)
+        if self.steady is not None:
+            self.steady.hear(bank, onset_s, self._limits_s)
+            self.bank = self.steady.offered_to(self.bank)
         self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
         self._learn(interval[0], semitones)
         self._last_s = onset_s

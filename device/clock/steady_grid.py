@@ -45,6 +45,11 @@ ALONE_BEATS, TOGETHER_BEATS = 16.0, 2.0
 a break end this count, so that a bank that is in doubt for long is believed too."""
 AGREES, AGREES_SD = 0.06, 2.5
 """The bank agrees with the grid if it is nearer than AGREES beats, or than AGREES_SD times the spread."""
+KEPT_BEATS, LEAST_FIT = 8.0, -0.7
+"""The grid is kept if no rest of REST beats was in so many beats, and if the last onset's log likelihood ratio is above
+LEAST_FIT. For two bars after a pause the bank may agree with itself in a wrong place."""
+SPREAD_BEATS = 4.0
+"""`SteadyGrid.spread` is the spread after so many beats."""
 HORIZONS = (1, 2, 4, 8, 16)
 """Ages, in beats, of the grids that are compared with the bank's."""
 FIRST_SPREAD, FIRST_SEEN = 0.03, 4.0
@@ -92,11 +97,29 @@ class SteadyGrid:
         self._agreed = self._together = self._alone = self._since = self._after_rest = self._off = self._fit = 0.0
         """Beats of agreement in all and without a break, beats alone, beats since the last comparison, beats left after
         a rest; distance of the bank in beats; running mean of the log likelihood ratio of the onsets."""
+        self._since_rest, self._fits = 0.0, True
+        """Beats since the last rest, and whether the last onset was near a note of the grid."""
         self._agrees, self._belief = True, 0.0
         self._grids: deque[tuple[float, float, float] | None] = deque(maxlen=HORIZONS[-1])
         """Time, place and quarter of the grid at the last beats; None where the bank did not agree."""
         self._sums = [FIRST_SPREAD * math.sqrt(beats) * FIRST_SEEN for beats in HORIZONS]
         self._seen = [FIRST_SEEN] * len(HORIZONS)
+
+    @property
+    def spread(self) -> float:
+        """Return how far, in beats, this player's beats come from a grid that bent with the player until 4 beats ago.
+
+        It is a standard deviation. It is small for a steady player, and large if the tempo bends or the bank slips.
+        """
+        return self._spread(SPREAD_BEATS)
+
+    @property
+    def is_kept(self) -> bool:
+        """Return whether the bank agrees with the grid, has done so for some beats, and the last onset fits.
+
+        It is False for some beats after each rest.
+        """
+        return self._agrees and self._fits and self._agreed > OLD_BEATS and self._since_rest > KEPT_BEATS
 
     def hear(self, bank: HypothesisBank, onset_s: float, limits_s: tuple[float, float]) -> None:
         """Compare the grid with the likeliest hypothesis of `bank`, which has heard the onset at `onset_s` seconds.
@@ -184,9 +207,11 @@ class SteadyGrid:
     def _look_for_rest(self, beats: float) -> None:
         """Use a gap of so many beats between the last two onsets."""
         in_beat = self._place / self._beat
+        self._since_rest += beats
         if beats < REST:
             self._after_rest -= beats
         else:
+            self._since_rest = 0.0
             self._after_rest = AFTER_REST if abs(in_beat - round(in_beat)) > ON_BEAT else math.ulp(1.0)
 
     def _look_at_fit(self, kind: int) -> None:
@@ -194,7 +219,9 @@ class SteadyGrid:
         unit = UNITS[kind] / self._beat
         miss = (self._place / self._beat + unit / 2) % unit - unit / 2
         near = math.exp(-0.5 * (miss / FIT_SD) ** 2) / (math.sqrt(2 * math.pi) * FIT_SD)
-        self._fit += FIT_RATE * (math.log((1 - FIT_MISSES) * near * unit + FIT_MISSES) - self._fit)
+        fit = math.log((1 - FIT_MISSES) * near * unit + FIT_MISSES)
+        self._fit += FIT_RATE * (fit - self._fit)
+        self._fits = fit > LEAST_FIT
 
     def _follow(self, off: float, beats: float) -> None:
         """Move the grid slowly towards the bank, which is `off` beats ahead, `beats` beats after the last onset."""

@@ -118,6 +118,39 @@ def test_the_copy_keeps_the_limits_of_the_tempo() -> None:
     assert grid.offered_to(bank).real[QUARTER_S, -1] == 0.65
 
 
+def test_the_spread_is_larger_for_a_player_whose_tempo_changes() -> None:
+    steady, uneven, free = (steady_after(40, s)[0].spread for s in (0.0, 0.02, 0.06))
+    assert steady < 0.02
+    assert 2 * steady < uneven < free / 2
+
+
+def test_the_grid_is_kept_by_a_bank_that_agrees_with_it_for_some_beats() -> None:
+    assert not steady_after(6)[0].is_kept
+    assert steady_after(24)[0].is_kept
+    grid, after_s = steady_after(24)
+    slipped(grid, after_s, 24)
+    assert not grid.is_kept
+
+
+def test_the_grid_is_not_kept_after_a_rest_until_some_beats_later() -> None:
+    """This holds although the rest ends on the beat, where the bank and the grid agree."""
+    grid, onset_s = steady_after(24)
+    kept = []
+    for gap in [5] + [1] * 24:
+        onset_s += gap * QUARTER_LENGTH_S / 2
+        grid.hear(bank_at(onset_s, onset_s / QUARTER_LENGTH_S * QUARTER), onset_s, ANY)
+        kept.append(grid.is_kept)
+    assert not any(kept[:16])
+    assert all(kept[18:])
+
+
+def test_the_grid_is_not_kept_if_the_last_onset_is_far_from_its_notes() -> None:
+    grid, onset_s = steady_after(24)
+    onset_s += 0.63 * QUARTER_LENGTH_S
+    grid.hear(bank_at(onset_s, onset_s / QUARTER_LENGTH_S * QUARTER), onset_s, ANY)
+    assert not grid.is_kept
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.045, 30.0), st.integers(0, 95), st.floats(0.1, 3.0)), min_size=1, max_size=60))
 def test_any_bank_gives_finite_copies_with_weights_of_at_most_one(onsets: list[tuple[float, int, float]]) -> None:
