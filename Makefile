@@ -47,17 +47,17 @@ demo: $(VENV)/.play ## plays the demo recording and writes both hands to out/dem
 demo-page: $(VENV)/.page ## opens the page of a box that hears the demo recording in a loop (no sound card needed)
 	$(BIN)/lefthand page --demo demo/right-hand.flac
 
+# the browsers run with low priority beside tests that mostly wait; the tests of the last line need a quiet machine
 test: setup ## runs all tests: unit, browser (Chromium, Firefox), ssh (a real sshd), host (a real JACK server), box (systemd; needs root)
 	$(MAKE) --no-print-directory --jobs=3 --output-sync=target unit ssh box-provision
-	$(MAKE) --no-print-directory browser
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target host-patient box-service
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target host-patient box-service browser
 	$(MAKE) --no-print-directory host-quiet
 
 unit: setup ## runs the tests that need no device
 	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile --durations 20
 
 browser: setup ## runs the tests of the page in a real Chromium and Firefox
-	$(REAL) tests/browser --numprocesses 2 --dist loadfile
+	nice $(REAL) tests/browser --numprocesses 2 --dist loadfile
 
 host: setup ## runs the tests of PortAudio and RtMidi against a real JACK server
 	$(REAL) tests/host
