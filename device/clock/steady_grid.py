@@ -63,12 +63,16 @@ LEAST_SD, SD_OF_MEAN = 0.015, 1.25
 """Least spread in beats, and the ratio of a standard deviation to a mean distance (normal distribution)."""
 SLIPS = 0.003
 """Probability density, for each beat of distance, with which the bank slips."""
+T3_AT_ZERO = 0.3675
+"""Greatest density of the Student t distribution with 3 degrees of freedom: 2 / (pi sqrt 3)."""
 FIT_RATE, FIT_SD, FIT_MISSES, FIT_POWER = 0.2, 0.03, 0.15, 2.0
 """How well the onsets fit the grid's notes: weight of one onset in the running mean of the log likelihood ratio, spread
 in beats, share of onsets that are anywhere, and exponent of the mean."""
 REST, AFTER_REST = 1.9, 4.0
 """After a gap of REST beats that ends off the beat, a new distance is believed for AFTER_REST beats: the player may
 have breathed. It is also believed if it comes with the onset that ends such a gap."""
+THIS_ONSET = math.ulp(1.0)
+"""Beats after a rest that ended on the beat: more than 0 at the onset that ends it, and less at the next onset."""
 ON_BEAT = 0.12
 """A rest ends on the beat if its end is nearer to one than so many beats."""
 OTHER_TEMPO, OTHER_BEATS = 0.2, 2.0
@@ -78,6 +82,7 @@ OFFERED = 0.1
 BELIEVED = 1.0
 """The log weight of all other hypotheses falls by so much at each onset, if the grid is fully believed."""
 LEAST_BELIEF = 1e-3
+"""If the grid is believed less than this, the bank gets no copy of it."""
 PLACE_SD, TEMPO_SD = 0.03, 0.01
 """Standard deviations of such a copy: of its place in beats, and of its tempo (relative)."""
 UNITS = (6, 4, 4, 3)
@@ -149,7 +154,7 @@ class SteadyGrid:
             if self._alone > ALONE_BEATS or breathed or other:
                 self._place, self._quarter_s, self._agreed, self._alone = there, quarter_s, 0.0, 0.0
             elif self._agreed > OLD_BEATS:
-                tempo_changed = 0.3675 * (1 + (off / sd) ** 2 / 3) ** -2 / sd
+                tempo_changed = T3_AT_ZERO * (1 + (off / sd) ** 2 / 3) ** -2 / sd
                 self._belief = min(1.0, SLIPS / tempo_changed) * min(1.0, math.exp(FIT_POWER * self._fit))
         self._agrees = agrees
         self._quarter_s = min(max(self._quarter_s, limits_s[0]), limits_s[1])
@@ -212,7 +217,7 @@ class SteadyGrid:
             self._after_rest -= beats
         else:
             self._since_rest = 0.0
-            self._after_rest = AFTER_REST if abs(in_beat - round(in_beat)) > ON_BEAT else math.ulp(1.0)
+            self._after_rest = AFTER_REST if abs(in_beat - round(in_beat)) > ON_BEAT else THIS_ONSET
 
     def _look_at_fit(self, kind: int) -> None:
         """Use the distance of the last onset from the nearest note of the grid, in a rhythm of this kind."""
