@@ -19,6 +19,7 @@ import contextlib
 import logging
 import math
 import queue
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -37,6 +38,7 @@ from device.ports.sound_inputs import rates_of, sound_inputs
 from device.settings.sections import DEFAULT_RATE, AudioSettings
 from device.status.faults import Faults
 from device.stream_time import StreamTime
+from device.system.foreign_thread import keep_state, release_state
 from device.system.realtime import ask_for_fifo
 
 QUEUE_S = 2.0
@@ -45,6 +47,8 @@ WAIT_S = 0.1
 """Seconds that one `read` waits for a block."""
 DEAF_S = 1.0
 """Seconds. An input that gives no block for this long counts as gone."""
+RELEASE_S = 0.05
+"""Seconds that `close` waits at most for the callback to give back the state of its thread: several blocks."""
 SAMPLE_BYTES = 4
 """Bytes of a float32 sample of one channel."""
 CLIPS = 0.9999
@@ -92,6 +96,9 @@ class SoundSource:
         self._xruns_to_tell = 1
         self._peak = 0.0
         self._input_samples = 0
+        self._closing, self._released = False, threading.Event()
+        self._released.set()
+        """Set while Python's state of the callback's thread is not kept."""
         self._first = True
         self._check_channel()
         self.rate, self._stream = self._open(system, settings.rate)
@@ -104,6 +111,9 @@ class SoundSource:
         self._left_out = _surplus(self._hops, settings.block)
         """Number of samples of the stream that are still to be left out."""
         self._arrived = -self._left_out
+        self._next_complete = self._hops.needed(0)
+        """Number of samples that must have arrived for the next hop. Only the callback uses it."""
+        self._frame_bytes = SAMPLE_BYTES * settings.channel
 
     def start(self) -> None:
         """Start the stream. Raises UnavailableError if the input refuses."""
@@ -128,19 +138,20 @@ class SoundSource:
                 self._wait_longer()
                 return []
         self._waited_s = 0.0
-        samples, lost_s = [], 0.0
+        blocks, lost_s = [], 0.0
         missing = self._hops.needed_now
         while self._blocks and missing > 0:
             data, arrived_s = self._blocks.popleft()
-            samples.append(self._kept(np.frombuffer(data, np.float32)))
-            count = len(samples[-1]) // self._settings.channel
+            blocks.append(self._kept(data) if self._left_out else data)
+            count = len(blocks[-1]) // self._frame_bytes
             missing -= count
             self._input_samples += count
             lost_s += self._time.arrived(self.input_s, arrived_s)
-        if not samples:
+        if not blocks:
             # the last wait ended just as the block came, so the last call took it
             return []
-        sound = samples[0] if len(samples) == 1 else np.concatenate(samples)
+        # one array for all blocks: each call of numpy costs much after a sleep
+        sound = np.frombuffer(b"".join(blocks), np.float32)
         if self._settings.channel > 1:
             sound = sound.reshape(-1, self._settings.channel)[:, -1]
         self._look_at(sound)
@@ -149,13 +160,11 @@ class SoundSource:
         self._log_losses(lost_s)
         return _feeds(self._hops.push(sound))
 
-    def _kept(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the part of a block that is heard: all of it, except at the very beginning of the stream."""
-        if not self._left_out:
-            return block
-        cut = min(self._left_out, len(block) // self._settings.channel)
+    def _kept(self, block: bytes) -> bytes:
+        """Return the part of a block that is heard, at the very beginning of the stream."""
+        cut = min(self._left_out, len(block) // self._frame_bytes)
         self._left_out -= cut
-        return block[cut * self._settings.channel :]
+        return block[cut * self._frame_bytes :]
 
     def _wait_longer(self) -> None:
         """Count another wait without a block. Raises UnavailableError if the input has stopped."""
@@ -189,6 +198,8 @@ class SoundSource:
             with contextlib.suppress(OSError):
                 self._stream.close()
 
+        self._closing = True
+        self._released.wait(RELEASE_S)
         within_reason(end)
 
     def level_db(self) -> float | None:
@@ -197,7 +208,10 @@ class SoundSource:
         return 20 * math.log10(max(peak, SILENT))
 
     def _look_at(self, block: NDArray[np.float32]) -> None:
-        peak = float(np.abs(block).max(initial=0.0))
+        if not len(block):
+            return
+        levels = np.abs(block)
+        peak = float(levels[levels.argmax()])
         if not math.isfinite(peak):
             self._faults.count("blocks that are no numbers")
             return
@@ -269,17 +283,23 @@ class SoundSource:
         """
         if self._first:
             self._first = False
+            self._released.clear()
+            keep_state()
             ask_for_fifo()
+        if self._closing and not self._released.is_set():
+            release_state()
+            self._released.set()
         if status:
             self.xruns += 1
         if len(self._blocks) >= self._most_blocks:
             self.xruns += 1
             return None, 0
         self._blocks.append((data, time.monotonic()))
-        self._arrived += len(data) // (SAMPLE_BYTES * self._settings.channel)
-        if self._arrived >= self._hops.needed(self._told):
-            while self._arrived >= self._hops.needed(self._told):
+        self._arrived += len(data) // self._frame_bytes
+        if self._arrived >= self._next_complete:
+            while self._arrived >= self._next_complete:
                 self._told += 1
+                self._next_complete = self._hops.needed(self._told)
             self._complete.put(None)
         return None, 0
 
