@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from device.errors import UserError
+from device.files.foreign_kinds import foreign_kind
+
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 _SOUND_HEADS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RIFX", b"RF64", b"BW64")
 """First bytes of FLAC, Ogg, MP3 with a tag, AIFF, CAF, AU, big-endian WAV and long WAV files."""
@@ -12,7 +15,7 @@ _SOUND_HEADS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RIFX", b"
 def is_midi(path: Path) -> bool:
     """Return whether the file is read as MIDI. The name decides only where the content is neither MIDI nor sound.
 
-    Raises OSError if the file cannot be read.
+    Raises UserError if it is of a kind that is neither, such as a score, and OSError if it cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(12)
@@ -20,4 +23,6 @@ def is_midi(path: Path) -> bool:
         return True
     if head.startswith(_SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp":
         return False
+    if (kind := foreign_kind(path)) is not None:
+        raise UserError(f"{path} {kind}")
     return path.suffix.lower() in MIDI_SUFFIXES

@@ -1,0 +1,110 @@
+"""Names the kinds of files that hold music but neither MIDI nor sound that can be read, and says what to do with each.
+
+Scores of notation programs, projects of music programs and archives are often handed over by mistake, sometimes under
+the name .mid. A sentence about `ffmpeg` or about a damaged MIDI file would lead their owner astray.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+_LOOKED_AT = 4096
+"""Bytes at the beginning of a file that are looked at. The root element of a score in XML lies within them."""
+_EXPORT = "export it from its program as a MIDI file (.mid)"
+_UNPACK = "unpack it and give the .mid, .wav or .flac file in it"
+_HEADS: tuple[tuple[bytes, str, str], ...] = (
+    (b"SMF2CLIP", "a MIDI 2.0 clip", "export it as a MIDI file of type 0 or 1 (.mid)"),
+    (b"BCFZ", "a Guitar Pro score", _EXPORT),
+    (b"BCFS", "a Guitar Pro score", _EXPORT),
+    (b"ENIGMA BINARY FILE", "a Finale score", _EXPORT),
+    (b"\x0fSIBELIUS", "a Sibelius score", _EXPORT),
+    (b"FLhd", "an FL Studio project", _EXPORT),
+    (b"\x23\x47\xc0\xab", "a Logic project", _EXPORT),
+    (b"CAKEWALK", "a Cakewalk project", _EXPORT),
+    (b"<REAPER_PROJECT", "a Reaper project", _EXPORT),
+    (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
+    (b"BZh", "a compressed file", _UNPACK),
+    (b"\xfd7zXZ\x00", "a compressed file", _UNPACK),
+    (b"%PDF-", "a PDF document", "give the music as a MIDI file or as sound"),
+    (b"\x89PNG\r\n\x1a\n", "a picture", "give the music as a MIDI file or as sound"),
+    (b"\xff\xd8\xff\xe0", "a picture", "give the music as a MIDI file or as sound"),
+    (b"\xff\xd8\xff\xe1", "a picture", "give the music as a MIDI file or as sound"),
+)
+"""First bytes of a file, what the file is, and the remedy."""
+_IN_XML: tuple[tuple[str, str, str], ...] = (
+    ("<score-partwise", "a MusicXML score", _EXPORT),
+    ("<score-timewise", "a MusicXML score", _EXPORT),
+    ("<musescore", "a MuseScore score", _EXPORT),
+    ("<ableton", "an Ableton Live set", _EXPORT),
+    ("<mei", "an MEI score", _EXPORT),
+    ("<html", "a web page", "download the file itself again"),
+    ("<!doctype html", "a web page", "download the file itself again"),
+    ("<?xml", "an XML file", _EXPORT),
+)
+"""Text near the beginning of a text file in small letters, what the file is, and the remedy. The first that fits."""
+_IN_ZIP: tuple[tuple[str, str], ...] = (
+    (r".*\.mscx", "a MuseScore score"),
+    (r"Content/score\.gpif", "a Guitar Pro score"),
+    (r"META-INF/container\.xml", "a MusicXML score"),
+    (r"score\.dat|supportingdata/.*|score/.*\.json", "a score of a notation program"),
+)
+"""Name of a file in a ZIP archive that belongs to a program, and what the archive is."""
+_GUITAR_PRO = re.compile(rb".FICHIER GUITAR PRO", re.DOTALL)
+_ABC = re.compile(rb"(%abc[-\s]|X: ?[0-9]+\s)")
+
+
+def foreign_kind(path: Path) -> str | None:
+    """Return the end of a sentence about the file at `path`, such as "is a MuseScore score: export it …".
+
+    Return None if the file is not of a kind that is listed here. Only the beginning decides, not the name. Raises
+    OSError if the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_LOOKED_AT)
+    for begin, what, remedy in _HEADS:
+        if head.startswith(begin):
+            return f"is {what}: {remedy}."
+    if _GUITAR_PRO.match(head):
+        return f"is a Guitar Pro score: {_EXPORT}."
+    if _ABC.match(head):
+        return f"is a score in ABC notation: {_EXPORT}."
+    if head.startswith(b"PK\x03\x04"):
+        return _in_zip(path)
+    if head.startswith(b"\x1f\x8b"):
+        return _in_text(_unzipped(head)) or f"is a compressed file: {_UNPACK}."
+    return _in_text(head)
+
+
+def _in_text(head: bytes) -> str | None:
+    """Return the end of a sentence about a file that begins with the text `head`; None if it is not such a text."""
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    text = head.decode(encoding, errors="replace").lstrip().lower()
+    if text.startswith("<"):
+        for mark, what, remedy in _IN_XML:
+            if mark in text:
+                return f"is {what}: {remedy}."
+    return None
+
+
+def _in_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError):
+        names = []
+    for form, what in _IN_ZIP:
+        if any(re.fullmatch(form, name) for name in names):
+            return f"is {what}: {_EXPORT}."
+    return f"is a ZIP archive: {_UNPACK}."
+
+
+def _unzipped(head: bytes) -> bytes:
+    """Return the first bytes of a file in gzip format that begins with `head`; nothing if it is damaged."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, _LOOKED_AT)
+    except zlib.error:
+        return b""

@@ -1,0 +1,69 @@
+"""Files that are neither MIDI nor sound, under any name, are named for what they are."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from device.errors import UserError
+from device.files.input_kind import is_midi
+from tests.unit.helpers.midi_bytes import clean
+
+XML = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE score-partwise PUBLIC "-//x">\n<score-partwise version="4.0">'
+
+
+def zipped(*names: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"content")
+    return content.getvalue()
+
+
+KINDS = {
+    "MIDI 2.0 clip": b"SMF2CLIP" + bytes(40),
+    "MusicXML score": XML.encode(),
+    "MusicXML score in UTF-16": XML.replace("UTF-8", "UTF-16").encode("utf-16"),
+    "MusicXML score in a ZIP": zipped("META-INF/container.xml", "score.musicxml"),
+    "MuseScore score": zipped("META-INF/container.xml", "my.mscx"),
+    "MuseScore score in XML": b'<?xml version="1.0"?>\n<museScore version="4.20">',
+    "Guitar Pro score": zipped("Content/score.gpif"),
+    "Guitar Pro score of version 5": b"\x18FICHIER GUITAR PRO v5.10" + bytes(40),
+    "Guitar Pro score of version 6": b"BCFZ" + bytes(40),
+    "Sibelius score": b"\x0fSIBELIUS" + bytes(40),
+    "Finale score": b"ENIGMA BINARY FILE" + bytes(40),
+    "Ableton Live set": gzip.compress(b'<?xml version="1.0"?>\n<Ableton MajorVersion="5">'),
+    "score in ABC notation": b"X:1\nT:A tune\nK:C\nCDEF|\n",
+    "ZIP archive": zipped("song.mid"),
+    "ZIP archive that is cut": zipped("song.mid")[:40],
+    "compressed file": gzip.compress(clean()),
+    "compressed file that is cut": gzip.compress(clean())[:5],
+    "PDF document": b"%PDF-1.7\n",
+    "web page": b"\n<!DOCTYPE html><html>MThd</html>",
+}
+
+
+@pytest.mark.parametrize("name", ["a.mid", "a.wav", "a.mscz", "a"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_is_neither_midi_nor_sound_is_named_with_a_remedy(tmp_path: Path, kind: str, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(KINDS[kind])
+    what = kind.partition(" in UTF")[0].partition(" in a")[0].partition(" in XML")[0].partition(" of")[0]
+    with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*(export|unpack|give|down)"):
+        is_midi(path)
+
+
+@pytest.mark.parametrize("before", [b"", b"\0" * 128, b"RIFF\x00\x00\x00\x00RMIDdata\x00\x00\x00\x00"])
+def test_midi_is_known_by_its_content_or_by_its_name(tmp_path: Path, before: bytes) -> None:
+    path = tmp_path / "a.mid"
+    path.write_bytes(before + clean())
+    assert is_midi(path)
+
+
+def test_a_sound_of_no_known_kind_is_left_to_the_reader_of_sound(tmp_path: Path) -> None:
+    (tmp_path / "a.wma").write_bytes(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(40))
+    assert not is_midi(tmp_path / "a.wma")
