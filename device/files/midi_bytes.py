@@ -35,8 +35,8 @@ _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 _SYSTEM = frozenset({0xF1, 0xF2, 0xF3, 0xF6, 0xF8, 0xFA, 0xFB, 0xFC, 0xFE})
 """System messages that MIDI defines. They do not belong into a file, and some programs write them into one."""
 _META, _SYSEX, _ESCAPE, _SYSEX_END = 0xFF, 0xF0, 0xF7, 0xF7
-_NAME, _END, _TEMPO, _SIGNATURE, _KEY = 0x03, 0x2F, 0x51, 0x58, 0x59
-_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, _END: 0, _TEMPO: 3, 0x54: 5, _SIGNATURE: 4, _KEY: 2}
+_NAME, _DEVICE, _PORT, _END, _TEMPO, _SIGNATURE, _KEY = 0x03, 0x09, 0x21, 0x2F, 0x51, 0x58, 0x59
+_SIZES = {0x00: 2, 0x20: 1, _PORT: 1, _END: 0, _TEMPO: 3, 0x54: 5, _SIGNATURE: 4, _KEY: 2}
 """Bytes of each meta event that has a fixed size."""
 _TEXTS = range(0x01, 0x10)
 _RESET = b"\xff"
@@ -67,6 +67,8 @@ class RawTrack:
     name: str = ""
     raw_name: bytes = b""
     """The name as it stands in the file."""
+    port: bytes = b""
+    """MIDI port or device of the track, as its events 0x21 and 0x09 name it. Channels of other ports are others."""
     messages: list[Struck | Silenced] = field(default_factory=list)
     last_tick: int = 0
     """Tick of the last channel message."""
@@ -368,6 +370,8 @@ class _Track:
             self._track.end_tick, self._ended = tick, True
         elif kind == _NAME and not self._track.raw_name:
             self._track.raw_name = content
+        elif kind in (_PORT, _DEVICE):
+            self._track.port = content
         elif kind == _TEMPO and len(midi.tempos) < MOST_CHANGES:
             if len(content) >= 3 and any(content[:3]):
                 midi.tempos.append((tick, int.from_bytes(content[:3], "big")))

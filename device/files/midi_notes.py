@@ -59,8 +59,10 @@ def parts_of(tracks: Sequence[RawTrack], tempo_map: TempoMap) -> list[Part]:
     If there is a single track, return one part for each of its channels instead, numbered from 1. Channel 10 is drums,
     unless it is one of many channels that are used alike.
     """
-    silenced = [m for track in tracks for m in track.messages if isinstance(m, Silenced)]
-    voices = [_stretches(track, silenced, tempo_map) for track in tracks]
+    silenced: dict[bytes, list[Silenced]] = defaultdict(list)
+    for track in tracks:
+        silenced[track.port] += [m for m in track.messages if isinstance(m, Silenced)]
+    voices = [_stretches(track, silenced[track.port], tempo_map) for track in tracks]
     drums = _drum_channel(voices)
     parts: list[Part] = []
     for number, (track, by_channel) in enumerate(zip(tracks, voices, strict=True)):
@@ -137,7 +139,7 @@ def _notes(stretches: Sequence[Stretch], tempo_map: TempoMap) -> list[Note]:
 
 
 def _stretches(track: RawTrack, silenced: Sequence[Silenced], tempo_map: TempoMap) -> dict[int, list[Stretch]]:
-    """Return each strike of a track, by channel. `silenced` ends the notes of its channel on every track."""
+    """Return each strike of a track, by channel. `silenced` ends the notes of its channel."""
     struck: dict[tuple[int, int], list[Struck]] = defaultdict(list)
     for message in track.messages:
         if isinstance(message, Struck):

@@ -14,7 +14,7 @@ from device.errors import UserError
 from device.events import UNISON_S, Note
 from device.files.midi_file import read_midi
 from device.files.midi_notes import united
-from tests.unit.helpers.midi_bytes import TUNE, Timed, body, chunk, conductor, header, meta, off, on, tune
+from tests.unit.helpers.midi_bytes import TUNE, Timed, body, chunk, conductor, control, header, meta, off, on, tune
 
 Notes = list[tuple[int, float, float]]
 
@@ -140,3 +140,11 @@ def test_several_tracks_of_one_name_are_chosen_by_number(tmp_path: Path) -> None
         read(tmp_path / "a.mid", tracks, "Piano")
     with pytest.raises(UserError, match="several with --track 1,2, or --track all"):
         read(tmp_path / "a.mid", tracks, None)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(0x21, b"\x01"), (0x09, b"Strings module")])
+def test_all_notes_off_on_another_midi_port_ends_no_note(tmp_path: Path, kind: int, name: bytes) -> None:
+    quiet: Timed = [(tick, control(123)) for tick in range(100, 15_000, 200)]
+    other_port: Timed = [(0, meta(kind, name)), *quiet]
+    assert same(read(tmp_path / "a.mid", [tune(), other_port]), true_notes())
+    assert not same(read(tmp_path / "a.mid", [tune(), quiet]), true_notes())
