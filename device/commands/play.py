@@ -24,6 +24,7 @@ from device.commands.options import FiniteRange
 from device.commands.play_request import Request, checked_key
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
+from device.files.hands import about_hands
 from device.files.input_kind import is_midi
 from device.files.midi_file import MidiInput, read_midi, sent_notes
 from device.files.midi_notes import Part
@@ -217,7 +218,10 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     if request.tuning is not None and how_captured(request.input) is None:
         raise UserError("--tuning is that of a piano in a sound: leave it out for a .mid input.")
     source = read_midi(request.input)
-    part = source.part(request.track).split(request.split or 0)
+    part = source.part(request.track)
+    captured = how_captured(request.input) is not None
+    hands = [] if captured or request.split is not None else about_hands(part, source.path)
+    part = part.split(request.split or 0)
     request, unfit = _followed_if_unfit(request, source, part)
     clock = _clock(request, request.clock or "file", source)
     if unfit and isinstance(clock, FollowClock):
@@ -227,9 +231,8 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     engine = Engine(clock=clock, player=_left_hand(request, bundle))
     hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
     with _progress(request, part.end_s) as progress:
-        captured = how_captured(request.input) is not None
         performance = play_midi(engine, part, hop_s, progress, captured, _wait(request))
-    performance.warnings = [*source.warnings, *unfit, *warnings_of(clock, request.meter)]
+    performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
 

@@ -6,12 +6,14 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import mido
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
 from device.events import SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
+from device.files.hands import named_right
 from device.files.midi_bytes import RawMidi, Struck, parse
 from device.files.midi_notes import Part, check_playable, parts_of, together
 from device.files.sound_file import check_present
@@ -94,7 +96,8 @@ class MidiInput:
         else:
             raise UserError(
                 f"{self.path} has several tracks with notes: choose one with --track, several with --track "
-                f"{playable[0].number},{playable[1].number}, or --track all: {_listing(playable)}."
+                f"{playable[0].number},{playable[1].number}, or --track all: {_listing(playable)}; "
+                f"{_advice(playable)}."
             )
         check_playable(part, self.path)
         return part
@@ -123,6 +126,14 @@ def _named(parts: list[Part], wanted: str) -> list[Part]:
     """Return the parts with this number, or else with this name."""
     numbered = [part for part in parts if str(part.number) == wanted]
     return numbered or [part for part in parts if part.name.casefold() == wanted]
+
+
+def _advice(parts: list[Part]) -> str:
+    """Return which of several parts is the right hand by its name, or else which one lies highest."""
+    if right := named_right(parts):
+        return f"by its name the right hand is {','.join(str(part.number) for part in right)}"
+    highest = max(parts, key=lambda part: fmean(note.pitch for note in part.notes))
+    return f"the highest is {highest.number}"
 
 
 def _listing(parts: list[Part]) -> str:
