@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 from device.errors import UserError, missing_extra
 from device.files.channels import ChannelChoice, ChannelComparison
 from device.files.float_peaks import FloatPeaks
+from device.files.ogg_links import ogg_links
 from device.files.wav_header import WavHeader, is_cut_wav, read_wav_header, right_length
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
+from device.system.quiet import quiet
 
 if TYPE_CHECKING:
     import soundfile
@@ -59,6 +62,7 @@ class SoundFile:
         self._header = _own_header(path)
         self._right_length = right_length(path)
         self._flac_frames = _flac_frames(path)
+        self._links = ogg_links(path)
         try:
             with self._open() as file:
                 self.rate: int = file.samplerate
@@ -66,6 +70,7 @@ class SoundFile:
                 self._format: str = file.format
                 self._floats = file.subtype in _FLOATS and not is_capture
                 stated = file.frames if self._flac_frames is None else self._flac_frames
+            self._links = self._like_the_first()
         except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError):
             raise self._unreadable() from None
         if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
@@ -107,6 +112,11 @@ class SoundFile:
         """Return all samples at once, float32[frames]."""
         return np.concatenate(list(self.blocks()))
 
+    def peak_db(self) -> float:
+        """Return the level of the loudest sample in dB below full scale, 0 or less; -inf if all samples are 0."""
+        peak = max((float(np.nanmax(np.abs(block), initial=0.0)) for block in self.blocks()), default=0.0)
+        return 20 * math.log10(peak) if peak > 0 else -math.inf
+
     def _look(self, stated: int) -> bool:
         """Read the file once if its length or its channels must be found out. Return whether `stated` is wrong."""
         compared = self.channels > 1 and self._choice.channel is None
@@ -131,16 +141,40 @@ class SoundFile:
         """Yield float32[n, channels] up to the end of the file, or up to the first part that cannot be decoded."""
         if self._format not in _SURE:
             size = min(size, _DECODED)
-        with self._open() as file, contextlib.suppress(soundfile_of("play").LibsndfileError, RuntimeError):
-            while True:
-                block = file.read(size, dtype="float32", always_2d=True)
-                if len(block):
-                    yield block
-                if len(block) < size:
-                    return
+        links: list[tuple[int, int] | None] = [*self._links] or [None]
+        for link in links:
+            with self._open(link) as file, contextlib.suppress(soundfile_of("play").LibsndfileError, RuntimeError):
+                # a FLAC is read up to the very frame that its header states: a tag after it cannot be decoded
+                stated = self._flac_frames or 0
+                while True:
+                    wanted = min(size, stated) if stated > 0 else size
+                    block = file.read(wanted, dtype="float32", always_2d=True)
+                    stated -= len(block)
+                    if len(block):
+                        yield block
+                    if len(block) < wanted:
+                        break
+
+    def _like_the_first(self) -> list[tuple[int, int]]:
+        """Return the links of an Ogg file with the rate and the channels of the first, if it has several, else none.
+
+        `warnings` gets a sentence if there are others, which are not read.
+        """
+        alike = []
+        for link in self._links if len(self._links) > 1 else []:
+            with contextlib.suppress(soundfile_of("play").LibsndfileError, RuntimeError), self._open(link) as file:
+                if (file.samplerate, file.channels) == (self.rate, self.channels):
+                    alike.append(link)
+        if alike and len(alike) < len(self._links):
+            self.warnings.append(
+                f"{self.path} holds {len(self._links)} recordings one after another, and only {len(alike)} of them "
+                f"have the rate and the channels of the first and are heard: convert the others one by one."
+            )
+        return alike
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[soundfile.SoundFile]:
+    def _open(self, link: tuple[int, int] | None = None) -> Iterator[soundfile.SoundFile]:
+        """Open the file, or the link (first byte, number of bytes) of a chained Ogg file."""
         sf = soundfile_of("play")
 
         class Stream(sf.SoundFile):  # type: ignore[misc, name-defined]
@@ -153,21 +187,22 @@ class SoundFile:
                 return False
 
         header = self._header
-        with self.path.open("rb") as raw:
+        with self.path.open("rb") as raw, contextlib.ExitStack() as stack:
+            source: object = str(self.path)
+            form: dict[str, object] = {}
             if header is not None:
-                data = _Part(raw, header.start, header.frames * header.frame_bytes)
+                source = _Part(raw, header.start, header.frames * header.frame_bytes)
                 form = {"format": "RAW", "subtype": header.subtype, "endian": "LITTLE"}
-                with Stream(data, samplerate=header.rate, channels=header.channels, **form) as file:
-                    yield file
+                form |= {"samplerate": header.rate, "channels": header.channels}
+            elif link is not None:
+                source = _Part(raw, *link)
             elif self._flac_frames is not None:
-                with Stream(_Part(raw, 0, self.path.stat().st_size, _FLAC_TOTAL)) as file:
-                    yield file
+                source = _Part(raw, 0, self.path.stat().st_size, _FLAC_TOTAL)
             elif self._right_length is not None:
-                with Stream(_Part(raw, 0, self.path.stat().st_size, replaced=self._right_length)) as file:
-                    yield file
-            else:
-                with Stream(str(self.path)) as file:
-                    yield file
+                source = _Part(raw, 0, self.path.stat().st_size, replaced=self._right_length)
+            with quiet():
+                file = Stream(source, **form)
+            yield stack.enter_context(file)
 
     def _unreadable(self) -> UserError:
         path = self.path

@@ -21,6 +21,11 @@ _IN_DS64 = 0xFFFFFFFF
 """Length in an RF64 file that refers to the chunk "ds64"."""
 _TAGS = (b"TAG", b"ID3", b"APETAGEX")
 """Beginnings of the tags that music programs append to a file of any kind."""
+_USUAL = (b"data", b"fmt ", b"fact", b"LIST", b"bext", b"iXML", b"JUNK", b"cue ", b"smpl", b"id3 ", b"PEAK", b"_PMX")
+"""Names of usual chunks. Some recorders leave out the byte that has to follow a chunk of an odd length.
+
+The next name then stands one byte earlier, where libsndfile does not find it.
+"""
 _LEAST_SOUND = 512
 """Fewest bytes after the data that can be sound. Fewer are filling or a tag.
 
@@ -75,19 +80,28 @@ def read_wav_header(path: Path) -> WavHeader | None:
         head = file.read(12)
         if head[:4] not in _HEADS or head[8:] != b"WAVE":
             return None
-        position, form, long_length = 12, b"", 0
+        position, form, long_length, padded = 12, b"", 0, True
         while position + 8 <= size:
             name, length = _chunk(file, position)
             position += 8
             if name == b"data":
                 stated = long_length if head[:4] != b"RIFF" and length == _IN_DS64 else length
-                return _header(file, position, stated, size, form, head[:4] != _UNKNOWN_HEAD)
+                return _header(file, position, stated, size, form, padded and head[:4] != _UNKNOWN_HEAD)
             if name == b"fmt ":
                 form = file.read(min(length, 40))
             elif name == b"ds64":
                 long_length = int.from_bytes(file.read(16)[8:], "little")
-            position += length + length % 2
+            position += length
+            if length % 2 and _is_name(file, position) and not _is_name(file, position + 1):
+                padded = False
+            else:
+                position += length % 2
     return None
+
+
+def _is_name(file: BinaryIO, position: int) -> bool:
+    """Return whether the name of one of the usual chunks of a WAV file stands at `position`."""
+    return _chunk(file, position)[0] in _USUAL
 
 
 def right_length(path: Path) -> tuple[int, bytes] | None:

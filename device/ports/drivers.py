@@ -1,16 +1,9 @@
-"""Helps to call sound and MIDI drivers.
-
-`quiet` hides the lines that a driver writes to stderr. `within_reason` closes a device, but waits for it only a limited
-time.
-"""
+"""Closes the devices of sound and MIDI drivers, but waits for them only a limited time."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 CLOSE_S = 0.5
 """Seconds. Closing a device takes less time than this, unless its driver hangs."""
@@ -35,16 +28,3 @@ def within_reason(call: Callable[[], object]) -> bool:
 def left_behind() -> bool:
     """Return True if something is still being closed. This process then sees no new sound inputs."""
     return any(thread.is_alive() for thread in _closing)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Send stderr to /dev/null inside the `with` block: libasound and libjack write a line for each missing device."""
-    saved = os.dup(2)
-    with Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

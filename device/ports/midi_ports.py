@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from device.errors import PortKind, UnavailableError, missing_extra
-from device.ports.drivers import quiet, within_reason
+from device.ports.drivers import within_reason
 from device.ports.port import API_NAMES, CLIENT, INPUT, OUTPUT, Port, choose
+from device.system.quiet import quiet
 
 if TYPE_CHECKING:
     import mido

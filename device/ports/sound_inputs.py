@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from device.errors import missing_extra
-from device.ports.drivers import left_behind, quiet, within_reason
+from device.ports.drivers import left_behind, within_reason
 from device.ports.port import API_NAMES, SoundInput
+from device.system.quiet import quiet
 
 RATES = (8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
 """Sample rates in Hz that are tried on an input. These are the usual rates of sound cards."""

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from device.errors import UnavailableError
-from device.ports.drivers import left_behind, quiet
+from device.ports.drivers import left_behind
 from device.ports.jack_clients import JackClients
 from device.ports.midi_ports import MidiPorts, PolledInput
 from device.ports.port import CLIENT, Port, SoundInput
 from device.ports.sound_inputs import portaudio, sound_inputs
+from device.system.quiet import quiet
 
 LISTEN_S = 0.4
 """Seconds for which all inputs are open in each round."""

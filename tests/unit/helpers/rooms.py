@@ -39,7 +39,7 @@ DEVICE_ROOMS = {
     "clock": Row("", "errors events"),
     "left_hand": Row("clock settings system", "events"),
     "settings": Row("clock system", "errors events"),
-    "ports": Row("", "errors printable"),
+    "ports": Row("system", "errors printable"),
     "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
     "files": Row("clock hearing system", "engine errors events printable"),

@@ -81,3 +81,60 @@ def test_24_bits_in_a_container_of_32_are_read_as_they_lie(tmp_path: Path, state
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", size) + data
     (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", size + 36) + body)
     assert np.allclose(SoundFile(tmp_path / "a.wav").read(), tone(), atol=1e-4)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_every_recording_of_a_chained_ogg_is_read(tmp_path: Path, subtype: str) -> None:
+    parts = []
+    for name, seconds in (("a", 0.5), ("b", 0.25), ("c", 0.75)):
+        samples = np.resize(tone(), int(48_000 * seconds))
+        soundfile.write(tmp_path / f"{name}.ogg", samples, 48_000, format="OGG", subtype=subtype)
+        parts.append((tmp_path / f"{name}.ogg").read_bytes())
+    (tmp_path / "chained.ogg").write_bytes(b"".join(parts))
+    chained = SoundFile(tmp_path / "chained.ogg")
+    single = [SoundFile(tmp_path / f"{name}.ogg").read() for name in "abc"]
+    assert np.array_equal(chained.read(), np.concatenate(single))
+    assert chained.frames == sum(map(len, single)) and chained.warnings == []
+
+
+def test_a_recording_of_another_rate_in_a_chained_ogg_is_left_out_and_said(tmp_path: Path) -> None:
+    for rate in (44_100, 22_050):
+        soundfile.write(tmp_path / f"{rate}.ogg", tone(), rate, format="OGG", subtype="VORBIS")
+    parts = [(tmp_path / f"{rate}.ogg").read_bytes() for rate in (44_100, 22_050, 44_100)]
+    (tmp_path / "chained.ogg").write_bytes(b"".join(parts))
+    chained = SoundFile(tmp_path / "chained.ogg")
+    assert chained.frames == 2 * SoundFile(tmp_path / "44100.ogg").frames
+    (sentence,) = chained.warnings
+    assert "holds 3 recordings one after another, and only 2 of them" in sentence
+
+
+@pytest.mark.parametrize("tail", [b"TAG" + bytes(125), b"ID3\x04" + bytes(300), bytes(4000)])
+def test_a_flac_with_a_tag_at_its_end_is_whole_and_its_header_is_right(tmp_path: Path, tail: bytes) -> None:
+    soundfile.write(tmp_path / "whole.flac", tone(), RATE, subtype="PCM_24")
+    (tmp_path / "a.flac").write_bytes((tmp_path / "whole.flac").read_bytes() + tail)
+    tagged = SoundFile(tmp_path / "a.flac")
+    assert np.array_equal(tagged.read(), SoundFile(tmp_path / "whole.flac").read())
+    assert tagged.frames == len(tone()) and tagged.warnings == []
+
+
+@pytest.mark.parametrize(("name", "content"), [(b"LIST", b"INFOx"), (b"bext", b"Recorder\0"), (b"junk", b"odd")])
+def test_a_wav_without_the_filling_byte_after_an_odd_chunk_is_read(tmp_path: Path, name: bytes, content: bytes) -> None:
+    soundfile.write(tmp_path / "whole.wav", tone(), RATE, subtype="PCM_16")
+    data = (tmp_path / "whole.wav").read_bytes()
+    at = data.index(b"data")
+    odd = name + struct.pack("<I", len(content)) + content
+    (tmp_path / "a.wav").write_bytes(
+        data[:4] + struct.pack("<I", len(data) + len(odd) - 8) + data[8:at] + odd + data[at:]
+    )
+    sound = SoundFile(tmp_path / "a.wav")
+    assert np.array_equal(sound.read(), SoundFile(tmp_path / "whole.wav").read()) and sound.warnings == []
+
+
+def test_the_lines_of_a_library_about_a_cut_mp3_are_not_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "whole.mp3", np.tile(tone(), 8), RATE, format="MP3")
+    data = (tmp_path / "whole.mp3").read_bytes()
+    (tmp_path / "cut.mp3").write_bytes(data[: len(data) // 2])
+    assert 0 < SoundFile(tmp_path / "cut.mp3").seconds < 3
+    assert capfd.readouterr().err == ""
