@@ -24,6 +24,20 @@ LONGEST_NAME = 255
 """Bytes of the longest name of a file on Linux."""
 
 
+_KINDS = {
+    ".mid": "midi",
+    ".midi": "midi",
+    ".wav": "audio",
+    ".png": "plot",
+    ".csv": "notes",
+    ".json": "report",
+    **dict.fromkeys((".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"), "another sound"),
+    **dict.fromkeys((".jpg", ".jpeg", ".pdf", ".svg", ".gif", ".webp"), "another picture"),
+}
+"""The output that has each ending of a name. Each output has one format, and its name must not promise another."""
+_ENDINGS = {"midi": ".mid", "audio": ".wav", "plot": ".png", "notes": ".csv", "report": ".json"}
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Holds the path of each output file; None for a file that is not wanted."""
@@ -93,6 +107,10 @@ class Outputs:
         for one, other in itertools.combinations(self.paths, 2):
             if _same(one, other):
                 raise UserError(f"{other} is named for two outputs: give each output a name of its own.")
+        for kind, ending in _ENDINGS.items():
+            path = getattr(self, kind)
+            if path is not None and _KINDS.get(path.suffix.lower(), kind) != kind:
+                raise UserError(f"{path} cannot be written: --{kind} writes a {ending} file, so give such a name.")
         self._check_packages(renders)
 
     def write(

@@ -206,3 +206,14 @@ def test_an_output_whose_package_is_missing_is_left_out_and_said(
     outputs, sentences = Outputs.beside(tmp_path / "my.wav", force=False).possible(renders=True)
     assert len(outputs.paths) == 2 and not any(left in path.name for path in outputs.paths)
     assert len(sentences) == 1 and left in sentences[0] and package in sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "ending"),
+    [("audio", "x.mp3", ".wav"), ("audio", "x.MID", ".wav"), ("plot", "x.pdf", ".png"), ("midi", "x.wav", ".mid")],
+)
+def test_a_name_that_promises_another_format_is_refused(tmp_path: Path, kind: str, name: str, ending: str) -> None:
+    with pytest.raises(UserError, match=rf"{name} cannot be written: --{kind} writes a \{ending} file"):
+        Outputs(**{kind: tmp_path / name}).check([tmp_path / "in.wav"], renders=False)
+    Outputs(**{kind: tmp_path / f"x{ending.upper()}"}).check([tmp_path / "in.wav"], renders=False)
+    Outputs(**{kind: tmp_path / "x"}).check([tmp_path / "in.wav"], renders=False)
