@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -54,6 +55,8 @@ from device.settings.choices import (
 )
 from device.system.account import is_root_of_a_box
 
+SILENT_DB = -60.0
+"""dB of full scale. A sound without a note whose loudest sample is below this level is silent: no key was recorded."""
 _IN = click.Path(path_type=Path)
 _OUT = click.Path(path_type=Path)
 
@@ -298,6 +301,11 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, sound.seconds) as progress:
         performance = play_sound(engine, sound, hops, sent, progress, _wait(request))
     performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
+    if not performance.notes and (level_db := sound.peak_db()) < SILENT_DB:
+        level = "all its samples are 0" if level_db == -math.inf else f"its loudest sample is at {level_db:.0f} dBFS"
+        performance.warnings.append(
+            f"{printable(request.input.name)} is silent ({level}): record it again with another input or more gain."
+        )
     if tuning and request.tuning is None:
         performance.warnings.append(
             f"The piano of {printable(request.input.name)} is tuned {tuning:+.0f} cents from A4 = 440 Hz and is heard "
