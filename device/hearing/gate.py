@@ -35,6 +35,8 @@ HELD_FRAMES = 4
 """For this many frames after a seam (a place where sound was lost), the onset of a ringing key is not a stroke."""
 CLICK_FRAMES = 2
 """For this many frames after the end of a square beep was found, the net may hear its click as strokes."""
+_TRUE = b"\x01"
+"""True in an array of bools. After a sleep, looking for it in the array's bytes takes a tenth of `any`."""
 _NEVER = 2.0
 """Threshold of a key that is not heard. No posterior reaches it."""
 RINGING_FRAMES = 4
@@ -155,6 +157,8 @@ class Gate:
         """Forget all notes and fall asleep: then only sure onsets, or several onsets in a short time, wake the gate."""
         self._frame = -1
         self._armed = np.ones(KEYS, bool)
+        self._disarmed = False
+        """Whether a key may be disarmed. If none is, nothing has to be armed again."""
         self._sounding: dict[int, tuple[int, float]] = {}
         self._quiet: dict[int, int] = {}
         self._above = self._none
@@ -192,9 +196,11 @@ class Gate:
         if self._frame <= self._held + self._longest:
             passing = self._not_held(passing)
         self._frames.append(posterior[:, FRAME])
-        self._armed |= onset < self._rearm
+        if self._disarmed:
+            self._armed |= onset < self._rearm
+            self._disarmed = not self._armed.all()
         if passing:
-            self._armed[passing] = False
+            self._disarm(passing)
         events: list[NoteHeard | NoteEnded] = list(self._ended(posterior, passing, now_s))
         if self._doubted and beeps is not None:
             events += self._no_longer_doubted(passing, now_s, beeps)
@@ -212,6 +218,11 @@ class Gate:
             elif waits == 0:
                 events.append(self._heard(key, note, self._frame, beeps))
         return events
+
+    def _disarm(self, keys: list[int]) -> None:
+        """Let these keys give no note until their onset posteriors have fallen."""
+        self._armed[keys] = False
+        self._disarmed = True
 
     def _heard(self, key: int, note: Note, passed: int, beeps: Beeps | None) -> NoteHeard:
         """Return the start of `note`, which passed in the frame `passed`, and keep the note as one that sounds."""
@@ -272,12 +283,12 @@ class Gate:
         if ended:
             rings = self._ringing()
             clicks = [key for key in ended if rings[key] and not beeps.is_struck(key, self._delays[key])]
-            self._armed[clicks] = False
+            self._disarm(clicks)
             passing = [key for key in passing if key not in clicks]
         if self._frame > self._click_until:
             return passing
         clicks = [key for key in passing if self._click_keys[key] and not beeps.rises(key, self._delays[key])]
-        self._armed[clicks] = False
+        self._disarm(clicks)
         return [key for key in passing if key not in clicks]
 
     def _not_held(self, passing: list[int]) -> list[int]:
@@ -286,14 +297,14 @@ class Gate:
         The others give no note until they are armed again.
         """
         held = [key for key in passing if self._held_keys[key] and self._frame <= self._held + self._delays[key]]
-        self._armed[held] = False
+        self._disarm(held)
         return [key for key in passing if key not in held]
 
     def _passing(self, onset: NDArray[np.float32]) -> list[int]:
         """Return the numbers of the keys, 0 for A0, whose onset posterior in `onset` [88] passes."""
         above = onset >= self._thresholds
         # in most frames no onset reaches its threshold: the rest can be skipped
-        if not above.any():
+        if _TRUE not in above.tobytes():
             self._above = self._none
             self._awake(False, False)
             return []

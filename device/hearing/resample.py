@@ -88,7 +88,7 @@ class Hops:
         self._pushed += len(block)
         if not finite(block):
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
-        self._source = np.concatenate([self._source, block.astype(np.float32, copy=False)])
+        self._source = np.concatenate((self._source, block), dtype=np.float32, casting="same_kind")
         hops: list[tuple[Float, float]] = []
         while (needed := self.needed(self._hops)) <= self._pushed:
             hops.append((self._next(), needed / self.source_rate))

@@ -54,7 +54,7 @@ class Transcriber:
         NaN or infinite is replaced by 0.
         """
         posterior = self._model.step(x=frame[None, None], own=own[None])["y"].reshape(KEYS, 4)
-        if not finite(posterior) and not np.isfinite(posterior).all():
+        if not finite(posterior):
             posterior = np.where(np.isfinite(posterior), posterior, np.float32(0))
             self.not_finite += 1
         return posterior
