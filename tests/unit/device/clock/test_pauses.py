@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.clock.follow_clock import LEAST_GAP, SAME_ONSET_S, FollowClock
-from device.clock.hypotheses import Hypotheses
+from device.clock.hypotheses import KEPT, LOOKED_AT, WORKED_OUT, Hypotheses
 from device.clock.meter import Meter
 from device.clock.next_onset import next_prior, sixteenths_of
 from device.clock.rhythm import rhythm_of
@@ -124,6 +124,42 @@ def test_a_storm_of_notes_is_joined_to_chords(monkeypatch: pytest.MonkeyPatch) -
     steps_of([(i / 5500, key) for i, key in enumerate(keys)])
     assert 10 < len(heard) <= 1 / SAME_ONSET_S
     assert np.diff(heard).min() >= SAME_ONSET_S
+
+
+@pytest.mark.parametrize("count_in", [0, 4])
+@pytest.mark.parametrize("meter", ["4/4", "6/8", "5/4"])
+def test_the_work_for_one_onset_is_limited(monkeypatch: pytest.MonkeyPatch, meter: str, count_in: int) -> None:
+    """The time of a hop depends on the machine. These numbers are what the time of the clock grows with."""
+    looked_at, worked_out, kept = [0], [0], [0]
+    prior_of, split, hear = Hypotheses._prior_of, Hypotheses._split, Hypotheses.hear
+
+    def counted_prior(self: Hypotheses, whole: Any, parent: Any, *others: Any) -> Any:
+        looked_at.append(len(parent))
+        return prior_of(self, whole, parent, *others)
+
+    def counted_split(self: Hypotheses, bank: Any, *others: Any) -> Any:
+        worked_out.append(len(bank))
+        return split(self, bank, *others)
+
+    def counted_hear(self: Hypotheses, *others: Any) -> None:
+        hear(self, *others)
+        assert self.bank is not None
+        kept.append(len(self.bank))
+
+    monkeypatch.setattr(Hypotheses, "_prior_of", counted_prior)
+    monkeypatch.setattr(Hypotheses, "_split", counted_split)
+    monkeypatch.setattr(Hypotheses, "hear", counted_hear)
+    rng = np.random.default_rng(5)
+    # free gaps and keys, so that many hypotheses stay likely
+    onsets_s = 5 * BEAT_S + np.cumsum(rng.uniform(0.05, 1.5, 120))
+    counts = [(BEAT_S * (i + 1), 72) for i in range(count_in)]
+    keys = rng.integers(48, 84, len(onsets_s)).tolist()
+    steps_of([*counts, *zip(onsets_s.tolist(), keys, strict=True)], FollowClock(Meter.parse(meter), count_in))
+    assert len(kept) > 100
+    assert 0 < max(looked_at) <= LOOKED_AT
+    assert 0 < max(worked_out) <= WORKED_OUT
+    # KEPT, the moved copies of one hypothesis, those at other tempi, and the steady grid
+    assert KEPT < max(kept) <= 2 * KEPT
 
 
 @pytest.mark.parametrize("count_in", [None, 0, 4])

@@ -10,9 +10,23 @@ import numpy as np
 import pytest
 
 from device.bundles.bundle import Bundle, default_bundle
+from device.clock.meter import Meter
 from device.errors import UserError
 from training.playing_figures.followed_hand import place_errors
-from training.playing_figures.following import WAYS, Told, held, load_performances, losses, scored, summed
+from training.playing_figures.following import (
+    COUNT_IN,
+    QUARTER_HOP_MS,
+    RUNS,
+    WAYS,
+    Performed,
+    Told,
+    followed,
+    held,
+    load_performances,
+    losses,
+    scored,
+    summed,
+)
 from training.playing_figures.following_peers import PEERS, constant, last_interval
 from training.playing_figures.following_table import KeptRows, evaluate_following
 
@@ -74,6 +88,32 @@ def test_a_loss_ends_with_four_beats_in_a_row() -> None:
     assert losses(on) == [6]
     on[26:] = False
     assert losses(on) == [6, None]
+
+
+@pytest.mark.parametrize(
+    ("slow", "runs", "most"),
+    [(({3},), 1, 3.0), (({3, 7}, {7}, set()), 3, 1.0), (({3, 7}, {7}, {7}), 3, 9.0)],
+)
+def test_a_hop_is_slow_only_if_it_is_slow_each_time(
+    monkeypatch: pytest.MonkeyPatch, slow: tuple[set[int], ...], runs: int, most: float
+) -> None:
+    """Each run has the hops that take 9 ms, but in the first case 3 ms. All other hops take 1 ms."""
+    long_ms = 3.0 if runs == 1 else 9.0
+    assert 3.0 < QUARTER_HOP_MS < 9.0 and RUNS == 3
+    heard: list[int] = []
+
+    def told_to(_clock: object, played: list[tuple[float, float, int]]) -> Told:
+        assert len(played) == 1
+        heard.append(len(heard))
+        times = np.array([long_ms if hop in slow[heard[-1]] else 1.0 for hop in range(20)])
+        return Told(TRUE, np.ones(len(TRUE)), TRUE, times)
+
+    monkeypatch.setattr("training.playing_figures.following.told_to", told_to)
+    way = "count-in"
+    piece = Performed("one", Meter(4, 4), {way: [(0.5, 60)]}, {way: TRUE}, {way: TRUE}, np.arange(COUNT_IN) * 0.5)
+    hop_ms = followed(piece, way).hop_ms
+    assert len(heard) == runs
+    assert hop_ms is not None and hop_ms.max() == most
 
 
 def test_lock_is_judged_on_beats_held_and_not_held() -> None:
