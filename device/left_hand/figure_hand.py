@@ -92,6 +92,8 @@ class FigureHand:
         """True if the last keys came from a figure of songs."""
         self._next, self._beat_keys = 0, 0
         """Grid step of the strike after the latest beat's strike, and the keys that the figure had on that beat."""
+        self._entered = False
+        """Whether the figure has struck since the hand was silent. Its first strike lies on a beat."""
         self._base: int | None = None
         self._last_base: int | None = None
         self._player.pause()
@@ -133,9 +135,11 @@ class FigureHand:
         if step.is_beat:
             self._sounded = {key % 12 for key in hand.down}
         notes = struck.notes
-        if self._base is None and begins_half(step) and not notes:
+        if not self._entered and begins_half(step) and not notes:
             # the hand enters on a bar line or on the half of a bar, also where its figure has no strike
             notes = (FigureNote(step.position, step.meter.steps_per_beat, 0, 0),)
+        elif not (self._entered or step.is_beat):
+            notes = ()
         begins = struck.begins_bar or self._base is None
         if not (notes or begins):
             return ([], lifted) if struck.song else self._later(step, plan, lifted)
@@ -170,6 +174,7 @@ class FigureHand:
         if not hand.reaches(step.time_s):
             hand.let_go(list(keys))
             return [], lifted
+        self._entered = True
         for key, length in keys.items():
             bass = key == min(keys) and key <= self._base + BASS_HEIGHT
             self._until[key] = step.index + held_steps(length, struck, bass)

@@ -318,3 +318,13 @@ def test_a_hand_that_enters_where_its_figure_has_no_strike_plays_the_bass() -> N
     again = FigureHand(shipped_bank(), Fingers())
     again._player.at = hand._player.at  # type: ignore[method-assign]
     assert not again.at(Step(4, 0.5, 0.125, 4, felt, 1.0), c_major(1.0), 1.0)[0], "not on another beat"
+
+
+def test_the_first_strike_after_silence_lies_on_a_beat() -> None:
+    """The figure strikes between beats only, so the hand enters with the bass of the next half of a bar."""
+    hand = FigureHand(shipped_bank(), Fingers())
+    notes = {at: (FigureNote(at, 2, 0, 0),) for at in (2, 6, 10, 14)}
+    hand._player.at = lambda step, *_: FigureStrike(notes.get(step.position, ()), 0, 40, False, False, 4)  # type: ignore[method-assign, assignment]
+    felt = Meter.parse("4/4")
+    struck = [hand.at(Step(i, i * 0.125, 0.125, i % 16, felt, 1.0), c_major(1.0), 1.0)[0] for i in range(4, 16)]
+    assert [at for at, keys in enumerate(struck, 4) if keys] == [8, 10, 14]
