@@ -50,6 +50,8 @@ TELLING, TELLING_MINOR = 2, 3
 
 The second value is for a minor triad: two of its tones belong to a major triad too.
 """
+MOST_TOLD, SONG_MOST_TOLD = 2, 1
+"""Keys that may be added to a strike on a beat so that its chord is clear; the second value is for songs."""
 TELLING_GAP, SONG_TELLING_GAP = 1.0, 0.5
 """Beats. A key is added to a strike if the next strike is at least this far away. The second value is for songs."""
 TELLING_BETWEEN = 2
@@ -193,17 +195,20 @@ class FigureHand:
         return Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass, song)
 
     def _tell(self, keys: dict[int, int], now: int, ground: Ground) -> None:
-        """Add a key to `keys` if the chord of this strike would otherwise not be clear.
+        """Add one or two keys to `keys` if the chord of this strike would otherwise not be clear.
 
         `keys` maps a MIDI pitch to a length in steps. `now` is the number of the grid step.
         """
-        sounding = [*keys, *(key for key in self._hand.down if self._until.get(key, 0) > now + 1)]
-        classes = {key % 12 for key in sounding} & set(ground.classes[:3])
         least = TELLING_MINOR if is_minor(ground.classes) else TELLING
-        if len(classes) < least:
+        for _ in range(SONG_MOST_TOLD if ground.song else MOST_TOLD):
+            sounding = [*keys, *(key for key in self._hand.down if self._until.get(key, 0) > now + 1)]
+            classes = {key % 12 for key in sounding} & set(ground.classes[:3])
+            if len(classes) >= least or len(keys) >= MOST_KEYS:
+                return
             key = telling_key(min(sounding), max(keys), classes, ground, LOWEST + self._hand.register)
-            if key is not None:
-                keys[key] = max(keys.values())
+            if key is None:
+                return
+            keys[key] = max(keys.values())
 
     def _tell_between(self, keys: dict[int, int], ground: Ground) -> None:
         """Add a key to `keys`, a strike between two beats, if the beat does not have all tones of its minor triad yet.
@@ -220,8 +225,7 @@ class FigureHand:
         """Add a key an eighth after a beat whose chord is not clear. Return the keys struck and released.
 
         The first list has at most the one key. The second list begins with `lifted`, the keys released already. The
-        keys of the beat are released for the new key, as in a broken chord. Those of a bar line stay down. Keys are
-        MIDI pitches.
+        keys of the beat are released for the new key, as in a broken chord. Keys are MIDI pitches.
         """
         hand, after = self._hand, step.position % step.meter.steps_per_beat
         down = hand.down
@@ -237,7 +241,7 @@ class FigureHand:
         key = telling_key(min(down), max(down), classes, ground, LOWEST + hand.register)
         if key is None or key in down:
             return [], lifted
-        gone = hand.let_go(down) if step.position > LATER_STEPS else []
+        gone = hand.let_go(down)
         hand.press([key])
         if not hand.reaches(step.time_s):
             hand.let_go([key])

@@ -30,11 +30,11 @@ UNEVEN, VARIED = 3.0, 2.0
 
 Left hands in piano music mostly repeat one bar with few changes. Without this the hand would sound restless.
 """
-ORDER = (0, 1, 0, 3)
+ORDER = (0, 0, 0, 3)
 """Numbers of the excerpt's bars in the order in which they are played, again and again.
 
-So the first bar comes again two bars later, as in most accompaniments. An excerpt with a silent bar among them is not
-chosen, because the hand would rest too often.
+In true left hands 45 % of the bars have exactly the rhythm of the bar before. An excerpt with a silent bar among them
+is not chosen, because the hand would rest too often.
 """
 QUARTER = 4
 """Steps in a quarter. The figures of simple metres are counted in quarters, so 2/2 has those of 4/4."""

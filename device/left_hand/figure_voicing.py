@@ -22,7 +22,7 @@ LIFT = 1.0
 """Share of the figure's own bass line that is kept. The chords decide the rest of the line."""
 ABOVE_BASS = 8
 """Semitones. A bass that is not so far below the right hand's lowest key goes down an octave."""
-NEAR = 0.3
+NEAR = 0.6
 """Cost of a semitone of distance from the bass before. A semitone from the figure's own place costs 1."""
 NOT_ROOT, SONG_NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), (0.0, 30.0, 28.0), 0.3
 """Costs of the root, the third and the fifth as bass; the same in songs; and a factor on them if the figure has that
