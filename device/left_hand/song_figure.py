@@ -15,7 +15,8 @@ from device.left_hand.figure_bank import Excerpt, FigureNote
 Floats = npt.NDArray[np.float64]
 
 BAR_STEPS, HALF_STEPS = 16, 8
-PHRASE_BARS = 4
+FIGURE_BARS = 8
+"""Bars of a figure. They share the figure's rhythm and heights, and few have exactly the rhythm of four bars before."""
 HEIGHTS = (0, 4, 7, 9, 12, 16, 19, 24)
 """Heights that a note may have, in semitones above the bass."""
 DEGREES = (0, 1, 2, 2, 0, 1, 2, 0)
@@ -45,7 +46,7 @@ def place_of(position: int) -> int:
 
 
 class SongFigures:
-    """Draws phrases of four bars for a left hand in a song, at random."""
+    """Draws figures of eight bars for a left hand in a song, at random."""
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Prepare the tables from the arrays that `training.figure_bank.song_statistics` writes."""
@@ -66,7 +67,7 @@ class SongFigures:
         self._number = number
 
     def draw(self, rng: np.random.Generator, strikes_a_beat: float, anchor_draw: float) -> Excerpt:
-        """Draw a figure of four bars with the random generator `rng`, and return it.
+        """Draw a figure of eight bars with the random generator `rng`, and return it.
 
         A beat has about `strikes_a_beat` strikes. `anchor_draw`, a standard normal number, decides how high the bass
         lies.
@@ -78,7 +79,7 @@ class SongFigures:
         keys = [int(rng.choice(3, p=self._keys[place_of(p)])) + 1 for p in range(BAR_STEPS)]
         quantile = rng.random(BAR_STEPS)
         bars = []
-        for _ in range(PHRASE_BARS):
+        for _ in range(FIGURE_BARS):
             halves = [_choice(rng, self._log_count[half] + ALIKE * self._alike[centre[half]]) for half in (0, 1)]
             struck = np.flatnonzero(np.concatenate([self._struck[half] for half in halves]))
             other = self._contour(rng)
@@ -86,7 +87,7 @@ class SongFigures:
             contour = np.where(changed, other, plan)
             bars.append(self._bar(struck, contour, keys, quantile))
         anchor = round(float(self._anchor[0] + self._anchor[1] * anchor_draw))
-        return Excerpt(tuple(bars), (0,) * PHRASE_BARS, anchor)
+        return Excerpt(tuple(bars), (0,) * FIGURE_BARS, anchor)
 
     def _contour(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """Draw a height for every step of the bar. Returns indices in `HEIGHTS`, int64 [BAR_STEPS]."""

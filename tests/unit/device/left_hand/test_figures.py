@@ -15,6 +15,7 @@ from device.left_hand.figure_hand import FigureHand, held_steps
 from device.left_hand.figure_player import FigurePlayer, FigureStrike, parts_of
 from device.left_hand.figure_voicing import Ground, keys_of, telling_key
 from device.left_hand.harmony import Chord
+from device.left_hand.song_figure import FIGURE_BARS, SongFigures
 from device.left_hand.voicing import Fingers
 
 BANK_BYTES = 200_000
@@ -338,3 +339,15 @@ def test_the_first_strike_after_silence_lies_on_a_beat() -> None:
     felt = Meter.parse("4/4")
     struck = [hand.at(Step(i, i * 0.125, 0.125, i % 16, felt, 1.0), c_major(1.0), 1.0)[0] for i in range(4, 16)]
     assert [at for at, keys in enumerate(struck, 4) if keys] == [8, 10, 14]
+
+
+def test_few_bars_of_a_song_have_exactly_the_rhythm_of_four_bars_before() -> None:
+    """In POP909 9 % of the bars have it."""
+    songs, rng = SongFigures(shipped_bank().arrays), np.random.default_rng(1)
+    same = []
+    for _ in range(60):
+        figure = songs.draw(rng, 1.5, 0.0)
+        rhythms = [{note.position for note in bar} for bar in figure.bars]
+        assert len(rhythms) == len(figure.lifts) == FIGURE_BARS
+        same += [a == b for a, b in zip(rhythms, rhythms[4:], strict=False)]
+    assert 0.0 < np.mean(same) < 0.25
