@@ -59,6 +59,10 @@ class BeepTrains:
         """The keys on which beeps were heard."""
         return list(self._beeps)
 
+    def tones(self) -> list[Tone]:
+        """Return the tone of the last beep of each key."""
+        return [beeps[-1][1] for beeps in self._beeps.values()]
+
     def expected(self, key: int, since: int, until: int) -> tuple[int, Tone] | None:
         """Return the sample at which a beep on `key` should end between `since` and `until`, and its tone.
 

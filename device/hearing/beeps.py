@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from device.events import LOWEST_KEY
 from device.hearing.beep_trains import BeepTrains, Tone
 from device.hearing.features import Samples
-from device.hearing.newest import Newest
+from device.hearing.kept_tones import STRIDE_S, WINDOWS_S, KeptTones
+from device.hearing.strokes import is_struck
 from device.hearing.tone_levels import (
     FLAT_STRIDES,
     STEEP_STRIDES,
-    amplitudes,
     decays,
     falls,
     hz_of,
@@ -54,12 +54,6 @@ note. Its end is seen, and the next ones are recognised.
 LEARNED_S = 60.0
 """After a beep on a key, later notes of that key are suspected for this many seconds."""
 
-_WINDOWS_S, _STRIDE_S = (0.02, 0.04), 0.005
-"""Lengths of the two windows in which the level of a tone is measured, and the time between two levels, in seconds.
-
-The long window separates neighbouring keys. It is used only on the key of a beep, because short notes fall by so much
-in it.
-"""
 _END_DB, _END_S = 20.0, 0.005
 """A beep falls by _END_DB within the window and _END_S seconds. 995 of 1000 notes of MAPS ENSTDkCl never do."""
 _STAY_DB, _STAY_S = 17.0, 0.02
@@ -69,6 +63,12 @@ _KNOWN_END_DB, _KNOWN_STAY_DB, _KNOWN_STRIDES = 12.0, 10.0, 3
 
 They hold near the length of a sure beep on the key, within so many strides (the third value). They are smaller
 than elsewhere, because a piano key that has this tone as a partial may still ring below the beep.
+"""
+_FADE_DB, _FADE_S = 20.0, 0.05
+"""A tone without partials is the click of a program or a wood block if it fades by _FADE_DB within _FADE_S seconds.
+
+The fall begins at its highest level, directly after its onset, and it stays down. No string decays so fast, and no key
+is released so soon.
 """
 _PLATEAU_DB = 6.0
 """dB below its highest level that a beep may be just before its end."""
@@ -99,16 +99,10 @@ its tone is then more than _RINGS of the beep, and _LOUDER times as strong as be
 """
 _TOGETHER_S = 0.045
 """A beep is taken for a note that begins within so many seconds of it, about three frames of the net."""
-_AFTER_S = 0.012
-"""Seconds after the predicted end of a beep within which the net hears its click. The prediction has its own margin."""
-_STROKE_DB = 2.0
-"""A stroke makes its key louder by at least this. At the click of a beep, a smaller rise is no stroke."""
+_AFTER_S, _BEFORE_S = 0.02, 0.02
+"""Seconds after and before the predicted end of a beep in which the net hears its click as strokes."""
 _PLATEAU_SHARE = 0.5
 """A beep begins where its tone is within this share of its greatest amplitude."""
-_HIGHEST = 0.47
-"""Highest frequency of a tone that is measured, as a share of the sample rate."""
-_SILENCE = 1e-9
-"""Added to a power before its logarithm is taken: -90 dBFS."""
 
 
 class Beeps:
@@ -119,21 +113,16 @@ class Beeps:
 
     def __init__(self, rate: int, hop: int) -> None:
         self._rate, self._hop = rate, hop
-        self._stride, self._stay = round(_STRIDE_S * rate), round(_STAY_S / _STRIDE_S)
+        self._kept = KeptTones(rate, hop, WATCHED_FRAMES + 3)
+        self._stride, self._stay = self._kept.stride, round(_STAY_S / STRIDE_S)
         self._learned_frames = round(LEARNED_S * rate / hop)
-        tapers = [np.hanning(round(seconds * rate) + 2)[1:-1] for seconds in _WINDOWS_S]
-        self._tapers = [2 * taper / np.sum(taper) for taper in tapers]
-        self._past = Newest((WATCHED_FRAMES + 3) * hop, hop, np.float32)
-        self._longest = (WATCHED_FRAMES + 3) * hop
         self._trains = BeepTrains(rate)
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound and all beeps."""
-        self._past.reset()
+        self._kept.reset()
         self._trains.reset()
-        self._tracks: dict[tuple[int, int, int, int, float], NDArray[np.float64]] = {}
-        """Results of `_track` in this frame, by its arguments. Several checks of a note ask for the same one."""
         self._frame = 0
         self._watched: list[tuple[int, int]] = []
         self._strings = 0
@@ -153,8 +142,7 @@ class Beeps:
 
         Look again for beeps among the notes that passed 14 frames ago.
         """
-        self._past.room()[:] = hop
-        self._tracks.clear()
+        self._kept.step(hop)
         self._frame += 1
         while self._watched and self._frame - self._watched[0][1] >= WATCHED_FRAMES:
             # a beep that passed, because it sounded together with a stroke, is known the next time
@@ -171,11 +159,11 @@ class Beeps:
             return 0
         if self.is_beep(key, age):
             return None
-        if learned := self._learned_waits(key, age):
+        if learned := self._learned_waits(key, age) or self._predicted_waits(key, age):
             return learned
         if self._strings >= TRUSTED_NOTES:
             return 0
-        track = self._track(key, age)
+        track = self._kept.track(key, age)
         waits = FALLING_WAITS if falls(track) else 0
         if decays(track) or not self._pure(key, age, track):
             return waits
@@ -188,36 +176,39 @@ class Beeps:
         """
         if self._found.get(key) == self._frame - age:
             return True
-        windows = _WINDOWS_S if self._learned_waits(key, 0) else _WINDOWS_S[:1]
+        windows = WINDOWS_S if self._learned_waits(key, 0) else WINDOWS_S[:1]
         for window, seconds in enumerate(windows):
-            fall = round((seconds + _END_S) / _STRIDE_S)
-            track, known = self._track(key, age, window=window), self._known_end(key)
+            fall = round((seconds + _END_S) / STRIDE_S)
+            track, known = self._kept.track(key, age, window=window), self._known_end(key)
             end = self._ended(track, fall, known)
             if end is None and known is None and window == 0:
                 end = self._ended_flat(key, age, track, fall)
             if end is not None:
                 self._strings = 0
                 self._found[key] = self._frame - age
-                self._learn(key, end, self._pure(key, age, self._track(key, age)))
+                self._learn(key, end, self._pure(key, age, self._kept.track(key, age)))
                 if window == 0 and end:
                     self._remember(key, age, end, fall)
                 return True
+        if self._fades(key, age):
+            self._strings = 0
+            self._found[key] = self._frame - age
+            return True
         if stepped := self._steps_down(key, age):
             self._found[key] = self._frame - age
         return stepped
 
     def ends(self, age: int) -> bool:
-        """Return whether a predicted square beep ended about `age` frames ago, with a click that looks like strokes."""
+        """Return whether a beep was predicted to end about `age` frames ago. The net hears the end as strokes."""
         at = (self._frame - age) * self._hop
-        since = at - round(_AFTER_S * self._rate)
-        beeps = (self._trains.expected(key, since, at) for key in self._trains.keys)
-        return any(beep is not None and beep[1].clicks for beep in beeps)
+        since, until = at - round(_AFTER_S * self._rate), at + round(_BEFORE_S * self._rate)
+        return any(self._trains.expected(key, since, until) is not None for key in self._trains.keys)
 
     def _remember(self, key: int, age: int, end: int, fall: int) -> None:
         """Add the beep on `key`, which ended at the index `end` of its levels, to the trains of beeps."""
-        tone = self._tone(hz_of(key), age)
-        hz = hz_of(key) + mean_turns(tone[max(0, end - STEEP_STRIDES) : end + 1]) / _STRIDE_S
-        tone = self._tone(hz, age)
+        tone = self._kept.tone(hz_of(key), age)
+        hz = hz_of(key) + mean_turns(tone[max(0, end - STEEP_STRIDES) : end + 1]) / STRIDE_S
+        tone = self._kept.tone(hz, age)
         step = abs(tone[end] - tone[end + fall])
         at = self._frame * self._hop - (len(tone) - 1 - end) * self._stride
         length = (end - plateau(np.abs(tone), _PLATEAU_SHARE * np.abs(tone).max())[0]) * self._stride
@@ -229,7 +220,7 @@ class Beeps:
         The note on `key` began `age` frames ago. If the key rings on louder than before and about as loud as the beep,
         it was struck too, so the answer is no.
         """
-        now, fall = self._frame * self._hop, round((_WINDOWS_S[0] + _END_S) / _STRIDE_S)
+        now, fall = self._frame * self._hop, round((WINDOWS_S[0] + _END_S) / STRIDE_S)
         began = now - age * self._hop
         expected = self._trains.expected(key, began, now - (fall + self._stay) * self._stride)
         if expected is None:
@@ -237,7 +228,7 @@ class Beeps:
         at, beep = expected
         if abs(at - beep.length - began) > _TOGETHER_S * self._rate:
             return False
-        tone = self._tone(beep.hz, age)
+        tone = self._kept.tone(beep.hz, age)
         place = len(tone) - 1 - round((now - at) / self._stride)
         places = [p for p in range(place - _KNOWN_STRIDES, place + _KNOWN_STRIDES + 1) if 0 <= p < len(tone) - fall]
         if not places:
@@ -255,9 +246,9 @@ class Beeps:
 
     def clicks(self, key: int, age: int) -> bool:
         """Return whether a beep on `key`, which began `age` frames ago, is a square wave, which ends with a click."""
-        fundamental = self._track(key, age).max()
+        fundamental = self._kept.track(key, age).max()
         return all(
-            max(self._track(key, age, odd, cents=cents).max() for cents in _SQUARE_CENTS) >= fundamental - softer
+            max(self._kept.track(key, age, odd, cents=cents).max() for cents in _SQUARE_CENTS) >= fundamental - softer
             for odd, softer in _SQUARE_DB.items()
             if odd == 3 or odd * hz_of(key) < _SHARED * self._rate
         )
@@ -270,18 +261,17 @@ class Beeps:
         """
         if self._learned_waits(key, 0):
             return False
-        track = self._track(key, age)
+        track = self._kept.track(key, age)
         return decays(track) or (waited >= PURE_WAITS and not (is_steady(track) or falls(track)))
 
     def rises(self, key: int, age: int) -> bool:
         """Return whether the tone of `key` is louder now than `age` frames ago. Keys below `LOWEST_BEEP` always are."""
-        track = self._track(key, age)
+        track = self._kept.track(key, age)
         return key < LOWEST_BEEP or bool(track[-1] >= track[0])
 
     def is_struck(self, key: int, age: int) -> bool:
-        """Return whether the tone of `key` became louder by a stroke in the last `age` frames, at any place in them."""
-        track = self._track(key, age)
-        return key < LOWEST_BEEP or bool(track[-4:].max() >= track[:4].min() + _STROKE_DB)
+        """Return whether `key` was struck about `age` frames ago, see `device.hearing.strokes`."""
+        return is_struck(self._kept, key, age, self._trains.tones())
 
     def passed(self, key: int, age: int) -> None:
         """Remember a note on `key` that passed as a note of the piano and began `age` frames ago.
@@ -290,6 +280,14 @@ class Beeps:
         """
         if key >= LOWEST_BEEP:
             self._watched.append((key, self._frame - age))
+
+    def _fades(self, key: int, age: int) -> bool:
+        """Return whether the note on `key`, which began `age` frames ago, was a tone without partials that faded."""
+        track, strides = self._kept.track(key, age), round(_FADE_S / STRIDE_S)
+        peak = int(track.argmax())
+        rest = track[peak + strides :]
+        faded = peak <= strides and len(rest) > 0 and rest.max() <= track[peak] - _FADE_DB
+        return bool(faded) and self._pure(key, age, track)
 
     def _learn(self, key: int, end: int, pure: bool) -> None:
         frame, before, _ = self._ends.get(key, (None, 0, False))
@@ -306,9 +304,21 @@ class Beeps:
         It is 0 if no beep was heard on `key` a short time ago.
         """
         frame, length, sure = self._ends.get(key, (None, 0, False))
-        if not self._recent(frame) or not (sure or length * _STRIDE_S <= SHORT_S):
+        if not self._recent(frame) or not (sure or length * STRIDE_S <= SHORT_S):
             return 0
-        seconds = length * _STRIDE_S + _WINDOWS_S[-1] + _END_S + _STAY_S
+        seconds = length * STRIDE_S + WINDOWS_S[-1] + _END_S + _STAY_S
+        return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
+
+    def _predicted_waits(self, key: int, age: int) -> int:
+        """Return for how many frames a note on `key`, which began `age` frames ago with a predicted beep, waits.
+
+        It waits for the end of the beep. It is 0 if no beep was predicted to begin then.
+        """
+        began = (self._frame - age) * self._hop
+        expected = self._trains.expected(key, began, began + WATCHED_FRAMES * self._hop)
+        if expected is None or abs(expected[0] - expected[1].length - began) > _TOGETHER_S * self._rate:
+            return 0
+        seconds = (expected[0] - began) / self._rate + WINDOWS_S[0] + _END_S + _STAY_S
         return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
 
     def _known_end(self, key: int) -> int | None:
@@ -348,35 +358,6 @@ class Beeps:
             return None
         return self._ended(track, fall, end - 1)
 
-    def _track(self, key: int, age: int, partial: int = 1, window: int = 0, cents: float = 0.0) -> NDArray[np.float64]:
-        """Return the levels in dBFS of a partial of `key` in the last `age` frames, one every 5 ms.
-
-        The tone is tuned `cents` above the key. `window` is the index of the window in _WINDOWS_S. A partial near or
-        above half the sample rate gives one level of minus infinity.
-        """
-        asked = key, age, partial, window, cents
-        track = self._tracks.get(asked)
-        if track is None:
-            track = self._tracks[asked] = self._measured(*asked)
-        return track
-
-    def _measured(self, key: int, age: int, partial: int, window: int, cents: float) -> NDArray[np.float64]:
-        """Measure and return what `_track` returns."""
-        hz = partial * hz_of(key + cents / 100)
-        if hz > _HIGHEST * self._rate:
-            return np.full(1, -math.inf)
-        tone = self._tone(hz, age, window)
-        return np.asarray(10 * np.log10(np.square(tone.real) + np.square(tone.imag) + _SILENCE), np.float64)
-
-    def _tone(self, hz: float, age: int, window: int = 0) -> NDArray[np.complex128]:
-        """Return the complex amplitudes of a tone of `hz` Hz in the last `age` frames, one every 5 ms.
-
-        `window` is the index of the window in _WINDOWS_S.
-        """
-        taper = self._tapers[window]
-        past = self._past.last(min(self._longest, age * self._hop + len(taper)))
-        return amplitudes(past, hz / self._rate, taper, self._stride)
-
     def _pure(self, key: int, age: int, track: NDArray[np.float64]) -> bool:
         """Return whether the partials are much softer than those of a string: the second, and the third or a square's.
 
@@ -391,7 +372,7 @@ class Beeps:
         rises = track.max() - track[0] >= _RISE_DB
 
         def below(partial: int) -> float:
-            levels = self._track(key, age, partial)
+            levels = self._kept.track(key, age, partial)
             if len(levels) < len(track):
                 return math.inf
             level = levels[begin:end].max()

@@ -273,16 +273,16 @@ class Gate:
     def _not_clicks(self, passing: list[int], beeps: Beeps) -> list[int]:
         """Return the keys of `passing` without those that only ring, if there is a click in the sound.
 
-        A seam that is not sure and the end of some beeps are clicks. The net hears a click as a stroke of every ringing
-        key, but only a real stroke makes its key louder.
+        A seam that is not sure and the end of a beep are clicks. The net hears a click as a stroke of every ringing
+        key, but only a real stroke makes its key louder. After the end of a beep a key may ring that the net has
+        forgotten, so there all keys are checked.
         """
         ages = [(key, self._frame - passed + self._delays[key]) for key, (_, passed, _) in self._doubted.items()]
         if any(beeps.is_beep(key, age) and beeps.clicks(key, age) for key, age in ages):
             self._beep_until = self._frame + CLICK_FRAMES
         ended = [key for key in passing if self._frame <= self._beep_until or beeps.ends(self._delays[key])]
         if ended:
-            rings = self._ringing()
-            clicks = [key for key in ended if rings[key] and not beeps.is_struck(key, self._delays[key])]
+            clicks = [key for key in ended if not beeps.is_struck(key, self._delays[key])]
             self._disarm(clicks)
             passing = [key for key in passing if key not in clicks]
         if self._frame > self._click_until:

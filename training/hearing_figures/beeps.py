@@ -1,6 +1,7 @@
 """`python -m training beeps` measures how many beeps of a metronome are heard as notes, and how many notes are lost.
 
-Beeps of many pitches and lengths, sine and square, are added to the demo recording and to recordings of a real piano.
+Beeps of many pitches and lengths, sine and square, and the sounds of other metronomes (`METRONOMES`) are added to the
+demo recording and to recordings of a real piano.
 The true notes are those that a transcriber without protection against beeps hears in the same sound without beeps.
 Three kinds of hearing are compared: that transcriber, the device's, and a cheat that removes every short note.
 """
@@ -21,6 +22,7 @@ from device.files.render import render
 from device.files.sound_file import SoundFile
 from device.hearing.features import Samples
 from training.hearing_figures.measure import listen
+from training.hearing_figures.metronomes import BAR, METRONOMES
 from training.hearing_figures.takes import RATE, Take, excerpt, maps_takes
 from training.note_scores import Notes, matched
 
@@ -54,16 +56,17 @@ def beep(hz: float, seconds: float, square: bool) -> Samples:
     return np.asarray(np.minimum(1, np.minimum(t, seconds - t) / EDGE_S) * np.sin(2 * np.pi * hz * t), np.float32)
 
 
-def with_beeps(take: Take, sound: Samples, late_s: float) -> tuple[Take, int]:
+def with_beeps(take: Take, late_s: float, sound: Samples, accent: Samples | None = None) -> tuple[Take, int]:
     """Add the beep `sound` to a take every `EVERY_S` seconds, and return the new take and the number of beeps.
 
-    The first beep comes at 0.5 s + `late_s`.
+    The first beep comes at 0.5 s + `late_s`. If `accent` is given, it replaces the first of every `BAR` beeps.
     """
-    audio = take.audio.copy()
+    audio, plain = take.audio.copy(), sound
     peak = np.float32(LEVEL * np.abs(audio).max())
     times = np.arange(0.5 + late_s, len(audio) / RATE - 0.5, EVERY_S)
-    for at_s in times:
+    for number, at_s in enumerate(times):
         begin = round(at_s * RATE)
+        sound = plain if accent is None or number % BAR else accent
         audio[begin : begin + len(sound)] += peak * sound
     return Take(take.name, np.clip(audio, -1, 1), RATE, take.notes), len(times)
 
@@ -143,7 +146,7 @@ def beeps(data: Path, folder: Path | None, seconds: float, real: int) -> None:
         row = [Count() for _ in kinds]
         for hz in PITCHES_HZ:
             take = repeated(hz)
-            spoilt, number = (take, 0) if late_s is None else with_beeps(take, beep(hz, 0.06, False), late_s)
+            spoilt, number = (take, 0) if late_s is None else with_beeps(take, late_s, beep(hz, 0.06, False))
             _add(row, listen(plain, spoilt).notes, listen(ours, spoilt).notes, listen(plain, take).notes, number)
         click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
     by_pitch = {hz: [Count() for _ in kinds] for hz in PITCHES_HZ}
@@ -153,7 +156,7 @@ def beeps(data: Path, folder: Path | None, seconds: float, real: int) -> None:
             for hz in PITCHES_HZ:
                 for late_s in LATE_S:
                     for take, truth in zip(takes, truths, strict=True):
-                        spoilt, number = with_beeps(take, beep(hz, length_s, square), late_s)
+                        spoilt, number = with_beeps(take, late_s, beep(hz, length_s, square))
                         heard = listen(plain, spoilt).notes, listen(ours, spoilt).notes
                         for counts in (row, by_pitch[hz]):
                             _add(counts, *heard, truth, number)
@@ -161,6 +164,13 @@ def beeps(data: Path, folder: Path | None, seconds: float, real: int) -> None:
             click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
     for hz, row in by_pitch.items():
         click.echo(f"| {hz:.0f} Hz | " + " | ".join(map(str, row)) + " |")
+    for name, sound in METRONOMES.items():
+        row = [Count() for _ in kinds]
+        for late_s in LATE_S:
+            for take, truth in zip(takes, truths, strict=True):
+                spoilt, number = with_beeps(take, late_s, sound(False), sound(True))
+                _add(row, listen(plain, spoilt).notes, listen(ours, spoilt).notes, truth, number)
+        click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
 
 
 def _add(counts: list[Count], plain: Notes, ours: Notes, truth: Notes, beeps: int) -> None:

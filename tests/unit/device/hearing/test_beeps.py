@@ -15,6 +15,7 @@ from device.files.render import render
 from device.hearing.beeps import FALLING_WAITS, LOWEST_BEEP, TRUSTED_NOTES, WATCHED_FRAMES, Beeps
 from device.hearing.resample import Hops
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
+from training.hearing_figures.metronomes import BAR, METRONOMES
 
 HOP, RATE = 256, 16_000
 SECONDS = 24.0
@@ -67,6 +68,13 @@ def verdict(sound: np.ndarray, frames: int, key: int = A5) -> int | None:
 def test_a_tone_that_ends_at_once_is_a_beep(hz: float, seconds: float) -> None:
     key = 81 - LOWEST_KEY + round(12 * np.log2(hz / 880))
     assert verdict(beep(hz, seconds), WATCHED_FRAMES, key) is None
+
+
+@pytest.mark.parametrize("decay_s", [0.008, 0.015])
+def test_a_click_that_fades_faster_than_a_string_is_a_beep(decay_s: float) -> None:
+    t = np.arange(int(0.1 * RATE)) / RATE
+    click = (0.3 * np.sin(2 * np.pi * 880.0 * t) * np.exp(-t / decay_s)).astype(np.float32)
+    assert verdict(click, WATCHED_FRAMES) is None
 
 
 @pytest.mark.parametrize("frames", [3, 6, WATCHED_FRAMES])
@@ -166,6 +174,16 @@ def test_beeps_beside_a_piano_are_no_notes_and_no_note_is_lost(
 
 def test_beeps_that_end_with_a_click_strike_no_key_that_rings() -> None:
     left_over(demo(15.0), with_beeps(demo(15.0), 440.0, 0.06, 0.17, make=square), 4)
+
+
+@pytest.mark.parametrize(("name", "most"), [("wood block", 4), ("click of a program", 4), ("tick of an app", 1)])
+def test_the_clicks_of_metronomes_are_no_notes(name: str, most: int) -> None:
+    samples, click = demo(10.0), METRONOMES[name]
+    mixed = samples.copy()
+    for number, at in enumerate(np.arange(FIRST_S + 0.17, len(samples) / RATE - 1, BEAT_S)):
+        begin, sound = round(at * RATE), 0.2 * click(number % BAR == 0)
+        mixed[begin : begin + len(sound)] += sound
+    left_over(samples, mixed, most)
 
 
 def test_a_beep_on_a_partial_of_the_piano_is_known_by_the_length_of_those_before() -> None:
