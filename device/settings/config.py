@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import logging
+import re
 import string
 import tomllib
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +34,11 @@ MOST_DEPTH = 8
 
 INTERFACE = f"{string.ascii_letters}{string.digits}._-"
 """Characters of the name of a network interface, such as "eth0"."""
+
+_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+"""The place in tomllib's messages."""
+_LOOKALIKES = frozenset({"Zs", "Cf", "Pi", "Pf", "Ps", "Pd", "Sm"})
+"""Unicode categories of spaces, invisible characters, quotes, dashes and the minus sign."""
 
 log = logging.getLogger("lefthand")
 
@@ -109,6 +116,9 @@ def read_tables(path: Path) -> Tables:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path} is not in UTF-8 in line {line}: save it in UTF-8.") from None
+    if "\0" in text:  # UTF-16 without its mark
+        line = text[: text.index("\0")].count("\n") + 1
+        raise ConfigError(f"{path} is not in UTF-8 in line {line}: save it in UTF-8.")
     return _parsed(text, str(path))
 
 
@@ -124,8 +134,25 @@ def _parsed(text: str, where: str) -> Tables:
     except RecursionError:
         raise ConfigError(f"{where} is nested too deeply: give keys in sections, as docs/lefthand.toml does.") from None
     except ValueError as error:
-        raise ConfigError(f"{where} is not valid TOML: {error}.") from None
+        raise ConfigError(f"{where} is not valid TOML: {error}.{_about_character(text, str(error))}") from None
     return tables
+
+
+def _about_character(text: str, error: str) -> str:
+    """Return a sentence about the character of `text` that tomllib's `error` points at, if it looks like another one.
+
+    Word processors and web pages put such characters in the place of spaces, straight quotes and minus signs. Nobody
+    can see the difference. Return "" for all other characters.
+    """
+    place = _PLACE.search(error)
+    if place is None:
+        return ""
+    line = text.replace("\r\n", "\n").split("\n")[int(place[1]) - 1]
+    character = line[int(place[2]) - 1 : int(place[2])]
+    if character.isascii() or unicodedata.category(character) not in _LOOKALIKES:
+        return ""
+    name = unicodedata.name(character, "without a name")
+    return f" This character is U+{ord(character):04X} ({name}), which looks like another one: type it again."
 
 
 def _check_depth(tables: Tables) -> None:

@@ -38,6 +38,34 @@ def test_a_byte_order_mark_before_the_settings_is_passed_over(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_settings_in_utf_16_without_a_mark_are_named_as_such(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "editor.toml"
+    path.write_bytes(GOOD.encode(encoding))
+    with pytest.raises(ConfigError, match=r"editor.toml is not in UTF-8 in line 1: save it in UTF-8\.$"):
+        read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('"mic"', "\u201cmic\u201d", r"line 2, .*U\+201C \(LEFT DOUBLE QUOTATION MARK\)"),
+        ("input = ", "input\u00a0= ", r"line 2, .*U\+00A0 \(NO-BREAK SPACE\)"),
+        ("output", "out\u200bput", r"line 4, .*U\+200B \(ZERO WIDTH SPACE\)"),
+        ('"synth"', '"synth"\r\ntranspose = \u221212', r"line 5, .*U\+2212 \(MINUS SIGN\)"),
+    ],
+)
+def test_a_character_that_looks_like_another_is_named(old: str, new: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=rf"is not valid TOML: .*{named}, which looks like another one"):
+        parse_config(GOOD.replace(old, new), "settings")
+
+
+@pytest.mark.parametrize("wrong", ["mic", "1,5", "\u00fc", "[1", '"a'])
+def test_no_other_error_speaks_of_a_character(wrong: str) -> None:
+    with pytest.raises(ConfigError, match=r"is not valid TOML: [^:]*\.$"):
+        parse_config(GOOD.replace('"mic"', wrong), "settings")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_settings_in_utf_16_are_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "notepad.toml"
     path.write_bytes(f"\ufeff{GOOD}".replace("\n", "\r\n").encode(encoding))
