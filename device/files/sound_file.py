@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from device.errors import UserError, missing_extra
 from device.files.channels import ChannelChoice, ChannelComparison
 from device.files.float_peaks import FloatPeaks
+from device.files.mp3_frames import next_frame
 from device.files.ogg_links import ogg_links
 from device.files.wav_header import WavHeader, is_cut_wav, read_wav_header, right_length
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
@@ -37,6 +38,10 @@ _SURE = ("WAV", "WAVEX", "RF64", "RAW")
 """Formats that hold as much sound as libsndfile reports. `read_wav_header` checks their headers."""
 _ESTIMATED = ("MP3", "OGG")
 """Formats whose header need not give the length. libsndfile estimates it, so a difference is no fault of the file."""
+_READ_AHEAD = 16 * 1024
+"""Bytes that a decoder may leave unread at the end of a file: a tag, or the rest of its buffer."""
+_MOST_MP3S = 20
+"""Most pieces of an MP3 that are joined. Each is read in full when it is opened, so more would take long."""
 _FLOATS = ("FLOAT", "DOUBLE")
 """Subtypes whose samples may lie beyond full scale without being clipped, as in the exports of many programs."""
 
@@ -63,6 +68,7 @@ class SoundFile:
         self._right_length = right_length(path)
         self._flac_frames = _flac_frames(path)
         self._links = ogg_links(path)
+        self._damaged = False
         try:
             with self._open() as file:
                 self.rate: int = file.samplerate
@@ -86,7 +92,12 @@ class SoundFile:
         wrong = wrong or (self._header is not None and self._header.wrong)
         if self.frames <= 0:
             raise UserError(f"{path} holds no sound: record it again, or give another file.")
-        if wrong:
+        if self._damaged:
+            self.warnings.append(
+                f"{path} is damaged: {self.seconds:.1f} s of it can be decoded and are read. "
+                f"`ffmpeg -i {shlex.quote(str(path))} OUT.wav` may read more."
+            )
+        elif wrong:
             self.warnings.append(
                 f"The header of {path} gives no length or a wrong one, as after a recording that was piped, cut or "
                 f"killed: all {self.seconds:.1f} s that the file holds are read."
@@ -143,17 +154,39 @@ class SoundFile:
             size = min(size, _DECODED)
         links: list[tuple[int, int] | None] = [*self._links] or [None]
         for link in links:
-            with self._open(link) as file, contextlib.suppress(soundfile_of("play").LibsndfileError, RuntimeError):
-                # a FLAC is read up to the very frame that its header states: a tag after it cannot be decoded
-                stated = self._flac_frames or 0
-                while True:
-                    wanted = min(size, stated) if stated > 0 else size
+            with self._open(link) as file:
+                if (file.samplerate, file.channels) != (self.rate, self.channels):
+                    self._damaged = True
+                    return
+                yield from self._decoded(file, size)
+                left_from = self._part.place
+            if self._format == "MP3" and len(links) < _MOST_MP3S and (after := self._after(left_from)) is not None:
+                links.append(after)
+
+    def _decoded(self, file: soundfile.SoundFile, size: int) -> Iterator[NDArray[np.float32]]:
+        """Yield what can be decoded of an open file, and set `_damaged` if it breaks off before its end."""
+        # a FLAC is read up to the very frame that its header states: a tag after it cannot be decoded
+        stated = self._flac_frames or 0
+        try:
+            while True:
+                wanted = min(size, stated) if stated > 0 else size
+                with quiet() if self._format == "MP3" else contextlib.nullcontext():
                     block = file.read(wanted, dtype="float32", always_2d=True)
-                    stated -= len(block)
-                    if len(block):
-                        yield block
-                    if len(block) < wanted:
-                        break
+                stated -= len(block)
+                if len(block):
+                    yield block
+                if len(block) < wanted:
+                    return
+        except (soundfile_of("play").LibsndfileError, RuntimeError):
+            breaks_off = self._format == "MP3" or (self._format == "FLAC" and stated >= 0)
+            if breaks_off and self._part.place + _READ_AHEAD < self.path.stat().st_size:
+                self._damaged = True
+
+    def _after(self, at: int) -> tuple[int, int] | None:
+        """Return (first byte, number of bytes) of what follows byte `at` of an MP3; None if no sound follows."""
+        size = self.path.stat().st_size
+        found = next_frame(self.path, at) if size - at > _READ_AHEAD else None
+        return None if found is None else (found, size - found)
 
     def _like_the_first(self) -> list[tuple[int, int]]:
         """Return the links of an Ogg file with the rate and the channels of the first, if it has several, else none.
@@ -188,20 +221,22 @@ class SoundFile:
 
         header = self._header
         with self.path.open("rb") as raw, contextlib.ExitStack() as stack:
-            source: object = str(self.path)
+            size = self.path.stat().st_size
+            part = _Part(raw, 0, size)
             form: dict[str, object] = {}
             if header is not None:
-                source = _Part(raw, header.start, header.frames * header.frame_bytes)
+                part = _Part(raw, header.start, header.frames * header.frame_bytes)
                 form = {"format": "RAW", "subtype": header.subtype, "endian": "LITTLE"}
                 form |= {"samplerate": header.rate, "channels": header.channels}
             elif link is not None:
-                source = _Part(raw, *link)
+                part = _Part(raw, *link)
             elif self._flac_frames is not None:
-                source = _Part(raw, 0, self.path.stat().st_size, _FLAC_TOTAL)
+                part = _Part(raw, 0, size, _FLAC_TOTAL)
             elif self._right_length is not None:
-                source = _Part(raw, 0, self.path.stat().st_size, replaced=self._right_length)
+                part = _Part(raw, 0, size, replaced=self._right_length)
             with quiet():
-                file = Stream(source, **form)
+                file = Stream(part, **form)
+            self._part = part
             yield stack.enter_context(file)
 
     def _unreadable(self) -> UserError:
@@ -243,6 +278,11 @@ class _Part:
 
     def tell(self) -> int:
         return self._at
+
+    @property
+    def place(self) -> int:
+        """Byte of the file up to which it was read."""
+        return self._start + self._at
 
     def read(self, size: int = -1) -> bytes:
         left = max(0, self._size - self._at)

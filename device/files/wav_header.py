@@ -4,7 +4,7 @@ A recorder writes the length into the header when it starts or when it stops. If
 length stays a placeholder: 0, 0x7FFFF000, 0x80000000 or 0xFFFFFFFF. A counter of 32 bits wraps at 4 GiB.
 
 libsndfile believes such a length. So the samples of a WAV file are read without its help, and the header of a
-compressed WAV, an AIFF or a CAF file is read with the right length in the place of the wrong one.
+compressed WAV, an AIFF, an AU or a CAF file is read with the right length in the place of the wrong one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _IN_DS64 = 0xFFFFFFFF
 """Length in an RF64 file that refers to the chunk "ds64"."""
 _TAGS = (b"TAG", b"ID3", b"APETAGEX")
 """Beginnings of the tags that music programs append to a file of any kind."""
+_UNKNOWN_AU = 0xFFFFFFFF
+"""Length in an AU file that says that the sound goes on to the end of the file."""
 _USUAL = (b"data", b"fmt ", b"fact", b"LIST", b"bext", b"iXML", b"JUNK", b"cue ", b"smpl", b"id3 ", b"PEAK", b"_PMX")
 """Names of usual chunks. Some recorders leave out the byte that has to follow a chunk of an odd length.
 
@@ -92,22 +94,26 @@ def read_wav_header(path: Path) -> WavHeader | None:
             elif name == b"ds64":
                 long_length = int.from_bytes(file.read(16)[8:], "little")
             position += length
-            if length % 2 and _is_name(file, position) and not _is_name(file, position + 1):
+            if length % 2 and _is_chunk(file, position, size) and _chunk(file, position + 1)[0] not in _USUAL:
                 padded = False
             else:
                 position += length % 2
     return None
 
 
-def _is_name(file: BinaryIO, position: int) -> bool:
-    """Return whether the name of one of the usual chunks of a WAV file stands at `position`."""
-    return _chunk(file, position)[0] in _USUAL
+def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
+    """Return whether a chunk may begin at `position` of a file of `size` bytes: the name of a usual one, or any name.
+
+    A chunk of any other name must end within the file.
+    """
+    name, length = _chunk(file, position)
+    return name in _USUAL or (all(0x20 < byte < 0x7F for byte in name) and position + 8 + length <= size)
 
 
 def right_length(path: Path) -> tuple[int, bytes] | None:
     """Return (place, bytes): the length of the sound data as the header should have it, and where it stands.
 
-    Returns None if the header is right, or if `path` is not an AIFF, a CAF or a compressed WAV file.
+    Returns None if the header is right, or if `path` is not an AIFF, a CAF, an AU or a compressed WAV file.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -116,6 +122,10 @@ def right_length(path: Path) -> tuple[int, bytes] | None:
             return _right_chunk(file, 12, size, b"SSND", 4)
         if head[:4] == b"caff":
             return _right_chunk(file, 8, size, b"data", 8)
+        if head[:4] == b".snd":
+            start, stated = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
+            right = stated == _UNKNOWN_AU or 0 <= size - start - stated < _LEAST_SOUND
+            return None if right else (8, _UNKNOWN_AU.to_bytes(4, "big"))
     wav = read_wav_header(path)
     if wav is None or not wav.wrong or wav.subtype is not None:
         return None

@@ -138,3 +138,57 @@ def test_the_lines_of_a_library_about_a_cut_mp3_are_not_printed(
     (tmp_path / "cut.mp3").write_bytes(data[: len(data) // 2])
     assert 0 < SoundFile(tmp_path / "cut.mp3").seconds < 3
     assert capfd.readouterr().err == ""
+
+
+def encoded(path: Path, seconds: float, rate: int = 44_100, form: str = "MP3") -> bytes:
+    """Write noise of `seconds`, which does not compress well, and return the bytes of the file."""
+    samples = 0.1 * np.random.default_rng(1).standard_normal(int(rate * seconds)).astype(np.float32)
+    soundfile.write(path, samples, rate, format=form)
+    return path.read_bytes()
+
+
+def test_every_recording_of_joined_mp3_files_is_read(tmp_path: Path) -> None:
+    parts = [encoded(tmp_path / f"{seconds}.mp3", seconds) for seconds in (2.0, 3.0, 2.5)]
+    (tmp_path / "joined.mp3").write_bytes(b"".join(parts))
+    joined = SoundFile(tmp_path / "joined.mp3")
+    single = [SoundFile(tmp_path / f"{seconds}.mp3").read() for seconds in (2.0, 3.0, 2.5)]
+    assert np.array_equal(joined.read(), np.concatenate(single)) and joined.warnings == []
+    assert joined.frames == sum(map(len, single))
+
+
+def test_an_mp3_is_read_on_behind_damage_and_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = encoded(tmp_path / "whole.mp3", 6.0)
+    half = len(data) // 2
+    (tmp_path / "a.mp3").write_bytes(data[:half] + bytes(5_000) + data[half:])
+    damaged = SoundFile(tmp_path / "a.mp3")
+    assert 5.7 < damaged.seconds < 6.2 and len(damaged.read()) == damaged.frames
+    (sentence,) = damaged.warnings
+    assert "a.mp3 is damaged: " in sentence and "can be decoded and are read" in sentence
+    assert capfd.readouterr().err == ""
+
+
+def test_an_mp3_of_another_rate_behind_the_first_is_left_out_and_said(tmp_path: Path) -> None:
+    first, second = encoded(tmp_path / "1.mp3", 3.0), encoded(tmp_path / "2.mp3", 3.0, rate=32_000)
+    (tmp_path / "a.mp3").write_bytes(first + second)
+    sound = SoundFile(tmp_path / "a.mp3")
+    assert sound.frames == SoundFile(tmp_path / "1.mp3").frames and "is damaged" in sound.warnings[0]
+
+
+def test_a_flac_that_breaks_off_before_its_end_is_said_to_be_damaged(tmp_path: Path) -> None:
+    data = encoded(tmp_path / "whole.flac", 3.0, form="FLAC")
+    third = len(data) // 3
+    (tmp_path / "a.flac").write_bytes(data[:third] + bytes(3_000) + data[third + 3_000 :])
+    sound = SoundFile(tmp_path / "a.flac")
+    assert 0.7 < sound.seconds < 1.1 and len(sound.read()) == sound.frames
+    (sentence,) = sound.warnings
+    assert "a.flac is damaged" in sentence and "ffmpeg" in sentence
+
+
+@pytest.mark.parametrize("stated", [0, 1000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_an_au_with_a_wrong_length_is_read_to_its_end(tmp_path: Path, stated: int) -> None:
+    soundfile.write(tmp_path / "whole.au", tone(), RATE, format="AU", subtype="PCM_16")
+    data = (tmp_path / "whole.au").read_bytes()
+    (tmp_path / "a.au").write_bytes(data[:8] + stated.to_bytes(4, "big") + data[12:])
+    sound = SoundFile(tmp_path / "a.au")
+    assert np.array_equal(sound.read(), SoundFile(tmp_path / "whole.au").read())
+    assert len(sound.warnings) == (stated != 0xFFFFFFFF)
