@@ -20,7 +20,7 @@ _LOWEST = 55 - LOWEST_KEY
 _RISE_DB = 1.5
 """Least mean rise in dB of the partials of a key that was struck.
 
-At the end of beeps, 85 of 100 onsets without a stroke rise by less than this, and 2 of 100 strokes.
+At the end of predicted beeps, 77 of 100 onsets without a stroke rise by less than this, and 2 of 100 strokes.
 """
 _PARTIALS = 4
 """Number of partials that are measured."""
