@@ -26,6 +26,8 @@ from device.settings.controls import Action, Confidence, CountAgain, HoldTempo, 
 TRIED_KEYS, TRIED_VELOCITY, TRIED_S = (48, 52, 55, 60, 64, 67, 72), 80, 0.8
 """Note with which the owner tests the output: its MIDI pitch is the first of these that the left hand does not hold.
 Then its velocity, and its length in seconds. The left hand has five fingers, so one of the keys is always free."""
+IDLE_S = 10.0
+"""The engine is idle after so many seconds without an event or an action. No clock has beats that far apart."""
 
 
 class Player(Protocol):
@@ -93,6 +95,16 @@ class Engine:
         self._hears_itself = hears_itself
         self._performer = Performer()
         self._played = PlayedSteps()
+        self._now_s, self._active_s = 0.0, 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether no note sounds, no key is held, and for IDLE_S seconds nothing was heard, played or asked for.
+
+        It is false while a clock gives beats, because each of them is an event.
+        """
+        quiet = self._now_s - self._active_s > IDLE_S
+        return quiet and not self.held and not (self.hearing is not None and self.hearing.pending)
 
     @property
     def held(self) -> frozenset[int]:
@@ -118,6 +130,7 @@ class Engine:
         self._clock.reset()
         self._performer = Performer()
         self._played = PlayedSteps()
+        self._now_s, self._active_s = 0.0, 0.0
         for part in (self.hearing, self._player):
             if part is not None:
                 part.reset()
@@ -136,6 +149,9 @@ class Engine:
             while (step := self._clock.due(now_s)) is not None:
                 events += self._play(self._player, step, now_s)
             events += self._sending(self._performer.advance(now_s))
+        self._now_s = now_s
+        if events:
+            self._active_s = now_s
         return events
 
     @property
@@ -162,6 +178,7 @@ class Engine:
         the owner chose that it plays. Returns the messages that the action causes: those that release keys and pedal,
         or a note to try the output; else an empty list.
         """
+        self._active_s = now_s
         if isinstance(action, ClockPulse):
             self._clock.pulse(action, now_s)
             return self.panic(now_s) if action.kind == "stop" else []

@@ -1,10 +1,12 @@
 """Measures the cost of the box: live, as a paced file and as a file at full speed, in the same run.
 
     python -m tests.cost [--seconds N] [--block SAMPLES] [--profile FILE]
+    python -m tests.cost --idle [--seconds N]
     python -m tests.cost --stages [--seconds N]
 
 prints two tables: the three runs side by side, and the live process thread by thread. A share is processor time over
-elapsed time, in per cent of one core. --block sets [audio] block of the live run. With --profile, py-spy samples the
+elapsed time, in per cent of one core. --block sets [audio] block of the live run. --idle measures only the live box,
+in a room with soft noise in which nobody plays. With --profile, py-spy samples the
 live process and writes its stacks. --stages prints what each stage of a hop takes at full speed and paced, in turn.
 """
 
@@ -33,6 +35,10 @@ THREAD_NAMES = ROOT / "tests" / "host" / "thread_names"
 """A folder that gives each thread of a process its name."""
 SETTLE_S = 2.0
 """Seconds of sound before the measurement. By then all code of a hop has run."""
+IDLE_SETTLE_S = 15.0
+"""Seconds of noise before an idle box is measured. By then nothing has happened for long enough that it rests."""
+NOISE = 3e-4
+"""Standard deviation of the noise of a quiet room, as a share of full scale: -70 dBFS."""
 SAMPLES_A_S = 200
 """Samples a second that py-spy takes."""
 
@@ -79,11 +85,14 @@ def threads(pid: int) -> dict[str, Thread]:
     return dict(found)
 
 
-def live(seconds: float, folder: Path, profile: Path | None, block: int | None) -> tuple[Run, list[str]]:
+def live(
+    seconds: float, folder: Path, profile: Path | None, block: int | None, idle: bool = False
+) -> tuple[Run, list[str]]:
     """Run the service on a JACK server for `seconds`, without a recording. Returns its row and a line per thread.
 
-    `block` is [audio] block; None leaves the default.
+    `block` is [audio] block; None leaves the default. If `idle` is true, nobody plays.
     """
+    import numpy as np
     import soundfile
     from jackserver import RATE, JackServer
     from rig import HERE, Instrument, Process, Service
@@ -91,7 +100,10 @@ def live(seconds: float, folder: Path, profile: Path | None, block: int | None) 
     from tests.soak import music
 
     tape_file = folder / "tape.wav"
-    soundfile.write(tape_file, music(seconds + 2 * SETTLE_S + 2, RATE), RATE, subtype="FLOAT")
+    settle_s = IDLE_SETTLE_S if idle else SETTLE_S
+    length_s = seconds + settle_s + SETTLE_S + 2
+    noise = NOISE * np.random.default_rng(0).standard_normal(round(length_s * RATE)).astype(np.float32)
+    soundfile.write(tape_file, noise if idle else music(length_s, RATE), RATE, subtype="FLOAT")
     server = JackServer(folder, f"lefthand-cost-{os.getpid()}")
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)
@@ -106,7 +118,7 @@ def live(seconds: float, folder: Path, profile: Path | None, block: int | None) 
         stack.callback(box.close)
         box.wait_until("playing")
         tape.say("play")
-        time.sleep(SETTLE_S)
+        time.sleep(settle_s)
         pid = box.child.pid
         with _sampled(pid, seconds, profile):
             began_s, before = time.monotonic(), threads(pid)
@@ -120,7 +132,7 @@ def live(seconds: float, folder: Path, profile: Path | None, block: int | None) 
         wakings = (after[name].wakings - before.get(name, none).wakings) / took_s
         lines.append(f"| {name.removeprefix('py ')} | {100 * spent[name] / took_s:.2f} | {wakings:.0f} |")
     share = 100 * sum(spent.values()) / took_s
-    return Run("live", share, status.hop.p50_ms, status.hop.p99_ms, status.rss_mb), lines
+    return Run("live, idle" if idle else "live", share, status.hop.p50_ms, status.hop.p99_ms, status.rss_mb), lines
 
 
 @contextlib.contextmanager
@@ -253,6 +265,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--block", type=int)
     parser.add_argument("--profile", type=Path)
+    parser.add_argument("--idle", action="store_true")
     parser.add_argument("--stages", action="store_true")
     parser.add_argument("--play", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--paced", action="store_true", help=argparse.SUPPRESS)
@@ -267,8 +280,10 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        box, by_thread = live(wanted.seconds, folder, wanted.profile, wanted.block)
-        rows = [box, play(wanted.seconds, folder, paced=True), play(wanted.seconds, folder, paced=False)]
+        box, by_thread = live(wanted.seconds, folder, wanted.profile, wanted.block, wanted.idle)
+        rows = [box]
+        if not wanted.idle:
+            rows += [play(wanted.seconds, folder, paced=paced) for paced in (True, False)]
     print("| run | % of a core | hop p50, ms | hop p99, ms | RSS, MB |\n|---|---|---|---|---|")
     print("\n".join(row.line() for row in rows))
     print("\n| thread, live | % of a core | wakings a second |\n|---|---|---|")

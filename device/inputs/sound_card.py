@@ -11,6 +11,8 @@ needs. Otherwise each hop would wait for the rest of a block: 2.9 ms with blocks
 A block as long as a hop would wake the callback a third as often. But with it, tests/host/test_lost_blocks.py hears
 false strokes on JACK. From its source, PortAudio (19.6) seems to pass on a report of lost sound only if a block is
 complete in the same period.
+
+While nobody plays, the callback wakes the loop only once for several hops, see `device.inputs.rest`.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from numpy.typing import NDArray
 from device.errors import UnavailableError, UserError
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
+from device.inputs.rest import Rest
 from device.inputs.source import Feed
 from device.ports.drivers import within_reason
 from device.ports.port import SOUND, choose
@@ -64,7 +67,9 @@ class SoundSource:
 
     `model_rate` (Hz) and `hop` (samples) are those of the models. `stream_time` receives the arrival time of each
     block. `keep`, if given, receives each block (float32[n], full scale at 1). `faults` counts clipped and non-finite
-    blocks. Raises UnavailableError if the input cannot be chosen or opened, and UserError if its rate cannot be used.
+    blocks. `idle` returns whether the engine has nothing to do: then hops may wait while the input is quiet.
+
+    Raises UnavailableError if the input cannot be chosen or opened, and UserError if its rate cannot be used.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class SoundSource:
         stream_time: StreamTime,
         keep: Callable[[NDArray[np.float32]], None] | None = None,
         faults: Faults | None = None,
+        idle: Callable[[], bool] = lambda: False,
     ) -> None:
         self.port = choose(settings.input, sound_inputs(system), SOUND)
         self.xruns = 0
@@ -113,6 +119,9 @@ class SoundSource:
         self._arrived = -self._left_out
         self._next_complete = self._hops.needed(0)
         """Number of samples that must have arrived for the next hop. Only the callback uses it."""
+        # a block that is longer than a hop is itself a pause
+        short = settings.block <= self._hops.needed(1) - self._hops.needed(0)
+        self._rest = Rest(idle if short else lambda: False)
         self._frame_bytes = SAMPLE_BYTES * settings.channel
 
     def start(self) -> None:
@@ -218,6 +227,7 @@ class SoundSource:
         if peak >= CLIPS:
             self._faults.count("clipped blocks")
         self._peak = max(self._peak, peak)
+        self._rest.look(peak)
 
     def _runs(self) -> bool:
         try:
@@ -296,10 +306,11 @@ class SoundSource:
             return None, 0
         self._blocks.append((data, time.monotonic()))
         self._arrived += len(data) // self._frame_bytes
-        if self._arrived >= self._next_complete:
-            while self._arrived >= self._next_complete:
-                self._told += 1
-                self._next_complete = self._hops.needed(self._told)
+        completes = self._arrived >= self._next_complete
+        while self._arrived >= self._next_complete:
+            self._told += 1
+            self._next_complete = self._hops.needed(self._told)
+        for _ in range(self._rest.wakings(data, completes)):
             self._complete.put(None)
         return None, 0
 

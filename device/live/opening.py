@@ -334,7 +334,10 @@ class _Opening:
         assert self._engine.hearing is not None
         spec = self._engine.hearing.spec
         keep = None if tape is None else tape.sound
-        sound = SoundSource(system, self._config.audio, spec.sample_rate, spec.hop, self._time, keep, self._faults)
+        sound = SoundSource(
+            *(system, self._config.audio, spec.sample_rate, spec.hop, self._time, keep, self._faults),
+            idle=lambda: self._engine.idle,
+        )
         self._stack.callback(sound.close)
         self._rate = sound.rate
         self._engine.hearing.limit(sound.rate)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from device.errors import UnavailableError, UserError
 from device.hearing.resample import Hops
 from device.inputs import sound_card
+from device.inputs.rest import QUIET_HOPS, REST_HOPS
 from device.inputs.sound_card import SoundSource
 from device.settings.sections import AudioSettings
 from device.stream_time import StreamTime
@@ -63,9 +64,14 @@ class Card:
         self.closed = True
 
 
-def source(card: Card, kept: list[NDArray[np.float32]] | None = None, **settings: Any) -> SoundSource:
+def source(
+    card: Card,
+    kept: list[NDArray[np.float32]] | None = None,
+    idle: Callable[[], bool] = lambda: False,
+    **settings: Any,
+) -> SoundSource:
     keep = None if kept is None else kept.append
-    return SoundSource(card, AudioSettings(input="mic", **settings), 16_000, 256, StreamTime(), keep)
+    return SoundSource(card, AudioSettings(input="mic", **settings), 16_000, 256, StreamTime(), keep, idle=idle)
 
 
 def test_hops_come_as_their_blocks_do() -> None:
@@ -123,6 +129,60 @@ def test_each_hop_is_complete_at_the_end_of_a_block(block: int, each: int) -> No
     assert [now_s for read in hops for _, now_s, _ in read] == [now_s for _, now_s in from_file]
     for hop, (other, _) in zip((hop for read in hops for hop, _, _ in read), from_file, strict=True):
         assert np.array_equal(hop, other)
+
+
+def heard(card: Card, mic: SoundSource, sound: NDArray[np.float32], block: int) -> tuple[list[Any], list[int]]:
+    """Play `sound`, and read as the loop does. Returns all hops, and for each waking how many hops the loop took."""
+    hops, taken = [], []
+    for end in range(block, len(sound) + 1, block):
+        card.deliver(sound[end - block : end])
+        count = 0
+        while not mic._complete.empty():
+            hops += mic.read()
+            count += 1
+        taken += [count] if count else []
+    return hops, taken
+
+
+def noise_of_the_room(hops: int, seed: int) -> NDArray[np.float32]:
+    return (3e-4 * np.random.default_rng(seed).standard_normal(hops * 768)).astype(np.float32)
+
+
+@pytest.mark.parametrize("within", [0, 1, 2, 3])
+def test_while_nobody_plays_the_loop_takes_four_hops_at_once_and_a_stroke_wakes_it_in_its_own_hop(within: int) -> None:
+    sound = noise_of_the_room(200, 0)
+    # a soft stroke, a few times as loud as the noise
+    sound[(120 + within) * 768 : (121 + within) * 768] += 5e-3
+    card = Card()
+    hops, taken = heard(card, source(card, idle=lambda: True), sound, 256)
+    stroke = next(number for number, (hop, _, _) in enumerate(hops) if np.abs(hop).max() > 3e-3)
+    ends = np.cumsum(taken).tolist()
+    assert set(taken[: QUIET_HOPS - 1]) == {1} and set(taken[QUIET_HOPS + 1 : ends.index(stroke + 1)]) == {REST_HOPS}
+    # the stroke's hop ends its waking, and the loop is awake for a second after it
+    assert taken[ends.index(stroke + 1) + 2 :][:60] == [1] * 60
+
+
+def test_hops_that_waited_are_those_that_would_have_come_one_by_one() -> None:
+    sound, runs = noise_of_the_room(250, 1), []
+    for idle in (True, False):
+        card = Card()
+        runs.append(heard(card, source(card, idle=lambda idle=idle: idle), sound, 256))
+    (rested, few), (awake, many) = runs
+    assert len(few) < len(many) / 2 and set(many) == {1}
+    assert all(np.array_equal(a, b) and s == t for (a, s, _), (b, t, _) in zip(rested, awake, strict=False))
+    assert 0 <= len(awake) - len(rested) < REST_HOPS
+
+
+def test_uneven_sound_keeps_the_loop_awake() -> None:
+    sound, card = noise_of_the_room(150, 2), Card()
+    sound[:: 768 * 20] += 0.01
+    assert set(heard(card, source(card, idle=lambda: True), sound, 256)[1]) == {1}
+
+
+def test_with_blocks_longer_than_a_hop_none_waits() -> None:
+    card = Card()
+    mic = source(card, idle=lambda: True, block=1536)
+    assert set(heard(card, mic, np.zeros(1536 * 100, np.float32), 1536)[1]) == {1}
 
 
 def test_only_the_wanted_channel_of_the_first_samples_is_left_out() -> None:
