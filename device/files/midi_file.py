@@ -13,7 +13,7 @@ import mido
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
 from device.events import SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
-from device.files.hands import named_right
+from device.files.hands import named_melody, named_right
 from device.files.midi_bytes import RawMidi, Struck, parse
 from device.files.midi_notes import Part, check_playable, parts_of, together
 from device.files.sound_file import check_present
@@ -129,9 +129,11 @@ def _named(parts: list[Part], wanted: str) -> list[Part]:
 
 
 def _advice(parts: list[Part]) -> str:
-    """Return which of several parts is the right hand by its name, or else which one lies highest."""
+    """Return which of several parts is the right hand or the melody by its name, or else which one lies highest."""
     if right := named_right(parts):
         return f"by its name the right hand is {','.join(str(part.number) for part in right)}"
+    if (melody := named_melody(parts)) is not None:
+        return f"by its name the melody is {melody.number}"
     highest = max(parts, key=lambda part: fmean(note.pitch for note in part.notes))
     return f"the highest is {highest.number}"
 

@@ -48,7 +48,7 @@ def test_the_track_named_for_the_right_hand_is_advised(tmp_path: Path, right: st
     assert [note.pitch for note in source.part(str(number)).notes] == [key for _, _, key in TUNE]
 
 
-@pytest.mark.parametrize("names", ["Piano/Piano", "Melody/Left", "Right/Right", "RH LH/LH", "/"])
+@pytest.mark.parametrize("names", ["Piano/Piano", "Strings/Left", "Right/Right", "RH LH/LH", "/", "Voice 1/Voice 2"])
 def test_other_names_advise_nothing_and_the_highest_track_is_named(tmp_path: Path, names: str) -> None:
     low, high = names.split("/")
     source = read(tmp_path / "a.mid", track(low, tune(notes=BASS)), track(high, tune()))
@@ -56,8 +56,16 @@ def test_other_names_advise_nothing_and_the_highest_track_is_named(tmp_path: Pat
         source.part()
 
 
+@pytest.mark.parametrize("name", ["MELODY", "Lead Vocal", "Gesang", "主旋律", "Mélodie 1"])
+def test_the_track_named_for_the_melody_is_advised_although_another_lies_higher(tmp_path: Path, name: str) -> None:
+    high = tuple((at, length, key + 24) for at, length, key in TUNE)
+    tracks = [track("Bridge", tune(notes=high)), track(name, tune()), track("Piano", tune(notes=BASS))]
+    with pytest.raises(UserError, match=r"notes\); by its name the melody is 2\.$"):
+        read(tmp_path / "a.mid", *tracks).part()
+
+
 def test_a_third_track_may_be_the_melody_so_the_names_of_two_advise_nothing(tmp_path: Path) -> None:
-    tracks = [track("RH", tune()), track("LH", tune(notes=BASS)), track("Voice", tune())]
+    tracks = [track("RH", tune()), track("LH", tune(notes=BASS)), track("Flute", tune())]
     with pytest.raises(UserError, match="the highest is [13]"):
         read(tmp_path / "a.mid", *tracks).part()
 
