@@ -46,7 +46,7 @@ _SPLITS = range(48, 68)
 _JUDGED = 4000
 """Most notes by which the hands are judged. That is ten minutes of music, and takes 0.2 s."""
 _USUAL_SPLIT = 57
-"""Of the pitches that split as well, the one nearest to this is taken."""
+"""Pitch near middle C. If several pitches split the hands as well, the nearest to this is taken."""
 
 
 def named_right(parts: Sequence[Part]) -> list[Part]:

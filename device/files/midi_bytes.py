@@ -39,6 +39,8 @@ _NAME, _DEVICE, _PORT, _END, _TEMPO, _SIGNATURE, _KEY = 0x03, 0x09, 0x21, 0x2F, 
 _SIZES = {0x00: 2, 0x20: 1, _PORT: 1, _END: 0, _TEMPO: 3, 0x54: 5, _SIGNATURE: 4, _KEY: 2}
 """Bytes of each meta event that has a fixed size."""
 _TEXTS = range(0x01, 0x10)
+_LAST_EVENT = bytes([_META, _END, 0])
+"""The last event of every track. A track that ends with it has the right length, whatever follows."""
 _RESET = b"\xff"
 
 
@@ -153,7 +155,7 @@ def _tracks(data: bytes, at: int, midi: RawMidi) -> Iterator[tuple[int, int | No
     """
     while at + 8 <= len(data):
         declared = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
-        fits = _is_chunk(data, declared)
+        fits = _is_chunk(data, declared) or data[max(at, declared - len(_LAST_EVENT)) : declared] == _LAST_EVENT
         if data[at : at + 4] == b"MTrk":
             if not fits:
                 midi.flaws["a track whose length is wrong"] = None

@@ -88,6 +88,8 @@ class MidiInput:
             )
         playable = playable or list(self.parts)
         if not playable:
+            if self.warnings:
+                raise UserError(f"{self.path} is damaged, and no note of it can be read: export or copy it again.")
             raise UserError(f"{self.path} holds no notes: give another file.")
         if wanted is not None:
             part = together(self._chosen(playable, printable(wanted.strip()).casefold()))

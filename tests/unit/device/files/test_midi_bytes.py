@@ -261,3 +261,19 @@ def test_the_helpers_write_what_mido_reads(tmp_path: Path) -> None:
     assert [m.type for m in file.tracks[0]][:2] == ["set_tempo", "time_signature"]
     assert len([m for m in file.tracks[1] if m.type == "note_on"]) == 32
     assert TEMPO and FOUR_FOUR
+
+
+@pytest.mark.parametrize("after", [bytes(4096), b"\0RIFF\x0c\0\0\0DLS colh\0\0\0\0", b"\x1a" * 50, b"end"])
+def test_a_filling_after_the_last_track_is_no_flaw(tmp_path: Path, after: bytes) -> None:
+    whole = notes_of(tmp_path / "whole.mid", clean())
+    assert notes_of(tmp_path / "a.mid", clean() + after) == whole
+    assert read_midi(tmp_path / "a.mid").warnings == ()
+
+
+@pytest.mark.parametrize("spoil", ["utf-8", "7 bits"])
+def test_a_file_that_was_sent_as_text_is_said_to_be_damaged(tmp_path: Path, spoil: str) -> None:
+    data = clean()
+    spoilt = data.decode("latin-1").encode() if spoil == "utf-8" else bytes(byte & 0x7F for byte in data)
+    (tmp_path / "a.mid").write_bytes(spoilt)
+    with pytest.raises(UserError, match=r"a.mid is damaged, and no note of it can be read: export or copy it again\.$"):
+        read_midi(tmp_path / "a.mid").part()
