@@ -24,6 +24,7 @@ from device.hearing.tone_levels import (
     FLAT_STRIDES,
     STEEP_STRIDES,
     decays,
+    drops,
     falls,
     hz_of,
     is_steady,
@@ -43,7 +44,8 @@ A longer one does so if it is a pure tone, or if it comes twice.
 FALLING_WAITS, PURE_WAITS = 2, 6
 """Number of frames for which a tone that already falls is held back, and the same for a tone without partials.
 
-A tone without partials that keeps its level waits until it decays, or until the longest beep would have ended.
+A tone without partials that keeps its level, or that drops when its wait is over, waits until it decays, or until the
+longest beep would have ended.
 """
 TRUSTED_NOTES = 24
 """After so many notes in a row that were no beeps, a note waits no longer only because it has no partials or falls.
@@ -167,7 +169,7 @@ class Beeps:
         waits = FALLING_WAITS if falls(track) else 0
         if decays(track) or not self._pure(key, age, track):
             return waits
-        return max(PURE_WAITS, WATCHED_FRAMES - age) if is_steady(track) else PURE_WAITS
+        return max(PURE_WAITS, WATCHED_FRAMES - age)
 
     def is_beep(self, key: int, age: int) -> bool:
         """Return whether the note on `key` that began `age` frames ago has ended as a beep does.
@@ -262,7 +264,7 @@ class Beeps:
         if self._learned_waits(key, 0):
             return False
         track = self._kept.track(key, age)
-        return decays(track) or (waited >= PURE_WAITS and not (is_steady(track) or falls(track)))
+        return decays(track) or (waited >= PURE_WAITS and not (is_steady(track) or falls(track) or drops(track)))
 
     def rises(self, key: int, age: int) -> bool:
         """Return whether the tone of `key` is louder now than `age` frames ago. Keys below `LOWEST_BEEP` always are."""

@@ -43,6 +43,11 @@ def falls(track: NDArray[np.float64]) -> bool:
     return bool(track.max() - track[-1] >= _FALLING_DB)
 
 
+def drops(track: NDArray[np.float64]) -> bool:
+    """Return whether a tone with the levels `track` falls faster now than a string does, so a beep may end now."""
+    return len(track) > STEEP_STRIDES and bool(track[-1 - STEEP_STRIDES] - track[-1] >= _STEEP_DB)
+
+
 def decays(track: NDArray[np.float64]) -> bool:
     """Return whether a tone with the levels `track` has begun to decay slowly, as a string does."""
     if len(track) <= STEEP_STRIDES:

@@ -12,7 +12,7 @@ from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.events import LOWEST_KEY, Beat, Note
 from device.files.render import render
-from device.hearing.beeps import FALLING_WAITS, LOWEST_BEEP, TRUSTED_NOTES, WATCHED_FRAMES, Beeps
+from device.hearing.beeps import FALLING_WAITS, LOWEST_BEEP, PURE_WAITS, TRUSTED_NOTES, WATCHED_FRAMES, Beeps
 from device.hearing.resample import Hops
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
 from training.hearing_figures.metronomes import BAR, METRONOMES
@@ -132,6 +132,15 @@ def test_a_pure_tone_that_keeps_its_level_waits_until_it_ends_or_decays(make: Ma
     for hop in fading[: 8 * HOP].reshape(-1, HOP):
         beeps.step(hop)
     assert beeps.decays(A5, 8, waited=4)
+
+
+def test_a_tone_that_ends_just_when_its_wait_is_over_waits_on() -> None:
+    """Its level has fallen by too little to be an end, and by too much to be steady."""
+    beeps, frames = Beeps(RATE, HOP), 8
+    for hop in np.concatenate([beep(880.0, 0.118), np.zeros(RATE, np.float32)])[: frames * HOP].reshape(-1, HOP):
+        beeps.step(hop)
+    assert not beeps.is_beep(A5, frames)
+    assert not beeps.decays(A5, frames, waited=PURE_WAITS)
 
 
 def test_a_beep_is_learned_once_however_often_it_is_looked_at() -> None:
