@@ -45,17 +45,21 @@ SAMPLES_A_S = 200
 
 @dataclass(frozen=True)
 class Run:
-    """One row of the table: a share of one core in per cent, times of hops in ms, resident memory in MiB."""
+    """One row of the table: a share of one core in per cent, times of hops in ms, resident memory in MiB.
+
+    `private_mb` is the part of the memory that no other process shares, see `private_mb`.
+    """
 
     name: str
     share: float
     p50_ms: float
     p99_ms: float
     rss_mb: float | None
+    private_mb: float
 
     def line(self) -> str:
         rss = "" if self.rss_mb is None else f"{self.rss_mb:.1f}"
-        return f"| {self.name} | {self.share:.1f} | {self.p50_ms:.2f} | {self.p99_ms:.2f} | {rss} |"
+        return f"| {self.name} | {self.share:.1f} | {self.p50_ms:.2f} | {self.p99_ms:.2f} | {rss} | {self.private_mb:.1f} |"
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,16 @@ def threads(pid: int) -> dict[str, Thread]:
             wakings = int(status["voluntary_ctxt_switches"])
             found[name] = Thread(before.cpu_s + cpu_s, before.wakings + wakings)
     return dict(found)
+
+
+def private_mb(pid: int | str) -> float:
+    """Return the memory in MiB that a process shares with no other one (Private_Clean and Private_Dirty).
+
+    It is what the process adds on a machine on which other programs use Python and the C library too. Memory that a
+    JACK server shares with its clients does not count.
+    """
+    lines = [line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
+    return sum(int(words[1]) for words in lines if words[0] in ("Private_Clean:", "Private_Dirty:")) / 1024
 
 
 def live(
@@ -124,7 +138,7 @@ def live(
             began_s, before = time.monotonic(), threads(pid)
             time.sleep(seconds)
             after, took_s = threads(pid), time.monotonic() - began_s
-        status = box.status
+        status, alone_mb = box.status, private_mb(pid)
     lines = []
     none = Thread(0.0, 0)
     spent = {name: thread.cpu_s - before.get(name, none).cpu_s for name, thread in after.items()}
@@ -132,7 +146,9 @@ def live(
         wakings = (after[name].wakings - before.get(name, none).wakings) / took_s
         lines.append(f"| {name.removeprefix('py ')} | {100 * spent[name] / took_s:.2f} | {wakings:.0f} |")
     share = 100 * sum(spent.values()) / took_s
-    return Run("live, idle" if idle else "live", share, status.hop.p50_ms, status.hop.p99_ms, status.rss_mb), lines
+    return Run(
+        "live, idle" if idle else "live", share, status.hop.p50_ms, status.hop.p99_ms, status.rss_mb, alone_mb
+    ), lines
 
 
 @contextlib.contextmanager
@@ -160,8 +176,8 @@ def play(seconds: float, folder: Path, paced: bool) -> Run:
     soundfile.write(tape, music(seconds, 48_000), 48_000, subtype="FLOAT")
     command = [sys.executable, "-m", "tests.cost", "--play", str(tape), *(["--paced"] if paced else [])]
     said = subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=PIPE)
-    cpu_s, p50_ms, p99_ms, rss_mb = json.loads(said.stdout)
-    return Run("play, paced" if paced else "play, full speed", 100 * cpu_s / seconds, p50_ms, p99_ms, rss_mb)
+    cpu_s, p50_ms, p99_ms, rss_mb, alone_mb = json.loads(said.stdout)
+    return Run("play, paced" if paced else "play, full speed", 100 * cpu_s / seconds, p50_ms, p99_ms, rss_mb, alone_mb)
 
 
 def _play(tape: Path, paced: bool) -> None:
@@ -187,7 +203,7 @@ def _play(tape: Path, paced: bool) -> None:
         performance = play_sound(engine, sound, hops, wait=RealTime().wait if paced else at_once)
         cpu_s = time.process_time() - began_s
     p50_ms, p99_ms = np.percentile(performance.hop_times_s, [50, 99]) * 1e3
-    print(json.dumps([cpu_s, float(p50_ms), float(p99_ms), memory_mb()]))
+    print(json.dumps([cpu_s, float(p50_ms), float(p99_ms), memory_mb(), private_mb("self")]))
 
 
 STAGES = {
@@ -284,7 +300,8 @@ def main() -> None:
         rows = [box]
         if not wanted.idle:
             rows += [play(wanted.seconds, folder, paced=paced) for paced in (True, False)]
-    print("| run | % of a core | hop p50, ms | hop p99, ms | RSS, MB |\n|---|---|---|---|---|")
+    print("| run | % of a core | hop p50, ms | hop p99, ms | RSS, MB | private, MB |")
+    print("|---|---|---|---|---|---|")
     print("\n".join(row.line() for row in rows))
     print("\n| thread, live | % of a core | wakings a second |\n|---|---|---|")
     print("\n".join(by_thread))
