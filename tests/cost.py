@@ -59,7 +59,8 @@ class Run:
 
     def line(self) -> str:
         rss = "" if self.rss_mb is None else f"{self.rss_mb:.1f}"
-        return f"| {self.name} | {self.share:.1f} | {self.p50_ms:.2f} | {self.p99_ms:.2f} | {rss} | {self.private_mb:.1f} |"
+        figures = f"{self.share:.1f} | {self.p50_ms:.2f} | {self.p99_ms:.2f} | {rss} | {self.private_mb:.1f}"
+        return f"| {self.name} | {figures} |"
 
 
 @dataclass(frozen=True)
