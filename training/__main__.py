@@ -29,6 +29,7 @@ COMMANDS = {
     "chords": "training.figure_bank.chords:chords",
     "rhythm": "training.rhythm:rhythm",
     "gaps": "training.beat_gaps:gaps",
+    "place": "training.place_net:place",
     "beeps": "training.hearing_figures.beeps:beeps",
     "tuning": "training.hearing_figures.tuning:tuning",
     "resamplers": "training.resamplers:resamplers",

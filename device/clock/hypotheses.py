@@ -64,6 +64,7 @@ from device.clock.pace import (
 )
 from device.clock.phase_votes import PhaseVotes
 from device.clock.piece_melody import PieceMelody
+from device.clock.place_net import PlaceNet
 from device.clock.rhythm import PREVIOUS_CLASSES, Floats, Ints
 from device.clock.split import ExpectedTempo, split
 from device.clock.steady_grid import SteadyGrid
@@ -139,6 +140,8 @@ class Hypotheses:
         self.ways = Ways()
         tables = (on_ticks(table, self.bar) for table in (rhythm.interval, rhythm.chord))
         self.votes = PhaseVotes(self.beat, self._prior[STRAIGHT], *tables)
+        self.place = PlaceNet(self.beat)
+        """Judges the place in the beat while no count-in gave it."""
         half = self.beat // 2
         self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
         self._slipped = np.rint(self._slips / SIXTEENTH).astype(np.int64)
@@ -262,7 +265,11 @@ class Hypotheses:
         beats = (onset_s - self._last_s) * QUARTER / (self.beat * old.real[QUARTER_S, 0])
         place = None if leader[WAS_STRAY] else leader[TICK]
         self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]) if beats >= REST else 0.0)
-        self.votes.hear(leader, interval, chord, onset_s, float(bank.real[QUARTER_S, 0]) / QUARTER)
+        tick_s = float(bank.real[QUARTER_S, 0]) / QUARTER
+        self.votes.hear(leader, interval, chord, onset_s, tick_s)
+        if not self.counted:
+            self.place.move(self.votes.moved)
+            self.place.hear(onset_s, (pitch - semitones, chord[0] + 1), place, tick_s * self.beat)
         self.bank = self._with_slips(bank, onset_s)
         if self.steady is not None:
             self.steady.hear(bank, onset_s, self._limits_s)
@@ -362,6 +369,8 @@ class Hypotheses:
         both = b.chosen(which)
         both.whole[TICK, at:n] = (tick + shift) % self.bar
         votes = VOTE * self.votes.by_shift.take(self._slipped, mode="wrap")
+        if not self.counted and not self.ways.is_steady:
+            votes += self.place.by_shift.take(self._slipped, mode="wrap")
         slip = SLIP * np.exp(np.minimum(np.maximum(votes, 0.0), VOTE_MOST))
         if self.rest.in_doubt:
             slip = np.maximum(slip, self.rest.least_weights(onset_s, tick, float(b.real[QUARTER_S, 0]), shift))

@@ -23,7 +23,8 @@ class PhaseVotes:
     """Measures how much better or worse the last onsets would fit a grid that is moved by some sixteenth notes.
 
     `by_shift` [sixteenths in a beat] is the log likelihood of the onsets if the grid were moved by so many sixteenths
-    (in any beat of the bar), minus that of the present grid. So `by_shift[0]` is 0.
+    (in any beat of the bar), minus that of the present grid. So `by_shift[0]` is 0. `moved` says how many sixteenths
+    later in the bar the present grid puts the onsets than the grid before the last onset did.
     """
 
     def __init__(self, beat: int, prior: Floats, melody: Floats, harmony: Floats) -> None:
@@ -49,7 +50,7 @@ class PhaseVotes:
         """Forget the evidence, because the player has given another grid."""
         self._evidence = np.zeros(len(self._places))
         self._played = np.zeros(self._in_beat)
-        self._tick, self._onset_s = 0, 0.0
+        self._tick, self._onset_s, self.moved = 0, 0.0, 0
         self.by_shift = np.zeros(self._in_beat)
 
     @property
@@ -75,6 +76,7 @@ class PhaseVotes:
         place, nothing changes. `interval` and `chord` are the classes that `Hypotheses.hear` gets.
         """
         tick, _, _, gap, gap2, _, stray = leader
+        self.moved = 0
         if stray:
             return
         before = (tick - gap) % self._bar
@@ -82,9 +84,9 @@ class PhaseVotes:
         if moved and gap < FARTHEST:
             # another hypothesis leads: its grid is off the grid before, or the one before had only left an onset out
             ahead = (onset_s - self._onset_s) / tick_s
-            moved = SIXTEENTH * round((tick - self._tick - ahead) / SIXTEENTH) % self._bar
-            self._evidence = np.roll(self._evidence, -round(moved / SIXTEENTH))
-            self._played = np.roll(self._played, round(moved / SIXTEENTH))
+            self.moved = round((tick - self._tick - ahead) / SIXTEENTH)
+            self._evidence = np.roll(self._evidence, -self.moved)
+            self._played = np.roll(self._played, self.moved)
         self._tick, self._onset_s = tick, onset_s
         if tick % SIXTEENTH == 0:
             self._played *= KEEPS

@@ -100,6 +100,7 @@ TRAINING_FILES = {
     "evaluate": Row("accompanist corpora hearing_figures playing_figures"),
     "rhythm": Row("accompanist corpora"),
     "beat_gaps": Row("corpora playing_figures"),
+    "place_net": Row("corpora playing_figures"),
     "fitting": Row(),
     "note_scores": Row(),
     "demo": Row(),
