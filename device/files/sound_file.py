@@ -41,7 +41,7 @@ _ESTIMATED = ("MP3", "OGG")
 _READ_AHEAD = 16 * 1024
 """Bytes that a decoder may leave unread at the end of a file: a tag, or the rest of its buffer."""
 _MOST_MP3S = 20
-"""Most pieces of an MP3 that are joined. Each is read in full when it is opened, so more would take long."""
+"""Most pieces of an MP3 that are read. The file is read to its end for each of them, so more would take long."""
 _FLOATS = ("FLOAT", "DOUBLE")
 """Subtypes whose samples may lie beyond full scale without being clipped, as in the exports of many programs."""
 
@@ -68,7 +68,7 @@ class SoundFile:
         self._right_length = right_length(path)
         self._flac_frames = _flac_frames(path)
         self._links = ogg_links(path)
-        self._damaged = False
+        self._damaged, self._has_more = False, False
         try:
             with self._open() as file:
                 self.rate: int = file.samplerate
@@ -96,6 +96,11 @@ class SoundFile:
             self.warnings.append(
                 f"{path} is damaged: {self.seconds:.1f} s of it can be decoded and are read. "
                 f"`ffmpeg -i {shlex.quote(str(path))} OUT.wav` may read more."
+            )
+        elif self._has_more:
+            self.warnings.append(
+                f"{path} holds more than {_MOST_MP3S} recordings one after another, and the first {self.seconds:.1f} s "
+                f"are read: convert all of it with `ffmpeg -i {shlex.quote(str(path))} OUT.wav`."
             )
         elif wrong:
             self.warnings.append(
@@ -160,7 +165,10 @@ class SoundFile:
                     return
                 yield from self._decoded(file, size)
                 left_from = self._part.place
-            if self._format == "MP3" and len(links) < _MOST_MP3S and (after := self._after(left_from)) is not None:
+            if self._format == "MP3" and (after := self._after(left_from)) is not None:
+                if len(links) == _MOST_MP3S:
+                    self._has_more = True
+                    return
                 links.append(after)
 
     def _decoded(self, file: soundfile.SoundFile, size: int) -> Iterator[NDArray[np.float32]]:
@@ -184,9 +192,8 @@ class SoundFile:
 
     def _after(self, at: int) -> tuple[int, int] | None:
         """Return (first byte, number of bytes) of what follows byte `at` of an MP3; None if no sound follows."""
-        size = self.path.stat().st_size
-        found = next_frame(self.path, at) if size - at > _READ_AHEAD else None
-        return None if found is None else (found, size - found)
+        found = next_frame(self.path, at)
+        return None if found is None else (found, self.path.stat().st_size - found)
 
     def _like_the_first(self) -> list[tuple[int, int]]:
         """Return the links of an Ogg file with the rate and the channels of the first, if it has several, else none.

@@ -156,6 +156,24 @@ def test_every_recording_of_joined_mp3_files_is_read(tmp_path: Path) -> None:
     assert joined.frames == sum(map(len, single))
 
 
+def test_a_short_recording_behind_an_mp3_is_read_too(tmp_path: Path) -> None:
+    long, short = encoded(tmp_path / "long.mp3", 2.0), encoded(tmp_path / "short.mp3", 0.4)
+    assert len(short) < 8_000
+    (tmp_path / "joined.mp3").write_bytes(long + short + b"TAG" + bytes(125))
+    joined = SoundFile(tmp_path / "joined.mp3")
+    single = [SoundFile(tmp_path / f"{name}.mp3").read() for name in ("long", "short")]
+    assert np.array_equal(joined.read(), np.concatenate(single)) and joined.warnings == []
+
+
+def test_more_joined_mp3_files_than_are_read_are_said(tmp_path: Path) -> None:
+    part = encoded(tmp_path / "part.mp3", 0.3)
+    for number, said in ((20, 0), (21, 1)):
+        (tmp_path / "joined.mp3").write_bytes(part * number)
+        joined = SoundFile(tmp_path / "joined.mp3")
+        assert joined.seconds == pytest.approx(6.0) and len(joined.warnings) == said
+    assert "holds more than 20 recordings one after another, and the first 6.0 s are read" in joined.warnings[0]
+
+
 def test_an_mp3_is_read_on_behind_damage_and_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = encoded(tmp_path / "whole.mp3", 6.0)
     half = len(data) // 2
