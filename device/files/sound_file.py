@@ -77,7 +77,7 @@ class SoundFile:
                 self._floats = file.subtype in _FLOATS and not is_capture
                 stated = file.frames if self._flac_frames is None else self._flac_frames
             self._links = self._like_the_first()
-        except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError):
+        except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError, OverflowError):
             raise self._unreadable() from None
         if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
             raise UserError(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from device.errors import UserError
 from device.files.sound_file import SoundFile
 
 RATE = 44_100
@@ -81,6 +82,15 @@ def test_24_bits_in_a_container_of_32_are_read_as_they_lie(tmp_path: Path, state
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", size) + data
     (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", size + 36) + body)
     assert np.allclose(SoundFile(tmp_path / "a.wav").read(), tone(), atol=1e-4)
+
+
+def test_a_wav_with_an_impossible_rate_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    data = (np.rint(tone() * 32767).astype("<i2")).tobytes()
+    form = struct.pack("<HHIIHH", 1, 1, 0xFF00FF00, 0, 2, 16)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + bytes(4) + data
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    with pytest.raises(UserError, match="is not a WAV or FLAC file that can be read here"):
+        SoundFile(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
