@@ -21,17 +21,18 @@ LOUDER = 1.5
 LEAST_PEAK = 1e-5
 """A block with a lower peak is never loud: -100 dBFS."""
 EVERY = 8
-"""The callback looks at every eighth sample, because this is Python code that runs at each block."""
+"""The callback looks at every eighth sample of the channel, because this is Python code that runs at each block."""
 
 
 class Rest:
     """Decides how many hops the loop takes at once. `idle` returns whether nothing has happened for some time.
 
-    The loop calls `look`, and the callback of the sound card calls `wakings`.
+    The last of the `channels` channels is heard. The loop calls `look`, and the callback of the sound card calls
+    `wakings`.
     """
 
-    def __init__(self, idle: Callable[[], bool]) -> None:
-        self._idle = idle
+    def __init__(self, idle: Callable[[], bool], channels: int = 1) -> None:
+        self._idle, self._channels = idle, channels
         self._peaks: deque[float] = deque(maxlen=QUIET_HOPS)
         self._loud_peak, self._on = LEAST_PEAK, False
         self._held, self._loud = 0, False
@@ -50,10 +51,11 @@ class Rest:
     def wakings(self, block: bytes, completes: bool) -> int:
         """Return how many blocks the loop must take now, 0 to let it sleep.
 
-        `block` holds float32 samples. `completes` says whether it completes a hop: only then is the loop woken.
+        `block` holds float32 samples, those of all channels in turn. `completes` says whether it completes a hop: only
+        then is the loop woken.
         """
         if self._on and not self._loud:
-            samples = memoryview(block).cast("f")[::EVERY]
+            samples = memoryview(block).cast("f")[self._channels - 1 :: EVERY * self._channels]
             self._loud = max(samples) > self._loud_peak or min(samples) < -self._loud_peak
         if not completes:
             return 0

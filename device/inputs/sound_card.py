@@ -121,7 +121,7 @@ class SoundSource:
         """Number of samples that must have arrived for the next hop. Only the callback uses it."""
         # a block that is longer than a hop is itself a pause
         short = settings.block <= self._hops.needed(1) - self._hops.needed(0)
-        self._rest = Rest(idle if short else lambda: False)
+        self._rest = Rest(idle if short else lambda: False, settings.channel)
         self._frame_bytes = SAMPLE_BYTES * settings.channel
 
     def start(self) -> None:

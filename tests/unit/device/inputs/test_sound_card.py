@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from device.errors import UnavailableError, UserError
 from device.hearing.resample import Hops
 from device.inputs import sound_card
-from device.inputs.rest import QUIET_HOPS, REST_HOPS
+from device.inputs.rest import QUIET_HOPS, REST_HOPS, Rest
 from device.inputs.sound_card import SoundSource
 from device.settings.sections import AudioSettings
 from device.stream_time import StreamTime
@@ -160,6 +160,17 @@ def test_while_nobody_plays_the_loop_takes_four_hops_at_once_and_a_stroke_wakes_
     assert set(taken[: QUIET_HOPS - 1]) == {1} and set(taken[QUIET_HOPS + 1 : ends.index(stroke + 1)]) == {REST_HOPS}
     # the stroke's hop ends its waking, and the loop is awake for a second after it
     assert taken[ends.index(stroke + 1) + 2 :][:60] == [1] * 60
+
+
+@pytest.mark.parametrize(("channels", "loud"), [(1, 0), (2, 0), (2, 1), (4, 0), (4, 3)])
+def test_while_nobody_plays_only_the_chosen_channel_wakes_the_loop(channels: int, loud: int) -> None:
+    rest = Rest(lambda: True, channels)
+    for _ in range(QUIET_HOPS):
+        rest.look(1e-3)
+    block = np.full((256, channels), 1e-3, np.float32)
+    block[100:140, loud] = 0.1
+    # the last channel is the one that is heard
+    assert rest.wakings(block.tobytes(), completes=True) == (1 if loud == channels - 1 else 0)
 
 
 def test_hops_that_waited_are_those_that_would_have_come_one_by_one() -> None:
