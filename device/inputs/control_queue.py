@@ -9,13 +9,18 @@ from typing import TypeAlias
 import mido
 
 from device.clock.step import KINDS, ClockPulse, UseClock
-from device.settings.controls import Action, Controls
+from device.settings.controls import Action, Controls, Tap
 from device.stream_time import StreamTime
 
 Asked: TypeAlias = Action | ClockPulse | UseClock
 """What the queue gives to `Engine.act`: an action, a pulse of a MIDI clock, or a new clock."""
 MOST_WAITING = 256
 """Messages. A knob that is turned sends a few dozen messages in a hop at most, so this leaves room."""
+AHEAD_S = 0.064
+"""Seconds by which a tap or a pulse may come after the end of the hop that it is taken with.
+
+While the loop rests, it takes four hops of 16 ms late, see `device.inputs.rest`.
+"""
 
 
 class ControlQueue:
@@ -53,14 +58,16 @@ class ControlQueue:
     def asked(self, stream_time: StreamTime, now_s: float) -> list[tuple[Asked, float]]:
         """Empty the queue. Return its actions, clock pulses and new clocks, each with its time in stream seconds.
 
-        `now_s` is the present stream time in seconds. `stream_time` converts the times of arrival. Only the loop calls
-        this.
+        `now_s` is the stream time in seconds at the end of the hop. `stream_time` converts the times of arrival. Taps
+        and pulses that came later have later times, because the clock needs their distances. Only the loop calls this.
         """
         asked: list[tuple[Asked, float]] = []
         while not self._queue.empty():
             message, at_s = self._queue.get_nowait()
-            ago_s = max(0.0, stream_time.wall(now_s) - at_s) if stream_time.known else 0.0
-            asked += [(action, max(0.0, now_s - ago_s)) for action in self._meant(message, at_s)]
+            ago_s = max(-AHEAD_S, stream_time.wall(now_s) - at_s) if stream_time.known else 0.0
+            for action in self._meant(message, at_s):
+                is_timed = isinstance(action, Tap | ClockPulse)
+                asked.append((action, max(0.0, now_s - (ago_s if is_timed else max(0.0, ago_s)))))
         return asked
 
     def _meant(self, message: mido.Message | Asked, at_s: float) -> Iterable[Asked]:

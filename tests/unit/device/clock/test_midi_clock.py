@@ -167,6 +167,28 @@ def test_the_clock_s_messages_come_through_the_switches_only_where_they_are_aske
     assert queue.asked(stream, 2.0) == [(TICK, pytest.approx(1.0)), (ClockPulse("songpos", 7), pytest.approx(1.5))]
 
 
+def test_a_start_while_the_loop_takes_four_hops_at_once_begins_the_same_bar() -> None:
+    def begun(at_once: int) -> list[tuple[int, float]]:
+        queue, stream, clock = ControlQueue(Controls({}), keeps_time=True), StreamTime(), MidiClock(FOUR)
+        stream.arrived(0.0, 100.0)
+        waiting = [(101.001, mido.Message("start"))]
+        waiting += [(101.002 + i * PULSE_S, mido.Message("clock")) for i in range(48)]
+        steps: list[Step] = []
+        for woken in range(at_once, 132, at_once):
+            while waiting and waiting[0][0] <= 100 + woken * HOP_S:
+                at_s, message = waiting.pop(0)
+                queue.take(message, at_s)
+            for hop in range(woken - at_once + 1, woken + 1):
+                for pulse, at_s in queue.asked(stream, hop * HOP_S):
+                    assert isinstance(pulse, ClockPulse)
+                    clock.pulse(pulse, at_s)
+                while (step := clock.due(hop * HOP_S)) is not None:
+                    steps.append(step)
+        return [(step.position, round(step.time_s, 6)) for step in steps]
+
+    assert begun(4)[:7] == begun(1)[:7]
+
+
 def test_an_engine_on_a_midi_clock_plays_from_start_and_lets_go_at_stop() -> None:
     engine = Engine(clock=MidiClock(FOUR), player=LeftHand(Accompanist(FixedNet()), Steering("sustained")))
     waiting: list[tuple[float, ClockPulse | Note]] = [(1.0, START), *pulses(1.0, 16)]

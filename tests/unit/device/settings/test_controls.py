@@ -273,6 +273,17 @@ def test_live_a_control_is_taken_out_and_told_to_the_loop_at_its_time() -> None:
     assert queue.asked(stream, 5.016) == []
 
 
+def test_a_tap_that_comes_after_the_hop_it_is_taken_with_keeps_its_own_time() -> None:
+    stream, queue = StreamTime(), ControlQueue(controls(tap="note 21", panic="note 22"))
+    stream.arrived(5.0, 105.0)
+    # the loop took several hops at once, so this hop ended before the switch was pressed
+    assert queue.take(key(21), 105.04) and queue.take(key(22), 105.04)
+    (tap, tapped_s), (_, stopped_s) = queue.asked(stream, 5.0)
+    assert tap == Tap() and tapped_s == pytest.approx(5.04) and stopped_s == 5.0
+    assert queue.take(key(21), 109.0)
+    assert queue.asked(stream, 5.0)[0][1] == pytest.approx(5.064)
+
+
 # --- taps
 
 
