@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 MOST_LINKS = 1000
 """Largest number of links that are told apart. More are no recordings of music, and opening each takes time."""
@@ -14,27 +15,52 @@ _HEAD = 27
 """Bytes of a page before its table of segments, whose number is the last of them."""
 _BEGINS = 0x02
 """Flag of a page that begins a stream, in byte 5."""
+_MARK = b"OggS\0"
+"""First bytes of every page: its name and the version of the format."""
+_MOST_GAPS = 1000
+"""Largest number of places at which no page follows the one before. More are no recording that was damaged."""
+_CHUNK = 64 * 1024
+"""Bytes that the search for the next page reads at a time."""
 
 
-def ogg_links(path: Path) -> list[tuple[int, int]]:
-    """Return (first byte, number of bytes) of each link of the Ogg file `path`; nothing for every other file.
+def ogg_links(path: Path) -> tuple[list[tuple[int, int]], bool]:
+    """Return (first byte, number of bytes) of each link of the Ogg file `path`, and whether it is damaged.
 
-    Only the heads of the pages are read. Bytes after the last whole page belong to the last link. Raises OSError if the
-    file cannot be read.
+    It is damaged if a page does not follow the one before, but stands later in the file. For every other file there are
+    no links. Only the heads of the pages are read. Bytes after the last whole page belong to the last link. Raises
+    OSError if the file cannot be read.
     """
     size = path.stat().st_size
     starts: list[int] = []
-    was_begin = False
+    was_begin, gaps = False, 0
     with path.open("rb") as file:
-        at = 0
+        at = page = 0
         while at + _HEAD <= size:
             file.seek(at)
             head = file.read(_HEAD)
-            if head[:4] != b"OggS":
-                break
+            if not head.startswith(_MARK):
+                # the length of the page before may be wrong too
+                found = _next_page(file, page + 1) if starts and gaps < _MOST_GAPS else None
+                if found is None:
+                    break
+                at, gaps = found, gaps + 1
+                continue
             begins = bool(head[5] & _BEGINS)
             if begins and not was_begin and len(starts) < MOST_LINKS:
                 starts.append(at)
-            was_begin = begins
+            was_begin, page = begins, at
             at += _HEAD + head[-1] + sum(file.read(head[-1]))
-    return [(start, end - start) for start, end in pairwise([*starts, size])]
+    return [(start, end - start) for start, end in pairwise([*starts, size])], gaps > 0
+
+
+def _next_page(file: BinaryIO, at: int) -> int | None:
+    """Return the first byte from `at` on at which a page seems to begin; None if there is none."""
+    file.seek(at)
+    data = b""
+    while chunk := file.read(_CHUNK):
+        data += chunk
+        if (place := data.find(_MARK)) >= 0:
+            return at + place
+        at += max(0, len(data) - len(_MARK) + 1)
+        data = data[-len(_MARK) + 1 :]
+    return None

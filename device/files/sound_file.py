@@ -67,8 +67,8 @@ class SoundFile:
         self._header = _own_header(path)
         self._right_length = right_length(path)
         self._flac_frames = _flac_frames(path)
-        self._links = ogg_links(path)
-        self._damaged, self._has_more = False, False
+        self._links, self._damaged = ogg_links(path)
+        self._has_more = False
         try:
             with self._open() as file:
                 self.rate: int = file.samplerate

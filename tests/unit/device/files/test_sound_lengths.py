@@ -107,6 +107,33 @@ def test_every_recording_of_a_chained_ogg_is_read(tmp_path: Path, subtype: str) 
     assert chained.frames == sum(map(len, single)) and chained.warnings == []
 
 
+@pytest.mark.parametrize("length_is_wrong", [False, True])
+def test_a_chained_ogg_is_read_on_behind_damage_and_says_so(tmp_path: Path, length_is_wrong: bool) -> None:
+    for name, seconds in (("a", 4.0), ("b", 0.75)):
+        noise = np.random.default_rng(3).normal(0, 0.1, int(48_000 * seconds))
+        soundfile.write(tmp_path / f"{name}.ogg", noise, 48_000, format="OGG", subtype="VORBIS")
+    first, second = (tmp_path / "a.ogg").read_bytes(), (tmp_path / "b.ogg").read_bytes()
+    at = first.index(b"OggS", len(first) // 2)
+    damaged = bytearray(first)
+    if length_is_wrong:
+        damaged[at + 27] ^= 0x55
+    else:
+        damaged[at : at + 4] = b"xxxx"
+    (tmp_path / "chained.ogg").write_bytes(damaged + second)
+    chained, last = SoundFile(tmp_path / "chained.ogg"), SoundFile(tmp_path / "b.ogg").read()
+    assert np.array_equal(chained.read()[-len(last) :], last) and chained.seconds > 2.5
+    (sentence,) = chained.warnings
+    assert "chained.ogg is damaged: " in sentence and "can be decoded and are read" in sentence
+
+
+def test_bytes_after_the_last_page_of_an_ogg_are_no_damage(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.ogg", tone(), RATE, format="OGG", subtype="VORBIS")
+    whole = SoundFile(tmp_path / "a.ogg").read()
+    (tmp_path / "a.ogg").write_bytes((tmp_path / "a.ogg").read_bytes() + b"TAG" + bytes(125))
+    tagged = SoundFile(tmp_path / "a.ogg")
+    assert np.array_equal(tagged.read(), whole) and tagged.warnings == []
+
+
 def test_a_recording_of_another_rate_in_a_chained_ogg_is_left_out_and_said(tmp_path: Path) -> None:
     for rate in (44_100, 22_050):
         soundfile.write(tmp_path / f"{rate}.ogg", tone(), rate, format="OGG", subtype="VORBIS")
