@@ -69,8 +69,8 @@ class RawTrack:
     name: str = ""
     raw_name: bytes = b""
     """The name as it stands in the file."""
-    port: bytes = b""
-    """MIDI port or device of the track, as its events 0x21 and 0x09 name it. Channels of other ports are others."""
+    port: bytes = b"\0"
+    """MIDI port or device by the events 0x21 and 0x09, else the first port. Channels of other ports are others."""
     messages: list[Struck | Silenced] = field(default_factory=list)
     last_tick: int = 0
     """Tick of the last channel message."""

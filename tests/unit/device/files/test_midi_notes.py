@@ -148,3 +148,5 @@ def test_all_notes_off_on_another_midi_port_ends_no_note(tmp_path: Path, kind: i
     other_port: Timed = [(0, meta(kind, name)), *quiet]
     assert same(read(tmp_path / "a.mid", [tune(), other_port]), true_notes())
     assert not same(read(tmp_path / "a.mid", [tune(), quiet]), true_notes())
+    # a track that names no port is on the first one
+    assert not same(read(tmp_path / "a.mid", [tune(), [(0, meta(0x21, b"\0")), *quiet]]), true_notes())
