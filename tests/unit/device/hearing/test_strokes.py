@@ -50,5 +50,13 @@ def test_a_beep_that_begins_is_no_stroke_of_a_key_with_a_partial_there() -> None
     assert not is_struck(sound, E5, AGE, [Tone(hz=2 * HZ, step=0.3, length=960.0, clicks=False)])
 
 
+def test_a_stroke_that_a_loud_beep_hid_is_one_although_its_higher_partials_seem_to_fall() -> None:
+    at = np.arange(FRAMES * HOP)
+    beep = 0.4 * np.sign(np.sin(2 * np.pi * 1_500 * at / RATE)) * ((at >= ONSET - 960) & (at < ONSET))
+    tones = [Tone(hz=1_500.0, step=0.4, length=960.0, clicks=True)]
+    assert is_struck(kept(string(ONSET - 700, 0.02) + beep), E5, AGE, tones)
+    assert not is_struck(kept(string(level=0.02) + beep), E5, AGE, tones), "the string rings all the time"
+
+
 def test_low_keys_are_always_taken_as_struck() -> None:
     assert is_struck(kept(string()), C3, AGE, [])
