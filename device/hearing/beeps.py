@@ -74,6 +74,8 @@ is released so soon.
 """
 _PLATEAU_DB = 6.0
 """dB below its highest level that a beep may be just before its end."""
+_LATELY_S = 0.06
+"""A tone that was softer than that for so many seconds is no beep that ends now: a beep would have been recognised."""
 _PURE_DB = 24.0
 """A tone is no string below C6 if its second and third partials are both this many dB softer than the tone."""
 _PURE_DB_PER_OCTAVE, _PURE_FROM = 12.0, 81 - LOWEST_KEY
@@ -264,7 +266,9 @@ class Beeps:
         if self._learned_waits(key, 0):
             return False
         track = self._kept.track(key, age)
-        return decays(track) or (waited >= PURE_WAITS and not (is_steady(track) or falls(track) or drops(track)))
+        lately = track[-round(_LATELY_S / STRIDE_S) :]
+        may_end = lately.max() >= track.max() - _PLATEAU_DB and (falls(track) or drops(track))
+        return decays(track) or (waited >= PURE_WAITS and not (is_steady(track) or may_end))
 
     def rises(self, key: int, age: int) -> bool:
         """Return whether the tone of `key` is louder now than `age` frames ago. Keys below `LOWEST_BEEP` always are."""

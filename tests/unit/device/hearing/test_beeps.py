@@ -227,6 +227,17 @@ def test_short_equal_strokes_of_one_key_are_all_heard(length_s: float) -> None:
     assert share_found(strikes, found, 0.05) == 1.0
 
 
+def test_short_high_strokes_wait_no_longer_than_a_pure_tone_must() -> None:
+    keys = (84, 91, 96, 88, 103, 86, 100, 93, 98, 89, 105, 95)
+    strikes = [Note(0.5 + 0.25 * i, 0.56 + 0.25 * i, key, 60, 1.0, 0.0, "right") for i, key in enumerate(keys)]
+    sound = render(strikes, 44_100).mean(axis=1, dtype=np.float32) * 0.5
+    samples = np.concatenate([hop for hop, _ in Hops(44_100, RATE, HOP).push(sound)])
+    found = notes(hear(hearing_of(bundle()), samples))
+    assert share_found(strikes, found, 0.05) == 1.0
+    # the net's delay of three frames, the wait, and a frame for the place of the stroke in its frame
+    assert max(note.decided_s - note.onset_s for note in found) <= (3 + PURE_WAITS + 1) * HOP / RATE
+
+
 def test_a_player_who_repeats_the_key_of_the_metronome_between_its_beeps_is_heard() -> None:
     strikes = [Note(0.8 + BEAT_S * i, 0.86 + BEAT_S * i, 81, 80, 1.0, 0.0, "right") for i in range(16)]
     sound = render(strikes, 44_100).mean(axis=1, dtype=np.float32) * 0.5
