@@ -91,11 +91,13 @@ def _in_text(head: bytes) -> str | None:
 
 
 def _in_zip(path: Path) -> str:
+    """Return the end of a sentence about the ZIP archive at `path`."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError):
-        names = []
+    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError):
+        # the list of its files is cut, has a name that is no text, or asks for a later version of ZIP
+        return "is a ZIP archive whose list of files cannot be read: copy or download it again."
     for form, what in _IN_ZIP:
         if any(re.fullmatch(form, name) for name in names):
             return f"is {what}: {_EXPORT}."

@@ -39,7 +39,6 @@ KINDS = {
     "Ableton Live set": gzip.compress(b'<?xml version="1.0"?>\n<Ableton MajorVersion="5">'),
     "score in ABC notation": b"X:1\nT:A tune\nK:C\nCDEF|\n",
     "ZIP archive": zipped("song.mid"),
-    "ZIP archive that is cut": zipped("song.mid")[:40],
     "compressed file": gzip.compress(clean()),
     "compressed file that is cut": gzip.compress(clean())[:5],
     "PDF document": b"%PDF-1.7\n",
@@ -54,6 +53,24 @@ def test_a_file_that_is_neither_midi_nor_sound_is_named_with_a_remedy(tmp_path: 
     path.write_bytes(KINDS[kind])
     what = kind.partition(" in UTF")[0].partition(" in a")[0].partition(" in XML")[0].partition(" of")[0]
     with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*(export|unpack|give|down)"):
+        is_midi(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zipped("my.mscx")[:40],
+        zipped("my.mscx")[:-1],
+        zipped("my.mscx\u00e9").replace(b"\xc3\xa9", b"\xff\xff"),
+        # the version of ZIP that the list of files asks for, in tenths
+        zipped("my.mscx").replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xff"),
+    ],
+    ids=["head alone", "last byte lost", "name that is no text", "later version"],
+)
+def test_a_zip_archive_whose_list_cannot_be_read_is_to_be_copied_again(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.mscz"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="list of files cannot be read: copy or download it again"):
         is_midi(path)
 
 
