@@ -116,6 +116,8 @@ def test_a_synthesiser_that_is_killed_is_there_again_and_the_box_plays_on(
         return sum("is joined to" in message for message in stage.box.messages(SYNTH))
 
     until("the synthesiser is joined to the box", joined)
+    # the box listens for a bar and a beat after its start, so it may still be silent when the synthesiser is joined
+    synth.held()
     pid = stage.box.main_pid()
     before = joined()
     killed_s = stage.box.kill(signal.SIGKILL, SYNTH)
