@@ -100,6 +100,13 @@ def private_mb(pid: int | str) -> float:
     return sum(int(words[1]) for words in lines if words[0] in ("Private_Clean:", "Private_Dirty:")) / 1024
 
 
+def unit_environment() -> dict[str, str]:
+    """Return the environment variables that the unit of the service sets."""
+    lines = (ROOT / "deploy" / "units" / "lefthand.service").read_text().splitlines()
+    words = (word for line in lines if line.startswith("Environment=") for word in line.partition("=")[2].split())
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+
 def live(
     seconds: float, folder: Path, profile: Path | None, block: int | None, idle: bool = False
 ) -> tuple[Run, list[str]]:
@@ -127,7 +134,7 @@ def live(
         tape = Process([sys.executable, str(HERE / "tape.py"), str(tape_file)], server.env)
         stack.callback(tape.close)
         tape.wait_for("ready")
-        env = {**server.env, "PYTHONPATH": f"{THREAD_NAMES}:{ROOT}"}
+        env = {**server.env, **unit_environment(), "PYTHONPATH": f"{THREAD_NAMES}:{ROOT}"}
         audio = "" if block is None else f"block = {block}\n"
         box = Service(f'[audio]\ninput = "tape"\n{audio}[midi]\noutput = "synth in"\n', folder, env)
         stack.callback(box.close)
