@@ -6,6 +6,7 @@ from pathlib import Path
 
 from device.errors import UserError
 from device.files.foreign_kinds import foreign_kind
+from device.files.ogg_links import starts_late
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 _SOUND_HEADS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RIFX", b"RF64", b"BW64")
@@ -22,6 +23,8 @@ def is_midi(path: Path) -> bool:
     if head.startswith(b"MThd") or (head[:4] == b"RIFF" and head[8:] == b"RMID"):
         return True
     if head.startswith(_SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp":
+        return False
+    if starts_late(path):
         return False
     if (kind := foreign_kind(path)) is not None:
         raise UserError(f"{path} {kind}")

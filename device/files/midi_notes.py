@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ LONGEST_OPEN_S = 10.0
 """Seconds that a key which is never released stays down at most after the last message of its track."""
 LONGEST_S = 24 * 3600.0
 """Longest right hand in seconds. A longer file is damaged, or no performance."""
+UNRELEASED_S = 2.0
+"""Seconds that a key stays down at most, on a channel of a track that releases no key at all."""
 MOST_NOTES = 100_000
 """Largest number of notes of a right hand. Two hours of a busy pianist are 50,000."""
 ALIKE_CHANNELS = 4
@@ -150,7 +153,29 @@ def _stretches(track: RawTrack, silenced: Sequence[Silenced], tempo_map: TempoMa
     for (channel, pitch), messages in struck.items():
         ends = sorted({m.tick for m in silenced if m.channel in (channel, None)})
         found[channel] += _paired(messages, ends, end, pitch)
+    released = {m.channel for m in silenced}
+    released |= {m.channel for m in track.messages if isinstance(m, Struck) and m.velocity == 0}
+    for channel in found:
+        if not {channel, None} & released:
+            found[channel] = _detached(found[channel], tempo_map)
     return {channel: sorted(stretches) for channel, stretches in found.items() if stretches}
+
+
+def _detached(stretches: Sequence[Stretch], tempo_map: TempoMap) -> list[Stretch]:
+    """Return the strikes of a channel that releases no key: each ends at the next strike, or after UNRELEASED_S.
+
+    Strikes within UNISON_S are one chord and end together.
+    """
+    ordered = sorted(stretches)
+    times_s = [tempo_map.seconds(on) for on, *_ in ordered]
+    ended: list[Stretch] = []
+    for (on, off, pitch, velocity), at_s in zip(ordered, times_s, strict=True):
+        following = bisect.bisect_right(times_s, at_s + UNISON_S + _ROUNDING_S)
+        end = tempo_map.tick(at_s + UNRELEASED_S)
+        if following < len(ordered):
+            end = min(off, end, ordered[following][0])
+        ended.append((on, end, pitch, velocity))
+    return ended
 
 
 def _paired(messages: Sequence[Struck], silenced: Sequence[int], end: int, pitch: int) -> list[Stretch]:

@@ -19,6 +19,10 @@ _MARK = b"OggS\0"
 """First bytes of every page: its name and the version of the format."""
 _MOST_GAPS = 1000
 """Largest number of places at which no page follows the one before. More are no recording that was damaged."""
+_MOST_BEFORE = 64 * 1024
+"""Most bytes before the first page: a tag of a music program, or the head of an answer of a web server."""
+_OTHERS = (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM", b"fLaC", b"caff", b".snd", b"MThd")
+"""First bytes of files of other kinds, in which no page is looked for."""
 _CHUNK = 64 * 1024
 """Bytes that the search for the next page reads at a time."""
 
@@ -27,14 +31,14 @@ def ogg_links(path: Path) -> tuple[list[tuple[int, int]], bool]:
     """Return (first byte, number of bytes) of each link of the Ogg file `path`, and whether it is damaged.
 
     It is damaged if a page does not follow the one before, but stands later in the file. For every other file there are
-    no links. Only the heads of the pages are read. Bytes after the last whole page belong to the last link. Raises
-    OSError if the file cannot be read.
+    no links. Only the heads of the pages are read, and bytes before the first page are passed over. Bytes after the
+    last whole page belong to the last link. Raises OSError if the file cannot be read.
     """
     size = path.stat().st_size
     starts: list[int] = []
     was_begin, gaps = False, 0
     with path.open("rb") as file:
-        at = page = 0
+        at = page = _first_page(file)
         while at + _HEAD <= size:
             file.seek(at)
             head = file.read(_HEAD)
@@ -51,6 +55,18 @@ def ogg_links(path: Path) -> tuple[list[tuple[int, int]], bool]:
             was_begin, page = begins, at
             at += _HEAD + head[-1] + sum(file.read(head[-1]))
     return [(start, end - start) for start, end in pairwise([*starts, size])], gaps > 0
+
+
+def _first_page(file: BinaryIO) -> int:
+    """Return the first byte at which a page begins a stream; 0 if there is none within the first bytes."""
+    head = file.read(_MOST_BEFORE)
+    return 0 if head.startswith(_OTHERS) else max(0, head.find(_MARK + bytes([_BEGINS])))
+
+
+def starts_late(path: Path) -> bool:
+    """Return whether `path` is an Ogg file with other bytes before its first page. Raises OSError."""
+    with path.open("rb") as file:
+        return _first_page(file) > 0
 
 
 def _next_page(file: BinaryIO, at: int) -> int | None:

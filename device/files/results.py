@@ -96,8 +96,12 @@ class Outputs:
         `renders` says that the mix needs a synthesiser and a soundfont, because a hand must be rendered.
         """
         for path in self.paths:
+            if str(path) == "-":
+                raise UserError("- names no output: name a file such as OUT.mid, or ./- for a file of that name.")
             if len(os.fsencode(path.name)) > LONGEST_NAME:
                 raise UserError(f"{path} cannot be written: its name is too long, so give a shorter one.")
+            if path.is_fifo():
+                raise UserError(f"{path} is a pipe: name a file, and pass it on when it is complete.")
             if path.is_dir() or not path.parent.is_dir():
                 raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
             if not os.access(path.resolve().parent, os.W_OK):

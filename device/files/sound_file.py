@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import shlex
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from device.files.channels import ChannelChoice, ChannelComparison
 from device.files.float_peaks import FloatPeaks
 from device.files.mp3_frames import next_frame
 from device.files.ogg_links import ogg_links
-from device.files.wav_header import WavHeader, is_cut_wav, read_wav_header, right_length
+from device.files.wav_header import WavHeader, is_cut_wav, missing_fillings, read_wav_header, right_length
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 from device.system.quiet import quiet
 
@@ -42,6 +43,8 @@ _READ_AHEAD = 16 * 1024
 """Bytes that a decoder may leave unread at the end of a file: a tag, or the rest of its buffer."""
 _MOST_MP3S = 20
 """Most pieces of an MP3 that are read. The file is read to its end for each of them, so more would take long."""
+_ZEROS = -1
+"""First byte of a piece of zeros, see `_Part`."""
 _FLOATS = ("FLOAT", "DOUBLE")
 """Subtypes whose samples may lie beyond full scale without being clipped, as in the exports of many programs."""
 
@@ -66,11 +69,12 @@ class SoundFile:
         check_present(path)
         self._header = _own_header(path)
         self._right_length = right_length(path)
+        self._fillings = missing_fillings(path)
         self._flac_frames = _flac_frames(path)
         self._links, self._damaged = ogg_links(path)
         self._has_more = False
         try:
-            with self._open() as file:
+            with self._open(next(iter(self._links), None)) as file:
                 self.rate: int = file.samplerate
                 self.channels: int = file.channels
                 self._format: str = file.format
@@ -196,12 +200,13 @@ class SoundFile:
         return None if found is None else (found, self.path.stat().st_size - found)
 
     def _like_the_first(self) -> list[tuple[int, int]]:
-        """Return the links of an Ogg file with the rate and the channels of the first, if it has several, else none.
+        """Return the links of an Ogg file with the rate and the channels of the first; none if all of it is one link.
 
         `warnings` gets a sentence if there are others, which are not read.
         """
         alike = []
-        for link in self._links if len(self._links) > 1 else []:
+        alone = len(self._links) == 1 and self._links[0][0] == 0
+        for link in [] if alone else self._links:
             with contextlib.suppress(soundfile_of("play").LibsndfileError, RuntimeError), self._open(link) as file:
                 if (file.samplerate, file.channels) == (self.rate, self.channels):
                     alike.append(link)
@@ -229,18 +234,18 @@ class SoundFile:
         header = self._header
         with self.path.open("rb") as raw, contextlib.ExitStack() as stack:
             size = self.path.stat().st_size
-            part = _Part(raw, 0, size)
+            part = _Part(raw, [(0, size)])
             form: dict[str, object] = {}
             if header is not None:
-                part = _Part(raw, header.start, header.frames * header.frame_bytes)
+                part = _Part(raw, header.pieces)
                 form = {"format": "RAW", "subtype": header.subtype, "endian": "LITTLE"}
                 form |= {"samplerate": header.rate, "channels": header.channels}
             elif link is not None:
-                part = _Part(raw, *link)
+                part = _Part(raw, [link])
             elif self._flac_frames is not None:
-                part = _Part(raw, 0, size, _FLAC_TOTAL)
-            elif self._right_length is not None:
-                part = _Part(raw, 0, size, replaced=self._right_length)
+                part = _Part(raw, [(0, size)], _FLAC_TOTAL)
+            elif self._right_length is not None or self._fillings:
+                part = _Part(raw, _filled(self._fillings, size), replaced=self._right_length or (0, b""))
             with quiet():
                 file = Stream(part, **form)
             self._part = part
@@ -262,22 +267,25 @@ class SoundFile:
 
 
 class _Part:
-    """Lets soundfile read `size` bytes of an open file, from the byte `start` on, as a file of its own.
+    """Lets soundfile read the `pieces` of an open file, (first byte, number of bytes) each, as a file of its own.
 
-    The bits in `cleared`, (place of the byte, mask), read as 0. `replaced` is a place and the bytes to read there.
+    A piece with the first byte `_ZEROS` stands for so many zeros that the file lacks. The bits in `cleared`, (place of
+    the byte in the open file, mask), read as 0. `replaced` is a place in the open file and the bytes to read there.
     """
 
     def __init__(
         self,
         file: BinaryIO,
-        start: int,
-        size: int,
+        pieces: Sequence[tuple[int, int]],
         cleared: Sequence[tuple[int, int]] = (),
         replaced: tuple[int, bytes] = (0, b""),
     ) -> None:
-        self._file, self._start, self._size, self._at = file, start, size, 0
+        self._file, self._pieces, self._at = file, pieces, 0
+        self._size = sum(size for _, size in pieces)
         self._cleared = cleared
         self._replaced = {replaced[0] + i: byte for i, byte in enumerate(replaced[1])}
+        self.place = pieces[0][0]
+        """Byte of the file up to which it was read."""
 
     def seek(self, offset: int, whence: int = 0) -> int:
         self._at = offset + (0, self._at, self._size)[whence]
@@ -286,23 +294,41 @@ class _Part:
     def tell(self) -> int:
         return self._at
 
-    @property
-    def place(self) -> int:
-        """Byte of the file up to which it was read."""
-        return self._start + self._at
-
     def read(self, size: int = -1) -> bytes:
         left = max(0, self._size - self._at)
-        self._file.seek(self._start + self._at)
-        data = bytearray(self._file.read(left if size < 0 else min(size, left)))
-        for place, mask in self._cleared:
-            if 0 <= place - self._at < len(data):
-                data[place - self._at] &= ~mask & 0xFF
-        for place, byte in self._replaced.items():
-            if 0 <= place - self._at < len(data):
-                data[place - self._at] = byte
+        until = self._at + (left if size < 0 else min(size, left))
+        data, passed = b"", 0
+        for start, length in self._pieces:
+            begin, end = max(self._at, passed), min(until, passed + length)
+            if begin < end:
+                data += self._bytes(start, begin - passed, end - begin)
+            passed += length
         self._at += len(data)
+        return data
+
+    def _bytes(self, start: int, skipped: int, size: int) -> bytes:
+        """Return `size` bytes of the piece that begins at the byte `start` of the file, after `skipped` of it."""
+        if start == _ZEROS:
+            return bytes(size)
+        self._file.seek(start + skipped)
+        data = bytearray(self._file.read(size))
+        first = start + skipped
+        for place, mask in self._cleared:
+            if 0 <= place - first < len(data):
+                data[place - first] &= ~mask & 0xFF
+        for place, byte in self._replaced.items():
+            if 0 <= place - first < len(data):
+                data[place - first] = byte
+        self.place = first + len(data)
         return bytes(data)
+
+
+def _filled(places: Sequence[int], size: int) -> list[tuple[int, int]]:
+    """Return the pieces of a file of `size` bytes with a zero put in at each of `places`."""
+    pieces: list[tuple[int, int]] = []
+    for begin, end in itertools.pairwise([0, *places, size]):
+        pieces += [(begin, end - begin), (_ZEROS, 1)]
+    return pieces[:-1]
 
 
 def check_present(path: Path) -> None:
@@ -330,7 +356,8 @@ def check_present(path: Path) -> None:
 def _own_header(path: Path) -> WavHeader | None:
     """Return the header of a WAV file that libsndfile does not read in full; None for every other file."""
     header = read_wav_header(path)
-    return header if header is not None and (header.wrong or not header.known) and header.subtype is not None else None
+    own = header is not None and (header.wrong or not header.known or header.more)
+    return header if header is not None and header.subtype is not None and own else None
 
 
 def _flac_frames(path: Path) -> int | None:

@@ -9,7 +9,7 @@ compressed WAV, an AIFF, an AU or a CAF file is read with the right length in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -33,6 +33,13 @@ _LEAST_SOUND = 512
 
 This is 3 ms of stereo sound with 16 bits at 44.1 kHz.
 """
+_USUAL_AIFF = (
+    *(b"COMM", b"SSND", b"FVER", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"MARK", b"INST"),
+    *(b"MIDI", b"COMT", b"APPL", b"AESD", b"CHAN", b"ID3 ", b"bext", b"LIST"),
+)
+"""Names of usual chunks of an AIFF file, which may lack the filling byte too."""
+_MOST_CHUNKS = 1000
+"""Largest number of chunks of sound data that are read. A recorder that is paused writes a few."""
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _LEFT_ALIGNED = {3: 24, 4: 32}
 """Bits of the whole container of a sample, by its bytes. Smaller samples fill its upper bits, so it is read whole."""
@@ -63,6 +70,8 @@ class WavHeader:
     frame_bytes: int
     known: bool = True
     """Whether libsndfile knows the kind of file."""
+    more: tuple[tuple[int, int], ...] = ()
+    """(first byte, number of bytes) of each further chunk of sound data. A recorder that was paused writes several."""
 
     @property
     def wrong(self) -> bool:
@@ -72,7 +81,13 @@ class WavHeader:
     @property
     def frames(self) -> int:
         """Return the number of whole frames in the data."""
-        return self.held // self.frame_bytes if self.frame_bytes else 0
+        return sum(held for _, held in self.pieces) // self.frame_bytes if self.frame_bytes else 0
+
+    @property
+    def pieces(self) -> list[tuple[int, int]]:
+        """Return (first byte, number of bytes in whole frames) of each chunk of sound data."""
+        whole = max(1, self.frame_bytes)
+        return [(start, held // whole * whole) for start, held in ((self.start, self.held), *self.more)]
 
 
 def read_wav_header(path: Path) -> WavHeader | None:
@@ -88,7 +103,8 @@ def read_wav_header(path: Path) -> WavHeader | None:
             position += 8
             if name == b"data":
                 stated = long_length if head[:4] != b"RIFF" and length == _IN_DS64 else length
-                return _header(file, position, stated, size, form, padded and head[:4] != _UNKNOWN_HEAD)
+                header = _header(file, position, stated, size, form, padded and head[:4] != _UNKNOWN_HEAD)
+                return header if header.wrong else replace(header, more=_further(file, position + stated, size))
             if name == b"fmt ":
                 form = file.read(min(length, 40))
             elif name == b"ds64":
@@ -99,6 +115,20 @@ def read_wav_header(path: Path) -> WavHeader | None:
             else:
                 position += length % 2
     return None
+
+
+def _further(file: BinaryIO, position: int, size: int) -> tuple[tuple[int, int], ...]:
+    """Return (first byte, number of bytes) of each chunk of sound data behind one that ends at `position`."""
+    found: list[tuple[int, int]] = []
+    position += position % 2
+    while position + 8 <= size and len(found) < _MOST_CHUNKS:
+        name, length = _chunk(file, position)
+        if not _is_chunk(file, position, size):
+            break
+        if name == b"data":
+            found.append((position + 8, min(length, size - position - 8)))
+        position += 8 + length + length % 2
+    return tuple(found)
 
 
 def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
@@ -132,6 +162,30 @@ def right_length(path: Path) -> tuple[int, bytes] | None:
     return wav.start - 4, min(wav.held, 0xFFFFFFFF).to_bytes(4, "little")
 
 
+def missing_fillings(path: Path) -> list[int]:
+    """Return the places at which an AIFF file lacks the byte that has to follow a chunk of an odd length."""
+    size, position, found = path.stat().st_size, 12, list[int]()
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] != b"FORM" or head[8:] not in (b"AIFF", b"AIFC"):
+            return []
+        while position + 8 <= size and len(found) < _MOST_CHUNKS:
+            name, length = _chunk(file, position, order="big")
+            if name == b"SSND":
+                break
+            position += 8 + length
+            if length % 2 and _lacks_filling(file, position):
+                found.append(position)
+            else:
+                position += length % 2
+    return found
+
+
+def _lacks_filling(file: BinaryIO, position: int) -> bool:
+    """Return whether the next chunk of an AIFF file begins at `position`, behind a chunk of an odd length."""
+    return _chunk(file, position)[0] in _USUAL_AIFF and _chunk(file, position + 1)[0] not in _USUAL_AIFF
+
+
 def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width: int) -> tuple[int, bytes] | None:
     """Return what `right_length` does for a file of big-endian chunks, whose lengths have `width` bytes."""
     head = 4 + width
@@ -141,7 +195,7 @@ def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width:
         if name == wanted:
             right = end <= size and _ends_well(file, end + (length % 2 if width == 4 else 0), size, width, "big")
             return None if right else (position + 4, min(size - start, (1 << 8 * width) - 1).to_bytes(width, "big"))
-        position = end + (length % 2 if width == 4 else 0)
+        position = end + (length % 2 if width == 4 and not _lacks_filling(file, end) else 0)
     return None
 
 

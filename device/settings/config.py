@@ -128,6 +128,8 @@ def parse_config(text: str, where: str) -> Config:
 
 
 def _parsed(text: str, where: str) -> Tables:
+    # an old editor, or a copy through one, ends lines with a carriage return alone
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         tables = tomllib.loads(text)
         _check_depth(tables)

@@ -25,8 +25,11 @@ TREMBLE = 16
 """Controller values above and below PRESSED that a continuous pedal must pass before its state changes."""
 JUMP_FROM = 32
 """A value from PRESSED on counts as pressed at once if the value before it was below this: a switch, not a tremble."""
-REPEAT_S = 0.08
-"""Seconds. The same value so soon after the last message is a repeated message. No foot presses twice so fast."""
+REPEAT_S = 0.15
+"""Seconds. The same value so soon after the last message is a repeated message. No foot presses twice so fast.
+
+Some switches repeat their value every 100 ms while they are down.
+"""
 BOUNCE_S = 0.03
 """Seconds. A worn contact opens and closes for up to 20 ms. A foot that presses again needs 50 ms or more."""
 GUESS_S = 2.0
@@ -92,7 +95,9 @@ class Switch:
         if self._inverted:
             value, last = 127 - value, None if last is None else 127 - last
         jumped = value >= PRESSED and last is not None and last < JUMP_FROM
-        if not self._down and (value >= PRESSED + TREMBLE or jumped):
+        # some switches send just this value, and a pedal that moves seldom begins with it
+        exact = value == PRESSED and last is None
+        if not self._down and (value >= PRESSED + TREMBLE or jumped or exact):
             self._down = True
             return "pressed"
         if self._down and value <= PRESSED - TREMBLE:

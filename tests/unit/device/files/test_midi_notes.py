@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from device.errors import UserError
 from device.events import UNISON_S, Note
 from device.files.midi_file import read_midi
-from device.files.midi_notes import united
+from device.files.midi_notes import UNRELEASED_S, united
 from tests.unit.helpers.midi_bytes import TUNE, Timed, body, chunk, conductor, control, header, meta, off, on, tune
 
 Notes = list[tuple[int, float, float]]
@@ -150,3 +150,20 @@ def test_all_notes_off_on_another_midi_port_ends_no_note(tmp_path: Path, kind: i
     assert not same(read(tmp_path / "a.mid", [tune(), quiet]), true_notes())
     # a track that names no port is on the first one
     assert not same(read(tmp_path / "a.mid", [tune(), [(0, meta(0x21, b"\0")), *quiet]]), true_notes())
+
+
+@pytest.mark.parametrize("chord", [False, True])
+def test_on_a_channel_that_releases_no_key_each_strike_ends_at_the_next(tmp_path: Path, chord: bool) -> None:
+    timed = [(at, on(key)) for at, _, key in TUNE]
+    if chord:
+        timed = sorted([*timed, *((at + 4, on(key - 24)) for at, _, key in TUNE)], key=lambda t: t[0])
+    found = read(tmp_path / "a.mid", [timed])
+    melody = [(key, at / 800, (at + 480) / 800) for at, _, key in TUNE]
+    last = (*melody[-1][:2], melody[-1][1] + UNRELEASED_S)
+    assert same([note for note in found if note[0] >= 60], [*melody[:-1], last])
+    assert len(found) == len(TUNE) * (1 + chord)
+
+
+def test_a_channel_that_releases_some_keys_keeps_the_others_down(tmp_path: Path) -> None:
+    found = read(tmp_path / "a.mid", [[(0, on(48)), (480, on(64)), (960, off(64)), (960, on(65)), (1440, off(65))]])
+    assert found[0] == (48, 0.0, pytest.approx(1440 / 800))

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from device.errors import UserError
+from device.files.input_kind import is_midi
 from device.files.sound_file import SoundFile
 
 RATE = 44_100
@@ -247,3 +248,45 @@ def test_an_au_with_a_wrong_length_is_read_to_its_end(tmp_path: Path, stated: in
     sound = SoundFile(tmp_path / "a.au")
     assert np.array_equal(sound.read(), SoundFile(tmp_path / "whole.au").read())
     assert len(sound.warnings) == (stated != 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize("between", [b"", b"LIST" + struct.pack("<I", 6) + b"INFOxy"])
+@pytest.mark.parametrize("odd", [0, 1])
+def test_every_chunk_of_sound_data_of_a_wav_is_read(tmp_path: Path, between: bytes, odd: int) -> None:
+    soundfile.write(tmp_path / "whole.wav", tone(), RATE, subtype="PCM_16")
+    data = (tmp_path / "whole.wav").read_bytes()
+    at = data.index(b"data")
+    sound = data[at + 8 :]
+    half = len(sound) // 4 * 2
+    # a chunk that ends within a sample gives its whole samples
+    first = b"data" + struct.pack("<I", half + odd) + sound[:half] + bytes(2 * odd)
+    body = data[8:at] + first + between + b"data" + struct.pack("<I", len(sound) - half) + sound[half:]
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    paused = SoundFile(tmp_path / "a.wav")
+    assert np.array_equal(paused.read(), SoundFile(tmp_path / "whole.wav").read())
+    assert paused.frames == len(tone()) and paused.warnings == []
+
+
+@pytest.mark.parametrize("stated", [None, 0])
+@pytest.mark.parametrize("names", [(b"NAME",), (b"NAME", b"ANNO")])
+def test_an_aiff_without_the_filling_byte_is_read(tmp_path: Path, names: tuple[bytes, ...], stated: int | None) -> None:
+    soundfile.write(tmp_path / "whole.aiff", tone(), RATE, format="AIFF", subtype="PCM_16")
+    data = (tmp_path / "whole.aiff").read_bytes()
+    at = data.index(b"SSND")
+    odd = b"".join(name + struct.pack(">I", 5) + b"piece" for name in names)
+    sound = data[at:] if stated is None else data[at : at + 4] + struct.pack(">I", stated) + data[at + 8 :]
+    (tmp_path / "a.aiff").write_bytes(data[:12] + odd + data[12:at] + odd + sound)
+    aiff = SoundFile(tmp_path / "a.aiff")
+    assert np.array_equal(aiff.read(), SoundFile(tmp_path / "whole.aiff").read())
+    assert len(aiff.warnings) == (0 if stated is None else 1)
+
+
+@pytest.mark.parametrize("before", [b"\r\n", b"ID3\x03\0\0\0\0\0\x0a" + bytes(10), bytes(40_000)])
+@pytest.mark.parametrize("links", [1, 2])
+def test_an_ogg_behind_other_bytes_is_read(tmp_path: Path, before: bytes, links: int) -> None:
+    soundfile.write(tmp_path / "whole.ogg", tone(), RATE, format="OGG", subtype="VORBIS")
+    data = (tmp_path / "whole.ogg").read_bytes()
+    (tmp_path / "a.wav").write_bytes(before + links * data)
+    late = SoundFile(tmp_path / "a.wav")
+    assert np.array_equal(late.read(), np.tile(SoundFile(tmp_path / "whole.ogg").read(), links))
+    assert late.warnings == [] and not is_midi(tmp_path / "a.wav")

@@ -201,3 +201,12 @@ def test_the_player_s_channels_are_one_several_or_all(text: str, channels: set[i
 def test_a_channel_that_is_none_is_refused(value: str) -> None:
     with pytest.raises(ConfigError, match=r"input_channel = .* must be a channel from 1 to 16, several such as"):
         parse_config(f'[audio]\ninput = "midi"\n[midi]\ninput = "a"\noutput = "b"\ninput_channel = {value}', "here")
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_lines_may_end_as_other_systems_end_them(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "lefthand.toml"
+    path.write_bytes(
+        end.join(["# settings", "[audio]", 'input = "mic"', "block = 512", "[play]", "listen = true", ""]).encode()
+    )
+    assert read_config(path).audio.block == 512

@@ -168,7 +168,21 @@ def test_the_same_controller_of_two_channels_is_two_switches() -> None:
 
 @given(kind=st.sampled_from(["", " inverted"]), values=st.lists(st.integers(49, 79), max_size=30))
 def test_a_pedal_that_trembles_at_the_half_presses_nothing(kind: str, values: list[int]) -> None:
-    assert asked(controls(tap=f"cc 66{kind}"), *(cc(66, value) for value in values)) == []
+    # as a first value, the half itself is what some switches send at every press
+    rest = values[next((i for i, value in enumerate(values) if value not in (63, 64)), len(values)) :]
+    assert asked(controls(tap=f"cc 66{kind}"), *(cc(66, value) for value in rest)) == []
+
+
+def test_a_switch_that_sends_the_half_at_every_press_counts_each() -> None:
+    made = controls(tap="cc 66")
+    assert [made.actions(cc(66, 64), at_s) for at_s in (1.0, 1.5, 2.0)] == [[Tap()]] * 3
+    assert asked(controls(tap="cc 66"), cc(66, 64), cc(66, 0), cc(66, 64)) == [Tap(), Tap()]
+
+
+def test_a_switch_that_repeats_its_value_while_it_is_down_counts_once() -> None:
+    made = controls(tap="cc 66")
+    repeated = [made.actions(cc(66, 127), 1.0 + 0.1 * n) for n in range(20)]
+    assert repeated == [[Tap()], *([[]] * 19)] and made.actions(cc(66, 127), 3.5) == [Tap()]
 
 
 def test_a_pedal_holds_while_it_is_down() -> None:
