@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from device.control.protocol import LONGEST_ANSWER, SOCKET, line_of
+from device.control.protocol import LONGEST_ANSWER, LONGEST_LINE, SOCKET, line_of
 
 AGAIN_S = 0.5
 """Seconds between two attempts to reach the box."""
@@ -61,16 +61,20 @@ class BoxLink:
         """Send the box a request of `device.control.protocol` and return its answer.
 
         The method adds the request's number. If the box cannot be reached or does not answer in time, the answer is
-        {"error": "away"}.
+        {"error": "away"}. The box disconnects a client that sends a line longer than LONGEST_LINE, and all browsers
+        share this connection. So such a request is not sent, and the answer is {"error": a sentence}.
         """
         wait_s = LOOK_S if {"look", "note"} & set(request) else ANSWER_S
         if self._writer is None:
             return {"error": "away"}
         self._number += 1
         number = self._number
+        line = line_of({**request, "id": number})
+        if len(line) > LONGEST_LINE:
+            return {"error": f"A request has at most {LONGEST_LINE} bytes."}
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
-            self._writer.write(line_of({**request, "id": number}))
+            self._writer.write(line)
             return await asyncio.wait_for(answer, wait_s)
         except (OSError, TimeoutError):
             return {"error": "away"}

@@ -138,6 +138,19 @@ def test_an_order_reaches_the_box_and_its_refusal_the_browser(tmp_path: Path) ->
     on_site(tmp_path, act)
 
 
+def test_an_order_that_is_too_long_for_the_box_is_refused_and_the_connection_stays(tmp_path: Path) -> None:
+    async def act(site: Site) -> None:
+        site.begin_box()
+        await reached(site)
+        empty = json.dumps({"set": {"play": {"key": ""}}})
+        longest = {"set": {"play": {"key": "a" * (LARGEST_BODY - len(empty))}}}
+        assert b"at most" in (await site.ask("/order", longest)).body
+        assert json.loads((await site.ask("/order", {"do": "arm", "value": False})).body) == {"ok": True}
+        assert site.orders.asked == [Arm(False)]
+
+    on_site(tmp_path, act)
+
+
 def test_without_the_code_there_is_no_order_and_no_stream(tmp_path: Path) -> None:
     async def act(site: Site) -> None:
         site.begin_box()
