@@ -82,8 +82,14 @@ class Taps:
         self._times: list[float] = []
 
     def tap(self, at_s: float) -> CountIn | None:
-        """Add a tap at `at_s` seconds. Return the last four taps as a count-in if they keep a beat, else None."""
+        """Add a tap at `at_s` seconds. Return the last four taps as a count-in if they keep a beat, else None.
+
+        A tap less than SAME_ONSET_S after the last one is left out. A switch that bounces sends such taps, and so
+        does a network that holds taps back and then delivers them together.
+        """
         times = self._times
+        if times and 0 <= at_s - times[-1] < SAME_ONSET_S:
+            return None
         if times and not 0 < at_s - times[-1] <= LONGEST_S:
             times.clear()
         if len(times) >= 2:

@@ -1,0 +1,40 @@
+"""Tempo taps that come too close together: a switch that bounces, and taps that a network held back."""
+
+from __future__ import annotations
+
+import pytest
+
+from device.clock.fixed_clock import FixedClock
+from device.clock.follow_clock import FollowClock
+from device.clock.meter import Meter
+from device.clock.step import Clock
+
+FOUR = Meter(4, 4)
+
+
+def beat_times(clock: Clock, until_s: float) -> list[float]:
+    """Return the times of the beats that `clock` gives up to `until_s`."""
+    beats: list[float] = []
+    for hop in range(round(until_s / 0.016)):
+        while (step := clock.due(hop * 0.016)) is not None:
+            beats += [step.time_s] if step.is_beat else []
+    return beats
+
+
+@pytest.mark.parametrize("apart_s", [0.0, 1e-5, 0.001, 0.03])
+@pytest.mark.parametrize("clock", [FixedClock(90, FOUR), FollowClock(FOUR)])
+def test_four_taps_that_come_together_are_no_count_in(clock: Clock, apart_s: float) -> None:
+    clock.reset()
+    for i in range(4):
+        clock.tap(2.0 + i * apart_s)
+    assert not beat_times(clock, 6.0)
+
+
+@pytest.mark.parametrize("clock", [FixedClock(90, FOUR), FollowClock(FOUR)])
+def test_a_switch_that_bounces_taps_the_beat_all_the_same(clock: Clock) -> None:
+    clock.reset()
+    for i in range(4):
+        clock.tap(1.0 + i * 0.5)
+        clock.tap(1.0 + i * 0.5 + 0.02)
+    beats = beat_times(clock, 5.0)
+    assert beats[:4] == pytest.approx([3.0, 3.5, 4.0, 4.5], abs=0.02)
