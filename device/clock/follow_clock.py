@@ -262,6 +262,8 @@ class FollowClock:
             self._counts = None
             self._wanted = 0
             self._start_free(counted.onsets[0])
+            # other notes of its chord, which may come later with an earlier time, are the same onset
+            self._onset_s = counted.onsets[0]
             return
         start_s = counted.next_beat_s(beat_s)
         upbeat = self._upbeat_after(counted)

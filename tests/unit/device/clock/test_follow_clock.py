@@ -119,6 +119,16 @@ def test_nothing_is_given_before_the_count_in_is_over() -> None:
     assert clock.counting_in
 
 
+def test_after_one_count_the_other_notes_of_its_chord_are_the_same_onset() -> None:
+    clock = FollowClock(FOUR, 1)
+    for i in range(20):
+        at_s = 1 + i * 0.5
+        # a low note is decided later, and its onset may be earlier
+        for pitch, early_s in ((72, 0.0), (60, 0.03), (55, 0.04)):
+            clock.hear(at_s - early_s, at_s + HEARD_S + early_s, pitch)
+    assert any(clock.due(11 + hop * 0.016) is not None for hop in range(40))
+
+
 def test_reset_forgets_all() -> None:
     clock, onsets_s = FollowClock(FOUR, 4), counted_in(0.5, (0.0,), 12)
     first = played(clock, onsets_s)
