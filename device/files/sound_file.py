@@ -18,7 +18,7 @@ from device.files.channels import ChannelChoice, ChannelComparison
 from device.files.float_peaks import FloatPeaks
 from device.files.mp3_frames import next_frame
 from device.files.ogg_links import ogg_links
-from device.files.wav_header import WavHeader, is_cut_wav, missing_fillings, read_wav_header, right_length
+from device.files.wav_header import WavHeader, is_cut_wav, late_sound, missing_fillings, read_wav_header, right_length
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 from device.system.quiet import quiet
 
@@ -72,6 +72,7 @@ class SoundFile:
         self._fillings = missing_fillings(path)
         self._flac_frames = _flac_frames(path)
         self._links, self._damaged = ogg_links(path)
+        self._links = self._links or late_sound(path)
         self._has_more = False
         try:
             with self._open(next(iter(self._links), None)) as file:
@@ -200,7 +201,7 @@ class SoundFile:
         return None if found is None else (found, self.path.stat().st_size - found)
 
     def _like_the_first(self) -> list[tuple[int, int]]:
-        """Return the links of an Ogg file with the rate and the channels of the first; none if all of it is one link.
+        """Return the links of a file with the rate and the channels of the first; none if all of it is one link.
 
         `warnings` gets a sentence if there are others, which are not read.
         """

@@ -9,6 +9,7 @@ compressed WAV, an AIFF, an AU or a CAF file is read with the right length in th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -40,6 +41,10 @@ _USUAL_AIFF = (
 """Names of usual chunks of an AIFF file, which may lack the filling byte too."""
 _MOST_CHUNKS = 1000
 """Largest number of chunks of sound data that are read. A recorder that is paused writes a few."""
+_MOST_BEFORE = 4096
+"""Most bytes before a WAV or FLAC file that are passed over."""
+_LATE = re.compile(rb"RIFF....WAVE|fLaC[\x00\x80]\x00\x00\x22", re.DOTALL)
+"""First bytes of a WAV file, and of a FLAC file (RFC 9639, 8.1 and 8.2: the first block has 34 bytes)."""
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _LEFT_ALIGNED = {3: 24, 4: 32}
 """Bits of the whole container of a sample, by its bytes. Smaller samples fill its upper bits, so it is read whole."""
@@ -197,6 +202,16 @@ def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width:
             return None if right else (position + 4, min(size - start, (1 << 8 * width) - 1).to_bytes(width, "big"))
         position = end + (length % 2 if width == 4 and not _lacks_filling(file, end) else 0)
     return None
+
+
+def late_sound(path: Path) -> list[tuple[int, int]]:
+    """Return (first byte, number of bytes) of a WAV or FLAC file behind a few other bytes; nothing for other files.
+
+    Such bytes are the head of an answer of a web server, a byte order mark, or the end of a line.
+    """
+    with path.open("rb") as file:
+        found = _LATE.search(file.read(_MOST_BEFORE))
+    return [(found.start(), path.stat().st_size - found.start())] if found is not None and found.start() > 0 else []
 
 
 def is_cut_wav(path: Path) -> bool:

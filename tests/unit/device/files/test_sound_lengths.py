@@ -290,3 +290,14 @@ def test_an_ogg_behind_other_bytes_is_read(tmp_path: Path, before: bytes, links:
     late = SoundFile(tmp_path / "a.wav")
     assert np.array_equal(late.read(), np.tile(SoundFile(tmp_path / "whole.ogg").read(), links))
     assert late.warnings == [] and not is_midi(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf", b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\n\r\n"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_a_wav_or_flac_behind_a_few_other_bytes_is_read(tmp_path: Path, suffix: str, before: bytes) -> None:
+    whole, late = tmp_path / f"whole{suffix}", tmp_path / f"late{suffix}"
+    soundfile.write(whole, tone(), RATE, subtype="PCM_16")
+    late.write_bytes(before + whole.read_bytes())
+    assert not is_midi(late)
+    sound = SoundFile(late)
+    assert np.array_equal(sound.read(), SoundFile(whole).read()) and sound.warnings == []
