@@ -5,8 +5,6 @@ It also has what is needed to measure such levels.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +19,6 @@ _STEADY_DB = 0.6
 _STEEP_DB, STEEP_STRIDES = 3.0, 4
 """A tone that falls by more than this within so many strides (20 ms) may be at the end of a beep. No string decays so.
 """
-_TURNS = 64
-"""Number of samples whose exponentials are computed one by one. All others are products of two exponentials."""
 
 
 def plateau(track: NDArray[np.float64], within_db: float = FLAT_DB) -> tuple[int, int]:
@@ -67,31 +63,15 @@ def mean_turns(tone: NDArray[np.complex128]) -> float:
     return float(np.angle(np.sum(tone[1:] * np.conj(tone[:-1]))) / (2 * np.pi)) if len(tone) > 1 else 0.0
 
 
-def amplitudes(
-    past: NDArray[np.floating[Any]], turns: float, taper: NDArray[np.float64], stride: int
-) -> NDArray[np.complex128]:
-    """Return the complex amplitudes of a tone in the samples `past`, one every `stride` samples.
+def sums_of_windows(past: NDArray[np.float64], weights: NDArray[np.float64], stride: int) -> NDArray[np.float64]:
+    """Return the weighted sums of windows of the samples `past`, [rows, windows], one window every `stride` samples.
 
-    The tone has `turns` periods in a sample. `taper` weights the window of each amplitude. The last window ends at the
-    newest sample.
+    `weights` [rows, length] has the weights of each sum. The last window ends at the newest sample.
     """
-    count, first = divmod(len(past) - len(taper), stride)
-    shape = count + 1, len(taper)
-
-    def summed(part: NDArray[np.float64]) -> NDArray[np.float64]:
-        turned = past * part
-        # a view of every window: numpy's own function for it takes as long as the sums
-        step = turned.itemsize
-        windows: NDArray[np.float64] = np.ndarray(shape, turned.dtype, turned, first * step, (stride * step, step))
-        sums: NDArray[np.float64] = np.einsum("nt,t->n", windows, taper)
-        return sums
-
-    turn = turning(-2j * np.pi * turns, len(past))
-    return np.asarray(summed(turn.real) + 1j * summed(turn.imag), np.complex128)
-
-
-def turning(angle: complex, length: int) -> NDArray[np.complex128]:
-    """Return exp(`angle` n) for n from 0 to `length` - 1, [length], with few exponentials (see _TURNS)."""
-    coarse = np.exp(angle * _TURNS * np.arange(-(-length // _TURNS)))
-    turns: NDArray[np.complex128] = np.multiply.outer(coarse, np.exp(angle * np.arange(_TURNS))).reshape(-1)
-    return turns[:length]
+    count, first = divmod(len(past) - weights.shape[1], stride)
+    # a view of every window: numpy's own function for it takes as long as the sums
+    step = past.itemsize
+    shape = count + 1, weights.shape[1]
+    windows: NDArray[np.float64] = np.ndarray(shape, past.dtype, past, first * step, (stride * step, step))
+    sums: NDArray[np.float64] = np.einsum("nt,rt->rn", windows, weights)
+    return sums
