@@ -116,8 +116,9 @@ def place_inputs(step: Step, bar: int, silent: int) -> Floats:
 class ChordNet:
     """Runs the chord net: one GRU layer (with the `reset_after` of Keras) and one dense layer, in float32.
 
-    The products are computed with `einsum`. A matrix product of this size would start the threads of the BLAS library,
-    which cost more than they save and disturb the other threads of the box.
+    The weights depend only on the interval between two pitch classes. So only one row for each interval is kept, a
+    twelfth of the whole matrix, and the inputs are put in the order of the intervals for each pitch class. The products
+    are so small that the BLAS library starts no threads for them. Threads would disturb the others of the box.
     """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -128,17 +129,16 @@ class ChordNet:
         is read to the one that is written.
         """
         small = {name: array.astype(np.float32) for name, array in arrays.items()}
-        heard, self._recurrent, self._out = (wide(small[name]) for name in ("heard", "past", "out"))
-        self._kernel = np.concatenate((heard, np.repeat(small["place"], 12, axis=1)))
-        """[12 CHANNELS + PLACES, 36 n] weights of all inputs, so that one product serves both kinds."""
-        self._bias = np.repeat(small["bias"], 12, axis=1)
-        self._out_bias = np.repeat(small["out_bias"], 12)
-        self._size = len(self._recurrent)
+        self._heard, self._past, self._out = (_Intervals(small[name]) for name in ("heard", "past", "out"))
+        self._place = small["place"]
+        self._bias = small["bias"][:, :, None]
+        self._out_bias = small["out_bias"][:, None]
+        self._units = small["past"].shape[1]
         self.reset()
 
     def reset(self) -> None:
         """Forget the music so far: set the state of the GRU and the memory of pitch classes to zero."""
-        self._state = np.zeros(self._size, np.float32)
+        self._state = np.zeros((self._units, 12), np.float32)
         self._memory = np.zeros((2, 12), np.float32)
 
     def at(self, heard: Floats, place: Floats) -> Answer:
@@ -149,11 +149,11 @@ class ChordNet:
         """
         self._memory = self._memory * MEMORY + heard[0]
         memory = self._memory / np.maximum(np.maximum.reduce(self._memory, 1, keepdims=True), 1.0)
-        x = np.concatenate((heard.ravel(), memory.ravel(), place))
-        n = self._size
-        inside = np.einsum("i,ij->j", x, self._kernel)
+        n = self._units
+        inside = self._heard.product(np.concatenate((heard, memory)))
+        inside += (place @ self._place)[:, None]
         inside += self._bias[0]
-        past = np.einsum("i,ij->j", self._state, self._recurrent)
+        past = self._past.product(self._state)
         past += self._bias[1]
         gates = _sigmoid(inside[: 2 * n] + past[: 2 * n])
         keep, reset = gates[:n], gates[n:]
@@ -164,20 +164,26 @@ class ChordNet:
         keep *= self._state
         keep += new
         self._state = keep
-        logits = np.einsum("i,ij->j", self._state, self._out)
+        logits = self._out.product(self._state)
         logits += self._out_bias
+        logits = logits.ravel()
         return Answer(_log_share(logits[:24]), _log_share(logits[24:36]), _log_share(logits[36:60]))
 
 
-def wide(weights: Floats) -> Floats:
-    """Return the matrix [12 a, 12 b] of weights [12, a, b] that are the same for every pitch class.
+class _Intervals:
+    """Holds weights [12, a, b] that are the same for every pitch class: one matrix [a, b] for each interval."""
 
-    Row 12 i + p reads input i of pitch class p. Column 12 j + q writes output j of pitch class q. The weight is that of
-    the interval from p up to q.
-    """
-    read, write = np.arange(12)[:, None], np.arange(12)[None]
-    table = weights[(write - read) % 12]
-    return np.ascontiguousarray(table.transpose(2, 0, 3, 1).reshape(12 * weights.shape[1], 12 * weights.shape[2]))
+    def __init__(self, weights: Floats) -> None:
+        _, read, written = weights.shape
+        self._weights = np.ascontiguousarray(weights.transpose(2, 1, 0).reshape(written, 12 * read))
+        """[b, 12 a] with column 12 i + d for the input i that lies d semitones below the output."""
+        number, interval, pitch_class = np.ix_(np.arange(read), np.arange(12), np.arange(12))
+        self._order = (12 * number + (pitch_class - interval) % 12).reshape(12 * read, 12)
+        """[12 a, 12] index of the input that each of these columns reads for each pitch class that is written."""
+
+    def product(self, x: Floats) -> Floats:
+        """Return the sums [b, 12] of the inputs `x` [a, 12], times their weights, for each pitch class."""
+        return np.asarray(self._weights @ x.take(self._order), np.float32)
 
 
 def _log_share(logits: Floats) -> Floats:
