@@ -18,14 +18,15 @@ from device.clock.step import Clock, ClockPulse, KnownGrid, Step, UseClock
 from device.events import Beat, ChordChosen, Event, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import Samples
 from device.hearing.pipeline import Hearing
-from device.left_hand.performer import Move, Performer
+from device.left_hand.performer import Move, Performer, Strike
 from device.left_hand.phrase_memory import PhraseMemory
 from device.settings.choices import Steering
 from device.settings.controls import Action, Confidence, CountAgain, HoldTempo, PlayNote, Tap
 
 TRIED_KEYS, TRIED_VELOCITY, TRIED_S = (48, 52, 55, 60, 64, 67, 72), 80, 0.8
 """Note with which the owner tests the output: its MIDI pitch is the first of these that the left hand does not hold.
-Then its velocity, and its length in seconds. The left hand has five fingers, so one of the keys is always free."""
+Then its velocity, and its length in seconds. The left hand has five fingers, so it leaves one of the keys free. If the
+owner's own notes have the others, no further note is played."""
 IDLE_S = 10.0
 """The engine is idle after so many seconds without an event or an action. No clock has beats that far apart."""
 
@@ -206,11 +207,10 @@ class Engine:
         return []
 
     def _tried(self, now_s: float) -> list[Send]:
-        key = next(key for key in TRIED_KEYS if key not in self.held)
-        return [
-            Send(now_s, now_s, "note_on", key, TRIED_VELOCITY),
-            Send(now_s + TRIED_S, now_s, "note_off", key, 0),
-        ]
+        """Strike the note that tests the output. It is in the ledger of the left hand, so both may use its key."""
+        key = next((key for key in TRIED_KEYS if key not in self.held), None)
+        note = [] if key is None else [Strike(now_s, key, TRIED_VELOCITY, now_s + TRIED_S)]
+        return self._performer.strike(now_s, note)
 
     def finish(self, now_s: float) -> list[Event]:
         """Return the messages that release all keys and the pedal at the end of the input, at `now_s` seconds."""

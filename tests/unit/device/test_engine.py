@@ -194,10 +194,28 @@ def test_the_owner_s_note_is_played_beside_the_left_hand_on_a_key_that_is_up(fol
         engine._performer.strike(0.0, [Strike(1.0, TRIED_KEYS[0], 70, None)])
         engine._performer.advance(2.0)
         assert TRIED_KEYS[0] in engine.held
-    on, off = engine.act(PlayNote(), 3.0)
-    assert isinstance(on, Send) and isinstance(off, Send)
+    (on,) = engine.act(PlayNote(), 3.0)
+    off = next(send for send in engine._performer.advance(3.0 + TRIED_S) if isinstance(send, Send))
+    assert isinstance(on, Send)
     assert (on.kind, on.due_s, on.pitch) == ("note_on", 3.0, TRIED_KEYS[1 if down else 0])
     assert (off.kind, off.due_s, off.pitch) == ("note_off", 3.0 + TRIED_S, on.pitch)
+
+
+def test_the_owner_s_note_does_not_end_a_later_stroke_of_its_key() -> None:
+    engine = Engine(clock=make_clock("fixed", 120.0), player=Striker())
+    events = engine.act(PlayNote(), 3.0)
+    events += engine._performer.strike(3.2, [Strike(3.3, TRIED_KEYS[0], 70, None)])
+    events += engine.step(None, 3.0 + TRIED_S)
+    sends = sorted((event for event in events if isinstance(event, Send)), key=lambda send: send.due_s)
+    assert [(send.kind, send.due_s) for send in sends] == [("note_on", 3.0), ("note_off", 3.3), ("note_on", 3.3)]
+
+
+def test_panic_ends_the_owner_s_notes_too_and_no_more_are_played_than_there_are_keys() -> None:
+    engine = Engine(clock=make_clock("fixed", 120.0), player=Striker())
+    played = [send for _ in range(9) for send in engine.act(PlayNote(), 3.0) if isinstance(send, Send)]
+    assert [send.pitch for send in played] == list(TRIED_KEYS)
+    silenced = [send for send in engine.panic(3.1) if isinstance(send, Send)]
+    assert {send.pitch for send in silenced} == set(TRIED_KEYS) and all(send.due_s <= 3.1 for send in silenced)
 
 
 def test_panic_lets_go_of_every_key_at_once(folder: Path) -> None:
