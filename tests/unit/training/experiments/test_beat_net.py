@@ -1,0 +1,117 @@
+"""The net that tells the beat from onsets alone: its simulated playing, inputs, place of its own and fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device.clock.meter import Meter
+from device.errors import UserError
+from training.corpora.pieces import HandLabel, Piece, as_notes
+from training.experiments.beat_net import playing
+from training.experiments.beat_net.fit import Takes
+from training.experiments.beat_net.inputs import WIDTH, heard, inputs_of
+from training.experiments.beat_net.judge import is_right, onsets_of
+from training.experiments.beat_net.net import OUTPUTS, PLACES, beat_net, loss, right
+from training.experiments.beat_net.parts import Part, load_parts, parts_of
+from training.experiments.beat_net.playing import TAPS, play
+
+BEATS = np.append(0.0, np.cumsum(np.tile([1.0, 0.5, 0.5, 1.0, 0.75, 0.25], 20)))
+TOP = 60.0 + np.arange(len(BEATS)) % 5
+PART = Part("chopin", Meter(4, 4), BEATS, TOP, TOP - 12, 1.0 + np.arange(len(BEATS)) % 2)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_take_is_in_order_and_has_its_taps_on_the_beat(seed: int) -> None:
+    take = play(PART, np.random.default_rng(seed), 80)
+    assert (np.diff(take.time_s) > 0).all()
+    assert (take.beat_s > 0).all() and np.isfinite(take.place).all()
+    assert take.is_tap.sum() == TAPS * take.counted
+    assert (take.place[take.is_tap > 0] % 1 == 0).all()
+
+
+def test_strict_playing_has_one_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "STRICT", 1.0)
+    take = play(PART, np.random.default_rng(3), 80)
+    music = (take.is_tap == 0) & (take.is_ornament == 0)
+    assert np.ptp(take.beat_s[music]) == pytest.approx(0, abs=1e-9)
+    off_s = take.time_s[music] - take.place[music] * take.beat_s[music]
+    assert np.std(off_s) < 0.05
+
+
+def test_inputs_depend_on_no_later_onset() -> None:
+    music = heard(play(PART, np.random.default_rng(5), 80))
+    later = replace(music, time_s=music.time_s + 0.1 * (np.arange(len(music.time_s)) > 40))
+    x, y = inputs_of(music), inputs_of(later)
+    assert x.shape == (len(music.time_s), WIDTH)
+    assert (x[:41] == y[:41]).all() and (x[41] != y[41]).any()
+
+
+def test_the_place_of_its_own_moves_on_by_the_gap() -> None:
+    strict = replace(
+        heard(play(PART, np.random.default_rng(2), 80)),
+        time_s=0.5 * np.append(np.arange(-4, 0), BEATS[:60]),
+        first=np.full(64, 60.0),
+        top=np.full(64, 60.0),
+        keys=np.ones(64),
+        is_tap=(np.arange(64) < TAPS).astype(float),
+        counted=True,
+    )
+    net = beat_net()
+    # no pull and no correction: all logits are the same
+    net.set_weights([w * 0 for w in net.get_weights()])
+    own = np.array(net(inputs_of(strict)[None]))[0, :, 2 * PLACES]
+    off = own[TAPS:] - BEATS[:60]
+    assert np.abs(off - np.rint(off)).max() < 1e-3
+
+
+def test_a_right_answer_has_less_loss_than_a_wrong_one() -> None:
+    true = np.zeros((1, 8, 3), np.float32)
+    true[..., 0], true[..., 2] = 0.25, 1
+    out = np.zeros((1, 8, OUTPUTS), np.float32)
+    out[..., 2 * PLACES + 1] = 0.25
+    out[..., PLACES // 4] = 5
+    wrong = out.copy()
+    wrong[..., PLACES // 4], wrong[..., PLACES // 2] = 0, 5
+    assert float(right(true, out)) == pytest.approx(1) and float(right(true, wrong)) == 0
+    assert float(loss(true, out)) < float(loss(true, wrong))
+
+
+def test_a_batch_with_a_number_is_always_the_same() -> None:
+    x, y = Takes([PART], 1).batch(9)
+    again = Takes([PART], 1).batch(9)
+    assert (x == again[0]).all() and (y == again[1]).all()
+    assert (x != Takes([PART], 1).batch(10)[0]).any()
+
+
+def test_a_few_steps_lower_the_loss() -> None:
+    import keras
+
+    x, y = Takes([PART], 1).batch(0)
+    net = beat_net()
+    net.compile(keras.optimizers.Adam(3e-3), loss)
+    losses = net.fit(x[:, :24], y[:, :24], epochs=4, batch_size=16, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_a_part_has_chords_as_one_onset() -> None:
+    notes = as_notes(np.repeat(np.arange(72) * 1.5, 2), 1.0, np.tile([60, 67], 72), 0, HandLabel.RIGHT)
+    piece = Piece("p", "chopin", "g", "w", "train", notes, [(0.0, 6, 8)], np.arange(37) * 3.0)
+    (part,) = parts_of(piece)
+    assert part.place.tolist() == list(range(72))
+    assert (part.low[0], part.top[0], part.keys[0]) == (60, 67, 2)
+
+
+def test_an_empty_cache_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="prepare"):
+        load_parts(tmp_path, "train")
+
+
+def test_notes_within_45_ms_are_one_onset_and_places_are_compared_around_the_beat() -> None:
+    time_s, first, top, keys = onsets_of([(1.0, 60), (1.03, 64), (1.5, 62)])
+    assert time_s.tolist() == [1.0, 1.5] and first.tolist() == [60, 62]
+    assert top.tolist() == [64, 62] and keys.tolist() == [2, 1]
+    assert is_right(np.array([0.95, 0.5]), np.array([3.0, 3.0])).tolist() == [True, False]

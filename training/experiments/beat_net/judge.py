@@ -1,0 +1,98 @@
+"""Measures on real performances how often the net, and the clock, know the place of an onset in the beat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from device.clock.bank import QUARTER_S, TICK, TIME
+from device.clock.follow_clock import SAME_ONSET_S, FollowClock
+from device.clock.next_onset import QUARTER
+from training.experiments.beat_net.inputs import WIDTH, Heard, inputs_of
+from training.experiments.beat_net.net import PLACES
+from training.experiments.beat_net.parts import Floats
+from training.experiments.beat_net.playing import TAPS
+from training.playing_figures.following import Performed, load_performances
+
+JUDGED_FROM_S, RIGHT_BEATS = 5.0, 0.125
+"""Onsets count from so many seconds after the first. A place is right if it is no farther than this from the true one.
+"""
+
+
+def onsets_of(notes: list[tuple[float, int]]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return for each onset [n] its time in seconds, the pitch of its first key, its top pitch and number of keys."""
+    found: list[list[float]] = []
+    for time_s, pitch in notes:
+        if found and time_s - found[-1][0] < SAME_ONSET_S:
+            found[-1][2] = max(found[-1][2], pitch)
+            found[-1][3] += 1
+        else:
+            found.append([time_s, pitch, pitch, 1])
+    time, first, top, keys = np.array(found, np.float64).T
+    return time, first, top, keys
+
+
+def heard_in(piece: Performed, way: str) -> Heard:
+    """Return the onsets of a performance in one of its ways. The first four are taps if it has a count-in."""
+    time_s, first, top, keys = onsets_of(piece.notes[way])
+    counted = not way.startswith("no count-in")
+    is_tap = (np.arange(len(time_s)) < TAPS * counted).astype(np.float64)
+    return Heard(piece.meter, time_s, first, top, keys, is_tap, counted)
+
+
+def clock_places(piece: Performed, way: str, time_s: Floats) -> Floats:
+    """Return the place in beats that the clock's likeliest hypothesis gives each onset [n]; NaN before it has one."""
+    counted = not way.startswith("no count-in")
+    clock = FollowClock(piece.meter, TAPS if counted else 0)
+    place: dict[float, float] = {}
+    for at_s, pitch in piece.notes[way]:
+        clock.hear(at_s, at_s, pitch)
+        bank, beat = clock._hypotheses.bank, clock._hypotheses.beat
+        if bank is not None:
+            since = QUARTER * (at_s - bank.real[TIME, 0]) / bank.real[QUARTER_S, 0]
+            place[at_s] = float(bank.whole[TICK, 0] + since) / beat
+    return np.array([place.get(at_s, np.nan) for at_s in time_s.tolist()])
+
+
+def is_right(place: Floats, true: Floats) -> Any:
+    """Return for each place [n] in beats whether it is within RIGHT_BEATS of the true one, whatever the beat."""
+    off = place - true
+    return np.abs(off - np.rint(off)) <= RIGHT_BEATS
+
+
+def net_places(net: Any, pieces: list[Heard]) -> list[Floats]:
+    """Return the likeliest place in beats of each onset [n], for each piece. All pieces are heard together."""
+    longest = max(len(piece.time_s) for piece in pieces)
+    x = np.zeros((len(pieces), longest, WIDTH), np.float32)
+    for row, piece in zip(x, pieces, strict=True):
+        row[: len(piece.time_s)] = inputs_of(piece)
+    out = np.asarray(net.predict(x, batch_size=len(pieces), verbose=0))
+    place = out[..., 2 * PLACES] + out[..., :PLACES].argmax(-1) / PLACES
+    return [row[: len(piece.time_s)].astype(np.float64) for row, piece in zip(place, pieces, strict=True)]
+
+
+def shares_right(net: Any, folder: Path, way: str) -> dict[str, float]:
+    """Return the mean shares of right onsets of the net and of the clock, and the net's share where the clock is wrong.
+
+    `folder` has the performances. Each onset counts that the clock has a place for. Raises UserError without any.
+    """
+    pieces = load_performances(folder)
+    music = [heard_in(piece, way) for piece in pieces]
+    nets, clocks = [], []
+    for piece, played, place in zip(pieces, music, net_places(net, music), strict=True):
+        beats = piece.beats[way]
+        true = np.interp(played.time_s, beats, np.arange(len(beats)))
+        clock = clock_places(piece, way, played.time_s)
+        judged = np.isfinite(clock) & (played.is_tap == 0) & (played.time_s >= played.time_s[0] + JUDGED_FROM_S)
+        judged &= (played.time_s >= beats[0]) & (played.time_s <= beats[-1])
+        if judged.any():
+            nets.append(is_right(place, true)[judged])
+            clocks.append(is_right(clock, true)[judged])
+    wrong = ~np.concatenate(clocks)
+    return {
+        "net": float(np.mean([row.mean() for row in nets])),
+        "clock": float(np.mean([row.mean() for row in clocks])),
+        "net where the clock is wrong": float(np.concatenate(nets)[wrong].mean()),
+    }
