@@ -63,7 +63,8 @@ class Performer:
     def __init__(self, lead_s: float = 0.032) -> None:
         self._lead_s = lead_s
         self._held: dict[int, _Held] = {}
-        self._last_off_s: dict[int, float] = {}
+        self._free_s: dict[int, float] = {}
+        """Earliest due time in seconds of the next strike of a key that was released."""
         self._pedal = False
         self._pedal_due_s: float | None = None
         self._last_pedal_s = float("-inf")
@@ -85,7 +86,8 @@ class Performer:
 
         If a key is still down, its note-off comes before the note-on. But a strike that is due before the last strike
         of a key that is still down, or less than SHORTEST_NOTE_S after it, is left out. A strike that is due before the
-        last note-off of its key is sent at the time of that note-off.
+        last note-off of its key is sent at the time of that note-off. If `panic` ended the last note of its key at its
+        start, the strike is sent at least SHORTEST_NOTE_S after that.
         """
         sends = self.advance(now_s)
         for strike in sorted(strikes, key=lambda s: s.due_s):
@@ -95,7 +97,7 @@ class Performer:
                     continue
                 held.off_s = strike.due_s if held.off_s is None else min(held.off_s, strike.due_s)
                 sends.append(self._let_go(now_s, strike.pitch))
-            due_s = max(strike.due_s, self._last_off_s.get(strike.pitch, strike.due_s))
+            due_s = max(strike.due_s, self._free_s.get(strike.pitch, strike.due_s))
             off_s = None if strike.off_s is None else max(strike.off_s, due_s + SHORTEST_NOTE_S)
             self._held[strike.pitch] = _Held(due_s, off_s)
             sends.append(self._send(now_s, due_s, "note_on", strike.pitch, strike.velocity))
@@ -161,7 +163,8 @@ class Performer:
     def _let_go(self, now_s: float, pitch: int) -> Send:
         held = self._held.pop(pitch)
         off_s = max(now_s, held.on_s) if held.off_s is None else held.off_s
-        self._last_off_s[pitch] = off_s
+        # a note without length would else begin at the same time as the next one
+        self._free_s[pitch] = off_s if off_s > held.on_s else held.on_s + SHORTEST_NOTE_S
         return self._send(now_s, off_s, "note_off", pitch, 0)
 
     @staticmethod

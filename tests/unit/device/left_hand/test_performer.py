@@ -63,6 +63,14 @@ def test_panic_silences_every_note_now() -> None:
     assert performer.panic(2.0) == []
 
 
+def test_a_key_that_panic_released_before_its_strike_is_not_struck_twice_at_one_time() -> None:
+    performer = Performer()
+    sends = performer.strike(1.0, [Strike(1.1, 48, 70, None)])
+    sends += performer.panic(1.0)
+    sends += performer.strike(1.05, [Strike(1.1, 48, 70, None)])
+    assert brief(sends) == [("note_on", 48, 1.1), ("note_off", 48, 1.1), ("note_on", 48, 1.1 + SHORTEST_NOTE_S)]
+
+
 @settings(max_examples=150, deadline=None)
 class AnyPerformance(RuleBasedStateMachine):
     """For all requests in any order, each key goes down and up in turn."""
@@ -117,6 +125,7 @@ class AnyPerformance(RuleBasedStateMachine):
             assert [send.kind for send in sends] == kinds[: len(sends)]
             assert (len(sends) % 2 == 1) == (pitch in self.performer.held)
             assert all(b.due_s >= a.due_s for a, b in pairwise(sends))
+            assert all(later.due_s > on.due_s for on, later in pairwise(sends[::2]))
             pairs = zip(sends[::2], sends[1::2], strict=False)
             assert all(off.due_s >= on.due_s + SHORTEST_NOTE_S - 1e-9 or off.due_s >= off.sent_s for on, off in pairs)
 
