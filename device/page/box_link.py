@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from device.control.protocol import LONGEST_ANSWER, LONGEST_LINE, SOCKET, line_of
+from device.control.protocol import LONGEST_ANSWER, LONGEST_LINE, SOCKET, RequestError, line_of, parsed
 
 AGAIN_S = 0.5
 """Seconds between two attempts to reach the box."""
@@ -61,8 +61,9 @@ class BoxLink:
         """Send the box a request of `device.control.protocol` and return its answer.
 
         The method adds the request's number. If the box cannot be reached or does not answer in time, the answer is
-        {"error": "away"}. The box disconnects a client that sends a line longer than LONGEST_LINE, and all browsers
-        share this connection. So such a request is not sent, and the answer is {"error": a sentence}.
+        {"error": "away"}. The box disconnects a client that sends a line longer than LONGEST_LINE, or several
+        requests in a row that it cannot understand, and all browsers share this connection. So such a request is not
+        sent, and the answer is {"error": a sentence}.
         """
         wait_s = LOOK_S if {"look", "note"} & set(request) else ANSWER_S
         if self._writer is None:
@@ -72,6 +73,10 @@ class BoxLink:
         line = line_of({**request, "id": number})
         if len(line) > LONGEST_LINE:
             return {"error": f"A request has at most {LONGEST_LINE} bytes."}
+        try:
+            parsed(line)
+        except RequestError as error:
+            return {"error": str(error)}
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
             self._writer.write(line)

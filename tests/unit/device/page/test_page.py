@@ -16,6 +16,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
+from device.control.client_line import MOST_MISUNDERSTOOD
 from device.control.protocol import SOCKET
 from device.control.server import ControlServer
 from device.page.access import FILE, MOST_WRONG, WINDOW_S, Door, host_is_ours, secret_of
@@ -145,6 +146,18 @@ def test_an_order_that_is_too_long_for_the_box_is_refused_and_the_connection_sta
         empty = json.dumps({"set": {"play": {"key": ""}}})
         longest = {"set": {"play": {"key": "a" * (LARGEST_BODY - len(empty))}}}
         assert b"at most" in (await site.ask("/order", longest)).body
+        assert json.loads((await site.ask("/order", {"do": "arm", "value": False})).body) == {"ok": True}
+        assert site.orders.asked == [Arm(False)]
+
+    on_site(tmp_path, act)
+
+
+def test_orders_that_the_box_cannot_understand_do_not_end_the_connection_of_other_browsers(tmp_path: Path) -> None:
+    async def act(site: Site) -> None:
+        site.begin_box()
+        await reached(site)
+        for _ in range(MOST_MISUNDERSTOOD + 1):
+            assert b"the actions are" in (await site.ask("/order", {"do": "dance"})).body
         assert json.loads((await site.ask("/order", {"do": "arm", "value": False})).body) == {"ok": True}
         assert site.orders.asked == [Arm(False)]
 
