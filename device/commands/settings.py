@@ -11,7 +11,7 @@ from device.control.client import ControlClient
 from device.control.protocol import SOCKET
 from device.errors import UserError
 from device.printable import printable
-from device.settings.changes import Change, Value, in_file, read_changes, write_changes
+from device.settings.changes import Change, Filed, in_file, read_changes, write_changes
 from device.settings.config import read_tables
 from device.system.account import leave_root
 from device.system.paths import run_dir
@@ -36,15 +36,17 @@ def settings(path: Path, reset: bool) -> None:
         click.echo(printable(f"Nothing differs from {path}."))
 
 
-def _line(change: Change, now: Value, path: Path) -> str:
+def _line(change: Change, now: Filed, path: Path) -> str:
     if now == change.was:
         return f"{change.name} = {_shown(change.value)}; {path} has {_shown(now)}"
     return f"{change.name} = {_shown(now)}; {path} was edited later, so the change to {_shown(change.value)} is over"
 
 
-def _shown(value: Value) -> str:
+def _shown(value: Filed) -> str:
     if value is None:
         return "no value"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
     return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
 

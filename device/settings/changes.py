@@ -28,6 +28,8 @@ FILE_ONLY_SECTION = "page"
 
 Value: TypeAlias = str | int | float | bool | None
 """Value of a setting. None: the key is absent."""
+Filed: TypeAlias = Value | list[Any]
+"""Value of a key in the settings file. It may be a list, such as that of `[midi] input_channel`."""
 Wanted: TypeAlias = Mapping[str, Mapping[str, Value]]
 """Maps each section to its keys, and each key to its new value."""
 Tables: TypeAlias = Mapping[str, Any]
@@ -43,7 +45,7 @@ class Change:
     section: str
     key: str
     value: Value
-    was: Value = None
+    was: Filed = None
 
     @property
     def name(self) -> str:
@@ -64,10 +66,15 @@ def is_file_only(section: str, key: str) -> bool:
     return section == FILE_ONLY_SECTION or (section, key) in FILE_ONLY
 
 
-def in_file(tables: Tables, section: str, key: str) -> Value:
-    """Return the value of `key` in `section` of the settings file. None if it is absent, or is a list or a table."""
+def in_file(tables: Tables, section: str, key: str) -> Filed:
+    """Return the value of `key` in `section` of the settings file. None if it is absent, or is a table or a date.
+
+    A date in a list becomes a text, as in the store of the changes.
+    """
     table = tables.get(section)
     value = table.get(key) if isinstance(table, dict) else None
+    if isinstance(value, list):
+        return [one if isinstance(one, str | int | float | bool) else str(one) for one in value]
     return value if isinstance(value, str | int | float | bool) else None
 
 
@@ -156,9 +163,10 @@ def _stored(data: dict[str, Any]) -> Change:
     for name in (change.section, change.key):
         if not isinstance(name, str):
             raise TypeError(f"{name!r} is no name")
-    for value in (change.value, change.was):
-        if not isinstance(value, Value):
-            raise TypeError(f"{value!r} is no value of a setting")
+    if not isinstance(change.value, Value):
+        raise TypeError(f"{change.value!r} is no value of a setting")
+    if not isinstance(change.was, Value | list):
+        raise TypeError(f"{change.was!r} is no value in a settings file")
     if isinstance(change.value, str) and not change.value.isprintable():
         raise ValueError(f"{change.value!r} is not printable")
     if is_file_only(change.section, change.key):

@@ -7,10 +7,12 @@ import logging
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from device.commands.settings import settings as cli
 from device.errors import ConfigError
 from device.settings.changes import FILE, Change, added, overlaid, read_changes, write_changes
-from device.settings.config import read_config
+from device.settings.config import read_config, read_tables
 from device.system import durable_files
 
 TEXT = """
@@ -42,6 +44,24 @@ def test_a_later_edit_of_the_same_key_in_the_file_wins_and_other_changes_stay(se
     settings.write_text(TEXT.replace("block", "arpeggio"))
     config = read_config(settings)
     assert (config.play.style, config.clock.tempo) == ("arpeggio", 90.0)
+
+
+def test_a_later_edit_of_a_list_in_the_file_wins(settings: Path) -> None:
+    listed = TEXT.replace("[play]", "input_channel = [1, 2]\n[play]")
+    settings.write_text(listed)
+    write_changes(settings, added([], {"midi": {"input_channel": 3}}, read_tables(settings)))
+    assert read_config(settings).midi.input_channel == 3
+    settings.write_text(listed.replace("[1, 2]", "[1, 4]"))
+    assert read_config(settings).midi.input_channel == [1, 4]
+    assert CliRunner().invoke(cli, ["--config", str(settings)]).stdout == (
+        f"[midi] input_channel = [1, 4]; {settings} was edited later, so the change to 3 is over\n"
+    )
+
+
+def test_a_list_in_the_file_that_the_settings_cannot_have_is_kept_as_it_was(settings: Path) -> None:
+    settings.write_text(TEXT.replace("[play]", "input_channel = [2026-01-01, [1]]\n[play]"))
+    write_changes(settings, added([], {"midi": {"input_channel": 3}}, read_tables(settings)))
+    assert read_config(settings).midi.input_channel == 3
 
 
 def test_a_key_of_the_file_can_be_taken_away(settings: Path) -> None:
