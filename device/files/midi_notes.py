@@ -164,16 +164,20 @@ def _stretches(track: RawTrack, silenced: Sequence[Silenced], tempo_map: TempoMa
 def _detached(stretches: Sequence[Stretch], tempo_map: TempoMap) -> list[Stretch]:
     """Return the strikes of a channel that releases no key: each ends at the next strike, or after UNRELEASED_S.
 
-    Strikes within UNISON_S are one chord and end together.
+    Strikes within UNISON_S are one chord and end together. The last ones end with their track, if it goes on after
+    them.
     """
     ordered = sorted(stretches)
     times_s = [tempo_map.seconds(on) for on, *_ in ordered]
     ended: list[Stretch] = []
     for (on, off, pitch, velocity), at_s in zip(ordered, times_s, strict=True):
-        following = bisect.bisect_right(times_s, at_s + UNISON_S + _ROUNDING_S)
+        chord_s = at_s + UNISON_S + _ROUNDING_S
+        following = bisect.bisect_right(times_s, chord_s)
         end = tempo_map.tick(at_s + UNRELEASED_S)
         if following < len(ordered):
             end = min(off, end, ordered[following][0])
+        elif tempo_map.seconds(off) > chord_s:
+            end = min(off, end)
         ended.append((on, end, pitch, velocity))
     return ended
 
