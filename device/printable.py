@@ -10,6 +10,11 @@ UNPRINTABLE = "?"
 """Stands for each character that cannot be shown."""
 
 
+def count_of(number: int, thing: str) -> str:
+    """Return a number with the name of what is counted: "1 note", "2 notes". `thing` is the singular."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     """Return `text` as one line without characters that control a terminal.
 

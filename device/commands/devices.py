@@ -10,6 +10,7 @@ import click
 from device.ports.midi_ports import midi_inputs, midi_outputs
 from device.ports.port import Port, to_write
 from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
+from device.printable import count_of
 
 
 @click.command()
@@ -30,7 +31,10 @@ def listing() -> str:
     lines = [
         line
         for source, rates in sounds
-        for line in (f"{source}  ({source.channels} channels; {_rates(rates)})", *_written("input", source, inputs))
+        for line in (
+            f"{source}  ({count_of(source.channels, 'channel')}; {_rates(rates)})",
+            *_written("input", source, inputs),
+        )
     ]
     return "\n".join(
         [

@@ -38,7 +38,7 @@ from device.files.sound_file import SoundFile, check_present
 from device.flash.preflight import preflight
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
-from device.printable import printable
+from device.printable import count_of, printable
 from device.recording.capture import how_captured, memory_captured
 from device.settings.choices import (
     AS_FITTED,
@@ -387,4 +387,4 @@ def _title(request: Request, performance: Performance) -> str:
 def _counts(performance: Performance) -> str:
     taken_in = "heard" if performance.kind == "audio" else "read"
     played = sum(send.kind == "note_on" for send in performance.sends)
-    return f"{len(performance.notes)} notes {taken_in}, {played} played"
+    return f"{count_of(len(performance.notes), 'note')} {taken_in}, {played} played"

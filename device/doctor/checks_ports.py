@@ -10,6 +10,7 @@ from device.errors import PortKind, UserError
 from device.outputs.synth_link import is_synth
 from device.outputs.synth_process import find_soundfont
 from device.ports.port import INPUT, OUTPUT, SOUND, Port, choose
+from device.printable import count_of
 from device.settings.config import Config
 from device.settings.sections import DEFAULT_RATE
 
@@ -31,7 +32,9 @@ def check_sound(machine: Machine, config: Config) -> Finding:
         return broken(name, str(error))
     rates = next(rates for sound, rates in inputs if sound == port)
     if audio.channel > port.channels:
-        return broken(name, f'"{port}" has {port.channels} channels.', f"Set [audio] channel to 1 to {port.channels}.")
+        return broken(
+            name, f'"{port}" has {count_of(port.channels, "channel")}.', f"Set [audio] channel to 1 to {port.channels}."
+        )
     if not rates:
         return broken(name, f'"{port}" is in use by another program.', "Close it, or restart the machine.")
     listing = ", ".join(map(str, rates))

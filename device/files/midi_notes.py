@@ -13,6 +13,7 @@ from device.clock.tempo_map import TempoMap
 from device.errors import UserError
 from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, UNISON_S, Note
 from device.files.midi_bytes import RawTrack, Silenced, Struck
+from device.printable import count_of
 
 LONGEST_OPEN_S = 10.0
 """Seconds that a key which is never released stays down at most after the last message of its track."""
@@ -53,7 +54,7 @@ class Part:
 
     def __str__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
-        return f"{self.number}{name} ({len(self.notes)} notes)"
+        return f"{self.number}{name} ({count_of(len(self.notes), 'note')})"
 
 
 def parts_of(tracks: Sequence[RawTrack], tempo_map: TempoMap) -> list[Part]:

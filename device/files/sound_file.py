@@ -20,6 +20,7 @@ from device.files.mp3_frames import next_frame
 from device.files.ogg_links import ogg_links
 from device.files.wav_header import WavHeader, is_cut_wav, late_sound, missing_fillings, read_wav_header, right_length
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
+from device.printable import count_of
 from device.system.quiet import quiet
 
 if TYPE_CHECKING:
@@ -89,7 +90,9 @@ class SoundFile:
                 f"{path} has a sample rate of {self.rate} Hz: convert it to one of {LOWEST_RATE} to {HIGHEST_RATE} Hz."
             )
         if channel is not None and not 1 <= channel <= self.channels:
-            raise UserError(f"{path} has {self.channels} channels: give --channel a number from 1 to {self.channels}.")
+            raise UserError(
+                f"{path} has {count_of(self.channels, 'channel')}: give --channel a number from 1 to {self.channels}."
+            )
         self._choice = ChannelChoice() if channel is None else ChannelChoice(channel - 1, "asked")
         self.frames: int = stated
         self._gain = 1.0

@@ -38,6 +38,7 @@ from device.inputs.source import Feed
 from device.ports.drivers import within_reason
 from device.ports.port import SOUND, choose
 from device.ports.sound_inputs import rates_of, sound_inputs
+from device.printable import count_of
 from device.settings.sections import DEFAULT_RATE, AudioSettings
 from device.status.faults import Faults
 from device.stream_time import StreamTime
@@ -237,7 +238,7 @@ class SoundSource:
 
     def _check_channel(self) -> None:
         if self._settings.channel > self.port.channels:
-            sentence = f'"{self.port}" has {self.port.channels} channels: set [audio] channel to 1 to '
+            sentence = f'"{self.port}" has {count_of(self.port.channels, "channel")}: set [audio] channel to 1 to '
             raise UnavailableError(f"{sentence}{self.port.channels}.", SOUND, self._settings.input)
 
     def _open(self, system: Any, rate: int) -> tuple[int, Any]:

@@ -40,7 +40,7 @@ DEVICE_ROOMS = {
     "left_hand": Row("clock settings system", "events"),
     "settings": Row("clock system", "errors events"),
     "ports": Row("system", "errors printable"),
-    "inputs": Row("clock hearing ports settings status system", "errors events stream_time"),
+    "inputs": Row("clock hearing ports settings status system", "errors events printable stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
     "files": Row("clock hearing system", "engine errors events printable"),
     "recording": Row("clock files hearing inputs left_hand settings system", "engine errors events"),

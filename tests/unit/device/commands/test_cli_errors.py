@@ -91,7 +91,7 @@ def test_a_truncated_midi_file_is_read_as_far_as_it_goes(hand: Path) -> None:
     whole = hand.read_bytes()
     hand.write_bytes(whole[:-6])
     result = lefthand("play", hand)
-    assert result.exit_code == 0 and "1 notes read" in result.stdout
+    assert result.exit_code == 0 and "1 note read" in result.stdout
     assert "hand.mid has flaws" in result.stderr and "cut short" in result.stderr
     hand.write_bytes(whole[:12])
     refused(lefthand("play", hand, "--force"), "hand.mid", "cut short")
@@ -103,7 +103,7 @@ def test_a_sample_rate_that_no_sound_has(tmp_path: Path) -> None:
 
 
 def test_a_midi_file_with_two_tracks_of_notes(tmp_path: Path) -> None:
-    refused(lefthand("play", midi(tmp_path / "two.mid", 2)), "two.mid", "--track", "0 (1 notes), 1 (1 notes)")
+    refused(lefthand("play", midi(tmp_path / "two.mid", 2)), "two.mid", "--track", "0 (1 note), 1 (1 note)")
     refused(lefthand("play", midi(tmp_path / "two.mid", 2), "--track", "9"), "no track '9'")
 
 
@@ -127,7 +127,7 @@ def test_a_missing_bundle(tone: Path, hand: Path, tmp_path: Path) -> None:
 def test_options_that_do_not_fit_the_input(tone: Path, hand: Path) -> None:
     refused(lefthand("play", tone, "--clock", "file"), "--clock file", ".mid")
     refused(lefthand("play", tone, "--track", "1"), "--track")
-    refused(lefthand("play", tone, "--channel", "2"), "--channel", "1 channels")
+    refused(lefthand("play", tone, "--channel", "2"), "--channel", "1 channel:")
     refused(lefthand("play", hand, "--channel", "1"), "--channel")
     refused(lefthand("play", hand, "--sent", hand), "--sent")
     refused(lefthand("play", hand, "--clock", "fixed"), "--tempo")
@@ -205,7 +205,7 @@ def test_settings_that_are_missing(tmp_path: Path) -> None:
 def test_a_midi_input_is_listened_to_without_a_model(hand: Path, tmp_path: Path) -> None:
     result = lefthand("play", hand, "--listen", "--notes", tmp_path / "notes.csv")
     assert result.exit_code == 0, result.output
-    assert result.stdout.strip() == "0.5 s: 1 notes read, 0 played."
+    assert result.stdout.strip() == "0.5 s: 1 note read, 0 played."
     assert len((tmp_path / "notes.csv").read_text().splitlines()) == 2
 
 

@@ -53,7 +53,7 @@ def test_the_only_track_with_notes_is_the_right_hand(tmp_path: Path) -> None:
 
 def test_several_tracks_with_notes_ask_for_one_and_list_them(tmp_path: Path) -> None:
     path = save(tmp_path / "a.mid", [], named("melody", note(72)), named("piano", note(48), note(50)))
-    with pytest.raises(UserError, match=r"--track 1,2, or --track all: 1 'melody' \(1 notes\), 2 'piano' \(2 notes\)"):
+    with pytest.raises(UserError, match=r"--track 1,2, or --track all: 1 'melody' \(1 note\), 2 'piano' \(2 notes\)"):
         read_midi(path).part()
     assert read_midi(path).part("2").notes[0].pitch == 48
     assert read_midi(path).part("Melody").notes[0].pitch == 72
