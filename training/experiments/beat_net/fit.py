@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from training.experiments.beat_net.inputs import WIDTH, heard, inputs_of
-from training.experiments.beat_net.parts import Part, load_parts
+from training.experiments.beat_net.parts import ScoredHand, load_parts
 from training.experiments.beat_net.playing import play
 
 BATCH, ONSETS = 32, 160
@@ -30,7 +30,7 @@ WAYS = ("count-in", "r25", "flat", "no count-in")
 class Takes:
     """Plays takes by number, so that a fit that is resumed gets those that would have come next."""
 
-    def __init__(self, parts: list[Part], seed: int) -> None:
+    def __init__(self, parts: list[ScoredHand], seed: int) -> None:
         self._parts, self._seed = parts, seed
         likely = np.array([part.likely for part in parts])
         self._likely = likely / likely.sum()

@@ -28,7 +28,7 @@ denser than most of the scores."""
 
 
 @dataclass(frozen=True)
-class Part:
+class ScoredHand:
     """One hand in one metre: for each onset its place in felt beats, its top and low pitch, and its number of keys."""
 
     corpus: str
@@ -45,12 +45,12 @@ class Part:
 
     @property
     def likely(self) -> float:
-        """Return how likely this part is drawn, up to a factor."""
+        """Return how likely this hand is drawn, up to a factor."""
         denser = min(max(self.onsets_a_beat / USUAL_DENSITY, SPARSEST), DENSEST)
         return LIKELY[self.corpus] * min(len(self.place), LONGEST) * denser
 
 
-def parts_of(piece: Piece) -> Iterator[Part]:
+def parts_of(piece: Piece) -> Iterator[ScoredHand]:
     """Yield the right hand and the voice of `piece`. Only the longest stretch in one metre is used."""
     begin, stop, meter = longest_stretch(piece)
     for hand in (HandLabel.RIGHT, HandLabel.VOICE):
@@ -65,10 +65,10 @@ def parts_of(piece: Piece) -> Iterator[Part]:
         pitch = notes["pitch"].astype(np.float64)
         top, low = (reduce.reduceat(pitch, first) for reduce in (np.maximum, np.minimum))
         keys = np.diff(np.append(first, len(notes))).astype(np.float64)
-        yield Part(piece.corpus, meter, place[first], top, low, keys)
+        yield ScoredHand(piece.corpus, meter, place[first], top, low, keys)
 
 
-def load_parts(cache: Path, split: str) -> list[Part]:
+def load_parts(cache: Path, split: str) -> list[ScoredHand]:
     """Return the parts of all pieces of a split. Raises UserError if the cache has none."""
     found = [
         part

@@ -1,4 +1,4 @@
-"""Plays parts of scores as pianists do: with rubato, breaths, uneven notes, ornaments, and with a count-in or without.
+"""Plays hands of scores as pianists do: with rubato, breaths, uneven notes, ornaments, and with a count-in or without.
 
 The spreads come from statistics of the timing of 70 real performances: the logarithm of a beat's length has a standard
 deviation of .08 in the median piece and of more than .19 in a tenth of them, and the lengths of successive beats have a
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from device.clock.follow_clock import SAME_ONSET_S
 from device.clock.meter import Meter
-from training.experiments.beat_net.parts import Floats, Part
+from training.experiments.beat_net.parts import Floats, ScoredHand
 
 STRICT, DOSE_SD, DOSE_MEAN = 0.25, 0.55, 0.05
 """Share of the takes in strict time; else the dose of rubato is log-normal: spread and mean of its logarithm."""
@@ -59,7 +59,7 @@ class Take:
     counted: bool
 
 
-def play(part: Part, rng: np.random.Generator, onsets: int) -> Take:
+def play(part: ScoredHand, rng: np.random.Generator, onsets: int) -> Take:
     """Return a take of about `onsets` onsets of `part`, from its start or from anywhere in it."""
     begin = 0 if rng.random() < 0.5 else int(rng.integers(0, max(1, len(part.place) - onsets // 2)))
     cut = slice(begin, begin + onsets)

@@ -16,12 +16,12 @@ from training.experiments.beat_net.fit import Takes
 from training.experiments.beat_net.inputs import WIDTH, heard, inputs_of
 from training.experiments.beat_net.judge import is_right, onsets_of
 from training.experiments.beat_net.net import OUTPUTS, PLACES, beat_net, loss, right
-from training.experiments.beat_net.parts import Part, load_parts, parts_of
+from training.experiments.beat_net.parts import ScoredHand, load_parts, parts_of
 from training.experiments.beat_net.playing import TAPS, play
 
 BEATS = np.append(0.0, np.cumsum(np.tile([1.0, 0.5, 0.5, 1.0, 0.75, 0.25], 20)))
 TOP = 60.0 + np.arange(len(BEATS)) % 5
-PART = Part("chopin", Meter(4, 4), BEATS, TOP, TOP - 12, 1.0 + np.arange(len(BEATS)) % 2)
+PART = ScoredHand("chopin", Meter(4, 4), BEATS, TOP, TOP - 12, 1.0 + np.arange(len(BEATS)) % 2)
 
 
 @pytest.mark.parametrize("seed", range(12))
