@@ -254,6 +254,8 @@ class Hypotheses:
         missed_by = np.maximum(np.where(old.whole[WAS_STRAY], STRAY_AGAIN, missed), least)
         self._of_melody = None if self.intervals is None else self.intervals.factor(interval[0], semitones)
         parent, target, prior = self._places(old, onset_s, interval, chord)
+        if not len(parent):
+            return
         split = self._split(old.chosen(parent), target, prior * (1 - missed_by.take(parent)), onset_s)
         both, placed = split.and_also(old), len(split)
         both.real[WEIGHT, placed:] *= missed_by * 2 / old.real[QUARTER_S]
@@ -297,7 +299,7 @@ class Hypotheses:
         """Find the places that the onset may have been meant for, by a rough look at their times.
 
         Return for each place [m] the hypothesis, the tick counted from the bar of its last onset, and its prior
-        probability.
+        probability. There is no place if the onset is too long before the last onset of every hypothesis.
         """
         quarter_s, tick = b.real[QUARTER_S], b.whole[TICK].astype(np.float64)
         x = tick + (onset_s - b.real[TIME]) * QUARTER / quarter_s
@@ -319,6 +321,10 @@ class Hypotheses:
         rough += np.log(b.real[WEIGHT] + TINY)
         rough[is_out] = -np.inf
         flat = rough.ravel()
+        # an onset may be before the last count: the counts are on one line, and no count-in is faster than 400 a minute
+        if flat.max() == -np.inf:
+            nowhere = np.zeros(0, np.int64)
+            return nowhere, nowhere, np.zeros(0)
         some = (flat > flat.max() - FAR).nonzero()[0]
         if len(some) > LOOKED_AT:
             some = some[(-flat[some]).argpartition(LOOKED_AT)[:LOOKED_AT]]

@@ -38,3 +38,18 @@ def test_a_switch_that_bounces_taps_the_beat_all_the_same(clock: Clock) -> None:
         clock.tap(1.0 + i * 0.5 + 0.02)
     beats = beat_times(clock, 5.0)
     assert beats[:4] == pytest.approx([3.0, 3.5, 4.0, 4.5], abs=0.02)
+
+
+@pytest.mark.parametrize("apart_s", [0.061, 0.08, 0.094])
+def test_notes_right_after_taps_that_are_faster_than_any_beat_are_heard(apart_s: float) -> None:
+    clock, beats = FollowClock(FOUR), 0
+    for i in range(4):
+        clock.tap(1.0 + i * apart_s)
+    onsets_s = [1.0 + 3 * apart_s + 0.062 + i * 0.5 for i in range(10)]
+    for hop in range(round(1.0 / 0.016), round(5.0 / 0.016)):
+        while onsets_s and onsets_s[0] + 0.03 <= hop * 0.016:
+            clock.hear(onsets_s[0], hop * 0.016, 60 + len(onsets_s))
+            del onsets_s[0]
+        while (step := clock.due(hop * 0.016)) is not None:
+            beats += step.is_beat
+    assert beats > 5
