@@ -74,6 +74,8 @@ def foreign_kind(path: Path) -> str | None:
         return f"is a score in ABC notation: {_EXPORT}."
     if head.startswith(b"PK\x03\x04"):
         return _in_zip(path)
+    if head[257:262] == b"ustar":
+        return f"is a TAR archive: {_UNPACK}."
     if head.startswith(b"\x1f\x8b"):
         return _in_text(_unzipped(head)) or f"is a compressed file: {_UNPACK}."
     return _in_text(head)

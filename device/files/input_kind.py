@@ -24,8 +24,8 @@ def is_midi(path: Path) -> bool:
         return True
     if head.startswith(_SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp":
         return False
-    if starts_late(path):
-        return False
     if (kind := foreign_kind(path)) is not None:
         raise UserError(f"{path} {kind}")
+    if starts_late(path):
+        return False
     return path.suffix.lower() in MIDI_SUFFIXES

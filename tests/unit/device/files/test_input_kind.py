@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -16,12 +17,12 @@ from tests.unit.helpers.midi_bytes import clean
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE score-partwise PUBLIC "-//x">\n<score-partwise version="4.0">'
 
 
-def zipped(*names: str) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
+def zipped(*names: str, content: bytes = b"content") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
         for name in names:
-            archive.writestr(name, b"content")
-    return content.getvalue()
+            archive.writestr(name, content)
+    return file.getvalue()
 
 
 KINDS = {
@@ -39,6 +40,9 @@ KINDS = {
     "Ableton Live set": gzip.compress(b'<?xml version="1.0"?>\n<Ableton MajorVersion="5">'),
     "score in ABC notation": b"X:1\nT:A tune\nK:C\nCDEF|\n",
     "ZIP archive": zipped("song.mid"),
+    "ZIP archive of an Ogg": zipped("song.ogg", content=b"OggS\0\x02" + bytes(40)),
+    "MuseScore score with an Ogg": zipped("my.mscx", "audio.ogg", content=b"OggS\0\x02" + bytes(40)),
+    "TAR archive": b"song.wav".ljust(257, b"\0") + b"ustar  \0".ljust(255, b"\0") + b"RIFF\0\0\0\0WAVE",
     "compressed file": gzip.compress(clean()),
     "compressed file that is cut": gzip.compress(clean())[:5],
     "PDF document": b"%PDF-1.7\n",
@@ -51,7 +55,7 @@ KINDS = {
 def test_a_file_that_is_neither_midi_nor_sound_is_named_with_a_remedy(tmp_path: Path, kind: str, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(KINDS[kind])
-    what = kind.partition(" in UTF")[0].partition(" in a")[0].partition(" in XML")[0].partition(" of")[0]
+    what = re.split(" in UTF| in a| in XML| of| with", kind)[0]
     with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*(export|unpack|give|down)"):
         is_midi(path)
 
