@@ -97,7 +97,7 @@ class Outputs:
         """
         for path in self.paths:
             if str(path) == "-":
-                raise UserError("- names no output: name a file such as OUT.mid, or ./- for a file of that name.")
+                raise UserError("- names no output: name a file such as OUT.mid.")
             if len(os.fsencode(path.name)) > LONGEST_NAME:
                 raise UserError(f"{path} cannot be written: its name is too long, so give a shorter one.")
             if path.is_fifo():

@@ -221,7 +221,9 @@ def test_a_name_that_promises_another_format_is_refused(tmp_path: Path, kind: st
 
 def test_a_dash_and_a_pipe_are_no_outputs(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mid")
-    with pytest.raises(UserError, match="- names no output: name a file such as OUT.mid"):
-        Outputs(midi=Path("-")).check([], renders=False)
+    # a Path of ./- is the same as one of -, so the message cannot offer it
+    for dash in ("-", "./-"):
+        with pytest.raises(UserError, match=r"- names no output: name a file such as OUT\.mid\.$"):
+            Outputs(midi=Path(dash)).check([], renders=False)
     with pytest.raises(UserError, match=r"pipe\.mid is a pipe: name a file"):
         Outputs(midi=tmp_path / "pipe.mid").check([], renders=False)
