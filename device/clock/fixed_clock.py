@@ -42,7 +42,8 @@ class FixedClock:
         """Position of the first step of the grid, counted from the first bar."""
         self._step_s = beat_seconds(tempo) / meter.steps_per_beat
         self._meter = meter
-        self._count_in = CountIn(count_in)
+        self.count_in = CountIn(count_in)
+        """The onsets that count in, as far as they were heard."""
         self._set_step_s = self._step_s
         self._begin()
 
@@ -59,15 +60,15 @@ class FixedClock:
     @property
     def counting_in(self) -> bool:
         """Whether the left hand must not answer the last note: see `Clock.counting_in`."""
-        return self._count_in.latest_is_part
+        return self.count_in.latest_is_part
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
         """Use the start of a right-hand note: see `Clock.hear`."""
-        self._count_in.hear(onset_s)
-        if self._start_s is not None or not self._count_in.complete:
+        self.count_in.hear(onset_s)
+        if self._start_s is not None or not self.count_in.complete:
             return
         beat_s = self._step_s * self._meter.steps_per_beat
-        self._start_s = onset_s + beat_s if self._count_in.wanted else onset_s
+        self._start_s = onset_s + beat_s if self.count_in.wanted else onset_s
         self._next = max(0, math.ceil((decided_s - self._start_s) / self._step_s) + 1)
 
     def tap(self, at_s: float) -> None:
@@ -75,7 +76,7 @@ class FixedClock:
         counted = self._taps.tap(at_s)
         if counted is None:
             return
-        self._count_in, self._position0 = counted, 0
+        self.count_in, self._position0 = counted, 0
         beat_s = min(max(counted.beat_s(), 60.0 / FASTEST_BPM), 60.0 / SLOWEST_BPM)
         self._step_s = beat_s / self._meter.steps_per_beat
         self._start_s = counted.next_beat_s(beat_s)
@@ -108,13 +109,13 @@ class FixedClock:
         )
         if step.plan_s > now_s:
             return None
-        self._count_in.close()
+        self.count_in.close()
         self._next += 1
         self._given, self._last_s = step.index + 1, step.time_s
         return step
 
     def reset(self) -> None:
         """Forget all heard notes and given steps: see `Clock.reset`."""
-        self._count_in = CountIn(self._count_in.wanted)
+        self.count_in = CountIn(self.count_in.wanted)
         self._step_s = self._set_step_s
         self._begin()

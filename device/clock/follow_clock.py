@@ -136,6 +136,23 @@ class FollowClock:
         """Whether the left hand must not answer the last note: see `Clock.counting_in`."""
         return self._counting
 
+    @property
+    def count_in(self) -> int:
+        """The number of onsets that count in; 0: everything is music."""
+        return self._wanted
+
+    @property
+    def looks_for_count_in(self) -> bool:
+        """Whether nobody said how many onsets count in: four on one key do then, if there are any."""
+        return self._automatic
+
+    @property
+    def counted_in(self) -> bool:
+        """Whether a count-in was heard. Taps are none."""
+        if self._wanted == 1:
+            return self._counted_s is not None
+        return self._counts is not None and self._counts.counts is not None
+
     def tap(self, at_s: float) -> None:
         """Use a tempo tap: see `Clock.tap`."""
         counted = self._taps.tap(at_s)

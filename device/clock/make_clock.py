@@ -126,18 +126,19 @@ class CountedClock:
     def reset(self) -> None:
         """Forget all heard notes and given steps: see `Clock.reset`."""
         self.inner.reset()
-        self._count_in = CountIn(self._wanted)
+        self.count_in = CountIn(self._wanted)
+        """The onsets that count in, as far as they were heard."""
         self._heard_s = 0.0
         self._begun = False
 
     @property
     def counting_in(self) -> bool:
         """Whether the left hand must not answer the last note: see `Clock.counting_in`."""
-        return self._count_in.latest_is_part
+        return self.count_in.latest_is_part
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
         """Use the start of a right-hand note: see `Clock.hear`."""
-        if self._count_in.hear(onset_s):
+        if self.count_in.hear(onset_s):
             self._heard_s = max(self._heard_s, onset_s)
 
     def tap(self, at_s: float) -> None:
@@ -158,8 +159,8 @@ class CountedClock:
         """Return the next step if it is time to give it, else None: see `Clock.due`."""
         while (step := self.inner.due(now_s)) is not None:
             half_s = step.length_s / 2
-            if self._begun or (self._count_in.complete and step.is_beat and step.time_s > self._heard_s + half_s):
+            if self._begun or (self.count_in.complete and step.is_beat and step.time_s > self._heard_s + half_s):
                 self._begun = True
-                self._count_in.close()
+                self.count_in.close()
                 return step
         return None

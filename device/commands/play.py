@@ -14,6 +14,7 @@ import click
 
 from device.assemble import hearing_of, left_hand_of
 from device.bundles.bundle import Bundle, default_bundle
+from device.clock.beat_source import beat_source
 from device.clock.follow_clock import FollowClock
 from device.clock.look_ahead import beats_before
 from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
@@ -199,7 +200,7 @@ def play(
     late = [] if request.real_time is None else request.real_time.warnings
     for warning in [*performance.warnings, *late, *left_out]:
         click.echo(printable(f"lefthand: {warning}"), err=True)
-    click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}.")
+    click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}. {performance.beat}".rstrip())
     if unnamed:
         written = [str(path) for path in outputs.paths if path not in performance.left_out]
         click.echo(printable(f"Written: {', '.join(written)}."))
@@ -236,6 +237,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, part.end_s) as progress:
         performance = play_midi(engine, part, hop_s, progress, captured, _wait(request))
     performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
+    performance.beat = _beat_source(engine, clock, performance)
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
 
@@ -311,8 +313,15 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
             f"The piano of {printable(request.input.name)} is tuned {tuning:+.0f} cents from A4 = 440 Hz and is heard "
             f"so: --tuning CENTS sets another tuning."
         )
+    performance.beat = _beat_source(engine, clock, performance)
     outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
     return performance
+
+
+def _beat_source(engine: Engine, clock: Clock, performance: Performance) -> str:
+    """Return a sentence about the beat; nothing if there is no left hand or no note that it could play to."""
+    plays = engine.steered is not None and performance.notes
+    return beat_source(clock, bool(performance.beats)) if plays else ""
 
 
 def _wait(request: Request) -> Callable[[float], None]:

@@ -36,6 +36,8 @@ class Performance:
     hop_times_s: MutableSequence[float] = field(default_factory=lambda: array("d"))
     """Seconds of computing time of the engine for each hop."""
     warnings: list[str] = field(default_factory=list)
+    beat: str = ""
+    """Sentence about where the beat came from. It is empty if nothing was played to."""
     left_out: list[Path] = field(default_factory=list)
     """Outputs that were not written; `warnings` says why."""
     _notes: dict[tuple[int, float], Note] = field(default_factory=dict)

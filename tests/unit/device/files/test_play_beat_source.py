@@ -1,0 +1,60 @@
+"""`lefthand play` says whether the count-in was heard, and where the beat came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mido
+import pytest
+from click.testing import CliRunner
+
+from device.cli import main
+
+NONE = "if you counted in, --count-in N says by how many even notes, and --tempo BPM says how fast."
+TUNE = (64, 67, 72, 71, 69, 65, 62, 67, 71, 74, 72, 67, 64, 60, 62, 65)
+
+
+def summary(path: Path, counts: int, notes: int, *options: str) -> str:
+    """Return the end of the summary of `play` on `counts` quarters on one key and then `notes` quarters of a tune."""
+    track = mido.MidiTrack()
+    for key in [60] * counts + list(TUNE[:notes]):
+        track.append(mido.Message("note_on", note=key, velocity=70))
+        track.append(mido.Message("note_off", note=key, time=480))
+    mido.MidiFile(tracks=[track]).save(path)
+    said = CliRunner().invoke(main, ["play", str(path), "--midi", str(path.with_suffix(".out.mid")), *options])
+    assert said.exit_code == 0, said.output
+    (line,) = said.stdout.splitlines()
+    return line.partition(" played.")[2].strip()
+
+
+@pytest.mark.parametrize(
+    ("counts", "notes", "options", "words"),
+    [
+        (4, 16, ("--clock", "follow"), "The beat follows the player, after a count-in of 4."),
+        (
+            *(2, 16, ("--clock", "follow")),
+            f"No count-in (four even notes on one key) was heard, so the beat was found in the notes: {NONE}",
+        ),
+        (
+            *(3, 1, ("--clock", "follow")),
+            f"No count-in (four even notes on one key) was heard, and no beat was found in the notes: {NONE}",
+        ),
+        (2, 16, ("--clock", "follow", "--count-in", "2"), "The beat follows the player, after a count-in of 2."),
+        (
+            *(0, 16, ("--clock", "follow", "--count-in", "0")),
+            "No count-in was looked for, and the beat was found in the notes.",
+        ),
+        (0, 16, ("--clock", "fixed", "--tempo", "120"), "The beat is the set tempo."),
+        (
+            *(2, 2, ("--clock", "fixed", "--tempo", "120", "--count-in", "6")),
+            "Only 4 of the 6 notes of the count-in came, so nothing was played: --count-in N says how many count in.",
+        ),
+        (0, 16, ("--clock", "file"), "The beat is that of the file's tempo map."),
+        (4, 12, ("--count-in", "4"), "The beat is that of the file's tempo map, after a count-in of 4."),
+        (4, 12, ("--listen",), ""),
+    ],
+)
+def test_the_summary_says_where_the_beat_came_from(
+    tmp_path: Path, counts: int, notes: int, options: tuple[str, ...], words: str
+) -> None:
+    assert summary(tmp_path / "a.mid", counts, notes, *options) == words
