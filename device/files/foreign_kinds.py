@@ -97,8 +97,8 @@ def _in_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError):
-        # the list of its files is cut, has a name that is no text, or asks for a later version of ZIP
+    except (zipfile.BadZipFile, UnicodeDecodeError, RuntimeError):
+        # the list of its files is cut, has a name that is no text, or asks for a later version of ZIP (a RuntimeError)
         return "is a ZIP archive whose list of files cannot be read: copy or download it again."
     for form, what in _IN_ZIP:
         if any(re.fullmatch(form, name) for name in names):
