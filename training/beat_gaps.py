@@ -6,7 +6,6 @@ of them. The fit tells the true beat from its multiples and parts and from other
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -17,8 +16,8 @@ from scipy.optimize import minimize
 from device.clock.beat_gaps import BEATS, BINS, FILE, KINDS, LOWEST, REACH, SECONDS, SPREAD, GapHistograms, kind_of
 from device.clock.meter import Meter
 from device.errors import UserError
-from training.corpora.pieces import CORPORA, HandLabel, Piece, load_pieces
-from training.playing_figures.clock import longest_stretch
+from training.corpora.pieces import CORPORA, load_pieces
+from training.scored_hands import scored_hands
 
 Array = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.float32]
@@ -30,8 +29,8 @@ OTHERS, OTHER_OCTAVES = 6, (0.15, 1.6)
 """Number of other tempi that are drawn, and the least and greatest octaves by which they are off."""
 ONSETS = (24, 130)
 """Least and greatest number of onsets of a stretch (the greatest is not reached)."""
-LEAST_ONSETS = 40
-"""A hand with fewer onsets is left out."""
+LEAST_NOTES, CHORD_BEATS = 40, 1e-3
+"""A hand with fewer notes is left out. Notes that are closer than this many felt beats are one onset."""
 USUAL_S, OCTAVES = 0.6, 1.2
 """Length of a beat in seconds, and the octaves by which it is drawn shorter or longer."""
 BEAT_SD, DRIFT_SD, PLACE_SD = 0.06, 0.03, 0.025
@@ -44,22 +43,6 @@ CHOPIN = 4
 have one stretch each, because there are many of them."""
 RIDGE, SMOOTH, STEPS = 1e-4, 3e-4, 150
 """Weights of the squares of the template's values and of their differences, and the most steps of the fit."""
-
-
-def hands(piece: Piece) -> Iterator[tuple[Array, Meter]]:
-    """Yield the onsets [n, 2] of the right hand of `piece`, and of its voice: place in felt beats, and top MIDI pitch.
-
-    Only the longest part in one metre is used.
-    """
-    begin, stop, meter = longest_stretch(piece)
-    for hand in (HandLabel.RIGHT, HandLabel.VOICE):
-        notes = piece.of(hand)
-        notes = notes[(notes["onset"] >= begin - 1e-6) & (notes["onset"] < stop)]
-        if len(notes) < LEAST_ONSETS:
-            continue
-        place = (notes["onset"].astype(np.float64) - begin) / float(meter.beat_quarters)
-        first = np.append(True, np.diff(place) > 1e-3).nonzero()[0]
-        yield np.column_stack([place[first], np.maximum.reduceat(notes["pitch"].astype(float), first)]), meter
 
 
 def with_rubato(place: Array, rng: np.random.Generator) -> Array:
@@ -134,7 +117,10 @@ def gaps(cache: Path, out: Path) -> None:
     for corpus in CORPORA:
         pieces = [piece for piece in load_pieces(cache, corpus, "train") if piece.primary and len(piece.downbeats)]
         for piece in pieces:
-            for onsets, meter in hands(piece):
+            for hand in scored_hands(piece, CHORD_BEATS):
+                if hand.keys.sum() < LEAST_NOTES:
+                    continue
+                onsets, meter = np.column_stack([hand.place, hand.top]), hand.meter
                 kind = kind_of(meter)
                 if meter.beat_type != 4 and not meter.compound:
                     continue

@@ -7,7 +7,6 @@ grids that are moved by some sixteenths of a beat. The fit needs no performance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ import numpy.typing as npt
 from device.clock.meter import Meter
 from device.clock.place_net import AFTER, BEFORE, FEATURES, FILE, GAP_BINS, HEIGHT_RATE, gap_shares, melody_features
 from device.errors import UserError
-from training.corpora.pieces import CORPORA, HandLabel, Piece, load_pieces
-from training.playing_figures.clock import longest_stretch
+from training.corpora.pieces import CORPORA, load_pieces
+from training.scored_hands import scored_hands
 
 Array = npt.NDArray[np.float64]
 Features = npt.NDArray[np.float32]
@@ -27,8 +26,8 @@ Places = npt.NDArray[np.int64]
 
 SIXTEENTHS = (4, 6)
 """Sixteenths of the beats for which a net is fitted: of a quarter, and of a dotted quarter."""
-CHORD_QUARTERS, LEAST_ONSETS = 0.0025, 64
-"""Notes that are closer than this many felt beats are one onset. A hand with fewer onsets is left out."""
+LEAST_ONSETS = 64
+"""A hand with fewer onsets is left out."""
 OFF = 0.3
 """An onset that is farther from every sixteenth, in sixteenths, is not judged. It may be a note of a triplet."""
 BEAT_SD, DRIFT_SD, PLACE_SD, TEMPO_SD = 0.06, 0.03, 0.02, 0.03
@@ -44,24 +43,6 @@ HIDDEN, LATER, DROPPED, DROPPED_HIDDEN = 32, 32, 0.15, 0.4
 """Size of the two hidden layers, and the shares of the features and of the first layer that are left out by chance."""
 RATE, RIDGE, BATCH, STEPS = 2e-3, 1e-4, 64, {4: 1200, 6: 600}
 """Greatest learning rate (it falls to 0), weight of the squares, stretches in a step, and the number of steps."""
-
-
-def hands(piece: Piece) -> Iterator[tuple[Array, Array, Places, Meter]]:
-    """Yield for the right hand and the voice of `piece`: places of the onsets in felt beats, top pitches, keys, metre.
-
-    Only the longest part in one metre is used. All three arrays are [n].
-    """
-    begin, stop, meter = longest_stretch(piece)
-    for hand in (HandLabel.RIGHT, HandLabel.VOICE):
-        notes = piece.of(hand)
-        notes = notes[(notes["onset"] >= begin - 1e-6) & (notes["onset"] < stop)]
-        if not len(notes):
-            continue
-        place = (notes["onset"].astype(np.float64) - begin) / float(meter.beat_quarters)
-        first = np.append(True, np.diff(place) > CHORD_QUARTERS).nonzero()[0]
-        if len(first) >= LEAST_ONSETS:
-            top = np.maximum.reduceat(notes["pitch"].astype(np.float64), first)
-            yield place[first], top, np.diff(np.append(first, len(notes))), meter
 
 
 def grid_of(meter: Meter) -> tuple[int, int]:
@@ -109,15 +90,15 @@ def takes(cache: Path, split: str) -> dict[int, list[tuple[Features, Places]]]:
         for piece in load_pieces(cache, corpus, split):
             if not piece.primary or not len(piece.downbeats):
                 continue
-            for place, top, keys, meter in hands(piece):
-                sixteenths, repeats = grid_of(meter)
-                if not sixteenths:
+            for hand in scored_hands(piece):
+                sixteenths, repeats = grid_of(hand.meter)
+                if not sixteenths or len(hand.place) < LEAST_ONSETS:
                     continue
-                at = place * repeats * sixteenths
+                at = hand.place * repeats * sixteenths
                 known = np.where(np.abs(at - np.rint(at)) < OFF, np.rint(at).astype(np.int64) % sixteenths, -1)
                 for _ in range(TAKES[corpus]):
-                    time, beat = with_rubato(place, rng)
-                    found[sixteenths].append((features(time, beat / repeats, top, keys), known))
+                    time, beat = with_rubato(hand.place, rng)
+                    found[sixteenths].append((features(time, beat / repeats, hand.top, hand.keys), known))
     if not all(found.values()):
         raise UserError(f"Too few pieces in {cache / 'pieces'}: run `python -m training prepare` first.")
     return found

@@ -7,8 +7,7 @@ import pytest
 
 from device.clock.beat_gaps import BEATS, KINDS, GapHistograms
 from device.clock.meter import Meter
-from training.beat_gaps import LEVELS, ONSETS, TRUE, fit, hands, in_beats, samples, with_rubato
-from training.corpora.pieces import HandLabel, Piece, as_notes
+from training.beat_gaps import LEVELS, ONSETS, TRUE, fit, in_beats, samples, with_rubato
 
 RHYTHM = np.cumsum(np.tile([1.0, 0.5, 0.5, 1.0, 0.5, 0.5, 2.0, 1.0, 1.0], 12))
 MELODY = np.column_stack([RHYTHM, 60 + np.arange(len(RHYTHM)) % 5])
@@ -41,13 +40,3 @@ def test_a_fitted_template_finds_the_tempo_of_stretches_that_it_has_not_seen() -
 
 def test_a_hand_with_too_few_onsets_is_left_out() -> None:
     assert samples(MELODY[: ONSETS[0]], Meter(4, 4), np.random.default_rng(0)) is None
-
-
-def test_the_onsets_of_a_piece_are_in_felt_beats_with_the_top_key_of_each_chord() -> None:
-    onset = np.repeat(np.arange(48) * 1.5, 2)
-    notes = as_notes(onset, 1.0, np.tile([60, 67], 48), 0, HandLabel.RIGHT)
-    piece = Piece("p", "chopin", "g", "w", "train", notes, [(0.0, 6, 8)], np.arange(25) * 3.0)
-    ((onsets, meter),) = hands(piece)
-    assert meter == Meter(6, 8)
-    assert onsets[:, 0] == pytest.approx(np.arange(48))
-    assert set(onsets[:, 1]) == {67.0}

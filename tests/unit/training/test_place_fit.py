@@ -8,8 +8,7 @@ import pytest
 from device.clock.meter import Meter
 from device.clock.next_onset import QUARTER, SIXTEENTH
 from device.clock.place_net import FEATURES, PlaceNet
-from training.corpora.pieces import HandLabel, Piece, as_notes
-from training.place_net import by_shift, features, fit, grid_of, hands, right_share, with_rubato
+from training.place_net import by_shift, features, fit, grid_of, right_share, with_rubato
 
 BEATS = np.cumsum(np.tile([1.0, 0.5, 0.5, 1.0, 0.75, 0.25], 20))
 """A rhythm whose long notes are on the beat."""
@@ -51,17 +50,6 @@ def test_a_fitted_net_finds_the_place_of_a_rhythm() -> None:
         played.append((features(time, beat, TOP, ONE), np.rint(BEATS * 4).astype(np.int64) % 4))
     net = fit(played[:5], 4, 15, rng)
     assert right_share(net, played[5:]) >= 0.9
-
-
-def test_a_chord_is_one_onset_with_its_top_key() -> None:
-    onset = np.repeat(np.arange(72) * 1.5, 2)
-    notes = as_notes(onset, 1.0, np.tile([60, 67], 72), 0, HandLabel.RIGHT)
-    piece = Piece("p", "chopin", "g", "w", "train", notes, [(0.0, 6, 8)], np.arange(37) * 3.0)
-    ((place, top, keys, meter),) = hands(piece)
-    assert meter == Meter(6, 8)
-    assert place == pytest.approx(np.arange(72))
-    assert set(top) == {67.0}
-    assert set(keys) == {2}
 
 
 @pytest.mark.parametrize(("meter", "grid"), [("4/4", (4, 1)), ("2/2", (4, 2)), ("6/8", (6, 1)), ("3/8", (0, 1))])

@@ -10,8 +10,9 @@ import click
 import numpy as np
 
 from training.experiments.beat_net.inputs import WIDTH, heard, inputs_of
-from training.experiments.beat_net.parts import ScoredHand, load_parts
+from training.experiments.beat_net.likely_hands import likely_hands
 from training.experiments.beat_net.playing import play
+from training.scored_hands import Floats, ScoredHand
 
 BATCH, ONSETS = 32, 160
 """Takes in a step, and onsets in a take."""
@@ -30,10 +31,9 @@ WAYS = ("count-in", "r25", "flat", "no count-in")
 class Takes:
     """Plays takes by number, so that a fit that is resumed gets those that would have come next."""
 
-    def __init__(self, parts: list[ScoredHand], seed: int) -> None:
-        self._parts, self._seed = parts, seed
-        likely = np.array([part.likely for part in parts])
-        self._likely = likely / likely.sum()
+    def __init__(self, hands: list[ScoredHand], share: Floats, seed: int) -> None:
+        """`share` [hands] is the probability with which each hand is drawn."""
+        self._hands, self._share, self._seed = hands, share, seed
         self._block = lru_cache(2)(self._played_block)
 
     def batch(self, number: int) -> tuple[Any, Any]:
@@ -50,8 +50,8 @@ class Takes:
         """Play so many takes. Return their inputs [takes, ONSETS, WIDTH] and truths [takes, ONSETS, 3]."""
         x = np.zeros((takes, ONSETS, WIDTH), np.float32)
         y = np.zeros((takes, ONSETS, 3), np.float32)
-        for i, which in enumerate(rng.choice(len(self._parts), takes, p=self._likely)):
-            take = play(self._parts[which], rng, ONSETS)
+        for i, which in enumerate(rng.choice(len(self._hands), takes, p=self._share)):
+            take = play(self._hands[which], rng, ONSETS)
             music = heard(take)
             until = min(ONSETS, len(take.time_s))
             x[i, :until] = inputs_of(music)[:until]
@@ -82,8 +82,8 @@ def beat(cache: Path, out: Path, steps: int, seed: int, performances: Path | Non
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
     epochs, each = divided(steps, EPOCH_STEPS)
-    batches = feed(Takes(load_parts(cache, "train"), seed).batch, each)
-    others = Takes(load_parts(cache, "valid"), seed).played(np.random.default_rng(seed), VALID_TAKES)
+    batches = feed(Takes(*likely_hands(cache, "train"), seed).batch, each)
+    others = Takes(*likely_hands(cache, "valid"), seed).played(np.random.default_rng(seed), VALID_TAKES)
     rate = keras.optimizers.schedules.CosineDecay(
         RATE * 0.01, max(1, epochs * each - WARM_STEPS), alpha=0.02, warmup_target=RATE, warmup_steps=WARM_STEPS
     )

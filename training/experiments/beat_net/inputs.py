@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from device.clock.meter import Meter
-from training.experiments.beat_net.parts import Floats
 from training.experiments.beat_net.playing import TAPS, Take
+from training.scored_hands import Floats
 
 Inputs = npt.NDArray[np.float32]
 

@@ -12,9 +12,9 @@ from device.clock.follow_clock import SAME_ONSET_S, FollowClock
 from device.clock.next_onset import QUARTER
 from training.experiments.beat_net.inputs import WIDTH, Heard, inputs_of
 from training.experiments.beat_net.net import PLACES
-from training.experiments.beat_net.parts import Floats
 from training.experiments.beat_net.playing import TAPS
 from training.playing_figures.following import Performed, load_performances
+from training.scored_hands import Floats
 
 JUDGED_FROM_S, RIGHT_BEATS = 5.0, 0.125
 """Onsets count from so many seconds after the first. A place is right if it is no farther than this from the true one.

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from device.clock.follow_clock import SAME_ONSET_S
 from device.clock.meter import Meter
-from training.experiments.beat_net.parts import Floats, ScoredHand
+from training.scored_hands import Floats, ScoredHand
 
 STRICT, DOSE_SD, DOSE_MEAN = 0.25, 0.55, 0.05
 """Share of the takes in strict time; else the dose of rubato is log-normal: spread and mean of its logarithm."""
 KEEPS, SLOW_SD, QUICK_SD, HALF_SD = 0.85, 0.045, 0.025, 0.03
-"""Log length of a beat: share that is kept from beat to beat, spread of this slow part, of the part that is new at each
+"""Log length of a beat: share that is kept from beat to beat, spread of this slow hand, of the hand that is new at each
 beat (a Student t distribution with 4 degrees of freedom), and of each half beat."""
 PHRASES, PHRASE_SD, LAST_BEATS = (2, 4, 8, 16), 0.12, 3
 """Bars of a phrase, mean slowing at its end, and the most beats that are slowed."""
@@ -30,7 +30,7 @@ NEW_TEMPO, NEW_TEMPO_SD = 0.12, 0.2
 LEAST_LOG, MOST_LOG = -0.8, 1.1
 """Limits of the log length of a beat relative to the take's tempo."""
 USUAL_BEAT_S, DENSE_BEAT, BEAT_SD, SHORTEST_S, LONGEST_S = 0.66, 4.2, 0.3, 0.28, 1.8
-"""Beat in seconds of a part with DENSE_BEAT onsets a beat (it grows with their square root), its spread, its limits."""
+"""Beat in seconds of a hand with DENSE_BEAT onsets a beat (it grows with their square root), its spread, its limits."""
 BREATH, BREATH_AFTER_LONG, BREATH_BEATS = 0.01, 0.08, 0.25
 """Probability of a breath before an onset, and after a long note; its mean length in beats."""
 UNEVEN_S, UNEVEN_BEATS, SLIPS, SLIP_TIMES = (0.006, 0.024), 0.012, 0.04, 3.0
@@ -59,18 +59,18 @@ class Take:
     counted: bool
 
 
-def play(part: ScoredHand, rng: np.random.Generator, onsets: int) -> Take:
-    """Return a take of about `onsets` onsets of `part`, from its start or from anywhere in it."""
-    begin = 0 if rng.random() < 0.5 else int(rng.integers(0, max(1, len(part.place) - onsets // 2)))
+def play(hand: ScoredHand, rng: np.random.Generator, onsets: int) -> Take:
+    """Return a take of about `onsets` onsets of `hand`, from its start or from anywhere in it."""
+    begin = 0 if rng.random() < 0.5 else int(rng.integers(0, max(1, len(hand.place) - onsets // 2)))
     cut = slice(begin, begin + onsets)
-    base = np.floor(part.place[begin]) - int(rng.integers(0, 3))
-    place = part.place[cut] - base
+    base = np.floor(hand.place[begin]) - int(rng.integers(0, 3))
+    place = hand.place[cut] - base
     gaps = np.diff(place, append=place[-1] + 1)
     is_long = gaps >= max(LONG_BEATS, LONG_TIMES * float(np.median(gaps)))
     dose = 0.0 if rng.random() < STRICT else float(np.exp(rng.normal(DOSE_MEAN, DOSE_SD)))
     beat_s = USUAL_BEAT_S * np.exp(0.5 * np.log(len(place) / max(1.0, place[-1] - place[0]) / DENSE_BEAT))
     beat_s = float(np.clip(beat_s * np.exp(rng.normal(0, BEAT_SD)), SHORTEST_S, LONGEST_S))
-    half_s = beat_s / 2 * np.exp(_half_beats(place, is_long, part.meter.beats_per_bar, dose, rng))
+    half_s = beat_s / 2 * np.exp(_half_beats(place, is_long, hand.meter.beats_per_bar, dose, rng))
     grid = np.arange(len(half_s) + 1) / 2
     grid_s = np.append(0.0, np.cumsum(half_s))
     breath = rng.random(len(place)) < BREATH * min(dose, 1.5)
@@ -78,9 +78,9 @@ def play(part: ScoredHand, rng: np.random.Generator, onsets: int) -> Take:
     added_s = np.cumsum(breath * rng.exponential(BREATH_BEATS, len(place)) * beat_s * min(dose, 1.2))
     grid_s = grid_s + np.interp(grid, place, added_s, left=0.0)
     time_s = np.interp(place, grid, grid_s) + _uneven(len(place), dose, beat_s, rng)
-    low_first = (part.keys[cut] > 1) & (rng.random(len(place)) < 0.4)
-    first = np.where(low_first, part.low[cut], part.top[cut])
-    notes = np.array([time_s, place, first, part.top[cut], part.keys[cut], np.zeros(len(place))])
+    low_first = (hand.keys[cut] > 1) & (rng.random(len(place)) < 0.4)
+    first = np.where(low_first, hand.low[cut], hand.top[cut])
+    notes = np.array([time_s, place, first, hand.top[cut], hand.keys[cut], np.zeros(len(place))])
     keep = rng.random(len(place)) >= rng.choice(MISSING)
     keep[0] = True
     ornaments = _ornaments(notes, gaps, beat_s, rng)
@@ -93,7 +93,7 @@ def play(part: ScoredHand, rng: np.random.Generator, onsets: int) -> Take:
     if counted:
         notes = _counted_in(notes, float(np.exp(np.log(2 * half_s[:48]).mean())), rng)
     time_s, place, first, top, keys, ornament, length_s, tap = notes
-    return Take(part.meter, time_s, place, first, top, keys, length_s, tap, ornament, counted)
+    return Take(hand.meter, time_s, place, first, top, keys, length_s, tap, ornament, counted)
 
 
 def _half_beats(

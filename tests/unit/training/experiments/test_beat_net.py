@@ -10,23 +10,23 @@ import pytest
 
 from device.clock.meter import Meter
 from device.errors import UserError
-from training.corpora.pieces import HandLabel, Piece, as_notes
 from training.experiments.beat_net import playing
 from training.experiments.beat_net.fit import Takes
 from training.experiments.beat_net.inputs import WIDTH, heard, inputs_of
 from training.experiments.beat_net.judge import is_right, onsets_of
+from training.experiments.beat_net.likely_hands import likely_hands
 from training.experiments.beat_net.net import OUTPUTS, PLACES, beat_net, loss, right
-from training.experiments.beat_net.parts import ScoredHand, load_parts, parts_of
 from training.experiments.beat_net.playing import TAPS, play
+from training.scored_hands import ScoredHand
 
 BEATS = np.append(0.0, np.cumsum(np.tile([1.0, 0.5, 0.5, 1.0, 0.75, 0.25], 20)))
 TOP = 60.0 + np.arange(len(BEATS)) % 5
-PART = ScoredHand("chopin", Meter(4, 4), BEATS, TOP, TOP - 12, 1.0 + np.arange(len(BEATS)) % 2)
+HAND = ScoredHand(Meter(4, 4), BEATS, TOP, TOP - 12, 1 + np.arange(len(BEATS)) % 2)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_take_is_in_order_and_has_its_taps_on_the_beat(seed: int) -> None:
-    take = play(PART, np.random.default_rng(seed), 80)
+    take = play(HAND, np.random.default_rng(seed), 80)
     assert (np.diff(take.time_s) > 0).all()
     assert (take.beat_s > 0).all() and np.isfinite(take.place).all()
     assert take.is_tap.sum() == TAPS * take.counted
@@ -35,7 +35,7 @@ def test_a_take_is_in_order_and_has_its_taps_on_the_beat(seed: int) -> None:
 
 def test_strict_playing_has_one_beat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playing, "STRICT", 1.0)
-    take = play(PART, np.random.default_rng(3), 80)
+    take = play(HAND, np.random.default_rng(3), 80)
     music = (take.is_tap == 0) & (take.is_ornament == 0)
     assert np.ptp(take.beat_s[music]) == pytest.approx(0, abs=1e-9)
     off_s = take.time_s[music] - take.place[music] * take.beat_s[music]
@@ -43,7 +43,7 @@ def test_strict_playing_has_one_beat(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_inputs_depend_on_no_later_onset() -> None:
-    music = heard(play(PART, np.random.default_rng(5), 80))
+    music = heard(play(HAND, np.random.default_rng(5), 80))
     later = replace(music, time_s=music.time_s + 0.1 * (np.arange(len(music.time_s)) > 40))
     x, y = inputs_of(music), inputs_of(later)
     assert x.shape == (len(music.time_s), WIDTH)
@@ -52,7 +52,7 @@ def test_inputs_depend_on_no_later_onset() -> None:
 
 def test_the_place_of_its_own_moves_on_by_the_gap() -> None:
     strict = replace(
-        heard(play(PART, np.random.default_rng(2), 80)),
+        heard(play(HAND, np.random.default_rng(2), 80)),
         time_s=0.5 * np.append(np.arange(-4, 0), BEATS[:60]),
         first=np.full(64, 60.0),
         top=np.full(64, 60.0),
@@ -81,33 +81,25 @@ def test_a_right_answer_has_less_loss_than_a_wrong_one() -> None:
 
 
 def test_a_batch_with_a_number_is_always_the_same() -> None:
-    x, y = Takes([PART], 1).batch(9)
-    again = Takes([PART], 1).batch(9)
+    x, y = Takes([HAND], np.ones(1), 1).batch(9)
+    again = Takes([HAND], np.ones(1), 1).batch(9)
     assert (x == again[0]).all() and (y == again[1]).all()
-    assert (x != Takes([PART], 1).batch(10)[0]).any()
+    assert (x != Takes([HAND], np.ones(1), 1).batch(10)[0]).any()
 
 
 def test_a_few_steps_lower_the_loss() -> None:
     import keras
 
-    x, y = Takes([PART], 1).batch(0)
+    x, y = Takes([HAND], np.ones(1), 1).batch(0)
     net = beat_net()
     net.compile(keras.optimizers.Adam(3e-3), loss)
     losses = net.fit(x[:, :24], y[:, :24], epochs=4, batch_size=16, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
 
 
-def test_a_part_has_chords_as_one_onset() -> None:
-    notes = as_notes(np.repeat(np.arange(72) * 1.5, 2), 1.0, np.tile([60, 67], 72), 0, HandLabel.RIGHT)
-    piece = Piece("p", "chopin", "g", "w", "train", notes, [(0.0, 6, 8)], np.arange(37) * 3.0)
-    (part,) = parts_of(piece)
-    assert part.place.tolist() == list(range(72))
-    assert (part.low[0], part.top[0], part.keys[0]) == (60, 67, 2)
-
-
 def test_an_empty_cache_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="prepare"):
-        load_parts(tmp_path, "train")
+        likely_hands(tmp_path, "train")
 
 
 def test_notes_within_45_ms_are_one_onset_and_places_are_compared_around_the_beat() -> None:
