@@ -15,20 +15,18 @@ from device.clock.count_in import CountIn, EvenCounts, Taps
 from device.clock.doubts import Rivals, doubt_of
 from device.clock.even_steps import EvenSteps
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
+from device.clock.heard_onsets import HeardOnsets
 from device.clock.hypotheses import Hypotheses
 from device.clock.lock import lock_of
 from device.clock.manners import QUICKENING, SLOWING
 from device.clock.meter import Meter
 from device.clock.next_onset import FARTHEST, QUARTER, counted_as
 from device.clock.pace import TEMPO_OCTAVES, USUAL_QUARTER_S
-from device.clock.rhythm import RECENT, SIZE_CLASSES, Floats, chord_class, interval_class
+from device.clock.rhythm import Floats
 from device.clock.step import DOUBTED, ClockPulse, Step
-from device.clock.trills import Trills
 from device.clock.upbeat import beats_to_bar, upbeat_of_counts
 from device.events import Doubt
 
-SAME_ONSET_S = 0.045
-"""Seconds: closer notes are one chord, whose first note is its onset."""
 LEAD_S = 0.016
 """A step is given this many seconds before its time: one hop."""
 AUTOMATIC = 4
@@ -121,15 +119,7 @@ class FollowClock:
         self._told_s = -math.inf
         self._even, self._is_even = EvenSteps(), False
         self._delay_s = 0.0
-        self._forget_onsets()
-
-    def _forget_onsets(self) -> None:
-        self._onset_s = -math.inf
-        self._onsets = 0
-        self._pitches: frozenset[int] = frozenset()
-        self._recent: tuple[frozenset[int], ...] = ()
-        self._interval = 0
-        self._trills = Trills()
+        self._heard = HeardOnsets()
 
     @property
     def counting_in(self) -> bool:
@@ -148,7 +138,7 @@ class FollowClock:
 
     @property
     def counted_in(self) -> bool:
-        """Whether a count-in was heard. Taps are none."""
+        """Whether a count-in was heard. If one onset counts in, taps are a count-in too."""
         if self._wanted == 1:
             return self._counted_s is not None
         return self._counts is not None and self._counts.counts is not None
@@ -192,26 +182,17 @@ class FollowClock:
         """Use the start of a right-hand note: see `Clock.hear`."""
         if self._is_count(onset_s, decided_s, pitch):
             return
-        if onset_s - self._onset_s < SAME_ONSET_S:
-            self._pitches |= {pitch}
+        onset = self._heard.hear(onset_s, pitch)
+        if onset is None:
             return
-        recent = (*self._recent, self._pitches)[-RECENT:]
-        fresh = all(pitch % 12 != known % 12 for heard in recent for known in heard)
-        before = self._interval
-        semitones = pitch - max(self._pitches) if self._pitches else 0
-        self._interval = interval_class(semitones)
-        chord = min(max(len(self._pitches), 1), SIZE_CLASSES) - 1, chord_class(1, int(fresh))
-        self._recent, self._pitches, self._onset_s = recent, frozenset({pitch}), onset_s
-        self._onsets += 1
-        stray = self._trills.hear(onset_s, pitch)
-        self._delay_s += (decided_s - onset_s - self._delay_s) * (1.0 if self._onsets == 1 else 0.1)
+        self._delay_s += (decided_s - onset_s - self._delay_s) * (1.0 if self._heard.count == 1 else 0.1)
         if self._hypotheses.bank is None:
             self._start_free(onset_s, pitch)
             return
-        self._hypotheses.hear(onset_s, (before, self._interval), chord, semitones, stray, pitch)
+        self._hypotheses.hear(onset_s, onset.interval, onset.chord, onset.semitones, onset.stray, pitch)
         if self._lead is not None:
             self._choose(decided_s)
-        elif self._onsets >= FIRST_ONSETS and not self._counting:
+        elif self._heard.count >= FIRST_ONSETS and not self._counting:
             self._choose(decided_s)
             self._limit_tempo()
 
@@ -280,14 +261,13 @@ class FollowClock:
             self._wanted = 0
             self._start_free(counted.onsets[0])
             # other notes of its chord, which may come later with an earlier time, are the same onset
-            self._onset_s = counted.onsets[0]
+            self._heard.last_s = counted.onsets[0]
             return
         start_s = counted.next_beat_s(beat_s)
         upbeat = self._upbeat_after(counted)
         self._counted_s = self._quarter_s = beat_s * QUARTER / self._hypotheses.beat
         self._hypotheses.start_counted(start_s - beat_s, self._counted_s, upbeat)
-        self._forget_onsets()
-        self._onset_s = counted.onsets[-1]
+        self._heard = HeardOnsets(counted.onsets[-1])
         self._told_tick = (self._hypotheses.beat * (1 - beats_to_bar(upbeat)) - self._step_ticks) % self._hypotheses.bar
         self._told_s = max(self._told_s, start_s - beat_s / self._meter.steps_per_beat)
         self._choose(now_s)
@@ -395,7 +375,7 @@ class FollowClock:
         return lock_of(self._mass, self._mass_before, in_doubt, self._silent_beats(at_s), steady, tempo)
 
     def _silent_beats(self, at_s: float) -> float:
-        return (at_s - self._onset_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
+        return (at_s - self._heard.last_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
 
     def _doubt(self, at_s: float) -> Doubt:
-        return doubt_of(self._rivals, self._silent_beats(at_s), self._onsets, self._counted_s, self._quarter_s)
+        return doubt_of(self._rivals, self._silent_beats(at_s), self._heard.count, self._counted_s, self._quarter_s)

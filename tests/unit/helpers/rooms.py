@@ -91,7 +91,7 @@ TRAINING_ROOMS = {
     "figure_bank": Row("accompanist corpora playing_figures"),
     "playing_figures": Row("accompanist corpora hearing_figures pianos scenes"),
     "experiments": Row(
-        "corpora hearing_figures pianos playing_figures scenes transcriber", "fitting note_scores"
+        "corpora hearing_figures pianos playing_figures scenes transcriber", "fitting note_scores scored_hands"
     ),
 }  # fmt: skip
 TRAINING_FILES = {
@@ -99,8 +99,9 @@ TRAINING_FILES = {
     "__main__": Row(),
     "evaluate": Row("accompanist corpora hearing_figures playing_figures"),
     "rhythm": Row("accompanist corpora"),
-    "beat_gaps": Row("corpora playing_figures"),
-    "place_net": Row("corpora playing_figures"),
+    "scored_hands": Row("corpora playing_figures"),
+    "beat_gaps": Row("corpora", "scored_hands"),
+    "place_net": Row("corpora", "scored_hands"),
     "fitting": Row(),
     "note_scores": Row(),
     "demo": Row(),

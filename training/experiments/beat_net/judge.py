@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from device.clock.bank import QUARTER_S, TICK, TIME
-from device.clock.follow_clock import SAME_ONSET_S, FollowClock
+from device.clock.follow_clock import FollowClock
+from device.clock.heard_onsets import SAME_ONSET_S
 from device.clock.next_onset import QUARTER
 from training.experiments.beat_net.inputs import WIDTH, Heard, inputs_of
 from training.experiments.beat_net.net import PLACES

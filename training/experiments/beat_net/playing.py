@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device.clock.follow_clock import SAME_ONSET_S
+from device.clock.heard_onsets import SAME_ONSET_S
 from device.clock.meter import Meter
 from training.scored_hands import Floats, ScoredHand
 

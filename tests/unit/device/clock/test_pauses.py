@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.clock.follow_clock import LEAST_GAP, SAME_ONSET_S, FollowClock
+from device.clock.follow_clock import LEAST_GAP, FollowClock
+from device.clock.heard_onsets import SAME_ONSET_S
 from device.clock.hypotheses import KEPT, LOOKED_AT, WORKED_OUT, Hypotheses
 from device.clock.meter import Meter
 from device.clock.next_onset import next_prior, sixteenths_of
