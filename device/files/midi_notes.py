@@ -154,11 +154,9 @@ def _stretches(track: RawTrack, silenced: Sequence[Silenced], tempo_map: TempoMa
     for (channel, pitch), messages in struck.items():
         ends = sorted({m.tick for m in silenced if m.channel in (channel, None)})
         found[channel] += _paired(messages, ends, end, pitch)
-    released = {m.channel for m in silenced}
-    released |= {m.channel for m in track.messages if isinstance(m, Struck) and m.velocity == 0}
-    for channel in found:
-        if not {channel, None} & released:
-            found[channel] = _detached(found[channel], tempo_map)
+    released = {m.channel for m in track.messages if isinstance(m, Struck) and m.velocity == 0}
+    for channel in found.keys() - released:
+        found[channel] = _detached(found[channel], tempo_map)
     return {channel: sorted(stretches) for channel, stretches in found.items() if stretches}
 
 

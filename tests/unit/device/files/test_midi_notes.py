@@ -164,6 +164,13 @@ def test_on_a_channel_that_releases_no_key_each_strike_ends_at_the_next(tmp_path
     assert len(found) == len(TUNE) * (1 + chord)
 
 
+def test_a_channel_that_is_only_silenced_at_its_start_releases_no_key(tmp_path: Path) -> None:
+    timed = [(0, control(123, 0)), *((at, on(key)) for at, _, key in TUNE)]
+    found = read(tmp_path / "a.mid", [timed])
+    ends = [at / 800 for at, _, _ in TUNE[1:]]
+    assert [off_s for _, _, off_s in found[:-1]] == pytest.approx(ends)
+
+
 def test_a_channel_that_releases_some_keys_keeps_the_others_down(tmp_path: Path) -> None:
     found = read(tmp_path / "a.mid", [[(0, on(48)), (480, on(64)), (960, off(64)), (960, on(65)), (1440, off(65))]])
     assert found[0] == (48, 0.0, pytest.approx(1440 / 800))
