@@ -77,11 +77,12 @@ def net_places(net: Any, pieces: list[Heard]) -> list[Floats]:
 def shares_right(net: Any, folder: Path, way: str) -> dict[str, float]:
     """Return the mean shares of right onsets of the net and of the clock, and the net's share where the clock is wrong.
 
-    `folder` has the performances. Each onset counts that the clock has a place for. Raises UserError without any.
+    After a count-in there is also the share of a cheat: the taps go on in the same tempo. `folder` has the
+    performances. Each onset counts that the clock has a place for. Raises UserError without any.
     """
     pieces = load_performances(folder)
     music = [heard_in(piece, way) for piece in pieces]
-    nets, clocks = [], []
+    nets, clocks, taps = [], [], []
     for piece, played, place in zip(pieces, music, net_places(net, music), strict=True):
         beats = piece.beats[way]
         true = np.interp(played.time_s, beats, np.arange(len(beats)))
@@ -91,9 +92,14 @@ def shares_right(net: Any, folder: Path, way: str) -> dict[str, float]:
         if judged.any():
             nets.append(is_right(place, true)[judged])
             clocks.append(is_right(clock, true)[judged])
+            taps.append(is_right((played.time_s - played.time_s[TAPS - 1]) / played.unit_s, true)[judged])
     wrong = ~np.concatenate(clocks)
-    return {
+    shares = {
         "net": float(np.mean([row.mean() for row in nets])),
         "clock": float(np.mean([row.mean() for row in clocks])),
-        "net where the clock is wrong": float(np.concatenate(nets)[wrong].mean()),
     }
+    if wrong.any():
+        shares["net where the clock is wrong"] = float(np.concatenate(nets)[wrong].mean())
+    if any(played.counted for played in music):
+        shares["taps"] = float(np.mean([row.mean() for row in taps]))
+    return shares

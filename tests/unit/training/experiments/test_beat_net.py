@@ -10,13 +10,14 @@ import pytest
 
 from device.clock.meter import Meter
 from device.errors import UserError
-from training.experiments.beat_net import playing
+from training.experiments.beat_net import judge, playing
 from training.experiments.beat_net.fit import Takes
 from training.experiments.beat_net.inputs import WIDTH, heard, inputs_of
 from training.experiments.beat_net.judge import is_right, onsets_of
 from training.experiments.beat_net.likely_hands import likely_hands
 from training.experiments.beat_net.net import OUTPUTS, PLACES, beat_net, loss, right
 from training.experiments.beat_net.playing import TAPS, play
+from training.playing_figures.following import Performed
 from training.scored_hands import ScoredHand
 
 BEATS = np.append(0.0, np.cumsum(np.tile([1.0, 0.5, 0.5, 1.0, 0.75, 0.25], 20)))
@@ -107,3 +108,14 @@ def test_notes_within_45_ms_are_one_onset_and_places_are_compared_around_the_bea
     assert time_s.tolist() == [1.0, 1.5] and first.tolist() == [60, 62]
     assert top.tolist() == [64, 62] and keys.tolist() == [2, 1]
     assert is_right(np.array([0.95, 0.5]), np.array([3.0, 3.0])).tolist() == [True, False]
+
+
+def test_a_net_that_only_moves_on_and_the_taps_are_right_in_strict_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    beats = np.arange(40) * 0.5 + 3.0
+    notes = [(at, 60) for at in (1.0, 1.5, 2.0, 2.5)] + [(float(at), 60 + i % 5) for i, at in enumerate(beats)]
+    piece = Performed("p", Meter(4, 4), {"count-in": notes}, {"count-in": beats}, {"count-in": beats[::4]}, beats[:4])
+    monkeypatch.setattr(judge, "load_performances", lambda folder: [piece])
+    net = beat_net()
+    net.set_weights([w * 0 for w in net.get_weights()])
+    shares = judge.shares_right(net, Path(), "count-in")
+    assert (shares["net"], shares["clock"], shares["taps"]) == (1.0, 1.0, 1.0)
