@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from device.errors import BundleError, UserError
+from device.system.quiet import without_line
 
 RuntimeName: TypeAlias = Literal["litert", "tflite"]
 Float: TypeAlias = NDArray[np.float32]
@@ -22,6 +23,8 @@ MODULES: dict[RuntimeName, str] = {"litert": "ai_edge_litert.interpreter", "tfli
 PACKAGES: dict[RuntimeName, str] = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 STATE, NEXT = "state_", "next_"
 """Prefixes of the names of a state and of its next value."""
+_CREATED = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+"""Line that both runtimes print when the first model is loaded. They have no setting against it."""
 SAME_SCALE = 1e-5
 """Largest relative difference of two scales that count as equal. Two kernels may compute them a little differently."""
 
@@ -175,7 +178,8 @@ class StepModel:
         self.runtime, interpreter_class = _choose(runtime)
         try:
             interpreter: Interpreter = interpreter_class(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
+            with without_line(_CREATED):
+                interpreter.allocate_tensors()
             signatures = list(interpreter.get_signature_list())
             if len(signatures) != 1:
                 raise ValueError(f"it has {len(signatures)} signatures where 1 is needed")
