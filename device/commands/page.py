@@ -19,7 +19,7 @@ from device.system.paths import PAGE_STATE, page_state_dir, run_dir
 @click.option("--address", default="127.0.0.1", show_default=True, help='Address to serve at; "0.0.0.0" is all.')
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to serve at.")
 @click.option("--no-code", is_flag=True, help="Let everybody on the network use the page. Only for a closed network.")
-@click.option("--code", is_flag=True, help="Print the addresses and the code, and end. On a box it needs sudo.")
+@click.option("--code", is_flag=True, help="Print the address and the code, and end. On a box it needs sudo.")
 @click.option("--new-code", is_flag=True, help="Make a new code, which ends the access of all browsers, and print it.")
 @click.option("--service", is_flag=True, help="Serve on the socket that systemd passes.")
 @click.option(
@@ -34,7 +34,7 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
 
     try:
         from device.page.box_link import BoxLink
-        from device.page.box_page import become_its_account, introduction, run_service
+        from device.page.box_page import become_its_account, run_service
         from device.page.server import application, opened, serve
     except ModuleNotFoundError:
         raise missing_extra("tornado", "page") from None
@@ -45,7 +45,7 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
     if code or new_code:
         become_its_account()
         made = secret_of(page_state_dir(), new=new_code).code
-        click.echo(_of_the_box(made) if PAGE_STATE.is_dir() else introduction(port, made))
+        click.echo(_of_the_box(made) if PAGE_STATE.is_dir() else _beside(address, port, made))
         return
     if demo is not None:
         # it imports the engine, which the page alone does not need
@@ -60,12 +60,26 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
             asyncio.run(serve(application(Door(None), link), link, *listeners))
         return
     secret = None if no_code else secret_of(page_state_dir())
-    name = "localhost" if address.startswith("127.") else f"{socket.gethostname()}.local"
+    name = "localhost" if _is_of_this_machine(address) else f"{socket.gethostname()}.local"
     listeners = opened(address, port)
     click.echo(f"The page is at http://{name}:{port}" + ("" if secret is None else f", its code is {secret.code}"))
     link = BoxLink(run_dir())
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(application(Door(secret), link), link, *listeners))
+
+
+def _is_of_this_machine(address: str) -> bool:
+    """Return whether only this machine itself can open a page that is served at `address`."""
+    return address in ("localhost", "::1") or address.startswith("127.")
+
+
+def _beside(address: str, port: int, code: str) -> str:
+    """Return the text with the access code and the place of the page that `lefthand page` serves at `address`."""
+    from device.page.box_page import introduction
+
+    if _is_of_this_machine(address):
+        return f"The code of the page is {code}. `lefthand page` serves the page at http://localhost:{port}"
+    return introduction(port, code)
 
 
 def _of_the_box(code: str) -> str:
