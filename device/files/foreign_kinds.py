@@ -6,7 +6,9 @@ the name .mid. A sentence about `ffmpeg` or about a damaged MIDI file would lead
 
 from __future__ import annotations
 
+import binascii
 import re
+import shlex
 import zipfile
 import zlib
 from pathlib import Path
@@ -53,6 +55,22 @@ _IN_ZIP: tuple[tuple[str, str], ...] = (
     (r"score\.dat|supportingdata/.*|score/.*\.json", "a score of a notation program"),
 )
 """Name of a file in a ZIP archive that belongs to a program, and what the archive is."""
+_IN_WORDS: tuple[tuple[bytes, str, str], ...] = (
+    (b"MThd", "a MIDI file", ".mid"),
+    (b"RIFF", "a WAV file", ".wav"),
+    (b"fLaC", "a FLAC file", ".flac"),
+    (b"OggS", "an Ogg file", ".ogg"),
+    (b"ID3", "an MP3 file", ".mp3"),
+)
+"""First bytes of a file that was written as text, what the file is, and the end of its name."""
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]+")
+_DUMP = re.compile(rb"0+: +([0-9A-Fa-f ]+)")
+"""First line of the program xxd: the place in the file, then the bytes."""
+_MAIL = re.compile(
+    rb"(From (- |\S+@)|(Received|Return-Path|Delivered-To|MIME-Version|Message-ID|From|To|Subject): |Content-\S+: )",
+    re.IGNORECASE,
+)
+"""First line of a mail or of a part of one (RFC 5322, RFC 2045)."""
 _GUITAR_PRO = re.compile(rb".FICHIER GUITAR PRO", re.DOTALL)
 _ABC = re.compile(rb"(%abc[-\s]|X: ?[0-9]+\s)")
 
@@ -78,7 +96,49 @@ def foreign_kind(path: Path) -> str | None:
         return f"is a TAR archive: {_UNPACK}."
     if head.startswith(b"\x1f\x8b"):
         return _in_text(_unzipped(head)) or f"is a compressed file: {_UNPACK}."
-    return _in_text(head)
+    return _in_text(head) or _as_text(head, path)
+
+
+def _as_text(head: bytes, path: Path) -> str | None:
+    """Return the end of a sentence about a file whose bytes were written as text, as mail programs do; None for others.
+
+    `head` holds the first bytes of the file at `path`.
+    """
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text.isascii() or b"\0" in text:
+        return None
+    if _MAIL.match(text):
+        return "is a mail: save the file that is attached to it, and give that file."
+    if text.startswith(b"begin 6"):
+        return f"is a file in the encoding uuencode, as in a mail: decode it with `uudecode {shlex.quote(str(path))}`."
+    line = b"".join(text.split(maxsplit=40)[:40])
+    dump = _DUMP.match(text)
+    tries = (
+        (_from_base64(line), "base64", "base64 -di"),
+        (_from_hex(line), "hexadecimal digits", "xxd -r -p"),
+        (_from_hex(dump[1].replace(b" ", b"") if dump else b""), "a listing of bytes", "xxd -r"),
+    )
+    for content, encoding, command in tries:
+        for begin, what, suffix in _IN_WORDS:
+            if content.startswith(begin):
+                out = shlex.quote(str(path.with_name(f"{path.stem}-decoded{suffix}")))
+                words = f"`{command} {shlex.quote(str(path))} > {out}`"
+                return f"is {what} that was written as text ({encoding}), as in a mail: decode it with {words}."
+    return None
+
+
+def _from_base64(text: bytes) -> bytes:
+    """Return the first bytes that `text` means in base64; nothing if it begins with no base64."""
+    found = _BASE64.match(text)
+    return binascii.a2b_base64(found[0][: len(found[0]) // 4 * 4]) if found else b""
+
+
+def _from_hex(text: bytes) -> bytes:
+    """Return the first bytes that `text` means in hexadecimal digits; nothing if it is no such text."""
+    try:
+        return bytes.fromhex(text[:16].decode())
+    except ValueError:
+        return b""
 
 
 def _in_text(head: bytes) -> str | None:

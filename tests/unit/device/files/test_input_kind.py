@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import re
+import shlex
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from device.errors import UserError
+from device.files.foreign_kinds import foreign_kind
 from device.files.input_kind import is_midi
 from tests.unit.helpers.midi_bytes import clean
 
@@ -58,6 +61,56 @@ def test_a_file_that_is_neither_midi_nor_sound_is_named_with_a_remedy(tmp_path: 
     what = re.split(" in UTF| in a| in XML| of| with", kind)[0]
     with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*(export|unpack|give|down)"):
         is_midi(path)
+
+
+AS_TEXT = {
+    "base64 -di": base64.encodebytes(clean()),
+    "base64 -di, on one line": b"\xef\xbb\xbf" + base64.b64encode(clean()) + b"\r\n",
+    "xxd -r -p": clean().hex(" ").encode(),
+    "xxd -r -p, in groups of four, large letters": clean().hex(" ", 4).upper().encode(),
+    "xxd -r": b"00000000: 4d54 6864 0000 0006 0001 0002 01e0 4d54  MThd..........MT\n00000010: 726b\n",
+}
+
+
+@pytest.mark.parametrize("name", ["my song.mid", "a.txt", "a.wav"])
+@pytest.mark.parametrize("command", AS_TEXT)
+def test_a_file_that_a_mail_program_wrote_as_text_is_decoded_with_a_command(
+    tmp_path: Path, command: str, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(AS_TEXT[command])
+    with pytest.raises(UserError, match="is a MIDI file that was written as text") as error:
+        is_midi(path)
+    out = path.with_name(f"{path.stem}-decoded.mid")
+    assert f"`{command.partition(',')[0]} {shlex.quote(str(path))} > {shlex.quote(str(out))}`" in str(error.value)
+
+
+@pytest.mark.parametrize("what", ["WAV", "FLAC", "Ogg", "MP3"])
+def test_a_sound_that_was_written_as_text_is_named_by_its_kind(tmp_path: Path, what: str) -> None:
+    head = {"WAV": b"RIFF\x24\0\0\0WAVE", "FLAC": b"fLaC\0\0\0\x22", "Ogg": b"OggS\0\x02", "MP3": b"ID3\x03"}[what]
+    (tmp_path / "a").write_bytes(base64.encodebytes(head + bytes(range(200))))
+    with pytest.raises(UserError, match=f"is an? {what} file that was written as text .base64.*: decode it with"):
+        is_midi(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"Return-Path: <a@b.c>\r\nSubject: my song\r\n\r\nTVRoZAAA", "is a mail: save the file that is attached"),
+        (b"Content-Type: audio/midi\nContent-Transfer-Encoding: base64\n\nTVRoZAAA", "is a mail: save the file"),
+        (b"begin 644 song.mid\n#0V%T\n`\nend\n", "uuencode.*: decode it with `uudecode"),
+    ],
+)
+def test_a_whole_mail_is_named_with_a_remedy(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "a.mid").write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        is_midi(tmp_path / "a.mid")
+
+
+def test_text_that_only_looks_encoded_is_no_file_in_a_mail(tmp_path: Path) -> None:
+    for content in (b"TVRo", b"4d54", b"00000000: 4d", b"a note\n", b"From here to there", b"beginning 6", b"0: "):
+        (tmp_path / "a.mid").write_bytes(content)
+        assert foreign_kind(tmp_path / "a.mid") is None, content
 
 
 @pytest.mark.parametrize(
