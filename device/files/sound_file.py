@@ -97,7 +97,7 @@ class SoundFile:
         self.frames: int = stated
         self._gain = 1.0
         wrong = self._look(stated) or self._right_length is not None
-        wrong = wrong or (self._header is not None and self._header.wrong)
+        wrong = wrong or (self._header is not None and (self._header.wrong or self._header.last_wrong))
         if self.frames <= 0:
             raise UserError(f"{path} holds no sound: record it again, or give another file.")
         if self._damaged:

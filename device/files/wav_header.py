@@ -77,10 +77,12 @@ class WavHeader:
     """Whether libsndfile knows the kind of file."""
     more: tuple[tuple[int, int], ...] = ()
     """(first byte, number of bytes) of each further chunk of sound data. A recorder that was paused writes several."""
+    last_wrong: bool = False
+    """Whether the length of the last chunk in `more` is wrong. It is then read to the end of the file."""
 
     @property
     def wrong(self) -> bool:
-        """Return whether the header's length differs from the data by a frame or more."""
+        """Return whether the length of the first chunk of sound data differs from the data by a frame or more."""
         return self.frame_bytes > 0 and abs(self.stated - self.held) >= self.frame_bytes
 
     @property
@@ -109,7 +111,10 @@ def read_wav_header(path: Path) -> WavHeader | None:
             if name == b"data":
                 stated = long_length if head[:4] != b"RIFF" and length == _IN_DS64 else length
                 header = _header(file, position, stated, size, form, padded and head[:4] != _UNKNOWN_HEAD)
-                return header if header.wrong else replace(header, more=_further(file, position + stated, size))
+                if header.wrong:
+                    return header
+                more, last_wrong = _further(file, position + stated, size)
+                return replace(header, more=more, last_wrong=last_wrong)
             if name == b"fmt ":
                 form = file.read(min(length, 40))
             elif name == b"ds64":
@@ -122,18 +127,24 @@ def read_wav_header(path: Path) -> WavHeader | None:
     return None
 
 
-def _further(file: BinaryIO, position: int, size: int) -> tuple[tuple[int, int], ...]:
-    """Return (first byte, number of bytes) of each chunk of sound data behind one that ends at `position`."""
+def _further(file: BinaryIO, position: int, size: int) -> tuple[tuple[tuple[int, int], ...], bool]:
+    """Return (first byte, number of bytes) of each chunk of sound data behind one that ends at `position`.
+
+    Also return whether the last of them has a wrong length. That one goes on to the end of the file.
+    """
     found: list[tuple[int, int]] = []
     position += position % 2
     while position + 8 <= size and len(found) < _MOST_CHUNKS:
         name, length = _chunk(file, position)
         if not _is_chunk(file, position, size):
             break
+        start, end = position + 8, position + 8 + length
+        position = end + length % 2
+        if name == b"data" and (end > size or not _ends_well(file, position, size)):
+            return (*found, (start, size - start)), True
         if name == b"data":
-            found.append((position + 8, min(length, size - position - 8)))
-        position += 8 + length + length % 2
-    return tuple(found)
+            found.append((start, length))
+    return tuple(found), False
 
 
 def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
@@ -247,12 +258,17 @@ def _header(file: BinaryIO, start: int, stated: int, size: int, form: bytes, kno
 def _ends_well(
     file: BinaryIO, position: int, size: int, width: int = 4, order: Literal["little", "big"] = "little"
 ) -> bool:
-    """Return whether the file holds nothing but chunks, a tag or a little filling from `position` on."""
+    """Return whether the file holds nothing but chunks, a tag or a little filling from `position` on.
+
+    A further chunk of sound data in a WAV file ends the search, because its own length may be wrong.
+    """
     file.seek(position)
     if file.read(8).startswith(_TAGS):
         return True
     while position + _LEAST_SOUND <= size:
         name, length = _chunk(file, position, width, order)
+        if name == b"data" and order == "little":
+            return True
         if not all(0x20 <= byte < 0x7F for byte in name) or position + 4 + width + length > size:
             return False
         position += 4 + width + length + (length % 2 if width == 4 else 0)

@@ -301,3 +301,17 @@ def test_a_wav_or_flac_behind_a_few_other_bytes_is_read(tmp_path: Path, suffix: 
     assert not is_midi(late)
     sound = SoundFile(late)
     assert np.array_equal(sound.read(), SoundFile(whole).read()) and sound.warnings == []
+
+
+@pytest.mark.parametrize("stated", [0, 1000, 20_000, 0xFFFFFFFF])
+def test_the_last_of_several_chunks_of_sound_is_read_to_the_end_of_the_file(tmp_path: Path, stated: int) -> None:
+    soundfile.write(tmp_path / "whole.wav", tone(), RATE, subtype="PCM_16")
+    data = (tmp_path / "whole.wav").read_bytes()
+    at = data.index(b"data")
+    sound = data[at + 8 :]
+    first = b"data" + struct.pack("<I", 10_000) + sound[:10_000] + b"LIST" + struct.pack("<I", 600) + bytes(600)
+    last = b"data" + struct.pack("<I", stated) + sound[10_000 : 10_000 + 19_000]
+    (tmp_path / "a.wav").write_bytes(data[:at] + first + last)
+    cut = SoundFile(tmp_path / "a.wav")
+    assert np.array_equal(cut.read(), SoundFile(tmp_path / "whole.wav").read()[: 29_000 // 2])
+    assert len(cut.warnings) == 1 and "gives no length or a wrong one" in cut.warnings[0]
