@@ -71,9 +71,10 @@ class SoundFile:
         self._header = _own_header(path)
         self._right_length = right_length(path)
         self._fillings = missing_fillings(path)
-        self._flac_frames = _flac_frames(path)
         self._links, self._damaged = ogg_links(path)
         self._links = self._links or late_sound(path)
+        self._start = self._links[0][0] if self._links else 0
+        self._flac_frames = _flac_frames(path, self._start)
         self._has_more = False
         try:
             with self._open(next(iter(self._links), None)) as file:
@@ -244,10 +245,10 @@ class SoundFile:
                 part = _Part(raw, header.pieces)
                 form = {"format": "RAW", "subtype": header.subtype, "endian": "LITTLE"}
                 form |= {"samplerate": header.rate, "channels": header.channels}
+            elif self._flac_frames is not None:
+                part = _Part(raw, [link or (0, size)], [(self._start + place, mask) for place, mask in _FLAC_TOTAL])
             elif link is not None:
                 part = _Part(raw, [link])
-            elif self._flac_frames is not None:
-                part = _Part(raw, [(0, size)], _FLAC_TOTAL)
             elif self._right_length is not None or self._fillings:
                 part = _Part(raw, _filled(self._fillings, size), replaced=self._right_length or (0, b""))
             with quiet():
@@ -364,9 +365,13 @@ def _own_header(path: Path) -> WavHeader | None:
     return header if header is not None and header.subtype is not None and own else None
 
 
-def _flac_frames(path: Path) -> int | None:
-    """Return the number of frames in the header of a FLAC file, 0 if it is unknown; None for every other file."""
+def _flac_frames(path: Path, start: int) -> int | None:
+    """Return the number of frames in the header of a FLAC file, 0 if it is unknown; None for every other file.
+
+    The file begins at byte `start` of `path`.
+    """
     with path.open("rb") as file:
+        file.seek(start)
         head = file.read(_FLAC_TOTAL[-1][0] + 1)
     if head[:4] != b"fLaC" or len(head) <= _FLAC_TOTAL[-1][0]:
         return None

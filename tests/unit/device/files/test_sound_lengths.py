@@ -315,3 +315,13 @@ def test_the_last_of_several_chunks_of_sound_is_read_to_the_end_of_the_file(tmp_
     cut = SoundFile(tmp_path / "a.wav")
     assert np.array_equal(cut.read(), SoundFile(tmp_path / "whole.wav").read()[: 29_000 // 2])
     assert len(cut.warnings) == 1 and "gives no length or a wrong one" in cut.warnings[0]
+
+
+@pytest.mark.parametrize("after", [b"TAG" + bytes(125), b"ID3\x04" + bytes(300)])
+@pytest.mark.parametrize("before", [b"\n", b"ID3\x03\0\0\0\0\0\x0a" + bytes(10)])
+def test_a_flac_behind_other_bytes_is_read_up_to_its_last_sample(tmp_path: Path, before: bytes, after: bytes) -> None:
+    soundfile.write(tmp_path / "whole.flac", tone(), RATE)
+    (tmp_path / "a.flac").write_bytes(before + (tmp_path / "whole.flac").read_bytes() + after)
+    sound = SoundFile(tmp_path / "a.flac")
+    assert np.array_equal(sound.read(), SoundFile(tmp_path / "whole.flac").read())
+    assert sound.warnings == []
