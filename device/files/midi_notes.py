@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import TypeAlias
@@ -20,7 +20,10 @@ LONGEST_OPEN_S = 10.0
 LONGEST_S = 24 * 3600.0
 """Longest right hand in seconds. A longer file is damaged, or no performance."""
 UNRELEASED_S = 2.0
-"""Seconds that a key stays down at most, on a channel of a track that releases no key at all."""
+"""Seconds that a key stays down at most, on a channel of a track that releases no key at all.
+
+A key that is struck at the very end of a track, which does not release it, stays down for as long.
+"""
 MOST_NOTES = 100_000
 """Largest number of notes of a right hand. Two hours of a busy pianist are 50,000."""
 ALIKE_CHANNELS = 4
@@ -150,10 +153,15 @@ def _stretches(track: RawTrack, silenced: Sequence[Silenced], tempo_map: TempoMa
             struck[message.channel, message.pitch].append(message)
     latest_s = tempo_map.seconds(track.last_tick) + LONGEST_OPEN_S
     end = min(track.end_tick, max(track.last_tick, tempo_map.tick(latest_s)))
+
+    def unreleased_end(at: int) -> int:
+        at_s = tempo_map.seconds(at)
+        return end if tempo_map.seconds(end) > at_s + UNISON_S else tempo_map.tick(at_s + UNRELEASED_S)
+
     found: dict[int, list[Stretch]] = defaultdict(list)
     for (channel, pitch), messages in struck.items():
         ends = sorted({m.tick for m in silenced if m.channel in (channel, None)})
-        found[channel] += _paired(messages, ends, end, pitch)
+        found[channel] += _paired(messages, ends, unreleased_end, pitch)
     released = {m.channel for m in track.messages if isinstance(m, Struck) and m.velocity == 0}
     for channel in found.keys() - released:
         found[channel] = _detached(found[channel], tempo_map)
@@ -181,8 +189,13 @@ def _detached(stretches: Sequence[Stretch], tempo_map: TempoMap) -> list[Stretch
     return ended
 
 
-def _paired(messages: Sequence[Struck], silenced: Sequence[int], end: int, pitch: int) -> list[Stretch]:
-    """Return the strikes of one key on one channel of one track.
+def _paired(
+    messages: Sequence[Struck], silenced: Sequence[int], unreleased_end: Callable[[int], int], pitch: int
+) -> list[Stretch]:
+    """Return the strikes of one key, `pitch`, on one channel of one track.
+
+    `silenced` holds the ticks at which all notes end. `unreleased_end` returns the end, in ticks, of a strike at a tick
+    that nothing ends.
 
     If the key goes up as often as it goes down, two voices may hold it at once, and each strike has an end of its own:
     the key stays down until the last of them. Otherwise some ends are missing, and a strike ends the strike before.
@@ -206,7 +219,7 @@ def _paired(messages: Sequence[Struck], silenced: Sequence[int], end: int, pitch
         if message.velocity > 0:
             down.append(message)
     for struck in down:
-        close(struck, quiet[-1] if quiet else max(end, struck.tick))
+        close(struck, quiet[-1] if quiet else unreleased_end(struck.tick))
     return found
 
 

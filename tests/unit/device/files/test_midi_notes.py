@@ -174,3 +174,10 @@ def test_a_channel_that_is_only_silenced_at_its_start_releases_no_key(tmp_path: 
 def test_a_channel_that_releases_some_keys_keeps_the_others_down(tmp_path: Path) -> None:
     found = read(tmp_path / "a.mid", [[(0, on(48)), (480, on(64)), (960, off(64)), (960, on(65)), (1440, off(65))]])
     assert found[0] == (48, 0.0, pytest.approx(1440 / 800))
+
+
+@pytest.mark.parametrize("rolled", [0, 4])
+def test_a_chord_that_a_file_ends_with_and_does_not_release_is_heard(tmp_path: Path, rolled: int) -> None:
+    chord = [(480 - rolled, on(48)), (480, on(64))]
+    found = read(tmp_path / "a.mid", [[(0, on(60)), (400, off(60)), *chord]])
+    assert found[1:] == [(key, at / 800, pytest.approx(at / 800 + UNRELEASED_S, abs=0.01)) for at, (_, key, _) in chord]
