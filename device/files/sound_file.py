@@ -91,9 +91,9 @@ class SoundFile:
                 f"{path} has a sample rate of {self.rate} Hz: convert it to one of {LOWEST_RATE} to {HIGHEST_RATE} Hz."
             )
         if channel is not None and not 1 <= channel <= self.channels:
-            raise UserError(
-                f"{path} has {count_of(self.channels, 'channel')}: give --channel a number from 1 to {self.channels}."
-            )
+            some = f"give --channel a number from 1 to {self.channels}"
+            remedy = some if self.channels > 1 else "leave out --channel"
+            raise UserError(f"{path} has {count_of(self.channels, 'channel')}: {remedy}.")
         self._choice = ChannelChoice() if channel is None else ChannelChoice(channel - 1, "asked")
         self.frames: int = stated
         self._gain = 1.0

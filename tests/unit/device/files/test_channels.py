@@ -188,6 +188,8 @@ def test_a_channel_can_be_chosen(tmp_path: Path) -> None:
         assert same(sound, samples) and sound.warnings == []
     with pytest.raises(UserError, match="has 3 channels: give --channel a number from 1 to 3"):
         heard(tmp_path / "a.wav", a, b, -a, channel=4)
+    with pytest.raises(UserError, match=r"has 1 channel: leave out --channel\.$"):
+        heard(tmp_path / "a.wav", a, channel=2)
 
 
 @pytest.mark.parametrize("number", [4, 12])
