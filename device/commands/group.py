@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from device.errors import UserError
+from device.system.standard_streams import open_closed_streams
 
 
 class Commands(click.Group):
@@ -24,6 +25,11 @@ class Commands(click.Group):
     def __init__(self, *args: Any, places: Mapping[str, str], speaker: str, **options: Any) -> None:
         super().__init__(*args, **options)
         self._places, self._speaker = places, speaker
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the program, also if it was started without one of the standard streams."""
+        open_closed_streams()
+        return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._places)

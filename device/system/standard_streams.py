@@ -1,0 +1,27 @@
+"""Opens the standard streams that were closed when the program began, as `lefthand play my.wav 2>&-` closes stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+STREAMS = (0, 1, 2)
+"""File descriptors of stdin, stdout and stderr."""
+
+
+def open_closed_streams() -> None:
+    """Connect each closed standard stream to /dev/null. Call this before the program opens a file.
+
+    The first file that the program opens would otherwise become its stderr. What a library prints would be written into
+    it, and it could not be read while stderr is silenced.
+    """
+    for stream in STREAMS:
+        try:
+            os.fstat(stream)
+        except OSError:
+            # the lowest free number is this one, because those below it are open
+            os.open(os.devnull, os.O_RDWR)
+    # Python has no object for a stream that was closed
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
