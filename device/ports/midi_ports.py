@@ -150,14 +150,6 @@ def open_output(name: str) -> tuple[Any, Port]:
     return connect_output(choose(name, midi_outputs(), OUTPUT))
 
 
-def open_input(name: str) -> tuple[Any, Port]:
-    """Open the MIDI input that `name` selects, and return its connected `rtmidi.MidiIn` and its port.
-
-    Raises UnavailableError if not exactly one port fits `name`, or if the port is gone or in use.
-    """
-    return connect_input(choose(name, midi_inputs(), INPUT))
-
-
 def connect_output(port: Port, own_name: str = "left hand") -> tuple[Any, Port]:
     """Return an `rtmidi.MidiOut` that is connected to `port`, and `port`.
 

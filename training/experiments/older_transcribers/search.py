@@ -21,7 +21,6 @@ from training.experiments.older_transcribers.setup import OPTIMISERS, NotesSetup
 from training.experiments.older_transcribers.spectra import Spectrum
 from training.hearing_figures.frame_scores import FrameCount, frame_labels
 
-PRUNERS = ("median", "hyperband")
 RATES = (8_000, 16_000)
 """Sample rates in Hz to choose from."""
 HOPS_S = (0.016, 0.032)

@@ -29,11 +29,6 @@ VALID_BATCHES = 8
 WEIGHTS, CONFIG, HISTORY = "seed.weights.h5", "config.json", "history.csv"
 
 
-def seed_folder(cache: Path, name: str) -> Path:
-    """Return the folder for the fit of the configuration `name`."""
-    return cache / "fits" / "seeds" / name
-
-
 def fit(
     setup: Seed, found: list[Song], folder: Path, valid: list[Song], batch_steps: int = BATCH_STEPS
 ) -> tuple[SeedNet, Thresholds]:

@@ -10,7 +10,6 @@ import pytest
 pytest.importorskip("keras")
 
 from device.left_hand.net_input import GLOBAL_NAMES, INPUT_SIZE, PITCH_CHANNELS
-from training.accompanist.float_step import FloatStep
 from training.accompanist.net import AccompanistNet, step_model
 
 STEPS = 12
@@ -45,14 +44,6 @@ def test_steps_give_what_the_sequence_gives(net: Any, x: np.ndarray[Any, Any]) -
         state = out["next_gru"]
         for name, value in whole.items():
             assert np.allclose(np.asarray(out[f"y_{name}"])[0], value[0, t], atol=1e-5)
-
-
-def test_the_float_runner_is_the_net(net: Any, x: np.ndarray[Any, Any]) -> None:
-    whole, runner = played(net, x), FloatStep(net)
-    for t in range(STEPS):
-        out = runner.step(x=x[0, t])
-        for name, value in whole.items():
-            assert np.allclose(out[f"y_{name}"], value[0, t], atol=1e-5)
 
 
 @pytest.mark.parametrize("by", [1, 5, 7])
