@@ -44,6 +44,18 @@ def divided(steps: int, most: int) -> tuple[int, int]:
     return epochs, math.ceil(steps / epochs)
 
 
+def unresumed_callbacks(folder: Path, batches: feed) -> list[Any]:
+    """Return the callbacks of Keras for a short fit in `folder`, which is not resumed after a stop.
+
+    They store the history in history.csv and TensorBoard's files in the folder tensorboard.
+    """
+    return [
+        keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
+        keras.callbacks.CSVLogger(str(folder / "history.csv")),
+        keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+    ]
+
+
 def callbacks(folder: Path, patience: int, batches: feed) -> list[Any]:
     """Return the callbacks of Keras for a fit in `folder`.
 

@@ -18,7 +18,7 @@ from training.experiments.music_generation.data import FRAGMENT, Fragments
 from training.experiments.music_generation.net import DiaryNet, loss_of
 from training.experiments.music_generation.setup import ENTRIES, Entry
 from training.experiments.seeds.data import Song
-from training.fitting import divided, feed
+from training.fitting import divided, feed, unresumed_callbacks
 
 BATCH = {12: 16, 88: 8}
 """Number of fragments in a batch, by the width of the vectors. 88 keys cost more time, so their batches are smaller."""
@@ -26,7 +26,7 @@ EPOCH_STEPS = 20
 """Most batches between two computations of the validation loss."""
 VALID_BATCHES = 6
 """Number of batches of validation songs for the validation loss. They are the same in each epoch."""
-WEIGHTS, CONFIG, HISTORY = "diary.weights.h5", "config.json", "history.csv"
+WEIGHTS, CONFIG = "diary.weights.h5", "config.json"
 
 
 def fit(
@@ -58,11 +58,7 @@ def fit(
             batches,
             epochs=epochs,
             validation_data=feed(unheard.at, VALID_BATCHES),
-            callbacks=[
-                keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
-                keras.callbacks.CSVLogger(str(folder / HISTORY)),
-                keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
-            ],
+            callbacks=unresumed_callbacks(folder, batches),
             verbose=2,
         ).history
         about["val_loss"] = round(float(history["val_loss"][-1]), 4)

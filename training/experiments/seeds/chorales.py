@@ -27,7 +27,7 @@ from device.errors import UserError
 from training.experiments.seeds.data import PAUSE, Song, late, melody_of
 from training.experiments.seeds.play import softmax, voiced
 from training.experiments.seeds.setup import CHORALE_FIT, Chorale
-from training.fitting import feed
+from training.fitting import feed, unresumed_callbacks
 from training.playing_figures.panel import Roll
 
 Array = npt.NDArray[Any]
@@ -215,11 +215,7 @@ def fit_chorales(found: list[Array], lengths: Lengths, folder: Path, epochs: int
         batches,
         epochs=epochs,
         validation_data=(unheard[:, :-1], unheard[:, 1:]) if unheard is not None else None,
-        callbacks=[
-            keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
-            keras.callbacks.CSVLogger(str(folder / "history.csv")),
-            keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
-        ],
+        callbacks=unresumed_callbacks(folder, batches),
         verbose=0,
     ).history
     net.sequence.save_weights(str(folder / "chorales.weights.h5"))

@@ -18,7 +18,7 @@ from training.experiments.seeds.loss import loss_of
 from training.experiments.seeds.net import SeedNet
 from training.experiments.seeds.play import Thresholds, fit_thresholds
 from training.experiments.seeds.setup import Seed
-from training.fitting import divided, feed
+from training.fitting import divided, feed, unresumed_callbacks
 
 BATCH_STEPS = 2048
 """Sixteenth steps of music per batch for any stretch length, so that every fit sees the same amount of music."""
@@ -26,7 +26,7 @@ EPOCH_STEPS = 100
 WARM_UP = 50
 VALID_BATCHES = 8
 """Number of batches of validation songs for the validation loss. They are the same in each epoch."""
-WEIGHTS, CONFIG, HISTORY = "seed.weights.h5", "config.json", "history.csv"
+WEIGHTS, CONFIG = "seed.weights.h5", "config.json"
 
 
 def fit(
@@ -61,11 +61,7 @@ def fit(
             batches,
             epochs=epochs,
             validation_data=feed(unheard.at, VALID_BATCHES),
-            callbacks=[
-                keras.callbacks.LambdaCallback(on_epoch_begin=batches.follow),
-                keras.callbacks.CSVLogger(str(folder / HISTORY)),
-                keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
-            ],
+            callbacks=unresumed_callbacks(folder, batches),
             verbose=2,
         )
     thresholds = fit_thresholds(setup, net, stretches)
