@@ -97,9 +97,11 @@ class File:
 
     @property
     def name(self) -> str:
+        """The name of the file without its folder. Under this name it is sent to the Pi."""
         return Path(self.source).name
 
     def stated(self) -> dict[str, str | None]:
+        """Return the file as an entry of the JSON that tells the Pi what to install where."""
         return {"source": self.name, "target": self.target, "mode": self.mode, "check": self.check}
 
 

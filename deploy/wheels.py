@@ -39,6 +39,7 @@ class Wheel:
 
     @classmethod
     def of(cls, path: Path) -> Wheel:
+        """Return the wheel that is the file `path`. Raises OSError if it cannot be read."""
         return cls(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
     @property
@@ -48,6 +49,7 @@ class Wheel:
 
     @property
     def version(self) -> str:
+        """The distribution's version."""
         return str(parse_wheel_filename(self.path.name)[1])
 
 

@@ -44,6 +44,7 @@ class TensorSpec:
 
     @property
     def quantised(self) -> bool:
+        """Return whether the tensor stores whole numbers that stand for real ones."""
         return self.scale > 0
 
     def alike(self, other: TensorSpec) -> bool:

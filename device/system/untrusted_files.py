@@ -22,7 +22,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def read_small(path: Path, most: int = SMALL, follow: bool = False) -> bytes:
     """Return the content of the plain file `path`, of at most `most` bytes. Waits for no pipe.
 
-    Follows a link only if `follow`, for a file whose place its owner chose.
+    Follows a link only if `follow`, for a file whose place its owner chose. Raises OSError if the file cannot be read,
+    is no plain file, or is larger.
     """
     with os.fdopen(os.open(path, _READ & ~os.O_NOFOLLOW if follow else _READ), "rb") as file:
         found = os.fstat(file.fileno())
@@ -38,7 +39,7 @@ def own_folder(path: Path) -> int:
     """Open the folder `path` and return its descriptor, for the argument `dir_fd` of other calls.
 
     Makes the folder with the mode 0700 if it is missing. Raises PermissionError if it belongs to another account, or if
-    other accounts may write into it.
+    other accounts may write into it, and another OSError if it cannot be opened or made.
     """
     try:
         descriptor = os.open(path, _FOLDER)
@@ -55,7 +56,10 @@ def own_folder(path: Path) -> int:
 
 
 def replace_file(folder: int, name: str, content: bytes) -> None:
-    """Replace the file `name` in the opened folder `folder` by `content`. A reader sees the old or the new file."""
+    """Replace the file `name` in the opened folder `folder` by `content`. A reader sees the old or the new file.
+
+    `folder` is a descriptor, as `own_folder` returns it. Raises OSError if the file cannot be written.
+    """
     beside = f".{name}.new"
     try:
         descriptor = os.open(beside, _NEW, 0o644, dir_fd=folder)

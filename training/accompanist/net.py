@@ -79,6 +79,7 @@ class TiedDense(keras.layers.Layer):
         return ops.concatenate([upper, lower], axis=0), bias
 
     def call(self, x: Tensor) -> Tensor:
+        """Return the layer's output [..., width(outputs)] for x [..., width(inputs)]."""
         kernel, bias = self.matrix()
         return ops.matmul(x, kernel) + bias
 
@@ -188,6 +189,7 @@ class AccompanistNet(keras.Model):
         }, last
 
     def call(self, x: Tensor, training: bool = False) -> dict[str, Tensor]:
+        """Return the outputs for x [B, T, INPUT_SIZE] by name, each [B, T, its size]. The first state is zero."""
         return self.advance(x, ops.zeros((ops.shape(x)[0], self.state_size)), training)[0]
 
 

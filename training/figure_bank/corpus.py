@@ -75,6 +75,10 @@ class HandOnGrid:
 
 
 def on_grid(notes: npt.NDArray[np.void], quarters: Floats) -> HandOnGrid:
+    """Return `notes`, whose times are in quarters, on the grid whose steps begin at `quarters` [steps].
+
+    A note is at least one step long.
+    """
     steps = np.arange(len(quarters))
     at = np.interp(notes["onset"].astype(float), quarters, steps)
     until = np.interp(notes["onset"].astype(float) + notes["duration"], quarters, steps)
