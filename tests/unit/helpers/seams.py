@@ -22,12 +22,14 @@ from device.events import Event, Note, NoteHeard
 from device.hearing.features import FeatureSpec
 from device.inputs import sound_card
 from device.left_hand.performer import Performer, Strike
-from device.live import opening
+from device.live import opening, session
 from device.live.monitor import Monitor
 from device.live.session import Session
 from device.outputs import sender
+from device.ports import drivers
 from device.ports.port import Port, SoundInput
 from device.settings.config import Config, parse_config
+from device.system import realtime
 
 RATE, BLOCK = 16_000, 256
 CONFIG = parse_config(f'[audio]\ninput = "mic"\nrate = {RATE}\n[midi]\noutput = "synth"\n', "the test")
@@ -35,6 +37,9 @@ HEARD = Port("expander", "ALSA", 1)
 MIC, SYNTH = SoundInput("mic", "ALSA", 0, 1, RATE), Port("synth", "ALSA", 0)
 STALL_S = 0.02
 PATIENCE_S = 60.0
+NO_COLLECTOR = SimpleNamespace(**dict.fromkeys(("collect", "freeze", "unfreeze", "disable", "enable"), lambda: None))
+"""In place of the garbage collector. In a process that has loaded TensorFlow, the collection at the start of each
+session takes half a second of processor time."""
 
 
 class Card:
@@ -43,6 +48,8 @@ class Card:
     def __init__(self) -> None:
         self.active = False
         self.busy = False
+        self.starts = 0
+        """How often a stream was started. Before that, a block reaches no loop, or that of the session before."""
 
     def get_device_count(self) -> int:
         return 1
@@ -64,6 +71,7 @@ class Card:
 
     def start_stream(self) -> None:
         self.active = True
+        self.starts += 1
 
     def is_active(self) -> bool:
         return self.active
@@ -207,7 +215,7 @@ class Stage:
         until = self.pianist.hops + blocks
         for _ in range(blocks):
             self.card.deliver()
-        patiently(lambda: self.pianist.hops >= until)
+        patiently(lambda: self.pianist.hops >= until, f"{blocks} blocks are heard")
 
     @staticmethod
     def struck_and_let_go(client: Client) -> bool:
@@ -223,17 +231,21 @@ class Stage:
         return not down
 
 
-def patiently(holds: Callable[[], object], what: str = "") -> None:
+def patiently(holds: Callable[[], object], what: str = "what this line waits for") -> None:
     """Wait until `holds` returns true. Raises AssertionError if it does not in time."""
     until_s = time.monotonic() + PATIENCE_S
     while not holds():
-        assert time.monotonic() < until_s, what
+        assert time.monotonic() < until_s, f"{PATIENCE_S:g} s are over, and it does not hold: {what}"
         time.sleep(0.001)
 
 
 @contextlib.contextmanager
 def seams(stage: Stage) -> Iterator[None]:
-    """Replace PortAudio and RtMidi by the stage's card and ports, and shorten the pauses."""
+    """Replace PortAudio and RtMidi by the stage's card and ports, shorten the pauses, and lengthen the patience.
+
+    The card plays only when the test lets it, and the machine may stop any thread for seconds. So no session ends
+    because its card is silent, its port is slow or one of its threads is late, unless the test sets that limit itself.
+    """
 
     @contextlib.contextmanager
     def portaudio() -> Iterator[Card]:
@@ -247,7 +259,13 @@ def seams(stage: Stage) -> Iterator[None]:
         (opening, "STALL_S", STALL_S),
         (opening, "STALL_BLOCKS", 0),
         (opening, "read_calibration", lambda: None),
+        (realtime, "gc", NO_COLLECTOR),
         (sound_card, "WAIT_S", 0.002),
+        (sound_card, "DEAF_S", float("inf")),
+        (drivers, "CLOSE_S", PATIENCE_S),
+        (session, "JOIN_S", PATIENCE_S),
+        (sender, "HUNG_S", PATIENCE_S),
+        (sender, "CLOSE_TIMEOUT_S", PATIENCE_S),
         (sender, "DRAIN_S", 0.0),
         (sender, "MESSAGE_S", 0.0),
         (sender, "LONGEST_WAIT_S", 0.005),
