@@ -16,7 +16,8 @@ from pathlib import Path
 from types import FrameType
 
 RESTART_S = 0.1
-WATCHDOG_S = 2.0
+START_S, WATCHDOG_S = 60.0, 3.0
+"""Seconds without a status before the first one and after it, as in deploy/units/lefthand.service."""
 HOPS_A_STATUS = 4
 SLOW_S = 0.1
 PACE = 4
@@ -40,7 +41,7 @@ def supervise(folder: Path) -> None:
         while child.poll() is None:
             time.sleep(0.02)
             told_s = status.stat().st_mtime if status.exists() else 0.0
-            if time.time() - max(told_s, began_s) > WATCHDOG_S + (3.0 if told_s < began_s else 0.0):
+            if time.time() - max(told_s, began_s) > (START_S if told_s < began_s else WATCHDOG_S):
                 child.kill()
         time.sleep(RESTART_S)
 
