@@ -7,14 +7,21 @@ twice as long as on the reference machine, the limit is doubled. A limit never b
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 WORK = "import json\nfor _ in range(4): json.loads(json.dumps(list(range(30_000))))\nsum(i * i for i in range(300_000))"
 """The fixed piece of work: imports, memory and arithmetic in a new process, like the start of the box."""
 REFERENCE_S = 0.1
 """Seconds that WORK takes on an idle reference machine: 0.077 s of processor time, plus a margin."""
+SYNCED_BYTES, SYNC_S = 1_000_000, 0.1
+"""Bytes that `meanwhile` writes and syncs, and the most seconds that this takes on the reference machine."""
 RUNS = 3
 """Number of times that WORK is timed. The slowest run counts."""
 
@@ -27,6 +34,37 @@ def slower() -> float:
 def within(limit_s: float) -> float:
     """Return the limit in seconds for this machine now. `limit_s` is the limit for the reference machine."""
     return limit_s * slower()
+
+
+@contextlib.contextmanager
+def meanwhile(folder: Path) -> Iterator[list[float]]:
+    """Measure in another thread, while the `with` block runs, how many times slower the machine and its disk are.
+
+    The list gets one value a second, at least 1. The first one is there before the block begins. This is for what
+    writes to the disk beside other tests: their load may be over when `within` measures it.
+    """
+    slower, over = [_slower_with_disk(folder)], threading.Event()
+
+    def measure() -> None:
+        while not over.wait(1.0):
+            slower.append(_slower_with_disk(folder))
+
+    thread = threading.Thread(target=measure)
+    thread.start()
+    try:
+        yield slower
+    finally:
+        over.set()
+        thread.join()
+
+
+def _slower_with_disk(folder: Path) -> float:
+    took_s = _work_s()
+    began_s = time.monotonic()
+    with (folder / "synced").open("wb") as file:
+        file.write(bytes(SYNCED_BYTES))
+        os.fsync(file.fileno())
+    return max(1.0, took_s / REFERENCE_S, (time.monotonic() - began_s) / SYNC_S)
 
 
 def _work_s() -> float:
