@@ -37,6 +37,15 @@ INTERFACE = f"{string.ascii_letters}{string.digits}._-"
 
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 """The place in tomllib's messages."""
+_SWITCHED = {"true", "false", "yes", "no", "on", "off"}
+_WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
+_REMEDIES = (
+    ("Expected '=' after a key", "Write = between a key and its value."),
+    ("Illegal character '\\n'", "Close the quotes on the same line."),
+    ("Cannot overwrite", "The key stands in its section twice, so leave out one of the two lines."),
+    ("Cannot declare", "The section begins twice, so put all its keys under one of the two lines."),
+)
+"""First words of an error of tomllib, and the remedy."""
 _LOOKALIKES = frozenset({"Zs", "Cf", "Pi", "Pf", "Ps", "Pd", "Sm"})
 """Unicode categories of spaces, invisible characters, quotes, dashes and the minus sign."""
 
@@ -136,21 +145,36 @@ def _parsed(text: str, where: str) -> Tables:
     except RecursionError:
         raise ConfigError(f"{where} is nested too deeply: give keys in sections, as docs/lefthand.toml does.") from None
     except ValueError as error:
-        raise ConfigError(f"{where} is not valid TOML: {error}.{_about_character(text, str(error))}") from None
+        raise ConfigError(f"{where} is not valid TOML: {error}.{_remedy(text, str(error))}") from None
     return tables
 
 
-def _about_character(text: str, error: str) -> str:
-    """Return a sentence about the character of `text` that tomllib's `error` points at, if it looks like another one.
+def _remedy(text: str, error: str) -> str:
+    """Return a sentence that says how to mend the place of `text` at which tomllib's `error` points, "" for none."""
+    place = _PLACE.search(error)
+    if place is None:
+        return ""
+    line = text.split("\n")[int(place[1]) - 1]
+    if sentence := _about_character(line[int(place[2]) - 1 : int(place[2])]):
+        return sentence
+    key, _, value = (part.strip() for part in line.split("#")[0].partition("="))
+    if value.endswith(";"):
+        return " Leave out the semicolon."
+    if value.casefold() in _SWITCHED:
+        return " Write true or false, in small letters."
+    if _WITH_COMMA.fullmatch(value):
+        return " Write a number with a point, not with a comma."
+    if error.startswith("Invalid value") and value[:1].isalpha() and '"' not in value:
+        return f' Put quotes around a text, as in {key} = "{value[:40]}".'
+    return next((f" {sentence}" for begin, sentence in _REMEDIES if error.startswith(begin)), "")
+
+
+def _about_character(character: str) -> str:
+    """Return a sentence about a character at which tomllib stopped, if it looks like another one.
 
     Word processors and web pages put such characters in the place of spaces, straight quotes and minus signs. Nobody
     can see the difference. Return "" for all other characters.
     """
-    place = _PLACE.search(error)
-    if place is None:
-        return ""
-    line = text.replace("\r\n", "\n").split("\n")[int(place[1]) - 1]
-    character = line[int(place[2]) - 1 : int(place[2])]
     if character.isascii() or unicodedata.category(character) not in _LOOKALIKES:
         return ""
     name = unicodedata.name(character, "without a name")

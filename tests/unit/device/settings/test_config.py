@@ -210,3 +210,22 @@ def test_lines_may_end_as_other_systems_end_them(tmp_path: Path, end: str) -> No
         end.join(["# settings", "[audio]", 'input = "mic"', "block = 512", "[play]", "listen = true", ""]).encode()
     )
     assert read_config(path).audio.block == 512
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("input = USB Audio  # the mixer", r'Put quotes around a text, as in input = "USB Audio"\.'),
+        ("listen = yes", r"Write true or false, in small letters\."),
+        ("listen = True", r"Write true or false, in small letters\."),
+        ("density = 0,5 # half", r"Write a number with a point, not with a comma\."),
+        ("input: 'mic'", r"Write = between a key and its value\."),
+        ('input = "mic";', r"Leave out the semicolon\."),
+        ('input = "mic', r"Close the quotes on the same line\."),
+        ('input = "a"\ninput = "b"', r"The key stands in its section twice, so leave out one of the two lines\."),
+        ("[midi]\n[audio]", r"The section begins twice, so put all its keys under one of the two lines\."),
+    ],
+)
+def test_a_line_that_is_not_toml_is_refused_with_a_remedy(line: str, remedy: str) -> None:
+    with pytest.raises(ConfigError, match=rf"is not valid TOML: .*\(at line .*\)\. {remedy}$"):
+        parse_config(f"[audio]\n{line}\n", "settings")
