@@ -5,6 +5,7 @@ So each command needs only its own packages.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -12,14 +13,19 @@ from typing import Any
 import click
 
 from device.errors import UserError
-from device.system.standard_streams import open_closed_streams
+from device.printable import printable
+from device.system.standard_streams import drop_output, open_closed_streams
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors that say that a disk, or an account's share of it, is full."""
 
 
 class Commands(click.Group):
     """Holds a group of click commands. `places` maps the name of each command to its module and function.
 
     A place has a colon between the two, as in "device.commands.play:play". If a command raises UserError, the program
-    ends with the exit code of the error, and prints `speaker` and the error's sentence on stderr.
+    ends with the exit code of the error, and prints `speaker` and the error's sentence on stderr. It does so too if the
+    disk is full on which its output is kept.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], speaker: str, **options: Any) -> None:
@@ -47,3 +53,12 @@ class Commands(click.Group):
         except UserError as error:
             click.echo(f"{self._speaker}: {error}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            drop_output()
+            what = "The output" if error.filename is None else printable(str(error.filename))
+            click.echo(
+                f"{self._speaker}: {what} cannot be written ({error.strerror}): make room on the disk.", err=True
+            )
+            ctx.exit(UserError.exit_code)

@@ -1,4 +1,7 @@
-"""Opens the standard streams that were closed when the program began, as `lefthand play my.wav 2>&-` closes stderr."""
+"""Replaces standard streams that cannot be used.
+
+`lefthand play my.wav 2>&-` closes stderr before the program begins, and the disk on which stdout is kept may be full.
+"""
 
 from __future__ import annotations
 
@@ -25,3 +28,10 @@ def open_closed_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def drop_output() -> None:
+    """Send what stdout still holds to /dev/null, because its disk is full. Python would end with a traceback on it."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.close(nothing)
