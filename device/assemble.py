@@ -29,11 +29,23 @@ MOST_GAP_STEPS = 64
 
 
 @dataclass(frozen=True)
+class ModelsInUse:
+    """Names the bundle of the models in the engine: its folder and its sha256. `hop_s` is the length of a hop.
+
+    The bundle itself is not kept, because its files would take memory as long as the box plays.
+    """
+
+    path: Path
+    digest: str
+    hop_s: float
+
+
+@dataclass(frozen=True)
 class Setup:
-    """Holds the settings of a run, and the models and the engine that the settings select."""
+    """Holds the settings of a run, and the engine that the settings select."""
 
     config: Config
-    bundle: Bundle
+    models: ModelsInUse
     engine: Engine
 
 
@@ -47,7 +59,8 @@ def set_up(path: Path, upbeat: float | None = None) -> Setup:
     if upbeat is not None:
         config = replace(config, clock=replace(config.clock, upbeat=upbeat))
     bundle = bundle_of(config)
-    return Setup(config, bundle, engine_of(config, bundle))
+    models = ModelsInUse(bundle.path, bundle.digest, bundle.features.hop_s)
+    return Setup(config, models, engine_of(config, bundle))
 
 
 def bundle_of(config: Config) -> Bundle:

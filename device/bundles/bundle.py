@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,13 @@ def default_bundle() -> Path:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Holds the checked contents of a bundle: manifest, files and golden arrays. `Bundle.open` makes one."""
+    """Holds the checked contents of a bundle: manifest and files. `Bundle.open` makes one."""
 
     path: Path
     manifest: Manifest
     digest: str
     """sha256 of the manifest. It identifies the whole bundle, because the manifest holds the sha256 of each file."""
     contents: Mapping[str, bytes] = field(repr=False)
-    golden: Mapping[str, NDArray[Any]] = field(repr=False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], signers: Path | None = None) -> Bundle:
@@ -96,9 +96,21 @@ class Bundle:
         for name in (GOLDEN, CARD, *(model.file for model in manifest.models.values())):
             if name not in contents:
                 raise BundleError(f"{folder / MANIFEST} gives no sha256 for {name}, only for {sorted(contents)}.")
-        bundle = cls(folder, manifest, digest, contents, read_arrays(contents[GOLDEN], str(folder / GOLDEN)))
-        bundle._check_features()
+        bundle = cls(folder, manifest, digest, contents)
+        # they are not kept: a box at the piano does not need them again
+        bundle._check_features(bundle._read_golden())
         return bundle
+
+    @cached_property
+    def golden(self) -> Mapping[str, NDArray[Any]]:
+        """Return the golden arrays by name. They are unpacked at the first call, because a box that plays needs none.
+
+        `open` has checked them.
+        """
+        return self._read_golden()
+
+    def _read_golden(self) -> dict[str, NDArray[Any]]:
+        return read_arrays(self.contents[GOLDEN], str(self.path / GOLDEN))
 
     @property
     def features(self) -> FeatureSpec:
@@ -145,7 +157,7 @@ class Bundle:
                 raise BundleError(f"{where}: {tensor.name} is {found}, the manifest says {tensor}.")
         return model
 
-    def _check_features(self) -> None:
+    def _check_features(self, golden: Mapping[str, NDArray[Any]]) -> None:
         spec = self.features
         where = self.path / MANIFEST
         for name in ("sample_rate", "hop"):
@@ -153,10 +165,10 @@ class Bundle:
             if outer != inner:
                 raise BundleError(f"{where}: {name} is {outer}, features.{name} is {inner}.")
         for name in (GOLDEN_SAMPLES, GOLDEN_FRAMES):
-            if name not in self.golden:
-                raise BundleError(f"{self.path / GOLDEN} has no {name}, only {sorted(self.golden)}.")
-        wanted = self.golden[GOLDEN_FRAMES]
-        found = Features(spec).frames(self.golden[GOLDEN_SAMPLES])
+            if name not in golden:
+                raise BundleError(f"{self.path / GOLDEN} has no {name}, only {sorted(golden)}.")
+        wanted = golden[GOLDEN_FRAMES]
+        found = Features(spec).frames(golden[GOLDEN_SAMPLES])
         if found.shape != wanted.shape:
             raise BundleError(f"Features here have the shape {found.shape}, the golden frames {wanted.shape}.")
         apart = float(np.max(np.abs(found - wanted)))

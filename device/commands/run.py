@@ -84,7 +84,7 @@ def run(
         from device.service.foreground import run as run_live
 
         setup = set_up(settings, upbeat)
-        run_live(setup.config, setup.engine, setup.bundle, capture, _print if prints else None)
+        run_live(setup.config, setup.engine, setup.models.hop_s, capture, _print if prints else None)
 
 
 def _print(line: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
 
 import numpy as np
 
 from device.engine import Engine
 from device.events import NoteEnded, NoteHeard
+from device.files.input_end import Feed, end_input
 from device.files.midi_file import events
 from device.files.midi_notes import Part
 from device.files.performance import Performance
@@ -25,8 +25,6 @@ SCANNED_S = 60.0
 """Seconds of a sound file from which its tuning is measured. Ten seconds of music are enough; some begin late."""
 Progress = Callable[[float], None]
 """A function that is called with the number of seconds of the input that are done."""
-LONGEST_TAIL_S = 2.0
-"""Seconds of silence at most that the engine gets after the input, so that open notes can end."""
 LONGEST_SILENCE_S = 60.0
 """Seconds. The middle of a longer silence of a MIDI file is passed over: the left hand has stopped long before."""
 _STAYS_S = 30.0
@@ -38,8 +36,6 @@ The clock then has steps before the next note.
 """
 _SHORTEST_SENT_S = 0.02
 """Shortest length of a sent note in seconds, so that its end comes after its start."""
-_Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
-"""The arguments of `Engine.step`: a hop of samples or None, its time in stream seconds, and MIDI notes."""
 
 
 class SentNotes:
@@ -124,30 +120,6 @@ def play_sound(
     return performance
 
 
-def end_input(
-    engine: Engine,
-    performance: Performance,
-    rest: Sequence[_Feed],
-    silence: Callable[[], Sequence[_Feed]],
-    now_s: float,
-    step: Callable[[Samples | None, float, Sequence[NoteHeard | NoteEnded]], None],
-) -> None:
-    """End an input and close `performance`. Live runs and files share this function, so both decide the same notes.
-
-    `rest` holds the remaining hops of the input. Then the engine gets `silence`, hop by hop, until no note is open,
-    for at most LONGEST_TAIL_S or two bars, whichever is shorter. `now_s` is the stream time of the previous hop in
-    seconds. `step` passes a hop, its stream time and its MIDI notes to the engine and collects the events.
-    """
-    for hop, now_s, midi in rest:
-        step(hop, now_s, midi)
-    until_s = performance.input_s + min(LONGEST_TAIL_S, performance.two_bars_s)
-    while engine.hearing is not None and engine.hearing.pending and now_s < until_s:
-        for hop, now_s, midi in silence():
-            step(hop, now_s, midi)
-    performance.collect(engine.finish(now_s))
-    performance.close()
-
-
 def play_midi(
     engine: Engine,
     part: Part,
@@ -195,7 +167,7 @@ def play_midi(
     return performance
 
 
-def _feeds(cut: Sequence[tuple[Samples, float]]) -> list[_Feed]:
+def _feeds(cut: Sequence[tuple[Samples, float]]) -> list[Feed]:
     return [(hop, now_s, []) for hop, now_s in cut]
 
 

@@ -86,18 +86,21 @@ class _Bands:
         if cents:
             centre *= 2.0 ** (cents / CENTS_PER_OCTAVE)
         self._spec, self._starts, self._centre = spec, first, centre
+        self._made = 0
         self._parts: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
+        """FFT bins and weights of the bands that are made so far, for each window. Empty when all bands are ready."""
 
     @property
     def ready(self) -> bool:
         """Whether all bands are made."""
-        return len(self._parts) == self._spec.bins * self._spec.channels
+        return self._made == self._spec.bins
 
     def make(self, count: int) -> None:
         """Make the next `count` bands of every window. To make all of them takes as long as several hops."""
-        done = len(self._parts) // self._spec.channels
-        for band in self._centre[done : done + count]:
+        coming = self._centre[self._made : self._made + count]
+        for band in coming:
             self._parts += [self._overlap(band, channel) for channel in range(self._spec.channels)]
+        self._made += len(coming)
         if self.ready:
             self._order()
             self._make_room(1)
@@ -115,6 +118,7 @@ class _Bands:
         self.weight = np.concatenate([weight for _, weight in ordered])
         self.first = np.cumsum([0] + [counts[k] for k in others[:-1]])
         self._places = np.argsort(two + others)
+        self._parts = []
 
     def _overlap(self, band: float, channel: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Return the FFT bins of a window that the band around `band` Hz overlaps, and their weights."""
@@ -135,7 +139,7 @@ class _Bands:
         self._squares = np.empty((frames, 2 * self.width))
         self._power = np.empty((frames, self.width))
         self._overlaps = np.empty((frames, len(self.index)))
-        self._sums = np.empty((frames, len(self._parts)))
+        self._sums = np.empty((frames, len(self._places)))
 
     def energy(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the energy in each frame, band and window: [frames, bands, windows].

@@ -63,10 +63,7 @@ class SongFigures:
         """[2, deciles] length over the gap to the next strike, of a bass and of another note."""
         self._anchor = arrays["song_anchor"].astype(float)
         """Mean and standard deviation of the median bass over songs."""
-        number = self._struck.sum(axis=1)
-        both = self._struck @ self._struck.T
-        self._alike = 2 * both / np.maximum(number[:, None] + number[None, :], 1)
-        self._number = number
+        self._number = self._struck.sum(axis=1)
 
     def draw(self, rng: np.random.Generator, strikes_a_beat: float, anchor_draw: float) -> Excerpt:
         """Draw a figure of eight bars with the random generator `rng`, and return it.
@@ -76,13 +73,13 @@ class SongFigures:
         """
         wanted = np.log((self._number + 0.5) / (2 * strikes_a_beat + 0.5))
         score = self._log_count - DENSITY_PULL * wanted**2
-        centre = [_choice(rng, score[half]) for half in (0, 1)]
+        alike = [self._alike(_choice(rng, score[half])) for half in (0, 1)]
         plan = self._contour(rng)
         keys = [_drawn(rng, self._keys[place_of(p)]) + 1 for p in range(BAR_STEPS)]
         quantile = rng.random(BAR_STEPS)
         bars = []
         for _ in range(FIGURE_BARS):
-            halves = [_choice(rng, self._log_count[half] + ALIKE * self._alike[centre[half]]) for half in (0, 1)]
+            halves = [_choice(rng, self._log_count[half] + ALIKE * alike[half]) for half in (0, 1)]
             struck = np.flatnonzero(np.concatenate([self._struck[half] for half in halves]))
             other = self._contour(rng)
             changed = rng.random(BAR_STEPS) < CHANCE
@@ -90,6 +87,15 @@ class SongFigures:
             bars.append(self._bar(struck, contour, keys, quantile))
         anchor = round(float(self._anchor[0] + self._anchor[1] * anchor_draw))
         return Excerpt(tuple(bars), (0,) * FIGURE_BARS, anchor)
+
+    def _alike(self, rhythm: int) -> Floats:
+        """Return how alike each rhythm [256] is to the rhythm `rhythm`, from 0 to 1: Dice's coefficient.
+
+        It is twice the number of strikes of both, over the numbers of strikes of each. A table for all of them would
+        take half a megabyte.
+        """
+        both = self._struck @ self._struck[rhythm]
+        return np.asarray(2 * both / np.maximum(self._number + self._number[rhythm], 1))
 
     def _contour(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """Draw a height for every step of the bar. Returns indices in `HEIGHTS`, int64 [BAR_STEPS]."""

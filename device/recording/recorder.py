@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Beat, Event, NoteEnded, NoteHeard
+from device.files.input_end import end_input
 from device.files.performance import BEATS_LOOKED_AT, Kind, Performance
-from device.files.play import end_input
 from device.hearing.features import Samples
 from device.inputs.source import Source
 from device.recording.capture import DEFAULT_MB, KEYS, MEGABYTE, SOUND, CaptureSettings

@@ -166,7 +166,7 @@ class Daemon:
             opener = self._opener or Opener(
                 self._outputs, self._inputs, self._monitor, self._signals.wake, service=True
             )
-            opened = opener.open(self._orders.config, setup.engine, setup.bundle.features.hop_s, record)
+            opened = opener.open(self._orders.config, setup.engine, setup.models.hop_s, record)
         except UnavailableError as error:
             self._wait(error)
             return
@@ -245,8 +245,8 @@ class Daemon:
         warm_up(setup.engine)
         self._setup = setup
         self._orders.use(setup.config)
-        self._monitor.hop_s = setup.bundle.features.hop_s
-        self._bundle = BundleStatus(str(setup.bundle.path), setup.bundle.digest[:SHORT])
+        self._monitor.hop_s = setup.models.hop_s
+        self._bundle = BundleStatus(str(setup.models.path), setup.models.digest[:SHORT])
 
     def _restart_process(self) -> None:
         """Replace this process by a new run of the same command.

@@ -6,7 +6,6 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-from device.bundles.bundle import Bundle
 from device.engine import Engine
 from device.hearing.pipeline import silence
 from device.live.monitor import Monitor
@@ -30,17 +29,16 @@ log = logging.getLogger("lefthand")
 def run(
     config: Config,
     engine: Engine,
-    bundle: Bundle,
+    hop_s: float,
     record: Capture | None = None,
     write: Callable[[str], object] | None = None,
 ) -> None:
     """Play until SIGTERM, SIGHUP or Ctrl-C.
 
-    `record`, if given, is the place for a recording of the input, the heard notes and the sent messages. `write`, if
-    given, is called in a thread of its own with one line of text for each note that is decided. Raises UserError if an
-    input or port is missing, cannot be opened, or is lost.
+    `hop_s` is the length of a hop in seconds. `record`, if given, is the place for a recording of the input, the heard
+    notes and the sent messages. `write`, if given, is called in a thread of its own with one line of text for each note
+    that is decided. Raises UserError if an input or port is missing, cannot be opened, or is lost.
     """
-    hop_s = bundle.features.hop_s
     outputs, inputs = MidiPorts(output=True), MidiPorts(output=False)
     warm_up(engine)
     with contextlib.ExitStack() as stack:

@@ -130,6 +130,24 @@ def test_the_command_line_loads_none_of_the_extras() -> None:
     assert not loaded & (EXTRAS | WORKSTATION)
 
 
+def test_a_live_box_loads_nothing_that_reads_files_of_music() -> None:
+    modules = "import sys; print(*sorted(sys.modules))"
+    loaded = set(python(f"import device.service.daemon, device.commands.run; {modules}").split())
+    assert {"device.live.session", "device.recording.recorder"} <= loaded
+    assert not loaded & {"device.files.play", "device.files.midi_file", "device.files.sound_file", "device.files.hands"}
+
+
+def test_a_live_box_does_not_keep_the_files_of_its_bundle(tmp_path: Path) -> None:
+    (tmp_path / "lefthand.toml").write_text('[audio]\ninput = "microphone"\n[midi]\noutput = "synth"\n')
+    code = (
+        "import gc, sys; from pathlib import Path; from device.assemble import set_up; "
+        "from device.bundles.bundle import Bundle; setup = set_up(Path(sys.argv[1])); gc.collect(); "
+        "print(setup.models.path, sum(isinstance(thing, Bundle) for thing in gc.get_objects()))"
+    )
+    path, number = python(code, tmp_path / "lefthand.toml").split()
+    assert Path(path).is_dir() and number == "0"
+
+
 def test_listening_to_a_midi_file_loads_none_of_the_extras(tmp_path: Path) -> None:
     on = mido.Message("note_on", note=60, velocity=64)
     mido.MidiFile(tracks=[mido.MidiTrack([on, on.copy(velocity=0, time=480)])]).save(tmp_path / "hand.mid")

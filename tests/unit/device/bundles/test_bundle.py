@@ -295,6 +295,12 @@ def test_a_runtime_that_was_not_checked_is_refused(folder: Path) -> None:
     refused(folder, "transcriber was not checked in litert")
 
 
+def test_golden_arrays_are_checked_but_not_kept_until_they_are_asked_for(folder: Path) -> None:
+    bundle = Bundle.open(folder)
+    assert "golden" not in vars(bundle)
+    assert bundle.golden is bundle.golden and "golden" in vars(bundle)
+
+
 def test_missing_golden_vectors_are_refused(folder: Path, toy_bundle: Bundle) -> None:
     put(folder, GOLDEN, packed(without(toy_bundle.golden, "accompanist/in/x")))
     refused(folder, "golden inputs of accompanist are")

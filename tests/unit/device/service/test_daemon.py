@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from device.assemble import ModelsInUse
 from device.control.client import ControlClient
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
@@ -39,8 +40,8 @@ class Service:
 
     def _make(self) -> Any:
         config = parse_config(self.text, "the test") if self.text else CONFIG
-        bundle = SimpleNamespace(path=self.folder, digest="0" * 64, features=FeatureSpec())
-        return SimpleNamespace(config=config, bundle=bundle, engine=self.stage.pianist)
+        models = ModelsInUse(self.folder, "0" * 64, FeatureSpec().hop_s)
+        return SimpleNamespace(config=config, models=models, engine=self.stage.pianist)
 
     @property
     def status(self) -> Status | None:
