@@ -25,7 +25,7 @@ AGE_STEPS = np.array([2.0, 8.0, 32.0], np.float32)
 MEMORY_STEPS = np.array([8.0, 64.0])
 """Steps after which a heard step has the weight 1/e: two beats show the chord, four bars of 4/4 show the key."""
 
-_DECAY = np.exp(-1.0 / MEMORY_STEPS)[:, None]
+_DECAYS: list[float] = np.exp(-1.0 / MEMORY_STEPS).tolist()
 
 PITCH_CHANNELS = ("onset", "sounding", "top", "lowest", "last", "recently", "lately")
 GLOBAL_NAMES = (
@@ -160,7 +160,8 @@ class Listener:
         self._down: dict[int, float] = {}
         self._last = -1
         self._last_onset_s: float | None = None
-        self._memory = np.zeros((2, 12))
+        self._memory = [[0.0] * 12 for _ in _DECAYS]
+        """For each decay, the steps for which each pitch class has sounded. For so few numbers numpy takes longer."""
         self.lowest_recent = -1
         """MIDI pitch of the lowest key down, or of the lowest latest onset if none is down; -1 before the first."""
         self.velocity = 0.0
@@ -219,10 +220,11 @@ class Listener:
             onsets[pitch % 12] += 1
         for pitch in self._down:
             sounding[pitch % 12] += 1
-        self._memory *= _DECAY
-        heard = [pitch_class for pitch_class in range(12) if onsets[pitch_class] or sounding[pitch_class]]
-        if heard:
-            self._memory[:, heard] += 1.0
+        heard = [struck or held for struck, held in zip(onsets, sounding, strict=True)]
+        self._memory = [
+            [steps * decay + 1.0 if keys else steps * decay for steps, keys in zip(row, heard, strict=True)]
+            for row, decay in zip(self._memory, _DECAYS, strict=True)
+        ]
         age = NEVER if self._last_onset_s is None else (step.time_s - self._last_onset_s) / step.length_s
         meter = step.meter
         return KnownStep(
@@ -235,7 +237,7 @@ class Listener:
             position=step.position,
             steps_per_beat=meter.steps_per_beat,
             meter=_number(meter),
-            memory=self._memory.astype(np.float32),
+            memory=np.array(self._memory, np.float32),
         )
 
     def _wait(self, decided_s: float, note: Note | None, ended: NoteEnded | None) -> None:

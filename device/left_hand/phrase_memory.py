@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,9 @@ FACTOR, MODULUS = 1_000_003, 2**61 - 1
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+
+MOVED: Ints = (np.arange(2)[:, None] * 12 + (np.arange(12) - np.arange(12)[:, None, None]) % 12).reshape(12, 24)
+"""[12, 24] for each number of semitones, the index of the triad that becomes each triad when it is moved up so far."""
 
 
 class Recalled(NamedTuple):
@@ -146,15 +150,14 @@ class PhraseMemory:
         if n < 2:
             return None
         equal = np.where(self._known[1:n], self._equal[: n - 1], 0.0)
-        best = float(equal.max())
+        best = float(np.maximum.reduce(equal))
         if best < LEAST:
             return None
-        near = np.flatnonzero(equal >= max(best - NEAR, LEAST))
-        weights = equal[near] / equal[near].sum()
+        near, weights = _weighted(equal, max(best - NEAR, LEAST))
         found = np.zeros(24, np.float32)
         for i, weight in zip(near, weights, strict=True):
             by = int(self._pitches[n - 1] - self._pitches[i]) % 12
-            found += weight * np.roll(self._triads[i + 1].reshape(2, 12), by, axis=1).ravel()
+            found += weight * self._triads[i + 1].take(MOVED[by])
         return Recalled(found, min(best / SURE, 1.0))
 
     def next_keys(self, size: int) -> NextKeys | None:
@@ -168,19 +171,16 @@ class PhraseMemory:
         if n < 2:
             return None
         equal = np.where(self._keys[1:n, 0] != KEY_UNKNOWN, self._equal[: n - 1], 0.0)
-        best = float(equal.max())
+        best = float(np.maximum.reduce(equal))
         if best < LEAST_OF_MELODY:
             return None
-        near = np.flatnonzero(equal >= max(best - NEAR, LEAST_OF_MELODY))
-        weights = equal[near] / equal[near].sum()
-        # a remembered half beat begins a step before the half beat on the grid
-        steps = np.arange(2 * size)
-        later, place = np.divmod(steps + 1, size)
-        entry = near + 1 + later[:, None]
-        keys = self._keys[np.minimum(entry, n - 1), np.minimum(place, STEPS - 1)[:, None]]
-        classes = (keys + (self._pitches[n - 1] - self._pitches[near])) % 12
+        near, weights = _weighted(equal, max(best - NEAR, LEAST_OF_MELODY))
+        later, place, first = _coming_steps(size)
+        entry = near + later
+        keys = self._keys.take(np.minimum(entry, n - 1) * STEPS + place)
+        classes = (keys + (self._pitches[n - 1] - self._pitches.take(near))) % 12
         gains = np.where((entry < n) & (keys >= 0), weights, 0.0)
-        struck = np.bincount((steps[:, None] * 12 + classes).ravel(), weights=gains.ravel(), minlength=24 * size)
+        struck = np.bincount((first + classes).ravel(), weights=gains.ravel(), minlength=24 * size)
         return NextKeys(np.asarray(struck.reshape(-1, 12), np.float32), best / (best + HALF_SURE_OF_MELODY))
 
     def packed(self) -> bytes:
@@ -227,3 +227,23 @@ class PhraseMemory:
         memory._triads[:size] = triads / -FINENESS
         memory._known[:size] = triads[:, 0] != UNKNOWN if size else False
         return memory
+
+
+def _weighted(equal: Floats, least: float) -> tuple[Ints, Floats]:
+    """Return the indexes of the values in `equal` that reach `least`, and their shares in the sum of these values."""
+    near = (equal >= least).nonzero()[0]
+    weights = equal.take(near)
+    return near, weights / np.add.reduce(weights)
+
+
+@cache
+def _coming_steps(size: int) -> tuple[Ints, Ints, Ints]:
+    """Return three columns [2 size, 1] for the steps of the two half beats to come, `size` steps each.
+
+    They are the number of entries from the equal half beat to that of the step, the step in that entry, and the place
+    of the step's first pitch class in a table with 12 for each step. A remembered half beat begins a step before the
+    half beat on the grid.
+    """
+    steps = np.arange(2 * size)
+    later, place = np.divmod(steps + 1, size)
+    return (later + 1)[:, None], np.minimum(place, STEPS - 1)[:, None], (steps * 12)[:, None]

@@ -127,11 +127,16 @@ class Progression:
         likely = now + guess * (self._expected - now)
         if self._next_keys is None:
             return np.asarray(likely, np.float32)
-        rows = []
-        for struck in self._next_keys.struck[within : within + SPAN]:
-            now = struck @ CONSONANCE + (1.0 - struck.sum()) * now
-            rows.append(now)
-        known = WHILE_HELD * np.mean(rows, axis=0) + (1.0 - WHILE_HELD) * rows[0]
+        following = self._next_keys.struck[within : within + SPAN]
+        rows = np.empty((len(following), 12), np.float32)
+        for row, struck, stays in zip(rows, following, 1.0 - np.add.reduce(following, 1), strict=True):
+            np.dot(struck, CONSONANCE, out=row)
+            row += stays * now
+            now = row
+        known = np.add.reduce(rows, 0)
+        known /= len(rows)
+        known *= WHILE_HELD
+        known += (1.0 - WHILE_HELD) * rows[0]
         return np.asarray(likely + self._next_keys.sure * (known - likely), np.float32)
 
     def _ask(self, step: Step, right: RightHand) -> Floats:
