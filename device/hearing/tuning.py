@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from device.hearing.features import Samples
+from device.hearing.features import Samples, finite
 
 DEAD_CENTS = 10.0
 """Up to this distance from 440 Hz, a piano counts as in tune. The net was trained with such pianos."""
@@ -165,26 +165,27 @@ class TuningEstimate:
 
         `amplitude` has the bins of the range and one more on each side. The spectrum counts as `counts` spectra.
         """
-        if not math.isfinite(float(np.sum(amplitude))):
+        if not finite(amplitude):
             return False
         level = 20 * np.log10(amplitude + _SILENCE)
         self._floor = level.copy() if self._floor is None else np.minimum(self._floor + counts * _FLOOR_RISE_DB, level)
         inner = level[1:-1]
-        least = max(_LEAST_DB, float(inner.max()) - _BELOW_DB)
-        peaks = np.flatnonzero(
-            (inner > level[:-2])
-            & (inner >= level[2:])
-            & (inner > least)
-            & (inner > self._floor[1:-1] + _ABOVE_FLOOR_DB)
-        )
+        least = max(_LEAST_DB, float(np.maximum.reduce(inner)) - _BELOW_DB)
+        # one comparison with the highest limit: each further function of numpy costs more than its numbers
+        limit = self._floor[1:-1] + _ABOVE_FLOOR_DB
+        np.maximum(limit, least, out=limit)
+        np.maximum(limit, level[:-2], out=limit)
+        is_peak = inner > limit
+        is_peak &= inner >= level[2:]
+        peaks = is_peak.nonzero()[0]
         if not len(peaks):
             return False
-        left, middle, right = level[peaks], level[peaks + 1], level[peaks + 2]
+        left, middle, right = level.take(peaks), level.take(peaks + 1), level.take(peaks + 2)
         place = peaks + self._first + (left - right) / (2 * (left - 2 * middle + right))
         turns = 12 * np.log2(place * self._hz / 440)
         weight = middle - least
         kept = _FORGET**counts
-        self._sum = self._sum * kept + counts * complex(np.sum(weight * np.exp(2j * np.pi * turns)))
-        self._weight = self._weight * kept + counts * float(np.sum(weight))
+        self._sum = self._sum * kept + counts * complex(np.add.reduce(weight * np.exp(2j * np.pi * turns)))
+        self._weight = self._weight * kept + counts * float(np.add.reduce(weight))
         self.spectra += 1
         return True
