@@ -101,23 +101,7 @@ class SoundFile:
         wrong = wrong or (self._header is not None and (self._header.wrong or self._header.last_wrong))
         if self.frames <= 0:
             raise UserError(f"{path} holds no sound: record it again, or give another file.")
-        if self._damaged:
-            self.warnings.append(
-                f"{path} is damaged: {self.seconds:.1f} s of it can be decoded and are read. "
-                f"`ffmpeg -i {shlex.quote(str(path))} OUT.wav` may read more."
-            )
-        elif self._has_more:
-            self.warnings.append(
-                f"{path} holds more than {_MOST_MP3S} recordings one after another, and the first {self.seconds:.1f} s "
-                f"are read: convert all of it with `ffmpeg -i {shlex.quote(str(path))} OUT.wav`."
-            )
-        elif wrong:
-            self.warnings.append(
-                f"The header of {path} gives no length or a wrong one, as after a recording that was piped, cut or "
-                f"killed: all {self.seconds:.1f} s that the file holds are read."
-            )
-        if (sentence := self._choice.sentence(str(path))) is not None:
-            self.warnings.append(sentence)
+        self._warn(wrong)
 
     @property
     def seconds(self) -> float:
@@ -141,6 +125,27 @@ class SoundFile:
         """Return the level of the loudest sample in dB below full scale, 0 or less; -inf if all samples are 0."""
         peak = max((float(np.nanmax(np.abs(block), initial=0.0)) for block in self.blocks()), default=0.0)
         return 20 * math.log10(peak) if peak > 0 else -math.inf
+
+    def _warn(self, wrong: bool) -> None:
+        """Add to `warnings` what the owner should know: damage, a `wrong` length in the header, odd channels."""
+        path = self.path
+        if self._damaged:
+            self.warnings.append(
+                f"{path} is damaged: {self.seconds:.1f} s of it can be decoded and are read. "
+                f"`ffmpeg -i {shlex.quote(str(path))} OUT.wav` may read more."
+            )
+        elif self._has_more:
+            self.warnings.append(
+                f"{path} holds more than {_MOST_MP3S} recordings one after another, and the first {self.seconds:.1f} s "
+                f"are read: convert all of it with `ffmpeg -i {shlex.quote(str(path))} OUT.wav`."
+            )
+        elif wrong:
+            self.warnings.append(
+                f"The header of {path} gives no length or a wrong one, as after a recording that was piped, cut or "
+                f"killed: all {self.seconds:.1f} s that the file holds are read."
+            )
+        if (sentence := self._choice.sentence(str(path))) is not None:
+            self.warnings.append(sentence)
 
     def _look(self, stated: int) -> bool:
         """Read the file once if its length or its channels must be found out. Return whether `stated` is wrong."""
