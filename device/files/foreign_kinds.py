@@ -17,6 +17,7 @@ _LOOKED_AT = 4096
 """Bytes at the beginning of a file that are looked at. The root element of a score in XML lies within them."""
 _EXPORT = "export it from its program as a MIDI file (.mid)"
 _UNPACK = "unpack it and give the .mid, .wav or .flac file in it"
+_LINKED = "give the file to which it refers"
 _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"SMF2CLIP", "a MIDI 2.0 clip", "export it as a MIDI file of type 0 or 1 (.mid)"),
     (b"BCFZ", "a Guitar Pro score", _EXPORT),
@@ -31,6 +32,13 @@ _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
     (b"BZh", "a compressed file", _UNPACK),
     (b"\xfd7zXZ\x00", "a compressed file", _UNPACK),
+    (b"\x00\x05\x16\x07", "a note that macOS keeps beside a file", "give the file of this name without ._"),
+    (b"L\x00\x00\x00\x01\x14\x02\x00", "a shortcut of Windows", _LINKED),
+    (b"[InternetShortcut]", "a link", _LINKED),
+    (b"bplist00", "a link or a list of macOS", _LINKED),
+    (b"#EXTM3U", "a playlist", _LINKED),
+    (b"[playlist]", "a playlist", _LINKED),
+    (b"version https://git-lfs", "a Git LFS pointer", "fetch the file itself with `git lfs pull`"),
     (b"%PDF-", "a PDF document", "give the music as a MIDI file or as sound"),
     (b"\x89PNG\r\n\x1a\n", "a picture", "give the music as a MIDI file or as sound"),
     (b"\xff\xd8\xff\xe0", "a picture", "give the music as a MIDI file or as sound"),

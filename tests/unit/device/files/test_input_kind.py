@@ -48,6 +48,12 @@ KINDS = {
     "TAR archive": b"song.wav".ljust(257, b"\0") + b"ustar  \0".ljust(255, b"\0") + b"RIFF\0\0\0\0WAVE",
     "compressed file": gzip.compress(clean()),
     "compressed file that is cut": gzip.compress(clean())[:5],
+    "note that macOS keeps": b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ",
+    "shortcut of Windows": b"L\x00\x00\x00\x01\x14\x02\x00" + bytes(40),
+    "link": b"[InternetShortcut]\r\nURL=file:///a.mid\r\n",
+    "link or a list of macOS": b"bplist00\xd1\x01\x02SURL",
+    "playlist": b"#EXTM3U\na.mp3\n",
+    "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     "PDF document": b"%PDF-1.7\n",
     "web page": b"\n<!DOCTYPE html><html>MThd</html>",
 }
@@ -59,7 +65,8 @@ def test_a_file_that_is_neither_midi_nor_sound_is_named_with_a_remedy(tmp_path: 
     path = tmp_path / name
     path.write_bytes(KINDS[kind])
     what = re.split(" in UTF| in a| in XML| of| with", kind)[0]
-    with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*(export|unpack|give|down)"):
+    remedy = "(export|unpack|give|down|fetch)"
+    with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*{remedy}"):
         is_midi(path)
 
 
