@@ -24,7 +24,10 @@ _TAGS = (b"TAG", b"ID3", b"APETAGEX")
 """Beginnings of the tags that music programs append to a file of any kind."""
 _UNKNOWN_AU = 0xFFFFFFFF
 """Length in an AU file that says that the sound goes on to the end of the file."""
-_USUAL = (b"data", b"fmt ", b"fact", b"LIST", b"bext", b"iXML", b"JUNK", b"cue ", b"smpl", b"id3 ", b"PEAK", b"_PMX")
+_USUAL = (
+    *(b"data", b"fmt ", b"fact", b"LIST", b"bext", b"iXML", b"JUNK", b"cue ", b"smpl", b"id3 ", b"PEAK", b"_PMX"),
+    *(b"junk", b"PAD ", b"FLLR", b"ID3 ", b"acid", b"inst"),
+)
 """Names of usual chunks. Some recorders leave out the byte that has to follow a chunk of an odd length.
 
 The next name then stands one byte earlier, where libsndfile does not find it.
@@ -269,8 +272,11 @@ def _ends_well(
         name, length = _chunk(file, position, width, order)
         if name == b"data" and order == "little":
             return True
-        if not all(0x20 <= byte < 0x7F for byte in name) or position + 4 + width + length > size:
+        if not all(0x20 <= byte < 0x7F for byte in name):
             return False
+        if position + 4 + width + length > size:
+            # a WAV file that was cut may end within its tags or a picture. libsndfile refuses such an AIFF
+            return name in _USUAL and order == "little"
         position += 4 + width + length + (length % 2 if width == 4 else 0)
     return True
 

@@ -325,3 +325,12 @@ def test_a_flac_behind_other_bytes_is_read_up_to_its_last_sample(tmp_path: Path,
     sound = SoundFile(tmp_path / "a.flac")
     assert np.array_equal(sound.read(), SoundFile(tmp_path / "whole.flac").read())
     assert sound.warnings == []
+
+
+@pytest.mark.parametrize("name", [b"LIST", b"junk"])
+def test_a_tag_that_was_cut_is_not_heard_as_sound(tmp_path: Path, name: bytes) -> None:
+    soundfile.write(tmp_path / "whole.wav", tone(), RATE, subtype="PCM_16")
+    tag = name + struct.pack("<I", 9000) + np.random.default_rng(0).bytes(5000)
+    (tmp_path / "a.wav").write_bytes((tmp_path / "whole.wav").read_bytes() + tag)
+    cut = SoundFile(tmp_path / "a.wav")
+    assert np.array_equal(cut.read(), SoundFile(tmp_path / "whole.wav").read()) and cut.warnings == []
