@@ -48,6 +48,8 @@ class MidiInput:
     """Tick at which the last note ends."""
     warnings: tuple[str, ...] = ()
     """A sentence that names the file and the flaws that were passed over, if it has any."""
+    is_struck: bool = True
+    """Whether the file has a note at all. Notes beyond the keys of a piano are in no part."""
 
     @property
     def first_tick(self) -> int:
@@ -88,6 +90,10 @@ class MidiInput:
             )
         playable = playable or list(self.parts)
         if not playable:
+            if self.is_struck:
+                raise UserError(
+                    f"{self.path} has notes, but none on the keys of a piano (A0 to C8): transpose it by octaves."
+                )
             if self.warnings:
                 raise UserError(f"{self.path} is damaged, and no note of it can be read: export or copy it again.")
             raise UserError(f"{self.path} holds no notes: give another file.")
@@ -175,6 +181,7 @@ def read_midi(path: Path) -> MidiInput:
         parts=tuple(parts),
         end_tick=tempo_map.tick(max((part.end_s for part in parts), default=0.0)),
         warnings=(f"{path} has flaws that were passed over: {flaws}.",) if flaws else (),
+        is_struck=any(isinstance(m, Struck) and m.velocity > 0 for track in raw.tracks for m in track.messages),
     )
 
 

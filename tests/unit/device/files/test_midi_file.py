@@ -78,6 +78,8 @@ def test_drums_are_a_right_hand_only_if_they_are_alone_and_named(tmp_path: Path)
     assert [n.pitch for n in alone.part("all").notes] == [n.pitch for n in alone.part("kit").notes] == [36]
     with pytest.raises(UserError, match="holds no notes: give another file"):
         read_midi(save(tmp_path / "empty.mid", [])).part("all")
+    with pytest.raises(UserError, match=r"none on the keys of a piano \(A0 to C8\): transpose it"):
+        read_midi(save(tmp_path / "low.mid", [], named("RH", note(12)))).part()
     with pytest.raises(UserError, match="no track 'kit'"):
         read_midi(both).part("kit")
 
