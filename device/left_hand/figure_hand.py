@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 
 from device.clock.meter import Meter
@@ -67,6 +69,11 @@ The melody's key of the beat is known by then, so the added key can be consonant
 """
 SONG_TELLING_STEPS = 2
 """Steps after its strike up to which a key of a song stays down because no other key has its tone of the triad."""
+SONG_ALONE_STEPS = 8
+"""Steps after its strike up to which a key of a song stays down because, without it, one tone of the triad would sound.
+
+One tone alone does not make a chord clear. The key is not held into a rest: another key must sound on.
+"""
 
 
 class FigureHand:
@@ -128,6 +135,7 @@ class FigureHand:
         assert plan.chord is not None
         hand = self._hand
         lifted = [key for key in hand.down if self._is_over(key, plan, step.index)]
+        ended = [key for key in lifted if key < plan.ceiling and not self._wrong(key, plan.top, step.index)]
         if lifted:
             hand.let_go(lifted)
         context = self.right.context(step) if step.is_bar or self._base is None else None
@@ -170,6 +178,13 @@ class FigureHand:
             lifted += hand.let_go(over)
         lifted += hand.let_go(_in_the_way(hand.down, sorted(keys)))
         self._song = struck.song
+        if struck.song and step.is_beat:
+            again = self._joined(keys, [key for key in ended if key in lifted], ground)
+            if again is not None:
+                lifted.remove(again)
+                hand.press([again])
+                self._until[again] = step.index + struck.gap
+                over.append(again)
         hand.press(sorted(keys))
         if over and not hand.reaches(step.time_s):
             lifted += hand.let_go([key for key in over if key not in keys])
@@ -209,6 +224,21 @@ class FigureHand:
             if key is None:
                 return
             keys[key] = max(keys.values())
+
+    def _joined(self, keys: Collection[int], ended: Sequence[int], ground: Ground) -> int | None:
+        """Return the key that stays down because one tone of the triad would sound on this beat without it, or None.
+
+        `keys` are the keys of the strike. `ended` are the keys whose time is just over. All are MIDI pitches.
+        """
+        triad, all_down = set(ground.classes[:3]), [*keys, *self._hand.down]
+        sounding = {key % 12 for key in all_down} & triad
+        if len(sounding) != 1 or len(all_down) >= MOST_KEYS:
+            return None
+        for key in sorted(ended, key=lambda key: -self._struck_at.get(key, 0)):
+            near = max(*all_down, key) - min(*all_down, key) <= WIDEST
+            if key % 12 in triad - sounding and key not in keys and near:
+                return key
+        return None
 
     def _tell_between(self, keys: dict[int, int], ground: Ground) -> None:
         """Add a key to `keys`, a strike between two beats, if the beat does not have all tones of its minor triad yet.
@@ -260,20 +290,24 @@ class FigureHand:
         age = now - self._struck_at.get(key, now)
         if key >= plan.ceiling or self._wrong(key, plan.top, now):
             return True
-        if self._until.get(key, 0) <= now and not self._is_needed(key, plan, age):
+        if self._until.get(key, 0) <= now and not self._is_needed(key, plan, now):
             return True
         return self._song and age >= SHORTEST_STEPS and plan.chord is not None and key % 12 not in plan.chord.classes
 
-    def _is_needed(self, key: int, plan: Plan, age: int) -> bool:
-        """Return whether a key must stay down because no other key has its tone of the triad.
+    def _is_needed(self, key: int, plan: Plan, now: int) -> bool:
+        """Return whether a key must stay down at step `now`, although its time is over, to make the chord clear.
 
-        `age` is the number of steps since the key was struck. The result is always False for a figure that is not of
-        songs.
+        It must for `SONG_TELLING_STEPS` if no other key has its tone of the triad, and for `SONG_ALONE_STEPS` if the
+        keys that sound on have one tone of the triad, and it is another. False for a figure that is not of songs.
         """
-        if not self._song or age >= SONG_TELLING_STEPS or plan.chord is None:
+        if not self._song or plan.chord is None or key % 12 not in plan.chord.classes[:3]:
             return False
-        others = {other % 12 for other in self._hand.down if other != key}
-        return key % 12 in plan.chord.classes[:3] and key % 12 not in others
+        age = now - self._struck_at.get(key, now)
+        others = [other for other in self._hand.down if other != key]
+        if age < SONG_TELLING_STEPS:
+            return key % 12 not in {other % 12 for other in others}
+        staying = {other % 12 for other in others if self._until.get(other, 0) > now} & set(plan.chord.classes[:3])
+        return age < SONG_ALONE_STEPS and len(staying) == 1 and key % 12 not in staying
 
     def _wrong(self, key: int, top: int | None, now: int) -> bool:
         """Return whether a key that is down clashes, or sounds harsh for too long, with the melody's highest key `top`.

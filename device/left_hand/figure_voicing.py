@@ -33,8 +33,8 @@ All costs below count in semitones of distance. In songs, the bass is more often
 RAISE, SONG_RAISE = 2, 3
 """Semitones that are added to a figure's own place; the same in songs. The right hand above often moves it down again.
 """
-SIXTH = 12.0
-"""Cost of a sixth above the lowest key of a strike, in songs. Real left hands in songs hardly ever have one."""
+SIXTH = 30.0
+"""Cost of a sixth between two keys of a strike, in songs. Real left hands in songs hardly ever have one."""
 DEGREE = 2.5
 """Gain of a note that keeps its degree of the chord."""
 UNLIKELY, SONG_UNLIKELY = 15.0, 6.0
@@ -192,6 +192,8 @@ def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Gr
         cost = SPREAD * abs(key - highest - ABOVE) - (SONG_CONSONANT if ground.song else CONSONANT) * consonance
         cost -= (SONG_UNLIKELY if ground.song else UNLIKELY) * log(float(ground.likely[pitch_class]) + 0.02)
         cost += BELOW if key < lowest else 0.0
+        if ground.song and ((key - lowest) % 12 in SIXTHS or abs(key - highest) % 12 in SIXTHS):
+            cost += SIXTH
         cost -= TELLING_THIRD if pitch_class == ground.classes[1] else 0.0
         if cost < least:
             best, least = key, cost
@@ -218,7 +220,7 @@ def _upper(target: int, degree: int, ground: Ground, taken: dict[int, int], low:
         pitch_class = key % 12
         if pitch_class not in ground.classes:
             continue
-        cost = SIXTH if ground.song and taken and (key - min(taken)) % 12 in SIXTHS else 0.0
+        cost = SIXTH if ground.song and any((key - other) % 12 in SIXTHS for other in taken) else 0.0
         cost += abs(key - target)
         cost -= (SONG_UNLIKELY if ground.song else UNLIKELY) * log(float(ground.likely[pitch_class]) + 0.02)
         cost -= (SONG_CONSONANT if ground.song else CONSONANT) * float(ground.consonance[pitch_class])

@@ -142,6 +142,12 @@ def test_keys_are_held_to_the_next_strike_where_the_figure_is_legato(
     assert held_steps(length, FigureStrike((), 0, 40, False, song, gap, bass_gap), bass) == held
 
 
+def test_the_key_that_tells_the_chord_of_a_song_makes_no_sixth() -> None:
+    """Over E the C an augmented fifth, or a minor sixth, above is left out for G."""
+    chosen = {song: telling_key(52, 52, {4}, replace(ground({0: 0.8, 7: 0.4}), song=song)) for song in (False, True)}
+    assert chosen == {False: 60, True: 55}
+
+
 def test_in_a_song_two_keys_of_a_strike_are_no_sixth() -> None:
     """The bass is the third, so the nearest consonant tone above the figure's place would be the root, a sixth up."""
     notes = [FigureNote(0, 4, 0, 1), FigureNote(0, 4, 8, 0)]
@@ -262,6 +268,37 @@ def test_a_key_of_a_song_stays_while_no_other_key_has_its_tone() -> None:
     hand._hand.press([64])
     assert hand._is_over(52, plan, 1), "another key has the tone now"
     assert hand._is_over(48, plan, 2), "no key is held for longer than an eighth for this reason"
+
+
+def test_a_key_of_a_song_stays_for_half_a_bar_if_one_tone_of_the_triad_would_sound_without_it() -> None:
+    hand, plan = FigureHand(shipped_bank(), Fingers()), c_major(1.0)
+    hand._hand.press([48, 55])
+    hand._song = True
+    hand._until, hand._struck_at = {48: 12, 55: 3}, {48: 0, 55: 0}
+    assert [now for now in range(3, 12) if hand._is_over(55, plan, now)] == [8, 9, 10, 11]
+    hand._hand.press([52])
+    hand._until[52], hand._struck_at[52] = 12, 0
+    assert hand._is_over(55, plan, 3), "two other tones sound on"
+    hand._until = {48: 3, 52: 3, 55: 3}
+    assert all(hand._is_over(key, plan, 3) for key in (48, 52, 55)), "no key is held into a rest"
+
+
+@pytest.mark.parametrize(("song", "top", "stays"), [(True, 79, True), (True, 74, False), (False, 79, False)])
+def test_a_strike_of_one_tone_on_a_beat_of_a_song_keeps_another_tone_of_the_triad(
+    song: bool, top: int, stays: bool
+) -> None:
+    """A D above makes E harsh, so E is released all the same."""
+    hand = FigureHand(shipped_bank(), Fingers())
+    hand._hand.press([52])
+    hand._song = hand._entered = True
+    hand._base, hand._until, hand._struck_at = 48, {52: 4}, {52: 0}
+    notes = {4: (FigureNote(4, 2, 0, 0),)}
+    hand._player.at = lambda step, *_: FigureStrike(  # type: ignore[method-assign, assignment]
+        notes.get(step.position, ()), 0, 40, False, song, 2, 2
+    )
+    keys, lifted = hand.at(Step(4, 0.5, 0.125, 4, Meter.parse("4/4"), 1.0), replace(c_major(1.0), top=top), 1.0)
+    assert {key % 12 for key in keys} == {0}
+    assert (52 in hand._hand.down, 52 in lifted) == (stays, not stays)
 
 
 def clashing(song: bool) -> list[int]:
