@@ -41,7 +41,7 @@ UNLIKELY, SONG_UNLIKELY = 15.0, 6.0
 """Gain of an upper note that is e times as likely; the same in songs."""
 UNLIKELY_BASS = 4.0
 """Gain of a bass that the accompanist finds e times as likely."""
-CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 20.0, 35.0, 20.0
+CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 8.0, 35.0, 5.0
 """Gain of an upper note, and of a bass, for each unit of consonance with the melody; each also in songs."""
 RUB_COST = 6.0
 """Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
