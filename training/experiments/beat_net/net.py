@@ -27,6 +27,8 @@ SLOWEST, FASTEST = -1.5, 1.7
 """Limits of the binary logarithm of the net's beat in units."""
 SPREAD = 0.7
 """Spread in places of the answer that is asked for."""
+FIRST_SPREAD, LEAST_ANSWER = 2.0, 0.03
+"""Spread in places of a new net's answers, and the least weight of a place beside 1 for its own."""
 OUTPUTS = 2 * PLACES + 3
 """Logits of the place now and BACK onsets before; its own place before and after the correction; its tempo."""
 ANGLES = 2 * np.pi * np.arange(PLACES) / PLACES
@@ -52,8 +54,8 @@ class PlaceCell(keras.layers.Layer):
         self.past_bias = matrix((UNITS,), initializer="zeros")
         self.hidden = matrix((UNITS, HIDDEN), initializer="lecun_normal")
         self.hidden_bias = matrix((HIDDEN,), initializer="zeros")
-        self.answer = matrix((HIDDEN, 2 * PLACES), initializer="lecun_normal")
-        self.answer_bias = matrix((2 * PLACES,), initializer="zeros")
+        self.answer = matrix((HIDDEN, 2 * PLACES), initializer=keras.initializers.VarianceScaling(0.1, "fan_in"))
+        self.answer_bias = matrix((2 * PLACES,), initializer=_first_answer)
         self.correct = matrix((UNITS, 2), initializer=keras.initializers.VarianceScaling(0.01, "fan_in"))
         self.correct_bias = matrix((2,), initializer="zeros")
         self.built = True
@@ -95,6 +97,12 @@ class PlaceCell(keras.layers.Layer):
 def _first_bias(shape: tuple[int, ...], dtype: Any = None) -> Any:
     """Return the first biases: 1 for the gate that keeps the memory."""
     return ops.cast(np.arange(shape[0]) < UNITS, dtype or "float32")
+
+
+def _first_answer(shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """Return the first logits: the net's own place is right, so a new net goes on as the taps do."""
+    away = np.minimum(np.arange(PLACES), PLACES - np.arange(PLACES)) / FIRST_SPREAD
+    return ops.cast(np.log(np.exp(-0.5 * away**2) + LEAST_ANSWER)[np.arange(shape[0]) % PLACES], dtype or "float32")
 
 
 def _blunted(state: Any) -> Any:

@@ -59,15 +59,18 @@ class Take:
     counted: bool
 
 
-def play(hand: ScoredHand, rng: np.random.Generator, onsets: int) -> Take:
-    """Return a take of about `onsets` onsets of `hand`, from its start or from anywhere in it."""
+def play(hand: ScoredHand, rng: np.random.Generator, onsets: int, free: float = 1.0) -> Take:
+    """Return a take of about `onsets` onsets of `hand`, from its start or from anywhere in it.
+
+    `free` (0 to 1) multiplies the dose of rubato.
+    """
     begin = 0 if rng.random() < 0.5 else int(rng.integers(0, max(1, len(hand.place) - onsets // 2)))
     cut = slice(begin, begin + onsets)
     base = np.floor(hand.place[begin]) - int(rng.integers(0, 3))
     place = hand.place[cut] - base
     gaps = np.diff(place, append=place[-1] + 1)
     is_long = gaps >= max(LONG_BEATS, LONG_TIMES * float(np.median(gaps)))
-    dose = 0.0 if rng.random() < STRICT else float(np.exp(rng.normal(DOSE_MEAN, DOSE_SD)))
+    dose = 0.0 if rng.random() < STRICT else free * float(np.exp(rng.normal(DOSE_MEAN, DOSE_SD)))
     beat_s = USUAL_BEAT_S * np.exp(0.5 * np.log(len(place) / max(1.0, place[-1] - place[0]) / DENSE_BEAT))
     beat_s = float(np.clip(beat_s * np.exp(rng.normal(0, BEAT_SD)), SHORTEST_S, LONGEST_S))
     half_s = beat_s / 2 * np.exp(_half_beats(place, is_long, hand.meter.beats_per_bar, dose, rng))
