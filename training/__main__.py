@@ -30,7 +30,7 @@ COMMANDS = {
     "rhythm": "training.rhythm:rhythm",
     "gaps": "training.beat_gaps:gaps",
     "place": "training.place_net:place",
-    "beat": "training.experiments.beat_net.fit:beat",
+    "beat": "training.beat_net.fit:beat",
     "beeps": "training.hearing_figures.beeps:beeps",
     "tuning": "training.hearing_figures.tuning:tuning",
     "resamplers": "training.resamplers:resamplers",

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from device.clock.bank import GAP, GAP2, KIND, MANNER, QUARTER_S, TICK, TIME, USUAL_S, WEIGHT, HypothesisBank
+from device.clock.beat_net import BeatNet
 from device.clock.count_in import CountIn, EvenCounts, Taps
 from device.clock.doubts import Rivals, doubt_of
 from device.clock.even_steps import EvenSteps
@@ -120,6 +121,7 @@ class FollowClock:
         self._even, self._is_even = EvenSteps(), False
         self._delay_s = 0.0
         self._heard = HeardOnsets()
+        self._net = BeatNet(self._meter)
 
     @property
     def counting_in(self) -> bool:
@@ -186,10 +188,14 @@ class FollowClock:
         if onset is None:
             return
         self._delay_s += (decided_s - onset_s - self._delay_s) * (1.0 if self._heard.count == 1 else 0.1)
-        if self._hypotheses.bank is None:
+        self._net.hear(onset_s, pitch, onset.semitones, onset.chord[0] + 1)
+        hypotheses = self._hypotheses
+        if hypotheses.bank is None:
             self._start_free(onset_s, pitch)
             return
-        self._hypotheses.hear(onset_s, onset.interval, onset.chord, onset.semitones, onset.stray, pitch)
+        hypotheses.hear(onset_s, onset.interval, onset.chord, onset.semitones, onset.stray, pitch)
+        if not onset.stray:
+            hypotheses.bank = self._net.reweighed(hypotheses.bank, onset_s, hypotheses.beat)
         if self._lead is not None:
             self._choose(decided_s)
         elif self._heard.count >= FIRST_ONSETS and not self._counting:
@@ -268,6 +274,7 @@ class FollowClock:
         self._counted_s = self._quarter_s = beat_s * QUARTER / self._hypotheses.beat
         self._hypotheses.start_counted(start_s - beat_s, self._counted_s, upbeat)
         self._heard = HeardOnsets(counted.onsets[-1])
+        self._net.count_in(start_s - beat_s, beat_s)
         self._told_tick = (self._hypotheses.beat * (1 - beats_to_bar(upbeat)) - self._step_ticks) % self._hypotheses.bar
         self._told_s = max(self._told_s, start_s - beat_s / self._meter.steps_per_beat)
         self._choose(now_s)

@@ -90,8 +90,9 @@ TRAINING_ROOMS = {
     "hearing_figures": Row("corpora pianos scenes transcriber", "note_scores"),
     "figure_bank": Row("accompanist corpora playing_figures"),
     "playing_figures": Row("accompanist corpora hearing_figures pianos scenes"),
+    "beat_net": Row("corpora playing_figures", "fitting scored_hands"),
     "experiments": Row(
-        "corpora hearing_figures pianos playing_figures scenes transcriber", "fitting note_scores scored_hands"
+        "corpora hearing_figures pianos playing_figures scenes transcriber", "fitting note_scores"
     ),
 }  # fmt: skip
 TRAINING_FILES = {

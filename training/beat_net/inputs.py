@@ -1,4 +1,4 @@
-"""Makes what the net sees of each onset. It looks only at this onset and at those before."""
+"""Makes what the net sees of all onsets of a take, as the box does onset by onset (`device.clock.beat_net`)."""
 
 from __future__ import annotations
 
@@ -7,31 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from device.clock.beat_net import (
+    AGO,
+    FARTHEST,
+    FREE_S,
+    HEIGHT_RATE,
+    HIGHEST,
+    KEYS,
+    MOST_UNITS,
+    SECONDS,
+    SHORTEST_S,
+    STATIC,
+    TAPS,
+    WINDOW,
+    meter_flags,
+)
 from device.clock.meter import Meter
-from training.experiments.beat_net.playing import TAPS, Take
+from training.beat_net.playing import Take
 from training.scored_hands import Floats
 
 Inputs = npt.NDArray[np.float32]
 
-FREE_S = 0.6
-"""Unit of time in seconds without a count-in. After a count-in it is the counted beat."""
-SHORTEST_S = 0.02
-"""A shorter gap counts as this one, in seconds."""
-AGO = (4, 8)
-"""The net also sees the time since the onset so many onsets before."""
-SECONDS = (-6.0, 3, 28)
-"""Bins of the gap in seconds: binary logarithm of the lowest, bins in an octave, and number of bins."""
-WINDOW = (-2.0, 2, 9)
-"""The same for the times in `AGO`, in units."""
-GAP = (-4.0, 6, 37)
-"""The same for the gap in beats of the net's own tempo."""
-FARTHEST = 13
-"""A larger interval, in semitones, counts as this one."""
-KEYS, HEIGHT_RATE, HIGHEST = 3, 0.06, 1.5
-"""Most keys that are told apart; weight of an onset in the running mean of the pitch; greatest height in octaves."""
-METERS = 6
-STATIC = SECONDS[2] + 2 * FARTHEST + 1 + KEYS + METERS + 4 + 1 + len(AGO) * WINDOW[2]
-"""Number of inputs of an onset that do not depend on the net's own place and tempo."""
 LOG_GAP, GAP_UNITS, TAP = STATIC, STATIC + 1, STATIC + 2
 """Indexes of the gap's binary logarithm, of the gap (both in units), and of 1 for a tap."""
 WIDTH = STATIC + 3
@@ -67,13 +63,6 @@ def shares(value: Floats, bins: tuple[float, int, int]) -> Floats:
     return np.maximum(0.0, 1 - np.abs(at[..., None] - np.arange(number)))
 
 
-def meter_flags(meter: Meter) -> list[float]:
-    """Return six flags: compound, half-note beats, other beats of an eighth or shorter, 2, 3 or 4 beats in a bar."""
-    bar = meter.beats_per_bar
-    plain_eighths = meter.beat_type >= 8 and not meter.compound
-    return [float(f) for f in (meter.compound, meter.beat_type == 2, plain_eighths, bar == 2, bar == 3, bar == 4)]
-
-
 def inputs_of(music: Heard) -> Inputs:
     """Return the inputs [n, WIDTH] of all onsets."""
     number, unit_s = len(music.time_s), music.unit_s
@@ -96,7 +85,7 @@ def inputs_of(music: Heard) -> Inputs:
         since[ago:] = music.time_s[ago:] - music.time_s[:-ago]
         log = np.log2(np.maximum(since, SHORTEST_S)) - unit
         parts.append(shares(log, WINDOW) * (np.arange(number) >= ago)[:, None])
-    units = np.minimum(2.0**gap, 64.0) * known
+    units = np.minimum(2.0**gap, MOST_UNITS) * known
     parts += [gap[:, None], units[:, None], music.is_tap[:, None]]
     return np.concatenate(parts, 1).astype(np.float32)
 

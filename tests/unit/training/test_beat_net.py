@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from device.clock.beat_net import PLACES, TAPS, BeatNet
 from device.clock.meter import Meter
 from device.errors import UserError
-from training.experiments.beat_net import judge, playing
-from training.experiments.beat_net.fit import Takes
-from training.experiments.beat_net.inputs import WIDTH, heard, inputs_of
-from training.experiments.beat_net.judge import is_right, onsets_of
-from training.experiments.beat_net.likely_hands import likely_hands
-from training.experiments.beat_net.net import OUTPUTS, PLACES, beat_net, loss, right
-from training.experiments.beat_net.playing import TAPS, play
+from training.beat_net import judge, playing
+from training.beat_net import takes as takes_module
+from training.beat_net.inputs import WIDTH, heard, inputs_of
+from training.beat_net.judge import is_right, onsets_of
+from training.beat_net.likely_hands import likely_hands
+from training.beat_net.net import OUTPUTS, beat_net, for_the_box, loss, right
+from training.beat_net.playing import play
+from training.beat_net.takes import BATCH, ONSETS, Takes, TakesAhead
 from training.playing_figures.following import Performed
 from training.scored_hands import ScoredHand
 
@@ -81,17 +84,71 @@ def test_a_right_answer_has_less_loss_than_a_wrong_one() -> None:
     assert float(loss(true, out)) < float(loss(true, wrong))
 
 
-def test_a_batch_with_a_number_is_always_the_same() -> None:
-    x, y = Takes([HAND], np.ones(1), 1).batch(9)
-    again = Takes([HAND], np.ones(1), 1).batch(9)
+def test_a_block_with_a_number_is_always_the_same_and_the_first_has_no_rubato() -> None:
+    takes = Takes([HAND], np.ones(1), 1)
+    x, y = takes.block(9)
+    again = Takes([HAND], np.ones(1), 1).block(9)
     assert (x == again[0]).all() and (y == again[1]).all()
-    assert (x != Takes([HAND], np.ones(1), 1).batch(10)[0]).any()
+    assert (x != takes.block(10)[0]).any()
+
+    def spread(of: tuple[np.ndarray, np.ndarray]) -> float:
+        return float(np.median([np.ptp(row[row[:, 2] == 1, 1]) for row in of[1]]))
+
+    assert spread(takes.block(0)) < 0.1 < spread(takes.block(500))
+    assert spread(Takes([HAND], np.ones(1), 1, begins=False).block(0)) > 0.1
+
+
+def test_another_process_plays_the_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[int] = []
+
+    class Player:
+        def __init__(self, *_: object) -> None: ...
+
+        def submit(self, _: object, number: int) -> Future[tuple[np.ndarray, np.ndarray]]:
+            played.append(number)
+            done: Future[tuple[np.ndarray, np.ndarray]] = Future()
+            done.set_result(Takes([HAND], np.ones(1), 1).block(number))
+            return done
+
+        def shutdown(self, cancel_futures: bool) -> None: ...
+
+    monkeypatch.setattr(takes_module, "ProcessPoolExecutor", Player)
+    ahead = TakesAhead(tmp_path, 1)
+    batches = [ahead.batch(number) for number in (0, 1, 8, 1)]
+    assert batches[0][0].shape == (BATCH, ONSETS, WIDTH)
+    assert (batches[1][0] == batches[3][0]).all() and (batches[0][0] != batches[1][0]).any()
+    # a block is played once while it is used, and the next one while it is
+    assert played == [0, 1, 2, 0]
+    ahead.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_box_hears_onset_by_onset_what_the_fitted_net_hears_at_once(seed: int) -> None:
+    take = play(HAND, np.random.default_rng(seed), 80)
+    music = heard(take)
+    net = beat_net()
+    net.set_weights([(w * 1.3).astype(np.float16) for w in net.get_weights()])
+    out = np.array(net(inputs_of(music)[None]))[0]
+    box = BeatNet(music.meter, for_the_box(net))
+    if music.counted:
+        box._begin(music.unit_s, True)
+    for i, (at_s, first) in enumerate(zip(music.time_s.tolist(), music.first.tolist(), strict=True)):
+        if music.is_tap[i]:
+            box._step(at_s, 0, 1, 0.0, True)
+        else:
+            top = music.top[i - 1] if i and not music.is_tap[i - 1] else first
+            keys = int(music.keys[i - 1]) if i and not music.is_tap[i - 1] else 1
+            box.hear(at_s, int(first), int(first - top), keys)
+        share = np.exp(out[i, :PLACES] - out[i, :PLACES].max())
+        assert box.own_place == pytest.approx(out[i, 2 * PLACES], abs=5e-3)
+        assert box.posterior == pytest.approx(share / share.sum(), abs=5e-3)
+    assert np.log2(box.beat_s / music.unit_s) == pytest.approx(out[-1, -1], abs=5e-3)
 
 
 def test_a_few_steps_lower_the_loss() -> None:
     import keras
 
-    x, y = Takes([HAND], np.ones(1), 1).batch(0)
+    x, y = (of[:BATCH] for of in Takes([HAND], np.ones(1), 1).block(0))
     net = beat_net()
     net.compile(keras.optimizers.Adam(3e-3), loss)
     losses = net.fit(x[:, :24], y[:, :24], epochs=4, batch_size=16, verbose=0).history["loss"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from training.experiments.beat_net.inputs import WIDTH, heard, inputs_of
-from training.experiments.beat_net.likely_hands import likely_hands
-from training.experiments.beat_net.playing import play
+from training.beat_net.inputs import WIDTH, heard, inputs_of
+from training.beat_net.likely_hands import likely_hands
+from training.beat_net.playing import play
 from training.scored_hands import Floats, ScoredHand
 
 BATCH, ONSETS = 32, 160
@@ -28,7 +28,7 @@ class Takes:
     """Plays blocks of takes. A block with a number is always the same, so a resumed fit gets those that come next."""
 
     def __init__(self, hands: list[ScoredHand], share: Floats, seed: int, begins: bool = True) -> None:
-        """`share` [hands] is the probability with which each hand is drawn. `begins`: the first takes have no rubato."""
+        """`share` [hands] is the probability of each hand. `begins`: the first takes have no rubato."""
         self._hands, self._share, self._seed, self._begins = hands, share, seed, begins
 
     def block(self, number: int) -> tuple[Any, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from training.experiments.beat_net.likely_hands import likely_hands
-from training.experiments.beat_net.takes import Takes, TakesAhead
+from training.beat_net.likely_hands import likely_hands
+from training.beat_net.takes import Takes, TakesAhead
 
 RATE, WARM_STEPS, DECAY, LARGEST_NORM = 2e-3, 200, 1e-3, 0.7
 """Greatest learning rate, steps in which it rises, weight decay, and greatest norm of the gradient."""
@@ -21,11 +21,14 @@ WAYS = ("count-in", "r25", "flat", "no count-in")
 @click.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the fit; a fit there goes on.")
-@click.option("--steps", type=click.IntRange(1), default=20000, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=16000, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--start", type=click.Path(path_type=Path), help="Weights to go on from, with half of the learning rate.")
+@click.option("--npz", type=click.Path(path_type=Path), help="File for the box, as device/clock/beat_net.npz.")
 @click.option("--performances", type=click.Path(path_type=Path), help="Real performances to judge the fit on.")
-def beat(cache: Path, out: Path, steps: int, seed: int, start: Path | None, performances: Path | None) -> None:
+def beat(
+    cache: Path, out: Path, steps: int, seed: int, start: Path | None, npz: Path | None, performances: Path | None
+) -> None:
     """Fit the net that tells the beat from taps and onsets, without the clock's grid.
 
     With KERAS_BACKEND=jax a step takes a fraction of the time. With --performances the command prints how often the net
@@ -33,8 +36,8 @@ def beat(cache: Path, out: Path, steps: int, seed: int, start: Path | None, perf
     """
     import keras
 
-    from training.experiments.beat_net.judge import shares_right
-    from training.experiments.beat_net.net import beat_net, loss, right
+    from training.beat_net.judge import shares_right
+    from training.beat_net.net import beat_net, for_the_box, loss, right
     from training.fitting import callbacks, divided, feed
 
     out.mkdir(parents=True, exist_ok=True)
@@ -63,6 +66,8 @@ def beat(cache: Path, out: Path, steps: int, seed: int, start: Path | None, perf
     )
     ahead.close()
     net.save_weights(out / "last.weights.h5")
+    if npz is not None:
+        np.savez_compressed(npz, **{name: w.astype(np.float16) for name, w in for_the_box(net)._asdict().items()})
     if performances is None:
         return
     for way in WAYS:

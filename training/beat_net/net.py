@@ -13,18 +13,27 @@ import keras
 import numpy as np
 from keras import ops
 
-from training.experiments.beat_net.inputs import GAP, GAP_UNITS, LOG_GAP, STATIC, TAP, WIDTH
+from device.clock.beat_net import (
+    BENDS,
+    FASTEST,
+    GAP,
+    HARMONICS,
+    MOVES,
+    PLACES,
+    PULL,
+    SLOWEST,
+    STATIC,
+    UNITS,
+    Weights,
+)
+from training.beat_net.inputs import GAP_UNITS, LOG_GAP, TAP, WIDTH
 
-PLACES, UNITS, HARMONICS, HIDDEN = 24, 112, 6, 96
-"""Places in the beat that are told apart (sixteenths and triplets), size of the GRU, of the features of the place, and
-of the layer before the answer."""
+HIDDEN = 96
+"""Size of the layer before the answer."""
 BACK = 3
-"""The second answer is about the onset so many onsets before."""
-PULL, MOVES, BENDS, BLUNT = 0.3, 0.15, 0.12, 0.2
-"""Share of the posterior's mean that moves the place; largest further correction of the place in beats, and of the
-tempo's binary logarithm; share of the gradient through place and tempo that is stopped at each onset."""
-SLOWEST, FASTEST = -1.5, 1.7
-"""Limits of the binary logarithm of the net's beat in units."""
+"""The second answer is about the onset so many onsets before. The box does not use it."""
+BLUNT = 0.2
+"""Share of the gradient through place and tempo that is stopped at each onset."""
 SPREAD = 0.7
 """Spread in places of the answer that is asked for."""
 FIRST_SPREAD, LEAST_ANSWER = 2.0, 0.03
@@ -122,6 +131,14 @@ def beat_net() -> Any:
     """Return a new net. It turns inputs [b, n, WIDTH] into outputs [b, n, OUTPUTS]."""
     layer = keras.layers.RNN(PlaceCell(name="place"), return_sequences=True)
     return keras.Sequential([keras.layers.Input((None, WIDTH)), layer])
+
+
+def for_the_box(net: Any) -> Weights:
+    """Return the weights as the box uses them: without the second answer, rounded to float16 and stored as float32."""
+    cell = net.layers[0].cell
+    found = {name: np.asarray(ops.convert_to_numpy(getattr(cell, name))) for name in Weights._fields}
+    found["answer"], found["answer_bias"] = found["answer"][:, :PLACES], found["answer_bias"][:PLACES]
+    return Weights(**{name: value.astype(np.float16).astype(np.float32) for name, value in found.items()})
 
 
 def _asked(off: Any) -> Any:

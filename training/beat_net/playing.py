@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from device.clock.beat_net import TAPS
 from device.clock.heard_onsets import SAME_ONSET_S
 from device.clock.meter import Meter
 from training.scored_hands import Floats, ScoredHand
@@ -39,7 +40,6 @@ MISSING = (0.0, 0.01, 0.03)
 """Share of the onsets that are not played, drawn for each take."""
 COUNT_SD, TAP_SD, LAST_TAP_SD, FREE = 0.03, 0.012, 0.008, 0.35
 """Spreads of the counted tempo (log), of each tap (log), of the last tap in seconds; share without a count-in."""
-TAPS = 4
 
 
 @dataclass(frozen=True)
