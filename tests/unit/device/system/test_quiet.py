@@ -25,6 +25,30 @@ try:
 except ValueError:
     os.write(2, b"after\\nnoise\\n")
 """
+OVERLAPS = """
+import os, sys, threading
+from device.system import quiet
+
+inside = threading.Event()
+
+def outlast():
+    with quiet.quiet():
+        inside.set()
+        first.join()
+
+def overlap():
+    with getattr(quiet, sys.argv[1])(*map(os.fsencode, sys.argv[2:])):
+        second.start()
+        # `without_line` lets the other thread in only at its end
+        inside.wait(0.2 if sys.argv[2:] else None)
+        os.write(2, b"noise\\n")
+
+first, second = threading.Thread(target=overlap), threading.Thread(target=outlast)
+first.start()
+first.join()
+second.join()
+os.write(2, b"after\\n")
+"""
 LOADS = """
 import sys
 from device.bundles.tflite import StepModel
@@ -55,6 +79,11 @@ def test_one_line_is_kept_off_a_terminal_and_all_others_pass() -> None:
 def test_a_log_keeps_every_line() -> None:
     ran = subprocess.run([sys.executable, "-c", LINES], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stderr.splitlines() == ["before", "noise", "ERROR: noise of another kind", "after", "noise"]
+
+
+@pytest.mark.parametrize("arguments", [("quiet",), ("without_line", "noise")])
+def test_stderr_comes_back_after_blocks_of_two_threads_that_overlap(arguments: tuple[str, ...]) -> None:
+    assert on_a_terminal(OVERLAPS, *arguments) == ["after"]
 
 
 @pytest.mark.parametrize("runtime", ["litert", "tflite"])
