@@ -6,6 +6,7 @@ So each command needs only its own packages.
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -35,7 +36,15 @@ class Commands(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the program, also if it was started without one of the standard streams."""
         open_closed_streams()
-        return super().main(*args, **extra)
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            drop_output()
+            what = "The output" if error.filename is None else printable(str(error.filename))
+            self._say(f"{what} cannot be written ({error.strerror}): make room on the disk.")
+            sys.exit(UserError.exit_code)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._places)
@@ -51,14 +60,14 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            click.echo(f"{self._speaker}: {error}", err=True)
+            self._say(str(error))
             ctx.exit(error.exit_code)
+
+    def _say(self, sentence: str) -> None:
+        """Print `sentence` on stderr. If the disk of stderr is full, the exit code alone must say that it failed."""
+        try:
+            click.echo(f"{self._speaker}: {sentence}", err=True)
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            drop_output()
-            what = "The output" if error.filename is None else printable(str(error.filename))
-            click.echo(
-                f"{self._speaker}: {what} cannot be written ({error.strerror}): make room on the disk.", err=True
-            )
-            ctx.exit(UserError.exit_code)
+            drop_output(2)
