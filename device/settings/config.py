@@ -39,7 +39,11 @@ _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 """The place in tomllib's messages."""
 _SWITCHED = {"true", "false", "yes", "no", "on", "off"}
 _WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
+_WITH_UNIT = re.compile(r"[+-]?\d+(\.\d+)?( \d+| ?[A-Za-z%]+)")
 _REMEDIES = (
+    ("Unescaped '\\'", r"Write \\ for a backslash."),
+    ("Invalid hex value", r"Write \\ for a backslash."),
+    ('Expected "\'"', "Close the quotes on the same line."),
     ("Expected '=' after a key", "Write = between a key and its value."),
     ("Illegal character '\\n'", "Close the quotes on the same line."),
     ("Cannot overwrite", "The key stands in its section twice, so leave out one of the two lines."),
@@ -152,8 +156,9 @@ def _parsed(text: str, where: str) -> Tables:
 def _remedy(text: str, error: str) -> str:
     """Return a sentence that says how to mend the place of `text` at which tomllib's `error` points, "" for none."""
     place = _PLACE.search(error)
+    general = next((f" {sentence}" for begin, sentence in _REMEDIES if error.startswith(begin)), "")
     if place is None:
-        return ""
+        return general
     line = text.split("\n")[int(place[1]) - 1]
     if sentence := _about_character(line[int(place[2]) - 1 : int(place[2])]):
         return sentence
@@ -164,9 +169,15 @@ def _remedy(text: str, error: str) -> str:
         return " Write true or false, in small letters."
     if _WITH_COMMA.fullmatch(value):
         return " Write a number with a point, not with a comma."
+    if error.startswith("Expected newline") and _WITH_UNIT.fullmatch(value):
+        return " Write a number without a space or a unit."
+    if error.startswith("Cannot overwrite") and line.lstrip().startswith("["):
+        return " A key has the name of this section, so leave out one of the two."
+    if error.startswith("Invalid value") and not value and "=" in line:
+        return " Write a value behind the =."
     if error.startswith("Invalid value") and value[:1].isalpha() and '"' not in value:
         return f' Put quotes around a text, as in {key} = "{value[:40]}".'
-    return next((f" {sentence}" for begin, sentence in _REMEDIES if error.startswith(begin)), "")
+    return general
 
 
 def _about_character(character: str) -> str:

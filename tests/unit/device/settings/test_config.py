@@ -223,9 +223,16 @@ def test_lines_may_end_as_other_systems_end_them(tmp_path: Path, end: str) -> No
         ('input = "mic";', r"Leave out the semicolon\."),
         ('input = "mic', r"Close the quotes on the same line\."),
         ('input = "a"\ninput = "b"', r"The key stands in its section twice, so leave out one of the two lines\."),
+        (r'input = "a\card"', r"Write \\\\ for a backslash\."),
+        (r'input = "C:\users"', r"Write \\\\ for a backslash\."),
+        ("input = 'mic", r"Close the quotes on the same line\."),
+        ("rate = 16 000", r"Write a number without a space or a unit\."),
+        ("rate = 44100Hz  # of the card", r"Write a number without a space or a unit\."),
+        ("input =  # the mixer", r"Write a value behind the =\."),
+        ('input = "mic"\n[audio.input]', r"A key has the name of this section, so leave out one of the two\."),
         ("[midi]\n[audio]", r"The section begins twice, so put all its keys under one of the two lines\."),
     ],
 )
 def test_a_line_that_is_not_toml_is_refused_with_a_remedy(line: str, remedy: str) -> None:
-    with pytest.raises(ConfigError, match=rf"is not valid TOML: .*\(at line .*\)\. {remedy}$"):
+    with pytest.raises(ConfigError, match=rf"is not valid TOML: .*\(at (line .*|end of document)\)\. {remedy}$"):
         parse_config(f"[audio]\n{line}\n", "settings")
