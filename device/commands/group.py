@@ -5,7 +5,6 @@ So each command needs only its own packages.
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -15,10 +14,7 @@ import click
 
 from device.errors import UserError
 from device.printable import printable
-from device.system.standard_streams import drop_output, open_closed_streams
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Numbers of the errors that say that a disk, or an account's share of it, is full."""
+from device.system.standard_streams import FULL, drop_output, open_closed_streams
 
 
 class Commands(click.Group):

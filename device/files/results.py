@@ -17,6 +17,7 @@ from device.files.performance import Performance
 from device.files.replacing import replacing
 from device.files.report import BundleName, write_report
 from device.files.sound_file import SoundFile
+from device.system.standard_streams import FULL
 
 LONGEST_UNNAMED_MIX_S = 2 * 3600.0
 """Longest mix in seconds that is written without being named. An hour takes 0.6 GB and ten seconds or more."""
@@ -209,7 +210,8 @@ def _output(path: Path) -> Iterator[Path]:
             yield beside
     except OSError as error:
         old = "; the old file is unchanged" if path.exists() else ""
-        raise UserError(f"{path} cannot be written: {error.strerror or error}{old}.") from None
+        remedy = " Make room on the disk, or name another folder." if error.errno in FULL else ""
+        raise UserError(f"{path} cannot be written: {error.strerror or error}{old}.{remedy}") from None
 
 
 def _same(one: Path, other: Path) -> bool:

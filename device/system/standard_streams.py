@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
 STREAMS = (0, 1, 2)
 """File descriptors of stdin, stdout and stderr."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors that say that a disk, or an account's share of it, is full."""
 
 
 def open_closed_streams() -> None:

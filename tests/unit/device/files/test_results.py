@@ -135,6 +135,12 @@ def test_the_report_holds_the_warning_about_an_output_that_was_not_written(tmp_p
     assert "roll.png cannot be written" in json.loads((tmp_path / "report.json").read_text())["warnings"][0]
 
 
+def test_an_output_on_a_full_disk_is_named_with_a_remedy() -> None:
+    full = r"^/dev/full cannot be written: No space left on device.*\. Make room on the disk, or name another folder\.$"
+    with pytest.raises(UserError, match=full):
+        Outputs(notes=Path("/dev/full")).write(performance(), BUNDLE, "")
+
+
 def test_a_machine_without_a_soundfont_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     from device.files import render
     from device.system import paths
