@@ -11,7 +11,7 @@ export LEFTHAND_DATA := $(DATA)
 export HOST BUNDLE HOTSPOT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak cost pi-cost kills lint train parcel gpu-fit export listen evaluate peers clean
+.PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak cost pi-cost kills timed lint train parcel gpu-fit export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -81,6 +81,12 @@ box-provision: setup
 
 box-service: setup
 	$(REAL) tests/box --ignore tests/box/test_rig.py --ignore tests/box/test_provision.py
+
+timed: setup ## runs the ssh, box and host tests with their limits in seconds, on a quiet machine (root; half an hour)
+	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/ssh/test_flash.py -rP
+	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/box --ignore tests/box/test_provision.py -rP
+	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/host/test_service.py tests/host/test_disturbed.py tests/host/test_page_flood.py -rP
+	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/browser/test_flood.py -rP
 
 test-pi: setup ## provisions and flashes a bare Debian arm64 under qemu (root; an hour or more) [SUITE=trixie]
 	deploy/system-packages.sh pi

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 HERE = Path(__file__).parent
 CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 PREFIX = "lefthand-box"
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Timeout in seconds for a condition in a box, long enough for a machine that is busy with other work."""
 POLL_S = 0.02
 UNSHARE = (

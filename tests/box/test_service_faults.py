@@ -12,7 +12,7 @@ import pytest
 from stage import CONFIG, JACK_ENV, KEYS, LISTENS_S, SERVICE, Player, Stage
 from systemd_box import until
 
-from tests.pace import within
+from tests.pace import in_time
 
 SILENT_S = 1.0
 WATCHDOG_S = 3.0
@@ -52,9 +52,9 @@ def test_killed_with_notes_held(stage: Stage, synth: Player, figure: Figure) -> 
         f"SIGKILL with {len(held)} notes held: silent after {silent_s:.2f} s, back after {back_s:.2f} s, "
         f"the first note after {note_s:.2f} s"
     )
-    assert silent_s <= within(SILENT_S)
-    assert back_s <= within(BACK_S)
-    assert note_s <= within(BACK_S + LISTENS_S)
+    in_time("to silence", silent_s, SILENT_S)
+    in_time("to playing again", back_s, BACK_S)
+    in_time("to the next note", note_s, BACK_S + LISTENS_S)
     assert restarts(stage) == 1
     let_go = {key for at_s, kind, key, _ in synth.received if kind == "note_off" and at_s > killed_s}
     assert held <= let_go
@@ -81,8 +81,8 @@ def test_stopped_in_order(stage: Stage, synth: Player, figure: Figure) -> None:
     )
     assert ended["ExecMainStatus"] == 0
     assert stage.box.show("Result") == "success"
-    assert silent_s <= within(SILENT_S)
-    assert ended_s <= within(SILENT_S)
+    in_time("to silence", silent_s, SILENT_S)
+    in_time("to the exit", ended_s, SILENT_S)
 
 
 def test_a_process_that_hangs_is_ended_by_the_watchdog(stage: Stage, synth: Player, figure: Figure) -> None:
@@ -97,9 +97,9 @@ def test_a_process_that_hangs_is_ended_by_the_watchdog(stage: Stage, synth: Play
         f"the first note after {note_s:.2f} s"
     )
     assert any("Watchdog timeout" in message for message in stage.box.messages())
-    assert silent_s <= within(WATCHDOG_S + SILENT_S)
-    assert back_s <= within(WATCHDOG_S + BACK_S)
-    assert note_s <= within(WATCHDOG_S + BACK_S + LISTENS_S)
+    in_time("to silence", silent_s, WATCHDOG_S + SILENT_S)
+    in_time("to playing again", back_s, WATCHDOG_S + BACK_S)
+    in_time("to the next note", note_s, WATCHDOG_S + BACK_S + LISTENS_S)
 
 
 def test_bad_settings_at_the_start(stage: Stage, synth: Player) -> None:
@@ -241,4 +241,4 @@ def test_panic_where_the_port_has_gone_is_a_sentence_and_no_failure(
     figure(f"lefthand panic without its port: {took_s:.2f} s")
     assert '"another in"' in said and len(said.splitlines()) == 1
     assert stage.box.run(*environment, "sh", "-c", "lefthand panic 2>/dev/null || echo failed").strip() == "failed"
-    assert took_s <= within(SILENT_S)
+    in_time("panic without its port", took_s, SILENT_S)

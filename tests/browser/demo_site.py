@@ -20,7 +20,7 @@ from device.status.schema import Status, read_status
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo" / "right-hand.flac"
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 END_S = 20.0
 
 

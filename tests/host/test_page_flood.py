@@ -1,4 +1,6 @@
-"""Floods of the page beside a right hand that is heard on JACK: the box is no slower than in a quiet part of the run.
+"""Floods of the page beside a right hand that is heard on JACK: the box plays on and obeys.
+
+`make timed` also judges that it is no slower than in a quiet part of the run.
 
 `make flood` is the long form, with more parts and without JACK.
 """
@@ -23,6 +25,7 @@ from scenes import SOUND
 from device.control.client import ControlClient
 from device.page.access import secret_of
 from tests import flood
+from tests.pace import TIMED
 
 SETTINGS = f'{SOUND}[clock]\nmode = "fixed"\ntempo = 100\n[play]\nstyle = "arpeggio"\n'
 SECONDS = 4.0
@@ -106,14 +109,15 @@ def _row(part: str, act: Callable[..., Any], target: Target, box: Service) -> fl
 
 
 @pytest.mark.quiet
-def test_floods_make_neither_hops_nor_messages_later_than_a_quiet_part_of_the_same_run(
+def test_floods_leave_a_box_that_plays_and_obeys(
     jack: dict[str, str], ensemble: Ensemble, right_hand: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flood, "MALFORMED", 1000)
     signs: list[dict[tuple[str, ...], str]] = []
-    while len(signs) < TRIES and (not signs or signs[-1]):
+    while len(signs) < (TRIES if TIMED else 1) and (not signs or signs[-1]):
         said = noticed(ensemble, jack, right_hand, tmp_path / str(len(signs)))
         print("\n".join(said))
         # the part and the name of the figure, without the figure itself
         signs.append({tuple(one.split(" p99")[0].split(": ")[:2]): one for one in said})
-    assert not set.intersection(*(set(one) for one in signs)), signs
+    if TIMED:
+        assert not set.intersection(*(set(one) for one in signs)), signs
