@@ -27,6 +27,20 @@ ENDS_S = 1.0
 """Limit in seconds from SIGTERM to the exit."""
 GONE_S = 1.5
 """Limit in seconds until a missing port is reported. The service looks for its ports once a second."""
+TAKES = 5
+"""Most right hands that are played until the box strikes a key."""
+
+
+def play_until_struck(keys: Instrument, synth: Instrument, before: int = 0) -> int:
+    """Play a right hand until the box has struck more than `before` keys. Return how many it has struck.
+
+    A box on a busy machine may still listen when the first of them is over.
+    """
+    for _ in range(TAKES):
+        keys.play(right_hand(8))
+        if (now := struck(synth.received)) > before:
+            return now
+    raise AssertionError(f"{before} keys struck, and none more in {TAKES} right hands")
 
 
 def test_it_is_ready_without_ports_says_what_it_waits_for_and_plays_once_they_come(
@@ -41,8 +55,7 @@ def test_it_is_ready_without_ports_says_what_it_waits_for_and_plays_once_they_co
     keys = instrument("keys")
     back_s = box.wait_until("playing", "listening to keys out", GRACE_S)
     in_time("ports there to playing", back_s, BACK_S)
-    keys.play(right_hand(8))
-    assert struck(synth.received) > 0
+    play_until_struck(keys, synth)
     assert silenced_before_the_first_note(synth.received)
     until(lambda: [note.pitch for note in box.status.heard[-2:]] == [76, 79], GRACE_S, "the last notes in the status")
     status = box.status
@@ -76,15 +89,11 @@ def test_a_midi_port_that_goes_and_comes_again(service: Start, instrument: Calla
     box.wait_until("playing")
     before = None
 
-    def plays() -> bool:
-        return struck(synth.received) > 0
-
     def is_silenced() -> bool:
         return silenced_before_the_first_note(synth.received)
 
     for round_ in range(3):
-        keys.play(right_hand(8))
-        until(plays, GRACE_S, "a note")
+        play_until_struck(keys, synth)
         status = box.status
         before = before or (status.fds, status.clients)
         assert (status.fds, status.clients) == before
@@ -125,16 +134,13 @@ def test_a_foot_switch_that_goes_is_only_missed_and_taken_again_when_it_comes(
     synth, keys, foot = instrument("synth"), instrument("keys"), instrument("foot")
     box = service(FOOT)
     box.wait_until("playing", "listening to keys out")
-    keys.play(right_hand(8))
-    before = struck(synth.received)
-    assert before > 1
+    before = play_until_struck(keys, synth)
     foot.close()
     in_time(
         "MIDI control gone to playing without it", box.wait_until("playing", 'without MIDI control "foot out'), GONE_S
     )
     assert box.status.faults["MIDI control lost"] == 1
-    keys.play(right_hand(8))
-    assert struck(synth.received) > before, "it plays on"
+    play_until_struck(keys, synth, before)
     foot = instrument("foot")
     back_s = until(lambda: "without" not in box.status.message, PATIENCE_S, "the switch is taken again")
     in_time("foot switch there to taken", back_s, BACK_S)
@@ -308,8 +314,7 @@ def test_a_hostile_calibration_or_settings_file_neither_ends_the_service_nor_hol
     put(box.settings)
     box.child.send_signal(signal.SIGHUP)
     box.wait_for("the settings stay as they were")
-    keys.play(right_hand(8))
-    assert struck(synth.received) > 0
+    play_until_struck(keys, synth)
     assert (box.status.state, box.status.pid) == ("playing", pid)
     keys.close()
     synth.close()
