@@ -202,7 +202,7 @@ def playing(
 ) -> None:
     """Compare the left hand on whole pieces with the true one, with cheats and with machines.
 
-    docs/figures.md explains the columns of the two tables.
+    docs/figures/playing.md explains the columns of the two tables.
     """
     from training.accompanist.data import HearingErrors
     from training.playing_figures.by_ear import Ear
@@ -318,7 +318,7 @@ def clock(
 
     With --performances, measure it on real performances, and compare it with other methods. With --sound, compare it
     instead with the same clock that hears the performances from sound.
-    docs/figures.md explains the columns of the tables.
+    docs/figures/clock.md explains the columns of the tables.
     """
     from training.playing_figures.clock import evaluate_clock
     from training.playing_figures.constants import CLOCK, changed

@@ -3,9 +3,9 @@
     python -m tests.pi_cost [--seconds N]
 
 builds a Debian arm64 without a kernel in .cache/pi-cost (once), plays a few seconds of the demo in it through the
-daemon's loop under qemu's user-mode emulation, and prints the tables of docs/figures.md. A plugin counts the
-instructions of the thread. They are counts, not timings: the emulator knows no cache and no pipeline, and it does not
-count what the kernel does.
+daemon's loop under qemu's user-mode emulation, and prints the tables of docs/figures/engine.md. A plugin counts
+the instructions of the thread. They are counts, not timings: the emulator knows no cache and no pipeline, and it does
+not count what the kernel does.
 """
 
 from __future__ import annotations

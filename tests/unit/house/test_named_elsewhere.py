@@ -186,7 +186,7 @@ def test_the_preflight_starts_itself_by_its_own_name() -> None:
 # 11: documents
 
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_map_names_every_room_once() -> None:
