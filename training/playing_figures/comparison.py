@@ -1,6 +1,6 @@
 """Compares our left hand with the true one, with cheats and with machines, in one run on the same pieces.
 
-`python -m training evaluate playing` prints the table in Markdown, as it stands in docs/figures/playing.md.
+`python -m training evaluate playing` prints the tables of docs/figures/playing.md in Markdown.
 """
 
 from __future__ import annotations
