@@ -1,6 +1,6 @@
-"""Makes the table of all seeds in docs/experiments.md, from docs/seeds.tsv and the other tables of that document.
+"""Makes the table of all seeds in docs/experiments, from docs/seeds.tsv and the tables of the other pages there.
 
-    python -m training seeds --action rows    # writes the table into docs/experiments.md
+    python -m training seeds --action rows    # writes the table into docs/experiments/seed-by-seed.md
 
 A seed is one of the documents from which the project began. A line of docs/seeds.tsv has five fields, divided by tabs:
 row, what the seed says, command, result in numbers, picture. A mark in the fourth field stands for values of another
@@ -27,6 +27,7 @@ TITLES = {
     "S4": "S4, the Bach LSTM",
     "C": "The design card",
 }
+PAGE = "seed-by-seed.md"
 BEGIN, END = "<!-- rows of the seeds: begin -->", "<!-- rows of the seeds: end -->"
 NOT_MEASURED = "not measured"
 
@@ -115,25 +116,32 @@ def table(rows: list[list[str]], document: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def filled(document: str, rows: list[list[str]]) -> str:
-    """Return the document with the table of all seeds between its two marks.
+def other_pages(docs: Path) -> str:
+    """Return the text of all pages of experiments in the folder `docs` but the one with the table of all seeds."""
+    pages = sorted(path for path in (docs / "experiments").glob("*.md") if path.name != PAGE)
+    return "\n\n".join(path.read_text(encoding="utf-8") for path in pages)
 
-    Raises UserError if either mark is missing or comes twice.
+
+def filled(page: str, rows: list[list[str]], others: str) -> str:
+    """Return the page with the table of all seeds between its two marks.
+
+    The figures come from the tables in `others`, the text of the other pages. Raises UserError if either mark is
+    missing or comes twice.
     """
-    if document.count(BEGIN) != 1 or document.count(END) != 1:
-        raise UserError(f"docs/experiments.md needs the marks {BEGIN} and {END} once each.")
-    before, rest = document.split(BEGIN)
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise UserError(f"docs/experiments/{PAGE} needs the marks {BEGIN} and {END} once each.")
+    before, rest = page.split(BEGIN)
     after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n{table(rows, before + after)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{table(rows, others)}\n{END}{after}"
 
 
 def write(docs: Path) -> str:
-    """Write the table of all seeds into experiments.md in the folder `docs`.
+    """Write the table of all seeds into its page of experiments in the folder `docs`.
 
     Returns a line with the number of rows and of missing figures. Raises UserError if the rows in seeds.tsv are faulty,
-    or if the document lacks a mark of the table.
+    or if the page lacks a mark of the table.
     """
-    path, rows = docs / "experiments.md", read_rows(docs / "seeds.tsv")
-    text = filled(path.read_text(encoding="utf-8"), rows)
+    path, rows = docs / "experiments" / PAGE, read_rows(docs / "seeds.tsv")
+    text = filled(path.read_text(encoding="utf-8"), rows, other_pages(docs))
     path.write_text(text, encoding="utf-8")
     return f"{path}: {len(rows)} rows, {text.split(BEGIN)[1].count(NOT_MEASURED)} times {NOT_MEASURED!r}"

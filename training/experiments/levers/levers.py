@@ -7,7 +7,7 @@
 A lever is one change that was tried in the training of the transcriber. The net of each lever starts from random
 weights and is fitted for the same number of steps. Its gate is fitted next, and net and gate are exported as a bundle.
 The exported .tflite model then transcribes recordings hop by hop. All levers get the same recordings.
-`training/experiments/levers/setup.py` defines the levers, and docs/experiments.md has the figures.
+`training/experiments/levers/setup.py` defines the levers, and docs/experiments/transcriber-fit.md has the figures.
 """
 
 from __future__ import annotations

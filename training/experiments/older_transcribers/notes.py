@@ -20,7 +20,7 @@ With `--corpus musicnet` or `maestro`, the fit uses that data set in DATA/musicn
     python -m training notes --action umap
 
 `train` fits without the development scenes. `--family shipped`, `pyin` and `neural` have only the action `test`.
-docs/experiments.md has the figures.
+docs/experiments/older-transcribers.md has the figures.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ NOTE_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 SILENCE = 12
 """Row and column of the confusion matrix for a frame in which nothing sounds or is heard."""
 FRAME_S = 0.032
-"""Seconds of a frame in which note names are compared: the hop of the tables in docs/experiments.md."""
+"""Seconds of a frame in which note names are compared: as in docs/experiments/older-transcribers.md."""
 FEWEST_FRAMES = 30
 """Least number of frames in which a name must be heard before its reliability is stated."""
 EXCERPT_S = 30.0

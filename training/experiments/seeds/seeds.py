@@ -15,7 +15,7 @@ write songs for both hands (`training.experiments.music_generation`), and `bach`
     python -m training seeds --action generate --family mg-final-heads --length 256 --midi song.mid
     python -m training seeds --action generate --family bach --pick top-p --p 0.9 --start 3 --midi chorale.mid
 
-The `setup.py` of each package defines the configurations, and docs/experiments.md has the figures.
+The `setup.py` of each package defines the configurations, and docs/experiments/ has the figures.
 """
 
 from __future__ import annotations

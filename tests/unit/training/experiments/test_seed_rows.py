@@ -18,13 +18,14 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 from device.errors import UserError
 from tests.unit.helpers.songs import STEPS, invented
 from training.__main__ import main
+from training.experiments.seed_table import other_pages
 from training.experiments.seeds.data import roll_of_keys, songs
 from training.experiments.seeds.figures import EXAMPLE, PANEL, SHOWN, silent, track
 from training.experiments.seeds.seeds import seeds
 from training.experiments.seeds.setup import CHORALES, SEEDS, Seed
 from training.playing_figures.panel import Roll
 
-DOCS = (Path(__file__).parents[4] / "docs" / "experiments.md").read_text(encoding="utf-8")
+PAGES = other_pages(Path(__file__).parents[4] / "docs")
 
 
 def said(*arguments: object, code: int = 0) -> str:
@@ -62,12 +63,12 @@ def test_without_pieces_the_fit_is_refused(tmp_path: Path) -> None:
         songs(tmp_path, "train")
 
 
-def test_every_command_and_configuration_of_the_experiments_page_is_there() -> None:
-    commands = re.findall(r"python -m training seeds ([^`\n#|]+)", DOCS)
+def test_every_command_and_configuration_of_the_pages_of_experiments_is_there() -> None:
+    commands = re.findall(r"python -m training seeds ([^`\n#|]+)", PAGES)
     assert commands
     for command in commands:
         assert seeds.make_context("seeds", shlex.split(command)).params["action"]
-    table = DOCS.split("| configuration | what it is | weights |", 1)[1].split("\n\n", 1)[0]
+    table = PAGES.split("| configuration | what it is | weights |", 1)[1].split("\n\n", 1)[0]
     named = re.findall(r"^\| `([a-z0-9-]+)` \|", table, re.MULTILINE)
     assert set(named) >= {*SEEDS, *CHORALES}
     assert set(named) <= {"truth", "shipped", "tonic", "rolled", *SEEDS, *CHORALES}

@@ -51,8 +51,6 @@ from training.experiments.seeds.net import Layout, SeedNet
 from training.experiments.seeds.play import Decisions, fit_thresholds, held, play
 from training.experiments.seeds.setup import CHORALES, SEEDS, Chorale, Seed
 
-DOCS = (Path(__file__).parents[4] / "docs" / "experiments.md").read_text(encoding="utf-8")
-
 
 def small(name: str) -> Seed:
     return replace(SEEDS[name], units=4, stretch=16, every=8, steps=1)
