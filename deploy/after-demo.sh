@@ -11,6 +11,5 @@ The left hand has played:
 
 With a recording of your own (begin with four even notes on one key):
   .venv/bin/lefthand play my.wav --audio both.wav --plot roll.png
-On a Raspberry Pi, at the keyboard: see "Live" in README.md
-  lefthand devices, then lefthand run --config lefthand.toml
+At the piano, on a Raspberry Pi or on this machine: see "At the piano" in README.md
 END
