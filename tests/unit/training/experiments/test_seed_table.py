@@ -6,13 +6,13 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 
 from device.cli import main as lefthand
 from device.errors import UserError
+from tests.unit.helpers.command_lines import parsed
 from training.__main__ import main as training
 from training.experiments.classroom.classes import UMAP
 from training.experiments.older_transcribers import notes as notes_command
@@ -30,24 +30,6 @@ def test_no_row_is_missing_and_the_page_has_what_the_script_writes() -> None:
     assert filled(PAGE, ROWS, other_pages(DOCS)) == PAGE, "run `python -m training seeds --action rows`"
     for name, *_ in ROWS:
         assert f"\n| {name} | " in PAGE
-
-
-def parsed(group: click.Command, arguments: list[str]) -> dict[str, Any]:
-    """Parse arguments as the real command line does, down to the last subcommand, and return its values.
-
-    Nothing is run. `--help` returns no values. Raises click.ClickException for a command, an option or a value that
-    there is not.
-    """
-    command, context = group, click.Context(group)
-    while isinstance(command, click.Group):
-        name, found, arguments = command.resolve_command(context, arguments)
-        assert name is not None and found is not None
-        # no group here has options of its own
-        command, context = found, click.Context(found, info_name=name, parent=context)
-    try:
-        return dict(command.make_context(context.info_name, list(arguments)).params)
-    except click.exceptions.Exit:
-        return {}
 
 
 @pytest.fixture
