@@ -74,7 +74,7 @@ class Bundle:
         error names the value wanted and the value found. Raises UserError if a signature cannot be checked.
         """
         # resolved once, so that a `current` link that moves meanwhile cannot mix two bundles
-        folder = Path(path).resolve()
+        folder = Path(os.path.realpath(path))
         if not folder.is_dir():
             raise BundleError(f"{path} is not a bundle: no such folder.")
         text = _read(folder, MANIFEST)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
+from device.commands.file_path import FilePath
 from device.settings.config import DEFAULT_PATH
 
 
@@ -35,7 +35,7 @@ def settings_file(told: str) -> Callable[[Any], Any]:
     return click.option(
         "--config",
         "path",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         metavar="FILE",
         default=DEFAULT_PATH,
         show_default=True,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 from pathlib import Path
 
 import click
 
+from device.commands.file_path import FilePath
 from device.errors import missing_extra
 from device.printable import printable
 from device.service.journal import log_to_journal_or_stderr
@@ -24,12 +26,15 @@ from device.system.paths import PAGE_STATE, page_state_dir, run_dir
 @click.option("--service", is_flag=True, help="Serve on the socket that systemd passes.")
 @click.option(
     "--demo",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="SOUND",
     help="Start a box that hears this file in a loop, and open its page in the browser. Needs no sound card.",
 )
 def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, service: bool, demo: Path | None) -> None:
     """Serve the page beside a running `lefthand run --wait`, until Ctrl-C."""
+    if no_code and (code or new_code):
+        asked = "--new-code" if new_code else "--code"
+        raise click.UsageError(f"--no-code serves a page that asks for no code: leave out --no-code or {asked}.")
     from device.page.access import Door, secret_of
 
     try:
@@ -60,26 +65,39 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
             asyncio.run(serve(application(Door(None), link), link, *listeners))
         return
     secret = None if no_code else secret_of(page_state_dir())
-    name = "localhost" if _is_of_this_machine(address) else f"{socket.gethostname()}.local"
+    name = f"{socket.gethostname()}.local" if (host := _only_host(address)) is None else host
     listeners = opened(address, port)
-    click.echo(f"The page is at http://{name}:{port}" + ("" if secret is None else f", its code is {secret.code}"))
+    shown = f"The page is at http://{name}:{port}" + ("" if secret is None else f", its code is {secret.code}")
+    click.echo(printable(shown))
     link = BoxLink(run_dir())
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(application(Door(secret), link), link, *listeners))
 
 
-def _is_of_this_machine(address: str) -> bool:
-    """Return whether only this machine itself can open a page that is served at `address`."""
-    return address in ("localhost", "::1") or address.startswith("127.")
+def _only_host(address: str) -> str | None:
+    """Return the host, as in a URL, at which a page served at `address` can be opened; None for every address.
+
+    An address in a network is its own host: a name of this machine may mean another of its addresses.
+    """
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address or None
+    if ip.is_unspecified:
+        return None
+    if str(ip) == "127.0.0.1":
+        return "localhost"
+    return f"[{ip}]" if ip.version == 6 else str(ip)
 
 
 def _beside(address: str, port: int, code: str) -> str:
     """Return the text with the access code and the place of the page that `lefthand page` serves at `address`."""
     from device.page.box_page import introduction
 
-    if _is_of_this_machine(address):
-        return f"The code of the page is {code}. `lefthand page` serves the page at http://localhost:{port}"
-    return introduction(port, code)
+    host = _only_host(address)
+    if host is None:
+        return introduction(port, code)
+    return printable(f"The code of the page is {code}. `lefthand page` serves the page at http://{host}:{port}")
 
 
 def _of_the_box(code: str) -> str:

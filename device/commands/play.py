@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from device.clock.map_fit import fits
 from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.clock.upbeat import MOST_UPBEAT
+from device.commands.file_path import FilePath
 from device.commands.options import FiniteRange
 from device.commands.play_request import Request, checked_key
 from device.engine import Engine, Player
@@ -58,8 +60,7 @@ from device.system.account import is_root_of_a_box
 
 SILENT_DB = -60.0
 """dB of full scale. A sound without a note whose loudest sample is below this level is silent: no key was recorded."""
-_IN = click.Path(path_type=Path)
-_OUT = click.Path(path_type=Path)
+_IN = _OUT = FilePath()
 
 
 @click.command()
@@ -346,7 +347,7 @@ def _open(request: Request) -> Bundle:
             f"without sudo."
         )
     # how fast it is does not matter for a file
-    preflight(request.bundle.resolve(), slowest=float("inf"))
+    preflight(Path(os.path.realpath(request.bundle)), slowest=float("inf"))
     return Bundle.open(request.bundle)
 
 

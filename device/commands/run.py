@@ -11,6 +11,7 @@ import click
 
 from device.assemble import set_up
 from device.clock.upbeat import MOST_UPBEAT
+from device.commands.file_path import FilePath
 from device.commands.options import FiniteRange, settings_file
 from device.errors import UserError
 from device.recording.capture import DEFAULT_MB, MEGABYTE, Capture
@@ -23,7 +24,7 @@ from device.system.paths import run_dir
 @settings_file("The settings; docs/lefthand.toml has every key.")
 @click.option(
     "--record",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="DIR",
     help="Record sound, notes and sent messages into a new folder, for `lefthand play DIR/capture.wav`.",
 )
@@ -49,7 +50,7 @@ from device.system.paths import run_dir
 )
 @click.option(
     "--demo",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="SOUND",
     help="With --wait: hear this file in a loop, and open no sound input and no MIDI port.",
 )

@@ -9,10 +9,10 @@ import click
 from device.commands.options import settings_file
 from device.control.client import ControlClient
 from device.control.protocol import SOCKET
-from device.errors import UserError
+from device.errors import ConfigError, UserError
 from device.printable import printable
-from device.settings.changes import Change, Filed, in_file, read_changes, write_changes
-from device.settings.config import read_tables
+from device.settings.changes import Change, Filed, Tables, in_file, overlaid, read_changes, write_changes
+from device.settings.config import config_of, read_tables
 from device.system.account import leave_root
 from device.system.paths import run_dir
 
@@ -21,7 +21,10 @@ from device.system.paths import run_dir
 @settings_file("The settings file that the changes are compared with.")
 @click.option("--reset", is_flag=True, help="Remove all changes, so that the settings file alone counts.")
 def settings(path: Path, reset: bool) -> None:
-    """List the settings that were changed on the running box and differ from the settings file."""
+    """List the settings that were changed on the running box and differ from the settings file.
+
+    It fails if the box cannot use the settings file, or not together with the changes.
+    """
     path = path.absolute()
     # the changes belong to the service's account, so root does not read or write them
     leave_root()
@@ -32,8 +35,18 @@ def settings(path: Path, reset: bool) -> None:
     changes = read_changes(path)
     for change in changes:
         click.echo(printable(_line(change, in_file(tables, change.section, change.key), path)))
+    _check(tables, changes, path)
     if not changes:
         click.echo(printable(f"Nothing differs from {path}."))
+
+
+def _check(tables: Tables, changes: list[Change], path: Path) -> None:
+    """Raise ConfigError if the box cannot use the settings file `path`, or not together with the changes."""
+    config_of(tables, str(path))
+    try:
+        config_of(overlaid(tables, changes), f"{path}, as changed on the box")
+    except ConfigError as error:
+        raise ConfigError(f"{error} The changes are left out: `lefthand settings --reset` removes them.") from None
 
 
 def _line(change: Change, now: Filed, path: Path) -> str:

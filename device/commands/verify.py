@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from device.bundles.bundle import default_bundle
 from device.bundles.manifest import LARGEST_MANIFEST, MANIFEST
 from device.bundles.signature import SIGNATURE, SIGNERS, check_signature
+from device.commands.file_path import FilePath
 from device.errors import BundleError
 from device.flash.preflight import preflight
 from device.printable import printable
@@ -16,16 +18,16 @@ from device.system.untrusted_files import read_small
 
 
 @click.command()
-@click.argument("bundle", type=click.Path(path_type=Path), default=default_bundle)
+@click.argument("bundle", type=FilePath(), default=default_bundle)
 @click.option(
     "--signers",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     help=f"The bundle must be signed by one of the keys in this file. [{SIGNERS}, if it and a signature exist]",
 )
 def verify(bundle: Path, signers: Path | None) -> None:
     """Check a BUNDLE of models, from schema to golden outputs, in the installed runtime. [the shipped one]"""
-    folder = bundle.resolve()
+    folder = Path(os.path.realpath(bundle))
     click.echo(f"signature   {_signed(folder, signers)}")
     # in a process with limits: nobody has vouched for the bundle yet
     for line in preflight(folder):

@@ -109,7 +109,8 @@ class ChannelChoice:
             return block[:, self.channel]
         if block.shape[1] == 1:
             return block[:, 0]
-        mean: NDArray[np.float32] = _finite(block).mean(axis=1, dtype=np.float32)
+        # the sum of two finite samples may be too large for float32
+        mean: NDArray[np.float32] = _finite(block).mean(axis=1, dtype=np.float64).astype(np.float32)
         return mean
 
     def sentence(self, name: str) -> str | None:
@@ -225,7 +226,7 @@ class ChannelComparison:
         return _Stretch.empty(self._size // 2 + 1, self._channels, self._pairs)
 
     def _segment(self, samples: NDArray[np.floating[Any]]) -> None:
-        samples = samples - samples.mean(axis=0)
+        samples = samples - samples.mean(axis=0, dtype=np.float64)
         spectra = np.fft.rfft(samples * self._window, axis=0)
         stretch = self._open
         stretch.power += np.abs(spectra) ** 2

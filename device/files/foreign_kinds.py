@@ -38,19 +38,24 @@ _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"bplist00", "a link or a list of macOS", _LINKED),
     (b"#EXTM3U", "a playlist", _LINKED),
     (b"[playlist]", "a playlist", _LINKED),
+    (b"[Desktop Entry]", "a link", _LINKED),
     (b"version https://git-lfs", "a Git LFS pointer", "fetch the file itself with `git lfs pull`"),
     (b"%PDF-", "a PDF document", "give the music as a MIDI file or as sound"),
     (b"\x89PNG\r\n\x1a\n", "a picture", "give the music as a MIDI file or as sound"),
     (b"\xff\xd8\xff\xe0", "a picture", "give the music as a MIDI file or as sound"),
     (b"\xff\xd8\xff\xe1", "a picture", "give the music as a MIDI file or as sound"),
 )
-"""First bytes of a file, what the file is, and the remedy."""
+"""First bytes of a file, what the file is, and the remedy. In a text, large and small letters are the same."""
 _IN_XML: tuple[tuple[str, str, str], ...] = (
     ("<score-partwise", "a MusicXML score", _EXPORT),
     ("<score-timewise", "a MusicXML score", _EXPORT),
     ("<musescore", "a MuseScore score", _EXPORT),
     ("<ableton", "an Ableton Live set", _EXPORT),
     ("<mei", "an MEI score", _EXPORT),
+    ("<playlist", "a playlist", _LINKED),
+    ("<asx", "a playlist", _LINKED),
+    ("<smil", "a playlist", _LINKED),
+    ("<plist", "a link or a list of macOS", _LINKED),
     ("<html", "a web page", "download the file itself again"),
     ("<!doctype html", "a web page", "download the file itself again"),
     ("<?xml", "an XML file", _EXPORT),
@@ -74,11 +79,22 @@ _IN_WORDS: tuple[tuple[bytes, str, str], ...] = (
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+")
 _DUMP = re.compile(rb"0+: +([0-9A-Fa-f ]+)")
 """First line of the program xxd: the place in the file, then the bytes."""
+_FIELD = rb"[A-Za-z][A-Za-z0-9-]*:[^\n]*\n([ \t][^\n]*\n)*"
 _MAIL = re.compile(
-    rb"(From (- |\S+@)|(Received|Return-Path|Delivered-To|MIME-Version|Message-ID|From|To|Subject): |Content-\S+: )",
+    rb"(From (- |\S+@)[^\n]*\n)?(" + _FIELD + rb")*?"
+    rb"((Received|Return-Path|Delivered-To|MIME-Version|Message-ID|From|To|Subject): |Content-\S+: )"
+    rb"|From (- |\S+@)",
     re.IGNORECASE,
 )
-"""First line of a mail or of a part of one (RFC 5322, RFC 2045)."""
+"""First lines of a mail or of a part of one (RFC 5322, RFC 2045): fields, one of which every mail or part may have."""
+_UUENCODED = re.compile(rb"begin(-base64|-base64-encoded)? [0-7]{3,4} ")
+"""First line of a file in the encoding uuencode, in its old or its new form (POSIX)."""
+_NAMES = re.compile(
+    rb"(#[^\n]*\n\s*)*[^\n#\0]{1,300}\.(wav|flac|mp3|ogg|opus|m4a|aac|aiff?|wma|midi?)[ \t]*(\r?\n|$)", re.IGNORECASE
+)
+"""First lines of a playlist that has no header: the name of a file."""
+_CUE = re.compile(rb"(.*\n)*?[ \t]*FILE \"[^\n]*\" (WAVE|MP3|AIFF|BINARY|MOTOROLA|FLAC)\b")
+"""First lines of a cue sheet, up to the name of its sound."""
 _GUITAR_PRO = re.compile(rb".FICHIER GUITAR PRO", re.DOTALL)
 _ABC = re.compile(rb"(%abc[-\s]|X: ?[0-9]+\s)")
 
@@ -91,34 +107,50 @@ def foreign_kind(path: Path) -> str | None:
     """
     with path.open("rb") as file:
         head = file.read(_LOOKED_AT)
+    text = _plain(head)
     for begin, what, remedy in _HEADS:
-        if head.startswith(begin):
+        if head.startswith(begin) or text[: len(begin)].lower() == begin.lower():
             return f"is {what}: {remedy}."
     if _GUITAR_PRO.match(head):
         return f"is a Guitar Pro score: {_EXPORT}."
-    if _ABC.match(head):
+    if _ABC.match(text):
         return f"is a score in ABC notation: {_EXPORT}."
     if head.startswith(b"PK\x03\x04"):
         return _in_zip(path)
     if head[257:262] == b"ustar":
         return f"is a TAR archive: {_UNPACK}."
     if head.startswith(b"\x1f\x8b"):
-        return _in_text(_unzipped(head)) or f"is a compressed file: {_UNPACK}."
-    return _in_text(head) or _as_text(head, path)
+        return _in_text(_plain(_unzipped(head)).decode(errors="replace")) or f"is a compressed file: {_UNPACK}."
+    return _in_text(text.decode(errors="replace")) or _as_text(text, path)
 
 
-def _as_text(head: bytes, path: Path) -> str | None:
-    """Return the end of a sentence about a file whose bytes were written as text, as mail programs do; None for others.
+def _plain(head: bytes) -> bytes:
+    """Return the beginning of a text in UTF-8, without a byte order mark and without blanks before its first word.
 
-    `head` holds the first bytes of the file at `path`.
+    Of a file that is no text, it may be anything.
     """
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text.isascii() or b"\0" in text:
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        head = head.decode("utf-16", errors="replace").encode()
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
+def _as_text(text: bytes, path: Path) -> str | None:
+    """Return the end of a sentence about a mail, a list of files, or a file whose bytes were written as text.
+
+    `text` is the beginning of the file at `path`. Return None for other files.
+    """
+    if b"\0" in text:
         return None
     if _MAIL.match(text):
         return "is a mail: save the file that is attached to it, and give that file."
-    if text.startswith(b"begin 6"):
+    if _UUENCODED.match(text):
         return f"is a file in the encoding uuencode, as in a mail: decode it with `uudecode {shlex.quote(str(path))}`."
+    if _NAMES.match(text):
+        return f"is a playlist: {_LINKED}."
+    if _CUE.match(text):
+        return f"is a cue sheet: {_LINKED}."
+    if not text.isascii():
+        return None
     line = b"".join(text.split(maxsplit=40)[:40])
     dump = _DUMP.match(text)
     tries = (
@@ -149,10 +181,9 @@ def _from_hex(text: bytes) -> bytes:
         return b""
 
 
-def _in_text(head: bytes) -> str | None:
-    """Return the end of a sentence about a file that begins with the text `head`; None if it is not such a text."""
-    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    text = head.decode(encoding, errors="replace").lstrip().lower()
+def _in_text(text: str) -> str | None:
+    """Return the end of a sentence about a file that begins with `text`; None if it is not such a text."""
+    text = text.lower()
     if text.startswith("<"):
         for mark, what, remedy in _IN_XML:
             if mark in text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -20,7 +21,9 @@ def replacing(path: Path) -> Iterator[Path]:
     process leaves it, and the next run overwrites it. A device or pipe, such as /dev/stdout, is written directly.
     Raises OSError if the file cannot be written.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if target.exists() and not target.is_file():
         yield target
         return

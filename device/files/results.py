@@ -105,7 +105,10 @@ class Outputs:
                 raise UserError(f"{path} is a pipe: name a file, and pass it on when it is complete.")
             if path.is_dir() or not path.parent.is_dir():
                 raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
-            if not os.access(path.resolve().parent, os.W_OK):
+            target = Path(os.path.realpath(path))
+            if target.is_symlink():
+                raise UserError(f"{path} is a link that leads back to itself: remove it, or name another file.")
+            if not os.access(target.parent, os.W_OK):
                 raise UserError(f"{path} cannot be written: its folder is read-only for you, so name another folder.")
             if any(_same(path, source) for source in inputs):
                 raise UserError(f"{path} is the input itself: write to another file.")
@@ -221,7 +224,7 @@ def _same(one: Path, other: Path) -> bool:
     """
     if one.exists() and other.exists():
         return one.is_file() and one.samefile(other)
-    return one.resolve() == other.resolve()
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _tempo(performance: Performance) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import math
 import shlex
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
 from device.files.channels import ChannelChoice, ChannelComparison
+from device.files.cut_header import is_cut_in_header
 from device.files.float_peaks import FloatPeaks
 from device.files.mp3_frames import next_frame
 from device.files.ogg_links import ogg_links
-from device.files.wav_header import WavHeader, is_cut_wav, late_sound, missing_fillings, read_wav_header, right_length
+from device.files.wav_header import WavHeader, late_sound, missing_fillings, read_wav_header, right_length
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 from device.printable import count_of
 from device.system.quiet import quiet
@@ -113,7 +115,9 @@ class SoundFile:
         for block in self._all_channels(size):
             mono = self._choice.mono(block)
             if self._floats:
-                mono = mono * np.float32(self._gain)
+                # a signalling NaN (IEEE 754, 6.2.1) would make numpy print a warning
+                with np.errstate(invalid="ignore"):
+                    mono = mono * np.float32(self._gain)
                 np.clip(mono, -1, 1, out=mono, where=np.isfinite(mono))
             yield mono
 
@@ -122,8 +126,12 @@ class SoundFile:
         return np.concatenate(list(self.blocks()))
 
     def peak_db(self) -> float:
-        """Return the level of the loudest sample in dB below full scale, 0 or less; -inf if all samples are 0."""
-        peak = max((float(np.nanmax(np.abs(block), initial=0.0)) for block in self.blocks()), default=0.0)
+        """Return the level of the loudest sample in dB below full scale, 0 or less; -inf if all samples are 0.
+
+        Samples that are not finite count as 0.
+        """
+        blocks = (np.abs(block[np.isfinite(block)]) for block in self.blocks())
+        peak = max((float(block.max(initial=0.0)) for block in blocks), default=0.0)
         return 20 * math.log10(peak) if peak > 0 else -math.inf
 
     def _warn(self, wrong: bool) -> None:
@@ -263,7 +271,7 @@ class SoundFile:
 
     def _unreadable(self) -> UserError:
         path = self.path
-        if is_cut_wav(path):
+        if is_cut_in_header(path):
             return UserError(f"{path} is cut short: it ends before its sound begins; copy or record it again.")
         converted = path.with_suffix(".wav")
         if converted == path:
@@ -354,11 +362,14 @@ def check_present(path: Path) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise UserError(f"{path} is a link to a file that does not exist: give the file itself.") from None
         raise UserError(f"{path} does not exist: check the name.") from None
     except ValueError:  # a zero in the name
         raise UserError(f"{path} cannot be the name of a file: check the name.") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
+        remedy = "give the file itself" if error.errno == errno.ELOOP else "check its permissions"
+        raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}.") from None
     if empty:
         raise UserError(f"{path} is empty: record it again, or give another file.")
 

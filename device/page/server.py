@@ -7,6 +7,7 @@ process is smaller than with aiohttp, and about as small as with Starlette and u
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from pathlib import Path
@@ -190,9 +191,14 @@ def opened(address: str, port: int) -> list[socket.socket]:
     """Return the sockets that listen at `address` and `port`. Raises UserError if the port cannot be opened."""
     try:
         return bind_sockets(port, address)
+    except UnicodeError:  # a part of the name is empty or too long
+        raise UserError(f"{address} is no address of this machine: choose another --address.") from None
     except OSError as error:
+        # getaddrinfo finds no such name, or the address belongs to another machine
+        other = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         raise UserError(
-            f"The page cannot be opened at {address} port {port} ({error.strerror}): choose another --port."
+            f"The page cannot be opened at {address} port {port} ({error.strerror}): "
+            f"choose another {'--address' if other else '--port'}."
         ) from None
 
 

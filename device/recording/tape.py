@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def how_of(config: Config) -> CaptureSettings:
         count_in=config.clock.count_in,
         max_drift=config.clock.max_drift,
         upbeat=config.clock.upbeat,
-        bundle=str(Path(config.play.bundle).resolve()) if config.play.bundle else "",
+        bundle=os.path.realpath(config.play.bundle) if config.play.bundle else "",
         hears_itself=config.audio.hears_itself,
         steering=dataclasses.asdict(config.play.steering),
         split=config.play.split,

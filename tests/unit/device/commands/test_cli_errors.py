@@ -74,8 +74,8 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, name: str) -> Non
 
 
 def test_another_kind_of_file(tmp_path: Path) -> None:
-    (tmp_path / "song.mp3").write_bytes(b"ID3")
-    refused(lefthand("play", tmp_path / "song.mp3"), "song.mp3", ".wav, .flac or .mid")
+    (tmp_path / "song.wma").write_bytes(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(40))
+    refused(lefthand("play", tmp_path / "song.wma"), "song.wma", ".wav, .flac or .mid")
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])

@@ -136,6 +136,22 @@ def test_settings_lists_what_differs_and_what_a_later_edit_has_ended(path: Path)
     ]
 
 
+@pytest.mark.parametrize("line", ["[playing]", "[midi]\noutptu = 'x'", "[play]\nstyle = 'polka'", "[play"])
+def test_settings_that_the_box_cannot_use_are_named_and_the_changes_still_listed(path: Path, line: str) -> None:
+    path.write_text(line)
+    result = ran("settings", "--config", str(path))
+    assert result.exit_code == 78 and "Nothing differs" not in result.output
+    assert str(path) in result.stderr and len(result.stderr.splitlines()) == 1
+    assert ran("settings", "--config", str(path), "--reset").exit_code == 0
+
+
+def test_changes_that_do_not_fit_the_settings_file_are_said_to_be_left_out(path: Path) -> None:
+    write_changes(path, [Change("play", "style", "polka", "block")])
+    result = ran("settings", "--config", str(path))
+    assert result.exit_code == 78 and result.stdout == f'[play] style = "polka"; {path} has "block"\n'
+    assert "The changes are left out: `lefthand settings --reset` removes them." in result.stderr
+
+
 def test_what_another_program_left_in_the_store_is_shown_as_printable_text(path: Path) -> None:
     write_changes(path, [Change("play", "x\x1b[2J\nforged", "bass", "\x1b[31m")])
     output = ran("settings", "--config", str(path)).output

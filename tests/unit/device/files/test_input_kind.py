@@ -53,6 +53,17 @@ KINDS = {
     "link": b"[InternetShortcut]\r\nURL=file:///a.mid\r\n",
     "link or a list of macOS": b"bplist00\xd1\x01\x02SURL",
     "playlist": b"#EXTM3U\na.mp3\n",
+    "playlist with a mark": b"\xef\xbb\xbf#EXTM3U\r\na.mp3\r\n",
+    "playlist in UTF-16": "[playlist]\nFile1=a.mp3\n".encode("utf-16"),
+    "playlist in UTF-16 of the other order": b"\xfe\xff" + "#EXTM3U\na.mp3\n".encode("utf-16-be"),
+    "playlist in small letters after a blank line": b"\n#extm3u\na.mp3\n",
+    "playlist of names alone": b"# mine\n\nMusic/a song.mp3\nb.mp3\n",
+    "playlist with names in another encoding": "für.mp3\n".encode("latin-1"),
+    "playlist in XML": b'<?xml version="1.0"?><playlist version="1" xmlns="http://xspf.org/ns/0/">',
+    "cue sheet": b'REM DATE 2024\r\nTITLE "a"\r\nFILE "a.wav" WAVE\r\n',
+    "link of a desktop": b"[Desktop Entry]\nType=Link\nURL=file:///a.mid\n",
+    "link with a mark": b"\xef\xbb\xbf[internetshortcut]\nurl=file:///a.mid\n",
+    "score in ABC notation in UTF-16": "X:1\nT:A tune\nK:C\nCDEF|\n".encode("utf-16"),
     "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     "PDF document": b"%PDF-1.7\n",
     "web page": b"\n<!DOCTYPE html><html>MThd</html>",
@@ -64,7 +75,7 @@ KINDS = {
 def test_a_file_that_is_neither_midi_nor_sound_is_named_with_a_remedy(tmp_path: Path, kind: str, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(KINDS[kind])
-    what = re.split(" in UTF| in a| in XML| of| with", kind)[0]
+    what = re.split(" in UTF| in a | in XML| in small| of| with", kind)[0]
     remedy = "(export|unpack|give|down|fetch)"
     with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*{remedy}"):
         is_midi(path)
@@ -105,7 +116,12 @@ def test_a_sound_that_was_written_as_text_is_named_by_its_kind(tmp_path: Path, w
     [
         (b"Return-Path: <a@b.c>\r\nSubject: my song\r\n\r\nTVRoZAAA", "is a mail: save the file that is attached"),
         (b"Content-Type: audio/midi\nContent-Transfer-Encoding: base64\n\nTVRoZAAA", "is a mail: save the file"),
+        (b"X-Mozilla-Status: 0\nDate: today\n a\nFrom: me\n\nTVRoZAAA", "is a mail: save the file"),
+        ("Subject: für dich\n\nTVRoZAAA".encode("latin-1"), "is a mail: save the file"),
         (b"begin 644 song.mid\n#0V%T\n`\nend\n", "uuencode.*: decode it with `uudecode"),
+        (b"begin 0755 song.mid\n#0V%T\n`\nend\n", "uuencode.*: decode it with `uudecode"),
+        (b"begin-base64 644 song.mid\r\nTVRoZAAA\r\n====\r\n", "uuencode.*: decode it with `uudecode"),
+        (b"\xef\xbb\xbfbegin-base64-encoded 644 c29uZw==\nTVRoZAAA\n====\n", "uuencode.*: decode it with `uudecode"),
     ],
 )
 def test_a_whole_mail_is_named_with_a_remedy(tmp_path: Path, content: bytes, words: str) -> None:
@@ -115,7 +131,16 @@ def test_a_whole_mail_is_named_with_a_remedy(tmp_path: Path, content: bytes, wor
 
 
 def test_text_that_only_looks_encoded_is_no_file_in_a_mail(tmp_path: Path) -> None:
-    for content in (b"TVRo", b"4d54", b"00000000: 4d", b"a note\n", b"From here to there", b"beginning 6", b"0: "):
+    for content in (
+        b"TVRo",
+        b"4d54",
+        b"00000000: 4d",
+        b"a note\n",
+        b"From here to there",
+        b"note: a\nnothing.mid\n",
+        b"beginning 6",
+        b"0: ",
+    ):
         (tmp_path / "a.mid").write_bytes(content)
         assert foreign_kind(tmp_path / "a.mid") is None, content
 
