@@ -14,6 +14,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # each worker has one core, so the threads of the numeric libraries would only wait for each other
     for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
         os.environ.setdefault(threads, "1")
+# as in the commands of training: the fits of the tests take half the processor time that they take on TensorFlow
+os.environ.setdefault("KERAS_BACKEND", "jax")
 # the small nets of the tests run for seconds, so that compiling them with all optimisations takes longer than it saves
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
