@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tests.unit.helpers.numba_lazily  # noqa: F401
 from training.experiments.older_transcribers.decode import onset_f1
 from training.experiments.older_transcribers.monophonic import TOGETHER_S, Neural, Pyin, notes_of_pitches, single_line
 from training.scenes.render import Played

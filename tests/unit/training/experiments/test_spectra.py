@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tests.unit.helpers.numba_lazily  # noqa: F401
 from device.errors import UserError
 from training.experiments.older_transcribers.spectra import KINDS, Spectrum
 
