@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -70,6 +71,13 @@ class Environment:
             [program, *command[1:]], cwd=cwd or self.path, env=clean, capture_output=True, text=True, check=False
         )
 
+    def install(self, *arguments: str | Path) -> str:
+        """Install with the pip of the tests, because a pip in each environment takes seconds. Return what pip says."""
+        pip = (Path(sys.executable), "-m", "pip", "--python", self.path / "bin" / "python")
+        ran = self.run(*pip, "install", *arguments)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout + ran.stderr
+
     def python(self, code: str, *arguments: str | Path) -> str:
         ran = self.run("python", "-c", code, *arguments)
         assert ran.returncode == 0, ran.stderr
@@ -103,11 +111,9 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(version: str, extras: str, wheel: Path) -> Iterator[Environment]:
     """Make an environment of this Python with the wheel's requirements, outside the checkout. It is temporary."""
     with tempfile.TemporaryDirectory(prefix="lefthand-env-") as folder:
-        subprocess.run([PYTHONS[version], "-m", "venv", folder], check=True)
+        subprocess.run([PYTHONS[version], "-m", "venv", "--without-pip", folder], check=True)
         made = Environment(Path(folder))
-        quickly = ("--quiet", "--disable-pip-version-check", "--no-compile")
-        ran = made.run("python", "-m", "pip", "install", *quickly, f"{wheel}{extras}")
-        assert ran.returncode == 0, ran.stderr
+        made.install("--quiet", "--disable-pip-version-check", "--no-compile", f"{wheel}{extras}")
         yield made
 
 
@@ -164,12 +170,10 @@ def test_the_wheel_holds_the_device_alone_with_its_bundle(wheel: Path) -> None:
 
 
 def test_an_editable_install_warns_of_nothing_and_finds_the_checkout(checkout: Path, tmp_path: Path) -> None:
-    subprocess.run([next(iter(PYTHONS.values())), "-m", "venv", tmp_path], check=True)
+    subprocess.run([next(iter(PYTHONS.values())), "-m", "venv", "--without-pip", tmp_path], check=True)
     made = Environment(tmp_path)
     # an older pip prints the build's output only with -v
-    ran = made.run("python", "-m", "pip", "install", "--verbose", "--no-deps", "--editable", checkout)
-    assert ran.returncode == 0, ran.stderr
-    said = (ran.stdout + ran.stderr).splitlines()
+    said = made.install("--verbose", "--no-deps", "--editable", checkout).splitlines()
     assert any("Building editable for lefthand" in line for line in said)
     # setuptools puts a warning between rows of asterisks
     assert not [line for line in said if "*" * 20 in line or re.search(r"[A-Z]\w*Warning", line)]
@@ -180,9 +184,8 @@ def test_an_editable_install_warns_of_nothing_and_finds_the_checkout(checkout: P
 def test_a_device_that_is_not_ours_is_told_in_one_sentence_and_not_run(how: str, wheel: Path, tmp_path: Path) -> None:
     # a path with a space: a script whose first line names the interpreter would not run there
     made = Environment(tmp_path / "an environment")
-    subprocess.run([next(iter(PYTHONS.values())), "-m", "venv", made.path], check=True)
-    ran = made.run("python", "-m", "pip", "install", "--quiet", "--no-deps", wheel)
-    assert ran.returncode == 0, ran.stderr
+    subprocess.run([next(iter(PYTHONS.values())), "-m", "venv", "--without-pip", made.path], check=True)
+    made.install("--quiet", "--no-deps", wheel)
     ours = Path(made.python("import sysconfig; print(sysconfig.get_path('purelib'))")) / "device"
     theirs = ours
     if how == "comes before ours":

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import mido
@@ -69,9 +70,15 @@ def names_in(nodes: Iterator[ast.AST]) -> set[str]:
     return found
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imported(path: Path) -> set[str]:
     """Return everything that a module imports, at any place in the file."""
-    return names_in(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    return names_in(ast.walk(parsed(path)))
 
 
 def imported_at_once(path: Path) -> set[str]:
@@ -86,7 +93,7 @@ def imported_at_once(path: Path) -> set[str]:
         for child in ast.iter_child_nodes(node):
             yield from walk(child)
 
-    return names_in(walk(ast.parse(path.read_text(encoding="utf-8"))))
+    return names_in(walk(parsed(path)))
 
 
 def named(path: Path) -> str:
