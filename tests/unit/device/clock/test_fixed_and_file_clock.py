@@ -208,11 +208,12 @@ def test_smpte_time_is_refused() -> None:
 
 @given(
     ticks_per_beat=st.integers(1, 1000),
-    tempos=st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 3_000_000)), max_size=6),
+    tempos=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 3_000_000)), max_size=6),
     signatures=st.lists(
-        st.tuples(st.integers(0, 5000), st.integers(1, 13), st.sampled_from([1, 2, 4, 8, 16, 32])), max_size=6
+        st.tuples(st.integers(0, 1000), st.integers(1, 13), st.sampled_from([1, 2, 4, 8, 16, 32])), max_size=6
     ),
-    end_tick=st.integers(0, 10_000),
+    # with one tick a quarter, 2,000 ticks have 8,000 steps
+    end_tick=st.integers(0, 2000),
     hops_s=st.lists(st.floats(0.001, 20.0), min_size=1, max_size=20),
 )
 def test_any_map_gives_a_grid_of_rising_steps(
@@ -223,18 +224,19 @@ def test_any_map_gives_a_grid_of_rising_steps(
     hops_s: list[float],
 ) -> None:
     clock = FileClock.from_map(ticks_per_beat, tempos, signatures, end_tick)
-    assert steps_of(clock)[0].time_s >= 0
-    assert all(b.time_s > a.time_s for a, b in pairwise(clock.steps()))
-    assert all(0 <= s.position < s.meter.steps_per_bar for s in clock.steps())
+    steps = steps_of(clock)
+    assert steps[0].time_s >= 0
+    assert all(b.time_s > a.time_s for a, b in pairwise(steps))
+    assert all(0 <= s.position < s.meter.steps_per_bar for s in steps)
     given_out: list[Step] = []
     now_s = 0.0
     for hop_s in hops_s:
         now_s += hop_s
         while (step := clock.due(now_s)) is not None:
             given_out.append(step)
-    assert given_out == [s for s in clock.steps() if s.plan_s <= now_s]
+    assert given_out == [s for s in steps if s.plan_s <= now_s]
     clock.reset()
-    assert clock.due(1e9) == steps_of(clock)[0]
+    assert clock.due(1e9) == steps[0]
 
 
 @pytest.mark.parametrize("ticks_per_beat", [1, 3, 7, 480, 961])

@@ -6,7 +6,7 @@ import itertools
 
 import mido
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.clock.meter import Meter
@@ -71,6 +71,7 @@ def test_start_begins_the_first_bar_and_every_sixth_pulse_is_a_step() -> None:
     assert [step.index for step in steps] == list(range(len(steps)))
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(0.0, 0.002), min_size=24 * 8, max_size=24 * 8), st.floats(60, 240))
 def test_the_jitter_of_a_cable_moves_a_step_by_no_more_than_itself(late_s: list[float], tempo: float) -> None:
     pulse_s = 60 / tempo / 24
@@ -81,6 +82,7 @@ def test_the_jitter_of_a_cable_moves_a_step_by_no_more_than_itself(late_s: list[
         assert -0.0045 < off_s < 0.0065
 
 
+@settings(max_examples=30)
 @given(st.floats(2.0, 6.0), st.floats(0.0, 1.5), st.floats(60, 240))
 def test_pulses_that_are_held_up_and_come_all_at_once_move_no_step_and_cost_none(
     from_s: float, for_s: float, tempo: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from device.files.sound_file import SoundFile
 RATE = 44_100
 
 
+@cache
 def music(seconds: float = 4.0, seed: int = 1) -> np.ndarray:
     """Decaying chords with partials, as a piano would give them."""
     rng = np.random.default_rng(seed)
@@ -24,6 +26,7 @@ def music(seconds: float = 4.0, seed: int = 1) -> np.ndarray:
             hz = 440 * 2 ** ((pitch - 69) / 12)
             for h in range(1, 7):
                 out[begin:] += 0.05 / h * np.sin(2 * np.pi * hz * h * t + rng.uniform(0, 6)) * np.exp(-3 * h * t)
+    out.flags.writeable = False
     return out
 
 

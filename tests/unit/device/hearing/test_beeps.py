@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -119,8 +120,8 @@ def test_after_many_strings_no_tone_waits_until_a_beep_was_heard() -> None:
 def test_a_metronome_that_starts_in_mid_piece_gives_few_notes() -> None:
     """The piano was trusted, so its first beeps pass. They are learned, and the others are no notes."""
     samples = np.concatenate([demo(SECONDS), demo(SECONDS / 2)])
-    assert sum(note.pitch >= 60 for note in notes(hear(hearing_of(bundle()), demo(SECONDS)))) > TRUSTED_NOTES
-    left_over(samples, with_beeps(samples, 880.0, 0.05, SECONDS + 0.17), 2)
+    assert sum(note.pitch >= 60 for note in heard_in_demo(SECONDS)) > TRUSTED_NOTES
+    left_over(notes(hear(hearing_of(bundle()), samples)), with_beeps(samples, 880.0, 0.05, SECONDS + 0.17), 2)
 
 
 @pytest.mark.parametrize("make", [beep, square])
@@ -156,7 +157,7 @@ def test_a_beep_is_learned_once_however_often_it_is_looked_at() -> None:
 )
 def test_the_first_long_beeps_are_no_notes(hz: float, pitch: int, late_s: float, make: Make, clicks: int) -> None:
     """A square beep ends with a click, which can strike a ringing key again. Its own key is struck once at most."""
-    left = left_over(demo(4.0), with_beeps(demo(4.0), hz, 0.12, late_s, make=make), 1 + clicks)
+    left = left_over(heard_in_demo(4.0), with_beeps(demo(4.0), hz, 0.12, late_s, make=make), 1 + clicks)
     assert sum(note.pitch == pitch for note in left) <= 1
 
 
@@ -178,11 +179,11 @@ def test_two_strings_that_beat_are_no_beep() -> None:
 def test_beeps_beside_a_piano_are_no_notes_and_no_note_is_lost(
     hz: float, seconds: float, late_s: float, most: int
 ) -> None:
-    left_over(demo(SECONDS), with_beeps(demo(SECONDS), hz, seconds, late_s), most)
+    left_over(heard_in_demo(SECONDS), with_beeps(demo(SECONDS), hz, seconds, late_s), most)
 
 
 def test_beeps_that_end_with_a_click_strike_no_key_that_rings() -> None:
-    left_over(demo(15.0), with_beeps(demo(15.0), 440.0, 0.06, 0.17, make=square), 4)
+    left_over(heard_in_demo(15.0), with_beeps(demo(15.0), 440.0, 0.06, 0.17, make=square), 4)
 
 
 @pytest.mark.parametrize(("name", "most"), [("wood block", 4), ("click of a program", 4), ("tick of an app", 1)])
@@ -192,17 +193,22 @@ def test_the_clicks_of_metronomes_are_no_notes(name: str, most: int) -> None:
     for number, at in enumerate(np.arange(FIRST_S + 0.17, len(samples) / RATE - 1, BEAT_S)):
         begin, sound = round(at * RATE), 0.2 * click(number % BAR == 0)
         mixed[begin : begin + len(sound)] += sound
-    left_over(samples, mixed, most)
+    left_over(heard_in_demo(10.0), mixed, most)
 
 
 def test_a_beep_on_a_partial_of_the_piano_is_known_by_the_length_of_those_before() -> None:
     # F sharp 5 of the tune has F sharp 6 as its second partial, so there a beep falls by less
-    left_over(demo(15.0), with_beeps(demo(15.0), 1500.0, 0.06, 0.17), 5)
+    left_over(heard_in_demo(15.0), with_beeps(demo(15.0), 1500.0, 0.06, 0.17), 5)
 
 
-def left_over(plain: np.ndarray, spoilt: np.ndarray, most: int) -> list[Note]:
-    """Fail if a note of `plain` is not heard in `spoilt`, or more than `most` others are. Return those others."""
-    wanted, found = notes(hear(hearing_of(bundle()), plain)), notes(hear(hearing_of(bundle()), spoilt))
+@cache
+def heard_in_demo(seconds: float) -> tuple[Note, ...]:
+    return tuple(notes(hear(hearing_of(bundle()), demo(seconds))))
+
+
+def left_over(wanted: Iterable[Note], spoilt: np.ndarray, most: int) -> list[Note]:
+    """Fail if a note of `wanted` is not heard in `spoilt`, or more than `most` others are. Return those others."""
+    found = notes(hear(hearing_of(bundle()), spoilt))
     left = list(found)
     for note in wanted:
         near = [n for n in left if n.pitch == note.pitch and abs(n.onset_s - note.onset_s) < 0.05]
@@ -213,7 +219,7 @@ def left_over(plain: np.ndarray, spoilt: np.ndarray, most: int) -> list[Note]:
 
 
 def test_without_beeps_no_note_is_lost_or_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = notes(hear(hearing_of(bundle()), demo(SECONDS)))
+    heard = list(heard_in_demo(SECONDS))
     monkeypatch.setattr(Beeps, "waits", lambda *_: 0)
     assert heard == notes(hear(hearing_of(bundle()), demo(SECONDS)))
 
