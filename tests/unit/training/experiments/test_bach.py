@@ -118,6 +118,8 @@ def test_it_learns_writes_and_is_read_back(tmp_path: Path, monkeypatch: pytest.M
         generated(again, kept, 0, 16, Sampling(), 1)
     with pytest.raises(UserError, match="There is no fit"):
         Bach.load(tmp_path / "none")
+    # a net that is loaded again is compiled again
+    monkeypatch.setattr(Bach, "load", lambda _: again)
     monkeypatch.setattr(figures, "PIECES", 1)
     monkeypatch.setattr(figures, "LENGTH", START + 3)
     rows = figures.measure(tmp_path, fits=False)
