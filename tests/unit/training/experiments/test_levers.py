@@ -24,7 +24,7 @@ from training.experiments.levers.setup import LEVERS, SHIPPED, TIMBRE, Lever
 from training.scenes.cache import SOURCES
 from training.scenes.scene import COLOURS, DETUNE, SCENE_NOTE, Scene, draw
 from training.transcriber.fit import CROP_FRAMES, crop
-from training.transcriber.net import LossWeights, NetConfig, build_net, build_sequence, loss
+from training.transcriber.net import LossWeights, NetConfig, TranscriberNet, build_net, build_sequence, loss
 
 PAGE = (Path(__file__).parents[4] / "docs" / "experiments" / "transcriber-fit.md").read_text(encoding="utf-8")
 OTHERS = [lever for name, lever in LEVERS.items() if name != SHIPPED]
@@ -45,7 +45,7 @@ def test_a_lever_is_one_change(lever: Lever) -> None:
 def test_a_net_of_another_shape_tells_of_every_key(lever: Lever) -> None:
     net, spec = NetConfig.from_dict(dict(lever.net)), replace(SPEC, **lever.features)
     assert len(net.delays()) == KEYS
-    assert build_sequence(build_net(net, spec), 2).output.shape == (None, 2, KEYS, 4)
+    assert build_sequence(TranscriberNet(net, spec, name="net"), 2).output.shape == (None, 2, KEYS, 4)
 
 
 @pytest.mark.parametrize("lever", LEVERS.values(), ids=lambda lever: lever.name)

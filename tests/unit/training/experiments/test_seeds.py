@@ -106,12 +106,18 @@ def test_a_configuration_builds_and_its_targets_fit_its_heads(name: str) -> None
     assert not setup.like or setup.like in SEEDS
 
 
+@lru_cache
+def compiled(cost: Callable[[Any], Any]) -> Callable[[list[Any]], tuple[Any, list[Any]]]:
+    """The function of a cost and its gradient on jax, compiled once for each cost."""
+    import jax
+
+    return jax.jit(jax.value_and_grad(cost))  # type: ignore[no-any-return]
+
+
 def downhill(cost: Callable[[Any], Any], at: list[Any], rate: float) -> tuple[float, list[Any]]:
     """The cost at some arrays, and the arrays a step down its gradient; in whichever of Keras' backends runs."""
     if keras.backend.backend() == "jax":
-        import jax
-
-        before, slope = jax.jit(jax.value_and_grad(cost))(at)
+        before, slope = compiled(cost)(at)
     else:
         import tensorflow as tf
 
@@ -150,9 +156,13 @@ def test_every_loss_leads_to_what_costs_less(name: str) -> None:
     setup = small(name)
     loss, (_, y) = loss_of(setup), SongStretches([invented(1), invented(2)], setup, 2).at(0)
     logits = np.random.default_rng(0).normal(-2, 0.5, (2, 16, Layout.of(setup).width)).astype(np.float32)
-    before, (lower,) = downhill(lambda told: loss(y, told[0]), [logits], 0.1)
+
+    def cost(told: list[Any]) -> Any:
+        return loss(y, told[0])
+
+    before, (lower,) = downhill(cost, [logits], 0.1)
     assert np.abs(lower - logits).max() > 0
-    assert downhill(lambda told: loss(y, told[0]), [lower], 0.0)[0] < before
+    assert downhill(cost, [lower], 0.0)[0] < before
 
 
 @pytest.mark.parametrize("name", ["octave", "voices", "notes", "ahead-4", "ahead-1-to-4", "history-both"])
