@@ -244,10 +244,10 @@ def test_any_map_gives_a_grid_of_rising_steps(
 def test_the_steps_of_a_file_are_exact_where_a_step_is_no_whole_number_of_ticks(
     ticks_per_beat: int, signature: tuple[int, int]
 ) -> None:
-    clock = FileClock.from_map(ticks_per_beat, [(0, 500_000)], [(0, *signature)], 5_000 * ticks_per_beat)
+    clock = FileClock.from_map(ticks_per_beat, [(0, 500_000)], [(0, *signature)], 1_000 * ticks_per_beat)
     steps = list(clock.steps())
     meter = Meter(*signature)
-    assert [step.index for step in steps] == list(range(len(steps))) and len(steps) > 5_000
+    assert [step.index for step in steps] == list(range(len(steps))) and len(steps) > 1_000
     assert [step.position for step in steps[: 2 * meter.steps_per_bar]] == 2 * list(range(meter.steps_per_bar))
-    for step in steps[::997]:
+    for step in steps[::97]:
         assert step.time_s == pytest.approx(float(step.index * meter.step_quarters / 2), abs=1e-9)
