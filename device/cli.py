@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from device.commands.group import Commands
@@ -26,6 +28,10 @@ COMMANDS = {
 
 A module is imported only when its command is called.
 """
+
+# OpenBLAS reads it when numpy is imported, which each command does later. With more threads, every product with the
+# matrices of the clock's net wakes a thread on each core, and these threads then turn in a loop for a while.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="lefthand")
