@@ -120,7 +120,7 @@ fuzz: setup ## reads mutated files of every format that a person can hand over [
 	$(BIN)/python -m tests.fuzz --count $(or $(COUNT),10000)
 
 soak: setup ## runs 10 minutes live, an hour of music and 10,000 faults; prints the table of docs/soak.md (half an hour)
-	$(BIN)/python -m tests.soak
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.soak
 
 cost: setup ## measures the box live, beside a paced and a fast run over the same sound: % of a core, hops, threads [LASTS=60]
 	$(BIN)/python -m tests.cost --seconds $(or $(LASTS),60)

@@ -183,7 +183,9 @@ def play(seconds: float, folder: Path, paced: bool) -> Run:
     tape = folder / "play.wav"
     soundfile.write(tape, music(seconds, 48_000), 48_000, subtype="FLOAT")
     command = [sys.executable, "-m", "tests.cost", "--play", str(tape), *(["--paced"] if paced else [])]
-    said = subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=PIPE)
+    # numpy's threads as in every command of lefthand, see device/cli.py
+    env = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(command, check=True, cwd=ROOT, env=env, stdout=PIPE)
     cpu_s, p50_ms, p99_ms, rss_mb, alone_mb = json.loads(said.stdout)
     return Run("play, paced" if paced else "play, full speed", 100 * cpu_s / seconds, p50_ms, p99_ms, rss_mb, alone_mb)
 

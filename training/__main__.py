@@ -5,6 +5,8 @@ Commands are in the same module as the code that they use. They are imported whe
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from device.commands.group import Commands
@@ -39,6 +41,9 @@ COMMANDS = {
     "demo": "training.demo:demo",
 }
 """Maps the name of each command to module:function. The module is imported when the command is called."""
+
+# as device/cli.py: the clock that is measured here would else keep every core busy
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="training")
