@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "host"), str(ROOT / "tests" / "unit")]
 
+from tests.pace import TIMED, within  # noqa: E402
+
 DEMO = ROOT / "demo" / "right-hand.flac"
 SETTLED = 0.1
 """Share of the time after which the growth of memory is measured. By then every buffer has reached its size."""
@@ -55,6 +57,8 @@ class Figure:
     value: str
     limit: str
     good: bool
+    of_speed: bool = False
+    """Whether a slow or busy machine alone can miss the limit. The short form judges these only in `make timed`."""
 
 
 def music(seconds: float, rate: int) -> NDArray[np.float32]:
@@ -67,6 +71,11 @@ def music(seconds: float, rate: int) -> NDArray[np.float32]:
     return np.tile(once, int(np.ceil(seconds * rate / len(once))))[: round(seconds * rate)].astype(np.float32)
 
 
+def missed(figures: list[Figure]) -> list[Figure]:
+    """Return the figures that miss their limits. Those that depend on the machine's speed count in `make timed`."""
+    return [figure for figure in figures if not figure.good and (TIMED or not figure.of_speed)]
+
+
 # live
 
 
@@ -75,8 +84,6 @@ def live(seconds: float, folder: Path) -> list[Figure]:
     import soundfile
     from jackserver import PERIOD, RATE, JackServer
     from rig import HERE, Bare, Instrument, Process, Service, down_after
-
-    from tests.pace import within
 
     tape_file = folder / "tape.wav"
     soundfile.write(tape_file, music(seconds, RATE), RATE, subtype="FLOAT")
@@ -122,25 +129,28 @@ def live(seconds: float, folder: Path) -> list[Figure]:
     hop_limit_ms = max(within(status.hop.length_ms / 4), LATE * late_ms)
     due_limit_ms = max(DUE_MS, LATE * late_ms)
 
-    def figure(name: str, value: str, limit: str, good: bool) -> Figure:
-        return Figure(part, name, value, limit, good)
+    def figure(name: str, value: str, limit: str, good: bool, of_speed: bool = False) -> Figure:
+        return Figure(part, name, value, limit, good, of_speed)
 
     return [
-        figure("cold start to READY", f"{ready_s:.2f} s", f"{ready_limit_s:.1f} s", ready_s <= ready_limit_s),
+        figure("cold start to READY", f"{ready_s:.2f} s", f"{ready_limit_s:.1f} s", ready_s <= ready_limit_s, True),
         figure("hops", str(status.hop.count), "", status.hop.count > 0.9 * seconds * 1e3 / status.hop.length_ms),
-        figure("lost hops", str(-(-lost // hop)), "0" if steady else "", lost == 0 or not steady),
-        figure("xruns caused by the box", str(ours), "0" if steady else "", ours == 0 or not steady),
+        figure("lost hops", str(-(-lost // hop)), "0" if steady else "", lost == 0 or not steady, True),
+        figure("xruns caused by the box", str(ours), "0" if steady else "", ours == 0 or not steady, True),
         figure("xruns told by the server", str(status.audio.xruns), "", True),
         figure("hop p50", f"{status.hop.p50_ms:.2f} ms", "", True),
         figure("a bare real-time thread's lateness p99", f"{late_ms:.2f} ms", "", True),
         figure("a bare real-time thread's lateness at most", f"{late['most']:.2f} ms", "", True),
-        figure("hop p99", f"{status.hop.p99_ms:.2f} ms", f"{hop_limit_ms:.1f} ms", status.hop.p99_ms <= hop_limit_ms),
+        figure(
+            "hop p99", f"{status.hop.p99_ms:.2f} ms", f"{hop_limit_ms:.1f} ms", status.hop.p99_ms <= hop_limit_ms, True
+        ),
         figure("notes sent", str(struck), "", struck > 0),
         figure(
             "due-time error p99",
             "none sent" if status.send_p99_ms is None else f"{status.send_p99_ms:.2f} ms",
             f"{due_limit_ms:.1f} ms",
             status.send_p99_ms is not None and status.send_p99_ms <= due_limit_ms,
+            True,
         ),
         figure("faults", ", ".join(f"{k}: {n}" for k, n in status.faults.items()) or "none", "", True),
         figure("CPU share of one core", f"{100 * watched.cpu_share:.1f} %", "", True),
@@ -270,7 +280,7 @@ def full_speed(seconds: float) -> list[Figure]:
         Figure(part, "hops", str(times.count), "", times.count > 0.99 * fed_s / spec.hop_s),
         Figure(part, "hop p50, processor time", f"{times.percentile_ms(50):.2f} ms", "", True),
         Figure(part, "features and transcriber alone, processor time", f"{alone_ms:.2f} ms", "", True),
-        Figure(part, "hop p99, processor time", f"{p99_ms:.2f} ms", f"{limit_ms:.1f} ms", p99_ms <= limit_ms),
+        Figure(part, "hop p99, processor time", f"{p99_ms:.2f} ms", f"{limit_ms:.1f} ms", p99_ms <= limit_ms, True),
         Figure(part, "notes heard, notes played", f"{heard}, {struck}", "", heard > 0 and struck > 0),
         Figure(part, "growth of RSS", f"{slope:.2f} MB an hour of music", "1 MB", slope < 1.0 or fed_s < 1800),
         Figure(part, "keys down after the end", str(len(down)), "0", not down),

@@ -107,4 +107,7 @@ def _silence(port: str, messages: Sequence[tuple[int, int, int]], sentences: lis
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    # a port that takes no messages still has a thread in the MIDI library, and the end of Python may crash in it
+    os._exit(code)
