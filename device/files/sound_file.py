@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import math
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from device.errors import UserError, missing_extra
 from device.files.channels import ChannelChoice, ChannelComparison
 from device.files.cut_header import is_cut_in_header
+from device.files.file_part import FilePart, filled
 from device.files.float_peaks import FloatPeaks
 from device.files.mp3_frames import next_frame
 from device.files.ogg_links import ogg_links
@@ -46,8 +46,6 @@ _READ_AHEAD = 16 * 1024
 """Bytes that a decoder may leave unread at the end of a file: a tag, or the rest of its buffer."""
 _MOST_MP3S = 20
 """Most pieces of an MP3 that are read. The file is read to its end for each of them, so more would take long."""
-_ZEROS = -1
-"""First byte of a piece of zeros, see `_Part`."""
 _FLOATS = ("FLOAT", "DOUBLE")
 """Subtypes whose samples may lie beyond full scale without being clipped, as in the exports of many programs."""
 
@@ -252,18 +250,18 @@ class SoundFile:
         header = self._header
         with self.path.open("rb") as raw, contextlib.ExitStack() as stack:
             size = self.path.stat().st_size
-            part = _Part(raw, [(0, size)])
+            part = FilePart(raw, [(0, size)])
             form: dict[str, object] = {}
             if header is not None:
-                part = _Part(raw, header.pieces)
+                part = FilePart(raw, header.pieces)
                 form = {"format": "RAW", "subtype": header.subtype, "endian": "LITTLE"}
                 form |= {"samplerate": header.rate, "channels": header.channels}
             elif self._flac_frames is not None:
-                part = _Part(raw, [link or (0, size)], [(self._start + place, mask) for place, mask in _FLAC_TOTAL])
+                part = FilePart(raw, [link or (0, size)], [(self._start + place, mask) for place, mask in _FLAC_TOTAL])
             elif link is not None:
-                part = _Part(raw, [link])
+                part = FilePart(raw, [link])
             elif self._right_length is not None or self._fillings:
-                part = _Part(raw, _filled(self._fillings, size), replaced=self._right_length or (0, b""))
+                part = FilePart(raw, filled(self._fillings, size), replaced=self._right_length or (0, b""))
             with quiet():
                 file = Stream(part, **form)
             self._part = part
@@ -282,71 +280,6 @@ class SoundFile:
             f"{path} is not a {kind} that can be read here: convert it to a .wav, .flac or .mid file, "
             f"a sound with `{command}`."
         )
-
-
-class _Part:
-    """Lets soundfile read the `pieces` of an open file, (first byte, number of bytes) each, as a file of its own.
-
-    A piece with the first byte `_ZEROS` stands for so many zeros that the file lacks. The bits in `cleared`, (place of
-    the byte in the open file, mask), read as 0. `replaced` is a place in the open file and the bytes to read there.
-    """
-
-    def __init__(
-        self,
-        file: BinaryIO,
-        pieces: Sequence[tuple[int, int]],
-        cleared: Sequence[tuple[int, int]] = (),
-        replaced: tuple[int, bytes] = (0, b""),
-    ) -> None:
-        self._file, self._pieces, self._at = file, pieces, 0
-        self._size = sum(size for _, size in pieces)
-        self._cleared = cleared
-        self._replaced = {replaced[0] + i: byte for i, byte in enumerate(replaced[1])}
-        self.place = pieces[0][0]
-        """Byte of the file up to which it was read."""
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        left = max(0, self._size - self._at)
-        until = self._at + (left if size < 0 else min(size, left))
-        data, passed = b"", 0
-        for start, length in self._pieces:
-            begin, end = max(self._at, passed), min(until, passed + length)
-            if begin < end:
-                data += self._bytes(start, begin - passed, end - begin)
-            passed += length
-        self._at += len(data)
-        return data
-
-    def _bytes(self, start: int, skipped: int, size: int) -> bytes:
-        """Return `size` bytes of the piece that begins at the byte `start` of the file, after `skipped` of it."""
-        if start == _ZEROS:
-            return bytes(size)
-        self._file.seek(start + skipped)
-        data = bytearray(self._file.read(size))
-        first = start + skipped
-        for place, mask in self._cleared:
-            if 0 <= place - first < len(data):
-                data[place - first] &= ~mask & 0xFF
-        for place, byte in self._replaced.items():
-            if 0 <= place - first < len(data):
-                data[place - first] = byte
-        self.place = first + len(data)
-        return bytes(data)
-
-
-def _filled(places: Sequence[int], size: int) -> list[tuple[int, int]]:
-    """Return the pieces of a file of `size` bytes with a zero put in at each of `places`."""
-    pieces: list[tuple[int, int]] = []
-    for begin, end in itertools.pairwise([0, *places, size]):
-        pieces += [(begin, end - begin), (_ZEROS, 1)]
-    return pieces[:-1]
 
 
 def check_present(path: Path) -> None:
