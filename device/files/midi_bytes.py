@@ -220,7 +220,7 @@ class _Track:
                     at += 1
                 elif not running:
                     self._flaw("bytes that are no message")
-                    at += 1
+                    at = self._next_message(at)
                     continue
                 kind = running >> 4
                 first, second = data[at], 0
@@ -300,7 +300,9 @@ class _Track:
         near = range(first, min(self._end, first + SEARCHED_BYTES))
         if kind == _SYSEX:
             ends = (at + 1 for at in near if self._data[at] == _SYSEX_END)
-            return next((at for at in ends if self._is_message(at, _SURE_MESSAGES)), stop)
+            found = next((at for at in ends if self._is_message(at, _SURE_MESSAGES)), None)
+            if found is not None:
+                return found
         if kind in _SIZES and self._is_message(first + _SIZES[kind], _SURE_MESSAGES, explicit=True):
             return first + _SIZES[kind]
         sure = next((at for at in near if self._is_message(at, _SURE_MESSAGES, explicit=True)), stop)
@@ -309,6 +311,14 @@ class _Track:
         if stop > self._end or goes_on or odd or not self._is_message(stop, _SURE_MESSAGES):
             return sure
         return stop
+
+    def _next_message(self, at: int) -> int:
+        """Return the byte behind `at` at which messages with status bytes begin. It is the next one if there are none."""
+        near = range(at + 1, min(self._end, at + SEARCHED_BYTES))
+        if self._midi.searches >= MOST_SEARCHES:
+            return at + 1
+        self._midi.searches += 1
+        return next((begin for begin in near if self._is_message(begin, _SURE_MESSAGES, explicit=True)), at + 1)
 
     def _is_message(self, at: int, count: int, explicit: bool = False) -> bool:
         """Return whether `count` messages without a flaw begin at byte `at`, or fewer up to the end of the track.

@@ -244,6 +244,12 @@ KINDS: dict[str, Callable[[Random], bytes]] = {
     "a text whose length is off": _beside(_sized(b"some words", [0, 3, 12, 60, 500], [1, 5, 6, 3])),
     "a tempo whose length is off": lambda r: with_event(_sized(TEMPO[3:], [0, 4, 60], [0x51])(r)),
     "a sysex whose length is off": _beside(_sized(b"\x43\x10\x4c\x00\x00\x7e\x00\xf7", [0, 4, 7, 9, 90], [0xF0])),
+    "a sysex without its end byte": _beside(
+        lambda r: b"\xf0" + number(r.choice([70, 500, 0x1FFFFF])) + b"\x43\x10\x4c\x00\x00\x7e"
+    ),
+    "data bytes before the first message": lambda r: with_event(
+        bytes(r.randrange(128) for _ in range(r.randint(1, 9)))
+    ),
     "system messages in a track": _beside(lambda r: r.choice(SYSTEM)),
     "lyrics as in a karaoke file": lambda r: with_event(KARAOKE),
     "a name in no known encoding": lambda r: with_event(meta(0x03, bytes(r.randrange(32, 256) for _ in range(9)))),
