@@ -313,7 +313,7 @@ class _Track:
         return stop
 
     def _next_message(self, at: int) -> int:
-        """Return the byte behind `at` at which messages with status bytes begin. It is the next one if there are none."""
+        """Return the byte behind `at` at which messages with status bytes begin, or the next byte if none do."""
         near = range(at + 1, min(self._end, at + SEARCHED_BYTES))
         if self._midi.searches >= MOST_SEARCHES:
             return at + 1

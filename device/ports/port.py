@@ -25,6 +25,8 @@ _NUMBERS = re.compile(r" *\(hw:\d+(?:,\d+)*\)| *\[\d{1,3}\](?= \()| +\d{1,3}:\d{
 
 a2jmidid writes the number of a MIDI client as "[20] (capture)" into the name of its JACK port.
 """
+_WITHIN = re.compile(r"\(hw:\d+,(\d+(?:,\d+)*)\)|\d{1,3}:(\d{1,2})(?= |$)")
+"""The last of these numbers, which tells the ports of one device apart. It stays when the machine starts."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
     Four rules are tried in turn, and the first that fits any port decides. A letter with an accent is the same as one
     character and as two, because systems write it differently. The port has exactly this name, with or
     without its system; the same name apart from its numbers; a name that contains `wanted`; or one that contains
-    `wanted` apart from numbers.
+    `wanted` apart from numbers. Of several ports, those with the number within their device that `wanted` has are
+    meant, as "20:1" means "24:1" and not "24:0".
     """
     wanted = _composed(wanted)
     exact = [port for port in ports if wanted in (_composed(port.name), _composed(str(port)))]
@@ -85,11 +88,18 @@ def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
     bares = [bare(_composed(port.name)) for port in ports]
     systems = [bare(_composed(f"{port.name} [{port.api}]")) for port in ports]
     same = [port for port, *names in zip(ports, bares, systems, strict=True) if without in names]
-    return (
+    meant = (
         same
         or [port for port in ports if wanted.casefold() in _composed(str(port)).casefold()]
         or [port for port in ports if without.casefold() in bare(_composed(str(port))).casefold()]
     )
+    within = _within(wanted)
+    return [port for port in meant if within and _within(port.name) == within] or meant
+
+
+def _within(name: str) -> list[str]:
+    """Return the numbers of a port within its device, as its name has them."""
+    return [number for numbers in _WITHIN.findall(name) for number in numbers if number]
 
 
 def _composed(text: str) -> str:

@@ -81,6 +81,17 @@ def test_two_alike_are_told_apart_by_their_numbers_alone() -> None:
     assert [to_write(port, alike) for port in alike] == [port.name for port in alike]
 
 
+@pytest.mark.parametrize(
+    "written", ["Four:Four {} 20:1", "four {} 20:1 [ALSA]", "Loop: {} (hw:1,1)", "Loop: {} (hw:1,1) [ALSA]"]
+)
+def test_the_ports_of_one_device_are_told_apart_by_their_own_number_which_a_boot_does_not_change(written: str) -> None:
+    wanted, midi = written.format("PCM"), written.casefold().startswith("four")
+    name = "Four:Four PCM 24:{}" if midi else "Loop: PCM (hw:2,{})"
+    ports = [Port(name.format(number), "ALSA", number) for number in range(3)]
+    assert choose(wanted, ports, "MIDI input") is ports[1]
+    assert choose(wanted, ports[:1], "MIDI input") is ports[0]
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("there", ["NFC", "NFD"])
 @pytest.mark.parametrize("wanted", ["étude 20:0", "ÉTUDE", "étude [ALSA]", "étude 24:0"])
