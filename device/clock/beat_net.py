@@ -71,6 +71,7 @@ FILE = Path(__file__).with_name("beat_net.npz")
 _TURNS = 2 * np.pi * np.arange(PLACES) / PLACES
 _COS, _SIN = np.cos(_TURNS).astype(np.float32), np.sin(_TURNS).astype(np.float32)
 _WAVES = 2 * np.pi * np.arange(1, HARMONICS + 1)
+_BEFORE, _AFTER = (np.arange(PLACES) - 1) % PLACES, (np.arange(PLACES) + 1) % PLACES
 
 
 class Weights(NamedTuple):
@@ -110,6 +111,9 @@ class BeatNet:
         """Begin without a count-in. `weights`: those that are shipped if None."""
         self._weights = net_weights() if weights is None else weights
         self._meter = np.array(meter_flags(meter), np.float32) @ self._weights.static[AT_METER:AT_COUNTED]
+        # arrays that each step writes into, and parts of them: the calls of numpy cost more than the numbers
+        self._old, self._seen = np.empty(3 * UNITS, np.float32), np.empty(2 * HARMONICS, np.float32)
+        self._parts = self._old[: 2 * UNITS], self._old[:UNITS], self._old[UNITS : 2 * UNITS], self._old[2 * UNITS :]
         self._begin(FREE_S, False)
 
     def _begin(self, unit_s: float, counted: bool) -> None:
@@ -158,25 +162,44 @@ class BeatNet:
         place = self._place + units * 2.0**-self._log_tempo
         place = 0.0 if tap else place - math.floor(place)
         rows, shares = self._known(log_gap, semitones, keys, height, tap)
-        new = self._constant + np.array(shares, np.float32) @ w.static.take(rows, 0)
-        waves = _WAVES * place
-        seen = np.concatenate((np.cos(waves), np.sin(waves))).astype(np.float32)
+        new = np.array(shares, np.float32).dot(w.static.take(rows, 0))
+        new += self._constant
+        waves, seen = _WAVES * place, self._seen
+        np.cos(waves, seen[:HARMONICS], casting="same_kind")
+        np.sin(waves, seen[HARMONICS:], casting="same_kind")
         low, share = _bin(log_gap - self._log_tempo, GAP)
         at = 2 * HARMONICS
-        new += seen @ w.own[:at] + np.float32(1 - share) * w.own[at + low] + np.float32(share) * w.own[at + low + 1]
+        more = seen.dot(w.own[:at])
+        more += np.float32(1 - share) * w.own[at + low]
+        more += np.float32(share) * w.own[at + low + 1]
+        new += more
         new += np.float32(self._log_tempo) * w.own[-1]
-        old = self._memory @ w.past
-        gates = 1 / (1 + np.exp(-(new[: 2 * UNITS] + old[: 2 * UNITS])))
-        fresh = np.tanh(new[2 * UNITS :] + gates[UNITS:] * (old[2 * UNITS :] + w.past_bias))
-        self._memory = fresh + gates[:UNITS] * (self._memory - fresh)
-        hidden = np.maximum(self._memory @ w.hidden + w.hidden_bias, 0)
-        logits = hidden @ w.answer + w.answer_bias
-        share_of = np.exp(logits - logits.max())
-        self.posterior = share_of / share_of.sum()
+        memory = self._memory
+        memory.dot(w.past, self._old)
+        gates, keep, reset, fresh = self._parts
+        gates += new[: 2 * UNITS]
+        np.negative(gates, gates)
+        np.exp(gates, gates)
+        gates += 1
+        np.reciprocal(gates, gates)
+        fresh += w.past_bias
+        fresh *= reset
+        fresh += new[2 * UNITS :]
+        np.tanh(fresh, fresh)
+        memory -= fresh
+        memory *= keep
+        memory += fresh
+        hidden = memory.dot(w.hidden)
+        hidden += w.hidden_bias
+        logits = np.maximum(hidden, 0, hidden).dot(w.answer)
+        logits += w.answer_bias
+        logits -= np.maximum.reduce(logits)
+        self.posterior = np.exp(logits, logits)
+        self.posterior /= np.add.reduce(logits)
         self.own_place = place
-        move, bend = np.tanh(self._memory @ w.correct + w.correct_bias).tolist()
         if not tap:
-            x, y = float(self.posterior @ _COS), float(self.posterior @ _SIN)
+            move, bend = np.tanh(memory.dot(w.correct) + w.correct_bias).tolist()
+            x, y = float(self.posterior.dot(_COS)), float(self.posterior.dot(_SIN))
             place += PULL * math.hypot(x, y) * math.atan2(y, x) / (2 * math.pi) + MOVES * move
             self._log_tempo = min(max(self._log_tempo + BENDS * bend, SLOWEST), FASTEST)
         self._place = place
@@ -211,21 +234,39 @@ class BeatNet:
         `onset_s` is the time of the last onset in seconds, `beat` the length of a felt beat in ticks. The posterior is
         smoothed over three places, and between two places it is interpolated.
         """
-        ticks = bank.whole[TICK] + QUARTER * (onset_s - bank.real[TIME]) / bank.real[QUARTER_S]
-        share = self.shares_at(ticks / beat)
-        weight = bank.real[WEIGHT] * (PLACES * share + LEAST) ** POWER
-        bank.real[WEIGHT] = weight / weight.sum()
-        return bank.chosen(np.argsort(-bank.real[WEIGHT], kind="stable"))
+        place = onset_s - bank.real[TIME]
+        place *= QUARTER
+        place /= bank.real[QUARTER_S]
+        place += bank.whole[TICK]
+        place /= beat
+        weight = self.shares_at(place)
+        weight *= PLACES
+        weight += LEAST
+        np.power(weight, POWER, weight)
+        weight *= bank.real[WEIGHT]
+        weight /= np.add.reduce(weight)
+        order = np.negative(weight).argsort(kind="stable")
+        bank = bank.chosen(order)
+        weight.take(order, out=bank.real[WEIGHT])
+        return bank
 
     def shares_at(self, place: Floats) -> Floats:
         """Return the smoothed posterior [n] at places [n] in beats."""
         p = self.posterior
-        smooth = 0.5 * p + 0.25 * (np.roll(p, 1) + np.roll(p, -1))
-        at = (place - self.own_place) * PLACES
+        smooth = p.take(_BEFORE)
+        smooth += p.take(_AFTER)
+        smooth *= 0.25
+        smooth += 0.5 * p
+        at = place - self.own_place
+        at *= PLACES
         low = np.floor(at)
-        part = at - low
-        index = low.astype(np.int64) % PLACES
-        return np.asarray(smooth[index] * (1 - part) + smooth[(index + 1) % PLACES] * part)
+        at -= low
+        index = low.astype(np.int64)
+        index %= PLACES
+        share = smooth.take(index) * (1 - at)
+        at *= smooth.take(_AFTER.take(index))
+        share += at
+        return np.asarray(share)
 
 
 def _bin(value: float, bins: tuple[float, int, int]) -> tuple[int, float]:
