@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from types import ModuleType
 
 import click
 
@@ -32,6 +34,12 @@ A module is imported only when its command is called.
 # OpenBLAS reads it when numpy is imported, which each command does later. With more threads, every product with the
 # matrices of the clock's net wakes a thread on each core, and these threads then turn in a loop for a while.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# When mido is imported, it looks up its own version, and loads Python's mail library and `packaging` for it: 2 MB. No
+# command asks for the version, so mido finds an empty one here.
+_version = ModuleType("mido.version")
+vars(_version).update(__version__="0", version_info=())
+sys.modules.setdefault("mido.version", _version)
 
 
 @click.group(cls=Commands, places=COMMANDS, speaker="lefthand")

@@ -144,6 +144,12 @@ def test_a_live_box_loads_nothing_that_reads_files_of_music() -> None:
     assert not loaded & {"device.files.play", "device.files.midi_file", "device.files.sound_file", "device.files.hands"}
 
 
+def test_a_live_box_loads_no_mail_library_for_the_version_of_mido() -> None:
+    code = "import device.cli, device.service.daemon, device.commands.run, mido; mido.Message('clock').bytes()"
+    loaded = set(python(f"{code}; import sys; print(*sorted(sys.modules))").split())
+    assert "mido.messages" in loaded and not loaded & {"email", "packaging", "importlib.metadata"}
+
+
 def test_a_live_box_does_not_keep_the_files_of_its_bundle(tmp_path: Path) -> None:
     (tmp_path / "lefthand.toml").write_text('[audio]\ninput = "microphone"\n[midi]\noutput = "synth"\n')
     code = (
