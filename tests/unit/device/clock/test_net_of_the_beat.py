@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.clock.bank import TICK, WEIGHT, HypothesisBank
-from device.clock.beat_net import PLACES, BeatNet
+from device.clock.bank import QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
+from device.clock.beat_net import LEAST, PLACES, POWER, BeatNet
 from device.clock.meter import Meter
 from device.clock.next_onset import QUARTER
 
@@ -53,6 +53,32 @@ def test_a_hypothesis_on_the_beat_gains_over_one_beside_it_in_the_order_of_the_w
     weighed = net.reweighed(bank, onset_s, QUARTER)
     assert weighed.whole[TICK, 0] == on
     assert weighed.real[WEIGHT, 0] > 0.5 and weighed.real[WEIGHT].sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_weights_follow_the_formula(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    net, place = after_a_tune(8 + seed)
+    onset_s, n, beat = (1 + place) * BEAT_S, 60, 36 if seed % 2 else QUARTER
+    bank = HypothesisBank.new(
+        onset_s,
+        rng.uniform(0.3, 0.9, n),
+        tick=rng.integers(0, 96, n),
+        manner=np.arange(n),
+        weight=rng.dirichlet(np.ones(n)),
+        variance=(1e-4, 1e-4),
+        gap=QUARTER,
+    )
+    bank.real[TIME] -= rng.uniform(-1, 1, n)
+    ticks = bank.whole[TICK] + QUARTER * (onset_s - bank.real[TIME]) / bank.real[QUARTER_S]
+    p = net.posterior
+    smooth = 0.5 * p + 0.25 * (np.roll(p, 1) + np.roll(p, -1))
+    at = (ticks / beat - net.own_place) * PLACES
+    share = np.interp(at % PLACES, np.arange(PLACES + 1), np.append(smooth, smooth[0]))
+    weight = bank.real[WEIGHT] * (PLACES * share + LEAST) ** POWER
+    weighed, order = net.reweighed(bank, onset_s, beat), np.argsort(-weight)
+    assert weighed.real[WEIGHT] == pytest.approx(weight[order] / weight.sum(), rel=1e-6)
+    assert (weighed.whole == bank.whole[:, order]).all()
 
 
 @given(
