@@ -190,7 +190,8 @@ class Box:
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {keys / 'host'}\nPidFile none\nUsePAM no\n"
             f"AuthorizedKeysFile {keys / 'authorized_keys'}\nStrictModes no\nPermitRootLogin yes\n"
             f"PasswordAuthentication no\nMaxStartups 100\n"
-            f"SetEnv LEFTHAND_BOX={self.folder} PYTHONPATH={REPOSITORY}\n"
+            # the second level of a shell reads no .bashrc: each command would start what this account has there
+            f"SetEnv LEFTHAND_BOX={self.folder} PYTHONPATH={REPOSITORY} SHLVL=1\n"
         )
 
 

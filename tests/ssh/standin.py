@@ -22,8 +22,8 @@ HOPS_A_STATUS = 4
 SLOW_S = 0.1
 PACE = 4
 """Speed-up over real time, so that a trial of many hops is short."""
-TRIED_HOPS, REST = 500, 16
-"""After so many hops, more than any trial counts, each hop takes so many times longer: a box that plays at this pace
+MORE_HOPS, REST = 100, 16
+"""So many hops after those of a trial, each hop takes so many times longer: a box that plays at the pace of a trial
 takes 40 % of a core, and three play beside each other."""
 
 
@@ -55,6 +55,7 @@ def play(folder: Path) -> None:
     from device.bundles.bundle import default_bundle
     from device.bundles.choice import open_current
     from device.bundles.slots import Slots
+    from device.flash.box import read_rules
     from device.hearing.pipeline import silence
     from device.status.schema import AudioStatus, BundleStatus, HopStatus, Status, write_status
 
@@ -73,6 +74,7 @@ def play(folder: Path) -> None:
     model = bundle.transcriber()
     spec = bundle.features
     nothing = silence(spec)
+    tried_hops = read_rules(folder / "flash.toml").hops + MORE_HOPS
     count, times, faults = 0, [0.0], {}
     due_s = time.monotonic()
     while True:
@@ -90,7 +92,7 @@ def play(folder: Path) -> None:
         if count % HOPS_A_STATUS == 0 or times[-1] > SLOW_S:
             late_s = sorted(times)[int(0.99 * (len(times) - 1))]
             tell("playing", HopStatus(count, 0.0, late_s * 1e3, spec.hop_s * 1e3), faults)
-        hop_s = spec.hop_s / PACE * (1 if count < TRIED_HOPS else REST)
+        hop_s = spec.hop_s / PACE * (1 if count < tried_hops else REST)
         due_s = max(due_s + hop_s, time.monotonic() - 0.1)
         time.sleep(max(0.0, due_s - time.monotonic()))
 
