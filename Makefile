@@ -6,12 +6,15 @@ BIN := $(VENV)/bin
 OUT := out
 # tests against real servers run a second time if they fail: a busy machine may stop for a second, but not twice
 REAL := $(BIN)/python -m pytest --reruns 1
+UNIT := $(BIN)/python -m pytest --dist loadfile --durations 20
 export LEFTHAND_DATA := $(DATA)
 # they reach the recipes through the environment, because the shell would read a quote in them
 export HOST BUNDLE HOTSPOT
+# the tests start hundreds of Pythons, and without its bytecode each compiles our modules again
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-page screens flood test unit browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak cost pi-cost kills timed lint train parcel gpu-fit export listen evaluate peers clean
+.PHONY: help setup demo demo-page screens flood test unit unit-box unit-training browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak cost pi-cost kills timed lint train parcel gpu-fit export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,14 +50,23 @@ demo: $(VENV)/.play ## plays the demo recording and writes both hands to out/dem
 demo-page: $(VENV)/.page ## opens the page of a box that hears the demo recording in a loop (no sound card needed)
 	$(BIN)/lefthand page --demo demo/right-hand.flac
 
-# the browsers run with low priority beside tests that mostly wait; the tests of the last line need a quiet machine
+# the tests of training and the browsers run with low priority beside tests that mostly wait; the tests of the last line
+# need a quiet machine
 test: setup ## runs all tests: unit, browser (Chromium, Firefox), ssh (a real sshd), host (a real JACK server), box (systemd; needs root)
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=target unit ssh box-provision
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=target host-patient box-service browser
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target unit-box ssh box-provision
+	$(MAKE) --no-print-directory --jobs=4 --output-sync=target host-patient box-service browser unit-training
 	$(MAKE) --no-print-directory host-quiet
 
 unit: setup ## runs the tests that need no device
-	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile --durations 20
+	$(UNIT) tests/unit --numprocesses auto
+
+# the two parts of `unit`: tests that also wait for threads and programs, and the tests of training, which compute for
+# minutes; these run in one process, so that beside them a core is free for what plays in real time
+unit-box: setup
+	$(UNIT) tests/unit --ignore tests/unit/training --numprocesses auto
+
+unit-training: setup
+	nice -n 19 $(UNIT) tests/unit/training --numprocesses 1
 
 browser: setup ## runs the tests of the page in a real Chromium and Firefox
 	nice $(REAL) tests/browser --numprocesses 2 --dist loadfile
