@@ -27,14 +27,16 @@ ROUNDING_S = 1e-6
 
 
 class Recorded(LeftHand):
-    """Keeps the times at which the hand rests, in stream seconds."""
+    """Keeps the times at which the hand rests, in stream seconds, and counts the strikes of figures of songs."""
 
     rests_s: set[float]
+    song_strikes: int
 
     def play(self, step: Step) -> Move:
         move = super().play(step)
         if self._rests:
             self.rests_s.add(step.time_s)
+        self.song_strikes += bool(move.strikes and self._figures._song)
         return move
 
 
@@ -44,6 +46,17 @@ def melody(steps: int, step_s: float, seed: int) -> list[Note]:
     return [
         Note(1.0 + i * step_s, 1.0 + (i + 1.7) * step_s, int(rng.integers(62, 84)), 80, 1.0, 1.0 + i * step_s, "right")
         for i in places
+    ]
+
+
+def sung(steps: int, step_s: float, seed: int, lowest: int) -> list[Note]:
+    """Return a melody like that of a song: one key at a time, each held until the next, in steps of the scale."""
+    rng = np.random.default_rng(seed)
+    places = [i for i in range(steps) if rng.random() < (0.05 if i % 2 else 0.6)]
+    keys = np.clip(lowest + 8 + np.cumsum(rng.integers(-2, 3, len(places))), lowest, lowest + 20)
+    return [
+        Note(1.0 + i * step_s, 1.0 + until * step_s, int(key), 80, 1.0, 1.0 + i * step_s, "right")
+        for i, until, key in zip(places, [*places[1:], steps], keys, strict=True)
     ]
 
 
@@ -69,6 +82,45 @@ def excused(row: np.ndarray, left: np.ndarray, notes: list[Note], step_s: float)
         if any(off_s - time <= within + ROUNDING_S and moved > most for within, most in MOVES):
             return True
     return False
+
+
+def check(
+    notes: list[Note], felt: Meter, step_s: float, chord: tuple[int, ...], steering: Steering, fill_at: int = -1
+) -> Recorded:
+    """Play under `notes` with the pitch classes `chord`, and check that one hand can do it. Returns the hand.
+
+    `fill_at` is the step at which a fill is asked for.
+    """
+    music = MUSIC_BARS * felt.steps_per_bar
+    hand = Recorded(Accompanist(FixedNet(chord, (0.4, 0.5, 0.3))), steering)
+    hand.rests_s, hand.song_strikes = set(), 0
+    hand.reset()
+    performer, sends, waiting = Performer(), list[Send](), list(notes)
+    for i in range(music + QUIET_BARS * felt.steps_per_bar):
+        step = Step(i, 1.0 + i * step_s, step_s, i % felt.steps_per_bar, felt, 1.0)
+        while waiting and waiting[0].decided_s <= step.plan_s:
+            hand.hear(waiting.pop(0))
+        if i == fill_at:
+            hand.act(Fill())
+        move = hand.play(step)
+        if move.pedal is not None:
+            sends += performer.pedal(step.plan_s, step.time_s, move.pedal)
+        sends += performer.release(step.plan_s, step.time_s, move.let_go)
+        sends += performer.strike(step.plan_s, move.strikes)
+    assert not performer.held and not hand._fingers.down
+    left = rows_of(sends)
+    assert len(left) > MUSIC_BARS // 2 and np.isfinite(left[:, 1]).all()
+    right = np.array([(n.onset_s, n.offset_s, n.pitch) for n in notes], np.float64)
+    assert faults(left, right, 2 * step_s) == []
+    short = left[(left[:, 1] - left[:, 0] < EIGHTH_STEPS * step_s - ROUNDING_S)]
+    rests = np.array(sorted(hand.rests_s))
+    stutter = [
+        row
+        for row in short
+        if not (np.abs(rests - row[1]) < ROUNDING_S).any() and not excused(row, left, notes, step_s)
+    ]
+    assert stutter == []
+    return hand
 
 
 @settings(max_examples=60, deadline=None)
@@ -98,35 +150,32 @@ def test_one_hand_plays_everything_lets_everything_go_and_does_not_stutter(
 ) -> None:
     felt = Meter.parse(meter)
     step_s = 60 / tempo / felt.steps_per_beat
-    music = MUSIC_BARS * felt.steps_per_bar
-    notes = melody(music, step_s, seed)
-    net = FixedNet(tuple((root + tone) % 12 for tone in CHORDS[chord]), (0.4, 0.5, 0.3))
+    notes = melody(MUSIC_BARS * felt.steps_per_bar, step_s, seed)
     steering = Steering(style, density, register, variation=variation, seed=seed)
-    hand = Recorded(Accompanist(net), steering)
-    hand.rests_s = set()
-    hand.reset()
-    performer, sends, waiting = Performer(), list[Send](), list(notes)
-    for i in range(music + QUIET_BARS * felt.steps_per_bar):
-        step = Step(i, 1.0 + i * step_s, step_s, i % felt.steps_per_bar, felt, 1.0)
-        while waiting and waiting[0].decided_s <= step.plan_s:
-            hand.hear(waiting.pop(0))
-        if i == fill_at:
-            hand.act(Fill())
-        move = hand.play(step)
-        if move.pedal is not None:
-            sends += performer.pedal(step.plan_s, step.time_s, move.pedal)
-        sends += performer.release(step.plan_s, step.time_s, move.let_go)
-        sends += performer.strike(step.plan_s, move.strikes)
-    assert not performer.held and not hand._fingers.down
-    left = rows_of(sends)
-    assert len(left) > MUSIC_BARS // 2 and np.isfinite(left[:, 1]).all()
-    right = np.array([(n.onset_s, n.offset_s, n.pitch) for n in notes], np.float64)
-    assert faults(left, right, 2 * step_s) == []
-    short = left[(left[:, 1] - left[:, 0] < EIGHTH_STEPS * step_s - ROUNDING_S)]
-    rests = np.array(sorted(hand.rests_s))
-    stutter = [
-        row
-        for row in short
-        if not (np.abs(rests - row[1]) < ROUNDING_S).any() and not excused(row, left, notes, step_s)
-    ]
-    assert stutter == []
+    check(notes, felt, step_s, tuple((root + tone) % 12 for tone in CHORDS[chord]), steering, fill_at)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lowest=st.integers(52, 74),
+    chord=st.sampled_from(sorted(CHORDS)),
+    root=st.integers(0, 11),
+    tempo=st.floats(40, 220),
+    register=st.integers(-12, 12),
+    density=st.sampled_from([0.5, 1.0, 2.0]),
+    variation=st.sampled_from(VARIATIONS),
+    seed=st.integers(0, 1000),
+)
+def test_one_hand_plays_the_figures_of_songs(
+    lowest: int, chord: str, root: int, tempo: float, register: int, density: float, variation: Variation, seed: int
+) -> None:
+    """Under the melody of a song the figures are drawn from statistics, and their keys are held by rules of their own.
+
+    A low melody leaves little room for the left hand.
+    """
+    felt = Meter.parse("4/4")
+    step_s = 60 / tempo / felt.steps_per_beat
+    notes = sung(MUSIC_BARS * felt.steps_per_bar, step_s, seed, lowest)
+    steering = Steering("auto", density, register, variation=variation, seed=seed)
+    hand = check(notes, felt, step_s, tuple((root + tone) % 12 for tone in CHORDS[chord]), steering)
+    assert hand.song_strikes > MUSIC_BARS // 2
