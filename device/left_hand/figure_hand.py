@@ -11,7 +11,7 @@ from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FigureBank, FigureNote
-from device.left_hand.figure_player import BASS_HEIGHT, FigurePlayer, FigureStrike, parts_of
+from device.left_hand.figure_player import FigurePlayer, FigureStrike, parts_of
 from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, is_minor, keys_of, telling_key
 from device.left_hand.progression import fits_of
 from device.left_hand.right_hand import RightHand
@@ -36,14 +36,12 @@ The first two values are for a clash, and the second of each pair is for figures
 LEGATO = 0.5
 """A key is held until the next strike if the figure's length is at least this share of the time until then.
 
-In figures of songs a bass is held until the next bass, and a key that does not belong to a new chord is released.
+In figures of songs it is held for the figure's length, and a key that does not belong to a new chord is released.
 """
-OVER_STEPS, REST_STEPS = 1, 1
-"""Steps for which a key of a song is held over the next strike, or released before it.
+OVER_STEPS = 1
+"""Steps for which a key of a song is held over the next strike if that is `SHORTEST_STEPS` away and it is shorter.
 
-In songs a key is rarely held exactly until the next strike: 20 % of the keys. If its figure gives it exactly this time,
-it is held over for a time of `SHORTEST_STEPS`, and released before for a longer one. A key of less than
-`SHORTEST_STEPS` is held over too.
+In songs a key is rarely held exactly until the next strike: 20 % of the keys.
 """
 SHORTEST_STEPS = 2
 """Grid steps, an eighth. No figure has a shorter key, because shorter keys sound like stutter."""
@@ -54,8 +52,8 @@ The second value is for a minor triad: two of its tones belong to a major triad 
 """
 MOST_TOLD, SONG_MOST_TOLD = 2, 1
 """Keys that may be added to a strike on a beat so that its chord is clear; the second value is for songs."""
-TELLING_GAP, SONG_TELLING_GAP = 1.0, 0.5
-"""Beats. A key is added to a strike if the next strike is at least this far away. The second value is for songs."""
+TELLING_GAP = 1.0
+"""Beats. A key is added to a strike if the next strike is at least this far away."""
 TELLING_BETWEEN = 2
 """Steps. A key is added to a strike between two beats if the next strike is at least this far away.
 
@@ -148,7 +146,7 @@ class FigureHand:
         if not self._entered and begins_half(step) and not notes:
             # the hand enters on a bar line or on the half of a bar, also where its figure has no strike
             notes = (FigureNote(step.position, step.meter.steps_per_beat, 0, 0),)
-        elif not (self._entered or step.is_beat):
+        elif not (self._entered or (begins_half(step) if struck.song else step.is_beat)):
             notes = ()
         begins = struck.begins_bar or self._base is None
         if not (notes or begins):
@@ -193,8 +191,7 @@ class FigureHand:
             return [], lifted
         self._entered = True
         for key, length in keys.items():
-            bass = key == min(keys) and key <= self._base + BASS_HEIGHT
-            self._until[key] = step.index + held_steps(length, struck, bass)
+            self._until[key] = step.index + held_steps(length, struck)
             self._struck_at[key] = step.index
             self._sounded.add(key % 12)
         return sorted(keys), lifted
@@ -328,23 +325,17 @@ def _is_told(step: Step, struck: FigureStrike) -> bool:
     It must on the bar line, and in figures of pieces on every beat, if the next strike is far enough away.
     """
     meter = step.meter
-    gap = SONG_TELLING_GAP if struck.song else TELLING_GAP
-    return (step.is_bar if struck.song else step.is_beat) and struck.gap >= gap * meter.steps_per_beat
+    return (step.is_bar if struck.song else step.is_beat) and struck.gap >= TELLING_GAP * meter.steps_per_beat
 
 
-def held_steps(length: int, struck: FigureStrike, bass: bool) -> int:
+def held_steps(length: int, struck: FigureStrike) -> int:
     """Return for how many steps a key is held, at least `length`, the figure's own length in steps.
 
-    It may be held up to the next strike. In songs, `bass` keys are held up to the next bass.
+    It may be held up to the next strike, and in songs over it.
     """
     held = max(length, SHORTEST_STEPS)
     if struck.song:
-        if bass and struck.bass_gap > struck.gap:
-            return max(held, struck.bass_gap)
-        if held == struck.gap > SHORTEST_STEPS:
-            return struck.gap - REST_STEPS
-        over = length < SHORTEST_STEPS <= struck.gap or length == struck.gap == SHORTEST_STEPS
-        return struck.gap + OVER_STEPS if over else held
+        return struck.gap + OVER_STEPS if length < SHORTEST_STEPS == struck.gap else held
     return max(held, struck.gap) if length >= LEGATO * struck.gap else held
 
 

@@ -46,8 +46,6 @@ STRIKES = 0
 """Index of the strikes a beat in a manner."""
 OCTAVE_OF_DENSITY = 1.2
 """Spreads of strikes a beat that are added if the density doubles."""
-BASS_HEIGHT = 4
-"""Semitones. A note at most this far above its bar's lowest key is a bass note."""
 
 
 @dataclass(slots=True)
@@ -70,8 +68,6 @@ class FigureStrike:
     """Whether the figure was drawn from the statistics of songs."""
     gap: int = 0
     """Steps to the next strike of the bar, or to the end of the bar."""
-    bass_gap: int = 0
-    """Steps to the next bass of the bar, or to the end of the bar."""
 
 
 @cache
@@ -159,14 +155,13 @@ class FigurePlayer:
         bar = playing.excerpt.bars[number]
         within = step.position - first
         notes = tuple(note for note in bar if note.position == within)
-        excerpt, gap, bass_gap = playing.excerpt, 0, 0
+        excerpt, gap = playing.excerpt, 0
         if notes:
             later = [note for note in bar if note.position > within]
             size = GROUPS[group][0]
             gap = min((note.position for note in later), default=size) - within
-            bass_gap = min((note.position for note in later if note.height <= BASS_HEIGHT), default=size) - within
         lift = excerpt.lifts[number]
-        return FigureStrike(notes, lift, excerpt.anchor, new, playing.number is None, gap, bass_gap)
+        return FigureStrike(notes, lift, excerpt.anchor, new, playing.number is None, gap)
 
     def _turn(
         self, rng: np.random.Generator, group: int, context: Floats | None, density: float, variation: int

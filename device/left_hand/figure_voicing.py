@@ -21,7 +21,9 @@ OCTAVE = 12
 LIFT = 1.0
 """Share of the figure's own bass line that is kept. The chords decide the rest of the line."""
 ABOVE_BASS = 8
-"""Semitones. A bass that is not so far below the right hand's lowest key goes down an octave."""
+"""Semitones. A bass that is not so far below the right hand's lowest key goes down: in songs as far as it must, else an
+octave.
+"""
 NEAR = 0.6
 """Cost of a semitone of distance from the bass before. A semitone from the figure's own place costs 1."""
 NOT_ROOT, SONG_NOT_ROOT, NOT_ROOT_ASKED = (0.0, 4.0, 3.0), (0.0, 30.0, 28.0), 0.3
@@ -101,10 +103,13 @@ def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Groun
     """Return the MIDI pitch of a bar's bass.
 
     It lies near the figure's own place and near the bass `before`. It is the root or the figure's own `degree` of the
-    chord. It lies an octave lower if there is no room below the right hand. `register` is in semitones.
+    chord. It lies lower if there is no room below the right hand: an octave, or in songs as far as it must, because the
+    bass of a song hardly ever leaps further than an octave. `register` is in semitones.
     """
     low = LOWEST + register
     target = max(struck.anchor + register + LIFT * struck.lift + (SONG_RAISE if struck.song else RAISE), low)
+    if struck.song:
+        target = max(min(target, ground.ceiling - ABOVE_BASS), low)
     while target > ground.ceiling - ABOVE_BASS and target - 12 >= low:
         target -= 12
     return _bass(target, degree, before, ground, low)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,11 @@ HOLD = (0.25, 0.2)
 FIFTHS = 0.45
 """Share of the bass strikes of several keys in which the second key is a fifth, and not an octave."""
 LONGEST = 16
+LEAP = 5
+"""Semitones, a fourth. The hand moves to another place if the next strike's lowest key is at least so far away."""
+MOVES, GAPS = 3, 5
+"""Number of kinds of move to the next strike (falls, stays near, rises), and of kinds of gap (1, 2, 3, 4, more steps).
+"""
 
 
 def place_of(position: int) -> int:
@@ -45,6 +51,20 @@ def place_of(position: int) -> int:
     if position % 8 == 0:
         return position // 8
     return 2 if position % 4 == 0 else 3 if position % 2 == 0 else 4
+
+
+def move_of(semitones: int) -> int:
+    """Return the kind of move, 0 to `MOVES` - 1, if the next strike's lowest key is `semitones` higher: 0 falls.
+
+    The length of a key depends on it: a hand that falls to a new bass lets go of its keys to get there, and a hand that
+    rises through a broken chord keeps the lower keys down.
+    """
+    return 0 if semitones <= -LEAP else 2 if semitones >= LEAP else 1
+
+
+def gap_of(steps: int) -> int:
+    """Return the kind of gap, 0 to `GAPS` - 1, of a number of steps to the next strike."""
+    return min(steps, GAPS) - 1
 
 
 class SongFigures:
@@ -60,7 +80,7 @@ class SongFigures:
         self._keys = _added_up(arrays["song_keys"].astype(float)).tolist()
         """[PLACES, 3] probability of one, two or three keys, added up."""
         self._ratio = arrays["song_ratio"].astype(float)
-        """[2, deciles] length over the gap to the next strike, of a bass and of another note."""
+        """[2, MOVES, GAPS, deciles] length over the gap to the next strike, of a bass and of another note."""
         self._anchor = arrays["song_anchor"].astype(float)
         """Mean and standard deviation of the median bass over songs."""
         self._number = self._struck.sum(axis=1)
@@ -74,17 +94,18 @@ class SongFigures:
         wanted = np.log((self._number + 0.5) / (2 * strikes_a_beat + 0.5))
         score = self._log_count - DENSITY_PULL * wanted**2
         alike = [self._alike(_choice(rng, score[half])) for half in (0, 1)]
-        plan = self._contour(rng)
+        plan = rng.random(BAR_STEPS)
         keys = [_drawn(rng, self._keys[place_of(p)]) + 1 for p in range(BAR_STEPS)]
         quantile = rng.random(BAR_STEPS)
-        bars = []
+        drawn = []
         for _ in range(FIGURE_BARS):
             halves = [_choice(rng, self._log_count[half] + ALIKE * alike[half]) for half in (0, 1)]
             struck = np.flatnonzero(np.concatenate([self._struck[half] for half in halves]))
-            other = self._contour(rng)
+            other = rng.random(BAR_STEPS)
             changed = rng.random(BAR_STEPS) < CHANCE
-            contour = np.where(changed, other, plan)
-            bars.append(self._bar(struck, contour, keys, quantile))
+            drawn.append(self._contour(struck.tolist(), np.where(changed, other, plan)))
+        following = [*drawn[1:], drawn[0]]
+        bars = [self._bar(*pair, keys, quantile) for pair in zip(drawn, following, strict=True)]
         anchor = round(float(self._anchor[0] + self._anchor[1] * anchor_draw))
         return Excerpt(tuple(bars), (0,) * FIGURE_BARS, anchor)
 
@@ -97,30 +118,35 @@ class SongFigures:
         both = self._struck @ self._struck[rhythm]
         return np.asarray(2 * both / np.maximum(self._number + self._number[rhythm], 1))
 
-    def _contour(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Draw a height for every step of the bar. Returns indices in `HEIGHTS`, int64 [BAR_STEPS]."""
+    def _contour(self, struck: list[int], rank: Floats) -> list[tuple[int, int]]:
+        """Return the steps `struck` of a bar, each with the index in `HEIGHTS` of its height.
+
+        `rank` [BAR_STEPS] are uniform random numbers from 0 to 1. Two bars of the same `rank` and rhythm have the same
+        heights. A height depends on that of the strike before, as in the tables.
+        """
         before, found = len(HEIGHTS), []
-        for position in range(BAR_STEPS):
-            before = _drawn(rng, self._height[place_of(position)][before])
-            found.append(before)
-        return np.array(found)
+        for position in struck:
+            before = bisect_right(self._height[place_of(position)][before], rank[position])
+            found.append((position, before))
+        return found
 
     def _bar(
-        self, struck: npt.NDArray[np.int64], contour: npt.NDArray[np.int64], keys: list[int], quantile: Floats
+        self, strikes: list[tuple[int, int]], following: list[tuple[int, int]], keys: list[int], quantile: Floats
     ) -> tuple[FigureNote, ...]:
+        """Return the notes of a bar. `strikes` are its positions and heights, `following` those of the next bar."""
         notes = []
-        for position, following in zip(struck, [*struck[1:], BAR_STEPS], strict=True):
-            index = int(contour[position])
+        end = [(BAR_STEPS + position, index) for position, index in following[:1]] or [(BAR_STEPS, 0)]
+        for (position, index), (until, other) in pairwise([*strikes, *end]):
             low = 0 if HEIGHTS[index] == 0 else 1
             rank = max(quantile[position], HOLD[low])
-            ratio = self._ratio[low][int(rank * self._ratio.shape[1])]
-            length = min(max(round(ratio * (following - position)), 1), LONGEST)
+            ratios = self._ratio[low, move_of(HEIGHTS[other] - HEIGHTS[index]), gap_of(until - position)]
+            length = min(max(round(ratios[int(rank * len(ratios))] * (until - position)), 1), LONGEST)
             # further keys are an octave above a bass, and next to another note
             fifth = quantile[position] < FIFTHS
             others = ((2, 4) if fifth else (4, 6)) if low == 0 else (index + 1, index - 1)
             for i in [index, *others][: keys[position]]:
                 if 0 < i < len(HEIGHTS) or i == index:
-                    notes.append(FigureNote(int(position), length, HEIGHTS[i], DEGREES[i]))
+                    notes.append(FigureNote(position, length, HEIGHTS[i], DEGREES[i]))
         return tuple(sorted(set(notes)))
 
 

@@ -6,11 +6,12 @@ The result holds counts and probabilities alone, and no bar of a song.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from device.left_hand.song_figure import BAR_STEPS, HEIGHTS, PLACES, place_of
+from device.left_hand.song_figure import BAR_STEPS, GAPS, HEIGHTS, MOVES, PLACES, gap_of, move_of, place_of
 from training.figure_bank.corpus import LeftHandExcerpt
 
 FEWEST_SONGS = 8
@@ -18,20 +19,22 @@ FEWEST_SONGS = 8
 DECILES = 10
 HALF = BAR_STEPS // 2
 SMOOTH = 0.5
+BASS_ABOVE = 2
+"""Semitones. A key at most this far above the lowest key of its half bar counts as a bass."""
 
 
 def song_statistics(songs: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]:
     """Return the tables of `device.left_hand.song_figure.SongFigures`, as arrays by name, from excerpts in 4/4.
 
     The tables are: how often each rhythm of a half bar occurs, probabilities of the height of a strike and of its
-    number of keys, deciles of a key's length over the gap to the next strike, and the mean and the spread of a song's
-    lowest keys.
+    number of keys, deciles of a key's length over the gap to the next strike for each kind of move to that strike, and
+    the mean and the spread of a song's lowest keys.
     """
     rhythms: Counter[tuple[int, int]] = Counter()
     seen: dict[tuple[int, int], set[str]] = defaultdict(set)
     height = np.full((PLACES, len(HEIGHTS) + 1, len(HEIGHTS)), SMOOTH)
     keys = np.ones((PLACES, 3))
-    ratios: tuple[list[float], list[float]] = ([], [])
+    ratios: dict[tuple[int, int, int], list[float]] = defaultdict(list)
     anchors: dict[str, list[int]] = defaultdict(list)
     for excerpt in songs:
         anchors[excerpt.piece].append(excerpt.anchor)
@@ -45,7 +48,7 @@ def song_statistics(songs: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.ge
                 rhythms[rhythm] += 1
                 seen[rhythm].add(excerpt.piece)
             before = len(HEIGHTS)
-            for position, following in zip(struck, [*struck[1:], BAR_STEPS], strict=True):
+            for position in struck:
                 here = bar[bar[:, 0] == position]
                 # a height counts from the lowest key of its half bar, as the chord may change there
                 same_half = bar[bar[:, 0] // HALF == position // HALF]
@@ -53,8 +56,8 @@ def song_statistics(songs: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.ge
                 index = int(np.argmin([abs(above - h) for h in HEIGHTS]))
                 height[place_of(int(position)), before, index] += 1
                 keys[place_of(int(position)), min(len(here), 3) - 1] += 1
-                ratios[0 if index == 0 else 1].append(float(here[0, 1] / (following - position)))
                 before = index
+        _add_ratios(excerpt, ratios)
     count = np.zeros((2, 1 << HALF))
     for (half, mask), number in rhythms.items():
         if len(seen[half, mask]) >= FEWEST_SONGS:
@@ -65,6 +68,30 @@ def song_statistics(songs: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.ge
         "song_count": count.astype(np.uint16),
         "song_height": height / height.sum(axis=2, keepdims=True),
         "song_keys": keys / keys.sum(axis=1, keepdims=True),
-        "song_ratio": np.array([np.quantile(values, middle) for values in ratios]),
+        "song_ratio": np.array(
+            [
+                [[np.quantile(ratios[low, move, gap], middle) for gap in range(GAPS)] for move in range(MOVES)]
+                for low in (0, 1)
+            ]
+        ),
         "song_anchor": np.array([anchor.mean(), anchor.std()]),
     }
+
+
+def _add_ratios(excerpt: LeftHandExcerpt, ratios: dict[tuple[int, int, int], list[float]]) -> None:
+    """Add the lengths of the lowest keys of an excerpt's strikes, over the gaps to the next strikes, to `ratios`.
+
+    The keys of `ratios` are: 0 for the lowest key of its half bar and 1 for another, the kind of move to the next
+    strike's lowest key, and the kind of gap.
+    """
+    strikes: list[tuple[int, int, int, int]] = []
+    for number, (bar, lift) in enumerate(zip(excerpt.bars, excerpt.lifts, strict=True)):
+        for position in np.unique(bar[:, 0]):
+            here = bar[bar[:, 0] == position]
+            same_half = bar[bar[:, 0] // HALF == position // HALF]
+            lowest = here[np.argmin(here[:, 2])]
+            above = int(lowest[2] - same_half[:, 2].min() > BASS_ABOVE)
+            strikes.append((number * BAR_STEPS + int(position), int(lowest[2] + lift), int(lowest[1]), above))
+    for (first, low, length, above), (following, other, _, _) in pairwise(strikes):
+        gap = following - first
+        ratios[above, move_of(other - low), gap_of(gap)].append(length / gap)

@@ -119,27 +119,25 @@ def test_a_telling_key_lies_below_the_strike_if_a_low_right_hand_leaves_no_room_
 
 
 @pytest.mark.parametrize(
-    ("length", "gap", "bass_gap", "bass", "song", "held"),
+    ("length", "gap", "song", "held"),
     [
-        (3, 4, 16, False, False, 4),
-        (1, 4, 16, False, False, 2),
-        (1, 4, 16, False, True, 5),
-        (1, 1, 16, False, True, 2),
-        (4, 4, 16, False, True, 3),
-        (2, 2, 16, False, True, 3),
-        (2, 4, 16, False, True, 2),
-        (4, 4, 4, True, True, 3),
-        (3, 4, 16, False, True, 3),
-        (6, 4, 16, False, False, 6),
-        (4, 4, 8, True, False, 4),
-        (1, 4, 16, True, False, 2),
-        (1, 4, 16, True, True, 16),
+        (3, 4, False, 4),
+        (1, 4, False, 2),
+        (6, 4, False, 6),
+        (4, 4, False, 4),
+        (1, 4, True, 2),
+        (1, 2, True, 3),
+        (1, 1, True, 2),
+        (2, 2, True, 2),
+        (3, 4, True, 3),
+        (4, 4, True, 4),
+        (7, 2, True, 7),
     ],
 )
-def test_keys_are_held_to_the_next_strike_where_the_figure_is_legato(
-    length: int, gap: int, bass_gap: int, bass: bool, song: bool, held: int
+def test_keys_are_held_to_the_next_strike_where_a_piece_is_legato_and_for_the_figures_length_in_songs(
+    length: int, gap: int, song: bool, held: int
 ) -> None:
-    assert held_steps(length, FigureStrike((), 0, 40, False, song, gap, bass_gap), bass) == held
+    assert held_steps(length, FigureStrike((), 0, 40, False, song, gap)) == held
 
 
 def test_the_key_that_tells_the_chord_of_a_song_makes_no_sixth() -> None:
@@ -200,7 +198,7 @@ def keys_of_two_bars(*classes: int) -> list[list[int]]:
     strikes = {note.position: tuple(n for n in bar if n.position == note.position) for note in bar}
 
     def at(step: Step, *_: object) -> FigureStrike:
-        return FigureStrike(strikes.get(step.position, ()), 0, 40, step.is_bar, False, 8, 8)
+        return FigureStrike(strikes.get(step.position, ()), 0, 40, step.is_bar, False, 8)
 
     hand._player.at = at  # type: ignore[method-assign, assignment]
     plan = replace(c_major(1.0), chord=Chord(classes, "of the test"), top=classes[0] + 72)
@@ -218,10 +216,11 @@ def test_a_minor_triad_is_complete_on_the_bar_line_and_on_the_half_of_the_bar() 
 def classes_of_a_beat(song: bool, *classes: int) -> set[int]:
     """Play one low key on the second beat and one an eighth later. Returns the pitch classes of the beat."""
     hand = FigureHand(shipped_bank(), Fingers())
+    hand._entered = True
     notes = {at: (FigureNote(at, 2, height, degree),) for at, height, degree in ((4, 0, 0), (6, 7, 2))}
 
     def at(step: Step, *_: object) -> FigureStrike:
-        return FigureStrike(notes.get(step.position, ()), 0, 40, step.is_bar, song, 2, 2)
+        return FigureStrike(notes.get(step.position, ()), 0, 40, step.is_bar, song, 2)
 
     hand._player.at = at  # type: ignore[method-assign, assignment]
     plan = replace(c_major(1.0), chord=Chord(classes, "of the test"), top=classes[0] + 72)
@@ -247,7 +246,7 @@ def test_a_bass_that_has_sounded_in_the_beat_gives_way_to_another_tone_in_pieces
 @pytest.mark.parametrize(("song", "number"), [(False, 3), (True, 2)])
 def test_a_single_key_on_the_bar_line_becomes_a_whole_minor_triad_in_pieces(song: bool, number: int) -> None:
     hand = FigureHand(shipped_bank(), Fingers())
-    strike = FigureStrike((FigureNote(0, 8, 0, 0),), 0, 40, True, song, 8, 8)
+    strike = FigureStrike((FigureNote(0, 8, 0, 0),), 0, 40, True, song, 8)
     hand._player.at = lambda step, *_: strike  # type: ignore[method-assign, assignment]
     plan = replace(c_major(1.0), chord=Chord((9, 0, 4), "Am"))
     keys, _ = hand.at(Step(0, 0.0, 0.125, 0, Meter.parse("4/4"), 1.0), plan, 1.0)
@@ -294,7 +293,7 @@ def test_a_strike_of_one_tone_on_a_beat_of_a_song_keeps_another_tone_of_the_tria
     hand._base, hand._until, hand._struck_at = 48, {52: 4}, {52: 0}
     notes = {4: (FigureNote(4, 2, 0, 0),)}
     hand._player.at = lambda step, *_: FigureStrike(  # type: ignore[method-assign, assignment]
-        notes.get(step.position, ()), 0, 40, False, song, 2, 2
+        notes.get(step.position, ()), 0, 40, False, song, 2
     )
     keys, lifted = hand.at(Step(4, 0.5, 0.125, 4, Meter.parse("4/4"), 1.0), replace(c_major(1.0), top=top), 1.0)
     assert {key % 12 for key in keys} == {0}
@@ -388,3 +387,14 @@ def test_few_bars_of_a_song_have_exactly_the_rhythm_of_four_bars_before() -> Non
         assert len(rhythms) == len(figure.lifts) == FIGURE_BARS
         same += [a == b for a, b in zip(rhythms, rhythms[4:], strict=False)]
     assert 0.0 < np.mean(same) < 0.25
+
+
+@pytest.mark.parametrize(("song", "first"), [(False, 4), (True, 8)])
+def test_the_first_strike_after_silence_lies_on_the_half_of_the_bar_in_songs(song: bool, first: int) -> None:
+    """The figure strikes on every beat. A hand that entered on a weak beat would not tell where the bar is."""
+    hand = FigureHand(shipped_bank(), Fingers())
+    notes = {at: (FigureNote(at, 2, 0, 0),) for at in (0, 4, 8, 12)}
+    hand._player.at = lambda step, *_: FigureStrike(notes.get(step.position, ()), 0, 40, False, song, 4)  # type: ignore[method-assign, assignment]
+    felt = Meter.parse("4/4")
+    struck = [hand.at(Step(i, i * 0.125, 0.125, i % 16, felt, 1.0), c_major(1.0), 1.0)[0] for i in range(4, 16)]
+    assert [at for at, keys in enumerate(struck, 4) if keys][0] == first
