@@ -2,11 +2,12 @@
 
 The rooms are packages with one subject each. They form four groups:
 
-- The way of the sound: `hearing` -> `clock` -> `left_hand`. `engine.py` joins the three.
+- The way of the sound: `hearing` -> `following` (or a clock of `clock`) -> `left_hand`. `engine.py` joins them.
 - In and out: `ports`; `inputs` and `outputs` for live playing; `files` and `recording` for the disk.
 - The box: `settings`, `bundles`, `live`, `service`, `status`, `control`, `system`.
 - For its owner: `commands`, `doctor`, `calibration`, `flash`, `page`, `demo`.
 
-At the top is only what every room speaks (`events`, `errors`, `stream_time`, `version`), the engine, the file that
-builds it (`assemble`) and the command line (`cli`). `docs/architecture.md` says what each room takes in and gives out.
+At the top is only what every room speaks (`events`, `errors`, `stream_time`, `version`), the engine, the files that
+build it (`assemble`, `make_clock`) and the command line (`cli`). `docs/architecture.md` says what each room
+takes in and gives out.
 """

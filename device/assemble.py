@@ -10,7 +10,6 @@ from device.bundles.bundle import Bundle
 from device.bundles.choice import open_current
 from device.bundles.ranges import check_gate
 from device.calibration.tuning_file import read_tuning
-from device.clock.make_clock import make_clock, warnings_of
 from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.engine import Engine
@@ -21,6 +20,7 @@ from device.left_hand.accompanist import Accompanist
 from device.left_hand.memory_file import read_memory
 from device.left_hand.phrase_memory import PhraseMemory
 from device.left_hand.player import LeftHand
+from device.make_clock import make_clock, warnings_of
 from device.settings.choices import AS_FITTED, AS_THE_NET_PLAYS, SPLIT, Steering
 from device.settings.config import Config, read_config
 

@@ -1,4 +1,4 @@
-"""Fits the templates of `device.clock.beat_gaps`: the times between the onsets of right hands, in beats.
+"""Fits the templates of `device.following.beat_gaps`: the times between the onsets of right hands, in beats.
 
 Stretches of the scores are played with simulated rubato at a random tempo, and the device's own code makes histograms
 of them. The fit tells the true beat from its multiples and parts and from other lengths. It needs no performance.
@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from device.clock.beat_gaps import BEATS, BINS, FILE, KINDS, LOWEST, REACH, SECONDS, SPREAD, GapHistograms, kind_of
 from device.clock.meter import Meter
 from device.errors import UserError
+from device.following.beat_gaps import BEATS, BINS, FILE, KINDS, LOWEST, REACH, SECONDS, SPREAD, GapHistograms, kind_of
 from training.corpora.pieces import CORPORA, load_pieces
 from training.scored_hands import scored_hands
 

@@ -1,4 +1,4 @@
-"""Fits the net of `device.clock.place_net`: at which sixteenth of the beat an onset lies, by the onsets around it.
+"""Fits the net of `device.following.place_net`: at which sixteenth of the beat an onset lies, by the onsets around it.
 
 Right hands and voices of scores are played with simulated rubato, and the device's own code makes the features of their
 onsets. In stretches of 8, 20 and 40 onsets the sum of the net's scores must be greatest for the true grid, among all
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from device.clock.meter import Meter
-from device.clock.place_net import AFTER, BEFORE, FEATURES, FILE, GAP_BINS, HEIGHT_RATE, gap_shares, melody_features
 from device.errors import UserError
+from device.following.place_net import AFTER, BEFORE, FEATURES, FILE, GAP_BINS, HEIGHT_RATE, gap_shares, melody_features
 from training.corpora.pieces import CORPORA, load_pieces
 from training.scored_hands import scored_hands
 

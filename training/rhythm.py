@@ -1,7 +1,7 @@
-"""Counts the tables of `device.clock.rhythm`: the positions of right-hand onsets in the bar.
+"""Counts the tables of `device.following.rhythm`: the positions of right-hand onsets in the bar.
 
 The right hands of the training pieces are counted on the steps of their bars, separately for each metre.
-`device.clock.rhythm` explains the tables.
+`device.following.rhythm` explains the tables.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-import device.clock.rhythm
+import device.following.rhythm
 from device.clock.meter import Meter
-from device.clock.rhythm import (
+from device.errors import UserError
+from device.following.rhythm import (
     FRESH_CLASSES,
     INTERVAL_CLASSES,
     NEXT_CLASSES,
@@ -29,11 +30,10 @@ from device.clock.rhythm import (
     next_class,
     previous_class,
 )
-from device.errors import UserError
 from training.accompanist.data import grid_of
 from training.corpora.pieces import CORPORA, HandLabel, Piece, load_pieces
 
-TABLES = Path(device.clock.rhythm.__file__).with_name("rhythm.npz")
+TABLES = Path(device.following.rhythm.__file__).with_name("rhythm.npz")
 """File from which the clock reads its tables."""
 
 METERS = ((2, 4), (3, 4), (4, 4), (6, 8))
@@ -49,7 +49,7 @@ Counts = npt.NDArray[np.float64]
 Sounded = tuple[int, int, int, int, int]
 """An onset: number of its step in the piece, position in the bar, top pitch, size class, chord class.
 
-See `device.clock.rhythm` for the classes. They count the keys of the onset and its new pitch classes.
+See `device.following.rhythm` for the classes. They count the keys of the onset and its new pitch classes.
 """
 
 
@@ -91,7 +91,7 @@ def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
 def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Counts]:
     """Count the right-hand onsets of `pieces` in bars of `meter`. Returns four arrays of counts.
 
-    They are `onset`, `next`, `interval` and `chord`, in the shapes of `device.clock.rhythm.Rhythm`.
+    They are `onset`, `next`, `interval` and `chord`, in the shapes of `device.following.rhythm.Rhythm`.
     """
     size = meter.steps_per_bar
     onset = np.zeros(size)

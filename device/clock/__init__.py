@@ -1,6 +1,6 @@
-"""Finds the beat: turns onsets (the starts of notes) into a grid of sixteenth notes.
+"""Clocks that are told the beat, and what every clock offers: a grid of sixteenth notes.
 
-In: onsets, taps, the pulses of a MIDI clock, or the tempo map of a MIDI file.
-Out: the next Step with its time, one step before it is due. The clock that follows the player gives it one hop before.
+In: taps, a set tempo, the pulses of a MIDI clock, or the tempo map of a MIDI file.
+Out: the next Step with its time, one step before it is due.
 Begin at step.py.
 """

@@ -15,14 +15,11 @@ import click
 
 from device.assemble import hearing_of, left_hand_of
 from device.bundles.bundle import Bundle, default_bundle
-from device.clock.beat_source import beat_source
-from device.clock.follow_clock import FollowClock
-from device.clock.look_ahead import beats_before
-from device.clock.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.clock.map_fit import fits
 from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.clock.upbeat import MOST_UPBEAT
+from device.commands.beat_source import beat_source
 from device.commands.file_path import FilePath
 from device.commands.options import FiniteRange
 from device.commands.play_request import Request, checked_key
@@ -39,8 +36,11 @@ from device.files.report import BundleName
 from device.files.results import Outputs
 from device.files.sound_file import SoundFile, check_present
 from device.flash.preflight import preflight
+from device.following.follow_clock import FollowClock
+from device.following.look_ahead import beats_before
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
+from device.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.printable import count_of, printable
 from device.recording.capture import how_captured, memory_captured
 from device.settings.choices import (

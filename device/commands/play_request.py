@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from device.clock.make_clock import Mode
 from device.clock.meter import Meter
 from device.errors import UserError
 from device.files.real_time import RealTime
+from device.make_clock import Mode
 from device.printable import printable
 from device.recording.capture import how_captured
 from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, KEYS, Steering, Style

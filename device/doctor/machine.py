@@ -21,10 +21,10 @@ from device.bundles.slots import Slots
 from device.bundles.tflite import RuntimeName, available_runtimes
 from device.calibration.latency import Calibration, read_calibration
 from device.calibration.tuning_file import read_tuning
-from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
 from device.flash.preflight import preflight
+from device.make_clock import make_clock
 from device.ports.midi_ports import midi_inputs, midi_outputs
 from device.ports.port import Port, SoundInput, found
 from device.ports.sound_inputs import portaudio, rates_of, sound_inputs

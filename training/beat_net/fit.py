@@ -24,7 +24,7 @@ WAYS = ("count-in", "r25", "flat", "no count-in")
 @click.option("--steps", type=click.IntRange(1), default=16000, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--start", type=click.Path(path_type=Path), help="Weights to go on from, with half of the learning rate.")
-@click.option("--npz", type=click.Path(path_type=Path), help="File for the box, as device/clock/beat_net.npz.")
+@click.option("--npz", type=click.Path(path_type=Path), help="File for the box, as device/following/beat_net.npz.")
 @click.option("--performances", type=click.Path(path_type=Path), help="Real performances to judge the fit on.")
 def beat(
     cache: Path, out: Path, steps: int, seed: int, start: Path | None, npz: Path | None, performances: Path | None

@@ -1,4 +1,4 @@
-"""Makes what the net sees of all onsets of a take, as the box does onset by onset (`device.clock.beat_net`)."""
+"""Makes what the net sees of all onsets of a take, as the box does onset by onset (`device.following.beat_net`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device.clock.beat_net import (
+from device.clock.meter import Meter
+from device.following.beat_net import (
     AGO,
     FARTHEST,
     FREE_S,
@@ -22,7 +23,6 @@ from device.clock.beat_net import (
     WINDOW,
     meter_flags,
 )
-from device.clock.meter import Meter
 from training.beat_net.playing import Take
 from training.scored_hands import Floats
 

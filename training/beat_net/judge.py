@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from device.clock.bank import QUARTER_S, TICK, TIME
-from device.clock.beat_net import PLACES, TAPS
-from device.clock.follow_clock import FollowClock
-from device.clock.heard_onsets import SAME_ONSET_S
-from device.clock.next_onset import QUARTER
+from device.following.bank import QUARTER_S, TICK, TIME
+from device.following.beat_net import PLACES, TAPS
+from device.following.follow_clock import FollowClock
+from device.following.heard_onsets import SAME_ONSET_S
+from device.following.next_onset import QUARTER
 from training.beat_net.inputs import WIDTH, Heard, inputs_of
 from training.playing_figures.following import Performed, load_performances
 from training.scored_hands import Floats

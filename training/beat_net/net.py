@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from device.clock.beat_net import (
+from device.following.beat_net import (
     BENDS,
     FASTEST,
     GAP,

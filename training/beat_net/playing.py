@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device.clock.beat_net import TAPS
-from device.clock.heard_onsets import SAME_ONSET_S
 from device.clock.meter import Meter
+from device.following.beat_net import TAPS
+from device.following.heard_onsets import SAME_ONSET_S
 from training.scored_hands import Floats, ScoredHand
 
 STRICT, DOSE_SD, DOSE_MEAN = 0.25, 0.55, 0.05

@@ -14,7 +14,6 @@ import soundfile
 
 from device.assemble import left_hand_of
 from device.bundles.bundle import Bundle
-from device.clock.make_clock import make_clock
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
@@ -22,6 +21,7 @@ from device.files.midi_file import notes_of
 from device.files.midi_notes import Part
 from device.files.play import play_midi
 from device.hearing.features import Samples
+from device.make_clock import make_clock
 from training.corpora.pieces import HandLabel, load_pieces
 from training.note_scores import Notes
 from training.pianos.banks import Bank, load_bank

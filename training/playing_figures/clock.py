@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from device.assemble import left_hand_of
 from device.bundles.bundle import Bundle
-from device.clock.follow_clock import FollowClock
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
@@ -29,6 +28,7 @@ from device.events import Note
 from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.play import play_midi
+from device.following.follow_clock import FollowClock
 from training.accompanist.data import meter_at
 from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces
 

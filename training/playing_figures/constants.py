@@ -15,7 +15,7 @@ from device.errors import UserError
 
 HAND = ("device.left_hand",)
 """Names of the modules or packages that decide what the left hand plays."""
-CLOCK = ("device.clock",)
+CLOCK = ("device.following",)
 """Names of the modules or packages of the clock that follows the player."""
 
 

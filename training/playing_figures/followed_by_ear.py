@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 
 from device.bundles.bundle import Bundle
-from device.clock.follow_clock import FollowClock
 from device.events import Note
 from device.files.midi_file import read_midi
+from device.following.follow_clock import FollowClock
 from device.settings.choices import SPLIT
 from training.playing_figures.by_ear import PLACES, Ear
 from training.playing_figures.followed_hand import file_of

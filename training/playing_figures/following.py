@@ -25,9 +25,9 @@ import mir_eval
 import numpy as np
 import numpy.typing as npt
 
-from device.clock.follow_clock import FollowClock
 from device.clock.meter import Meter
 from device.errors import UserError
+from device.following.follow_clock import FollowClock
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -14,8 +14,8 @@ import click
 import numpy as np
 
 from device.bundles.bundle import Bundle
-from device.clock.follow_clock import FollowClock
-from device.clock.make_clock import DEFAULT_METER
+from device.following.follow_clock import FollowClock
+from device.make_clock import DEFAULT_METER
 from training.playing_figures.followed_hand import hand_errors
 from training.playing_figures.following import (
     DOSES,

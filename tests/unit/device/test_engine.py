@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.clock.make_clock import Mode, make_clock
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import TRIED_KEYS, TRIED_S, Engine
@@ -20,6 +19,7 @@ from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.play import play_midi
 from device.left_hand.performer import Move, Strike
+from device.make_clock import Mode, make_clock
 from device.settings.controls import PlayNote
 from tests.unit.helpers.plays import (
     BEAT_S,

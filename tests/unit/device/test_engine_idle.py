@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from device.clock.fixed_clock import SLOWEST_BPM
-from device.clock.make_clock import make_clock
 from device.engine import IDLE_S, Engine
 from device.events import Note, NoteHeard
+from device.make_clock import make_clock
 from device.settings.controls import Tap
 from tests.unit.helpers.plays import fresh_left_hand
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from device.clock.fixed_clock import FixedClock
-from device.clock.follow_clock import FollowClock
 from device.clock.meter import Meter
 from device.clock.step import UseClock
 from device.engine import Engine
 from device.events import Beat, Event, Note, NoteHeard, Send
+from device.following.follow_clock import FollowClock
 from device.hearing.features import FeatureSpec
 from device.hearing.gate import GateSpec
 from device.hearing.pipeline import Hearing

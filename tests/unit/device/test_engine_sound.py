@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from device.assemble import hearing_of
-from device.clock.make_clock import Mode, make_clock
 from device.engine import Engine
 from device.files.performance import Performance
 from device.files.play import play_sound
 from device.files.sound_file import SoundFile
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
+from device.make_clock import Mode, make_clock
 from tests.unit.helpers.plays import before, fresh_left_hand, known, let_go, note_ons
 from tests.unit.helpers.shipped import bundle, recording
 

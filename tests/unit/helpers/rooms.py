@@ -37,6 +37,7 @@ class Row:
 DEVICE_ROOMS = {
     "hearing": Row("settings", "errors events"),
     "clock": Row("", "errors events"),
+    "following": Row("clock", "events"),
     "left_hand": Row("clock settings system", "events"),
     "settings": Row("clock system", "errors events"),
     "ports": Row("system", "errors printable"),
@@ -61,19 +62,21 @@ DEVICE_ROOMS = {
     "calibration": Row("hearing inputs outputs ports settings system", "errors events stream_time"),
     "flash": Row("bundles status system", "errors printable"),
     "doctor": Row(
-        "bundles calibration clock flash outputs ports settings status system", "assemble engine errors printable"
+        "bundles calibration clock flash outputs ports settings status system",
+        "assemble engine errors make_clock printable",
     ),
     "commands": Row(
-        "bundles calibration clock control demo doctor files flash hearing outputs page ports recording service "
-        "settings status system",
-        "assemble engine errors printable",
+        "bundles calibration clock control demo doctor files flash following hearing outputs page ports recording "
+        "service settings status system",
+        "assemble engine errors make_clock printable",
     ),
 }
 DEVICE_FILES = {
     "__init__": Row(),
     "cli": Row("commands", "version"),
     "engine": Row("clock hearing left_hand settings", "events"),
-    "assemble": Row("bundles calibration clock hearing left_hand settings", "engine errors"),
+    "assemble": Row("bundles calibration clock hearing left_hand settings", "engine errors make_clock"),
+    "make_clock": Row("clock following", "errors"),
     "events": Row(),
     "errors": Row("", "printable"),
     "printable": Row(),

@@ -107,7 +107,7 @@ def test_the_settings_of_the_build_take_every_file_of_code_and_every_table() -> 
     assert {name.partition(".")[0] for name in packages} == {"device"}
     taken = {path for pattern in settings["package-data"]["device"] for path in (ROOT / "device").glob(pattern)}
     tables = set((ROOT / "device").rglob("*.npz"))
-    assert ROOT / "device" / "clock" / "rhythm.npz" in tables
+    assert ROOT / "device" / "following" / "rhythm.npz" in tables
     assert tables <= taken
 
 

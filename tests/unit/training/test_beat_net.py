@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.clock.beat_net import PLACES, TAPS, BeatNet
 from device.clock.meter import Meter
 from device.errors import UserError
+from device.following.beat_net import PLACES, TAPS, BeatNet
 from training.beat_net import judge, playing
 from training.beat_net import takes as takes_module
 from training.beat_net.inputs import WIDTH, heard, inputs_of

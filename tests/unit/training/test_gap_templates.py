@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.clock.beat_gaps import BEATS, KINDS, GapHistograms
 from device.clock.meter import Meter
+from device.following.beat_gaps import BEATS, KINDS, GapHistograms
 from training.beat_gaps import LEVELS, ONSETS, TRUE, fit, in_beats, samples, with_rubato
 
 RHYTHM = np.cumsum(np.tile([1.0, 0.5, 0.5, 1.0, 0.5, 0.5, 2.0, 1.0, 1.0], 12))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from device.clock.meter import Meter
-from device.clock.next_onset import QUARTER, SIXTEENTH
-from device.clock.place_net import FEATURES, PlaceNet
+from device.following.next_onset import QUARTER, SIXTEENTH
+from device.following.place_net import FEATURES, PlaceNet
 from training.place_net import by_shift, features, fit, grid_of, right_share, with_rubato
 
 BEATS = np.cumsum(np.tile([1.0, 0.5, 0.5, 1.0, 0.75, 0.25], 20))

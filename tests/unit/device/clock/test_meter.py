@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.clock.played import PlayedSteps
-from device.clock.rhythm import rhythm_of
 from device.clock.step import Step
 from device.errors import UserError
+from device.following.rhythm import rhythm_of
 
 
 @pytest.mark.parametrize(

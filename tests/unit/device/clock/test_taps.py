@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from device.clock.fixed_clock import FixedClock
-from device.clock.follow_clock import FollowClock
 from device.clock.meter import Meter
 from device.clock.step import Clock
+from device.following.follow_clock import FollowClock
 
 FOUR = Meter(4, 4)
 

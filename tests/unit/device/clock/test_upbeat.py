@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from device.clock.fixed_clock import FixedClock
-from device.clock.follow_clock import FollowClock
-from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.clock.step import Clock, Step
 from device.clock.upbeat import beats_to_bar, upbeat_of_counts
 from device.errors import UserError
 from device.files.midi_file import read_midi
+from device.following.follow_clock import FollowClock
+from device.make_clock import make_clock
 
 FOUR = Meter(4, 4)
 BEAT_S, TICKS = 0.6, 480

@@ -13,7 +13,6 @@ import soundfile
 from numpy.typing import NDArray
 
 from device.clock.file_clock import FileClock
-from device.clock.make_clock import make_clock
 from device.clock.step import Clock, Step
 from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard
@@ -25,6 +24,7 @@ from device.hearing.features import FeatureSpec
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.left_hand.performer import Move, Strike
+from device.make_clock import make_clock
 
 HOP_S = 0.016
 LOOK_AHEAD, LENGTH = 3, 20

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import main
-from device.clock.follow_clock import FollowClock
-from device.clock.look_ahead import beats_before
 from device.clock.meter import Meter
+from device.following.follow_clock import FollowClock
+from device.following.look_ahead import beats_before
 
 TICKS, TEMPO = 480, 84.0
 KEYS = (64, 67, 72, 67, 65, 69, 67, 65, 62, 67, 71, 69, 67, 64, 67, 72)

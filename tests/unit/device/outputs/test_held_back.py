@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device.clock.make_clock import make_clock
 from device.clock.step import Step
 from device.engine import Engine
 from device.events import Note, NoteHeard, Send
 from device.left_hand.performer import Move, Strike
+from device.make_clock import make_clock
 from tests.unit.helpers.plays import HOP_S, Watched, fresh_left_hand
 from tests.unit.helpers.sender_time import LEAST_WAIT_S, START_S, Clock, Port, patiently, simulated, started
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.clock.count_in import Taps
-from device.clock.make_clock import make_clock
 from device.clock.meter import Meter
 from device.engine import Engine
 from device.errors import ConfigError, UserError
@@ -18,6 +17,7 @@ from device.events import Beat, Event, Note, NoteHeard, Send
 from device.inputs.control_queue import ControlQueue
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.player import LeftHand
+from device.make_clock import make_clock
 from device.settings.choices import Steering
 from device.settings.config import parse_config
 from device.settings.controls import (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from device.clock import bank, follow_clock
 from device.errors import UserError
+from device.following import bank, follow_clock
 from device.left_hand import player
 from training.playing_figures.constants import CLOCK, HAND, changed, modules_of
 

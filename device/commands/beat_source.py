@@ -1,0 +1,49 @@
+"""Says in a sentence where the beat of a run came from, and whether the count-in was heard."""
+
+from __future__ import annotations
+
+from device.clock.fixed_clock import FixedClock
+from device.clock.midi_clock import MidiClock
+from device.clock.step import Clock
+from device.following.follow_clock import FollowClock
+from device.make_clock import CountedClock
+
+
+def beat_source(clock: Clock, has_beats: bool) -> str:
+    """Return a sentence about the beat of `clock` after it has heard a whole file.
+
+    `has_beats` says whether it gave a beat. If a count-in was looked for and not heard, the sentence says so and names
+    the options that help.
+    """
+    if isinstance(clock, FollowClock):
+        return _followed(clock, has_beats)
+    given = (
+        "that of the MIDI clock"
+        if isinstance(clock, MidiClock)
+        else "the set tempo"
+        if isinstance(clock, FixedClock)
+        else "that of the file's tempo map"
+    )
+    counts = clock.count_in if isinstance(clock, FixedClock | CountedClock) else None
+    if counts is None or not counts.wanted:
+        return f"The beat is {given}."
+    if counts.complete:
+        return f"The beat is {given}, after a count-in of {counts.wanted}."
+    return (
+        f"Only {len(counts.onsets)} of the {counts.wanted} notes of the count-in came, so nothing was played: "
+        f"--count-in N says how many count in."
+    )
+
+
+def _followed(clock: FollowClock, has_beats: bool) -> str:
+    if clock.counted_in:
+        return f"The beat follows the player, after a count-in of {clock.count_in}."
+    found = "the beat was found in the notes" if has_beats else "no beat was found in the notes"
+    if not clock.count_in:
+        return f"No count-in was looked for, and {found}."
+    looked_for = "four even notes on one key" if clock.looks_for_count_in else f"{clock.count_in} even notes"
+    link = "so" if has_beats else "and"
+    return (
+        f"No count-in ({looked_for}) was heard, {link} {found}: if you counted in, --count-in N says by how many "
+        f"even notes, and --tempo BPM says how fast."
+    )

@@ -1,0 +1,399 @@
+"""Follows the player with many hypotheses: the last onset's place in the bar, a quarter's length, a manner of playing.
+
+Each hypothesis is a Kalman filter over the time of its tick and the length of a quarter note (Reid, "An algorithm for
+tracking multiple targets", 1979; Cemgil and Kappen, "Monte Carlo methods for tempo tracking and rhythm quantization",
+2003). At each onset, a hypothesis splits into several: one for each place that the onset may have been meant for
+(`next_onset.py`), in each manner of playing (`manners.py`) or as a late note. The constants were changed by hand for
+the beats that are held on 70 real performances, and on POP909 played in time.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from device.clock.meter import Meter
+from device.clock.upbeat import beats_to_bar
+from device.following.after_rest import REST, AfterRest
+from device.following.bank import (
+    GAP,
+    GAP2,
+    KIND,
+    LONGEST,
+    MANNER,
+    QUARTER_S,
+    TICK,
+    TIME,
+    USUAL_S,
+    WAS_STRAY,
+    WEIGHT,
+    HypothesisBank,
+)
+from device.following.beat_gaps import BeatGaps
+from device.following.manners import (
+    AT_FIRST,
+    JITTER_S,
+    MANNERS,
+    Ways,
+)
+from device.following.next_onset import (
+    FARTHEST,
+    GAP_TO_CLASS,
+    QUARTER,
+    SIXTEENTH,
+    STRAIGHT,
+    TINY,
+    UPBEAT,
+    PieceRhythm,
+    bar_ticks,
+    beat_ticks,
+    next_prior,
+    on_ticks,
+    opening_prior,
+    sixteenths_of,
+)
+from device.following.other_tempo import half_and_double, near_tempo
+from device.following.pace import (
+    HINTED_OCTAVES,
+    PACE_OCTAVES,
+    PULL_PACE,
+    TEMPO_OCTAVES,
+    USUAL_QUARTER_S,
+    Pace,
+    first_weights,
+)
+from device.following.phase_votes import PhaseVotes
+from device.following.piece_melody import PieceMelody
+from device.following.place_net import PlaceNet
+from device.following.rhythm import PREVIOUS_CLASSES, Floats, Ints
+from device.following.split import ExpectedTempo, split
+from device.following.steady_grid import SteadyGrid
+
+STRAY, STRAY_AGAIN = 0.004, 0.05
+"""Probability that an onset is on no place of the grid, and the same if the onset before was on none."""
+ORNAMENT, ORNAMENT_S = 0.04, 0.09
+"""Probability that an onset is on no place if it follows the last onset within ORNAMENT_S seconds."""
+RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
+"""Exponents of the three tables counted from scores. Below 1, because successive onsets are not independent."""
+SLIP = 3e-5
+"""Weight of a copy of the likeliest hypothesis whose grid is moved by some sixteenth notes."""
+VOTE, VOTE_MOST = 0.5, 7.0
+"""Exponent of the likelihood with which `PhaseVotes` raise the weight of such a copy, and the most log weight added."""
+LEARN_FROM = 0.6
+"""The rhythm of the piece is learned only if the likeliest place of the last onset has more weight than this.
+
+Else a grid that has slipped would learn the rhythm in a wrong place. After a rest it is learned with less weight too,
+because the copies that are added there reduce the weight.
+"""
+KEPT = 48
+"""Largest number of hypotheses that are kept after an onset."""
+WORKED_OUT = 60
+"""Largest number of pairs of hypothesis and place that are computed for all manners of playing."""
+LOOKED_AT = 1000
+"""Largest number of pairs of hypothesis and place whose prior probability is looked up."""
+FAR = 10.0
+"""A pair is skipped if its log weight is lower than that of the likeliest pair by more than this."""
+ROUGH_S, NEAR, NEAR_FAR = 0.022, 0.05, 0.1
+"""Width of the first rough look at a place, in quarters, and its growth with each quarter of the gap."""
+NEGLIGIBLE = 1e-5
+"""A hypothesis is dropped if its weight is less than this share of the greatest weight."""
+PULL, PULL_OCTAVES = 0.05, 0.3
+"""Exponent of the prior probability of the tempo at each onset, and its spread in octaves around the expected tempo. A
+rhythm that fits double tempo fits it every time it comes back, so the prior counts every time too."""
+PULL_GAPS = 0.2
+"""The same exponent for the tempo that the times between onsets suggest. It is used if the player is not steady: the
+rhythm of a steady player shows the tempo better."""
+SHORTEST_QUARTER_S = 0.1
+FROM = np.array([0.0, 0.0, 3.0])[:, None]
+UNITS = np.array([6.0, 4.0, 6.0])[:, None]
+ROWS = np.array([0, 0, 0, 0, 0, 1, 1, 2, 2])
+OFFSETS = np.array([-12.0, -6.0, 0.0, 6.0, 12.0, 0.0, 4.0, 3.0, 9.0])[:, None]
+"""Ticks of the places that are looked at around an onset: five sixteenths, two of triplets and two of thirty-seconds.
+A place is the greatest multiple of the unit that is not later than the onset less `FROM`, plus the offset. `ROWS` says
+which `FROM` and which unit belong to each offset."""
+TRIPLET_ROWS = slice(5, 7)
+FIRST_TEMPO_SD = 0.03
+"""Relative standard deviation of the first tempo."""
+FIRST_TIME_S = 0.03
+"""Standard deviation of the last count's time."""
+
+
+class Hypotheses:
+    """Holds the hypotheses about one piece of music in `bank`, which is None until the first onset or the count-in."""
+
+    def __init__(self, meter: Meter, upbeat: float | None = None) -> None:
+        """Prepare the tables. `upbeat` is the length in felt beats of the music before its first bar; None: unknown."""
+        self.bar, self.beat = bar_ticks(meter), beat_ticks(meter)
+        self._upbeat, self._meter = upbeat, meter
+        self.piece: PieceRhythm | None = None
+        self.intervals: PieceMelody | None = None
+        """The rhythm and the melody of the piece so far, only after a count-in: see `start_counted`."""
+        self.bank: HypothesisBank | None = None
+        self.counted = False
+        """Whether a count-in gave the tempo."""
+        self._rhythm = rhythm = sixteenths_of(meter)
+        self._prior = next_prior(meter)
+        self._powers = next_prior(meter, RHYTHM)
+        self._melody = on_ticks(self._rhythm.interval**MELODY, self.bar).copy()
+        self._harmony = on_ticks(self._rhythm.chord**CHORD, self.bar).copy()
+        self.ways = Ways()
+        tables = (on_ticks(table, self.bar) for table in (rhythm.interval, rhythm.chord))
+        self.votes = PhaseVotes(self.beat, self._prior[STRAIGHT], *tables)
+        self.place = PlaceNet(self.beat)
+        """Judges the place in the beat while no count-in gave it."""
+        half = self.beat // 2
+        self._slips = np.concatenate([np.arange(-half, 0, SIXTEENTH), np.arange(SIXTEENTH, half, SIXTEENTH)])
+        self._slipped = np.rint(self._slips / SIXTEENTH).astype(np.int64)
+        self._last_s = -math.inf
+        self.rest = AfterRest(self.beat)
+        self.steady: SteadyGrid | None = None
+        """The grid without bends, only after a count-in."""
+        self._opening: Floats | None = None
+        self._of_melody: Floats | None = None
+        self._tempo_s, self._octaves = 1.0, math.inf
+        self._pull = PULL
+        self._pace: Pace | None = None
+        self._gaps: BeatGaps | None = None
+        """They expect a tempo from the times between onsets. They are None if a tempo was given."""
+        self._limits_s = (SHORTEST_QUARTER_S, math.inf)
+
+    def limit(self, shortest_s: float, longest_s: float) -> None:
+        """Keep each quarter note between these lengths in seconds from now on, never below 0.1 s. Equal ones fix the
+        tempo."""
+        self._limits_s = (max(shortest_s, SHORTEST_QUARTER_S), longest_s)
+        if self.bank is not None:
+            tempi = self.bank.real[QUARTER_S : USUAL_S + 1]
+            np.clip(tempi, *self._limits_s, out=tempi)
+
+    def start_counted(self, last_count_s: float, quarter_s: float, upbeat: float = 0.0) -> None:
+        """Start the bank after a count-in whose last count was at `last_count_s` seconds.
+
+        `quarter_s` is the counted quarter note in seconds. `upbeat` is in felt beats. The first full bar begins
+        floor(`upbeat`) + 1 beats after the last count. From here on the clock learns rhythm and melody. Without a
+        count-in the grid may have half or double the tempo, and the learned rhythm would keep the clock there.
+        """
+        self.piece, self.intervals = PieceRhythm(self.beat), PieceMelody(self.beat)
+        self.bank = HypothesisBank.new(
+            last_count_s,
+            np.full(MANNERS, quarter_s),
+            tick=np.full(MANNERS, -beats_to_bar(upbeat) * self.beat % self.bar),
+            manner=np.arange(MANNERS),
+            weight=AT_FIRST,
+            variance=(FIRST_TIME_S**2, FIRST_TEMPO_SD**2),
+            gap=self.beat,
+        )
+        self._opening = opening_prior(self._rhythm.onset, self.bar, self.beat, upbeat)
+        self.counted = True
+        first = -beats_to_bar(upbeat) * self.beat % self.bar
+        self.steady = SteadyGrid(self.bar, self.beat, last_count_s, first, quarter_s)
+        self.rest.forget()
+        self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
+        self._pace, self._gaps, self._pull = None, None, PULL
+
+    def forget_grid(self) -> None:
+        """Forget how the last onsets fit the grid, and when they were. Call it when the player taps another grid."""
+        self.votes.forget()
+        self._last_s = -math.inf
+
+    def start_free(self, onset_s: float, quarter_s: Floats, usual_s: float, octaves: float, pitch: int = 0) -> None:
+        """Start the bank without a count-in, at the first onset at `onset_s` seconds, which may have any place in the
+        bar.
+
+        `quarter_s` [m] are possible quarter notes in seconds; those near `usual_s`, within about `octaves`, are likely.
+        """
+        weight = first_weights(quarter_s, usual_s, octaves)
+        self._tempo_s, self._octaves, self._pull = USUAL_QUARTER_S, HINTED_OCTAVES, PULL
+        if octaves >= TEMPO_OCTAVES:
+            self._pace, self._octaves, self._pull = Pace(self.beat / QUARTER), PACE_OCTAVES, PULL_PACE
+            self._gaps = BeatGaps(self._meter, self.beat / QUARTER)
+            self._gaps.hear(onset_s, pitch)
+        self._last_s = onset_s
+        onset = self._rhythm.onset / self._rhythm.onset.sum()
+        if self._upbeat is not None:
+            first = round((self.bar - self._upbeat * self.beat) / SIXTEENTH) % len(onset)
+            onset = (1 - UPBEAT) * onset
+            onset[first] += UPBEAT
+        n = len(quarter_s) * len(onset)
+        self.bank = HypothesisBank.new(
+            onset_s,
+            np.repeat(quarter_s, len(onset)),
+            tick=np.tile(np.arange(len(onset)) * SIXTEENTH, len(quarter_s)),
+            manner=np.ones(n, np.int64),
+            weight=np.outer(weight, onset).ravel(),
+            variance=(JITTER_S[0] ** 2, FIRST_TEMPO_SD**2),
+            gap=2 * SIXTEENTH,
+        )
+
+    def hear(
+        self,
+        onset_s: float,
+        interval: tuple[int, int],
+        chord: tuple[int, int],
+        semitones: int = 0,
+        stray: float = 0.0,
+        pitch: int = 0,
+    ) -> None:
+        """Update the bank with an onset at `onset_s` seconds. If no hypothesis explains the onset, nothing changes.
+
+        `interval`: classes of the interval before and of this one (`semitones`). `chord`: keys of the onset before
+        (less 1) and class of this one, see `rhythm.py`. `stray`: least probability that the onset is on no
+        place, used only after a count-in. The bank must have been started.
+        """
+        old = self.bank
+        assert old is not None
+        if self._pace is not None:
+            self._tempo_s = self._pace.hear(onset_s - self._last_s)
+        if self._gaps is not None:
+            self._gaps.hear(onset_s, pitch)
+            self._pull = PULL_PACE
+            if self._gaps.beat_s is not None and not self.ways.is_steady:
+                self._tempo_s, self._pull = self._gaps.beat_s * QUARTER / self.beat, PULL_GAPS
+        missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
+        least = stray if self.counted else 0.0
+        missed_by = np.maximum(np.where(old.whole[WAS_STRAY], STRAY_AGAIN, missed), least)
+        self._of_melody = None if self.intervals is None else self.intervals.factor(interval[0], semitones)
+        parent, target, prior = self._places(old, onset_s, interval, chord)
+        if not len(parent):
+            return
+        split = self._split(old.chosen(parent), target, prior * (1 - missed_by.take(parent)), onset_s)
+        both, placed = split.and_also(old), len(split)
+        both.real[WEIGHT, placed:] *= missed_by * 2 / old.real[QUARTER_S]
+        both.whole[WAS_STRAY, placed:] = 1
+        if not float(both.real[WEIGHT].max()) > 0:
+            return
+        bank = both.merged(NEGLIGIBLE, KEPT)
+        leader = bank.whole[:, 0].tolist()
+        beats = (onset_s - self._last_s) * QUARTER / (self.beat * old.real[QUARTER_S, 0])
+        place = None if leader[WAS_STRAY] else leader[TICK]
+        self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]) if beats >= REST else 0.0)
+        tick_s = float(bank.real[QUARTER_S, 0]) / QUARTER
+        self.votes.hear(leader, interval, chord, onset_s, tick_s)
+        if not self.counted:
+            self.place.move(self.votes.moved)
+            self.place.hear(onset_s, (pitch - semitones, chord[0] + 1), place, tick_s * self.beat)
+        self.bank = self._with_slips(bank, onset_s)
+        if self.steady is not None:
+            self.steady.hear(bank, onset_s, self._limits_s)
+            self.bank = self.steady.offered_to(self.bank)
+        self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
+        self._learn(interval[0], semitones)
+        self._last_s = onset_s
+
+    def awaited_after(self, tick: int, kind: int, gaps: tuple[int, int]) -> Floats:
+        """Return the probability that the next onset is 1, 2 ... ticks after one at `tick` of rhythm `kind` [FARTHEST].
+
+        Each is the probability if no onset came more than a thirty-second before. `gaps` are the two gaps before
+        `tick`, the later first.
+        """
+        row = self._prior[kind, tick, GAP_TO_CLASS[gaps[0]]]
+        row = row.copy() if self.piece is None else self.piece.all_mixed(row, tick, gaps)
+        left = row[::-1].cumsum()[::-1]
+        row[2:] /= np.maximum(left[:-2], TINY)
+        row[:2] /= left[0]
+        return row
+
+    def _places(
+        self, b: HypothesisBank, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]
+    ) -> tuple[Ints, Ints, Floats]:
+        """Find the places that the onset may have been meant for, by a rough look at their times.
+
+        Return for each place [m] the hypothesis, the tick counted from the bar of its last onset, and its prior
+        probability. There is no place if the onset is too long before the last onset of every hypothesis.
+        """
+        quarter_s, tick = b.real[QUARTER_S], b.whole[TICK].astype(np.float64)
+        x = tick + (onset_s - b.real[TIME]) * QUARTER / quarter_s
+        # the places are whole numbers of ticks, kept as floats
+        begins = np.floor((x - FROM) / UNITS)
+        begins *= UNITS
+        place = begins.take(ROWS, 0)
+        place += OFFSETS
+        off = place - x
+        is_out = place <= tick
+        is_out[TRIPLET_ROWS] |= place[TRIPLET_ROWS] % SIXTEENTH == 0
+        place -= tick
+        width = np.minimum(place, LONGEST * QUARTER)
+        width *= NEAR_FAR / QUARTER
+        width += ROUGH_S / quarter_s + NEAR
+        off /= QUARTER * width
+        rough = off * -0.5
+        rough *= off
+        rough += np.log(b.real[WEIGHT] + TINY)
+        rough[is_out] = -np.inf
+        flat = rough.ravel()
+        # an onset may be before the last count: the counts are on one line, and no count-in is faster than 400 a minute
+        if flat.max() == -np.inf:
+            nowhere = np.zeros(0, np.int64)
+            return nowhere, nowhere, np.zeros(0)
+        some = (flat > flat.max() - FAR).nonzero()[0]
+        if len(some) > LOOKED_AT:
+            some = some[(-flat[some]).argpartition(LOOKED_AT)[:LOOKED_AT]]
+        parent = some % len(b)
+        ahead = place.take(some).astype(np.int64)
+        target = ahead + b.whole[TICK].take(parent)
+        prior = self._prior_of(b.whole, parent, target % self.bar, np.minimum(ahead, FARTHEST), interval, chord)
+        rough = np.exp(flat.take(some))
+        rough *= prior
+        rough /= width.take(some)
+        some = (rough > 1e-7 * rough.max()).nonzero()[0]
+        if len(some) > WORKED_OUT:
+            some = some[(-rough[some]).argpartition(WORKED_OUT)[:WORKED_OUT]]
+        return parent.take(some), target.take(some), prior.take(some)
+
+    def _prior_of(
+        self, whole: Ints, parent: Ints, tick: Ints, ahead: Ints, interval: tuple[int, int], chord: tuple[int, int]
+    ) -> Floats:
+        """Return the probability of an onset at `tick` [m], `ahead` [m] ticks after the last, by the hypotheses
+        `parent` [m]."""
+        if self._opening is None:
+            row = (whole[KIND] * self.bar + whole[TICK]) * PREVIOUS_CLASSES + GAP_TO_CLASS.take(whole[GAP])
+            prior = self._powers.take((row * FARTHEST - 1).take(parent) + ahead)
+            if self.piece is not None:
+                prior = self.piece.mixed(prior, whole[TICK], whole[GAP : GAP2 + 1], parent, ahead)
+        else:
+            prior, self._opening = self._opening[ahead - 1], None
+        if self._of_melody is not None:
+            prior *= self._of_melody.take(tick % self.beat)
+        score = self._melody[interval] * self._harmony[chord]
+        return np.asarray(prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead)))
+
+    def _split(self, b: HypothesisBank, target: Ints, prior: Floats, onset_s: float) -> HypothesisBank:
+        """Return the likely pairs of hypothesis and place [m], in every manner of playing, corrected by the onset."""
+        tempo = ExpectedTempo(self._tempo_s, self._octaves, self._pull, *self._limits_s)
+        grid = (self.bar, self.beat)
+        return split(b, target, prior, onset_s, self.ways.table, grid, tempo, NEGLIGIBLE, 2 * KEPT)
+
+    def _with_slips(self, b: HypothesisBank, onset_s: float) -> HypothesisBank:
+        """Add copies of the likeliest hypothesis that are off by some sixteenths, or in tempo, with small weights."""
+        tick = int(b.whole[TICK, 0])
+        if b.whole[WAS_STRAY, 0] or tick % SIXTEENTH:
+            return b
+        shift = self._slips
+        at, n = len(b), len(b) + len(shift)
+        which = np.zeros(n, np.int64)
+        which[:at] = np.arange(at)
+        both = b.chosen(which)
+        both.whole[TICK, at:n] = (tick + shift) % self.bar
+        votes = VOTE * self.votes.by_shift.take(self._slipped, mode="wrap")
+        if not self.counted and not self.ways.is_steady:
+            votes += self.place.by_shift.take(self._slipped, mode="wrap")
+        slip = SLIP * np.exp(np.minimum(np.maximum(votes, 0.0), VOTE_MOST))
+        if self.rest.in_doubt:
+            slip = np.maximum(slip, self.rest.least_weights(onset_s, tick, float(b.real[QUARTER_S, 0]), shift))
+        both.real[WEIGHT, at:n] *= slip
+        if not self.counted:
+            both = both.and_also(half_and_double(b, self.bar))
+            if self._gaps is not None and self._pull == PULL_GAPS:
+                others = near_tempo(b, self._tempo_s, self.beat)
+                both = both if others is None else both.and_also(others)
+        return both
+
+    def _learn(self, before: int, semitones: int) -> None:
+        """Count the last gap and interval of the likeliest hypothesis, if its place is likely enough."""
+        if self.bank is None or self.piece is None or self.intervals is None:
+            return
+        tick, _, _, gap, gap2, gap3, stray = self.bank.whole[:, 0].tolist()
+        here = float(self.bank.real[WEIGHT] @ (self.bank.whole[TICK] == tick))
+        if not stray and (here > LEARN_FROM or self.rest.in_doubt):
+            self.piece.learn((tick - gap) % self.bar, (gap2, gap3), gap)
+            self.intervals.learn(tick, before, semitones, self.votes.against)

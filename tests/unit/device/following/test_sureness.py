@@ -1,0 +1,65 @@
+"""`lock`, the probability that the beat is right, from what the clock knows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.following.lock import lock_of
+from device.following.steady_grid import SteadyGrid
+from tests.unit.device.following.test_steady_grid import steady_after
+
+STEADY, FREE = (steady_after(40, uneven_s)[0] for uneven_s in (0.0, 0.12))
+SHARE = st.floats(0, 1)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the clock knows at a beat. At first all hypotheses agree, and the tempo is the counted one."""
+
+    now: float = 1.0
+    before: float = 1.0
+    in_doubt: bool = False
+    silent_beats: float = 0.5
+    steady: SteadyGrid | None = None
+    tempo: float = 0.0
+
+    @property
+    def lock(self) -> float:
+        return lock_of(self.now, self.before, self.in_doubt, self.silent_beats, self.steady, self.tempo)
+
+
+def test_a_steady_player_has_a_higher_lock_than_one_whose_tempo_bends() -> None:
+    steady, unknown, free = (Known(steady=grid).lock for grid in (STEADY, None, FREE))
+    assert steady > 0.8
+    assert steady > unknown > free
+
+
+def test_the_same_steady_player_does_not_raise_it_after_a_rest_off_the_beat_or_if_the_grid_is_not_kept() -> None:
+    assert Known(in_doubt=True, steady=STEADY).lock == Known(in_doubt=True).lock
+    young, _ = steady_after(6)
+    assert Known(steady=young).lock == Known().lock
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_tempo_far_from_the_counted_one_lowers_it_up_to_a_limit(sign: int) -> None:
+    locks = [Known(steady=FREE, tempo=sign * math.log(ratio)).lock for ratio in (1.0, 1.2, 1.5, 2.1, 4.0)]
+    assert locks[0] > locks[1] > locks[2] > locks[3] == locks[4]
+
+
+def test_it_fades_in_a_long_silence() -> None:
+    first, later, late = (Known(silent_beats=beats).lock for beats in (3.9, 10.0, 28.0))
+    assert first > later > late == pytest.approx(first * math.exp(-2))
+
+
+@given(SHARE, SHARE, st.booleans(), st.floats(0, 1e4), st.sampled_from([None, STEADY, FREE]), st.floats(-5, 5))
+def test_it_is_a_probability_and_rises_with_the_share_that_agrees(
+    now: float, before: float, in_doubt: bool, silent: float, steady: SteadyGrid | None, tempo: float
+) -> None:
+    lock = Known(now, before, in_doubt, silent, steady, tempo).lock
+    assert 0 <= lock <= 1
+    assert Known(1.0, before, in_doubt, silent, steady, tempo).lock >= lock
