@@ -7,6 +7,7 @@ OUT := out
 # tests against real servers run a second time if they fail: a busy machine may stop for a second, but not twice
 REAL := $(BIN)/python -m pytest --reruns 1
 UNIT := $(BIN)/python -m pytest --dist loadfile --durations 20
+FIGURES := tests/unit/training/playing_figures
 export LEFTHAND_DATA := $(DATA)
 # they reach the recipes through the environment, because the shell would read a quote in them
 export HOST BUNDLE HOTSPOT
@@ -60,13 +61,14 @@ test: setup ## runs all tests: unit, browser (Chromium, Firefox), ssh (a real ss
 unit: setup ## runs the tests that need no device
 	$(UNIT) tests/unit --numprocesses auto
 
-# the two parts of `unit`: tests that also wait for threads and programs, and the tests of training, which compute for
-# minutes; these run in one process, so that beside them a core is free for what plays in real time
+# the two parts of `unit`: most tests, and the tests of training, which compute for minutes; these run in one process,
+# so that beside them a core is free for what plays in real time. The figures of playing are with the others: so both
+# parts of `test` last equally long
 unit-box: setup
-	$(UNIT) tests/unit --ignore tests/unit/training --numprocesses auto
+	$(UNIT) $(filter-out %/training %/__pycache__,$(wildcard tests/unit/*)) $(FIGURES) --numprocesses auto
 
 unit-training: setup
-	nice -n 19 $(UNIT) tests/unit/training --numprocesses 1
+	nice -n 19 $(UNIT) tests/unit/training --ignore $(FIGURES) --numprocesses 1
 
 browser: setup ## runs the tests of the page in a real Chromium and Firefox
 	nice $(REAL) tests/browser --numprocesses 2 --dist loadfile
