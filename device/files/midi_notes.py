@@ -12,7 +12,7 @@ from typing import TypeAlias
 from device.clock.tempo_map import TempoMap
 from device.errors import UserError
 from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, UNISON_S, Note
-from device.files.midi_bytes import RawTrack, Silenced, Struck
+from device.files.raw_midi import RawTrack, Silenced, Struck
 from device.printable import count_of
 
 LONGEST_OPEN_S = 10.0

@@ -2,10 +2,10 @@
 
     python -m tests.pi_cost [--seconds N]
 
-builds a Debian arm64 without a kernel in .cache/pi-cost (once), plays a few seconds of the demo in it through the
-daemon's loop under qemu's user-mode emulation, and prints the tables of docs/figures/engine.md. A plugin counts
-the instructions of the thread. They are counts, not timings: the emulator knows no cache and no pipeline, and it does
-not count what the kernel does.
+builds a Debian arm64 without a kernel in ~/.cache/lefthand/pi-cost (once), plays a few seconds of the demo in it
+through the daemon's loop under qemu's user-mode emulation, and prints the tables of docs/figures/engine.md. A plugin
+counts the instructions of the thread. They are counts, not timings: the emulator knows no cache and no pipeline, and
+it does not count what the kernel does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import numpy as np
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-CACHE = ROOT / ".cache" / "pi-cost"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lefthand" / "pi-cost"
+"""Outside the working tree, because a whole Debian is unpacked there."""
 SUITE, PYTHON = "bookworm", "python3.11"
 """Debian 12, for its Python is the last one that tflite-runtime has wheels for."""
 NEEDED = ("qemu-aarch64", "mmdebstrap", "gcc")

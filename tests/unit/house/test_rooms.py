@@ -28,6 +28,17 @@ from tests.unit.helpers.rooms import (
     python,
 )
 
+MOST_LINES = 400
+"""A longer file has more than one subject: split it."""
+
+
+@pytest.mark.parametrize("folder", ["device", "training", "export", "deploy", "tests"])
+def test_no_file_is_too_long(folder: str) -> None:
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / folder).rglob("*.py")}
+    assert len(lines) > 10
+    assert not {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > MOST_LINES}
+
+
 # 1, 2, 12: imports between rooms
 
 

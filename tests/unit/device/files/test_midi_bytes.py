@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from device.cli import main
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_bytes import Struck, parse
+from device.files.midi_bytes import parse
 from device.files.midi_file import read_midi
+from device.files.raw_midi import Struck
 from tests.unit.helpers.midi_bytes import (
     END,
     FLAWS,
