@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rig import Service
+from rig import Instrument, Service
 
 BEAT_S = 0.4
 KEYS = """
@@ -24,6 +24,8 @@ output = "synth in"
 Start = Callable[..., Service]
 Gesture = tuple[float, str, int, int]
 """Seconds, kind, note or controller, velocity or value."""
+TAKES = 5
+"""Most right hands that are played until the box strikes a key."""
 
 
 def right_hand(beats: int) -> list[Gesture]:
@@ -39,6 +41,18 @@ def right_hand(beats: int) -> list[Gesture]:
 def struck(received: list[Gesture]) -> int:
     """Return the number of keys struck."""
     return sum(kind == "note_on" for _, kind, _, _ in received)
+
+
+def play_until_struck(keys: Instrument, synth: Instrument, before: int = 0) -> int:
+    """Play right hands until the box has struck more than `before` keys. Return how many were played.
+
+    A box on a busy machine may still listen when the first of them is over.
+    """
+    for hands in range(1, TAKES + 1):
+        keys.play(right_hand(8))
+        if struck(synth.received) > before:
+            return hands
+    raise AssertionError(f"{before} keys struck, and none more in {TAKES} right hands")
 
 
 def let_go_s(received: list[Gesture]) -> float:
