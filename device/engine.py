@@ -108,6 +108,11 @@ class Engine:
         return quiet and not self.held and not (self.hearing is not None and self.hearing.pending)
 
     @property
+    def only_listens(self) -> bool:
+        """Whether there is no left hand."""
+        return self._player is None
+
+    @property
     def held(self) -> frozenset[int]:
         """Return the MIDI pitches of the left-hand keys that are down."""
         return self._performer.held

@@ -59,14 +59,25 @@ class Performance:
     def close(self) -> None:
         """Cut the left hand two bars after the input's end.
 
-        Later note-ons are dropped, and other later messages are moved to that time.
+        Later note-ons are dropped with their note-offs, and other later messages are moved to that time.
         """
         latest_s = self.input_s + self.two_bars_s
-        self.sends = [
-            send if send.due_s <= latest_s else replace(send, due_s=latest_s)
-            for send in self.sends
-            if send.kind != "note_on" or send.due_s < latest_s
-        ]
+        kept: list[Send] = []
+        down: set[int] = set()
+        unstruck: set[int] = set()
+        for send in self.sends:
+            key = send.pitch
+            if send.kind == "note_on":
+                (down if send.due_s < latest_s else unstruck).add(key)
+                if send.due_s >= latest_s:
+                    continue
+            elif send.kind == "note_off":
+                if key in unstruck and key not in down:
+                    unstruck.discard(key)
+                    continue
+                down.discard(key)
+            kept.append(replace(send, due_s=min(send.due_s, latest_s)))
+        self.sends = kept
 
     @property
     def end_s(self) -> float:

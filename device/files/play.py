@@ -94,10 +94,12 @@ def play_sound(
     progress: Progress = lambda _: None,
     wait: Callable[[float], None] = at_once,
 ) -> Performance:
-    """Run the engine over a sound file, and then over silence until no note is open. Return the events of the run.
+    """Run the engine over a sound file, and then over two bars of silence, in which the left hand may end.
 
-    `wait` is called before each hop with the hop's time in stream seconds, and returns when the hop may be played.
-    `progress` is called with the seconds that are done. `sent` holds (pitch, on, off) of the notes that the box sent.
+    Return the events of the run. Over a recording of the box it ends where no note is open, as the live run did. So
+    does an engine that only listens. `wait` is called before each hop with the hop's time in stream seconds, and
+    returns when the hop may be played. `progress` is called with the seconds that are done. `sent` holds (pitch, on,
+    off) of the notes that the box sent.
     Raises ValueError if the engine has no hearing, and UserError if the file is cut short.
     """
     if engine.hearing is None:
@@ -116,7 +118,8 @@ def play_sound(
             step(hop, now_s)
         progress(hops.pushed_s)
     silence = np.zeros(hops.hop, np.float32)
-    end_input(engine, performance, _feeds(hops.flush()), lambda: _feeds(hops.push(silence)), now_s, step)
+    plays_on = not (sound.is_capture or engine.only_listens)
+    end_input(engine, performance, _feeds(hops.flush()), lambda: _feeds(hops.push(silence)), now_s, step, plays_on)
     return performance
 
 

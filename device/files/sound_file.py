@@ -65,7 +65,7 @@ class SoundFile:
     """
 
     def __init__(self, path: Path, channel: int | None = None, is_capture: bool = False) -> None:
-        self.path = path
+        self.path, self.is_capture = path, is_capture
         self.warnings: list[str] = []
         check_present(path)
         self._header = _own_header(path)

@@ -144,6 +144,17 @@ def test_all_is_let_go_within_two_bars_of_the_end(tmp_path: Path) -> None:
     assert max(send.due_s for send in performance.sends) <= 4.0 + 2 * 4 * 0.5
 
 
+def test_the_left_hand_plays_on_for_two_bars_after_a_sound_but_not_after_a_capture(tmp_path: Path) -> None:
+    path = clicks(tmp_path / "a.wav", 4.0).path
+    ends_s = []
+    for is_capture in (False, True):
+        sound = SoundFile(path, is_capture=is_capture)
+        performance = play_sound(engine(ClickHearing()), sound, Hops(sound.rate, 16_000, 256))
+        ends_s.append(max(at_s for at_s, _ in note_ons(performance)))
+    assert ends_s[0] == pytest.approx(4.0 + 2 * 4 * 0.5 - 0.5, abs=HOP_S)
+    assert ends_s[1] <= 4.0 + 0.5
+
+
 def test_what_was_sent_is_told_when_it_was_sent_and_not_before(tmp_path: Path) -> None:
     _, hearing = listen(clicks(tmp_path / "a.wav", 2.0), [(50, 0.4, 0.9), (52, 0.5, 0.5), (50, 0.9, 1.2)])
     assert [(what, pitch, at) for _, what, pitch, at in hearing.told] == [

@@ -88,6 +88,14 @@ def test_the_left_hands_file_holds_what_was_sent_and_closes_every_note(whole: Ru
     assert mido.MidiFile(whole.midi).length <= PLAYED_S + 2 * 4 * BEAT_S
 
 
+def test_the_left_hand_ends_on_the_tonic_after_the_last_note_of_the_file(tmp_path: Path) -> None:
+    report = Run(SOUND, tmp_path).report
+    last_s = report["sent"][-1]["due_s"]
+    assert last_s > report["input"]["seconds"]
+    last = [send["pitch"] for send in report["sent"] if send["due_s"] == last_s]
+    assert min(last) % 12 == 2 and {pitch % 12 for pitch in last} <= {2, 6, 9}, "the minuet is in D major"
+
+
 @pytest.mark.parametrize("then", ["nothing", "noise"])
 def test_what_comes_later_changes_nothing_before(
     whole: Run, samples: tuple[np.ndarray, int], tmp_path: Path, then: str

@@ -131,7 +131,7 @@ def recorded(sound: NDArray[np.float32], folder: Path) -> None:
 def test_play_of_a_capture_gives_the_same_wherever_the_run_was_stopped(samples: int, tmp_path: Path) -> None:
     capture = tmp_path / "capture"
     recorded(tones()[:samples], capture)
-    sound = SoundFile(capture / "capture.wav")
+    sound = SoundFile(capture / "capture.wav", is_capture=True)
     again = play_sound(engine(), sound, Hops(sound.rate, SPEC.sample_rate, SPEC.hop))
     write_notes(tmp_path / "again.csv", again.notes)
     notes = read_notes(capture / "notes.csv")
