@@ -61,9 +61,9 @@ class Meter:
     def played(self) -> Meter:
         """The metre in which the left hand plays the same steps. Most metres are played as they are.
 
-        12/8 is played as two bars of 6/8, 3/8 as half a bar of 6/8, 2/2 as 4/4, 4/2 as two bars of 4/4, and 3/2 by its
-        six quarters. 6/16 is played as 6/8, with a step of half the length. 6/4, 9/4 and 12/4 are played as bars of
-        3/4, 2/8 and 4/8 as 2/4, and 8/8 as 4/4.
+        12/8 is played as two bars of 6/8, 3/8 as half a bar of 6/8, 2/2 as 4/4, 4/2 as two bars of 4/4, and 3/2 and 6/2
+        as bars of 2/4, one for each half note. 6/16 is played as 6/8, with a step of half the length. 6/4, 9/4 and
+        12/4 are played as bars of 3/4, 2/8 and 4/8 as 2/4, and 8/8 as 4/4.
         """
         if self.compound:
             return Meter(6, 8) if self.beats % 6 == 0 else self
@@ -76,7 +76,8 @@ class Meter:
         quarters = self.beats * 4 // self.beat_type
         if self.beat_type > 2 or quarters > LARGEST:
             return self
-        return Meter(4 if quarters % 4 == 0 else quarters, 4)
+        in_halves = self.beat_type == 2 and (self.beats % 2 == 1 or self.beats % 3 == 0)
+        return Meter(2 if in_halves else 4, 4)
 
     @property
     def warning(self) -> str | None:

@@ -3,6 +3,8 @@
 Switches differ. A momentary switch sends 127 when it is pressed and 0 when it is released. An inverted one sends 0 and
 127. A latching one sends one message at each press, 127 and 0 in turn. Some send one fixed value at each press. A
 continuous pedal sends all values between 0 and 127 and may tremble around 64.
+
+A fixed value below PRESSED + TREMBLE counts from its second message on, because a pedal at rest may send one.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ GUESS_S = 2.0
 """Seconds. A switch that was at 0 for longer before its first 127 was at rest there, so it is not inverted."""
 RESET_TO_ZERO = frozenset(range(64, 70))
 """Controllers of a keyboard's pedals. A keyboard sends 0 on them when it starts, so a first 0 is no press."""
+CONTINUOUS = frozenset((1, 2, 4, 7, 11))
+"""Modulation, breath, foot controller, volume and expression in MIDI 1.0. Such a pedal rests at 0 and moves slowly, so
+a first 0 on them is no press either."""
 
 
 class Switch:
@@ -46,7 +51,7 @@ class Switch:
 
     def __init__(self, kind: Kind, number: int) -> None:
         self._kind = kind
-        self._zero_may_press = kind == "" and number not in RESET_TO_ZERO
+        self._zero_may_press = kind == "" and number not in RESET_TO_ZERO | CONTINUOUS
         self._inverted = kind == "inverted"
         self._guessed = False
         self._down = False
@@ -77,12 +82,23 @@ class Switch:
             # a small value after the first 0 comes from a pedal that rests there, and not from a switch
             if (ago_s is not None and ago_s > GUESS_S) or value < JUMP_FROM:
                 self._inverted = self._down = False
+        if self._is_fixed_low(value, last, ago_s):
+            counted, self._down = self._down, True
+            return "again" if counted else "pressed"
         edge = self._edge(value, last)
         if edge not in ("pressed", "released"):
             return edge
         changed_s, self._changed_s = self._changed_s, at_s
         bounced = changed_s is not None and at_s is not None and at_s - changed_s < BOUNCE_S
         return "bounced" if bounced and edge == "pressed" else edge
+
+    def _is_fixed_low(self, value: int, last: int | None, ago_s: float | None) -> bool:
+        """Return whether this is a further message of a switch that sends one low value at each press.
+
+        A pedal does not send its value again while it does not move.
+        """
+        comes_again = self._fixed and last is not None and ago_s is not None
+        return comes_again and self._kind == "" and 0 < value < PRESSED + TREMBLE
 
     def _toggled(self, value: int, at_s: float | None) -> Edge | None:
         """Return the edge of a latching switch, or None if its contact bounces: it then ends where it first went."""

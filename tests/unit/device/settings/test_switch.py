@@ -136,6 +136,25 @@ def test_a_switch_that_sends_the_half_at_every_press_counts_each() -> None:
     assert asked(controls(tap="cc 66"), cc(66, 64), cc(66, 0), cc(66, 64)) == [Tap(), Tap()]
 
 
+@pytest.mark.parametrize("value", [1, 20, 70, 79])
+def test_a_switch_that_sends_one_low_value_at_every_press_counts_from_the_second_press_on(value: int) -> None:
+    made = controls(tap="cc 80")
+    assert [made.actions(cc(80, value), at_s) for at_s in (1.0, 1.05, 1.5, 2.0)] == [[], [], [Tap()], [Tap()]]
+
+
+def test_a_keyboard_that_sends_the_zero_of_a_controller_twice_presses_nothing() -> None:
+    made = controls(tap="cc 66")
+    assert [made.actions(cc(66, 0), at_s) for at_s in (1.0, 1.5, 2.0)] == [[]] * 3
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 7, 11])
+def test_an_expression_pedal_that_begins_at_zero_presses_when_it_goes_down(number: int) -> None:
+    made = controls(tap=f"cc {number}")
+    values = (0, 3, 20, 45, 70, 100, 127, 90, 40, 0)
+    timed = [made.actions(cc(number, value), 1.0 + 0.05 * i) for i, value in enumerate(values)]
+    assert [i for i, actions in enumerate(timed) if actions] == [5]
+
+
 def test_a_switch_that_repeats_its_value_while_it_is_down_counts_once() -> None:
     made = controls(tap="cc 66")
     repeated = [made.actions(cc(66, 127), 1.0 + 0.1 * n) for n in range(20)]
