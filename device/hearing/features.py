@@ -26,7 +26,7 @@ BATCH_FRAMES = 256
 CENTS_PER_OCTAVE = 1200
 BANDS_A_HOP = 10
 """Number of bands made in one hop when the tuning changes. All of them take half a second, and no hop is late."""
-FULL_SCALE = np.array(1.0)
+FULL_SCALE = np.array(1.0, np.float32)
 """Full scale, 1, as a 0-d array. numpy would otherwise convert a float to an array on every hop."""
 
 
@@ -177,7 +177,7 @@ class Features:
         self._longest = max(spec.window_lengths)
         self._past = Newest(self._longest, spec.hop, np.float64)
         self._floor = np.array(10 ** (spec.floor_db / 10))
-        self._depth = -np.log(self._floor[None])
+        self._depth = -np.log(self._floor[None]).astype(np.float32)
         """Natural logarithm of full scale over the floor. A level falls by 1 from full scale to the floor."""
 
     def tune(self, tuning: float) -> None:
@@ -234,13 +234,14 @@ class Features:
 
     def _levels(self, past: NDArray[np.float64]) -> Frames:
         """Return the levels of each frame, [frames, bins, channels]. `past` has the form that `_Bands.energy` needs."""
-        levels = self._bands.energy(past)
-        np.maximum(levels, self._floor, out=levels)
+        energy = self._bands.energy(past)
+        # from here on in float32: numpy takes the logarithm of four or more such numbers at once
+        levels = np.maximum(energy, self._floor, out=np.empty(energy.shape, np.float32))
         # the natural logarithm takes two thirds of the time of log10
         np.log(levels, out=levels)
         np.divide(levels, self._depth, out=levels)
         np.add(levels, FULL_SCALE, out=levels)
-        return np.minimum(levels, FULL_SCALE, out=levels).astype(np.float32)
+        return np.minimum(levels, FULL_SCALE, out=levels)
 
 
 def _all_bands(spec: FeatureSpec, cents: float) -> _Bands:
