@@ -81,6 +81,8 @@ class Sender:
         self._stalled = False
         self._stalled_since_s = NEVER_S
         self._sent_s = time.monotonic()
+        self._sending_s: float | None = None
+        """Time at which the messages that are now at the port were passed to it; None while there are none."""
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
         self._thread.start()
 
@@ -104,8 +106,12 @@ class Sender:
 
     @property
     def hangs(self) -> bool:
-        """True if the port has accepted no message for HUNG_S seconds."""
-        return time.monotonic() - self._sent_s > HUNG_S
+        """True if the port has not accepted a message within HUNG_S seconds.
+
+        A machine that stops this process for so long makes no port hang.
+        """
+        since_s = self._sending_s
+        return since_s is not None and time.monotonic() - since_s > HUNG_S
 
     def lateness_ms(self, percent: float) -> float | None:
         """Return the given percentile of the lateness of recent messages in ms; None if no message was sent.
@@ -126,11 +132,15 @@ class Sender:
     def _run(self) -> None:
         ask_for_fifo()
         try:
+            self._sending_s = time.monotonic()
             for message in self._opening:
                 self._send(message)
+            self._sending_s = None
             while (messages := self._next()) is not None:
+                self._sending_s = time.monotonic()
                 for message in messages:
                     self._send(message)
+                self._sending_s = None
                 if messages:
                     self._sent_s = time.monotonic()
             silence = self._queue.panic()

@@ -124,9 +124,19 @@ def test_a_port_that_takes_nothing_any_more_is_noticed(clock: Clock) -> None:
     assert taken.wait(PATIENCE_S)
     clock.sleep(sender_module.HUNG_S - 0.3)
     assert not sender.hangs
-    clock.sleep(0.3)
+    clock.sleep(0.4)
     assert sender.hangs
     let.set()
+    sender.close()
+
+
+def test_a_process_that_was_stopped_for_long_takes_no_port_for_hung(clock: Clock) -> None:
+    sender = started(Port(clock).send)
+    clock.pass_until(sender_module.SENSING_S)
+    # the thread cannot run while this one has the condition
+    with clock.condition:
+        clock.sleep(2 * sender_module.HUNG_S)
+        assert not sender.hangs
     sender.close()
 
 
