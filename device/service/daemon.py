@@ -169,6 +169,7 @@ class Daemon:
             opened = opener.open(self._orders.config, setup.engine, setup.models.hop_s, record)
         except UnavailableError as error:
             self._wait(error)
+            self._restart_if_left_behind()
             return
         session = Session(opened, self._notify.alive)
         try:
@@ -184,12 +185,12 @@ class Daemon:
             session.hush()
             self._tell("waiting", error.waiting)
             session.close()
-            self._wait(error)
+            if not left_behind():
+                self._wait(error)
         finally:
             session.close()
             self._tapes.began(None)
-        if left_behind() and not self._signals.stop:
-            self._restart_process()
+        self._restart_if_left_behind()
 
     def _ends(self, setup: Setup, opened: Opened, record: Capture | None) -> bool:
         """Return whether the present session must end.
@@ -208,8 +209,6 @@ class Daemon:
 
     def _wait(self, error: UnavailableError) -> None:
         self._tell("waiting", error.waiting)
-        if left_behind():
-            return
         until_s = time.monotonic() + PROBE_S
         while (left_s := until_s - time.monotonic()) > 0 and not self._signals.stop:
             self._notify.alive()
@@ -247,6 +246,11 @@ class Daemon:
         self._orders.use(setup.config)
         self._monitor.hop_s = setup.models.hop_s
         self._bundle = BundleStatus(str(setup.models.path), setup.models.digest[:SHORT])
+
+    def _restart_if_left_behind(self) -> None:
+        """Replace this process if PortAudio is still being closed. Opened now, it would list old inputs for ever."""
+        if left_behind() and not self._signals.stop:
+            self._restart_process()
 
     def _restart_process(self) -> None:
         """Replace this process by a new run of the same command.

@@ -219,6 +219,29 @@ def test_a_process_started_anew_remembers_its_faults(tmp_path: Path, monkeypatch
     assert FAULTS_BEFORE not in os.environ
 
 
+def test_a_driver_that_is_still_being_closed_while_it_waits_begins_the_process_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AnewError(Exception):
+        pass
+
+    def anew() -> None:
+        raise AnewError
+
+    left = threading.Event()
+    service.stage.outputs.there = False
+    monkeypatch.setattr(daemon_module, "left_behind", left.is_set)
+    monkeypatch.setattr(service.daemon, "_restart_process", anew)
+
+    def act() -> None:
+        service.until("waiting", 'waiting for MIDI output "synth"')
+        left.set()
+        patiently(lambda: service.status is None, "its end")
+
+    with pytest.raises(AnewError):
+        service.run(act)
+
+
 def test_the_owner_begins_and_ends_a_recording_while_the_box_runs(
     service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
