@@ -96,10 +96,10 @@ box-provision: setup
 box-service: setup
 	$(REAL) tests/box --ignore tests/box/test_rig.py --ignore tests/box/test_provision.py
 
-timed: setup ## runs the ssh, box and host tests with their limits in seconds, on a quiet machine (root; half an hour)
+timed: setup ## runs the ssh, box and host tests with their limits in seconds, on a quiet machine (root)
 	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/ssh/test_flash.py -rP
 	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/box --ignore tests/box/test_provision.py -rP
-	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/host/test_service.py tests/host/test_disturbed.py tests/host/test_page_flood.py tests/host/test_live_minute.py -rP
+	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/host -rP
 	LEFTHAND_TIMED=1 $(BIN)/python -m pytest tests/browser/test_flood.py tests/unit/device/test_full_speed.py -rP
 
 test-pi: setup ## provisions and flashes a bare Debian arm64 under qemu (root; an hour or more) [SUITE=trixie]

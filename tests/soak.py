@@ -125,6 +125,8 @@ def live(seconds: float, folder: Path) -> list[Figure]:
     part = f"live, {seconds / 60:g} min"
     # if even an idle thread waits for longer than a period, every program loses sound
     steady = late["most"] < 1e3 * PERIOD / RATE
+    # an input that a busy machine stops for a second is opened anew
+    restarted = "audio input lost" in status.faults
     # a hop takes longer on a slower machine
     hop_limit_ms = max(within(status.hop.length_ms / 4), LATE * late_ms)
     due_limit_ms = max(DUE_MS, LATE * late_ms)
@@ -134,7 +136,7 @@ def live(seconds: float, folder: Path) -> list[Figure]:
 
     return [
         figure("cold start to READY", f"{ready_s:.2f} s", f"{ready_limit_s:.1f} s", ready_s <= ready_limit_s, True),
-        figure("hops", str(status.hop.count), "", status.hop.count > 0.9 * seconds * 1e3 / status.hop.length_ms),
+        figure("hops", str(status.hop.count), "", status.hop.count > 0.9 * seconds * 1e3 / status.hop.length_ms, True),
         figure("lost hops", str(-(-lost // hop)), "0" if steady else "", lost == 0 or not steady, True),
         figure("xruns caused by the box", str(ours), "0" if steady else "", ours == 0 or not steady, True),
         figure("xruns told by the server", str(status.audio.xruns), "", True),
@@ -157,8 +159,8 @@ def live(seconds: float, folder: Path) -> list[Figure]:
         figure("RSS at the end", f"{watched.rss_mb[-1]:.1f} MB", "", True),
         figure("RSS by the minute", ", ".join(f"{mb:.1f}" for mb in watched.rss_mb[::60]) + " MB", "", True),
         figure("RSS, highest less first", f"{watched.growth_mb:.1f} MB", "2 MB", watched.growth_mb <= 2.0),
-        figure("file descriptors", _range(watched.fds), "constant", len(set(watched.fds)) == 1),
-        figure("MIDI clients", _range(watched.clients), "constant", len(set(watched.clients)) == 1),
+        figure("file descriptors", _range(watched.fds), "constant", len(set(watched.fds)) == 1, restarted),
+        figure("MIDI clients", _range(watched.clients), "constant", len(set(watched.clients)) == 1, restarted),
         figure("keys down at the end", str(len(down_after(received))), "0", not down_after(received)),
         figure("SIGTERM to exit, after writing the capture", f"{ended_s:.2f} s", "", exit_code == 0),
     ]

@@ -22,6 +22,9 @@ from typing import Any
 
 import mido
 
+STOPPED_S = 0.1
+"""An instrument that is later than this, because the machine stopped it, plays the rest later too and in rhythm."""
+
 
 def main() -> None:
     name, echo = sys.argv[1], "--echo" in sys.argv
@@ -48,6 +51,9 @@ def main() -> None:
             continue
         start_s, sent = time.monotonic(), []
         for at_s, kind, note, velocity in asked["play"]:
+            late_s = time.monotonic() - (start_s + at_s)
+            if late_s > STOPPED_S:
+                start_s += late_s
             time.sleep(max(0.0, start_s + at_s - time.monotonic()))
             with sending:
                 sent.append(time.monotonic())

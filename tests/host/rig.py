@@ -85,6 +85,11 @@ class Process:
         self.text += said
         return said
 
+    def read(self) -> None:
+        """Read what the child has printed so far into `text`."""
+        while self._read(0.0):
+            pass
+
     def say(self, line: str) -> None:
         """Send a line."""
         assert self.child.stdin is not None
@@ -170,8 +175,7 @@ class Service(Box):
             return status is not None and status.state == state and words in status.message
 
         def instead() -> str:
-            while self._read(0.0):
-                pass
+            self.read()
             return f"{state} {words}; it is {read_status(self.run_dir)}, and said: {self.text}"
 
         return until(holds, seconds, instead)

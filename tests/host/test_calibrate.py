@@ -16,12 +16,14 @@ import pytest
 import soxr
 from jackserver import PERIOD, RATE
 from rig import HERE, REPOSITORY, THREADS, Bare, Process
+from scenes import DISTURBED
 from sounding import HIGHEST, LOWEST, NOISE, tone
 
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
 from device.calibration.latency import FILE
 from device.events import NoteHeard
+from tests.pace import TIMED, in_time
 
 pytestmark = pytest.mark.quiet
 
@@ -32,6 +34,10 @@ PATH_MS = 1e3 * PERIOD / RATE
 """The server passes a message on in its next period. The round trip includes this delay."""
 UNSTEADY_MS = 2.0
 """If a real-time thread is late by more than this once in a thousand times, the machine itself loses sound."""
+ROUGH_MS = 60.0
+"""Largest error of a measurement beside other work. TOLERANCE_MS is for a quiet machine: see `make timed`."""
+TRIES = 3
+"""Most calibrations, of which one must not be disturbed by other work."""
 SOFTWARE_MS = 100.0
 """Upper limit for the delay of a synthesiser on a server with 5 ms periods."""
 
@@ -40,14 +46,23 @@ Calibrate = Callable[[str], tuple[int, str, float]]
 """Settings → exit status, output, and the milliseconds by which threads of this machine may be late."""
 
 
-class UnsteadyError(Exception):
-    """The machine loses so much sound that `calibrate` can measure nothing and reports that."""
-
-
 @pytest.fixture
 def calibrate(jack: dict[str, str], tmp_path: Path) -> Calibrate:
+    """Runs `lefthand calibrate`. The test is skipped if this machine disturbs each of several tries."""
+
     def run(settings: str) -> tuple[int, str, float]:
         (tmp_path / "box.toml").write_text(settings)
+        said, late_ms = "", []
+        for _ in range(TRIES):
+            status, said, late = once()
+            if not (status and any(words in said.splitlines()[-1] for words in DISTURBED)):
+                return status, said, THREADS * late["p99"]
+            assert not (tmp_path / "state" / FILE).exists()
+            late_ms.append(late["p999"])
+        assert min(late_ms) > UNSTEADY_MS, said
+        pytest.skip(f"this machine lets a real-time thread wait {min(late_ms):.1f} ms: {said.splitlines()[-1]}")
+
+    def once() -> tuple[int, str, dict[str, float]]:
         bare = Bare(jack)
         ran = subprocess.run(
             [sys.executable, "-m", "device.cli", "calibrate", "--config", str(tmp_path / "box.toml")],
@@ -57,12 +72,7 @@ def calibrate(jack: dict[str, str], tmp_path: Path) -> Calibrate:
             text=True,
             check=False,
         )
-        late = bare.late_ms()
-        late_ms = late["p999"]
-        if ran.returncode and "Sound was lost" in ran.stderr.splitlines()[-1]:
-            assert late_ms > UNSTEADY_MS, ran.stderr
-            raise UnsteadyError
-        return ran.returncode, ran.stdout + ran.stderr, THREADS * late["p99"]
+        return ran.returncode, ran.stdout + ran.stderr, bare.late_ms()
 
     return run
 
@@ -100,14 +110,10 @@ def test_a_known_delay_is_measured_as_the_hearing_hears_it(
     habit_ms: float,
 ) -> None:
     begin(str(HERE / "sounding.py"), f"piano{delay_ms}", str(delay_ms)).wait_for("ready")
-    try:
-        status, said, slack_ms = calibrate(SETTINGS.format(name=f"piano{delay_ms}"))
-    except UnsteadyError:
-        assert not (tmp_path / "state" / FILE).exists()
-        return
+    status, said, slack_ms = calibrate(SETTINGS.format(name=f"piano{delay_ms}"))
     assert status == 0, said
     kept = json.loads((tmp_path / "state" / FILE).read_text())
-    tolerance_ms = TOLERANCE_MS + slack_ms
+    tolerance_ms = (TOLERANCE_MS if TIMED else ROUGH_MS) + slack_ms
     assert -tolerance_ms < kept["round_trip_ms"] - (delay_ms + habit_ms) < tolerance_ms + PATH_MS
     assert kept["leak_db"] > 20
     assert "a note is heard" in said
@@ -136,14 +142,11 @@ def test_the_synthesiser_is_measured_by_itself(
     synth.wait_for("the synthesiser plays")
     try:
         status, said, slack_ms = calibrate(settings)
-    except UnsteadyError:
-        assert not (tmp_path / "state" / FILE).exists()
-        return
     finally:
         assert synth.end(signal.SIGTERM) == 0
     assert status == 0, said
     kept = json.loads((tmp_path / "state" / FILE).read_text())
     assert kept["round_trip_ms"] is None
-    assert 0 <= kept["synth_round_trip_ms"] < SOFTWARE_MS + slack_ms
+    assert kept["synth_round_trip_ms"] >= 0
+    in_time("the synthesiser's delay", kept["synth_round_trip_ms"] / 1e3, (SOFTWARE_MS + slack_ms) / 1e3)
     assert kept["synth_leak_db"] > 20
-    print(kept["synth_round_trip_ms"])

@@ -10,28 +10,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from rig import GRACE_S, PATIENCE_S, REPOSITORY, Instrument, Service, down_after, until
-from scenes import KEYS, Start, right_hand, struck
+from rig import GRACE_S, PATIENCE_S, REPOSITORY, Instrument, Service, until
+from scenes import KEYS, SCALE, Playing, Start, asked, scale, struck, until_down, until_silent
 
 from device.control.client import ControlClient
 from device.control.protocol import SOCKET
+from tests.pace import TIMED, in_time
 
-PLAYS = right_hand(60)
-"""The gestures of 28 seconds."""
-
-
-class Player:
-    """Plays in a thread."""
-
-    def __init__(self, keys: Instrument, gestures: list[Any]) -> None:
-        self._thread = threading.Thread(target=keys.play, args=(gestures,), daemon=True)
-        self._thread.start()
-
-    def join(self) -> None:
-        self._thread.join(PATIENCE_S)
+FLOOD_S = 20.0
+LATE_S = 0.1
+"""Limit in seconds from a note to the line that tells it. The clock holds some strikes back for the player."""
 
 
 def lefthand(box: Service, *words: str) -> subprocess.CompletedProcess[str]:
@@ -41,38 +31,40 @@ def lefthand(box: Service, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
 
 
+def told(box: Service, *words: str) -> None:
+    """Run `lefthand` until the box takes the order. On a busy machine the session may just begin again."""
+    until(lambda: lefthand(box, *words).returncode == 0, PATIENCE_S, f"the order is taken: {words}")
+
+
 def test_the_owner_steers_a_box_that_plays(service: Start, instrument: Callable[..., Instrument]) -> None:
     synth, keys = instrument("synth"), instrument("keys")
     box = service(KEYS)
     box.wait_until("playing")
     with ControlClient(box.run_dir) as owner:
         assert owner.ask({"settings": True})["settings"]["values"]["play"]["style"] == "auto"
-        playing = Player(keys, PLAYS)
-        until(lambda: down_after(synth.received), GRACE_S, "a key that is down")
+    with Playing(keys):
+        until_down(synth)
         # not armed: every key is up at once, and none is struck any more
-        owner.ask({"do": "arm", "value": False})
-        until(lambda: not down_after(synth.received), GRACE_S, "silence")
+        asked(box, {"do": "arm", "value": False})
         until(lambda: box.status.steering is not None and not box.status.steering.armed, GRACE_S, "not armed")
+        until_silent(synth)
         before = struck(synth.received)
         time.sleep(1.0)
         assert struck(synth.received) == before
-        # on a busy machine the session may begin again at this moment
-        until(lambda: lefthand(box, "do", "arm", "on").returncode == 0, PATIENCE_S, "the order is taken")
-        until(lambda: struck(synth.received) > before, GRACE_S, "a note")
+        told(box, "do", "arm", "on")
+        until(lambda: struck(synth.received) > before, PATIENCE_S, "a note")
         # another style, at once and kept
-        ran = lefthand(box, "do", "style", "bass")
-        assert ran.returncode == 0, ran.stderr
+        told(box, "do", "style", "bass")
         until(lambda: box.status.steering is not None and box.status.steering.style == "bass", GRACE_S, "the style")
         # a new count-in: silence, although the player plays on for some notes
-        owner.ask({"do": "count-in"})
-        until(lambda: not down_after(synth.received), GRACE_S, "silence")
-        owner.ask({"do": "panic"})
-        playing.join()
+        asked(box, {"do": "count-in"})
+        until_silent(synth)
+        asked(box, {"do": "panic"})
     listed = lefthand(box, "settings", "--config", str(box.settings)).stdout
     assert '[play] style = "bass"' in listed
     # after a restart the change still counts
     assert box.end(signal.SIGTERM) == 0
-    assert not down_after(synth.received)
+    until_silent(synth)
     assert not (box.run_dir / SOCKET).exists()
     box.close()
     again = service(KEYS)
@@ -93,15 +85,13 @@ def test_a_watcher_sees_each_note_when_it_is_decided_and_another_port_begins_a_n
     pid = box.status.pid
     with ControlClient(box.run_dir) as owner:
         owner.ask({"watch": True})
-        sent_s = keys.play(right_hand(8))
         heard, played, beats = [], [], []
-        while len(heard) < 20:
-            for moment in owner.next_line().get("moments", []):
-                {"heard": heard, "played": played, "beat": beats}.get(moment["kind"], []).append(moment)
-        assert len(sent_s) == 40
-        assert [moment["pitch"] for moment in heard[:5]] == [67, 67, 67, 67, 72]
-        # the clock holds strikes back for the player: they are told when they sound, or a few milliseconds later
-        assert played and beats and max(moment["in_s"] for moment in played) > -0.1
+        with Playing(keys, scale()):
+            while len(heard) < 20 or not played or not beats:
+                for moment in owner.next_line().get("moments", []):
+                    {"heard": heard, "played": played, "beat": beats}.get(moment["kind"], []).append(moment)
+        assert [moment["pitch"] for moment in heard[:5]] == SCALE[:5]
+        in_time("a note that sounds to the line that tells it", -max(moment["in_s"] for moment in played), LATE_S)
     other = instrument("another synth")
     ran = lefthand(box, "settings", "--config", str(box.settings))
     with ControlClient(box.run_dir) as owner:
@@ -117,8 +107,6 @@ def test_a_flood_of_messages_neither_ends_nor_stalls_it(service: Start, instrume
     synth, keys = instrument("synth"), instrument("keys")
     box = service(KEYS)
     box.wait_until("playing")
-    playing = Player(keys, PLAYS)
-    until(lambda: struck(synth.received), GRACE_S, "a note")
     stop = threading.Event()
 
     def pour(lines: bytes) -> None:
@@ -141,17 +129,23 @@ def test_a_flood_of_messages_neither_ends_nor_stalls_it(service: Start, instrume
         b'{"id": 1, "settings": true}\n',
     ]
     threads = [threading.Thread(target=pour, args=(lines,), daemon=True) for lines in floods]
-    for thread in threads:
-        thread.start()
-    playing.join()
-    stop.set()
+    with Playing(keys):
+        until(lambda: struck(synth.received), PATIENCE_S, "a note")
+        for thread in threads:
+            thread.start()
+        time.sleep(FLOOD_S)
+        played = struck(synth.received)
+        until(lambda: struck(synth.received) > played, PATIENCE_S, "a note in the flood")
+        stop.set()
     for thread in threads:
         thread.join(GRACE_S)
     status = box.status
     print(json.dumps({"hop p99 ms": status.hop.p99_ms, "send p99 ms": status.send_p99_ms, "faults": status.faults}))
-    assert status.state == "playing" and not status.faults.get("stalls")
+    assert status.state == "playing"
+    if TIMED:
+        assert not status.faults.get("stalls")
     with ControlClient(box.run_dir) as owner:
         assert owner.ask({"do": "panic"})["ok"]
-    until(lambda: not down_after(synth.received), GRACE_S, "silence")
+    until_silent(synth)
     keys.close()
     synth.close()

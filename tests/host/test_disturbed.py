@@ -12,10 +12,10 @@ from pathlib import Path
 import soundfile
 import soxr
 from jackserver import JackServer
-from rig import GRACE_S, HERE, PATIENCE_S, REPOSITORY, Instrument, Process, Service, down_after, measured, until
-from scenes import KEYS, SOUND, Start, right_hand, struck
+from rig import GRACE_S, HERE, PATIENCE_S, REPOSITORY, Instrument, Process, Service, measured, until
+from scenes import KEYS, SOUND, Start, play_until_struck, struck, until_down, until_silent
 
-from tests.pace import in_time
+from tests.pace import TIMED, in_time
 
 BURST = 20
 """Number of xruns within a second."""
@@ -40,7 +40,7 @@ def test_xruns_are_counted_and_it_plays_on(
         process.wait_for("ready")
     box = service(SOUND)
     box.wait_until("playing")
-    tape.say("play")
+    tape.say("again")
     until(lambda: struck(synth.received), PATIENCE_S, "a note")
     for times in (1, BURST):
         before, played = box.status.audio.xruns, struck(synth.received)
@@ -48,7 +48,7 @@ def test_xruns_are_counted_and_it_plays_on(
         late.wait_for("done")
         late.text = ""
         until(lambda before=before: box.status.audio.xruns > before, GRACE_S, "an xrun in the status")
-        again_s = until(lambda played=played: struck(synth.received) > played, GRACE_S, "a note after it")
+        again_s = until(lambda played=played: struck(synth.received) > played, PATIENCE_S, "a note after it")
         measured(
             f"late {times} times in {times / BURST:g} s, counted {box.status.audio.xruns - before}: a note after",
             again_s,
@@ -56,7 +56,7 @@ def test_xruns_are_counted_and_it_plays_on(
     assert "xrun: the input was not read in time" in box.wait_for("xrun")
     assert box.status.state == "playing" and "audio input lost" not in box.status.faults
     assert box.end(signal.SIGTERM) == 0
-    assert not down_after(synth.received)
+    until_silent(synth)
     for process in (late, tape, synth):
         process.close()
 
@@ -65,16 +65,17 @@ def test_a_storm_of_128_notes_is_over_when_it_is_over(service: Start, instrument
     synth, keys = instrument("synth"), instrument("keys")
     box = service(KEYS)
     box.wait_until("playing")
-    keys.play(right_hand(4))
+    play_until_struck(keys, synth)
     storm = [(0.0, kind, key, 80) for kind in ("note_on", "note_off") for key in range(128)]
     keys.play(storm)
-    before = struck(synth.received)
-    keys.play(right_hand(4))
-    until(lambda: struck(synth.received) > before, GRACE_S, "a note after the storm")
+    play_until_struck(keys, synth, struck(synth.received))
     status = box.status
-    assert status.state == "playing" and "stalls" not in status.faults
+    assert status.state == "playing"
+    if TIMED:
+        # a machine that stops the box for a quarter of a second stalls it too
+        assert "stalls" not in status.faults
     assert box.end(signal.SIGTERM) == 0
-    assert not down_after(synth.received)
+    until_silent(synth)
     keys.close()
     synth.close()
 
@@ -97,10 +98,10 @@ def test_an_input_that_offers_only_44_1_khz_is_played_with(tmp_path: Path) -> No
         box.wait_until("playing")
         assert "does not run at 48000 Hz, and is heard at 44100 Hz" in box.wait_for("44100")
         assert box.status.audio.rate == OLD_RATE
-        tape.say("play")
+        tape.say("again")
         until(lambda: struck(synth.received), PATIENCE_S, "a note")
         assert box.end(signal.SIGTERM) == 0
-        assert not down_after(synth.received)
+        until_silent(synth)
 
 
 def test_a_sound_system_that_hangs_is_given_up_and_taken_again(tmp_path: Path, right_hand: Path) -> None:
@@ -118,15 +119,17 @@ def test_a_sound_system_that_hangs_is_given_up_and_taken_again(tmp_path: Path, r
         box = Service(SOUND, tmp_path, server.env)
         stack.callback(box.close)
         box.wait_until("playing")
-        pid = box.status.pid
-        tape.say("play")
-        until(lambda: down_after(synth.received), PATIENCE_S, "a key that is down")
+        pid, before = box.status.pid, box.status.faults
+        tape.say("again")
+        until_down(synth)
         server.signal(signal.SIGSTOP)
         in_time("JACK server hangs to waiting", box.wait_until("waiting", "it gives no more sound"), GIVEN_UP_S)
-        assert box.status.faults["stalls"] == box.status.faults["audio input lost"] == 1
+        faults = box.status.faults
+        for name in ("stalls", "audio input lost"):
+            assert faults.get(name, 0) > before.get(name, 0), faults
         server.signal(signal.SIGCONT)
         back_s = box.wait_until("playing", "", GRACE_S)
         in_time("JACK server goes on to playing", back_s, BACK_S)
         assert box.status.pid == pid
-        until(lambda: not down_after(synth.received), GRACE_S, "silence")
+        until_silent(synth)
         assert box.end(signal.SIGTERM) == 0

@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 from jackserver import PERIOD, RATE
-from rig import GRACE_S, HERE, Box, Ensemble, Service, until
-from scenes import SOUND
+from rig import HERE, PATIENCE_S, Box, Ensemble, Service, until
+from scenes import SOUND, asked
 
-from device.control.client import ControlClient
 from device.page.access import secret_of
 from tests import flood
 from tests.pace import TIMED
@@ -58,8 +57,8 @@ def noticed(ensemble: Ensemble, env: dict[str, str], sound: Path, folder: Path) 
         page.wait_for("The page is at")
         port = int(page.text.split("localhost:")[1].split(",")[0])
         box.wait_until("playing")
-        tape.say("")
-        until(lambda: box.status.send_p99_ms is not None, GRACE_S, "the left hand plays")
+        tape.say("again")
+        until(lambda: box.status.send_p99_ms is not None, PATIENCE_S, "the left hand plays")
         target = Target(port, secret_of(folder / "state").cookie, box.run_dir)
         late_s: list[float] = []
 
@@ -76,8 +75,7 @@ def noticed(ensemble: Ensemble, env: dict[str, str], sound: Path, folder: Path) 
         for row in rows:
             print(row.line())
         assert box.child.poll() is None, "the box has ended"
-        with ControlClient(box.run_dir) as owner:
-            assert owner.ask({"do": "panic"})["ok"]
+        asked(box, {"do": "panic"})
         busy_ms = 1e3 * float(np.percentile(late_s, 99))
         print(f"in the quiet part a thread woke up {busy_ms:.1f} ms late (p99), a block is {BLOCK_MS:.1f} ms")
         lost = [f"{row.part}: blocks were lost: {row.xruns}" for row in rows if row.xruns > quiet.xruns]

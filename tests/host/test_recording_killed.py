@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 from jackserver import JackServer
 from rig import HERE, PATIENCE_S, Ensemble, Process, Service, until
-from scenes import KEYS, SOUND, play_until_struck, right_hand
+from scenes import KEYS, SCALE, SOUND, play_until_struck, scale
 
 from device.files.midi_file import read_midi
 from device.files.notes_csv import read_notes
 
 SINCE_S = 1.2
 """Seconds from the last note to the kill: what is older than a second must be on the disk."""
+TAKES = 3
+"""Most takes, of which one must have lost no sound."""
 LAST = 91
 """A key that is still down at the kill."""
 
@@ -57,12 +59,12 @@ def test_the_keys_of_a_killed_recording_are_played_again(server: JackServer, tmp
         synth, keys = ensemble.instrument("synth"), ensemble.instrument("keys")
         box = ensemble.service(KEYS, tmp_path, "--record", str(take.parent))
         box.wait_until("playing")
-        hands = play_until_struck(keys, synth, before=1)
+        hands = play_until_struck(keys, synth, 1, scale())
         received = [key for _, kind, key, _ in synth.received if kind == "note_on"]
         keys.play([(0.0, "note_on", LAST, 80)])
         until(lambda: written(take / "notes.csv")[-1:] == [LAST], PATIENCE_S, "the last key on the disk")
         kill(box, server)
-    played = hands * [key for _, kind, key, _ in right_hand(8) if kind == "note_on"]
+    played = hands * SCALE
     assert written(take / "notes.csv") == [*played, LAST]
     play(take / "capture.mid", tmp_path / "again.csv")
     assert written(tmp_path / "again.csv") == [*played, LAST], "the last key was down when the power went"
@@ -73,19 +75,44 @@ def test_the_keys_of_a_killed_recording_are_played_again(server: JackServer, tmp
 def test_the_sound_of_a_killed_recording_gives_the_same_notes_again(
     server: JackServer, right_hand: Path, tmp_path: Path
 ) -> None:
-    take = tmp_path / "takes" / "001"
+    for number in range(TAKES):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        if number:
+            server.start()
+        if keeps_all_sound(server, right_hand, folder):
+            break
+    else:
+        pytest.skip("this machine loses sound in every take")
+    take = folder / "takes" / "001"
+    notes = [(note.pitch, note.onset_s) for note in read_notes(take / "notes.csv")]
+    play(take / "capture.wav", tmp_path / "again.csv")
+    again = [(note.pitch, note.onset_s) for note in read_notes(tmp_path / "again.csv")]
+    assert notes
+    assert again[: len(notes)] == notes
+
+
+def keeps_all_sound(server: JackServer, right_hand: Path, folder: Path) -> bool:
+    """Record the tape in `folder`/takes/001, and kill box and server. Return whether the box told of no lost sound.
+
+    The box listens with more care after a loss, and the capture does not say where the losses were.
+    """
     with Ensemble(server.env) as ensemble:
         ensemble.instrument("synth")
         tape = ensemble.begin(str(HERE / "tape.py"), str(right_hand))
         tape.wait_for("ready")
-        box = ensemble.service(SOUND, tmp_path, "--record", str(take.parent))
+        box = ensemble.service(SOUND, folder, "--record", str(folder / "takes"))
         box.wait_until("playing", "listening to tape")
-        tape.say("play")
+        tape.say("again")
         until(lambda: len(box.status.heard) > 6, PATIENCE_S, "notes")
         heard = str([note.pitch for note in box.status.heard])[1:-1]
-        until(lambda: heard in str(written(take / "notes.csv")), PATIENCE_S, "the notes on the disk")
+        notes = folder / "takes" / "001" / "notes.csv"
+        until(lambda: heard in str(written(notes)) or is_lossy(box), PATIENCE_S, "the notes on the disk")
         kill(box, server)
-    notes = [(note.pitch, note.onset_s) for note in read_notes(take / "notes.csv")]
-    play(take / "capture.wav", tmp_path / "again.csv")
-    again = [(note.pitch, note.onset_s) for note in read_notes(tmp_path / "again.csv")]
-    assert again[: len(notes)] == notes
+        return not is_lossy(box)
+
+
+def is_lossy(box: Service) -> bool:
+    """Return whether the box has told of lost sound."""
+    box.read()
+    return "xrun" in box.text or "of sound were lost" in box.text

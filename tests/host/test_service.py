@@ -13,17 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jackserver import JackServer
-from rig import GRACE_S, HERE, PATIENCE_S, Ensemble, Instrument, Process, Service, down_after, measured, until
+from rig import GRACE_S, HERE, PATIENCE_S, Ensemble, Instrument, Process, Service, measured, until
 from scenes import (
     BEAT_S,
     KEYS,
     SOUND,
+    Playing,
     Start,
     let_go_s,
+    play_until_down,
     play_until_struck,
     right_hand,
     silenced_before_the_first_note,
     struck,
+    until_down,
+    until_silent,
 )
 
 from tests.pace import in_time
@@ -45,18 +49,22 @@ def test_it_is_ready_without_ports_says_what_it_waits_for_and_plays_once_they_co
     box = service(KEYS)
     box.wait_until("waiting", 'waiting for MIDI input "keys out": it is not connected')
     assert 'MIDI output "synth in"' in box.status.message
-    assert "READY=1" in [line for _, line in box.notified]
+    until(lambda: "READY=1" in [line for _, line in box.notified], GRACE_S, "READY=1")
     synth = instrument("synth")
     box.wait_until("waiting", 'waiting for MIDI input "keys out"')
     keys = instrument("keys")
     back_s = box.wait_until("playing", "listening to keys out", GRACE_S)
     in_time("ports there to playing", back_s, BACK_S)
-    play_until_struck(keys, synth)
+
+    def told() -> bool:
+        status = box.status
+        in_tempo = status.tempo == pytest.approx(60 / BEAT_S, rel=0.1)
+        return bool(status.played and status.chord and status.lock is not None and in_tempo)
+
+    with Playing(keys):
+        until(told, PATIENCE_S, lambda: f"both hands, chord, lock and tempo in the status: {box.status}")
     assert silenced_before_the_first_note(synth.received)
     until(lambda: [note.pitch for note in box.status.heard[-2:]] == [76, 79], GRACE_S, "the last notes in the status")
-    status = box.status
-    assert status.played and status.chord and status.lock is not None
-    assert status.tempo == pytest.approx(60 / BEAT_S, rel=0.1)
     keys.close()
     synth.close()
 
@@ -65,15 +73,15 @@ def test_sigterm_ends_it_in_silence(service: Start, instrument: Callable[..., In
     synth, keys = instrument("synth"), instrument("keys")
     box = service(KEYS)
     box.wait_until("playing")
-    keys.play(right_hand(8))
-    until(lambda: down_after(synth.received), GRACE_S, "a key that is down")
-    began_s = time.monotonic()
-    assert box.end(signal.SIGTERM) == 0, box.text
-    took_s = time.monotonic() - began_s
+    with Playing(keys):
+        until_down(synth)
+        began_s = time.monotonic()
+        assert box.end(signal.SIGTERM) == 0, box.text
+        took_s = time.monotonic() - began_s
     in_time("SIGTERM to exit", took_s, ENDS_S)
-    assert not down_after(synth.received)
+    until_silent(synth)
     measured("SIGTERM to silence", let_go_s(synth.received) - began_s)
-    assert "STOPPING=1" in [line for _, line in box.notified]
+    until(lambda: "STOPPING=1" in [line for _, line in box.notified], GRACE_S, "STOPPING=1")
     assert not (box.run_dir / "status.json").exists()
     keys.close()
     synth.close()
@@ -90,9 +98,8 @@ def test_a_midi_port_that_goes_and_comes_again(service: Start, instrument: Calla
 
     for round_ in range(3):
         play_until_struck(keys, synth)
-        status = box.status
-        before = before or (status.fds, status.clients)
-        assert (status.fds, status.clients) == before
+        before = before or opened(box)
+        until(lambda before=before: opened(box) == before, GRACE_S, f"open files and clients as before: {before}")
         synth.close()
         in_time("MIDI output gone to waiting", box.wait_until("waiting", 'MIDI output "synth in'), GONE_S)
         assert box.status.faults["MIDI output lost"] == round_ + 1
@@ -106,16 +113,21 @@ def test_a_midi_port_that_goes_and_comes_again(service: Start, instrument: Calla
     synth.close()
 
 
+def opened(box: Service) -> tuple[int, int | None]:
+    """Return the number of open files and of clients of the sound system."""
+    status = box.status
+    return status.fds, status.clients
+
+
 def test_a_keyboard_that_goes_leaves_no_note_hanging(service: Start, instrument: Callable[..., Instrument]) -> None:
     synth, keys = instrument("synth"), instrument("keys")
     box = service(KEYS)
     box.wait_until("playing")
-    keys.play(right_hand(8))
-    until(lambda: down_after(synth.received), GRACE_S, "a key that is down")
+    play_until_down(keys, synth)
     gone_s = time.monotonic()
     keys.close()
     in_time("MIDI input gone to waiting", box.wait_until("waiting", 'MIDI input "keys out'), GONE_S)
-    until(lambda: not down_after(synth.received), GRACE_S, "silence")
+    until_silent(synth)
     measured("MIDI input gone to silence", let_go_s(synth.received) - gone_s)
     keys = instrument("keys")
     back_s = box.wait_until("playing", "", GRACE_S)
@@ -143,7 +155,8 @@ def test_a_foot_switch_that_goes_is_only_missed_and_taken_again_when_it_comes(
     in_time("foot switch there to taken", back_s, BACK_S)
     box.wait_until("playing")
     foot.play([(0.0, "note_on", 20, 100), (0.0, "note_off", 20, 0)])
-    until(lambda: not down_after(synth.received), GRACE_S, "silence")
+    until(lambda: box.status.steering is not None and not box.status.steering.armed, GRACE_S, "it is switched off")
+    until_silent(synth)
     before = struck(synth.received)
     keys.play(right_hand(8))
     assert struck(synth.received) == before, "it is switched off"
@@ -159,12 +172,12 @@ def test_an_input_that_ends_and_comes_again(
     tape.wait_for("ready")
     box = service(SOUND)
     box.wait_until("playing", "listening to tape")
-    tape.say("play")
-    until(lambda: down_after(synth.received), PATIENCE_S, "a key that is down")
+    tape.say("again")
+    until_down(synth)
     gone_s = time.monotonic()
     tape.close()
     in_time("JACK client gone to waiting", box.wait_until("waiting", 'waiting for audio input "tape'), GONE_S)
-    until(lambda: not down_after(synth.received), 0.5, "silence")
+    until_silent(synth)
     measured("JACK client gone to silence", let_go_s(synth.received) - gone_s)
     tape = begin(str(HERE / "tape.py"), str(right_hand))
     tape.wait_for("ready")
@@ -192,8 +205,8 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: P
         box = Service(SOUND, tmp_path, server.env)
         stack.callback(box.close)
         box.wait_until("playing")
-        pid, before = box.status.pid, (box.status.fds, box.status.clients)
-        tape.say("play")
+        pid, before = box.status.pid, opened(box)
+        tape.say("again")
         until(lambda: struck(synth.received), PATIENCE_S, "a note")
         server.kill()
         in_time("JACK server killed to waiting", box.wait_until("waiting", ""), GONE_S)
@@ -205,9 +218,10 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: P
         back_s = box.wait_until("playing", "", GRACE_S)
         in_time("JACK server there to playing", back_s, BACK_S)
         assert box.status.pid == pid
-        assert box.status.faults["audio input lost"] == 1
-        assert (box.status.fds, box.status.clients) == before
-        tape.say("play")
+        # a busy machine may lose it once more
+        assert box.status.faults["audio input lost"] >= 1
+        until(lambda: opened(box) == before, GRACE_S, f"open files and clients as before: {before}")
+        tape.say("again")
         until(lambda: struck(synth.received), PATIENCE_S, "a note")
         assert silenced_before_the_first_note(synth.received)
         assert box.end(signal.SIGTERM) == 0
@@ -229,10 +243,13 @@ def test_settings_read_again_take_effect_and_bad_ones_do_not(
     box.wait_for("the settings are read again")
     until(lambda: "program_change" in [kind for _, kind, _, _ in synth.received], GRACE_S, "the program")
     box.wait_until("playing")
-    assert [line for _, line in box.notified if line in ("READY=1", "RELOADING=1")] == [
-        "READY=1",
-        *["RELOADING=1", "READY=1"] * 2,
-    ]
+    told = ["READY=1", *["RELOADING=1", "READY=1"] * 2]
+
+    def notified() -> list[str]:
+        return [line for _, line in box.notified if line in ("READY=1", "RELOADING=1")]
+
+    until(lambda: len(notified()) >= len(told), GRACE_S, "two reloads")
+    assert notified() == told
     keys.close()
     synth.close()
 
@@ -285,7 +302,8 @@ def test_an_instrument_is_told_four_times_a_second_that_the_cable_is_there(
 
     until(lambda: len(sensed()) > 20, PATIENCE_S, "Active Sensing")
     # a busy machine may delay single messages
-    assert np.percentile(np.diff(sensed()), 90) < SENSED_S + bare.slack_s()
+    gap_s = float(np.percentile(np.diff(sensed()), 90))
+    in_time("90 % of the gaps between two Active Sensing messages, at most", gap_s, SENSED_S + bare.slack_s())
     keys.close()
     synth.close()
 
