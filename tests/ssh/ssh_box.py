@@ -23,7 +23,7 @@ from device.status.schema import Status, read_status
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PATIENCE_S = 120.0
-RULES = "slowest = 5\nhops = 40\nwaiting_s = 1\nstart_s = 60\nself_test_s = 60\n"
+RULES = "slowest = 50\nhops = 40\nwaiting_s = 1\nstart_s = 60\nself_test_s = 60\n"
 
 
 def until(true: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:

@@ -14,13 +14,17 @@ from pathlib import Path
 
 import pytest
 from proxy import proxy
-from ssh_box import PATIENCE_S, REPOSITORY, Box, powered, until
+from ssh_box import PATIENCE_S, REPOSITORY, RULES, Box, powered, until
 
 from deploy.pack import pack
 from device.bundles.bundle import Bundle
 
 STEPS = ("received", "signature", "self-test", "filled", "switch", "restart")
 """The steps that a flash reports, in order. The report of its end comes after them."""
+SHORT, LONG = 40, 2000
+"""Hops of a trial. The long one lasts 8 seconds, so that a test which was stopped for a moment still meets it."""
+RETRIES = 100
+"""More connections than a flasher tries."""
 
 
 @contextlib.contextmanager
@@ -50,6 +54,11 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
+def set_trial(box: Box, hops: int) -> None:
+    """Let the next trials of the box last `hops` hops."""
+    (box.folder / "flash.toml").write_text(RULES.replace(f"hops = {SHORT}", f"hops = {hops}"))
+
+
 def step(process: subprocess.Popen[str], name: str) -> None:
     """Wait until a flash has reported a step."""
     assert process.stdout is not None
@@ -76,12 +85,14 @@ def test_a_connection_cut_at_every_tenth_of_the_upload(box: Box, first: Path) ->
 def test_an_upload_that_was_given_up_goes_on_in_the_next_flash(box: Box, first: Path, second: Path) -> None:
     with proxy(box.port) as way:
         box.connect_to(way.port)
-        way.budgets = [400_000]
+        # whatever the flasher tries before it is killed is cut too
+        way.budgets = [400_000, *[1] * RETRIES]
         with flashing(box, first) as process:
             until(lambda: way.cuts, "the cut")
             kill(process)
         box.settled()
         assert box.slots.active() is None
+        box.connect_to(box.port)
         flashed = box.flash(first)
     assert re.search(r"have +\d{5,6} bytes are here already", flashed.stdout), flashed.stderr
     assert flashed.returncode == 0
@@ -90,6 +101,7 @@ def test_an_upload_that_was_given_up_goes_on_in_the_next_flash(box: Box, first: 
 
 
 def test_a_connection_that_is_cut_after_the_upload_is_asked_for_the_end(box: Box, first: Path) -> None:
+    set_trial(box, LONG)
     with flashing(box, first) as process:
         step(process, "switch")
         for pid in sessions(box):
@@ -132,6 +144,7 @@ def test_power_cut_at_every_single_step(tmp_path: Path, first: Path, second: Pat
     try:
         box.start()
         assert box.flash(first).returncode == 0
+        set_trial(box, LONG)
         for name in STEPS:
             with flashing(box, second) as process:
                 step(process, name)
@@ -141,6 +154,7 @@ def test_power_cut_at_every_single_step(tmp_path: Path, first: Path, second: Pat
             assert box.plays() and box.slots.trial() is None
             # a bundle cut in its trial or before has not shown that it plays
             assert box.current().digest == Bundle.open(first).digest, name
+        set_trial(box, SHORT)
         assert box.flash(second).returncode == 0
         assert box.current().digest == Bundle.open(second).digest
     finally:
@@ -151,6 +165,7 @@ def test_a_helper_killed_in_the_trial_leaves_a_box_that_plays_and_can_be_flashed
     box: Box, first: Path, second: Path
 ) -> None:
     assert box.flash(first).returncode == 0
+    set_trial(box, LONG)
     with flashing(box, second) as process:
         # the switch comes before the restart: a helper killed in between leaves a service that plays on as before
         step(process, "restart")
@@ -160,6 +175,7 @@ def test_a_helper_killed_in_the_trial_leaves_a_box_that_plays_and_can_be_flashed
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2 and "flash again" in errors
     until(box.plays, "the box to play")
+    set_trial(box, SHORT)
     flashed = box.flash(second)
     # the flash undoes the trial, unless the service has restarted in between and done so itself
     assert flashed.returncode == 0, flashed.stderr

@@ -32,7 +32,7 @@ def test_a_flashed_bundle_plays_and_the_one_before_comes_back(box: Box, first: P
     flashed = box.flash(first)
     assert flashed.returncode == 0, flashed.stderr
     assert re.search(r"signed by SHA256:\S+", flashed.stdout)
-    assert re.search(r"plays: played \d+ hops, .* playing paused for \d\.\d\d s at the switch", flashed.stdout)
+    assert re.search(r"plays: played \d+ hops, .* playing paused for \d+\.\d\d s at the switch", flashed.stdout)
     assert box.slots.active() == "a" and box.current().digest[:12] == id_of(first) and box.plays()
 
     assert box.flash(second).returncode == 0
