@@ -54,7 +54,7 @@ def way(stage: Stage, ssh: Callable[[Box], Ssh]) -> Ssh:
     ):
         box.write(inside, (REPOSITORY / "deploy" / name).read_bytes(), mode)
     # a machine that is busy with other work is slower
-    box.write("/etc/lefthand/flash.toml", "slowest = 5\nhops = 100\n")
+    box.write("/etc/lefthand/flash.toml", "slowest = 50\nhops = 100\n")
     return ssh(box)
 
 

@@ -66,14 +66,18 @@ def test_an_engine_that_hangs_is_silenced_at_once_and_restarted(
     in_time("to the next note", note_s, WATCHDOG_S + BACK_S + LISTENS_S)
 
 
-def throttle(box: Box, seconds: float) -> None:
-    """Let the service run only part of the time, as on a processor that is too hot."""
-    end_s = time.monotonic() + seconds
+def throttle(box: Box, seconds: float) -> float:
+    """Let the service run only part of the time, as on a processor that is too hot. Return the longest stop in seconds.
+
+    A busy machine may stop the test itself meanwhile.
+    """
+    end_s, longest_s = time.monotonic() + seconds, 0.0
     while time.monotonic() < end_s:
-        box.kill(signal.SIGSTOP)
+        stopped_s = box.kill(signal.SIGSTOP)
         time.sleep(STOPPED_S)
-        box.kill(signal.SIGCONT)
+        longest_s = max(longest_s, box.kill(signal.SIGCONT) - stopped_s)
         time.sleep(RUNNING_S)
+    return longest_s
 
 
 def test_a_processor_at_a_seventh_of_its_speed_is_told_and_no_note_hangs(
@@ -83,15 +87,16 @@ def test_a_processor_at_a_seventh_of_its_speed_is_told_and_no_note_hangs(
     stage.state("playing")
     synth.held()
     pid = stage.box.main_pid()
-    throttle(stage.box, SLOW_S)
+    longest_s = throttle(stage.box, SLOW_S)
     fast_s = time.monotonic()
-    late = stage.status()
+    late = stage.state("playing")
     back_s = synth.struck(fast_s) - fast_s
+    late_ms = late["send_p99_ms"] or 0.0
     figure(
-        f"a seventh of the processor for {SLOW_S:g} s: messages up to {late['send_p99_ms']:.0f} ms late (99 in 100), "
+        f"a seventh of the processor for {SLOW_S:g} s: messages up to {late_ms:.0f} ms late (99 in 100), "
         f"faults {late['faults']}, the next note after {back_s:.2f} s"
     )
-    assert stage.box.main_pid() == pid
+    assert stage.box.main_pid() == pid or longest_s > WATCHDOG_S - 1.0, "the watchdog has ended it"
     in_time("to playing again", back_s, LISTENS_S)
     stopped_s = time.monotonic()
     stage.box.run("systemctl", "stop", SERVICE)
