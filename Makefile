@@ -31,10 +31,14 @@ $(VENV)/.page: $(VENV)/.play
 	$(BIN)/pip install --quiet --editable '.[play,page]'
 	@touch $@
 
-$(VENV)/.all: $(VENV)/.play
+# all at once, so that pip chooses and builds once. The modules that are needed, less than half of them, are compiled
+# when they are first imported, on all cores
+$(VENV)/.all: pyproject.toml deploy/system-packages.sh
 	deploy/system-packages.sh all
-	$(BIN)/pip install --quiet --editable '.[play,live,page,train,deploy,dev,peers]'
-	@touch $@
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --no-compile --editable '.[play,live,page,train,deploy,dev,peers]'
+	@touch $(VENV)/.play $@
 
 $(VENV)/.deploy: $(VENV)/.play
 	$(BIN)/pip install --quiet --editable '.[play,deploy]'
