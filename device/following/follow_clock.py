@@ -26,6 +26,7 @@ from device.following.lock import lock_of
 from device.following.manners import QUICKENING, SLOWING
 from device.following.next_onset import FARTHEST, QUARTER, counted_as
 from device.following.pace import TEMPO_OCTAVES, USUAL_QUARTER_S
+from device.following.repeats import Repeats
 from device.following.rhythm import Floats
 
 LEAD_S = 0.016
@@ -119,9 +120,10 @@ class FollowClock:
         self._told_tick: int | None = None
         self._told_s = -math.inf
         self._even, self._is_even = EvenSteps(), False
-        self._delay_s = 0.0
+        self._delay_s, self._sure = 0.0, 0.5
         self._heard = HeardOnsets()
         self._net = BeatNet(self._meter)
+        self._repeats = Repeats(self._hypotheses.beat)
 
     @property
     def counting_in(self) -> bool:
@@ -188,6 +190,7 @@ class FollowClock:
         if onset is None:
             return
         self._delay_s += (decided_s - onset_s - self._delay_s) * (1.0 if self._heard.count == 1 else 0.1)
+        self._repeats.hear(onset_s, pitch, onset.semitones)
         self._net.hear(onset_s, pitch, onset.semitones, onset.chord[0] + 1)
         hypotheses = self._hypotheses
         if hypotheses.bank is None:
@@ -196,11 +199,16 @@ class FollowClock:
         hypotheses.hear(onset_s, onset.interval, onset.chord, onset.semitones, onset.stray, pitch)
         if not onset.stray:
             hypotheses.bank = self._net.reweighed(hypotheses.bank, onset_s, hypotheses.beat)
+            if self._counted_s is not None:
+                hypotheses.bank = self._repeats.reweighed(hypotheses.bank, onset_s, self._sure)
         if self._lead is not None:
             self._choose(decided_s)
         elif self._heard.count >= FIRST_ONSETS and not self._counting:
             self._choose(decided_s)
             self._limit_tempo()
+        if self._lead is not None:
+            self._sure = self._lock(onset_s)
+            self._repeats.keep(self._lead, self._sure)
 
     def due(self, now_s: float) -> Step | None:
         """Return the next step if it is time to give it, else None: see `Clock.due`."""
@@ -274,6 +282,7 @@ class FollowClock:
         self._counted_s = self._quarter_s = beat_s * QUARTER / self._hypotheses.beat
         self._hypotheses.start_counted(start_s - beat_s, self._counted_s, upbeat)
         self._heard = HeardOnsets(counted.onsets[-1])
+        self._repeats = Repeats(self._hypotheses.beat)
         self._net.count_in(start_s - beat_s, beat_s)
         self._told_tick = (self._hypotheses.beat * (1 - beats_to_bar(upbeat)) - self._step_ticks) % self._hypotheses.bar
         self._told_s = max(self._told_s, start_s - beat_s / self._meter.steps_per_beat)

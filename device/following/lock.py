@@ -32,7 +32,7 @@ def lock_of(
     A player whose grid bends much lowers the lock. A steady player raises it only while the steady grid is kept:
     after a pause or a change of tempo the bank may agree with itself in a wrong place.
     """
-    logit = NOW * _log_odds(now) + BEFORE * _log_odds(before) + AT_EVEN
+    logit = NOW * log_odds(now) + BEFORE * log_odds(before) + AT_EVEN
     if steady is not None:
         wider = math.log(steady.spread / USUAL_SPREAD)
         may_rise = steady.is_kept and not in_doubt
@@ -42,7 +42,7 @@ def lock_of(
     return math.exp(-max(0.0, silent_beats - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
 
 
-def _log_odds(share: float) -> float:
+def log_odds(share: float) -> float:
     """Return the log odds of a share, which is first moved away from 0 and 1."""
     share = min(max(share, 0.0), 1.0)
     return math.log((share + 0.02) / (1.02 - share))
