@@ -33,6 +33,7 @@ COMMANDS = {
     "gaps": "training.beat_gaps:gaps",
     "place": "training.place_net:place",
     "beat": "training.beat_net.fit:beat",
+    "lock": "training.lock_net.fit:lock",
     "beeps": "training.hearing_figures.beeps:beeps",
     "tuning": "training.hearing_figures.tuning:tuning",
     "resamplers": "training.resamplers:resamplers",

@@ -23,11 +23,13 @@ from device.following.even_steps import EvenSteps
 from device.following.heard_onsets import HeardOnsets
 from device.following.hypotheses import Hypotheses
 from device.following.lock import lock_of
+from device.following.lock_inputs import LockInputs
+from device.following.lock_net import LockNet
 from device.following.manners import QUICKENING, SLOWING
 from device.following.next_onset import FARTHEST, QUARTER, counted_as
 from device.following.pace import TEMPO_OCTAVES, USUAL_QUARTER_S
 from device.following.repeats import Repeats
-from device.following.rhythm import Floats
+from device.following.rhythm import Floats, wrapped
 
 LEAD_S = 0.016
 """A step is given this many seconds before its time: one hop."""
@@ -108,8 +110,7 @@ class FollowClock:
         self._tick0, self._time0_s, self._quarter_s = 0, 0.0, 1.0
         self._awaited: Floats | None = None
         self._times: dict[int, float] = {}
-        self._mass = 0.0
-        self._mass_before = 0.5
+        self._mass, self._mass_before = 0.0, 0.5
         self._rivals = Rivals()
         self._counted_s: float | None = None
         """Length in seconds of a quarter of the count-in or the taps."""
@@ -124,6 +125,7 @@ class FollowClock:
         self._heard = HeardOnsets()
         self._net = BeatNet(self._meter)
         self._repeats = Repeats(self._hypotheses.beat)
+        self._history = LockNet(LockInputs(self._hypotheses, self._net, self._rivals))
 
     @property
     def counting_in(self) -> bool:
@@ -201,12 +203,14 @@ class FollowClock:
             hypotheses.bank = self._net.reweighed(hypotheses.bank, onset_s, hypotheses.beat)
             if self._counted_s is not None:
                 hypotheses.bank = self._repeats.reweighed(hypotheses.bank, onset_s, self._sure)
-        if self._lead is not None:
+        lead = self._lead
+        if lead is not None or (self._heard.count >= FIRST_ONSETS and not self._counting):
             self._choose(decided_s)
-        elif self._heard.count >= FIRST_ONSETS and not self._counting:
-            self._choose(decided_s)
-            self._limit_tempo()
+            if lead is None:
+                self._limit_tempo()
         if self._lead is not None:
+            if hypotheses.steady is not None:
+                self._history.hear((onset_s, self._heard.count), lead, self._lead, (self._mass, self._mass_before))
             self._sure = self._lock(onset_s)
             self._repeats.keep(self._lead, self._sure)
 
@@ -284,6 +288,7 @@ class FollowClock:
         self._heard = HeardOnsets(counted.onsets[-1])
         self._repeats = Repeats(self._hypotheses.beat)
         self._net.count_in(start_s - beat_s, beat_s)
+        self._history.begin(self._counted_s)
         self._told_tick = (self._hypotheses.beat * (1 - beats_to_bar(upbeat)) - self._step_ticks) % self._hypotheses.bar
         self._told_s = max(self._told_s, start_s - beat_s / self._meter.steps_per_beat)
         self._choose(now_s)
@@ -303,11 +308,7 @@ class FollowClock:
         quarter_s, weight = b.real[QUARTER_S], b.real[WEIGHT]
         x = b.whole[TICK] + QUARTER * (now_s - b.real[TIME]) / quarter_s
         tempo = np.log(quarter_s)
-        apart = x[:ASKED, None] - x
-        whole = apart * (1 / beat)
-        np.rint(whole, out=whole)
-        whole *= beat
-        apart -= whole
+        apart = wrapped(x[:ASKED, None] - x, beat)
         same_tempo = np.abs(tempo[:ASKED, None] - tempo) < SAME_TEMPO
         alike = np.abs(apart) < SAME_BEAT * beat
         alike &= same_tempo
@@ -388,7 +389,9 @@ class FollowClock:
     def _lock(self, at_s: float) -> float:
         in_doubt, steady = self._hypotheses.rest.in_doubt, self._hypotheses.steady
         tempo = 0.0 if self._counted_s is None else math.log(self._quarter_s / self._counted_s)
-        return lock_of(self._mass, self._mass_before, in_doubt, self._silent_beats(at_s), steady, tempo)
+        silent = self._silent_beats(at_s)
+        history = None if steady is None else self._history.log_odds(silent)
+        return lock_of(self._mass, self._mass_before, in_doubt, silent, steady, tempo, history)
 
     def _silent_beats(self, at_s: float) -> float:
         return (at_s - self._heard.last_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)

@@ -80,6 +80,11 @@ class Ways:
         return self._share > STEADY
 
     @property
+    def share(self) -> float:
+        """Return the running mean of the weight of the manners with an even tempo, 0 to 1."""
+        return self._share
+
+    @property
     def table(self) -> Floats:
         """Return the table for the player as heard so far: `steady` or `any`."""
         return self.steady if self.is_steady else self.any

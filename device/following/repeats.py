@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.following.bank import KIND, QUARTER_S, TICK, TIME, WAS_STRAY, WEIGHT, HypothesisBank
-from device.following.lock import log_odds
+from device.following.lock_inputs import log_odds
 from device.following.next_onset import QUARTER
 from device.following.rhythm import Floats, Ints
 

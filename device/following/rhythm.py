@@ -110,3 +110,12 @@ def rhythm_of(meter: Meter) -> Rhythm:
 
 
 _NAMES = ("onset", "next", "interval", "chord")
+
+
+def wrapped(apart: Floats, period: float) -> Floats:
+    """Return distances of any shape less the nearest multiple of `period`. It changes `apart`, which costs least."""
+    whole = apart * (1 / period)
+    np.rint(whole, out=whole)
+    whole *= period
+    apart -= whole
+    return apart

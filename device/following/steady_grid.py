@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 
@@ -89,6 +90,19 @@ UNITS = (6, 4, 4, 3)
 """Ticks between the notes of each kind of rhythm. Triplets also lie on sextuplets, which hold all eighths."""
 
 
+class SteadyState(NamedTuple):
+    """Whether the bank agrees with the grid, the bank's distance in beats, the running mean of the onsets' fit, beats
+    alone, beats of agreement, beats since the last rest, and the grid's quarter note in seconds."""
+
+    agrees: bool
+    off: float
+    fit: float
+    alone: float
+    agreed: float
+    since_rest: float
+    quarter_s: float
+
+
 class SteadyGrid:
     """Holds the steady grid after a count-in: its place in the bar at the last onset, and its tempo."""
 
@@ -125,6 +139,13 @@ class SteadyGrid:
         It is False for some beats after each rest.
         """
         return self._agrees and self._fits and self._agreed > OLD_BEATS and self._since_rest > KEPT_BEATS
+
+    @property
+    def state(self) -> SteadyState:
+        """Return how the grid and the bank stood to each other at the last onset."""
+        return SteadyState(
+            self._agrees, self._off, self._fit, self._alone, self._agreed, self._since_rest, self._quarter_s
+        )
 
     def hear(self, bank: HypothesisBank, onset_s: float, limits_s: tuple[float, float]) -> None:
         """Compare the grid with the likeliest hypothesis of `bank`, which has heard the onset at `onset_s` seconds.

@@ -57,16 +57,20 @@ class Take:
     is_tap: Floats
     is_ornament: Floats
     counted: bool
+    half_s: Floats
+    """Time in seconds of each half beat from place 0 on, whether an onset is there or not."""
 
 
-def play(hand: ScoredHand, rng: np.random.Generator, onsets: int, free: float = 1.0) -> Take:
+def play(hand: ScoredHand, rng: np.random.Generator, onsets: int, free: float = 1.0, whole_bars: bool = False) -> Take:
     """Return a take of about `onsets` onsets of `hand`, from its start or from anywhere in it.
 
-    `free` (0 to 1) multiplies the dose of rubato.
+    `free` (0 to 1) multiplies the dose of rubato. `whole_bars`: place 0 begins a bar of the score; else any beat.
     """
     begin = 0 if rng.random() < 0.5 else int(rng.integers(0, max(1, len(hand.place) - onsets // 2)))
     cut = slice(begin, begin + onsets)
     base = np.floor(hand.place[begin]) - int(rng.integers(0, 3))
+    if whole_bars:
+        base -= base % hand.meter.beats_per_bar
     place = hand.place[cut] - base
     gaps = np.diff(place, append=place[-1] + 1)
     is_long = gaps >= max(LONG_BEATS, LONG_TIMES * float(np.median(gaps)))
@@ -75,7 +79,7 @@ def play(hand: ScoredHand, rng: np.random.Generator, onsets: int, free: float = 
     beat_s = float(np.clip(beat_s * np.exp(rng.normal(0, BEAT_SD)), SHORTEST_S, LONGEST_S))
     half_s = beat_s / 2 * np.exp(_half_beats(place, is_long, hand.meter.beats_per_bar, dose, rng))
     grid = np.arange(len(half_s) + 1) / 2
-    grid_s = np.append(0.0, np.cumsum(half_s))
+    grid_s: Floats = np.append(0.0, np.cumsum(half_s))
     breath = rng.random(len(place)) < BREATH * min(dose, 1.5)
     breath |= np.append(False, is_long[:-1]) & (rng.random(len(place)) < BREATH_AFTER_LONG * dose)
     added_s = np.cumsum(breath * rng.exponential(BREATH_BEATS, len(place)) * beat_s * min(dose, 1.2))
@@ -96,7 +100,7 @@ def play(hand: ScoredHand, rng: np.random.Generator, onsets: int, free: float = 
     if counted:
         notes = _counted_in(notes, float(np.exp(np.log(2 * half_s[:48]).mean())), rng)
     time_s, place, first, top, keys, ornament, length_s, tap = notes
-    return Take(hand.meter, time_s, place, first, top, keys, length_s, tap, ornament, counted)
+    return Take(hand.meter, time_s, place, first, top, keys, length_s, tap, ornament, counted, grid_s)
 
 
 def _half_beats(

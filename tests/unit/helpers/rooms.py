@@ -94,6 +94,7 @@ TRAINING_ROOMS = {
     "figure_bank": Row("accompanist corpora playing_figures"),
     "playing_figures": Row("accompanist corpora hearing_figures pianos scenes"),
     "beat_net": Row("corpora playing_figures", "fitting scored_hands"),
+    "lock_net": Row("beat_net playing_figures", "scored_hands"),
     "experiments": Row(
         "corpora hearing_figures pianos playing_figures scenes transcriber", "fitting note_scores"
     ),

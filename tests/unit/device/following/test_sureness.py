@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.following.lock import lock_of
+from device.following.next_onset import QUARTER
 from device.following.steady_grid import SteadyGrid
-from tests.unit.device.following.test_steady_grid import steady_after
+from tests.unit.device.following.test_steady_grid import ANY, QUARTER_LENGTH_S, bank_at, steady_after
 
 STEADY, FREE = (steady_after(40, uneven_s)[0] for uneven_s in (0.0, 0.12))
 SHARE = st.floats(0, 1)
@@ -27,10 +28,11 @@ class Known:
     silent_beats: float = 0.5
     steady: SteadyGrid | None = None
     tempo: float = 0.0
+    history: float | None = None
 
     @property
     def lock(self) -> float:
-        return lock_of(self.now, self.before, self.in_doubt, self.silent_beats, self.steady, self.tempo)
+        return lock_of(self.now, self.before, self.in_doubt, self.silent_beats, self.steady, self.tempo, self.history)
 
 
 def test_a_steady_player_has_a_higher_lock_than_one_whose_tempo_bends() -> None:
@@ -49,6 +51,22 @@ def test_the_same_steady_player_does_not_raise_it_after_a_rest_off_the_beat_or_i
 def test_a_tempo_far_from_the_counted_one_lowers_it_up_to_a_limit(sign: int) -> None:
     locks = [Known(steady=FREE, tempo=sign * math.log(ratio)).lock for ratio in (1.0, 1.2, 1.5, 2.1, 4.0)]
     assert locks[0] > locks[1] > locks[2] > locks[3] == locks[4]
+
+
+def test_it_rises_with_the_log_odds_by_the_history() -> None:
+    locks = [Known(steady=FREE, history=odds).lock for odds in (-3.0, 0.0, 3.0)]
+    assert locks[0] < locks[1] < locks[2]
+    assert locks[0] < Known(steady=FREE).lock < locks[2]
+
+
+def test_after_a_rest_of_a_steady_player_the_history_can_only_lower_it() -> None:
+    rested, at_s = steady_after(40)
+    assert Known(steady=rested, history=5.0).lock > Known(steady=rested).lock
+    at_s += 2.5 * QUARTER_LENGTH_S
+    rested.hear(bank_at(at_s, 42 * QUARTER), at_s, ANY)
+    assert Known(steady=rested, history=5.0).lock == Known(steady=rested).lock > Known(steady=rested, history=-3.0).lock
+    assert Known(in_doubt=True, steady=FREE, history=5.0).lock == Known(in_doubt=True, steady=FREE).lock
+    assert Known(steady=STEADY, history=5.0).lock > Known(steady=STEADY).lock
 
 
 def test_it_fades_in_a_long_silence() -> None:

@@ -1,0 +1,101 @@
+"""Judges by the history of the clock whether its beat is right: a small recurrent net, of which `lock` is made.
+
+What the clock knows at a beat cannot tell a slipped grid from the true one: both explain the last onsets. The history
+can: an onset came late some beats ago, the grid moved with it, and since then the chords lie off the beat. At each
+onset a GRU (a recurrent layer, after Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014)
+reads how the onset lies on the grid, how the grid moved, and how well the hypotheses, the net of the beat and the
+steady grid agree. At a beat a small layer reads the GRU and the time since the last onset. Both are fitted on the beats
+that the clock itself gives to simulated playing (`python -m training lock`).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from device.following.bank import HypothesisBank
+from device.following.lock_inputs import INPUTS, LockInputs, Onset, Shares
+from device.following.rhythm import Floats
+
+Singles = npt.NDArray[np.float32]
+
+UNITS, HIDDEN, SILENCES = 16, 16, 2
+"""Sizes of the GRU and of the layer that reads it, and number of inputs that depend on the time since the last onset.
+"""
+LARGEST = 3.0
+"""A scaled input is within this size."""
+MOST_SILENT, LEAST_SILENT = 8.0, 0.05
+"""Beats since the last onset: a longer silence counts as so many, and so many are added in the logarithm."""
+FILE = Path(__file__).with_name("lock_net.npz")
+
+
+class LockWeights(NamedTuple):
+    """Weights of the net as float32 arrays, and mean and spread of the inputs, by the names in `training.lock_net`."""
+
+    mean: Singles
+    spread: Singles
+    new: Singles
+    past: Singles
+    bias: Singles
+    past_bias: Singles
+    hidden: Singles
+    hidden_bias: Singles
+    answer: Singles
+    answer_bias: Singles
+
+
+@cache
+def lock_weights() -> LockWeights:
+    """Return the weights that are shipped."""
+    with np.load(FILE, allow_pickle=False) as data:
+        return LockWeights(**{name: np.ascontiguousarray(data[name], np.float32) for name in LockWeights._fields})
+
+
+def silence_inputs(beats: float) -> list[float]:
+    """Return the inputs that depend on the time since the last onset, which is given in beats."""
+    return [min(beats, MOST_SILENT) / 2, math.log(max(beats, 0.0) + LEAST_SILENT) / 2]
+
+
+class LockNet:
+    """Hears the onsets of one piece of music, one by one."""
+
+    def __init__(self, inputs: LockInputs, weights: LockWeights | None = None) -> None:
+        """Begin without a count-in. `weights`: those that are shipped if None."""
+        self._inputs, self._weights = inputs, lock_weights() if weights is None else weights
+        self.begin(None)
+
+    def begin(self, counted_s: float | None) -> None:
+        """Forget the history, because the player has given a grid with quarter notes of `counted_s` seconds."""
+        self._inputs.counted_s = counted_s
+        self._memory = np.zeros(UNITS, np.float32)
+
+    def hear(self, onset: Onset, before: HypothesisBank | None, lead: HypothesisBank, shares: Shares) -> None:
+        """Use an onset after which other hypotheses lead: see `LockInputs.after`."""
+        self.step(self._inputs.after(onset, before, lead, shares))
+
+    def step(self, inputs: Floats) -> None:
+        """Let the GRU read the inputs [INPUTS] after an onset."""
+        w = self._weights
+        new = _scaled(inputs, w.mean[:INPUTS], w.spread[:INPUTS]) @ w.new + w.bias
+        old = self._memory @ w.past + w.past_bias
+        gates = 1 / (1 + np.exp(-(new + old)[: 2 * UNITS]))
+        keep, reset = gates[:UNITS], gates[UNITS:]
+        fresh = np.tanh(new[2 * UNITS :] + reset * old[2 * UNITS :])
+        self._memory = keep * self._memory + (1 - keep) * fresh
+
+    def log_odds(self, silent_beats: float) -> float:
+        """Return the log odds that a beat is right that comes so many beats after the last onset."""
+        w = self._weights
+        silence = _scaled(np.array(silence_inputs(silent_beats)), w.mean[INPUTS:], w.spread[INPUTS:])
+        hidden = np.tanh(np.concatenate((self._memory, silence)) @ w.hidden + w.hidden_bias)
+        return float(hidden @ w.answer) + float(w.answer_bias[0])
+
+
+def _scaled(inputs: Floats, mean: Singles, spread: Singles) -> Singles:
+    scaled = (inputs.astype(np.float32) - mean) / spread
+    return np.clip(scaled, -LARGEST, LARGEST, out=scaled)
