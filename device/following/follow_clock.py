@@ -121,7 +121,9 @@ class FollowClock:
         self._told_tick: int | None = None
         self._told_s = -math.inf
         self._even, self._is_even = EvenSteps(), False
-        self._delay_s, self._sure = 0.0, 0.5
+        self._delay_s = 0.0
+        self._sure = 0.5
+        """`lock` at the last onset by what the clock knows then, without its history, as `Repeats` was fitted."""
         self._heard = HeardOnsets()
         self._net = BeatNet(self._meter)
         self._repeats = Repeats(self._hypotheses.beat)
@@ -211,7 +213,7 @@ class FollowClock:
         if self._lead is not None:
             if hypotheses.steady is not None:
                 self._history.hear((onset_s, self._heard.count), lead, self._lead, (self._mass, self._mass_before))
-            self._sure = self._lock(onset_s)
+            self._sure = self._lock(onset_s, None)
             self._repeats.keep(self._lead, self._sure)
 
     def due(self, now_s: float) -> Step | None:
@@ -231,7 +233,8 @@ class FollowClock:
             return None
         at_s = max(at_s, now_s)
         position = (tick % self._hypotheses.bar) // self._step_ticks
-        lock = self._lock(at_s)
+        history = None if self._hypotheses.steady is None else self._history.log_odds(self._silent_beats(at_s))
+        lock = self._lock(at_s, history)
         doubt = self._doubt(at_s) if lock < DOUBTED else None
         step = Step(self._index, at_s, step_s, position, self._meter, lock, doubt, self._counted_s is not None)
         self._index += 1
@@ -386,12 +389,10 @@ class FollowClock:
         earliest_s = max(now_s, self._told_s + LEAST_GAP * step * tick_s)
         return math.floor((tick0 + (earliest_s - time0_s) / tick_s) / step) * step
 
-    def _lock(self, at_s: float) -> float:
+    def _lock(self, at_s: float, history: float | None) -> float:
         in_doubt, steady = self._hypotheses.rest.in_doubt, self._hypotheses.steady
         tempo = 0.0 if self._counted_s is None else math.log(self._quarter_s / self._counted_s)
-        silent = self._silent_beats(at_s)
-        history = None if steady is None else self._history.log_odds(silent)
-        return lock_of(self._mass, self._mass_before, in_doubt, silent, steady, tempo, history)
+        return lock_of(self._mass, self._mass_before, in_doubt, self._silent_beats(at_s), steady, tempo, history)
 
     def _silent_beats(self, at_s: float) -> float:
         return (at_s - self._heard.last_s) * QUARTER / (self._quarter_s * self._hypotheses.beat)
