@@ -119,9 +119,8 @@ class FollowClock:
         """Tick of the next step, its even time and the earliest time at which it may be given, in seconds."""
         self._index = 0
         self._told_tick: int | None = None
-        self._told_s = -math.inf
+        self._told_s, self._delay_s = -math.inf, 0.0
         self._even, self._is_even = EvenSteps(), False
-        self._delay_s = 0.0
         self._sure = 0.5
         """`lock` at the last onset by what the clock knows then, without its history, as `Repeats` was fitted."""
         self._heard = HeardOnsets()
