@@ -79,8 +79,11 @@ class _Asked(FollowClock):
         self._history = self.recorder = _Recorder(LockInputs(self._hypotheses, self._net, self._rivals))
         self.rows: list[tuple[int, float, float]] = []
 
-    def _lock(self, at_s: float) -> float:
-        self.rows.append((len(self.recorder.kept), self._silent_beats(at_s), super()._lock(at_s)))
+    def _lock(self, at_s: float, history: float | None) -> float:
+        lock = super()._lock(at_s, history)
+        if history is None:
+            return lock
+        self.rows.append((len(self.recorder.kept), self._silent_beats(at_s), lock))
         return float(len(self.rows) - 1)
 
 
