@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the demo left, and how to go on. usage: after-demo.sh FOLDER
+# Lists the files of the demo and the next commands. usage: after-demo.sh FOLDER
 cat <<END
 
 The left hand has played:

@@ -51,7 +51,10 @@ Flood = Callable[[DemoSite, float, Random], Awaitable[str]]
 
 @dataclass(frozen=True)
 class Row:
-    """What one part did, and how the box was at its end. Times in ms, `short_s` is the missing hops in seconds."""
+    """Holds the action of one part, and the state of the box at its end.
+
+    Times are in ms. `short_s` is the missing hops in seconds.
+    """
 
     part: str
     did: str

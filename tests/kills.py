@@ -141,7 +141,7 @@ def record(kind: Kind, folder: Path, before_s: float, live_s: float) -> None:
 
 @dataclass(frozen=True)
 class Killed:
-    """What a killed process left: its folder, the stream time of its last hop, and how long its end took, if it did."""
+    """Describes a killed process: its folder, the stream time of its last hop, and the seconds of its end, or None."""
 
     folder: Path
     fed_s: float

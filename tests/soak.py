@@ -125,7 +125,7 @@ def live(seconds: float, folder: Path) -> list[Figure]:
     part = f"live, {seconds / 60:g} min"
     # if even an idle thread waits for longer than a period, every program loses sound
     steady = late["most"] < 1e3 * PERIOD / RATE
-    # an input that a busy machine stops for a second is opened anew
+    # an input that a busy machine stops for a second is opened again
     restarted = "audio input lost" in status.faults
     # a hop takes longer on a slower machine
     hop_limit_ms = max(within(status.hop.length_ms / 4), LATE * late_ms)

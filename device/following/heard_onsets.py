@@ -14,7 +14,7 @@ SAME_ONSET_S = 0.045
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """What the hypotheses hear of an onset besides its time and pitch."""
+    """Holds the parts of an onset that the hypotheses use, besides its time and pitch."""
 
     interval: tuple[int, int]
     """Classes of the interval before, and of the one to this onset."""

@@ -51,8 +51,11 @@ ONSET_S, LOG_GAP, LOCK = range(3)
 
 
 class Repeat(NamedTuple):
-    """What the last onset repeats: the earlier onset's place in ticks of the bar and kind of rhythm, `lock` then, and
-    the number of onsets that agree."""
+    """Describes the earlier onset that the last onset repeats.
+
+    It holds the place in ticks of the bar, the kind of rhythm, `lock` at that time, and the number of onsets that
+    agree.
+    """
 
     tick: int
     kind: int
@@ -73,7 +76,7 @@ class Repeats:
         """Begin with no onset. `beat` is the length of a felt beat in ticks."""
         self._beat = beat
         self.found: Repeat | None = None
-        """What the last onset repeats, or None."""
+        """The earlier onset that the last onset repeats, or None."""
         self._count = 0
         self._whole, self._real = np.full((4, 64), -1), np.zeros((3, 64))
         self._ends, self._onsets, self._differ = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)

@@ -41,7 +41,7 @@ NAMED_NOTES = 48
 _FEWEST_NAMED, _FEWEST_CLASSES = 24, 4
 """Least number of notes, and of pitch classes among them, for a decision. A count-in on one key is not enough."""
 _ODDS_A_CENT, _ODDS_FLAT, _ODDS_WHITE = 0.5, 0.7, 5.0
-"""What speaks for a tuning, as a logarithm of odds: each cent within half a semitone, being flat, and white keys.
+"""Evidence for a tuning, as a logarithm of odds: each cent within half a semitone, being flat, and white keys.
 
 An estimate that is 3 cents wrong (standard deviation) lies within half a semitone with odds of about exp(0.5) for each
 cent. The third value is for the share of white keys, from 0 to 1. Of 31 songs with 48 notes each (OpenScore Lieder),

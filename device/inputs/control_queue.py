@@ -13,7 +13,7 @@ from device.settings.controls import Action, Controls, Tap
 from device.stream_time import StreamTime
 
 Asked: TypeAlias = Action | ClockPulse | UseClock
-"""What the queue gives to `Engine.act`: an action, a pulse of a MIDI clock, or a new clock."""
+"""An item that the queue gives to `Engine.act`: an action, a pulse of a MIDI clock, or a new clock."""
 MOST_WAITING = 256
 """Messages. A knob that is turned sends a few dozen messages in a hop at most, so this leaves room."""
 AHEAD_S = 0.064

@@ -57,7 +57,7 @@ class Monitor:
         self.faults = Faults()
         self.hop_times = HopTimes()
         self.moments = Moments()
-        """Notes, beats and chords for whoever watches the box now."""
+        """Notes, beats and chords for the programs that watch the box now."""
         self.real_time: bool | None = None
         """Whether the loop was given real-time priority. None before the loop has started."""
         self.late_ms: float | None = None

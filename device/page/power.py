@@ -13,7 +13,7 @@ from device.errors import UserError
 from device.system.paths import PAGE_RUN
 
 TARGETS = {"off": "poweroff", "restart": "reboot"}
-"""What a browser may ask for -> the name of the file for which systemd waits."""
+"""Request of a browser -> the name of the file for which systemd waits."""
 
 
 def can_ask(folder: Path = PAGE_RUN) -> bool:

@@ -53,7 +53,7 @@ class PortWatch:
         """Return the newest list of ports: for each kind of port, a list of JSON objects with one for each port.
 
         If `opens` is true, the process may open the inputs to see what arrives. If it was started otherwise, it is
-        started anew. Raises UserError if no list comes within FIRST_S.
+        started again. Raises UserError if no list comes within FIRST_S.
         """
         with self._changed:
             self._asked_s = time.monotonic()

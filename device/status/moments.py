@@ -1,4 +1,4 @@
-"""Passes notes, beats and chords, as they happen, to whoever watches the box."""
+"""Passes notes, beats and chords, as they happen, to the programs that watch the box."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ CHORD_S = 0.05
 
 @dataclass(frozen=True)
 class ClockTake:
-    """What the net of `lock` sees of a take, and the beats that the clock gives in time, m of them.
+    """Holds the inputs of the net of `lock` for a take, and the m beats that the clock gives in time.
 
     `inputs` [onsets, INPUTS]; for each beat `heard` [m], the number of onsets before it, `silences` [m, SILENCES],
     `right` [m], `judged` [m] (from 5 s of music on) and the present `lock` [m].

@@ -23,7 +23,7 @@ def a_clock(counted: bool, meter: str = "4/4") -> FollowClock:
 
 
 def inputs_of(notes: list[tuple[float, int]], clock: FollowClock) -> list[Floats]:
-    """What the net of `clock` reads of `notes` (onset in seconds, pitch), onset by onset."""
+    """Return the inputs of the net of `clock` for each onset of `notes` (onset in seconds, pitch)."""
     seen, step = list[Floats](), clock._history.step
 
     def keep(inputs: Floats) -> None:

@@ -20,7 +20,7 @@ SHARE = st.floats(0, 1)
 
 @dataclass(frozen=True)
 class Known:
-    """What the clock knows at a beat. At first all hypotheses agree, and the tempo is the counted one."""
+    """Holds the state of the clock at a beat. At first all hypotheses agree, and the tempo is the counted one."""
 
     now: float = 1.0
     before: float = 1.0

@@ -1,4 +1,4 @@
-"""What the monitor of a session shows of the beat, and why the beat is unsure."""
+"""The monitor of a session shows the beat, and the reason if the beat is unsure."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Inputs:
 
 
 def learnt(monkeypatch: pytest.MonkeyPatch, *presses: tuple[str, mido.Message, float]) -> Any:
-    """What is printed after these presses."""
+    """Return the text that is printed after these presses."""
     inputs = Inputs(presses)
     monkeypatch.setattr(next_press, "midi_inputs", lambda: PORTS)
     monkeypatch.setattr(next_press, "PolledInput", inputs.open)

@@ -222,23 +222,23 @@ def test_a_process_started_anew_remembers_its_faults(tmp_path: Path, monkeypatch
 def test_a_driver_that_is_still_being_closed_while_it_waits_begins_the_process_anew(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class AnewError(Exception):
+    class StartedAgainError(Exception):
         pass
 
-    def anew() -> None:
-        raise AnewError
+    def start_again() -> None:
+        raise StartedAgainError
 
     left = threading.Event()
     service.stage.outputs.there = False
     monkeypatch.setattr(daemon_module, "left_behind", left.is_set)
-    monkeypatch.setattr(service.daemon, "_restart_process", anew)
+    monkeypatch.setattr(service.daemon, "_restart_process", start_again)
 
     def act() -> None:
         service.until("waiting", 'waiting for MIDI output "synth"')
         left.set()
         patiently(lambda: service.status is None, "its end")
 
-    with pytest.raises(AnewError):
+    with pytest.raises(StartedAgainError):
         service.run(act)
 
 

@@ -34,7 +34,7 @@ PEDALS: dict[str, list[int]] = json.loads(
 )
 """The values that each kind of switch sends for the presses that its name gives."""
 WORDS = {"latching": " latching", "inverted, up": " inverted", "inverted, rests": ""}
-"""What the settings must say for the switches that their values do not show. The others need no word."""
+"""Words that the settings need for the switches whose values do not show their kind. The others need no word."""
 NUMBERS = {"one": 1, "two": 2, "three": 3}
 
 

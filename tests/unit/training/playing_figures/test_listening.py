@@ -80,7 +80,7 @@ VOID = {"meta", "img", "input", "rect", "line", "circle"}
 
 
 class Page(HTMLParser):
-    """What a page says and where it points. Refuses tags that are not closed in order."""
+    """Holds the text and the links of a page. It refuses tags that are not closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

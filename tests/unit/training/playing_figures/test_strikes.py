@@ -1,4 +1,4 @@
-"""What is struck: consonance, keys let go at once, right chords, and how far a hand is from the true one."""
+"""Measures of strikes: consonance, keys released at once, right chords, and the distance from the true hand."""
 
 from __future__ import annotations
 
