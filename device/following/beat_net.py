@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from device.clock.meter import Meter
 from device.following.bank import QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
 from device.following.next_onset import QUARTER
 from device.following.rhythm import Floats
-
-Singles = npt.NDArray[np.float32]
+from device.following.weights import Singles, read_weights
 
 FREE_S = 0.6
 """Unit of time in seconds without a count-in. After a count-in it is the counted beat."""
@@ -93,8 +91,7 @@ class Weights(NamedTuple):
 @cache
 def net_weights() -> Weights:
     """Return the weights that are shipped."""
-    with np.load(FILE, allow_pickle=False) as data:
-        return Weights(**{name: np.ascontiguousarray(data[name], np.float32) for name in Weights._fields})
+    return Weights(**read_weights(FILE))
 
 
 def meter_flags(meter: Meter) -> list[float]:

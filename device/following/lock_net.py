@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from device.following.bank import HypothesisBank
 from device.following.lock_inputs import INPUTS, LockInputs, Onset, Shares
 from device.following.rhythm import Floats
-
-Singles = npt.NDArray[np.float32]
+from device.following.weights import Singles, read_weights
 
 UNITS, HIDDEN, SILENCES = 16, 16, 2
 """Sizes of the GRU and of the layer that reads it, and number of inputs that depend on the time since the last onset.
@@ -52,8 +50,7 @@ class LockWeights(NamedTuple):
 @cache
 def lock_weights() -> LockWeights:
     """Return the weights that are shipped."""
-    with np.load(FILE, allow_pickle=False) as data:
-        return LockWeights(**{name: np.ascontiguousarray(data[name], np.float32) for name in LockWeights._fields})
+    return LockWeights(**read_weights(FILE))
 
 
 def silence_inputs(beats: float) -> list[float]:

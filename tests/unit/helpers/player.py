@@ -83,6 +83,12 @@ def perform(
     return Performance(onset_s[order], decided_s[order], pitches[order], beat_s[count_in:])
 
 
+def at_once(notes: Sequence[tuple[float, int]]) -> Performance:
+    """Return `notes` (onset in seconds, pitch) as they are decided at once. The last onset is the only beat."""
+    onset_s = np.array([time_s for time_s, _ in notes])
+    return Performance(onset_s, onset_s, np.array([pitch for _, pitch in notes]), onset_s[-1:])
+
+
 def listen(clock: Clock, played: Performance, hop_s: float = 0.016, phase_s: float = 0.0) -> list[tuple[Step, float]]:
     """Return every step of the clock until the last beat, with the time at which it was returned."""
     steps: list[tuple[Step, float]] = []

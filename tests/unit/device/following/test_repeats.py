@@ -13,6 +13,7 @@ from device.following.bank import QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
 from device.following.follow_clock import FollowClock
 from device.following.next_onset import QUARTER
 from device.following.repeats import LEAST_ONSETS, NEAR, Repeat, Repeats
+from tests.unit.helpers.player import at_once, listen
 
 BEAT_S = 0.5
 THEME = ((0.0, 72), (0.75, 74), (1.0, 76), (2.0, 79), (2.5, 77), (3.0, 76), (3.25, 74), (4.0, 72), (5.0, 67), (6.5, 69))
@@ -145,15 +146,8 @@ def beats_off_in_the_last_theme(pause: float) -> list[float]:
     notes = [(i * 0.6, 60) for i in range(4)] + [
         (beat * 0.6, key) for beat, key in zip(beats.tolist(), keys, strict=True)
     ]
-    clock, told = FollowClock(Meter(4, 4), 4), list[float]()
-    for hop in range(int(notes[-1][0] / 0.016)):
-        now_s = hop * 0.016
-        while notes and notes[0][0] <= now_s:
-            onset_s, key = notes.pop(0)
-            clock.hear(onset_s, onset_s, key)
-        while (step := clock.due(now_s)) is not None:
-            if step.is_beat:
-                told.append(step.time_s / 0.6 - pause)
+    steps = listen(FollowClock(Meter(4, 4), 4), at_once(notes))
+    told = [step.time_s / 0.6 - pause for step, _ in steps if step.is_beat]
     return [abs(beat - round(beat)) for beat in told if beat > 4 + 24 + 16 + 16]
 
 

@@ -7,6 +7,7 @@ import pytest
 from device.clock.meter import Meter
 from device.following.follow_clock import FollowClock
 from device.following.trills import STRAY_IN_TRILL, Trills
+from tests.unit.helpers.player import at_once, listen
 
 
 def found(pitches: list[int], gap_s: float = 0.08) -> list[bool]:
@@ -40,15 +41,7 @@ def test_the_beat_goes_on_through_a_trill(trill_s: float) -> None:
     notes += [(4 * beat_s + i * beat_s / 4, 72 + (i * 2) % 7) for i in range(48)]
     notes += [(16 * beat_s + i * trill_s, 79 + 2 * (i % 2)) for i in range(int(2 * beat_s / trill_s))]
     notes += [(18 * beat_s + i * beat_s / 4, 72 + (i * 2) % 7) for i in range(48)]
-    beats: list[float] = []
-    for hop in range(int(notes[-1][0] / 0.016)):
-        now_s = hop * 0.016
-        while notes and notes[0][0] <= now_s:
-            onset_s, pitch = notes.pop(0)
-            clock.hear(onset_s, onset_s, pitch)
-        while (step := clock.due(now_s)) is not None:
-            if step.is_beat:
-                beats.append(step.time_s / beat_s)
+    beats = [step.time_s / beat_s for step, _ in listen(clock, at_once(notes)) if step.is_beat]
     after = [beat for beat in beats if beat >= 20]
     assert len(after) >= 9
     assert max(abs(beat - round(beat)) for beat in after) < 0.1

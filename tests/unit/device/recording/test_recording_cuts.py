@@ -99,7 +99,7 @@ class Disk:
             REAL["close"](descriptor)
 
     def _left(self, synced: bytes, written: bytes) -> bytes:
-        """Return bytes that a disk may hold: a prefix of the new ones, the rest missing or zero; old ones old or new."""
+        """Return bytes that a disk may hold: a prefix of the new ones, the rest missing or zero; any old ones."""
         rng, size = self._rng, len(synced)
         old = written[:size] if rng.random() < 0.5 else synced
         more = written[size:]
