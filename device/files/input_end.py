@@ -11,7 +11,7 @@ from device.files.performance import Performance
 from device.hearing.features import Samples
 
 LONGEST_TAIL_S = 2.0
-"""Seconds of silence at most that the engine gets after the input so that open notes can end."""
+"""Seconds of silence at most that the engine gets after the input, so that open notes can end."""
 Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
 """The arguments of `Engine.step`: a hop of samples or None, its time in stream seconds, and MIDI notes."""
 

@@ -64,18 +64,15 @@ class Performance:
         latest_s = self.input_s + self.two_bars_s
         kept: list[Send] = []
         down: set[int] = set()
-        unstruck: set[int] = set()
         for send in self.sends:
-            key = send.pitch
             if send.kind == "note_on":
-                (down if send.due_s < latest_s else unstruck).add(key)
                 if send.due_s >= latest_s:
                     continue
+                down.add(send.pitch)
             elif send.kind == "note_off":
-                if key in unstruck and key not in down:
-                    unstruck.discard(key)
+                if send.pitch not in down:
                     continue
-                down.discard(key)
+                down.remove(send.pitch)
             kept.append(replace(send, due_s=min(send.due_s, latest_s)))
         self.sends = kept
 

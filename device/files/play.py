@@ -96,10 +96,11 @@ def play_sound(
 ) -> Performance:
     """Run the engine over a sound file, and then over two bars of silence, in which the left hand may end.
 
-    Return the events of the run. Over a recording of the box it ends where no note is open, as the live run did. So
-    does an engine that only listens. `wait` is called before each hop with the hop's time in stream seconds, and
+    Return the events of the run. With a recording of the box the run ends where no note is open, as the live run did.
+    A run that only listens ends there too. `wait` is called before each hop with the hop's time in stream seconds, and
     returns when the hop may be played. `progress` is called with the seconds that are done. `sent` holds (pitch, on,
     off) of the notes that the box sent.
+
     Raises ValueError if the engine has no hearing, and UserError if the file is cut short.
     """
     if engine.hearing is None:
