@@ -66,7 +66,8 @@ def test_a_note_decided_after_the_inputs_end_is_left_out() -> None:
 
 def test_nothing_sounds_later_than_two_bars_after_the_end() -> None:
     done = performance(6.0)
-    done.sends += [Send(20.0, 6.0, "note_off", 50, 0), Send(15.0, 14.0, "note_on", 52, 70)]
+    done.sends += [Send(5.0, 4.9, "note_on", 50, 70), Send(20.0, 6.0, "note_off", 50, 0)]
+    done.sends += [Send(15.0, 14.0, "note_on", 52, 70), Send(16.0, 15.0, "note_off", 52, 0)]
     done.close()
     assert max(send.due_s for send in done.sends) == 6.0 + 2 * 4 * 1.0
     assert 52 not in {send.pitch for send in done.sends}
