@@ -7,7 +7,6 @@ energy is summed in log-frequency bands, three per semitone, in dBFS.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -70,25 +69,35 @@ def asymmetric_window(length: int, fall: int) -> NDArray[np.float64]:
 class _Bands:
     """Computes the energy of every window in log-frequency bands.
 
-    A band is a weighted sum of the FFT bins that it overlaps. The spectra of all windows lie one after the other in one
-    row, so one pass handles all of them.
+    The power of an FFT bin is spread evenly over its width. So the energy below a frequency is the sum over all bins
+    below it, and a share of the bin that holds it. A band has the energy below its upper edge without that below its
+    lower edge. The spectra of all windows lie one after the other in one row, so one running sum serves all bands.
+
+    The running sum has float64 numbers. Its rounding errors are far below the floor of the levels.
     """
 
     def __init__(self, spec: FeatureSpec, cents: float = 0.0) -> None:
         """Prepare the windows. All bands are moved up by `cents`. They can be used when `ready` is true."""
-        self.windows = [asymmetric_window(n, f) for n, f in zip(spec.window_lengths, spec.window_falls, strict=True)]
-        first = np.cumsum([0] + [n // 2 + 1 for n in spec.window_lengths]).tolist()
-        self.places = [slice(2 * begin, 2 * end) for begin, end in itertools.pairwise(first)]
-        self.width = int(first[-1])
-        self.shape = (spec.bins, spec.channels)
+        self._spec = spec
+        self._windows = [asymmetric_window(n, f) for n, f in zip(spec.window_lengths, spec.window_falls, strict=True)]
+        sizes = np.array([n // 2 + 1 for n in spec.window_lengths])
+        # the spectrum of the last window is the first in the row: it is the shortest, so it has the lowest power, and
+        # the running sum is exact where it is low
+        self._first = np.cumsum(sizes[::-1])[::-1] - sizes
+        self._width = int(np.sum(sizes))
+        # each FFT bin has a real and an imaginary part
+        self._places = [slice(2 * first, 2 * (first + size)) for first, size in zip(self._first, sizes, strict=True)]
+        self._lengths = np.array(spec.window_lengths)
+        # Parseval's theorem, one-sided spectrum: the main lobe of a full-scale sine sums to 0 dBFS
+        self._gain = 4.0 / (self._lengths * [np.sum(window**2) for window in self._windows])
         # bin 3p + 1 is centred on key p; its two neighbours are a third of a semitone away
-        centre = spec.lowest_hz * 2.0 ** ((np.arange(spec.bins) - 1) / spec.bins_per_octave)
+        self._centre = spec.lowest_hz * 2.0 ** ((np.arange(spec.bins) - 1) / spec.bins_per_octave)
         if cents:
-            centre *= 2.0 ** (cents / CENTS_PER_OCTAVE)
-        self._spec, self._starts, self._centre = spec, first, centre
+            self._centre *= 2.0 ** (cents / CENTS_PER_OCTAVE)
         self._made = 0
-        self._parts: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
-        """FFT bins and weights of the bands that are made so far, for each window. Empty when all bands are ready."""
+        self._index = np.empty((4, spec.bins, spec.channels), np.intp)
+        """Places in the running sum: where the FFT bins of a band's two edges end, and where they begin."""
+        self._weight = np.empty(self._index.shape)
 
     @property
     def ready(self) -> bool:
@@ -97,69 +106,48 @@ class _Bands:
 
     def make(self, count: int) -> None:
         """Make the next `count` bands of every window. To make all of them takes as long as several hops."""
-        coming = self._centre[self._made : self._made + count]
-        for band in coming:
-            self._parts += [self._overlap(band, channel) for channel in range(self._spec.channels)]
-        self._made += len(coming)
+        coming = slice(self._made, min(self._made + count, self._spec.bins))
+        self._made = coming.stop
+        spacing = self._spec.sample_rate / self._lengths
+        band = self._centre[coming, None]
+        half = np.maximum(band * (2.0 ** (0.5 / self._spec.bins_per_octave) - 1.0), spacing / 2)
+        # FFT bin j lies from j - 1/2 to j + 1/2
+        edges = np.clip(np.stack([band + half, band - half]) / spacing + 0.5, 0, self._lengths // 2 + 1)
+        holds = np.minimum(np.floor(edges), self._lengths // 2).astype(np.intp)
+        share = edges - holds
+        upper_less_lower = np.array([1.0, -1.0])[:, None, None] * self._gain
+        begins = self._first + holds
+        self._index[:, coming] = np.concatenate([begins + 1, begins])
+        self._weight[:, coming] = np.concatenate([upper_less_lower * share, upper_less_lower * (1 - share)])
         if self.ready:
-            self._order()
             self._make_room(1)
-
-    def _order(self) -> None:
-        """Put the bands with two FFT bins, more than half of all, first, so that one sum adds all of these pairs."""
-        counts = np.array([len(bins) for bins, _ in self._parts])
-        two, others = np.flatnonzero(counts == 2).tolist(), np.flatnonzero(counts != 2).tolist()
-        self._pairs = len(two)
-        ordered = [
-            (bins[i : i + 1], weight[i : i + 1]) for i in range(2) for bins, weight in (self._parts[k] for k in two)
-        ]
-        ordered += [self._parts[k] for k in others]
-        self.index = np.concatenate([bins for bins, _ in ordered])
-        self.weight = np.concatenate([weight for _, weight in ordered])
-        self.first = np.cumsum([0] + [counts[k] for k in others[:-1]])
-        self._places = np.argsort(two + others)
-        self._parts = []
-
-    def _overlap(self, band: float, channel: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Return the FFT bins of a window that the band around `band` Hz overlaps, and their weights."""
-        spec, window, length = self._spec, self.windows[channel], self._spec.window_lengths[channel]
-        spacing = spec.sample_rate / length
-        half = max(band * (2.0 ** (0.5 / spec.bins_per_octave) - 1.0), spacing / 2)
-        # the power of FFT bin j is spread evenly over [j - 1/2, j + 1/2]
-        low, high = np.clip(np.array([band - half, band + half]) / spacing + 0.5, 0, length // 2 + 1)
-        bins = np.arange(math.floor(min(low, length // 2)), math.ceil(high), dtype=np.intp)
-        # Parseval's theorem, one-sided spectrum: the main lobe of a full-scale sine sums to 0 dBFS
-        gain = 4.0 / (length * float(np.sum(window**2)))
-        weight = gain * np.clip(np.minimum(bins + 1, high) - np.maximum(bins, low), 0, 1)
-        return self._starts[channel] + bins, weight
 
     def _make_room(self, frames: int) -> None:
         """Allocate the buffers for `frames` frames. Allocation on every hop would take as long as the transforms."""
-        self._windowed = [np.empty((frames, len(window))) for window in self.windows]
-        self._squares = np.empty((frames, 2 * self.width))
-        self._power = np.empty((frames, self.width))
-        self._overlaps = np.empty((frames, len(self.index)))
-        self._sums = np.empty((frames, len(self._places)))
+        self._windowed = [np.empty((frames, len(window))) for window in self._windows]
+        self._squares = np.empty((frames, 2 * self._width))
+        self._power = np.empty((frames, self._width))
+        self._sum = np.zeros((frames, 1 + self._width))
+        self._ends = np.empty((frames, *self._index.shape))
 
     def energy(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the energy in each frame, band and window: [frames, bands, windows].
 
         `past` has one row for each frame: the samples up to the end of that frame, as many as the longest window has. A
-        sine at full scale has the energy 1.
+        sine at full scale has the energy 1. Where there is none, it may be a little below 0.
         """
-        if len(past) != len(self._power):
+        if len(past) != len(self._sum):
             self._make_room(len(past))
-        for window, windowed, place in zip(self.windows, self._windowed, self.places, strict=True):
+        for window, windowed, place in zip(self._windows, self._windowed, self._places, strict=True):
             np.multiply(past[:, -len(window) :], window, out=windowed)
             np.square(np.fft.rfft(windowed, axis=-1).view(np.float64), out=self._squares[:, place])
         np.add(self._squares[:, 0::2], self._squares[:, 1::2], out=self._power)
+        np.add.accumulate(self._power, axis=-1, out=self._sum[:, 1:])
         # every index is valid; mode "clip" avoids the extra copy that mode "raise" makes
-        overlaps = self._power.take(self.index, axis=-1, out=self._overlaps, mode="clip")
-        overlaps *= self.weight
-        pairs, sums = self._pairs, self._sums
-        np.add(overlaps[:, :pairs], overlaps[:, pairs : 2 * pairs], out=sums[:, :pairs])
-        np.add.reduceat(overlaps[:, 2 * pairs :], self.first, axis=-1, out=sums[:, pairs:])
-        return sums.take(self._places, axis=-1).reshape(-1, *self.shape)
+        ends = self._sum.take(self._index, axis=-1, out=self._ends, mode="clip")
+        ends *= self._weight
+        energy: NDArray[np.float64] = np.add.reduce(ends, axis=1)
+        return energy
 
 
 class Features:
@@ -176,8 +164,8 @@ class Features:
         self._coming: _Bands | None = None
         self._longest = max(spec.window_lengths)
         self._past = Newest(self._longest, spec.hop, np.float64)
-        self._floor = np.array(10 ** (spec.floor_db / 10))
-        self._depth = -np.log(self._floor[None]).astype(np.float32)
+        self._floor = np.array([10 ** (spec.floor_db / 10)], np.float32)
+        self._depth = -np.log(self._floor)
         """Natural logarithm of full scale over the floor. A level falls by 1 from full scale to the floor."""
 
     def tune(self, tuning: float) -> None:
@@ -236,7 +224,8 @@ class Features:
         """Return the levels of each frame, [frames, bins, channels]. `past` has the form that `_Bands.energy` needs."""
         energy = self._bands.energy(past)
         # from here on in float32: numpy takes the logarithm of four or more such numbers at once
-        levels = np.maximum(energy, self._floor, out=np.empty(energy.shape, np.float32))
+        levels = energy.astype(np.float32)
+        np.maximum(levels, self._floor, out=levels)
         # the natural logarithm takes two thirds of the time of log10
         np.log(levels, out=levels)
         np.divide(levels, self._depth, out=levels)

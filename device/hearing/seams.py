@@ -26,7 +26,7 @@ Then the onset of a ringing key is held back only if the key does not become lou
 """
 LEAST = 1e-4
 """Least peak of the fourth difference, as a share of full scale, that can be heard as a stroke."""
-_FOURTH = np.array([1.0, -4.0, 6.0, -4.0, 1.0])
+_FOURTH = np.array([1.0, -4.0, 6.0, -4.0, 1.0], np.float32)
 """Weights of the fourth difference. It suppresses the partials of a piano, which are strong below 2 kHz."""
 _GUARD = 24
 """Number of samples on each side of the peak over which the resampler's filter smears it."""
@@ -64,7 +64,7 @@ class Seams:
         tail[kept:] = hop
         jumps[: -self._hop] = jumps[self._hop :]
         late = len(jumps) - kept // 2
-        np.abs(np.convolve(tail, _FOURTH, "valid"), out=jumps[late - self._hop : late])
+        np.abs(np.correlate(tail, _FOURTH, "valid"), out=jumps[late - self._hop : late])
         place = self._first + int(jumps[self._first : self._first + self._hop].argmax())
         peak = float(jumps[place])
         if not peak > LEAST:
