@@ -39,7 +39,7 @@ from device.errors import UserError
 from device.left_hand.memory_file import FILE as PHRASES
 from device.left_hand.memory_file import read_memory
 from device.left_hand.phrase_memory import PhraseMemory
-from device.recording.capture import HOW, KEYS, CaptureSettings, how_captured
+from device.recording.capture import HOW, KEYS, LOSSES, SOUND, CaptureSettings, how_captured, losses_told
 from device.settings.config import read_config
 from device.status.schema import FILE as STATUS
 from device.status.schema import read_status
@@ -152,6 +152,12 @@ def capture(path: Path) -> str:
     return told or play(path.parent / KEYS)
 
 
+def losses(path: Path) -> str:
+    """Read the losses of a capture whose settings were never damaged."""
+    (path.parent / HOW).write_text("{}")
+    return refusal(lambda p: losses_told(p.parent / SOUND))(path)
+
+
 def formats() -> list[Format]:
     """The formats, with files that are right."""
     settings = (ROOT / "docs" / "lefthand.toml").read_bytes()
@@ -179,6 +185,7 @@ def formats() -> list[Format]:
         ),
         Format("tuning", lambda r: b'{"schema": 1, "cents": -38.5}', TUNING, refusal(lambda p: read_tuning(p.parent))),
         Format("phrases", lambda r: phrases, PHRASES, refusal(lambda p: read_memory(p.parent))),
+        Format("losses", lambda r: b"sample,missing,found_late\n256,640,0\n512,,0\n", LOSSES, losses),
         Format("WAV", lambda r: sound("WAV"), "a.wav", play),
         Format("FLAC", lambda r: sound("FLAC"), "a.flac", play),
     ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from device.files.sound_file import SoundFile
 from device.hearing.resample import Hops
 from device.inputs.sound_card import QUEUE_S, SILENT
-from device.inputs.source import Feed
+from device.inputs.source import Feed, Loss
 from device.ports.port import Port
 from device.stream_time import StreamTime
 
@@ -56,6 +56,7 @@ class LoopedFile:
         self._blocks = self._endless()
         self._peak = 0.0
         self._due_s = math.inf
+        self._losses: list[Loss] = []
 
     def start(self) -> None:
         """Start the time of the first block: it is due after its own length."""
@@ -82,6 +83,11 @@ class LoopedFile:
         self._due_s += BLOCK / self._rate
         return [(hop, now_s, []) for hop, now_s in hops]
 
+    def losses(self) -> list[Loss]:
+        """Return the losses before the blocks that were read since the last call."""
+        losses, self._losses = self._losses, []
+        return losses
+
     def finish(self) -> list[Feed]:
         """Return the last hops, made of the samples that were not returned yet."""
         return [(hop, now_s, []) for hop, now_s in self._hops.flush()]
@@ -103,8 +109,8 @@ class LoopedFile:
         late = int((now_s - self._due_s - QUEUE_S) * self._rate / BLOCK)
         if late > 0:
             self.xruns += 1
-            for _ in range(late):
-                next(self._blocks)
+            missing = sum(len(next(self._blocks)) for _ in range(late))
+            self._losses.append(Loss(round(self.input_s * self._rate), missing))
             self._due_s += late * BLOCK / self._rate
 
     def _endless(self) -> Iterator[NDArray[np.float32]]:

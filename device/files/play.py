@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -93,13 +94,15 @@ def play_sound(
     sent: Sequence[tuple[int, float, float]] = (),
     progress: Progress = lambda _: None,
     wait: Callable[[float], None] = at_once,
+    lost: Sequence[int] = (),
 ) -> Performance:
     """Run the engine over a sound file, and then over two bars of silence, in which the left hand may end.
 
     Return the events of the run. With a recording of the box the run ends where no note is open, as the live run did.
     A run that only listens ends there too. `wait` is called before each hop with the hop's time in stream seconds, and
     returns when the hop may be played. `progress` is called with the seconds that are done. `sent` holds (pitch, on,
-    off) of the notes that the box sent.
+    off) of the notes that the box sent. `lost` holds the places at which sound was lost, as rising numbers of samples
+    of the file. They are told to the hearing before the hop that has the place, as in a live run.
 
     Raises ValueError if the engine has no hearing, and UserError if the file is cut short.
     """
@@ -108,10 +111,14 @@ def play_sound(
     performance = Performance("audio", sound.seconds, hops.hop_s)
     schedule = SentNotes(sent)
     hearing, now_s = engine.hearing, 0.0
+    to_tell = deque(lost)
 
     def step(hop: Samples | None, at_s: float, midi: Sequence[NoteHeard | NoteEnded] = ()) -> None:
         wait(at_s)
         schedule.tell(hearing, at_s)
+        while to_tell and to_tell[0] < round(at_s * sound.rate):
+            to_tell.popleft()
+            hearing.lost()
         _timed_step(engine, performance, hop, at_s, midi)
 
     for block in sound.blocks():

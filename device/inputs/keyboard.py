@@ -17,7 +17,7 @@ from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.events import DRUM_CHANNEL, ENDS_NOTES, KEYS, LOWEST_KEY, UNISON_S, Hand, Note, NoteEnded, NoteHeard
 from device.inputs.control_queue import ControlQueue
 from device.inputs.echoes import Echoes
-from device.inputs.source import Feed
+from device.inputs.source import Feed, Loss
 from device.ports.midi_ports import InputPort
 from device.ports.port import Port
 from device.stream_time import StreamTime
@@ -224,6 +224,10 @@ class KeyboardSource:
             self._lost = False
             messages.append((mido.Message("reset"), now_s))
         return [(None, now_s, self._keys.step(messages, now_s))]
+
+    def losses(self) -> Sequence[Loss]:
+        """Return nothing, because no sound can be lost."""
+        return ()
 
     def finish(self) -> list[Feed]:
         """Close the port, and end the notes whose keys are still down. Return a list with the events of these ends."""

@@ -34,7 +34,7 @@ from device.errors import UnavailableError, UserError
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
 from device.inputs.rest import Rest
-from device.inputs.source import Feed
+from device.inputs.source import Feed, Loss
 from device.ports.drivers import within_reason
 from device.ports.port import SOUND, choose
 from device.ports.sound_inputs import rates_of, sound_inputs
@@ -91,7 +91,11 @@ class SoundSource:
         self._faults = Faults() if faults is None else faults
         self._time = stream_time
         self._keep = keep
-        self._blocks: deque[tuple[bytes, float]] = deque()
+        self._blocks: deque[tuple[bytes, float, bool, int]] = deque()
+        """The waiting blocks: bytes, time of arrival, whether sound was lost just before, and samples dropped there."""
+        self._dropped = 0
+        """Number of samples that were dropped since the last block that found room. Only the callback uses it."""
+        self._losses: list[Loss] = []
         self._complete: queue.SimpleQueue[None] = queue.SimpleQueue()
         """One entry for each waiting block that completes a hop."""
         self._arrived, self._told = 0, 0
@@ -151,7 +155,9 @@ class SoundSource:
         blocks, lost_s = [], 0.0
         missing = self._hops.needed_now
         while self._blocks and missing > 0:
-            data, arrived_s = self._blocks.popleft()
+            data, arrived_s, lost, dropped = self._blocks.popleft()
+            if lost:
+                self._losses.append(Loss(self._input_samples, dropped or None))
             blocks.append(self._kept(data) if self._left_out else data)
             count = len(blocks[-1]) // self._frame_bytes
             missing -= count
@@ -167,6 +173,8 @@ class SoundSource:
         self._look_at(sound)
         if self._keep is not None:
             self._keep(sound)
+        if lost_s:
+            self._losses.append(Loss(self._input_samples, round(lost_s * self.rate), found_late=True))
         self._log_losses(lost_s)
         return _feeds(self._hops.push(sound))
 
@@ -191,6 +199,11 @@ class SoundSource:
     def input_s(self) -> float:
         """Return the seconds of sound that were read so far."""
         return self._input_samples / self.rate
+
+    def losses(self) -> list[Loss]:
+        """Return the losses in the blocks that `read` took in since the last call."""
+        losses, self._losses = self._losses, []
+        return losses
 
     def finish(self) -> list[Feed]:
         """Close the stream, and return the last hops, made of the samples that were not returned yet."""
@@ -304,8 +317,10 @@ class SoundSource:
             self.xruns += 1
         if len(self._blocks) >= self._most_blocks:
             self.xruns += 1
+            self._dropped += len(data) // self._frame_bytes
             return None, 0
-        self._blocks.append((data, time.monotonic()))
+        self._blocks.append((data, time.monotonic(), bool(status or self._dropped), self._dropped))
+        self._dropped = 0
         self._arrived += len(data) // self._frame_bytes
         completes = self._arrived >= self._next_complete
         while self._arrived >= self._next_complete:

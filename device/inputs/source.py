@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from device.events import NoteEnded, NoteHeard
@@ -10,6 +12,20 @@ from device.ports.port import Port
 
 Feed: TypeAlias = tuple[Samples | None, float, list[NoteHeard | NoteEnded]]
 """The arguments of `Engine.step`: a hop of samples or None, its time in stream seconds, and note events from MIDI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A place in the input at which sound was lost, and what came after it was joined to what came before.
+
+    `sample` is the number of samples of the input before this place. `missing` is the number of samples that were lost,
+    or None if the sound system did not say how many. If `found_late`, nobody reported the loss: the times of arrival
+    showed it about a second later, and `sample` is the place at which it was found.
+    """
+
+    sample: int
+    missing: int | None
+    found_late: bool = False
 
 
 class Source(Protocol):
@@ -48,6 +64,10 @@ class Source(Protocol):
 
         Raises UnavailableError if the input has gone.
         """
+        ...
+
+    def losses(self) -> Sequence[Loss]:
+        """Return the losses in the sound that `read` returned or took in since the last call. Empty for a keyboard."""
         ...
 
     def finish(self) -> list[Feed]:

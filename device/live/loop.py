@@ -29,7 +29,6 @@ class Loop:
         self._monitor, self._lifetime, self._moved = opened.monitor, opened.lifetime, moved
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
         self._not_finite = 0
-        self._xruns = 0
         self.now_s = 0.0
         """Stream time of the last finished hop."""
 
@@ -74,11 +73,13 @@ class Loop:
             self._lifetime.fail(error)
 
     def _tell_losses(self) -> None:
-        """Report to the hearing that the source has lost sound since the last call. Does nothing if none was lost."""
-        if self._source.xruns > self._xruns:
-            self._xruns = self._source.xruns
-            if self._engine.hearing is not None:
+        """Report the losses in the sound that was just read to the hearing and to the recording, if there are any."""
+        losses = self._source.losses()
+        if losses and self._engine.hearing is not None:
+            if not all(loss.found_late for loss in losses):
                 self._engine.hearing.lost()
+            if self._tape is not None:
+                self._tape.lost(losses)
 
     def _count_not_finite(self) -> None:
         hearing = self._engine.hearing

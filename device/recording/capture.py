@@ -11,13 +11,15 @@ from typing import Any, Literal
 from device.clock.meter import Meter
 from device.errors import UserError
 from device.left_hand.phrase_memory import MOST_BYTES, PhraseMemory
+from device.recording.losses_csv import MOST_LOSSES_BYTES, losses_of
 from device.settings.choices import AS_FITTED, Steering
 from device.settings.sections import AudioSettings, ClockSettings, PlaySettings, check_section
 from device.system.untrusted_files import read_small
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
-MEMORY, BEATS = "phrases.json", "beats.csv"
-"""The files in the folder: sound or keys, notes heard, messages sent, settings, the phrases known before, beats."""
+MEMORY, BEATS, LOSSES = "phrases.json", "beats.csv", "losses.csv"
+"""The files in the folder: sound or keys, notes heard, messages sent, settings, the phrases known before, beats, and
+the places at which sound was lost."""
 OLD_EVENTS = ".told"
 """A file in which older versions kept the notes until the recording ended. Reading it could run foreign code."""
 MEGABYTE = 1_000_000
@@ -84,6 +86,22 @@ def memory_captured(path: Path) -> PhraseMemory | None:
         return PhraseMemory.unpacked(read_small(beside, MOST_BYTES))
     except (OSError, ValueError) as error:
         raise UserError(f"{beside} cannot be read ({error}): move it away to play without them.") from None
+
+
+def losses_told(path: Path) -> list[int]:
+    """Return the places in the recorded sound `path`, as rising numbers of samples, at which a loss was reported.
+
+    These are the losses that the hearing was told of. The list is empty if `path` is not part of a capture.
+    Raises UserError if their file cannot be read.
+    """
+    beside = path.parent / LOSSES
+    if path.name != SOUND or not (path.parent / HOW).exists() or not beside.exists():
+        return []
+    try:
+        losses = losses_of(read_small(beside, MOST_LOSSES_BYTES))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{beside} cannot be read ({error}): move it away to play without the losses.") from None
+    return [loss.sample for loss in losses if not loss.found_late]
 
 
 def _check(how: CaptureSettings, where: str) -> None:

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from device.errors import UserError
 from device.events import Beat, Event, Note, NoteEnded, NoteHeard, Send
 from device.files import notes_csv
-from device.recording.capture import BEATS, HOW, KEYS, MEMORY, NOTES, SENT, SOUND, CaptureSettings
+from device.inputs.source import Loss
+from device.recording import losses_csv
+from device.recording.capture import BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, SENT, SOUND, CaptureSettings
 from device.recording.folder import CaptureFolder, GrowingFile
 from device.recording.midi_writer import MidiWriter
 from device.recording.wav_writer import WavWriter
@@ -72,6 +74,10 @@ class CaptureWriter:
         if memory is not None:
             self._create(MEMORY).append(memory)
         self._create(HOW).append(json.dumps(asdict(how), indent=1).encode() + b"\n")
+        # before the sound, so that the losses reach the disk before the sound around them
+        self._losses = None if rate is None else self._create(LOSSES)
+        if self._losses is not None:
+            self._losses.append(losses_csv.header().encode())
         self._sound = None if rate is None else WavWriter(self._create(SOUND), rate)
         self._keys = MidiWriter(self._create(KEYS), "Right hand") if rate is None else None
         self._sent = MidiWriter(self._create(SENT), "Left hand")
@@ -92,6 +98,11 @@ class CaptureWriter:
         assert self._sound is not None and self._rate is not None
         self.reached(self._sound.samples / self._rate)
         self._sound.append(block)
+
+    def lost(self, losses: Sequence[Loss]) -> None:
+        """Record the places at which sound was lost."""
+        assert self._losses is not None
+        self._losses.append("".join(map(losses_csv.row, losses)).encode())
 
     def collect(self, events: Sequence[Event]) -> None:
         """Record the heard notes, the ends of notes, the beats and the sent messages among `events`. Ignore the others.

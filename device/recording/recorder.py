@@ -22,7 +22,7 @@ from device.events import Beat, Event, NoteEnded, NoteHeard
 from device.files.input_end import end_input
 from device.files.performance import BEATS_LOOKED_AT, Kind, Performance
 from device.hearing.features import Samples
-from device.inputs.source import Source
+from device.inputs.source import Loss, Source
 from device.recording.capture import DEFAULT_MB, KEYS, MEGABYTE, SOUND, CaptureSettings
 from device.recording.capture_writer import CaptureWriter, InputEnd
 from device.recording.folder import CaptureFolder
@@ -54,9 +54,9 @@ class _Tail(Performance):
         super().collect(come)
 
 
-_Item: TypeAlias = NDArray[np.float32] | tuple[Sequence[Event], float] | None
-"""One entry of the thread's queue: a block; events with the stream time of their hop; or None, which only wakes the
-thread."""
+_Item: TypeAlias = NDArray[np.float32] | tuple[Sequence[Event], float] | list[Loss] | None
+"""One entry of the thread's queue: a block; events with the stream time of their hop; losses; or None, which only
+wakes the thread."""
 
 
 class Recording:
@@ -103,6 +103,13 @@ class Recording:
         """
         if self._keep(block, block.nbytes):
             self._written += len(block)
+
+    def lost(self, losses: Sequence[Loss]) -> None:
+        """Queue the losses in the blocks of the last call of `sound` for the thread.
+
+        They are dropped if the recording is full or has failed.
+        """
+        self._keep(list(losses), EVENT_BYTES * len(losses))
 
     def collect(self, events: Sequence[Event], now_s: float) -> None:
         """Queue events of the engine for the thread. They are dropped if the recording is full or has failed.
@@ -205,6 +212,8 @@ class Recording:
                 continue
             if isinstance(item, np.ndarray):
                 writer.sound(item)
+            elif isinstance(item, list):
+                writer.lost(item)
             elif item is not None:
                 events, now_s = item
                 writer.collect(events)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Event
-from device.inputs.source import Source
+from device.inputs.source import Loss, Source
 from device.recording.capture import Capture, CaptureSettings
 from device.recording.recorder import Recording
 from device.settings.config import Config
@@ -54,6 +54,11 @@ class Tape:
         """Record a block of sound, float32[n]. Does nothing if no recording runs."""
         if self._recording is not None:
             self._recording.sound(block)
+
+    def lost(self, losses: Sequence[Loss]) -> None:
+        """Record the losses in the sound that was recorded last. Does nothing if no recording runs."""
+        if self._recording is not None:
+            self._recording.lost(losses)
 
     def collect(self, events: Sequence[Event], now_s: float) -> None:
         """Record events of the engine; does nothing if no recording runs. Call it after each hop.

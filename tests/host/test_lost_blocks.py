@@ -54,6 +54,9 @@ def test_lost_blocks_give_no_false_strikes(
     lost = int(re.findall(r"(\d+) frames lost", tape.wait_for("over"))[0])
     assert run.end(signal.SIGTERM) == 0, run.text
     assert lost > 0, "the tape lost nothing: the server did not miss a period"
+    again = box("play", str(take / "capture.wav"), "--notes", str(tmp_path / "again.csv"))
+    assert again.ended() == 0, again.text
+    assert read_notes(tmp_path / "again.csv") == read_notes(take / "notes.csv")
     wanted = [note.pitch for note in read_notes(tmp_path / "whole.csv")]
     heard = [note.pitch for note in read_notes(take / "notes.csv") if note.hand != "own"]
     changes = SequenceMatcher(None, wanted, heard, autojunk=False).get_opcodes()

@@ -69,6 +69,9 @@ def test_sound_that_nobody_reads_for_too_long_is_lost_and_counted(sound: Path) -
     time.now_s += QUEUE_S + 0.5
     source.read()
     assert source.xruns == 1
+    (loss,) = source.losses()
+    assert loss.sample == 0 and loss.missing is not None
+    assert loss.missing / RATE == pytest.approx(0.5, abs=0.1)
     while time.now_s - source._due_s > 0:
         source.read()
     assert source.xruns == 1

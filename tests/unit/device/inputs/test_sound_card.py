@@ -250,7 +250,35 @@ def test_blocks_that_find_no_room_are_xruns() -> None:
     mic = source(card)
     for _ in range(1000):
         card.deliver(np.zeros(256))
-    assert mic.xruns == 1000 - (round(2.0 * 48_000 / 256) + 1)
+    found_room = round(2.0 * 48_000 / 256) + 1
+    assert mic.xruns == 1000 - found_room
+    while not mic._complete.empty():
+        mic.read()
+    assert mic.losses() == []
+    # the loss lies before the next block that finds room, and not where it was counted
+    for _ in range(6):
+        card.deliver(np.zeros(256))
+    while not mic._complete.empty():
+        mic.read()
+    (loss,) = mic.losses()
+    assert loss.missing == (1000 - found_room) * 256
+    assert 0 <= found_room * 256 - loss.sample < 256
+    assert mic.losses() == []
+
+
+def test_a_loss_is_given_when_its_block_is_read_and_not_when_it_came() -> None:
+    card = Card()
+    mic = source(card, block=768)
+    for number in range(6):
+        card.deliver(np.zeros(768), OVERFLOW if number == 4 else 0)
+    given = []
+    while not mic._complete.empty():
+        before = mic._input_samples
+        mic.read()
+        given += [(before, mic._input_samples, loss) for loss in mic.losses()]
+    assert mic.xruns == 1
+    ((before, after, loss),) = given
+    assert before <= loss.sample < after and loss.sample == before and loss.missing is None
 
 
 def test_an_input_that_falls_silent_for_good_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
