@@ -242,6 +242,8 @@ class Controls:
         if edge is None:
             return None
         if name == "hold":
+            if edge == "clicked":
+                return None
             return Hold() if edge == "again" else Hold(edge != "released")
         if edge == "bounced":
             return None

@@ -4,7 +4,8 @@ Switches differ. A momentary switch sends 127 when it is pressed and 0 when it i
 127. A latching one sends one message at each press, 127 and 0 in turn. Some send one fixed value at each press. A
 continuous pedal sends all values between 0 and 127 and may tremble around 64.
 
-A fixed value below PRESSED + TREMBLE counts from its second message on, because a pedal at rest may send one.
+A fixed value below PRESSED + TREMBLE counts from its second message on, because a pedal at rest may send one. For the
+same reason the first press of a switch that sends such a value and then 0 counts when it is released.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["", "inverted", "latching"]
 """The word after a controller in the settings. "" means that the kind is found out from the values."""
-Edge: TypeAlias = Literal["pressed", "released", "again", "bounced"]
+Edge: TypeAlias = Literal["pressed", "released", "again", "bounced", "clicked"]
 """The meaning of a message.
 
-`again`: a further press of a switch that sends one fixed value and no release. `bounced`: the contact closed again
-within BOUNCE_S of the last change, so the switch is down and the foot has not pressed again. A latching switch has no
-`bounced`: the messages of its bounces have no meaning.
+`again`: a further press of a switch that sends one fixed value and no release. `clicked`: a press that only its release
+showed, so the switch is up again. `bounced`: the contact closed again within BOUNCE_S of the last change, so the switch
+is down and the foot has not pressed again. A latching switch has no `bounced`: the messages of its bounces have no
+meaning.
 """
 
 PRESSED = 64
@@ -63,7 +65,7 @@ class Switch:
         """Whether all messages so far had the same value."""
 
     def step(self, value: int, at_s: float | None = None) -> Edge | None:
-        """Return what a message with `value`, 0 to 127, means: "pressed", "released", "again", or None for no change.
+        """Return what a message with `value`, 0 to 127, means, or None if nothing has changed.
 
         `at_s` is its time of arrival in seconds, of any clock that does not go back. None: the time is unknown.
         """
@@ -72,6 +74,7 @@ class Switch:
         ago_s = None if last_s is None or at_s is None else at_s - last_s
         if value == last and ago_s is not None and ago_s < REPEAT_S:
             return None
+        rested = self._fixed and not self._down
         self._fixed = self._fixed and last in (None, value)
         if self._kind == "latching":
             return "again" if value == last else self._toggled(value, at_s)
@@ -85,6 +88,8 @@ class Switch:
         if self._is_fixed_low(value, last, ago_s):
             counted, self._down = self._down, True
             return "again" if counted else "pressed"
+        if rested and last is not None and self._was_click(last, value, ago_s):
+            return "clicked"
         edge = self._edge(value, last)
         if edge not in ("pressed", "released"):
             return edge
@@ -99,6 +104,14 @@ class Switch:
         """
         comes_again = self._fixed and last is not None and ago_s is not None
         return comes_again and self._kind == "" and 0 < value < PRESSED + TREMBLE
+
+    def _was_click(self, last: int, value: int, ago_s: float | None) -> bool:
+        """Return whether the first value `last` was a press, because `value` falls from it at once, as at a switch.
+
+        A pedal falls in steps, or rests for long before.
+        """
+        fell = PRESSED <= last < PRESSED + TREMBLE and value < JUMP_FROM
+        return self._kind == "" and fell and (ago_s is None or ago_s <= GUESS_S)
 
     def _toggled(self, value: int, at_s: float | None) -> Edge | None:
         """Return the edge of a latching switch, or None if its contact bounces: it then ends where it first went."""

@@ -142,6 +142,35 @@ def test_a_switch_that_sends_one_low_value_at_every_press_counts_from_the_second
     assert [made.actions(cc(80, value), at_s) for at_s in (1.0, 1.05, 1.5, 2.0)] == [[], [], [Tap()], [Tap()]]
 
 
+@pytest.mark.parametrize(("down", "up"), [(64, 0), (65, 0), (70, 0), (79, 10), (79, 31)])
+def test_the_first_press_of_a_switch_with_a_low_value_counts_too(down: int, up: int) -> None:
+    made = controls(tap="cc 80")
+    times = (1.0, 1.2, 2.0, 2.2, 3.0, 3.2)
+    timed = [made.actions(cc(80, value), at_s) for value, at_s in zip((down, up) * 3, times, strict=True)]
+    # a first value above the half may come from a pedal that rests there: its release shows that it was a press
+    assert timed == ([[Tap()], [], [Tap()], [], [Tap()], []] if down == 64 else [[], [Tap()], [Tap()], [], [Tap()], []])
+    assert asked(controls(tap="cc 80"), cc(80, down), cc(80, up)) == [Tap()]
+
+
+def test_a_hold_that_only_its_release_shows_does_not_stay() -> None:
+    made = controls(hold="cc 80")
+    values = ((70, 1.0), (0, 1.2), (70, 2.0), (0, 2.2))
+    assert [made.actions(cc(80, value), at_s) for value, at_s in values] == [[], [], [Hold(True)], [Hold(False)]]
+
+
+@pytest.mark.parametrize(
+    "values", [((70, 1.0), (0, 9.0)), ((70, 1.0), (66, 1.1), (0, 1.2)), ((70, 1.0), (50, 1.1), (0, 1.2))]
+)
+@pytest.mark.parametrize("word", ["", " inverted"])
+def test_a_pedal_that_rests_above_the_half_or_falls_in_steps_presses_nothing(
+    values: tuple[tuple[int, float], ...], word: str
+) -> None:
+    made = controls(tap=f"cc 66{word}")
+    pressed = [made.actions(cc(66, value), at_s) for value, at_s in values]
+    # the end of the way down is the press of an inverted pedal
+    assert sum(map(len, pressed)) == (word != "")
+
+
 def test_a_keyboard_that_sends_the_zero_of_a_controller_twice_presses_nothing() -> None:
     made = controls(tap="cc 66")
     assert [made.actions(cc(66, 0), at_s) for at_s in (1.0, 1.5, 2.0)] == [[]] * 3
