@@ -9,18 +9,11 @@ from typing import TypeAlias
 
 import mido
 
+from device.inputs.return_paths import WITHIN_S, ReturnPaths
+
 _ON, _OFF = "on", "off"
 WINDOW_S = 0.25
 """Seconds within which an echo arrives. This covers the cable and the keyboard's delay with a margin."""
-LATEST_S = 2.0
-"""Seconds within which a late echo arrives, as from a program or a network that delays it."""
-LATE_WITHIN_S = 0.06
-"""Largest difference, in seconds, between the delays of two late echoes that follow each other."""
-LEAST_LATE = 2
-"""Number of sent notes that come back after WINDOW_S, with one delay, before such notes are taken for echoes.
-
-Pitch and velocity must be those that were sent. A player who repeats a key of the box has another velocity or delay.
-"""
 LEAST_ALTERED = 2
 """Number of sent notes that come back with another velocity before such notes are taken for echoes.
 
@@ -46,9 +39,9 @@ class Echoes:
 
     An echo may come back more than once, through two cables or a keyboard with two ports. A note-off is recognised as
     often as the note-on of its key came back, so that the player's own release is not lost. It is recognised at least
-    once if the player does not hold the key. Some
-    keyboards send notes back with another velocity: see LEAST_ALTERED. Later than `window_s` and up to LATEST_S, notes
-    are echoes if several come back unchanged after the same time: see LEAST_LATE.
+    once if the player does not hold the key. Some keyboards send notes back with another velocity: see LEAST_ALTERED.
+    Later than `window_s`, or on other keys, notes are echoes if several come back on one path: see
+    `device.inputs.return_paths`.
 
     Both methods may be called from any thread. Times are monotonic seconds.
     """
@@ -61,12 +54,7 @@ class Echoes:
         """Number of times that the latest note-on of each key came back."""
         self._altered = 0
         """Number of sent notes that came back with another velocity since the last one that did not come back."""
-        self._old: deque[_Sent] = deque()
-        """Messages that did not come back within the window, and that may come back late."""
-        self._late, self._delay_s = 0, 0.0
-        """Number of late echoes in a row that had one delay, and the delay of the last of them in seconds."""
-        self._late_down: set[int] = set()
-        """Keys whose note-on came back late and was dropped."""
+        self._paths = ReturnPaths()
         self._down: set[tuple[int, int]] = set()
         """Keys, each with a channel, whose note-on was passed on as the player's and whose note-off was not yet."""
         self._players: set[int] = set()
@@ -81,6 +69,9 @@ class Echoes:
                 self._sent.append(_Sent(at_s, key))
                 if key[0] == _ON:
                     self._times[key[1]] = 0
+                    self._paths.sent_on(key[1], key[2], at_s)
+                else:
+                    self._paths.sent_off(key[1], at_s)
 
     def is_echo(self, message: mido.Message, at_s: float) -> bool:
         """Return whether `message`, received at `at_s`, equals a remembered message, and count this echo if it does.
@@ -103,13 +94,17 @@ class Echoes:
         `is_down`: the player holds this key, on the channel of the message.
         """
         self._forget(at_s)
+        if key[0] == _ON:
+            is_late, may_be_late = self._paths.struck(key[1], key[2], at_s, self._window_s - WITHIN_S)
+        else:
+            is_late, may_be_late = self._paths.released(key[1], at_s), False
+        if is_late:
+            # before the window: else a later strike of the same key would be taken for the one that comes back
+            return True
         if key[0] == _OFF and key[1] in self._players:
             # the note-on of this key was passed on, so its note-off is too
             self._players.discard(key[1])
             return False
-        if self._late > LEAST_LATE and self._is_steady(key, at_s):
-            # else a later strike of the same key would be taken for the one that comes back
-            return self._is_late(key, at_s)
         least = 0 if is_down else 1
         for sent in self._sent:
             if sent.key == key and (key[0] == _ON or sent.came_back < max(least, self._times.get(key[1], 1))):
@@ -120,42 +115,9 @@ class Echoes:
                     self._times[key[1]] = max(self._times.get(key[1], 0), sent.came_back + 1)
                 sent.came_back += 1
                 return True
-        if self._is_late(key, at_s) or (key[0] == _ON and self._is_altered(key)):
-            return True
-        if key[0] == _ON:
-            # the key is down as the player's, so the next note-off is not dropped as a late one
-            self._late_down.discard(key[1])
-        return False
-
-    def _is_steady(self, key: _Key, at_s: float) -> bool:
-        """Return whether the message `key`, received at `at_s`, has the delay of the late echoes before it."""
-        awaited_s = at_s - self._delay_s
-        return any(
-            sent.key == key and not sent.came_back and abs(sent.at_s - awaited_s) <= LATE_WITHIN_S for sent in self._old
-        )
-
-    def _is_late(self, key: _Key, at_s: float) -> bool:
-        """Return whether the message `key`, received at `at_s`, is a late echo, and count it."""
-        if key[0] == _OFF and key[1] not in self._late_down:
-            return False
-        same = [sent for sent in self._old if sent.key == key and not sent.came_back]
-        if not same:
-            return False
-        sent = min(same, key=lambda sent: abs(at_s - sent.at_s - self._delay_s))
-        delay_s = at_s - sent.at_s
-        is_steady = self._late > 0 and abs(delay_s - self._delay_s) <= LATE_WITHIN_S
-        if key[0] == _OFF:
-            if is_steady:
-                sent.came_back += 1
-                self._late_down.discard(key[1])
-            return is_steady
-        sent.came_back += 1
-        self._late, self._delay_s = self._late + 1 if is_steady else 1, delay_s
-        if self._late <= LEAST_LATE:
+        if may_be_late:
             self._players.add(key[1])
-            return False
-        self._late_down.add(key[1])
-        return True
+        return key[0] == _ON and self._is_altered(key)
 
     def _is_altered(self, key: _Key) -> bool:
         """Return whether the note-on `key` is an echo with another velocity than was sent."""
@@ -181,11 +143,6 @@ class Echoes:
                 continue
             if sent.key[0] == _ON:
                 self._altered = 0
-            self._old.append(sent)
-        while self._old and self._old[0].at_s < at_s - LATEST_S:
-            sent = self._old.popleft()
-            if sent.key[0] == _ON and not sent.came_back:
-                self._late = 0
 
 
 def _key(message: mido.Message) -> _Key | None:
