@@ -15,7 +15,7 @@ from device.errors import UserError
 from device.events import SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
 from device.files.hands import named_melody, named_right
 from device.files.midi_bytes import parse
-from device.files.midi_notes import Part, check_playable, parts_of, together
+from device.files.midi_notes import Part, check_playable, in_unison, parts_of, together
 from device.files.raw_midi import RawMidi, Struck
 from device.files.sound_file import check_present
 from device.files.unfinished_midi import complete
@@ -76,7 +76,9 @@ class MidiInput:
         return [(self.tempo_map.tick(onset_s), pitch) for onset_s, pitch in sorted(notes)]
 
     def part(self, wanted: str | None = None) -> Part:
-        """Return the part that is the right hand: the only part with notes that are not drums, or what `wanted` names.
+        """Return the part that is the right hand: the only one with notes that are not drums, or what `wanted` names.
+
+        Several parts that have the same notes, as those of a layered keyboard, count as one.
 
         `wanted` names one part by its number or name, or several, such as "1,2,5", or all ("all"). Several are played
         as one hand. Drums are a right hand only if there are no other notes and `wanted` names them. Raises UserError
@@ -100,8 +102,8 @@ class MidiInput:
             raise UserError(f"{self.path} holds no notes: give another file.")
         if wanted is not None:
             part = together(self._chosen(playable, printable(wanted.strip()).casefold()))
-        elif len(playable) == 1:
-            part = playable[0]
+        elif (doubled := in_unison(playable)) is not None:
+            part = doubled
         else:
             raise UserError(
                 f"{self.path} has several tracks with notes: choose one with --track, several with --track "

@@ -38,6 +38,9 @@ _ROUNDING_S = 1e-6
 Stretch: TypeAlias = tuple[int, int, int, int]
 """(tick at which a key goes down, tick at which it goes up, pitch, velocity) of one strike of one voice."""
 
+LEAST_DOUBLED = 4
+"""Fewest notes of two parts that are the same because a keyboard sends each on two channels."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -75,7 +78,7 @@ def parts_of(tracks: Sequence[RawTrack], tempo_map: TempoMap) -> list[Part]:
     for number, (track, by_channel) in enumerate(zip(tracks, voices, strict=True)):
         groups = [(number, track.name, sorted(by_channel))]
         if len(tracks) == 1:
-            groups = [(channel + 1, f"channel {channel + 1}", [channel]) for channel in sorted(by_channel)]
+            groups = [(channel + 1, channel_name(channel + 1), [channel]) for channel in sorted(by_channel)]
         for part_number, name, channels in groups:
             melodic = [channel for channel in channels if channel != drums]
             stretches = [stretch for channel in melodic or channels for stretch in by_channel[channel]]
@@ -85,12 +88,33 @@ def parts_of(tracks: Sequence[RawTrack], tempo_map: TempoMap) -> list[Part]:
     return parts
 
 
+def channel_name(number: int) -> str:
+    """Return the name of the part of the channel `number`, counted from 1, of a file with a single track."""
+    return f"channel {number}"
+
+
 def together(parts: Sequence[Part]) -> Part:
     """Return one part of the notes of several (at least one). A key that two of them strike at once is struck once."""
     if len(parts) == 1:
         return parts[0]
     name = " and ".join(part.name or str(part.number) for part in parts)
     return _part(parts[0].number, name, united(note for part in parts for note in part.notes), drums=False)
+
+
+def in_unison(parts: Sequence[Part]) -> Part | None:
+    """Return the one part that several (at least one) are if they strike the same keys at the same times, else None.
+
+    A layered keyboard sends each stroke on several channels. Fewer than LEAST_DOUBLED notes may be the same by chance,
+    and tracks with different names may be meant to be told apart.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    count = len(parts[0].notes)
+    named = {part.name for part in parts if part.name != channel_name(part.number)}
+    if count < LEAST_DOUBLED or len(named) > 1 or any(len(part.notes) != count for part in parts):
+        return None
+    part = together(parts)
+    return part if len(part.notes) == count else None
 
 
 def united(notes: Iterable[Note]) -> list[Note]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from random import Random
 
+import mido
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,7 +136,7 @@ def test_a_track_that_is_not_there_is_named(tmp_path: Path, wanted: str, told: s
 
 
 def test_several_tracks_of_one_name_are_chosen_by_number(tmp_path: Path) -> None:
-    tracks = [[(0, meta(0x03, b"Piano")), *tune()] for _ in range(2)]
+    tracks = [[(0, meta(0x03, b"Piano")), *tune(notes=notes)] for notes in (TUNE[:16], TUNE[16:])]
     with pytest.raises(UserError, match="more than one track 'piano'"):
         read(tmp_path / "a.mid", tracks, "Piano")
     with pytest.raises(UserError, match="several with --track 1,2, or --track all"):
@@ -181,3 +182,38 @@ def test_a_chord_that_a_file_ends_with_and_does_not_release_is_heard(tmp_path: P
     chord = [(480 - rolled, on(48)), (480, on(64))]
     found = read(tmp_path / "a.mid", [[(0, on(60)), (400, off(60)), *chord]])
     assert found[1:] == [(key, at / 800, pytest.approx(at / 800 + UNRELEASED_S, abs=0.01)) for at, (_, key, _) in chord]
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+@pytest.mark.parametrize("later", [0, 5])
+def test_a_layered_keyboard_on_two_channels_or_tracks_is_one_hand(tmp_path: Path, kind: int, later: int) -> None:
+    """A tick is a millisecond."""
+    file = mido.MidiFile(type=kind, ticks_per_beat=500)
+    tracks = [
+        [(500 * i + later * layer + end, end, 60 + i, layer) for i in range(8) for end in (0, 300)] for layer in (0, 1)
+    ]
+    for messages in [sum(tracks, [])] if kind == 0 else tracks:
+        track, now = mido.MidiTrack(), 0
+        for tick, is_end, note, channel in sorted(messages):
+            name = "note_off" if is_end else "note_on"
+            track.append(mido.Message(name, note=note, velocity=70, channel=channel, time=tick - now))
+            now = tick
+        file.tracks.append(track)
+    file.save(tmp_path / "layers.mid")
+    part = read_midi(tmp_path / "layers.mid").part()
+    assert [note.pitch for note in part.notes] == list(range(60, 68))
+    # it lasts until both layers have been released
+    assert part.notes[0].offset_s == pytest.approx((300 + later) / 1000)
+
+
+def test_two_tracks_with_almost_the_same_notes_are_not_taken_for_one(tmp_path: Path) -> None:
+    file = mido.MidiFile(type=1)
+    for odd in (0, 1):
+        track = mido.MidiTrack()
+        for i in range(8):
+            track.append(mido.Message("note_on", note=60 + i + (odd if i == 5 else 0), time=0))
+            track.append(mido.Message("note_off", note=60 + i + (odd if i == 5 else 0), time=480))
+        file.tracks.append(track)
+    file.save(tmp_path / "two.mid")
+    with pytest.raises(UserError, match="has several tracks with notes"):
+        read_midi(tmp_path / "two.mid").part()
