@@ -59,7 +59,7 @@ from device.settings.choices import (
 from device.system.account import is_root_of_a_box
 
 SILENT_DB = -60.0
-"""dB of full scale. A sound without a note whose loudest sample is below this level is silent: no key was recorded."""
+"""dB of full scale. A sound without a note whose peak is below this level is silent: no key was recorded."""
 _IN = _OUT = FilePath()
 
 
@@ -305,7 +305,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
         performance = play_sound(engine, sound, hops, sent, progress, _wait(request), losses_told(request.input))
     performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
     if not performance.notes and (level_db := sound.peak_db()) < SILENT_DB:
-        level = "all its samples are 0" if level_db == -math.inf else f"its loudest sample is at {level_db:.0f} dBFS"
+        level = "all its samples are the same" if level_db == -math.inf else f"its peak is at {level_db:.0f} dBFS"
         performance.warnings.append(
             f"{printable(request.input.name)} is silent ({level}): record it again with another input or more gain."
         )

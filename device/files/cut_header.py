@@ -1,4 +1,4 @@
-"""Finds out whether a sound file ends before its sound begins, as after a copy that was broken off."""
+"""Finds out whether a copy of a sound file was broken off before its sound begins, or was made as text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ from device.files.wav_header import is_cut_wav
 
 _MOST_PARTS = 10_000
 """Most chunks, blocks or pages that are passed over. A header has a few, and one with pictures some hundred."""
+
+
+_JUDGED = 256 * 1024
+"""Bytes at the beginning of a file by which a copy as text is known."""
+_LEAST_LINES = 64
+"""Fewest line feeds of a copy as text. So many do not follow carriage returns by chance."""
+
+
+def was_copied_as_text(path: Path) -> bool:
+    """Return whether a program took the file at `path` for text and put a carriage return before each line feed.
+
+    FTP in text mode and mail programs do so. A file that is text has no zeros. Raises OSError if it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_JUDGED)
+    lines = head[1:].count(b"\n")
+    return b"\0" in head and lines >= _LEAST_LINES and head.count(b"\r\n") >= lines
 
 
 def is_cut_in_header(path: Path) -> bool:

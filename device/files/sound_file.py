@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
 from device.files.channels import ChannelChoice, ChannelComparison
-from device.files.cut_header import is_cut_in_header
+from device.files.cut_header import is_cut_in_header, was_copied_as_text
 from device.files.file_part import FilePart, filled
 from device.files.float_peaks import FloatPeaks
 from device.files.mp3_frames import next_frame
@@ -68,6 +68,10 @@ class SoundFile:
         self.path, self.is_capture = path, is_capture
         self.warnings: list[str] = []
         check_present(path)
+        if was_copied_as_text(path):
+            raise UserError(
+                f"{path} was sent or copied as text, which damages a sound: copy it again as a binary file."
+            )
         self._header = _own_header(path)
         self._right_length = right_length(path)
         self._fillings = missing_fillings(path)
@@ -124,12 +128,17 @@ class SoundFile:
         return np.concatenate(list(self.blocks()))
 
     def peak_db(self) -> float:
-        """Return the level of the loudest sample in dB below full scale, 0 or less; -inf if all samples are 0.
+        """Return the level of the peak in dB below full scale, 0 or less; -inf if all samples have one value.
 
-        Samples that are not finite count as 0.
+        The peak is half the difference between the highest and the lowest sample, because a recorder may add a constant
+        to all of them. Samples that are not finite are left out.
         """
-        blocks = (np.abs(block[np.isfinite(block)]) for block in self.blocks())
-        peak = max((float(block.max(initial=0.0)) for block in blocks), default=0.0)
+        highest, lowest = -math.inf, math.inf
+        for block in self.blocks():
+            finite = block[np.isfinite(block)]
+            highest = max(highest, float(finite.max(initial=-math.inf)))
+            lowest = min(lowest, float(finite.min(initial=math.inf)))
+        peak = (highest - lowest) / 2
         return 20 * math.log10(peak) if peak > 0 else -math.inf
 
     def _warn(self, wrong: bool) -> None:

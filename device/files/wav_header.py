@@ -4,7 +4,7 @@ A recorder writes the length into the header when it starts or when it stops. If
 length stays a placeholder: 0, 0x7FFFF000, 0x80000000 or 0xFFFFFFFF. A counter of 32 bits wraps at 4 GiB.
 
 libsndfile believes such a length. So the samples of a WAV file are read without its help, and the header of a
-compressed WAV, an AIFF, an AU or a CAF file is read with the right length in the place of the wrong one.
+compressed WAV, an AIFF, an AU, a CAF or a W64 file is read with the right length in the place of the wrong one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ _IN_DS64 = 0xFFFFFFFF
 """Length in an RF64 file that refers to the chunk "ds64"."""
 _TAGS = (b"TAG", b"ID3", b"APETAGEX")
 """Beginnings of the tags that music programs append to a file of any kind."""
+_W64_HEAD = b"riff\x2e\x91\xcf\x11"
+"""First bytes of a W64 (Sony Wave64) file. Its chunks have names of 16 bytes, and lengths that count both."""
+_W64_NAME, _W64_CHUNK = 16, 24
+"""Bytes of the name of a chunk of a W64 file, and of name and length. Chunks begin at multiples of 8 bytes."""
 _UNKNOWN_AU = 0xFFFFFFFF
 """Length in an AU file that says that the sound goes on to the end of the file."""
 _USUAL = (
@@ -162,7 +166,7 @@ def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
 def right_length(path: Path) -> tuple[int, bytes] | None:
     """Return (place, bytes): the length of the sound data as the header should have it, and where it stands.
 
-    Returns None if the header is right, or if `path` is not an AIFF, a CAF, an AU or a compressed WAV file.
+    Returns None if the header is right, or if `path` is not an AIFF, a CAF, an AU, a W64 or a compressed WAV file.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -171,6 +175,8 @@ def right_length(path: Path) -> tuple[int, bytes] | None:
             return _right_chunk(file, 12, size, b"SSND", 4)
         if head[:4] == b"caff":
             return _right_chunk(file, 8, size, b"data", 8)
+        if head.startswith(_W64_HEAD):
+            return _right_in_w64(file, size)
         if head[:4] == b".snd":
             start, stated = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
             right = stated == _UNKNOWN_AU or 0 <= size - start - stated < _LEAST_SOUND
@@ -215,6 +221,27 @@ def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width:
             right = end <= size and _ends_well(file, end + (length % 2 if width == 4 else 0), size, width, "big")
             return None if right else (position + 4, min(size - start, (1 << 8 * width) - 1).to_bytes(width, "big"))
         position = end + (length % 2 if width == 4 and not _lacks_filling(file, end) else 0)
+    return None
+
+
+def _right_in_w64(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
+    """Return what `right_length` does for a W64 file of `size` bytes."""
+    position = _W64_CHUNK + _W64_NAME
+    while position + _W64_CHUNK <= size:
+        file.seek(position)
+        head = file.read(_W64_CHUNK)
+        length = int.from_bytes(head[_W64_NAME:], "little")
+        following = position + length + -length % 8
+        if head[:4] == b"data":
+            file.seek(following + _W64_NAME)
+            is_chunk = _W64_CHUNK <= int.from_bytes(file.read(8), "little") <= size - following
+            right = length >= _W64_CHUNK and position + length <= size
+            if right and (is_chunk or following + _LEAST_SOUND > size):
+                return None
+            return position + _W64_NAME, (size - position).to_bytes(8, "little")
+        if length < _W64_CHUNK:
+            return None
+        position = following
     return None
 
 

@@ -129,6 +129,10 @@ def read_tables(path: Path) -> Tables:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path} is not in UTF-8 in line {line}: save it in UTF-8.") from None
+    # two editors, one after the other, begin a file with two marks
+    text = text.lstrip("\ufeff")
+    if "\0" in text and "\0" not in text.rstrip("\0"):
+        raise ConfigError(f"{path} ends in zeros, as after a loss of power: copy docs/lefthand.toml there and edit it.")
     if "\0" in text:  # UTF-16 without its mark
         line = text[: text.index("\0")].count("\n") + 1
         raise ConfigError(f"{path} is not in UTF-8 in line {line}: save it in UTF-8.")
@@ -149,7 +153,10 @@ def _parsed(text: str, where: str) -> Tables:
     except RecursionError:
         raise ConfigError(f"{where} is nested too deeply: give keys in sections, as docs/lefthand.toml does.") from None
     except ValueError as error:
-        raise ConfigError(f"{where} is not valid TOML: {error}.{_remedy(text, str(error))}") from None
+        # Python's own words for a number that it does not read name a function
+        long_number = str(error).startswith("Exceeds the limit")
+        reason = "a number has too many digits" if long_number else str(error)
+        raise ConfigError(f"{where} is not valid TOML: {reason}.{_remedy(text, str(error))}") from None
     return tables
 
 
@@ -246,9 +253,9 @@ def _check(config: Config, where: str) -> None:
             f'{where}: [clock] tempo and count_in cannot be used with mode = "midi": the MIDI clock sets both, so '
             f"leave them out."
         )
-    if not config.audio.input:
+    if not config.audio.input.strip():
         raise ConfigError(f'{where}: [audio] input is missing: name a sound input (see `lefthand devices`) or "midi".')
-    if config.audio.is_midi and not config.midi.input:
+    if config.audio.is_midi and not config.midi.input.strip():
         raise ConfigError(
             f'{where}: [midi] input is missing: [audio] input = "midi" needs a port (`lefthand devices`).'
         )
@@ -258,7 +265,7 @@ def _check(config: Config, where: str) -> None:
             f'it needs [audio] input = "midi" and [play] sound = "synth" or "both".'
         )
     _check_heard(config, where)
-    if not config.midi.output and config.plays_midi:
+    if not config.midi.output.strip() and config.plays_midi:
         raise ConfigError(f"{where}: [midi] output is missing: name a MIDI port (`lefthand devices` lists them).")
 
 

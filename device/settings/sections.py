@@ -36,6 +36,10 @@ MIDI_INPUT = "midi"
 """Value of `[audio] input` if the right hand comes from a MIDI port."""
 
 
+LONGEST_SHOWN = 60
+"""Most characters of a wrong value that a message shows."""
+
+
 def _between(low: float, high: float, default: float, unit: str = "") -> Any:
     return field(default=default, metadata={"low": low, "high": high, "unit": unit})
 
@@ -222,7 +226,7 @@ def check_section(kind: type[_Section], name: str, table: dict[str, Any], where:
             raise ConfigError(f"{where}: [{name}] {key} is not a key: the keys are {', '.join(fields)}.")
         allowed = _allowed(fields[key], hints[key])
         if not _fits(value, fields[key], hints[key]):
-            shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else value
+            shown = _shown(value)
             raise ConfigError(f"{where}: [{name}] {key} = {shown} cannot be used: it must be {allowed}.")
     return kind(**table)
 
@@ -263,3 +267,9 @@ def _allowed(key: dataclasses.Field[Any], hint: object) -> str:
     kind = "a whole number" if hint is int or hint == int | None else "a number"
     unit = f" {key.metadata['unit']}" if key.metadata["unit"] else ""
     return f"{kind} from {key.metadata['low']} to {key.metadata['high']}{unit}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as it stands in the settings, without its end if it is long."""
+    text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"

@@ -107,9 +107,10 @@ def test_a_midi_file_with_two_tracks_of_notes(tmp_path: Path) -> None:
     refused(lefthand("play", midi(tmp_path / "two.mid", 2), "--track", "9"), "no track '9'")
 
 
-@pytest.mark.parametrize(("level", "said"), [(0, "all its samples are 0"), (1e-4, "at -80 dBFS")])
-def test_a_silent_sound_is_said_to_be_silent(tmp_path: Path, level: float, said: str) -> None:
-    soundfile.write(tmp_path / "a.wav", level * np.cos(np.arange(8_000)), 8_000, subtype="FLOAT")
+@pytest.mark.parametrize("constant", [0.0, 0.5])
+@pytest.mark.parametrize(("level", "said"), [(0, "all its samples are the same"), (1e-4, "at -80 dBFS")])
+def test_a_silent_sound_is_said_to_be_silent(tmp_path: Path, level: float, said: str, constant: float) -> None:
+    soundfile.write(tmp_path / "a.wav", constant + level * np.cos(np.arange(8_000)), 8_000, subtype="FLOAT")
     result = lefthand("play", tmp_path / "a.wav", "--listen")
     assert result.exit_code == 0 and "0 notes heard" in result.stdout
     assert "a.wav is silent (" in result.stderr and said in result.stderr

@@ -72,3 +72,14 @@ def test_a_file_of_another_kind_is_not_cut(tmp_path: Path) -> None:
     for content in (b"FORM\0\0\0\x048SVX", b"MThd", b"\xff\xfb\x90\0", b"words"):
         (tmp_path / "a").write_bytes(content)
         assert not is_cut_in_header(tmp_path / "a"), content
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "ogg"])
+def test_a_sound_that_was_copied_as_text_is_said_to_be_so(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 400_000)
+    soundfile.write(tmp_path / f"a.{suffix}", noise, 16_000)
+    whole = (tmp_path / f"a.{suffix}").read_bytes()
+    assert len(SoundFile(tmp_path / f"a.{suffix}").read()) == len(noise)
+    (tmp_path / f"a.{suffix}").write_bytes(whole.replace(b"\n", b"\r\n"))
+    with pytest.raises(UserError, match="was sent or copied as text, which damages a sound: copy it again"):
+        SoundFile(tmp_path / f"a.{suffix}")

@@ -334,3 +334,24 @@ def test_a_tag_that_was_cut_is_not_heard_as_sound(tmp_path: Path, name: bytes) -
     (tmp_path / "a.wav").write_bytes((tmp_path / "whole.wav").read_bytes() + tag)
     cut = SoundFile(tmp_path / "a.wav")
     assert np.array_equal(cut.read(), SoundFile(tmp_path / "whole.wav").read()) and cut.warnings == []
+
+
+@pytest.mark.parametrize("stated", [0, 24, 1024, 1 << 40, None])
+@pytest.mark.parametrize("tail", [b"", b"list" + bytes(12) + struct.pack("<Q", 1024) + bytes(1000)])
+def test_a_w64_with_a_wrong_length_is_read_to_its_end_and_said(tmp_path: Path, stated: int | None, tail: bytes) -> None:
+    soundfile.write(tmp_path / "whole.w64", tone(), RATE, format="W64", subtype="PCM_16")
+    data = (tmp_path / "whole.w64").read_bytes()
+    data += bytes(-len(data) % 8 if tail else 0)
+    whole = SoundFile(tmp_path / "whole.w64")
+    assert whole.warnings == [] and len(whole.read()) == RATE // 2
+    at = data.index(b"data") + 16
+    length = data[at : at + 8] if stated is None else struct.pack("<Q", stated)
+    (tmp_path / "a.w64").write_bytes(data[:at] + length + data[at + 8 :] + tail)
+    sound = SoundFile(tmp_path / "a.w64")
+    read = sound.read()
+    assert np.array_equal(read[: RATE // 2], whole.read()) and len(read) <= RATE // 2 + len(tail)
+    assert len(sound.warnings) == (stated is not None)
+    if stated is None:
+        (tmp_path / "cut.w64").write_bytes(data[: len(data) // 2])
+        cut = SoundFile(tmp_path / "cut.w64")
+        assert len(cut.warnings) == 1 and len(cut.read()) == pytest.approx(RATE // 4, abs=100)

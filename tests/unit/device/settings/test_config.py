@@ -236,3 +236,30 @@ def test_lines_may_end_as_other_systems_end_them(tmp_path: Path, end: str) -> No
 def test_a_line_that_is_not_toml_is_refused_with_a_remedy(line: str, remedy: str) -> None:
     with pytest.raises(ConfigError, match=rf"is not valid TOML: .*\(at (line .*|end of document)\)\. {remedy}$"):
         parse_config(f"[audio]\n{line}\n", "settings")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[midi]\nchannel = " + b"9" * 5000, "a number has too many digits"),
+        (b"[midi]\nchannel = " + b"9" * 400, r"channel = 9{60}… cannot be used"),
+        (b'[midi]\nchannel = "' + b"9" * 400 + b'"', r'channel = "9{59}… cannot be used'),
+        (bytes(4096), "ends in zeros, as after a loss of power"),
+        (b"[midi]\nchannel = 1\n" + bytes(4096), "ends in zeros, as after a loss of power"),
+        (b'[audio]\ninput = "  "\n', r"\[audio\] input is missing"),
+        (b'[audio]\ninput = "USB"\n[midi]\noutput = " "\n', r"\[midi\] output is missing"),
+        (b'[audio]\ninput = "midi"\n[midi]\ninput = "\\t"\noutput = "USB"\n', r"\[midi\] input is missing"),
+    ],
+)
+def test_odd_content_is_named_in_a_short_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=said) as told:
+        read_config(path)
+    assert "sys.set_int_max_str_digits" not in str(told.value) and len(str(told.value)) < 400 + len(str(path))
+
+
+def test_two_byte_order_marks_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "marks.toml"
+    path.write_bytes(b"\xef\xbb\xbf" * 2 + b'[audio]\ninput = "USB"\n[midi]\noutput = "USB"\n')
+    assert read_config(path).audio.input == "USB"
