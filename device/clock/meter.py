@@ -84,9 +84,8 @@ class Meter:
         """A sentence saying that the left hand uses only the beats of this metre; None if the metre is played well."""
         if self.played.listed:
             return None
-        return (
-            f"The metre {self} is not one of {', '.join(LISTED)}: it is played by its {self.beats_per_bar} beats a bar."
-        )
+        beats = "one beat" if self.beats_per_bar == 1 else f"{self.beats_per_bar} beats"
+        return f"The metre {self} is not one of {', '.join(LISTED)}: it is played by its {beats} a bar."
 
     @property
     def steps_per_beat(self) -> int:

@@ -326,8 +326,10 @@ class _Track:
         elif kind in (_PORT, _DEVICE):
             self._track.port = content
         elif kind == _TEMPO and len(midi.tempos) < MOST_CHANGES:
-            if len(content) >= 3 and any(content[:3]):
-                midi.tempos.append((tick, int.from_bytes(content[:3], "big")))
+            # some programs write the number with a fourth byte before it, which is 0
+            number = content[1:4] if len(content) == 4 and not content[0] else content[:3]
+            if len(number) == 3 and any(number):
+                midi.tempos.append((tick, int.from_bytes(number, "big")))
             else:
                 self._flaw("a tempo that is none")
         elif kind == _SIGNATURE and len(midi.signatures) < MOST_CHANGES:

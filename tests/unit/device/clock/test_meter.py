@@ -73,6 +73,7 @@ def test_a_metre_is_played_as_the_one_that_divides_it_alike(signed: str, played:
 
 def test_any_other_metre_is_warned_of_by_name_with_its_felt_beats() -> None:
     assert "9/8" in (Meter.parse("9/8").warning or "") and "3 beats" in (Meter.parse("9/8").warning or "")
+    assert "its one beat a bar" in (Meter.parse("1/4").warning or "")
 
 
 @given(

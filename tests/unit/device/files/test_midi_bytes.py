@@ -278,3 +278,10 @@ def test_a_file_that_was_sent_as_text_is_said_to_be_damaged(tmp_path: Path, spoi
     (tmp_path / "a.mid").write_bytes(spoilt)
     with pytest.raises(UserError, match=r"a.mid is damaged, and no note of it can be read: export or copy it again\.$"):
         read_midi(tmp_path / "a.mid").part()
+
+
+def test_a_tempo_that_is_written_with_four_bytes_is_read() -> None:
+    tempo = meta(0x51, (600_000).to_bytes(4))
+    content = header(2) + chunk(body([(0, tempo)])) + chunk(body(tune()))
+    assert parse(content).tempos == [(0, 600_000)]
+    assert parse(content).flaws == {}
