@@ -6,6 +6,7 @@ import json
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from device.bundles.ranges import MOST_FILES, check_number, check_text, check_tolerance
@@ -179,7 +180,7 @@ def _decode_dataclass(wanted: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise MisfitError(f"{where} must be an object, not {_kind(value)}")
     prefix = f"{where}." if where else ""
-    hints = get_type_hints(wanted)
+    hints = _hints(wanted)
     names = {field.name for field in fields(wanted)}
     needed = {field.name for field in fields(wanted) if field.default is MISSING}
     for name in sorted(needed - value.keys()):
@@ -188,6 +189,9 @@ def _decode_dataclass(wanted: Any, value: Any, where: str) -> Any:
         raise MisfitError(f"{prefix}{name} is not a key of schema {SCHEMA}")
     return wanted(**{name: _decode(hints[name], entry, f"{prefix}{name}") for name, entry in value.items()})
 
+
+_hints = cache(get_type_hints)
+"""Python evaluates the annotations of a class at each call, and a manifest describes dozens of tensors."""
 
 _KINDS: Mapping[Any, str] = types.MappingProxyType({str: "text", int: "a whole number", float: "a number"})
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import types
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from device.printable import printable
+
+_hints = cache(get_type_hints)
+"""Python evaluates the annotations of a class at each call, and a status is read many times a second."""
 
 
 def decode(wanted: Any, value: Any) -> Any:
@@ -41,7 +45,7 @@ def decode(wanted: Any, value: Any) -> Any:
 def _dataclass(wanted: Any, value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"{value!r} is not an object")
-    hints = get_type_hints(wanted)
+    hints = _hints(wanted)
     for field in fields(wanted):
         if field.name not in value and field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{field.name} is missing")
