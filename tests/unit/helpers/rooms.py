@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -130,11 +131,16 @@ def place_of(path: Path) -> str:
     return parts[1] if len(parts) > 2 else path.stem
 
 
-def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imports_of(path: Path) -> tuple[tuple[int, str], ...]:
     """Return line and full name of everything that a file imports, also in functions and type checks.
 
     `from device.clock import meter` is `device.clock.meter`. Relative imports are made absolute.
     """
+    return tuple(_imports_in(path))
+
+
+def _imports_in(path: Path) -> Iterator[tuple[int, str]]:
     package = path.relative_to(ROOT).parent.as_posix().replace("/", ".")
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -166,11 +172,11 @@ def allowed(package: str) -> set[tuple[str, str]]:
     return {(place, other) for place, row in {**rooms, **files}.items() for other in row.all}
 
 
-def classes_of(path: Path) -> Iterator[str]:
+@cache
+def classes_of(path: Path) -> tuple[str, ...]:
     """Return the names of the public classes that a file defines at its top level."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            yield node.name
+    top = ast.parse(path.read_text(encoding="utf-8")).body
+    return tuple(node.name for node in top if isinstance(node, ast.ClassDef) and not node.name.startswith("_"))
 
 
 def python(code: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ FEWEST_MODULES = 120
 MODULES = sorted(DEVICE.rglob("*.py"))
 
 
+@cache
 def asked(path: Path) -> set[str]:
     """Return the time-of-day clocks that a module reads."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -11,11 +11,11 @@ import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from setuptools import find_packages
 
 from device.status.faults import Fault
 from tests.unit.helpers.rooms import DEVICE_ROOMS, LEAST_FILES, ROOT, TRAINING_ROOMS, files_of, place_of, python
@@ -23,6 +23,7 @@ from tests.unit.helpers.rooms import DEVICE_ROOMS, LEAST_FILES, ROOT, TRAINING_R
 # 7: faults
 
 
+@cache
 def fault_names() -> tuple[set[str], set[str]]:
     """Names of faults that the device counts, and those that it asks for, from the syntax trees.
 
@@ -101,6 +102,8 @@ def test_every_fault_is_counted_somewhere() -> None:
 def test_the_settings_of_the_build_take_every_file_of_code_and_every_table() -> None:
     """`test_environments.py` builds the wheel and checks its files. This test finds the same error within a second."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    from setuptools import find_packages
+
     packages = set(find_packages(str(ROOT), include=settings["packages"]["find"]["include"]))
     folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in files_of("device")}
     assert folders <= packages
