@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import device.flash.install
+from device.bundles.bundle import Bundle
 from device.bundles.choice import open_current
 from device.bundles.slots import Slots
 from device.errors import UserError
@@ -178,6 +179,21 @@ def trial_that(good: bool) -> None:
     device.flash.install.watch = lambda *_: Outcome(good, "as it was asked for", 0.1)  # type: ignore[assignment]
 
 
+def compare_features_once() -> None:
+    """Compare the features of a bundle with its golden frames once in a run.
+
+    Hundreds of boxes hold the same two bundles. Their sums, checked each time, prove that the bytes are the same.
+    """
+    compare, compared = Bundle._check_features, set[str]()
+
+    def once(bundle: Bundle, golden: Any) -> None:
+        if bundle.digest not in compared:
+            compare(bundle, golden)
+            compared.add(bundle.digest)
+
+    Bundle._check_features = once  # type: ignore[method-assign]
+
+
 def first(folder: Path, one: Path, two: Path) -> None:
     """Make the first flash of a new box."""
     flash(folder, one)
@@ -240,6 +256,7 @@ def main(packages: Path, root: Path) -> None:
     one, two = sorted(packages.glob("*-*"))
     shutil.copy(packages / "signers", root / "signers")
     trial_that(True)
+    compare_features_once()
     found: dict[str, dict[str, int]] = {}
     for scene, (work, flashes) in SCENES.items():
         start = root / f"{scene} before"
