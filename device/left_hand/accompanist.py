@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,6 +42,10 @@ class Net(Protocol):
         ...
 
 
+def _no_consonance() -> Array:
+    return np.zeros(12, np.float32)
+
+
 @dataclass(slots=True)
 class Plan:
     """Holds the plan for the left hand at one step, made at least one step ahead. Probabilities are 0..1.
@@ -72,8 +77,11 @@ class Plan:
     """[12] probability that each pitch class sounds in the left hand during the coming beat."""
     triads: Array = field(default_factory=lambda: np.zeros(24, np.float32))
     """[24] score of each triad, a logarithm, from `device.left_hand.progression`."""
-    consonance: Array = field(default_factory=lambda: np.zeros(12, np.float32))
-    """[12] consonance, -1 to 1, that each pitch class is expected to have with the melody's key at this step."""
+    consonance: Callable[[], Array] = _no_consonance
+    """Returns the consonance [12], -1 to 1, that each pitch class is expected to have with the melody at this step.
+
+    It is a function, because only a strike needs the answer. Call it before the next step.
+    """
     ends: bool = False
     """Whether the player has stopped: the left hand strikes its last chord on a beat, and nothing after it."""
 

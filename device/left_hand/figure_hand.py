@@ -204,7 +204,7 @@ class FigureHand:
         assert plan.chord is not None
         likely = np.sqrt(np.maximum(plan.classes * fits_of(plan.triads), 0.0))
         top, sounded = None if step.is_beat else plan.top, frozenset(self._sounded)
-        return Ground(plan.chord.classes, likely, plan.consonance, top, plan.ceiling, sounded, plan.bass, song)
+        return Ground(plan.chord.classes, likely, plan.consonance(), top, plan.ceiling, sounded, plan.bass, song)
 
     def _tell(self, keys: dict[int, int], now: int, ground: Ground) -> None:
         """Add one or two keys to `keys` if the chord of this strike would otherwise not be clear.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -83,10 +83,14 @@ class Progression:
         self._since, self._beats, self._bars, self._silent = 0, 0, -1, 0
         self._answer: Answer | None = None
         self._next_keys: NextKeys | None = None
+        self._expected: Floats | None = None
+        """Consonance [12] of each pitch class with the key that the chord net guesses for this half beat.
+
+        None: a strike of this half beat has not asked for it yet, nor for `_next_keys`.
+        """
         self._known: Floats = np.zeros(24, np.float32)
         self._score: Floats = np.zeros(24, np.float32)
         self._chord: Chord | None = None
-        self._expected: Floats = np.zeros(12, np.float32)
 
     def at(self, plan: Plan, step: Step, right: RightHand) -> None:
         """Choose the chord that holds at `step`, and write it into `plan`, with `triads` and `consonance`.
@@ -97,8 +101,6 @@ class Progression:
         self._bars += step.is_bar
         if step.position % half_beat(step) == 0:
             self._known = self._ask(step, right)
-            assert self._answer is not None
-            self._expected = np.exp(self._answer.top) @ CONSONANCE
         if step.is_beat:
             self._since = 0
             self._beats += 1
@@ -112,7 +114,7 @@ class Progression:
                 self._choose(score + HEARD_BASS * _basses(plan), STAY_WITHIN, plan.ahead)
         if self._chord is None or plan.chord is None:
             return
-        plan.consonance = self._consonance(step, plan.top)
+        plan.consonance = partial(self._consonance, step, plan.top)
         plan.chord, plan.triads = self._chord, self._score
 
     def _consonance(self, step: Step, top: int | None) -> Floats:
@@ -122,9 +124,13 @@ class Progression:
         net guesses the key at each half beat. If a phrase comes again, the memory knows the keys of the next beat.
         """
         within = step.position % half_beat(step)
+        if self._expected is None:
+            guess = np.zeros(12, np.float32) if self._answer is None else np.exp(self._answer.top)
+            self._expected = np.asarray(guess @ CONSONANCE, np.float32)
+            self._next_keys = None if self._answer is None else self._memory.next_keys(half_beat(step))
         now = self._expected if top is None else CONSONANCE[top % 12]
-        guess = 1.0 if step.is_beat else GUESS_BETWEEN if within == 0 else 0.0
-        likely = now + guess * (self._expected - now)
+        trust = 1.0 if step.is_beat else GUESS_BETWEEN if within == 0 else 0.0
+        likely = now + trust * (self._expected - now)
         if self._next_keys is None:
             return np.asarray(likely, np.float32)
         following = self._next_keys.struck[within : within + SPAN]
@@ -156,7 +162,7 @@ class Progression:
                 strikes[at - now + size + 1] = max(key, strikes.get(at - now + size + 1, 0))
         self._memory.hear(sorted(strikes.items()), step.position * 64 + step.meter.steps_per_bar)
         self._memory.learn(DELAY, self._answer.hindsight)
-        self._next_keys = self._memory.next_keys(size)
+        self._expected = None
         recalled = self._memory.recall()
         return (
             self._answer.triads if recalled is None else self._answer.triads + RECALL * recalled.sure * recalled.triads
