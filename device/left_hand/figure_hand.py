@@ -15,6 +15,7 @@ from device.left_hand.figure_player import FigurePlayer, FigureStrike, parts_of
 from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, is_minor, keys_of, telling_key
 from device.left_hand.progression import fits_of
 from device.left_hand.right_hand import RightHand
+from device.left_hand.song_figure import HALF_STEPS
 from device.left_hand.styles import begins_half
 from device.left_hand.voicing import Fingers
 
@@ -39,9 +40,10 @@ LEGATO = 0.5
 In figures of songs it is held for the figure's length, and a key that does not belong to a new chord is released.
 """
 OVER_STEPS = 1
-"""Steps for which a key of a song is held over the next strike if that is `SHORTEST_STEPS` away and it is shorter.
+"""Steps for which a key of a song is held over the next strike if that is `SHORTEST_STEPS` away and it is not longer.
 
-In songs a key is rarely held exactly until the next strike: 20 % of the keys.
+In songs a key is rarely held exactly until the next strike: 20 % of the keys. It is then released, if the next strike
+is on the bar line or the half of the bar, because a new chord often begins there.
 """
 SHORTEST_STEPS = 2
 """Grid steps, an eighth. No figure has a shorter key, because shorter keys sound like stutter."""
@@ -191,7 +193,7 @@ class FigureHand:
             return [], lifted
         self._entered = True
         for key, length in keys.items():
-            self._until[key] = step.index + held_steps(length, struck)
+            self._until[key] = step.index + held_steps(length, struck, step.position)
             self._struck_at[key] = step.index
             self._sounded.add(key % 12)
         return sorted(keys), lifted
@@ -199,10 +201,12 @@ class FigureHand:
     def _ground(self, step: Step, plan: Plan, song: bool) -> Ground:
         """Return the chord and the melody for which the keys at `step` are chosen.
 
-        On a beat the melody's key is not known yet, so `top` is None.
+        On a beat the melody's key is not known yet, so `top` is None. A pitch class is likely if it belongs to likely
+        triads and the accompanist expects it. In songs the triads count twice as much.
         """
         assert plan.chord is not None
-        likely = np.sqrt(np.maximum(plan.classes * fits_of(plan.triads), 0.0))
+        fits = fits_of(plan.triads)
+        likely = np.sqrt(np.maximum(plan.classes * fits, 0.0)) * (np.sqrt(fits) if song else 1.0)
         top, sounded = None if step.is_beat else plan.top, frozenset(self._sounded)
         return Ground(plan.chord.classes, likely, plan.consonance(), top, plan.ceiling, sounded, plan.bass, song)
 
@@ -322,20 +326,23 @@ class FigureHand:
 def _is_told(step: Step, struck: FigureStrike) -> bool:
     """Return whether the strike at `step` must make its chord clear.
 
-    It must on the bar line, and in figures of pieces on every beat, if the next strike is far enough away.
+    It must in figures of pieces on every beat, and in songs on the bar line and the half of the bar, if the next strike
+    is far enough away.
     """
     meter = step.meter
-    return (step.is_bar if struck.song else step.is_beat) and struck.gap >= TELLING_GAP * meter.steps_per_beat
+    return (begins_half(step) if struck.song else step.is_beat) and struck.gap >= TELLING_GAP * meter.steps_per_beat
 
 
-def held_steps(length: int, struck: FigureStrike) -> int:
-    """Return for how many steps a key is held, at least `length`, the figure's own length in steps.
+def held_steps(length: int, struck: FigureStrike, position: int) -> int:
+    """Return for how many steps a key struck at the step `position` of the bar is held.
 
-    It may be held up to the next strike, and in songs over it.
+    That is at least `length`, the figure's own length in steps. It may be held up to the next strike, and in songs over
+    it.
     """
     held = max(length, SHORTEST_STEPS)
     if struck.song:
-        return struck.gap + OVER_STEPS if length < SHORTEST_STEPS == struck.gap else held
+        most = SHORTEST_STEPS - ((position + struck.gap) % HALF_STEPS == 0)
+        return struck.gap + OVER_STEPS if length <= most and struck.gap == SHORTEST_STEPS else held
     return max(held, struck.gap) if length >= LEGATO * struck.gap else held
 
 

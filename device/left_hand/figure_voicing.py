@@ -36,14 +36,17 @@ RAISE, SONG_RAISE = 2, 3
 """Semitones that are added to a figure's own place; the same in songs. The right hand above often moves it down again.
 """
 SIXTH = 30.0
-"""Cost of a sixth between two keys of a strike, in songs. Real left hands in songs hardly ever have one."""
+"""Cost of a sixth between two keys of a strike, in songs. Real left hands in songs hardly ever have one.
+
+A key that `telling_key` adds never makes one there.
+"""
 DEGREE = 2.5
 """Gain of a note that keeps its degree of the chord."""
-UNLIKELY, SONG_UNLIKELY = 15.0, 6.0
+UNLIKELY, SONG_UNLIKELY = 15.0, 8.0
 """Gain of an upper note that is e times as likely; the same in songs."""
 UNLIKELY_BASS = 4.0
 """Gain of a bass that the accompanist finds e times as likely."""
-CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 8.0, 35.0, 5.0
+CONSONANT, SONG_CONSONANT, CONSONANT_BASS, SONG_CONSONANT_BASS = 35.0, 4.0, 35.0, 2.0
 """Gain of an upper note, and of a bass, for each unit of consonance with the melody; each also in songs."""
 RUB_COST = 6.0
 """Cost of a note that lies a semitone, by pitch class, from a melody key that is heard."""
@@ -194,11 +197,11 @@ def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Gr
             continue
         if ground.top is not None and (ground.top - key) % 12 in (1, 11):
             continue
+        if ground.song and ((key - lowest) % 12 in SIXTHS or abs(key - highest) % 12 in SIXTHS):
+            continue
         cost = SPREAD * abs(key - highest - ABOVE) - (SONG_CONSONANT if ground.song else CONSONANT) * consonance
         cost -= (SONG_UNLIKELY if ground.song else UNLIKELY) * log(float(ground.likely[pitch_class]) + 0.02)
         cost += BELOW if key < lowest else 0.0
-        if ground.song and ((key - lowest) % 12 in SIXTHS or abs(key - highest) % 12 in SIXTHS):
-            cost += SIXTH
         cost -= TELLING_THIRD if pitch_class == ground.classes[1] else 0.0
         if cost < least:
             best, least = key, cost

@@ -11,7 +11,7 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FILE, GROUPS, FigureNote, shipped_bank
-from device.left_hand.figure_hand import FigureHand, held_steps
+from device.left_hand.figure_hand import FigureHand
 from device.left_hand.figure_player import FigurePlayer, FigureStrike, parts_of
 from device.left_hand.figure_voicing import Ground, keys_of, telling_key
 from device.left_hand.harmony import Chord
@@ -118,32 +118,12 @@ def test_a_telling_key_lies_below_the_strike_if_a_low_right_hand_leaves_no_room_
     assert telling_key(48, 60, {0}, ground(ceiling=50), low=28) is None, "one hand cannot reach from 60 to 43"
 
 
-@pytest.mark.parametrize(
-    ("length", "gap", "song", "held"),
-    [
-        (3, 4, False, 4),
-        (1, 4, False, 2),
-        (6, 4, False, 6),
-        (4, 4, False, 4),
-        (1, 4, True, 2),
-        (1, 2, True, 3),
-        (1, 1, True, 2),
-        (2, 2, True, 2),
-        (3, 4, True, 3),
-        (4, 4, True, 4),
-        (7, 2, True, 7),
-    ],
-)
-def test_keys_are_held_to_the_next_strike_where_a_piece_is_legato_and_for_the_figures_length_in_songs(
-    length: int, gap: int, song: bool, held: int
-) -> None:
-    assert held_steps(length, FigureStrike((), 0, 40, False, song, gap)) == held
-
-
 def test_the_key_that_tells_the_chord_of_a_song_makes_no_sixth() -> None:
     """Over E the C an augmented fifth, or a minor sixth, above is left out for G."""
     chosen = {song: telling_key(52, 52, {4}, replace(ground({0: 0.8, 7: 0.4}), song=song)) for song in (False, True)}
     assert chosen == {False: 60, True: 55}
+    only_a_sixth = {song: telling_key(52, 52, {4, 7}, replace(ground(), song=song)) for song in (False, True)}
+    assert only_a_sixth == {False: 60, True: None}
 
 
 def test_in_a_song_two_keys_of_a_strike_are_no_sixth() -> None:
@@ -251,6 +231,18 @@ def test_a_single_key_on_the_bar_line_becomes_a_whole_minor_triad_in_pieces(song
     plan = replace(c_major(1.0), chord=Chord((9, 0, 4), "Am"))
     keys, _ = hand.at(Step(0, 0.0, 0.125, 0, Meter.parse("4/4"), 1.0), plan, 1.0)
     assert len({key % 12 for key in keys}) == len(keys) == number
+
+
+@pytest.mark.parametrize(("position", "number"), [(0, 2), (4, 1), (8, 2), (12, 1)])
+def test_a_single_key_of_a_song_gets_another_on_the_bar_line_and_on_the_half_of_the_bar(
+    position: int, number: int
+) -> None:
+    hand = FigureHand(shipped_bank(), Fingers())
+    hand._entered = True
+    strike = FigureStrike((FigureNote(position, 4, 0, 0),), 0, 40, position == 0, True, 4)
+    hand._player.at = lambda step, *_: strike  # type: ignore[method-assign, assignment]
+    step = Step(position, 0.125 * position, 0.125, position, Meter.parse("4/4"), 1.0)
+    assert len(hand.at(step, c_major(1.0), 1.0)[0]) == number
 
 
 def test_two_tones_of_a_major_triad_need_no_further_key() -> None:
