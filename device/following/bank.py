@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -105,6 +106,19 @@ class HypothesisBank:
         variance += moved
         return mean_s, variance
 
+    def variance_ahead(self, quarters: float) -> Floats:
+        """Return the variances [n] in s² of `ahead` for the place `quarters` quarter notes after the last onset."""
+        _, quarter_s, _, tt, tp, pp, _ = self.real
+        gain, longest, by_manner = _moved_ahead(quarters)
+        moved = by_manner.take(self.whole[MANNER])
+        moved *= longest * (quarter_s * quarter_s)
+        variance = gain * pp
+        variance += 2 * tp
+        variance *= gain
+        variance += tt
+        variance += moved
+        return np.asarray(variance)
+
     def merged(self, negligible: float, most: int) -> HypothesisBank:
         """Return the likeliest `most` hypotheses, the one with the largest weight first. The weights sum to 1.
 
@@ -127,3 +141,10 @@ class HypothesisBank:
         b = self.chosen(order.take(begins.take(top[: len(minus)])))
         np.multiply(minus, 1 / minus.sum(), out=b.real[WEIGHT])
         return b
+
+
+@cache
+def _moved_ahead(quarters: float) -> tuple[float, float, Floats]:
+    """Return the factors of `HypothesisBank.variance_ahead`: of the tempo, of the quarter, and by manner [MANNERS]."""
+    gain = (1 - float(np.exp(-RETURN * quarters))) / RETURN
+    return gain, min(max(quarters, 0.0), LONGEST), quarters * quarters / 3 * TEMPO_VAR + PLACE_VAR

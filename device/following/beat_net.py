@@ -126,6 +126,8 @@ class BeatNet:
         """Place in beats from which `posterior` is counted."""
         self.posterior = np.full(PLACES, 1 / PLACES, np.float32)
         """Probability of each place at the last onset [PLACES]: the first is `own_place`, and they go around a beat."""
+        self._smooth: tuple[Singles, Singles] | None = None
+        """A posterior, and the same smoothed."""
 
     @property
     def beat_s(self) -> float:
@@ -249,11 +251,7 @@ class BeatNet:
 
     def shares_at(self, place: Floats) -> Floats:
         """Return the smoothed posterior [n] at places [n] in beats."""
-        p = self.posterior
-        smooth = p.take(_BEFORE)
-        smooth += p.take(_AFTER)
-        smooth *= 0.25
-        smooth += 0.5 * p
+        smooth = self._smoothed()
         at = place - self.own_place
         at *= PLACES
         low = np.floor(at)
@@ -264,6 +262,25 @@ class BeatNet:
         at *= smooth.take(_AFTER.take(index))
         share += at
         return np.asarray(share)
+
+    def share_at(self, place: float) -> float:
+        """Return the smoothed posterior at one place in beats."""
+        smooth = self._smoothed()
+        at = (place - self.own_place) * PLACES
+        low = math.floor(at)
+        at -= low
+        return float(smooth[low % PLACES]) * (1 - at) + at * float(smooth[(low + 1) % PLACES])
+
+    def _smoothed(self) -> Singles:
+        """Return the posterior smoothed over three places, which is computed once for each onset."""
+        p = self.posterior
+        if self._smooth is None or self._smooth[0] is not p:
+            smooth = p.take(_BEFORE)
+            smooth += p.take(_AFTER)
+            smooth *= 0.25
+            smooth += 0.5 * p
+            self._smooth = p, smooth
+        return self._smooth[1]
 
 
 def _bin(value: float, bins: tuple[float, int, int]) -> tuple[int, float]:

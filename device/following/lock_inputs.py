@@ -62,8 +62,7 @@ class LockInputs:
         jump -= round(jump)
         bend = _within(math.log(quarter_s / old_quarter_s), 0.7)
         places = bank.whole[TICK] + QUARTER * (at_s - bank.real[TIME]) / bank.real[QUARTER_S]
-        _, variance = bank.ahead(np.full(len(bank), beat / QUARTER))
-        spread = float(weight @ np.sqrt(variance)) / beat_s
+        spread = float(weight @ np.sqrt(bank.variance_ahead(beat / QUARTER))) / beat_s
         by_shift = hypotheses.votes.by_shift
         tempo = 0.0 if self.counted_s is None else _within(math.log(quarter_s / self.counted_s), 1.0)
         known = [
@@ -86,7 +85,7 @@ class LockInputs:
     def _of_net(self, place: float, beat_s: float) -> list[float]:
         """Return the net's log share at `place`, where its posterior lies from there, how sure it is, and its tempo."""
         net = self._net
-        share = math.log(PLACES * float(net.shares_at(np.array([place]))[0]) + 0.05) / 2
+        share = math.log(PLACES * net.share_at(place) + 0.05) / 2
         turn = 2j * math.pi * (net.own_place - place)
         lies = [
             mean * cmath.exp(k * turn) for k, mean in zip(HEARD, (_HARMONICS @ net.posterior).tolist(), strict=True)

@@ -95,4 +95,5 @@ class LockNet:
 
 def _scaled(inputs: Floats, mean: Singles, spread: Singles) -> Singles:
     scaled = (inputs.astype(np.float32) - mean) / spread
-    return np.clip(scaled, -LARGEST, LARGEST, out=scaled)
+    np.maximum(scaled, -LARGEST, out=scaled)
+    return np.minimum(scaled, LARGEST, out=scaled)

@@ -14,6 +14,7 @@ must also lie near notes of the steady grid.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from typing import NamedTuple
 
@@ -218,7 +219,7 @@ class SteadyGrid:
 
     def _spread(self, beats: float) -> float:
         """Return the spread in beats of the player's grids after so many beats."""
-        at = next((i for i, age in enumerate(HORIZONS) if beats <= age), len(HORIZONS) - 1)
+        at = min(bisect_left(HORIZONS, beats), len(HORIZONS) - 1)
         return max(LEAST_SD, SD_OF_MEAN * self._sums[at] / self._seen[at])
 
     def _compare(self, there: float) -> None:
