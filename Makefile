@@ -8,6 +8,7 @@ OUT := out
 REAL := $(BIN)/python -m pytest --reruns 1
 UNIT := $(BIN)/python -m pytest --dist loadfile --durations 20
 FIGURES := tests/unit/training/playing_figures
+LATER := tests/unit/house tests/unit/device/files tests/unit/device/left_hand
 export LEFTHAND_DATA := $(DATA)
 # they reach the recipes through the environment, because the shell would read a quote in them
 export HOST BUNDLE HOTSPOT
@@ -15,7 +16,7 @@ export HOST BUNDLE HOTSPOT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-page screens flood test unit unit-box unit-training browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak cost pi-cost kills timed lint train parcel gpu-fit export listen evaluate peers clean
+.PHONY: help setup demo demo-page screens flood test unit unit-first unit-later browser host host-patient host-quiet ssh box box-provision box-service test-pi provision unprovision flash rollback slots logs doctor keygen man fuzz soak cost pi-cost kills timed lint lint-types lint-tests train parcel gpu-fit export listen evaluate peers clean
 
 help: ## prints this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,24 +56,23 @@ demo: $(VENV)/.play ## plays the demo recording and writes both hands to out/dem
 demo-page: $(VENV)/.page ## opens the page of a box that hears the demo recording in a loop (no sound card needed)
 	$(BIN)/lefthand page --demo demo/right-hand.flac
 
-# the tests of training and the browsers run with low priority beside tests that mostly wait; the tests of the last line
-# need a quiet machine
+# each line takes as long as its slowest part, and both cores are busy. The later half of the unit tests and the browsers
+# run with low priority beside tests that mostly wait. The tests of the last line need a quiet machine
 test: setup ## runs all tests: unit, browser (Chromium, Firefox), ssh (a real sshd), host (a real JACK server), box (systemd; needs root)
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=target unit-box ssh box-provision
-	$(MAKE) --no-print-directory --jobs=4 --output-sync=target host-patient box-service browser unit-training
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target unit-first ssh box-provision
+	$(MAKE) --no-print-directory --jobs=4 --output-sync=target host-patient box-service browser unit-later
 	$(MAKE) --no-print-directory host-quiet
 
 unit: setup ## runs the tests that need no device
 	$(UNIT) tests/unit --numprocesses auto
 
-# the two parts of `unit`: most tests, and the tests of training, which compute for minutes; these run in one process,
-# so that beside them a core is free for what plays in real time. The figures of playing are with the others: so both
-# parts of `test` last equally long
-unit-box: setup
-	$(UNIT) $(filter-out %/training %/__pycache__,$(wildcard tests/unit/*)) $(FIGURES) --numprocesses auto
+# the two parts of `unit`, so that both lines of `test` last equally long
+unit-first: setup
+	$(UNIT) tests/unit $(addprefix --ignore ,tests/unit/training $(LATER)) --numprocesses auto
+	$(UNIT) $(FIGURES) --numprocesses auto
 
-unit-training: setup
-	nice -n 19 $(UNIT) tests/unit/training --ignore $(FIGURES) --numprocesses 1
+unit-later: setup
+	nice -n 19 $(UNIT) tests/unit/training $(LATER) --ignore $(FIGURES) --numprocesses 2
 
 browser: setup ## runs the tests of the page in a real Chromium and Firefox
 	nice $(REAL) tests/browser --numprocesses 2 --dist loadfile
@@ -159,10 +159,18 @@ flood: setup ## floods the page and the control socket of a playing box, and pri
 man: $(VENV)/.play ## writes the manual page docs/lefthand.1 from the help of the commands
 	$(BIN)/python -m deploy.manpage
 
-lint: setup ## runs ruff and mypy
+# mypy keeps one core busy. Beside it pytest imports all tests, which finds a test that cannot be collected and leaves
+# the bytecode of the tests and of the libraries for the many processes of `test`
+lint: setup ## runs ruff and mypy, and collects all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint-types lint-tests
+
+lint-types: setup
 	$(BIN)/mypy device training export deploy
+
+lint-tests: setup
+	@$(BIN)/python -m pytest --collect-only --quiet --quiet tests/unit >$(VENV)/collected || { cat $(VENV)/collected; exit 1; }
 
 train: setup ## fits both models from DATA=… (half a day on two cores; can be resumed)
 	$(BIN)/python -m training prepare --data $(DATA)
