@@ -233,11 +233,12 @@ def _right_in_w64(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
         length = int.from_bytes(head[_W64_NAME:], "little")
         following = position + length + -length % 8
         if head[:4] == b"data":
-            file.seek(following + _W64_NAME)
-            is_chunk = _W64_CHUNK <= int.from_bytes(file.read(8), "little") <= size - following
-            right = length >= _W64_CHUNK and position + length <= size
-            if right and (is_chunk or following + _LEAST_SOUND > size):
-                return None
+            # the length may be any number of 64 bits: a place beyond the end of the file is not looked for
+            if length >= _W64_CHUNK and position + length <= size:
+                file.seek(following + _W64_NAME)
+                is_chunk = _W64_CHUNK <= int.from_bytes(file.read(8), "little") <= size - following
+                if is_chunk or following + _LEAST_SOUND > size:
+                    return None
             return position + _W64_NAME, (size - position).to_bytes(8, "little")
         if length < _W64_CHUNK:
             return None

@@ -336,7 +336,7 @@ def test_a_tag_that_was_cut_is_not_heard_as_sound(tmp_path: Path, name: bytes) -
     assert np.array_equal(cut.read(), SoundFile(tmp_path / "whole.wav").read()) and cut.warnings == []
 
 
-@pytest.mark.parametrize("stated", [0, 24, 1024, 1 << 40, None])
+@pytest.mark.parametrize("stated", [0, 24, 1024, 1 << 40, (1 << 63) - 1, (1 << 64) - 1, None])
 @pytest.mark.parametrize("tail", [b"", b"list" + bytes(12) + struct.pack("<Q", 1024) + bytes(1000)])
 def test_a_w64_with_a_wrong_length_is_read_to_its_end_and_said(tmp_path: Path, stated: int | None, tail: bytes) -> None:
     soundfile.write(tmp_path / "whole.w64", tone(), RATE, format="W64", subtype="PCM_16")
