@@ -45,9 +45,9 @@ def is_cut_in_header(path: Path) -> bool:
         if start and start >= size:
             return True
         if head[:4] == b"FORM" and head[8:] in (b"", b"A", b"AI", b"AIF", b"AIFF", b"AIFC"):
-            return not _has_chunk(file, start + 12, b"SSND", 4, 2)
+            return not _has_chunk(file, start + 12, size, b"SSND", 4, 2)
         if head[:4] == b"caff":
-            return not _has_chunk(file, start + 8, b"data", 8, 1)
+            return not _has_chunk(file, start + 8, size, b"data", 8, 1)
         if head[:4] == b".snd":
             return len(head) < 8 or start + max(24, int.from_bytes(head[4:8], "big")) > size
         if head[:4] == b"fLaC":
@@ -70,12 +70,14 @@ def _after_id3(file: BinaryIO) -> int:
     return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
-def _has_chunk(file: BinaryIO, position: int, name: bytes, width: int, even: int) -> bool:
-    """Return whether a chunk `name` follows at or after `position`. The lengths of chunks have `width` bytes.
+def _has_chunk(file: BinaryIO, position: int, size: int, name: bytes, width: int, even: int) -> bool:
+    """Return whether a chunk `name` follows at or after `position` in a file of `size` bytes.
 
-    Each chunk begins at a multiple of `even` bytes.
+    The lengths of chunks have `width` bytes. Each chunk begins at a multiple of `even` bytes.
     """
     for _ in range(_MOST_PARTS):
+        if position > size:  # a length of 64 bits may lead to a place that no file can have
+            return False
         file.seek(position)
         head = file.read(4 + width)
         if head[:4] == name:

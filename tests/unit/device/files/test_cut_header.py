@@ -74,6 +74,18 @@ def test_a_file_of_another_kind_is_not_cut(tmp_path: Path) -> None:
         assert not is_cut_in_header(tmp_path / "a"), content
 
 
+@pytest.mark.parametrize("length", [(1 << 62) + 1, (1 << 63) - 1, (1 << 64) - 1])
+def test_a_chunk_of_a_caf_file_with_a_length_beyond_any_file_is_refused_in_a_sentence(
+    tmp_path: Path, length: int
+) -> None:
+    soundfile.write(tmp_path / "a.caf", np.zeros(16_000), 16_000, subtype="PCM_16")
+    content = (tmp_path / "a.caf").read_bytes()
+    at = content.index(b"free") + 4
+    (tmp_path / "a.caf").write_bytes(content[:at] + length.to_bytes(8, "big") + content[at + 8 :])
+    with pytest.raises(UserError, match=r"a\.caf "):
+        SoundFile(tmp_path / "a.caf")
+
+
 @pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "ogg"])
 def test_a_sound_that_was_copied_as_text_is_said_to_be_so(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 400_000)
