@@ -102,7 +102,9 @@ def together(parts: Sequence[Part]) -> Part:
 
 
 def in_unison(parts: Sequence[Part]) -> Part | None:
-    """Return the one part that several (at least one) are if they strike the same keys at the same times, else None.
+    """Return one part with the notes of all `parts` (at least one) if they strike the same keys at the same times.
+
+    Return None if they do not, or if they have different names.
 
     A layered keyboard sends each stroke on several channels. Fewer than LEAST_DOUBLED notes may be the same by chance,
     and tracks with different names may be meant to be told apart.

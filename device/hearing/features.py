@@ -70,8 +70,9 @@ class _Bands:
     """Computes the energy of every window in log-frequency bands.
 
     The power of an FFT bin is spread evenly over its width. So the energy below a frequency is the sum over all bins
-    below it, and a share of the bin that holds it. A band has the energy below its upper edge without that below its
-    lower edge. The spectra of all windows lie one after the other in one row, so one running sum serves all bands.
+    below it, and a share of the bin that holds it. The energy of a band is the energy below its upper edge less the
+    energy below its lower edge. The spectra of all windows lie one after the other in one row, so one running sum
+    serves all bands.
 
     The running sum has float64 numbers. Its rounding errors are far below the floor of the levels.
     """

@@ -37,8 +37,7 @@ FINEST = 2_000
 TOGETHER = 16
 """Greatest number of output samples that one product of matrices makes. Each further one adds zeros to the matrix.
 
-But BLAS multiplies several numbers at once. From 48 kHz, this takes about half the instructions of a sum for each
-output sample.
+BLAS multiplies several numbers at once, so the product takes less time than a sum for each output sample.
 """
 Float = NDArray[np.float32]
 
@@ -144,8 +143,8 @@ class Hops:
 def _together(filters: Float, apart: int, hop: int) -> Float | None:
     """Return a matrix that makes several output samples at once, float32[source samples, output samples].
 
-    `filters` has one row if every output sample lies on a source sample. Two of them are then `apart` source samples
-    away from each other and have the same weights. Return None if there are more rows.
+    `filters` has one row if every output sample lies on a source sample. Neighbouring output samples are then `apart`
+    source samples apart and have the same weights. Return None if there are more rows.
 
     The number of output samples divides the hop and is at most TOGETHER.
     """

@@ -16,17 +16,22 @@ LATEST_S = 2.0
 WITHIN_S = 0.06
 """Largest difference, in seconds, between the delay of a note and the mean delay of its path."""
 LEAST_NOTES, LEAST_TRANSPOSED = 3, 4
-"""Number of sent notes in a row that come back before a path is known: on their own keys, and transposed.
+"""Number of sent notes that come back before a path is known: on their own keys, and transposed.
 
 The last of them is already taken for an echo.
 """
 MOST_PATHS = 32
-"""Number of possible paths that are followed at once. Few are left after some notes: on the others, notes are missing.
+"""Greatest number of possible paths that are followed at once. After some notes few are left.
+
+On the other paths notes were missing.
 """
 MOST_NOTES = 64
-"""Number of sent notes that are remembered: those of LATEST_S, unless the box plays more than thirty in a second."""
+"""Greatest number of sent notes that are remembered.
+
+These are all notes of LATEST_S, unless the box plays more than thirty in a second.
+"""
 MOST_DOWN = 8
-"""Note-ons of one key that wait for their release at most. A keyboard may send no releases."""
+"""Greatest number of note-ons of one key that wait for their release. A keyboard may send no releases."""
 _SMOOTHED = 8
 """Number of notes over which the mean delay of a path is taken."""
 _PATH_S, _PLAYER_ON_S, _PLAYER_OFF_S = 0.018, 0.04, 0.09
@@ -41,18 +46,23 @@ _LEAST_SCORE, _MOST_SCORE = -6.0, 6.0
 _SURE_SCORE = 1.5
 """Least log-likelihood ratio of a known path. Three strikes with one delay reach it, even before any release."""
 _WORST = -3.0
-"""Least log-likelihood ratio of a strike or a release, and that of one at a wrong time or of a note that is missing."""
+"""Least log-likelihood ratio of a strike or a release. A note that is missing has this ratio too."""
 
 
 @dataclass(eq=False)
 class _ReturnPath:
-    """Holds one path. `interval` is in semitones, `sent_s` the time at which the first note was sent that came back."""
+    """Holds one path. `interval` is in semitones."""
 
     interval: int
     delay_s: float
+    """Mean delay of the last notes."""
     sent_s: float
+    """Time at which the first note that came back was sent, or else the last note that was missing.
+
+    Only notes that were sent later may still be found missing.
+    """
     notes: int = 1
-    """Number of sent notes in a row that came back."""
+    """Number of sent notes that came back. Each one that is missing halves it."""
     score: float = 0.0
     """Log-likelihood ratio of a path against a player, from the differences in time."""
 

@@ -40,10 +40,11 @@ LEGATO = 0.5
 In figures of songs it is held for the figure's length, and a key that does not belong to a new chord is released.
 """
 OVER_STEPS = 1
-"""Steps for which a key of a song is held over the next strike if that is `SHORTEST_STEPS` away and it is not longer.
+"""Steps for which a key of a song is held over the next strike, if that is `SHORTEST_STEPS` away.
 
-In songs a key is rarely held exactly until the next strike: 20 % of the keys. It is then released, if the next strike
-is on the bar line or the half of the bar, because a new chord often begins there.
+This holds for keys that would end at that strike or before it: in songs pianists hold 20 % of the keys exactly until
+the next strike. A key that would end exactly at a strike on the bar line or on the half of the bar is released there,
+because a new chord often begins there.
 """
 SHORTEST_STEPS = 2
 """Grid steps, an eighth. No figure has a shorter key, because shorter keys sound like stutter."""
@@ -341,8 +342,9 @@ def held_steps(length: int, struck: FigureStrike, position: int) -> int:
     """
     held = max(length, SHORTEST_STEPS)
     if struck.song:
-        most = SHORTEST_STEPS - ((position + struck.gap) % HALF_STEPS == 0)
-        return struck.gap + OVER_STEPS if length <= most and struck.gap == SHORTEST_STEPS else held
+        before_half = (position + struck.gap) % HALF_STEPS == 0
+        ends_by_then = length < SHORTEST_STEPS if before_half else length <= SHORTEST_STEPS
+        return struck.gap + OVER_STEPS if ends_by_then and struck.gap == SHORTEST_STEPS else held
     return max(held, struck.gap) if length >= LEGATO * struck.gap else held
 
 

@@ -73,7 +73,10 @@ class Loop:
             self._lifetime.fail(error)
 
     def _tell_losses(self) -> None:
-        """Report the losses in the sound that was just read to the hearing and to the recording, if there are any."""
+        """Report the losses in the sound that was just read to the hearing and to the recording, if there are any.
+
+        The hearing is not told of losses that were found late: the strokes at their places are heard already.
+        """
         losses = self._source.losses()
         if losses and self._engine.hearing is not None:
             if not all(loss.found_late for loss in losses):
