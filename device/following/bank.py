@@ -82,7 +82,7 @@ class HypothesisBank:
         Return the times in seconds and their variances in s², both [..., n]. The tempo returns to the usual one
         exponentially.
         """
-        time_s, quarter_s, usual_s, tt, tp, pp, _ = self.real
+        time_s, quarter_s, usual_s = self.real[:TT]
         tempo_var, place_var, drift = BY_MANNER.take(self.whole[MANNER], axis=1)
         gain = np.exp(-RETURN * quarters)
         np.subtract(1, gain, out=gain)
@@ -99,19 +99,23 @@ class HypothesisBank:
         mean_s += time_s
         mean_s += (quarter_s - usual_s) * gain
         mean_s += drift * quarter_s * drifted(quarters)
-        variance = gain * pp
-        variance += 2 * tp
-        variance *= gain
-        variance += tt
-        variance += moved
-        return mean_s, variance
+        return mean_s, self._variance(gain, moved)
 
     def variance_ahead(self, quarters: float) -> Floats:
         """Return the variances [n] in s² of `ahead` for the place `quarters` quarter notes after the last onset."""
-        _, quarter_s, _, tt, tp, pp, _ = self.real
+        quarter_s = self.real[QUARTER_S]
         gain, longest, by_manner = _moved_ahead(quarters)
         moved = by_manner.take(self.whole[MANNER])
         moved *= longest * (quarter_s * quarter_s)
+        return self._variance(gain, moved)
+
+    def _variance(self, gain: Floats | float, moved: Floats) -> Floats:
+        """Return the variances [..., n] in s² of the times of places ahead.
+
+        `gain` [..., n] is the change of a time for each second by which the quarter note is longer. `moved` [..., n] is
+        the variance in s² that the changes of tempo and place until then add.
+        """
+        tt, tp, pp = self.real[TT:WEIGHT]
         variance = gain * pp
         variance += 2 * tp
         variance *= gain
