@@ -101,9 +101,9 @@ def test_every_fault_is_counted_somewhere() -> None:
 
 def test_the_settings_of_the_build_take_every_file_of_code_and_every_table() -> None:
     """`test_environments.py` builds the wheel and checks its files. This test finds the same error within a second."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    from setuptools import find_packages
+    from setuptools import find_packages  # only this test needs it, and its import takes longer than the test
 
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     packages = set(find_packages(str(ROOT), include=settings["packages"]["find"]["include"]))
     folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in files_of("device")}
     assert folders <= packages
