@@ -60,18 +60,22 @@ SHARES = {
     "calibration": 0.03,
     "tuning": 0.02,
 }
-"""Share of the files of each format; the rest is WAV and FLAC, half of each."""
+"""Share of the files of each format. The formats that are not named share the rest equally."""
+HEADER = 128
+"""Bytes at the beginning of a file in which lengths are changed as a whole."""
 TURNS = 200
 """Each format is tried in so many turns."""
+OTHER_SOUNDS = ["AIFF", "AU", "CAF", "OGG", "RF64", "W64"]
+"""Formats as libsndfile names them. `lefthand play` knows them by their content."""
 TOKENS = [b"[", b"]", b"{", b"}", b'"', b"=", b"null", b"1e999", b"-1", b"NaN", b"\x00", b"\x1b[2J", b"\xff", b"\n"]
 
 
 def mutated(content: bytes, random: Random) -> bytes:
-    """Return `content` with one to eight changes: bytes set, cut out, doubled, put in, or a deep nesting."""
+    """Return `content` with one to eight changes: bytes set, cut out, doubled, put in, a deep nesting, or a length."""
     changed = bytearray(content)
     for _ in range(random.randint(1, 8)):
         at = random.randrange(len(changed) + 1)
-        match random.randrange(7):
+        match random.randrange(8):
             case 0 if at < len(changed):
                 changed[at] = random.choice([0, 1, 0x7F, 0x80, 0xFF, random.randrange(256)])
             case 1:
@@ -86,6 +90,10 @@ def mutated(content: bytes, random: Random) -> bytes:
                 changed[at:at] = random.choice([b"[", b'{"a":', b"a.", b"9", b"\x80"]) * random.choice([500, 5000])
             case 6 if random.random() < 0.3:
                 del changed[at:]
+            case 7:
+                # a length of 32 or 64 bits in a header: a placeholder, or more than any file has
+                width, at = random.choice([4, 8]), at % HEADER // 4 * 4
+                changed[at : at + width] = random.choice([b"\xff", b"\x7f", b"\x00"]) * width
     return bytes(changed)
 
 
@@ -188,6 +196,7 @@ def formats() -> list[Format]:
         Format("losses", lambda r: b"sample,missing,found_late\n256,640,0\n512,,0\n", LOSSES, losses),
         Format("WAV", lambda r: sound("WAV"), "a.wav", play),
         Format("FLAC", lambda r: sound("FLAC"), "a.flac", play),
+        Format("other sounds", lambda r: sound(r.choice(OTHER_SOUNDS)), "a.sound", play),
     ]
 
 
@@ -217,7 +226,7 @@ def run(count: int, seed: int, stop: Event | None = None) -> list[Format]:
     The formats take turns, so that a run that ends early has tried all of them.
     """
     found = formats()
-    rest = (1.0 - sum(SHARES.values())) / 2
+    rest = (1.0 - sum(SHARES.values())) / sum(kind.name not in SHARES for kind in found)
     randoms = {kind.name: Random(f"{seed} {kind.name}") for kind in found}
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
