@@ -48,6 +48,8 @@ _USUAL_AIFF = (
 """Names of usual chunks of an AIFF file, which may lack the filling byte too."""
 _MOST_CHUNKS = 1000
 """Largest number of chunks of sound data that are read. A recorder that is paused writes a few."""
+_MOST_PASSED = 10_000
+"""Largest number of chunks that are passed over. A header has a few, and one with pictures some hundred."""
 _MOST_BEFORE = 4096
 """Most bytes before a WAV or FLAC file that are passed over."""
 _LATE = re.compile(rb"RIFF....WAVE|fLaC[\x00\x80]\x00\x00\x22", re.DOTALL)
@@ -112,7 +114,9 @@ def read_wav_header(path: Path) -> WavHeader | None:
         if head[:4] not in _HEADS or head[8:] != b"WAVE":
             return None
         position, form, long_length, padded = 12, b"", 0, True
-        while position + 8 <= size:
+        for _ in range(_MOST_PASSED):
+            if position + 8 > size:
+                break
             name, length = _chunk(file, position)
             position += 8
             if name == b"data":
@@ -141,7 +145,9 @@ def _further(file: BinaryIO, position: int, size: int) -> tuple[tuple[tuple[int,
     """
     found: list[tuple[int, int]] = []
     position += position % 2
-    while position + 8 <= size and len(found) < _MOST_CHUNKS:
+    for _ in range(_MOST_PASSED):
+        if position + 8 > size or len(found) == _MOST_CHUNKS:
+            break
         name, length = _chunk(file, position)
         if not _is_chunk(file, position, size):
             break
@@ -194,7 +200,9 @@ def missing_fillings(path: Path) -> list[int]:
         head = file.read(12)
         if head[:4] != b"FORM" or head[8:] not in (b"AIFF", b"AIFC"):
             return []
-        while position + 8 <= size and len(found) < _MOST_CHUNKS:
+        for _ in range(_MOST_PASSED):
+            if position + 8 > size or len(found) == _MOST_CHUNKS:
+                break
             name, length = _chunk(file, position, order="big")
             if name == b"SSND":
                 break
@@ -214,7 +222,9 @@ def _lacks_filling(file: BinaryIO, position: int) -> bool:
 def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width: int) -> tuple[int, bytes] | None:
     """Return what `right_length` does for a file of big-endian chunks, whose lengths have `width` bytes."""
     head = 4 + width
-    while position + head <= size:
+    for _ in range(_MOST_PASSED):
+        if position + head > size:
+            break
         name, length = _chunk(file, position, width, "big")
         start, end = position + head, position + head + length
         if name == wanted:
@@ -227,7 +237,9 @@ def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width:
 def _right_in_w64(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
     """Return what `right_length` does for a W64 file of `size` bytes."""
     position = _W64_CHUNK + _W64_NAME
-    while position + _W64_CHUNK <= size:
+    for _ in range(_MOST_PASSED):
+        if position + _W64_CHUNK > size:
+            break
         file.seek(position)
         head = file.read(_W64_CHUNK)
         length = int.from_bytes(head[_W64_NAME:], "little")
