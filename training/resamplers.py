@@ -19,7 +19,9 @@ from device.hearing.resample import Hops
 
 RATES = (44_100, 48_000)
 CHUNK = 64
-"""Source samples per call: few, for low latency, and a divisor of a hop at 48 kHz."""
+"""Source samples per call for the latency: few, and a divisor of a hop at 48 kHz."""
+BLOCK = 256
+"""Source samples per call for the cost: a block of a sound card. Each call costs time of its own."""
 SECONDS = 10
 REPEATS = 5
 HALF_POWER_DB = -3.0
@@ -68,11 +70,14 @@ def ours(rate: int, spec: FeatureSpec) -> Callable[[Samples], list[Hop]]:
 
     A hop is a block of `spec.hop` samples at the models' rate, with a time in seconds.
     """
-    return Hops(rate, spec.sample_rate, spec.hop).push
+    push = Hops(rate, spec.sample_rate, spec.hop).push
+    return lambda samples: [hop for at in range(0, len(samples), BLOCK) for hop in push(samples[at : at + BLOCK])]
 
 
-def chunked(begin: Callable[[int, int], Stream], rate: int, spec: FeatureSpec) -> Callable[[Samples], list[Hop]]:
-    """Return a function that resamples sound with a library's stream, chunk by chunk.
+def chunked(
+    begin: Callable[[int, int], Stream], rate: int, spec: FeatureSpec, size: int = CHUNK
+) -> Callable[[Samples], list[Hop]]:
+    """Return a function that resamples sound with a library's stream, in chunks of `size` samples.
 
     It returns hops. A hop is a block of `spec.hop` resampled samples, with the time in seconds at which the last chunk
     that it needs arrived.
@@ -81,8 +86,8 @@ def chunked(begin: Callable[[int, int], Stream], rate: int, spec: FeatureSpec) -
 
     def push(samples: Samples) -> list[Hop]:
         out, hops, taken = np.zeros(0, np.float32), list[Hop](), 0
-        for taken in range(CHUNK, len(samples) + 1, CHUNK):
-            out = np.concatenate([out, stream(samples[taken - CHUNK : taken])])
+        for taken in range(size, len(samples) + 1, size):
+            out = np.concatenate([out, stream(samples[taken - size : taken])])
             while len(out) >= spec.hop:
                 hops.append((out[: spec.hop], taken / rate))
                 out = out[spec.hop :]
@@ -116,15 +121,18 @@ def resamplers() -> None:
         own_s = 0.0
         for name, begin in {"lefthand": None, **LIBRARIES}.items():
 
-            def make(begin: Callable[[int, int], Stream] | None = begin) -> Callable[[Samples], list[Hop]]:
-                return ours(rate, spec) if begin is None else chunked(begin, rate, spec)  # noqa: B023 - called here
+            def make(
+                size: int = CHUNK, begin: Callable[[int, int], Stream] | None = begin
+            ) -> Callable[[Samples], list[Hop]]:
+                return ours(rate, spec) if begin is None else chunked(begin, rate, spec, size)  # noqa: B023 - called here
 
             took = []
             for _ in range(REPEATS):
-                push, began = make(), time.process_time()
-                hops = push(noise)
+                push, began = make(BLOCK), time.process_time()
+                push(noise)
                 took.append(time.process_time() - began)
             own_s = own_s or min(took)
+            hops = make()(noise)
             late_ms = 1e3 * max(now_s - (k + 1) * spec.hop_s for k, (_, now_s) in enumerate(hops))
             falls = next((hz for hz in range(6_000, 8_000, 50) if level_db(make, hz, rate) < HALF_POWER_DB), 8_000)
             above = max(level_db(make, hz, rate) for hz in ABOVE_HZ)

@@ -5,16 +5,17 @@ source samples around it. A hop is returned as soon as the source samples that i
 the hops and their times depend on the samples only, never on the block size.
 
 This project has its own resampler because it hears every note 10 ms sooner than with the fastest engine of soxr. The
-latency is the time from the last sample of a hop to the hop. The cost is relative to this resampler. Both are given for
-44.1 kHz / 48 kHz (`python -m training resamplers`):
+latency is the time from the last sample of a hop to the hop. The cost, in blocks of a sound card, is relative to this
+resampler. Both are given for 44.1 kHz / 48 kHz (`python -m training resamplers`). soxr is three to four times cheaper
+at 44.1 kHz, and 20 ms and more later:
 
     resampler                      latency ms     cost           -3 dB at    from 8.2 kHz on
     this                            2.5 /  2.5    1              7.65 kHz    below  -81 dB
-    soxr, variable rate            15.0 / 13.3    1.78 / 1.49    8.00 kHz    below -115 dB
-    soxr LQ                        23.0 / 20.0    1.07 / 0.97    6.50 kHz    below -104 dB
-    soxr HQ                        41.4 / 37.3    0.87 / 1.01    7.65 kHz    below -131 dB
-    libsamplerate, medium sinc      4.2 /  4.0    3.38 / 2.70    7.25 kHz    below -120 dB
-    libsamplerate, fastest sinc     2.6 /  1.3    2.03 / 1.38    6.45 kHz    below -102 dB
+    soxr, variable rate            15.0 / 13.3    0.85 / 2.80    8.00 kHz    below -115 dB
+    soxr LQ                        23.0 / 20.0    0.27 / 0.92    6.50 kHz    below -104 dB
+    soxr HQ                        41.4 / 37.3    0.27 / 0.94    7.65 kHz    below -131 dB
+    libsamplerate, medium sinc      4.2 /  4.0    1.84 / 5.54    7.25 kHz    below -120 dB
+    libsamplerate, fastest sinc     2.6 /  1.3    0.80 / 2.69    6.45 kHz    below -102 dB
 """
 
 from __future__ import annotations
