@@ -293,11 +293,11 @@ def ringing_notes(sends: Sequence[Send]) -> list[Note]:
 
 
 def _in_order(sends: Sequence[Send]) -> list[Send]:
-    """Return `sends` sorted by due time.
+    """Return `sends` sorted by due time. At equal times the order of sending stays, as it does at the instrument.
 
-    At equal times other messages come before note-ons; otherwise the order of sending stays.
+    A panic ends a note that is still to come at its start: its note-off is sent after its note-on, and due with it.
     """
-    return sorted(sends, key=lambda s: (s.due_s, s.kind == "note_on"))
+    return sorted(sends, key=lambda s: s.due_s)
 
 
 def _messages(sends: Sequence[Send], tempo_map: TempoMap) -> list[tuple[int, mido.Message]]:
@@ -306,7 +306,7 @@ def _messages(sends: Sequence[Send], tempo_map: TempoMap) -> list[tuple[int, mid
     Every note lasts at least one tick and ends before its key is struck again.
     """
     timed: list[tuple[int, int, mido.Message]] = []
-    for send in sends:
+    for send in _in_order(sends):
         if send.kind == "control":
             message = mido.Message("control_change", control=send.pitch, value=send.velocity)
             timed.append((tempo_map.tick(send.due_s), 1, message))

@@ -24,13 +24,14 @@ _OFF, _CONTROL, _ON = range(3)
 class MidiWriter:
     """Writes a tempo track and a note track, called `name`, into `file`.
 
-    Messages may be given in any order. They wait until `until` or `end` writes them, sorted by time. As in
-    `write_midi`, every note lasts at least one tick and ends before its key is struck again.
+    Messages may be given in any order. They wait until `until` or `end` writes them, sorted by time. Messages of one
+    time keep their order. As in `write_midi`, every note lasts at least one tick and ends before its key is struck
+    again.
     """
 
     def __init__(self, file: GrowingFile, name: str) -> None:
         self._file = file
-        self._waiting: list[tuple[float, bool, int, Send]] = []
+        self._waiting: list[tuple[float, int, Send]] = []
         self._ready: list[tuple[int, int, int, bytes]] = []
         self._numbers = itertools.count()
         self._down: dict[int, int] = {}
@@ -51,7 +52,7 @@ class MidiWriter:
         A message that is due before the time of the last `until` is written at that time.
         """
         for send in sends:
-            heapq.heappush(self._waiting, (send.due_s, send.kind == "note_on", next(self._numbers), send))
+            heapq.heappush(self._waiting, (send.due_s, next(self._numbers), send))
 
     def until(self, stream_s: float) -> None:
         """Write all messages that are due before `stream_s` seconds."""
@@ -68,8 +69,8 @@ class MidiWriter:
         later are moved to this time.
         """
         while self._waiting:
-            due_s, is_on, _, send = heapq.heappop(self._waiting)
-            if latest_s is None or due_s < latest_s or not is_on:
+            due_s, _, send = heapq.heappop(self._waiting)
+            if latest_s is None or due_s < latest_s or send.kind != "note_on":
                 self._take(send, latest_s)
         self._write(None)
         for pitch in list(self._down):

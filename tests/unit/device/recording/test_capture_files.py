@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from device.errors import UserError
 from device.events import Note, Send
 from device.files import unfinished_midi
-from device.files.midi_file import read_midi, write_midi
+from device.files.midi_file import notes_of, read_midi, write_midi
 from device.files.notes_csv import header, offset, read_notes, row
 from device.files.sound_file import SoundFile
+from device.left_hand.performer import Performer, Strike
 from device.live.monitor import open_files
 from device.recording import wav_writer
 from device.recording.folder import CaptureFolder, GrowingFile
@@ -75,6 +76,25 @@ def test_messages_written_as_they_come_are_those_of_a_file_that_is_written_at_on
         if sealed
     ]
     assert not sealed or controls[0] == controls[1]
+
+
+def test_a_note_that_a_panic_ends_at_its_start_is_no_long_note_in_any_file(tmp_path: Path) -> None:
+    performer = Performer()
+    sends = performer.strike(1.0, [Strike(1.2, 60, 80, None)])
+    sends += performer.panic(1.1)
+    sends += performer.strike(4.0, [Strike(4.0, 60, 80, 4.5)]) + performer.finish(5.0)
+    file = growing(tmp_path / "grown.mid")
+    writer = MidiWriter(file, "Left hand")
+    writer.put(sends)
+    writer.end()
+    file.sync()
+    file.close()
+    write_midi(tmp_path / "whole.mid", sends)
+    for name in ("grown.mid", "whole.mid"):
+        first, second = (note for part in read_midi(tmp_path / name).parts for note in part.notes)
+        assert first.offset_s == pytest.approx(1.2, abs=0.01)
+        assert second.offset_s == pytest.approx(4.5, abs=0.01)
+    assert [note.offset_s for note in notes_of(sends)] == [1.2, 4.5]
 
 
 @given(st.binary(max_size=60))
