@@ -73,6 +73,18 @@ class Steered:
     tempo_held: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TimedAction:
+    """Holds an action of the owner or a message of a MIDI clock, and when the engine got it.
+
+    It was given to `Engine.act` with the time `at_s`, before the hop that ends at `hop_s`, both in stream seconds.
+    """
+
+    hop_s: float
+    at_s: float
+    action: Action | ClockPulse | UseClock
+
+
 class Engine:
     """Takes hops (or MIDI notes) in order and returns heard notes, beats, chords and messages to send."""
 

@@ -39,7 +39,17 @@ from device.errors import UserError
 from device.left_hand.memory_file import FILE as PHRASES
 from device.left_hand.memory_file import read_memory
 from device.left_hand.phrase_memory import PhraseMemory
-from device.recording.capture import HOW, KEYS, LOSSES, SOUND, CaptureSettings, how_captured, losses_told
+from device.recording.capture import (
+    ACTIONS,
+    HOW,
+    KEYS,
+    LOSSES,
+    SOUND,
+    CaptureSettings,
+    actions_taken,
+    how_captured,
+    losses_told,
+)
 from device.settings.config import read_config
 from device.status.schema import FILE as STATUS
 from device.status.schema import read_status
@@ -166,6 +176,12 @@ def losses(path: Path) -> str:
     return refusal(lambda p: losses_told(p.parent / SOUND))(path)
 
 
+def actions(path: Path) -> str:
+    """Read the owner's actions of a capture whose settings were never damaged."""
+    (path.parent / HOW).write_text("{}")
+    return refusal(lambda p: actions_taken(p.parent / SOUND))(path)
+
+
 def formats() -> list[Format]:
     """The formats, with files that are right."""
     settings = (ROOT / "docs" / "lefthand.toml").read_bytes()
@@ -194,6 +210,14 @@ def formats() -> list[Format]:
         Format("tuning", lambda r: b'{"schema": 1, "cents": -38.5}', TUNING, refusal(lambda p: read_tuning(p.parent))),
         Format("phrases", lambda r: phrases, PHRASES, refusal(lambda p: read_memory(p.parent))),
         Format("losses", lambda r: b"sample,missing,found_late\n256,640,0\n512,,0\n", LOSSES, losses),
+        Format(
+            "actions",
+            lambda r: (
+                b'hop_s,at_s,action,value\n0.5,0.5,style,"""bass"""\n1.0,1.01,tap,\n2.0,2.0,clock,"{""tempo"": 90}"\n'
+            ),
+            ACTIONS,
+            actions,
+        ),
         Format("WAV", lambda r: sound("WAV"), "a.wav", play),
         Format("FLAC", lambda r: sound("FLAC"), "a.flac", play),
         Format("other sounds", lambda r: sound(r.choice(OTHER_SOUNDS)), "a.sound", play),

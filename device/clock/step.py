@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from device.clock.meter import Meter
 from device.events import Doubt
@@ -75,9 +76,13 @@ class ClockPulse:
 
 @dataclass(frozen=True, slots=True)
 class UseClock:
-    """Says that the owner has chosen `clock`, which replaces the present clock."""
+    """Says that the owner has chosen `clock`, which replaces the present clock.
+
+    `settings` are the values of `[clock]` from which it was made, by key. A recording keeps them.
+    """
 
     clock: Clock
+    settings: Mapping[str, Any]
 
 
 @runtime_checkable

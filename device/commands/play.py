@@ -42,7 +42,7 @@ from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
 from device.make_clock import FILE_MODES, Mode, make_clock, warnings_of
 from device.printable import count_of, printable
-from device.recording.capture import how_captured, losses_told, memory_captured
+from device.recording.capture import how_captured, memory_captured
 from device.settings.choices import (
     AS_FITTED,
     HIGHEST_REGISTER,
@@ -236,7 +236,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     engine = Engine(clock=clock, player=_left_hand(request, bundle))
     hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
     with _progress(request, part.end_s) as progress:
-        performance = play_midi(engine, part, hop_s, progress, captured, _wait(request))
+        performance = play_midi(engine, part, hop_s, progress, captured, _wait(request), request.actions)
     performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
     performance.beat = _beat_source(engine, clock, performance)
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
@@ -302,7 +302,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
         hears_itself=request.hears_itself,
     )
     with _progress(request, sound.seconds) as progress:
-        performance = play_sound(engine, sound, hops, sent, progress, _wait(request), losses_told(request.input))
+        performance = play_sound(engine, sound, hops, sent, progress, _wait(request), request.lost, request.actions)
     performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
     if not performance.notes and (level_db := sound.peak_db()) < SILENT_DB:
         level = "all its samples are the same" if level_db == -math.inf else f"its peak is at {level_db:.0f} dBFS"

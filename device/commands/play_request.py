@@ -5,16 +5,20 @@ A captured run is one that `lefthand run --record` has recorded with its setting
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from device.clock.meter import Meter
+from device.clock.step import ClockPulse, UseClock
+from device.engine import TimedAction
 from device.errors import UserError
 from device.files.real_time import RealTime
 from device.make_clock import Mode
 from device.printable import printable
-from device.recording.capture import how_captured
+from device.recording.capture import actions_taken, how_captured, losses_told
 from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, KEYS, Steering, Style
+from device.settings.controls import Confidence, Density, Register, Restyle, Vary
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Request:
     real_time: RealTime | None = None
     captured: Steering = AS_THE_NET_PLAYS
     """How the left hand was steered at the start of a captured run. Without one, the models' own choice."""
+    lost: Sequence[int] = ()
+    """Places in the sound of a captured run at which a loss was reported, in samples."""
+    actions: Sequence[TimedAction] = ()
+    """What the owner did in a captured run, without what an option of this command sets."""
 
     @property
     def steering(self) -> Steering:
@@ -59,17 +67,34 @@ class Request:
         asked |= {"variation": self.variation, "key": self.key, "seed": self.seed}
         return replace(self.captured, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
 
+    @property
+    def _set_here(self) -> tuple[type, ...]:
+        """Return the kinds of actions that the options of this command take the place of."""
+        beat = (self.clock, self.tempo, self.count_in, self.meter, self.upbeat)
+        given: list[tuple[object, tuple[type, ...]]] = [
+            (self.style, (Restyle,)),
+            (self.density, (Density,)),
+            (self.register, (Register,)),
+            (self.variation, (Vary,)),
+            (self.confidence, (Confidence,)),
+            *((option, (UseClock, ClockPulse)) for option in beat),
+        ]
+        return tuple(kind for option, kinds in given if option is not None for kind in kinds)
+
     def as_captured(self) -> Request:
         """Return a copy in which missing options have the settings with which the input was recorded.
 
         If the input is not part of a captured run, the same request is returned. Raises UserError if the settings of
-        the run cannot be read, or if its beat came from a MIDI clock.
+        the run cannot be read, or if its beat came from a MIDI clock that is not in the recording.
         """
         how = how_captured(self.input)
         if how is None:
             return self
+        taken = actions_taken(self.input)
         request = replace(
             self,
+            lost=losses_told(self.input),
+            actions=[action for action in taken or () if not isinstance(action.action, self._set_here)],
             bundle=self.bundle or (Path(how.bundle) if how.bundle else None),
             hears_itself=how.hears_itself and not self.listen,
             captured=Steering(**how.steering),
@@ -80,7 +105,7 @@ class Request:
         )
         if self.clock not in (None, how.clock):
             return request
-        if how.clock == "midi":
+        if how.clock == "midi" and taken is None:
             raise UserError(
                 f"{self.input} was played to a MIDI clock, which is not in the recording: choose --clock follow, "
                 f"or --clock fixed with its --tempo."

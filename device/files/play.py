@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from device.engine import Engine
+from device.engine import Engine, TimedAction
 from device.events import NoteEnded, NoteHeard
 from device.files.input_end import Feed, end_input
 from device.files.midi_file import events
@@ -60,6 +60,20 @@ class SentNotes:
             self._told += 1
 
 
+class DueActions:
+    """Gives recorded `actions` of the owner to `engine`, each before the hop before which the live run gave it."""
+
+    def __init__(self, engine: Engine, performance: Performance, actions: Sequence[TimedAction]) -> None:
+        self._engine, self._performance = engine, performance
+        self._waiting = deque(sorted(actions, key=lambda taken: taken.hop_s))
+
+    def act(self, now_s: float) -> None:
+        """Carry out the actions that are due before the hop that ends at `now_s` stream seconds."""
+        while self._waiting and self._waiting[0].hop_s <= now_s:
+            taken = self._waiting.popleft()
+            self._performance.collect(self._engine.act(taken.action, taken.at_s))
+
+
 def measured_tuning(sound: SoundFile, spec: FeatureSpec, hearing_at: Callable[[float], Hearing]) -> float:
     """Return the tuning in cents at which to hear `sound`: 0 if it is in tune, or if its tuning is not sure.
 
@@ -95,6 +109,7 @@ def play_sound(
     progress: Progress = lambda _: None,
     wait: Callable[[float], None] = at_once,
     lost: Sequence[int] = (),
+    actions: Sequence[TimedAction] = (),
 ) -> Performance:
     """Run the engine over a sound file, and then over two bars of silence, in which the left hand may end.
 
@@ -102,7 +117,8 @@ def play_sound(
     A run that only listens ends there too. `wait` is called before each hop with the hop's time in stream seconds, and
     returns when the hop may be played. `progress` is called with the seconds that are done. `sent` holds (pitch, on,
     off) of the notes that the box sent. `lost` holds the places at which sound was lost, as rising numbers of samples
-    of the file. They are told to the hearing before the hop that has the place, as in a live run.
+    of the file. They are told to the hearing before the hop that has the place, as in a live run. `actions` are what
+    the owner did in that run.
 
     Raises ValueError if the engine has no hearing, and UserError if the file is cut short.
     """
@@ -111,7 +127,7 @@ def play_sound(
     performance = Performance("audio", sound.seconds, hops.hop_s)
     schedule = SentNotes(sent)
     hearing, now_s = engine.hearing, 0.0
-    to_tell = deque(lost)
+    to_tell, due = deque(lost), DueActions(engine, performance, actions)
 
     def step(hop: Samples | None, at_s: float, midi: Sequence[NoteHeard | NoteEnded] = ()) -> None:
         wait(at_s)
@@ -119,6 +135,7 @@ def play_sound(
         while to_tell and to_tell[0] < round(at_s * sound.rate):
             to_tell.popleft()
             hearing.lost()
+        due.act(at_s)
         _timed_step(engine, performance, hop, at_s, midi)
 
     for block in sound.blocks():
@@ -138,17 +155,19 @@ def play_midi(
     progress: Progress = lambda _: None,
     captured: bool = False,
     wait: Callable[[float], None] = at_once,
+    actions: Sequence[TimedAction] = (),
 ) -> Performance:
     """Run the engine over the notes of a MIDI file, hop by hop, as if they came from a port.
 
     Return the events of the run. `hop_s` is the length of a hop in seconds. The middle of a silence of more than
-    LONGEST_SILENCE_S is passed over, so that it takes no time. With `captured`, no silence is passed over, because the
-    file is a recording of the box. The left hand may go on for two bars, as it does when a player pauses. `wait` is
-    called before each hop, as in `play_sound`. It also waits through a silence that is passed over. Hops in which the
-    engine has nothing to do are left out: a sixteenth has eight of them, and the result is the same without them.
+    LONGEST_SILENCE_S is passed over, so that it takes no time. With `captured`, no silence is passed over, because
+    the file is a recording of the box, and `actions` are those of its owner then. The left hand may go on for two
+    bars, as it does when a player pauses. `wait` is called before each hop, as in `play_sound`. It also waits
+    through a silence that is passed over. Hops in which the engine has nothing to do are left out: a sixteenth has
+    eight of them, and the result is the same without them.
     """
     performance = Performance("midi", part.end_s, hop_s)
-    told = events(part.notes)
+    told, due = events(part.notes), DueActions(engine, performance, actions)
     sent, hop, now_s, latest_s = 0, 0, 0.0, 0.0
     while sent < len(told) or now_s < part.end_s + performance.two_bars_s:
         now_s = hop * hop_s
@@ -158,6 +177,7 @@ def play_midi(
         while sent < len(told) and _decided_s(told[sent]) <= now_s:
             come.append(told[sent])
             sent += 1
+        due.act(now_s)
         _timed_step(engine, performance, None, now_s, come)
         progress(min(now_s, part.end_s))
         if come:

@@ -59,6 +59,8 @@ class Loop:
                     began_s = time.perf_counter()
                     asked = self._controls.asked(self._time, now_s)
                     events = [event for action, at_s in asked for event in self._engine.act(action, at_s)]
+                    if asked and self._tape is not None:
+                        self._tape.acted(asked, now_s)
                     events += self._engine.step(hop, now_s, midi)
                     self._monitor.hop(time.perf_counter() - began_s)
                     self._count_not_finite()

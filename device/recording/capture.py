@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from device.clock.meter import Meter
+from device.engine import TimedAction
 from device.errors import UserError
 from device.left_hand.phrase_memory import MOST_BYTES, PhraseMemory
+from device.recording.actions_csv import MOST_ACTIONS_BYTES, actions_of
 from device.recording.losses_csv import MOST_LOSSES_BYTES, losses_of
 from device.settings.choices import AS_FITTED, Steering
 from device.settings.sections import AudioSettings, ClockSettings, PlaySettings, check_section
 from device.system.untrusted_files import read_small
 
 SOUND, KEYS, NOTES, SENT, HOW = "capture.wav", "capture.mid", "notes.csv", "sent.mid", "capture.json"
-MEMORY, BEATS, LOSSES = "phrases.json", "beats.csv", "losses.csv"
-"""The files in the folder: sound or keys, notes heard, messages sent, settings, the phrases known before, beats, and
-the places at which sound was lost."""
+MEMORY, BEATS, LOSSES, ACTIONS = "phrases.json", "beats.csv", "losses.csv", "actions.csv"
+"""The files in the folder: sound or keys, notes heard, messages sent, settings, the phrases known before, beats, the
+places at which sound was lost, and the actions of the owner."""
 OLD_EVENTS = ".told"
 """A file in which older versions kept the notes until the recording ended. Reading it could run foreign code."""
 MEGABYTE = 1_000_000
@@ -102,6 +104,21 @@ def losses_told(path: Path) -> list[int]:
     except (OSError, ValueError) as error:
         raise UserError(f"{beside} cannot be read ({error}): move it away to play without the losses.") from None
     return [loss.sample for loss in losses if not loss.found_late]
+
+
+def actions_taken(path: Path) -> list[TimedAction] | None:
+    """Return the owner's actions in the run that recorded the file `path`, in the order of their hops.
+
+    None: `path` is not part of a capture, or an older version recorded it. Raises UserError if their file cannot be
+    read.
+    """
+    beside = path.parent / ACTIONS
+    if path.name not in (SOUND, KEYS) or not (path.parent / HOW).exists() or not beside.exists():
+        return None
+    try:
+        return actions_of(read_small(beside, MOST_ACTIONS_BYTES))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{beside} cannot be read ({error}): move it away to play without the actions.") from None
 
 
 def _check(how: CaptureSettings, where: str) -> None:

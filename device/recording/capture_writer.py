@@ -15,12 +15,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from device.engine import TimedAction
 from device.errors import UserError
 from device.events import Beat, Event, Note, NoteEnded, NoteHeard, Send
 from device.files import notes_csv
 from device.inputs.source import Loss
-from device.recording import losses_csv
-from device.recording.capture import BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, SENT, SOUND, CaptureSettings
+from device.recording import actions_csv, losses_csv
+from device.recording.capture import ACTIONS, BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, SENT, SOUND, CaptureSettings
 from device.recording.folder import CaptureFolder, GrowingFile
 from device.recording.midi_writer import MidiWriter
 from device.recording.wav_writer import WavWriter
@@ -74,6 +75,8 @@ class CaptureWriter:
         if memory is not None:
             self._create(MEMORY).append(memory)
         self._create(HOW).append(json.dumps(asdict(how), indent=1).encode() + b"\n")
+        self._actions = self._create(ACTIONS)
+        self._actions.append(actions_csv.header().encode())
         # before the sound, so that the losses reach the disk before the sound around them
         self._losses = None if rate is None else self._create(LOSSES)
         if self._losses is not None:
@@ -103,6 +106,10 @@ class CaptureWriter:
         """Record the places at which sound was lost."""
         assert self._losses is not None
         self._losses.append("".join(map(losses_csv.row, losses)).encode())
+
+    def acted(self, actions: Sequence[TimedAction]) -> None:
+        """Record actions of the owner."""
+        self._actions.append("".join(map(actions_csv.row, actions)).encode())
 
     def collect(self, events: Sequence[Event]) -> None:
         """Record the heard notes, the ends of notes, the beats and the sent messages among `events`. Ignore the others.

@@ -12,7 +12,7 @@ from typing import Any
 
 from device.errors import UserError
 from device.files.wav_header import read_wav_header
-from device.recording.capture import BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, SENT, SOUND
+from device.recording.capture import ACTIONS, BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, SENT, SOUND
 from device.recording.recorder import KEPT_FREE
 from device.system.durable_files import PRIVATE, write_durably
 from device.system.untrusted_files import read_small
@@ -21,7 +21,7 @@ FOLDER = "recordings"
 """Name of the folder of all recordings. It lies in the state directory."""
 BEGAN = "began.txt"
 """The file in a recording with the time at which it began. It exists only if the box knew the time."""
-FILES = (SOUND, KEYS, NOTES, SENT, HOW, MEMORY, BEATS, LOSSES, BEGAN)
+FILES = (SOUND, KEYS, NOTES, SENT, HOW, MEMORY, BEATS, LOSSES, ACTIONS, BEGAN)
 """All files that a recording can have."""
 _NUMBER = re.compile(r"[0-9]{3,6}")
 SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")

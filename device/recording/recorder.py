@@ -10,13 +10,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from device.engine import Engine
+from device.engine import Engine, TimedAction
 from device.errors import UserError
 from device.events import Beat, Event, NoteEnded, NoteHeard
 from device.files.input_end import end_input
@@ -54,9 +55,16 @@ class _Tail(Performance):
         super().collect(come)
 
 
-_Item: TypeAlias = NDArray[np.float32] | tuple[Sequence[Event], float] | list[Loss] | None
-"""One entry of the thread's queue: a block; events with the stream time of their hop; losses; or None, which only
-wakes the thread."""
+@dataclass(frozen=True)
+class _Acted:
+    """Holds actions that wait to be written."""
+
+    actions: Sequence[TimedAction]
+
+
+_Item: TypeAlias = NDArray[np.float32] | tuple[Sequence[Event], float] | list[Loss] | _Acted | None
+"""One entry of the thread's queue: a block; events with the stream time of their hop; losses; actions; or None, which
+only wakes the thread."""
 
 
 class Recording:
@@ -110,6 +118,10 @@ class Recording:
         They are dropped if the recording is full or has failed.
         """
         self._keep(list(losses), EVENT_BYTES * len(losses))
+
+    def acted(self, actions: Sequence[TimedAction]) -> None:
+        """Queue actions of the owner for the thread. They are dropped if the recording is full or has failed."""
+        self._keep(_Acted(actions), EVENT_BYTES * len(actions))
 
     def collect(self, events: Sequence[Event], now_s: float) -> None:
         """Queue events of the engine for the thread. They are dropped if the recording is full or has failed.
@@ -214,6 +226,8 @@ class Recording:
                 writer.sound(item)
             elif isinstance(item, list):
                 writer.lost(item)
+            elif isinstance(item, _Acted):
+                writer.acted(item.actions)
             elif item is not None:
                 events, now_s = item
                 writer.collect(events)

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from device.engine import Engine
+from device.engine import Engine, TimedAction
 from device.errors import UserError
 from device.events import Event
+from device.inputs.control_queue import Asked
 from device.inputs.source import Loss, Source
+from device.recording.actions_csv import state_at_start
 from device.recording.capture import Capture, CaptureSettings
 from device.recording.recorder import Recording
 from device.settings.config import Config
@@ -38,15 +40,21 @@ class Tape:
     def begin(self, rate: int | None, engine: Engine) -> None:
         """Make the folder and start the recording. `rate` is the sample rate in Hz of the sound; None for a keyboard.
 
-        The settings, and the tuning and the memory of phrases that `engine` has now, are stored with it. Raises
-        UserError if the recording cannot start, unless this is a service.
+        The settings, and the steering, the tuning and the memory of phrases that `engine` has now, are stored with it.
+        Raises UserError if the recording cannot start, unless this is a service.
         """
         capture, how = self._capture, how_of(self._config)
+        steered = engine.steered
+        if steered is not None:
+            # the owner's switches may have changed it since the settings were read
+            how = dataclasses.replace(how, steering=dataclasses.asdict(steered.steering))
         if engine.hearing is not None:
             how = dataclasses.replace(how, tuning=engine.hearing.tuning, adapts=engine.hearing.adapts)
         try:
             memory = None if engine.memory is None else engine.memory.packed()
             self._recording = Recording(capture.folder, how, rate, self._hop_s, capture.most_bytes, memory)
+            if actions := state_at_start(steered):
+                self._recording.acted(actions)
         except UserError as error:
             self._tell(error)
 
@@ -59,6 +67,15 @@ class Tape:
         """Record the losses in the sound that was recorded last. Does nothing if no recording runs."""
         if self._recording is not None:
             self._recording.lost(losses)
+
+    def acted(self, asked: Sequence[tuple[Asked, float]], now_s: float) -> None:
+        """Record what the owner asked for; does nothing if no recording runs. Call it after `Engine.act`.
+
+        `asked` holds actions and pulses of a MIDI clock, each with the time that `Engine.act` got, in stream seconds.
+        `now_s` is the end of the next hop.
+        """
+        if self._recording is not None:
+            self._recording.acted([TimedAction(now_s, at_s, action) for action, at_s in asked])
 
     def collect(self, events: Sequence[Event], now_s: float) -> None:
         """Record events of the engine; does nothing if no recording runs. Call it after each hop.

@@ -267,7 +267,7 @@ def _live(old: Config, new: Config) -> Iterator[Asked]:
     if old.audio.confidence != new.audio.confidence:
         yield Confidence(new.audio.confidence)
     if old.clock != new.clock and "midi" not in (old.clock.mode, new.clock.mode):
-        yield UseClock(clock_of(new))
+        yield UseClock(clock_of(new), dataclasses.asdict(new.clock))
 
 
 def _at_rest(config: Config) -> Config:

@@ -76,7 +76,7 @@ def test_another_clock_takes_over_and_the_steering_stays() -> None:
     engine = Engine(clock=FollowClock(FOUR, 4), player=fresh_left_hand())
     engine.act(Restyle("bass"), 0.0)
     first = played(engine, 0.0, tune(0.5, 0.5, 12), 7.0)
-    released = engine.act(UseClock(FixedClock(100.0, FOUR)), 7.0)
+    released = engine.act(UseClock(FixedClock(100.0, FOUR), {}), 7.0)
     assert not down_after(first + released)
     assert engine.steered is not None and engine.steered.steering.style == "bass"
     events = played(engine, 7.0, tune(8.0, 0.6, 12), 15.0)

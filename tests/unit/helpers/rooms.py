@@ -45,7 +45,7 @@ DEVICE_ROOMS = {
     "inputs": Row("clock hearing ports settings status system", "errors events printable stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
     "files": Row("clock hearing system", "engine errors events printable"),
-    "recording": Row("clock files hearing inputs left_hand settings system", "engine errors events"),
+    "recording": Row("clock files hearing inputs left_hand settings system", "engine errors events make_clock"),
     "bundles": Row("hearing system", "errors printable version"),
     "live": Row(
         "calibration inputs left_hand outputs ports recording settings status system",

@@ -177,7 +177,7 @@ def test_others_may_not_read_a_recording(tmp_path: Path) -> None:
     folder = tmp_path / "takes" / "001"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o750
     files = list(folder.iterdir())
-    assert len(files) == 5
+    assert len(files) == 6
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o640}
 
 
