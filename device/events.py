@@ -20,6 +20,14 @@ ENDS_NOTES = frozenset({ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128)})
 """Controller numbers that end all notes of their channel: 120, 123, and 124 to 127, which change the channel's mode."""
 UNISON_S = 0.010
 """Seconds. Strikes of one key within this time, from any voice, track or channel, are one note: fingers are slower."""
+LONGEST_KEY_S = 30.0
+"""Seconds. A key that is down for longer is taken as released, because its release was lost: no piano string sounds so
+long. This holds for a keyboard and for a MIDI file."""
+UNRELEASED_S = 2.0
+"""Seconds that a key stays down at most, on a MIDI channel that releases no key at all.
+
+A key that is struck at the very end of the track of a file, which does not release it, stays down for as long.
+"""
 
 Hand: TypeAlias = Literal["right", "left", "own"]
 

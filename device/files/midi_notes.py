@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from device.clock.tempo_map import TempoMap
 from device.errors import UserError
-from device.events import DRUM_CHANNEL, KEYS, LOWEST_KEY, UNISON_S, Note
+from device.events import DRUM_CHANNEL, KEYS, LONGEST_KEY_S, LOWEST_KEY, UNISON_S, UNRELEASED_S, Note
 from device.files.raw_midi import RawTrack, Silenced, Struck
 from device.printable import count_of
 
@@ -19,11 +19,6 @@ LONGEST_OPEN_S = 10.0
 """Seconds that a key which is never released stays down at most after the last message of its track."""
 LONGEST_S = 24 * 3600.0
 """Longest right hand in seconds. A longer file is damaged, or no performance."""
-UNRELEASED_S = 2.0
-"""Seconds that a key stays down at most, on a channel of a track that releases no key at all.
-
-A key that is struck at the very end of a track, which does not release it, stays down for as long.
-"""
 MOST_NOTES = 100_000
 """Largest number of notes of a right hand. Two hours of a busy pianist are 50,000."""
 ALIKE_CHANNELS = 4
@@ -162,9 +157,12 @@ def _part(number: int, name: str, notes: list[Note], drums: bool) -> Part:
 
 
 def _notes(stretches: Sequence[Stretch], tempo_map: TempoMap) -> list[Note]:
-    """Return the notes of `stretches` within the piano's range, as a keyboard would play them (see `united`)."""
+    """Return the notes of `stretches` within the piano's range, as a keyboard would play them (see `united`).
+
+    None of them is longer than LONGEST_KEY_S.
+    """
     return united(
-        Note(onset_s, tempo_map.seconds(off), pitch, velocity, 1.0, onset_s, "right")
+        Note(onset_s, min(tempo_map.seconds(off), onset_s + LONGEST_KEY_S), pitch, velocity, 1.0, onset_s, "right")
         for on, off, pitch, velocity in stretches
         for onset_s in [tempo_map.seconds(on)]
         if LOWEST_KEY <= pitch < LOWEST_KEY + KEYS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import math
 import queue
 import time
@@ -14,7 +15,19 @@ from typing import TypeAlias
 import mido
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
-from device.events import DRUM_CHANNEL, ENDS_NOTES, KEYS, LOWEST_KEY, UNISON_S, Hand, Note, NoteEnded, NoteHeard
+from device.events import (
+    DRUM_CHANNEL,
+    ENDS_NOTES,
+    KEYS,
+    LONGEST_KEY_S,
+    LOWEST_KEY,
+    UNISON_S,
+    UNRELEASED_S,
+    Hand,
+    Note,
+    NoteEnded,
+    NoteHeard,
+)
 from device.inputs.control_queue import ControlQueue
 from device.inputs.echoes import Echoes
 from device.inputs.source import Feed, Loss
@@ -36,6 +49,10 @@ in seconds. The first four give the order."""
 
 _APART_TICKS = math.floor(UNISON_S / TICK_S) + 1
 """Least ticks between two strikes of one key, and least length of a note: earlier strikes are part of the first."""
+_LONGEST_TICKS, _UNRELEASED_TICKS = math.floor(LONGEST_KEY_S / TICK_S), math.floor(UNRELEASED_S / TICK_S)
+"""Most ticks of a note: on a channel that releases keys, and on one that does not."""
+UNRELEASED_STRIKES = 16
+"""A channel releases no keys if it has struck so many in a row without a release. Two hands have ten fingers."""
 ALL_BUT_DRUMS = frozenset(range(16)) - {DRUM_CHANNEL}
 """Channels, counted from 0, that are heard if the settings name none."""
 
@@ -58,7 +75,10 @@ class Keys:
     """Turns MIDI messages into notes of the player.
 
     Strikes of one key within UNISON_S, from any channel, are one note. This note ends when each of the strikes was
-    released, or when the key is struck again later. A note lasts at least _APART_TICKS.
+    released, or when the key is struck again later. A note lasts at least _APART_TICKS and at most LONGEST_KEY_S.
+
+    Some controllers send no releases. On a channel of such a one, each strike ends those before it, except those of the
+    same chord, and a note lasts at most UNRELEASED_S. Files of such a controller are read in the same way.
     """
 
     def __init__(self, split: int = 0, channels: Collection[int] = ALL_BUT_DRUMS) -> None:
@@ -68,6 +88,10 @@ class Keys:
         self._told: list[_Told] = []
         self._tick = 0
         self._now_s = 0.0
+        self._limits: list[tuple[int, int, int]] = []
+        """Heap of (tick at which a key counts as released, pitch, tick of its strike)."""
+        self._unreleased: Counter[int] = Counter()
+        """Number of strikes on each channel since its last release."""
 
     def step(self, messages: Sequence[tuple[mido.Message, float]], now_s: float) -> list[NoteHeard | NoteEnded]:
         """Return the note events from the previous step until `now_s`, in seconds of stream time.
@@ -79,17 +103,22 @@ class Keys:
             self._tick = max(self._tick, math.floor(time_s / TICK_S))
             while TICKS.seconds(self._tick) <= self._now_s:
                 self._tick += 1
+            self._end_too_long(TICKS.seconds(self._tick))
             if message.type == "reset":
                 self._release(self._keys, None)
             elif not is_of(message, self._channels):
                 continue
             elif message.type == "control_change" and message.control in ENDS_NOTES:
+                self._unreleased[message.channel] = 0
                 self._release(self._keys, message.channel)
             elif message.type == "note_on" and message.velocity > 0:
                 self._strike(message)
-            elif message.type in ("note_on", "note_off") and message.note in self._keys:
-                self._keys[message.note].held[message.channel] -= 1
-                self._release([message.note])
+            elif message.type in ("note_on", "note_off"):
+                self._unreleased[message.channel] = 0
+                if message.note in self._keys:
+                    self._keys[message.note].held[message.channel] -= 1
+                    self._release([message.note])
+        self._end_too_long(now_s)
         self._now_s = now_s
         told = sorted((t for t in self._told if t[0] <= now_s), key=lambda t: t[:4])
         self._told = [t for t in self._told if t[0] > now_s]
@@ -106,6 +135,12 @@ class Keys:
         pitch, channel = message.note, message.channel
         if not LOWEST_KEY <= pitch < LOWEST_KEY + KEYS:
             return
+        self._unreleased[channel] += 1
+        longest = _LONGEST_TICKS
+        if self._unreleased[channel] > UNRELEASED_STRIKES:
+            longest = _UNRELEASED_TICKS
+            chord = self._tick - _APART_TICKS
+            self._release([key for key, of_key in self._keys.items() if of_key.began <= chord], channel)
         before = self._keys.get(pitch)
         if before is not None and self._tick - before.began < _APART_TICKS:
             before.held[channel] += 1
@@ -123,6 +158,7 @@ class Keys:
         note = Note(onset_s, None, pitch, message.velocity, 1.0, onset_s, hand)
         self._keys[pitch] = _Key(self._tick, note, held)
         self._told.append((onset_s, 1, onset_s, pitch, NoteHeard(note)))
+        heapq.heappush(self._limits, (self._tick + longest, pitch, self._tick))
 
     def _release(self, pitches: Iterable[int], channel: int | None = -1) -> None:
         """Release `channel` on the keys `pitches`, and end the notes of those keys that no channel holds any more.
@@ -139,10 +175,20 @@ class Keys:
             if not key.held:
                 self._end(key)
 
-    def _end(self, key: _Key) -> None:
+    def _end_too_long(self, until_s: float) -> None:
+        """End the notes that have lasted as long as a note can by `until_s` seconds of stream time."""
+        while self._limits and TICKS.seconds(self._limits[0][0]) <= until_s:
+            tick, pitch, began = heapq.heappop(self._limits)
+            key = self._keys[pitch]
+            if key.began == began and key.end is None:
+                key.held.clear()
+                self._end(key, tick)
+
+    def _end(self, key: _Key, tick: int | None = None) -> None:
+        """End the note of `key` at `tick`, or at the present tick, if it has not ended before."""
         if key.end is None:
             note = key.note
-            end_s = TICKS.seconds(max(self._tick, key.began + _APART_TICKS))
+            end_s = TICKS.seconds(max(self._tick if tick is None else tick, key.began + _APART_TICKS))
             key.end = (end_s, 0, note.onset_s, note.pitch, NoteEnded(note.pitch, note.onset_s, end_s, decided_s=end_s))
             self._told.append(key.end)
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.errors import UserError
-from device.events import UNISON_S, Note
+from device.events import LONGEST_KEY_S, UNISON_S, UNRELEASED_S, Note
 from device.files.midi_file import read_midi
-from device.files.midi_notes import UNRELEASED_S, united
+from device.files.midi_notes import united
 from tests.unit.helpers.midi_bytes import TUNE, Timed, body, chunk, conductor, control, header, meta, off, on, tune
 
 Notes = list[tuple[int, float, float]]
@@ -175,6 +175,13 @@ def test_a_channel_that_is_only_silenced_at_its_start_releases_no_key(tmp_path: 
 def test_a_channel_that_releases_some_keys_keeps_the_others_down(tmp_path: Path) -> None:
     found = read(tmp_path / "a.mid", [[(0, on(48)), (480, on(64)), (960, off(64)), (960, on(65)), (1440, off(65))]])
     assert found[0] == (48, 0.0, pytest.approx(1440 / 800))
+
+
+def test_a_key_whose_release_a_file_lacks_is_down_no_longer_than_a_string_sounds(tmp_path: Path) -> None:
+    rest = [(at, event) for i in range(60) for at, event in ((800 * i, on(72)), (800 * i + 400, off(72)))]
+    found = read(tmp_path / "a.mid", [[(0, on(48)), *rest, (48_000, on(50)), (48_800, off(50)), (60_000, off(48))]])
+    assert found[0] == (48, 0.0, pytest.approx(LONGEST_KEY_S))
+    assert found[-1] == (50, pytest.approx(60.0), pytest.approx(61.0)) and len(found) == 62
 
 
 @pytest.mark.parametrize("rolled", [0, 4])

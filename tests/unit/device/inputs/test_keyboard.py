@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.events import NoteEnded, NoteHeard
+from device.events import LONGEST_KEY_S, UNRELEASED_S, NoteEnded, NoteHeard
 from device.files.midi_file import events, read_midi
 from device.inputs import keyboard
 from device.inputs.echoes import Echoes
@@ -173,3 +173,44 @@ def test_only_the_chosen_channels_are_the_player() -> None:
     ]
     assert [note[0] for note in notes_of(played, channels=frozenset({0, 9}))] == [40, 49]
     assert len(notes_of(played)) == 15 and len(notes_of(played, channels=frozenset(range(16)))) == 16
+
+
+def test_a_key_whose_release_was_lost_counts_as_released_when_no_string_sounds_any_more() -> None:
+    lost = [on(60, 0.1), on(64, 0.1, 1), on(67, 20.0), off(67, 49.0)]
+    ended = [[60, 0.1, 0.1 + LONGEST_KEY_S], [64, 0.1, 0.1 + LONGEST_KEY_S], [67, 20.0, 49.0]]
+    assert notes_of(lost, 60.0) == ended
+    # the limit counts from the last strike, and a release that comes later ends nothing
+    again = [on(60, 0.1), on(60, 20.0), off(60, 55.0), on(60, 56.0), off(60, 57.0)]
+    assert notes_of(again, 60.0) == [[60, 0.1, 20.0], [60, 20.0, 20.0 + LONGEST_KEY_S], [60, 56.0, 57.0]]
+
+
+def test_a_key_whose_release_was_lost_ends_at_its_time_in_the_hops_of_a_live_run() -> None:
+    keys, told = Keys(), []
+    for hop in range(1, 2000):
+        come = keys.step([on(60, 0.5)] if hop == 32 else [], hop * HOP_S)
+        told += [(hop, event) for event in come if isinstance(event, NoteEnded)]
+    ((hop, event),) = told
+    assert event.offset_s == pytest.approx(0.5 + LONGEST_KEY_S, abs=0.01)
+    assert (hop - 1) * HOP_S < event.decided_s <= hop * HOP_S
+
+
+def test_a_controller_without_releases_holds_only_its_last_chord() -> None:
+    strikes = [on(60 + number % 12, 0.1 + 0.5 * number) for number in range(keyboard.UNRELEASED_STRIKES + 3)]
+    strikes += [on(84, strikes[-1][1] + 0.5), on(88, strikes[-1][1] + 0.505)]
+    notes = notes_of(strikes, 60.0)
+    assert len(notes) == len(strikes)
+    after = notes[keyboard.UNRELEASED_STRIKES :]
+    for (_, _, end_s), (_, next_s, _) in zip(after[:2], after[1:3], strict=True):
+        assert end_s == next_s
+    # the strike that shows it ends all keys that were down
+    assert max(end_s for _, _, end_s in notes[:-5]) <= after[0][1]
+    assert [round(end_s - onset_s, 1) for _, onset_s, end_s in notes[-2:]] == [UNRELEASED_S, UNRELEASED_S]
+
+
+def test_a_release_shows_that_a_controller_sends_releases_and_other_channels_are_not_touched() -> None:
+    many = [on(60 + number, 0.1 + 0.1 * number) for number in range(keyboard.UNRELEASED_STRIKES)]
+    held = [on(40, 0.05, 1), *many, off(60, 1.8), on(90, 2.0), off(90, 9.0), off(40, 9.0, 1)]
+    notes = {pitch: end_s for pitch, _, end_s in notes_of(held, 10.0)}
+    assert notes[61] > 9 and notes[90] == 9.0 and notes[40] == 9.0
+    spoilt = {pitch: end_s for pitch, _, end_s in notes_of([*held[:-4], on(90, 2.0), off(40, 9.0, 1)], 10.0)}
+    assert spoilt[61] == 2.0 and spoilt[40] == 9.0
