@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from device.cli import main
 from device.errors import UserError
-from device.events import Note
+from device.events import LONGEST_KEY_S, Note
 from device.files.midi_bytes import parse
 from device.files.midi_file import read_midi
 from device.files.raw_midi import Struck
@@ -199,12 +199,12 @@ def test_a_file_of_too_many_notes_is_refused_before_it_fills_the_memory(tmp_path
         header(1, 0),
         header(1, 0)[:9],
         b"MTrk" + clean()[18:],
-        header(1, 0) + chunk(body([(0, on(60)), (0x0FFFFFFF, off(60))])),
-        header(1, 0, ticks=1) + chunk(body([(0, meta(0x51, b"\xff\xff\xff")), (0, on(60)), (0x0FFFFFFF, off(60))])),
+        header(1, 0) + chunk(body([(0, on(60)), (480, off(60)), (0x0FFFFFFF, on(60))])),
+        header(1, 0, ticks=1) + chunk(body([(0, meta(0x51, b"\xff\xff\xff")), (0x0FFFFFFF, on(60))])),
     ],
     ids=[
-        *("no ticks", "frames without ticks", "type 2", "no track", "half a header", "no header", "a long note"),
-        "an eternal note",
+        *("no ticks", "frames without ticks", "type 2", "no track", "half a header", "no header", "a long rest"),
+        "an eternal rest",
     ],
 )
 def test_a_file_that_cannot_be_played_is_refused_in_a_sentence(tmp_path: Path, content: bytes) -> None:
@@ -213,6 +213,17 @@ def test_a_file_that_cannot_be_played_is_refused_in_a_sentence(tmp_path: Path, c
     result = CliRunner().invoke(main, ["play", str(path)])
     assert result.exit_code == 2 and result.stdout == ""
     assert result.stderr.startswith(f"lefthand: {path} ") and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("tempo", [b"\x07\xa1\x20", b"\xff\xff\xff"], ids=["a long note", "an eternal note"])
+@pytest.mark.parametrize("ticks", [1, 480])
+def test_a_note_whose_end_is_days_away_is_played_as_long_as_a_string_sounds(
+    tmp_path: Path, tempo: bytes, ticks: int
+) -> None:
+    content = header(1, 0, ticks=ticks) + chunk(body([(0, meta(0x51, tempo)), (0, on(60)), (0x0FFFFFFF, off(60))]))
+    assert notes_of(tmp_path / "a.mid", content) == [(60, 0.0, LONGEST_KEY_S)]
+    result = CliRunner().invoke(main, ["play", str(tmp_path / "a.mid"), "--notes", str(tmp_path / "notes.csv")])
+    assert result.exit_code == 0 and "1 note read" in result.stdout
 
 
 def test_texts_with_wrong_lengths_take_bounded_time(tmp_path: Path) -> None:
