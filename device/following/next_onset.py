@@ -74,12 +74,15 @@ def counted_as(meter: Meter) -> Meter:
     """Return the metre in whose ticks the clock counts `meter`. It has longer notes if those of `meter` are too short.
 
     Half a beat must be a whole number of sixteenths, and a step of the grid a whole number of ticks. So 5/16 is counted
-    as 5/8, and 3/32 as 3/8. The felt beats and the steps are the same, and a tempo is always given in felt beats.
+    as 5/8, and 3/32 as 3/8. The felt beats and the steps are the same, and a tempo is always given in felt beats. Where
+    a beat has a single step, as in 2/16, it is counted as a quarter, because 2/4 and 4/4 have tables of their own.
     """
+    if meter.steps_per_beat == 1:
+        return Meter(meter.beats, 4)
     for beat_type in (meter.beat_type >> halvings for halvings in range(meter.beat_type.bit_length())):
         longer = Meter(meter.beats, beat_type)
-        same = (longer.beats_per_bar, longer.steps_per_beat) == (meter.beats_per_bar, meter.steps_per_beat)
         beat = beat_ticks(longer)
+        same = (longer.beats_per_bar, longer.steps_per_beat) == (meter.beats_per_bar, meter.steps_per_beat)
         if same and beat % (2 * SIXTEENTH) == 0 and beat % longer.steps_per_beat == 0:
             return longer
     return meter

@@ -102,7 +102,7 @@ def rhythm_of(meter: Meter) -> Rhythm:
         tables = [data[f"{known.beats}_{known.beat_type}_{name}"].astype(float) for name in _NAMES]
     if meter == known:
         return Rhythm(*tables)
-    size = known.steps_per_bar if meter.played.listed else known.steps_per_beat
+    size = known.steps_per_bar if meter.played.listed else min(known.steps_per_beat, meter.steps_per_beat)
     part = min(size, meter.steps_per_bar)
     parts = [table.reshape(-1, part, *table.shape[1:]).mean(axis=0) for table in tables]
     onset, following, interval, chord = (np.concatenate([table] * (meter.steps_per_bar // part)) for table in parts)

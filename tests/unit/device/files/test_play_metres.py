@@ -56,8 +56,11 @@ def played(path: Path, *options: str) -> tuple[list[dict[str, float]], list[tupl
         ((2, 1, 1), (4, 8), (2, 4), 0.25, 4),
         ((2, 1, 1), (2, 8), (2, 4), 0.25, 2),
         ((2, 2, 1, 1, 2), (8, 8), (4, 4), 0.25, 8),
+        ((2, 2, 1, 1, 2), (16, 16), (4, 4), 0.125, 16),
+        ((2, 1, 1), (8, 16), (2, 4), 0.125, 8),
+        ((2, 1, 1), (4, 16), (2, 4), 0.125, 4),
     ],
-    ids=["12/8", "3/8", "2/2", "4/2", "6/4", "4/8", "2/8", "8/8"],
+    ids=["12/8", "3/8", "2/2", "4/2", "6/4", "4/8", "2/8", "8/8", "16/16", "8/16", "4/16"],
 )
 def test_the_left_hand_is_the_same_and_the_beat_is_the_signature_s(
     tmp_path: Path, groups: tuple[int, ...], signed: tuple[int, int], alike: tuple[int, int], beat_s: float, beats: int
@@ -68,6 +71,36 @@ def test_the_left_hand_is_the_same_and_the_beat_is_the_signature_s(
     assert len(sent) > 10 and sent == same
     assert "is not one of" not in output
     assert told[:9] == [(pytest.approx(i * beat_s, abs=1e-6), i % beats) for i in range(9)]
+
+
+def test_seven_eight_is_played_in_groups_and_counts_its_eighths(tmp_path: Path) -> None:
+    notes = tune((2, 1, 1, 1, 2), 7)
+    sent, told, output = played(save(tmp_path / "seven.mid", notes, (0, 7, 8)))
+    assert "The metre 7/8 is played in groups of 3 + 2 + 2." in output
+    assert told[:9] == [(pytest.approx(i * 0.25, abs=1e-6), i % 7) for i in range(9)]
+    # the hand strikes where groups begin more often than at the other eighths, and nowhere between eighths
+    places = [round(note["due_s"] / 0.25, 3) % 7 for note in sent]
+    assert len(places) > 10 and sum(place in (0, 3, 5) for place in places) > len(places) / 2
+
+
+@pytest.mark.parametrize("signed", [(5, 16), (7, 16), (13, 16), (10, 16)])
+def test_a_metre_of_sixteenths_is_played_as_the_same_of_eighths_in_half_the_time(
+    tmp_path: Path, signed: tuple[int, int]
+) -> None:
+    notes = [(1, root + 12 + above) for root in ROOTS for above in (0, 4, 7, 4, 12)] * 3
+    slow, _, _ = played(save(tmp_path / "a.mid", notes, (0, signed[0], 8)))
+    track = mido.MidiFile(tmp_path / "a.mid")
+    for message in (message for one in track.tracks for message in one):
+        message.time //= 2
+        if message.type == "set_tempo":
+            message.tempo *= 2
+        if message.type == "time_signature":
+            message.denominator *= 2
+    track.save(tmp_path / "b.mid")
+    fast, _, _ = played(tmp_path / "b.mid")
+    assert len(slow) > 10 and [note["pitch"] for note in fast] == [note["pitch"] for note in slow]
+    # as many strikes as a left hand plays: it was five strikes a beat of an eighth
+    assert len({note["due_s"] for note in slow}) < 1.2 * len(notes)
 
 
 def test_nine_eight_is_three_dotted_beats(tmp_path: Path) -> None:

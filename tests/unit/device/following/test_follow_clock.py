@@ -223,11 +223,13 @@ def test_four_even_onsets_on_one_key_or_chord_are_a_count_in(counts: list[tuple[
 def test_a_metre_of_short_or_long_notes_has_all_its_steps_in_order(meter: str, count_in: int) -> None:
     beat_s, signed = 0.6, Meter.parse(meter)
     steps = steps_of(played(FollowClock(signed, count_in, tempo=100.0), counted_in(beat_s, (0.0, 0.5), 24)))
-    assert len(steps) > 30
+    assert len(steps) > min(30, 15 * signed.steps_per_beat)
     assert {step.meter for step in steps} == {signed}
     assert {step.position for step in steps} <= set(range(signed.steps_per_bar))
     ahead = [(b.position - a.position) % signed.steps_per_bar for a, b in pairwise(steps)]
-    assert ahead.count(1 % signed.steps_per_bar) > 0.75 * len(ahead)
+    # without a count-in the clock looks for the bar, and the place in the bar may jump
+    jumps = len(ahead) - ahead.count(1 % signed.steps_per_bar)
+    assert jumps < (1 if count_in else 16)
 
 
 def test_the_same_music_in_shorter_notes_has_the_same_steps() -> None:
