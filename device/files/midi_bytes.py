@@ -326,8 +326,9 @@ class _Track:
         elif kind in (_PORT, _DEVICE):
             self._track.port = content
         elif kind == _TEMPO and len(midi.tempos) < MOST_CHANGES:
-            # some programs write the number with a fourth byte before it, which is 0
-            number = content[1:4] if len(content) == 4 and not content[0] else content[:3]
+            # some programs write the number with more bytes before it, which are 0, or with bytes after it
+            before = min(len(content) - len(content.lstrip(b"\0")), max(len(content) - 3, 0))
+            number = content[before : before + 3]
             if len(number) == 3 and any(number):
                 midi.tempos.append((tick, int.from_bytes(number, "big")))
             else:

@@ -91,10 +91,14 @@ class SoundSource:
         self._faults = Faults() if faults is None else faults
         self._time = stream_time
         self._keep = keep
-        self._blocks: deque[tuple[bytes, float, bool, int]] = deque()
-        """The waiting blocks: bytes, time of arrival, whether sound was lost just before, and samples dropped there."""
-        self._dropped = 0
-        """Number of samples that were dropped since the last block that found room. Only the callback uses it."""
+        self._blocks: deque[tuple[bytes, float, bool, int | None]] = deque()
+        """The waiting blocks: bytes, time of arrival, whether sound was lost just before, and how many samples.
+
+        The number is None if the sound system reported a loss there, because it does not say how many it lost.
+        """
+        self._dropped, self._reported = 0, False
+        """Number of samples that were dropped since the last block that found room, and whether the sound system
+        reported a loss since then. Only the callback uses them."""
         self._losses: list[Loss] = []
         self._complete: queue.SimpleQueue[None] = queue.SimpleQueue()
         """One entry for each waiting block that completes a hop."""
@@ -157,7 +161,7 @@ class SoundSource:
         while self._blocks and missing > 0:
             data, arrived_s, lost, dropped = self._blocks.popleft()
             if lost:
-                self._losses.append(Loss(self._input_samples, dropped or None))
+                self._losses.append(Loss(self._input_samples, dropped))
             blocks.append(self._kept(data) if self._left_out else data)
             count = len(blocks[-1]) // self._frame_bytes
             missing -= count
@@ -315,12 +319,14 @@ class SoundSource:
             self._released.set()
         if status:
             self.xruns += 1
+            self._reported = True
         if len(self._blocks) >= self._most_blocks:
             self.xruns += 1
             self._dropped += len(data) // self._frame_bytes
             return None, 0
-        self._blocks.append((data, time.monotonic(), bool(status or self._dropped), self._dropped))
-        self._dropped = 0
+        missing = None if self._reported else self._dropped
+        self._blocks.append((data, time.monotonic(), missing != 0, missing))
+        self._dropped, self._reported = 0, False
         self._arrived += len(data) // self._frame_bytes
         completes = self._arrived >= self._next_complete
         while self._arrived >= self._next_complete:

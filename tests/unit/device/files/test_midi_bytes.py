@@ -291,8 +291,19 @@ def test_a_file_that_was_sent_as_text_is_said_to_be_damaged(tmp_path: Path, spoi
         read_midi(tmp_path / "a.mid").part()
 
 
-def test_a_tempo_that_is_written_with_four_bytes_is_read() -> None:
-    tempo = meta(0x51, (600_000).to_bytes(4))
+@pytest.mark.parametrize(
+    "number",
+    [
+        (600_000).to_bytes(4),
+        (600_000).to_bytes(5),
+        (600_000).to_bytes(8),
+        b"\0" + (600_000).to_bytes(3) + b"\0",
+        (600_000).to_bytes(3) + b"\0\1",
+    ],
+    ids=["four bytes", "five bytes", "eight bytes", "bytes around", "bytes after"],
+)
+def test_a_tempo_that_is_written_with_more_than_three_bytes_is_read(number: bytes) -> None:
+    tempo = meta(0x51, number)
     content = header(2) + chunk(body([(0, tempo)])) + chunk(body(tune()))
     assert parse(content).tempos == [(0, 600_000)]
     assert parse(content).flaws == {}

@@ -15,6 +15,7 @@ from device.hearing.resample import Hops
 from device.inputs import sound_card
 from device.inputs.rest import QUIET_HOPS, REST_HOPS, Rest
 from device.inputs.sound_card import SoundSource
+from device.inputs.source import Loss
 from device.settings.sections import AudioSettings
 from device.stream_time import StreamTime
 
@@ -264,6 +265,28 @@ def test_blocks_that_find_no_room_are_xruns() -> None:
     assert loss.missing == (1000 - found_room) * 256
     assert 0 <= found_room * 256 - loss.sample < 256
     assert mic.losses() == []
+
+
+@pytest.mark.parametrize("reported", [990, 1000], ids=["in a dropped block", "with the block that finds room"])
+def test_a_loss_of_unknown_length_among_dropped_blocks_makes_the_whole_length_unknown(reported: int) -> None:
+    card = Card()
+    mic = source(card)
+
+    def lost(reported: int | None) -> list[Loss]:
+        """Overflow the queue, and let a few blocks find room. The sound system reports a loss with one block."""
+        for number in range(1006):
+            if number == 1000:
+                while not mic._complete.empty():
+                    mic.read()
+            card.deliver(np.zeros(256), OVERFLOW if number == reported else 0)
+        while not mic._complete.empty():
+            mic.read()
+        return mic.losses()
+
+    assert [loss.missing for loss in lost(reported)] == [None]
+    # the next loss has a length again
+    ((missing,),) = [[loss.missing for loss in lost(None)]]
+    assert missing is not None and missing > 256
 
 
 def test_a_loss_is_given_when_its_block_is_read_and_not_when_it_came() -> None:
