@@ -20,14 +20,17 @@ class FilePath(click.Path):
     """Accepts the path of a file or folder and gives a Path.
 
     The address of a file of this machine, such as "file:///home/me/a%20song.mid", is a path too: file managers copy
-    paths in this form (RFC 8089). Raises UserError for the address of a page of the web, and for one that
-    holds a zero.
+    paths in this form (RFC 8089). Raises UserError for an empty text, for the address of a page of the web, and for one
+    that holds a zero.
     """
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            # pathlib would take it for the folder in which the command runs
+            raise UserError("An empty text names no file: check the name.")
         found = _ADDRESS.match(value) if isinstance(value, str) else None
         if found is not None and not os.path.lexists(value):
             if found[1] is None:

@@ -5,6 +5,7 @@ So each command needs only its own packages.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -58,6 +59,11 @@ class Commands(click.Group):
         except UserError as error:
             self._say(str(error))
             ctx.exit(error.exit_code)
+        except FileNotFoundError:
+            if not _works_in_no_folder():
+                raise
+            self._say("The folder in which you work was removed: change to another one.")
+            ctx.exit(UserError.exit_code)
 
     def _say(self, sentence: str) -> None:
         """Print `sentence` on stderr. If the disk of stderr is full, the exit code alone must say that it failed."""
@@ -67,3 +73,12 @@ class Commands(click.Group):
             if error.errno not in FULL:
                 raise
             drop_output(2)
+
+
+def _works_in_no_folder() -> bool:
+    """Return whether the working folder of the program was removed. Each name without a leading slash then fails."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        return True
+    return False

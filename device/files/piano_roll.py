@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,8 @@ def write_plot(path: Path, performance: Performance, title: str) -> None:
 
 def draw(performance: Performance, title: str) -> Figure:
     """Return the roll as a matplotlib figure. Raises UserError if matplotlib is missing."""
+    # where no home folder can be written, it would print lines about its cache
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         from matplotlib.figure import Figure
     except ImportError:

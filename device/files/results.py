@@ -110,6 +110,8 @@ class Outputs:
                 raise UserError(f"{path} is a link that leads back to itself: remove it, or name another file.")
             if not os.access(target.parent, os.W_OK):
                 raise UserError(f"{path} cannot be written: its folder is read-only for you, so name another folder.")
+            if target.exists() and not os.access(target, os.W_OK):
+                raise UserError(f"{path} is write-protected: name another file, or remove this one.")
             if any(_same(path, source) for source in inputs):
                 raise UserError(f"{path} is the input itself: write to another file.")
         for one, other in itertools.combinations(self.paths, 2):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from click.testing import CliRunner, Result
 from device.bundles.bundle import Bundle
 from device.cli import main
 from device.errors import BundleError
+from device.files import results
 from device.files.replacing import replacing
 from tests.unit.helpers.midi_bytes import clean
 
@@ -73,3 +78,48 @@ def test_a_bundle_or_settings_that_are_a_loop_of_links_are_refused(loop: Path) -
     with pytest.raises(BundleError, match="loop is not a bundle"):
         Bundle.open(loop)
     refused(lefthand("settings", "--config", loop), "loop cannot be read", exit_code=78)
+
+
+@pytest.mark.parametrize("words", [("play", ""), ("play", "{song}", "--midi", ""), ("verify", "")])
+def test_an_empty_name_is_told_and_is_not_the_present_folder(tmp_path: Path, words: tuple[str, ...]) -> None:
+    song = tmp_path / "a.mid"
+    song.write_bytes(clean())
+    refused(lefthand(*(word.format(song=song) for word in words)), "An empty text names no file: check the name.")
+
+
+def test_in_a_folder_that_was_removed_a_relative_output_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.mid").write_bytes(clean())
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    shutil.rmtree(tmp_path / "gone")
+    result = lefthand("play", tmp_path / "a.mid", "--notes", "notes.csv")
+    monkeypatch.undo()
+    refused(result, "The folder in which you work was removed: change to another one.")
+
+
+def test_a_file_that_somebody_protected_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.mid").write_bytes(clean())
+    kept = tmp_path / "kept.csv"
+    kept.write_text("mine")
+    kept.chmod(0o444)
+    # the superuser may write everywhere, and would not be refused
+    monkeypatch.setattr(
+        results.os, "access", lambda path, mode: mode != os.W_OK or bool(Path(path).stat().st_mode & 0o200)
+    )
+    refused(lefthand("play", tmp_path / "a.mid", "--notes", kept), "kept.csv is write-protected")
+    assert kept.read_text() == "mine"
+    kept.chmod(0o644)
+    assert lefthand("play", tmp_path / "a.mid", "--notes", kept).exit_code == 0
+
+
+def test_a_home_that_cannot_be_written_gives_no_line_of_the_plot_s_library(tmp_path: Path) -> None:
+    (tmp_path / "a.mid").write_bytes(clean())
+    command = [sys.executable, "-m", "device.cli", "play", str(tmp_path / "a.mid"), "--listen"]
+    homeless = {**os.environ, "HOME": "/proc/none", "MPLCONFIGDIR": "/proc/none"}
+    ran = subprocess.run(
+        [*command, "--plot", str(tmp_path / "roll.png")], env=homeless, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0 and (tmp_path / "roll.png").exists()
+    assert ran.stderr == ""
