@@ -147,7 +147,12 @@ class Outputs:
         def audio(path: Path) -> None:
             from device.files.mix import write_mix
 
-            write_mix(path, sound, performance.notes, ringing_notes(performance.sends))
+            try:
+                write_mix(path, sound, performance.notes, ringing_notes(performance.sends))
+            except FileNotFoundError:
+                if sound is None or sound.path.exists():
+                    raise
+                raise UserError(f"{sound.path} was removed while it was read: give it its name again.") from None
 
         def plot(path: Path) -> None:
             from device.files.piano_roll import write_plot

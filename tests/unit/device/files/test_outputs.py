@@ -11,11 +11,14 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from device.errors import UserError
 from device.files.replacing import replacing
 from device.files.results import Outputs
+from device.files.sound_file import SoundFile
 from tests.unit.device.files.test_results import BUNDLE, performance
 
 OLD = b"the old file"
@@ -188,6 +191,16 @@ def test_one_output_that_cannot_be_written_costs_no_other(tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"mix\.wav cannot be written"):
         outputs.write(performance(), BUNDLE, "")
     assert all((tmp_path / name).is_file() for kind, name in EVERY.items() if kind != "audio")
+
+
+def test_a_sound_that_is_removed_before_the_mix_is_told_by_its_name(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "right.wav", np.zeros(16_000, np.float32), 16_000)
+    sound = SoundFile(tmp_path / "right.wav")
+    (tmp_path / "right.wav").unlink()
+    outputs = Outputs(audio=tmp_path / "mix.wav", notes=tmp_path / "notes.csv")
+    with pytest.raises(UserError, match=r"right\.wav was removed while it was read") as told:
+        outputs.write(performance(), BUNDLE, "", sound=sound)
+    assert "mix.wav" not in str(told.value) and (tmp_path / "notes.csv").exists()
 
 
 def test_a_mix_of_hours_that_nobody_named_is_left_out_and_said(tmp_path: Path) -> None:
