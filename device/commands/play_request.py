@@ -18,7 +18,7 @@ from device.make_clock import Mode
 from device.printable import printable
 from device.recording.capture import actions_taken, how_captured, losses_told
 from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, KEYS, Steering, Style
-from device.settings.controls import Confidence, Density, Register, Restyle, Vary
+from device.settings.controls import Confidence, Density, PlayNote, Register, Restyle, Vary
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Request:
             (self.register, (Register,)),
             (self.variation, (Vary,)),
             (self.confidence, (Confidence,)),
+            (self.listen or None, (PlayNote,)),
             *((option, (UseClock, ClockPulse)) for option in beat),
         ]
         return tuple(kind for option, kinds in given if option is not None for kind in kinds)

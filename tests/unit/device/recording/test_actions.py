@@ -149,6 +149,8 @@ def test_a_replay_of_sound_plays_what_the_live_run_played_to_the_actions_of_the_
     # an option takes the place of the owner's own choice in the live run
     other = played_again(tmp_path / "take", "capture.wav", "--style", "pad")
     assert len(strikes(other)) > 10 and not same(other, sent)
+    # who only listens plays nothing, and no note that tries the output either
+    assert not strikes(played_again(tmp_path / "take", "capture.wav", "--listen"))
     # what captures of older versions give
     (tmp_path / "take" / ACTIONS).unlink()
     assert not same(played_again(tmp_path / "take", "capture.wav"), sent)
