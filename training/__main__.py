@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "training.evaluate:evaluate",
     "figures": "training.figure_bank.build:figures",
     "chords": "training.figure_bank.chords:chords",
+    "hindsight": "training.figure_bank.hindsight:hindsight",
     "rhythm": "training.rhythm:rhythm",
     "gaps": "training.beat_gaps:gaps",
     "place": "training.place_net:place",

@@ -113,8 +113,8 @@ def place_inputs(step: Step, bar: int, silent: int) -> Floats:
     return x
 
 
-class ChordNet:
-    """Runs the chord net: one GRU layer (with the `reset_after` of Keras) and one dense layer, in float32.
+class GruLayer:
+    """Holds a GRU layer (with the `reset_after` of Keras) and a dense layer after it, in float32.
 
     The weights depend only on the interval between two pitch classes. So only one row for each interval is kept, a
     twelfth of the whole matrix, and the inputs are put in the order of the intervals for each pitch class. The products
@@ -122,9 +122,9 @@ class ChordNet:
     """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Build the net from the arrays that `training.figure_bank.chords` writes. Raises KeyError if one is missing.
+        """Build the layers from arrays of weights. Raises KeyError if one is missing.
 
-        With n units for each pitch class they are: heard [12, CHANNELS, 3 n], past [12, n, 3 n], out [12, n, outputs],
+        With n units for each pitch class they are: heard [12, channels, 3 n], past [12, n, 3 n], out [12, n, outputs],
         place [PLACES, 3 n], bias [2, 3 n], out_bias [outputs]. The first axis is the interval from the pitch class that
         is read to the one that is written.
         """
@@ -133,13 +133,57 @@ class ChordNet:
         self._place = small["place"]
         self._bias = small["bias"][:, :, None]
         self._out_bias = small["out_bias"][:, None]
-        self._units = small["past"].shape[1]
+        self.units: int = small["past"].shape[1]
+
+    def inputs(self, heard: Floats, place: Floats) -> Floats:
+        """Return what the inputs `heard` [channels, 12] and `place` [PLACES] add to the gates.
+
+        The result [3 units, 12] is for `after`.
+        """
+        inside = self._heard.product(heard)
+        inside += (place @ self._place)[:, None]
+        inside += self._bias[0]
+        return inside
+
+    def after(self, state: Floats, inside: Floats) -> Floats:
+        """Return the GRU's state [units, 12] after `state`. `inside` [3 units, 12] comes from `inputs`."""
+        n = self.units
+        past = self._past.product(state)
+        past += self._bias[1]
+        gates = _sigmoid(inside[: 2 * n] + past[: 2 * n])
+        keep, reset = gates[:n], gates[n:]
+        new = reset * past[2 * n :]
+        new += inside[2 * n :]
+        np.tanh(new, out=new)
+        new *= 1 - keep
+        keep *= state
+        keep += new
+        return keep
+
+    def out(self, state: Floats) -> Floats:
+        """Return the outputs [outputs, 12] of the dense layer for a state [units, 12]."""
+        logits = self._out.product(state)
+        logits += self._out_bias
+        return logits
+
+
+class ChordNet:
+    """Runs the chord net: one GRU layer and one dense layer, see `GruLayer`."""
+
+    def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Build the net from the arrays that `training.figure_bank.chords` writes, see `GruLayer`.
+
+        Raises KeyError if one is missing.
+        """
+        self._layer = GruLayer(arrays)
         self.reset()
 
     def reset(self) -> None:
         """Forget the music so far: set the state of the GRU and the memory of pitch classes to zero."""
-        self._state = np.zeros((self._units, 12), np.float32)
+        self._state = np.zeros((self._layer.units, 12), np.float32)
         self._memory = np.zeros((2, 12), np.float32)
+        self.heard = np.zeros((len(CHANNELS), 12), np.float32)
+        """The latest inputs [CHANNELS, 12], with the memory of pitch classes."""
 
     def at(self, heard: Floats, place: Floats) -> Answer:
         """Add the half beat that has just ended to the net's state, and return the answer for the coming half beat.
@@ -149,25 +193,10 @@ class ChordNet:
         """
         self._memory = self._memory * MEMORY + heard[0]
         memory = self._memory / np.maximum(np.maximum.reduce(self._memory, 1, keepdims=True), 1.0)
-        n = self._units
-        inside = self._heard.product(np.concatenate((heard, memory)))
-        inside += (place @ self._place)[:, None]
-        inside += self._bias[0]
-        past = self._past.product(self._state)
-        past += self._bias[1]
-        gates = _sigmoid(inside[: 2 * n] + past[: 2 * n])
-        keep, reset = gates[:n], gates[n:]
-        new = reset * past[2 * n :]
-        new += inside[2 * n :]
-        np.tanh(new, out=new)
-        new *= 1 - keep
-        keep *= self._state
-        keep += new
-        self._state = keep
-        logits = self._out.product(self._state)
-        logits += self._out_bias
-        logits = logits.ravel()
-        return Answer(_log_share(logits[:24]), _log_share(logits[24:36]), _log_share(logits[36:60]))
+        self.heard = np.concatenate((heard, memory))
+        self._state = self._layer.after(self._state, self._layer.inputs(self.heard, place))
+        logits = self._layer.out(self._state).ravel()
+        return Answer(log_share(logits[:24]), log_share(logits[24:36]), log_share(logits[36:60]))
 
 
 class _Intervals:
@@ -186,7 +215,8 @@ class _Intervals:
         return np.asarray(self._weights @ x.take(self._order), np.float32)
 
 
-def _log_share(logits: Floats) -> Floats:
+def log_share(logits: Floats) -> Floats:
+    """Return the natural logarithms of the probabilities (softmax) of `logits` [n]."""
     logits = logits - np.maximum.reduce(logits)
     logits -= np.log(np.add.reduce(np.exp(logits)))
     return logits

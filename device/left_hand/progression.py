@@ -11,6 +11,8 @@ from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 from device.left_hand.chord_net import DELAY, Answer, ChordNet, half_beat, heard_inputs, place_inputs
 from device.left_hand.harmony import TRIADS, Chord, chord_of
+from device.left_hand.hindsight_net import HindsightNet
+from device.left_hand.hindsight_net import shipped_arrays as arrays_of_hindsight
 from device.left_hand.phrase_memory import NextKeys, PhraseMemory
 from device.left_hand.right_hand import RightHand
 
@@ -68,7 +70,7 @@ class Progression:
 
     def __init__(self, net: ChordNet, memory: PhraseMemory | None = None) -> None:
         """Find chords with `net`. `memory` holds phrases of earlier pieces. None: an empty one that a reset clears."""
-        self._net = net
+        self._net, self._hindsight = net, HindsightNet(arrays_of_hindsight())
         self._memory = PhraseMemory() if memory is None else memory
         self.key: int | None = None
         """The key that the owner gave: 0 to 11 are major, 12 to 23 minor. None: there is none."""
@@ -77,6 +79,7 @@ class Progression:
     def reset(self) -> None:
         """Forget the chord and the music heard, and the memory of phrases too unless it is kept between days."""
         self._net.reset()
+        self._hindsight.reset()
         self._memory.reset()
         self.triad = -1
         """Number of the present triad: 0 to 11 are major, 12 to 23 are minor, -1 is before the first."""
@@ -148,13 +151,14 @@ class Progression:
     def _ask(self, step: Step, right: RightHand) -> Floats:
         """Return the score [24] of each triad for the half bar of `step`, from the chord net and from the memory.
 
-        It also adds the half beat that has ended to the memory.
+        It also adds the half beat that has ended to the memory, and tells it the chords that were found since then.
         """
         now, size = step.index, half_beat(step)
         first, end, pitch = right.sounding(step, now - size - 1)
         heard = heard_inputs(first, end, pitch, now, size)
         self._silent = 0 if heard[0].any() else self._silent + 1
-        self._answer = self._net.at(heard, place_inputs(step, max(self._bars, 0), self._silent))
+        place = place_inputs(step, max(self._bars, 0), self._silent)
+        self._answer = self._net.at(heard, place)
         # an onset of the last step may not be known yet, so the memory's half beats end a step earlier
         strikes: dict[int, int] = {}
         for at, key in zip(first.tolist(), pitch.tolist(), strict=True):
@@ -162,6 +166,8 @@ class Progression:
                 strikes[at - now + size + 1] = max(key, strikes.get(at - now + size + 1, 0))
         self._memory.hear(sorted(strikes.items()), step.position * 64 + step.meter.steps_per_bar)
         self._memory.learn(DELAY, self._answer.hindsight)
+        for past in self._hindsight.at(self._net.heard, place, self._answer.hindsight):
+            self._memory.learn(past.ago, past.triads)
         self._expected = None
         recalled = self._memory.recall()
         return (

@@ -1,6 +1,6 @@
-"""Builds the bank of left-hand figures and fits the chord net.
+"""Builds the bank of left-hand figures and fits the nets that find chords.
 
 In: prepared pieces of the training split.
-Out: device/left_hand/figures.npz and device/left_hand/chord_net.npz.
+Out: figures.npz, chord_net.npz and hindsight_net.npz in device/left_hand.
 Begin at build.py.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,16 +106,21 @@ def stack(parts: list[tuple[HalfBeats, slice]]) -> dict[str, npt.NDArray[Any]]:
     return out
 
 
-def first_params(units: int, seed: int) -> Params:
-    """Return random weights with which the fit begins, as arrays by name for `device.left_hand.chord_net.ChordNet`."""
+def first_params(
+    units: int, seed: int, channels: int = len(CHANNELS), heads: tuple[tuple[str, int], ...] = FIT_HEADS
+) -> Params:
+    """Return random weights with which the fit begins, as arrays by name for `device.left_hand.chord_net.ChordNet`.
+
+    `channels` is the number of inputs for each pitch class, and `heads` are the outputs, see `FIT_HEADS`.
+    """
     rng = np.random.default_rng(seed)
-    outputs = sum(number for _, number in FIT_HEADS)
+    outputs = sum(number for _, number in heads)
 
     def draw(*shape: int, fan_in: int) -> Floats:
         return (rng.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
 
     return {
-        "heard": draw(12, len(CHANNELS), 3 * units, fan_in=4 * len(CHANNELS)),
+        "heard": draw(12, channels, 3 * units, fan_in=4 * channels),
         "place": draw(PLACES, 3 * units, fan_in=PLACES),
         "past": draw(12, units, 3 * units, fan_in=12 * units),
         "bias": np.zeros((2, 3 * units), np.float32),
@@ -157,14 +162,20 @@ def logits_of(params: Params, heard: Any, place: Any, keep: Any = None) -> Any:
     return states @ out + jnp.repeat(params["out_bias"], 12)
 
 
-def losses(params: Params, batch: Params, keep: Any = None) -> Any:
-    """Return the weighted sum of the heads' losses, each a mean over the half beats that have a target."""
+def losses(
+    params: Params,
+    batch: Params,
+    keep: Any = None,
+    heads: tuple[tuple[str, int], ...] = FIT_HEADS,
+    weights: Mapping[str, float] = HEAD_WEIGHTS,
+) -> Any:
+    """Return the weighted sum of the losses of `heads`, each a mean over the half beats that have a target."""
     import jax
     import jax.numpy as jnp
 
     logits = logits_of(params, batch["heard"], batch["place"], keep)
     total, begin = 0.0, 0
-    for name, number in FIT_HEADS:
+    for name, number in heads:
         part = logits[..., begin : begin + 12 * number]
         begin += 12 * number
         target = batch[name]
@@ -175,8 +186,38 @@ def losses(params: Params, batch: Params, keep: Any = None) -> Any:
             known = target >= 0
             share = jax.nn.log_softmax(part)
             cost = -jnp.take_along_axis(share, jnp.maximum(target, 0)[..., None], axis=-1)[..., 0]
-        total = total + HEAD_WEIGHTS[name] * (cost * known).sum() / jnp.maximum(known.sum(), 1)
+        total = total + weights[name] * (cost * known).sum() / jnp.maximum(known.sum(), 1)
     return total
+
+
+def updater(steps: int, loss: Callable[..., Any]) -> Any:
+    """Return the function of one step of Adam that fits a net by `loss` in `steps` batches.
+
+    It takes the weights, their first and second moments, the number of the step from 1, the batch and the units to
+    keep, see `logits_of`. It returns new weights and moments, and the loss of the batch.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    def rate(at: Any) -> Any:
+        warm = at / (WARM_UP * steps)
+        cosine = LAST + (1 - LAST) * 0.5 * (1 + jnp.cos(jnp.pi * jnp.minimum(at / steps, 1.0)))
+        return PEAK * jnp.minimum(warm, cosine)
+
+    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    def update(params: Params, mean: Params, square: Params, at: Any, batch: Params, keep: Any) -> Any:
+        value, gradient = jax.value_and_grad(loss)(params, batch, keep)
+        norm = jnp.sqrt(sum((g**2).sum() for g in jax.tree.leaves(gradient)))
+        gradient = jax.tree.map(lambda g: g * jnp.minimum(1.0, CLIP / norm), gradient)
+        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
+        square = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g**2, square, gradient)
+        one, two, speed = 1 - 0.9**at, 1 - 0.999**at, rate(at)
+        params = jax.tree.map(
+            lambda p, m, s: p - speed * (m / one / (jnp.sqrt(s / two) + 1e-8) + DECAY * p), params, mean, square
+        )
+        return params, mean, square, value
+
+    return update
 
 
 def fit(train: list[HalfBeats], valid: list[HalfBeats], steps: int, seed: int, out: Path, units: int = UNITS) -> Params:
@@ -189,24 +230,7 @@ def fit(train: list[HalfBeats], valid: list[HalfBeats], steps: int, seed: int, o
     import jax
     import jax.numpy as jnp
 
-    def rate(at: Any) -> Any:
-        warm = at / (WARM_UP * steps)
-        cosine = LAST + (1 - LAST) * 0.5 * (1 + jnp.cos(jnp.pi * jnp.minimum(at / steps, 1.0)))
-        return PEAK * jnp.minimum(warm, cosine)
-
-    @partial(jax.jit, donate_argnums=(0, 1, 2))
-    def update(params: Params, mean: Params, square: Params, at: Any, batch: Params, keep: Any) -> Any:
-        value, gradient = jax.value_and_grad(losses)(params, batch, keep)
-        norm = jnp.sqrt(sum((g**2).sum() for g in jax.tree.leaves(gradient)))
-        gradient = jax.tree.map(lambda g: g * jnp.minimum(1.0, CLIP / norm), gradient)
-        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
-        square = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g**2, square, gradient)
-        one, two, speed = 1 - 0.9**at, 1 - 0.999**at, rate(at)
-        params = jax.tree.map(
-            lambda p, m, s: p - speed * (m / one / (jnp.sqrt(s / two) + 1e-8) + DECAY * p), params, mean, square
-        )
-        return params, mean, square, value
-
+    update = updater(steps, losses)
     answer = jax.jit(logits_of)
     params = jax.tree.map(jnp.asarray, first_params(units, seed))
     mean, square = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
@@ -235,10 +259,10 @@ def _report(logits: Floats, judged: dict[str, npt.NDArray[Any]]) -> str:
     return ", ".join([*words, f"in hindsight {(hindsight == judged['hindsight'])[late].mean():.3f}"])
 
 
-def store(params: Params, out: Path) -> None:
-    """Write the weights to the file `out` as 16-bit floats, without the head "left"."""
+def store(params: Params, out: Path, heads: tuple[tuple[str, int], ...] = HEADS) -> None:
+    """Write the weights to the file `out` as 16-bit floats, with the outputs of `heads`, which are the first ones."""
     arrays = {name: np.asarray(array).astype(np.float16) for name, array in params.items()}
-    kept = sum(number for _, number in HEADS)
+    kept = sum(number for _, number in heads)
     arrays |= {name: arrays[name][..., :kept] for name in ("out", "out_bias")}
     np.savez_compressed(out, **arrays)
 
