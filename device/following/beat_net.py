@@ -126,6 +126,8 @@ class BeatNet:
         """Place in beats from which `posterior` is counted."""
         self.posterior = np.full(PLACES, 1 / PLACES, np.float32)
         """Probability of each place at the last onset [PLACES]: the first is `own_place`, and they go around a beat."""
+        self.mean = 0.0, 0.0
+        """Mean of cosine and sine of the posterior's places, counted from `own_place`, as angles (a turn is a beat)."""
         self._smooth: tuple[Singles, Singles] | None = None
         """A posterior, and the same smoothed."""
 
@@ -196,9 +198,9 @@ class BeatNet:
         self.posterior = np.exp(logits, logits)
         self.posterior /= np.add.reduce(logits)
         self.own_place = place
+        x, y = self.mean = float(self.posterior.dot(_COS)), float(self.posterior.dot(_SIN))
         if not tap:
             move, bend = np.tanh(memory.dot(w.correct) + w.correct_bias).tolist()
-            x, y = float(self.posterior.dot(_COS)), float(self.posterior.dot(_SIN))
             place += PULL * math.hypot(x, y) * math.atan2(y, x) / (2 * math.pi) + MOVES * move
             self._log_tempo = min(max(self._log_tempo + BENDS * bend, SLOWEST), FASTEST)
         self._place = place

@@ -211,7 +211,7 @@ class FollowClock:
                 self._limit_tempo()
         if self._lead is not None:
             if hypotheses.steady is not None:
-                self._history.hear((onset_s, self._heard.count), lead, self._lead, (self._mass, self._mass_before))
+                self._history.hear(onset_s, lead, self._lead, (self._mass, self._mass_before))
             self._sure = self._lock(onset_s, None)
             self._repeats.keep(self._lead, self._sure)
 

@@ -21,13 +21,14 @@ FADE_BEATS = 12.0
 """After SILENT_BEATS without an onset the lock begins to fade, and falls by e in so many more beats."""
 
 
-HISTORY, LESS = 0.35, 0.2
+HISTORY, LESS = 0.35, 0.25
 """Share of the log odds by the history of the clock, beside the log odds by what it knows now, and what is taken from
 the sum. Simulated playing has fewer steady grids than real playing. Chosen on 70 performances with all doses of rubato.
 """
-NARROW = 0.085
-"""After a rest of a player whose steady grid has a smaller spread in beats, the history cannot raise the lock for
-KEPT_BEATS: the net of the beat and the hypotheses all go on in time."""
+NARROW, ON_BEAT_BEATS = 0.085, 2.0
+"""After a rest of a player whose steady grid has a spread below NARROW beats, the history cannot raise the lock for
+KEPT_BEATS, or for ON_BEAT_BEATS if the rest ended on the beat: the net of the beat and the hypotheses all go on in time
+although the player may have paused or changed the tempo."""
 
 
 def lock_of(
@@ -58,6 +59,10 @@ def lock_of(
         logit += AFTER_REST
     if history is not None:
         both = logit + HISTORY * (history - logit) - LESS
-        rested = steady is not None and steady.spread < NARROW and steady.state.since_rest < KEPT_BEATS
-        logit = min(both, logit) if in_doubt or rested else both
+        rested = (
+            steady is not None
+            and steady.spread < NARROW
+            and steady.state.since_rest < (KEPT_BEATS if steady.rest_ended_off else ON_BEAT_BEATS)
+        )
+        logit = min(both, logit) if rested else both
     return math.exp(-max(0.0, silent_beats - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))

@@ -3,7 +3,7 @@
 What the clock knows at a beat cannot tell a slipped grid from the true one: both explain the last onsets. The history
 can: an onset came late some beats ago, the grid moved with it, and since then the chords lie off the beat. At each
 onset a GRU (a recurrent layer, after Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014)
-reads how the onset lies on the grid, how the grid moved, and how well the hypotheses, the net of the beat and the
+reads how far the grid moved, and how well the hypotheses, the net of the beat and the
 steady grid agree. At a beat a small layer reads the GRU and the time since the last onset. Both are fitted on the beats
 that the clock itself gives to simulated playing (`python -m training lock`).
 """
@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from device.following.bank import HypothesisBank
-from device.following.lock_inputs import INPUTS, LockInputs, Onset, Shares
+from device.following.lock_inputs import INPUTS, LockInputs, Shares
 from device.following.rhythm import Floats
 from device.following.weights import Singles, read_weights
 
-UNITS, HIDDEN, SILENCES = 16, 16, 2
+UNITS, HIDDEN, SILENCES = 48, 48, 2
 """Sizes of the GRU and of the layer that reads it, and number of inputs that depend on the time since the last onset.
-"""
+They hold three nets side by side, whose answers are averaged (`training.lock_net`)."""
 LARGEST = 3.0
 """A scaled input is within this size."""
 MOST_SILENT, LEAST_SILENT = 8.0, 0.05
@@ -71,9 +71,9 @@ class LockNet:
         self._inputs.counted_s = counted_s
         self._memory = np.zeros(UNITS, np.float32)
 
-    def hear(self, onset: Onset, before: HypothesisBank | None, lead: HypothesisBank, shares: Shares) -> None:
-        """Use an onset after which other hypotheses lead: see `LockInputs.after`."""
-        self.step(self._inputs.after(onset, before, lead, shares))
+    def hear(self, onset_s: float, before: HypothesisBank | None, lead: HypothesisBank, shares: Shares) -> None:
+        """Use an onset at `onset_s` seconds, after which other hypotheses lead: see `LockInputs.after`."""
+        self.step(self._inputs.after(onset_s, before, lead, shares))
 
     def step(self, inputs: Floats) -> None:
         """Let the GRU read the inputs [INPUTS] after an onset."""

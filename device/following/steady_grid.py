@@ -117,8 +117,9 @@ class SteadyGrid:
         self._agreed = self._together = self._alone = self._since = self._after_rest = self._off = self._fit = 0.0
         """Beats of agreement in all and without a break, beats alone, beats since the last comparison, beats left after
         a rest; distance of the bank in beats; running mean of the log likelihood ratio of the onsets."""
-        self._since_rest, self._fits = 0.0, True
-        """Beats since the last rest, and whether the last onset was near a note of the grid."""
+        self._since_rest, self._fits, self.rest_ended_off = 0.0, True, False
+        """Beats since the last rest, whether the last onset was near a note of the grid, and whether the last rest
+        ended off the beat."""
         self._agrees, self._belief = True, 0.0
         self._grids: deque[tuple[float, float, float] | None] = deque(maxlen=HORIZONS[-1])
         """Time, place and quarter of the grid at the last beats; None where the bank did not agree."""
@@ -238,8 +239,8 @@ class SteadyGrid:
         if beats < REST:
             self._after_rest -= beats
         else:
-            self._since_rest = 0.0
-            self._after_rest = AFTER_REST if abs(in_beat - round(in_beat)) > ON_BEAT else THIS_ONSET
+            self._since_rest, self.rest_ended_off = 0.0, abs(in_beat - round(in_beat)) > ON_BEAT
+            self._after_rest = AFTER_REST if self.rest_ended_off else THIS_ONSET
 
     def _look_at_fit(self, kind: int) -> None:
         """Use the distance of the last onset from the nearest note of the grid, in a rhythm of this kind."""

@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from training.beat_net.likely_hands import likely_hands
-from training.lock_net.takes import Batch, batch_of, performed, simulated
+from training.lock_net.takes import Batch, Singles, batch_of, performed, simulated
 from training.playing_figures.following import DOSES, load_performances
 
 RATE, WARM_STEPS, DECAY, LARGEST_NORM, TAKES_A_STEP = 4e-3, 30, 1e-2, 1.0, 32
@@ -40,41 +40,20 @@ def lock(
     The clock follows simulated takes, which takes .4 s for each on a free core. They are kept in the folder of the fit.
     Fit again after each change of the clock or of its nets, in a new folder.
     """
-    import keras
-
-    from training.lock_net.net import for_the_box, lock_net, scaled, scales_of
+    from training.lock_net.net import FITS, for_the_box, scaled, scales_of
 
     out.mkdir(parents=True, exist_ok=True)
     batch = kept(out / "takes.npz", lambda: simulated(*likely_hands(cache, "train"), takes, seed))
     others = kept(out / "others.npz", lambda: simulated(*likely_hands(cache, "valid"), takes // OTHERS, seed))
     batch = first_onsets(batch)
-    keras.utils.set_random_seed(seed)
-    net, scales = lock_net(), scales_of(batch)
-    steps = epochs * -(-len(batch.right) // TAKES_A_STEP)
-    rate = keras.optimizers.schedules.CosineDecay(
-        RATE / 40, max(1, steps - WARM_STEPS), alpha=0.02, warmup_target=RATE, warmup_steps=WARM_STEPS
-    )
-    net.compile(
-        keras.optimizers.AdamW(rate, DECAY, clipnorm=LARGEST_NORM), keras.losses.BinaryCrossentropy(from_logits=True)
-    )
-    history = keras.callbacks.CSVLogger(str(out / "history.csv"))
-    other = scaled(others, scales), others.right[..., None], others.weight
-    net.fit(
-        scaled(batch, scales),
-        batch.right[..., None],
-        sample_weight=batch.weight,
-        batch_size=TAKES_A_STEP,
-        epochs=epochs,
-        validation_data=other,
-        verbose=2,
-        callbacks=[history],
-    )
-    net.save_weights(out / "last.weights.h5")
+    scales = scales_of(batch)
+    nets = [fitted(batch, others, scales, epochs, seed + i, out) for i in range(FITS)]
     if npz is not None:
-        np.savez_compressed(npz, **for_the_box(net, scales)._asdict())
+        np.savez_compressed(npz, **for_the_box(nets, scales)._asdict())
 
     def show(name: str, judged: Batch) -> None:
-        odds = np.asarray(net.predict(scaled(judged, scales), batch_size=TAKES_A_STEP, verbose=0))[..., 0]
+        x = scaled(judged, scales)
+        odds = np.mean([net.predict(x, batch_size=TAKES_A_STEP, verbose=0)[..., 0] for net in nets], axis=0)
         for kind, value in (("before", judged.lock), ("new", 1 / (1 + np.exp(-odds)))):
             click.echo(f"{name:24s}{kind:8s}" + "".join(f"{figure:8.3f}" for figure in told(judged, value)))
 
@@ -84,6 +63,36 @@ def lock(
         pieces = load_performances(performances)
         for way in WAYS:
             show(way, kept(out / f"{way}.npz", lambda way=way: performed(pieces, way)))
+
+
+def fitted(batch: Batch, others: Batch, scales: tuple[Singles, Singles], epochs: int, seed: int, out: Path) -> Any:
+    """Return a net that is fitted on `batch`, and judged after each epoch on `others`. Its history and its weights are
+    kept in the folder `out`."""
+    import keras
+
+    from training.lock_net.net import lock_net, scaled
+
+    keras.utils.set_random_seed(seed)
+    net = lock_net()
+    steps = epochs * -(-len(batch.right) // TAKES_A_STEP)
+    rate = keras.optimizers.schedules.CosineDecay(
+        RATE / 40, max(1, steps - WARM_STEPS), alpha=0.02, warmup_target=RATE, warmup_steps=WARM_STEPS
+    )
+    net.compile(
+        keras.optimizers.AdamW(rate, DECAY, clipnorm=LARGEST_NORM), keras.losses.BinaryCrossentropy(from_logits=True)
+    )
+    net.fit(
+        scaled(batch, scales),
+        batch.right[..., None],
+        sample_weight=batch.weight,
+        batch_size=TAKES_A_STEP,
+        epochs=epochs,
+        validation_data=(scaled(others, scales), others.right[..., None], others.weight),
+        verbose=2,
+        callbacks=[keras.callbacks.CSVLogger(str(out / f"history-{seed}.csv"))],
+    )
+    net.save_weights(out / f"seed-{seed}.weights.h5")
+    return net
 
 
 def kept(path: Path, made: Any) -> Batch:

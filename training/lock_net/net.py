@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +12,8 @@ from device.following.lock_inputs import INPUTS
 from device.following.lock_net import HIDDEN, LARGEST, SILENCES, UNITS, LockWeights
 from training.lock_net.takes import Batch, Singles
 
+FITS = 3
+"""Number of nets whose log odds are averaged: single fits on the same takes differ more than what is left to gain."""
 LEFT_OUT, LEFT_UNREAD = 0.3, 0.1
 """Share of the inputs that are left out by chance in the fit, each in a whole take, and share of what the layer after
 the GRU does not read. With fewer the net fits simulated playing better, and real playing worse."""
@@ -24,13 +27,13 @@ def lock_net() -> Any:
     inputs, last = layers.Input((None, INPUTS)), layers.Input((None,), dtype="int32")
     silences = layers.Input((None, SILENCES))
     kept = layers.Dropout(LEFT_OUT, noise_shape=(None, 1, INPUTS))(inputs)
-    memory = layers.GRU(UNITS, return_sequences=True, name="memory")(kept)
+    memory = layers.GRU(UNITS // FITS, return_sequences=True, name="memory")(kept)
     at_beats = layers.Lambda(
         lambda x: ops.take_along_axis(x[0], ops.expand_dims(x[1], -1), 1),
-        output_shape=lambda shapes: (*shapes[1], UNITS),
+        output_shape=lambda shapes: (*shapes[1], UNITS // FITS),
     )([memory, last])
     read = layers.Dropout(LEFT_UNREAD)(layers.Concatenate()([at_beats, silences]))
-    hidden = layers.Dense(HIDDEN, activation="tanh", name="hidden")(read)
+    hidden = layers.Dense(HIDDEN // FITS, activation="tanh", name="hidden")(read)
     return keras.Model([inputs, last, silences], layers.Dense(1, name="answer")(hidden))
 
 
@@ -52,9 +55,42 @@ def scaled(batch: Batch, scales: tuple[Singles, Singles]) -> list[Any]:
     ]
 
 
-def for_the_box(net: Any, scales: tuple[Singles, Singles]) -> LockWeights:
-    """Return the weights of `net` as the box reads them."""
-    new, past, (bias, past_bias) = net.get_layer("memory").get_weights()
-    hidden, hidden_bias = net.get_layer("hidden").get_weights()
-    answer, answer_bias = net.get_layer("answer").get_weights()
-    return LockWeights(*scales, new, past, bias, past_bias, hidden, hidden_bias, answer[:, 0], answer_bias)
+def for_the_box(nets: Sequence[Any], scales: tuple[Singles, Singles]) -> LockWeights:
+    """Return the weights of `nets` as the box reads them: side by side, with the mean of their answers."""
+    parts: list[list[Any]] = [[] for _ in range(len(LockWeights._fields) - len(scales))]
+    for net in nets:
+        new, past, biases = net.get_layer("memory").get_weights()
+        values = new, past, *biases, *net.get_layer("hidden").get_weights(), *net.get_layer("answer").get_weights()
+        for part, value in zip(parts, values, strict=True):
+            part.append(value)
+    new, past, bias, past_bias, hidden, hidden_bias, answer, answer_bias = parts
+    # the layer reads each GRU, and all of them read the silence
+    apart = np.concatenate([_apart([w[:-SILENCES] for w in hidden]), np.hstack([w[-SILENCES:] for w in hidden])])
+    return LockWeights(
+        *scales,
+        _gates(new, np.hstack),
+        _gates(past, _apart),
+        _gates(bias, np.hstack),
+        _gates(past_bias, np.hstack),
+        apart,
+        np.hstack(hidden_bias),
+        np.vstack(answer)[:, 0] / np.float32(len(nets)),
+        np.mean(answer_bias, axis=0),
+    )
+
+
+def _apart(blocks: Sequence[Singles]) -> Singles:
+    """Return a matrix with `blocks` on its diagonal, and zeros elsewhere."""
+    out = np.zeros(np.sum([block.shape for block in blocks], axis=0), np.float32)
+    row = column = 0
+    for block in blocks:
+        rows, columns = block.shape
+        out[row : row + rows, column : column + columns] = block
+        row, column = row + rows, column + columns
+    return out
+
+
+def _gates(weights: Sequence[Singles], join: Callable[[Sequence[Singles]], Singles]) -> Singles:
+    """Return the weights of several GRUs as those of one. `join` joins what belongs to the same of the three gates."""
+    gates = zip(*(np.split(w, 3, axis=-1) for w in weights), strict=True)
+    return np.concatenate([join(same) for same in gates], axis=-1)

@@ -56,17 +56,18 @@ def test_after_a_count_in_it_reads_each_onset_once_and_no_chord_twice(counted: b
     assert all(inputs.shape == (INPUTS,) and np.isfinite(inputs).all() for inputs in seen)
 
 
-def test_the_place_is_counted_from_the_clocks_own_grid() -> None:
-    seen = np.array(inputs_of(counts() + TUNE, a_clock(True)))
-    # the cosine of one turn a beat: eighths are on the beat and half way
-    assert seen[8:, 0] == pytest.approx(np.tile([1.0, -1.0], 20), abs=0.05)
+def test_it_sees_that_the_grid_moves_when_the_player_comes_late() -> None:
+    late = TUNE[:24] + [(onset_s + 0.18, pitch) for onset_s, pitch in TUNE[24:]]
+    seen = np.array(inputs_of(counts() + late, a_clock(True)))
+    # four times the beats by which an onset moves the grid
+    assert seen[8:24, 0].max() < 1e-6 and seen[24:30, 0].max() > 0.05
 
 
 def test_another_tempo_of_the_same_music_is_told_from_the_counted_one() -> None:
     slow = [(2.0 * onset_s, pitch) for onset_s, pitch in counts() + TUNE]
     fast, slow_seen = (inputs_of(notes, a_clock(True))[-1] for notes in (counts() + TUNE, slow))
     differ = np.flatnonzero(np.abs(fast - slow_seen) > 0.05)
-    # gap in seconds and length of the beat, and what the nets and manners make of seconds
+    # the parts of the clock that know seconds make something else of them
     assert 0 < len(differ) < INPUTS / 2
 
 

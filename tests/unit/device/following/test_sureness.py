@@ -59,13 +59,25 @@ def test_it_rises_with_the_log_odds_by_the_history() -> None:
     assert locks[0] < Known(steady=FREE).lock < locks[2]
 
 
-def test_after_a_rest_of_a_steady_player_the_history_can_only_lower_it() -> None:
+@pytest.mark.parametrize(("rest", "waits"), [(2.5, 2), (2.0, 8)])
+def test_after_a_rest_of_a_steady_player_the_history_cannot_raise_it_and_for_longer_if_the_rest_ends_off_the_beat(
+    rest: float, waits: int
+) -> None:
+    # the last onset is half a beat before the beat
     rested, at_s = steady_after(40)
     assert Known(steady=rested, history=5.0).lock > Known(steady=rested).lock
-    at_s += 2.5 * QUARTER_LENGTH_S
-    rested.hear(bank_at(at_s, 42 * QUARTER), at_s, ANY)
-    assert Known(steady=rested, history=5.0).lock == Known(steady=rested).lock > Known(steady=rested, history=-3.0).lock
-    assert Known(in_doubt=True, steady=FREE, history=5.0).lock == Known(in_doubt=True, steady=FREE).lock
+    cannot = []
+    for beats in (rest, *(1.0,) * 9):
+        at_s += beats * QUARTER_LENGTH_S
+        rested.hear(bank_at(at_s, round((at_s / QUARTER_LENGTH_S) * QUARTER)), at_s, ANY)
+        known, alone = Known(steady=rested, history=5.0).lock, Known(steady=rested).lock
+        cannot.append(known == alone > Known(steady=rested, history=-3.0).lock)
+        assert cannot[-1] or known > alone
+    assert cannot == [True] * waits + [False] * (10 - waits)
+
+
+def test_the_history_may_raise_it_after_a_rest_of_a_free_player_that_ended_off_the_beat() -> None:
+    assert Known(in_doubt=True, steady=FREE, history=5.0).lock > Known(in_doubt=True, steady=FREE).lock
     assert Known(steady=STEADY, history=5.0).lock > Known(steady=STEADY).lock
 
 
