@@ -194,12 +194,12 @@ class FollowClock:
             return
         self._delay_s += (decided_s - onset_s - self._delay_s) * (1.0 if self._heard.count == 1 else 0.1)
         self._repeats.hear(onset_s, pitch, onset.semitones)
-        self._net.hear(onset_s, pitch, onset.semitones, onset.chord[0] + 1)
+        self._net.hear(onset_s, pitch, onset.semitones, onset.classes.chord[0] + 1)
         hypotheses = self._hypotheses
         if hypotheses.bank is None:
             self._start_free(onset_s, pitch)
             return
-        hypotheses.hear(onset_s, onset.interval, onset.chord, onset.semitones, onset.stray, pitch)
+        hypotheses.hear(onset_s, onset, pitch)
         if not onset.stray:
             hypotheses.bank = self._net.reweighed(hypotheses.bank, onset_s, hypotheses.beat)
             if self._counted_s is not None:

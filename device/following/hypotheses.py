@@ -31,6 +31,7 @@ from device.following.bank import (
     HypothesisBank,
 )
 from device.following.beat_gaps import BeatGaps
+from device.following.heard_onsets import Onset
 from device.following.manners import (
     AT_FIRST,
     JITTER_S,
@@ -53,6 +54,7 @@ from device.following.next_onset import (
     opening_prior,
     sixteenths_of,
 )
+from device.following.onset_score import OnsetScore
 from device.following.other_tempo import half_and_double, near_tempo
 from device.following.pace import (
     HINTED_OCTAVES,
@@ -74,8 +76,8 @@ STRAY, STRAY_AGAIN = 0.004, 0.05
 """Probability that an onset is on no place of the grid, and the same if the onset before was on none."""
 ORNAMENT, ORNAMENT_S = 0.04, 0.09
 """Probability that an onset is on no place if it follows the last onset within ORNAMENT_S seconds."""
-RHYTHM, MELODY, CHORD = 0.9, 0.25, 0.25
-"""Exponents of the three tables counted from scores. Below 1, because successive onsets are not independent."""
+RHYTHM = 0.9
+"""Exponent of the table of gaps counted from scores. Below 1, because successive onsets are not independent."""
 SLIP = 3e-5
 """Weight of a copy of the likeliest hypothesis whose grid is moved by some sixteenth notes."""
 VOTE, VOTE_MOST = 0.5, 7.0
@@ -135,8 +137,7 @@ class Hypotheses:
         self._rhythm = rhythm = sixteenths_of(meter)
         self._prior = next_prior(meter)
         self._powers = next_prior(meter, RHYTHM)
-        self._melody = on_ticks(self._rhythm.interval**MELODY, self.bar).copy()
-        self._harmony = on_ticks(self._rhythm.chord**CHORD, self.bar).copy()
+        self._score = OnsetScore(rhythm, self.bar)
         self.ways = Ways()
         tables = (on_ticks(table, self.bar) for table in (rhythm.interval, rhythm.chord))
         self.votes = PhaseVotes(self.beat, self._prior[STRAIGHT], *tables)
@@ -225,23 +226,17 @@ class Hypotheses:
             gap=2 * SIXTEENTH,
         )
 
-    def hear(
-        self,
-        onset_s: float,
-        interval: tuple[int, int],
-        chord: tuple[int, int],
-        semitones: int = 0,
-        stray: float = 0.0,
-        pitch: int = 0,
-    ) -> None:
-        """Update the bank with an onset at `onset_s` seconds. If no hypothesis explains the onset, nothing changes.
+    def hear(self, onset_s: float, onset: Onset, pitch: int = 0) -> None:
+        """Update the bank with an onset at `onset_s` seconds whose first key is `pitch`.
 
-        `interval`: classes of the interval before and of this one (`semitones`). `chord`: keys of the onset before
-        (less 1) and class of this one, see `rhythm.py`. `stray`: least probability that the onset is on no
-        place, used only after a count-in. The bank must have been started.
+        If no hypothesis explains the onset, only the weights are corrected by the chord before. The bank must have been
+        started.
         """
-        old = self.bank
+        classes, semitones, old = onset.classes, onset.semitones, self.bank
         assert old is not None
+        if onset.last is not None and not self.counted:
+            self._score.correct(old, onset.last)
+            self.votes.complete(onset.last)
         if self._pace is not None:
             self._tempo_s = self._pace.hear(onset_s - self._last_s)
         if self._gaps is not None:
@@ -250,10 +245,11 @@ class Hypotheses:
             if self._gaps.beat_s is not None and not self.ways.is_steady:
                 self._tempo_s, self._pull = self._gaps.beat_s * QUARTER / self.beat, PULL_GAPS
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
-        least = stray if self.counted else 0.0
+        least = onset.stray if self.counted else 0.0
         missed_by = np.maximum(np.where(old.whole[WAS_STRAY], STRAY_AGAIN, missed), least)
-        self._of_melody = None if self.intervals is None else self.intervals.factor(interval[0], semitones)
-        parent, target, prior = self._places(old, onset_s, interval, chord)
+        self._of_melody = None if self.intervals is None else self.intervals.factor(classes.interval[0], semitones)
+        score = self._score.of(classes, self.ways.is_steady and not self.counted)
+        parent, target, prior = self._places(old, onset_s, score)
         if not len(parent):
             return
         split = self._split(old.chosen(parent), target, prior * (1 - missed_by.take(parent)), onset_s)
@@ -262,22 +258,23 @@ class Hypotheses:
         both.whole[WAS_STRAY, placed:] = 1
         if not float(both.real[WEIGHT].max()) > 0:
             return
+        self._score.keep(classes, score)
         bank = both.merged(NEGLIGIBLE, KEPT)
         leader = bank.whole[:, 0].tolist()
         beats = (onset_s - self._last_s) * QUARTER / (self.beat * old.real[QUARTER_S, 0])
         place = None if leader[WAS_STRAY] else leader[TICK]
         self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]) if beats >= REST else 0.0)
         tick_s = float(bank.real[QUARTER_S, 0]) / QUARTER
-        self.votes.hear(leader, interval, chord, onset_s, tick_s)
+        self.votes.hear(leader, classes, onset_s, tick_s)
         if not self.counted:
             self.place.move(self.votes.moved)
-            self.place.hear(onset_s, (pitch - semitones, chord[0] + 1), place, tick_s * self.beat)
+            self.place.hear(onset_s, (pitch - semitones, classes.chord[0] + 1), place, tick_s * self.beat)
         self.bank = self._with_slips(bank, onset_s)
         if self.steady is not None:
             self.steady.hear(bank, onset_s, self._limits_s)
             self.bank = self.steady.offered_to(self.bank)
         self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
-        self._learn(interval[0], semitones)
+        self._learn(classes.interval[0], semitones)
         self._last_s = onset_s
 
     def awaited_after(self, tick: int, kind: int, gaps: tuple[int, int]) -> Floats:
@@ -293,13 +290,12 @@ class Hypotheses:
         row[:2] /= left[0]
         return row
 
-    def _places(
-        self, b: HypothesisBank, onset_s: float, interval: tuple[int, int], chord: tuple[int, int]
-    ) -> tuple[Ints, Ints, Floats]:
+    def _places(self, b: HypothesisBank, onset_s: float, score: Floats) -> tuple[Ints, Ints, Floats]:
         """Find the places that the onset may have been meant for, by a rough look at their times.
 
-        Return for each place [m] the hypothesis, the tick counted from the bar of its last onset, and its prior
-        probability. There is no place if the onset is too long before the last onset of every hypothesis.
+        `score` is that of `OnsetScore.of`. Return for each place [m] the hypothesis, the tick counted from the bar of
+        its last onset, and its prior probability. There is no place if the onset is too long before the last onset of
+        every hypothesis.
         """
         quarter_s, tick = b.real[QUARTER_S], b.whole[TICK].astype(np.float64)
         x = tick + (onset_s - b.real[TIME]) * QUARTER / quarter_s
@@ -331,7 +327,7 @@ class Hypotheses:
         parent = some % len(b)
         ahead = place.take(some).astype(np.int64)
         target = ahead + b.whole[TICK].take(parent)
-        prior = self._prior_of(b.whole, parent, target % self.bar, np.minimum(ahead, FARTHEST), interval, chord)
+        prior = self._prior_of(b.whole, parent, target % self.bar, np.minimum(ahead, FARTHEST), score)
         rough = np.exp(flat.take(some))
         rough *= prior
         rough /= width.take(some)
@@ -340,11 +336,9 @@ class Hypotheses:
             some = some[(-rough[some]).argpartition(WORKED_OUT)[:WORKED_OUT]]
         return parent.take(some), target.take(some), prior.take(some)
 
-    def _prior_of(
-        self, whole: Ints, parent: Ints, tick: Ints, ahead: Ints, interval: tuple[int, int], chord: tuple[int, int]
-    ) -> Floats:
+    def _prior_of(self, whole: Ints, parent: Ints, tick: Ints, ahead: Ints, score: Floats) -> Floats:
         """Return the probability of an onset at `tick` [m], `ahead` [m] ticks after the last, by the hypotheses
-        `parent` [m]."""
+        `parent` [m]. `score` is that of `OnsetScore.of`."""
         if self._opening is None:
             row = (whole[KIND] * self.bar + whole[TICK]) * PREVIOUS_CLASSES + GAP_TO_CLASS.take(whole[GAP])
             prior = self._powers.take((row * FARTHEST - 1).take(parent) + ahead)
@@ -354,7 +348,6 @@ class Hypotheses:
             prior, self._opening = self._opening[ahead - 1], None
         if self._of_melody is not None:
             prior *= self._of_melody.take(tick % self.beat)
-        score = self._melody[interval] * self._harmony[chord]
         return np.asarray(prior * score.take(tick * PREVIOUS_CLASSES + GAP_TO_CLASS.take(ahead)))
 
     def _split(self, b: HypothesisBank, target: Ints, prior: Floats, onset_s: float) -> HypothesisBank:

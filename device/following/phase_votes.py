@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from device.following.heard_onsets import Classes
 from device.following.next_onset import FARTHEST, GAP_TO_CLASS, SIXTEENTH
-from device.following.rhythm import Floats
+from device.following.rhythm import Floats, Ints
 
 KEEPS = 0.97
 """Share of the old evidence that is kept at one more onset, so that about the last 33 onsets count."""
@@ -51,6 +52,7 @@ class PhaseVotes:
         self._evidence = np.zeros(len(self._places))
         self._played = np.zeros(self._in_beat)
         self._tick, self._onset_s, self.moved = 0, 0.0, 0
+        self._last: tuple[Classes, int, Ints] | None = None
         self.by_shift = np.zeros(self._in_beat)
 
     @property
@@ -67,16 +69,22 @@ class PhaseVotes:
         total = float(self._played.sum())
         return 0.0 if off or not total else float(self._played[place % self._in_beat]) / total
 
-    def hear(
-        self, leader: list[int], interval: tuple[int, int], chord: tuple[int, int], onset_s: float, tick_s: float
-    ) -> None:
+    def complete(self, whole: Classes) -> None:
+        """Correct the evidence of the last onset: `whole` are the classes of all its keys, and not of the first one."""
+        if self._last is not None and whole != self._last[0]:
+            first, column, later = self._last
+            more = self._melody[whole.interval][column] - self._melody[first.interval][column]
+            more += self._harmony[whole.chord][column] - self._harmony[first.chord][column]
+            self._evidence += more.take(later)
+
+    def hear(self, leader: list[int], classes: Classes, onset_s: float, tick_s: float) -> None:
         """Add the evidence of an onset at `onset_s` seconds. Its place is that of the likeliest hypothesis, `leader`.
 
         `leader` is a column of `HypothesisBank.whole`, and `tick_s` is its tick in seconds. If it puts the onset on no
-        place, nothing changes. `interval` and `chord` are the classes that `Hypotheses.hear` gets.
+        place, nothing changes. `classes` are those of its first key.
         """
         tick, _, _, gap, gap2, _, stray = leader
-        self.moved = 0
+        self.moved, self._last = 0, None
         if stray:
             return
         before = (tick - gap) % self._bar
@@ -95,8 +103,9 @@ class PhaseVotes:
             now, later = self._moved[before], self._moved[tick]
             column = GAP_TO_CLASS[gap]
             likely = self._prior[GAP_TO_CLASS[gap2], gap - 1].take(now)
-            likely += self._melody[interval][column].take(later)
-            likely += self._harmony[chord][column].take(later)
+            likely += self._melody[classes.interval][column].take(later)
+            likely += self._harmony[classes.chord][column].take(later)
+            self._last = classes, column, later
             self._evidence *= KEEPS
             self._evidence += likely
             self._evidence -= self._evidence[0]

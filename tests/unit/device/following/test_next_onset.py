@@ -7,6 +7,7 @@ import pytest
 
 from device.clock.meter import Meter
 from device.following.bank import GAP, KIND, TICK
+from device.following.heard_onsets import Classes, Onset
 from device.following.hypotheses import Hypotheses
 from device.following.next_onset import GAP_TO_CLASS, QUARTER, SIXTEENTH, UNIT, kind_after, next_prior
 
@@ -38,7 +39,7 @@ def test_every_hypothesis_has_a_prior_whatever_is_played(meter: str, counted: bo
     prior = next_prior(Meter.parse(meter))
     for _ in range(150):
         now_s += float(rng.choice([0.0625, 0.0833, 0.125, 0.1667, 0.25, 0.5, 0.75, 3.0]) * rng.normal(1.0, 0.05))
-        hypotheses.hear(now_s, (0, int(rng.integers(5))), (0, int(rng.integers(3))))
+        hypotheses.hear(now_s, Onset(Classes((0, int(rng.integers(5))), (0, int(rng.integers(3))))))
         assert hypotheses.bank is not None
         whole = hypotheses.bank.whole
         rows = prior[whole[KIND], whole[TICK], GAP_TO_CLASS[whole[GAP]]]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.following.bank import TICK, WEIGHT
+from device.following.heard_onsets import Classes, Onset
 from device.following.hypotheses import SLIP, Hypotheses
 from device.following.next_onset import QUARTER, SIXTEENTH
 from device.following.phase_votes import PhaseVotes
@@ -18,7 +19,7 @@ BAR = 4 * QUARTER
 PLACES = (0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 4.5, 5.0, 6.0)
 """Two bars of plain music, in quarters."""
 BARS = 8
-IN_TIME = ((0, 0), (0, 0))
+IN_TIME = Classes((0, 0), (0, 0))
 TICK_S = 0.6 / QUARTER
 TICKS = [round((8 * bar + place) * QUARTER) for bar in range(BARS) for place in PLACES]
 
@@ -32,7 +33,7 @@ def leaders(late: int) -> list[list[int]]:
 def vote(votes: PhaseVotes, leaders: list[list[int]], first: int = 0) -> None:
     """Let the onsets from number `first` on vote, in time."""
     for leader, tick in zip(leaders, TICKS[2 + first :], strict=False):
-        votes.hear(leader, *IN_TIME, tick * TICK_S, TICK_S)
+        votes.hear(leader, IN_TIME, tick * TICK_S, TICK_S)
 
 
 @pytest.mark.parametrize("late", [0, 6, 12, 18])
@@ -58,12 +59,12 @@ def test_taps_end_the_evidence_and_the_rest_before_them() -> None:
     hypotheses, beat_s = Hypotheses(FOUR), 0.6
     hypotheses.start_counted(0.0, beat_s)
     for place in (1.5 + 8 * bar + place for bar in range(BARS) for place in PLACES):
-        hypotheses.hear(place * beat_s, *IN_TIME)
+        hypotheses.hear(place * beat_s, Onset(IN_TIME))
     assert hypotheses.votes.against > 1.0 and hypotheses.votes.share_of(12) > 0.5
     hypotheses.forget_grid()
     hypotheses.start_counted(72.5 * beat_s, beat_s)
     assert hypotheses.votes.against == hypotheses.votes.share_of(12) == 0.0
-    hypotheses.hear(74.0 * beat_s, *IN_TIME)
+    hypotheses.hear(74.0 * beat_s, Onset(IN_TIME))
     assert not hypotheses.rest.in_doubt
 
 
@@ -71,7 +72,7 @@ def test_a_stray_onset_has_no_vote() -> None:
     votes = Hypotheses(FOUR).votes
     vote(votes, leaders(12))
     before = votes.by_shift.copy()
-    votes.hear([7, 0, 0, 12, 12, 12, 1], *IN_TIME, TICKS[-1] * TICK_S + 0.1, TICK_S)
+    votes.hear([7, 0, 0, 12, 12, 12, 1], IN_TIME, TICKS[-1] * TICK_S + 0.1, TICK_S)
     assert (votes.by_shift == before).all()
 
 
@@ -106,7 +107,7 @@ def test_a_grid_half_a_beat_off_leaves_the_true_grid_a_larger_weight(late: float
     bank.start_counted(0.0, beat_s)
     for bar in range(BARS):
         for place in PLACES:
-            bank.hear((1 + late + 8 * bar + place) * beat_s, (0, 0), (0, 0))
+            bank.hear((1 + late + 8 * bar + place) * beat_s, Onset(IN_TIME))
     assert bank.bank is not None
     place = round(PLACES[-1] * QUARTER)
     half_off = (place + round((0 if late else 0.5) * QUARTER)) % QUARTER
@@ -126,7 +127,7 @@ def test_any_music_gives_finite_votes_and_none_for_its_own_place(meter: str, gap
     for gap, jump in zip(gaps, off, strict=False):
         tick = (tick + gap + (jump if jump > 300 else 0)) % hypotheses.bar
         at_s += gap * TICK_S
-        hypotheses.votes.hear([tick, 0, 0, min(gap, 192), before, 12, jump % 2], *IN_TIME, at_s, TICK_S)
+        hypotheses.votes.hear([tick, 0, 0, min(gap, 192), before, 12, jump % 2], IN_TIME, at_s, TICK_S)
         before = min(gap, 192)
         assert hypotheses.votes.by_shift[0] == 0.0
         assert np.isfinite(hypotheses.votes.by_shift).all()

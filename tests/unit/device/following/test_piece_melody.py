@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.following.bank import TICK, WEIGHT
+from device.following.heard_onsets import Classes, Onset
 from device.following.hypotheses import Hypotheses
 from device.following.next_onset import QUARTER, SIXTEENTH
 from device.following.piece_melody import CERTAIN, LEAP_CLASSES, PieceMelody, leap_class
@@ -76,7 +77,7 @@ def test_a_figure_finds_its_place_again_after_a_slip(figure: bool) -> None:
     onset_s, before, own = 0.0, 0, []
     for i in range(1, len(pitches)):
         semitones = pitches[i] - pitches[i - 1]
-        hypotheses.hear(onset_s, (before, interval_class(semitones)), (0, 0), semitones)
+        hypotheses.hear(onset_s, Onset(Classes((before, interval_class(semitones)), (0, 0)), semitones))
         before = interval_class(semitones)
         bank = hypotheses.bank
         assert bank is not None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from device.clock.meter import Meter
+from device.following.heard_onsets import Classes, Onset
 from device.following.hypotheses import Hypotheses
 from device.following.next_onset import QUARTER, SIXTEENTH
 from device.following.place_net import FEATURES, GAP_BINS, SEEN, PlaceNet, gap_shares, melody_features
@@ -93,5 +94,5 @@ def test_the_clock_asks_the_net_only_without_a_count_in(counted: bool) -> None:
     else:
         clock.start_free(1 - BEAT_S, np.array([BEAT_S]), BEAT_S, 0.1, KEYS[0])
     for onset_s, key in zip(place.tolist(), KEYS * 2, strict=False):
-        clock.hear(onset_s, (1, 1), (0, 0), 1, pitch=key)
+        clock.hear(onset_s, Onset(Classes((1, 1), (0, 0)), 1), key)
     assert clock.place.by_shift.any() != counted
