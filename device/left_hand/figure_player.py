@@ -54,6 +54,8 @@ class _Playing:
     """Number of the excerpt in the bank. None for a figure that was drawn from the statistics of songs."""
     excerpt: Excerpt
     bar: int = 0
+    blind: bool = False
+    """Whether the figure was chosen before enough notes were heard to describe the right hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +168,16 @@ class FigurePlayer:
     def _turn(
         self, rng: np.random.Generator, group: int, context: Floats | None, density: float, variation: int
     ) -> None:
-        """Go on to the next bar, and choose a new figure if the old one is over or does not fit."""
+        """Go on to the next bar, and choose a new figure if the old one is over or does not fit.
+
+        An unknown right hand counts as that of a piece. If it then turns out to play the melody of a song, the figure
+        does not fit.
+        """
         playing = self._playing.get(group)
         wanted, song = self._wanted(group, context, density)
         if playing is None:
             self._playing[group] = self._choose(rng, group, wanted, song, None)
+            self._playing[group].blind = context is None
             self._density, self._variation = density, variation
             return
         playing.bar += 1
@@ -184,8 +191,10 @@ class FigurePlayer:
             distance = self._distances(there, wanted)
             own = float(((self._bank.manner[playing.number] - wanted) ** 2).sum()) ** 0.5
             far = own > FAR * float(np.sort(distance)[NEAREST - 1])
-        if over or far or changed:
+        mistaken = playing.blind and song and GROUPS[group] == SONG_GROUP
+        if over or far or changed or mistaken:
             self._playing[group] = self._choose(rng, group, wanted, song, playing.number)
+            self._playing[group].blind = context is None
             self._density, self._variation = density, variation
 
     def _wanted(self, group: int, context: Floats | None, density: float) -> tuple[Floats, bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from device.clock.meter import Meter
@@ -24,6 +24,8 @@ CHORDS = {"major": (0, 4, 7), "minor": (0, 3, 7), "seventh": (0, 4, 7, 10), "dim
 EIGHTH_STEPS = 2
 """Grid steps in an eighth: no key may sound for less without a reason."""
 ROUNDING_S = 1e-6
+DRAWN = settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target))
+"""A draw plays twenty bars, so the search for a simpler failing draw (`Phase.shrink`) would take minutes."""
 
 
 class Recorded(LeftHand):
@@ -123,7 +125,7 @@ def check(
     return hand
 
 
-@settings(max_examples=60, deadline=None)
+@DRAWN
 @given(
     style=st.sampled_from(STYLES),
     variation=st.sampled_from(VARIATIONS),
@@ -155,7 +157,7 @@ def test_one_hand_plays_everything_lets_everything_go_and_does_not_stutter(
     check(notes, felt, step_s, tuple((root + tone) % 12 for tone in CHORDS[chord]), steering, fill_at)
 
 
-@settings(max_examples=60, deadline=None)
+@DRAWN
 @given(
     lowest=st.integers(52, 74),
     chord=st.sampled_from(sorted(CHORDS)),
@@ -165,6 +167,9 @@ def test_one_hand_plays_everything_lets_everything_go_and_does_not_stutter(
     density=st.sampled_from([0.5, 1.0, 2.0]),
     variation=st.sampled_from(VARIATIONS),
     seed=st.integers(0, 1000),
+)
+@example(  # two notes in the first bar: the hand enters before it can know that this is a song
+    lowest=52, chord="diminished", root=0, tempo=40.0, register=0, density=0.5, variation=1, seed=102
 )
 def test_one_hand_plays_the_figures_of_songs(
     lowest: int, chord: str, root: int, tempo: float, register: int, density: float, variation: Variation, seed: int

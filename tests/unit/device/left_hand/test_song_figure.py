@@ -1,4 +1,4 @@
-"""Figures of songs: how the hand moves through a bar, and for how long it holds its keys."""
+"""Figures of songs: when they are chosen, how the hand moves through a bar, and for how long it holds its keys."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from device.clock.meter import Meter
+from device.clock.step import Step
 from device.left_hand.figure_bank import FigureNote, shipped_bank
+from device.left_hand.figure_player import FigurePlayer
 from device.left_hand.song_figure import GAPS, MOVES, SongFigures, gap_of, move_of
 
 DRAWS = 80
+MELODY = (-0.3, 1.0, 0.7, 0.5, 0.0, 6.0, 1.9, 1.2)
+CHORDS = (0.4, 2.8, 0.9, 0.4, 0.1, 5.9, 1.2, 4.0)
+"""Numbers of `right_hand.CONTEXT_NAMES`: the slow melody of a song, and the chords of a piano piece."""
 
 
 def bars_of_songs() -> list[tuple[tuple[FigureNote, ...], ...]]:
@@ -58,3 +64,28 @@ def test_two_bars_of_the_same_rhythm_and_ranks_have_the_same_heights(struck: lis
     heights = songs._contour(struck, rank)
     assert heights == songs._contour(struck, rank) and [position for position, _ in heights] == struck
     assert songs._contour(struck[:2], rank) == heights[:2]
+
+
+def songs_under(contexts: list[tuple[float, ...] | None], meter: str = "4/4") -> list[bool]:
+    """Return for each bar whether its figure is of songs. `contexts` describe the right hand at each bar line."""
+    felt, player = Meter.parse(meter), FigurePlayer(shipped_bank())
+    found = []
+    for bar, context in enumerate(contexts):
+        for position in range(felt.steps_per_bar):
+            i = bar * felt.steps_per_bar + position
+            known = None if position or context is None else np.array(context)
+            struck = player.at(Step(i, i * 0.125, 0.125, position, felt, 1.0), known, (60, 64, 67))
+            assert struck is not None
+        found.append(struck.song)
+    return found
+
+
+def test_a_song_that_opens_with_few_notes_gets_its_figures_as_soon_as_it_is_known_as_a_song() -> None:
+    assert songs_under([None, None, *3 * [MELODY]]) == [False, False, True, True, True]
+    assert songs_under(4 * [MELODY]) == 4 * [True]
+    assert songs_under([None, *3 * [CHORDS]]) == 4 * [False]
+    assert songs_under([None, *3 * [MELODY]], "3/4") == 4 * [False]
+
+
+def test_a_piece_that_turns_into_a_melody_keeps_its_figure_to_the_end_of_its_phrase() -> None:
+    assert songs_under([CHORDS, *3 * [MELODY]]) == 4 * [False]
