@@ -101,7 +101,7 @@ def make_clock(
 
 
 def warnings_of(clock: Clock, meter: Meter | None) -> list[str]:
-    """Return one sentence for each metre of which the left hand uses only the beats, as a list, which may be empty.
+    """Return the sentence of `Meter.warning` for each metre that has one, as a list, which may be empty.
 
     The metres are those of the file if `clock` plays a file, else `meter`.
     """

@@ -74,7 +74,7 @@ class FileClock:
 
     @property
     def warnings(self) -> list[str]:
-        """One sentence for each metre of the file that the left hand was not trained on. See `Meter.warning`."""
+        """The sentence of `Meter.warning` for each metre of the file that has one."""
         return [warning for meter in dict.fromkeys(bar.meter for bar in self._bars) if (warning := meter.warning)]
 
     @property

@@ -144,7 +144,7 @@ def _groups(beats: int, beat_type: int) -> tuple[int, ...]:
     if beat_type < 8 or beats % 3 == 0 or beats < 5 or _in_pairs(beats, beat_type):
         return ()
     if beats % 2 == 0 and beats > LARGEST_OF_GROUPS:
-        return 2 * (_groups(beats // 2, beat_type) or (2,) * (beats // 4))
+        return 2 * _groups(beats // 2, beat_type)
     threes = beats // 3
     while (beats - 3 * threes) % 2:
         threes -= 1

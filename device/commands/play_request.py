@@ -71,6 +71,7 @@ class Request:
     def _set_here(self) -> tuple[type, ...]:
         """Return the kinds of actions that the options of this command take the place of."""
         beat = (self.clock, self.tempo, self.count_in, self.meter, self.upbeat)
+        # without --clock a MIDI clock goes on, and its pulses with it
         given: list[tuple[object, tuple[type, ...]]] = [
             (self.style, (Restyle,)),
             (self.density, (Density,)),
@@ -78,7 +79,8 @@ class Request:
             (self.variation, (Vary,)),
             (self.confidence, (Confidence,)),
             (self.listen or None, (PlayNote,)),
-            *((option, (UseClock, ClockPulse)) for option in beat),
+            (self.clock, (ClockPulse,)),
+            *((option, (UseClock,)) for option in beat),
         ]
         return tuple(kind for option, kinds in given if option is not None for kind in kinds)
 
@@ -86,7 +88,8 @@ class Request:
         """Return a copy in which missing options have the settings with which the input was recorded.
 
         If the input is not part of a captured run, the same request is returned. Raises UserError if the settings of
-        the run cannot be read, or if its beat came from a MIDI clock that is not in the recording.
+        the run cannot be read, if its beat came from a MIDI clock that is not in the recording, or if an option does
+        not fit a MIDI clock.
         """
         how = how_captured(self.input)
         if how is None:
@@ -110,6 +113,11 @@ class Request:
             raise UserError(
                 f"{self.input} was played to a MIDI clock, which is not in the recording: choose --clock follow, "
                 f"or --clock fixed with its --tempo."
+            )
+        if how.clock == "midi" and any(option is not None for option in (self.tempo, self.count_in, self.upbeat)):
+            raise UserError(
+                f"{self.input} was played to a MIDI clock, which gives the tempo and the bar: leave out --tempo, "
+                f"--count-in and --upbeat, or choose --clock follow or fixed."
             )
         return replace(
             request,

@@ -31,7 +31,8 @@ class Onset:
     semitones: int = 0
     """Interval from the top key of the onset before."""
     stray: float = 0.0
-    """Least probability that the onset is on no place of the grid, as in a trill. Used only after a count-in."""
+    """Least probability that the onset is on no place of the grid, as in a trill. The hypotheses use it only after a
+    count-in. The net of the beat changes the weights only if it is 0."""
     last: Classes | None = None
     """The classes of the onset before with all its keys. None if they are not known."""
 

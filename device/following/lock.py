@@ -19,8 +19,6 @@ AFTER_REST = -1.0
 """Log odds that are added for a few onsets after a rest: the player may have breathed, and the bank agrees too soon."""
 FADE_BEATS = 12.0
 """After SILENT_BEATS without an onset the lock begins to fade, and falls by e in so many more beats."""
-
-
 HISTORY, LESS = 0.35, 0.25
 """Share of the log odds by the history of the clock, beside the log odds by what it knows now, and what is taken from
 the sum. Simulated playing has fewer steady grids than real playing. Chosen on 70 performances with all doses of rubato.

@@ -65,7 +65,8 @@ class LockInputs:
         return np.array(known)
 
     def _of_net(self, place: float, beat_s: float) -> tuple[float, ...]:
-        """Return the net's log share at `place`, how near its posterior lies, how sure it is, and its tempo."""
+        """Return the net's log share at `place`, how near its posterior lies, how sure it is, and how far its tempo is
+        from a beat of `beat_s` seconds."""
         net = self._net
         share = math.log(PLACES * net.share_at(place) + 0.05) / 2
         x, y = net.mean
@@ -97,7 +98,7 @@ def _of_steady(steady: SteadyGrid, quarter_s: float) -> tuple[float, ...]:
 
 def _of_votes(by_shift: list[float]) -> tuple[float, ...]:
     """Return the log likelihoods of the likeliest moved grid, of those a quarter, a half and three quarters of a beat
-    later, and of all moved grids together. `by_shift` is that of `PhaseVotes`; a moved grid has none if it is alone."""
+    later, and of all moved grids together, which is 0 if there are none. `by_shift` is that of `PhaseVotes`."""
     size = len(by_shift)
     most, moved = max(by_shift), sum(map(math.exp, by_shift[1:]))
     shifts = by_shift[round(size / 4)], by_shift[size // 2], by_shift[-round(size / 4)]

@@ -18,6 +18,7 @@ from device.clock.step import KINDS, ClockPulse, UseClock
 from device.engine import Steered, TimedAction
 from device.errors import UserError
 from device.make_clock import make_clock
+from device.recording.csv_lines import lines_after
 from device.settings.controls import (
     Action,
     Arm,
@@ -39,7 +40,7 @@ from device.settings.sections import AudioSettings, ClockSettings, PlaySettings,
 
 COLUMNS = ("hop_s", "at_s", "action", "value")
 """See `TimedAction` for the times. `value` is a JSON value; it is empty for an action that has none."""
-MOST_ACTIONS_BYTES = 32 * 2**20
+MOST_ACTIONS_BYTES = 48 * 2**20
 """Largest size of the file in bytes. It holds four hours of a MIDI clock at 120 beats a minute."""
 LONGEST_S = 1e7
 """Seconds. A recording of 100 days is shorter."""
@@ -105,13 +106,10 @@ def state_at_start(steered: Steered | None) -> list[TimedAction]:
 def actions_of(content: bytes) -> list[TimedAction]:
     """Return the actions in the content of the file, in the order of their hops. Raises ValueError for another form.
 
-    A recording that was cut off may end within a row, or with zeros. Such a row is left out.
+    The last row may be cut off: see `lines_after`.
     """
-    rows = content.partition(b"\0")[0].decode("ascii", "replace")
-    lines = rows[: rows.rfind("\n") + 1].splitlines()
-    if lines and lines[0] != header().rstrip():
-        raise ValueError(f"its first line is not {header().rstrip()}")
-    return sorted((_taken(number, line) for number, line in enumerate(lines[1:], 2)), key=lambda taken: taken.hop_s)
+    lines = lines_after(header(), content)
+    return sorted((_taken(number, line) for number, line in enumerate(lines, 2)), key=lambda taken: taken.hop_s)
 
 
 def _taken(number: int, line: str) -> TimedAction:

@@ -6,6 +6,7 @@ A replay needs the losses, because the hearing holds onsets back after a loss th
 from __future__ import annotations
 
 from device.inputs.source import Loss
+from device.recording.csv_lines import lines_after
 
 COLUMNS = ("sample", "missing", "found_late")
 """See `Loss` for their meaning. `missing` is empty if it is unknown, and `found_late` is 0 or 1."""
@@ -29,13 +30,10 @@ def row(loss: Loss) -> str:
 def losses_of(content: bytes) -> list[Loss]:
     """Return the losses in the content of the file, sorted by their places. Raises ValueError if it has another form.
 
-    A recording that was cut off may end within a row, or with zeros. Such a row is left out.
+    The last row may be cut off: see `lines_after`.
     """
-    rows = content.partition(b"\0")[0].decode("ascii", "replace")
-    lines = rows[: rows.rfind("\n") + 1].splitlines()
-    if lines and lines[0] != header().rstrip():
-        raise ValueError(f"its first line is not {header().rstrip()}")
-    return sorted((_loss(number, line) for number, line in enumerate(lines[1:], 2)), key=lambda loss: loss.sample)
+    lines = lines_after(header(), content)
+    return sorted((_loss(number, line) for number, line in enumerate(lines, 2)), key=lambda loss: loss.sample)
 
 
 def _loss(number: int, line: str) -> Loss:

@@ -81,6 +81,7 @@ def test_seven_eight_is_played_in_groups_and_counts_its_eighths(tmp_path: Path) 
     # the hand strikes where groups begin more often than at the other eighths, and nowhere between eighths
     places = [round(note["due_s"] / 0.25, 3) % 7 for note in sent]
     assert len(places) > 10 and sum(place in (0, 3, 5) for place in places) > len(places) / 2
+    assert all(place == round(place) for place in places)
 
 
 @pytest.mark.parametrize("signed", [(5, 16), (7, 16), (13, 16), (10, 16)])

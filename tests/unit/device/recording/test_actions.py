@@ -244,6 +244,12 @@ def test_a_run_to_a_midi_clock_is_repeated_with_its_pulses(tmp_path: Path) -> No
     assert not same(
         played_again(tmp_path / "take", "capture.mid", "--clock", "fixed", "--tempo", "90", until_s=END_S), sent
     )
+    # another metre is counted on the same pulses
+    three = played_again(tmp_path / "take", "capture.mid", "--meter", "3/4", until_s=END_S)
+    assert len(strikes(three)) > 10 and not same(three, sent)
+    for option in (["--tempo", "90"], ["--count-in", "4"], ["--upbeat", "1"]):
+        ran = CliRunner().invoke(main, ["play", str(tmp_path / "take" / "capture.mid"), *option])
+        assert ran.exit_code == 2 and "MIDI clock, which gives the tempo and the bar: leave out" in ran.output
     (tmp_path / "take" / ACTIONS).unlink()
     ran = CliRunner().invoke(main, ["play", str(tmp_path / "take" / "capture.mid")])
     assert ran.exit_code == 2 and "MIDI clock, which is not in the recording" in ran.output
@@ -267,6 +273,12 @@ def test_the_file_gives_each_kind_of_action_again() -> None:
     (again,) = actions_csv.actions_of((actions_csv.header() + line).encode())
     assert isinstance(again.action, UseClock) and again.action.settings == follow
     assert isinstance(again.action.clock, FollowClock) and again.action.clock.count_in == 2
+
+
+def test_the_largest_file_holds_four_hours_of_a_midi_clock() -> None:
+    longest = actions_csv.row(TimedAction(14399.984000000002, 14399.983712345678, ClockPulse("clock")))
+    pulses = 4 * 60 * 120 * 24
+    assert pulses * len(longest) < actions_csv.MOST_ACTIONS_BYTES
 
 
 @pytest.mark.parametrize("cut", [0, 7, 30, 45, 60, 200])
