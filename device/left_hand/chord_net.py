@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +113,15 @@ def place_inputs(step: Step, bar: int, silent: int) -> Floats:
     return x
 
 
+class GruState(NamedTuple):
+    """Holds the state of a `GruLayer`, and what both layers make of it."""
+
+    values: Floats
+    """[units, 12]"""
+    sums: Floats
+    """[3 units + outputs, 12]: what the state adds to the next gates, and then the outputs, both without their bias."""
+
+
 class GruLayer:
     """Holds a GRU layer (with the `reset_after` of Keras) and a dense layer after it, in float32.
 
@@ -129,11 +138,15 @@ class GruLayer:
         is read to the one that is written.
         """
         small = {name: array.astype(np.float32) for name, array in arrays.items()}
-        self._heard, self._past, self._out = (_Intervals(small[name]) for name in ("heard", "past", "out"))
+        self._heard = _Intervals(small["heard"])
+        self._of_state = _Intervals(np.concatenate((small["past"], small["out"]), axis=2))
         self._place = small["place"]
         self._bias = small["bias"][:, :, None]
         self._out_bias = small["out_bias"][:, None]
         self.units: int = small["past"].shape[1]
+        sums = small["bias"].shape[1] + len(self._out_bias)
+        self.first = GruState(np.zeros((self.units, 12), np.float32), np.zeros((sums, 12), np.float32))
+        """The state before the first inputs."""
 
     def inputs(self, heard: Floats, place: Floats) -> Floats:
         """Return what the inputs `heard` [channels, 12] and `place` [PLACES] add to the gates.
@@ -145,26 +158,23 @@ class GruLayer:
         inside += self._bias[0]
         return inside
 
-    def after(self, state: Floats, inside: Floats) -> Floats:
-        """Return the GRU's state [units, 12] after `state`. `inside` [3 units, 12] comes from `inputs`."""
+    def after(self, state: GruState, inside: Floats) -> GruState:
+        """Return the GRU's state after `state`. `inside` [3 units, 12] comes from `inputs` and stays as it is."""
         n = self.units
-        past = self._past.product(state)
-        past += self._bias[1]
+        past = state.sums[: 3 * n] + self._bias[1]
         gates = _sigmoid(inside[: 2 * n] + past[: 2 * n])
         keep, reset = gates[:n], gates[n:]
         new = reset * past[2 * n :]
         new += inside[2 * n :]
         np.tanh(new, out=new)
         new *= 1 - keep
-        keep *= state
+        keep *= state.values
         keep += new
-        return keep
+        return GruState(keep, self._of_state.product(keep))
 
-    def out(self, state: Floats) -> Floats:
-        """Return the outputs [outputs, 12] of the dense layer for a state [units, 12]."""
-        logits = self._out.product(state)
-        logits += self._out_bias
-        return logits
+    def out(self, state: GruState) -> Floats:
+        """Return the outputs [outputs, 12] of the dense layer for a state."""
+        return np.asarray(state.sums[3 * self.units :] + self._out_bias)
 
 
 class ChordNet:
@@ -180,7 +190,7 @@ class ChordNet:
 
     def reset(self) -> None:
         """Forget the music so far: set the state of the GRU and the memory of pitch classes to zero."""
-        self._state = np.zeros((self._layer.units, 12), np.float32)
+        self._state = self._layer.first
         self._memory = np.zeros((2, 12), np.float32)
         self.heard = np.zeros((len(CHANNELS), 12), np.float32)
         """The latest inputs [CHANNELS, 12], with the memory of pitch classes."""

@@ -7,6 +7,7 @@ of phrases, so a phrase that comes again gets better chords than those that coul
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,10 +36,18 @@ class Past(NamedTuple):
     triads: Floats
 
 
-class _Entry(NamedTuple):
+@dataclass(slots=True)
+class _Entry:
+    """Holds the numbers of a half beat as `HindsightNet.at` gets them.
+
+    `inside` is what they add to the gates once the guess about this half beat is known, so that a later reading need
+    not compute it again.
+    """
+
     heard: Floats
     place: Floats
     guess: Floats
+    inside: Floats | None = None
 
 
 class HindsightNet:
@@ -60,7 +69,7 @@ class HindsightNet:
         """The half beats that are read now, the newest first."""
         self._read, self._since = 0, 0
         """Half beats read so far, and half beats that have come since the reading began."""
-        self._state = np.zeros((self._layer.units, 12), np.float32)
+        self._state = self._layer.first
 
     def at(self, heard: Floats, place: Floats, guess: Floats) -> list[Past]:
         """Add a half beat, read some of the last ones, and return the chords that were found again.
@@ -73,7 +82,7 @@ class HindsightNet:
         self._since += 1
         if self._read + 1 >= len(self._reading):
             self._reading, self._read, self._since = list(self._entries)[::-1], 0, 0
-            self._state = np.zeros((self._layer.units, 12), np.float32)
+            self._state = self._layer.first
         found = []
         for _ in range(min(AT_ONCE, len(self._reading) - 1 - self._read)):
             triads = self._next()
@@ -87,13 +96,17 @@ class HindsightNet:
         Returns None if the chord net has not judged it in hindsight yet.
         """
         self._read += 1
-        judged = self._read - DELAY
-        share = np.zeros((GUESSES, 12), np.float32)
-        if judged >= 0:
-            share = np.exp(self._reading[judged].guess).reshape(GUESSES, 12)
-        # the inputs `heard` of a half beat describe the half beat before it
-        heard = np.concatenate((self._reading[self._read - 1].heard, share))
-        self._state = self._layer.after(self._state, self._layer.inputs(heard, self._reading[self._read].place))
+        entry, judged = self._reading[self._read], self._read - DELAY
+        inside = entry.inside
+        if inside is None:
+            share = np.zeros((GUESSES, 12), np.float32)
+            if judged >= 0:
+                share = np.exp(self._reading[judged].guess).reshape(GUESSES, 12)
+            # the inputs `heard` of a half beat describe the half beat before it
+            inside = self._layer.inputs(np.concatenate((self._reading[self._read - 1].heard, share)), entry.place)
+            if judged >= 0:
+                entry.inside = inside
+        self._state = self._layer.after(self._state, inside)
         return None if judged < 0 else log_share(self._layer.out(self._state).ravel()[:24])
 
 
