@@ -1,50 +1,23 @@
-"""Runs `lefthand play INPUT`, which plays the left hand to a file."""
+"""Runs `lefthand play INPUT`, which plays the left hand to a file: its options, and what it prints."""
 
 from __future__ import annotations
 
-import contextlib
-import math
-import os
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from device.assemble import hearing_of, left_hand_of
-from device.bundles.bundle import Bundle, default_bundle
-from device.clock.map_fit import fits
 from device.clock.meter import Meter
-from device.clock.step import Clock
 from device.clock.upbeat import MOST_UPBEAT
-from device.commands.beat_source import beat_source
 from device.commands.file_path import FilePath
 from device.commands.options import FiniteRange
+from device.commands.play_from_file import counts, from_file
 from device.commands.play_request import Request, checked_key
-from device.engine import Engine, Player
-from device.errors import UserError, missing_extra
-from device.files.hands import about_hands
-from device.files.input_kind import is_midi
-from device.files.midi_file import MidiInput, read_midi, sent_notes
-from device.files.midi_notes import Part
-from device.files.performance import Performance
-from device.files.play import Progress, measured_tuning, play_midi, play_sound
-from device.files.real_time import RealTime, at_once
-from device.files.report import BundleName
+from device.files.real_time import RealTime
 from device.files.results import Outputs
-from device.files.sound_file import SoundFile, check_present
-from device.flash.preflight import preflight
-from device.following.follow_clock import FollowClock
-from device.following.look_ahead import beats_before
-from device.hearing.features import FeatureSpec
-from device.hearing.resample import Hops
-from device.make_clock import FILE_MODES, Mode, make_clock, warnings_of
-from device.printable import count_of, printable
-from device.recording.capture import how_captured, memory_captured
+from device.files.sound_file import check_present
+from device.make_clock import FILE_MODES, Mode
+from device.printable import printable
 from device.settings.choices import (
-    AS_FITTED,
     HIGHEST_REGISTER,
     LEAST_CONFIDENCE,
     LEAST_DENSITY,
@@ -52,14 +25,10 @@ from device.settings.choices import (
     MOST_CONFIDENCE,
     MOST_DENSITY,
     MOST_SEED,
-    SPLIT,
     STYLES,
     Style,
 )
-from device.system.account import is_root_of_a_box
 
-SILENT_DB = -60.0
-"""dB of full scale. A sound without a note whose peak is below this level is silent: no key was recorded."""
 _IN = _OUT = FilePath()
 
 
@@ -201,200 +170,7 @@ def play(
     late = [] if request.real_time is None else request.real_time.warnings
     for warning in [*performance.warnings, *late, *left_out]:
         click.echo(printable(f"lefthand: {warning}"), err=True)
-    click.echo(f"{performance.input_s:.1f} s: {_counts(performance)}. {performance.beat}".rstrip())
+    click.echo(f"{performance.input_s:.1f} s: {counts(performance)}. {performance.beat}".rstrip())
     if unnamed:
         written = [str(path) for path in outputs.paths if path not in performance.left_out]
         click.echo(printable(f"Written: {', '.join(written)}."))
-
-
-def from_file(request: Request, outputs: Outputs) -> Performance:
-    """Play the left hand to the file of `request`, write the files in `outputs`, and return the performance.
-
-    Raises UserError if the input or an option cannot be used.
-    """
-    return _from_midi(request, outputs) if is_midi(request.input) else _from_sound(request, outputs)
-
-
-def _from_midi(request: Request, outputs: Outputs) -> Performance:
-    if request.sent is not None:
-        raise UserError("--sent names notes that a microphone hears again: leave it out for a .mid input.")
-    if request.channel is not None:
-        raise UserError("--channel chooses a channel of a sound: leave it out for a .mid input.")
-    if request.tuning is not None and how_captured(request.input) is None:
-        raise UserError("--tuning is that of a piano in a sound: leave it out for a .mid input.")
-    source = read_midi(request.input)
-    part = source.part(request.track)
-    captured = how_captured(request.input) is not None
-    hands = [] if captured or request.split is not None else about_hands(part, source.path)
-    part = part.split(request.split or 0)
-    request, unfit = _followed_if_unfit(request, source, part)
-    clock = _clock(request, request.clock or "file", source)
-    if unfit and isinstance(clock, FollowClock):
-        _look_ahead(clock, part)
-    outputs.check([request.input], renders=True)
-    bundle = None if request.listen and request.bundle is None else _open(request)
-    engine = Engine(clock=clock, player=_left_hand(request, bundle))
-    hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
-    with _progress(request, part.end_s) as progress:
-        performance = play_midi(engine, part, hop_s, progress, captured, _wait(request), request.actions)
-    performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
-    performance.beat = _beat_source(engine, clock, performance)
-    outputs.write(performance, _named(bundle), _title(request, performance), like=source)
-    return performance
-
-
-def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple[Request, list[str]]:
-    """Return the request and sentences for the user; change the request if the tempo map does not fit the notes.
-
-    The beat then follows the notes, in the file's own metre, and one sentence says so. With --clock, or if the map
-    fits, the request stays the same and there is no sentence.
-    """
-    signed = Meter(*source.signatures[0][1:]) if source.signatures else None
-    if request.clock is None and source.tempo_map.ticks_per_beat < 0:
-        sentence = (
-            f"{printable(source.path.name)} counts in SMPTE frames and has no beats, so the beat follows the notes: "
-            f"--clock fixed --tempo BPM sets it."
-        )
-        return replace(request, clock="follow", meter=request.meter or signed), [sentence]
-    onsets_s = [note.onset_s for note in part.notes if note.hand == "right"]
-    if request.clock is not None or fits(onsets_s, source.tempo_map):
-        return request, []
-    sentence = (
-        f"The tempo map of {printable(source.path.name)} does not fit its notes, so the beat follows the notes: "
-        f"--clock file takes it from the map."
-    )
-    return replace(request, clock="follow", meter=request.meter or signed), [sentence]
-
-
-def _look_ahead(clock: FollowClock, part: Part) -> None:
-    """Find the beats before the first note of `part`, and tap them on `clock`.
-
-    If the player counts in or no steady beat is found, the clock is only reset.
-    """
-    notes = [(note.onset_s, note.pitch) for note in part.notes if note.hand == "right"]
-    taps = beats_before(clock, notes)
-    clock.reset()
-    for at_s in taps or ():
-        clock.tap(at_s)
-
-
-def _from_sound(request: Request, outputs: Outputs) -> Performance:
-    if request.track is not None:
-        raise UserError("--track chooses a track of a .mid input: leave it out for sound.")
-    sound = SoundFile(request.input, request.channel, is_capture=how_captured(request.input) is not None)
-    sent = [] if request.sent is None else sent_notes(request.sent)
-    clock = _clock(request, request.clock or "follow", None)
-    inputs = [request.input] if request.sent is None else [request.input, request.sent]
-    outputs.check(inputs, renders=not request.listen)
-    bundle = _open(request)
-    hops = Hops(sound.rate, bundle.features.sample_rate, bundle.features.hop)
-    split = SPLIT if request.split is None else request.split
-    confidence = AS_FITTED if request.confidence is None else request.confidence
-    tuning = request.tuning
-    if tuning is None:
-        tuning = measured_tuning(sound, bundle.features, lambda cents: hearing_of(bundle, split, confidence, cents))
-    hearing = hearing_of(bundle, split, confidence, tuning, request.adapts)
-    hearing.limit(sound.rate)
-    engine = Engine(
-        clock=clock,
-        hearing=hearing,
-        player=_left_hand(request, bundle),
-        hears_itself=request.hears_itself,
-    )
-    with _progress(request, sound.seconds) as progress:
-        performance = play_sound(engine, sound, hops, sent, progress, _wait(request), request.lost, request.actions)
-    performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
-    if not performance.notes and (level_db := sound.peak_db()) < SILENT_DB:
-        level = "all its samples are the same" if level_db == -math.inf else f"its peak is at {level_db:.0f} dBFS"
-        performance.warnings.append(
-            f"{printable(request.input.name)} is silent ({level}): record it again with another input or more gain."
-        )
-    if tuning and request.tuning is None:
-        performance.warnings.append(
-            f"The piano of {printable(request.input.name)} is tuned {tuning:+.0f} cents from A4 = 440 Hz and is heard "
-            f"so: --tuning CENTS sets another tuning."
-        )
-    performance.beat = _beat_source(engine, clock, performance)
-    outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
-    return performance
-
-
-def _beat_source(engine: Engine, clock: Clock, performance: Performance) -> str:
-    """Return a sentence about the beat; nothing if there is no left hand or no note that it could play to."""
-    plays = engine.steered is not None and performance.notes
-    return beat_source(clock, bool(performance.beats)) if plays else ""
-
-
-def _wait(request: Request) -> Callable[[float], None]:
-    return at_once if request.real_time is None else request.real_time.wait
-
-
-def _clock(request: Request, mode: Mode, source: MidiInput | None) -> Clock:
-    return make_clock(mode, request.tempo, request.count_in, request.meter, source, request.max_drift, request.upbeat)
-
-
-def _open(request: Request) -> Bundle:
-    """Open and return the bundle (folder of models): the one in the request, or else the shipped one.
-
-    A bundle in the request must first pass its self-test, in a process with limits. Raises UserError if it fails, or if
-    this process is root on a box: the service's account can write a recording, and so name any bundle in it.
-    """
-    if request.bundle is None:
-        return Bundle.open(default_bundle())
-    if is_root_of_a_box():
-        raise UserError(
-            f"Root runs no models of {request.bundle}: copy {request.input} into a folder of yours and play it "
-            f"without sudo."
-        )
-    # how fast it is does not matter for a file
-    preflight(Path(os.path.realpath(request.bundle)), slowest=float("inf"))
-    return Bundle.open(request.bundle)
-
-
-def _left_hand(request: Request, bundle: Bundle | None) -> Player | None:
-    return (
-        None
-        if request.listen or bundle is None
-        else left_hand_of(bundle, request.steering, memory_captured(request.input))
-    )
-
-
-def _named(bundle: Bundle | None) -> BundleName | None:
-    if bundle is None:
-        return None
-    return BundleName(bundle.manifest.name, bundle.manifest.version, bundle.digest)
-
-
-@contextlib.contextmanager
-def _progress(request: Request, seconds: float) -> Iterator[Progress]:
-    """Context manager: yields a function that shows how many of `seconds` seconds are done.
-
-    It draws a progress bar on stderr if the option asks for one, or if stderr is a terminal. Otherwise it does nothing.
-    Raises UserError if the option asks for a bar and the package tqdm is missing.
-    """
-    watched = sys.stderr.isatty() and find_spec("tqdm") is not None
-    wanted = watched if request.progress is None else request.progress
-    if not wanted:
-        yield lambda _: None
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        raise missing_extra("tqdm", "play") from None
-    form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s [{remaining} left]"
-    with tqdm(total=seconds, desc=printable(request.input.name), bar_format=form, file=sys.stderr, leave=False) as bar:
-
-        def show(done: float) -> None:
-            bar.update(done - bar.n)
-
-        yield show
-
-
-def _title(request: Request, performance: Performance) -> str:
-    return f"{printable(request.input.name)}: {_counts(performance)}"
-
-
-def _counts(performance: Performance) -> str:
-    taken_in = "heard" if performance.kind == "audio" else "read"
-    played = sum(send.kind == "note_on" for send in performance.sends)
-    return f"{count_of(len(performance.notes), 'note')} {taken_in}, {played} played"
