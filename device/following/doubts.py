@@ -53,17 +53,17 @@ class Rivals:
         return float(weight @ same_tempo) - float(weight @ alike)
 
 
-def doubt_of(rivals: Rivals, silent_beats: float, onsets: int, counted_s: float | None, beat_s: float) -> Doubt:
+def doubt_of(rivals: Rivals, silent_beats: float, onsets: int, counted_s: float | None, quarter_s: float) -> Doubt:
     """Return the reason why the lock is low.
 
     `silent_beats` is the number of beats since the last onset, and `onsets` the number of onsets so far. `counted_s` is
-    a quarter note of the count-in in seconds, or None without a count-in. `beat_s` is a quarter note now, in seconds.
+    a quarter note of the count-in in seconds, or None without a count-in. `quarter_s` is one now, in seconds.
     """
     if silent_beats >= SILENT_BEATS:
         return Doubt("silence", math.floor(silent_beats))
     if counted_s is None and onsets < FEW_ONSETS:
         return Doubt("few onsets")
-    if counted_s is not None and abs(math.log(beat_s / counted_s)) > OTHER_TEMPO:
+    if counted_s is not None and abs(math.log(quarter_s / counted_s)) > OTHER_TEMPO:
         return Doubt("count-in")
     if max(rivals.tempo, rivals.place) >= RIVAL:
         return Doubt("other tempo" if rivals.tempo > rivals.place else "other place")

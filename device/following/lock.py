@@ -6,13 +6,13 @@ import math
 
 from device.following.doubts import SILENT_BEATS
 from device.following.lock_inputs import log_odds
-from device.following.steady_grid import KEPT_BEATS, SteadyGrid
+from device.following.steady_grid import KEPT_BEATS, USUAL_SPREAD, SteadyGrid
 
 NOW, BEFORE, AT_EVEN = 0.35, 0.17, -1.21
 """Logistic regression of beats held on 70 performances, with and without count-in: two factors and a constant."""
-WIDER, USUAL_SPREAD = 0.6, 0.17
-"""Fall of the log odds if the spread of the steady grid is e times as wide, and the spread in beats that changes
-nothing. Chosen with the next two on 70 performances with three doses of rubato."""
+WIDER = 0.6
+"""Fall of the log odds if the spread of the steady grid is e times as wide. Chosen with USUAL_SPREAD and the next two
+on 70 performances with three doses of rubato."""
 OTHER_TEMPO, FARTHEST_TEMPO = 1.0, 0.7
 """Fall of the log odds if the tempo is e times the counted one, and the largest natural logarithm that counts."""
 AFTER_REST = -1.0

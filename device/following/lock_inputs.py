@@ -18,10 +18,8 @@ from device.following.doubts import Rivals
 from device.following.hypotheses import Hypotheses
 from device.following.next_onset import QUARTER
 from device.following.rhythm import Floats
-from device.following.steady_grid import SteadyGrid
+from device.following.steady_grid import USUAL_SPREAD, SteadyGrid
 
-USUAL_SPREAD = 0.17
-"""Spread of the steady grid in beats whose input is 0."""
 MOST_VOTES = 8.0
 """Largest log likelihood, up or down, of the votes for a moved grid."""
 INPUTS = 29

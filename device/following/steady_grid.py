@@ -50,8 +50,9 @@ AGREES, AGREES_SD = 0.06, 2.5
 KEPT_BEATS, LEAST_FIT = 8.0, -0.7
 """The grid is kept if no rest of REST beats was in so many beats, and if the last onset's log likelihood ratio is above
 LEAST_FIT. For two bars after a pause the bank may agree with itself in a wrong place."""
-SPREAD_BEATS = 4.0
-"""`SteadyGrid.spread` is the spread after so many beats."""
+SPREAD_BEATS, USUAL_SPREAD = 4.0, 0.17
+"""`SteadyGrid.spread` is the spread after SPREAD_BEATS beats. A spread of USUAL_SPREAD beats neither raises nor lowers
+`lock`."""
 HORIZONS = (1, 2, 4, 8, 16)
 """Ages, in beats, of the grids that are compared with the bank's."""
 FIRST_SPREAD, FIRST_SEEN = 0.03, 4.0

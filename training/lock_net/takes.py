@@ -76,7 +76,7 @@ class _Asked(FollowClock):
 
     def reset(self) -> None:
         super().reset()
-        self._history = self.recorder = _Recorder(LockInputs(self._hypotheses, self._net, self._rivals))
+        self._history = self.recorder = _Recorder(LockInputs(self._hypotheses, self._net, self._leaders.rivals))
         self.rows: list[tuple[int, float, float]] = []
 
     def _lock(self, at_s: float, history: float | None) -> float:

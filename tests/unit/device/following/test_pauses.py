@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.clock.step import Step
-from device.following.follow_clock import LEAST_GAP, FollowClock
+from device.following.follow_clock import FollowClock
 from device.following.heard_onsets import SAME_ONSET_S
 from device.following.hypotheses import KEPT, LOOKED_AT, WORKED_OUT, Hypotheses
 from device.following.next_onset import next_prior, sixteenths_of
 from device.following.rhythm import rhythm_of
+from device.following.step_times import LEAST_GAP
 
 FOUR = Meter(4, 4)
 BEAT_S = 0.6
