@@ -20,11 +20,9 @@ from device.following.bank import (
     GAP,
     GAP2,
     KIND,
-    LONGEST,
     MANNER,
     QUARTER_S,
     TICK,
-    TIME,
     USUAL_S,
     WAS_STRAY,
     WEIGHT,
@@ -38,6 +36,7 @@ from device.following.manners import (
     MANNERS,
     Ways,
 )
+from device.following.near_places import near_places
 from device.following.next_onset import (
     FARTHEST,
     GAP_TO_CLASS,
@@ -92,12 +91,6 @@ KEPT = 48
 """Largest number of hypotheses that are kept after an onset."""
 WORKED_OUT = 60
 """Largest number of pairs of hypothesis and place that are computed for all manners of playing."""
-LOOKED_AT = 1000
-"""Largest number of pairs of hypothesis and place whose prior probability is looked up."""
-FAR = 10.0
-"""A pair is skipped if its log weight is lower than that of the likeliest pair by more than this."""
-ROUGH_S, NEAR, NEAR_FAR = 0.022, 0.05, 0.1
-"""Width of the first rough look at a place, in quarters, and its growth with each quarter of the gap."""
 NEGLIGIBLE = 1e-5
 """A hypothesis is dropped if its weight is less than this share of the greatest weight."""
 PULL, PULL_OCTAVES = 0.05, 0.3
@@ -107,14 +100,6 @@ PULL_GAPS = 0.2
 """The same exponent for the tempo that the times between onsets suggest. It is used if the player is not steady: the
 rhythm of a steady player shows the tempo better."""
 SHORTEST_QUARTER_S = 0.1
-FROM = np.array([0.0, 0.0, 3.0])[:, None]
-UNITS = np.array([6.0, 4.0, 6.0])[:, None]
-ROWS = np.array([0, 0, 0, 0, 0, 1, 1, 2, 2])
-OFFSETS = np.array([-12.0, -6.0, 0.0, 6.0, 12.0, 0.0, 4.0, 3.0, 9.0])[:, None]
-"""Ticks of the places that are looked at around an onset: five sixteenths, two of triplets and two of thirty-seconds.
-A place is the greatest multiple of the unit that is not later than the onset less `FROM`, plus the offset. `ROWS` says
-which `FROM` and which unit belong to each offset."""
-TRIPLET_ROWS = slice(5, 7)
 FIRST_TEMPO_SD = 0.03
 """Relative standard deviation of the first tempo."""
 FIRST_TIME_S = 0.03
@@ -291,46 +276,19 @@ class Hypotheses:
         return row
 
     def _places(self, b: HypothesisBank, onset_s: float, score: Floats) -> tuple[Ints, Ints, Floats]:
-        """Find the places that the onset may have been meant for, by a rough look at their times.
+        """Return the likeliest places that the onset may have been meant for: at most WORKED_OUT.
 
-        `score` is that of `OnsetScore.of`. Return for each place [m] the hypothesis, the tick counted from the bar of
-        its last onset, and its prior probability. There is no place if the onset is too long before the last onset of
-        every hypothesis.
+        For each place [m] these are the number of the hypothesis, the tick counted from the bar of its last onset, and
+        its prior probability. `score` is that of `OnsetScore.of`. There is no place if `near_places` finds none.
         """
-        quarter_s, tick = b.real[QUARTER_S], b.whole[TICK].astype(np.float64)
-        x = tick + (onset_s - b.real[TIME]) * QUARTER / quarter_s
-        # the places are whole numbers of ticks, kept as floats
-        begins = np.floor((x - FROM) / UNITS)
-        begins *= UNITS
-        place = begins.take(ROWS, 0)
-        place += OFFSETS
-        off = place - x
-        is_out = place <= tick
-        is_out[TRIPLET_ROWS] |= place[TRIPLET_ROWS] % SIXTEENTH == 0
-        place -= tick
-        width = np.minimum(place, LONGEST * QUARTER)
-        width *= NEAR_FAR / QUARTER
-        width += ROUGH_S / quarter_s + NEAR
-        off /= QUARTER * width
-        rough = off * -0.5
-        rough *= off
-        rough += np.log(b.real[WEIGHT] + TINY)
-        rough[is_out] = -np.inf
-        flat = rough.ravel()
-        # an onset may be before the last count: the counts are on one line, and no count-in is faster than 400 a minute
-        if flat.max() == -np.inf:
-            nowhere = np.zeros(0, np.int64)
-            return nowhere, nowhere, np.zeros(0)
-        some = (flat > flat.max() - FAR).nonzero()[0]
-        if len(some) > LOOKED_AT:
-            some = some[(-flat[some]).argpartition(LOOKED_AT)[:LOOKED_AT]]
-        parent = some % len(b)
-        ahead = place.take(some).astype(np.int64)
+        parent, ahead, rough, width = near_places(b, onset_s)
+        if not len(parent):
+            return parent, ahead, rough
         target = ahead + b.whole[TICK].take(parent)
         prior = self._prior_of(b.whole, parent, target % self.bar, np.minimum(ahead, FARTHEST), score)
-        rough = np.exp(flat.take(some))
+        rough = np.exp(rough)
         rough *= prior
-        rough /= width.take(some)
+        rough /= width
         some = (rough > 1e-7 * rough.max()).nonzero()[0]
         if len(some) > WORKED_OUT:
             some = some[(-rough[some]).argpartition(WORKED_OUT)[:WORKED_OUT]]
