@@ -17,7 +17,7 @@ from device.files.midi_notes import Part
 from device.files.performance import Performance
 from device.files.real_time import at_once
 from device.files.sound_file import SoundFile
-from device.hearing.features import FeatureSpec, Samples
+from device.hearing.features import Features, FeatureSpec, Samples
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.hearing.tuning import HALF_CENTS, TuningEstimate, other_reading
@@ -81,9 +81,10 @@ def measured_tuning(sound: SoundFile, spec: FeatureSpec, hearing_at: Callable[[f
     the names of the notes decide between flat and sharp. Only the beginning is read, see SCANNED_S. Raises UserError if
     the file is cut short.
     """
-    estimate = TuningEstimate(spec.sample_rate, spec.hop)
+    features, estimate = Features(spec), TuningEstimate(spec)
     for hop, _ in _beginning(sound, spec):
-        estimate.step(hop)
+        features.step(hop)
+        estimate.step(features.power)
     tuning = estimate.better(0.0) or 0.0
     if abs(abs(tuning) - 50) > HALF_CENTS:
         return tuning

@@ -131,6 +131,12 @@ class _Bands:
         self._sum = np.zeros((frames, 1 + self._width))
         self._ends = np.empty((frames, *self._index.shape))
 
+    @property
+    def power(self) -> NDArray[np.float64]:
+        """Power in each FFT bin of the first window in the last frame that was computed: [samples // 2 + 1]."""
+        first = int(self._first[0])
+        return self._power[-1, first : first + self._spec.window_lengths[0] // 2 + 1]
+
     def energy(self, past: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the energy in each frame, band and window: [frames, bands, windows].
 
@@ -206,6 +212,14 @@ class Features:
         _limit(room)
         frame: Frames = self._levels(self._past.last(self._longest)[None, :])[0]
         return frame
+
+    @property
+    def power(self) -> NDArray[np.float64]:
+        """Power in each FFT bin of the longest window after the last `step`: the squares of absolute values.
+
+        The shape is [samples of the window // 2 + 1]. The next call of `step` overwrites it.
+        """
+        return self._bands.power
 
     def frames(self, samples: Samples) -> Frames:
         """Return the frames of all whole hops in `samples`: levels of the shape [hops, bins, channels].

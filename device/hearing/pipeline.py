@@ -57,7 +57,7 @@ class Hearing:
         self._tuned_to = tuning
         self._fitted = gate
         self._features = Features(features, tuning)
-        self._estimate = TuningEstimate(features.sample_rate, features.hop)
+        self._estimate = TuningEstimate(features)
         self._seams = Seams(features.hop)
         self._beeps = None if hears_beeps else Beeps(features.sample_rate, features.hop)
         self._transcriber = Transcriber(model)
@@ -131,17 +131,17 @@ class Hearing:
         beeping = self._beeps is not None and self._beeps.beeping
         if jump > JUMP or (jump > DOUBTFUL_JUMP and not beeping):
             self._gate.seam(self._seams.behind, is_sure=jump > JUMP)
-        if self.adapts:
-            if self._estimate.step(hop):
-                self._tune()
-            # ringing keys look as if they were struck again when the bands move
-            if self._features.tuned():
-                self.tuning = self._tuned_to
-                self._gate.seam(0)
+        # ringing keys look as if they were struck again when the bands move
+        if self.adapts and self._features.tuned():
+            self.tuning = self._tuned_to
+            self._gate.seam(0)
         if self._beeps is not None:
             self._beeps.step(hop)
+        frame = self._features.step(hop)
+        if self.adapts and self._estimate.step(self._features.power):
+            self._tune()
         end_s = self._hops * self.spec.hop_s
-        posterior = self._transcriber.step(self._features.step(hop), self._own.frame(end_s))
+        posterior = self._transcriber.step(frame, self._own.frame(end_s))
         events = self._gate.step(posterior, self._explained(end_s), now_s, self._beeps)
         if self.adapts and self.tuning == self._tuned_to:
             self._name(events)

@@ -1,23 +1,22 @@
 """Measures from the sound how far the piano is tuned from A4 = 440 Hz.
 
-Every fourth hop, the peaks of a spectrum are found and their frequencies interpolated with a parabola (Smith and Serra
-1987). When a sure estimate is a minute old, every 16th hop is enough, and a spectrum then counts four times. The
-distance of each peak from the nearest key is taken as an angle, 100 cents to a turn. The angle of the weighted mean
-vector is the tuning (Dressler and Streich 2007), and its length, from 0 to 1, says how well the peaks agree. For piano
-the length is 0.25 and more, for voices and noise 0.1 and less. A steady hum is no peak: a peak must stand out of the
-lowest level of the last seconds (minimum statistics, Martin 2001).
+Every fourth hop, the peaks of the features' longest spectrum are found and their frequencies interpolated with a
+parabola (Smith and Serra 1987). When a sure estimate is a minute old, every 16th hop is enough, and a spectrum then
+counts four times. The distance of each peak from the nearest key is taken as an angle, 100 cents to a turn. The angle
+of the weighted mean vector is the tuning (Dressler and Streich 2007), and its length, from 0 to 1, says how well the
+peaks agree. For piano the length is 0.25 and more, for voices and noise 0.1 and less. A steady hum is no peak: a peak
+must stand out of the lowest level of the last seconds (minimum statistics, Martin 2001).
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from device.hearing.features import Samples, finite
+from device.hearing.features import FeatureSpec, asymmetric_window
 
 DEAD_CENTS = 10.0
 """Up to this distance from 440 Hz, a piano counts as in tune. The net was trained with such pianos."""
@@ -51,17 +50,17 @@ CLEAR_ODDS = 1.0
 """Least logarithm of odds at which the tuning is changed while somebody plays. In a file 0 is enough."""
 _WHITE_CLASSES = frozenset({0, 2, 4, 5, 7, 9, 11})
 
-_WINDOW = 4096
-"""Number of samples in a spectrum: 256 ms at 16 kHz. Keys above `_LOWEST_HZ` are then three bins or more apart."""
 _EVERY, _EVERY_SETTLED = 4, 16
 """Numbers of hops from one spectrum to the next: 64 ms, and 256 ms when the estimate has settled.
 
-A spectrum takes as long as a third of a paced hop, and a piano's tuning does not change within a minute.
+A piano's tuning does not change within a minute.
 """
 _SETTLED = 937
 """A sure estimate has settled after this many spectra with peaks: a minute of sound."""
 _LOWEST_HZ, _HIGHEST_HZ = 250.0, 2000.0
-"""Range of the peaks. Below, keys lie too close together; above, partials of strings are sharp."""
+"""Range of the peaks. Below, keys lie closer together than three bins of a spectrum of 256 ms. Above, partials of
+strings are sharp.
+"""
 _LEAST_DB, _BELOW_DB, _ABOVE_FLOOR_DB = -65.0, 40.0, 15.0
 """Least level of a peak in dBFS, most dB below the highest peak, and least dB above the floor."""
 _FLOOR_RISE_DB = 0.064
@@ -72,8 +71,10 @@ _LEAST_LENGTH = 0.22
 """Least length of the mean vector of a sure estimate."""
 _FORGET = 1 - 1 / 1000
 """The old sum is multiplied by this at each spectrum, so that peaks of more than a minute ago count little."""
-_SILENCE = 1e-7
-"""Added to an amplitude before its logarithm is taken: -140 dBFS."""
+_SILENCE = 1e-14
+"""Added to a power before its logarithm is taken: -140 dBFS."""
+_DB = 10 / math.log(10)
+"""Decibels of a natural logarithm of a power."""
 
 
 def other_reading(tuning: float, pitches: Sequence[int], least_odds: float = 0.0) -> float | None:
@@ -99,37 +100,38 @@ def _white(classes: Sequence[int]) -> float:
 
 
 class TuningEstimate:
-    """Measures the tuning of the piano in a stream of hops of `hop` samples at `rate` Hz."""
+    """Measures the tuning of the piano in the spectra of a stream of hops, which features with `spec` make."""
 
-    def __init__(self, rate: int, hop: int) -> None:
-        self._hz = rate / _WINDOW
+    def __init__(self, spec: FeatureSpec) -> None:
+        window = asymmetric_window(spec.window_lengths[0], spec.window_falls[0])
+        self._hz = spec.sample_rate / len(window)
         self._first = round(_LOWEST_HZ / self._hz)
         self._bins = slice(self._first - 1, round(_HIGHEST_HZ / self._hz) + 2)
-        self._window = np.hanning(_WINDOW)
-        self._gain = 2 / float(np.sum(self._window))
-        self._kept = math.ceil(_WINDOW / hop)
+        self._gain = (2 / float(np.sum(window))) ** 2
+        self._full = math.ceil(len(window) / spec.hop)
+        """Number of hops that fill the window."""
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
-        self._past: deque[Samples] = deque(maxlen=self._kept)
         self._floor: NDArray[np.float64] | None = None
         self._sum, self._weight, self._hops = 0j, 0.0, 0
         self._every = _EVERY
-        self._last = (math.ceil(self._kept / _EVERY) - 1) * _EVERY
+        self._last = (math.ceil(self._full / _EVERY) - 1) * _EVERY
         """Number of the hop of the last spectrum. At first, that of the one before the first."""
         self.spectra = 0
         """Number of spectra with peaks since the reset."""
 
-    def step(self, hop: Samples) -> bool:
-        """Add the samples of a hop, [hop], from -1 to 1. Return whether the estimate may have changed."""
-        self._past.append(hop)
+    def step(self, power: NDArray[np.float64]) -> bool:
+        """Take the `power` of the features' longest window after a hop. Return whether the estimate may have changed.
+
+        `power` is [samples of the window // 2 + 1], see `Features.power`. Call this once a hop.
+        """
         self._hops += 1
-        if self._hops % self._every or len(self._past) < self._kept:
+        if self._hops % self._every or self._hops < self._full:
             return False
         counts, self._last = (self._hops - self._last) // _EVERY, self._hops
-        samples = np.concatenate(self._past)[-_WINDOW:]
-        has_peaks = self._take(self._gain * np.abs(np.fft.rfft(samples * self._window)[self._bins]), counts)
+        has_peaks = self._take(self._gain * power[self._bins], counts)
         self._every = _EVERY_SETTLED if self.spectra >= _SETTLED and self._agrees else _EVERY
         return has_peaks
 
@@ -160,14 +162,14 @@ class TuningEstimate:
             return None
         return 0.0 if abs(cents) <= DEAD_CENTS else round(cents, 1)
 
-    def _take(self, amplitude: NDArray[np.float64], counts: int) -> bool:
-        """Add the peaks of a spectrum. Return False if it has none or is not finite.
+    def _take(self, power: NDArray[np.float64], counts: int) -> bool:
+        """Add the peaks of a spectrum. Return False if it has none.
 
-        `amplitude` has the bins of the range and one more on each side. The spectrum counts as `counts` spectra.
+        `power` has the bins of the range and one more on each side. A sine at full scale has the power 1. The spectrum
+        counts as `counts` spectra.
         """
-        if not finite(amplitude):
-            return False
-        level = 20 * np.log10(amplitude + _SILENCE)
+        level = np.log(power + _SILENCE)
+        level *= _DB
         self._floor = level.copy() if self._floor is None else np.minimum(self._floor + counts * _FLOOR_RISE_DB, level)
         inner = level[1:-1]
         least = max(_LEAST_DB, float(np.maximum.reduce(inner)) - _BELOW_DB)
