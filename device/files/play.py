@@ -84,7 +84,7 @@ def measured_tuning(sound: SoundFile, spec: FeatureSpec, hearing_at: Callable[[f
     features, estimate = Features(spec), TuningEstimate(spec)
     for hop, _ in _beginning(sound, spec):
         features.step(hop)
-        estimate.step(features.power)
+        estimate.step(features)
     tuning = estimate.better(0.0) or 0.0
     if abs(abs(tuning) - 50) > HALF_CENTS:
         return tuning

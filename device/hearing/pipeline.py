@@ -138,7 +138,7 @@ class Hearing:
         if self._beeps is not None:
             self._beeps.step(hop)
         frame = self._features.step(hop)
-        if self.adapts and self._estimate.step(self._features.power):
+        if self.adapts and self._estimate.step(self._features):
             self._tune()
         end_s = self._hops * self.spec.hop_s
         posterior = self._transcriber.step(frame, self._own.frame(end_s))

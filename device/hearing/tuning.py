@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from device.hearing.features import FeatureSpec, asymmetric_window
+from device.hearing.features import Features, FeatureSpec, asymmetric_window
 
 DEAD_CENTS = 10.0
 """Up to this distance from 440 Hz, a piano counts as in tune. The net was trained with such pianos."""
@@ -122,16 +122,13 @@ class TuningEstimate:
         self.spectra = 0
         """Number of spectra with peaks since the reset."""
 
-    def step(self, power: NDArray[np.float64]) -> bool:
-        """Take the `power` of the features' longest window after a hop. Return whether the estimate may have changed.
-
-        `power` is [samples of the window // 2 + 1], see `Features.power`. Call this once a hop.
-        """
+    def step(self, features: Features) -> bool:
+        """Take the spectrum of `features` after each of its steps. Return whether the estimate may have changed."""
         self._hops += 1
         if self._hops % self._every or self._hops < self._full:
             return False
         counts, self._last = (self._hops - self._last) // _EVERY, self._hops
-        has_peaks = self._take(self._gain * power[self._bins], counts)
+        has_peaks = self._take(self._gain * features.power[self._bins], counts)
         self._every = _EVERY_SETTLED if self.spectra >= _SETTLED and self._agrees else _EVERY
         return has_peaks
 

@@ -37,7 +37,7 @@ def measured(estimate: TuningEstimate, samples: np.ndarray) -> tuple[TuningEstim
     features, asked_s = Features(FeatureSpec()), None
     for number, hop in enumerate(samples[: len(samples) // HOP * HOP].reshape(-1, HOP)):
         features.step(hop)
-        if estimate.step(features.power) and asked_s is None and estimate.better(0.0) is not None:
+        if estimate.step(features) and asked_s is None and estimate.better(0.0) is not None:
             asked_s = number * HOP / RATE
     return estimate, asked_s
 
