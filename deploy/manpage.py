@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,8 @@ EXAMPLES = {
     "lefthand status --watch": "Shows the notes that are heard and played now.",
     "journalctl -u lefthand -e": "Shows the log of the service.",
 }
+KEPT_LINES = "\b\n"
+"""First line of a paragraph of a help whose lines click does not wrap."""
 
 
 def page() -> str:
@@ -85,11 +88,20 @@ def _command(command: click.Command, name: str) -> Iterator[str]:
         parameter.make_metavar(click.Context(command)) for parameter in command.params if _positional(parameter)
     ]
     yield f'.SS "{_text(" ".join([name, *arguments]))}"'
-    yield from (_text(paragraph) for paragraph in (command.help or "").split("\n\n"))
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        yield from _paragraph(paragraph)
     yield from _options(command)
     if isinstance(command, click.Group):
         for below in command.commands.values():
             yield from _command(below, f"{name} {below.name}")
+
+
+def _paragraph(text: str) -> Iterator[str]:
+    """Yield the lines of a paragraph of a help. The lines of one that click must not wrap stay as they are."""
+    if text.startswith(KEPT_LINES):
+        yield from (".PP", ".nf", *(_line(line) for line in text.splitlines()[1:]), ".fi", ".PP")
+    else:
+        yield _text(text)
 
 
 def _options(command: click.Command) -> Iterator[str]:
@@ -108,7 +120,11 @@ def _positional(parameter: click.Parameter) -> bool:
 
 def _text(text: str) -> str:
     """Return `text` on one line, with escapes so that troff does not change it."""
-    plain = " ".join(text.split()).replace("\\", r"\e").replace("-", r"\-").replace("`", "")
+    return _line(" ".join(text.split()))
+
+
+def _line(text: str) -> str:
+    plain = text.replace("\\", r"\e").replace("-", r"\-").replace("`", "")
     return rf"\&{plain}" if plain.startswith((".", "'")) else plain
 
 

@@ -33,16 +33,34 @@ calibrate` measured."""
 
 
 @click.command("do")
-@click.argument("action", type=click.Choice([*ACTIONS, *SETTINGS]))
+@click.argument("action", metavar="ACTION", type=click.Choice([*ACTIONS, *SETTINGS]))
 @click.argument("value", required=False)
 def do(action: str, value: str | None) -> None:
     """Steer the running box.
 
-    arm, hold, panic, tap, hold-tempo and count-in act at once. After arm, hold and hold-tempo comes "on" or "off";
-    without a word they change to the other state. variation changes to the other variation of the style, fill plays
-    its fill, and ending plays the last chord at the next bar line and stops. style, density, register, confidence,
-    tempo, clock and latency need a value, which is kept: see `lefthand settings`. Without a value, style, density and
-    register go to the next one, which is not kept.
+    \b
+    These act at once and are not kept. Without on or off, the first three change
+    to the other state:
+      arm [on|off]         start or stop the left hand
+      hold [on|off]        keep the keys that are down, and strike no new ones
+      hold-tempo [on|off]  keep the present tempo
+      panic                release every key
+      tap                  tap the tempo: four times
+      count-in             wait for a new count-in
+      variation            play the other variation of the style
+      fill                 play the fill of the style
+      ending               play the last chord at the next bar line, and stop
+
+    \b
+    These take a value, which is kept until `lefthand settings --reset`. Without
+    one, the first three go to the next value, which is not kept:
+      style STYLE          how the left hand plays: docs/styles.md
+      density FACTOR       how many notes it plays: 0.25 to 2
+      register N           semitones by which it plays higher: -12 to 12
+      confidence X         least confidence of a heard note: 0.05 to 0.95
+      tempo BPM            beats a minute, or none
+      clock MODE           follow, fixed or midi
+      latency MS           of the MIDI output, or none: as it was measured
 
     A negative value comes after two dashes: lefthand do register -- -12
     """

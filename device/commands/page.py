@@ -17,9 +17,22 @@ from device.service.journal import log_to_journal_or_stderr
 from device.system.paths import PAGE_STATE, page_state_dir, run_dir
 
 
-@click.command()
-@click.option("--address", default="127.0.0.1", show_default=True, help='Address to serve at; "0.0.0.0" is all.')
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port to serve at.")
+@click.command(short_help="Serve the page beside a running box.")
+@click.option(
+    "--address",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help='Address of this machine to serve at. 127.0.0.1: this machine alone; "0.0.0.0": the whole network too.',
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    default=8080,
+    show_default=True,
+    help="Port to serve at.",
+)
 @click.option("--no-code", is_flag=True, help="Let everybody on the network use the page. Only for a closed network.")
 @click.option("--code", is_flag=True, help="Print the address and the code, and end. On a box it needs sudo.")
 @click.option("--new-code", is_flag=True, help="Make a new code, which ends the access of all browsers, and print it.")

@@ -9,7 +9,7 @@ import click
 from device.commands.options import settings_file
 
 
-@click.command()
+@click.command(short_help="Release every key at the MIDI output.")
 @settings_file("The settings that name the port.")
 @click.pass_context
 def panic(ctx: click.Context, path: Path) -> None:

@@ -32,7 +32,7 @@ from device.settings.choices import (
 _IN = _OUT = FilePath()
 
 
-@click.command()
+@click.command(short_help="Play the left hand to a recording or a .mid.")
 @click.argument("input_", metavar="INPUT", type=_IN)
 @click.option("--midi", type=_OUT, metavar="OUT.mid", help="Write the left hand to a MIDI file.")
 @click.option("--notes", type=_OUT, metavar="NOTES.csv", help="Write every note heard to a table.")
@@ -66,7 +66,10 @@ _IN = _OUT = FilePath()
 @click.option("--key", metavar="KEY", help='The key of the music, such as "F major". [found in the music]')
 @click.option("--seed", type=click.IntRange(0, MOST_SEED), metavar="N", help="Seed of what is drawn at random. [0]")
 @click.option(
-    "--density", type=FiniteRange(LEAST_DENSITY, MOST_DENSITY), help="How many notes the left hand plays. [1]"
+    "--density",
+    type=FiniteRange(LEAST_DENSITY, MOST_DENSITY),
+    metavar="FACTOR",
+    help="How many notes the left hand plays. [1]",
 )
 @click.option(
     "--register",
@@ -83,6 +86,7 @@ _IN = _OUT = FilePath()
 @click.option(
     "--confidence",
     type=FiniteRange(LEAST_CONFIDENCE, MOST_CONFIDENCE),
+    metavar="X",
     help="Least confidence of a note: a high value hears fewer false notes, a low one misses fewer. [0.5]",
 )
 @click.option(
@@ -92,7 +96,9 @@ _IN = _OUT = FilePath()
     help="Cents by which the piano of a sound is tuned above A4 = 440 Hz. [measured]",
 )
 @click.option("--bundle", type=_IN, metavar="DIR", help="The bundle of models. [the one shipped with lefthand]")
-@click.option("--listen", is_flag=True, help="Only listen, and play nothing.")
+@click.option(
+    "--listen", is_flag=True, help="Only listen, and play nothing. Only the outputs that you name are written."
+)
 @click.option(
     "--sent",
     type=_IN,

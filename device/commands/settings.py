@@ -17,7 +17,7 @@ from device.system.account import leave_root
 from device.system.paths import run_dir
 
 
-@click.command()
+@click.command(short_help="List or remove what was changed on the running box.")
 @settings_file("The settings file that the changes are compared with.")
 @click.option("--reset", is_flag=True, help="Remove all changes, so that the settings file alone counts.")
 def settings(path: Path, reset: bool) -> None:

@@ -13,7 +13,7 @@ from device.service.journal import log_to_stderr
 from device.settings.config import read_config
 
 
-@click.command()
+@click.command(short_help="Sound the left hand on this machine with FluidSynth.")
 @settings_file("The settings; docs/lefthand.toml has every key.")
 def synth(path: Path) -> None:
     """Sound the left hand on this machine with FluidSynth, until Ctrl-C.

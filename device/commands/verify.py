@@ -17,7 +17,7 @@ from device.printable import printable
 from device.system.untrusted_files import read_small
 
 
-@click.command()
+@click.command(short_help="Check a bundle of models.")
 @click.argument("bundle", type=FilePath(), default=default_bundle)
 @click.option(
     "--signers",
