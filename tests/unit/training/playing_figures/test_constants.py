@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from device.errors import UserError
-from device.following import bank, follow_clock
+from device.following import bank, leaders
 from device.left_hand import player
 from training.playing_figures.constants import CLOCK, HAND, changed, modules_of
 
@@ -29,15 +29,15 @@ def test_a_constant_is_as_before_after_an_error() -> None:
 
 
 def test_a_constant_of_two_files_is_named_with_its_file() -> None:
-    in_clock, in_bank = follow_clock.SAME_TEMPO, bank.SAME_TEMPO
-    assert in_clock != in_bank
-    names = [f"{module.__name__.rpartition('.')[2]}.SAME_TEMPO" for module in (follow_clock, bank)]
+    in_leaders, in_bank = leaders.SAME_TEMPO, bank.SAME_TEMPO
+    assert in_leaders != in_bank
+    names = [f"{module.__name__.rpartition('.')[2]}.SAME_TEMPO" for module in (leaders, bank)]
     with pytest.raises(UserError) as refused, changed(["SAME_TEMPO=0.5"], CLOCK):
         pass
     assert all(name in str(refused.value) for name in names)
     with changed([f"{names[1]}=0.5"], CLOCK):
-        assert (in_clock, 0.5) == (follow_clock.SAME_TEMPO, bank.SAME_TEMPO)
-    assert (in_clock, in_bank) == (follow_clock.SAME_TEMPO, bank.SAME_TEMPO)
+        assert (in_leaders, 0.5) == (leaders.SAME_TEMPO, bank.SAME_TEMPO)
+    assert (in_leaders, in_bank) == (leaders.SAME_TEMPO, bank.SAME_TEMPO)
 
 
 def test_a_package_stands_for_all_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
