@@ -54,6 +54,7 @@ def from_file(request: Request, outputs: Outputs) -> Performance:
 
 
 def _from_midi(request: Request, outputs: Outputs) -> Performance:
+    """Play to the notes of a MIDI file, by its beats or, if they do not fit, by the notes. See `from_file`."""
     if request.sent is not None:
         raise UserError("--sent names notes that a microphone hears again: leave it out for a .mid input.")
     if request.channel is not None:
@@ -117,6 +118,7 @@ def _look_ahead(clock: FollowClock, part: Part) -> None:
 
 
 def _from_sound(request: Request, outputs: Outputs) -> Performance:
+    """Play to a sound: measure the tuning, then hear it hop by hop. See `from_file`."""
     if request.track is not None:
         raise UserError("--track chooses a track of a .mid input: leave it out for sound.")
     sound = SoundFile(request.input, request.channel, is_capture=how_captured(request.input) is not None)

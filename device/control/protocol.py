@@ -202,6 +202,7 @@ def _texts(data: object) -> Iterator[str]:
 
 
 def _request(kind: str, data: dict[str, Any]) -> Request:
+    """Return the request of this kind in the decoded line `data`. Raises UserError if a part of it cannot be used."""
     given = data[kind]
     more = set(data) - {kind, "value"}
     if more or ("value" in data and kind != "do"):

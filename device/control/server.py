@@ -215,6 +215,7 @@ class ControlServer:
     # the thread that serves the clients
 
     def _serve(self) -> None:
+        """Serve all clients until the server is closed: a turn a request, or every TURN_S while one watches."""
         assert self._listener is not None
         with selectors.DefaultSelector() as ready:
             ready.register(self._listener, selectors.EVENT_READ)
@@ -303,6 +304,7 @@ class ControlServer:
             client.send(line)
 
     def _take(self, client: ClientLine, line: bytes) -> None:
+        """Answer one request of a client: carry it out here, or hand it to a thread if it may take long."""
         try:
             number, request = parsed(line)
         except RequestError as error:
@@ -352,6 +354,7 @@ class ControlServer:
     # the threads that change settings and look at the machine
 
     def _carry_out(self, requests: queue.Queue[tuple[ClientLine, int, Request] | None]) -> None:
+        """Carry out the requests of a queue in turn until None comes or the server closes. Answers go to `_done`."""
         while (taken := requests.get()) is not None and not self._closing.is_set():
             client, number, request = taken
             answer: dict[str, Any] = {"id": number, "ok": True}

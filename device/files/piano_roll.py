@@ -208,6 +208,7 @@ def _lock(axes: Axes, beats: Sequence[Beat], span: tuple[float, float], end_s: f
 
 
 def _header(figure: Figure, height: float, title: str, performance: Performance, played: Sequence[Note]) -> None:
+    """Draw the title and the legend of what the picture shows. `height` is that of the figure in inches."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

@@ -156,6 +156,11 @@ class BeatNet:
         self._step(onset_s, semitones, keys, height, False)
 
     def _step(self, onset_s: float, semitones: int, keys: int, height: float, tap: bool) -> None:
+        """Let the net hear a tap or an onset at `onset_s` seconds. Place, tempo, memory and posterior change.
+
+        `semitones` and `keys` are those of `hear`. `height` is the distance from the usual pitch in octaves. The GRU is
+        that of Keras with `reset_after` (Cho et al. 2014), written into kept arrays.
+        """
         w, first = self._weights, not self._times_s
         log_gap = math.log2(max(onset_s - (onset_s if first else self._times_s[-1]), SHORTEST_S)) - self._unit
         units = 0.0 if first else min(2.0**log_gap, MOST_UNITS)

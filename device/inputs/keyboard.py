@@ -132,6 +132,10 @@ class Keys:
         return end_s, self.step([], end_s)
 
     def _strike(self, message: mido.Message) -> None:
+        """Begin a note, or add a channel to the strike of the same key a moment before.
+
+        A channel that sends no releases ends its earlier notes with each strike: see UNRELEASED_STRIKES.
+        """
         pitch, channel = message.note, message.channel
         if not LOWEST_KEY <= pitch < LOWEST_KEY + KEYS:
             return

@@ -215,6 +215,7 @@ class Listener:
         return heard
 
     def _known(self, step: Step, pitches: list[int]) -> KnownStep:
+        """Return what is known when `step` is planned. `pitches` became known since the step before."""
         onsets, sounding = [0] * 12, [0] * 12
         for pitch in pitches:
             onsets[pitch % 12] += 1

@@ -47,6 +47,7 @@ class Loop:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        """Feed the engine with what the source gives until the session is over: the body of the thread."""
         permitted = ask_for_fifo()
         if not permitted and self._monitor.real_time is not False:
             log.warning("no real-time priority is permitted here: a busy machine may make notes late")

@@ -174,6 +174,10 @@ class _Opening:
         self._senders: list[Sender] = []
 
     def open(self, record: Capture | None) -> Opened:
+        """Open all ports that the settings name, and return them with the engine. `record` is the capture to write.
+
+        Raises UnavailableError if a port is missing or cannot be opened. Then all ports are closed again.
+        """
         config = self._config
         sound = self._look()
         # MIDI is opened first and closed last: see `MidiPorts`

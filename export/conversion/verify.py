@@ -133,6 +133,11 @@ def _run(step_model: StepModel, model: FloatModel, roll: list[Pair]) -> dict[str
 def agreement_of(
     runtime: RuntimeName, name: str, gave: list[Float], wanted: list[Float], threshold: Thresholds
 ) -> Agreement:
+    """Compare what a converted model gave with what the float model wants, for one of its outputs.
+
+    `gave` and `wanted` have an array [steps, ...] for each roll. `threshold` is the value from which an output says
+    yes.
+    """
     scale = float(np.sqrt(np.mean(np.concatenate(wanted).astype(np.float64) ** 2)))
 
     def part(first: float, last: float) -> float:

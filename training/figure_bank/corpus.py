@@ -121,6 +121,11 @@ def excerpts_of(piece: Piece, rng: np.random.Generator) -> Iterator[LeftHandExce
 def _excerpt(
     name: str, group: int, left: HandOnGrid, right: HandOnGrid, starts: list[int], size: int
 ) -> LeftHandExcerpt | None:
+    """Return the left hand of BARS bars, or None if it is too empty, too far off the grid, or has too little melody.
+
+    `starts` are the steps at which the bars begin, and the end of the last. Each bar has `size` steps. `group` is an
+    index into GROUPS.
+    """
     begin, end = starts[0], starts[-1]
     inside = (left.first >= begin) & (left.first < end)
     theirs = (right.first >= begin) & (right.first < end)

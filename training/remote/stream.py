@@ -27,7 +27,9 @@ FILE_SCENES = 16
 WAITING = 40
 """Largest number of files that wait for the fit. With more, the fit would get older scenes."""
 HEADS = 4
+"""Targets of each key in a frame: onset, frame, offset and velocity."""
 OWN = 2
+"""Inputs of each key in a frame about the notes that the box sent."""
 SHARES = {"lieder": 0.32, "chopin": 0.28, "pop909": 0.2, INVENTED: 0.12, QUIET: 0.08}
 """Share of each corpus in the scenes."""
 BLEED = 0.2

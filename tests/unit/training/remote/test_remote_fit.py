@@ -16,7 +16,8 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from device.events import KEYS, LOWEST_KEY
 from device.hearing.features import FeatureSpec
-from training.remote.fit import Scenes, Schedule, Trainer, batch_of
+from training.remote.fit import Schedule, Trainer
+from training.remote.gpu_scenes import Scenes, batch_of
 from training.remote.stream import FILE_SCENES, frames_of, row_bytes, rows
 from training.scenes.scene import SCENE_NOTE, SCENE_S, Scene
 from training.transcriber.fit import CROP_FRAMES, crop
