@@ -12,6 +12,8 @@ from device.ports.port import Port, to_write
 from device.ports.sound_inputs import portaudio, rates_of, sound_inputs
 from device.printable import count_of
 
+NONE = "none: connect one, and list again"
+
 
 @click.command()
 def devices() -> None:
@@ -57,7 +59,7 @@ def _written(key: str, port: Port, ports: Sequence[Port]) -> list[str]:
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
-    return [f"{title}:", *(f"  {line}" for line in lines or ["none"])]
+    return [f"{title}:", *(f"  {line}" for line in lines or [NONE])]
 
 
 def _rates(rates: Sequence[int]) -> str:

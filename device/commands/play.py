@@ -180,3 +180,5 @@ def play(
     if unnamed:
         written = [str(path) for path in outputs.paths if path not in performance.left_out]
         click.echo(printable(f"Written: {', '.join(written)}."))
+    elif not outputs.paths:
+        click.echo("Nothing is written: --notes NOTES.csv keeps the notes.")

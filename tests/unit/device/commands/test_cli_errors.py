@@ -225,6 +225,12 @@ def test_a_progress_bar_is_shown_where_it_is_asked_for(hand: Path) -> None:
     assert lefthand("play", hand, "--listen").stderr == ""
 
 
+def test_a_run_that_writes_nothing_says_so(hand: Path, tmp_path: Path) -> None:
+    assert "Nothing is written: --notes" in lefthand("play", hand, "--listen").stdout
+    assert "Nothing is written" not in lefthand("play", hand, "--listen", "--notes", tmp_path / "n.csv").stdout
+    assert "Nothing is written" not in lefthand("play", hand, "--midi", tmp_path / "n.mid").stdout
+
+
 def test_every_output_path_is_an_option_of_play() -> None:
     options = {option for parameter in play.play.params for option in parameter.opts}
     assert {"--midi", "--notes", "--audio", "--plot", "--report", "--clock", "--tempo", "--count-in"} <= options
