@@ -117,7 +117,9 @@ def _tests_are_there(text: str, fewest: int) -> None:
 def test_every_test_that_the_page_on_security_names_is_there() -> None:
     text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
     _tests_are_there(text, fewest=16)
-    for quote in re.findall(r'"([^"]+)"', text):
+    quoted = re.findall(r'"([^"]+)"', text)
+    assert quoted
+    for quote in quoted:
         assert quote.strip(" .") in SAID, quote
 
 
@@ -128,6 +130,8 @@ def test_every_test_that_the_page_on_the_page_names_is_there() -> None:
 
 def test_what_the_box_says_of_a_fault_it_says() -> None:
     text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-    for quote in re.findall(r'"([^"]+)"', text):
+    quoted = re.findall(r'"([^"]+)"', text)
+    assert len(quoted) > 10
+    for quote in quoted:
         for piece in quote.split("…"):
             assert piece.strip(" :.") in WORDS, quote
