@@ -131,7 +131,13 @@ class Request:
 
 
 def checked_key(key: str | None) -> str | None:
-    """Return `key`, the musical key in an option. Raises UserError if it is no key. None and "" are allowed."""
-    if key is not None and key and key not in KEYS:
+    """Return the name in `KEYS` of the musical key in an option, which may be in small or capital letters.
+
+    Raises UserError if it is no key. None and "" are allowed.
+    """
+    if not key:
+        return key
+    name = next((name for name in KEYS if name.lower() == key.strip().lower()), None)
+    if name is None:
         raise UserError(f'--key "{printable(key)}" cannot be used: it must be {KEY_FORM}.')
-    return key
+    return name

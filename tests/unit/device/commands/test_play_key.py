@@ -17,6 +17,7 @@ from device.settings.config import parse_config
 
 def test_a_key_is_taken_and_no_other_word() -> None:
     assert checked_key("F major") == "F major"
+    assert [checked_key(key) for key in ("f minor", "BB MAJOR", " c# Minor")] == ["F minor", "Bb major", "C# minor"]
     assert checked_key("") == ""
     assert checked_key(None) is None
     with pytest.raises(UserError, match="C# minor"):
