@@ -75,6 +75,13 @@ SONG_ALONE_STEPS = 8
 
 One tone alone does not make a chord clear. The key is not held into a rest: another key must sound on.
 """
+SONG_OPEN_STEPS = 16
+"""Steps after its strike, a bar of 4/4, up to which the root or the fifth of a song's chord stays down.
+
+It stays while no other key has this tone and another key is down, also through a rest of the figure. Without this the
+hand is silent more often than pianists are, and its bass ends sooner. The third gets no such time: with it the beats
+have more tones than those of pianists.
+"""
 
 
 class FigureHand:
@@ -175,7 +182,8 @@ class FigureHand:
         elif not (step.is_beat or struck.song) and struck.gap >= TELLING_BETWEEN and is_minor(ground.classes):
             self._tell_between(keys, ground)
         over = [key for key in hand.down if self._until.get(key, 0) <= step.index]
-        if _in_the_way(hand.down, sorted(keys)):
+        # in songs a key whose time is over, but that the chord needs, is released only if it is in the way itself
+        if not struck.song and _in_the_way(hand.down, sorted(keys)):
             lifted += hand.let_go(over)
         lifted += hand.let_go(_in_the_way(hand.down, sorted(keys)))
         self._song = struck.song
@@ -299,15 +307,19 @@ class FigureHand:
     def _is_needed(self, key: int, plan: Plan, now: int) -> bool:
         """Return whether a key must stay down at step `now`, although its time is over, to make the chord clear.
 
-        It must for `SONG_TELLING_STEPS` if no other key has its tone of the triad, and for `SONG_ALONE_STEPS` if the
-        keys that sound on have one tone of the triad, and it is another. False for a figure that is not of songs.
+        It must for `SONG_TELLING_STEPS` if no other key has its tone of the triad, for `SONG_OPEN_STEPS` if that is the
+        root or the fifth and another key is down, and for `SONG_ALONE_STEPS` if the keys that sound on have one tone of
+        the triad, and it is another. False for a figure that is not of songs.
         """
         if not self._song or plan.chord is None or key % 12 not in plan.chord.classes[:3]:
             return False
         age = now - self._struck_at.get(key, now)
         others = [other for other in self._hand.down if other != key]
+        missing = key % 12 not in {other % 12 for other in others}
         if age < SONG_TELLING_STEPS:
-            return key % 12 not in {other % 12 for other in others}
+            return missing
+        if others and missing and age < SONG_OPEN_STEPS and key % 12 in (plan.chord.classes[0], plan.chord.classes[2]):
+            return True
         staying = {other % 12 for other in others if self._until.get(other, 0) > now} & set(plan.chord.classes[:3])
         return age < SONG_ALONE_STEPS and len(staying) == 1 and key % 12 not in staying
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from device.left_hand.figure_hand import held_steps
+from device.clock.meter import Meter
+from device.clock.step import Step
+from device.left_hand.accompanist import Plan
+from device.left_hand.figure_bank import FigureNote, shipped_bank
+from device.left_hand.figure_hand import SONG_OPEN_STEPS, FigureHand, held_steps
 from device.left_hand.figure_player import FigureStrike
+from device.left_hand.harmony import Chord
+from device.left_hand.voicing import Fingers
 
 
 @pytest.mark.parametrize(
@@ -35,3 +42,53 @@ def test_a_key_of_a_song_that_ends_at_a_strike_on_the_half_of_the_bar_is_not_hel
     strike = FigureStrike((), 0, 40, False, song=True, gap=2)
     assert held_steps(2, strike, position) == 2
     assert held_steps(2, strike, position - 2) == 3
+
+
+def plan_of(*classes: int) -> Plan:
+    """Return a plan for a triad with these pitch classes, under a right hand that is silent."""
+    likely = np.full(13, 0.05, np.float32)
+    likely[list(classes)] = 0.6
+    return Plan(False, Chord(classes, "of the test"), likely[:12], likely, 0.5, 0.5, 0.3, 72, None, 80.0, 1.0)
+
+
+def hand_with(song: bool, *down: int) -> FigureHand:
+    """Return a hand that struck the keys `down` (MIDI pitches) at step 0, and whose figure ended them at step 2."""
+    hand = FigureHand(shipped_bank(), Fingers())
+    hand._hand.press(down)
+    hand._song = hand._entered = song
+    hand._base, hand._until, hand._struck_at = min(down), dict.fromkeys(down, 2), dict.fromkeys(down, 0)
+    return hand
+
+
+def test_root_and_fifth_of_a_song_stay_for_a_bar_while_another_key_is_down() -> None:
+    hand, c_major = hand_with(True, 48, 52, 55), plan_of(0, 4, 7)
+    stays = {key: [now for now in range(2, 20) if not hand._is_over(key, c_major, now)] for key in (48, 52, 55)}
+    assert stays == {48: list(range(2, SONG_OPEN_STEPS)), 52: [], 55: list(range(2, SONG_OPEN_STEPS))}
+    assert hand._is_over(48, plan_of(5, 9, 0), 2) is False, "the key is the fifth of the new chord"
+    assert hand._is_over(48, plan_of(9, 0, 4), 2), "the key is the third of the new chord"
+    hand._hand.let_go([52, 55])
+    assert hand._is_over(48, c_major, 2), "a key alone is released"
+
+
+def test_root_and_fifth_of_a_song_are_released_if_another_key_has_their_tone() -> None:
+    hand = hand_with(True, 43, 48, 55)
+    assert [key for key in (43, 48, 55) if hand._is_over(key, plan_of(0, 4, 7), 4)] == [43, 55]
+
+
+def test_root_and_fifth_of_a_piece_end_with_their_figure() -> None:
+    hand = hand_with(False, 48, 55)
+    assert all(hand._is_over(key, plan_of(0, 4, 7), 2) for key in (48, 55))
+
+
+def test_a_strike_of_a_song_releases_only_the_keys_that_are_in_its_way() -> None:
+    """The fifth is struck again at step 4. The root, which the figure ended at step 2, sounds on under it."""
+    hand = hand_with(True, 48, 55)
+    notes = {4: (FigureNote(4, 2, 7, 2),)}
+    hand._player.at = lambda step, *_: FigureStrike(  # type: ignore[method-assign]
+        notes.get(step.position, ()), 0, 48, False, True, 2
+    )
+    plan = plan_of(0, 4, 7)
+    plan.classes[[0, 4]] = 0.01
+    keys, lifted = hand.at(Step(4, 0.5, 0.125, 4, Meter.parse("4/4"), 1.0), plan, 1.0)
+    assert keys == [55]
+    assert (lifted, hand._hand.down) == ([55], [48, 55])
