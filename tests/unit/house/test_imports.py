@@ -165,7 +165,7 @@ def test_listening_to_a_midi_file_loads_none_of_the_extras(tmp_path: Path) -> No
     on = mido.Message("note_on", note=60, velocity=64)
     mido.MidiFile(tracks=[mido.MidiTrack([on, on.copy(velocity=0, time=480)])]).save(tmp_path / "hand.mid")
     code = f"import sys; from device.cli import main; main(sys.argv[1:], standalone_mode=False); {LOADED}"
-    summary, loaded = python(code, "play", tmp_path / "hand.mid", "--listen").splitlines()
+    summary, _, loaded = python(code, "play", tmp_path / "hand.mid", "--listen").splitlines()
     assert "1 note read" in summary
     assert "mido" in loaded.split() and not set(loaded.split()) & (EXTRAS | WORKSTATION)
 

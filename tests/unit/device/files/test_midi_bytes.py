@@ -112,7 +112,7 @@ def test_no_file_with_a_flaw_asks_for_an_option_that_was_not_given(tmp_path: Pat
     for flaw in FLAWS:
         path = tmp_path / "a.mid"
         path.write_bytes(flaw.make(Random(1)))
-        result = CliRunner().invoke(main, ["play", str(path), "--listen"])
+        result = CliRunner().invoke(main, ["play", str(path), "--listen", "--notes", str(tmp_path / "a.csv")])
         assert result.exit_code == 0 and "32 notes read" in result.stdout, (flaw.name, result.output)
         assert "--" not in result.output
         assert all("a.mid" in line for line in result.stderr.splitlines())
