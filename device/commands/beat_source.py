@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from device.clock.fixed_clock import FixedClock
 from device.clock.midi_clock import MidiClock
 from device.clock.step import Clock
 from device.following.follow_clock import FollowClock
 from device.make_clock import CountedClock
+
+
+def beat_sources(clocks: Sequence[tuple[float, Clock]], beats_s: Sequence[float]) -> str:
+    """Return sentences about the beat of a run in which the owner may have changed the clock.
+
+    `clocks` has each clock, after the run, with the time from which on it was used, in seconds and in order. `beats_s`
+    holds the times of all beats. If there are several clocks, the first is named if it gave a beat, and the last.
+    """
+    (_, first), (since_s, last) = clocks[0], clocks[-1]
+    if len(clocks) == 1:
+        return beat_source(first, bool(beats_s))
+    begins = beat_source(first, True) + " " if any(at_s < clocks[1][0] for at_s in beats_s) else ""
+    changed = "The clock was changed" + (f" {len(clocks) - 1} times, last" if len(clocks) > 2 else "")
+    ends = beat_source(last, any(at_s >= since_s for at_s in beats_s))
+    return f"{begins}{changed} at {since_s:.1f} s: {ends[0].lower()}{ends[1:]}"
 
 
 def beat_source(clock: Clock, has_beats: bool) -> str:
@@ -38,6 +55,8 @@ def beat_source(clock: Clock, has_beats: bool) -> str:
 def _followed(clock: FollowClock, has_beats: bool) -> str:
     if clock.counted_in:
         return f"The beat follows the player, after a count-in of {clock.count_in}."
+    if clock.tapped:
+        return "The beat follows the player, from the tapped beats on."
     found = "the beat was found in the notes" if has_beats else "no beat was found in the notes"
     if not clock.count_in:
         return f"No count-in was looked for, and {found}."

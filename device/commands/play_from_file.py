@@ -15,8 +15,8 @@ from device.assemble import hearing_of, left_hand_of
 from device.bundles.bundle import Bundle, default_bundle
 from device.clock.map_fit import fits
 from device.clock.meter import Meter
-from device.clock.step import Clock
-from device.commands.beat_source import beat_source
+from device.clock.step import Clock, UseClock
+from device.commands.beat_source import beat_sources
 from device.commands.play_request import Request
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
@@ -25,7 +25,7 @@ from device.files.input_kind import is_midi
 from device.files.midi_file import MidiInput, read_midi, sent_notes
 from device.files.midi_notes import Part
 from device.files.performance import Performance
-from device.files.play import Progress, measured_tuning, play_midi, play_sound
+from device.files.play import Progress, captured_end, measured_tuning, play_midi, play_sound
 from device.files.real_time import at_once
 from device.files.report import BundleName
 from device.files.results import Outputs
@@ -74,10 +74,11 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     bundle = None if request.listen and request.bundle is None else _open(request)
     engine = Engine(clock=clock, player=_left_hand(request, bundle))
     hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
-    with _progress(request, part.end_s) as progress:
-        performance = play_midi(engine, part, hop_s, progress, captured, _wait(request), request.actions)
+    ended_s = captured_end(part.end_s, source.tracks_end_s, hop_s) if captured else None
+    with _progress(request, max(part.end_s, ended_s or 0.0)) as progress:
+        performance = play_midi(engine, part, hop_s, progress, ended_s, _wait(request), request.actions)
     performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
-    performance.beat = _beat_source(engine, clock, performance)
+    performance.beat = _beat_source(request, engine, clock, performance)
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
 
@@ -154,15 +155,23 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
             f"The piano of {printable(request.input.name)} is tuned {tuning:+.0f} cents from A4 = 440 Hz and is heard "
             f"so: --tuning CENTS sets another tuning."
         )
-    performance.beat = _beat_source(engine, clock, performance)
+    performance.beat = _beat_source(request, engine, clock, performance)
     outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
     return performance
 
 
-def _beat_source(engine: Engine, clock: Clock, performance: Performance) -> str:
-    """Return a sentence about the beat; nothing if there is no left hand or no note that it could play to."""
-    plays = engine.steered is not None and performance.notes
-    return beat_source(clock, bool(performance.beats)) if plays else ""
+def _beat_source(request: Request, engine: Engine, clock: Clock, performance: Performance) -> str:
+    """Return what is said about the beat; nothing if there is no left hand or no note that it could play to.
+
+    `clock` is the first one. The owner may have chosen others in a captured run.
+    """
+    if engine.steered is None or not performance.notes:
+        return ""
+    clocks = [(0.0, clock)]
+    for taken in request.actions:
+        if isinstance(taken.action, UseClock) and taken.hop_s <= performance.input_s:
+            clocks.append((taken.hop_s, taken.action.clock))
+    return beat_sources(clocks, [beat.time_s for beat in performance.beats])
 
 
 def _wait(request: Request) -> Callable[[float], None]:

@@ -47,6 +47,8 @@ class MidiInput:
     parts: tuple[Part, ...]
     end_tick: int
     """Tick at which the last note ends."""
+    tracks_end_s: float = 0.0
+    """Time in seconds at which the last track ends, with the rest after its last message."""
     warnings: tuple[str, ...] = ()
     """A sentence that names the file and the flaws that were passed over, if it has any."""
     is_struck: bool = True
@@ -183,6 +185,7 @@ def read_midi(path: Path) -> MidiInput:
         conductor=tuple(_conductor(raw)),
         parts=tuple(parts),
         end_tick=tempo_map.tick(max((part.end_s for part in parts), default=0.0)),
+        tracks_end_s=tempo_map.seconds(max((track.end_tick for track in raw.tracks), default=0)),
         warnings=(f"{path} has flaws that were passed over: {flaws}.",) if flaws else (),
         is_struck=any(isinstance(m, Struck) and m.velocity > 0 for track in raw.tracks for m in track.messages),
     )

@@ -13,7 +13,7 @@ from device.engine import Engine, TimedAction
 from device.events import NoteEnded, NoteHeard
 from device.files.input_end import Feed, end_input
 from device.files.midi_file import events
-from device.files.midi_notes import Part
+from device.files.midi_notes import LONGEST_S, Part
 from device.files.performance import Performance
 from device.files.real_time import at_once
 from device.files.sound_file import SoundFile
@@ -154,25 +154,36 @@ def play_midi(
     part: Part,
     hop_s: float,
     progress: Progress = lambda _: None,
-    captured: bool = False,
+    captured_s: float | None = None,
     wait: Callable[[float], None] = at_once,
     actions: Sequence[TimedAction] = (),
 ) -> Performance:
     """Run the engine over the notes of a MIDI file, hop by hop, as if they came from a port.
 
     Return the events of the run. `hop_s` is the length of a hop in seconds. The middle of a silence of more than
-    LONGEST_SILENCE_S is passed over, so that it takes no time. With `captured`, no silence is passed over, because
-    the file is a recording of the box, and `actions` are those of its owner then. The left hand may go on for two
-    bars, as it does when a player pauses. `wait` is called before each hop, as in `play_sound`. It also waits
-    through a silence that is passed over. Hops in which the engine has nothing to do are left out: a sixteenth has
-    eight of them, and the result is the same without them.
+    LONGEST_SILENCE_S is passed over, so that it takes no time. The left hand may go on for two bars, as it does when a
+    player pauses. `wait` is called before each hop, as in `play_sound`. It also waits through a silence that is passed
+    over. Hops in which the engine has nothing to do are left out: a sixteenth has eight of them, and the result is the
+    same without them.
+
+    `captured_s` is given if the file is a recording of the box: no silence is passed over then, `actions` are those of
+    its owner, and the run ends at `captured_s` seconds, as the live run did. With 0 this time is not known, and the run
+    ends two bars after the last note, or at the last action if that is later.
     """
-    performance = Performance("midi", part.end_s, hop_s)
+    ends_s = captured_s or max([0.0, *(taken.hop_s for taken in actions)])
+    performance = Performance("midi", captured_s or max(part.end_s, ends_s), hop_s)
     told, due = events(part.notes), DueActions(engine, performance, actions)
     sent, hop, now_s, latest_s = 0, 0, 0.0, 0.0
-    while sent < len(told) or now_s < part.end_s + performance.two_bars_s:
+
+    def over_s() -> float:
+        return ends_s if captured_s else max(ends_s, part.end_s + performance.two_bars_s)
+
+    while sent < len(told) or now_s < over_s() - hop_s / 2:
         now_s = hop * hop_s
         hop += 1
+        if captured_s and now_s > captured_s:
+            # the ends of the keys that were down when the run ended, which came at once
+            now_s = _decided_s(told[-1])
         wait(now_s)
         come: list[NoteHeard | NoteEnded] = []
         while sent < len(told) and _decided_s(told[sent]) <= now_s:
@@ -180,12 +191,12 @@ def play_midi(
             sent += 1
         due.act(now_s)
         _timed_step(engine, performance, None, now_s, come)
-        progress(min(now_s, part.end_s))
+        progress(min(now_s, performance.input_s))
         if come:
             latest_s = now_s
-        next_s = _decided_s(told[sent]) if sent < len(told) else part.end_s + performance.two_bars_s
+        next_s = _decided_s(told[sent]) if sent < len(told) else over_s()
         is_long = sent < len(told) and next_s - latest_s > LONGEST_SILENCE_S
-        if captured:
+        if captured_s is not None:
             continue
         if is_long and now_s - latest_s > _STAYS_S:
             hop = max(hop, int((next_s - _RETURNS_S) / hop_s))
@@ -197,6 +208,16 @@ def play_midi(
     performance.collect(engine.finish(now_s))
     performance.close()
     return performance
+
+
+def captured_end(notes_end_s: float, track_end_s: float, hop_s: float) -> float:
+    """Return the time in seconds of the last hop of the run whose keys a capture holds; 0 if it is not known.
+
+    The last note of the file ends at `notes_end_s`, and its track at `track_end_s`. A recording ends the track one hop
+    after the last hop. A recording that was cut off, or made by an older version, ends it with the last note.
+    """
+    is_known = notes_end_s + hop_s / 2 < track_end_s < LONGEST_S
+    return round(track_end_s / hop_s - 1) * hop_s if is_known else 0.0
 
 
 def _feeds(cut: Sequence[tuple[Samples, float]]) -> list[Feed]:

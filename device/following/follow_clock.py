@@ -119,6 +119,11 @@ class FollowClock:
             return self._counted_s is not None
         return self._counts is not None and self._counts.counts is not None
 
+    @property
+    def tapped(self) -> bool:
+        """Whether the beats were tapped, without or after a count-in."""
+        return self._counted_s is not None and self._counts is None
+
     def tap(self, at_s: float) -> None:
         """Use a tempo tap: see `Clock.tap`."""
         counted = self._taps.tap(at_s)

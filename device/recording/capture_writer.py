@@ -40,12 +40,14 @@ class InputEnd:
 
     The engine gave `events` after the input had ended. Notes in them that were decided after the input's end are not
     recorded, as in `Performance`. `input_s` and `latest_s` are in seconds from the start of the input. Note-ons that
-    are due at `latest_s` or later are left out.
+    are due at `latest_s` or later are left out. `track_s` is the time at which the file of keys ends, see
+    `device.files.play.captured_end`; 0 if the keys were recorded only in part.
     """
 
     events: Sequence[Event]
     input_s: float
     latest_s: float
+    track_s: float = 0.0
 
 
 class CaptureWriter:
@@ -156,7 +158,7 @@ class CaptureWriter:
                 self.collect([event for event in ending.events if not _is_late(event, ending.input_s)])
             self._sent.end(None if ending is None else ending.latest_s)
             if self._keys is not None:
-                self._keys.end()
+                self._keys.end(track_s=0.0 if ending is None else ending.track_s)
             self._sync()
             # a size that reached the disk before what it counts would make the file look cut
             for writer in (self._sound, self._keys, self._sent):

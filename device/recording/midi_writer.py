@@ -62,11 +62,11 @@ class MidiWriter:
         # a message that comes later is due at the least tick or after it
         self._write(self._least_tick)
 
-    def end(self, latest_s: float | None = None) -> None:
+    def end(self, latest_s: float | None = None, track_s: float = 0.0) -> None:
         """Write all messages that wait, release the keys that are down, and end the track.
 
         If `latest_s` is given, in seconds, note-ons that are due then or later are left out, and other messages due
-        later are moved to this time.
+        later are moved to this time. The track ends with its last message, and not before `track_s` seconds.
         """
         while self._waiting:
             due_s, _, send = heapq.heappop(self._waiting)
@@ -76,7 +76,7 @@ class MidiWriter:
         for pitch in list(self._down):
             self._release(pitch, self._written_tick)
         self._write(None)
-        self._file.append(END_OF_TRACK)
+        self._file.append(_event(max(0, TICKS.tick(track_s) - self._written_tick), END_OF_TRACK[1:]))
 
     def seal(self) -> None:
         """Write the length of the track into the file, after `end`. The track itself must be on the disk before."""

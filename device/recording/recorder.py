@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import queue
 import shutil
@@ -175,7 +176,8 @@ class Recording:
             tail.collect(engine.step(hop, at_s, midi))
 
         end_input(engine, tail, rest, source.silence, now_s, step)
-        self.close(_ending_of(tail))
+        # one hop later than the last hop, so that it is later than every note
+        self.close(dataclasses.replace(_ending_of(tail), track_s=tail.input_s + self._hop_s))
 
     def _tail(self, input_s: float) -> _Tail:
         return _Tail("midi" if self._rate is None else "audio", input_s, self._hop_s, self._beats)

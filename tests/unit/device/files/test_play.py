@@ -257,5 +257,5 @@ def test_a_silence_of_hours_takes_no_time_and_changes_nothing_before_it() -> Non
 
 def test_a_capture_is_played_through_its_silences() -> None:
     grid = FileClock.from_map(480, [(0, 500_000)], [(0, 4, 4)], end_tick=100_000)
-    whole = play_midi(Engine(clock=grid, player=EveryBeat()), right_hand(0.5, 90.0), HOP_S, captured=True)
+    whole = play_midi(Engine(clock=grid, player=EveryBeat()), right_hand(0.5, 90.0), HOP_S, captured_s=0.0)
     assert len(whole.hop_times_s) >= 90.0 / HOP_S

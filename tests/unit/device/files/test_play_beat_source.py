@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import mido
@@ -9,6 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import main
+from device.clock.fixed_clock import FixedClock
+from device.clock.meter import Meter
+from device.clock.midi_clock import MidiClock
+from device.clock.step import Clock
+from device.commands.beat_source import beat_sources
+from device.following.follow_clock import FollowClock
 
 NONE = "if you counted in, --count-in N says by how many even notes, and --tempo BPM says how fast."
 TUNE = (64, 67, 72, 71, 69, 65, 62, 67, 71, 74, 72, 67, 64, 60, 62, 65)
@@ -58,3 +65,42 @@ def test_the_summary_says_where_the_beat_came_from(
     tmp_path: Path, counts: int, notes: int, options: tuple[str, ...], words: str
 ) -> None:
     assert summary(tmp_path / "a.mid", counts, notes, *options) == words
+
+
+def used(clock: Clock, keys: Sequence[int]) -> Clock:
+    """Return `clock` after it heard a note on each of `keys`, one every half second."""
+    for number, key in enumerate(keys):
+        clock.hear(number / 2, number / 2, key)
+        while clock.due(number / 2) is not None:
+            pass
+    return clock
+
+
+def follow(*keys: int) -> Clock:
+    return used(FollowClock(Meter(4, 4)), keys)
+
+
+def test_each_clock_that_the_owner_chose_is_told_with_the_beats_that_it_gave() -> None:
+    counted = "The beat follows the player, after a count-in of 4."
+    fixed = FixedClock(90.0, Meter(4, 4))
+    assert beat_sources([(0.0, follow(60, 60, 60, 60)), (9.5, fixed)], [2.0, 10.0]) == (
+        f"{counted} The clock was changed at 9.5 s: the beat is the set tempo."
+    )
+    # a clock that gave no beat needs no word, and no advice
+    assert beat_sources([(0.0, follow(60)), (3.0, fixed)], [3.5]) == (
+        "The clock was changed at 3.0 s: the beat is the set tempo."
+    )
+    told = beat_sources([(0.0, fixed), (4.0, MidiClock(Meter(4, 4))), (8.0, follow(60))], [1.0, 5.0])
+    assert told == (
+        "The beat is the set tempo. The clock was changed 2 times, last at 8.0 s: no count-in (four even notes "
+        f"on one key) was heard, and no beat was found in the notes: {NONE}"
+    )
+    assert beat_sources([(0.0, follow(60, 60, 60, 60))], [2.0]) == counted
+
+
+def test_tapped_beats_are_no_missing_count_in() -> None:
+    clock = FollowClock(Meter(4, 4))
+    clock.hear(0.1, 0.1, 64)
+    for at_s in (1.0, 1.5, 2.0, 2.5):
+        clock.tap(at_s)
+    assert beat_sources([(0.0, clock)], [3.0]) == "The beat follows the player, from the tapped beats on."

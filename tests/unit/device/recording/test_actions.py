@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import replace
@@ -18,6 +19,7 @@ from device.clock.meter import Meter
 from device.clock.step import ClockPulse, UseClock
 from device.engine import Engine, Steered, TimedAction
 from device.errors import UserError
+from device.files.play import captured_end
 from device.following.follow_clock import FollowClock
 from device.inputs.control_queue import Asked
 from device.inputs.keyboard import Keys
@@ -75,6 +77,11 @@ def same(one: Messages, other: Messages) -> bool:
     return one.keys() == other.keys() and all(
         times == pytest.approx(other[text], abs=TICK_S) for text, times in one.items()
     )
+
+
+def told_of(folder: Path, capture: str) -> str:
+    """Return the line that `lefthand play` prints about a capture."""
+    return CliRunner().invoke(main, ["play", str(folder / capture), "--midi", str(folder.parent / "told.mid")]).stdout
 
 
 def played_again(folder: Path, capture: str, *more: str, until_s: float = math.inf) -> Messages:
@@ -146,6 +153,8 @@ def test_a_replay_of_sound_plays_what_the_live_run_played_to_the_actions_of_the_
     assert [type(one.action) for one in taken] == [type(action) for action in actions.values()]
     assert len(strikes(sent)) > 25
     assert same(played_again(tmp_path / "take", "capture.wav"), sent)
+    told = told_of(tmp_path / "take", "capture.wav")
+    assert told.endswith(" The beat is the set tempo. The clock was changed at 14.4 s: the beat is the set tempo.\n")
     # an option takes the place of the owner's own choice in the live run
     other = played_again(tmp_path / "take", "capture.wav", "--style", "pad")
     assert len(strikes(other)) > 10 and not same(other, sent)
@@ -195,21 +204,24 @@ class Tune:
         return []
 
 
-def live_on_keys(folder: Path, config: Config, asked: dict[int, list[tuple[Asked, float]]]) -> None:
-    """Record a run on a melody. `asked` holds, by hop, actions and their times in stream seconds."""
+def live_on_keys(
+    folder: Path, config: Config, asked: dict[int, list[tuple[Asked, float]]], hops: int = 1099, whole: bool = True
+) -> None:
+    """Record a run of so many hops on a melody. `asked` holds, by hop, actions and their times in stream seconds.
+
+    If `whole` is False, the recording is cut off at the end.
+    """
     engine, source = engine_of(config, bundle()), Tune()
     tape = Tape(config, Capture(folder), HOP_S, service=False)
     tape.begin(None, engine)
-    for hop in range(1, 1100):
+    for hop in range(1, hops + 1):
         for nothing, now_s, notes in source.read(hop):
             told = [event for action, at_s in asked.get(hop, ()) for event in engine.act(action, at_s)]
             tape.acted(asked.get(hop, ()), now_s)
             tape.collect(told + engine.step(nothing, now_s, notes), now_s)
-    tape.end(engine, source, 1099 * HOP_S, whole=True)  # type: ignore[arg-type]
+    tape.end(engine, source, hops * HOP_S, whole)  # type: ignore[arg-type]
 
 
-END_S = 17.5
-"""Seconds. A run on keys ends a little later. A file is played on for two bars."""
 KEYS = parse_config(
     '[audio]\ninput = "midi"\n[midi]\ninput = "piano"\noutput = "synth"\n[clock]\ncount_in = 4\n', "the test"
 )
@@ -223,11 +235,41 @@ def test_a_replay_of_keys_follows_the_taps_and_the_new_count_in_of_the_live_run(
         asked[int((at_s - 0.02) / HOP_S) + 1] = [(Tap(), at_s)]
     asked[800] = [(CountAgain(), 12.8)]
     live_on_keys(tmp_path / "take", KEYS, asked)
-    sent = messages(tmp_path / "take" / "sent.mid", END_S)
+    sent = messages(tmp_path / "take" / "sent.mid")
     assert len(strikes(sent)) > 10
-    assert same(played_again(tmp_path / "take", "capture.mid", until_s=END_S), sent)
+    assert same(played_again(tmp_path / "take", "capture.mid"), sent)
     (tmp_path / "take" / ACTIONS).unlink()
-    assert not same(played_again(tmp_path / "take", "capture.mid", until_s=END_S), sent)
+    assert not same(played_again(tmp_path / "take", "capture.mid"), sent)
+
+
+@pytest.mark.parametrize("hops", [700, 1099, 2300])
+def test_a_replay_of_keys_ends_where_the_live_run_ended(hops: int, tmp_path: Path) -> None:
+    # the owner tries the output in the rest after the melody, and the beat goes on to the end
+    asked: dict[int, list[tuple[Asked, float]]] = {2200: [(PlayNote(), 35.2)]}
+    live_on_keys(tmp_path / "take", KEYS, asked, hops)
+    sent = messages(tmp_path / "take" / "sent.mid")
+    assert len(strikes(sent)) > 10 and (max(strikes(sent)) > 35) == (hops > 2200)
+    assert same(played_again(tmp_path / "take", "capture.mid"), sent)
+    report = tmp_path / "report.json"
+    played_again(tmp_path / "take", "capture.mid", "--report", str(report))
+    told = json.loads(report.read_text())
+    assert told["input"]["seconds"] == pytest.approx(hops * HOP_S)
+    beats = [line.partition(",")[0] for line in (tmp_path / "take" / "beats.csv").read_text().splitlines()[1:]]
+    assert [f"{beat['time_s']:.3f}" for beat in told["beats"]] == beats
+
+
+def test_a_replay_of_keys_that_were_cut_off_has_the_last_action(tmp_path: Path) -> None:
+    asked: dict[int, list[tuple[Asked, float]]] = {2200: [(PlayNote(), 35.2)]}
+    live_on_keys(tmp_path / "take", KEYS, asked, hops=2300, whole=False)
+    assert max(strikes(played_again(tmp_path / "take", "capture.mid"))) > 35
+
+
+@pytest.mark.parametrize(
+    ("track_end_s", "end_s"),
+    [(3.0, 0.0), (3.004, 0.0), (3.016, 3.0), (3.0157, 3.0), (9.6, 9.584), (24 * 3600.0, 0.0), (1e9, 0.0)],
+)
+def test_the_end_of_a_captured_run_is_one_hop_before_the_end_of_its_track(track_end_s: float, end_s: float) -> None:
+    assert captured_end(3.0, track_end_s, 0.016) == pytest.approx(end_s, abs=0.009)
 
 
 def test_a_run_to_a_midi_clock_is_repeated_with_its_pulses(tmp_path: Path) -> None:
@@ -238,14 +280,12 @@ def test_a_run_to_a_midi_clock_is_repeated_with_its_pulses(tmp_path: Path) -> No
         pulse: Asked = ClockPulse("start") if number == 0 else ClockPulse("clock")
         asked.setdefault(int(at_s / HOP_S) + 1, []).append((pulse, at_s))
     live_on_keys(tmp_path / "take", config, asked)
-    sent = messages(tmp_path / "take" / "sent.mid", END_S)
+    sent = messages(tmp_path / "take" / "sent.mid")
     assert len(strikes(sent)) > 10
-    assert same(played_again(tmp_path / "take", "capture.mid", until_s=END_S), sent)
-    assert not same(
-        played_again(tmp_path / "take", "capture.mid", "--clock", "fixed", "--tempo", "90", until_s=END_S), sent
-    )
+    assert same(played_again(tmp_path / "take", "capture.mid"), sent)
+    assert not same(played_again(tmp_path / "take", "capture.mid", "--clock", "fixed", "--tempo", "90"), sent)
     # another metre is counted on the same pulses
-    three = played_again(tmp_path / "take", "capture.mid", "--meter", "3/4", until_s=END_S)
+    three = played_again(tmp_path / "take", "capture.mid", "--meter", "3/4")
     assert len(strikes(three)) > 10 and not same(three, sent)
     for option in (["--tempo", "90"], ["--count-in", "4"], ["--upbeat", "1"]):
         ran = CliRunner().invoke(main, ["play", str(tmp_path / "take" / "capture.mid"), *option])
