@@ -169,7 +169,7 @@ class Beeps:
             return 0
         track = self._kept.track(key, age)
         waits = FALLING_WAITS if falls(track) else 0
-        if decays(track) or not self._pure(key, age, track):
+        if decays(track, key) or not self._pure(key, age, track):
             return waits
         return max(PURE_WAITS, WATCHED_FRAMES - age)
 
@@ -268,7 +268,7 @@ class Beeps:
         track = self._kept.track(key, age)
         lately = track[-round(_LATELY_S / STRIDE_S) :]
         may_end = lately.max() >= track.max() - _PLATEAU_DB and (falls(track) or drops(track))
-        return decays(track) or (waited >= PURE_WAITS and not (is_steady(track) or may_end))
+        return decays(track, key) or (waited >= PURE_WAITS and not (is_steady(track) or may_end))
 
     def rises(self, key: int, age: int) -> bool:
         """Return whether the tone of `key` is louder now than `age` frames ago. Keys below `LOWEST_BEEP` always are."""

@@ -19,6 +19,11 @@ _STEADY_DB = 0.6
 _STEEP_DB, STEEP_STRIDES = 3.0, 4
 """A tone that falls by more than this within so many strides (20 ms) may be at the end of a beep. No string decays so.
 """
+_SLOW_DB, _QUICK_FROM = 1.2, 84 - LOWEST_KEY
+"""Below the key _QUICK_FROM, C6, a string falls by less than _SLOW_DB within STEEP_STRIDES: 60 dB a second.
+
+The longer beep of a program, which fades by half, falls by 1.7 dB. Higher strings decay as quickly as it does.
+"""
 
 
 def plateau(track: NDArray[np.float64], within_db: float = FLAT_DB) -> tuple[int, int]:
@@ -44,13 +49,14 @@ def drops(track: NDArray[np.float64]) -> bool:
     return len(track) > STEEP_STRIDES and bool(track[-1 - STEEP_STRIDES] - track[-1] >= _STEEP_DB)
 
 
-def decays(track: NDArray[np.float64]) -> bool:
-    """Return whether a tone with the levels `track` has begun to decay slowly, as a string does."""
+def decays(track: NDArray[np.float64], key: int) -> bool:
+    """Return whether a tone with the levels `track` has begun to decay slowly, as the string of `key` does."""
     if len(track) <= STEEP_STRIDES:
         return False
     earlier, latest, highest = track[-1 - STEEP_STRIDES], track[-1], track.max()
     has_begun = track.argmax() < len(track) - 1 - STEEP_STRIDES and earlier < highest - FLAT_DB
-    return bool(has_begun and earlier - latest < _STEEP_DB and not falls(track))
+    slow_db = _SLOW_DB if key < _QUICK_FROM else _STEEP_DB
+    return bool(has_begun and earlier - latest < slow_db and not falls(track))
 
 
 def hz_of(key: float) -> float:

@@ -78,6 +78,15 @@ def test_a_click_that_fades_faster_than_a_string_is_a_beep(decay_s: float) -> No
     assert verdict(click, WATCHED_FRAMES) is None
 
 
+@pytest.mark.parametrize(("hz", "seconds", "decay_s"), [(880.0, 0.07, 0.1), (700.0, 0.09, 0.12), (988.0, 0.05, 0.06)])
+def test_a_beep_that_fades_before_it_ends_at_once_waits_and_is_none(hz: float, seconds: float, decay_s: float) -> None:
+    key = 81 - LOWEST_KEY + round(12 * np.log2(hz / 880))
+    fading = beep(hz, seconds)
+    fading *= np.exp(-np.arange(len(fading)) / RATE / decay_s).astype(np.float32)
+    assert all(verdict(fading, frames, key) != 0 for frames in range(3, WATCHED_FRAMES))
+    assert verdict(fading, WATCHED_FRAMES, key) is None
+
+
 @pytest.mark.parametrize("frames", [3, 6, WATCHED_FRAMES])
 @pytest.mark.parametrize("decay_s", [0.05, 0.2, 1.0])
 def test_a_string_that_rings_or_is_damped_is_none_and_does_not_wait(frames: int, decay_s: float) -> None:
