@@ -33,6 +33,7 @@ COMMANDS = {
     "rhythm": "training.rhythm:rhythm",
     "gaps": "training.beat_gaps:gaps",
     "place": "training.place_net:place",
+    "grid": "training.grid_net:grid_net",
     "beat": "training.beat_net.fit:beat",
     "lock": "training.lock_net.fit:lock",
     "beeps": "training.hearing_figures.beeps:beeps",

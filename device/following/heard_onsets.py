@@ -44,6 +44,8 @@ class HeardOnsets:
         """Begin with no onset, after a last count at `last_s` seconds, if there was one."""
         self.last_s = last_s
         self.count = 0
+        self.before: frozenset[int] = frozenset()
+        """All pitches of the onset before the last one. It is empty for the first onset."""
         self._pitches: frozenset[int] = frozenset()
         self._recent: tuple[frozenset[int], ...] = ()
         self._interval = self._interval_before = 0
@@ -63,6 +65,7 @@ class HeardOnsets:
         semitones = pitch - self._top_before
         self._interval_before, self._interval = before, interval_class(semitones)
         chord = min(self._keys_before, SIZE_CLASSES) - 1, chord_class(1, int(fresh))
+        self.before = self._pitches
         self._recent, self._pitches, self.last_s = recent, frozenset({pitch}), onset_s
         self.count += 1
         return Onset(Classes((before, self._interval), chord), semitones, self._trills.hear(onset_s, pitch), last)

@@ -29,6 +29,7 @@ from device.following.bank import (
     HypothesisBank,
 )
 from device.following.beat_gaps import BeatGaps
+from device.following.grid_net import GridNet
 from device.following.heard_onsets import Onset
 from device.following.manners import (
     AT_FIRST,
@@ -142,6 +143,8 @@ class Hypotheses:
         self._pace: Pace | None = None
         self._gaps: BeatGaps | None = None
         """They expect a tempo from the times between onsets. They are None if a tempo was given."""
+        self.grid: GridNet | None = None
+        """Judges tempo and place together. It is None if a tempo was given."""
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
 
     def limit(self, shortest_s: float, longest_s: float) -> None:
@@ -175,7 +178,7 @@ class Hypotheses:
         self.steady = SteadyGrid(self.bar, self.beat, last_count_s, first, quarter_s)
         self.rest.forget()
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
-        self._pace, self._gaps, self._pull = None, None, PULL
+        self._pace, self._gaps, self.grid, self._pull = None, None, None, PULL
 
     def forget_grid(self) -> None:
         """Forget how the last onsets fit the grid, and when they were. Call it when the player taps another grid."""
@@ -194,6 +197,7 @@ class Hypotheses:
             self._pace, self._octaves, self._pull = Pace(self.beat / QUARTER), PACE_OCTAVES, PULL_PACE
             self._gaps = BeatGaps(self._meter, self.beat / QUARTER)
             self._gaps.hear(onset_s, pitch)
+            self.grid = GridNet(self._meter, self.beat, self.bar)
         self._last_s = onset_s
         onset = self._rhythm.onset / self._rhythm.onset.sum()
         if self._upbeat is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from device.following.bank import GAP, GAP3, KIND, PP, QUARTER_S, TICK, TP, USUAL_S, WEIGHT, HypothesisBank
 from device.following.next_onset import FARTHEST, SIXTEENTH, STRAIGHT
-from device.following.rhythm import Floats
+from device.following.rhythm import Floats, Ints
 
 LEVELS = np.array([1 / 3, 1 / 2, 2 / 3, 3 / 2, 2.0, 3.0])
 """Lengths of a quarter note that the new hypotheses may have, as shares of that of the likeliest hypothesis."""
@@ -45,11 +45,26 @@ def near_tempo(b: HypothesisBank, quarter_s: float, beat: int) -> HypothesisBank
     level = float(LEVELS[np.abs(np.log(LEVELS / ratio)).argmin()])
     places = np.arange(0, beat, SIXTEENTH)
     new = _slower(b, np.full(len(places), level))
-    new.whole[TICK], new.whole[KIND] = places, STRAIGHT
-    gaps = np.rint(new.whole[GAP : GAP3 + 1] / (level * SIXTEENTH)).astype(np.int64) * SIXTEENTH
-    new.whole[GAP : GAP3 + 1] = np.clip(gaps, SIXTEENTH, FARTHEST)
+    _put(new, places, level)
     new.real[WEIGHT] *= SHARE / len(places)
     return new
+
+
+def at_place(b: HypothesisBank, factor: float, tick: int) -> HypothesisBank:
+    """Return a copy of the likeliest hypothesis of `b`, its quarter note longer by `factor`, with the onset at `tick`.
+
+    `tick` is a sixteenth of the bar.
+    """
+    new = _slower(b, np.array([factor]))
+    _put(new, np.array([tick]), factor)
+    return new
+
+
+def _put(new: HypothesisBank, places: Ints, factor: float) -> None:
+    """Set the places of the copies `new` [n] to `places` [n] in ticks, and divide the gaps before by `factor`."""
+    new.whole[TICK], new.whole[KIND] = places, STRAIGHT
+    gaps = np.rint(new.whole[GAP : GAP3 + 1] / (factor * SIXTEENTH)).astype(np.int64) * SIXTEENTH
+    new.whole[GAP : GAP3 + 1] = np.clip(gaps, SIXTEENTH, FARTHEST)
 
 
 def _slower(b: HypothesisBank, factors: Floats) -> HypothesisBank:

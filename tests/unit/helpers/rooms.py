@@ -108,6 +108,7 @@ TRAINING_FILES = {
     "scored_hands": Row("corpora playing_figures"),
     "beat_gaps": Row("corpora", "scored_hands"),
     "place_net": Row("corpora", "scored_hands"),
+    "grid_net": Row("corpora playing_figures", "scored_hands"),
     "fitting": Row(),
     "note_scores": Row(),
     "demo": Row(),
