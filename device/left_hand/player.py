@@ -19,30 +19,12 @@ from device.left_hand.performer import Move, Strike
 from device.left_hand.phrase_memory import PhraseMemory
 from device.left_hand.progression import Progression
 from device.left_hand.texture import SteeredTexture
+from device.left_hand.tone_choice import likely_bass, likely_classes, rubs, unlikely_keys, upper_classes
 from device.left_hand.touch import Touch
 from device.left_hand.voicing import Fingers
 from device.settings.choices import AS_THE_NET_PLAYS, KEYS, STYLES, Steering, Style
 from device.settings.controls import Action, Arm, Density, Fill, Finish, Hold, Panic, Register, Restyle, Vary
 
-LIKELY, LIKELY_DOUBLED, LIKELY_HARSH = 0.2, 0.26, 0.4
-"""Least probability at which a pitch class is struck.
-
-The first value is the usual one. The second holds for the pitch class of the player's highest key. The third holds
-for a pitch class that sounds harsh under that key. A key that is down is released if the probability of its pitch
-class falls below the first value, or below the third if it sounds harsh.
-"""
-HARSH = (1, 2, 5, 6, 10, 11)
-"""Semitones below the player's highest key, without octaves, that sound harsh: all but thirds, fifths and sixths."""
-MOST_UPPER = 2
-"""Most keys struck at once above the bass."""
-RESTS = 0.6
-"""The hand releases all keys if the probability of a rest is at least this."""
-SAME_AGAIN = 0.5
-"""Factor on the probability of the upper note just played, so that it is repeated less often."""
-ROOT_BASS = 1.3
-"""Factor on the probability of the chord's root as the bass note."""
-RUBBING = 0.1
-"""Factor on the probability of a note a semitone from the player's highest key, by pitch class."""
 LAST_NOTE_BEATS = 4
 """Beats. A note of the tonic chord is the last note if it is held for this time and for at least a bar.
 
@@ -207,7 +189,7 @@ class LeftHand:
     def _is_young(self, key: int, plan: Plan, step: Step) -> bool:
         """Return whether a key that the figure releases was struck a moment ago and may stay down under the melody."""
         age = step.index - self._struck_at.get(key, step.index - SHORTEST_STEPS)
-        return 0 < age < SHORTEST_STEPS and key < plan.ceiling and not _rubs(plan.top, key)
+        return 0 < age < SHORTEST_STEPS and key < plan.ceiling and not rubs(plan.top, key)
 
     def _planned(self, plan: Plan, step: Step) -> Move:
         """Return the move as the style or the figure has it: its keys may be released soon after their strike."""
@@ -308,64 +290,39 @@ class LeftHand:
             pressed += [] if key is None else [key]
         if gesture.upper:
             if gesture.tone is None:
-                classes = self._upper_classes(plan, chord.classes, gesture.upper)
+                classes = self._upper_classes(plan, gesture.upper)
                 keys, _ = self._fingers.press_upper(classes, plan.ceiling, chord.classes)
             else:
-                rubbing = [pc for pc in chord.classes if _rubs(plan.top, pc)]
+                rubbing = [pc for pc in chord.classes if rubs(plan.top, pc)]
                 keys, _ = self._fingers.press_tone(chord.classes, gesture.tone, plan.ceiling, rubbing)
             pressed += keys
             self._last_upper = keys[0] % 12 if keys else -1
         return pressed
 
     def _doubtful(self, plan: Plan) -> list[int]:
+        """Return the keys that are down and must be released before a strike."""
+        down = self._fingers.down
+        rubbing = [key for key in down if rubs(plan.top, key)]
         if self._closed or plan.ends:
-            return [] if self._with_player else [key for key in self._fingers.down if _rubs(plan.top, key)]
+            return [] if self._with_player else rubbing
         if self.steering.style != "auto":
-            return [key for key in self._fingers.down if _rubs(plan.top, key)]
+            return rubbing
         if self._texture.named:
             assert plan.chord is not None
-            return [key for key in self._fingers.down if key % 12 not in plan.chord.classes or _rubs(plan.top, key)]
-        if plan.bass[12] >= RESTS:
-            return self._fingers.down
-        return [
-            key
-            for key in self._fingers.down
-            if plan.classes[key % 12] < (LIKELY_HARSH if _is_harsh(plan.top, key) else LIKELY) or _rubs(plan.top, key)
-        ]
+            return [key for key in down if key % 12 not in plan.chord.classes or rubs(plan.top, key)]
+        return unlikely_keys(plan, down)
 
     def _bass_class(self, plan: Plan, classes: Sequence[int], gesture: Gesture) -> int:
+        """Return the pitch class of the bass, of a chord with the pitch `classes`, root first."""
         if gesture.fifth:
             return classes[2]
-        root = classes[0]
-        if self._closed:
-            return root
-        return max(classes, key=lambda pc: float(plan.bass[pc]) * (ROOT_BASS if pc == root else 1.0))
+        return classes[0] if self._closed else likely_bass(plan, classes)
 
-    def _upper_classes(self, plan: Plan, classes: Sequence[int], number: int) -> list[int]:
-        """Return the pitch classes to strike above the bass.
-
-        A named style, the closing chord, or a plan without likely pitch classes gets `number` of the chord's `classes`.
-        Otherwise the likely pitch classes that no key down has are struck, or `number` likely ones if there are none.
-        """
-
-        def worth(pitch_class: int) -> float:
-            likely = float(plan.classes[pitch_class]) / _asked(plan.top, pitch_class)
-            if pitch_class == self._last_upper:
-                likely *= SAME_AGAIN
-            if _rubs(plan.top, pitch_class):
-                likely *= RUBBING
-            return likely
-
-        wanted = [
-            pitch_class
-            for pitch_class in range(12)
-            if plan.classes[pitch_class] >= _asked(plan.top, pitch_class) and not _rubs(plan.top, pitch_class)
-        ]
-        if self._texture.named or self._closed or not wanted:
-            return sorted(classes, key=worth, reverse=True)[:number]
-        down = {key % 12 for key in self._fingers.down}
-        fresh = sorted(set(wanted) - down, key=worth, reverse=True)
-        return fresh[:MOST_UPPER] or sorted(wanted, key=worth, reverse=True)[:number]
+    def _upper_classes(self, plan: Plan, number: int) -> list[int]:
+        """Return the pitch classes to strike above the bass. A named style and the closing chord get the chord's."""
+        if self._texture.named or self._closed:
+            return upper_classes(plan, number, self._last_upper)
+        return likely_classes(plan, number, self._last_upper, self._fingers.down)
 
     def _strikes(self, keys: Sequence[int], plan: Plan, step: Step) -> list[Strike]:
         """Return the strikes of `keys` at `step`, with their velocities."""
@@ -376,20 +333,3 @@ class LeftHand:
 def _next(choices: Sequence[_Choice], now: _Choice) -> _Choice:
     """Return the choice after `now`. The first one follows the last, and a `now` that is no choice."""
     return choices[(choices.index(now) + 1) % len(choices)] if now in choices else choices[0]
-
-
-def _rubs(top: int | None, pitch: int) -> bool:
-    """Return whether a pitch lies a semitone, by pitch class, from the right hand's highest key."""
-    return top is not None and (top - pitch) % 12 in (1, 11)
-
-
-def _is_harsh(top: int | None, pitch: int) -> bool:
-    """Return whether a pitch makes a second, a fourth, a tritone or a seventh with the right hand's highest key."""
-    return top is not None and (top - pitch) % 12 in HARSH
-
-
-def _asked(top: int | None, pitch_class: int) -> float:
-    """Return the least probability at which a pitch class is struck."""
-    if top is not None and top % 12 == pitch_class:
-        return LIKELY_DOUBLED
-    return LIKELY_HARSH if _is_harsh(top, pitch_class) else LIKELY

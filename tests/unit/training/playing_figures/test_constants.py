@@ -9,23 +9,23 @@ import pytest
 
 from device.errors import UserError
 from device.following import bank, leaders
-from device.left_hand import player
+from device.left_hand import tone_choice
 from training.playing_figures.constants import CLOCK, HAND, changed, modules_of
 
 
 def test_a_constant_has_another_value_for_a_while() -> None:
-    likely, most = player.LIKELY, player.MOST_UPPER
+    likely, most = tone_choice.LIKELY, tone_choice.MOST_UPPER
     with changed(["LIKELY=0.31", "MOST_UPPER=3"], HAND):
-        assert player.LIKELY == 0.31
-        assert player.MOST_UPPER == 3 and isinstance(player.MOST_UPPER, int)
-    assert (likely, most) == (player.LIKELY, player.MOST_UPPER)
+        assert tone_choice.LIKELY == 0.31
+        assert tone_choice.MOST_UPPER == 3 and isinstance(tone_choice.MOST_UPPER, int)
+    assert (likely, most) == (tone_choice.LIKELY, tone_choice.MOST_UPPER)
 
 
 def test_a_constant_is_as_before_after_an_error() -> None:
-    likely = player.LIKELY
+    likely = tone_choice.LIKELY
     with pytest.raises(ZeroDivisionError), changed(["LIKELY=0.9"], HAND):
         raise ZeroDivisionError
-    assert likely == player.LIKELY
+    assert likely == tone_choice.LIKELY
 
 
 def test_a_constant_of_two_files_is_named_with_its_file() -> None:
