@@ -43,8 +43,8 @@ def test_nothing_is_struck_a_semitone_from_the_player_s_highest_key() -> None:
 
 def test_a_harsh_tone_and_the_player_s_own_need_more_probability() -> None:
     assert likely_classes(plan({7: 0.3, 2: 0.25}, top=69), 2, -1, down=[]) == [2]  # G is a second below A
-    assert likely_classes(plan({7: 0.3, 2: 0.25}, top=67), 2, -1, down=[]) == [2, 7]
-    assert likely_classes(plan({0: 0.22, 7: 0.21}, top=72), 2, -1, down=[]) == [7]  # C is the player's own
+    assert likely_classes(plan({7: 0.3, 2: 0.25}, top=76), 2, -1, down=[]) == [7]  # D is a second below E
+    assert likely_classes(plan({4: 0.22, 7: 0.21}, top=76), 2, -1, down=[]) == [7]  # E is the player's own
 
 
 def test_the_root_is_preferred_as_the_bass() -> None:
