@@ -133,11 +133,12 @@ class Request:
 def checked_key(key: str | None) -> str | None:
     """Return the name in `KEYS` of the musical key in an option, which may be in small or capital letters.
 
-    Raises UserError if it is no key. None and "" are allowed.
+    The signs of printed music may stand for # and b. Raises UserError if it is no key. None and "" are allowed.
     """
     if not key:
         return key
-    name = next((name for name in KEYS if name.lower() == key.strip().lower()), None)
+    given = " ".join(key.translate({ord("♯"): "#", ord("♭"): "b"}).lower().split())
+    name = next((name for name in KEYS if name.lower() == given), None)
     if name is None:
         raise UserError(f'--key "{printable(key)}" cannot be used: it must be {KEY_FORM}.')
     return name

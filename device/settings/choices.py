@@ -32,12 +32,15 @@ AS_FITTED = 0.5
 """The confidence at which a note must reach exactly the thresholds that are stored with the models."""
 LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.05, 0.95
 """Limits of the confidence that a note must have."""
-TONICS = ("C", "C#", "Db", "D", "D#", "Eb", "E", "F", "F#", "Gb", "G", "G#", "Ab", "A", "A#", "Bb", "B")
-_CLASSES = (0, 1, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 8, 9, 10, 10, 11)
+_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+"""Maps the letter of a note to its pitch class."""
+_SIGNS = {"": 0, "#": 1, "b": -1}
+"""Maps the sign behind the letter to the semitones by which it moves the note."""
 KEYS: dict[str, int] = {
-    f"{tonic} {mode}": pitch_class + first
+    f"{letter}{sign} {mode}": (pitch_class + moved) % 12 + first
     for first, mode in ((0, "major"), (12, "minor"))
-    for tonic, pitch_class in zip(TONICS, _CLASSES, strict=True)
+    for letter, pitch_class in _LETTERS.items()
+    for sign, moved in _SIGNS.items()
 }
 """Maps the name of a musical key to its number: 0 to 11 are C major to B major, 12 to 23 are C minor to B minor."""
 KEY_FORM = 'a key such as "F major" or "C# minor", or "" so that the box finds it in the music'

@@ -18,10 +18,12 @@ from device.settings.config import parse_config
 def test_a_key_is_taken_and_no_other_word() -> None:
     assert checked_key("F major") == "F major"
     assert [checked_key(key) for key in ("f minor", "BB MAJOR", " c# Minor")] == ["F minor", "Bb major", "C# minor"]
+    assert [checked_key(key) for key in ("Cb major", "E♭  minor", "f♯ major")] == ["Cb major", "Eb minor", "F# major"]
     assert checked_key("") == ""
     assert checked_key(None) is None
-    with pytest.raises(UserError, match="C# minor"):
-        checked_key("F dur")
+    for word in ("F dur", "H major", "C## major", "F", "b", "major"):
+        with pytest.raises(UserError, match="C# minor"):
+            checked_key(word)
 
 
 def test_a_capture_keeps_key_seed_and_variation(tmp_path: Path) -> None:

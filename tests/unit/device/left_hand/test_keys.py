@@ -29,6 +29,10 @@ def test_the_triads_of_a_key(key: str, triads: set[int]) -> None:
 
 def test_two_names_of_one_key_are_one_key() -> None:
     assert KEYS["C# minor"] == KEYS["Db minor"] == 13 and sorted(set(KEYS.values())) == list(range(24))
+    for one, other in (("Cb", "B"), ("B#", "C"), ("E#", "F"), ("Fb", "E"), ("Gb", "F#"), ("A#", "Bb")):
+        assert [KEYS[f"{one} {mode}"] for mode in ("major", "minor")] == [
+            KEYS[f"{other} {mode}"] for mode in ("major", "minor")
+        ]
 
 
 def test_the_tonic_is_the_one_that_the_owner_gave() -> None:
