@@ -67,7 +67,7 @@ def _reset(path: Path) -> None:
     """Remove all changes of the settings, and print a sentence.
 
     If a box runs with this settings file, it removes them, so that they end at once. Otherwise they are removed from
-    the disk here. Raises UserError if they cannot be removed.
+    the disk here. If there are none, the sentence says so. Raises UserError if they cannot be removed.
     """
     folder = run_dir()
     if folder is not None and (folder / SOCKET).exists():
@@ -75,10 +75,18 @@ def _reset(path: Path) -> None:
             answer = box.ask({"settings": True})["settings"]
             if answer["file"] == str(path):
                 box.ask({"reset": True})
-                click.echo(printable(f"The changes are removed: {path} counts."))
+                _tell_removed(bool(answer["changed"] or answer["overtaken"]), path)
                 return
+    stored = bool(read_changes(path))
     try:
+        # without the right to read the store there are no changes to be seen, so it is written in each case
         write_changes(path, [])
     except OSError as error:
         raise UserError(f"The changes cannot be removed ({error.strerror}): run this with sudo.") from None
-    click.echo(printable(f"The changes are removed: {path} counts."))
+    _tell_removed(stored, path)
+
+
+def _tell_removed(any_stored: bool, path: Path) -> None:
+    """Print whether there were changes, and that the settings file `path` alone counts."""
+    said = "The changes are removed" if any_stored else "There were no changes to remove"
+    click.echo(printable(f"{said}: {path} counts."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Orders:
         write_changes(self.path, [])
 
     def settings(self) -> dict[str, Any]:
-        return {"file": str(self.path)}
+        return {"file": str(self.path), "changed": list(map(asdict, read_changes(self.path))), "overtaken": []}
 
     def record(self, on: bool) -> None: ...
 
@@ -170,16 +171,15 @@ def test_root_becomes_the_service_s_account_before_it_reads_the_store(
     for words in ((), ("--reset",)):
         left.clear()
         assert ran("settings", "--config", str(path), *words).exit_code == 0
-    assert read == [True, True]
+    assert read == [True, True, True]
 
 
-def test_reset_with_and_without_a_box(orders: Orders, path: Path) -> None:
+@pytest.mark.parametrize("with_box", [True, False])
+def test_reset_says_whether_there_was_a_change(request: pytest.FixtureRequest, path: Path, with_box: bool) -> None:
+    if with_box:
+        request.getfixturevalue("orders")
     write_changes(path, [Change("play", "style", "bass", "block")])
-    assert ran("settings", "--config", str(path), "--reset").exit_code == 0
-    assert read_changes(path) == []
-
-
-def test_reset_without_a_box(path: Path) -> None:
-    write_changes(path, [Change("play", "style", "bass", "block")])
-    assert ran("settings", "--config", str(path), "--reset").exit_code == 0
-    assert read_changes(path) == []
+    said = [ran("settings", "--config", str(path), "--reset") for _ in range(2)]
+    assert [result.exit_code for result in said] == [0, 0] and read_changes(path) == []
+    assert said[0].output == f"The changes are removed: {path} counts.\n"
+    assert said[1].output == f"There were no changes to remove: {path} counts.\n"
