@@ -64,10 +64,13 @@ def receive(site: Any, digest: str, size: int) -> None:
 @slot.command()
 @click.pass_obj
 def rollback(site: Any) -> None:
-    """Return to the bundle that played before the current one."""
+    """Return to the bundle that played before the current one.
+
+    Prints one line for each step: a sentence on a terminal, else JSON.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _ignore_the_keyboard()
-    _run(site, lambda install: install.rollback(), _tell)
+    _run(site, lambda install: install.rollback(), _say if sys.stdout.isatty() else _tell)
 
 
 def contents(slots: Slots) -> dict[str, Any]:
@@ -119,8 +122,8 @@ def _ignore_the_keyboard() -> None:
 def _run(site: Any, work: Any, tell: Tell) -> None:
     """Call `work` with an object that installs models, and send each step to `tell`.
 
-    If it is refused or fails, one step "refused" is printed as JSON, and the program exits with the status of the
-    error, mostly 2.
+    If it is refused or fails, that is one more step "refused", and the program exits with the status of the error,
+    mostly 2.
     """
     from device.flash.box import this_box
     from device.flash.install import Install
@@ -130,19 +133,32 @@ def _run(site: Any, work: Any, tell: Tell) -> None:
         box = site if site is not None else this_box()
         work(Install(box, Restarter(box.restart, box.account), tell))
     except LockedError as error:
-        _tell("refused", str(error), busy=True)
+        tell("refused", str(error), busy=True)
         sys.exit(error.exit_code)
     except UserError as error:
-        _tell("refused", str(error))
+        tell("refused", str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        _tell("refused", f"{error.filename or 'A file'} cannot be used ({error.strerror}): check the box's disk.")
+        tell("refused", f"{error.filename or 'A file'} cannot be used ({error.strerror}): check the box's disk.")
         sys.exit(2)
 
 
+def _say(step: str, said: str, **facts: object) -> None:
+    """Print a step as a sentence, for a person. A refusal goes to stderr, as that of each other command."""
+    if step == "refused":
+        click.echo(f"lefthand: {printable(said)}", err=True)
+    else:
+        _print(f"{printable(said).rstrip('.')}.")
+
+
 def _tell(step: str, said: str, **facts: object) -> None:
+    """Print a step as a line of JSON, for a program."""
+    _print(json.dumps({"step": step, "said": printable(said), **facts}))
+
+
+def _print(line: str) -> None:
     try:
-        print(json.dumps({"step": step, "said": printable(said), **facts}), flush=True)
+        print(line, flush=True)
     except OSError:
         # the reader is gone, but the work continues
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
