@@ -49,34 +49,12 @@ from device.settings.controls import (
     Vary,
 )
 from tests.kills import HOW as SETTINGS
+from tests.messages import Messages, messages, same, strikes
 from tests.unit.helpers.plays import BEAT_S, HOP_S, TICKS, melody
 from tests.unit.helpers.seams import BLOCK, RATE, Ports, Stage, patiently, seams
 from tests.unit.helpers.shipped import bundle, demo
 
 SECONDS = 20.0
-
-
-TICK_S = 0.0015
-"""Seconds. A message's time is rounded to the ticks of its file, and two files can have different ticks."""
-Messages = dict[str, list[float]]
-"""The times of each message in seconds."""
-
-
-def messages(path: Path, until_s: float = math.inf) -> Messages:
-    """Return the messages of a MIDI file before `until_s` seconds."""
-    at_s, found = 0.0, dict[str, list[float]]()
-    for message in mido.MidiFile(path):
-        at_s += message.time
-        if not message.is_meta and at_s < until_s:
-            found.setdefault(str(message.copy(time=0)), []).append(at_s)
-    return found
-
-
-def same(one: Messages, other: Messages) -> bool:
-    """Return whether two files have the same messages at the same times."""
-    return one.keys() == other.keys() and all(
-        times == pytest.approx(other[text], abs=TICK_S) for text, times in one.items()
-    )
 
 
 def told_of(folder: Path, capture: str) -> str:
@@ -90,11 +68,6 @@ def played_again(folder: Path, capture: str, *more: str, until_s: float = math.i
     ran = CliRunner().invoke(main, ["play", str(folder / capture), "--midi", str(again), *more])
     assert ran.exit_code == 0, ran.output
     return messages(again, until_s)
-
-
-def strikes(sent: Messages) -> list[float]:
-    """Return the times of the strikes in seconds."""
-    return [at_s for text, times in sent.items() if "note_on" in text for at_s in times]
 
 
 class CountingEngine:
