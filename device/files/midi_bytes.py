@@ -274,12 +274,14 @@ class _Track:
                 number = 0
                 while data[at] >= 0x80:
                     number, at = number + 1, at + 1
+                    if number >= _LONGEST_NUMBER:
+                        return False
                 status = data[at + 1]
                 at += 1
                 if status >= 0x80:
                     at += 1
                     running = status if status < 0xF0 else running
-                if number >= _LONGEST_NUMBER or not (running or status >= 0xF0):
+                if not (running or status >= 0xF0):
                     return False
                 if status < 0xF0:
                     size = _DATA_BYTES[running >> 4]

@@ -307,3 +307,11 @@ def test_a_tempo_that_is_written_with_more_than_three_bytes_is_read(number: byte
     content = header(2) + chunk(body([(0, tempo)])) + chunk(body(tune()))
     assert parse(content).tempos == [(0, 600_000)]
     assert parse(content).flaws == {}
+
+
+def test_a_long_text_in_an_unknown_encoding_is_passed_over_at_once(tmp_path: Path) -> None:
+    # each letter of such a text looks like the beginning of a number. To read on from each of them takes minutes
+    words = meta(0x01, b"\xe9" * 1_000_000)
+    began_s = time.monotonic()
+    assert notes_of(tmp_path / "a.mid", header(1) + chunk(b"\0" + words + body([(0, TEMPO), *tune()]))) == true_notes()
+    assert time.monotonic() - began_s < 20
