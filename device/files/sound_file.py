@@ -18,6 +18,7 @@ from device.files.channels import ChannelChoice, ChannelComparison
 from device.files.cut_header import is_cut_in_header, was_copied_as_text
 from device.files.file_part import FilePart, filled
 from device.files.float_peaks import FloatPeaks
+from device.files.input_kind import is_container
 from device.files.mp3_frames import next_frame
 from device.files.ogg_links import ogg_links
 from device.files.wav_header import WavHeader, late_sound, missing_fillings, read_wav_header, right_length
@@ -80,16 +81,11 @@ class SoundFile:
         self._start = self._links[0][0] if self._links else 0
         self._flac_frames = _flac_frames(path, self._start)
         self._has_more = False
-        try:
-            with self._open(next(iter(self._links), None)) as file:
-                self.rate: int = file.samplerate
-                self.channels: int = file.channels
-                self._format: str = file.format
-                self._floats = file.subtype in _FLOATS and not is_capture
-                stated = file.frames if self._flac_frames is None else self._flac_frames
-            self._links = self._like_the_first()
-        except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError, OverflowError):
-            raise self._unreadable() from None
+        stated = self._begin()
+        if stated is None and self._pass_over_flaws():
+            stated = self._begin()
+        if stated is None:
+            raise self._unreadable()
         if not LOWEST_RATE <= self.rate <= HIGHEST_RATE:
             raise UserError(
                 f"{path} has a sample rate of {self.rate} Hz: convert it to one of {LOWEST_RATE} to {HIGHEST_RATE} Hz."
@@ -140,6 +136,35 @@ class SoundFile:
             lowest = min(lowest, float(finite.min(initial=math.inf)))
         peak = (highest - lowest) / 2
         return 20 * math.log10(peak) if peak > 0 else -math.inf
+
+    def _begin(self) -> int | None:
+        """Find out rate, channels and format. Return the number of frames; None if libsndfile refuses the file."""
+        try:
+            with self._open(next(iter(self._links), None)) as file:
+                self.rate: int = file.samplerate
+                self.channels: int = file.channels
+                self._format: str = file.format
+                self._floats = file.subtype in _FLOATS and not self.is_capture
+                stated: int = file.frames if self._flac_frames is None else self._flac_frames
+            self._links = self._like_the_first()
+        except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError, OverflowError):
+            return None
+        return stated
+
+    def _pass_over_flaws(self) -> bool:
+        """Let the next `_begin` read without what libsndfile refuses. Return whether there is a way to do so.
+
+        In a WAV file that is every chunk but the format and the samples. An MP3 is read from its first whole frame on,
+        if it was cut out of a broadcast or begins with other bytes.
+        """
+        header = read_wav_header(self.path)
+        if header is not None:
+            self._header = header
+            return header.subtype is not None
+        found = None if self._links or is_container(self.path) else next_frame(self.path, 0)
+        if found is not None:
+            self._links = [(found, self.path.stat().st_size - found)]
+        return found is not None
 
     def _warn(self, wrong: bool) -> None:
         """Add to `warnings` what the owner should know: damage, a `wrong` length in the header, odd channels."""
