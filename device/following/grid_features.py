@@ -27,28 +27,35 @@ class GridFeatures:
         self._mean: float | None = None
         self._lowest = 0
         self._tops: list[int] = []
-        self._classes: list[frozenset[int]] = []
+        self._classes: list[int] = []
+        """Pitch classes of the last onsets: bit i is set if class i sounds."""
 
     def hear(self, pitches: frozenset[int]) -> Singles:
         """Return the features [OF_ONSET] of the next onset, whose keys have the MIDI pitches `pitches`."""
         top, lowest = max(pitches), min(pitches)
-        classes = frozenset(pitch % 12 for pitch in pitches)
+        classes = 0
+        for pitch in pitches:
+            classes |= 1 << pitch % 12
         if self._mean is None:
             self._mean, self._lowest = float(top), lowest
         self._mean += HEIGHT_RATE * (top - self._mean)
-        before = self._tops[-1] if self._tops else top
+        tops = self._tops
         out = np.zeros(OF_ONSET, np.float32)
-        out[:MELODY] = melody_features(top - before, len(pitches), (top - self._mean) / 12)
+        interval = top - tops[-1] if tops else 0
+        out[:MELODY] = melody_features(interval, len(pitches), (top - self._mean) / 12)
         at = MELODY
         for onsets in REMEMBERED:
-            known = frozenset[int]().union(*self._classes[-onsets:])
-            out[at + min(len(classes - known), FRESH - 1)] = 1.0
+            known = 0
+            for heard in self._classes[-onsets:]:
+                known |= heard
+            out[at + min((classes & ~known).bit_count(), FRESH - 1)] = 1.0
             at += FRESH
         for lag in LAGS:
-            out[at] = len(self._tops) >= lag and self._tops[-lag] == top
+            if len(tops) >= lag and tops[-lag] == top:
+                out[at] = 1.0
             at += 1
         out[at + 1 + (lowest > self._lowest) - (lowest < self._lowest)] = 1.0
         self._lowest = lowest
-        self._tops = [*self._tops, top][-max(LAGS) :]
+        self._tops = [*tops, top][-max(LAGS) :]
         self._classes = [*self._classes, classes][-max(REMEMBERED) :]
         return out

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect
 
 import numpy as np
 
 LEVELS = np.array([1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0])
 """Lengths of the beats that are judged, as shares of the beat of the frame."""
 LOG_LEVELS = np.log(LEVELS)
+BETWEEN = (LOG_LEVELS[1:] + LOG_LEVELS[:-1]) / 2
+"""Logarithms of the limits between a level and the next one."""
 SAME_TEMPO = 0.07
 """Two beats are the same if the natural logarithms of their lengths differ by less than this."""
 LOST = 4
 """The frame begins again after so many onsets in a row at which the leader's beat was none of the levels."""
 PARTS = 12
 """The leader is taken for moved by a whole number of such parts of its beat; the rest corrects the frame."""
+
+_LEVELS, _LOG_LEVELS, _BETWEEN = LEVELS.tolist(), LOG_LEVELS.tolist(), BETWEEN.tolist()
 
 
 class GridFrame:
@@ -36,8 +41,8 @@ class GridFrame:
             return False
         beat_s, at = leader
         log_ratio = math.log(beat_s / self.beat_s) if self.beat_s else math.inf
-        near = int(np.abs(LOG_LEVELS - log_ratio).argmin())
-        if abs(LOG_LEVELS[near] - log_ratio) > SAME_TEMPO:
+        near = bisect(_BETWEEN, log_ratio)
+        if abs(_LOG_LEVELS[near] - log_ratio) > SAME_TEMPO:
             self._misses += 1
             if self.beat_s and self._misses < LOST:
                 self.place += gap_s / self.beat_s
@@ -46,7 +51,7 @@ class GridFrame:
             self._level, self._off, self._misses = 1.0, 0.0, 0
             return True
         self._misses = 0
-        level = float(LEVELS[near])
+        level = _LEVELS[near]
         before_s, self.beat_s = self.beat_s, beat_s / level
         self.place += 2 * gap_s / (before_s + self.beat_s)
         away = at * level - self.place

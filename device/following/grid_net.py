@@ -16,16 +16,17 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from device.clock.meter import Meter
 from device.following.bank import QUARTER_S, TICK, TIME, WAS_STRAY, WEIGHT, HypothesisBank
 from device.following.beat_net import meter_flags
 from device.following.grid_features import OF_ONSET, GridFeatures
-from device.following.grid_frame import LEVELS, LOG_LEVELS, SAME_TEMPO, GridFrame
+from device.following.grid_frame import BETWEEN, LEVELS, LOG_LEVELS, SAME_TEMPO, GridFrame
 from device.following.next_onset import QUARTER, SIXTEENTH
 from device.following.other_tempo import at_place
 from device.following.place_net import GAP_BINS, GAP_STEPS, LOWEST_GAP
-from device.following.rhythm import Floats, Ints
+from device.following.rhythm import Ints
 from device.following.weights import Singles, read_weights
 
 BEFORE, AFTER = 13, 3
@@ -39,21 +40,34 @@ KEEPS = 0.985
 """Share of the sum of scores that is kept at one more onset."""
 SHORTEST_S = 0.02
 """A shorter gap counts as this one, in seconds."""
-FIRST = 4.0
-"""The weights change only after so many onsets were judged."""
-POWER, LEAST = 0.1, 0.3
-"""The weight of a hypothesis is multiplied by (GRIDS * probability + LEAST) ** POWER at each onset."""
+FIRST = 20.0
+"""The weights change only after so many onsets were judged. With fewer, the net can lead the clock of a player of even
+sixteenths to a beat of three sixteenths. On that grid the player does not seem steady, so the clock stays there."""
+POWER, LEAST = 0.2, 0.3
+"""The weight of a hypothesis is multiplied by (GRIDS * probability + LEAST) ** POWER when onsets were judged."""
+AT_ONCE = 2
+"""Number of onsets that are judged together, because this takes less time than to judge each one by itself."""
 GRIDS = len(LEVELS) * PLACES / 3
 """Number of grids that differ: three places beside each other are one."""
 CLEAR, FEW, SHARE = 0.3, 0.003, 0.03
 """A hypothesis with the weight SHARE is added for a grid of probability CLEAR if those like it have less than FEW."""
 FARTHEST_OFF = 2.0
 """No hypothesis is added if the onset is farther from a sixteenth of its grid than this, in ticks."""
+PRIOR_STEP = 0.02
+"""The prior of the tempi is computed again if the beat has changed by more than this, in octaves."""
+LOWEST = -40.0
+"""Least natural logarithm of a probability. Much smaller numbers (denormal ones) take long to multiply."""
 FILE = Path(__file__).with_name("grid_net.npz")
 
-_OCTAVES = np.log2(LEVELS)
-_AT = np.arange(PLACES)
-_LEVEL = np.arange(len(LEVELS))[:, None]
+_OCTAVES = np.log2(LEVELS).astype(np.float32)[:, None]
+_STEPS = _OCTAVES * GAP_STEPS
+_ROWS = np.arange(len(LEVELS) * AT_ONCE)[:, None] * PLACES
+_TURNS = np.add.outer(np.arange(PLACES), np.arange(PLACES)) % PLACES
+_SMOOTH = np.sum([np.roll(np.eye(PLACES, dtype=np.float32), turn, 1) for turn in (-1, 0, 1)], 0)
+_GAPS = SEEN * BINS
+_WIDTH = _GAPS + 4
+"""Rows of the weights of the gaps, and of all inputs that depend on the level: one more row that is 0, the binary
+logarithm of the beat in seconds and its square, and a 1."""
 
 
 @cache
@@ -67,26 +81,45 @@ class GridNet:
 
     def __init__(self, meter: Meter, beat: int, bar: int, weights: dict[str, Singles] | None = None) -> None:
         """Begin without evidence. `beat` and `bar` are in ticks. `weights`: those that are shipped if None."""
-        w = self._weights = net_weights() if weights is None else weights
+        w = net_weights() if weights is None else weights
         self._beat, self._bar = beat, bar
-        units = w["gaps"].shape[-1]
-        # a gap in the last bin has the share 0 of the row after it, which belongs to the next onset
-        self._of_gaps = np.vstack([w["gaps"].reshape(-1, units), np.zeros((1, units), np.float32)])
-        self._of_onsets = w["onsets"].reshape(-1, units)
-        self._rows = np.arange(SEEN) * BINS
         flags = np.array(meter_flags(meter), np.float32)
-        self._constant = w["bias"] + flags @ w["context"][:-2]
+        units = w["gaps"].shape[-1]
+        self._of_gaps = np.vstack(
+            [
+                *(w["gaps"].reshape(-1, units), np.zeros((1, units), np.float32)),
+                *(w["context"][-2:], w["bias"] + flags @ w["context"][:-2]),
+            ],
+            dtype=np.float32,
+        )
+        self._of_onsets = w["onsets"].reshape(-1, units)
+        self._hidden, self._hidden_bias = w["hidden"], w["hidden_bias"]
+        # one product gives the scores of each place, less their mean, and how much more the next place has
+        answer, level = w["answer"][:, :PLACES], w["answer"][:, PLACES:]
+        answer = answer - answer.mean(1, keepdims=True) + level
+        self._answer = np.hstack([answer, np.roll(answer, -1, 1) - answer])
+        self._of_prior, self._prior_answer = w["prior"][-2:], w["prior_answer"]
         self._prior_constant = w["prior_bias"] + flags @ w["prior"][:-2]
+        self._prior, self._prior_octave = np.zeros((len(LEVELS), 1), np.float32), math.inf
+        self._power = w["power"].item()
         self._features, self._frame = GridFeatures(), GridFrame()
-        self._onsets = np.zeros((SEEN, OF_ONSET), np.float32)
-        self._log_gaps = np.full(SEEN, np.nan)
-        self._places: deque[float] = deque(maxlen=AFTER + 2)
+        size = SEEN + AT_ONCE - 1
+        self._onsets, self._log_gaps = np.zeros(size * OF_ONSET, np.float32), np.zeros(size, np.float32)
+        self._heard = 0
+        # views of what the net sees for each onset that it judges
+        self._onset_views = sliding_window_view(self._onsets, SEEN * OF_ONSET)[::OF_ONSET]
+        self._low, self._upper = np.zeros((len(LEVELS), size), np.int64), np.zeros((len(LEVELS), size), np.float32)
+        self._low_views = sliding_window_view(self._low, SEEN, axis=1)
+        self._upper_views = sliding_window_view(self._upper, SEEN, axis=1)
+        self._inputs = np.zeros((len(LEVELS), AT_ONCE, _WIDTH), np.float32)
+        self._row = np.arange(0, self._inputs.size, _WIDTH).reshape(-1, AT_ONCE, 1) + np.arange(SEEN) * BINS
+        self._places: deque[float] = deque(maxlen=AFTER + 1 + AT_ONCE)
         self._last_s = -math.inf
         self._begin()
 
     def _begin(self) -> None:
         self._sums = np.zeros((len(LEVELS), PLACES), np.float32)
-        self._judged = 0.0
+        self._judged, self._waiting = 0.0, 0
         self._places.clear()
         self.posterior: Singles | None = None
         """Probability of each grid [levels, PLACES]: with the beat of the frame times the level, it begins so many
@@ -101,8 +134,9 @@ class GridNet:
         gap_s = onset_s - self._last_s
         self._last_s = onset_s
         if gap_s < math.inf and before:
-            self._onsets[:-1] = self._onsets[1:]
-            self._onsets[-1] = self._features.hear(before)
+            self._heard += 1
+            self._onsets[:-OF_ONSET] = self._onsets[OF_ONSET:]
+            self._onsets[-OF_ONSET:] = self._features.hear(before)
             self._log_gaps[:-1] = self._log_gaps[1:]
             self._log_gaps[-1] = math.log2(max(gap_s, SHORTEST_S))
         leader = None
@@ -113,60 +147,81 @@ class GridNet:
             self._begin()
         if self._frame.beat_s:
             self._places.append(self._frame.place)
-        if len(self._places) > AFTER + 1:
-            self._judge(self._places[0])
-        return self.reweighed(bank, onset_s) if steady else bank
+        self._waiting += len(self._places) > AFTER + 1
+        if self._waiting >= AT_ONCE:
+            self._judge()
+            self._waiting = 0
+            if steady:
+                return self.reweighed(bank, onset_s)
+        return bank
 
-    def _judge(self, place: float) -> None:
-        """Add the scores of the onset at `place` beats on the frame, and compute the posterior."""
-        w = self._weights
+    def _judge(self) -> None:
+        """Add the scores of the onsets at the first AT_ONCE places, and compute the posterior."""
         octave = math.log2(self._frame.beat_s)
-        at = (self._log_gaps - octave - LOWEST_GAP) * GAP_STEPS - (_OCTAVES * GAP_STEPS)[:, None]
-        missing = np.isnan(at)
-        np.clip(at, 0, GAP_BINS - 1.001, out=at)
-        at[missing] = GAP_BINS
-        low = at.astype(np.int64)
-        upper = (at - low).astype(np.float32)[:, None]
-        low += self._rows
-        hidden = ((1 - upper) @ self._of_gaps.take(low, 0) + upper @ self._of_gaps.take(low + 1, 0))[:, 0]
-        octaves = (octave + _OCTAVES).astype(np.float32)
-        both = np.stack([octaves, octaves * octaves], 1)
-        hidden += self._onsets.ravel() @ self._of_onsets + self._constant
-        hidden += both @ w["context"][-2:]
+        at = (self._log_gaps - (octave + LOWEST_GAP)) * GAP_STEPS - _STEPS
+        np.maximum(at, 0, at)
+        np.minimum(at, GAP_BINS - 1.001, at)
+        if self._heard < len(self._log_gaps):
+            at[:, : len(self._log_gaps) - self._heard] = GAP_BINS
+        self._low[:] = at
+        np.subtract(at, self._low, self._upper, casting="unsafe")
+        low, upper = self._low_views + self._row, self._upper_views
+        inputs = self._inputs
+        inputs.fill(0)
+        # an onset before the music has no upper bin: its 0 is overwritten by the lower bin of the next onset
+        inputs.put(low + 1, upper)
+        inputs.put(low, 1 - upper)
+        octaves = _OCTAVES + octave
+        inputs[:, :, -3], inputs[:, :, -2], inputs[:, :, -1] = octaves, octaves * octaves, 1.0
+        # one product of two matrices is quicker than one for each level
+        hidden = inputs.reshape(len(_ROWS), _WIDTH) @ self._of_gaps
+        by_level = hidden.reshape(len(LEVELS), AT_ONCE, -1)
+        by_level += np.ascontiguousarray(self._onset_views) @ self._of_onsets
         np.maximum(hidden, 0, hidden)
-        later = hidden @ w["hidden"]
-        later += w["hidden_bias"]
+        later = hidden @ self._hidden
+        later += self._hidden_bias
         np.maximum(later, 0, later)
-        scores = later @ w["answer"]
-        level = scores[:, PLACES:]
-        scores = scores[:, :PLACES] - scores[:, :PLACES].mean(1, keepdims=True)
-        where = place / LEVELS[:, None] * PLACES
+        scores = later @ self._answer
+        where = np.multiply.outer(PLACES / LEVELS, list(self._places)[:AT_ONCE]).reshape(-1, 1)
         first = np.floor(where)
-        share = (where - first).astype(np.float32)
-        index = (first.astype(np.int64) + _AT) % PLACES
-        added = scores[_LEVEL, index]
-        added += share * (scores[_LEVEL, (index + 1) % PLACES] - added)
-        added += level
-        self._sums *= KEEPS
-        self._sums += added
-        self._judged = self._judged * KEEPS + 1
-        prior = np.tanh(both @ w["prior"][-2:] + self._prior_constant) @ w["prior_answer"]
-        total = self._sums * np.float32(self._judged ** -w["power"].item()) + prior
+        scores[:, PLACES:] *= where - first
+        added = scores[:, :PLACES] + scores[:, PLACES:]
+        index = _TURNS.take(first.astype(np.int64) % PLACES, 0)[:, 0]
+        index += _ROWS
+        added = added.take(index).reshape(-1, AT_ONCE, PLACES)
+        for i in range(AT_ONCE):
+            self._sums *= KEEPS
+            self._sums += added[:, i]
+            self._judged = self._judged * KEEPS + 1
+        if abs(octave - self._prior_octave) > PRIOR_STEP:
+            self._prior_octave = octave
+            self._prior = np.tanh(inputs[:, 0, -3:-1] @ self._of_prior + self._prior_constant) @ self._prior_answer
+        total = self._sums * self._judged**-self._power
+        total += self._prior
         total -= total.max()
+        np.maximum(total, LOWEST, total)
         np.exp(total, total)
-        total /= total.sum()
-        total += np.roll(total, 1, 1) + np.roll(total, -1, 1)
-        self.posterior = total
+        total *= 1 / total.sum()
+        self.posterior = total @ _SMOOTH
 
-    def shares(self, bank: HypothesisBank, onset_s: float) -> Floats:
+    def shares(self, bank: HypothesisBank, onset_s: float) -> Singles:
         """Return the probability [n] of the grid of each hypothesis; 0 for a beat that is none of the levels."""
         assert self.posterior is not None
         beat_s = bank.real[QUARTER_S] * (self._beat / QUARTER)
-        away = np.abs(LOG_LEVELS[:, None] - np.log(beat_s / self._frame.beat_s))
-        level: Ints = away.argmin(0)
-        at = bank.whole[TICK] / self._beat + (onset_s - bank.real[TIME]) / beat_s
-        place = np.rint((at - self._frame.place / LEVELS[level]) * PLACES).astype(np.int64) % PLACES
-        return np.where(away.min(0) > SAME_TEMPO, 0.0, self.posterior[level, place])
+        log_ratio = np.log(beat_s)
+        log_ratio -= math.log(self._frame.beat_s)
+        level: Ints = BETWEEN.searchsorted(log_ratio)
+        log_ratio -= LOG_LEVELS.take(level)
+        at = onset_s - bank.real[TIME]
+        at /= beat_s
+        at += bank.whole[TICK] * (1 / self._beat)
+        at -= (self._frame.place / LEVELS).take(level)
+        at *= PLACES
+        place = np.rint(at).astype(np.int64)
+        place %= PLACES
+        shares: Singles = self.posterior.take(level * PLACES + place)
+        shares *= np.abs(log_ratio) < SAME_TEMPO
+        return shares
 
     def reweighed(self, bank: HypothesisBank, onset_s: float) -> HypothesisBank:
         """Return `bank` with weights that also count the posterior, in the order of the weights.
@@ -186,7 +241,7 @@ class GridNet:
         weight.take(order, out=bank.real[WEIGHT])
         return bank
 
-    def _offered(self, bank: HypothesisBank, onset_s: float, shares: Floats) -> HypothesisBank | None:
+    def _offered(self, bank: HypothesisBank, onset_s: float, shares: Singles) -> HypothesisBank | None:
         """Return a hypothesis on the likeliest grid if `bank`, whose grids have the probabilities `shares`, has none.
 
         The leader must have the onset on the grid, because the new one is made from it.

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from device.clock.meter import Meter
+from device.following import grid_net
 from device.following.bank import QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
 from device.following.follow_clock import FollowClock
 from device.following.grid_features import LAGS, MELODY, OF_ONSET, GridFeatures
-from device.following.grid_frame import LOST, GridFrame
-from device.following.grid_net import FEW, GridNet
+from device.following.grid_frame import LEVELS, LOST, GridFrame
+from device.following.grid_net import AFTER, FEW, FIRST, PLACES, GridNet
 from device.following.next_onset import QUARTER, SIXTEENTH
 
 RHYTHM = (4, 2, 2, 4, 3, 1, 4, 2, 2, 2, 2, 8, 4, 2, 2, 4, 4, 3, 1, 4, 2, 2, 6, 2)
@@ -28,16 +29,16 @@ def grids(at_s: float, *grid: tuple[float, float, float]) -> HypothesisBank:
 
 
 def heard(
-    steady: bool, off: float, factor: float = 1.0, alone: bool = False
+    steady: bool, off: float, factor: float = 1.0, alone: bool = False, onsets: int = 4 * len(RHYTHM)
 ) -> tuple[GridNet, HypothesisBank, HypothesisBank, float]:
-    """Play the tune four times while a grid leads that is some beats off, or has a longer beat.
+    """Play `onsets` onsets of the tune, which repeats, while a grid leads that is some beats off, or has a longer beat.
 
     The true grid has a small weight, or none if the other one is `alone`. Return the net, the last bank before and
     after it, and the time.
     """
     net, before = GridNet(Meter.parse("4/4"), QUARTER, BAR), frozenset[int]()
     place = np.append(0, np.cumsum(RHYTHM * 4))[:-1] / 4
-    for at, key in zip(place.tolist(), KEYS * 4, strict=True):
+    for at, key in zip(place.tolist()[:onsets], KEYS * 4, strict=False):
         at_s = 1 + at * BEAT_S
         wrong, true = (BEAT_S * factor, at / factor + off, 0.9), (BEAT_S, at, 0.1)
         bank = grids(at_s, wrong) if alone else grids(at_s, wrong, true)
@@ -61,6 +62,29 @@ def test_the_true_grid_of_a_plain_tune_gains_weight(off: float, factor: float) -
 def test_the_weights_of_a_player_who_is_not_steady_stay() -> None:
     _, bank, after, _ = heard(False, 0.5)
     assert after is bank
+
+
+def test_the_weights_stay_until_enough_onsets_were_judged() -> None:
+    # AFTER later onsets must be known, and each one counts a little less than the next
+    early, late = (heard(True, 0.5, onsets=onsets) for onsets in (int(FIRST) + AFTER + 1, 2 * int(FIRST)))
+    assert early[2] is early[1]
+    assert late[2] is not late[1]
+
+
+def test_two_onsets_judged_together_are_judged_as_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = heard(True, 0.5)[0].posterior
+    monkeypatch.setattr(grid_net, "AT_ONCE", 1)
+    monkeypatch.setattr(grid_net, "_ROWS", np.arange(len(LEVELS))[:, None] * PLACES)
+    alone = heard(True, 0.5)[0].posterior
+    assert together is not None
+    assert alone is not None
+    assert together == pytest.approx(alone, abs=1e-4)
+
+
+def test_the_posterior_has_no_number_that_is_slow_to_multiply() -> None:
+    posterior = heard(True, 0.5)[0].posterior
+    assert posterior is not None
+    assert posterior.min() > np.finfo(np.float32).tiny
 
 
 def test_the_true_grid_is_added_if_no_hypothesis_has_it() -> None:
