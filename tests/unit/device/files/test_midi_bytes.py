@@ -312,6 +312,7 @@ def test_a_tempo_that_is_written_with_more_than_three_bytes_is_read(number: byte
 def test_a_long_text_in_an_unknown_encoding_is_passed_over_at_once(tmp_path: Path) -> None:
     # each letter of such a text looks like the beginning of a number. To read on from each of them takes minutes
     words = meta(0x01, b"\xe9" * 1_000_000)
+    whole = notes_of(tmp_path / "whole.mid", clean())
     began_s = time.monotonic()
-    assert notes_of(tmp_path / "a.mid", header(1) + chunk(b"\0" + words + body([(0, TEMPO), *tune()]))) == true_notes()
+    assert notes_of(tmp_path / "a.mid", header(1) + chunk(b"\0" + words + body([(0, TEMPO), *tune()]))) == whole
     assert time.monotonic() - began_s < 20
