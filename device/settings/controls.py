@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["cc", "note", "program"]
 _TYPES: dict[str, Kind] = {"control_change": "cc", "note_on": "note", "note_off": "note", "program_change": "program"}
-_FORM = re.compile(r"(cc|note|program) +([0-9]{1,3})(?: +channel +([0-9]{1,2}))?(?: +(inverted|latching))?")
+_FORM = re.compile(r"(cc|note|program) *([0-9]{1,3})(?: +channel +([0-9]{1,2}))?(?: +(inverted|latching))?")
 _WORDS: dict[str, tuple[str, ...]] = {"cc": ("inverted", "latching"), "note": ("latching",), "program": ()}
 """The words that each kind of control may have after it."""
 
@@ -43,9 +43,10 @@ class Trigger:
     def parse(cls, text: str) -> Trigger:
         """Return the trigger for a text such as "cc 64", "cc 64 inverted", "note 36" or "program 5 channel 2".
 
-        Programs and channels count from 1 in the text. Raises UserError for any other text.
+        Programs and channels count from 1 in the text. Capitals count as small letters. Raises UserError for any other
+        text.
         """
-        match = _FORM.fullmatch(text.strip())
+        match = _FORM.fullmatch(text.strip().lower())
         if match is not None:
             first = 1 if match[1] == "program" else 0
             number, channel = int(match[2]) - first, None if match[3] is None else int(match[3]) - 1

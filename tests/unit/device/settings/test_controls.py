@@ -66,6 +66,11 @@ def test_one_control_may_do_two_things() -> None:
     assert asked(controls(tap="note 22", arm="note 22"), key(22)) == [Tap(), Arm()]
 
 
+@pytest.mark.parametrize("text", ["CC 64 channel 2", "cc64 Channel 2", " Cc  64  channel  2 "])
+def test_a_control_may_be_written_in_capitals_and_without_a_space(text: str) -> None:
+    assert Trigger.parse(text) == Trigger("cc", 64, 1)
+
+
 @pytest.mark.parametrize(
     "text",
     [
