@@ -40,6 +40,9 @@ _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 _SWITCHED = {"true", "false", "yes", "no", "on", "off"}
 _WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
 _WITH_UNIT = re.compile(r"[+-]?\d+(\.\d+)?( \d+| ?[A-Za-z%]+)")
+_WITH_SLASH = re.compile(r"\d+ *[/:-] *\d+")
+_COMMENTS = (";", "//", "--", "%")
+"""Beginnings of a comment in other kinds of files."""
 _REMEDIES = (
     ("Unescaped '\\'", r"Write \\ for a backslash."),
     ("Invalid hex value", r"Write \\ for a backslash."),
@@ -176,6 +179,10 @@ def _remedy(text: str, error: str) -> str:
         return " Write true or false, in small letters."
     if _WITH_COMMA.fullmatch(value):
         return " Write a number with a point, not with a comma."
+    if error.startswith("Expected newline") and _WITH_SLASH.fullmatch(value):
+        return f' Put quotes around a text, as in {key} = "{value}".'
+    if error.startswith("Invalid statement") and line.lstrip().startswith(_COMMENTS):
+        return " Write # before a comment."
     if error.startswith("Expected newline") and _WITH_UNIT.fullmatch(value):
         return " Write a number without a space or a unit."
     if error.startswith("Cannot overwrite") and line.lstrip().startswith("["):
@@ -217,7 +224,9 @@ def config_of(tables: Tables, where: str) -> Config:
     """
     sections = {f.name: f.default_factory for f in dataclasses.fields(Config)}
     for name, table in tables.items():
-        if name not in sections or not isinstance(table, dict):
+        if name in sections and not isinstance(table, dict):
+            raise ConfigError(f"{where}: {name} is not a section: write [{name}] above its keys.")
+        if name not in sections:
             known = ", ".join(f"[{section}]" for section in sections)
             raise ConfigError(f"{where}: {name} is not a section: the sections are {known}.")
     config = Config(
