@@ -20,11 +20,16 @@ CLIENT = "lefthand"
 """Name of this program's clients in the MIDI system."""
 API_NAMES = {"JACK Audio Connection Kit": "JACK", "Jack": "JACK"}
 """PortAudio and RtMidi call JACK by different names. A port has this one name for it."""
-_NUMBERS = re.compile(r" *\(hw:\d+(?:,\d+)*\)| *\[\d{1,3}\](?= \()| +\d{1,3}:\d{1,2}(?= |$)")
+_NUMBERS = re.compile(
+    r" *\(hw:\d+(?:,\d+)*\)| *\[\d{1,3}\](?= \()| +\d{1,3}:\d{1,2}(?= |$)| *\(\d{3,}(?::\d{1,2})?\)(?=[: ]|$)"
+)
 """Numbers that ALSA gives in the order in which devices appear: "(hw:1,0)" of a sound card, "20:0" of a MIDI port.
 
-a2jmidid writes the number of a MIDI client as "[20] (capture)" into the name of its JACK port.
+a2jmidid writes the number of a MIDI client as "[20] (capture)" into the name of its JACK port. A software synthesiser
+such as FluidSynth writes its process number into the name of its client and its port: "(1234)", "(1234:0)".
 """
+_SYSTEM = re.compile(r"(.+) \[(\w+)\]")
+"""A name, or a part of one, with the system in brackets."""
 _WITHIN = re.compile(r"\(hw:\d+,(\d+(?:,\d+)*)\)|\d{1,3}:(\d{1,2})(?= |$)")
 """The last of these numbers, which tells the ports of one device apart. It stays when the machine starts."""
 
@@ -74,12 +79,15 @@ def bare(name: str) -> str:
 def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
     """Return all of `ports` that the text `wanted` can mean; an empty list if there are none.
 
-    Four rules are tried in turn, and the first that fits any port decides. A letter with an accent is the same as one
-    character and as two, because systems write it differently. The port has exactly this name, with or
-    without its system; the same name apart from its numbers; a name that contains `wanted`; or one that contains
-    `wanted` apart from numbers. Of several ports, those with the number within their device that `wanted` has are
-    meant, as "20:1" means "24:1" and not "24:0".
+    Five rules are tried in turn, and the first that fits any port decides. A letter with an accent is the same as one
+    character and as two, because systems write it differently, and several spaces are one. The port has exactly this
+    name, with or without its system; the same name apart from its numbers; a name that contains `wanted`; one that
+    contains `wanted` apart from numbers; or, if `wanted` ends with a system in brackets, one of that system that the
+    rest can mean. Of several ports, those with the number within their device that `wanted` has are meant, as "20:1"
+    means "24:1" and not "24:0".
     """
+    if alike := [port for port in ports if wanted in (port.name, str(port))]:
+        return alike
     wanted = _composed(wanted)
     exact = [port for port in ports if wanted in (_composed(port.name), _composed(str(port)))]
     without = bare(wanted)
@@ -93,6 +101,8 @@ def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
         or [port for port in ports if wanted.casefold() in _composed(str(port)).casefold()]
         or [port for port in ports if without.casefold() in bare(_composed(str(port))).casefold()]
     )
+    if not meant and (parts := _SYSTEM.fullmatch(wanted)) is not None:
+        return found(parts[1], [port for port in ports if port.api.casefold() == parts[2].casefold()])
     within = _within(wanted)
     return [port for port in meant if within and _within(port.name) == within] or meant
 
@@ -103,8 +113,8 @@ def _within(name: str) -> list[str]:
 
 
 def _composed(text: str) -> str:
-    """Return `text` with each letter and its accent as one character, where there is one."""
-    return unicodedata.normalize("NFC", text)
+    """Return `text` with each letter and its accent as one character, where there is one, and with single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def to_write(port: AnyPort, ports: Sequence[AnyPort]) -> str:

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from device.errors import UserError
-from device.ports.port import Port, SoundInput, choose, to_write
+from device.ports.port import Port, SoundInput, choose, found, to_write
 
 PORTS = [
     Port("USB MIDI:USB MIDI MIDI 1 20:0", "ALSA", 0),
@@ -114,3 +114,35 @@ def test_what_the_listing_shows_for_the_settings_means_that_port_and_has_no_numb
         "USB Audio CODEC: Audio",
     ]
     assert to_write(PORTS[4], PORTS) == "tape [JACK]"
+
+
+@pytest.mark.parametrize(
+    "wanted", ["Digital Piano MIDI 1", "Digital\N{NO-BREAK SPACE}Piano:Digital Piano MIDI 1 20:0 "]
+)
+def test_several_spaces_are_one(wanted: str) -> None:
+    ports = [Port("Digital  Piano:Digital  Piano MIDI 1 24:0", "ALSA", 0), Port("Other 28:0", "ALSA", 1)]
+    assert found(wanted, ports) == ports[:1]
+    # two names that differ in nothing else are each found as they are written
+    twins = [Port("Piano", "ALSA", 0), Port("Piano ", "ALSA", 1)]
+    assert [found(port.name, twins) for port in twins] == [[twins[0]], [twins[1]]]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["FLUID Synth (1234):Synth input port (1234:0) 128:0", "FLUID Synth (987):Synth input port (987:0)", "fluid synth"],
+)
+def test_a_software_synthesiser_is_found_although_its_process_number_is_another(wanted: str) -> None:
+    ports = [
+        Port("Midi Through 14:0", "ALSA", 0),
+        Port("FLUID Synth (5678):Synth input port (5678:0) 129:0", "ALSA", 1),
+    ]
+    assert found(wanted, ports) == ports[1:]
+    assert to_write(ports[1], ports) == "FLUID Synth:Synth input port"
+    # a small number tells two devices apart
+    assert not found("Piano (1)", [Port("Piano (2)", "ALSA", 0)])
+
+
+def test_a_part_of_a_name_with_its_system_means_a_port_of_that_system() -> None:
+    ports = [Port("Piano:Piano MIDI 1 20:0", "ALSA", 0), Port("a2j:Piano [20] (capture): Piano MIDI 1", "JACK", 1)]
+    assert [found(wanted, ports) for wanted in ("piano [ALSA]", "Piano MIDI 1 [jack]")] == [ports[:1], ports[1:]]
+    assert not found("Organ [JACK]", ports)
