@@ -17,7 +17,7 @@ from device.files.real_time import RealTime
 from device.make_clock import Mode
 from device.printable import printable
 from device.recording.capture import actions_taken, how_captured, losses_told
-from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, KEYS, Steering, Style
+from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, Steering, Style, key_named
 from device.settings.controls import Confidence, Density, PlayNote, Register, Restyle, Vary
 
 
@@ -131,14 +131,13 @@ class Request:
 
 
 def checked_key(key: str | None) -> str | None:
-    """Return the name in `KEYS` of the musical key in an option, which may be in small or capital letters.
+    """Return the name in `KEYS` of the musical key in an option, which `key_named` knows in several forms.
 
-    The signs of printed music may stand for # and b. Raises UserError if it is no key. None and "" are allowed.
+    Raises UserError if it is no key. None and "" are allowed.
     """
     if not key:
         return key
-    given = " ".join(key.translate({ord("♯"): "#", ord("♭"): "b"}).lower().split())
-    name = next((name for name in KEYS if name.lower() == given), None)
+    name = key_named(key)
     if name is None:
         raise UserError(f'--key "{printable(key)}" cannot be used: it must be {KEY_FORM}.')
     return name

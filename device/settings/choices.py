@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -43,11 +44,27 @@ KEYS: dict[str, int] = {
     for sign, moved in _SIGNS.items()
 }
 """Maps the name of a musical key to its number: 0 to 11 are C major to B major, 12 to 23 are C minor to B minor."""
+_KEY = re.compile(r"([a-g])[ -]?(#|♯|sharp|b|♭|flat)?[ -]?(major|maj|minor|min|m)")
+"""A key as people write it, in small letters."""
 KEY_FORM = 'a key such as "F major" or "C# minor", or "" so that the box finds it in the music'
 MOST_SEED = 2**31 - 1
 """Largest seed of the random numbers."""
 SPLIT = 55
 """The lowest MIDI pitch of the right hand (G3) if the settings give no other."""
+
+
+def key_named(text: str) -> str | None:
+    """Return the name in `KEYS` of the musical key that `text` names, such as "f minor", "B♭ major" or "Fm".
+
+    Capital letters count as small ones, except that "FM" is no key: M stands for major in some books. Return None if
+    it is no key.
+    """
+    match = _KEY.fullmatch(" ".join(text.lower().split()))
+    if match is None or text.rstrip().endswith("M") and match[3] == "m":
+        return None
+    letter, sign, mode = match.groups("")
+    sign = {"♯": "#", "sharp": "#", "♭": "b", "flat": "b"}.get(sign, sign)
+    return f"{letter.upper()}{sign} {'major' if mode.startswith('maj') else 'minor'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +81,7 @@ class Steering:
     variation: int = 1
     """1 or 2: which variation of the style is played."""
     key: str = ""
-    """A name of `KEYS`, or "" if the key is found in the music."""
+    """A text that `key_named` knows, or "" if the key is found in the music."""
     seed: int = 0
     """The seed of everything that is drawn at random."""
 

@@ -13,7 +13,6 @@ from device.settings.choices import (
     AS_FITTED,
     HIGHEST_REGISTER,
     KEY_FORM,
-    KEYS,
     LEAST_CONFIDENCE,
     LEAST_DENSITY,
     LOWEST_REGISTER,
@@ -24,6 +23,7 @@ from device.settings.choices import (
     STYLES,
     Steering,
     Style,
+    key_named,
 )
 from device.settings.controls import Trigger
 
@@ -240,7 +240,7 @@ def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
         several = isinstance(value, list) and bool(value) and all(map(_is_channel, value))
         return value == ALL_CHANNELS or several or _is_channel(value)
     if "key" in key.metadata:
-        return value == "" or (isinstance(value, str) and value in KEYS)
+        return value == "" or (isinstance(value, str) and key_named(value) is not None)
     if hint is bool:
         return isinstance(value, bool)
     if "choices" in key.metadata:

@@ -19,9 +19,12 @@ def test_a_key_is_taken_and_no_other_word() -> None:
     assert checked_key("F major") == "F major"
     assert [checked_key(key) for key in ("f minor", "BB MAJOR", " c# Minor")] == ["F minor", "Bb major", "C# minor"]
     assert [checked_key(key) for key in ("Cb major", "E♭  minor", "f♯ major")] == ["Cb major", "Eb minor", "F# major"]
+    given = ("Fm", "F# min", "B flat maj", "f-minor", "C-sharp minor", "bb minor", "bm")
+    wanted = ["F minor", "F# minor", "Bb major", "F minor", "C# minor", "Bb minor", "B minor"]
+    assert [checked_key(key) for key in given] == wanted
     assert checked_key("") == ""
     assert checked_key(None) is None
-    for word in ("F dur", "H major", "C## major", "F", "b", "major"):
+    for word in ("F dur", "H major", "C## major", "F", "b", "major", "FM", "Fminor7"):
         with pytest.raises(UserError, match="C# minor"):
             checked_key(word)
 

@@ -9,8 +9,9 @@ from device.errors import ConfigError
 from device.left_hand.chord_net import ChordNet, shipped_arrays
 from device.left_hand.progression import Progression, triads_of_key
 from device.left_hand.tonality import Tonality
-from device.settings.choices import KEYS
+from device.settings.choices import KEYS, Steering, key_named
 from device.settings.config import parse_config
+from tests.unit.helpers.plays import fresh_left_hand
 
 HEAD = '[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n[play]\n'
 
@@ -33,6 +34,22 @@ def test_two_names_of_one_key_are_one_key() -> None:
         assert [KEYS[f"{one} {mode}"] for mode in ("major", "minor")] == [
             KEYS[f"{other} {mode}"] for mode in ("major", "minor")
         ]
+
+
+def test_each_key_is_known_by_its_own_name() -> None:
+    assert [key_named(name) for name in KEYS] == list(KEYS)
+
+
+@pytest.mark.parametrize("key", ["Cb major", "b major", "C flat maj", "B major"])
+def test_the_settings_take_a_key_by_each_of_its_names(key: str) -> None:
+    hand = fresh_left_hand()
+    hand.steering = parse_config(HEAD + f'key = "{key}"\n', "it").play.steering
+    try:
+        hand._steer()
+        assert hand._progression.key == KEYS["B major"]
+    finally:
+        hand.steering = Steering()
+        hand._steer()
 
 
 def test_the_tonic_is_the_one_that_the_owner_gave() -> None:
