@@ -210,7 +210,8 @@ class FollowClock:
         at_s = max(at_s, now_s)
         position = (tick % self._hypotheses.bar) // self._step_ticks
         history = None if self._hypotheses.steady is None else self._history.log_odds(self._silent_beats(at_s))
-        lock = self._lock(at_s, history)
+        grid, steady = self._hypotheses.grid, self._hypotheses.ways.share
+        lock = self._lock(at_s, history, None if grid is None else grid.log_odds(leaders.bank, steady))
         doubt = self._doubt(at_s) if lock < DOUBTED else None
         step = Step(self._index, at_s, step_s, position, self._meter, lock, doubt, self._counted_s is not None)
         self._index += 1
@@ -286,12 +287,12 @@ class FollowClock:
         self._times.forget()
         self._next = None
 
-    def _lock(self, at_s: float, history: float | None) -> float:
-        """Return the probability that the beat is right at `at_s` seconds. `history` is that of `lock_of`."""
+    def _lock(self, at_s: float, history: float | None, net: float | None = None) -> float:
+        """Return the probability that the beat is right at `at_s` seconds. The others are those of `lock_of`."""
         leaders, in_doubt, steady = self._leaders, self._hypotheses.rest.in_doubt, self._hypotheses.steady
         tempo = 0.0 if self._counted_s is None else math.log(leaders.quarter_s / self._counted_s)
         silent_beats = self._silent_beats(at_s)
-        return lock_of(leaders.share, leaders.usual_share, in_doubt, silent_beats, steady, tempo, history)
+        return lock_of(leaders.share, leaders.usual_share, in_doubt, silent_beats, steady, tempo, history, net)
 
     def _silent_beats(self, at_s: float) -> float:
         """Return the time from the last onset to `at_s` seconds, in beats."""

@@ -53,6 +53,11 @@ CLEAR, FEW, SHARE = 0.3, 0.003, 0.03
 """A hypothesis with the weight SHARE is added for a grid of probability CLEAR if those like it have less than FEW."""
 FARTHEST_OFF = 2.0
 """No hypothesis is added if the onset is farther from a sixteenth of its grid than this, in ticks."""
+SURELY_STEADY = 0.45
+"""For `lock` the net judges a player only if the manners with an even tempo have more weight than this (`Ways.share`).
+"""
+LEAST_SHARE = 1e-3
+"""A probability is within this distance from 0 and from 1 in `log_odds`."""
 PRIOR_STEP = 0.02
 """The prior of the tempi is computed again if the beat has changed by more than this, in octaves."""
 LOWEST = -40.0
@@ -222,6 +227,17 @@ class GridNet:
         shares: Singles = self.posterior.take(level * PLACES + place)
         shares *= np.abs(log_ratio) < SAME_TEMPO
         return shares
+
+    def log_odds(self, lead: HypothesisBank, steady: float) -> float | None:
+        """Return the log odds of the grid of the first hypothesis of `lead`, after the last onset.
+
+        `steady` is `Ways.share`. The result is None if too few onsets were judged or the player is not steady enough.
+        """
+        if self.posterior is None or self._judged < FIRST or steady <= SURELY_STEADY:
+            return None
+        share = float(self.shares(HypothesisBank(lead.real[:, :1], lead.whole[:, :1]), self._last_s)[0])
+        share = min(max(share, LEAST_SHARE), 1 - LEAST_SHARE)
+        return math.log(share / (1 - share))
 
     def reweighed(self, bank: HypothesisBank, onset_s: float) -> HypothesisBank:
         """Return `bank` with weights that also count the posterior, in the order of the weights.

@@ -11,7 +11,7 @@ from device.following.bank import QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
 from device.following.follow_clock import FollowClock
 from device.following.grid_features import LAGS, MELODY, OF_ONSET, GridFeatures
 from device.following.grid_frame import LEVELS, LOST, GridFrame
-from device.following.grid_net import AFTER, FEW, FIRST, PLACES, GridNet
+from device.following.grid_net import AFTER, FEW, FIRST, PLACES, SURELY_STEADY, GridNet
 from device.following.next_onset import QUARTER, SIXTEENTH
 
 RHYTHM = (4, 2, 2, 4, 3, 1, 4, 2, 2, 2, 2, 8, 4, 2, 2, 4, 4, 3, 1, 4, 2, 2, 6, 2)
@@ -84,7 +84,18 @@ def test_two_onsets_judged_together_are_judged_as_each_by_itself(monkeypatch: py
 def test_the_posterior_has_no_number_that_is_slow_to_multiply() -> None:
     posterior = heard(True, 0.5)[0].posterior
     assert posterior is not None
-    assert posterior.min() > np.finfo(np.float32).tiny
+    assert posterior.min() > 1e-20
+
+
+def test_the_true_grid_of_a_steady_player_has_good_odds_and_a_wrong_one_bad_odds() -> None:
+    net, bank, _, _ = heard(True, 0.5)
+    wrong, true = (bank.chosen(np.array([i])) for i in (0, 1))
+    odds = net.log_odds(true, SURELY_STEADY + 0.01), net.log_odds(wrong, SURELY_STEADY + 0.01)
+    assert odds[0] is not None
+    assert odds[1] is not None
+    assert odds[0] > 0 > odds[1]
+    assert net.log_odds(true, SURELY_STEADY) is None
+    assert heard(True, 0.5, onsets=8)[0].log_odds(true, 1.0) is None
 
 
 def test_the_true_grid_is_added_if_no_hypothesis_has_it() -> None:

@@ -29,10 +29,12 @@ class Known:
     steady: SteadyGrid | None = None
     tempo: float = 0.0
     history: float | None = None
+    net: float | None = None
 
     @property
     def lock(self) -> float:
-        return lock_of(self.now, self.before, self.in_doubt, self.silent_beats, self.steady, self.tempo, self.history)
+        known = self.now, self.before, self.in_doubt, self.silent_beats, self.steady, self.tempo
+        return lock_of(*known, self.history, self.net)
 
 
 def test_a_steady_player_has_a_higher_lock_than_one_whose_tempo_bends() -> None:
@@ -51,6 +53,11 @@ def test_the_same_steady_player_does_not_raise_it_after_a_rest_off_the_beat_or_i
 def test_a_tempo_far_from_the_counted_one_lowers_it_up_to_a_limit(sign: int) -> None:
     locks = [Known(steady=FREE, tempo=sign * math.log(ratio)).lock for ratio in (1.0, 1.2, 1.5, 2.1, 4.0)]
     assert locks[0] > locks[1] > locks[2] > locks[3] == locks[4]
+
+
+def test_without_a_count_in_it_follows_the_net_of_tempo_and_place() -> None:
+    unknown, bad, good = (Known(net=odds).lock for odds in (None, -3.0, 3.0))
+    assert bad < unknown < good
 
 
 def test_it_rises_with_the_log_odds_by_the_history() -> None:
