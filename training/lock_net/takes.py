@@ -79,8 +79,8 @@ class _Asked(FollowClock):
         self._history = self.recorder = _Recorder(LockInputs(self._hypotheses, self._net, self._leaders.rivals))
         self.rows: list[tuple[int, float, float]] = []
 
-    def _lock(self, at_s: float, history: float | None) -> float:
-        lock = super()._lock(at_s, history)
+    def _lock(self, at_s: float, history: float | None, net: float | None = None) -> float:
+        lock = super()._lock(at_s, history, net)
         if history is None:
             return lock
         self.rows.append((len(self.recorder.kept), self._silent_beats(at_s), lock))
