@@ -22,7 +22,7 @@ from device.left_hand.texture import SteeredTexture
 from device.left_hand.tone_choice import likely_bass, likely_classes, rubs, unlikely_keys, upper_classes
 from device.left_hand.touch import Touch
 from device.left_hand.voicing import Fingers
-from device.settings.choices import AS_THE_NET_PLAYS, KEYS, STYLES, Steering, Style, key_named
+from device.settings.choices import AS_THE_NET_PLAYS, KEYS, STYLES, Steering, Style
 from device.settings.controls import Action, Arm, Density, Fill, Finish, Hold, Panic, Register, Restyle, Vary
 
 LAST_NOTE_BEATS = 4
@@ -231,7 +231,7 @@ class LeftHand:
     def _steer(self) -> None:
         steering, manner = self.steering, self._imitation.manner
         self._texture.style, self._texture.density, self._texture.manner = steering.style, steering.density, manner
-        key = KEYS.get(key_named(steering.key) or "")
+        key = KEYS.get(steering.key)
         self._accompanist.use_key(key)
         self._progression.key = key
         self._texture.variation = 2 if steering.variation == 2 else 1

@@ -81,7 +81,7 @@ class Steering:
     variation: int = 1
     """1 or 2: which variation of the style is played."""
     key: str = ""
-    """A text that `key_named` knows, or "" if the key is found in the music."""
+    """A name of `KEYS`, or "" if the key is found in the music."""
     seed: int = 0
     """The seed of everything that is drawn at random."""
 

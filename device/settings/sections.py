@@ -132,9 +132,8 @@ class PlaySettings:
     @property
     def steering(self) -> Steering:
         """Return the steering with which the left hand starts."""
-        return Steering(
-            *(self.style, self.density, self.register, self.yields, self.variation, self.key, self.seed),
-        )
+        key = key_named(self.key) or ""
+        return Steering(self.style, self.density, self.register, self.yields, self.variation, key, self.seed)
 
 
 @dataclass(frozen=True)
