@@ -10,12 +10,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Why: TypeAlias = Literal["asked", "cancel", "weak", "shifted", "noise", "clipped", "sum"]
+from device.files.channel_choice import ChannelChoice, Floats, Why, finite
+from device.files.channel_parts import PART_SEGMENTS, CancelledParts, longest_present
 
 SEGMENT_S = 0.37
 """Seconds of one transformed segment, about. Delays of up to a fifth of it are found: 25 m of air."""
@@ -82,58 +83,6 @@ AS_STRONG = 1e-3
 _LOUD, _SOFT = 90.0, 10.0
 """Percentiles of the segments' power. Their difference is the power of the music without that of a steady noise."""
 
-Floats: TypeAlias = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ChannelChoice:
-    """Describes how the channels of a file are made into one.
-
-    `channel` is the number of the channel that is used alone, counted from 0, and `why` is the reason. Both are None if
-    the mean of all channels is used. `shift_s` is the delay between the channels in seconds, if it is the reason.
-    `worse` is the number of the channel that is noisy or clipped, if that is the reason. With the reason "sum", one
-    channel is the sum of a left and a right channel and the other their difference. Their mean is the left channel.
-    """
-
-    channel: int | None = None
-    why: Why | None = None
-    shift_s: float = 0.0
-    worse: int = 0
-
-    def mono(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return one channel made from `block`, which has the shape [samples, channels].
-
-        Samples of a mean that are not finite count as 0, so that one broken channel does not silence the others.
-        """
-        if self.channel is not None:
-            return block[:, self.channel]
-        if block.shape[1] == 1:
-            return block[:, 0]
-        # the sum of two finite samples may be too large for float32
-        mean: NDArray[np.float32] = _finite(block).mean(axis=1, dtype=np.float64).astype(np.float32)
-        return mean
-
-    def sentence(self, name: str) -> str | None:
-        """Return a warning about the file `name`; None if there is nothing to report."""
-        if self.why == "sum":
-            return (
-                f"One channel of {name} is the sum of two microphones and the other their difference: their mean, "
-                f"which is one of the microphones, is heard (--channel N chooses another)."
-            )
-        if self.channel is None or self.why in (None, "asked"):
-            return None
-        instead = f"channel {self.channel + 1} alone is heard (--channel N chooses another)"
-        match self.why:
-            case "cancel":
-                return f"The channels of {name} cancel each other out, as if one were inverted: {instead}."
-            case "weak":
-                return f"The mean of the channels of {name} is much weaker than one of them: {instead}."
-            case "noise":
-                return f"Channel {self.worse + 1} of {name} holds a steady noise and no music: {instead}."
-            case "clipped":
-                return f"Channel {self.worse + 1} of {name} is clipped: {instead}."
-        return f"The channels of {name} are {self.shift_s * 1e3:.1f} ms apart in time: {instead}."
-
 
 @dataclass
 class _Stretch:
@@ -189,12 +138,14 @@ class ChannelComparison:
             self._pairs = [(one, other) for one in range(REFERENCES) for other in range(one + 1, channels)]
         self._stretches: list[_Judged] = []
         self._open = self._empty()
+        self._part = _Stretch.empty(self._size // 2 + 1, channels, ())
+        self._cancelled = CancelledParts()
         self._levels: list[NDArray[Any]] = []
         self._peak = _Peak(np.zeros(channels), np.zeros(channels))
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Add the samples `block` of shape [n, channels] to the comparison. Samples that are not finite count as 0."""
-        block = _finite(block)
+        block = finite(block)
         self._peak.add(block)
         self._rest = np.concatenate([self._rest, block])
         while len(self._rest) >= self._size:
@@ -220,7 +171,7 @@ class ChannelComparison:
         for why in ("cancel", "weak"):
             if sum(judged.energy for judged in self._stretches if judged.weak == why) > LEAST_SHARE * total:
                 return ChannelChoice(self._better(), why)
-        return ChannelChoice()
+        return ChannelChoice(self._better(), "cancel") if self._cancelled.any() else ChannelChoice()
 
     def _empty(self) -> _Stretch:
         return _Stretch.empty(self._size // 2 + 1, self._channels, self._pairs)
@@ -228,14 +179,20 @@ class ChannelComparison:
     def _segment(self, samples: NDArray[np.floating[Any]]) -> None:
         samples = samples - samples.mean(axis=0, dtype=np.float64)
         spectra = np.fft.rfft(samples * self._window, axis=0)
+        power, mean = np.abs(spectra) ** 2, np.abs(spectra.mean(axis=1)) ** 2
         stretch = self._open
-        stretch.power += np.abs(spectra) ** 2
-        stretch.mean += np.abs(spectra.mean(axis=1)) ** 2
+        for sums in (stretch, self._part):
+            sums.power += power
+            sums.mean += mean
+            sums.segments += 1
         for (one, other), cross in stretch.cross.items():
             cross += spectra[:, one] * np.conj(spectra[:, other])
-        stretch.segments += 1
         parts = samples.reshape(LEVELS, -1, self._channels)
         self._levels.append(np.mean(np.square(parts, dtype=np.float64), axis=1))
+        if self._part.segments == PART_SEGMENTS:
+            cancels = self._weak(self._part, MORE_CANCELS) == "cancel"
+            self._cancelled.add(float(self._part.power.sum()), cancels)
+            self._part = _Stretch.empty(self._size // 2 + 1, self._channels, ())
         if stretch.segments == STRETCH_SEGMENTS:
             self._judge()
 
@@ -247,15 +204,18 @@ class ChannelComparison:
         self._stretches.append(
             _Judged(
                 energy=float(stretch.power.sum()),
-                weak=self._weak(stretch),
+                weak=self._weak(stretch, MORE_CANCELS if is_few else CANCELS),
                 shift_s=max((self._shift_s(correlation, is_few) for correlation in alike.values()), default=0.0),
                 is_sum=self._channels == 2 and self._is_sum(alike[0, 1]),
                 alike={pair: abs(float(correlation[0])) for pair, correlation in alike.items()},
             )
         )
 
-    def _weak(self, stretch: _Stretch) -> Why | None:
-        """Return why the mean of the channels is weak at many of the frequencies with sound; None if it is not."""
+    def _weak(self, stretch: _Stretch, enough: float) -> Why | None:
+        """Return why the mean of the channels is weak at more than `enough` of the frequencies with sound.
+
+        Return None if it is not. `enough` is a share from 0 to 1.
+        """
         hz = np.fft.rfftfreq(self._size, 1 / self._rate)
         strongest, sound = stretch.power.max(axis=1), self._band.copy()
         sound &= strongest > strongest[sound].max(initial=0.0) * 10 ** (-RANGE_DB / 10)
@@ -264,7 +224,6 @@ class ChannelComparison:
         weak = stretch.mean[sound] < strongest[sound] * 10 ** (WEAK_DB / 10)
         # a bin counts by its width in octaves, so that high frequencies do not decide alone
         octaves = 1 / hz[sound]
-        enough = MORE_CANCELS if stretch.segments < FEW_SEGMENTS else CANCELS
         if np.sum(weak * octaves) <= enough * np.sum(octaves):
             return None
         unrelated = stretch.power[sound][weak].sum() / self._channels**2
@@ -324,11 +283,12 @@ class ChannelComparison:
         if share[worse] < CLIPPED:
             return None
         loud, soft = self._loud_and_soft()
-        strength = loud - soft
+        strength, present = loud - soft, longest_present(self._segment_levels())
         clean = [
             channel
             for channel in range(self._channels)
-            if share[channel] < CLEANER * share[worse]
+            if present[channel]
+            and share[channel] < CLEANER * share[worse]
             and strength[channel] > AS_STRONG * strength[worse]
             and self._alike(channel, worse) >= ALIKE
         ]
@@ -346,18 +306,24 @@ class ChannelComparison:
         return max(loudest.alike[first, pair[0]] * loudest.alike[first, pair[1]] for first in range(REFERENCES))
 
     def _better(self) -> int:
-        """Return the channel, from 0, with the most sound above its own steady noise."""
+        """Return the channel, from 0, with the most sound above its own steady noise.
+
+        A channel that is silent for a while counts only if no other holds the music longer.
+        """
         loud, soft = self._loud_and_soft()
-        return int(np.argmax(loud - soft))
+        return int(np.argmax(np.where(longest_present(self._segment_levels()), loud - soft, -1.0)))
 
     def _loud_and_soft(self) -> tuple[Floats, Floats]:
         """Return the power of the loud and of the soft segments of each channel, [channels]."""
+        loud, soft = np.percentile(self._segment_levels(), (_LOUD, _SOFT), axis=0)
+        return loud, soft
+
+    def _segment_levels(self) -> Floats:
+        """Return the power of each segment, or of each of the LEVELS parts of it in a short file, [n, channels]."""
         levels = np.stack(self._levels)
         if len(levels) >= ENOUGH_SEGMENTS:
             levels = levels.mean(axis=1)
-        levels = levels.reshape(-1, self._channels)
-        loud, soft = np.percentile(levels, (_LOUD, _SOFT), axis=0)
-        return loud, soft
+        return np.asarray(levels.reshape(-1, self._channels), np.float64)
 
 
 @dataclass(frozen=True)
@@ -372,7 +338,3 @@ class _Judged:
     shift_s: float
     is_sum: bool
     alike: dict[tuple[int, int], float]
-
-
-def _finite(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from device.files.channels import ChannelChoice
+from device.files.channel_choice import ChannelChoice
 
 PIECE_S = 0.02
 """Seconds of one piece."""

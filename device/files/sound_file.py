@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
-from device.files.channels import ChannelChoice, ChannelComparison
+from device.files.channel_choice import ChannelChoice
+from device.files.channels import ChannelComparison
 from device.files.cut_header import is_cut_in_header, was_copied_as_text
 from device.files.file_part import FilePart, filled
 from device.files.float_peaks import FloatPeaks
