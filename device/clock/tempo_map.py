@@ -15,6 +15,14 @@ TICKS_PER_BEAT = 960
 At 120 quarter notes a minute, a tick is about 0.5 ms.
 """
 
+FEW_TICKS, FINE_TICKS = 96, 480
+"""A MIDI file that is written beside one with fewer than FEW_TICKS ticks per quarter note gets at least FINE_TICKS.
+
+Programs that compute music write files of 1 to 24 ticks. A left hand with so few would lose its rhythm.
+"""
+_LEAST_TICKS_PER_FRAME, _MOST_TICKS_PER_FRAME = 10, 255
+"""Ticks per frame of an SMPTE division: the least in a file that is written, and the most that a file can have."""
+
 
 class TempoMap:
     """Converts ticks from tick 0 to seconds and back. A quarter note has `ticks_per_beat` ticks.
@@ -47,6 +55,21 @@ class TempoMap:
         """Return the tick that is nearest to `seconds`, which must be 0 or more."""
         i = max(0, bisect_right(self._seconds, seconds) - 1)
         return max(0, self._ticks[i] + round((seconds - self._seconds[i]) / self._s_per_tick[i]))
+
+    def finer(self) -> tuple[TempoMap, int]:
+        """Return a map of the same times whose ticks are fine enough for a left hand, and its ticks in one of these.
+
+        It is this map with the factor 1 if its own ticks are fine enough: see FEW_TICKS.
+        """
+        if self.ticks_per_beat < 0:
+            per_frame = self.ticks_per_beat & 0xFF
+            factor = min(-(-_LEAST_TICKS_PER_FRAME // per_frame), _MOST_TICKS_PER_FRAME // per_frame)
+            # the other byte of an SMPTE division is the frame rate
+            division = self.ticks_per_beat + per_frame * (factor - 1)
+        else:
+            factor = -(-FINE_TICKS // self.ticks_per_beat) if self.ticks_per_beat < FEW_TICKS else 1
+            division = self.ticks_per_beat * factor
+        return TempoMap(division, [(tick * factor, us) for tick, us in self.tempos]), factor
 
 
 def _smpte_tick_s(division: int) -> float:

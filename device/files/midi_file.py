@@ -218,8 +218,9 @@ def events(notes: Sequence[Note]) -> list[NoteHeard | NoteEnded]:
 def write_midi(path: Path, sends: Sequence[Send], like: MidiInput | None = None, tempo: float = 120.0) -> None:
     """Write the messages `sends`, at their due times from zero, as a tempo track and one note track.
 
-    With `like`, the file takes its ticks per beat, tempo map and time signatures from that file. Otherwise its tempo
-    is `tempo` quarters a minute. Each key's messages are put in order, and keys still down at the end are released.
+    With `like`, the file takes its tempo map and time signatures from that file, and its ticks per beat or, if they are
+    few, a multiple of them. Otherwise its tempo is `tempo` quarters a minute. Each key's messages are put in order, and
+    keys still down at the end are released.
     """
     if like is None:
         tempo_map = TempoMap(TICKS_PER_BEAT, [(0, mido.bpm2tempo(tempo))])
@@ -227,9 +228,9 @@ def write_midi(path: Path, sends: Sequence[Send], like: MidiInput | None = None,
             (0, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)))
         ]
     else:
-        tempo_map = like.tempo_map
-        last = max([like.end_tick, *(tempo_map.tick(send.due_s) for send in sends)])
-        conductor = [timed for timed in like.conductor if timed[0] <= last]
+        tempo_map, factor = like.tempo_map.finer()
+        last = max([like.end_tick * factor, *(tempo_map.tick(send.due_s) for send in sends)])
+        conductor = [(tick * factor, message) for tick, message in like.conductor if tick * factor <= last]
     file = mido.MidiFile(type=1, ticks_per_beat=tempo_map.ticks_per_beat)
     file.tracks.append(_track("", conductor))
     file.tracks.append(_track("Left hand", _messages(sends, tempo_map)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -144,6 +145,25 @@ def test_written_beside_a_midi_input_it_shares_its_time(tmp_path: Path) -> None:
     assert out.signatures == source.signatures
     ticks = [tick for tick, m in _absolute(tmp_path / "out.mid") if m.type == "note_on"]
     assert ticks == [96, 288]
+
+
+@pytest.mark.parametrize("ticks_per_beat", [1, 4, 24, 50, 95, -(24 << 8) | 1, -(25 << 8) | 4])
+def test_written_beside_a_midi_input_of_few_ticks_it_keeps_its_rhythm(tmp_path: Path, ticks_per_beat: int) -> None:
+    conductor = [
+        mido.MetaMessage("time_signature", numerator=3, denominator=4),
+        mido.MetaMessage("set_tempo", tempo=600_000),
+        mido.MetaMessage("set_tempo", tempo=400_000, time=30),
+    ]
+    source = read_midi(save(tmp_path / "in.mid", conductor, named("RH", note(72)), ticks_per_beat=480))
+    few = replace(source, tempo_map=TempoMap(ticks_per_beat, source.tempo_map.tempos))
+    strokes = [(0.15 * i, 0.15 * i + 0.1, 48) for i in range(12)]
+    write_midi(tmp_path / "out.mid", sends(*strokes), like=few)
+    out = read_midi(tmp_path / "out.mid")
+    written = [(n.onset_s, n.offset_s, n.pitch) for part in out.parts for n in part.notes]
+    assert written == [pytest.approx(stroke, abs=0.003) for stroke in strokes]
+    assert [out.tempo_map.seconds(tick) for tick, _ in out.tempo_map.tempos] == pytest.approx(
+        [few.tempo_map.seconds(tick) for tick, _ in few.tempo_map.tempos]
+    )
 
 
 @given(
