@@ -55,7 +55,8 @@ class FileClock:
         if ticks_per_beat <= 0:
             raise UserError("The file counts in SMPTE frames, not in beats: use `--clock follow` or `--clock fixed`.")
         return cls(
-            TempoMap(ticks_per_beat, tempos), _bars(ticks_per_beat, _changes(signatures, end_tick), end_tick, first_bar)
+            TempoMap(ticks_per_beat, tempos),
+            _bars(ticks_per_beat, _on_steps(ticks_per_beat, _changes(signatures, end_tick)), end_tick, first_bar),
         )
 
     def steps(self) -> Iterator[Step]:
@@ -161,13 +162,31 @@ def _changes(signatures: Sequence[tuple[int, int, int]], end_tick: int) -> list[
     return sorted(({0: Meter(*DEFAULT_SIGNATURE)} | by_tick).items())
 
 
-def _bars(ticks_per_beat: int, changes: list[tuple[int, Meter]], end_tick: int, first_bar: float = 0.0) -> list[_Bar]:
+def _on_steps(ticks_per_beat: int, changes: list[tuple[int, Meter]]) -> list[tuple[Ticks, Meter]]:
+    """Return `changes` with each change at the nearest step of the metre before it. The later of two at a step counts.
+
+    A change of metre is meant for a bar line. Programs that convert or record files may write it some ticks beside, and
+    the whole grid after it would be so much off the notes.
+    """
+    placed: list[tuple[Ticks, Meter]] = []
+    for tick, meter in changes:
+        start: Ticks = tick
+        if placed:
+            before, step = placed[-1][0], _step_ticks(ticks_per_beat, placed[-1][1])
+            start = before + round((tick - before) / Fraction(step)) * step
+            if start == before:
+                placed.pop()
+        placed.append((start, meter))
+    return placed
+
+
+def _bars(ticks_per_beat: int, changes: list[tuple[Ticks, Meter]], end_tick: int, first_bar: float = 0.0) -> list[_Bar]:
     """Return all bars. Pickups and parts of split bars are placed in the bar to which they belong.
 
     Raises UserError if there are more than MOST_BARS.
     """
     spans: list[tuple[Ticks, Ticks, Meter]] = []
-    ends: list[int | None] = [tick for tick, _ in changes[1:]]
+    ends: list[Ticks | None] = [tick for tick, _ in changes[1:]]
     for (start, meter), end in zip(changes, [*ends, None], strict=True):
         after = BARS_AFTER_END * max(_bar_ticks(ticks_per_beat, meter), _bar_ticks(ticks_per_beat, meter.played))
         last = end if end is not None else max(end_tick, start) + after

@@ -173,6 +173,18 @@ def test_a_bar_that_is_cut_short_goes_from_its_own_beginning() -> None:
     assert [s.position for s in steps_of(clock)[16:29]] == [*range(12), 0]
 
 
+@pytest.mark.parametrize("beside", [-59, -10, -1, 1, 5, 30, 59])
+def test_a_signature_some_ticks_beside_its_bar_line_moves_no_step(beside: int) -> None:
+    at_bar_lines = FileClock.from_map(480, [], [(0, 4, 4), (3840, 3, 4), (3840 + 4320, 4, 4)], 15_360)
+    signatures = [(max(0, beside), 4, 4), (3840 + beside, 3, 4), (3840 + 4320 + beside, 4, 4)]
+    assert steps_of(FileClock.from_map(480, [], signatures, 15_360)) == steps_of(at_bar_lines)
+
+
+def test_the_last_of_the_signatures_at_one_bar_line_counts() -> None:
+    clock = FileClock.from_map(480, [], [(0, 4, 4), (1915, 2, 4), (1922, 3, 4)], 4800)
+    assert [step.meter for step in steps_of(clock) if step.is_bar][:3] == [FOUR, Meter(3, 4), Meter(3, 4)]
+
+
 def test_an_extra_beat_leads_into_the_next_bar() -> None:
     clock = FileClock.from_map(480, [], [(0, 4, 4), (1920, 1, 4), (2400, 4, 4)], 4800)
     assert [s.position for s in steps_of(clock)[16:21]] == [12, 13, 14, 15, 0]
