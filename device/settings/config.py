@@ -49,6 +49,8 @@ _REMEDIES = (
     ('Expected "\'"', "Close the quotes on the same line."),
     ("Expected '=' after a key", "Write = between a key and its value."),
     ("Illegal character '\\n'", "Close the quotes on the same line."),
+    ("Expected ']'", "Write a section in brackets, such as [audio]."),
+    ("Invalid statement", 'Write a section such as [audio], a key such as input = "midi", or # before a comment.'),
     ("Cannot overwrite", "The key stands in its section twice, so leave out one of the two lines."),
     ("Cannot declare", "The section begins twice, so put all its keys under one of the two lines."),
 )
@@ -175,6 +177,8 @@ def _remedy(text: str, error: str) -> str:
     key, _, value = (part.strip() for part in line.split("#")[0].partition("="))
     if value.endswith(";"):
         return " Leave out the semicolon."
+    if value.endswith(",") and not value.startswith(("[", "{")):
+        return " Leave out the comma at the end of the line."
     if value.casefold() in _SWITCHED:
         return " Write true or false, in small letters."
     if _WITH_COMMA.fullmatch(value):
@@ -198,8 +202,11 @@ def _about_character(character: str) -> str:
     """Return a sentence about a character at which tomllib stopped, if it looks like another one.
 
     Word processors and web pages put such characters in the place of spaces, straight quotes and minus signs. Nobody
-    can see the difference. Return "" for all other characters.
+    can see the difference. Terminals and old editors leave characters that cannot be seen at all. Return "" for all
+    other characters.
     """
+    if character.isascii() and unicodedata.category(character or " ") == "Cc" and character not in "\t\n":
+        return " A character that cannot be seen stands here: delete the line and type it again."
     if character.isascii() or unicodedata.category(character) not in _LOOKALIKES:
         return ""
     name = unicodedata.name(character, "without a name")

@@ -68,7 +68,7 @@ class AudioSettings:
     @property
     def is_midi(self) -> bool:
         """True if the right hand comes from a MIDI port."""
-        return self.input == MIDI_INPUT
+        return self.input.strip().casefold() == MIDI_INPUT
 
 
 @dataclass(frozen=True)
@@ -220,14 +220,23 @@ def check_section(kind: type[_Section], name: str, table: dict[str, Any], where:
     """
     fields = {f.name: f for f in dataclasses.fields(kind)}
     hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in fields:
             raise ConfigError(f"{where}: [{name}] {key} is not a key: the keys are {', '.join(fields)}.")
         allowed = _allowed(fields[key], hints[key])
-        if not _fits(value, fields[key], hints[key]):
+        values[key] = _as_listed(value, fields[key])
+        if not _fits(values[key], fields[key], hints[key]):
             shown = _shown(value)
             raise ConfigError(f"{where}: [{name}] {key} = {shown} cannot be used: it must be {allowed}.")
-    return kind(**table)
+    return kind(**values)
+
+
+def _as_listed(value: object, key: dataclasses.Field[Any]) -> object:
+    """Return the choice of `key` that `value` means, whatever its capitals and spaces are; else `value` itself."""
+    choices = (ALL_CHANNELS,) if "channels" in key.metadata else key.metadata.get("choices", ())
+    form = "-".join(value.casefold().replace("_", " ").split()) if isinstance(value, str) else value
+    return form if form in choices else value
 
 
 def _is_channel(value: object) -> bool:

@@ -234,12 +234,31 @@ def test_lines_may_end_as_other_systems_end_them(tmp_path: Path, end: str) -> No
         ("meter = 4/4", r'Put quotes around a text, as in meter = "4/4"\.'),
         ("; the mixer", r"Write # before a comment\."),
         ("  // the mixer", r"Write # before a comment\."),
+        ('input = "mic",  # the mixer', r"Leave out the comma at the end of the line\."),
+        ("rate = 48000,", r"Leave out the comma at the end of the line\."),
+        ("[play", r"Write a section in brackets, such as \[audio\]\."),
+        ("(play)", r'Write a section such as \[audio\], a key such as input = "midi", or # before a comment\.'),
+        ("<<<<<<< HEAD", r'Write a section such as \[audio\], a key such as input = "midi", or # before a comment\.'),
+        ("\x1a", r"A character that cannot be seen stands here: delete the line and type it again\."),
+        ('input = "\x1b[A"', r"A character that cannot be seen stands here: delete the line and type it again\."),
         ("[midi]\n[audio]", r"The section begins twice, so put all its keys under one of the two lines\."),
     ],
 )
 def test_a_line_that_is_not_toml_is_refused_with_a_remedy(line: str, remedy: str) -> None:
     with pytest.raises(ConfigError, match=rf"is not valid TOML: .*\(at (line .*|end of document)\)\. {remedy}$"):
         parse_config(f"[audio]\n{line}\n", "settings")
+
+
+def test_a_choice_is_known_whatever_its_capitals_and_spaces_are() -> None:
+    text = (
+        '[audio]\ninput = " MIDI"\n[midi]\ninput = "Keys"\noutput = "Keys"\ninput_channel = "All"\n'
+        '[clock]\nmode = "Follow"\n[play]\nstyle = "Oom Pah"\nsound = "MIDI "\n'
+    )
+    config = parse_config(text, "settings")
+    assert config.audio.is_midi and len(config.midi.input_channels) == 16
+    assert (config.clock.mode, config.play.style, config.play.sound) == ("follow", "oom-pah", "midi")
+    with pytest.raises(ConfigError, match=r'style = "Polka" cannot be used'):
+        parse_config(text.replace("Oom Pah", "Polka"), "settings")
 
 
 @pytest.mark.parametrize(
