@@ -16,6 +16,10 @@ TICK, KIND, MANNER, GAP, GAP2, GAP3, WAS_STRAY = range(7)
 """Indexes of the rows of `HypothesisBank.whole`."""
 LONGEST = 4.0
 """In a gap longer than this many quarter notes, the uncertainty of the tempo grows no further."""
+KEPT = 48
+"""Largest number of hypotheses that are kept after an onset."""
+NEGLIGIBLE = 1e-5
+"""A hypothesis is dropped if its weight is less than this share of the greatest weight."""
 SAME_TEMPO = 0.025
 """Two hypotheses with the same place become one if their tempi differ by less than about this share."""
 SAME = np.array([4 * MANNERS * 2, MANNERS * 2, 2, 0, 0, 0, 1]) * 1000
@@ -76,6 +80,13 @@ class HypothesisBank:
         """Return a bank with the hypotheses of both banks, those of this one first."""
         return HypothesisBank(np.concatenate((self.real, other.real), 1), np.concatenate((self.whole, other.whole), 1))
 
+    def reweighed(self, weight: Floats) -> HypothesisBank:
+        """Return a bank with the weights `weight` [n] in place of the present ones, the greatest first."""
+        order = np.negative(weight).argsort(kind="stable")
+        bank = self.chosen(order)
+        weight.take(order, out=bank.real[WEIGHT])
+        return bank
+
     def ahead(self, quarters: Floats) -> tuple[Floats, Floats]:
         """Predict when places come that lie `quarters` [..., n] quarter notes after the last onset of each hypothesis.
 
@@ -123,15 +134,15 @@ class HypothesisBank:
         variance += moved
         return np.asarray(variance)
 
-    def merged(self, negligible: float, most: int) -> HypothesisBank:
-        """Return the likeliest `most` hypotheses, the one with the largest weight first. The weights sum to 1.
+    def merged(self) -> HypothesisBank:
+        """Return the likeliest KEPT hypotheses, the one with the largest weight first. The weights sum to 1.
 
-        Hypotheses that say nearly the same are joined before. Those with less than `negligible` times the greatest
-        weight are dropped.
+        Hypotheses that say nearly the same are joined before. Those with less than NEGLIGIBLE times the greatest weight
+        are dropped.
         """
         key = np.rint(np.log(self.real[QUARTER_S]) * (1 / SAME_TEMPO)).astype(np.int64)
         key += SAME @ self.whole
-        likeliest = (-self.real[WEIGHT]).argsort()[: 2 * most]
+        likeliest = (-self.real[WEIGHT]).argsort()[: 2 * KEPT]
         order = likeliest.take(key.take(likeliest).argsort(kind="stable"))
         key = key.take(order)
         is_new = np.ones(len(key), np.bool_)
@@ -139,9 +150,9 @@ class HypothesisBank:
         begins = is_new.nonzero()[0]
         # weights below 0 are in rising order, the likeliest hypothesis first
         minus = -np.add.reduceat(self.real[WEIGHT].take(order), begins)
-        top = minus.argsort()[:most]
+        top = minus.argsort()[:KEPT]
         minus = minus.take(top)
-        minus = minus[: minus.searchsorted(negligible * minus[0])]
+        minus = minus[: minus.searchsorted(NEGLIGIBLE * minus[0])]
         b = self.chosen(order.take(begins.take(top[: len(minus)])))
         np.multiply(minus, 1 / minus.sum(), out=b.real[WEIGHT])
         return b

@@ -251,10 +251,7 @@ class BeatNet:
         np.power(weight, POWER, weight)
         weight *= bank.real[WEIGHT]
         weight /= np.add.reduce(weight)
-        order = np.negative(weight).argsort(kind="stable")
-        bank = bank.chosen(order)
-        weight.take(order, out=bank.real[WEIGHT])
-        return bank
+        return bank.reweighed(weight)
 
     def shares_at(self, place: Floats) -> Floats:
         """Return the smoothed posterior [n] at places [n] in beats."""

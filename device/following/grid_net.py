@@ -252,10 +252,7 @@ class GridNet:
             bank, shares = bank.and_also(new), np.append(shares, self.shares(new, onset_s))
         weight = (shares * GRIDS + LEAST) ** POWER * bank.real[WEIGHT]
         weight /= weight.sum()
-        order = np.negative(weight).argsort(kind="stable")
-        bank = bank.chosen(order)
-        weight.take(order, out=bank.real[WEIGHT])
-        return bank
+        return bank.reweighed(weight)
 
     def _offered(self, bank: HypothesisBank, onset_s: float, shares: Singles) -> HypothesisBank | None:
         """Return a hypothesis on the likeliest grid if `bank`, whose grids have the probabilities `shares`, has none.

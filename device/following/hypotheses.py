@@ -88,12 +88,8 @@ LEARN_FROM = 0.6
 Else a grid that has slipped would learn the rhythm in a wrong place. After a rest it is learned with less weight too,
 because the copies that are added there reduce the weight.
 """
-KEPT = 48
-"""Largest number of hypotheses that are kept after an onset."""
 WORKED_OUT = 60
 """Largest number of pairs of hypothesis and place that are computed for all manners of playing."""
-NEGLIGIBLE = 1e-5
-"""A hypothesis is dropped if its weight is less than this share of the greatest weight."""
 PULL, PULL_OCTAVES = 0.05, 0.3
 """Exponent of the prior probability of the tempo at each onset, and its spread in octaves around the expected tempo. A
 rhythm that fits double tempo fits it every time it comes back, so the prior counts every time too."""
@@ -226,13 +222,7 @@ class Hypotheses:
         if onset.last is not None and not self.counted:
             self._score.correct(old, onset.last)
             self.votes.complete(onset.last)
-        if self._pace is not None:
-            self._tempo_s = self._pace.hear(onset_s - self._last_s)
-        if self._gaps is not None:
-            self._gaps.hear(onset_s, pitch)
-            self._pull = PULL_PACE
-            if self._gaps.beat_s is not None and not self.ways.is_steady:
-                self._tempo_s, self._pull = self._gaps.beat_s * QUARTER / self.beat, PULL_GAPS
+        self._expect_tempo(onset_s, pitch)
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
         least = onset.stray if self.counted else 0.0
         missed_by = np.maximum(np.where(old.whole[WAS_STRAY], STRAY_AGAIN, missed), least)
@@ -248,16 +238,8 @@ class Hypotheses:
         if not float(both.real[WEIGHT].max()) > 0:
             return
         self._score.keep(classes, score)
-        bank = both.merged(NEGLIGIBLE, KEPT)
-        leader = bank.whole[:, 0].tolist()
-        beats = (onset_s - self._last_s) * QUARTER / (self.beat * old.real[QUARTER_S, 0])
-        place = None if leader[WAS_STRAY] else leader[TICK]
-        self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]) if beats >= REST else 0.0)
-        tick_s = float(bank.real[QUARTER_S, 0]) / QUARTER
-        self.votes.hear(leader, classes, onset_s, tick_s)
-        if not self.counted:
-            self.place.move(self.votes.moved)
-            self.place.hear(onset_s, (pitch - semitones, classes.chord[0] + 1), place, tick_s * self.beat)
+        bank = both.merged()
+        self._use_place(bank, onset_s, onset, pitch, float(old.real[QUARTER_S, 0]))
         self.bank = self._with_slips(bank, onset_s)
         if self.steady is not None:
             self.steady.hear(bank, onset_s, self._limits_s)
@@ -265,6 +247,31 @@ class Hypotheses:
         self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
         self._learn(classes.interval[0], semitones)
         self._last_s = onset_s
+
+    def _expect_tempo(self, onset_s: float, pitch: int) -> None:
+        """Expect the tempo that the times between onsets suggest, if no tempo was given."""
+        if self._pace is not None:
+            self._tempo_s = self._pace.hear(onset_s - self._last_s)
+        if self._gaps is not None:
+            self._gaps.hear(onset_s, pitch)
+            self._pull = PULL_PACE
+            if self._gaps.beat_s is not None and not self.ways.is_steady:
+                self._tempo_s, self._pull = self._gaps.beat_s * QUARTER / self.beat, PULL_GAPS
+
+    def _use_place(self, bank: HypothesisBank, onset_s: float, onset: Onset, pitch: int, quarter_s: float) -> None:
+        """Pass the place of the onset in the likeliest hypothesis of `bank` to the parts that look for slipped grids.
+
+        `quarter_s` is the quarter note before the onset in seconds.
+        """
+        leader = bank.whole[:, 0].tolist()
+        beats = (onset_s - self._last_s) * QUARTER / (self.beat * quarter_s)
+        place = None if leader[WAS_STRAY] else leader[TICK]
+        self.rest.hear(onset_s, beats, place, self.votes.share_of(leader[TICK]) if beats >= REST else 0.0)
+        tick_s = float(bank.real[QUARTER_S, 0]) / QUARTER
+        self.votes.hear(leader, onset.classes, onset_s, tick_s)
+        if not self.counted:
+            self.place.move(self.votes.moved)
+            self.place.hear(onset_s, (pitch - onset.semitones, onset.classes.chord[0] + 1), place, tick_s * self.beat)
 
     def awaited_after(self, tick: int, kind: int, gaps: tuple[int, int]) -> Floats:
         """Return the probability that the next onset is 1, 2 ... ticks after one at `tick` of rhythm `kind` [FARTHEST].
@@ -315,8 +322,7 @@ class Hypotheses:
     def _split(self, b: HypothesisBank, target: Ints, prior: Floats, onset_s: float) -> HypothesisBank:
         """Return the likely pairs of hypothesis and place [m], in every manner of playing, corrected by the onset."""
         tempo = ExpectedTempo(self._tempo_s, self._octaves, self._pull, *self._limits_s)
-        grid = (self.bar, self.beat)
-        return split(b, target, prior, onset_s, self.ways.table, grid, tempo, NEGLIGIBLE, 2 * KEPT)
+        return split(b, target, prior, onset_s, self.ways.table, (self.bar, self.beat), tempo)
 
     def _with_slips(self, b: HypothesisBank, onset_s: float) -> HypothesisBank:
         """Add copies of the likeliest hypothesis that are off by some sixteenths, or in tempo, with small weights."""

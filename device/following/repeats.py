@@ -140,10 +140,7 @@ class Repeats:
             bank.whole[TICK, -1], bank.whole[KIND, -1] = self.found.tick, self.found.kind
             weight = np.append(weight, OFFERED * belief)
             weight /= weight.sum()
-        order = (-weight).argsort(kind="stable")
-        bank = bank.chosen(order)
-        bank.real[WEIGHT] = weight.take(order)
-        return bank
+        return bank.reweighed(weight)
 
     def _is_near(self, ticks: Floats | Ints) -> npt.NDArray[np.bool_]:
         """Return for each distance in ticks whether it is nearly a whole number of beats."""

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.clock.step import Step
+from device.following.bank import KEPT
 from device.following.follow_clock import FollowClock
 from device.following.heard_onsets import SAME_ONSET_S
-from device.following.hypotheses import KEPT, WORKED_OUT, Hypotheses
+from device.following.hypotheses import WORKED_OUT, Hypotheses
 from device.following.near_places import LOOKED_AT
 from device.following.next_onset import next_prior, sixteenths_of
 from device.following.rhythm import rhythm_of
