@@ -115,6 +115,8 @@ def foreign_kind(path: Path) -> str | None:
         return f"is a Guitar Pro score: {_EXPORT}."
     if _ABC.match(text):
         return f"is a score in ABC notation: {_EXPORT}."
+    if head.startswith(b"XMF_") and b"MThd" not in head:
+        return f"is an XMF file, whose music is compressed: {_EXPORT}."
     if head.startswith(b"PK\x03\x04"):
         return _in_zip(path)
     if head[257:262] == b"ustar":
@@ -122,6 +124,14 @@ def foreign_kind(path: Path) -> str | None:
     if head.startswith(b"\x1f\x8b"):
         return _in_text(_plain(_unzipped(head)).decode(errors="replace")) or f"is a compressed file: {_UNPACK}."
     return _in_text(text.decode(errors="replace")) or _as_text(text, path)
+
+
+def is_text(path: Path) -> bool:
+    """Return whether the file at `path` begins with nothing but text, in UTF-8 or, after its mark, in UTF-16."""
+    with path.open("rb") as file:
+        text = _plain(file.read(_LOOKED_AT)).decode(errors="replace")
+    # the last character may be cut
+    return bool(text) and all(character.isprintable() or character.isspace() for character in text[:-1])
 
 
 def _plain(head: bytes) -> bytes:

@@ -6,9 +6,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 from device.events import Note
-from device.files.midi_notes import Part
+from device.files.midi_notes import ALIKE_CHANNELS, ALIKE_NOTES, ALIKE_PITCH, Part
 from device.printable import printable
 
 _SPACE = re.compile(" ")
@@ -45,6 +46,8 @@ _SPLITS = range(48, 68)
 """Pitches at which two hands may be split: an octave below middle C to a fifth above it."""
 _JUDGED = 4000
 """Most notes by which the hands are judged. That is ten minutes of music, and takes 0.2 s."""
+LEAST_SPREAD = ALIKE_CHANNELS + 1
+"""Fewest parts over which one hand may be spread."""
 _USUAL_SPLIT = 57
 """Pitch near middle C. If several pitches split the hands as well, the nearest to this is taken."""
 
@@ -65,6 +68,20 @@ def named_melody(parts: Sequence[Part]) -> Part | None:
     """Return the only part that is the melody by its name; None if there is none or more than one."""
     found = [part for part in parts if _words(part.name) & _MELODY]
     return found[0] if len(found) == 1 else None
+
+
+def spread(parts: Sequence[Part]) -> bool:
+    """Return whether the parts are used alike, as those over which an MPE keyboard or a transcriber spreads one hand.
+
+    They are at least LEAST_SPREAD, and have about as many notes and about the same pitches.
+    """
+    counts = [len(part.notes) for part in parts]
+    pitches = [median(note.pitch for note in part.notes) for part in parts]
+    return (
+        len(parts) >= LEAST_SPREAD
+        and all(median(counts) / ALIKE_NOTES <= count <= median(counts) * ALIKE_NOTES for count in counts)
+        and all(abs(pitch - median(pitches)) <= ALIKE_PITCH for pitch in pitches)
+    )
 
 
 def about_hands(part: Part, path: Path) -> list[str]:

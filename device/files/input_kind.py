@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from device.errors import UserError
-from device.files.foreign_kinds import foreign_kind
+from device.files.foreign_kinds import foreign_kind, is_text
+from device.files.midi_bytes import HEADER_WITHIN
 from device.files.ogg_links import starts_late
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 _SOUND_HEADS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RIFX", b"RF64", b"BW64")
 """First bytes of FLAC, Ogg, MP3 with a tag, AIFF, CAF, AU, big-endian WAV and long WAV files."""
+_MIDI_HEADER = b"MThd\x00\x00\x00\x06"
+"""First bytes of a MIDI file. A container may stand before them."""
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 """First bytes of a Matroska or WebM file."""
 
@@ -38,4 +41,10 @@ def is_midi(path: Path) -> bool:
         raise UserError(f"{path} {kind}")
     if starts_late(path):
         return False
-    return path.suffix.lower() in MIDI_SUFFIXES
+    with path.open("rb") as file:
+        within = file.read(HEADER_WITHIN)
+    if path.suffix.lower() in MIDI_SUFFIXES or _MIDI_HEADER in within:
+        return True
+    if is_text(path):
+        raise UserError(f"{path} is a text, not a MIDI file or a sound: export its music as a MIDI file (.mid).")
+    return False

@@ -13,7 +13,7 @@ import mido
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
 from device.events import SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
-from device.files.hands import named_melody, named_right
+from device.files.hands import named_melody, named_right, spread
 from device.files.midi_bytes import parse
 from device.files.midi_notes import Part, check_playable, in_unison, parts_of, together
 from device.files.raw_midi import RawMidi, Struck
@@ -142,11 +142,16 @@ def _named(parts: list[Part], wanted: str) -> list[Part]:
 
 
 def _advice(parts: list[Part]) -> str:
-    """Return which of several parts is the right hand or the melody by its name, or else which one lies highest."""
+    """Return which of several parts is the right hand or the melody by its name, or else which one lies highest.
+
+    If the parts seem to be one hand together, return that instead of the highest.
+    """
     if right := named_right(parts):
         return f"by its name the right hand is {','.join(str(part.number) for part in right)}"
     if (melody := named_melody(parts)) is not None:
         return f"by its name the melody is {melody.number}"
+    if spread(parts):
+        return "they are used alike, as if they were one hand: --track all plays them as one"
     highest = max(parts, key=lambda part: fmean(note.pitch for note in part.notes))
     return f"the highest is {highest.number}"
 

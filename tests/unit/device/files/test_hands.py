@@ -84,3 +84,16 @@ def test_one_hand_is_not_taken_for_two(tmp_path: Path, chord: tuple[int, ...]) -
     leaps = tuple((480 * beat + 20, 400, 40 + 3 * (beat - 16)) for beat in range(16, 24))
     source = read(tmp_path / "a.mid", track(None, tune(notes=notes + leaps)))
     assert about_hands(source.part(), source.path) == []
+
+
+@pytest.mark.parametrize("voices", [5, 12])
+def test_a_hand_that_is_spread_over_many_tracks_is_advised_as_one(tmp_path: Path, voices: int) -> None:
+    tracks = [track("Piano", tune(channel=i, notes=TUNE[i::voices])) for i in range(voices)]
+    with pytest.raises(UserError, match="as if they were one hand: --track all plays them as one"):
+        read(tmp_path / "spread.mid", *tracks).part()
+
+
+def test_instruments_of_other_ranges_are_not_advised_as_one_hand(tmp_path: Path) -> None:
+    melody = [track(f"Wind {i}", tune(channel=i, notes=TUNE[i::4])) for i in range(4)]
+    with pytest.raises(UserError, match="the highest is"):
+        read(tmp_path / "band.mid", *melody, track("Tuba", tune(channel=5, notes=BASS))).part()

@@ -8,6 +8,7 @@ import io
 import re
 import shlex
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from device.errors import UserError
 from device.files.foreign_kinds import foreign_kind
 from device.files.input_kind import is_midi
+from device.files.midi_file import read_midi
 from tests.unit.helpers.midi_bytes import clean
 
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE score-partwise PUBLIC "-//x">\n<score-partwise version="4.0">'
@@ -168,6 +170,41 @@ def test_midi_is_known_by_its_content_or_by_its_name(tmp_path: Path, before: byt
     path = tmp_path / "a.mid"
     path.write_bytes(before + clean())
     assert is_midi(path)
+
+
+@pytest.mark.parametrize("name", ["ring.xmf", "saved.bin", "song"])
+@pytest.mark.parametrize("before", [b"XMF_1.00" + b"\x81\x00" * 40, b"\0" * 128])
+def test_midi_behind_other_bytes_is_known_by_its_header_whatever_its_name(
+    tmp_path: Path, name: str, before: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(before + clean())
+    assert is_midi(path) and len(read_midi(path).part().notes) == 32
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"**kern\t**kern\n*M4/4\t*M4/4\n4c\t4e\n",
+        b'\\version "2.24"\n\\score { c4 }\n',
+        b"MFile 1 2 480\nMTrk\n0 Tempo 600000\n",
+        b'{"header": {"ppq": 480}}',
+        '0, 0, Header, 1, 2, 480\r\n1, 0, Title_t, "F\u00fcr Elise"\r\n'.encode("utf-16"),
+        "Für Elise ".encode() * 500,
+    ],
+    ids=["Humdrum", "LilyPond", "mf2t", "JSON", "UTF-16", "cut in a character"],
+)
+@pytest.mark.parametrize("name", ["a.krn", "a.txt", "a.wav"])
+def test_a_text_is_named_as_one_and_not_to_be_converted_as_a_sound(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match="is a text, not a MIDI file or a sound: export its music as a MIDI file"):
+        is_midi(tmp_path / name)
+
+
+def test_an_xmf_file_with_compressed_music_is_named_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "ring.mxmf").write_bytes(b"XMF_2.00" + b"\x81\x00" * 40 + zlib.compress(clean()))
+    with pytest.raises(UserError, match="is an XMF file, whose music is compressed: export it"):
+        is_midi(tmp_path / "ring.mxmf")
 
 
 def test_a_sound_of_no_known_kind_is_left_to_the_reader_of_sound(tmp_path: Path) -> None:
