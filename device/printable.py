@@ -26,3 +26,12 @@ def printable(text: str) -> str:
         return text
     words = text.split(" ")
     return " ".join("".join(c if c.isprintable() else UNPRINTABLE for c in " ".join(word.split())) for word in words)
+
+
+def is_plain_text(decoded: str) -> bool:
+    """Return whether bytes that were decoded with errors="replace" are nothing but text.
+
+    The last character may be wrong, because the bytes may have been cut within it.
+    """
+    inner = decoded[:-1]
+    return bool(decoded) and all((c.isprintable() or c in "\t\r\n") and c != "\N{REPLACEMENT CHARACTER}" for c in inner)

@@ -13,6 +13,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from device.printable import is_plain_text
+
 _LOOKED_AT = 4096
 """Bytes at the beginning of a file that are looked at. The root element of a score in XML lies within them."""
 _EXPORT = "export it from its program as a MIDI file (.mid)"
@@ -129,9 +131,7 @@ def foreign_kind(path: Path) -> str | None:
 def is_text(path: Path) -> bool:
     """Return whether the file at `path` begins with nothing but text, in UTF-8 or, after its mark, in UTF-16."""
     with path.open("rb") as file:
-        text = _plain(file.read(_LOOKED_AT)).decode(errors="replace")
-    # the last character may be cut
-    return bool(text) and all(character.isprintable() or character.isspace() for character in text[:-1])
+        return is_plain_text(_plain(file.read(_LOOKED_AT)).decode(errors="replace"))
 
 
 def _plain(head: bytes) -> bytes:

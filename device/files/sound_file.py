@@ -42,8 +42,8 @@ libsndfile stops after so many frames. The header is read with 0, "unknown", so 
 """
 _SURE = ("WAV", "WAVEX", "RF64", "RAW")
 """Formats that hold as much sound as libsndfile reports. `read_wav_header` checks their headers."""
-_ESTIMATED = ("MP3", "OGG")
-"""Formats whose header need not give the length. libsndfile estimates it, so a difference is no fault of the file."""
+_ESTIMATED = frozenset({"MP3", "OGG", "MPEG_LAYER_III"})
+"""Formats and subtypes whose header need not give the length. libsndfile estimates it, so a difference is no fault."""
 _READ_AHEAD = 16 * 1024
 """Bytes that a decoder may leave unread at the end of a file: a tag, or the rest of its buffer."""
 _MOST_MP3S = 20
@@ -145,6 +145,7 @@ class SoundFile:
                 self.rate: int = file.samplerate
                 self.channels: int = file.channels
                 self._format: str = file.format
+                self._subtype: str = file.subtype
                 self._floats = file.subtype in _FLOATS and not self.is_capture
                 stated: int = file.frames if self._flac_frames is None else self._flac_frames
             self._links = self._like_the_first()
@@ -185,6 +186,11 @@ class SoundFile:
                 f"The header of {path} gives no length or a wrong one, as after a recording that was piped, cut or "
                 f"killed: all {self.seconds:.1f} s that the file holds are read."
             )
+        if self._header is not None and self._header.other:
+            self.warnings.append(
+                f"{path} holds WAV files one after another, and those behind one of another rate or format are not "
+                f"heard: convert them one by one, before they are joined."
+            )
         if (sentence := self._choice.sentence(str(path))) is not None:
             self.warnings.append(sentence)
 
@@ -206,7 +212,7 @@ class SoundFile:
             self._choice = comparison.choice()
         if peaks is not None:
             self._gain = 1 / peaks.peak(self._choice)
-        return self.frames != stated and self._format not in _ESTIMATED
+        return self.frames != stated and not {self._format, self._subtype} & _ESTIMATED
 
     def _all_channels(self, size: int) -> Iterator[NDArray[np.float32]]:
         """Yield float32[n, channels] up to the end of the file, or up to the first part that cannot be decoded."""
@@ -345,7 +351,7 @@ def check_present(path: Path) -> None:
 def _own_header(path: Path) -> WavHeader | None:
     """Return the header of a WAV file that libsndfile does not read in full; None for every other file."""
     header = read_wav_header(path)
-    own = header is not None and (header.wrong or not header.known or header.more)
+    own = header is not None and (header.wrong or not header.known or header.more or header.other)
     return header if header is not None and header.subtype is not None and own else None
 
 

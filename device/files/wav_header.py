@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from device.printable import is_plain_text
+
 _HEADS = (b"RIFF", b"RF64", b"BW64")
 """First four bytes of a little-endian WAV file. In RF64 and BW64 the lengths of 64 bits are in the chunk "ds64"."""
 _UNKNOWN_HEAD = b"BW64"
@@ -36,6 +38,8 @@ _USUAL = (
 
 The next name then stands one byte earlier, where libsndfile does not find it.
 """
+_LOOKED_AT = 4096
+"""Bytes behind the sound that are looked at. If they are text, they are no sound."""
 _LEAST_SOUND = 512
 """Fewest bytes after the data that can be sound. Fewer are filling or a tag.
 
@@ -89,6 +93,9 @@ class WavHeader:
     last_wrong: bool = False
     """Whether the length of the last chunk in `more` is wrong. It is then read to the end of the file."""
 
+    other: bool = False
+    """Whether a WAV file of another format, rate or number of channels follows in the same file. It is not read."""
+
     @property
     def wrong(self) -> bool:
         """Return whether the length of the first chunk of sound data differs from the data by a frame or more."""
@@ -124,8 +131,7 @@ def read_wav_header(path: Path) -> WavHeader | None:
                 header = _header(file, position, stated, size, form, padded and head[:4] != _UNKNOWN_HEAD)
                 if header.wrong:
                     return header
-                more, last_wrong = _further(file, position + stated, size)
-                return replace(header, more=more, last_wrong=last_wrong)
+                return _with_further(header, file, position + stated, size, form)
             if name == b"fmt ":
                 form = file.read(min(length, 40))
             elif name == b"ds64":
@@ -138,10 +144,11 @@ def read_wav_header(path: Path) -> WavHeader | None:
     return None
 
 
-def _further(file: BinaryIO, position: int, size: int) -> tuple[tuple[tuple[int, int], ...], bool]:
-    """Return (first byte, number of bytes) of each chunk of sound data behind one that ends at `position`.
+def _with_further(header: WavHeader, file: BinaryIO, position: int, size: int, form: bytes) -> WavHeader:
+    """Return `header` with each chunk of sound data behind one that ends at `position`.
 
-    Also return whether the last of them has a wrong length. That one goes on to the end of the file.
+    If the last of them has a wrong length, it goes on to the end of the file. WAV files of one format that were joined
+    to one file are read one after the other. `form` is the content of the chunk "fmt ".
     """
     found: list[tuple[int, int]] = []
     position += position % 2
@@ -149,15 +156,26 @@ def _further(file: BinaryIO, position: int, size: int) -> tuple[tuple[tuple[int,
         if position + 8 > size or len(found) == _MOST_CHUNKS:
             break
         name, length = _chunk(file, position)
+        if name in _HEADS and file.read(4) == b"WAVE":
+            position += 12
+            continue
         if not _is_chunk(file, position, size):
             break
+        if name == b"fmt " and _is_other_form(file, position, form):
+            return replace(header, more=tuple(found), other=True)
         start, end = position + 8, position + 8 + length
         position = end + length % 2
         if name == b"data" and (end > size or not _ends_well(file, position, size)):
-            return (*found, (start, size - start)), True
+            return replace(header, more=(*found, (start, size - start)), last_wrong=True)
         if name == b"data":
             found.append((start, length))
-    return tuple(found), False
+    return replace(header, more=tuple(found))
+
+
+def _is_other_form(file: BinaryIO, position: int, form: bytes) -> bool:
+    """Return whether the chunk "fmt " at `position` says another format, rate or number of channels than `form`."""
+    file.seek(position + 8)
+    return file.read(16) != form[:16]
 
 
 def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
@@ -303,22 +321,29 @@ def _ends_well(
 ) -> bool:
     """Return whether the file holds nothing but chunks, a tag or a little filling from `position` on.
 
-    A further chunk of sound data in a WAV file ends the search, because its own length may be wrong.
+    A further chunk of sound data in a WAV file, or another WAV file, ends the search, because its own length may be
+    wrong. Text is passed over: some programs append it without the head of a chunk.
     """
     file.seek(position)
     if file.read(8).startswith(_TAGS):
         return True
     while position + _LEAST_SOUND <= size:
         name, length = _chunk(file, position, width, order)
-        if name == b"data" and order == "little":
+        if name in (b"data", *_HEADS) and order == "little":
             return True
         if not all(0x20 <= byte < 0x7F for byte in name):
-            return False
+            return _is_text(file, position)
         if position + 4 + width + length > size:
             # a WAV file that was cut may end within its tags or a picture. libsndfile refuses such an AIFF
-            return name in _USUAL and order == "little"
+            return (name in _USUAL and order == "little") or _is_text(file, position)
         position += 4 + width + length + (length % 2 if width == 4 else 0)
     return True
+
+
+def _is_text(file: BinaryIO, position: int) -> bool:
+    """Return whether the bytes from `position` on are text, which no sound is."""
+    file.seek(position)
+    return is_plain_text(file.read(_LOOKED_AT).decode(errors="replace"))
 
 
 def _chunk(
