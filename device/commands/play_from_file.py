@@ -145,6 +145,11 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, sound.seconds) as progress:
         performance = play_sound(engine, sound, hops, sent, progress, _wait(request), request.lost, request.actions)
     performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
+    if performance.notes and (clipped := sound.clipped()):
+        performance.warnings.append(
+            f"{printable(request.input.name)} is clipped ({clipped:.1%} of it is at the limit), so notes may be heard "
+            f"that nobody played: record it with less gain."
+        )
     if not performance.notes and (level_db := sound.peak_db()) < SILENT_DB:
         level = "all its samples are the same" if level_db == -math.inf else f"its peak is at {level_db:.0f} dBFS"
         performance.warnings.append(

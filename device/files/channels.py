@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from device.files.channel_choice import ChannelChoice, Floats, Why, finite
 from device.files.channel_parts import PART_SEGMENTS, CancelledParts, longest_present
+from device.files.clipping import PeakCount
 
 SEGMENT_S = 0.37
 """Seconds of one transformed segment, about. Delays of up to a fifth of it are found: 25 m of air."""
@@ -76,8 +77,6 @@ LOUD_NOISE = 0.01
 CLIPPED, CLEANER = 0.0005, 0.1
 """Share of the samples at the very peak from which on a channel is clipped, and the factor by which the share in
 another channel must be lower."""
-_AT_PEAK = 0.9995
-"""Samples above this share of the peak are at the peak."""
 AS_STRONG = 1e-3
 """Least power of the music in the channel that replaces a clipped one, relative to it."""
 _LOUD, _SOFT = 90.0, 10.0
@@ -101,27 +100,6 @@ class _Stretch:
         return cls(np.zeros((bins, channels)), np.zeros(bins), {pair: np.zeros(bins, np.complex128) for pair in pairs})
 
 
-@dataclass
-class _Peak:
-    """Counts the samples at the peak of each channel."""
-
-    highest: Floats
-    count: Floats
-    samples: int = field(default=0)
-
-    def add(self, block: NDArray[np.floating[Any]]) -> None:
-        size = np.abs(block)
-        highest = np.maximum(self.highest, size.max(axis=0, initial=0.0))
-        self.count[highest * _AT_PEAK > self.highest] = 0
-        self.highest = highest
-        self.count += np.sum((size >= highest * _AT_PEAK) & (size > 0), axis=0)
-        self.samples += len(block)
-
-    def share(self) -> Floats:
-        """Return the share of the samples at the peak, [channels]."""
-        return self.count / max(self.samples, 1)
-
-
 class ChannelComparison:
     """Compares the channels of a file block by block, to find channels whose mean would lose or spoil the music."""
 
@@ -141,12 +119,12 @@ class ChannelComparison:
         self._part = _Stretch.empty(self._size // 2 + 1, channels, ())
         self._cancelled = CancelledParts()
         self._levels: list[NDArray[Any]] = []
-        self._peak = _Peak(np.zeros(channels), np.zeros(channels))
+        self._peaks = PeakCount(channels)
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Add the samples `block` of shape [n, channels] to the comparison. Samples that are not finite count as 0."""
         block = finite(block)
-        self._peak.add(block)
+        self._peaks.add(block)
         self._rest = np.concatenate([self._rest, block])
         while len(self._rest) >= self._size:
             self._segment(self._rest[: self._size])
@@ -278,7 +256,7 @@ class ChannelComparison:
 
     def _clipped(self) -> ChannelChoice | None:
         """Return the choice if a channel is clipped and another one holds the same music unclipped; else None."""
-        share = self._peak.share()
+        share = self._peaks.share()
         worse = int(np.argmax(share))
         if share[worse] < CLIPPED:
             return None

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError, missing_extra
-from device.files.channel_choice import ChannelChoice
+from device.files.channel_choice import ChannelChoice, finite
 from device.files.channels import ChannelComparison
+from device.files.clipping import PeakCount
 from device.files.cut_header import is_cut_in_header, was_copied_as_text
 from device.files.file_part import FilePart, filled
 from device.files.float_peaks import FloatPeaks
@@ -97,7 +98,7 @@ class SoundFile:
             raise UserError(f"{path} has {count_of(self.channels, 'channel')}: {remedy}.")
         self._choice = ChannelChoice() if channel is None else ChannelChoice(channel - 1, "asked")
         self.frames: int = stated
-        self._gain = 1.0
+        self._gain, self._peaks = 1.0, PeakCount(1)
         wrong = self._look(stated) or self._right_length is not None
         wrong = wrong or (self._header is not None and (self._header.wrong or self._header.last_wrong))
         if self.frames <= 0:
@@ -111,6 +112,7 @@ class SoundFile:
 
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
         """Yield the samples as float32[n] with n <= `size`, full scale at 1."""
+        self._peaks = PeakCount(1)
         for block in self._all_channels(size):
             mono = self._choice.mono(block)
             if self._floats:
@@ -118,11 +120,16 @@ class SoundFile:
                 with np.errstate(invalid="ignore"):
                     mono = mono * np.float32(self._gain)
                 np.clip(mono, -1, 1, out=mono, where=np.isfinite(mono))
+            self._peaks.add(finite(mono)[:, None])
             yield mono
 
     def read(self) -> NDArray[np.float32]:
         """Return all samples at once, float32[frames]."""
         return np.concatenate(list(self.blocks()))
+
+    def clipped(self) -> float:
+        """Return the share of the samples at the peak of the `blocks` read last if they are clipped, else 0."""
+        return self._peaks.clipped()
 
     def peak_db(self) -> float:
         """Return the level of the peak in dB below full scale, 0 or less; -inf if all samples have one value.

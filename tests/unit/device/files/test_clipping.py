@@ -1,0 +1,52 @@
+"""Sounds that were recorded with too much gain are said to be clipped, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from device.cli import main
+from device.files.sound_file import SoundFile
+from tests.unit.device.files.test_channels import RATE, music
+from training.demo import SOUND
+
+
+def share(path: Path, samples: np.ndarray, subtype: str = "PCM_16") -> float:
+    soundfile.write(path, samples, RATE, subtype=subtype)
+    sound = SoundFile(path)
+    sound.read()
+    return sound.clipped()
+
+
+def test_a_sound_with_many_samples_at_its_peak_is_clipped(tmp_path: Path) -> None:
+    loud = music() / np.abs(music()).max()
+    expected = float(np.mean(np.abs(3 * loud) >= 1))
+    for clipped in (np.clip(3 * loud, -1, 1), 0.4 * np.clip(3 * loud, -1, 1)):
+        assert share(tmp_path / "a.wav", clipped) == pytest.approx(expected, rel=0.1) and expected > 0.01
+    assert share(tmp_path / "a.wav", np.clip(3 * loud, -1, 1)[:, None].repeat(2, axis=1)) > 0.01
+    # a constant offset moves one side beyond the limit
+    assert share(tmp_path / "a.wav", np.clip(loud + 0.9, -1, 1)) > 0.01
+
+
+def test_a_sound_that_only_touches_its_peak_is_not_clipped(tmp_path: Path) -> None:
+    loud = music() / np.abs(music()).max()
+    for level in (1.0, 0.1, 1e-4):
+        assert share(tmp_path / "a.wav", level * loud) == 0
+    for level in (1.0, 0.06, 0.02):
+        assert share(tmp_path / "a.wav", level * loud, "PCM_U8") == 0
+    # numbers beyond full scale are made softer, and a broken sample is left out
+    assert share(tmp_path / "a.wav", np.where(np.arange(len(loud)) == 7, np.nan, 3 * loud), "FLOAT") == 0
+
+
+def test_notes_that_are_heard_in_a_clipped_sound_are_told_with_a_remedy(tmp_path: Path) -> None:
+    whole, rate = soundfile.read(SOUND)
+    first = whole[: 8 * rate]
+    for gain in (1, 6):
+        path = tmp_path / f"gain-{gain}.wav"
+        soundfile.write(path, np.clip(gain * first, -1, 1), rate)
+        said = CliRunner().invoke(main, ["play", str(path), "--listen"]).stderr
+        assert ("is clipped" in said and "record it with less gain" in said) == (gain > 1)
