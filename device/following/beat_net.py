@@ -158,19 +158,35 @@ class BeatNet:
     def _step(self, onset_s: float, semitones: int, keys: int, height: float, tap: bool) -> None:
         """Let the net hear a tap or an onset at `onset_s` seconds. Place, tempo, memory and posterior change.
 
-        `semitones` and `keys` are those of `hear`. `height` is the distance from the usual pitch in octaves. The GRU is
-        that of Keras with `reset_after` (Cho et al. 2014), written into kept arrays.
+        `semitones` and `keys` are those of `hear`. `height` is the distance from the usual pitch in octaves.
         """
-        w, first = self._weights, not self._times_s
+        first = not self._times_s
         log_gap = math.log2(max(onset_s - (onset_s if first else self._times_s[-1]), SHORTEST_S)) - self._unit
         units = 0.0 if first else min(2.0**log_gap, MOST_UNITS)
         self._times_s.append(onset_s)
         place = self._place + units * 2.0**-self._log_tempo
         place = 0.0 if tap else place - math.floor(place)
-        rows, shares = self._known(log_gap, semitones, keys, height, tap)
+        self._remember(self._inputs(place, log_gap, self._known(log_gap, semitones, keys, height, tap)))
+        self._answer()
+        self.own_place = place
+        if not tap:
+            w, (x, y) = self._weights, self.mean
+            move, bend = np.tanh(self._memory.dot(w.correct) + w.correct_bias).tolist()
+            place += PULL * math.hypot(x, y) * math.atan2(y, x) / (2 * math.pi) + MOVES * move
+            self._log_tempo = min(max(self._log_tempo + BENDS * bend, SLOWEST), FASTEST)
+        self._place = place
+
+    def _inputs(self, place: float, log_gap: float, known: tuple[list[int], list[float]]) -> Singles:
+        """Return the sums [3 * UNITS] of the weighted inputs.
+
+        `place` is the net's own place in beats, `log_gap` the binary logarithm of the last gap in units, and `known` is
+        the result of `_known`.
+        """
+        w, seen = self._weights, self._seen
+        rows, shares = known
         new = np.array(shares, np.float32).dot(w.static.take(rows, 0))
         new += self._constant
-        waves, seen = _WAVES * place, self._seen
+        waves = _WAVES * place
         np.cos(waves, seen[:HARMONICS], casting="same_kind")
         np.sin(waves, seen[HARMONICS:], casting="same_kind")
         low, share = _bin(log_gap - self._log_tempo, GAP)
@@ -180,7 +196,14 @@ class BeatNet:
         more += np.float32(share) * w.own[at + low + 1]
         new += more
         new += np.float32(self._log_tempo) * w.own[-1]
-        memory = self._memory
+        return np.asarray(new)
+
+    def _remember(self, new: Singles) -> None:
+        """Change the memory by the inputs `new` [3 * UNITS].
+
+        The GRU is that of Keras with `reset_after` (Cho et al. 2014), written into kept arrays.
+        """
+        w, memory = self._weights, self._memory
         memory.dot(w.past, self._old)
         gates, keep, reset, fresh = self._parts
         gates += new[: 2 * UNITS]
@@ -195,20 +218,18 @@ class BeatNet:
         memory -= fresh
         memory *= keep
         memory += fresh
-        hidden = memory.dot(w.hidden)
+
+    def _answer(self) -> None:
+        """Set the posterior and its mean by the memory."""
+        w = self._weights
+        hidden = self._memory.dot(w.hidden)
         hidden += w.hidden_bias
         logits = np.maximum(hidden, 0, hidden).dot(w.answer)
         logits += w.answer_bias
         logits -= np.maximum.reduce(logits)
         self.posterior = np.exp(logits, logits)
         self.posterior /= np.add.reduce(logits)
-        self.own_place = place
-        x, y = self.mean = float(self.posterior.dot(_COS)), float(self.posterior.dot(_SIN))
-        if not tap:
-            move, bend = np.tanh(memory.dot(w.correct) + w.correct_bias).tolist()
-            place += PULL * math.hypot(x, y) * math.atan2(y, x) / (2 * math.pi) + MOVES * move
-            self._log_tempo = min(max(self._log_tempo + BENDS * bend, SLOWEST), FASTEST)
-        self._place = place
+        self.mean = float(self.posterior.dot(_COS)), float(self.posterior.dot(_SIN))
 
     def _known(
         self, log_gap: float, semitones: int, keys: int, height: float, tap: bool

@@ -163,6 +163,29 @@ class GridNet:
     def _judge(self) -> None:
         """Add the scores of the onsets at the first AT_ONCE places, and compute the posterior."""
         octave = math.log2(self._frame.beat_s)
+        self._see(octave)
+        added = self._scores()
+        for i in range(AT_ONCE):
+            self._sums *= KEEPS
+            self._sums += added[:, i]
+            self._judged = self._judged * KEEPS + 1
+        if abs(octave - self._prior_octave) > PRIOR_STEP:
+            self._prior_octave = octave
+            levels = self._inputs[:, 0, -3:-1]
+            self._prior = np.tanh(levels @ self._of_prior + self._prior_constant) @ self._prior_answer
+        total = self._sums * self._judged**-self._power
+        total += self._prior
+        total -= total.max()
+        np.maximum(total, LOWEST, total)
+        np.exp(total, total)
+        total *= 1 / total.sum()
+        self.posterior = total @ _SMOOTH
+
+    def _see(self, octave: float) -> None:
+        """Write what depends on the level into the inputs [levels, AT_ONCE, _WIDTH].
+
+        `octave` is the binary logarithm of the frame's beat in seconds.
+        """
         at = (self._log_gaps - (octave + LOWEST_GAP)) * GAP_STEPS - _STEPS
         np.maximum(at, 0, at)
         np.minimum(at, GAP_BINS - 1.001, at)
@@ -178,8 +201,11 @@ class GridNet:
         inputs.put(low, 1 - upper)
         octaves = _OCTAVES + octave
         inputs[:, :, -3], inputs[:, :, -2], inputs[:, :, -1] = octaves, octaves * octaves, 1.0
+
+    def _scores(self) -> Singles:
+        """Return the scores of the seen onsets for each grid, [levels, AT_ONCE, PLACES]."""
         # one product of two matrices is quicker than one for each level
-        hidden = inputs.reshape(len(_ROWS), _WIDTH) @ self._of_gaps
+        hidden = self._inputs.reshape(len(_ROWS), _WIDTH) @ self._of_gaps
         by_level = hidden.reshape(len(LEVELS), AT_ONCE, -1)
         by_level += np.ascontiguousarray(self._onset_views) @ self._of_onsets
         np.maximum(hidden, 0, hidden)
@@ -193,21 +219,7 @@ class GridNet:
         added = scores[:, :PLACES] + scores[:, PLACES:]
         index = _TURNS.take(first.astype(np.int64) % PLACES, 0)[:, 0]
         index += _ROWS
-        added = added.take(index).reshape(-1, AT_ONCE, PLACES)
-        for i in range(AT_ONCE):
-            self._sums *= KEEPS
-            self._sums += added[:, i]
-            self._judged = self._judged * KEEPS + 1
-        if abs(octave - self._prior_octave) > PRIOR_STEP:
-            self._prior_octave = octave
-            self._prior = np.tanh(inputs[:, 0, -3:-1] @ self._of_prior + self._prior_constant) @ self._prior_answer
-        total = self._sums * self._judged**-self._power
-        total += self._prior
-        total -= total.max()
-        np.maximum(total, LOWEST, total)
-        np.exp(total, total)
-        total *= 1 / total.sum()
-        self.posterior = total @ _SMOOTH
+        return np.asarray(added.take(index).reshape(-1, AT_ONCE, PLACES))
 
     def shares(self, bank: HypothesisBank, onset_s: float) -> Singles:
         """Return the probability [n] of the grid of each hypothesis; 0 for a beat that is none of the levels."""
