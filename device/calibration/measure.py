@@ -99,7 +99,7 @@ def measure(
     `counted` is called as in `calibrate`: when a note has ended, so that the call delays no note. Raises UserError if a
     port cannot be opened, and errors as `evaluate` does.
     """
-    take, levels, spec, stream_time = Listening(), _Levels(), hearing.spec, StreamTime()
+    levels, spec, stream_time = _Levels(), hearing.spec, StreamTime()
     hearing.reset()
     channel = config.midi.channel - 1
     with contextlib.ExitStack() as stack:
@@ -109,6 +109,9 @@ def measure(
 
         def send(message: mido.Message) -> None:
             client.send_message(message.bytes())
+
+        def send_key(kind: str, pitch: int) -> None:
+            send(mido.Message(kind, channel=channel, note=pitch, velocity=VELOCITY if kind == "note_on" else 0))
 
         def silence() -> None:
             for message in silencing(channel)[-3:]:
@@ -125,25 +128,42 @@ def measure(
         ask_for_fifo()
         source.start()
         stack.callback(silence)
-        plan, before = _plan(spec.hop_s), None
-        began_s, over_s = time.monotonic(), plan[-1][0] + QUIET_S
-        while (now_s := time.monotonic() - began_s) < over_s:
-            while plan and plan[0][0] <= now_s:
-                _, kind, pitch = plan.pop(0)
-                before = source.xruns if before is None else before
-                if kind == "note_on":
-                    take.sent.append((time.monotonic(), pitch))
-                send(mido.Message(kind, channel=channel, note=pitch, velocity=VELOCITY if kind == "note_on" else 0))
-                if kind == "note_off":
-                    counted(len(take.sent), len(PITCHES))
-            for hop, at_s, _ in source.read():
-                assert hop is not None
-                for event in hearing.step(hop, at_s):
-                    if isinstance(event, NoteHeard):
-                        take.heard.append((stream_time.wall(event.note.onset_s), event.note.pitch))
-                take.levels.append((stream_time.wall(at_s), levels.since()))
-        port, take.xruns = str(source.port), source.xruns - (before or 0)
-    return evaluate(take, port)
+        take = _listened(source, hearing, levels, stream_time, send_key, counted)
+    return evaluate(take, str(source.port))
+
+
+def _listened(
+    source: SoundSource,
+    hearing: Hearing,
+    levels: _Levels,
+    stream_time: StreamTime,
+    send_key: Callable[[str, int], None],
+    counted: Callable[[int, int], None],
+) -> Listening:
+    """Send the notes, each at its time, and return what was sent and heard meanwhile.
+
+    `send_key` sends a message: its kind, which is note_on or note_off, and its MIDI pitch. `counted` is that of
+    `measure`. Losses of sound before the first note do not count.
+    """
+    take, plan, before = Listening(), _plan(hearing.spec.hop_s), None
+    began_s, over_s = time.monotonic(), plan[-1][0] + QUIET_S
+    while (now_s := time.monotonic() - began_s) < over_s:
+        while plan and plan[0][0] <= now_s:
+            _, kind, pitch = plan.pop(0)
+            before = source.xruns if before is None else before
+            if kind == "note_on":
+                take.sent.append((time.monotonic(), pitch))
+            send_key(kind, pitch)
+            if kind == "note_off":
+                counted(len(take.sent), len(PITCHES))
+        for hop, at_s, _ in source.read():
+            assert hop is not None
+            for event in hearing.step(hop, at_s):
+                if isinstance(event, NoteHeard):
+                    take.heard.append((stream_time.wall(event.note.onset_s), event.note.pitch))
+            take.levels.append((stream_time.wall(at_s), levels.since()))
+    take.xruns = source.xruns - (before or 0)
+    return take
 
 
 def _plan(hop_s: float) -> list[tuple[float, str, int]]:

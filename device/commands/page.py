@@ -66,16 +66,7 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
         click.echo(_of_the_box(made) if PAGE_STATE.is_dir() else _beside(address, port, made))
         return
     if demo is not None:
-        # it imports the engine, which the page alone does not need
-        from device.commands.demo_box import demo_box, open_browser
-
-        with contextlib.suppress(KeyboardInterrupt), demo_box(demo) as folder:
-            link = BoxLink(folder)
-            shown = f"http://localhost:{port}"
-            listeners = opened("127.0.0.1", port)
-            click.echo(printable(f"The page is at {shown}. The box hears {demo.name} in a loop. Ctrl-C ends both."))
-            open_browser(shown)
-            asyncio.run(serve(application(Door(None), link), link, *listeners))
+        _serve_demo(demo, port)
         return
     secret = None if no_code else secret_of(page_state_dir())
     name = f"{socket.gethostname()}.local" if (host := _only_host(address)) is None else host
@@ -85,6 +76,23 @@ def page(address: str, port: int, no_code: bool, code: bool, new_code: bool, ser
     link = BoxLink(run_dir())
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(application(Door(secret), link), link, *listeners))
+
+
+def _serve_demo(demo: Path, port: int) -> None:
+    """Start a box that hears the sound file `demo`, and serve its page to this machine at `port` until Ctrl-C."""
+    # it imports the engine, which the page alone does not need
+    from device.commands.demo_box import demo_box, open_browser
+    from device.page.access import Door
+    from device.page.box_link import BoxLink
+    from device.page.server import application, opened, serve
+
+    with contextlib.suppress(KeyboardInterrupt), demo_box(demo) as folder:
+        link = BoxLink(folder)
+        shown = f"http://localhost:{port}"
+        listeners = opened("127.0.0.1", port)
+        click.echo(printable(f"The page is at {shown}. The box hears {demo.name} in a loop. Ctrl-C ends both."))
+        open_browser(shown)
+        asyncio.run(serve(application(Door(None), link), link, *listeners))
 
 
 def _only_host(address: str) -> str | None:
