@@ -20,10 +20,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import queue
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +30,7 @@ from numpy.typing import NDArray
 from device.errors import UnavailableError, UserError
 from device.hearing.features import Samples
 from device.hearing.resample import Hops
+from device.inputs.block_queue import BlockQueue
 from device.inputs.rest import Rest
 from device.inputs.source import Feed, Loss
 from device.ports.drivers import within_reason
@@ -85,28 +83,11 @@ class SoundSource:
         idle: Callable[[], bool] = lambda: False,
     ) -> None:
         self.port = choose(settings.input, sound_inputs(system), SOUND)
-        self.xruns = 0
-        """Number of losses: the sound system reported lost sound (PortAudio's -9981), or a block was dropped here."""
         self._settings = settings
         self._faults = Faults() if faults is None else faults
         self._time = stream_time
         self._keep = keep
-        self._blocks: deque[tuple[bytes, float, bool, int | None]] = deque()
-        """The waiting blocks: bytes, time of arrival, whether sound was lost just before, and how many samples.
-
-        The number is None if the sound system reported a loss there, because it does not say how many it lost.
-        """
-        self._dropped, self._reported = 0, False
-        """Number of samples that were dropped since the last block that found room, and whether the sound system
-        reported a loss since then. Only the callback uses them."""
         self._losses: list[Loss] = []
-        self._complete: queue.SimpleQueue[None] = queue.SimpleQueue()
-        """One entry for each waiting block that completes a hop."""
-        self._arrived, self._told = 0, 0
-        """Numbers of samples that have arrived, without those left out, and of hops that they complete.
-
-        Only the callback uses them.
-        """
         self._waited_s = 0.0
         self._xruns_to_tell = 1
         self._peak = 0.0
@@ -122,16 +103,19 @@ class SoundSource:
         except UserError:
             self.close()
             raise
-        self._most_blocks = round(QUEUE_S * self.rate / settings.block) + 1
         self._left_out = _surplus(self._hops, settings.block)
         """Number of samples of the stream that are still to be left out."""
-        self._arrived = -self._left_out
-        self._next_complete = self._hops.needed(0)
-        """Number of samples that must have arrived for the next hop. Only the callback uses it."""
         # a block that is longer than a hop is itself a pause
         short = settings.block <= self._hops.needed(1) - self._hops.needed(0)
         self._rest = Rest(idle if short else lambda: False, settings.channel)
         self._frame_bytes = SAMPLE_BYTES * settings.channel
+        most_blocks = round(QUEUE_S * self.rate / settings.block) + 1
+        self._blocks = BlockQueue(self._hops, most_blocks, self._frame_bytes, self._left_out, self._rest)
+
+    @property
+    def xruns(self) -> int:
+        """Number of losses: see `BlockQueue.xruns`."""
+        return self._blocks.xruns
 
     def start(self) -> None:
         """Start the stream. Raises UnavailableError if the input refuses."""
@@ -149,17 +133,14 @@ class SoundSource:
 
         The list is empty if no hop is complete within WAIT_S. Raises UnavailableError if the input has stopped.
         """
-        try:
-            self._complete.get(timeout=WAIT_S)
-        except queue.Empty:
-            if not self._blocks:
-                self._wait_longer()
-                return []
+        if not self._blocks.wait(WAIT_S) and not self._blocks:
+            self._wait_longer()
+            return []
         self._waited_s = 0.0
         blocks, lost_s = [], 0.0
         missing = self._hops.needed_now
         while self._blocks and missing > 0:
-            data, arrived_s, lost, dropped = self._blocks.popleft()
+            data, arrived_s, lost, dropped = self._blocks.take()
             if lost:
                 self._losses.append(Loss(self._input_samples, dropped))
             blocks.append(self._kept(data) if self._left_out else data)
@@ -305,10 +286,7 @@ class SoundSource:
             self._xruns_to_tell = 2 * self.xruns
 
     def _callback(self, data: bytes, frames: int, times: object, status: int) -> tuple[None, int]:
-        """Queue the block `data`, or count an xrun if the queue is full. PortAudio calls this in its own thread.
-
-        Returns the pair that asks PortAudio to go on.
-        """
+        """Queue the block `data`. PortAudio calls this in its own thread. Returns the pair that asks it to go on."""
         if self._first:
             self._first = False
             self._released.clear()
@@ -317,23 +295,7 @@ class SoundSource:
         if self._closing and not self._released.is_set():
             release_state()
             self._released.set()
-        if status:
-            self.xruns += 1
-            self._reported = True
-        if len(self._blocks) >= self._most_blocks:
-            self.xruns += 1
-            self._dropped += len(data) // self._frame_bytes
-            return None, 0
-        missing = None if self._reported else self._dropped
-        self._blocks.append((data, time.monotonic(), missing != 0, missing))
-        self._dropped, self._reported = 0, False
-        self._arrived += len(data) // self._frame_bytes
-        completes = self._arrived >= self._next_complete
-        while self._arrived >= self._next_complete:
-            self._told += 1
-            self._next_complete = self._hops.needed(self._told)
-        for _ in range(self._rest.wakings(data, completes)):
-            self._complete.put(None)
+        self._blocks.put(data, bool(status))
         return None, 0
 
 

@@ -75,6 +75,11 @@ def source(
     return SoundSource(card, AudioSettings(input="mic", **settings), 16_000, 256, StreamTime(), keep, idle=idle)
 
 
+def hop_waits(mic: SoundSource) -> bool:
+    """Return whether the loop has been woken for a hop that it has not read yet."""
+    return not mic._blocks._complete.empty()
+
+
 def test_hops_come_as_their_blocks_do() -> None:
     card = Card()
     mic = source(card, block=480)
@@ -115,7 +120,7 @@ def test_each_hop_is_complete_at_the_end_of_a_block(block: int, each: int) -> No
     hops, came_at = [], []
     for end in range(block, 20 * 768, block):
         card.deliver(sound[end - block : end])
-        if not mic._complete.empty():
+        if hop_waits(mic):
             hops.append(mic.read())
             came_at.append(end)
     assert {len(read) for read in hops[1:]} == {each}
@@ -138,7 +143,7 @@ def heard(card: Card, mic: SoundSource, sound: NDArray[np.float32], block: int) 
     for end in range(block, len(sound) + 1, block):
         card.deliver(sound[end - block : end])
         count = 0
-        while not mic._complete.empty():
+        while hop_waits(mic):
             hops += mic.read()
             count += 1
         taken += [count] if count else []
@@ -253,13 +258,13 @@ def test_blocks_that_find_no_room_are_xruns() -> None:
         card.deliver(np.zeros(256))
     found_room = round(2.0 * 48_000 / 256) + 1
     assert mic.xruns == 1000 - found_room
-    while not mic._complete.empty():
+    while hop_waits(mic):
         mic.read()
     assert mic.losses() == []
     # the loss lies before the next block that finds room, and not where it was counted
     for _ in range(6):
         card.deliver(np.zeros(256))
-    while not mic._complete.empty():
+    while hop_waits(mic):
         mic.read()
     (loss,) = mic.losses()
     assert loss.missing == (1000 - found_room) * 256
@@ -276,10 +281,10 @@ def test_a_loss_of_unknown_length_among_dropped_blocks_makes_the_whole_length_un
         """Overflow the queue, and let a few blocks find room. The sound system reports a loss with one block."""
         for number in range(1006):
             if number == 1000:
-                while not mic._complete.empty():
+                while hop_waits(mic):
                     mic.read()
             card.deliver(np.zeros(256), OVERFLOW if number == reported else 0)
-        while not mic._complete.empty():
+        while hop_waits(mic):
             mic.read()
         return mic.losses()
 
@@ -295,7 +300,7 @@ def test_a_loss_is_given_when_its_block_is_read_and_not_when_it_came() -> None:
     for number in range(6):
         card.deliver(np.zeros(768), OVERFLOW if number == 4 else 0)
     given = []
-    while not mic._complete.empty():
+    while hop_waits(mic):
         before = mic._input_samples
         mic.read()
         given += [(before, mic._input_samples, loss) for loss in mic.losses()]
