@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from device.clock.step import Step
 from device.left_hand.chord_net import HEARD, MEMORY, PLACES, half_bar, half_beat, place_inputs
 from training.accompanist.data import grid_of
 from training.corpora.pieces import HandLabel, Piece
@@ -49,52 +51,81 @@ def half_beats_of(piece: Piece, late: bool = False, voice: bool = False) -> Half
     if min(len(notes), len(right_notes), len(left_notes)) < FEWEST_NOTES:
         return None
     steps, quarters = grid_of(piece)
-    total = len(steps)
-    heard = on_grid(notes, quarters)
-    keys, before = _keys(heard, total), _keys(heard, total, begin=1)
-    right, left = _keys(on_grid(right_notes, quarters), total), _keys(on_grid(left_notes, quarters), total)
+    heard, right, left = (on_grid(hand, quarters) for hand in (notes, right_notes, left_notes))
     now = np.array([s.index for s in steps if s.position % half_beat(s) == 0], np.int64)
-    both = _sums(_fold(right | left))
-    triads = np.full(len(now), -1)
-    tops = np.full(len(now), -1)
-    x = np.zeros((len(now), HEARD, 12), np.float32)
-    lefts = np.zeros((len(now), 12), np.int8)
-    places = np.zeros((len(now), PLACES), np.float32)
+    x = _heard(heard, steps, now, late)
+    triads, lefts = _triads_and_lefts(_keys(right, len(steps)), _keys(left, len(steps)), steps, now)
+    highest, _ = _outer(_keys(heard, len(steps)))
+    tops = np.where(highest[now] >= 0, highest[now] % 12, -1)
+    places = _places(steps, now, x[:, 0].any(axis=1))
+    return HalfBeats(piece.name, with_memory(x).astype(np.float16), places.astype(np.float16), triads, tops, lefts, now)
+
+
+def _heard(heard: HandOnGrid, steps: Sequence[Step], now: npt.NDArray[np.int64], late: bool) -> npt.NDArray[np.float32]:
+    """Return the inputs [n, HEARD, 12] for the half beats that begin at the steps `now` [n].
+
+    They are those of `device.left_hand.chord_net.heard_inputs`, computed for the whole piece at once. `late` is that of
+    `half_beats_of`.
+    """
+    total = len(steps)
+    rolls = [_keys(heard, total), _keys(heard, total, begin=1)]
+    classes, classes_before = (_fold(roll) for roll in rolls)
+    outer, outer_before = (_outer(roll) for roll in rolls)
     onsets = np.zeros((total + 1, 12), bool)
     onsets[np.minimum(heard.first, total), heard.pitch % 12] = True
-    classes, classes_before = _fold(keys), _fold(before)
-    ends = [_outer(roll) for roll in (keys, before)]
-    folded_left = _fold(left)
+    x = np.zeros((len(now), HEARD, 12), np.float32)
+    for i, t in enumerate(now):
+        if t == 0:
+            continue
+        size = half_beat(steps[t])
+        start = max(t - size, 0)
+        sounding, highest, lowest = classes[start:t].copy(), outer[0][start:t].copy(), outer[1][start:t].copy()
+        if late:
+            sounding[-1] = classes_before[t - 1]
+            highest[-1], lowest[-1] = outer_before[0][t - 1], outer_before[1][t - 1]
+        x[i, 0] = sounding.sum(axis=0) / size
+        x[i, 5] = sounding[-1]
+        for channel, pitches in ((3, highest), (4, lowest)):
+            np.add.at(x[i, channel], pitches[pitches >= 0] % 12, 1.0 / size)
+        until = t - 1 if late else t
+        if t - size >= 0 and until > t - size:
+            x[i, 1] = onsets[t - size]
+        later = onsets[max(t - size + 1, 0) : max(until, 0)].any(axis=0)
+        x[i, 2] = later | (onsets[t - size - 1] if t - size >= 1 else False)
+    return x
+
+
+def _places(steps: Sequence[Step], now: npt.NDArray[np.int64], sounds: Bools) -> npt.NDArray[np.float32]:
+    """Return the inputs [n, PLACES] for the places of the half beats that begin at the steps `now` [n].
+
+    `sounds` [n] says whether something was heard in the half beat before.
+    """
     bar, silent = -1, 0
+    places = np.zeros((len(now), PLACES), np.float32)
+    for i, t in enumerate(now):
+        bar += steps[t].is_bar
+        silent = 0 if sounds[i] else silent + 1
+        places[i] = place_inputs(steps[t], max(bar, 0), silent)
+    return places
+
+
+def _triads_and_lefts(
+    right: Bools, left: Bools, steps: Sequence[Step], now: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int8]]:
+    """Return the targets `triad` [n] and `left` [n, 12] of `HalfBeats` for the half beats that begin at `now` [n].
+
+    `right` and `left` [steps, 128] say which keys the hands sound at each step.
+    """
+    both, folded_left = _sums(_fold(right | left)), _fold(left)
+    triads, lefts = np.full(len(now), -1), np.zeros((len(now), 12), np.int8)
     for i, t in enumerate(now):
         step = steps[t]
-        size = half_beat(step)
-        bar += step.is_bar
-        start = max(t - size, 0)
-        sounding = np.zeros((0, 12), bool) if t == 0 else classes[start:t].copy()
-        if t > 0:
-            highest, lowest = ends[0][0][start:t].copy(), ends[0][1][start:t].copy()
-            if late:
-                sounding[-1] = classes_before[t - 1]
-                highest[-1], lowest[-1] = ends[1][0][t - 1], ends[1][1][t - 1]
-            x[i, 0] = sounding.sum(axis=0) / size
-            x[i, 5] = sounding[-1]
-            for channel, pitches in ((3, highest), (4, lowest)):
-                np.add.at(x[i, channel], pitches[pitches >= 0] % 12, 1.0 / size)
-            until = t - 1 if late else t
-            if t - size >= 0 and until > t - size:
-                x[i, 1] = onsets[t - size]
-            later = onsets[max(t - size + 1, 0) : max(until, 0)].any(axis=0)
-            x[i, 2] = later | (onsets[t - size - 1] if t - size >= 1 else False)
-        silent = 0 if sounding.any() else silent + 1
-        places[i] = place_inputs(step, max(bar, 0), silent)
         half = half_bar(step)
         begin = max(t - step.position % half, 0)
-        there = both[min(begin + half, total)] - both[begin]
+        there = both[min(begin + half, len(steps))] - both[begin]
         triads[i] = int(np.argmax(CENTRED_TRIADS @ there)) if there.any() else -1
-        tops[i] = ends[0][0][t] % 12 if ends[0][0][t] >= 0 else -1
         lefts[i] = folded_left[t : t + step.meter.steps_per_beat].any(axis=0)
-    return HalfBeats(piece.name, with_memory(x).astype(np.float16), places.astype(np.float16), triads, tops, lefts, now)
+    return triads, lefts
 
 
 def with_memory(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
