@@ -25,6 +25,8 @@ DRAWS = 6000
 
 The excerpts nearest to these draws most often are kept.
 """
+NEAR_COUNTS = (1.0, 0.5, 0.25)
+"""What a draw counts for the nearest excerpt and for the next two."""
 RIDGE = 20.0
 """Strength of the penalty on large weights in the fit of the model. A larger value makes the weights smaller."""
 POP = "pop909"
@@ -59,23 +61,8 @@ def fit_bank(named: list[tuple[str, LeftHandExcerpt]], seed: int = 1) -> dict[st
     manner_spread = np.sqrt(0.5 * (manner[song].var(axis=0) + manner[~song].var(axis=0)))
     inputs = features_of(np.clip((context - middle) / spread, -CONTEXT_LIMIT, CONTEXT_LIMIT), group)
     targets = (manner - manner_middle) / manner_spread
-    gate = _gate(inputs, song)
-    weights, offsets, noises = [], [], []
-    for kind in (0, 1):
-        w, b, noise = _regression(inputs[song == bool(kind)], targets[song == bool(kind)], piece[song == bool(kind)])
-        weights.append(w)
-        offsets.append(b)
-        noises.append(noise)
-    rng = np.random.default_rng(seed)
-    own = np.flatnonzero(~song)
-    count = np.zeros(len(excerpts))
-    for kind in (0, 1):
-        rows = np.flatnonzero(song == bool(kind))
-        for row in rng.choice(rows, DRAWS):
-            draw = inputs[row] @ weights[kind] + offsets[kind] + noises[kind] @ rng.standard_normal(targets.shape[1])
-            there = own[group[own] == group[row]]
-            near = there[np.argsort(((targets[there] - draw) ** 2).sum(axis=1))[:3]]
-            count[near] += (1.0, 0.5, 0.25)
+    models = [_regression(inputs[song == kind], targets[song == kind], piece[song == kind]) for kind in (False, True)]
+    count = _times_nearest(inputs, targets, group, song, models, seed)
     chosen = np.sort(np.argsort(-count, kind="stable")[:MOST_EXCERPTS])
     chosen = chosen[~song[chosen]]
     arrays = _pack([excerpts[i] for i in chosen])
@@ -86,13 +73,38 @@ def fit_bank(named: list[tuple[str, LeftHandExcerpt]], seed: int = 1) -> dict[st
         "manner": np.rint(targets[chosen] * MANNER_UNIT).clip(-127, 127).astype(np.int8),
         "middle": middle,
         "spread": spread,
-        "gate": gate,
-        "weights": np.array(weights),
-        "offset": np.array(offsets),
-        "noise": np.array(noises),
+        "gate": _gate(inputs, song),
+        "weights": np.array([weights for weights, _, _ in models]),
+        "offset": np.array([offset for _, offset, _ in models]),
+        "noise": np.array([noise for _, _, noise in models]),
     }
     four_four = GROUPS.index((16, 4))
     return arrays | song_statistics([e for corpus, e in named if corpus == POP and e.group == four_four])
+
+
+def _times_nearest(
+    inputs: Floats,
+    targets: Floats,
+    group: npt.NDArray[np.int64],
+    song: npt.NDArray[np.bool_],
+    models: list[tuple[Floats, Floats, Floats]],
+    seed: int,
+) -> Floats:
+    """Return how often each of n excerpts is near to a manner that is drawn for a right hand [n]. Songs have 0.
+
+    `inputs` [n, i], `targets` [n, m], `group` [n] and `song` [n] describe the excerpts, and `models` are the results of
+    `_regression` for piano music and for songs. The nearest excerpt of the same metre counts 1, the next two less.
+    """
+    rng = np.random.default_rng(seed)
+    own = np.flatnonzero(~song)
+    count = np.zeros(len(inputs))
+    for kind, (weights, offset, noise) in zip((False, True), models, strict=True):
+        for row in rng.choice(np.flatnonzero(song == kind), DRAWS):
+            draw = inputs[row] @ weights + offset + noise @ rng.standard_normal(targets.shape[1])
+            there = own[group[own] == group[row]]
+            near = there[np.argsort(((targets[there] - draw) ** 2).sum(axis=1))[: len(NEAR_COUNTS)]]
+            count[near] += NEAR_COUNTS
+    return count
 
 
 def _gate(inputs: Floats, song: npt.NDArray[np.bool_]) -> Floats:
