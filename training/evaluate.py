@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -20,6 +20,9 @@ from training.hearing_figures.takes import QUIET, REAL, SETTINGS, Take
 from training.playing_figures.by_ear import PLACES, Place
 from training.playing_figures.compared_hands import ROWS
 from training.playing_figures.measure import Performed
+
+if TYPE_CHECKING:
+    from training.hearing_figures.measure import Comparison
 
 SETS = (REAL, *SETTINGS, QUIET)
 """Names of the sets of sound on which hearing is measured.
@@ -97,37 +100,47 @@ def hearing(
     bundle = Bundle.open(folder)
     peer = BasicPitch() if peers else None
     means: dict[str, dict[str, dict[str, float]]] = {}
+
+    def takes_in(name: str) -> Iterable[Take]:
+        if name in DATASETS:
+            return dataset_takes(name, folder_of(name, data, pairs), "test", takes, piano_only)
+        return takes_of(name, bundle, cache, data, takes)
+
     for name in sets or SETS:
         if name == QUIET:
             wrong = false_notes(bundle, quiet_takes(data))
             click.echo(f"\nfalse notes a minute: {wrong}, together {np.mean(list(wrong.values())):.2f}")
             means[name] = {"lefthand": {k: round(v, 2) for k, v in wrong.items()}}
             continue
-
-        def read(name: str = name) -> Iterable[Take]:
-            if name in DATASETS:
-                return dataset_takes(name, folder_of(name, data, pairs), "test", takes, piano_only)
-            return takes_of(name, bundle, cache, data, takes)
-
-        compared = compare(bundle, read(), peer)
-        title = "real piano (MAPS ENSTDkCl), all notes" if name == REAL else f"right hands, held-out piano, {name}"
-        if name in DATASETS:
-            title = f"{name}, test split, {len(compared.false)} recordings, all notes"
-        click.echo(f"\n{report(title, compared)}")
-        means[name] = {
-            system: {k: round(float(np.mean([getattr(s, k) for s in r.scores])), 4) for k in vars(r.scores[0])}
-            for system, r in compared.results.items()
-        }
-        if compared.delays_s:
-            means[name]["lefthand"]["delay_ms_median"] = round(1000 * float(np.median(compared.delays_s)), 1)
-        if compared.taken:
-            means[name]["lefthand"]["own_notes_a_minute"] = round(float(np.mean(compared.taken)), 2)
+        compared = compare(bundle, takes_in(name), peer)
+        click.echo(f"\n{report(_title(name, len(compared.false)), compared)}")
+        means[name] = _means(compared)
         if scores_frames or name in DATASETS:
-            frames = frames_of_bundle(bundle, read(), thresholds)
+            frames = frames_of_bundle(bundle, takes_in(name), thresholds)
             click.echo(frames.told())
             means[name]["frames"] = frames.to_dict()
     if json_path:
         json_path.write_text(json.dumps(means, indent=1))
+
+
+def _title(name: str, recordings: int) -> str:
+    """Return the title of the figures of the set `name`, which has so many recordings."""
+    if name in DATASETS:
+        return f"{name}, test split, {recordings} recordings, all notes"
+    return "real piano (MAPS ENSTDkCl), all notes" if name == REAL else f"right hands, held-out piano, {name}"
+
+
+def _means(compared: Comparison) -> dict[str, dict[str, float]]:
+    """Return the mean of each score of each system, by name. Ours also has its delay and what it takes for its own."""
+    means = {
+        system: {k: round(float(np.mean([getattr(s, k) for s in r.scores])), 4) for k in vars(r.scores[0])}
+        for system, r in compared.results.items()
+    }
+    if compared.delays_s:
+        means["lefthand"]["delay_ms_median"] = round(1000 * float(np.median(compared.delays_s)), 1)
+    if compared.taken:
+        means["lefthand"]["own_notes_a_minute"] = round(float(np.mean(compared.taken)), 2)
+    return means
 
 
 def _robustness(bundle: Bundle, cache: Path, count: int) -> None:
