@@ -14,6 +14,10 @@ from device.settings.config import Config
 
 ROOT = Path(__file__).parents[3]
 PAPERS = [ROOT / "docs" / name for name in ("wiring.md", "first-ten-minutes.md", "trouble.md")]
+READ_FIRST = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+"""The pages that an owner or a new developer opens, without the histories below `docs`."""
+WIDEST = 120
+"""Columns of a line, as in the code. The lines of tables are not limited."""
 FEWEST_MODULES = 120
 """`device` has more modules than this: a search that finds fewer looks in the wrong place."""
 MODULES = sorted((ROOT / "device").rglob("*.py"))
@@ -36,6 +40,13 @@ def code(text: str) -> list[str]:
 
 def test_the_sentences_of_every_module_are_known() -> None:
     assert len(MODULES) > FEWEST_MODULES
+
+
+@pytest.mark.parametrize("path", READ_FIRST, ids=named)
+def test_no_line_outside_a_table_is_wider_than_a_screen(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    wide = [number for number, line in enumerate(lines, 1) if len(line) > WIDEST and not line.startswith("|")]
+    assert not wide, f"{path.name}: wrap the lines {wide}"
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=named)
