@@ -23,7 +23,7 @@ from device.following.even_steps import EvenSteps
 from device.following.heard_onsets import HeardOnsets
 from device.following.hypotheses import Hypotheses
 from device.following.leaders import Leaders
-from device.following.lock import lock_of
+from device.following.lock import Evidence, lock_of
 from device.following.lock_inputs import LockInputs
 from device.following.lock_net import LockNet
 from device.following.next_onset import QUARTER, counted_as
@@ -288,11 +288,19 @@ class FollowClock:
         self._next = None
 
     def _lock(self, at_s: float, history: float | None, net: float | None = None) -> float:
-        """Return the probability that the beat is right at `at_s` seconds. The others are those of `lock_of`."""
-        leaders, in_doubt, steady = self._leaders, self._hypotheses.rest.in_doubt, self._hypotheses.steady
-        tempo = 0.0 if self._counted_s is None else math.log(leaders.quarter_s / self._counted_s)
-        silent_beats = self._silent_beats(at_s)
-        return lock_of(leaders.share, leaders.usual_share, in_doubt, silent_beats, steady, tempo, history, net)
+        """Return the probability that the beat is right at `at_s` seconds. The others are those of `Evidence`."""
+        leaders = self._leaders
+        evidence = Evidence(
+            now=leaders.share,
+            before=leaders.usual_share,
+            in_doubt=self._hypotheses.rest.in_doubt,
+            silent_beats=self._silent_beats(at_s),
+            steady=self._hypotheses.steady,
+            tempo=0.0 if self._counted_s is None else math.log(leaders.quarter_s / self._counted_s),
+            history=history,
+            net=net,
+        )
+        return lock_of(evidence)
 
     def _silent_beats(self, at_s: float) -> float:
         """Return the time from the last onset to `at_s` seconds, in beats."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from device.following.doubts import SILENT_BEATS
 from device.following.lock_inputs import log_odds
@@ -32,42 +33,48 @@ KEPT_BEATS, or for ON_BEAT_BEATS if the rest ended on the beat: the net of the b
 although the player may have paused or changed the tempo."""
 
 
-def lock_of(
-    now: float,
-    before: float,
-    in_doubt: bool,
-    silent_beats: float,
-    steady: SteadyGrid | None,
-    tempo: float,
-    history: float | None,
-    net: float | None = None,
-) -> float:
-    """Return the probability that the beat is right (logistic function). It fades in a long silence.
+class Evidence(NamedTuple):
+    """What the clock knows about its beat. Without a count-in there is no steady grid and no history."""
 
-    `now` and `before` are the share of the hypotheses that agree, at the last onset and in a running mean. `in_doubt`:
-    a rest has just ended off the beat. `silent_beats` is the time since the last onset in beats. `steady` is the steady
-    grid, which exists after a count-in. `tempo` is the natural logarithm of the tempo over the counted one, or 0.
-    `history` are the log odds by the history of the clock (`lock_net.py`), or None without a count-in. `net` are those
-    of the leading grid by the net of tempo and place (`GridNet.log_odds`), or None if it does not judge.
+    now: float
+    """Share of the hypotheses that agree, at the last onset."""
+    before: float
+    """Running mean of this share."""
+    in_doubt: bool
+    """Whether a rest has just ended off the beat."""
+    silent_beats: float
+    """Time since the last onset, in beats."""
+    steady: SteadyGrid | None
+    tempo: float
+    """Natural logarithm of the tempo over the counted one; 0 without a count-in."""
+    history: float | None
+    """Log odds by the history of the clock (`lock_net.py`)."""
+    net: float | None
+    """Log odds of the leading grid by the net of tempo and place (`GridNet.log_odds`). None if it does not judge."""
+
+
+def lock_of(e: Evidence) -> float:
+    """Return the probability that the beat is right (logistic function). It fades in a long silence.
 
     A player whose grid bends much lowers the lock. A steady player raises it only while the steady grid is kept:
     after a pause or a change of tempo the bank may agree with itself in a wrong place.
     """
-    logit = NOW * log_odds(now) + BEFORE * log_odds(before) + AT_EVEN
-    if steady is not None:
-        wider = math.log(steady.spread / USUAL_SPREAD)
-        may_rise = steady.is_kept and not in_doubt
-        logit -= WIDER * (wider if may_rise else max(wider, 0.0)) + OTHER_TEMPO * min(abs(tempo), FARTHEST_TEMPO)
-    if in_doubt:
+    logit = NOW * log_odds(e.now) + BEFORE * log_odds(e.before) + AT_EVEN
+    if e.steady is not None:
+        wider = math.log(e.steady.spread / USUAL_SPREAD)
+        may_rise = e.steady.is_kept and not e.in_doubt
+        logit -= WIDER * (wider if may_rise else max(wider, 0.0)) + OTHER_TEMPO * min(abs(e.tempo), FARTHEST_TEMPO)
+    if e.in_doubt:
         logit += AFTER_REST
-    if net is not None:
-        logit += OF_NET * net
-    if history is not None:
-        both = logit + HISTORY * (history - logit) - LESS
-        rested = (
-            steady is not None
-            and steady.spread < NARROW
-            and steady.state.since_rest < (KEPT_BEATS if steady.rest_ended_off else ON_BEAT_BEATS)
-        )
-        logit = min(both, logit) if rested else both
-    return math.exp(-max(0.0, silent_beats - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
+    if e.net is not None:
+        logit += OF_NET * e.net
+    if e.history is not None:
+        both = logit + HISTORY * (e.history - logit) - LESS
+        logit = min(both, logit) if e.steady is not None and _has_rested(e.steady) else both
+    return math.exp(-max(0.0, e.silent_beats - SILENT_BEATS) / FADE_BEATS) / (1 + math.exp(-logit))
+
+
+def _has_rested(steady: SteadyGrid) -> bool:
+    """Return whether a steady player has just rested: see NARROW."""
+    rest_beats = KEPT_BEATS if steady.rest_ended_off else ON_BEAT_BEATS
+    return steady.spread < NARROW and steady.state.since_rest < rest_beats
