@@ -8,9 +8,10 @@ from typing import Literal, Protocol, TypeAlias
 from device.clock.count_in import CountIn
 from device.clock.file_clock import FileClock
 from device.clock.fixed_clock import FixedClock
+from device.clock.given_tempo import GivenTempo
 from device.clock.meter import Meter
 from device.clock.midi_clock import MidiClock
-from device.clock.step import Clock, ClockPulse, Step
+from device.clock.step import Clock, Step
 from device.clock.tempo_map import TempoMap
 from device.clock.upbeat import MOST_UPBEAT, beats_to_bar
 from device.errors import UserError
@@ -112,7 +113,7 @@ def warnings_of(clock: Clock, meter: Meter | None) -> list[str]:
     return [meter.warning] if meter is not None and meter.warning is not None else []
 
 
-class CountedClock:
+class CountedClock(GivenTempo):
     """Gives the steps of a file clock, but none during a count-in.
 
     Its first step is the first beat after the last onset of the count-in.
@@ -140,20 +141,6 @@ class CountedClock:
         """Use the start of a right-hand note: see `Clock.hear`."""
         if self.count_in.hear(onset_s):
             self._heard_s = max(self._heard_s, onset_s)
-
-    def tap(self, at_s: float) -> None:
-        """Does nothing: the beats of the file are known."""
-
-    @property
-    def tempo_held(self) -> bool:
-        """Always False: nobody can hold the tempo of this clock, because the file sets the tempo."""
-        return False
-
-    def hold_tempo(self, on: bool) -> None:
-        """Does nothing: the tempo is that of the file."""
-
-    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Does nothing: this clock does not follow MIDI clock."""
 
     def due(self, now_s: float) -> Step | None:
         """Return the next step if it is time to give it, else None: see `Clock.due`."""

@@ -9,8 +9,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
+from device.clock.given_tempo import GivenTempo
 from device.clock.meter import Meter
-from device.clock.step import ClockPulse, Step
+from device.clock.step import Step
 from device.clock.tempo_map import TempoMap
 from device.errors import UserError
 
@@ -24,7 +25,7 @@ Ticks: TypeAlias = int | Fraction
 """Exact places and lengths in ticks. Nearly all are whole, and an int is ten times as fast as a Fraction."""
 
 
-class FileClock:
+class FileClock(GivenTempo):
     """Gives the steps of a known grid, each at its plan time. Heard notes change nothing.
 
     A step is computed when it is due, so a long file takes no more memory for its steps than a short one.
@@ -85,20 +86,6 @@ class FileClock:
 
     def hear(self, onset_s: float, decided_s: float, pitch: int) -> None:
         """Does nothing: the grid is known."""
-
-    def tap(self, at_s: float) -> None:
-        """Does nothing: the grid is known."""
-
-    @property
-    def tempo_held(self) -> bool:
-        """Always False: the tempo does not depend on the player."""
-        return False
-
-    def hold_tempo(self, on: bool) -> None:
-        """Does nothing: the tempo does not depend on the player."""
-
-    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Does nothing: this clock does not follow MIDI clock."""
 
     @property
     def next_due_s(self) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from device.clock.count_in import CountIn, Taps
+from device.clock.given_tempo import GivenTempo
 from device.clock.meter import Meter
-from device.clock.step import ClockPulse, Step
+from device.clock.step import Step
 from device.clock.upbeat import beats_to_bar, upbeat_of_counts
 from device.errors import UserError
 
@@ -22,7 +23,7 @@ def beat_seconds(tempo: float) -> float:
     return 60.0 / tempo
 
 
-class FixedClock:
+class FixedClock(GivenTempo):
     """Gives the steps of a grid at a constant tempo: `tempo` felt beats a minute (dotted quarters in 6/8).
 
     Without a count-in, the first heard onset is the start of a bar. With a count-in of N onsets, the bar starts one
@@ -83,17 +84,6 @@ class FixedClock:
         earliest_s = max(at_s, self._last_s) + self._step_s
         self._first = self._given - max(0, math.ceil((earliest_s - self._start_s) / self._step_s - 1e-9))
         self._next = self._given - self._first
-
-    @property
-    def tempo_held(self) -> bool:
-        """Always False: the tempo does not depend on the player."""
-        return False
-
-    def hold_tempo(self, on: bool) -> None:
-        """Does nothing: the tempo does not depend on the player."""
-
-    def pulse(self, pulse: ClockPulse, at_s: float) -> None:
-        """Does nothing: this clock does not follow MIDI clock."""
 
     def due(self, now_s: float) -> Step | None:
         """Return the next step if it is time to give it, else None: see `Clock.due`."""

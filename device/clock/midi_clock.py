@@ -8,6 +8,7 @@ from collections import deque
 import numpy as np
 
 from device.clock.fixed_clock import FASTEST_BPM
+from device.clock.given_tempo import GivenTempo
 from device.clock.meter import Meter
 from device.clock.step import DOUBTED, ClockPulse, Step
 from device.events import Doubt
@@ -31,7 +32,7 @@ FADE_S = 0.5
 """Without pulses the grid continues, and the lock falls by a factor of e in this many seconds."""
 
 
-class MidiClock:
+class MidiClock(GivenTempo):
     """Gives the steps of a grid that follows another device: six pulses are a sixteenth, Start begins the first bar.
 
     If the pulses come without a Start, because the box was plugged in later, the first onset of the player begins a bar
@@ -66,17 +67,6 @@ class MidiClock:
         last_s, pulse_s = self._line.fit()
         self._number = round((last_s - onset_s) / pulse_s)
         self._begin()
-
-    def tap(self, at_s: float) -> None:
-        """Does nothing: the pulses give the tempo, and Start gives the bar."""
-
-    @property
-    def tempo_held(self) -> bool:
-        """Always False: the tempo does not depend on the player."""
-        return False
-
-    def hold_tempo(self, on: bool) -> None:
-        """Does nothing: the tempo does not depend on the player."""
 
     def pulse(self, pulse: ClockPulse, at_s: float) -> None:
         """Use a message of a MIDI clock: see `Clock.pulse`."""
