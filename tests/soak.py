@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "host"), str(ROOT / "tests" / "unit")]
 
+from device.events import Event, NoteHeard, Send  # noqa: E402
 from tests.pace import TIMED, within  # noqa: E402
 
 DEMO = ROOT / "demo" / "right-hand.flac"
@@ -227,11 +228,29 @@ def _range(counts: list[int]) -> str:
 # music at full speed
 
 
+class Played:
+    """Counts the notes that an engine heard and struck, and keeps which keys are down."""
+
+    def __init__(self) -> None:
+        self.heard, self.struck = 0, 0
+        self.down: set[int] = set()
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Add the events of a hop."""
+        for event in events:
+            if isinstance(event, NoteHeard):
+                self.heard += 1
+            elif isinstance(event, Send) and event.kind == "note_on":
+                self.struck += 1
+                self.down.add(event.pitch)
+            elif isinstance(event, Send) and event.kind == "note_off":
+                self.down.discard(event.pitch)
+
+
 def full_speed(seconds: float) -> list[Figure]:
     """Run the shipped engine over `seconds` of music at full speed, with the same inputs as in a live run."""
     from device.assemble import engine_of
     from device.bundles import golden
-    from device.events import NoteHeard, Send
     from device.hearing.resample import Hops
     from device.live.monitor import memory_mb
     from device.settings.config import parse_config
@@ -246,8 +265,7 @@ def full_speed(seconds: float) -> list[Figure]:
     spec = bundle().features
     hops, times = Hops(rate, spec.sample_rate, spec.hop), HopTimes()
     once = music(60.0, rate)
-    heard = struck = 0
-    down: set[int] = set()
+    played = Played()
     fed_s, now_s, began_s = 0.0, 0.0, time.monotonic()
     first_mb, most_mb = 0.0, 0.0
     with settled():
@@ -258,21 +276,13 @@ def full_speed(seconds: float) -> list[Figure]:
                     hop_s = time.thread_time()
                     events = engine.step(hop, now_s)
                     times.add(time.thread_time() - hop_s)
-                    heard += sum(isinstance(event, NoteHeard) for event in events)
-                    for event in events:
-                        if isinstance(event, Send) and event.kind == "note_on":
-                            struck += 1
-                            down.add(event.pitch)
-                        elif isinstance(event, Send) and event.kind == "note_off":
-                            down.discard(event.pitch)
+                    played.take(events)
             fed_s += len(once) / rate
             # after the first minutes every buffer has reached its size
             first_mb = memory_mb() if fed_s <= max(60.0, seconds / 10) else first_mb
             most_mb = max(most_mb, memory_mb())
     took_s = time.monotonic() - began_s
-    for event in engine.finish(now_s):
-        if isinstance(event, Send) and event.kind == "note_off":
-            down.discard(event.pitch)
+    played.take(engine.finish(now_s))
     hop_ms = spec.hop_s * 1e3
     p99_ms, slope = times.percentile_ms(99), max(0.0, most_mb - first_mb) / (fed_s / 3600)
     limit_ms = max(hop_ms / 4, HOP_OVER_MODEL * alone_ms)
@@ -283,9 +293,15 @@ def full_speed(seconds: float) -> list[Figure]:
         Figure(part, "hop p50, processor time", f"{times.percentile_ms(50):.2f} ms", "", True),
         Figure(part, "features and transcriber alone, processor time", f"{alone_ms:.2f} ms", "", True),
         Figure(part, "hop p99, processor time", f"{p99_ms:.2f} ms", f"{limit_ms:.1f} ms", p99_ms <= limit_ms, True),
-        Figure(part, "notes heard, notes played", f"{heard}, {struck}", "", heard > 0 and struck > 0),
+        Figure(
+            part,
+            "notes heard, notes played",
+            f"{played.heard}, {played.struck}",
+            "",
+            played.heard > 0 and played.struck > 0,
+        ),
         Figure(part, "growth of RSS", f"{slope:.2f} MB an hour of music", "1 MB", slope < 1.0 or fed_s < 1800),
-        Figure(part, "keys down after the end", str(len(down)), "0", not down),
+        Figure(part, "keys down after the end", str(len(played.down)), "0", not played.down),
     ]
 
 
