@@ -44,6 +44,10 @@ from device.system.account import is_root_of_a_box
 SILENT_DB = -60.0
 """dB of full scale. A sound without a note whose peak is below this level is silent: no key was recorded."""
 
+SOFT_DB = -54.0
+"""dB of full scale. A sound whose peak is below this level is so soft that notes are missed. The level is a tune's from
+which none was missed; at -66 dB a fifth was."""
+
 
 def from_file(request: Request, outputs: Outputs) -> Performance:
     """Play the left hand to the file of `request`, write the files in `outputs`, and return the performance.
@@ -145,12 +149,9 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, sound.seconds) as progress:
         performance = play_sound(engine, sound, hops, sent, progress, _wait(request), request.lost, request.actions)
     performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
-    if performance.notes and (clipped := sound.clipped()):
-        performance.warnings.append(
-            f"{printable(request.input.name)} is clipped ({clipped:.1%} of it is at the limit), so notes may be heard "
-            f"that nobody played: record it with less gain."
-        )
-    if not performance.notes and (level_db := sound.peak_db()) < SILENT_DB:
+    if performance.notes:
+        performance.warnings += _about_gain(sound)
+    elif (level_db := sound.peak_db()) < SILENT_DB:
         level = "all its samples are the same" if level_db == -math.inf else f"its peak is at {level_db:.0f} dBFS"
         performance.warnings.append(
             f"{printable(request.input.name)} is silent ({level}): record it again with another input or more gain."
@@ -163,6 +164,22 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     performance.beat = _beat_source(request, engine, clock, performance)
     outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
     return performance
+
+
+def _about_gain(sound: SoundFile) -> list[str]:
+    """Return a sentence about a sound that was recorded with too much or too little gain, else none."""
+    name, highest = printable(sound.path.name), sound.peaks.highest()
+    if clipped := sound.peaks.clipped():
+        return [
+            f"{name} is clipped ({clipped:.1%} of it is at the limit), so notes may be heard that nobody played: "
+            f"record it with less gain."
+        ]
+    if highest < 10 ** (SOFT_DB / 20):
+        return [
+            f"{name} is very soft (its peak is at {20 * math.log10(highest):.0f} dBFS), so notes may be missed: record "
+            f"it with more gain."
+        ]
+    return []
 
 
 def _beat_source(request: Request, engine: Engine, clock: Clock, performance: Performance) -> str:

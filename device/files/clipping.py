@@ -39,6 +39,10 @@ class PeakCount:
         """Return the share of the samples at the peak, [channels]."""
         return self._count / max(self._samples, 1)
 
+    def highest(self) -> float:
+        """Return the greatest size of a sample of any channel, full scale at 1."""
+        return float(self._highest.max())
+
     def clipped(self) -> float:
         """Return the largest share of the samples at the peak of a channel if that channel is clipped, else 0."""
         share = np.where(self._highest >= LEAST_PEAK, self.share(), 0.0)

@@ -127,9 +127,10 @@ class SoundFile:
         """Return all samples at once, float32[frames]."""
         return np.concatenate(list(self.blocks()))
 
-    def clipped(self) -> float:
-        """Return the share of the samples at the peak of the `blocks` read last if they are clipped, else 0."""
-        return self._peaks.clipped()
+    @property
+    def peaks(self) -> PeakCount:
+        """The samples at the peak of the `blocks` that were read last."""
+        return self._peaks
 
     def peak_db(self) -> float:
         """Return the level of the peak in dB below full scale, 0 or less; -inf if all samples have one value.
