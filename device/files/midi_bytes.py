@@ -17,7 +17,12 @@ from device.files.raw_midi import RawMidi, RawTrack, Silenced, Struck
 MOST_MESSAGES = 400_000
 """Largest number of note messages in a file. Two hours of a busy pianist are 100,000. More would fill the memory."""
 MOST_CHANGES = 10_000
-"""Largest number of tempos, of time signatures and of key signatures that are kept. Later ones are left out."""
+"""Largest number of time signatures and of key signatures that are kept. Later ones are left out."""
+MOST_TEMPOS = 100_000
+"""Largest number of tempos that are kept. Later ones are left out, and a sentence says so.
+
+A sequencer that bends the tempo writes up to 20 a second.
+"""
 HEADER_WITHIN = 64 * 1024
 """Bytes in which the header may begin, because a container (RIFF, MacBinary) may stand before it."""
 _HEADER_BYTES = 6
@@ -327,7 +332,9 @@ class _Track:
             self._track.raw_name = content
         elif kind in (_PORT, _DEVICE):
             self._track.port = content
-        elif kind == _TEMPO and len(midi.tempos) < MOST_CHANGES:
+        elif kind == _TEMPO and len(midi.tempos) >= MOST_TEMPOS:
+            self._flaw(f"more than {MOST_TEMPOS:,} tempos")
+        elif kind == _TEMPO:
             # some programs write the number with more bytes before it, which are 0, or with bytes after it
             before = min(len(content) - len(content.lstrip(b"\0")), max(len(content) - 3, 0))
             number = content[before : before + 3]

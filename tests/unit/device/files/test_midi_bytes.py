@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from device.cli import main
 from device.errors import UserError
 from device.events import LONGEST_KEY_S, Note
-from device.files.midi_bytes import parse
+from device.files.midi_bytes import MOST_TEMPOS, parse
 from device.files.midi_file import read_midi
 from device.files.raw_midi import Struck
 from tests.unit.helpers.midi_bytes import (
@@ -314,6 +314,14 @@ def test_a_tempo_that_is_written_with_more_than_three_bytes_is_read(number: byte
     content = header(2) + chunk(body([(0, tempo)])) + chunk(body(tune()))
     assert parse(content).tempos == [(0, 600_000)]
     assert parse(content).flaws == {}
+
+
+def test_every_tempo_of_a_sequencer_that_bends_it_is_kept_and_a_limit_is_said() -> None:
+    for many, flaws in ((40_000, []), (MOST_TEMPOS + 1, [f"more than {MOST_TEMPOS:,} tempos"])):
+        tempos = [(10 * i, meta(0x51, (500_000 + i % 99).to_bytes(3))) for i in range(many)]
+        midi = parse(header(2) + chunk(body(tempos)) + chunk(body(tune())))
+        assert midi.tempos == [(10 * i, 500_000 + i % 99) for i in range(min(many, MOST_TEMPOS))]
+        assert list(midi.flaws) == flaws
 
 
 def test_a_long_text_in_an_unknown_encoding_takes_no_longer_than_another(tmp_path: Path) -> None:
