@@ -18,13 +18,19 @@ class FiniteRange(click.FloatRange):
     FloatRange accepts NaN, because each comparison with NaN is false.
     """
 
-    name = "float range"
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
         return number
+
+
+class WholeRange(click.IntRange):
+    """Accepts a whole number in a range, as click's IntRange does. Messages call it so, and not an integer range."""
+
+    name = "whole number"
 
 
 def settings_file(told: str) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ import click
 from device.clock.meter import Meter
 from device.clock.upbeat import MOST_UPBEAT
 from device.commands.file_path import FilePath
-from device.commands.options import FiniteRange
+from device.commands.options import FiniteRange, WholeRange
 from device.commands.play_from_file import counts, from_file
 from device.commands.play_request import Request, checked_key
 from device.files.real_time import RealTime
@@ -61,10 +61,10 @@ _IN = _OUT = FilePath()
     help="The music begins so many beats before its first bar. [as the count-in, the notes or the file show]",
 )
 @click.option("--meter", metavar="M", help="The metre, such as 3/4, unless the clock is the file's. [4/4]")
-@click.option("--style", type=click.Choice(STYLES), help="How the left hand plays. [auto]")
-@click.option("--variation", type=click.IntRange(1, 2), metavar="N", help="Variation 1 or 2 of the style. [1]")
+@click.option("--style", type=click.Choice(STYLES, case_sensitive=False), help="How the left hand plays. [auto]")
+@click.option("--variation", type=WholeRange(1, 2), metavar="N", help="Variation 1 or 2 of the style. [1]")
 @click.option("--key", metavar="KEY", help='The key of the music, such as "F major". [found in the music]')
-@click.option("--seed", type=click.IntRange(0, MOST_SEED), metavar="N", help="Seed of what is drawn at random. [0]")
+@click.option("--seed", type=WholeRange(0, MOST_SEED), metavar="N", help="Seed of what is drawn at random. [0]")
 @click.option(
     "--density",
     type=FiniteRange(LEAST_DENSITY, MOST_DENSITY),
@@ -73,13 +73,13 @@ _IN = _OUT = FilePath()
 )
 @click.option(
     "--register",
-    type=click.IntRange(LOWEST_REGISTER, HIGHEST_REGISTER),
+    type=WholeRange(LOWEST_REGISTER, HIGHEST_REGISTER),
     metavar="N",
     help="Semitones by which the left hand plays higher. [0]",
 )
 @click.option(
     "--split",
-    type=click.IntRange(0, 127),
+    type=WholeRange(0, 127),
     metavar="KEY",
     help="Notes below this key belong to the player's own left hand. [55 for sound, 0 for .mid]",
 )
@@ -107,7 +107,7 @@ _IN = _OUT = FilePath()
 )
 @click.option(
     "--channel",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     metavar="N",
     help="Hear channel N of a sound alone. [the mean of the channels; the better one where they cancel]",
 )

@@ -12,7 +12,7 @@ import click
 from device.assemble import set_up
 from device.clock.upbeat import MOST_UPBEAT
 from device.commands.file_path import FilePath
-from device.commands.options import FiniteRange, settings_file
+from device.commands.options import FiniteRange, WholeRange, settings_file
 from device.errors import UserError
 from device.recording.capture import DEFAULT_MB, MEGABYTE, Capture
 from device.service.journal import log_to_journal_or_stderr
@@ -30,7 +30,7 @@ from device.system.paths import run_dir
 )
 @click.option(
     "--record-mb",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     metavar="MB",
     default=DEFAULT_MB,
     show_default=True,

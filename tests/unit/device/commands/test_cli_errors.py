@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -235,3 +236,21 @@ def test_every_output_path_is_an_option_of_play() -> None:
     options = {option for parameter in play.play.params for option in parameter.opts}
     assert {"--midi", "--notes", "--audio", "--plot", "--report", "--clock", "--tempo", "--count-in"} <= options
     assert {"--bundle", "--listen", "--sent", "--track"} <= options
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--split", "C4", "'C4' is not a valid whole number"),
+        ("--seed", "1e3", "'1e3' is not a valid whole number"),
+        ("--density", "half", "'half' is not a valid number"),
+        ("--density", "nan", "'nan' is not a number"),
+    ],
+)
+def test_an_option_that_is_no_number_is_told_in_plain_words(hand: Path, option: str, value: str, said: str) -> None:
+    result = lefthand("play", hand, option, value)
+    assert result.exit_code == 2 and said in result.stderr and "range" not in result.stderr
+
+
+def test_a_style_may_be_written_in_capitals(hand: Path) -> None:
+    assert lefthand("play", hand, "--style", "Oom-Pah", "--notes", os.devnull).exit_code == 0
