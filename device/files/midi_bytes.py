@@ -211,13 +211,7 @@ class _Track:
         `kind` is the type of a meta event, or _SYSEX or _ESCAPE. If no message follows the bytes, the length is wrong.
         The content then ends where messages begin again. Raises _CutError if the track ends earlier.
         """
-        size = 0
-        for _ in range(_LONGEST_NUMBER):
-            byte = self._data[self._at]
-            self._at += 1
-            size = size << 7 | byte & 0x7F
-            if byte < 0x80:
-                break
+        size, self._at = self._length(self._at)
         first, stop = self._at, self._at + size
         if self._is_doubtful(kind, first, stop) and self._midi.searches < MOST_SEARCHES:
             self._midi.searches += 1
@@ -229,6 +223,17 @@ class _Track:
             raise _CutError
         self._at = stop
         return self._data[first:stop]
+
+    def _length(self, at: int) -> tuple[int, int]:
+        """Return the length that stands at byte `at`, and the byte behind it."""
+        size = 0
+        for _ in range(_LONGEST_NUMBER):
+            byte = self._data[at]
+            at += 1
+            size = size << 7 | byte & 0x7F
+            if byte < 0x80:
+                break
+        return size, at
 
     def _is_doubtful(self, kind: int, first: int, stop: int) -> bool:
         """Return whether the length of an event with the bytes from `first` to `stop` may be wrong."""
@@ -293,18 +298,17 @@ class _Track:
                     if any(byte >= 0x80 for byte in data[at : at + size]):
                         return False
                 elif status == _META:
-                    kind, size = data[at], data[at + 1]
-                    at += 2
+                    kind = data[at]
+                    size, at = self._length(at + 1)
                     if kind == _END:
                         return size == 0
-                    if kind >= 0x80 or size >= 0x80:
+                    if kind >= 0x80 or (size >= 0x80 and kind in _SIZES):
                         return False
                     # a short event is a flaw that some programs write, or its length is wrong
                     if size < _SIZES.get(kind, 0) and not self._is_status_next(at + size):
                         return False
                 elif status in (_SYSEX, _ESCAPE):
-                    size = data[at]
-                    at += 1
+                    size, at = self._length(at)
                 elif status in _SYSTEM:
                     size = _SYSTEM_DATA_BYTES.get(status, 0)
                 else:

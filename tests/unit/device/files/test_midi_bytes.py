@@ -316,6 +316,17 @@ def test_a_tempo_that_is_written_with_more_than_three_bytes_is_read(number: byte
     assert parse(content).flaws == {}
 
 
+@pytest.mark.parametrize("size", [1, 127, 128, 300, 20_000])
+@pytest.mark.parametrize("kind", [0x01, 0x02, 0x05, 0x7F, 0x40, 0xF0])
+def test_a_long_event_behind_another_one_costs_no_tempo_and_is_no_flaw(kind: int, size: int) -> None:
+    content = b"c" * size
+    long = sysex(content + b"\xf7") if kind == 0xF0 else meta(kind, content)
+    before = [(0, meta(0x03, b"title")), (0, long), (0, long), (0, TEMPO), (0, FOUR_FOUR)]
+    midi = parse(header(2) + chunk(body(before)) + chunk(body(tune())))
+    assert (midi.tempos, midi.signatures, list(midi.flaws)) == ([(0, 600_000)], [(0, 4, 4)], [])
+    assert midi.tracks[0].name == "title" and len(midi.tracks[1].messages) == 64
+
+
 def test_every_tempo_of_a_sequencer_that_bends_it_is_kept_and_a_limit_is_said() -> None:
     for many, flaws in ((40_000, []), (MOST_TEMPOS + 1, [f"more than {MOST_TEMPOS:,} tempos"])):
         tempos = [(10 * i, meta(0x51, (500_000 + i % 99).to_bytes(3))) for i in range(many)]
