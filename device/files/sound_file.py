@@ -156,6 +156,9 @@ class SoundFile:
                 self._subtype: str = file.subtype
                 self._floats = file.subtype in _FLOATS and not self.is_capture
                 stated: int = file.frames if self._flac_frames is None else self._flac_frames
+            if self._header is None and self._format in _SURE and (own := _other_length(self.path, stated)) is not None:
+                self._header = own
+                return self._begin()
             self._links = self._like_the_first()
         except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError, OverflowError):
             return None
@@ -361,6 +364,15 @@ def _own_header(path: Path) -> WavHeader | None:
     header = read_wav_header(path)
     own = header is not None and (header.wrong or not header.known or header.more or header.other)
     return header if header is not None and header.subtype is not None and own else None
+
+
+def _other_length(path: Path, frames: int) -> WavHeader | None:
+    """Return the header of a WAV file in which libsndfile finds another number of `frames`; None for other files.
+
+    libsndfile takes the end of some odd chunks before the sound for the sound.
+    """
+    header = read_wav_header(path)
+    return header if header is not None and header.subtype is not None and header.frames != frames else None
 
 
 def _flac_frames(path: Path, start: int) -> int | None:
