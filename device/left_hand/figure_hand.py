@@ -12,7 +12,18 @@ from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FigureBank, FigureNote
 from device.left_hand.figure_player import FigurePlayer, FigureStrike, parts_of
-from device.left_hand.figure_voicing import LOWEST, MOST_KEYS, WIDEST, Ground, base_of, is_minor, keys_of, telling_key
+from device.left_hand.figure_voicing import (
+    LOWEST,
+    MOST_KEYS,
+    WIDEST,
+    Ground,
+    at_home,
+    base_of,
+    in_the_way,
+    is_minor,
+    keys_of,
+    telling_key,
+)
 from device.left_hand.progression import fits_of
 from device.left_hand.right_hand import RightHand
 from device.left_hand.song_figure import HALF_STEPS
@@ -81,6 +92,14 @@ SONG_OPEN_STEPS = 16
 It stays while no other key has this tone and another key is down, also through a rest of the figure. Without this the
 hand is silent more often than pianists are, and its bass ends sooner. The third gets no such time: with it the beats
 have more tones than those of pianists.
+
+Before a fall to the bar line the hand lets go of all keys that stay only for such a reason, as pianists do.
+"""
+HOME_STEP, HOME_REACH = 0.3, 12
+"""Share by which the place of a song's upper keys follows the bass at each bar, and semitones within which it does so.
+
+A bass further away takes the place with it. In songs pianists move the bass with the chord, and the keys above it
+stay where they are.
 """
 
 
@@ -113,6 +132,10 @@ class FigureHand:
         """Whether the figure has struck since the hand was silent. Its first strike lies on a beat."""
         self._base: int | None = None
         self._last_base: int | None = None
+        self._home = 0.0
+        """MIDI pitch from which the heights of a song's upper keys count. It follows the bass slowly."""
+        self._falls = False
+        """Whether the hand falls to the bar line at the next step, see `FigurePlayer.falls_next`."""
         self._player.pause()
 
     def has(self, meter: Meter) -> bool:
@@ -142,6 +165,7 @@ class FigureHand:
         """
         assert plan.chord is not None
         hand = self._hand
+        self._falls = self._player.falls_next(step)
         lifted = [key for key in hand.down if self._is_over(key, plan, step.index)]
         ended = [key for key in lifted if key < plan.ceiling and not self._wrong(key, plan.top, step.index)]
         if lifted:
@@ -165,6 +189,8 @@ class FigureHand:
         if begins or self._base is None:
             degree = notes[0].degree if notes else 0
             self._base = base_of(struck, degree, self._last_base, ground, hand.register)
+            near = self._last_base is not None and abs(self._base - self._home) <= HOME_REACH
+            self._home = self._home + HOME_STEP * (self._base - self._home) if near else float(self._base)
             self._last_base = self._base
         if plan.lock < LOST_LOCK:
             notes = _thin(step) if step.is_bar else ()
@@ -172,6 +198,8 @@ class FigureHand:
             notes = ()
         if not notes:
             return [], lifted
+        if struck.song:
+            notes = at_home(notes, self._base, self._home)
         keys = keys_of(notes, self._base, ground, LOWEST + hand.register)
         if not keys:
             return [], lifted
@@ -183,9 +211,9 @@ class FigureHand:
             self._tell_between(keys, ground)
         over = [key for key in hand.down if self._until.get(key, 0) <= step.index]
         # in songs a key whose time is over, but that the chord needs, is released only if it is in the way itself
-        if not struck.song and _in_the_way(hand.down, sorted(keys)):
+        if not struck.song and in_the_way(hand.down, sorted(keys)):
             lifted += hand.let_go(over)
-        lifted += hand.let_go(_in_the_way(hand.down, sorted(keys)))
+        lifted += hand.let_go(in_the_way(hand.down, sorted(keys)))
         self._song = struck.song
         if struck.song and step.is_beat:
             again = self._joined(keys, [key for key in ended if key in lifted], ground)
@@ -211,13 +239,14 @@ class FigureHand:
         """Return the chord and the melody for which the keys at `step` are chosen.
 
         On a beat the melody's key is not known yet, so `top` is None. A pitch class is likely if it belongs to likely
-        triads and the accompanist expects it. In songs the triads count twice as much.
+        triads and the accompanist expects it. In songs the triads count twice as much, and the chord has no seventh.
         """
         assert plan.chord is not None
         fits = fits_of(plan.triads)
         likely = np.sqrt(np.maximum(plan.classes * fits, 0.0)) * (np.sqrt(fits) if song else 1.0)
         top, sounded = None if step.is_beat else plan.top, frozenset(self._sounded)
-        return Ground(plan.chord.classes, likely, plan.consonance(), top, plan.ceiling, sounded, plan.bass, song)
+        classes = plan.chord.classes[:3] if song else plan.chord.classes
+        return Ground(classes, likely, plan.consonance(), top, plan.ceiling, sounded, plan.bass, song)
 
     def _tell(self, keys: dict[int, int], now: int, ground: Ground) -> None:
         """Add one or two keys to `keys` if the chord of this strike would otherwise not be clear.
@@ -309,7 +338,8 @@ class FigureHand:
 
         It must for `SONG_TELLING_STEPS` if no other key has its tone of the triad, for `SONG_OPEN_STEPS` if that is the
         root or the fifth and another key is down, and for `SONG_ALONE_STEPS` if the keys that sound on have one tone of
-        the triad, and it is another. False for a figure that is not of songs.
+        the triad, and it is another. False for a figure that is not of songs, and before a fall for a key that is
+        older than `SONG_TELLING_STEPS`.
         """
         if not self._song or plan.chord is None or key % 12 not in plan.chord.classes[:3]:
             return False
@@ -318,6 +348,8 @@ class FigureHand:
         missing = key % 12 not in {other % 12 for other in others}
         if age < SONG_TELLING_STEPS:
             return missing
+        if self._falls:
+            return False
         if others and missing and age < SONG_OPEN_STEPS and key % 12 in (plan.chord.classes[0], plan.chord.classes[2]):
             return True
         staying = {other % 12 for other in others if self._until.get(other, 0) > now} & set(plan.chord.classes[:3])
@@ -364,17 +396,3 @@ def _thin(step: Step) -> tuple[FigureNote, ...]:
     """Return a figure of two keys, the bass and the fifth above it, held for a bar."""
     size = step.meter.steps_per_bar
     return tuple(FigureNote(0, size, height, degree) for height, degree in zip(THIN_HEIGHTS, THIN_DEGREES, strict=True))
-
-
-def _in_the_way(down: list[int], keys: list[int]) -> list[int]:
-    """Return the MIDI pitches of `down`, the keys held now, to release so that one hand can strike `keys`.
-
-    These are keys that are struck again, keys out of reach, and the lowest keys if there are too many.
-    """
-    gone = [key for key in down if key in keys or max(keys) - key > WIDEST or key - min(keys) > WIDEST]
-    stay = [key for key in down if key not in gone]
-    while stay and len(stay) + len(keys) > MOST_KEYS:
-        gone.append(stay.pop(0))
-    while stay and max([*stay, *keys]) - min([*stay, *keys]) > WIDEST:
-        gone.append(stay.pop(0))
-    return gone

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from device.clock.step import Step
 from device.left_hand.figure_bank import GROUPS, Excerpt, FigureBank, FigureNote
-from device.left_hand.song_figure import SongFigures
+from device.left_hand.song_figure import LEAP, SongFigures
 
 Floats = npt.NDArray[np.float64]
 
@@ -164,6 +164,24 @@ class FigurePlayer:
             gap = min((note.position for note in later), default=size) - within
         lift = excerpt.lifts[number]
         return FigureStrike(notes, lift, excerpt.anchor, new, playing.number is None, gap)
+
+    def falls_next(self, step: Step) -> bool:
+        """Return whether `step` is the last of a bar of a song, and the hand falls to a strike on the next bar line.
+
+        It falls if that strike's lowest height lies at least `LEAP` semitones below that of the strike before it.
+        """
+        if self._part is None or step.position != step.meter.steps_per_bar - 1:
+            return False
+        playing = self._playing[self._part[0]]
+        if playing.number is not None:
+            return False
+        bars = playing.excerpt.bars
+        bar, following = (bars[(playing.bar + later) % len(bars)] for later in (0, 1))
+        next_heights = [note.height for note in following if note.position == 0]
+        if not (bar and next_heights):
+            return bool(next_heights)
+        last = max(note.position for note in bar)
+        return min(next_heights) <= min(note.height for note in bar if note.position == last) - LEAP
 
     def _turn(
         self, rng: np.random.Generator, group: int, context: Floats | None, density: float, variation: int

@@ -170,6 +170,17 @@ def keys_of(notes: Sequence[FigureNote], base: int, ground: Ground, low: int = L
     return found
 
 
+def at_home(notes: tuple[FigureNote, ...], base: int, home: float) -> tuple[FigureNote, ...]:
+    """Return the notes of a song's strike with heights above `home` in place of the bar's bass `base`, a MIDI pitch.
+
+    A strike with a bass note keeps its heights. Otherwise no height becomes that of a bass note.
+    """
+    if min(note.height for note in notes) <= BASS_HEIGHT:
+        return notes
+    up = round(home - base)
+    return tuple(note._replace(height=max(note.height + up, BASS_HEIGHT + 1)) for note in notes)
+
+
 def _is_repeated(base: int, ground: Ground) -> bool:
     """Return whether the bar's bass `base`, a MIDI pitch, has sounded in this beat, so that another tone tells more.
 
@@ -206,6 +217,20 @@ def telling_key(lowest: int, highest: int, sounding: Collection[int], ground: Gr
         if cost < least:
             best, least = key, cost
     return best
+
+
+def in_the_way(down: list[int], keys: list[int]) -> list[int]:
+    """Return the MIDI pitches of `down`, the keys held now, to release so that one hand can strike `keys`.
+
+    These are keys that are struck again, keys out of reach, and the lowest keys if there are too many.
+    """
+    gone = [key for key in down if key in keys or max(keys) - key > WIDEST or key - min(keys) > WIDEST]
+    stay = [key for key in down if key not in gone]
+    while stay and len(stay) + len(keys) > MOST_KEYS:
+        gone.append(stay.pop(0))
+    while stay and max([*stay, *keys]) - min([*stay, *keys]) > WIDEST:
+        gone.append(stay.pop(0))
+    return gone
 
 
 def is_minor(classes: Sequence[int]) -> bool:

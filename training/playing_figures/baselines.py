@@ -50,6 +50,18 @@ def tonic(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
     return Roll(sounding, struck)
 
 
+def held_to_bar_line(hand: Roll, positions: npt.NDArray[np.int64]) -> Roll:
+    """Return the strikes of `hand`, each key held until the next bar line. `positions` [T] are steps in the bar.
+
+    Such a hand sounds all tones of its bar at once, so it is right about many of them.
+    """
+    lines = np.append(np.flatnonzero(positions == 0), len(positions))
+    sounding = hand.sounding.copy()
+    for step, key in np.argwhere(hand.struck):
+        sounding[step : lines[np.searchsorted(lines, step, side="right")], key] = True
+    return Roll(sounding, hand.struck)
+
+
 def chord_rule(right: Roll, true: Roll, bar: int, steps_per_beat: int) -> Roll:
     """Return a left hand that strikes one triad on each beat: the triad that fits the melody before this beat best.
 

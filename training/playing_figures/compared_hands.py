@@ -16,7 +16,7 @@ import numpy.typing as npt
 from device.settings.choices import STYLES, Style
 from training.accompanist.data import seconds_of
 from training.corpora.pieces import HandLabel, Piece
-from training.playing_figures.baselines import chord_rule, machine_oom_pah, rolled, tonic
+from training.playing_figures.baselines import chord_rule, held_to_bar_line, machine_oom_pah, rolled, tonic
 from training.playing_figures.figures_on_chords import TrueFigure, figures_of, on_chords, retrieved, triads_of
 from training.playing_figures.measure import (
     KNOWN_AFTER_STEPS,
@@ -31,7 +31,7 @@ from training.playing_figures.playable import faults
 from training.playing_figures.strikes import lengths_of
 
 TRUE, OTHER, LATE, TONIC, RULE, MACHINE = "true", "other", "late", "tonic", "rule", "machine"
-OWN_FIGURES, RETRIEVED, TRUE_CHORDS, OURS = "own-figures", "retrieved", "true-chords", "ours"
+OWN_FIGURES, RETRIEVED, TRUE_CHORDS, HELD, OURS = "own-figures", "retrieved", "true-chords", "held", "ours"
 NAMED_STYLES = tuple(style for style in STYLES if style != "auto")
 ROWS: dict[str, str] = {
     TRUE: "true hand",
@@ -44,6 +44,7 @@ ROWS: dict[str, str] = {
     OWN_FIGURES: "its own true figures on our chords",
     RETRIEVED: "other pieces' true figures on our chords",
     TRUE_CHORDS: "our figures on the true chords",
+    HELD: "cheat: ours, each key held to the bar line",
     OURS: "ours",
 }
 """The rows of the comparison, by the names that `--rows` takes."""
@@ -123,7 +124,7 @@ def compared_hands(
     for style in NAMED_STYLES:
         if style in rows:
             found[style] = _played(judged, play(piece, style))
-    if not {OWN_FIGURES, RETRIEVED, TRUE_CHORDS, OURS} & set(rows):
+    if not {OWN_FIGURES, RETRIEVED, TRUE_CHORDS, HELD, OURS} & set(rows):
         return found
     ours = _played(judged, play(piece, ours_style))
     our_chords = triads_of(ours.roll.sounding, positions, bar)
@@ -132,6 +133,7 @@ def compared_hands(
         OWN_FIGURES: lambda: on_chords(true, true_chords, our_chords),
         RETRIEVED: lambda: retrieved(piece.name, right, positions, bar, our_chords, library),
         TRUE_CHORDS: lambda: on_chords(ours.roll, our_chords, true_chords),
+        HELD: lambda: held_to_bar_line(ours.roll, positions),
     }
     for name, mix in mixed.items():
         if name in rows and (roll := mix()) is not None:

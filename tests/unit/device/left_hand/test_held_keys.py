@@ -92,3 +92,14 @@ def test_a_strike_of_a_song_releases_only_the_keys_that_are_in_its_way() -> None
     keys, lifted = hand.at(Step(4, 0.5, 0.125, 4, Meter.parse("4/4"), 1.0), plan, 1.0)
     assert keys == [55]
     assert (lifted, hand._hand.down) == ([55], [48, 55])
+
+
+def test_before_a_fall_a_song_lets_go_of_the_keys_whose_time_is_over() -> None:
+    """The root's time is not over, so it stays. The fifth stays only for the chord. No other key has its tone."""
+    hand, c_major = hand_with(True, 48, 55), plan_of(0, 4, 7)
+    hand._until[48] = 99
+    assert not hand._is_over(55, c_major, 7)
+    hand._falls = True
+    assert [key for key in (48, 55) if hand._is_over(key, c_major, 7)] == [55]
+    hand._struck_at[55] = 6
+    assert not hand._is_over(55, c_major, 7), "no key is shorter than an eighth for this reason"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,9 +10,14 @@ import pytest
 
 from device.clock.meter import Meter
 from device.clock.step import Step
+from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FigureNote, shipped_bank
-from device.left_hand.figure_player import FigurePlayer
+from device.left_hand.figure_hand import FigureHand
+from device.left_hand.figure_player import FigurePlayer, FigureStrike
+from device.left_hand.figure_voicing import at_home
+from device.left_hand.harmony import Chord
 from device.left_hand.song_figure import GAPS, MOVES, SongFigures, gap_of, move_of
+from device.left_hand.voicing import Fingers
 
 DRAWS = 80
 MELODY = (-0.3, 1.0, 0.7, 0.5, 0.0, 6.0, 1.9, 1.2)
@@ -89,3 +95,67 @@ def test_a_song_that_opens_with_few_notes_gets_its_figures_as_soon_as_it_is_know
 
 def test_a_piece_that_turns_into_a_melody_keeps_its_figure_to_the_end_of_its_phrase() -> None:
     assert songs_under([CHORDS, *3 * [MELODY]]) == 4 * [False]
+
+
+@pytest.mark.parametrize(
+    ("melody", "last", "first", "falls"),
+    [(MELODY, 12, 0, True), (MELODY, 4, 0, False), (MELODY, 12, None, False), (MELODY, None, 0, True)],
+)
+def test_the_hand_falls_to_a_bar_line_a_fourth_or_more_below_its_last_strike(
+    melody: tuple[float, ...], last: int | None, first: int | None, falls: bool
+) -> None:
+    """`last` and `first` are the heights of the last strike of a bar and of a strike on the next bar line."""
+    felt, player = Meter.parse("4/4"), FigurePlayer(shipped_bank())
+    bars = [() if last is None else (FigureNote(0, 2, 0, 0), FigureNote(12, 2, last, 0))]
+    bars.append((FigureNote(4, 2, 7, 2),) if first is None else (FigureNote(0, 2, first, 0),))
+    steps = [Step(i, i * 0.125, 0.125, i, felt, 1.0) for i in range(16)]
+    player.at(steps[0], np.array(melody), (60,))
+    playing = player._playing[2]
+    playing.excerpt = replace(playing.excerpt, bars=tuple(bars * 4))
+    assert [step.index for step in steps if player.falls_next(step)] == ([15] if falls else [])
+
+
+def test_a_figure_of_a_piece_does_not_fall() -> None:
+    felt, player = Meter.parse("4/4"), FigurePlayer(shipped_bank())
+    steps = [Step(i, i * 0.125, 0.125, i % 16, felt, 1.0) for i in range(128)]
+    for step in steps:
+        player.at(step, np.array(CHORDS), (60,))
+        assert not player.falls_next(step)
+
+
+def test_the_upper_keys_of_a_song_stay_where_they_are_if_the_bass_moves() -> None:
+    upper, bass = (FigureNote(2, 2, 12, 0), FigureNote(2, 2, 16, 1)), (FigureNote(0, 2, 0, 0), FigureNote(0, 2, 12, 0))
+    assert [40 + note.height for note in at_home(upper, 40, 45.0)] == [57, 61]
+    assert [48 + note.height for note in at_home(upper, 48, 45.0)] == [57, 61]
+    assert at_home(bass, 40, 45.0) == bass, "an octave above a bass moves with it"
+    assert [note.height for note in at_home((FigureNote(2, 2, 7, 2),), 48, 43.0)] == [5], "no bass is struck for it"
+
+
+def test_the_keys_above_the_bass_of_a_song_do_not_follow_it_down() -> None:
+    """The bass falls from C to F, a fifth. A fifth above it there would be C, a fifth below the G of the bar before."""
+    assert tops_under((0, 4, 7), (5, 9, 0)) == [(48, 55), (41, 57)]
+
+
+def tops_under(*chords: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Play a bar of a song on each of `chords`: a bass, and a key a fifth or more above. Returns the two keys."""
+    hand = FigureHand(shipped_bank(), Fingers())
+    hand._entered = True
+    notes = {0: (FigureNote(0, 2, 0, 0),), 2: (FigureNote(2, 2, 9, 2),)}
+    hand._player.at = lambda step, *_: FigureStrike(  # type: ignore[method-assign]
+        notes.get(step.position, ()), 0, 40, step.is_bar, True, 2
+    )
+    felt, found = Meter.parse("4/4"), []
+    for bar, classes in enumerate(chords):
+        likely = np.full(13, 0.3, np.float32)
+        plan = Plan(False, Chord(classes, "of the test"), likely[:12], likely, 0.5, 0.5, 0.3, 84, None, 80.0, 1.0)
+        steps = [Step(16 * bar + i, (16 * bar + i) * 0.125, 0.125, i, felt, 1.0) for i in range(16)]
+        struck = [hand.at(step, plan, 1.0)[0] for step in steps]
+        found.append((min(struck[0]), max(struck[2])))
+    return found
+
+
+def test_no_chord_of_a_song_has_a_seventh() -> None:
+    hand, likely = FigureHand(shipped_bank(), Fingers()), np.full(13, 0.3, np.float32)
+    plan = Plan(False, Chord((7, 11, 2, 5), "G7"), likely[:12], likely, 0.5, 0.5, 0.3, 84, None, 80.0, 1.0)
+    step = Step(0, 0.0, 0.125, 0, Meter.parse("4/4"), 1.0)
+    assert [list(hand._ground(step, plan, song).classes) for song in (True, False)] == [[7, 11, 2], [7, 11, 2, 5]]

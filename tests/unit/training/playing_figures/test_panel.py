@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.corpora.pieces import BARE_NOTE_DTYPE, Notes
-from training.playing_figures.baselines import BASELINES
+from training.playing_figures.baselines import BASELINES, held_to_bar_line
 from training.playing_figures.panel import Roll, chord_changes, consonance, jensen_shannon, panel, roll_of, stuck
 
 STEPS = 16 * 32
@@ -61,6 +61,16 @@ def test_changes_are_counted_per_beat() -> None:
 
 def test_silence_is_unaccompanied() -> None:
     assert judged(melody(), notes(), chords((48,)))["ur"] == 1.0
+
+
+def test_keys_held_to_the_bar_line_sound_through_a_split_bar_and_no_further() -> None:
+    """The second bar has 8 steps. Of both keys of the first bar one is struck at its last step."""
+    positions = np.concatenate([np.arange(16), np.arange(8), np.arange(16)])
+    struck = roll_of(notes((0.0, 0.5, 48), (3.75, 0.25, 52), (5.0, 0.25, 55), (9.75, 0.25, 59)), len(positions))
+    held = held_to_bar_line(struck, positions)
+    assert np.array_equal(held.struck, struck.struck)
+    sounds = {key: np.flatnonzero(held.sounding[:, key]).tolist() for key in (48, 52, 55, 59)}
+    assert sounds == {48: list(range(16)), 52: [15], 55: list(range(20, 24)), 59: [39]}
 
 
 def test_the_truth_is_itself() -> None:
