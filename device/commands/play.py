@@ -12,9 +12,9 @@ from device.commands.file_path import FilePath
 from device.commands.options import FiniteRange, WholeRange
 from device.commands.play_from_file import counts, from_file
 from device.commands.play_request import Request, checked_key
+from device.files.input_present import check_present
 from device.files.real_time import RealTime
 from device.files.results import Outputs
-from device.files.sound_file import check_present
 from device.make_clock import FILE_MODES, Mode
 from device.printable import printable
 from device.settings.choices import (

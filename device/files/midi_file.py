@@ -14,10 +14,10 @@ from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.errors import UserError
 from device.events import SUSTAIN, Hand, Note, NoteEnded, NoteHeard, Send
 from device.files.hands import named_melody, named_right, spread
+from device.files.input_present import check_present
 from device.files.midi_bytes import parse
 from device.files.midi_notes import Part, check_playable, in_unison, parts_of, together
 from device.files.raw_midi import RawMidi, Struck
-from device.files.sound_file import check_present
 from device.files.unfinished_midi import complete
 from device.printable import printable
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import shlex
 from collections.abc import Iterator
@@ -13,17 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from device.errors import UserError, missing_extra
+from device.errors import UserError
 from device.files.channel_choice import ChannelChoice, finite
 from device.files.channels import ChannelComparison
 from device.files.clipping import PeakCount
 from device.files.cut_header import is_cut_in_header, was_copied_as_text
-from device.files.file_part import FilePart, filled
 from device.files.float_peaks import FloatPeaks
-from device.files.input_kind import is_container
+from device.files.input_present import check_present
 from device.files.mp3_frames import next_frame
-from device.files.ogg_links import ogg_links
-from device.files.wav_header import WavHeader, late_sound, missing_fillings, read_wav_header, right_length
+from device.files.sound_bytes import SoundBytes, soundfile_of
 from device.hearing.resample import HIGHEST_RATE, LOWEST_RATE
 from device.printable import count_of
 from device.system.quiet import quiet
@@ -36,11 +33,6 @@ BLOCK = 16_384
 """Number of frames read at once. The hops do not depend on it."""
 _DECODED = 1024
 """Number of frames decoded at once. Where a file is damaged, fewer frames than this are lost before the damage."""
-_FLAC_TOTAL = ((21, 0x0F), (22, 0xFF), (23, 0xFF), (24, 0xFF), (25, 0xFF))
-"""Bytes and masks of the number of frames in a FLAC header (RFC 9639, 8.2).
-
-libsndfile stops after so many frames. The header is read with 0, "unknown", so that it reads up to the end.
-"""
 _SURE = ("WAV", "WAVEX", "RF64", "RAW")
 """Formats that hold as much sound as libsndfile reports. `read_wav_header` checks their headers."""
 _ESTIMATED = frozenset({"MP3", "OGG", "MPEG_LAYER_III"})
@@ -75,16 +67,11 @@ class SoundFile:
             raise UserError(
                 f"{path} was sent or copied as text, which damages a sound: copy it again as a binary file."
             )
-        self._header = _own_header(path)
-        self._right_length = right_length(path)
-        self._fillings = missing_fillings(path)
-        self._links, self._damaged = ogg_links(path)
-        self._links = self._links or late_sound(path)
-        self._start = self._links[0][0] if self._links else 0
-        self._flac_frames = _flac_frames(path, self._start)
+        self._bytes = SoundBytes(path)
+        self._damaged = self._bytes.damaged
         self._has_more = False
         stated = self._begin()
-        if stated is None and self._pass_over_flaws():
+        if stated is None and self._bytes.pass_over_flaws():
             stated = self._begin()
         if stated is None:
             raise self._unreadable()
@@ -99,8 +86,7 @@ class SoundFile:
         self._choice = ChannelChoice() if channel is None else ChannelChoice(channel - 1, "asked")
         self.frames: int = stated
         self._gain, self._peaks = 1.0, PeakCount(1)
-        wrong = self._look(stated) or self._right_length is not None
-        wrong = wrong or (self._header is not None and (self._header.wrong or self._header.last_wrong))
+        wrong = self._look(stated) or self._bytes.is_wrong
         if self.frames <= 0:
             raise UserError(f"{path} holds no sound: record it again, or give another file.")
         self._warn(wrong)
@@ -149,35 +135,21 @@ class SoundFile:
     def _begin(self) -> int | None:
         """Find out rate, channels and format. Return the number of frames; None if libsndfile refuses the file."""
         try:
-            with self._open(next(iter(self._links), None)) as file:
+            with self._bytes.open(next(iter(self._bytes.links), None)) as file:
                 self.rate: int = file.samplerate
                 self.channels: int = file.channels
                 self._format: str = file.format
                 self._subtype: str = file.subtype
                 self._floats = file.subtype in _FLOATS and not self.is_capture
-                stated: int = file.frames if self._flac_frames is None else self._flac_frames
-            if self._header is None and self._format in _SURE and (own := _other_length(self.path, stated)) is not None:
-                self._header = own
+                stated: int = file.frames if self._bytes.flac_frames is None else self._bytes.flac_frames
+            if self._format in _SURE and self._bytes.takes_other_length(stated):
                 return self._begin()
-            self._links = self._like_the_first()
+            others = self._bytes.leave_out_others(self.rate, self.channels)
         except (soundfile_of("play").LibsndfileError, RuntimeError, ValueError, OverflowError):
             return None
+        if others is not None:
+            self.warnings.append(others)
         return stated
-
-    def _pass_over_flaws(self) -> bool:
-        """Let the next `_begin` read without what libsndfile refuses. Return whether there is a way to do so.
-
-        In a WAV file that is every chunk but the format and the samples. An MP3 is read from its first whole frame on,
-        if it was cut out of a broadcast or begins with other bytes.
-        """
-        header = read_wav_header(self.path)
-        if header is not None:
-            self._header = header
-            return header.subtype is not None
-        found = None if self._links or is_container(self.path) else next_frame(self.path, 0)
-        if found is not None:
-            self._links = [(found, self.path.stat().st_size - found)]
-        return found is not None
 
     def _warn(self, wrong: bool) -> None:
         """Add to `warnings` what the owner should know: damage, a `wrong` length in the header, odd channels."""
@@ -197,7 +169,7 @@ class SoundFile:
                 f"The header of {path} gives no length or a wrong one, as after a recording that was piped, cut or "
                 f"killed: all {self.seconds:.1f} s that the file holds are read."
             )
-        if self._header is not None and self._header.other:
+        if self._bytes.header is not None and self._bytes.header.other:
             self.warnings.append(
                 f"{path} holds WAV files one after another, and those behind one of another rate or format are not "
                 f"heard: convert them one by one, before they are joined."
@@ -229,14 +201,14 @@ class SoundFile:
         """Yield float32[n, channels] up to the end of the file, or up to the first part that cannot be decoded."""
         if self._format not in _SURE:
             size = min(size, _DECODED)
-        links: list[tuple[int, int] | None] = [*self._links] or [None]
+        links: list[tuple[int, int] | None] = [*self._bytes.links] or [None]
         for link in links:
-            with self._open(link) as file:
+            with self._bytes.open(link) as file:
                 if (file.samplerate, file.channels) != (self.rate, self.channels):
                     self._damaged = True
                     return
                 yield from self._decoded(file, size)
-                left_from = self._part.place
+                left_from = self._bytes.place
             if self._format == "MP3" and (after := self._after(left_from)) is not None:
                 if len(links) == _MOST_MP3S:
                     self._has_more = True
@@ -246,7 +218,7 @@ class SoundFile:
     def _decoded(self, file: soundfile.SoundFile, size: int) -> Iterator[NDArray[np.float32]]:
         """Yield what can be decoded of an open file, and set `_damaged` if it breaks off before its end."""
         # a FLAC is read up to the very frame that its header states: a tag after it cannot be decoded
-        stated = self._flac_frames or 0
+        stated = self._bytes.flac_frames or 0
         try:
             while True:
                 wanted = min(size, stated) if stated > 0 else size
@@ -259,65 +231,13 @@ class SoundFile:
                     return
         except (soundfile_of("play").LibsndfileError, RuntimeError):
             breaks_off = self._format == "MP3" or (self._format == "FLAC" and stated >= 0)
-            if breaks_off and self._part.place + _READ_AHEAD < self.path.stat().st_size:
+            if breaks_off and self._bytes.place + _READ_AHEAD < self.path.stat().st_size:
                 self._damaged = True
 
     def _after(self, at: int) -> tuple[int, int] | None:
         """Return (first byte, number of bytes) of what follows byte `at` of an MP3; None if no sound follows."""
         found = next_frame(self.path, at)
         return None if found is None else (found, self.path.stat().st_size - found)
-
-    def _like_the_first(self) -> list[tuple[int, int]]:
-        """Return the links of a file with the rate and the channels of the first; none if all of it is one link.
-
-        `warnings` gets a sentence if there are others, which are not read.
-        """
-        alike = []
-        alone = len(self._links) == 1 and self._links[0][0] == 0
-        for link in [] if alone else self._links:
-            with contextlib.suppress(soundfile_of("play").LibsndfileError, RuntimeError), self._open(link) as file:
-                if (file.samplerate, file.channels) == (self.rate, self.channels):
-                    alike.append(link)
-        if alike and len(alike) < len(self._links):
-            self.warnings.append(
-                f"{self.path} holds {len(self._links)} recordings one after another, and only {len(alike)} of them "
-                f"have the rate and the channels of the first and are heard: convert the others one by one."
-            )
-        return alike
-
-    @contextlib.contextmanager
-    def _open(self, link: tuple[int, int] | None = None) -> Iterator[soundfile.SoundFile]:
-        """Open the file, or the link (first byte, number of bytes) of a chained Ogg file."""
-        sf = soundfile_of("play")
-
-        class Stream(sf.SoundFile):  # type: ignore[misc, name-defined]
-            """A file that is read from the beginning to the end.
-
-            soundfile seeks after each block of a seekable file. In an MP3 that gives a click at each block.
-            """
-
-            def seekable(self) -> bool:
-                return False
-
-        header = self._header
-        with self.path.open("rb") as raw, contextlib.ExitStack() as stack:
-            size = self.path.stat().st_size
-            part = FilePart(raw, [(0, size)])
-            form: dict[str, object] = {}
-            if header is not None:
-                part = FilePart(raw, header.pieces)
-                form = {"format": "RAW", "subtype": header.subtype, "endian": "LITTLE"}
-                form |= {"samplerate": header.rate, "channels": header.channels}
-            elif self._flac_frames is not None:
-                part = FilePart(raw, [link or (0, size)], [(self._start + place, mask) for place, mask in _FLAC_TOTAL])
-            elif link is not None:
-                part = FilePart(raw, [link])
-            elif self._right_length is not None or self._fillings:
-                part = FilePart(raw, filled(self._fillings, size), replaced=self._right_length or (0, b""))
-            with quiet():
-                file = Stream(part, **form)
-            self._part = part
-            yield stack.enter_context(file)
 
     def _unreadable(self) -> UserError:
         path = self.path
@@ -332,67 +252,3 @@ class SoundFile:
             f"{path} is not a {kind} that can be read here: convert it to a .wav, .flac or .mid file, "
             f"a sound with `{command}`."
         )
-
-
-def check_present(path: Path) -> None:
-    """Raise UserError unless `path` is a readable file that is not empty.
-
-    A pipe or a device is refused, because an input is read more than once.
-    """
-    try:
-        if path.is_dir():
-            raise UserError(f"{path} is a folder: give a .wav, .flac or .mid file.")
-        if path.exists() and not path.is_file():
-            raise UserError(f"{path} is a pipe or a device: save its content in a file and give that file.")
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise UserError(f"{path} is a link to a file that does not exist: give the file itself.") from None
-        raise UserError(f"{path} does not exist: check the name.") from None
-    except ValueError:  # a zero in the name
-        raise UserError(f"{path} cannot be the name of a file: check the name.") from None
-    except OSError as error:
-        remedy = "give the file itself" if error.errno == errno.ELOOP else "check its permissions"
-        raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}.") from None
-    if empty:
-        raise UserError(f"{path} is empty: record it again, or give another file.")
-
-
-def _own_header(path: Path) -> WavHeader | None:
-    """Return the header of a WAV file that libsndfile does not read in full; None for every other file."""
-    header = read_wav_header(path)
-    own = header is not None and (header.wrong or not header.known or header.more or header.other)
-    return header if header is not None and header.subtype is not None and own else None
-
-
-def _other_length(path: Path, frames: int) -> WavHeader | None:
-    """Return the header of a WAV file in which libsndfile finds another number of `frames`; None for other files.
-
-    libsndfile takes the end of some odd chunks before the sound for the sound.
-    """
-    header = read_wav_header(path)
-    return header if header is not None and header.subtype is not None and header.frames != frames else None
-
-
-def _flac_frames(path: Path, start: int) -> int | None:
-    """Return the number of frames in the header of a FLAC file, 0 if it is unknown; None for every other file.
-
-    The file begins at byte `start` of `path`.
-    """
-    with path.open("rb") as file:
-        file.seek(start)
-        head = file.read(_FLAC_TOTAL[-1][0] + 1)
-    if head[:4] != b"fLaC" or len(head) <= _FLAC_TOTAL[-1][0]:
-        return None
-    first, mask = _FLAC_TOTAL[0]
-    return int.from_bytes([head[first] & mask, *head[first + 1 :]], "big")
-
-
-def soundfile_of(extra: str) -> soundfile:
-    """Return the package soundfile. Raises UserError if it is missing; the error names the `extra` that installs it."""
-    try:
-        import soundfile
-    except ImportError:
-        raise missing_extra("soundfile", extra) from None
-    return soundfile

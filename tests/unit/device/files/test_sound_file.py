@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from device.errors import UserError
-from device.files.sound_file import SoundFile, check_present
+from device.files.input_present import check_present
+from device.files.sound_file import SoundFile
 
 RATE = 44_100
 
