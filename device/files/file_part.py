@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -65,11 +64,3 @@ class FilePart:
                 data[place - first] = byte
         self.place = first + len(data)
         return bytes(data)
-
-
-def filled(places: Sequence[int], size: int) -> list[tuple[int, int]]:
-    """Return the pieces of a file of `size` bytes, see `FilePart`, with a zero put in at each of `places`."""
-    pieces: list[tuple[int, int]] = []
-    for begin, end in itertools.pairwise([0, *places, size]):
-        pieces += [(begin, end - begin), (ZEROS, 1)]
-    return pieces[:-1]

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from device.errors import missing_extra
-from device.files.file_part import FilePart, filled
+from device.files.aiff_chunks import needed_pieces
+from device.files.file_part import FilePart
 from device.files.input_kind import is_container
 from device.files.mp3_frames import next_frame
 from device.files.ogg_links import ogg_links
-from device.files.wav_header import WavHeader, late_sound, missing_fillings, read_wav_header, right_length
+from device.files.wav_header import WavHeader, late_sound, read_wav_header, right_length
 from device.system.quiet import quiet
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class SoundBytes:
         """Header of a WAV file whose samples are read without libsndfile's; None for every other file."""
         self.right_length = right_length(path)
         """Place and bytes of the right length, if the header of another file has a wrong one."""
-        self._fillings = missing_fillings(path)
+        self._pieces = needed_pieces(path, self.right_length is not None)
+        """(first byte, number of bytes) of what is read of an AIFF file; none for every other file."""
         self.links, self.damaged = ogg_links(path)
         """(first byte, number of bytes) of each part of the file that is read; none if all of it is one part."""
         self.links = self.links or late_sound(path)
@@ -130,8 +132,8 @@ class SoundBytes:
                 part = FilePart(raw, [link or (0, size)], [(self._start + place, mask) for place, mask in _FLAC_TOTAL])
             elif link is not None:
                 part = FilePart(raw, [link])
-            elif self.right_length is not None or self._fillings:
-                part = FilePart(raw, filled(self._fillings, size), replaced=self.right_length or (0, b""))
+            elif self.right_length is not None or self._pieces:
+                part = FilePart(raw, self._pieces or [(0, size)], replaced=self.right_length or (0, b""))
             with quiet():
                 file = Stream(part, **form)
             self._part = part

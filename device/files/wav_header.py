@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from device.files.aiff_chunks import USUAL_AIFF, is_aiff, lacks_filling
 from device.printable import is_plain_text
 
 _HEADS = (b"RIFF", b"RF64", b"BW64")
@@ -45,11 +46,6 @@ _LEAST_SOUND = 512
 
 This is 3 ms of stereo sound with 16 bits at 44.1 kHz.
 """
-_USUAL_AIFF = (
-    *(b"COMM", b"SSND", b"FVER", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"MARK", b"INST"),
-    *(b"MIDI", b"COMT", b"APPL", b"AESD", b"CHAN", b"ID3 ", b"bext", b"LIST"),
-)
-"""Names of usual chunks of an AIFF file, which may lack the filling byte too."""
 _MOST_CHUNKS = 1000
 """Largest number of chunks of sound data that are read. A recorder that is paused writes a few."""
 _MOST_PASSED = 10_000
@@ -195,7 +191,7 @@ def right_length(path: Path) -> tuple[int, bytes] | None:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
-        if head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
+        if is_aiff(head):
             return _right_chunk(file, 12, size, b"SSND", 4)
         if head[:4] == b"caff":
             return _right_chunk(file, 8, size, b"data", 8)
@@ -211,32 +207,6 @@ def right_length(path: Path) -> tuple[int, bytes] | None:
     return wav.start - 4, min(wav.held, 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def missing_fillings(path: Path) -> list[int]:
-    """Return the places at which an AIFF file lacks the byte that has to follow a chunk of an odd length."""
-    size, position, found = path.stat().st_size, 12, list[int]()
-    with path.open("rb") as file:
-        head = file.read(12)
-        if head[:4] != b"FORM" or head[8:] not in (b"AIFF", b"AIFC"):
-            return []
-        for _ in range(_MOST_PASSED):
-            if position + 8 > size or len(found) == _MOST_CHUNKS:
-                break
-            name, length = _chunk(file, position, order="big")
-            if name == b"SSND":
-                break
-            position += 8 + length
-            if length % 2 and _lacks_filling(file, position):
-                found.append(position)
-            else:
-                position += length % 2
-    return found
-
-
-def _lacks_filling(file: BinaryIO, position: int) -> bool:
-    """Return whether the next chunk of an AIFF file begins at `position`, behind a chunk of an odd length."""
-    return _chunk(file, position)[0] in _USUAL_AIFF and _chunk(file, position + 1)[0] not in _USUAL_AIFF
-
-
 def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width: int) -> tuple[int, bytes] | None:
     """Return what `right_length` does for a file of big-endian chunks, whose lengths have `width` bytes."""
     head = 4 + width
@@ -248,7 +218,7 @@ def _right_chunk(file: BinaryIO, position: int, size: int, wanted: bytes, width:
         if name == wanted:
             right = end <= size and _ends_well(file, end + (length % 2 if width == 4 else 0), size, width, "big")
             return None if right else (position + 4, min(size - start, (1 << 8 * width) - 1).to_bytes(width, "big"))
-        position = end + (length % 2 if width == 4 and not _lacks_filling(file, end) else 0)
+        position = end + (length % 2 if width == 4 and not lacks_filling(file, end) else 0)
     return None
 
 
@@ -334,8 +304,9 @@ def _ends_well(
         if not all(0x20 <= byte < 0x7F for byte in name):
             return _is_text(file, position)
         if position + 4 + width + length > size:
-            # a WAV file that was cut may end within its tags or a picture. libsndfile refuses such an AIFF
-            return (name in _USUAL and order == "little") or _is_text(file, position)
+            # a file that was cut may end within its tags or a picture
+            usual = _USUAL if order == "little" else USUAL_AIFF if width == 4 else ()
+            return name in usual or _is_text(file, position)
         position += 4 + width + length + (length % 2 if width == 4 else 0)
     return True
 

@@ -43,6 +43,40 @@ def test_a_wav_is_read_whatever_its_other_chunks_hold(tmp_path: Path, flawed: by
     assert np.allclose(sound.read(), TONE, atol=1e-4)
 
 
+AIFF_FLAWS = {
+    "comment": (b"COMT", b"\xff" * 9),
+    "comment-count": (b"COMT", bytes(range(40))),
+    "channels": (b"CHAN", b"\xff" * 40),
+    "application": (b"APPL", b"x"),
+    "peak": (b"PEAK", b""),
+    "name": (b"\x80\x81\x82\x83", bytes(8)),
+    "zeros": (bytes(4), b""),
+}
+"""Chunks of an AIFF file that libsndfile refuses, or for which it reads less or other sound: name and content."""
+
+
+@pytest.mark.parametrize("flaw", AIFF_FLAWS)
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+def test_an_aiff_is_read_whatever_its_other_chunks_hold(tmp_path: Path, subtype: str, flaw: str) -> None:
+    soundfile.write(tmp_path / "whole.aiff", TONE, RATE, format="AIFF", subtype=subtype)
+    whole = (tmp_path / "whole.aiff").read_bytes()
+    name, content = AIFF_FLAWS[flaw]
+    flawed = name + struct.pack(">I", len(content)) + content + bytes(len(content) % 2)
+    for body in (whole[:12] + flawed + whole[12:], whole + flawed):
+        (tmp_path / "a.aiff").write_bytes(body)
+        sound = SoundFile(tmp_path / "a.aiff")
+        assert (sound.rate, sound.frames, sound.warnings) == (RATE, RATE, [])
+        assert np.allclose(sound.read(), TONE, atol=1e-4)
+
+
+def test_an_aiff_that_was_cut_in_a_tag_behind_its_sound_is_read_without_the_tag(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.aiff", TONE, RATE, format="AIFF", subtype="PCM_16")
+    whole = (tmp_path / "a.aiff").read_bytes()
+    tag = np.random.default_rng(1).integers(0, 256, 4000, np.uint8).tobytes()
+    (tmp_path / "a.aiff").write_bytes(whole + b"ID3 " + struct.pack(">I", 9000) + tag)
+    assert SoundFile(tmp_path / "a.aiff").frames == RATE
+
+
 @pytest.mark.parametrize("channels", [0, 1])
 def test_a_wav_without_a_rate_or_a_channel_is_refused(tmp_path: Path, channels: int) -> None:
     form = struct.pack("<HHIIHH", 1, channels, (1 - channels) * RATE, 0, 2, 16)

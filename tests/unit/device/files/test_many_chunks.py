@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from device.files.wav_header import missing_fillings, read_wav_header, right_length
+from device.files.aiff_chunks import needed_pieces
+from device.files.file_part import ZEROS
+from device.files.wav_header import read_wav_header, right_length
 
 FORMAT = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 48_000, 96_000, 2, 16)
 W64_NAME = bytes(12)
@@ -41,9 +43,10 @@ def test_the_sound_behind_many_chunks_is_not_looked_for(tmp_path: Path, kind: st
     assert finds(500) and not finds(20_000)
 
 
-def test_chunks_without_a_filling_byte_are_not_counted_for_ever(tmp_path: Path) -> None:
+def test_the_chunks_of_an_aiff_are_passed_over_up_to_a_limit(tmp_path: Path) -> None:
     path = tmp_path / "a.aiff"
-    path.write_bytes(HEADS["aiff"] + 20_000 * EMPTY["aiff"] + b"NAME\0\0\0\x01xSSND\0\0\0\0")
-    assert missing_fillings(path) == []
-    path.write_bytes(HEADS["aiff"] + 20 * EMPTY["aiff"] + b"NAME\0\0\0\x01xSSND\0\0\0\0")
-    assert len(missing_fillings(path)) == 1
+    needed = b"COMM\0\0\0\x01xSSND\0\0\0\0"
+    path.write_bytes(HEADS["aiff"] + 20_000 * EMPTY["aiff"] + needed)
+    assert needed_pieces(path, to_end=False) == []
+    path.write_bytes(HEADS["aiff"] + 20 * EMPTY["aiff"] + needed)
+    assert needed_pieces(path, to_end=False) == [(0, 12), (172, 9), (ZEROS, 1), (181, 8)]
