@@ -15,6 +15,8 @@ from device.clock.tempo_map import TempoMap
 
 LEAST_ONSETS = 16
 """Fewer onsets than this say too little, and the map is believed."""
+SHORTEST_S = 0.05
+"""Seconds of a quarter note. Shorter ones are 1,200 a minute or more: the file counts in small units, not in beats."""
 CHORD_S = 0.05
 """Onsets closer than this many seconds are one chord, which counts once."""
 TIMINGS_S = (0.008, 0.016, 0.03)
@@ -47,11 +49,16 @@ Floats = npt.NDArray[np.float64]
 def fits(onsets_s: Sequence[float], tempo_map: TempoMap) -> bool:
     """Return whether the notes at `onsets_s` (seconds, any order) lie on the beats and divisions of the tempo map.
 
-    The answer is True for fewer than LEAST_ONSETS onsets, and for a file that does not count in ticks per quarter note.
+    The answer is True for a file that does not count in ticks per quarter note, and for fewer than LEAST_ONSETS onsets
+    unless the quarters are shorter than SHORTEST_S.
     """
     onset_s = np.unique(np.asarray(onsets_s, np.float64))
     onset_s = onset_s[np.diff(onset_s, prepend=-np.inf) > CHORD_S]
-    if len(onset_s) < LEAST_ONSETS or tempo_map.ticks_per_beat <= 0:
+    if len(onset_s) == 0 or tempo_map.ticks_per_beat <= 0:
+        return True
+    if np.median(_quarters_s(onset_s, tempo_map)) < SHORTEST_S:
+        return False
+    if len(onset_s) < LEAST_ONSETS:
         return True
     return fit(onset_s, tempo_map) >= LEAST_FIT + DOUBT / len(onset_s)
 
@@ -64,15 +71,21 @@ def fit(onset_s: Floats, tempo_map: TempoMap) -> float:
     """
     resolution = tempo_map.ticks_per_beat
     quarter = np.array([tempo_map.tick(at_s) for at_s in onset_s.tolist()], np.float64) / resolution
-    begins = np.floor(quarter).astype(np.int64) * resolution
-    length_s = [tempo_map.seconds(tick + resolution) - tempo_map.seconds(tick) for tick in begins.tolist()]
+    length_s = _quarters_s(onset_s, tempo_map)
     place, share = np.array(list(PLACES)), np.array(list(PLACES.values()))
     away = np.abs(quarter[:, None] % 1 - place)
-    away_s = np.minimum(away, 1 - away) * np.array(length_s)[:, None]
-    density_of = share / share.sum() * np.array(length_s)[:, None]
+    away_s = np.minimum(away, 1 - away) * length_s[:, None]
+    density_of = share / share.sum() * length_s[:, None]
     ratios = []
     for timing_s in TIMINGS_S:
         near = np.exp(-0.5 * (away_s / timing_s) ** 2) / (timing_s * np.sqrt(2 * np.pi))
         on_grid = (density_of * near).sum(axis=1)
         ratios.append(np.log(ANYWHERE + (1 - ANYWHERE) * on_grid).mean())
     return float(max(ratios))
+
+
+def _quarters_s(onset_s: Floats, tempo_map: TempoMap) -> Floats:
+    """Return the length in seconds of the quarter in which each onset of `onset_s` [n], in seconds, lies."""
+    resolution = tempo_map.ticks_per_beat
+    begins = [tempo_map.tick(at_s) // resolution * resolution for at_s in onset_s.tolist()]
+    return np.array([tempo_map.seconds(tick + resolution) - tempo_map.seconds(tick) for tick in begins], np.float64)

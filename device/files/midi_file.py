@@ -18,6 +18,7 @@ from device.files.input_present import check_present
 from device.files.midi_bytes import parse
 from device.files.midi_notes import Part, check_playable, in_unison, parts_of, together
 from device.files.raw_midi import RawMidi, Struck
+from device.files.tempo_units import right_tempos
 from device.files.unfinished_midi import complete
 from device.printable import printable
 
@@ -180,9 +181,11 @@ def read_midi(path: Path) -> MidiInput:
     pieces = sum(any(isinstance(message, Struck) for message in track.messages) for track in raw.tracks)
     if (raw.format == 2 and pieces > 1) or raw.ticks_per_beat == 0 or (has_frames and not ticks_per_frame):
         raise UserError(f"{path} is a MIDI file of a kind without one common time: export it as type 0 or 1.")
+    onsets = [m.tick for track in raw.tracks for m in track.messages if isinstance(m, Struck) and m.velocity > 0]
+    raw.tempos, flaw = right_tempos(raw.tempos, onsets, raw.ticks_per_beat)
     tempo_map = TempoMap(raw.ticks_per_beat, raw.tempos)
     parts = parts_of(raw.tracks, tempo_map)
-    flaws = ", ".join(raw.flaws)
+    flaws = ", ".join([*raw.flaws, *([flaw] if flaw else [])])
     return MidiInput(
         path=path,
         tempo_map=tempo_map,
@@ -192,7 +195,7 @@ def read_midi(path: Path) -> MidiInput:
         end_tick=tempo_map.tick(max((part.end_s for part in parts), default=0.0)),
         tracks_end_s=tempo_map.seconds(max((track.end_tick for track in raw.tracks), default=0)),
         warnings=(f"{path} has flaws that were passed over: {flaws}.",) if flaws else (),
-        is_struck=any(isinstance(m, Struck) and m.velocity > 0 for track in raw.tracks for m in track.messages),
+        is_struck=bool(onsets),
     )
 
 

@@ -1,0 +1,54 @@
+"""Finds tempos of a MIDI file that are in a wrong unit, so that no hand could play the notes.
+
+A tempo is the length of a quarter note in microseconds. Some programs write it in milliseconds, or write the number of
+beats a minute. All notes of a piece then lie within less than a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+Tempos = Sequence[tuple[int, int]]
+"""(tick, microseconds per quarter note) of each tempo, in the order of the ticks."""
+
+SHORTEST_US = 50_000
+"""Microseconds of a quarter note. Shorter ones are 1,200 a minute or more, and no music is written so."""
+LEAST_ONSETS, MOST_A_SECOND = 4, 30.0
+"""From LEAST_ONSETS times of onsets on, more than MOST_A_SECOND come from a wrong unit.
+
+A hand makes 15. Programs that count in small units write short quarters on purpose, and there the notes are slower.
+"""
+LIKELY_MS = (200, 2000)
+"""Milliseconds of a quarter note from 300 to 30 a minute. A tempo in this range was meant in milliseconds."""
+LIKELY_BPM = (20, 200)
+"""Quarter notes a minute. A tempo in this range was meant so."""
+
+
+def right_tempos(tempos: Tempos, onset_ticks: Sequence[int], ticks_per_beat: int) -> tuple[list[tuple[int, int]], str]:
+    """Return the tempos as they were probably meant, and the flaw in words; the same tempos and "" if they are right.
+
+    `onset_ticks` are those of all notes, in any order. If the unit cannot be told, the tempo before goes on, or that of
+    a file without a tempo. A file that counts in frames (`ticks_per_beat` below 0) has
+    no tempos.
+    """
+    ordered = sorted(tempos, key=lambda tempo: tempo[0])
+    if ticks_per_beat <= 0 or all(us >= SHORTEST_US for _, us in ordered):
+        return ordered, ""
+    onsets = sorted(set(onset_ticks))
+    stretches = [*pairwise([*ordered, (max([*onsets, ordered[-1][0]]) + 1, 0)])]
+    short = [(begin, end, us) for (begin, us), (end, _) in stretches if us < SHORTEST_US and end > begin]
+    inside = [sum(begin <= tick < end for tick in onsets) for begin, end, _ in short]
+    seconds = sum((end - begin) * us for (begin, end, us), many in zip(short, inside, strict=True) if many)
+    seconds /= 1e6 * ticks_per_beat
+    if sum(inside) < LEAST_ONSETS or sum(inside) <= MOST_A_SECOND * seconds:
+        return ordered, ""
+    flaw = "tempos in a wrong unit, by which no hand could play the notes"
+    usual = median(us for *_, us in short)
+    if LIKELY_MS[0] <= usual < LIKELY_MS[1]:
+        return [(tick, us * 1000 if us < SHORTEST_US else us) for tick, us in ordered], f"{flaw} (read as milliseconds)"
+    if LIKELY_BPM[0] <= usual < LIKELY_BPM[1]:
+        right = [(tick, 60_000_000 // us if us < SHORTEST_US else us) for tick, us in ordered]
+        return right, f"{flaw} (read as beats a minute)"
+    return [(tick, us) for tick, us in ordered if us >= SHORTEST_US], f"{flaw} (left out)"
