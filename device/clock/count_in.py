@@ -114,14 +114,19 @@ LONGEST_COUNT_S, SHORTEST_COUNT_S = 2.5, 0.2
 """Limits of the time between two counts: 24 and 300 beats a minute."""
 MOST_BEFORE = 12
 """After about this many notes that belong to no count-in, no count-in is looked for any more."""
+MOST_BETWEEN = 1
+"""Most onsets on other keys between the counts, such as a slip. More are a melody that comes back to its key."""
+BESIDE = 0.25
+"""Share of a beat within which a note on another key belongs to a count: a chord, or an octave that was misheard."""
 
 
 class EvenCounts:
     """Finds a count-in in the played notes: the last `wanted` even onsets, on one key or chord.
 
-    One of the inner counts may be missing, if three or more were heard. With `any_key` even onsets on different keys
-    count as well. After about `MOST_BEFORE` other notes no count-in is found any more. With `goes_on` a count-in goes
-    on as long as its key is struck again at the next beat, and its last `wanted` counts count.
+    One of the inner counts may be missing, if three or more were heard. Between the counts there may be one onset on
+    another key (a slip), if no count is missing. With `any_key` even onsets on different keys count as well. After
+    about `MOST_BEFORE` other notes no count-in is found any more. With `goes_on` a count-in goes on as long as its key
+    is struck again at the next beat, and its last `wanted` counts count.
     """
 
     def __init__(self, wanted: int, any_key: bool, goes_on: bool = False) -> None:
@@ -130,6 +135,8 @@ class EvenCounts:
         """The key of the last count."""
         self._any_key = any_key
         self._by_key: dict[int, list[float]] = {}
+        self._onsets: list[float] = []
+        """Times in seconds of the onsets on any key."""
         self._others = 0
         self.counts: list[float] | None = None
         """Times in seconds of the `wanted` counts, with a missing one filled in. None until they have been found."""
@@ -147,6 +154,8 @@ class EvenCounts:
         if self.counts is not None or self._others > MOST_BEFORE + self._wanted:
             self.maybe = self.counts is not None and onset_s - self.counts[-1] < SAME_COUNT_S and pitch in self._by_key
             return False
+        if all(abs(onset_s - known) >= SAME_ONSET_S for known in self._onsets):
+            self._onsets.append(onset_s)
         for key in (pitch, -1) if self._any_key else (pitch,):
             times = self._by_key.setdefault(key, [])
             if not times or onset_s - times[-1] >= SAME_COUNT_S:
@@ -173,5 +182,13 @@ class EvenCounts:
             )
             if even and sum(numbers) == n - 1 and SHORTEST_COUNT_S <= unit <= LONGEST_COUNT_S:
                 places = [sum(numbers[:i]) for i in range(heard)]
-                return [float(np.interp(place, places, last)) for place in range(n)]
+                counts = [float(np.interp(place, places, last)) for place in range(n)]
+                if self._any_key or self._between(counts) <= (MOST_BETWEEN if heard == n else 0):
+                    return counts
         return None
+
+    def _between(self, counts: list[float]) -> int:
+        """Return the number of onsets between the first and the last of `counts` that lie beside none of them."""
+        beside_s = BESIDE * (counts[-1] - counts[0]) / (len(counts) - 1)
+        inner = [onset_s for onset_s in self._onsets if counts[0] < onset_s < counts[-1]]
+        return sum(min(abs(onset_s - count_s) for count_s in counts) > beside_s for onset_s in inner)

@@ -218,6 +218,40 @@ def test_four_even_onsets_on_one_key_or_chord_are_a_count_in(counts: list[tuple[
     assert max(from_truth(steps, last_s + 0.6 * np.arange(1, 17))) < 0.05
 
 
+MELODIES = {
+    "a melody that comes back to its key": [(0, 77), (0.75, 79), (1, 77), (1.5, 74), (3, 77), (3.75, 79), (4, 77)],
+    "one count missing and a slip": [(0, 72), (1, 72), (1.5, 74), (3, 72)],
+    "two slips between four counts": [(0, 72), (0.5, 74), (1, 72), (1.5, 71), (2, 72), (3, 72)],
+    "a pedal tone under a tune": [(0, 67), (0.5, 72), (1, 67), (1.5, 74), (2, 67), (2.5, 76), (3, 67), (3.5, 77)],
+}
+"""Notes that are no count-in: the place of each in beats, and its key. The first begins as "Silent Night" does."""
+
+
+@pytest.mark.parametrize("melody", MELODIES.values(), ids=MELODIES.keys())
+def test_a_key_that_comes_back_between_other_keys_is_no_count_in(melody: list[tuple[float, int]]) -> None:
+    clock = FollowClock(FOUR)
+    for place, pitch in melody:
+        onset_s = 1.0 + 0.6 * place
+        clock.hear(onset_s, onset_s + HEARD_S, pitch)
+    assert not clock.counted_in
+
+
+def test_a_count_in_after_a_melody_is_found() -> None:
+    clock = FollowClock(FOUR)
+    melody = MELODIES["a melody that comes back to its key"]
+    for place, pitch in [*melody, *((place, 72) for place in (8, 9, 10, 11))]:
+        onset_s = 1.0 + 0.3 * place
+        clock.hear(onset_s, onset_s + HEARD_S, pitch)
+    assert clock.counted_in
+
+
+def test_an_announced_count_in_may_be_on_any_keys() -> None:
+    clock = FollowClock(FOUR, count_in=4)
+    for place, pitch in enumerate((60, 64, 60, 67)):
+        clock.hear(1.0 + 0.6 * place, 1.0 + 0.6 * place + HEARD_S, pitch)
+    assert clock.counted_in
+
+
 @pytest.mark.parametrize("meter", ["3/32", "1/64", "5/16", "7/16", "9/32", "6/32", "12/64", "2/16", "1/1", "7/2"])
 @pytest.mark.parametrize("count_in", [4, 0])
 def test_a_metre_of_short_or_long_notes_has_all_its_steps_in_order(meter: str, count_in: int) -> None:
