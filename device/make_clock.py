@@ -66,9 +66,9 @@ def make_clock(
     """Return a new clock: it follows the player, keeps a tempo, follows MIDI clock, or follows a file (see `Mode`).
 
     `tempo` is in felt beats a minute. `count_in` is the number of onsets that count in. None selects the default of the
-    mode. Only mode "file" uses `file`. Only mode "follow" uses `max_drift`, the largest share by which the tempo may
-    differ from the count-in's. `upbeat` is the length in felt beats of the music before its first bar; None: as the
-    count-in, the notes or the file show.
+    mode; that of `meter` is 4/4, or the signatures of the file in mode "file". Only this mode uses `file`. Only mode
+    "follow" uses `max_drift`, the largest share by which the tempo may differ from the count-in's. `upbeat` is the
+    length in felt beats of the music before its first bar; None: as the count-in, the notes or the file show.
 
     Raises UserError if the settings do not fit together or are out of range, or if the file has no usable beats.
     """
@@ -86,18 +86,19 @@ def make_clock(
         return MidiClock(meter or DEFAULT_METER)
     if file is None:
         raise UserError("--clock file takes its beats from a .mid input: use --clock follow or fixed for sound.")
-    if tempo is not None or meter is not None:
-        raise UserError("--clock file takes tempo and metre from the file: leave out --tempo and --meter.")
+    if tempo is not None:
+        raise UserError("--clock file takes the tempo from the file: leave out --tempo, or give --clock fixed.")
     tempo_map = file.tempo_map
+    signatures = file.signatures if meter is None else ((0, meter.beats, meter.beat_type),)
     first_bar = 0.0
     if upbeat is not None:
-        signed = Meter(*file.signatures[0][1:]) if file.signatures else DEFAULT_METER
+        signed = Meter(*signatures[0][1:]) if signatures else DEFAULT_METER
         beat_ticks = float(signed.beat_quarters * max(tempo_map.ticks_per_beat, 1))
         if count_in:
             first_bar = file.first_tick / beat_ticks + count_in - 1 + beats_to_bar(upbeat)
         else:
             first_bar = file.music_tick / beat_ticks + upbeat
-    clock = FileClock.from_map(tempo_map.ticks_per_beat, tempo_map.tempos, file.signatures, file.end_tick, first_bar)
+    clock = FileClock.from_map(tempo_map.ticks_per_beat, tempo_map.tempos, signatures, file.end_tick, first_bar)
     return CountedClock(clock, count_in) if count_in else clock
 
 

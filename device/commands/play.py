@@ -60,7 +60,7 @@ _IN = _OUT = FilePath()
     metavar="BEATS",
     help="The music begins so many beats before its first bar. [as the count-in, the notes or the file show]",
 )
-@click.option("--meter", metavar="M", help="The metre, such as 3/4, unless the clock is the file's. [4/4]")
+@click.option("--meter", metavar="M", help="The metre, such as 3/4. [that of the .mid, if it has one; else 4/4]")
 @click.option("--style", type=click.Choice(STYLES, case_sensitive=False), help="How the left hand plays. [auto]")
 @click.option("--variation", type=WholeRange(1, 2), metavar="N", help="Variation 1 or 2 of the style. [1]")
 @click.option("--key", metavar="KEY", help='The key of the music, such as "F major". [found in the music]')

@@ -122,3 +122,23 @@ def test_a_fixed_clock_counts_the_beat_of_the_signature(tmp_path: Path) -> None:
     quarter = played(save(tmp_path / "b.mid", notes), "--clock", "fixed", "--tempo", "120", "--meter", "4/4")
     assert half[0] == quarter[0] and len(half[0]) > 10
     assert half[1] == [(time_s, position // 2) for time_s, position in quarter[1] if position % 2 == 0]
+
+
+@pytest.mark.parametrize("signed", [[], [(0, 4, 4)], [(0, 4, 4), (4800, 2, 4)]], ids=["none", "4/4", "4/4 and 2/4"])
+@pytest.mark.parametrize("options", [(), ("--upbeat", "1")], ids=["no upbeat", "an upbeat"])
+def test_a_metre_that_is_given_takes_the_place_of_the_file_s(
+    tmp_path: Path, signed: list[tuple[int, int, int]], options: tuple[str, ...]
+) -> None:
+    notes = tune((2, 1, 1, 2), seed=3)
+    sent, told, output = played(save(tmp_path / "waltz.mid", notes, *signed), "--meter", "3/4", *options)
+    waltz = played(save(tmp_path / "signed.mid", notes, (0, 3, 4)), *options)
+    assert (sent, told) == waltz[:2]
+    assert sent
+    assert "The beat is that of the file's tempo map." in output
+
+
+def test_a_tempo_for_a_file_with_a_tempo_of_its_own_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.mid", tune((2, 2), seed=1))
+    result = CliRunner().invoke(main, ["play", str(path), "--report", str(tmp_path / "a.json"), "--tempo", "96"])
+    assert result.exit_code != 0
+    assert "leave out --tempo, or give --clock fixed" in result.output
