@@ -194,7 +194,9 @@ class FigurePlayer:
         playing = self._playing.get(group)
         wanted, song = self._wanted(group, context, density)
         if playing is None:
-            self._playing[group] = self._choose(rng, group, wanted, song, None)
+            chosen = self._choose(rng, group, wanted, song, None)
+            # the second variation is another figure from the beginning, too
+            self._playing[group] = chosen if variation == 1 else self._choose(rng, group, wanted, song, chosen.number)
             self._playing[group].blind = context is None
             self._density, self._variation = density, variation
             return

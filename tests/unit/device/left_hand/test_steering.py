@@ -203,6 +203,15 @@ def test_another_variation_is_another_figure_of_the_bank() -> None:
     assert early == [send for send in varied if send.due_s < 13.0] and plain != varied
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_second_variation_is_another_figure_from_the_beginning(seed: int) -> None:
+    def notes(variation: Variation) -> list[Send]:
+        hand = LeftHand(Accompanist(FixedNet()), Steering(seed=seed, variation=variation))
+        return played(hand, melody(240, 0.125, 1, 70), grid(240))
+
+    assert notes(1) != notes(2)
+
+
 def test_the_seed_chooses_the_figures() -> None:
     def notes(seed: int) -> list[Send]:
         hand = LeftHand(Accompanist(FixedNet()), Steering(seed=seed))
