@@ -114,10 +114,16 @@ LONGEST_COUNT_S, SHORTEST_COUNT_S = 2.5, 0.2
 """Limits of the time between two counts: 24 and 300 beats a minute."""
 MOST_BEFORE = 12
 """After about this many notes that belong to no count-in, no count-in is looked for any more."""
+SHORTEST_GAPPY_S = 0.36
+"""Least time in seconds between the counts if one of them was not heard. Three quicker onsets may be a count, its echo
+and the next count."""
+SAME_DELAY_S = 0.03
+"""Largest difference in seconds between the delays of the echoes of the counts."""
 MOST_BETWEEN = 1
 """Most onsets on other keys between the counts, such as a slip. More are a melody that comes back to its key."""
 BESIDE = 0.25
-"""Share of a beat within which a note on another key belongs to a count: a chord, or an octave that was misheard."""
+"""Share of a beat within which a note on another key belongs to a count: a chord, or an octave that was misheard. A
+note within SAME_COUNT_S of a count belongs to it at any tempo."""
 
 
 class EvenCounts:
@@ -170,9 +176,8 @@ class EvenCounts:
     def _even(self, times: list[float]) -> list[float] | None:
         """Return the times of the `wanted` counts that end with the last of `times`. None if the times are not even."""
         n, limit = self._wanted, EVEN_ANNOUNCED if self._any_key else EVEN
-        for heard in (n, n - 1):
-            last = times[-heard:]
-            if len(last) < heard or heard < min(n, 3):
+        for last in (times[-n:], _without_echo(times[1 - 2 * n :], n), times[1 - n :]):
+            if len(last) < max(n - 1, min(n, 3)):
                 continue
             gaps = [later - earlier for earlier, later in pairwise(last)]
             unit = min(gaps, default=0.0)
@@ -180,15 +185,30 @@ class EvenCounts:
             even = all(
                 abs(gap / number / unit - 1) <= limit for gap, number in zip(gaps, numbers, strict=True) if number
             )
-            if even and sum(numbers) == n - 1 and SHORTEST_COUNT_S <= unit <= LONGEST_COUNT_S:
-                places = [sum(numbers[:i]) for i in range(heard)]
+            shortest_s, most_between = (SHORTEST_COUNT_S, MOST_BETWEEN) if len(last) == n else (SHORTEST_GAPPY_S, 0)
+            if even and sum(numbers) == n - 1 and shortest_s <= unit <= LONGEST_COUNT_S:
+                places = [sum(numbers[:i]) for i in range(len(last))]
                 counts = [float(np.interp(place, places, last)) for place in range(n)]
-                if self._any_key or self._between(counts) <= (MOST_BETWEEN if heard == n else 0):
+                if self._any_key or self._between(counts, times) <= most_between:
                     return counts
         return None
 
-    def _between(self, counts: list[float]) -> int:
-        """Return the number of onsets between the first and the last of `counts` that lie beside none of them."""
-        beside_s = BESIDE * (counts[-1] - counts[0]) / (len(counts) - 1)
-        inner = [onset_s for onset_s in self._onsets if counts[0] < onset_s < counts[-1]]
+    def _between(self, counts: list[float], own: list[float]) -> int:
+        """Return the number of onsets on other keys between the first and the last of `counts`, beside none of them.
+
+        `own` are the times in seconds of the onsets on the key of the counts.
+        """
+        beside_s = max(BESIDE * (counts[-1] - counts[0]) / (len(counts) - 1), SAME_COUNT_S)
+        inner = [onset_s for onset_s in self._onsets if counts[0] < onset_s < counts[-1] and onset_s not in own]
         return sum(min(abs(onset_s - count_s) for count_s in counts) > beside_s for onset_s in inner)
+
+
+def _without_echo(times: list[float], counts: int) -> list[float]:
+    """Return so many `counts` without their echoes, if `times` are counts with an echo after each but the last.
+
+    All are seconds. An echo comes equally late after each count. Else the result is empty.
+    """
+    delays = [echo - count for count, echo in zip(times[::2], times[1::2], strict=False)]
+    if len(times) != 2 * counts - 1 or not delays or max(delays) - min(delays) > SAME_DELAY_S:
+        return []
+    return times[::2]

@@ -204,6 +204,7 @@ COUNTS = {
     "a key touched before": [(0.2, 61), (3.0, 72), (3.6, 72), (4.2, 72), (4.8, 72)],
     "the same key touched before": [(0.2, 72), (3.0, 72), (3.6, 72), (4.2, 72), (4.8, 72)],
     "rolled chords": [(1 + 0.6 * i + 0.05 * k, 60 + 4 * k) for i in range(4) for k in range(3)],
+    "a late echo": [(t + e, 72) for t in (1.0, 1.6, 2.2, 2.8) for e in (0.0, 0.2)],
     "an echo": [(t + e, 72) for t in (1.0, 1.6, 2.2, 2.8) for e in (0.0, 0.12)],
 }
 
@@ -242,6 +243,15 @@ def test_a_count_in_after_a_melody_is_found() -> None:
     for place, pitch in [*melody, *((place, 72) for place in (8, 9, 10, 11))]:
         onset_s = 1.0 + 0.3 * place
         clock.hear(onset_s, onset_s + HEARD_S, pitch)
+    assert clock.counted_in
+
+
+def test_quick_counts_may_be_rolled_chords() -> None:
+    clock, beat_s = FollowClock(FOUR), 0.4
+    for count in range(4):
+        for pitch, later_s in ((60, 0.0), (67, 0.14)):
+            onset_s = 1.0 + beat_s * count + later_s
+            clock.hear(onset_s, onset_s + HEARD_S, pitch)
     assert clock.counted_in
 
 
