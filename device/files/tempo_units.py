@@ -40,8 +40,8 @@ def right_tempos(tempos: Tempos, onset_ticks: Sequence[int], ticks_per_beat: int
     stretches = [*pairwise([*ordered, (max([*onsets, ordered[-1][0]]) + 1, 0)])]
     short = [(begin, end, us) for (begin, us), (end, _) in stretches if us < SHORTEST_US and end > begin]
     inside = [sum(begin <= tick < end for tick in onsets) for begin, end, _ in short]
-    seconds = sum((end - begin) * us for (begin, end, us), many in zip(short, inside, strict=True) if many)
-    seconds /= 1e6 * ticks_per_beat
+    played = sum((end - begin) * us for (begin, end, us), many in zip(short, inside, strict=True) if many)
+    seconds = played / 1e6 / ticks_per_beat
     if sum(inside) < LEAST_ONSETS or sum(inside) <= MOST_A_SECOND * seconds:
         return ordered, ""
     flaw = "tempos in a wrong unit, by which no hand could play the notes"
