@@ -14,6 +14,7 @@ import numpy as np
 from training.pianos.renderer import RATE, Audio
 from training.scenes.acoustics import in_room, microphone, room_response, through_microphone
 from training.scenes.noise import COLOURS, clip_noise
+from training.scenes.voices import conversation
 
 CHANGES = ("room", "talk", "noise", "microphone", "overdrive", "gain_control", "level")
 """Names of the changes. The field of `Augmentation` with the same name is the probability of the change."""
@@ -41,9 +42,9 @@ class Augmentation:
     rt60_s: tuple[float, float] = (0.15, 2.0)
     direct_to_reverberant_db: tuple[float, float] = (15.0, -7.0)
     """The harsh end is a microphone some metres away from the piano, where the room is louder than the piano itself."""
-    talk: float = 0.12
+    talk: float = 0.35
     """Probability that somebody talks, if there are recorded voices."""
-    talk_db: tuple[float, float] = (35.0, 3.0)
+    talk_db: tuple[float, float] = (25.0, 3.0)
     """Level of the piano above the voice."""
     noise: float = 0.6
     clip_share: float = 0.3
@@ -101,7 +102,8 @@ def augment(
         rt60_s = float(np.exp(settings.draw((np.log(settings.rt60_s[0]), np.log(settings.rt60_s[1])), rng)))
         heard = in_room(heard, room_response(rt60_s, settings.draw(settings.direct_to_reverberant_db, rng), rng))
     if talk and settings.happens(settings.talk, rng):
-        heard = with_noise(heard, rng, settings.draw(settings.talk_db, rng), 1.0, talk)
+        said = conversation(len(heard), talk, rng)
+        heard = with_noise(heard, rng, settings.draw(settings.talk_db, rng), 1.0, [said])
     if settings.happens(settings.noise, rng):
         heard = with_noise(heard, rng, settings.draw(settings.snr_db, rng), settings.clip_share, clips)
     if settings.happens(settings.microphone, rng):

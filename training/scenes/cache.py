@@ -147,6 +147,7 @@ def scenes(
 
 @click.command()
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-def voices(cache: Path) -> None:
+@click.option("--count", default=96, show_default=True, help="Utterances. 96 are about eight minutes.")
+def voices(cache: Path, count: int) -> None:
     """Record spoken utterances into the cache, so that somebody talks in some scenes."""
-    record_voices(cache / VOICES_FOLDER)
+    record_voices(cache / VOICES_FOLDER, count)

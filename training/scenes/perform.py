@@ -42,11 +42,13 @@ def perform(
     hands: tuple[HandLabel, ...],
     like: PlayedScore | None = None,
     pedalled: float = 0.45,
+    soft: float = SOFT,
 ) -> PlayedScore:
     """Play `seconds` of the piece from a random place. Returns the played notes and the pedal.
 
     `hands` are the hands to play. If `like` is another performance, its place, tempo and key are used. `pedalled` is
-    the probability that the pedal is used. The result has no notes if the hands rest there.
+    the probability that the pedal is used, `soft` that the piece is played softly throughout. The result has no notes
+    if the hands rest there.
     """
     notes = piece.of(*hands)
     if like is None:
@@ -71,7 +73,7 @@ def perform(
         onset = (piece.seconds(inside["onset"]) - piece.seconds([like.begin_quarter])[0]) * stretch
     held = inside["duration"].astype(float) * like.quarter_s * _articulation(rng, len(inside))
     onset = np.maximum(onset + rng.normal(0, rng.uniform(0.003, 0.018), len(inside)), 0)
-    velocity = _dynamics(rng, inside, onset)
+    velocity = _dynamics(rng, inside, onset, soft)
     pitch = inside["pitch"].astype(int) + like.transposition
     played = [
         Played(float(o), float(o + max(h, 0.03)), int(p), int(v))
@@ -112,7 +114,7 @@ def _articulation(rng: np.random.Generator, count: int) -> npt.NDArray[np.float6
 
 
 def _dynamics(
-    rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64]
+    rng: np.random.Generator, notes: npt.NDArray[np.void], onset: npt.NDArray[np.float64], soft: float
 ) -> npt.NDArray[np.float64]:
     """Return the velocity of each note.
 
@@ -122,7 +124,7 @@ def _dynamics(
     Pianists strike a melody harder than its accompaniment (Goebl, "Melody lead in piano performance: expressive device
     or artifact?", J. Acoust. Soc. Am. 110, 2001).
     """
-    level = rng.uniform(*(SOFT_LEVELS if rng.random() < SOFT else LEVELS))
+    level = rng.uniform(*(SOFT_LEVELS if rng.random() < soft else LEVELS))
     swell = rng.uniform(0, 18) * np.sin(2 * np.pi * (onset / rng.uniform(4, 15) + rng.random()))
     chance = rng.normal(0, rng.uniform(3, 13), len(notes))
     under = np.where(_under_another(notes), -rng.uniform(0, 24), 0)

@@ -53,10 +53,13 @@ PEDALLED = 0.55
 DETUNE = "detune"
 COLOURS = (DETUNE, *CHANGES)
 """Names of all random changes of the sound. They make two scenes with the same notes and piano sound different."""
-SAMPLED = 3.0
-"""Factor by which the probability of a sampled acoustic piano exceeds that of an electric one."""
-COMPUTED = 0.5
-"""The same factor for a computed piano. There are many of these."""
+SOFT = 0.4
+"""Probability that a piece is played softly throughout. Soft strokes are missed most, so there are more in a fit."""
+SAMPLED, ELECTRIC, COMPUTED = 3.0, 2.0, 0.5
+"""Weights of a sampled acoustic piano, an electric one and a computed one in the choice of a scene's piano.
+
+There are many computed pianos. Most notes are missed on electric ones.
+"""
 
 SCENE_NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
 
@@ -131,7 +134,8 @@ def draw_sound(
         hands = (
             (HandLabel.RIGHT, HandLabel.VOICE) if kind == "right" and piece.corpus == "pop909" else (HandLabel.RIGHT,)
         )
-        heard = perform(piece, rng, SCENE_S, tuple(HandLabel) if kind == "both" else hands, pedalled=PEDALLED)
+        played = tuple(HandLabel) if kind == "both" else hands
+        heard = perform(piece, rng, SCENE_S, played, pedalled=PEDALLED, soft=SOFT)
     else:
         heard = invent(rng, SCENE_S)
     if kind == "bleed" and rng.random() < RESTS:
@@ -143,7 +147,8 @@ def draw_sound(
     rendered = render(heard.notes, bank, SCENE_S, heard.pedal, options, rng)
     audio, sent = rendered.audio, None
     if kind == "bleed":
-        left = _anywhere(perform(piece, rng, SCENE_S, (HandLabel.LEFT,), like=heard, pedalled=PEDALLED), heard, rng)
+        left = perform(piece, rng, SCENE_S, (HandLabel.LEFT,), like=heard, pedalled=PEDALLED, soft=SOFT)
+        left = _anywhere(left, heard, rng)
         audio, sent = audio + _bleed(rng, left, banks, audio, bank, options), left.notes
     if not heard.notes:
         hiss = rng.normal(0, 1, len(audio)).astype(np.float32)
@@ -173,10 +178,10 @@ def _any(rng: np.random.Generator, banks: list[Bank]) -> Bank:
     """Return a random bank.
 
     All banks of one timbre together have one weight: `SAMPLED` for a sampled acoustic piano, `COMPUTED` for a computed
-    one, 1 for any other timbre.
+    one, `ELECTRIC` for an electric one.
     """
     timbres = [bank.timbre for bank in banks]
-    factors = [COMPUTED if bank.timbre.startswith(MODAL) else SAMPLED if bank.acoustic else 1.0 for bank in banks]
+    factors = [COMPUTED if bank.timbre.startswith(MODAL) else SAMPLED if bank.acoustic else ELECTRIC for bank in banks]
     weight = np.array([factor / timbres.count(t) for factor, t in zip(factors, timbres, strict=True)])
     return banks[int(rng.choice(len(banks), p=weight / weight.sum()))]
 

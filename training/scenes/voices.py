@@ -54,6 +54,19 @@ def repeated(rng: np.random.Generator, voices: list[Audio]) -> Iterator[Audio]:
         yield voices[int(rng.integers(len(voices)))]
 
 
+def conversation(samples: int, voices: list[Audio], rng: np.random.Generator) -> Audio:
+    """Return random utterances of `voices`, one after another, as float32 [samples] of RMS 1.
+
+    The pauses between them are short, or in a third of the cases long.
+    """
+    pause_s = float(rng.choice([0.05, 0.4, 2.0]))
+    parts: list[Audio] = [np.zeros(int(rng.exponential(pause_s) * RATE), np.float32)]
+    while sum(map(len, parts)) < samples:
+        voice = voices[int(rng.integers(len(voices)))]
+        parts += [voice, np.zeros(int(rng.exponential(pause_s) * RATE), np.float32)]
+    return unit_rms(np.concatenate(parts)[:samples])
+
+
 def utterances(rng: np.random.Generator, fold: Fold) -> Iterator[Audio]:
     """Yield utterances without end, float32 [samples] at 16 kHz, RMS 1 each. Raises UserError without espeak-ng."""
     if shutil.which("espeak-ng") is None:

@@ -78,6 +78,9 @@ def asked_weights(changes: str) -> Any:
 )
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"width": 32}.')
 @click.option("--loss", "weights", default="{}", help='JSON changes to the weights of the heads, e.g. {"offset": 0}.')
+@click.option(
+    "--norms/--no-norms", default=True, show_default=True, help="Fit the normalisations too, or keep those of --begin."
+)
 def hear(
     cache: Path,
     name: str,
@@ -90,14 +93,17 @@ def hear(
     begin: str | None,
     changes: str,
     weights: str,
+    norms: bool,
 ) -> None:
     """Fit the transcriber on the cached scenes (`scenes` makes them). Run it again to resume a fit."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     from training.transcriber.fit import FitPlan, fit
 
     spec, config, counts = FeatureSpec(), asked_net(changes), asked_weights(weights)
+    if not norms and not begin:
+        raise UserError("--no-norms keeps the normalisations of another fit: name it with --begin.")
     train, valid = load_scenes(cache, "train"), load_scenes(cache, "valid")
     if not train or not valid:
         raise UserError(f"No scenes in {cache}: run `python -m training scenes` for --split train and valid first.")
-    plan = FitPlan(config, spec, steps, epoch_steps, batch, rate, patience, seed, counts)
+    plan = FitPlan(config, spec, steps, epoch_steps, batch, rate, patience, seed, counts, norms=norms)
     fit(plan, train, valid, cache / "fits" / name, fit_named(cache, begin) if begin else None)

@@ -32,6 +32,7 @@ from training.scenes.augment import (
     with_noise,
 )
 from training.scenes.noise import COLOURS, clip_noise, load_clips
+from training.scenes.voices import conversation
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -65,6 +66,14 @@ def test_the_same_seed_gives_the_same_audio(music: npt.NDArray[np.float32]) -> N
     first, again, other = (augment(music, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_several_utterances_follow_one_another_in_a_conversation() -> None:
+    voices = [np.full(RATE, level, np.float32) for level in (1.0, 2.0, 3.0, 4.0)]
+    said = conversation(24 * RATE, voices, np.random.default_rng(3))
+    spoken = said[said > 0]
+    assert said.shape == (24 * RATE,) and rms(said) == pytest.approx(1, rel=1e-3)
+    assert len(spoken) > 4 * RATE and len(np.unique(np.round(spoken / spoken.min(), 2))) > 2
 
 
 def test_strength_zero_leaves_audio_alone(music: npt.NDArray[np.float32]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +19,7 @@ from training.corpora.pieces import HandLabel, Piece, as_notes
 from training.pianos.banks import Bank
 from training.scenes.perform import PlayedScore, invent, perform
 from training.scenes.render import Played
-from training.scenes.scene import KINDS, SCENE_NOTE, SCENE_S, _with_rest, draw, own_frames, targets
+from training.scenes.scene import KINDS, SCENE_NOTE, SCENE_S, _any, _with_rest, draw, own_frames, targets
 
 SPEC = FeatureSpec()
 BARS = 40
@@ -70,6 +72,26 @@ def test_a_melody_is_struck_harder_than_what_goes_with_it(piece: Piece) -> None:
         apart.append(np.mean(melody) - np.mean(under))
     assert 5 < np.mean(apart) < 20
     assert np.std(apart) > 3, "one pianist brings out the melody more than another"
+
+
+def test_a_piece_may_be_played_softly_throughout(piece: Piece) -> None:
+    def velocity(soft: float) -> float:
+        played = [perform(piece, np.random.default_rng(n), SCENE_S, (HandLabel.RIGHT,), soft=soft) for n in range(40)]
+        return float(np.mean([note.velocity for each in played for note in each.notes]))
+
+    assert velocity(1.0) < 40 < 50 < velocity(0.0)
+
+
+def test_an_electric_piano_is_chosen_less_often_than_a_sampled_one(bank: Bank) -> None:
+    banks = [
+        replace(bank, name="sampled", timbre="sampled", acoustic=True),
+        replace(bank, name="electric", timbre="electric", acoustic=False),
+        replace(bank, name="computed", timbre="modal-1", acoustic=True),
+    ]
+    rng = np.random.default_rng(1)
+    chosen = Counter(_any(rng, banks).name for _ in range(1100))
+    assert chosen["sampled"] == pytest.approx(600, abs=60)
+    assert chosen["electric"] == pytest.approx(400, abs=60)
 
 
 def test_the_left_hand_joins_in_the_same_key_and_tempo(piece: Piece) -> None:
