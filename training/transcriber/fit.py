@@ -54,7 +54,7 @@ class FitPlan:
     own: bool = True
     """True if the net receives the notes that the box sent."""
     norms: bool = True
-    """False if the normalisations stay as the first fit left them. A step then takes a third less time."""
+    """False if the normalisations stay as the first fit left them. A step then takes a fifth less time on a CPU."""
 
 
 def crop(scene: Scene, first: int, delays: NDArray[np.int64], hop_s: float, told: bool) -> tuple[dict[str, Any], Any]:
