@@ -197,6 +197,12 @@ class Keys:
             self._told.append(key.end)
 
 
+def means_keys(message: mido.Message) -> bool:
+    """Return whether `message` strikes or releases keys. A keyboard with aftertouch sends many others in a second."""
+    is_mode = message.type == "control_change" and message.control in ENDS_NOTES
+    return is_mode or message.type in ("note_on", "note_off", "reset")
+
+
 def is_of(message: mido.Message, channels: Collection[int]) -> bool:
     """Return whether `message` has a channel that is one of `channels`."""
     return getattr(message, "channel", None) in channels
@@ -302,6 +308,8 @@ class KeyboardSource:
         if not self._echoes.is_echo(message, now_s):
             if self._through is not None and is_of(message, self._channels):
                 self._through(message)
+            if not means_keys(message):
+                return
             try:
                 self._queue.put_nowait((message, now_s - self._start_s))
             except queue.Full:

@@ -30,18 +30,42 @@ POLL_S = 0.005
 """Seconds between two looks at the inputs."""
 RELEASE_S = 1.0
 """Longest time in seconds between a press and the message of its release. A later message is another press."""
+REPEAT_S = 0.15
+"""Seconds. The same value so soon after is the same message, which some switches repeat while they are down."""
+JUMPS_OVER = (32, 80)
+"""An inverted switch jumps from below the first to above the second value. A pedal that goes down takes steps."""
+FOLLOWED = {0: "program", 32: "program", 98: "cc", 99: "cc", 100: "cc", 101: "cc"}
+"""Controllers that only say what the message after them means: bank select before a program, and parameter numbers
+before the value of the parameter. A foot controller sends them with each press."""
+FOLLOWS_S = 0.05
+"""Longest time in seconds between such a controller and the message after it."""
 KINDS = {"control_change": "cc", "note_on": "note", "note_off": "note", "program_change": "program"}
 """Maps the type of a MIDI message to the word for it in [controls]."""
 
 
 @dataclass(frozen=True)
 class Press:
-    """Holds a message of a control: port, text of the control in [controls], value (0 to 127) and time in seconds."""
+    """Holds a message of a control: port, channel (from 0), text in [controls], value (0 to 127), time in seconds."""
 
     port: Port
+    channel: int
     control: str
     value: int
     at_s: float
+
+    def is_told_again_by(self, later: Press) -> bool:
+        """Return whether `later` belongs to this control and says something new: not the same value at once."""
+        is_same = (later.port, later.channel, later.control) == (self.port, self.channel, self.control)
+        return is_same and (later.value != self.value or later.at_s - self.at_s >= REPEAT_S)
+
+    def introduces(self, later: Press) -> bool:
+        """Return whether this message only says what `later` means, see FOLLOWED."""
+        word, number = self.control.split()
+        kind = FOLLOWED.get(int(number)) if word == "cc" else None
+        is_next = (later.port, later.channel) == (self.port, self.channel) and later.at_s - self.at_s <= FOLLOWS_S
+        if kind == "cc":
+            return is_next and later.control.startswith("cc") and later.control != self.control
+        return is_next and kind is not None and (later.control.startswith("program") or later.control == "cc 32")
 
 
 def control_of(message: mido.Message) -> tuple[str, int] | None:
@@ -63,7 +87,8 @@ def kind_of(values: list[tuple[int, float]]) -> str:
     """Return what is written after the control in [controls]: "", " inverted" or " latching".
 
     `values` are the control's messages in order: value (0 to 127) and time in seconds. The first two decide. If the
-    second comes within RELEASE_S, the two are a press and its release. An inverted switch sends the lower value first.
+    second comes within RELEASE_S, the two are a press and its release. An inverted switch jumps from a low value to a
+    high one: see JUMPS_OVER.
     If the second comes later, it is another press. The switch is latching if the two presses send different values.
     With fewer than two messages the answer is "".
     """
@@ -71,7 +96,7 @@ def kind_of(values: list[tuple[int, float]]) -> str:
         return ""
     (first, first_s), (second, second_s) = values[:2]
     if second_s - first_s <= RELEASE_S:
-        return " inverted" if first < second else ""
+        return " inverted" if first < JUMPS_OVER[0] and second >= JUMPS_OVER[1] else ""
     return " latching" if first != second else ""
 
 
@@ -113,9 +138,12 @@ def _pressed(inputs: list[PolledInput], until_s: float) -> list[Press]:
                 told = control_of(message)
                 if told is None or (not pressed and told[0].startswith("note") and not told[1]):
                     continue
-                if not pressed or (one.port, told[0]) == (pressed[0].port, pressed[0].control):
-                    pressed.append(Press(one.port, *told, now_s))
-                if len(pressed) == 2 or told[0].startswith("program"):
+                press = Press(one.port, message.channel, *told, now_s)
+                if not pressed or pressed[0].introduces(press):
+                    pressed = [press]
+                elif pressed[0].is_told_again_by(press):
+                    pressed.append(press)
+                if len(pressed) == 2 or pressed[0].control.startswith("program"):
                     return pressed
         time.sleep(POLL_S)
     return pressed

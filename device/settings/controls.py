@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from device.errors import UserError
 from device.settings.choices import HIGHEST_REGISTER, LEAST_DENSITY, LOWEST_REGISTER, MOST_DENSITY, STYLES, Style
+from device.settings.switch import BOUNCE_S, Switch
 from device.settings.switch import Kind as SwitchKind
-from device.settings.switch import Switch
 
 if TYPE_CHECKING:
     import mido
@@ -210,6 +210,8 @@ class Controls:
         self._mapping = dict(mapping)
         self._switches: dict[tuple[str, int], Switch] = {}
         """The switch of each action and each channel, counted from 0, that has sent a message."""
+        self._latest: dict[str, tuple[Action, float]] = {}
+        """The latest action of each name, and its time in monotonic seconds."""
 
     def __bool__(self) -> bool:
         return bool(self._mapping)
@@ -221,14 +223,26 @@ class Controls:
     def actions(self, message: mido.Message, at_s: float | None = None) -> list[Action]:
         """Return the actions that `message` asks for; an empty list if there are none.
 
-        `at_s` is its time of arrival in monotonic seconds. None: the time is unknown.
+        `at_s` is its time of arrival in monotonic seconds. None: the time is unknown. The same action within BOUNCE_S
+        is no other press: a keyboard with two sounds and some foot controllers send each message on several channels,
+        and a pad that is struck hard may send two notes.
         """
-        asked = [
-            self._action(name, trigger, message, at_s)
-            for name, trigger in self._mapping.items()
-            if trigger.fits(message)
-        ]
-        return [action for action in asked if action is not None]
+        asked = []
+        for name, trigger in self._mapping.items():
+            action = self._action(name, trigger, message, at_s) if trigger.fits(message) else None
+            if action is not None and not self._comes_twice(name, action, at_s):
+                asked.append(action)
+        return asked
+
+    def _comes_twice(self, name: str, action: Action, at_s: float | None) -> bool:
+        """Return whether `name` asked for the same `action` within BOUNCE_S before `at_s`; if not, keep this one."""
+        if at_s is None:
+            return False
+        before, before_s = self._latest.get(name, (None, at_s))
+        if action == before and at_s - before_s < BOUNCE_S:
+            return True
+        self._latest[name] = (action, at_s)
+        return False
 
     def _action(self, name: str, trigger: Trigger, message: mido.Message, at_s: float | None) -> Action | None:
         if trigger.kind == "note":

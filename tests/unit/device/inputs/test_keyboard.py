@@ -111,6 +111,22 @@ def test_a_flood_beyond_the_queue_is_counted_and_leaves_no_key_down(monkeypatch:
     assert not any(isinstance(event, NoteEnded) for event in again)
 
 
+def test_aftertouch_and_wheels_take_no_place_in_the_queue_of_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyboard, "InputPort", _Port)
+    through: list[mido.Message] = []
+    source = keyboard.KeyboardSource(Port("keys", "ALSA", 0), HOP_S, StreamTime(), Echoes(), through.append)
+    source.start()
+    port, began_s = cast(Any, source)._input, time.monotonic()
+    port.send(mido.Message("note_on", note=60, velocity=64), began_s)
+    for at in range(keyboard.MOST_MESSAGES):
+        port.send(mido.Message("polytouch", note=60, value=at % 128), began_s)
+        port.send(mido.Message("pitchwheel", channel=1, pitch=at), began_s)
+    port.send(mido.Message("control_change", control=123), began_s)
+    told = [event for _, _, events in (*source.read(), *source.read()) for event in events]
+    assert [type(event) for event in told] == [NoteHeard, NoteEnded]
+    assert source.xruns == 0 and len(through) == 2 + 2 * keyboard.MOST_MESSAGES
+
+
 def _plain(event: NoteHeard | NoteEnded) -> tuple[object, ...]:
     if isinstance(event, NoteHeard):
         return ("on", event.note.onset_s, event.note.pitch, event.note.velocity, event.note.decided_s)

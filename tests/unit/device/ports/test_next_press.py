@@ -43,6 +43,9 @@ def test_which_messages_a_switch_sends(message: mido.Message, control: tuple[str
         ([(127, 0.0), (0, 2.0)], " latching"),
         ([(0, 0.0), (127, 2.0)], " latching"),
         ([(127, 0.0), (127, 2.0)], ""),
+        # a pedal that goes down in steps, also from 0 on
+        ([(3, 0.0), (20, 0.02)], ""),
+        ([(0, 0.0), (4, 0.02)], ""),
     ],
 )
 def test_the_kind_of_a_switch(values: list[tuple[int, float]], word: str) -> None:
@@ -108,6 +111,34 @@ def test_a_program_is_complete_at_once_and_one_message_is_enough_at_the_end(monk
     assert learnt(monkeypatch, ("Pedal 20:0", mido.Message("program_change", program=4), 0.1))["control"] == "program 5"
     fixed = mido.Message("control_change", control=81, value=127)
     assert learnt(monkeypatch, ("Pedal 20:0", fixed, 0.1))["control"] == "cc 81"
+
+
+def cc(number: int, value: int, channel: int = 0) -> mido.Message:
+    return mido.Message("control_change", control=number, value=value, channel=channel)
+
+
+@pytest.mark.parametrize(
+    ("messages", "control"),
+    [
+        # a keyboard with two sounds sends its pedal on two channels
+        ([(cc(64, 0), 0.1), (cc(64, 0, 1), 0.003), (cc(64, 127), 0.4), (cc(64, 127, 1), 0.003)], "cc 64 inverted"),
+        ([(cc(64, 127), 0.1), (cc(64, 127, 1), 0.003), (cc(64, 0), 2.0), (cc(64, 0, 1), 0.003)], "cc 64 latching"),
+        # a switch that repeats its value while it is down
+        ([(cc(80, 0), 0.1), (cc(80, 0), 0.1), (cc(80, 127), 0.1)], "cc 80 inverted"),
+        # a foot controller selects the bank before the program
+        ([(cc(0, 1), 0.1), (cc(32, 0), 0.001), (mido.Message("program_change", program=4), 0.001)], "program 5"),
+        # a parameter by number, down and up
+        ([(cc(99, 1), 0.1), (cc(98, 8), 0.001), (cc(6, 127), 0.001), (cc(99, 1), 0.3), (cc(6, 0), 0.01)], "cc 6"),
+        # buttons and faders that have the numbers of the bank select
+        ([(cc(32, 127), 0.1), (cc(32, 0), 0.3)], "cc 32"),
+        ([(cc(0, 127), 0.1), (cc(0, 0), 2.0)], "cc 0 latching"),
+    ],
+)
+def test_a_press_of_several_messages_is_one_control(
+    monkeypatch: pytest.MonkeyPatch, messages: list[tuple[mido.Message, float]], control: str
+) -> None:
+    found = learnt(monkeypatch, *(("Pedal 20:0", message, after_s) for message, after_s in messages))
+    assert found["control"] == control
 
 
 def test_without_a_press_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:

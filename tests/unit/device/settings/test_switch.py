@@ -123,6 +123,39 @@ def test_the_same_controller_of_two_channels_is_two_switches() -> None:
     assert asked(made, cc(80, 127), cc(80, 127, 1), cc(80, 0), cc(80, 0, 1)) == [Tap(), Tap()]
 
 
+@pytest.mark.parametrize("channels", [(0, 1), (0, 2, 3, 4, 5)])
+@pytest.mark.parametrize("action", ["arm", "tap", "style"])
+def test_a_press_that_is_sent_on_several_channels_counts_once(action: str, channels: tuple[int, ...]) -> None:
+    def counted(text: str, *messages: tuple[float, mido.Message]) -> int:
+        made = controls(**{action: text})
+        return sum(len(made.actions(message, at_s + 0.003 * i)) for i, (at_s, message) in enumerate(messages))
+
+    pedal = [
+        (at_s, cc(64, value, channel)) for at_s, value in ((1.0, 127), (1.3, 0), (2.0, 127)) for channel in channels
+    ]
+    assert counted("cc 64", *pedal) == 2
+    assert counted("note 36", *((at_s, key(36, 70, channel)) for at_s in (1.0, 2.0) for channel in channels)) == 2
+    program = [(1.0, mido.Message("program_change", program=4, channel=channel)) for channel in channels]
+    assert counted("program 5", *program) == 1
+
+
+def test_a_pedal_on_two_channels_holds_while_it_is_down() -> None:
+    made = controls(hold="cc 64")
+    sent = [(1.0, 127, 0), (1.003, 127, 1), (2.0, 0, 0), (2.003, 0, 1)]
+    assert [made.actions(cc(64, value, channel), at_s) for at_s, value, channel in sent] == [
+        [Hold(True)],
+        [],
+        [Hold(False)],
+        [],
+    ]
+
+
+def test_a_pad_that_strikes_twice_at_one_hit_counts_once() -> None:
+    made = controls(tap="note 36")
+    timed = [made.actions(key(36), at_s) for at_s in (1.0, 1.02, 1.3, 1.36)]
+    assert timed == [[Tap()], [], [Tap()], [Tap()]]
+
+
 @given(kind=st.sampled_from(["", " inverted"]), values=st.lists(st.integers(49, 79), max_size=30))
 def test_a_pedal_that_trembles_at_the_half_presses_nothing(kind: str, values: list[int]) -> None:
     # as a first value, the half itself is what some switches send at every press
