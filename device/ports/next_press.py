@@ -32,8 +32,12 @@ RELEASE_S = 1.0
 """Longest time in seconds between a press and the message of its release. A later message is another press."""
 REPEAT_S = 0.15
 """Seconds. The same value so soon after is the same message, which some switches repeat while they are down."""
+QUIET_S = 0.3
+"""Seconds without a message after which a press is complete. A pedal sends the steps of its way down in less."""
+LEAST_WAY = 8
+"""A control whose values differ by less trembles and was not pressed, unless it sends one value alone."""
 JUMPS_OVER = (32, 80)
-"""An inverted switch jumps from below the first to above the second value. A pedal that goes down takes steps."""
+"""An inverted switch jumps from below the first to above the second value."""
 FOLLOWED = {0: "program", 32: "program", 98: "cc", 99: "cc", 100: "cc", 101: "cc"}
 """Controllers that only say what the message after them means: bank select before a program, and parameter numbers
 before the value of the parameter. A foot controller sends them with each press."""
@@ -55,8 +59,11 @@ class Press:
 
     def is_told_again_by(self, later: Press) -> bool:
         """Return whether `later` belongs to this control and says something new: not the same value at once."""
-        is_same = (later.port, later.channel, later.control) == (self.port, self.channel, self.control)
-        return is_same and (later.value != self.value or later.at_s - self.at_s >= REPEAT_S)
+        return self.is_same_control(later) and (later.value != self.value or later.at_s - self.at_s >= REPEAT_S)
+
+    def is_same_control(self, later: Press) -> bool:
+        """Return whether `later` comes from this control on the same channel."""
+        return (later.port, later.channel, later.control) == (self.port, self.channel, self.control)
 
     def introduces(self, later: Press) -> bool:
         """Return whether this message only says what `later` means, see FOLLOWED."""
@@ -86,15 +93,18 @@ def control_of(message: mido.Message) -> tuple[str, int] | None:
 def kind_of(values: list[tuple[int, float]]) -> str:
     """Return what is written after the control in [controls]: "", " inverted" or " latching".
 
-    `values` are the control's messages in order: value (0 to 127) and time in seconds. The first two decide. If the
-    second comes within RELEASE_S, the two are a press and its release. An inverted switch jumps from a low value to a
-    high one: see JUMPS_OVER.
-    If the second comes later, it is another press. The switch is latching if the two presses send different values.
-    With fewer than two messages the answer is "".
+    `values` are the control's messages in order: value (0 to 127) and time in seconds. A pedal sends three values or
+    more. It begins near its rest, so it is inverted if its way down leads to lower values. Of a switch, the first two
+    messages decide. If the second comes within RELEASE_S, the two are a press and its release. An inverted switch jumps
+    from a low value to a high one: see JUMPS_OVER. If the second comes later, it is another press. The switch is
+    latching if the two presses send different values. With fewer than two messages the answer is "".
     """
     if len(values) < 2:
         return ""
     (first, first_s), (second, second_s) = values[:2]
+    sent = {value for value, _ in values}
+    if len(sent) > 2:
+        return " inverted" if first - min(sent) > max(sent) - first else ""
     if second_s - first_s <= RELEASE_S:
         return " inverted" if first < JUMPS_OVER[0] and second >= JUMPS_OVER[1] else ""
     return " latching" if first != second else ""
@@ -127,9 +137,10 @@ def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
 
 
 def _pressed(inputs: list[PolledInput], until_s: float) -> list[Press]:
-    """Return the first message of a press and, if it comes before `until_s`, the next message of the same control.
+    """Return the messages of the first control that is pressed, up to its release or its next press.
 
-    The list is empty if nothing was pressed. A release alone is not a press. `until_s` is in monotonic seconds.
+    If none of these comes before `until_s`, the list has the first message alone. It is empty if nothing was pressed.
+    The release of a key alone is not a press, and neither is a pedal that trembles. `until_s` is in monotonic seconds.
     """
     pressed: list[Press] = []
     while (now_s := time.monotonic()) < until_s:
@@ -139,14 +150,26 @@ def _pressed(inputs: list[PolledInput], until_s: float) -> list[Press]:
                 if told is None or (not pressed and told[0].startswith("note") and not told[1]):
                     continue
                 press = Press(one.port, message.channel, *told, now_s)
-                if not pressed or pressed[0].introduces(press):
+                if pressed and pressed[0].is_same_control(press):
+                    pressed += [press] if pressed[0].is_told_again_by(press) else []
+                elif not pressed or pressed[0].introduces(press) or _trembles(pressed):
                     pressed = [press]
-                elif pressed[0].is_told_again_by(press):
-                    pressed.append(press)
-                if len(pressed) == 2 or pressed[0].control.startswith("program"):
-                    return pressed
+        if pressed and (pressed[0].control.startswith("program") or _is_complete(pressed, now_s)):
+            return pressed
         time.sleep(POLL_S)
-    return pressed
+    return [] if _trembles(pressed) else pressed
+
+
+def _is_complete(pressed: list[Press], now_s: float) -> bool:
+    """Return whether the control was pressed and has been quiet for QUIET_S at `now_s`, in monotonic seconds."""
+    return len(pressed) > 1 and not _trembles(pressed) and now_s - pressed[-1].at_s >= QUIET_S
+
+
+def _trembles(pressed: list[Press]) -> bool:
+    """Return whether the values of a controller differ so little that nobody pressed it, see LEAST_WAY."""
+    values = {press.value for press in pressed}
+    is_cc = bool(pressed) and pressed[0].control.startswith("cc")
+    return is_cc and len(values) > 1 and max(values) - min(values) < LEAST_WAY
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UserError
+from device.settings.controls import VALUES
 from device.status.schema import ErrandKind, ErrandStatus
 from device.system.child import end_child, python_module
 
@@ -172,7 +173,7 @@ class Errands:
         child = self._started("device.ports.next_press", str(LEARN_S), keyboard)
         said, _ = child.communicate()
         try:
-            found = Learnt(**json.loads(said))
+            found = _as_knob(control, Learnt(**json.loads(said)))
         except (ValueError, TypeError):
             why = "no switch was pressed: connect it, and begin again"
             self._finish("learning", ErrandStatus("learning", "failed", why))
@@ -186,3 +187,12 @@ class Errands:
             return
         text = f"{control} is {found.control} on {found.port}"
         self._finish("learning", ErrandStatus("learning", "done", text))
+
+
+def _as_knob(action: str, found: Learnt) -> Learnt:
+    """Return `found` without the kind of its switch if it is a knob for an `action` that takes its value.
+
+    A knob may be turned either way first, so its values do not show whether it is inverted.
+    """
+    is_knob = action in VALUES and found.control.startswith("cc")
+    return replace(found, control=" ".join(found.control.split()[:2])) if is_knob else found

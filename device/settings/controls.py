@@ -198,6 +198,8 @@ _PLAIN: dict[str, Action] = {
 }
 ACTIONS = tuple(_PLAIN)
 """The keys of `[controls]`."""
+VALUES = ("density", "register")
+"""Those of them that take the value of a controller."""
 
 
 class Controls:
@@ -250,7 +252,7 @@ class Controls:
             return _PLAIN[name] if struck or trigger.switch == "latching" else None
         if trigger.kind == "program":
             return _PLAIN[name]
-        if name in ("density", "register"):
+        if name in VALUES:
             return _turned(name, 127 - message.value if trigger.switch == "inverted" else message.value)
         switch = self._switches.setdefault((name, message.channel), Switch(trigger.switch, trigger.number))
         edge = switch.step(message.value, at_s)

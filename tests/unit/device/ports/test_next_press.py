@@ -43,9 +43,15 @@ def test_which_messages_a_switch_sends(message: mido.Message, control: tuple[str
         ([(127, 0.0), (0, 2.0)], " latching"),
         ([(0, 0.0), (127, 2.0)], " latching"),
         ([(127, 0.0), (127, 2.0)], ""),
-        # a pedal that goes down in steps, also from 0 on
-        ([(3, 0.0), (20, 0.02)], ""),
-        ([(0, 0.0), (4, 0.02)], ""),
+        # a pedal that goes down in steps, also after a message at rest
+        ([(3, 0.0), (20, 0.02), (127, 0.04)], ""),
+        ([(0, 0.0), (40, 5.0), (127, 5.02)], ""),
+        ([(3, 0.0), (127, 0.02), (60, 0.2), (0, 0.22)], ""),
+        ([(124, 0.0), (90, 0.02), (0, 0.04)], " inverted"),
+        ([(127, 0.0), (60, 5.0), (0, 5.1), (70, 5.3), (127, 5.35)], " inverted"),
+        # a contact that bounces
+        ([(127, 0.0), (0, 0.003), (127, 0.006), (0, 0.3)], ""),
+        ([(0, 0.0), (127, 0.003), (0, 0.006), (127, 0.3)], " inverted"),
     ],
 )
 def test_the_kind_of_a_switch(values: list[tuple[int, float]], word: str) -> None:
@@ -125,6 +131,12 @@ def cc(number: int, value: int, channel: int = 0) -> mido.Message:
         ([(cc(64, 127), 0.1), (cc(64, 127, 1), 0.003), (cc(64, 0), 2.0), (cc(64, 0, 1), 0.003)], "cc 64 latching"),
         # a switch that repeats its value while it is down
         ([(cc(80, 0), 0.1), (cc(80, 0), 0.1), (cc(80, 127), 0.1)], "cc 80 inverted"),
+        # a pedal that trembles at rest, then goes down in steps
+        ([(cc(4, 1), 0.1), (cc(4, 2), 0.5), (cc(4, 60), 2.0), (cc(4, 127), 0.02)], "cc 4"),
+        ([(cc(4, 127), 0.1), (cc(4, 126), 0.5), (cc(4, 60), 2.0), (cc(4, 0), 0.02)], "cc 4 inverted"),
+        # a switch beside a pedal that trembles, and a soft pad
+        ([(cc(4, 1), 0.1), (cc(4, 2), 0.1), (cc(80, 127), 0.1), (cc(4, 1), 0.1), (cc(80, 0), 0.1)], "cc 80"),
+        ([(mido.Message("note_on", note=36, velocity=9), 0.1), (mido.Message("note_off", note=36), 0.1)], "note 36"),
         # a foot controller selects the bank before the program
         ([(cc(0, 1), 0.1), (cc(32, 0), 0.001), (mido.Message("program_change", program=4), 0.001)], "program 5"),
         # a parameter by number, down and up
@@ -143,3 +155,4 @@ def test_a_press_of_several_messages_is_one_control(
 
 def test_without_a_press_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     assert learnt(monkeypatch) is None
+    assert learnt(monkeypatch, *(("Pedal 20:0", cc(4, 1 + at % 2), 0.4) for at in range(30))) is None

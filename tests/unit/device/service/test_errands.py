@@ -134,6 +134,18 @@ def test_a_switch_that_is_pressed_is_passed_on_and_shown(monkeypatch: pytest.Mon
     assert owner.words[0][1:] == ["device.ports.next_press", "15.0", "Piano"]
 
 
+@pytest.mark.parametrize(("action", "control"), [("density", "cc 20"), ("hold", "cc 20 inverted")])
+def test_a_knob_that_was_turned_down_first_is_not_inverted(
+    monkeypatch: pytest.MonkeyPatch, action: str, control: str
+) -> None:
+    pressed = {"port": "Knobs", "control": "cc 20 inverted", "on_keyboard": False}
+    owner = Owner(f"print({json.dumps(json.dumps(pressed))})", monkeypatch)
+    got: list[Learnt] = []
+    owner.errands.learn(action, "", got.append)
+    patiently(lambda: owner.now.state == "done")
+    assert got == [Learnt("Knobs", control, False)]
+
+
 @pytest.mark.parametrize(("code", "why"), [("", "no switch was pressed"), ("print('[]')", "no switch was pressed")])
 def test_without_a_press_the_owner_is_told(code: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner = Owner(code, monkeypatch)
