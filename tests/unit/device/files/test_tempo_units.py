@@ -71,6 +71,45 @@ def test_short_quarters_that_give_playable_notes_stay(
     assert right_tempos(tempos, onsets, ticks) == (tempos, "")
 
 
+@pytest.mark.parametrize(("usual", "odd"), [(600, 40_000), (100, 1)])
+def test_no_tempo_becomes_longer_than_a_midi_file_can_have(tmp_path: Path, usual: int, odd: int) -> None:
+    save(tmp_path / "a.mid", usual)
+    file = mido.MidiFile(tmp_path / "a.mid")
+    file.tracks[0].append(mido.MetaMessage("set_tempo", tempo=odd))
+    file.tracks[0].append(mido.MetaMessage("set_tempo", tempo=usual, time=1))
+    file.save(tmp_path / "a.mid")
+    assert [us for _, us in read_midi(tmp_path / "a.mid").tempo_map.tempos][1] == 0xFFFFFF
+
+
+class CountedTick(int):
+    """A tick that counts how often ticks are compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        CountedTick.compared += 1
+        return int(self) < int(other)
+
+    def __le__(self, other: int) -> bool:
+        CountedTick.compared += 1
+        return int(self) <= int(other)
+
+    def __gt__(self, other: int) -> bool:
+        return CountedTick(other) < self
+
+    def __ge__(self, other: int) -> bool:
+        return CountedTick(other) <= self
+
+
+def test_many_wrong_tempos_and_notes_are_not_each_compared_with_each() -> None:
+    many = 1000
+    onsets = [CountedTick(10 * i) for i in range(many)]
+    CountedTick.compared = 0
+    tempos, flaw = right_tempos([(10 * i, 600) for i in range(many)], onsets, TICKS)
+    assert flaw and len(tempos) == many
+    assert 0 < CountedTick.compared < 50 * many
+
+
 @pytest.mark.parametrize("onsets", [1, 8, 40])
 def test_quarters_that_no_player_could_count_are_no_beats_even_of_a_few_notes(onsets: int) -> None:
     times = [0.6 * i for i in range(onsets)]
