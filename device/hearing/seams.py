@@ -24,6 +24,9 @@ DOUBTFUL_JUMP = 5.0
 
 Then the onset of a ringing key is held back only if the key does not become louder.
 """
+LOUDER = 1.25
+"""Ratio of the levels after and before a jump above which it is never surely a seam: a note of a digital piano begins
+as abruptly, but after a loss the same keys ring on as loudly."""
 LEAST = 1e-4
 """Least peak of the fourth difference, as a share of full scale, that can be heard as a stroke."""
 _FOURTH = np.array([1.0, -4.0, 6.0, -4.0, 1.0], np.float32)
@@ -57,7 +60,8 @@ class Seams:
     def step(self, hop: Samples) -> float:
         """Add the samples of a hop, [hop]. Return the ratio (see JUMP) of the jump in the hop `behind` hops before.
 
-        The ratio is 0 if the largest jump of that hop is too soft.
+        The ratio is 0 if the largest jump of that hop is too soft. It is at most JUMP if the sound after the jump is
+        louder than before (see LOUDER).
         """
         tail, jumps, kept = self._tail, self._jumps, len(_FOURTH) - 1
         tail[:kept] = tail[-kept:]
@@ -71,5 +75,7 @@ class Seams:
             return 0.0
         before = jumps[place - _GUARD - _SIDE : place - _GUARD]
         after = jumps[place + _GUARD : place + _GUARD + _SIDE]
-        level = math.sqrt(max(float(np.dot(before, before)), float(np.dot(after, after))) / _SIDE)
-        return peak / max(level, LEAST / JUMP)
+        power_before, power_after = float(np.dot(before, before)), float(np.dot(after, after))
+        level = math.sqrt(max(power_before, power_after) / _SIDE)
+        ratio = peak / max(level, LEAST / JUMP)
+        return min(ratio, JUMP) if power_after > LOUDER**2 * power_before else ratio

@@ -11,7 +11,7 @@ from device.files.render import render
 from device.hearing.beeps import Beeps
 from device.hearing.gate import Gate, GateSpec
 from device.hearing.resample import Hops
-from device.hearing.seams import JUMP, Seams
+from device.hearing.seams import DOUBTFUL_JUMP, JUMP, Seams
 from device.hearing.transcriber import FRAME, ONSET
 from device.system.paths import soundfonts
 from tests.unit.helpers.shipped import bundle, demo, hear, notes
@@ -52,6 +52,17 @@ def test_a_gap_of_silence_is_found_at_one_of_its_ends() -> None:
     samples = ringing()
     samples[9_000:9_300] = 0
     assert found(samples)
+
+
+@pytest.mark.parametrize("again", [0.6, 1.0])
+def test_a_stroke_that_begins_at_once_among_ringing_keys_is_no_sure_seam(again: float) -> None:
+    # a digital piano's note begins within a millisecond
+    samples, at = ringing(), 9_000
+    samples[at:] += again * ringing()[: len(samples) - at]
+    seams = Seams(HOP)
+    ratios = [seams.step(hop) for hop in samples[: len(samples) // HOP * HOP].reshape(-1, HOP)]
+    stroke = ratios[at // HOP + seams.behind]
+    assert DOUBTFUL_JUMP < stroke <= JUMP
 
 
 def test_no_seam_is_found_in_a_piano_in_noise_or_in_silence() -> None:
