@@ -36,7 +36,7 @@ def file_of(folder: Path, name: str, way: str) -> Path:
 
 def hand_on(path: Path, piece: Performed, way: str, bundle: Bundle) -> Performance:
     """Let the device play to the right hand in the MIDI file `path`, and return what it played."""
-    clock = FollowClock(piece.meter, 0 if way == NO_COUNT_IN else COUNT_IN)
+    clock = FollowClock(piece.meter, None if way == NO_COUNT_IN else COUNT_IN)
     engine = Engine(clock=clock, player=left_hand_of(bundle))
     return play_midi(engine, read_midi(path).part(None).split(0), bundle.features.hop_s)
 

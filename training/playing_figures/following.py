@@ -134,7 +134,7 @@ def followed(piece: Performed, way: str) -> Told:
     """
 
     def run() -> Told:
-        clock = FollowClock(piece.meter, 0 if way.startswith(NO_COUNT_IN) else COUNT_IN)
+        clock = FollowClock(piece.meter, None if way.startswith(NO_COUNT_IN) else COUNT_IN)
         return told_to(clock, at_once(piece.notes[way]))
 
     told = run()
