@@ -248,7 +248,7 @@ def evaluate_clock(
                 made = music_of(piece, way, timing_s)
                 if made is not None:
                     music, meter = made
-                    row = judged(music, followed(music, FollowClock(meter, way.count_in)), way)
+                    row = judged(music, followed(music, FollowClock(meter, way.count_in or None)), way)
                     rows += [row] if row else []
             f = np.array([row["f"] for row in rows])
             means: dict[str, Any] = {k: float(np.mean([row[k] for row in rows])) for k in ("f", "bar F", "bar", "lock")}
