@@ -130,9 +130,9 @@ class EvenCounts:
     """Finds a count-in in the played notes: the last `wanted` even onsets, on one key or chord.
 
     One of the inner counts may be missing, if three or more were heard. Between the counts there may be one onset on
-    another key (a slip), if no count is missing. With `any_key` even onsets on different keys count as well. After
-    about `MOST_BEFORE` other notes no count-in is found any more. With `goes_on` a count-in goes on as long as its key
-    is struck again at the next beat, and its last `wanted` counts count.
+    another key (a slip), if no count is missing. An echo may follow each count. With `any_key` even onsets on different
+    keys count as well. After about `MOST_BEFORE` other notes no count-in is found any more. With `goes_on` a count-in
+    goes on as long as its key is struck again at the next beat, and its last `wanted` counts count.
     """
 
     def __init__(self, wanted: int, any_key: bool, goes_on: bool = False) -> None:
