@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import tornado.web
-from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 
@@ -26,15 +25,12 @@ from device.page.languages import TEXTS, Texts, languages_in
 from device.page.power import TARGETS, ask_for, can_ask
 from device.page.recordings import RecordingFile
 from device.page.rollback import Rollback, RollbackOrder
+from device.page.web_server import WebServer
 from device.system.untrusted_files import read_small
 
 CARD = "MODEL_CARD.md"
 STATIC = Path(__file__).parent / "static"
 COOKIE_DAYS = 365
-LARGEST_BODY = 8192
-"""Most bytes of a request. A request on the control socket has the same limit."""
-SLOWEST_S = 10.0
-"""Seconds after which a request that has not come whole is given up."""
 MOST_BROWSERS = 16
 KEEP_S = 5.0
 """If the stream has no line for this many seconds, an empty one is sent to keep the connection."""
@@ -56,6 +52,17 @@ class StaticFile(Checked):
         """Send the file."""
         self.set_header("Content-Type", self._kind)
         self.finish(self._content)
+
+
+class NoFile(Checked):
+    """Refuses every path that the page does not have, with the checks and the headers of the others."""
+
+    open_to_all = True
+
+    def prepare(self) -> None:
+        """Refuse a foreign Host or Origin (error 403), and every other request (error 404)."""
+        super().prepare()
+        raise tornado.web.HTTPError(404, reason="There is no such page")
 
 
 class Login(Checked):
@@ -183,6 +190,7 @@ def application(door: Door, link: BoxLink, static: Path = STATIC) -> tornado.web
     own.append(("/rollback", RollbackOrder, {**parts, "rollback": Rollback()}))
     own.append(("/card", ModelCard, parts))
     own.append((r"/recording/([0-9]{3,6})/([a-z.]+)", RecordingFile, parts))
+    own.append((".*", NoFile, parts))
     # one line a request would fill the journal
     return tornado.web.Application([*files, *own], log_function=lambda handler: None)
 
@@ -204,13 +212,7 @@ def opened(address: str, port: int) -> list[socket.socket]:
 
 async def serve(application: tornado.web.Application, link: BoxLink, *listeners: socket.socket) -> None:
     """Serve on the sockets `listeners`, and keep the connection `link` to the box, until the task is cancelled."""
-    server = HTTPServer(
-        application,
-        max_body_size=LARGEST_BODY,
-        max_header_size=LARGEST_BODY,
-        idle_connection_timeout=SLOWEST_S,
-        body_timeout=SLOWEST_S,
-    )
+    server = WebServer(application)
     server.add_sockets(listeners)
     logging.getLogger("lefthand").info("the page is at port %d", listeners[0].getsockname()[1])
     try:

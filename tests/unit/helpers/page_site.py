@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
-from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from device.control.server import ControlServer
 from device.page.access import Door, secret_of
 from device.page.box_link import BoxLink
-from device.page.server import LARGEST_BODY, application
+from device.page.server import application
+from device.page.web_server import WebServer
 from device.status.moments import Moments
 from device.status.schema import Status
 
@@ -68,7 +68,7 @@ class Site:
         self.link = BoxLink(folder / "run")
         self.cookie = f"lefthand={self.secret.cookie}"
         sock, self.port = bind_unused_port()
-        self.server = HTTPServer(application(self.door, self.link), max_body_size=LARGEST_BODY)
+        self.server = WebServer(application(self.door, self.link))
         self.server.add_socket(sock)
         self.box: ControlServer | None = None
 

@@ -15,7 +15,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from device.control.client_line import MOST_MISUNDERSTOOD
 from device.control.protocol import SOCKET
 from device.page.box_link import MOST_WAITING, BoxLink
-from device.page.server import LARGEST_BODY
+from device.page.web_server import LARGEST_BODY
 from device.settings.controls import Arm
 from device.status.moments import Moment
 from tests.unit.helpers.page_site import PATIENCE_S, Site, on_site, reached
