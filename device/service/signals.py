@@ -3,6 +3,9 @@
 A signal handler that takes a lock can deadlock with the thread that holds it. This module therefore uses no handler
 code. Python writes each signal's number to a pipe (`signal.set_wakeup_fd`), other threads write a zero, and the main
 thread reads the pipe.
+
+A library that waits for its server must not notice a signal. libjack takes an interrupted read for the end of its
+connection, and the server then waits long for the lost client. So the kernel continues such calls after a signal.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ class Signals:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, lambda *_: None) for number in WANTED}
+        for number in WANTED:
+            signal.siginterrupt(number, False)
         return self
 
     def __exit__(
