@@ -49,6 +49,41 @@ def test_settings_are_stored_and_begin_a_new_session(site: DemoSite, setup: Chro
     until(lambda: changed(site) == {}, "the change is removed")
 
 
+def test_what_another_phone_has_changed_meanwhile_is_shown_and_stays(site: DemoSite, setup: Chromium) -> None:
+    until(lambda: setup.at("channel").get_attribute("value") == "1", "the settings are shown")
+    setup.script("document.getElementById('channel').value = 5")
+    site.asked({"set": {"clock": {"meter": "3/4"}, "play": {"split": 60}}})
+    setup.script("read()")
+    until(lambda: setup.at("meter").get_attribute("value") == "3/4", "the other change is shown")
+    assert setup.at("channel").get_attribute("value") == "5"
+    setup.press("use")
+    until(lambda: "midi.channel" in changed(site), "the own change is stored")
+    assert changed(site) == {"midi.channel": 5, "clock.meter": "3/4", "play.split": 60}
+
+
+def test_the_output_that_another_phone_has_chosen_is_checked_unless_one_is_chosen_here(setup: Chromium) -> None:
+    until(lambda: setup.all("#outputs input:checked"), "the output is listed")
+    # in one script, so that the list of the demo does not come between
+    seen = setup.script(
+        """const found = {sound_inputs: [], midi_inputs: [], midi_outputs: [{name: 'one'}, {name: 'two'}]}, seen = [];
+        const list = (output) => {
+          settings.values.midi.output = output;
+          ports(found);
+          seen.push(document.querySelector('#outputs :checked').value);
+        };
+        list('one');
+        list('two');
+        document.querySelector("#outputs [value='one']").click();
+        list('two');
+        settle();
+        list('one');
+        list('two');
+        read();
+        return seen"""
+    )
+    assert seen == ["one", "two", "one", "one", "two"]
+
+
 def test_a_key_that_was_changed_in_the_file_later_is_shown(site: DemoSite, setup: Chromium) -> None:
     before = site.settings.read_text(encoding="utf-8")
     site.asked({"set": {"midi": {"channel": 7}}})

@@ -3,7 +3,9 @@
 const METERS = ["4/4", "3/4", "2/4", "6/8", "9/8", "12/8", "5/4", "7/8"], AGAIN_MS = 700;
 const USUAL = {"play.sound": "midi", "clock.mode": "follow", "clock.meter": "4/4", "midi.channel": 1, "play.split": 55};
 const reads = [], looks = [];
-let looking = 0, touched = false, settings = null, latest = null;
+// the ports that were checked here for the owner, by group. Another one that is checked is the owner's choice
+const checked = {};
+let looking = 0, settings = null, latest = null;
 
 function options(id, texts) {
   for (const [value, text] of Object.entries(texts)) {
@@ -16,8 +18,20 @@ options("sound", T.sounds);
 options("clock", T.clocks);
 options("meter", Object.fromEntries(METERS.map((meter) => [meter, meter])));
 
+const fields = () => document.querySelectorAll("#ports [name*='.']");
+
+// the owner has changed a field that no longer has the value that was shown. Only such fields are stored, because
+// another phone may have changed the others
+const isOwners = (field) => field.value !== field.dataset.shown;
+
+// what the fields have now is no longer a change of the owner's
+function settle() {
+  for (const field of fields()) field.dataset.shown = field.value;
+  for (const group of ["input", "output"]) checked[group] = document.querySelector(`#${group}s :checked`)?.value;
+}
+
 shows.setup = async () => {
-  touched = false;
+  settle();
   at("used").textContent = "";
   const mine = ++looking;
   let known = await read();
@@ -44,12 +58,14 @@ async function read() {
   const {values, problem, changed, overtaken, file} = settings;
   at("problem").hidden = !problem;
   at("problem").textContent = problem;
-  if (!touched) for (const field of document.querySelectorAll("#ports [name*='.']")) {
+  for (const field of fields()) {
+    if (isOwners(field)) continue;
     const [section, key] = field.name.split(".");
     const value = (values[section] ?? {})[key];
     if (field.tagName === "SELECT" && value && ![...field.options].some((option) => option.value === value))
       field.append(new Option(value, value));
     field.value = value ?? USUAL[field.name] ?? "";
+    field.dataset.shown = field.value;
   }
   const confidence = (values.audio ?? {}).confidence ?? 0.5;
   if (document.activeElement !== at("confidence")) at("confidence").value = confidence;
@@ -80,17 +96,26 @@ function row(list, group, value, name, kind) {
       label.append(meter);
     }
     list.append(label);
-    input.checked = value === chosen(group);
   }
   return label;
 }
 
 function chosen(group) {
   const {audio = {}, midi = {}} = settings ? settings.values : {};
+  const named = group === "output" ? midi.output : audio.input === "midi" ? "midi:" + midi.input : "sound:" + audio.input;
+  if ([...at(group + "s").querySelectorAll("input")].some((input) => input.value === named)) return named;
   // the settings may name a port by a part of its name, and the status has the name of the one that is open
-  if (group === "output") return (latest && latest.midi.output) ?? midi.output;
-  if (latest && latest.audio.port) return "sound:" + latest.audio.port;
-  return audio.input === "midi" ? "midi:" + midi.input : "sound:" + audio.input;
+  if (group === "output") return (latest && latest.midi.output) ?? named;
+  return latest && latest.audio.port ? "sound:" + latest.audio.port : latest && latest.midi.input ? "midi:" + latest.midi.input : named;
+}
+
+// check the port that the settings name, unless the owner has chosen another one
+function check(group) {
+  const inputs = [...at(group + "s").querySelectorAll("input")], now = inputs.find((input) => input.checked);
+  const wanted = inputs.find((input) => input.value === chosen(group));
+  if (!wanted || (now && now.value !== checked[group])) return;
+  wanted.checked = true;
+  checked[group] = wanted.value;
 }
 
 function ports(found) {
@@ -123,32 +148,35 @@ function ports(found) {
     if (none) none.remove();
     if (!at(id).querySelector("label")) at(id).append(make("p", T.none, "empty"));
   }
+  check("input");
+  check("output");
 }
 
 function isChosen(group, value) { return Boolean(latest && latest.state === "playing") && chosen(group) === value; }
 
-at("ports").addEventListener("input", () => { touched = true; at("used").textContent = ""; });
+at("ports").addEventListener("input", () => { at("used").textContent = ""; });
 at("ports").addEventListener("submit", async (event) => {
   event.preventDefault();
   const wanted = {};
   const put = (section, key, value) => { (wanted[section] ??= {})[key] = value; };
-  for (const field of document.querySelectorAll("#ports [name*='.']")) {
+  for (const field of fields()) {
+    if (!isOwners(field)) continue;
     const [section, key] = field.name.split(".");
     const value = field.type === "number" ? (field.value === "" ? null : Number(field.value)) : field.value;
     const was = (settings.values[section] ?? {})[key] ?? USUAL[field.name] ?? null;
     if (value !== was) put(section, key, value);
   }
   const input = document.querySelector("#inputs :checked"), output = document.querySelector("#outputs :checked");
-  if (input && input.value === chosen("input")) {
-    // it is open already
-  } else if (input && input.value.startsWith("midi:")) {
+  if (!input || input.value === checked.input) {
+    // the settings name it already
+  } else if (input.value.startsWith("midi:")) {
     put("audio", "input", "midi");
     put("midi", "input", input.value.slice(5));
-  } else if (input) put("audio", "input", input.value.slice(6));
-  if (output && output.value !== chosen("output")) put("midi", "output", output.value);
+  } else put("audio", "input", input.value.slice(6));
+  if (output && output.value !== checked.output) put("midi", "output", output.value);
   if (!Object.keys(wanted).length || await order({set: wanted})) {
-    touched = false;
     at("used").textContent = T.used;
+    settle();
     read();
   }
 });
@@ -157,7 +185,7 @@ at("confidence").addEventListener("change", async () => {
   await order({set: {audio: {confidence: Number(at("confidence").value)}}});
   read();
 });
-at("reset").addEventListener("click", async () => { touched = false; await order({reset: true}); read(); });
+at("reset").addEventListener("click", async () => { settle(); await order({reset: true}); read(); });
 at("examine").addEventListener("click", async () => {
   at("examine").disabled = true;
   at("findings").replaceChildren(make("li", T.examining));
