@@ -20,6 +20,7 @@ _LOOKED_AT = 4096
 _EXPORT = "export it from its program as a MIDI file (.mid)"
 _UNPACK = "unpack it and give the .mid, .wav or .flac file in it"
 _LINKED = "give the file to which it refers"
+_OTHERWISE = "give the music as a MIDI file or as sound"
 _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"SMF2CLIP", "a MIDI 2.0 clip", "export it as a MIDI file of type 0 or 1 (.mid)"),
     (b"BCFZ", "a Guitar Pro score", _EXPORT),
@@ -42,12 +43,44 @@ _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"[playlist]", "a playlist", _LINKED),
     (b"[Desktop Entry]", "a link", _LINKED),
     (b"version https://git-lfs", "a Git LFS pointer", "fetch the file itself with `git lfs pull`"),
-    (b"%PDF-", "a PDF document", "give the music as a MIDI file or as sound"),
-    (b"\x89PNG\r\n\x1a\n", "a picture", "give the music as a MIDI file or as sound"),
-    (b"\xff\xd8\xff\xe0", "a picture", "give the music as a MIDI file or as sound"),
-    (b"\xff\xd8\xff\xe1", "a picture", "give the music as a MIDI file or as sound"),
+    (b"[NoteWorthy ArtWare]", "a NoteWorthy score", _EXPORT),
+    (b"!NoteWorthyComposer", "a NoteWorthy score", _EXPORT),
+    (b"[NWZ]", "a NoteWorthy score", _EXPORT),
+    (b"SCOW", "an Encore score", _EXPORT),
+    (b"SCO5", "an Encore score", _EXPORT),
+    (b"ptab", "a Power Tab score", _EXPORT),
+    (b"BtWg", "a Bitwig project", _EXPORT),
+    (b"\xfe\x00\x00COM-ESEQ", "a song of a Disklavier (E-SEQ)", "save it at the piano as a MIDI file (.mid)"),
+    (b"\x28\xb5\x2f\xfd", "a compressed file", _UNPACK),
+    (b"\x04\x22\x4d\x18", "a compressed file", _UNPACK),
+    (b"\x1f\x9d", "a compressed file", _UNPACK),
+    (b"SIT!", "a StuffIt archive", _UNPACK),
+    (b"StuffIt (c)", "a StuffIt archive", _UNPACK),
+    (b"MSCF", "a Windows cabinet", _UNPACK),
+    (b"(This file must be converted with BinHex", "a file in the encoding BinHex", _UNPACK),
+    (b"=ybegin ", "a file in the encoding yEnc", "decode it, and give the file that was in it"),
+    (b"-----BEGIN PGP ", "an encrypted file", "decrypt it, and give the file that was in it"),
+    (b"%PDF-", "a PDF document", _OTHERWISE),
+    (b"%!PS-", "a PostScript document", _OTHERWISE),
+    (b"{\\rtf", "a text document", _OTHERWISE),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an office program", _OTHERWISE),
+    (b"\x89PNG\r\n\x1a\n", "a picture", _OTHERWISE),
+    (b"\xff\xd8\xff", "a picture", _OTHERWISE),
+    (b"GIF8", "a picture", _OTHERWISE),
+    (b"II*\x00", "a picture", _OTHERWISE),
+    (b"MM\x00*", "a picture", _OTHERWISE),
 )
 """First bytes of a file, what the file is, and the remedy. In a text, large and small letters are the same."""
+_FORMS: tuple[tuple[bytes, str, str], ...] = (
+    (b"RIFF....CDDA", "a shortcut to a track of a CD", "copy the track from the CD as a .wav or .flac file"),
+    (b"RIFF....NUND", "a Cubase project", _EXPORT),
+    (b"RIFF....sfbk", "a soundfont", _OTHERWISE),
+    (b"RIFF....WEBP", "a picture", _OTHERWISE),
+    (b"FORM....XDIR", "an XMI file of a game", "convert it to a MIDI file of type 0 or 1 (.mid)"),
+    (b"....ftyp(heic|heix|mif1|msf1|avif)", "a picture", _OTHERWISE),
+    (b"..-l[hz][0-9s]-", "an LHA archive", _UNPACK),
+)
+"""First bytes of a file as a pattern, what the file is, and the remedy."""
 _IN_XML: tuple[tuple[str, str, str], ...] = (
     ("<score-partwise", "a MusicXML score", _EXPORT),
     ("<score-timewise", "a MusicXML score", _EXPORT),
@@ -63,13 +96,17 @@ _IN_XML: tuple[tuple[str, str, str], ...] = (
     ("<?xml", "an XML file", _EXPORT),
 )
 """Text near the beginning of a text file in small letters, what the file is, and the remedy. The first that fits."""
-_IN_ZIP: tuple[tuple[str, str], ...] = (
-    (r".*\.mscx", "a MuseScore score"),
-    (r"Content/score\.gpif", "a Guitar Pro score"),
-    (r"META-INF/container\.xml", "a MusicXML score"),
-    (r"score\.dat|supportingdata/.*|score/.*\.json", "a score of a notation program"),
+_IN_ZIP: tuple[tuple[str, str, str], ...] = (
+    (r".*\.mscx", "a MuseScore score", _EXPORT),
+    (r"Content/score\.gpif", "a Guitar Pro score", _EXPORT),
+    (r"(word|xl|ppt)/.*\.xml|content\.xml", "a document of an office program", _OTHERWISE),
+    (r"META-INF/container\.xml", "a MusicXML score", _EXPORT),
+    (r"score\.dat|score\.xml|supportingdata/.*|score/.*\.json", "a score of a notation program", _EXPORT),
+    (r"(Song/)?song\.xml", "a Studio One project", _EXPORT),
 )
-"""Name of a file in a ZIP archive that belongs to a program, and what the archive is."""
+"""Name of a file in a ZIP archive that belongs to a program, what the archive is, and the remedy."""
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+"""First bytes of a ZIP archive: of one with a file, of an empty one, and of the first of several parts."""
 _IN_WORDS: tuple[tuple[bytes, str, str], ...] = (
     (b"MThd", "a MIDI file", ".mid"),
     (b"RIFF", "a WAV file", ".wav"),
@@ -78,6 +115,8 @@ _IN_WORDS: tuple[tuple[bytes, str, str], ...] = (
     (b"ID3", "an MP3 file", ".mp3"),
 )
 """First bytes of a file that was written as text, what the file is, and the end of its name."""
+_SYSEX = re.compile(rb"\xf0[\x00-\x7f]{3,}(\xf7|\Z)")
+"""A message of the kind "system exclusive", whole or longer than what is looked at."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+")
 _DUMP = re.compile(rb"0+: +([0-9A-Fa-f ]+)")
 """First line of the program xxd: the place in the file, then the bytes."""
@@ -119,13 +158,28 @@ def foreign_kind(path: Path) -> str | None:
         return f"is a score in ABC notation: {_EXPORT}."
     if head.startswith(b"XMF_") and b"MThd" not in head:
         return f"is an XMF file, whose music is compressed: {_EXPORT}."
-    if head.startswith(b"PK\x03\x04"):
+    if (form := foreign_form(head)) is not None:
+        return form
+    if _SYSEX.match(head) and b"MThd" not in head:
+        return f"is a dump of the settings of an instrument (.syx): {_OTHERWISE}."
+    if head.startswith(_ZIP):
         return _in_zip(path)
     if head[257:262] == b"ustar":
         return f"is a TAR archive: {_UNPACK}."
     if head.startswith(b"\x1f\x8b"):
         return _in_text(_plain(_unzipped(head)).decode(errors="replace")) or f"is a compressed file: {_UNPACK}."
     return _in_text(text.decode(errors="replace")) or _as_text(text, path)
+
+
+def foreign_form(head: bytes) -> str | None:
+    """Return the end of a sentence about a file that begins as a container of sound does, and holds something else.
+
+    `head` holds at least 12 bytes, or the whole file. Return None for every other file.
+    """
+    for form, what, remedy in _FORMS:
+        if re.match(form, head, re.DOTALL):
+            return f"is {what}: {remedy}."
+    return None
 
 
 def is_text(path: Path) -> bool:
@@ -209,9 +263,11 @@ def _in_zip(path: Path) -> str:
     except (zipfile.BadZipFile, UnicodeDecodeError, RuntimeError):
         # the list of its files is cut, has a name that is no text, or asks for a later version of ZIP (a RuntimeError)
         return "is a ZIP archive whose list of files cannot be read: copy or download it again."
-    for form, what in _IN_ZIP:
+    if not names:
+        return "is an empty ZIP archive: copy or download it again."
+    for form, what, remedy in _IN_ZIP:
         if any(re.fullmatch(form, name) for name in names):
-            return f"is {what}: {_EXPORT}."
+            return f"is {what}: {remedy}."
     return f"is a ZIP archive: {_UNPACK}."
 
 

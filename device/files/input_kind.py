@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from device.errors import UserError
-from device.files.foreign_kinds import foreign_kind, is_text
+from device.files.foreign_kinds import foreign_form, foreign_kind, is_text
 from device.files.midi_bytes import HEADER_WITHIN
 from device.files.ogg_links import starts_late
 
@@ -35,7 +35,8 @@ def is_midi(path: Path) -> bool:
         head = file.read(12)
     if head.startswith(b"MThd") or (head[:4] == b"RIFF" and head[8:] == b"RMID"):
         return True
-    if head.startswith(_SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp":
+    is_sound = head.startswith(_SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp"
+    if is_sound and foreign_form(head) is None:
         return False
     if (kind := foreign_kind(path)) is not None:
         raise UserError(f"{path} {kind}")

@@ -68,6 +68,35 @@ KINDS = {
     "score in ABC notation in UTF-16": "X:1\nT:A tune\nK:C\nCDEF|\n".encode("utf-16"),
     "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     "PDF document": b"%PDF-1.7\n",
+    "PostScript document": b"%!PS-Adobe-3.0\n",
+    "text document": b"{\\rtf1 a tune}",
+    "document of an office program": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500),
+    "document of an office program in a ZIP": zipped("[Content_Types].xml", "word/document.xml"),
+    "document of an office program in a ZIP of another": zipped("mimetype", "content.xml", "META-INF/container.xml"),
+    "picture": b"\xff\xd8\xff\xdb" + bytes(40),
+    "picture of a phone": b"\0\0\0\x18ftypheic" + bytes(40),
+    "picture in a RIFF": b"RIFF\x20\0\0\0WEBPVP8 " + bytes(40),
+    "picture of a scanner": b"II*\0" + bytes(40),
+    "NoteWorthy score": b"[NoteWorthy ArtWare]\0\0\0" + bytes(40),
+    "Encore score": b"SCOW" + bytes(40),
+    "Power Tab score": b"ptab\4\0" + bytes(40),
+    "score of a notation program in a ZIP": zipped("score.xml"),
+    "Studio One project in a ZIP": zipped("metainfo.xml", "Song/song.xml"),
+    "Bitwig project": b"BtWg0003" + bytes(40),
+    "Cubase project": b"RIFF\x20\0\0\0NUND" + bytes(40),
+    "song of a Disklavier": b"\xfe\0\0COM-ESEQ" + bytes(80),
+    "dump of the settings of an instrument": b"\xf0\x43\x00\x09\x20\x00" + bytes(80) + b"\xf7",
+    "soundfont": b"RIFF\x20\0\0\0sfbkLIST" + bytes(40),
+    "shortcut to a track of a CD": b"RIFF\x24\0\0\0CDDAfmt \x18" + bytes(30),
+    "XMI file of a game": b"FORM\0\0\0\x0eXDIRINFO" + bytes(40),
+    "StuffIt archive": b"StuffIt (c)1997-" + bytes(40),
+    "LHA archive": b"\x20\x20-lh5-" + bytes(40),
+    "Windows cabinet": b"MSCF" + bytes(40),
+    "empty ZIP archive": b"PK\5\6" + bytes(18),
+    "compressed file of Zstandard": b"\x28\xb5\x2f\xfd" + bytes(40),
+    "file in the encoding yEnc": b"=ybegin line=128 size=9 name=a.mid\r\n",
+    "file in the encoding BinHex": b"(This file must be converted with BinHex 4.0)\n:",
+    "encrypted file": b"-----BEGIN PGP MESSAGE-----\n\nhQEM\n",
     "web page": b"\n<!DOCTYPE html><html>MThd</html>",
 }
 
@@ -78,7 +107,7 @@ def test_a_file_that_is_neither_midi_nor_sound_is_named_with_a_remedy(tmp_path: 
     path = tmp_path / name
     path.write_bytes(KINDS[kind])
     what = re.split(" in UTF| in a | in XML| in small| of| with", kind)[0]
-    remedy = "(export|unpack|give|down|fetch)"
+    remedy = "(export|unpack|give|down|fetch|save|copy|convert|decode|decrypt)"
     with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*{remedy}"):
         is_midi(path)
 
