@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -129,8 +130,6 @@ def test_two_browsers_show_the_same_and_the_last_one_wins(site: DemoSite, page: 
 
 
 def test_the_page_is_killed_and_comes_back_by_itself(site: DemoSite, page: Chromium) -> None:
-    import signal
-
     hops = site.until(lambda status: status.state == "playing", "playing").hop.count
     site.end(site.page, signal.SIGKILL)
     page.shown("away")
@@ -142,9 +141,20 @@ def test_the_page_is_killed_and_comes_back_by_itself(site: DemoSite, page: Chrom
     steering(site, lambda now: not now.armed, "the page steers again")
 
 
-def test_the_box_is_killed_and_the_page_says_so_until_it_is_back(site: DemoSite, page: Chromium) -> None:
-    import signal
+def test_a_connection_that_is_silent_is_told_and_made_again(site: DemoSite, page: Chromium) -> None:
+    assert site.page is not None
+    page.script("window.before = stream")
+    # as if the plug of the box was pulled: no answer comes, and no end of the connection either
+    site.page.send_signal(signal.SIGSTOP)
+    try:
+        page.shown("away")
+        until(lambda: page.script("return window.before.readyState") == 2, "the connection is given up")
+    finally:
+        site.page.send_signal(signal.SIGCONT)
+    page.shown("away", False)
 
+
+def test_the_box_is_killed_and_the_page_says_so_until_it_is_back(site: DemoSite, page: Chromium) -> None:
     site.end(site.box, signal.SIGKILL)
     page.shown("away")
     assert not page.all("#keys .heard, #keys .played")

@@ -4,7 +4,10 @@ const at = (id) => document.getElementById(id);
 const LOWEST = 21, KEYS = 88, BLACK = [1, 3, 6, 8, 10], FLOOR_DB = -60, LOUD_DB = -1;
 const keys = new Map(), waiting = new Map();
 const VIEWS = ["play", "setup", "recordings", "system"], shows = {}, hides = {}, follows = [];
-let beats = 0, stream = null, errorTimer = 0, view = null;
+// the box sends its status four times a second. After this long without it the page says so, and connects again: the
+// browser itself does not notice for minutes that the plug was pulled
+const SILENT_MS = 5000, GIVEN_UP_MS = 15000;
+let beats = 0, stream = null, errorTimer = 0, view = null, heardAt = 0;
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = T[element.dataset.text];
 for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", T[element.dataset.label]);
@@ -35,8 +38,8 @@ choices("style", T.styles, false);
 choices("density", T.densities, true);
 choices("register", T.registers, true);
 
-async function post(path, body) {
-  return fetch(path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)});
+async function post(path, body, signal) {
+  return fetch(path, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body), signal});
 }
 
 // what the box answers; null if there is no answer, which is then on the screen already
@@ -154,14 +157,18 @@ function ask() {
 }
 
 async function open() {
+  const given = new AbortController(), timer = setTimeout(() => given.abort(), GIVEN_UP_MS);
   let allowed;
-  try { allowed = (await post("/order", {settings: true})).status !== 401; } catch { away(true); setTimeout(open, 1000); return; }
+  try { allowed = (await post("/order", {settings: true}, given.signal)).status !== 401; } catch { away(true); setTimeout(open, 1000); return; }
+  finally { clearTimeout(timer); }
   if (!allowed) { ask(); return; }
   at("login").hidden = true;
   at("bar").hidden = at("views").hidden = false;
   show(wanted());
   stream = new EventSource("/stream");
+  heardAt = performance.now();
   stream.onmessage = (event) => {
+    heardAt = performance.now();
     const data = JSON.parse(event.data);
     if (data.away) away(true);
     else if (data.status) status(data.status);
@@ -172,3 +179,10 @@ async function open() {
     if (stream.readyState === EventSource.CLOSED) setTimeout(open, 1000);
   };
 }
+
+setInterval(() => {
+  if (!stream || stream.readyState === EventSource.CLOSED) return;
+  const silent = performance.now() - heardAt;
+  if (silent > SILENT_MS) away(true);
+  if (silent > GIVEN_UP_MS) { stream.close(); open(); }
+}, 1000);

@@ -78,11 +78,14 @@ async function openTape(one) {
     if (one.sound) at("sounding").src = path + "capture.wav";
     at("tape-says").textContent = T.heardAndPlayed(heard.length, played.length);
     place(0);
-  } catch { at("tape-says").textContent = T.unreadable; }
+  } catch { if (tape === mine) at("tape-says").textContent = T.unreadable; }
 }
 
 function shut() {
   pause();
+  unsure();
+  // a phone has room for a few of them
+  if (tape && tape.hands && tape.hands.context) tape.hands.context.close();
   tape = null;
   at("sounding").removeAttribute("src");
   at("tape").hidden = true;
@@ -108,7 +111,7 @@ async function listen() {
   tape.hands.context ??= new AudioContext();
   if (tape.sound) {
     at("sounding").currentTime = tape.from;
-    try { await at("sounding").play(); } catch { at("tape-says").textContent = T.unreadable; return; }
+    try { await at("sounding").play(); } catch { if (tape === mine) at("tape-says").textContent = T.unreadable; return; }
   }
   if (tape !== mine) return;
   tape.begun = performance.now();
@@ -142,20 +145,24 @@ at("record").addEventListener("click", async () => {
 });
 at("listen").addEventListener("click", () => (tape && tape.on ? pause() : listen()));
 at("seek").addEventListener("input", () => {
-  const on = tape.on;
+  // `pause` moves a slider that has no focus, as on an iPhone
+  const on = tape.on, wanted = Number(at("seek").value);
   pause();
-  place(Number(at("seek").value));
+  place(wanted);
   if (on) listen();
 });
+function unsure() {
+  clearTimeout(sure);
+  at("delete").textContent = T.delete;
+}
 at("delete").addEventListener("click", async () => {
   if (at("delete").textContent !== T.deleteSure) {
+    unsure();
     at("delete").textContent = T.deleteSure;
-    clearTimeout(sure);
-    sure = setTimeout(() => { at("delete").textContent = T.delete; }, 4000);
+    sure = setTimeout(unsure, 4000);
     return;
   }
   const {number} = tape;
-  at("delete").textContent = T.delete;
   shut();
   if (await order({delete: number})) list();
 });

@@ -61,6 +61,8 @@ class Hands {
   constructor(notes) { this.notes = notes; this.context = null; this.next = 0; this.timer = 0; this.sounding = new Set(); }
 
   start(position) {
+    // Listen may be pressed twice while the sound loads
+    this.stop();
     this.context ??= new AudioContext();
     this.context.resume();
     this.next = this.notes.findIndex((note) => note.onset >= position());
