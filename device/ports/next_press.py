@@ -34,6 +34,8 @@ REPEAT_S = 0.15
 """Seconds. The same value so soon after is the same message, which some switches repeat while they are down."""
 QUIET_S = 0.3
 """Seconds without a message after which a press is complete. A pedal sends the steps of its way down in less."""
+PLAYED_S = 1.5
+"""Seconds. A key of the player's keyboard is music, not a switch, if another key is struck so soon before or after."""
 LEAST_WAY = 8
 """A control whose values differ by less trembles and was not pressed, unless it sends one value alone."""
 JUMPS_OVER = (32, 80)
@@ -64,6 +66,10 @@ class Press:
     def is_same_control(self, later: Press) -> bool:
         """Return whether `later` comes from this control on the same channel."""
         return (later.port, later.channel, later.control) == (self.port, self.channel, self.control)
+
+    def is_key_of(self, keyboard: Port | None) -> bool:
+        """Return whether this is a key, or a pad that sends notes, of the player's own keyboard."""
+        return self.port == keyboard and self.control.startswith("note")
 
     def introduces(self, later: Press) -> bool:
         """Return whether this message only says what `later` means, see FOLLOWED."""
@@ -123,7 +129,8 @@ def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
             with contextlib.suppress(UnavailableError):
                 polled.append(PolledInput(port))
                 stack.callback(polled[-1].close)
-        pressed = _pressed(polled, time.monotonic() + seconds)
+        own = found(keyboard, ports) if keyboard else []
+        pressed = _pressed(polled, time.monotonic() + seconds, own[0] if len(own) == 1 else None)
     if not pressed:
         return None
     port = pressed[0].port
@@ -132,17 +139,19 @@ def listen(seconds: float, keyboard: str) -> dict[str, object] | None:
     return {
         "port": to_write(port, ports),
         "control": pressed[0].control + (word if word in allowed else ""),
-        "on_keyboard": bool(keyboard) and found(keyboard, ports) == [port],
+        "on_keyboard": own == [port],
     }
 
 
-def _pressed(inputs: list[PolledInput], until_s: float) -> list[Press]:
+def _pressed(inputs: list[PolledInput], until_s: float, keyboard: Port | None) -> list[Press]:
     """Return the messages of the first control that is pressed, up to its release or its next press.
 
     If none of these comes before `until_s`, the list has the first message alone. It is empty if nothing was pressed.
-    The release of a key alone is not a press, and neither is a pedal that trembles. `until_s` is in monotonic seconds.
+    The release of a key alone is not a press, and neither is a pedal that trembles, or a key of `keyboard` on which
+    somebody plays: see PLAYED_S. `until_s` is in monotonic seconds.
     """
     pressed: list[Press] = []
+    struck: Press | None = None
     while (now_s := time.monotonic()) < until_s:
         for one in inputs:
             for message in one.messages():
@@ -150,19 +159,32 @@ def _pressed(inputs: list[PolledInput], until_s: float) -> list[Press]:
                 if told is None or (not pressed and told[0].startswith("note") and not told[1]):
                     continue
                 press = Press(one.port, message.channel, *told, now_s)
+                waits = bool(pressed) and pressed[0].is_key_of(keyboard)
+                if press.is_key_of(keyboard) and press.value:
+                    before, struck = struck, press
+                    if before is not None and before.control != press.control and now_s - before.at_s < PLAYED_S:
+                        pressed = [] if waits else pressed
+                        continue
                 if pressed and pressed[0].is_same_control(press):
                     pressed += [press] if pressed[0].is_told_again_by(press) else []
-                elif not pressed or pressed[0].introduces(press) or _trembles(pressed):
+                elif press.is_key_of(keyboard) and pressed and not _trembles(pressed):
+                    continue
+                elif not pressed or waits or pressed[0].introduces(press) or _trembles(pressed):
                     pressed = [press]
-        if pressed and (pressed[0].control.startswith("program") or _is_complete(pressed, now_s)):
+        if pressed and (pressed[0].control.startswith("program") or _is_complete(pressed, now_s, keyboard)):
             return pressed
         time.sleep(POLL_S)
-    return [] if _trembles(pressed) else pressed
+    return [] if _trembles(pressed) or not _is_quiet(pressed, now_s, keyboard) else pressed
 
 
-def _is_complete(pressed: list[Press], now_s: float) -> bool:
-    """Return whether the control was pressed and has been quiet for QUIET_S at `now_s`, in monotonic seconds."""
-    return len(pressed) > 1 and not _trembles(pressed) and now_s - pressed[-1].at_s >= QUIET_S
+def _is_complete(pressed: list[Press], now_s: float, keyboard: Port | None) -> bool:
+    """Return whether the control was pressed and has been quiet for long enough at `now_s`, in monotonic seconds."""
+    return len(pressed) > 1 and not _trembles(pressed) and _is_quiet(pressed, now_s, keyboard, QUIET_S)
+
+
+def _is_quiet(pressed: list[Press], now_s: float, keyboard: Port | None, least_s: float = 0.0) -> bool:
+    """Return whether nothing came from the control for `least_s`, or for PLAYED_S if it is a key of `keyboard`."""
+    return bool(pressed) and now_s - pressed[-1].at_s >= (PLAYED_S if pressed[0].is_key_of(keyboard) else least_s)
 
 
 def _trembles(pressed: list[Press]) -> bool:

@@ -156,3 +156,29 @@ def test_a_press_of_several_messages_is_one_control(
 def test_without_a_press_nothing_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     assert learnt(monkeypatch) is None
     assert learnt(monkeypatch, *(("Pedal 20:0", cc(4, 1 + at % 2), 0.4) for at in range(30))) is None
+
+
+def melody(notes: int, apart_s: float, key: int | None = None) -> list[tuple[str, mido.Message, float]]:
+    """Return the strikes and releases of a melody on the player's keyboard, or of one `key` again and again."""
+    return [
+        ("Piano 24:0", mido.Message(kind, note=72 + i % 5 if key is None else key), after_s)
+        for i in range(notes)
+        for kind, after_s in (("note_on", apart_s - 0.1), ("note_off", 0.1))
+    ]
+
+
+def test_a_melody_on_the_player_s_keyboard_is_no_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert learnt(monkeypatch, *melody(30, 0.5)) is None
+    assert learnt(monkeypatch, *melody(14, 1.0)) is None
+    # a count-in, and a melody after it
+    assert learnt(monkeypatch, *melody(4, 0.6, 67), *melody(30, 0.4)) is None
+    pedal = "Pedal 20:0"
+    for before in (1, 4, 9):
+        beside = [(pedal, cc(80, 127), 0.05), *melody(2, 0.4), (pedal, cc(80, 0), 0.05), *melody(9, 0.4)]
+        assert learnt(monkeypatch, *melody(before, 0.4), *beside)["control"] == "cc 80"
+    # the player has stopped, and presses a pad
+    pad = [
+        ("Piano 24:0", mido.Message("note_on", note=36), 2.0),
+        ("Piano 24:0", mido.Message("note_off", note=36), 0.2),
+    ]
+    assert learnt(monkeypatch, *melody(9, 0.5), *pad)["control"] == "note 36"
