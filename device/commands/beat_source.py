@@ -11,29 +11,30 @@ from device.following.follow_clock import FollowClock
 from device.make_clock import CountedClock
 
 
-def beat_sources(clocks: Sequence[tuple[float, Clock]], beats_s: Sequence[float]) -> str:
+def beat_sources(clocks: Sequence[tuple[float, Clock]], beats_s: Sequence[float], foreseen: bool = False) -> str:
     """Return sentences about the beat of a run in which the owner may have changed the clock.
 
     `clocks` has each clock, after the run, with the time from which on it was used, in seconds and in order. `beats_s`
     holds the times of all beats. If there are several clocks, the first is named if it gave a beat, and the last.
+    `foreseen` says that the first clock got its beat from later notes of the file, and not from taps of the player.
     """
     (_, first), (since_s, last) = clocks[0], clocks[-1]
     if len(clocks) == 1:
-        return beat_source(first, bool(beats_s))
-    begins = beat_source(first, True) + " " if any(at_s < clocks[1][0] for at_s in beats_s) else ""
+        return beat_source(first, bool(beats_s), foreseen)
+    begins = beat_source(first, True, foreseen) + " " if any(at_s < clocks[1][0] for at_s in beats_s) else ""
     changed = "The clock was changed" + (f" {len(clocks) - 1} times, last" if len(clocks) > 2 else "")
     ends = beat_source(last, any(at_s >= since_s for at_s in beats_s))
     return f"{begins}{changed} at {since_s:.1f} s: {ends[0].lower()}{ends[1:]}"
 
 
-def beat_source(clock: Clock, has_beats: bool) -> str:
+def beat_source(clock: Clock, has_beats: bool, foreseen: bool = False) -> str:
     """Return a sentence about the beat of `clock` after it has heard a whole file.
 
-    `has_beats` says whether it gave a beat. If a count-in was looked for and not heard, the sentence says so and names
-    the options that help.
+    `has_beats` says whether it gave a beat, `foreseen` whether the beat comes from later notes of the file. If a
+    count-in was looked for and not heard, the sentence says so and names the options that help.
     """
     if isinstance(clock, FollowClock):
-        return _followed(clock, has_beats)
+        return _followed(clock, has_beats, foreseen)
     given = (
         "that of the MIDI clock"
         if isinstance(clock, MidiClock)
@@ -52,12 +53,14 @@ def beat_source(clock: Clock, has_beats: bool) -> str:
     )
 
 
-def _followed(clock: FollowClock, has_beats: bool) -> str:
+def _followed(clock: FollowClock, has_beats: bool, foreseen: bool) -> str:
     if clock.counted_in:
         return f"The beat follows the player, after a count-in of {clock.count_in}."
-    if clock.tapped:
+    if clock.tapped and not foreseen:
         return "The beat follows the player, from the tapped beats on."
     found = "the beat was found in the notes" if has_beats else "no beat was found in the notes"
+    if foreseen:
+        found += " of the file, also in later ones"
     if not clock.count_in:
         return f"No count-in was looked for, and {found}."
     looked_for = "four even notes on one key" if clock.looks_for_count_in else f"{clock.count_in} even notes"

@@ -72,8 +72,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     part = part.split(request.split or 0)
     request, unfit = _followed_if_unfit(request, source, part)
     clock = _clock(request, request.clock or "file", source)
-    if unfit and isinstance(clock, FollowClock):
-        _look_ahead(clock, part)
+    foreseen = bool(unfit) and isinstance(clock, FollowClock) and _look_ahead(clock, part)
     outputs.check([request.input], renders=True)
     bundle = None if request.listen and request.bundle is None else _open(request)
     engine = Engine(clock=clock, player=_left_hand(request, bundle))
@@ -82,7 +81,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, max(part.end_s, ended_s or 0.0)) as progress:
         performance = play_midi(engine, part, hop_s, progress, ended_s, _wait(request), request.actions)
     performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
-    performance.beat = _beat_source(request, engine, clock, performance)
+    performance.beat = _beat_source(request, engine, clock, performance, foreseen)
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
 
@@ -110,8 +109,8 @@ def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple
     return replace(request, clock="follow", meter=request.meter or signed), [sentence]
 
 
-def _look_ahead(clock: FollowClock, part: Part) -> None:
-    """Find the beats before the first note of `part`, and tap them on `clock`.
+def _look_ahead(clock: FollowClock, part: Part) -> bool:
+    """Find the beats before the first note of `part`, tap them on `clock`, and return whether there are any.
 
     If the player counts in or no steady beat is found, the clock is only reset.
     """
@@ -120,6 +119,7 @@ def _look_ahead(clock: FollowClock, part: Part) -> None:
     clock.reset()
     for at_s in taps or ():
         clock.tap(at_s)
+    return bool(taps)
 
 
 def _from_sound(request: Request, outputs: Outputs) -> Performance:
@@ -182,10 +182,13 @@ def _about_gain(sound: SoundFile) -> list[str]:
     return []
 
 
-def _beat_source(request: Request, engine: Engine, clock: Clock, performance: Performance) -> str:
+def _beat_source(
+    request: Request, engine: Engine, clock: Clock, performance: Performance, foreseen: bool = False
+) -> str:
     """Return what is said about the beat; nothing if there is no left hand or no note that it could play to.
 
-    `clock` is the first one. The owner may have chosen others in a captured run.
+    `clock` is the first one, and `foreseen` says whether it got its beat from later notes of the file. The owner may
+    have chosen others in a captured run.
     """
     if engine.steered is None or not performance.notes:
         return ""
@@ -193,7 +196,7 @@ def _beat_source(request: Request, engine: Engine, clock: Clock, performance: Pe
     for taken in request.actions:
         if isinstance(taken.action, UseClock) and taken.hop_s <= performance.input_s:
             clocks.append((taken.hop_s, taken.action.clock))
-    return beat_sources(clocks, [beat.time_s for beat in performance.beats])
+    return beat_sources(clocks, [beat.time_s for beat in performance.beats], foreseen)
 
 
 def _wait(request: Request) -> Callable[[float], None]:

@@ -60,6 +60,18 @@ def test_a_file_played_without_a_click_is_followed_and_says_so(tmp_path: Path) -
     assert SAID not in quiet and by_map["beats"] != told["beats"]
 
 
+def test_a_beat_that_was_looked_for_ahead_is_not_said_to_be_tapped(tmp_path: Path) -> None:
+    save(tmp_path / "free.mid", 60 / TEMPO, 0.03)
+    _, _, output = played(tmp_path / "free.mid")
+    assert "tapped" not in output
+    assert (
+        "No count-in (four even notes on one key) was heard, so the beat was found in the notes of the file, also in "
+        "later ones: if you counted in, --count-in N says" in output
+    )
+    _, _, told_of_none = played(tmp_path / "free.mid", "--count-in", "0")
+    assert "No count-in was looked for, and the beat was found in the notes of the file, also in later" in told_of_none
+
+
 @pytest.mark.parametrize("beat_s", [60 / TEMPO, 0.62, 0.57])
 def test_nine_of_ten_beats_are_within_70_ms_of_the_player_s_from_the_first_note_on(
     tmp_path: Path, beat_s: float
