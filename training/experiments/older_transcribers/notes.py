@@ -27,42 +27,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
-from device.errors import UserError
-from training.experiments.older_transcribers.cache import (
-    CORPORA_OF_FITS,
-    SCENES,
-    TEST_SETS,
-    load_recordings,
-    load_statistics,
-    process_dataset,
-    process_fit,
-    process_test,
-    root_of,
-    test_takes,
-)
-from training.experiments.older_transcribers.setup import FITTED, GIVEN, OPTIMISERS, NotesSetup, fit_folder
-from training.experiments.older_transcribers.spectra import KINDS, Spectrum
-from training.hearing_figures.datasets import folder_of
+from training.experiments.older_transcribers.actions import ACTIONS, run_action
+from training.experiments.older_transcribers.cache import CORPORA_OF_FITS, TEST_SETS
+from training.experiments.older_transcribers.request import NotesRequest
+from training.experiments.older_transcribers.setup import FITTED, GIVEN, OPTIMISERS
+from training.experiments.older_transcribers.spectra import KINDS
 
-STEPS = ("extract-cqt", "midi-to-labels", "build-dataset", "train-model")
-"""The steps of a fit on one's own pairs (`--pairs`), each as an action of its own that shows what it made."""
-LESSONS = ("classes", "umap")
-"""Actions of the class-room experiment (`training.experiments.classroom`)."""
-ACTIONS = (
-    "train",
-    "train-val",
-    "test",
-    "process-train",
-    "process-test",
-    "search",
-    "report",
-    "doubt",
-    *STEPS,
-    *LESSONS,
-)
 SEVERAL = ("--thresholds", "--allowed-errors", "--milestones", "--on", "--classes")
 """Options that take several values, for instance `--thresholds 0.3 0.5`."""
 
@@ -87,7 +61,7 @@ class SeveralValues(click.Command):
 
 
 @click.command(cls=SeveralValues)
-@click.option("-a", "--action", type=click.Choice(ACTIONS), required=True)
+@click.option("-a", "--action", type=click.Choice(tuple(ACTIONS)), required=True)
 @click.option("--family", type=click.Choice([*FITTED, *GIVEN]), default="cnn", show_default=True)
 @click.option("--phases", type=click.IntRange(1, 2), default=1, show_default=True, help="2: silence first, then pitch.")
 @click.option("--spectrum", "kind", type=click.Choice(KINDS), help="Default: cqt for the crnn, log for the others.")
@@ -133,127 +107,8 @@ class SeveralValues(click.Command):
 @click.option("--name", help="Folder of the fit in CACHE/fits/notes. Default: the configuration's name.")
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-def notes(
-    action: str,
-    family: str,
-    phases: int,
-    kind: str | None,
-    lr: float,
-    num_epochs: int,
-    batch_size: int,
-    num_workers: int,
-    gamma: float,
-    milestones: tuple[int, ...],
-    optimiser: str,
-    patience: int,
-    thresholds: tuple[float, ...],
-    allowed_errors: tuple[int, ...],
-    c: int,
-    test_dev: bool,
-    batch_seconds: float,
-    bins_per_octave: int,
-    only_note_names: bool,
-    sr: int,
-    hop_length: int,
-    sets: tuple[str, ...],
-    corpus: str | None,
-    pairs: Path | None,
-    takes: int,
-    scenes: int,
-    dev_scenes: int,
-    trials: int,
-    storage: str | None,
-    best: str | None,
-    trackers: bool,
-    members: int,
-    classes: tuple[str, ...],
-    out: Path,
-    pruner: str,
-    seed: int,
-    name: str | None,
-    cache: Path,
-    data: Path,
-) -> None:
+def notes(**options: Any) -> None:
     """Fit and measure older transcribers (CNN, CRNN, Transformer); measure two pitch trackers and the shipped one."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    if action in LESSONS:
-        from training.experiments.classroom.lesson import lesson
-
-        click.echo(lesson(action, classes, seed, out))
-        return
-    corpus = corpus or ("pairs" if pairs else SCENES)
-    if corpus != SCENES:
-        sets = sets or (corpus,)
-    maps = (data / "maps-enstdkcl").is_dir()
-    sets = sets or (("right", "maps") if maps else ("right",))
-    if family in GIVEN:
-        if action != "test":
-            raise UserError(f"--family {family} is not fitted: its only action is test.")
-        from training.experiments.older_transcribers.figures import figures_of_given
-
-        click.echo(figures_of_given(family, cache, data, sets, takes, only_note_names, thresholds, pairs))
-        return
-    folder_of_corpus = data if corpus == SCENES else folder_of(corpus, data, pairs)
-    cache = root_of(cache, corpus, folder_of_corpus)
-    if action in STEPS:
-        kind = kind or "cqt"
-    spectrum = Spectrum(kind or ("cqt" if family == "crnn" else "log"), sr, hop_length, bins_per_octave)
-    setup = NotesSetup(
-        family=family,
-        spectrum=spectrum,
-        phases=phases,
-        names=only_note_names,
-        batch_seconds=batch_seconds,
-        c=c,
-        lr=lr,
-        epochs=num_epochs,
-        batch=batch_size,
-        optimiser=optimiser,
-        gamma=gamma,
-        milestones=milestones,
-        patience=patience,
-        workers=num_workers,
-        seed=seed,
-    )
-    if best:
-        from training.experiments.older_transcribers.search import best_of
-
-        setup = best_of(best, setup)
-        spectrum, name = setup.spectrum, name or f"best-{setup.name}"
-    if action == "report":
-        from training.experiments.older_transcribers.report import write_report
-
-        found = [take for which in sets[:1] for take in test_takes(cache, data, which, takes, pairs)[:takes]]
-        click.echo(write_report(cache, found, trackers, out))
-    elif action == "doubt":
-        from training.experiments.older_transcribers.doubt import measure_doubt
-
-        click.echo("\n\n".join(measure_doubt(setup, cache, which, takes, members, out) for which in sets))
-    elif action in STEPS:
-        from training.experiments.older_transcribers.steps import run_step
-
-        click.echo(run_step(action, setup, folder_of_corpus, cache, corpus))
-    elif action == "process-train" and corpus != SCENES:
-        process_dataset(cache, spectrum, corpus, folder_of_corpus, tests=False, most=scenes)
-    elif action == "process-train":
-        process_fit(cache, data, spectrum, scenes, dev_scenes, seed)
-    elif action == "process-test":
-        process_test(cache, data, spectrum, sets, takes, pairs)
-    elif action in ("train", "train-val"):
-        from training.experiments.older_transcribers.fit import fit
-
-        train = load_recordings(cache, spectrum, "train")
-        dev = load_recordings(cache, spectrum, "dev") if action == "train-val" else None
-        folder = fit_folder(cache, name or setup.name, dev is not None)
-        fit(setup, train, dev, load_statistics(cache, spectrum), folder)
-        click.echo(f"{folder}")
-    elif action == "test":
-        from training.experiments.older_transcribers.figures import figures_of_fit
-
-        click.echo(
-            figures_of_fit(fit_folder(cache, name or setup.name, test_dev), cache, sets, thresholds, allowed_errors)
-        )
-    else:
-        from training.experiments.older_transcribers.search import search, told
-
-        click.echo(told(search(setup, cache, data, scenes, dev_scenes, trials, storage, pruner)))
+    if report := run_action(NotesRequest(**options)):
+        click.echo(report)
