@@ -5,6 +5,7 @@ These tests need Keras on jax, on which all unit tests run.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from device.events import KEYS, LOWEST_KEY
 from device.hearing.features import FeatureSpec
-from training.remote.fit import Schedule, Trainer
+from training.remote.fit import GpuFit, GpuFitPlan, Schedule
 from training.remote.gpu_scenes import Scenes, batch_of
 from training.remote.stream import FILE_SCENES, frames_of, row_bytes, rows
+from training.remote.trainer import Trainer
 from training.scenes.scene import SCENE_NOTE, SCENE_S, Scene
 from training.transcriber.fit import CROP_FRAMES, crop
 from training.transcriber.net import DEFAULT_WEIGHTS, NetConfig, build_net, build_sequence
@@ -107,3 +109,26 @@ def test_the_rate_rises_and_then_falls_with_the_clock() -> None:
     assert rates[0] == pytest.approx(0.05) and rates[1] == pytest.approx(1.0, abs=0.01)
     assert rates[1:6] == sorted(rates[1:6], reverse=True)
     assert rates[5] == rates[6] == pytest.approx(0.01)
+
+
+def stored_scenes(folder: Path) -> None:
+    """Write a file of training scenes and one of validation scenes, as `stream` does."""
+    folder.mkdir()
+    for kind, seed, scenes in (("train", 3, FILE_SCENES), ("valid", 4, 2)):
+        np.save(folder / f"{kind}-000000.npy", np.repeat(rows(scene(seed), SPEC)[None], scenes, axis=0))
+
+
+def test_a_fit_writes_what_a_later_run_goes_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.remote.fit.VALID_FILES", 1)
+    stored_scenes(tmp_path / "stream")
+    out = tmp_path / "fit"
+    out.mkdir()
+    plan = GpuFitPlan(NET, DEFAULT_WEIGHTS, Schedule(3e-3, 1e-6), 2, FILE_SCENES, 1)
+    GpuFit(plan, tmp_path / "stream", out).run()
+    kept = {path.name for path in out.iterdir()}
+    assert kept == {"best.weights.h5", "clock.json", "config.json", "history.csv", "state.npz"}
+    assert len((out / "history.csv").read_text().splitlines()) == 2, "the time is over after one call"
+    about = json.loads((out / "config.json").read_text())
+    assert about["scenes"] == {"train": FILE_SCENES, "valid": 2} and about["steps"] == 2
+    resumed = GpuFit(plan, tmp_path / "stream", out)
+    assert (resumed._trainer.steps, resumed._elapsed_s) == (2, json.loads((out / "clock.json").read_text())["s"])
