@@ -238,7 +238,7 @@ def playing(
         for corpus in corpora:
             if panel:
                 tables[corpus] = evaluate_playing(
-                    accompanist, cache, corpus, split, songs, gap, listen, steering, recovery
+                    accompanist, cache, corpus, split, songs, gap, listen, steering, recovery=recovery
                 )
                 continue
             pieces = pieces_of(cache, corpus, split, songs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import click
 import numpy as np
@@ -176,18 +177,28 @@ def right_hand_of(piece: Piece) -> Notes:
     return np.asarray(notes[np.concatenate([[True], ~again])] if len(notes) else notes)
 
 
-def song_rolls(piece: Piece, left: Notes) -> tuple[Roll, Roll, Roll, Array, int]:
-    """Return three rolls, of the right hand, of `left` and of the true left hand, then `positions` and `bar`.
+class SongRolls(NamedTuple):
+    """The rolls of three hands to one piece: the right hand, a left hand, and the true left hand.
 
     `positions` [T] is the position of each step since its bar line. `bar` is the number of steps of a bar in the
     piece's first metre.
     """
+
+    right: Roll
+    left: Roll
+    true: Roll
+    positions: Array
+    bar: int
+
+
+def song_rolls(piece: Piece, left: Notes) -> SongRolls:
+    """Return the rolls of the right hand, of `left` and of the true left hand, on the grid of `piece`."""
     right, true = right_hand_of(piece), piece.of(HandLabel.LEFT)
     steps = grid_length(right, true)
     beats, kind = piece.meters[0][1:] if piece.meters else (4, 4)
     bar = max(STEPS_PER_QUARTER * 4 * beats // kind, 1)
     positions = positions_of(piece, steps, bar)
-    return roll_of(right, steps), roll_of(left, steps), roll_of(true, steps), positions, bar
+    return SongRolls(roll_of(right, steps), roll_of(left, steps), roll_of(true, steps), positions, bar)
 
 
 def positions_of(piece: Piece, steps: int, bar: int) -> Array:
@@ -253,6 +264,7 @@ def evaluate_playing(
     gap_steps: float = 1.0,
     listen: Listen = BY_MIDI,
     steering: Steering = AS_THE_NET_PLAYS,
+    *,
     recovery: bool = True,
 ) -> dict[str, dict[str, float]]:
     """Print and return the mean figures of our left hand, the true one and the baselines over the songs of a corpus.
@@ -265,49 +277,63 @@ def evaluate_playing(
     ]
     if not pieces:
         raise UserError(f"No pieces of {corpus} in {cache / 'pieces'}: run `python -m training prepare` first.")
-    names = ("ours", *BASELINES, "another's")
-    figures: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    placed: dict[str, dict[int, Array]] = {name: {} for name in ("ours", "truth")}
-    playable: list[bool] = []
-    own_figure: list[float] = []
-    heard_as: dict[str, list[dict[str, float] | None]] = {name: [] for name in names}
+    measured = _MeasuredSongs(steering)
     # the left hand of the piece before serves as another piece's left hand
     for piece, other in zip(pieces, [pieces[-1], *pieces[:-1]], strict=True):
-        played = play(piece, right_hand_of(piece), net, listen, gap_steps, steering)
-        playable.append(one_hand(piece, played))
-        right, ours, true, positions, bar = song_rolls(piece, played.notes)
-        hands = {"ours": ours, **{name: base(right, true, bar, STEPS_PER_QUARTER) for name, base in BASELINES.items()}}
-        hands["another's"] = roll_of(other.of(HandLabel.LEFT), len(true.sounding))
-        for name, hand in hands.items():
-            figures[name].append(
-                panel(right, hand, true, positions, bar, STEPS_PER_QUARTER) | strikes(right, hand, true, positions, bar)
-            )
-            heard_as[name].append(means_of(right, hand, true, positions, bar))
-        if piece.meters and Meter(*piece.meters[0][1:]).listed:
-            own_figure.append(style_share(steering.style, ours, positions, bar))
-        for name in placed:
-            struck = hands[name].struck.any(axis=1)
-            counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
-            placed[name][bar] = placed[name].get(bar, np.zeros(bar)) + counts
-    table = {name: {key: _mean([row[key] for row in rows]) for key in rows[0]} for name, rows in figures.items()}
-    for name in names:
-        table[name]["distance"] = distance(heard_as[name], heard_as["truth"])
-    common = max(placed["truth"], key=lambda bar: float(placed["truth"][bar].sum()))
-    shares = [placed[name][common] / max(placed[name][common].sum(), 1.0) for name in ("ours", "truth")]
-    table["ours"] |= {
-        "pooled_jsd": jensen_shannon(shares[0], shares[1]),
-        "one_hand": float(np.mean(playable)),
-        **(
-            {}
-            if steering.style == "auto"
-            else {"own_figure": float(np.nanmean(own_figure)) if own_figure else float("nan")}
-        ),
-    }
+        measured.add(piece, play(piece, right_hand_of(piece), net, listen, gap_steps, steering), other)
+    table = measured.table()
     if recovery:
         beats = [recovery_beats(piece, net, steering=steering) for piece in pieces[:20]]
         table["ours"]["recovery"] = float(np.median(beats))
     show(table, len(pieces))
     return table
+
+
+class _MeasuredSongs:
+    """Collects the figures of our left hand, the true one, the baselines and another piece's, song by song."""
+
+    NAMES = ("ours", *BASELINES, "another's")
+
+    def __init__(self, steering: Steering) -> None:
+        self._steering = steering
+        self._figures: dict[str, list[dict[str, float]]] = {name: [] for name in self.NAMES}
+        self._heard_as: dict[str, list[dict[str, float] | None]] = {name: [] for name in self.NAMES}
+        self._placed: dict[str, dict[int, Array]] = {name: {} for name in ("ours", "truth")}
+        """For each hand: steps of a bar -> number of strikes at each position [steps]."""
+        self._playable: list[bool] = []
+        self._own_figure: list[float] = []
+
+    def add(self, piece: Piece, played: Performed, other: Piece) -> None:
+        """Add a piece to which we have played. `other` is the piece whose left hand is another's."""
+        self._playable.append(one_hand(piece, played))
+        right, ours, true, positions, bar = song_rolls(piece, played.notes)
+        hands = {"ours": ours, **{name: base(right, true, bar, STEPS_PER_QUARTER) for name, base in BASELINES.items()}}
+        hands["another's"] = roll_of(other.of(HandLabel.LEFT), len(true.sounding))
+        for name, hand in hands.items():
+            self._figures[name].append(
+                panel(right, hand, true, positions, bar, STEPS_PER_QUARTER) | strikes(right, hand, true, positions, bar)
+            )
+            self._heard_as[name].append(means_of(right, hand, true, positions, bar))
+        if piece.meters and Meter(*piece.meters[0][1:]).listed:
+            self._own_figure.append(style_share(self._steering.style, ours, positions, bar))
+        for name, placed in self._placed.items():
+            struck = hands[name].struck.any(axis=1)
+            counts = np.bincount(positions[struck], minlength=bar).astype(np.float64)[:bar]
+            placed[bar] = placed.get(bar, np.zeros(bar)) + counts
+
+    def table(self) -> dict[str, dict[str, float]]:
+        """Return the means over the songs: hand -> figures by name."""
+        table = {
+            name: {key: _mean([row[key] for row in rows]) for key in rows[0]} for name, rows in self._figures.items()
+        }
+        for name in self.NAMES:
+            table[name]["distance"] = distance(self._heard_as[name], self._heard_as["truth"])
+        common = max(self._placed["truth"], key=lambda bar: float(self._placed["truth"][bar].sum()))
+        ours, truth = (counts[common] / max(counts[common].sum(), 1.0) for counts in self._placed.values())
+        table["ours"] |= {"pooled_jsd": jensen_shannon(ours, truth), "one_hand": float(np.mean(self._playable))}
+        if self._steering.style != "auto":
+            table["ours"]["own_figure"] = float(np.nanmean(self._own_figure)) if self._own_figure else math.nan
+        return table
 
 
 def show(table: dict[str, dict[str, float]], songs: int) -> None:

@@ -92,7 +92,7 @@ def beside(name: str, pieces: list[HeldOut]) -> list[Roll]:
     bundle = Bundle.open(default_bundle())
     net, gap = bundle.accompanist(), float(bundle.manifest.accompanist["gap_steps"])
     played = (play_shipped(p.piece, right_hand_of(p.piece), net, gap_steps=gap).notes for p in pieces)
-    return [song_rolls(p.piece, notes)[1] for p, notes in zip(pieces, played, strict=True)]
+    return [song_rolls(p.piece, notes).left for p, notes in zip(pieces, played, strict=True)]
 
 
 def judge(pieces: Sequence[HeldOut], hands: Sequence[Roll], folder: Path, about: dict[str, Any]) -> dict[str, float]:
