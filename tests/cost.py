@@ -119,7 +119,7 @@ def live(
     from jackserver import RATE, JackServer
     from rig import HERE, Instrument, Process, Service
 
-    from tests.soak import music
+    from tests.soak.music import music
 
     tape_file = folder / "tape.wav"
     settle_s = IDLE_SETTLE_S if idle else SETTLE_S
@@ -178,7 +178,7 @@ def play(seconds: float, folder: Path, paced: bool) -> Run:
     """Play as much of the demo as `lefthand play` does, paced or at full speed, in a process of its own."""
     import soundfile
 
-    from tests.soak import music
+    from tests.soak.music import music
 
     tape = folder / "play.wav"
     soundfile.write(tape, music(seconds, 48_000), 48_000, subtype="FLOAT")
@@ -242,7 +242,7 @@ def stages(seconds: float) -> list[str]:
     from device.hearing.resample import Hops
     from device.settings.config import parse_config
     from device.system.realtime import ask_for_fifo, paced, settled
-    from tests.soak import music
+    from tests.soak.music import music
     from tests.unit.helpers.shipped import bundle
 
     rate = 48_000

@@ -13,7 +13,8 @@ from rig import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.soak import live, missed, table  # noqa: E402
+from tests.soak.figure import missed, table  # noqa: E402
+from tests.soak.live import live  # noqa: E402
 
 pytestmark = pytest.mark.quiet
 

@@ -65,7 +65,7 @@ def main() -> None:
     ready = build()
     # the package `tests` is found only from the root of the repository
     from tests.pi_cost.marks import counted, table
-    from tests.soak import music
+    from tests.soak.music import music
 
     with tempfile.TemporaryDirectory() as name:
         sound = Path(name) / "sound.npy"

@@ -9,7 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from tests.soak import full_speed, missed, table  # noqa: E402
+from tests.soak.figure import missed, table  # noqa: E402
+from tests.soak.full_speed import full_speed  # noqa: E402
 
 SECONDS = 300
 
