@@ -20,7 +20,7 @@ def check_present(path: Path) -> None:
             raise UserError(f"{path} is a pipe or a device: save its content in a file and give that file.")
         with path.open("rb") as file:
             empty = not file.read(1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise UserError(f"{path} is a link to a file that does not exist: give the file itself.") from None
         raise UserError(f"{path} does not exist: check the name.") from None

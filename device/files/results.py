@@ -103,9 +103,11 @@ class Outputs:
                 raise UserError(f"{path} cannot be written: its name is too long, so give a shorter one.")
             if path.is_fifo():
                 raise UserError(f"{path} is a pipe: name a file, and pass it on when it is complete.")
-            if path.is_dir() or not path.parent.is_dir():
-                raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
+            if path.is_dir():
+                raise UserError(f"{path} is a folder: name a file in it.")
             target = Path(os.path.realpath(path))
+            if not path.parent.is_dir() or not target.parent.is_dir():
+                raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
             if target.is_symlink():
                 raise UserError(f"{path} is a link that leads back to itself: remove it, or name another file.")
             if not os.access(target.parent, os.W_OK):

@@ -240,3 +240,12 @@ def test_a_dash_and_a_pipe_are_no_outputs(tmp_path: Path) -> None:
             Outputs(midi=Path(dash)).check([], renders=False)
     with pytest.raises(UserError, match=r"pipe\.mid is a pipe: name a file"):
         Outputs(midi=tmp_path / "pipe.mid").check([], renders=False)
+
+
+def test_a_folder_and_a_link_into_a_folder_that_is_not_there_are_no_outputs(tmp_path: Path) -> None:
+    (tmp_path / "link.mid").symlink_to(tmp_path / "removed" / "a.mid")
+    with pytest.raises(UserError, match="is a folder: name a file in it"):
+        Outputs(midi=tmp_path).check([], renders=False)
+    for path in (tmp_path / "link.mid", tmp_path / "removed" / "a.mid"):
+        with pytest.raises(UserError, match="cannot be written: name a file in a folder that exists"):
+            Outputs(midi=path).check([], renders=False)

@@ -171,6 +171,9 @@ def test_a_pipe_a_device_and_an_impossible_name_are_refused_at_once_in_a_sentenc
     for path, why in ((tmp_path / "pipe.wav", "is a pipe or a device"), (Path("/dev/zero"), "is a pipe or a device")):
         with pytest.raises(UserError, match=f"{path} {why}: save its content in a file"):
             check_present(path)
+    (tmp_path / "a.mid").write_bytes(b"MThd")
+    with pytest.raises(UserError, match="a.mid/b.wav does not exist: check the name"):
+        check_present(tmp_path / "a.mid" / "b.wav")
     with pytest.raises(UserError, match="File name too long"):
         check_present(tmp_path / ("x" * 300))
 
