@@ -8,6 +8,8 @@ from __future__ import annotations
 
 UNPRINTABLE = "?"
 """Stands for each character that cannot be shown."""
+LONGEST_SHOWN = 60
+"""Characters of a word from outside that a sentence shows."""
 
 
 def count_of(number: int, thing: str) -> str:
@@ -26,6 +28,11 @@ def printable(text: str) -> str:
         return text
     words = text.split(" ")
     return " ".join("".join(c if c.isprintable() else UNPRINTABLE for c in " ".join(word.split())) for word in words)
+
+
+def shortened(text: str) -> str:
+    """Return `text`, or its first LONGEST_SHOWN characters and three dots. A damaged file may hold very long words."""
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
 def is_plain_text(decoded: str) -> bool:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cache
 
 from device.errors import UserError
+from device.printable import shortened
 
 LISTED = ("2/4", "3/4", "4/4", "6/8")
 """The metres that the accompanist was trained on."""
@@ -45,7 +46,7 @@ class Meter:
         """Return the metre written as `text`, such as `"3/4"`. Raises UserError if the text is not a metre."""
         match = re.fullmatch(r"\s*([0-9]{1,3})\s*/\s*([0-9]{1,3})\s*", text)
         if match is None:
-            raise UserError(f"{text!r} is not a metre: write beats/note value, such as 3/4 or 6/8.")
+            raise UserError(f"{shortened(text)!r} is not a metre: write beats/note value, such as 3/4 or 6/8.")
         return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:

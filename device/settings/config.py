@@ -14,6 +14,7 @@ from pathlib import Path
 
 from device.clock.meter import Meter
 from device.errors import ConfigError, UserError
+from device.printable import shortened
 from device.settings.changes import Tables, overlaid, read_changes
 from device.settings.controls import Trigger
 from device.settings.sections import (
@@ -25,7 +26,9 @@ from device.settings.sections import (
     PlaySettings,
     SynthSettings,
     check_section,
+    keys_of_sections,
 )
+from device.settings.unknown_names import about_section
 from device.system.untrusted_files import read_small
 
 DEFAULT_PATH = Path("/etc/lefthand.toml")
@@ -37,9 +40,13 @@ INTERFACE = f"{string.ascii_letters}{string.digits}._-"
 
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 """The place in tomllib's messages."""
+_IN_NAMES = ("Invalid statement", "Expected ']'", "Expected '='", "Invalid initial character for a key part")
+"""First words of an error of tomllib that arises in the name of a key or of a section."""
 _SWITCHED = {"true", "false", "yes", "no", "on", "off"}
 _WITH_COMMA = re.compile(r"[+-]?\d+,\d+")
 _WITH_UNIT = re.compile(r"[+-]?\d+(\.\d+)?( \d+| ?[A-Za-z%]+)")
+_WITH_ZERO = re.compile(r"[+-]?0\d+(\.\d+)?")
+_WITHOUT_DIGIT = re.compile(r"[+-]?(\.\d+|\d+\.)")
 _WITH_SLASH = re.compile(r"\d+ *[/:-] *\d+")
 _COMMENTS = (";", "//", "--", "%")
 """Beginnings of a comment in other kinds of files."""
@@ -49,6 +56,7 @@ _REMEDIES = (
     ('Expected "\'"', "Close the quotes on the same line."),
     ("Expected '=' after a key", "Write = between a key and its value."),
     ("Illegal character '\\n'", "Close the quotes on the same line."),
+    ("Invalid initial character for a key part", "Write a section in brackets, such as [audio]."),
     ("Expected ']'", "Write a section in brackets, such as [audio]."),
     ("Invalid statement", 'Write a section such as [audio], a key such as input = "midi", or # before a comment.'),
     ("Cannot overwrite", "The key stands in its section twice, so leave out one of the two lines."),
@@ -174,6 +182,10 @@ def _remedy(text: str, error: str) -> str:
     line = text.split("\n")[int(place[1]) - 1]
     if sentence := _about_character(line[int(place[2]) - 1 : int(place[2])]):
         return sentence
+    if error.startswith(_IN_NAMES) and not line[int(place[2]) - 1 : int(place[2])].isascii():
+        return " Names of keys and sections have only the letters a to z."
+    if line.startswith("[") and error.startswith("Expected newline"):
+        return " Write nothing behind the name of a section but a comment after #."
     key, _, value = (part.strip() for part in line.split("#")[0].partition("="))
     if value.endswith(";"):
         return " Leave out the semicolon."
@@ -183,6 +195,10 @@ def _remedy(text: str, error: str) -> str:
         return " Write true or false, in small letters."
     if _WITH_COMMA.fullmatch(value):
         return " Write a number with a point, not with a comma."
+    if _WITH_ZERO.fullmatch(value):
+        return " Write a number without a zero before its first digit."
+    if _WITHOUT_DIGIT.fullmatch(value):
+        return " Write a digit before and after the point of a number, such as 0.5."
     if error.startswith("Expected newline") and _WITH_SLASH.fullmatch(value):
         return f' Put quotes around a text, as in {key} = "{value}".'
     if error.startswith("Invalid statement") and line.lstrip().startswith(_COMMENTS):
@@ -234,8 +250,7 @@ def config_of(tables: Tables, where: str) -> Config:
         if name in sections and not isinstance(table, dict):
             raise ConfigError(f"{where}: {name} is not a section: write [{name}] above its keys.")
         if name not in sections:
-            known = ", ".join(f"[{section}]" for section in sections)
-            raise ConfigError(f"{where}: {name} is not a section: the sections are {known}.")
+            raise ConfigError(f"{where}: {about_section(name, keys_of_sections())}")
     config = Config(
         audio=check_section(AudioSettings, "audio", tables.get("audio", {}), where),
         midi=check_section(MidiSettings, "midi", tables.get("midi", {}), where),
@@ -307,8 +322,8 @@ def _check_page(page: PageSettings, where: str) -> None:
         _ = page.address and ipaddress.ip_address(page.address)
     except ValueError:
         raise ConfigError(
-            f'{where}: [page] address = "{page.address}" cannot be used: it must be an address such as "192.168.1.5", '
-            f'or "" for all.'
+            f'{where}: [page] address = "{shortened(page.address)}" cannot be used: it must be an address such as '
+            f'"192.168.1.5", or "" for all.'
         ) from None
 
 

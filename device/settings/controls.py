@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from device.errors import UserError
+from device.printable import shortened
 from device.settings.choices import HIGHEST_REGISTER, LEAST_DENSITY, LOWEST_REGISTER, MOST_DENSITY, STYLES, Style
 from device.settings.switch import BOUNCE_S, Switch
 from device.settings.switch import Kind as SwitchKind
@@ -54,7 +55,7 @@ class Trigger:
             if 0 <= number < 128 and (channel is None or 0 <= channel < 16) and allowed:
                 return cls(cast(Kind, match[1]), number, channel, cast(SwitchKind, match[4] or ""))
         raise UserError(
-            f'"{text}" is not a control: write "cc 0" to "cc 127", "note 0" to "note 127" or "program 1" to '
+            f'"{shortened(text)}" is not a control: write "cc 0" to "cc 127", "note 0" to "note 127" or "program 1" to '
             f'"program 128", with " channel 1" to " channel 16" after it if only that channel counts, and " inverted" '
             f'or " latching" at the end for a switch of that kind.'
         )

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from device.clock.upbeat import MOST_UPBEAT
 from device.errors import ConfigError
 from device.events import DRUM_CHANNEL
+from device.printable import shortened
 from device.settings.choices import (
     AS_FITTED,
     HIGHEST_REGISTER,
@@ -26,6 +27,7 @@ from device.settings.choices import (
     key_named,
 )
 from device.settings.controls import Trigger
+from device.settings.unknown_names import about_key
 
 DEFAULT_RATE = 48_000
 """Hz. If an input does not offer this rate, its nearest rate is used. Any other rate in the settings must be met
@@ -34,10 +36,6 @@ ALL_CHANNELS = "all"
 """Value of `[midi] input_channel` if every channel of the keyboard is the player's, channel 10 too."""
 MIDI_INPUT = "midi"
 """Value of `[audio] input` if the right hand comes from a MIDI port."""
-
-
-LONGEST_SHOWN = 60
-"""Most characters of a wrong value that a message shows."""
 
 
 def _between(low: float, high: float, default: float, unit: str = "") -> Any:
@@ -223,13 +221,26 @@ def check_section(kind: type[_Section], name: str, table: dict[str, Any], where:
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in fields:
-            raise ConfigError(f"{where}: [{name}] {key} is not a key: the keys are {', '.join(fields)}.")
+            raise ConfigError(f"{where}: {about_key(key, name, keys_of_sections())}")
         allowed = _allowed(fields[key], hints[key])
         values[key] = _as_listed(value, fields[key])
         if not _fits(values[key], fields[key], hints[key]):
-            shown = _shown(value)
-            raise ConfigError(f"{where}: [{name}] {key} = {shown} cannot be used: it must be {allowed}.")
+            raise ConfigError(f"{where}: [{name}] {key} = {_shown(value)} cannot be used: it must be {allowed}.")
     return kind(**values)
+
+
+def keys_of_sections() -> dict[str, list[str]]:
+    """Return the names of the keys of each section, in the order of docs/lefthand.toml."""
+    kinds = {
+        "audio": AudioSettings,
+        "midi": MidiSettings,
+        "clock": ClockSettings,
+        "play": PlaySettings,
+        "synth": SynthSettings,
+        "controls": ControlSettings,
+        "page": PageSettings,
+    }
+    return {name: [key.name for key in dataclasses.fields(kind)] for name, kind in kinds.items()}
 
 
 def _as_listed(value: object, key: dataclasses.Field[Any]) -> object:
@@ -280,4 +291,4 @@ def _allowed(key: dataclasses.Field[Any], hint: object) -> str:
 def _shown(value: object) -> str:
     """Return a value as it stands in the settings, without its end if it is long."""
     text = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
+    return shortened(text)

@@ -37,10 +37,10 @@ class Row:
 
 DEVICE_ROOMS = {
     "hearing": Row("settings", "errors events"),
-    "clock": Row("", "errors events"),
+    "clock": Row("", "errors events printable"),
     "following": Row("clock", "events"),
     "left_hand": Row("clock settings system", "events"),
-    "settings": Row("clock system", "errors events"),
+    "settings": Row("clock system", "errors events printable"),
     "ports": Row("system", "errors printable"),
     "inputs": Row("clock hearing ports settings status system", "errors events printable stream_time"),
     "outputs": Row("ports settings status system", "errors events stream_time"),
