@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import json
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,8 @@ MEGABYTE = 1_000_000
 """Number of bytes in a megabyte."""
 DEFAULT_MB = 1000
 """Size limit of a recording in megabytes. It holds an hour and a half of sound at 48 kHz."""
+NUMBER = re.compile(r"[0-9]{3,6}")
+"""The name of the folder of a numbered recording."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +154,12 @@ class Capture:
     def next(self) -> Capture:
         """Return a Capture for a new numbered folder inside this one.
 
-        Its size limit is the limit of this one, less the bytes of all files that this folder already holds.
+        Its number is the one after the highest, so that it is not taken for a recording that was deleted. Its size
+        limit is the limit of this one, less the bytes of all files that this folder already holds.
         """
         used = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-        folder = next(path for i in itertools.count(1) if not (path := self.folder / f"{i:03d}").exists())
-        return Capture(folder, max(0, self.most_bytes - used))
+        names: list[str] = []
+        with contextlib.suppress(FileNotFoundError):
+            names = [path.name for path in self.folder.iterdir()]
+        newest = max((int(name) for name in names if NUMBER.fullmatch(name)), default=0)
+        return Capture(self.folder / f"{newest + 1:03d}", max(0, self.most_bytes - used))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from device.errors import UserError
 from device.files.wav_header import read_wav_header
-from device.recording.capture import ACTIONS, BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, SENT, SOUND
+from device.recording.capture import ACTIONS, BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, NUMBER, SENT, SOUND
 from device.recording.recorder import KEPT_FREE
 from device.system.durable_files import PRIVATE, write_durably
 from device.system.untrusted_files import read_small
@@ -23,7 +22,6 @@ BEGAN = "began.txt"
 """The file in a recording with the time at which it began. It exists only if the box knew the time."""
 FILES = (SOUND, KEYS, NOTES, SENT, HOW, MEMORY, BEATS, LOSSES, ACTIONS, BEGAN)
 """All files that a recording can have."""
-_NUMBER = re.compile(r"[0-9]{3,6}")
 SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
 """systemd-timesyncd makes this file when the clock is right. A Pi has no clock of its own."""
 BYTES_A_SECOND = 4 * 48_000
@@ -43,7 +41,7 @@ class Library:
         number, length in seconds, size in bytes, time of beginning (None if unknown), and whether it holds sound.
         `current` is the number of the recording that is being made, or None.
         """
-        found = sorted(path.name for path in self._there() if _NUMBER.fullmatch(path.name))
+        found = sorted((path.name for path in self._there() if NUMBER.fullmatch(path.name)), key=int)
         return {
             "folder": str(self.folder),
             "current": current,
@@ -57,7 +55,7 @@ class Library:
         Raises UserError if no recording has this number, if it is being made, or if the disk refuses.
         """
         folder = self.folder / number
-        if not _NUMBER.fullmatch(number) or not folder.is_dir() or folder.is_symlink():
+        if not NUMBER.fullmatch(number) or not folder.is_dir() or folder.is_symlink():
             raise UserError("There is no recording of this number.")
         if number == current:
             raise UserError(f"Recording {number} is being made: stop it first.")

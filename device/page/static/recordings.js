@@ -26,6 +26,8 @@ async function list() {
   if (!said) return;
   const {recordings, current, room_s} = said.look;
   at("room").textContent = T.room((room_s / 3600).toFixed(1));
+  // another phone has deleted what is open here, and a new recording may get its number
+  if (tape && !recordings.some((one) => one.number === tape.number && one.began === tape.began)) shut();
   const rows = recordings.map((one) => {
     const key = JSON.stringify([one, current]), there = [...at("tapes").children].find((row) => row.dataset.key === key);
     if (there) return there;

@@ -46,6 +46,19 @@ def test_the_newest_comes_first_with_its_length_and_kind(tmp_path: Path) -> None
     assert shown["room_s"] >= 0
 
 
+def test_a_new_recording_is_the_newest_also_after_others_were_deleted(tmp_path: Path) -> None:
+    assert Capture(tmp_path / "not there").next().folder.name == "001"
+    for number in ("001", "002", "003"):
+        recording(tmp_path, number)
+    (tmp_path / "20261129").mkdir()
+    Library(tmp_path).delete("002", None)
+    assert Capture(tmp_path).next().folder.name == "004"
+    for number in ("999", "1000"):
+        recording(tmp_path, number)
+    assert Capture(tmp_path).next().folder.name == "1001"
+    assert [one["number"] for one in Library(tmp_path).shown(None)["recordings"]] == ["1000", "999", "003", "001"]
+
+
 def test_a_recording_that_was_cut_off_has_the_length_of_its_sound(tmp_path: Path) -> None:
     path = recording(tmp_path, "001") / "capture.wav"
     data = path.read_bytes()
