@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Pedal: TypeAlias = Literal["up", "down", "change"]
-"""Position of the sustain pedal after a stroke. "change": it goes up at the stroke and down again shortly after."""
+"""Position of the sustain pedal after a strike. "change": it goes up at the strike and down again shortly after."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ HOP_S = 0.016
 SCORE_TEMPO = 96.0
 """Quarters a minute at which scores are played."""
 KNOWN_AFTER_STEPS = 2.0
-"""A plan knows the right-hand keys struck at least this many sixteenths before its stroke: the gap, and one step."""
+"""A plan knows the right-hand keys struck at least this many sixteenths before its strike: the gap, and one step."""
 
 Array = npt.NDArray[Any]
 

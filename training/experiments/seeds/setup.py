@@ -38,7 +38,7 @@ class Seed:
 
     `stretch` is the length of a training example, and `every` the distance between the starts of two examples. `ahead`
     gives the distances of the targets after the newest known step. `hold` is the number of steps between two decisions.
-    `pauses` says whether the fit includes rests. `warm` is a number of steps after the true hand's first stroke: up to
+    `pauses` says whether the fit includes rests. `warm` is a number of steps after the true hand's first strike: up to
     then the net reads the true left hand in place of its own, and plays nothing.
 
     `like` names the configuration whose weights the fit starts from. If `steps` is 0, the weights stay the same, and
