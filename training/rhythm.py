@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -88,11 +88,18 @@ def lines(piece: Piece, meter: Meter) -> Iterator[list[Sounded]]:
         yield line
 
 
-def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Counts]:
-    """Count the right-hand onsets of `pieces` in bars of `meter`. Returns four arrays of counts.
+class RhythmCounts(NamedTuple):
+    """Counts of right-hand onsets, in the shapes of the tables of `device.following.rhythm.Rhythm`."""
 
-    They are `onset`, `next`, `interval` and `chord`, in the shapes of `device.following.rhythm.Rhythm`.
-    """
+    onset: Counts
+    following: Counts
+    """The table `next`."""
+    interval: Counts
+    chord: Counts
+
+
+def count(pieces: list[Piece], meter: Meter) -> RhythmCounts:
+    """Count the right-hand onsets of `pieces` in bars of `meter`."""
     size = meter.steps_per_bar
     onset = np.zeros(size)
     following = np.zeros((size, PREVIOUS_CLASSES, NEXT_CLASSES))
@@ -107,17 +114,17 @@ def count(pieces: list[Piece], meter: Meter) -> tuple[Counts, Counts, Counts, Co
             np.add.at(following, (position[1:-1], previous_class(gap[:-1]), next_class(gap[1:])), 1)
             np.add.at(interval, (position[2:], previous_class(gap[1:]), moved[:-1], moved[1:]), 1)
             np.add.at(chord, (position[1:], previous_class(gap), keys[:-1], chords[1:]), 1)
-    return onset, following, interval, chord
+    return RhythmCounts(onset, following, interval, chord)
 
 
-def tables(counts: tuple[Counts, Counts, Counts, Counts]) -> dict[str, npt.NDArray[np.float32]]:
-    """Turn the four arrays of counts into probabilities. Returns them by name, as float32 of the same shapes.
+def tables(counts: RhythmCounts) -> dict[str, npt.NDArray[np.float32]]:
+    """Turn counts into probabilities. Returns them by name, as float32 of the same shapes.
 
     `interval` is a ratio to a uniform guess. `chord` gives how much more probable a kind of chord is at one position of
     the bar than at any position.
     """
     onset, following, interval, chord = (_smoothed(table) for table in counts)
-    anywhere = counts[3].sum(axis=(0, 1)) + 1.0
+    anywhere = counts.chord.sum(axis=(0, 1)) + 1.0
     return {
         "onset": onset.astype(np.float32),
         "next": following.astype(np.float32),
@@ -146,6 +153,6 @@ def rhythm(cache: Path, out: Path) -> None:
     written: dict[str, Any] = {}
     for beats, kind in METERS:
         counts = count(pieces, Meter(beats, kind))
-        click.echo(f"{beats}/{kind}: {int(counts[0].sum())} onsets")
+        click.echo(f"{beats}/{kind}: {int(counts.onset.sum())} onsets")
         written |= {f"{beats}_{kind}_{name}": table for name, table in tables(counts).items()}
     np.savez_compressed(out, **written)

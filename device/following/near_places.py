@@ -6,6 +6,8 @@ only the places that it leaves are computed for all manners of playing (`split.p
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from device.following.bank import LONGEST, QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
@@ -29,11 +31,23 @@ which `FROM` and which unit belong to each offset."""
 TRIPLET_ROWS = slice(5, 7)
 
 
-def near_places(b: HypothesisBank, onset_s: float) -> tuple[Ints, Ints, Floats, Floats]:
+class NearPlaces(NamedTuple):
+    """Holds m pairs of a hypothesis and a place near an onset.
+
+    `parent` is the number of the hypothesis, `ahead` the ticks from its last onset to the place, `log_weight` the log
+    weight without the prior probability of the place, and `width` the standard deviation of the onset around the place
+    in quarters. Each is an array [m].
+    """
+
+    parent: Ints
+    ahead: Ints
+    log_weight: Floats
+    width: Floats
+
+
+def near_places(b: HypothesisBank, onset_s: float) -> NearPlaces:
     """Return the pairs of a hypothesis of `b` and a place near the onset at `onset_s` seconds.
 
-    For each pair [m] these are the number of the hypothesis, the ticks from its last onset to the place, the log weight
-    (without the prior probability of the place), and the standard deviation of the onset around the place in quarters.
     There is no pair if the onset is too long before the last onset of every hypothesis.
     """
     quarter_s, tick = b.real[QUARTER_S], b.whole[TICK].astype(np.float64)
@@ -59,8 +73,8 @@ def near_places(b: HypothesisBank, onset_s: float) -> tuple[Ints, Ints, Floats, 
     # an onset may be before the last count: the counts are on one line, and no count-in is faster than 400 a minute
     if flat.max() == -np.inf:
         nowhere = np.zeros(0, np.int64)
-        return nowhere, nowhere, np.zeros(0), np.zeros(0)
+        return NearPlaces(nowhere, nowhere, np.zeros(0), np.zeros(0))
     some = (flat > flat.max() - FAR).nonzero()[0]
     if len(some) > LOOKED_AT:
         some = some[(-flat[some]).argpartition(LOOKED_AT)[:LOOKED_AT]]
-    return some % len(b), place.take(some).astype(np.int64), flat.take(some), width.take(some)
+    return NearPlaces(some % len(b), place.take(some).astype(np.int64), flat.take(some), width.take(some))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,17 @@ JUDGED_FROM_S, RIGHT_BEATS = 5.0, 0.125
 """
 
 
-def onsets_of(notes: list[tuple[float, int]]) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return for each onset [n] its time in seconds, the pitch of its first key, its top pitch and number of keys."""
+class ChordOnsets(NamedTuple):
+    """Holds n onsets: the time in seconds, the pitch of the first key, the top pitch and the number of keys of each."""
+
+    time_s: Floats
+    first: Floats
+    top: Floats
+    keys: Floats
+
+
+def chord_onsets(notes: list[tuple[float, int]]) -> ChordOnsets:
+    """Return the onsets of `notes`, which are times in seconds and pitches. The keys of a chord are one onset."""
     found: list[list[float]] = []
     for time_s, pitch in notes:
         if found and time_s - found[-1][0] < SAME_ONSET_S:
@@ -31,12 +40,12 @@ def onsets_of(notes: list[tuple[float, int]]) -> tuple[Floats, Floats, Floats, F
         else:
             found.append([time_s, pitch, pitch, 1])
     time, first, top, keys = np.array(found, np.float64).T
-    return time, first, top, keys
+    return ChordOnsets(time, first, top, keys)
 
 
 def heard_in(piece: Performed, way: str) -> Heard:
     """Return the onsets of a performance in one of its ways. The first four are taps if it has a count-in."""
-    time_s, first, top, keys = onsets_of(piece.notes[way])
+    time_s, first, top, keys = chord_onsets(piece.notes[way])
     counted = not way.startswith("no count-in")
     is_tap = (np.arange(len(time_s)) < TAPS * counted).astype(np.float64)
     return Heard(piece.meter, time_s, first, top, keys, is_tap, counted)

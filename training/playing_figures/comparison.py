@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -146,16 +148,19 @@ class RowOfPieces:
         ]
         found: dict[str, list[float]] = {"distance": [], "accuracy": [], "net": []}
         for sides in draws:
-            x, y, groups, seen = _labelled(sides)
+            windows = _labelled(sides)
             found["distance"].append(distance(*([mean_row(list(half.values())) for half in side] for side in sides)))
-            if len(y):
-                found["accuracy"].append(accuracy(x, y, groups, seed))
+            if len(windows.label):
+                found["accuracy"].append(accuracy(windows.features, windows.label, windows.piece, seed))
         if self.pictures:
-            x, y, groups, seen = _labelled(draws[0])
+            windows = _labelled(draws[0])
             pictures = [
-                (self.pictures if label == 0 else self.true_pictures)[piece][begin] for piece, begin, label in seen
+                (self.pictures if label == 0 else self.true_pictures)[piece][begin]
+                for label, piece, begin in zip(windows.label, windows.piece, windows.begin, strict=True)
             ]
-            found["net"].append(net_accuracy(np.stack(pictures), y, groups, seed) if pictures else float("nan"))
+            found["net"].append(
+                net_accuracy(np.stack(pictures), windows.label, windows.piece, seed) if pictures else math.nan
+            )
         return {name: _mean(values) for name, values in found.items()}
 
     def _sides(self, lot: np.random.Generator | None) -> tuple[list[Windows], list[Windows]]:
@@ -177,19 +182,29 @@ class RowOfPieces:
         return ours, true
 
 
-def _labelled(
-    sides: tuple[list[Windows], list[Windows]],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64], list[tuple[int, int, int]]]:
-    """Return features [n, features], labels [n], numbers of pieces [n], and n tuples (piece, step, label).
+class _Labelled(NamedTuple):
+    """Holds n windows for a listener: features [n, features], labels [n], and numbers of pieces and first steps [n].
 
     A label is 0 for the first side and 1 for the second.
     """
-    seen = [
-        (piece, begin, label) for label, side in enumerate(sides) for piece, own in enumerate(side) for begin in own
+
+    features: npt.NDArray[np.float64]
+    label: npt.NDArray[np.int64]
+    piece: npt.NDArray[np.int64]
+    begin: npt.NDArray[np.int64]
+
+
+def _labelled(sides: tuple[list[Windows], list[Windows]]) -> _Labelled:
+    """Return all windows of both sides, each of which has the windows of the pieces."""
+    rows = [
+        (list(features.values()), label, piece, begin)
+        for label, side in enumerate(sides)
+        for piece, own in enumerate(side)
+        for begin, features in own.items()
     ]
-    x = np.array([list(sides[label][piece][begin].values()) for piece, begin, label in seen], np.float64)
-    labels = np.array([label for _, _, label in seen], np.int64)
-    return x, labels, np.array([piece for piece, _, _ in seen], np.int64), seen
+    features = np.array([row[0] for row in rows], np.float64)
+    label, piece, begin = np.array([row[1:] for row in rows], np.int64).reshape(-1, 3).T
+    return _Labelled(features, label, piece, begin)
 
 
 def pieces_of(cache: Path, corpus: str, split: str, songs: int | None) -> list[Piece]:

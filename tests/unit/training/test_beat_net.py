@@ -15,7 +15,7 @@ from device.following.beat_net import PLACES, TAPS, BeatNet
 from training.beat_net import judge, playing
 from training.beat_net import takes as takes_module
 from training.beat_net.inputs import WIDTH, heard, inputs_of
-from training.beat_net.judge import is_right, onsets_of
+from training.beat_net.judge import chord_onsets, is_right
 from training.beat_net.likely_hands import likely_hands
 from training.beat_net.net import OUTPUTS, beat_net, for_the_box, loss, right
 from training.beat_net.playing import play
@@ -165,7 +165,7 @@ def test_an_empty_cache_names_the_remedy(tmp_path: Path) -> None:
 
 
 def test_notes_within_45_ms_are_one_onset_and_places_are_compared_around_the_beat() -> None:
-    time_s, first, top, keys = onsets_of([(1.0, 60), (1.03, 64), (1.5, 62)])
+    time_s, first, top, keys = chord_onsets([(1.0, 60), (1.03, 64), (1.5, 62)])
     assert time_s.tolist() == [1.0, 1.5] and first.tolist() == [60, 62]
     assert top.tolist() == [64, 62] and keys.tolist() == [2, 1]
     assert is_right(np.array([0.95, 0.5]), np.array([3.0, 3.0])).tolist() == [True, False]
