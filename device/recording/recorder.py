@@ -134,7 +134,7 @@ class Recording:
         self._now_s = now_s
 
     def _keep(self, item: _Item, size: int) -> bool:
-        if self._over or not self._fits(size):
+        if self.over or not self._fits(size):
             return False
         try:
             self._waiting.put_nowait(item)
@@ -144,7 +144,8 @@ class Recording:
         return True
 
     @property
-    def _over(self) -> bool:
+    def over(self) -> bool:
+        """Return whether the recording has ended early, because there is no more room or the disk has failed."""
         return self._full or self._error is not None
 
     def _fits(self, size: int) -> bool:
@@ -165,7 +166,7 @@ class Recording:
         still sound. If the recording is full or has failed before, only the files are ended. `now_s` is the time of the
         last hop in seconds. Raises UserError as `close` does.
         """
-        if self._over:
+        if self.over:
             input_s = source.input_s if self._rate is None else self._written / self._rate
             self.close(_ending_of(self._tail(input_s)))
             return

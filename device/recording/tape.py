@@ -58,6 +58,11 @@ class Tape:
         except UserError as error:
             self._tell(error)
 
+    @property
+    def over(self) -> bool:
+        """Return whether nothing is recorded: there is no room on the disk, or it has failed."""
+        return self._recording is None or self._recording.over
+
     def sound(self, block: NDArray[np.float32]) -> None:
         """Record a block of sound, float32[n]. Does nothing if no recording runs."""
         if self._recording is not None:

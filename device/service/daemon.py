@@ -179,6 +179,7 @@ class Daemon:
                 while not self._ends(setup, opened, record):
                     self._tell("playing", _playing(opened))
                     session.check()
+                    record = self._recorded(opened, record)
                     self._pause(WATCH_S)
         except UnavailableError as error:
             self._monitor.faults.count(LOST[error.kind])
@@ -200,6 +201,14 @@ class Daemon:
         """
         changed = self._setup is not setup or self._tapes.on != (record is not None)
         return self._signals.stop or changed or opened.outdated or self._errands.calibrates
+
+    def _recorded(self, opened: Opened, record: Capture | None) -> Capture | None:
+        """Return `record`, or None if that recording has ended early and the owner may begin another one."""
+        if self._tapes.current is None or opened.tape is None or not opened.tape.over:
+            return record
+        self._monitor.faults.count("recordings ended early")
+        self._tapes.ended_early()
+        return record if self._tapes.on else None
 
     def _turn(self) -> bool:
         """Wait for at most PING_S while a calibration uses the ports. Return False after SIGTERM, otherwise True."""

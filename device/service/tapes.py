@@ -55,6 +55,11 @@ class Tapes:
         if self.current is not None and self._always is None:
             self.library.note_the_time(self.current)
 
+    def ended_early(self) -> None:
+        """Note that the recording has ended although the session goes on, because the disk is full or has failed."""
+        self.current = None
+        self.on = self._always is not None
+
     def record(self, on: bool) -> None:
         """Begin a recording if `on` is true, else end it. Raises UserError if the box was started with --record."""
         if self._always is not None:

@@ -19,6 +19,7 @@ Fault: TypeAlias = Literal[
     "late messages",
     "stalls",
     "synth messages lost",
+    "recordings ended early",
 ]
 """Every fault that is counted, as `lefthand status` shows it. `not_a_number` counts the hops in which the transcriber
 returned a value that is not finite."""

@@ -25,7 +25,8 @@ async function list() {
   const said = document.hidden ? null : await order({look: "recordings"}, true);
   if (!said) return;
   const {recordings, current, room_s} = said.look;
-  at("room").textContent = T.room((room_s / 3600).toFixed(1));
+  const cut = latest ? latest.faults["recordings ended early"] : 0;
+  at("room").textContent = T.room((room_s / 3600).toFixed(1)) + (cut ? " " + T.endedEarly(cut) : "");
   // another phone has deleted what is open here, and a new recording may get its number
   if (tape && !recordings.some((one) => one.number === tape.number && one.began === tape.began)) shut();
   const rows = recordings.map((one) => {

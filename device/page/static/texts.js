@@ -51,6 +51,7 @@ window.TEXTS = {
   record: "Record (the box begins again)",
   recording: (number) => `Recording ${number}: press to end it`,
   room: (hours) => `There is room for ${hours} hours of sound.`,
+  endedEarly: (count) => `Since the start of the box ${count === 1 ? "a recording has" : `${count} recordings have`} ended early: the disk is full, has failed or is too slow.`,
   noRecordings: "There is no recording yet.",
   tape: (number, date, length, megabytes) => `${number}${date ? ", " + date : ""}: ${length}, ${megabytes} MB`,
   open: "Open",

@@ -271,6 +271,34 @@ def test_the_owner_begins_and_ends_a_recording_while_the_box_runs(
         service.run(act)
 
 
+def test_a_recording_that_has_ended_early_is_not_shown_as_running_and_the_next_can_begin(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.daemon._tapes.library = Library(tmp_path / "recordings")
+    room = 10_000
+    monkeypatch.setattr("device.service.tapes.MOST_BYTES", room)
+
+    def cut(times: int) -> bool:
+        status = service.status
+        return status is not None and status.faults.get("recordings ended early") == times and status.recording is None
+
+    def act() -> None:
+        service.until("playing")
+        for times, number in ((1, "001"), (2, "002")):
+            service.daemon._orders.record(True)
+            patiently(lambda number=number: service.status is not None and service.status.recording == number)
+            since = service.status.since if service.status is not None else ""
+            service.stage.play(20)  # 1 kB a block
+            patiently(lambda times=times: cut(times))
+            service.stage.play(20)
+            assert service.status is not None and service.status.since == since, "the session goes on"
+        for number in ("001", "002"):
+            service.daemon._orders.delete(number)
+        service.lose_the_card()
+
+    service.run(act)
+
+
 def test_a_box_that_was_started_to_record_is_not_told_to_stop(tmp_path: Path, service: Service) -> None:
     second = Service(service.stage, tmp_path, Capture(tmp_path / "takes"))
     with pytest.raises(UserError, match="--record"):
