@@ -220,25 +220,32 @@ class OwnerOrders:
 
     def _change_to(self, tables: Tables, changes: list[Change]) -> None:
         new = config_of(overlaid(tables, changes), "The settings")
+        if self._config is None or self._problem or _at_rest(self._config) != _at_rest(new):
+            self._store(changes, "The change does not count")
+            with self._lock:
+                self._config = new
+                self._set_leads(new)
+            self._renew()
+            return
         with self._lock:
             old, self._config = self._config, new
-            for asked in () if old is None else _live(old, new):
+            for asked in _live(old, new):
                 if self._opened is None:
                     self._pending[type(asked)] = asked
                 elif not self._opened.controls.ask(asked, time.monotonic()):
                     self._config = old
                     raise UserError("The box has too much to do: try again.")
             self._set_leads(new)
+        self._store(changes, "The change counts until the settings are read again")
+
+    def _store(self, changes: list[Change], otherwise: str) -> None:
+        """Store the changes. If the disk refuses, raise UserError with a sentence that begins with `otherwise`."""
         try:
             write_changes(self._path, changes)
         except OSError as error:
             raise UserError(
-                f"The change counts until the box restarts: it cannot be stored ({error.strerror}). `lefthand doctor` "
-                f"says how full the disk is."
+                f"{otherwise}: it cannot be stored ({error.strerror}). `lefthand doctor` says how full the disk is."
             ) from None
-        finally:
-            if old is None or self._problem or _at_rest(old) != _at_rest(new):
-                self._renew()
 
     def _set_leads(self, config: Config) -> None:
         opened = self._opened

@@ -196,7 +196,7 @@ def test_actions_go_to_the_session_and_are_refused_without_one(owner: Owner) -> 
     assert read_changes(owner.path) == []
 
 
-def test_where_the_disk_refuses_the_change_counts_until_the_restart_and_that_is_said(
+def test_where_the_disk_refuses_a_change_it_is_said_whether_it_counts(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -205,10 +205,15 @@ def test_where_the_disk_refuses_the_change_counts_until_the_restart_and_that_is_
     monkeypatch.setattr(orders_module, "write_changes", full)
     session = Session()
     with owner.orders.playing(session.opened):
-        with pytest.raises(UserError, match="until the box restarts.*No space left"):
+        with pytest.raises(UserError, match="counts until the settings are read again.*No space left"):
             owner.orders.change({"play": {"style": "bass"}})
         assert session.asked == [Restyle("bass")]
-    assert owner.orders.config.play.style == "bass"
+        # a new session reads the settings from the disk
+        with pytest.raises(UserError, match="does not count.*No space left"):
+            owner.orders.change({"play": {"split": 60, "style": "block"}})
+        assert session.asked == []
+    assert owner.renewed == 0
+    assert (owner.orders.config.play.style, owner.orders.config.play.split) == ("bass", 55)
 
 
 def test_a_midi_clock_is_not_counted_in_again(owner: Owner) -> None:
