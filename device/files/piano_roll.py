@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,10 +54,14 @@ def draw(performance: Performance, title: str) -> Figure:
     """Return the roll as a matplotlib figure. Raises UserError if matplotlib is missing."""
     # where no home folder can be written, it would print lines about its cache
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    # the owner's settings of matplotlib may ask for LaTeX, or for a backend that this version does not have
+    os.environ["MPLBACKEND"] = "agg"
     try:
+        import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
         raise missing_extra("matplotlib", "play") from None
+    mpl.rcdefaults()
     played = notes_of(performance.sends)
     heard = performance.notes
     end_s = max(1.0, performance.end_s)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -86,6 +89,22 @@ def test_the_roll_is_a_png_1600_pixels_wide_with_a_row_for_each_20_seconds(tmp_p
 def test_the_roll_of_nothing_is_drawn_too(tmp_path: Path) -> None:
     Outputs(plot=tmp_path / "roll.png").write(Performance("audio", 0.5, 0.016), None, "nothing")
     assert (tmp_path / "roll.png").stat().st_size > 1_000
+
+
+def test_the_roll_is_the_same_whatever_the_owner_s_settings_of_matplotlib_are(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.size: 40\nfigure.constrained_layout.use: True\n")
+    code = (
+        "import sys; from pathlib import Path; from device.files.performance import Performance\n"
+        "from device.files.piano_roll import write_plot\n"
+        "write_plot(Path(sys.argv[1]), Performance('midi', 0.0, 0.016), 'a title')\n"
+    )
+    for name, settings in (
+        ("usual.png", {}),
+        ("odd.png", {"MATPLOTLIBRC": str(tmp_path), "MPLBACKEND": "Qt4Agg"}),
+    ):
+        command = [sys.executable, "-c", code, str(tmp_path / name)]
+        subprocess.run(command, env={**os.environ, **settings}, check=True)
+    assert (tmp_path / "odd.png").read_bytes() == (tmp_path / "usual.png").read_bytes()
 
 
 def test_the_mix_is_the_recording_and_a_left_hand_levelled_to_it(tmp_path: Path) -> None:
