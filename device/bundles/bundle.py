@@ -55,6 +55,21 @@ def default_bundle() -> Path:
     return Path(__file__).parent / "default"
 
 
+def folder_of(path: str | os.PathLike[str]) -> Path:
+    """Return the folder of the bundle at `path`, without links. Raises BundleError if it is no folder.
+
+    It is resolved once, so that a `current` link that moves meanwhile cannot mix two bundles.
+    """
+    try:
+        folder = Path(os.path.realpath(path))
+        is_folder = folder.is_dir()
+    except (OSError, ValueError):  # the name is too long, or a damaged recording names it with a zero
+        is_folder = False
+    if not is_folder:
+        raise BundleError(f"{path} is not a bundle: no such folder.")
+    return folder
+
+
 @dataclass(frozen=True)
 class Bundle:
     """Holds the checked contents of a bundle: manifest and files. `Bundle.open` makes one."""
@@ -73,10 +88,7 @@ class Bundle:
         value of the manifest is used. Raises BundleError for a bundle that this device cannot or should not run. The
         error names the value wanted and the value found. Raises UserError if a signature cannot be checked.
         """
-        # resolved once, so that a `current` link that moves meanwhile cannot mix two bundles
-        folder = Path(os.path.realpath(path))
-        if not folder.is_dir():
-            raise BundleError(f"{path} is not a bundle: no such folder.")
+        folder = folder_of(path)
         text = _read(folder, MANIFEST)
         if signers is not None:
             check_signature(text, folder / SIGNATURE, signers)

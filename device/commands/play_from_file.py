@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
 from device.assemble import hearing_of, left_hand_of
-from device.bundles.bundle import Bundle, default_bundle
+from device.bundles.bundle import Bundle, default_bundle, folder_of
 from device.clock.map_fit import fits
 from device.clock.meter import Meter
 from device.clock.step import Clock, UseClock
@@ -221,7 +219,7 @@ def _open(request: Request) -> Bundle:
             f"without sudo."
         )
     # how fast it is does not matter for a file
-    preflight(Path(os.path.realpath(request.bundle)), slowest=float("inf"))
+    preflight(folder_of(request.bundle), slowest=float("inf"))
     return Bundle.open(request.bundle)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from device.bundles.bundle import default_bundle
+from device.bundles.bundle import default_bundle, folder_of
 from device.bundles.manifest import LARGEST_MANIFEST, MANIFEST
 from device.bundles.signature import SIGNATURE, SIGNERS, check_signature
 from device.commands.file_path import FilePath
@@ -27,7 +26,7 @@ from device.system.untrusted_files import read_small
 )
 def verify(bundle: Path, signers: Path | None) -> None:
     """Check a BUNDLE of models, from schema to golden outputs, in the installed runtime. [the shipped one]"""
-    folder = Path(os.path.realpath(bundle))
+    folder = folder_of(bundle)
     click.echo(f"signature   {_signed(folder, signers)}")
     # in a process with limits: nobody has vouched for the bundle yet
     for line in preflight(folder):

@@ -265,7 +265,8 @@ def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
     if "choices" in key.metadata:
         return value in key.metadata["choices"]
     if hint is str:
-        return isinstance(value, str)
+        # a zero can be in no name of a file or a port
+        return isinstance(value, str) and "\0" not in value
     whole = hint is int or hint == int | None
     number = isinstance(value, int) if whole else isinstance(value, int | float)
     return number and not isinstance(value, bool) and key.metadata["low"] <= value <= key.metadata["high"]

@@ -124,6 +124,8 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     refused(tmp_path / "nowhere", "nowhere is not a bundle: no such folder")
+    refused(tmp_path / ("x" * 9000), "is not a bundle: no such folder")
+    refused(Path("a\0b"), "is not a bundle: no such folder")
 
 
 def test_an_empty_folder_is_no_bundle(tmp_path: Path) -> None:

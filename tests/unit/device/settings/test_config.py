@@ -125,6 +125,8 @@ def test_the_documented_defaults_are_the_ones_used() -> None:
         ("[controls]\nstyle_oompah = 'cc 1'\n", "[controls] style_oompah is not a key: write style_oom_pah."),
         (f"[play]\n{'k' * 9000} = 1\n", f"[play] {'k' * 60}… is not a key: the keys are bundle"),
         ("[Audio]\n", "Audio is not a section: write [audio]."),
+        ('[play]\nbundle = "a\\u0000"\n', '[play] bundle = "a?" cannot be used: it must be a text in quotes'),
+        ('[synth]\nsoundfont = "\\u0000"\n', '[synth] soundfont = "?" cannot be used: it must be a text in quotes'),
         ("[pedals]\n", "pedals is not a section: the sections are [audio], [midi], [clock], [play]"),
         (f"[clock]\nmeter = '{'4' * 9000}'\n", f"[clock] meter cannot be used: '{'4' * 60}…' is not a metre"),
         (f"[controls]\narm = '{'c' * 9000}'\n", f'arm cannot be used: "{"c" * 60}…" is not a control'),
