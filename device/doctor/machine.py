@@ -61,7 +61,7 @@ class Machine:
         if shutil.which(command[0]) is None:
             return None
         try:
-            ran = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, check=False)
+            ran = subprocess.run(command, capture_output=True, errors="replace", timeout=ANSWER_S, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return None
         return ran.stdout.strip() if ran.returncode == 0 else None

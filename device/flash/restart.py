@@ -122,7 +122,13 @@ def _run(commands: tuple[tuple[str, ...], ...]) -> str:
     for command in commands:
         try:
             ran = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT_S,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             said = " ".join(str(error).split())

@@ -80,7 +80,7 @@ def join_ports(source: Port, target: Port) -> bool:
     if shutil.which(command[0]) is None:
         log.error("%s is missing: run `sudo apt install %s` to join the synthesiser to the box.", *_tool(source.api))
         return False
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    ran = subprocess.run(command, capture_output=True, errors="replace", timeout=TIMEOUT_S, check=False)
     if ran.returncode and "already" not in ran.stderr:
         log.warning("%s cannot be joined to %s: %s", source, target, " ".join(ran.stderr.split()))
         return False

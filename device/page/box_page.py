@@ -91,7 +91,7 @@ def become_its_account() -> None:
 def addresses() -> list[str]:
     """Return the IP addresses of this machine, as `hostname -I` prints them. The list is empty if there are none."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        ran = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False, timeout=5)
+        ran = subprocess.run(["hostname", "-I"], capture_output=True, errors="replace", check=False, timeout=5)
         return ran.stdout.split()
     return []
 

@@ -130,7 +130,13 @@ def try_output(port: str, channel: int, program: int) -> None:
     words = python_module("device.ports.one_note", port, str(channel), str(program))
     try:
         ran = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TRY_S, check=False
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TRY_S,
+            check=False,
         )
     except (OSError, ValueError, subprocess.TimeoutExpired):
         # ValueError: a settings file can name a port that no command line can hold

@@ -331,3 +331,7 @@ def test_the_command_prints_a_line_a_check_and_ends_as_it_found(
     told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
     assert told["broken"] == 1
     assert {"name", "level", "text", "remedy"} == set(told["findings"][0])
+
+
+def test_a_program_that_prints_no_utf_8_is_understood_as_far_as_it_goes() -> None:
+    assert Machine().ask("printf", r"card \377 is there") == "card \N{REPLACEMENT CHARACTER} is there"

@@ -16,7 +16,7 @@ from device.errors import UserError
 from device.outputs import synth_process
 from device.outputs.alsa_cards import find_card, parse_cards
 from device.outputs.synth_feed import SynthFeed
-from device.outputs.synth_link import Link, connecting, right_hand_channel
+from device.outputs.synth_link import Link, connecting, join_ports, right_hand_channel
 from device.ports.port import Port
 from device.settings.config import Config, parse_config
 from device.status.faults import Faults
@@ -154,6 +154,17 @@ def test_ports_are_joined_by_address_on_alsa_and_by_name_on_jack() -> None:
     box, synth = Port("lefthand:to the synth", "JACK", 0), Port("lefthand-synth:midi_00", "JACK", 0)
     assert connecting(box, synth) == ["jack_connect", "lefthand:to the synth", "lefthand-synth:midi_00"]
     assert connecting(BOX, Port("nameless", "ALSA", 0)) is None
+
+
+def test_a_program_that_refuses_a_port_in_another_encoding_is_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = tmp_path / "jack_connect"
+    program.write_text("#!/bin/sh\nprintf 'no port Cl\\351' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not join_ports(Port("a", "JACK", 0), Port("b", "JACK", 0))
+    assert "no port Cl\N{REPLACEMENT CHARACTER}" in caplog.text
 
 
 # The sink
