@@ -31,6 +31,13 @@ MOST_WRONG = 5
 months."""
 WINDOW_S = 60.0
 
+ROUTERS = frozenset({"local", "lan", "home", "home.arpa", "internal", "localdomain", "fritz.box"})
+"""Ends of the names that a router, or the box itself, gives to machines in the house.
+
+Nobody else can make such a name in the Internet: the first six are in no public registry (RFC 6762, RFC 8375, ICANN),
+the last belongs to the maker of a router.
+"""
+
 
 @dataclass(frozen=True)
 class Secret:
@@ -122,7 +129,7 @@ def host_is_ours(host: str) -> bool:
     name = host.rsplit(":", 1)[0] if host.count(":") == 1 or host.startswith("[") and "]:" in host else host
     name = name.strip("[]").lower().rstrip(".")
     own = socket.gethostname().lower().split(".")[0]
-    if name in {"localhost", own, f"{own}.local"}:
+    if name in {"localhost", own, *(f"{own}.{end}" for end in ROUTERS)}:
         return True
     try:
         ipaddress.ip_address(name)

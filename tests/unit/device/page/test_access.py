@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,19 @@ def test_a_foreign_host_or_origin_is_refused(tmp_path: Path, headers: dict[str, 
     ],
 )  # fmt: skip
 def test_which_names_are_the_box(host: str, ours: bool) -> None:
+    assert host_is_ours(host) is ours
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("lefthand", True), ("Lefthand.local:8080", True), ("lefthand.lan", True), ("lefthand.home.arpa:80", True),
+        ("lefthand.fritz.box.", True), ("lefthand.evil.example", False), ("lefthand.lan.evil.example", False),
+        ("evil.lan", False), ("evil.lefthand.lan", False), ("lan", False), ("lefthand.", True),
+    ],
+)  # fmt: skip
+def test_the_names_that_routers_give_are_the_box(monkeypatch: pytest.MonkeyPatch, host: str, ours: bool) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Lefthand")
     assert host_is_ours(host) is ours
 
 
