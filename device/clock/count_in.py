@@ -5,6 +5,7 @@ The count-in gives the beat. The left hand does not answer its notes.
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -106,8 +107,9 @@ class Taps:
         return counted
 
 
-EVEN, EVEN_ANNOUNCED = 0.2, 0.4
-"""Largest relative difference between the gaps of a count-in: one found in the playing, and one that is announced."""
+EVEN, EVEN_AT_FIRST, EVEN_ANNOUNCED = 0.2, 0.3, 0.4
+"""Largest relative difference between the gaps of a count-in: one found in the playing, one that is the first that was
+played (whose counts may be those of a child), and one that is announced."""
 SAME_COUNT_S = 0.15
 """A key struck again within this time belongs to the same count: an echo, or a rolled chord."""
 LONGEST_COUNT_S, SHORTEST_COUNT_S = 2.5, 0.2
@@ -126,13 +128,19 @@ BESIDE = 0.25
 note within SAME_COUNT_S of a count belongs to it at any tempo."""
 
 
+HARMONICS = frozenset({12, 19, 24, 28, 31})
+"""Intervals in semitones by which a key may be misheard: its overtones."""
+
+
 class EvenCounts:
     """Finds a count-in in the played notes: the last `wanted` even onsets, on one key or chord.
 
-    One of the inner counts may be missing, if three or more were heard. Between the counts there may be one onset on
-    another key (a slip), if no count is missing. An echo may follow each count. With `any_key` even onsets on different
-    keys count as well. After about `MOST_BEFORE` other notes no count-in is found any more. With `goes_on` a count-in
-    goes on as long as its key is struck again at the next beat, and its last `wanted` counts count.
+    One of the inner counts may be missing, if three or more were heard and none was a beat before. Between the counts
+    there may be one onset on another key (a slip), if no count is missing. Counts may be chords, which have the same
+    keys: a melody above a key that is struck again and again is no count-in. An echo may follow each count. With
+    `any_key` even onsets on different keys count as well. After about `MOST_BEFORE` other notes no count-in is found
+    any more. With `goes_on` a count-in goes on as long as its key is struck again at the next beat, and its last
+    `wanted` counts count.
     """
 
     def __init__(self, wanted: int, any_key: bool, goes_on: bool = False) -> None:
@@ -143,6 +151,8 @@ class EvenCounts:
         self._by_key: dict[int, list[float]] = {}
         self._onsets: list[float] = []
         """Times in seconds of the onsets on any key."""
+        self._notes: list[tuple[float, int]] = []
+        """Time in seconds and key of each note."""
         self._others = 0
         self.counts: list[float] | None = None
         """Times in seconds of the `wanted` counts, with a missing one filled in. None until they have been found."""
@@ -162,20 +172,25 @@ class EvenCounts:
             return False
         if all(abs(onset_s - known) >= SAME_ONSET_S for known in self._onsets):
             self._onsets.append(onset_s)
+        self._notes.append((onset_s, pitch))
         for key in (pitch, -1) if self._any_key else (pitch,):
             times = self._by_key.setdefault(key, [])
             if not times or onset_s - times[-1] >= SAME_COUNT_S:
                 times.append(onset_s)
-                self.counts = self.counts or self._even(times)
+                self.counts = self.counts or self._even(times, key)
         self._key = pitch
         first = min(times[0] for times in self._by_key.values())
         self.maybe = len(self._by_key[pitch]) > 1 or onset_s - first < SAME_COUNT_S or self._any_key
         self._others += 1
         return self.counts is not None
 
-    def _even(self, times: list[float]) -> list[float] | None:
-        """Return the times of the `wanted` counts that end with the last of `times`. None if the times are not even."""
-        n, limit = self._wanted, EVEN_ANNOUNCED if self._any_key else EVEN
+    def _even(self, times: list[float], key: int) -> list[float] | None:
+        """Return the times of the `wanted` counts on `key` that end with the last of `times`. None if there are none.
+
+        The times are those of `key`, or of all onsets if they may be on any key.
+        """
+        n = self._wanted
+        limit = EVEN_ANNOUNCED if self._any_key else EVEN_AT_FIRST if len(self._onsets) == n else EVEN
         for last in (times[-n:], _without_echo(times[1 - 2 * n :], n), times[1 - n :]):
             if len(last) < max(n - 1, min(n, 3)):
                 continue
@@ -189,7 +204,9 @@ class EvenCounts:
             if even and sum(numbers) == n - 1 and shortest_s <= unit <= LONGEST_COUNT_S:
                 places = [sum(numbers[:i]) for i in range(len(last))]
                 counts = [float(np.interp(place, places, last)) for place in range(n)]
-                if self._any_key or self._between(counts, times) <= most_between:
+                if self._any_key:
+                    return counts
+                if self._between(counts, times) <= most_between and (counts := self._struck(counts, times, key)):
                     return counts
         return None
 
@@ -201,6 +218,35 @@ class EvenCounts:
         beside_s = max(BESIDE * (counts[-1] - counts[0]) / (len(counts) - 1), SAME_COUNT_S)
         inner = [onset_s for onset_s in self._onsets if counts[0] < onset_s < counts[-1] and onset_s not in own]
         return sum(min(abs(onset_s - count_s) for count_s in counts) > beside_s for onset_s in inner)
+
+    def _struck(self, counts: list[float], own: list[float], key: int) -> list[float]:
+        """Return the times at which the `counts` on `key` were struck; empty if they are notes of a piece.
+
+        They are, if the keys beside them move, or if one of them is missing and there was another one beat before. A
+        chord is struck at its first key. If some keys of the last chord were not heard yet, the result is empty too.
+        `own` are the times in seconds of the onsets on `key`.
+        """
+        beat_s = (counts[-1] - counts[0]) / (len(counts) - 1)
+        beside_s = max(BESIDE * beat_s, SAME_COUNT_S)
+        chords = [
+            {
+                pitch: onset_s
+                for onset_s, pitch in reversed(self._notes)
+                if abs(onset_s - count_s) <= beside_s and pitch != key and abs(pitch - key) not in HARMONICS
+            }
+            for count_s in counts
+        ]
+        before = any(abs(counts[0] - beat_s - onset_s) < beat_s / 2 for onset_s in own)
+        if before and any(count_s not in own for count_s in counts):
+            return []
+        struck = Counter(pitch for chord in chords for pitch in chord)
+        moved = sum(any(struck[pitch] == 1 for pitch in chord) for chord in chords)
+        if moved > 1 or any(times > 1 and pitch not in chords[-1] for pitch, times in struck.items()):
+            return []
+        same = [pitch for pitch, times in struck.items() if times == len(counts)]
+        return [
+            min([count_s, *(chord[pitch] for pitch in same)]) for count_s, chord in zip(counts, chords, strict=True)
+        ]
 
 
 def _without_echo(times: list[float], counts: int) -> list[float]:

@@ -223,6 +223,11 @@ MELODIES = {
     "a melody that comes back to its key": [(0, 77), (0.75, 79), (1, 77), (1.5, 74), (3, 77), (3.75, 79), (4, 77)],
     "one count missing and a slip": [(0, 72), (1, 72), (1.5, 74), (3, 72)],
     "two slips between four counts": [(0, 72), (0.5, 74), (1, 72), (1.5, 71), (2, 72), (3, 72)],
+    "three counts, a rest and the next, as Jingle Bells begins": [(0, 64), (1, 64), (2, 64), (4, 64)],
+    "two voices of which the lower stays, as in a hymn": [(0, 67), (0.01, 74), (1, 67), (1.01, 74), (2, 67), (2.01, 74)]
+    + [(3, 67), (3.01, 76)],
+    "the same, the upper first": [(0, 74), (0.01, 67), (1, 74), (1.01, 67), (2, 74), (2.01, 67), (3, 76), (3.01, 67)],
+    "two voices of which the upper moves": [(0, 67), (0, 71), (1, 67), (1, 72), (2, 67), (2, 74), (3, 67), (3, 71)],
     "a pedal tone under a tune": [(0, 67), (0.5, 72), (1, 67), (1.5, 74), (2, 67), (2.5, 76), (3, 67), (3.5, 77)],
 }
 """Notes that are no count-in: the place of each in beats, and its key. The first begins as "Silent Night" does."""
@@ -235,6 +240,18 @@ def test_a_key_that_comes_back_between_other_keys_is_no_count_in(melody: list[tu
         onset_s = 1.0 + 0.6 * place
         clock.hear(onset_s, onset_s + HEARD_S, pitch)
     assert not clock.counted_in
+
+
+def test_the_counts_of_a_child_may_be_uneven_if_nothing_was_played_before() -> None:
+    uneven = (0.428, 0.486, 0.402)
+    for before in ((), ((0.0, 60),)):
+        clock, onset_s = FollowClock(FOUR), 1.0
+        for at_s, pitch in before:
+            clock.hear(at_s, at_s + HEARD_S, pitch)
+        for gap_s in (0.0, *uneven):
+            onset_s += gap_s
+            clock.hear(onset_s, onset_s + HEARD_S, 72)
+        assert clock.counted_in is not bool(before)
 
 
 def test_a_count_in_after_a_melody_is_found() -> None:
