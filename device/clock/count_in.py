@@ -156,6 +156,9 @@ class EvenCounts:
         self._others = 0
         self.counts: list[float] | None = None
         """Times in seconds of the `wanted` counts, with a missing one filled in. None until they have been found."""
+        self.further = 0
+        """Number of notes after the counts that go on with them: on their key, each a beat later."""
+        self._goes_further = True
         self.maybe = True
         """Whether the note heard last may still belong to a count-in."""
 
@@ -168,6 +171,7 @@ class EvenCounts:
                 self.counts, self.maybe = [*self.counts[1:], onset_s], True
                 return True
         if self.counts is not None or self._others > MOST_BEFORE + self._wanted:
+            self._count_further(onset_s, pitch)
             self.maybe = self.counts is not None and onset_s - self.counts[-1] < SAME_COUNT_S and pitch in self._by_key
             return False
         if all(abs(onset_s - known) >= SAME_ONSET_S for known in self._onsets):
@@ -183,6 +187,17 @@ class EvenCounts:
         self.maybe = len(self._by_key[pitch]) > 1 or onset_s - first < SAME_COUNT_S or self._any_key
         self._others += 1
         return self.counts is not None
+
+    def _count_further(self, onset_s: float, pitch: int) -> None:
+        """Count a note after the counts in `further`, if it goes on with them and all others since then did too."""
+        if self.counts is None or not self._goes_further:
+            return
+        beat_s = (self.counts[-1] - self.counts[0]) / (len(self.counts) - 1)
+        beats = (onset_s - self.counts[-1]) / beat_s
+        if beats < self.further + BESIDE:
+            return
+        self._goes_further = pitch == self._key and abs(beats - self.further - 1) <= EVEN
+        self.further += self._goes_further
 
     def _even(self, times: list[float], key: int) -> list[float] | None:
         """Return the times of the `wanted` counts on `key` that end with the last of `times`. None if there are none.

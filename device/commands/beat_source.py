@@ -55,7 +55,10 @@ def beat_source(clock: Clock, has_beats: bool, foreseen: bool = False) -> str:
 
 def _followed(clock: FollowClock, has_beats: bool, foreseen: bool) -> str:
     if clock.counted_in:
-        return f"The beat follows the player, after a count-in of {clock.count_in}."
+        counted = f"The beat follows the player, after a count-in of {clock.count_in}."
+        if counts := clock.whole_counts:
+            counted += f" If the notes that came next on its key were counts too, give --count-in {counts}."
+        return counted
     if clock.tapped and not foreseen:
         return "The beat follows the player, from the tapped beats on."
     found = "the beat was found in the notes" if has_beats else "no beat was found in the notes"

@@ -120,6 +120,17 @@ class FollowClock:
         return self._counts is not None and self._counts.counts is not None
 
     @property
+    def whole_counts(self) -> int:
+        """How many notes the player may have meant as a count-in of whole bars; 0 if those that were taken are enough.
+
+        Nobody announced the count-in: it was found at four notes, and in 3/4 two more may have belonged to it.
+        """
+        if self._counts is None or self._counts.counts is None or not self._automatic:
+            return 0
+        bar, counts = self._meter.beats_per_bar, self._wanted + self._counts.further
+        return counts if self._counts.further and self._wanted % bar and not counts % bar else 0
+
+    @property
     def tapped(self) -> bool:
         """Whether the beats were tapped, without or after a count-in."""
         return self._counted_s is not None and self._counts is None

@@ -59,6 +59,15 @@ def summary(path: Path, counts: int, notes: int, *options: str) -> str:
         (0, 16, ("--clock", "file"), "The beat is that of the file's tempo map."),
         (4, 12, ("--count-in", "4"), "The beat is that of the file's tempo map, after a count-in of 4."),
         (4, 12, ("--listen",), ""),
+        # four counts are four beats in any metre; in 3/4 a player may have meant six
+        (
+            *(6, 16, ("--clock", "follow", "--meter", "3/4")),
+            "The beat follows the player, after a count-in of 4. If the notes that came next on its key were counts "
+            "too, give --count-in 6.",
+        ),
+        (4, 16, ("--clock", "follow", "--meter", "3/4"), "The beat follows the player, after a count-in of 4."),
+        (5, 16, ("--clock", "follow", "--meter", "3/4"), "The beat follows the player, after a count-in of 4."),
+        (8, 16, ("--clock", "follow"), "The beat follows the player, after a count-in of 4."),
     ],
 )
 def test_the_summary_says_where_the_beat_came_from(
