@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,38 @@ LOOK_S = 100.0
 MOST_WAITING = 64
 """Lines that may wait for one browser. If a browser is slower, it loses the oldest ones."""
 AWAY = line_of({"away": True})
+STATUS = b'{"status"'
+"""The beginning of a line with a status."""
+
+
+class Lines:
+    """Holds the lines that wait for one browser: at most MOST_WAITING, and of those with a status the newest alone.
+
+    So a browser with a slow connection gets what is true now, and not what was true before.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._came = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Return how many lines wait."""
+        return len(self._waiting)
+
+    def put(self, line: bytes) -> None:
+        """Add a line behind the others. If too many wait, the oldest one is lost."""
+        if line.startswith(STATUS):
+            for old in [waiting for waiting in self._waiting if waiting.startswith(STATUS)]:
+                self._waiting.remove(old)
+        self._waiting.append(line)
+        self._came.set()
+
+    async def get(self) -> bytes:
+        """Take the oldest line. Waits until there is one."""
+        while not self._waiting:
+            self._came.clear()
+            await self._came.wait()
+        return self._waiting.popleft()
 
 
 class BoxLink:
@@ -32,7 +65,7 @@ class BoxLink:
         self._writer: asyncio.StreamWriter | None = None
         self._number = 0
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._browsers: set[asyncio.Queue[bytes]] = set()
+        self._browsers: set[Lines] = set()
         self._latest = AWAY
 
     @property
@@ -46,14 +79,14 @@ class BoxLink:
         status = json.loads(self._latest).get("status", {})
         return status.get("bundle", {}).get("path") or None
 
-    def join(self) -> asyncio.Queue[bytes]:
+    def join(self) -> Lines:
         """Make and return the queue of lines for a new browser. The newest status is its first line."""
-        lines: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
-        lines.put_nowait(self._latest)
+        lines = Lines()
+        lines.put(self._latest)
         self._browsers.add(lines)
         return lines
 
-    def leave(self, lines: asyncio.Queue[bytes]) -> None:
+    def leave(self, lines: Lines) -> None:
         """Send no more lines to the queue `lines`, because its browser has gone."""
         self._browsers.discard(lines)
 
@@ -135,6 +168,4 @@ class BoxLink:
 
     def _send(self, line: bytes) -> None:
         for lines in self._browsers:
-            if lines.full():
-                lines.get_nowait()
-            lines.put_nowait(line)
+            lines.put(line)

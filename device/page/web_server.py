@@ -18,6 +18,9 @@ GONE_S = 20.0
 
 A phone that leaves the Wi-Fi says no word. Without this limit its stream keeps its place for a quarter of an hour.
 """
+MOST_UNSENT = 8192
+"""Bytes that wait in the kernel for a slow connection at most. What waits there is old when it arrives: without a limit
+a phone far from the access point would see the box as it was minutes ago."""
 LARGEST_BODY = 8192
 """Most bytes of a request. A request on the control socket has the same limit."""
 SLOWEST_S = 10.0
@@ -41,6 +44,7 @@ class WebServer(HTTPServer):
             return
         try:
             stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(GONE_S * 1000))
+            stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
         except OSError:  # the client has gone already
             stream.close()
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +12,21 @@ from typing import Any
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.testing import bind_unused_port
 
 from device.control.client_line import MOST_MISUNDERSTOOD
-from device.control.protocol import SOCKET
+from device.control.protocol import SOCKET, line_of
+from device.page.access import Door
 from device.page.box_link import MOST_WAITING, BoxLink
+from device.page.server import application, serve
 from device.page.web_server import LARGEST_BODY
 from device.settings.controls import Arm
 from device.status.moments import Moment
 from tests.unit.helpers.page_site import PATIENCE_S, Site, on_site, reached
+
+KILOBYTE, MOST_SENT = 1024, 1024 * 1024
+TURNS = 20
+"""Turns of the event loop, in which a line reaches the kernel."""
 
 
 def test_an_order_reaches_the_box_and_its_refusal_the_browser(tmp_path: Path) -> None:
@@ -186,8 +194,37 @@ def test_a_browser_that_reads_nothing_keeps_the_newest_lines_only(tmp_path: Path
     lines = link.join()
     for number in range(3 * MOST_WAITING):
         link._send(b"%d" % number)
-    assert lines.qsize() == MOST_WAITING
-    assert [lines.get_nowait() for _ in range(MOST_WAITING)][-1] == b"%d" % (3 * MOST_WAITING - 1)
+    assert len(lines) == MOST_WAITING
+    assert [asyncio.run(lines.get()) for _ in range(MOST_WAITING)][-1] == b"%d" % (3 * MOST_WAITING - 1)
+    for number in range(3):
+        link._send(line_of({"status": {"number": number}}))
+        link._send(line_of({"moments": [number]}))
+    kept = [json.loads(asyncio.run(lines.get())) for _ in range(len(lines))]
+    assert kept == [{"moments": [0]}, {"moments": [1]}, {"status": {"number": 2}}, {"moments": [2]}]
+
+
+def test_little_waits_in_the_kernel_for_a_browser_that_reads_nothing(tmp_path: Path) -> None:
+    async def act() -> None:
+        link, (listener, port) = BoxLink(None), bind_unused_port()
+        serving = asyncio.create_task(serve(application(Door(None), link), link, listener))
+        with socket.socket() as browser:
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            browser.connect(("127.0.0.1", port))
+            browser.sendall(f"GET /stream HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+            async with asyncio.timeout(PATIENCE_S):
+                while not link.browsers:
+                    await asyncio.sleep(0.01)
+            (lines,) = link._browsers
+            sent = 0
+            while len(lines) < MOST_WAITING and sent < MOST_SENT:
+                link._send(b"x" * KILOBYTE)
+                sent += KILOBYTE
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
+        serving.cancel()
+        assert sent < MOST_SENT
+
+    asyncio.run(act())
 
 
 def test_the_process_of_the_page_loads_no_numpy_and_no_engine() -> None:
