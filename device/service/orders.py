@@ -221,7 +221,14 @@ class OwnerOrders:
     def _change_to(self, tables: Tables, changes: list[Change]) -> None:
         new = config_of(overlaid(tables, changes), "The settings")
         if self._config is None or self._problem or _at_rest(self._config) != _at_rest(new):
-            self._store(changes, "The change does not count")
+            # the new session reads them from the disk
+            try:
+                write_changes(self._path, changes)
+            except OSError as error:
+                raise UserError(
+                    f"The change does not count: it cannot be stored ({error.strerror}). `lefthand doctor` says how "
+                    f"full the disk is."
+                ) from None
             with self._lock:
                 self._config = new
                 self._set_leads(new)
@@ -236,15 +243,12 @@ class OwnerOrders:
                     self._config = old
                     raise UserError("The box has too much to do: try again.")
             self._set_leads(new)
-        self._store(changes, "The change counts until the settings are read again")
-
-    def _store(self, changes: list[Change], otherwise: str) -> None:
-        """Store the changes. If the disk refuses, raise UserError with a sentence that begins with `otherwise`."""
         try:
             write_changes(self._path, changes)
         except OSError as error:
             raise UserError(
-                f"{otherwise}: it cannot be stored ({error.strerror}). `lefthand doctor` says how full the disk is."
+                f"The change counts until the settings are read again: it cannot be stored ({error.strerror}). "
+                f"`lefthand doctor` says how full the disk is."
             ) from None
 
     def _set_leads(self, config: Config) -> None:
