@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,27 @@ class WholeRange(click.IntRange):
     """Accepts a whole number in a range, as click's IntRange does. Messages call it so, and not an integer range."""
 
     name = "whole number"
+
+
+_KEY_NAME = re.compile(r"([A-G])([#b]?)(-1|\d)", re.IGNORECASE)
+"""The name of a key with its octave, such as C4, F#3 or Bb2."""
+
+
+class KeyOfPiano(WholeRange):
+    """Accepts a key of the piano by its MIDI number or by its name: 55 or G3. Middle C is 60 and C4."""
+
+    name = "key"
+
+    def __init__(self) -> None:
+        super().__init__(0, 127)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        named = _KEY_NAME.fullmatch(value) if isinstance(value, str) else None
+        if named is not None:
+            letter, sign, octave = named.groups()
+            semitones = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}[letter.lower()]
+            value = semitones + {"": 0, "#": 1, "b": -1}[sign.lower()] + 12 * (int(octave) + 1)
+        return super().convert(value, param, ctx)
 
 
 def settings_file(told: str) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ import click
 from device.clock.meter import Meter
 from device.clock.upbeat import MOST_UPBEAT
 from device.commands.file_path import FilePath
-from device.commands.options import FiniteRange, WholeRange
+from device.commands.options import FiniteRange, KeyOfPiano, WholeRange
 from device.commands.play_from_file import counts, from_file
 from device.commands.play_request import Request, checked_key
 from device.files.input_present import check_present
@@ -63,7 +63,7 @@ _IN = _OUT = FilePath()
 @click.option("--meter", metavar="M", help="The metre, such as 3/4. [that of the .mid, if it has one; else 4/4]")
 @click.option("--style", type=click.Choice(STYLES, case_sensitive=False), help="How the left hand plays. [auto]")
 @click.option("--variation", type=WholeRange(1, 2), metavar="N", help="Variation 1 or 2 of the style. [1]")
-@click.option("--key", metavar="KEY", help='The key of the music, such as "F major". [found in the music]')
+@click.option("--key", metavar="KEY", help='The key of the music, such as "F major", F or Fm. [found in the music]')
 @click.option("--seed", type=WholeRange(0, MOST_SEED), metavar="N", help="Seed of what is drawn at random. [0]")
 @click.option(
     "--density",
@@ -79,9 +79,9 @@ _IN = _OUT = FilePath()
 )
 @click.option(
     "--split",
-    type=WholeRange(0, 127),
+    type=KeyOfPiano(),
     metavar="KEY",
-    help="Notes below this key belong to the player's own left hand. [55 for sound, 0 for .mid]",
+    help="Notes below this key, such as G3 or 55, belong to the player's own left hand. [55 for sound, 0 for .mid]",
 )
 @click.option(
     "--confidence",

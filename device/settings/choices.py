@@ -44,8 +44,8 @@ KEYS: dict[str, int] = {
     for sign, moved in _SIGNS.items()
 }
 """Maps the name of a musical key to its number: 0 to 11 are C major to B major, 12 to 23 are C minor to B minor."""
-_KEY = re.compile(r"([a-g])[ -]?(#|♯|sharp|b|♭|flat)?[ -]?(major|maj|minor|min|m)")
-"""A key as people write it, in small letters."""
+_KEY = re.compile(r"([a-g])[ -]?(#|♯|sharp|b|♭|flat)?[ -]?(major|maj|minor|min|m)?")
+"""A key as people write it, in small letters. Without its mode it is a major key."""
 KEY_FORM = 'a key such as "F major" or "C# minor", or "" so that the box finds it in the music'
 MOST_SEED = 2**31 - 1
 """Largest seed of the random numbers."""
@@ -54,17 +54,19 @@ SPLIT = 55
 
 
 def key_named(text: str) -> str | None:
-    """Return the name in `KEYS` of the musical key that `text` names, such as "f minor", "B♭ major" or "Fm".
+    """Return the name in `KEYS` of the musical key that `text` names, such as "f minor", "B♭ major", "Fm" or "Bb".
 
-    Capital letters count as small ones, except that "FM" is no key: M stands for major in some books. Return None if
-    it is no key.
+    Capital letters count as small ones, with two exceptions. "FM" is no key: M stands for major in some books. A small
+    letter alone is none either: it stands for a minor key in some. Return None if it is no key.
     """
     match = _KEY.fullmatch(" ".join(text.lower().split()))
     if match is None or text.rstrip().endswith("M") and match[3] == "m":
         return None
     letter, sign, mode = match.groups("")
+    if not mode and text.lstrip()[0].islower():
+        return None
     sign = {"♯": "#", "sharp": "#", "♭": "b", "flat": "b"}.get(sign, sign)
-    return f"{letter.upper()}{sign} {'major' if mode.startswith('maj') else 'minor'}"
+    return f"{letter.upper()}{sign} {'major' if not mode or mode.startswith('maj') else 'minor'}"
 
 
 @dataclass(frozen=True, slots=True)

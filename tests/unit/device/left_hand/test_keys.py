@@ -79,7 +79,7 @@ def test_the_settings_take_a_key_and_a_seed() -> None:
     assert (play.steering.key, play.steering.seed, play.steering.variation) == ("F major", 7, 2)
 
 
-@pytest.mark.parametrize("line", ['key = "H major"', 'key = "F"', "key = 5", "seed = -1", "variation = 3"])
+@pytest.mark.parametrize("line", ['key = "H major"', 'key = "f"', "key = 5", "seed = -1", "variation = 3"])
 def test_settings_that_cannot_be_used_are_named(line: str) -> None:
     with pytest.raises(ConfigError, match=line.split()[0]):
         parse_config(HEAD + line + "\n", "it")
