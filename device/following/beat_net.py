@@ -20,6 +20,7 @@ import numpy as np
 
 from device.clock.meter import Meter
 from device.following.bank import QUARTER_S, TICK, TIME, WEIGHT, HypothesisBank
+from device.following.gru import Gru
 from device.following.next_onset import QUARTER
 from device.following.rhythm import Floats
 from device.following.weights import Singles, read_weights
@@ -108,9 +109,10 @@ class BeatNet:
         """Begin without a count-in. `weights`: those that are shipped if None."""
         self._weights = net_weights() if weights is None else weights
         self._meter = np.array(meter_flags(meter), np.float32) @ self._weights.static[AT_METER:AT_COUNTED]
-        # arrays that each step writes into, and parts of them: the calls of numpy cost more than the numbers
-        self._old, self._seen = np.empty(3 * UNITS, np.float32), np.empty(2 * HARMONICS, np.float32)
-        self._parts = self._old[: 2 * UNITS], self._old[:UNITS], self._old[UNITS : 2 * UNITS], self._old[2 * UNITS :]
+        # the bias of the gates is in that of the inputs
+        past_bias = np.concatenate((np.zeros(2 * UNITS, np.float32), self._weights.past_bias))
+        self._gru = Gru(self._weights.past, past_bias)
+        self._seen = np.empty(2 * HARMONICS, np.float32)
         self._begin(FREE_S, False)
 
     def _begin(self, unit_s: float, counted: bool) -> None:
@@ -118,7 +120,7 @@ class BeatNet:
         self._unit_s, self._unit = unit_s, math.log2(unit_s)
         known = np.array([counted, self._unit - math.log2(FREE_S)], np.float32)
         self._constant = w.bias + self._meter + known @ w.static[AT_COUNTED:AT_TAP]
-        self._memory = np.zeros(UNITS, np.float32)
+        self._gru.forget()
         self._times_s: deque[float] = deque(maxlen=max(AGO) + 1)
         self._mean: float | None = None
         self._place, self._log_tempo = 0.0, 0.0
@@ -166,12 +168,12 @@ class BeatNet:
         self._times_s.append(onset_s)
         place = self._place + units * 2.0**-self._log_tempo
         place = 0.0 if tap else place - math.floor(place)
-        self._remember(self._inputs(place, log_gap, self._known(log_gap, semitones, keys, height, tap)))
+        self._gru.step(self._inputs(place, log_gap, self._known(log_gap, semitones, keys, height, tap)))
         self._answer()
         self.own_place = place
         if not tap:
             w, (x, y) = self._weights, self.mean
-            move, bend = np.tanh(self._memory.dot(w.correct) + w.correct_bias).tolist()
+            move, bend = np.tanh(self._gru.memory.dot(w.correct) + w.correct_bias).tolist()
             place += PULL * math.hypot(x, y) * math.atan2(y, x) / (2 * math.pi) + MOVES * move
             self._log_tempo = min(max(self._log_tempo + BENDS * bend, SLOWEST), FASTEST)
         self._place = place
@@ -198,31 +200,10 @@ class BeatNet:
         new += np.float32(self._log_tempo) * w.own[-1]
         return np.asarray(new)
 
-    def _remember(self, new: Singles) -> None:
-        """Change the memory by the inputs `new` [3 * UNITS].
-
-        The GRU is that of Keras with `reset_after` (Cho et al. 2014), written into kept arrays.
-        """
-        w, memory = self._weights, self._memory
-        memory.dot(w.past, self._old)
-        gates, keep, reset, fresh = self._parts
-        gates += new[: 2 * UNITS]
-        np.negative(gates, gates)
-        np.exp(gates, gates)
-        gates += 1
-        np.reciprocal(gates, gates)
-        fresh += w.past_bias
-        fresh *= reset
-        fresh += new[2 * UNITS :]
-        np.tanh(fresh, fresh)
-        memory -= fresh
-        memory *= keep
-        memory += fresh
-
     def _answer(self) -> None:
         """Set the posterior and its mean by the memory."""
         w = self._weights
-        hidden = self._memory.dot(w.hidden)
+        hidden = self._gru.memory.dot(w.hidden)
         hidden += w.hidden_bias
         logits = np.maximum(hidden, 0, hidden).dot(w.answer)
         logits += w.answer_bias

@@ -2,9 +2,8 @@
 
 What the clock knows at a beat cannot tell a slipped grid from the true one: both explain the last onsets. The history
 can: an onset came late some beats ago, the grid moved with it, and since then the chords lie off the beat. At each
-onset a GRU (a recurrent layer, after Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014)
-reads how far the grid moved, and how well the hypotheses, the net of the beat and the
-steady grid agree. At a beat a small layer reads the GRU and the time since the last onset. Both are fitted on the beats
+onset a GRU (`gru.py`) reads how far the grid moved, and how well the hypotheses, the net of the beat and the steady
+grid agree. At a beat a small layer reads the GRU and the time since the last onset. Both are fitted on the beats
 that the clock itself gives to simulated playing (`python -m training lock`).
 """
 
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from device.following.bank import HypothesisBank
+from device.following.gru import Gru
 from device.following.lock_inputs import INPUTS, LockInputs, Shares
 from device.following.rhythm import Floats
 from device.following.weights import Singles, read_weights
@@ -64,12 +64,13 @@ class LockNet:
     def __init__(self, inputs: LockInputs, weights: LockWeights | None = None) -> None:
         """Begin without a count-in. `weights`: those that are shipped if None."""
         self._inputs, self._weights = inputs, lock_weights() if weights is None else weights
+        self._gru = Gru(self._weights.past, self._weights.past_bias)
         self.begin(None)
 
     def begin(self, counted_s: float | None) -> None:
         """Forget the history, because the player has given a grid with quarter notes of `counted_s` seconds."""
         self._inputs.counted_s = counted_s
-        self._memory = np.zeros(UNITS, np.float32)
+        self._gru.forget()
 
     def hear(self, onset_s: float, before: HypothesisBank | None, lead: HypothesisBank, shares: Shares) -> None:
         """Use an onset at `onset_s` seconds, after which other hypotheses lead: see `LockInputs.after`."""
@@ -78,18 +79,13 @@ class LockNet:
     def step(self, inputs: Floats) -> None:
         """Let the GRU read the inputs [INPUTS] after an onset."""
         w = self._weights
-        new = _scaled(inputs, w.mean[:INPUTS], w.spread[:INPUTS]) @ w.new + w.bias
-        old = self._memory @ w.past + w.past_bias
-        gates = 1 / (1 + np.exp(-(new + old)[: 2 * UNITS]))
-        keep, reset = gates[:UNITS], gates[UNITS:]
-        fresh = np.tanh(new[2 * UNITS :] + reset * old[2 * UNITS :])
-        self._memory = keep * self._memory + (1 - keep) * fresh
+        self._gru.step(_scaled(inputs, w.mean[:INPUTS], w.spread[:INPUTS]) @ w.new + w.bias)
 
     def log_odds(self, silent_beats: float) -> float:
         """Return the log odds that a beat is right that comes so many beats after the last onset."""
         w = self._weights
         silence = _scaled(np.array(silence_inputs(silent_beats)), w.mean[INPUTS:], w.spread[INPUTS:])
-        hidden = np.tanh(np.concatenate((self._memory, silence)) @ w.hidden + w.hidden_bias)
+        hidden = np.tanh(np.concatenate((self._gru.memory, silence)) @ w.hidden + w.hidden_bias)
         return float(hidden @ w.answer) + float(w.answer_bias[0])
 
 

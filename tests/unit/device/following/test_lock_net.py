@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.following.follow_clock import FollowClock
+from device.following.gru import Gru
 from device.following.lock_inputs import INPUTS
-from device.following.lock_net import HIDDEN, LARGEST, SILENCES, UNITS, LockWeights, lock_weights
+from device.following.lock_net import HIDDEN, LARGEST, SILENCES, UNITS, LockNet, LockWeights, lock_weights
 from device.following.rhythm import Floats
 
 TUNE = [(2.4 + 0.3 * i, 60 + (0, 2, 4, 5, 7, 5, 4, 2)[i % 8]) for i in range(48)]
@@ -74,30 +75,25 @@ def test_another_tempo_of_the_same_music_is_told_from_the_counted_one() -> None:
 def test_a_new_count_in_forgets_the_history() -> None:
     clock = a_clock(True)
     inputs_of(counts() + TUNE, clock)
-    assert np.abs(clock._history._memory).max() > 0
+    assert np.abs(clock._history._gru.memory).max() > 0
     clock._history.begin(0.5)
-    assert not clock._history._memory.any()
+    assert not clock._history._gru.memory.any()
     clock.reset()
-    assert not clock._history._memory.any()
+    assert not clock._history._gru.memory.any()
 
 
-def test_the_recurrent_layer_follows_its_formula() -> None:
+def test_a_beat_is_judged_by_the_memory_and_the_silence() -> None:
     rng, clock = np.random.default_rng(3), a_clock(True)
     w = LockWeights(*(np.asarray(rng.normal(0.2, 0.5, v.shape), np.float32) for v in lock_weights()))
     w = w._replace(spread=np.abs(w.spread) + 0.5)
-    net = clock._history
-    net._weights = w
-    x, old = rng.normal(0, 3, INPUTS), rng.uniform(-0.5, 0.5, UNITS)
-    net._memory = old.astype(np.float32)
+    net = LockNet(clock._history._inputs, w)
+    alone = Gru(w.past, w.past_bias)
+    x = rng.normal(0, 3, INPUTS)
     net.step(x)
     z = np.clip((x - w.mean[:INPUTS]) / w.spread[:INPUTS], -LARGEST, LARGEST)
-    new, past = z @ w.new + w.bias, old @ w.past + w.past_bias
-    keep, reset = (1 / (1 + np.exp(-(new + past)[i * UNITS : (i + 1) * UNITS])) for i in (0, 1))
-    fresh = np.tanh(new[2 * UNITS :] + reset * past[2 * UNITS :])
-    memory = keep * old + (1 - keep) * fresh
-    assert net._memory == pytest.approx(memory, abs=1e-4)
+    alone.step((z @ w.new + w.bias).astype(np.float32))
     silence = (np.array([3.0 / 2, math.log(3.05) / 2]) - w.mean[INPUTS:]) / w.spread[INPUTS:]
-    hidden = np.tanh(np.append(memory, np.clip(silence, -LARGEST, LARGEST)) @ w.hidden + w.hidden_bias)
+    hidden = np.tanh(np.append(alone.memory, np.clip(silence, -LARGEST, LARGEST)) @ w.hidden + w.hidden_bias)
     assert net.log_odds(3.0) == pytest.approx(float(hidden @ w.answer + w.answer_bias[0]), abs=1e-3)
 
 
