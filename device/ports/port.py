@@ -131,7 +131,7 @@ def choose(wanted: str, ports: Sequence[AnyPort], kind: PortKind) -> AnyPort:
 
     `wanted` may include the system, as `lefthand devices` prints it: `tape [JACK]`. `kind` is the word for such a port
     in error messages. Raises UnavailableError if several ports match, with those ports listed, or if none matches, with
-    all present ports listed.
+    all present ports of other programs and devices listed.
     """
     meant = found(wanted, ports)
     if len(meant) == 1:
@@ -144,7 +144,9 @@ def choose(wanted: str, ports: Sequence[AnyPort], kind: PortKind) -> AnyPort:
             wanted,
             f"it could be any of {_listing(meant)}; write which one in the settings",
         )
-    there = f"there is {_listing(ports)}" if ports else f"there is no {kind} at all"
+    # the page's look at the ports opens and closes ports of this program
+    others = [port for port in ports if CLIENT not in port.name]
+    there = f"there is {_listing(others)}" if others else f"there is no {kind} at all"
     raise UnavailableError(
         f"There is no {thing}: {there}; connect it, or change the name in the settings.",
         kind,

@@ -45,6 +45,12 @@ def test_a_missing_port_is_answered_with_what_is_there() -> None:
 def test_where_nothing_is_there_that_is_said() -> None:
     with pytest.raises(UserError, match="there is no MIDI output at all"):
         choose("piano", [], "MIDI output")
+    # the page's look at the ports has opened one
+    own = Port("lefthand-04:right hand", "JACK", 6)
+    with pytest.raises(UserError, match="there is no MIDI output at all"):
+        choose("piano", [own], "MIDI output")
+    with pytest.raises(UserError, match='"tape .ALSA."; connect'):
+        choose("piano", [*PORTS, own], "MIDI output")
 
 
 AFTER_A_BOOT = [
