@@ -23,6 +23,7 @@ from device.following.bank import (
     MANNER,
     QUARTER_S,
     TICK,
+    TIME,
     USUAL_S,
     WAS_STRAY,
     WEIGHT,
@@ -74,6 +75,8 @@ from device.following.steady_grid import SteadyGrid
 
 STRAY, STRAY_AGAIN = 0.004, 0.05
 """Probability that an onset is on no place of the grid, and the same if the onset before was on none."""
+LOST = 1e-6
+"""The same if all onsets of the last FARTHEST ticks or more were on none: such a grid has no more to do with them."""
 ORNAMENT, ORNAMENT_S = 0.04, 0.09
 """Probability that an onset is on no place if it follows the last onset within ORNAMENT_S seconds."""
 RHYTHM = 0.9
@@ -226,6 +229,8 @@ class Hypotheses:
         missed = ORNAMENT if onset_s - self._last_s < ORNAMENT_S else STRAY
         least = onset.stray if self.counted else 0.0
         missed_by = np.maximum(np.where(old.whole[WAS_STRAY], STRAY_AGAIN, missed), least)
+        is_lost = (onset_s - old.real[TIME]) * QUARTER > FARTHEST * old.real[QUARTER_S]
+        missed_by[is_lost & (old.whole[WAS_STRAY] > 0)] = LOST
         self._of_melody = None if self.intervals is None else self.intervals.factor(classes.interval[0], semitones)
         score = self._score.of(classes, self.ways.is_steady and not self.counted)
         parent, target, prior = self._places(old, onset_s, score)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from device.clock.meter import Meter
 from device.clock.step import Step
-from device.following.bank import KEPT
+from device.following.bank import KEPT, TIME
 from device.following.follow_clock import FollowClock
 from device.following.heard_onsets import SAME_ONSET_S
 from device.following.hypotheses import WORKED_OUT, Hypotheses
@@ -184,6 +184,22 @@ def test_the_tables_are_built_when_the_clock_is_made_and_none_while_it_runs(mete
     assert steps
     clock.reset()
     assert [table.cache_info().misses for table in tables] == built
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_player_who_strikes_two_chords_every_two_bars_is_not_lost_for_good(seed: int) -> None:
+    """The rests are six beats long. A hypothesis may leave out some onsets, and must not leave out all from then on."""
+    rng, beat_s = np.random.default_rng(seed), 0.44
+    notes = [(1.0 + beat_s * count, 72) for count in range(4)]
+    for bars in range(10):
+        for place, chord in ((5.0, (64, 69, 74, 79, 83)), (6.64, (62, 67, 72, 77, 81))):
+            at_s = 1.0 + beat_s * (4 + 8 * bars + place) + 0.015 * rng.normal()
+            notes += [(at_s + 0.004 * i, key) for i, key in enumerate(chord)]
+    clock = FollowClock(FOUR)
+    steps_of(notes, clock)
+    bank = clock._hypotheses.bank
+    assert clock.counted_in and bank is not None
+    assert notes[-1][0] - float(bank.real[TIME, 0]) < 8 * beat_s
 
 
 @settings(max_examples=25, deadline=None)
