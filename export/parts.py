@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -50,18 +50,23 @@ class ModelPart:
     """Threshold of each output that is compared with one: see `export.conversion.verify.compare`."""
 
 
-def fit_folder(fit: Path) -> tuple[dict[str, Any], Path, dict[str, Any]]:
-    """Return the config of a fit, the path of its best weights, and the manifest's entry on its training.
+class StoredFit(NamedTuple):
+    """Names what a fit has left: its configuration, the path of its best weights, and the manifest's entry on it."""
 
-    Raises UserError if the weights are missing.
-    """
+    config: dict[str, Any]
+    weights: Path
+    training: dict[str, Any]
+
+
+def stored_fit(fit: Path) -> StoredFit:
+    """Return what the fit in the folder `fit` has left. Raises UserError if the weights are missing."""
     weights = fit / "best.weights.h5"
     if not weights.is_file():
         raise UserError(f"{weights} is missing: run the fit first (`python -m training --help`).")
     config = read_json(fit / "config.json")
     history = fit / "history.csv"
     epochs = max(0, len(history.read_text().splitlines()) - 1) if history.is_file() else 0
-    return config, weights, {**config, "validations": epochs}
+    return StoredFit(config, weights, {**config, "validations": epochs})
 
 
 def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, int]:
@@ -72,7 +77,7 @@ def transcriber_part(fit: Path, cache: Path) -> tuple[ModelPart, FeatureSpec, in
     from training.scenes.cache import load_scenes
     from training.transcriber.net import NetConfig, build_step
 
-    config, weights, training = fit_folder(fit)
+    config, weights, training = stored_fit(fit)
     net, spec = NetConfig.from_dict(config["net"]), FeatureSpec.from_dict(config["features"])
     with keras.name_scope("transcriber"):
         model = build_step(net, spec, weights)
@@ -122,7 +127,7 @@ def accompanist_part(fit: Path, cache: Path) -> ModelPart:
     from training.accompanist.fit import load_net
     from training.accompanist.net import step_model
 
-    config, _, training = fit_folder(fit)
+    config, _, training = stored_fit(fit)
     with keras.name_scope("accompanist"):
         model = step_model(load_net(fit))
     extra = fit / "accompanist.json"

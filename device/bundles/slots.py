@@ -167,7 +167,7 @@ class Slots:
     def mark_good(self, why: str) -> None:
         """End the running trial as passed, for the reason `why`. Its slot stays active. Does nothing without trial."""
         if (trial := self.trial()) is not None:
-            self._record(trial.slot, True, why)
+            self._record(trial.slot, why, good=True)
             durable_files.unlink(self.root / TRIAL)
 
     def flip_back(self, why: str) -> Trial | None:
@@ -184,7 +184,7 @@ class Slots:
             except OSError:
                 # a full disk has no room for a link, but the shipped bundle needs none
                 self.switch(None)
-            self._record(trial.slot, False, why)
+            self._record(trial.slot, why, good=False)
         durable_files.unlink(self.root / TRIAL)
         return trial
 
@@ -289,7 +289,7 @@ class Slots:
                     ) from None
                 time.sleep(0.05)
 
-    def _record(self, name: Name, good: bool, why: str) -> None:
+    def _record(self, name: Name, why: str, *, good: bool) -> None:
         verdicts = {**_read_json(self.root / VERDICTS), name: asdict(Verdict(self.id(name) or "", good, why, _now()))}
         # only people read this file, so a full disk must not stop the end of a trial
         with contextlib.suppress(OSError):

@@ -20,21 +20,25 @@ def beat_sources(clocks: Sequence[tuple[float, Clock]], beats_s: Sequence[float]
     """
     (_, first), (since_s, last) = clocks[0], clocks[-1]
     if len(clocks) == 1:
-        return beat_source(first, bool(beats_s), foreseen)
-    begins = beat_source(first, True, foreseen) + " " if any(at_s < clocks[1][0] for at_s in beats_s) else ""
+        return beat_source(first, has_beats=bool(beats_s), foreseen=foreseen)
+    begins = (
+        beat_source(first, has_beats=True, foreseen=foreseen) + " "
+        if any(at_s < clocks[1][0] for at_s in beats_s)
+        else ""
+    )
     changed = "The clock was changed" + (f" {len(clocks) - 1} times, last" if len(clocks) > 2 else "")
-    ends = beat_source(last, any(at_s >= since_s for at_s in beats_s))
+    ends = beat_source(last, has_beats=any(at_s >= since_s for at_s in beats_s))
     return f"{begins}{changed} at {since_s:.1f} s: {ends[0].lower()}{ends[1:]}"
 
 
-def beat_source(clock: Clock, has_beats: bool, foreseen: bool = False) -> str:
+def beat_source(clock: Clock, *, has_beats: bool, foreseen: bool = False) -> str:
     """Return a sentence about the beat of `clock` after it has heard a whole file.
 
     `has_beats` says whether it gave a beat, `foreseen` whether the beat comes from later notes of the file. If a
     count-in was looked for and not heard, the sentence says so and names the options that help.
     """
     if isinstance(clock, FollowClock):
-        return _followed(clock, has_beats, foreseen)
+        return _followed(clock, has_beats=has_beats, foreseen=foreseen)
     given = (
         "that of the MIDI clock"
         if isinstance(clock, MidiClock)
@@ -53,7 +57,7 @@ def beat_source(clock: Clock, has_beats: bool, foreseen: bool = False) -> str:
     )
 
 
-def _followed(clock: FollowClock, has_beats: bool, foreseen: bool) -> str:
+def _followed(clock: FollowClock, *, has_beats: bool, foreseen: bool) -> str:
     if clock.counted_in:
         counted = f"The beat follows the player, after a count-in of {clock.count_in}."
         if counts := clock.whole_counts:

@@ -92,7 +92,7 @@ class SynthFeed:
 
 def _open(system: str) -> Any | None:
     for api, name in midi_systems():
-        if name == system and (client := midi_client(midi_class(True), api)) is not None:
+        if name == system and (client := midi_client(midi_class(output=True), api)) is not None:
             client.open_virtual_port(SOURCE)
             return client
     return None

@@ -101,7 +101,7 @@ class MidiPorts:
 
         Do not call this while a sound input is open. Raises UserError if python-rtmidi is missing.
         """
-        kind = midi_class(self._output)
+        kind = midi_class(output=self._output)
         for api, name in midi_systems():
             client = self._clients.get(name)
             if client is not None and client.get_ports():
@@ -166,7 +166,7 @@ def connect_input(port: Port) -> tuple[Any, Port]:
     return _open(_rtmidi().MidiIn, port, "right hand", INPUT)
 
 
-def midi_class(output: bool) -> Callable[..., Any]:
+def midi_class(*, output: bool) -> Callable[..., Any]:
     """Return RtMidi's client class for outputs (`output` true) or inputs.
 
     Raises UserError if python-rtmidi is missing.

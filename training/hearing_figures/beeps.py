@@ -45,7 +45,7 @@ STROKES, STROKE_S = 24, 0.06
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
 
 
-def beep(hz: float, seconds: float, square: bool) -> Samples:
+def beep(hz: float, seconds: float, *, square: bool) -> Samples:
     """Return one beep with a peak of 1, float32 at `RATE`."""
     t = np.arange(round(seconds * RATE)) / RATE
     if square:
@@ -146,7 +146,7 @@ def beeps(data: Path, folder: Path | None, seconds: float, real: int) -> None:
         row = [Count() for _ in kinds]
         for hz in PITCHES_HZ:
             take = repeated(hz)
-            spoilt, number = (take, 0) if late_s is None else with_beeps(take, late_s, beep(hz, 0.06, False))
+            spoilt, number = (take, 0) if late_s is None else with_beeps(take, late_s, beep(hz, 0.06, square=False))
             _add(row, listen(plain, spoilt).notes, listen(ours, spoilt).notes, listen(plain, take).notes, number)
         click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
     by_pitch = {hz: [Count() for _ in kinds] for hz in PITCHES_HZ}
@@ -156,7 +156,7 @@ def beeps(data: Path, folder: Path | None, seconds: float, real: int) -> None:
             for hz in PITCHES_HZ:
                 for late_s in LATE_S:
                     for take, truth in zip(takes, truths, strict=True):
-                        spoilt, number = with_beeps(take, late_s, beep(hz, length_s, square))
+                        spoilt, number = with_beeps(take, late_s, beep(hz, length_s, square=square))
                         heard = listen(plain, spoilt).notes, listen(ours, spoilt).notes
                         for counts in (row, by_pitch[hz]):
                             _add(counts, *heard, truth, number)

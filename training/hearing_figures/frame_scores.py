@@ -33,7 +33,7 @@ Posteriors = npt.NDArray[np.float32]
 """Probability that each key sounds in each frame, [frames, 88 keys or 12 names]."""
 
 
-def frame_labels(notes: Notes, frames: int, hop_s: float, window_s: float, names: bool) -> Labels:
+def frame_labels(notes: Notes, frames: int, hop_s: float, window_s: float, *, names: bool) -> Labels:
     """Return the labels of a recording's frames, [frames, 88 keys], or 12 note names if `names` is true.
 
     A label is 1 if the frame's window overlaps a note of that key or name, else 0. The window of frame k is centred k
@@ -156,7 +156,7 @@ def frames_of_bundle(bundle: Bundle, takes: Iterable[Take], thresholds: Sequence
         posteriors.append(undelayed(case_of(bundle, take).posteriors[..., FRAME], delays))
         # frame k of the device is the hop from k to k + 1 hops after the start
         moved = take.notes - [hop_s / 2, hop_s / 2, 0, 0]
-        labels.append(frame_labels(moved, len(posteriors[-1]), hop_s, hop_s, False))
+        labels.append(frame_labels(moved, len(posteriors[-1]), hop_s, hop_s, names=False))
         for count in counts:
             count.add(posteriors[-1], labels[-1])
     return FrameScores(average_precision(posteriors, labels), counts)

@@ -93,7 +93,7 @@ def _fit(asked: NotesRequest) -> str:
     setup, root = asked.setup, asked.root
     train = load_recordings(root, setup.spectrum, "train")
     dev = load_recordings(root, setup.spectrum, "dev") if asked.action == "train-val" else None
-    folder = fit_folder(root, asked.fit_name, dev is not None)
+    folder = fit_folder(root, asked.fit_name, dev=dev is not None)
     fit(setup, train, dev, load_statistics(root, setup.spectrum), folder)
     return str(folder)
 
@@ -101,7 +101,7 @@ def _fit(asked: NotesRequest) -> str:
 def _test(asked: NotesRequest) -> str:
     from training.experiments.older_transcribers.figures import figures_of_fit
 
-    folder = fit_folder(asked.root, asked.fit_name, asked.test_dev)
+    folder = fit_folder(asked.root, asked.fit_name, dev=asked.test_dev)
     return figures_of_fit(folder, asked.root, asked.test_sets, asked.thresholds, asked.allowed_errors)
 
 

@@ -224,12 +224,12 @@ def load_statistics(cache: Path, spectrum: Spectrum) -> tuple[float, float]:
     return about["mean"], about["deviation"]
 
 
-def labels_of(recordings: list[LabelledRecording], spectrum: Spectrum, names: bool) -> list[Labels]:
+def labels_of(recordings: list[LabelledRecording], spectrum: Spectrum, *, names: bool) -> list[Labels]:
     """Compute and return the labels of every recording, each [frames, 88 keys], or 12 note names if `names` is true.
 
     Raises UserError if labels have a wrong shape, type or range, or if a spectrogram has a wrong length.
     """
-    labels = [frame_labels(r.notes, len(r.levels), spectrum.hop_s, spectrum.window_s, names) for r in recordings]
+    labels = [frame_labels(r.notes, len(r.levels), spectrum.hop_s, spectrum.window_s, names=names) for r in recordings]
     width = labels[0].shape[1]
     check_alike(zip((r.name for r in recordings), labels, (len(r.levels) for r in recordings), strict=True), width)
     for recording in recordings:

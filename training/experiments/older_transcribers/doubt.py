@@ -191,7 +191,7 @@ def measure_doubt(setup: NotesSetup, cache: Path, which: str, most: int, members
     are missing are fitted. Raises UserError if recordings have not been processed.
     """
     recordings = load_recordings(cache, setup.spectrum, which)[:most]
-    labels = np.concatenate(labels_of(recordings, setup.spectrum, setup.names))
+    labels = np.concatenate(labels_of(recordings, setup.spectrum, names=setup.names))
     folders = members_of(setup, cache, members)
     nets = [Fitted.load(folder) for folder in folders]
     dropping = Fitted.load(folders[0], dropping=True)

@@ -39,7 +39,7 @@ def figures_of_fit(
         recordings = load_recordings(cache, spectrum, which)
         counts = [FrameCount(t) for t in thresholds]
         found, told_all, began = [], [], time.process_time()
-        wanted_all = labels_of(recordings, spectrum, setup.names)
+        wanted_all = labels_of(recordings, spectrum, names=setup.names)
         for recording, labels in zip(recordings, wanted_all, strict=True):
             posteriors = fitted.posteriors(recording.levels)
             told_all.append(posteriors)

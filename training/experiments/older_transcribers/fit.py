@@ -68,7 +68,7 @@ class ChunkFeed(keras.utils.PyDataset):
     ) -> None:
         super().__init__(workers=setup.workers, use_multiprocessing=False, max_queue_size=4)
         self._setup, self._recordings, self._normal, self._phase = setup, recordings, normal, phase
-        self._labels = labels_of(recordings, setup.spectrum, setup.names)
+        self._labels = labels_of(recordings, setup.spectrum, names=setup.names)
         chunks = setup.chunks
         self._places = [(i, k) for i, r in enumerate(recordings) for k in range(chunks.count(len(r.levels)))]
         self._rng = np.random.default_rng(setup.seed) if shuffle else None

@@ -64,7 +64,9 @@ def best_f1(models: list[Any], setup: NotesSetup, normal: Normal, dev: list[Labe
     counts = [FrameCount(threshold) for threshold in THRESHOLDS]
     spectrum = setup.spectrum
     for recording in dev:
-        labels = frame_labels(recording.notes, len(recording.levels), spectrum.hop_s, spectrum.window_s, setup.names)
+        labels = frame_labels(
+            recording.notes, len(recording.levels), spectrum.hop_s, spectrum.window_s, names=setup.names
+        )
         posteriors = hear(models, setup.chunks, normal, recording.levels, setup.batch)
         for count in counts:
             count.add(posteriors, labels)

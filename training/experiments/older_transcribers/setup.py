@@ -82,7 +82,7 @@ class NotesSetup:
         return cls(**{**d, "spectrum": Spectrum(**d["spectrum"]), "milestones": tuple(d["milestones"])})
 
 
-def fit_folder(cache: Path, name: str, dev: bool) -> Path:
+def fit_folder(cache: Path, name: str, *, dev: bool) -> Path:
     """Return the path of the folder of a fit.
 
     `dev` selects the fit of the action `train-val`, which watched the development recordings.

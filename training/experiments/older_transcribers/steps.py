@@ -70,7 +70,7 @@ def midi_to_labels(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> 
     for split in SPLITS:
         for take in dataset_takes(corpus, folder, split):
             levels = _load(place / "cqt" / f"{take.name}.npy", "extract-cqt")
-            labels = frame_labels(take.notes, len(levels), spectrum.hop_s, spectrum.window_s, setup.names)
+            labels = frame_labels(take.notes, len(levels), spectrum.hop_s, spectrum.window_s, names=setup.names)
             _save(place / "labels" / f"{take.name}.npy", labels)
             share = 100 * float(labels.any(axis=1).mean())
             lines.append(f"{take.name}: {len(take.notes)} notes, {labels.shape} labels, {share:.0f} % of frames sound")
@@ -104,7 +104,7 @@ def build_dataset(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> s
     mean, deviation = load_statistics(root, spectrum)
     first = load_recordings(root, spectrum, "train")[0]
     picture = place / PICTURE
-    labels_over_levels(first, labels_of([first], spectrum, False)[0], spectrum, picture)
+    labels_over_levels(first, labels_of([first], spectrum, names=False)[0], spectrum, picture)
     return "\n".join([*lines, f"levels: mean {mean:.1f}, deviation {deviation:.1f} over all of train", f"{picture}"])
 
 
@@ -117,7 +117,7 @@ def train_model(setup: NotesSetup, folder: Path, root: Path, corpus: str) -> str
 
     spectrum = setup.spectrum
     train, dev = (load_recordings(root, spectrum, which) for which in ("train", "dev"))
-    out = fit_folder(root, setup.name, True)
+    out = fit_folder(root, setup.name, dev=True)
     fit(setup, train, dev, load_statistics(root, spectrum), out)
     return f"{out}: best validation loss {best_loss(out):.4f}"
 

@@ -289,7 +289,7 @@ def test_a_search_judges_a_net_at_its_best_threshold() -> None:
     setup = NotesSetup(spectrum=Spectrum("log", 8_000, 256, 12), names=True, batch_seconds=1.0)
     notes = np.array([(0.5, 1.0, 60, 64), (1.5, 1.8, 72, 64)])
     spectrum, frames = setup.spectrum, 90
-    labels = frame_labels(notes, frames, spectrum.hop_s, spectrum.window_s, True)
+    labels = frame_labels(notes, frames, spectrum.hop_s, spectrum.window_s, names=True)
     levels = np.zeros((frames, spectrum.bins), np.uint8)
     levels[:, 0] = 255 * labels[:, 0]
     dev = [LabelledRecording("a", levels, notes, frames * spectrum.hop_s)]
