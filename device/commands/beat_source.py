@@ -1,14 +1,18 @@
-"""Says in a sentence where the beat of a run came from, and whether the count-in was heard."""
+"""Says in a sentence where the beat of a run came from, whether the count-in was heard, and which metre was used."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from device.clock.fixed_clock import FixedClock
+from device.clock.meter import Meter
 from device.clock.midi_clock import MidiClock
 from device.clock.step import Clock
 from device.following.follow_clock import FollowClock
-from device.make_clock import CountedClock
+from device.make_clock import DEFAULT_METER, CountedClock
+
+MOST_METRES = 3
+"""Number of metres of a file that are named. The rest are counted."""
 
 
 def beat_sources(clocks: Sequence[tuple[float, Clock]], beats_s: Sequence[float], foreseen: bool = False) -> str:
@@ -76,3 +80,21 @@ def _followed(clock: FollowClock, *, has_beats: bool, foreseen: bool) -> str:
         f"No count-in ({looked_for}) was heard, {link} {found}: if you counted in, --count-in N says by how many "
         f"even notes, and --tempo BPM says how fast."
     )
+
+
+def metre_source(given: Meter | None, in_file: Sequence[Meter] = ()) -> str:
+    """Return a sentence about the metre of a run that had a beat.
+
+    `given` is the metre that the owner or a recording has set. `in_file` holds the metres that a MIDI file names, in
+    order, of which some may be the same. They count only if `given` is None.
+    """
+    if given is not None:
+        return f"The metre is {given}."
+    names = [str(meter) for meter in dict.fromkeys(in_file)]
+    if not names:
+        return f"The metre is taken to be {DEFAULT_METER}: --meter M names another."
+    if len(names) == 1:
+        return f"The metre is {names[0]}, as the file says."
+    more = len(names) - MOST_METRES
+    last = names[-1] if more <= 0 else f"{more} more"
+    return f"The metres are {', '.join(names[:-1][:MOST_METRES])} and {last}, as the file says."

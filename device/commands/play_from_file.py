@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -14,7 +14,7 @@ from device.bundles.bundle import Bundle, default_bundle, folder_of
 from device.clock.map_fit import fits
 from device.clock.meter import Meter
 from device.clock.step import Clock, UseClock
-from device.commands.beat_source import beat_sources
+from device.commands.beat_source import beat_sources, metre_source
 from device.commands.play_request import Request
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
@@ -69,6 +69,9 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     hands = [] if captured or request.split is not None else about_hands(part, source.path)
     part = part.split(request.split or 0)
     request, unfit = _followed_if_unfit(request, source, part)
+    metres = [Meter(beats, beat_type) for _, beats, beat_type in source.signatures]
+    if request.clock in ("follow", "fixed") and metres:
+        request = replace(request, meter=request.meter or metres[0])
     clock = _clock(request, request.clock or "file", source)
     foreseen = bool(unfit) and isinstance(clock, FollowClock) and _look_ahead(clock, part)
     outputs.check([request.input], renders=True)
@@ -79,7 +82,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     with _progress(request, max(part.end_s, ended_s or 0.0)) as progress:
         performance = play_midi(engine, part, hop_s, progress, ended_s, _wait(request), request.actions)
     performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
-    performance.beat = _beat_source(request, engine, clock, performance, foreseen)
+    performance.beat = _beat_source(request, engine, clock, performance, foreseen, metres)
     outputs.write(performance, _named(bundle), _title(request, performance), like=source)
     return performance
 
@@ -181,12 +184,18 @@ def _about_gain(sound: SoundFile) -> list[str]:
 
 
 def _beat_source(
-    request: Request, engine: Engine, clock: Clock, performance: Performance, foreseen: bool = False
+    request: Request,
+    engine: Engine,
+    clock: Clock,
+    performance: Performance,
+    foreseen: bool = False,
+    metres: Sequence[Meter] = (),
 ) -> str:
-    """Return what is said about the beat; nothing if there is no left hand or no note that it could play to.
+    """Return what is said about the beat and the metre.
 
-    `clock` is the first one, and `foreseen` says whether it got its beat from later notes of the file. The owner may
-    have chosen others in a captured run.
+    Nothing is said if there is no left hand or no note that it could play to. `clock` is the first one, and `foreseen`
+    says whether it got its beat from later notes of the file. The owner may have chosen others in a captured run, whose
+    metres are not told. `metres` are those that a file names.
     """
     if engine.steered is None or not performance.notes:
         return ""
@@ -194,7 +203,8 @@ def _beat_source(
     for taken in request.actions:
         if isinstance(taken.action, UseClock) and taken.hop_s <= performance.input_s:
             clocks.append((taken.hop_s, taken.action.clock))
-    return beat_sources(clocks, [beat.time_s for beat in performance.beats], foreseen)
+    said = beat_sources(clocks, [beat.time_s for beat in performance.beats], foreseen)
+    return f"{said} {metre_source(request.meter, metres)}" if performance.beats and len(clocks) == 1 else said
 
 
 def _wait(request: Request) -> Callable[[float], None]:

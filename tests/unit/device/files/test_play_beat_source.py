@@ -14,20 +14,27 @@ from device.clock.fixed_clock import FixedClock
 from device.clock.meter import Meter
 from device.clock.midi_clock import MidiClock
 from device.clock.step import Clock
-from device.commands.beat_source import beat_sources
+from device.commands.beat_source import beat_sources, metre_source
 from device.following.follow_clock import FollowClock
 
 NONE = "if you counted in, --count-in N says by how many even notes, and --tempo BPM says how fast."
 TUNE = (64, 67, 72, 71, 69, 65, 62, 67, 71, 74, 72, 67, 64, 60, 62, 65)
 
 
-def summary(path: Path, counts: int, notes: int, *options: str) -> str:
-    """Return the end of the summary of `play` on `counts` quarters on one key and then `notes` quarters of a tune."""
+def summary(path: Path, counts: int, notes: int, *options: str, signatures: Sequence[tuple[int, int]] = ()) -> str:
+    """Return the end of the summary of `play` on `counts` quarters on one key and then `notes` quarters of a tune.
+
+    The file names the metres `signatures`, twelve quarters each.
+    """
     track = mido.MidiTrack()
+    changes = mido.MidiTrack(
+        mido.MetaMessage("time_signature", numerator=beats, denominator=beat_type, time=480 * 12 * (number > 0))
+        for number, (beats, beat_type) in enumerate(signatures)
+    )
     for key in [60] * counts + list(TUNE[:notes]):
         track.append(mido.Message("note_on", note=key, velocity=70))
         track.append(mido.Message("note_off", note=key, time=480))
-    mido.MidiFile(tracks=[track]).save(path)
+    mido.MidiFile(tracks=[changes, track]).save(path)
     said = CliRunner().invoke(main, ["play", str(path), "--midi", str(path.with_suffix(".out.mid")), *options])
     assert said.exit_code == 0, said.output
     (line,) = said.stdout.splitlines()
@@ -73,7 +80,38 @@ def summary(path: Path, counts: int, notes: int, *options: str) -> str:
 def test_the_summary_says_where_the_beat_came_from(
     tmp_path: Path, counts: int, notes: int, options: tuple[str, ...], words: str
 ) -> None:
-    assert summary(tmp_path / "a.mid", counts, notes, *options) == words
+    assert summary(tmp_path / "a.mid", counts, notes, *options).partition("The metre is")[0].rstrip() == words
+
+
+TAKEN = "The metre is taken to be 4/4: --meter M names another."
+
+
+@pytest.mark.parametrize(
+    ("signatures", "options", "words"),
+    [
+        ((), (), TAKEN),
+        ((), ("--meter", "3/4"), "The metre is 3/4."),
+        (((3, 4),), (), "The metre is 3/4, as the file says."),
+        (((3, 4),), ("--clock", "follow"), "The metre is 3/4."),
+        (((3, 4),), ("--clock", "fixed", "--tempo", "120"), "The metre is 3/4."),
+        (((3, 4),), ("--meter", "4/4"), "The metre is 4/4."),
+        (((3, 4), (4, 4), (3, 4)), (), "The metres are 3/4 and 4/4, as the file says."),
+    ],
+)
+def test_the_summary_names_the_metre(
+    tmp_path: Path, signatures: tuple[tuple[int, int], ...], options: tuple[str, ...], words: str
+) -> None:
+    said = summary(tmp_path / "a.mid", 0, 16, *options, signatures=signatures)
+    assert said.endswith((f". {words}", f": {NONE} {words}"))
+
+
+def test_many_metres_are_counted() -> None:
+    metres = [Meter(beats, 4) for beats in (2, 3, 4, 2, 5, 7)]
+    assert metre_source(None, metres) == "The metres are 2/4, 3/4, 4/4 and 2 more, as the file says."
+
+
+def test_a_run_without_a_beat_names_no_metre(tmp_path: Path) -> None:
+    assert "metre" not in summary(tmp_path / "a.mid", 3, 1, "--clock", "follow")
 
 
 def used(clock: Clock, keys: Sequence[int]) -> Clock:
