@@ -11,9 +11,9 @@ from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FigureBank, FigureNote
+from device.left_hand.figure_density import TELLS_LATER
 from device.left_hand.figure_player import FigurePlayer, FigureStrike, parts_of
 from device.left_hand.figure_voicing import (
-    LOWEST,
     MOST_KEYS,
     WIDEST,
     Ground,
@@ -22,6 +22,7 @@ from device.left_hand.figure_voicing import (
     in_the_way,
     is_minor,
     keys_of,
+    lowest_key,
     telling_key,
 )
 from device.left_hand.progression import fits_of
@@ -184,7 +185,7 @@ class FigureHand:
             notes = ()
         begins = struck.begins_bar or self._base is None
         if not (notes or begins):
-            return ([], lifted) if struck.song else self._later(step, plan, lifted)
+            return ([], lifted) if struck.song or density < TELLS_LATER else self._later(step, plan, lifted)
         ground = self._ground(step, plan, struck.song)
         if begins or self._base is None:
             degree = notes[0].degree if notes else 0
@@ -200,7 +201,7 @@ class FigureHand:
             return [], lifted
         if struck.song:
             notes = at_home(notes, self._base, self._home)
-        keys = keys_of(notes, self._base, ground, LOWEST + hand.register)
+        keys = keys_of(notes, self._base, ground, lowest_key(hand.register))
         if not keys:
             return [], lifted
         if step.is_beat:
@@ -259,7 +260,7 @@ class FigureHand:
             classes = {key % 12 for key in sounding} & set(ground.classes[:3])
             if len(classes) >= least or len(keys) >= MOST_KEYS:
                 return
-            key = telling_key(min(sounding), max(keys), classes, ground, LOWEST + self._hand.register)
+            key = telling_key(min(sounding), max(keys), classes, ground, lowest_key(self._hand.register))
             if key is None:
                 return
             keys[key] = max(keys.values())
@@ -286,7 +287,7 @@ class FigureHand:
         """
         classes = (self._sounded | {key % 12 for key in keys}) & set(ground.classes[:3])
         if len(classes) < TELLING_MINOR:
-            key = telling_key(min(keys), max(keys), classes, ground, LOWEST + self._hand.register)
+            key = telling_key(min(keys), max(keys), classes, ground, lowest_key(self._hand.register))
             if key is not None:
                 keys[key] = max(keys.values())
 
@@ -307,7 +308,7 @@ class FigureHand:
         classes = {key % 12 for key in down} & set(ground.classes[:3])
         if len(classes) >= (TELLING_MINOR if is_minor(ground.classes) else TELLING) or len(down) >= MOST_KEYS:
             return [], lifted
-        key = telling_key(min(down), max(down), classes, ground, LOWEST + hand.register)
+        key = telling_key(min(down), max(down), classes, ground, lowest_key(hand.register))
         if key is None or key in down:
             return [], lifted
         gone = hand.let_go(down)

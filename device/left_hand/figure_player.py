@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from device.clock.step import Step
 from device.left_hand.figure_bank import GROUPS, Excerpt, FigureBank, FigureNote
+from device.left_hand.figure_density import scaled, strikes_a_bar
 from device.left_hand.song_figure import LEAP, SongFigures
 
 Floats = npt.NDArray[np.float64]
@@ -44,8 +45,8 @@ ANCHOR = 12
 """Index of the height in a manner. The number drawn for it also sets the register."""
 STRIKES = 0
 """Index of the strikes a beat in a manner."""
-OCTAVE_OF_DENSITY = 1.2
-"""Spreads of strikes a beat that are added if the density doubles."""
+OCTAVE_OF_DENSITY, DENSE_WEIGHT = 1.4, 4.0
+"""Spreads of strikes a beat that are added if the density doubles, and their weight in an excerpt's distance then."""
 
 
 @dataclass(slots=True)
@@ -192,11 +193,13 @@ class FigurePlayer:
         does not fit.
         """
         playing = self._playing.get(group)
-        wanted, song = self._wanted(group, context, density)
+        wanted, song = self._wanted(group, context)
         if playing is None:
-            chosen = self._choose(rng, group, wanted, song, None)
+            chosen = self._choose(rng, group, wanted, song, None, density)
             # the second variation is another figure from the beginning, too
-            self._playing[group] = chosen if variation == 1 else self._choose(rng, group, wanted, song, chosen.number)
+            if variation != 1:
+                chosen = self._choose(rng, group, wanted, song, chosen.number, density)
+            self._playing[group] = chosen
             self._playing[group].blind = context is None
             self._density, self._variation = density, variation
             return
@@ -208,35 +211,68 @@ class FigurePlayer:
         far = False
         if not over and playing.bar % PHRASE_BARS == 0 and playing.number is not None:
             there = np.flatnonzero(self._bank.group == group)
-            distance = self._distances(there, wanted)
-            own = float(((self._bank.manner[playing.number] - wanted) ** 2).sum()) ** 0.5
+            distance = self._distances(there, wanted, density)
+            own = float(self._distances(np.array([playing.number]), wanted, density)[0])
             far = own > FAR * float(np.sort(distance)[NEAREST - 1])
         mistaken = playing.blind and song and GROUPS[group] == SONG_GROUP
         if over or far or changed or mistaken:
-            self._playing[group] = self._choose(rng, group, wanted, song, playing.number)
+            self._playing[group] = self._choose(rng, group, wanted, song, playing.number, density)
             self._playing[group].blind = context is None
             self._density, self._variation = density, variation
 
-    def _wanted(self, group: int, context: Floats | None, density: float) -> tuple[Floats, bool]:
+    def _wanted(self, group: int, context: Floats | None) -> tuple[Floats, bool]:
         mean = self._bank.average if context is None else context
-        wanted, song = self._bank.expected(mean, group, self._draw)
-        wanted[STRIKES] += OCTAVE_OF_DENSITY * float(np.log2(density))
-        return wanted, song
+        return self._bank.expected(mean, group, self._draw)
 
-    def _distances(self, there: npt.NDArray[np.int64], wanted: Floats) -> Floats:
-        return np.asarray(np.sqrt(((self._bank.manner[there] - wanted) ** 2).sum(axis=1)))
+    def _distances(self, there: npt.NDArray[np.int64], wanted: Floats, density: float) -> Floats:
+        """Return how far the excerpts with the numbers `there` are from the manner `wanted`.
 
-    def _choose(self, rng: np.random.Generator, group: int, wanted: Floats, song: bool, before: int | None) -> _Playing:
+        A `density` above 1 asks for more strikes. A smaller one asks for the same excerpts, whose strikes are left out.
+        """
+        away = self._bank.manner[there] - wanted
+        if density > 1.0:
+            away[:, STRIKES] -= OCTAVE_OF_DENSITY * float(np.log2(density))
+            away[:, STRIKES] *= DENSE_WEIGHT
+        return np.asarray(np.sqrt((away**2).sum(axis=1)))
+
+    def _choose(
+        self, rng: np.random.Generator, group: int, wanted: Floats, song: bool, before: int | None, density: float
+    ) -> _Playing:
         if song and GROUPS[group] == SONG_GROUP:
             rate = self._bank.strikes_a_beat(wanted)
-            return _Playing(None, self._songs.draw(rng, rate, float(self._draw[ANCHOR])))
+            excerpt = self._songs.draw(rng, rate * max(density, 1.0), float(self._draw[ANCHOR]))
+            return _Playing(None, _dense(excerpt, group, density, rate * GROUPS[group][0] / GROUPS[group][1]))
+        near = self._nearest(group, wanted, before, density)
+        number = int(near[rng.integers(len(near))])
+        excerpt = self._bank.excerpt(number)
+        if density <= 1.0:
+            return _Playing(number, _dense(excerpt, group, density))
+        usual = [self._bank.excerpt(int(i)) for i in self._nearest(group, wanted, before, 1.0)]
+        strikes = float(np.mean([strikes_a_bar([each.bars[i] for i in ORDER]) for each in usual]))
+        return _Playing(number, _dense(excerpt, group, density, strikes))
+
+    def _nearest(self, group: int, wanted: Floats, before: int | None, density: float) -> npt.NDArray[np.int64]:
+        """Return the numbers of the `NEAREST` excerpts for the manner `wanted`, the nearest first.
+
+        `before` is the number of the excerpt that was played before, which is left out.
+        """
         there = np.flatnonzero(self._bank.group == group)
-        distance = self._distances(there, wanted)
+        distance = self._distances(there, wanted, density)
         if before is not None:
             distance = np.where(self._bank.piece[there] == self._bank.piece[before], SAME_PIECE * distance, distance)
             distance = np.where(there == before, np.inf, distance)
         distance = distance + UNEVEN * self._bank.uneven[there] + VARIED * self._bank.varied[there]
         distance = np.where(self._bank.rests[there][:, ORDER].any(axis=1), np.inf, distance)
-        near = np.argsort(distance, kind="stable")[:NEAREST]
-        number = int(there[near[rng.integers(len(near))]])
-        return _Playing(number, self._bank.excerpt(number))
+        return np.asarray(there[np.argsort(distance, kind="stable")[:NEAREST]])
+
+
+def _dense(excerpt: Excerpt, group: int, density: float, usual: float | None = None) -> Excerpt:
+    """Return `excerpt` with the strikes that a `density` asks for. At 1 it stays as it is.
+
+    Below 1 strikes are left out. Above 1 it gets `density` times `usual` strikes in a bar, if it has not as many.
+    """
+    if density == 1.0:
+        return excerpt
+    own = strikes_a_bar([excerpt.bars[i] for i in ORDER])
+    factor = density if usual is None or density < 1.0 else density * usual / max(own, 1.0)
+    return scaled(excerpt, factor, *GROUPS[group])

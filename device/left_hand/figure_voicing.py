@@ -9,6 +9,7 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
+from device.events import LOWEST_KEY
 from device.left_hand.figure_bank import FigureNote
 from device.left_hand.figure_player import FigureStrike
 
@@ -107,15 +108,25 @@ def base_of(struck: FigureStrike, degree: int, before: int | None, ground: Groun
 
     It lies near the figure's own place and near the bass `before`. It is the root or the figure's own `degree` of the
     chord. It lies lower if there is no room below the right hand: an octave, or in songs as far as it must, because the
-    bass of a song hardly ever leaps further than an octave. `register` is in semitones.
+    bass of a song hardly ever leaps further than an octave. `register` moves this place by semitones, up only as far
+    as there is room.
     """
-    low = LOWEST + register
-    target = max(struck.anchor + register + LIFT * struck.lift + (SONG_RAISE if struck.song else RAISE), low)
+    highest, low = ground.ceiling - ABOVE_BASS, lowest_key(register)
+    place = max(struck.anchor + LIFT * struck.lift + (SONG_RAISE if struck.song else RAISE), LOWEST)
     if struck.song:
-        target = max(min(target, ground.ceiling - ABOVE_BASS), low)
-    while target > ground.ceiling - ABOVE_BASS and target - 12 >= low:
-        target -= 12
+        place = max(min(place, highest), LOWEST)
+    while place > highest and place - OCTAVE >= LOWEST:
+        place -= OCTAVE
+    target = max(place + register, low) if register < 0 else max(min(place + register, highest), place)
     return _bass(target, degree, before, ground, low)
+
+
+def lowest_key(register: int) -> int:
+    """Return the lowest MIDI pitch of a figure at a register in semitones. No piano has a key below `LOWEST_KEY`.
+
+    A hand that is moved up may still go down to its usual lowest key if there is no room below the right hand.
+    """
+    return max(LOWEST + min(register, 0), LOWEST_KEY)
 
 
 def _bass(target: int | float, degree: int, before: int | None, ground: Ground, low: int) -> int:

@@ -23,6 +23,8 @@ class Gesture:
     """Whether all keys that are down are released first."""
     pedal: Pedal | None = None
     """None: the pedal stays as it is."""
+    walks: bool = False
+    """Whether the bass is the next key of a walking bass."""
 
     @property
     def any(self) -> bool:

@@ -22,6 +22,7 @@ from device.left_hand.texture import SteeredTexture
 from device.left_hand.tone_choice import likely_bass, likely_classes, rubs, unlikely_keys, upper_classes
 from device.left_hand.touch import Touch
 from device.left_hand.voicing import Fingers
+from device.left_hand.walking import WalkingBass
 from device.settings.choices import AS_THE_NET_PLAYS, KEYS, STYLES, Steering, Style
 from device.settings.controls import Action, Arm, Density, Fill, Finish, Hold, Panic, Register, Restyle, Vary
 
@@ -59,6 +60,7 @@ class LeftHand:
         self._figures = FigureHand(shipped_bank(), self._fingers, steering.seed)
         self._progression = Progression(ChordNet(shipped_arrays()), memory)
         self._touch = Touch(steering.seed)
+        self._walking = WalkingBass()
         self.steering = steering
         self.armed = True
         """Whether the left hand plays at all."""
@@ -85,6 +87,7 @@ class LeftHand:
         """
         self._fingers.reset()
         self._figures.silence()
+        self._walking.reset()
         self._struck_at: dict[int, int] = {}
         """MIDI pitch -> grid step of its latest strike."""
         self._label: str | None = None
@@ -209,10 +212,11 @@ class LeftHand:
         gesture = last if closes else NOTHING if over else self._texture.at(plan, step)
         self._figures.silence()
         if self._rests:
+            self._walking.reset()
             self._label = None
             return Move(None, [], self._fingers.let_go(self._fingers.down), "up")
         before = set(self._fingers.down)
-        pressed = self._press(gesture, plan)
+        pressed = self._press(gesture, plan, step)
         if pressed and not self._fingers.reaches(step.time_s):
             self._fingers.let_go(pressed)
             pressed = []
@@ -274,8 +278,8 @@ class LeftHand:
         self._closed, self._with_player = True, plan.top is not None
         return True
 
-    def _press(self, gesture: Gesture, plan: Plan) -> list[int]:
-        """Press and release fingers as `gesture` asks. Return the MIDI pitches that are struck."""
+    def _press(self, gesture: Gesture, plan: Plan, step: Step) -> list[int]:
+        """Press and release fingers as `gesture` asks at `step`. Return the MIDI pitches that are struck."""
         self._fingers.give_way(plan.ceiling)
         if gesture.lift:
             self._fingers.let_go(self._fingers.down)
@@ -284,6 +288,12 @@ class LeftHand:
         chord = plan.chord
         assert chord is not None
         pressed: list[int] = []
+        if gesture.walks:
+            walked = self._walking.key(plan, step, self._fingers.register)
+            if walked is None:
+                return []
+            self._fingers.press_alone(walked)
+            return [walked]
         if gesture.bass:
             pitch_class = self._bass_class(plan, chord.classes, gesture)
             key, _ = self._fingers.press_bass(pitch_class, plan.ceiling)

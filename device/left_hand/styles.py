@@ -17,6 +17,8 @@ from device.left_hand.gesture import NOTHING, Gesture
 from device.settings.choices import LEAST_DENSITY, MOST_DENSITY, Style
 
 GRAIN: dict[Style, int] = {"bass": 1, "block": 1, "broken": 3, "arpeggio": 3, "oom-pah": 2, "sustained": 0}
+ON_HALF_BEATS = 3
+"""The grain of a style that strikes on half beats too."""
 CHORD_KEYS = 2
 """Number of keys above the bass in a chord. With the bass they make a triad."""
 
@@ -86,7 +88,7 @@ class Figure:
         """
         if self._since is not None:
             self._since += 1
-        grain = min(max(self._grain(step) + shift(density), 0), deepest)
+        grain = min(max(self._grain(step, shift(density)), 0), deepest)
         begins = new_chord or self._since is None or depth(step) <= min(self._root_depth(step), grain)
         struck = begins or depth(step) <= grain
         if begins:
@@ -96,13 +98,19 @@ class Figure:
             gesture = self._detached(step, gesture)
         return gesture
 
-    def _grain(self, step: Step) -> int:
-        """Return the grain of the style: the greatest depth at which it strikes.
+    def _grain(self, step: Step, change: int) -> int:
+        """Return the grain of the style, the greatest depth at which it strikes, plus the number `change`.
 
-        Block chords come on every beat of a bar that has an odd number of beats.
+        Block chords come on every beat of a bar that has an odd number of beats, because it has no half. So do
+        sustained chords if the density is doubled.
         """
-        whole = self.style == "block" and step.meter.beats_per_bar % 2 == 1
-        return on_beats(step) if whole else GRAIN[self.style]
+        odd = step.meter.beats_per_bar % 2 == 1
+        if change > 0 and GRAIN[self.style] == 1 and step.meter.beats_per_bar == 2 and not step.meter.compound:
+            # the beats of a bar of two are its halves
+            return ON_HALF_BEATS
+        if self.style == "sustained" and odd and change > 0:
+            return on_beats(step)
+        return (on_beats(step) if self.style == "block" and odd else GRAIN[self.style]) + change
 
     def _root_depth(self, step: Step) -> int:
         """Return the greatest depth at which the figure starts again."""

@@ -8,7 +8,7 @@ from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 from device.left_hand.gesture import NOTHING, Gesture
 from device.left_hand.imitation import Manner
-from device.left_hand.patterns import VARIATIONS, PatternFigure, fill_of
+from device.left_hand.patterns import DENSE, SPARSE, VARIATIONS, PatternFigure, fill_of
 from device.left_hand.styles import Figure, begins_half, on_beats
 from device.settings.choices import Style, Variation
 
@@ -164,5 +164,6 @@ class SteeredTexture:
 
 def figure_of(style: Style, variation: Variation) -> Figure | PatternFigure:
     """Return the object that plays a variation of a style, step by step. `style` is any style but "auto"."""
-    bars = VARIATIONS.get((style, variation))
-    return Figure(style) if bars is None else PatternFigure(style, bars)
+    chosen = style, variation
+    bars = VARIATIONS.get(chosen)
+    return Figure(style) if bars is None else PatternFigure(style, bars, DENSE.get(chosen), SPARSE.get(chosen))

@@ -93,6 +93,12 @@ class Fingers:
         """Record these MIDI pitches as upper keys that are down. The caller first releases the keys in their way."""
         self.upper = sorted({*self.upper, *keys})
 
+    def press_alone(self, key: int) -> list[int]:
+        """Press this MIDI pitch as the bass, and release all other keys. Returns the keys released."""
+        lifted = self.let_go([other for other in self.down if other != key])
+        self.upper, self.bass, self._last_bass = [], key, key
+        return lifted
+
     def press_bass(self, pitch_class: int, ceiling: int) -> tuple[int | None, list[int]]:
         """Press a bass key of this pitch class below `ceiling`, and release the old bass and keys out of reach.
 

@@ -21,7 +21,9 @@ def style_share(style: Style, hand: Roll, positions: npt.NDArray[np.int64], bar:
       one other strike. Every other strike has two or more keys, all above the lowest of the single keys. A bar of 12
       steps may have one bass (3/4) or two (6/8). A bar of 2/4, or of an odd number of beats, has one.
     - waltz: the same, or the same with one bass in the whole bar.
-    - broken, arpeggio, alberti, ballad, swing: at least three strikes of one key, no key twice in a row. The bar
+    - swing: a walking bass. One key at each strike, a strike on every beat, no key twice in a row, and no move wider
+      than an octave, also to the next bar line. A bar of 12 steps may have three beats (3/4) or two (6/8).
+    - broken, arpeggio, alberti, ballad: at least three strikes of one key, no key twice in a row. The bar
       begins with its lowest key, or each half of it does with the half's, because a new chord may bring a lower bass.
     - block: two or more keys at each strike.
     - sustained, pad: one or two strikes of two or more keys, and some key sounds in `LEAST_SOUNDING` of the steps.
@@ -41,8 +43,33 @@ def style_share(style: Style, hand: Roll, positions: npt.NDArray[np.int64], bar:
     for begin in lines[lines + bar <= last]:
         struck, sounding = hand.struck[begin : begin + bar], hand.sounding[begin : begin + bar]
         if struck[0].any() and hand.struck[begin + bar].any():
-            found.append(_is_figure(style, struck, sounding, bar))
+            whole = hand.struck[begin : begin + bar + 1]
+            found.append(_walks(whole, bar) if style == "swing" else _is_figure(style, struck, sounding, bar))
     return float(np.mean(found)) if found else float("nan")
+
+
+def led_share(hand: Roll, positions: npt.NDArray[np.int64]) -> float:
+    """Return the share of the bar lines to which a hand moves by step: one or two semitones from its lowest key before.
+
+    Only bar lines that are struck within a beat of the strike before count. NaN if there are none. `positions` [T] is
+    the step of each step's bar.
+    """
+    on = np.flatnonzero(hand.struck.any(axis=1))
+    low = hand.struck[on].argmax(axis=1)
+    line = np.flatnonzero((positions[on[1:]] == 0) & (np.diff(on) <= STEPS_PER_QUARTER)) + 1
+    moves = np.abs(low[line] - low[line - 1])
+    return float(np.mean((moves == 1) | (moves == 2))) if len(moves) else float("nan")
+
+
+def _walks(struck: npt.NDArray[np.bool_], bar: int) -> bool:
+    """Return whether a bar is that of a walking bass. `struck` [bar + 1, 128] has the next bar line as its last row."""
+    on = np.flatnonzero(struck[:bar].any(axis=1))
+    low = struck[[*on, bar]].argmax(axis=1)
+    moves = np.abs(np.diff(low))
+    # a bar of twelve steps is 3/4 or 6/8
+    beats = [range(0, bar, STEPS_PER_QUARTER), *([(0, 6)] if bar == 12 else [])]
+    walks = bool((struck[on].sum(axis=1) == 1).all() and (moves[:-1] > 0).all() and (moves <= 12).all())
+    return walks and any(set(each) <= set(on.tolist()) for each in beats)
 
 
 def _is_figure(style: Style, struck: npt.NDArray[np.bool_], sounding: npt.NDArray[np.bool_], bar: int) -> bool:
@@ -55,7 +82,7 @@ def _is_figure(style: Style, struck: npt.NDArray[np.bool_], sounding: npt.NDArra
             halves = {12: (12, 6), 2 * beat: (bar,)}.get(bar, (bar // 2 if bar % (2 * beat) == 0 else bar,))
             halves = (bar, *halves) if style == "waltz" else halves
             return any(_bass_and_chord(on % half == 0, number, low) for half in halves)
-        case "broken" | "arpeggio" | "alberti" | "ballad" | "swing":
+        case "broken" | "arpeggio" | "alberti" | "ballad":
             return bool(
                 len(on) >= 3 and (number == 1).all() and (np.diff(low) != 0).all() and _from_the_bass(on, low, bar)
             )

@@ -9,7 +9,7 @@ from training.corpora.pieces import BARE_NOTE_DTYPE
 from training.playing_figures.listener import distance, means_of
 from training.playing_figures.panel import Roll, roll_of
 from training.playing_figures.strikes import strikes, vendi
-from training.playing_figures.style_share import style_share
+from training.playing_figures.style_share import led_share, style_share
 
 BARS = 24
 STEPS = 16 * BARS
@@ -77,3 +77,14 @@ def test_a_bar_with_its_lowest_key_in_the_middle_of_a_half_is_not_broken() -> No
     for bar, share in ((rising, 1.0), (falling, 0.0)):
         _, played, positions = scene(bar)
         assert style_share("broken", played, positions, 16) == share
+
+
+def test_a_walking_bass_moves_on_every_beat_and_leads_to_the_bar_line() -> None:
+    walking = [(0.0, 1.0, 40), (1.0, 1.0, 44), (2.0, 1.0, 47), (3.0, 1.0, 41)]
+    standing = [*walking[:2], (2.0, 1.0, 44), walking[3]]
+    leaping = [*walking[:3], (3.0, 1.0, 54)]
+    halves = [walking[0], walking[2]]
+    for bar, share, led in ((walking, 1.0, 1.0), (standing, 0.0, 1.0), (leaping, 0.0, 0.0), (halves, 0.0, np.nan)):
+        _, played, positions = scene(bar)
+        assert style_share("swing", played, positions, 16) == share
+        assert led_share(played, positions) == pytest.approx(led, nan_ok=True)
