@@ -18,6 +18,7 @@ from device.left_hand.imitation import Imitation
 from device.left_hand.performer import Move, Strike
 from device.left_hand.phrase_memory import PhraseMemory
 from device.left_hand.progression import Progression
+from device.left_hand.slowing import Slowing
 from device.left_hand.texture import SteeredTexture
 from device.left_hand.tone_choice import likely_bass, likely_classes, rubs, unlikely_keys, upper_classes
 from device.left_hand.touch import Touch
@@ -29,7 +30,8 @@ from device.settings.controls import Action, Arm, Density, Fill, Finish, Hold, P
 LAST_NOTE_BEATS = 4
 """Beats. A note of the tonic chord is the last note if it is held for this time and for at least a bar.
 
-The left hand then plays the tonic chord once and holds it.
+The left hand then plays the tonic chord once and holds it. If the player has slowed down and the note is the tonic, one
+beat is enough.
 """
 CLOSING, CLOSING_BASS = Gesture(True, 2, lift=True), Gesture(True, 0, lift=True)
 """Gesture of the last chord, after all keys are released: bass and two upper keys, or in the style "bass" the bass."""
@@ -55,7 +57,7 @@ class LeftHand:
     ) -> None:
         """Play what `accompanist` plans. `memory` holds phrases of earlier pieces. None begins with an empty memory."""
         self._accompanist, self._fingers, self._imitation = accompanist, Fingers(), Imitation()
-        self._ending = Ending()
+        self._ending, self._slowing = Ending(), Slowing()
         self._texture = SteeredTexture()
         self._figures = FigureHand(shipped_bank(), self._fingers, steering.seed)
         self._progression = Progression(ChordNet(shipped_arrays()), memory)
@@ -72,6 +74,7 @@ class LeftHand:
         """Forget everything heard and played. The performer must release the keys that are still down."""
         self._accompanist.reset()
         self._ending.reset()
+        self._slowing.reset()
         self._texture.reset()
         self._fingers.register = self.steering.register
         self._imitation.reset()
@@ -96,6 +99,8 @@ class LeftHand:
         self._closed = self._fill_asked = self._finishes = False
         self._with_player = False
         """Whether the closing chord ends when the player's last key goes up."""
+        self._closed_after = 0.0
+        """Steps from the player's latest onset to the closing chord."""
         self._stops_at: int | None = None
         """Grid step at which the left hand stops after the ending that the player asked for."""
 
@@ -158,6 +163,7 @@ class LeftHand:
         plan = self._accompanist.plan(step)
         self._progression.at(plan, step, self._figures.right)
         plan = self._ending.at(plan, step)
+        self._slowing.at(step)
         playing = self._imitation.at(step, until_s, self._fingers.down)
         if self._stops_at is not None and step.index >= self._stops_at:
             self.armed, self._stops_at, self._closed = False, None, False
@@ -266,8 +272,13 @@ class LeftHand:
             if plan.tonic is not None:
                 plan.chord = plan.tonic
             return self._closed
-        bar = max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat)
-        if plan.silent or (plan.age_steps < bar and not plan.ends):
+        held = float(max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat))
+        if self._slowing.now and self._ending.at_home:
+            # the notes of a player who slows down lie a little beside the steps
+            held = step.meter.steps_per_beat - 0.5
+        elif self._closed:
+            held = min(held, self._closed_after)
+        if plan.silent or (plan.age_steps < held and not plan.ends):
             self._closed = self._with_player = False
             return False
         held_at_home = plan.tonic is not None and plan.top is not None and plan.top % 12 in plan.tonic.classes
@@ -275,7 +286,7 @@ class LeftHand:
             return False
         if plan.tonic is not None and (held_at_home or self._ending.at_home):
             plan.chord = plan.tonic
-        self._closed, self._with_player = True, plan.top is not None
+        self._closed, self._with_player, self._closed_after = True, plan.top is not None, plan.age_steps
         return True
 
     def _press(self, gesture: Gesture, plan: Plan, step: Step) -> list[int]:
