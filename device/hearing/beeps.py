@@ -19,7 +19,7 @@ from device.events import LOWEST_KEY
 from device.hearing.beep_trains import BeepTrains, Tone
 from device.hearing.features import Samples
 from device.hearing.kept_tones import STRIDE_S, WINDOWS_S, KeptTones
-from device.hearing.strokes import is_struck
+from device.hearing.strokes import is_struck, is_struck_after_loss
 from device.hearing.tone_levels import (
     FLAT_STRIDES,
     STEEP_STRIDES,
@@ -278,6 +278,10 @@ class Beeps:
     def is_struck(self, key: int, age: int) -> bool:
         """Return whether `key` was struck about `age` frames ago, see `device.hearing.strokes`."""
         return is_struck(self._kept, key, age, self._trains.tones())
+
+    def is_struck_after_loss(self, key: int, age: int) -> bool:
+        """Return whether `key` was surely struck about `age` frames ago, although sound was lost just before."""
+        return is_struck_after_loss(self._kept, key, age, self._trains.tones())
 
     def passed(self, key: int, age: int) -> None:
         """Remember a note on `key` that passed as a note of the piano and began `age` frames ago.

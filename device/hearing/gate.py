@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from device.events import KEYS, LOWEST_KEY, Hand, Note, NoteEnded, NoteHeard
 from device.hearing.beeps import Beeps
 from device.hearing.spec import Spec
 from device.hearing.transcriber import FRAME, OFFSET, ONSET, VELOCITY
+
+Certainty = Literal["reported", "found", "doubtful"]
+"""How sure a seam is: the input reported a loss, the sound surely jumps there, or it may be a stroke."""
 
 OCTAVES = 8
 """Number of regions of keys, each with its own threshold: A0 to G#1, A1 to G#2, ..., A7 to C8."""
@@ -172,6 +176,8 @@ class Gate:
         """
         self._click_until, self._click_keys, self._beep_until = -1, self._none, -1
         self._held, self._held_keys = -1 - self._longest, self._none
+        self._reported = self._held
+        """As `_held`, the last frame in which the onsets of ringing keys are held back, for reported seams alone."""
 
     @property
     def pending(self) -> bool:
@@ -194,7 +200,7 @@ class Gate:
         if beeps is not None:
             passing = self._not_clicks(passing, beeps)
         if self._frame <= self._held + self._longest:
-            passing = self._not_held(passing)
+            passing = self._not_held(passing, beeps)
         self._frames.append(posterior[:, FRAME])
         if self._disarmed:
             self._armed |= onset < self._rearm
@@ -251,15 +257,17 @@ class Gate:
                     events.append(NoteEnded(note.pitch, note.onset_s, offset_s, now_s))
         return events
 
-    def seam(self, behind: int, is_sure: bool = True) -> None:
+    def seam(self, behind: int, certainty: Certainty) -> None:
         """Hold back false onsets near a seam, a place at which sound was lost, see `device.hearing.seams`.
 
         The seam is `behind` frames before the newest one. A key that rings there sounds as if it were struck. Its
-        onsets are held back until the seam has passed. If `is_sure` is false, they are held back only if the key does
-        not become louder.
+        onsets are held back until the seam has passed. If the seam is not reported but found in the sound, they pass
+        if the partials of the key become much louder; if it is doubtful, also if the key becomes louder at all.
         """
-        if is_sure:
+        if certainty != "doubtful":
             self._held, self._held_keys = self._frame - behind + HELD_FRAMES, self._ringing()
+            if certainty == "reported":
+                self._reported = self._held
         else:
             self._click_until = self._frame - behind + HELD_FRAMES + self.spec.delay_frames
             self._click_keys = self._ringing()
@@ -287,16 +295,28 @@ class Gate:
             passing = [key for key in passing if key not in clicks]
         if self._frame > self._click_until:
             return passing
-        clicks = [key for key in passing if self._click_keys[key] and not beeps.rises(key, self._delays[key])]
+        clicks = [key for key in passing if self._click_keys[key] and not self._is_louder(key, beeps)]
         self._disarm(clicks)
         return [key for key in passing if key not in clicks]
 
-    def _not_held(self, passing: list[int]) -> list[int]:
+    def _is_louder(self, key: int, beeps: Beeps) -> bool:
+        """Return whether the tone of `key`, or its partials on average, are louder than before its onset."""
+        age = self._delays[key]
+        return beeps.rises(key, age) or beeps.is_struck_after_loss(key, age)
+
+    def _is_restruck(self, key: int, beeps: Beeps) -> bool:
+        """Return whether the partials of `key` became much louder than before its onset, and no seam was reported."""
+        age = self._delays[key]
+        return self._frame > self._reported + age and beeps.is_struck_after_loss(key, age)
+
+    def _not_held(self, passing: list[int], beeps: Beeps | None) -> list[int]:
         """Return the keys of `passing` that were not ringing at the last seam.
 
-        The others give no note until they are armed again.
+        A key whose partials became much louder is returned too if the seam was not reported. The others give no note
+        until they are armed again. Without `beeps` no levels are known.
         """
         held = [key for key in passing if self._held_keys[key] and self._frame <= self._held + self._delays[key]]
+        held = [key for key in held if beeps is None or not self._is_restruck(key, beeps)]
         self._disarm(held)
         return [key for key in passing if key not in held]
 

@@ -117,7 +117,7 @@ class Hearing:
 
     def lost(self) -> None:
         """Hold back onsets of ringing keys for a moment, because the input reports that it lost sound just now."""
-        self._gate.seam(0)
+        self._gate.seam(0, "reported")
 
     def step(self, hop: Samples, now_s: float) -> list[NoteHeard | NoteEnded]:
         """Hear the next hop of samples, and return the notes that began or ended.
@@ -130,11 +130,11 @@ class Hearing:
         # the edges of beeps are doubtful seams too, but no sound is lost there
         beeping = self._beeps is not None and self._beeps.beeping
         if jump > JUMP or (jump > DOUBTFUL_JUMP and not beeping):
-            self._gate.seam(self._seams.behind, is_sure=jump > JUMP)
+            self._gate.seam(self._seams.behind, "found" if jump > JUMP else "doubtful")
         # ringing keys look as if they were struck again when the bands move
         if self.adapts and self._features.tuned():
             self.tuning = self._tuned_to
-            self._gate.seam(0)
+            self._gate.seam(0, "reported")
         if self._beeps is not None:
             self._beeps.step(hop)
         frame = self._features.step(hop)

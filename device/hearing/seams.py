@@ -16,13 +16,15 @@ from device.hearing.features import Samples
 JUMP = 7.0
 """Least ratio at which a jump is surely a seam: peak of the fourth difference / its level on both sides.
 
+A digital piano may reach it too, so the stroke of a key whose partials become much louder passes even then.
+
 Real piano reaches 5.6 in four minutes of MAPS ENSTDkCl, and the tune of the tests 5.3. A loss of 0.7 ms within sounding
 chords gives up to 128.
 """
 DOUBTFUL_JUMP = 5.0
 """Least ratio (see JUMP) at which a jump may be a seam.
 
-Then the onset of a ringing key is held back only if the key does not become louder.
+Then the onset of a ringing key is held back only if neither its fundamental nor its partials become louder.
 """
 LOUDER = 1.25
 """Ratio of the levels after and before a jump above which it is never surely a seam: a note of a digital piano begins

@@ -9,7 +9,7 @@ from device.assemble import hearing_of
 from device.events import LOWEST_KEY, Note
 from device.files.render import render
 from device.hearing.beeps import Beeps
-from device.hearing.gate import Gate, GateSpec
+from device.hearing.gate import Certainty, Gate, GateSpec
 from device.hearing.resample import Hops
 from device.hearing.seams import DOUBTFUL_JUMP, JUMP, Seams
 from device.hearing.transcriber import FRAME, ONSET
@@ -117,8 +117,31 @@ def test_a_doubtful_seam_holds_back_a_key_unless_it_becomes_louder(monkeypatch: 
         assert len(notes(gate.step(strike, set(), 0.0, beeps))) == 1
         for _ in range(20):
             assert gate.step(ring, set(), 0.0, beeps) == []
-        gate.seam(0, is_sure=False)
+        gate.seam(0, "doubtful")
         assert len(notes(gate.step(strike, set(), 0.0, beeps))) == louder
+
+
+@pytest.mark.parametrize("again", [0.0, 1.5])
+@pytest.mark.parametrize("certainty", ["reported", "found", "doubtful"])
+def test_a_stroke_at_a_seam_that_is_not_reported_passes_if_its_partials_become_much_louder(
+    again: float, certainty: Certainty
+) -> None:
+    t = np.arange(2 * RATE) / RATE
+    string = sum(np.sin(2 * np.pi * 659.26 * n * t) / n for n in (1, 2, 3, 4)) * np.exp(-t)
+    key, hop, frames = 76 - LOWEST_KEY, 40, 3
+    sound = 0.05 * string
+    sound[hop * HOP :] += again * sound[: len(sound) - hop * HOP]
+    beeps, gate = Beeps(RATE, HOP), Gate(GateSpec(), 0.016, 0)
+    heard = 0
+    for number, samples in enumerate(sound[: (hop + frames + 1) * HOP].reshape(-1, HOP)):
+        posterior = np.zeros((88, 4), np.float32)
+        posterior[key, FRAME] = 0.9
+        posterior[key, ONSET] = 0.9 * (number in (2, hop + frames))
+        beeps.step(samples.astype(np.float32))
+        if number == hop + 1:
+            gate.seam(1, certainty)
+        heard += len(notes(gate.step(posterior, set(), 0.0, beeps)))
+    assert heard == (2 if again and certainty != "reported" else 1)
 
 
 def test_the_tone_of_a_key_that_is_struck_again_rises_and_one_that_rings_falls() -> None:
@@ -144,7 +167,7 @@ def test_after_a_reported_loss_a_ringing_key_is_not_struck_and_another_key_is() 
     assert len(notes(gate.step(first, set(), 0.0))) == 1
     for _ in range(20):
         assert gate.step(ring, set(), 0.0) == []
-    gate.seam(0)
+    gate.seam(0, "reported")
     assert [note.pitch for note in notes(gate.step(both, set(), 0.0))] == [47 + 21]
     for _ in range(12):
         assert notes(gate.step(ring, set(), 0.0)) == []

@@ -1,4 +1,4 @@
-"""At the end of a beep, a key that only rings is no stroke, and a key that was struck is one."""
+"""At the end of a beep or a loss of sound, a key that only rings is no stroke, and a key that was struck is one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from device.events import LOWEST_KEY
 from device.hearing.beep_trains import Tone
 from device.hearing.kept_tones import KeptTones
-from device.hearing.strokes import is_struck
+from device.hearing.strokes import is_struck, is_struck_after_loss
 
 HOP, RATE, FRAMES = 256, 16_000, 17
 E5, C3 = 76 - LOWEST_KEY, 48 - LOWEST_KEY
@@ -60,3 +60,20 @@ def test_a_stroke_that_a_loud_beep_hid_is_one_although_its_higher_partials_seem_
 
 def test_low_keys_are_always_taken_as_struck() -> None:
     assert is_struck(kept(string()), C3, AGE, [])
+
+
+@pytest.mark.parametrize("lost", [11, 128, 500])
+def test_a_string_that_rings_through_a_loss_of_sound_is_no_stroke(lost: int) -> None:
+    longer = np.concatenate([string(), np.zeros(HOP * 2)])
+    longer[FRAMES * HOP :] = string(-RATE - FRAMES * HOP)[: HOP * 2]
+    sound = np.delete(longer, range(ONSET, ONSET + lost))[: FRAMES * HOP]
+    assert not is_struck_after_loss(kept(sound), E5, AGE, [])
+
+
+@pytest.mark.parametrize("level", [0.1, 0.3])
+def test_a_key_that_is_struck_again_where_sound_was_lost_is_one(level: float) -> None:
+    assert is_struck_after_loss(kept(0.7 * string() + string(ONSET, level)), E5, AGE, [])
+
+
+def test_after_a_loss_of_sound_low_keys_are_never_taken_as_struck() -> None:
+    assert not is_struck_after_loss(kept(string(ONSET)), C3, AGE, [])
