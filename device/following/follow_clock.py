@@ -189,7 +189,7 @@ class FollowClock:
         if not onset.stray:
             hypotheses.bank = self._net.reweighed(hypotheses.bank, onset_s, hypotheses.beat)
             if (grid := hypotheses.grid) is not None and not hypotheses.counted:
-                hypotheses.bank = grid.hear(onset_s, self._heard.before, hypotheses.bank, hypotheses.ways.is_steady)
+                hypotheses.bank = grid.hear(onset_s, self._heard.before, hypotheses.bank, hypotheses.keeps_time)
             if self._counted_s is not None:
                 hypotheses.bank = self._repeats.reweighed(hypotheses.bank, onset_s, self._sure)
         leaders, before = self._leaders, self._leaders.bank

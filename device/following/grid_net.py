@@ -58,6 +58,8 @@ SURELY_STEADY = 0.45
 """
 LEAST_SHARE = 1e-3
 """A probability is within this distance from 0 and from 1 in `log_odds`."""
+NEAR_TEMPO = 0.15
+"""A beat from outside has the probability of a level if their natural logarithms differ by less than this."""
 PRIOR_STEP = 0.02
 """The prior of the tempi is computed again if the beat has changed by more than this, in octaves."""
 LOWEST = -40.0
@@ -134,7 +136,8 @@ class GridNet:
     def hear(self, onset_s: float, before: frozenset[int], bank: HypothesisBank, steady: bool) -> HypothesisBank:
         """Use an onset at `onset_s` seconds, and return `bank`, which has heard it, with weights that count the net.
 
-        `before` has the pitches of the onset before. If the player is not `steady`, the weights stay as they are.
+        `before` has the pitches of the onset before. If the player is not `steady` (`Hypotheses.keeps_time`), the
+        weights stay as they are.
         """
         gap_s = onset_s - self._last_s
         self._last_s = onset_s
@@ -239,6 +242,25 @@ class GridNet:
         shares: Singles = self.posterior.take(level * PLACES + place)
         shares *= np.abs(log_ratio) < SAME_TEMPO
         return shares
+
+    @property
+    def beat_s(self) -> float:
+        """Return the beat of the kept grid in seconds, which the levels multiply; 0 before the first onset."""
+        return self._frame.beat_s
+
+    def tempo_share(self, beat_s: float) -> float | None:
+        """Return the probability that the beat is `beat_s` seconds long, at any place.
+
+        It is 0 for a beat that is none of the levels, and None if too few onsets were judged.
+        """
+        if self.posterior is None or self._judged < FIRST:
+            return None
+        log_ratio = math.log(beat_s / self._frame.beat_s)
+        level = int(BETWEEN.searchsorted(log_ratio))
+        if abs(float(LOG_LEVELS[level]) - log_ratio) > NEAR_TEMPO:
+            return 0.0
+        # each probability is the sum of three neighbours, which cancels out
+        return float(self.posterior[level].sum() / self.posterior.sum())
 
     def log_odds(self, lead: HypothesisBank, steady: float) -> float | None:
         """Return the log odds of the grid of the first hypothesis of `lead`, after the last onset.

@@ -30,6 +30,7 @@ from device.following.bank import (
     HypothesisBank,
 )
 from device.following.beat_gaps import BeatGaps
+from device.following.even_tempo import EvenTempo
 from device.following.grid_net import GridNet
 from device.following.heard_onsets import Onset
 from device.following.manners import (
@@ -99,6 +100,10 @@ rhythm that fits double tempo fits it every time it comes back, so the prior cou
 PULL_GAPS = 0.2
 """The same exponent for the tempo that the times between onsets suggest. It is used if the player is not steady: the
 rhythm of a steady player shows the tempo better."""
+SLOW_ONSETS_S, UNLIKELY = 0.333, 0.25
+"""If the mean time between onsets is longer than the first number, in seconds, the net of tempo and place also judges a
+player of an even tempo who plays too exactly to count as steady. Then the tempo that the times between onsets suggest
+is left out if its probability by the net is less than the second."""
 SHORTEST_QUARTER_S = 0.1
 FIRST_TEMPO_SD = 0.03
 """Relative standard deviation of the first tempo."""
@@ -144,6 +149,7 @@ class Hypotheses:
         """They expect a tempo from the times between onsets. They are None if a tempo was given."""
         self.grid: GridNet | None = None
         """Judges tempo and place together. It is None if a tempo was given."""
+        self._even = EvenTempo()
         self._limits_s = (SHORTEST_QUARTER_S, math.inf)
 
     def limit(self, shortest_s: float, longest_s: float) -> None:
@@ -196,7 +202,7 @@ class Hypotheses:
             self._pace, self._octaves, self._pull = Pace(self.beat / QUARTER), PACE_OCTAVES, PULL_PACE
             self._gaps = BeatGaps(self._meter, self.beat / QUARTER)
             self._gaps.hear(onset_s, pitch)
-            self.grid = GridNet(self._meter, self.beat, self.bar)
+            self.grid, self._even = GridNet(self._meter, self.beat, self.bar), EvenTempo()
         self._last_s = onset_s
         onset = self._rhythm.onset / self._rhythm.onset.sum()
         if self._upbeat is not None:
@@ -250,8 +256,24 @@ class Hypotheses:
             self.steady.hear(bank, onset_s, self._limits_s)
             self.bank = self.steady.offered_to(self.bank)
         self.ways.hear(self.bank.real[WEIGHT], self.bank.whole[MANNER])
+        if self.grid is not None:
+            self._even.hear(self.grid.beat_s, onset_s - self._last_s, self.bank)
         self._learn(classes.interval[0], semitones)
         self._last_s = onset_s
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether the net of tempo and place may judge the player: one who is steady, or plays few notes in even tempo.
+
+        The second holds only without a count-in and a tempo. With many onsets a second the net takes fast figures of
+        piano music for a fast beat.
+        """
+        return self.ways.is_steady or self._even_and_slow
+
+    @property
+    def _even_and_slow(self) -> bool:
+        slow = self._pace is not None and self._pace.usual_gap_s > SLOW_ONSETS_S
+        return slow and self.grid is not None and self._even.is_even
 
     def _expect_tempo(self, onset_s: float, pitch: int) -> None:
         """Expect the tempo that the times between onsets suggest, if no tempo was given."""
@@ -260,8 +282,16 @@ class Hypotheses:
         if self._gaps is not None:
             self._gaps.hear(onset_s, pitch)
             self._pull = PULL_PACE
-            if self._gaps.beat_s is not None and not self.ways.is_steady:
-                self._tempo_s, self._pull = self._gaps.beat_s * QUARTER / self.beat, PULL_GAPS
+            beat_s = self._gaps.beat_s
+            if beat_s is not None and not self.ways.is_steady and not self._net_contradicts(beat_s):
+                self._tempo_s, self._pull = beat_s * QUARTER / self.beat, PULL_GAPS
+
+    def _net_contradicts(self, beat_s: float) -> bool:
+        """Return whether the net of tempo and place finds a beat of `beat_s` seconds unlikely, and may judge."""
+        if self.grid is None or not self._even_and_slow:
+            return False
+        share = self.grid.tempo_share(beat_s)
+        return share is not None and share < UNLIKELY
 
     def _use_place(self, bank: HypothesisBank, onset_s: float, onset: Onset, pitch: int, quarter_s: float) -> None:
         """Pass the place of the onset in the likeliest hypothesis of `bank` to the parts that look for slipped grids.

@@ -48,6 +48,11 @@ class Pace:
         self._gaps, self._mean = 0, 0.0
         self._quarter_s = LONGEST_S
 
+    @property
+    def usual_gap_s(self) -> float:
+        """Return the geometric mean of the last gaps in seconds."""
+        return math.exp2(self._mean)
+
     def hear(self, gap_s: float) -> float:
         """Add the gap before an onset, in seconds, and return the estimated length of a quarter note in seconds.
 
