@@ -89,3 +89,40 @@ def test_the_box_shows_its_models_their_card_its_version_and_its_log(site: DemoS
     page.says("card", "transcriber")
     # this page was not installed as a service, so it may not switch the machine off
     assert not page.at("power").is_displayed()
+
+
+ASKS_ANSWERED = """
+window.asked = [];
+const real = window.fetch;
+window.fetch = (path, how) => {
+  if (path !== "/power") return real(path, how);
+  if (how && how.method === "POST") window.asked.push(JSON.parse(how.body).power);
+  return Promise.resolve(new Response(JSON.stringify({ok: true})));
+};
+"""
+TOUCHED = """
+return arguments[0].map((id) => {
+  document.getElementById(id).click();
+  return document.getElementById(id).textContent;
+});
+"""
+"""Touches buttons, one after the other, and returns the text of each after its touch."""
+
+
+def test_one_wrong_touch_neither_restarts_the_box_nor_shuts_it_down(page: Chromium) -> None:
+    """The page of a service asks for a second press. Here the answers of `/power` come from the test."""
+    page.script(ASKS_ANSWERED)
+    page.script("location.hash = 'system'")
+    page.shown("power")
+    texts = page.script(TOUCHED, ["off", "restart", "off", "restart"])
+    assert all("again" in text for text in texts), texts
+    # the view was left and opened again
+    page.script("location.hash = 'play'")
+    page.shown("play")
+    page.script("location.hash = 'system'")
+    page.shown("power")
+    assert page.script("return window.asked") == []
+    first, second = page.script(TOUCHED, ["off", "off"])
+    assert "again" in first and second == "Shut the box down"
+    page.says("power-says", "does it now")
+    assert page.script("return window.asked") == ["off"]

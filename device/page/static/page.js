@@ -7,6 +7,7 @@ const VIEWS = ["play", "setup", "recordings", "system"], shows = {}, hides = {},
 // the box sends its status four times a second. After this long without it the page says so, and connects again: the
 // browser itself does not notice for minutes that the plug was pulled
 const SILENT_MS = 5000, GIVEN_UP_MS = 15000;
+const SECOND_PRESS_MS = 4000;
 let beats = 0, stream = null, errorTimer = 0, view = null, heardAt = 0;
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = T[element.dataset.text];
@@ -82,6 +83,21 @@ function complain(text) {
   at("error").hidden = false;
   clearTimeout(errorTimer);
   errorTimer = setTimeout(() => { at("error").hidden = true; }, 5000);
+}
+
+// A button that acts at a second press, which it asks for with `question`. Returns what forgets the first press, as
+// happens by itself after some seconds.
+function asksTwice(id, text, question, act) {
+  let timer = 0;
+  const forget = () => { clearTimeout(timer); at(id).textContent = text; };
+  at(id).addEventListener("click", () => {
+    const again = at(id).textContent === question;
+    forget();
+    if (again) { act(); return; }
+    at(id).textContent = question;
+    timer = setTimeout(forget, SECOND_PRESS_MS);
+  });
+  return forget;
 }
 
 function away(is) {

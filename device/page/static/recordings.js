@@ -1,7 +1,7 @@
 "use strict";
 // The view of the recordings: begin and end one, look at it, listen to it, take it along, delete it.
 const LIST_MS = 3000;
-let listing = 0, tape = null, sure = 0;
+let listing = 0, tape = null;
 
 function clock(seconds) {
   const whole = Math.round(seconds), two = (number) => String(number).padStart(2, "0");
@@ -154,17 +154,7 @@ at("seek").addEventListener("input", () => {
   place(wanted);
   if (on) listen();
 });
-function unsure() {
-  clearTimeout(sure);
-  at("delete").textContent = T.delete;
-}
-at("delete").addEventListener("click", async () => {
-  if (at("delete").textContent !== T.deleteSure) {
-    unsure();
-    at("delete").textContent = T.deleteSure;
-    sure = setTimeout(unsure, 4000);
-    return;
-  }
+const unsure = asksTwice("delete", T.delete, T.deleteSure, async () => {
   const {number} = tape;
   shut();
   if (await order({delete: number})) list();

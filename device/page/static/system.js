@@ -14,7 +14,10 @@ shows.system = async () => {
     await new Promise((done) => setTimeout(done, SYSTEM_MS));
   }
 };
-hides.system = () => { systems++; };
+hides.system = () => {
+  systems++;
+  for (const forget of [stay, ...Object.values(notNow)]) forget();
+};
 
 function day(text) {
   const date = new Date(text ?? "");
@@ -35,23 +38,23 @@ function system({slots, version, log}) {
   if (below) at("log").scrollTop = at("log").scrollHeight;
 }
 
-for (const id of ["restart", "off"]) at(id).addEventListener("click", async () => {
-  const answer = await post("/power", {power: id}).catch(() => null);
+// a wrong touch during a concert must not switch the box off
+const notNow = {
+  restart: asksTwice("restart", T.restart, T.restartSure, () => power("restart")),
+  off: asksTwice("off", T.off, T.offSure, () => power("off")),
+};
+at("restart").addEventListener("click", () => notNow.off());
+at("off").addEventListener("click", () => notNow.restart());
+
+async function power(what) {
+  const answer = await post("/power", {power: what}).catch(() => null);
   const said = answer ? await answer.json() : {error: T.away};
   at("power-says").textContent = said.error ?? T.powerAsked;
-});
+}
 
 // as long as systemd lets it run
 const MOST_ROLLBACK_MS = 300000;
-let wayBack = 0;
-at("rollback").addEventListener("click", async () => {
-  if (at("rollback").textContent !== T.rollbackSure) {
-    at("rollback").textContent = T.rollbackSure;
-    clearTimeout(wayBack);
-    wayBack = setTimeout(() => { at("rollback").textContent = T.rollback; }, 4000);
-    return;
-  }
-  at("rollback").textContent = T.rollback;
+const stay = asksTwice("rollback", T.rollback, T.rollbackSure, async () => {
   at("rollback").disabled = true;
   at("rollback-says").textContent = T.rollbackBegins;
   const answer = await post("/rollback", {rollback: true}).catch(() => null);
