@@ -98,6 +98,7 @@ class Recording:
         self._error: str | None = None
         self._full = False
         self._now_s = 0.0
+        self._kept_s = 0.0
         self._written = 0
         self._waiting: queue.Queue[_Item] = queue.Queue(QUEUE_BLOCKS)
         self._ending: InputEnd | None = None
@@ -132,6 +133,8 @@ class Recording:
         if events and self._keep((events, now_s), EVENT_BYTES * len(events)):
             self._beats.extend(event for event in events if isinstance(event, Beat))
         self._now_s = now_s
+        if not self.over:
+            self._kept_s = now_s
 
     def _keep(self, item: _Item, size: int) -> bool:
         if self.over or not self._fits(size):
@@ -147,6 +150,11 @@ class Recording:
     def over(self) -> bool:
         """Return whether the recording has ended early, because there is no more room or the disk has failed."""
         return self._full or self._error is not None
+
+    @property
+    def kept_s(self) -> float:
+        """Return the length of the recorded input in seconds. What a failing disk did not take is counted too."""
+        return self._kept_s if self._rate is None else self._written / self._rate
 
     def _fits(self, size: int) -> bool:
         self._room -= size
@@ -167,7 +175,7 @@ class Recording:
         last hop in seconds. Raises UserError as `close` does.
         """
         if self.over:
-            input_s = source.input_s if self._rate is None else self._written / self._rate
+            input_s = source.input_s if self._rate is None else self.kept_s
             self.close(_ending_of(self._tail(input_s)))
             return
         rest = source.finish()

@@ -107,7 +107,10 @@ class Tape:
                 recording.close()
         except UserError as error:
             self._tell(error)
-        log.info("captured %.1f s in %s", source.input_s, recording.folder)
+        if recording.over:
+            log.info("captured %.1f s in %s, which ended early", recording.kept_s, recording.folder)
+        else:
+            log.info("captured %.1f s in %s", source.input_s, recording.folder)
 
     def _tell(self, error: UserError) -> None:
         if not self._service:

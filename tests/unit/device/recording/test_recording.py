@@ -31,8 +31,10 @@ from device.inputs.source import Feed
 from device.left_hand.performer import Move, Strike
 from device.ports.port import Port
 from device.recording import recorder
-from device.recording.capture import CaptureSettings, how_captured
+from device.recording.capture import Capture, CaptureSettings, how_captured
 from device.recording.recorder import Recording
+from device.recording.tape import Tape
+from device.settings.config import parse_config
 
 RATE, BLOCK = 48_000, 441
 SPEC = FeatureSpec()
@@ -79,7 +81,7 @@ class ArraySource:
 
     port = Port("array", "test", 0)
 
-    def __init__(self, sound: NDArray[np.float32], recording: Recording) -> None:
+    def __init__(self, sound: NDArray[np.float32], recording: Recording | Tape) -> None:
         self._blocks = [sound[i : i + BLOCK] for i in range(0, len(sound), BLOCK)]
         self._recording = recording
         self._hops = Hops(RATE, SPEC.sample_rate, SPEC.hop)
@@ -183,6 +185,27 @@ def test_a_full_recording_is_whole_and_playing_goes_on(tmp_path: Path) -> None:
     notes = read_notes(tmp_path / "notes.csv")
     assert notes
     assert all(note.decided_s <= len(captured) / RATE for note in notes)
+
+
+@pytest.mark.parametrize("most_bytes", [200_000, 10_000_000])
+def test_the_log_has_the_length_of_what_was_captured(
+    most_bytes: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "lefthand")
+    config = parse_config('[audio]\ninput = "mic"\n[midi]\noutput = "synth"\n', "the test")
+    tape, sound = Tape(config, Capture(tmp_path / "take", most_bytes), SPEC.hop_s, service=True), tones()
+    hearing = Hearing(SPEC, GateSpec(), ToyTranscriber())
+    box, now_s = Engine(clock=FixedClock(100.0, Meter(4, 4)), hearing=hearing, player=None), 0.0
+    source = ArraySource(sound, tape)
+    tape.begin(RATE, box)
+    while not source.over:
+        for hop, now_s, midi in source.read():
+            tape.collect(box.step(hop, now_s, midi), now_s)
+    tape.end(box, source, now_s, whole=True)  # type: ignore[arg-type]
+    captured = len(SoundFile(tmp_path / "take" / "capture.wav").read()) / RATE
+    assert (captured < source.input_s / 2) == (most_bytes == 200_000)
+    early = ", which ended early" if most_bytes == 200_000 else ""
+    assert caplog.messages[-1] == f"captured {captured:.1f} s in {tmp_path / 'take'}{early}"
 
 
 def test_a_disk_that_is_full_ends_the_recording_and_is_told_at_once(
