@@ -55,10 +55,11 @@ class KeyOfPiano(WholeRange):
         return super().convert(value, param, ctx)
 
 
-def settings_file(told: str) -> Callable[[Any], Any]:
+def settings_file(told: str, default: str | None = None) -> Callable[[Any], Any]:
     """Return a decorator that adds the option `--config FILE` to a command.
 
-    The command gets FILE as its parameter `path`. `told` is the text that `--help` shows for the option.
+    The command gets FILE as its parameter `path`, and DEFAULT_PATH without the option. `told` and `default` are the
+    texts that `--help` shows for the option and for its default, if that is more than DEFAULT_PATH.
     """
     return click.option(
         "--config",
@@ -66,6 +67,6 @@ def settings_file(told: str) -> Callable[[Any], Any]:
         type=FilePath(),
         metavar="FILE",
         default=DEFAULT_PATH,
-        show_default=True,
+        show_default=default or True,
         help=told,
     )

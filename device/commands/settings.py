@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from device.commands.options import settings_file
 from device.control.client import ControlClient
@@ -12,22 +13,24 @@ from device.control.protocol import SOCKET
 from device.errors import ConfigError, UserError
 from device.printable import printable
 from device.settings.changes import Change, Filed, Tables, in_file, overlaid, read_changes, write_changes
-from device.settings.config import config_of, read_tables
+from device.settings.config import DEFAULT_PATH, config_of, read_tables
 from device.system.account import leave_root
 from device.system.paths import run_dir
 
 
 @click.command(short_help="List or remove what was changed on the running box.")
-@settings_file("The settings file that the changes are compared with.")
+@settings_file("The settings file that the changes are compared with.", f"that of the running box, or {DEFAULT_PATH}")
 @click.option("--reset", is_flag=True, help="Remove all changes, so that the settings file alone counts.")
-def settings(path: Path, reset: bool) -> None:
+@click.pass_context
+def settings(ctx: click.Context, path: Path, reset: bool) -> None:
     """List the settings that were changed on the running box and differ from the settings file.
 
     It fails if the box cannot use the settings file, or not together with the changes.
     """
-    path = path.absolute()
     # the changes belong to the service's account, so root does not read or write them
     leave_root()
+    given = ctx.get_parameter_source("path") is not ParameterSource.DEFAULT
+    path = path.absolute() if given else _file_of_the_box() or path
     if reset:
         _reset(path)
         return
@@ -38,6 +41,18 @@ def settings(path: Path, reset: bool) -> None:
     _check(tables, changes, path)
     if not changes:
         click.echo(printable(f"Nothing differs from {path}."))
+
+
+def _file_of_the_box() -> Path | None:
+    """Return the settings file of the running box; None if no box answers."""
+    folder = run_dir()
+    if folder is None or not (folder / SOCKET).exists():
+        return None
+    try:
+        with ControlClient(folder) as box:
+            return Path(box.ask({"settings": True})["settings"]["file"])
+    except UserError:
+        return None
 
 
 def _check(tables: Tables, changes: list[Change], path: Path) -> None:

@@ -183,3 +183,13 @@ def test_reset_says_whether_there_was_a_change(request: pytest.FixtureRequest, p
     assert [result.exit_code for result in said] == [0, 0] and read_changes(path) == []
     assert said[0].output == f"The changes are removed: {path} counts.\n"
     assert said[1].output == f"There were no changes to remove: {path} counts.\n"
+
+
+def test_without_config_the_settings_file_is_that_of_the_running_box(orders: Orders, path: Path) -> None:
+    write_changes(path, [Change("play", "style", "bass", "block")])
+    listed = ran("settings")
+    assert (listed.exit_code, listed.output) == (0, f'[play] style = "bass"; {path} has "block"\n'), listed.output
+    other = path.with_name("other.toml")
+    assert str(other) in ran("settings", "--config", str(other), "--reset").output and read_changes(path)
+    assert ran("settings", "--reset").output == f"The changes are removed: {path} counts.\n"
+    assert read_changes(path) == []
