@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from device.commands.options import settings_file
-from device.control.client import ControlClient
+from device.control.client import ControlClient, NoBoxError
 from device.control.protocol import SOCKET
 from device.errors import ConfigError, UserError
 from device.printable import printable
@@ -84,14 +84,8 @@ def _reset(path: Path) -> None:
     If a box runs with this settings file, it removes them, so that they end at once. Otherwise they are removed from
     the disk here. If there are none, the sentence says so. Raises UserError if they cannot be removed.
     """
-    folder = run_dir()
-    if folder is not None and (folder / SOCKET).exists():
-        with ControlClient(folder) as box:
-            answer = box.ask({"settings": True})["settings"]
-            if answer["file"] == str(path):
-                box.ask({"reset": True})
-                _tell_removed(bool(answer["changed"] or answer["overtaken"]), path)
-                return
+    if (folder := run_dir()) is not None and _reset_by_the_box(folder, path):
+        return
     stored = bool(read_changes(path))
     try:
         # without the right to read the store there are no changes to be seen, so it is written in each case
@@ -99,6 +93,28 @@ def _reset(path: Path) -> None:
     except OSError as error:
         raise UserError(f"The changes cannot be removed ({error.strerror}): run this with sudo.") from None
     _tell_removed(stored, path)
+
+
+def _reset_by_the_box(folder: Path, path: Path) -> bool:
+    """Let the box whose run directory is `folder` remove the changes, and print a sentence.
+
+    Returns False if no box runs there, or one with another settings file than `path`. Raises UserError if it cannot be
+    asked.
+    """
+    if not (folder / SOCKET).exists():
+        return False
+    try:
+        box = ControlClient(folder)
+    except NoBoxError:
+        # it was killed, and has left its socket
+        return False
+    with box:
+        answer = box.ask({"settings": True})["settings"]
+        if answer["file"] != str(path):
+            return False
+        box.ask({"reset": True})
+    _tell_removed(bool(answer["changed"] or answer["overtaken"]), path)
+    return True
 
 
 def _tell_removed(any_stored: bool, path: Path) -> None:

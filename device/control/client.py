@@ -19,11 +19,16 @@ ANSWER_S = 5.0
 """Seconds to wait for an answer. A change of settings waits for the disk, which may take a second on an SD card."""
 
 
+class NoBoxError(UserError):
+    """Reports that no process listens at the control socket. One that was killed leaves the file of its socket."""
+
+
 class ControlClient:
     """Holds a connection to the box whose run directory is `folder`.
 
-    It can be used as a context manager, which closes the connection. Raises UserError if no box answers in `folder`, if
-    this account may not use the socket, or if `folder` is None.
+    It can be used as a context manager, which closes the connection. Raises NoBoxError if no process listens in
+    `folder`, and UserError if a process does not answer, if this account may not use the socket, or if `folder` is
+    None.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -40,9 +45,10 @@ class ControlClient:
             raise UserError(
                 f"You may not use {path}: run this with sudo, or as a member of the group that `ls -l {path}` shows."
             ) from None
-        except OSError:
+        except OSError as error:
             self._socket.close()
-            raise UserError(
+            kind = NoBoxError if isinstance(error, ConnectionRefusedError | FileNotFoundError) else UserError
+            raise kind(
                 f"No box runs here (nothing answers at {path}): start it with `sudo systemctl start lefthand`, "
                 f"or `lefthand run --wait`."
             ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 from device.cli import main
 from device.commands import settings as settings_module
 from device.commands.do import ACTIONS, SETTINGS
-from device.control.protocol import DOES
+from device.control.protocol import DOES, SOCKET
 from device.control.server import ControlServer
 from device.errors import UserError
 from device.settings.changes import Change, Wanted, read_changes, write_changes
@@ -174,10 +175,14 @@ def test_root_becomes_the_service_s_account_before_it_reads_the_store(
     assert read == [True, True, True]
 
 
-@pytest.mark.parametrize("with_box", [True, False])
-def test_reset_says_whether_there_was_a_change(request: pytest.FixtureRequest, path: Path, with_box: bool) -> None:
-    if with_box:
+@pytest.mark.parametrize("box", ["runs", "was ended", "was killed"])
+def test_reset_says_whether_there_was_a_change(request: pytest.FixtureRequest, path: Path, box: str) -> None:
+    if box == "runs":
         request.getfixturevalue("orders")
+    if box == "was killed":
+        (path.parent / "run").mkdir()
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path.parent / "run" / SOCKET))
     write_changes(path, [Change("play", "style", "bass", "block")])
     said = [ran("settings", "--config", str(path), "--reset") for _ in range(2)]
     assert [result.exit_code for result in said] == [0, 0] and read_changes(path) == []
