@@ -241,7 +241,7 @@ def test_every_output_path_is_an_option_of_play() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--split", "C4", "'C4' is not a valid whole number"),
+        ("--split", "H4", "'H4' is not a valid key"),
         ("--seed", "1e3", "'1e3' is not a valid whole number"),
         ("--density", "half", "'half' is not a valid number"),
         ("--density", "nan", "'nan' is not a number"),
