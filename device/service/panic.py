@@ -22,7 +22,11 @@ from device.settings.config import DEFAULT_PATH, Config, read_config
 from device.system.paths import run_dir
 
 LIMIT_S = 0.8
-"""Seconds in which all ports together must be silent. With the start of Python it takes about one second in all."""
+"""Seconds in which all ports together must be silent after the service has ended. With the start of Python it takes
+about one second in all."""
+BY_HAND_S = 5.0
+"""The same if a person runs the command. A busy JACK server may need a second to open a port, and a client that is left
+while it opens one holds up the server, and so the box that plays on it."""
 MESSAGE_S, DRAIN_S = 0.001, 0.1
 """Seconds per message on a DIN cable, and seconds for the MIDI system to pass it on. Closing earlier loses messages."""
 TIMES = 2
@@ -36,14 +40,17 @@ def main(path: Path = DEFAULT_PATH) -> int:
 
     When the service runs this as its last command, the status is always 0.
     """
-    sentences = silence_all(path, run_dir())
+    in_service = "SERVICE_RESULT" in os.environ
+    sentences = silence_all(path, run_dir(), LIMIT_S if in_service else BY_HAND_S)
     for sentence in sentences:
         print(f"lefthand: {printable(sentence)}", file=sys.stderr)
-    return FAILED if sentences and "SERVICE_RESULT" not in os.environ else 0
+    return FAILED if sentences and not in_service else 0
 
 
-def silence_all(path: Path, folder: Path | None) -> list[str]:
+def silence_all(path: Path, folder: Path | None, limit_s: float = LIMIT_S) -> list[str]:
     """Release the keys at the ports that the settings file `path` names. Return one sentence for each failure.
+
+    A port that is not silent after `limit_s` seconds is left, which is a failure.
 
     Every key of the channels in the settings is released, also at the port to which the heard right hand is sent. If
     the settings cannot be read, the port comes from the last status in `folder`, and every key of channel 1 is
@@ -73,7 +80,7 @@ def silence_all(path: Path, folder: Path | None) -> list[str]:
         port: threading.Thread(target=_silence, args=(port, messages, sentences), daemon=True)
         for port, messages in told.items()
     }
-    until_s = time.monotonic() + LIMIT_S
+    until_s = time.monotonic() + limit_s
     for thread in threads.values():
         thread.start()
     for port, thread in threads.items():
