@@ -185,7 +185,8 @@ at("confidence").addEventListener("change", async () => {
   await order({set: {audio: {confidence: Number(at("confidence").value)}}});
   read();
 });
-at("reset").addEventListener("click", async () => { settle(); await order({reset: true}); read(); });
+// the ports and foot switches that were chosen here go too, so a wrong touch would end the concert
+asksTwice("reset", T.reset, T.resetSure, async () => { settle(); await order({reset: true}); read(); });
 at("examine").addEventListener("click", async () => {
   at("examine").disabled = true;
   at("findings").replaceChildren(make("li", T.examining));

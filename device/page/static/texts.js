@@ -139,6 +139,7 @@ window.TEXTS = {
   change: (name, value, was) => `${name} is ${value}; the file has ${was}.`,
   overtaken: (name) => `${name} was changed in the file later, so the file counts.`,
   reset: "Remove all changes",
+  resetSure: "Press again to remove them: the box plays with the file alone",
   absent: "nothing",
   styles: {auto: "Auto", bass: "Bass", block: "Block", broken: "Broken", arpeggio: "Arpeggio", "oom-pah": "Oom-pah", sustained: "Sustained", waltz: "Waltz", ballad: "Ballad", march: "March", swing: "Swing", alberti: "Alberti", stride: "Stride", pad: "Pad"},
   densities: {"0.5": "Less", "1": "Usual", "2": "More"},
