@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -82,6 +82,8 @@ class Plan:
 
     It is a function, because only a strike needs the answer. Call it before the next step.
     """
+    sounding: Sequence[int] = (0,) * 12
+    """[12] number of the right hand's keys that are down, for each pitch class."""
     ends: bool = False
     """Whether the player has stopped: the left hand strikes its last chord on a beat, and nothing after it."""
 
@@ -174,6 +176,7 @@ class Accompanist:
             velocity=self._listener.velocity,
             lock=step.lock,
             age_steps=known.age,
+            sounding=known.sounding,
             ends=self._activity.ends,
             tonic=self._tonality.tonic(),
             ahead=out["y_ahead"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -29,6 +30,12 @@ CLASSES, MEMBER, HEARD_BASS = 0.7, 0.5, 0.12
 They are for the accompanist's pitch classes, for a triad that contains the melody's pitch class, and for the
 accompanist's bass.
 """
+FULL_BEAT, FULL_WITHIN = 1.0, 4.0
+"""Gain of the triad that the right hand holds down, in natural logarithms: at a beat inside a bar, and within a beat.
+
+A player who holds all notes of a chord and no others has said what the chord is. At a bar line there is no gain,
+because the keys that are down are those of the bar before.
+"""
 STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = 0.0, -0.3, 0.0, 0.25
 """A new chord must score more than the present chord by this, in natural logarithms.
 
@@ -40,6 +47,9 @@ LATER = 3
 FLOOR = 0.02
 """Added to a probability before its logarithm is taken, so that a zero does not decide alone."""
 
+
+_FULL = {frozenset(np.flatnonzero(TRIADS[triad]).tolist()): triad for triad in range(24)}
+_FULL |= {frozenset((root, (root + 4) % 12, (root + 7) % 12, (root + 10) % 12)): root for root in range(12)}
 
 CONSONANCE = np.zeros((12, 12), np.float32)
 """[melody, pitch class] 1 for unisons, thirds, fifths and sixths, 0 for fourths, else -1."""
@@ -108,13 +118,15 @@ class Progression:
             self._since = 0
             self._beats += 1
             score = self._known + AHEAD * np.log(TRIADS @ plan.ahead / 3.0 + FLOOR)
-            self._choose(score + BASS * _basses(plan), _stay(step), plan.ahead)
+            full = _full(plan.sounding, 0.0 if step.is_bar else FULL_BEAT)
+            self._choose(score + BASS * _basses(plan) + full, _stay(step), plan.ahead)
         elif self._answer is not None:
             self._since += 1
             if self._since <= LATER and plan.top is not None:
                 score = self._known + CLASSES * np.log(TRIADS @ plan.classes / 3.0 + FLOOR)
                 score = score + MEMBER * TRIADS[:, plan.top % 12]
-                self._choose(score + HEARD_BASS * _basses(plan), STAY_WITHIN, plan.ahead)
+                score = score + HEARD_BASS * _basses(plan) + _full(plan.sounding, FULL_WITHIN)
+                self._choose(score, STAY_WITHIN, plan.ahead)
         if self._chord is None or plan.chord is None:
             return
         plan.consonance = partial(self._consonance, step, plan.top)
@@ -204,6 +216,24 @@ def fits_of(triads: Floats) -> Floats:
     """Return the probability [12] that each pitch class belongs to the chord, from the triads' scores [24]."""
     share = np.exp(triads - triads.max())
     return np.asarray((share / share.sum()) @ TRIADS, np.float32)
+
+
+def full_triad(sounding: Sequence[int]) -> int | None:
+    """Return the triad (0 to 11 major, 12 to 23 minor) of which all notes sound, or None.
+
+    `sounding` [12] is the number of keys down for each pitch class. Nothing else may sound but the seventh of a
+    dominant.
+    """
+    return _FULL.get(frozenset(pitch_class for pitch_class, keys in enumerate(sounding) if keys))
+
+
+def _full(sounding: Sequence[int], gain: float) -> Floats:
+    """Return `gain` for the triad of which all notes sound, and 0 for the others, as an array [24]."""
+    found = np.zeros(24, np.float32)
+    triad = full_triad(sounding)
+    if triad is not None:
+        found[triad] = gain
+    return found
 
 
 def _basses(plan: Plan) -> Floats:
