@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from device.calibration.latency import Calibration
 from device.calibration.round_trip import DisturbedError, Listening, RoundTrip, evaluate
+from device.errors import UserError
 from device.events import NoteHeard
 from device.hearing.pipeline import Hearing
 from device.inputs.sound_card import SoundSource
@@ -56,20 +57,34 @@ def calibrate(
 
     Returns the calibration. `told` is called with a line of text to show, before each measurement and before it is
     repeated. `counted` is called after each note with the number of notes played and the number of all notes.
-    Raises UserError if an input or port cannot be opened, or if the notes are not heard reliably.
+    Raises UserError if an input or port cannot be opened, or if the notes are not heard reliably. If there are two
+    outputs, its sentence begins with the name of the one that was measured.
     """
     made = replace(before or Calibration(""), measured=datetime.now(UTC).isoformat(timespec="seconds"))
     if config.plays_midi:
         told(f"playing {len(PITCHES)} notes on {config.midi.output}: play nothing meanwhile")
-        trip = _measured(config, config.midi.output, hearing, told, counted)
+        with _named(config, config.midi.output):
+            trip = _measured(config, config.midi.output, hearing, told, counted)
         made = replace(made, round_trip_ms=_ms(trip.seconds), spread_ms=_ms(trip.spread_s), leak_db=_db(trip))
     if config.plays_synth:
         told(f"playing {len(PITCHES)} notes on the synthesiser: play nothing meanwhile")
-        trip = _measured(config, SYNTH, hearing, told, counted)
+        with _named(config, "The synthesiser"):
+            trip = _measured(config, SYNTH, hearing, told, counted)
         made = replace(
             made, synth_round_trip_ms=_ms(trip.seconds), synth_spread_ms=_ms(trip.spread_s), synth_leak_db=_db(trip)
         )
     return made
+
+
+@contextlib.contextmanager
+def _named(config: Config, output: str) -> Iterator[None]:
+    """Context manager: it adds the name of the `output` to the sentence of a UserError, if there are two outputs."""
+    try:
+        yield
+    except UserError as error:
+        if config.plays_midi and config.plays_synth:
+            raise UserError(f"{output}: {error}") from None
+        raise
 
 
 def _measured(

@@ -106,6 +106,26 @@ def test_another_take_is_made_where_sound_was_lost_and_then_no_more(
         assert calibrate(config, Hearing.__new__(Hearing), None).round_trip_ms == 40.0
 
 
+@pytest.mark.parametrize(("measured", "named"), [(0, "piano: "), (1, "The synthesiser: ")])
+def test_of_two_outputs_the_one_that_was_not_heard_is_named(
+    measured: int, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips = [RoundTrip(0.04, 0.001, 30.0, 12, 12)] * measured
+
+    def measure(*_: object) -> RoundTrip:
+        if not trips:
+            raise UserError("Nothing came back.")
+        return trips.pop()
+
+    monkeypatch.setattr(calibrating, "measure", measure)
+    settings = '[audio]\ninput = "mic"\n[midi]\noutput = "piano"\n[play]\nsound = "{}"\n'
+    with pytest.raises(UserError, match=f"^{named}Nothing came back.$"):
+        calibrate(parse_config(settings.format("both"), "test"), Hearing.__new__(Hearing), None)
+    trips.clear()
+    with pytest.raises(UserError, match="^Nothing came back.$"):
+        calibrate(parse_config(settings.format("midi"), "test"), Hearing.__new__(Hearing), None)
+
+
 def test_onsets_all_over_the_place_are_refused() -> None:
     with pytest.raises(UserError, match="too uncertain"):
         evaluate(taken([0.05 * (i % 8) for i in range(12)]), "mic")
