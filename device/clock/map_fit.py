@@ -15,6 +15,13 @@ from device.clock.tempo_map import TempoMap
 
 LEAST_ONSETS = 16
 """Fewer onsets than this say too little, and the map is believed."""
+LEAST_COUNTED_ONSETS = 6
+"""As `LEAST_ONSETS`, for notes that begin with a count-in: four counts and two notes. People do not write count-ins.
+
+Of the first 6 to 15 onsets of 787 right hands of scores under three tempos, at most 0.5 % have a count-in and a map
+that does not fit, with a timing of up to 20 ms. Of 210 performances after a count-in, saved under 120 quarters a
+minute, the map does not fit the first 6 onsets in 78 %, and the first 15 in 84 %.
+"""
 SHORTEST_S = 0.05
 """Seconds of a quarter note. Shorter ones are 1,200 a minute or more: the file counts in small units, not in beats."""
 CHORD_S = 0.05
@@ -46,11 +53,12 @@ The places are eighths, sixteenths, triplets, sextuplets and thirty-seconds. The
 Floats = npt.NDArray[np.float64]
 
 
-def fits(onsets_s: Sequence[float], tempo_map: TempoMap) -> bool:
+def fits(onsets_s: Sequence[float], tempo_map: TempoMap, *, counted: bool = False) -> bool:
     """Return whether the notes at `onsets_s` (seconds, any order) lie on the beats and divisions of the tempo map.
 
     The answer is True for a file that does not count in ticks per quarter note, and for fewer than LEAST_ONSETS onsets
-    unless the quarters are shorter than SHORTEST_S.
+    unless the quarters are shorter than SHORTEST_S. `counted` says that the notes begin with a count-in: then
+    LEAST_COUNTED_ONSETS are enough.
     """
     onset_s = np.unique(np.asarray(onsets_s, np.float64))
     onset_s = onset_s[np.diff(onset_s, prepend=-np.inf) > CHORD_S]
@@ -58,7 +66,7 @@ def fits(onsets_s: Sequence[float], tempo_map: TempoMap) -> bool:
         return True
     if np.median(_quarters_s(onset_s, tempo_map)) < SHORTEST_S:
         return False
-    if len(onset_s) < LEAST_ONSETS:
+    if len(onset_s) < (LEAST_COUNTED_ONSETS if counted else LEAST_ONSETS):
         return True
     return fit(onset_s, tempo_map) >= LEAST_FIT + DOUBT / len(onset_s)
 

@@ -30,7 +30,7 @@ from device.files.results import Outputs
 from device.files.sound_file import SoundFile
 from device.flash.preflight import preflight
 from device.following.follow_clock import FollowClock
-from device.following.look_ahead import beats_before
+from device.following.look_ahead import beats_before, has_count_in
 from device.hearing.features import FeatureSpec
 from device.hearing.resample import Hops
 from device.make_clock import Mode, make_clock, warnings_of
@@ -100,8 +100,9 @@ def _followed_if_unfit(request: Request, source: MidiInput, part: Part) -> tuple
             f"--clock fixed --tempo BPM sets it."
         )
         return replace(request, clock="follow", meter=request.meter or signed), [sentence]
-    onsets_s = [note.onset_s for note in part.notes if note.hand == "right"]
-    if request.clock is not None or fits(onsets_s, source.tempo_map):
+    notes = [(note.onset_s, note.pitch) for note in part.notes if note.hand == "right"]
+    counted = has_count_in(notes, request.count_in)
+    if request.clock is not None or fits([onset_s for onset_s, _ in notes], source.tempo_map, counted=counted):
         return request, []
     sentence = (
         f"The tempo map of {printable(source.path.name)} does not fit its notes, so the beat follows the notes: "

@@ -12,8 +12,9 @@ from statistics import median
 
 import numpy as np
 
+from device.clock.count_in import EvenCounts
 from device.clock.step import Step
-from device.following.follow_clock import FollowClock
+from device.following.follow_clock import AUTOMATIC, FollowClock
 
 HOP_S = 0.016
 """Seconds between two calls of `due`: one hop of the device."""
@@ -59,6 +60,22 @@ def beats_before(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list
         at_s, position = before_s, position - 1
     bar_s = at_s - position % beats[steady].meter.beats_per_bar * length_s
     return [bar_s - i * length_s for i in range(TAPS, 0, -1)]
+
+
+def has_count_in(notes: Sequence[tuple[float, int]], count_in: int | None) -> bool:
+    """Return whether `notes`, (onset in seconds, pitch) in order, begin with a count-in.
+
+    `count_in` is the number of counts that the user named. None: four counts on one key are looked for.
+    """
+    wanted = AUTOMATIC if count_in is None else count_in
+    if wanted < 2:
+        return False
+    counts = EvenCounts(wanted, any_key=count_in is not None)
+    for onset_s, pitch in notes:
+        counts.hear(onset_s, pitch)
+        if counts.counts is not None:
+            return True
+    return False
 
 
 def _beats(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list[Step]:

@@ -96,6 +96,36 @@ def test_a_count_in_at_the_beginning_is_heard_as_one(tmp_path: Path) -> None:
     assert taps is not None and np.diff(taps) == pytest.approx(0.7, abs=0.03)
 
 
+def save_few(path: Path, beat_s: float, count_key: int | None) -> None:
+    """Write four counts on one key, or on the keys of a melody, and seven slow notes, under 120 quarters a minute."""
+    track, last = mido.MidiTrack(), 0
+    for i in range(11):
+        beat = i if i < 4 else 4 + 3 * (i - 4)
+        at = round((1.0 + beat * beat_s) * 2 * TICKS)
+        key = count_key if count_key is not None and i < 4 else KEYS[i] - (i < 4)
+        track.append(mido.Message("note_on", note=key, velocity=70, time=at - last))
+        track.append(mido.Message("note_off", note=key, time=TICKS // 2))
+        last = at + TICKS // 2
+    mido.MidiFile(tracks=[track], ticks_per_beat=TICKS).save(path)
+
+
+def test_few_slow_notes_after_a_count_in_are_followed(tmp_path: Path) -> None:
+    save_few(tmp_path / "slow.mid", 60 / TEMPO, 72)
+    told, _, output = played(tmp_path / "slow.mid")
+    assert SAID in output and "after a count-in of 4" in output
+    times = [beat["time_s"] for beat in told["beats"]]  # type: ignore[attr-defined]
+    assert np.diff(times[:4]) == pytest.approx(60 / TEMPO, abs=0.06)
+
+
+@pytest.mark.parametrize(("beat_s", "count_key"), [(60 / TEMPO, None), (0.5, 72)])
+def test_the_map_is_believed_for_few_notes_without_a_count_in_and_for_counts_on_its_beats(
+    tmp_path: Path, beat_s: float, count_key: int | None
+) -> None:
+    save_few(tmp_path / "few.mid", beat_s, count_key)
+    _, _, output = played(tmp_path / "few.mid")
+    assert SAID not in output
+
+
 def test_notes_without_a_beat_give_none() -> None:
     assert beats_before(FollowClock(Meter(4, 4)), [(1.0, 60), (5.0, 62), (5.1, 64)]) is None
 
