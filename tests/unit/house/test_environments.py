@@ -221,7 +221,8 @@ def test_a_bare_environment_has_numpy_a_runtime_mido_and_click_and_no_extra(bare
 
 
 NEED_TORNADO = tuple(
-    f"device.page.{name}" for name in ("box_page", "checked", "languages", "recordings", "rollback", "server")
+    f"device.page.{name}"
+    for name in ("box_page", "checked", "languages", "recordings", "rollback", "server", "web_server")
 )
 """Modules that need the extra `page`. Only `lefthand page` imports them."""
 
