@@ -33,7 +33,8 @@ accompanist's bass.
 FULL_BEAT, FULL_WITHIN = 1.0, 4.0
 """Gain of the triad that the right hand holds down, in natural logarithms: at a beat inside a bar, and within a beat.
 
-A player who holds all notes of a chord and no others has said what the chord is. At a bar line there is no gain,
+A player who holds all notes of a chord and no others has said what the chord is. The memory of phrases is not asked
+then. At a bar line there is no gain,
 because the keys that are down are those of the bar before.
 """
 STAY_BAR, STAY_HALF, STAY_BEAT, STAY_WITHIN = 0.0, -0.3, 0.0, 0.25
@@ -117,13 +118,15 @@ class Progression:
         if step.is_beat:
             self._since = 0
             self._beats += 1
-            score = self._known + AHEAD * np.log(TRIADS @ plan.ahead / 3.0 + FLOOR)
+            score = (self._known if step.is_bar else self._heard(plan)) + AHEAD * np.log(
+                TRIADS @ plan.ahead / 3.0 + FLOOR
+            )
             full = _full(plan.sounding, 0.0 if step.is_bar else FULL_BEAT)
             self._choose(score + BASS * _basses(plan) + full, _stay(step), plan.ahead)
         elif self._answer is not None:
             self._since += 1
             if self._since <= LATER and plan.top is not None:
-                score = self._known + CLASSES * np.log(TRIADS @ plan.classes / 3.0 + FLOOR)
+                score = self._heard(plan) + CLASSES * np.log(TRIADS @ plan.classes / 3.0 + FLOOR)
                 score = score + MEMBER * TRIADS[:, plan.top % 12]
                 score = score + HEARD_BASS * _basses(plan) + _full(plan.sounding, FULL_WITHIN)
                 self._choose(score, STAY_WITHIN, plan.ahead)
@@ -185,6 +188,14 @@ class Progression:
         return (
             self._answer.triads if recalled is None else self._answer.triads + RECALL * recalled.sure * recalled.triads
         )
+
+    def _heard(self, plan: Plan) -> Floats:
+        """Return the score [24] of each triad, without the memory's part if all notes of a triad are down.
+
+        Nothing need be remembered then. The memory knows melodies by their keys and times, and so takes repeated chords
+        with the same highest key for a phrase that comes again.
+        """
+        return self._known if self._answer is None or full_triad(plan.sounding) is None else self._answer.triads
 
     def _choose(self, score: Floats, stay: float, ahead: Floats) -> None:
         """Make the triad with the highest score the present one, if its lead is more than `stay`.

@@ -9,6 +9,7 @@ from device.events import Note
 from device.left_hand.accompanist import Plan
 from device.left_hand.chord_net import ChordNet, shipped_arrays
 from device.left_hand.harmony import Chord
+from device.left_hand.phrase_memory import PhraseMemory, Recalled
 from device.left_hand.progression import Progression, full_triad
 from device.left_hand.right_hand import RightHand
 from tests.unit.helpers.plays import fresh_left_hand
@@ -61,6 +62,27 @@ def test_within_a_beat_the_triad_that_is_held_replaces_the_one_that_was_expected
         )
         found.append(progression.triad)
     assert (found[0], found[-1]) == (A_MAJOR, chosen)
+
+
+@pytest.mark.parametrize(("sounding", "remembers"), [(down(9, 0, 4), False), (down(9, 4), True)])
+def test_a_triad_that_is_held_is_believed_more_than_the_memory_of_phrases(
+    monkeypatch: pytest.MonkeyPatch, sounding: tuple[int, ...], remembers: bool
+) -> None:
+    remembered = np.full(24, -6.0, np.float32)
+    remembered[A_MAJOR] = 0.0
+    monkeypatch.setattr(PhraseMemory, "recall", lambda self: Recalled(remembered, 1.0))
+    ahead = np.full(12, 0.3, np.float32)
+    progression, right, found = Progression(ChordNet(shipped_arrays())), RightHand(), []
+    for step in grid(9):
+        right.at(step, step.plan_s)
+        heard = down() if step.index == 0 else sounding
+        bass = np.append(ahead, np.float32(0.05))
+        chord = Chord((9, 1, 4), "A")
+        progression.at(
+            Plan(False, chord, ahead, bass, 0.5, 0.5, 0.3, 84, 69, 80.0, 1.0, ahead=ahead, sounding=heard), step, right
+        )
+        found.append(progression.triad)
+    assert found[0] == A_MAJOR and (A_MAJOR in found[1:]) == remembers
 
 
 def test_under_repeated_chords_no_strike_after_the_first_beat_contradicts_them() -> None:
