@@ -164,11 +164,11 @@ def test_a_key_of_a_song_that_does_not_belong_to_a_new_chord_is_released() -> No
     """The bass of a song is held until the next bass, unless the chord changes. A root that both chords have stays."""
     hand = FigureHand(shipped_bank(), Fingers())
     hand._hand.press([48, 52])
-    hand._song = True
-    hand._until, hand._struck_at = {48: 99, 52: 99}, {48: 0, 52: 0}
+    hand._held.song = True
+    hand._held.until, hand._held.struck_at = {48: 99, 52: 99}, {48: 0, 52: 0}
     f_major = replace(c_major(1.0), chord=Chord((5, 9, 0), "F"))
-    assert [key for key in (48, 52) if hand._is_over(key, f_major, 1)] == []
-    assert [key for key in (48, 52) if hand._is_over(key, f_major, 2)] == [52]
+    assert [key for key in (48, 52) if hand._held.is_over(key, f_major, 1)] == []
+    assert [key for key in (48, 52) if hand._held.is_over(key, f_major, 2)] == [52]
 
 
 def keys_of_two_bars(*classes: int) -> list[list[int]]:
@@ -253,25 +253,25 @@ def test_two_tones_of_a_major_triad_need_no_further_key() -> None:
 def test_a_key_of_a_song_stays_while_no_other_key_has_its_tone() -> None:
     hand, plan = FigureHand(shipped_bank(), Fingers()), c_major(1.0)
     hand._hand.press([48, 52])
-    hand._song = True
-    hand._until, hand._struck_at = {48: 1, 52: 1}, {48: 0, 52: 0}
-    assert not hand._is_over(52, plan, 1)
-    assert hand._is_over(52, plan, 2), "no third is held for longer than an eighth for this reason"
+    hand._held.song = True
+    hand._held.until, hand._held.struck_at = {48: 1, 52: 1}, {48: 0, 52: 0}
+    assert not hand._held.is_over(52, plan, 1)
+    assert hand._held.is_over(52, plan, 2), "no third is held for longer than an eighth for this reason"
     hand._hand.press([64])
-    assert hand._is_over(52, plan, 1), "another key has the tone now"
+    assert hand._held.is_over(52, plan, 1), "another key has the tone now"
 
 
 def test_a_key_of_a_song_stays_for_half_a_bar_if_one_tone_of_the_triad_would_sound_without_it() -> None:
     hand, plan = FigureHand(shipped_bank(), Fingers()), c_major(1.0)
     hand._hand.press([48, 52])
-    hand._song = True
-    hand._until, hand._struck_at = {48: 12, 52: 3}, {48: 0, 52: 0}
-    assert [now for now in range(3, 12) if hand._is_over(52, plan, now)] == [8, 9, 10, 11]
+    hand._held.song = True
+    hand._held.until, hand._held.struck_at = {48: 12, 52: 3}, {48: 0, 52: 0}
+    assert [now for now in range(3, 12) if hand._held.is_over(52, plan, now)] == [8, 9, 10, 11]
     hand._hand.press([55])
-    hand._until[55], hand._struck_at[55] = 12, 0
-    assert hand._is_over(52, plan, 3), "two other tones sound on"
-    hand._until = {48: 3, 52: 3, 55: 3}
-    assert hand._is_over(52, plan, 3), "no third is held into a rest"
+    hand._held.until[55], hand._held.struck_at[55] = 12, 0
+    assert hand._held.is_over(52, plan, 3), "two other tones sound on"
+    hand._held.until = {48: 3, 52: 3, 55: 3}
+    assert hand._held.is_over(52, plan, 3), "no third is held into a rest"
 
 
 @pytest.mark.parametrize(("song", "top", "stays"), [(True, 79, True), (True, 74, False), (False, 79, False)])
@@ -281,8 +281,8 @@ def test_a_strike_of_one_tone_on_a_beat_of_a_song_keeps_another_tone_of_the_tria
     """A D above makes E harsh, so E is released all the same."""
     hand = FigureHand(shipped_bank(), Fingers())
     hand._hand.press([52])
-    hand._song = hand._entered = True
-    hand._base, hand._until, hand._struck_at = 48, {52: 4}, {52: 0}
+    hand._held.song = hand._entered = True
+    hand._base, hand._held.until, hand._held.struck_at = 48, {52: 4}, {52: 0}
     notes = {4: (FigureNote(4, 2, 0, 0),)}
     hand._player.at = lambda step, *_: FigureStrike(  # type: ignore[method-assign, assignment]
         notes.get(step.position, ()), 0, 40, False, song, 2
@@ -296,8 +296,8 @@ def clashing(song: bool) -> list[int]:
     """Return the steps after its strike at which a key that clashes with the melody must be released."""
     hand = FigureHand(shipped_bank(), Fingers())
     hand._hand.press([48])
-    hand._song, hand._until, hand._struck_at = song, {48: 99}, {48: 0}
-    return [now for now in range(1, 4) if hand._is_over(48, replace(c_major(1.0), top=73), now)]
+    hand._held.song, hand._held.until, hand._held.struck_at = song, {48: 99}, {48: 0}
+    return [now for now in range(1, 4) if hand._held.is_over(48, replace(c_major(1.0), top=73), now)]
 
 
 def test_a_key_that_clashes_is_released_at_once_in_songs_and_after_an_eighth_in_pieces() -> None:

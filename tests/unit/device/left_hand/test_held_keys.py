@@ -9,9 +9,10 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.left_hand.accompanist import Plan
 from device.left_hand.figure_bank import FigureNote, shipped_bank
-from device.left_hand.figure_hand import SONG_OPEN_STEPS, FigureHand, held_steps
+from device.left_hand.figure_hand import FigureHand
 from device.left_hand.figure_player import FigureStrike
 from device.left_hand.harmony import Chord
+from device.left_hand.held_keys import SONG_OPEN_STEPS, held_steps
 from device.left_hand.voicing import Fingers
 
 
@@ -55,29 +56,29 @@ def hand_with(song: bool, *down: int) -> FigureHand:
     """Return a hand that struck the keys `down` (MIDI pitches) at step 0, and whose figure ended them at step 2."""
     hand = FigureHand(shipped_bank(), Fingers())
     hand._hand.press(down)
-    hand._song = hand._entered = song
-    hand._base, hand._until, hand._struck_at = min(down), dict.fromkeys(down, 2), dict.fromkeys(down, 0)
+    hand._held.song = hand._entered = song
+    hand._base, hand._held.until, hand._held.struck_at = min(down), dict.fromkeys(down, 2), dict.fromkeys(down, 0)
     return hand
 
 
 def test_root_and_fifth_of_a_song_stay_for_a_bar_while_another_key_is_down() -> None:
     hand, c_major = hand_with(True, 48, 52, 55), plan_of(0, 4, 7)
-    stays = {key: [now for now in range(2, 20) if not hand._is_over(key, c_major, now)] for key in (48, 52, 55)}
+    stays = {key: [now for now in range(2, 20) if not hand._held.is_over(key, c_major, now)] for key in (48, 52, 55)}
     assert stays == {48: list(range(2, SONG_OPEN_STEPS)), 52: [], 55: list(range(2, SONG_OPEN_STEPS))}
-    assert hand._is_over(48, plan_of(5, 9, 0), 2) is False, "the key is the fifth of the new chord"
-    assert hand._is_over(48, plan_of(9, 0, 4), 2), "the key is the third of the new chord"
+    assert hand._held.is_over(48, plan_of(5, 9, 0), 2) is False, "the key is the fifth of the new chord"
+    assert hand._held.is_over(48, plan_of(9, 0, 4), 2), "the key is the third of the new chord"
     hand._hand.let_go([52, 55])
-    assert hand._is_over(48, c_major, 2), "a key alone is released"
+    assert hand._held.is_over(48, c_major, 2), "a key alone is released"
 
 
 def test_root_and_fifth_of_a_song_are_released_if_another_key_has_their_tone() -> None:
     hand = hand_with(True, 43, 48, 55)
-    assert [key for key in (43, 48, 55) if hand._is_over(key, plan_of(0, 4, 7), 4)] == [43, 55]
+    assert [key for key in (43, 48, 55) if hand._held.is_over(key, plan_of(0, 4, 7), 4)] == [43, 55]
 
 
 def test_root_and_fifth_of_a_piece_end_with_their_figure() -> None:
     hand = hand_with(False, 48, 55)
-    assert all(hand._is_over(key, plan_of(0, 4, 7), 2) for key in (48, 55))
+    assert all(hand._held.is_over(key, plan_of(0, 4, 7), 2) for key in (48, 55))
 
 
 def test_a_strike_of_a_song_releases_only_the_keys_that_are_in_its_way() -> None:
@@ -97,9 +98,9 @@ def test_a_strike_of_a_song_releases_only_the_keys_that_are_in_its_way() -> None
 def test_before_a_fall_a_song_lets_go_of_the_keys_whose_time_is_over() -> None:
     """The root's time is not over, so it stays. The fifth stays only for the chord. No other key has its tone."""
     hand, c_major = hand_with(True, 48, 55), plan_of(0, 4, 7)
-    hand._until[48] = 99
-    assert not hand._is_over(55, c_major, 7)
-    hand._falls = True
-    assert [key for key in (48, 55) if hand._is_over(key, c_major, 7)] == [55]
-    hand._struck_at[55] = 6
-    assert not hand._is_over(55, c_major, 7), "no key is shorter than an eighth for this reason"
+    hand._held.until[48] = 99
+    assert not hand._held.is_over(55, c_major, 7)
+    hand._held.falls = True
+    assert [key for key in (48, 55) if hand._held.is_over(key, c_major, 7)] == [55]
+    hand._held.struck_at[55] = 6
+    assert not hand._held.is_over(55, c_major, 7), "no key is shorter than an eighth for this reason"

@@ -38,7 +38,7 @@ class Recorded(LeftHand):
         move = super().play(step)
         if self._rests:
             self.rests_s.add(step.time_s)
-        self.song_strikes += bool(move.strikes and self._figures._song)
+        self.song_strikes += bool(move.strikes and self._figures._held.song)
         return move
 
 
