@@ -9,12 +9,14 @@ Pedal: TypeAlias = Literal["up", "down", "change"]
 """Position of the sustain pedal after a strike. "change": it goes up at the strike and down again shortly after."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gesture:
-    """Says what is struck at one step. `bass`: the bass key is struck. `upper`: number of keys above it, 0 to 4."""
+    """Says what is struck at one step. Without arguments, nothing is."""
 
-    bass: bool
-    upper: int
+    bass: bool = False
+    """Whether the bass key is struck."""
+    upper: int = 0
+    """Number of keys above the bass that are struck, 0 to 4."""
     tone: int | None = None
     """Number of the chord tone above the bass, from 1, for a single upper key. None: the likeliest tones are struck."""
     fifth: bool = False
@@ -32,4 +34,4 @@ class Gesture:
         return self.bass or self.upper > 0
 
 
-NOTHING = Gesture(False, 0)
+NOTHING = Gesture()

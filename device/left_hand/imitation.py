@@ -52,7 +52,7 @@ class Manner:
         cell = self.cells.get(step.position, NOTHING)
         if depth(step) > min(deepest, 4 + shift(density)) and not new_chord:
             return NOTHING
-        return Gesture(True, cell.upper, cell.tone) if new_chord and not cell.bass else cell
+        return Gesture(bass=True, upper=cell.upper, tone=cell.tone) if new_chord and not cell.bass else cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +159,13 @@ def _manner(struck: Sequence[_Struck], meter: Meter) -> Manner | None:
         for position, pitches in bar.items():
             upper = [key for key in sorted(pitches) if key in above]
             tone = 1 + above.index(upper[0]) if len(upper) == 1 else None
-            found.setdefault(position, []).append(Gesture(len(upper) < len(pitches), min(len(upper), 3), tone))
+            gesture = Gesture(bass=len(upper) < len(pitches), upper=min(len(upper), 3), tone=tone)
+            found.setdefault(position, []).append(gesture)
     cells = {
         position: Gesture(
-            2 * sum(gesture.bass for gesture in gestures) >= len(gestures),
-            round(median(gesture.upper for gesture in gestures)),
-            _middle([gesture.tone for gesture in gestures if gesture.tone is not None]),
+            bass=2 * sum(gesture.bass for gesture in gestures) >= len(gestures),
+            upper=round(median(gesture.upper for gesture in gestures)),
+            tone=_middle([gesture.tone for gesture in gestures if gesture.tone is not None]),
         )
         for position, gestures in found.items()
         if 2 * len(gestures) >= len(bars)

@@ -109,18 +109,18 @@ ON_BEATS = 2
 """The greatest depth of a beat, see `device.left_hand.styles`."""
 _GESTURES = {
     "-": NOTHING,
-    ".": Gesture(False, 0, lift=True),
-    "B": Gesture(True, 0, lift=True),
-    "F": Gesture(True, 0, lift=True, fifth=True),
-    "c": Gesture(False, 2, lift=True),
-    "d": Gesture(False, 3, lift=True),
-    "e": Gesture(False, 2),
-    "C": Gesture(True, 2, lift=True),
-    "D": Gesture(True, 3, lift=True),
-    "1": Gesture(False, 1, tone=1),
-    "2": Gesture(False, 1, tone=2),
-    "3": Gesture(False, 1, tone=3),
-    "w": Gesture(True, 0, lift=True, walks=True),
+    ".": Gesture(lift=True),
+    "B": Gesture(bass=True, lift=True),
+    "F": Gesture(bass=True, lift=True, fifth=True),
+    "c": Gesture(upper=2, lift=True),
+    "d": Gesture(upper=3, lift=True),
+    "e": Gesture(upper=2),
+    "C": Gesture(bass=True, upper=2, lift=True),
+    "D": Gesture(bass=True, upper=3, lift=True),
+    "1": Gesture(upper=1, tone=1),
+    "2": Gesture(upper=1, tone=2),
+    "3": Gesture(upper=1, tone=3),
+    "w": Gesture(bass=True, lift=True, walks=True),
 }
 _BASSES = "BFCDw"
 

@@ -33,7 +33,7 @@ LAST_NOTE_BEATS = 4
 The left hand then plays the tonic chord once and holds it. If the player has slowed down and the note is the tonic, one
 beat is enough.
 """
-CLOSING, CLOSING_BASS = Gesture(True, 2, lift=True), Gesture(True, 0, lift=True)
+CLOSING, CLOSING_BASS = Gesture(bass=True, upper=2, lift=True), Gesture(bass=True, lift=True)
 """Gesture of the last chord, after all keys are released: bass and two upper keys, or in the style "bass" the bass."""
 DENSITIES, REGISTERS = (0.5, 1.0, 2.0), (-12, 0, 12)
 """Values that a control without a value of its own steps through: density factors, and semitones."""

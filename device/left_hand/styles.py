@@ -123,21 +123,21 @@ class Figure:
     def _struck(self, step: Step, new_chord: bool, begins: bool, grain: int) -> Gesture:
         number = (self._since or 0) // _unit(step, grain)
         if self.style == "bass":
-            return Gesture(True, 0)
+            return Gesture(bass=True)
         if self.style == "block":
-            return Gesture(True, CHORD_KEYS, lift=True)
+            return Gesture(bass=True, upper=CHORD_KEYS, lift=True)
         if self.style == "sustained":
-            return Gesture(True, CHORD_KEYS, lift=True, pedal="change")
+            return Gesture(bass=True, upper=CHORD_KEYS, lift=True, pedal="change")
         if self.style == "oom-pah":
             if begins:
-                return Gesture(True, 0, lift=True, fifth=not new_chord and not step.is_bar)
-            return Gesture(False, CHORD_KEYS, lift=True)
+                return Gesture(bass=True, lift=True, fifth=not new_chord and not step.is_bar)
+            return Gesture(upper=CHORD_KEYS, lift=True)
         if begins:
-            return Gesture(True, 0, lift=True, pedal="change" if self.style == "arpeggio" else "up")
+            return Gesture(bass=True, lift=True, pedal="change" if self.style == "arpeggio" else "up")
         if self.style == "arpeggio":
-            return Gesture(False, 1, tone=(1, 2, 3, 2)[(number - 1) % 4], pedal="down")
+            return Gesture(upper=1, tone=(1, 2, 3, 2)[(number - 1) % 4], pedal="down")
         rising = (1, 2) if step.meter.compound else (2, 1)
-        return Gesture(False, 1, tone=rising[(number - 1) % 2])
+        return Gesture(upper=1, tone=rising[(number - 1) % 2])
 
     def _detached(self, step: Step, gesture: Gesture) -> Gesture:
         """Return `gesture`, or the release of all keys if it is time to end an oom-pah chord.
@@ -151,7 +151,7 @@ class Figure:
             self._chord_age += 1
             if self._chord_age >= (1 if step.meter.compound else 2):
                 self._chord_age = None
-                return Gesture(False, 0, lift=True)
+                return Gesture(lift=True)
         return gesture
 
 

@@ -79,7 +79,7 @@ class Texture:
         if upper:
             self._upper.struck()
         many = plan.strike_many >= MANY * max(plan.strike_upper, 1e-3)
-        return Gesture(bass, (2 if many else 1) if upper else 0)
+        return Gesture(bass=bass, upper=(2 if many else 1) if upper else 0)
 
     def _changed(self, plan: Plan, step: Step) -> bool:
         assert plan.chord is not None
