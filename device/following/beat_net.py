@@ -113,9 +113,9 @@ class BeatNet:
         past_bias = np.concatenate((np.zeros(2 * UNITS, np.float32), self._weights.past_bias))
         self._gru = Gru(self._weights.past, past_bias)
         self._seen = np.empty(2 * HARMONICS, np.float32)
-        self._begin(FREE_S, False)
+        self._begin(FREE_S, counted=False)
 
-    def _begin(self, unit_s: float, counted: bool) -> None:
+    def _begin(self, unit_s: float, *, counted: bool) -> None:
         w = self._weights
         self._unit_s, self._unit = unit_s, math.log2(unit_s)
         known = np.array([counted, self._unit - math.log2(FREE_S)], np.float32)
@@ -140,9 +140,9 @@ class BeatNet:
 
     def count_in(self, last_s: float, beat_s: float) -> None:
         """Begin again after a count-in with beats of `beat_s` seconds, whose last count was at `last_s` seconds."""
-        self._begin(beat_s, True)
+        self._begin(beat_s, counted=True)
         for i in reversed(range(TAPS)):
-            self._step(last_s - i * beat_s, 0, 1, 0.0, True)
+            self._step(last_s - i * beat_s, semitones=0, keys=1, height=0.0, tap=True)
 
     def hear(self, onset_s: float, pitch: int, semitones: int, keys: int) -> None:
         """Use an onset at `onset_s` seconds whose first key is `pitch`.
@@ -155,9 +155,9 @@ class BeatNet:
         else:
             self._mean += HEIGHT_RATE * (pitch - semitones - self._mean)
             height = min(max((pitch - self._mean) / 12, -HIGHEST), HIGHEST)
-        self._step(onset_s, semitones, keys, height, False)
+        self._step(onset_s, semitones=semitones, keys=keys, height=height, tap=False)
 
-    def _step(self, onset_s: float, semitones: int, keys: int, height: float, tap: bool) -> None:
+    def _step(self, onset_s: float, *, semitones: int, keys: int, height: float, tap: bool) -> None:
         """Let the net hear a tap or an onset at `onset_s` seconds. Place, tempo, memory and posterior change.
 
         `semitones` and `keys` are those of `hear`. `height` is the distance from the usual pitch in octaves.

@@ -15,6 +15,8 @@ from device.clock.meter import Meter
 FILE = Path(__file__).with_name("figures.npz")
 GROUPS = ((8, 4), (12, 4), (16, 4), (12, 6))
 """(steps in a bar, steps in a beat) of the metres that have figures of their own: 2/4, 3/4, 4/4 and 6/8."""
+TWO, THREE, FOUR, SIX = range(4)
+"""Indices in `GROUPS` of 2/4, 3/4, 4/4 and 6/8."""
 MANNER_UNIT = 16.0
 """Manners are stored as whole numbers. So many units are one spread (standard deviation)."""
 CONTEXT_LIMIT = 3.0

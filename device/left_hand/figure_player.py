@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from device.clock.step import Step
-from device.left_hand.figure_bank import GROUPS, Excerpt, FigureBank, FigureNote
+from device.left_hand.figure_bank import FOUR, GROUPS, SIX, THREE, TWO, Excerpt, FigureBank, FigureNote
 from device.left_hand.figure_density import scaled, strikes_a_bar
 from device.left_hand.song_figure import LEAP, SongFigures
 
@@ -79,29 +80,39 @@ def parts_of(steps_per_bar: int, steps_per_beat: int) -> tuple[int, ...]:
 
     Returns an empty tuple if there are no figures for the metre.
     """
-    if steps_per_beat == 6:
-        return (3,) * (steps_per_bar // 12) if steps_per_bar % 12 == 0 else ()
+    size, beat = GROUPS[SIX]
+    if steps_per_beat == beat:
+        return (SIX,) * (steps_per_bar // size) if steps_per_bar % size == 0 else ()
     if steps_per_bar % QUARTER or steps_per_beat % QUARTER:
         return ()
-    beats = steps_per_bar // QUARTER
-    if beats > 4 and beats % 3 == 0:
-        return (1,) * (beats // 3)
-    fours = {0: (beats, 0, 0), 1: (beats - 5, 1, 1), 2: (beats - 2, 1, 0), 3: (beats - 3, 0, 1)}[beats % 4]
-    if beats < 2:
+    quarters = steps_per_bar // QUARTER
+    if quarters < 2:
         return ()
-    return (2,) * (fours[0] // 4) + (1,) * fours[2] + (0,) * fours[1]
+    if quarters > 4 and quarters % 3 == 0:
+        return (THREE,) * (quarters // 3)
+    # the bars of two and of three stand at the end, for the quarters that do not make a bar of four
+    last = ((), (THREE, TWO), (TWO,), (THREE,))[quarters % 4]
+    fours = quarters // 4 - (1 if quarters % 4 == 1 else 0)
+    return (FOUR,) * fours + last
+
+
+class BarPart(NamedTuple):
+    """Describes a part of a bar that has figures: the index of its metre in `GROUPS`, and its place in the bar."""
+
+    group: int
+    first: int
+    """Its first step, counted from the bar line."""
+    number: int
+    """Its number in the bar, from 0."""
 
 
 @cache
-def part_at(steps_per_bar: int, steps_per_beat: int, position: int) -> tuple[int, int, int] | None:
-    """Return the part of the bar in which the step `position` lies, or None if there are no figures for the metre.
-
-    The part is given by its index in `GROUPS`, its first step in the bar, and its number from 0.
-    """
+def part_at(steps_per_bar: int, steps_per_beat: int, position: int) -> BarPart | None:
+    """Return the part of the bar in which the step `position` lies, or None if there are no figures for the metre."""
     first = 0
     for number, group in enumerate(parts_of(steps_per_bar, steps_per_beat)):
         if position < first + GROUPS[group][0]:
-            return group, first, number
+            return BarPart(group, first, number)
         first += GROUPS[group][0]
     return None
 
@@ -123,8 +134,8 @@ class FigurePlayer:
         self._rng: np.random.Generator | None = None
         self._draw = np.zeros(self._bank.manner_size)
         self._playing: dict[int, _Playing] = {}
-        self._part: tuple[int, int, int] | None = None
-        """The part of the bar that is played: its group, its first step in the bar, and its number."""
+        self._part: BarPart | None = None
+        """The part of the bar that is played."""
         self._density, self._variation = 1.0, 1
 
     def pause(self) -> None:
@@ -148,15 +159,15 @@ class FigurePlayer:
         part = part_at(meter.steps_per_bar, meter.steps_per_beat, step.position)
         if part is None:
             return None
-        group, first, _ = part
-        new = self._part != part or step.position == first
+        group = part.group
+        new = self._part != part or step.position == part.first
         self._part = part
         if new:
             self._turn(self._rng, group, context, density, variation)
         playing = self._playing[group]
         number = playing.bar if playing.number is None else ORDER[playing.bar % len(ORDER)]
         bar = playing.excerpt.bars[number]
-        within = step.position - first
+        within = step.position - part.first
         notes = tuple(note for note in bar if note.position == within)
         excerpt, gap = playing.excerpt, 0
         if notes:
@@ -173,7 +184,7 @@ class FigurePlayer:
         """
         if self._part is None or step.position != step.meter.steps_per_bar - 1:
             return False
-        playing = self._playing[self._part[0]]
+        playing = self._playing[self._part.group]
         if playing.number is not None:
             return False
         bars = playing.excerpt.bars

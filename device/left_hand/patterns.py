@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from device.clock.step import Step
-from device.left_hand.figure_bank import GROUPS
+from device.left_hand.figure_bank import FOUR, GROUPS
 from device.left_hand.figure_player import part_at
 from device.left_hand.gesture import NOTHING, Gesture
 from device.left_hand.styles import depth, shift
@@ -161,8 +161,7 @@ class PatternFigure:
         part = part_at(meter.steps_per_bar, meter.steps_per_beat, step.position)
         if part is None:
             return self._plain(step, change > 0)
-        group, first, _ = part
-        return bars.bar(group)[step.position - first]
+        return bars.bar(part.group)[step.position - part.first]
 
     def _plain(self, step: Step, dense: bool) -> str:
         """Return the cell in a metre without bars of its own, such as 9/8: the first bar line, then the next beats.
@@ -171,7 +170,7 @@ class PatternFigure:
         """
         if step.is_bar:
             return self.bars.four[0]
-        size = GROUPS[2][1]
+        size = GROUPS[FOUR][1]
         struck = step.is_beat or (dense and depth(step) <= ON_BEATS)
         return self.bars.four[size] if struck and self.bars.four[size] not in "-." else "-"
 
