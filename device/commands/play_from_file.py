@@ -22,8 +22,9 @@ from device.files.hands import about_hands
 from device.files.input_kind import is_midi
 from device.files.midi_file import MidiInput, read_midi, sent_notes
 from device.files.midi_notes import Part
+from device.files.midi_run import captured_end, play_midi
 from device.files.performance import Performance
-from device.files.play import Progress, captured_end, measured_tuning, play_midi, play_sound
+from device.files.play import Progress, measured_tuning, play_sound
 from device.files.real_time import at_once
 from device.files.report import BundleName
 from device.files.results import Outputs

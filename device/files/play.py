@@ -1,8 +1,7 @@
-"""Runs the engine over a file, as fast as the machine can or at the speed of the recording: `lefthand play`."""
+"""Runs the engine over a sound file, as fast as the machine can or at the speed of the recording: `lefthand play`."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +11,6 @@ import numpy as np
 from device.engine import Engine, TimedAction
 from device.events import NoteEnded, NoteHeard
 from device.files.input_end import Feed, end_input
-from device.files.midi_file import events
-from device.files.midi_notes import LONGEST_S, Part
 from device.files.performance import Performance
 from device.files.real_time import at_once
 from device.files.sound_file import SoundFile
@@ -26,15 +23,6 @@ SCANNED_S = 60.0
 """Seconds of a sound file from which its tuning is measured. Ten seconds of music are enough; some begin late."""
 Progress = Callable[[float], None]
 """A function that is called with the number of seconds of the input that are done."""
-LONGEST_SILENCE_S = 60.0
-"""Seconds. The middle of a longer silence of a MIDI file is passed over: the left hand has stopped long before."""
-_STAYS_S = 30.0
-"""Seconds that are played at the beginning of a silence that is passed over. This has room for three slow beats."""
-_RETURNS_S = 10.0
-"""Seconds that are played at the end of a silence that is passed over.
-
-The clock then has steps before the next note.
-"""
 _SHORTEST_SENT_S = 0.02
 """Shortest length of a sent note in seconds, so that its end comes after its start."""
 
@@ -137,7 +125,7 @@ def play_sound(
             to_tell.popleft()
             hearing.lost()
         due.act(at_s)
-        _timed_step(engine, performance, hop, at_s, midi)
+        timed_step(engine, performance, hop, at_s, midi)
 
     for block in sound.blocks():
         for hop, now_s in hops.push(block):
@@ -149,93 +137,19 @@ def play_sound(
     return performance
 
 
-def play_midi(
-    engine: Engine,
-    part: Part,
-    hop_s: float,
-    progress: Progress = lambda _: None,
-    captured_s: float | None = None,
-    wait: Callable[[float], None] = at_once,
-    actions: Sequence[TimedAction] = (),
-) -> Performance:
-    """Run the engine over the notes of a MIDI file, hop by hop, as if they came from a port.
-
-    Return the events of the run. `hop_s` is the length of a hop in seconds. The middle of a silence of more than
-    LONGEST_SILENCE_S is passed over, so that it takes no time. The left hand may go on for two bars, as it does when a
-    player pauses. `wait` is called before each hop, as in `play_sound`. It also waits through a silence that is passed
-    over. Hops in which the engine has nothing to do are left out: a sixteenth has eight of them, and the result is the
-    same without them.
-
-    `captured_s` is given if the file is a recording of the box: no silence is passed over then, `actions` are those of
-    its owner, and the run ends at `captured_s` seconds, as the live run did. With 0 this time is not known, and the run
-    ends two bars after the last note, or at the last action if that is later.
-    """
-    ends_s = captured_s or max([0.0, *(taken.hop_s for taken in actions)])
-    performance = Performance("midi", captured_s or max(part.end_s, ends_s), hop_s)
-    told, due = events(part.notes), DueActions(engine, performance, actions)
-    sent, hop, now_s, latest_s = 0, 0, 0.0, 0.0
-
-    def over_s() -> float:
-        return ends_s if captured_s else max(ends_s, part.end_s + performance.two_bars_s)
-
-    while sent < len(told) or now_s < over_s() - hop_s / 2:
-        now_s = hop * hop_s
-        hop += 1
-        if captured_s and now_s > captured_s:
-            # the ends of the keys that were down when the run ended, which came at once
-            now_s = _decided_s(told[-1])
-        wait(now_s)
-        come: list[NoteHeard | NoteEnded] = []
-        while sent < len(told) and _decided_s(told[sent]) <= now_s:
-            come.append(told[sent])
-            sent += 1
-        due.act(now_s)
-        _timed_step(engine, performance, None, now_s, come)
-        progress(min(now_s, performance.input_s))
-        if come:
-            latest_s = now_s
-        next_s = _decided_s(told[sent]) if sent < len(told) else over_s()
-        is_long = sent < len(told) and next_s - latest_s > LONGEST_SILENCE_S
-        if captured_s is not None:
-            continue
-        if is_long and now_s - latest_s > _STAYS_S:
-            hop = max(hop, int((next_s - _RETURNS_S) / hop_s))
-            latest_s = hop * hop_s
-            engine.skip(latest_s)
-        else:
-            busy_s = min(next_s, engine.idle_until_s, latest_s + _STAYS_S if is_long else math.inf)
-            hop = max(hop, int(max(busy_s, 0.0) / hop_s))
-    performance.collect(engine.finish(now_s))
-    performance.close()
-    return performance
-
-
-def captured_end(notes_end_s: float, track_end_s: float, hop_s: float) -> float:
-    """Return the time in seconds of the last hop of the run whose keys a capture holds; 0 if it is not known.
-
-    The last note of the file ends at `notes_end_s`, and its track at `track_end_s`. A recording ends the track one hop
-    after the last hop. A recording that was cut off, or made by an older version, ends it with the last note.
-    """
-    is_known = notes_end_s + hop_s / 2 < track_end_s < LONGEST_S
-    return round(track_end_s / hop_s - 1) * hop_s if is_known else 0.0
-
-
-def _feeds(cut: Sequence[tuple[Samples, float]]) -> list[Feed]:
-    return [(hop, now_s, []) for hop, now_s in cut]
-
-
-def _timed_step(
+def timed_step(
     engine: Engine,
     performance: Performance,
     hop: Samples | None,
     now_s: float,
     midi: Sequence[NoteHeard | NoteEnded] = (),
 ) -> None:
+    """Run the engine over one hop, and collect its events and the time that it took. Arguments as `Engine.step`."""
     began = time.perf_counter()
     come = engine.step(hop, now_s, midi)
     performance.hop_times_s.append(time.perf_counter() - began)
     performance.collect(come)
 
 
-def _decided_s(event: NoteHeard | NoteEnded) -> float:
-    return event.note.decided_s if isinstance(event, NoteHeard) else event.decided_s
+def _feeds(cut: Sequence[tuple[Samples, float]]) -> list[Feed]:
+    return [(hop, now_s, []) for hop, now_s in cut]

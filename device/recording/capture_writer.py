@@ -41,7 +41,7 @@ class InputEnd:
     The engine gave `events` after the input had ended. Notes in them that were decided after the input's end are not
     recorded, as in `Performance`. `input_s` and `latest_s` are in seconds from the start of the input. Note-ons that
     are due at `latest_s` or later are left out. `track_s` is the time at which the file of keys ends, see
-    `device.files.play.captured_end`; 0 if the keys were recorded only in part.
+    `device.files.midi_run.captured_end`; 0 if the keys were recorded only in part.
     """
 
     events: Sequence[Event]

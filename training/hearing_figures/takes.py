@@ -19,7 +19,7 @@ from device.errors import UserError
 from device.events import Note
 from device.files.midi_file import notes_of
 from device.files.midi_notes import Part
-from device.files.play import play_midi
+from device.files.midi_run import play_midi
 from device.hearing.features import Samples
 from device.make_clock import make_clock
 from training.corpora.pieces import HandLabel, load_pieces

@@ -26,8 +26,8 @@ from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
 from device.files.midi_notes import Part
+from device.files.midi_run import play_midi
 from device.files.performance import Performance
-from device.files.play import play_midi
 from device.following.follow_clock import FollowClock
 from training.accompanist.data import meter_at
 from training.corpora.pieces import HandLabel, Notes, Piece, load_pieces

@@ -15,8 +15,8 @@ from device.assemble import left_hand_of
 from device.bundles.bundle import Bundle
 from device.engine import Engine
 from device.files.midi_file import read_midi
+from device.files.midi_run import play_midi
 from device.files.performance import Performance
-from device.files.play import play_midi
 from device.following.follow_clock import FollowClock
 from training.playing_figures.clock import onsets_of
 from training.playing_figures.following import COUNT_IN, DOSES, NO_COUNT_IN, Array, Performed

@@ -16,8 +16,8 @@ from device.clock.step import Step
 from device.engine import TRIED_KEYS, TRIED_S, Engine
 from device.events import Note, NoteEnded, NoteHeard, Send
 from device.files.midi_notes import Part
+from device.files.midi_run import play_midi
 from device.files.performance import Performance
-from device.files.play import play_midi
 from device.left_hand.performer import Move, Strike
 from device.make_clock import Mode, make_clock
 from device.settings.controls import PlayNote

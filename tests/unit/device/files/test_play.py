@@ -17,8 +17,9 @@ from device.clock.step import Clock, Step
 from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard
 from device.files.midi_notes import Part
+from device.files.midi_run import LONGEST_SILENCE_S, play_midi
 from device.files.performance import Performance
-from device.files.play import LONGEST_SILENCE_S, play_midi, play_sound
+from device.files.play import play_sound
 from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec
 from device.hearing.pipeline import Hearing

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from device.cli import main
 from device.commands import play as play_command
-from device.files.play import LONGEST_SILENCE_S, play_midi, play_sound
+from device.files.midi_run import LONGEST_SILENCE_S, play_midi
+from device.files.play import play_sound
 from device.files.real_time import BEHIND_S, RealTime
 from device.hearing.resample import Hops
 from tests.unit.device.files.test_play import HOP_S, ClickHearing, clicks, engine, note_ons, right_hand

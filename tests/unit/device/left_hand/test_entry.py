@@ -12,7 +12,7 @@ import pytest
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import Engine
-from device.files.play import play_midi
+from device.files.midi_run import play_midi
 from device.following.follow_clock import FollowClock
 from device.left_hand.activity import LEAST_LOCK, LONG_LISTEN_BARS, Activity
 from tests.unit.helpers.plays import BEAT_S, HOP_S, TICKS, Struck, fresh_left_hand, midi

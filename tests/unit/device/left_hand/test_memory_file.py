@@ -17,7 +17,7 @@ from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
 from device.files.midi_notes import Part
-from device.files.play import play_midi
+from device.files.midi_run import play_midi
 from device.left_hand.memory_file import FILE, keep_memory, read_memory
 from device.left_hand.phrase_memory import KEPT, PhraseMemory
 from device.recording.capture import KEYS, MEMORY, CaptureSettings, memory_captured

@@ -15,7 +15,7 @@ from device.clock.fixed_clock import FixedClock
 from device.clock.meter import Meter
 from device.engine import Engine
 from device.events import Send
-from device.files.play import play_midi
+from device.files.midi_run import play_midi
 from device.left_hand.activity import RING_BEATS, STOP_BEATS
 from device.settings.choices import STYLES, Steering
 from tests.unit.helpers.plays import BEAT_S, HOP_S, TEMPO, TICKS, Struck, fresh_left_hand, let_go, midi

@@ -19,7 +19,7 @@ from device.clock.meter import Meter
 from device.clock.step import ClockPulse, UseClock
 from device.engine import Engine, Steered, TimedAction
 from device.errors import UserError
-from device.files.play import captured_end
+from device.files.midi_run import captured_end
 from device.following.follow_clock import FollowClock
 from device.inputs.control_queue import Asked
 from device.inputs.keyboard import Keys
