@@ -28,7 +28,7 @@ from device.settings.sections import DEFAULT_RATE
 from device.status.faults import FAULTS as FAULT_NAMES
 from device.status.schema import Status
 from tests.unit.helpers import seams as seams_module
-from tests.unit.helpers.seams import CONFIG, FAULTS, Card, Stage, fault, patiently, seams
+from tests.unit.helpers.seams import CONFIG, FAULTS, Card, Client, Stage, fault, patiently, seams
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
 
 HALF_AN_HOUR_S = 1800.0
@@ -93,14 +93,22 @@ def test_the_hearing_knows_the_rate_of_the_input_in_a_live_run_too() -> None:
         opened.close()
 
 
+def play_until_a_key_is_down(stage: Stage, client: Client) -> None:
+    """Play block after block until `client` has a key that was struck and not released."""
+
+    def is_down() -> bool:
+        stage.play(1)
+        return not stage.struck_and_let_go(client)
+
+    patiently(is_down, "a key that is down")
+
+
 def test_a_loop_that_hangs_is_silenced_by_the_sender_while_it_hangs() -> None:
     stage = Stage(3)
     with seams(stage):
         opened = stage.open()
         client = stage.clients[-1]
-        while stage.struck_and_let_go(client):
-            stage.play(1)
-            time.sleep(0.005)
+        play_until_a_key_is_down(stage, client)
         stage.pianist.hangs = over = threading.Event()
         hops = stage.pianist.hops
         stage.card.deliver()
@@ -120,9 +128,7 @@ def test_an_input_that_gives_nothing_is_silenced_at_once_and_then_given_up(monke
     with seams(stage):
         opened = stage.open()
         client = stage.clients[-1]
-        while stage.struck_and_let_go(client):
-            stage.play(1)
-            time.sleep(0.005)
+        play_until_a_key_is_down(stage, client)
         # from now on: while the card plays, a busy machine may stop this thread for longer
         monkeypatch.setattr(sound_card, "DEAF_S", 0.1)
         patiently(lambda: stage.struck_and_let_go(client), "silence")
