@@ -13,10 +13,10 @@ SHORTEST_GAP = 2
 """Steps, an eighth, between two strikes, one of which is added."""
 TELLS_LATER = 0.7
 """The least density at which a key may be struck after a beat only because the beat's chord is not clear."""
-BASS_HEIGHT, FIFTH, THIRD = 4, 7, 4
-"""Semitones: a note at most this far above its bar's bass is a bass note; and how far above a bass, or from another
-note alone, a note is added.
-"""
+BASS_HEIGHT = 4
+"""Semitones. A note at most this far above its bar's bass is a bass note."""
+FIFTH, THIRD = 7, 4
+"""Semitones from a note that was struck alone to the one that is added: above a bass note, and beside another one."""
 
 
 def strikes_a_bar(bars: Sequence[Bar]) -> float:
