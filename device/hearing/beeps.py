@@ -13,24 +13,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from device.events import LOWEST_KEY
+from device.hearing.beep_ends import END_S, FALL_STRIDES, KNOWN_STRIDES, STAY_S, STAY_STRIDES, BeepEnds, may_end_now
 from device.hearing.beep_trains import BeepTrains, Tone
 from device.hearing.features import Samples
 from device.hearing.kept_tones import STRIDE_S, WINDOWS_S, KeptTones
 from device.hearing.strokes import is_struck, is_struck_after_loss
-from device.hearing.tone_levels import (
-    FLAT_STRIDES,
-    STEEP_STRIDES,
-    decays,
-    drops,
-    falls,
-    hz_of,
-    is_steady,
-    mean_turns,
-    plateau,
-)
+from device.hearing.tone_levels import STEEP_STRIDES, decays, falls, hz_of, is_steady, mean_turns, plateau
 
 LOWEST_BEEP = 60 - LOWEST_KEY
 """Number of the lowest key that can be a beep, C4. Below, keys lie too close together for so short a window."""
@@ -56,45 +46,8 @@ note. Its end is seen, and the next ones are recognised.
 LEARNED_S = 60.0
 """After a beep on a key, later notes of that key are suspected for this many seconds."""
 
-_END_DB, _END_S = 20.0, 0.005
-"""A beep falls by _END_DB within the window and _END_S seconds. 995 of 1000 notes of MAPS ENSTDkCl never do."""
-_STAY_DB, _STAY_S = 17.0, 0.02
-"""A beep then stays down by _STAY_DB for _STAY_S seconds. Two strings a few hertz apart fall and rise again."""
-_KNOWN_END_DB, _KNOWN_STAY_DB, _KNOWN_STRIDES = 12.0, 10.0, 3
-"""Least fall of the level in dB at which a beep ends, and least fall that stays, near the length of earlier beeps.
-
-They hold near the length of a sure beep on the key, within so many strides (the third value). They are smaller
-than elsewhere, because a piano key that has this tone as a partial may still ring below the beep.
-"""
-_FADE_DB, _FADE_S = 20.0, 0.05
-"""A tone without partials is the click of a program or a wood block if it fades by _FADE_DB within _FADE_S seconds.
-
-The fall begins at its highest level, directly after its onset, and it stays down. No string decays so fast, and no key
-is released so soon.
-"""
-_PLATEAU_DB = 6.0
-"""dB below its highest level that a beep may be just before its end."""
-_LATELY_S = 0.06
-"""A tone that was softer than that for so many seconds is no beep that ends now: a beep would have been recognised."""
-_PURE_DB = 24.0
-"""A tone is no string below C6 if its second and third partials are both this many dB softer than the tone."""
-_PURE_DB_PER_OCTAVE, _PURE_FROM = 12.0, 81 - LOWEST_KEY
-"""The limit _PURE_DB rises by this many dB an octave from A5 on, because the partials of high strings are soft."""
-_SQUARE_DB = {3: 14.0, 5: 19.0}
-"""Number of a partial -> most dB by which it may be softer than the fundamental in a square wave.
-
-In an exact square wave they are 9.5 and 14 dB softer.
-"""
-_SHARED = 0.42
-"""The fifth partial counts below this share of the sample rate. The filter of the resampler weakens it above."""
 _ALIKE = 2
 """Largest difference in length between two beeps of one metronome, in strides: 10 ms."""
-_SQUARE_CENTS = (-40, -20, 0, 20, 40)
-"""Distances from the key, in cents, at which partials of a square wave are looked for. A beep is tuned to no key."""
-_RISE_DB, _OTHERS_DB = 12.0, 3.0
-"""If a tone rises by _RISE_DB at its onset, a partial that rises by less than _OTHERS_DB belongs to another note."""
-_PURE_BESIDE_DB = 12.0
-"""The limit _PURE_DB is lower by this while a metronome is heard, because its next beep may come with a stroke."""
 _LEAST_STEP, _RINGS, _LOUDER = 0.7, 0.7, 2.0
 """Three ratios of amplitudes for a beep that is predicted, see `Beeps._steps_down`.
 
@@ -112,13 +65,15 @@ _PLATEAU_SHARE = 0.5
 class Beeps:
     """Recognises beeps.
 
-    It keeps the last sound, in hops of `hop` samples at `rate` Hz, and the keys with recent beeps.
+    It keeps the last sound, in hops of `hop` samples at `rate` Hz, and the keys with recent beeps. `BeepEnds` judges
+    how a tone ended.
     """
 
     def __init__(self, rate: int, hop: int) -> None:
         self._rate, self._hop = rate, hop
         self._kept = KeptTones(rate, hop, WATCHED_FRAMES + 3)
-        self._stride, self._stay = self._kept.stride, round(_STAY_S / STRIDE_S)
+        self._judge = BeepEnds(self._kept)
+        self._stride = self._kept.stride
         self._learned_frames = round(LEARNED_S * rate / hop)
         self._trains = BeepTrains(rate)
         self.reset()
@@ -169,7 +124,7 @@ class Beeps:
             return 0
         track = self._kept.track(key, age)
         waits = FALLING_WAITS if falls(track) else 0
-        if decays(track, key) or not self._pure(key, age, track):
+        if decays(track, key) or not self._judge.is_pure(key, age, self.beeping):
             return waits
         return max(PURE_WAITS, WATCHED_FRAMES - age)
 
@@ -180,21 +135,17 @@ class Beeps:
         """
         if self._found.get(key) == self._frame - age:
             return True
-        windows = WINDOWS_S if self._learned_waits(key, 0) else WINDOWS_S[:1]
-        for window, seconds in enumerate(windows):
-            fall = round((seconds + _END_S) / STRIDE_S)
-            track, known = self._kept.track(key, age, window=window), self._known_end(key)
-            end = self._ended(track, fall, known)
-            if end is None and known is None and window == 0:
-                end = self._ended_flat(key, age, track, fall)
+        windows = range(len(WINDOWS_S)) if self._learned_waits(key, 0) else (0,)
+        for window in windows:
+            end = self._judge.of_beep(key, age, window, self._known_end(key), self.beeping)
             if end is not None:
                 self._strings = 0
                 self._found[key] = self._frame - age
-                self._learn(key, end, self._pure(key, age, self._kept.track(key, age)))
+                self._learn(key, end, self._judge.is_pure(key, age, self.beeping))
                 if window == 0 and end:
-                    self._remember(key, age, end, fall)
+                    self._remember(key, age, end)
                 return True
-        if self._fades(key, age):
+        if self._judge.fades(key, age, self.beeping):
             self._strings = 0
             self._found[key] = self._frame - age
             return True
@@ -208,15 +159,15 @@ class Beeps:
         since, until = at - round(_AFTER_S * self._rate), at + round(_BEFORE_S * self._rate)
         return any(self._trains.expected(key, since, until) is not None for key in self._trains.keys)
 
-    def _remember(self, key: int, age: int, end: int, fall: int) -> None:
+    def _remember(self, key: int, age: int, end: int) -> None:
         """Add the beep on `key`, which ended at the index `end` of its levels, to the trains of beeps."""
         tone = self._kept.tone(hz_of(key), age)
         hz = hz_of(key) + mean_turns(tone[max(0, end - STEEP_STRIDES) : end + 1]) / STRIDE_S
         tone = self._kept.tone(hz, age)
-        step = abs(tone[end] - tone[end + fall])
+        step = abs(tone[end] - tone[end + FALL_STRIDES[0]])
         at = self._frame * self._hop - (len(tone) - 1 - end) * self._stride
         length = (end - plateau(np.abs(tone), _PLATEAU_SHARE * np.abs(tone).max())[0]) * self._stride
-        self._trains.add(key, at, Tone(hz, float(step), float(length), self.clicks(key, age)))
+        self._trains.add(key, at, Tone(hz, float(step), float(length), self._judge.clicks(key, age)))
 
     def _steps_down(self, key: int, age: int) -> bool:
         """Return whether the tone of `key` becomes smaller at the predicted end of a beep, by as much as the beeps do.
@@ -224,9 +175,9 @@ class Beeps:
         The note on `key` began `age` frames ago. If the key rings on louder than before and about as loud as the beep,
         it was struck too, so the answer is no.
         """
-        now, fall = self._frame * self._hop, round((WINDOWS_S[0] + _END_S) / STRIDE_S)
+        now, fall = self._frame * self._hop, FALL_STRIDES[0]
         began = now - age * self._hop
-        expected = self._trains.expected(key, began, now - (fall + self._stay) * self._stride)
+        expected = self._trains.expected(key, began, now - (fall + STAY_STRIDES) * self._stride)
         if expected is None:
             return False
         at, beep = expected
@@ -234,7 +185,7 @@ class Beeps:
             return False
         tone = self._kept.tone(beep.hz, age)
         place = len(tone) - 1 - round((now - at) / self._stride)
-        places = [p for p in range(place - _KNOWN_STRIDES, place + _KNOWN_STRIDES + 1) if 0 <= p < len(tone) - fall]
+        places = [p for p in range(place - KNOWN_STRIDES, place + KNOWN_STRIDES + 1) if 0 <= p < len(tone) - fall]
         if not places:
             return False
         steps = [abs(tone[p] - tone[p + fall]) for p in places]
@@ -250,12 +201,7 @@ class Beeps:
 
     def clicks(self, key: int, age: int) -> bool:
         """Return whether a beep on `key`, which began `age` frames ago, is a square wave, which ends with a click."""
-        fundamental = self._kept.track(key, age).max()
-        return all(
-            max(self._kept.track(key, age, odd, cents=cents).max() for cents in _SQUARE_CENTS) >= fundamental - softer
-            for odd, softer in _SQUARE_DB.items()
-            if odd == 3 or odd * hz_of(key) < _SHARED * self._rate
-        )
+        return self._judge.clicks(key, age)
 
     def decays(self, key: int, age: int, waited: int) -> bool:
         """Return whether the note on `key` that began `age` frames ago decays as a string does.
@@ -266,9 +212,7 @@ class Beeps:
         if self._learned_waits(key, 0):
             return False
         track = self._kept.track(key, age)
-        lately = track[-round(_LATELY_S / STRIDE_S) :]
-        may_end = lately.max() >= track.max() - _PLATEAU_DB and (falls(track) or drops(track))
-        return decays(track, key) or (waited >= PURE_WAITS and not (is_steady(track) or may_end))
+        return decays(track, key) or (waited >= PURE_WAITS and not (is_steady(track) or may_end_now(track)))
 
     def rises(self, key: int, age: int) -> bool:
         """Return whether the tone of `key` is louder now than `age` frames ago. Keys below `LOWEST_BEEP` always are."""
@@ -291,14 +235,6 @@ class Beeps:
         if key >= LOWEST_BEEP:
             self._watched.append((key, self._frame - age))
 
-    def _fades(self, key: int, age: int) -> bool:
-        """Return whether the note on `key`, which began `age` frames ago, was a tone without partials that faded."""
-        track, strides = self._kept.track(key, age), round(_FADE_S / STRIDE_S)
-        peak = int(track.argmax())
-        rest = track[peak + strides :]
-        faded = peak <= strides and len(rest) > 0 and rest.max() <= track[peak] - _FADE_DB
-        return bool(faded) and self._pure(key, age, track)
-
     def _learn(self, key: int, end: int, pure: bool) -> None:
         frame, before, _ = self._ends.get(key, (None, 0, False))
         if not end:
@@ -316,7 +252,7 @@ class Beeps:
         frame, length, sure = self._ends.get(key, (None, 0, False))
         if not self._recent(frame) or not (sure or length * STRIDE_S <= SHORT_S):
             return 0
-        seconds = length * STRIDE_S + WINDOWS_S[-1] + _END_S + _STAY_S
+        seconds = length * STRIDE_S + WINDOWS_S[-1] + END_S + STAY_S
         return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
 
     def _predicted_waits(self, key: int, age: int) -> int:
@@ -328,7 +264,7 @@ class Beeps:
         expected = self._trains.expected(key, began, began + WATCHED_FRAMES * self._hop)
         if expected is None or abs(expected[0] - expected[1].length - began) > _TOGETHER_S * self._rate:
             return 0
-        seconds = (expected[0] - began) / self._rate + WINDOWS_S[0] + _END_S + _STAY_S
+        seconds = (expected[0] - began) / self._rate + WINDOWS_S[0] + END_S + STAY_S
         return max(0, min(WATCHED_FRAMES, math.ceil(seconds * self._rate / self._hop) + 1) - age)
 
     def _known_end(self, key: int) -> int | None:
@@ -338,54 +274,3 @@ class Beeps:
 
     def _recent(self, frame: int | None) -> bool:
         return frame is not None and self._frame - frame < self._learned_frames
-
-    def _ended(self, track: NDArray[np.float64], fall: int, known: int | None) -> int | None:
-        """Return the index in the levels `track` at which a beep ends, or None if no beep ends there.
-
-        `known` is the index at which earlier beeps on the key ended, or None. A beep has a nearly constant level. Then
-        the level falls within `fall` strides and does not rise again. A stride is the time between two levels.
-        """
-        if len(track) <= fall + self._stay:
-            return None
-        highest = np.maximum.accumulate(track[::-1])[::-1]  # from each place to the end
-        before, after, later = track[:-fall], track[fall:], highest[fall:]
-        level = np.maximum.accumulate(track)[:-fall]
-        least, stays = np.full(len(before), _END_DB), np.full(len(before), _STAY_DB)
-        if known is not None:
-            there = slice(max(0, known - _KNOWN_STRIDES), known + _KNOWN_STRIDES + 1)
-            least[there], stays[there] = _KNOWN_END_DB, _KNOWN_STAY_DB
-        ended = (before >= level - _PLATEAU_DB) & (before - after >= least) & (before - later >= stays)
-        places = np.flatnonzero((ended & (level > track.max() - 1))[: -self._stay])
-        return int(places[0]) if len(places) else None
-
-    def _ended_flat(self, key: int, age: int, track: NDArray[np.float64], fall: int) -> int | None:
-        """Return the index in `track` at which a pure tone ends that has kept its level, or None.
-
-        It may fall by less than other beeps, because a string that rings on the same key may be heard below it.
-        """
-        begin, end = plateau(track)
-        if end - begin < FLAT_STRIDES or len(track) - end < fall or not self._pure(key, age, track):
-            return None
-        return self._ended(track, fall, end - 1)
-
-    def _pure(self, key: int, age: int, track: NDArray[np.float64]) -> bool:
-        """Return whether the partials are much softer than those of a string: the second, and the third or a square's.
-
-        A square wave has no even partials. The end of a beep is a click, so the partials are measured before it. A
-        partial that was as loud before the onset belongs to another note.
-        """
-        softer = _PURE_DB - _PURE_BESIDE_DB * self.beeping
-        softer += _PURE_DB_PER_OCTAVE * max(0, key - _PURE_FROM) / 12
-        begin, end = plateau(track)
-        if end < len(track):
-            end = max(begin + 1, end - STEEP_STRIDES)
-        rises = track.max() - track[0] >= _RISE_DB
-
-        def below(partial: int) -> float:
-            levels = self._kept.track(key, age, partial)
-            if len(levels) < len(track):
-                return math.inf
-            level = levels[begin:end].max()
-            return math.inf if rises and level - levels[0] < _OTHERS_DB else track.max() - level
-
-        return below(2) >= softer and (below(3) >= softer or self.clicks(key, age))
