@@ -1,23 +1,20 @@
-"""Checks in advance that `lefthand play` can write its output files, and writes them."""
+"""Names the output files of `lefthand play`, and checks before the run that they can be written."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from device.errors import UserError, missing_extra
-from device.files.midi_file import MidiInput, ringing_notes, write_midi
-from device.files.notes_csv import write_notes
+from device.files.midi_file import MidiInput
 from device.files.performance import Performance
-from device.files.replacing import replacing
-from device.files.report import BundleName, write_report
+from device.files.report import BundleName
+from device.files.result_writer import OUTPUT_KINDS, ResultWriter
 from device.files.sound_file import SoundFile
-from device.system.standard_streams import FULL
 
 LONGEST_UNNAMED_MIX_S = 2 * 3600.0
 """Longest mix in seconds that is written without being named. An hour takes 0.6 GB and ten seconds or more."""
@@ -140,47 +137,13 @@ class Outputs:
         cannot be written, after the other files are written. The report is written last, because it holds these
         sentences too.
         """
-
-        failed: list[str] = []
-
-        def midi(path: Path) -> None:
-            write_midi(path, performance.sends, like, tempo=_tempo(performance))
-
-        def audio(path: Path) -> None:
-            from device.files.mix import write_mix
-
-            try:
-                write_mix(path, sound, performance.notes, ringing_notes(performance.sends))
-            except FileNotFoundError:
-                if sound is None or sound.path.exists():
-                    raise
-                raise UserError(f"{sound.path} was removed while it was read: give it its name again.") from None
-
-        def plot(path: Path) -> None:
-            from device.files.piano_roll import write_plot
-
-            write_plot(path, performance, title)
-
-        def warnings() -> list[str]:
-            return [*performance.warnings, *failed]
-
-        writers: list[tuple[Path | None, Callable[[Path], None]]] = [
-            (self.notes, lambda path: write_notes(path, performance.notes)),
-            (self.midi, midi),
-            (self.audio, audio),
-            (self.plot, plot),
-            (self.report, lambda path: write_report(path, replace(performance, warnings=warnings()), bundle)),
-        ]
-        for wanted, write in writers:
-            if wanted is None or (wanted == self.audio and self._leaves_out_mix(performance)):
-                continue
-            try:
-                with _output(wanted) as path:
-                    write(path)
-            except UserError as error:
-                failed.append(str(error))
-        if failed:
-            raise UserError(" ".join(failed))
+        writer = ResultWriter(performance, bundle, title, sound, like)
+        for kind in OUTPUT_KINDS:
+            path = getattr(self, kind)
+            if path is not None and not (kind == "audio" and self._leaves_out_mix(performance)):
+                writer.write(kind, path)
+        if writer.failed:
+            raise UserError(" ".join(writer.failed))
 
     def _leaves_out_mix(self, performance: Performance) -> bool:
         """Return whether the mix is left out because nobody named it and it is long. `performance` is then told."""
@@ -214,18 +177,6 @@ def _beside(source: Path, ending: str) -> Path:
     return source.with_name(stem + ending)
 
 
-@contextlib.contextmanager
-def _output(path: Path) -> Iterator[Path]:
-    """Yield the temporary file that replaces `path` at the end. Raises UserError, which names `path`."""
-    try:
-        with replacing(path) as beside:
-            yield beside
-    except OSError as error:
-        old = "; the old file is unchanged" if path.exists() else ""
-        remedy = " Make room on the disk, or name another folder." if error.errno in FULL else ""
-        raise UserError(f"{path} cannot be written: {error.strerror or error}{old}.{remedy}") from None
-
-
 def _same(one: Path, other: Path) -> bool:
     """Return whether two paths lead to the same file: the paths are equal, or a symbolic or hard link joins them.
 
@@ -234,14 +185,6 @@ def _same(one: Path, other: Path) -> bool:
     if one.exists() and other.exists():
         return one.is_file() and one.samefile(other)
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def _tempo(performance: Performance) -> float:
-    """Return the mean tempo in beats a minute; 120 if there are fewer than two beats."""
-    beats = performance.beats
-    if len(beats) < 2 or beats[-1].time_s <= beats[0].time_s:
-        return 120.0
-    return 60.0 * (len(beats) - 1) / (beats[-1].time_s - beats[0].time_s)
 
 
 def _need(package: str) -> None:
