@@ -10,6 +10,7 @@ from device.clock.step import Step
 from device.events import Note, NoteEnded
 from device.left_hand.accompanist import Accompanist, Plan
 from device.left_hand.chord_net import ChordNet, shipped_arrays
+from device.left_hand.closing_chord import ClosingChord
 from device.left_hand.ending import Ending
 from device.left_hand.figure_bank import shipped_bank
 from device.left_hand.figure_hand import FigureHand
@@ -27,12 +28,6 @@ from device.left_hand.walking import WalkingBass
 from device.settings.choices import AS_THE_NET_PLAYS, KEYS, STYLES, Steering, Style
 from device.settings.controls import Action, Arm, Density, Fill, Finish, Hold, Panic, Register, Restyle, Vary
 
-LAST_NOTE_BEATS = 4
-"""Beats. A note of the tonic chord is the last note if it is held for this time and for at least a bar.
-
-The left hand then plays the tonic chord once and holds it. If the player has slowed down and the note is the tonic, one
-beat is enough.
-"""
 CLOSING, CLOSING_BASS = Gesture(bass=True, upper=2, lift=True), Gesture(bass=True, lift=True)
 """Gesture of the last chord, after all keys are released: bass and two upper keys, or in the style "bass" the bass."""
 DENSITIES, REGISTERS = (0.5, 1.0, 2.0), (-12, 0, 12)
@@ -57,7 +52,7 @@ class LeftHand:
     ) -> None:
         """Play what `accompanist` plans. `memory` holds phrases of earlier pieces. None begins with an empty memory."""
         self._accompanist, self._fingers, self._imitation = accompanist, Fingers(), Imitation()
-        self._ending, self._slowing = Ending(), Slowing()
+        self._ending, self._slowing, self._closing = Ending(), Slowing(), ClosingChord()
         self._texture = SteeredTexture()
         self._figures = FigureHand(shipped_bank(), self._fingers, steering.seed)
         self._progression = Progression(ChordNet(shipped_arrays()), memory)
@@ -96,13 +91,8 @@ class LeftHand:
         self._label: str | None = None
         self._last_upper = -1
         self._rests = True
-        self._closed = self._fill_asked = self._finishes = False
-        self._with_player = False
-        """Whether the closing chord ends when the player's last key goes up."""
-        self._closed_after = 0.0
-        """Steps from the player's latest onset to the closing chord."""
-        self._stops_at: int | None = None
-        """Grid step at which the left hand stops after the ending that the player asked for."""
+        self._fill_asked = False
+        self._closing.reset()
 
     def hear(self, note: Note) -> None:
         """Store a note of the player after the box decided that it was played.
@@ -150,7 +140,7 @@ class LeftHand:
             case Fill():
                 self._fill_asked = True
             case Finish():
-                self._finishes = True
+                self._closing.ask()
         released = not self.armed or isinstance(action, Panic)
         if released:
             self._forget_keys()
@@ -165,15 +155,15 @@ class LeftHand:
         plan = self._ending.at(plan, step)
         self._slowing.at(step)
         playing = self._imitation.at(step, until_s, self._fingers.down)
-        if self._stops_at is not None and step.index >= self._stops_at:
-            self.armed, self._stops_at, self._closed = False, None, False
+        if self._closing.stops(step):
+            self.armed = False
         if not self.armed or (playing and self.steering.yields):
             plan.silent = True
         move = self._moved(plan, step)
         if self._rests or plan.chord is None:
             move.strikes.clear()
             return move
-        if self._closed and not move.strikes:
+        if self._closing.closed and not move.strikes:
             return move
         move.chord = plan.chord.name if plan.chord.name != self._label else None
         self._label = plan.chord.name
@@ -208,11 +198,11 @@ class LeftHand:
             plan.silent = True
         self._steer()
         self._start_fill(step)
-        closes = self._closes(plan, step)
-        over = self._closed or plan.ends
+        closes = self._closing.at(plan, step, self._ending.at_home, self._slowing.now)
+        over = self._closing.closed or plan.ends
         if not (self._rests or over or self._texture.named) and self._figures.has(step.meter):
             return self._figure_move(plan, step)
-        if over and not closes and self._with_player and plan.top is None:
+        if over and not closes and self._closing.with_player and plan.top is None:
             return Move(None, [], self._fingers.let_go(self._fingers.down), "up")
         last = CLOSING_BASS if self.steering.style == "bass" else CLOSING
         gesture = last if closes else NOTHING if over else self._texture.at(plan, step)
@@ -226,7 +216,8 @@ class LeftHand:
         if pressed and not self._fingers.reaches(step.time_s):
             self._fingers.let_go(pressed)
             pressed = []
-        self._closed = self._closed and bool(pressed or not closes)
+        if closes and not pressed:
+            self._closing.take_back()
         pedal = gesture.pedal if pressed or gesture.pedal != "change" else None
         strikes = self._strikes(sorted(set(pressed)), plan, step)
         return Move(None, strikes, sorted(before - set(self._fingers.down)), pedal)
@@ -256,38 +247,6 @@ class LeftHand:
         left = meter.steps_per_bar - step.position
         if self._fill_asked and step.is_beat and (step.is_bar or left >= 2 * meter.steps_per_beat):
             self._fill_asked, self._texture.filling = False, True
-
-    def _closes(self, plan: Plan, step: Step) -> bool:
-        """Return whether the closing chord is struck at this step. Nothing follows it until the player goes on.
-
-        It is struck if the player holds a last note, or has stopped. In the first case it is held as long as the
-        player's note. The chord is the tonic if the last note suits it. `plan.chord` becomes the closing chord.
-        """
-        if self._stops_at is not None:
-            self._closed = True
-            return False
-        if self._finishes and step.is_bar:
-            self._finishes, self._closed, self._with_player = False, not plan.silent, False
-            self._stops_at = step.index + (0 if plan.silent else step.meter.steps_per_bar)
-            if plan.tonic is not None:
-                plan.chord = plan.tonic
-            return self._closed
-        held = float(max(step.meter.steps_per_bar, LAST_NOTE_BEATS * step.meter.steps_per_beat))
-        if self._slowing.now and self._ending.at_home:
-            # the notes of a player who slows down lie a little beside the steps
-            held = step.meter.steps_per_beat - 0.5
-        elif self._closed:
-            held = min(held, self._closed_after)
-        if plan.silent or (plan.age_steps < held and not plan.ends):
-            self._closed = self._with_player = False
-            return False
-        held_at_home = plan.tonic is not None and plan.top is not None and plan.top % 12 in plan.tonic.classes
-        if self._closed or not step.is_beat or not (held_at_home or plan.ends):
-            return False
-        if plan.tonic is not None and (held_at_home or self._ending.at_home):
-            plan.chord = plan.tonic
-        self._closed, self._with_player, self._closed_after = True, plan.top is not None, plan.age_steps
-        return True
 
     def _press(self, gesture: Gesture, plan: Plan, step: Step) -> list[int]:
         """Press and release fingers as `gesture` asks at `step`. Return the MIDI pitches that are struck."""
@@ -324,8 +283,8 @@ class LeftHand:
         """Return the keys that are down and must be released before a strike."""
         down = self._fingers.down
         rubbing = [key for key in down if rubs(plan.top, key)]
-        if self._closed or plan.ends:
-            return [] if self._with_player else rubbing
+        if self._closing.closed or plan.ends:
+            return [] if self._closing.with_player else rubbing
         if self.steering.style != "auto":
             return rubbing
         if self._texture.named:
@@ -337,11 +296,11 @@ class LeftHand:
         """Return the pitch class of the bass, of a chord with the pitch `classes`, root first."""
         if gesture.fifth:
             return classes[2]
-        return classes[0] if self._closed else likely_bass(plan, classes)
+        return classes[0] if self._closing.closed else likely_bass(plan, classes)
 
     def _upper_classes(self, plan: Plan, number: int) -> list[int]:
         """Return the pitch classes to strike above the bass. A named style and the closing chord get the chord's."""
-        if self._texture.named or self._closed:
+        if self._texture.named or self._closing.closed:
             return upper_classes(plan, number, self._last_upper)
         return likely_classes(plan, number, self._last_upper, self._fingers.down)
 
