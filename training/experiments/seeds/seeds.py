@@ -22,22 +22,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
-from device.errors import UserError
-from training.experiments.music_generation.setup import ENTRIES
-from training.experiments.seeds.setup import CHORALES, SEEDS
+from training.experiments.seeds.actions import ACTIONS, run_action
+from training.experiments.seeds.request import FAMILIES, SeedsRequest
 
-ACTIONS = ("fit", "play", "table", "listen", "corpus", "generate", "rows")
-BESIDE = ("truth", "shipped", "tonic", "rolled")
-BACH, SONGS = "bach", "mg-truth"
 PICKS = ("greedy", "top-k", "top-p", "temperature")
-FAMILIES = (*BESIDE, *SEEDS, *CHORALES, BACH, SONGS, *ENTRIES)
 
 
 @click.command()
-@click.option("-a", "--action", type=click.Choice(ACTIONS), required=True)
+@click.option("-a", "--action", type=click.Choice(tuple(ACTIONS)), required=True)
 @click.option("--family", "families", type=click.Choice(FAMILIES), multiple=True, help="Default: all.")
 @click.option("--again", is_flag=True, help="Fit again, even if a fit exists.")
 @click.option("--steps", type=click.IntRange(1), help="Batches of the fit. Default: the configuration's own.")
@@ -55,65 +51,11 @@ FAMILIES = (*BESIDE, *SEEDS, *CHORALES, BACH, SONGS, *ENTRIES)
 @click.option("--midi", type=click.Path(path_type=Path), help="File of generate. Default: OUT/FAMILY.mid.")
 @click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out/seeds"), show_default=True)
-def seeds(
-    action: str,
-    families: tuple[str, ...],
-    again: bool,
-    steps: int | None,
-    units: int | None,
-    layers: int | None,
-    rate: float | None,
-    most: int,
-    pick: str,
-    k: int,
-    p: float,
-    temperature: float,
-    start: int,
-    length: int,
-    seed: int,
-    midi: Path | None,
-    cache: Path,
-    out: Path,
-) -> None:
+def seeds(**options: Any) -> None:
     """Fit early nets that make music, let them play or write songs, and print their figures.
 
     Such a net is called a seed. `--action` chooses what is done.
     """
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    from training.experiments.seeds import rows
-
-    chosen = families or FAMILIES
-    if action == "table":
-        click.echo(rows.tables(cache))
-    elif action == "corpus":
-        click.echo(rows.corpus(cache, out))
-    elif action == "rows":
-        from training.experiments.seed_table import write
-
-        click.echo(write(Path("docs")))
-    elif action == "listen":
-        from training.experiments.seeds.page import write_page
-
-        root = rows.root_of(cache)
-        click.echo(f"{write_page(root, [name for name in rows.all_measured(root) if name in chosen], out)}")
-    elif action == "generate":
-        if len(families) != 1 or families[0] not in (BACH, *ENTRIES):
-            raise UserError(
-                "--action generate takes one --family that writes songs: bach, or one that begins with mg-."
-            )
-        path = midi or out / f"{families[0]}.mid"
-        if families[0] == BACH:
-            from training.experiments.bach.net import Sampling
-
-            told = rows.generate_bach(cache, Sampling(pick, k, p, temperature), start, length, seed, path)
-        else:
-            told = rows.generate_song(cache, families[0], length, seed, path)
-        click.echo(told)
-    else:
-        changes = {"units": units, "layers": layers, "steps": steps, "rate": rate}
-        for family in chosen:
-            name, told = rows.measured_row(family, changes, action, again, most, cache)
-            if told:
-                click.echo(f"{name}: {told}")
-        if mute := rows.silent(rows.root_of(cache)):
-            click.echo(f"These rows should play, but their examples have no left-hand note: {', '.join(mute)}.")
+    for part in run_action(SeedsRequest(**options)):
+        click.echo(part)
