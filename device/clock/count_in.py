@@ -6,7 +6,7 @@ The count-in gives the beat. The left hand does not answer its notes.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -166,7 +166,7 @@ class EvenCounts:
         """Handle a note at `onset_s` seconds. Return True if it completes the count-in or goes on with it."""
         if self._goes_on and self.counts is not None and pitch == self._key:
             gap_s = onset_s - self.counts[-1]
-            beat_s = (self.counts[-1] - self.counts[0]) / (len(self.counts) - 1)
+            beat_s = _beat_s(self.counts)
             if abs(gap_s / beat_s - 1) <= EVEN:
                 self.counts, self.maybe = [*self.counts[1:], onset_s], True
                 return True
@@ -192,7 +192,7 @@ class EvenCounts:
         """Count a note after the counts in `further`, if it goes on with them and all others since then did too."""
         if self.counts is None or not self._goes_further:
             return
-        beat_s = (self.counts[-1] - self.counts[0]) / (len(self.counts) - 1)
+        beat_s = _beat_s(self.counts)
         beats = (onset_s - self.counts[-1]) / beat_s
         if beats < self.further + BESIDE:
             return
@@ -202,35 +202,46 @@ class EvenCounts:
     def _even(self, times: list[float], key: int) -> list[float] | None:
         """Return the times of the `wanted` counts on `key` that end with the last of `times`. None if there are none.
 
-        The times are those of `key`, or of all onsets if they may be on any key.
+        The times are those of `key`, or of all onsets if they may be on any key. They are tried in three ways: all
+        counts were heard, an echo followed each, or one of them is missing.
         """
         n = self._wanted
-        limit = EVEN_ANNOUNCED if self._any_key else EVEN_AT_FIRST if len(self._onsets) == n else EVEN
-        for last in (times[-n:], _without_echo(times[1 - 2 * n :], n), times[1 - n :]):
-            if len(last) < max(n - 1, min(n, 3)):
+        for heard in (times[-n:], _without_echo(times[1 - 2 * n :], n), times[1 - n :]):
+            counts = self._filled_in(heard)
+            if counts is None:
                 continue
-            gaps = [later - earlier for earlier, later in pairwise(last)]
-            unit = min(gaps, default=0.0)
-            numbers = [round(gap / unit) if unit > 0 else 0 for gap in gaps]
-            even = all(
-                abs(gap / number / unit - 1) <= limit for gap, number in zip(gaps, numbers, strict=True) if number
-            )
-            shortest_s, most_between = (SHORTEST_COUNT_S, MOST_BETWEEN) if len(last) == n else (SHORTEST_GAPPY_S, 0)
-            if even and sum(numbers) == n - 1 and shortest_s <= unit <= LONGEST_COUNT_S:
-                places = [sum(numbers[:i]) for i in range(len(last))]
-                counts = [float(np.interp(place, places, last)) for place in range(n)]
-                if self._any_key:
-                    return counts
-                if self._between(counts, times) <= most_between and (counts := self._struck(counts, times, key)):
-                    return counts
+            if self._any_key:
+                return counts
+            most_between = MOST_BETWEEN if len(heard) == n else 0
+            if self._between(counts, times) <= most_between and (struck := self._struck(counts, times, key)):
+                return struck
         return None
+
+    def _filled_in(self, heard: list[float]) -> list[float] | None:
+        """Return the times of the `wanted` counts if the times `heard` are even, else None.
+
+        One of the inner counts may be missing in `heard`: its time is filled in. The shortest gap is taken for a beat.
+        """
+        n = self._wanted
+        gaps = [later - earlier for earlier, later in pairwise(heard)]
+        shortest_s = SHORTEST_COUNT_S if len(heard) == n else SHORTEST_GAPPY_S
+        if len(heard) < max(n - 1, min(n, 3)) or not gaps or not shortest_s <= min(gaps) <= LONGEST_COUNT_S:
+            return None
+        beat_s = min(gaps)
+        beats = [round(gap / beat_s) for gap in gaps]
+        limit = EVEN_ANNOUNCED if self._any_key else EVEN_AT_FIRST if len(self._onsets) == n else EVEN
+        even = all(abs(gap / number / beat_s - 1) <= limit for gap, number in zip(gaps, beats, strict=True))
+        if not even or sum(beats) != n - 1:
+            return None
+        places = list(accumulate(beats, initial=0))
+        return [float(np.interp(place, places, heard)) for place in range(n)]
 
     def _between(self, counts: list[float], own: list[float]) -> int:
         """Return the number of onsets on other keys between the first and the last of `counts`, beside none of them.
 
         `own` are the times in seconds of the onsets on the key of the counts.
         """
-        beside_s = max(BESIDE * (counts[-1] - counts[0]) / (len(counts) - 1), SAME_COUNT_S)
+        beside_s = _beside_s(counts)
         inner = [onset_s for onset_s in self._onsets if counts[0] < onset_s < counts[-1] and onset_s not in own]
         return sum(min(abs(onset_s - count_s) for count_s in counts) > beside_s for onset_s in inner)
 
@@ -241,27 +252,41 @@ class EvenCounts:
         chord is struck at its first key. If some keys of the last chord were not heard yet, the result is empty too.
         `own` are the times in seconds of the onsets on `key`.
         """
-        beat_s = (counts[-1] - counts[0]) / (len(counts) - 1)
-        beside_s = max(BESIDE * beat_s, SAME_COUNT_S)
-        chords = [
-            {
-                pitch: onset_s
-                for onset_s, pitch in reversed(self._notes)
-                if abs(onset_s - count_s) <= beside_s and pitch != key and abs(pitch - key) not in HARMONICS
-            }
-            for count_s in counts
-        ]
-        before = any(abs(counts[0] - beat_s - onset_s) < beat_s / 2 for onset_s in own)
-        if before and any(count_s not in own for count_s in counts):
+        beat_s = _beat_s(counts)
+        one_before = any(abs(counts[0] - beat_s - onset_s) < beat_s / 2 for onset_s in own)
+        if one_before and any(count_s not in own for count_s in counts):
             return []
-        struck = Counter(pitch for chord in chords for pitch in chord)
-        moved = sum(any(struck[pitch] == 1 for pitch in chord) for chord in chords)
-        if moved > 1 or any(times > 1 and pitch not in chords[-1] for pitch, times in struck.items()):
+        chords = [self._keys_beside(count_s, _beside_s(counts), key) for count_s in counts]
+        strokes = Counter(pitch for chord in chords for pitch in chord)
+        moved = sum(any(strokes[pitch] == 1 for pitch in chord) for chord in chords)
+        incomplete = any(number > 1 and pitch not in chords[-1] for pitch, number in strokes.items())
+        if moved > 1 or incomplete:
             return []
-        same = [pitch for pitch, times in struck.items() if times == len(counts)]
+        in_all = [pitch for pitch, number in strokes.items() if number == len(counts)]
         return [
-            min([count_s, *(chord[pitch] for pitch in same)]) for count_s, chord in zip(counts, chords, strict=True)
+            min([count_s, *(chord[pitch] for pitch in in_all)]) for count_s, chord in zip(counts, chords, strict=True)
         ]
+
+    def _keys_beside(self, count_s: float, beside_s: float, key: int) -> dict[int, float]:
+        """Return the other keys that were struck within `beside_s` seconds of a count on `key`, with their first times.
+
+        Overtones of `key` are left out.
+        """
+        return {
+            pitch: onset_s
+            for onset_s, pitch in reversed(self._notes)
+            if abs(onset_s - count_s) <= beside_s and pitch != key and abs(pitch - key) not in HARMONICS
+        }
+
+
+def _beat_s(counts: list[float]) -> float:
+    """Return the mean time in seconds between `counts`."""
+    return (counts[-1] - counts[0]) / (len(counts) - 1)
+
+
+def _beside_s(counts: list[float]) -> float:
+    """Return within how many seconds of one of `counts` a note on another key belongs to it."""
+    return max(BESIDE * _beat_s(counts), SAME_COUNT_S)
 
 
 def _without_echo(times: list[float], counts: int) -> list[float]:
