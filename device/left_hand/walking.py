@@ -25,11 +25,16 @@ NEXT_ROOT = np.array(
 The first row is for a major triad, the second for a minor one. They were counted on the training pieces.
 """
 LEADS = (0.0, 1.0, 0.8)
-"""What a key gains on the last beat of a bar if it lies 0, 1 or 2 semitones, by pitch class, from the next root."""
+"""Share of LEADING that a key gains on the last beat of a bar if it lies 0, 1 or 2 semitones from the next root.
+
+The octave does not matter.
+"""
 LEADING = 14.0
-"""Cost in semitones that a key saves if it surely leads to the next root by a semitone. All costs are in semitones."""
+"""What a key gains if it surely leads to the next root by a semitone. All costs and gains are in semitones."""
 NEW, GOES_ON, WITHIN = (0.0, 9.0, 8.0), (0.0, 2.0, 2.0), (2.0, 0.0, 0.0)
-"""Costs of the root, the third and the fifth: with a new root, on the bar line with the same root, and on other beats.
+"""Costs of the root, the third and the fifth.
+
+NEW holds with a new root, GOES_ON on the bar line with the same root, and WITHIN on other beats.
 """
 SAME, BACK = 15.0, 1.5
 """Costs of the key that was struck last, and of the one before it."""
@@ -74,9 +79,9 @@ class WalkingBass:
         """
         assert plan.chord is not None
         room = range(max(LOWEST + min(register, 0), LOWEST_KEY), min(HIGHEST + register, plan.ceiling - 1) + 1)
-        costs, consonance = self._costs(plan, step), plan.consonance()
+        costs, home, consonance = self._costs_in_chord(plan, step), HOME + register, plan.consonance()
         found = [
-            (costs[key % 12] + self._moved(key, HOME + register) + _heard(key, plan.top, consonance), key)
+            (costs[key % 12] + self._cost_of_move(key, home) + _cost_of_sound(key, plan.top, consonance), key)
             for key in room
             if key % 12 in costs
         ]
@@ -86,7 +91,7 @@ class WalkingBass:
         self._keys = [*self._keys[-1:], key]
         return key
 
-    def _costs(self, plan: Plan, step: Step) -> dict[int, float]:
+    def _costs_in_chord(self, plan: Plan, step: Step) -> dict[int, float]:
         """Return what each pitch class costs at `step` because of the chord. One that is missing is not struck."""
         assert plan.chord is not None
         triad = plan.chord.classes[:3]
@@ -95,12 +100,12 @@ class WalkingBass:
             self._root = triad[0]
             return dict(zip(triad, NEW if new else GOES_ON, strict=True))
         if _is_last(step):
-            return _leading(plan, triad)
+            return _costs_on_last_beat(plan, triad)
         between = {} if begins_half(step) else dict.fromkeys(_scale(plan), SCALE)
         return between | dict(zip(triad, WITHIN, strict=True))
 
-    def _moved(self, key: int, home: int) -> float:
-        """Return what it costs to go from the last key to `key`, both MIDI pitches."""
+    def _cost_of_move(self, key: int, home: int) -> float:
+        """Return what it costs to go from the last key to `key`, and how far `key` lies from `home`. MIDI pitches."""
         cost = AWAY * abs(key - home)
         if self._keys:
             move = abs(key - self._keys[-1])
@@ -118,7 +123,7 @@ def _is_last(step: Step) -> bool:
     return step.position + last >= meter.steps_per_bar
 
 
-def _leading(plan: Plan, triad: Sequence[int]) -> dict[int, float]:
+def _costs_on_last_beat(plan: Plan, triad: Sequence[int]) -> dict[int, float]:
     """Return the cost of each pitch class on the last beat of the bar, see `LEADS`. `triad` has the root first."""
     minor = (triad[1] - triad[0]) % 12 == 3
     following = np.roll(NEXT_ROOT[int(minor)], triad[0])
@@ -142,8 +147,8 @@ def _scale(plan: Plan) -> frozenset[int]:
     return frozenset((root + above) % 12 for above in (MINOR if (third - root) % 12 == 3 else MAJOR))
 
 
-def _heard(key: int, top: int | None, consonance: npt.NDArray[np.float32]) -> float:
-    """Return what the melody makes `key` cost. `top` is its highest key that is known to sound, a MIDI pitch or None.
+def _cost_of_sound(key: int, top: int | None, consonance: npt.NDArray[np.float32]) -> float:
+    """Return what `key` costs beside the melody. `top` is the melody's highest sounding key, a MIDI pitch or None.
 
     `consonance` [12] is what is expected of each pitch class, -1 to 1.
     """
