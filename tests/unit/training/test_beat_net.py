@@ -135,10 +135,10 @@ def test_the_box_hears_onset_by_onset_what_the_fitted_net_hears_at_once(seed: in
     out = np.array(net(inputs_of(music)[None]))[0]
     box = BeatNet(music.meter, for_the_box(net))
     if music.counted:
-        box._begin(music.unit_s, True)
+        box._begin(music.unit_s, counted=True)
     for i, (at_s, first) in enumerate(zip(music.time_s.tolist(), music.first.tolist(), strict=True)):
         if music.is_tap[i]:
-            box._step(at_s, 0, 1, 0.0, True)
+            box._step(at_s, semitones=0, keys=1, height=0.0, tap=True)
         else:
             top = music.top[i - 1] if i and not music.is_tap[i - 1] else first
             keys = int(music.keys[i - 1]) if i and not music.is_tap[i - 1] else 1
