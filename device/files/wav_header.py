@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from device.files.aiff_chunks import USUAL_AIFF, is_aiff, lacks_filling
+from device.files.wav_samples import wav_samples
 from device.printable import is_plain_text
 
 _HEADS = (b"RIFF", b"RF64", b"BW64")
@@ -54,20 +55,6 @@ _MOST_BEFORE = 4096
 """Most bytes before a WAV or FLAC file that are passed over."""
 _LATE = re.compile(rb"RIFF....WAVE|fLaC[\x00\x80]\x00\x00\x22", re.DOTALL)
 """First bytes of a WAV file, and of a FLAC file (RFC 9639, 8.1 and 8.2: the first block has 34 bytes)."""
-_PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
-_LEFT_ALIGNED = {3: 24, 4: 32}
-"""Bits of the whole container of a sample, by its bytes. Smaller samples fill its upper bits, so it is read whole."""
-_SUBTYPES = {
-    (_PCM, 8): "PCM_U8",
-    (_PCM, 16): "PCM_16",
-    (_PCM, 24): "PCM_24",
-    (_PCM, 32): "PCM_32",
-    (_FLOAT, 32): "FLOAT",
-    (_FLOAT, 64): "DOUBLE",
-    (_ALAW, 8): "ALAW",
-    (_ULAW, 8): "ULAW",
-}
-"""Name of the sample format in soundfile, by the format tag and the bits of a sample."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +70,7 @@ class WavHeader:
     """Sample format as soundfile names it; None for a format whose data this module does not read."""
     frame_bytes: int
     known: bool = True
-    """Whether libsndfile knows the kind of file."""
+    """Whether libsndfile knows the kind of file and reads its samples as they are meant."""
     more: tuple[tuple[int, int], ...] = ()
     """(first byte, number of bytes) of each further chunk of sound data. A recorder that was paused writes several."""
     last_wrong: bool = False
@@ -91,6 +78,8 @@ class WavHeader:
 
     other: bool = False
     """Whether a WAV file of another format, rate or number of channels follows in the same file. It is not read."""
+    earlier: int = 0
+    """Bytes by which each sample is read earlier than it begins, see `wav_samples`."""
 
     @property
     def wrong(self) -> bool:
@@ -106,7 +95,7 @@ class WavHeader:
     def pieces(self) -> list[tuple[int, int]]:
         """Return (first byte, number of bytes in whole frames) of each chunk of sound data."""
         whole = max(1, self.frame_bytes)
-        return [(start, held // whole * whole) for start, held in ((self.start, self.held), *self.more)]
+        return [(start - self.earlier, held // whole * whole) for start, held in ((self.start, self.held), *self.more)]
 
 
 def read_wav_header(path: Path) -> WavHeader | None:
@@ -264,25 +253,20 @@ def is_cut_wav(path: Path) -> bool:
 
 
 def _header(file: BinaryIO, start: int, stated: int, size: int, form: bytes, known: bool) -> WavHeader:
-    tag, channels = int.from_bytes(form[:2], "little"), int.from_bytes(form[2:4], "little")
-    if tag == _EXTENSIBLE:
-        tag = int.from_bytes(form[24:26], "little")
-    bits, frame_bytes = int.from_bytes(form[14:16], "little"), int.from_bytes(form[12:14], "little")
-    frame_bytes = frame_bytes or channels * bits // 8
-    if tag == _PCM and channels:
-        # 20 bits lie in 3 bytes, and 24 bits may lie in 4
-        bits = _LEFT_ALIGNED.get(frame_bytes // channels, bits)
     end = start + stated
     right = end <= size and _ends_well(file, end + stated % 2, size)
+    held = stated if right else size - start
+    samples = wav_samples(form, file, start, held)
     return WavHeader(
         start=start,
         stated=stated,
-        held=stated if right else size - start,
+        held=held,
         rate=int.from_bytes(form[4:8], "little"),
-        channels=channels,
-        subtype=_SUBTYPES.get((tag, bits)),
-        frame_bytes=frame_bytes,
-        known=known,
+        channels=int.from_bytes(form[2:4], "little"),
+        subtype=samples.subtype,
+        frame_bytes=samples.frame_bytes,
+        known=known and not samples.misread,
+        earlier=samples.earlier,
     )
 
 
