@@ -62,6 +62,15 @@ MODULES = [
 ]
 
 
+def test_the_table_at_the_top_leads_to_every_section() -> None:
+    text = (ROOT / "docs" / "trouble.md").read_text(encoding="utf-8")
+    top, sections = text.split("\n## ", 1)
+    headings = re.findall(r"^## (.+)$", f"## {sections}", re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert len(anchors) == len(headings)
+    assert set(re.findall(r"\]\(#([^)]+)\)", top)) == anchors
+
+
 def test_many_sentences_are_looked_at() -> None:
     assert sum(len(list(_sentences(path))) for path in MODULES) > 120
 
