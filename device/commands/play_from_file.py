@@ -27,6 +27,7 @@ from device.files.performance import Performance
 from device.files.play import Progress, measured_tuning, play_sound
 from device.files.real_time import at_once
 from device.files.report import BundleName
+from device.files.result_writer import ResultWriter
 from device.files.results import Outputs
 from device.files.sound_file import SoundFile
 from device.flash.preflight import preflight
@@ -84,7 +85,7 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
         performance = play_midi(engine, part, hop_s, progress, ended_s, _wait(request), request.actions)
     performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
     performance.beat = _beat_source(request, engine, clock, performance, foreseen, metres)
-    outputs.write(performance, _named(bundle), _title(request, performance), like=source)
+    outputs.write(ResultWriter(performance, _named(bundle), _title(request, performance), like=source))
     return performance
 
 
@@ -165,7 +166,7 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
             f"so: --tuning CENTS sets another tuning."
         )
     performance.beat = _beat_source(request, engine, clock, performance)
-    outputs.write(performance, _named(bundle), _title(request, performance), sound=sound)
+    outputs.write(ResultWriter(performance, _named(bundle), _title(request, performance), sound=sound))
     return performance
 
 

@@ -39,7 +39,7 @@ class ResultWriter:
         sound: SoundFile | None = None,
         like: MidiInput | None = None,
     ) -> None:
-        self._performance, self._bundle, self._title = performance, bundle, title
+        self.performance, self._bundle, self._title = performance, bundle, title
         self._sound, self._like = sound, like
         self.failed: list[str] = []
 
@@ -54,25 +54,25 @@ class ResultWriter:
     def _write(self, kind: OutputKind, path: Path) -> None:
         match kind:
             case "notes":
-                write_notes(path, self._performance.notes)
+                write_notes(path, self.performance.notes)
             case "midi":
-                write_midi(path, self._performance.sends, self._like, tempo=_tempo(self._performance))
+                write_midi(path, self.performance.sends, self._like, tempo=_tempo(self.performance))
             case "audio":
                 self._write_mix(path)
             case "plot":
                 from device.files.piano_roll import write_plot
 
-                write_plot(path, self._performance, self._title)
+                write_plot(path, self.performance, self._title)
             case "report":
-                warnings = [*self._performance.warnings, *self.failed]
-                write_report(path, replace(self._performance, warnings=warnings), self._bundle)
+                warnings = [*self.performance.warnings, *self.failed]
+                write_report(path, replace(self.performance, warnings=warnings), self._bundle)
 
     def _write_mix(self, path: Path) -> None:
         from device.files.mix import write_mix
 
         sound = self._sound
         try:
-            write_mix(path, sound, self._performance.notes, ringing_notes(self._performance.sends))
+            write_mix(path, sound, self.performance.notes, ringing_notes(self.performance.sends))
         except FileNotFoundError:
             if sound is None or sound.path.exists():
                 raise

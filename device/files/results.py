@@ -10,11 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from device.errors import UserError, missing_extra
-from device.files.midi_file import MidiInput
 from device.files.performance import Performance
-from device.files.report import BundleName
 from device.files.result_writer import OUTPUT_KINDS, ResultWriter
-from device.files.sound_file import SoundFile
 
 LONGEST_UNNAMED_MIX_S = 2 * 3600.0
 """Longest mix in seconds that is written without being named. An hour takes 0.6 GB and ten seconds or more."""
@@ -94,23 +91,7 @@ class Outputs:
         `renders` says that the mix needs a synthesiser and a soundfont, because a hand must be rendered.
         """
         for path in self.paths:
-            if str(path) == "-":
-                raise UserError("- names no output: name a file such as OUT.mid.")
-            if len(os.fsencode(path.name)) > LONGEST_NAME:
-                raise UserError(f"{path} cannot be written: its name is too long, so give a shorter one.")
-            if path.is_fifo():
-                raise UserError(f"{path} is a pipe: name a file, and pass it on when it is complete.")
-            if path.is_dir():
-                raise UserError(f"{path} is a folder: name a file in it.")
-            target = Path(os.path.realpath(path))
-            if not path.parent.is_dir() or not target.parent.is_dir():
-                raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
-            if target.is_symlink():
-                raise UserError(f"{path} is a link that leads back to itself: remove it, or name another file.")
-            if not os.access(target.parent, os.W_OK):
-                raise UserError(f"{path} cannot be written: its folder is read-only for you, so name another folder.")
-            if target.exists() and not os.access(target, os.W_OK):
-                raise UserError(f"{path} is write-protected: name another file, or remove this one.")
+            _check_path(path)
             if any(_same(path, source) for source in inputs):
                 raise UserError(f"{path} is the input itself: write to another file.")
         for one, other in itertools.combinations(self.paths, 2):
@@ -122,25 +103,17 @@ class Outputs:
                 raise UserError(f"{path} cannot be written: --{kind} writes a {ending} file, so give such a name.")
         self._check_packages(renders)
 
-    def write(
-        self,
-        performance: Performance,
-        bundle: BundleName | None,
-        title: str,
-        sound: SoundFile | None = None,
-        like: MidiInput | None = None,
-    ) -> None:
-        """Write every wanted file. The input is `sound` or `like`.
+    def write(self, writer: ResultWriter) -> None:
+        """Let `writer` write every wanted file.
 
-        Each file replaces an old one only when it is complete. An unnamed mix that is too long is left out, and
-        `performance` gets a warning and its path in `left_out`. Raises UserError with a sentence for each file that
+        Each file replaces an old one only when it is complete. An unnamed mix that is too long is left out, and the
+        performance gets a warning and its path in `left_out`. Raises UserError with a sentence for each file that
         cannot be written, after the other files are written. The report is written last, because it holds these
         sentences too.
         """
-        writer = ResultWriter(performance, bundle, title, sound, like)
         for kind in OUTPUT_KINDS:
             path = getattr(self, kind)
-            if path is not None and not (kind == "audio" and self._leaves_out_mix(performance)):
+            if path is not None and not (kind == "audio" and self._leaves_out_mix(writer.performance)):
                 writer.write(kind, path)
         if writer.failed:
             raise UserError(" ".join(writer.failed))
@@ -167,6 +140,27 @@ class Outputs:
 
                 _need("tinysoundfont")
                 best_soundfont()
+
+
+def _check_path(path: Path) -> None:
+    """Raise UserError if no file can be written at `path`."""
+    if str(path) == "-":
+        raise UserError("- names no output: name a file such as OUT.mid.")
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UserError(f"{path} cannot be written: its name is too long, so give a shorter one.")
+    if path.is_fifo():
+        raise UserError(f"{path} is a pipe: name a file, and pass it on when it is complete.")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file in it.")
+    target = Path(os.path.realpath(path))
+    if not path.parent.is_dir() or not target.parent.is_dir():
+        raise UserError(f"{path} cannot be written: name a file in a folder that exists.")
+    if target.is_symlink():
+        raise UserError(f"{path} is a link that leads back to itself: remove it, or name another file.")
+    if not os.access(target.parent, os.W_OK):
+        raise UserError(f"{path} cannot be written: its folder is read-only for you, so name another folder.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise UserError(f"{path} is write-protected: name another file, or remove this one.")
 
 
 def _beside(source: Path, ending: str) -> Path:

@@ -17,6 +17,7 @@ import soundfile
 
 from device.errors import UserError
 from device.files.replacing import replacing
+from device.files.result_writer import ResultWriter
 from device.files.results import Outputs
 from device.files.sound_file import SoundFile
 from tests.unit.device.files.test_results import BUNDLE, performance
@@ -37,7 +38,7 @@ def run(code: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_every_output_replaces_an_old_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     for name in EVERY.values():
         (tmp_path / name).write_bytes(OLD)
-    every(tmp_path).write(performance(), BUNDLE, "")
+    every(tmp_path).write(ResultWriter(performance(), BUNDLE, ""))
     assert {path.name for path in tmp_path.iterdir()} == set(EVERY.values())
     assert all((tmp_path / name).read_bytes() != OLD for name in EVERY.values())
 
@@ -72,6 +73,7 @@ def test_a_full_disk_leaves_the_old_file_whole_and_names_the_output(tmp_path: Pa
         import resource, signal, sys
         from pathlib import Path
         from device.errors import UserError
+        from device.files.result_writer import ResultWriter
         from device.files.results import Outputs
         from tests.unit.device.files.test_results import BUNDLE, performance
         outputs = Outputs(**{sys.argv[1]: Path(sys.argv[2])})
@@ -79,7 +81,7 @@ def test_a_full_disk_leaves_the_old_file_whole_and_names_the_output(tmp_path: Pa
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
         try:
-            outputs.write(performance(), BUNDLE, "")
+            outputs.write(ResultWriter(performance(), BUNDLE, ""))
         except UserError as error:
             print(error)
         """,
@@ -189,7 +191,7 @@ def test_one_output_that_cannot_be_written_costs_no_other(tmp_path: Path) -> Non
     outputs = every(tmp_path)
     (tmp_path / "mix.wav").mkdir()
     with pytest.raises(UserError, match=r"mix\.wav cannot be written"):
-        outputs.write(performance(), BUNDLE, "")
+        outputs.write(ResultWriter(performance(), BUNDLE, ""))
     assert all((tmp_path / name).is_file() for kind, name in EVERY.items() if kind != "audio")
 
 
@@ -199,13 +201,13 @@ def test_a_sound_that_is_removed_before_the_mix_is_told_by_its_name(tmp_path: Pa
     (tmp_path / "right.wav").unlink()
     outputs = Outputs(audio=tmp_path / "mix.wav", notes=tmp_path / "notes.csv")
     with pytest.raises(UserError, match=r"right\.wav was removed while it was read") as told:
-        outputs.write(performance(), BUNDLE, "", sound=sound)
+        outputs.write(ResultWriter(performance(), BUNDLE, "", sound=sound))
     assert "mix.wav" not in str(told.value) and (tmp_path / "notes.csv").exists()
 
 
 def test_a_mix_of_hours_that_nobody_named_is_left_out_and_said(tmp_path: Path) -> None:
     long = replace(performance(), input_s=3 * 3600.0)
-    Outputs.beside(tmp_path / "my.mid", force=False).write(long, BUNDLE, "")
+    Outputs.beside(tmp_path / "my.mid", force=False).write(ResultWriter(long, BUNDLE, ""))
     assert {path.name for path in tmp_path.iterdir()} == {"my.left-hand.mid", "my.roll.png"}
     assert long.left_out == [tmp_path / "my.both-hands.wav"]
     assert "both-hands.wav is left out, because it would last 3.0 hours: --audio" in long.warnings[-1]

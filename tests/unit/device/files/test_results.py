@@ -20,6 +20,7 @@ from device.events import Beat, ChordChosen, Note, NoteEnded, NoteHeard, Send
 from device.files.performance import Performance
 from device.files.piano_roll import draw
 from device.files.report import BundleName, report, write_report
+from device.files.result_writer import ResultWriter
 from device.files.results import Outputs
 from device.files.sound_file import SoundFile
 
@@ -80,14 +81,14 @@ def test_nothing_sounds_later_than_two_bars_after_the_end() -> None:
 def test_the_roll_is_a_png_1600_pixels_wide_with_a_row_for_each_20_seconds(tmp_path: Path, seconds: float) -> None:
     from matplotlib.image import imread
 
-    Outputs(plot=tmp_path / "roll.png").write(performance(seconds), BUNDLE, "title")
+    Outputs(plot=tmp_path / "roll.png").write(ResultWriter(performance(seconds), BUNDLE, "title"))
     height, width = imread(tmp_path / "roll.png").shape[:2]
     assert width == 1600
     assert (height > 800) == (seconds > 20)
 
 
 def test_the_roll_of_nothing_is_drawn_too(tmp_path: Path) -> None:
-    Outputs(plot=tmp_path / "roll.png").write(Performance("audio", 0.5, 0.016), None, "nothing")
+    Outputs(plot=tmp_path / "roll.png").write(ResultWriter(Performance("audio", 0.5, 0.016), None, "nothing"))
     assert (tmp_path / "roll.png").stat().st_size > 1_000
 
 
@@ -112,7 +113,7 @@ def test_the_mix_is_the_recording_and_a_left_hand_levelled_to_it(tmp_path: Path)
     recorded = (0.1 * np.sin(2 * np.pi * 440 * np.arange(6 * rate) / rate)).astype(np.float32)
     soundfile.write(tmp_path / "in.wav", recorded, rate, subtype="FLOAT")
     done = performance()
-    Outputs(audio=tmp_path / "mix.wav").write(done, BUNDLE, "", sound=SoundFile(tmp_path / "in.wav"))
+    Outputs(audio=tmp_path / "mix.wav").write(ResultWriter(done, BUNDLE, "", sound=SoundFile(tmp_path / "in.wav")))
     mixed, mixed_rate = soundfile.read(tmp_path / "mix.wav", dtype="float32")
     left = mixed[: len(recorded)].mean(axis=1) - recorded
     assert mixed_rate == rate and len(mixed) > len(recorded)
@@ -122,10 +123,10 @@ def test_the_mix_is_the_recording_and_a_left_hand_levelled_to_it(tmp_path: Path)
 
 def test_both_hands_are_rendered_where_there_is_no_recording(tmp_path: Path) -> None:
     done = performance()
-    Outputs(audio=tmp_path / "mix.wav").write(done, BUNDLE, "")
+    Outputs(audio=tmp_path / "mix.wav").write(ResultWriter(done, BUNDLE, ""))
     both, _ = soundfile.read(tmp_path / "mix.wav")
     done.sends = []
-    Outputs(audio=tmp_path / "right.wav").write(done, BUNDLE, "")
+    Outputs(audio=tmp_path / "right.wav").write(ResultWriter(done, BUNDLE, ""))
     right, _ = soundfile.read(tmp_path / "right.wav")
     assert np.max(np.abs(right)) > 0.5
     assert len(both) > len(right)
@@ -147,18 +148,18 @@ def test_the_report_holds_the_warning_about_an_output_that_was_not_written(tmp_p
     done = performance()
     done.collect([Send(3 * 3600.0, 3 * 3600.0, "note_off", 50, 0)])
     unnamed = Outputs(audio=tmp_path / "mix.wav", report=tmp_path / "report.json", unnamed=True)
-    unnamed.write(done, BUNDLE, "")
+    unnamed.write(ResultWriter(done, BUNDLE, ""))
     assert "mix.wav is left out" in json.loads((tmp_path / "report.json").read_text())["warnings"][0]
     outputs = Outputs(plot=tmp_path / "missing" / "roll.png", report=tmp_path / "report.json")
     with pytest.raises(UserError, match="cannot be written"):
-        outputs.write(performance(), BUNDLE, "")
+        outputs.write(ResultWriter(performance(), BUNDLE, ""))
     assert "roll.png cannot be written" in json.loads((tmp_path / "report.json").read_text())["warnings"][0]
 
 
 def test_an_output_on_a_full_disk_is_named_with_a_remedy() -> None:
     full = r"^/dev/full cannot be written: No space left on device.*\. Make room on the disk, or name another folder\.$"
     with pytest.raises(UserError, match=full):
-        Outputs(notes=Path("/dev/full")).write(performance(), BUNDLE, "")
+        Outputs(notes=Path("/dev/full")).write(ResultWriter(performance(), BUNDLE, ""))
 
 
 def test_a_machine_without_a_soundfont_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
