@@ -106,7 +106,7 @@ class _MidiRun:
         """Go on to the next hop, and return its time in stream seconds."""
         now_s = self._hop * self._hop_s
         self._hop += 1
-        if self._captured_s and now_s > self._captured_s:
+        if self._captured_s and now_s > self._captured_s and self._sent < len(self._told):
             # the ends of the keys that were down when the run ended, which came at once
             now_s = _decided_s(self._told[-1])
         return now_s

@@ -260,3 +260,9 @@ def test_a_capture_is_played_through_its_silences() -> None:
     grid = FileClock.from_map(480, [(0, 500_000)], [(0, 4, 4)], end_tick=100_000)
     whole = play_midi(Engine(clock=grid, player=EveryBeat()), right_hand(0.5, 90.0), HOP_S, captured_s=0.0)
     assert len(whole.hop_times_s) >= 90.0 / HOP_S
+
+
+def test_a_capture_that_ends_between_two_hops_ends_with_the_next_one() -> None:
+    ended = play_midi(engine(None), right_hand(0.5), HOP_S, captured_s=62.6 * HOP_S)
+    assert len(ended.hop_times_s) == 64
+    assert [note.onset_s for note in ended.notes] == [0.5]
