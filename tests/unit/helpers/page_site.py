@@ -18,8 +18,8 @@ from device.page.server import application
 from device.page.web_server import WebServer
 from device.status.moments import Moments
 from device.status.schema import Status
+from tests.unit.helpers.patience import PATIENCE_S
 
-PATIENCE_S = 60.0
 STATUS = Status(state="playing", message="listening", since="", pid=1, version="0")
 
 

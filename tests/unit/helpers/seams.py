@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,13 +29,13 @@ from device.ports import drivers
 from device.ports.port import Port, SoundInput
 from device.settings.config import Config, parse_config
 from device.system import realtime
+from tests.unit.helpers.patience import PATIENCE_S, patiently
 
 RATE, BLOCK = 16_000, 256
 CONFIG = parse_config(f'[audio]\ninput = "mic"\nrate = {RATE}\n[midi]\noutput = "synth"\n', "the test")
 HEARD = Port("expander", "ALSA", 1)
 MIC, SYNTH = SoundInput("mic", "ALSA", 0, 1, RATE), Port("synth", "ALSA", 0)
 STALL_S = 0.02
-PATIENCE_S = 60.0
 NO_COLLECTOR = SimpleNamespace(**dict.fromkeys(("collect", "freeze", "unfreeze", "disable", "enable"), lambda: None))
 """In place of the garbage collector. In a process that has loaded TensorFlow, the collection at the start of each
 session takes half a second of processor time."""
@@ -229,14 +228,6 @@ class Stage:
             elif status & 0xF0 == 0x80:
                 down.discard(data[0])
         return not down
-
-
-def patiently(holds: Callable[[], object], what: str = "what this line waits for") -> None:
-    """Wait until `holds` returns true. Raises AssertionError if it does not in time."""
-    until_s = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < until_s, f"{PATIENCE_S:g} s are over, and it does not hold: {what}"
-        time.sleep(0.001)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -14,12 +13,11 @@ from device.outputs import sender as sender_module
 from device.outputs.send_queue import SendQueue
 from device.outputs.sender import Sender
 from device.stream_time import StreamTime
+from tests.unit.helpers.patience import patiently
 
 START_S = 1000.0
 LEAST_WAIT_S = 1e-6
 """Shortest wait in seconds, so that a wait that floating point rounds to zero still ends."""
-PATIENCE_S = 60.0
-"""Timeout in seconds for the sender's thread, on a machine that is busy with other work."""
 
 
 class Clock:
@@ -95,13 +93,6 @@ def simulated(patch: pytest.MonkeyPatch) -> Clock:
     threads = SimpleNamespace(Condition=lambda: Condition(made), Thread=threading.Thread)
     patch.setattr(sender_module, "threading", threads)
     return made
-
-
-def patiently(holds: Callable[[], object]) -> None:
-    until_s = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < until_s
-        time.sleep(0.001)
 
 
 def started(send: Callable[[mido.Message], object], lead_s: float = 0.0, **more: Callable[[Exception], None]) -> Sender:

@@ -24,7 +24,7 @@ from device.settings.changes import Wanted
 from device.settings.controls import Action, Arm, Panic, Tap
 from device.status.moments import Moment, Moments
 from device.status.schema import Status
-from tests.unit.helpers.seams import PATIENCE_S, patiently
+from tests.unit.helpers.patience import PATIENCE_S, patiently
 
 STATUS = Status(state="playing", message="listening", since="", pid=1, version="0")
 

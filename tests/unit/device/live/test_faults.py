@@ -28,7 +28,8 @@ from device.settings.sections import DEFAULT_RATE
 from device.status.faults import FAULTS as FAULT_NAMES
 from device.status.schema import Status
 from tests.unit.helpers import seams as seams_module
-from tests.unit.helpers.seams import CONFIG, FAULTS, Card, Client, Stage, fault, patiently, seams
+from tests.unit.helpers.patience import patiently
+from tests.unit.helpers.seams import CONFIG, FAULTS, Card, Client, Stage, fault, seams
 from tests.unit.helpers.shipped import bundle, demo, hear, notes, share_found
 
 HALF_AN_HOUR_S = 1800.0

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from device.cli import main
 from device.events import Beat, Event, Hand, Note, NoteEnded, NoteHeard, Send
 from device.live.note_printer import MOST_LINES, NotePrinter, line_of
-from tests.unit.helpers.seams import Stage, patiently, seams
+from tests.unit.helpers.patience import patiently
+from tests.unit.helpers.seams import Stage, seams
 
 
 def heard(pitch: int, hand: Hand, velocity: int = 64) -> NoteHeard:

@@ -21,7 +21,8 @@ from device.settings.config import parse_config
 from device.settings.controls import Panic
 from device.stream_time import StreamTime
 from tests.unit.helpers import seams as seams_module
-from tests.unit.helpers.seams import HEARD, RATE, Client, Stage, patiently, seams
+from tests.unit.helpers.patience import patiently
+from tests.unit.helpers.seams import HEARD, RATE, Client, Stage, seams
 
 PORTS = f'[audio]\ninput = "mic"\nrate = {RATE}\n[midi]\noutput = "synth"\n'
 CONFIG = parse_config(PORTS + 'heard = "expander"\nheard_channel = 3\n', "the test")

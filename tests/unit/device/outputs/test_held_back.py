@@ -17,8 +17,9 @@ from device.engine import Engine
 from device.events import Note, NoteHeard, Send
 from device.left_hand.performer import Move, Strike
 from device.make_clock import make_clock
+from tests.unit.helpers.patience import patiently
 from tests.unit.helpers.plays import HOP_S, Watched, fresh_left_hand
-from tests.unit.helpers.sender_time import LEAST_WAIT_S, START_S, Clock, Port, patiently, simulated, started
+from tests.unit.helpers.sender_time import LEAST_WAIT_S, START_S, Clock, Port, simulated, started
 
 BEAT_S = 0.5
 COUNTS = 4

@@ -12,7 +12,8 @@ from device.events import Send
 from device.outputs import sender as sender_module
 from device.outputs.sender import SILENCED_TIMES
 from device.status.faults import Faults
-from tests.unit.helpers.sender_time import LEAST_WAIT_S, PATIENCE_S, Clock, Port, patiently, simulated, started
+from tests.unit.helpers.patience import PATIENCE_S, patiently
+from tests.unit.helpers.sender_time import LEAST_WAIT_S, Clock, Port, simulated, started
 
 PERMITTED_S = 0.3
 """MIDI: an instrument that was sent Active Sensing and then gets nothing for so long lets go of all keys."""

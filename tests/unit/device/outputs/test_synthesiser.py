@@ -21,6 +21,7 @@ from device.ports.port import Port
 from device.settings.config import Config, parse_config
 from device.status.faults import Faults
 from device.system import paths
+from tests.unit.helpers.patience import PATIENCE_S, patiently
 
 CARDS = """\
  0 [Headphones     ]: bcm2835_headpho - bcm2835 Headphones
@@ -250,10 +251,9 @@ def test_an_output_that_is_not_there_is_waited_for(
     with caplog.at_level("INFO"):
         thread = threading.Thread(target=synth_process.run_synth, args=(settings, stop))
         thread.start()
-        while not caplog.messages:
-            assert thread.is_alive()
+        patiently(lambda: caplog.messages or not thread.is_alive(), "it is said that the output is not there")
         stop.set()
-        thread.join(5)
+        thread.join(PATIENCE_S)
     assert not thread.is_alive()
     assert caplog.messages == ['waiting for the sound output "Scarlett"; there is "Headphones"']
 

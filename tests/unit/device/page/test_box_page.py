@@ -21,9 +21,9 @@ from device.page.rollback import Rollback
 from device.page.socket_settings import CLOSED, drop_in, main
 from device.settings.config import read_page
 from device.settings.sections import PageSettings
+from tests.unit.helpers.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[4]
-PATIENCE_S = 60.0
 
 
 def test_the_service_serves_on_the_socket_that_it_is_given_and_reports_that_it_is_alive(tmp_path: Path) -> None:

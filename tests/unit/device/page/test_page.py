@@ -22,7 +22,8 @@ from device.page.server import application, serve
 from device.page.web_server import LARGEST_BODY
 from device.settings.controls import Arm
 from device.status.moments import Moment
-from tests.unit.helpers.page_site import PATIENCE_S, Site, on_site, reached
+from tests.unit.helpers.page_site import Site, on_site, reached
+from tests.unit.helpers.patience import PATIENCE_S
 
 KILOBYTE, MOST_SENT = 1024, 1024 * 1024
 TURNS = 20

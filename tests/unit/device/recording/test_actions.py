@@ -50,8 +50,9 @@ from device.settings.controls import (
 )
 from tests.kills import HOW as SETTINGS
 from tests.messages import Messages, messages, same, strikes
+from tests.unit.helpers.patience import patiently
 from tests.unit.helpers.plays import BEAT_S, HOP_S, TICKS, melody
-from tests.unit.helpers.seams import BLOCK, RATE, Ports, Stage, patiently, seams
+from tests.unit.helpers.seams import BLOCK, RATE, Ports, Stage, seams
 from tests.unit.helpers.shipped import bundle, demo
 
 SECONDS = 20.0

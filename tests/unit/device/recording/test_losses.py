@@ -24,7 +24,8 @@ from device.recording import losses_csv
 from device.recording.capture import HOW, LOSSES, Capture, losses_told
 from device.recording.recorder import Recording
 from tests.kills import HOW as SETTINGS
-from tests.unit.helpers.seams import BLOCK, RATE, Ports, Stage, patiently, seams
+from tests.unit.helpers.patience import patiently
+from tests.unit.helpers.seams import BLOCK, RATE, Ports, Stage, seams
 from tests.unit.helpers.shipped import bundle, demo, hear, notes
 
 SECONDS = 12.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +34,7 @@ from device.recording.capture import Capture, CaptureSettings, how_captured
 from device.recording.recorder import Recording
 from device.recording.tape import Tape
 from device.settings.config import parse_config
+from tests.unit.helpers.patience import patiently
 
 RATE, BLOCK = 48_000, 441
 SPEC = FeatureSpec()
@@ -216,9 +216,12 @@ def test_a_disk_that_is_full_ends_the_recording_and_is_told_at_once(
 
     kept = Recording(tmp_path, HOW, RATE, SPEC.hop_s)
     monkeypatch.setattr(os, "write", write)
-    while not caplog.records:
+
+    def is_noticed() -> bool:
         kept.sound(np.zeros(BLOCK, np.float32))
-        time.sleep(0.001)
+        return bool(caplog.records)
+
+    patiently(is_noticed, "the recording ends")
     assert "ends early ([Errno 28] No space left on device); playing goes on" in caplog.text
     kept.sound(np.zeros(BLOCK, np.float32))
     with pytest.raises(UserError, match="ends early"):

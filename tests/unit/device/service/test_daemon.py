@@ -25,7 +25,8 @@ from device.service.daemon import FAULTS_BEFORE, Daemon
 from device.service.signals import Signals
 from device.settings.config import parse_config
 from device.status.schema import Status, read_status
-from tests.unit.helpers.seams import CONFIG, PATIENCE_S, Stage, patiently, seams
+from tests.unit.helpers.patience import PATIENCE_S, patiently
+from tests.unit.helpers.seams import CONFIG, Stage, seams
 
 
 class Service:

@@ -15,7 +15,7 @@ from device.errors import UserError
 from device.service import errands as errands_module
 from device.service.errands import Errands, Learnt
 from device.status.schema import ErrandStatus
-from tests.unit.helpers.seams import patiently
+from tests.unit.helpers.patience import patiently
 
 CALIBRATES = """
 import json, sys, time

@@ -10,7 +10,7 @@ import pytest
 from device.errors import UserError
 from device.service import looks as looks_module
 from device.service.looks import Looks, PortWatch
-from tests.unit.helpers.seams import patiently
+from tests.unit.helpers.patience import patiently
 
 PRINTS = """
 import json, sys, time
