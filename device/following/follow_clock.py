@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from device.clock.count_in import CountIn, EvenCounts, Taps
+from device.clock.count_in import CountIn, Taps
+from device.clock.even_counts import EvenCounts
 from device.clock.fixed_clock import FASTEST_BPM, beat_seconds
 from device.clock.meter import Meter
 from device.clock.step import DOUBTED, ClockPulse, Step

@@ -12,7 +12,7 @@ from statistics import median
 
 import numpy as np
 
-from device.clock.count_in import EvenCounts
+from device.clock.even_counts import EvenCounts
 from device.clock.step import Step
 from device.following.follow_clock import AUTOMATIC, FollowClock
 
