@@ -4,7 +4,8 @@ A recorder writes the length into the header when it starts or when it stops. If
 length stays a placeholder: 0, 0x7FFFF000, 0x80000000 or 0xFFFFFFFF. A counter of 32 bits wraps at 4 GiB.
 
 libsndfile believes such a length. So the samples of a WAV file are read without its help, and the header of a
-compressed WAV, an AIFF, an AU, a CAF or a W64 file is read with the right length in the place of the wrong one.
+compressed or a big-endian WAV, an AIFF, an AU, a CAF or a W64 file is read with the right length in the place of the
+wrong one.
 """
 
 from __future__ import annotations
@@ -175,13 +176,16 @@ def _is_chunk(file: BinaryIO, position: int, size: int) -> bool:
 def right_length(path: Path) -> tuple[int, bytes] | None:
     """Return (place, bytes): the length of the sound data as the header should have it, and where it stands.
 
-    Returns None if the header is right, or if `path` is not an AIFF, a CAF, an AU, a W64 or a compressed WAV file.
+    Returns None if the header is right, or if `path` is not an AIFF, a CAF, an AU, a W64, a big-endian or a compressed
+    WAV file.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
         if is_aiff(head):
             return _right_chunk(file, 12, size, b"SSND", 4)
+        if head[:4] == b"RIFX" and head[8:] == b"WAVE":
+            return _right_chunk(file, 12, size, b"data", 4)
         if head[:4] == b"caff":
             return _right_chunk(file, 8, size, b"data", 8)
         if head.startswith(_W64_HEAD):

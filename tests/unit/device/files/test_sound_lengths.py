@@ -50,6 +50,18 @@ def test_a_compressed_wav_with_a_wrong_length_is_read_to_its_end(tmp_path: Path,
     assert len(wrong.warnings) == 1 and whole.warnings == []
 
 
+@pytest.mark.parametrize("stated", [0, 1004, 0xFFFFFFFF])
+def test_a_big_endian_wav_with_a_wrong_length_is_read_to_its_end(tmp_path: Path, stated: int) -> None:
+    data = np.rint(tone() * 32767).astype(">i2").tobytes()
+    form = struct.pack(">HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
+    for length in (stated, len(data)):
+        body = b"WAVEfmt " + struct.pack(">I", 16) + form + b"data" + struct.pack(">I", length) + data
+        (tmp_path / "a.wav").write_bytes(b"RIFX" + struct.pack(">I", len(body)) + body)
+        sound = SoundFile(tmp_path / "a.wav")
+        assert np.allclose(sound.read(), tone(), atol=1e-4)
+        assert len(sound.warnings) == (length != len(data))
+
+
 @pytest.mark.parametrize(("suffix", "chunk", "width"), [("aiff", b"SSND", 4), ("caf", b"data", 8)])
 @pytest.mark.parametrize("stated", [0, 1004, -1])
 def test_an_aiff_or_caf_with_a_wrong_length_is_read_to_its_end(
