@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.errors import UserError
+from device.files.bare_samples import bare_sentence
 from device.files.channel_choice import ChannelChoice, finite
 from device.files.channels import ChannelComparison
 from device.files.clipping import PeakCount
@@ -246,6 +247,8 @@ class SoundFile:
         converted = path.with_suffix(".wav")
         if converted == path:
             converted = path.with_name(f"{path.stem}-converted.wav")
+        if (sentence := bare_sentence(path, converted)) is not None:
+            return UserError(sentence)
         command = f"ffmpeg -i {shlex.quote(str(path))} {shlex.quote(str(converted))}"
         kind = "WAV or FLAC file" if path.suffix.lower() in SUFFIXES else "sound file"
         return UserError(

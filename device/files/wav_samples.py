@@ -68,7 +68,7 @@ def wav_samples(form: bytes, file: BinaryIO, start: int, held: int) -> WavSample
     is_odd = align != size * channels or (size == _MOST_BYTES and bits < 8 * size)
     if tag == _PCM and size == _MOST_BYTES:
         words = _words(file, start, held)
-        if _are_floats(words):
+        if are_floats(words):
             subtype, is_odd = "FLOAT", True
         elif bits <= 24 and _are_in_lower_bytes(words):
             earlier = 1
@@ -84,20 +84,19 @@ def _sample_bytes(bits: int, container: int) -> int:
 
 
 def _words(file: BinaryIO, start: int, held: int) -> NDArray[np.uint32]:
-    """Return samples of 4 bytes from all over the sound, uint32[n], without those that are 0."""
+    """Return samples of 4 bytes from all over the sound, uint32[n]."""
     whole = held // _MOST_BYTES * _MOST_BYTES
     step = max(_PLACE_BYTES, whole // _PLACES // _MOST_BYTES * _MOST_BYTES)
     data = b""
     for place in range(0, whole, step):
         file.seek(start + place)
         data += file.read(min(_PLACE_BYTES, whole - place))
-    words = np.frombuffer(data[: len(data) // _MOST_BYTES * _MOST_BYTES], "<u4")
-    sounding: NDArray[np.uint32] = words[words != 0]
-    return sounding
+    return np.frombuffer(data[: len(data) // _MOST_BYTES * _MOST_BYTES], "<u4")
 
 
-def _are_floats(words: NDArray[np.uint32]) -> bool:
-    """Return whether these samples, uint32[n], are numbers in floating point."""
+def are_floats(words: NDArray[np.uint32]) -> bool:
+    """Return whether these samples, uint32[n], are numbers in floating point. Those that are 0 do not count."""
+    words = words[words != 0]
     exponents = words >> 23 & 0xFF
     within = (exponents >= _EXPONENTS[0]) & (exponents <= _EXPONENTS[1])
     return len(words) >= _LEAST_WORDS and bool(np.mean(within) >= _SURELY)
@@ -108,6 +107,7 @@ def _are_in_lower_bytes(words: NDArray[np.uint32]) -> bool:
 
     The upper byte then is 0, or repeats the sign. A sound that is so soft in the upper bytes loses nothing by it.
     """
+    words = words[words != 0]
     upper, sign = words >> 24, words >> 23 & 1
     repeats = upper == sign * np.uint32(0xFF)
     return len(words) >= _LEAST_WORDS and bool(max(np.mean(repeats), np.mean(upper == 0)) >= _SURELY)
