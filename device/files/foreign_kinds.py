@@ -21,8 +21,21 @@ _EXPORT = "export it from its program as a MIDI file (.mid)"
 _UNPACK = "unpack it and give the .mid, .wav or .flac file in it"
 _LINKED = "give the file to which it refers"
 _OTHERWISE = "give the music as a MIDI file or as sound"
+_SOUND = "export its sound from that program as a WAV file (.wav)"
 _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"SMF2CLIP", "a MIDI 2.0 clip", "export it as a MIDI file of type 0 or 1 (.mid)"),
+    (b"SMF2CON1", "a MIDI 2.0 container", "export it as a MIDI file of type 0 or 1 (.mid)"),
+    (b"SQLite format 3\0", "a database, such as an Audacity project", _SOUND),
+    (b"cap3-v:", "a Capella score", _EXPORT),
+    (b"OVSC", "an Overture score", _EXPORT),
+    (b"\x00\x15\x00T\x00u\x00x\x00G\x00u\x00i\x00t\x00a\x00r", "a TuxGuitar score", _EXPORT),
+    (b"MMMD", "a ringtone (SMAF)", _OTHERWISE),
+    (b"melo", "a ringtone (MLD)", _OTHERWISE),
+    (b"BEGIN:IMELODY", "a ringtone (iMelody)", _OTHERWISE),
+    (b"MUS\x1a", "the music of a game", "convert it to a MIDI file of type 0 or 1 (.mid)"),
+    (b"CTMF", "the music of a game", "convert it to a MIDI file of type 0 or 1 (.mid)"),
+    (b"Extended Module: ", "a song of a tracker", _OTHERWISE),
+    (b"IMPM", "a song of a tracker", _OTHERWISE),
     (b"BCFZ", "a Guitar Pro score", _EXPORT),
     (b"BCFS", "a Guitar Pro score", _EXPORT),
     (b"ENIGMA BINARY FILE", "a Finale score", _EXPORT),
@@ -85,6 +98,10 @@ _IN_XML: tuple[tuple[str, str, str], ...] = (
     ("<score-partwise", "a MusicXML score", _EXPORT),
     ("<score-timewise", "a MusicXML score", _EXPORT),
     ("<musescore", "a MuseScore score", _EXPORT),
+    ("http://audacity.sourceforge.net/", "an Audacity project", _SOUND),
+    ("<lmms-project", "an LMMS project", _EXPORT),
+    ("<session version=", "an Ardour session", _EXPORT),
+    ("<synthesiametadata", "a list of Synthesia", _LINKED),
     ("<ableton", "an Ableton Live set", _EXPORT),
     ("<mei", "an MEI score", _EXPORT),
     ("<playlist", "a playlist", _LINKED),
@@ -100,8 +117,11 @@ _IN_ZIP: tuple[tuple[str, str, str], ...] = (
     (r".*\.mscx", "a MuseScore score", _EXPORT),
     (r"Content/score\.gpif", "a Guitar Pro score", _EXPORT),
     (r"(word|xl|ppt)/.*\.xml|content\.xml", "a document of an office program", _OTHERWISE),
+    (r"score\.dat", "a Finale score", _EXPORT),
+    (r".*\.dtn", "a Dorico score", _EXPORT),
     (r"META-INF/container\.xml", "a MusicXML score", _EXPORT),
-    (r"score\.dat|score\.xml|supportingdata/.*|score/.*\.json", "a score of a notation program", _EXPORT),
+    (r"score\.xml|supportingdata/.*|score/.*\.json", "a score of a notation program", _EXPORT),
+    (r"project\.xml", "a project of a music program", _EXPORT),
     (r"(Song/)?song\.xml", "a Studio One project", _EXPORT),
 )
 """Name of a file in a ZIP archive that belongs to a program, what the archive is, and the remedy."""
@@ -195,6 +215,8 @@ def _plain(head: bytes) -> bytes:
     """
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         head = head.decode("utf-16", errors="replace").encode()
+    elif head[:4] in (b"<\0?\0", b"\0<\0?"):  # an XML file in UTF-16 without its mark
+        head = head.decode("utf-16-le" if head[1] == 0 else "utf-16-be", errors="replace").encode()
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()
 
 

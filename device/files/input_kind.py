@@ -33,7 +33,7 @@ def is_midi(path: Path) -> bool:
     """
     with path.open("rb") as file:
         head = file.read(12)
-    if head.startswith(b"MThd") or (head[:4] == b"RIFF" and head[8:] == b"RMID"):
+    if head.startswith(b"MThd") or (head[:4] in (b"RIFF", b"RIFX") and head[8:] == b"RMID"):
         return True
     is_sound = head.startswith(_SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp"
     if is_sound and foreign_form(head) is None:

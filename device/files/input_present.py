@@ -7,6 +7,16 @@ from pathlib import Path
 
 from device.errors import UserError
 
+_PROJECTS = {
+    ".band": "a GarageBand project",
+    ".logicx": "a Logic project",
+    ".logic": "a Logic project",
+    ".aup_data": "a part of an Audacity project",
+}
+"""Ends of the names of folders that are one document to a music program, and what they are."""
+_PIECE = 64 * 1024
+"""Bytes that are compared with zeros at once."""
+
 
 def check_present(path: Path) -> None:
     """Raise UserError unless `path` is a readable file that is not empty.
@@ -14,12 +24,17 @@ def check_present(path: Path) -> None:
     A pipe or a device is refused, because an input is read more than once.
     """
     try:
+        if str(path) == "-" and not path.exists():
+            raise UserError("- names no file: save what comes from the pipe in a file, and give that file.")
         if path.is_dir():
+            if (project := _PROJECTS.get(path.suffix.lower())) is not None:
+                raise UserError(f"{path} is {project}: export its sound from that program as a WAV file (.wav).")
             raise UserError(f"{path} is a folder: give a .wav, .flac or .mid file.")
         if path.exists() and not path.is_file():
             raise UserError(f"{path} is a pipe or a device: save its content in a file and give that file.")
         with path.open("rb") as file:
             empty = not file.read(1)
+        blank = not empty and _is_blank(path)
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise UserError(f"{path} is a link to a file that does not exist: give the file itself.") from None
@@ -31,3 +46,14 @@ def check_present(path: Path) -> None:
         raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}.") from None
     if empty:
         raise UserError(f"{path} is empty: record it again, or give another file.")
+    if blank:
+        raise UserError(f"{path} holds nothing but zeros, as after a loss of power: copy or record it again.")
+
+
+def _is_blank(path: Path) -> bool:
+    """Return whether all bytes of the file are 0. Almost every file has another one at its beginning."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            if any(piece):
+                return False
+    return True

@@ -68,6 +68,23 @@ def test_a_folder(tmp_path: Path) -> None:
     refused(lefthand("play", tmp_path), "is a folder")
 
 
+@pytest.mark.parametrize(("name", "what"), [("My Song.band", "a GarageBand project"), ("a.logicx", "a Logic project")])
+def test_a_folder_that_is_a_project_is_named_with_a_remedy(tmp_path: Path, name: str, what: str) -> None:
+    (tmp_path / name).mkdir()
+    refused(lefthand("play", tmp_path / name), f"is {what}: export its sound")
+
+
+def test_a_pipe_in_place_of_a_file_has_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(lefthand("play", "-"), "- names no file: save what comes from the pipe in a file")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.mid"])
+def test_a_file_of_zeros_is_said_to_be_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(bytes(100_000))
+    refused(lefthand("play", tmp_path / name), name, "holds nothing but zeros")
+
+
 @pytest.mark.parametrize("name", ["text.wav", "text.flac", "text.mid"])
 def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("Dear diary, today I practised scales.")

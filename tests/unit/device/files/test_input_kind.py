@@ -97,6 +97,23 @@ KINDS = {
     "file in the encoding yEnc": b"=ybegin line=128 size=9 name=a.mid\r\n",
     "file in the encoding BinHex": b"(This file must be converted with BinHex 4.0)\n:",
     "encrypted file": b"-----BEGIN PGP MESSAGE-----\n\nhQEM\n",
+    "MIDI 2.0 container": b"SMF2CON1" + bytes(40),
+    "MusicXML score in UTF-16 without its mark": XML.replace("UTF-8", "UTF-16").encode("utf-16-le"),
+    "MusicXML score in UTF-16 of the other order": XML.replace("UTF-8", "UTF-16").encode("utf-16-be"),
+    "Dorico score": zipped("META-INF/container.xml", "score.dtn"),
+    "Finale score in a ZIP": zipped("mimetype", "META-INF/container.xml", "score.dat"),
+    "Capella score": b"cap3-v:149" + bytes(40),
+    "Overture score": b"OVSC" + bytes(40),
+    "TuxGuitar score": b"\x00\x15" + "TuxGuitar File Format".encode("utf-16-be"),
+    "database": b"SQLite format 3\0" + bytes(40),
+    "Audacity project": b'<?xml version="1.0"?>\n<project xmlns="http://audacity.sourceforge.net/xml/" version="1.3">',
+    "LMMS project": b'<?xml version="1.0"?>\n<!DOCTYPE lmms-project>\n<lmms-project version="1.0">',
+    "Ardour session": b'<?xml version="1.0" encoding="UTF-8"?>\n<Session version="7003" name="a">',
+    "list of Synthesia": b'<?xml version="1.0"?>\n<SynthesiaMetadata Version="1">',
+    "project of a music program in a ZIP": zipped("project.xml", "metadata.xml"),
+    "ringtone": b"MMMD" + bytes(40),
+    "song of a tracker": b"Extended Module: a tune" + bytes(40),
+    "music of a game": b"MUS\x1a" + bytes(40),
     "web page": b"\n<!DOCTYPE html><html>MThd</html>",
 }
 
@@ -108,7 +125,7 @@ def test_a_file_that_is_neither_midi_nor_sound_is_named_with_a_remedy(tmp_path: 
     path.write_bytes(KINDS[kind])
     what = re.split(" in UTF| in a | in XML| in small| of| with", kind)[0]
     remedy = "(export|unpack|give|down|fetch|save|copy|convert|decode|decrypt)"
-    with pytest.raises(UserError, match=f"{name} is an? {what.partition(' that')[0]}.*: .*{remedy}"):
+    with pytest.raises(UserError, match=f"{name} is (an?|the) {what.partition(' that')[0]}.*: .*{remedy}"):
         is_midi(path)
 
 
@@ -239,3 +256,10 @@ def test_an_xmf_file_with_compressed_music_is_named_with_a_remedy(tmp_path: Path
 def test_a_sound_of_no_known_kind_is_left_to_the_reader_of_sound(tmp_path: Path) -> None:
     (tmp_path / "a.wma").write_bytes(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(40))
     assert not is_midi(tmp_path / "a.wma")
+
+
+def test_a_big_endian_riff_with_a_midi_file_is_read_as_midi(tmp_path: Path) -> None:
+    body = b"RMIDdata" + len(clean()).to_bytes(4, "big") + clean()
+    (tmp_path / "a").write_bytes(b"RIFX" + len(body).to_bytes(4, "big") + body)
+    assert is_midi(tmp_path / "a")
+    assert len(read_midi(tmp_path / "a").part().notes) == 32
