@@ -79,16 +79,17 @@ def bare(name: str) -> str:
 def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
     """Return all of `ports` that the text `wanted` can mean; an empty list if there are none.
 
-    Five rules are tried in turn, and the first that fits any port decides. A letter with an accent is the same as one
-    character and as two, because systems write it differently, and several spaces are one. The port has exactly this
-    name, with or without its system; the same name apart from its numbers; a name that contains `wanted`; one that
-    contains `wanted` apart from numbers; or, if `wanted` ends with a system in brackets, one of that system that the
-    rest can mean. Of several ports, those with the number within their device that `wanted` has are meant, as "20:1"
-    means "24:1" and not "24:0".
+    Five rules are tried in turn, and the first that fits any port decides. A letter with an accent is the same as
+    one character and as two, because systems write it differently, and several spaces are one. The port has exactly
+    this name, with or without its system; the same name apart from its numbers; a name that contains `wanted`; one
+    that contains `wanted` apart from numbers; or, if `wanted` ends with a system in brackets, one of that system
+    that the rest can mean. A number at the edge of `wanted` is meant as a whole, as "28:0" is not "128:0", if it is
+    there as a whole. "plughw:1,0", as ALSA's own programs write it, is "hw:1,0". Of several ports, those with the
+    number within their device that `wanted` has are meant, as "20:1" means "24:1" and not "24:0".
     """
     if alike := [port for port in ports if wanted in (port.name, str(port))]:
         return alike
-    wanted = _composed(wanted)
+    wanted = _composed(wanted).removeprefix("plug" if wanted.startswith("plughw:") else "")
     exact = [port for port in ports if wanted in (_composed(port.name), _composed(str(port)))]
     without = bare(wanted)
     if exact or not without:
@@ -98,13 +99,25 @@ def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
     same = [port for port, *names in zip(ports, bares, systems, strict=True) if without in names]
     meant = (
         same
-        or [port for port in ports if wanted.casefold() in _composed(str(port)).casefold()]
-        or [port for port in ports if without.casefold() in bare(_composed(str(port))).casefold()]
+        or _containing(wanted, ports, [_composed(str(port)) for port in ports])
+        or _containing(without, ports, [bare(_composed(str(port))) for port in ports])
     )
     if not meant and (parts := _SYSTEM.fullmatch(wanted)) is not None:
         return found(parts[1], [port for port in ports if port.api.casefold() == parts[2].casefold()])
     within = _within(wanted)
     return [port for port in meant if within and _within(port.name) == within] or meant
+
+
+def _containing(wanted: str, ports: Sequence[AnyPort], names: Sequence[str]) -> list[AnyPort]:
+    """Return the ports whose one of `names` contains `wanted`, in capital or small letters.
+
+    If some of them have a number at the edge of `wanted` as a whole number, only these are returned.
+    """
+    before, after = (r"(?<!\d)" if wanted[:1].isdigit() else "", r"(?!\d)" if wanted[-1:].isdigit() else "")
+    whole = re.compile(before + re.escape(wanted.casefold()) + after)
+    named = [(port, name.casefold()) for port, name in zip(ports, names, strict=True)]
+    found = [port for port, name in named if whole.search(name)]
+    return found or [port for port, name in named if wanted.casefold() in name]
 
 
 def _within(name: str) -> list[str]:

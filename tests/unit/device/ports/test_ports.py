@@ -152,3 +152,26 @@ def test_a_part_of_a_name_with_its_system_means_a_port_of_that_system() -> None:
     ports = [Port("Piano:Piano MIDI 1 20:0", "ALSA", 0), Port("a2j:Piano [20] (capture): Piano MIDI 1", "JACK", 1)]
     assert [found(wanted, ports) for wanted in ("piano [ALSA]", "Piano MIDI 1 [jack]")] == [ports[:1], ports[1:]]
     assert not found("Organ [JACK]", ports)
+
+
+ALIKE_IN_DIGITS = [
+    Port("Piano 2:Piano 2 MIDI 1 28:0", "ALSA", 0),
+    Port("Piano 25:Piano 25 MIDI 1 32:0", "ALSA", 1),
+    Port("rtpmidid:Network Export 128:0", "ALSA", 2),
+    SoundInput("USB Audio CODEC: - (hw:1,0)", "ALSA", 3, 2, 48_000),
+    SoundInput("Scarlett 2i2 USB: Audio (hw:11,0)", "ALSA", 4, 2, 48_000),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"), [("28:0", 0), ("128:0", 2), ("Piano 2", 0), ("piano 25", 1), ("1,0", 3), ("plughw:1,0", 3)]
+)
+def test_a_number_is_not_a_part_of_a_longer_one(wanted: str, meant: int) -> None:
+    assert choose(wanted, ALIKE_IN_DIGITS, "MIDI input") is ALIKE_IN_DIGITS[meant]
+
+
+def test_a_part_of_a_number_is_found_if_nothing_has_it_as_a_whole() -> None:
+    assert choose("Scarlett 2i", ALIKE_IN_DIGITS, "audio input") is ALIKE_IN_DIGITS[4]
+    assert [port.index for port in found("Piano 2 [ALSA]", ALIKE_IN_DIGITS)] == [0]
+    assert choose("2i2", ALIKE_IN_DIGITS, "audio input") is ALIKE_IN_DIGITS[4]
+    assert choose("Piano 25:Piano 2", ALIKE_IN_DIGITS, "MIDI input") is ALIKE_IN_DIGITS[1]
