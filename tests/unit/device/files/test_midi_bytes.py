@@ -185,7 +185,7 @@ def test_a_file_of_too_many_notes_is_refused_before_it_fills_the_memory(tmp_path
     path.write_bytes(header(1, 0) + chunk(b"\x08\x90\x3c\x50\x08\x80\x3c\x00" * 120_000 + b"\x00" + END))
     with pytest.raises(UserError, match="120000 notes for the right hand, and at most 100000"):
         read_midi(path).part()
-    path.write_bytes(bytes(16_000_001))
+    path.write_bytes(b"MThd" + bytes(16_000_001))
     with pytest.raises(UserError, match="holds more than 16 MB"):
         read_midi(path)
 
