@@ -8,6 +8,7 @@ too where a track length is off, a file is a RIFF file or a value is beyond 127.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from device.errors import UserError
 from device.events import ENDS_NOTES
@@ -35,6 +36,10 @@ _SURE_MESSAGES = 4
 """Messages without a flaw that prove that the reader stands at the start of a message."""
 _LONGEST_NUMBER = 4
 """Bytes of the longest variable-length number that MIDI allows."""
+_LONG = (0x80, 0x8F)
+"""First byte of a number of 32 bits: of one that is filled with zeros, and of a negative one."""
+_LEAST_LONG = 1 << 25
+"""The first four bytes of a number of 32 bits, in five bytes, mean less than this."""
 _DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 _SYSTEM = frozenset({0xF1, 0xF2, 0xF3, 0xF6, 0xF8, 0xFA, 0xFB, 0xFC, 0xFE})
@@ -126,7 +131,7 @@ class _Track:
         self._track = RawTrack()
         self._tick = 0
         self._running = 0
-        self._ended = False
+        self._ended = self._goes_back = False
 
     def read(self) -> RawTrack:
         """Return the track. Reading stops where its bytes end. Raises UserError if the file has too many notes."""
@@ -137,8 +142,23 @@ class _Track:
                     self._system(self._data[self._at])
         except (_CutError, IndexError):
             self._flaw("a track that is cut short")
+        if self._goes_back:
+            timed = [replace(message, tick=max(message.tick, 0)) for message in self._track.messages]
+            self._track.messages = sorted(timed, key=lambda message: message.tick)
+            self._track.last_tick = max((message.tick for message in timed), default=0)
         self._track.end_tick = max(self._track.end_tick, self._track.last_tick)
         return self._track
+
+    def _long(self, number: int) -> int:
+        """Return the ticks that a delta time of 32 bits, in five bytes, means: those of a note before the last one.
+
+        Ableton Live writes so a note that begins before its clip does.
+        """
+        if number < 1 << 31:
+            return number
+        self._flaw("a time that goes back")
+        self._goes_back = True
+        return number - (1 << 32)
 
     def _flaw(self, what: str) -> None:
         self._midi.flaws[what] = None
@@ -157,6 +177,9 @@ class _Track:
                     delta = delta << 7 | byte & 0x7F
                     if byte < 0x80:
                         break
+                else:
+                    if more and delta < _LEAST_LONG and data[at] < 0x80:
+                        delta, at = self._long(delta << 7 | data[at]), at + 1
                 tick += delta
                 status = data[at]
                 if status >= 0xF0:
@@ -284,7 +307,7 @@ class _Track:
                 number = 0
                 while data[at] >= 0x80:
                     number, at = number + 1, at + 1
-                    if number >= _LONGEST_NUMBER:
+                    if number > _LONGEST_NUMBER or (number == _LONGEST_NUMBER and data[at - number] not in _LONG):
                         return False
                 status = data[at + 1]
                 at += 1
@@ -329,7 +352,7 @@ class _Track:
         return self._data[at] < 0x80 <= self._data[at + 1]
 
     def _meta(self, kind: int, content: bytes) -> None:
-        midi, tick = self._midi, self._tick
+        midi, tick = self._midi, max(self._tick, 0)
         if kind == _END:
             self._track.end_tick, self._ended = tick, True
         elif kind == _NAME and not self._track.raw_name:

@@ -350,3 +350,30 @@ def test_a_long_text_in_an_unknown_encoding_takes_no_longer_than_another(tmp_pat
     # looks like the beginning of a number. To read on from each of them takes 2,000 times as long
     plain_s = used_s(b"a")
     assert used_s(b"\xe9") < 100 * plain_s
+
+
+BACK = (1 << 32) - 128
+"""A delta time of -128 ticks, as Ableton Live writes it: as a number of 32 bits."""
+
+
+def test_a_note_before_the_first_bar_begins_with_it_and_moves_no_other(tmp_path: Path) -> None:
+    notes = body([(0, on(60)), (608, off(60)), *((tick + 608, event) for tick, event in tune())])
+    content = header(2) + conductor() + chunk(number(BACK) + notes[1:])
+    found = notes_of(tmp_path / "a.mid", content)
+    assert found[0][1] == 0 and found[1:] == [pytest.approx((p, on + 0.6, off + 0.6)) for p, on, off in true_notes()]
+    assert read_midi(tmp_path / "a.mid").warnings == (
+        f"{tmp_path / 'a.mid'} has flaws that were passed over: a time that goes back.",
+    )
+
+
+def test_times_that_go_back_within_a_track_are_put_in_order(tmp_path: Path) -> None:
+    late = body([(0, on(84)), (240, off(84))], end=b"")
+    content = header(2) + conductor() + chunk(body(tune(), end=b"") + late + number((1 << 32) - 960) + on(86) + late)
+    found = notes_of(tmp_path / "a.mid", content)
+    assert [onset for _, onset, _ in found] == sorted(onset for _, onset, _ in found) and len(found) == 35
+
+
+def test_a_time_of_five_bytes_that_is_filled_with_zeros_is_that_time(tmp_path: Path) -> None:
+    content = header(2) + conductor() + chunk(b"\x80\x80\x80\x80" + body(tune()))
+    assert notes_of(tmp_path / "a.mid", content) == [pytest.approx(note) for note in true_notes()]
+    assert not read_midi(tmp_path / "a.mid").warnings
