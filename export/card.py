@@ -20,6 +20,13 @@ Use them to play along with one pianist's right hand, live or from a file. Do no
 instruments, or to judge a player. Results are worse in loud rooms, for very low notes, and for pianos far out of tune.
 """
 
+FIGURES = """\
+Measured from this bundle's .tflite files, step by step, when the bundle was made: the rows of hearing by
+`python -m training evaluate hearing`, those of playing by `python -m training evaluate playing --panel`. The project's
+`docs/figures` explains the measures of hearing, `docs/experiments/playing-seeds.md` those of playing. What the box
+reaches today is in `docs/figures.md`: its clock, its left hand and its search for beeps have changed since.
+"""
+
 LICENCE = """\
 The weights are under the project's MIT licence. They were trained on the material below, which is listed with its
 authors and licences. None of it is part of this bundle.
@@ -68,9 +75,8 @@ def _origin(manifest: Manifest) -> str:
 def _metrics(metrics: dict[str, Any]) -> str:
     if not metrics:
         return "Not measured yet: `python -m export.amend` enters figures measured from the .tflite files."
-    rows = ["Measured from this bundle's .tflite files, step by step.", "", "| figure | value |", "|---|---|"]
-    rows += [f"| {name} | {value} |" for name, value in _flat(metrics)]
-    return "\n".join(rows)
+    rows = [f"| {name} | {value} |" for name, value in _flat(metrics)]
+    return "\n".join([FIGURES, "| figure | value |", "|---|---|", *rows])
 
 
 def _quantised(training: dict[str, Any]) -> str:
