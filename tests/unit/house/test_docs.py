@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[3]
 PAPERS = [ROOT / "docs" / name for name in ("wiring.md", "first-ten-minutes.md", "trouble.md")]
 READ_FIRST = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 """The pages that an owner or a new developer opens, without the histories below `docs`."""
+READ_LATER = sorted((ROOT / "docs").glob("*/*.md"))
+"""The pages of figures and of experiments. Their commands may be long."""
 WIDEST = 120
 """Columns of a line, as in the code. The lines of tables are not limited."""
 FEWEST_MODULES = 120
@@ -40,12 +42,20 @@ def code(text: str) -> list[str]:
 
 def test_the_sentences_of_every_module_are_known() -> None:
     assert len(MODULES) > FEWEST_MODULES
+    assert len(READ_LATER) > 15
 
 
 @pytest.mark.parametrize("path", READ_FIRST, ids=named)
 def test_no_line_outside_a_table_is_wider_than_a_screen(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     wide = [number for number, line in enumerate(lines, 1) if len(line) > WIDEST and not line.startswith("|")]
+    assert not wide, f"{path.name}: wrap the lines {wide}"
+
+
+@pytest.mark.parametrize("path", READ_LATER, ids=named)
+def test_no_line_of_a_page_of_figures_is_wider_than_a_screen(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    wide = [n for n, line in enumerate(lines, 1) if len(line) > WIDEST and not line.startswith(("|", "    "))]
     assert not wide, f"{path.name}: wrap the lines {wide}"
 
 
