@@ -116,8 +116,8 @@ def live(
     """
     import numpy as np
     import soundfile
-    from jackserver import RATE, JackServer
-    from rig import HERE, Instrument, Process, Service
+    from jackserver import RATE, jack_server
+    from rig import Ensemble
 
     from tests.soak.music import music
 
@@ -126,18 +126,12 @@ def live(
     length_s = seconds + settle_s + SETTLE_S + 2
     noise = NOISE * np.random.default_rng(0).standard_normal(round(length_s * RATE)).astype(np.float32)
     soundfile.write(tape_file, noise if idle else music(length_s, RATE), RATE, subtype="FLOAT")
-    server = JackServer(folder, f"lefthand-cost-{os.getpid()}")
-    with contextlib.ExitStack() as stack:
-        stack.callback(server.stop)
-        server.start()
-        stack.callback(Instrument("synth", server.env).close)
-        tape = Process([sys.executable, str(HERE / "tape.py"), str(tape_file)], server.env)
-        stack.callback(tape.close)
-        tape.wait_for("ready")
+    with jack_server(folder, "cost") as server, Ensemble(server.env) as ensemble:
+        ensemble.instrument("synth")
+        tape = ensemble.tape(tape_file)
         env = {**server.env, **unit_environment(), "PYTHONPATH": f"{THREAD_NAMES}:{ROOT}"}
         audio = "" if block is None else f"block = {block}\n"
-        box = Service(f'[audio]\ninput = "tape"\n{audio}[midi]\noutput = "synth in"\n', folder, env)
-        stack.callback(box.close)
+        box = ensemble.service(f'[audio]\ninput = "tape"\n{audio}[midi]\noutput = "synth in"\n', folder, env=env)
         box.wait_until("playing")
         tape.say("play")
         time.sleep(settle_s)

@@ -31,8 +31,8 @@ def right_hand(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def jack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of programs that use the server."""
-    with jack_server(tmp_path_factory.mktemp("jack")) as env:
-        yield env
+    with jack_server(tmp_path_factory.mktemp("jack")) as server:
+        yield server.env
 
 
 @pytest.fixture

@@ -111,12 +111,12 @@ class JackServer:
 
 
 @contextlib.contextmanager
-def jack_server(folder: Path) -> Iterator[dict[str, str]]:
-    """Run a `JackServer` and yield its `env`."""
-    server = JackServer(folder, f"lefthand-{os.getpid()}")
-    server.start()
+def jack_server(folder: Path, purpose: str = "tests", rate: int = RATE) -> Iterator[JackServer]:
+    """Run a `JackServer`, whose name says its `purpose`, and yield it. It is stopped at the end."""
+    server = JackServer(folder, f"lefthand-{purpose}-{os.getpid()}", rate)
     try:
-        yield server.env
+        server.start()
+        yield server
     finally:
         server.stop()
 

@@ -271,6 +271,10 @@ class Ensemble:
         """Start an instrument and return it when its ports exist."""
         return self._ends(Instrument(name, self._env, *options))
 
+    def tape(self, sound: Path) -> Process:
+        """Start tests/host/tape.py with the file `sound`, and return it when its port exists. A line lets it play."""
+        return self._ends(Process([sys.executable, str(HERE / "tape.py"), str(sound)], self._env, ready="ready"))
+
     def box(self, *arguments: str, stream: str = "stderr") -> Box:
         """Start `lefthand` and read its `stream`."""
         return self._ends(Box([sys.executable, "-m", "device.cli", *arguments], self._env, stream))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import soundfile
 import soxr
-from jackserver import JackServer
-from rig import GRACE_S, HERE, PATIENCE_S, REPOSITORY, Instrument, Process, Service, measured, until
+from jackserver import jack_server
+from rig import GRACE_S, HERE, PATIENCE_S, REPOSITORY, Ensemble, Instrument, Process, measured, until
 from scenes import KEYS, SOUND, Start, play_until_struck, struck, until_down, until_silent
 
 from tests.pace import TIMED, in_time
@@ -84,17 +81,10 @@ def test_an_input_that_offers_only_44_1_khz_is_played_with(tmp_path: Path) -> No
     tape_file = tmp_path / "tape.wav"
     sound, rate = soundfile.read(DEMO, dtype="float32", frames=12 * soundfile.info(DEMO).samplerate)
     soundfile.write(tape_file, soxr.resample(sound, rate, OLD_RATE), OLD_RATE, subtype="FLOAT")
-    server = JackServer(tmp_path, f"lefthand-old-{os.getpid()}", OLD_RATE)
-    with contextlib.ExitStack() as stack:
-        stack.callback(server.stop)
-        server.start()
-        synth = Instrument("synth", server.env)
-        stack.callback(synth.close)
-        tape = Process([sys.executable, str(HERE / "tape.py"), str(tape_file)], server.env)
-        stack.callback(tape.close)
-        tape.wait_for("ready")
-        box = Service(SOUND, tmp_path, server.env)
-        stack.callback(box.close)
+    with jack_server(tmp_path, "old", OLD_RATE) as server, Ensemble(server.env) as ensemble:
+        synth = ensemble.instrument("synth")
+        tape = ensemble.tape(tape_file)
+        box = ensemble.service(SOUND, tmp_path)
         box.wait_until("playing")
         assert "does not run at 48000 Hz, and is heard at 44100 Hz" in box.wait_for("44100")
         assert box.status.audio.rate == OLD_RATE
@@ -106,28 +96,22 @@ def test_an_input_that_offers_only_44_1_khz_is_played_with(tmp_path: Path) -> No
 
 def test_a_sound_system_that_hangs_is_given_up_and_taken_again(tmp_path: Path, right_hand: Path) -> None:
     """A read never returns, and a port takes messages without passing them on."""
-    server = JackServer(tmp_path, f"lefthand-hangs-{os.getpid()}")
-    with contextlib.ExitStack() as stack:
-        stack.callback(server.stop)
-        server.start()
-        stack.callback(server.signal, signal.SIGCONT)
-        synth = Instrument("synth", server.env)
-        stack.callback(synth.close)
-        tape = Process([sys.executable, str(HERE / "tape.py"), str(right_hand)], server.env)
-        stack.callback(tape.close)
-        tape.wait_for("ready")
-        box = Service(SOUND, tmp_path, server.env)
-        stack.callback(box.close)
+    with jack_server(tmp_path, "hangs") as server, Ensemble(server.env) as ensemble:
+        synth = ensemble.instrument("synth")
+        tape = ensemble.tape(right_hand)
+        box = ensemble.service(SOUND, tmp_path)
         box.wait_until("playing")
         pid, before = box.status.pid, box.status.faults
         tape.say("again")
         until_down(synth)
         server.signal(signal.SIGSTOP)
-        in_time("JACK server hangs to waiting", box.wait_until("waiting", "it gives no more sound"), GIVEN_UP_S)
-        faults = box.status.faults
-        for name in ("stalls", "audio input lost"):
-            assert faults.get(name, 0) > before.get(name, 0), faults
-        server.signal(signal.SIGCONT)
+        try:
+            in_time("JACK server hangs to waiting", box.wait_until("waiting", "it gives no more sound"), GIVEN_UP_S)
+            faults = box.status.faults
+            for name in ("stalls", "audio input lost"):
+                assert faults.get(name, 0) > before.get(name, 0), faults
+        finally:
+            server.signal(signal.SIGCONT)
         back_s = box.wait_until("playing", "", GRACE_S)
         in_time("JACK server goes on to playing", back_s, BACK_S)
         assert box.status.pid == pid

@@ -6,7 +6,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from rig import HERE, PATIENCE_S, Ensemble, down_after, until
+from rig import PATIENCE_S, Ensemble, down_after, until
 
 from device.files.notes_csv import read_notes
 
@@ -27,8 +27,7 @@ def test_what_is_heard_arrives_and_ends_in_silence(ensemble: Ensemble, right_han
     settings = tmp_path / "lefthand.toml"
     settings.write_text(SETTINGS)
     synth, expander = ensemble.instrument("synth"), ensemble.instrument("expander")
-    tape = ensemble.begin(str(HERE / "tape.py"), str(right_hand))
-    tape.wait_for("ready")
+    tape = ensemble.tape(right_hand)
     run = ensemble.box("run", "--config", str(settings), "--record", str(tmp_path / "capture"))
     run.wait_for("listening to tape")
     tape.say("play")

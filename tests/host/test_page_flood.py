@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from jackserver import PERIOD, RATE
-from rig import HERE, PATIENCE_S, Box, Ensemble, Service, until
+from rig import PATIENCE_S, Box, Ensemble, Service, until
 from scenes import SOUND, asked
 
 from device.page.access import secret_of
@@ -48,8 +48,7 @@ class Target:
 def noticed(ensemble: Ensemble, env: dict[str, str], sound: Path, folder: Path) -> list[str]:
     """Return a sentence for each sign that the floods have slowed the box down. Print the percentiles of both parts."""
     synth = ensemble.instrument("synth")
-    tape = ensemble.begin(str(HERE / "tape.py"), str(sound))
-    tape.wait_for("ready")
+    tape = ensemble.tape(sound)
     folder.mkdir()
     box = ensemble.service(SETTINGS, folder)
     page = Box(*_page(env, box))

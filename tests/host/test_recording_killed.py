@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jackserver import JackServer
-from rig import HERE, PATIENCE_S, Ensemble, Process, Service, until
+from jackserver import JackServer, jack_server
+from rig import PATIENCE_S, Ensemble, Process, Service, until
 from scenes import KEYS, SCALE, SOUND, play_until_struck, scale
 
 from device.files.midi_file import read_midi
@@ -29,10 +29,8 @@ LAST = 91
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[JackServer]:
     """A server of its own: a killed client holds a server up, and the server is killed with it."""
-    server = JackServer(tmp_path, f"lefthand-killed-{os.getpid()}")
-    server.start()
-    yield server
-    server.stop()
+    with jack_server(tmp_path, "killed") as server:
+        yield server
 
 
 def kill(box: Service, server: JackServer) -> None:
@@ -100,8 +98,7 @@ def keeps_all_sound(server: JackServer, right_hand: Path, folder: Path) -> bool:
     """
     with Ensemble(server.env) as ensemble:
         ensemble.instrument("synth")
-        tape = ensemble.begin(str(HERE / "tape.py"), str(right_hand))
-        tape.wait_for("ready")
+        tape = ensemble.tape(right_hand)
         box = ensemble.service(SOUND, folder, "--record", str(folder / "takes"))
         box.wait_until("playing", "listening to tape")
         tape.say("again")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from jackserver import PERIOD, RATE
-from rig import HERE, PATIENCE_S, THREADS, Ensemble, Process, until
+from rig import PATIENCE_S, THREADS, Ensemble, Process, until
 
 from device.events import Note
 from device.files.midi_file import read_midi
@@ -73,8 +73,7 @@ def record(right_hand: Path, jack: dict[str, str], tmp_path_factory: pytest.Temp
         settings.write_text(SETTINGS)
         with Ensemble(jack) as ensemble:
             synth = ensemble.instrument("synth")
-            tape = ensemble.begin(str(HERE / "tape.py"), str(right_hand))
-            tape.wait_for("ready")
+            tape = ensemble.tape(right_hand)
             run = ensemble.box("run", "--config", str(settings), "--record", str(folder / "capture"))
             run.wait_for("listening to tape")
             bare = ensemble.bare()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jackserver import JackServer
+from jackserver import jack_server
 from rig import GRACE_S, HERE, PATIENCE_S, Ensemble, Instrument, Process, Service, measured, until
 from scenes import (
     BEAT_S,
@@ -188,22 +186,9 @@ def test_an_input_that_ends_and_comes_again(
 
 
 def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: Path) -> None:
-    server = JackServer(tmp_path, f"lefthand-again-{os.getpid()}")
-    with contextlib.ExitStack() as stack:
-        stack.callback(server.stop)
-
-        def begin() -> tuple[Process, Instrument]:
-            synth = Instrument("synth", server.env)
-            stack.callback(synth.close)
-            tape = Process([sys.executable, str(HERE / "tape.py"), str(right_hand)], server.env)
-            stack.callback(tape.close)
-            tape.wait_for("ready")
-            return tape, synth
-
-        server.start()
-        tape, synth = begin()
-        box = Service(SOUND, tmp_path, server.env)
-        stack.callback(box.close)
+    with jack_server(tmp_path, "again") as server, Ensemble(server.env) as ensemble:
+        synth, tape = ensemble.instrument("synth"), ensemble.tape(right_hand)
+        box = ensemble.service(SOUND, tmp_path)
         box.wait_until("playing")
         pid, before = box.status.pid, opened(box)
         tape.say("again")
@@ -214,7 +199,7 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: P
         tape.close()
         synth.close()
         server.start()
-        tape, synth = begin()
+        synth, tape = ensemble.instrument("synth"), ensemble.tape(right_hand)
         back_s = box.wait_until("playing", "", GRACE_S)
         in_time("JACK server there to playing", back_s, BACK_S)
         assert box.status.pid == pid

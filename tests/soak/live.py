@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -61,28 +60,19 @@ def live(seconds: float, folder: Path) -> list[Figure]:
 
 def _run_live(seconds: float, folder: Path) -> _LiveRun:
     import soundfile
-    from jackserver import RATE, JackServer
-    from rig import HERE, Bare, Instrument, Process, Service
+    from jackserver import RATE, jack_server
+    from rig import Ensemble
 
     tape_file = folder / "tape.wav"
     soundfile.write(tape_file, music(seconds, RATE), RATE, subtype="FLOAT")
-    server = JackServer(folder, f"lefthand-soak-{os.getpid()}")
-    with contextlib.ExitStack() as stack:
-        stack.callback(server.stop)
-        server.start()
-        synth = Instrument("synth", server.env)
-        stack.callback(synth.close)
-        tape = Process([sys.executable, str(HERE / "tape.py"), str(tape_file)], server.env)
-        stack.callback(tape.close)
-        tape.wait_for("ready")
+    with jack_server(folder, "soak") as server, Ensemble(server.env) as ensemble:
+        synth, tape = ensemble.instrument("synth"), ensemble.tape(tape_file)
         settings = '[audio]\ninput = "tape"\n[midi]\noutput = "synth in"\n'
-        box = Service(settings, folder, server.env, "--record", str(folder / "takes"))
-        stack.callback(box.close)
+        box = ensemble.service(settings, folder, "--record", str(folder / "takes"))
         ready_s, ready_limit_s = _until_ready(box), within(READY_S)
         box.wait_until("playing")
         tape.say("play")
-        bare = Bare(server.env)
-        stack.callback(bare.close)
+        bare = ensemble.bare()
         watched = _Watched(box.child.pid)
         for _ in watched.each_second(seconds):
             status = box.status
