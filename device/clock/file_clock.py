@@ -160,7 +160,8 @@ def _on_steps(ticks_per_beat: int, changes: list[tuple[int, Meter]]) -> list[tup
         start: Ticks = tick
         if placed:
             before, step = placed[-1][0], _step_ticks(ticks_per_beat, placed[-1][1])
-            start = before + round((tick - before) / Fraction(step)) * step
+            # the change before this one may have been moved past it
+            start = before + max(0, round((tick - before) / Fraction(step))) * step
             if start == before:
                 placed.pop()
         placed.append((start, meter))

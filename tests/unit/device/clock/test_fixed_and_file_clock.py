@@ -218,6 +218,14 @@ def test_smpte_time_is_refused() -> None:
         FileClock.from_map(-6360, [], [], 100)
 
 
+def test_a_change_that_another_one_is_moved_past_begins_where_that_one_would() -> None:
+    # the first is moved from tick 235 to the step at 238, which lies after the second
+    steps = steps_of(FileClock.from_map(28, [], [(235, 1, 32), (236, 3, 16)], 236))
+    assert all(later.time_s > earlier.time_s for earlier, later in pairwise(steps))
+    bars_s = [step.time_s for step in steps if step.is_bar and step.meter == Meter(3, 16)]
+    assert 4.25 in bars_s
+
+
 @given(
     ticks_per_beat=st.integers(1, 1000),
     tempos=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 3_000_000)), max_size=6),
