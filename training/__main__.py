@@ -26,7 +26,7 @@ COMMANDS = {
     "seeds": "training.experiments.seeds.seeds:seeds",
     "gate": "training.transcriber.gate_fit:gate",
     "levers": "training.experiments.levers.levers:levers",
-    "evaluate": "training.evaluate:evaluate",
+    "evaluate": "training.evaluate.evaluate:evaluate",
     "figures": "training.figure_bank.build:figures",
     "chords": "training.figure_bank.chords:chords",
     "hindsight": "training.figure_bank.hindsight:hindsight",

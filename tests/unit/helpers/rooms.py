@@ -96,6 +96,7 @@ TRAINING_ROOMS = {
     "playing_figures": Row("accompanist corpora hearing_figures pianos scenes"),
     "beat_net": Row("corpora playing_figures", "fitting scored_hands"),
     "lock_net": Row("beat_net playing_figures", "scored_hands"),
+    "evaluate": Row("accompanist corpora hearing_figures playing_figures"),
     "experiments": Row(
         "corpora hearing_figures pianos playing_figures scenes transcriber", "fitting note_scores"
     ),
@@ -103,7 +104,6 @@ TRAINING_ROOMS = {
 TRAINING_FILES = {
     "__init__": Row(),
     "__main__": Row(),
-    "evaluate": Row("accompanist corpora hearing_figures playing_figures"),
     "rhythm": Row("accompanist corpora"),
     "scored_hands": Row("corpora playing_figures"),
     "beat_gaps": Row("corpora", "scored_hands"),

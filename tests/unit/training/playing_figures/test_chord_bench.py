@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tests.unit.helpers.pieces import piece
 from training.corpora.pieces import save_piece
-from training.evaluate import evaluate
+from training.evaluate.evaluate import evaluate
 from training.playing_figures.chord_bench import BEFORE, CHEATS, IN_BEAT, MAJORITY, ON_BEAT, RULE, TONIC, TRUE, as_hand
 from training.playing_figures.strikes import chords_by_beat
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from device.settings.choices import Steering, Style
 from tests.unit.helpers.pieces import piece
 from training.corpora.pieces import HandLabel, Piece, as_notes, save_piece
-from training.evaluate import evaluate
+from training.evaluate.evaluate import evaluate
 from training.playing_figures.compared_hands import NAMED_STYLES, ROWS
 from training.playing_figures.comparison import LED, compare, markdown
 from training.playing_figures.measure import Performed, play, positions_of, right_hand_of
