@@ -135,7 +135,6 @@ def accompany(
     os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
 
-    from training.accompanist.net import AccompanistNet, loss, sequence_model
     from training.fitting import callbacks, feed
 
     named = corpora.split(",")
@@ -145,12 +144,7 @@ def accompany(
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
     options: dict[str, Any] = json.loads(changes)
-    net = AccompanistNet(**options)
-    model = sequence_model(net, STRETCH)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, steps - WARM_UP, 0.01, warmup_target=rate, warmup_steps=WARM_UP
-    )
-    model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss)
+    model = _compiled_model(options, steps, rate)
     about = {
         "net": options,
         "seed": seed,
@@ -177,6 +171,20 @@ def accompany(
         callbacks=callbacks(folder, patience, batches),
         verbose=2,
     )
+
+
+def _compiled_model(options: dict[str, Any], steps: int, rate: float) -> Any:
+    """Return a Keras model of the net with these `options`, ready for a fit of `steps` with the peak `rate`."""
+    import keras
+
+    from training.accompanist.net import AccompanistNet, loss, sequence_model
+
+    model = sequence_model(AccompanistNet(**options), STRETCH)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, steps - WARM_UP, 0.01, warmup_target=rate, warmup_steps=WARM_UP
+    )
+    model.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-3, clipnorm=1.0), loss=loss)
+    return model
 
 
 def load_net(folder: Path, which: str = "best") -> Any:
