@@ -8,7 +8,8 @@ Three kinds of hearing are compared: that transcriber, the device's, and a cheat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
 
 import click
@@ -18,11 +19,11 @@ import soxr
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
 from device.events import Note
-from device.files.render import render
 from device.files.sound_file import SoundFile
 from device.hearing.features import Samples
 from training.hearing_figures.measure import listen
 from training.hearing_figures.metronomes import BAR, METRONOMES
+from training.hearing_figures.struck import struck
 from training.hearing_figures.takes import RATE, Take, excerpt, maps_takes
 from training.note_scores import Notes, matched
 
@@ -40,6 +41,8 @@ CHEAT_S = 0.15
 """Seconds. The cheat removes every note that is shorter than this: the longest beep plus its echo in the net."""
 WITHIN_S = 0.05
 """Greatest difference, in seconds, between the onsets of a heard note and of the true note that it matches."""
+KINDS = ("beeps are notes", "lefthand", f"cheat: no note under {CHEAT_S * 1000:.0f} ms")
+"""The kinds of hearing that are compared."""
 STROKES, STROKE_S = 24, 0.06
 """Number and length in seconds of the strokes of a piano that repeats one key."""
 DEMO = Path(__file__).parents[2] / "demo" / "right-hand.flac"
@@ -93,7 +96,7 @@ def repeated(hz: float) -> Take:
     pitch = round(69 + 12 * np.log2(hz / 440))
     times = 0.5 + EVERY_S * np.arange(STROKES)
     notes = [Note(at_s, at_s + STROKE_S, pitch, 80, 1.0, 0.0, "right") for at_s in times]
-    audio = 0.5 * render(notes, RATE).mean(axis=1, dtype=np.float32)
+    audio = struck(notes, RATE)
     labels = np.array([[note.onset_s, at_s + STROKE_S, pitch, 80] for note, at_s in zip(notes, times, strict=True)])
     return Take(f"one key, {hz:.0f} Hz", audio, RATE, labels)
 
@@ -122,6 +125,78 @@ class Count:
         return f"{100 * self.false / max(self.beeps, 1):.1f} / {100 * self.lost / max(self.notes, 1):.2f}"
 
 
+Row = list[Count]
+"""The counts of a row of the table, one for each of `KINDS`."""
+
+
+class BeepTable:
+    """Counts the false and the lost notes of each of `KINDS` in sounds with beeps, and yields the rows of the table.
+
+    The true notes of a sound are those that are heard in it without beeps, where beeps are notes.
+    """
+
+    def __init__(self, bundle: Bundle, sounds: Iterable[Take]) -> None:
+        self._plain, self._ours = hearing_of(bundle, hears_beeps=True), hearing_of(bundle)
+        self._sounds = [(take, listen(self._plain, take).notes) for take in sounds]
+
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """Yield the name and the counts of each row."""
+        yield from self._without_beeps()
+        yield from self._sines_and_squares()
+        for name, sound in METRONOMES.items():
+            row = _empty_row()
+            for late_s in LATE_S:
+                self._add_spoilt(late_s, sound(False), sound(True), [row])
+            yield name, row
+
+    def _without_beeps(self) -> Iterator[tuple[str, Row]]:
+        """Yield the rows in which nothing, or only a key that is repeated evenly, might be taken for beeps."""
+        row = _empty_row()
+        for take, truth in self._sounds:
+            self._add(take, truth, 0, [row])
+        yield "none", row
+        strokes = [(hz, repeated(hz)) for hz in PITCHES_HZ]
+        true_notes = [listen(self._plain, take).notes for _, take in strokes]
+        row = _empty_row()
+        for (_, take), truth in zip(strokes, true_notes, strict=True):
+            self._add(take, truth, 0, [row])
+        yield "none, one key repeated evenly", row
+        row = _empty_row()
+        for (hz, take), truth in zip(strokes, true_notes, strict=True):
+            spoilt, number = with_beeps(take, EVERY_S / 2, beep(hz, 0.06, square=False))
+            self._add(spoilt, truth, number, [row])
+        yield "sine, 60 ms, between its strokes", row
+
+    def _sines_and_squares(self) -> Iterator[tuple[str, Row]]:
+        """Yield a row for each form and length of a beep, then one for each pitch with all of these."""
+        by_pitch = {hz: _empty_row() for hz in PITCHES_HZ}
+        for square, length_s in product((False, True), LENGTHS_S):
+            row = _empty_row()
+            for hz, late_s in product(PITCHES_HZ, LATE_S):
+                self._add_spoilt(late_s, beep(hz, length_s, square=square), None, [row, by_pitch[hz]])
+            yield f"{'square' if square else 'sine'}, {length_s * 1000:.0f} ms", row
+        for hz, row in by_pitch.items():
+            yield f"{hz:.0f} Hz", row
+
+    def _add_spoilt(self, late_s: float, sound: Samples, accent: Samples | None, rows: list[Row]) -> None:
+        """Add to `rows` what is heard in each sound with beeps. The arguments are those of `with_beeps`."""
+        for take, truth in self._sounds:
+            spoilt, number = with_beeps(take, late_s, sound, accent)
+            self._add(spoilt, truth, number, rows)
+
+    def _add(self, take: Take, truth: Notes, beeps: int, rows: list[Row]) -> None:
+        """Add to `rows` what is heard in a take with so many `beeps` and the true notes `truth`."""
+        plain, ours = listen(self._plain, take).notes, listen(self._ours, take).notes
+        long = plain[plain[:, 1] - plain[:, 0] >= CHEAT_S]
+        for row in rows:
+            for count, found in zip(row, (plain, ours, long), strict=True):
+                count.add(found, truth, beeps)
+
+
+def _empty_row() -> Row:
+    return [Count() for _ in KINDS]
+
+
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
 @click.option("--bundle", "folder", type=click.Path(path_type=Path), help="Bundle to measure, else the shipped one.")
@@ -132,48 +207,7 @@ def beeps(data: Path, folder: Path | None, seconds: float, real: int) -> None:
 
     Each cell has two figures: false notes for 100 beeps, and lost notes for 100 notes.
     """
-    bundle = Bundle.open(folder or default_bundle())
-    plain, ours = hearing_of(bundle, hears_beeps=True), hearing_of(bundle)
-    takes = list(sounds_of(data, seconds, real))
-    truths = [listen(plain, take).notes for take in takes]
-    kinds = ("beeps are notes", "lefthand", f"cheat: no note under {CHEAT_S * 1000:.0f} ms")
-    click.echo("| beeps | " + " | ".join(kinds) + " |\n|---|" + "---|" * len(kinds))
-    quiet = [Count() for _ in kinds]
-    for take, truth in zip(takes, truths, strict=True):
-        _add(quiet, truth, listen(ours, take).notes, truth, 0)
-    click.echo("| none | " + " | ".join(map(str, quiet)) + " |")
-    for late_s, name in ((None, "none, one key repeated evenly"), (EVERY_S / 2, "sine, 60 ms, between its strokes")):
-        row = [Count() for _ in kinds]
-        for hz in PITCHES_HZ:
-            take = repeated(hz)
-            spoilt, number = (take, 0) if late_s is None else with_beeps(take, late_s, beep(hz, 0.06, square=False))
-            _add(row, listen(plain, spoilt).notes, listen(ours, spoilt).notes, listen(plain, take).notes, number)
+    table = BeepTable(Bundle.open(folder or default_bundle()), sounds_of(data, seconds, real))
+    click.echo("| beeps | " + " | ".join(KINDS) + " |\n|---|" + "---|" * len(KINDS))
+    for name, row in table.rows():
         click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
-    by_pitch = {hz: [Count() for _ in kinds] for hz in PITCHES_HZ}
-    for square in (False, True):
-        for length_s in LENGTHS_S:
-            row = [Count() for _ in kinds]
-            for hz in PITCHES_HZ:
-                for late_s in LATE_S:
-                    for take, truth in zip(takes, truths, strict=True):
-                        spoilt, number = with_beeps(take, late_s, beep(hz, length_s, square=square))
-                        heard = listen(plain, spoilt).notes, listen(ours, spoilt).notes
-                        for counts in (row, by_pitch[hz]):
-                            _add(counts, *heard, truth, number)
-            name = f"{'square' if square else 'sine'}, {length_s * 1000:.0f} ms"
-            click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
-    for hz, row in by_pitch.items():
-        click.echo(f"| {hz:.0f} Hz | " + " | ".join(map(str, row)) + " |")
-    for name, sound in METRONOMES.items():
-        row = [Count() for _ in kinds]
-        for late_s in LATE_S:
-            for take, truth in zip(takes, truths, strict=True):
-                spoilt, number = with_beeps(take, late_s, sound(False), sound(True))
-                _add(row, listen(plain, spoilt).notes, listen(ours, spoilt).notes, truth, number)
-        click.echo(f"| {name} | " + " | ".join(map(str, row)) + " |")
-
-
-def _add(counts: list[Count], plain: Notes, ours: Notes, truth: Notes, beeps: int) -> None:
-    long = plain[plain[:, 1] - plain[:, 0] >= CHEAT_S]
-    for count, found in zip(counts, (plain, ours, long), strict=True):
-        count.add(found, truth, beeps)

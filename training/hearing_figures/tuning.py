@@ -20,11 +20,11 @@ from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
 from device.events import Note
 from device.files.play import measured_tuning
-from device.files.render import render
 from device.files.sound_file import SoundFile
 from training.hearing_figures.beeps import DEMO
 from training.hearing_figures.measure import listen
 from training.hearing_figures.robustness import detuned
+from training.hearing_figures.struck import struck
 from training.hearing_figures.takes import RATE, Take, excerpt, maps_takes
 from training.note_scores import Notes, score
 
@@ -58,7 +58,7 @@ def sounds_of(data: Path, seconds: float, count: int) -> Iterator[Take]:
     strokes = [
         Note(NOTE_S * (i + 1), NOTE_S * (i + 1.8), pitch, 80, 1.0, 0.0, "right") for i, pitch in enumerate(3 * SCALE)
     ]
-    sound = render(strokes, RENDER_RATE).mean(axis=1, dtype=np.float32) / 2
+    sound = struck(strokes, RENDER_RATE)
     rows = [(note.onset_s, note.offset_s, note.pitch, note.velocity) for note in strokes]
     yield Take("tune in C", soxr.resample(sound, RENDER_RATE, RATE), RATE, np.array(rows, np.float64))
 
